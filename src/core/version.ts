@@ -1,0 +1,68 @@
+/**
+ * Versions as Flatcar, CoreOS and their neighbours write them: numbers of any length between dots, missing parts 0,
+ * `-x` below the plain one, `+x` ignored.
+ */
+
+/** A version that was read: its numbers without leading zeros, and what stood behind `-` (empty: nothing). */
+export interface Version {
+  readonly parts: readonly string[]
+  readonly pre: string
+}
+
+/** A version's text is read no further than this; the longest seen in the field has 40 characters. */
+export const maxVersionLength = 256
+
+const form = /^(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?$/
+
+/** @returns `undefined` for what is no version; such a one is below everything. */
+export function parseVersion(text: string): Version | undefined {
+  if (text.length > maxVersionLength) return undefined
+  const match = form.exec(text)
+  if (match?.[1] === undefined) return undefined
+  const parts = match[1].split('.').map(withoutLeadingZeros)
+  while (parts.length > 1 && parts.at(-1) === '0') parts.pop()
+  return { parts, pre: match[2] ?? '' }
+}
+
+/** Below 0 where `a` is older than `b`, 0 where they are the same version; `undefined` is below everything. */
+export function compareVersions(a: Version | undefined, b: Version | undefined): number {
+  if (a === undefined || b === undefined) return (a === undefined ? 0 : 1) - (b === undefined ? 0 : 1)
+  return compareParts(a.parts, b.parts) || comparePre(a.pre, b.pre)
+}
+
+function compareParts(a: readonly string[], b: readonly string[]): number {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const order = compareNumbers(a[i] ?? '0', b[i] ?? '0')
+    if (order !== 0) return order
+  }
+  return 0
+}
+
+function comparePre(a: string, b: string): number {
+  if (a === b) return 0
+  if (a === '' || b === '') return a === '' ? 1 : -1
+  const as = a.split('.')
+  const bs = b.split('.')
+  for (let i = 0; i < Math.min(as.length, bs.length); i++) {
+    const order = comparePreParts(as[i] ?? '', bs[i] ?? '')
+    if (order !== 0) return order
+  }
+  return as.length - bs.length
+}
+
+/** Numbers by size and below words, words by their characters: the order of Semantic Versioning, 11.4. */
+function comparePreParts(a: string, b: string): number {
+  const [aIsNumber, bIsNumber] = [/^\d+$/.test(a), /^\d+$/.test(b)]
+  if (aIsNumber && bIsNumber) return compareNumbers(withoutLeadingZeros(a), withoutLeadingZeros(b))
+  if (aIsNumber !== bIsNumber) return aIsNumber ? -1 : 1
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Compares decimal digits without leading zeros, of any length, without loss. */
+function compareNumbers(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
+}
+
+function withoutLeadingZeros(digits: string): string {
+  return digits.replace(/^0+(?=\d)/, '')
+}

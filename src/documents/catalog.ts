@@ -1,0 +1,46 @@
+/** The catalog: all apps and channels, and each one's current ChannelManifest by sequence and digest. `catalog.jws`. */
+import * as v from 'valibot'
+import type { Verified } from '../ports/verified.ts'
+import * as field from './fields.ts'
+
+export const maxCatalogBytes = 1024 * 1024
+
+const hold = v.strictObject({
+  version: field.publishedVersion,
+  board: v.exactOptional(field.boardName),
+  reason: field.reason,
+  at: field.instant,
+})
+
+const channel = v.strictObject({
+  seq: field.positive,
+  sha256: field.sha256,
+  size: field.positive,
+  aliases: v.exactOptional(v.array(field.channelName)),
+  holds: v.exactOptional(v.array(hold)),
+  rampAsOf: v.exactOptional(field.instant),
+})
+
+const schema = v.strictObject({
+  format: v.literal(1),
+  type: v.literal('catalog'),
+  root: field.positive,
+  issuedAt: field.instant,
+  expires: field.instant,
+  apps: field.record(
+    field.appName,
+    v.strictObject({ name: v.exactOptional(field.text(200)), channels: field.record(field.channelName, channel) }),
+  ),
+})
+
+/** The short-lived signed list of everything that is offered. */
+export type Catalog = v.InferOutput<typeof schema>
+export type CatalogApp = Catalog['apps'][string]
+/** What the catalog says of one channel. */
+export type CatalogChannel = v.InferOutput<typeof channel>
+
+/** @throws PlatteError('bad-document') */
+export const decodeCatalog = (bytes: Verified<Uint8Array>): Catalog => field.decode(schema, 'catalog', bytes)
+
+/** @throws PlatteError('bad-document') for a catalog that no reader would accept. */
+export const checkCatalog = (value: unknown): Catalog => field.check(schema, 'catalog', value)

@@ -1,0 +1,131 @@
+/** The ChannelManifest: one channel at one sequence number. `apps/<app>/<channel>/<seq>.jws`. */
+import * as v from 'valibot'
+import type { Channel } from '../core/channel.ts'
+import { compareVersions, parseVersion } from '../core/version.ts'
+import type { Verified } from '../ports/verified.ts'
+import * as field from './fields.ts'
+
+export const maxChannelBytes = 1024 * 1024
+
+const because = v.strictObject({ reason: field.reason })
+const clockTime = v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 22:00'))
+
+const windows = v.array(
+  v.strictObject({
+    days: v.pipe(
+      v.array(v.picklist(['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])),
+      v.minLength(1),
+      v.maxLength(7),
+    ),
+    from: clockTime,
+    to: clockTime,
+    timeZone: field.text(64),
+  }),
+)
+
+const target = v.strictObject({
+  oem: v.exactOptional(
+    v.strictObject({
+      only: v.exactOptional(v.array(field.text(64))),
+      not: v.exactOptional(v.array(field.text(64))),
+    }),
+  ),
+  from: v.exactOptional(field.text(200)),
+  machines: v.exactOptional(
+    v.strictObject({ allow: v.exactOptional(v.array(field.sha256)), deny: v.exactOptional(v.array(field.sha256)) }),
+  ),
+})
+
+/** A base URL as clients glue names to it: absolute, no query, ends in "/". */
+export const codebase = v.pipe(
+  v.string(),
+  v.maxLength(500),
+  v.regex(/^https?:\/\/[^\s?#"'<>&]+\/$/, 'must be an http(s) URL without a query that ends in /'),
+)
+
+const onePackage = v.strictObject({
+  name: field.packageName,
+  size: field.positive,
+  sha256: field.sha256,
+  sha1: field.hex(40),
+  required: v.exactOptional(v.boolean()),
+})
+
+const board = v.strictObject({
+  codebases: v.pipe(v.array(codebase), v.maxLength(10)),
+  packages: v.pipe(
+    v.tupleWithRest([onePackage], onePackage),
+    v.maxLength(64),
+    v.check((list) => new Set(list.map(({ name }) => name)).size === list.length, 'names a package twice'),
+  ),
+})
+
+const componentName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'must be a short name such as kernel'),
+)
+
+const release = v.strictObject({
+  version: field.publishedVersion,
+  publishedAt: field.instant,
+  components: v.exactOptional(field.record(componentName, field.text(100))),
+  cves: v.exactOptional(
+    v.array(v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234'))),
+  ),
+  notes: v.exactOptional(v.strictObject({ sha256: field.sha256, size: field.count })),
+  boards: v.pipe(
+    field.record(field.boardName, board),
+    v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
+  ),
+  ramp: v.exactOptional(
+    v.array(v.strictObject({ at: field.instant, share: v.pipe(v.number(), v.minValue(0), v.maxValue(1)) })),
+  ),
+  windows: v.exactOptional(windows),
+  target: v.exactOptional(target),
+  floor: v.exactOptional(because),
+  deadEnd: v.exactOptional(because),
+  withdrawn: v.exactOptional(because),
+})
+
+const schema = v.strictObject({
+  format: v.literal(1),
+  type: v.literal('channel'),
+  app: field.appName,
+  channel: field.channelName,
+  aliases: v.exactOptional(v.pipe(v.array(field.channelName), v.maxLength(16))),
+  seq: field.positive,
+  previous: v.exactOptional(field.sha256),
+  issuedAt: field.instant,
+  expires: v.exactOptional(field.instant),
+  description: v.exactOptional(field.text(500)),
+  cadence: v.exactOptional(v.strictObject({ every: field.duration, on: v.exactOptional(field.text(16)) })),
+  follow: v.exactOptional(
+    v.strictObject({
+      channel: field.channelName,
+      after: v.exactOptional(field.duration),
+      over: v.exactOptional(field.duration),
+    }),
+  ),
+  windows: v.exactOptional(windows),
+  target: v.exactOptional(target),
+  rollbackFrom: v.exactOptional(v.array(field.publishedVersion)),
+  provenance: v.exactOptional(field.record(field.text(64), field.text(500))),
+  releases: v.pipe(
+    v.array(release),
+    v.check((list) => haveDistinctVersions(list.map(({ version }) => version)), 'lists a version twice'),
+  ),
+})
+
+/** Never just "manifest": Omaha's response has a `<manifest>` of its own. */
+export type ChannelManifest = v.InferOutput<typeof schema> & Channel
+
+/** @throws PlatteError('bad-document') */
+export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => field.decode(schema, 'channel', bytes)
+
+/** @throws PlatteError('bad-document') for a manifest that no reader would accept. */
+export const checkChannel = (value: unknown): ChannelManifest => field.check(schema, 'channel', value)
+
+function haveDistinctVersions(versions: readonly string[]): boolean {
+  const sorted = versions.map(parseVersion).sort(compareVersions)
+  return sorted.every((version, i) => i === 0 || compareVersions(sorted[i - 1], version) !== 0)
+}

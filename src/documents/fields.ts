@@ -1,0 +1,115 @@
+/** The fields that stored documents share, and how a payload is read and written. */
+import * as v from 'valibot'
+import { parseVersion } from '../core/version.ts'
+import { PlatteError } from '../errors.ts'
+import type { Verified } from '../ports/verified.ts'
+
+/** Names that plain objects already carry, and lists of releases that a path must not be mistaken for. */
+const reservedNames = new Set(['constructor', 'prototype', '__proto__'])
+
+const withoutReservedKeys = v.custom<Record<string, unknown>>(
+  (input) =>
+    typeof input === 'object' &&
+    input !== null &&
+    !Array.isArray(input) &&
+    !Object.keys(input).some((key) => reservedNames.has(key)),
+  'must be an object without reserved names',
+)
+
+/** A map by name. Keys that JavaScript objects carry anyway are refused, not dropped. */
+export const record = <K extends v.GenericSchema<string, string>, V extends v.GenericSchema>(key: K, value: V) =>
+  v.pipe(withoutReservedKeys, v.record(key, value))
+
+/** The key of an app: its Omaha id without braces, in lower case. */
+export const appName = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z 0-9 . _ -, letters or digits at both ends'),
+  v.check((name) => !name.includes('..') && !reservedNames.has(name), 'is a reserved name'),
+)
+
+/** A channel's name. */
+export const channelName = appName
+
+export const boardName = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z 0-9 _ -, such as amd64-usr'),
+  v.check((name) => !reservedNames.has(name), 'is a reserved name'),
+)
+
+/** The name of a package, the last part of its URL. */
+export const packageName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ + -'),
+  v.check((name) => !name.includes('..'), 'must not contain ..'),
+)
+
+/** A published version: one that can be compared, and that can stand in a path. */
+export const publishedVersion = v.pipe(
+  v.string(),
+  v.maxLength(64, 'must be at most 64 characters'),
+  v.check(
+    (text) => parseVersion(text) !== undefined && !text.includes('..'),
+    'must be numbers between dots, such as 4152.2.0',
+  ),
+)
+
+/** An instant: RFC 3339 in UTC. */
+export const instant = v.pipe(
+  v.string(),
+  v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/, 'must be an instant such as 2026-11-01T00:00:00Z'),
+  v.check((text) => !Number.isNaN(Date.parse(text)), 'must be a date that exists'),
+)
+
+export const hex = (digits: number) =>
+  v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${digits}}$`), `must be ${digits} hex digits`))
+export const sha256 = hex(64)
+export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+export const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+/** An RFC 7638 thumbprint, base64url of SHA-256. */
+export const keyId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be a key id (43 characters of base64url)'))
+export const text = (maxLength: number) => v.pipe(v.string(), v.maxLength(maxLength))
+export const reason = v.pipe(v.string(), v.minLength(1), v.maxLength(500))
+
+/** ISO 8601 durations of the kinds that name one length: P14D, PT72H, PT90M, P1DT12H. */
+const durationForm = /^P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5})S)?)?$/
+export const duration = v.pipe(v.string(), v.regex(durationForm, 'must be a duration such as P14D or PT72H'))
+
+/** @returns milliseconds, for a text that passed `duration`. */
+export function durationMs(text: string): number {
+  const [, days, hours, minutes, seconds] = (durationForm.exec(text) ?? []).map(Number)
+  const whole = (value: number | undefined): number => value || 0
+  return (((whole(days) * 24 + whole(hours)) * 60 + whole(minutes)) * 60 + whole(seconds)) * 1000
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/**
+ * Reads a payload whose signatures were checked.
+ * @throws PlatteError('bad-document') naming the document and the first field at fault.
+ */
+export function decode<S extends v.GenericSchema>(
+  schema: S,
+  name: string,
+  bytes: Verified<Uint8Array>,
+): v.InferOutput<S> {
+  return check(schema, name, parseJson(name, bytes))
+}
+
+/**
+ * Holds a value against its schema, before it is written or after it was read.
+ * @throws PlatteError('bad-document') naming the first field at fault.
+ */
+export function check<S extends v.GenericSchema>(schema: S, name: string, value: unknown): v.InferOutput<S> {
+  const result = v.safeParse(schema, value, { abortEarly: true })
+  if (result.success) return result.output
+  const issue = result.issues[0]
+  throw new PlatteError('bad-document', `${name}: ${v.getDotPath(issue) ?? 'the document'}: ${issue.message}`)
+}
+
+function parseJson(name: string, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes))
+  } catch (cause) {
+    throw new PlatteError('bad-document', `${name}: is not JSON in UTF-8`, { cause })
+  }
+}

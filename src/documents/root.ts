@@ -1,0 +1,50 @@
+/** The root: which keys there are, and which role each may sign for. `root/<n>.jws`. */
+import * as v from 'valibot'
+import type { Verified } from '../ports/verified.ts'
+import * as field from './fields.ts'
+
+export const maxRootBytes = 64 * 1024
+
+const base64url32 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url'))
+
+/** A public key, exactly the members that its thumbprint covers. */
+const publicKey = v.variant('kty', [
+  v.strictObject({ kty: v.literal('OKP'), crv: v.literal('Ed25519'), x: base64url32 }),
+  v.strictObject({ kty: v.literal('EC'), crv: v.literal('P-256'), x: base64url32, y: base64url32 }),
+])
+
+const role = {
+  threshold: v.pipe(field.positive, v.maxValue(16)),
+  keyIds: v.pipe(
+    v.array(field.keyId),
+    v.minLength(1),
+    v.maxLength(16),
+    v.check((ids) => new Set(ids).size === ids.length, 'names a key twice'),
+  ),
+}
+
+const schema = v.strictObject({
+  format: v.literal(1),
+  type: v.literal('root'),
+  version: field.positive,
+  issuedAt: field.instant,
+  expires: v.exactOptional(field.instant),
+  keys: v.pipe(v.array(publicKey), v.minLength(1), v.maxLength(48)),
+  roles: v.strictObject({
+    root: v.strictObject(role),
+    release: v.strictObject(role),
+    timestamp: v.strictObject({ ...role, maxValidity: field.duration }),
+  }),
+})
+
+/** The signed list of keys, roles and thresholds. */
+export type Root = v.InferOutput<typeof schema>
+export type PublicKey = Root['keys'][number]
+export type RoleName = keyof Root['roles']
+export const roleNames: readonly RoleName[] = ['root', 'release', 'timestamp']
+
+/** @throws PlatteError('bad-document') */
+export const decodeRoot = (bytes: Verified<Uint8Array>): Root => field.decode(schema, 'root', bytes)
+
+/** @throws PlatteError('bad-document') for a root that no reader would accept. */
+export const checkRoot = (value: unknown): Root => field.check(schema, 'root', value)

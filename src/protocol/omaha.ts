@@ -1,0 +1,84 @@
+/**
+ * Omaha 3.0 as values: what a request asks and what a response says, whatever its dialect on the wire.
+ * @see protocols: flatcar/update_engine omaha_request_action.cc, ChromiumOS update_engine, go-omaha protocol.go
+ */
+
+export interface OmahaRequest {
+  /** As sent; 3.x. */
+  readonly protocol: string
+  /** `scheduler`, `ondemandupdate`, … or empty. */
+  readonly installSource: string
+  readonly apps: readonly OmahaAppRequest[]
+}
+
+export interface OmahaAppRequest {
+  /** Echoed byte for byte (after decoding): go-omaha compares it with what it sent. */
+  readonly appId: string
+  /** Any text; empty where absent. */
+  readonly version: string
+  /** The channel's name, without the quotes and blanks that update.conf files bring; empty where absent. */
+  readonly track: string
+  /** `board`, else made from `os@arch`, else from `os@sp`; empty where none says. */
+  readonly board: string
+  readonly machineId: string
+  readonly oem: string
+  readonly oemVersion: string
+  readonly bootId: string
+  readonly machineAlias: string
+  readonly ping: boolean
+  readonly updateCheck: boolean
+  readonly events: readonly OmahaEvent[]
+  /** Set where this app's own data cannot be used; it gets an answer nevertheless. */
+  readonly problem?: string
+}
+
+export interface OmahaEvent {
+  /** e.g. 13 download started, 14 download finished, 3 update complete. */
+  readonly type: number
+  /** 0 error, 1 success, 2 success after reboot, 9 deferred. */
+  readonly result: number
+  readonly errorCode?: OmahaErrorCode
+  readonly previousVersion?: string
+}
+
+export interface OmahaErrorCode {
+  /** Without update_engine's flag bits. */
+  readonly base: number
+  /** e.g. `rollback`; `code 4711` where nobody named it. */
+  readonly name: string
+}
+
+export interface OmahaResponse {
+  readonly apps: readonly OmahaAppResponse[]
+}
+
+export interface OmahaAppResponse {
+  readonly appId: string
+  readonly status: 'ok' | 'error-unknownApplication'
+  /** Acknowledged where it was sent. */
+  readonly ping: boolean
+  /** Present exactly where an update check was sent. */
+  readonly updateCheck?: OmahaOffer | 'noupdate'
+  /** How many events are acknowledged. */
+  readonly events: number
+}
+
+/** An update: cannot be made without a version, a place to fetch from and a complete first package. */
+export interface OmahaOffer {
+  readonly version: string
+  /** Absolute, each ending in "/". */
+  readonly codebases: readonly [string, ...string[]]
+  /** The OS package first. */
+  readonly packages: readonly [OmahaPackage, ...OmahaPackage[]]
+}
+
+export interface OmahaPackage {
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+  /** Lower-case hex. */
+  readonly sha256: string
+  /** Lower-case hex. */
+  readonly sha1: string
+  readonly required: boolean
+}
