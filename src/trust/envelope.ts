@@ -1,0 +1,276 @@
+/**
+ * Signed documents: JWS General JSON Serialization (RFC 7515, section 7.2.1), held to one spelling.
+ *
+ * The rule: an envelope is, byte for byte, what `seal` writes, so compact JSON of exactly `payload` and `signatures`,
+ * each signature exactly `protected` and `signature`, each protected header compact JSON of exactly `alg`, `kid` and
+ * `typ`, in these orders. A blank, a BOM, an escape, a member twice or one more member is refused, whoever signed.
+ * jose verifies the single signatures; counting them is done here, because its `generalVerify` stops at the first good
+ * one, looks at no `typ`, and takes `alg` and `kid` from the unprotected header too.
+ */
+import { errors, flattenedVerify } from 'jose'
+import { maxCatalogBytes } from '../documents/catalog.ts'
+import { maxChannelBytes } from '../documents/channel.ts'
+import { maxRootBytes } from '../documents/root.ts'
+import { PlatteError } from '../errors.ts'
+import type { Signer } from '../ports/signer.ts'
+import type { Verified } from '../ports/verified.ts'
+import { fromBase64url, toBase64url } from './base64url.ts'
+import { sha256Hex } from './digest.ts'
+import type { Algorithm, VerifyingKey } from './keys.ts'
+
+/** Signatures per envelope; one verification each is all the cryptography that a document can ask for. */
+const maxSignatures = 16
+/** Characters of a protected header; ours have about 130. */
+const maxHeaderLength = 512
+/** Bytes: r‖s of P-256 and R‖S of Ed25519 alike. */
+const signatureBytes = 64
+
+/** `name` for messages; `maxBytes` of the whole envelope. */
+const types = {
+  'platte-root+jws': { name: 'root', maxBytes: maxRootBytes },
+  'platte-catalog+jws': { name: 'catalog', maxBytes: maxCatalogBytes },
+  'platte-channel+jws': { name: 'channel', maxBytes: maxChannelBytes },
+} as const
+
+/** The `typ` of a protected header. */
+export type EnvelopeType = keyof typeof types
+
+/** Who must have signed. */
+export interface SigningRole {
+  readonly keys: readonly VerifyingKey[]
+  /** How many of the keys it takes. */
+  readonly threshold: number
+}
+
+interface Header {
+  readonly alg: Algorithm
+  readonly kid: string
+  readonly typ: string
+}
+
+interface Signature {
+  readonly protected: string
+  readonly signature: string
+  readonly header: Header
+}
+
+/** An envelope of the right shape, with nothing verified. */
+interface Envelope {
+  readonly text: string
+  readonly payload: Uint8Array
+  readonly signatures: readonly Signature[]
+}
+
+const encoder = new TextEncoder()
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * Signs a document.
+ * @param payload the document: JSON as `JSON.stringify` writes it, so that no member can be there twice.
+ * @returns the envelope's bytes.
+ * @throws PlatteError('credentials') where a key is missing, is there twice or does not sign; 'bad-document' for another
+ *   payload; 'too-large' for more bytes than a reader takes.
+ */
+export async function seal(
+  type: EnvelopeType,
+  payload: Uint8Array,
+  signers: readonly Signer[],
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { name } = types[type]
+  if (signers.length === 0) throw new PlatteError('credentials', `${name}: there is no key to sign with`)
+  if (signers.length > maxSignatures)
+    throw new PlatteError('too-large', `${name}: more than ${maxSignatures} signatures`)
+  if (new Set(signers.map(({ keyId }) => keyId)).size !== signers.length)
+    throw new PlatteError('credentials', `${name}: the same key is to sign twice`)
+  checkPayload(payload, name)
+  const text = toBase64url(payload)
+  const signatures = await Promise.all(signers.map((signer) => sign(type, text, signer)))
+  return render(type, text, signatures)
+}
+
+/**
+ * Adds a signature to a sealed document, for keys that are not in one place. A signature of the same key is replaced.
+ * What is signed is not judged: who signs reads the payload first.
+ * @throws PlatteError('bad-signature') for a malformed envelope, or one of another `type`; as `seal` otherwise.
+ */
+export async function addSignature(
+  bytes: Uint8Array,
+  type: EnvelopeType,
+  signer: Signer,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { name } = types[type]
+  const envelope = read(bytes, type)
+  const other = envelope.signatures.find(({ header }) => header.typ !== type)
+  if (other) throw malformed(name, `is signed as ${quote(other.header.typ)}, not as ${type}`)
+  const added = await sign(type, envelope.text, signer)
+  const index = envelope.signatures.findIndex(({ header }) => header.kid === signer.keyId)
+  const signatures = index < 0 ? [...envelope.signatures, added] : envelope.signatures.with(index, added)
+  if (signatures.length > maxSignatures)
+    throw new PlatteError('too-large', `${name}: more than ${maxSignatures} signatures`)
+  return render(type, envelope.text, signatures)
+}
+
+/**
+ * Opens a document that enough keys of `role` have signed as `type` (steps 1 to 3 of verifying).
+ * @returns the signed bytes.
+ * @throws PlatteError('too-large') beyond the type's cap; 'bad-signature' saying why each signature did not count.
+ */
+export async function openEnvelope(
+  bytes: Uint8Array,
+  type: EnvelopeType,
+  role: SigningRole,
+): Promise<Verified<Uint8Array>> {
+  const envelope = read(bytes, type)
+  const keys = new Map(role.keys.map((key) => [key.keyId, key]))
+  const good = new Set<string>()
+  const reasons: string[] = []
+  for (const signature of envelope.signatures) {
+    const { kid } = signature.header
+    if (good.has(kid)) continue
+    const reason = await whyNot(signature, { type, text: envelope.text, key: keys.get(kid) })
+    if (reason === undefined) good.add(kid)
+    else reasons.push(`key ${kid.slice(0, 8)}…: ${reason}`)
+    if (good.size >= role.threshold) return asVerified(envelope.payload)
+  }
+  throw malformed(
+    types[type].name,
+    `${good.size} of ${role.threshold} needed signatures are good${reasons.length > 0 ? ` (${reasons.join('; ')})` : ''}`,
+  )
+}
+
+/**
+ * Opens a document whose envelope's digest came from a pin, or from a document that was verified: the digest vouches for
+ * it, so no signature is checked.
+ * @param sha256 of the envelope's bytes, lower-case hex.
+ * @throws PlatteError('mismatch') for other bytes; 'too-large' or 'bad-signature' for what is no envelope.
+ */
+export async function openByDigest(
+  bytes: Uint8Array,
+  type: EnvelopeType,
+  sha256: string,
+): Promise<Verified<Uint8Array>> {
+  const { name, maxBytes } = types[type]
+  checkSize(bytes, name, maxBytes)
+  const found = await sha256Hex(bytes)
+  if (found !== sha256) throw new PlatteError('mismatch', `${name}: its SHA-256 is ${found}, not ${quote(sha256)}`)
+  return asVerified(read(bytes, type).payload)
+}
+
+/**
+ * The payload of a well-formed envelope, with nothing verified: for finding out which root to verify it with.
+ * @throws PlatteError as `openEnvelope`
+ */
+export const peekPayload = (bytes: Uint8Array, type: EnvelopeType): Uint8Array => read(bytes, type).payload
+
+const asVerified = (payload: Uint8Array): Verified<Uint8Array> => payload as Verified<Uint8Array>
+
+/** @returns why a signature does not count; `undefined` where it does. Keys outside the role cost no cryptography. */
+async function whyNot(
+  { protected: header64, signature, header }: Signature,
+  { type, text, key }: { type: EnvelopeType; text: string; key: VerifyingKey | undefined },
+): Promise<string | undefined> {
+  if (key === undefined) return 'is not a key of this role'
+  if (header.typ !== type) return `signed it as ${quote(header.typ)}`
+  if (header.alg !== key.alg) return `is a key for ${key.alg}, not for ${header.alg}`
+  try {
+    await flattenedVerify({ payload: text, protected: header64, signature }, key.jwk, { algorithms: [key.alg] })
+    return undefined
+  } catch (error) {
+    if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature is bad'
+    return `cannot be used to verify (${error instanceof Error ? error.name : 'unknown'})`
+  }
+}
+
+async function sign(type: EnvelopeType, text: string, signer: Signer): Promise<Signature> {
+  const header: Header = { alg: signer.alg, kid: signer.keyId, typ: type }
+  const header64 = toBase64url(encoder.encode(renderHeader(header)))
+  const raw = await signer.sign(encoder.encode(`${header64}.${text}`))
+  if (raw.length !== signatureBytes)
+    throw new PlatteError(
+      'credentials',
+      `key ${signer.keyId.slice(0, 8)}… gave a signature of ${raw.length} bytes, not ${signatureBytes}`,
+    )
+  return { protected: header64, signature: toBase64url(raw), header }
+}
+
+function render(type: EnvelopeType, text: string, signatures: readonly Signature[]): Uint8Array<ArrayBuffer> {
+  const bytes = encoder.encode(renderEnvelope(text, signatures))
+  checkSize(bytes, types[type].name, types[type].maxBytes)
+  return bytes
+}
+
+const renderEnvelope = (payload: string, signatures: readonly Signature[]): string =>
+  JSON.stringify({
+    payload,
+    signatures: signatures.map((one) => ({ protected: one.protected, signature: one.signature })),
+  })
+
+const renderHeader = ({ alg, kid, typ }: Header): string => JSON.stringify({ alg, kid, typ })
+
+function read(bytes: Uint8Array, type: EnvelopeType): Envelope {
+  const { name, maxBytes } = types[type]
+  checkSize(bytes, name, maxBytes)
+  const [json, value] = parse(bytes) ?? []
+  if (json === undefined) throw malformed(name, 'the envelope is not JSON in UTF-8')
+  const { payload: text, signatures: list } = members(value, ['payload', 'signatures'], name)
+  const payload = typeof text === 'string' ? fromBase64url(text) : undefined
+  if (typeof text !== 'string' || payload === undefined) throw malformed(name, 'the payload is not base64url')
+  if (!Array.isArray(list) || list.length === 0) throw malformed(name, 'there are no signatures')
+  if (list.length > maxSignatures) throw malformed(name, `there are more than ${maxSignatures} signatures`)
+  const signatures = list.map((one) => readSignature(one, name))
+  if (renderEnvelope(text, signatures) !== json)
+    throw malformed(name, 'the envelope is not written as Platte writes it')
+  return { text, payload, signatures }
+}
+
+function readSignature(value: unknown, name: string): Signature {
+  const { protected: header64, signature } = members(value, ['protected', 'signature'], name)
+  if (typeof signature !== 'string' || fromBase64url(signature)?.length !== signatureBytes)
+    throw malformed(name, `a signature is not ${signatureBytes} bytes in base64url`)
+  const encoded = typeof header64 === 'string' && header64.length <= maxHeaderLength ? header64 : ''
+  const [json, parsed] = parse(fromBase64url(encoded) ?? new Uint8Array()) ?? []
+  if (json === undefined) throw malformed(name, 'a protected header is not JSON in base64url')
+  const { alg, kid, typ } = members(parsed, ['alg', 'kid', 'typ'], name)
+  if (alg !== 'EdDSA' && alg !== 'ES256') throw malformed(name, `alg must be EdDSA or ES256, not ${quote(alg)}`)
+  if (typeof kid !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(kid)) throw malformed(name, 'a kid is not a key id')
+  if (typeof typ !== 'string') throw malformed(name, 'a typ is not text')
+  const header: Header = { alg, kid, typ }
+  if (renderHeader(header) !== json) throw malformed(name, 'a protected header is not written as Platte writes it')
+  return { protected: encoded, signature, header }
+}
+
+/** @returns the text and its value; `undefined` for what is not JSON in UTF-8. */
+function parse(bytes: Uint8Array): readonly [string, unknown] | undefined {
+  try {
+    const text = utf8.decode(bytes)
+    return [text, JSON.parse(text)]
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads an object that has exactly the members `names`. */
+function members<N extends string>(value: unknown, names: readonly N[], name: string): Record<N, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(name, 'an object is missing')
+  const unknown = Object.keys(value).find((key) => !names.some((known) => known === key))
+  if (unknown !== undefined) throw malformed(name, `unknown member ${quote(unknown)}`)
+  const missing = names.find((known) => !Object.hasOwn(value, known))
+  if (missing !== undefined) throw malformed(name, `the member ${missing} is missing`)
+  return value as Record<N, unknown>
+}
+
+function checkPayload(payload: Uint8Array, name: string): void {
+  const [json, value] = parse(payload) ?? []
+  if (json !== undefined && JSON.stringify(value) === json) return
+  throw new PlatteError('bad-document', `${name}: what is to be signed is not compact JSON, each member once`)
+}
+
+function checkSize(bytes: Uint8Array, name: string, maxBytes: number): void {
+  if (bytes.length > maxBytes)
+    throw new PlatteError('too-large', `${name}: ${bytes.length} bytes, more than the limit of ${maxBytes}`)
+}
+
+/** Words of strangers, short and without line breaks. */
+const quote = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 64)
+
+const malformed = (name: string, why: string): PlatteError => new PlatteError('bad-signature', `${name}: ${why}`)

@@ -1,0 +1,150 @@
+/**
+ * Keys: Ed25519 (`EdDSA`) and P-256 (`ES256`), as JWK. The algorithm follows from the key, never from a header, and a
+ * key's id is its RFC 7638 thumbprint, recomputed whenever a key is loaded.
+ * No message or `cause` here carries key material: JSON.parse, for one, quotes the text that it cannot read.
+ */
+import { calculateJwkThumbprint } from 'jose'
+import type { PublicKey } from '../documents/root.ts'
+import { PlatteError } from '../errors.ts'
+import type { Signer } from '../ports/signer.ts'
+import { fromBase64url } from './base64url.ts'
+
+export type Algorithm = Signer['alg']
+
+/** A key pair; `d` is the secret. */
+export type PrivateJwk = PublicKey & { readonly d: string }
+
+/** A public key that was loaded: what a signature is checked with. */
+export interface VerifyingKey {
+  readonly keyId: string
+  readonly alg: Algorithm
+  readonly jwk: PublicKey
+}
+
+/** Every kind of key there is here. The name `Ed25519` of RFC 9864 is not taken: one key, one name of its algorithm. */
+const kinds = {
+  Ed25519: { alg: 'EdDSA', kty: 'OKP', parameters: { name: 'Ed25519' } },
+  'P-256': { alg: 'ES256', kty: 'EC', parameters: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } },
+} as const satisfies Record<PublicKey['crv'], { alg: Algorithm; kty: PublicKey['kty']; parameters: object }>
+
+const wanted = 'A key is a JWK of kty OKP with crv Ed25519, or of kty EC with crv P-256.'
+const encoder = new TextEncoder()
+
+/** Makes a key pair from the runtime's own source of randomness. */
+export async function generateKey(alg: Algorithm): Promise<PrivateJwk> {
+  const kind = alg === 'EdDSA' ? kinds.Ed25519 : kinds['P-256']
+  const pair = await crypto.subtle.generateKey(kind.parameters, true, ['sign', 'verify'])
+  if (!('privateKey' in pair)) throw new PlatteError('credentials', `this runtime made no key pair for ${alg}`)
+  return readPrivate(await crypto.subtle.exportKey('jwk', pair.privateKey), 'a new key', { ignoreAlg: true })
+}
+
+/** @returns exactly the members that the thumbprint covers, in the order of its input. */
+export function publicOf(key: PublicKey): PublicKey {
+  return key.kty === 'OKP'
+    ? { crv: key.crv, kty: key.kty, x: key.x }
+    : { crv: key.crv, kty: key.kty, x: key.x, y: key.y }
+}
+
+/** @returns the RFC 7638 thumbprint: SHA-256 in base64url, 43 characters. */
+export const keyIdOf = (key: PublicKey): Promise<string> => calculateJwkThumbprint(publicOf(key), 'sha256')
+
+/**
+ * Loads a public key.
+ * @returns `undefined` where a coordinate is not canonical base64url: the same key in another spelling would have another
+ *   id, and could count twice towards a threshold.
+ */
+export async function loadPublicKey(key: PublicKey): Promise<VerifyingKey | undefined> {
+  const jwk = publicOf(key)
+  const coordinates = jwk.kty === 'OKP' ? [jwk.x] : [jwk.x, jwk.y]
+  if (!coordinates.every((text) => fromBase64url(text)?.length === 32)) return undefined
+  return { keyId: await keyIdOf(jwk), alg: kinds[jwk.crv].alg, jwk }
+}
+
+/**
+ * Loads a private key from text: the JSON of one JWK.
+ * @param where what to call the place that the text came from (a file, a variable) in messages.
+ * @throws PlatteError('credentials')
+ */
+export async function parsePrivateKey(text: string, where: string): Promise<Signer> {
+  return importSigner(parseJson(text, where), where)
+}
+
+/**
+ * Loads a private key and proves by a signature that its two halves belong together.
+ * @param jwk a private JWK; `alg`, `kid`, `use` and `key_ops` may be there and must then be right, others are ignored.
+ * @param where what to call the place that the key came from in messages.
+ * @throws PlatteError('credentials')
+ */
+export async function importSigner(jwk: unknown, where: string): Promise<Signer> {
+  const key = readPrivate(jwk, where)
+  const { alg, parameters } = kinds[key.crv]
+  const keyId = await keyIdOf(key)
+  if (isObject(jwk) && 'kid' in jwk && jwk.kid !== keyId)
+    throw credentials(`${where}: its kid is not the thumbprint of this key, which is ${keyId}`)
+  const privateKey = await importHalf({ ...publicOf(key), d: key.d }, 'sign', where)
+  const publicKey = await importHalf(publicOf(key), 'verify', where)
+  const sign = async (input: Uint8Array): Promise<Uint8Array> =>
+    new Uint8Array(await crypto.subtle.sign(parameters, privateKey, input))
+  const probe = encoder.encode(`platte probe ${keyId}`)
+  const good = await sign(probe)
+    .then((signature) => crypto.subtle.verify(parameters, publicKey, signature, probe))
+    .catch(() => false)
+  if (!good) throw credentials(`${where}: the private and the public half are not of one key`)
+  return { keyId, alg, sign }
+}
+
+async function importHalf(jwk: PublicKey | PrivateJwk, usage: 'sign' | 'verify', where: string) {
+  try {
+    return await crypto.subtle.importKey('jwk', { ...jwk }, kinds[jwk.crv].parameters, false, [usage])
+  } catch {
+    throw credentials(`${where}: is not a usable ${jwk.crv} key`)
+  }
+}
+
+function readPrivate(jwk: unknown, where: string, { ignoreAlg = false } = {}): PrivateJwk {
+  if (!isObject(jwk)) throw credentials(`${where}: is not a JWK (a JSON object)`)
+  const problem = problemOfKind(jwk) ?? problemOfUse(jwk, ignoreAlg)
+  if (problem !== undefined) throw credentials(`${where}: ${problem}`)
+  const x = coordinate(jwk, 'x', where)
+  const d = coordinate(jwk, 'd', where)
+  if (jwk.crv === 'Ed25519') return { crv: 'Ed25519', kty: 'OKP', x, d }
+  return { crv: 'P-256', kty: 'EC', x, y: coordinate(jwk, 'y', where), d }
+}
+
+function problemOfKind(jwk: Record<string, unknown>): string | undefined {
+  if (Array.isArray(jwk.keys)) return 'is a set of keys; give one key'
+  if (jwk.kty === 'RSA') return 'is an RSA key, which is not used here'
+  if (jwk.kty === 'oct') return 'is a symmetric key, which cannot sign for others to verify'
+  if (jwk.crv !== 'Ed25519' && jwk.crv !== 'P-256') return 'is a key of a curve that is not used here'
+  if (jwk.kty !== kinds[jwk.crv].kty) return `has a kty that does not go with ${jwk.crv}`
+  if (!('d' in jwk)) return 'is a public key; signing needs the private one (the member d)'
+  return undefined
+}
+
+function problemOfUse(jwk: Record<string, unknown>, ignoreAlg: boolean): string | undefined {
+  const alg = jwk.crv === 'Ed25519' ? 'EdDSA' : 'ES256'
+  if (!ignoreAlg && 'alg' in jwk && jwk.alg !== alg) return `its alg must be ${alg}, or be left out`
+  if ('use' in jwk && jwk.use !== 'sig') return 'its use is not sig'
+  if ('key_ops' in jwk && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes('sign')))
+    return 'its key_ops do not include sign'
+  return undefined
+}
+
+function coordinate(jwk: Record<string, unknown>, member: string, where: string): string {
+  const text = jwk[member]
+  if (typeof text === 'string' && fromBase64url(text)?.length === 32) return text
+  throw credentials(`${where}: its ${member} must be 32 bytes in base64url without padding`)
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw credentials(`${where}: is not JSON; a private key is one JWK`)
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const credentials = (message: string): PlatteError => new PlatteError('credentials', message, { hint: wanted })

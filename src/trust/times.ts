@@ -1,0 +1,24 @@
+/** Step 5 of verifying, for all documents. */
+import { PlatteError } from '../errors.ts'
+import type { Instant } from '../ports/clock.ts'
+
+/** How far a document's clock may be ahead of the reader's. */
+const maxAheadMs = 5 * 60_000
+
+/**
+ * Holds `issuedAt` and `expires` (where there is one) against the reader's clock. A document is expired from the
+ * instant of its `expires` on.
+ * @throws PlatteError('from-the-future'), PlatteError('expired')
+ */
+export function checkTimes(
+  { issuedAt, expires }: { readonly issuedAt: string; readonly expires?: string },
+  name: string,
+  now: Instant,
+): void {
+  if (Date.parse(issuedAt) > now + maxAheadMs)
+    throw new PlatteError('from-the-future', `${name}: was issued at ${issuedAt}, which is in the future`, {
+      hint: 'Compare the clocks of this machine and of the one that signed.',
+    })
+  if (expires !== undefined && now >= Date.parse(expires))
+    throw new PlatteError('expired', `${name}: expired at ${expires}`)
+}

@@ -1,0 +1,138 @@
+/** The catalog. Pure functions on bytes; step numbers are those of "Verifying" in docs/design.md. */
+import { type Catalog, decodeCatalog } from '../documents/catalog.ts'
+import { durationMs } from '../documents/fields.ts'
+import { PlatteError } from '../errors.ts'
+import type { Instant } from '../ports/clock.ts'
+import { sha256Hex } from './digest.ts'
+import { openEnvelope, peekPayload } from './envelope.ts'
+import { checkTimes } from './times.ts'
+import { roleOf, type TrustedRoot } from './verify-root.ts'
+
+const type = 'platte-catalog+jws'
+
+/** A place that a channel has reached. */
+interface ChannelMark {
+  readonly seq: number
+  /** Of the ChannelManifest's envelope, lower-case hex. */
+  readonly sha256: string
+}
+
+/** A catalog that may be believed until `expiresMs`. Plain data; may be kept and shared. */
+export interface VerifiedCatalog {
+  readonly catalog: Catalog
+  /** Of the signed bytes (the payload), lower-case hex: two envelopes of one payload say the same. */
+  readonly sha256: string
+  readonly issuedAtMs: Instant
+  readonly expiresMs: Instant
+  /** The timestamp role's keys that it was verified with. */
+  readonly keyIds: readonly string[]
+  /** By `<app>/<channel>`: how far each channel has come, also those that a later catalog left out. */
+  readonly marks: ReadonlyMap<string, ChannelMark>
+}
+
+interface CatalogChecks {
+  readonly now: Instant
+  /** The newest catalog that was verified before, if any is remembered. */
+  readonly seen?: VerifiedCatalog | undefined
+  /** For writers only, that must read what they sign anew: skips step 5, whatever `issuedAt` and `expires` say. */
+  readonly anyTime?: boolean
+}
+
+/**
+ * Which root an unverified catalog asks to be verified with. Only good for knowing how far to walk: the walk ends at the
+ * first root that is not there or does not verify, and `verifyCatalog` then says whether the catalog was right.
+ * @throws PlatteError('too-large'), PlatteError('bad-signature'), PlatteError('bad-document')
+ */
+export function peekCatalogRoot(bytes: Uint8Array): number {
+  const payload = peekPayload(bytes, type)
+  const value = parseJson(payload)
+  const version = typeof value === 'object' && value !== null && 'root' in value ? value.root : undefined
+  if (typeof version === 'number' && Number.isSafeInteger(version) && version >= 1) return version
+  throw new PlatteError('bad-document', 'catalog: names no root')
+}
+
+/**
+ * Opens a catalog (steps 1 to 6).
+ *
+ * 'rollback' is what a stale CDN looks like: keep what was seen, and say no more than "not newer". 'fork' is what no
+ * honest store looks like. Seqs are those that the catalog claims, and only `verifyChannel` proves a claim; so once a
+ * timestamp key has left the role, what catalogs claimed before is forgotten (a stolen key could have named any seq).
+ * @throws PlatteError('too-large'), 'bad-signature', 'bad-document', 'mismatch' (signed for a later root than `trusted`),
+ *   'rollback' (for an earlier one, or older than `seen`), 'from-the-future', 'expired', 'fork'.
+ */
+export async function verifyCatalog(
+  bytes: Uint8Array,
+  trusted: TrustedRoot,
+  { now, seen, anyTime = false }: CatalogChecks,
+): Promise<VerifiedCatalog> {
+  const payload = await openEnvelope(bytes, type, roleOf(trusted, 'timestamp'))
+  const catalog = decodeCatalog(payload)
+  checkRoot(catalog, trusted)
+  if (!anyTime) checkFresh(catalog, trusted, now)
+  const sha256 = await sha256Hex(payload)
+  const issuedAtMs = Date.parse(catalog.issuedAt)
+  if (seen !== undefined) checkIssue({ sha256, issuedAtMs }, seen)
+  const { keyIds } = trusted.root.roles.timestamp
+  const known = seen?.keyIds.every((id) => keyIds.includes(id)) ? seen.marks : new Map<string, ChannelMark>()
+  return {
+    catalog,
+    sha256,
+    issuedAtMs,
+    expiresMs: Date.parse(catalog.expires),
+    keyIds,
+    marks: advance(known, catalog),
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
+/** Step 4: the root that it was signed under. */
+function checkRoot(catalog: Catalog, { root }: TrustedRoot): void {
+  if (catalog.root === root.version) return
+  throw new PlatteError(
+    catalog.root < root.version ? 'rollback' : 'mismatch',
+    `catalog: is of root ${catalog.root}, this is root ${root.version}`,
+  )
+}
+
+/** Step 5. */
+function checkFresh(catalog: Catalog, { root }: TrustedRoot, now: Instant): void {
+  checkTimes(catalog, 'catalog', now)
+  const { maxValidity } = root.roles.timestamp
+  const validityMs = Date.parse(catalog.expires) - Date.parse(catalog.issuedAt)
+  if (validityMs <= 0) throw new PlatteError('expired', 'catalog: expires before it was issued')
+  if (validityMs > durationMs(maxValidity))
+    throw new PlatteError('expired', `catalog: is valid for longer than the root allows (${maxValidity})`)
+}
+
+/** Step 6: issuedAt is the mark that only moves forward. */
+function checkIssue(found: Pick<VerifiedCatalog, 'sha256' | 'issuedAtMs'>, seen: VerifiedCatalog): void {
+  if (found.issuedAtMs < seen.issuedAtMs)
+    throw new PlatteError('rollback', `catalog: not newer than the one of ${seen.catalog.issuedAt}`)
+  if (found.issuedAtMs === seen.issuedAtMs && found.sha256 !== seen.sha256)
+    throw new PlatteError('fork', `catalog: there are two of ${seen.catalog.issuedAt}`, {
+      hint: 'Two writers signed with one key, or a signing key is in other hands: find out before anything is published.',
+    })
+}
+
+/** Step 6: no channel goes back, and none has two manifests at one seq. */
+function advance(known: ReadonlyMap<string, ChannelMark>, catalog: Catalog): ReadonlyMap<string, ChannelMark> {
+  const marks = new Map(known)
+  for (const [app, { channels }] of Object.entries(catalog.apps))
+    for (const [channel, { seq, sha256 }] of Object.entries(channels)) {
+      const name = `${app}/${channel}`
+      const mark = marks.get(name)
+      if (mark !== undefined && seq < mark.seq)
+        throw new PlatteError('rollback', `catalog: ${name} goes back from ${mark.seq} to ${seq}`)
+      if (mark?.seq === seq && mark.sha256 !== sha256)
+        throw new PlatteError('fork', `catalog: ${name} has two manifests at ${seq}`)
+      marks.set(name, { seq, sha256 })
+    }
+  return marks
+}

@@ -1,0 +1,116 @@
+/** ChannelManifests. Pure functions on bytes; step numbers are those of "Verifying" in docs/design.md. */
+import type { CatalogChannel } from '../documents/catalog.ts'
+import { type ChannelManifest, decodeChannel } from '../documents/channel.ts'
+import { PlatteError } from '../errors.ts'
+import type { Instant } from '../ports/clock.ts'
+import { sha256Hex } from './digest.ts'
+import { openByDigest, openEnvelope } from './envelope.ts'
+import { checkTimes } from './times.ts'
+import { roleOf, type TrustedRoot } from './verify-root.ts'
+
+const type = 'platte-channel+jws'
+
+/** A ChannelManifest that was verified, with what a catalog says of it. Plain data; may be kept and shared. */
+export interface VerifiedChannel {
+  readonly manifest: ChannelManifest
+  /** Of the envelope's bytes, lower-case hex: the next manifest's `previous`. */
+  readonly sha256: string
+  /** Bytes of the envelope. */
+  readonly size: number
+}
+
+/** A ChannelManifest's place; both names are those of its key in the store and in the catalog, no aliases. */
+interface ChannelPlace {
+  readonly app: string
+  readonly channel: string
+}
+
+interface CurrentChannel extends ChannelPlace {
+  /** What a client asked for, where that is not `channel` itself: must then be an alias that the manifest names. */
+  readonly asked?: string | undefined
+  /** What the verified catalog says under these names. */
+  readonly entry: Pick<CatalogChannel, 'seq' | 'sha256' | 'size'>
+  readonly now: Instant
+}
+
+interface HeadChannel extends ChannelPlace {
+  readonly seq: number
+  /** Digest of the manifest before it, where the writer knows it. */
+  readonly previous?: string | undefined
+}
+
+/** Whether a manifest may answer to a name: its own, or one that the release key made its alias. */
+export const answersTo = (manifest: ChannelManifest, name: string): boolean =>
+  manifest.channel === name || (manifest.aliases?.includes(name) ?? false)
+
+/**
+ * Opens the ChannelManifest that a verified catalog names (steps 1 to 5 and 7).
+ * @throws PlatteError('mismatch') for another size, digest, app, channel or seq; 'too-large', 'bad-signature',
+ *   'bad-document', 'from-the-future', 'expired'.
+ */
+export async function verifyChannel(
+  bytes: Uint8Array,
+  trusted: TrustedRoot,
+  { app, channel, asked = channel, entry, now }: CurrentChannel,
+): Promise<VerifiedChannel> {
+  const name = `${app}/${channel}`
+  if (bytes.length !== entry.size)
+    throw new PlatteError('mismatch', `${name}: ${bytes.length} bytes, the catalog says ${entry.size}`)
+  const sha256 = await sha256Hex(bytes)
+  if (sha256 !== entry.sha256) throw new PlatteError('mismatch', `${name}: its SHA-256 is not the catalog's`)
+  const manifest = await open(bytes, trusted)
+  checkPlace(manifest, { app, channel, seq: entry.seq })
+  if (!answersTo(manifest, asked))
+    throw new PlatteError('mismatch', `${name}: does not name ${JSON.stringify(asked.slice(0, 64))} as an alias`)
+  checkTimes(manifest, name, now)
+  return { manifest, sha256, size: bytes.length }
+}
+
+/**
+ * Opens a ChannelManifest that no catalog names yet, for writers that look beyond the catalog (steps 1 to 4). Its
+ * times are not judged: what a wrong clock wrote must not keep a writer from issuing the next.
+ * @throws PlatteError('fork') where it follows another manifest than `previous`; 'mismatch' for another app, channel or
+ *   seq; 'too-large', 'bad-signature', 'bad-document'.
+ */
+export async function verifyHead(
+  bytes: Uint8Array,
+  trusted: TrustedRoot,
+  { app, channel, seq, previous }: HeadChannel,
+): Promise<VerifiedChannel> {
+  const manifest = await open(bytes, trusted)
+  checkPlace(manifest, { app, channel, seq })
+  const isFirst = seq === 1
+  if (isFirst ? manifest.previous !== undefined : previous !== undefined && manifest.previous !== previous)
+    throw new PlatteError('fork', `${app}/${channel}: ${seq} does not follow the manifest before it`)
+  return { manifest, sha256: await sha256Hex(bytes), size: bytes.length }
+}
+
+/**
+ * Opens an earlier ChannelManifest by the digest that a verified one names in `previous` (or the catalog names, for a
+ * writer that issues it again). Its signatures are not checked, so taking a key away does not void history.
+ * @throws PlatteError('mismatch') for other bytes, or another app, channel or seq; 'too-large', 'bad-signature',
+ *   'bad-document'.
+ */
+export async function verifyPast(
+  bytes: Uint8Array,
+  sha256: string,
+  place: ChannelPlace & { readonly seq: number },
+): Promise<VerifiedChannel> {
+  const manifest = decodeChannel(await openByDigest(bytes, type, sha256))
+  checkPlace(manifest, place)
+  return { manifest, sha256, size: bytes.length }
+}
+
+async function open(bytes: Uint8Array, trusted: TrustedRoot): Promise<ChannelManifest> {
+  return decodeChannel(await openEnvelope(bytes, type, roleOf(trusted, 'release')))
+}
+
+/** Step 4, and the seq of step 7. */
+function checkPlace(manifest: ChannelManifest, want: ChannelPlace & { readonly seq: number }): void {
+  for (const field of ['app', 'channel', 'seq'] as const)
+    if (manifest[field] !== want[field])
+      throw new PlatteError(
+        'mismatch',
+        `${want.app}/${want.channel}: its manifest says ${field} ${manifest[field]}, not ${want[field]}`,
+      )
+}

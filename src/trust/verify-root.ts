@@ -1,0 +1,111 @@
+/**
+ * The root chain: the pin vouches for one root, and each root for the next. Pure functions on bytes; whoever reads the
+ * store walks. Step numbers are those of "Verifying" in docs/design.md.
+ */
+import { decodeRoot, type RoleName, type Root, roleNames } from '../documents/root.ts'
+import { PlatteError } from '../errors.ts'
+import type { Instant } from '../ports/clock.ts'
+import { sha256Hex } from './digest.ts'
+import { openByDigest, openEnvelope, type SigningRole } from './envelope.ts'
+import { loadPublicKey, type VerifyingKey } from './keys.ts'
+import { checkTimes } from './times.ts'
+
+const type = 'platte-root+jws'
+
+/** The one thing that a deployment believes without proof: which root it starts from. */
+export interface Pin {
+  readonly version: number
+  /** Of the bytes of `root/<version>.jws`, lower-case hex: what `sha256sum` prints for the file. */
+  readonly sha256: string
+}
+
+/** A root that the pin vouches for. Plain data; may be kept and shared. */
+export interface TrustedRoot {
+  readonly root: Root
+  /** Of the envelope's bytes, lower-case hex. */
+  readonly sha256: string
+  readonly keys: ReadonlyMap<string, VerifyingKey>
+}
+
+/**
+ * Reads a pin: `<version>:sha256:<64 hex digits>`.
+ * @throws PlatteError('configuration')
+ */
+export function parsePin(text: string): Pin {
+  const [, version, sha256] = /^([1-9]\d{0,8}):sha256:([0-9a-f]{64})$/.exec(text.trim()) ?? []
+  if (version !== undefined && sha256 !== undefined) return { version: Number(version), sha256 }
+  throw new PlatteError('configuration', `not a pin of a root: ${JSON.stringify(text.slice(0, 100))}`, {
+    hint: 'A pin has the form 1:sha256:<64 hex digits in lower case>, the SHA-256 of root/1.jws.',
+  })
+}
+
+export const formatPin = ({ version, sha256 }: Pin): string => `${version}:sha256:${sha256}`
+
+/**
+ * Opens the root that the pin names (steps 1 to 4). It must also be signed by its own threshold, so that no draft is
+ * ever pinned.
+ * @throws PlatteError('mismatch') for other bytes than the pinned ones, or another version; 'too-large',
+ *   'bad-signature', 'bad-document'.
+ */
+export async function verifyPinnedRoot(bytes: Uint8Array, pin: Pin): Promise<TrustedRoot> {
+  const root = decodeRoot(await openByDigest(bytes, type, pin.sha256))
+  if (root.version !== pin.version)
+    throw new PlatteError('mismatch', `root: the pinned bytes are version ${root.version}, the pin says ${pin.version}`)
+  const trusted = await trust(root, pin.sha256)
+  await openEnvelope(bytes, type, roleOf(trusted, 'root'))
+  return trusted
+}
+
+/**
+ * Opens the root after `current` (steps 1 to 4): version exactly one higher, signed by the threshold of both.
+ * Whether it has expired matters for the last of the chain only: `checkRootFresh`.
+ * @throws PlatteError('rollback') for a version that is not higher, 'mismatch' for one that is skipped to; 'too-large',
+ *   'bad-signature', 'bad-document'.
+ */
+export async function verifyNextRoot(bytes: Uint8Array, current: TrustedRoot): Promise<TrustedRoot> {
+  const root = decodeRoot(await openEnvelope(bytes, type, roleOf(current, 'root')))
+  const { version } = current.root
+  if (root.version !== version + 1)
+    throw new PlatteError(
+      root.version <= version ? 'rollback' : 'mismatch',
+      `root: version ${root.version} does not follow version ${version}`,
+    )
+  const next = await trust(root, await sha256Hex(bytes))
+  await openEnvelope(bytes, type, roleOf(next, 'root'))
+  return next
+}
+
+/**
+ * Step 5 for the last root of the chain.
+ * @throws PlatteError('expired'), PlatteError('from-the-future')
+ */
+export function checkRootFresh({ root }: TrustedRoot, now: Instant): void {
+  checkTimes(root, `root ${root.version}`, now)
+}
+
+/** The keys and the threshold of one role. */
+export function roleOf({ root, keys }: TrustedRoot, role: RoleName): SigningRole {
+  const { keyIds, threshold } = root.roles[role]
+  return { keys: keyIds.flatMap((id) => keys.get(id) ?? []), threshold }
+}
+
+async function trust(root: Root, sha256: string): Promise<TrustedRoot> {
+  const keys = new Map<string, VerifyingKey>()
+  for (const listed of root.keys) {
+    const key = await loadPublicKey(listed)
+    if (key === undefined) throw badRoot(root, 'a key is not written in canonical base64url')
+    if (keys.has(key.keyId)) throw badRoot(root, `lists key ${key.keyId.slice(0, 8)}… twice`)
+    keys.set(key.keyId, key)
+  }
+  for (const role of roleNames) {
+    const { keyIds, threshold } = root.roles[role]
+    const stranger = keyIds.find((id) => !keys.has(id))
+    if (stranger !== undefined)
+      throw badRoot(root, `${role} names key ${stranger.slice(0, 8)}…, which is the thumbprint of no key listed`)
+    if (threshold > keyIds.length) throw badRoot(root, `${role} needs ${threshold} of ${keyIds.length} keys`)
+  }
+  return { root, sha256, keys }
+}
+
+const badRoot = (root: Root, why: string): PlatteError =>
+  new PlatteError('bad-document', `root ${root.version}: ${why}`)
