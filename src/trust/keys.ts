@@ -97,7 +97,7 @@ async function importHalf(jwk: PublicKey | PrivateJwk, usage: 'sign' | 'verify',
   try {
     return await crypto.subtle.importKey('jwk', { ...jwk }, kinds[jwk.crv].parameters, false, [usage])
   } catch {
-    throw credentials(`${where}: is not a usable ${jwk.crv} key`)
+    throw credentials(`${where}: is not a usable ${jwk.crv} key: damaged, or the halves of two keys`)
   }
 }
 
