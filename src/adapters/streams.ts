@@ -1,0 +1,87 @@
+/** What several adapters do with streams of bytes. Imports nothing of a runtime. */
+import { PlatteError } from '../errors.ts'
+import type { Hasher } from '../ports/hasher.ts'
+import type { ByteRange, ExpectedPackage } from '../ports/packages.ts'
+
+/**
+ * Reads a body to its end.
+ * @param maxBytes the cap; it holds while reading.
+ * @throws PlatteError('too-large'), and whatever the body fails with.
+ */
+export async function readAtMost(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+  name: string,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  await pump(body, async (chunk) => {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge(name, maxBytes)
+    chunks.push(chunk)
+  })
+  return joined(chunks, size)
+}
+
+/** The chunks as one, `size` bytes together. */
+export function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+export const tooLarge = (name: string, maxBytes: number): PlatteError =>
+  new PlatteError('too-large', `${name}: is larger than ${maxBytes} bytes`)
+
+/** Hands every chunk to `take`, one after the other; where `take` throws, the body is cancelled and that error is thrown. */
+export async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) => Promise<void>) {
+  const reader = body.getReader()
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) await take(next.value)
+  } catch (error) {
+    await reader.cancel(error).catch(() => undefined)
+    throw error
+  }
+}
+
+/**
+ * Streams a package through a hasher into `write` and holds it against what was expected, if something was.
+ * @throws PlatteError('mismatch') as soon as the body is too long, or at its end; whatever the body or `write` fails with.
+ */
+export async function hashInto(
+  body: ReadableStream<Uint8Array>,
+  write: (chunk: Uint8Array) => Promise<void>,
+  { hasher, name, expected }: { readonly hasher: Hasher; readonly name: string; readonly expected?: ExpectedPackage },
+) {
+  let size = 0
+  await pump(body, async (chunk) => {
+    size += chunk.length
+    if (expected !== undefined && size > expected.size) throw wrongSize(name, `more than ${expected.size}`, expected)
+    const writing = write(chunk)
+    await Promise.all([writing, hasher.update(chunk)])
+  })
+  if (expected !== undefined && size !== expected.size) throw wrongSize(name, `${size}`, expected)
+  const digests = await hasher.digest()
+  if (expected !== undefined && digests.sha256 !== expected.sha256)
+    throw new PlatteError('mismatch', `${name}: has SHA-256 ${digests.sha256}, expected ${expected.sha256}`)
+  return { size, ...digests }
+}
+
+const wrongSize = (name: string, size: string, expected: ExpectedPackage): PlatteError =>
+  new PlatteError('mismatch', `${name}: has ${size} bytes, expected ${expected.size}`)
+
+/** @throws PlatteError('bad-request') for a range that does not lie within `size` bytes. */
+export function checkRange(name: string, range: ByteRange | undefined, size: number): ByteRange {
+  if (range === undefined) return { start: 0, end: size - 1 }
+  const { start, end } = range
+  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end < size) return range
+  throw new PlatteError('bad-request', `${name}: has no bytes ${start} to ${end}, its size is ${size}`)
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i])
+}
