@@ -1,5 +1,4 @@
 /** A small honest world with real keys, and the tools of those who attack it. */
-import { calculateJwkThumbprint } from 'jose'
 import type { CatalogChannel } from '../../src/documents/catalog.ts'
 import type { PublicKey } from '../../src/documents/root.ts'
 import { PlatteError } from '../../src/errors.ts'
@@ -124,5 +123,3 @@ export async function refusal(promise: Promise<unknown>): Promise<string> {
   }
   return 'accepted'
 }
-
-export const thumbprint = (jwk: PublicKey): Promise<string> => calculateJwkThumbprint(jwk, 'sha256')
