@@ -15,7 +15,7 @@ import {
   withSignature,
   withSigners,
 } from './victims.ts'
-import { algorithms, b64, bytesOf, newWorld, refusal, signRaw } from './world.ts'
+import { algorithms, b64, bytesOf, newWorld, refusal, respell, signRaw } from './world.ts'
 
 const textOf = (scene: Scene): string => JSON.stringify(scene.honest)
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
@@ -26,12 +26,6 @@ async function forgeWith(scene: Scene, alg: string, mac: (input: string) => Buff
     payload: scene.payload,
     signatures: [{ protected: header64, signature: b64(mac(`${header64}.${scene.payload}`)) }],
   }
-}
-
-/** Sets a spare bit of the last character: other text, same bytes for a lenient decoder. */
-function respell(text: string): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-  return text.slice(0, -1) + alphabet.charAt(alphabet.indexOf(text.slice(-1)) | 1)
 }
 
 /** A payload whose length leaves spare bits in base64url, spoilt before it is signed: only its spelling is wrong. */
