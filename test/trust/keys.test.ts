@@ -9,7 +9,7 @@ import {
   parsePrivateKey,
   publicOf,
 } from '../../src/trust/keys.ts'
-import { algorithms, refusal } from './world.ts'
+import { algorithms, refusal, respell } from './world.ts'
 
 /** RFC 8037, appendix A: the key, its thumbprint, and the signature of A.4. */
 const rfc8037: PrivateJwk = {
@@ -30,11 +30,6 @@ const rsa = await crypto.subtle.exportKey('jwk', rsaPair.privateKey)
 const p384Pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-384' }, true, usages)
 const p384 = await crypto.subtle.exportKey('jwk', p384Pair.privateKey)
 const { d: _d, ...publicEd } = ed
-/** The same bits with spare bits set: 43 characters hold 258 bits. */
-const respelled = (text: string): string => {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-  return text.slice(0, -1) + alphabet.charAt(alphabet.indexOf(text.slice(-1)) | 1)
-}
 
 describe('a key', () => {
   test('has the id, and makes the signature, of RFC 8037', async () => {
@@ -71,11 +66,7 @@ describe('a key', () => {
     ['in a set', { keys: [ed] }, 'is a set of keys; give one key'],
     ['that is a list', [ed], 'is not a JWK (a JSON object)'],
     ['that is null', null, 'is not a JWK (a JSON object)'],
-    [
-      'with the halves of two Ed25519 keys',
-      { ...ed, x: otherEd.x },
-      'the private and the public half are not of one key',
-    ],
+    ['with the halves of two Ed25519 keys', { ...ed, x: otherEd.x }, 'are not of one key|is not a usable Ed25519 key'],
     ['with the halves of two P-256 keys', { ...es, d: otherEs.d }, 'are not of one key|is not a usable P-256 key'],
     ['off the curve', { ...es, x: es.kty === 'EC' ? es.y : '' }, 'is not a usable P-256 key'],
     ['of OKP that claims P-256', { ...es, kty: 'OKP' }, 'has a kty that does not go with P-256'],
@@ -87,7 +78,7 @@ describe('a key', () => {
     ['with a kid of its own', { ...ed, kid: 'release-2026' }, 'its kid is not the thumbprint of this key'],
     ['with a short d', { ...ed, d: ed.d.slice(1) }, 'its d must be 32 bytes in base64url'],
     ['with a padded x', { ...ed, x: `${ed.x}=` }, 'its x must be 32 bytes in base64url'],
-    ['with a respelled x', { ...ed, x: respelled(ed.x) }, 'its x must be 32 bytes in base64url'],
+    ['with a respelled x', { ...ed, x: respell(ed.x) }, 'its x must be 32 bytes in base64url'],
     ['with a number for d', { ...ed, d: 1 }, 'its d must be 32 bytes in base64url'],
   ])('%s is refused', async (_name, jwk, want) => {
     expect(await refusal(importSigner(jwk, 'keys/a.json'))).toMatch(
@@ -118,7 +109,7 @@ describe('a key', () => {
   })
 
   test('in another spelling is not loaded: it would be a second key', async () => {
-    const twin = { ...publicOf(ed), x: respelled(ed.x) }
+    const twin = { ...publicOf(ed), x: respell(ed.x) }
     expect(Buffer.from(twin.x, 'base64url')).toEqual(Buffer.from(ed.x, 'base64url'))
     expect(await keyIdOf(twin)).not.toBe(await keyIdOf(ed))
     expect(await loadPublicKey(twin)).toBeUndefined()
