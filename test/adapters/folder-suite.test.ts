@@ -1,0 +1,23 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { folderDocuments } from '../../src/adapters/folder-documents.ts'
+import { folderPackages } from '../../src/adapters/folder-packages.ts'
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { systemClock } from '../../src/adapters/system.ts'
+import { documentRows } from '../conformance/documents.ts'
+import { packageRows } from '../conformance/packages.ts'
+import { suite } from '../conformance/register.ts'
+
+const root = await mkdtemp(join(tmpdir(), 'platte-folder-'))
+afterAll(() => rm(root, { recursive: true }))
+
+suite('folderDocuments', documentRows, () => folderDocuments(root, { clock: systemClock }))
+suite('folderPackages', packageRows(nodeHasher), () =>
+  folderPackages(root, { clock: systemClock, newHasher: nodeHasher }),
+)
+
+test('no temporary file is left', async () => {
+  expect(await readdir(join(root, '.tmp'))).toEqual([])
+})
