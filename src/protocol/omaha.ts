@@ -28,7 +28,7 @@ export interface OmahaAppRequest {
   readonly ping: boolean
   readonly updateCheck: boolean
   readonly events: readonly OmahaEvent[]
-  /** Set where this app's own data cannot be used; it gets an answer nevertheless. */
+  /** What of this app's data could not be used and why, for the log: an empty appid, events that were dropped. The rest stands. */
   readonly problem?: string
 }
 
