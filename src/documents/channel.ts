@@ -117,7 +117,7 @@ const schema = v.strictObject({
 })
 
 /** Never just "manifest": Omaha's response has a `<manifest>` of its own. */
-export type ChannelManifest = v.InferOutput<typeof schema> & Channel
+export type ChannelManifest = Omit<v.InferOutput<typeof schema>, keyof Channel> & Channel
 
 /** @throws PlatteError('bad-document') */
 export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => field.decode(schema, 'channel', bytes)

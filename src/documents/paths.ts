@@ -2,6 +2,7 @@
  * Every key of the store is built here, and nowhere else; `docs/storage.md` shows one of each.
  * A client's words never become part of a key: they are looked up, and keys are made from what a verified document says.
  */
+import { setDigest } from '../core/set.ts'
 import { PlatteError } from '../errors.ts'
 
 export const catalogKey = 'catalog.jws'
@@ -16,16 +17,10 @@ export const channelKey = (app: string, channel: string, seq: number): string =>
 export const notesKey = (sha256: string): string => `notes/${sha256}`
 
 /** The folder of one release and board, ending in "/": what Omaha calls the codebase is a URL of it. */
-export const packageFolder = (place: { app: string; version: string; board: string; set: string }): string =>
-  `packages/${place.app}/${place.version}/${place.board}/${place.set}/`
-
-/** The text whose SHA-256 (its first 32 hex digits) names the set of a release's packages for one board. */
-export const setText = (packages: readonly { readonly name: string; readonly sha256: string }[]): string =>
-  packages
-    .map(({ name, sha256 }) => `${name} ${sha256}`)
-    .sort()
-    .map((line) => `${line}\n`)
-    .join('')
+export const packageFolder = (
+  place: { readonly app: string; readonly version: string; readonly board: string },
+  packages: readonly { readonly name: string; readonly sha256: string }[],
+): string => `packages/${place.app}/${place.version}/${place.board}/${setDigest(packages)}/`
 
 const segment = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 

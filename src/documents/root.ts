@@ -7,11 +7,12 @@ export const maxRootBytes = 64 * 1024
 
 const base64url32 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url'))
 
+const ed25519 = { kty: v.literal('OKP'), crv: v.literal('Ed25519'), x: base64url32 }
+const p256 = { kty: v.literal('EC'), crv: v.literal('P-256'), x: base64url32, y: base64url32 }
+
 /** A public key, exactly the members that its thumbprint covers. */
-const publicKey = v.variant('kty', [
-  v.strictObject({ kty: v.literal('OKP'), crv: v.literal('Ed25519'), x: base64url32 }),
-  v.strictObject({ kty: v.literal('EC'), crv: v.literal('P-256'), x: base64url32, y: base64url32 }),
-])
+const publicKey = v.variant('kty', [v.strictObject(ed25519), v.strictObject(p256)])
+const anyJwk = v.variant('kty', [v.object(ed25519), v.object(p256)])
 
 const role = {
   threshold: v.pipe(field.positive, v.maxValue(16)),
@@ -42,6 +43,12 @@ export type Root = v.InferOutput<typeof schema>
 export type PublicKey = Root['keys'][number]
 export type RoleName = keyof Root['roles']
 export const roleNames: readonly RoleName[] = ['root', 'release', 'timestamp']
+
+/**
+ * The public key of a JWK, public or private, without its other members.
+ * @throws PlatteError('bad-document') for other kinds of keys.
+ */
+export const publicKeyOf = (name: string, jwk: unknown): PublicKey => field.check(anyJwk, name, jwk)
 
 /** @throws PlatteError('bad-document') */
 export const decodeRoot = (bytes: Verified<Uint8Array>): Root => field.decode(schema, 'root', bytes)

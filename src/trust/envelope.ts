@@ -162,6 +162,10 @@ export async function openByDigest(
  */
 export const peekPayload = (bytes: Uint8Array, type: EnvelopeType): Uint8Array => read(bytes, type).payload
 
+/** Which keys claim to have signed a well-formed envelope, with nothing verified: for knowing what to sign anew. */
+export const peekKeyIds = (bytes: Uint8Array, type: EnvelopeType): readonly string[] =>
+  read(bytes, type).signatures.map(({ header }) => header.kid)
+
 const asVerified = (payload: Uint8Array): Verified<Uint8Array> => payload as Verified<Uint8Array>
 
 /** @returns why a signature does not count; `undefined` where it does. Keys outside the role cost no cryptography. */

@@ -1,0 +1,65 @@
+import type { Command } from 'commander'
+import type { RoleName } from '../documents/root.ts'
+import { PlatteError } from '../errors.ts'
+import type { StoreSetting } from '../runtime/config.ts'
+import { type KeyPair, keyFile, loadPairs, makeKey } from '../runtime/keys.ts'
+import { makeStore, openStore } from '../runtime/node.ts'
+import { firstRoot, initStore } from '../service/roots.ts'
+import { instantText } from '../service/writing.ts'
+import { command, type Options, oneOf, settingsOf } from './options.ts'
+import { say, show, talk } from './terminal.ts'
+
+interface InitOptions extends Options {
+  readonly rootKeys?: string
+  readonly alg: 'EdDSA' | 'ES256'
+  readonly maxValidity: string
+}
+
+/** Makes keys, a root and an empty catalog. Safe to repeat: what is there is used. */
+export function initCommand(): Command {
+  return command('init', 'make keys, a root and an empty catalog', ['store', 'keys'])
+    .option('--root-keys <folder>', 'folder of the root keys, apart from the others: they belong offline')
+    .option('--alg <alg>', 'EdDSA (Ed25519), or ES256 for key services', oneOf(['EdDSA', 'ES256']), 'EdDSA')
+    .option('--max-validity <duration>', 'how long a catalog may be valid, such as P14D or PT72H', 'P14D')
+    .action(async (options: InitOptions) => {
+      const { store, keysDir } = settingsOf(options, ['store', 'keysDir'])
+      const made = await initialise({ ...options, store, keysDir, rootKeysDir: options.rootKeys ?? keysDir })
+      show(options.json, made, [`PLATTE_ROOT=${made.pin}`])
+    })
+}
+
+/** What `init` does; `start` does it too. */
+export async function initialise(order: {
+  readonly store: StoreSetting
+  readonly keysDir: string
+  readonly rootKeysDir: string
+  readonly alg: 'EdDSA' | 'ES256'
+  readonly maxValidity: string
+}): Promise<{ readonly pin: string; readonly created: boolean }> {
+  const role = async (folder: string, name: RoleName): Promise<readonly [KeyPair, ...KeyPair[]]> => {
+    const { created } = await makeKey(keyFile(folder, name), order.alg)
+    if (created) say(`made ${keyFile(folder, name)}`)
+    const [first, ...others] = await loadPairs(folder, name)
+    if (first === undefined) throw new PlatteError('credentials', `${folder} holds no ${name} key`)
+    return [first, ...others]
+  }
+  const root = await role(order.rootKeysDir, 'root')
+  const release = await role(order.keysDir, 'release')
+  const timestamp = await role(order.keysDir, 'timestamp')
+  await makeStore(order.store)
+  const open = openStore(order.store)
+  const first = await firstRoot(
+    { root: publicKeys(root), release: publicKeys(release), timestamp: publicKeys(timestamp) },
+    { issuedAt: instantText(open.clock()), maxValidity: order.maxValidity },
+  )
+  const made = await initStore(
+    { ...open, log: talk, release: [], timestamp: timestamp.map(({ signer }) => signer) },
+    first,
+    root.map(({ signer }) => signer),
+  )
+  say(made.created ? 'the store has a root and an empty catalog now' : 'the store was made before; nothing was changed')
+  return made
+}
+
+const publicKeys = ([first, ...others]: readonly [KeyPair, ...KeyPair[]]) =>
+  [first.publicKey, ...others.map(({ publicKey }) => publicKey)] as const

@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+/** The command line: reads the words, runs one command, and turns failures into exit codes. */
+import { Command, CommanderError } from 'commander'
+import { type ErrorCode, PlatteError } from '../errors.ts'
+import { explainCommand } from './explain.ts'
+import { initCommand } from './init.ts'
+import { keygenCommand } from './keygen.ts'
+import { publishCommand } from './publish.ts'
+import { refreshCommand } from './refresh.ts'
+import { rootCommand } from './root.ts'
+import { serveCommand } from './serve.ts'
+import { showCommand } from './show.ts'
+import { startCommand } from './start.ts'
+import { say } from './terminal.ts'
+import { verifyCommand } from './verify.ts'
+
+const examples = `Examples:
+  platte init --store file:/var/lib/platte --keys /etc/platte/keys --root-keys /media/usb/root-keys
+  platte publish flatcar_production_update.gz --app e96281a6-d1af-4bde-9a0a-97b76e56dc57 \\
+         --channel stable --version 4152.2.0 --board amd64-usr --create
+  platte explain --channel stable --version 4081.2.0 --board amd64-usr
+  platte serve
+`
+
+const program = new Command('platte')
+  .description('An Omaha update endpoint that answers from signed channel manifests in object storage.')
+  .addHelpText('beforeAll', examples)
+  .showHelpAfterError('hint: platte --help, or platte COMMAND --help')
+  .exitOverride()
+const commands = [
+  initCommand,
+  publishCommand,
+  serveCommand,
+  showCommand,
+  explainCommand,
+  verifyCommand,
+  refreshCommand,
+  rootCommand,
+  keygenCommand,
+  startCommand,
+]
+for (const make of commands) program.addCommand(make())
+
+/** 0 done, 1 failed, 2 usage, 3 refused by policy, 4 credentials, 5 verification failed. */
+function exitCodeOf(code: ErrorCode): number {
+  switch (code) {
+    case 'usage':
+    case 'configuration':
+      return 2
+    case 'refused':
+    case 'conflict':
+      return 3
+    case 'credentials':
+    case 'forbidden':
+      return 4
+    case 'bad-document':
+    case 'bad-signature':
+    case 'expired':
+    case 'from-the-future':
+    case 'rollback':
+    case 'fork':
+    case 'mismatch':
+    case 'missing':
+      return 5
+    case 'bad-request':
+    case 'too-large':
+    case 'unsupported-encoding':
+    case 'store-unavailable':
+      return 1
+  }
+}
+
+function fail(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (!(error instanceof PlatteError)) {
+    say(`error: a defect: ${error instanceof Error ? error.stack : error}`)
+    return 1
+  }
+  say(`error: ${error.message}`)
+  if (error.hint) say(`hint: ${error.hint}`)
+  return exitCodeOf(error.code)
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = fail(error)
+}

@@ -1,0 +1,67 @@
+/** The options that commands share; each is also a variable, and the flag wins. */
+import { Command, InvalidArgumentError } from 'commander'
+import type { Log } from '../ports/log.ts'
+import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
+import { openPublishing } from '../runtime/node.ts'
+import type { Publishing } from '../service/publish.ts'
+
+const flags = {
+  store: ['--store <store>', 'where documents and packages are: file:DIR', 'PLATTE_STORE'],
+  root: ['--root <pin>', 'the root to trust: VERSION:sha256:HEX', 'PLATTE_ROOT'],
+  keys: ['--keys <folder>', 'folder of release*.jwk and timestamp*.jwk', 'PLATTE_KEYS'],
+  releaseKey: ['--release-key <file>', 'one release key: a file, or env://NAME', 'PLATTE_RELEASE_KEY'],
+  timestampKey: ['--timestamp-key <file>', 'one timestamp key: a file, or env://NAME', 'PLATTE_TIMESTAMP_KEY'],
+  app: ['--app <app>', 'the app: its Omaha id', 'PLATTE_APP'],
+  publicUrl: ['--public-url <url>', 'where clients reach this deployment', 'PLATTE_PUBLIC_URL'],
+  host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
+  port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
+} as const satisfies Record<string, readonly [string, string, Variable]>
+
+type Flag = keyof typeof flags
+/** What commander hands to an action: flag values by name. */
+export type Options = Readonly<Partial<Record<Flag, string>>> & { readonly json?: boolean }
+
+/** For commands that read the store. */
+export const readFlags: readonly Flag[] = ['store', 'root']
+/** For commands that write to it. */
+export const writeFlags: readonly Flag[] = [...readFlags, 'keys', 'releaseKey', 'timestampKey']
+
+/** A command with shared options and `--json`. */
+export function command(name: string, description: string, use: readonly Flag[]): Command {
+  const made = new Command(name).description(description).exitOverride()
+  for (const flag of use) made.option(flags[flag][0], `${flags[flag][1]} [${flags[flag][2]}]`)
+  return made.option('--json', 'print data as JSON')
+}
+
+/** Variables with the flags laid over them. */
+function environmentOf(options: Options): Record<string, string | undefined> {
+  const env: Record<string, string | undefined> = { ...process.env }
+  for (const flag of Object.keys(flags) as Flag[]) env[flags[flag][2]] = options[flag] ?? env[flags[flag][2]]
+  return env
+}
+
+/** @throws PlatteError('configuration') with all problems at once. */
+export const settingsOf = <K extends keyof Settings = never>(options: Options, needs: readonly K[]): SettingsWith<K> =>
+  readSettings(environmentOf(options), needs)
+
+/** Opens the store that the options name, with the keys at hand. */
+export async function openStoreOf<K extends keyof Settings = never>(
+  options: Options,
+  log: Log,
+  needs: readonly K[] = [],
+): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
+  const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
+  return { store: await openPublishing(settings, environmentOf(options), log), settings }
+}
+
+/** For options that may be given several times. */
+export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
+
+/** Reads an option's value as one of a few words. */
+export function oneOf<T extends string>(words: readonly T[]): (value: string) => T {
+  return (value) => {
+    const found = words.find((word) => word === value)
+    if (found === undefined) throw new InvalidArgumentError(`Use one of ${words.join(', ')}.`)
+    return found
+  }
+}

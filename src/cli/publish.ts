@@ -1,0 +1,78 @@
+import type { Command } from 'commander'
+import { PlatteError } from '../errors.ts'
+import { fileSource, readShort, startsLikePayload } from '../runtime/files.ts'
+import { type PublishResult, publish } from '../service/publish.ts'
+import { collect, command, type Options, openStoreOf, writeFlags } from './options.ts'
+import { progress, say, show, talk } from './terminal.ts'
+
+interface PublishOptions extends Options {
+  readonly channel: string
+  readonly version: string
+  readonly board: string
+  readonly components?: string
+  readonly notes?: string
+  readonly cve?: readonly string[]
+  readonly create?: boolean
+  readonly dryRun?: boolean
+}
+
+/** Publishes a release of one board. */
+export function publishCommand(): Command {
+  return command('publish', 'publish a release for one board', [...writeFlags, 'app'])
+    .argument('<file>', 'the OS package: the payload that update_engine installs')
+    .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
+    .requiredOption('--channel <channel>', 'the channel it goes into')
+    .requiredOption('--version <version>', 'its version, such as 4152.2.0')
+    .requiredOption('--board <board>', 'its board, such as amd64-usr')
+    .option('--components <file>', 'JSON file of component versions: {"kernel":"6.12.102"}')
+    .option('--notes <place>', 'Markdown release notes: a file or a URL')
+    .option('--cve <cve>', 'a CVE that it fixes; may be repeated', collect)
+    .option('--create', 'make the channel if it is not there')
+    .option('--dry-run', 'check everything and say what would happen; write nothing that is served')
+    .action(publishFiles)
+}
+
+async function publishFiles(file: string, extras: readonly string[], options: PublishOptions): Promise<void> {
+  const { store, settings } = await openStoreOf(options, talk, ['app'])
+  const sources = [await fileSource(file), ...(await Promise.all(extras.map(fileSource)))] as const
+  if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
+    say(`warning: ${file} does not start with CrAU: update_engine will not take it as a payload`)
+  const { channel, version, board, cve, create = false, dryRun = false } = options
+  const bar = progress(
+    'publishing',
+    sources.reduce((sum, { size }) => sum + size, 0),
+  )
+  const order = {
+    ...{ app: settings.app, channel, version, board, sources, create, dryRun },
+    ...(cve && { cves: cve }),
+    ...(options.components && { components: await readComponents(options.components) }),
+    ...(options.notes && { notes: await readShort(options.notes) }),
+  }
+  const result = await publish(store, order, bar.add).finally(bar.end)
+  show(options.json, result, [sentenceOf(result, `${version} for ${board} in ${channel}`)])
+}
+
+function sentenceOf({ kind, seq, offered }: PublishResult, what: string): string {
+  if (kind === 'dry-run') return `${what}: would be published as ${seq}`
+  if (kind === 'unchanged') return `${what}: was published before; nothing was changed`
+  return offered
+    ? `${what}: published as ${seq}, and offered`
+    : `${what}: committed as ${seq}; offered after the next refresh`
+}
+
+async function readComponents(file: string): Promise<Record<string, string>> {
+  const text = new TextDecoder().decode(await readShort(file))
+  const value = parseComponents(text)
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isMap || !Object.values(value).every((version) => typeof version === 'string'))
+    throw new PlatteError('usage', `${file} must be a JSON object of versions, such as {"kernel":"6.12.102"}`)
+  return Object.fromEntries(Object.entries(value).map(([name, version]) => [name, String(version)]))
+}
+
+function parseComponents(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,19 @@
+import type { Command } from 'commander'
+import { refresh } from '../service/refresh.ts'
+import { command, type Options, openStoreOf, writeFlags } from './options.ts'
+import { show, talk } from './terminal.ts'
+
+/** Signs the catalog again where that is due, and names what was committed. */
+export function refreshCommand(): Command {
+  return command('refresh', 'sign the catalog again and name what was committed', writeFlags)
+    .option('--force', 'sign it again though it is young')
+    .action(async (options: Options & { force?: boolean }) => {
+      const { store } = await openStoreOf(options, talk)
+      const result = await refresh(store, { force: options.force ?? false })
+      const done = result.kind === 'refreshed' ? 'refreshed' : 'young enough'
+      show(options.json, result, [
+        ...result.rolled.map(({ app, channel }) => `${app}/${channel}: rolled forward`),
+        `${done}; the catalog expires ${result.expires}`,
+      ])
+    })
+}

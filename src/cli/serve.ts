@@ -1,0 +1,31 @@
+import type { Command } from 'commander'
+import { jsonLogTo, startServer } from '../runtime/node.ts'
+import { command, type Options, openStoreOf, writeFlags } from './options.ts'
+import { say } from './terminal.ts'
+
+/** Serves update checks and packages until it is told to stop. */
+export function serveCommand(): Command {
+  return command('serve', 'answer update checks and serve packages', [
+    ...writeFlags,
+    'publicUrl',
+    'host',
+    'port',
+  ]).action((options: Options) => serveUntilStopped(options, (url) => say(`listening on ${url}/v1/update/`)))
+}
+
+/**
+ * Runs a server with one JSON log line a check on stdout; ends gracefully on SIGTERM and SIGINT.
+ * @param onReady is told where it listens.
+ */
+export async function serveUntilStopped(options: Options, onReady: (url: string) => void): Promise<void> {
+  const log = jsonLogTo(process.stdout)
+  const { store, settings } = await openStoreOf(options, log)
+  const running = await startServer(settings, store)
+  onReady(running.url)
+  const signal = await new Promise<string>((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name))
+  })
+  say(`${signal}: letting requests end`)
+  await running.stop()
+  log.flush()
+}

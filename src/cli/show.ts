@@ -1,0 +1,58 @@
+import type { Command } from 'commander'
+import type { Release } from '../core/channel.ts'
+import { PlatteError } from '../errors.ts'
+import { type ChannelSummary, summarise } from '../service/summary.ts'
+import { command, type Options, openStoreOf, readFlags } from './options.ts'
+import { say, show, table, talk } from './terminal.ts'
+
+/** Shows what is published and what is offered. */
+export function showCommand(): Command {
+  return command('show', 'show apps, channels and releases', readFlags)
+    .argument('[app]', 'one app only')
+    .argument('[channel]', 'one channel of it, with its releases')
+    .action(async (app: string | undefined, channel: string | undefined, options: Options) => {
+      const { store } = await openStoreOf(options, talk)
+      const summary = await summarise(store, { app: app?.replace(/^\{(.*)\}$/, '$1').toLowerCase(), channel })
+      if (summary.problem) say(`warning: ${summary.problem}: machines are offered nothing until it is refreshed`)
+      if (app !== undefined && summary.channels.length === 0)
+        throw new PlatteError(
+          'usage',
+          `there is no ${channel === undefined ? `app ${app}` : `channel ${channel} of ${app}`}`,
+          {
+            hint: '`platte show` lists what there is',
+          },
+        )
+      const [only] = summary.channels
+      show(options.json, summary, channel !== undefined && only ? releasesOf(only) : channelsOf(summary.channels))
+    })
+}
+
+function channelsOf(channels: readonly ChannelSummary[]): string[] {
+  const rows = channels.flatMap(({ app, channel, seq, boards }) =>
+    boards.map(({ board, offered, newest }) => [app, channel, String(seq), board, offered ?? '-', newest]),
+  )
+  return table([['APP', 'CHANNEL', 'SEQ', 'BOARD', 'OFFERED', 'NEWEST'], ...rows])
+}
+
+function releasesOf({ manifest, holds }: ChannelSummary): string[] {
+  const rows = manifest.releases.map((release) => [
+    release.version,
+    release.publishedAt.slice(0, 10),
+    Object.keys(release.boards).join(','),
+    stateOf(
+      release,
+      holds.filter(({ version }) => version === release.version).map(({ reason }) => reason),
+    ),
+    Object.entries(release.components ?? {})
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', '),
+  ])
+  return table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows])
+}
+
+function stateOf(release: Release, holds: readonly string[]): string {
+  if (release.withdrawn) return `withdrawn: ${release.withdrawn.reason}`
+  if (holds.length > 0) return `held: ${holds.join('; ')}`
+  if (release.deadEnd) return `dead end: ${release.deadEnd.reason}`
+  return release.floor ? `floor: ${release.floor.reason}` : 'offered'
+}

@@ -1,0 +1,53 @@
+/** Data goes to stdout, talk to stderr, progress only to a terminal. */
+import { SingleBar } from 'cli-progress'
+import type { Log } from '../ports/log.ts'
+
+/** Writes one line of data. */
+export const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
+/** Writes one line of talk. */
+export const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+/** Data as JSON, or as lines for people. */
+export function show(json: boolean | undefined, value: unknown, lines: readonly string[]): void {
+  if (json) print(JSON.stringify(value))
+  else for (const line of lines) print(line)
+}
+
+/** What commands tell on the way: warnings and errors, in words. */
+export const talk: Log = ({ level, event, ...fields }) => {
+  if (level === 'info') return
+  const words = Object.values(fields).filter((value) => value !== undefined)
+  say(`${level === 'warn' ? 'warning' : 'error'}: ${event}: ${words.join(', ')}`)
+}
+
+/** A progress bar over bytes; silent where stderr is no terminal. */
+export function progress(label: string, totalBytes: number): { add: (bytes: number) => void; end: () => void } {
+  if (!process.stderr.isTTY || totalBytes === 0) return { add: () => {}, end: () => {} }
+  const bar = new SingleBar({
+    format: `${label} [{bar}] {percentage} % of ${(totalBytes / 1e6).toFixed(1)} MB, {eta_formatted} left`,
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+  })
+  let done = 0
+  bar.start(totalBytes, 0)
+  return {
+    add: (bytes) => {
+      done += bytes
+      bar.update(Math.min(done, totalBytes))
+    },
+    end: () => bar.stop(),
+  }
+}
+
+/** Columns aligned with two blanks between them; the first row is the heading. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import { PlatteError } from '../errors.ts'
+import { inspectStore } from '../service/inspect.ts'
+import { command, type Options, openStoreOf, readFlags } from './options.ts'
+import { progress, show, talk } from './terminal.ts'
+
+/** Goes through the whole store. */
+export function verifyCommand(): Command {
+  return command('verify', 'check the whole store: chain, digests, packages, orphans', readFlags).action(
+    async (options: Options) => {
+      const { store } = await openStoreOf(options, talk)
+      const inspection = await inspectStore({ ...store, onPackage: ({ name, size }) => progress(name, size) })
+      const { findings, channels, manifests, packages } = inspection
+      show(options.json, inspection, [
+        ...findings.map(({ level, key, problem }) => `${level}: ${key}: ${problem}`),
+        `channels ${channels}, manifests ${manifests}, packages ${packages}`,
+      ])
+      const errors = findings.filter(({ level }) => level === 'error').length
+      if (errors === 0) return
+      throw new PlatteError('mismatch', `${errors} ${errors === 1 ? 'object is' : 'objects are'} not what was signed`, {
+        hint: 'restore from a backup or another copy of the store, or publish again',
+      })
+    },
+  )
+}

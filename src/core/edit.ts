@@ -1,0 +1,116 @@
+/** Edits of a channel: pure, idempotent by content, refused with words where policy forbids them. */
+import { PlatteError } from '../errors.ts'
+import type { BoardPackages, Channel, Release } from './channel.ts'
+import { compareVersions, parseVersion } from './version.ts'
+
+/** What publishing adds: one version for one board. */
+export interface Addition {
+  readonly version: string
+  readonly board: string
+  readonly packages: BoardPackages
+  readonly publishedAt: string
+  readonly components?: Readonly<Record<string, string>>
+  readonly cves?: readonly string[]
+  readonly notes?: { readonly sha256: string; readonly size: number }
+}
+
+/**
+ * Puts a release, or a new board of a known one, into the channel.
+ * @returns the very same object where all of it was there already.
+ * @throws PlatteError('refused') for a lower version, other bytes, or other words about a known version.
+ */
+export function addRelease<C extends Channel>(channel: C, addition: Addition): C {
+  checkPlace(channel, addition)
+  const known = findRelease(channel, addition.version)
+  const release = known === undefined ? newRelease(addition) : mergeRelease(known, addition)
+  if (release === known) return channel
+  return { ...channel, releases: [release, ...channel.releases.filter((other) => other !== known)].sort(newestFirst) }
+}
+
+/**
+ * What can be said before the bytes are known: a version must not be lower than what its board has.
+ * @throws PlatteError('refused')
+ */
+export function checkPlace(channel: Channel, { version, board }: { version: string; board: string }): void {
+  if (findRelease(channel, version)?.boards[board]) return
+  const parsed = parseVersion(version)
+  const higher = channel.releases.find(
+    (release) => release.boards[board] && compareVersions(parseVersion(release.version), parsed) > 0,
+  )
+  if (higher === undefined) return
+  throw new PlatteError('refused', `${version} is lower than ${higher.version}, which ${board} already has here`, {
+    hint: 'publish a higher version; machines are not moved back by publishing',
+  })
+}
+
+/**
+ * A version means the same bytes in every channel of an app.
+ * @throws PlatteError('refused')
+ */
+export function checkSameBytes(
+  channel: Channel,
+  where: string,
+  addition: Pick<Addition, 'version' | 'board' | 'packages'>,
+): void {
+  const known = findRelease(channel, addition.version)?.boards[addition.board]
+  if (known === undefined || samePackages(known, addition.packages)) return
+  throw new PlatteError(
+    'refused',
+    `${addition.version} for ${addition.board} is already in ${where} with other bytes`,
+    {
+      hint: 'a published version never changes; publish these bytes under a higher version',
+    },
+  )
+}
+
+/** The release of that version, however it is written (`4152.2` is `4152.2.0`). */
+export function findRelease(channel: Channel, version: string): Release | undefined {
+  const parsed = parseVersion(version)
+  return channel.releases.find((release) => compareVersions(parseVersion(release.version), parsed) === 0)
+}
+
+function newRelease({ version, board, packages, publishedAt, components, cves, notes }: Addition): Release {
+  return {
+    version,
+    publishedAt,
+    ...(components && { components }),
+    ...(cves && { cves }),
+    ...(notes && { notes }),
+    boards: { [board]: packages },
+  }
+}
+
+function mergeRelease(known: Release, addition: Addition): Release {
+  checkSameBytes({ releases: [known] }, 'this channel', addition)
+  const words = (['components', 'cves', 'notes'] as const).filter((field) => addition[field] && !known[field])
+  for (const field of ['components', 'cves', 'notes'] as const)
+    if (addition[field] && known[field] && !sameJson(addition[field], known[field]))
+      throw new PlatteError('refused', `${known.version} is already published with other ${field}`, {
+        hint: `leave ${field} out, or repeat what was published`,
+      })
+  if (words.length === 0 && known.boards[addition.board]) return known
+  return {
+    ...known,
+    ...Object.fromEntries(words.map((field) => [field, addition[field]])),
+    boards: { ...known.boards, [addition.board]: known.boards[addition.board] ?? addition.packages },
+  }
+}
+
+function samePackages(a: BoardPackages, b: BoardPackages): boolean {
+  const content = ({ packages }: BoardPackages): unknown =>
+    packages.map(({ name, size, sha256, sha1, required }) => [name, size, sha256, sha1, required ?? true])
+  return sameJson(content(a), content(b))
+}
+
+/** Equal as JSON, whatever the order in which an object's members were written. */
+function sameJson(a: unknown, b: unknown): boolean {
+  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) return value
+  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+const newestFirst = (a: Release, b: Release): number =>
+  compareVersions(parseVersion(b.version), parseVersion(a.version))

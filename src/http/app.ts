@@ -1,0 +1,68 @@
+/** The routes, and what each kind of failure is on the wire. */
+import { type Context, Hono } from 'hono'
+import { type ErrorCode, PlatteError } from '../errors.ts'
+import { answerHealth } from './health.ts'
+import { answerPackage } from './packages.ts'
+import type { Serving } from './serving.ts'
+import { answerUpdate, describeUpdateEndpoint } from './updates.ts'
+
+/** Both spellings of both paths: a redirect would lose the POST. */
+const updatePaths = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
+
+/** The whole endpoint as one `fetch`. */
+export function createApp(serving: Serving): Hono {
+  const app = new Hono()
+  const update = answerUpdate(serving)
+  for (const path of updatePaths) {
+    app.post(path, update)
+    app.get(path, describeUpdateEndpoint)
+    app.all(path, (c) => c.text('error: POST a check here, or GET a description\n', 405, { allow: 'GET, HEAD, POST' }))
+  }
+  app.get('/healthz', answerHealth(serving))
+  app.get('/packages/*', answerPackage(serving))
+  app.notFound((c) => c.text('error: nothing here; update checks go to /v1/update/, health is at /healthz\n', 404))
+  app.onError((error, c) => answerError(serving, error, c))
+  return app
+}
+
+function answerError({ reading }: Serving, error: Error, c: Context): Response {
+  const status = error instanceof PlatteError ? statusOf(error.code) : 500
+  reading.log({
+    level: status >= 500 ? 'error' : 'info',
+    event: 'refused',
+    path: c.req.path.slice(0, 100),
+    status,
+    problem: error.message.slice(0, 300),
+  })
+  const words =
+    error instanceof PlatteError && status < 500 ? error.message : 'something went wrong here; the log says what'
+  return c.text(`error: ${words}\n`, status, { 'cache-control': 'no-store' })
+}
+
+function statusOf(code: ErrorCode): 400 | 413 | 415 | 500 | 503 {
+  switch (code) {
+    case 'bad-request':
+      return 400
+    case 'too-large':
+      return 413
+    case 'unsupported-encoding':
+      return 415
+    case 'store-unavailable':
+    case 'forbidden':
+    case 'conflict':
+      return 503
+    case 'bad-document':
+    case 'bad-signature':
+    case 'expired':
+    case 'from-the-future':
+    case 'rollback':
+    case 'fork':
+    case 'mismatch':
+    case 'missing':
+    case 'refused':
+    case 'usage':
+    case 'configuration':
+    case 'credentials':
+      return 500
+  }
+}

@@ -1,0 +1,80 @@
+/** `GET` and `HEAD /packages/…`: streamed, one range, immutable. Never a 206 from other bytes: keys hold the digest. */
+import type { Context } from 'hono'
+import type { Package } from '../core/channel.ts'
+import type { ByteRange } from '../ports/packages.ts'
+import { findPackage } from '../service/packages.ts'
+import { answering, type Serving } from './serving.ts'
+
+export function answerPackage(serving: Serving): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const key = c.req.path.slice(1)
+    const found = await findPackage(answering(serving, c), key)
+    if (found === undefined) return c.text('error: no channel here names that package\n', 404)
+    if ('reason' in found) return c.text(`error: ${found.reason}\n`, 503, { 'cache-control': 'no-store' })
+    return c.req.method === 'HEAD' ? describe(serving, c, key, found) : stream(serving, c, key, found)
+  }
+}
+
+async function describe(serving: Serving, c: Context, key: string, one: Package): Promise<Response> {
+  const stat = await serving.packages.stat(key)
+  if (stat?.size !== one.size) return missing(serving, c, key, stat?.size, one)
+  return new Response(null, { headers: { ...headersOf(one), 'content-length': String(one.size) } })
+}
+
+async function stream(serving: Serving, c: Context, key: string, one: Package): Promise<Response> {
+  const headers = headersOf(one)
+  if (matches(c.req.header('if-none-match'), headers.etag)) return new Response(null, { status: 304, headers })
+  const ifRange = c.req.header('if-range')
+  const range =
+    ifRange === undefined || ifRange === headers.etag ? parseRange(c.req.header('range'), one.size) : undefined
+  if (range === 'unsatisfiable')
+    return new Response(null, { status: 416, headers: { ...headers, 'content-range': `bytes */${one.size}` } })
+  const open = await serving.packages.open(key, range)
+  if (open?.size !== one.size) {
+    await open?.body.cancel()
+    return missing(serving, c, key, open?.size, one)
+  }
+  if (range === undefined)
+    return new Response(open.body, { headers: { ...headers, 'content-length': String(one.size) } })
+  return new Response(open.body, {
+    status: 206,
+    headers: {
+      ...headers,
+      'content-length': String(range.end - range.start + 1),
+      'content-range': `bytes ${range.start}-${range.end}/${one.size}`,
+    },
+  })
+}
+
+const headersOf = ({ sha256 }: Package) => ({
+  'content-type': 'application/octet-stream',
+  'cache-control': 'public, max-age=31536000, immutable, no-transform',
+  'accept-ranges': 'bytes',
+  etag: `"${sha256}"`,
+})
+
+function missing({ reading }: Serving, c: Context, key: string, size: number | undefined, one: Package): Response {
+  const problem = size === undefined ? 'is not in the store' : `has ${size} bytes in the store, not ${one.size}`
+  reading.log({ level: 'error', event: 'package', key, problem })
+  return c.text(`error: this package ${problem}\n`, 404, { 'cache-control': 'no-store' })
+}
+
+/** Weak comparison over a list, RFC 9110 §13.1.2. */
+const matches = (header: string | undefined, etag: string): boolean =>
+  (header ?? '').split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')))
+
+/**
+ * Reads a Range header, RFC 9110 §14.
+ * @returns `undefined` where the whole is to be sent: no header, another unit, several ranges, or words that are none.
+ */
+export function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
+  const match = /^bytes=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(header ?? '')
+  if (match === null) return undefined
+  const [, from = '', to = ''] = match
+  if (from === '' && to === '') return undefined
+  if (from === '') return Number(to) === 0 ? 'unsatisfiable' : { start: Math.max(0, size - Number(to)), end: size - 1 }
+  const start = Number(from)
+  const end = to === '' ? size - 1 : Math.min(Number(to), size - 1)
+  if (to !== '' && Number(to) < start) return undefined
+  return start >= size ? 'unsatisfiable' : { start, end }
+}

@@ -1,0 +1,132 @@
+/** Omaha update checks over HTTP. */
+import type { Context } from 'hono'
+import type { Decision } from '../core/decide.ts'
+import type { Candidate } from '../core/view.ts'
+import { packageFolder } from '../documents/paths.ts'
+import type { LogEntry } from '../ports/log.ts'
+import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from '../protocol/omaha.ts'
+import { parseOmahaRequest, renderOmahaResponse } from '../protocol/omaha-xml.ts'
+import { type Answering, appKey, checkForUpdate } from '../service/update-check.ts'
+import { readBody } from './body.ts'
+import { answering, type Serving } from './serving.ts'
+
+const xml = { 'content-type': 'text/xml; charset=utf-8', 'cache-control': 'no-store' }
+
+/** Answers a POST with an Omaha 3.0 response, 200 whatever the decision. */
+export function answerUpdate(serving: Serving): (c: Context) => Promise<Response> {
+  const offers = new WeakMap<Candidate, OmahaOffer>()
+  return async (c) => {
+    const request = parseOmahaRequest(await readBody(c.req.raw))
+    const service = answering(serving, c)
+    const apps: OmahaAppResponse[] = []
+    for (const app of request.apps) apps.push(await answerApp(serving, service, offers, request, app))
+    return new Response(renderOmahaResponse({ apps }), { headers: xml })
+  }
+}
+
+async function answerApp(
+  serving: Serving,
+  service: Answering,
+  offers: WeakMap<Candidate, OmahaOffer>,
+  request: OmahaRequest,
+  app: OmahaAppRequest,
+): Promise<OmahaAppResponse> {
+  const { appId, ping, events } = app
+  const key = appKey(appId)
+  logEvents(serving, key, app)
+  if (!app.updateCheck) return { appId, status: 'ok', ping, events: events.length }
+  const decision = await checkForUpdate(service, {
+    app: key,
+    channel: app.track,
+    version: app.version,
+    board: app.board,
+  })
+  serving.reading.log(checkEntry(key, app, request, decision))
+  return {
+    appId,
+    status: decision.kind === 'no-update' && decision.reason === 'unknown-app' ? 'error-unknownApplication' : 'ok',
+    ping,
+    updateCheck: decision.kind === 'update' ? offerOf(serving, offers, key, app.board, decision.offer) : 'noupdate',
+    events: events.length,
+  }
+}
+
+/** One object for each release and board, so that its rendering is made once. */
+function offerOf(
+  { publicUrl }: Serving,
+  offers: WeakMap<Candidate, OmahaOffer>,
+  app: string,
+  board: string,
+  candidate: Candidate,
+): OmahaOffer {
+  const known = offers.get(candidate)
+  if (known) return known
+  const { version } = candidate.release
+  const { codebases, packages } = candidate.packages
+  const [first, ...others] = codebases
+  const [os, ...extras] = packages
+  const offer: OmahaOffer = {
+    version,
+    codebases: first ? [first, ...others] : [`${publicUrl}/${packageFolder({ app, version, board }, packages)}`],
+    packages: [{ ...os, required: true }, ...extras.map((one) => ({ ...one, required: one.required ?? true }))],
+  }
+  offers.set(candidate, offer)
+  return offer
+}
+
+function checkEntry(key: string, app: OmahaAppRequest, request: OmahaRequest, decision: Decision): LogEntry {
+  return {
+    level: 'info',
+    event: 'check',
+    app: short(key),
+    channel: short(app.track),
+    version: short(app.version),
+    board: short(app.board),
+    machine: short(app.machineId),
+    source: short(request.installSource),
+    decision: decision.kind,
+    reason: decision.kind === 'update' ? undefined : decision.reason,
+    offered: decision.kind === 'update' ? decision.offer.release.version : undefined,
+    because: decision.kind === 'update' ? undefined : decision.because,
+    problem: app.problem,
+  }
+}
+
+/** Every check carries an event that says nothing new; those are not worth a line. */
+function logEvents({ reading }: Serving, key: string, app: OmahaAppRequest): void {
+  for (const { type, result, errorCode, previousVersion } of app.events) {
+    if (type === 3 && result === 2 && previousVersion === undefined) continue
+    reading.log({
+      level: 'info',
+      event: 'event',
+      app: short(key),
+      channel: short(app.track),
+      version: short(app.version),
+      machine: short(app.machineId),
+      type,
+      result,
+      error: errorCode && `${errorCode.base} ${errorCode.name}`,
+      previous: previousVersion && short(previousVersion),
+    })
+  }
+}
+
+/** A client's words in a log are cut at this many characters. */
+const short = (text: string): string => (text.length > 64 ? `${text.slice(0, 63)}…` : text)
+
+/** Says in plain words that the endpoint is up: people who open it in a browser take a 404 for an outage. */
+export function describeUpdateEndpoint(c: Context): Response {
+  return c.text(
+    `This is an Omaha update endpoint, and it is up.
+
+Machines ask it with POST. In update.conf:
+  SERVER=<this URL>
+  GROUP=<channel>
+By hand:
+  curl -sS --data-binary @request.xml -H 'Content-Type: text/xml' <this URL>
+Health: /healthz
+`,
+    200,
+    { 'cache-control': 'no-store' },
+  )
+}

@@ -1,0 +1,134 @@
+/** Settings, read once at the edge into one frozen value; all problems are reported together. */
+import * as v from 'valibot'
+import { appName } from '../documents/fields.ts'
+import { PlatteError } from '../errors.ts'
+import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
+
+/** The variables, and the flag that says the same on the command line. */
+const variables = {
+  PLATTE_STORE: '--store',
+  PLATTE_ROOT: '--root',
+  PLATTE_KEYS: '--keys',
+  PLATTE_RELEASE_KEY: '--release-key',
+  PLATTE_TIMESTAMP_KEY: '--timestamp-key',
+  PLATTE_APP: '--app',
+  PLATTE_PUBLIC_URL: '--public-url',
+  PLATTE_HOST: '--host',
+  PORT: '--port',
+} as const
+
+export type Variable = keyof typeof variables
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where documents and packages are kept. */
+export interface StoreSetting {
+  readonly kind: 'file'
+  readonly dir: string
+}
+
+/** Where a private key is: a file, or the name of a variable that holds it (`env://NAME`). */
+export type KeyPlace = { readonly file: string } | { readonly variable: string }
+
+export interface Settings {
+  readonly store?: StoreSetting
+  readonly pin?: Pin
+  readonly keysDir?: string
+  readonly releaseKey?: KeyPlace
+  readonly timestampKey?: KeyPlace
+  readonly app?: string
+  /** Without a "/" at the end. */
+  readonly publicUrl?: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Settings of which some are certain to be there. */
+export type SettingsWith<K extends keyof Settings> = Settings & { readonly [N in K]-?: NonNullable<Settings[N]> }
+
+const needed: Readonly<Partial<Record<keyof Settings, readonly [Variable, string]>>> = {
+  store: ['PLATTE_STORE', 'say where the store is, such as file:/var/lib/platte'],
+  pin: ['PLATTE_ROOT', 'pin the root that `platte init` printed, such as 1:sha256:<64 hex digits>'],
+  keysDir: ['PLATTE_KEYS', 'say which folder the keys are in, such as /etc/platte/keys'],
+  app: ['PLATTE_APP', 'say which app, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57 (Flatcar)'],
+  publicUrl: ['PLATTE_PUBLIC_URL', 'say where clients reach this, such as https://updates.example.org'],
+}
+
+/**
+ * Reads the settings.
+ * @param needs those that must be there.
+ * @throws PlatteError('configuration') naming every variable that is missing or wrong, with a hint each.
+ */
+export function readSettings<K extends keyof Settings = never>(
+  env: Environment,
+  needs: readonly K[] = [],
+): SettingsWith<K> {
+  const problems: string[] = []
+  const read = <T>(variable: Variable, parse: (text: string) => T): T | undefined => {
+    const text = env[variable]
+    if (text === undefined || text === '') return undefined
+    try {
+      return parse(text)
+    } catch (error) {
+      problems.push(`${named(variable)}: ${error instanceof Error ? error.message : error}`)
+      return undefined
+    }
+  }
+  const found = {
+    store: read('PLATTE_STORE', parseStore),
+    pin: read('PLATTE_ROOT', parsePin),
+    keysDir: env.PLATTE_KEYS || undefined,
+    releaseKey: read('PLATTE_RELEASE_KEY', parseKeyPlace),
+    timestampKey: read('PLATTE_TIMESTAMP_KEY', parseKeyPlace),
+    app: read('PLATTE_APP', parseApp),
+    publicUrl: read('PLATTE_PUBLIC_URL', parsePublicUrl),
+    host: env.PLATTE_HOST || '127.0.0.1',
+    port: read('PORT', parsePort) ?? 8787,
+  }
+  for (const need of needs) {
+    const [variable, hint] = needed[need] ?? []
+    if (variable && !env[variable]) problems.push(`${named(variable)} is missing: ${hint}`)
+  }
+  if (problems.length > 0)
+    throw new PlatteError('configuration', ['settings cannot be used:', ...problems].join('\n  '))
+  return Object.freeze(
+    Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)),
+  ) as SettingsWith<K>
+}
+
+/** The pin of a root, as PLATTE_ROOT takes it. */
+export const pinOf = ({ root, sha256 }: TrustedRoot): string => formatPin({ version: root.version, sha256 })
+
+const named = (variable: Variable): string => `${variable} (${variables[variable]})`
+
+function parseStore(text: string): StoreSetting {
+  const [, kind, rest] = /^([a-z0-9]+):(.*)$/.exec(text) ?? []
+  if (kind !== 'file' || !rest)
+    throw new Error(`${JSON.stringify(text)} is no store: use file:DIR, such as file:/var/lib/platte`)
+  return { kind, dir: rest.startsWith('//') ? rest.slice(2) : rest }
+}
+
+function parseKeyPlace(text: string): KeyPlace {
+  if (!text.startsWith('env://')) return { file: text }
+  const variable = text.slice('env://'.length)
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) throw new Error('names no variable: use a file, or env://NAME')
+  return { variable }
+}
+
+function parseApp(text: string): string {
+  const result = v.safeParse(appName, text.replace(/^\{(.*)\}$/, '$1').toLowerCase())
+  if (result.success) return result.output
+  throw new Error(`${JSON.stringify(text.slice(0, 80))} ${result.issues[0].message}`)
+}
+
+function parsePublicUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.search || url.hash || url.username)
+    throw new Error(`${JSON.stringify(text)} is not a plain http(s) URL, such as https://updates.example.org`)
+  return url.href.replace(/\/+$/, '')
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (!(port <= 65_535)) throw new Error(`${JSON.stringify(text)} is no port (0 to 65535)`)
+  return port
+}

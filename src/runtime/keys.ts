@@ -1,0 +1,103 @@
+/** Keys in files and variables of this machine. Nothing here prints or logs what a private key file holds. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts'
+import { PlatteError } from '../errors.ts'
+import type { Signer } from '../ports/signer.ts'
+import { type Algorithm, generateKey, parsePrivateKey } from '../trust/keys.ts'
+import type { Environment, KeyPlace, Settings } from './config.ts'
+
+/** A private key that was loaded. */
+export interface KeyPair {
+  readonly signer: Signer
+  readonly publicKey: PublicKey
+}
+
+/** The keys that a deployment works with every day. */
+export interface OnlineKeys {
+  readonly release: readonly Signer[]
+  readonly timestamp: readonly Signer[]
+}
+
+/** The file of a role's first key in a keys folder; further ones are called `<role>-<anything>.jwk`. */
+export const keyFile = (folder: string, role: RoleName): string => join(folder, `${role}.jwk`)
+
+/**
+ * Loads the release and timestamp keys that the settings name; a role without any is empty.
+ * @throws PlatteError('credentials') naming the file or the variable.
+ */
+export async function loadOnlineKeys(settings: Settings, env: Environment): Promise<OnlineKeys> {
+  const role = async (name: 'release' | 'timestamp', place: KeyPlace | undefined): Promise<readonly Signer[]> => {
+    if (place) return [await loadSigner(place, env)]
+    return settings.keysDir ? loadFolder(settings.keysDir, name) : []
+  }
+  return {
+    release: await role('release', settings.releaseKey),
+    timestamp: await role('timestamp', settings.timestampKey),
+  }
+}
+
+/** All keys of one role in a folder. */
+export async function loadFolder(folder: string, role: RoleName): Promise<readonly Signer[]> {
+  return (await loadPairs(folder, role)).map(({ signer }) => signer)
+}
+
+/** All key pairs of one role in a folder, in the order of their names. */
+export async function loadPairs(folder: string, role: RoleName): Promise<readonly KeyPair[]> {
+  const names = await readdir(folder).catch((cause: unknown) => {
+    throw unreadable(folder, cause)
+  })
+  const files = names.filter((name) => name === `${role}.jwk` || (name.startsWith(`${role}-`) && name.endsWith('.jwk')))
+  return Promise.all(files.sort().map((name) => loadPair(join(folder, name))))
+}
+
+/** @throws PlatteError('credentials') naming the file. */
+export async function loadPair(file: string): Promise<KeyPair> {
+  const text = await readText(file)
+  const signer = await parsePrivateKey(text, file)
+  return { signer, publicKey: publicKeyOf(file, JSON.parse(text)) }
+}
+
+/** Reads the public half of a key file, public or private. */
+export async function loadPublicKey(file: string): Promise<PublicKey> {
+  const text = await readText(file)
+  try {
+    return publicKeyOf(file, JSON.parse(text))
+  } catch (error) {
+    if (error instanceof PlatteError) throw error
+    throw new PlatteError('credentials', `${file} is not JSON; a key is one JWK`)
+  }
+}
+
+/** Makes a new private key in a file that only its owner reads. A file that is there stays, and is loaded. */
+export async function makeKey(file: string, alg: Algorithm): Promise<KeyPair & { readonly created: boolean }> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const text = `${JSON.stringify(await generateKey(alg))}\n`
+  const created = await writeFile(file, text, { flag: 'wx', mode: 0o600, flush: true }).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return false
+      throw new PlatteError('credentials', `${file} cannot be written: ${error.message}`, { cause: error })
+    },
+  )
+  return { ...(await loadPair(file)), created }
+}
+
+async function loadSigner(place: KeyPlace, env: Environment): Promise<Signer> {
+  if ('file' in place) return parsePrivateKey(await readText(place.file), place.file)
+  const text = env[place.variable]
+  if (text === undefined || text === '')
+    throw new PlatteError('credentials', `env://${place.variable}: there is no such variable`)
+  return parsePrivateKey(text, `env://${place.variable}`)
+}
+
+const readText = (file: string): Promise<string> =>
+  readFile(file, 'utf8').catch((cause: unknown) => {
+    throw unreadable(file, cause)
+  })
+
+const unreadable = (path: string, cause: unknown): PlatteError =>
+  new PlatteError('credentials', `${path} cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
+    hint: 'check PLATTE_KEYS, PLATTE_RELEASE_KEY and PLATTE_TIMESTAMP_KEY; `platte init` makes keys',
+    cause,
+  })

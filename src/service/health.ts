@@ -1,0 +1,29 @@
+/** What an operator should look at, in sentences. */
+import type { Instant } from '../ports/clock.ts'
+import type { CatalogCache } from './catalog-cache.ts'
+
+const dayMs = 24 * 60 * 60 * 1000
+/** A root is rare to sign and needs people: warn this long before it expires. */
+const rootWarningMs = 30 * dayMs
+
+/** @returns one sentence for each problem; none: all is well. */
+export function findProblems(cache: CatalogCache, now: Instant): readonly string[] {
+  const problems: string[] = []
+  if (cache.failure) problems.push(`${cache.failure.reason}: ${cache.failure.message}`)
+  if (cache.state) {
+    const { catalog, root } = cache.state
+    const leftMs = catalog.expiresMs - now
+    if (leftMs <= 0)
+      problems.push(`catalog-expired: the catalog expired at ${catalog.catalog.expires}: run platte refresh`)
+    else if (leftMs < (catalog.expiresMs - catalog.issuedAtMs) / 3)
+      problems.push(
+        `the catalog expires at ${catalog.catalog.expires} and was not refreshed: check what runs platte refresh`,
+      )
+    const { expires, version } = root.root
+    if (expires !== undefined && Date.parse(expires) - now < rootWarningMs)
+      problems.push(`root ${version} expires at ${expires}: publish its successor`)
+  }
+  for (const [name, loaded] of cache.channels)
+    if ('reason' in loaded) problems.push(`${name}: ${loaded.reason}: ${loaded.message}`)
+  return problems
+}

@@ -1,0 +1,231 @@
+/** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
+import type { BoardPackages, Package } from '../core/channel.ts'
+import { type Addition, addRelease, checkPlace, checkSameBytes } from '../core/edit.ts'
+import type { ChannelManifest } from '../documents/channel.ts'
+import { notesKey, packageFolder } from '../documents/paths.ts'
+import { PlatteError } from '../errors.ts'
+import type { NewHasher } from '../ports/hasher.ts'
+import type { Packages, StagedPackage } from '../ports/packages.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import type { VerifiedChannel } from '../trust/verify-channel.ts'
+import { type CatalogState, channelEntry } from './reading.ts'
+import {
+  commitChannel,
+  editCatalog,
+  instantText,
+  loadForWriting,
+  loadHead,
+  nameHead,
+  type Place,
+  type Writing,
+} from './writing.ts'
+
+/** A file to publish; it can be read more than once. */
+export interface Source {
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+  open(): ReadableStream<Uint8Array>
+}
+
+/** What is published. */
+export interface PublishOrder {
+  readonly app: string
+  readonly channel: string
+  readonly version: string
+  readonly board: string
+  /** The OS package first; the others are marked as not required. */
+  readonly sources: readonly [Source, ...Source[]]
+  readonly components?: Readonly<Record<string, string>>
+  readonly cves?: readonly string[]
+  /** Markdown. */
+  readonly notes?: Uint8Array
+  /** Whether a channel that is not there is made. */
+  readonly create: boolean
+  /** Whether everything is checked and nothing gets a name. */
+  readonly dryRun?: boolean
+}
+
+export interface Publishing extends Writing {
+  readonly packages: Packages
+  readonly newHasher: NewHasher
+}
+
+export interface PublishResult {
+  /** `unchanged`: all of it was published before. */
+  readonly kind: 'published' | 'unchanged' | 'dry-run'
+  /** Of the manifest that holds it, or would. */
+  readonly seq: number
+  /** `false` without the timestamp key: offered after the next refresh. */
+  readonly offered: boolean
+  readonly packages: readonly Package[]
+}
+
+/**
+ * @param onBytes is told of every chunk that was read, for a progress bar.
+ * @throws PlatteError('refused') by policy, with nothing published; 'credentials' without the release key.
+ */
+export async function publish(
+  publishing: Publishing,
+  order: PublishOrder,
+  onBytes: (bytes: number) => void = () => {},
+): Promise<PublishResult> {
+  await checkOrder(publishing, order)
+  const staged = await stageAll(publishing, order.sources, onBytes)
+  const kept = new Set<StagedPackage>()
+  try {
+    const packages = describe(order.sources, staged)
+    const addition = await makeAddition(publishing, order, packages)
+    const next = await checkEverywhere(publishing, order, addition)
+    if (order.dryRun) return { kind: 'dry-run', seq: next, offered: false, packages }
+    const folder = packageFolder(order, packages)
+    for (const [i, one] of staged.entries()) {
+      await one.keep(folder + packages[i]?.name)
+      kept.add(one)
+    }
+    return await commit(publishing, order, addition, packages)
+  } finally {
+    await Promise.all(staged.filter((one) => !kept.has(one)).map((one) => one.discard()))
+  }
+}
+
+/** What can be refused before any byte is copied. */
+async function checkOrder(publishing: Publishing, order: PublishOrder): Promise<void> {
+  const state = await loadForWriting(publishing)
+  const head = await loadHead(publishing, state, order)
+  if (head === undefined && !order.create) throw unknownChannel(state, order)
+  if (head !== undefined) checkPlace(head.manifest, order)
+}
+
+function unknownChannel({ catalog }: CatalogState, { app, channel }: PublishOrder): PlatteError {
+  const known = Object.keys(Object.hasOwn(catalog.catalog.apps, app) ? (catalog.catalog.apps[app]?.channels ?? {}) : {})
+  return new PlatteError('refused', `${app} has no channel ${JSON.stringify(channel)}`, {
+    hint: `${known.length === 0 ? 'it has none yet' : `it has ${known.slice(0, 10).join(', ')}`}; --create makes a new one`,
+  })
+}
+
+async function stageAll(
+  { packages, newHasher }: Publishing,
+  sources: readonly Source[],
+  onBytes: (bytes: number) => void,
+): Promise<StagedPackage[]> {
+  const staged: StagedPackage[] = []
+  try {
+    for (const source of sources) {
+      const body = source.open().pipeThrough(counted(onBytes))
+      staged.push(packages.stage ? await packages.stage(body) : await hashOnly(packages, newHasher, source, body))
+    }
+    return staged
+  } catch (error) {
+    await Promise.all(staged.map((one) => one.discard()))
+    throw error
+  }
+}
+
+/** For stores that need a name first: hash now, copy when the name is known. */
+async function hashOnly(
+  packages: Packages,
+  newHasher: NewHasher,
+  source: Source,
+  body: ReadableStream<Uint8Array>,
+): Promise<StagedPackage> {
+  const hasher = newHasher()
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    await hasher.update(chunk)
+  }
+  const digests = await hasher.digest()
+  return {
+    size,
+    ...digests,
+    keep: (key) => packages.put(key, source.open(), { size, sha256: digests.sha256 }),
+    discard: async () => {},
+  }
+}
+
+function counted(onBytes: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream({
+    transform(chunk, controller) {
+      onBytes(chunk.length)
+      controller.enqueue(chunk)
+    },
+  })
+}
+
+function describe(sources: readonly Source[], staged: readonly StagedPackage[]): BoardPackages['packages'] {
+  const [first, ...others] = staged.map(
+    ({ size, sha256, sha1 }, i): Package => ({ name: sources[i]?.name ?? '', size, sha256, sha1 }),
+  )
+  if (first === undefined) throw new PlatteError('usage', 'nothing to publish: name a file')
+  for (const { name, size } of [first, ...others])
+    if (size === 0) throw new PlatteError('refused', `${name} is empty: an update cannot be`)
+  return [first, ...others.map((one) => ({ ...one, required: false }))]
+}
+
+async function makeAddition(
+  { clock }: Publishing,
+  order: PublishOrder,
+  packages: BoardPackages['packages'],
+): Promise<Addition> {
+  const { version, board, components, cves, notes } = order
+  return {
+    version,
+    board,
+    packages: { codebases: [], packages },
+    publishedAt: instantText(clock()),
+    ...(components && { components }),
+    ...(cves && { cves }),
+    ...(notes && { notes: { sha256: await sha256Hex(notes), size: notes.length } }),
+  }
+}
+
+/**
+ * Refuses, before anything gets a name, what the commit would refuse; and other bytes in another channel.
+ * @returns the seq that holds the release, or would.
+ */
+async function checkEverywhere(publishing: Publishing, order: PublishOrder, addition: Addition): Promise<number> {
+  const state = await loadForWriting(publishing)
+  const { app } = order
+  const { apps } = state.catalog.catalog
+  const names = new Set(Object.keys((Object.hasOwn(apps, app) ? apps[app]?.channels : undefined) ?? {}))
+  let next = 1
+  for (const channel of names.add(order.channel)) {
+    const head = await loadHead(publishing, state, { app, channel })
+    if (head === undefined) continue
+    if (channel !== order.channel) checkSameBytes(head.manifest, `channel ${channel}`, addition)
+    else next = head.manifest.seq + (addRelease(head.manifest, addition) === head.manifest ? 0 : 1)
+  }
+  return next
+}
+
+async function commit(
+  publishing: Publishing,
+  order: PublishOrder,
+  addition: Addition,
+  packages: readonly Package[],
+): Promise<PublishResult> {
+  const { app, channel, notes } = order
+  if (notes && addition.notes) await publishing.documents.create(notesKey(addition.notes.sha256), notes)
+  const { head, changed } = await commitChannel(publishing, { app, channel }, (current) => {
+    if (current.seq === 0 && !order.create) throw new PlatteError('refused', `channel ${channel} went away`)
+    return addRelease<ChannelManifest>(current, addition)
+  })
+  const kind = changed ? 'published' : 'unchanged'
+  return {
+    kind,
+    seq: head.manifest.seq,
+    offered: await offer(publishing, { app, channel }, head),
+    packages,
+  }
+}
+
+/** Rolls the catalog forward to a manifest, where the timestamp key is at hand or somebody else did it already. */
+async function offer(writing: Writing, place: Place, head: VerifiedChannel): Promise<boolean> {
+  if (writing.timestamp.length === 0) {
+    const { catalog } = await loadForWriting(writing)
+    return (channelEntry(catalog.catalog, place.app, place.channel)?.seq ?? 0) >= head.manifest.seq
+  }
+  await editCatalog(writing, (catalog) => nameHead(catalog, place, head))
+  return true
+}

@@ -1,0 +1,99 @@
+/** Reads signed documents from a store, and verifies each before anything is done with it. */
+import { type Catalog, type CatalogChannel, maxCatalogBytes } from '../documents/catalog.ts'
+import { maxChannelBytes } from '../documents/channel.ts'
+import { catalogKey, channelKey, rootKey } from '../documents/paths.ts'
+import { maxRootBytes } from '../documents/root.ts'
+import { PlatteError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Documents, Token } from '../ports/documents.ts'
+import type { Log } from '../ports/log.ts'
+import { peekCatalogRoot, type VerifiedCatalog, verifyCatalog } from '../trust/verify-catalog.ts'
+import { type VerifiedChannel, verifyChannel } from '../trust/verify-channel.ts'
+import { checkRootFresh, type Pin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
+
+/** What it takes to read a store. */
+export interface Reading {
+  readonly documents: Documents
+  readonly pin: Pin
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** A verified catalog, the root that it was verified under, and the mark to swap it by. */
+export interface CatalogState {
+  readonly root: TrustedRoot
+  readonly catalog: VerifiedCatalog
+  readonly token: Token
+}
+
+/**
+ * Walks the chain of roots from the pin (or from a root that was trusted before).
+ * @param upTo the version to end at; without it the newest in the store.
+ * @throws PlatteError('missing', 'bad-signature', 'mismatch', …)
+ */
+export async function loadRoot(reading: Reading, upTo?: number, known?: TrustedRoot): Promise<TrustedRoot> {
+  let root = known ?? (await loadPinnedRoot(reading))
+  while (upTo === undefined || root.root.version < upTo) {
+    const key = rootKey(root.root.version + 1)
+    const next = await reading.documents.get(key, maxRootBytes)
+    if (next !== undefined) root = await verifyNextRoot(next.bytes, root)
+    else if (upTo === undefined) break
+    else throw new PlatteError('missing', `the catalog names root ${upTo}, but ${key} is not in the store`)
+  }
+  return root
+}
+
+async function loadPinnedRoot({ documents, pin }: Reading): Promise<TrustedRoot> {
+  const stored = await documents.get(rootKey(pin.version), maxRootBytes)
+  if (stored === undefined)
+    throw new PlatteError('missing', `${rootKey(pin.version)}, which the pin names, is not in the store`, {
+      hint: 'check PLATTE_STORE and PLATTE_ROOT; `platte init` makes a new store',
+    })
+  return verifyPinnedRoot(stored.bytes, pin)
+}
+
+/**
+ * Reads the catalog.
+ * @param seen the newest catalog that this reader verified before: nothing older is taken.
+ * @param options.anyTime is for writers, who make a fresh one of an expired one.
+ * @returns `seen` itself where the store still holds those bytes and they have not expired.
+ */
+export async function loadCatalog(
+  reading: Reading,
+  seen?: CatalogState,
+  { anyTime = false }: { readonly anyTime?: boolean } = {},
+): Promise<CatalogState> {
+  const stored = await reading.documents.get(catalogKey, maxCatalogBytes)
+  if (stored === undefined)
+    throw new PlatteError('missing', `${catalogKey} is not in the store`, { hint: 'run `platte refresh`' })
+  if (seen !== undefined && stored.token === seen.token) return seen
+  const named = peekCatalogRoot(stored.bytes)
+  if (seen !== undefined && named < seen.root.root.version)
+    throw new PlatteError('rollback', `the catalog names root ${named}, after one that named ${seen.root.root.version}`)
+  const root = await loadRoot(reading, Math.max(named, reading.pin.version), seen?.root)
+  const now = reading.clock()
+  if (!anyTime) checkRootFresh(root, now)
+  const catalog = await verifyCatalog(stored.bytes, root, { now, anyTime, seen: seen?.catalog })
+  return { root, catalog, token: stored.token }
+}
+
+/**
+ * Reads the manifest that the catalog names.
+ * @throws PlatteError('missing') where the store does not hold it.
+ */
+export async function loadChannel(
+  reading: Reading,
+  { root }: CatalogState,
+  place: { readonly app: string; readonly channel: string; readonly entry: CatalogChannel },
+): Promise<VerifiedChannel> {
+  const key = channelKey(place.app, place.channel, place.entry.seq)
+  const stored = await reading.documents.get(key, maxChannelBytes)
+  if (stored === undefined) throw new PlatteError('missing', `${key} is not in the store`)
+  return verifyChannel(stored.bytes, root, { ...place, now: reading.clock() })
+}
+
+/** What the catalog says of a channel by its exact name. Names are looked up as own members only. */
+export function channelEntry(catalog: Catalog, app: string, channel: string): CatalogChannel | undefined {
+  const entry = Object.hasOwn(catalog.apps, app) ? catalog.apps[app] : undefined
+  return entry && Object.hasOwn(entry.channels, channel) ? entry.channels[channel] : undefined
+}

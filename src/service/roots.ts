@@ -1,0 +1,253 @@
+/** Makes, edits and rotates the root: the list of keys that everything else hangs on. */
+import { maxCatalogBytes } from '../documents/catalog.ts'
+import { maxChannelBytes } from '../documents/channel.ts'
+import { catalogKey, channelKey, rootKey } from '../documents/paths.ts'
+import { checkRoot, maxRootBytes, type PublicKey, type RoleName, type Root, roleNames } from '../documents/root.ts'
+import { PlatteError } from '../errors.ts'
+import type { Signer } from '../ports/signer.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { addSignature, peekKeyIds, seal } from '../trust/envelope.ts'
+import { keyIdOf } from '../trust/keys.ts'
+import { formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
+import { loadRoot } from './reading.ts'
+import { refresh } from './refresh.ts'
+import {
+  commitChannel,
+  encode,
+  instantText,
+  loadForWriting,
+  loadHead,
+  sealCatalog,
+  signersOf,
+  type Writing,
+} from './writing.ts'
+
+/** The public keys of each role. */
+export type RoleKeys = Readonly<Record<RoleName, readonly [PublicKey, ...PublicKey[]]>>
+
+/** A change of a root. */
+export interface RootEdit {
+  readonly add?: { readonly role: RoleName; readonly key: PublicKey }
+  readonly remove?: { readonly role: RoleName; readonly keyId: string }
+  readonly thresholds?: Readonly<Partial<Record<RoleName, number>>>
+  /** RFC 3339; `never` takes the date away. */
+  readonly expires?: string
+  /** ISO 8601 duration of the catalog's longest validity. */
+  readonly maxValidity?: string
+}
+
+/** The first root: every role with all of its keys, any one of them enough. */
+export async function firstRoot(keys: RoleKeys, options: { issuedAt: string; maxValidity: string }): Promise<Root> {
+  const role = async (name: RoleName) => ({ threshold: 1, keyIds: await Promise.all(keys[name].map(keyIdOf)) })
+  return checkRoot({
+    format: 1,
+    type: 'root',
+    version: 1,
+    issuedAt: options.issuedAt,
+    keys: await usedKeys(roleNames.flatMap((name) => keys[name])),
+    roles: {
+      root: await role('root'),
+      release: await role('release'),
+      timestamp: { ...(await role('timestamp')), maxValidity: options.maxValidity },
+    },
+  })
+}
+
+/**
+ * Puts the first root and an empty catalog into a store. Safe to repeat.
+ * @param signers the root keys.
+ * @returns the pin as text, of the root that was there already or of the new one.
+ * @throws PlatteError('refused') where the store has a root of other keys.
+ */
+export async function initStore(
+  writing: Omit<Writing, 'pin'>,
+  root: Root,
+  signers: readonly Signer[],
+): Promise<{ readonly pin: string; readonly created: boolean }> {
+  const stored = await writing.documents.get(rootKey(1), maxRootBytes)
+  const bytes = stored?.bytes ?? (await seal('platte-root+jws', encode(root), signers))
+  const pin = { version: 1, sha256: await sha256Hex(bytes) }
+  const trusted = await verifyPinnedRoot(bytes, pin)
+  if (!sameRoles(trusted.root, root))
+    throw new PlatteError('refused', 'this store has a root already, made with other keys', {
+      hint: 'use another store, or the keys that made this one',
+    })
+  if (stored === undefined && (await writing.documents.create(rootKey(1), bytes)) === 'taken')
+    throw new PlatteError('conflict', 'somebody else is making a root in this store', {
+      hint: 'run `platte init` again',
+    })
+  if (await writing.documents.get(catalogKey, maxCatalogBytes)) return { pin: formatPin(pin), created: false }
+  const catalog = await sealCatalog({ ...writing, pin }, trusted, { apps: {} }, writing.clock())
+  await writing.documents.create(catalogKey, catalog.bytes)
+  return { pin: formatPin(pin), created: true }
+}
+
+const sameRoles = (a: Root, b: Root): boolean =>
+  roleNames.every((name) => JSON.stringify(a.roles[name].keyIds) === JSON.stringify(b.roles[name].keyIds))
+
+/** The root after `current`, with the edit in it. Keys that no role names any more are left out. */
+export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: string): Promise<Root> {
+  const added = edit.add && { role: edit.add.role, keyId: await keyIdOf(edit.add.key) }
+  const roleOf = (name: RoleName) => {
+    const kept = root.roles[name].keyIds.filter((id) => !(edit.remove?.role === name && edit.remove.keyId === id))
+    const fresh = added?.role === name && !kept.includes(added.keyId) ? [added.keyId] : []
+    return { threshold: edit.thresholds?.[name] ?? root.roles[name].threshold, keyIds: [...kept, ...fresh] }
+  }
+  if (edit.remove && !root.roles[edit.remove.role].keyIds.includes(edit.remove.keyId))
+    throw new PlatteError('refused', `${edit.remove.role} has no key ${edit.remove.keyId}`, {
+      hint: '`platte root show` lists them',
+    })
+  const roles = { root: roleOf('root'), release: roleOf('release'), timestamp: roleOf('timestamp') }
+  for (const name of roleNames)
+    if (roles[name].threshold > roles[name].keyIds.length)
+      throw new PlatteError(
+        'refused',
+        `${name} would need ${roles[name].threshold} of ${roles[name].keyIds.length} keys`,
+      )
+  const expires = edit.expires ?? root.expires
+  const named = new Set(roleNames.flatMap((name) => roles[name].keyIds))
+  return checkRoot({
+    format: 1,
+    type: 'root',
+    version: root.version + 1,
+    issuedAt,
+    ...(expires && expires !== 'never' && { expires }),
+    keys: await usedKeys(edit.add ? [...root.keys, edit.add.key] : root.keys, named),
+    roles: {
+      ...roles,
+      timestamp: { ...roles.timestamp, maxValidity: edit.maxValidity ?? root.roles.timestamp.maxValidity },
+    },
+  })
+}
+
+async function usedKeys(keys: readonly PublicKey[], named?: ReadonlySet<string>): Promise<PublicKey[]> {
+  const byId = new Map(await Promise.all(keys.map(async (key) => [await keyIdOf(key), key] as const)))
+  return [...byId].filter(([id]) => named?.has(id) ?? true).map(([, key]) => key)
+}
+
+/**
+ * Signs a draft of a root (its JSON), or adds a signature to one that others have signed.
+ * @throws PlatteError('bad-document') for what is no root.
+ */
+export async function signRoot(draft: Uint8Array, signer: Signer): Promise<Uint8Array> {
+  const value = parseDraft(draft)
+  if (typeof value === 'object' && value !== null && 'signatures' in value)
+    return addSignature(draft, 'platte-root+jws', signer)
+  return seal('platte-root+jws', encode(checkRoot(value)), [signer])
+}
+
+function parseDraft(draft: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(draft))
+  } catch (cause) {
+    throw new PlatteError('bad-document', 'the draft of the root is not JSON in UTF-8', { cause })
+  }
+}
+
+/**
+ * Puts a signed root after the newest one, once every channel verifies under it, and names it in the catalog.
+ * @throws PlatteError('refused') where a channel would stop to verify; 'bad-signature' without both thresholds.
+ */
+export async function publishRoot(writing: Writing, bytes: Uint8Array): Promise<TrustedRoot> {
+  const current = await loadRoot(writing)
+  const stored = await writing.documents.get(rootKey(current.root.version), maxRootBytes)
+  if (stored && (await sha256Hex(bytes)) === (await sha256Hex(stored.bytes))) return current
+  const next = await verifyNextRoot(bytes, current)
+  await checkChannelsUnder(writing, next)
+  if ((await writing.documents.create(rootKey(next.root.version), bytes)) === 'taken')
+    throw new PlatteError('conflict', `another root ${next.root.version} was published meanwhile`, {
+      hint: 'make the edit again on top of it',
+    })
+  return next
+}
+
+async function checkChannelsUnder(writing: Writing, root: TrustedRoot): Promise<void> {
+  const state = { ...(await loadForWriting(writing)), root }
+  for (const [app, { channels }] of Object.entries(state.catalog.catalog.apps))
+    for (const channel of Object.keys(channels))
+      await loadHead(writing, state, { app, channel }).catch((cause: unknown) => {
+        throw new PlatteError(
+          'refused',
+          `${app}/${channel} is not signed by the release keys of root ${root.root.version}`,
+          {
+            hint: 'change release keys with `platte root rotate`, which issues every channel anew; then `platte refresh`',
+            cause,
+          },
+        )
+      })
+}
+
+/** Which key takes the place of which. */
+export interface Rotation {
+  readonly role: RoleName
+  readonly key: PublicKey
+  /** The key to replace; may be left out where the role has one key. */
+  readonly replaces?: string
+}
+
+/**
+ * Replaces a key: root n+1 with old and new → every channel issued anew → root n+2 without the old. Each step looks at
+ * what is there, so a rotation that stopped anywhere goes on when it is run again.
+ * @param signers the root keys; for a rotation of the root role the new one too.
+ */
+export async function rotateKey(
+  writing: Writing,
+  rotation: Rotation,
+  signers: readonly Signer[],
+): Promise<TrustedRoot> {
+  const { role, key } = rotation
+  const keyId = await keyIdOf(key)
+  let root = await loadRoot(writing)
+  const others = root.root.roles[role].keyIds.filter((id) => id !== keyId)
+  const replaced = rotation.replaces ?? (others.length === 1 ? others[0] : undefined)
+  if (replaced === undefined && others.length > 0)
+    throw new PlatteError('usage', `${role} has ${others.length} other keys: ${others.join(', ')}`, {
+      hint: 'say with --replace which one goes',
+    })
+  if (!root.root.roles[role].keyIds.includes(keyId)) root = await step(writing, root, { add: { role, key } }, signers)
+  const isDone = replaced === undefined || !root.root.roles[role].keyIds.includes(replaced)
+  if (!isDone) {
+    if (role === 'release') await reissueAll(writing, replaced)
+    await refreshIfAble(writing)
+    root = await step(writing, root, { remove: { role, keyId: replaced } }, signers)
+  }
+  await refreshIfAble(writing)
+  return root
+}
+
+async function step(
+  writing: Writing,
+  root: TrustedRoot,
+  edit: RootEdit,
+  signers: readonly Signer[],
+): Promise<TrustedRoot> {
+  const next = await editRoot(root, edit, instantText(writing.clock()))
+  const fit = signers.filter(({ keyId }) => [root.root, next].some(({ roles }) => roles.root.keyIds.includes(keyId)))
+  return publishRoot(writing, await seal('platte-root+jws', encode(next), fit))
+}
+
+/** Issues every channel that the leaving key signed anew, with the same content, signed by the others. */
+async function reissueAll(writing: Writing, leaving: string): Promise<void> {
+  const staying = { ...writing, release: writing.release.filter(({ keyId }) => keyId !== leaving) }
+  const state = await loadForWriting(writing)
+  for (const [app, { channels }] of Object.entries(state.catalog.catalog.apps))
+    for (const channel of Object.keys(channels)) {
+      const head = await loadHead(writing, state, { app, channel })
+      const key = channelKey(app, channel, head?.manifest.seq ?? 0)
+      const stored = await writing.documents.get(key, maxChannelBytes)
+      if (stored && peekKeyIds(stored.bytes, 'platte-channel+jws').includes(leaving))
+        await commitChannel(staying, { app, channel }, (current) => ({ ...current }))
+    }
+}
+
+/** Lets the catalog name what is newest, where the timestamp key is at hand; else the next refresh does. */
+async function refreshIfAble(writing: Writing): Promise<void> {
+  const root = await loadRoot(writing)
+  try {
+    signersOf(writing.timestamp, 'timestamp', root)
+  } catch (error) {
+    writing.log({ level: 'warn', event: 'rotate', problem: `the catalog waits for a refresh: ${error}` })
+    return
+  }
+  await refresh(writing)
+}

@@ -1,0 +1,37 @@
+/** Answers what a machine gets, from the verified catalog. */
+import { type Check, type Decision, decide } from '../core/decide.ts'
+import { type Background, type CatalogCache, currentCatalog, findChannel } from './catalog-cache.ts'
+import type { Reading } from './reading.ts'
+
+/** One machine's question. */
+export interface Query extends Check {
+  /** The app's key: its id without braces, in lower case. */
+  readonly app: string
+  /** What the client calls its channel; only ever looked up. */
+  readonly channel: string
+}
+
+/** What it takes to answer checks; one for each process. */
+export interface Answering {
+  readonly cache: CatalogCache
+  readonly reading: Reading
+  readonly background: Background
+}
+
+/** Decides one query; whatever keeps it from being decided is a reason for no update. Never throws. */
+export async function checkForUpdate(answering: Answering, query: Query): Promise<Decision> {
+  const channel = await findFor(answering, query)
+  if ('view' in channel) return decide(query, channel.view)
+  return { kind: 'no-update', reason: channel.reason, because: channel.message }
+}
+
+async function findFor({ cache, reading, background }: Answering, query: Query) {
+  const state = await currentCatalog(cache, reading, background)
+  return 'reason' in state ? state : findChannel(cache, reading, state, query)
+}
+
+/** The key of an app for an Omaha id: without braces, in lower case. */
+export function appKey(appId: string): string {
+  const inner = appId.startsWith('{') && appId.endsWith('}') ? appId.slice(1, -1) : appId
+  return inner.toLowerCase()
+}

@@ -1,0 +1,194 @@
+/** Writes signed documents: every catalog write is an edit of a freshly read one, verified as a reader would before it is swapped in. */
+import { type Catalog, type CatalogChannel, checkCatalog, maxCatalogBytes } from '../documents/catalog.ts'
+import { type ChannelManifest, checkChannel, maxChannelBytes } from '../documents/channel.ts'
+import { durationMs } from '../documents/fields.ts'
+import { catalogKey, channelKey } from '../documents/paths.ts'
+import type { RoleName } from '../documents/root.ts'
+import { PlatteError } from '../errors.ts'
+import type { Instant } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
+import type { Signer } from '../ports/signer.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { seal } from '../trust/envelope.ts'
+import { verifyCatalog } from '../trust/verify-catalog.ts'
+import { type VerifiedChannel, verifyHead } from '../trust/verify-channel.ts'
+import type { TrustedRoot } from '../trust/verify-root.ts'
+import { type CatalogState, channelEntry, loadCatalog, loadRoot, type Reading } from './reading.ts'
+
+/** How often a lost race is tried again. Of 40 racing writers the last one loses 39 times. */
+export const maxAttempts = 200
+
+/** What it takes to write to a store. */
+export interface Writing extends Reading {
+  readonly random: Random
+  /** The release keys at hand; none: nothing can be published. */
+  readonly release: readonly Signer[]
+  /** The timestamp keys at hand; none: what is committed waits for a refresh. */
+  readonly timestamp: readonly Signer[]
+}
+
+/** A channel of an app, by its exact name. */
+export interface Place {
+  readonly app: string
+  readonly channel: string
+}
+
+/** The newest root and a catalog that may have expired: what every writer starts from. */
+export async function loadForWriting(reading: Reading): Promise<CatalogState> {
+  const state = await loadCatalog(reading, undefined, { anyTime: true })
+  return { ...state, root: await loadRoot(reading, undefined, state.root) }
+}
+
+/**
+ * The newest manifest of a channel, which may be ahead of the catalog after a crash or without the timestamp key.
+ * @returns `undefined` where there is no such channel.
+ */
+export async function loadHead(
+  reading: Reading,
+  state: CatalogState,
+  place: Place,
+): Promise<VerifiedChannel | undefined> {
+  const entry = channelEntry(state.catalog.catalog, place.app, place.channel)
+  let head: VerifiedChannel | undefined
+  for (let seq = entry?.seq ?? 1; ; seq++) {
+    const key = channelKey(place.app, place.channel, seq)
+    const stored = await reading.documents.get(key, maxChannelBytes)
+    if (stored === undefined && seq === entry?.seq) throw new PlatteError('missing', `${key} is not in the store`)
+    if (stored === undefined) return head
+    const next = await verifyHead(stored.bytes, state.root, { ...place, seq, previous: head?.sha256 })
+    if (seq === entry?.seq && next.sha256 !== entry.sha256)
+      throw new PlatteError('mismatch', `${key}: its SHA-256 is not the catalog's`)
+    head = next
+  }
+}
+
+/**
+ * The keys at hand that the role names, enough of them.
+ * @throws PlatteError('credentials')
+ */
+export function signersOf(signers: readonly Signer[], role: RoleName, { root }: TrustedRoot): readonly Signer[] {
+  const { threshold, keyIds } = root.roles[role]
+  const fit = signers.filter(({ keyId }) => keyIds.includes(keyId))
+  if (fit.length >= threshold) return fit
+  const ours = signers.map(({ keyId }) => keyId.slice(0, 8)).join(', ') || 'none'
+  throw new PlatteError(
+    'credentials',
+    `root ${root.version} wants ${threshold} ${role} ${threshold === 1 ? 'key' : 'keys'} of ${keyIds
+      .map((id) => id.slice(0, 8))
+      .join(', ')}; at hand: ${ours}`,
+    { hint: `set PLATTE_KEYS to the folder of the keys, or PLATTE_${role.toUpperCase()}_KEY` },
+  )
+}
+
+/** RFC 3339 in UTC with milliseconds. */
+export const instantText = (ms: number): string => new Date(ms).toISOString()
+
+/**
+ * Commits the next manifest of a channel. Creating it IS the commit; a place that is taken means: read again, edit again.
+ * @param edit is given the newest manifest (`seq` 0 and no releases where the channel is not there yet); what it
+ *   returns becomes the next one, unless it is the very same object.
+ * @throws PlatteError('conflict') where others kept winning, and whatever `edit` throws.
+ */
+export async function commitChannel(
+  writing: Writing,
+  place: Place,
+  edit: (current: ChannelManifest) => ChannelManifest,
+): Promise<{ readonly head: VerifiedChannel; readonly changed: boolean }> {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const state = await loadForWriting(writing)
+    const head = await loadHead(writing, state, place)
+    const current = head?.manifest ?? { ...emptyChannel, ...place }
+    const edited = edit(current)
+    if (head !== undefined && edited === current) return { head, changed: false }
+    const manifest = checkChannel({
+      ...edited,
+      seq: current.seq + 1,
+      ...(head && { previous: head.sha256 }),
+      issuedAt: instantText(writing.clock()),
+    })
+    const bytes = await seal('platte-channel+jws', encode(manifest), signersOf(writing.release, 'release', state.root))
+    if (bytes.length > maxChannelBytes) throw tooLarge('the manifest', bytes.length, maxChannelBytes)
+    const written = await writing.documents.create(channelKey(place.app, place.channel, manifest.seq), bytes)
+    if (written !== 'taken')
+      return { head: { manifest, sha256: await sha256Hex(bytes), size: bytes.length }, changed: true }
+    await pause(writing.random, attempt)
+  }
+  throw lostRace(`apps/${place.app}/${place.channel}`)
+}
+
+const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
+
+/**
+ * Writes the next catalog, issued later than the one before it, naming the newest root.
+ * @param edit is given a freshly read catalog; the very same object means that nothing is written.
+ * @returns the catalog's state after it, and whether it was written.
+ */
+export async function editCatalog(
+  writing: Writing,
+  edit: (catalog: Catalog, state: CatalogState) => Catalog | Promise<Catalog>,
+): Promise<{ readonly catalog: Catalog; readonly written: boolean }> {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const state = await loadForWriting(writing)
+    const current = state.catalog.catalog
+    const edited = await edit(current, state)
+    if (edited === current) return { catalog: current, written: false }
+    const issuedAt = Math.max(writing.clock(), state.catalog.issuedAtMs + 1)
+    const { bytes, catalog } = await sealCatalog(writing, state.root, edited, issuedAt)
+    await verifyCatalog(bytes, state.root, { now: writing.clock(), seen: state.catalog })
+    if ((await writing.documents.swap(catalogKey, bytes, state.token)) === 'ok') return { catalog, written: true }
+    await pause(writing.random, attempt)
+  }
+  throw lostRace(catalogKey)
+}
+
+/** Seals a catalog that is valid for as long as the root allows. */
+export async function sealCatalog(
+  writing: Writing,
+  root: TrustedRoot,
+  content: Pick<Catalog, 'apps'>,
+  issuedAt: Instant,
+): Promise<{ readonly bytes: Uint8Array; readonly catalog: Catalog }> {
+  const catalog = checkCatalog({
+    format: 1,
+    type: 'catalog',
+    root: root.root.version,
+    issuedAt: instantText(issuedAt),
+    expires: instantText(issuedAt + durationMs(root.root.roles.timestamp.maxValidity)),
+    apps: content.apps,
+  })
+  const bytes = await seal('platte-catalog+jws', encode(catalog), signersOf(writing.timestamp, 'timestamp', root))
+  if (bytes.length > maxCatalogBytes) throw tooLarge('the catalog', bytes.length, maxCatalogBytes)
+  return { bytes, catalog }
+}
+
+/** Names the newest manifest of a channel in the catalog, and keeps what else the catalog says of it. */
+export function nameHead(catalog: Catalog, place: Place, { manifest, sha256, size }: VerifiedChannel): Catalog {
+  const entry = channelEntry(catalog, place.app, place.channel)
+  if (entry !== undefined && entry.seq >= manifest.seq) return catalog
+  const { aliases: _, ...kept } = entry ?? {}
+  const named: CatalogChannel = {
+    ...kept,
+    seq: manifest.seq,
+    sha256,
+    size,
+    ...(manifest.aliases && { aliases: manifest.aliases }),
+  }
+  const app = Object.hasOwn(catalog.apps, place.app) ? catalog.apps[place.app] : undefined
+  const channels = { ...app?.channels, [place.channel]: named }
+  return { ...catalog, apps: { ...catalog.apps, [place.app]: { ...app, channels } } }
+}
+
+export const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+
+function pause(random: Random, attempt: number): Promise<void> {
+  const mostMs = Math.min(10 * 2 ** attempt, 250)
+  return new Promise((resolve) => setTimeout(resolve, random() * mostMs))
+}
+
+const tooLarge = (what: string, bytes: number, max: number): PlatteError =>
+  new PlatteError('too-large', `${what} would have ${bytes} bytes; readers take ${max}`, {
+    hint: 'remove old releases from it',
+  })
+
+const lostRace = (what: string): PlatteError =>
+  new PlatteError('conflict', `${what}: others kept writing it`, { hint: 'run the same command again' })
