@@ -126,8 +126,9 @@ export async function openEnvelope(
   const reasons: string[] = []
   for (const signature of envelope.signatures) {
     const { kid } = signature.header
-    if (good.has(kid)) continue
-    const reason = await whyNot(signature, { type, text: envelope.text, key: keys.get(kid) })
+    const reason = good.has(kid)
+      ? 'counts once'
+      : await whyNot(signature, { type, text: envelope.text, key: keys.get(kid) })
     if (reason === undefined) good.add(kid)
     else reasons.push(`key ${kid.slice(0, 8)}…: ${reason}`)
     if (good.size >= role.threshold) return asVerified(envelope.payload)
