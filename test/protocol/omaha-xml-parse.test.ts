@@ -220,9 +220,9 @@ describe('what real clients write wrongly', () => {
   })
 
   test.each<[string, string]>([
-    ['a comment with quotes', `<!-- <a b="c" d"> -->`],
-    ['an instruction with quotes', `<?a b="c" d">?>`],
-    ['a CDATA section with quotes', `<![CDATA[<a b="c" d">]]>`],
+    ['a comment with quotes', `<!-- > <a b=" -->`],
+    ['an instruction with quotes', `<?p > <a b=" ?>`],
+    ['a CDATA section with quotes', `<![CDATA[ > <a b=" ]]>`],
     ['an attribute in apostrophes', `<a b='"c" d"' e='>'/>`],
   ])('%s is stepped over by a repair', (_, inside) => {
     const [app] = parseOmahaRequest(`<request protocol="3.0">${inside}<app appid="x" track=""beta""/></request>`).apps
@@ -250,6 +250,7 @@ describe('what is refused', () => {
     ['JSON', '{"request":{}}', /text outside of the root element, at offset 0/],
     ['another root', '<response protocol="3.0"/>', /root element is <response>/],
     ['Omaha 2', '<request protocol="2.0"/>', /protocol "2.0"; this endpoint speaks 3.x/],
+    ['Omaha 2 of an update_engine', bodyOf('ping-only-need-reboot').replace('"3.0"', '"2.0"'), /protocol "2.0"/],
     ['a protocol that only starts like 3', '<request protocol="3.0x"/>', /protocol "3.0x"/],
     ['no protocol', `<request>${app}</request>`, /protocol ""/],
     ['a document type', `<!DOCTYPE request><request protocol="3.0"/>`, /document type declaration/],
