@@ -11,7 +11,7 @@ const maxDepth = 16
 const maxAttributes = 64
 
 /** Is told of each element in document order; `depth` of the root is 0. What it throws ends the scan. */
-export type OnElement = (name: string, attributes: ReadonlyMap<string, string>, depth: number) => void
+type OnElement = (name: string, attributes: ReadonlyMap<string, string>, depth: number) => void
 
 interface Scan {
   readonly text: string
@@ -115,15 +115,15 @@ function readTagEnd(scan: Scan): boolean {
 }
 
 function readAttribute(scan: Scan, attributes: Map<string, string>): void {
-  const name = readName(scan)
-  scan.attribute = name
-  if (attributes.has(name)) fail(scan, 'the attribute was there before')
-  if (attributes.size === maxAttributes) tooLarge(scan, `more than ${maxAttributes} attributes`)
+  const before = attributes.size
+  scan.attribute = readName(scan)
   skipBlanks(scan)
   if (scan.text.charCodeAt(scan.at) !== equals) fail(scan, '"=" must follow the name')
   scan.at++
   skipBlanks(scan)
-  attributes.set(name, readValue(scan))
+  attributes.set(scan.attribute, readValue(scan))
+  if (attributes.size === before) fail(scan, 'it was there before')
+  if (before === maxAttributes) tooLarge(scan, `more than ${maxAttributes} attributes`)
   scan.attribute = ''
 }
 
@@ -201,9 +201,9 @@ function skipBlanks(scan: Scan): number {
 const short = (name: string): string => (name.length > 40 ? `${name.slice(0, 40)}…` : name)
 
 function place({ open, tag, attribute, at }: Scan): string {
-  const element = tag || (open.at(-1) ?? '')
-  const where = attribute === '' ? '' : ` in the attribute ${short(attribute)}`
-  return `at offset ${at}${where}${element === '' ? '' : `${where === '' ? ' in' : ' of'} <${short(element)}>`}`
+  const element = tag || open.at(-1)
+  const inAttribute = attribute === '' ? '' : ` in the attribute ${short(attribute)}`
+  return `at offset ${at}${inAttribute}${element === undefined ? '' : ` in <${short(element)}>`}`
 }
 
 function fail(scan: Scan, what: string): never {
