@@ -37,7 +37,7 @@ const target = v.strictObject({
 })
 
 /** A base URL as clients glue names to it: absolute, no query, ends in "/". */
-export const codebase = v.pipe(
+const codebase = v.pipe(
   v.string(),
   v.maxLength(500),
   v.regex(/^https?:\/\/[^\s?#"'<>&]+\/$/, 'must be an http(s) URL without a query that ends in /'),
@@ -124,6 +124,21 @@ export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => f
 
 /** @throws PlatteError('bad-document') for a manifest that no reader would accept. */
 export const checkChannel = (value: unknown): ChannelManifest => field.check(schema, 'channel', value)
+
+const names = v.object({
+  app: field.appName,
+  channel: field.channelName,
+  version: field.publishedVersion,
+  board: field.boardName,
+  packages: v.array(field.packageName),
+})
+
+/**
+ * The names that a publish brings, before anything is made of them.
+ * @throws PlatteError('usage') naming the first that cannot be used.
+ */
+export const checkNames = (value: v.InferInput<typeof names>): void =>
+  void field.check(names, 'publish', value, 'usage')
 
 function haveDistinctVersions(versions: readonly string[]): boolean {
   const sorted = versions.map(parseVersion).sort(compareVersions)

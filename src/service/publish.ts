@@ -1,7 +1,7 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
 import type { BoardPackages, Package } from '../core/channel.ts'
 import { type Addition, addRelease, checkPlace, checkSameBytes } from '../core/edit.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
+import { type ChannelManifest, checkNames } from '../documents/channel.ts'
 import { notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { NewHasher } from '../ports/hasher.ts'
@@ -91,6 +91,7 @@ export async function publish(
 
 /** What can be refused before any byte is copied. */
 async function checkOrder(publishing: Publishing, order: PublishOrder): Promise<void> {
+  checkNames({ ...order, packages: order.sources.map(({ name }) => name) })
   const state = await loadForWriting(publishing)
   const head = await loadHead(publishing, state, order)
   if (head === undefined && !order.create) throw unknownChannel(state, order)

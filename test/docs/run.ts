@@ -39,7 +39,6 @@ function runFile(file: string): { readonly blocks: number; readonly ok: boolean 
 
 const files = ['README.md', ...readdirSync(join(repository, 'docs')).map((name) => `docs/${name}`)]
 const results = files.filter((file) => file.endsWith('.md')).map((file) => ({ file, ...runFile(file) }))
-for (const { file, blocks, ok } of results)
-  process.stdout.write(`${ok ? 'ok  ' : 'FAIL'} ${file}: ${blocks} blocks\n`)
+for (const { file, blocks, ok } of results) process.stdout.write(`${ok ? 'ok  ' : 'FAIL'} ${file}: ${blocks} blocks\n`)
 const total = results.reduce((sum, { blocks }) => sum + blocks, 0)
 if (total === 0 || results.some(({ ok }) => !ok)) process.exitCode = 1

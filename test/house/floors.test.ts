@@ -21,7 +21,18 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'node:',
     '@cloudflare/workers-types',
   ]),
-  cli: ['runtime', 'service', 'core', 'documents', 'ports', 'errors.ts', 'commander', 'cli-progress', 'node:'],
+  cli: [
+    '../package.json',
+    'runtime',
+    'service',
+    'core',
+    'documents',
+    'ports',
+    'errors.ts',
+    'commander',
+    'cli-progress',
+    'node:',
+  ],
 }
 
 interface Import {
