@@ -74,6 +74,9 @@ export const reason = v.pipe(v.string(), v.minLength(1), v.maxLength(500))
 const durationForm = /^P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5})S)?)?$/
 export const duration = v.pipe(v.string(), v.regex(durationForm, 'must be a duration such as P14D or PT72H'))
 
+/** Whether a text is a duration that documents take. */
+export const isDuration = (text: string): boolean => v.is(duration, text)
+
 /** @returns milliseconds, for a text that passed `duration`. */
 export function durationMs(text: string): number {
   const [, days, hours, minutes, seconds] = (durationForm.exec(text) ?? []).map(Number)

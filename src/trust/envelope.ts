@@ -153,7 +153,7 @@ export async function openByDigest(
   const { name, maxBytes } = types[type]
   checkSize(bytes, name, maxBytes)
   const found = await sha256Hex(bytes)
-  if (found !== sha256) throw new PlatteError('mismatch', `${name}: its SHA-256 is ${found}, not ${quote(sha256)}`)
+  if (found !== sha256) throw new PlatteError('mismatch', `${name}: its SHA-256 is ${found}, not ${sha256}`)
   return asVerified(read(bytes, type).payload)
 }
 
