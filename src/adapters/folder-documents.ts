@@ -104,19 +104,17 @@ async function chain(store: Store, key: string, from: { readonly first: State; r
 }
 
 async function readState(store: Store, path: string, maxBytes: number): Promise<State | undefined> {
-  const handle = await openFile(store.root, path)
-  if (handle === undefined) return undefined
-  return await attempt('read', path, async () => {
-    try {
-      const { size, ino, mtimeMs } = await handle.stat({ bigint: true })
-      if (size > maxBytes) throw tooLarge(path, maxBytes)
-      const bytes = await readWhole(handle, Number(size), path)
-      const modified = Number(mtimeMs)
-      return { bytes, token: tokenOf(modified, bytes), inode: ino, modified }
-    } finally {
-      await handle.close()
-    }
-  })
+  const file = await openFile(store.root, path)
+  if (file === undefined) return undefined
+  const { size, ino, mtimeMs } = file.stats
+  try {
+    if (size > maxBytes) throw tooLarge(path, maxBytes)
+    const bytes = await attempt('read', path, () => readWhole(file.handle, Number(size), path))
+    const modified = Number(mtimeMs)
+    return { bytes, token: tokenOf(modified, bytes), inode: ino, modified }
+  } finally {
+    await file.handle.close()
+  }
 }
 
 const tokenOf = (modified: Instant, bytes: Uint8Array): Token =>

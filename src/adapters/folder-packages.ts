@@ -99,23 +99,19 @@ async function place(root: string, path: string, { temporary, size }: Copied): P
 }
 
 async function sizeOf(root: string, path: string): Promise<number | undefined> {
-  const handle = await openFile(root, path)
-  if (handle === undefined) return undefined
-  try {
-    return (await attempt('read', path, () => handle.stat())).size
-  } finally {
-    await handle.close()
-  }
+  const file = await openFile(root, path)
+  await file?.handle.close()
+  return file && Number(file.stats.size)
 }
 
 async function openPackage(root: string, path: string, range: ByteRange | undefined): Promise<OpenPackage | undefined> {
-  const handle = await openFile(root, path)
-  if (handle === undefined) return undefined
+  const file = await openFile(root, path)
+  if (file === undefined) return undefined
+  const size = Number(file.stats.size)
   try {
-    const { size } = await attempt('read', path, () => handle.stat())
-    return { size, body: bodyOf(handle, path, checkRange(path, range, size)) }
+    return { size, body: bodyOf(file.handle, path, checkRange(path, range, size)) }
   } catch (error) {
-    await handle.close()
+    await file.handle.close()
     throw error
   }
 }
