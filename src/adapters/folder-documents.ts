@@ -131,7 +131,11 @@ async function readWhole(handle: FileHandle, size: number, path: string): Promis
 
 async function create(store: Store, key: string, bytes: Uint8Array): Promise<'created' | 'same' | 'taken'> {
   const path = pathOf(store, key)
-  if (await isThere(path)) return await compare(store, key, bytes)
+  if (await isThere(path)) {
+    // Whoever made it may have died before this, and the caller goes on as if we had made it.
+    await syncFolder(dirname(path))
+    return await compare(store, key, bytes)
+  }
   const { path: temporary } = await writeTemporary(store.root, (handle, at) =>
     attempt('write', at, () => handle.writeFile(bytes)),
   )

@@ -100,14 +100,16 @@ export async function makeFolder(path: string): Promise<void> {
 
 /** Makes the names in a folder outlive a power cut. Some file systems cannot and say so; they do it unasked, or never. */
 export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY)
-  try {
-    await handle.sync()
-  } catch (error) {
-    if (!['EINVAL', 'ENOTSUP'].includes(errorName(error) ?? '')) throw storeError(error, 'write', path)
-  } finally {
-    await handle.close()
-  }
+  await attempt('write', path, async () => {
+    const handle = await open(path, constants.O_RDONLY)
+    try {
+      await handle.sync()
+    } catch (error) {
+      if (!['EINVAL', 'ENOTSUP'].includes(errorName(error) ?? '')) throw error
+    } finally {
+      await handle.close()
+    }
+  })
 }
 
 const temporaryFolder = (root: string): string => join(root, '.tmp')

@@ -8,8 +8,6 @@ import type { Packages, StagedPackage } from '../../src/ports/packages.ts'
 
 export type Fault = 'before' | 'after' | 'kill-before' | 'kill-after'
 
-export const allFaults: readonly Fault[] = ['before', 'after', 'kill-before', 'kill-after']
-
 /** One plan, and one count, for all stores that a program uses. */
 export interface Faults {
   /** Which writes fail; the first is 1. */
