@@ -71,8 +71,8 @@ export function folderDocuments(root: string, { clock }: FolderOptions): Documen
       const state = await newest(store, checkKey(key), maxBytes)
       return state && { bytes: state.bytes, token: state.token }
     },
-    create: async (key, bytes) => create(store, checkKey(key), bytes),
-    swap: async (key, bytes, token) => swap(store, checkKey(key), { bytes, token }),
+    create: async (key, bytes) => create(store, checkKey(key), bytes.slice()),
+    swap: async (key, bytes, token) => swap(store, checkKey(key), { bytes: bytes.slice(), token }),
     list: (prefix) => listFiles(root, prefix),
   }
 }
