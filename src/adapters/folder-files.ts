@@ -7,7 +7,7 @@
  * symbolic link; folders within the root that an operator replaced by links are followed when read, but not listed.
  */
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
+import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkKey } from '../documents/paths.ts'
@@ -54,24 +54,27 @@ export async function attempt<T>(doing: Doing, path: string, work: () => Promise
   }
 }
 
+/** A file that is open for reading; who has it closes it. */
+export interface OpenFile {
+  readonly handle: FileHandle
+  readonly stats: BigIntStats
+}
+
 /**
  * Opens a file for reading, whatever else may lie there: a pipe does not hang, a link is not followed.
  * @returns `undefined` where there is no such file below a root that is there.
  */
-export async function openFile(root: string, path: string): Promise<FileHandle | undefined> {
+export async function openFile(root: string, path: string): Promise<OpenFile | undefined> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    return await onlyFile(handle, path)
+    const stats = await handle.stat({ bigint: true })
+    if (stats.isFile()) return { handle, stats }
+    await handle.close()
   } catch (error) {
     if (errorName(error) !== 'ENOENT') throw storeError(error, 'read', path)
     await checkRoot(root)
     return undefined
   }
-}
-
-async function onlyFile(handle: FileHandle, path: string): Promise<FileHandle> {
-  if ((await handle.stat()).isFile()) return handle
-  await handle.close()
   throw new PlatteError('store-unavailable', `${path}: is a folder or a device, not a file`)
 }
 
@@ -97,14 +100,16 @@ export async function makeFolder(path: string): Promise<void> {
 
 /** Makes the names in a folder outlive a power cut. Some file systems cannot and say so; they do it unasked, or never. */
 export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY)
-  try {
-    await handle.sync()
-  } catch (error) {
-    if (!['EINVAL', 'ENOTSUP'].includes(errorName(error) ?? '')) throw storeError(error, 'write', path)
-  } finally {
-    await handle.close()
-  }
+  await attempt('write', path, async () => {
+    const handle = await open(path, constants.O_RDONLY)
+    try {
+      await handle.sync()
+    } catch (error) {
+      if (!['EINVAL', 'ENOTSUP'].includes(errorName(error) ?? '')) throw error
+    } finally {
+      await handle.close()
+    }
+  })
 }
 
 const temporaryFolder = (root: string): string => join(root, '.tmp')
