@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
-import { openPublishing } from '../runtime/node.ts'
+import { openPublishing } from '../runtime/store.ts'
 import type { Publishing } from '../service/publish.ts'
 
 const flags = {
