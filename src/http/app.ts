@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { answerHealth } from './health.ts'
 import { answerPackage } from './packages.ts'
+import { refuse } from './refuse.ts'
 import type { Serving } from './serving.ts'
 import { answerUpdate, describeUpdateEndpoint } from './updates.ts'
 
@@ -16,14 +17,21 @@ export function createApp(serving: Serving): Hono {
   for (const path of updatePaths) {
     app.post(path, update)
     app.get(path, describeUpdateEndpoint)
-    app.all(path, (c) => c.text('error: POST a check here, or GET a description\n', 405, { allow: 'GET, HEAD, POST' }))
+    app.all(path, refuseMethod('POST a check here, or GET a description', 'GET, HEAD, POST'))
   }
   app.get('/healthz', answerHealth(serving))
+  app.all('/healthz', refuseMethod('GET the health here', 'GET, HEAD'))
   app.get('/packages/*', answerPackage(serving))
-  app.notFound((c) => c.text('error: nothing here; update checks go to /v1/update/, health is at /healthz\n', 404))
+  app.all('/packages/*', refuseMethod('GET a package here', 'GET, HEAD'))
+  app.notFound((c) => refuse(c, 404, 'nothing here; update checks go to /v1/update/, health is at /healthz'))
   app.onError((error, c) => answerError(serving, error, c))
   return app
 }
+
+const refuseMethod =
+  (words: string, allow: string) =>
+  (c: Context): Response =>
+    refuse(c, 405, words, { allow })
 
 function answerError({ reading }: Serving, error: Error, c: Context): Response {
   const status = error instanceof PlatteError ? statusOf(error.code) : 500
@@ -36,7 +44,7 @@ function answerError({ reading }: Serving, error: Error, c: Context): Response {
   })
   const words =
     error instanceof PlatteError && status < 500 ? error.message : 'something went wrong here; the log says what'
-  return c.text(`error: ${words}\n`, status, { 'cache-control': 'no-store' })
+  return refuse(c, status, words)
 }
 
 function statusOf(code: ErrorCode): 400 | 413 | 415 | 500 | 503 {
