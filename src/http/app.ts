@@ -1,5 +1,6 @@
 /** The routes, and what each kind of failure is on the wire. */
 import { type Context, Hono } from 'hono'
+import { getPath } from 'hono/utils/url'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { answerHealth } from './health.ts'
 import { answerPackage } from './packages.ts'
@@ -12,7 +13,7 @@ const updatePaths = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
 
 /** The whole endpoint as one `fetch`. */
 export function createApp(serving: Serving): Hono {
-  const app = new Hono()
+  const app = new Hono({ getPath: resolvedPath })
   const update = answerUpdate(serving)
   for (const path of updatePaths) {
     app.post(path, update)
@@ -27,6 +28,10 @@ export function createApp(serving: Serving): Hono {
   app.onError((error, c) => answerError(serving, error, c))
   return app
 }
+
+/** Deno hands a path on as it was sent; the others resolve "." and ".." before, and one path must be one path everywhere. */
+const resolvedPath = (request: Request): string =>
+  getPath(/\/\.|%/.test(request.url) ? new Request(new URL(request.url)) : request)
 
 const refuseMethod =
   (words: string, allow: string) =>
