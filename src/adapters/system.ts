@@ -35,7 +35,7 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
     clearTimeout(timer)
     timer = undefined
     if (writing || held === '') return
-    const notice = lost === 0 ? '' : line(clock(), { level: 'warn', event: 'log', lostLines: lost })
+    const notice = lost === 0 ? '' : logLine(clock(), { level: 'warn', event: 'log', lostLines: lost })
     const lines = notice + held
     const count = lost + heldLines
     const failed = (): void => {
@@ -63,7 +63,7 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
       lost += 1
       return
     }
-    held += line(clock(), entry)
+    held += logLine(clock(), entry)
     heldLines += 1
     if (held.length >= writeAt) flush()
     else timer ??= later(flush)
@@ -75,7 +75,8 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
 const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-function line(now: number, entry: LogEntry): string {
+/** One entry as a line of JSON, with its line feed. */
+export function logLine(now: number, entry: LogEntry): string {
   const fields = JSON.stringify(entry).replace(unsafe, escaped)
   return `{"time":"${new Date(now).toISOString()}",${fields.slice(1)}\n`
 }

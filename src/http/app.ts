@@ -1,8 +1,10 @@
 /** The routes, and what each kind of failure is on the wire. */
 import { type Context, Hono } from 'hono'
+import { getPath } from 'hono/utils/url'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { answerHealth } from './health.ts'
 import { answerPackage } from './packages.ts'
+import { refuse } from './refuse.ts'
 import type { Serving } from './serving.ts'
 import { answerUpdate, describeUpdateEndpoint } from './updates.ts'
 
@@ -11,19 +13,30 @@ const updatePaths = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
 
 /** The whole endpoint as one `fetch`. */
 export function createApp(serving: Serving): Hono {
-  const app = new Hono()
+  const app = new Hono({ getPath: resolvedPath })
   const update = answerUpdate(serving)
   for (const path of updatePaths) {
     app.post(path, update)
     app.get(path, describeUpdateEndpoint)
-    app.all(path, (c) => c.text('error: POST a check here, or GET a description\n', 405, { allow: 'GET, HEAD, POST' }))
+    app.all(path, refuseMethod('POST a check here, or GET a description', 'GET, HEAD, POST'))
   }
   app.get('/healthz', answerHealth(serving))
+  app.all('/healthz', refuseMethod('GET the health here', 'GET, HEAD'))
   app.get('/packages/*', answerPackage(serving))
-  app.notFound((c) => c.text('error: nothing here; update checks go to /v1/update/, health is at /healthz\n', 404))
+  app.all('/packages/*', refuseMethod('GET a package here', 'GET, HEAD'))
+  app.notFound((c) => refuse(c, 404, 'nothing here; update checks go to /v1/update/, health is at /healthz'))
   app.onError((error, c) => answerError(serving, error, c))
   return app
 }
+
+/** Deno hands a path on as it was sent; the others resolve "." and ".." before, and one path must be one path everywhere. */
+const resolvedPath = (request: Request): string =>
+  getPath(/\/\.|%/.test(request.url) ? new Request(new URL(request.url)) : request)
+
+const refuseMethod =
+  (words: string, allow: string) =>
+  (c: Context): Response =>
+    refuse(c, 405, words, { allow })
 
 function answerError({ reading }: Serving, error: Error, c: Context): Response {
   const status = error instanceof PlatteError ? statusOf(error.code) : 500
@@ -36,7 +49,7 @@ function answerError({ reading }: Serving, error: Error, c: Context): Response {
   })
   const words =
     error instanceof PlatteError && status < 500 ? error.message : 'something went wrong here; the log says what'
-  return c.text(`error: ${words}\n`, status, { 'cache-control': 'no-store' })
+  return refuse(c, status, words)
 }
 
 function statusOf(code: ErrorCode): 400 | 413 | 415 | 500 | 503 {

@@ -9,7 +9,7 @@ import { maxRequestBytes } from '../protocol/omaha-xml.ts'
  */
 export async function readBody(request: Request): Promise<string> {
   const encoding = request.headers.get('content-encoding')
-  if (encoding !== null && encoding !== 'identity')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity')
     throw new PlatteError('unsupported-encoding', 'send the request without Content-Encoding')
   const announced = request.headers.get('content-length')
   if (announced !== null && Number(announced) > maxRequestBytes) throw tooLarge()
