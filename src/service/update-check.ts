@@ -28,7 +28,7 @@ export async function checkForUpdate(answering: Answering, query: Query): Promis
 
 async function findFor({ cache, reading, background }: Answering, query: Query) {
   const state = await currentCatalog(cache, reading, background)
-  return 'reason' in state ? state : findChannel(cache, reading, state, query)
+  return 'reason' in state ? state : findChannel(cache, reading, query)
 }
 
 /** The key of an app for an Omaha id: without braces, in lower case. */
