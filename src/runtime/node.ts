@@ -107,8 +107,8 @@ const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : ho
 
 type Fetch = { readonly fetch: (request: Request) => Response | Promise<Response> }
 
-/** The app is made when the port is known, since offers name it. */
-function listen(
+/** Listens, and serves what `make` makes when the port is known: offers name it. */
+export function listen(
   { host, port }: { readonly host: string; readonly port: number },
   make: (port: number) => Fetch,
 ): Promise<{ server: Server; url: string }> {
