@@ -16,11 +16,14 @@ export function createApp(serving: Serving): Hono {
   for (const path of updatePaths) {
     app.post(path, update)
     app.get(path, describeUpdateEndpoint)
-    app.all(path, (c) => c.text('error: POST a check here, or GET a description\n', 405, { allow: 'GET, HEAD, POST' }))
   }
   app.get('/healthz', answerHealth(serving))
   app.get('/packages/*', answerPackage(serving))
-  app.notFound((c) => c.text('error: nothing here; update checks go to /v1/update/, health is at /healthz\n', 404))
+  app.notFound((c) =>
+    updatePaths.includes(c.req.path)
+      ? c.text('error: POST a check here, or GET a description\n', 405, { allow: 'GET, HEAD, POST' })
+      : c.text('error: nothing here; update checks go to /v1/update/, health is at /healthz\n', 404),
+  )
   app.onError((error, c) => answerError(serving, error, c))
   return app
 }
