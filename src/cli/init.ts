@@ -6,7 +6,7 @@ import { type KeyPair, keyFile, loadPairs, makeKey } from '../runtime/keys.ts'
 import { makeStore, openStore } from '../runtime/node.ts'
 import { firstRoot, initStore } from '../service/roots.ts'
 import { instantText } from '../service/writing.ts'
-import { command, type Options, oneOf, settingsOf } from './options.ts'
+import { command, type Options, oneOf, parseDuration, settingsOf } from './options.ts'
 import { say, show, talk } from './terminal.ts'
 
 interface InitOptions extends Options {
@@ -20,7 +20,12 @@ export function initCommand(): Command {
   return command('init', 'make keys, a root and an empty catalog', ['store', 'keys'])
     .option('--root-keys <folder>', 'folder of the root keys, apart from the others: they belong offline')
     .option('--alg <alg>', 'EdDSA (Ed25519), or ES256 for key services', oneOf(['EdDSA', 'ES256']), 'EdDSA')
-    .option('--max-validity <duration>', 'how long a catalog may be valid, such as P14D or PT72H', 'P14D')
+    .option(
+      '--max-validity <duration>',
+      'how long a catalog may be valid, such as P14D or PT72H',
+      parseDuration,
+      'P14D',
+    )
     .action(async (options: InitOptions) => {
       const { store, keysDir } = settingsOf(options, ['store', 'keysDir'])
       const made = await initialise({ ...options, store, keysDir, rootKeysDir: options.rootKeys ?? keysDir })

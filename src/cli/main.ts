@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: reads the words, runs one command, and turns failures into exit codes. */
 import { Command, CommanderError } from 'commander'
+import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { explainCommand } from './explain.ts'
 import { initCommand } from './init.ts'
@@ -25,6 +26,8 @@ const examples = `Examples:
 const program = new Command('platte')
   .description('An Omaha update endpoint that answers from signed channel manifests in object storage.')
   .addHelpText('beforeAll', examples)
+  .version(manifest.version, '-V, --version')
+  .enablePositionalOptions()
   .showHelpAfterError('hint: platte --help, or platte COMMAND --help')
   .exitOverride()
 const commands = [

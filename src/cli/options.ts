@@ -1,5 +1,6 @@
 /** The options that commands share; each is also a variable, and the flag wins. */
 import { Command, InvalidArgumentError } from 'commander'
+import { isDuration } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
 import { openPublishing } from '../runtime/node.ts'
@@ -28,7 +29,7 @@ export const writeFlags: readonly Flag[] = [...readFlags, 'keys', 'releaseKey', 
 
 /** A command with shared options and `--json`. */
 export function command(name: string, description: string, use: readonly Flag[]): Command {
-  const made = new Command(name).description(description).exitOverride()
+  const made = new Command(name).description(description).exitOverride().showHelpAfterError('hint: add --help')
   for (const flag of use) made.option(flags[flag][0], `${flags[flag][1]} [${flags[flag][2]}]`)
   return made.option('--json', 'print data as JSON')
 }
@@ -56,6 +57,12 @@ export async function openStoreOf<K extends keyof Settings = never>(
 
 /** For options that may be given several times. */
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
+
+/** Reads an option's value as an ISO 8601 duration. */
+export function parseDuration(value: string): string {
+  if (!isDuration(value)) throw new InvalidArgumentError('Use a duration such as P14D or PT72H.')
+  return value
+}
 
 /** Reads an option's value as one of a few words. */
 export function oneOf<T extends string>(words: readonly T[]): (value: string) => T {

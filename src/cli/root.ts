@@ -5,9 +5,9 @@ import { PlatteError } from '../errors.ts'
 import { pinOf } from '../runtime/config.ts'
 import { type KeyPair, loadFolder, loadPair, loadPublicKey, makeKey } from '../runtime/keys.ts'
 import { loadRoot } from '../service/reading.ts'
-import { editRoot, publishRoot, rotateKey, signRoot } from '../service/roots.ts'
+import { editRoot, publishRoot, refreshIfAble, rotateKey, signRoot } from '../service/roots.ts'
 import { instantText } from '../service/writing.ts'
-import { command, type Options, oneOf, openStoreOf, readFlags, writeFlags } from './options.ts'
+import { command, type Options, oneOf, openStoreOf, parseDuration, readFlags, writeFlags } from './options.ts'
 import { say, show, talk } from './terminal.ts'
 
 /** Everything about the root: the list of keys, roles and thresholds. */
@@ -48,7 +48,7 @@ function editDraft(): Command {
     .option('--role <role>', 'root, release or timestamp', oneOf(roleNames))
     .option('--threshold <role=n>', 'how many keys of a role must sign, such as release=2', parseThreshold)
     .option('--expires <instant>', 'when the root expires, such as 2028-01-01T00:00:00Z; or never')
-    .option('--max-validity <duration>', 'how long a catalog may be valid, such as PT72H')
+    .option('--max-validity <duration>', 'how long a catalog may be valid, such as PT72H', parseDuration)
     .option('--out <file>', 'where the draft goes (root-<version>.json)')
     .action(async (options: EditOptions) => {
       const { role, addKey, removeKey, threshold } = options
@@ -102,7 +102,8 @@ function publishDraft(): Command {
     .action(async (file: string, options: Options) => {
       const { store } = await openStoreOf(options, talk)
       const trusted = await publishRoot(store, await readDraft(file))
-      say('it is used once the catalog names it: platte refresh')
+      const named = await refreshIfAble(store)
+      say(named ? 'the catalog names it' : 'it is used once the catalog names it: run `platte refresh`, then pin it')
       show(options.json, { version: trusted.root.version, pin: pinOf(trusted) }, [`PLATTE_ROOT=${pinOf(trusted)}`])
     })
 }

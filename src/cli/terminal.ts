@@ -2,8 +2,14 @@
 import { SingleBar } from 'cli-progress'
 import type { Log } from '../ports/log.ts'
 
+/** A reader that went away (`| head`) is no failure of ours. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
 /** Writes one line of data. */
-export const print = (line: string): void => void process.stdout.write(`${line}\n`)
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 /** Writes one line of talk. */
 export const say = (line: string): void => void process.stderr.write(`${line}\n`)

@@ -37,7 +37,7 @@ const target = v.strictObject({
 })
 
 /** A base URL as clients glue names to it: absolute, no query, ends in "/". */
-export const codebase = v.pipe(
+const codebase = v.pipe(
   v.string(),
   v.maxLength(500),
   v.regex(/^https?:\/\/[^\s?#"'<>&]+\/$/, 'must be an http(s) URL without a query that ends in /'),
@@ -56,7 +56,7 @@ const board = v.strictObject({
   packages: v.pipe(
     v.tupleWithRest([onePackage], onePackage),
     v.maxLength(64),
-    v.check((list) => new Set(list.map(({ name }) => name)).size === list.length, 'names a package twice'),
+    v.check((list) => haveDistinctNames(list), 'names a package twice'),
   ),
 })
 
@@ -65,13 +65,14 @@ const componentName = v.pipe(
   v.regex(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'must be a short name such as kernel'),
 )
 
+const components = field.record(componentName, field.text(100))
+const cves = v.array(v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234')))
+
 const release = v.strictObject({
   version: field.publishedVersion,
   publishedAt: field.instant,
-  components: v.exactOptional(field.record(componentName, field.text(100))),
-  cves: v.exactOptional(
-    v.array(v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234'))),
-  ),
+  components: v.exactOptional(components),
+  cves: v.exactOptional(cves),
   notes: v.exactOptional(v.strictObject({ sha256: field.sha256, size: field.count })),
   boards: v.pipe(
     field.record(field.boardName, board),
@@ -124,6 +125,29 @@ export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => f
 
 /** @throws PlatteError('bad-document') for a manifest that no reader would accept. */
 export const checkChannel = (value: unknown): ChannelManifest => field.check(schema, 'channel', value)
+
+const order = v.object({
+  app: field.appName,
+  channel: field.channelName,
+  version: field.publishedVersion,
+  board: field.boardName,
+  components: v.exactOptional(components),
+  cves: v.exactOptional(cves),
+  files: v.pipe(
+    v.array(v.object({ name: field.packageName, size: v.pipe(v.number(), v.minValue(1, 'is empty')) })),
+    v.check((list) => haveDistinctNames(list), 'two files have the same name'),
+  ),
+})
+
+/**
+ * What a publish brings, before anything is made of it.
+ * @throws PlatteError('usage') naming the first part that cannot be used.
+ */
+export const checkOrder = (value: unknown): void => void field.check(order, 'publish', value, 'usage')
+
+function haveDistinctNames(list: readonly { readonly name: string }[]): boolean {
+  return new Set(list.map(({ name }) => name)).size === list.length
+}
 
 function haveDistinctVersions(versions: readonly string[]): boolean {
   const sorted = versions.map(parseVersion).sort(compareVersions)

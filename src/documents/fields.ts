@@ -1,10 +1,10 @@
 /** The fields that stored documents share, and how a payload is read and written. */
 import * as v from 'valibot'
 import { parseVersion } from '../core/version.ts'
-import { PlatteError } from '../errors.ts'
+import { type ErrorCode, PlatteError } from '../errors.ts'
 import type { Verified } from '../ports/verified.ts'
 
-/** Names that plain objects already carry, and lists of releases that a path must not be mistaken for. */
+/** Names that plain objects carry anyway. */
 const reservedNames = new Set(['constructor', 'prototype', '__proto__'])
 
 const withoutReservedKeys = v.custom<Record<string, unknown>>(
@@ -27,8 +27,8 @@ export const appName = v.pipe(
   v.check((name) => !name.includes('..') && !reservedNames.has(name), 'is a reserved name'),
 )
 
-/** A channel's name. */
-export const channelName = appName
+/** A channel's name is of the same form. */
+export const channelName = v.pipe(appName)
 
 export const boardName = v.pipe(
   v.string(),
@@ -74,6 +74,9 @@ export const reason = v.pipe(v.string(), v.minLength(1), v.maxLength(500))
 const durationForm = /^P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5})S)?)?$/
 export const duration = v.pipe(v.string(), v.regex(durationForm, 'must be a duration such as P14D or PT72H'))
 
+/** Whether a text is a duration that documents take. */
+export const isDuration = (text: string): boolean => v.is(duration, text)
+
 /** @returns milliseconds, for a text that passed `duration`. */
 export function durationMs(text: string): number {
   const [, days, hours, minutes, seconds] = (durationForm.exec(text) ?? []).map(Number)
@@ -97,13 +100,18 @@ export function decode<S extends v.GenericSchema>(
 
 /**
  * Holds a value against its schema, before it is written or after it was read.
- * @throws PlatteError('bad-document') naming the first field at fault.
+ * @throws PlatteError('bad-document'), or another code, naming the first field at fault.
  */
-export function check<S extends v.GenericSchema>(schema: S, name: string, value: unknown): v.InferOutput<S> {
+export function check<S extends v.GenericSchema>(
+  schema: S,
+  name: string,
+  value: unknown,
+  code: ErrorCode = 'bad-document',
+): v.InferOutput<S> {
   const result = v.safeParse(schema, value, { abortEarly: true })
   if (result.success) return result.output
   const issue = result.issues[0]
-  throw new PlatteError('bad-document', `${name}: ${v.getDotPath(issue) ?? 'the document'}: ${issue.message}`)
+  throw new PlatteError(code, `${name}: ${v.getDotPath(issue) ?? 'the document'}: ${issue.message}`)
 }
 
 function parseJson(name: string, bytes: Uint8Array): unknown {

@@ -9,9 +9,15 @@ import { badCharacter, decodeReferences, nameEnd } from './xml-text.ts'
 const maxDepth = 16
 /** Attributes of one element; the largest seen in the field (ChromiumOS's app) has about 25. */
 const maxAttributes = 64
+/**
+ * Tags, comments, CDATA sections and instructions, and attributes of all elements together: 32 apps of the largest kind
+ * have 200 and 800. Without these bounds a body within the byte limit costs as much as a hundred checks.
+ */
+const maxMarkup = 2048
+const maxAllAttributes = 1024
 
 /** Is told of each element in document order; `depth` of the root is 0. What it throws ends the scan. */
-export type OnElement = (name: string, attributes: ReadonlyMap<string, string>, depth: number) => void
+type OnElement = (name: string, attributes: ReadonlyMap<string, string>, depth: number) => void
 
 interface Scan {
   readonly text: string
@@ -24,6 +30,8 @@ interface Scan {
   /** UTF-16 units, as in every message. */
   at: number
   rooted: boolean
+  markup: number
+  attributes: number
 }
 
 /**
@@ -31,7 +39,17 @@ interface Scan {
  *   Both name the element and the offset.
  */
 export function scanXml(text: string, onElement: OnElement): void {
-  const scan: Scan = { text, onElement, open: [], tag: '', attribute: '', at: 0, rooted: false }
+  const scan: Scan = {
+    text,
+    onElement,
+    open: [],
+    tag: '',
+    attribute: '',
+    at: 0,
+    rooted: false,
+    markup: 0,
+    attributes: 0,
+  }
   skipDeclaration(scan)
   while (skipText(scan)) readMarkup(scan)
   if (scan.open.length > 0) fail(scan, 'the document ends too early')
@@ -80,6 +98,7 @@ const readers: Readonly<Record<string, (scan: Scan) => void>> = {
 }
 
 function readMarkup(scan: Scan): void {
+  if (++scan.markup > maxMarkup) tooLarge(scan, `more than ${maxMarkup} tags and comments`)
   const read = readers[scan.text.charAt(scan.at + 1)] ?? readStartTag
   read(scan)
 }
@@ -115,15 +134,16 @@ function readTagEnd(scan: Scan): boolean {
 }
 
 function readAttribute(scan: Scan, attributes: Map<string, string>): void {
-  const name = readName(scan)
-  scan.attribute = name
-  if (attributes.has(name)) fail(scan, 'the attribute was there before')
-  if (attributes.size === maxAttributes) tooLarge(scan, `more than ${maxAttributes} attributes`)
+  const before = attributes.size
+  scan.attribute = readName(scan)
   skipBlanks(scan)
   if (scan.text.charCodeAt(scan.at) !== equals) fail(scan, '"=" must follow the name')
   scan.at++
   skipBlanks(scan)
-  attributes.set(name, readValue(scan))
+  attributes.set(scan.attribute, readValue(scan))
+  if (attributes.size === before) fail(scan, 'it was there before')
+  if (before === maxAttributes) tooLarge(scan, `more than ${maxAttributes} attributes`)
+  if (++scan.attributes > maxAllAttributes) tooLarge(scan, `more than ${maxAllAttributes} attributes in all`)
   scan.attribute = ''
 }
 
@@ -201,9 +221,9 @@ function skipBlanks(scan: Scan): number {
 const short = (name: string): string => (name.length > 40 ? `${name.slice(0, 40)}…` : name)
 
 function place({ open, tag, attribute, at }: Scan): string {
-  const element = tag || (open.at(-1) ?? '')
-  const where = attribute === '' ? '' : ` in the attribute ${short(attribute)}`
-  return `at offset ${at}${where}${element === '' ? '' : `${where === '' ? ' in' : ' of'} <${short(element)}>`}`
+  const element = tag || open.at(-1)
+  const inAttribute = attribute === '' ? '' : ` in the attribute ${short(attribute)}`
+  return `at offset ${at}${inAttribute}${element === undefined ? '' : ` in <${short(element)}>`}`
 }
 
 function fail(scan: Scan, what: string): never {

@@ -76,5 +76,9 @@ async function fetchShort(url: string): Promise<Uint8Array> {
   }
 }
 
-const unreadable = (place: string, cause: unknown): PlatteError =>
-  new PlatteError('usage', `${place} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause })
+function unreadable(place: string, cause: unknown): PlatteError {
+  const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+  return new PlatteError('usage', `${place} cannot be read: ${reason instanceof Error ? reason.message : reason}`, {
+    cause,
+  })
+}

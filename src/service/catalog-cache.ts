@@ -17,7 +17,7 @@ export const ttlMs = 30_000
 /** How long a check waits for a catalog that is older than twice the TTL, where an older good one is there. */
 const patienceMs = 2_000
 
-/** Why nothing can be offered, in the machine's words and in ours. */
+/** Why nothing can be offered: the reason, and what went wrong where something did. */
 export interface Problem {
   readonly reason: Reason
   readonly message: string
@@ -207,10 +207,10 @@ export async function findChannel(
   { app, channel }: { readonly app: string; readonly channel: string },
 ): Promise<LoadedChannel | Problem> {
   const index = cache.apps.get(app)
-  if (index === undefined) return { reason: 'unknown-app', message: 'no such app' }
+  if (index === undefined) return { reason: 'unknown-app', message: '' }
   const name = index.channels.has(channel) ? channel : index.aliases.get(channel)
   const entry = name === undefined ? undefined : index.channels.get(name)
-  if (name === undefined || entry === undefined) return { reason: 'unknown-channel', message: 'no such channel' }
+  if (name === undefined || entry === undefined) return { reason: 'unknown-channel', message: '' }
   const key = `${app}/${name}`
   const loaded = cache.channels.get(key) ?? (await openOnce(cache, reading, state, { app, channel: name, entry }, key))
   const now = reading.clock()

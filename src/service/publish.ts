@@ -1,7 +1,7 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
 import type { BoardPackages, Package } from '../core/channel.ts'
 import { type Addition, addRelease, checkPlace, checkSameBytes } from '../core/edit.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
+import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { NewHasher } from '../ports/hasher.ts'
@@ -17,6 +17,7 @@ import {
   loadHead,
   nameHead,
   type Place,
+  signersOf,
   type Writing,
 } from './writing.ts'
 
@@ -70,7 +71,7 @@ export async function publish(
   order: PublishOrder,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<PublishResult> {
-  await checkOrder(publishing, order)
+  await checkFirst(publishing, order)
   const staged = await stageAll(publishing, order.sources, onBytes)
   const kept = new Set<StagedPackage>()
   try {
@@ -90,8 +91,10 @@ export async function publish(
 }
 
 /** What can be refused before any byte is copied. */
-async function checkOrder(publishing: Publishing, order: PublishOrder): Promise<void> {
+async function checkFirst(publishing: Publishing, order: PublishOrder): Promise<void> {
+  checkOrder({ ...order, files: order.sources })
   const state = await loadForWriting(publishing)
+  if (!order.dryRun) signersOf(publishing.release, 'release', state.root)
   const head = await loadHead(publishing, state, order)
   if (head === undefined && !order.create) throw unknownChannel(state, order)
   if (head !== undefined) checkPlace(head.manifest, order)
@@ -158,8 +161,6 @@ function describe(sources: readonly Source[], staged: readonly StagedPackage[]):
     ({ size, sha256, sha1 }, i): Package => ({ name: sources[i]?.name ?? '', size, sha256, sha1 }),
   )
   if (first === undefined) throw new PlatteError('usage', 'nothing to publish: name a file')
-  for (const { name, size } of [first, ...others])
-    if (size === 0) throw new PlatteError('refused', `${name} is empty: an update cannot be`)
   return [first, ...others.map((one) => ({ ...one, required: false }))]
 }
 

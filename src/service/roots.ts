@@ -11,16 +11,7 @@ import { keyIdOf } from '../trust/keys.ts'
 import { formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { loadRoot } from './reading.ts'
 import { refresh } from './refresh.ts'
-import {
-  commitChannel,
-  encode,
-  instantText,
-  loadForWriting,
-  loadHead,
-  sealCatalog,
-  signersOf,
-  type Writing,
-} from './writing.ts'
+import { commitChannel, encode, instantText, loadForWriting, loadHead, sealCatalog, type Writing } from './writing.ts'
 
 /** The public keys of each role. */
 export type RoleKeys = Readonly<Record<RoleName, readonly [PublicKey, ...PublicKey[]]>>
@@ -145,7 +136,7 @@ function parseDraft(draft: Uint8Array): unknown {
 }
 
 /**
- * Puts a signed root after the newest one, once every channel verifies under it, and names it in the catalog.
+ * Puts a signed root after the newest one, once every channel verifies under it. Readers use it when the catalog names it.
  * @throws PlatteError('refused') where a channel would stop to verify; 'bad-signature' without both thresholds.
  */
 export async function publishRoot(writing: Writing, bytes: Uint8Array): Promise<TrustedRoot> {
@@ -240,14 +231,14 @@ async function reissueAll(writing: Writing, leaving: string): Promise<void> {
     }
 }
 
-/** Lets the catalog name what is newest, where the timestamp key is at hand; else the next refresh does. */
-async function refreshIfAble(writing: Writing): Promise<void> {
-  const root = await loadRoot(writing)
-  try {
-    signersOf(writing.timestamp, 'timestamp', root)
-  } catch (error) {
-    writing.log({ level: 'warn', event: 'rotate', problem: `the catalog waits for a refresh: ${error}` })
-    return
-  }
+/**
+ * Lets the catalog name what is newest, where the timestamp key is at hand; else the next refresh does.
+ * @returns whether it was at hand.
+ */
+export async function refreshIfAble(writing: Writing): Promise<boolean> {
+  const { roles } = (await loadRoot(writing)).root
+  const fit = writing.timestamp.filter(({ keyId }) => roles.timestamp.keyIds.includes(keyId))
+  if (fit.length < roles.timestamp.threshold) return false
   await refresh(writing)
+  return true
 }

@@ -22,7 +22,8 @@ export interface Answering {
 export async function checkForUpdate(answering: Answering, query: Query): Promise<Decision> {
   const channel = await findFor(answering, query)
   if ('view' in channel) return decide(query, channel.view)
-  return { kind: 'no-update', reason: channel.reason, because: channel.message }
+  const { reason, message } = channel
+  return { kind: 'no-update', reason, ...(message && { because: message }) }
 }
 
 async function findFor({ cache, reading, background }: Answering, query: Query) {

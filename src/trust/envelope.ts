@@ -126,8 +126,9 @@ export async function openEnvelope(
   const reasons: string[] = []
   for (const signature of envelope.signatures) {
     const { kid } = signature.header
-    if (good.has(kid)) continue
-    const reason = await whyNot(signature, { type, text: envelope.text, key: keys.get(kid) })
+    const reason = good.has(kid)
+      ? 'counts once'
+      : await whyNot(signature, { type, text: envelope.text, key: keys.get(kid) })
     if (reason === undefined) good.add(kid)
     else reasons.push(`key ${kid.slice(0, 8)}…: ${reason}`)
     if (good.size >= role.threshold) return asVerified(envelope.payload)
@@ -152,7 +153,7 @@ export async function openByDigest(
   const { name, maxBytes } = types[type]
   checkSize(bytes, name, maxBytes)
   const found = await sha256Hex(bytes)
-  if (found !== sha256) throw new PlatteError('mismatch', `${name}: its SHA-256 is ${found}, not ${quote(sha256)}`)
+  if (found !== sha256) throw new PlatteError('mismatch', `${name}: its SHA-256 is ${found}, not ${sha256}`)
   return asVerified(read(bytes, type).payload)
 }
 

@@ -35,7 +35,9 @@ export async function generateKey(alg: Algorithm): Promise<PrivateJwk> {
   const kind = alg === 'EdDSA' ? kinds.Ed25519 : kinds['P-256']
   const pair = await crypto.subtle.generateKey(kind.parameters, true, ['sign', 'verify'])
   if (!('privateKey' in pair)) throw new PlatteError('credentials', `this runtime made no key pair for ${alg}`)
-  return readPrivate(await crypto.subtle.exportKey('jwk', pair.privateKey), 'a new key', { ignoreAlg: true })
+  // Runtimes differ in what they write beside these: `alg: "Ed25519"` here, an undefined `use` there.
+  const { kty, crv, x, y, d } = await crypto.subtle.exportKey('jwk', pair.privateKey)
+  return readPrivate({ kty, crv, x, y, d }, 'a new key')
 }
 
 /** @returns exactly the members that the thumbprint covers, in the order of its input. */
@@ -79,7 +81,7 @@ export async function importSigner(jwk: unknown, where: string): Promise<Signer>
   const key = readPrivate(jwk, where)
   const { alg, parameters } = kinds[key.crv]
   const keyId = await keyIdOf(key)
-  if (isObject(jwk) && 'kid' in jwk && jwk.kid !== keyId)
+  if (isObject(jwk) && jwk.kid !== undefined && jwk.kid !== keyId)
     throw credentials(`${where}: its kid is not the thumbprint of this key, which is ${keyId}`)
   const privateKey = await importHalf({ ...publicOf(key), d: key.d }, 'sign', where)
   const publicKey = await importHalf(publicOf(key), 'verify', where)
@@ -101,9 +103,9 @@ async function importHalf(jwk: PublicKey | PrivateJwk, usage: 'sign' | 'verify',
   }
 }
 
-function readPrivate(jwk: unknown, where: string, { ignoreAlg = false } = {}): PrivateJwk {
+function readPrivate(jwk: unknown, where: string): PrivateJwk {
   if (!isObject(jwk)) throw credentials(`${where}: is not a JWK (a JSON object)`)
-  const problem = problemOfKind(jwk) ?? problemOfUse(jwk, ignoreAlg)
+  const problem = problemOfKind(jwk) ?? problemOfUse(jwk)
   if (problem !== undefined) throw credentials(`${where}: ${problem}`)
   const x = coordinate(jwk, 'x', where)
   const d = coordinate(jwk, 'd', where)
@@ -117,15 +119,15 @@ function problemOfKind(jwk: Record<string, unknown>): string | undefined {
   if (jwk.kty === 'oct') return 'is a symmetric key, which cannot sign for others to verify'
   if (jwk.crv !== 'Ed25519' && jwk.crv !== 'P-256') return 'is a key of a curve that is not used here'
   if (jwk.kty !== kinds[jwk.crv].kty) return `has a kty that does not go with ${jwk.crv}`
-  if (!('d' in jwk)) return 'is a public key; signing needs the private one (the member d)'
+  if (jwk.d === undefined) return 'is a public key; signing needs the private one (the member d)'
   return undefined
 }
 
-function problemOfUse(jwk: Record<string, unknown>, ignoreAlg: boolean): string | undefined {
+function problemOfUse(jwk: Record<string, unknown>): string | undefined {
   const alg = jwk.crv === 'Ed25519' ? 'EdDSA' : 'ES256'
-  if (!ignoreAlg && 'alg' in jwk && jwk.alg !== alg) return `its alg must be ${alg}, or be left out`
-  if ('use' in jwk && jwk.use !== 'sig') return 'its use is not sig'
-  if ('key_ops' in jwk && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes('sign')))
+  if (jwk.alg !== undefined && jwk.alg !== alg) return `its alg must be ${alg}, or be left out`
+  if (jwk.use !== undefined && jwk.use !== 'sig') return 'its use is not sig'
+  if (jwk.key_ops !== undefined && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes('sign')))
     return 'its key_ops do not include sign'
   return undefined
 }

@@ -12,7 +12,7 @@ import type {
 } from '../../src/protocol/omaha.ts'
 import { omahaErrorName } from '../../src/protocol/omaha-error-codes.ts'
 
-export interface Node {
+interface Node {
   readonly name: string
   readonly attributes: Readonly<Record<string, string>>
   readonly children: Node[]

@@ -55,6 +55,8 @@ describe('a key', () => {
   test('may carry what other tools write into a JWK', async () => {
     const extras = { alg: 'ES256', use: 'sig', key_ops: ['sign'], ext: true, kid: await keyIdOf(es), iat: 1 }
     expect((await importSigner({ ...es, ...extras }, 'key.json')).alg).toBe('ES256')
+    const nothing = { alg: undefined, use: undefined, key_ops: undefined, kid: undefined }
+    expect((await importSigner({ ...es, ...nothing }, 'a key that workerd exported')).alg).toBe('ES256')
   })
 
   test.each([

@@ -1,0 +1,77 @@
+/**
+ * Terminal scenes: each file of test/cli/scenes is a transcript of real processes in an empty folder.
+ *   $ command     run by bash; `platte` is the command line under test; a printed PLATTE_ROOT=… is kept as a variable
+ *   % NAME=value  a variable for the commands after it
+ *   > line        stdout      ! line        stderr      = n         exit code
+ * Keys, digests and instants are written as <key>, <hex> and <instant>. UPDATE=1 rewrites the files; review the diff.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const scenes = join(import.meta.dirname, 'scenes')
+const built = mkdtempSync(join(tmpdir(), 'platte-cli-'))
+const main = join(built, 'platte.mjs')
+
+beforeAll(() => {
+  const root = resolve(import.meta.dirname, '../..')
+  execFileSync('npm', ['run', '--silent', 'build:cli', '--', `--outfile=${main}`], { cwd: root })
+})
+afterAll(() => rmSync(built, { recursive: true, force: true }))
+
+function normalise(text: string): string {
+  return text
+    .replace(/\b[0-9a-f]{64}\b/g, '<hex>')
+    .replace(/\b[0-9a-f]{40}\b/g, '<hex>')
+    .replace(/(?<![\w-])[A-Za-z0-9_-]{43}(?![\w-])/g, '<key>')
+    .replace(/(?<=(?:keys? of|at hand:|key|, ) ?)[A-Za-z0-9_-]{8}(?=[,;…\n]|$)/g, '<key>')
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<instant>')
+    .replace(/\d{4}-\d\d-\d\d/g, '<day>')
+}
+
+const prefixed = (prefix: string, text: string): string[] =>
+  text === ''
+    ? []
+    : normalise(text)
+        .trimEnd()
+        .split('\n')
+        .map((line) => `${prefix} ${line}`.trimEnd())
+
+/** Runs the commands of a scene and writes the scene that they make. */
+function play(script: string, folder: string): string {
+  const bin = join(folder, '.bin')
+  mkdirSync(bin)
+  writeFileSync(join(bin, 'platte'), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`)
+  chmodSync(join(bin, 'platte'), 0o755)
+  const env: Record<string, string | undefined> = {
+    PATH: `${bin}${delimiter}${process.env.PATH}`,
+    HOME: folder,
+    NO_COLOR: '1',
+  }
+  const lines = script.split('\n').flatMap((line) => {
+    if (/^[>!=]/.test(line)) return []
+    const setting = /^% (\w+)=(.*)$/.exec(line)
+    if (setting?.[1]) env[setting[1]] = setting[2]
+    if (!line.startsWith('$ ')) return [line]
+    const { stdout, stderr, status } = spawnSync('bash', ['-c', line.slice(2)], { cwd: folder, env, encoding: 'utf8' })
+    const pin = /^PLATTE_ROOT=(.*)$/m.exec(stdout)?.[1]
+    if (pin) env.PLATTE_ROOT = pin
+    return [line, ...prefixed('>', stdout), ...prefixed('!', stderr), `= ${status}`]
+  })
+  return lines.join('\n')
+}
+
+test.each(readdirSync(scenes))('%s', (name) => {
+  const file = join(scenes, name)
+  const script = readFileSync(file, 'utf8')
+  const folder = mkdtempSync(join(tmpdir(), 'platte-scene-'))
+  try {
+    const played = play(script, folder)
+    if (process.env.UPDATE) writeFileSync(file, played)
+    expect(played).toBe(script)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
