@@ -18,13 +18,10 @@ export function createApp(serving: Serving): Hono {
   for (const path of updatePaths) {
     app.post(path, update)
     app.get(path, describeUpdateEndpoint)
-    app.all(path, refuseMethod('POST a check here, or GET a description', 'GET, HEAD, POST'))
   }
   app.get('/healthz', answerHealth(serving))
-  app.all('/healthz', refuseMethod('GET the health here', 'GET, HEAD'))
   app.get('/packages/*', answerPackage(serving))
-  app.all('/packages/*', refuseMethod('GET a package here', 'GET, HEAD'))
-  app.notFound((c) => refuse(c, 404, 'nothing here; update checks go to /v1/update/, health is at /healthz'))
+  app.notFound(answerElse)
   app.onError((error, c) => answerError(serving, error, c))
   return app
 }
@@ -33,10 +30,14 @@ export function createApp(serving: Serving): Hono {
 const resolvedPath = (request: Request): string =>
   getPath(/\/\.|%/.test(request.url) ? new Request(new URL(request.url)) : request)
 
-const refuseMethod =
-  (words: string, allow: string) =>
-  (c: Context): Response =>
-    refuse(c, 405, words, { allow })
+/** Other methods and other paths; here, since a second handler on a path would cost every check a dispatch. */
+function answerElse(c: Context): Response {
+  if (updatePaths.includes(c.req.path))
+    return refuse(c, 405, 'POST a check here, or GET a description', { allow: 'GET, HEAD, POST' })
+  if (c.req.path === '/healthz') return refuse(c, 405, 'GET the health here', { allow: 'GET, HEAD' })
+  if (c.req.path.startsWith('/packages/')) return refuse(c, 405, 'GET a package here', { allow: 'GET, HEAD' })
+  return refuse(c, 404, 'nothing here; update checks go to /v1/update/, health is at /healthz')
+}
 
 function answerError({ reading }: Serving, error: Error, c: Context): Response {
   const status = error instanceof PlatteError ? statusOf(error.code) : 500

@@ -27,7 +27,7 @@ export function listen(
   return new Promise((resolve, reject) => {
     let app: Fetch | undefined
     const fetch: Fetch['fetch'] = (request) => app?.fetch(request) ?? new Response(null, { status: 503 })
-    const server = serve({ fetch, hostname: host, port, overrideGlobalObjects: false }, (info) => {
+    const server = serve({ fetch, hostname: host, port }, (info) => {
       app = make(info.port)
       resolve({ server, url: `http://${urlHost(host)}:${info.port}` })
     }) as Server

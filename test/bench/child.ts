@@ -1,0 +1,40 @@
+/** Child processes that send what they found as messages. */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+
+export interface Child {
+  /** The next message; rejects where the process ends without one. */
+  next<T>(): Promise<T>
+  send(message: string): void
+  stop(): Promise<void>
+}
+
+/** Starts a file of this folder. */
+export function startChild(
+  file: string,
+  args: readonly string[],
+  { stdout = 'ignore' }: { stdout?: 'ignore' | number } = {},
+): Child {
+  const child = fork(new URL(file, import.meta.url), args, { stdio: ['ignore', stdout, 'inherit', 'ipc'] })
+  const ended = once(child, 'exit')
+  const early = ended.then(() => {
+    throw new Error(`${file} ended early (${child.exitCode ?? child.signalCode})`)
+  })
+  early.catch(() => {})
+  return {
+    next: async <T>() => {
+      const [message] = await Promise.race([once(child, 'message'), early])
+      return message as T
+    },
+    send: (message) => void child.send(message),
+    stop: async () => {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+/** Sends a message from a child to who started it. */
+export function report(message: object): void {
+  process.send?.(message)
+}

@@ -1,0 +1,94 @@
+/** One server that flips between two handlers every 100 ms, and counts what each of them answers. Started by checks.ts. */
+import { Hono } from 'hono'
+import { createApp } from '../../src/http/app.ts'
+import { jsonLogTo, listen } from '../../src/runtime/node.ts'
+import { reload } from '../../src/service/catalog-cache.ts'
+import { report } from './child.ts'
+import type { Slice } from './stats.ts'
+import { answeringFrom, newStore, release, request, runningVersion } from './world.ts'
+
+/** What is measured against the bare handler: Platte with or without an update to offer, or another bare handler. */
+export type FlipVariant = 'no-update' | 'update' | 'control'
+
+export interface FlipReport {
+  readonly slices: readonly Slice[]
+  /** CPU time of this process over the time that passed: near 1 where the client is not the bottleneck. */
+  readonly cpuShare: number
+}
+
+const sliceMs = 100
+/** Not counted at the start of a slice: requests of the slice before are still being answered. */
+const edgeMs = 10
+/** Both handlers are compiled by then. */
+const warmUpMs = 2000
+
+type Fetch = (request: Request) => Response | Promise<Response>
+
+const [variant = 'control', seconds = '10'] = process.argv.slice(2)
+const full = await makeFull(variant)
+const answer = await (await full(post())).text()
+const first = variant === 'control' ? makeBare(answer) : full
+const handlers = { A: first, B: makeBare(answer) }
+let kind: Slice['kind'] = 'A'
+let count = 0
+
+const { url } = await listen({ host: '127.0.0.1', port: 0 }, () => ({
+  fetch: (request) => {
+    count++
+    return handlers[kind](request)
+  },
+}))
+report({ port: Number(new URL(url).port) })
+await run(warmUpMs)
+const [began, usage] = [performance.now(), process.cpuUsage()]
+const slices = await run(Number(seconds) * 1000)
+const { user, system } = process.cpuUsage(usage)
+report({ slices, cpuShare: (user + system) / 1000 / (performance.now() - began) } satisfies FlipReport)
+
+/** As startServer does it; the log goes to stdout. */
+async function makeFull(variant: string): Promise<Fetch> {
+  const newest = variant === 'update' ? '4593.2.0' : runningVersion
+  const publishing = { ...(await newStore(new Map([['beta', [release(newest)]]]))), log: jsonLogTo(process.stdout) }
+  const { cache } = answeringFrom(publishing)
+  await reload(cache, publishing)
+  return createApp({
+    cache,
+    reading: publishing,
+    packages: publishing.packages,
+    publicUrl: 'https://updates.example.org',
+    background: () => (work) => void work,
+  }).fetch as Fetch
+}
+
+/** The least that a Hono handler can do for the same bytes in and out. */
+function makeBare(answer: string): Fetch {
+  const headers = { 'content-type': 'text/xml; charset=utf-8' }
+  const app = new Hono().post('/v1/update/', async (c) => {
+    await c.req.text()
+    return new Response(answer, { headers })
+  })
+  return app.fetch as Fetch
+}
+
+function post(): Request {
+  const headers = { 'content-length': String(request.length) }
+  return new Request('http://127.0.0.1/v1/update/', { method: 'POST', body: request, headers })
+}
+
+async function run(lengthMs: number): Promise<Slice[]> {
+  const slices: Slice[] = []
+  for (const end = performance.now() + lengthMs; performance.now() < end; ) {
+    kind = kind === 'A' ? 'B' : 'A'
+    await after(edgeMs)
+    const [before, usage, began] = [count, process.cpuUsage(), performance.now()]
+    await after(sliceMs - edgeMs)
+    const [passedMs, { user, system }] = [performance.now() - began, process.cpuUsage(usage)]
+    const done = count - before
+    slices.push({ kind, rate: (done * 1000) / ((user + system) / 1000), wall: (done * 1000) / passedMs })
+  }
+  return slices
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,59 @@
+/** Medians and their intervals: machines are noisy, means are not to be trusted. */
+
+/** The middle value; of none NaN. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
+}
+
+/** A value and the interval that holds it with 95 % confidence. */
+export interface Estimate {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+/** How often the values are drawn anew. */
+const draws = 1000
+
+/** The median with its bootstrap interval: the middle 95 % of the medians of samples drawn with replacement. */
+export function estimate(values: readonly number[]): Estimate {
+  const next = generator(values.length)
+  const draw = (): number => values[Math.floor(next() * values.length)] ?? Number.NaN
+  const medians = Array.from({ length: draws }, () => median(values.map(draw))).sort((a, b) => a - b)
+  const at = (share: number): number => medians[Math.floor(share * (draws - 1))] ?? Number.NaN
+  return { value: median(values), low: at(0.025), high: at(0.975) }
+}
+
+/** Numbers in [0, 1), the same ones for the same seed (mulberry32). */
+function generator(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** How much was done of one kind in one slice of time. */
+export interface Slice {
+  readonly kind: 'A' | 'B'
+  /** Per second. */
+  readonly rate: number
+  readonly wall: number
+}
+
+/**
+ * The rate of A as a part of that of B: each slice of A against the mean of its two neighbours, so that a machine that
+ * becomes slower or faster meanwhile changes nothing.
+ */
+export function ratioOfNeighbours(slices: readonly Slice[]): Estimate {
+  const ratios = slices.flatMap(({ kind, rate }, i) => {
+    const [before, after] = [slices[i - 1], slices[i + 1]]
+    return kind === 'A' && before?.kind === 'B' && after?.kind === 'B' ? [(2 * rate) / (before.rate + after.rate)] : []
+  })
+  return estimate(ratios)
+}
