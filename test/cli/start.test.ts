@@ -16,7 +16,8 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'platte-start-'))
 })
 afterEach(() => {
-  if (child?.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+  if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null)
+    process.kill(-child.pid, 'SIGKILL')
   rmSync(folder, { recursive: true, force: true })
 })
 
