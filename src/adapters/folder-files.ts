@@ -40,7 +40,7 @@ export function storeError(cause: unknown, doing: Doing, path: string): unknown 
 }
 
 /** The system's name of an error, such as `ENOENT`. */
-export function errorName(error: unknown): string | undefined {
+function errorName(error: unknown): string | undefined {
   if (!(error instanceof Error) || error instanceof PlatteError || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
@@ -79,7 +79,7 @@ export async function openFile(root: string, path: string): Promise<OpenFile | u
 }
 
 /** A store that is not mounted must not look like one that is empty. */
-export async function checkRoot(root: string): Promise<void> {
+async function checkRoot(root: string): Promise<void> {
   try {
     await stat(root)
   } catch (cause) {
@@ -90,7 +90,7 @@ export async function checkRoot(root: string): Promise<void> {
 }
 
 /** Makes a folder and its parents, so that they outlive a power cut. */
-export async function makeFolder(path: string): Promise<void> {
+async function makeFolder(path: string): Promise<void> {
   await attempt('write', path, async () => {
     const first = await mkdir(path, { recursive: true })
     if (first === undefined) return

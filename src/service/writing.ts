@@ -16,7 +16,7 @@ import type { TrustedRoot } from '../trust/verify-root.ts'
 import { type CatalogState, channelEntry, loadCatalog, loadRoot, type Place, type Reading } from './reading.ts'
 
 /** How often a lost race is tried again. Of 40 racing writers the last one loses 39 times. */
-export const maxAttempts = 200
+const maxAttempts = 200
 
 /** What it takes to write to a store. */
 export interface Writing extends Reading {

@@ -12,7 +12,14 @@ import { counterKey, counterState, readCounter } from './folder-child.ts'
 const deno = join(import.meta.dirname, '../../node_modules/.bin/deno')
 const run = promisify(execFile)
 /** Only what the folder needs; in particular no network. */
-const permissions = (root: string) => ['run', '--no-lock', '--cached-only', '--quiet', `--allow-read=${root}`, `--allow-write=${root}`]
+const permissions = (root: string) => [
+  'run',
+  '--no-lock',
+  '--cached-only',
+  '--quiet',
+  `--allow-read=${root}`,
+  `--allow-write=${root}`,
+]
 
 let root = ''
 beforeEach(async () => {
