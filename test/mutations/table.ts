@@ -21,7 +21,7 @@ const row = (
 export const mutations: readonly Mutation[] = [
   row(
     'a threshold counts signatures, not keys',
-    ['src/trust/envelope.ts', 'if (good.has(kid)) continue', 'if (good.has(kid)) good.add(`${kid} again`)'],
+    ['src/trust/envelope.ts', 'good.add(kid)', 'good.add(`${kid} ${good.size}`)'],
     ['test/trust/thresholds.test.ts', 'is not met by'],
   ),
   row(
@@ -35,8 +35,8 @@ export const mutations: readonly Mutation[] = [
     ['test/trust/attacks.test.ts', ''],
   ),
   row(
-    'the header says the algorithm',
-    ['src/trust/envelope.ts', '{ algorithms: [key.alg] }', '{ algorithms: [header.alg] }'],
+    'a key of one algorithm is tried with another',
+    ['src/trust/envelope.ts', 'if (header.alg !== key.alg) return', 'if (header.alg !== header.alg) return'],
     ['test/trust/attacks.test.ts', ''],
   ),
   row(
