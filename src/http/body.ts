@@ -8,7 +8,7 @@ const drainAtMostBytes = 1024 * 1024
 /**
  * @returns the body as UTF-8.
  * @throws PlatteError('too-large') beyond `maxRequestBytes`, 'unsupported-encoding' for a compressed one,
- *   'bad-request' for an empty one.
+ *   'bad-request' for an empty one, or one that broke off.
  */
 export async function readBody(request: Request): Promise<string> {
   const encoding = request.headers.get('content-encoding')
@@ -17,7 +17,7 @@ export async function readBody(request: Request): Promise<string> {
   const announced = Number(request.headers.get('content-length') ?? Number.NaN)
   if (announced > drainAtMostBytes) throw tooLarge()
   const isBounded = announced <= maxRequestBytes && request.headers.get('transfer-encoding') === null
-  const text = isBounded ? await request.text() : await readAtMost(request.body, maxRequestBytes)
+  const text = await (isBounded ? request.text() : readAtMost(request.body, maxRequestBytes)).catch(brokenOff)
   if (text.trim() === '') throw new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
   return text
 }
@@ -33,6 +33,12 @@ async function readAtMost(body: ReadableStream<Uint8Array> | null, maxBytes: num
   }
   if (size > maxBytes) throw tooLarge()
   return text + decoder.decode()
+}
+
+/** A client that goes away in the middle is no failure of ours. */
+function brokenOff(cause: unknown): never {
+  if (cause instanceof PlatteError) throw cause
+  throw new PlatteError('bad-request', 'the body broke off before its end', { cause })
 }
 
 const tooLarge = (): PlatteError =>

@@ -51,3 +51,13 @@ test('a character across two chunks stays whole', async () => {
   const { request } = requestOf([bytes.subarray(0, 2), bytes.subarray(2)])
   expect(await readBody(request)).toBe('<é/>')
 })
+
+test('a client that goes away in the middle is no failure of ours', async () => {
+  const { request } = requestOf(
+    (function* () {
+      yield new Uint8Array([60])
+      throw new Error('aborted')
+    })(),
+  )
+  await expect(readBody(request)).rejects.toMatchObject({ code: 'bad-request' })
+})
