@@ -2,19 +2,22 @@
 import { PlatteError } from '../errors.ts'
 import { maxRequestBytes } from '../protocol/omaha-xml.ts'
 
+/** A proxy that is still sending takes an early answer for a broken connection; so much is read and dropped for its sake. */
+const drainAtMostBytes = 1024 * 1024
+
 /**
  * @returns the body as UTF-8.
  * @throws PlatteError('too-large') beyond `maxRequestBytes`, 'unsupported-encoding' for a compressed one,
- *   'bad-request' for an empty one.
+ *   'bad-request' for an empty one, or one that broke off.
  */
 export async function readBody(request: Request): Promise<string> {
   const encoding = request.headers.get('content-encoding')
   if (encoding !== null && encoding.toLowerCase() !== 'identity')
     throw new PlatteError('unsupported-encoding', 'send the request without Content-Encoding')
-  const announced = request.headers.get('content-length')
-  if (announced !== null && Number(announced) > maxRequestBytes) throw tooLarge()
-  const isBounded = announced !== null && request.headers.get('transfer-encoding') === null
-  const text = isBounded ? await request.text() : await readAtMost(request.body, maxRequestBytes)
+  const announced = Number(request.headers.get('content-length') ?? Number.NaN)
+  if (announced > drainAtMostBytes) throw tooLarge()
+  const isBounded = announced <= maxRequestBytes && request.headers.get('transfer-encoding') === null
+  const text = await (isBounded ? request.text() : readAtMost(request.body, maxRequestBytes)).catch(brokenOff)
   if (text.trim() === '') throw new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
   return text
 }
@@ -25,10 +28,17 @@ async function readAtMost(body: ReadableStream<Uint8Array> | null, maxBytes: num
   let text = ''
   for await (const chunk of body ?? []) {
     size += chunk.length
-    if (size > maxBytes) throw tooLarge()
-    text += decoder.decode(chunk, { stream: true })
+    if (size > drainAtMostBytes) throw tooLarge()
+    if (size <= maxBytes) text += decoder.decode(chunk, { stream: true })
   }
+  if (size > maxBytes) throw tooLarge()
   return text + decoder.decode()
+}
+
+/** A client that goes away in the middle is no failure of ours. */
+function brokenOff(cause: unknown): never {
+  if (cause instanceof PlatteError) throw cause
+  throw new PlatteError('bad-request', 'the body broke off before its end', { cause })
 }
 
 const tooLarge = (): PlatteError =>

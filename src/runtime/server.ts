@@ -24,7 +24,7 @@ export interface Running {
 export type Fetch = { readonly fetch: (request: Request) => Response | Promise<Response> }
 
 /** A port that is listened on. */
-export interface Listening {
+interface Listening {
   /** Without a "/" at the end. */
   readonly url: string
   /** Takes no more requests; resolves when those that ran have ended, or were ended after `graceMs`. */

@@ -3,8 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request } from 'node:http'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
@@ -13,15 +14,17 @@ import { playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
 
 const root = resolve(import.meta.dirname, '../..')
+/** The binary itself: its launcher would not hand signals on. */
+const deno = join(dirname(createRequire(import.meta.url).resolve('deno/package.json')), 'deno')
 let dir: string
-let deno: ChildProcess | undefined
+let server: ChildProcess | undefined
 let url: string
 
 /** Reads no more than the store and writes nothing: without keys it has nothing to write. */
 function start(env: Readonly<Record<string, string>>): ChildProcess {
   const permissions = ['--allow-env=PLATTE_*,PORT', '--allow-net=127.0.0.1', `--allow-read=${join(dir, 'store')}`]
   return spawn(
-    join(root, 'node_modules/deno/deno'),
+    deno,
     ['run', '--no-prompt', '--cached-only', '--no-lock', ...permissions, join(root, 'src/runtime/deno.ts')],
     {
       cwd: root,
@@ -47,13 +50,13 @@ beforeAll(async () => {
   await makeStore({ kind: 'file', dir: store })
   const { documents, packages } = openStore({ kind: 'file', dir: store })
   const { pin } = await makeSceneStore(documents, packages)
-  deno = start({ PLATTE_STORE: `file:${store}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' })
-  const line = await firstLine(deno)
+  server = start({ PLATTE_STORE: `file:${store}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' })
+  const line = await firstLine(server)
   expect(line).toMatchObject({ level: 'info', event: 'serve' })
   url = String(line.url)
 })
 afterAll(async () => {
-  if (deno?.exitCode === null && deno.signalCode === null) deno.kill('SIGKILL')
+  if (server?.exitCode === null && server.signalCode === null) server.kill('SIGKILL')
   await rm(dir, { recursive: true })
 })
 
@@ -70,11 +73,10 @@ test('without its settings it does not start, and names them', async () => {
 test('SIGTERM lets a request that runs end, and then it ends', async () => {
   const { hostname, port } = new URL(url)
   const slow = request({ hostname, port, method: 'POST', path: '/v1/update/', agent: false })
-  slow.write('<request protocol="3.0">')
-  await once(slow, 'socket')
+  await new Promise((sent) => slow.write('<request protocol="3.0">', sent))
   // Answered on another connection: the slow one was accepted before it.
   await sendOver(url)({ method: 'GET', path: '/healthz', headers: {}, body: undefined })
-  const [exit] = [deno && once(deno, 'exit'), deno?.kill('SIGTERM')]
+  const [exit] = [server && once(server, 'exit'), server?.kill('SIGTERM')]
   await refused()
   slow.end('</request>')
   const [response] = await once(slow, 'response')

@@ -26,7 +26,7 @@ import { expect } from 'vitest'
 import { bodyOf } from '../protocol/samples.ts'
 
 /** What is sent, byte for byte as a client would. */
-export interface SceneRequest {
+interface SceneRequest {
   readonly method: string
   /** As it stands in the request line, never normalised. */
   readonly path: string
@@ -35,7 +35,7 @@ export interface SceneRequest {
   readonly body: Uint8Array<ArrayBuffer> | undefined
 }
 
-export interface SceneResponse {
+interface SceneResponse {
   readonly status: number
   readonly header: (name: string) => string | undefined
   readonly body: Uint8Array
