@@ -99,19 +99,26 @@ async function inspectChannel(walk: Walk, place: Place): Promise<number> {
   let good = 0
   for (let seq = newest; seq > 0; seq--) {
     const expected = seq === named ? entry?.sha256 : sha256
+    if (sha256 !== undefined && sha256 !== expected)
+      walk.findings.push({
+        level: 'error',
+        key: keyOf(place, seq + 1),
+        problem: 'does not follow the manifest before it',
+      })
     const link = await inspectManifest(walk, place, { seq, sha256: expected, isNewest: seq === newest })
     if (link && (seq === newest || seq === named))
       for (const [name, one] of packagesOf(link.manifest)) walk.wanted.set(name, one)
     if (link) good++
     else walk.unsure.add(place.app)
-    if (link && seq === newest && newest > named)
-      walk.findings.push({ level: 'note', key: keyOf(place, seq), problem: 'is committed and waits for a refresh' })
     sha256 = link?.manifest.previous
     if (link === undefined || sha256 === undefined) {
       if (seq <= named) break
       seq = named + 1
     }
   }
+  const key = keyOf(place, newest)
+  if (newest > named && !walk.findings.some((finding) => finding.key === key))
+    walk.findings.push({ level: 'note', key, problem: 'is committed and waits for a refresh' })
   return good
 }
 

@@ -2,7 +2,7 @@
 import type { Catalog } from '../documents/catalog.ts'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import type { CatalogState } from './reading.ts'
-import { editCatalog, isAhead, loadHead, nameHead, type Place, type Writing } from './writing.ts'
+import { editCatalog, loadHead, nameHead, type Place, type Writing } from './writing.ts'
 
 export interface RefreshResult {
   /** `unchanged`: young enough, and nothing newer was committed. */
@@ -19,13 +19,13 @@ const storeFailures: readonly ErrorCode[] = ['store-unavailable', 'forbidden', '
 
 /**
  * Signs the catalog again when a third of its validity has passed, a newer manifest or a newer root exists, or always
- * where `force` says so. A channel that cannot be used holds up no other.
+ * where `force` says so, also over one that is of the future. A channel that cannot be used holds up no other.
  * @throws PlatteError('credentials') without the timestamp key, where something is to be signed.
  */
 export async function refresh(writing: Writing, options: { readonly force?: boolean } = {}): Promise<RefreshResult> {
   let rolled: Place[] = []
   let problems: string[] = []
-  const { catalog, written } = await editCatalog(writing, async (current, state) => {
+  const refreshed = async (current: Catalog, state: CatalogState): Promise<Catalog> => {
     rolled = []
     problems = []
     let edited = current
@@ -39,7 +39,8 @@ export async function refresh(writing: Writing, options: { readonly force?: bool
       edited = next
     }
     return edited === current && (options.force || isDue(state, writing.clock())) ? { ...current } : edited
-  })
+  }
+  const { catalog, written } = await editCatalog(writing, refreshed, options)
   for (const problem of problems) writing.log({ level: 'error', event: 'refresh', problem })
   return { kind: written ? 'refreshed' : 'unchanged', expires: catalog.expires, rolled, problems }
 }
@@ -69,8 +70,7 @@ export async function placesOf({ documents }: Writing, catalog: Catalog): Promis
   })
 }
 
-function isDue(state: CatalogState, now: number): boolean {
-  const { catalog, root } = state
+function isDue({ catalog, root }: CatalogState, now: number): boolean {
   const third = (catalog.expiresMs - catalog.issuedAtMs) / 3
-  return isAhead(state, now) || now >= catalog.issuedAtMs + third || root.root.version > catalog.catalog.root
+  return now >= catalog.issuedAtMs + third || root.root.version > catalog.catalog.root
 }

@@ -81,7 +81,9 @@ export async function loadHead(
  */
 export function signersOf(signers: readonly Signer[], role: RoleName, { root }: TrustedRoot): readonly Signer[] {
   const { threshold, keyIds } = root.roles[role]
-  const fit = signers.filter(({ keyId }) => keyIds.includes(keyId))
+  const fit = [...new Map(signers.map((signer) => [signer.keyId, signer])).values()].filter(({ keyId }) =>
+    keyIds.includes(keyId),
+  )
   if (fit.length >= threshold) return fit
   const ours = signers.map(({ keyId }) => keyId.slice(0, 8)).join(', ') || 'none'
   throw new PlatteError(
@@ -133,13 +135,16 @@ export async function commitChannel(
 export const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
 
 /**
- * Writes the next catalog, issued later than the one before it (unless that is of the future), naming the newest root.
+ * Writes the next catalog, issued later than the one before it, naming the newest root.
  * @param edit is given a freshly read catalog; the very same object means that nothing is written.
+ * @param options.force lets it be issued before one that a wrong clock dated into the future, which no reader takes.
  * @returns the catalog's state after it, and whether it was written.
+ * @throws PlatteError('from-the-future') where the catalog or the clock here is wrong; 'credentials', 'conflict'.
  */
 export async function editCatalog(
   writing: Writing,
   edit: (catalog: Catalog, state: CatalogState) => Catalog | Promise<Catalog>,
+  options: { readonly force?: boolean } = {},
 ): Promise<{ readonly catalog: Catalog; readonly written: boolean }> {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const state = await loadForWriting(writing)
@@ -147,7 +152,9 @@ export async function editCatalog(
     const edited = await edit(current, state)
     if (edited === current) return { catalog: current, written: false }
     const now = writing.clock()
-    const seen = isAhead(state, now) ? undefined : state.catalog
+    const isAhead = state.catalog.issuedAtMs > now + maxAheadMs
+    if (isAhead && !options.force) throw aheadOf(current, now)
+    const seen = isAhead ? undefined : state.catalog
     const issuedAt = Math.max(now, (seen?.issuedAtMs ?? 0) + 1)
     const { bytes, catalog } = await sealCatalog(writing, state.root, edited, issuedAt)
     await verifyCatalog(bytes, state.root, { now, seen })
@@ -156,9 +163,6 @@ export async function editCatalog(
   }
   throw lostRace(catalogKey)
 }
-
-/** Whether a wrong clock dated the catalog so far ahead that no reader takes it: only then may the next one be older. */
-export const isAhead = ({ catalog }: CatalogState, now: Instant): boolean => catalog.issuedAtMs > now + maxAheadMs
 
 /** Seals a catalog that is valid for as long as the root allows. */
 export async function sealCatalog(
@@ -207,6 +211,11 @@ function pause(random: Random, attempt: number): Promise<void> {
 const tooLarge = (what: string, bytes: number, max: number): PlatteError =>
   new PlatteError('too-large', `${what} would have ${bytes} bytes; readers take ${max}`, {
     hint: 'remove old releases from it',
+  })
+
+const aheadOf = ({ issuedAt }: Catalog, now: Instant): PlatteError =>
+  new PlatteError('from-the-future', `the catalog was issued at ${issuedAt}; the clock here says ${instantText(now)}`, {
+    hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
   })
 
 const lostRace = (what: string): PlatteError =>

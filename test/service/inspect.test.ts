@@ -113,6 +113,7 @@ const rows: readonly (readonly [string, Damage, (store: Scene) => string[], stri
   ['a past manifest: one byte', change(stable(2), flip(40)), () => [`error ${stable(2)}`], 'update 3'],
   ['a past manifest: cut short', change(stable(1), (b) => b.slice(0, 100)), () => [`error ${stable(1)}`], 'update 3'],
   ['a past manifest: gone', ({ bucket }) => bucket.erase(stable(2)), () => [`error ${stable(2)}`], 'update 3'],
+  ['a next manifest that follows another one', forkNext, () => [`error ${stable(4)}`], 'update 3'],
   ["two past manifests in each other's place", swapPast, () => [`error ${stable(2)}`], 'update 3'],
   [
     'a package: one byte',
@@ -146,6 +147,13 @@ const rows: readonly (readonly [string, Damage, (store: Scene) => string[], stri
     'update 3',
   ],
 ]
+
+/** What the release key can do with a copy of the store from before. */
+async function forkNext({ bucket, keys }: TestStore): Promise<void> {
+  const manifest = { format: 1, type: 'channel', app, channel: 'stable', seq: 4, previous: 'a'.repeat(64) }
+  const payload = bytesOf({ ...manifest, issuedAt: instantText(now), releases: [] })
+  await bucket.create(stable(4), await seal('platte-channel+jws', payload, keys.release))
+}
 
 async function swapPast({ bucket }: TestStore): Promise<void> {
   const [one, two] = [await bucket.read(stable(1)), await bucket.read(stable(2))]
