@@ -1,5 +1,5 @@
 /** Writes signed documents: every catalog write is an edit of a freshly read one, verified as a reader would before it is swapped in. */
-import { type Catalog, type CatalogChannel, checkCatalog, maxCatalogBytes } from '../documents/catalog.ts'
+import { type Catalog, type CatalogChannel, checkCatalog } from '../documents/catalog.ts'
 import { type ChannelManifest, checkChannel, maxChannelBytes } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { catalogKey, channelKey } from '../documents/paths.ts'
@@ -116,7 +116,6 @@ export async function commitChannel(
       issuedAt: instantText(writing.clock()),
     })
     const bytes = await seal('platte-channel+jws', encode(manifest), signersOf(writing.release, 'release', state.root))
-    if (bytes.length > maxChannelBytes) throw tooLarge('the manifest', bytes.length, maxChannelBytes)
     const written = await writing.documents.create(channelKey(place.app, place.channel, manifest.seq), bytes)
     if (written !== 'taken')
       return { head: { manifest, sha256: await sha256Hex(bytes), size: bytes.length }, changed: true }
@@ -174,7 +173,6 @@ export async function sealCatalog(
     apps: content.apps,
   })
   const bytes = await seal('platte-catalog+jws', encode(catalog), signersOf(writing.timestamp, 'timestamp', root))
-  if (bytes.length > maxCatalogBytes) throw tooLarge('the catalog', bytes.length, maxCatalogBytes)
   return { bytes, catalog }
 }
 
@@ -201,11 +199,6 @@ function pause(random: Random, attempt: number): Promise<void> {
   const mostMs = Math.min(10 * 2 ** attempt, 250)
   return new Promise((resolve) => setTimeout(resolve, random() * mostMs))
 }
-
-const tooLarge = (what: string, bytes: number, max: number): PlatteError =>
-  new PlatteError('too-large', `${what} would have ${bytes} bytes; readers take ${max}`, {
-    hint: 'remove old releases from it',
-  })
 
 const aheadOf = ({ issuedAt }: Catalog, now: Instant): PlatteError =>
   new PlatteError('from-the-future', `the catalog was issued at ${issuedAt}; the clock here says ${instantText(now)}`, {
