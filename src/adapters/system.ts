@@ -30,13 +30,14 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
   let lost = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   let writing = false
+  const timeText = timeTexts()
 
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
     if (writing || held === '') return
-    const notice = lost === 0 ? '' : line(clock(), { level: 'warn', event: 'log', lostLines: lost })
-    const lines = notice + held
+    const notice = lost === 0 ? '' : line(timeText(clock()), { level: 'warn', event: 'log', lostLines: lost })
+    const lines = (notice + held).replace(unsafe, escaped)
     const count = lost + heldLines
     const failed = (): void => {
       lost += count
@@ -63,7 +64,7 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
       lost += 1
       return
     }
-    held += line(clock(), entry)
+    held += line(timeText(clock()), entry)
     heldLines += 1
     if (held.length >= writeAt) flush()
     else timer ??= later(flush)
@@ -75,9 +76,15 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
 const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-function line(now: number, entry: LogEntry): string {
-  const fields = JSON.stringify(entry).replace(unsafe, escaped)
-  return `{"time":"${new Date(now).toISOString()}",${fields.slice(1)}\n`
+const line = (time: string, entry: LogEntry): string => `{"time":"${time}",${JSON.stringify(entry).slice(1)}\n`
+
+/** Under load many lines fall into one millisecond, and its text costs as much as the rest of a line. */
+function timeTexts(): (now: number) => string {
+  let last = { now: Number.NaN, text: '' }
+  return (now) => {
+    if (now !== last.now) last = { now, text: new Date(now).toISOString() }
+    return last.text
+  }
 }
 
 /** A log never keeps a process alive. */

@@ -6,7 +6,7 @@ import { packageFolder } from '../documents/paths.ts'
 import type { LogEntry } from '../ports/log.ts'
 import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from '../protocol/omaha.ts'
 import { parseOmahaRequest, renderOmahaResponse } from '../protocol/omaha-xml.ts'
-import { type Answering, appKey, checkForUpdate } from '../service/update-check.ts'
+import { appKey, checkForUpdate, decideAtOnce, type Query } from '../service/update-check.ts'
 import { readBody } from './body.ts'
 import { answering, type Serving } from './serving.ts'
 
@@ -19,28 +19,40 @@ export function answerUpdate(serving: Serving): (c: Context) => Promise<Response
     const request = parseOmahaRequest(await readBody(c.req.raw))
     const service = answering(serving, c)
     const apps: OmahaAppResponse[] = []
-    for (const app of request.apps) apps.push(await answerApp(serving, service, offers, request, app))
+    for (const app of request.apps) {
+      const query = queryOf(app)
+      const decision = app.updateCheck
+        ? (decideAtOnce(service, query) ?? (await checkForUpdate(service, query)))
+        : undefined
+      apps.push(answerApp({ serving, offers, request }, app, query.app, decision))
+    }
     return new Response(renderOmahaResponse({ apps }), { headers: xml })
   }
 }
 
-async function answerApp(
-  serving: Serving,
-  service: Answering,
-  offers: WeakMap<Candidate, OmahaOffer>,
-  request: OmahaRequest,
+const queryOf = ({ appId, track, version, board }: OmahaAppRequest): Query => ({
+  app: appKey(appId),
+  channel: track,
+  version,
+  board,
+})
+
+interface Answer {
+  readonly serving: Serving
+  readonly offers: WeakMap<Candidate, OmahaOffer>
+  readonly request: OmahaRequest
+}
+
+/** @param decision `undefined` where the app did not ask for one. */
+function answerApp(
+  { serving, offers, request }: Answer,
   app: OmahaAppRequest,
-): Promise<OmahaAppResponse> {
+  key: string,
+  decision: Decision | undefined,
+): OmahaAppResponse {
   const { appId, ping, events } = app
-  const key = appKey(appId)
   logEvents(serving, key, app)
-  if (!app.updateCheck) return { appId, status: 'ok', ping, events: events.length }
-  const decision = await checkForUpdate(service, {
-    app: key,
-    channel: app.track,
-    version: app.version,
-    board: app.board,
-  })
+  if (decision === undefined) return { appId, status: 'ok', ping, events: events.length }
   serving.reading.log(checkEntry(key, app, request, decision))
   return {
     appId,
