@@ -10,7 +10,11 @@ export interface Child {
 }
 
 /** Starts a file of this folder. */
-export function startChild(file: string, args: readonly string[], { stdout = 'ignore' }: { stdout?: 'ignore' | number } = {}): Child {
+export function startChild(
+  file: string,
+  args: readonly string[],
+  { stdout = 'ignore' }: { stdout?: 'ignore' | number } = {},
+): Child {
   const child = fork(new URL(file, import.meta.url), args, { stdio: ['ignore', stdout, 'inherit', 'ipc'] })
   const ended = once(child, 'exit')
   const early = ended.then(() => {
@@ -34,3 +38,6 @@ export function startChild(file: string, args: readonly string[], { stdout = 'ig
 export function report(message: object): void {
   process.send?.(message)
 }
+
+/** The most memory that this process held resident so far. */
+export const peakMegabytes = (): number => process.resourceUsage().maxRSS / 1000

@@ -29,7 +29,8 @@ for (const row of chosen) {
   results.push(...found)
   if (!flags.json) process.stdout.write(found.map(lineOf).join(''))
 }
-if (flags.json) process.stdout.write(`${JSON.stringify({ results: results.map(({ goal: _, ...result }) => result) })}\n`)
+if (flags.json)
+  process.stdout.write(`${JSON.stringify({ results: results.map(({ goal: _, ...result }) => result) })}\n`)
 
 function lineOf({ name, value, unit, ratio, low, high, against, goal }: Result): string {
   const measured = `${round(value)} ${unit}`
