@@ -71,8 +71,8 @@ export function folderDocuments(root: string, { clock }: FolderOptions): Documen
       const state = await newest(store, checkKey(key), maxBytes)
       return state && { bytes: state.bytes, token: state.token }
     },
-    create: async (key, bytes) => create(store, checkKey(key), bytes),
-    swap: async (key, bytes, token) => swap(store, checkKey(key), { bytes, token }),
+    create: async (key, bytes) => create(store, checkKey(key), bytes.slice()),
+    swap: async (key, bytes, token) => swap(store, checkKey(key), { bytes: bytes.slice(), token }),
     list: (prefix) => listFiles(root, prefix),
   }
 }
@@ -104,19 +104,17 @@ async function chain(store: Store, key: string, from: { readonly first: State; r
 }
 
 async function readState(store: Store, path: string, maxBytes: number): Promise<State | undefined> {
-  const handle = await openFile(store.root, path)
-  if (handle === undefined) return undefined
-  return await attempt('read', path, async () => {
-    try {
-      const { size, ino, mtimeMs } = await handle.stat({ bigint: true })
-      if (size > maxBytes) throw tooLarge(path, maxBytes)
-      const bytes = await readWhole(handle, Number(size), path)
-      const modified = Number(mtimeMs)
-      return { bytes, token: tokenOf(modified, bytes), inode: ino, modified }
-    } finally {
-      await handle.close()
-    }
-  })
+  const file = await openFile(store.root, path)
+  if (file === undefined) return undefined
+  const { size, ino, mtimeMs } = file.stats
+  try {
+    if (size > maxBytes) throw tooLarge(path, maxBytes)
+    const bytes = await attempt('read', path, () => readWhole(file.handle, Number(size), path))
+    const modified = Number(mtimeMs)
+    return { bytes, token: tokenOf(modified, bytes), inode: ino, modified }
+  } finally {
+    await file.handle.close()
+  }
 }
 
 const tokenOf = (modified: Instant, bytes: Uint8Array): Token =>
@@ -133,7 +131,11 @@ async function readWhole(handle: FileHandle, size: number, path: string): Promis
 
 async function create(store: Store, key: string, bytes: Uint8Array): Promise<'created' | 'same' | 'taken'> {
   const path = pathOf(store, key)
-  if (await isThere(path)) return await compare(store, key, bytes)
+  if (await isThere(path)) {
+    // Whoever made it may have died before this, and the caller goes on as if we had made it.
+    await syncFolder(dirname(path))
+    return await compare(store, key, bytes)
+  }
   const { path: temporary } = await writeTemporary(store.root, (handle, at) =>
     attempt('write', at, () => handle.writeFile(bytes)),
   )

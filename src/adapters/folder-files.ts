@@ -7,7 +7,7 @@
  * symbolic link; folders within the root that an operator replaced by links are followed when read, but not listed.
  */
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
+import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkKey } from '../documents/paths.ts'
@@ -40,7 +40,7 @@ export function storeError(cause: unknown, doing: Doing, path: string): unknown 
 }
 
 /** The system's name of an error, such as `ENOENT`. */
-export function errorName(error: unknown): string | undefined {
+function errorName(error: unknown): string | undefined {
   if (!(error instanceof Error) || error instanceof PlatteError || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
@@ -54,29 +54,32 @@ export async function attempt<T>(doing: Doing, path: string, work: () => Promise
   }
 }
 
+/** A file that is open for reading; who has it closes it. */
+export interface OpenFile {
+  readonly handle: FileHandle
+  readonly stats: BigIntStats
+}
+
 /**
  * Opens a file for reading, whatever else may lie there: a pipe does not hang, a link is not followed.
  * @returns `undefined` where there is no such file below a root that is there.
  */
-export async function openFile(root: string, path: string): Promise<FileHandle | undefined> {
+export async function openFile(root: string, path: string): Promise<OpenFile | undefined> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    return await onlyFile(handle, path)
+    const stats = await handle.stat({ bigint: true })
+    if (stats.isFile()) return { handle, stats }
+    await handle.close()
   } catch (error) {
     if (errorName(error) !== 'ENOENT') throw storeError(error, 'read', path)
     await checkRoot(root)
     return undefined
   }
-}
-
-async function onlyFile(handle: FileHandle, path: string): Promise<FileHandle> {
-  if ((await handle.stat()).isFile()) return handle
-  await handle.close()
   throw new PlatteError('store-unavailable', `${path}: is a folder or a device, not a file`)
 }
 
 /** A store that is not mounted must not look like one that is empty. */
-export async function checkRoot(root: string): Promise<void> {
+async function checkRoot(root: string): Promise<void> {
   try {
     await stat(root)
   } catch (cause) {
@@ -87,7 +90,7 @@ export async function checkRoot(root: string): Promise<void> {
 }
 
 /** Makes a folder and its parents, so that they outlive a power cut. */
-export async function makeFolder(path: string): Promise<void> {
+async function makeFolder(path: string): Promise<void> {
   await attempt('write', path, async () => {
     const first = await mkdir(path, { recursive: true })
     if (first === undefined) return
@@ -97,14 +100,16 @@ export async function makeFolder(path: string): Promise<void> {
 
 /** Makes the names in a folder outlive a power cut. Some file systems cannot and say so; they do it unasked, or never. */
 export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY)
-  try {
-    await handle.sync()
-  } catch (error) {
-    if (!['EINVAL', 'ENOTSUP'].includes(errorName(error) ?? '')) throw storeError(error, 'write', path)
-  } finally {
-    await handle.close()
-  }
+  await attempt('write', path, async () => {
+    const handle = await open(path, constants.O_RDONLY)
+    try {
+      await handle.sync()
+    } catch (error) {
+      if (!['EINVAL', 'ENOTSUP'].includes(errorName(error) ?? '')) throw error
+    } finally {
+      await handle.close()
+    }
+  })
 }
 
 const temporaryFolder = (root: string): string => join(root, '.tmp')

@@ -38,7 +38,7 @@ export const tooLarge = (name: string, maxBytes: number): PlatteError =>
   new PlatteError('too-large', `${name}: is larger than ${maxBytes} bytes`)
 
 /** Hands every chunk to `take`, one after the other; where `take` throws, the body is cancelled and that error is thrown. */
-export async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) => Promise<void>) {
+async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) => Promise<void>) {
   const reader = body.getReader()
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) await take(next.value)

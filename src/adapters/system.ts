@@ -76,13 +76,20 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
 const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-const line = (time: string, entry: LogEntry): string => `{"time":"${time}",${JSON.stringify(entry).slice(1)}\n`
+/** One entry as a line of JSON, with its line feed. */
+export const logLine = (now: number, entry: LogEntry): string => line(isoText(now), entry).replace(unsafe, escaped)
+
+const isoText = (now: number): string => new Date(now).toISOString()
+
+/** Still to be freed of what is unsafe: a bunch of lines at once costs less. */
+const line = (time: string, entry: LogEntry): string => `{"time":"${time}",${JSON.stringify(entry).slice(1)}
+`
 
 /** Under load many lines fall into one millisecond, and its text costs as much as the rest of a line. */
 function timeTexts(): (now: number) => string {
   let last = { now: Number.NaN, text: '' }
   return (now) => {
-    if (now !== last.now) last = { now, text: new Date(now).toISOString() }
+    if (now !== last.now) last = { now, text: isoText(now) }
     return last.text
   }
 }

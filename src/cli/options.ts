@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { isDuration } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
-import { openPublishing } from '../runtime/node.ts'
+import { openPublishing } from '../runtime/store.ts'
 import type { Publishing } from '../service/publish.ts'
 
 const flags = {

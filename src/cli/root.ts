@@ -5,7 +5,7 @@ import { PlatteError } from '../errors.ts'
 import { pinOf } from '../runtime/config.ts'
 import { type KeyPair, loadFolder, loadPair, loadPublicKey, makeKey } from '../runtime/keys.ts'
 import { loadRoot } from '../service/reading.ts'
-import { editRoot, publishRoot, refreshIfAble, rotateKey, signRoot } from '../service/roots.ts'
+import { editRoot, publishRoot, refreshIfAble, reissueChannels, rotateKey, signRoot } from '../service/roots.ts'
 import { instantText } from '../service/writing.ts'
 import { command, type Options, oneOf, openStoreOf, parseDuration, readFlags, writeFlags } from './options.ts'
 import { say, show, talk } from './terminal.ts'
@@ -13,7 +13,7 @@ import { say, show, talk } from './terminal.ts'
 /** Everything about the root: the list of keys, roles and thresholds. */
 export function rootCommand(): Command {
   const root = new Command('root').description('show and change the list of keys, roles and thresholds').exitOverride()
-  for (const make of [showRoot, editDraft, signDraft, publishDraft, rotate]) root.addCommand(make())
+  for (const make of [showRoot, editDraft, signDraft, publishDraft, rotate, reissue]) root.addCommand(make())
   return root
 }
 
@@ -138,6 +138,21 @@ function rotate(): Command {
       say(`${role} is signed by ${fresh.signer.keyId} now; pin the new root everywhere, then destroy the old key`)
       show(options.json, { version: trusted.root.version, pin: pinOf(trusted) }, [`PLATTE_ROOT=${pinOf(trusted)}`])
     })
+}
+
+function reissue(): Command {
+  return command('reissue', 'issue every channel anew, signed by all release keys at hand', writeFlags).action(
+    async (options: Options) => {
+      const { store } = await openStoreOf(options, talk)
+      const issued = await reissueChannels(store)
+      await refreshIfAble(store)
+      show(
+        options.json,
+        issued,
+        issued.map(({ app, channel }) => `${app}/${channel}: issued anew`),
+      )
+    },
+  )
 }
 
 const readDraft = (file: string): Promise<Uint8Array> =>

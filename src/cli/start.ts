@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { readSettings } from '../runtime/config.ts'
-import { openPublishing } from '../runtime/node.ts'
+import { openPublishing } from '../runtime/store.ts'
 import { publish, type Source } from '../service/publish.ts'
 import { summarise } from '../service/summary.ts'
 import { initialise } from './init.ts'

@@ -72,7 +72,10 @@ function chooseTarget(
   return newest && { candidate: newest, offered: false }
 }
 
-/** A machine below a floor is offered the lowest one first; a floor that is held or withdrawn is never jumped. */
+/**
+ * A machine below a floor is offered the lowest one first, whatever its ramp and targets say; a floor that is held or
+ * withdrawn is never jumped, and its windows hold.
+ */
 function throughFloors(board: BoardView, running: Version | undefined, target: Candidate): Decision {
   const floor = board.floors.find(
     ({ version }) => compareVersions(version, running) > 0 && compareVersions(version, target.version) < 0,
@@ -80,6 +83,7 @@ function throughFloors(board: BoardView, running: Version | undefined, target: C
   if (floor === undefined) return { kind: 'update', offer: target }
   if (floor.refusal?.reason === 'held' || floor.refusal?.reason === 'withdrawn')
     return noUpdate('floor-held', floor, floor.refusal.because)
+  if (floor.release.windows) return noUpdate('outside-window', floor, 'it has windows')
   return { kind: 'update', offer: floor }
 }
 

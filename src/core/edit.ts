@@ -17,7 +17,8 @@ export interface Addition {
 /**
  * Puts a release, or a new board of a known one, into the channel.
  * @returns the very same object where all of it was there already.
- * @throws PlatteError('refused') for a lower version, other bytes, or other words about a known version.
+ * @throws PlatteError('refused') for a lower version, other bytes, or other words about a known version,
+ *   another spelling of a version that the board is new to.
  */
 export function addRelease<C extends Channel>(channel: C, addition: Addition): C {
   checkPlace(channel, addition)
@@ -32,10 +33,10 @@ export function addRelease<C extends Channel>(channel: C, addition: Addition): C
  * @throws PlatteError('refused')
  */
 export function checkPlace(channel: Channel, { version, board }: { version: string; board: string }): void {
-  if (findRelease(channel, version)?.boards[board]) return
+  if (boardOf(findRelease(channel, version), board)) return
   const parsed = parseVersion(version)
   const higher = channel.releases.find(
-    (release) => release.boards[board] && compareVersions(parseVersion(release.version), parsed) > 0,
+    (release) => boardOf(release, board) && compareVersions(parseVersion(release.version), parsed) > 0,
   )
   if (higher === undefined) return
   throw new PlatteError('refused', `${version} is lower than ${higher.version}, which ${board} already has here`, {
@@ -52,7 +53,7 @@ export function checkSameBytes(
   where: string,
   addition: Pick<Addition, 'version' | 'board' | 'packages'>,
 ): void {
-  const known = findRelease(channel, addition.version)?.boards[addition.board]
+  const known = boardOf(findRelease(channel, addition.version), addition.board)
   if (known === undefined || samePackages(known, addition.packages)) return
   throw new PlatteError(
     'refused',
@@ -68,6 +69,9 @@ export function findRelease(channel: Channel, version: string): Release | undefi
   const parsed = parseVersion(version)
   return channel.releases.find((release) => compareVersions(parseVersion(release.version), parsed) === 0)
 }
+
+const boardOf = (release: Release | undefined, board: string): BoardPackages | undefined =>
+  release && Object.hasOwn(release.boards, board) ? release.boards[board] : undefined
 
 function newRelease({ version, board, packages, publishedAt, components, cves, notes }: Addition): Release {
   return {
@@ -88,11 +92,16 @@ function mergeRelease(known: Release, addition: Addition): Release {
       throw new PlatteError('refused', `${known.version} is already published with other ${field}`, {
         hint: `leave ${field} out, or repeat what was published`,
       })
-  if (words.length === 0 && known.boards[addition.board]) return known
+  const packages = boardOf(known, addition.board)
+  if (packages === undefined && addition.version !== known.version)
+    throw new PlatteError('refused', `${addition.version} is published as ${known.version} here`, {
+      hint: 'a version names the folder of its packages: write it the same way for every board',
+    })
+  if (words.length === 0 && packages) return known
   return {
     ...known,
     ...Object.fromEntries(words.map((field) => [field, addition[field]])),
-    boards: { ...known.boards, [addition.board]: known.boards[addition.board] ?? addition.packages },
+    boards: { ...known.boards, [addition.board]: packages ?? addition.packages },
   }
 }
 

@@ -23,6 +23,6 @@ const sentences: Readonly<Record<Reason, string>> = {
 /** One sentence without a full stop, e.g. `no update: 4593.2.0 is held (https://example.org/why)`. */
 export function explainDecision(decision: Decision): string {
   if (decision.kind === 'update') return `update to ${decision.offer.release.version}`
-  const sentence = sentences[decision.reason].replace('{version}', decision.version ?? 'the release')
+  const sentence = sentences[decision.reason].replace('{version}', () => decision.version ?? 'the release')
   return `no update: ${sentence}${decision.because === undefined ? '' : ` (${decision.because})`}`
 }

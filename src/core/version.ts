@@ -10,7 +10,7 @@ export interface Version {
 }
 
 /** A version's text is read no further than this; the longest seen in the field has 40 characters. */
-export const maxVersionLength = 256
+const maxVersionLength = 256
 
 const form = /^(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?$/
 

@@ -1,8 +1,10 @@
 /** The routes, and what each kind of failure is on the wire. */
 import { type Context, Hono } from 'hono'
+import { getPath } from 'hono/utils/url'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { answerHealth } from './health.ts'
 import { answerPackage } from './packages.ts'
+import { refuse } from './refuse.ts'
 import type { Serving } from './serving.ts'
 import { answerUpdate, describeUpdateEndpoint } from './updates.ts'
 
@@ -11,7 +13,7 @@ const updatePaths = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
 
 /** The whole endpoint as one `fetch`. */
 export function createApp(serving: Serving): Hono {
-  const app = new Hono()
+  const app = new Hono({ getPath: resolvedPath })
   const update = answerUpdate(serving)
   for (const path of updatePaths) {
     app.post(path, update)
@@ -19,13 +21,22 @@ export function createApp(serving: Serving): Hono {
   }
   app.get('/healthz', answerHealth(serving))
   app.get('/packages/*', answerPackage(serving))
-  app.notFound((c) =>
-    updatePaths.includes(c.req.path)
-      ? c.text('error: POST a check here, or GET a description\n', 405, { allow: 'GET, HEAD, POST' })
-      : c.text('error: nothing here; update checks go to /v1/update/, health is at /healthz\n', 404),
-  )
+  app.notFound(answerElse)
   app.onError((error, c) => answerError(serving, error, c))
   return app
+}
+
+/** Deno hands a path on as it was sent; the others resolve "." and ".." before, and one path must be one path everywhere. */
+const resolvedPath = (request: Request): string =>
+  getPath(/\/\.|%/.test(request.url) ? new Request(new URL(request.url)) : request)
+
+/** Other methods and other paths; here, since a second handler on a path would cost every check a dispatch. */
+function answerElse(c: Context): Response {
+  if (updatePaths.includes(c.req.path))
+    return refuse(c, 405, 'POST a check here, or GET a description', { allow: 'GET, HEAD, POST' })
+  if (c.req.path === '/healthz') return refuse(c, 405, 'GET the health here', { allow: 'GET, HEAD' })
+  if (c.req.path.startsWith('/packages/')) return refuse(c, 405, 'GET a package here', { allow: 'GET, HEAD' })
+  return refuse(c, 404, 'nothing here; update checks go to /v1/update/, health is at /healthz')
 }
 
 function answerError({ reading }: Serving, error: Error, c: Context): Response {
@@ -39,7 +50,7 @@ function answerError({ reading }: Serving, error: Error, c: Context): Response {
   })
   const words =
     error instanceof PlatteError && status < 500 ? error.message : 'something went wrong here; the log says what'
-  return c.text(`error: ${words}\n`, status, { 'cache-control': 'no-store' })
+  return refuse(c, status, words)
 }
 
 function statusOf(code: ErrorCode): 400 | 413 | 415 | 500 | 503 {

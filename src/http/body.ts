@@ -2,21 +2,29 @@
 import { PlatteError } from '../errors.ts'
 import { maxRequestBytes } from '../protocol/omaha-xml.ts'
 
+/** A proxy that is still sending takes an early answer for a broken connection; so much is read and dropped for its sake. */
+const drainAtMostBytes = 1024 * 1024
+
 /**
  * @returns the body as UTF-8.
  * @throws PlatteError('too-large') beyond `maxRequestBytes`, 'unsupported-encoding' for a compressed one,
- *   'bad-request' for an empty one.
+ *   'bad-request' for an empty one, or one that broke off.
  */
 export async function readBody(request: Request): Promise<string> {
-  const { headers } = request
-  if ((headers.get('content-encoding') ?? 'identity') !== 'identity')
-    throw new PlatteError('unsupported-encoding', 'send the request without Content-Encoding')
-  const announced = headers.get('content-length')
-  if (Number(announced) > maxRequestBytes) throw tooLarge()
+  const announced = Number(request.headers.get('content-length') ?? Number.NaN)
+  if (announced > drainAtMostBytes) throw tooLarge()
   // Every runtime's HTTP server holds a body to its Content-Length, and refuses or drops one beside Transfer-Encoding.
-  const text = announced === null ? await readAtMost(request.body, maxRequestBytes) : await request.text()
-  if (!/\S/.test(text)) throw new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
+  const isBounded = announced <= maxRequestBytes
+  const text = await (isBounded ? request.text() : readAtMost(request.body, maxRequestBytes)).catch(brokenOff)
+  if (!text.startsWith('<')) checkOdd(text, request.headers)
   return text
+}
+
+/** What does not start as XML does is mostly no text at all: only then is it worth looking why. */
+function checkOdd(text: string, headers: Headers): void {
+  if ((headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity')
+    throw new PlatteError('unsupported-encoding', 'send the request without Content-Encoding')
+  if (text.trim() === '') throw new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
 }
 
 async function readAtMost(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string> {
@@ -25,10 +33,17 @@ async function readAtMost(body: ReadableStream<Uint8Array> | null, maxBytes: num
   let text = ''
   for await (const chunk of body ?? []) {
     size += chunk.length
-    if (size > maxBytes) throw tooLarge()
-    text += decoder.decode(chunk, { stream: true })
+    if (size > drainAtMostBytes) throw tooLarge()
+    if (size <= maxBytes) text += decoder.decode(chunk, { stream: true })
   }
+  if (size > maxBytes) throw tooLarge()
   return text + decoder.decode()
+}
+
+/** A client that goes away in the middle is no failure of ours. */
+function brokenOff(cause: unknown): never {
+  if (cause instanceof PlatteError) throw cause
+  throw new PlatteError('bad-request', 'the body broke off before its end', { cause })
 }
 
 const tooLarge = (): PlatteError =>

@@ -3,14 +3,17 @@ import type { Context } from 'hono'
 import type { Package } from '../core/channel.ts'
 import type { ByteRange } from '../ports/packages.ts'
 import { findPackage } from '../service/packages.ts'
+import { refuse } from './refuse.ts'
 import { answering, type Serving } from './serving.ts'
 
 export function answerPackage(serving: Serving): (c: Context) => Promise<Response> {
   return async (c) => {
     const key = c.req.path.slice(1)
     const found = await findPackage(answering(serving, c), key)
-    if (found === undefined) return c.text('error: no channel here names that package\n', 404)
-    if ('reason' in found) return c.text(`error: ${found.reason}\n`, 503, { 'cache-control': 'no-store' })
+    if (found === undefined) return refuse(c, 404, 'no channel here names that package')
+    if ('reason' in found) return refuse(c, 503, found.reason)
+    const headers = headersOf(found)
+    if (matches(c.req.header('if-none-match'), headers.etag)) return new Response(null, { status: 304, headers })
     return c.req.method === 'HEAD' ? describe(serving, c, key, found) : stream(serving, c, key, found)
   }
 }
@@ -23,12 +26,11 @@ async function describe(serving: Serving, c: Context, key: string, one: Package)
 
 async function stream(serving: Serving, c: Context, key: string, one: Package): Promise<Response> {
   const headers = headersOf(one)
-  if (matches(c.req.header('if-none-match'), headers.etag)) return new Response(null, { status: 304, headers })
   const ifRange = c.req.header('if-range')
   const range =
     ifRange === undefined || ifRange === headers.etag ? parseRange(c.req.header('range'), one.size) : undefined
   if (range === 'unsatisfiable')
-    return new Response(null, { status: 416, headers: { ...headers, 'content-range': `bytes */${one.size}` } })
+    return refuse(c, 416, `the package has ${one.size} bytes`, { 'content-range': `bytes */${one.size}` })
   const open = await serving.packages.open(key, range)
   if (open?.size !== one.size) {
     await open?.body.cancel()
@@ -56,7 +58,7 @@ const headersOf = ({ sha256 }: Package) => ({
 function missing({ reading }: Serving, c: Context, key: string, size: number | undefined, one: Package): Response {
   const problem = size === undefined ? 'is not in the store' : `has ${size} bytes in the store, not ${one.size}`
   reading.log({ level: 'error', event: 'package', key, problem })
-  return c.text(`error: this package ${problem}\n`, 404, { 'cache-control': 'no-store' })
+  return refuse(c, 404, `this package ${problem}`)
 }
 
 /** Weak comparison over a list, RFC 9110 §13.1.2. */

@@ -88,57 +88,87 @@ async function revalidate(cache: CatalogCache, reading: Reading, background: Bac
   const load = reload(cache, reading)
   if (cache.state !== undefined && background !== undefined && now - cache.checkedAt < 2 * ttlMs)
     return background(load)
-  if (await isLate(load))
-    cache.failure = { ...storeUnavailable, message: `no answer within ${patienceMs} ms`, at: reading.clock() }
+  if (!(await inTime(load.then(() => true)))) cache.failure = { ...noAnswer, at: reading.clock() }
 }
 
 const storeUnavailable = { reason: 'store-unavailable', message: 'nothing was read yet' } as const
+const noAnswer = { ...storeUnavailable, message: `no answer within ${patienceMs} ms` } as const
 
 const isFresh = (at: Instant, now: Instant): boolean => now >= at && now - at < ttlMs
 
-async function isLate(work: Promise<void>): Promise<boolean> {
+/** @returns `undefined` where the work takes longer than anybody waits; it goes on. */
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<true>((resolve) => {
-    timer = setTimeout(() => resolve(true), patienceMs)
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), patienceMs)
   })
   try {
-    return await Promise.race([work.then(() => false), late])
+    return await Promise.race([work, late])
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** Reads the catalog, and the changed ones of the channels in use, before any of it is served. Never throws. */
+/**
+ * Reads the catalog, and the changed ones of the channels in use, before any of it is served. Loads may overtake each
+ * other: one that ends after another has changed the cache leaves it alone. Never throws.
+ */
 export async function reload(cache: CatalogCache, reading: Reading): Promise<void> {
   const began = reading.clock()
+  const { state: seen, checkedAt } = cache
+  const isOvertaken = () => cache.state !== seen || cache.checkedAt !== checkedAt
   cache.loadingSince = began
   try {
-    const state = await loadCatalog(reading, cache.state)
-    if (state !== cache.state) await adopt(cache, reading, state)
-    cache.checkedAt = reading.clock()
-    delete cache.failure
+    const state = await loadCatalog(reading, seen)
+    const next = state === seen ? undefined : await prepare(cache, reading, state)
+    if (!isOvertaken()) {
+      if (next !== undefined) adopt(cache, state, next)
+      cache.checkedAt = reading.clock()
+      delete cache.failure
+    }
   } catch (error) {
     const problem = problemOf(error)
-    cache.failure = { ...problem, at: reading.clock() }
-    reading.log({ level: cache.state ? 'warn' : 'error', event: 'catalog', ...problem })
+    const isCalm = seen !== undefined && (problem.reason === 'store-unavailable' || isRollback(error))
+    reading.log({ level: isCalm ? 'warn' : 'error', event: 'catalog', ...problem })
+    if (!isOvertaken()) cache.failure = { ...problem, at: reading.clock() }
   }
   if (cache.loadingSince === began) delete cache.loadingSince
 }
 
-async function adopt(cache: CatalogCache, reading: Reading, state: CatalogState): Promise<void> {
+/** An older catalog is what a stale copy looks like. */
+const isRollback = (error: unknown): boolean => error instanceof PlatteError && error.code === 'rollback'
+
+/** What a new catalog needs before it can be served. */
+interface Next {
+  readonly apps: CatalogCache['apps']
+  readonly channels: readonly (readonly [string, Loaded])[]
+}
+
+async function prepare(cache: CatalogCache, reading: Reading, state: CatalogState): Promise<Next> {
   const before = cache.state
   const apps = indexApps(state)
-  const used = [...cache.channels.keys()].map(async (name) => {
+  const used = [...cache.channels.keys()].flatMap((name) => {
     const [app = '', channel = ''] = name.split('/')
     const entry = apps.get(app)?.channels.get(channel)
     const known = before?.root === state.root ? cache.channels.get(name) : undefined
-    return [name, entry && (await renew(reading, state, { app, channel, entry }, known))] as const
+    return entry ? [{ name, place: { app, channel, entry }, known }] : []
   })
-  const renewed = await Promise.all(used)
-  if (cache.state !== before) return
-  for (const [name, loaded] of renewed)
-    if (loaded === undefined) cache.channels.delete(name)
-    else cache.channels.set(name, loaded)
+  const channels = used.map(
+    async ({ name, place, known }) =>
+      [
+        name,
+        known && isSame(known, place)
+          ? join(place.entry, known.manifest)
+          : await open(cache, reading, { state, place }),
+      ] as const,
+  )
+  return { apps, channels: await Promise.all(channels) }
+}
+
+/** At once: a check sees all of the old catalog or all of the new one. What was opened meanwhile was of the old one. */
+function adopt(cache: CatalogCache, state: CatalogState, { apps, channels }: Next): void {
+  cache.channels.clear()
+  for (const [name, loaded] of channels) cache.channels.set(name, loaded)
   cache.apps = apps
   cache.state = state
 }
@@ -146,11 +176,23 @@ async function adopt(cache: CatalogCache, reading: Reading, state: CatalogState)
 type Place = { readonly app: string; readonly channel: string; readonly entry: CatalogChannel }
 type Loaded = LoadedChannel | (Problem & { readonly at: Instant })
 
-/** A manifest that is named by the same digest under the same root needs no second look; its holds do. */
-async function renew(reading: Reading, state: CatalogState, place: Place, old: Loaded | undefined): Promise<Loaded> {
-  if (old === undefined || 'reason' in old || old.entry.sha256 !== place.entry.sha256)
-    return openChannel(reading, state, place)
-  return join(place.entry, old.manifest)
+/** A manifest that is named in the same way under the same root needs no second look; its holds do. */
+const isSame = (old: Loaded, { entry }: Place): old is LoadedChannel =>
+  !('reason' in old) && (['sha256', 'seq', 'size'] as const).every((field) => old.entry[field] === entry[field])
+
+/** Opens a channel; one that takes longer than anybody waits is a problem until it is there. */
+async function open(
+  cache: CatalogCache,
+  reading: Reading,
+  { state, place }: { readonly state: CatalogState; readonly place: Place },
+): Promise<Loaded> {
+  const work = openChannel(reading, state, place)
+  const loaded = await inTime(work)
+  if (loaded !== undefined) return loaded
+  void work.then((late) => {
+    if (cache.state === state) cache.channels.set(`${place.app}/${place.channel}`, late)
+  })
+  return { ...noAnswer, at: reading.clock() }
 }
 
 async function openChannel(reading: Reading, state: CatalogState, place: Place): Promise<Loaded> {
@@ -206,22 +248,20 @@ function indexApps({ catalog }: CatalogState): ReadonlyMap<string, AppIndex> {
 export async function findChannel(
   cache: CatalogCache,
   reading: Reading,
-  state: CatalogState,
   { app, channel }: { readonly app: string; readonly channel: string },
 ): Promise<LoadedChannel | Problem> {
+  const { state } = cache
+  if (state === undefined) return storeUnavailable
   const index = cache.apps.get(app)
   if (index === undefined) return { reason: 'unknown-app', message: '' }
   const name = index.channels.has(channel) ? channel : index.aliases.get(channel)
   const entry = name === undefined ? undefined : index.channels.get(name)
   if (name === undefined || entry === undefined) return { reason: 'unknown-channel', message: '' }
-  const key = `${app}/${name}`
-  const loaded = cache.channels.get(key) ?? (await openOnce(cache, reading, state, { app, channel: name, entry }, key))
-  const now = reading.clock()
-  if ('reason' in loaded) {
-    if (!isFresh(loaded.at, now)) cache.channels.delete(key)
-    return loaded
-  }
-  if (now >= loaded.expiresMs)
+  const loaded =
+    remembered(cache, reading, `${app}/${name}`) ??
+    (await openOnce(cache, reading, { state, place: { app, channel: name, entry } }))
+  if ('reason' in loaded) return loaded
+  if (reading.clock() >= loaded.expiresMs)
     return { reason: 'catalog-expired', message: `the channel's manifest expired at ${loaded.manifest.expires}` }
   if (name !== channel && !loaded.manifest.aliases?.includes(channel))
     return { reason: 'unknown-channel', message: 'an alias that the release key did not sign' }
@@ -243,15 +283,19 @@ export function freshChannel(
   return loaded && now < loaded.expiresMs ? loaded : undefined
 }
 
+/** A channel that was opened under the catalog in use, or failed to be within the last TTL. */
+function remembered(cache: CatalogCache, reading: Reading, name: string): Loaded | undefined {
+  const loaded = cache.channels.get(name)
+  return loaded && 'reason' in loaded && !isFresh(loaded.at, reading.clock()) ? undefined : loaded
+}
+
 async function openOnce(
   cache: CatalogCache,
   reading: Reading,
-  state: CatalogState,
-  place: Place,
-  key: string,
+  wanted: { readonly state: CatalogState; readonly place: Place },
 ): Promise<Loaded> {
-  const loaded = await openChannel(reading, state, place)
-  if (cache.state === state) cache.channels.set(key, loaded)
+  const loaded = await open(cache, reading, wanted)
+  if (cache.state === wanted.state) cache.channels.set(`${wanted.place.app}/${wanted.place.channel}`, loaded)
   return loaded
 }
 

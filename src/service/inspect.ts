@@ -8,8 +8,8 @@ import type { Packages } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type VerifiedChannel, verifyPast } from '../trust/verify-channel.ts'
 import { packagesOf } from './catalog-cache.ts'
-import { type CatalogState, channelEntry, loadCatalog, type Reading } from './reading.ts'
-import { loadForWriting, loadHead, type Place } from './writing.ts'
+import { type CatalogState, channelEntry, loadCatalog, type Place, placesOf, type Reading } from './reading.ts'
+import { loadForWriting, loadHead } from './writing.ts'
 
 /** Something to know about one key of the store. */
 export interface Finding {
@@ -53,16 +53,12 @@ export async function inspectStore(inspecting: Inspecting): Promise<Inspection> 
   const walk: Walk = { ...inspecting, state, findings: [], known: new Set([catalogKey]), wanted: new Map() }
   await attempt(walk, catalogKey, () => loadCatalog(inspecting))
   for (let version = 1; version <= state.root.root.version; version++) walk.known.add(rootKey(version))
-  let channels = 0
   let manifests = 0
-  for (const [app, entries] of Object.entries(state.catalog.catalog.apps))
-    for (const channel of Object.keys(entries.channels)) {
-      manifests += await inspectChannel(walk, { app, channel })
-      channels++
-    }
+  const places = placesOf(state.catalog.catalog)
+  for (const place of places) manifests += await inspectChannel(walk, place)
   for (const [key, one] of walk.wanted) await attempt(walk, key, () => inspectPackage(walk, key, one))
   await findOrphans(walk)
-  return { findings: walk.findings, channels, manifests, packages: walk.wanted.size }
+  return { findings: walk.findings, channels: places.length, manifests, packages: walk.wanted.size }
 }
 
 /** Runs one step; what it throws on purpose becomes a finding of that key. */

@@ -11,17 +11,19 @@ import type { Answering } from './update-check.ts'
 export async function findPackage(answering: Answering, key: string): Promise<Package | Problem | undefined> {
   const { cache, reading, background } = answering
   const current = await currentCatalog(cache, reading, background)
-  const { state } = cache
-  if (state === undefined) return 'reason' in current ? current : undefined
+  if (cache.state === undefined) return 'reason' in current ? current : undefined
   const app = key.split('/')[1] ?? ''
   const names = [...(cache.apps.get(app)?.channels.keys() ?? [])]
-  for (const channel of names) {
+  const packagesIn = (channel: string) => {
     const loaded = cache.channels.get(`${app}/${channel}`)
-    const found = loaded && 'packages' in loaded ? loaded.packages.get(key) : undefined
+    return loaded && 'packages' in loaded ? loaded.packages : undefined
+  }
+  for (const channel of names) {
+    const found = packagesIn(channel)?.get(key)
     if (found) return found
   }
-  for (const channel of names.filter((name) => !cache.channels.has(`${app}/${name}`))) {
-    const loaded = await findChannel(cache, reading, state, { app, channel })
+  for (const channel of names.filter((name) => packagesIn(name) === undefined)) {
+    const loaded = await findChannel(cache, reading, { app, channel })
     const found = 'packages' in loaded ? loaded.packages.get(key) : undefined
     if (found) return found
   }

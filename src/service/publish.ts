@@ -8,7 +8,7 @@ import type { NewHasher } from '../ports/hasher.ts'
 import type { Packages, StagedPackage } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
-import { type CatalogState, channelEntry } from './reading.ts'
+import { type CatalogState, channelEntry, type Place } from './reading.ts'
 import {
   commitChannel,
   editCatalog,
@@ -16,7 +16,6 @@ import {
   loadForWriting,
   loadHead,
   nameHead,
-  type Place,
   signersOf,
   type Writing,
 } from './writing.ts'

@@ -97,3 +97,13 @@ export function channelEntry(catalog: Catalog, app: string, channel: string): Ca
   const entry = Object.hasOwn(catalog.apps, app) ? catalog.apps[app] : undefined
   return entry && Object.hasOwn(entry.channels, channel) ? entry.channels[channel] : undefined
 }
+
+/** A channel of an app, by its exact name. */
+export interface Place {
+  readonly app: string
+  readonly channel: string
+}
+
+/** Every channel that a catalog names. */
+export const placesOf = ({ apps }: Catalog): readonly Place[] =>
+  Object.entries(apps).flatMap(([app, { channels }]) => Object.keys(channels).map((channel) => ({ app, channel })))

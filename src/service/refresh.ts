@@ -1,7 +1,7 @@
 /** Keeps the catalog young, and rolls it forward to what was committed: the only thing that a deployment does by itself. */
 import type { Catalog } from '../documents/catalog.ts'
-import type { CatalogState } from './reading.ts'
-import { editCatalog, loadHead, nameHead, type Place, type Writing } from './writing.ts'
+import { type CatalogState, type Place, placesOf } from './reading.ts'
+import { editCatalog, loadHead, nameHead, type Writing } from './writing.ts'
 
 export interface RefreshResult {
   /** `unchanged`: young enough, and nothing newer was committed. */
@@ -21,7 +21,7 @@ export async function refresh(writing: Writing, options: { readonly force?: bool
   const { catalog, written } = await editCatalog(writing, async (current, state) => {
     rolled = []
     let edited = current
-    for (const place of await placesOf(writing, current)) {
+    for (const place of await candidates(writing, current)) {
       const head = await loadHead(writing, state, place)
       const next = head ? nameHead(edited, place, head) : edited
       if (next !== edited) rolled.push(place)
@@ -33,12 +33,8 @@ export async function refresh(writing: Writing, options: { readonly force?: bool
 }
 
 /** The catalog's channels, and those that were committed but never named where the store can list them. */
-async function placesOf(writing: Writing, catalog: Catalog): Promise<readonly Place[]> {
-  const names = new Set(
-    Object.entries(catalog.apps).flatMap(([app, { channels }]) =>
-      Object.keys(channels).map((name) => `${app}/${name}`),
-    ),
-  )
+async function candidates(writing: Writing, catalog: Catalog): Promise<readonly Place[]> {
+  const names = new Set(placesOf(catalog).map(({ app, channel }) => `${app}/${channel}`))
   for await (const key of writing.documents.list?.('apps/') ?? []) names.add(key.split('/').slice(1, 3).join('/'))
   return [...names].sort().map((name) => {
     const [app = '', channel = ''] = name.split('/')

@@ -9,7 +9,7 @@ import { sha256Hex } from '../trust/digest.ts'
 import { addSignature, peekKeyIds, seal } from '../trust/envelope.ts'
 import { keyIdOf } from '../trust/keys.ts'
 import { formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
-import { loadRoot } from './reading.ts'
+import { loadRoot, type Place, placesOf } from './reading.ts'
 import { refresh } from './refresh.ts'
 import { commitChannel, encode, instantText, loadForWriting, loadHead, sealCatalog, type Writing } from './writing.ts'
 
@@ -154,18 +154,14 @@ export async function publishRoot(writing: Writing, bytes: Uint8Array): Promise<
 
 async function checkChannelsUnder(writing: Writing, root: TrustedRoot): Promise<void> {
   const state = { ...(await loadForWriting(writing)), root }
-  for (const [app, { channels }] of Object.entries(state.catalog.catalog.apps))
-    for (const channel of Object.keys(channels))
-      await loadHead(writing, state, { app, channel }).catch((cause: unknown) => {
-        throw new PlatteError(
-          'refused',
-          `${app}/${channel} is not signed by the release keys of root ${root.root.version}`,
-          {
-            hint: 'change release keys with `platte root rotate`, which issues every channel anew; then `platte refresh`',
-            cause,
-          },
-        )
+  for (const place of placesOf(state.catalog.catalog))
+    await loadHead(writing, state, place).catch((cause: unknown) => {
+      const { version } = root.root
+      throw new PlatteError('refused', `${place.app}/${place.channel} would not verify under root ${version}`, {
+        hint: 'issue the channels anew with enough keys: `platte root rotate`, or `platte root reissue`',
+        cause,
       })
+    })
 }
 
 /** Which key takes the place of which. */
@@ -198,7 +194,7 @@ export async function rotateKey(
   if (!root.root.roles[role].keyIds.includes(keyId)) root = await step(writing, root, { add: { role, key } }, signers)
   const isDone = replaced === undefined || !root.root.roles[role].keyIds.includes(replaced)
   if (!isDone) {
-    if (role === 'release') await reissueAll(writing, replaced)
+    if (role === 'release') await reissueChannels(writing, replaced)
     await refreshIfAble(writing)
     root = await step(writing, root, { remove: { role, keyId: replaced } }, signers)
   }
@@ -217,18 +213,26 @@ async function step(
   return publishRoot(writing, await seal('platte-root+jws', encode(next), fit))
 }
 
-/** Issues every channel that the leaving key signed anew, with the same content, signed by the others. */
-async function reissueAll(writing: Writing, leaving: string): Promise<void> {
+/**
+ * Issues channels anew with the same content: those that the leaving key signed, by the other release keys at hand; or,
+ * where none is leaving, all of them by all keys at hand.
+ */
+export async function reissueChannels(writing: Writing, leaving?: string): Promise<readonly Place[]> {
   const staying = { ...writing, release: writing.release.filter(({ keyId }) => keyId !== leaving) }
   const state = await loadForWriting(writing)
-  for (const [app, { channels }] of Object.entries(state.catalog.catalog.apps))
-    for (const channel of Object.keys(channels)) {
-      const head = await loadHead(writing, state, { app, channel })
-      const key = channelKey(app, channel, head?.manifest.seq ?? 0)
-      const stored = await writing.documents.get(key, maxChannelBytes)
-      if (stored && peekKeyIds(stored.bytes, 'platte-channel+jws').includes(leaving))
-        await commitChannel(staying, { app, channel }, (current) => ({ ...current }))
-    }
+  const issued: Place[] = []
+  for (const place of placesOf(state.catalog.catalog)) {
+    const head = await loadHead(writing, state, place)
+    const stored = await writing.documents.get(
+      channelKey(place.app, place.channel, head?.manifest.seq ?? 0),
+      maxChannelBytes,
+    )
+    const signers = stored ? peekKeyIds(stored.bytes, 'platte-channel+jws') : []
+    if (leaving !== undefined && !signers.includes(leaving)) continue
+    await commitChannel(staying, place, (current) => ({ ...current }))
+    issued.push(place)
+  }
+  return issued
 }
 
 /**

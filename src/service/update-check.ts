@@ -37,7 +37,7 @@ export function decideAtOnce({ cache, reading }: Answering, query: Query): Decis
 
 async function findFor({ cache, reading, background }: Answering, query: Query) {
   const state = await currentCatalog(cache, reading, background)
-  return 'reason' in state ? state : findChannel(cache, reading, state, query)
+  return 'reason' in state ? state : findChannel(cache, reading, query)
 }
 
 /** The key of an app for an Omaha id: without braces, in lower case. */

@@ -13,10 +13,10 @@ import { seal } from '../trust/envelope.ts'
 import { verifyCatalog } from '../trust/verify-catalog.ts'
 import { type VerifiedChannel, verifyHead } from '../trust/verify-channel.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
-import { type CatalogState, channelEntry, loadCatalog, loadRoot, type Reading } from './reading.ts'
+import { type CatalogState, channelEntry, loadCatalog, loadRoot, type Place, type Reading } from './reading.ts'
 
 /** How often a lost race is tried again. Of 40 racing writers the last one loses 39 times. */
-export const maxAttempts = 200
+const maxAttempts = 200
 
 /** What it takes to write to a store. */
 export interface Writing extends Reading {
@@ -25,12 +25,6 @@ export interface Writing extends Reading {
   readonly release: readonly Signer[]
   /** The timestamp keys at hand; none: what is committed waits for a refresh. */
   readonly timestamp: readonly Signer[]
-}
-
-/** A channel of an app, by its exact name. */
-export interface Place {
-  readonly app: string
-  readonly channel: string
 }
 
 /** The newest root and a catalog that may have expired: what every writer starts from. */

@@ -1,7 +1,7 @@
 /** Makes a folder store and publishes one file into it, as `platte publish` does. Started by package.ts. */
 import { mkdir } from 'node:fs/promises'
 import { fileSource } from '../../src/runtime/files.ts'
-import { openStore } from '../../src/runtime/node.ts'
+import { openStore } from '../../src/runtime/store.ts'
 import { publish } from '../../src/service/publish.ts'
 import { peakMegabytes, report } from './child.ts'
 import { app, newStore } from './world.ts'

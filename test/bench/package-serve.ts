@@ -1,7 +1,8 @@
 /** Serves a folder store as `platte serve` does. Started by package.ts. */
 import { rootKey } from '../../src/documents/paths.ts'
 import { maxRootBytes } from '../../src/documents/root.ts'
-import { openStore, startServer } from '../../src/runtime/node.ts'
+import { startServer } from '../../src/runtime/node.ts'
+import { openStore } from '../../src/runtime/store.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { peakMegabytes, report } from './child.ts'
 import { request } from './world.ts'

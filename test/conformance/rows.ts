@@ -61,7 +61,7 @@ function fingerprint(bytes: Uint8Array): string {
 /** @throws Error where `work` does not throw a PlatteError with one of `codes`. */
 export async function refuses(codes: readonly ErrorCode[], what: string, work: () => Promise<unknown>): Promise<void> {
   const outcome = await work().then(
-    (value) => `answers ${shown(value)}`,
+    (value) => `answers ${shown(value).slice(0, 120)}`,
     (error: unknown) => error,
   )
   if (outcome instanceof PlatteError && codes.includes(outcome.code)) return

@@ -1,0 +1,92 @@
+/**
+ * Platte on Deno: one process with a folder as its store. It needs to read the store and to listen; with a timestamp
+ * key it also writes the store and reads the keys:
+ *
+ *     deno run --no-prompt --allow-env=PLATTE_*,PORT --allow-net=127.0.0.1:8787 \
+ *       --allow-read=/var/lib/platte,/etc/platte/keys --allow-write=/var/lib/platte src/runtime/deno.ts
+ */
+import { jsonLog } from '../adapters/system.ts'
+import { PlatteError } from '../errors.ts'
+import { type Environment, readSettings } from './config.ts'
+import { cannotListen, graceMs, type Listen, serveWith, urlHost } from './server.ts'
+import { openPublishing } from './store.ts'
+
+/** What is used of Deno. @see https://docs.deno.com/api/deno/ */
+interface Runtime {
+  readonly env: { get(name: string): string | undefined }
+  readonly errors: { readonly AddrInUse: new () => Error }
+  readonly stdout: { writeSync(bytes: Uint8Array): number }
+  addSignalListener(signal: 'SIGTERM' | 'SIGINT', listener: () => void): void
+  exit(code: number): never
+  serve(
+    options: {
+      readonly hostname: string
+      readonly port: number
+      readonly signal: AbortSignal
+      readonly onListen: (place: { readonly port: number }) => void
+    },
+    handler: (request: Request) => Response | Promise<Response>,
+  ): { readonly finished: Promise<void>; shutdown(): Promise<void> }
+}
+
+const { Deno } = globalThis as unknown as { readonly Deno: Runtime }
+
+/** Asks for a variable when it is read, so that only those that are used need a permission. */
+const environment = new Proxy<Environment>(
+  {},
+  { get: (_, name) => (typeof name === 'string' ? Deno.env.get(name) : undefined) },
+)
+
+const listen: Listen = async (place, make) => {
+  const { host, port } = place
+  const abort = new AbortController()
+  const { promise: listening, resolve } = Promise.withResolvers<number>()
+  const { promise: app, resolve: serveApp } = Promise.withResolvers<ReturnType<typeof make>>()
+  try {
+    const options = { hostname: host, port, signal: abort.signal, onListen: (at: { port: number }) => resolve(at.port) }
+    const server = Deno.serve(options, async (request) => (await app).fetch(request))
+    const known = await listening
+    serveApp(make(known))
+    return {
+      url: `http://${urlHost(host)}:${known}`,
+      close: async () => {
+        const timer = setTimeout(() => abort.abort(), graceMs)
+        await server.shutdown()
+        await server.finished
+        clearTimeout(timer)
+      },
+    }
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw cannotListen(place, { message, isTaken: cause instanceof Deno.errors.AddrInUse, cause })
+  }
+}
+
+function writeAll(text: string): void {
+  let bytes = new TextEncoder().encode(text)
+  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes))
+}
+
+/** Serves until SIGTERM or SIGINT, with one JSON log line a check on stdout. */
+async function main(): Promise<void> {
+  const log = jsonLog(writeAll)
+  try {
+    const settings = readSettings(environment, ['store', 'pin'])
+    const running = await serveWith(listen, settings, await openPublishing(settings, environment, log))
+    log({ level: 'info', event: 'serve', url: running.url })
+    await new Promise<void>((resolve) => {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) Deno.addSignalListener(signal, resolve)
+    })
+    await running.stop()
+    log({ level: 'info', event: 'stop' })
+  } catch (error) {
+    const hint = error instanceof PlatteError ? error.hint : undefined
+    log({ level: 'error', event: 'serve', problem: error instanceof Error ? error.message : String(error), hint })
+    log.flush()
+    Deno.exit(1)
+  }
+  log.flush()
+  Deno.exit(0)
+}
+
+if (import.meta.main) await main()

@@ -1,0 +1,120 @@
+/** What every process that serves does the same, whatever listens for it. */
+import { PlatteError } from '../errors.ts'
+import { createApp } from '../http/app.ts'
+import { newCatalogCache, reload } from '../service/catalog-cache.ts'
+import type { Publishing } from '../service/publish.ts'
+import { loadRoot } from '../service/reading.ts'
+import { refresh } from '../service/refresh.ts'
+import type { SettingsWith } from './config.ts'
+
+/** How often a process with the timestamp key looks whether the catalog is to be refreshed. */
+const refreshEveryMs = 60_000
+/** How long requests that are running may go on after the signal to stop. */
+export const graceMs = 10_000
+
+/** A server that runs. */
+export interface Running {
+  /** Where it listens, without a "/" at the end. */
+  readonly url: string
+  /** Takes no more requests, lets those that run end (10 s at most), and resolves. */
+  stop(): Promise<void>
+}
+
+/** The endpoint as a runtime's own server calls it. */
+export type Fetch = { readonly fetch: (request: Request) => Response | Promise<Response> }
+
+/** A port that is listened on. */
+interface Listening {
+  /** Without a "/" at the end. */
+  readonly url: string
+  /** Takes no more requests; resolves when those that ran have ended, or were ended after `graceMs`. */
+  close(): Promise<void>
+}
+
+/**
+ * How a runtime listens, and serves what `make` makes when the port is known: offers name it.
+ * @throws PlatteError('configuration') where it cannot.
+ */
+export type Listen = (
+  place: { readonly host: string; readonly port: number },
+  make: (port: number) => Fetch,
+) => Promise<Listening>
+
+/** A host as URLs write it. */
+export const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : host)
+
+/**
+ * Serves update checks and packages; with the timestamp key at hand it also keeps the catalog fresh.
+ * @throws PlatteError('configuration') where it listens beyond loopback without PLATTE_PUBLIC_URL or the port is taken,
+ *   and whatever keeps the pinned root from being read: without a root it does not start.
+ */
+export async function serveWith(
+  listen: Listen,
+  settings: SettingsWith<'store' | 'pin'>,
+  publishing: Publishing,
+): Promise<Running> {
+  const { host, publicUrl } = settings
+  const isLoopback = /^(127\.|localhost$|::1$)/.test(host)
+  if (!isLoopback && !publicUrl)
+    throw new PlatteError('configuration', `PLATTE_PUBLIC_URL is missing, and ${host} is not loopback`, {
+      hint: 'say where clients reach this, such as https://updates.example.org: offers name packages under it',
+    })
+  await checkPin(publishing)
+  const stopRefreshing = await keepFresh(publishing)
+  const cache = newCatalogCache()
+  await reload(cache, publishing)
+  const { packages } = publishing
+  const background = () => (work: Promise<void>) => void work
+  const listening = await listen(settings, (port) =>
+    createApp({
+      cache,
+      reading: publishing,
+      packages,
+      publicUrl: publicUrl ?? `http://${urlHost(host)}:${port}`,
+      background,
+    }),
+  )
+  return {
+    url: listening.url,
+    stop: async () => {
+      stopRefreshing()
+      await listening.close()
+    },
+  }
+}
+
+/** A port that cannot be listened on, in words. */
+export const cannotListen = (
+  { host, port }: { readonly host: string; readonly port: number },
+  { message, isTaken, cause }: { readonly message: string; readonly isTaken: boolean; readonly cause: unknown },
+): PlatteError =>
+  new PlatteError('configuration', `cannot listen on ${host} port ${port}: ${message}`, {
+    hint: isTaken ? 'another process listens there: set PORT to another one' : 'check PORT and PLATTE_HOST',
+    cause,
+  })
+
+/** A wrong pin must not start; a store that is down may: it answers `noupdate` until the store is back. */
+async function checkPin(publishing: Publishing): Promise<void> {
+  try {
+    await loadRoot(publishing, publishing.pin.version)
+  } catch (error) {
+    if (!(error instanceof PlatteError && error.code === 'store-unavailable')) throw error
+    publishing.log({ level: 'error', event: 'catalog', problem: error.message })
+  }
+}
+
+async function keepFresh(publishing: Publishing): Promise<() => void> {
+  if (publishing.timestamp.length === 0) return () => {}
+  const once = async (): Promise<void> => {
+    try {
+      const { kind, expires } = await refresh(publishing)
+      if (kind === 'refreshed') publishing.log({ level: 'info', event: 'refresh', expires })
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error)
+      publishing.log({ level: 'error', event: 'refresh', problem })
+    }
+  }
+  await once()
+  const timer = setInterval(once, refreshEveryMs)
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,44 @@
+/** The folder stores under the real Deno, alone and beside Node on one folder. */
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { folderDocuments } from '../../src/adapters/folder-documents.ts'
+import { systemClock } from '../../src/adapters/system.ts'
+import { counterKey, counterState, readCounter } from './folder-child.ts'
+
+const deno = join(import.meta.dirname, '../../node_modules/.bin/deno')
+const run = promisify(execFile)
+/** Only what the folder needs; in particular no network. */
+const permissions = (root: string) => [
+  'run',
+  '--no-lock',
+  '--cached-only',
+  '--quiet',
+  `--allow-read=${root}`,
+  `--allow-write=${root}`,
+]
+
+let root = ''
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'platte-deno-'))
+})
+afterEach(() => rm(root, { recursive: true }))
+
+test('the suites of both ports', () => {
+  const script = join(import.meta.dirname, '../runtimes/folder-suite.deno.ts')
+  expect(execFileSync(deno, [...permissions(root), script, root], { encoding: 'utf8' })).toBe('[]\n')
+})
+
+test('a process of Node and one of Deno that add 40 each make 80', async () => {
+  const script = join(import.meta.dirname, 'folder-child.ts')
+  const store = folderDocuments(root, { clock: systemClock })
+  await store.create(counterKey, counterState(0))
+  await Promise.all([
+    run(process.execPath, [script, root, 'count', '40']),
+    run(deno, [...permissions(root), script, root, 'count', '40']),
+  ])
+  expect(readCounter((await store.get(counterKey, 16_000_000))?.bytes ?? new Uint8Array())).toBe(80)
+})

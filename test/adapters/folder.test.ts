@@ -1,0 +1,272 @@
+/** What the folder stores do beyond the ports' suites: files that are odd, disks that are full, leftovers. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  chmod,
+  cp,
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { folderDocuments } from '../../src/adapters/folder-documents.ts'
+import { folderPackages } from '../../src/adapters/folder-packages.ts'
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { systemClock } from '../../src/adapters/system.ts'
+import type { StoredDocument } from '../../src/ports/documents.ts'
+
+const hourMs = 60 * 60 * 1000
+const key = 'locks/a.json'
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+let root = ''
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'platte-folder-'))
+})
+afterEach(() => rm(root, { recursive: true }))
+
+const documents = (clock = systemClock) => folderDocuments(root, { clock })
+const packages = (clock = systemClock) => folderPackages(root, { clock, newHasher: nodeHasher })
+const at = (...parts: string[]): string => join(root, ...parts)
+
+async function read(): Promise<StoredDocument & { readonly text: string }> {
+  const there = await documents().get(key, 1000)
+  if (there === undefined) throw new Error('absent')
+  return { ...there, text: new TextDecoder().decode(there.bytes) }
+}
+
+/** A document whose last writer died after its link and before its rename: the file still holds `one`. */
+async function unfinishedSwap(): Promise<string> {
+  await documents().create(key, bytesOf('one'))
+  const { token } = await read()
+  await link(at(key), at('saved'))
+  expect(await documents().swap(key, bytesOf('two'), token)).toBe('ok')
+  await rename(at('saved'), at(key))
+  return token
+}
+
+describe('a swap whose writer died before its rename', () => {
+  test('is seen by every reader', async () => {
+    await unfinishedSwap()
+    expect((await read()).text).toBe('two')
+  })
+
+  test('stays: the state that it replaced cannot be replaced again', async () => {
+    const token = await unfinishedSwap()
+    expect(await documents().swap(key, bytesOf('three'), token)).toBe('conflict')
+    expect((await read()).text).toBe('two')
+  })
+
+  test('is finished by the next swap, of which two at once have one winner', async () => {
+    await unfinishedSwap()
+    const { token } = await read()
+    const outcomes = await Promise.all(['a', 'b'].map((text) => documents().swap(key, bytesOf(text), token)))
+    expect(outcomes.toSorted()).toEqual(['conflict', 'ok'])
+    const winner = outcomes[0] === 'ok' ? 'a' : 'b'
+    expect((await read()).text).toBe(winner)
+    await rm(at('.next'), { recursive: true })
+    expect((await read()).text).toBe(winner)
+  })
+
+  test('decides what create compares with', async () => {
+    await unfinishedSwap()
+    expect(await documents().create(key, bytesOf('two'))).toBe('same')
+    expect(await documents().create(key, bytesOf('one'))).toBe('taken')
+  })
+})
+
+describe('files that others change', () => {
+  test('a copy put there by hand is the document', async () => {
+    await unfinishedSwap()
+    await writeFile(at('by-hand'), 'by hand')
+    await cp(at('by-hand'), at(key))
+    const { text, token } = await read()
+    expect(text).toBe('by hand')
+    expect(await documents().swap(key, bytesOf('next'), token)).toBe('ok')
+    expect((await read()).text).toBe('next')
+  })
+
+  test('a document dated in the future can be swapped, and its states stay apart', async () => {
+    await documents().create(key, bytesOf('one'))
+    const year2040 = 2_208_988_800
+    await utimes(at(key), year2040, year2040)
+    const first = await read()
+    expect(await documents().swap(key, bytesOf('two'), first.token)).toBe('ok')
+    expect(await documents().swap(key, bytesOf('one'), (await read()).token)).toBe('ok')
+    expect((await read()).token).not.toBe(first.token)
+    expect(await documents().swap(key, bytesOf('three'), first.token)).toBe('conflict')
+  })
+})
+
+describe('leftovers', () => {
+  test('files of writers that died are removed after a day', async () => {
+    await documents().create('a', bytesOf('a'))
+    await writeFile(at('.tmp', 'left'), 'half')
+    await documents(() => Date.now() + 23 * hourMs).create('b', bytesOf('b'))
+    expect(await readdir(at('.tmp'))).toEqual(['left'])
+    await documents(() => Date.now() + 25 * hourMs).create('c', bytesOf('c'))
+    expect(await readdir(at('.tmp'))).toEqual([])
+  })
+
+  test('followers are removed after an hour, and the document goes on', async () => {
+    await documents().create(key, bytesOf('0'))
+    for (const n of ['1', '2', '3']) await documents().swap(key, bytesOf(n), (await read()).token)
+    expect((await readdir(at('.next', key))).length).toBe(3)
+    const later = documents(() => Date.now() + 2 * hourMs)
+    expect(await later.swap(key, bytesOf('4'), (await read()).token)).toBe('ok')
+    expect(await readdir(at('.next', key))).toEqual([])
+    expect((await read()).text).toBe('4')
+  })
+})
+
+const put = async (name: string, text: string): Promise<'stored' | 'same'> => {
+  const hasher = nodeHasher()
+  await hasher.update(bytesOf(text))
+  const { sha256 } = await hasher.digest()
+  return await packages().put(name, new Blob([text]).stream(), { size: text.length, sha256 })
+}
+
+describe('what is not a file is named, and never absent', () => {
+  const get = (name: string) => documents().get(name, 100)
+  const open = (name: string) => packages().open(name)
+  const create = (name: string) => documents().create(name, bytesOf('x'))
+  const rows: readonly [string, (name: string) => Promise<unknown>, string, RegExp][] = [
+    ['a folder', get, 'apps', /apps: is a folder/],
+    ['a folder as package', open, 'apps', /apps: is a folder/],
+    ['a file as folder', get, 'notes/x', /notes\/x: there is a file where a folder should be.*ENOTDIR/],
+    ['a file as folder of a new document', create, 'notes/x', /there is a file where a folder should be/],
+    ['a link out of the store', get, 'link', /link: there is a symbolic link where a file should be.*ELOOP/],
+    ['a link as package', open, 'link', /symbolic link/],
+    ['a pipe', get, 'pipe', /pipe: is a folder or a device/],
+  ]
+  test.each(rows)('%s', async (_, call, name, message) => {
+    await mkdir(at('apps'))
+    await writeFile(at('notes'), 'x')
+    await symlink('/etc/hostname', at('link'))
+    execFileSync('mkfifo', [at('pipe')])
+    await expect(call(name)).rejects.toMatchObject({
+      code: 'store-unavailable',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('a root that is not there', async () => {
+    const store = folderDocuments(at('not', 'mounted'), { clock: systemClock })
+    const message = expect.stringMatching(/not\/mounted: the folder of the store is not there/)
+    await expect(store.get('catalog.jws', 10)).rejects.toMatchObject({ code: 'store-unavailable', message })
+    expect(await store.create('catalog.jws', bytesOf('x'))).toBe('created')
+    expect(await store.get('catalog.jws', 10)).toBeDefined()
+  })
+
+  test('links and odd names are not listed', async () => {
+    await documents().create('notes/a', bytesOf('a'))
+    await symlink('/etc/hostname', at('notes', 'link'))
+    await symlink('/etc', at('notes', 'folder'))
+    await writeFile(at('notes', '.hidden'), '')
+    await writeFile(at('notes', 'my notes.txt'), '')
+    const listed: string[] = []
+    for await (const name of documents().list?.('') ?? []) listed.push(name)
+    expect(listed).toEqual(['notes/a'])
+  })
+})
+
+describe('permissions', () => {
+  const script = join(import.meta.dirname, 'folder-child.ts')
+  /** Root may do everything, so there the child runs as nobody. */
+  const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+  const run = (...args: string[]): string =>
+    spawnSync(process.execPath, [script, root, ...args], { ...asNobody, encoding: 'utf8' }).stdout
+
+  test('a document that may not be read is forbidden, not absent', async () => {
+    await documents().create('notes/secret', bytesOf('secret'))
+    await chmod(root, 0o755)
+    await chmod(at('notes', 'secret'), 0)
+    expect(run('read')).toMatch(/^forbidden: .*\/notes\/secret: this user has no permission to read it \(EACCES\)\n$/)
+  })
+
+  test('a folder that may not be written is forbidden', async () => {
+    await chmod(root, 0o555)
+    expect(run('create', '10')).toMatch(/^forbidden: .*: this user has no permission to write it \(EACCES\)\n$/)
+    await chmod(root, 0o755)
+  })
+})
+
+describe('disks that end', () => {
+  test('a file beyond the limit of its process is an error in words, and nothing stays', async () => {
+    const child = join(import.meta.dirname, 'folder-child.ts')
+    const limited = 'ulimit -f 64; exec "$@"'
+    const args = ['-c', limited, 'sh', process.execPath, child, root, 'create', '1000000']
+    const { stdout } = spawnSync('sh', args, { encoding: 'utf8' })
+    expect(stdout).toMatch(/^store-unavailable: .*: the limit for the size of a file is reached.*\(EFBIG\)\n$/)
+    expect([await readdir(root), await readdir(at('.tmp'))]).toEqual([['.tmp'], []])
+  })
+
+  test('a full disk is an error in words, and what was there stays', async ({ skip }) => {
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'platte-test', root], { stdio: 'pipe' })
+    } catch {
+      process.stdout.write('skipped: a full disk (this user may not mount a small tmpfs)\n')
+      skip()
+    }
+    try {
+      await documents().create(key, bytesOf('one'))
+      const { token } = await read()
+      const big = 'x'.repeat(400_000)
+      const full = { code: 'store-unavailable', message: expect.stringMatching(/the disk is full.*ENOSPC/) }
+      await expect(documents().create('notes/big', bytesOf(big))).rejects.toMatchObject(full)
+      await expect(documents().swap(key, bytesOf(big), token)).rejects.toMatchObject(full)
+      await expect(put('packages/big', big)).rejects.toMatchObject(full)
+      await expect(packages().stage?.(new Blob([big]).stream())).rejects.toMatchObject(full)
+      expect((await read()).text).toBe('one')
+      expect(await readdir(at('.tmp'))).toEqual([])
+      expect(await documents().swap(key, bytesOf('two'), token)).toBe('ok')
+    } finally {
+      execFileSync('umount', [root])
+    }
+  })
+})
+
+describe('packages', () => {
+  test('a file of another size in its place is replaced', async () => {
+    await put('packages/os.gz', 'whole')
+    await writeFile(at('packages', 'os.gz'), 'who')
+    expect(await put('packages/os.gz', 'whole')).toBe('stored')
+    expect((await stat(at('packages', 'os.gz'))).size).toBe(5)
+    expect(await readdir(at('.tmp'))).toEqual([])
+  })
+
+  test.skipIf(process.platform !== 'linux')('reads that end or are cancelled close their files', async () => {
+    await put('packages/os.gz', 'x'.repeat(1_000_000))
+    const openFiles = async (): Promise<number> => {
+      const targets = execFileSync('ls', ['-l', `/proc/${process.pid}/fd`], { encoding: 'utf8' })
+      return targets.split(dirname(at('packages', 'os.gz'))).length - 1
+    }
+    expect(await openFiles()).toBe(0)
+    const ended = await packages().open('packages/os.gz')
+    const cancelled = await packages().open('packages/os.gz')
+    expect(await openFiles()).toBe(2)
+    expect((await new Response(ended?.body).bytes()).length).toBe(1_000_000)
+    const reader = cancelled?.body.getReader()
+    await reader?.read()
+    await reader?.cancel()
+    await expect(packages().open('packages/os.gz', { start: 5, end: 1_000_000 })).rejects.toThrow()
+    expect(await openFiles()).toBe(0)
+  })
+
+  test('a file that is cut while it is read fails, and does not end early', async () => {
+    await put('packages/os.gz', 'x'.repeat(1_000_000))
+    const found = await packages().open('packages/os.gz')
+    const reader = found?.body.getReader()
+    await reader?.read()
+    await writeFile(at('packages', 'os.gz'), 'short')
+    await expect(reader?.read()).rejects.toMatchObject({ code: 'store-unavailable' })
+  })
+})

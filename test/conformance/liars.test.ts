@@ -1,0 +1,25 @@
+import { describe, expect, test } from 'vitest'
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { documentRows } from './documents.ts'
+import { documentLiars, packageLiars } from './liars.ts'
+import { packageRows } from './packages.ts'
+import { failures, type Row } from './rows.ts'
+
+/** Only the row that the lie must break: a suite that fails elsewhere by chance proves nothing. */
+function rowOf<Store>(rows: readonly Row<Store>[], name: string): readonly Row<Store>[] {
+  const found = rows.filter((row) => row.name === name)
+  if (found.length !== 1) throw new Error(`no row is called "${name}"`)
+  return found
+}
+
+describe('the suite of Documents finds out a store where', () => {
+  test.each(documentLiars)('%s', async (_, row, open) => {
+    expect((await failures(rowOf(documentRows, row), open)).map((failure) => failure.row)).toEqual([row])
+  })
+})
+
+describe('the suite of Packages finds out a store where', () => {
+  test.each(packageLiars)('%s', async (_, row, open) => {
+    expect((await failures(rowOf(packageRows(nodeHasher), row), open)).map((failure) => failure.row)).toEqual([row])
+  })
+})

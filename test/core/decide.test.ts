@@ -1,0 +1,278 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Channel, Hold, Release } from '../../src/core/channel.ts'
+import { decide } from '../../src/core/decide.ts'
+import { compareVersions, parseVersion } from '../../src/core/version.ts'
+import { viewChannel } from '../../src/core/view.ts'
+import { answer, bytesOf, held, night, release } from './releases.ts'
+
+const why = { reason: 'boot loop' }
+const ramp = [{ at: '2020-01-01T00:00:00Z', share: 1 }]
+const three = [release('1'), release('2'), release('3')]
+
+type Row = readonly [
+  string,
+  { version?: string; board?: string },
+  Release[],
+  string,
+  { holds?: Hold[]; more?: Omit<Channel, 'releases'> }?,
+]
+
+const rows: readonly Row[] = [
+  // What is there at all.
+  ['an empty channel', {}, [], 'no-release-for-board'],
+  ['a board that has none', { board: 'arm64-usr' }, three, 'no-release-for-board'],
+  ['no board', { board: '' }, three, 'no-release-for-board'],
+  ['a board named as what objects carry', { board: 'constructor' }, three, 'no-release-for-board'],
+  ['__proto__', { board: '__proto__' }, three, 'no-release-for-board'],
+  ['the newest', {}, three, 'update 3'],
+  ['listed in any order', {}, [release('2'), release('10'), release('9')], 'update 10'],
+  ['already there', { version: '3' }, three, 'up-to-date'],
+  ['already there, spelled otherwise', { version: '03.0.0+local' }, three, 'up-to-date'],
+  ['already beyond', { version: '4' }, three, 'up-to-date'],
+  ['a pre-release of the newest', { version: '3-rc1' }, three, 'update 3'],
+  ['an unreadable version is below everything', { version: 'developer' }, three, 'update 3'],
+  ['no version', { version: '' }, three, 'update 3'],
+  ['only releases of its own board', {}, [release('2'), release('3', { boards: { x: bytesOf() } })], 'update 2'],
+  // Held.
+  ['held for all boards', {}, [release('3')], 'held 3 (https://example.org/why)', { holds: [held('3')] }],
+  ['held for this board', {}, [release('3')], 'held 3 (https://example.org/why)', { holds: [held('3', 'amd64-usr')] }],
+  ['held for another board', {}, [release('3')], 'update 3', { holds: [held('3', 'arm64-usr')] }],
+  [
+    'held under another spelling',
+    {},
+    [release('3.0.0')],
+    'held 3.0.0 (https://example.org/why)',
+    { holds: [held('3')] },
+  ],
+  ['the newest held: the one before', {}, three, 'update 2', { holds: [held('3')] }],
+  [
+    'all held: the reason of the newest',
+    {},
+    three,
+    'held 3 (https://example.org/why)',
+    { holds: [held('2'), held('3')] },
+  ],
+  [
+    'held, and it runs the one before',
+    { version: '2' },
+    three,
+    'held 3 (https://example.org/why)',
+    { holds: [held('3')] },
+  ],
+  ['held, and it runs it', { version: '3' }, three, 'up-to-date', { holds: [held('3')] }],
+  ['a hold on what is not there', {}, three, 'update 3', { holds: [held('7')] }],
+  // Withdrawn.
+  ['withdrawn', {}, [release('3', { withdrawn: why })], 'withdrawn 3 (boot loop)'],
+  ['withdrawn and held', {}, [release('3', { withdrawn: why })], 'withdrawn 3 (boot loop)', { holds: [held('3')] }],
+  ['the newest withdrawn: the one before', {}, [release('2'), release('3', { withdrawn: why })], 'update 2'],
+  [
+    'it runs a withdrawn one that is the newest',
+    { version: '3' },
+    [release('2'), release('3', { withdrawn: why })],
+    'up-to-date',
+  ],
+  // Dead ends.
+  ['it runs a dead end', {}, [release('1', { deadEnd: why }), release('2')], 'dead-end 1 (boot loop)'],
+  [
+    'a dead end spelled otherwise',
+    { version: '1.0' },
+    [release('1', { deadEnd: why }), release('2')],
+    'dead-end 1 (boot loop)',
+  ],
+  [
+    'a dead end of another board',
+    {},
+    [release('1', { deadEnd: why, boards: { x: bytesOf() } }), release('2')],
+    'update 2',
+  ],
+  ['a dead end that it does not run', { version: '0' }, [release('1', { deadEnd: why }), release('2')], 'update 2'],
+  [
+    'a dead end beats rollbackFrom',
+    { version: '2' },
+    [release('1'), release('2', { deadEnd: why })],
+    'dead-end 2 (boot loop)',
+    { more: { rollbackFrom: ['2'] } },
+  ],
+  // Floors.
+  ['a floor first', {}, [release('2', { floor: why }), release('3')], 'update 2'],
+  [
+    'the lowest floor first',
+    {},
+    [release('3', { floor: why }), release('2', { floor: why }), release('4')],
+    'update 2',
+  ],
+  ['the floor that it runs is passed', { version: '2' }, [release('2', { floor: why }), release('3')], 'update 3'],
+  ['a floor below what it runs', { version: '2.1' }, [release('2', { floor: why }), release('3')], 'update 3'],
+  [
+    'an unreadable version passes every floor',
+    { version: '?' },
+    [release('2', { floor: why }), release('3')],
+    'update 2',
+  ],
+  ['the newest is itself a floor', {}, [release('2'), release('3', { floor: why })], 'update 3'],
+  ['a floor of another board', {}, [release('2', { floor: why, boards: { x: bytesOf() } }), release('3')], 'update 3'],
+  [
+    'a held floor is never jumped',
+    {},
+    [release('2', { floor: why }), release('3')],
+    'floor-held 2 (https://example.org/why)',
+    { holds: [held('2')] },
+  ],
+  [
+    'a held floor, and an older release below it',
+    {},
+    [release('1.5'), release('2', { floor: why }), release('3')],
+    'floor-held 2 (https://example.org/why)',
+    { holds: [held('2')] },
+  ],
+  [
+    'a withdrawn floor is never jumped',
+    {},
+    [release('2', { floor: why, withdrawn: why }), release('3')],
+    'floor-held 2 (boot loop)',
+  ],
+  ['a floor held elsewhere', {}, [release('2', { floor: why }), release('3')], 'update 2', { holds: [held('2', 'x')] }],
+  ['a floor skips its ramp', {}, [release('2', { floor: why, ramp }), release('3')], 'update 2'],
+  ['a floor skips its target', {}, [release('2', { floor: why, target: {} }), release('3')], 'update 2'],
+  [
+    'a floor obeys its windows',
+    {},
+    [release('2', { floor: why, windows: [night] }), release('3')],
+    'outside-window 2 (it has windows)',
+  ],
+  [
+    'a floor with a target obeys its windows',
+    {},
+    [release('2', { floor: why, target: {}, windows: [night] }), release('3')],
+    'outside-window 2 (it has windows)',
+  ],
+  [
+    'a floor with a ramp obeys its windows',
+    {},
+    [release('2', { floor: why, ramp, windows: [night] }), release('3')],
+    'outside-window 2 (it has windows)',
+  ],
+  // Conditions that are not evaluated withhold.
+  ['a ramp', {}, [release('3', { ramp })], 'not-in-ramp 3 (it is ramped)'],
+  ['an empty ramp', {}, [release('3', { ramp: [] })], 'not-in-ramp 3 (it is ramped)'],
+  ['a ramped newest: the one before', {}, [release('2'), release('3', { ramp })], 'update 2'],
+  ['a target', {}, [release('3', { target: { oem: { not: ['pxe'] } } })], 'target 3 (it names targets)'],
+  ['an empty target', {}, [release('3', { target: {} })], 'target 3 (it names targets)'],
+  ['a target of the channel', {}, three, 'target 3 (it names targets)', { more: { target: {} } }],
+  ['windows', {}, [release('3', { windows: [night] })], 'outside-window 3 (it has windows)'],
+  ['no windows at all is no window', {}, [release('3', { windows: [] })], 'outside-window 3 (it has windows)'],
+  ['windows of the channel', {}, three, 'outside-window 3 (it has windows)', { more: { windows: [night] } }],
+  // rollbackFrom.
+  [
+    'a lower one, to those that rollbackFrom names',
+    { version: '4' },
+    three,
+    'update 3',
+    { more: { rollbackFrom: ['4'] } },
+  ],
+  ['rollbackFrom spelled otherwise', { version: '4.0' }, three, 'update 3', { more: { rollbackFrom: ['4'] } }],
+  ['rollbackFrom another', { version: '4' }, three, 'up-to-date', { more: { rollbackFrom: ['5'] } }],
+  [
+    'rollbackFrom does not offer what it runs',
+    { version: '3' },
+    [release('3')],
+    'up-to-date',
+    { more: { rollbackFrom: ['3'] } },
+  ],
+  ['rollbackFrom, and a higher one', { version: '2' }, three, 'update 3', { more: { rollbackFrom: ['2'] } }],
+  [
+    'rollbackFrom, and the lower one is held',
+    { version: '4' },
+    [release('3')],
+    'held 3 (https://example.org/why)',
+    { holds: [held('3')], more: { rollbackFrom: ['4'] } },
+  ],
+  [
+    'rollbackFrom is no way for an unreadable version',
+    { version: 'main' },
+    three,
+    'update 3',
+    { more: { rollbackFrom: ['4'] } },
+  ],
+]
+
+describe('decide', () => {
+  for (const [name, check, releases, want, { holds = [], more = {} } = {}] of rows)
+    test(name, () => expect(answer(check, { ...more, releases }, holds)).toBe(want))
+
+  test('what is offered carries the packages of the board', () => {
+    const boards = { 'amd64-usr': bytesOf('a'), 'arm64-usr': bytesOf('b') }
+    const decision = decide({ version: '1', board: 'arm64-usr' }, viewChannel({ releases: [release('2', { boards })] }))
+    expect(decision.kind === 'update' && decision.offer.packages).toEqual(bytesOf('b'))
+  })
+
+  test('a view does not look at what becomes of the channel afterwards', () => {
+    const releases = [release('2')]
+    const view = viewChannel({ releases })
+    releases.push(release('3'))
+    expect(decide({ version: '1', board: 'amd64-usr' }, view)).toMatchObject({ offer: { release: { version: '2' } } })
+  })
+})
+
+const version = fc.integer({ min: 0, max: 12 }).map(String)
+const flag = (probability: number) => fc.integer({ min: 1, max: 10 }).map((n) => n <= probability)
+const anyRelease = fc
+  .record({ version, floor: flag(3), withdrawn: flag(2), deadEnd: flag(1), ramp: flag(2), windows: flag(1) })
+  .map(({ version, floor, withdrawn, deadEnd, ...conditions }) =>
+    release(version, {
+      ...(floor && { floor: why }),
+      ...(withdrawn && { withdrawn: why }),
+      ...(deadEnd && { deadEnd: why }),
+      ...(conditions.ramp && { ramp }),
+      ...(conditions.windows && { windows: [night] }),
+    }),
+  )
+const anyChannel = fc.record({
+  releases: fc.uniqueArray(anyRelease, { maxLength: 10, selector: (one) => one.version }),
+  rollbackFrom: fc.array(version, { maxLength: 2 }),
+})
+const holds = fc.array(
+  version.map((one) => held(one)),
+  { maxLength: 3 },
+)
+const running = fc.oneof(version, fc.constant('developer'))
+const order = (a: string, b: string): number => compareVersions(parseVersion(a), parseVersion(b))
+
+test('whatever the channel: never lower, never over a floor, never held, withdrawn or conditional, never from a dead end', () => {
+  let offers = 0
+  fc.assert(
+    fc.property(anyChannel, holds, running, (channel, holds, from) => {
+      const decision = decide({ version: from, board: 'amd64-usr' }, viewChannel(channel, holds))
+      if (decision.kind === 'no-update') return
+      offers += 1
+      const { release } = decision.offer
+      const to = release.version
+      const isHeld = (one: string) => holds.some((hold) => order(hold.version, one) === 0)
+      expect(order(to, from)).not.toBe(0)
+      if (order(to, from) < 0) expect(channel.rollbackFrom).toContain(from)
+      const between = channel.releases.filter((one) => order(one.version, from) > 0 && order(one.version, to) < 0)
+      expect(between.filter(({ floor }) => floor)).toEqual([])
+      expect([release.withdrawn, isHeld(to), release.windows]).toEqual([undefined, false, undefined])
+      if (!release.floor) expect(release.ramp).toBeUndefined()
+      expect(channel.releases.find((one) => order(one.version, from) === 0)?.deadEnd).toBeUndefined()
+    }),
+    { numRuns: 2000, seed: 6 },
+  )
+  expect(offers).toBeGreaterThan(200)
+})
+
+test('a hold moves no machine further: with it, it gets the same, an older one, what lies below a closed floor, or nothing', () => {
+  fc.assert(
+    fc.property(anyChannel, holds, version, (channel, holds, from) => {
+      const [free, braked] = [[], holds].map((some) =>
+        decide({ version: from, board: 'amd64-usr' }, viewChannel(channel, some)),
+      )
+      if (braked?.kind !== 'update') return
+      if (free?.kind === 'update')
+        expect(order(braked.offer.release.version, free.offer.release.version)).toBeLessThanOrEqual(0)
+      else expect(['floor-held', 'outside-window']).toContain(free?.reason)
+    }),
+    { numRuns: 2000, seed: 6 },
+  )
+})

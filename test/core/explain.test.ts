@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import type { Decision, Reason } from '../../src/core/decide.ts'
+import { explainDecision } from '../../src/core/explain.ts'
+import { parseVersion } from '../../src/core/version.ts'
+import { bytesOf, release } from './releases.ts'
+
+/** A new reason breaks the build here until it has its sentence. */
+const sentences: Record<Reason, string> = {
+  'unknown-app': 'no update: this app is not in the catalog (why)',
+  'unknown-channel': 'no update: this app has no channel of that name (why)',
+  'no-release-for-board': 'no update: this channel has no release for that board (why)',
+  'up-to-date': 'no update: it runs the newest release, or a newer one (why)',
+  held: 'no update: 3 is held (why)',
+  'floor-held': 'no update: it must pass through 3 first, and that one is held or withdrawn (why)',
+  withdrawn: 'no update: 3 was withdrawn (why)',
+  'dead-end': 'no update: 3, which it runs, is a dead end: no update is offered from it (why)',
+  target: 'no update: 3 is not for this machine (why)',
+  'not-in-ramp': 'no update: 3 has not reached this machine yet (why)',
+  'outside-window': 'no update: 3 is offered in its windows only (why)',
+  'not-mirrored': 'no update: this store does not hold the manifest of that channel (why)',
+  'catalog-expired':
+    'no update: the catalog or the root has expired: it must be refreshed before anything is offered (why)',
+  'store-unavailable': 'no update: the store did not answer (why)',
+  unverifiable: 'no update: what the store holds could not be verified (why)',
+}
+
+test.each(Object.entries(sentences) as [Reason, string][])('%s', (reason, want) => {
+  expect(explainDecision({ kind: 'no-update', reason, version: '3', because: 'why' })).toBe(want)
+})
+
+test.each<[string, Decision, string]>([
+  ['no version', { kind: 'no-update', reason: 'held' }, 'no update: the release is held'],
+  [
+    'words that look like a pattern',
+    { kind: 'no-update', reason: 'held', version: "3+$&$'" },
+    "no update: 3+$&$' is held",
+  ],
+  [
+    'an update',
+    {
+      kind: 'update',
+      offer: { release: release('3'), version: parseVersion('3'), packages: bytesOf(), refusal: undefined },
+    },
+    'update to 3',
+  ],
+])('%s', (_, decision, want) => {
+  expect(explainDecision(decision)).toBe(want)
+})

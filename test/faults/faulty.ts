@@ -1,0 +1,99 @@
+/**
+ * Stores whose n-th write fails, in both faces: before it landed and after. A kill ends the process that uses the
+ * store: its later calls fail as well, while the store below goes on for whoever comes next.
+ */
+import { PlatteError } from '../../src/errors.ts'
+import type { Documents } from '../../src/ports/documents.ts'
+import type { Packages, StagedPackage } from '../../src/ports/packages.ts'
+
+export type Fault = 'before' | 'after' | 'kill-before' | 'kill-after'
+
+/** One plan, and one count, for all stores that a program uses. */
+export interface Faults {
+  /** Which writes fail; the first is 1. */
+  readonly plan: Readonly<Record<number, Fault>>
+  /** Counted up by the stores. */
+  reads: number
+  writes: number
+  killed: boolean
+  /** Every call in its order, such as `create catalog.jws`. */
+  readonly calls: string[]
+}
+
+export const faultsOf = (plan: Readonly<Record<number, Fault>> = {}): Faults => ({
+  plan,
+  reads: 0,
+  writes: 0,
+  killed: false,
+  calls: [],
+})
+
+const fails = (call: string, how: string): PlatteError =>
+  new PlatteError('store-unavailable', `${call}: made to fail (${how})`)
+
+function note(faults: Faults, call: string): void {
+  faults.calls.push(call)
+  if (faults.killed) throw fails(call, 'killed')
+}
+
+async function reading<T>(faults: Faults, call: string, work: () => Promise<T>): Promise<T> {
+  note(faults, call)
+  faults.reads += 1
+  return await work()
+}
+
+async function writing<T>(faults: Faults, call: string, work: () => Promise<T>): Promise<T> {
+  note(faults, call)
+  faults.writes += 1
+  const fault = faults.plan[faults.writes]
+  if (fault === 'kill-before' || fault === 'kill-after') faults.killed = true
+  if (fault === 'before' || fault === 'kill-before') throw fails(call, fault)
+  const outcome = await work()
+  if (fault === 'after' || fault === 'kill-after') throw fails(call, fault)
+  return outcome
+}
+
+async function* listing(faults: Faults, prefix: string, keys: AsyncIterable<string>): AsyncIterable<string> {
+  note(faults, `list ${prefix}`)
+  faults.reads += 1
+  yield* keys
+}
+
+/** Counts `create` and `swap` as writes. */
+export function faultyDocuments(documents: Documents, faults: Faults): Documents {
+  const list = documents.list?.bind(documents)
+  return {
+    get: (key, maxBytes) => reading(faults, `get ${key}`, () => documents.get(key, maxBytes)),
+    create: (key, bytes) => writing(faults, `create ${key}`, () => documents.create(key, bytes)),
+    swap: (key, bytes, token) => writing(faults, `swap ${key}`, () => documents.swap(key, bytes, token)),
+    ...(list && { list: (prefix: string) => listing(faults, prefix, list(prefix)) }),
+  }
+}
+
+/** Counts `put`, `stage`, `keep` and `remove` as writes. A body that is never read is cancelled. */
+export function faultyPackages(packages: Packages, faults: Faults): Packages {
+  const list = packages.list?.bind(packages)
+  const stage = packages.stage?.bind(packages)
+  const taking = async <T>(call: string, body: ReadableStream<Uint8Array>, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await writing(faults, call, work)
+    } catch (error) {
+      if (!body.locked) await body.cancel(error).catch(() => undefined)
+      throw error
+    }
+  }
+  const staging = (staged: StagedPackage): StagedPackage => ({
+    ...staged,
+    keep: (key) => writing(faults, `keep ${key}`, () => staged.keep(key)),
+  })
+  return {
+    open: (key, range) => reading(faults, `open ${key}`, () => packages.open(key, range)),
+    put: (key, body, expected) => taking(`put ${key}`, body, () => packages.put(key, body, expected)),
+    stat: (key) => reading(faults, `stat ${key}`, () => packages.stat(key)),
+    remove: (key) => writing(faults, `remove ${key}`, () => packages.remove(key)),
+    ...(stage && {
+      stage: async (body: ReadableStream<Uint8Array>) => staging(await taking('stage', body, () => stage(body))),
+    }),
+    ...(list && { list: (prefix: string) => listing(faults, prefix, list(prefix)) }),
+  }
+}

@@ -1,0 +1,98 @@
+/** The real Deno as a process of its own, with the permissions that src/runtime/deno.ts names and no others. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeStore, openStore } from '../../src/runtime/store.ts'
+import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
+import { playScene, sceneNames } from '../scenes/runner.ts'
+import { sendOver } from '../scenes/send.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+/** The binary itself: its launcher would not hand signals on. */
+const deno = join(dirname(createRequire(import.meta.url).resolve('deno/package.json')), 'deno')
+let dir: string
+let server: ChildProcess | undefined
+let url: string
+
+/** Reads no more than the store and writes nothing: without keys it has nothing to write. */
+function start(env: Readonly<Record<string, string>>): ChildProcess {
+  const permissions = ['--allow-env=PLATTE_*,PORT', '--allow-net=127.0.0.1', `--allow-read=${join(dir, 'store')}`]
+  return spawn(
+    deno,
+    ['run', '--no-prompt', '--cached-only', '--no-lock', ...permissions, join(root, 'src/runtime/deno.ts')],
+    {
+      cwd: root,
+      env: { ...env, DENO_DIR: join(dir, 'deno'), DENO_NO_UPDATE_CHECK: '1' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+}
+
+/** The first line of its log. */
+async function firstLine({ stdout }: ChildProcess): Promise<Record<string, unknown>> {
+  if (stdout === null) throw new Error('there is no stdout')
+  for await (const line of createInterface(stdout)) {
+    stdout.resume()
+    return JSON.parse(line)
+  }
+  throw new Error('deno ended without a word')
+}
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'platte-deno-'))
+  const store = join(dir, 'store')
+  await makeStore({ kind: 'file', dir: store })
+  const { documents, packages } = openStore({ kind: 'file', dir: store })
+  const { pin } = await makeSceneStore(documents, packages)
+  server = start({ PLATTE_STORE: `file:${store}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' })
+  const line = await firstLine(server)
+  expect(line).toMatchObject({ level: 'info', event: 'serve' })
+  url = String(line.url)
+})
+afterAll(async () => {
+  if (server?.exitCode === null && server.signalCode === null) server.kill('SIGKILL')
+  await rm(dir, { recursive: true })
+})
+
+test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
+
+test('without its settings it does not start, and names them', async () => {
+  const bare = start({})
+  const [line, [code]] = await Promise.all([firstLine(bare), once(bare, 'exit')])
+  expect(line).toMatchObject({ level: 'error', event: 'serve' })
+  expect(line.problem).toMatch(/PLATTE_STORE .*is missing[\s\S]*PLATTE_ROOT .*is missing/)
+  expect(code).toBe(1)
+})
+
+test('SIGTERM lets a request that runs end, and then it ends', async () => {
+  const { hostname, port } = new URL(url)
+  const slow = request({ hostname, port, method: 'POST', path: '/v1/update/', agent: false })
+  await new Promise((sent) => slow.write('<request protocol="3.0">', sent))
+  // Answered on another connection: the slow one was accepted before it.
+  await sendOver(url)({ method: 'GET', path: '/healthz', headers: {}, body: undefined })
+  const [exit] = [server && once(server, 'exit'), server?.kill('SIGTERM')]
+  await refused()
+  slow.end('</request>')
+  const [response] = await once(slow, 'response')
+  response.resume()
+  expect(response.statusCode).toBe(200)
+  expect(await exit).toEqual([0, null])
+})
+
+/** Resolves when nothing listens any more. */
+async function refused(): Promise<void> {
+  const healthz = { method: 'GET', path: '/healthz', headers: {}, body: undefined }
+  while (
+    await sendOver(url)(healthz).then(
+      () => true,
+      () => false,
+    )
+  )
+    await new Promise((done) => setTimeout(done, 20))
+}

@@ -1,0 +1,119 @@
+/** The Worker inside the real workerd, with the R2 that wrangler simulates: the scenes, and what only Workers can get wrong. */
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { R2Bucket } from '@cloudflare/workers-types'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createTestHarness } from 'wrangler'
+import { bodyOf } from '../protocol/samples.ts'
+import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
+import { playScene, sceneNames } from '../scenes/runner.ts'
+import { sendOver } from '../scenes/send.ts'
+
+const { publishing, pin } = await makeSceneStore()
+const root = resolve(import.meta.dirname, '../..')
+const main = resolve(root, 'src/runtime/worker.ts')
+const bare = { main, compatibility_date: '2026-10-01', send_metrics: false }
+
+const server = createTestHarness({
+  root,
+  workers: [
+    { configPath: 'wrangler.toml', vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl } },
+    { config: { ...bare, name: 'nothing-set' } },
+    {
+      config: {
+        ...bare,
+        name: 'wrong-settings',
+        r2_buckets: [{ binding: 'PLATTE_BUCKET', bucket_name: 'platte' }],
+        vars: { PLATTE_ROOT: '1:md5:0', PLATTE_PUBLIC_URL: 'updates.example.org' },
+      },
+    },
+  ],
+})
+let url = ''
+
+beforeAll(async () => {
+  url = (await server.listen()).url.href
+  const { PLATTE_BUCKET } = await server.getWorker<{ readonly PLATTE_BUCKET: R2Bucket }>().getEnv()
+  await fill(PLATTE_BUCKET)
+})
+afterAll(() => server.close())
+
+async function fill(bucket: R2Bucket): Promise<void> {
+  const { documents, packages } = publishing
+  for await (const key of documents.list?.('') ?? []) {
+    const { bytes } = (await documents.get(key, 2 ** 20)) ?? {}
+    if (bytes) await bucket.put(key, bytes)
+  }
+  for await (const key of packages.list?.('') ?? [])
+    await bucket.put(key, await new Response((await packages.open(key))?.body).arrayBuffer())
+}
+
+test('twenty checks at once in a cold isolate share nothing that belongs to one of them', async () => {
+  const checks = Array.from({ length: 20 }, startCheck)
+  await Promise.all(checks.map(({ started }) => started))
+  const answers = await Promise.all(checks.map(({ finish }) => finish()))
+  expect([...new Set(answers)]).toEqual([
+    expect.stringMatching(/^200 .*<updatecheck status="ok">.*<manifest version="4152\.2\.0">/s),
+  ])
+  expect(server.getLogs().filter(({ message }) => !message.includes('"level":"info"'))).toEqual([])
+})
+
+/** A check of which all but the last byte is sent, so that many come to the catalog at once. */
+function startCheck() {
+  const body = Buffer.from(bodyOf('full-update-01'))
+  const { hostname, port } = new URL(url)
+  const headers = { 'Content-Length': body.length }
+  const check = request({ hostname, port, method: 'POST', path: '/v1/update/', headers, agent: false })
+  return {
+    started: new Promise((resolve) => check.write(body.subarray(0, -1), resolve)),
+    finish: async (): Promise<string> => {
+      check.end(body.subarray(-1))
+      const [response] = await once(check, 'response')
+      return `${response.statusCode} ${await text(response)}`
+    },
+  }
+}
+
+test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
+
+test('a check is one line of JSON in the log', async () => {
+  const lines = server.getLogs().map(({ message }) => JSON.parse(message))
+  expect(lines).toContainEqual(expect.objectContaining({ event: 'check', channel: 'beta', offered: '4152.2.0' }))
+})
+
+test.each([
+  ['nothing-set', [/PLATTE_BUCKET is missing/, /PLATTE_ROOT .*is missing/, /PLATTE_PUBLIC_URL .*is missing/]],
+  ['wrong-settings', [/PLATTE_ROOT/, /PLATTE_PUBLIC_URL .*is not a plain http/]],
+] as const)('%s: it answers 500 and names every variable', async (name, wanted) => {
+  const answer = await server.getWorker(name).fetch('http://updates.example.org/v1/update/', { method: 'POST' })
+  const problem = await answer.text()
+  expect(answer.status).toBe(500)
+  for (const one of wanted) expect(problem).toMatch(one)
+  const logged = server.getLogs().map(({ message }) => JSON.parse(message))
+  expect(logged).toContainEqual(
+    expect.objectContaining({ level: 'error', event: 'serve', problem: problem.slice(7, -1) }),
+  )
+})
+
+test('the bundle holds nothing of Node, folders or the command line', async () => {
+  const { metafile } = await build({
+    entryPoints: [main],
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: 'esm',
+    platform: 'neutral',
+    conditions: ['workerd', 'worker'],
+    mainFields: ['module', 'main'],
+  })
+  const imports = Object.values(metafile.inputs).flatMap((input) => input.imports.map(({ path }) => path))
+  expect(imports.filter((path) => path.startsWith('node:'))).toEqual([])
+  const inputs = Object.keys(metafile.inputs)
+  expect(inputs).toContain('src/adapters/r2.ts')
+  expect(
+    inputs.filter((path) => /folder|memory|src\/cli|commander|node-server|aws-sdk|hashers\.ts/.test(path)),
+  ).toEqual([])
+})

@@ -1,0 +1,86 @@
+/** The store that every scene plays against, published as an operator would: new keys each time, the same packages always. */
+
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
+import { systemClock, systemRandom } from '../../src/adapters/system.ts'
+import type { Documents } from '../../src/ports/documents.ts'
+import type { Packages } from '../../src/ports/packages.ts'
+import { type Publishing, publish, type Source } from '../../src/service/publish.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { firstRoot, initStore } from '../../src/service/roots.ts'
+import { commitChannel, instantText } from '../../src/service/writing.ts'
+import { type Algorithm, generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
+import { parsePin } from '../../src/trust/verify-root.ts'
+
+/** A setting, so that what is answered is the same on every port. */
+export const publicUrl = 'https://updates.example.org'
+
+const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
+/** What Flatcar's own server calls its stable channel. */
+const stableAlias = '9a2deb70-37be-4026-853f-bfdd6b347bbe'
+
+export interface SceneStore {
+  readonly publishing: Publishing
+  /** As PLATTE_ROOT takes it. */
+  readonly pin: string
+}
+
+/** Fills an empty store. Its root signs with EdDSA and its releases with ES256, so both are verified on every runtime. */
+export async function makeSceneStore(
+  documents: Documents = memoryDocuments(),
+  packages: Packages = memoryPackages(nodeHasher),
+): Promise<SceneStore> {
+  const [root, release, timestamp] = [await newKey('EdDSA'), await newKey('ES256'), await newKey('EdDSA')]
+  const base = { documents, packages, newHasher: nodeHasher, clock: systemClock, random: systemRandom, log: () => {} }
+  const writing = { ...base, release: [release.signer], timestamp: [timestamp.signer] }
+  const { pin } = await initStore(
+    writing,
+    await firstRoot(
+      { root: [root.publicKey], release: [release.publicKey], timestamp: [timestamp.publicKey] },
+      { issuedAt: instantText(systemClock()), maxValidity: 'P14D' },
+    ),
+    [root.signer],
+  )
+  const publishing = { ...writing, pin: parsePin(pin) }
+  for (const [channel, version, board, sources] of releases)
+    await publish(publishing, { app, channel, version, board, sources, create: true })
+  await commitChannel(publishing, { app, channel: 'stable' }, (current) => ({ ...current, aliases: [stableAlias] }))
+  await refresh(publishing)
+  return { publishing, pin }
+}
+
+async function newKey(alg: Algorithm) {
+  const jwk = await generateKey(alg)
+  return { signer: await importSigner(jwk, 'a test key'), publicKey: publicOf(jwk) }
+}
+
+const sourceOf = (name: string, bytes: Uint8Array<ArrayBuffer>): Source => ({
+  name,
+  size: bytes.length,
+  open: () => new Blob([bytes]).stream(),
+})
+
+/** Bytes that begin as a payload does; several chunks of any stream. */
+function payload(seed: number): Source {
+  const bytes = new Uint8Array(150_000)
+  bytes.set(new TextEncoder().encode('CrAU'))
+  let state = seed
+  for (let i = 4; i < bytes.length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    bytes[i] = state >>> 24
+  }
+  return sourceOf('flatcar_production_update.gz', bytes)
+}
+
+/** Bytes that can be read in a scene: each ten tell where they stand. */
+const readable = sourceOf(
+  'oem-ami.gz',
+  new TextEncoder().encode(Array.from({ length: 10 }, (_, ten) => `byte ${ten}0 -\n`).join('')),
+)
+
+const releases: readonly (readonly [string, string, string, readonly [Source, ...Source[]]])[] = [
+  ['beta', '4081.2.0', 'amd64-usr', [payload(4081)]],
+  ['beta', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
+  ['beta', '4152.2.0', 'arm64-usr', [payload(64)]],
+  ['stable', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
+]

@@ -1,0 +1,127 @@
+/**
+ * Scenes: text files of HTTP requests and the answers that they get, the same on every runtime.
+ *
+ *     # What this is about, in plain words.
+ *     @folder = /packages/…
+ *
+ *     ### A step
+ *     POST /v1/update/
+ *     Content-Type: text/xml
+ *
+ *     the body, or `< full-update-01` for that captured body (`< gzip full-update-01`: compressed)
+ *
+ *     --- 200, 405 bytes
+ *     content-type: text/xml; charset=utf-8
+ *
+ *     the body; where it is long or no text, its digest
+ *
+ * `{{folder}}` stands for a value from the head, `{{text * 20}}` for 20 times that text with `#` counted from 0.
+ * A request has Content-Length, unless it names Transfer-Encoding. In answers, instants are written as `{{instant}}`.
+ * `UPDATE=1` writes the answers anew.
+ */
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+import { expect } from 'vitest'
+import { bodyOf } from '../protocol/samples.ts'
+
+/** What is sent, byte for byte as a client would. */
+interface SceneRequest {
+  readonly method: string
+  /** As it stands in the request line, never normalised. */
+  readonly path: string
+  /** By their names as written; with Content-Length or Transfer-Encoding where there is a body. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array<ArrayBuffer> | undefined
+}
+
+interface SceneResponse {
+  readonly status: number
+  readonly header: (name: string) => string | undefined
+  readonly body: Uint8Array
+}
+
+/** One way to reach an endpoint. */
+export type Send = (request: SceneRequest) => Promise<SceneResponse>
+
+/** Headers that are part of an answer wherever they are there; others are the runtime's own. */
+const chosen = [
+  'accept-ranges',
+  'allow',
+  'cache-control',
+  'content-encoding',
+  'content-range',
+  'content-type',
+  'etag',
+  'location',
+  'vary',
+]
+/** Longer bodies are digested. */
+const showAtMostBytes = 2048
+
+const folder = new URL('./', import.meta.url)
+
+export const sceneNames = readdirSync(folder)
+  .filter((name) => name.endsWith('.http'))
+  .map((name) => name.replace(/\.http$/, ''))
+
+/** Plays a scene, and compares the whole of it with the file; with `rewrite` and `UPDATE=1` it writes the file. */
+export async function playScene(name: string, send: Send, { rewrite = false } = {}): Promise<void> {
+  const file = new URL(`${name}.http`, folder)
+  const text = readFileSync(file, 'utf8')
+  const [head = '', ...steps] = text.split(/^(?=### )/m)
+  const variables = new Map([...head.matchAll(/^@(\w+) = (.*)$/gm)].map(([, key = '', value = '']) => [key, value]))
+  const played = [head.trim()]
+  for (const step of steps) {
+    const asked = step.split(/^--- /m)[0]?.trim() ?? ''
+    played.push(`${asked}\n\n${render(await send(parseRequest(asked, variables)))}`)
+  }
+  const got = `${played.join('\n\n')}\n`
+  if (rewrite && process.env.UPDATE) writeFileSync(file, got)
+  else expect(got).toBe(text)
+}
+
+function parseRequest(asked: string, variables: ReadonlyMap<string, string>): SceneRequest {
+  const [, line = '', ...rest] = asked.split('\n')
+  const [method = '', path = ''] = expand(line, variables).split(' ')
+  const blank = rest.indexOf('')
+  const written = blank < 0 ? rest : rest.slice(0, blank)
+  const body = blank < 0 ? undefined : parseBody(rest.slice(blank + 1).join('\n'), variables)
+  const headers = Object.fromEntries(written.map((one) => expand(one, variables).split(/: */, 2)))
+  if (method !== 'POST' && body === undefined) return { method, path, headers, body }
+  const framing = 'Transfer-Encoding' in headers ? {} : { 'Content-Length': String(body?.length ?? 0) }
+  return { method, path, headers: { ...headers, ...framing }, body }
+}
+
+function parseBody(text: string, variables: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
+  const [, gzip, sample] = /^< (gzip )?(\S+)$/.exec(text) ?? []
+  const bytes = new TextEncoder().encode(sample === undefined ? expand(text, variables) : bodyOf(sample))
+  if (bytes.length === 0) throw new Error(`${text}: there is no such body`)
+  return gzip === undefined ? bytes : new Uint8Array(gzipSync(bytes))
+}
+
+const expand = (text: string, variables: ReadonlyMap<string, string>): string =>
+  text.replace(/\{\{(.*?)(?: \* (\d+))?\}\}/g, (_, one: string, count?: string) => {
+    if (count !== undefined) return Array.from({ length: Number(count) }, (_, i) => one.replace('#', `${i}`)).join('')
+    const value = variables.get(one)
+    if (value === undefined) throw new Error(`{{${one}}} is not in the head`)
+    return value
+  })
+
+function render({ status, header, body }: SceneResponse): string {
+  const headers = chosen.flatMap((name) => {
+    const value = header(name)
+    return value === undefined ? [] : [`${name}: ${value}\n`]
+  })
+  // The only answers whose length a client must be told, whatever the runtime does with the others.
+  if (header('accept-ranges') && status < 300) headers.push(`content-length: ${header('content-length')}\n`)
+  const shown = body.length === 0 ? '' : `\n${renderBody(body)}`
+  return `--- ${status}, ${body.length} bytes\n${headers.join('')}${shown}`.trimEnd()
+}
+
+function renderBody(body: Uint8Array): string {
+  const text = new TextDecoder().decode(body)
+  if (body.length > showAtMostBytes || /[^\n -~]/.test(text))
+    return `(sha256 ${createHash('sha256').update(body).digest('hex')})`
+  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '{{instant}}')
+}

@@ -1,0 +1,42 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { createApp } from '../../src/http/app.ts'
+import { readSettings } from '../../src/runtime/config.ts'
+import { startServer } from '../../src/runtime/node.ts'
+import type { Running } from '../../src/runtime/server.ts'
+import { openStore } from '../../src/runtime/store.ts'
+import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { makeSceneStore, publicUrl } from './fixture.ts'
+import { playScene, sceneNames } from './runner.ts'
+import { sendInside, sendOver } from './send.ts'
+
+describe('in this process', async () => {
+  const { publishing } = await makeSceneStore()
+  const { fetch } = createApp({
+    cache: newCatalogCache(),
+    reading: publishing,
+    packages: publishing.packages,
+    publicUrl,
+    background: () => undefined,
+  })
+  test.each(sceneNames)('%s', (name) => playScene(name, sendInside(fetch), { rewrite: true }))
+})
+
+describe('Node over a socket', () => {
+  let running: Running
+  let dir: string
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'platte-scenes-'))
+    const { documents, packages } = openStore({ kind: 'file', dir })
+    const { publishing, pin } = await makeSceneStore(documents, packages)
+    const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
+    running = await startServer(readSettings(env, ['store', 'pin']), publishing)
+  })
+  afterAll(async () => {
+    await running.stop()
+    await rm(dir, { recursive: true })
+  })
+  test.each(sceneNames)('%s', (name) => playScene(name, sendOver(running.url)))
+})

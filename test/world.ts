@@ -1,0 +1,200 @@
+/** A store with real keys, a clock that is moved by hand and seeded chance; those who publish to it, own it and ask it. */
+import { nodeHasher } from '../src/adapters/hashers.ts'
+import { memoryDocuments, memoryPackages } from '../src/adapters/memory.ts'
+import type { Catalog } from '../src/documents/catalog.ts'
+import { catalogKey } from '../src/documents/paths.ts'
+import type { PublicKey } from '../src/documents/root.ts'
+import type { Documents } from '../src/ports/documents.ts'
+import type { LogEntry } from '../src/ports/log.ts'
+import type { Packages } from '../src/ports/packages.ts'
+import type { Random } from '../src/ports/random.ts'
+import { newCatalogCache } from '../src/service/catalog-cache.ts'
+import { type Publishing, type PublishOrder, type PublishResult, publish, type Source } from '../src/service/publish.ts'
+import { firstRoot, initStore } from '../src/service/roots.ts'
+import { type Answering, checkForUpdate, type Query } from '../src/service/update-check.ts'
+import { instantText } from '../src/service/writing.ts'
+import { seal } from '../src/trust/envelope.ts'
+import { parsePin } from '../src/trust/verify-root.ts'
+import { app, bytesOf, newKey, now, type TestKey } from './trust/world.ts'
+
+export { app, bytesOf, day, minute, newKey, now, refusal, type TestKey } from './trust/world.ts'
+
+export const second = 1000
+const cap = 16 * 1024 * 1024
+
+/** Documents, and what only the owner of the bucket can do. */
+export interface Bucket extends Documents {
+  list(prefix: string): AsyncIterable<string>
+  read(key: string): Promise<Uint8Array>
+  erase(key: string): void
+  /** Puts any bytes there, whatever was there. */
+  overwrite(key: string, bytes: Uint8Array): Promise<void>
+}
+
+export function memoryBucket(): Bucket {
+  const inner = memoryDocuments()
+  const erased = new Set<string>()
+  const overwrite = async (key: string, bytes: Uint8Array): Promise<void> => {
+    erased.delete(key)
+    const there = await inner.get(key, cap)
+    if (there) await inner.swap(key, bytes, there.token)
+    else await inner.create(key, bytes)
+  }
+  const bucket: Bucket = {
+    get: async (key, maxBytes) => (erased.has(key) ? undefined : inner.get(key, maxBytes)),
+    async create(key, bytes) {
+      if (!erased.has(key)) return inner.create(key, bytes)
+      await overwrite(key, bytes)
+      return 'created'
+    },
+    swap: async (key, bytes, token) => (erased.has(key) ? 'conflict' : inner.swap(key, bytes, token)),
+    async *list(prefix) {
+      for await (const key of inner.list?.(prefix) ?? []) if (!erased.has(key)) yield key
+    },
+    async read(key) {
+      const there = await bucket.get(key, cap)
+      if (there === undefined) throw new Error(`${key} is not in the bucket`)
+      return there.bytes
+    },
+    erase: (key) => void erased.add(key),
+    overwrite,
+  }
+  return bucket
+}
+
+/** mulberry32: the same numbers for the same seed. */
+export function seeded(seed: number): Random {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+export interface Keys {
+  readonly root: readonly [TestKey, ...TestKey[]]
+  readonly release: readonly [TestKey, ...TestKey[]]
+  readonly timestamp: readonly [TestKey, ...TestKey[]]
+}
+
+export interface TestStore {
+  readonly bucket: Bucket
+  readonly packages: Packages
+  readonly keys: Keys
+  readonly time: { now: number }
+  readonly log: LogEntry[]
+  readonly publishing: Publishing
+}
+
+const [root, release, timestamp] = [await newKey('EdDSA'), await newKey('EdDSA'), await newKey('ES256')]
+/** Made once for each test file; nothing is learnt from making more. */
+export const keys: Keys = { root: [root], release: [release], timestamp: [timestamp] }
+
+const publicKeys = ([first, ...others]: readonly [TestKey, ...TestKey[]]): [PublicKey, ...PublicKey[]] => [
+  first.jwk,
+  ...others.map(({ jwk }) => jwk),
+]
+
+/** An initialised store; any of its parts may be brought along. */
+export async function newStore(
+  parts: Partial<Keys> & { readonly documents?: Documents; readonly packages?: Packages } = {},
+): Promise<TestStore> {
+  const used = { ...keys, ...parts }
+  const bucket = memoryBucket()
+  const packages = parts.packages ?? memoryPackages(nodeHasher)
+  const time = { now }
+  const log: LogEntry[] = []
+  const base = {
+    documents: parts.documents ?? bucket,
+    packages,
+    newHasher: nodeHasher,
+    clock: () => time.now,
+    random: seeded(1),
+    log: (entry: LogEntry) => void log.push(entry),
+    release: used.release,
+    timestamp: used.timestamp,
+  }
+  const first = await firstRoot(
+    { root: publicKeys(used.root), release: publicKeys(used.release), timestamp: publicKeys(used.timestamp) },
+    { issuedAt: instantText(now), maxValidity: 'P14D' },
+  )
+  const { pin } = await initStore(base, first, used.root)
+  return { bucket, packages, keys: used, time, log, publishing: { ...base, pin: parsePin(pin) } }
+}
+
+export const sourceOf = (name: string, text: string): Source => {
+  const bytes = bytesOf(text)
+  const open = () =>
+    new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(bytes.slice())
+        controller.close()
+      },
+    })
+  return { name, size: bytes.length, open }
+}
+
+/** What is published where nothing else is said: one package whose bytes follow from version and board. */
+export function orderOf(version: string, more: Partial<PublishOrder> = {}): PublishOrder {
+  const board = more.board ?? 'amd64-usr'
+  const sources = [sourceOf('update.gz', `CrAU ${version} ${board}`)] as const
+  return { app, channel: 'stable', version, board, sources, create: true, ...more }
+}
+
+export const publishOne = (
+  { publishing }: Pick<TestStore, 'publishing'>,
+  version: string,
+  more: Partial<PublishOrder> = {},
+): Promise<PublishResult> => publish(publishing, orderOf(version, more))
+
+/** A reader that remembers nothing yet. */
+export const newReader = (
+  { publishing }: Pick<TestStore, 'publishing'>,
+  more: Partial<Publishing> = {},
+): Answering => ({
+  cache: newCatalogCache(),
+  reading: { ...publishing, ...more },
+  background: undefined,
+})
+
+/** What a machine of version 1 is told: `update 2`, or the reason. */
+export async function ask(reader: Answering, query: Partial<Query> = {}): Promise<string> {
+  const decision = await checkForUpdate(reader, { app, channel: 'stable', version: '1', board: 'amd64-usr', ...query })
+  return decision.kind === 'update' ? `update ${decision.offer.release.version}` : decision.reason
+}
+
+/** The catalog that is stored, whoever signed it. */
+export async function storedCatalog({ bucket }: Pick<TestStore, 'bucket'>): Promise<Catalog> {
+  const { payload } = JSON.parse(Buffer.from(await bucket.read(catalogKey)).toString())
+  return JSON.parse(Buffer.from(payload, 'base64url').toString())
+}
+
+/** What the holder of the timestamp key and of the bucket can do: any catalog, rightly signed. */
+export async function forgeCatalog(store: TestStore, edit: (catalog: Catalog) => unknown): Promise<void> {
+  const forged = await seal('platte-catalog+jws', bytesOf(edit(await storedCatalog(store))), store.keys.timestamp)
+  await store.bucket.overwrite(catalogKey, forged)
+}
+
+/** Documents whose reads are listed, and can be made to wait, hang or fail after the bytes were fetched. */
+export function watched(inner: Documents) {
+  const reads: string[] = []
+  const hook: { onGet: (key: string) => Promise<void> | void } = { onGet: () => {} }
+  const documents: Documents = {
+    ...inner,
+    async get(key, maxBytes) {
+      reads.push(key)
+      const found = await inner.get(key, maxBytes)
+      await hook.onGet(key)
+      return found
+    },
+  }
+  return { documents, reads, hook }
+}
+
+/** A promise that is opened by hand. */
+export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return { opened: promise, open: resolve }
+}
