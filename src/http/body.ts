@@ -13,7 +13,7 @@ const drainAtMostBytes = 1024 * 1024
 export async function readBody(request: Request): Promise<string> {
   const announced = Number(request.headers.get('content-length') ?? Number.NaN)
   if (announced > drainAtMostBytes) throw tooLarge()
-  // Every runtime's HTTP server holds a body to its Content-Length, and refuses or drops one beside Transfer-Encoding.
+  // Each header that is looked up costs. Every runtime's HTTP server holds a body to its Content-Length, and refuses or drops one beside Transfer-Encoding.
   const isBounded = announced <= maxRequestBytes
   const text = await (isBounded ? request.text() : readAtMost(request.body, maxRequestBytes)).catch(brokenOff)
   if (!text.startsWith('<')) checkOdd(text, request.headers)
