@@ -45,14 +45,16 @@ function growthRow(name: string, against: string, makeLarge: () => Deployment): 
   }
 }
 
-/** Each turn is another machine, and is offered an update. */
+/** Each turn is another machine; every second one is offered an update. */
 async function checksOf({ channels, channelOf }: Deployment): Promise<AsyncWork> {
   const answering: Answering = await loaded(channels)
   const log = jsonLog(() => {})
   const app = createApp(serving({ ...answering, reading: { ...answering.reading, log } }))
-  const bodies = requests(channelOf)
-  const sample = await (await app.fetch(requestOf(bodies(0)))).text()
-  if (!sample.includes('<manifest version="4593.2.')) throw new Error(`an update was expected: ${sample}`)
+  const bodies = requests(channelOf, (machine) => (machine % 2 === 0 ? runningVersion : '9999.0.0'))
+  for (const [turn, part] of ['<manifest version="4593.2.', '"noupdate"'].entries()) {
+    const answer = await (await app.fetch(requestOf(bodies(turn)))).text()
+    if (!answer.includes(part)) throw new Error(`${part} was expected: ${answer}`)
+  }
   return async (turn) => app.fetch(requestOf(bodies(turn)))
 }
 

@@ -32,11 +32,15 @@ const machines = 5000
  * The same request from machines that each have an id and a channel of their own.
  * @returns the body of the nth, counted round.
  */
-export function requests(channelOf: (machine: number) => string): (turn: number) => string {
+export function requests(
+  channelOf: (machine: number) => string,
+  versionOf: (machine: number) => string = () => runningVersion,
+): (turn: number) => string {
   const bodies = Array.from({ length: machines }, (_, machine) =>
     request
       .replace(/machineid="[^"]*"/, `machineid="${machine.toString(16).padStart(32, '0')}"`)
-      .replace(/track="[^"]*"/, `track="${channelOf(machine)}"`),
+      .replace(/track="[^"]*"/, `track="${channelOf(machine)}"`)
+      .replace(`" version="${runningVersion}" track`, `" version="${versionOf(machine)}" track`),
   )
   return (turn) => bodies[turn % machines] ?? ''
 }
