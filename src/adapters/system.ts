@@ -1,5 +1,5 @@
 /** The machine's own clock, chance and log. */
-import type { Clock } from '../ports/clock.ts'
+import type { Clock, Instant } from '../ports/clock.ts'
 import type { Log, LogEntry } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 
@@ -15,6 +15,8 @@ export type BufferedLog = Log & { readonly flush: () => void }
 
 /** Lines are held for so long at most: a check costs a part of a write, and a reader of the log sees no delay. */
 const holdMs = 50
+/** Entries that are made into lines together, which costs a third; more would keep too many request bodies in memory. */
+const encodeAt = 64
 /** Held characters that are written at once. */
 const writeAt = 64 * 1024
 /** Held characters beyond which lines are dropped and counted, because the writer hangs. */
@@ -22,21 +24,30 @@ const holdAtMost = 4 * 1024 * 1024
 
 /**
  * One line of JSON for each entry: `{"time":"2026-11-23T06:00:00.000Z","level":"info","event":"check",…}`.
- * A writer that throws, rejects or hangs costs lines, never the caller; how many is said in the next line that is written.
+ * An entry is read after the call: it must not change. A writer that throws, rejects or hangs costs lines, never the
+ * caller; how many is said in the next line that is written.
  */
 export function jsonLog(write: WriteLines, clock: Clock = systemClock): BufferedLog {
+  const waiting: { readonly at: Instant; readonly entry: LogEntry }[] = []
   let held = ''
   let heldLines = 0
   let lost = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   let writing = false
+  const timeText = timeTexts()
 
+  const encodeWaiting = (): void => {
+    for (const { at, entry } of waiting) held += line(timeText(at), entry)
+    heldLines += waiting.length
+    waiting.length = 0
+  }
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
+    encodeWaiting()
     if (writing || held === '') return
-    const notice = lost === 0 ? '' : logLine(clock(), { level: 'warn', event: 'log', lostLines: lost })
-    const lines = notice + held
+    const notice = lost === 0 ? '' : line(timeText(clock()), { level: 'warn', event: 'log', lostLines: lost })
+    const lines = (notice + held).replace(unsafe, escaped)
     const count = lost + heldLines
     const failed = (): void => {
       lost += count
@@ -63,8 +74,8 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
       lost += 1
       return
     }
-    held += logLine(clock(), entry)
-    heldLines += 1
+    waiting.push({ at: clock(), entry })
+    if (waiting.length === encodeAt) encodeWaiting()
     if (held.length >= writeAt) flush()
     else timer ??= later(flush)
   }
@@ -76,9 +87,21 @@ const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** One entry as a line of JSON, with its line feed. */
-export function logLine(now: number, entry: LogEntry): string {
-  const fields = JSON.stringify(entry).replace(unsafe, escaped)
-  return `{"time":"${new Date(now).toISOString()}",${fields.slice(1)}\n`
+export const logLine = (now: number, entry: LogEntry): string => line(isoText(now), entry).replace(unsafe, escaped)
+
+const isoText = (now: number): string => new Date(now).toISOString()
+
+/** Still to be freed of what is unsafe: a bunch of lines at once costs less. */
+const line = (time: string, entry: LogEntry): string => `{"time":"${time}",${JSON.stringify(entry).slice(1)}
+`
+
+/** Under load many lines fall into one millisecond, and its text costs as much as the rest of a line. */
+function timeTexts(): (now: number) => string {
+  let last = { now: Number.NaN, text: '' }
+  return (now) => {
+    if (now !== last.now) last = { now, text: isoText(now) }
+    return last.text
+  }
 }
 
 /** A log never keeps a process alive. */

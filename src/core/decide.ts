@@ -44,7 +44,7 @@ export type Decision =
 export function decide(check: Check, view: ChannelView): Decision {
   const board = view.boards.get(check.board)
   if (board === undefined) return { kind: 'no-update', reason: 'no-release-for-board' }
-  const running = parseVersion(check.version)
+  const running = board.versions.get(check.version) ?? parseVersion(check.version)
   const end = board.deadEnds.find(({ version }) => compareVersions(version, running) === 0)
   if (end) return noUpdate('dead-end', end, end.release.deadEnd?.reason)
   const newest = chooseTarget(board, running, view)

@@ -64,5 +64,5 @@ function compareNumbers(a: string, b: string): number {
 }
 
 function withoutLeadingZeros(digits: string): string {
-  return digits.replace(/^0+(?=\d)/, '')
+  return digits.startsWith('0') ? digits.replace(/^0+(?=\d)/, '') : digits
 }

@@ -18,6 +18,8 @@ export interface Candidate {
 }
 
 export interface BoardView {
+  /** By their text: what nearly every machine runs is one of these, and need not be read again. */
+  readonly versions: ReadonlyMap<string, Version>
   /** Newest first. */
   readonly candidates: readonly Candidate[]
   /** Oldest first. */
@@ -49,6 +51,7 @@ function viewBoard(channel: Channel, board: string, holds: readonly Hold[]): Boa
     })
     .sort((a, b) => compareVersions(b.version, a.version))
   return {
+    versions: new Map(candidates.flatMap(({ release, version }) => (version ? [[release.version, version]] : []))),
     candidates,
     floors: candidates.filter(({ release }) => release.floor).reverse(),
     deadEnds: candidates.filter(({ release }) => release.deadEnd),

@@ -28,7 +28,9 @@ export function createApp(serving: Serving): Hono {
 
 /** Deno hands a path on as it was sent; the others resolve "." and ".." before, and one path must be one path everywhere. */
 const resolvedPath = (request: Request): string =>
-  getPath(/\/\.|%/.test(request.url) ? new Request(new URL(request.url)) : request)
+  getPath(isResolved(request.url) ? request : new Request(new URL(request.url)))
+
+const isResolved = (url: string): boolean => !url.includes('%') && !url.includes('/.')
 
 /** Other methods and other paths; here, since a second handler on a path would cost every check a dispatch. */
 function answerElse(c: Context): Response {

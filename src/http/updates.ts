@@ -6,41 +6,74 @@ import { packageFolder } from '../documents/paths.ts'
 import type { LogEntry } from '../ports/log.ts'
 import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from '../protocol/omaha.ts'
 import { parseOmahaRequest, renderOmahaResponse } from '../protocol/omaha-xml.ts'
-import { type Answering, appKey, checkForUpdate } from '../service/update-check.ts'
+import { appKey, checkForUpdate, decideAtOnce, type Query } from '../service/update-check.ts'
 import { readBody } from './body.ts'
 import { answering, type Serving } from './serving.ts'
 
-const xml = { 'content-type': 'text/xml; charset=utf-8', 'cache-control': 'no-store' }
+/** No Cache-Control: no cache stores the answer to a POST without being told to (RFC 9111, 3), and each header costs. */
+const xml = { 'content-type': 'text/xml; charset=utf-8' }
 
 /** Answers a POST with an Omaha 3.0 response, 200 whatever the decision. */
 export function answerUpdate(serving: Serving): (c: Context) => Promise<Response> {
   const offers = new WeakMap<Candidate, OmahaOffer>()
+  const render = rememberingRenderer()
   return async (c) => {
     const request = parseOmahaRequest(await readBody(c.req.raw))
     const service = answering(serving, c)
     const apps: OmahaAppResponse[] = []
-    for (const app of request.apps) apps.push(await answerApp(serving, service, offers, request, app))
-    return new Response(renderOmahaResponse({ apps }), { headers: xml })
+    for (const app of request.apps) {
+      const query = queryOf(app)
+      const decision = app.updateCheck
+        ? (decideAtOnce(service, query) ?? (await checkForUpdate(service, query)))
+        : undefined
+      apps.push(answerApp({ serving, offers, request }, app, query.app, decision))
+    }
+    return new Response(render(apps), { headers: xml })
   }
 }
 
-async function answerApp(
-  serving: Serving,
-  service: Answering,
-  offers: WeakMap<Candidate, OmahaOffer>,
-  request: OmahaRequest,
+/** A fleet asks in one shape and is given one answer: of each offer, and of none, the last one is kept as text. */
+function rememberingRenderer(): (apps: readonly OmahaAppResponse[]) => string {
+  const none = {}
+  const last = new WeakMap<object, { readonly app: OmahaAppResponse; readonly text: string }>()
+  return (apps) => {
+    const [app] = apps
+    if (app?.updateCheck === undefined || apps.length > 1) return renderOmahaResponse({ apps })
+    const what = app.updateCheck === 'noupdate' ? none : app.updateCheck
+    const known = last.get(what)
+    if (known && isAnsweredAlike(known.app, app)) return known.text
+    const text = renderOmahaResponse({ apps })
+    last.set(what, { app, text })
+    return text
+  }
+}
+
+const isAnsweredAlike = (a: OmahaAppResponse, b: OmahaAppResponse): boolean =>
+  a.appId === b.appId && a.status === b.status && a.ping === b.ping && a.events === b.events
+
+const queryOf = ({ appId, track, version, board }: OmahaAppRequest): Query => ({
+  app: appKey(appId),
+  channel: track,
+  version,
+  board,
+})
+
+interface Answer {
+  readonly serving: Serving
+  readonly offers: WeakMap<Candidate, OmahaOffer>
+  readonly request: OmahaRequest
+}
+
+/** @param decision `undefined` where the app did not ask for one. */
+function answerApp(
+  { serving, offers, request }: Answer,
   app: OmahaAppRequest,
-): Promise<OmahaAppResponse> {
+  key: string,
+  decision: Decision | undefined,
+): OmahaAppResponse {
   const { appId, ping, events } = app
-  const key = appKey(appId)
   logEvents(serving, key, app)
-  if (!app.updateCheck) return { appId, status: 'ok', ping, events: events.length }
-  const decision = await checkForUpdate(service, {
-    app: key,
-    channel: app.track,
-    version: app.version,
-    board: app.board,
-  })
+  if (decision === undefined) return { appId, status: 'ok', ping, events: events.length }
   serving.reading.log(checkEntry(key, app, request, decision))
   return {
     appId,

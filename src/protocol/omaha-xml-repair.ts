@@ -9,6 +9,9 @@ const afterValue = /[ \t\r\n]*(?:\/?>|[A-Za-z_:][\w:.-]*[ \t\r\n]*=[ \t\r\n]*["'
 /** Real values hold a pair or two; a body of nothing but quotes is not worth the work. */
 const maxInnerQuotes = 64
 
+/** Of any kind; the reader takes no more of them either, so what has more is not worth a repair. */
+const maxTags = 2048
+
 /** Markup that is no start tag, and how it ends. */
 const others = [
   ['<!--', '-->'],
@@ -24,8 +27,11 @@ const others = [
  */
 export function escapeInnerQuotes(text: string): string {
   const inner: number[] = []
-  for (let at = text.indexOf('<'); at >= 0 && inner.length <= maxInnerQuotes; )
+  let tags = 0
+  for (let at = text.indexOf('<'); at >= 0 && inner.length <= maxInnerQuotes; ) {
+    if (++tags > maxTags) return text
     at = text.indexOf('<', /[A-Za-z_:]/.test(text.charAt(at + 1)) ? tagEnd(text, at + 1, inner) : otherEnd(text, at))
+  }
   if (inner.length > maxInnerQuotes) return text
   const starts = [0, ...inner.map((at) => at + 1)]
   return starts.map((start, index) => text.slice(start, inner[index])).join('&quot;')

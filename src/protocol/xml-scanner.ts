@@ -15,6 +15,8 @@ const maxAttributes = 64
  */
 const maxMarkup = 2048
 const maxAllAttributes = 1024
+/** References of all texts and values together; a real request holds none, or one for each odd character of a name. */
+const maxReferences = 1024
 
 /** Is told of each element in document order; `depth` of the root is 0. What it throws ends the scan. */
 type OnElement = (name: string, attributes: ReadonlyMap<string, string>, depth: number) => void
@@ -32,6 +34,7 @@ interface Scan {
   rooted: boolean
   markup: number
   attributes: number
+  references: number
 }
 
 /**
@@ -49,6 +52,7 @@ export function scanXml(text: string, onElement: OnElement): void {
     rooted: false,
     markup: 0,
     attributes: 0,
+    references: 0,
   }
   skipDeclaration(scan)
   while (skipText(scan)) readMarkup(scan)
@@ -87,7 +91,7 @@ function checkText(scan: Scan, text: string): void {
   if (!/[^ \t\r\n]/.test(text)) return
   if (scan.open.length === 0) fail(scan, 'text outside of the root element')
   if (text.includes(']]>')) fail(scan, '"]]>" in text')
-  if (text.includes('&') && decodeReferences(text) === undefined) fail(scan, 'a reference that XML does not know')
+  if (text.includes('&') && decode(scan, text) === undefined) fail(scan, 'a reference that XML does not know')
 }
 
 /** What stands behind a "<" that starts no element. */
@@ -161,8 +165,14 @@ function readValue(scan: Scan): string {
 /** Attribute-value normalisation, 3.3.3: written blanks become spaces, referenced ones stay. */
 function decodeValue(scan: Scan, raw: string): string {
   if (raw.includes('<')) fail(scan, 'the value holds "<"')
-  const value = decodeReferences(raw.replace(/\r\n|[\t\r\n]/g, ' '))
+  const value = decode(scan, raw.replace(/\r\n|[\t\r\n]/g, ' '))
   return value ?? fail(scan, 'the value holds a reference that XML does not know')
+}
+
+function decode(scan: Scan, text: string): string | undefined {
+  for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1))
+    if (++scan.references > maxReferences) tooLarge(scan, `more than ${maxReferences} references`)
+  return decodeReferences(text)
 }
 
 function readEndTag(scan: Scan): void {

@@ -1,6 +1,6 @@
 /** Answers what a machine gets, from the verified catalog. */
 import { type Check, type Decision, decide } from '../core/decide.ts'
-import { type Background, type CatalogCache, currentCatalog, findChannel } from './catalog-cache.ts'
+import { type Background, type CatalogCache, currentCatalog, findChannel, freshChannel } from './catalog-cache.ts'
 import type { Reading } from './reading.ts'
 
 /** One machine's question. */
@@ -24,6 +24,15 @@ export async function checkForUpdate(answering: Answering, query: Query): Promis
   if ('view' in channel) return decide(query, channel.view)
   const { reason, message } = channel
   return { kind: 'no-update', reason, ...(message && { because: message }) }
+}
+
+/**
+ * Decides as `checkForUpdate` does, without a promise.
+ * @returns `undefined` where the store has to be asked first.
+ */
+export function decideAtOnce({ cache, reading }: Answering, query: Query): Decision | undefined {
+  const channel = freshChannel(cache, reading.clock(), query)
+  return channel && decide(query, channel.view)
 }
 
 async function findFor({ cache, reading, background }: Answering, query: Query) {

@@ -21,15 +21,10 @@ function checkRow(name: string, variant: FlipVariant): Row {
     name,
     run: async ({ seconds }) => {
       const { slices, cpuShare } = await measure(variant, seconds)
-      console.log(
-        'wall',
-        ratioOfNeighbours(slices.map((s) => ({ kind: s.kind, rate: s.wall, wall: 0 }))),
-        slices.length,
-      )
       const { value, low, high } = ratioOfNeighbours(slices)
       const rates = slices.filter(({ kind }) => kind === 'A').map(({ rate }) => rate)
       const rate = rates.reduce((sum, one) => sum + one, 0) / rates.length
-      const result = { name, value: rate, unit: 'checks/s', ratio: value, low, high, against: 'bare Hono' }
+      const result = { name, value: rate, unit: 'checks/CPU-s', ratio: value, low, high, against: 'bare Hono' }
       const share = { name: `${name}: server CPU`, value: 100 * cpuShare, unit: '%' }
       return [variant === 'control' ? result : { ...result, goal: atLeast(value, leastRatio) }, share]
     },
@@ -43,7 +38,7 @@ async function measure(variant: FlipVariant, seconds: number): Promise<FlipRepor
   try {
     const server = startChild('flip-server.ts', [variant, String(seconds)], { stdout: log.fd })
     const { port } = await server.next<{ port: number }>()
-    const load = startChild('load.ts', [String(port), String(seconds + 5)])
+    const load = startChild('load.ts', [String(port), String(seconds + 30)])
     try {
       return await server.next<FlipReport>()
     } finally {

@@ -38,3 +38,6 @@ export function startChild(
 export function report(message: object): void {
   process.send?.(message)
 }
+
+/** The most memory that this process held resident so far. */
+export const peakMegabytes = (): number => process.resourceUsage().maxRSS / 1000

@@ -41,9 +41,8 @@ function generator(seed: number): () => number {
 /** How much was done of one kind in one slice of time. */
 export interface Slice {
   readonly kind: 'A' | 'B'
-  /** Per second. */
+  /** Per second of CPU time: what neighbours take from the machine does not count. */
   readonly rate: number
-  readonly wall: number
 }
 
 /**

@@ -3,16 +3,19 @@ import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
 import { systemClock, systemRandom } from '../../src/adapters/system.ts'
 import type { Release } from '../../src/core/channel.ts'
+import type { ChannelManifest } from '../../src/documents/channel.ts'
 import type { PublicKey } from '../../src/documents/root.ts'
-import type { Documents } from '../../src/ports/documents.ts'
+import type { Serving } from '../../src/http/serving.ts'
 import type { Signer } from '../../src/ports/signer.ts'
+import type { OmahaOffer } from '../../src/protocol/omaha.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import type { Publishing } from '../../src/service/publish.ts'
-import { refresh } from '../../src/service/refresh.ts'
+import type { Place } from '../../src/service/reading.ts'
 import { firstRoot, initStore } from '../../src/service/roots.ts'
-import type { Answering } from '../../src/service/update-check.ts'
+import { type Answering, checkForUpdate } from '../../src/service/update-check.ts'
 import { commitChannel, editCatalog, instantText, nameHead } from '../../src/service/writing.ts'
 import { generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
+import type { VerifiedChannel } from '../../src/trust/verify-channel.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
 import { bodyOf } from '../protocol/samples.ts'
 
@@ -21,6 +24,26 @@ export const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 /** What a Flatcar machine posts every 45 minutes: 733 bytes, running 4081.2.0 of beta. */
 export const request = bodyOf('updatecheck-scheduled-steady-state')
 export const runningVersion = '4081.2.0'
+
+/** The bodies of so many machines: for a cache of the processor they are as many as for one of a deployment. */
+const machines = 5000
+
+/**
+ * The same request from machines that each have an id and a channel of their own.
+ * @returns the body of the nth, counted round.
+ */
+export function requests(
+  channelOf: (machine: number) => string,
+  versionOf: (machine: number) => string = () => runningVersion,
+): (turn: number) => string {
+  const bodies = Array.from({ length: machines }, (_, machine) =>
+    request
+      .replace(/machineid="[^"]*"/, `machineid="${machine.toString(16).padStart(32, '0')}"`)
+      .replace(/track="[^"]*"/, `track="${channelOf(machine)}"`)
+      .replace(`" version="${runningVersion}" track`, `" version="${versionOf(machine)}" track`),
+  )
+  return (turn) => bodies[turn % machines] ?? ''
+}
 
 /** A release as Flatcar's are: the OS package and two extensions. */
 export function release(version: string): Release {
@@ -46,15 +69,19 @@ export function release(version: string): Release {
   }
 }
 
+/** Releases by the channel that they are in. */
+export type Channels = ReadonlyMap<string, readonly Release[]>
+
 /** A store with one channel for each entry. */
 export async function newStore(
-  channels: ReadonlyMap<string, readonly Release[]>,
-  documents: Documents = memoryDocuments(),
+  channels: Channels,
+  store: Partial<Pick<Publishing, 'documents' | 'packages'>> = {},
 ): Promise<Publishing> {
   const [root, release, timestamp] = [await newKey(), await newKey(), await newKey()]
   const open = {
-    documents,
+    documents: memoryDocuments(),
     packages: memoryPackages(nodeHasher),
+    ...store,
     newHasher: nodeHasher,
     clock: systemClock,
     random: systemRandom,
@@ -72,19 +99,16 @@ export async function newStore(
   return publishing
 }
 
-async function commitAll(publishing: Publishing, channels: ReadonlyMap<string, readonly Release[]>): Promise<void> {
-  const heads = []
+async function commitAll(publishing: Publishing, channels: Channels): Promise<void> {
+  const heads: { readonly place: Place; readonly head: VerifiedChannel }[] = []
   for (const [channel, releases] of channels) {
     const place = { app, channel }
-    heads.push({
-      place,
-      ...(await commitChannel(publishing, place, (current) => ({ ...current, releases: [...releases] }))),
-    })
+    const edit = (current: ChannelManifest) => ({ ...current, releases: [...releases] })
+    heads.push({ place, head: (await commitChannel(publishing, place, edit)).head })
   }
   await editCatalog(publishing, (catalog) =>
     heads.reduce((named, { place, head }) => nameHead(named, place, head), catalog),
   )
-  await refresh(publishing)
 }
 
 async function newKey(): Promise<{ signer: Signer; key: PublicKey }> {
@@ -92,9 +116,42 @@ async function newKey(): Promise<{ signer: Signer; key: PublicKey }> {
   return { signer: await importSigner(jwk, 'a key of the benchmark'), key: publicOf(jwk) }
 }
 
+/** An offer of such a release. */
+export const offer: OmahaOffer = {
+  version: '4593.2.0',
+  codebases: [`https://updates.example.org/packages/${app}/4593.2.0/amd64-usr/0123456789abcdef0123456789abcdef/`],
+  packages: [
+    {
+      name: 'flatcar_production_update.gz',
+      size: 412_345_678,
+      sha256: 'a'.repeat(64),
+      sha1: 'a'.repeat(40),
+      required: true,
+    },
+    { name: 'oem-ami.gz', size: 40_897_503, sha256: 'b'.repeat(64), sha1: 'b'.repeat(40), required: false },
+  ],
+}
+
+/** A new store, with every channel of it read and verified. */
+export async function loaded(channels: Channels): Promise<Answering> {
+  const answering = answeringFrom(await newStore(channels))
+  for (const channel of channels.keys())
+    await checkForUpdate(answering, { app, channel, version: '0', board: 'amd64-usr' })
+  return answering
+}
+
 /** What answers checks from a store. */
 export const answeringFrom = (publishing: Publishing): Answering => ({
   cache: newCatalogCache(),
   reading: publishing,
   background: (work) => void work,
+})
+
+/** What the routes need, without packages. */
+export const serving = ({ cache, reading }: Answering): Serving => ({
+  cache,
+  reading,
+  packages: memoryPackages(nodeHasher),
+  publicUrl: 'https://updates.example.org',
+  background: () => (work) => void work,
 })

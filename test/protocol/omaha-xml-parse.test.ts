@@ -324,6 +324,7 @@ describe('what is refused', () => {
     ['apps', (count) => `<request protocol="3.0">${repeated(app, count)}</request>`, 32],
     ['events of one app', (count) => withApp(repeated('<event eventtype="3" eventresult="1"/>', count)), 64],
     ['attributes', (count) => withApp(`<x ${attributes(count)}/>`), 64],
+    ['references', (count) => withApp(`${repeated('&lt;', 512)}<x a="${repeated('&#38;', count - 512)}"/>`), 1024],
     ['elements within each other', (count) => `<request protocol="3.0">${nested(count - 1)}</request>`, 16],
   ])('more %s than the limit', (what, body, limit) => {
     expect(parseOmahaRequest(body(limit)).protocol).toBe('3.0')

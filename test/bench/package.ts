@@ -1,0 +1,124 @@
+/** Publishing and serving a package of 500 MB: memory, and speed against what anybody would type. */
+import { execFile } from 'node:child_process'
+import { randomFillSync } from 'node:crypto'
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { startChild } from './child.ts'
+import type { Published } from './package-publish.ts'
+import type { Served, Serves } from './package-serve.ts'
+import { atMost, type Result, type Row } from './row.ts'
+import { median } from './stats.ts'
+
+const megabytes = 500
+const mostMegabytes = 200
+/** Pairs of one publish and one copy. */
+const pairs = 3
+
+export const packageRow: Row = {
+  name: 'package',
+  run: async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'platte-bench-'))
+    try {
+      return await measure(dir)
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  },
+}
+
+async function measure(dir: string): Promise<Result[]> {
+  const file = join(dir, 'update.gz')
+  await writeFileOf(file)
+  const ratios: number[] = []
+  const published: Published[] = []
+  for (let i = 0; i < pairs; i++) {
+    const store = join(dir, `store-${i}`)
+    const one = await publishIn(store, file)
+    ratios.push((await copyMs(file, join(dir, 'copy'))) / one.tookMs)
+    published.push(one)
+    if (i < pairs - 1) await rm(store, { recursive: true })
+  }
+  const { peakMegabytes, megabytesPerSecond } = await download(join(dir, `store-${pairs - 1}`))
+  const peak = Math.max(...published.map((one) => one.peakMegabytes))
+  return [
+    {
+      name: 'package: publish',
+      value: megabytes / (median(published.map(({ tookMs }) => tookMs)) / 1000),
+      unit: 'MB/s',
+      ratio: median(ratios),
+      against: 'cp + sha256sum + sha1sum',
+    },
+    { name: 'package: publish, peak memory', value: peak, unit: 'MB', goal: atMost(peak, mostMegabytes) },
+    { name: 'package: download', value: megabytesPerSecond, unit: 'MB/s' },
+    {
+      name: 'package: serve, peak memory',
+      value: peakMegabytes,
+      unit: 'MB',
+      goal: atMost(peakMegabytes, mostMegabytes),
+    },
+  ]
+}
+
+/** Pseudo-random bytes, and no two megabytes alike. */
+async function writeFileOf(path: string): Promise<void> {
+  const megabyte = randomFillSync(Buffer.alloc(1e6))
+  const file = await open(path, 'w')
+  try {
+    for (let i = 0; i < megabytes; i++) {
+      megabyte.writeUInt32LE(i)
+      await file.write(megabyte)
+    }
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function publishIn(store: string, file: string): Promise<Published> {
+  const child = startChild('package-publish.ts', [store, file])
+  try {
+    return await child.next<Published>()
+  } finally {
+    await child.stop()
+  }
+}
+
+async function copyMs(from: string, to: string): Promise<number> {
+  const began = performance.now()
+  await promisify(execFile)('sh', ['-c', 'cp "$0" "$1" && sha256sum "$1" && sha1sum "$1"', from, to])
+  const took = performance.now() - began
+  await rm(to)
+  return took
+}
+
+async function download(store: string): Promise<{ peakMegabytes: number; megabytesPerSecond: number }> {
+  const child = startChild('package-serve.ts', [store])
+  try {
+    const { url } = await child.next<Serves>()
+    const began = performance.now()
+    const bytes = await bytesFrom(url)
+    const seconds = (performance.now() - began) / 1000
+    if (bytes !== megabytes * 1e6) throw new Error(`${bytes} bytes came`)
+    child.send('report')
+    const { peakMegabytes } = await child.next<Served>()
+    return { peakMegabytes, megabytesPerSecond: megabytes / seconds }
+  } finally {
+    await child.stop()
+  }
+}
+
+function bytesFrom(url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get(url, (response) => {
+      let bytes = 0
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+      })
+      response.on('end', () => resolve(bytes))
+      response.on('error', reject)
+    }).on('error', reject)
+  })
+}

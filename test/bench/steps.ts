@@ -1,0 +1,37 @@
+/** What the parts of a check cost: parse, decide and render, each in µs. */
+import { parseOmahaRequest, renderOmahaResponse } from '../../src/protocol/omaha-xml.ts'
+import { parseStrict } from '../../src/protocol/omaha-xml-strict.ts'
+import { decideAtOnce } from '../../src/service/update-check.ts'
+import { microsPerTurn, type Work } from './loops.ts'
+import type { Row } from './row.ts'
+import { app, loaded, offer, release, requests, runningVersion } from './world.ts'
+
+const shared = { appId: `{${app}}`, status: 'ok', ping: true, events: 1 } as const
+
+export const stepsRow: Row = {
+  name: 'steps',
+  run: async ({ seconds }) => {
+    const bodies = requests(() => 'beta')
+    const answering = await loaded(new Map([['beta', [release('4593.2.0'), release(runningVersion)]]]))
+    const query = { app, channel: 'beta', version: runningVersion, board: 'amd64-usr' }
+    const steps: readonly (readonly [string, Work])[] = [
+      ['parse, canonical', (turn) => parseOmahaRequest(bodies(turn))],
+      ['parse, strict', (turn) => parseStrict(bodies(turn))],
+      ['decide, up to date', () => decideAtOnce(answering, { ...query, version: '4593.2.0' })],
+      ['decide, update', () => decideAtOnce(answering, query)],
+      [
+        'decide, update from an unlisted version',
+        (turn) => decideAtOnce(answering, { ...query, version: `4000.0.${turn % 100}` }),
+      ],
+      ['render, no update', () => flat(renderOmahaResponse({ apps: [{ ...shared, updateCheck: 'noupdate' }] }))],
+      ['render, update', () => flat(renderOmahaResponse({ apps: [{ ...shared, updateCheck: offer }] }))],
+    ]
+    return steps.map(([name, work]) => {
+      const { value, low, high } = microsPerTurn(work, Math.max(0.5, seconds / 20))
+      return { name, value, unit: 'µs', low, high }
+    })
+  },
+}
+
+/** A string is put together only when its bytes are wanted. */
+const flat = (text: string): number => Buffer.byteLength(text)
