@@ -81,7 +81,8 @@ function expiry({ catalog, root }: CatalogState, now: Instant): string | undefin
 
 async function revalidate(cache: CatalogCache, reading: Reading, background: Background, now: Instant): Promise<void> {
   if (cache.failure !== undefined && isFresh(cache.failure.at, now)) return
-  const another = cache.loadingSince !== undefined && now - cache.loadingSince < patienceMs
+  const { loadingSince } = cache
+  const another = loadingSince !== undefined && now >= loadingSince && now - loadingSince < patienceMs
   if (another && cache.state !== undefined) return
   const load = reload(cache, reading)
   if (cache.state !== undefined && background !== undefined && now - cache.checkedAt < 2 * ttlMs)

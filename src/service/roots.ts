@@ -11,7 +11,7 @@ import { addSignature, peekKeyIds, seal } from '../trust/envelope.ts'
 import { keyIdOf } from '../trust/keys.ts'
 import { checkRootFresh, formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { loadRoot } from './reading.ts'
-import { placesOf, refresh } from './refresh.ts'
+import { placesOf, refresh, storeFailures } from './refresh.ts'
 import {
   commitChannel,
   encode,
@@ -166,11 +166,14 @@ export async function publishRoot(writing: Writing, bytes: Uint8Array): Promise<
   return next
 }
 
+/** A channel that cannot be used under the root of today either is no reason to keep that root. */
 async function checkChannelsUnder(writing: Writing, root: TrustedRoot): Promise<void> {
-  const state = { ...(await loadForWriting(writing)), root }
+  const state = await loadForWriting(writing)
   for (const place of await placesOf(writing, state.catalog.catalog))
-    await loadHead(writing, state, place).catch((cause: unknown) => {
-      if (!(cause instanceof PlatteError && cause.code === 'bad-signature')) throw cause
+    await loadHead(writing, { ...state, root }, place).catch(async (cause: unknown) => {
+      if (!(cause instanceof PlatteError) || storeFailures.includes(cause.code)) throw cause
+      const today = await loadHead(writing, state, place).catch(() => undefined)
+      if (today === undefined) return
       throw new PlatteError(
         'refused',
         `${place.app}/${place.channel} is not signed by the release keys of root ${root.root.version}`,

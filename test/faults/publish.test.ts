@@ -116,6 +116,31 @@ describe('refresh', () => {
   })
 })
 
+test('a commit and a swap that landed and are answered as lost: one manifest, one publish', async () => {
+  const store = await newStore()
+  await publishOne(store, '2')
+  const { documents } = store.publishing
+  const lost = new Set<string>()
+  const once = async <T>(key: string, work: Promise<T>, answer: T): Promise<T> => {
+    const outcome = await work
+    if (lost.has(key)) return outcome
+    lost.add(key)
+    return answer
+  }
+  const publishing = {
+    ...store.publishing,
+    documents: {
+      ...documents,
+      create: (key: string, bytes: Uint8Array) => once(key, documents.create(key, bytes), 'taken'),
+      swap: (key: string, bytes: Uint8Array, token: string) => once(key, documents.swap(key, bytes, token), 'conflict'),
+    },
+  }
+  expect(await publish(publishing, orderOf('3'))).toMatchObject({ seq: 2, offered: true })
+  expect(lost.size).toBe(2)
+  expect(await ask(newReader(store))).toBe('update 3')
+  await endsWell(store, { stable: 2 }, { manifests: 2, packages: 2 })
+})
+
 test('a fault is a PlatteError like any other: the table would not notice a defect otherwise', async () => {
   const store = await newStore()
   const { documents } = faulty(store.publishing, { at: 1, face: 'dies before it landed' })
