@@ -42,7 +42,7 @@ interface AppIndex {
 export interface CatalogCache {
   state?: CatalogState
   apps: ReadonlyMap<string, AppIndex>
-  /** When the store last confirmed `state`. */
+  /** When the load began that last confirmed `state`. */
   checkedAt: Instant
   /** The last load, where it failed. */
   failure?: Problem & { readonly at: Instant }
@@ -122,7 +122,7 @@ export async function reload(cache: CatalogCache, reading: Reading): Promise<voi
     const next = state === seen ? undefined : await prepare(cache, reading, state)
     if (!isOvertaken()) {
       if (next !== undefined) adopt(cache, state, next)
-      cache.checkedAt = reading.clock()
+      cache.checkedAt = began
       delete cache.failure
     }
   } catch (error) {

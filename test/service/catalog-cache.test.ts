@@ -216,6 +216,21 @@ describe('loads that overtake each other', () => {
     expect(await ask(reader)).toBe('update 3')
   })
 
+  test('a slow load counts from when it began: what it found may be old by then', async () => {
+    const store = await scene()
+    const { opened, open } = gate()
+    store.hook.onGet = () => opened
+    store.time.now += ttlMs
+    const slow = reload(store.reader.cache, store.reader.reading)
+    await settled(() => store.reads.length === 1)
+    await publishOne(store, '3')
+    store.hook.onGet = () => {}
+    store.time.now += ttlMs
+    open()
+    await slow
+    expect(await ask(store.reader)).toBe('update 3')
+  })
+
   test('nor does a failure that comes late put a problem over a newer good state', async () => {
     const store = await scene()
     const { reader, hook } = store
