@@ -54,32 +54,42 @@ describe.each([
     expect((await countWrites(store, rotate)).map((key) => (key.startsWith('apps/') ? 'apps' : key))).toEqual(writes)
   })
 
-  test.each(faultsOf(writes.length))('write $at $face', async (fault) => {
-    const { store, fresh, rotate, warm } = await begin()
-    expect(await ask(warm)).toBe('update 2')
-    expect(await withFault(store, fault, rotate)).toMatch(/^store-unavailable/)
-    expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
-    expect(await errorsOf(store)).toEqual([])
-    await rotate(store.publishing)
-    expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
-    const reissued = role === 'release' ? 1 : 0
-    await endsWell(store, { beta: 1 + reissued, stable: 2 + reissued }, { manifests: 3 + 2 * reissued, packages: 2 })
-    const { root } = await loadRoot(store.publishing)
-    expect([root.version, root.roles[role].keyIds]).toEqual([3, [fresh.keyId]])
-    await onlyTheNewKey(store, role, fresh)
-    await rotate(store.publishing)
-    expect((await loadRoot(store.publishing)).root.version).toBe(3)
-  })
+  // A rotation does nothing after a write that failed, so dying before one is failing before it.
+  test.each(faultsOf(writes.length).filter(({ face }) => face !== 'dies before it landed'))(
+    'write $at $face',
+    async (fault) => {
+      const { store, fresh, rotate, warm } = await begin()
+      expect(await ask(warm)).toBe('update 2')
+      expect(await withFault(store, fault, rotate)).toMatch(/^store-unavailable/)
+      expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
+      expect(await errorsOf(store)).toEqual([])
+      await rotate(store.publishing)
+      expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
+      const reissued = role === 'release' ? 1 : 0
+      await endsWell(store, { beta: 1 + reissued, stable: 2 + reissued }, { manifests: 3 + 2 * reissued, packages: 2 })
+      const { root } = await loadRoot(store.publishing)
+      expect([root.version, root.roles[role].keyIds]).toEqual([3, [fresh.keyId]])
+      await onlyTheNewKey(store, role, fresh)
+      await rotate(store.publishing)
+      expect((await loadRoot(store.publishing)).root.version).toBe(3)
+    },
+  )
 })
+
+async function keysOf({ bucket, packages }: TestStore): Promise<string[]> {
+  const keys: string[] = []
+  for (const list of [bucket.list(''), packages.list?.('') ?? []]) for await (const key of list) keys.push(key)
+  return keys
+}
 
 /** Writers with the old key are refused before anything is written; those with the new one go on. */
 async function onlyTheNewKey(store: TestStore, role: RoleName, fresh: TestKey): Promise<void> {
   if (role === 'root') return
-  const before = await inspectStore(store.publishing)
+  const before = await keysOf(store)
   expect(await refusal(publish(store.publishing, orderOf('3')))).toMatch(
     /^credentials: root 3 wants 1 (release|timestamp) key/,
   )
-  expect(await inspectStore(store.publishing)).toEqual(before)
+  expect(await keysOf(store)).toEqual(before)
   await publish({ ...store.publishing, [role]: [fresh] }, orderOf('3'))
   expect(await ask(newReader(store))).toBe('update 3')
 }
