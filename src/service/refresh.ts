@@ -15,7 +15,7 @@ export interface RefreshResult {
 }
 
 /** Failures of the store, which say nothing about a channel. */
-const storeFailures: readonly ErrorCode[] = ['store-unavailable', 'forbidden', 'conflict']
+export const storeFailures: readonly ErrorCode[] = ['store-unavailable', 'forbidden', 'conflict']
 
 /**
  * Signs the catalog again when a third of its validity has passed, a newer manifest or a newer root exists, or always

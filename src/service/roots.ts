@@ -11,7 +11,7 @@ import { addSignature, peekKeyIds, seal } from '../trust/envelope.ts'
 import { keyIdOf } from '../trust/keys.ts'
 import { checkRootFresh, formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { loadRoot, type Place } from './reading.ts'
-import { allPlaces, refresh } from './refresh.ts'
+import { allPlaces, refresh, storeFailures } from './refresh.ts'
 import { commitChannel, encode, instantText, loadForWriting, loadHead, sealCatalog, type Writing } from './writing.ts'
 
 /** The public keys of each role. */
@@ -157,11 +157,14 @@ export async function publishRoot(writing: Writing, bytes: Uint8Array): Promise<
   return next
 }
 
+/** A channel that cannot be used under the root of today either is no reason to keep that root. */
 async function checkChannelsUnder(writing: Writing, root: TrustedRoot): Promise<void> {
-  const state = { ...(await loadForWriting(writing)), root }
+  const state = await loadForWriting(writing)
   for (const place of await allPlaces(writing, state.catalog.catalog))
-    await loadHead(writing, state, place).catch((cause: unknown) => {
-      if (!(cause instanceof PlatteError && cause.code === 'bad-signature')) throw cause
+    await loadHead(writing, { ...state, root }, place).catch(async (cause: unknown) => {
+      if (!(cause instanceof PlatteError) || storeFailures.includes(cause.code)) throw cause
+      const today = await loadHead(writing, state, place).catch(() => undefined)
+      if (today === undefined) return
       const { version } = root.root
       throw new PlatteError('refused', `${place.app}/${place.channel} would not verify under root ${version}`, {
         hint: 'issue the channels anew with enough keys: `platte root rotate`, or `platte root reissue`',

@@ -6,7 +6,7 @@ import { publish } from '../../src/service/publish.ts'
 import { loadRoot } from '../../src/service/reading.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { editRoot, publishRoot } from '../../src/service/roots.ts'
-import { instantText } from '../../src/service/writing.ts'
+import { commitChannel, instantText } from '../../src/service/writing.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
@@ -226,6 +226,39 @@ test('an expired catalog is an error of the catalog, and all else is still gone 
     findings: [{ level: 'error', key: catalogKey, problem: expect.stringContaining('expired at') }],
     ...{ channels: 2, manifests: 4, packages: 3 },
   })
+})
+
+test('a SHA-1 that is not the one of the bytes: what Omaha would tell clients', async () => {
+  const store = await newStore()
+  await publishOne(store, '2')
+  await commitChannel(store.publishing, { app, channel: 'stable' }, (current) => {
+    const text = JSON.stringify(current.releases).replace(/"sha1":"[0-9a-f]{40}"/, `"sha1":"${'0'.repeat(40)}"`)
+    return { ...current, releases: JSON.parse(text) }
+  })
+  await refresh(store.publishing)
+  const { findings } = await inspectStore(store.publishing)
+  expect(findings).toMatchObject([{ level: 'error', problem: expect.stringMatching(/^its SHA-1 is/) }])
+})
+
+test('a chain that breaks beyond the catalog is rolled forward by nobody', async () => {
+  const store = await newStore()
+  await publishOne(store, '2')
+  const { bucket, keys, publishing } = store
+  const manifest = { format: 1, type: 'channel', app, channel: 'stable', issuedAt: instantText(now), releases: [] }
+  let previous = 'a'.repeat(64)
+  for (const seq of [2, 3]) {
+    const bytes = await seal('platte-channel+jws', bytesOf({ ...manifest, seq, previous }), keys.release)
+    await bucket.create(stable(seq), bytes)
+    previous = await sha256Hex(bytes)
+  }
+  const problem = `${stable(2)}: does not follow the manifest before it`
+  expect(await refresh(publishing, { force: true })).toMatchObject({ rolled: [], problems: [problem] })
+  expect(await refusal(publishOne(store, '3'))).toBe(`fork: ${problem}`)
+  expect((await inspectStore(publishing)).findings).toMatchObject([
+    { level: 'error', key: stable(2) },
+    { level: 'note' },
+  ])
+  expect(await ask(newReader(store))).toBe('update 2')
 })
 
 test('packages are told of before they are read, and every byte of them', async () => {

@@ -16,13 +16,16 @@ import {
 } from '../../src/service/roots.ts'
 import { instantText } from '../../src/service/writing.ts'
 import { addSignature, seal } from '../../src/trust/envelope.ts'
+import { verifyCatalog } from '../../src/trust/verify-catalog.ts'
 import { formatPin, type TrustedRoot } from '../../src/trust/verify-root.ts'
 import {
   app,
   ask,
   bytesOf,
   day,
+  forgeCatalog,
   keys,
+  minute,
   newKey,
   newReader,
   newStore,
@@ -309,6 +312,42 @@ describe('publishRoot', () => {
     const trusted = await nextRoot(store, swapTimestamp)
     const writing = { ...store.publishing, pin: { version: 2, sha256: trusted.sha256 }, timestamp: [a] }
     expect(await refusal(refresh(writing))).toMatch(/^bad-signature: catalog/)
+  })
+})
+
+describe('after a theft of the timestamp key', () => {
+  test('a seq that is not there keeps nobody from replacing the key, and a new catalog makes it good', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const warm = newReader(store)
+    expect(await ask(warm)).toBe('update 2')
+    await forgeCatalog(store, ({ apps, ...rest }) => ({
+      ...{ ...rest, issuedAt: instantText(now + 1000) },
+      apps: { [app]: { channels: { stable: { ...apps[app]?.channels.stable, seq: 9e15 } } } },
+    }))
+    store.time.now += minute
+    expect(await ask(warm)).toBe('not-mirrored')
+    expect(await refusal(publishOne(store, '3'))).toMatch(/^missing: apps\/.*9000000000000000\.jws/)
+    const writing = { ...store.publishing, timestamp: [a] }
+    const rotation = { role: 'timestamp', key: a.jwk } as const
+    await rotateKey(writing, rotation, keys.root)
+    store.bucket.erase(catalogKey)
+    await initStore(writing, (await current(store)).root, keys.root)
+    store.time.now += minute
+    expect(await refresh(writing)).toMatchObject({ rolled: [{ app, channel: 'stable' }], problems: [] })
+    expect(await ask(newReader(store))).toBe('update 2')
+    expect(await ask(warm)).toBe('update 2')
+    await publish(writing, orderOf('3'))
+    expect(await ask(newReader(store))).toBe('update 3')
+  })
+
+  test('a writer takes no catalog of a later root than it knows', async () => {
+    const store = await newStore()
+    const first = await current(store)
+    await nextRoot(store, {})
+    await refresh(store.publishing)
+    const later = verifyCatalog(await store.bucket.read(catalogKey), first, { now, anyTime: true })
+    expect(await refusal(later)).toBe('mismatch: catalog: is of root 2, this is root 1')
   })
 })
 
