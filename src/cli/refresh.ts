@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { PlatteError } from '../errors.ts'
 import { refresh } from '../service/refresh.ts'
 import { command, type Options, openStoreOf, writeFlags } from './options.ts'
 import { show, talk } from './terminal.ts'
@@ -15,5 +16,10 @@ export function refreshCommand(): Command {
         ...result.rolled.map(({ app, channel }) => `${app}/${channel}: rolled forward`),
         `${done}; the catalog expires ${result.expires}`,
       ])
+      const { length } = result.problems
+      if (length === 0) return
+      throw new PlatteError('mismatch', `${length} ${length === 1 ? 'channel' : 'channels'} could not be looked at`, {
+        hint: '`platte verify` names what is wrong; the others are as they should be',
+      })
     })
 }

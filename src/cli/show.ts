@@ -13,8 +13,8 @@ export function showCommand(): Command {
     .action(async (app: string | undefined, channel: string | undefined, options: Options) => {
       const { store } = await openStoreOf(options, talk)
       const summary = await summarise(store, { app: app?.replace(/^\{(.*)\}$/, '$1').toLowerCase(), channel })
-      if (summary.problem) say(`warning: ${summary.problem}: machines are offered nothing until it is refreshed`)
-      if (app !== undefined && summary.channels.length === 0)
+      for (const problem of summary.problems) say(`warning: ${problem}`)
+      if (app !== undefined && summary.channels.length === 0 && summary.problems.length === 0)
         throw new PlatteError(
           'usage',
           `there is no ${channel === undefined ? `app ${app}` : `channel ${channel} of ${app}`}`,

@@ -28,28 +28,33 @@ export interface Summary {
   readonly issuedAt: string
   readonly expires: string
   readonly root: number
-  /** What keeps machines from being offered anything, where something does. */
-  readonly problem?: string
+  /** What keeps machines from being offered something, in sentences. */
+  readonly problems: readonly string[]
   readonly channels: readonly ChannelSummary[]
 }
 
-/** Reads all channels, or those of one app, or one. An expired catalog is shown, with the problem named. */
+/** Reads all channels, or those of one app, or one. What is expired or cannot be read is named, and the rest shown. */
 export async function summarise(
   reading: Reading,
   only: { readonly app?: string | undefined; readonly channel?: string | undefined } = {},
 ): Promise<Summary> {
   const state = await loadForWriting(reading)
-  const problem = await loadCatalog(reading).then(
-    () => undefined,
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
-  )
+  const problems: string[] = []
+  const attempt = <T>(name: string, work: Promise<T>): Promise<T | undefined> =>
+    work.catch((error: unknown) => {
+      problems.push(`${name}: ${error instanceof Error ? error.message : error}`)
+      return undefined
+    })
+  await attempt('nothing is offered', loadCatalog(reading))
   const places = Object.entries(state.catalog.catalog.apps).flatMap(([app, { channels }]) =>
     Object.entries(channels).map(([channel, { holds = [] }]) => ({ app, channel, holds })),
   )
   const wanted = places.filter(({ app, channel }) => (only.app ?? app) === app && (only.channel ?? channel) === channel)
-  const channels = await Promise.all(wanted.map((place) => summariseChannel(reading, state, place)))
+  const channels = await Promise.all(
+    wanted.map((place) => attempt(`${place.app}/${place.channel}`, summariseChannel(reading, state, place))),
+  )
   const { issuedAt, expires, root } = state.catalog.catalog
-  return { issuedAt, expires, root, ...(problem !== undefined && { problem }), channels: channels.flat() }
+  return { issuedAt, expires, root, problems, channels: channels.flatMap((found) => found ?? []) }
 }
 
 async function summariseChannel(

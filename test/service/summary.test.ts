@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { publish } from '../../src/service/publish.ts'
 import { summarise } from '../../src/service/summary.ts'
 import { commitChannel, editCatalog } from '../../src/service/writing.ts'
-import { app, day, newStore, now, orderOf, publishOne, refusal, type TestStore } from '../world.ts'
+import { app, day, newStore, now, orderOf, publishOne, type TestStore } from '../world.ts'
 
 const shown = async ({ publishing }: TestStore, only?: Parameters<typeof summarise>[1]) => {
   const { channels } = await summarise(publishing, only)
@@ -16,7 +16,7 @@ const hold = { version: '3', reason: 'boot loop', at: new Date(now).toISOString(
 test('an empty store', async () => {
   const store = await newStore()
   expect(await summarise(store.publishing)).toMatchObject({ root: 1, channels: [] })
-  expect(await summarise(store.publishing)).not.toHaveProperty('problem')
+  expect((await summarise(store.publishing)).problems).toEqual([])
 })
 
 test('what is offered, what is held, and what waits for a refresh', async () => {
@@ -46,7 +46,7 @@ test('an expired catalog is shown, with the problem', async () => {
   await publishOne(store, '2')
   store.time.now += 20 * day
   expect(await summarise(store.publishing)).toMatchObject({
-    problem: expect.stringContaining('catalog: expired at'),
+    problems: [expect.stringContaining('catalog: expired at')],
     channels: [{ channel: 'stable' }],
   })
 })
@@ -58,9 +58,12 @@ test('a channel without releases is shown without boards', async () => {
   expect(await summarise(store.publishing)).toMatchObject({ channels: [{ seq: 2, boards: [] }] })
 })
 
-test('what cannot be verified is an error that names the key', async () => {
+test('a channel that cannot be read is named, and the others are shown', async () => {
   const store = await newStore()
   await publishOne(store, '2')
+  await publishOne(store, '2', { channel: 'beta' })
   store.bucket.erase(`apps/${app}/stable/0000000001.jws`)
-  expect(await refusal(summarise(store.publishing))).toMatch(/^missing: apps\/.*stable\/0000000001\.jws/)
+  const { channels, problems } = await summarise(store.publishing)
+  expect(channels.map(({ channel }) => channel)).toEqual(['beta'])
+  expect(problems).toEqual([expect.stringMatching(/stable: .*stable\/0000000001\.jws/)])
 })
