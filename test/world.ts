@@ -19,7 +19,6 @@ import { app, bytesOf, newKey, now, type TestKey } from './trust/world.ts'
 
 export { app, bytesOf, day, minute, newKey, now, refusal, type TestKey } from './trust/world.ts'
 
-export const second = 1000
 const cap = 16 * 1024 * 1024
 
 /** Documents, and what only the owner of the bucket can do. */
@@ -31,7 +30,7 @@ export interface Bucket extends Documents {
   overwrite(key: string, bytes: Uint8Array): Promise<void>
 }
 
-export function memoryBucket(): Bucket {
+function memoryBucket(): Bucket {
   const inner = memoryDocuments()
   const erased = new Set<string>()
   const overwrite = async (key: string, bytes: Uint8Array): Promise<void> => {

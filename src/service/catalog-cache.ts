@@ -44,7 +44,7 @@ interface AppIndex {
 export interface CatalogCache {
   state?: CatalogState
   apps: ReadonlyMap<string, AppIndex>
-  /** When the store last confirmed `state`. */
+  /** When the load began that last confirmed `state`. */
   checkedAt: Instant
   /** The last load, where it failed. */
   failure?: Problem & { readonly at: Instant }
@@ -83,7 +83,8 @@ function expiry({ catalog, root }: CatalogState, now: Instant): string | undefin
 
 async function revalidate(cache: CatalogCache, reading: Reading, background: Background, now: Instant): Promise<void> {
   if (cache.failure !== undefined && isFresh(cache.failure.at, now)) return
-  const another = cache.loadingSince !== undefined && now - cache.loadingSince < patienceMs
+  const { loadingSince } = cache
+  const another = loadingSince !== undefined && now >= loadingSince && now - loadingSince < patienceMs
   if (another && cache.state !== undefined) return
   const load = reload(cache, reading)
   if (cache.state !== undefined && background !== undefined && now - cache.checkedAt < 2 * ttlMs)
@@ -123,7 +124,7 @@ export async function reload(cache: CatalogCache, reading: Reading): Promise<voi
     const next = state === seen ? undefined : await prepare(cache, reading, state)
     if (!isOvertaken()) {
       if (next !== undefined) adopt(cache, state, next)
-      cache.checkedAt = reading.clock()
+      cache.checkedAt = began
       delete cache.failure
     }
   } catch (error) {

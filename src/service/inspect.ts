@@ -6,10 +6,10 @@ import { PlatteError } from '../errors.ts'
 import type { NewHasher } from '../ports/hasher.ts'
 import type { Packages } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { type VerifiedChannel, verifyPast } from '../trust/verify-channel.ts'
+import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-channel.ts'
 import { packagesOf } from './catalog-cache.ts'
 import { type CatalogState, channelEntry, loadCatalog, type Place, placesOf, type Reading } from './reading.ts'
-import { loadForWriting, loadHead } from './writing.ts'
+import { loadForWriting } from './writing.ts'
 
 /** Something to know about one key of the store. */
 export interface Finding {
@@ -40,6 +40,8 @@ interface Walk extends Inspecting {
   readonly findings: Finding[]
   /** Keys that something verified accounts for. */
   readonly known: Set<string>
+  /** Apps with a manifest that cannot be read: what it named is no orphan. */
+  readonly unsure: Set<string>
   /** Packages to read, by key. */
   readonly wanted: Map<string, Package>
 }
@@ -50,7 +52,14 @@ const maxNotesBytes = 16 * 1024 * 1024
 /** @throws PlatteError where the root or the catalog cannot be verified at all: nothing can be said of the rest. */
 export async function inspectStore(inspecting: Inspecting): Promise<Inspection> {
   const state = await loadForWriting(inspecting)
-  const walk: Walk = { ...inspecting, state, findings: [], known: new Set([catalogKey]), wanted: new Map() }
+  const walk: Walk = {
+    ...inspecting,
+    state,
+    findings: [],
+    known: new Set([catalogKey]),
+    unsure: new Set(),
+    wanted: new Map(),
+  }
   await attempt(walk, catalogKey, () => loadCatalog(inspecting))
   for (let version = 1; version <= state.root.root.version; version++) walk.known.add(rootKey(version))
   let manifests = 0
@@ -72,38 +81,74 @@ async function attempt<T>(walk: Walk, key: string, step: () => Promise<T>): Prom
   }
 }
 
-/** @returns how many manifests of the chain are good. */
+/**
+ * Goes back from the newest manifest of a channel, each vouched for by the digest in the one after it. Where one is bad
+ * the walk goes on at the catalog's, whose digest is known too.
+ * @returns how many manifests are good.
+ */
 async function inspectChannel(walk: Walk, place: Place): Promise<number> {
-  const named = channelEntry(walk.state.catalog.catalog, place.app, place.channel)?.seq ?? 0
-  const key = channelKey(place.app, place.channel, named)
-  let link = await attempt(walk, key, () => loadHead(walk, walk.state, place))
-  if (link === undefined) {
-    for (let seq = 1; seq <= named; seq++) walk.known.add(channelKey(place.app, place.channel, seq))
-    return 0
-  }
-  if (link.manifest.seq > named)
-    walk.findings.push({ level: 'note', key, problem: `${link.manifest.seq} is committed and waits for a refresh` })
-  for (const [name, one] of packagesOf(link.manifest)) walk.wanted.set(name, one)
+  const entry = channelEntry(walk.state.catalog.catalog, place.app, place.channel)
+  const named = entry?.seq ?? 0
+  const newest = await newestSeq(walk, place, named)
+  for (let seq = 1; seq <= newest; seq++) walk.known.add(keyOf(place, seq))
+  let sha256: string | undefined
   let good = 0
-  for (; link !== undefined; link = await previousOf(walk, place, link)) {
-    good++
-    walk.known.add(channelKey(place.app, place.channel, link.manifest.seq))
-    for (const name of packagesOf(link.manifest).keys()) walk.known.add(name)
-    for (const release of link.manifest.releases) await inspectNotes(walk, release)
+  for (let seq = newest; seq > 0; seq--) {
+    const expected = seq === named ? entry?.sha256 : sha256
+    if (sha256 !== undefined && sha256 !== expected)
+      walk.findings.push({
+        level: 'error',
+        key: keyOf(place, seq + 1),
+        problem: 'does not follow the manifest before it',
+      })
+    const link = await inspectManifest(walk, place, { seq, sha256: expected, isNewest: seq === newest })
+    if (link && (seq === newest || seq === named))
+      for (const [name, one] of packagesOf(link.manifest)) walk.wanted.set(name, one)
+    if (link) good++
+    else walk.unsure.add(place.app)
+    sha256 = link?.manifest.previous
+    if (link === undefined || sha256 === undefined) {
+      if (seq <= named) break
+      seq = named + 1
+    }
   }
+  const key = keyOf(place, newest)
+  if (newest > named && !walk.findings.some((finding) => finding.key === key))
+    walk.findings.push({ level: 'note', key, problem: 'is committed and waits for a refresh' })
   return good
 }
 
-async function previousOf(walk: Walk, place: Place, link: VerifiedChannel): Promise<VerifiedChannel | undefined> {
-  const { previous, seq } = link.manifest
-  if (previous === undefined) return undefined
-  const key = channelKey(place.app, place.channel, seq - 1)
-  walk.known.add(key)
-  return attempt(walk, key, async () => {
-    const stored = await walk.documents.get(key, maxChannelBytes)
-    if (stored === undefined) throw new PlatteError('missing', 'is not in the store: the history before it is lost')
-    return verifyPast(stored.bytes, previous, { ...place, seq: seq - 1 })
+const keyOf = ({ app, channel }: Place, seq: number): string => channelKey(app, channel, seq)
+
+async function newestSeq({ documents }: Walk, place: Place, named: number): Promise<number> {
+  for (let seq = named; ; seq++)
+    if ((await documents.get(keyOf(place, seq + 1), maxChannelBytes)) === undefined) return seq
+}
+
+interface Link {
+  readonly seq: number
+  /** Where something verified names it. */
+  readonly sha256: string | undefined
+  /** The newest is the one that the release keys of today must have signed. */
+  readonly isNewest: boolean
+}
+
+async function inspectManifest(walk: Walk, place: Place, link: Link): Promise<VerifiedChannel | undefined> {
+  const { seq, sha256, isNewest } = link
+  const verified = await attempt(walk, keyOf(place, seq), async () => {
+    const stored = await walk.documents.get(keyOf(place, seq), maxChannelBytes)
+    if (stored === undefined)
+      throw new PlatteError(
+        'missing',
+        `is not in the store: ${isNewest ? 'its channel offers nothing' : 'the history before it is lost'}`,
+      )
+    const past = sha256 === undefined ? undefined : await verifyPast(stored.bytes, sha256, { ...place, seq })
+    return isNewest || past === undefined ? verifyHead(stored.bytes, walk.state.root, { ...place, seq }) : past
   })
+  if (verified === undefined) return undefined
+  for (const name of packagesOf(verified.manifest).keys()) walk.known.add(name)
+  for (const release of verified.manifest.releases) await inspectNotes(walk, release)
+  return verified
 }
 
 async function inspectNotes(walk: Walk, { notes, version }: Release): Promise<void> {
@@ -142,7 +187,13 @@ async function findOrphans(walk: Walk): Promise<void> {
   ]
   for (const list of lists)
     for await (const key of list ?? [])
-      if (!walk.known.has(key)) walk.findings.push({ level: 'note', key, problem: orphanOf(walk, key) })
+      if (!walk.known.has(key) && !mayBeNamed(walk, key))
+        walk.findings.push({ level: 'note', key, problem: orphanOf(walk, key) })
+}
+
+function mayBeNamed({ unsure }: Walk, key: string): boolean {
+  const [kind, app = ''] = key.split('/')
+  return (kind === 'packages' && unsure.has(app)) || (kind === 'notes' && unsure.size > 0)
 }
 
 function orphanOf({ state }: Walk, key: string): string {

@@ -1,6 +1,6 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
 import type { BoardPackages, Package } from '../core/channel.ts'
-import { type Addition, addRelease, checkPlace, checkSameBytes } from '../core/edit.ts'
+import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } from '../core/edit.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
@@ -67,14 +67,14 @@ export interface PublishResult {
  */
 export async function publish(
   publishing: Publishing,
-  order: PublishOrder,
+  wanted: PublishOrder,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<PublishResult> {
-  await checkFirst(publishing, order)
+  const order = await checkFirst(publishing, wanted)
   const staged = await stageAll(publishing, order.sources, onBytes)
   const kept = new Set<StagedPackage>()
   try {
-    const packages = describe(order.sources, staged)
+    const packages = describe(staged.map((one, i) => ({ ...one, name: order.sources[i]?.name ?? '' })))
     const addition = await makeAddition(publishing, order, packages)
     const next = await checkEverywhere(publishing, order, addition)
     if (order.dryRun) return { kind: 'dry-run', seq: next, offered: false, packages }
@@ -89,14 +89,20 @@ export async function publish(
   }
 }
 
-/** What can be refused before any byte is copied. */
-async function checkFirst(publishing: Publishing, order: PublishOrder): Promise<void> {
+/**
+ * What can be refused before any byte is copied.
+ * @returns the order, with a known version written as it is in the channel.
+ */
+async function checkFirst(publishing: Publishing, order: PublishOrder): Promise<PublishOrder> {
   checkOrder({ ...order, files: order.sources })
   const state = await loadForWriting(publishing)
-  if (!order.dryRun) signersOf(publishing.release, 'release', state.root)
   const head = await loadHead(publishing, state, order)
   if (head === undefined && !order.create) throw unknownChannel(state, order)
   if (head !== undefined) checkPlace(head.manifest, order)
+  const known = head && findRelease(head.manifest, order.version)
+  const isThere = known !== undefined && Object.hasOwn(known.boards, order.board)
+  if (!isThere && !order.dryRun) checkKeys(publishing, state)
+  return { ...order, version: known?.version ?? order.version }
 }
 
 function unknownChannel({ catalog }: CatalogState, { app, channel }: PublishOrder): PlatteError {
@@ -155,10 +161,8 @@ function counted(onBytes: (bytes: number) => void): TransformStream<Uint8Array, 
   })
 }
 
-function describe(sources: readonly Source[], staged: readonly StagedPackage[]): BoardPackages['packages'] {
-  const [first, ...others] = staged.map(
-    ({ size, sha256, sha1 }, i): Package => ({ name: sources[i]?.name ?? '', size, sha256, sha1 }),
-  )
+function describe(files: readonly Omit<Package, 'required'>[]): BoardPackages['packages'] {
+  const [first, ...others] = files.map(({ name, size, sha256, sha1 }): Package => ({ name, size, sha256, sha1 }))
   if (first === undefined) throw new PlatteError('usage', 'nothing to publish: name a file')
   return [first, ...others.map((one) => ({ ...one, required: false }))]
 }
@@ -181,7 +185,8 @@ async function makeAddition(
 }
 
 /**
- * Refuses, before anything gets a name, what the commit would refuse; and other bytes in another channel.
+ * Refuses, before anything gets a name, what the commit would refuse; other bytes in another channel; and a writer
+ * whose keys would not do.
  * @returns the seq that holds the release, or would.
  */
 async function checkEverywhere(publishing: Publishing, order: PublishOrder, addition: Addition): Promise<number> {
@@ -190,13 +195,24 @@ async function checkEverywhere(publishing: Publishing, order: PublishOrder, addi
   const { apps } = state.catalog.catalog
   const names = new Set(Object.keys((Object.hasOwn(apps, app) ? apps[app]?.channels : undefined) ?? {}))
   let next = 1
+  let isNew = true
   for (const channel of names.add(order.channel)) {
     const head = await loadHead(publishing, state, { app, channel })
     if (head === undefined) continue
-    if (channel !== order.channel) checkSameBytes(head.manifest, `channel ${channel}`, addition)
-    else next = head.manifest.seq + (addRelease(head.manifest, addition) === head.manifest ? 0 : 1)
+    if (channel !== order.channel) {
+      checkSameBytes(head.manifest, `channel ${channel}`, addition)
+      continue
+    }
+    isNew = addRelease(head.manifest, addition) !== head.manifest
+    next = head.manifest.seq + (isNew ? 1 : 0)
   }
+  if (isNew && !order.dryRun) checkKeys(publishing, state)
   return next
+}
+
+function checkKeys({ release, timestamp }: Writing, { root }: CatalogState): void {
+  signersOf(release, 'release', root)
+  if (timestamp.length > 0) signersOf(timestamp, 'timestamp', root)
 }
 
 async function commit(
@@ -206,7 +222,7 @@ async function commit(
   packages: readonly Package[],
 ): Promise<PublishResult> {
   const { app, channel, notes } = order
-  if (notes && addition.notes) await publishing.documents.create(notesKey(addition.notes.sha256), notes)
+  if (notes && addition.notes) await keepNotes(publishing, notesKey(addition.notes.sha256), notes)
   const { head, changed } = await commitChannel(publishing, { app, channel }, (current) => {
     if (current.seq === 0 && !order.create) throw new PlatteError('refused', `channel ${channel} went away`)
     return addRelease<ChannelManifest>(current, addition)
@@ -218,6 +234,13 @@ async function commit(
     offered: await offer(publishing, { app, channel }, head),
     packages,
   }
+}
+
+async function keepNotes({ documents }: Writing, key: string, notes: Uint8Array): Promise<void> {
+  if ((await documents.create(key, notes)) !== 'taken') return
+  throw new PlatteError('mismatch', `${key} is in the store with other bytes than its name says`, {
+    hint: 'something else wrote to this store: remove that object, and run `platte verify`',
+  })
 }
 
 /** Rolls the catalog forward to a manifest, where the timestamp key is at hand or somebody else did it already. */

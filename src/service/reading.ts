@@ -36,7 +36,8 @@ export async function loadRoot(reading: Reading, upTo?: number, known?: TrustedR
   while (upTo === undefined || root.root.version < upTo) {
     const key = rootKey(root.root.version + 1)
     const next = await reading.documents.get(key, maxRootBytes)
-    if (next !== undefined) root = await verifyNextRoot(next.bytes, root)
+    const before = root
+    if (next !== undefined) root = await naming(key, () => verifyNextRoot(next.bytes, before))
     else if (upTo === undefined) break
     else throw new PlatteError('missing', `the catalog names root ${upTo}, but ${key} is not in the store`)
   }
@@ -49,14 +50,25 @@ async function loadPinnedRoot({ documents, pin }: Reading): Promise<TrustedRoot>
     throw new PlatteError('missing', `${rootKey(pin.version)}, which the pin names, is not in the store`, {
       hint: 'check PLATTE_STORE and PLATTE_ROOT; `platte init` makes a new store',
     })
-  return verifyPinnedRoot(stored.bytes, pin)
+  return naming(rootKey(pin.version), () => verifyPinnedRoot(stored.bytes, pin))
+}
+
+/** Runs a check; what it throws on purpose says which key it was. */
+export async function naming<T>(key: string, check: () => Promise<T>): Promise<T> {
+  try {
+    return await check()
+  } catch (cause) {
+    if (!(cause instanceof PlatteError)) throw cause
+    const hint = cause.hint === undefined ? {} : { hint: cause.hint }
+    throw new PlatteError(cause.code, `${key}: ${cause.message}`, { ...hint, cause })
+  }
 }
 
 /**
  * Reads the catalog.
  * @param seen the newest catalog that this reader verified before: nothing older is taken.
  * @param options.anyTime is for writers, who make a fresh one of an expired one.
- * @returns `seen` itself where the store still holds those bytes and they have not expired.
+ * @returns `seen` itself where the store still holds those bytes; whether they have expired is the caller's to see.
  */
 export async function loadCatalog(
   reading: Reading,
@@ -65,7 +77,9 @@ export async function loadCatalog(
 ): Promise<CatalogState> {
   const stored = await reading.documents.get(catalogKey, maxCatalogBytes)
   if (stored === undefined)
-    throw new PlatteError('missing', `${catalogKey} is not in the store`, { hint: 'run `platte refresh`' })
+    throw new PlatteError('missing', `${catalogKey} is not in the store`, {
+      hint: 'bring it back from a copy; or `platte init` with the same keys, then `platte refresh`: holds are lost',
+    })
   if (seen !== undefined && stored.token === seen.token) return seen
   const named = peekCatalogRoot(stored.bytes)
   if (seen !== undefined && named < seen.root.root.version)

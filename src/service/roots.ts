@@ -1,6 +1,7 @@
 /** Makes, edits and rotates the root: the list of keys that everything else hangs on. */
 import { maxCatalogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
+import { durationMs } from '../documents/fields.ts'
 import { catalogKey, channelKey, rootKey } from '../documents/paths.ts'
 import { checkRoot, maxRootBytes, type PublicKey, type RoleName, type Root, roleNames } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
@@ -8,9 +9,9 @@ import type { Signer } from '../ports/signer.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { addSignature, peekKeyIds, seal } from '../trust/envelope.ts'
 import { keyIdOf } from '../trust/keys.ts'
-import { formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
-import { loadRoot, type Place, placesOf } from './reading.ts'
-import { refresh } from './refresh.ts'
+import { checkRootFresh, formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
+import { loadRoot, type Place } from './reading.ts'
+import { allPlaces, refresh, storeFailures } from './refresh.ts'
 import { commitChannel, encode, instantText, loadForWriting, loadHead, sealCatalog, type Writing } from './writing.ts'
 
 /** The public keys of each role. */
@@ -58,7 +59,8 @@ export async function initStore(
   const stored = await writing.documents.get(rootKey(1), maxRootBytes)
   const bytes = stored?.bytes ?? (await seal('platte-root+jws', encode(root), signers))
   const pin = { version: 1, sha256: await sha256Hex(bytes) }
-  const trusted = await verifyPinnedRoot(bytes, pin)
+  const first = await verifyPinnedRoot(bytes, pin)
+  const trusted = stored ? await loadRoot({ ...writing, pin }) : first
   if (!sameRoles(trusted.root, root))
     throw new PlatteError('refused', 'this store has a root already, made with other keys', {
       hint: 'use another store, or the keys that made this one',
@@ -95,20 +97,21 @@ export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: 
         'refused',
         `${name} would need ${roles[name].threshold} of ${roles[name].keyIds.length} keys`,
       )
+  const maxValidity = edit.maxValidity ?? root.roles.timestamp.maxValidity
   const expires = edit.expires ?? root.expires
   const named = new Set(roleNames.flatMap((name) => roles[name].keyIds))
-  return checkRoot({
+  const edited = checkRoot({
     format: 1,
     type: 'root',
     version: root.version + 1,
     issuedAt,
     ...(expires && expires !== 'never' && { expires }),
     keys: await usedKeys(edit.add ? [...root.keys, edit.add.key] : root.keys, named),
-    roles: {
-      ...roles,
-      timestamp: { ...roles.timestamp, maxValidity: edit.maxValidity ?? root.roles.timestamp.maxValidity },
-    },
+    roles: { ...roles, timestamp: { ...roles.timestamp, maxValidity } },
   })
+  if (durationMs(maxValidity) === 0)
+    throw new PlatteError('refused', `no catalog could be valid for ${maxValidity}`, { hint: 'PT72H is usual' })
+  return edited
 }
 
 async function usedKeys(keys: readonly PublicKey[], named?: ReadonlySet<string>): Promise<PublicKey[]> {
@@ -137,13 +140,15 @@ function parseDraft(draft: Uint8Array): unknown {
 
 /**
  * Puts a signed root after the newest one, once every channel verifies under it. Readers use it when the catalog names it.
- * @throws PlatteError('refused') where a channel would stop to verify; 'bad-signature' without both thresholds.
+ * @throws PlatteError('refused') where a channel would stop to verify; 'bad-signature' without both thresholds; 'expired',
+ *   'from-the-future'.
  */
 export async function publishRoot(writing: Writing, bytes: Uint8Array): Promise<TrustedRoot> {
   const current = await loadRoot(writing)
   const stored = await writing.documents.get(rootKey(current.root.version), maxRootBytes)
   if (stored && (await sha256Hex(bytes)) === (await sha256Hex(stored.bytes))) return current
   const next = await verifyNextRoot(bytes, current)
+  checkRootFresh(next, writing.clock())
   await checkChannelsUnder(writing, next)
   if ((await writing.documents.create(rootKey(next.root.version), bytes)) === 'taken')
     throw new PlatteError('conflict', `another root ${next.root.version} was published meanwhile`, {
@@ -152,10 +157,14 @@ export async function publishRoot(writing: Writing, bytes: Uint8Array): Promise<
   return next
 }
 
+/** A channel that cannot be used under the root of today either is no reason to keep that root. */
 async function checkChannelsUnder(writing: Writing, root: TrustedRoot): Promise<void> {
-  const state = { ...(await loadForWriting(writing)), root }
-  for (const place of placesOf(state.catalog.catalog))
-    await loadHead(writing, state, place).catch((cause: unknown) => {
+  const state = await loadForWriting(writing)
+  for (const place of await allPlaces(writing, state.catalog.catalog))
+    await loadHead(writing, { ...state, root }, place).catch(async (cause: unknown) => {
+      if (!(cause instanceof PlatteError) || storeFailures.includes(cause.code)) throw cause
+      const today = await loadHead(writing, state, place).catch(() => undefined)
+      if (today === undefined) return
       const { version } = root.root
       throw new PlatteError('refused', `${place.app}/${place.channel} would not verify under root ${version}`, {
         hint: 'issue the channels anew with enough keys: `platte root rotate`, or `platte root reissue`',
@@ -221,7 +230,7 @@ export async function reissueChannels(writing: Writing, leaving?: string): Promi
   const staying = { ...writing, release: writing.release.filter(({ keyId }) => keyId !== leaving) }
   const state = await loadForWriting(writing)
   const issued: Place[] = []
-  for (const place of placesOf(state.catalog.catalog)) {
+  for (const place of await allPlaces(writing, state.catalog.catalog)) {
     const head = await loadHead(writing, state, place)
     const stored = await writing.documents.get(
       channelKey(place.app, place.channel, head?.manifest.seq ?? 0),

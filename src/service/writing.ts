@@ -1,5 +1,5 @@
 /** Writes signed documents: every catalog write is an edit of a freshly read one, verified as a reader would before it is swapped in. */
-import { type Catalog, type CatalogChannel, checkCatalog, maxCatalogBytes } from '../documents/catalog.ts'
+import { type Catalog, type CatalogChannel, checkCatalog } from '../documents/catalog.ts'
 import { type ChannelManifest, checkChannel, maxChannelBytes } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { catalogKey, channelKey } from '../documents/paths.ts'
@@ -10,10 +10,11 @@ import type { Random } from '../ports/random.ts'
 import type { Signer } from '../ports/signer.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { seal } from '../trust/envelope.ts'
+import { maxAheadMs } from '../trust/times.ts'
 import { verifyCatalog } from '../trust/verify-catalog.ts'
-import { type VerifiedChannel, verifyHead } from '../trust/verify-channel.ts'
+import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-channel.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
-import { type CatalogState, channelEntry, loadCatalog, loadRoot, type Place, type Reading } from './reading.ts'
+import { type CatalogState, channelEntry, loadCatalog, loadRoot, naming, type Place, type Reading } from './reading.ts'
 
 /** How often a lost race is tried again. Of 40 racing writers the last one loses 39 times. */
 const maxAttempts = 200
@@ -34,8 +35,10 @@ export async function loadForWriting(reading: Reading): Promise<CatalogState> {
 }
 
 /**
- * The newest manifest of a channel, which may be ahead of the catalog after a crash or without the timestamp key.
+ * The newest manifest of a channel, which may be ahead of the catalog after a crash or without the timestamp key. It is
+ * signed under the newest root; those between the catalog's and it are vouched for by the digests in `previous`.
  * @returns `undefined` where there is no such channel.
+ * @throws PlatteError('missing', 'mismatch', 'fork', 'bad-signature', …) naming the key.
  */
 export async function loadHead(
   reading: Reading,
@@ -43,17 +46,27 @@ export async function loadHead(
   place: Place,
 ): Promise<VerifiedChannel | undefined> {
   const entry = channelEntry(state.catalog.catalog, place.app, place.channel)
-  let head: VerifiedChannel | undefined
-  for (let seq = entry?.seq ?? 1; ; seq++) {
-    const key = channelKey(place.app, place.channel, seq)
-    const stored = await reading.documents.get(key, maxChannelBytes)
-    if (stored === undefined && seq === entry?.seq) throw new PlatteError('missing', `${key} is not in the store`)
-    if (stored === undefined) return head
-    const next = await verifyHead(stored.bytes, state.root, { ...place, seq, previous: head?.sha256 })
-    if (seq === entry?.seq && next.sha256 !== entry.sha256)
-      throw new PlatteError('mismatch', `${key}: its SHA-256 is not the catalog's`)
-    head = next
+  const read = async (seq: number) =>
+    (await reading.documents.get(channelKey(place.app, place.channel, seq), maxChannelBytes))?.bytes
+  const from = entry?.seq ?? 1
+  let bytes = await read(from)
+  if (entry !== undefined && bytes === undefined)
+    throw new PlatteError('missing', `${channelKey(place.app, place.channel, from)} is not in the store`)
+  let sha256 = entry?.sha256
+  let previous: string | undefined
+  for (let seq = from; bytes !== undefined; seq++) {
+    const next = await read(seq + 1)
+    const [here, before, digest] = [bytes, previous, sha256 ?? (await sha256Hex(bytes))]
+    const verified = await naming(channelKey(place.app, place.channel, seq), async () => {
+      const past = await verifyPast(here, digest, { ...place, seq })
+      if (before !== undefined && past.manifest.previous !== before)
+        throw new PlatteError('fork', 'does not follow the manifest before it')
+      return next ? past : verifyHead(here, state.root, { ...place, seq, previous: before })
+    })
+    if (next === undefined) return verified
+    ;[bytes, previous, sha256] = [next, verified.sha256, undefined]
   }
+  return undefined
 }
 
 /**
@@ -62,7 +75,9 @@ export async function loadHead(
  */
 export function signersOf(signers: readonly Signer[], role: RoleName, { root }: TrustedRoot): readonly Signer[] {
   const { threshold, keyIds } = root.roles[role]
-  const fit = signers.filter(({ keyId }) => keyIds.includes(keyId))
+  const fit = [...new Map(signers.map((signer) => [signer.keyId, signer])).values()].filter(({ keyId }) =>
+    keyIds.includes(keyId),
+  )
   if (fit.length >= threshold) return fit
   const ours = signers.map(({ keyId }) => keyId.slice(0, 8)).join(', ') || 'none'
   throw new PlatteError(
@@ -101,7 +116,6 @@ export async function commitChannel(
       issuedAt: instantText(writing.clock()),
     })
     const bytes = await seal('platte-channel+jws', encode(manifest), signersOf(writing.release, 'release', state.root))
-    if (bytes.length > maxChannelBytes) throw tooLarge('the manifest', bytes.length, maxChannelBytes)
     const written = await writing.documents.create(channelKey(place.app, place.channel, manifest.seq), bytes)
     if (written !== 'taken')
       return { head: { manifest, sha256: await sha256Hex(bytes), size: bytes.length }, changed: true }
@@ -110,25 +124,33 @@ export async function commitChannel(
   throw lostRace(`apps/${place.app}/${place.channel}`)
 }
 
-const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
+/** What the first edit of a channel starts from. */
+export const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
 
 /**
  * Writes the next catalog, issued later than the one before it, naming the newest root.
  * @param edit is given a freshly read catalog; the very same object means that nothing is written.
+ * @param options.force lets it be issued before one that a wrong clock dated into the future, which no reader takes.
  * @returns the catalog's state after it, and whether it was written.
+ * @throws PlatteError('from-the-future') where the catalog or the clock here is wrong; 'credentials', 'conflict'.
  */
 export async function editCatalog(
   writing: Writing,
   edit: (catalog: Catalog, state: CatalogState) => Catalog | Promise<Catalog>,
+  options: { readonly force?: boolean } = {},
 ): Promise<{ readonly catalog: Catalog; readonly written: boolean }> {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const state = await loadForWriting(writing)
     const current = state.catalog.catalog
     const edited = await edit(current, state)
     if (edited === current) return { catalog: current, written: false }
-    const issuedAt = Math.max(writing.clock(), state.catalog.issuedAtMs + 1)
+    const now = writing.clock()
+    const isAhead = state.catalog.issuedAtMs > now + maxAheadMs
+    if (isAhead && !options.force) throw aheadOf(current, now)
+    const seen = isAhead ? undefined : state.catalog
+    const issuedAt = Math.max(now, (seen?.issuedAtMs ?? 0) + 1)
     const { bytes, catalog } = await sealCatalog(writing, state.root, edited, issuedAt)
-    await verifyCatalog(bytes, state.root, { now: writing.clock(), seen: state.catalog })
+    await verifyCatalog(bytes, state.root, { now, seen })
     if ((await writing.documents.swap(catalogKey, bytes, state.token)) === 'ok') return { catalog, written: true }
     await pause(writing.random, attempt)
   }
@@ -151,7 +173,6 @@ export async function sealCatalog(
     apps: content.apps,
   })
   const bytes = await seal('platte-catalog+jws', encode(catalog), signersOf(writing.timestamp, 'timestamp', root))
-  if (bytes.length > maxCatalogBytes) throw tooLarge('the catalog', bytes.length, maxCatalogBytes)
   return { bytes, catalog }
 }
 
@@ -179,9 +200,9 @@ function pause(random: Random, attempt: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, random() * mostMs))
 }
 
-const tooLarge = (what: string, bytes: number, max: number): PlatteError =>
-  new PlatteError('too-large', `${what} would have ${bytes} bytes; readers take ${max}`, {
-    hint: 'remove old releases from it',
+const aheadOf = ({ issuedAt }: Catalog, now: Instant): PlatteError =>
+  new PlatteError('from-the-future', `the catalog was issued at ${issuedAt}; the clock here says ${instantText(now)}`, {
+    hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
   })
 
 const lostRace = (what: string): PlatteError =>

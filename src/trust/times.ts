@@ -3,7 +3,7 @@ import { PlatteError } from '../errors.ts'
 import type { Instant } from '../ports/clock.ts'
 
 /** How far a document's clock may be ahead of the reader's. */
-const maxAheadMs = 5 * 60_000
+export const maxAheadMs = 5 * 60_000
 
 /**
  * Holds `issuedAt` and `expires` (where there is one) against the reader's clock. A document is expired from the

@@ -36,7 +36,7 @@ interface CatalogChecks {
   readonly seen?: VerifiedCatalog | undefined
   /**
    * For writers only, that must read what they sign anew: skips step 5, whatever `issuedAt` and `expires` say, and takes
-   * a catalog of an earlier root whose timestamp keys are still in the role.
+   * a catalog that names an earlier root than the pinned one, where keys of the pinned one have signed it.
    */
   readonly anyTime?: boolean
 }
@@ -70,7 +70,7 @@ export async function verifyCatalog(
 ): Promise<VerifiedCatalog> {
   const payload = await openEnvelope(bytes, type, roleOf(trusted, 'timestamp'))
   const catalog = decodeCatalog(payload)
-  if (!anyTime || catalog.root > trusted.root.version) checkRoot(catalog, trusted)
+  if (!(anyTime && catalog.root < trusted.root.version)) checkRoot(catalog, trusted)
   if (!anyTime) checkFresh(catalog, trusted, now)
   const sha256 = await sha256Hex(payload)
   const issuedAtMs = Date.parse(catalog.issuedAt)

@@ -18,6 +18,8 @@ export interface Faults {
   killed: boolean
   /** Every call in its order, such as `create catalog.jws`. */
   readonly calls: string[]
+  /** The writes among them. */
+  readonly written: string[]
 }
 
 export const faultsOf = (plan: Readonly<Record<number, Fault>> = {}): Faults => ({
@@ -26,6 +28,7 @@ export const faultsOf = (plan: Readonly<Record<number, Fault>> = {}): Faults => 
   writes: 0,
   killed: false,
   calls: [],
+  written: [],
 })
 
 const fails = (call: string, how: string): PlatteError =>
@@ -45,6 +48,7 @@ async function reading<T>(faults: Faults, call: string, work: () => Promise<T>):
 async function writing<T>(faults: Faults, call: string, work: () => Promise<T>): Promise<T> {
   note(faults, call)
   faults.writes += 1
+  faults.written.push(call)
   const fault = faults.plan[faults.writes]
   if (fault === 'kill-before' || fault === 'kill-after') faults.killed = true
   if (fault === 'before' || fault === 'kill-before') throw fails(call, fault)
@@ -70,7 +74,7 @@ export function faultyDocuments(documents: Documents, faults: Faults): Documents
   }
 }
 
-/** Counts `put`, `stage`, `keep` and `remove` as writes. A body that is never read is cancelled. */
+/** Counts `put`, `keep` and `remove` as writes; what is staged has no name yet. A body that is never read is cancelled. */
 export function faultyPackages(packages: Packages, faults: Faults): Packages {
   const list = packages.list?.bind(packages)
   const stage = packages.stage?.bind(packages)
@@ -92,7 +96,10 @@ export function faultyPackages(packages: Packages, faults: Faults): Packages {
     stat: (key) => reading(faults, `stat ${key}`, () => packages.stat(key)),
     remove: (key) => writing(faults, `remove ${key}`, () => packages.remove(key)),
     ...(stage && {
-      stage: async (body: ReadableStream<Uint8Array>) => staging(await taking('stage', body, () => stage(body))),
+      stage: async (body: ReadableStream<Uint8Array>) => {
+        note(faults, 'stage')
+        return staging(await stage(body))
+      },
     }),
     ...(list && { list: (prefix: string) => listing(faults, prefix, list(prefix)) }),
   }

@@ -168,4 +168,129 @@ export const mutations: readonly Mutation[] = [
     ['src/core/set.ts', 'import { sha256 } from', "import '../service/health.ts'\nimport { sha256 } from"],
     ['test/house/floors.test.ts', 'no room imports from a room above it'],
   ),
+  row(
+    'a held release is offered',
+    ['src/core/view.ts', 'if (hold) return', 'if (hold && hold.at === "") return'],
+    ['test/core/decide.test.ts', 'never held'],
+  ),
+  row(
+    'a lower version is offered',
+    ['src/core/decide.ts', 'if (order < 0 && !mayGoDown) break', 'if (order < -1 && !mayGoDown) break'],
+    ['test/core/decide.test.ts', 'never lower'],
+  ),
+  row(
+    'a floor is jumped',
+    ['src/core/decide.ts', 'if (floor === undefined) return', 'if (floor !== target) return'],
+    ['test/core/decide.test.ts', 'never over a floor'],
+  ),
+  row(
+    'a dead end is left',
+    ['src/core/decide.ts', 'if (end) return noUpdate', 'if (end === null) return noUpdate'],
+    ['test/core/decide.test.ts', 'never from a dead end'],
+  ),
+  row(
+    'a release with a ramp is offered to everybody',
+    ['src/core/view.ts', 'if (release.ramp) return', 'if (release.ramp === null) return'],
+    ['test/core/decide.test.ts', 'conditional'],
+  ),
+  row(
+    'a version may come back with other bytes',
+    ['src/core/edit.ts', 'if (known === undefined || samePackages(known, addition.packages)) return', 'return'],
+    ['test/core/edit.test.ts', 'is refused'],
+  ),
+  row(
+    'a set is named by sizes too late sorted',
+    ['src/core/set.ts', '.sort()', '.reverse()'],
+    ['test/core/set.test.ts', 'the order in which packages are named does not matter'],
+  ),
+  row(
+    'versions are compared as text',
+    ['src/core/version.ts', 'return a.length - b.length || (a < b', 'return (a < b'],
+    ['test/core/version.test.ts', '4152.10.0 against 4152.9.0'],
+  ),
+  row(
+    'every check asks the store',
+    ['src/service/catalog-cache.ts', 'now >= at && now - at < ttlMs', 'now >= at && now - at < 0'],
+    ['test/service/catalog-cache.test.ts', 'younger than the TTL'],
+  ),
+  row(
+    'an expired catalog goes on offering',
+    ['src/service/catalog-cache.ts', 'if (now >= catalog.expiresMs)', 'if (now >= catalog.expiresMs * 2)'],
+    ['test/service/catalog-cache.test.ts', 'a catalog, also one that is remembered'],
+  ),
+  row(
+    'an alias of the catalog alone counts',
+    [
+      'src/service/catalog-cache.ts',
+      'loaded.manifest.aliases?.includes(channel)',
+      'loaded.entry.aliases?.includes(channel)',
+    ],
+    ['test/service/catalog-cache.test.ts', 'an alias that only the catalog names is none'],
+  ),
+  row(
+    'a new root trusts what the old one verified',
+    ['src/service/catalog-cache.ts', 'before?.root === state.root ?', 'before !== state ?'],
+    ['test/service/catalog-cache.test.ts', 'under a new root every manifest is verified again'],
+  ),
+  row(
+    'a lost race is not tried again',
+    ['src/service/writing.ts', 'const maxAttempts = 200', 'const maxAttempts = 1'],
+    ['test/service/races.test.ts', '40 publishers at once'],
+  ),
+  row(
+    'a catalog of the same instant follows',
+    ['src/service/writing.ts', 'Math.max(now, (seen?.issuedAtMs ?? 0) + 1)', 'now'],
+    ['test/service/races.test.ts', 'still moves the mark forward'],
+  ),
+  row(
+    'the history is not chained',
+    [
+      'src/service/writing.ts',
+      '...(head && { previous: head.sha256 })',
+      '...(head && { previous: head.sha256.replace(/./g, "0") })',
+    ],
+    ['test/service/races.test.ts', '40 publishers at once'],
+  ),
+  row(
+    'a hold is lost when the catalog rolls forward',
+    [
+      'src/service/writing.ts',
+      'const { aliases: _, ...kept } = entry ?? {}',
+      'const { aliases: _, holds: __, ...kept } = entry ?? {}',
+    ],
+    ['test/service/races.test.ts', 'keeps holds, names and rampAsOf'],
+  ),
+  row(
+    'a package that nothing names is served',
+    [
+      'src/service/packages.ts',
+      'const found = packagesIn(channel)?.get(key)',
+      'const found = packagesIn(channel)?.values().next().value',
+    ],
+    ['test/service/publish.test.ts', 'and nothing else'],
+  ),
+  row(
+    'a range is off by one',
+    ['src/http/packages.ts', 'size - Number(to)), end: size - 1', 'size - Number(to)), end: size - 2'],
+    ['test/scenes/scenes.test.ts', 'in this process packages'],
+  ),
+  row(
+    'a Range is ignored',
+    ['src/http/packages.ts', "parseRange(c.req.header('range'), one.size)", 'parseRange(undefined, one.size)'],
+    ['test/scenes/scenes.test.ts', 'in this process machine-update'],
+  ),
+  row(
+    'a body has no bound',
+    ['src/http/body.ts', 'if (size > maxBytes) throw tooLarge()', 'if (size > 1e12) throw tooLarge()'],
+    ['test/scenes/scenes.test.ts', 'in this process bad-input'],
+  ),
+  row(
+    'an answer may be stored by a cache',
+    [
+      'src/http/updates.ts',
+      "charset=utf-8', 'cache-control': 'no-store' }",
+      "charset=utf-8', 'cache-control': 'public' }",
+    ],
+    ['test/scenes/scenes.test.ts', 'in this process machine-update'],
+  ),
 ]

@@ -1,0 +1,160 @@
+/** The fault table of rotations: resumable at every point, and readers never notice. */
+import { describe, expect, test } from 'vitest'
+import { channelKey } from '../../src/documents/paths.ts'
+import type { RoleName } from '../../src/documents/root.ts'
+import { inspectStore } from '../../src/service/inspect.ts'
+import { type Publishing, publish } from '../../src/service/publish.ts'
+import { loadRoot } from '../../src/service/reading.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { rotateKey } from '../../src/service/roots.ts'
+import { loadForWriting, loadHead } from '../../src/service/writing.ts'
+import { seal } from '../../src/trust/envelope.ts'
+import {
+  app,
+  ask,
+  bytesOf,
+  day,
+  newKey,
+  newReader,
+  newStore,
+  orderOf,
+  publishOne,
+  refusal,
+  type TestKey,
+  type TestStore,
+} from '../world.ts'
+import { askAll, countWrites, endsWell, errorsOf, everyFault, withFault } from './scene.ts'
+
+/** With the new key at hand, as `platte root rotate` has it. */
+const rotating =
+  (role: RoleName, fresh: TestKey, { keys }: TestStore) =>
+  (writing: Publishing) =>
+    rotateKey(
+      role === 'root' ? writing : { ...writing, [role]: [...writing[role], fresh] },
+      { role, key: fresh.jwk },
+      role === 'root' ? [...keys.root, fresh] : keys.root,
+    )
+
+describe.each([
+  ['release', ['root/2.jws', 'apps', 'apps', 'catalog.jws', 'root/3.jws', 'catalog.jws']],
+  ['timestamp', ['root/2.jws', 'catalog.jws', 'root/3.jws', 'catalog.jws']],
+  ['root', ['root/2.jws', 'catalog.jws', 'root/3.jws', 'catalog.jws']],
+] as [RoleName, string[]][])('rotation of the %s key', (role, writes) => {
+  async function begin() {
+    const store = await newStore()
+    await publishOne(store, '1', { channel: 'beta' })
+    await publishOne(store, '1')
+    await publishOne(store, '2')
+    const fresh = await newKey('EdDSA')
+    return { store, fresh, rotate: rotating(role, fresh, store), warm: newReader(store) }
+  }
+
+  test('its writes', async () => {
+    const { store, rotate } = await begin()
+    expect((await countWrites(store, rotate)).map((key) => (key.startsWith('apps/') ? 'apps' : key))).toEqual(writes)
+  })
+
+  // A rotation does nothing after a write that failed, so dying before one is failing before it.
+  test.each(everyFault(writes.length).filter(({ face }) => face !== 'kill-before'))(
+    'write $at $face',
+    async (fault) => {
+      const { store, fresh, rotate, warm } = await begin()
+      expect(await ask(warm)).toBe('update 2')
+      expect(await withFault(store, fault, rotate)).toMatch(/^store-unavailable/)
+      expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
+      expect(await errorsOf(store)).toEqual([])
+      await rotate(store.publishing)
+      expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
+      const reissued = role === 'release' ? 1 : 0
+      await endsWell(store, { beta: 1 + reissued, stable: 2 + reissued }, { manifests: 3 + 2 * reissued, packages: 2 })
+      const { root } = await loadRoot(store.publishing)
+      expect([root.version, root.roles[role].keyIds]).toEqual([3, [fresh.keyId]])
+      await onlyTheNewKey(store, role, fresh)
+      await rotate(store.publishing)
+      expect((await loadRoot(store.publishing)).root.version).toBe(3)
+    },
+  )
+})
+
+async function keysOf({ bucket, packages }: TestStore): Promise<string[]> {
+  const keys: string[] = []
+  for (const list of [bucket.list(''), packages.list?.('') ?? []]) for await (const key of list) keys.push(key)
+  return keys
+}
+
+/** Writers with the old key are refused before anything is written; those with the new one go on. */
+async function onlyTheNewKey(store: TestStore, role: RoleName, fresh: TestKey): Promise<void> {
+  if (role === 'root') return
+  const before = await keysOf(store)
+  expect(await refusal(publish(store.publishing, orderOf('3')))).toMatch(
+    /^credentials: root 3 wants 1 (release|timestamp) key/,
+  )
+  expect(await keysOf(store)).toEqual(before)
+  await publish({ ...store.publishing, [role]: [fresh] }, orderOf('3'))
+  expect(await ask(newReader(store))).toBe('update 3')
+}
+
+test('a manifest that the old release key signs after its rotation holds up no refresh, and is named until it is gone', async () => {
+  const store = await newStore()
+  await publishOne(store, '2', { channel: 'beta' })
+  await publishOne(store, '2')
+  const fresh = await newKey('EdDSA')
+  await rotating('release', fresh, store)(store.publishing)
+  const writing = { ...store.publishing, release: [fresh] }
+  await publish({ ...writing, timestamp: [] }, orderOf('3', { channel: 'beta' }))
+  const late = await commitLate(store)
+  store.time.now += 6 * day
+  const { kind, problems } = await refresh(writing)
+  expect([kind, problems]).toEqual(['refreshed', [expect.stringContaining(late)]])
+  expect(store.log.at(-1)).toMatchObject({ level: 'error', event: 'refresh' })
+  expect(await ask(newReader(store), { channel: 'beta' })).toBe('update 3')
+  expect(await ask(newReader(store))).toBe('update 2')
+  for (const channel of ['stable', 'beta'])
+    expect(await refusal(publish(writing, orderOf('4', { channel })))).toContain(late)
+  expect((await inspectStore(writing)).findings.map(({ level, key }) => [level, key])).toEqual([['error', late]])
+  store.bucket.erase(late)
+  await publish(writing, orderOf('4'))
+  expect(await ask(newReader(store))).toBe('update 4')
+})
+
+/** What a publisher commits that read the store before the old key left. @returns the key of it. */
+async function commitLate({ publishing, bucket, keys }: TestStore): Promise<string> {
+  const head = await loadHead(publishing, await loadForWriting(publishing), { app, channel: 'stable' })
+  const seq = (head?.manifest.seq ?? 0) + 1
+  const manifest = { ...head?.manifest, seq, previous: head?.sha256 }
+  const late = channelKey(app, 'stable', seq)
+  await bucket.create(late, await seal('platte-channel+jws', bytesOf(manifest), keys.release))
+  return late
+}
+
+test('a channel that was committed but never named is rotated too', async () => {
+  const store = await newStore()
+  await publish({ ...store.publishing, timestamp: [] }, orderOf('2'))
+  const fresh = await newKey('EdDSA')
+  const rotate = rotating('release', fresh, store)
+  await rotate({ ...store.publishing, timestamp: [] })
+  await refresh(store.publishing)
+  expect(await ask(newReader(store))).toBe('update 2')
+  await publish({ ...store.publishing, release: [fresh] }, orderOf('3'))
+  expect(await ask(newReader(store))).toBe('update 3')
+})
+
+test.each(['release', 'timestamp'] as const)(
+  'a catalog that waits for a refresh during a rotation of the %s key',
+  async (role) => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const fresh = await newKey('EdDSA')
+    const offline = { ...store.publishing, timestamp: [] }
+    const warm = newReader(store)
+    const rotate = rotating(role, fresh, store)
+    await refusal(rotate(offline))
+    expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
+    await refresh({ ...store.publishing, timestamp: role === 'timestamp' ? [fresh] : store.keys.timestamp })
+    await rotate(offline)
+    await refresh({ ...store.publishing, timestamp: role === 'timestamp' ? [fresh] : store.keys.timestamp })
+    expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
+    expect((await loadRoot(store.publishing)).root.roles[role].keyIds).toEqual([fresh.keyId])
+    expect(await errorsOf(store)).toEqual([])
+  },
+)

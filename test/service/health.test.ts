@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import { catalogKey, channelKey } from '../../src/documents/paths.ts'
+import { newCatalogCache, ttlMs } from '../../src/service/catalog-cache.ts'
+import { findProblems } from '../../src/service/health.ts'
+import { loadRoot } from '../../src/service/reading.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { editRoot, publishRoot } from '../../src/service/roots.ts'
+import { instantText } from '../../src/service/writing.ts'
+import { seal } from '../../src/trust/envelope.ts'
+import { app, ask, bytesOf, day, newReader, newStore, now, publishOne, type TestStore } from '../world.ts'
+
+const expiring = async (store: TestStore, inDays: number): Promise<void> => {
+  const edit = { expires: instantText(now + inDays * day) }
+  const root = await editRoot(await loadRoot(store.publishing), edit, instantText(now))
+  await publishRoot(store.publishing, await seal('platte-root+jws', bytesOf(root), store.keys.root))
+  await refresh(store.publishing)
+}
+
+test('a cache that has read nothing has no problem yet', () => {
+  expect(findProblems(newCatalogCache(), now)).toEqual([])
+})
+
+test.each<[string, (store: TestStore) => unknown, number, string[]]>([
+  ['all is well', () => {}, 0, []],
+  ['two thirds of the validity: refresh is late', () => {}, 9.3, []],
+  [
+    'less than a third is left',
+    () => {},
+    9.4,
+    ['the catalog expires at 2026-12-07T06:00:00.001Z and was not refreshed: check what runs platte refresh'],
+  ],
+  ['expired', () => {}, 15, ['catalog-expired: the catalog expired at 2026-12-07T06:00:00.001Z: run platte refresh']],
+  ['a root with a month left', (store) => expiring(store, 31), 0, []],
+  [
+    'a root with less',
+    (store) => expiring(store, 29),
+    0,
+    ['root 2 expires at 2026-12-22T06:00:00.000Z: publish its successor'],
+  ],
+  [
+    'a root and a catalog',
+    (store) => expiring(store, 10),
+    10,
+    [
+      'the catalog expires at 2026-12-07T06:00:00.002Z and was not refreshed: check what runs platte refresh',
+      'root 2 expires at 2026-12-03T06:00:00.000Z: publish its successor',
+    ],
+  ],
+  [
+    'a channel without its manifest',
+    ({ bucket }) => bucket.erase(channelKey(app, 'stable', 1)),
+    0,
+    [`${app}/stable: not-mirrored: ${channelKey(app, 'stable', 1)} is not in the store`],
+  ],
+])('%s', async (_, change, days, want) => {
+  const store = await newStore()
+  await publishOne(store, '2')
+  await change(store)
+  const reader = newReader(store)
+  await ask(reader)
+  expect(findProblems(reader.cache, now + days * day)).toEqual(want)
+})
+
+test('a store that fails is one problem, and none when it is back', async () => {
+  const store = await newStore()
+  await publishOne(store, '2')
+  const bytes = await store.bucket.read(catalogKey)
+  const reader = newReader(store)
+  store.bucket.erase(catalogKey)
+  await ask(reader)
+  expect(findProblems(reader.cache, now)).toEqual(['unverifiable: catalog.jws is not in the store'])
+  await store.bucket.overwrite(catalogKey, bytes)
+  store.time.now += ttlMs
+  await ask(reader)
+  expect(findProblems(reader.cache, now)).toEqual([])
+})

@@ -1,0 +1,236 @@
+import { describe, expect, test } from 'vitest'
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { memoryPackages } from '../../src/adapters/memory.ts'
+import { channelKey, notesKey, packageFolder } from '../../src/documents/paths.ts'
+import type { Packages } from '../../src/ports/packages.ts'
+import { findPackage } from '../../src/service/packages.ts'
+import { type PublishOrder, publish } from '../../src/service/publish.ts'
+import { commitChannel } from '../../src/service/writing.ts'
+import { sha256Hex } from '../../src/trust/digest.ts'
+import {
+  app,
+  ask,
+  bytesOf,
+  day,
+  newKey,
+  newReader,
+  newStore,
+  orderOf,
+  publishOne,
+  refusal,
+  sourceOf,
+  type TestStore,
+} from '../world.ts'
+
+const stranger = await newKey('EdDSA')
+
+/** Every key of both stores. */
+async function allKeys({ bucket, packages }: TestStore): Promise<string[]> {
+  const keys: string[] = []
+  for await (const key of bucket.list('')) keys.push(key)
+  for await (const key of packages.list?.('') ?? []) keys.push(key)
+  return keys
+}
+
+/** Packages that count what is read from the source before anything has a name. */
+function countingPackages(): { readonly packages: Packages; readonly puts: string[] } {
+  const puts: string[] = []
+  const packages = memoryPackages(nodeHasher)
+  const put: Packages['put'] = (key, body, expected) => {
+    puts.push(key)
+    return packages.put(key, body, expected)
+  }
+  return { packages: { ...packages, put }, puts }
+}
+
+describe('what is refused leaves nothing behind', () => {
+  const file = (name: string) => ({ sources: [sourceOf(name, 'CrAU 3 amd64-usr')] as const })
+  test.each<[string, Partial<PublishOrder>, RegExp]>([
+    ['a lower version', { version: '1' }, /^refused: 1 is lower than 2/],
+    ['other bytes', { version: '2', ...file('update.gz') }, /^refused: .*with other bytes/],
+    [
+      'other bytes than in another channel',
+      { version: '7', ...file('update.gz') },
+      /^refused: .*already in channel beta with other bytes/,
+    ],
+    ['a channel that is not there', { channel: 'prod', create: false }, /^refused: .* has no channel "prod"/],
+    ['an app that is not there', { app: 'other', create: false }, /^refused: other has no channel/],
+    ['a version that is none', { version: 'main' }, /^usage: publish: version/],
+    ['a version that leaves its folder', { version: '3/../../x' }, /^usage: publish: version/],
+    ['a board that is none', { board: 'AMD64' }, /^usage: publish: board/],
+    ['a board named as what objects carry', { board: 'constructor' }, /^usage: publish: board/],
+    ['a channel that is none', { channel: 'Stable' }, /^usage: publish: channel/],
+    ['a channel that leaves its folder', { channel: '../x' }, /^usage: publish: channel/],
+    ['a channel named __proto__', { channel: '__proto__' }, /^usage: publish: channel/],
+    ['an app named constructor', { app: 'constructor' }, /^usage: publish: app/],
+    ['a file whose name is none', file('.hidden'), /^usage: publish: files\.0\.name/],
+    ['a file whose name leaves its folder', file('../update.gz'), /^usage: publish: files\.0\.name/],
+    [
+      'a file twice',
+      { sources: [sourceOf('a.gz', 'a'), sourceOf('a.gz', 'b')] },
+      /^usage: publish: files: two files have the same name/,
+    ],
+    ['an empty file', { sources: [sourceOf('update.gz', '')] }, /^usage: publish: files\.0\.size: is empty/],
+    [
+      'an empty extra',
+      { sources: [sourceOf('update.gz', 'x'), sourceOf('oem.gz', '')] },
+      /^usage: publish: files\.1\.size: is empty/,
+    ],
+    ['a component that is none', { components: { __proto__x: 'x', '': 'y' } }, /^usage: publish: components/],
+    ['a CVE that is none', { cves: ['CVE'] }, /^usage: publish: cves/],
+  ])('%s', async (_, more, message) => {
+    const { packages, puts } = countingPackages()
+    const store = await newStore({ packages })
+    await publishOne(store, '2')
+    await publishOne(store, '7', { channel: 'beta' })
+    const [before, written] = [await allKeys(store), puts.length]
+    expect(await refusal(publishOne(store, '3', more))).toMatch(message)
+    expect(await refusal(publishOne(store, '3', { ...more, dryRun: true }))).toMatch(message)
+    expect([await allKeys(store), puts.length]).toEqual([before, written])
+  })
+
+  test.each([
+    ['no release key', { release: [] }, /^credentials: root 1 wants 1 release key/],
+    ["a stranger's release key", { release: [stranger] }, /^credentials: root 1 wants 1 release key/],
+    ["a stranger's timestamp key", { timestamp: [stranger] }, /^credentials: root 1 wants 1 timestamp key/],
+  ])('%s', async (_, more, message) => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const before = await allKeys(store)
+    expect(await refusal(publish({ ...store.publishing, ...more }, orderOf('3')))).toMatch(message)
+    expect(await allKeys(store)).toEqual(before)
+  })
+
+  test('a manifest that would be too large for readers', async () => {
+    const store = await newStore()
+    await commitChannel(store.publishing, { app, channel: 'stable' }, (current) => ({
+      ...current,
+      provenance: Object.fromEntries(Array.from({ length: 1400 }, (_, i) => [`${i}`, 'x'.repeat(490)])),
+    }))
+    const notes = { components: Object.fromEntries(Array.from({ length: 900 }, (_, i) => [`c${i}`, 'x'.repeat(100)])) }
+    expect(await refusal(publishOne(store, '2', notes))).toMatch(/^too-large: (channel|the manifest)/)
+    expect(await store.bucket.get(channelKey(app, 'stable', 2), 1e7)).toBeUndefined()
+  })
+})
+
+describe('dry run', () => {
+  test('says what would be, writes nothing, needs no key', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const before = await allKeys(store)
+    const keyless = { ...store.publishing, release: [], timestamp: [] }
+    expect(await publish(keyless, orderOf('3', { dryRun: true }))).toMatchObject({
+      kind: 'dry-run',
+      seq: 2,
+      offered: false,
+    })
+    expect(await publish(keyless, orderOf('1', { dryRun: true, channel: 'beta' }))).toMatchObject({
+      kind: 'dry-run',
+      seq: 1,
+    })
+    expect(await publish(keyless, orderOf('2', { dryRun: true }))).toMatchObject({ kind: 'dry-run', seq: 1 })
+    expect(await allKeys(store)).toEqual(before)
+  })
+})
+
+test('what was published before needs no release key again', async () => {
+  const store = await newStore()
+  await publishOne(store, '2')
+  expect(await publish({ ...store.publishing, release: [] }, orderOf('2'))).toMatchObject({ kind: 'unchanged', seq: 1 })
+})
+
+test('one version is the same bytes in every channel, and shares its folder', async () => {
+  const store = await newStore()
+  await publishOne(store, '2')
+  const before = (await allKeys(store)).filter((key) => key.startsWith('packages/'))
+  await publishOne(store, '2', { channel: 'beta' })
+  expect((await allKeys(store)).filter((key) => key.startsWith('packages/'))).toEqual(before)
+})
+
+test('the first package is required, the others are not; bytes are told as they are read', async () => {
+  const store = await newStore()
+  let bytes = 0
+  const sources = [sourceOf('update.gz', 'CrAU'), sourceOf('oem.gz', 'oem')] as const
+  const { packages } = await publish(store.publishing, orderOf('2', { sources }), (more) => {
+    bytes += more
+  })
+  expect(packages.map(({ name, size, required }) => [name, size, required])).toEqual([
+    ['update.gz', 4, undefined],
+    ['oem.gz', 3, false],
+  ])
+  expect(bytes).toBe(7)
+})
+
+test('a file that changes between two readings is not published', async () => {
+  const store = await newStore()
+  let reads = 0
+  const [first, second] = [sourceOf('update.gz', 'CrAU a'), sourceOf('update.gz', 'CrAU b')]
+  const open = () => (reads++ === 0 ? first.open() : second.open())
+  expect(await refusal(publishOne(store, '2', { sources: [{ ...first, open }] }))).toMatch(/^mismatch/)
+  expect(await ask(newReader(store))).toBe('unknown-app')
+})
+
+test('notes that somebody put there under a name that is not theirs stop the publish', async () => {
+  const store = await newStore()
+  const notes = bytesOf('# Version 2')
+  const key = notesKey(await sha256Hex(notes))
+  await store.bucket.create(key, bytesOf('# Something else'))
+  expect(await refusal(publishOne(store, '2', { notes }))).toMatch(new RegExp(`^mismatch: ${key}`))
+  expect(await ask(newReader(store))).toBe('unknown-app')
+  store.bucket.erase(key)
+  await publishOne(store, '2', { notes })
+  expect(await store.bucket.read(key)).toEqual(notes)
+})
+
+describe('packages that may be served', () => {
+  const folderOf = async (version: string) => {
+    const text = `CrAU ${version} amd64-usr`
+    const place = { app, version, board: 'amd64-usr' }
+    return packageFolder(place, [{ name: 'update.gz', sha256: await sha256Hex(bytesOf(text)) }])
+  }
+
+  test('those that a verified manifest names, also after the catalog expired, and nothing else', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    await publishOne(store, '3', { channel: 'beta' })
+    const reader = newReader(store)
+    const key = `${await folderOf('2')}update.gz`
+    expect(await findPackage(reader, key)).toMatchObject({ name: 'update.gz', size: 16 })
+    expect(await findPackage(reader, `${await folderOf('3')}update.gz`)).toMatchObject({ name: 'update.gz' })
+    for (const other of [
+      await folderOf('2'),
+      `${key}x`,
+      key.toUpperCase(),
+      'packages',
+      '',
+      '/',
+      '__proto__/__proto__',
+      'catalog.jws',
+      `packages/${app}/../x`,
+    ])
+      expect(await findPackage(reader, other)).toBeUndefined()
+    store.time.now += 20 * day
+    expect(await ask(reader)).toBe('catalog-expired')
+    expect(await findPackage(reader, key)).toMatchObject({ name: 'update.gz' })
+  })
+
+  test('a channel that failed is tried again when its time has come', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const key = channelKey(app, 'stable', 1)
+    const bytes = await store.bucket.read(key)
+    store.bucket.erase(key)
+    const reader = newReader(store)
+    const wanted = `${await folderOf('2')}update.gz`
+    expect(await findPackage(reader, wanted)).toBeUndefined()
+    await store.bucket.overwrite(key, bytes)
+    store.time.now += 30_000
+    expect(await findPackage(reader, wanted)).toMatchObject({ name: 'update.gz' })
+  })
+
+  test('where nothing could be read: the reason', async () => {
+    const store = await newStore()
+    store.bucket.erase('catalog.jws')
+    expect(await findPackage(newReader(store), 'packages/a/b')).toMatchObject({ reason: 'unverifiable' })
+  })
+})

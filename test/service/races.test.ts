@@ -1,0 +1,329 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { folderDocuments } from '../../src/adapters/folder-documents.ts'
+import { catalogKey, channelKey } from '../../src/documents/paths.ts'
+import { PlatteError } from '../../src/errors.ts'
+import { inspectStore } from '../../src/service/inspect.ts'
+import { findPackage } from '../../src/service/packages.ts'
+import { type Publishing, publish } from '../../src/service/publish.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { editCatalog, loadForWriting, loadHead } from '../../src/service/writing.ts'
+import { verifyPast } from '../../src/trust/verify-channel.ts'
+import {
+  app,
+  ask,
+  day,
+  minute,
+  newReader,
+  newStore,
+  now,
+  orderOf,
+  publishOne,
+  refusal,
+  seeded,
+  sourceOf,
+  storedCatalog,
+  type TestStore,
+} from '../world.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'platte-races-'))
+afterAll(() => rm(folder, { recursive: true }))
+
+const stores = {
+  memory: () => newStore(),
+  folder: async () =>
+    newStore({ documents: folderDocuments(await mkdtemp(join(folder, 'store-')), { clock: () => Date.now() }) }),
+}
+
+/** One of several processes: its own chance, the same store. */
+const process = ({ publishing }: TestStore, seed: number): Publishing => ({ ...publishing, random: seeded(seed) })
+const seqOf = async ({ publishing }: TestStore) =>
+  (await loadForWriting(publishing)).catalog.catalog.apps[app]?.channels.stable?.seq
+
+describe.each(Object.entries(stores))('%s', (_, open) => {
+  test('40 publishers at once, each of another board: 40 numbers, one chain, everything offered', async () => {
+    const store = await open()
+    const boards = Array.from({ length: 40 }, (_, i) => `board-${i}`)
+    const results = await Promise.all(boards.map((board, i) => publish(process(store, i), orderOf('2', { board }))))
+    expect(results.every(({ kind, offered }) => kind === 'published' && offered)).toBe(true)
+    expect(results.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(boards.map((_, i) => i + 1))
+    expect(await seqOf(store)).toBe(40)
+    const inspection = await inspectStore(store.publishing)
+    expect(inspection).toMatchObject({ findings: [], manifests: 40, packages: 40 })
+    const reader = newReader(store)
+    const answers = await Promise.all(boards.map((board) => ask(reader, { board })))
+    expect(new Set(answers)).toEqual(new Set(['update 2']))
+    await chainIsUnbroken(store, 40)
+  })
+
+  test('two publishers of the same bytes at once: one manifest, and both are told that it is there', async () => {
+    const store = await open()
+    const results = await Promise.all([1, 2].map((seed) => publish(process(store, seed), orderOf('2'))))
+    expect(results.map(({ seq, offered }) => [seq, offered])).toEqual([
+      [1, true],
+      [1, true],
+    ])
+    expect(results.map(({ kind }) => kind)).toContain('published')
+    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], manifests: 1 })
+  })
+
+  test('publishers and refreshers at once', async () => {
+    const store = await open()
+    await publishOne(store, '1')
+    const publishers = ['2', '3', '4'].map((_, i) => publish(process(store, i), orderOf('2', { board: `board-${i}` })))
+    const refreshers = [4, 5, 6].map((seed) => refresh(process(store, seed), { force: true }))
+    await Promise.all([...publishers, ...refreshers])
+    expect(await seqOf(store)).toBe(4)
+    for (let i = 0; i < 3; i++) expect(await ask(newReader(store), { board: `board-${i}` })).toBe('update 2')
+    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], manifests: 4 })
+  })
+})
+
+/** Walks back by hand: each manifest is the one that the next one names. */
+async function chainIsUnbroken(store: TestStore, length: number): Promise<void> {
+  const head = await loadHead(store.publishing, await loadForWriting(store.publishing), { app, channel: 'stable' })
+  let previous = head?.manifest.previous
+  for (let seq = length - 1; seq > 0; seq--) {
+    const stored = await store.publishing.documents.get(channelKey(app, 'stable', seq), 1e6)
+    expect(stored, `manifest ${seq}`).toBeDefined()
+    const past = await verifyPast(stored?.bytes ?? new Uint8Array(), previous ?? '', { app, channel: 'stable', seq })
+    previous = past.manifest.previous
+  }
+  expect(previous).toBeUndefined()
+}
+
+describe('publishers that do not agree', () => {
+  test('two versions at once: the lower one either came first or is refused', async () => {
+    const store = await newStore()
+    const [three, two] = await Promise.allSettled([
+      publish(process(store, 1), orderOf('3')),
+      publish(process(store, 2), orderOf('2')),
+    ])
+    expect(three.status).toBe('fulfilled')
+    if (two.status === 'rejected') expect(two.reason).toMatchObject({ code: 'refused' })
+    expect(await ask(newReader(store))).toBe('update 3')
+  })
+
+  test('two contents of one version at once: one is refused', async () => {
+    const store = await newStore()
+    const outcomes = await Promise.all(
+      ['a', 'b'].map((text, i) =>
+        refusal(publish(process(store, i), orderOf('2', { sources: [sourceOf('update.gz', text)] }))),
+      ),
+    )
+    expect(outcomes.filter((one) => one === 'accepted')).toHaveLength(1)
+    expect(
+      outcomes.filter((one) => /^refused: 2 for amd64-usr is already in this channel with other bytes/.test(one)),
+    ).toHaveLength(1)
+  })
+
+  test('two spellings of one version: a second board is offered where its packages are', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    await publishOne(store, '2.0.0', { board: 'arm64-usr' })
+    await isServed(store, 'arm64-usr')
+    expect(await publishOne(store, '02', { sources: orderOf('2').sources })).toMatchObject({ kind: 'unchanged' })
+  })
+
+  test('two spellings of one version at once: what is offered is where its packages are', async () => {
+    const store = await newStore()
+    const outcomes = await Promise.all([
+      refusal(publish(process(store, 1), orderOf('2'))),
+      refusal(publish(process(store, 2), orderOf('2.0', { board: 'arm64-usr' }))),
+    ])
+    expect(outcomes).toContain('accepted')
+    if (!(outcomes[0] === 'accepted')) await publishOne(store, '2')
+    await publishOne(store, '2.0', { board: 'arm64-usr', sources: orderOf('2.0', { board: 'arm64-usr' }).sources })
+    await isServed(store, 'amd64-usr')
+    await isServed(store, 'arm64-usr')
+    expect((await inspectStore(store.publishing)).findings.filter(({ level }) => level === 'error')).toEqual([])
+  })
+})
+
+/** Every package that the newest manifest names for the board is in the store, and may be served. */
+async function isServed(store: TestStore, board: string): Promise<void> {
+  const reader = newReader(store)
+  expect(await ask(reader, { board })).toMatch(/^update/)
+  const keys: string[] = []
+  for await (const key of store.packages.list?.('packages/') ?? []) if (key.includes(`/${board}/`)) keys.push(key)
+  const found = await Promise.all(keys.map((key) => findPackage(reader, key)))
+  expect(found.filter((one) => one !== undefined)).toHaveLength(1)
+}
+
+describe('without the timestamp key', () => {
+  test('a publish is committed and waits for a refresh', async () => {
+    const store = await newStore()
+    await publishOne(store, '1')
+    const offline = { ...store.publishing, timestamp: [] }
+    expect(await publish(offline, orderOf('2'))).toMatchObject({ kind: 'published', seq: 2, offered: false })
+    expect(await publish(offline, orderOf('3'))).toMatchObject({ kind: 'published', seq: 3, offered: false })
+    expect(await publish(offline, orderOf('2'))).toMatchObject({ kind: 'unchanged', offered: false })
+    expect(await ask(newReader(store))).toBe('up-to-date')
+    expect(await refresh(store.publishing)).toMatchObject({ kind: 'refreshed', rolled: [{ app, channel: 'stable' }] })
+    expect(await ask(newReader(store))).toBe('update 3')
+    expect(await publish(offline, orderOf('3'))).toMatchObject({ kind: 'unchanged', offered: true })
+  })
+
+  test('a channel that no catalog names yet is found where the store lists, and named when it is published again where it does not', async () => {
+    const store = await newStore()
+    await publish({ ...store.publishing, timestamp: [] }, orderOf('2'))
+    const { list: _, ...documents } = store.publishing.documents
+    expect(await refresh({ ...store.publishing, documents })).toMatchObject({ kind: 'unchanged' })
+    expect(await publish({ ...store.publishing, documents }, orderOf('2'))).toMatchObject({
+      kind: 'unchanged',
+      offered: true,
+    })
+    expect(await ask(newReader(store))).toBe('update 2')
+  })
+
+  test('what else lies under apps/ is no channel', async () => {
+    const store = await newStore()
+    for (const key of [
+      'apps/README',
+      `apps/${app}/x`,
+      `apps/${app}/stable/notes.txt`,
+      `apps/UPPER/Case/0000000001.jws`,
+      'apps/a/b/c/0000000001.jws',
+    ])
+      await store.bucket.create(key, new Uint8Array([1]))
+    const { kind, problems } = await refresh(store.publishing, { force: true })
+    expect([kind, problems]).toEqual(['refreshed', [expect.stringContaining('apps/UPPER/Case/0000000001.jws')]])
+  })
+})
+
+describe('an expired catalog', () => {
+  test('publishing makes a fresh one', async () => {
+    const store = await newStore()
+    await publishOne(store, '1')
+    store.time.now += 30 * day
+    expect(await ask(newReader(store))).toBe('catalog-expired')
+    await publishOne(store, '2')
+    expect(await ask(newReader(store))).toBe('update 2')
+  })
+
+  test('publishing without the timestamp key commits, and a refresh makes it fresh', async () => {
+    const store = await newStore()
+    await publishOne(store, '1')
+    store.time.now += 30 * day
+    expect(await publish({ ...store.publishing, timestamp: [] }, orderOf('2'))).toMatchObject({ offered: false })
+    expect(await ask(newReader(store))).toBe('catalog-expired')
+    await refresh(store.publishing)
+    expect(await ask(newReader(store))).toBe('update 2')
+  })
+})
+
+describe('refresh', () => {
+  test('signs again past a third of the validity, and not before', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    store.time.now += (14 * day) / 3 - minute
+    expect(await refresh(store.publishing)).toMatchObject({ kind: 'unchanged' })
+    expect(await refresh({ ...store.publishing, timestamp: [] })).toMatchObject({ kind: 'unchanged' })
+    store.time.now += 2 * minute
+    expect(await refusal(refresh({ ...store.publishing, timestamp: [] }))).toMatch(
+      /^credentials: root 1 wants 1 timestamp key/,
+    )
+    const { kind, expires } = await refresh(store.publishing)
+    expect([kind, Date.parse(expires)]).toEqual(['refreshed', store.time.now + 14 * day])
+  })
+
+  test('keeps holds, names and rampAsOf', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const kept = {
+      holds: [{ version: '2', reason: 'x', at: '2026-11-23T00:00:00Z' }],
+      rampAsOf: '2026-11-23T00:00:00Z',
+    }
+    await editCatalog(store.publishing, (catalog) => {
+      const channels = catalog.apps[app]?.channels ?? {}
+      const stable = channels.stable
+      return stable
+        ? { ...catalog, apps: { [app]: { name: 'Flatcar', channels: { stable: { ...stable, ...kept } } } } }
+        : catalog
+    })
+    await publishOne(store, '3')
+    await refresh(store.publishing, { force: true })
+    expect((await storedCatalog(store)).apps[app]).toMatchObject({
+      name: 'Flatcar',
+      channels: { stable: { seq: 2, ...kept } },
+    })
+  })
+
+  test('a store that fails is no problem of a channel', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const documents = {
+      ...store.publishing.documents,
+      get: async (key: string, maxBytes: number) => {
+        if (key.startsWith('apps/')) throw new PlatteError('store-unavailable', 'no answer')
+        return store.bucket.get(key, maxBytes)
+      },
+    }
+    expect(await refusal(refresh({ ...store.publishing, documents }, { force: true }))).toBe(
+      'store-unavailable: no answer',
+    )
+  })
+})
+
+describe('clocks that are wrong', () => {
+  test.each([10 * minute, 30 * day, 3650 * day])(
+    'a writer whose clock was %i ms ahead: readers that knew a good catalog go on, and force makes it good',
+    async (aheadMs) => {
+      const store = await newStore()
+      await publishOne(store, '2')
+      const warm = newReader(store)
+      expect(await ask(warm)).toBe('update 2')
+      await refresh({ ...store.publishing, clock: () => now + aheadMs }, { force: true })
+      store.time.now += minute
+      expect(await ask(warm)).toBe('update 2')
+      expect(await ask(newReader(store))).toBe('unverifiable')
+      expect(await refresh(store.publishing)).toMatchObject({ kind: 'unchanged' })
+      expect(await refusal(publishOne(store, '3'))).toMatch(/^from-the-future: the catalog was issued at/)
+      await refresh(store.publishing, { force: true })
+      expect(Date.parse((await storedCatalog(store)).issuedAt)).toBe(store.time.now)
+      store.time.now += minute
+      expect(await ask(warm)).toBe('update 3')
+      expect(warm.cache.failure).toBeUndefined()
+      expect(await ask(newReader(store))).toBe('update 3')
+    },
+  )
+
+  test.each([1000, 4 * minute])(
+    'a writer whose clock was %i ms ahead is within what readers allow',
+    async (aheadMs) => {
+      const store = await newStore()
+      await publish({ ...store.publishing, clock: () => now + aheadMs }, orderOf('2'))
+      expect(await ask(newReader(store))).toBe('update 2')
+      await publishOne(store, '3')
+      expect(Date.parse((await storedCatalog(store)).issuedAt)).toBe(now + aheadMs + 1)
+      expect(await ask(newReader(store))).toBe('update 3')
+    },
+  )
+
+  test('a writer whose clock is a little behind still moves the mark forward', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const before = (await storedCatalog(store)).issuedAt
+    await publish({ ...store.publishing, clock: () => now - minute }, orderOf('3'))
+    expect(Date.parse((await storedCatalog(store)).issuedAt)).toBe(Date.parse(before) + 1)
+    expect(await ask(newReader(store))).toBe('update 3')
+  })
+
+  test.each([0, now - day])(
+    'a writer that starts at %i, before it was told the time, changes nothing that is offered',
+    async (clock) => {
+      const store = await newStore()
+      await publishOne(store, '2')
+      const before = await store.bucket.read(catalogKey)
+      const behind = { ...store.publishing, clock: () => clock }
+      expect(await refresh(behind)).toMatchObject({ kind: 'unchanged' })
+      expect(await refusal(publish(behind, orderOf('3')))).toMatch(/^from-the-future/)
+      expect(await store.bucket.read(catalogKey)).toEqual(before)
+      expect(await ask(newReader(store))).toBe('update 2')
+      await refresh(store.publishing)
+      expect(await ask(newReader(store))).toBe('update 3')
+    },
+  )
+})
