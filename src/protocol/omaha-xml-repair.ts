@@ -10,7 +10,7 @@ const afterValue = /[ \t\r\n]*(?:\/?>|[A-Za-z_:][\w:.-]*[ \t\r\n]*=[ \t\r\n]*["'
 const maxInnerQuotes = 64
 
 /** Of any kind; the reader takes no more of them either, so what has more is not worth a repair. */
-const maxTags = 2048
+const maxTags = 1024
 
 /** Markup that is no start tag, and how it ends. */
 const others = [

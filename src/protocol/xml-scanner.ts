@@ -13,7 +13,7 @@ const maxAttributes = 64
  * Tags, comments, CDATA sections and instructions, and attributes of all elements together: 32 apps of the largest kind
  * have 200 and 800. Without these bounds a body within the byte limit costs as much as a hundred checks.
  */
-const maxMarkup = 2048
+const maxMarkup = 1024
 const maxAllAttributes = 1024
 /** References of all texts and values together; a real request holds none, or one for each odd character of a name. */
 const maxReferences = 1024
