@@ -1,5 +1,6 @@
 /** Packages as files of one folder. Each is copied and hashed in one pass under a temporary name, then linked into place. */
 import { Buffer } from 'node:buffer'
+import { createHash } from 'node:crypto'
 import { type FileHandle, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkKey } from '../documents/paths.ts'
@@ -86,11 +87,11 @@ async function writeWhole(handle: FileHandle, chunk: Uint8Array): Promise<void> 
   for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
 }
 
-/** Gives a copy its place; one of another size that lies there (a file cut short by hand) is replaced. */
-async function place(root: string, path: string, { temporary, size }: Copied): Promise<'stored' | 'same'> {
+/** Gives a copy its place; other bytes that lie there (a file cut short, a disk that forgot) are replaced. */
+async function place(root: string, path: string, { temporary, size, sha256 }: Copied): Promise<'stored' | 'same'> {
   try {
     const linked = await linkTo(temporary, path)
-    const same = !linked && (await sizeOf(root, path)) === size
+    const same = !linked && (await sizeOf(root, path)) === size && (await sha256Of(root, path)) === sha256
     if (!linked && !same) await attempt('write', path, () => rename(temporary, path))
     await syncFolder(dirname(path))
     return same ? 'same' : 'stored'
@@ -103,6 +104,13 @@ async function sizeOf(root: string, path: string): Promise<number | undefined> {
   const file = await openFile(root, path)
   await file?.handle.close()
   return file && Number(file.stats.size)
+}
+
+async function sha256Of(root: string, path: string): Promise<string | undefined> {
+  const hash = createHash('sha256')
+  const open = await openPackage(root, path, undefined)
+  for await (const chunk of open?.body ?? []) hash.update(chunk)
+  return open && hash.digest('hex')
 }
 
 async function openPackage(root: string, path: string, range: ByteRange | undefined): Promise<OpenPackage | undefined> {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { explainDecision } from '../core/explain.ts'
 import { newCatalogCache } from '../service/catalog-cache.ts'
 import { checkForUpdate } from '../service/update-check.ts'
-import { command, type Options, openStoreOf, readFlags } from './options.ts'
+import { command, type Options, openReadingOf, readFlags } from './options.ts'
 import { show } from './terminal.ts'
 
 interface ExplainOptions extends Options {
@@ -20,7 +20,7 @@ export function explainCommand(): Command {
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
     .option('--machine <id>', 'its machine id')
     .action(async (options: ExplainOptions) => {
-      const { store, settings } = await openStoreOf(options, () => {}, ['app'])
+      const { store, settings } = await openReadingOf(options, () => {}, ['app'])
       const { channel, version, board, machine } = options
       const query = { app: settings.app, channel, version, board }
       const answering = { cache: newCatalogCache(), reading: store, background: undefined }

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { isDuration } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
-import { openPublishing } from '../runtime/store.ts'
+import { openPublishing, openStore } from '../runtime/store.ts'
 import type { Publishing } from '../service/publish.ts'
 
 const flags = {
@@ -44,6 +44,16 @@ function environmentOf(options: Options): Record<string, string | undefined> {
 /** @throws PlatteError('configuration') with all problems at once. */
 export const settingsOf = <K extends keyof Settings = never>(options: Options, needs: readonly K[]): SettingsWith<K> =>
   readSettings(environmentOf(options), needs)
+
+/** Opens the store that the options name, for reading: a damaged key keeps nobody from looking. */
+export async function openReadingOf<K extends keyof Settings = never>(
+  options: Options,
+  log: Log,
+  needs: readonly K[] = [],
+): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
+  const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
+  return { store: { ...openStore(settings.store), pin: settings.pin, log, release: [], timestamp: [] }, settings }
+}
 
 /** Opens the store that the options name, with the keys at hand. */
 export async function openStoreOf<K extends keyof Settings = never>(

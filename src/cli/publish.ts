@@ -54,10 +54,9 @@ async function publishFiles(file: string, extras: readonly string[], options: Pu
 
 function sentenceOf({ kind, seq, offered }: PublishResult, what: string): string {
   if (kind === 'dry-run') return `${what}: would be published as ${seq}`
-  if (kind === 'unchanged') return `${what}: was published before; nothing was changed`
-  return offered
-    ? `${what}: published as ${seq}, and offered`
-    : `${what}: committed as ${seq}; offered after the next refresh`
+  const later = offered ? '' : '; offered after the next refresh'
+  if (kind === 'unchanged') return `${what}: was published before; nothing was changed${later}`
+  return `${what}: ${offered ? `published as ${seq}, and offered` : `committed as ${seq}`}${later}`
 }
 
 async function readComponents(file: string): Promise<Record<string, string>> {

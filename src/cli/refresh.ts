@@ -7,7 +7,7 @@ import { show, talk } from './terminal.ts'
 /** Signs the catalog again where that is due, and names what was committed. */
 export function refreshCommand(): Command {
   return command('refresh', 'sign the catalog again and name what was committed', writeFlags)
-    .option('--force', 'sign it again though it is young')
+    .option('--force', 'sign it again though it is young, expired or of the future')
     .action(async (options: Options & { force?: boolean }) => {
       const { store } = await openStoreOf(options, talk)
       const result = await refresh(store, { force: options.force ?? false })

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError } from 'commander'
+import { isInstant } from '../documents/fields.ts'
 import { type RoleName, roleNames } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
 import { pinOf } from '../runtime/config.ts'
@@ -7,7 +8,16 @@ import { type KeyPair, loadFolder, loadPair, loadPublicKey, makeKey } from '../r
 import { loadRoot } from '../service/reading.ts'
 import { editRoot, publishRoot, refreshIfAble, reissueChannels, rotateKey, signRoot } from '../service/roots.ts'
 import { instantText } from '../service/writing.ts'
-import { command, type Options, oneOf, openStoreOf, parseDuration, readFlags, writeFlags } from './options.ts'
+import {
+  command,
+  type Options,
+  oneOf,
+  openReadingOf,
+  openStoreOf,
+  parseDuration,
+  readFlags,
+  writeFlags,
+} from './options.ts'
 import { say, show, talk } from './terminal.ts'
 
 /** Everything about the root: the list of keys, roles and thresholds. */
@@ -19,7 +29,7 @@ export function rootCommand(): Command {
 
 function showRoot(): Command {
   return command('show', 'show the newest root that the pin leads to', readFlags).action(async (options: Options) => {
-    const { store } = await openStoreOf(options, talk)
+    const { store } = await openReadingOf(options, talk)
     const trusted = await loadRoot(store)
     const { version, issuedAt, expires = 'never', roles } = trusted.root
     show(options.json, { pin: pinOf(trusted), root: trusted.root }, [
@@ -47,14 +57,19 @@ function editDraft(): Command {
     .option('--remove-key <key-id>', 'a key that leaves --role')
     .option('--role <role>', 'root, release or timestamp', oneOf(roleNames))
     .option('--threshold <role=n>', 'how many keys of a role must sign, such as release=2', parseThreshold)
-    .option('--expires <instant>', 'when the root expires, such as 2028-01-01T00:00:00Z; or never')
+    .option('--expires <instant>', 'when the root expires, such as 2028-01-01T00:00:00Z; or never', parseExpiry)
     .option('--max-validity <duration>', 'how long a catalog may be valid, such as PT72H', parseDuration)
     .option('--out <file>', 'where the draft goes (root-<version>.json)')
     .action(async (options: EditOptions) => {
       const { role, addKey, removeKey, threshold } = options
       if ((addKey || removeKey) && role === undefined)
         throw new PlatteError('usage', 'say with --role which role the key joins or leaves')
-      const { store } = await openStoreOf(options, talk)
+      if (!addKey && !removeKey && !threshold && !options.expires && !options.maxValidity)
+        throw new PlatteError(
+          'usage',
+          'say what to change: --add-key, --remove-key, --threshold, --expires, --max-validity',
+        )
+      const { store } = await openReadingOf(options, talk)
       const current = await loadRoot(store)
       const edited = await editRoot(
         current,
@@ -72,6 +87,12 @@ function editDraft(): Command {
       say(`sign it with: platte root sign ${out} --key ROOT-KEY-FILE`)
       show(options.json, edited, [out])
     })
+}
+
+function parseExpiry(text: string): string {
+  if (text !== 'never' && !isInstant(text))
+    throw new InvalidArgumentError('Use an instant such as 2028-01-01T00:00:00Z.')
+  return text
 }
 
 function parseThreshold(text: string): { role: RoleName; count: number } {
@@ -111,6 +132,7 @@ function publishDraft(): Command {
 interface RotateOptions extends Options {
   readonly role: RoleName
   readonly newKey: string
+  readonly alg: 'EdDSA' | 'ES256'
   readonly replace?: string
   readonly rootKeys: string
 }
@@ -120,10 +142,11 @@ function rotate(): Command {
     .requiredOption('--role <role>', 'root, release or timestamp', oneOf(roleNames))
     .requiredOption('--new-key <file>', 'the file of the new key; made if it is not there')
     .requiredOption('--root-keys <folder>', 'folder of the root keys')
+    .option('--alg <alg>', 'of a key that is made: EdDSA or ES256', oneOf(['EdDSA', 'ES256']), 'EdDSA')
     .option('--replace <key-id>', 'the key that goes; needed where the role has several')
     .action(async (options: RotateOptions) => {
       const { store } = await openStoreOf(options, talk)
-      const fresh: KeyPair = await makeKey(options.newKey, 'EdDSA')
+      const fresh: KeyPair = await makeKey(options.newKey, options.alg)
       const { role, replace } = options
       const rootKeys = await loadFolder(options.rootKeys, 'root')
       const withFresh = <T extends { readonly keyId: string }>(keys: readonly T[], key: T): readonly T[] =>

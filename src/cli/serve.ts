@@ -19,7 +19,7 @@ export function serveCommand(): Command {
  */
 export async function serveUntilStopped(options: Options, onReady: (url: string) => void): Promise<void> {
   const log = jsonLogTo(process.stdout)
-  const { store, settings } = await openStoreOf(options, log)
+  const { store, settings } = await openStoreOf(options, log, ['host'])
   const running = await startServer(settings, store)
   onReady(running.url)
   const signal = await new Promise<string>((resolve) => {
@@ -28,4 +28,6 @@ export async function serveUntilStopped(options: Options, onReady: (url: string)
   say(`${signal}: letting requests end`)
   await running.stop()
   log.flush()
+  // A log that nobody reads any more must not keep the process.
+  setTimeout(() => process.exit(0), 1000).unref()
 }

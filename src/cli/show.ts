@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
-import type { Release } from '../core/channel.ts'
 import { PlatteError } from '../errors.ts'
 import { type ChannelSummary, summarise } from '../service/summary.ts'
-import { command, type Options, openStoreOf, readFlags } from './options.ts'
+import { command, type Options, openReadingOf, readFlags } from './options.ts'
 import { say, show, table, talk } from './terminal.ts'
 
 /** Shows what is published and what is offered. */
@@ -11,7 +10,7 @@ export function showCommand(): Command {
     .argument('[app]', 'one app only')
     .argument('[channel]', 'one channel of it, with its releases')
     .action(async (app: string | undefined, channel: string | undefined, options: Options) => {
-      const { store } = await openStoreOf(options, talk)
+      const { store } = await openReadingOf(options, talk)
       const summary = await summarise(store, { app: app?.replace(/^\{(.*)\}$/, '$1').toLowerCase(), channel })
       for (const problem of summary.problems) say(`warning: ${problem}`)
       if (app !== undefined && summary.channels.length === 0 && summary.problems.length === 0)
@@ -34,25 +33,15 @@ function channelsOf(channels: readonly ChannelSummary[]): string[] {
   return table([['APP', 'CHANNEL', 'SEQ', 'BOARD', 'OFFERED', 'NEWEST'], ...rows])
 }
 
-function releasesOf({ manifest, holds }: ChannelSummary): string[] {
-  const rows = manifest.releases.map((release) => [
-    release.version,
-    release.publishedAt.slice(0, 10),
-    Object.keys(release.boards).join(','),
-    stateOf(
-      release,
-      holds.filter(({ version }) => version === release.version).map(({ reason }) => reason),
-    ),
-    Object.entries(release.components ?? {})
-      .map(([name, version]) => `${name} ${version}`)
+function releasesOf({ releases }: ChannelSummary): string[] {
+  const rows = releases.map(({ version, publishedAt, boards, state, components = {} }) => [
+    version,
+    publishedAt.slice(0, 10),
+    Object.keys(boards).join(','),
+    state,
+    Object.entries(components)
+      .map(([name, value]) => `${name} ${value}`)
       .join(', '),
   ])
   return table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows])
-}
-
-function stateOf(release: Release, holds: readonly string[]): string {
-  if (release.withdrawn) return `withdrawn: ${release.withdrawn.reason}`
-  if (holds.length > 0) return `held: ${holds.join('; ')}`
-  if (release.deadEnd) return `dead end: ${release.deadEnd.reason}`
-  return release.floor ? `floor: ${release.floor.reason}` : 'offered'
 }

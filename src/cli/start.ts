@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { readSettings } from '../runtime/config.ts'
 import { openPublishing } from '../runtime/store.ts'
 import { publish, type Source } from '../service/publish.ts'
+import { refresh } from '../service/refresh.ts'
 import { summarise } from '../service/summary.ts'
 import { initialise } from './init.ts'
 import { command, type Options } from './options.ts'
@@ -42,6 +43,7 @@ async function prepare(dir: string): Promise<string> {
   const env = { PLATTE_STORE: storeOf(dir), PLATTE_ROOT: pin, PLATTE_KEYS: keysDir }
   const publishing = await openPublishing(readSettings(env, ['store', 'pin']), env, talk)
   const { channels } = await summarise(publishing, { app })
+  await refresh(publishing, { force: true })
   for (const channel of ['stable', 'beta'])
     if (!channels.some((known) => known.channel === channel)) {
       await publish(publishing, { ...demo, channel, sources: [demoPayload()], create: true })

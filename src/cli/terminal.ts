@@ -2,20 +2,29 @@
 import { SingleBar } from 'cli-progress'
 import type { Log } from '../ports/log.ts'
 
+/** Strangers' words could move the cursor, or write a line that looks like ours. */
+const safe = (text: string): string =>
+  text.replace(
+    /[^\P{Cc}\n]|[\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
+const print = (line: string): void => void process.stdout.write(`${safe(line)}\n`)
+
+/** Writes talk: a line, or several. */
+export const say = (line: string): void => void process.stderr.write(`${safe(line)}\n`)
+
 /** A reader that went away (`| head`) is no failure of ours. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(0)
-})
+function endWithReader(): void {
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
+}
 
-/** Writes one line of data. */
-const print = (line: string): void => void process.stdout.write(`${line}\n`)
-
-/** Writes one line of talk. */
-export const say = (line: string): void => void process.stderr.write(`${line}\n`)
-
-/** Data as JSON, or as lines for people. */
+/** Writes data as JSON, or as lines for people. */
 export function show(json: boolean | undefined, value: unknown, lines: readonly string[]): void {
+  endWithReader()
   if (json) print(JSON.stringify(value))
   else for (const line of lines) print(line)
 }

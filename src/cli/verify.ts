@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import { PlatteError } from '../errors.ts'
 import { inspectStore } from '../service/inspect.ts'
-import { command, type Options, openStoreOf, readFlags } from './options.ts'
+import { command, type Options, openReadingOf, readFlags } from './options.ts'
 import { progress, show, talk } from './terminal.ts'
 
 /** Goes through the whole store. */
 export function verifyCommand(): Command {
   return command('verify', 'check the whole store: chain, digests, packages, orphans', readFlags).action(
     async (options: Options) => {
-      const { store } = await openStoreOf(options, talk)
+      const { store } = await openReadingOf(options, talk)
       const inspection = await inspectStore({ ...store, onPackage: ({ name, size }) => progress(name, size) })
       const { findings, channels, manifests, packages } = inspection
       show(options.json, inspection, [

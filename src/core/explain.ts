@@ -20,6 +20,9 @@ const sentences: Readonly<Record<Reason, string>> = {
   unverifiable: 'what the store holds could not be verified',
 }
 
+/** What a reason means, for people who may not know which release or machine it is about. */
+export const explainReason = (reason: Reason): string => sentences[reason].replace('{version}', 'the release')
+
 /** One sentence without a full stop, e.g. `no update: 4593.2.0 is held (https://example.org/why)`. */
 export function explainDecision(decision: Decision): string {
   if (decision.kind === 'update') return `update to ${decision.offer.release.version}`

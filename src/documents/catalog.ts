@@ -35,7 +35,6 @@ const schema = v.strictObject({
 
 /** The short-lived signed list of everything that is offered. */
 export type Catalog = v.InferOutput<typeof schema>
-export type CatalogApp = Catalog['apps'][string]
 /** What the catalog says of one channel. */
 export type CatalogChannel = v.InferOutput<typeof channel>
 

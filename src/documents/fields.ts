@@ -67,15 +67,31 @@ export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 export const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 /** An RFC 7638 thumbprint, base64url of SHA-256. */
 export const keyId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be a key id (43 characters of base64url)'))
-export const text = (maxLength: number) => v.pipe(v.string(), v.maxLength(maxLength))
-export const reason = v.pipe(v.string(), v.minLength(1), v.maxLength(500))
+/** Words on one line, for people: what a terminal or a log would take for a command is refused. */
+export const text = (maxLength: number) =>
+  v.pipe(
+    v.string(),
+    v.maxLength(maxLength),
+    v.check(
+      (words) => !/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(words),
+      'must be on one line, without control characters',
+    ),
+  )
+export const reason = v.pipe(text(500), v.minLength(1))
 
 /** ISO 8601 durations of the kinds that name one length: P14D, PT72H, PT90M, P1DT12H. */
 const durationForm = /^P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5})S)?)?$/
-export const duration = v.pipe(v.string(), v.regex(durationForm, 'must be a duration such as P14D or PT72H'))
+export const duration = v.pipe(
+  v.string(),
+  v.regex(durationForm, 'must be a duration such as P14D or PT72H'),
+  v.check((text) => durationMs(text) > 0, 'must be longer than nothing'),
+)
 
 /** Whether a text is a duration that documents take. */
 export const isDuration = (text: string): boolean => v.is(duration, text)
+
+/** Whether a text is an instant that documents take. */
+export const isInstant = (text: string): boolean => v.is(instant, text)
 
 /** @returns milliseconds, for a text that passed `duration`. */
 export function durationMs(text: string): number {

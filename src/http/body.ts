@@ -13,9 +13,8 @@ const drainAtMostBytes = 1024 * 1024
 export function readBody(request: Request): Promise<string> {
   const announced = Number(request.headers.get('content-length') ?? Number.NaN)
   if (announced > drainAtMostBytes) return Promise.reject(tooLarge())
-  // Each header that is looked up costs. Every runtime's HTTP server holds a body to its Content-Length, and refuses or
-  // drops one beside Transfer-Encoding.
-  const isBounded = announced <= maxRequestBytes
+  // Every runtime's HTTP server holds a body to its Content-Length, where it has no Transfer-Encoding.
+  const isBounded = announced <= maxRequestBytes && request.headers.get('transfer-encoding') === null
   const reading = isBounded ? request.text() : readAtMost(request.body, maxRequestBytes)
   return reading.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)), brokenOff)
 }

@@ -69,7 +69,7 @@ const matches = (header: string | undefined, etag: string): boolean =>
  * Reads a Range header, RFC 9110 §14.
  * @returns `undefined` where the whole is to be sent: no header, another unit, several ranges, or words that are none.
  */
-export function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
+function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   const match = /^bytes=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(header ?? '')
   if (match === null) return undefined
   const [, from = '', to = ''] = match

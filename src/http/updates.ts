@@ -10,8 +10,7 @@ import { appKey, checkForUpdate, decideAtOnce, type Query } from '../service/upd
 import { readBody } from './body.ts'
 import { answering, type Serving } from './serving.ts'
 
-/** No Cache-Control: no cache stores the answer to a POST without being told to (RFC 9111, 3), and each header costs. */
-const xml = { 'content-type': 'text/xml; charset=utf-8' }
+const xml = { 'content-type': 'text/xml; charset=utf-8', 'cache-control': 'no-store' }
 
 /** Answers a POST with an Omaha 3.0 response, 200 whatever the decision. */
 export function answerUpdate(serving: Serving): (c: Context) => Promise<Response> {
@@ -125,10 +124,17 @@ function checkEntry(key: string, app: OmahaAppRequest, request: OmahaRequest, de
   }
 }
 
+/** update_engine sends one event a request; a log line for each of many would let a small request fill a disk. */
+const maxEventLines = 4
+
 /** Every check carries an event that says nothing new; those are not worth a line. */
 function logEvents({ reading }: Serving, key: string, app: OmahaAppRequest): void {
-  for (const { type, result, errorCode, previousVersion } of app.events) {
-    if (type === 3 && result === 2 && previousVersion === undefined) continue
+  const news = app.events.filter(
+    ({ type, result, previousVersion }) => type !== 3 || result !== 2 || previousVersion !== undefined,
+  )
+  if (news.length > maxEventLines)
+    reading.log({ level: 'warn', event: 'event', app: short(key), dropped: news.length - maxEventLines })
+  for (const { type, result, errorCode, previousVersion } of news.slice(0, maxEventLines)) {
     reading.log({
       level: 'info',
       event: 'event',

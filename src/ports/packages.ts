@@ -21,7 +21,7 @@ export interface ExpectedPackage {
 /** Bytes that the store holds before their place is known. Ends with `keep` or `discard`; a crash leaves garbage that is never served. */
 export interface StagedPackage extends ExpectedPackage {
   readonly sha1: string
-  /** Puts the bytes under `key`. `same`: a package of that size was there already, and stays. */
+  /** Puts the bytes under `key`. `same`: they were there already. */
   keep(key: string): Promise<'stored' | 'same'>
   discard(): Promise<void>
 }

@@ -45,17 +45,19 @@ export interface Settings {
 /** Settings of which some are certain to be there. */
 export type SettingsWith<K extends keyof Settings> = Settings & { readonly [N in K]-?: NonNullable<Settings[N]> }
 
+const publicUrlHint = 'say where clients reach this, such as https://updates.example.org: offers name packages under it'
+
 const needed: Readonly<Partial<Record<keyof Settings, readonly [Variable, string]>>> = {
   store: ['PLATTE_STORE', 'say where the store is, such as file:/var/lib/platte'],
   pin: ['PLATTE_ROOT', 'pin the root that `platte init` printed, such as 1:sha256:<64 hex digits>'],
   keysDir: ['PLATTE_KEYS', 'say which folder the keys are in, such as /etc/platte/keys'],
   app: ['PLATTE_APP', 'say which app, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57 (Flatcar)'],
-  publicUrl: ['PLATTE_PUBLIC_URL', 'say where clients reach this, such as https://updates.example.org'],
+  publicUrl: ['PLATTE_PUBLIC_URL', publicUrlHint],
 }
 
 /**
  * Reads the settings.
- * @param needs those that must be there.
+ * @param needs those that must be there; `host` is for who listens there, and must then be reachable by a public URL.
  * @throws PlatteError('configuration') naming every variable that is missing or wrong, with a hint each.
  */
 export function readSettings<K extends keyof Settings = never>(
@@ -69,7 +71,8 @@ export function readSettings<K extends keyof Settings = never>(
     try {
       return parse(text)
     } catch (error) {
-      problems.push(`${named(variable)}: ${error instanceof Error ? error.message : error}`)
+      const hint = error instanceof PlatteError && error.hint ? `: ${error.hint}` : ''
+      problems.push(`${named(variable)}: ${error instanceof Error ? error.message : error}${hint}`)
       return undefined
     }
   }
@@ -84,6 +87,9 @@ export function readSettings<K extends keyof Settings = never>(
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
+  const isLoopback = /^(127\.|localhost$|::1$)/.test(found.host)
+  if (needs.some((need) => need === 'host') && !isLoopback && !env.PLATTE_PUBLIC_URL)
+    problems.push(`${named('PLATTE_PUBLIC_URL')} is missing, and ${found.host} is not loopback: ${publicUrlHint}`)
   for (const need of needs) {
     const [variable, hint] = needed[need] ?? []
     if (variable && !env[variable]) problems.push(`${named(variable)} is missing: ${hint}`)
@@ -108,6 +114,7 @@ function parseStore(text: string): StoreSetting {
 }
 
 function parseKeyPlace(text: string): KeyPlace {
+  if (/[{"\n]/.test(text)) throw new Error('holds a key itself: use a file, or env://NAME for a variable that holds it')
   if (!text.startsWith('env://')) return { file: text }
   const variable = text.slice('env://'.length)
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) throw new Error('names no variable: use a file, or env://NAME')
@@ -122,7 +129,7 @@ function parseApp(text: string): string {
 
 function parsePublicUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.search || url.hash || url.username)
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || /[?#]/.test(url.href) || url.username)
     throw new Error(`${JSON.stringify(text)} is not a plain http(s) URL, such as https://updates.example.org`)
   return url.href.replace(/\/+$/, '')
 }

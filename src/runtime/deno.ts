@@ -71,7 +71,7 @@ function writeAll(text: string): void {
 async function main(): Promise<void> {
   const log = jsonLog(writeAll)
   try {
-    const settings = readSettings(environment, ['store', 'pin'])
+    const settings = readSettings(environment, ['store', 'pin', 'host'])
     const running = await serveWith(listen, settings, await openPublishing(settings, environment, log))
     log({ level: 'info', event: 'serve', url: running.url })
     await new Promise<void>((resolve) => {

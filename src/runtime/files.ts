@@ -56,7 +56,9 @@ export async function readShort(place: string): Promise<Uint8Array> {
 async function readShortFile(path: string): Promise<Uint8Array> {
   if ((await statFile(path)).size > maxTextBytes)
     throw new PlatteError('usage', `${path} has more than ${maxTextBytes} bytes`)
-  return readFile(path)
+  return readFile(path).catch((cause: unknown) => {
+    throw unreadable(path, cause)
+  })
 }
 
 async function fetchShort(url: string): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 /** Keys in files and variables of this machine. Nothing here prints or logs what a private key file holds. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
@@ -73,14 +73,28 @@ export async function loadPublicKey(file: string): Promise<PublicKey> {
 export async function makeKey(file: string, alg: Algorithm): Promise<KeyPair & { readonly created: boolean }> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const text = `${JSON.stringify(await generateKey(alg))}\n`
-  const created = await writeFile(file, text, { flag: 'wx', mode: 0o600, flush: true }).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST') return false
-      throw new PlatteError('credentials', `${file} cannot be written: ${error.message}`, { cause: error })
-    },
-  )
-  return { ...(await loadPair(file)), created }
+  return { created: await writeOnce(file, text), ...(await loadPair(file)) }
+}
+
+/** Whole or not at all, and never over what is there. @returns whether it was written. */
+async function writeOnce(file: string, text: string): Promise<boolean> {
+  const temporary = join(dirname(file), `.${crypto.randomUUID()}`)
+  try {
+    await writeFile(temporary, text, { flag: 'wx', mode: 0o600, flush: true })
+    await link(temporary, file)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw new PlatteError(
+      'credentials',
+      `${file} cannot be written: ${error instanceof Error ? error.message : error}`,
+      {
+        cause: error,
+      },
+    )
+  } finally {
+    await rm(temporary, { force: true })
+  }
 }
 
 async function loadSigner(place: KeyPlace, env: Environment): Promise<Signer> {

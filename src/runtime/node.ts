@@ -7,6 +7,9 @@ import type { Publishing } from '../service/publish.ts'
 import type { SettingsWith } from './config.ts'
 import { cannotListen, type Fetch, graceMs, type Running, serveWith, urlHost } from './server.ts'
 
+/** A connection on which nothing moves for so long is ended; update_engine gives up after 90 seconds. */
+const idleMs = 120_000
+
 /** Serves as `serveWith` does, by node:http. */
 export function startServer(settings: SettingsWith<'store' | 'pin'>, publishing: Publishing): Promise<Running> {
   return serveWith(
@@ -29,6 +32,7 @@ export function listen(
     const fetch: Fetch['fetch'] = (request) => app?.fetch(request) ?? new Response(null, { status: 503 })
     const server = serve({ fetch, hostname: host, port }, (info) => {
       app = make(info.port)
+      server.setTimeout(idleMs)
       resolve({ server, url: `http://${urlHost(host)}:${info.port}` })
     }) as Server
     server.once('error', (cause: NodeJS.ErrnoException) =>
@@ -48,6 +52,16 @@ function close(server: Server): Promise<void> {
   })
 }
 
-/** One JSON line an entry on a stream; `flush` writes what is still held. */
-export const jsonLogTo = (stream: NodeJS.WritableStream): Log & { readonly flush: () => void } =>
-  jsonLog((lines) => stream.write(lines))
+/**
+ * One JSON line an entry on a stream; `flush` writes what is still held. A stream that fails (a full disk, a reader that
+ * went away) loses lines; one that is slow is waited for, with a bound on what is held meanwhile.
+ */
+export function jsonLogTo(stream: NodeJS.WritableStream): Log & { readonly flush: () => void } {
+  stream.on('error', () => {})
+  return jsonLog(
+    (lines) =>
+      new Promise<void>((resolve, reject) => {
+        stream.write(lines, (error) => (error ? reject(error) : resolve()))
+      }),
+  )
+}

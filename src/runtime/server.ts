@@ -1,7 +1,7 @@
 /** What every process that serves does the same, whatever listens for it. */
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
-import { newCatalogCache, reload } from '../service/catalog-cache.ts'
+import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
 import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
 import { refresh } from '../service/refresh.ts'
@@ -45,8 +45,9 @@ export const urlHost = (host: string): string => (host.includes(':') ? `[${host}
 
 /**
  * Serves update checks and packages; with the timestamp key at hand it also keeps the catalog fresh.
- * @throws PlatteError('configuration') where it listens beyond loopback without PLATTE_PUBLIC_URL or the port is taken,
- *   and whatever keeps the pinned root from being read: without a root it does not start.
+ * @param settings read with the need `host`: beyond loopback there is a public URL.
+ * @throws PlatteError('configuration') where the port is taken, and whatever keeps the pinned root from being read:
+ *   without a root it does not start.
  */
 export async function serveWith(
   listen: Listen,
@@ -54,15 +55,10 @@ export async function serveWith(
   publishing: Publishing,
 ): Promise<Running> {
   const { host, publicUrl } = settings
-  const isLoopback = /^(127\.|localhost$|::1$)/.test(host)
-  if (!isLoopback && !publicUrl)
-    throw new PlatteError('configuration', `PLATTE_PUBLIC_URL is missing, and ${host} is not loopback`, {
-      hint: 'say where clients reach this, such as https://updates.example.org: offers name packages under it',
-    })
   await checkPin(publishing)
-  const stopRefreshing = await keepFresh(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
+  const stopRefreshing = await keepFresh(publishing, cache)
   const { packages } = publishing
   const background = () => (work: Promise<void>) => void work
   const listening = await listen(settings, (port) =>
@@ -103,11 +99,12 @@ async function checkPin(publishing: Publishing): Promise<void> {
   }
 }
 
-async function keepFresh(publishing: Publishing): Promise<() => void> {
+/** With the memory of what is served: a catalog that was put back is not signed anew. */
+async function keepFresh(publishing: Publishing, cache: CatalogCache): Promise<() => void> {
   if (publishing.timestamp.length === 0) return () => {}
   const once = async (): Promise<void> => {
     try {
-      const { kind, expires } = await refresh(publishing)
+      const { kind, expires } = await refresh(publishing, { seen: cache.state })
       if (kind === 'refreshed') publishing.log({ level: 'info', event: 'refresh', expires })
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)

@@ -214,10 +214,12 @@ const join = (entry: CatalogChannel, manifest: ChannelManifest): LoadedChannel =
   packages: packagesOf(manifest),
 })
 
-/** Every package that a manifest names, by its key in the store. */
+/** Every package that a manifest names and that is not served from elsewhere, by its key in the store. */
 export function packagesOf(manifest: ChannelManifest): ReadonlyMap<string, Package> {
   const boards = manifest.releases.flatMap(({ version, boards }) =>
-    Object.entries(boards).map(([board, { packages }]) => ({ version, board, packages })),
+    Object.entries(boards).flatMap(([board, { packages, codebases }]) =>
+      codebases.length === 0 ? [{ version, board, packages }] : [],
+    ),
   )
   return new Map(
     boards.flatMap(({ version, board, packages }) => {

@@ -1,4 +1,5 @@
 /** What an operator should look at, in sentences. */
+import { explainReason } from '../core/explain.ts'
 import type { Instant } from '../ports/clock.ts'
 import type { CatalogCache } from './catalog-cache.ts'
 
@@ -6,15 +7,17 @@ const dayMs = 24 * 60 * 60 * 1000
 /** A root is rare to sign and needs people: warn this long before it expires. */
 const rootWarningMs = 30 * dayMs
 
-/** @returns one sentence for each problem; none: all is well. */
+/** @returns one sentence for each problem, fit for strangers (the log has the details); none: all is well. */
 export function findProblems(cache: CatalogCache, now: Instant): readonly string[] {
   const problems: string[] = []
-  if (cache.failure) problems.push(`${cache.failure.reason}: ${cache.failure.message}`)
+  if (cache.failure) problems.push(`${cache.failure.reason}: ${explainReason(cache.failure.reason)}`)
   if (cache.state) {
     const { catalog, root } = cache.state
     const leftMs = catalog.expiresMs - now
     if (leftMs <= 0)
-      problems.push(`catalog-expired: the catalog expired at ${catalog.catalog.expires}: run platte refresh`)
+      problems.push(
+        `catalog-expired: the catalog expired at ${catalog.catalog.expires}: look at it, then run platte refresh --force`,
+      )
     else if (leftMs < (catalog.expiresMs - catalog.issuedAtMs) / 3)
       problems.push(
         `the catalog expires at ${catalog.catalog.expires} and was not refreshed: check what runs platte refresh`,
@@ -24,6 +27,6 @@ export function findProblems(cache: CatalogCache, now: Instant): readonly string
       problems.push(`root ${version} expires at ${expires}: publish its successor`)
   }
   for (const [name, loaded] of cache.channels)
-    if ('reason' in loaded) problems.push(`${name}: ${loaded.reason}: ${loaded.message}`)
+    if ('reason' in loaded) problems.push(`${name}: ${loaded.reason}: ${explainReason(loaded.reason)}`)
   return problems
 }

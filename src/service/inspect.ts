@@ -2,11 +2,13 @@
 import type { Package, Release } from '../core/channel.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { catalogKey, channelFolder, channelKey, notesKey, rootKey } from '../documents/paths.ts'
+import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
 import type { NewHasher } from '../ports/hasher.ts'
 import type { Packages } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-channel.ts'
+import { type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { packagesOf } from './catalog-cache.ts'
 import { type CatalogState, channelEntry, loadCatalog, type Place, placesOf, type Reading } from './reading.ts'
 import { loadForWriting } from './writing.ts'
@@ -62,12 +64,29 @@ export async function inspectStore(inspecting: Inspecting): Promise<Inspection> 
   }
   await attempt(walk, catalogKey, () => loadCatalog(inspecting))
   for (let version = 1; version <= state.root.root.version; version++) walk.known.add(rootKey(version))
+  await inspectOlderRoots(walk)
   let manifests = 0
   const places = placesOf(state.catalog.catalog)
   for (const place of places) manifests += await inspectChannel(walk, place)
   for (const [key, one] of walk.wanted) await attempt(walk, key, () => inspectPackage(walk, key, one))
   await findOrphans(walk)
   return { findings: walk.findings, channels: places.length, manifests, packages: walk.wanted.size }
+}
+
+/** Roots before the pinned one: each must lead to the next, and the last of them to the pinned one. */
+async function inspectOlderRoots(walk: Walk): Promise<void> {
+  const { pin } = walk
+  let trusted: TrustedRoot | undefined
+  for (let version = 1; version <= pin.version && pin.version > 1; version++) {
+    const before: TrustedRoot | undefined = trusted
+    trusted = await attempt(walk, rootKey(version), async () => {
+      const stored = await walk.documents.get(rootKey(version), maxRootBytes)
+      if (stored === undefined) throw new PlatteError('missing', 'is not in the store')
+      if (before !== undefined) return verifyNextRoot(stored.bytes, before)
+      return verifyPinnedRoot(stored.bytes, { version, sha256: await sha256Hex(stored.bytes) })
+    })
+    if (trusted === undefined) return
+  }
 }
 
 /** Runs one step; what it throws on purpose becomes a finding of that key. */

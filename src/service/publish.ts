@@ -9,7 +9,9 @@ import type { Packages, StagedPackage } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
 import { type CatalogState, channelEntry, type Place } from './reading.ts'
+import { storeFailures } from './refresh.ts'
 import {
+  checkNotExpired,
   commitChannel,
   editCatalog,
   instantText,
@@ -197,12 +199,17 @@ async function checkEverywhere(publishing: Publishing, order: PublishOrder, addi
   let next = 1
   let isNew = true
   for (const channel of names.add(order.channel)) {
-    const head = await loadHead(publishing, state, { app, channel })
-    if (head === undefined) continue
     if (channel !== order.channel) {
-      checkSameBytes(head.manifest, `channel ${channel}`, addition)
+      const other = await loadHead(publishing, state, { app, channel }).catch((error: unknown) => {
+        if (!(error instanceof PlatteError) || storeFailures.includes(error.code)) throw error
+        publishing.log({ level: 'warn', event: 'publish', problem: `cannot compare with ${channel}: ${error.message}` })
+        return undefined
+      })
+      if (other) checkSameBytes(other.manifest, `channel ${channel}`, addition)
       continue
     }
+    const head = await loadHead(publishing, state, { app, channel })
+    if (head === undefined) continue
     isNew = addRelease(head.manifest, addition) !== head.manifest
     next = head.manifest.seq + (isNew ? 1 : 0)
   }
@@ -210,9 +217,12 @@ async function checkEverywhere(publishing: Publishing, order: PublishOrder, addi
   return next
 }
 
-function checkKeys({ release, timestamp }: Writing, { root }: CatalogState): void {
-  signersOf(release, 'release', root)
-  if (timestamp.length > 0) signersOf(timestamp, 'timestamp', root)
+/** Without the timestamp key a publish waits for a refresh; with it, it must be possible to offer what is committed. */
+function checkKeys({ release, timestamp, clock }: Writing, state: CatalogState): void {
+  signersOf(release, 'release', state.root)
+  if (timestamp.length === 0) return
+  signersOf(timestamp, 'timestamp', state.root)
+  checkNotExpired(state, clock())
 }
 
 async function commit(
@@ -249,6 +259,10 @@ async function offer(writing: Writing, place: Place, head: VerifiedChannel): Pro
     const { catalog } = await loadForWriting(writing)
     return (channelEntry(catalog.catalog, place.app, place.channel)?.seq ?? 0) >= head.manifest.seq
   }
-  await editCatalog(writing, (catalog) => nameHead(catalog, place, head))
+  await editCatalog(writing, async (catalog, state) => {
+    // Under the root of this moment: a rotation may have come between.
+    const newest = await loadHead(writing, state, place)
+    return nameHead(catalog, place, newest ?? head)
+  })
   return true
 }

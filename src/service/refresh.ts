@@ -2,7 +2,7 @@
 import type { Catalog } from '../documents/catalog.ts'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { type CatalogState, type Place, placesOf } from './reading.ts'
-import { editCatalog, loadHead, nameHead, type Writing } from './writing.ts'
+import { type CatalogOptions, editCatalog, loadHead, nameHead, type Writing } from './writing.ts'
 
 export interface RefreshResult {
   /** `unchanged`: young enough, and nothing newer was committed. */
@@ -19,10 +19,10 @@ export const storeFailures: readonly ErrorCode[] = ['store-unavailable', 'forbid
 
 /**
  * Signs the catalog again when a third of its validity has passed, a newer manifest or a newer root exists, or always
- * where `force` says so, also over one that is of the future. A channel that cannot be used holds up no other.
- * @throws PlatteError('credentials') without the timestamp key, where something is to be signed.
+ * where `force` says so, also one that is expired or of the future. A channel that cannot be used holds up no other.
+ * @throws PlatteError('credentials') without the timestamp key, where something is to be signed; 'expired', 'rollback'.
  */
-export async function refresh(writing: Writing, options: { readonly force?: boolean } = {}): Promise<RefreshResult> {
+export async function refresh(writing: Writing, options: CatalogOptions = {}): Promise<RefreshResult> {
   let rolled: Place[] = []
   let problems: string[] = []
   const refreshed = async (current: Catalog, state: CatalogState): Promise<Catalog> => {

@@ -1,9 +1,9 @@
 /** What is published and what is offered, for people. */
-import type { Hold } from '../core/channel.ts'
+import type { Release } from '../core/channel.ts'
 import { decide } from '../core/decide.ts'
-import { viewChannel } from '../core/view.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
-import { type CatalogState, loadCatalog, type Reading } from './reading.ts'
+import { type ChannelView, viewChannel } from '../core/view.ts'
+import type { CatalogChannel } from '../documents/catalog.ts'
+import { type CatalogState, loadCatalog, loadChannel, type Place, type Reading } from './reading.ts'
 import { loadForWriting, loadHead } from './writing.ts'
 
 /** One board of one channel. */
@@ -19,9 +19,9 @@ export interface ChannelSummary {
   readonly app: string
   readonly channel: string
   readonly seq: number
-  readonly holds: readonly Hold[]
   readonly boards: readonly BoardSummary[]
-  readonly manifest: ChannelManifest
+  /** Each with what becomes of it, in words. */
+  readonly releases: readonly (Release & { readonly state: string })[]
 }
 
 export interface Summary {
@@ -47,12 +47,12 @@ export async function summarise(
     })
   await attempt('nothing is offered', loadCatalog(reading))
   const places = Object.entries(state.catalog.catalog.apps).flatMap(([app, { channels }]) =>
-    Object.entries(channels).map(([channel, { holds = [] }]) => ({ app, channel, holds })),
+    Object.entries(channels).map(([channel, entry]) => ({ app, channel, entry })),
   )
   const wanted = places.filter(({ app, channel }) => (only.app ?? app) === app && (only.channel ?? channel) === channel)
-  const channels = await Promise.all(
-    wanted.map((place) => attempt(`${place.app}/${place.channel}`, summariseChannel(reading, state, place))),
-  )
+  const channels: (readonly ChannelSummary[] | undefined)[] = []
+  for (const place of wanted)
+    channels.push(await attempt(`${place.app}/${place.channel}`, summariseChannel(reading, state, place)))
   const { issuedAt, expires, root } = state.catalog.catalog
   return { issuedAt, expires, root, problems, channels: channels.flatMap((found) => found ?? []) }
 }
@@ -60,15 +60,34 @@ export async function summarise(
 async function summariseChannel(
   reading: Reading,
   state: CatalogState,
-  { app, channel, holds }: { readonly app: string; readonly channel: string; readonly holds: readonly Hold[] },
+  { app, channel, entry }: Place & { readonly entry: CatalogChannel },
 ): Promise<readonly ChannelSummary[]> {
   const head = await loadHead(reading, state, { app, channel })
   if (head === undefined) return []
-  const view = viewChannel(head.manifest, holds)
+  const { manifest } = head
+  const isNamed = manifest.seq === entry.seq
+  const offered = viewChannel(
+    isNamed ? manifest : (await loadChannel(reading, state, { app, channel, entry })).manifest,
+    entry.holds,
+  )
+  const view = viewChannel(manifest, entry.holds)
   const boards = [...view.boards].map(([board, { candidates }]) => {
-    const decision = decide({ version: '', board }, view)
+    const decision = decide({ version: '', board }, offered)
     const newest = candidates[0]?.release.version ?? ''
     return { board, newest, ...(decision.kind === 'update' && { offered: decision.offer.release.version }) }
   })
-  return [{ app, channel, seq: head.manifest.seq, holds, boards, manifest: head.manifest }]
+  const releases = manifest.releases.map((release) => ({ ...release, state: stateOf(release, view, isNamed) }))
+  return [{ app, channel, seq: manifest.seq, boards, releases }]
+}
+
+/** What becomes of a release, over all of its boards. */
+function stateOf(release: Release, view: ChannelView, isNamed: boolean): string {
+  const refusals = [...view.boards].flatMap(([board, { candidates }]) => {
+    const refusal = candidates.find((one) => one.release === release)?.refusal
+    return refusal ? [`${refusal.reason} for ${board}: ${refusal.because}`] : []
+  })
+  if (refusals.length > 0) return refusals.join('; ')
+  if (release.deadEnd) return `dead end: ${release.deadEnd.reason}`
+  if (release.floor) return `floor: ${release.floor.reason}`
+  return isNamed ? 'offered' : 'offered after the next refresh'
 }

@@ -29,8 +29,8 @@ export interface Writing extends Reading {
 }
 
 /** The newest root and a catalog that may have expired: what every writer starts from. */
-export async function loadForWriting(reading: Reading): Promise<CatalogState> {
-  const state = await loadCatalog(reading, undefined, { anyTime: true })
+export async function loadForWriting(reading: Reading, seen?: CatalogState): Promise<CatalogState> {
+  const state = await loadCatalog(reading, seen, { anyTime: true })
   return { ...state, root: await loadRoot(reading, undefined, state.root) }
 }
 
@@ -116,6 +116,7 @@ export async function commitChannel(
       issuedAt: instantText(writing.clock()),
     })
     const bytes = await seal('platte-channel+jws', encode(manifest), signersOf(writing.release, 'release', state.root))
+    if ((await loadRoot(writing, undefined, state.root)) !== state.root) continue
     const written = await writing.documents.create(channelKey(place.app, place.channel, manifest.seq), bytes)
     if (written !== 'taken')
       return { head: { manifest, sha256: await sha256Hex(bytes), size: bytes.length }, changed: true }
@@ -125,28 +126,47 @@ export async function commitChannel(
 }
 
 /** What the first edit of a channel starts from. */
-export const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
+const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
+
+export interface CatalogOptions {
+  readonly seen?: CatalogState | undefined
+  readonly force?: boolean
+}
+
+/**
+ * An expired catalog is not signed anew without being looked at: whoever holds the store could have put it back there.
+ * @throws PlatteError('expired')
+ */
+export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
+  if (now < catalog.expiresMs) return
+  throw new PlatteError('expired', `the catalog expired at ${catalog.catalog.expires}`, {
+    hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
+  })
+}
 
 /**
  * Writes the next catalog, issued later than the one before it, naming the newest root.
  * @param edit is given a freshly read catalog; the very same object means that nothing is written.
- * @param options.force lets it be issued before one that a wrong clock dated into the future, which no reader takes.
+ * @param options.seen the newest catalog that this process verified before: an older one is not signed anew.
+ * @param options.force lets an expired one be signed anew, and one be issued before one that a wrong clock dated into the
+ *   future, which no reader takes.
  * @returns the catalog's state after it, and whether it was written.
  * @throws PlatteError('from-the-future') where the catalog or the clock here is wrong; 'credentials', 'conflict'.
  */
 export async function editCatalog(
   writing: Writing,
   edit: (catalog: Catalog, state: CatalogState) => Catalog | Promise<Catalog>,
-  options: { readonly force?: boolean } = {},
+  options: CatalogOptions = {},
 ): Promise<{ readonly catalog: Catalog; readonly written: boolean }> {
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    const state = await loadForWriting(writing)
+    const state = await loadForWriting(writing, options.seen)
     const current = state.catalog.catalog
     const edited = await edit(current, state)
     if (edited === current) return { catalog: current, written: false }
     const now = writing.clock()
     const isAhead = state.catalog.issuedAtMs > now + maxAheadMs
     if (isAhead && !options.force) throw aheadOf(current, now)
+    if (!options.force) checkNotExpired(state, now)
     const seen = isAhead ? undefined : state.catalog
     const issuedAt = Math.max(now, (seen?.issuedAtMs ?? 0) + 1)
     const { bytes, catalog } = await sealCatalog(writing, state.root, edited, issuedAt)

@@ -96,7 +96,7 @@ describe('what an attacker with the bucket can put there', () => {
     store.time.now += ttlMs
     expect(await ask(store.reader)).toBe('update 2')
     expect(store.log.at(-1)).toMatchObject({ level: 'error', event: 'catalog', reason: 'unverifiable' })
-    expect(findProblems(store.reader.cache, store.time.now)).toEqual([expect.stringMatching(/there are two of/)])
+    expect(findProblems(store.reader.cache, store.time.now)).toEqual([expect.stringMatching(/^unverifiable: /)])
   })
 
   test.each<[string, (store: TestStore) => Promise<void>]>([
@@ -149,7 +149,7 @@ describe('what an attacker with the bucket can put there', () => {
     for (let i = 0; i < 3; i++) expect(await ask(reader)).toBe('not-mirrored')
     expect(store.reads.filter((key) => key === stable(1))).toHaveLength(1)
     expect(await ask(reader, { channel: 'beta' })).toBe('update 2')
-    expect(findProblems(reader.cache, now)).toEqual([`${app}/stable: not-mirrored: ${stable(1)} is not in the store`])
+    expect(findProblems(reader.cache, now)).toEqual([expect.stringMatching(/stable: not-mirrored: /)])
     await store.bucket.overwrite(stable(1), bytes)
     store.time.now += ttlMs
     expect(await ask(reader)).toBe('update 2')

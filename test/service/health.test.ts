@@ -29,7 +29,12 @@ test.each<[string, (store: TestStore) => unknown, number, string[]]>([
     9.4,
     ['the catalog expires at 2026-12-07T06:00:00.001Z and was not refreshed: check what runs platte refresh'],
   ],
-  ['expired', () => {}, 15, ['catalog-expired: the catalog expired at 2026-12-07T06:00:00.001Z: run platte refresh']],
+  [
+    'expired',
+    () => {},
+    15,
+    ['catalog-expired: the catalog expired at 2026-12-07T06:00:00.001Z: look at it, then run platte refresh --force'],
+  ],
   ['a root with a month left', (store) => expiring(store, 31), 0, []],
   [
     'a root with less',
@@ -50,7 +55,7 @@ test.each<[string, (store: TestStore) => unknown, number, string[]]>([
     'a channel without its manifest',
     ({ bucket }) => bucket.erase(channelKey(app, 'stable', 1)),
     0,
-    [`${app}/stable: not-mirrored: ${channelKey(app, 'stable', 1)} is not in the store`],
+    [`${app}/stable: not-mirrored: this store does not hold the manifest of that channel`],
   ],
 ])('%s', async (_, change, days, want) => {
   const store = await newStore()
@@ -68,7 +73,7 @@ test('a store that fails is one problem, and none when it is back', async () => 
   const reader = newReader(store)
   store.bucket.erase(catalogKey)
   await ask(reader)
-  expect(findProblems(reader.cache, now)).toEqual(['unverifiable: catalog.jws is not in the store'])
+  expect(findProblems(reader.cache, now)).toEqual(['unverifiable: what the store holds could not be verified'])
   await store.bucket.overwrite(catalogKey, bytes)
   store.time.now += ttlMs
   await ask(reader)

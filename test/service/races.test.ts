@@ -194,13 +194,30 @@ describe('without the timestamp key', () => {
 })
 
 describe('an expired catalog', () => {
-  test('publishing makes a fresh one', async () => {
+  test('is not signed anew without a word: it could have been put back', async () => {
     const store = await newStore()
     await publishOne(store, '1')
     store.time.now += 30 * day
     expect(await ask(newReader(store))).toBe('catalog-expired')
+    expect(await refusal(publishOne(store, '2'))).toMatch(/^expired: the catalog expired at/)
+    expect(await store.bucket.get(channelKey(app, 'stable', 2), 1e6)).toBeUndefined()
+    expect(await refusal(refresh(store.publishing))).toMatch(/^expired: the catalog expired at/)
+    await refresh(store.publishing, { force: true })
     await publishOne(store, '2')
     expect(await ask(newReader(store))).toBe('update 2')
+  })
+
+  test('nor is an older one by who remembers a newer one', async () => {
+    const store = await newStore()
+    await publishOne(store, '1')
+    const old = await store.bucket.read(catalogKey)
+    await publishOne(store, '2')
+    const reader = newReader(store)
+    await ask(reader)
+    await store.bucket.overwrite(catalogKey, old)
+    store.time.now += 6 * day
+    const again = refresh(store.publishing, { seen: reader.cache.state })
+    expect(await refusal(again)).toMatch(/^rollback: catalog: not newer/)
   })
 
   test('publishing without the timestamp key commits, and a refresh makes it fresh', async () => {
@@ -209,7 +226,7 @@ describe('an expired catalog', () => {
     store.time.now += 30 * day
     expect(await publish({ ...store.publishing, timestamp: [] }, orderOf('2'))).toMatchObject({ offered: false })
     expect(await ask(newReader(store))).toBe('catalog-expired')
-    await refresh(store.publishing)
+    await refresh(store.publishing, { force: true })
     expect(await ask(newReader(store))).toBe('update 2')
   })
 })

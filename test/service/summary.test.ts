@@ -32,13 +32,18 @@ test('what is offered, what is held, and what waits for a refresh', async () => 
     return { ...catalog, apps: { [app]: { channels: { ...channels, stable: { ...stable, holds: [hold] } } } } }
   })
   await publish({ ...store.publishing, timestamp: [] }, orderOf('2', { channel: 'beta' }))
-  const all = ['beta 2 amd64-usr: 2 of 2', 'stable 3 amd64-usr: 2 of 3', 'stable 3 arm64-usr: nothing of 3']
+  const all = ['beta 2 amd64-usr: 1 of 2', 'stable 3 amd64-usr: 2 of 3', 'stable 3 arm64-usr: nothing of 3']
   expect((await shown(store)).sort()).toEqual(all)
   expect(await shown(store, { app })).toHaveLength(3)
   expect(await shown(store, { channel: 'beta' })).toEqual(all.slice(0, 1))
   expect(await shown(store, { app: 'other', channel: 'beta' })).toEqual([])
   const { channels } = await summarise(store.publishing, { channel: 'stable' })
-  expect(channels).toMatchObject([{ holds: [hold], manifest: { seq: 3 } }])
+  expect(channels[0]?.releases.map(({ version, state }) => [version, state])).toEqual([
+    ['3', 'held for amd64-usr: boot loop; held for arm64-usr: boot loop'],
+    ['2', 'offered'],
+  ])
+  const [beta] = (await summarise(store.publishing, { channel: 'beta' })).channels
+  expect(beta?.releases[0]).toMatchObject({ version: '2', state: 'offered after the next refresh' })
 })
 
 test('an expired catalog is shown, with the problem', async () => {
