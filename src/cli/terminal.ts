@@ -9,6 +9,9 @@ const safe = (text: string): string =>
     (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
+/** Talk that nobody reads any more ends nothing. */
+process.stderr.on('error', () => {})
+
 const print = (line: string): void => void process.stdout.write(`${safe(line)}\n`)
 
 /** Writes talk: a line, or several. */

@@ -6,8 +6,8 @@ import { inspectStore } from '../../src/service/inspect.ts'
 import { type Publishing, publish } from '../../src/service/publish.ts'
 import { loadRoot } from '../../src/service/reading.ts'
 import { refresh } from '../../src/service/refresh.ts'
-import { rotateKey } from '../../src/service/roots.ts'
-import { loadForWriting, loadHead } from '../../src/service/writing.ts'
+import { editRoot, publishRoot, type RootEdit, reissueChannels, rotateKey } from '../../src/service/roots.ts'
+import { instantText, loadForWriting, loadHead } from '../../src/service/writing.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
   app,
@@ -116,6 +116,52 @@ test('a manifest that the old release key signs after its rotation holds up no r
   store.bucket.erase(late)
   await publish(writing, orderOf('4'))
   expect(await ask(newReader(store))).toBe('update 4')
+})
+
+test('a publish that the last step of a rotation overtakes is refused, and nothing that it wrote is named', async () => {
+  const store = await newStore()
+  await publishOne(store, '1')
+  const [fresh, [old]] = [await newKey('EdDSA'), store.keys.release]
+  const step = async (edit: RootEdit): Promise<void> => {
+    const next = await editRoot(await loadRoot(store.publishing), edit, instantText(store.time.now))
+    await publishRoot(store.publishing, await seal('platte-root+jws', bytesOf(next), store.keys.root))
+    await refresh(store.publishing)
+  }
+  await step({ add: { role: 'release', key: fresh.jwk } })
+  await reissueChannels({ ...store.publishing, release: [fresh] })
+  await refresh(store.publishing)
+  const { documents } = store.publishing
+  const overtaken: Publishing['documents'] = {
+    ...documents,
+    create: async (key, bytes) => {
+      if (key.startsWith('apps/')) await step({ remove: { role: 'release', keyId: old.keyId } })
+      return documents.create(key, bytes)
+    },
+  }
+  const late = publish({ ...store.publishing, documents: overtaken }, orderOf('2'))
+  expect(await refusal(late)).toMatch(/^bad-signature: apps\/.*0000000003\.jws/)
+  expect(await ask(newReader(store), { version: '0' })).toBe('update 1')
+  expect((await errorsOf(store)).map(({ key }) => key)).toEqual([channelKey(app, 'stable', 3)])
+})
+
+test('a publish that begins under a root that has gone begins again', async () => {
+  const store = await newStore()
+  await publishOne(store, '1')
+  const rotate = rotating('release', await newKey('EdDSA'), store)
+  const release = store.publishing.release.map((signer) => ({
+    ...signer,
+    sign: async (input: Uint8Array) => {
+      if (!hasRotated) {
+        hasRotated = true
+        await rotate(store.publishing)
+      }
+      return signer.sign(input)
+    },
+  }))
+  let hasRotated = false
+  expect(await refusal(publish({ ...store.publishing, release }, orderOf('2')))).toMatch(/^credentials: root 3 wants/)
+  expect(await ask(newReader(store), { version: '0' })).toBe('update 1')
+  expect(await errorsOf(store)).toEqual([])
 })
 
 /** What a publisher commits that read the store before the old key left. @returns the key of it. */

@@ -293,4 +293,24 @@ export const mutations: readonly Mutation[] = [
     ],
     ['test/scenes/scenes.test.ts', 'in this process machine-update'],
   ),
+  row(
+    'a catalog names what a rotation overtook',
+    ['src/service/publish.ts', 'const newest = await loadHead(writing, state, place)', 'const newest = state && head'],
+    ['test/faults/rotation.test.ts', 'nothing that it wrote is named'],
+  ),
+  row(
+    'an expired catalog is signed anew unseen',
+    ['src/service/writing.ts', 'if (now < catalog.expiresMs) return', 'return'],
+    ['test/service/races.test.ts', 'is not signed anew without a word'],
+  ),
+  row(
+    'an older catalog is signed anew by who remembers a newer one',
+    ['src/service/writing.ts', 'loadForWriting(writing, options.seen)', 'loadForWriting(writing)'],
+    ['test/service/races.test.ts', 'nor is an older one'],
+  ),
+  row(
+    'a log that fails ends the server',
+    ['src/runtime/node.ts', "stream.on('error', () => {})", "stream.on('drain', () => {})"],
+    ['test/cli/serve.test.ts', 'a log on a full disk'],
+  ),
 ]

@@ -1,0 +1,108 @@
+/** `platte serve` as a process: how it ends, and what its log may do to it. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { bodyOf } from '../protocol/samples.ts'
+
+const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+const folder = mkdtempSync(join(tmpdir(), 'platte-serve-'))
+const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
+let env: NodeJS.ProcessEnv
+let child: ChildProcess | undefined
+
+const platte = (...args: string[]): string =>
+  execFileSync(process.execPath, [main, ...args], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+
+beforeAll(() => {
+  env = { PATH: process.env.PATH, PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys', PLATTE_APP: app, PORT: '0' }
+  env.PLATTE_ROOT = /PLATTE_ROOT=(\S+)/.exec(platte('init'))?.[1]
+  writeFileSync(join(folder, 'os_update.gz'), `CrAU${'x'.repeat(3_000_000)}`)
+  platte('publish', 'os_update.gz', '--channel', 'beta', '--version', '4152.2.0', '--board', 'amd64-usr', '--create')
+}, 60_000)
+afterEach(() => {
+  if (child?.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Starts a server whose log goes to `stdout`. @returns where it listens. */
+async function serve(stdout: number | 'pipe'): Promise<string> {
+  child = spawn(process.execPath, [main, 'serve'], { cwd: folder, env, stdio: ['ignore', stdout, 'pipe'] })
+  for await (const chunk of child.stderr ?? []) {
+    const url = /listening on (\S+)\/v1/.exec(`${chunk}`)?.[1]
+    if (url) return url
+  }
+  throw new Error('it did not start')
+}
+
+async function end(): Promise<number | null> {
+  if (child === undefined) throw new Error('nothing runs')
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  const [code] = await ended
+  return code
+}
+
+const ask = async (url: string): Promise<string> =>
+  (await fetch(`${url}/v1/update/`, { method: 'POST', body: bodyOf('full-update-01') })).text()
+const offer = expect.stringContaining('<manifest version="4152.2.0">')
+
+test('SIGTERM lets a download end, then it ends with 0, and its log is whole', async () => {
+  const log = join(folder, 'checks.log')
+  const descriptor = openSync(log, 'w')
+  const url = await serve(descriptor)
+  closeSync(descriptor)
+  const codebase = /codebase="([^"]+)"/.exec(await ask(url))?.[1]
+  const download = await fetch(`${codebase}os_update.gz`)
+  const reader = download.body?.getReader()
+  let size = (await reader?.read())?.value?.length ?? 0
+  const ended = end()
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) size += part.value.length
+  expect(size).toBe(3_000_004)
+  expect(await ended).toBe(0)
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
+  expect(lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'check')).toMatchObject([
+    { decision: 'update', offered: '4152.2.0', machine: '0123456789abcdef0123456789abcdef' },
+  ])
+})
+
+test('a log on a full disk costs lines, not the server', async () => {
+  const descriptor = openSync('/dev/full', 'w')
+  const url = await serve(descriptor)
+  closeSync(descriptor)
+  for (let i = 0; i < 3; i++) {
+    expect(await ask(url)).toEqual(offer)
+    await new Promise((after) => setTimeout(after, 100))
+  }
+  expect(await end()).toBe(0)
+})
+
+test('a reader of the log that goes away costs lines, not the server', async () => {
+  const url = await serve('pipe')
+  child?.stdout?.destroy()
+  for (let i = 0; i < 3; i++) {
+    expect(await ask(url)).toEqual(offer)
+    await new Promise((after) => setTimeout(after, 100))
+  }
+  expect(await end()).toBe(0)
+})
+
+test('a key that was pasted into a setting is not printed', () => {
+  const key = readFileSync(join(folder, 'keys/release.jwk'), 'utf8')
+  const { d } = JSON.parse(key)
+  let talk = ''
+  try {
+    platte('refresh', '--timestamp-key', key)
+  } catch (error) {
+    talk = error instanceof Error ? error.message : ''
+  }
+  expect(talk).toContain('PLATTE_TIMESTAMP_KEY')
+  expect(talk.replace(key, '')).not.toContain(d)
+})
