@@ -216,7 +216,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'an expired catalog goes on offering',
     ['src/service/catalog-cache.ts', 'if (now >= catalog.expiresMs)', 'if (now >= catalog.expiresMs * 2)'],
-    ['test/service/catalog-cache.test.ts', 'a catalog, also one that is remembered'],
+    ['test/service/catalog-attacks.test.ts', 'a catalog, also one that is remembered'],
   ),
   row(
     'an alias of the catalog alone counts',
@@ -225,12 +225,12 @@ export const mutations: readonly Mutation[] = [
       'loaded.manifest.aliases?.includes(channel)',
       'loaded.entry.aliases?.includes(channel)',
     ],
-    ['test/service/catalog-cache.test.ts', 'an alias that only the catalog names is none'],
+    ['test/service/catalog-attacks.test.ts', 'an alias that only the catalog names is none'],
   ),
   row(
     'a new root trusts what the old one verified',
     ['src/service/catalog-cache.ts', 'before?.root === state.root ?', 'before !== state ?'],
-    ['test/service/catalog-cache.test.ts', 'under a new root every manifest is verified again'],
+    ['test/service/catalog-attacks.test.ts', 'under a new root every manifest is verified again'],
   ),
   row(
     'a lost race is not tried again',
