@@ -25,9 +25,9 @@ type Fetch = (request: Request) => Response | Promise<Response>
 
 const [variant = 'control', seconds = '10'] = process.argv.slice(2)
 const full = await makeFull(variant)
-const answer = await (await full(post())).text()
-const first = variant === 'control' ? makeBare(answer) : full
-const handlers = { A: first, B: makeBare(answer) }
+const answer = await full(post())
+const bare = makeBare(await answer.text(), Object.fromEntries(answer.headers))
+const handlers = { A: variant === 'control' ? bare : full, B: bare }
 let kind: Slice['kind'] = 'A'
 let count = 0
 
@@ -51,9 +51,8 @@ async function makeFull(variant: string): Promise<Fetch> {
   return createApp(serving(answeringFrom(publishing))).fetch as Fetch
 }
 
-/** The least that a Hono handler can do for the same bytes in and out. */
-function makeBare(answer: string): Fetch {
-  const headers = { 'content-type': 'text/xml; charset=utf-8' }
+/** The least that a Hono handler can do for the same headers and bytes in and out. */
+function makeBare(answer: string, headers: Record<string, string>): Fetch {
   const app = new Hono().post('/v1/update/', async (c) => {
     await c.req.text()
     return new Response(answer, { headers })
