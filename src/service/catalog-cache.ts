@@ -2,44 +2,26 @@
  * The verified catalog and channels that checks are answered from. Plain data that the caller owns: Workers may not
  * share promises between requests, so what is shared here is only what was finished.
  */
-import type { Package } from '../core/channel.ts'
-import type { Reason } from '../core/decide.ts'
-import { type ChannelView, viewChannel } from '../core/view.ts'
-import type { CatalogChannel } from '../documents/catalog.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
-import { packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { Instant } from '../ports/clock.ts'
-import { type CatalogState, loadCatalog, loadChannel, type Reading } from './reading.ts'
+import {
+  type AppIndex,
+  indexApps,
+  isSame,
+  join,
+  type Loaded,
+  type LoadedChannel,
+  type NamedChannel,
+  openChannel,
+  type Problem,
+  problemOf,
+} from './channels.ts'
+import { type CatalogState, loadCatalog, type Place, type Reading } from './reading.ts'
 
 /** How long what was read is served without asking the store. */
 export const ttlMs = 30_000
 /** How long a check waits for a catalog that is older than twice the TTL, where an older good one is there. */
 const patienceMs = 2_000
-
-/** Why nothing can be offered: the reason, and what went wrong where something did. */
-export interface Problem {
-  readonly reason: Reason
-  readonly message: string
-}
-
-/** One channel, ready for deciding. */
-export interface LoadedChannel {
-  readonly entry: CatalogChannel
-  readonly manifest: ChannelManifest
-  readonly expiresMs: Instant
-  readonly view: ChannelView
-  /** By key; nothing else is served of this channel. */
-  readonly packages: ReadonlyMap<string, Package>
-}
-
-/** What a catalog names, by name. */
-interface AppIndex {
-  readonly channels: ReadonlyMap<string, CatalogChannel>
-  readonly aliases: ReadonlyMap<string, string>
-  /** What `findChannel` found, by the name or alias that was asked for. Made anew with each catalog. */
-  readonly found: Map<string, LoadedChannel>
-}
 
 export interface CatalogCache {
   state?: CatalogState
@@ -51,7 +33,7 @@ export interface CatalogCache {
   /** When a load that is still running began. */
   loadingSince?: Instant
   /** By `app/channel`; a channel that failed is remembered for one TTL. */
-  readonly channels: Map<string, LoadedChannel | (Problem & { readonly at: Instant })>
+  readonly channels: Map<string, Loaded>
 }
 
 export const newCatalogCache = (): CatalogCache => ({ apps: new Map(), checkedAt: 0, channels: new Map() })
@@ -174,18 +156,11 @@ function adopt(cache: CatalogCache, state: CatalogState, { apps, channels }: Nex
   cache.state = state
 }
 
-type Place = { readonly app: string; readonly channel: string; readonly entry: CatalogChannel }
-type Loaded = LoadedChannel | (Problem & { readonly at: Instant })
-
-/** A manifest that is named in the same way under the same root needs no second look; its holds do. */
-const isSame = (old: Loaded, { entry }: Place): old is LoadedChannel =>
-  !('reason' in old) && (['sha256', 'seq', 'size'] as const).every((field) => old.entry[field] === entry[field])
-
 /** Opens a channel; one that takes longer than anybody waits is a problem until it is there. */
 async function open(
   cache: CatalogCache,
   reading: Reading,
-  { state, place }: { readonly state: CatalogState; readonly place: Place },
+  { state, place }: { readonly state: CatalogState; readonly place: NamedChannel },
 ): Promise<Loaded> {
   const work = openChannel(reading, state, place)
   const loaded = await inTime(work)
@@ -196,54 +171,6 @@ async function open(
   return { ...noAnswer, at: reading.clock() }
 }
 
-async function openChannel(reading: Reading, state: CatalogState, place: Place): Promise<Loaded> {
-  try {
-    return join(place.entry, (await loadChannel(reading, state, place)).manifest)
-  } catch (error) {
-    const problem = channelProblemOf(error)
-    reading.log({ level: 'error', event: 'channel', app: place.app, channel: place.channel, ...problem })
-    return { ...problem, at: reading.clock() }
-  }
-}
-
-const join = (entry: CatalogChannel, manifest: ChannelManifest): LoadedChannel => ({
-  entry,
-  manifest,
-  expiresMs: manifest.expires === undefined ? Number.POSITIVE_INFINITY : Date.parse(manifest.expires),
-  view: viewChannel(manifest, entry.holds),
-  packages: packagesOf(manifest),
-})
-
-/** Every package that a manifest names and that is not served from elsewhere, by its key in the store. */
-export function packagesOf(manifest: ChannelManifest): ReadonlyMap<string, Package> {
-  const boards = manifest.releases.flatMap(({ version, boards }) =>
-    Object.entries(boards).flatMap(([board, { packages, codebases }]) =>
-      codebases.length === 0 ? [{ version, board, packages }] : [],
-    ),
-  )
-  return new Map(
-    boards.flatMap(({ version, board, packages }) => {
-      const folder = packageFolder({ app: manifest.app, version, board }, packages)
-      return packages.map((one) => [folder + one.name, one] as const)
-    }),
-  )
-}
-
-function indexApps({ catalog }: CatalogState): ReadonlyMap<string, AppIndex> {
-  return new Map(
-    Object.entries(catalog.catalog.apps).map(([app, { channels }]) => [
-      app,
-      {
-        channels: new Map(Object.entries(channels)),
-        aliases: new Map(
-          Object.entries(channels).flatMap(([name, { aliases }]) => (aliases ?? []).map((alias) => [alias, name])),
-        ),
-        found: new Map(),
-      },
-    ]),
-  )
-}
-
 /**
  * Finds the channel that a client means: by its exact name, else by an alias that the release key signed too.
  * Names are only ever looked up. Never throws.
@@ -251,7 +178,7 @@ function indexApps({ catalog }: CatalogState): ReadonlyMap<string, AppIndex> {
 export async function findChannel(
   cache: CatalogCache,
   reading: Reading,
-  { app, channel }: { readonly app: string; readonly channel: string },
+  { app, channel }: Place,
 ): Promise<LoadedChannel | Problem> {
   const { state } = cache
   if (state === undefined) return storeUnavailable
@@ -279,7 +206,7 @@ export async function findChannel(
 export function freshChannel(
   { state, apps, checkedAt }: CatalogCache,
   now: Instant,
-  { app, channel }: { readonly app: string; readonly channel: string },
+  { app, channel }: Place,
 ): LoadedChannel | undefined {
   if (state === undefined || !isFresh(checkedAt, now) || expiry(state, now) !== undefined) return undefined
   const loaded = apps.get(app)?.found.get(channel)
@@ -295,30 +222,9 @@ function remembered(cache: CatalogCache, reading: Reading, name: string): Loaded
 async function openOnce(
   cache: CatalogCache,
   reading: Reading,
-  wanted: { readonly state: CatalogState; readonly place: Place },
+  wanted: { readonly state: CatalogState; readonly place: NamedChannel },
 ): Promise<Loaded> {
   const loaded = await open(cache, reading, wanted)
   if (cache.state === wanted.state) cache.channels.set(`${wanted.place.app}/${wanted.place.channel}`, loaded)
   return loaded
-}
-
-/** What a machine is told where the catalog cannot be used. */
-function problemOf(error: unknown): Problem {
-  if (!(error instanceof PlatteError)) return { reason: 'unverifiable', message: `a defect: ${error}` }
-  switch (error.code) {
-    case 'store-unavailable':
-    case 'forbidden':
-    case 'conflict':
-      return { reason: 'store-unavailable', message: error.message }
-    case 'expired':
-      return { reason: 'catalog-expired', message: error.message }
-    default:
-      return { reason: 'unverifiable', message: error.message }
-  }
-}
-
-function channelProblemOf(error: unknown): Problem {
-  if (error instanceof PlatteError && error.code === 'missing')
-    return { reason: 'not-mirrored', message: error.message }
-  return problemOf(error)
 }

@@ -9,7 +9,7 @@ import type { Packages } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-channel.ts'
 import { type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
-import { packagesOf } from './catalog-cache.ts'
+import { packagesOf } from './channels.ts'
 import { type CatalogState, channelEntry, loadCatalog, type Place, placesOf, type Reading } from './reading.ts'
 import { loadForWriting } from './writing.ts'
 

@@ -1,6 +1,7 @@
 /** Finds the packages that may be served: only what a verified manifest names, by the key that it gives. */
 import type { Package } from '../core/channel.ts'
-import { currentCatalog, findChannel, type Problem } from './catalog-cache.ts'
+import { currentCatalog, findChannel } from './catalog-cache.ts'
+import type { Problem } from './channels.ts'
 import type { Answering } from './update-check.ts'
 
 /**
