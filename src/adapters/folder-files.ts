@@ -84,7 +84,7 @@ async function checkRoot(root: string): Promise<void> {
     await stat(root)
   } catch (cause) {
     if (errorName(cause) !== 'ENOENT') throw storeError(cause, 'read', root)
-    const hint = `create it, or mount what belongs there: mkdir -p ${root}`
+    const hint = 'mount what belongs there; `platte init` makes a new store'
     throw new PlatteError('store-unavailable', `${root}: the folder of the store is not there`, { cause, hint })
   }
 }

@@ -25,7 +25,7 @@ const examples = `Examples:
 
 const program = new Command('platte')
   .description('An Omaha update endpoint that answers from signed channel manifests in object storage.')
-  .addHelpText('beforeAll', examples)
+  .addHelpText('after', `\n${examples}`)
   .version(manifest.version, '-V, --version')
   .enablePositionalOptions()
   .showHelpAfterError('hint: platte --help, or platte COMMAND --help')

@@ -29,7 +29,10 @@ export const writeFlags: readonly Flag[] = [...readFlags, 'keys', 'releaseKey', 
 
 /** A command with shared options and `--json`. */
 export function command(name: string, description: string, use: readonly Flag[]): Command {
-  const made = new Command(name).description(description).exitOverride().showHelpAfterError('hint: add --help')
+  const made = new Command(name)
+    .description(description)
+    .exitOverride()
+    .showHelpAfterError(`hint: see platte ${name} --help`)
   for (const flag of use) made.option(flags[flag][0], `${flags[flag][1]} [${flags[flag][2]}]`)
   return made.option('--json', 'print data as JSON')
 }

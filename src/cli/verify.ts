@@ -18,7 +18,7 @@ export function verifyCommand(): Command {
       const errors = findings.filter(({ level }) => level === 'error').length
       if (errors === 0) return
       throw new PlatteError('mismatch', `${errors} ${errors === 1 ? 'object is' : 'objects are'} not what was signed`, {
-        hint: 'restore from a backup or another copy of the store, or publish again',
+        hint: 'what was changed or lost comes back from a copy of the store, a package by publishing it again; a catalog that expired by `platte refresh --force`',
       })
     },
   )

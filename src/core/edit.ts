@@ -57,10 +57,10 @@ export function checkSameBytes(
   if (known === undefined || samePackages(known, addition.packages)) return
   throw new PlatteError(
     'refused',
-    `${addition.version} for ${addition.board} is already in ${where} with other bytes`,
-    {
-      hint: 'a published version never changes; publish these bytes under a higher version',
-    },
+    `${addition.version} for ${addition.board} is already in ${where}, with other bytes or packages (it has ${known.packages
+      .map(({ name }) => name)
+      .join(', ')})`,
+    { hint: 'a published version never changes; publish these under a higher version' },
   )
 }
 

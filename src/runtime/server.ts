@@ -69,7 +69,10 @@ export async function serveWith(
       publicUrl: publicUrl ?? `http://${urlHost(host)}:${port}`,
       background,
     }),
-  )
+  ).catch((error: unknown) => {
+    stopRefreshing()
+    throw error
+  })
   return {
     url: listening.url,
     stop: async () => {

@@ -65,9 +65,8 @@ async function summariseChannel(
   const head = await loadHead(reading, state, { app, channel })
   if (head === undefined) return []
   const { manifest } = head
-  const isNamed = manifest.seq === entry.seq
   const offered = viewChannel(
-    isNamed ? manifest : (await loadChannel(reading, state, { app, channel, entry })).manifest,
+    manifest.seq === entry.seq ? manifest : (await loadChannel(reading, state, { app, channel, entry })).manifest,
     entry.holds,
   )
   const view = viewChannel(manifest, entry.holds)
@@ -76,18 +75,22 @@ async function summariseChannel(
     const newest = candidates[0]?.release.version ?? ''
     return { board, newest, ...(decision.kind === 'update' && { offered: decision.offer.release.version }) }
   })
-  const releases = manifest.releases.map((release) => ({ ...release, state: stateOf(release, view, isNamed) }))
+  const stateOf = (release: Release): string => {
+    if (boards.some(({ offered }) => offered === release.version)) return 'offered'
+    const isNewest = boards.some(({ newest }) => newest === release.version)
+    return refusalOf(release, view) ?? (isNewest ? 'waits for a refresh' : 'superseded')
+  }
+  const releases = manifest.releases.map((release) => ({ ...release, state: stateOf(release) }))
   return [{ app, channel, seq: manifest.seq, boards, releases }]
 }
 
-/** What becomes of a release, over all of its boards. */
-function stateOf(release: Release, view: ChannelView, isNamed: boolean): string {
+/** Why a release is not offered, over all of its boards; `undefined`: nothing keeps it from being. */
+function refusalOf(release: Release, view: ChannelView): string | undefined {
   const refusals = [...view.boards].flatMap(([board, { candidates }]) => {
     const refusal = candidates.find((one) => one.release === release)?.refusal
     return refusal ? [`${refusal.reason} for ${board}: ${refusal.because}`] : []
   })
   if (refusals.length > 0) return refusals.join('; ')
   if (release.deadEnd) return `dead end: ${release.deadEnd.reason}`
-  if (release.floor) return `floor: ${release.floor.reason}`
-  return isNamed ? 'offered' : 'offered after the next refresh'
+  return release.floor && `floor: ${release.floor.reason}`
 }

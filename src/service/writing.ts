@@ -85,7 +85,7 @@ export function signersOf(signers: readonly Signer[], role: RoleName, { root }: 
     `root ${root.version} wants ${threshold} ${role} ${threshold === 1 ? 'key' : 'keys'} of ${keyIds
       .map((id) => id.slice(0, 8))
       .join(', ')}; at hand: ${ours}`,
-    { hint: `set PLATTE_KEYS to the folder of the keys, or PLATTE_${role.toUpperCase()}_KEY` },
+    { hint: `set PLATTE_KEYS to the folder of ${role}*.jwk, or PLATTE_${role.toUpperCase()}_KEY to one key` },
   )
 }
 

@@ -94,6 +94,20 @@ test('a reader of the log that goes away costs lines, not the server', async () 
   expect(await end()).toBe(0)
 })
 
+test('a port that is taken ends it at once, with what to do', async () => {
+  const url = await serve('pipe')
+  const second = spawn(process.execPath, [main, 'serve', '--port', new URL(url).port], { cwd: folder, env })
+  let talk = ''
+  second.stderr.on('data', (chunk) => {
+    talk += chunk
+  })
+  const [code] = await once(second, 'close')
+  expect(code).toBe(2)
+  expect(talk).toMatch(/cannot listen on 127\.0\.0\.1 port \d+.*\nhint: another process listens there/)
+  expect(await ask(url)).toEqual(offer)
+  await end()
+})
+
 test('a key that was pasted into a setting is not printed', () => {
   const key = readFileSync(join(folder, 'keys/release.jwk'), 'utf8')
   const { d } = JSON.parse(key)

@@ -140,7 +140,7 @@ describe('checkPlace', () => {
 
 test('checkSameBytes says where the other bytes are', () => {
   expect(() => checkSameBytes(channel, 'channel beta', addition('3', { packages: bytesOf('b') }))).toThrow(
-    '3 for amd64-usr is already in channel beta with other bytes',
+    '3 for amd64-usr is already in channel beta, with other bytes',
   )
   checkSameBytes(channel, 'channel beta', addition('3', { board: 'x', packages: bytesOf('b') }))
   checkSameBytes(channel, 'channel beta', addition('4', { packages: bytesOf('b') }))

@@ -51,7 +51,7 @@ describe('what is refused leaves nothing behind', () => {
     [
       'other bytes than in another channel',
       { version: '7', ...file('update.gz') },
-      /^refused: .*already in channel beta with other bytes/,
+      /^refused: .*already in channel beta, with other bytes/,
     ],
     ['a channel that is not there', { channel: 'prod', create: false }, /^refused: .* has no channel "prod"/],
     ['an app that is not there', { app: 'other', create: false }, /^refused: other has no channel/],

@@ -115,7 +115,7 @@ describe('publishers that do not agree', () => {
     )
     expect(outcomes.filter((one) => one === 'accepted')).toHaveLength(1)
     expect(
-      outcomes.filter((one) => /^refused: 2 for amd64-usr is already in this channel with other bytes/.test(one)),
+      outcomes.filter((one) => /^refused: 2 for amd64-usr is already in this channel, with other bytes/.test(one)),
     ).toHaveLength(1)
   })
 

@@ -43,7 +43,7 @@ test('what is offered, what is held, and what waits for a refresh', async () => 
     ['2', 'offered'],
   ])
   const [beta] = (await summarise(store.publishing, { channel: 'beta' })).channels
-  expect(beta?.releases[0]).toMatchObject({ version: '2', state: 'offered after the next refresh' })
+  expect(beta?.releases[0]).toMatchObject({ version: '2', state: 'waits for a refresh' })
 })
 
 test('an expired catalog is shown, with the problem', async () => {
