@@ -3,7 +3,8 @@ import { Command, InvalidArgumentError } from 'commander'
 import { isDuration } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
-import { openPublishing, openStore } from '../runtime/store.ts'
+import { loadOnlineKeys } from '../runtime/keys.ts'
+import { openStore } from '../runtime/store.ts'
 import type { Publishing } from '../service/publish.ts'
 
 const flags = {
@@ -49,11 +50,11 @@ export const settingsOf = <K extends keyof Settings = never>(options: Options, n
   readSettings(environmentOf(options), needs)
 
 /** Opens the store that the options name, for reading: a damaged key keeps nobody from looking. */
-export async function openReadingOf<K extends keyof Settings = never>(
+export function openReadingOf<K extends keyof Settings = never>(
   options: Options,
   log: Log,
   needs: readonly K[] = [],
-): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
+): { readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> } {
   const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
   return { store: { ...openStore(settings.store), pin: settings.pin, log, release: [], timestamp: [] }, settings }
 }
@@ -64,8 +65,8 @@ export async function openStoreOf<K extends keyof Settings = never>(
   log: Log,
   needs: readonly K[] = [],
 ): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
-  const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
-  return { store: await openPublishing(settings, environmentOf(options), log), settings }
+  const { store, settings } = openReadingOf(options, log, needs)
+  return { store: { ...store, ...(await loadOnlineKeys(settings, environmentOf(options))) }, settings }
 }
 
 /** For options that may be given several times. */
