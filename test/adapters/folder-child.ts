@@ -34,7 +34,15 @@ export async function increment(store: Documents): Promise<number> {
   throw new Error('100000 swaps in vain')
 }
 
+/** Root may do everything, so what is about permissions goes on as nobody, once all code is loaded. */
+function becomeNobody(): void {
+  if (process.getuid?.() !== 0) return
+  process.setgid?.(65_534)
+  process.setuid?.(65_534)
+}
+
 async function main(root: string, mode: string, times: number): Promise<void> {
+  if (process.env.AS_NOBODY) becomeNobody()
   const store = folderDocuments(root, { clock: systemClock })
   if (mode === 'create') await store.create('notes/big', new Uint8Array(times))
   if (mode === 'read') await store.get('notes/secret', 100)

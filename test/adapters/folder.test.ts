@@ -180,10 +180,10 @@ describe('what is not a file is named, and never absent', () => {
 
 describe('permissions', () => {
   const script = join(import.meta.dirname, 'folder-child.ts')
-  /** Root may do everything, so there the child runs as nobody. */
-  const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
-  const run = (...args: string[]): string =>
-    spawnSync(process.execPath, [script, root, ...args], { ...asNobody, encoding: 'utf8' }).stdout
+  const run = (...args: string[]): string => {
+    const env = { ...process.env, AS_NOBODY: '1' }
+    return spawnSync(process.execPath, [script, root, ...args], { env, encoding: 'utf8' }).stdout
+  }
 
   test('a document that may not be read is forbidden, not absent', async () => {
     await documents().create('notes/secret', bytesOf('secret'))
