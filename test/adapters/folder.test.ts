@@ -7,6 +7,7 @@ import {
   mkdir,
   mkdtemp,
   readdir,
+  readlink,
   rename,
   rm,
   stat,
@@ -246,8 +247,9 @@ describe('packages', () => {
   test.skipIf(process.platform !== 'linux')('reads that end or are cancelled close their files', async () => {
     await put('packages/os.gz', 'x'.repeat(1_000_000))
     const openFiles = async (): Promise<number> => {
-      const targets = execFileSync('ls', ['-l', `/proc/${process.pid}/fd`], { encoding: 'utf8' })
-      return targets.split(dirname(at('packages', 'os.gz'))).length - 1
+      const numbers = await readdir('/proc/self/fd')
+      const targets = await Promise.all(numbers.map((number) => readlink(`/proc/self/fd/${number}`).catch(() => '')))
+      return targets.filter((target) => target.startsWith(at('packages'))).length
     }
     expect(await openFiles()).toBe(0)
     const ended = await packages().open('packages/os.gz')
