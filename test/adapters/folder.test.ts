@@ -16,7 +16,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { folderDocuments } from '../../src/adapters/folder-documents.ts'
 import { folderPackages } from '../../src/adapters/folder-packages.ts'
