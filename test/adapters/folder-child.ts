@@ -1,6 +1,6 @@
 /**
  * A process that uses a folder store, for tests that need several or that kill one.
- * node folder-child.ts <root> count <times> · loop · create <bytes> · read
+ * node folder-child.ts <root> count <times> · loop · create <bytes> [nobody] · read 0 [nobody]
  */
 import { writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
@@ -42,7 +42,6 @@ function becomeNobody(): void {
 }
 
 async function main(root: string, mode: string, times: number): Promise<void> {
-  if (process.env.AS_NOBODY) becomeNobody()
   const store = folderDocuments(root, { clock: systemClock })
   if (mode === 'create') await store.create('notes/big', new Uint8Array(times))
   if (mode === 'read') await store.get('notes/secret', 100)
@@ -51,7 +50,8 @@ async function main(root: string, mode: string, times: number): Promise<void> {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [, , root = '', mode = '', times = '0'] = process.argv
+  const [, , root = '', mode = '', times = '0', user = ''] = process.argv
+  if (user === 'nobody') becomeNobody()
   await main(root, mode, Number(times)).catch((error) => {
     writeSync(1, error instanceof PlatteError ? `${error.code}: ${error.message}\n` : `defect: ${error}\n`)
     process.exitCode = 1

@@ -181,16 +181,16 @@ describe('what is not a file is named, and never absent', () => {
 
 describe('permissions', () => {
   const script = join(import.meta.dirname, 'folder-child.ts')
-  const run = (...args: string[]): string => {
-    const env = { ...process.env, AS_NOBODY: '1' }
-    return spawnSync(process.execPath, [script, root, ...args], { env, encoding: 'utf8' }).stdout
-  }
+  const run = (mode: string, size: string): string =>
+    spawnSync(process.execPath, [script, root, mode, size, 'nobody'], { encoding: 'utf8' }).stdout
 
   test('a document that may not be read is forbidden, not absent', async () => {
     await documents().create('notes/secret', bytesOf('secret'))
     await chmod(root, 0o755)
     await chmod(at('notes', 'secret'), 0)
-    expect(run('read')).toMatch(/^forbidden: .*\/notes\/secret: this user has no permission to read it \(EACCES\)\n$/)
+    expect(run('read', '0')).toMatch(
+      /^forbidden: .*\/notes\/secret: this user has no permission to read it \(EACCES\)\n$/,
+    )
   })
 
   test('a folder that may not be written is forbidden', async () => {
