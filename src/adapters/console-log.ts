@@ -3,6 +3,5 @@ import { logLine, systemClock } from './system.ts'
 
 /** One line of JSON for each entry, for Workers: they have no stdout, and a timer of one request may not write for another. */
 export const consoleLog: Log = (entry) => {
-  // biome-ignore lint/suspicious/noConsole: the console is the log of a Worker
   console.log(logLine(systemClock(), entry).trimEnd())
 }

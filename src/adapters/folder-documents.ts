@@ -33,7 +33,6 @@ import {
   discardFile,
   isThere,
   linkTo,
-  listFiles,
   openFile,
   removeFile,
   sweep,
@@ -41,6 +40,7 @@ import {
   syncFolder,
   writeTemporary,
 } from './folder-files.ts'
+import { listFiles } from './folder-list.ts'
 import { equalBytes, tooLarge } from './streams.ts'
 
 /** What a write reads of the document that is there: more than any document may have. */

@@ -1,6 +1,6 @@
 /**
- * What both folder stores do with files: durable writes under a temporary name, folders that are there, listings, and
- * the system's errors in plain words.
+ * What both folder stores do with files: durable writes under a temporary name, folders that are there, and the system's
+ * errors in plain words.
  *
  * A key is a path below the root. Names that start with a dot are no keys, so `.tmp` (files being written) and `.next`
  * (see folder-documents.ts) are never served or listed. The last part of a path is never followed where it is a
@@ -10,7 +10,6 @@ import { randomUUID } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { checkKey } from '../documents/paths.ts'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import type { Instant } from '../ports/clock.ts'
 
@@ -40,7 +39,7 @@ export function storeError(cause: unknown, doing: Doing, path: string): unknown 
 }
 
 /** The system's name of an error, such as `ENOENT`. */
-function errorName(error: unknown): string | undefined {
+export function errorName(error: unknown): string | undefined {
   if (!(error instanceof Error) || error instanceof PlatteError || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
@@ -79,7 +78,7 @@ export async function openFile(root: string, path: string): Promise<OpenFile | u
 }
 
 /** A store that is not mounted must not look like one that is empty. */
-async function checkRoot(root: string): Promise<void> {
+export async function checkRoot(root: string): Promise<void> {
   try {
     await stat(root)
   } catch (cause) {
@@ -211,41 +210,3 @@ const dayMs = 24 * 60 * 60 * 1000
 
 /** Removes what writers that died left behind a day ago. */
 export const sweepTemporary = (root: string, now: Instant): Promise<void> => sweep(temporaryFolder(root), now - dayMs)
-
-/** All keys below the root that start with `prefix`, in byte order. */
-export async function* listFiles(root: string, prefix: string): AsyncIterable<string> {
-  const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
-  if (folder !== '') checkKey(folder.slice(0, -1))
-  await checkRoot(root)
-  for await (const key of walk(root, folder)) if (key.startsWith(prefix)) yield key
-}
-
-async function* walk(root: string, folder: string): AsyncIterable<string> {
-  const names: string[] = []
-  for (const entry of await entriesOf(join(root, folder))) {
-    if (!isKey(entry.name)) continue
-    if (entry.isDirectory()) names.push(`${entry.name}/`)
-    else if (entry.isFile()) names.push(entry.name)
-  }
-  for (const name of names.sort()) {
-    if (name.endsWith('/')) yield* walk(root, folder + name)
-    else yield folder + name
-  }
-}
-
-async function entriesOf(path: string) {
-  try {
-    return await readdir(path, { withFileTypes: true })
-  } catch (error) {
-    if (errorName(error) === 'ENOENT' || errorName(error) === 'ENOTDIR') return []
-    throw storeError(error, 'list', path)
-  }
-}
-
-function isKey(name: string): boolean {
-  try {
-    return checkKey(name) === name
-  } catch {
-    return false
-  }
-}

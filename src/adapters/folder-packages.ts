@@ -12,7 +12,6 @@ import {
   attempt,
   discardFile,
   linkTo,
-  listFiles,
   openFile,
   removeFile,
   storeError,
@@ -20,6 +19,7 @@ import {
   syncFolder,
   writeTemporary,
 } from './folder-files.ts'
+import { listFiles } from './folder-list.ts'
 import { checkRange, hashInto } from './streams.ts'
 
 export interface FolderPackagesOptions extends FolderOptions {

@@ -6,7 +6,8 @@ import { PlatteError } from '../errors.ts'
 import { pinOf } from '../runtime/config.ts'
 import { type KeyPair, loadFolder, loadPair, loadPublicKey, makeKey } from '../runtime/keys.ts'
 import { loadRoot } from '../service/reading.ts'
-import { editRoot, publishRoot, refreshIfAble, reissueChannels, rotateKey, signRoot } from '../service/roots.ts'
+import { editRoot, publishRoot, signRoot } from '../service/roots.ts'
+import { refreshIfAble, reissueChannels, rotateKey } from '../service/rotate.ts'
 import { instantText } from '../service/writing.ts'
 import {
   command,

@@ -5,7 +5,7 @@ import { open, readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { PlatteError } from '../errors.ts'
-import type { Source } from '../service/publish.ts'
+import type { Source } from '../service/stage.ts'
 
 /** Release notes and component lists are short; a longer text is a mistake. */
 const maxTextBytes = 1024 * 1024

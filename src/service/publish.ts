@@ -4,12 +4,12 @@ import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } fr
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
-import type { NewHasher } from '../ports/hasher.ts'
-import type { Packages, StagedPackage } from '../ports/packages.ts'
+import type { StagedPackage } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
 import { type CatalogState, channelEntry, type Place } from './reading.ts'
 import { storeFailures } from './refresh.ts'
+import { type Source, type Staging, stageAll } from './stage.ts'
 import {
   checkNotExpired,
   commitChannel,
@@ -21,14 +21,6 @@ import {
   signersOf,
   type Writing,
 } from './writing.ts'
-
-/** A file to publish; it can be read more than once. */
-export interface Source {
-  readonly name: string
-  /** Bytes. */
-  readonly size: number
-  open(): ReadableStream<Uint8Array>
-}
 
 /** What is published. */
 export interface PublishOrder {
@@ -48,10 +40,7 @@ export interface PublishOrder {
   readonly dryRun?: boolean
 }
 
-export interface Publishing extends Writing {
-  readonly packages: Packages
-  readonly newHasher: NewHasher
-}
+export interface Publishing extends Writing, Staging {}
 
 export interface PublishResult {
   /** `unchanged`: all of it was published before. */
@@ -111,55 +100,6 @@ function unknownChannel({ catalog }: CatalogState, { app, channel }: PublishOrde
   const known = Object.keys(Object.hasOwn(catalog.catalog.apps, app) ? (catalog.catalog.apps[app]?.channels ?? {}) : {})
   return new PlatteError('refused', `${app} has no channel ${JSON.stringify(channel)}`, {
     hint: `${known.length === 0 ? 'it has none yet' : `it has ${known.slice(0, 10).join(', ')}`}; --create makes a new one`,
-  })
-}
-
-async function stageAll(
-  { packages, newHasher }: Publishing,
-  sources: readonly Source[],
-  onBytes: (bytes: number) => void,
-): Promise<StagedPackage[]> {
-  const staged: StagedPackage[] = []
-  try {
-    for (const source of sources) {
-      const body = source.open().pipeThrough(counted(onBytes))
-      staged.push(packages.stage ? await packages.stage(body) : await hashOnly(packages, newHasher, source, body))
-    }
-    return staged
-  } catch (error) {
-    await Promise.all(staged.map((one) => one.discard()))
-    throw error
-  }
-}
-
-/** For stores that need a name first: hash now, copy when the name is known. */
-async function hashOnly(
-  packages: Packages,
-  newHasher: NewHasher,
-  source: Source,
-  body: ReadableStream<Uint8Array>,
-): Promise<StagedPackage> {
-  const hasher = newHasher()
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    await hasher.update(chunk)
-  }
-  const digests = await hasher.digest()
-  return {
-    size,
-    ...digests,
-    keep: (key) => packages.put(key, source.open(), { size, sha256: digests.sha256 }),
-    discard: async () => {},
-  }
-}
-
-function counted(onBytes: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
-  return new TransformStream({
-    transform(chunk, controller) {
-      onBytes(chunk.length)
-      controller.enqueue(chunk)
-    },
   })
 }
 

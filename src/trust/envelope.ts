@@ -8,32 +8,27 @@
  * one, looks at no `typ`, and takes `alg` and `kid` from the unprotected header too.
  */
 import { errors, flattenedVerify } from 'jose'
-import { maxCatalogBytes } from '../documents/catalog.ts'
-import { maxChannelBytes } from '../documents/channel.ts'
-import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { Verified } from '../ports/verified.ts'
-import { fromBase64url, toBase64url } from './base64url.ts'
+import { toBase64url } from './base64url.ts'
 import { sha256Hex } from './digest.ts'
-import type { Algorithm, VerifyingKey } from './keys.ts'
-
-/** Signatures per envelope; one verification each is all the cryptography that a document can ask for. */
-const maxSignatures = 16
-/** Characters of a protected header; ours have about 130. */
-const maxHeaderLength = 512
-/** Bytes: r‖s of P-256 and R‖S of Ed25519 alike. */
-const signatureBytes = 64
-
-/** `name` for messages; `maxBytes` of the whole envelope. */
-const types = {
-  'platte-root+jws': { name: 'root', maxBytes: maxRootBytes },
-  'platte-catalog+jws': { name: 'catalog', maxBytes: maxCatalogBytes },
-  'platte-channel+jws': { name: 'channel', maxBytes: maxChannelBytes },
-} as const
-
-/** The `typ` of a protected header. */
-export type EnvelopeType = keyof typeof types
+import {
+  checkSize,
+  type EnvelopeType,
+  type Header,
+  malformed,
+  maxSignatures,
+  parse,
+  quote,
+  readEnvelope,
+  renderEnvelope,
+  renderHeader,
+  type Signature,
+  signatureBytes,
+  types,
+} from './envelope-format.ts'
+import type { VerifyingKey } from './keys.ts'
 
 /** Who must have signed. */
 export interface SigningRole {
@@ -42,28 +37,7 @@ export interface SigningRole {
   readonly threshold: number
 }
 
-interface Header {
-  readonly alg: Algorithm
-  readonly kid: string
-  readonly typ: string
-}
-
-interface Signature {
-  readonly protected: string
-  readonly signature: string
-  readonly header: Header
-}
-
-/** An envelope of the right shape, with nothing verified. */
-interface Envelope {
-  readonly text: string
-  readonly payload: Uint8Array
-  readonly signatures: readonly Signature[]
-}
-
 const encoder = new TextEncoder()
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 /**
  * Signs a document.
  * @param payload the document: JSON as `JSON.stringify` writes it, so that no member can be there twice.
@@ -99,7 +73,7 @@ export async function addSignature(
   signer: Signer,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { name } = types[type]
-  const envelope = read(bytes, type)
+  const envelope = readEnvelope(bytes, type)
   const other = envelope.signatures.find(({ header }) => header.typ !== type)
   if (other) throw malformed(name, `is signed as ${quote(other.header.typ)}, not as ${type}`)
   const added = await sign(type, envelope.text, signer)
@@ -120,7 +94,7 @@ export async function openEnvelope(
   type: EnvelopeType,
   role: SigningRole,
 ): Promise<Verified<Uint8Array>> {
-  const envelope = read(bytes, type)
+  const envelope = readEnvelope(bytes, type)
   const keys = new Map(role.keys.map((key) => [key.keyId, key]))
   const good = new Set<string>()
   const reasons: string[] = []
@@ -154,18 +128,18 @@ export async function openByDigest(
   checkSize(bytes, name, maxBytes)
   const found = await sha256Hex(bytes)
   if (found !== sha256) throw new PlatteError('mismatch', `${name}: its SHA-256 is ${found}, not ${sha256}`)
-  return asVerified(read(bytes, type).payload)
+  return asVerified(readEnvelope(bytes, type).payload)
 }
 
 /**
  * The payload of a well-formed envelope, with nothing verified: for finding out which root to verify it with.
  * @throws PlatteError as `openEnvelope`
  */
-export const peekPayload = (bytes: Uint8Array, type: EnvelopeType): Uint8Array => read(bytes, type).payload
+export const peekPayload = (bytes: Uint8Array, type: EnvelopeType): Uint8Array => readEnvelope(bytes, type).payload
 
 /** Which keys claim to have signed a well-formed envelope, with nothing verified: for knowing what to sign anew. */
 export const peekKeyIds = (bytes: Uint8Array, type: EnvelopeType): readonly string[] =>
-  read(bytes, type).signatures.map(({ header }) => header.kid)
+  readEnvelope(bytes, type).signatures.map(({ header }) => header.kid)
 
 const asVerified = (payload: Uint8Array): Verified<Uint8Array> => payload as Verified<Uint8Array>
 
@@ -204,78 +178,8 @@ function render(type: EnvelopeType, text: string, signatures: readonly Signature
   return bytes
 }
 
-const renderEnvelope = (payload: string, signatures: readonly Signature[]): string =>
-  JSON.stringify({
-    payload,
-    signatures: signatures.map((one) => ({ protected: one.protected, signature: one.signature })),
-  })
-
-const renderHeader = ({ alg, kid, typ }: Header): string => JSON.stringify({ alg, kid, typ })
-
-function read(bytes: Uint8Array, type: EnvelopeType): Envelope {
-  const { name, maxBytes } = types[type]
-  checkSize(bytes, name, maxBytes)
-  const [json, value] = parse(bytes) ?? []
-  if (json === undefined) throw malformed(name, 'the envelope is not JSON in UTF-8')
-  const { payload: text, signatures: list } = members(value, ['payload', 'signatures'], name)
-  const payload = typeof text === 'string' ? fromBase64url(text) : undefined
-  if (typeof text !== 'string' || payload === undefined) throw malformed(name, 'the payload is not base64url')
-  if (!Array.isArray(list) || list.length === 0) throw malformed(name, 'there are no signatures')
-  if (list.length > maxSignatures) throw malformed(name, `there are more than ${maxSignatures} signatures`)
-  const signatures = list.map((one) => readSignature(one, name))
-  if (renderEnvelope(text, signatures) !== json)
-    throw malformed(name, 'the envelope is not written as Platte writes it')
-  return { text, payload, signatures }
-}
-
-function readSignature(value: unknown, name: string): Signature {
-  const { protected: header64, signature } = members(value, ['protected', 'signature'], name)
-  if (typeof signature !== 'string' || fromBase64url(signature)?.length !== signatureBytes)
-    throw malformed(name, `a signature is not ${signatureBytes} bytes in base64url`)
-  const encoded = typeof header64 === 'string' && header64.length <= maxHeaderLength ? header64 : ''
-  const [json, parsed] = parse(fromBase64url(encoded) ?? new Uint8Array()) ?? []
-  if (json === undefined) throw malformed(name, 'a protected header is not JSON in base64url')
-  const { alg, kid, typ } = members(parsed, ['alg', 'kid', 'typ'], name)
-  if (alg !== 'EdDSA' && alg !== 'ES256') throw malformed(name, `alg must be EdDSA or ES256, not ${quote(alg)}`)
-  if (typeof kid !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(kid)) throw malformed(name, 'a kid is not a key id')
-  if (typeof typ !== 'string') throw malformed(name, 'a typ is not text')
-  const header: Header = { alg, kid, typ }
-  if (renderHeader(header) !== json) throw malformed(name, 'a protected header is not written as Platte writes it')
-  return { protected: encoded, signature, header }
-}
-
-/** @returns the text and its value; `undefined` for what is not JSON in UTF-8. */
-function parse(bytes: Uint8Array): readonly [string, unknown] | undefined {
-  try {
-    const text = utf8.decode(bytes)
-    return [text, JSON.parse(text)]
-  } catch {
-    return undefined
-  }
-}
-
-/** Reads an object that has exactly the members `names`. */
-function members<N extends string>(value: unknown, names: readonly N[], name: string): Record<N, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(name, 'an object is missing')
-  const unknown = Object.keys(value).find((key) => !names.some((known) => known === key))
-  if (unknown !== undefined) throw malformed(name, `unknown member ${quote(unknown)}`)
-  const missing = names.find((known) => !Object.hasOwn(value, known))
-  if (missing !== undefined) throw malformed(name, `the member ${missing} is missing`)
-  return value as Record<N, unknown>
-}
-
 function checkPayload(payload: Uint8Array, name: string): void {
   const [json, value] = parse(payload) ?? []
   if (json !== undefined && JSON.stringify(value) === json) return
   throw new PlatteError('bad-document', `${name}: what is to be signed is not compact JSON, each member once`)
 }
-
-function checkSize(bytes: Uint8Array, name: string, maxBytes: number): void {
-  if (bytes.length > maxBytes)
-    throw new PlatteError('too-large', `${name}: ${bytes.length} bytes, more than the limit of ${maxBytes}`)
-}
-
-/** Words of strangers, short and without line breaks. */
-const quote = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 64)
-
-const malformed = (name: string, why: string): PlatteError => new PlatteError('bad-signature', `${name}: ${why}`)

@@ -42,7 +42,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'other spellings of an envelope are taken',
     [
-      'src/trust/envelope.ts',
+      'src/trust/envelope-format.ts',
       'if (renderEnvelope(text, signatures) !== json)',
       'if (renderEnvelope(text, signatures) === "")',
     ],

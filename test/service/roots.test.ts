@@ -5,15 +5,8 @@ import { inspectStore } from '../../src/service/inspect.ts'
 import { publish } from '../../src/service/publish.ts'
 import { loadRoot } from '../../src/service/reading.ts'
 import { refresh } from '../../src/service/refresh.ts'
-import {
-  editRoot,
-  firstRoot,
-  initStore,
-  publishRoot,
-  type RootEdit,
-  rotateKey,
-  signRoot,
-} from '../../src/service/roots.ts'
+import { editRoot, firstRoot, initStore, publishRoot, type RootEdit, signRoot } from '../../src/service/roots.ts'
+import { rotateKey } from '../../src/service/rotate.ts'
 import { instantText } from '../../src/service/writing.ts'
 import { addSignature, seal } from '../../src/trust/envelope.ts'
 import { verifyCatalog } from '../../src/trust/verify-catalog.ts'
