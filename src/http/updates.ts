@@ -15,7 +15,6 @@ const xml = { 'content-type': 'text/xml; charset=utf-8', 'cache-control': 'no-st
 /** Answers a POST with an Omaha 3.0 response, 200 whatever the decision. */
 export function answerUpdate(serving: Serving): (c: Context) => Promise<Response> {
   const offers = new WeakMap<Candidate, OmahaOffer>()
-  const render = rememberingRenderer()
   return async (c) => {
     const request = parseOmahaRequest(await readBody(c.req.raw))
     const service = answering(serving, c)
@@ -27,28 +26,9 @@ export function answerUpdate(serving: Serving): (c: Context) => Promise<Response
         : undefined
       apps.push(answerApp({ serving, offers, request }, app, query.app, decision))
     }
-    return new Response(render(apps), { headers: xml })
+    return new Response(renderOmahaResponse({ apps }), { headers: xml })
   }
 }
-
-/** A fleet asks in one shape and is given one answer: of each offer, and of none, the last one is kept as text. */
-function rememberingRenderer(): (apps: readonly OmahaAppResponse[]) => string {
-  const none = {}
-  const last = new WeakMap<object, { readonly app: OmahaAppResponse; readonly text: string }>()
-  return (apps) => {
-    const [app] = apps
-    if (app?.updateCheck === undefined || apps.length > 1) return renderOmahaResponse({ apps })
-    const what = app.updateCheck === 'noupdate' ? none : app.updateCheck
-    const known = last.get(what)
-    if (known && isAnsweredAlike(known.app, app)) return known.text
-    const text = renderOmahaResponse({ apps })
-    last.set(what, { app, text })
-    return text
-  }
-}
-
-const isAnsweredAlike = (a: OmahaAppResponse, b: OmahaAppResponse): boolean =>
-  a.appId === b.appId && a.status === b.status && a.ping === b.ping && a.events === b.events
 
 const queryOf = ({ appId, track, version, board }: OmahaAppRequest): Query => ({
   app: appKey(appId),
