@@ -41,7 +41,7 @@ function memoryBucket(): Bucket {
     else await inner.create(key, bytes)
   }
   const bucket: Bucket = {
-    get: async (key, maxBytes) => (erased.has(key) ? undefined : inner.get(key, maxBytes)),
+    get: async (key, maxBytes, known) => (erased.has(key) ? undefined : inner.get(key, maxBytes, known)),
     async create(key, bytes) {
       if (!erased.has(key)) return inner.create(key, bytes)
       await overwrite(key, bytes)
@@ -50,6 +50,14 @@ function memoryBucket(): Bucket {
     swap: async (key, bytes, token) => (erased.has(key) ? 'conflict' : inner.swap(key, bytes, token)),
     async *list(prefix) {
       for await (const key of inner.list?.(prefix) ?? []) if (!erased.has(key)) yield key
+    },
+    async *folders(folder) {
+      const names = new Set<string>()
+      for await (const key of bucket.list(folder)) {
+        const [name = '', below] = key.slice(folder.length).split('/')
+        if (below !== undefined) names.add(name)
+      }
+      yield* names
     },
     async read(key) {
       const there = await bucket.get(key, cap)
@@ -183,9 +191,9 @@ export function watched(inner: Documents) {
   const hook: { onGet: (key: string) => Promise<void> | void } = { onGet: () => {} }
   const documents: Documents = {
     ...inner,
-    async get(key, maxBytes) {
+    async get(key, maxBytes, known) {
       reads.push(key)
-      const found = await inner.get(key, maxBytes)
+      const found = await inner.get(key, maxBytes, known)
       await hook.onGet(key)
       return found
     },

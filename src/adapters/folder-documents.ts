@@ -40,7 +40,7 @@ import {
   syncFolder,
   writeTemporary,
 } from './folder-files.ts'
-import { listFiles } from './folder-list.ts'
+import { listFiles, listFolders } from './folder-list.ts'
 import { equalBytes, tooLarge } from './streams.ts'
 
 /** What a write reads of the document that is there: more than any document may have. */
@@ -67,13 +67,15 @@ export interface FolderOptions {
 export function folderDocuments(root: string, { clock }: FolderOptions): Documents {
   const store = { root, tidied: new Map<string, Instant>(), clock }
   return {
-    async get(key, maxBytes) {
+    async get(key, maxBytes, known) {
       const state = await newest(store, checkKey(key), maxBytes)
+      if (state?.token === known?.token) return known
       return state && { bytes: state.bytes, token: state.token }
     },
     create: async (key, bytes) => create(store, checkKey(key), bytes.slice()),
     swap: async (key, bytes, token) => swap(store, checkKey(key), { bytes: bytes.slice(), token }),
     list: (prefix) => listFiles(root, prefix),
+    folders: (folder) => listFolders(root, folder),
   }
 }
 

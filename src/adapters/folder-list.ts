@@ -12,6 +12,19 @@ export async function* listFiles(root: string, prefix: string): AsyncIterable<st
   for await (const key of walk(root, folder)) if (key.startsWith(prefix)) yield key
 }
 
+/** The names of the folders in one that ends in "/": those that hold something. */
+export async function* listFolders(root: string, folder: string): AsyncIterable<string> {
+  checkKey(folder.slice(0, -1))
+  await checkRoot(root)
+  for (const entry of await entriesOf(join(root, folder))) {
+    if (!entry.isDirectory() || !isKey(entry.name)) continue
+    for await (const _ of walk(root, `${folder}${entry.name}/`)) {
+      yield entry.name
+      break
+    }
+  }
+}
+
 async function* walk(root: string, folder: string): AsyncIterable<string> {
   const names: string[] = []
   for (const entry of await entriesOf(join(root, folder))) {

@@ -14,9 +14,10 @@ export function memoryDocuments(): Documents {
     stored.set(key, { bytes: bytes.slice(), token: `${writes}` })
   }
   return {
-    async get(key, maxBytes) {
+    async get(key, maxBytes, known) {
       const document = stored.get(checkKey(key))
       if (document === undefined) return undefined
+      if (document.token === known?.token) return known
       if (document.bytes.length > maxBytes) throw tooLarge(key, maxBytes)
       return { bytes: document.bytes.slice(), token: document.token }
     },
@@ -32,6 +33,7 @@ export function memoryDocuments(): Documents {
       return 'ok'
     },
     list: (prefix) => listKeys(stored, prefix),
+    folders: (folder) => listFolders(stored, folder),
   }
 }
 
@@ -72,6 +74,11 @@ export function memoryPackages(newHasher: NewHasher): Packages {
 
 async function* listKeys(stored: ReadonlyMap<string, unknown>, prefix: string): AsyncIterable<string> {
   yield* [...stored.keys()].filter((key) => key.startsWith(prefix)).sort()
+}
+
+async function* listFolders(stored: ReadonlyMap<string, unknown>, folder: string): AsyncIterable<string> {
+  const below = [...stored.keys()].filter((key) => key.startsWith(folder)).map((key) => key.slice(folder.length))
+  yield* [...new Set(below.filter((key) => key.includes('/')).map((key) => key.slice(0, key.indexOf('/'))))]
 }
 
 const chunkBytes = 64 * 1024

@@ -7,10 +7,10 @@
  *
  * @see https://developers.cloudflare.com/r2/api/workers/workers-api-reference/
  */
-import type { R2Bucket, R2Conditional, R2ObjectBody } from '@cloudflare/workers-types'
+import type { R2Bucket, R2Conditional, R2ListOptions, R2ObjectBody } from '@cloudflare/workers-types'
 import { checkKey } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
-import type { Documents } from '../ports/documents.ts'
+import type { Documents, Marked } from '../ports/documents.ts'
 import type { NewHasher } from '../ports/hasher.ts'
 import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../ports/packages.ts'
 import { checkRange, equalBytes, hashInto, readAtMost, tooLarge } from './streams.ts'
@@ -20,9 +20,11 @@ const readBackBytes = 16 * 1024 * 1024
 
 /** @param prefix what stands before every key in the bucket, such as `updates/`. */
 export function r2Documents(bucket: R2Bucket, prefix = ''): Documents {
-  const get = async (key: string, maxBytes: number) => {
-    const object = await asking('get', key, () => bucket.get(prefix + key))
+  const get = async <Known extends Marked = never>(key: string, maxBytes: number, known?: Known) => {
+    const unless = known && { onlyIf: { etagDoesNotMatch: known.token } }
+    const object = await asking('get', key, () => bucket.get(prefix + key, unless))
     if (object === null) return undefined
+    if (!('body' in object)) return known
     return { bytes: await bytesOf(object, maxBytes, key), token: object.etag }
   }
   const holds = async (key: string, bytes: Uint8Array): Promise<boolean> => {
@@ -39,7 +41,7 @@ export function r2Documents(bucket: R2Bucket, prefix = ''): Documents {
     }
   }
   return {
-    get: async (key, maxBytes) => get(checkKey(key), maxBytes),
+    get: async (key, maxBytes, known) => get(checkKey(key), maxBytes, known),
     async create(key, bytes) {
       if (await putIf(checkKey(key), bytes, { etagDoesNotMatch: '*' })) return 'created'
       return (await holds(key, bytes)) ? 'same' : 'taken'
@@ -48,6 +50,7 @@ export function r2Documents(bucket: R2Bucket, prefix = ''): Documents {
       return (await putIf(checkKey(key), bytes, { etagMatches: token })) ? 'ok' : 'conflict'
     },
     list: (keyPrefix) => listKeys(bucket, prefix, keyPrefix),
+    folders: (folder) => listFolders(bucket, prefix + folder),
   }
 }
 
@@ -171,11 +174,21 @@ function startUpload(
 }
 
 async function* listKeys(bucket: R2Bucket, prefix: string, keyPrefix: string): AsyncIterable<string> {
+  for await (const { objects } of pagesOf(bucket, { prefix: prefix + keyPrefix }))
+    for (const { key } of objects) yield key.slice(prefix.length)
+}
+
+async function* listFolders(bucket: R2Bucket, folder: string): AsyncIterable<string> {
+  for await (const { delimitedPrefixes } of pagesOf(bucket, { prefix: folder, delimiter: '/' }))
+    for (const found of delimitedPrefixes) yield found.slice(folder.length, -1)
+}
+
+async function* pagesOf(bucket: R2Bucket, options: R2ListOptions & { readonly prefix: string }) {
   let cursor: string | undefined
   do {
-    const options = { prefix: prefix + keyPrefix, ...(cursor !== undefined && { cursor }) }
-    const page = await asking('list', options.prefix, () => bucket.list(options))
-    for (const { key } of page.objects) yield key.slice(prefix.length)
+    const more = cursor === undefined ? options : { ...options, cursor }
+    const page = await asking('list', options.prefix, () => bucket.list(more))
+    yield page
     cursor = page.truncated ? page.cursor : undefined
   } while (cursor !== undefined)
 }

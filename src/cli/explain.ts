@@ -20,7 +20,7 @@ export function explainCommand(): Command {
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
     .option('--machine <id>', 'its machine id')
     .action(async (options: ExplainOptions) => {
-      const { store, settings } = openReadingOf(options, () => {}, ['app'])
+      const { store, settings } = await openReadingOf(options, () => {}, ['app'])
       const { channel, version, board, machine } = options
       const query = { app: settings.app, channel, version, board }
       const answering = { cache: newCatalogCache(), reading: store, background: undefined }

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { RoleName } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
-import type { StoreSetting } from '../runtime/config.ts'
 import { type KeyPair, keyFile, loadPairs, makeKey } from '../runtime/keys.ts'
 import { makeStore, openStore } from '../runtime/store.ts'
+import type { StoreSetting } from '../runtime/store-setting.ts'
 import { firstRoot, initStore } from '../service/roots.ts'
 import { instantText } from '../service/writing.ts'
 import { command, type Options, oneOf, parseDuration, settingsOf } from './options.ts'
@@ -52,7 +52,7 @@ export async function initialise(order: {
   const release = await role(order.keysDir, 'release')
   const timestamp = await role(order.keysDir, 'timestamp')
   await makeStore(order.store)
-  const open = openStore(order.store)
+  const open = await openStore(order.store)
   const first = await firstRoot(
     { root: publicKeys(root), release: publicKeys(release), timestamp: publicKeys(timestamp) },
     { issuedAt: instantText(open.clock()), maxValidity: order.maxValidity },

@@ -5,16 +5,18 @@ import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
 import { openStore } from '../runtime/store.ts'
+import { storeForms } from '../runtime/store-setting.ts'
 import type { Publishing } from '../service/publish.ts'
 
 const flags = {
-  store: ['--store <store>', 'where documents and packages are: file:DIR', 'PLATTE_STORE'],
+  store: ['--store <store>', `where documents and packages are: ${storeForms}`, 'PLATTE_STORE'],
   root: ['--root <pin>', 'the root to trust: VERSION:sha256:HEX', 'PLATTE_ROOT'],
   keys: ['--keys <folder>', 'folder of release*.jwk and timestamp*.jwk', 'PLATTE_KEYS'],
   releaseKey: ['--release-key <file>', 'one release key: a file, or env://NAME', 'PLATTE_RELEASE_KEY'],
   timestampKey: ['--timestamp-key <file>', 'one timestamp key: a file, or env://NAME', 'PLATTE_TIMESTAMP_KEY'],
   app: ['--app <app>', 'the app: its Omaha id', 'PLATTE_APP'],
   publicUrl: ['--public-url <url>', 'where clients reach this deployment', 'PLATTE_PUBLIC_URL'],
+  packagesUrl: ['--packages-url <url>', 'where clients find packages, when not here', 'PLATTE_PACKAGES_URL'],
   host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
   port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
 } as const satisfies Record<string, readonly [string, string, Variable]>
@@ -50,13 +52,16 @@ export const settingsOf = <K extends keyof Settings = never>(options: Options, n
   readSettings(environmentOf(options), needs)
 
 /** Opens the store that the options name, for reading: a damaged key keeps nobody from looking. */
-export function openReadingOf<K extends keyof Settings = never>(
+export async function openReadingOf<K extends keyof Settings = never>(
   options: Options,
   log: Log,
   needs: readonly K[] = [],
-): { readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> } {
+): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
   const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
-  return { store: { ...openStore(settings.store), pin: settings.pin, log, release: [], timestamp: [] }, settings }
+  return {
+    store: { ...(await openStore(settings.store)), pin: settings.pin, log, release: [], timestamp: [] },
+    settings,
+  }
 }
 
 /** Opens the store that the options name, with the keys at hand. */
@@ -65,7 +70,7 @@ export async function openStoreOf<K extends keyof Settings = never>(
   log: Log,
   needs: readonly K[] = [],
 ): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
-  const { store, settings } = openReadingOf(options, log, needs)
+  const { store, settings } = await openReadingOf(options, log, needs)
   return { store: { ...store, ...(await loadOnlineKeys(settings, environmentOf(options))) }, settings }
 }
 

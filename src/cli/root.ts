@@ -30,7 +30,7 @@ export function rootCommand(): Command {
 
 function showRoot(): Command {
   return command('show', 'show the newest root that the pin leads to', readFlags).action(async (options: Options) => {
-    const { store } = openReadingOf(options, talk)
+    const { store } = await openReadingOf(options, talk)
     const trusted = await loadRoot(store)
     const { version, issuedAt, expires = 'never', roles } = trusted.root
     show(options.json, { pin: pinOf(trusted), root: trusted.root }, [
@@ -70,7 +70,7 @@ function editDraft(): Command {
           'usage',
           'say what to change: --add-key, --remove-key, --threshold, --expires, --max-validity',
         )
-      const { store } = openReadingOf(options, talk)
+      const { store } = await openReadingOf(options, talk)
       const current = await loadRoot(store)
       const edited = await editRoot(
         current,

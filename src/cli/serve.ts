@@ -8,6 +8,7 @@ export function serveCommand(): Command {
   return command('serve', 'answer update checks and serve packages', [
     ...writeFlags,
     'publicUrl',
+    'packagesUrl',
     'host',
     'port',
   ]).action((options: Options) => serveUntilStopped(options, (url) => say(`listening on ${url}/v1/update/`)))

@@ -10,7 +10,7 @@ export function showCommand(): Command {
     .argument('[app]', 'one app only')
     .argument('[channel]', 'one channel of it, with its releases')
     .action(async (app: string | undefined, channel: string | undefined, options: Options) => {
-      const { store } = openReadingOf(options, talk)
+      const { store } = await openReadingOf(options, talk)
       const summary = await summarise(store, { app: app?.replace(/^\{(.*)\}$/, '$1').toLowerCase(), channel })
       for (const problem of summary.problems) say(`warning: ${problem}`)
       if (app !== undefined && summary.channels.length === 0 && summary.problems.length === 0)

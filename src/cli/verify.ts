@@ -8,7 +8,7 @@ import { progress, show, talk } from './terminal.ts'
 export function verifyCommand(): Command {
   return command('verify', 'check the whole store: chain, digests, packages, orphans', readFlags).action(
     async (options: Options) => {
-      const { store } = openReadingOf(options, talk)
+      const { store } = await openReadingOf(options, talk)
       const inspection = await inspectStore({ ...store, onPackage: ({ name, size }) => progress(name, size) })
       const { findings, channels, manifests, packages } = inspection
       show(options.json, inspection, [

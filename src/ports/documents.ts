@@ -1,9 +1,13 @@
 /** An opaque mark of one stored state of one document, made by `get` and taken by `swap` of the same store. */
 export type Token = string
 
-export interface StoredDocument {
-  readonly bytes: Uint8Array
+/** What remembers the state that it was made of. */
+export interface Marked {
   readonly token: Token
+}
+
+export interface StoredDocument extends Marked {
+  readonly bytes: Uint8Array
 }
 
 /**
@@ -22,10 +26,16 @@ export interface StoredDocument {
 export interface Documents {
   /**
    * @param maxBytes the most that is read, in bytes; the cap holds while reading, whatever length was announced.
+   * @param known what was made of an earlier state: it is returned itself as long as the document is in that state,
+   *   and stores that can tell then send no bytes.
    * @returns `undefined` only where the store says that there is no such key.
    * @throws PlatteError('too-large') beyond `maxBytes`.
    */
-  get(key: string, maxBytes: number): Promise<StoredDocument | undefined>
+  get<Known extends Marked = never>(
+    key: string,
+    maxBytes: number,
+    known?: Known,
+  ): Promise<StoredDocument | NoInfer<Known> | undefined>
   /**
    * Writes a document that is not there yet. `created`: these bytes are stored now, by us. `same`: equal bytes were
    * there already. `taken`: other bytes are there, and stay.
@@ -38,4 +48,9 @@ export interface Documents {
   swap(key: string, bytes: Uint8Array, token: Token): Promise<'ok' | 'conflict'>
   /** All keys that start with `prefix`, in byte order. Not every store lists. */
   list?(prefix: string): AsyncIterable<string>
+  /**
+   * The names of the folders directly in `folder` that hold keys, in any order, without "/"; their keys are not read.
+   * @param folder ends in "/". Every store that lists does this too.
+   */
+  folders?(folder: string): AsyncIterable<string>
 }

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { appName } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
+import { parseStore, type StoreSetting, storeForms } from './store-setting.ts'
 
 /** The variables, and the flag that says the same on the command line. */
 const variables = {
@@ -13,18 +14,13 @@ const variables = {
   PLATTE_TIMESTAMP_KEY: '--timestamp-key',
   PLATTE_APP: '--app',
   PLATTE_PUBLIC_URL: '--public-url',
+  PLATTE_PACKAGES_URL: '--packages-url',
   PLATTE_HOST: '--host',
   PORT: '--port',
 } as const
 
 export type Variable = keyof typeof variables
 export type Environment = Readonly<Record<string, string | undefined>>
-
-/** Where documents and packages are kept. */
-export interface StoreSetting {
-  readonly kind: 'file'
-  readonly dir: string
-}
 
 /** Where a private key is: a file, or the name of a variable that holds it (`env://NAME`). */
 export type KeyPlace = { readonly file: string } | { readonly variable: string }
@@ -38,6 +34,8 @@ export interface Settings {
   readonly app?: string
   /** Without a "/" at the end. */
   readonly publicUrl?: string
+  /** Where clients find the keys of packages, when it is not here. Without a "/" at the end. */
+  readonly packagesUrl?: string
   readonly host: string
   readonly port: number
 }
@@ -48,7 +46,7 @@ export type SettingsWith<K extends keyof Settings> = Settings & { readonly [N in
 const publicUrlHint = 'say where clients reach this, such as https://updates.example.org: offers name packages under it'
 
 const needed: Readonly<Partial<Record<keyof Settings, readonly [Variable, string]>>> = {
-  store: ['PLATTE_STORE', 'say where the store is, such as file:/var/lib/platte'],
+  store: ['PLATTE_STORE', `say where the store is: ${storeForms}`],
   pin: ['PLATTE_ROOT', 'pin the root that `platte init` printed, such as 1:sha256:<64 hex digits>'],
   keysDir: ['PLATTE_KEYS', 'say which folder the keys are in, such as /etc/platte/keys'],
   app: ['PLATTE_APP', 'say which app, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57 (Flatcar)'],
@@ -84,6 +82,7 @@ export function readSettings<K extends keyof Settings = never>(
     timestampKey: read('PLATTE_TIMESTAMP_KEY', parseKeyPlace),
     app: read('PLATTE_APP', parseApp),
     publicUrl: read('PLATTE_PUBLIC_URL', parsePublicUrl),
+    packagesUrl: read('PLATTE_PACKAGES_URL', parsePublicUrl),
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
@@ -106,13 +105,6 @@ export const pinOf = ({ root, sha256 }: TrustedRoot): string => formatPin({ vers
 
 const named = (variable: Variable): string => `${variable} (${variables[variable]})`
 
-function parseStore(text: string): StoreSetting {
-  const [, kind, rest] = /^([a-z0-9]+):(.*)$/.exec(text) ?? []
-  if (kind !== 'file' || !rest)
-    throw new Error(`${JSON.stringify(text)} is no store: use file:DIR, such as file:/var/lib/platte`)
-  return { kind, dir: rest.startsWith('//') ? rest.slice(2) : rest }
-}
-
 function parseKeyPlace(text: string): KeyPlace {
   if (/[{"\n]/.test(text)) throw new Error('holds a key itself: use a file, or env://NAME for a variable that holds it')
   if (!text.startsWith('env://')) return { file: text }
@@ -129,7 +121,8 @@ function parseApp(text: string): string {
 
 function parsePublicUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || /[?#]/.test(url.href) || url.username)
+  if (url?.username || url?.password) throw new Error('holds credentials: a public URL is without')
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || /[?#]/.test(url.href))
     throw new Error(`${JSON.stringify(text)} is not a plain http(s) URL, such as https://updates.example.org`)
   return url.href.replace(/\/+$/, '')
 }

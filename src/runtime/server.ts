@@ -4,11 +4,11 @@ import { createApp } from '../http/app.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
 import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
-import { refresh } from '../service/refresh.ts'
 import type { SettingsWith } from './config.ts'
+import { refreshEveryMs, refreshSlice } from './refreshing.ts'
 
-/** How often a process with the timestamp key looks whether the catalog is to be refreshed. */
-const refreshEveryMs = 60_000
+/** A look costs a few milliseconds for each of these channels; with more of them, a commit is found some minutes later. */
+const slice = 100
 /** How long requests that are running may go on after the signal to stop. */
 export const graceMs = 10_000
 
@@ -102,18 +102,9 @@ async function checkPin(publishing: Publishing): Promise<void> {
   }
 }
 
-/** With the memory of what is served: a catalog that was put back is not signed anew. */
 async function keepFresh(publishing: Publishing, cache: CatalogCache): Promise<() => void> {
   if (publishing.timestamp.length === 0) return () => {}
-  const once = async (): Promise<void> => {
-    try {
-      const { kind, expires } = await refresh(publishing, { seen: cache.state })
-      if (kind === 'refreshed') publishing.log({ level: 'info', event: 'refresh', expires })
-    } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
-      publishing.log({ level: 'error', event: 'refresh', problem })
-    }
-  }
+  const once = () => refreshSlice(publishing, cache, slice)
   await once()
   const timer = setInterval(once, refreshEveryMs)
   return () => clearInterval(timer)

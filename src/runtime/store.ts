@@ -7,20 +7,32 @@ import { systemClock, systemRandom } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
 import type { Publishing } from '../service/publish.ts'
-import type { Environment, SettingsWith, StoreSetting } from './config.ts'
+import type { Environment, SettingsWith } from './config.ts'
 import { loadOnlineKeys } from './keys.ts'
+import type { StoreSetting } from './store-setting.ts'
 
-/** What a store setting stands for. */
-export const openStore = ({ dir }: StoreSetting) => ({
-  documents: folderDocuments(dir, { clock: systemClock }),
-  packages: folderPackages(dir, { clock: systemClock, newHasher: nodeHasher }),
-  newHasher: nodeHasher,
-  clock: systemClock,
-  random: systemRandom,
-})
+/** What a store setting stands for. What only one kind of store needs is loaded only for that. */
+export async function openStore(setting: StoreSetting) {
+  return { ...(await openPorts(setting)), newHasher: nodeHasher, clock: systemClock, random: systemRandom }
+}
+
+async function openPorts(setting: StoreSetting): Promise<Pick<Publishing, 'documents' | 'packages'>> {
+  switch (setting.kind) {
+    case 'file':
+      return {
+        documents: folderDocuments(setting.dir, { clock: systemClock }),
+        packages: folderPackages(setting.dir, { clock: systemClock, newHasher: nodeHasher }),
+      }
+    case 's3':
+    case 'http':
+      throw new PlatteError('configuration', `PLATTE_STORE: ${setting.kind} is no store of this version`)
+  }
+}
 
 /** Makes the folder of a store; one that is there stays. Reading never does: a store that is not mounted is not empty. */
-export async function makeStore({ dir }: StoreSetting): Promise<void> {
+export async function makeStore(setting: StoreSetting): Promise<void> {
+  if (setting.kind !== 'file') return
+  const { dir } = setting
   await mkdir(dir, { recursive: true }).catch((cause: unknown) => {
     throw new PlatteError(
       'store-unavailable',
@@ -38,5 +50,5 @@ export async function openPublishing(
   env: Environment,
   log: Log,
 ): Promise<Publishing> {
-  return { ...openStore(settings.store), ...(await loadOnlineKeys(settings, env)), pin: settings.pin, log }
+  return { ...(await openStore(settings.store)), ...(await loadOnlineKeys(settings, env)), pin: settings.pin, log }
 }

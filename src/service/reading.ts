@@ -75,12 +75,12 @@ export async function loadCatalog(
   seen?: CatalogState,
   { anyTime = false }: { readonly anyTime?: boolean } = {},
 ): Promise<CatalogState> {
-  const stored = await reading.documents.get(catalogKey, maxCatalogBytes)
+  const stored = await reading.documents.get(catalogKey, maxCatalogBytes, seen)
   if (stored === undefined)
     throw new PlatteError('missing', `${catalogKey} is not in the store`, {
       hint: 'bring it back from a copy; or `platte init` with the same keys, then `platte refresh`: holds are lost',
     })
-  if (seen !== undefined && stored.token === seen.token) return seen
+  if (!('bytes' in stored)) return stored
   const named = peekCatalogRoot(stored.bytes)
   if (seen !== undefined && named < seen.root.root.version)
     throw new PlatteError('rollback', `the catalog names root ${named}, after one that named ${seen.root.root.version}`)

@@ -13,7 +13,7 @@ export interface Published {
 
 const [store = '', file = ''] = process.argv.slice(2)
 await mkdir(store)
-const publishing = await newStore(new Map(), openStore({ kind: 'file', dir: store }))
+const publishing = await newStore(new Map(), await openStore({ kind: 'file', dir: store }))
 const began = performance.now()
 const { packages } = await publish(publishing, {
   app,

@@ -18,7 +18,7 @@ export interface Served {
 
 const [dir = ''] = process.argv.slice(2)
 const store = { kind: 'file', dir } as const
-const open = openStore(store)
+const open = await openStore(store)
 const root = await open.documents.get(rootKey(1), maxRootBytes)
 if (root === undefined) throw new Error(`${dir} is no store`)
 const pin = { version: 1, sha256: await sha256Hex(root.bytes) }

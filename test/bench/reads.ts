@@ -23,9 +23,9 @@ export const readsRow: Row = {
 
 function counted(documents: Documents): { readonly documents: Documents; readonly reads: () => number } {
   let count = 0
-  const get: Documents['get'] = (key, maxBytes) => {
+  const get: Documents['get'] = (key, maxBytes, known) => {
     count++
-    return documents.get(key, maxBytes)
+    return documents.get(key, maxBytes, known)
   }
   return { documents: { ...documents, get }, reads: () => count }
 }

@@ -105,6 +105,18 @@ export const documentRows: readonly Row<Documents>[] = [
     },
   },
   {
+    name: 'what is known is returned itself until the state is another one',
+    async run(store, at) {
+      const token = await created(store, at('a.jws'), one)
+      const known = { token, made: 'of it' }
+      same((await store.get(at('a.jws'), cap, known)) === known, true, 'the known one comes back')
+      same(await store.swap(at('a.jws'), two, token), 'ok', 'swap')
+      const next = present(await store.get(at('a.jws'), cap, known), 'get after a swap')
+      same('bytes' in next ? next.bytes : 'the known one', two, 'the bytes after a swap')
+      same(await store.get(at('b.jws'), cap, known), undefined, 'another key')
+    },
+  },
+  {
     name: 'swap with a stale token is a conflict and changes nothing',
     async run(store, at) {
       const token = await created(store, at('a.jws'), one)
@@ -241,6 +253,18 @@ export const documentRows: readonly Row<Documents>[] = [
       await store.swap(at('a.jws'), two, token)
       await store.swap(at('a.jws'), three, token)
       same(await listed(store.list(at(''))), [at('a.jws')], 'list')
+    },
+  },
+  {
+    name: 'folders names what holds keys',
+    async run(store, at) {
+      if (store.folders === undefined) return same(store.list, undefined, 'a store that lists but has no folders')
+      const names = ['b/1.jws', 'a/2.jws', 'a/1/x.jws', 'a-b/c/d/1.jws', 'a.jws', 'B/1.jws']
+      for (const name of names) await created(store, at(name), text(name))
+      same((await listed(store.folders(at('')))).toSorted(), ['B', 'a', 'a-b', 'b'], 'folders')
+      same(await listed(store.folders(at('a/'))), ['1'], 'folders of a/')
+      same(await listed(store.folders(at('a-b/c/d/'))), [], 'folders where only keys are')
+      same(await listed(store.folders(at('nothing/'))), [], 'folders of nothing')
     },
   },
 ]

@@ -187,6 +187,30 @@ export const documentLiars: readonly Liar<Documents>[] = [
     }),
   ],
   [
+    'get gives what is known whatever the state',
+    'what is known is returned itself until the state is another one',
+    lyingDocuments(({ get }) => ({ get: async (key, maxBytes, known) => known ?? (await get(key, maxBytes)) })),
+  ],
+  [
+    'get never gives what is known',
+    'what is known is returned itself until the state is another one',
+    lyingDocuments(({ get }) => ({ get: (key, maxBytes) => get(key, maxBytes) })),
+  ],
+  [
+    'folders leaves one out',
+    'folders names what holds keys',
+    lyingDocuments(({ folders }) => ({
+      folders: (folder) => without(folders?.(folder) ?? none(), (all) => all.slice(1)),
+    })),
+  ],
+  [
+    'folders names keys, too',
+    'folders names what holds keys',
+    lyingDocuments(({ folders }) => ({
+      folders: (folder) => without(folders?.(folder) ?? none(), (all) => [...all, 'a.jws']),
+    })),
+  ],
+  [
     'what is absent is an error',
     'a key that was never written is absent',
     lyingDocuments(({ get }) => ({

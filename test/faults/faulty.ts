@@ -66,11 +66,13 @@ async function* listing(faults: Faults, prefix: string, keys: AsyncIterable<stri
 /** Counts `create` and `swap` as writes. */
 export function faultyDocuments(documents: Documents, faults: Faults): Documents {
   const list = documents.list?.bind(documents)
+  const folders = documents.folders?.bind(documents)
   return {
-    get: (key, maxBytes) => reading(faults, `get ${key}`, () => documents.get(key, maxBytes)),
+    get: (key, maxBytes, known) => reading(faults, `get ${key}`, () => documents.get(key, maxBytes, known)),
     create: (key, bytes) => writing(faults, `create ${key}`, () => documents.create(key, bytes)),
     swap: (key, bytes, token) => writing(faults, `swap ${key}`, () => documents.swap(key, bytes, token)),
     ...(list && { list: (prefix: string) => listing(faults, prefix, list(prefix)) }),
+    ...(folders && { folders: (folder: string) => listing(faults, folder, folders(folder)) }),
   }
 }
 

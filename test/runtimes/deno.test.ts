@@ -48,7 +48,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'platte-deno-'))
   const store = join(dir, 'store')
   await makeStore({ kind: 'file', dir: store })
-  const { documents, packages } = openStore({ kind: 'file', dir: store })
+  const { documents, packages } = await openStore({ kind: 'file', dir: store })
   const { pin } = await makeSceneStore(documents, packages)
   server = start({ PLATTE_STORE: `file:${store}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' })
   const line = await firstLine(server)

@@ -29,7 +29,7 @@ describe('Node over a socket', () => {
   let dir: string
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'platte-scenes-'))
-    const { documents, packages } = openStore({ kind: 'file', dir })
+    const { documents, packages } = await openStore({ kind: 'file', dir })
     const { publishing, pin } = await makeSceneStore(documents, packages)
     const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
     running = await startServer(readSettings(env, ['store', 'pin']), publishing)

@@ -169,7 +169,7 @@ describe('without the timestamp key', () => {
   test('a channel that no catalog names yet is found where the store lists, and named when it is published again where it does not', async () => {
     const store = await newStore()
     await publish({ ...store.publishing, timestamp: [] }, orderOf('2'))
-    const { list: _, ...documents } = store.publishing.documents
+    const { list: _, folders: __, ...documents } = store.publishing.documents
     expect(await refresh({ ...store.publishing, documents })).toMatchObject({ kind: 'unchanged' })
     expect(await publish({ ...store.publishing, documents }, orderOf('2'))).toMatchObject({
       kind: 'unchanged',

@@ -1,0 +1,83 @@
+/** What PLATTE_STORE says: where documents and packages are kept. */
+
+/** A folder of this machine. */
+export interface FolderSetting {
+  readonly kind: 'file'
+  readonly dir: string
+}
+
+/** A bucket that speaks S3. */
+export interface S3Setting {
+  readonly kind: 's3'
+  readonly bucket: string
+  /** What stands before every key in the bucket: empty, or ends in "/". */
+  readonly prefix: string
+  /** Without one: that of the AWS region. */
+  readonly endpoint?: string
+  readonly region?: string
+  /** Whether the bucket is part of the path instead of the host's name. */
+  readonly forcePathStyle: boolean
+}
+
+/** Whatever answers GET under keys: another Platte, or a bucket's public URL. Only read. */
+export interface UpstreamSetting {
+  readonly kind: 'http'
+  /** Ends in "/". */
+  readonly url: string
+}
+
+export type StoreSetting = FolderSetting | S3Setting | UpstreamSetting
+
+/** In the order that a message names them. */
+export const storeForms = 'file:DIR, s3://BUCKET/PREFIX or https://HOST/'
+
+/**
+ * Reads a store setting.
+ * @throws Error saying what is wrong, for a message that names the variable.
+ */
+export function parseStore(text: string): StoreSetting {
+  const [, kind = '', rest = ''] = /^([a-z0-9]+):(.*)$/.exec(text) ?? []
+  if (kind !== 'file' && /^\/\/[^/?]*@/.test(rest))
+    throw new Error('holds credentials: for a bucket, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead')
+  if (kind === 'file' && rest !== '') return { kind, dir: rest.startsWith('//') ? rest.slice(2) : rest }
+  if (kind === 's3') return parseS3(text)
+  if (kind === 'https' || kind === 'http') return { kind: 'http', url: parseUpstream(text) }
+  throw new Error(`${shown(text)} is no store: use ${storeForms}, such as file:/var/lib/platte`)
+}
+
+const s3Form = 's3://BUCKET/PREFIX?region=REGION&endpoint=URL&forcePathStyle=true'
+const s3Options = ['endpoint', 'region', 'forcePathStyle']
+
+function parseS3(text: string): S3Setting {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(url.hostname) || url.port || url.hash)
+    throw new Error(`${shown(text)} names no bucket: use ${s3Form}`)
+  const strange = [...url.searchParams.keys()].filter((name) => !s3Options.includes(name))
+  if (strange.length > 0) throw new Error(`${shown(text)} has an unknown option ${strange[0]}: use ${s3Form}`)
+  const [endpoint, region, style] = s3Options.map((name) => url.searchParams.get(name) ?? undefined)
+  if (endpoint !== undefined && (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)))
+    throw new Error(`${shown(text)}: endpoint must be an http(s) URL`)
+  if (style !== undefined && style !== 'true' && style !== 'false')
+    throw new Error(`${shown(text)}: forcePathStyle must be true or false`)
+  const path = url.pathname.split('/').filter((part) => part !== '')
+  if (!path.every((part) => /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(part)))
+    throw new Error(`${shown(text)}: a prefix is made of letters, digits, ".", "_", "-" and "/"`)
+  return {
+    kind: 's3',
+    bucket: url.hostname,
+    prefix: path.map((part) => `${part}/`).join(''),
+    ...(endpoint !== undefined && { endpoint }),
+    ...(region !== undefined && { region }),
+    forcePathStyle: style === 'true',
+  }
+}
+
+function parseUpstream(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.search || url.hash)
+    throw new Error(`${shown(text)} is not a plain http(s) URL, such as https://updates.example.org/`)
+  return url.href.replace(/\/*$/, '/')
+}
+
+/** Without options: somebody may have put a secret there. */
+const shown = (text: string): string => JSON.stringify(text.slice(0, 200).replace(/\?.*/s, ''))

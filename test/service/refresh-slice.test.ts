@@ -1,0 +1,81 @@
+/** Refreshing by a schedule: every look is bounded, and a few looks come by every channel. */
+import { expect, test } from 'vitest'
+import { refreshSlice } from '../../src/runtime/refreshing.ts'
+import { newCatalogCache, reload } from '../../src/service/catalog-cache.ts'
+import { publish } from '../../src/service/publish.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { app, day, minute, newStore, orderOf, storedCatalog, watched } from '../world.ts'
+
+const names = Array.from({ length: 24 }, (_, n) => `c${String(n).padStart(2, '0')}`)
+
+async function storeOf(channels: readonly string[]) {
+  const store = await newStore()
+  for (const channel of channels) await publish(store.publishing, { ...orderOf('1'), channel })
+  return store
+}
+
+const commit = async (store: Awaited<ReturnType<typeof storeOf>>, channels: readonly string[], version: string) => {
+  for (const channel of channels)
+    await publish({ ...store.publishing, timestamp: [] }, { ...orderOf(version), channel })
+}
+
+test.each([1, 2, 3, 5, 12, 60])('looks that step by %i turns come by every channel', async (step) => {
+  const store = await storeOf(names)
+  await commit(store, names, '2')
+  let looks = 0
+  for (let turn = 1_000_003; looks < 24; turn += step, looks++) {
+    const { rolled } = await refresh(store.publishing, { slice: { turn, most: 4 } })
+    expect(rolled.length).toBeLessThanOrEqual(4)
+    const { apps } = await storedCatalog(store)
+    if (names.every((name) => apps[app]?.channels[name]?.seq === 2)) break
+  }
+  expect(looks).toBeLessThan(24)
+})
+
+test('channels that no catalog names yet are looked at beside those that are', async () => {
+  const store = await storeOf(names.slice(0, 2))
+  await commit(store, names.slice(2, 5), '1')
+  await commit(store, names.slice(0, 1), '2')
+  const { rolled } = await refresh(store.publishing, { slice: { turn: 0, most: 10 } })
+  expect(rolled.map(({ channel }) => channel).toSorted()).toEqual(['c00', 'c02', 'c03', 'c04'])
+})
+
+test('a look reads one key for each channel, and no manifest that is named already', async () => {
+  const store = await storeOf(names)
+  const { documents, reads } = watched(store.publishing.documents)
+  const cache = newCatalogCache()
+  await reload(cache, { ...store.publishing, documents })
+  reads.length = 0
+  const before = await storedCatalog(store)
+  await refreshSlice({ ...store.publishing, documents }, cache, 5)
+  expect(reads.filter((key) => key.endsWith('/0000000002.jws'))).toHaveLength(5)
+  expect(reads.filter((key) => !key.startsWith('apps/'))).toEqual(['catalog.jws', 'root/2.jws'])
+  expect(reads).toHaveLength(7)
+  expect(await storedCatalog(store)).toEqual(before)
+})
+
+test('the catalog is signed again when a third of its validity has passed, whatever the slice', async () => {
+  const store = await storeOf(names.slice(0, 1))
+  const cache = newCatalogCache()
+  const before = await storedCatalog(store)
+  await refreshSlice(store.publishing, cache, 1)
+  expect(await storedCatalog(store)).toEqual(before)
+  store.time.now += 5 * day
+  await refreshSlice(store.publishing, cache, 1)
+  expect((await storedCatalog(store)).issuedAt).toBe(new Date(store.time.now).toISOString())
+})
+
+test('a process that served nothing yet reads first, and one with a memory does not go back', async () => {
+  const store = await storeOf(names.slice(0, 1))
+  const old = await store.bucket.read('catalog.jws')
+  store.time.now += minute
+  await commit(store, names.slice(0, 1), '2')
+  const cache = newCatalogCache()
+  await refreshSlice(store.publishing, cache, 1)
+  expect((await storedCatalog(store)).apps[app]?.channels.c00?.seq).toBe(2)
+  await reload(cache, store.publishing)
+  await store.bucket.overwrite('catalog.jws', old)
+  store.time.now += 5 * day
+  await refreshSlice(store.publishing, cache, 1)
+  expect(await store.bucket.read('catalog.jws')).toEqual(old)
+})
