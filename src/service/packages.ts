@@ -4,8 +4,12 @@ import { currentCatalog, findChannel } from './catalog-cache.ts'
 import type { Problem } from './channels.ts'
 import type { Answering } from './update-check.ts'
 
+/** So many channels are read for one request; Workers may ask a store 50 times. */
+const readAtMost = 20
+
 /**
- * Looks a key up in the channels of the app that it names; those that nobody asked for yet are read first.
+ * Looks a key up in the channels of the app that it names; those that nobody asked for yet are read first, a few for
+ * each request: where there are more, the answer is not known before some requests later.
  * An expired catalog stops offers, not downloads: what a verified manifest named stays what was signed.
  * @returns `undefined` where no verified manifest names it. Never throws.
  */
@@ -23,10 +27,15 @@ export async function findPackage(answering: Answering, key: string): Promise<Pa
     const found = packagesIn(channel)?.get(key)
     if (found) return found
   }
-  for (const channel of names.filter((name) => packagesIn(name) === undefined)) {
-    const loaded = await findChannel(cache, reading, { app, channel })
+  const isNew = (name: string) => !cache.channels.has(`${app}/${name}`)
+  const unread = names.filter(isNew)
+  const failed = names.filter((name) => !isNew(name) && packagesIn(name) === undefined)
+  const read = [...unread, ...failed].slice(0, readAtMost)
+  for (const loaded of await Promise.all(read.map((channel) => findChannel(cache, reading, { app, channel })))) {
     const found = 'packages' in loaded ? loaded.packages.get(key) : undefined
     if (found) return found
   }
-  return undefined
+  return unread.length > readAtMost
+    ? { reason: 'store-unavailable', message: 'not every channel was read yet' }
+    : undefined
 }

@@ -20,6 +20,7 @@ import {
   refusal,
   sourceOf,
   type TestStore,
+  watched,
 } from '../world.ts'
 
 const stranger = await newKey('EdDSA')
@@ -226,6 +227,27 @@ describe('packages that may be served', () => {
     await store.bucket.overwrite(key, bytes)
     store.time.now += 30_000
     expect(await findPackage(reader, wanted)).toMatchObject({ name: 'update.gz' })
+  })
+
+  test('one request reads 20 channels at most; the next ones go on', async () => {
+    const store = await newStore()
+    const names = Array.from({ length: 45 }, (_, n) => `c${String(n).padStart(2, '0')}`)
+    for (const channel of names) await publishOne(store, channel === 'c44' ? '3' : '2', { channel })
+    const { documents, reads } = watched(store.publishing.documents)
+    const reader = newReader(store, { documents })
+    const wanted = `${await folderOf('3')}update.gz`
+    const found = []
+    for (let request = 0; request < 3; request++) {
+      const before = reads.length
+      found.push(await findPackage(reader, wanted))
+      expect(reads.slice(before).filter((key) => key.startsWith('apps/')).length).toBeLessThanOrEqual(20)
+    }
+    expect(found).toMatchObject([
+      { reason: 'store-unavailable' },
+      { reason: 'store-unavailable' },
+      { name: 'update.gz' },
+    ])
+    expect(await findPackage(reader, `${wanted}x`)).toBeUndefined()
   })
 
   test('where nothing could be read: the reason', async () => {
