@@ -1,4 +1,7 @@
-/** `GET` and `HEAD /packages/…`: streamed, one range, immutable. Never a 206 from other bytes: keys hold the digest. */
+/**
+ * `GET` and `HEAD /packages/…`: streamed, one range, immutable. Never a 206 from other bytes: keys hold the digest.
+ * Where packages are kept elsewhere, a redirect to there.
+ */
 import type { Context } from 'hono'
 import type { Package } from '../core/channel.ts'
 import type { ByteRange } from '../ports/packages.ts'
@@ -6,17 +9,24 @@ import { findPackage } from '../service/packages.ts'
 import { refuse } from './refuse.ts'
 import { answering, type Serving } from './serving.ts'
 
+/** So long a redirect is kept, in seconds: it spares a question a package, and another setting is soon in force. */
+const redirectForSeconds = 300
+
 export function answerPackage(serving: Serving): (c: Context) => Promise<Response> {
   return async (c) => {
     const key = c.req.path.slice(1)
     const found = await findPackage(answering(serving, c), key)
     if (found === undefined) return refuse(c, 404, 'no channel here names that package')
     if ('reason' in found) return refuse(c, 503, found.reason)
+    if (serving.packagesUrl !== undefined) return redirect(c, `${serving.packagesUrl}/${key}`)
     const headers = headersOf(found)
     if (matches(c.req.header('if-none-match'), headers.etag)) return new Response(null, { status: 304, headers })
     return c.req.method === 'HEAD' ? describe(serving, c, key, found) : stream(serving, c, key, found)
   }
 }
+
+const redirect = (c: Context, location: string): Response =>
+  c.text(`${location}\n`, 307, { location, 'cache-control': `public, max-age=${redirectForSeconds}, no-transform` })
 
 async function describe(serving: Serving, c: Context, key: string, one: Package): Promise<Response> {
   const stat = await serving.packages.stat(key)

@@ -12,6 +12,8 @@ export interface Serving {
   readonly packages: Packages
   /** Where clients reach this deployment, without a "/" at the end. Never taken from a request. */
   readonly publicUrl: string
+  /** Where else clients find packages under their keys, without a "/" at the end; without it they are streamed from here. */
+  readonly packagesUrl?: string | undefined
   /** How work outlives this request, where the runtime can. */
   readonly background: (context: Context) => Background
 }

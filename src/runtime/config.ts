@@ -89,6 +89,8 @@ export function readSettings<K extends keyof Settings = never>(
   const isLoopback = /^(127\.|localhost$|::1$)/.test(found.host)
   if (needs.some((need) => need === 'host') && !isLoopback && !env.PLATTE_PUBLIC_URL)
     problems.push(`${named('PLATTE_PUBLIC_URL')} is missing, and ${found.host} is not loopback: ${publicUrlHint}`)
+  if (found.packagesUrl !== undefined && found.packagesUrl === found.publicUrl)
+    problems.push(`${named('PLATTE_PACKAGES_URL')} is PLATTE_PUBLIC_URL: packages would be redirected to themselves`)
   for (const need of needs) {
     const [variable, hint] = needed[need] ?? []
     if (variable && !env[variable]) problems.push(`${named(variable)} is missing: ${hint}`)

@@ -54,7 +54,7 @@ export async function serveWith(
   settings: SettingsWith<'store' | 'pin'>,
   publishing: Publishing,
 ): Promise<Running> {
-  const { host, publicUrl } = settings
+  const { host, publicUrl, packagesUrl } = settings
   await checkPin(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
@@ -67,6 +67,7 @@ export async function serveWith(
       reading: publishing,
       packages,
       publicUrl: publicUrl ?? `http://${urlHost(host)}:${port}`,
+      packagesUrl,
       background,
     }),
   ).catch((error: unknown) => {

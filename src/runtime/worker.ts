@@ -18,6 +18,7 @@ export interface Env {
   readonly PLATTE_BUCKET?: R2Bucket
   readonly PLATTE_ROOT?: string
   readonly PLATTE_PUBLIC_URL?: string
+  readonly PLATTE_PACKAGES_URL?: string
 }
 
 /** One for each isolate; a string says why there is none. */
@@ -44,8 +45,8 @@ interface Handler {
 }
 
 /** @returns all problems at once where there are any. */
-function openApp({ PLATTE_BUCKET: bucket, PLATTE_ROOT, PLATTE_PUBLIC_URL }: Env): Hono | string {
-  const settings = settingsOf({ PLATTE_ROOT, PLATTE_PUBLIC_URL })
+function openApp({ PLATTE_BUCKET: bucket, PLATTE_ROOT, PLATTE_PUBLIC_URL, PLATTE_PACKAGES_URL }: Env): Hono | string {
+  const settings = settingsOf({ PLATTE_ROOT, PLATTE_PUBLIC_URL, PLATTE_PACKAGES_URL })
   if (bucket !== undefined && typeof settings !== 'string') return makeApp(bucket, settings)
   const problem = [bucket ? '' : noBucket, typeof settings === 'string' ? settings : ''].filter(Boolean).join('\n  ')
   consoleLog({ level: 'error', event: 'serve', problem })
@@ -62,11 +63,12 @@ function settingsOf(env: Environment): SettingsWith<'pin' | 'publicUrl'> | strin
   }
 }
 
-const makeApp = (bucket: R2Bucket, { pin, publicUrl }: SettingsWith<'pin' | 'publicUrl'>): Hono =>
+const makeApp = (bucket: R2Bucket, { pin, publicUrl, packagesUrl }: SettingsWith<'pin' | 'publicUrl'>): Hono =>
   createApp({
     cache: newCatalogCache(),
     reading: { documents: r2Documents(bucket), pin, clock: systemClock, log: consoleLog },
     packages: r2Packages(bucket, { newHasher: digestStreamHasher }),
     publicUrl,
+    packagesUrl,
     background: (c) => (work) => c.executionCtx.waitUntil(work),
   })

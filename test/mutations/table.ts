@@ -280,6 +280,11 @@ export const mutations: readonly Mutation[] = [
     ['test/scenes/scenes.test.ts', 'in this process machine-update'],
   ),
   row(
+    'a redirect leads to another key',
+    ['src/http/packages.ts', '`${serving.packagesUrl}/${key}`', '`${serving.packagesUrl}${key}`'],
+    ['test/scenes/scenes.test.ts', 'in this process elsewhere/packages'],
+  ),
+  row(
     'a body has no bound',
     ['src/http/body.ts', 'if (size > maxBytes) throw tooLarge()', 'if (size > 1e12) throw tooLarge()'],
     ['test/scenes/scenes.test.ts', 'in this process bad-input'],

@@ -9,8 +9,8 @@ import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
-import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
-import { playScene, sceneNames } from '../scenes/runner.ts'
+import { makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
+import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -19,6 +19,8 @@ const deno = join(dirname(createRequire(import.meta.url).resolve('deno/package.j
 let dir: string
 let server: ChildProcess | undefined
 let url: string
+let elsewhere: ChildProcess | undefined
+let elsewhereUrl: string
 
 /** Reads no more than the store and writes nothing: without keys it has nothing to write. */
 function start(env: Readonly<Record<string, string>>): ChildProcess {
@@ -50,17 +52,21 @@ beforeAll(async () => {
   await makeStore({ kind: 'file', dir: store })
   const { documents, packages } = await openStore({ kind: 'file', dir: store })
   const { pin } = await makeSceneStore(documents, packages)
-  server = start({ PLATTE_STORE: `file:${store}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' })
-  const line = await firstLine(server)
-  expect(line).toMatchObject({ level: 'info', event: 'serve' })
-  url = String(line.url)
+  const env = { PLATTE_STORE: `file:${store}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
+  server = start(env)
+  elsewhere = start({ ...env, PLATTE_PACKAGES_URL: packagesUrl })
+  const lines = await Promise.all([firstLine(server), firstLine(elsewhere)])
+  for (const line of lines) expect(line).toMatchObject({ level: 'info', event: 'serve' })
+  ;[url = '', elsewhereUrl = ''] = lines.map((line) => String(line.url))
 })
 afterAll(async () => {
-  if (server?.exitCode === null && server.signalCode === null) server.kill('SIGKILL')
+  for (const child of [server, elsewhere])
+    if (child?.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
   await rm(dir, { recursive: true })
 })
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
+test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhereUrl)))
 
 test('without its settings it does not start, and names them', async () => {
   const bare = start({})

@@ -8,9 +8,9 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestHarness } from 'wrangler'
 import { bodyOf } from '../protocol/samples.ts'
-import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
-import { playScene, sceneNames } from '../scenes/runner.ts'
-import { sendOver } from '../scenes/send.ts'
+import { makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
+import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
+import { sendInside, sendOver } from '../scenes/send.ts'
 
 const { publishing, pin } = await makeSceneStore()
 const root = resolve(import.meta.dirname, '../..')
@@ -21,6 +21,14 @@ const server = createTestHarness({
   root,
   workers: [
     { configPath: 'wrangler.toml', vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl } },
+    {
+      config: {
+        ...bare,
+        name: 'elsewhere',
+        r2_buckets: [{ binding: 'PLATTE_BUCKET', bucket_name: 'platte' }],
+        vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_PACKAGES_URL: packagesUrl },
+      },
+    },
     { config: { ...bare, name: 'nothing-set' } },
     {
       config: {
@@ -78,6 +86,17 @@ function startCheck() {
 }
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
+
+test.each(elsewhereNames)('%s', (name) =>
+  playScene(
+    name,
+    sendInside(async ({ url, method, headers }) => {
+      const worker = server.getWorker('elsewhere')
+      const answer = await worker.fetch(url, { method, headers: [...headers], redirect: 'manual' })
+      return new Response(await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] })
+    }),
+  ),
+)
 
 test('a check is one line of JSON in the log', async () => {
   const lines = server.getLogs().map(({ message }) => JSON.parse(message))

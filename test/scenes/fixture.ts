@@ -15,6 +15,8 @@ import { parsePin } from '../../src/trust/verify-root.ts'
 
 /** A setting, so that what is answered is the same on every port. */
 export const publicUrl = 'https://updates.example.org'
+/** Where the scenes in `elsewhere/` send clients for packages. */
+export const packagesUrl = 'https://packages.example.org/platte'
 
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 /** What Flatcar's own server calls its stable channel. */

@@ -17,7 +17,7 @@
  *
  * `{{folder}}` stands for a value from the head, `{{text * 20}}` for 20 times that text with `#` counted from 0.
  * A request has Content-Length, unless it names Transfer-Encoding. In answers, instants are written as `{{instant}}`.
- * `UPDATE=1` writes the answers anew.
+ * `UPDATE=1` writes the answers anew. The scenes in `elsewhere/` play against an instance with PLATTE_PACKAGES_URL.
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -61,9 +61,14 @@ const showAtMostBytes = 2048
 
 const folder = new URL('./', import.meta.url)
 
-export const sceneNames = readdirSync(folder)
-  .filter((name) => name.endsWith('.http'))
-  .map((name) => name.replace(/\.http$/, ''))
+const namesIn = (place: string): readonly string[] =>
+  readdirSync(new URL(place, folder))
+    .filter((name) => name.endsWith('.http'))
+    .map((name) => place + name.replace(/\.http$/, ''))
+
+export const sceneNames = namesIn('')
+/** For an instance that redirects to `packagesUrl` of fixture.ts. */
+export const elsewhereNames = namesIn('elsewhere/')
 
 /** Plays a scene, and compares the whole of it with the file; with `rewrite` and `UPDATE=1` it writes the file. */
 export async function playScene(name: string, send: Send, { rewrite = false } = {}): Promise<void> {

@@ -3,40 +3,47 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
-import { readSettings } from '../../src/runtime/config.ts'
+import { type Environment, readSettings } from '../../src/runtime/config.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { makeSceneStore, publicUrl } from './fixture.ts'
-import { playScene, sceneNames } from './runner.ts'
+import { makeSceneStore, packagesUrl, publicUrl } from './fixture.ts'
+import { elsewhereNames, playScene, sceneNames } from './runner.ts'
 import { sendInside, sendOver } from './send.ts'
 
 describe('in this process', async () => {
   const { publishing } = await makeSceneStore()
-  const { fetch } = createApp({
+  const serving = {
     cache: newCatalogCache(),
     reading: publishing,
     packages: publishing.packages,
     publicUrl,
     background: () => undefined,
-  })
+  }
+  const { fetch } = createApp(serving)
   test.each(sceneNames)('%s', (name) => playScene(name, sendInside(fetch), { rewrite: true }))
+  const elsewhere = createApp({ ...serving, packagesUrl })
+  test.each(elsewhereNames)('%s', (name) => playScene(name, sendInside(elsewhere.fetch), { rewrite: true }))
 })
 
 describe('Node over a socket', () => {
   let running: Running
+  let elsewhere: Running
   let dir: string
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'platte-scenes-'))
     const { documents, packages } = await openStore({ kind: 'file', dir })
     const { publishing, pin } = await makeSceneStore(documents, packages)
     const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
-    running = await startServer(readSettings(env, ['store', 'pin']), publishing)
+    const start = (settings: Environment) => startServer(readSettings(settings, ['store', 'pin']), publishing)
+    running = await start(env)
+    elsewhere = await start({ ...env, PLATTE_PACKAGES_URL: packagesUrl })
   })
   afterAll(async () => {
-    await running.stop()
+    await Promise.all([running.stop(), elsewhere.stop()])
     await rm(dir, { recursive: true })
   })
   test.each(sceneNames)('%s', (name) => playScene(name, sendOver(running.url)))
+  test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhere.url)))
 })
