@@ -9,7 +9,7 @@ import type { Log } from '../ports/log.ts'
 import type { Publishing } from '../service/publish.ts'
 import type { Environment, SettingsWith } from './config.ts'
 import { loadOnlineKeys } from './keys.ts'
-import type { StoreSetting } from './store-setting.ts'
+import type { S3Setting, StoreSetting } from './store-setting.ts'
 
 /** What a store setting stands for. What only one kind of store needs is loaded only for that. */
 export async function openStore(setting: StoreSetting) {
@@ -24,9 +24,21 @@ async function openPorts(setting: StoreSetting): Promise<Pick<Publishing, 'docum
         packages: folderPackages(setting.dir, { clock: systemClock, newHasher: nodeHasher }),
       }
     case 's3':
+      return openBucket(setting)
     case 'http':
       throw new PlatteError('configuration', `PLATTE_STORE: ${setting.kind} is no store of this version`)
   }
+}
+
+/** The SDK takes a while to load, and only buckets need it. */
+async function openBucket(setting: S3Setting): Promise<Pick<Publishing, 'documents' | 'packages'>> {
+  const [{ openS3 }, { s3Documents }, { s3Packages }] = await Promise.all([
+    import('../adapters/s3-client.ts'),
+    import('../adapters/s3-documents.ts'),
+    import('../adapters/s3-packages.ts'),
+  ])
+  const s3 = await openS3(setting, { random: systemRandom })
+  return { documents: s3Documents(s3), packages: s3Packages(s3, nodeHasher) }
 }
 
 /** Makes the folder of a store; one that is there stays. Reading never does: a store that is not mounted is not empty. */

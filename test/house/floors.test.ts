@@ -35,6 +35,11 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
+/** What belongs to some files of a room only. */
+const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
+  [/^adapters\/s3-(client|documents|list|packages)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
+]
+
 interface Import {
   readonly file: string
   readonly target: string
@@ -56,7 +61,8 @@ function importsOf(file: string): Import[] {
 function isAllowed({ file, target }: Import): boolean {
   const room = file.split('/')[0] ?? ''
   if (target.startsWith(`${room}/`)) return true
-  return (floors[room] ?? []).some(
+  const own = ownFloors.flatMap(([files, allowed]) => (files.test(file) ? allowed : []))
+  return [...(floors[room] ?? []), ...own].some(
     (allowed) => target === allowed || target.startsWith(allowed.endsWith(':') ? allowed : `${allowed}/`),
   )
 }

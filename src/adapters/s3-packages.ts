@@ -1,0 +1,148 @@
+/**
+ * Packages in a bucket that speaks S3. They go up in parts and appear when the last one is confirmed, so what turns out
+ * not to be what was announced never gets its name.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+ */
+import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
+import { checkKey } from '../documents/paths.ts'
+import { PlatteError } from '../errors.ts'
+import type { NewHasher } from '../ports/hasher.ts'
+import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../ports/packages.ts'
+import { dropBody, streamBody } from './s3-body.ts'
+import type { S3 } from './s3-client.ts'
+import { failureOf, S3Failure } from './s3-failure.ts'
+import { listKeys } from './s3-list.ts'
+import { checkRange, hashInto } from './streams.ts'
+
+/** Of a part: S3 takes 10,000 parts of 5 MiB to 5 GiB. Four are under way at once, which bounds the memory. */
+const smallestPartBytes = 8 * 1024 * 1024
+const mostParts = 10_000
+const partsAtOnce = 4
+
+export function s3Packages(s3: S3, newHasher: NewHasher): Packages {
+  const stat = async (key: string): Promise<{ readonly size: number } | undefined> => {
+    const command = new HeadObjectCommand({ Bucket: s3.bucket, Key: s3.prefix + key })
+    try {
+      const { ContentLength } = await s3.twice((abortSignal) => s3.client.send(command, { abortSignal }))
+      if (ContentLength === undefined) throw new S3Failure('the store names no size')
+      return { size: ContentLength }
+    } catch (error) {
+      // A HEAD has no words: a GET tells a key that is missing from a bucket that is, and says what is wrong.
+      if (!(error instanceof S3Failure) || error.status === undefined || error.status >= 500)
+        throw s3.explain(error, key, 'read')
+      const found = await openPackage(s3, key, undefined)
+      await found?.body.cancel()
+      return found && { size: found.size }
+    }
+  }
+  const open = async (key: string, range: ByteRange | undefined): Promise<OpenPackage | undefined> => {
+    // S3 takes a range that is none as if there were none.
+    if (range !== undefined && !isRange(range)) checkRange(key, range, (await stat(key))?.size ?? 0)
+    try {
+      return await openPackage(s3, key, range)
+    } catch (error) {
+      if (range !== undefined && isUnsatisfiable(error)) checkRange(key, range, (await stat(key))?.size ?? 0)
+      throw error
+    }
+  }
+  const put = async (key: string, body: ReadableStream<Uint8Array>, expected: ExpectedPackage) => {
+    if ((await stat(key))?.size === expected.size) return 'same'
+    const upload = startUpload(s3, key, expected)
+    try {
+      await hashInto(body, upload.write, { hasher: newHasher(), name: key, expected })
+      await upload.finish()
+    } catch (error) {
+      const storeFailed = upload.failed()
+      await upload.abort(error)
+      // What was confirmed but not answered is there as a whole, or not at all.
+      if (!storeFailed || (await stat(key).catch(() => undefined))?.size !== expected.size) throw error
+    }
+    return 'stored'
+  }
+  return {
+    open: async (key, range) => open(checkKey(key), range),
+    async put(key, body, expected) {
+      try {
+        return await put(checkKey(key), body, expected)
+      } finally {
+        if (!body.locked) await body.cancel().catch(() => undefined)
+      }
+    },
+    stat: async (key) => stat(checkKey(key)),
+    async remove(key) {
+      const command = new DeleteObjectCommand({ Bucket: s3.bucket, Key: s3.prefix + checkKey(key) })
+      await s3
+        .twice((abortSignal) => s3.client.send(command, { abortSignal }))
+        .catch((error: unknown) => {
+          if (!(error instanceof S3Failure && error.isAbsent)) throw s3.explain(error, key, 'remove')
+        })
+    },
+    list: (prefix) => listKeys(s3, prefix),
+  }
+}
+
+const isRange = ({ start, end }: ByteRange): boolean =>
+  Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end
+
+const isUnsatisfiable = (error: unknown): boolean =>
+  error instanceof PlatteError && error.cause instanceof S3Failure && error.cause.status === 416
+
+async function openPackage(s3: S3, key: string, range: ByteRange | undefined): Promise<OpenPackage | undefined> {
+  const Range = range && `bytes=${range.start}-${range.end}`
+  const command = new GetObjectCommand({ Bucket: s3.bucket, Key: s3.prefix + key, Range })
+  try {
+    const { Body, ContentLength, ContentRange } = await s3.twice((abortSignal) =>
+      s3.client.send(command, { abortSignal }),
+    )
+    try {
+      const size = range === undefined ? ContentLength : Number(/^bytes \d+-\d+\/(\d+)$/.exec(ContentRange ?? '')?.[1])
+      if (size === undefined || ContentLength === undefined || !Number.isSafeInteger(size))
+        throw new S3Failure(range === undefined ? 'the store names no size' : 'the store does not send ranges')
+      const { start, end } = checkRange(key, range, size)
+      const explain = (failure: S3Failure): unknown => s3.explain(failure, key, 'read')
+      return { size, body: streamBody(Body, end - start + 1, { patienceMs: s3.patienceMs, explain }) }
+    } catch (error) {
+      dropBody(Body)
+      throw error
+    }
+  } catch (error) {
+    if (error instanceof S3Failure && error.isAbsent) return undefined
+    throw s3.explain(error, key, 'read')
+  }
+}
+
+/** Takes bytes as they come. Whatever fails, the parts that went up are taken back before it is said. */
+function startUpload(s3: S3, key: string, { size }: ExpectedPackage) {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  const writer = writable.getWriter()
+  const upload = new Upload({
+    client: s3.uploader,
+    params: { Bucket: s3.bucket, Key: s3.prefix + key, Body: readable },
+    partSize: Math.max(smallestPartBytes, Math.ceil(size / mostParts)),
+    queueSize: partsAtOnce,
+  })
+  let hasFailed = false
+  const storing = upload.done().catch((error: unknown) => {
+    throw error instanceof PlatteError ? error : s3.explain(failureOf(error), key, 'upload')
+  })
+  // Ends the writes that would otherwise wait for a reader that has gone.
+  const settled = storing.catch(async (error: unknown) => {
+    hasFailed = true
+    await writer.abort(error).catch(() => undefined)
+  })
+  return {
+    write: (chunk: Uint8Array): Promise<void> => writer.write(chunk),
+    /** @throws PlatteError */
+    finish: async (): Promise<void> => {
+      await writer.close().catch(() => undefined)
+      await storing
+    },
+    abort: async (reason: unknown): Promise<void> => {
+      await writer.abort(reason).catch(() => undefined)
+      await settled
+    },
+    failed: (): boolean => hasFailed,
+  }
+}
