@@ -4,6 +4,12 @@
  */
 import { setDigest } from '../core/set.ts'
 import { PlatteError } from '../errors.ts'
+import { maxCatalogBytes } from './catalog.ts'
+import { maxChannelBytes } from './channel.ts'
+import { maxRootBytes } from './root.ts'
+
+/** `publish` takes no longer ones. */
+export const maxNotesBytes = 1024 * 1024
 
 export const catalogKey = 'catalog.jws'
 
@@ -21,6 +27,29 @@ export const packageFolder = (
   place: { readonly app: string; readonly version: string; readonly board: string },
   packages: readonly { readonly name: string; readonly sha256: string }[],
 ): string => `packages/${place.app}/${place.version}/${place.board}/${setDigest(packages)}/`
+
+/** A kind of document that anybody may read. */
+export interface PublicDocument {
+  readonly kind: 'root' | 'catalog' | 'channel' | 'notes'
+  /** No reader takes a longer one. */
+  readonly maxBytes: number
+}
+
+const name = '[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?'
+
+const publicDocuments: readonly (PublicDocument & { readonly form: RegExp })[] = [
+  { kind: 'root', maxBytes: maxRootBytes, form: /^root\/[1-9]\d{0,8}\.jws$/ },
+  { kind: 'catalog', maxBytes: maxCatalogBytes, form: /^catalog\.jws$/ },
+  { kind: 'channel', maxBytes: maxChannelBytes, form: new RegExp(`^apps/${name}/${name}/\\d{10}\\.jws$`) },
+  { kind: 'notes', maxBytes: maxNotesBytes, form: /^notes\/[0-9a-f]{64}$/ },
+]
+
+/**
+ * Says whether a key is of a document that anybody may read: what readers need in order to verify and to mirror.
+ * @returns `undefined` for packages, for what is only for writers (locks, marks, events), and for what is no key.
+ */
+export const publicDocument = (key: string): PublicDocument | undefined =>
+  key.includes('..') ? undefined : publicDocuments.find(({ form }) => form.test(key))
 
 const segment = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 

@@ -1,7 +1,9 @@
 /** The routes, and what each kind of failure is on the wire. */
 import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
+import { publicDocument } from '../documents/paths.ts'
 import { type ErrorCode, PlatteError } from '../errors.ts'
+import { answerDocument } from './documents.ts'
 import { answerHealth } from './health.ts'
 import { answerPackage } from './packages.ts'
 import { refuse } from './refuse.ts'
@@ -10,6 +12,9 @@ import { answerUpdate, describeUpdateEndpoint } from './updates.ts'
 
 /** Both spellings of both paths: a redirect would lose the POST. */
 const updatePaths = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
+
+/** Where documents are; which keys there are answered says `publicDocument`. */
+const documentPaths = ['/catalog.jws', '/root/*', '/apps/*', '/notes/*']
 
 /** The whole endpoint as one `fetch`. */
 export function createApp(serving: Serving): Hono {
@@ -21,6 +26,7 @@ export function createApp(serving: Serving): Hono {
   }
   app.get('/healthz', answerHealth(serving))
   app.get('/packages/*', answerPackage(serving))
+  for (const path of documentPaths) app.get(path, answerDocument(serving))
   app.notFound(answerElse)
   app.onError((error, c) => answerError(serving, error, c))
   return app
@@ -38,6 +44,7 @@ function answerElse(c: Context): Response {
     return refuse(c, 405, 'POST a check here, or GET a description', { allow: 'GET, HEAD, POST' })
   if (c.req.path === '/healthz') return refuse(c, 405, 'GET the health here', { allow: 'GET, HEAD' })
   if (c.req.path.startsWith('/packages/')) return refuse(c, 405, 'GET a package here', { allow: 'GET, HEAD' })
+  if (publicDocument(c.req.path.slice(1))) return refuse(c, 405, 'GET a document here', { allow: 'GET, HEAD' })
   return refuse(c, 404, 'nothing here; update checks go to /v1/update/, health is at /healthz')
 }
 

@@ -6,6 +6,7 @@ import type { Context } from 'hono'
 import type { Package } from '../core/channel.ts'
 import type { ByteRange } from '../ports/packages.ts'
 import { findPackage } from '../service/packages.ts'
+import { matches } from './conditions.ts'
 import { refuse } from './refuse.ts'
 import { answering, type Serving } from './serving.ts'
 
@@ -70,10 +71,6 @@ function missing({ reading }: Serving, c: Context, key: string, size: number | u
   reading.log({ level: 'error', event: 'package', key, problem })
   return refuse(c, 404, `this package ${problem}`)
 }
-
-/** Weak comparison over a list, RFC 9110 §13.1.2. */
-const matches = (header: string | undefined, etag: string): boolean =>
-  (header ?? '').split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')))
 
 /**
  * Reads a Range header, RFC 9110 §14.

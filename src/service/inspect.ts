@@ -1,7 +1,7 @@
 /** Goes through a whole store: chain, digests, packages, orphans. Reads everything, writes nothing. */
 import type { Package, Release } from '../core/channel.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
-import { catalogKey, channelFolder, channelKey, notesKey, rootKey } from '../documents/paths.ts'
+import { catalogKey, channelFolder, channelKey, maxNotesBytes, notesKey, rootKey } from '../documents/paths.ts'
 import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
 import type { NewHasher } from '../ports/hasher.ts'
@@ -47,9 +47,6 @@ interface Walk extends Inspecting {
   /** Packages to read, by key. */
   readonly wanted: Map<string, Package>
 }
-
-/** Notes are short; a longer one is not ours. */
-const maxNotesBytes = 16 * 1024 * 1024
 
 /** @throws PlatteError where the root or the catalog cannot be verified at all: nothing can be said of the rest. */
 export async function inspectStore(inspecting: Inspecting): Promise<Inspection> {

@@ -285,6 +285,16 @@ export const mutations: readonly Mutation[] = [
     ['test/scenes/scenes.test.ts', 'in this process elsewhere/packages'],
   ),
   row(
+    'what only writers keep is served',
+    ['src/documents/paths.ts', '=> form.test(key)', '=> form.test(key) || /json$/.test(key)'],
+    ['test/http/documents.test.ts', 'is in the store, and is not served'],
+  ),
+  row(
+    'a catalog is kept by caches as if it never changed',
+    ['src/http/documents.ts', '`public, max-age=${catalogForSeconds}, no-transform`', 'immutable'],
+    ['test/scenes/scenes.test.ts', 'in this process documents'],
+  ),
+  row(
     'a body has no bound',
     ['src/http/body.ts', 'if (size > maxBytes) throw tooLarge()', 'if (size > 1e12) throw tooLarge()'],
     ['test/scenes/scenes.test.ts', 'in this process bad-input'],

@@ -46,7 +46,7 @@ export async function makeSceneStore(
   )
   const publishing = { ...writing, pin: parsePin(pin) }
   for (const [channel, version, board, sources] of releases)
-    await publish(publishing, { app, channel, version, board, sources, create: true })
+    await publish(publishing, { app, channel, version, board, sources, notes: notesOf(version), create: true })
   await commitChannel(publishing, { app, channel: 'stable' }, (current) => ({ ...current, aliases: [stableAlias] }))
   await refresh(publishing)
   return { publishing, pin }
@@ -80,6 +80,8 @@ const readable = sourceOf(
   'oem-ami.gz',
   new TextEncoder().encode(Array.from({ length: 10 }, (_, ten) => `byte ${ten}0 -\n`).join('')),
 )
+
+const notesOf = (version: string): Uint8Array => new TextEncoder().encode(`# ${version}\n\n- It boots.\n`)
 
 const releases: readonly (readonly [string, string, string, readonly [Source, ...Source[]]])[] = [
   ['beta', '4081.2.0', 'amd64-usr', [payload(4081)]],

@@ -16,7 +16,8 @@
  *     the body; where it is long or no text, its digest
  *
  * `{{folder}}` stands for a value from the head, `{{text * 20}}` for 20 times that text with `#` counted from 0.
- * A request has Content-Length, unless it names Transfer-Encoding. In answers, instants are written as `{{instant}}`.
+ * A request has Content-Length, unless it names Transfer-Encoding. In answers, instants are written as `{{instant}}`, and
+ * what is signed (with new keys each time) as `(signed)`, its tag as `{{sha256}}` where that is right.
  * `UPDATE=1` writes the answers anew. The scenes in `elsewhere/` play against an instance with PLATTE_PACKAGES_URL.
  */
 import { createHash } from 'node:crypto'
@@ -55,6 +56,7 @@ const chosen = [
   'etag',
   'location',
   'vary',
+  'x-content-type-options',
 ]
 /** Longer bodies are digested. */
 const showAtMostBytes = 2048
@@ -114,19 +116,26 @@ const expand = (text: string, variables: ReadonlyMap<string, string>): string =>
   })
 
 function render({ status, header, body }: SceneResponse): string {
+  const isSigned = header('content-type') === 'application/jose+json'
   const headers = chosen.flatMap((name) => {
     const value = header(name)
-    return value === undefined ? [] : [`${name}: ${value}\n`]
+    if (value === undefined) return []
+    return [`${name}: ${isSigned && name === 'etag' ? renderTag(value, body) : value}\n`]
   })
   // The only answers whose length a client must be told, whatever the runtime does with the others.
   if (header('accept-ranges') && status < 300) headers.push(`content-length: ${header('content-length')}\n`)
-  const shown = body.length === 0 ? '' : `\n${renderBody(body)}`
+  const shown = body.length === 0 ? '' : `\n${isSigned ? '(signed)' : renderBody(body)}`
   return `--- ${status}, ${body.length} bytes\n${headers.join('')}${shown}`.trimEnd()
 }
 
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+/** @param body empty for HEAD and 304, which leave nothing to compare with. */
+const renderTag = (tag: string, body: Uint8Array): string =>
+  tag.replace(/^"[0-9a-f]{64}"$/, (it) => (body.length === 0 || it === `"${sha256(body)}"` ? '"{{sha256}}"' : it))
+
 function renderBody(body: Uint8Array): string {
   const text = new TextDecoder().decode(body)
-  if (body.length > showAtMostBytes || /[^\n -~]/.test(text))
-    return `(sha256 ${createHash('sha256').update(body).digest('hex')})`
+  if (body.length > showAtMostBytes || /[^\n -~]/.test(text)) return `(sha256 ${sha256(body)})`
   return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '{{instant}}')
 }

@@ -1,0 +1,104 @@
+/** Documents over HTTP: every byte of what anybody may read, and nothing of what else lies in the store. */
+import { createHash } from 'node:crypto'
+import { beforeAll, expect, test } from 'vitest'
+import { memoryDocuments } from '../../src/adapters/memory.ts'
+import { publicDocument } from '../../src/documents/paths.ts'
+import { PlatteError } from '../../src/errors.ts'
+import { createApp } from '../../src/http/app.ts'
+import type { Documents } from '../../src/ports/documents.ts'
+import type { LogEntry } from '../../src/ports/log.ts'
+import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'
+
+const documents = memoryDocuments()
+const log: LogEntry[] = []
+let store: SceneStore
+
+beforeAll(async () => {
+  store = await makeSceneStore(documents)
+})
+
+/** Asks an endpoint over the store, or over other documents. */
+const ask = (path: string, headers: Readonly<Record<string, string>> = {}, over: Documents = documents) => {
+  const { publishing } = store
+  const reading = { ...publishing, documents: over, log: (entry: LogEntry) => void log.push(entry) }
+  const { packages } = publishing
+  const app = createApp({ cache: newCatalogCache(), reading, packages, publicUrl, background: () => undefined })
+  return app.request(path, { headers })
+}
+
+const keys = async (): Promise<readonly string[]> => Array.fromAsync(documents.list?.('') ?? [])
+const stored = async (key: string): Promise<Uint8Array> => {
+  const found = await documents.get(key, 2 ** 20)
+  if (found === undefined) throw new Error(`${key} is not there`)
+  return found.bytes
+}
+
+test('every document of a store comes back verbatim, and is known by its SHA-256', async () => {
+  const all = await keys()
+  expect(all.map((key) => publicDocument(key)?.kind)).toEqual(
+    expect.arrayContaining(['root', 'catalog', 'channel', 'notes']),
+  )
+  for (const key of all) {
+    const answer = await ask(`/${key}`)
+    const bytes = await stored(key)
+    expect(answer.status).toBe(200)
+    expect(new Uint8Array(await answer.arrayBuffer())).toEqual(bytes)
+    expect(answer.headers.get('content-length')).toBe(`${bytes.length}`)
+    const etag = answer.headers.get('etag') ?? ''
+    expect(etag).toBe(`"${createHash('sha256').update(bytes).digest('hex')}"`)
+    expect((await ask(`/${key}`, { 'if-none-match': etag })).status).toBe(304)
+    expect((await ask(`/${key}`, { 'if-none-match': etag.replace(/\w/, 'x') })).status).toBe(200)
+  }
+})
+
+test.each([
+  'locks/group.json',
+  `publish/${'0'.repeat(64)}`,
+  'events/dt=2026-11-23/1.json',
+  'root/1.jws.bak',
+  'root/0.jws',
+  'root/latest.jws',
+  'apps/example.app/stable/1.jws',
+  'apps/example.app/stable/0000000001.json',
+  'apps/example.app/0000000001.jws',
+  'apps/example.app/stable/x/0000000001.jws',
+  'apps/EXAMPLE.APP/stable/0000000001.jws',
+  `notes/${'A'.repeat(64)}`,
+  'notes/README.md',
+  'catalog.jws.1',
+])('%s is in the store, and is not served', async (key) => {
+  const secret = new TextEncoder().encode('what only writers know')
+  // Keys that no adapter takes are not there for it either.
+  await documents.create(key, secret).catch(() => undefined)
+  for (const path of [`/${key}`, `//${key}`, `/packages/../${key}`, `/notes/%2e%2e/${key}`, `/root/..%2f${key}`]) {
+    const answer = await ask(path)
+    expect([path, answer.status]).toEqual([path, 404])
+    expect(await answer.text()).not.toContain('writers know')
+  }
+})
+
+const failing = (error: Error): Documents => ({ ...documents, get: () => Promise.reject(error) })
+
+test.each([
+  ['store-unavailable', new PlatteError('store-unavailable', 'secret-bucket does not answer')],
+  ['forbidden', new PlatteError('forbidden', 'secret-bucket wants s3:GetObject')],
+])('a store that fails with %s is 503, and the log says why', async (_, error) => {
+  log.length = 0
+  const answer = await ask('/catalog.jws', {}, failing(error))
+  expect(answer.status).toBe(503)
+  expect(answer.headers.get('cache-control')).toBe('no-store')
+  expect(await answer.text()).toBe('error: something went wrong here; the log says what\n')
+  expect(log).toContainEqual(expect.objectContaining({ path: '/catalog.jws', problem: error.message }))
+})
+
+test.each([
+  ['root/9.jws', 64 * 1024],
+  [`notes/${'9'.repeat(64)}`, 1024 * 1024],
+  ['apps/example.app/stable/0000000009.jws', 1024 * 1024],
+])('%s of more bytes than any reader takes is a failure of this store', async (key, maxBytes) => {
+  const token = (await documents.create(key, new Uint8Array(maxBytes))) && (await documents.get(key, maxBytes))?.token
+  expect((await ask(`/${key}`)).status).toBe(200)
+  await documents.swap(key, new Uint8Array(maxBytes + 1), token ?? '')
+  expect((await ask(`/${key}`)).status).toBe(500)
+})
