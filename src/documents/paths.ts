@@ -28,6 +28,12 @@ export const packageFolder = (
   packages: readonly { readonly name: string; readonly sha256: string }[],
 ): string => `packages/${place.app}/${place.version}/${place.board}/${setDigest(packages)}/`
 
+/** A key as a part of a URL: S3 and what stands before it take a plain "+" there for a blank. */
+export const urlPathOf = (key: string): string => key.replaceAll('+', '%2B')
+
+/** The key that a URL's path, without its first "/", stands for: "+" in both spellings. */
+export const keyOfUrlPath = (path: string): string => path.replace(/%2b/gi, '+')
+
 /** A kind of document that anybody may read. */
 export interface PublicDocument {
   readonly kind: 'root' | 'catalog' | 'channel' | 'notes'

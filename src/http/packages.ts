@@ -4,6 +4,7 @@
  */
 import type { Context } from 'hono'
 import type { Package } from '../core/channel.ts'
+import { keyOfUrlPath, urlPathOf } from '../documents/paths.ts'
 import type { ByteRange } from '../ports/packages.ts'
 import { findPackage } from '../service/packages.ts'
 import { matches } from './conditions.ts'
@@ -15,11 +16,11 @@ const redirectForSeconds = 300
 
 export function answerPackage(serving: Serving): (c: Context) => Promise<Response> {
   return async (c) => {
-    const key = c.req.path.slice(1)
+    const key = keyOfUrlPath(c.req.path.slice(1))
     const found = await findPackage(answering(serving, c), key)
     if (found === undefined) return refuse(c, 404, 'no channel here names that package')
     if ('reason' in found) return refuse(c, 503, found.reason)
-    if (serving.packagesUrl !== undefined) return redirect(c, `${serving.packagesUrl}/${key}`)
+    if (serving.packagesUrl !== undefined) return redirect(c, `${serving.packagesUrl}/${urlPathOf(key)}`)
     const headers = headersOf(found)
     if (matches(c.req.header('if-none-match'), headers.etag)) return new Response(null, { status: 304, headers })
     return c.req.method === 'HEAD' ? describe(serving, c, key, found) : stream(serving, c, key, found)

@@ -8,6 +8,7 @@ import { createApp } from '../../src/http/app.ts'
 import type { Documents } from '../../src/ports/documents.ts'
 import type { LogEntry } from '../../src/ports/log.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { listed } from '../conformance/rows.ts'
 import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'
 
 const documents = memoryDocuments()
@@ -27,7 +28,7 @@ const ask = (path: string, headers: Readonly<Record<string, string>> = {}, over:
   return app.request(path, { headers })
 }
 
-const keys = async (): Promise<readonly string[]> => Array.fromAsync(documents.list?.('') ?? [])
+const keys = (): Promise<readonly string[]> => listed(documents.list?.('') ?? [])
 const stored = async (key: string): Promise<Uint8Array> => {
   const found = await documents.get(key, 2 ** 20)
   if (found === undefined) throw new Error(`${key} is not there`)

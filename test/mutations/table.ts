@@ -281,7 +281,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a redirect leads to another key',
-    ['src/http/packages.ts', '`${serving.packagesUrl}/${key}`', '`${serving.packagesUrl}${key}`'],
+    ['src/http/packages.ts', '`${serving.packagesUrl}/${urlPathOf(key)}`', '`${serving.packagesUrl}/${key}`'],
     ['test/scenes/scenes.test.ts', 'in this process elsewhere/packages'],
   ),
   row(

@@ -83,8 +83,11 @@ const readable = sourceOf(
 
 const notesOf = (version: string): Uint8Array => new TextEncoder().encode(`# ${version}\n\n- It boots.\n`)
 
+/** S3 takes a plain "+" in a URL for a blank. */
+const plus = sourceOf('oem-c++.gz', new TextEncoder().encode('a name with signs\n'))
+
 const releases: readonly (readonly [string, string, string, readonly [Source, ...Source[]]])[] = [
-  ['beta', '4081.2.0', 'amd64-usr', [payload(4081)]],
+  ['beta', '4081.2.0', 'amd64-usr', [payload(4081), plus]],
   ['beta', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
   ['beta', '4152.2.0', 'arm64-usr', [payload(64)]],
   ['stable', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
