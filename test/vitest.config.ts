@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { liveReporter } from './live/reporter.ts'
 
 export default defineConfig({
   test: {
@@ -6,5 +7,6 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    reporters: ['default', liveReporter({ required: false })],
   },
 })

@@ -183,18 +183,8 @@ export const documentRows: readonly Row<Documents>[] = [
       await holds(store, at('a.jws'), one)
     },
   },
-  {
-    name: 'of 8 racing swaps exactly one wins',
-    async run(store, at) {
-      for (let round = 0; round < 5; round++) {
-        const key = at(`${round}.jws`)
-        const token = await created(store, key, text('first'))
-        const outcomes = await Promise.all(range(8).map((n) => store.swap(key, text(`swap ${n}`), token)))
-        same(outcomes.filter((outcome) => outcome === 'ok').length, 1, 'swaps that won')
-        await holds(store, key, text(`swap ${outcomes.indexOf('ok')}`))
-      }
-    },
-  },
+  { name: 'of 8 racing swaps exactly one wins', run: (store, at) => racingSwaps(store, at, 8) },
+  { name: 'of 16 racing swaps exactly one wins', run: (store, at) => racingSwaps(store, at, 16) },
   {
     name: 'a counter under racing swaps loses nothing',
     async run(store, at) {
@@ -281,6 +271,16 @@ async function racingCreates(store: Documents, at: At, racers: number): Promise<
     const counts = ['created', 'taken', 'same'].map((kind) => outcomes.filter((outcome) => outcome === kind).length)
     same(counts, [1, racers - 1, 0], 'created, taken, same')
     await holds(store, key, text(`create ${outcomes.indexOf('created')}`))
+  }
+}
+
+async function racingSwaps(store: Documents, at: At, racers: number): Promise<void> {
+  for (let round = 0; round < 5; round++) {
+    const key = at(`${racers}-${round}.jws`)
+    const token = await created(store, key, text('first'))
+    const outcomes = await Promise.all(range(racers).map((n) => store.swap(key, text(`swap ${n}`), token)))
+    same(outcomes.filter((outcome) => outcome === 'ok').length, 1, 'swaps that won')
+    await holds(store, key, text(`swap ${outcomes.indexOf('ok')}`))
   }
 }
 

@@ -38,6 +38,14 @@ const without = (list: AsyncIterable<string>, change: (keys: string[]) => string
     yield* change(keys)
   })()
 
+const lookingSwap = lyingDocuments((honest) => ({
+  swap: async (key, bytes, token) => {
+    if ((await honest.get(key, plenty))?.token !== token) return 'conflict'
+    await force(honest, key, bytes)
+    return 'ok'
+  },
+}))
+
 export const documentLiars: readonly Liar<Documents>[] = [
   [
     'create always says created',
@@ -89,17 +97,8 @@ export const documentLiars: readonly Liar<Documents>[] = [
       },
     })),
   ],
-  [
-    'swap looks, waits and then writes',
-    'of 8 racing swaps exactly one wins',
-    lyingDocuments((honest) => ({
-      swap: async (key, bytes, token) => {
-        if ((await honest.get(key, plenty))?.token !== token) return 'conflict'
-        await force(honest, key, bytes)
-        return 'ok'
-      },
-    })),
-  ],
+  ['swap looks, waits and then writes', 'of 8 racing swaps exactly one wins', lookingSwap],
+  ['swap of many looks, waits and then writes', 'of 16 racing swaps exactly one wins', lookingSwap],
   [
     'swap makes what is not there',
     'swap of a document that is not there is a conflict and makes none',

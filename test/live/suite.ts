@@ -1,0 +1,10 @@
+/** What runs against a live S3, as rows: the run is whole when each of them passed. */
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { documentRows } from '../conformance/documents.ts'
+import { packageRows } from '../conformance/packages.ts'
+import { raceRows } from './races.ts'
+
+export const liveSuite = { documents: documentRows, packages: packageRows(nodeHasher), races: raceRows }
+
+/** Rows of the whole suite. */
+export const liveCount = Object.values(liveSuite).reduce((total, rows) => total + rows.length, 0)
