@@ -3,7 +3,7 @@ import type { Documents } from '../../src/ports/documents.ts'
 import { type At, present, type Row, same, text } from '../conformance/rows.ts'
 
 /** A client of its own. */
-export type NewClient = () => Documents
+export type NewClient = () => Promise<Documents>
 
 const racers = 16
 const rounds = 50
@@ -33,7 +33,7 @@ async function race(
   at: At,
   prepare: (first: Documents, key: string) => Promise<Write>,
 ): Promise<void> {
-  const clients = Array.from({ length: racers }, newClient)
+  const clients = await Promise.all(Array.from({ length: racers }, newClient))
   const [first] = clients
   for (let round = 0; round < rounds; round++) {
     const key = at(`${round}.jws`)
@@ -41,7 +41,8 @@ async function race(
     const wins = await Promise.all(clients.map((client, n) => write(client, key, text(`racer ${n}`))))
     same(wins.filter((one) => one).length, 1, `winners of round ${round}`)
     const winner = text(`racer ${wins.indexOf(true)}`)
-    for (const client of clients) same((await client.get(key, cap))?.bytes, winner, `what a racer of round ${round} reads`)
+    for (const client of clients)
+      same((await client.get(key, cap))?.bytes, winner, `what a racer of round ${round} reads`)
   }
 }
 

@@ -13,7 +13,8 @@ export function liveReporter({ required }: { readonly required: boolean }): Repo
     async onTestRunEnd(modules) {
       const live = modules.find(({ moduleId }) => moduleId.endsWith('/live/s3.test.ts'))
       if (live === undefined && !required) return
-      if (setting === undefined) say(`skipped, since PLATTE_LIVE_S3 is not set${required ? ', which fails here' : ''}; ${howTo}`)
+      if (setting === undefined)
+        say(`skipped, since PLATTE_LIVE_S3 is not set${required ? ', which fails here' : ''}; ${howTo}`)
       else say(`${await serverName(setting)}: ${passed(live)} of ${liveCount} tests passed`)
       if (setting === undefined ? required : passed(live) !== liveCount) process.exitCode = 1
     },

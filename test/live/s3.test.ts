@@ -1,16 +1,36 @@
 /** The suites of both ports against the S3 bucket that PLATTE_LIVE_S3 names, in a folder of its own. */
 import { randomUUID } from 'node:crypto'
-import { describe } from 'vitest'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
+import { afterEach, describe, vi } from 'vitest'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { openS3 } from '../../src/adapters/s3-client.ts'
+import { s3Documents } from '../../src/adapters/s3-documents.ts'
+import { s3Packages } from '../../src/adapters/s3-packages.ts'
+import { systemRandom } from '../../src/adapters/system.ts'
+import { parseStore } from '../../src/runtime/store-setting.ts'
 import { suite } from '../conformance/register.ts'
+import type { Change } from './settings.ts'
 import { liveSuite } from './suite.ts'
 
 const setting = process.env.PLATTE_LIVE_S3
-const m = memoryDocuments()
+/** Nothing that an earlier run left is in it. */
+const folder = `${randomUUID()}/`
+
+/** A client of its own; credentials come from the environment. */
+async function openLive({ bucket, region, ...environment }: Change = {}) {
+  const place = parseStore(setting ?? '')
+  if (place.kind !== 's3') throw new Error('PLATTE_LIVE_S3 names no bucket')
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+  const changed = { ...place, ...(bucket && { bucket }), ...(region && { region }), prefix: place.prefix + folder }
+  const s3 = await openS3(changed, { random: systemRandom })
+  const documents = s3Documents(s3)
+  if (!documents.list || !documents.folders) throw new Error('S3 lists keys and folders')
+  return { documents, packages: s3Packages(s3, nodeHasher) }
+}
 
 describe.skipIf(setting === undefined)('live S3', () => {
-  suite('s3Documents', liveSuite.documents, () => memoryDocuments())
-  suite('s3Packages', liveSuite.packages, () => memoryPackages(nodeHasher))
-  suite('races', liveSuite.races, () => () => m)
+  afterEach(() => vi.unstubAllEnvs())
+  suite('s3Documents', liveSuite.documents, async () => (await openLive()).documents)
+  suite('s3Packages', liveSuite.packages, async () => (await openLive()).packages)
+  suite('races', liveSuite.races, () => async () => (await openLive()).documents)
+  suite('settings', liveSuite.settings, () => openLive)
 })

@@ -3,8 +3,14 @@ import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { raceRows } from './races.ts'
+import { settingRows } from './settings.ts'
 
-export const liveSuite = { documents: documentRows, packages: packageRows(nodeHasher), races: raceRows }
+export const liveSuite = {
+  documents: documentRows,
+  packages: packageRows(nodeHasher),
+  races: raceRows,
+  settings: settingRows,
+}
 
 /** Rows of the whole suite. */
 export const liveCount = Object.values(liveSuite).reduce((total, rows) => total + rows.length, 0)
