@@ -45,7 +45,7 @@ export class S3Failure extends Error implements Facts {
 
   /** Only where S3 itself says so: a bucket that is missing, or a proxy's 404, says nothing about a key. */
   get isAbsent(): boolean {
-    return this.status === 404 && this.code !== undefined && this.code !== 'NoSuchBucket'
+    return this.status === 404 && this.code === 'NoSuchKey'
   }
 
   /** Whether another try soon may have another outcome. */
