@@ -77,7 +77,9 @@ export function failureOf(error: unknown): S3Failure {
   const status = $response?.statusCode ?? $metadata?.httpStatusCode
   if (status === undefined) {
     if (name === 'CredentialsProviderError') return new S3Failure('there are no credentials', { kind: 'credentials' })
-    if (name === 'TimeoutError') return new S3Failure('the store did not answer in time', { kind: 'timeout' })
+    // The SDK gives connections that were reset the same name.
+    if (name === 'TimeoutError' && code === undefined)
+      return new S3Failure('the store did not answer in time', { kind: 'timeout' })
     return new S3Failure(message || String(code ?? name))
   }
   const said = wordOf(Code)

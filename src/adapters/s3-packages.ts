@@ -25,17 +25,15 @@ export function s3Packages(s3: S3, newHasher: NewHasher): Packages {
   const stat = async (key: string): Promise<{ readonly size: number } | undefined> => {
     const command = new HeadObjectCommand({ Bucket: s3.bucket, Key: s3.prefix + key })
     try {
-      const { ContentLength } = await s3.twice((abortSignal) => s3.client.send(command, { abortSignal }))
-      if (ContentLength === undefined) throw new S3Failure('the store names no size')
-      return { size: ContentLength }
+      const { ContentLength } = await s3.once((abortSignal) => s3.client.send(command, { abortSignal }))
+      if (ContentLength !== undefined) return { size: ContentLength }
     } catch (error) {
-      // A HEAD has no words: a GET tells a key that is missing from a bucket that is, and says what is wrong.
-      if (!(error instanceof S3Failure) || error.status === undefined || error.status >= 500)
-        throw s3.explain(error, key, 'read')
-      const found = await openPackage(s3, key, undefined)
-      await found?.body.cancel()
-      return found && { size: found.size }
+      if (!(error instanceof S3Failure) || error.kind !== undefined) throw s3.explain(error, key, 'read')
     }
+    // A HEAD has no words. A GET says what is wrong, and tells a key that is missing from a bucket that is.
+    const found = await openPackage(s3, key, undefined)
+    await found?.body.cancel()
+    return found && { size: found.size }
   }
   const open = async (key: string, range: ByteRange | undefined): Promise<OpenPackage | undefined> => {
     // S3 takes a range that is none as if there were none.
@@ -54,10 +52,10 @@ export function s3Packages(s3: S3, newHasher: NewHasher): Packages {
       await hashInto(body, upload.write, { hasher: newHasher(), name: key, expected })
       await upload.finish()
     } catch (error) {
-      const storeFailed = upload.failed()
+      const isOpen = upload.isInDoubt()
       await upload.abort(error)
       // What was confirmed but not answered is there as a whole, or not at all.
-      if (!storeFailed || (await stat(key).catch(() => undefined))?.size !== expected.size) throw error
+      if (!isOpen || (await stat(key).catch(() => undefined))?.size !== expected.size) throw error
     }
     return 'stored'
   }
@@ -123,13 +121,14 @@ function startUpload(s3: S3, key: string, { size }: ExpectedPackage) {
     partSize: Math.max(smallestPartBytes, Math.ceil(size / mostParts)),
     queueSize: partsAtOnce,
   })
-  let hasFailed = false
+  let failure: S3Failure | undefined
   const storing = upload.done().catch((error: unknown) => {
-    throw error instanceof PlatteError ? error : s3.explain(failureOf(error), key, 'upload')
+    if (error instanceof PlatteError) throw error
+    failure = failureOf(error)
+    throw s3.explain(failure, key, 'upload')
   })
   // Ends the writes that would otherwise wait for a reader that has gone.
   const settled = storing.catch(async (error: unknown) => {
-    hasFailed = true
     await writer.abort(error).catch(() => undefined)
   })
   return {
@@ -143,6 +142,8 @@ function startUpload(s3: S3, key: string, { size }: ExpectedPackage) {
       await writer.abort(reason).catch(() => undefined)
       await settled
     },
-    failed: (): boolean => hasFailed,
+    /** Whether it failed in a way that leaves open what the store did; repeating the last step finds no upload (404). */
+    isInDoubt: (): boolean =>
+      failure !== undefined && (failure.isPassing || failure.kind === 'timeout' || failure.status === 404),
   }
 }

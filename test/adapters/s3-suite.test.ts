@@ -1,5 +1,5 @@
 /** The suites of both ports against the strict S3, over real HTTP. */
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { s3Documents } from '../../src/adapters/s3-documents.ts'
 import { s3Packages } from '../../src/adapters/s3-packages.ts'
@@ -11,9 +11,9 @@ import { startS3 } from '../s3/server.ts'
 
 const s3 = await startS3()
 const overlapping = Object.assign(await startS3(), { conflicts: true })
-const restore = useCredentials(s3)
+useCredentials(s3)
 afterAll(async () => {
-  restore()
+  vi.unstubAllEnvs()
   await s3.close()
   await overlapping.close()
 })

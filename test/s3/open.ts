@@ -1,15 +1,14 @@
 /** Opens the strict S3 as the runtime opens a bucket. */
+import { vi } from 'vitest'
 import { openS3, type S3, type S3Options } from '../../src/adapters/s3-client.ts'
 import { parseStore } from '../../src/runtime/store-setting.ts'
 import type { StrictS3 } from './server.ts'
 
-/** The SDK reads them from the environment, and nowhere else here. @returns what puts the old ones back. */
-export function useCredentials({ env }: Pick<StrictS3, 'env'>): () => void {
-  const before = { ...process.env }
-  Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: 'true', ...env })
-  return () => {
-    process.env = before
-  }
+/** The SDK reads them from the environment, and nowhere else here; `vi.unstubAllEnvs` puts back what was there. */
+export function useCredentials({ env }: Pick<StrictS3, 'env'>): void {
+  const none = { AWS_SESSION_TOKEN: undefined, AWS_PROFILE: undefined, AWS_REGION: undefined }
+  const all = { ...none, AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nonexistent', ...env }
+  for (const [name, value] of Object.entries(all)) vi.stubEnv(name, value)
 }
 
 /** @param setting as PLATTE_STORE takes it. */

@@ -58,29 +58,40 @@ export interface StrictS3 extends Identity {
   readonly denied: Set<string>
   /** Asked for each request. */
   fault: (seen: Seen) => Fault | undefined
+  /** Whether the bucket was removed. */
+  isGone: boolean
   /** What the server's clock is ahead by. */
   skewMs: number
   /** Whether a conditional write that overlaps another one is a conflict (409), as S3 may say. */
   conflicts: boolean
+  /** How many answers are under way. */
+  sending(): number
   close(): Promise<void>
 }
+
+type State = Omit<StrictS3, 'url' | 'setting' | 'env' | 'close'>
 
 const region = 'eu-central-1'
 
 export async function startS3(options: StrictS3Options = {}): Promise<StrictS3> {
   const identity = { accessKeyId: 'AKIDSTRICT', secretAccessKey: 'strict/secret+key', region, ...options }
   const name = options.bucket ?? 'updates'
-  const s3: Omit<StrictS3, 'url' | 'setting' | 'env' | 'close'> = {
+  const sending = new Set<ServerResponse>()
+  const s3: State = {
     ...identity,
     bucket: new Bucket(),
     seen: [],
     denied: new Set(),
     fault: () => undefined,
+    isGone: false,
     skewMs: 0,
     conflicts: false,
+    sending: () => sending.size,
   }
   const place = { name, elsewhere: options.elsewhere ?? {}, pageSize: options.pageSize ?? 3 }
   const server = createServer((request, response) => {
+    sending.add(response)
+    response.on('close', () => sending.delete(response))
     void handle(s3, place, request, response)
   })
   server.listen(0, '127.0.0.1')
@@ -102,19 +113,13 @@ export async function startS3(options: StrictS3Options = {}): Promise<StrictS3> 
   })
 }
 
-type State = Parameters<typeof handle>[0]
 interface Place {
   readonly name: string
   readonly elsewhere: Readonly<Record<string, string>>
   readonly pageSize: number
 }
 
-async function handle(
-  s3: Omit<StrictS3, 'url' | 'setting' | 'env' | 'close'>,
-  place: Place,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function handle(s3: State, place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
   request.on('error', () => {})
   response.on('error', () => {})
   try {
@@ -177,7 +182,7 @@ async function understand(s3: State, { name, elsewhere }: Place, request: Incomi
       { Bucket: bucket, Endpoint: `s3.${other}.amazonaws.com` },
       { 'x-amz-bucket-region': other },
     )
-  if (bucket !== name)
+  if (bucket !== name || s3.isGone)
     throw new S3Refusal(404, 'NoSuchBucket', 'The specified bucket does not exist', { BucketName: bucket })
   return { ...seen, bucket, query, body }
 }

@@ -1,0 +1,164 @@
+/** What becomes of packages on their way into a bucket and out of it. */
+import { createHash } from 'node:crypto'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { s3Packages } from '../../src/adapters/s3-packages.ts'
+import { sample } from '../conformance/rows.ts'
+import { openStrict, useCredentials } from '../s3/open.ts'
+import type { Operation } from '../s3/operations.ts'
+import { type Fault, startS3 } from '../s3/server.ts'
+
+const s3 = await startS3()
+useCredentials(s3)
+afterAll(async () => {
+  vi.unstubAllEnvs()
+  await s3.close()
+})
+beforeEach(() => {
+  s3.fault = () => undefined
+  s3.denied.clear()
+  s3.bucket.objects.clear()
+  s3.bucket.uploads.clear()
+  s3.seen.length = 0
+})
+
+const mebibyte = 1024 * 1024
+const content = sample(20 * mebibyte, 3)
+const expected = { size: content.length, sha256: createHash('sha256').update(content).digest('hex') }
+const key = 'packages/os.gz'
+const open = async (patienceMs?: number) =>
+  s3Packages(await openStrict(s3, patienceMs === undefined ? {} : { patienceMs }), nodeHasher)
+
+function bodyOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  let at = 0
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (at < bytes.length) controller.enqueue(bytes.slice(at, at + 300_000))
+      at += 300_000
+      if (at >= bytes.length) controller.close()
+    },
+  })
+}
+
+/** Puts a fault on the first so many requests of one kind. */
+function failing(operation: Operation, fault: Fault, times = Number.POSITIVE_INFINITY): void {
+  let left = times
+  s3.fault = (seen) => (seen.operation === operation && left-- > 0 ? fault : undefined)
+}
+
+const count = (operation: Operation): number => s3.seen.filter((seen) => seen.operation === operation).length
+const isStored = (): boolean =>
+  Buffer.from(s3.bucket.objects.get(`here/${key}`)?.bytes ?? []).equals(Buffer.from(content))
+const nothing = () => {
+  expect([...s3.bucket.objects.keys()]).toEqual([])
+  expect([...s3.bucket.uploads.keys()]).toEqual([])
+}
+
+describe('put', () => {
+  test('sends a package in parts, each once', async () => {
+    expect(await (await open()).put(key, bodyOf(content), expected)).toBe('stored')
+    expect(isStored()).toBe(true)
+    expect(count('UploadPart')).toBe(3)
+    expect(s3.bucket.objects.get(`here/${key}`)?.etag).toMatch(/-3"$/)
+  })
+
+  test('of other bytes ends before they get a name, and takes the parts back', async () => {
+    const other = content.slice()
+    other[other.length - 1] = ~(other.at(-1) ?? 0)
+    await expect((await open()).put(key, bodyOf(other), expected)).rejects.toMatchObject({ code: 'mismatch' })
+    expect(count('UploadPart')).toBeGreaterThan(0)
+    expect(count('CompleteMultipartUpload')).toBe(0)
+    nothing()
+  })
+
+  test('that may not take parts back still says what was wrong', async () => {
+    s3.denied.add('s3:AbortMultipartUpload')
+    const put = (await open()).put(key, bodyOf(content.slice(1)), expected)
+    await expect(put).rejects.toMatchObject({ code: 'mismatch' })
+    expect([...s3.bucket.objects]).toEqual([])
+  })
+
+  test.each<[Operation, Fault]>([
+    ['CreateMultipartUpload', 'reset'],
+    ['CreateMultipartUpload', 'lost'],
+    ['UploadPart', 'reset'],
+    ['UploadPart', 'lost'],
+    ['UploadPart', 'slow-down'],
+    ['UploadPart', 'late-error'],
+    ['CompleteMultipartUpload', 'reset'],
+    ['CompleteMultipartUpload', 'lost'],
+    ['CompleteMultipartUpload', 'late-error'],
+    ['CompleteMultipartUpload', 'slow-down'],
+  ])('that meets one %s %s is done', async (operation, fault) => {
+    failing(operation, fault, 1)
+    expect(await (await open()).put(key, bodyOf(content), expected)).toBe('stored')
+    expect(isStored()).toBe(true)
+    expect(s3.seen.length).toBeLessThanOrEqual(10)
+  })
+
+  test.each<[Operation, Fault]>([
+    ['CreateMultipartUpload', 'slow-down'],
+    ['UploadPart', 'reset'],
+    ['UploadPart', 'slow-down'],
+    ['CompleteMultipartUpload', 'error'],
+  ])('that always meets %s %s ends soon, and leaves nothing', async (operation, fault) => {
+    failing(operation, fault)
+    await expect((await open()).put(key, bodyOf(content), expected)).rejects.toMatchObject({
+      code: 'store-unavailable',
+      message: expect.stringMatching(/^packages\/os\.gz: .*: check PLATTE_STORE$/),
+    })
+    expect(s3.seen.length).toBeLessThanOrEqual(15)
+    nothing()
+  })
+
+  test('that hangs ends', async () => {
+    failing('UploadPart', 'hang')
+    const put = (await open(400)).put(key, bodyOf(content), expected)
+    await expect(put).rejects.toMatchObject({
+      message: expect.stringMatching(/did not answer in time: check PLATTE_STORE$/),
+    })
+    nothing()
+  })
+
+  test('over a package that was cut replaces it', async () => {
+    s3.bucket.put(`here/${key}`, content.subarray(0, 5), { ifMatch: undefined, ifNoneMatch: undefined })
+    expect(await (await open()).put(key, bodyOf(content), expected)).toBe('stored')
+    expect(isStored()).toBe(true)
+  })
+})
+
+describe('open', () => {
+  beforeEach(() => s3.bucket.put(`here/${key}`, content, { ifMatch: undefined, ifNoneMatch: undefined }))
+
+  async function readAll(store: Awaited<ReturnType<typeof open>>, waitMs = 0): Promise<number> {
+    const reader = (await store.open(key))?.body.getReader()
+    let size = 0
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+      if (size === 0) await new Promise((done) => setTimeout(done, waitMs))
+      size += part.value.length
+    }
+    return size
+  }
+
+  test.each<[Fault, number | undefined, RegExp]>([
+    ['truncated', undefined, /aborted|announced/],
+    ['stalls', 300, /sent nothing for 0.3 s/],
+  ])('of a body that is %s fails while it is read', async (fault, patienceMs, says) => {
+    const store = await open(patienceMs)
+    failing('GetObject', fault)
+    await expect(readAll(store)).rejects.toMatchObject({
+      code: 'store-unavailable',
+      message: expect.stringMatching(says),
+    })
+  })
+
+  test('a reader may take its time', async () => {
+    expect(await readAll(await open(300), 900)).toBe(content.length)
+  })
+
+  test('a reader that goes away ends the connection', async () => {
+    const body = (await (await open()).open(key))?.body
+    await body?.cancel()
+    await vi.waitFor(() => expect(s3.sending()).toBe(0))
+  })
+})
