@@ -22,10 +22,12 @@ export async function serveUntilStopped(options: Options, onReady: (url: string)
   const log = jsonLogTo(process.stdout)
   const { store, settings } = await openStoreOf(options, log, ['host'])
   const running = await startServer(settings, store)
-  onReady(running.url)
-  const signal = await new Promise<string>((resolve) => {
+  // Before it says so: whoever reads that may stop it at once.
+  const stopped = new Promise<string>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name))
   })
+  onReady(running.url)
+  const signal = await stopped
   say(`${signal}: letting requests end`)
   await running.stop()
   log.flush()

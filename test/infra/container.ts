@@ -14,6 +14,7 @@ const bin = 'usr/local/bin'
 export const isRoot = process.getuid?.() === 0
 /** The user of the image; who is not root cannot become another one. */
 export const uid = isRoot ? 1000 : (process.getuid?.() ?? 0)
+const owner: User = { uid, gid: isRoot ? uid : (process.getgid?.() ?? 0) }
 
 const has = (words: readonly string[]): boolean => spawnSync(words[0] ?? '', words.slice(1)).status === 0
 export const canDropPrivileges = has(['setpriv', '--no-new-privs', 'true'])
@@ -22,7 +23,7 @@ export const canMount =
 
 /** An absolute path of the image, or a text with some in it, as it is below `root`. */
 export const below = (root: string, text: string): string =>
-  text.replaceAll(/(?<![\w./-])\/(?=(?:src|opt|var|run|keys)\b)/g, `${root}/`)
+  text.replaceAll(/(?<![\w./-])\/(?=(?:src|opt|etc|var|run|keys)\b)/g, `${root}/`)
 
 export interface BuildOptions {
   /** A folder in which each stage gets one of its own. */
@@ -83,11 +84,17 @@ function run(text: string, where: { readonly at: string; readonly root: string; 
 }
 
 /** A copy, because nobody but its owner may enter a clone below a private folder. */
-function addNode(root: string): string {
+export function addNode(root: string): string {
   mkdirSync(join(root, bin), { recursive: true })
   copyFileSync(process.execPath, join(root, bin, 'node'), constants.COPYFILE_FICLONE)
   chmodSync(join(root, bin, 'node'), 0o755)
   return root
+}
+
+/** A user and his group. */
+export interface User {
+  readonly uid: number
+  readonly gid: number
 }
 
 /** How a process in a container is started. */
@@ -96,6 +103,8 @@ export interface Place {
   readonly env: Readonly<Record<string, string>>
   /** Where volumes are mounted, as the image names them. */
   readonly volumes: readonly string[]
+  /** Without one: the image's. Only root can run things as somebody else. */
+  readonly user?: User
 }
 
 /** Mounts as they are in a container with a read-only root: $1 is the root, $2 how many volumes follow. */
@@ -108,10 +117,10 @@ mount -o remount,bind,ro /
 exec "$@"`
 
 /** The words and variables that start a command of the image in its container. */
-export function contained({ root, env, volumes }: Place, words: readonly string[]) {
+export function contained({ root, env, volumes, user = owner }: Place, words: readonly string[]) {
   const mounts = volumes.map((volume) => below(root, volume))
   const namespace = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mountAll, 'sh', root]
-  const drop = ['--reuid', '--regid'].map((flag) => `${flag}=${uid}`).concat('--clear-groups', '--bounding-set=-all')
+  const drop = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups', '--bounding-set=-all']
   const [command = '', ...args] = [
     ...(canMount ? [...namespace, String(mounts.length), ...mounts] : []),
     ...['setpriv', '--no-new-privs', ...(isRoot ? drop : [])],
@@ -122,7 +131,7 @@ export function contained({ root, env, volumes }: Place, words: readonly string[
   return { command, args, options: { cwd: '/', env: { ...Object.fromEntries(settings), PATH: path } } }
 }
 
-/** Gives a folder or a file to the user of the image. */
-export function give(path: string): void {
-  if (isRoot) chownSync(path, uid, uid)
+/** Gives a folder or a file to a user, the image's if nobody else is named. */
+export function give(path: string, { uid, gid }: User = owner): void {
+  if (isRoot) chownSync(path, uid, gid)
 }
