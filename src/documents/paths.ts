@@ -59,6 +59,9 @@ export const publicDocument = (key: string): PublicDocument | undefined =>
 
 const segment = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 
+/** What one check of one run of `platte doctor` writes to try a store out, ending in "/". It is removed afterwards. */
+export const scratchFolder = (run: string, check: number): string => `doctor/${run}/${check}/`
+
 /** @throws PlatteError('bad-request') for a key that no function above builds. Adapters call it before they touch a store. */
 export function checkKey(key: string): string {
   const segments = key.split('/')

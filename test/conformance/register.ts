@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest'
-import { keysOf, type Row } from './rows.ts'
+import { keysOf, type Row, runRow } from './rows.ts'
 
 /**
  * Makes one test of each row.
@@ -7,6 +7,7 @@ import { keysOf, type Row } from './rows.ts'
  */
 export function suite<Store>(name: string, rows: readonly Row<Store>[], open: () => Store | Promise<Store>): void {
   describe(name, () => {
-    for (const [number, row] of rows.entries()) test(row.name, async () => row.run(await open(), keysOf(name, number)))
+    for (const [number, row] of rows.entries())
+      test(row.name, async () => runRow(row, await open(), keysOf(name, number)))
   })
 }
