@@ -8,7 +8,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, link, lstat, mkdir, open, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import type { Instant } from '../ports/clock.ts'
@@ -150,24 +150,22 @@ async function openNew(path: string): Promise<FileHandle> {
  * @returns whether we have the name.
  */
 export async function linkTo(temporary: string, path: string): Promise<boolean> {
-  try {
-    await link(temporary, path)
-    return true
-  } catch (error) {
-    // A network file system may repeat a link whose answer was lost, and then say that it exists.
-    if (await areOne(temporary, path)) return true
-    if (errorName(error) === 'EEXIST') return false
-    if (errorName(error) !== 'ENOENT') throw storeError(error, 'write', path)
-  }
-  await makeFolder(dirname(path))
-  try {
-    await link(temporary, path)
-    return true
-  } catch (error) {
-    if (errorName(error) === 'EEXIST') return await areOne(temporary, path)
-    throw storeError(error, 'write', path)
+  for (let tries = 1; ; tries++) {
+    try {
+      await link(temporary, path)
+      return true
+    } catch (error) {
+      // A network file system may repeat a link whose answer was lost, and then say that it exists.
+      if (await areOne(temporary, path)) return true
+      if (errorName(error) === 'EEXIST') return false
+      if (errorName(error) !== 'ENOENT' || tries === linkAtMost) throw storeError(error, 'write', path)
+    }
+    await makeFolder(dirname(path))
   }
 }
+
+/** Somebody who removes the last file of a folder may take the folder away that was just made. */
+const linkAtMost = 4
 
 async function areOne(a: string, b: string): Promise<boolean> {
   try {
@@ -184,6 +182,21 @@ export async function removeFile(path: string): Promise<void> {
     await unlink(path)
   } catch (error) {
     if (errorName(error) !== 'ENOENT') throw storeError(error, 'remove', path)
+  }
+}
+
+/** Removes what the swaps of a removed document left beside it, and folders that became empty. Only tidies: it never fails. */
+export async function tidyAfter(root: string, key: string): Promise<void> {
+  const followers = join('.next', key)
+  await rm(join(root, followers), { recursive: true, force: true }).catch(() => undefined)
+  for (const path of [followers, key]) await removeEmptyFolders(root, path)
+}
+
+async function removeEmptyFolders(root: string, path: string): Promise<void> {
+  try {
+    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) await rmdir(join(root, folder))
+  } catch {
+    // Others are using it.
   }
 }
 

@@ -17,6 +17,7 @@ import {
   storeError,
   sweepTemporary,
   syncFolder,
+  tidyAfter,
   writeTemporary,
 } from './folder-files.ts'
 import { listFiles } from './folder-list.ts'
@@ -54,7 +55,10 @@ export function folderPackages(root: string, options: FolderPackagesOptions): Pa
       const size = await sizeOf(root, pathOf(key))
       return size === undefined ? undefined : { size }
     },
-    remove: async (key) => removeFile(pathOf(key)),
+    async remove(key) {
+      await removeFile(pathOf(key))
+      await tidyAfter(root, key)
+    },
     list: (prefix) => listFiles(root, prefix),
   }
 }

@@ -4,6 +4,7 @@ import { PlatteError } from '../errors.ts'
 import { type KeyPair, keyFile, loadPairs, makeKey } from '../runtime/keys.ts'
 import { makeStore, openStore } from '../runtime/store.ts'
 import type { StoreSetting } from '../runtime/store-setting.ts'
+import { refuseUnsafe } from '../service/doctor.ts'
 import { firstRoot, initStore } from '../service/roots.ts'
 import { instantText } from '../service/writing.ts'
 import { command, type Options, oneOf, parseDuration, settingsOf } from './options.ts'
@@ -48,11 +49,12 @@ export async function initialise(order: {
     if (first === undefined) throw new PlatteError('credentials', `${folder} holds no ${name} key`)
     return [first, ...others]
   }
+  await makeStore(order.store)
+  const open = await openStore(order.store)
+  await refuseUnsafe({ ...open, log: talk })
   const root = await role(order.rootKeysDir, 'root')
   const release = await role(order.keysDir, 'release')
   const timestamp = await role(order.keysDir, 'timestamp')
-  await makeStore(order.store)
-  const open = await openStore(order.store)
   const first = await firstRoot(
     { root: publicKeys(root), release: publicKeys(release), timestamp: publicKeys(timestamp) },
     { issuedAt: instantText(open.clock()), maxValidity: order.maxValidity },

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../errors.ts'
+import { doctorCommand } from './doctor.ts'
 import { explainCommand } from './explain.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
@@ -37,6 +38,7 @@ const commands = [
   showCommand,
   explainCommand,
   verifyCommand,
+  doctorCommand,
   refreshCommand,
   rootCommand,
   keygenCommand,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { PlatteError } from '../errors.ts'
 import { fileSource, readShort, startsLikePayload } from '../runtime/files.ts'
+import { refuseUnsafe } from '../service/doctor.ts'
 import { type PublishResult, publish } from '../service/publish.ts'
 import { collect, command, type Options, openStoreOf, writeFlags } from './options.ts'
 import { progress, say, show, talk } from './terminal.ts'
@@ -38,6 +39,7 @@ async function publishFiles(file: string, extras: readonly string[], options: Pu
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     say(`warning: ${file} does not start with CrAU: update_engine will not take it as a payload`)
   const { channel, version, board, cve, create = false, dryRun = false } = options
+  if (!dryRun) await refuseUnsafe(store)
   const bar = progress(
     'publishing',
     sources.reduce((sum, { size }) => sum + size, 0),
