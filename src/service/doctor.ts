@@ -136,9 +136,12 @@ function refusalOf(error: PlatteError): PlatteError {
 
 /** An identity may be kept to the keys of the store, and scratch keys forgotten. */
 function withHint(error: PlatteError): PlatteError {
-  if (error.code !== 'forbidden' || error.hint) return error
-  const hint = 'what is tried out is written under doctor/, and removed: allow reading, writing and removing there'
-  return new PlatteError(error.code, error.message, { hint, cause: error })
+  if (error.code !== 'forbidden') return error
+  const hint = 'a store is tried out under doctor/, where this identity has to read, write and remove, too'
+  return new PlatteError(error.code, error.message, {
+    hint: error.hint ? `${error.hint}; ${hint}` : hint,
+    cause: error,
+  })
 }
 
 /** Scratch keys of one run, and the store with a memory of what was written to them. */

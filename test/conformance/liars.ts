@@ -345,6 +345,13 @@ export const packageLiars: readonly Liar<Packages>[] = [
     })),
   ],
   [
+    'put stores zeros',
+    'put stores the bytes',
+    lyingPackages((honest) => ({
+      put: async (key, body) => putAnyway(honest, key, new Uint8Array((await whole(body)).length)),
+    })),
+  ],
+  [
     'open ignores the range',
     'a range is exactly its bytes',
     lyingPackages(({ open }) => ({ open: (key) => open(key) })),
