@@ -28,6 +28,9 @@ export const packageFolder = (
   packages: readonly { readonly name: string; readonly sha256: string }[],
 ): string => `packages/${place.app}/${place.version}/${place.board}/${setDigest(packages)}/`
 
+/** The folder of what one check of one run writes to try a store out, ending in "/". It is removed afterwards. */
+export const scratchFolder = (run: string, check: number): string => `doctor/${run}/${check}/`
+
 /** A key as a part of a URL: S3 and what stands before it take a plain "+" there for a blank. */
 export const urlPathOf = (key: string): string => key.replaceAll('+', '%2B')
 
@@ -58,9 +61,6 @@ export const publicDocument = (key: string): PublicDocument | undefined =>
   key.includes('..') ? undefined : publicDocuments.find(({ form }) => form.test(key))
 
 const segment = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
-
-/** What one check of one run of `platte doctor` writes to try a store out, ending in "/". It is removed afterwards. */
-export const scratchFolder = (run: string, check: number): string => `doctor/${run}/${check}/`
 
 /** @throws PlatteError('bad-request') for a key that no function above builds. Adapters call it before they touch a store. */
 export function checkKey(key: string): string {

@@ -97,6 +97,16 @@ export const documentLiars: readonly Liar<Documents>[] = [
       },
     })),
   ],
+  [
+    'swap takes any token of what is there',
+    'swap with a stale token is a conflict and changes nothing',
+    lyingDocuments((honest) => ({
+      swap: async (key, bytes) => {
+        const there = await honest.get(key, plenty)
+        return there === undefined ? 'conflict' : await honest.swap(key, bytes, there.token)
+      },
+    })),
+  ],
   ['swap looks, waits and then writes', 'of 8 racing swaps exactly one wins', lookingSwap],
   ['swap of many looks, waits and then writes', 'of 16 racing swaps exactly one wins', lookingSwap],
   [

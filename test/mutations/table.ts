@@ -328,4 +328,44 @@ export const mutations: readonly Mutation[] = [
     ['src/runtime/node.ts', "stream.on('error', () => {})", "stream.on('drain', () => {})"],
     ['test/cli/serve.test.ts', 'a log on a full disk'],
   ),
+  row(
+    'a publish tries nothing out',
+    ['src/cli/publish.ts', 'if (!dryRun) await refuseUnsafe(store)', 'if (dryRun) await refuseUnsafe(store)'],
+    ['test/cli/doctor.test.ts', 'is not published to'],
+  ),
+  row(
+    'a store is made without being tried out',
+    ['src/cli/init.ts', 'await refuseUnsafe({ ...open, log: talk })', 'refuseUnsafe'],
+    ['test/cli/doctor.test.ts', 'is not made a store'],
+  ),
+  row(
+    'a create that overwrites is safe enough',
+    ['src/service/document-checks.ts', '[createOther, swapMissing, swapStale]', '[swapMissing, swapStale]'],
+    ['test/service/doctor.test.ts', 'create overwrites'],
+  ),
+  row(
+    'a swap that ignores its token is safe enough',
+    ['src/service/document-checks.ts', '[createOther, swapMissing, swapStale]', '[createOther, swapMissing]'],
+    ['test/service/doctor.test.ts', 'before a publish a store is refused where swap takes any token'],
+  ),
+  row(
+    'a swap that makes a document is safe enough',
+    ['src/service/document-checks.ts', '[createOther, swapMissing, swapStale]', '[createOther, swapStale]'],
+    ['test/service/doctor.test.ts', 'swap makes what is not there'],
+  ),
+  row(
+    'a broken check is not the end',
+    ['src/service/doctor.ts', "outcome === 'broken')) return 'unfit'", "outcome === 'broken')) return 'unknown'"],
+    ['test/service/doctor.test.ts', 'swap ignores its token'],
+  ),
+  row(
+    'what cannot be judged is fit',
+    ['src/service/doctor.ts', "outcome === 'unknown') ? 'unknown' : 'fit'", "outcome === 'unknown') ? 'fit' : 'fit'"],
+    ['test/service/doctor.test.ts', 'cannot be judged it fails later'],
+  ),
+  row(
+    'scratch objects stay',
+    ['src/service/doctor.ts', 'removeAll(packages, [...written])', 'removeAll(packages, [...written].slice(1))'],
+    ['test/service/doctor.test.ts', 'nothing of it stays'],
+  ),
 ]
