@@ -42,9 +42,8 @@ export const essentials: Check<Documents>['run'] = async (store, at) => {
 }
 
 /**
- * The first two ask whether the store can be read and written at all. Together at most 280 calls, of 100 bytes and less:
- * some 400 requests over S3. Each check is by itself, so all may be asked at once; the longest takes 42 calls one after
- * the other.
+ * The first two ask whether the store can be read and written at all. Together 255 calls, of 100 bytes and less: some 300
+ * requests over S3. Each check is by itself, so all may be asked at once; the longest takes 42 calls one after the other.
  */
 export const documentChecks: readonly [Check<Documents>, Check<Documents>, ...Check<Documents>[]] = [
   {

@@ -58,8 +58,8 @@ export async function isAbsent(store: Packages, key: string): Promise<void> {
 }
 
 /**
- * At most 30 calls that send 1.2 MB in all; over S3 about as many requests. Each check is by
- * itself, so all may be asked at once.
+ * Together 19 calls, which send 1.2 MB and read as much: some 30 requests over S3. Each check is by itself, so all may be
+ * asked at once.
  */
 export const packageChecks: readonly Check<Packages>[] = [
   {

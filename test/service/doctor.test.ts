@@ -72,8 +72,8 @@ describe('an honest store is fit', () => {
     const { documents, packages, random } = honest()
     await examine({ documents: faultyDocuments(documents, faults), packages: faultyPackages(packages, faults), random })
     const removed = faults.calls.filter((call) => call.startsWith('remove')).length
-    expect(faults.calls.length - removed).toBeLessThanOrEqual(250 + 30)
-    expect(removed).toBeLessThanOrEqual(50)
+    expect(faults.calls.length - removed).toBeLessThanOrEqual(255 + 19)
+    expect(removed).toBeLessThanOrEqual(40)
   })
 })
 
