@@ -144,28 +144,40 @@ function withHint(error: PlatteError): PlatteError {
   })
 }
 
+/** Refusals after which nothing is there. */
+const neverLanded: readonly ErrorCode[] = ['forbidden', 'refused']
+
 /** Scratch keys of one run, and the store with a memory of what was written to them. */
 function newScratch({ documents, packages, random }: Patient) {
   const run = Array.from({ length: 3 }, () => Math.floor(random() * 36 ** 5).toString(36)).join('')
   const written = new Set<string>()
-  const note = (key: string): string => {
-    written.add(key)
-    return key
+  const writes: Promise<unknown>[] = []
+  const note = <T>(key: string, write: Promise<T>): Promise<T> => {
+    const noting = write.then(
+      () => written.add(key),
+      (error: unknown) => (error instanceof PlatteError && neverLanded.includes(error.code)) || written.add(key),
+    )
+    writes.push(noting)
+    return write
   }
   const scratchDocuments: Documents = {
     ...documents,
-    create: (key, bytes) => documents.create(note(key), bytes),
-    swap: (key, bytes, token) => documents.swap(note(key), bytes, token),
+    create: (key, bytes) => note(key, documents.create(key, bytes)),
+    swap: (key, bytes, token) => note(key, documents.swap(key, bytes, token)),
   }
   const scratchPackages: Packages = {
     ...packages,
-    put: (key, body, expected) => packages.put(note(key), body, expected),
+    put: (key, body, expected) => note(key, packages.put(key, body, expected)),
   }
   const at =
     (check: number): At =>
     (name) =>
       scratchFolder(run, check) + name
-  const remove = (): Promise<Leftovers> => removeAll(packages, [...written])
+  const remove = async (): Promise<Leftovers> => {
+    // Of writes that race, one may fail the check while others are under way.
+    await Promise.all(writes)
+    return await removeAll(packages, [...written])
+  }
   return { documents: scratchDocuments, packages: scratchPackages, at, remove }
 }
 

@@ -155,7 +155,36 @@ describe('a store that does not answer cannot be judged', () => {
   test('one that is only read says so', async () => {
     const patient = honest()
     const documents = { ...patient.documents, create: refusing('refused') }
-    expect(await examine({ ...patient, documents })).toMatchObject({ verdict: 'read-only' })
+    const packages = { ...patient.packages, remove: refusing('refused') }
+    expect(await examine({ ...patient, documents, packages })).toMatchObject({
+      verdict: 'read-only',
+      left: { keys: [] },
+    })
+  })
+
+  test('what lands after its check has failed is removed, too', async () => {
+    const bucket = await newBucket()
+    const before = await bucket.keys()
+    const late = Promise.withResolvers<void>()
+    let raced: string | undefined
+    let racers = 0
+    const documents: Documents = {
+      ...bucket.documents,
+      async create(key, bytes) {
+        if (key.endsWith('/0.jws')) raced ??= key
+        if (key !== raced) return bucket.documents.create(key, bytes)
+        racers += 1
+        if (racers === 1) throw new PlatteError('store-unavailable', 'slow down')
+        await late.promise
+        return bucket.documents.create(key, bytes)
+      },
+    }
+    setTimeout(late.resolve, 200)
+    expect(await examine({ ...bucket, documents })).toMatchObject({ verdict: 'unknown' })
+    await late.promise
+    await new Promise((done) => setTimeout(done))
+    expect(racers).toBe(8)
+    expect(await bucket.keys()).toEqual(before)
   })
 
   test('a defect is thrown, and what was written is removed', async () => {
