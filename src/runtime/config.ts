@@ -32,7 +32,7 @@ export interface Settings {
   readonly releaseKey?: KeyPlace
   readonly timestampKey?: KeyPlace
   readonly app?: string
-  /** Without a "/" at the end. */
+  /** Without a "/" at the end. Without a setting of its own it is `packagesUrl`: offers name packages where they are kept. */
   readonly publicUrl?: string
   /** Where clients find the keys of packages, when it is not here. Without a "/" at the end. */
   readonly packagesUrl?: string
@@ -74,7 +74,7 @@ export function readSettings<K extends keyof Settings = never>(
       return undefined
     }
   }
-  const found = {
+  const said = {
     store: read('PLATTE_STORE', parseStore),
     pin: read('PLATTE_ROOT', parsePin),
     keysDir: env.PLATTE_KEYS || undefined,
@@ -86,20 +86,29 @@ export function readSettings<K extends keyof Settings = never>(
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
-  const isLoopback = /^(127\.|localhost$|::1$)/.test(found.host)
-  if (needs.some((need) => need === 'host') && !isLoopback && !env.PLATTE_PUBLIC_URL)
-    problems.push(`${named('PLATTE_PUBLIC_URL')} is missing, and ${found.host} is not loopback: ${publicUrlHint}`)
-  if (found.packagesUrl !== undefined && found.packagesUrl === found.publicUrl)
+  const found = { ...said, publicUrl: said.publicUrl ?? said.packagesUrl }
+  if (said.packagesUrl !== undefined && said.packagesUrl === said.publicUrl)
     problems.push(`${named('PLATTE_PACKAGES_URL')} is PLATTE_PUBLIC_URL: packages would be redirected to themselves`)
-  for (const need of needs) {
-    const [variable, hint] = needed[need] ?? []
-    if (variable && !env[variable]) problems.push(`${named(variable)} is missing: ${hint}`)
-  }
+  problems.push(...missing(env, needs, found))
   if (problems.length > 0)
     throw new PlatteError('configuration', ['settings cannot be used:', ...problems].join('\n  '))
   return Object.freeze(
     Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)),
   ) as SettingsWith<K>
+}
+
+type Found = { readonly [N in keyof Settings]-?: Settings[N] | undefined } & Pick<Settings, 'host'>
+
+function missing(env: Environment, needs: readonly (keyof Settings)[], found: Found): string[] {
+  const problems: string[] = []
+  const isLoopback = /^(127\.|localhost$|::1$)/.test(found.host)
+  if (needs.includes('host') && !isLoopback && !env.PLATTE_PUBLIC_URL && found.publicUrl === undefined)
+    problems.push(`${named('PLATTE_PUBLIC_URL')} is missing, and ${found.host} is not loopback: ${publicUrlHint}`)
+  for (const need of needs) {
+    const [variable, hint] = needed[need] ?? []
+    if (variable && !env[variable] && found[need] === undefined) problems.push(`${named(variable)} is missing: ${hint}`)
+  }
+  return problems
 }
 
 /** The pin of a root, as PLATTE_ROOT takes it. */

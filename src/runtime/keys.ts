@@ -1,4 +1,4 @@
-/** Keys in files and variables of this machine. Nothing here prints or logs what a private key file holds. */
+/** Keys in files of this machine. Nothing here prints or logs what a private key file holds. */
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts'
@@ -6,6 +6,7 @@ import { PlatteError } from '../errors.ts'
 import type { Signer } from '../ports/signer.ts'
 import { type Algorithm, generateKey, parsePrivateKey } from '../trust/keys.ts'
 import type { Environment, KeyPlace, Settings } from './config.ts'
+import { loadEnvSigner } from './env-keys.ts'
 
 /** A private key that was loaded. */
 export interface KeyPair {
@@ -98,11 +99,8 @@ async function writeOnce(file: string, text: string): Promise<boolean> {
 }
 
 async function loadSigner(place: KeyPlace, env: Environment): Promise<Signer> {
-  if ('file' in place) return parsePrivateKey(await readText(place.file), place.file)
-  const text = env[place.variable]
-  if (text === undefined || text === '')
-    throw new PlatteError('credentials', `env://${place.variable}: there is no such variable`)
-  return parsePrivateKey(text, `env://${place.variable}`)
+  if ('variable' in place) return loadEnvSigner(place.variable, env)
+  return parsePrivateKey(await readText(place.file), place.file)
 }
 
 const readText = (file: string): Promise<string> =>

@@ -1,6 +1,6 @@
 /** Keeping the catalog fresh by a schedule: one bounded look at a time, on every runtime. */
-import { type CatalogCache, reload } from '../service/catalog-cache.ts'
-import { refresh } from '../service/refresh.ts'
+import { type CatalogCache, currentCatalog, reload } from '../service/catalog-cache.ts'
+import { refresh, type Slice } from '../service/refresh.ts'
 import type { Writing } from '../service/writing.ts'
 
 /** How often a process with the timestamp key looks whether the catalog is to be refreshed. */
@@ -8,16 +8,17 @@ export const refreshEveryMs = 60_000
 
 /**
  * One look: signs the catalog again where that is due, and names what was committed. It works with the memory of what is
- * served, so that a catalog which was put back is not signed anew; a process that has served nothing yet reads first.
+ * served, and adds to it what it saw and wrote, so that a catalog which was put back is not signed anew.
  * Never throws: what went wrong is in the log.
- * @param most how many channels it looks at.
  */
-export async function refreshSlice(writing: Writing, cache: CatalogCache, most: number): Promise<void> {
+export async function refreshSlice(writing: Writing, cache: CatalogCache, bounds: Omit<Slice, 'turn'>): Promise<void> {
   try {
-    if (cache.state === undefined) await reload(cache, writing)
-    const slice = { turn: Math.floor(writing.clock() / refreshEveryMs), most }
+    await currentCatalog(cache, writing, undefined)
+    const slice = { turn: Math.floor(writing.clock() / refreshEveryMs), ...bounds }
     const { kind, expires } = await refresh(writing, { seen: cache.state, slice })
-    if (kind === 'refreshed') writing.log({ level: 'info', event: 'refresh', expires })
+    if (kind === 'unchanged') return
+    await reload(cache, writing)
+    writing.log({ level: 'info', event: 'refresh', expires })
   } catch (error) {
     writing.log({ level: 'error', event: 'refresh', problem: error instanceof Error ? error.message : String(error) })
   }

@@ -8,7 +8,7 @@ import type { SettingsWith } from './config.ts'
 import { refreshEveryMs, refreshSlice } from './refreshing.ts'
 
 /** A look costs a few milliseconds for each of these channels; with more of them, a commit is found some minutes later. */
-const slice = 100
+const slice = { most: 100, opens: 100 }
 /** How long requests that are running may go on after the signal to stop. */
 export const graceMs = 10_000
 

@@ -20,8 +20,10 @@ export interface RefreshResult {
 export interface Slice {
   /** Counts the looks; any number of them may be left out in between. */
   readonly turn: number
-  /** At most so many channels that the catalog names, and so many that it does not. */
+  /** At most so many channels that the catalog names, so many that it does not, and so many apps that may have such. */
   readonly most: number
+  /** At most so many of either kind are opened because they have something newer; the others are left to later looks. */
+  readonly opens: number
 }
 
 export interface RefreshOptions extends CatalogOptions {
@@ -44,8 +46,7 @@ export async function refresh(writing: Writing, options: RefreshOptions = {}): P
     rolled = []
     problems = []
     let edited = current
-    for (const place of sliceOf(await allPlaces(writing, current), current, options.slice)) {
-      if (options.slice && !(await hasNewer(writing, current, place))) continue
+    for await (const place of placesToOpen(writing, current, options.slice)) {
       const head = await loadHead(writing, state, place).catch((error: unknown) => {
         problems.push(problemOf(error))
         return undefined
@@ -68,9 +69,15 @@ function problemOf(error: unknown): string {
 }
 
 /** The catalog's channels, and those that were committed but never named where the store can list them. */
-export async function allPlaces({ documents }: Writing, catalog: Catalog): Promise<readonly Place[]> {
+export async function allPlaces(
+  { documents }: Writing,
+  catalog: Catalog,
+  slice?: Slice | undefined,
+): Promise<readonly Place[]> {
   const names = new Set(placesOf(catalog).map(({ app, channel }) => `${app}/${channel}`))
-  for await (const app of documents.folders?.('apps/') ?? [])
+  const apps: string[] = []
+  for await (const app of documents.folders?.('apps/') ?? []) apps.push(app)
+  for (const app of slice ? turnOf(apps, slice) : apps)
     for await (const channel of documents.folders?.(`apps/${app}/`) ?? []) names.add(`${app}/${channel}`)
   return [...names].sort().map((name) => {
     const [app = '', channel = ''] = name.split('/')
@@ -78,16 +85,20 @@ export async function allPlaces({ documents }: Writing, catalog: Catalog): Promi
   })
 }
 
-function sliceOf(places: readonly Place[], catalog: Catalog, slice: Slice | undefined): readonly Place[] {
-  if (slice === undefined) return places
+/** Every channel; of a slice those that have something newer, first those that the catalog does not name. */
+async function* placesToOpen(writing: Writing, catalog: Catalog, slice: Slice | undefined): AsyncIterable<Place> {
+  const places = await allPlaces(writing, catalog, slice)
+  if (slice === undefined) return yield* places
   const isNamed = ({ app, channel }: Place) => channelEntry(catalog, app, channel) !== undefined
-  return [
-    ...turnOf(
-      places.filter((place) => !isNamed(place)),
-      slice,
-    ),
-    ...turnOf(places.filter(isNamed), slice),
-  ]
+  for (const kind of [places.filter((place) => !isNamed(place)), places.filter(isNamed)]) {
+    let opened = 0
+    for (const place of turnOf(kind, slice)) {
+      if (opened === slice.opens) break
+      if (!(await hasNewer(writing, catalog, place))) continue
+      opened++
+      yield place
+    }
+  }
 }
 
 /** Steps of the golden ratio: whichever turns a schedule leaves out, a few rounds come by every item. */

@@ -11,6 +11,7 @@ import { bodyOf } from '../protocol/samples.ts'
 import { makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendInside, sendOver } from '../scenes/send.ts'
+import { fillBucket } from './bucket.ts'
 
 const { publishing, pin } = await makeSceneStore()
 const root = resolve(import.meta.dirname, '../..')
@@ -45,19 +46,9 @@ let url = ''
 beforeAll(async () => {
   url = (await server.listen()).url.href
   const { PLATTE_BUCKET } = await server.getWorker<{ readonly PLATTE_BUCKET: R2Bucket }>().getEnv()
-  await fill(PLATTE_BUCKET)
+  await fillBucket(PLATTE_BUCKET, publishing)
 })
 afterAll(() => server.close())
-
-async function fill(bucket: R2Bucket): Promise<void> {
-  const { documents, packages } = publishing
-  for await (const key of documents.list?.('') ?? []) {
-    const { bytes } = (await documents.get(key, 2 ** 20)) ?? {}
-    if (bytes) await bucket.put(key, bytes)
-  }
-  for await (const key of packages.list?.('') ?? [])
-    await bucket.put(key, await new Response((await packages.open(key))?.body).arrayBuffer())
-}
 
 test('twenty checks at once in a cold isolate share nothing that belongs to one of them', async () => {
   const checks = Array.from({ length: 20 }, startCheck)

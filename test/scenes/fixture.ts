@@ -3,6 +3,7 @@
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
 import { systemClock, systemRandom } from '../../src/adapters/system.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Documents } from '../../src/ports/documents.ts'
 import type { Packages } from '../../src/ports/packages.ts'
 import { type Publishing, publish } from '../../src/service/publish.ts'
@@ -26,21 +27,24 @@ export interface SceneStore {
   readonly publishing: Publishing
   /** As PLATTE_ROOT takes it. */
   readonly pin: string
+  /** The private timestamp key: one JWK. */
+  readonly timestampKey: string
 }
 
 /** Fills an empty store. Its root signs with EdDSA and its releases with ES256, so both are verified on every runtime. */
 export async function makeSceneStore(
   documents: Documents = memoryDocuments(),
   packages: Packages = memoryPackages(nodeHasher),
+  clock: Clock = systemClock,
 ): Promise<SceneStore> {
   const [root, release, timestamp] = [await newKey('EdDSA'), await newKey('ES256'), await newKey('EdDSA')]
-  const base = { documents, packages, newHasher: nodeHasher, clock: systemClock, random: systemRandom, log: () => {} }
+  const base = { documents, packages, newHasher: nodeHasher, clock, random: systemRandom, log: () => {} }
   const writing = { ...base, release: [release.signer], timestamp: [timestamp.signer] }
   const { pin } = await initStore(
     writing,
     await firstRoot(
       { root: [root.publicKey], release: [release.publicKey], timestamp: [timestamp.publicKey] },
-      { issuedAt: instantText(systemClock()), maxValidity: 'P14D' },
+      { issuedAt: instantText(clock()), maxValidity: 'P14D' },
     ),
     [root.signer],
   )
@@ -49,12 +53,12 @@ export async function makeSceneStore(
     await publish(publishing, { app, channel, version, board, sources, notes: notesOf(version), create: true })
   await commitChannel(publishing, { app, channel: 'stable' }, (current) => ({ ...current, aliases: [stableAlias] }))
   await refresh(publishing)
-  return { publishing, pin }
+  return { publishing, pin, timestampKey: JSON.stringify(timestamp.jwk) }
 }
 
 async function newKey(alg: Algorithm) {
   const jwk = await generateKey(alg)
-  return { signer: await importSigner(jwk, 'a test key'), publicKey: publicOf(jwk) }
+  return { jwk, signer: await importSigner(jwk, 'a test key'), publicKey: publicOf(jwk) }
 }
 
 const sourceOf = (name: string, bytes: Uint8Array<ArrayBuffer>): Source => ({

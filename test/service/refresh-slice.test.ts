@@ -24,7 +24,7 @@ test.each([1, 2, 3, 5, 12, 60])('looks that step by %i turns come by every chann
   await commit(store, names, '2')
   let looks = 0
   for (let turn = 1_000_003; looks < 24; turn += step, looks++) {
-    const { rolled } = await refresh(store.publishing, { slice: { turn, most: 4 } })
+    const { rolled } = await refresh(store.publishing, { slice: { turn, most: 4, opens: 4 } })
     expect(rolled.length).toBeLessThanOrEqual(4)
     const { apps } = await storedCatalog(store)
     if (names.every((name) => apps[app]?.channels[name]?.seq === 2)) break
@@ -36,8 +36,23 @@ test('channels that no catalog names yet are looked at beside those that are', a
   const store = await storeOf(names.slice(0, 2))
   await commit(store, names.slice(2, 5), '1')
   await commit(store, names.slice(0, 1), '2')
-  const { rolled } = await refresh(store.publishing, { slice: { turn: 0, most: 10 } })
+  const { rolled } = await refresh(store.publishing, { slice: { turn: 0, most: 10, opens: 10 } })
   expect(rolled.map(({ channel }) => channel).toSorted()).toEqual(['c00', 'c02', 'c03', 'c04'])
+})
+
+test('a look opens no more of either kind than it may, and later looks open the others', async () => {
+  const store = await storeOf(names.slice(0, 6))
+  await commit(store, names.slice(0, 6), '2')
+  await commit(store, names.slice(6, 12), '1')
+  const rolled: number[] = []
+  for (let turn = 0; turn < 3; turn++)
+    rolled.push((await refresh(store.publishing, { slice: { turn, most: 24, opens: 2 } })).rolled.length)
+  expect(rolled).toEqual([4, 4, 4])
+  const { apps } = await storedCatalog(store)
+  expect(names.slice(0, 12).map((name) => apps[app]?.channels[name]?.seq)).toEqual([
+    ...Array(6).fill(2),
+    ...Array(6).fill(1),
+  ])
 })
 
 test('a look reads one key for each channel, and no manifest that is named already', async () => {
@@ -47,7 +62,7 @@ test('a look reads one key for each channel, and no manifest that is named alrea
   await reload(cache, { ...store.publishing, documents })
   reads.length = 0
   const before = await storedCatalog(store)
-  await refreshSlice({ ...store.publishing, documents }, cache, 5)
+  await refreshSlice({ ...store.publishing, documents }, cache, { most: 5, opens: 5 })
   expect(reads.filter((key) => key.endsWith('/0000000002.jws'))).toHaveLength(5)
   expect(reads.filter((key) => !key.startsWith('apps/'))).toEqual(['catalog.jws', 'root/2.jws'])
   expect(reads).toHaveLength(7)
@@ -58,10 +73,10 @@ test('the catalog is signed again when a third of its validity has passed, whate
   const store = await storeOf(names.slice(0, 1))
   const cache = newCatalogCache()
   const before = await storedCatalog(store)
-  await refreshSlice(store.publishing, cache, 1)
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
   expect(await storedCatalog(store)).toEqual(before)
   store.time.now += 5 * day
-  await refreshSlice(store.publishing, cache, 1)
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
   expect((await storedCatalog(store)).issuedAt).toBe(new Date(store.time.now).toISOString())
 })
 
@@ -71,11 +86,37 @@ test('a process that served nothing yet reads first, and one with a memory does 
   store.time.now += minute
   await commit(store, names.slice(0, 1), '2')
   const cache = newCatalogCache()
-  await refreshSlice(store.publishing, cache, 1)
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
   expect((await storedCatalog(store)).apps[app]?.channels.c00?.seq).toBe(2)
   await reload(cache, store.publishing)
   await store.bucket.overwrite('catalog.jws', old)
   store.time.now += 5 * day
-  await refreshSlice(store.publishing, cache, 1)
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  expect(await store.bucket.read('catalog.jws')).toEqual(old)
+})
+
+test('what a look wrote is remembered, also where nothing else is served', async () => {
+  const store = await storeOf(names.slice(0, 1))
+  const cache = newCatalogCache()
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  const old = await store.bucket.read('catalog.jws')
+  store.time.now += 5 * day
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await store.bucket.overwrite('catalog.jws', old)
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  expect(await store.bucket.read('catalog.jws')).toEqual(old)
+})
+
+test('what a look saw is remembered, though others wrote it', async () => {
+  const store = await storeOf(names.slice(0, 1))
+  const cache = newCatalogCache()
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  const old = await store.bucket.read('catalog.jws')
+  store.time.now += minute
+  await refresh(store.publishing, { force: true })
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await store.bucket.overwrite('catalog.jws', old)
+  store.time.now += 5 * day
+  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
   expect(await store.bucket.read('catalog.jws')).toEqual(old)
 })

@@ -1,0 +1,16 @@
+/** Keys in variables, on every runtime. Nothing here prints or logs what a variable holds. */
+import { PlatteError } from '../errors.ts'
+import type { Signer } from '../ports/signer.ts'
+import { parsePrivateKey } from '../trust/keys.ts'
+import type { Environment } from './config.ts'
+
+/**
+ * Loads the private key that a variable holds.
+ * @throws PlatteError('credentials') naming the variable.
+ */
+export async function loadEnvSigner(variable: string, env: Environment): Promise<Signer> {
+  const text = env[variable]
+  if (text === undefined || text === '')
+    throw new PlatteError('credentials', `env://${variable}: there is no such variable`)
+  return parsePrivateKey(text, `env://${variable}`)
+}

@@ -1,0 +1,19 @@
+/** A bucket that wrangler simulates, from outside of the Worker that it is bound to. */
+import type { R2Bucket } from '@cloudflare/workers-types'
+import type { Publishing } from '../../src/service/publish.ts'
+
+const cap = 2 ** 20
+
+/** Copies what is not there yet, as an operator would who publishes into a folder and copies that. */
+export async function fillBucket(
+  bucket: R2Bucket,
+  { documents, packages }: Pick<Publishing, 'documents' | 'packages'>,
+): Promise<void> {
+  for await (const key of documents.list?.('') ?? []) {
+    const { bytes } = (await documents.get(key, cap)) ?? {}
+    if (bytes && (await bucket.head(key)) === null) await bucket.put(key, bytes)
+  }
+  for await (const key of packages.list?.('') ?? [])
+    if ((await bucket.head(key)) === null)
+      await bucket.put(key, await new Response((await packages.open(key))?.body).arrayBuffer())
+}

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { readSettings } from '../../src/runtime/config.ts'
+
+const own = 'https://updates.example.org'
+const elsewhere = 'https://packages.example.org'
+
+test.each([
+  ['what is said', { PLATTE_PUBLIC_URL: own, PLATTE_PACKAGES_URL: elsewhere }, own],
+  ['where packages are kept', { PLATTE_PACKAGES_URL: elsewhere }, elsewhere],
+])('offers name packages under %s', (_, env, publicUrl) => {
+  expect(readSettings(env, ['publicUrl'])).toMatchObject({ publicUrl, packagesUrl: elsewhere })
+  expect(readSettings({ ...env, PLATTE_HOST: '0.0.0.0' }, ['host']).publicUrl).toBe(publicUrl)
+})
+
+test.each([
+  ['publicUrl', {}],
+  ['host', { PLATTE_HOST: '0.0.0.0' }],
+] as const)('without either URL, what needs %s says which one is missing', (need, env) => {
+  expect(() => readSettings(env, [need])).toThrow(/PLATTE_PUBLIC_URL \(--public-url\) is missing/)
+})
