@@ -82,6 +82,25 @@ export function checkRange(name: string, range: ByteRange | undefined, size: num
   throw new PlatteError('bad-request', `${name}: has no bytes ${start} to ${end}, its size is ${size}`)
 }
 
+/** Only these bytes of a body: those before are passed over, those behind not waited for. */
+export function sliceOf(body: ReadableStream<Uint8Array>, { start, end }: ByteRange): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  let at = 0
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    for (let isEmpty = true; isEmpty; ) {
+      const { value } = await reader.read()
+      const part = value?.subarray(Math.max(0, start - at), end + 1 - at) ?? new Uint8Array()
+      at += value?.length ?? 0
+      isEmpty = part.length === 0
+      if (!isEmpty) controller.enqueue(part)
+      if (value !== undefined && at <= end) continue
+      await reader.cancel()
+      return controller.close()
+    }
+  }
+  return new ReadableStream<Uint8Array>({ pull, cancel: (reason) => reader.cancel(reason) }, { highWaterMark: 0 })
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i])
 }

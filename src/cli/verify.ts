@@ -10,9 +10,10 @@ export function verifyCommand(): Command {
     async (options: Options) => {
       const { store } = await openReadingOf(options, talk)
       const inspection = await inspectStore({ ...store, onPackage: ({ name, size }) => progress(name, size) })
-      const { findings, channels, manifests, packages } = inspection
+      const { findings, channels, manifests, packages, unchecked } = inspection
       show(options.json, inspection, [
         ...findings.map(({ level, key, problem }) => `${level}: ${key}: ${problem}`),
+        ...unchecked.map((what) => `not checked: ${what}`),
         `channels ${channels}, manifests ${manifests}, packages ${packages}`,
       ])
       const errors = findings.filter(({ level }) => level === 'error').length

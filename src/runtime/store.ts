@@ -9,7 +9,7 @@ import type { Log } from '../ports/log.ts'
 import type { Publishing } from '../service/publish.ts'
 import type { Environment, SettingsWith } from './config.ts'
 import { loadOnlineKeys } from './keys.ts'
-import type { S3Setting, StoreSetting } from './store-setting.ts'
+import type { S3Setting, StoreSetting, UpstreamSetting } from './store-setting.ts'
 
 /** What a store setting stands for. What only one kind of store needs is loaded only for that. */
 export async function openStore(setting: StoreSetting) {
@@ -26,8 +26,13 @@ async function openPorts(setting: StoreSetting): Promise<Pick<Publishing, 'docum
     case 's3':
       return openBucket(setting)
     case 'http':
-      throw new PlatteError('configuration', `PLATTE_STORE: ${setting.kind} is no store of this version`)
+      return openUpstream(setting)
   }
+}
+
+async function openUpstream({ url }: UpstreamSetting): Promise<Pick<Publishing, 'documents' | 'packages'>> {
+  const { upstreamDocuments, upstreamPackages } = await import('../adapters/upstream.ts')
+  return { documents: upstreamDocuments(url), packages: upstreamPackages(url) }
 }
 
 /** The SDK takes a while to load, and only buckets need it. */

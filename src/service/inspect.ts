@@ -11,7 +11,7 @@ import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-ch
 import { type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { packagesOf } from './channels.ts'
 import { type CatalogState, channelEntry, loadCatalog, type Place, placesOf, type Reading } from './reading.ts'
-import { loadForWriting } from './writing.ts'
+import { loadForWriting, waitAtMost } from './writing.ts'
 
 /** Something to know about one key of the store. */
 export interface Finding {
@@ -27,6 +27,8 @@ export interface Inspection {
   readonly channels: number
   readonly manifests: number
   readonly packages: number
+  /** What could not be looked at in this store, in words. */
+  readonly unchecked: readonly string[]
 }
 
 export interface Inspecting extends Reading {
@@ -48,6 +50,8 @@ interface Walk extends Inspecting {
   readonly wanted: Map<string, Package>
 }
 
+const unlisted = 'objects and channels that nothing names: this store cannot be listed'
+
 /** @throws PlatteError where the root or the catalog cannot be verified at all: nothing can be said of the rest. */
 export async function inspectStore(inspecting: Inspecting): Promise<Inspection> {
   const state = await loadForWriting(inspecting)
@@ -67,7 +71,9 @@ export async function inspectStore(inspecting: Inspecting): Promise<Inspection> 
   for (const place of places) manifests += await inspectChannel(walk, place)
   for (const [key, one] of walk.wanted) await attempt(walk, key, () => inspectPackage(walk, key, one))
   await findOrphans(walk)
-  return { findings: walk.findings, channels: places.length, manifests, packages: walk.wanted.size }
+  const { documents, packages, findings, wanted } = walk
+  const unchecked = documents.list && packages.list ? [] : [unlisted]
+  return { findings, channels: places.length, manifests, packages: wanted.size, unchecked }
 }
 
 /** Roots before the pinned one: each must lead to the next, and the last of them to the pinned one. */
@@ -137,8 +143,10 @@ async function inspectChannel(walk: Walk, place: Place): Promise<number> {
 const keyOf = ({ app, channel }: Place, seq: number): string => channelKey(app, channel, seq)
 
 async function newestSeq({ documents }: Walk, place: Place, named: number): Promise<number> {
-  for (let seq = named; ; seq++)
-    if ((await documents.get(keyOf(place, seq + 1), maxChannelBytes)) === undefined) return seq
+  const most = named + waitAtMost(documents)
+  let seq = named
+  while (seq < most && (await documents.get(keyOf(place, seq + 1), maxChannelBytes))) seq++
+  return seq
 }
 
 interface Link {

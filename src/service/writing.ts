@@ -6,6 +6,7 @@ import { catalogKey, channelKey } from '../documents/paths.ts'
 import type { RoleName } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
 import type { Instant } from '../ports/clock.ts'
+import type { Documents } from '../ports/documents.ts'
 import type { Random } from '../ports/random.ts'
 import type { Signer } from '../ports/signer.ts'
 import { sha256Hex } from '../trust/digest.ts'
@@ -18,6 +19,12 @@ import { type CatalogState, channelEntry, loadCatalog, loadRoot, naming, type Pl
 
 /** How often a lost race is tried again. Of 40 racing writers the last one loses 39 times. */
 const maxAttempts = 200
+
+/**
+ * How many manifests may wait for a refresh. A store that lists has an end; a server that does not may make them up while
+ * it is asked, and would never be found out, because only the newest must be signed by the keys of today.
+ */
+export const waitAtMost = ({ list }: Documents): number => (list === undefined ? 1000 : Number.POSITIVE_INFINITY)
 
 /** What it takes to write to a store. */
 export interface Writing extends Reading {
@@ -55,6 +62,11 @@ export async function loadHead(
   let sha256 = entry?.sha256
   let previous: string | undefined
   for (let seq = from; bytes !== undefined; seq++) {
+    if (seq > from + waitAtMost(reading.documents))
+      throw new PlatteError(
+        'bad-document',
+        `${channelKey(place.app, place.channel, seq)} is one too many to believe in`,
+      )
     const next = await read(seq + 1)
     const [here, before, digest] = [bytes, previous, sha256 ?? (await sha256Hex(bytes))]
     const verified = await naming(channelKey(place.app, place.channel, seq), async () => {

@@ -295,6 +295,55 @@ export const mutations: readonly Mutation[] = [
     ['test/scenes/scenes.test.ts', 'in this process documents'],
   ),
   row(
+    'a tag of the second is relied upon',
+    ['src/adapters/upstream.ts', 'Date.parse(modified) >= 2000', 'Date.parse(modified) >= -2000'],
+    ['test/upstream/suite.test.ts', 'what is known is returned itself'],
+  ),
+  row(
+    'a weak tag is relied upon',
+    ['src/adapters/upstream.ts', '/^"[', '/^(?:W\\/)?"['],
+    ['test/upstream/hostile.test.ts', 'a weak tag'],
+  ),
+  row(
+    'redirects lead anywhere',
+    [
+      'src/adapters/http-ask.ts',
+      "if (!['http:', 'https:'].includes(url.protocol)",
+      'if (![url.protocol].includes(url.protocol)',
+    ],
+    ['test/upstream/hostile.test.ts', 'a redirect to a file'],
+  ),
+  row(
+    'a body of another length is taken',
+    ['src/adapters/http-ask.ts', 'const isWrong = length !== undefined &&', 'const isWrong = length === -1 &&'],
+    ['test/upstream/hostile.test.ts', 'a part that is'],
+  ),
+  row(
+    'a part of other bytes is taken',
+    ['src/adapters/upstream.ts', 'if (sent !== `bytes ${start}-${end}/${size}`)', 'if (sent === "")'],
+    ['test/upstream/hostile.test.ts', 'another part'],
+  ),
+  row(
+    'a silent server is waited for',
+    ['src/adapters/http-ask.ts', 'const idle = endAfter(idleMs,', 'const idle = endAfter(idleMs * 1000,'],
+    ['test/upstream/hostile.test.ts', 'silence'],
+  ),
+  row(
+    'what is refused counts as absent',
+    ['src/adapters/upstream.ts', 'answer.status === 404 || answer.status === 410', 'answer.status >= 400'],
+    ['test/upstream/hostile.test.ts', '403'],
+  ),
+  row(
+    'manifests that are made up have no end',
+    ['src/service/writing.ts', '(list === undefined ? 1000 :', '(list === undefined ? 1e9 :'],
+    ['test/upstream/freeze.test.ts', 'come to an end'],
+  ),
+  row(
+    'what cannot be listed is passed over in silence',
+    ['src/service/inspect.ts', '? [] : [unlisted]', '? [] : []'],
+    ['test/service/inspect.test.ts', 'and that is said'],
+  ),
+  row(
     'a body has no bound',
     ['src/http/body.ts', 'if (size > maxBytes) throw tooLarge()', 'if (size > 1e12) throw tooLarge()'],
     ['test/scenes/scenes.test.ts', 'in this process bad-input'],

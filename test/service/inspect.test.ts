@@ -65,7 +65,13 @@ async function replacePackage({ packages }: TestStore, key: string, text: string
 
 test('a store as it should be', async () => {
   const store = await scene()
-  expect(await inspectStore(store.publishing)).toEqual({ findings: [], channels: 2, manifests: 4, packages: 3 })
+  expect(await inspectStore(store.publishing)).toEqual({
+    unchecked: [],
+    findings: [],
+    channels: 2,
+    manifests: 4,
+    packages: 3,
+  })
 })
 
 type Damage = (store: Scene) => Promise<unknown> | unknown
@@ -279,11 +285,13 @@ test('packages are told of before they are read, and every byte of them', async 
   expect([seen.length, bytes]).toEqual([3, 0])
 })
 
-test('a store that does not list is inspected without its orphans', async () => {
+test('a store that does not list is inspected without its orphans, and that is said', async () => {
   const store = await scene()
   await publish({ ...store.publishing, timestamp: [] }, orderOf('4'))
   await store.bucket.create('notes/x', notes)
   const { list: _, ...documents } = store.publishing.documents
-  const { findings } = await inspectStore({ ...store.publishing, documents })
+  const { findings, unchecked } = await inspectStore({ ...store.publishing, documents })
   expect(findings).toMatchObject([{ level: 'note', key: stable(4) }])
+  expect(unchecked).toEqual([expect.stringContaining('cannot be listed')])
+  expect((await inspectStore(store.publishing)).unchecked).toEqual([])
 })
