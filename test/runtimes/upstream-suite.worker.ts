@@ -1,0 +1,8 @@
+/** Reads inside workerd through the server that `?from=` names, and answers what came of it as JSON. */
+import { readAll } from '../upstream/reads.ts'
+
+export default {
+  async fetch(request: Request): Promise<Response> {
+    return Response.json(await readAll(new URL(request.url).searchParams.get('from') ?? ''))
+  },
+}
