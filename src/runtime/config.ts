@@ -87,8 +87,8 @@ export function readSettings<K extends keyof Settings = never>(
     port: read('PORT', parsePort) ?? 8787,
   }
   const found = { ...said, publicUrl: said.publicUrl ?? said.packagesUrl }
-  if (said.packagesUrl !== undefined && said.packagesUrl === said.publicUrl)
-    problems.push(`${named('PLATTE_PACKAGES_URL')} is PLATTE_PUBLIC_URL: packages would be redirected to themselves`)
+  const elsewhere = elsewhereProblem(said)
+  if (elsewhere !== undefined) problems.push(`${named('PLATTE_PACKAGES_URL')} ${elsewhere}`)
   problems.push(...missing(env, needs, found))
   if (problems.length > 0)
     throw new PlatteError('configuration', ['settings cannot be used:', ...problems].join('\n  '))
@@ -136,6 +136,17 @@ function parsePublicUrl(text: string): string {
   if (url === undefined || !['http:', 'https:'].includes(url.protocol) || /[?#]/.test(url.href))
     throw new Error(`${JSON.stringify(text)} is not a plain http(s) URL, such as https://updates.example.org`)
   return url.href.replace(/\/+$/, '')
+}
+
+/** update_engine follows redirects within one scheme only (flatcar/update_engine libcurl_http_fetcher.cc). */
+function elsewhereProblem({
+  publicUrl,
+  packagesUrl,
+}: Readonly<Record<'publicUrl' | 'packagesUrl', string | undefined>>): string | undefined {
+  if (publicUrl === undefined || packagesUrl === undefined) return undefined
+  if (packagesUrl === publicUrl) return 'is PLATTE_PUBLIC_URL: packages would be redirected to themselves'
+  if (new URL(packagesUrl).protocol === new URL(publicUrl).protocol) return undefined
+  return 'is not of the same scheme as PLATTE_PUBLIC_URL: machines follow no redirect from http to https, nor back'
 }
 
 function parsePort(text: string): number {
