@@ -48,6 +48,35 @@ async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) 
   }
 }
 
+/** What a package is held against, if anything, and with what. */
+export interface Measure {
+  readonly hasher: Hasher
+  /** For messages. */
+  readonly name: string
+  readonly expected?: ExpectedPackage
+}
+
+/** Counts and hashes a package as it comes by. */
+function measuring({ hasher, name, expected }: Measure) {
+  let size = 0
+  return {
+    /** @throws PlatteError('mismatch') as soon as it is too long, before the chunk is hashed. */
+    add(chunk: Uint8Array): void | Promise<void> {
+      size += chunk.length
+      if (expected !== undefined && size > expected.size) throw wrongSize(name, `more than ${expected.size}`, expected)
+      return hasher.update(chunk)
+    },
+    /** @throws PlatteError('mismatch') */
+    async end() {
+      if (expected !== undefined && size !== expected.size) throw wrongSize(name, `${size}`, expected)
+      const digests = await hasher.digest()
+      if (expected !== undefined && digests.sha256 !== expected.sha256)
+        throw new PlatteError('mismatch', `${name}: has SHA-256 ${digests.sha256}, expected ${expected.sha256}`)
+      return { size, ...digests }
+    },
+  }
+}
+
 /**
  * Streams a package through a hasher into `write` and holds it against what was expected, if something was.
  * @throws PlatteError('mismatch') as soon as the body is too long, or at its end; whatever the body or `write` fails with.
@@ -55,20 +84,29 @@ async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) 
 export async function hashInto(
   body: ReadableStream<Uint8Array>,
   write: (chunk: Uint8Array) => Promise<void>,
-  { hasher, name, expected }: { readonly hasher: Hasher; readonly name: string; readonly expected?: ExpectedPackage },
+  measure: Measure,
 ) {
-  let size = 0
+  const { add, end } = measuring(measure)
   await pump(body, async (chunk) => {
-    size += chunk.length
-    if (expected !== undefined && size > expected.size) throw wrongSize(name, `more than ${expected.size}`, expected)
-    const writing = write(chunk)
-    await Promise.all([writing, hasher.update(chunk)])
+    const adding = add(chunk)
+    await Promise.all([write(chunk), adding])
   })
-  if (expected !== undefined && size !== expected.size) throw wrongSize(name, `${size}`, expected)
-  const digests = await hasher.digest()
-  if (expected !== undefined && digests.sha256 !== expected.sha256)
-    throw new PlatteError('mismatch', `${name}: has SHA-256 ${digests.sha256}, expected ${expected.sha256}`)
-  return { size, ...digests }
+  return await end()
+}
+
+/** The same for who pulls: hands the chunks on, and fails before the end where the whole is not what was expected. */
+export async function* hashedChunks(body: ReadableStream<Uint8Array>, measure: Measure): AsyncGenerator<Uint8Array> {
+  const { add, end } = measuring(measure)
+  const reader = body.getReader()
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      await add(next.value)
+      yield next.value
+    }
+    await end()
+  } finally {
+    await reader.cancel().catch(() => undefined)
+  }
 }
 
 const wrongSize = (name: string, size: string, expected: ExpectedPackage): PlatteError =>

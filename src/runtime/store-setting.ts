@@ -31,14 +31,15 @@ export type StoreSetting = FolderSetting | S3Setting | UpstreamSetting
 /** In the order that a message names them. */
 export const storeForms = 'file:DIR, s3://BUCKET/PREFIX or https://HOST/'
 
+const holdsCredentials = 'holds credentials: for a bucket, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead'
+
 /**
  * Reads a store setting.
  * @throws Error saying what is wrong, for a message that names the variable.
  */
 export function parseStore(text: string): StoreSetting {
   const [, kind = '', rest = ''] = /^([a-z0-9]+):(.*)$/.exec(text) ?? []
-  if (kind !== 'file' && /^\/\/[^/?]*@/.test(rest))
-    throw new Error('holds credentials: for a bucket, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead')
+  if (kind !== 'file' && /^\/\/[^/?]*@/.test(rest)) throw new Error(holdsCredentials)
   if (kind === 'file' && rest !== '') return { kind, dir: rest.startsWith('//') ? rest.slice(2) : rest }
   if (kind === 's3') return parseS3(text)
   if (kind === 'https' || kind === 'http') return { kind: 'http', url: parseUpstream(text) }
@@ -55,8 +56,7 @@ function parseS3(text: string): S3Setting {
   const strange = [...url.searchParams.keys()].filter((name) => !s3Options.includes(name))
   if (strange.length > 0) throw new Error(`${shown(text)} has an unknown option ${strange[0]}: use ${s3Form}`)
   const [endpoint, region, style] = s3Options.map((name) => url.searchParams.get(name) ?? undefined)
-  if (endpoint !== undefined && (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)))
-    throw new Error(`${shown(text)}: endpoint must be an http(s) URL`)
+  if (endpoint !== undefined) checkEndpoint(endpoint, shown(text))
   if (style !== undefined && style !== 'true' && style !== 'false')
     throw new Error(`${shown(text)}: forcePathStyle must be true or false`)
   const path = url.pathname.split('/').filter((part) => part !== '')
@@ -70,6 +70,13 @@ function parseS3(text: string): S3Setting {
     ...(region !== undefined && { region }),
     forcePathStyle: style === 'true',
   }
+}
+
+function checkEndpoint(endpoint: string, text: string): void {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
+  if (url?.username || url?.password) throw new Error(`${text}: its endpoint ${holdsCredentials}`)
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search || url.hash)
+    throw new Error(`${text}: endpoint must be an http(s) URL`)
 }
 
 function parseUpstream(text: string): string {

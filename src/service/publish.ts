@@ -53,7 +53,7 @@ export interface PublishResult {
 }
 
 /**
- * @param onBytes is told of every chunk that was read, for a progress bar.
+ * @param onBytes is told of every chunk that was read, for a progress bar; all of it is the size of the sources.
  * @throws PlatteError('refused') by policy, with nothing published; 'credentials' without the release key.
  */
 export async function publish(

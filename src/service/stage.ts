@@ -18,7 +18,8 @@ export interface Staging {
 
 /**
  * Hashes every file, and copies it in the same pass where the store takes bytes before their name.
- * @param onBytes is told of every chunk that was read.
+ * @param onBytes is told of every chunk; all of it is the size of the files, so where they are read twice a chunk counts
+ *   half each time.
  */
 export async function stageAll(
   { packages, newHasher }: Staging,
@@ -28,8 +29,11 @@ export async function stageAll(
   const staged: StagedPackage[] = []
   try {
     for (const source of sources) {
-      const body = source.open().pipeThrough(counted(onBytes))
-      staged.push(packages.stage ? await packages.stage(body) : await hashOnly(packages, newHasher, source, body))
+      staged.push(
+        packages.stage
+          ? await packages.stage(read(source, onBytes))
+          : await hashOnly({ packages, newHasher }, source, (bytes) => onBytes(bytes / 2)),
+      )
     }
     return staged
   } catch (error) {
@@ -38,16 +42,18 @@ export async function stageAll(
   }
 }
 
+const read = (source: Source, onBytes: (bytes: number) => void): ReadableStream<Uint8Array> =>
+  source.open().pipeThrough(counted(onBytes))
+
 /** For stores that need a name first: hash now, copy when the name is known. */
 async function hashOnly(
-  packages: Packages,
-  newHasher: NewHasher,
+  { packages, newHasher }: Staging,
   source: Source,
-  body: ReadableStream<Uint8Array>,
+  onBytes: (bytes: number) => void,
 ): Promise<StagedPackage> {
   const hasher = newHasher()
   let size = 0
-  for await (const chunk of body) {
+  for await (const chunk of read(source, onBytes)) {
     size += chunk.length
     await hasher.update(chunk)
   }
@@ -55,7 +61,17 @@ async function hashOnly(
   return {
     size,
     ...digests,
-    keep: (key) => packages.put(key, source.open(), { size, sha256: digests.sha256 }),
+    async keep(key) {
+      let left = size
+      const body = read(source, (bytes) => {
+        left -= bytes
+        onBytes(bytes)
+      })
+      const outcome = await packages.put(key, body, { size, sha256: digests.sha256 })
+      // What is there already is not read again.
+      onBytes(left)
+      return outcome
+    },
     discard: async () => {},
   }
 }

@@ -33,6 +33,8 @@ describe('what names no store says what would', () => {
     ['s3://updates?regoin=eu-west-1', /unknown option regoin/],
     ['s3://updates?endpoint=127.0.0.1', /endpoint must be an http\(s\) URL/],
     ['s3://updates?endpoint=ftp://127.0.0.1', /endpoint must be an http\(s\) URL/],
+    ['s3://updates?endpoint=https://me:secret@127.0.0.1', /its endpoint holds credentials: .*AWS_ACCESS_KEY_ID/],
+    ['s3://updates?endpoint=https://127.0.0.1/?secret', /endpoint must be an http\(s\) URL/],
     ['s3://updates?forcePathStyle=1', /forcePathStyle must be true or false/],
     ['s3://updates/a%20b', /a prefix is made of/],
     ['s3://updates/a/.next', /a prefix is made of/],
@@ -48,6 +50,8 @@ describe('what names no store says what would', () => {
     'https://me:canary@updates.example.org/',
     's3://UPDATES_1?secretAccessKey=canary',
     's3://updates?secretAccessKey=canary',
+    's3://updates?endpoint=https://AKIA:canary@127.0.0.1',
+    's3://updates?endpoint=https://127.0.0.1/?canary',
     'https://updates.example.org/?token=canary',
     'gs://bucket?token=canary',
   ])('a secret in it is not repeated: %s', (text) => {

@@ -164,7 +164,8 @@ async function understand(s3: State, { name, elsewhere }: Place, request: Incomi
   checkSignature(request, s3, Date.now() + s3.skewMs)
   const { pathname, searchParams: query } = new URL(request.url ?? '', 'http://s3')
   const [, bucket = '', path = ''] = /^\/([^/]*)\/?(.*)$/s.exec(pathname) ?? []
-  const key = decodeURIComponent(path)
+  // A plain "+" in a path is a blank there.
+  const key = decodeURIComponent(path.replaceAll('+', ' '))
   const method = request.method ?? ''
   const operation = operationOf(method, key, query)
   if (['PUT', 'POST'].includes(method) && request.headers['content-length'] === undefined)
