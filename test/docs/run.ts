@@ -1,44 +1,107 @@
 /**
- * Runs every fenced block marked `sh test` of README.md and docs/: the blocks of one file in order, as one shell
- * script, in an empty folder, with `platte` on the PATH. Anything that fails fails the run.
+ * Runs every fenced block marked `sh test` of README.md and docs/ as shell, with `platte` on the PATH. The blocks of one
+ * file are one script in an empty folder. A file with blocks marked `sh test clone` is about a clone: there the blocks
+ * of each section, after those that stand before the first section, are one script in a clean copy of this one. It
+ * finds a bucket in PLATTE_STORE, that of a live S3 server where there is one, and an empty folder in DESTDIR.
+ * Anything that fails fails the run, and nothing that a script started outlives it.
  */
-import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
+import { startS3 } from '../s3/server.ts'
 
 const repository = resolve(import.meta.dirname, '../..')
-const timeoutMs = 120_000
+const timeoutMs = 300_000
 
-/** The blocks of a Markdown text that are marked `sh test`. */
-function blocksOf(text: string): string[] {
-  return [...text.matchAll(/^```sh test\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block)
+interface Script {
+  readonly name: string
+  readonly blocks: readonly string[]
+  readonly inClone: boolean
 }
 
-function runFile(file: string): { readonly blocks: number; readonly ok: boolean } {
-  const blocks = blocksOf(readFileSync(join(repository, file), 'utf8'))
-  if (blocks.length === 0) return { blocks: 0, ok: true }
+/** The blocks of a Markdown text that are marked. */
+const blocksOf = (text: string): string[] =>
+  [...text.matchAll(/^```sh test(?: clone)?\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block)
+
+function scriptsOf(file: string): Script[] {
+  const text = readFileSync(join(repository, file), 'utf8')
+  if (!/^```sh test clone$/m.test(text)) return [{ name: file, blocks: blocksOf(text), inClone: false }]
+  const [before = '', ...sections] = text.split(/^## /m)
+  const scripts = sections.map((section) => ({
+    name: `${file}: ${section.slice(0, section.indexOf('\n'))}`,
+    blocks: blocksOf(section),
+    inClone: true,
+  }))
+  return scripts.map((one) => (one.blocks.length > 0 ? { ...one, blocks: [...blocksOf(before), ...one.blocks] } : one))
+}
+
+/** What is made in a clone by those who work in it. */
+const made = ['.git', 'node_modules', 'dist', 'coverage', '.wrangler', '.platte']
+
+/** What a fresh clone holds after `npm ci`. */
+function makeClone(folder: string): void {
+  for (const name of readdirSync(repository).filter((entry) => !made.includes(entry)))
+    cpSync(join(repository, name), join(folder, name), { recursive: true })
+  symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'))
+}
+
+/** A bucket that is there, as PLATTE_STORE and the AWS SDK take it. */
+async function openBucket(): Promise<{ readonly env: NodeJS.ProcessEnv; close(): Promise<void> }> {
+  const { PLATTE_LIVE_S3: live } = process.env
+  if (live) return { env: { PLATTE_STORE: live.replace(/(\/\/[^/?]+)[^?]*/, '$1/docs') }, close: async () => {} }
+  const { setting, env, close } = await startS3()
+  return { env: { ...env, PLATTE_STORE: setting }, close }
+}
+
+async function runScript({ name, blocks, inClone }: Script): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), 'platte-docs-'))
-  const bin = join(folder, 'bin')
-  const work = join(folder, 'work')
-  mkdirSync(bin)
-  mkdirSync(work)
-  writeFileSync(join(bin, 'platte'), `#!/bin/sh\nexec "${process.execPath}" "${repository}/src/cli/main.ts" "$@"\n`)
-  chmodSync(join(bin, 'platte'), 0o755)
-  const { status, error } = spawnSync('bash', ['-euo', 'pipefail', '-x'], {
-    input: blocks.join('\n'),
-    cwd: work,
-    env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}`, NO_COLOR: '1' },
+  const path = (place: string): string => join(folder, place)
+  for (const place of ['bin', 'work', 'home', 'dest']) mkdirSync(path(place))
+  const main = join(inClone ? path('work') : repository, 'src/cli/main.ts')
+  writeFileSync(path('bin/platte'), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`, { mode: 0o755 })
+  if (inClone) makeClone(path('work'))
+  const bucket = inClone ? await openBucket() : undefined
+  const env = { ...process.env, PATH: `${path('bin')}${delimiter}${process.env.PATH}`, NO_COLOR: '1', ...bucket?.env }
+  const child = spawn('bash', ['-euo', 'pipefail', '-x'], {
+    cwd: path('work'),
+    env: inClone ? { ...env, HOME: path('home'), DESTDIR: path('dest') } : env,
     stdio: ['pipe', 'inherit', 'inherit'],
-    timeout: timeoutMs,
+    detached: true,
   })
+  child.stdin.end(blocks.join('\n'))
+  const ok = await endOf(child, name)
+  await bucket?.close()
   rmSync(folder, { recursive: true, force: true })
-  if (error) process.stderr.write(`${file}: ${error.message}\n`)
-  return { blocks: blocks.length, ok: status === 0 }
+  return ok
+}
+
+/** Waits for a script, and ends what it left running. */
+async function endOf(child: ChildProcess, name: string): Promise<boolean> {
+  const timer = setTimeout(() => {
+    process.stderr.write(`${name}: takes longer than ${timeoutMs / 1000} s\n`)
+    endGroup(child)
+  }, timeoutMs)
+  const [code] = await once(child, 'exit')
+  clearTimeout(timer)
+  endGroup(child)
+  return code === 0
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // All of it has ended.
+  }
 }
 
 const files = ['README.md', ...readdirSync(join(repository, 'docs')).map((name) => `docs/${name}`)]
-const results = files.filter((file) => file.endsWith('.md')).map((file) => ({ file, ...runFile(file) }))
-for (const { file, blocks, ok } of results) process.stdout.write(`${ok ? 'ok  ' : 'FAIL'} ${file}: ${blocks} blocks\n`)
-const total = results.reduce((sum, { blocks }) => sum + blocks, 0)
-if (total === 0 || results.some(({ ok }) => !ok)) process.exitCode = 1
+const results: { readonly name: string; readonly blocks: number; readonly ok: boolean }[] = []
+for (const script of files.filter((file) => file.endsWith('.md')).flatMap(scriptsOf)) {
+  if (script.blocks.length > 0)
+    results.push({ name: script.name, blocks: script.blocks.length, ok: await runScript(script) })
+}
+for (const { name, blocks, ok } of results) process.stdout.write(`${ok ? 'ok  ' : 'FAIL'} ${name}: ${blocks} blocks\n`)
+if (results.length === 0 || results.some(({ ok }) => !ok)) process.exitCode = 1
