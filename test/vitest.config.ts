@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { lambdaReporter } from './lambda/reporter.ts'
 import { liveReporter } from './live/reporter.ts'
 
 export default defineConfig({
@@ -7,6 +8,6 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    reporters: ['default', liveReporter({ required: false })],
+    reporters: ['default', liveReporter({ required: false }), lambdaReporter({ required: false })],
   },
 })

@@ -417,4 +417,44 @@ export const mutations: readonly Mutation[] = [
     ['src/service/doctor.ts', 'removeAll(packages, [...written])', 'removeAll(packages, [...written].slice(1))'],
     ['test/service/doctor.test.ts', 'nothing of it stays'],
   ),
+  row(
+    'a look opens whatever has something newer',
+    ['src/service/refresh.ts', 'if (opened === slice.opens) break', 'if (opened < 0) break'],
+    ['test/service/refresh-slice.test.ts', 'a look opens no more of either kind'],
+  ),
+  row(
+    'a schedule forgets what it wrote',
+    ['src/runtime/refreshing.ts', 'await reload(cache, writing)', 'await Promise.resolve(reload)'],
+    ['test/service/refresh-slice.test.ts', 'what a look wrote is remembered'],
+  ),
+  row(
+    'Lambda leaves work behind its answers',
+    ['src/runtime/lambda.ts', 'background: () => undefined', 'background: () => () => {}'],
+    ['test/lambda/requests.test.ts', 'nothing runs behind an answer'],
+  ),
+  row(
+    'Lambda is frozen before its log is written',
+    ['src/runtime/lambda.ts', 'log.flush()', 'void log.flush'],
+    ['test/lambda/requests.test.ts', 'the log of a check is written before its answer'],
+  ),
+  row(
+    'Lambda is given answers that are too large for it',
+    ['src/runtime/lambda.ts', 'if (bytes <= mostBytes(event))', 'if (bytes <= 1e9 || mostBytes(event) > 0)'],
+    ['test/lambda/requests.test.ts', 'are too large for one answer'],
+  ),
+  row(
+    'a decoded path becomes a query',
+    ['src/runtime/lambda-event.ts', 'path.replace(/[?#', 'path.replace(/[#'],
+    ['test/lambda/requests.test.ts', 'begins no query'],
+  ),
+  row(
+    'a stage stays in the path',
+    ['src/runtime/lambda-event.ts', "domainName?.includes('.execute-api.')", "domainName?.includes('.lambda-url.')"],
+    ['test/lambda/scenes.test.ts', 'HTTP API with a stage endpoint'],
+  ),
+  row(
+    'a function that was set up wrongly looks as if there were no updates',
+    ['src/runtime/serverless.ts', 'refuse(c, 500, problem)', 'c.text(problem)'],
+    ['test/lambda/schedule.test.ts', 'nothing set: it answers 500'],
+  ),
 ]

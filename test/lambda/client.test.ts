@@ -1,0 +1,119 @@
+/** The function under the real runtime client of Lambda, as a process of its own. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { packagesUrl } from '../scenes/fixture.ts'
+import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
+import { day } from '../world.ts'
+import { buildLambda } from './build.ts'
+import { doors, sendThrough } from './doors.ts'
+import { clientFolder } from './reporter.ts'
+import { type RuntimeApi, startRuntimeApi } from './runtime-api.ts'
+import { type BucketStore, startBucketStore } from './store.ts'
+
+interface Started {
+  readonly invoke: RuntimeApi['invoke']
+  readonly stop: () => Promise<void>
+  /** Everything that it wrote. */
+  readonly output: () => string
+}
+
+const running: Started[] = []
+
+/** Starts a function as Lambda does, with the variables that Lambda sets. */
+async function start(file: string, { s3 }: BucketStore, env: Readonly<Record<string, string>>): Promise<Started> {
+  const api = await startRuntimeApi()
+  const child = spawn(process.execPath, [join(clientFolder ?? '', 'index.mjs'), 'index.handler'], {
+    cwd: dirname(file),
+    env: {
+      PATH: process.env.PATH,
+      ...s3.env,
+      ...env,
+      AWS_REGION: s3.region,
+      AWS_LAMBDA_RUNTIME_API: api.place,
+      AWS_LAMBDA_FUNCTION_NAME: 'platte',
+      AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
+      AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/platte',
+      AWS_LAMBDA_LOG_STREAM_NAME: '2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef',
+      AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+      LAMBDA_TASK_ROOT: dirname(file),
+      _HANDLER: 'index.handler',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk
+    })
+  const ended = once(child, 'exit')
+  const started = {
+    invoke: (event: unknown) => Promise.race([api.invoke(event), ended.then(() => Promise.reject(new Error(output)))]),
+    output: () => output,
+    stop: async () => {
+      child.kill('SIGKILL')
+      await ended
+      await api.close()
+    },
+  }
+  running.push(started)
+  return started
+}
+
+describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'platte-lambda-'))
+  let file: string
+  let store: BucketStore
+  let plain: Started
+  let elsewhere: Started
+
+  beforeAll(async () => {
+    file = buildLambda(folder).file
+    store = await startBucketStore(() => Date.now() - 5 * day)
+    const key = { PLATTE_TIMESTAMP_KEY: 'env://TIMESTAMP_JWK', TIMESTAMP_JWK: store.timestampKey }
+    plain = await start(file, store, { ...store.env, ...key })
+    elsewhere = await start(file, store, { ...store.env, PLATTE_PACKAGES_URL: packagesUrl })
+  })
+  afterAll(async () => {
+    for (const { stop } of running) await stop()
+    await store?.s3.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  test.each(sceneNames)('%s', (name) => playScene(name, sendThrough('function URL', plain.invoke)))
+  test.each(elsewhereNames)('%s', (name) => playScene(name, sendThrough('function URL', elsewhere.invoke)))
+
+  test('a schedule signs a catalog that is due', async () => {
+    const signed = () => Buffer.from(store.s3.bucket.objects.get('here/catalog.jws')?.bytes ?? '').toString()
+    const before = signed()
+    expect(await plain.invoke({ source: 'aws.events' })).toBeNull()
+    expect(signed()).not.toBe(before)
+  })
+
+  test('an event that is none is a failure, and the next one is answered', async () => {
+    await expect(plain.invoke({})).rejects.toThrow('no request over HTTP and no schedule')
+    const event = doors['function URL']({ method: 'GET', path: '/healthz', headers: {}, body: undefined })
+    expect(await plain.invoke(event)).toMatchObject({ statusCode: 200 })
+  })
+
+  test('a function that was set up wrongly starts, answers 500 and says why', async () => {
+    const { invoke, output } = await start(file, store, {})
+    const event = doors['function URL']({ method: 'POST', path: '/v1/update/', headers: {}, body: undefined })
+    expect(await invoke(event)).toMatchObject({ statusCode: 500 })
+    expect(JSON.parse(output())).toMatchObject({ level: 'error', event: 'serve' })
+  })
+
+  test('its log is lines of JSON, one for each check, and none holds the key', () => {
+    const lines = plain
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{"time"'))
+      .map((line) => JSON.parse(line))
+    expect(lines).toContainEqual(expect.objectContaining({ event: 'check', channel: 'beta', offered: '4152.2.0' }))
+    expect(plain.output()).not.toContain(JSON.parse(store.timestampKey).d)
+  })
+})

@@ -1,0 +1,115 @@
+/** What only Lambda can get wrong between a request and its result. */
+import { afterAll, afterEach, expect, test, vi } from 'vitest'
+import { publish } from '../../src/service/publish.ts'
+import { bodyOf } from '../protocol/samples.ts'
+import { useCredentials } from '../s3/open.ts'
+import { orderOf, sourceOf } from '../world.ts'
+import { type DoorName, doors, sendThrough } from './doors.ts'
+import { type Invoke, useFunction } from './function.ts'
+import { startBucketStore } from './store.ts'
+
+const { start, logged } = useFunction()
+const { s3, env, publishing } = await startBucketStore()
+const restore = useCredentials(s3)
+afterAll(async () => {
+  restore()
+  await s3.close()
+})
+afterEach(() => {
+  s3.fault = () => undefined
+  vi.useRealTimers()
+})
+
+type Asked = Parameters<ReturnType<typeof sendThrough>>[0]
+
+const request = (method: string, path: string, headers: Readonly<Record<string, string>> = {}) => ({
+  method,
+  path,
+  headers,
+  body: undefined,
+})
+const check = {
+  ...request('POST', '/v1/update/', { 'Content-Type': 'text/xml' }),
+  body: new TextEncoder().encode(bodyOf('full-update-01')),
+}
+const ask = async (asked: Asked, { door = 'function URL', of = shared }: { door?: DoorName; of?: Invoke } = {}) => {
+  const { status, body, header } = await sendThrough(door, of)(asked)
+  return { status, body, header, text: new TextDecoder().decode(body) }
+}
+
+const shared = await start(env)
+
+/** Where a client finds a package. */
+const pathOf = (version: string, name: string): string =>
+  [...s3.bucket.objects.keys()]
+    .find((key) => key.includes(`/${version}/`) && key.endsWith(name))
+    ?.slice('here'.length) ?? ''
+
+test.each([
+  ['function URL', 4 * 1024 * 1024],
+  ['load balancer', 640 * 1024],
+] as const)('%s: more than %i bytes are too large for one answer, and said to be', async (door, most) => {
+  const sources = [sourceOf('fits.gz', 'x'.repeat(most)), sourceOf('large.gz', 'y'.repeat(most + 1))] as const
+  await publish(publishing, orderOf(`${most}`, { channel: `big-${most}`, sources }))
+  const of = await start(env)
+  const large = pathOf(`${most}`, 'large.gz')
+  expect((await ask(request('GET', pathOf(`${most}`, 'fits.gz')), { door, of })).body.length).toBe(most)
+  const refused = await ask(request('GET', large), { door, of })
+  expect([refused.status, refused.header('cache-control')]).toEqual([503, 'no-store'])
+  expect(refused.text).toMatch(`error: ${most + 1} bytes cannot be sent from here at once: set PLATTE_PACKAGES_URL`)
+  expect(logged()).toContainEqual(expect.objectContaining({ level: 'error', event: 'refused', status: 503 }))
+  expect((await ask(request('HEAD', large), { door, of })).header('content-length')).toBe(`${most + 1}`)
+  const range = await ask(request('GET', large, { Range: `bytes=1-${most}` }), { door, of })
+  expect([range.status, range.body.length]).toEqual([206, most])
+})
+
+test('a package that breaks off is a refusal, never a shorter package', async () => {
+  const path = pathOf('4152.2.0', 'flatcar_production_update.gz')
+  s3.fault = ({ operation, key }) => (operation === 'GetObject' && key.includes('packages/') ? 'truncated' : undefined)
+  const { status, text } = await ask(request('GET', path))
+  expect([status, text]).toEqual([503, 'error: something went wrong here; the log says what\n'])
+  expect(logged()).toContainEqual(expect.objectContaining({ level: 'error', event: 'refused', status: 503 }))
+  s3.fault = () => undefined
+  expect((await ask(request('GET', path))).body.length).toBe(150_000)
+})
+
+test('the log of a check is written before its answer is', async () => {
+  await ask(check)
+  expect(logged()).toEqual([expect.objectContaining({ level: 'info', event: 'check', offered: '4152.2.0' })])
+})
+
+test('nothing runs behind an answer: a check waits for the catalog that it is due to look at', async () => {
+  const of = await start(env)
+  expect((await ask(check, { of })).text).toContain('<manifest version="4152.2.0">')
+  await publish(publishing, orderOf('4153.0.0', { channel: 'beta' }))
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31_000 })
+  expect((await ask(check, { of })).text).toContain('<manifest version="4153.0.0">')
+})
+
+test('a bucket that is down is no update, and the log says why', async () => {
+  s3.fault = () => 'reset'
+  expect((await ask(check, { of: await start(env) })).text).toContain('<updatecheck status="noupdate"/>')
+  expect(logged()).toContainEqual(expect.objectContaining({ event: 'check', reason: 'store-unavailable' }))
+})
+
+const gateway = doors['HTTP API'](request('GET', '/healthz'))
+const balancer = doors['load balancer'](request('GET', '/healthz'))
+const at = (event: object, more: object) => ({ ...event, ...more })
+
+test.each([
+  ['a "?" that was escaped begins no query', at(gateway, { rawPath: '/healthz?x' }), 404],
+  ['a "#" that was escaped cuts nothing off', at(gateway, { rawPath: '/healthz#x' }), 404],
+  ['a "\\" that was escaped is no "/"', at(gateway, { rawPath: '/packages\\..\\healthz' }), 404],
+  ['a "%" that was escaped is one', at(gateway, { rawPath: '/healthz%' }), 404],
+  ['a body that a GET brings is left aside', at(gateway, { body: 'x' }), 200],
+  ['a header in UTF-8', at(gateway, { headers: { 'user-agent': 'Ω' } }), 200],
+  ['no headers', at(gateway, { headers: undefined }), 200],
+  ['no body and no query', at(gateway, { body: undefined, rawQueryString: undefined }), 200],
+  ['a name of a header that is none', at(gateway, { headers: { 'a b': 'x' } }), 400],
+  ['a method that none takes', at(balancer, { httpMethod: 'TRACE' }), 400],
+  ['a Host that is none', at(balancer, { headers: { host: 'a b' } }), 200],
+  ['a Host with a path', at(balancer, { headers: { host: 'x/v2?' } }), 200],
+  ['a query', at(balancer, { queryStringParameters: { a: '%3F', b: '' } }), 200],
+])('%s', async (_, event, status) => {
+  expect(await shared(event)).toMatchObject({ statusCode: status })
+})

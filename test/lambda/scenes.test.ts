@@ -1,0 +1,37 @@
+/** The scenes through every door of a function in this process, and what its bundle holds. */
+import { builtinModules } from 'node:module'
+import { afterAll, describe, expect, test } from 'vitest'
+import { useCredentials } from '../s3/open.ts'
+import { packagesUrl } from '../scenes/fixture.ts'
+import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
+import { type DoorName, doorNames, keepsPaths, sendThrough } from './doors.ts'
+import { useFunction } from './function.ts'
+import { startBucketStore } from './store.ts'
+
+const { start, metafile } = useFunction()
+const { s3, env } = await startBucketStore()
+const restore = useCredentials(s3)
+afterAll(async () => {
+  restore()
+  await s3.close()
+})
+const plain = await start(env)
+const elsewhere = await start({ ...env, PLATTE_PACKAGES_URL: packagesUrl })
+
+const leavesOf = (door: DoorName) => (keepsPaths(door) ? {} : { leaves: isEscaped })
+const isEscaped = ({ path }: { readonly path: string }): boolean => path.includes('%')
+
+describe.each(doorNames)('%s', (door) => {
+  test.each(sceneNames)('%s', (name) => playScene(name, sendThrough(door, plain), leavesOf(door)))
+  test.each(elsewhereNames)('%s', (name) => playScene(name, sendThrough(door, elsewhere), leavesOf(door)))
+})
+
+test('the bundle needs nothing beside Node, and holds nothing of folders, other runtimes or the command line', () => {
+  const [output] = Object.values(metafile.outputs)
+  expect(
+    output?.imports.map(({ path }) => path.replace('node:', '')).filter((path) => !builtinModules.includes(path)),
+  ).toEqual([])
+  const inputs = Object.keys(metafile.inputs)
+  expect(inputs).toContain('src/adapters/s3-documents.ts')
+  expect(inputs.filter((path) => /folder|memory|r2\.ts|src\/cli|commander|node-server|wrangler/.test(path))).toEqual([])
+})
