@@ -1,9 +1,16 @@
 /**
- * Platte on Deno: one process with a folder as its store. It needs to read the store and to listen; with a timestamp
- * key it also writes the store and reads the keys:
+ * Platte on Deno: one process with a folder or a bucket as its store. It needs to read the store and to listen; with a
+ * timestamp key it also writes the store and reads the keys:
  *
  *     deno run --no-prompt --allow-env=PLATTE_*,PORT --allow-net=127.0.0.1:8787 \
  *       --allow-read=/var/lib/platte,/etc/platte/keys --allow-write=/var/lib/platte src/runtime/deno.ts
+ *
+ * Over a bucket it reads and writes no file of a store, but asks over the network, and the AWS SDK wants to know more:
+ *
+ *     deno run --no-prompt --allow-sys=osRelease,homedir \
+ *       --allow-net=127.0.0.1:8787,example-updates.s3.eu-central-1.amazonaws.com \
+ *       --allow-env=PLATTE_*,PORT,AWS_*,HOME,USERPROFILE,HOMEPATH,HOMEDRIVE,_X_AMZN_TRACE_ID \
+ *       --allow-read=/etc/platte/keys src/runtime/deno.ts
  */
 import { jsonLog } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
