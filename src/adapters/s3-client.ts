@@ -56,7 +56,8 @@ const repeatMs = 100
  * Opens a bucket; nothing is asked of it yet.
  * @throws PlatteError('configuration') for Google's store, which ignores conditions; without a region.
  */
-export async function openS3(place: S3Place, options: S3Options): Promise<S3> {
+export async function openS3(wanted: S3Place, options: S3Options): Promise<S3> {
+  const place = await placeOf(wanted)
   const { bucket, prefix } = place
   const patience = options.patienceMs ?? patienceMs
   refuseGoogle(place)
@@ -84,6 +85,15 @@ export async function openS3(place: S3Place, options: S3Options): Promise<S3> {
   const explain = (error: unknown, key: string, action: Action): unknown =>
     error instanceof S3Failure ? worded(error, { key, action, bucket }) : error
   return { client, uploader, bucket, prefix, patienceMs: patience, pause, once, twice, explain }
+}
+
+/** AWS_ENDPOINT_URL, and what else the SDK reads, says the same as `endpoint`: it must be looked at in the same way. */
+async function placeOf(place: S3Place): Promise<S3Place> {
+  if (place.endpoint !== undefined) return place
+  const endpoint = await new S3Client(configOf(place)).config.serviceConfiguredEndpoint?.()
+  if (endpoint === undefined) return place
+  if (URL.canParse(endpoint)) return { ...place, endpoint }
+  throw new PlatteError('configuration', 'AWS_ENDPOINT_URL is no URL', { hint: 'put endpoint=URL into PLATTE_STORE' })
 }
 
 const hostOf = (endpoint: string | undefined): string => (endpoint === undefined ? '' : new URL(endpoint).hostname)

@@ -68,6 +68,9 @@ interface SdkError extends Error {
 const wordOf = (value: unknown): string | undefined =>
   typeof value === 'string' && /^[A-Za-z0-9.-]{1,64}$/.test(value) ? value : undefined
 
+/** The one sentence of S3 that says more than its code. */
+const whoMayNot = /^User: arn:[\w:/.+=,@-]{1,200} is not authorized to perform: s3:[A-Za-z]{1,40}[ -~]{0,200}$/
+
 /** Makes a failure of whatever the SDK threw. */
 export function failureOf(error: unknown): S3Failure {
   if (error instanceof S3Failure) return error
@@ -87,7 +90,7 @@ export function failureOf(error: unknown): S3Failure {
     status,
     code: said,
     region: wordOf(Region) ?? wordOf($response?.headers?.['x-amz-bucket-region']),
-    detail: said === 'AccessDenied' && /^[ -~]{1,400}$/.test(message) ? message : undefined,
+    detail: said === 'AccessDenied' && whoMayNot.test(message) ? message : undefined,
   })
 }
 

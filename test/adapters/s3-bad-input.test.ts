@@ -205,3 +205,14 @@ test.each([
   const { error } = await refusalOf(() => open(setting))
   expect(error).toMatchObject({ code: 'configuration', message: expect.stringMatching(message) })
 })
+
+test('an endpoint that only the SDK knows of is taken, and looked at', async () => {
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', s3.url)
+  const setting = s3.setting.replace(/endpoint=[^&]*&/, '')
+  expect(await calls.get(await open(setting))).toBeUndefined()
+  expect(s3.seen[0]?.headers).not.toHaveProperty('x-amz-checksum-mode')
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', 'https://storage.googleapis.com')
+  expect((await refusalOf(() => open(setting))).error.message).toMatch(/Google/)
+  vi.stubEnv('AWS_ENDPOINT_URL_S3', 'storage.googleapis.com')
+  expect((await refusalOf(() => open(setting))).error).toMatchObject({ code: 'configuration' })
+})

@@ -456,5 +456,62 @@ export const mutations: readonly Mutation[] = [
     'a function that was set up wrongly looks as if there were no updates',
     ['src/runtime/serverless.ts', 'refuse(c, 500, problem)', 'c.text(problem)'],
     ['test/lambda/schedule.test.ts', 'nothing set: it answers 500'],
+    'a bucket that is missing looks like a key that is',
+    ['src/adapters/s3-failure.ts', "this.code === 'NoSuchKey'", 'this.code !== undefined'],
+    ['test/adapters/s3-bad-input.test.ts', 'no bucket get'],
+  ),
+  row(
+    'what S3 forbids looks absent',
+    [
+      'src/adapters/s3-failure.ts',
+      "this.status === 404 && this.code === 'NoSuchKey'",
+      "this.status === 403 || this.code === 'NoSuchKey'",
+    ],
+    ['test/adapters/s3-bad-input.test.ts', 'denied list, of a key that is not there get'],
+  ),
+  row(
+    'a 404 of whatever answers there looks absent',
+    ['src/adapters/s3-failure.ts', "this.status === 404 && this.code === 'NoSuchKey'", 'this.status === 404'],
+    ['test/adapters/s3-bad-input.test.ts', 'something else that answers get'],
+  ),
+  row(
+    'a write whose answer was lost is not looked for',
+    ['src/adapters/s3-documents.ts', 'if (there && equalBytes(there.bytes, bytes))', 'if (there && bytes.length < 0)'],
+    ['test/adapters/s3-faults.test.ts', 'create that meets lost once'],
+  ),
+  row(
+    'a swap that was refused is won where equal bytes are there',
+    ['src/adapters/s3-documents.ts', "equal: 'conflict'", "equal: 'ok'"],
+    ['test/adapters/s3-suite.test.ts', 's3Documents-409 a counter under racing swaps'],
+  ),
+  row(
+    'a swap that may have landed and was replaced has lost',
+    ['src/adapters/s3-documents.ts', 'if (doubt !== undefined && isSwap) throw doubt', ''],
+    ['test/adapters/s3-faults.test.ts', 'swap that meets reset while another writer wins'],
+  ),
+  row(
+    'the SDK repeats writes',
+    ['src/adapters/s3-client.ts', 'requestHandler: handler, maxAttempts: 1', 'requestHandler: handler, maxAttempts: 3'],
+    ['test/adapters/s3-faults.test.ts', 'that meets slow-down always'],
+  ),
+  row(
+    'a wrong clock is made up for',
+    ['src/adapters/s3-client.ts', 'disableClockSkewCorrection: true', 'disableClockSkewCorrection: false'],
+    ['test/adapters/s3-last-good.test.ts', 'clock skew'],
+  ),
+  row(
+    'parts that cannot be taken back hide why',
+    ['src/adapters/s3-packages.ts', 'if (wrong !== undefined) throw', 'if (wrong === null) throw'],
+    ['test/adapters/s3-packages.test.ts', 'that may not take parts back'],
+  ),
+  row(
+    'a package gets its name before its digest is known',
+    ['src/adapters/streams.ts', '    await end()\n  } finally', '  } finally'],
+    ['test/adapters/s3-packages.test.ts', 'of other bytes ends before they get a name'],
+  ),
+  row(
+    'the SDK’s error comes along',
+    ['src/adapters/s3-client.ts', 'error : failureOf(error)', 'error : Object.assign(failureOf(error), { error })'],
+    ['test/adapters/s3-bad-input.test.ts', 'wrong secret get'],
   ),
 ]
