@@ -75,7 +75,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
   function runIn(service: Service, words: readonly string[], env = {}) {
     const place = { root, env: { ...image.env, ...service.environment, ...env }, volumes: volumesOf(service) }
     const { command, args, options } = contained(place, words)
-    return spawnSync(command, args, { ...options, encoding: 'utf8' })
+    return spawnSync(command, args, { ...options, encoding: 'utf8', timeout: 20_000 })
   }
 
   function cli(...words: readonly string[]): string {
@@ -163,7 +163,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
     server?.kill('SIGTERM')
     expect(await ended).toEqual([0, null])
     expect(health(url)).toBe(1)
-  })
+  }, 120_000)
 
   test.runIf(isRoot).each([
     ['the store', '/var/lib/platte/x', true],

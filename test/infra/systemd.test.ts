@@ -144,5 +144,5 @@ describe.runIf(canDropPrivileges)('platte.service', () => {
       )
     }
     platte('verify')
-  })
+  }, 120_000)
 })

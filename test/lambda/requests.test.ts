@@ -10,9 +10,9 @@ import { startBucketStore } from './store.ts'
 
 const { start, logged } = useFunction()
 const { s3, env, publishing } = await startBucketStore()
-const restore = useCredentials(s3)
+useCredentials(s3)
 afterAll(async () => {
-  restore()
+  vi.unstubAllEnvs()
   await s3.close()
 })
 afterEach(() => {

@@ -1,6 +1,6 @@
 /** The scenes through every door of a function in this process, and what its bundle holds. */
 import { builtinModules } from 'node:module'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { useCredentials } from '../s3/open.ts'
 import { packagesUrl } from '../scenes/fixture.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
@@ -10,9 +10,9 @@ import { startBucketStore } from './store.ts'
 
 const { start, metafile } = useFunction()
 const { s3, env } = await startBucketStore()
-const restore = useCredentials(s3)
+useCredentials(s3)
 afterAll(async () => {
-  restore()
+  vi.unstubAllEnvs()
   await s3.close()
 })
 const plain = await start(env)

@@ -1,5 +1,5 @@
 /** What a schedule does on Lambda, and what a function says that was set up wrongly. */
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/adapters/system.ts'
 import type { Catalog } from '../../src/documents/catalog.ts'
 import { publish } from '../../src/service/publish.ts'
@@ -13,9 +13,9 @@ const { start, logged } = useFunction()
 /** Of a catalog that is valid for 14 days, 5 days are more than a third. */
 const time = { now: systemClock() - 5 * day }
 const { s3, env, publishing, timestampKey } = await startBucketStore(() => time.now)
-const restore = useCredentials(s3)
+useCredentials(s3)
 afterAll(async () => {
-  restore()
+  vi.unstubAllEnvs()
   await s3.close()
 })
 const withKey = { ...env, PLATTE_TIMESTAMP_KEY: 'env://TIMESTAMP_JWK', TIMESTAMP_JWK: timestampKey }

@@ -1,4 +1,5 @@
 /** A strict S3 with the store of the scenes in it, and the variables of a function that answers from there. */
+import { vi } from 'vitest'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { s3Documents } from '../../src/adapters/s3-documents.ts'
 import { s3Packages } from '../../src/adapters/s3-packages.ts'
@@ -15,10 +16,10 @@ export interface BucketStore extends SceneStore {
 /** @param clock when it was published. */
 export async function startBucketStore(clock?: () => number): Promise<BucketStore> {
   const s3 = await startS3()
-  const restore = useCredentials(s3)
+  useCredentials(s3)
   const client = await openStrict(s3)
   const store = await makeSceneStore(s3Documents(client), s3Packages(client, nodeHasher), clock)
-  restore()
+  vi.unstubAllEnvs()
   const env = { PLATTE_STORE: s3.setting, PLATTE_ROOT: store.pin, PLATTE_PUBLIC_URL: publicUrl }
   return { ...store, s3, env }
 }

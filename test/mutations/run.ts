@@ -19,7 +19,7 @@ interface Outcome {
 
 function copyRepository(): string {
   const folder = mkdtempSync(join(tmpdir(), 'platte-mutation-'))
-  for (const name of ['src', 'test', 'package.json', 'tsconfig.json', 'wrangler.toml'])
+  for (const name of ['src', 'test', 'infra', 'package.json', 'package-lock.json', 'tsconfig.json', 'wrangler.toml'])
     cpSync(join(repository, name), join(folder, name), { recursive: true })
   symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'))
   return folder

@@ -456,6 +456,8 @@ export const mutations: readonly Mutation[] = [
     'a function that was set up wrongly looks as if there were no updates',
     ['src/runtime/serverless.ts', 'refuse(c, 500, problem)', 'c.text(problem)'],
     ['test/lambda/schedule.test.ts', 'nothing set: it answers 500'],
+  ),
+  row(
     'a bucket that is missing looks like a key that is',
     ['src/adapters/s3-failure.ts', "this.code === 'NoSuchKey'", 'this.code !== undefined'],
     ['test/adapters/s3-bad-input.test.ts', 'no bucket get'],
@@ -513,5 +515,15 @@ export const mutations: readonly Mutation[] = [
     'the SDK’s error comes along',
     ['src/adapters/s3-client.ts', 'error : failureOf(error)', 'error : Object.assign(failureOf(error), { error })'],
     ['test/adapters/s3-bad-input.test.ts', 'wrong secret get'],
+  ),
+  row(
+    'the health check of the image says the opposite',
+    ['infra/docker/Dockerfile', 'ok ? 0 : 1', 'ok ? 1 : 0'],
+    ['test/infra/docker.test.ts', 'until it is stopped'],
+  ),
+  row(
+    'the service looks for its key where it is not',
+    ['infra/systemd/platte.service', '=%d/timestamp.jwk', '=%d/key.jwk'],
+    ['test/infra/systemd.test.ts', 'ExecStart answers'],
   ),
 ]
