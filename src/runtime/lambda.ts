@@ -3,14 +3,16 @@
  * when a schedule calls it. `infra/aws/template.yaml` makes everything that it needs.
  * Between requests it does not run: nothing is done in the background, and the log is written before an answer is.
  */
+import { Hono } from 'hono'
+import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
 import { nodeHasher } from '../adapters/hashers.ts'
 import { openS3 } from '../adapters/s3-client.ts'
 import { s3Documents } from '../adapters/s3-documents.ts'
 import { s3Packages } from '../adapters/s3-packages.ts'
 import { jsonLog, systemRandom } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
+import { refuse } from '../http/refuse.ts'
 import type { Environment } from './config.ts'
-import { type HttpEvent, type HttpResult, isHttpEvent, mostBytes, requestOf, resultOf } from './lambda-event.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
 
 /** So many channels are looked at in a few seconds; with more of them, a commit is found some minutes later. */
@@ -19,27 +21,30 @@ const notS3 = 'PLATTE_STORE: on Lambda the store is a bucket, s3://BUCKET'
 
 const log = jsonLog((lines) => process.stdout.write(lines))
 /** One for each environment; opened while Lambda starts it. */
-const opened = open(process.env)
+const opened = open(process.env).then((deployment) => ({ ...deployment, app: bounded(deployment.app) }))
 
 /**
  * What Lambda calls: with a request that came over HTTP, or by a schedule, which is a rule of EventBridge or whoever sends
  * `{"source":"platte.refresh"}`.
  * @throws PlatteError('bad-request') for any other event.
  */
-export async function handler(event: unknown): Promise<HttpResult | undefined> {
+export async function handler(event: unknown): Promise<APIGatewayProxyResult | undefined> {
   try {
-    const deployment = await opened
-    if (isHttpEvent(event)) return await answer(deployment, event)
+    const { app, refresh } = await opened
+    if (isHttpEvent(event)) return await handle(app)(withoutStage(event))
     if (!isSchedule(event))
       throw new PlatteError('bad-request', 'this event is no request over HTTP and no schedule', {
         hint: 'call it with {"source":"platte.refresh"} to refresh the catalog',
       })
-    if ((await deployment.refresh()) === 'idle') log({ level: 'warn', event: 'refresh', problem: noKey })
+    if ((await refresh()) === 'idle') log({ level: 'warn', event: 'refresh', problem: noKey })
     return undefined
   } finally {
     log.flush()
   }
 }
+
+const isHttpEvent = (event: unknown): event is LambdaEvent =>
+  typeof event === 'object' && event !== null && 'requestContext' in event
 
 const noKey = 'PLATTE_TIMESTAMP_KEY is not set: this function does not refresh the catalog, and needs no schedule'
 
@@ -67,24 +72,35 @@ function problemOf(error: unknown): string {
   return error instanceof PlatteError && error.hint ? `${error.message}: ${error.hint}` : error.message
 }
 
-async function answer({ app }: Deployment, event: HttpEvent): Promise<HttpResult> {
-  const request = requestOf(event)
-  if (request === undefined) return refuse(event, 400, 'this is no request that can be answered here')
-  try {
-    const response = await app.fetch(request)
+/**
+ * What Lambda can send at once: an answer has 6 MB at most (1 MB by way of a load balancer), and base64 is a third longer.
+ * A body that breaks off on the way is a refusal, never a shorter package.
+ */
+function bounded(app: Hono): Hono {
+  const outer = new Hono()
+  outer.all('*', async (c) => {
+    const response = await app.fetch(c.req.raw)
     const bytes = response.body === null ? 0 : Number(response.headers.get('content-length') ?? 0)
-    if (bytes <= mostBytes(event)) return await resultOf(event, response)
+    if (bytes <= mostBytes) return new Response(response.body && (await response.arrayBuffer()), response)
     await response.body?.cancel()
-    return refuse(event, 503, `${bytes} bytes cannot be sent from here at once: ${tooLarge}`)
-  } catch (error) {
-    return refuse(event, 503, 'something went wrong here; the log says what', error)
-  }
+    throw new PlatteError('too-large', `${bytes} bytes cannot be sent from here at once: ${tooLarge}`)
+  })
+  outer.onError((error, c) => {
+    log({ level: 'error', event: 'refused', status: 503, problem: problemOf(error).slice(0, 300) })
+    return refuse(c, 503, error instanceof PlatteError && error.code === 'too-large' ? error.message : broken)
+  })
+  return outer
 }
 
+const mostBytes = 640 * 1024
 const tooLarge = 'set PLATTE_PACKAGES_URL to where the bucket can be read, or ask for ranges'
+const broken = 'something went wrong here; the log says what'
 
-function refuse(event: HttpEvent, status: 400 | 503, words: string, error: unknown = words): Promise<HttpResult> {
-  log({ level: status === 400 ? 'info' : 'error', event: 'refused', status, problem: problemOf(error).slice(0, 300) })
-  const headers = { 'content-type': 'text/plain; charset=UTF-8', 'cache-control': 'no-store' }
-  return resultOf(event, new Response(`error: ${words}\n`, { status, headers }))
+/** Under API Gateway's own names, and only there, the paths of an HTTP API begin with its stage. */
+function withoutStage(event: LambdaEvent): LambdaEvent {
+  if (!('rawPath' in event)) return event
+  const { stage, domainName } = event.requestContext
+  const prefix = `/${stage}/`
+  const isPrefixed = domainName.includes('.execute-api.') && event.rawPath.startsWith(prefix)
+  return isPrefixed ? { ...event, rawPath: event.rawPath.slice(prefix.length - 1) } : event
 }

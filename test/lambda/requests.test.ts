@@ -46,14 +46,15 @@ const pathOf = (version: string, name: string): string =>
     ?.slice('here'.length) ?? ''
 
 test.each([
-  ['function URL', 4 * 1024 * 1024],
-  ['load balancer', 640 * 1024],
-] as const)('%s: more than %i bytes are too large for one answer, and said to be', async (door, most) => {
+  ['function URL', '1'],
+  ['load balancer', '2'],
+] as const)('%s: more than 640 KiB are too large for one answer, and said to be', async (door, version) => {
+  const most = 640 * 1024
   const sources = [sourceOf('fits.gz', 'x'.repeat(most)), sourceOf('large.gz', 'y'.repeat(most + 1))] as const
-  await publish(publishing, orderOf(`${most}`, { channel: `big-${most}`, sources }))
+  await publish(publishing, orderOf(version, { channel: `big-${version}`, sources }))
   const of = await start(env)
-  const large = pathOf(`${most}`, 'large.gz')
-  expect((await ask(request('GET', pathOf(`${most}`, 'fits.gz')), { door, of })).body.length).toBe(most)
+  const large = pathOf(version, 'large.gz')
+  expect((await ask(request('GET', pathOf(version, 'fits.gz')), { door, of })).body.length).toBe(most)
   const refused = await ask(request('GET', large), { door, of })
   expect([refused.status, refused.header('cache-control')]).toEqual([503, 'no-store'])
   expect(refused.text).toMatch(`error: ${most + 1} bytes cannot be sent from here at once: set PLATTE_PACKAGES_URL`)
@@ -97,18 +98,14 @@ const balancer = doors['load balancer'](request('GET', '/healthz'))
 const at = (event: object, more: object) => ({ ...event, ...more })
 
 test.each([
-  ['a "?" that was escaped begins no query', at(gateway, { rawPath: '/healthz?x' }), 404],
-  ['a "#" that was escaped cuts nothing off', at(gateway, { rawPath: '/healthz#x' }), 404],
-  ['a "\\" that was escaped is no "/"', at(gateway, { rawPath: '/packages\\..\\healthz' }), 404],
   ['a "%" that was escaped is one', at(gateway, { rawPath: '/healthz%' }), 404],
-  ['a body that a GET brings is left aside', at(gateway, { body: 'x' }), 200],
+  ['a body that a GET brings', at(gateway, { body: 'x' }), 400],
   ['a header in UTF-8', at(gateway, { headers: { 'user-agent': 'Ω' } }), 200],
   ['no headers', at(gateway, { headers: undefined }), 200],
   ['no body and no query', at(gateway, { body: undefined, rawQueryString: undefined }), 200],
   ['a name of a header that is none', at(gateway, { headers: { 'a b': 'x' } }), 400],
   ['a method that none takes', at(balancer, { httpMethod: 'TRACE' }), 400],
-  ['a Host that is none', at(balancer, { headers: { host: 'a b' } }), 200],
-  ['a Host with a path', at(balancer, { headers: { host: 'x/v2?' } }), 200],
+  ['a Host that is none', at(balancer, { headers: { host: 'a b' } }), 400],
   ['a query', at(balancer, { queryStringParameters: { a: '%3F', b: '' } }), 200],
 ])('%s', async (_, event, status) => {
   expect(await shared(event)).toMatchObject({ statusCode: status })

@@ -443,13 +443,8 @@ export const mutations: readonly Mutation[] = [
     ['test/lambda/requests.test.ts', 'are too large for one answer'],
   ),
   row(
-    'a decoded path becomes a query',
-    ['src/runtime/lambda-event.ts', 'path.replace(/[?#', 'path.replace(/[#'],
-    ['test/lambda/requests.test.ts', 'begins no query'],
-  ),
-  row(
     'a stage stays in the path',
-    ['src/runtime/lambda-event.ts', "domainName?.includes('.execute-api.')", "domainName?.includes('.lambda-url.')"],
+    ['src/runtime/lambda.ts', "domainName.includes('.execute-api.')", "domainName.includes('.lambda-url.')"],
     ['test/lambda/scenes.test.ts', 'HTTP API with a stage endpoint'],
   ),
   row(
