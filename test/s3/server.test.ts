@@ -9,6 +9,7 @@ import {
   type S3ClientConfig,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
 import { afterAll, describe, expect, test } from 'vitest'
 import { startS3 } from './server.ts'
 
@@ -160,4 +161,14 @@ test('an upload takes parts in their order, of 5 MiB but for the last', async ()
   expect(await complete([one, two])).toBe('done')
   expect(s3.bucket.objects.get('big')?.bytes.length).toBe(5 * 1024 * 1024 + 10)
   expect(await complete([one, two])).toBe('404 NoSuchUpload')
+})
+
+test('an upload as it goes to AWS carries checksums, and they are looked at', async () => {
+  s3.seen.length = 0
+  const Body = new Blob([new Uint8Array(6 * 1024 * 1024)]).stream()
+  await new Upload({ client, params: { Bucket, Key: 'summed', Body }, partSize: 5 * 1024 * 1024 }).done()
+  expect(s3.bucket.objects.get('summed')?.bytes.length).toBe(6 * 1024 * 1024)
+  const parts = s3.seen.filter(({ operation }) => operation === 'UploadPart')
+  expect(parts.map(({ headers }) => 'x-amz-checksum-crc32' in headers)).toEqual([true, true])
+  expect(await refusalOf(put('summed', 'hello', { ChecksumCRC32: 'AAAAAA==' }))).toBe('400 BadDigest')
 })
