@@ -107,10 +107,17 @@ function turnOf<T>(items: readonly T[], { turn, most }: Slice): readonly T[] {
   return [...items.slice(start), ...items.slice(0, start)].slice(0, most)
 }
 
-/** Whether a manifest was committed that the catalog does not name: one look at one key. */
+/**
+ * Whether something was put where the next manifest belongs: one look at one key. What is no manifest at all, or lies in
+ * a folder that is no channel's, counts too: opening it says so, and holds up no other.
+ */
 async function hasNewer({ documents }: Writing, catalog: Catalog, { app, channel }: Place): Promise<boolean> {
   const seq = channelEntry(catalog, app, channel)?.seq ?? 0
-  return (await documents.get(channelKey(app, channel, seq + 1), maxChannelBytes)) !== undefined
+  try {
+    return (await documents.get(channelKey(app, channel, seq + 1), maxChannelBytes)) !== undefined
+  } catch (error) {
+    return problemOf(error) !== undefined
+  }
 }
 
 function isDue({ catalog, root }: CatalogState, now: number): boolean {

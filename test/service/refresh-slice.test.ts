@@ -1,5 +1,6 @@
 /** Refreshing by a schedule: every look is bounded, and a few looks come by every channel. */
 import { expect, test } from 'vitest'
+import { checkKey } from '../../src/documents/paths.ts'
 import { refreshSlice } from '../../src/runtime/refreshing.ts'
 import { newCatalogCache, reload } from '../../src/service/catalog-cache.ts'
 import { publish } from '../../src/service/publish.ts'
@@ -119,4 +120,32 @@ test('what a look saw is remembered, though others wrote it', async () => {
   store.time.now += 5 * day
   await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
   expect(await store.bucket.read('catalog.jws')).toEqual(old)
+})
+
+test.each([
+  ['a folder under a name that is no key', 'apps/my notes/x/', ['apps/my notes/', 'x']],
+  ['a folder of an app under such a name', `apps/${app}/Copy of stable/`, [`apps/${app}/`, 'Copy of stable']],
+  ['more bytes than any manifest has', `apps/${app}/new/0000000001.jws`, undefined],
+  ['more bytes than any manifest has, where a known channel goes on', `apps/${app}/c00/0000000002.jws`, undefined],
+] as const)('%s holds up nothing else', async (_, key, folder) => {
+  const store = await storeOf(names.slice(0, 2))
+  await commit(store, names.slice(1, 2), '2')
+  if (folder === undefined) await store.bucket.overwrite(key, new Uint8Array(2 ** 20 + 1))
+  const inner = store.publishing.documents
+  const documents: typeof inner = {
+    ...inner,
+    get: async (wanted, maxBytes, known) => inner.get(checkKey(wanted), maxBytes, known),
+    // Buckets list what they hold, also what no key is.
+    async *folders(above) {
+      yield* inner.folders?.(above) ?? []
+      if (folder?.[0] === above) yield folder[1]
+      if (above === 'apps/' && folder?.[0].startsWith('apps/my')) yield 'my notes'
+    },
+  }
+  store.time.now += 5 * day
+  await refreshSlice({ ...store.publishing, documents }, newCatalogCache(), { most: 9, opens: 9 })
+  const after = await storedCatalog(store)
+  expect(after.issuedAt).toBe(new Date(store.time.now).toISOString())
+  expect(after.apps[app]?.channels.c01?.seq).toBe(2)
+  expect(store.log).toContainEqual(expect.objectContaining({ level: 'error', problem: expect.stringContaining(key) }))
 })
