@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { appName } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
-import { parseStore, type StoreSetting, storeForms } from './store-setting.ts'
+import { parseStore, type StoreSetting, shown, storeForms } from './store-setting.ts'
 
 /** The variables, and the flag that says the same on the command line. */
 const variables = {
@@ -134,7 +134,7 @@ function parsePublicUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.username || url?.password) throw new Error('holds credentials: a public URL is without')
   if (url === undefined || !['http:', 'https:'].includes(url.protocol) || /[?#]/.test(url.href))
-    throw new Error(`${JSON.stringify(text)} is not a plain http(s) URL, such as https://updates.example.org`)
+    throw new Error(`${shown(text)} is not a plain http(s) URL, such as https://updates.example.org`)
   return url.href.replace(/\/+$/, '')
 }
 
@@ -151,6 +151,6 @@ function elsewhereProblem({
 
 function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
-  if (!(port <= 65_535)) throw new Error(`${JSON.stringify(text)} is no port (0 to 65535)`)
+  if (!(port <= 65_535)) throw new Error(`${JSON.stringify(text.slice(0, 80))} is no port (0 to 65535)`)
   return port
 }

@@ -86,5 +86,11 @@ function parseUpstream(text: string): string {
   return url.href.replace(/\/*$/, '/')
 }
 
-/** Without options: somebody may have put a secret there. */
-const shown = (text: string): string => JSON.stringify(text.slice(0, 200).replace(/\?.*/s, ''))
+/** A setting as messages repeat it: without options, and without what stands before an "@": there may be a secret. */
+export const shown = (text: string): string =>
+  JSON.stringify(
+    text
+      .replace(/[?#].*/s, '')
+      .replace(/^.*@/s, '…@')
+      .slice(0, 200),
+  )

@@ -18,3 +18,12 @@ test.each([
 ] as const)('without either URL, what needs %s says which one is missing', (need, env) => {
   expect(() => readSettings(env, [need])).toThrow(/PLATTE_PUBLIC_URL \(--public-url\) is missing/)
 })
+
+test.each(['https://me:pass/canary@packages.example.org', 'https://packages.example.org/?token=canary'])(
+  'a secret in a URL is not repeated: %s',
+  (url) => {
+    const read = () => readSettings({ PLATTE_PACKAGES_URL: url })
+    expect(read).toThrow(/PLATTE_PACKAGES_URL .*is not a plain/)
+    expect(read).not.toThrow(/canary/)
+  },
+)
