@@ -51,6 +51,8 @@ export type Work<T> = (signal: AbortSignal) => Promise<T>
 const connectMs = 5_000
 const patienceMs = 20_000
 const repeatMs = 100
+/** The SDK's own 50 connections would all be held by machines that download slowly, and the catalog wait behind them. */
+const anyNumber = { maxSockets: Number.POSITIVE_INFINITY }
 
 /**
  * Opens a bucket; nothing is asked of it yet.
@@ -62,7 +64,11 @@ export async function openS3(wanted: S3Place, options: S3Options): Promise<S3> {
   const patience = options.patienceMs ?? patienceMs
   refuseGoogle(place)
   const config = configOf(place)
-  const handler = { connectionTimeout: Math.min(connectMs, patience) }
+  const handler = {
+    connectionTimeout: Math.min(connectMs, patience),
+    httpAgent: anyNumber,
+    httpsAgent: anyNumber,
+  }
   const client = new S3Client({ ...config, requestHandler: handler, maxAttempts: 1 })
   const uploader = new S3Client({
     ...config,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { s3Documents } from '../../src/adapters/s3-documents.ts'
 import { s3Packages } from '../../src/adapters/s3-packages.ts'
 import { sample } from '../conformance/rows.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
@@ -161,4 +162,16 @@ describe('open', () => {
     await body?.cancel()
     await vi.waitFor(() => expect(s3.sending()).toBe(0))
   })
+})
+
+test('machines that download slowly keep nobody else waiting: each has a connection of its own', async () => {
+  const s3Place = await openStrict(s3, { patienceMs: 5_000 })
+  const packages = s3Packages(s3Place, nodeHasher)
+  await s3Documents(s3Place).create('catalog.jws', new Uint8Array(3))
+  await packages.put(key, bodyOf(content), expected)
+  const bodies: ReadableStream<Uint8Array>[] = []
+  for (let n = 0; n < 60; n++) bodies.push((await packages.open(key))?.body ?? bodyOf(content))
+  expect(s3.sending()).toBe(60)
+  expect((await s3Documents(s3Place).get('catalog.jws', 10))?.bytes).toHaveLength(3)
+  await Promise.all(bodies.map((body) => body.cancel()))
 })
