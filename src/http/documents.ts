@@ -1,6 +1,6 @@
 /**
  * `GET` and `HEAD` of signed documents and notes, verbatim as they are stored: with these and the packages every Platte
- * is a complete upstream. Nothing is verified here, because whoever reads this verifies it.
+ * is a complete upstream. No signature is checked here, because whoever reads this verifies it.
  */
 import type { Context } from 'hono'
 import type { PublicDocument } from '../documents/paths.ts'

@@ -1,10 +1,15 @@
-/** Reads documents as they are stored, for those who verify them themselves. */
-import { type PublicDocument, publicDocument } from '../documents/paths.ts'
+/**
+ * Reads documents as they are stored, for those who verify them themselves. What is no such document at all is not handed
+ * on: a store behind a web server is whatever that server answers or redirects to, and may be of the network here.
+ */
+import { notesKey, type PublicDocument, publicDocument } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { Documents } from '../ports/documents.ts'
 import { sha256Hex } from '../trust/digest.ts'
+import { type EnvelopeType, readEnvelope } from '../trust/envelope-format.ts'
+import { naming } from './reading.ts'
 
-/** A stored document, verbatim and unverified. */
+/** A stored document, verbatim: notes that have their digest, or an envelope of which nothing is verified. */
 export interface PublishedDocument extends PublicDocument {
   readonly bytes: Uint8Array
   /** Lower-case hex. */
@@ -13,7 +18,8 @@ export interface PublishedDocument extends PublicDocument {
 
 /**
  * @returns `undefined` where there is no such document, or none under this key that anybody may read.
- * @throws PlatteError('bad-document') for one that is longer than any reader takes; as `Documents` does.
+ * @throws PlatteError('bad-document') for one that is longer than any reader takes; 'mismatch' or 'bad-signature' for what
+ *   cannot be one; as `Documents` does.
  */
 export async function readDocument(documents: Documents, key: string): Promise<PublishedDocument | undefined> {
   const known = publicDocument(key)
@@ -23,5 +29,16 @@ export async function readDocument(documents: Documents, key: string): Promise<P
     if (!(cause instanceof PlatteError && cause.code === 'too-large')) throw cause
     throw new PlatteError('bad-document', cause.message, { cause })
   })
-  return stored && { kind, maxBytes, bytes: stored.bytes, sha256: await sha256Hex(stored.bytes) }
+  if (stored === undefined) return undefined
+  const { bytes } = stored
+  const sha256 = await sha256Hex(bytes)
+  if (kind !== 'notes') await naming(key, async () => readEnvelope(bytes, envelopes[kind]))
+  else if (key !== notesKey(sha256)) throw new PlatteError('mismatch', `${key}: has SHA-256 ${sha256}`)
+  return { kind, maxBytes, bytes, sha256 }
+}
+
+const envelopes: Readonly<Record<Exclude<PublicDocument['kind'], 'notes'>, EnvelopeType>> = {
+  root: 'platte-root+jws',
+  catalog: 'platte-catalog+jws',
+  channel: 'platte-channel+jws',
 }

@@ -92,13 +92,37 @@ test.each([
   expect(log).toContainEqual(expect.objectContaining({ path: '/catalog.jws', problem: error.message }))
 })
 
+const put = async (key: string, bytes: Uint8Array): Promise<void> => {
+  const there = await documents.get(key, 2 ** 21)
+  await (there ? documents.swap(key, bytes, there.token) : documents.create(key, bytes))
+}
+
 test.each([
   ['root/9.jws', 64 * 1024],
   [`notes/${'9'.repeat(64)}`, 1024 * 1024],
   ['apps/example.app/stable/0000000009.jws', 1024 * 1024],
 ])('%s of more bytes than any reader takes is a failure of this store', async (key, maxBytes) => {
-  const token = (await documents.create(key, new Uint8Array(maxBytes))) && (await documents.get(key, maxBytes))?.token
-  expect((await ask(`/${key}`)).status).toBe(200)
-  await documents.swap(key, new Uint8Array(maxBytes + 1), token ?? '')
+  await put(key, new Uint8Array(maxBytes + 1))
+  log.length = 0
   expect((await ask(`/${key}`)).status).toBe(500)
+  expect(log).toContainEqual(expect.objectContaining({ problem: `${key}: is larger than ${maxBytes} bytes` }))
 })
+
+test('notes as long as they may be are served', async () => {
+  const notes = new Uint8Array(1024 * 1024)
+  const key = `notes/${createHash('sha256').update(notes).digest('hex')}`
+  await put(key, notes)
+  expect((await ask(`/${key}`)).status).toBe(200)
+})
+
+test.each(['root/8.jws', `notes/${'8'.repeat(64)}`, 'apps/example.app/stable/0000000008.jws'])(
+  '%s that is no such document is not handed on: an upstream may redirect to what only this machine reaches',
+  async (key) => {
+    for (const text of ['{"AccessKeyId":"inside"}', '{"payload":"aW5zaWRl","signatures":[]}']) {
+      await put(key, new TextEncoder().encode(text))
+      const answer = await ask(`/${key}`)
+      expect([answer.status, answer.headers.get('etag')]).toEqual([500, null])
+      expect(await answer.text()).toBe('error: something went wrong here; the log says what\n')
+    }
+  },
+)
