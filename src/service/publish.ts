@@ -62,7 +62,9 @@ export async function publish(
   onBytes: (bytes: number) => void = () => {},
 ): Promise<PublishResult> {
   const order = await checkFirst(publishing, wanted)
-  const staged = await stageAll(publishing, order.sources, onBytes)
+  const staged = order.dryRun
+    ? await stageAll(readOnce(publishing), order.sources, (bytes) => onBytes(2 * bytes))
+    : await stageAll(publishing, order.sources, onBytes)
   const kept = new Set<StagedPackage>()
   try {
     const packages = describe(staged.map((one, i) => ({ ...one, name: order.sources[i]?.name ?? '' })))
@@ -79,6 +81,9 @@ export async function publish(
     await Promise.all(staged.filter((one) => !kept.has(one)).map((one) => one.discard()))
   }
 }
+
+/** Hashes and copies nothing: who may only read can try out what would be published. */
+const readOnce = ({ packages: { stage: _, ...packages }, newHasher }: Staging): Staging => ({ packages, newHasher })
 
 /**
  * What can be refused before any byte is copied.

@@ -132,6 +132,21 @@ describe('dry run', () => {
     expect(await publish(keyless, orderOf('2', { dryRun: true }))).toMatchObject({ kind: 'dry-run', seq: 1 })
     expect(await allKeys(store)).toEqual(before)
   })
+
+  test('needs no leave to write, also where packages are taken in before their name', async () => {
+    const { publishing } = await newStore()
+    const refused = async (): Promise<never> => {
+      throw new Error('it is only read')
+    }
+    const packages = { ...publishing.packages, stage: refused, put: refused }
+    const order = orderOf('1', { dryRun: true })
+    let read = 0
+    const result = await publish({ ...publishing, packages }, order, (bytes) => {
+      read += bytes
+    })
+    expect(result).toMatchObject({ kind: 'dry-run', seq: 1 })
+    expect(read).toBe(order.sources.reduce((sum, { size }) => sum + size, 0))
+  })
 })
 
 test('what was published before needs no release key again', async () => {
