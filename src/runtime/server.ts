@@ -103,9 +103,16 @@ async function checkPin(publishing: Publishing): Promise<void> {
   }
 }
 
+/** One look at a time: a slow store is not asked by ever more of them, which would race each other for the catalog. */
 async function keepFresh(publishing: Publishing, cache: CatalogCache): Promise<() => void> {
   if (publishing.timestamp.length === 0) return () => {}
-  const once = () => refreshSlice(publishing, cache, slice)
+  let isLooking = false
+  const once = async (): Promise<void> => {
+    if (isLooking) return
+    isLooking = true
+    await refreshSlice(publishing, cache, slice)
+    isLooking = false
+  }
   await once()
   const timer = setInterval(once, refreshEveryMs)
   return () => clearInterval(timer)

@@ -1,0 +1,41 @@
+import { afterEach, expect, test, vi } from 'vitest'
+import { serveWith } from '../../src/runtime/server.ts'
+import { publish } from '../../src/service/publish.ts'
+import { gate, newStore, orderOf } from '../world.ts'
+
+afterEach(() => void vi.useRealTimers())
+
+test('a store that is slow is looked at by one look at a time, and by the next one when that has ended', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  const { publishing } = await newStore()
+  await publish(publishing, orderOf('1'))
+  const slow = gate()
+  let looks = 0
+  let isSlow = false
+  const documents: typeof publishing.documents = {
+    ...publishing.documents,
+    async *folders(folder) {
+      if (folder === 'apps/') looks++
+      if (isSlow) await slow.opened
+      yield* publishing.documents.folders?.(folder) ?? []
+    },
+  }
+  const running = await serveWith(
+    async () => ({ url: 'http://127.0.0.1', close: async () => {} }),
+    { host: '127.0.0.1', port: 0, pin: publishing.pin, store: { kind: 'file', dir: '/nonexistent' } },
+    { ...publishing, documents },
+  )
+  expect(looks).toBe(1)
+  isSlow = true
+  for (let n = 0; n < 5; n++) {
+    await vi.advanceTimersByTimeAsync(60_000)
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(1))
+  }
+  expect(looks).toBe(2)
+  slow.open()
+  await vi.waitFor(async () => {
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(looks).toBe(3)
+  })
+  await running.stop()
+})
