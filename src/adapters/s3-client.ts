@@ -106,7 +106,7 @@ const hostOf = (endpoint: string | undefined): string => (endpoint === undefined
 
 /** Writers there would overwrite each other, and both would be told that they won. */
 function refuseGoogle({ endpoint }: S3Place): void {
-  if (!/(^|\.)storage\.googleapis\.com$/.test(hostOf(endpoint))) return
+  if (!/(^|\.)storage\.googleapis\.com\.?$/.test(hostOf(endpoint))) return
   throw new PlatteError('configuration', 'PLATTE_STORE: Google Cloud Storage ignores the conditions of S3 writes', {
     hint: 'use a bucket of a store that honours If-Match and If-None-Match, such as AWS S3, Cloudflare R2 or MinIO',
   })

@@ -57,6 +57,8 @@ function parseS3(text: string): S3Setting {
   if (strange.length > 0) throw new Error(`${shown(text)} has an unknown option ${strange[0]}: use ${s3Form}`)
   const [endpoint, region, style] = s3Options.map((name) => url.searchParams.get(name) ?? undefined)
   if (endpoint !== undefined) checkEndpoint(endpoint, shown(text))
+  if (region !== undefined && !/^[A-Za-z0-9-]{1,63}$/.test(region))
+    throw new Error(`${shown(text)}: region must be the name of a region, such as eu-central-1`)
   if (style !== undefined && style !== 'true' && style !== 'false')
     throw new Error(`${shown(text)}: forcePathStyle must be true or false`)
   const path = url.pathname.split('/').filter((part) => part !== '')
