@@ -175,3 +175,10 @@ test('machines that download slowly keep nobody else waiting: each has a connect
   expect((await s3Documents(s3Place).get('catalog.jws', 10))?.bytes).toHaveLength(3)
   await Promise.all(bodies.map((body) => body.cancel()))
 })
+
+test('a document that is too long is let go: nothing goes on coming', async () => {
+  const place = await openStrict(s3)
+  await s3Packages(place, nodeHasher).put(key, bodyOf(content), expected)
+  await expect(s3Documents(place).get(key, 1000)).rejects.toMatchObject({ code: 'too-large' })
+  await vi.waitFor(() => expect(s3.sending()).toBe(0))
+})
