@@ -54,7 +54,7 @@ export function upstreamPackages(url: string, { idleMs = defaultIdleMs }: Upstre
 
 function onlyRead(url: string, key: string): never {
   checkKey(key)
-  throw new PlatteError('refused', `${key}: ${url} is only read`, {
+  throw new PlatteError('refused', `${key}: ${new URL(url).origin} is only read`, {
     hint: 'let PLATTE_STORE name the folder or the bucket behind it',
   })
 }

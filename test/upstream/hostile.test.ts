@@ -266,7 +266,8 @@ test('nothing is written', async () => {
     packages.put(key, body, { size: 100, sha256: '' }),
     packages.remove(key),
   ]
-  for (const work of writes) expect(await failure(work)).toMatch(/^refused: .*http:\S+ is only read; let PLATTE_STORE/)
+  for (const work of writes)
+    expect(await failure(work)).toMatch(/^refused: .*http:\/\/127\.0\.0\.1:\d+ is only read; let PLATTE_STORE/)
   expect(server.seen).toEqual([])
   expect([documents, packages].map((store) => ['list', 'folders', 'stage'].some((name) => name in store))).toEqual([
     false,
