@@ -439,7 +439,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'Lambda is given answers that are too large for it',
-    ['src/runtime/lambda.ts', 'if (bytes <= mostBytes(event))', 'if (bytes <= 1e9 || mostBytes(event) > 0)'],
+    ['src/runtime/lambda.ts', 'if (bytes <= mostBytes)', 'if (bytes <= 1e9 + mostBytes)'],
     ['test/lambda/requests.test.ts', 'are too large for one answer'],
   ),
   row(
