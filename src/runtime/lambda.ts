@@ -73,14 +73,16 @@ function problemOf(error: unknown): string {
 }
 
 /**
- * What Lambda can send at once: an answer has 6 MB at most (1 MB by way of a load balancer), and base64 is a third longer.
+ * Bounds packages to what Lambda can send at once: an answer has 6 MB at most (1 MB by way of a load balancer), base64 is
+ * a third longer and takes a hundred times the memory while it is made. Other answers are text, and have bounds of their own.
  * A body that breaks off on the way is a refusal, never a shorter package.
  */
 function bounded(app: Hono): Hono {
   const outer = new Hono()
   outer.all('*', async (c) => {
     const response = await app.fetch(c.req.raw)
-    const bytes = response.body === null ? 0 : Number(response.headers.get('content-length') ?? 0)
+    const isPackage = response.body !== null && response.headers.get('content-type') === 'application/octet-stream'
+    const bytes = isPackage ? Number(response.headers.get('content-length')) : 0
     if (bytes <= mostBytes) return new Response(response.body && (await response.arrayBuffer()), response)
     await response.body?.cancel()
     throw new PlatteError('too-large', `${bytes} bytes cannot be sent from here at once: ${tooLarge}`)

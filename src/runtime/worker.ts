@@ -18,9 +18,9 @@ export interface Env {
 
 /**
  * One call may ask R2 50 times where Workers are free: for a cold isolate 7 times around the catalog, once for a list of
- * apps and for each of their lists, once for each channel, and three times for each that has something newer.
+ * apps and for each of their lists, once for each channel, and up to seven times for each that has something newer.
  */
-const slice = { most: 15, opens: 2 }
+const slice = { most: 9, opens: 1 }
 
 /** One for each isolate. */
 let deployment: Deployment | undefined

@@ -31,6 +31,9 @@ export interface RefreshOptions extends CatalogOptions {
   readonly slice?: Slice
 }
 
+/** So many manifests a slice goes forward in one channel: a pipeline may have committed many since the last look. */
+const stepsAtMost = 5
+
 /** Failures of the store, which say nothing about a channel. */
 export const storeFailures: readonly ErrorCode[] = ['store-unavailable', 'forbidden', 'conflict']
 
@@ -46,8 +49,12 @@ export async function refresh(writing: Writing, options: RefreshOptions = {}): P
     rolled = []
     problems = []
     let edited = current
+    const isToSign = options.force || isDue(state, writing.clock())
+    // Whatever lies in the store must not keep a catalog from being signed in time: what is newer waits for the next look.
+    if (options.slice && isToSign) return { ...current }
+    const steps = options.slice && { steps: stepsAtMost }
     for await (const place of placesToOpen(writing, current, options.slice)) {
-      const head = await loadHead(writing, state, place).catch((error: unknown) => {
+      const head = await loadHead(writing, state, place, steps).catch((error: unknown) => {
         problems.push(problemOf(error))
         return undefined
       })
@@ -55,7 +62,7 @@ export async function refresh(writing: Writing, options: RefreshOptions = {}): P
       if (next !== edited) rolled.push(place)
       edited = next
     }
-    return edited === current && (options.force || isDue(state, writing.clock())) ? { ...current } : edited
+    return edited === current && isToSign ? { ...current } : edited
   }
   const { catalog, written } = await editCatalog(writing, refreshed, options)
   for (const problem of problems) writing.log({ level: 'error', event: 'refresh', problem })

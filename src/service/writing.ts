@@ -44,6 +44,7 @@ export async function loadForWriting(reading: Reading, seen?: CatalogState): Pro
 /**
  * The newest manifest of a channel, which may be ahead of the catalog after a crash or without the timestamp key. It is
  * signed under the newest root; those between the catalog's and it are vouched for by the digests in `previous`.
+ * @param steps how far ahead of the catalog it looks; what is newer still is left to later.
  * @returns `undefined` where there is no such channel.
  * @throws PlatteError('missing', 'mismatch', 'fork', 'bad-signature', …) naming the key.
  */
@@ -51,6 +52,7 @@ export async function loadHead(
   reading: Reading,
   state: CatalogState,
   place: Place,
+  { steps = Number.POSITIVE_INFINITY }: { readonly steps?: number } = {},
 ): Promise<VerifiedChannel | undefined> {
   const entry = channelEntry(state.catalog.catalog, place.app, place.channel)
   const read = async (seq: number) =>
@@ -67,7 +69,7 @@ export async function loadHead(
         'bad-document',
         `${channelKey(place.app, place.channel, seq)} is one too many to believe in`,
       )
-    const next = await read(seq + 1)
+    const next = seq < from + steps ? await read(seq + 1) : undefined
     const [here, before, digest] = [bytes, previous, sha256 ?? (await sha256Hex(bytes))]
     const verified = await naming(channelKey(place.app, place.channel, seq), async () => {
       const past = await verifyPast(here, digest, { ...place, seq })

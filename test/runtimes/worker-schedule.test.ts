@@ -140,18 +140,20 @@ test('many apps with many channels that are ahead: no call asks more than 50 tim
   const ahead = { ...crowd.publishing, timestamp: [] }
   for (const one of apps.slice(0, 8)) await publish(ahead, orderOf('2', { app: one }))
   for (const one of apps) await publish(ahead, orderOf('1', { app: one, channel: 'new' }))
+  for (let n = 3; n < 20; n++) for (const one of apps.slice(0, 8)) await publish(ahead, orderOf(`${n}`, { app: one }))
+  for (const one of apps)
+    await crowd.publishing.documents.create(`apps/${one}/junk/0000000002.jws`, new Uint8Array([1]))
   const target = await bucketOf('crowded')
   await fillBucket(target, crowd.publishing)
   const forward = async (): Promise<number> =>
     Object.values((await catalog(target)).apps)
-      .flatMap(({ channels }) => [channels.stable?.seq === 2, channels.new?.seq === 1])
-      .filter(Boolean).length
+      .flatMap(({ channels }) => [(channels.stable?.seq ?? 0) - 1, channels.new?.seq ?? 0])
+      .reduce((sum, steps) => sum + steps, 0)
   const began = await forward()
-  const { asked } = await schedule('crowded')
-  expect(asked).toBeLessThanOrEqual(50)
+  const asked: number[] = []
+  for (let calls = 0; calls < 6; calls++) asked.push((await schedule('crowded')).asked)
+  expect(Math.max(...asked)).toBeLessThanOrEqual(50)
   // Fewer would be a slice that is too small.
-  expect(asked).toBeGreaterThan(30)
-  expect((await forward()) - began).toBe(4)
-  expect((await schedule('crowded')).asked).toBeLessThanOrEqual(50)
-  expect((await forward()) - began).toBeGreaterThan(4)
+  expect(Math.max(...asked)).toBeGreaterThan(25)
+  expect((await forward()) - began).toBeGreaterThan(10)
 })

@@ -143,9 +143,22 @@ test.each([
     },
   }
   store.time.now += 5 * day
-  await refreshSlice({ ...store.publishing, documents }, newCatalogCache(), { most: 9, opens: 9 })
+  const look = () => refreshSlice({ ...store.publishing, documents }, newCatalogCache(), { most: 9, opens: 9 })
+  await look()
+  expect((await storedCatalog(store)).issuedAt).toBe(new Date(store.time.now).toISOString())
+  await look()
   const after = await storedCatalog(store)
-  expect(after.issuedAt).toBe(new Date(store.time.now).toISOString())
   expect(after.apps[app]?.channels.c01?.seq).toBe(2)
   expect(store.log).toContainEqual(expect.objectContaining({ level: 'error', problem: expect.stringContaining(key) }))
+})
+
+test('a channel that is far ahead goes forward by a few manifests at each look', async () => {
+  const store = await storeOf(names.slice(0, 1))
+  for (let n = 2; n <= 13; n++) await commit(store, names.slice(0, 1), `${n}`)
+  const seqs = []
+  for (let turn = 0; turn < 3; turn++) {
+    await refresh(store.publishing, { slice: { turn, most: 9, opens: 9 } })
+    seqs.push((await storedCatalog(store)).apps[app]?.channels.c00?.seq)
+  }
+  expect(seqs).toEqual([6, 11, 13])
 })
