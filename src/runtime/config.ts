@@ -117,7 +117,9 @@ export const pinOf = ({ root, sha256 }: TrustedRoot): string => formatPin({ vers
 const named = (variable: Variable): string => `${variable} (${variables[variable]})`
 
 function parseKeyPlace(text: string): KeyPlace {
-  if (/[{"\n]/.test(text)) throw new Error('holds a key itself: use a file, or env://NAME for a variable that holds it')
+  // JSON, PEM, or the private number alone: never to be repeated in a message as if it were the name of a file.
+  if (/[{"\n]|-----|^[A-Za-z0-9+_=-]{40,}$/.test(text))
+    throw new Error('holds a key itself: use a file, or env://NAME for a variable that holds it')
   if (!text.startsWith('env://')) return { file: text }
   const variable = text.slice('env://'.length)
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) throw new Error('names no variable: use a file, or env://NAME')

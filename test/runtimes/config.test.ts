@@ -27,3 +27,13 @@ test.each(['https://me:pass/canary@packages.example.org', 'https://packages.exam
     expect(read).not.toThrow(/canary/)
   },
 )
+
+test.each([
+  '{"kty":"OKP","d":"canary"}',
+  '-----BEGIN PRIVATE KEY----- canary',
+  'canaryAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+])('a key where its place belongs is not repeated: %s', (key) => {
+  const read = () => readSettings({ PLATTE_TIMESTAMP_KEY: key, PLATTE_RELEASE_KEY: key })
+  expect(read).toThrow(/PLATTE_RELEASE_KEY .*holds a key itself[\s\S]*PLATTE_TIMESTAMP_KEY .*holds a key itself/)
+  expect(read).not.toThrow(/canary/)
+})
