@@ -1,5 +1,5 @@
 /** The machine's own clock, chance and log. */
-import type { Clock, Instant } from '../ports/clock.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Log, LogEntry } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 
@@ -15,8 +15,6 @@ export type BufferedLog = Log & { readonly flush: () => void }
 
 /** Lines are held for so long at most: a check costs a part of a write, and a reader of the log sees no delay. */
 const holdMs = 50
-/** Entries that are made into lines together, which costs a third; more would keep too many request bodies in memory. */
-const encodeAt = 64
 /** Held characters that are written at once. */
 const writeAt = 64 * 1024
 /** Held characters beyond which lines are dropped and counted, because the writer hangs. */
@@ -24,11 +22,9 @@ const holdAtMost = 4 * 1024 * 1024
 
 /**
  * One line of JSON for each entry: `{"time":"2026-11-23T06:00:00.000Z","level":"info","event":"check",…}`.
- * An entry is read after the call: it must not change. A writer that throws, rejects or hangs costs lines, never the
- * caller; how many is said in the next line that is written.
+ * A writer that throws, rejects or hangs costs lines, never the caller; how many is said in the next line that is written.
  */
 export function jsonLog(write: WriteLines, clock: Clock = systemClock): BufferedLog {
-  const waiting: { readonly at: Instant; readonly entry: LogEntry }[] = []
   let held = ''
   let heldLines = 0
   let lost = 0
@@ -36,15 +32,9 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
   let writing = false
   const timeText = timeTexts()
 
-  const encodeWaiting = (): void => {
-    for (const { at, entry } of waiting) held += line(timeText(at), entry)
-    heldLines += waiting.length
-    waiting.length = 0
-  }
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
-    encodeWaiting()
     if (writing || held === '') return
     const notice = lost === 0 ? '' : line(timeText(clock()), { level: 'warn', event: 'log', lostLines: lost })
     const lines = (notice + held).replace(unsafe, escaped)
@@ -74,8 +64,8 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
       lost += 1
       return
     }
-    waiting.push({ at: clock(), entry })
-    if (waiting.length === encodeAt) encodeWaiting()
+    held += line(timeText(clock()), entry)
+    heldLines += 1
     if (held.length >= writeAt) flush()
     else timer ??= later(flush)
   }
