@@ -1,6 +1,8 @@
 /** Child processes that send what they found as messages. */
-import { fork } from 'node:child_process'
+import { type ForkOptions, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 
 export interface Child {
   /** The next message; rejects where the process ends without one. */
@@ -9,13 +11,34 @@ export interface Child {
   stop(): Promise<void>
 }
 
+export type Runtime = 'Node' | 'Deno'
+
+/** Itself, since its launcher hands on neither messages nor signals. */
+export const denoBinary = join(dirname(createRequire(import.meta.url).resolve('deno/package.json')), 'deno')
+
+const runtimes: Readonly<Record<Runtime, ForkOptions>> = {
+  Node: {},
+  Deno: { execPath: denoBinary, execArgv: ['run', '--allow-all', '--no-prompt', '--cached-only', '--no-lock'] },
+}
+
+interface ChildOptions {
+  readonly stdout?: 'ignore' | number
+  readonly runtime?: Runtime
+  /** Besides what this process has. */
+  readonly env?: NodeJS.ProcessEnv
+}
+
 /** Starts a file of this folder. */
 export function startChild(
   file: string,
   args: readonly string[],
-  { stdout = 'ignore' }: { stdout?: 'ignore' | number } = {},
+  { stdout = 'ignore', runtime = 'Node', env }: ChildOptions = {},
 ): Child {
-  const child = fork(new URL(file, import.meta.url), args, { stdio: ['ignore', stdout, 'inherit', 'ipc'] })
+  const child = fork(new URL(file, import.meta.url), args, {
+    ...runtimes[runtime],
+    env: { ...process.env, ...env },
+    stdio: ['ignore', stdout, 'inherit', 'ipc'],
+  })
   const ended = once(child, 'exit')
   const early = ended.then(() => {
     throw new Error(`${file} ended early (${child.exitCode ?? child.signalCode})`)

@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: how fast Platte is, as ratios to something simple that runs beside it.
- * `--json` for machines, `--only NAME` for the rows whose names start so, `--seconds N` for longer loops.
+ * `--json` for machines, `--only NAME` for the rows whose names start so, such as `check Deno` or `start`, `--seconds N`
+ * for longer loops.
  */
 import { parseArgs } from 'node:util'
 import { checkRows } from './checks.ts'
@@ -9,14 +10,15 @@ import { hostileRow } from './hostile.ts'
 import { packageRow } from './package.ts'
 import { readsRow } from './reads.ts'
 import type { Result, Row } from './row.ts'
+import { startRows } from './starts.ts'
 import { stepsRow } from './steps.ts'
 
-const rows: readonly Row[] = [...checkRows, stepsRow, ...growthRows, hostileRow, readsRow, packageRow]
+const rows: readonly Row[] = [...checkRows, ...startRows, stepsRow, ...growthRows, hostileRow, readsRow, packageRow]
 
 const { values: flags } = parseArgs({
   options: { json: { type: 'boolean' }, only: { type: 'string' }, seconds: { type: 'string' } },
 })
-const seconds = Number(flags.seconds ?? 20)
+const seconds = Number(flags.seconds ?? 12)
 const chosen = rows.filter(({ name }) => name.startsWith(flags.only ?? ''))
 if (chosen.length === 0 || !(seconds >= 1 && seconds <= 600)) {
   process.stderr.write(`error: --only takes one of ${rows.map(({ name }) => name).join(', ')}; --seconds 1 to 600\n`)
@@ -37,7 +39,7 @@ function lineOf({ name, value, unit, ratio, low, high, against, goal }: Result):
   const interval = low === undefined || high === undefined ? '' : ` [${low.toFixed(2)}, ${high.toFixed(2)}]`
   const compared = ratio === undefined ? '' : `${ratio.toFixed(2)}${interval} of ${against}`
   const verdict = goal === undefined ? '' : `${goal.text} ${goal.met ? 'ok' : 'MISSED'}`
-  return `${`${name.padEnd(34)} ${measured.padStart(16)}  ${compared.padEnd(52)} ${verdict}`.trimEnd()}\n`
+  return `${`${name.padEnd(36)} ${measured.padStart(16)}  ${compared.padEnd(52)} ${verdict}`.trimEnd()}\n`
 }
 
 function round(value: number): string {

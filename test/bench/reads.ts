@@ -1,31 +1,52 @@
-/** How often the store is asked while what was read is younger than the TTL: never. */
+/** How often an instance asks its store in a minute of checks, by a clock that is moved by hand. */
 import { memoryDocuments } from '../../src/adapters/memory.ts'
+import { systemClock } from '../../src/adapters/system.ts'
 import type { Documents } from '../../src/ports/documents.ts'
-import { checkForUpdate } from '../../src/service/update-check.ts'
+import { ttlMs } from '../../src/service/catalog-cache.ts'
+import { type Answering, checkForUpdate } from '../../src/service/update-check.ts'
 import { atMost, type Row } from './row.ts'
-import { answeringFrom, app, newStore, release, runningVersion } from './world.ts'
+import { answeringFrom, app, newStore, releasesOf, runningVersion } from './world.ts'
 
-const checks = 10_000
+const minuteMs = 60_000
+/** 10,000 checks, of which ten come at the same time. */
+const [moments, atOnce] = [1000, 10]
+
+const query = { app, channel: 'beta', version: runningVersion, board: 'amd64-usr' }
 
 export const readsRow: Row = {
   name: 'reads',
   run: async () => {
     const { documents, reads } = counted(memoryDocuments())
-    const answering = answeringFrom(await newStore(new Map([['beta', [release('4593.2.0')]]]), { documents }))
-    const query = { app, channel: 'beta', version: runningVersion, board: 'amd64-usr' }
-    if ((await checkForUpdate(answering, query)).kind !== 'update') throw new Error('an update was expected')
-    const before = reads()
-    for (let i = 0; i < checks; i++) await checkForUpdate(answering, query)
-    const value = (reads() - before) / checks
-    return [{ name: 'reads: documents a check', value, unit: '', goal: atMost(value, 0) }]
+    const publishing = await newStore(releasesOf('update'), { documents })
+    const began = systemClock()
+    const time = { now: began }
+    const answering = answeringFrom({ ...publishing, clock: () => time.now })
+    await check(answering)
+    const first = { ...reads }
+    for (let i = 1; i <= moments; i++) {
+      time.now = began + (i * minuteMs) / moments
+      await Promise.all(Array.from({ length: atOnce }, () => check(answering)))
+    }
+    const [conditional, others] = [reads.known - first.known, reads.others - first.others]
+    const most = minuteMs / ttlMs
+    return [
+      { name: 'reads: that find nothing new', value: conditional, unit: 'a minute', goal: atMost(conditional, most) },
+      { name: 'reads: others', value: others, unit: 'a minute', goal: atMost(others, 0) },
+    ]
   },
 }
 
-function counted(documents: Documents): { readonly documents: Documents; readonly reads: () => number } {
-  let count = 0
-  const get: Documents['get'] = (key, maxBytes, known) => {
-    count++
-    return documents.get(key, maxBytes, known)
+async function check(answering: Answering): Promise<void> {
+  if ((await checkForUpdate(answering, query)).kind !== 'update') throw new Error('an update was expected')
+}
+
+/** Reads that were answered with what the reader knew, which a store does without sending it, and all others. */
+function counted(documents: Documents) {
+  const reads = { known: 0, others: 0 }
+  const get: Documents['get'] = async (key, maxBytes, known) => {
+    const found = await documents.get(key, maxBytes, known)
+    reads[known !== undefined && found === known ? 'known' : 'others']++
+    return found
   }
-  return { documents: { ...documents, get }, reads: () => count }
+  return { documents: { ...documents, get }, reads }
 }

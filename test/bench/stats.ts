@@ -46,13 +46,24 @@ export interface Slice {
 }
 
 /**
+ * A server that got less done than this part of what is usual for that handler stood still meanwhile: workerd collects
+ * garbage for a tenth of a second or more, whichever handler made it.
+ */
+const standstill = 0.6
+
+/**
  * The rate of A as a part of that of B: each slice of A against the mean of its two neighbours, so that a machine that
- * becomes slower or faster meanwhile changes nothing.
+ * becomes slower or faster meanwhile changes nothing. Slices in which the server stood still do not count.
  */
 export function ratioOfNeighbours(slices: readonly Slice[]): Estimate {
-  const ratios = slices.flatMap(({ kind, rate }, i) => {
-    const [before, after] = [slices[i - 1], slices[i + 1]]
+  const usual = { A: usualRate(slices, 'A'), B: usualRate(slices, 'B') }
+  const moving = slices.filter(({ kind, rate }) => rate > standstill * usual[kind])
+  const ratios = moving.flatMap(({ kind, rate }, i) => {
+    const [before, after] = [moving[i - 1], moving[i + 1]]
     return kind === 'A' && before?.kind === 'B' && after?.kind === 'B' ? [(2 * rate) / (before.rate + after.rate)] : []
   })
   return estimate(ratios)
 }
+
+const usualRate = (slices: readonly Slice[], of: Slice['kind']): number =>
+  median(slices.filter(({ kind }) => kind === of).map(({ rate }) => rate))

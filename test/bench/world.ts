@@ -5,6 +5,7 @@ import { systemClock, systemRandom } from '../../src/adapters/system.ts'
 import type { Release } from '../../src/core/channel.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import type { PublicKey } from '../../src/documents/root.ts'
+import { createApp } from '../../src/http/app.ts'
 import type { Serving } from '../../src/http/serving.ts'
 import type { Signer } from '../../src/ports/signer.ts'
 import type { OmahaOffer } from '../../src/protocol/omaha.ts'
@@ -16,8 +17,9 @@ import { type Answering, checkForUpdate } from '../../src/service/update-check.t
 import { commitChannel, editCatalog, instantText, nameHead } from '../../src/service/writing.ts'
 import { generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
 import type { VerifiedChannel } from '../../src/trust/verify-channel.ts'
-import { parsePin } from '../../src/trust/verify-root.ts'
+import { formatPin, parsePin } from '../../src/trust/verify-root.ts'
 import { bodyOf } from '../protocol/samples.ts'
+import { type Answer, answerOf, type Handler } from './bare.ts'
 
 export const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 
@@ -71,6 +73,13 @@ export function release(version: string): Release {
 
 /** Releases by the channel that they are in. */
 export type Channels = ReadonlyMap<string, readonly Release[]>
+
+/** What a machine is told; `control` compares two bare handlers. */
+export type FlipVariant = 'no-update' | 'update' | 'control'
+
+/** The channel of the request, with the version that it runs, and where there is an update to offer a newer one. */
+export const releasesOf = (variant: FlipVariant): Channels =>
+  new Map([['beta', [...(variant === 'update' ? [release('4593.2.0')] : []), release(runningVersion)]]])
 
 /** A store with one channel for each entry. */
 export async function newStore(
@@ -139,6 +148,16 @@ export async function loaded(channels: Channels): Promise<Answering> {
     await checkForUpdate(answering, { app, channel, version: '0', board: 'amd64-usr' })
   return answering
 }
+
+/** The settings of whoever serves a store. */
+export const settingsOf = ({ pin }: Publishing) => ({
+  PLATTE_ROOT: formatPin(pin),
+  PLATTE_PUBLIC_URL: 'https://updates.example.org',
+})
+
+/** What Platte answers to the request. */
+export const answerFrom = (publishing: Publishing): Promise<Answer> =>
+  answerOf(createApp(serving(answeringFrom(publishing))).fetch as Handler, request)
 
 /** What answers checks from a store. */
 export const answeringFrom = (publishing: Publishing): Answering => ({

@@ -1,0 +1,56 @@
+/** Posting over plain sockets: a client that costs less than the server that it asks. */
+import { connect } from 'node:net'
+
+/** Enough to keep a server busy at all times. */
+export const connections = 32
+
+/** A request as it goes over the wire. */
+export const postBytes = (path: string, body: string): Buffer =>
+  Buffer.from(
+    `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nContent-Type: text/xml\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+
+/**
+ * Posts on one connection for as long as `next` has something to post, the next one when the last is answered.
+ * A connection that the server ends behind its answer is made anew. Any other answer than 200 ends this process, loudly.
+ */
+export function askForever(port: number, next: () => Buffer | undefined, onAnswer: () => void = () => {}): void {
+  const socket = connect(port, '127.0.0.1')
+  let answer = { missing: 0, closes: false }
+  let isOver = false
+  const post = (): void => {
+    const bytes = next()
+    isOver = bytes === undefined
+    if (bytes) socket.write(bytes)
+    else socket.destroy()
+  }
+  socket.setNoDelay(true)
+  socket.on('connect', post)
+  socket.on('error', (error) => {
+    throw error
+  })
+  socket.on('close', () => {
+    if (!isOver) askForever(port, next, onAnswer)
+  })
+  socket.on('data', (chunk) => {
+    if (answer.missing === 0) answer = readHead(chunk)
+    answer.missing -= chunk.length
+    if (answer.missing > 0) return
+    onAnswer()
+    if (!answer.closes) post()
+  })
+}
+
+/** How many bytes start here, and whether the connection ends behind them. A head comes in one piece, as servers write it. */
+function readHead(chunk: Buffer): { missing: number; closes: boolean } {
+  const bodyAt = chunk.indexOf('\r\n\r\n') + 4
+  const head = chunk.toString('latin1', 0, bodyAt)
+  const length = /content-length: (\d+)/i.exec(head)?.[1]
+  if (!head.startsWith('HTTP/1.1 200 ') || length === undefined) throw new Error(`no whole head of a 200: ${head}`)
+  return { missing: bodyAt + Number(length), closes: /\r\nconnection: close\r/i.test(head) }
+}
+
+/** Waking a client that sleeps costs the server's write some 10 µs, more often where the server is slower. */
+export function stayAwake(isNeeded: () => boolean): void {
+  if (isNeeded()) setImmediate(stayAwake, isNeeded)
+}
