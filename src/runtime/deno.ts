@@ -15,7 +15,7 @@
 import { jsonLog } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
 import { type Environment, readSettings } from './config.ts'
-import { cannotListen, graceMs, type Listen, serveWith, urlHost } from './server.ts'
+import { cannotListen, type Fetch, graceMs, type Listen, serveWith, urlHost } from './server.ts'
 import { openPublishing } from './store.ts'
 
 /** What is used of Deno. @see https://docs.deno.com/api/deno/ */
@@ -44,16 +44,19 @@ const environment = new Proxy<Environment>(
   { get: (_, name) => (typeof name === 'string' ? Deno.env.get(name) : undefined) },
 )
 
-const listen: Listen = async (place, make) => {
+/** Listens by Deno's own server. */
+export const listen: Listen = async (place, make) => {
   const { host, port } = place
   const abort = new AbortController()
   const { promise: listening, resolve } = Promise.withResolvers<number>()
-  const { promise: app, resolve: serveApp } = Promise.withResolvers<ReturnType<typeof make>>()
+  const { promise: ready, resolve: serveApp } = Promise.withResolvers<Fetch>()
+  let app: Fetch | undefined
   try {
     const options = { hostname: host, port, signal: abort.signal, onListen: (at: { port: number }) => resolve(at.port) }
-    const server = Deno.serve(options, async (request) => (await app).fetch(request))
+    const server = Deno.serve(options, (request) => app?.fetch(request) ?? ready.then((it) => it.fetch(request)))
     const known = await listening
-    serveApp(make(known))
+    app = make(known)
+    serveApp(app)
     return {
       url: `http://${urlHost(host)}:${known}`,
       close: async () => {
@@ -69,7 +72,8 @@ const listen: Listen = async (place, make) => {
   }
 }
 
-function writeAll(text: string): void {
+/** Writes to stdout, whole. */
+export function writeAll(text: string): void {
   let bytes = new TextEncoder().encode(text)
   while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes))
 }
@@ -81,6 +85,7 @@ async function main(): Promise<void> {
     const settings = readSettings(environment, ['store', 'pin', 'host'])
     const running = await serveWith(listen, settings, await openPublishing(settings, environment, log))
     log({ level: 'info', event: 'serve', url: running.url })
+    log.flush()
     await new Promise<void>((resolve) => {
       for (const signal of ['SIGTERM', 'SIGINT'] as const) Deno.addSignalListener(signal, resolve)
     })
