@@ -49,14 +49,12 @@ export const listen: Listen = async (place, make) => {
   const { host, port } = place
   const abort = new AbortController()
   const { promise: listening, resolve } = Promise.withResolvers<number>()
-  const { promise: ready, resolve: serveApp } = Promise.withResolvers<Fetch>()
   let app: Fetch | undefined
   try {
     const options = { hostname: host, port, signal: abort.signal, onListen: (at: { port: number }) => resolve(at.port) }
-    const server = Deno.serve(options, (request) => app?.fetch(request) ?? ready.then((it) => it.fetch(request)))
+    const server = Deno.serve(options, (request) => app?.fetch(request) ?? new Response(null, { status: 503 }))
     const known = await listening
     app = make(known)
-    serveApp(app)
     return {
       url: `http://${urlHost(host)}:${known}`,
       close: async () => {
@@ -84,11 +82,13 @@ async function main(): Promise<void> {
   try {
     const settings = readSettings(environment, ['store', 'pin', 'host'])
     const running = await serveWith(listen, settings, await openPublishing(settings, environment, log))
-    log({ level: 'info', event: 'serve', url: running.url })
-    log.flush()
-    await new Promise<void>((resolve) => {
+    // Before it says that it serves: whoever reads that may stop it at once.
+    const stopped = new Promise<void>((resolve) => {
       for (const signal of ['SIGTERM', 'SIGINT'] as const) Deno.addSignalListener(signal, resolve)
     })
+    log({ level: 'info', event: 'serve', url: running.url })
+    log.flush()
+    await stopped
     await running.stop()
     log({ level: 'info', event: 'stop' })
   } catch (error) {
