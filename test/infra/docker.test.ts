@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bodyOf } from '../protocol/samples.ts'
@@ -60,7 +59,8 @@ describe('compose.yaml', () => {
 })
 
 describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a read-only file system' : ''}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'platte-image-'))
+  // Not below TMPDIR, which another user may not be able to enter.
+  const folder = mkdtempSync('/tmp/platte-image-')
   chmodSync(folder, 0o755)
   const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
   /** A port of 127.0.0.1 that is free, in place of the image's own. */

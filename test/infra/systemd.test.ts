@@ -5,7 +5,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { bodyOf } from '../protocol/samples.ts'
@@ -31,7 +30,8 @@ test('every setting is given once, but for lists', () => {
 })
 
 describe.runIf(canDropPrivileges)('platte.service', () => {
-  const root = mkdtempSync(join(tmpdir(), 'platte-systemd-'))
+  // Not below TMPDIR, which another user may not be able to enter.
+  const root = mkdtempSync('/tmp/platte-systemd-')
   const store = `/var/lib/${setting('StateDirectory')}`
   const credentials = '/run/credentials/platte.service'
   const [credential = '', keyFile = ''] = setting('LoadCredential').split(':')
