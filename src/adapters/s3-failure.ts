@@ -111,7 +111,7 @@ const wrongCredentials = [
   'InvalidSecurity',
 ]
 const setCredentials =
-  'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there is one), or run where a role gives them'
+  'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there is one), or AWS_PROFILE, or run where a role gives them'
 
 /** The failure in words that name the setting. */
 export function worded(

@@ -2,6 +2,9 @@
  * Settings and stores that are wrong: each is told in words that name what to set, asks the store a bounded number of
  * times, and repeats no secret.
  */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { GetObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -215,4 +218,17 @@ test('an endpoint that only the SDK knows of is taken, and looked at', async () 
   expect((await refusalOf(() => open(setting))).error.message).toMatch(/Google/)
   vi.stubEnv('AWS_ENDPOINT_URL_S3', 'storage.googleapis.com')
   expect((await refusalOf(() => open(setting))).error).toMatchObject({ code: 'configuration' })
+})
+
+test('a web server that answers 200 to everything is no store', async () => {
+  const server = createServer((_, response) => response.end('welcome')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const setting = `s3://updates?endpoint=http://127.0.0.1:${port}&region=eu-central-1&forcePathStyle=true`
+  await expect(s3Documents(await openStrict({ setting })).get('catalog.jws', 100)).rejects.toMatchObject({
+    code: 'store-unavailable',
+    message: expect.stringMatching(/names no ETag.*, and not in the words of S3: check PLATTE_STORE$/),
+    hint: 'something else answers there: check the endpoint in PLATTE_STORE',
+  })
+  server.close()
 })
