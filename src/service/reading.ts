@@ -50,17 +50,20 @@ async function loadPinnedRoot({ documents, pin }: Reading): Promise<TrustedRoot>
     throw new PlatteError('missing', `${rootKey(pin.version)}, which the pin names, is not in the store`, {
       hint: 'check PLATTE_STORE and PLATTE_ROOT; `platte init` makes a new store',
     })
-  return naming(rootKey(pin.version), () => verifyPinnedRoot(stored.bytes, pin))
+  return naming(rootKey(pin.version), () => verifyPinnedRoot(stored.bytes, pin), notPinned)
 }
 
-/** Runs a check; what it throws on purpose says which key it was. */
-export async function naming<T>(key: string, check: () => Promise<T>): Promise<T> {
+const notPinned =
+  'check PLATTE_STORE and PLATTE_ROOT: the store is another one, or its root was replaced; the pin comes from where `platte init` ran'
+
+/** Runs a check; what it throws on purpose says which key it was. @param advice where the failure has no hint. */
+export async function naming<T>(key: string, check: () => Promise<T>, advice?: string): Promise<T> {
   try {
     return await check()
   } catch (cause) {
     if (!(cause instanceof PlatteError)) throw cause
-    const hint = cause.hint === undefined ? {} : { hint: cause.hint }
-    throw new PlatteError(cause.code, `${key}: ${cause.message}`, { ...hint, cause })
+    const hint = cause.hint ?? advice
+    throw new PlatteError(cause.code, `${key}: ${cause.message}`, { ...(hint && { hint }), cause })
   }
 }
 
