@@ -147,9 +147,13 @@ function rotate(): Command {
     .option('--replace <key-id>', 'the key that goes; needed where the role has several')
     .action(async (options: RotateOptions) => {
       const { store } = await openStoreOf(options, talk)
+      const rootKeys = await loadFolder(options.rootKeys, 'root')
+      if (rootKeys.length === 0)
+        throw new PlatteError('credentials', `${options.rootKeys} holds no root key`, {
+          hint: 'name the folder of root*.jwk with --root-keys',
+        })
       const fresh: KeyPair = await makeKey(options.newKey, options.alg)
       const { role, replace } = options
-      const rootKeys = await loadFolder(options.rootKeys, 'root')
       const withFresh = <T extends { readonly keyId: string }>(keys: readonly T[], key: T): readonly T[] =>
         keys.some(({ keyId }) => keyId === key.keyId) ? keys : [...keys, key]
       const writing = role === 'root' ? store : { ...store, [role]: withFresh(store[role], fresh.signer) }

@@ -11,6 +11,8 @@ import type { Environment } from './config.ts'
 export async function loadEnvSigner(variable: string, env: Environment): Promise<Signer> {
   const text = env[variable]
   if (text === undefined || text === '')
-    throw new PlatteError('credentials', `env://${variable}: there is no such variable`)
+    throw new PlatteError('credentials', `env://${variable}: there is no such variable`, {
+      hint: `set ${variable} to the key as one JWK, or mend PLATTE_TIMESTAMP_KEY or PLATTE_RELEASE_KEY`,
+    })
   return parsePrivateKey(text, `env://${variable}`)
 }
