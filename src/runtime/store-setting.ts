@@ -78,7 +78,7 @@ function checkEndpoint(endpoint: string, text: string): void {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
   if (url?.username || url?.password) throw new Error(`${text}: its endpoint ${holdsCredentials}`)
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search || url.hash)
-    throw new Error(`${text}: endpoint must be an http(s) URL`)
+    throw new Error(`${text}: endpoint must be an http(s) URL, such as https://s3.example.org`)
 }
 
 function parseUpstream(text: string): string {
