@@ -178,5 +178,6 @@ export const unavailable = (
 function reasonOf(error: unknown): string {
   const { cause } = error instanceof Error ? error : {}
   if (!(cause instanceof Error)) return error instanceof Error ? error.message : String(error)
-  return cause.message || ('code' in cause ? String(cause.code) : cause.name)
+  // TLS ends its sentences with a line feed.
+  return cause.message.trim() || ('code' in cause ? String(cause.code) : cause.name)
 }
