@@ -46,24 +46,28 @@ export interface Slice {
 }
 
 /**
- * A server that got less done than this part of what is usual for that handler stood still meanwhile: workerd collects
- * garbage for a tenth of a second or more, whichever handler made it.
+ * A slice in which less was done than this part of a good one was disturbed: by another process, or by workerd's garbage
+ * collector, which stops it for a tenth of a second, whichever handler made the garbage.
  */
-const standstill = 0.6
+const undisturbed = 0.8
 
 /**
- * The rate of A as a part of that of B: each slice of A against the mean of its two neighbours, so that a machine that
- * becomes slower or faster meanwhile changes nothing. Slices in which the server stood still do not count.
+ * The rate of A as a part of that of B: each slice of A against the mean of the B before and the B behind it, so that a
+ * machine that becomes slower or faster meanwhile changes nothing. Disturbed slices do not count.
  */
 export function ratioOfNeighbours(slices: readonly Slice[]): Estimate {
-  const usual = { A: usualRate(slices, 'A'), B: usualRate(slices, 'B') }
-  const moving = slices.filter(({ kind, rate }) => rate > standstill * usual[kind])
-  const ratios = moving.flatMap(({ kind, rate }, i) => {
-    const [before, after] = [moving[i - 1], moving[i + 1]]
-    return kind === 'A' && before?.kind === 'B' && after?.kind === 'B' ? [(2 * rate) / (before.rate + after.rate)] : []
+  const least = { A: undisturbed * goodRate(slices, 'A'), B: undisturbed * goodRate(slices, 'B') }
+  const counted = slices.filter(({ kind, rate }) => rate > least[kind] && rate < Number.POSITIVE_INFINITY)
+  const ratios = counted.flatMap(({ kind, rate }, i) => {
+    const before = counted.slice(0, i).findLast((slice) => slice.kind === 'B')
+    const after = counted.slice(i).find((slice) => slice.kind === 'B')
+    return kind === 'A' && before && after ? [(2 * rate) / (before.rate + after.rate)] : []
   })
   return estimate(ratios)
 }
 
-const usualRate = (slices: readonly Slice[], of: Slice['kind']): number =>
-  median(slices.filter(({ kind }) => kind === of).map(({ rate }) => rate))
+/** Better than three quarters. */
+function goodRate(slices: readonly Slice[], of: Slice['kind']): number {
+  const rates = slices.flatMap(({ kind, rate }) => (kind === of ? [rate] : [])).sort((a, b) => a - b)
+  return rates[Math.floor(rates.length * 0.75)] ?? Number.NaN
+}
