@@ -22,7 +22,7 @@ export function explainCommand(): Command {
     .action(async (options: ExplainOptions) => {
       const { store, settings } = await openReadingOf(options, () => {}, ['app'])
       const { channel, version, board, machine } = options
-      const query = { app: settings.app, channel, version, board }
+      const query = { app: settings.app, channel, version, board, ...(machine && { machineId: machine }) }
       const answering = { cache: newCatalogCache(), reading: store, background: undefined }
       const decision = await checkForUpdate(answering, query)
       const sentence = explainDecision(decision)

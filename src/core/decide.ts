@@ -1,7 +1,10 @@
 /** What one machine is offered, and why: the only place that decides. Pure: no I/O, no clock. */
-
+import { type Draw, drawOf } from './draw.ts'
+import { admits, shareAt } from './ramp.ts'
+import type { Machine } from './target.ts'
 import { compareVersions, parseVersion, type Version } from './version.ts'
 import type { BoardView, Candidate, ChannelView } from './view.ts'
+import { isOpen } from './window.ts'
 
 /** Every reason for `noupdate`. */
 export type Reason =
@@ -22,11 +25,13 @@ export type Reason =
   | 'unverifiable'
 
 /** What a machine says of itself. */
-export interface Check {
+export interface Check extends Partial<Pick<Machine, 'oem' | 'machineId' | 'onNoList'>> {
   /** Any text; what cannot be read as a version is below everything. */
   readonly version: string
   /** Empty where unknown. */
   readonly board: string
+  /** Whether a person asked for an update now: it skips ramps and windows. */
+  readonly isManual?: boolean
 }
 
 export type Decision =
@@ -34,62 +39,97 @@ export type Decision =
   | {
       readonly kind: 'no-update'
       readonly reason: Reason
-      /** The version that is withheld, where there is one. */
-      readonly version?: string
+      /** What is withheld, or is a dead end, where there is one. */
+      readonly candidate?: Candidate
       /** The operator's words, or what went wrong. */
       readonly because?: string
     }
 
-/** Decides for one machine. */
-export function decide(check: Check, view: ChannelView): Decision {
+/** One check while it is decided. */
+interface Case {
+  readonly check: Check
+  readonly machine: Machine
+  readonly view: ChannelView
+  readonly now: number
+}
+
+/** Decides for one machine. @param now milliseconds since 1970-01-01T00:00:00Z. */
+export function decide(check: Check, view: ChannelView, now: number): Decision {
   const board = view.boards.get(check.board)
   if (board === undefined) return { kind: 'no-update', reason: 'no-release-for-board' }
+  const { oem = '', machineId = '', onNoList = false } = check
   const running = board.versions.get(check.version) ?? parseVersion(check.version)
   const end = board.deadEnds.find(({ version }) => compareVersions(version, running) === 0)
   if (end) return noUpdate('dead-end', end, end.release.deadEnd?.reason)
-  const newest = chooseTarget(board, running, view)
-  if (newest === undefined) return { kind: 'no-update', reason: 'up-to-date' }
-  const { candidate } = newest
-  if (!newest.offered) return noUpdate(candidate.refusal?.reason ?? 'up-to-date', candidate, candidate.refusal?.because)
-  return throughFloors(board, running, candidate)
-}
-
-/** The newest candidate that nothing refuses; else the newest one, which is not offered; `undefined`: there is none. */
-function chooseTarget(
-  board: BoardView,
-  running: Version | undefined,
-  view: ChannelView,
-): { readonly candidate: Candidate; readonly offered: boolean } | undefined {
-  const mayGoDown = view.rollbackFrom.some((version) => compareVersions(version, running) === 0)
-  let newest: Candidate | undefined
-  for (const candidate of board.candidates) {
-    const order = compareVersions(candidate.version, running)
-    if (order < 0 && !mayGoDown) break
-    if (order === 0) continue
-    if (candidate.refusal === undefined) return { candidate, offered: true }
-    newest ??= candidate
-  }
-  return newest && { candidate: newest, offered: false }
+  const one = { check, machine: { running, oem, machineId, onNoList }, view, now }
+  const chosen = chooseTarget(one, board)
+  if ('kind' in chosen) return chosen
+  const floor = lowestFloor(board, running, chosen)
+  if (floor?.refusal) return noUpdate('floor-held', floor, floor.refusal.because)
+  return inWindow(one, floor ?? chosen)
 }
 
 /**
- * A machine below a floor is offered the lowest one first, whatever its ramp and targets say; a floor that is held or
- * withdrawn is never jumped, and its windows hold.
+ * The newest candidate that is for this machine, if its ramp admits it; else the first older one whose ramp is complete.
+ * A manual check takes the newest. Where there is none, why the newest is not offered.
  */
-function throughFloors(board: BoardView, running: Version | undefined, target: Candidate): Decision {
-  const floor = board.floors.find(
-    ({ version }) => compareVersions(version, running) > 0 && compareVersions(version, target.version) < 0,
-  )
-  if (floor === undefined) return { kind: 'update', offer: target }
-  if (floor.refusal?.reason === 'held' || floor.refusal?.reason === 'withdrawn')
-    return noUpdate('floor-held', floor, floor.refusal.because)
-  if (floor.release.windows) return noUpdate('outside-window', floor, 'it has windows')
-  return { kind: 'update', offer: floor }
+function chooseTarget(one: Case, board: BoardView): Candidate | Decision {
+  const { check, machine, view, now } = one
+  const mayGoDown = view.rollbackFrom.some((version) => compareVersions(version, machine.running) === 0)
+  let isNewest = true
+  let refused: Decision | undefined
+  for (const candidate of board.candidates) {
+    const order = compareVersions(candidate.version, machine.running)
+    if (order < 0 && !mayGoDown) break
+    if (order === 0 || now < candidate.seenFrom) continue
+    const refusal = refusalOf(candidate, machine)
+    if (refusal === undefined) {
+      if (check.isManual || (isNewest ? isAdmitted(one, candidate) : isComplete(candidate, now))) return candidate
+      isNewest = false
+    }
+    refused ??= refusal ?? noUpdate('not-in-ramp', candidate)
+  }
+  return refused ?? { kind: 'no-update', reason: 'up-to-date' }
 }
 
-function noUpdate(reason: Reason, candidate: Candidate, because: string | undefined): Decision {
-  const version = candidate.release.version
+function refusalOf(candidate: Candidate, machine: Machine): Decision | undefined {
+  const { refusal, targets } = candidate
+  if (refusal) return noUpdate(refusal.reason, candidate, refusal.because)
+  for (const admission of targets) {
+    const because = admission(machine)
+    if (because !== undefined) return noUpdate('target', candidate, because)
+  }
+  return undefined
+}
+
+const isComplete = ({ ramps }: Candidate, now: number): boolean => ramps.every((ramp) => shareAt(ramp, now) >= 1)
+
+function isAdmitted({ check, view, now }: Case, candidate: Candidate): boolean {
+  if (isComplete(candidate, now)) return true
+  const draw = drawFor(candidate, view, check).ramp
+  return candidate.ramps.every((ramp) => admits(ramp, draw, now))
+}
+
+/** A machine below a floor is offered the lowest one first, whatever its ramp and targets say; none is ever jumped. */
+const lowestFloor = (board: BoardView, running: Version | undefined, target: Candidate): Candidate | undefined =>
+  board.floors.find(
+    ({ version }) => compareVersions(version, running) > 0 && compareVersions(version, target.version) < 0,
+  )
+
+/** The times of what is offered count, be it the target or a floor on the way to it. */
+function inWindow({ check, view, now }: Case, candidate: Candidate): Decision {
+  const { schedule } = candidate
+  if (schedule === undefined || check.isManual || isOpen(schedule, drawFor(candidate, view, check).window, now))
+    return { kind: 'update', offer: candidate }
+  return noUpdate('outside-window', candidate)
+}
+
+/** Where a machine stands in the queue for a release. */
+export const drawFor = ({ release }: Candidate, { queue }: ChannelView, { machineId = '' }: Check): Draw =>
+  drawOf(queue, release.version, machineId)
+
+function noUpdate(reason: Reason, candidate: Candidate, because?: string): Decision {
   return because === undefined
-    ? { kind: 'no-update', reason, version }
-    : { kind: 'no-update', reason, version, because }
+    ? { kind: 'no-update', reason, candidate }
+    : { kind: 'no-update', reason, candidate, because }
 }

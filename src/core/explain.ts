@@ -23,9 +23,21 @@ const sentences: Readonly<Record<Reason, string>> = {
 /** What a reason means, for people who may not know which release or machine it is about. */
 export const explainReason = (reason: Reason): string => sentences[reason].replace('{version}', 'the release')
 
+/** Reasons whose words are the operator's own, and meant for everybody. */
+const toldToAll: readonly Reason[] = ['held', 'floor-held', 'withdrawn', 'dead-end']
+
+/** The reason for the machine itself: `up-to-date`, or with the operator's words, `held: https://example.org/why`. */
+export const reasonText = ({ reason, because }: NoUpdate): string =>
+  because !== undefined && toldToAll.includes(reason) ? `${reason}: ${because}` : reason
+
+type NoUpdate = Extract<Decision, { kind: 'no-update' }>
+
 /** One sentence without a full stop, e.g. `no update: 4593.2.0 is held (https://example.org/why)`. */
 export function explainDecision(decision: Decision): string {
   if (decision.kind === 'update') return `update to ${decision.offer.release.version}`
-  const sentence = sentences[decision.reason].replace('{version}', () => decision.version ?? 'the release')
+  const sentence = sentences[decision.reason].replace(
+    '{version}',
+    () => decision.candidate?.release.version ?? 'the release',
+  )
   return `no update: ${sentence}${decision.because === undefined ? '' : ` (${decision.because})`}`
 }

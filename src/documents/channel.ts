@@ -1,7 +1,11 @@
 /** The ChannelManifest: one channel at one sequence number. `apps/<app>/<channel>/<seq>.jws`. */
 import * as v from 'valibot'
-import type { Channel } from '../core/channel.ts'
+import type { Channel, Release, Target, Window } from '../core/channel.ts'
+import { rampProblem } from '../core/ramp.ts'
+import { rangeProblem } from '../core/target.ts'
 import { compareVersions, parseVersion } from '../core/version.ts'
+import { windowProblem } from '../core/window.ts'
+import { PlatteError } from '../errors.ts'
 import type { Verified } from '../ports/verified.ts'
 import * as field from './fields.ts'
 
@@ -10,17 +14,24 @@ export const maxChannelBytes = 1024 * 1024
 const because = v.strictObject({ reason: field.reason })
 const clockTime = v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 22:00'))
 
-const windows = v.array(
-  v.strictObject({
-    days: v.pipe(
-      v.array(v.picklist(['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])),
-      v.minLength(1),
-      v.maxLength(7),
-    ),
-    from: clockTime,
-    to: clockTime,
-    timeZone: field.text(64),
-  }),
+/** More than any schedule in the field; the edges of all are looked through for each machine that is explained. */
+const maxWindows = 32
+const maxRampSteps = 200
+
+const windows = v.pipe(
+  v.array(
+    v.strictObject({
+      days: v.pipe(
+        v.array(v.picklist(['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])),
+        v.minLength(1),
+        v.maxLength(7),
+      ),
+      from: clockTime,
+      to: clockTime,
+      timeZone: field.text(64),
+    }),
+  ),
+  v.maxLength(maxWindows),
 )
 
 const target = v.strictObject({
@@ -79,7 +90,7 @@ const release = v.strictObject({
     v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
   ),
   ramp: v.exactOptional(
-    v.array(v.strictObject({ at: field.instant, share: v.pipe(v.number(), v.minValue(0), v.maxValue(1)) })),
+    v.pipe(v.array(v.strictObject({ at: field.instant, share: v.number() })), v.maxLength(maxRampSteps)),
   ),
   windows: v.exactOptional(windows),
   target: v.exactOptional(target),
@@ -123,8 +134,44 @@ export type ChannelManifest = Omit<v.InferOutput<typeof schema>, keyof Channel> 
 /** @throws PlatteError('bad-document') */
 export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => field.decode(schema, 'channel', bytes)
 
-/** @throws PlatteError('bad-document') for a manifest that no reader would accept. */
-export const checkChannel = (value: unknown): ChannelManifest => field.check(schema, 'channel', value)
+/**
+ * Holds a manifest to what may be signed. Readers take one whose ramps, windows or targets cannot be evaluated, and
+ * withhold what they stand on: a reader's list of time zones may be older than the writer's.
+ * @throws PlatteError('bad-document') for a manifest that no reader would accept, or that would offer nothing.
+ */
+export function checkChannel(value: unknown): ChannelManifest {
+  const manifest = field.check(schema, 'channel', value)
+  const problem = conditionsProblem('the channel', manifest) ?? firstOf(manifest.releases, releaseProblem)
+  if (problem !== undefined) throw new PlatteError('bad-document', `channel: ${problem}`)
+  return manifest
+}
+
+const releaseProblem = (release: Release): string | undefined =>
+  conditionsProblem(release.version, release) ??
+  labelled(`the ramp of ${release.version}`, release.ramp && rampProblem(release.ramp))
+
+interface Conditions {
+  readonly windows?: readonly Window[]
+  readonly target?: Target
+}
+
+function conditionsProblem(name: string, { windows, target }: Conditions): string | undefined {
+  if (windows?.length === 0) return `the windows of ${name}: none is given, so it would never be offered`
+  return (
+    labelled(`the windows of ${name}`, windows && firstOf(windows, windowProblem)) ??
+    labelled(`the target of ${name}`, target?.from === undefined ? undefined : rangeProblem(target.from))
+  )
+}
+
+const labelled = (label: string, problem: string | undefined): string | undefined => problem && `${label}: ${problem}`
+
+function firstOf<T>(list: readonly T[], problemOf: (one: T) => string | undefined): string | undefined {
+  for (const one of list) {
+    const problem = problemOf(one)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
 
 const order = v.object({
   app: field.appName,

@@ -1,6 +1,7 @@
 /** Omaha update checks over HTTP. */
 import type { Context } from 'hono'
 import type { Decision } from '../core/decide.ts'
+import { reasonText } from '../core/explain.ts'
 import type { Candidate } from '../core/view.ts'
 import { packageFolder } from '../documents/paths.ts'
 import type { LogEntry } from '../ports/log.ts'
@@ -20,7 +21,7 @@ export function answerUpdate(serving: Serving): (c: Context) => Promise<Response
     const service = answering(serving, c)
     const apps: OmahaAppResponse[] = []
     for (const app of request.apps) {
-      const query = queryOf(app)
+      const query = queryOf(request, app)
       const decision = app.updateCheck
         ? (decideAtOnce(service, query) ?? (await checkForUpdate(service, query)))
         : undefined
@@ -30,11 +31,17 @@ export function answerUpdate(serving: Serving): (c: Context) => Promise<Response
   }
 }
 
-const queryOf = ({ appId, track, version, board }: OmahaAppRequest): Query => ({
+const queryOf = (
+  { installSource }: OmahaRequest,
+  { appId, track, version, board, oem, machineId }: OmahaAppRequest,
+): Query => ({
   app: appKey(appId),
   channel: track,
   version,
   board,
+  oem,
+  machineId,
+  isManual: installSource === 'ondemandupdate',
 })
 
 interface Answer {
@@ -58,7 +65,10 @@ function answerApp(
     appId,
     status: decision.kind === 'no-update' && decision.reason === 'unknown-app' ? 'error-unknownApplication' : 'ok',
     ping,
-    updateCheck: decision.kind === 'update' ? offerOf(serving, offers, key, app.board, decision.offer) : 'noupdate',
+    updateCheck:
+      decision.kind === 'update'
+        ? offerOf(serving, offers, key, app.board, decision.offer)
+        : { reason: reasonText(decision) },
     events: events.length,
   }
 }

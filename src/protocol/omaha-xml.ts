@@ -58,7 +58,9 @@ function renderApp(app: OmahaAppResponse): string {
 
 function renderUpdateCheck({ updateCheck }: OmahaAppResponse): string {
   if (updateCheck === undefined) return ''
-  return updateCheck === 'noupdate' ? '<updatecheck status="noupdate"/>' : renderOffer(updateCheck)
+  if ('reason' in updateCheck)
+    return `<updatecheck status="noupdate" _no_update_reason="${escapeAttribute(updateCheck.reason)}"/>`
+  return renderOffer(updateCheck)
 }
 
 /** A caller keeps one offer for a release and board and answers a fleet with it. */

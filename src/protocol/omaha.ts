@@ -58,9 +58,14 @@ export interface OmahaAppResponse {
   /** Acknowledged where it was sent. */
   readonly ping: boolean
   /** Present exactly where an update check was sent. */
-  readonly updateCheck?: OmahaOffer | 'noupdate'
+  readonly updateCheck?: OmahaOffer | OmahaNoUpdate
   /** How many events are acknowledged. */
   readonly events: number
+}
+
+/** No update, and why: in one word, or more. Clients of today do not show it; people who look at their traffic see it. */
+export interface OmahaNoUpdate {
+  readonly reason: string
 }
 
 /** An update: cannot be made without a version, a place to fetch from and a complete first package. */

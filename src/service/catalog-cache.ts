@@ -7,14 +7,13 @@ import type { Instant } from '../ports/clock.ts'
 import {
   type AppIndex,
   indexApps,
-  isSame,
-  join,
   type Loaded,
   type LoadedChannel,
   type NamedChannel,
   openChannel,
   type Problem,
   problemOf,
+  rejoin,
 } from './channels.ts'
 import { type CatalogState, loadCatalog, type Place, type Reading } from './reading.ts'
 
@@ -138,12 +137,7 @@ async function prepare(cache: CatalogCache, reading: Reading, state: CatalogStat
   })
   const channels = used.map(
     async ({ name, place, known }) =>
-      [
-        name,
-        known && isSame(known, place)
-          ? join(place.entry, known.manifest)
-          : await open(cache, reading, { state, place }),
-      ] as const,
+      [name, (known && rejoin(known, state, place)) ?? (await open(cache, reading, { state, place }))] as const,
   )
   return { apps, channels: await Promise.all(channels) }
 }
@@ -192,7 +186,10 @@ export async function findChannel(
     (await openOnce(cache, reading, { state, place: { app, channel: name, entry } }))
   if ('reason' in loaded) return loaded
   if (reading.clock() >= loaded.expiresMs)
-    return { reason: 'catalog-expired', message: `the channel's manifest expired at ${loaded.manifest.expires}` }
+    return {
+      reason: 'catalog-expired',
+      message: `a manifest of the channel expired at ${new Date(loaded.expiresMs).toISOString()}`,
+    }
   if (name !== channel && !loaded.manifest.aliases?.includes(channel))
     return { reason: 'unknown-channel', message: 'an alias that the release key did not sign' }
   index.found.set(channel, loaded)

@@ -1,13 +1,14 @@
 /** Channels and apps as a verified catalog names them: opened, joined with their holds, and indexed by name. */
 import type { Package } from '../core/channel.ts'
 import type { Reason } from '../core/decide.ts'
-import { type ChannelView, viewChannel } from '../core/view.ts'
+import { type ChannelView, type Stored, viewChannel } from '../core/view.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
+import { durationMs } from '../documents/fields.ts'
 import { packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { Instant } from '../ports/clock.ts'
-import { type CatalogState, loadChannel, type Place, type Reading } from './reading.ts'
+import { type CatalogState, channelEntry, loadChannel, type Place, type Reading } from './reading.ts'
 
 /** Why nothing can be offered: the reason, and what went wrong where something did. */
 export interface Problem {
@@ -15,13 +16,19 @@ export interface Problem {
   readonly message: string
 }
 
-/** One channel, ready for deciding. */
-export interface LoadedChannel {
+/** A manifest, and what the catalog says of its channel. */
+export interface Entered {
   readonly entry: CatalogChannel
   readonly manifest: ChannelManifest
+}
+
+/** One channel, ready for deciding. */
+export interface LoadedChannel extends Entered {
+  /** What it follows. */
+  readonly source: Entered | undefined
   readonly expiresMs: Instant
   readonly view: ChannelView
-  /** By key; nothing else is served of this channel. */
+  /** By key; nothing else is served of this channel. What it follows is served of its source. */
   readonly packages: ReadonlyMap<string, Package>
 }
 
@@ -39,14 +46,28 @@ export type NamedChannel = Place & { readonly entry: CatalogChannel }
 /** A channel, or why it cannot be used, and since when that is known. */
 export type Loaded = LoadedChannel | (Problem & { readonly at: Instant })
 
-/** A manifest that is named in the same way under the same root needs no second look; its holds do. */
-export const isSame = (old: Loaded, { entry }: NamedChannel): old is LoadedChannel =>
-  !('reason' in old) && (['sha256', 'seq', 'size'] as const).every((field) => old.entry[field] === entry[field])
+/**
+ * A channel under a new catalog and the same root, where that names its manifest, and that of what it follows, in the
+ * same way: these need no second look; their holds do.
+ */
+export function rejoin(known: Loaded, { catalog }: CatalogState, place: NamedChannel): LoadedChannel | undefined {
+  if ('reason' in known) return undefined
+  const { manifest, source } = known
+  const entry = source && channelEntry(catalog.catalog, place.app, source.manifest.channel)
+  if (!isSame(known.entry, place.entry) || (source && !(entry && isSame(source.entry, entry)))) return undefined
+  return join({ entry: place.entry, manifest }, source && entry && { entry, manifest: source.manifest })
+}
 
-/** Opens a channel. Never throws. */
+const isSame = (old: CatalogChannel, entry: CatalogChannel): boolean =>
+  (['sha256', 'seq', 'size'] as const).every((field) => old[field] === entry[field])
+
+/** Opens a channel, and what it follows. Never throws. */
 export async function openChannel(reading: Reading, state: CatalogState, place: NamedChannel): Promise<Loaded> {
   try {
-    return join(place.entry, (await loadChannel(reading, state, place)).manifest)
+    const { manifest } = await loadChannel(reading, state, place)
+    const source =
+      manifest.follow && (await openSource(reading, state, { app: place.app, channel: manifest.follow.channel }))
+    return join({ entry: place.entry, manifest }, source)
   } catch (error) {
     const problem = channelProblemOf(error)
     reading.log({ level: 'error', event: 'channel', app: place.app, channel: place.channel, ...problem })
@@ -54,13 +75,43 @@ export async function openChannel(reading: Reading, state: CatalogState, place: 
   }
 }
 
-/** Puts the holds of the catalog onto a manifest. */
-export const join = (entry: CatalogChannel, manifest: ChannelManifest): LoadedChannel => ({
-  entry,
-  manifest,
-  expiresMs: manifest.expires === undefined ? Number.POSITIVE_INFINITY : Date.parse(manifest.expires),
-  view: viewChannel(manifest, entry.holds),
-  packages: packagesOf(manifest),
+/** Without its source a follower offers nothing: it would not know what is held, withdrawn or a floor there. */
+async function openSource(reading: Reading, state: CatalogState, { app, channel }: Place): Promise<Entered> {
+  const entry = channelEntry(state.catalog.catalog, app, channel)
+  if (entry === undefined)
+    throw new PlatteError('missing', `it follows ${channel}, which the catalog does not name`, {
+      hint: 'bring that channel back, or let it follow another one',
+    })
+  return { entry, manifest: (await loadChannel(reading, state, { app, channel, entry })).manifest }
+}
+
+/** Puts the holds of the catalog onto a manifest, and joins it with what it follows. */
+function join(own: Entered, source: Entered | undefined): LoadedChannel {
+  const expiries = [own, source].flatMap((one) => (one?.manifest.expires ? [Date.parse(one.manifest.expires)] : []))
+  return {
+    ...own,
+    source,
+    expiresMs: Math.min(Number.POSITIVE_INFINITY, ...expiries),
+    view: viewOf(own, source),
+    packages: packagesOf(own.manifest),
+  }
+}
+
+/** What a channel offers, ready for deciding. @param source what it follows; that one's own source is not followed. */
+export function viewOf(own: Entered, source: Entered | undefined): ChannelView {
+  const { app, channel, follow } = own.manifest
+  const ms = (duration: string | undefined): number => (duration === undefined ? 0 : durationMs(duration))
+  return viewChannel(
+    { app, channel },
+    stored(own),
+    source && { source: stored(source), afterMs: ms(follow?.after), overMs: ms(follow?.over) },
+  )
+}
+
+const stored = ({ entry, manifest }: Entered): Stored => ({
+  content: manifest,
+  holds: entry.holds,
+  rampAsOf: entry.rampAsOf,
 })
 
 /** Every package that a manifest names and that is not served from elsewhere, by its key in the store. */

@@ -1,9 +1,12 @@
 /** What is published and what is offered, for people. */
 import type { Release } from '../core/channel.ts'
 import { decide } from '../core/decide.ts'
-import { type ChannelView, viewChannel } from '../core/view.ts'
+import { shareAt } from '../core/ramp.ts'
+import type { ChannelView } from '../core/view.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
-import { type CatalogState, loadCatalog, loadChannel, type Place, type Reading } from './reading.ts'
+import type { ChannelManifest } from '../documents/channel.ts'
+import { viewOf } from './channels.ts'
+import { type CatalogState, channelEntry, loadCatalog, loadChannel, type Place, type Reading } from './reading.ts'
 import { loadForWriting, loadHead } from './writing.ts'
 
 /** One board of one channel. */
@@ -65,32 +68,53 @@ async function summariseChannel(
   const head = await loadHead(reading, state, { app, channel })
   if (head === undefined) return []
   const { manifest } = head
-  const offered = viewChannel(
-    manifest.seq === entry.seq ? manifest : (await loadChannel(reading, state, { app, channel, entry })).manifest,
-    entry.holds,
-  )
-  const view = viewChannel(manifest, entry.holds)
+  const named = manifest.seq === entry.seq ? head : await loadChannel(reading, state, { app, channel, entry })
+  const source = await loadSource(reading, state, head.manifest)
+  const view = viewOf({ entry, manifest }, source)
+  const offered = viewOf({ entry, manifest: named.manifest }, await loadSource(reading, state, named.manifest))
   const boards = [...view.boards].map(([board, { candidates }]) => {
-    const decision = decide({ version: '', board }, offered)
+    const decision = decide({ ...anyMachine, board }, offered, reading.clock())
     const newest = candidates[0]?.release.version ?? ''
     return { board, newest, ...(decision.kind === 'update' && { offered: decision.offer.release.version }) }
   })
   const stateOf = (release: Release): string => {
     if (boards.some(({ offered }) => offered === release.version)) return 'offered'
     const isNewest = boards.some(({ newest }) => newest === release.version)
-    return refusalOf(release, view) ?? (isNewest ? 'waits for a refresh' : 'superseded')
+    return conditionOf(release, view, reading.clock()) ?? (isNewest ? 'waits for a refresh' : 'superseded')
   }
-  const releases = manifest.releases.map((release) => ({ ...release, state: stateOf(release) }))
+  const releases = [...manifest.releases, ...followedOf(view, manifest)].map((release) => ({
+    ...release,
+    state: stateOf(release),
+  }))
   return [{ app, channel, seq: manifest.seq, boards, releases }]
 }
 
-/** Why a release is not offered, over all of its boards; `undefined`: nothing keeps it from being. */
-function refusalOf(release: Release, view: ChannelView): string | undefined {
-  const refusals = [...view.boards].flatMap(([board, { candidates }]) => {
-    const refusal = candidates.find((one) => one.release === release)?.refusal
-    return refusal ? [`${refusal.reason} for ${board}: ${refusal.because}`] : []
+/** One that says nothing of itself: it is offered what everybody is. */
+const anyMachine = { version: '' }
+
+async function loadSource(reading: Reading, state: CatalogState, { app, follow }: ChannelManifest) {
+  const channel = follow?.channel
+  const entry = channel === undefined ? undefined : channelEntry(state.catalog.catalog, app, channel)
+  if (channel === undefined || entry === undefined) return undefined
+  return { entry, manifest: (await loadChannel(reading, state, { app, channel, entry })).manifest }
+}
+
+/** What a follower sees of its source, newest first. */
+function followedOf(view: ChannelView, { releases }: ChannelManifest): readonly Release[] {
+  const all = [...view.boards.values()].flatMap(({ candidates }) => candidates.map(({ release }) => release))
+  return [...new Set(all)].filter((release) => !releases.includes(release))
+}
+
+/** What keeps a release from everybody or from some, over all of its boards; `undefined`: nothing does. */
+function conditionOf(release: Release, view: ChannelView, now: number): string | undefined {
+  const conditions = [...view.boards].flatMap(([board, { candidates }]) => {
+    const candidate = candidates.find((one) => one.release === release)
+    if (candidate?.refusal) return [`${candidate.refusal.reason} for ${board}: ${candidate.refusal.because}`]
+    const share = Math.min(1, ...(candidate?.ramps ?? []).map((ramp) => shareAt(ramp, now)))
+    if (candidate && now < candidate.seenFrom) return [`waits until ${new Date(candidate.seenFrom).toISOString()}`]
+    return share < 1 ? [`ramp: ${Math.floor(share * 100)} % of ${board}`] : []
   })
-  if (refusals.length > 0) return refusals.join('; ')
+  if (conditions.length > 0) return [...new Set(conditions)].join('; ')
   if (release.deadEnd) return `dead end: ${release.deadEnd.reason}`
   return release.floor && `floor: ${release.floor.reason}`
 }

@@ -21,7 +21,7 @@ export interface Answering {
 /** Decides one query; whatever keeps it from being decided is a reason for no update. Never throws. */
 export async function checkForUpdate(answering: Answering, query: Query): Promise<Decision> {
   const channel = await findFor(answering, query)
-  if ('view' in channel) return decide(query, channel.view)
+  if ('view' in channel) return decide(query, channel.view, answering.reading.clock())
   const { reason, message } = channel
   return { kind: 'no-update', reason, ...(message && { because: message }) }
 }
@@ -31,8 +31,9 @@ export async function checkForUpdate(answering: Answering, query: Query): Promis
  * @returns `undefined` where the store has to be asked first.
  */
 export function decideAtOnce({ cache, reading }: Answering, query: Query): Decision | undefined {
-  const channel = freshChannel(cache, reading.clock(), query)
-  return channel && decide(query, channel.view)
+  const now = reading.clock()
+  const channel = freshChannel(cache, now, query)
+  return channel && decide(query, channel.view, now)
 }
 
 async function findFor({ cache, reading, background }: Answering, query: Query) {

@@ -23,7 +23,10 @@ export const stepsRow: Row = {
         'decide, update from an unlisted version',
         (turn) => decideAtOnce(answering, { ...query, version: `4000.0.${turn % 100}` }),
       ],
-      ['render, no update', () => flat(renderOmahaResponse({ apps: [{ ...shared, updateCheck: 'noupdate' }] }))],
+      [
+        'render, no update',
+        () => flat(renderOmahaResponse({ apps: [{ ...shared, updateCheck: { reason: 'up-to-date' } }] })),
+      ],
       ['render, update', () => flat(renderOmahaResponse({ apps: [{ ...shared, updateCheck: offer }] }))],
     ]
     return steps.map(([name, work]) => {

@@ -1,22 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Channel, Hold, Release } from '../../src/core/channel.ts'
-import { decide } from '../../src/core/decide.ts'
+import { type Check, decide } from '../../src/core/decide.ts'
 import { compareVersions, parseVersion } from '../../src/core/version.ts'
-import { viewChannel } from '../../src/core/view.ts'
-import { answer, bytesOf, held, night, release } from './releases.ts'
+import { answer, bytesOf, held, night, noon, release, viewOf } from './releases.ts'
 
 const why = { reason: 'boot loop' }
-const ramp = [{ at: '2020-01-01T00:00:00Z', share: 1 }]
+/** Not begun at noon. */
+const ramp = [{ at: '2026-11-24T00:00:00Z', share: 1 }]
 const three = [release('1'), release('2'), release('3')]
 
-type Row = readonly [
-  string,
-  { version?: string; board?: string },
-  Release[],
-  string,
-  { holds?: Hold[]; more?: Omit<Channel, 'releases'> }?,
-]
+type Row = readonly [string, Partial<Check>, Release[], string, { holds?: Hold[]; more?: Omit<Channel, 'releases'> }?]
 
 const rows: readonly Row[] = [
   // What is there at all.
@@ -134,35 +128,41 @@ const rows: readonly Row[] = [
   ],
   ['a floor held elsewhere', {}, [release('2', { floor: why }), release('3')], 'update 2', { holds: [held('2', 'x')] }],
   ['a floor skips its ramp', {}, [release('2', { floor: why, ramp }), release('3')], 'update 2'],
-  ['a floor skips its target', {}, [release('2', { floor: why, target: {} }), release('3')], 'update 2'],
-  [
-    'a floor obeys its windows',
-    {},
-    [release('2', { floor: why, windows: [night] }), release('3')],
-    'outside-window 2 (it has windows)',
-  ],
+  ['a floor skips its target', {}, [release('2', { floor: why, target: { from: '<0' } }), release('3')], 'update 2'],
+  ['a floor obeys its windows', {}, [release('2', { floor: why, windows: [night] }), release('3')], 'outside-window 2'],
   [
     'a floor with a target obeys its windows',
     {},
     [release('2', { floor: why, target: {}, windows: [night] }), release('3')],
-    'outside-window 2 (it has windows)',
+    'outside-window 2',
   ],
   [
     'a floor with a ramp obeys its windows',
     {},
     [release('2', { floor: why, ramp, windows: [night] }), release('3')],
-    'outside-window 2 (it has windows)',
+    'outside-window 2',
   ],
-  // Conditions that are not evaluated withhold.
-  ['a ramp', {}, [release('3', { ramp })], 'not-in-ramp 3 (it is ramped)'],
-  ['an empty ramp', {}, [release('3', { ramp: [] })], 'not-in-ramp 3 (it is ramped)'],
+  // Conditions.
+  ['a ramp', {}, [release('3', { ramp })], 'not-in-ramp 3'],
+  ['an empty ramp', {}, [release('3', { ramp: [] })], 'not-in-ramp 3'],
   ['a ramped newest: the one before', {}, [release('2'), release('3', { ramp })], 'update 2'],
-  ['a target', {}, [release('3', { target: { oem: { not: ['pxe'] } } })], 'target 3 (it names targets)'],
-  ['an empty target', {}, [release('3', { target: {} })], 'target 3 (it names targets)'],
-  ['a target of the channel', {}, three, 'target 3 (it names targets)', { more: { target: {} } }],
-  ['windows', {}, [release('3', { windows: [night] })], 'outside-window 3 (it has windows)'],
-  ['no windows at all is no window', {}, [release('3', { windows: [] })], 'outside-window 3 (it has windows)'],
-  ['windows of the channel', {}, three, 'outside-window 3 (it has windows)', { more: { windows: [night] } }],
+  [
+    'a target',
+    { oem: 'pxe' },
+    [release('3', { target: { oem: { not: ['pxe'] } } })],
+    'target 3 (it is not for OEM pxe)',
+  ],
+  ['an empty target', {}, [release('3', { target: {} })], 'update 3'],
+  [
+    'a target of the channel',
+    {},
+    three,
+    'target 3 (it is for machines that run >2)',
+    { more: { target: { from: '>2' } } },
+  ],
+  ['windows', {}, [release('3', { windows: [night] })], 'outside-window 3'],
+  ['no windows at all is no window', {}, [release('3', { windows: [] })], 'outside-window 3'],
+  ['windows of the channel', {}, three, 'outside-window 3', { more: { windows: [night] } }],
   // rollbackFrom.
   [
     'a lower one, to those that rollbackFrom names',
@@ -199,19 +199,25 @@ const rows: readonly Row[] = [
 
 describe('decide', () => {
   for (const [name, check, releases, want, { holds = [], more = {} } = {}] of rows)
-    test(name, () => expect(answer(check, { ...more, releases }, holds)).toBe(want))
+    test(name, () => expect(answer(check, viewOf({ ...more, releases }, holds))).toBe(want))
 
   test('what is offered carries the packages of the board', () => {
     const boards = { 'amd64-usr': bytesOf('a'), 'arm64-usr': bytesOf('b') }
-    const decision = decide({ version: '1', board: 'arm64-usr' }, viewChannel({ releases: [release('2', { boards })] }))
+    const decision = decide(
+      { version: '1', board: 'arm64-usr' },
+      viewOf({ releases: [release('2', { boards })] }),
+      noon,
+    )
     expect(decision.kind === 'update' && decision.offer.packages).toEqual(bytesOf('b'))
   })
 
   test('a view does not look at what becomes of the channel afterwards', () => {
     const releases = [release('2')]
-    const view = viewChannel({ releases })
+    const view = viewOf({ releases })
     releases.push(release('3'))
-    expect(decide({ version: '1', board: 'amd64-usr' }, view)).toMatchObject({ offer: { release: { version: '2' } } })
+    expect(decide({ version: '1', board: 'amd64-usr' }, view, noon)).toMatchObject({
+      offer: { release: { version: '2' } },
+    })
   })
 })
 
@@ -243,7 +249,7 @@ test('whatever the channel: never lower, never over a floor, never held, withdra
   let offers = 0
   fc.assert(
     fc.property(anyChannel, holds, running, (channel, holds, from) => {
-      const decision = decide({ version: from, board: 'amd64-usr' }, viewChannel(channel, holds))
+      const decision = decide({ version: from, board: 'amd64-usr' }, viewOf(channel, holds), noon)
       if (decision.kind === 'no-update') return
       offers += 1
       const { release } = decision.offer
@@ -266,7 +272,7 @@ test('a hold moves no machine further: with it, it gets the same, an older one, 
   fc.assert(
     fc.property(anyChannel, holds, version, (channel, holds, from) => {
       const [free, braked] = [[], holds].map((some) =>
-        decide({ version: from, board: 'amd64-usr' }, viewChannel(channel, some)),
+        decide({ version: from, board: 'amd64-usr' }, viewOf(channel, some), noon),
       )
       if (braked?.kind !== 'update') return
       if (free?.kind === 'update')

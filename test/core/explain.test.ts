@@ -2,7 +2,19 @@ import { expect, test } from 'vitest'
 import type { Decision, Reason } from '../../src/core/decide.ts'
 import { explainDecision } from '../../src/core/explain.ts'
 import { parseVersion } from '../../src/core/version.ts'
+import type { Candidate } from '../../src/core/view.ts'
 import { bytesOf, release } from './releases.ts'
+
+const candidate = (version: string): Candidate => ({
+  release: release(version),
+  version: parseVersion(version),
+  packages: bytesOf(),
+  refusal: undefined,
+  seenFrom: Number.NEGATIVE_INFINITY,
+  targets: [],
+  ramps: [],
+  schedule: undefined,
+})
 
 /** A new reason breaks the build here until it has its sentence. */
 const sentences: Record<Reason, string> = {
@@ -25,24 +37,17 @@ const sentences: Record<Reason, string> = {
 }
 
 test.each(Object.entries(sentences) as [Reason, string][])('%s', (reason, want) => {
-  expect(explainDecision({ kind: 'no-update', reason, version: '3', because: 'why' })).toBe(want)
+  expect(explainDecision({ kind: 'no-update', reason, candidate: candidate('3'), because: 'why' })).toBe(want)
 })
 
 test.each<[string, Decision, string]>([
   ['no version', { kind: 'no-update', reason: 'held' }, 'no update: the release is held'],
   [
     'words that look like a pattern',
-    { kind: 'no-update', reason: 'held', version: "3+$&$'" },
+    { kind: 'no-update', reason: 'held', candidate: candidate("3+$&$'") },
     "no update: 3+$&$' is held",
   ],
-  [
-    'an update',
-    {
-      kind: 'update',
-      offer: { release: release('3'), version: parseVersion('3'), packages: bytesOf(), refusal: undefined },
-    },
-    'update to 3',
-  ],
+  ['an update', { kind: 'update', offer: candidate('3') }, 'update to 3'],
 ])('%s', (_, decision, want) => {
   expect(explainDecision(decision)).toBe(want)
 })

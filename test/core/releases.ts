@@ -1,7 +1,7 @@
 /** Releases and channels in few words, for tables. */
 import type { BoardPackages, Channel, Hold, Package, Release, Window } from '../../src/core/channel.ts'
 import { type Check, decide } from '../../src/core/decide.ts'
-import { viewChannel } from '../../src/core/view.ts'
+import { type ChannelView, viewChannel } from '../../src/core/view.ts'
 
 export const onePackage = (digit = 'a', name = 'update.gz'): Package => ({
   name,
@@ -29,10 +29,19 @@ export const held = (version: string, board?: string): Hold => ({
 
 export const night: Window = { days: ['Mon'], from: '22:00', to: '04:00', timeZone: 'Europe/Berlin' }
 
+export const queue = { app: 'example.app', channel: 'stable' }
+
+/** A channel without a source, ready for deciding. */
+export const viewOf = (content: Channel, holds: readonly Hold[] = [], rampAsOf?: string): ChannelView =>
+  viewChannel(queue, { content, holds, rampAsOf })
+
+/** A Monday, noon in UTC. */
+export const noon = Date.parse('2026-11-23T12:00:00Z')
+
 /** What a machine gets, in a few words: `update 3`, or `held 3 (because)`. */
-export function answer(check: Partial<Check>, channel: Channel, holds: readonly Hold[] = []): string {
-  const decision = decide({ version: '1', board: 'amd64-usr', ...check }, viewChannel(channel, holds))
+export function answer(check: Partial<Check>, view: ChannelView, now: number = noon): string {
+  const decision = decide({ version: '1', board: 'amd64-usr', ...check }, view, now)
   if (decision.kind === 'update') return `update ${decision.offer.release.version}`
-  const { reason, version, because } = decision
-  return [reason, version, because && `(${because})`].filter(Boolean).join(' ')
+  const { reason, candidate, because } = decision
+  return [reason, candidate?.release.version, because && `(${because})`].filter(Boolean).join(' ')
 }

@@ -7,6 +7,7 @@ import type {
   OmahaAppRequest,
   OmahaAppResponse,
   OmahaEvent,
+  OmahaOffer,
   OmahaRequest,
   OmahaResponse,
 } from '../../src/protocol/omaha.ts'
@@ -150,13 +151,16 @@ function appResponseFrom(app: Node): OmahaAppResponse {
     status: status === 'ok' ? 'ok' : 'error-unknownApplication',
     ping: all(app, 'ping').length === 1,
     ...(check !== undefined && {
-      updateCheck: check.attributes.status === 'noupdate' ? 'noupdate' : offerFrom(check),
+      updateCheck:
+        check.attributes.status === 'noupdate'
+          ? { reason: check.attributes._no_update_reason ?? '' }
+          : offerFrom(check),
     }),
     events: all(app, 'event').length,
   }
 }
 
-function offerFrom(check: Node): Exclude<OmahaAppResponse['updateCheck'], 'noupdate' | undefined> {
+function offerFrom(check: Node): OmahaOffer {
   const manifest = only(check, 'manifest')
   const [codebase = '', ...mirrors] = only(check, 'urls').children.map(({ attributes }) => attributes.codebase ?? '')
   const [first, ...others] = only(manifest, 'packages').children.map(packageFrom)

@@ -51,7 +51,9 @@ describe('what real clients accepted', () => {
   })
 
   test('no update', () => {
-    expect(render({ ...ok, updateCheck: 'noupdate' })).toBe(asOurs(goldenNoUpdate))
+    expect(render({ ...ok, updateCheck: { reason: 'up-to-date' } })).toBe(
+      asOurs(goldenNoUpdate).replace('"noupdate"', '"noupdate" _no_update_reason="up-to-date"'),
+    )
   })
 })
 
@@ -64,15 +66,25 @@ describe('an app', () => {
     ['nothing asked', {}, ''],
     ['a ping', { ping: true }, '<ping status="ok"/>'],
     ['events', { events: 3 }, '<event status="ok"/><event status="ok"/><event status="ok"/>'],
-    ['a held check', { updateCheck: 'noupdate' }, '<updatecheck status="noupdate"/>'],
+    [
+      'why there is no update',
+      { updateCheck: { reason: 'held: "loops" & more' } },
+      '<updatecheck status="noupdate" _no_update_reason="held: &quot;loops&quot; &amp; more"/>',
+    ],
   ])('%s', (_, app, want) => {
     expect(inside(app)).toBe(want)
   })
 
   test('that is not known', () => {
-    const text = render({ ...ok, status: 'error-unknownApplication', updateCheck: 'noupdate', ping: false, events: 0 })
+    const text = render({
+      ...ok,
+      status: 'error-unknownApplication',
+      updateCheck: { reason: 'unknown-app' },
+      ping: false,
+      events: 0,
+    })
     expect(text).toContain(
-      `<app appid="${flatcar}" status="error-unknownApplication"><updatecheck status="noupdate"/></app>`,
+      `<app appid="${flatcar}" status="error-unknownApplication"><updatecheck status="noupdate" _no_update_reason="unknown-app"/></app>`,
     )
   })
 
@@ -133,7 +145,7 @@ describe('parse and render are a pair', () => {
   const app: fc.Arbitrary<OmahaAppResponse> = fc.record(
     {
       ...{ appId: word, status: fc.constantFrom('ok', 'error-unknownApplication'), ping: fc.boolean() },
-      ...{ updateCheck: fc.oneof(offer, fc.constant('noupdate')), events: fc.nat(5) },
+      ...{ updateCheck: fc.oneof(offer, fc.record({ reason: word }, { noNullPrototype: true })), events: fc.nat(5) },
     },
     { requiredKeys: ['appId', 'status', 'ping', 'events'], noNullPrototype: true },
   )

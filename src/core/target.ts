@@ -1,0 +1,61 @@
+/** Whom a release is for. */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import type { Target } from './channel.ts'
+import { compareVersions, parseVersion, type Version } from './version.ts'
+
+/** What a target looks at. */
+export interface Machine {
+  /** What it runs; `undefined` is below everything. */
+  readonly running: Version | undefined
+  /** As the client says it; empty where unknown. */
+  readonly oem: string
+  /** Empty where unknown. */
+  readonly machineId: string
+  /** Answers as for a machine that is on no list: for those who must not learn who is. */
+  readonly onNoList?: boolean
+}
+
+/** Why a target refuses a machine, in words; `undefined`: it does not. */
+export type Admission = (machine: Machine) => string | undefined
+
+/** How machines stand in lists, which so tell nobody who is on them: SHA-256 of the id in lower case, as hex. */
+export const machineHash = (machineId: string): string => bytesToHex(sha256(utf8ToBytes(machineId.toLowerCase())))
+
+/** Reads a target. A range of versions that cannot be read refuses everybody. */
+export function readTarget({ oem, from, machines }: Target): Admission {
+  const inRange = from === undefined ? undefined : (readRange(from) ?? (() => false))
+  const allow = machines?.allow && new Set(machines.allow)
+  const deny = machines?.deny && new Set(machines.deny)
+  return (machine) => {
+    if (oem?.only && !oem.only.includes(machine.oem)) return `it is for OEM ${oem.only.join(', ')} only`
+    if (oem?.not?.includes(machine.oem)) return `it is not for OEM ${machine.oem}`
+    if (inRange && !inRange(machine.running)) return `it is for machines that run ${from}`
+    if (allow === undefined && deny === undefined) return undefined
+    const listed = machine.machineId === '' || machine.onNoList ? undefined : machineHash(machine.machineId)
+    if (allow && !(listed && allow.has(listed))) return 'it is for a list of machines only'
+    return listed && deny?.has(listed) ? 'it is not for a list of machines' : undefined
+  }
+}
+
+const orders: Readonly<Record<string, (order: number) => boolean>> = {
+  '>=': (order) => order >= 0,
+  '>': (order) => order > 0,
+  '<=': (order) => order <= 0,
+  '<': (order) => order < 0,
+  '=': (order) => order === 0,
+}
+
+/** What is wrong with a range of versions, in words. */
+export const rangeProblem = (text: string): string | undefined =>
+  readRange(text) ? undefined : `${JSON.stringify(text)} is no range of versions, such as ">=4081.0.0 <4600.0.0"`
+
+/** Reads comparisons with blanks between them, all of which must hold; `undefined` where it cannot. */
+function readRange(text: string): ((running: Version | undefined) => boolean) | undefined {
+  const tests = text.split(' ').map((part) => {
+    const [, sign = '', version = ''] = /^(>=|<=|>|<|=)(.+)$/.exec(part) ?? []
+    const [holds, bound] = [orders[sign], parseVersion(version)]
+    return holds && bound && ((running: Version | undefined) => holds(compareVersions(running, bound)))
+  })
+  return tests.every((one) => one !== undefined) ? (running) => tests.every((test) => test(running)) : undefined
+}

@@ -1,0 +1,130 @@
+/** The times of the week at which a release may be offered, in the operator's own time zone. */
+import type { Window } from './channel.ts'
+
+type Instant = number
+
+/** A stretch of time; `to` is not part of it. */
+export interface Opening {
+  readonly from: Instant
+  readonly to: Instant
+}
+
+/**
+ * The openings around an instant, in order and without overlaps: those of the two days before it, and of the week after.
+ * Pure; days that were asked for are remembered.
+ */
+export type Schedule = (now: Instant) => readonly Opening[]
+
+const dayMs = 24 * 60 * 60 * 1000
+const daysBehind = 2
+const daysAhead = 8
+const daysRemembered = 16
+/** The openings of a fleet are spread over so long, or over half of the window. */
+const maxSpreadMs = 60 * 60 * 1000
+
+const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const
+
+/** What is wrong with a window, in words. */
+export function windowProblem({ from, to, timeZone }: Window): string | undefined {
+  if (from === to) return `a window from ${from} to ${to} has no length`
+  return formatterOf(timeZone) === undefined ? `there is no time zone ${JSON.stringify(timeZone)}` : undefined
+}
+
+/** Reads windows. One that cannot be read never opens. */
+export function readWindows(windows: readonly Window[]): Schedule {
+  const known = new Map<number, readonly Opening[]>()
+  const zones = windows.flatMap((window) => {
+    const formatter = windowProblem(window) === undefined ? formatterOf(window.timeZone) : undefined
+    return formatter ? [{ window, formatter }] : []
+  })
+  return (now) => {
+    const today = Math.floor(now / dayMs)
+    const found = known.get(today)
+    if (found) return found
+    const days = Array.from({ length: daysBehind + daysAhead + 1 }, (_, i) => today - daysBehind + i)
+    const openings = merge(
+      zones.flatMap(({ window, formatter }) => days.flatMap((day) => openingOn(window, formatter, day))),
+    )
+    if (known.size >= daysRemembered) known.clear()
+    known.set(today, openings)
+    return openings
+  }
+}
+
+/** Whether a machine with this draw may be offered something now. */
+export const isOpen = (schedule: Schedule, draw: number, now: Instant): boolean =>
+  schedule(now).some((opening) => opensAt(opening, draw) <= now && now < opening.to)
+
+/** When it next opens or closes for a machine with this draw. */
+export function nextEdge(schedule: Schedule, draw: number, now: Instant): Instant | undefined {
+  const edges = schedule(now).flatMap((opening) => [Math.ceil(opensAt(opening, draw)), opening.to])
+  return edges.find((edge) => edge > now)
+}
+
+const opensAt = ({ from, to }: Opening, draw: number): Instant => from + draw * Math.min(maxSpreadMs, (to - from) / 2)
+
+function merge(openings: readonly Opening[]): readonly Opening[] {
+  const merged: Opening[] = []
+  for (const opening of [...openings].sort((a, b) => a.from - b.from)) {
+    const before = merged.at(-1)
+    if (before === undefined || opening.from > before.to) merged.push(opening)
+    else merged[merged.length - 1] = { from: before.from, to: Math.max(before.to, opening.to) }
+  }
+  return merged
+}
+
+/** @param day days since 1970-01-01, as the window's own calendar counts them. */
+function openingOn({ days, from, to }: Window, formatter: Intl.DateTimeFormat, day: number): readonly Opening[] {
+  const weekday = weekdays[(((day + 4) % 7) + 7) % 7]
+  if (weekday === undefined || !days.includes(weekday)) return []
+  const lastDay = minutesOf(to) < minutesOf(from) ? day + 1 : day
+  const opening = {
+    from: instantOf(formatter, day * dayMs + minutesOf(from) * 60_000),
+    to: instantOf(formatter, lastDay * dayMs + minutesOf(to) * 60_000),
+  }
+  return opening.from < opening.to ? [opening] : []
+}
+
+function minutesOf(clockTime: string): number {
+  const [hours = 0, minutes = 0] = clockTime.split(':').map(Number)
+  return hours * 60 + minutes
+}
+
+/**
+ * The instant at which clocks of a zone show a time. Of a time that comes twice the first; one that is skipped is as
+ * much later as the clocks were put forward.
+ * @param local milliseconds, as if the clocks showed UTC.
+ */
+function instantOf(formatter: Intl.DateTimeFormat, local: number): Instant {
+  const [before, after] = [offsetAt(formatter, local - dayMs), offsetAt(formatter, local + dayMs)]
+  const early = local - before
+  return offsetAt(formatter, early) === before || offsetAt(formatter, local - after) !== after ? early : local - after
+}
+
+/** How far the clocks of a zone are ahead of UTC, in milliseconds. */
+function offsetAt(formatter: Intl.DateTimeFormat, at: Instant): number {
+  const part: Record<string, number> = {}
+  for (const { type, value } of formatter.formatToParts(at)) part[type] = Number(value)
+  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part
+  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000
+}
+
+function formatterOf(timeZone: string): Intl.DateTimeFormat | undefined {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone, ...everyPart })
+  } catch {
+    return undefined
+  }
+}
+
+const everyPart = {
+  hourCycle: 'h23',
+  calendar: 'gregory',
+  numberingSystem: 'latn',
+  year: 'numeric',
+  month: 'numeric',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: 'numeric',
+  second: 'numeric',
+} as const
