@@ -1,7 +1,7 @@
-import type { Command } from 'commander'
-import { explainDecision } from '../core/explain.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import { isInstant } from '../documents/fields.ts'
 import { newCatalogCache } from '../service/catalog-cache.ts'
-import { checkForUpdate } from '../service/update-check.ts'
+import { explain } from '../service/explain.ts'
 import { command, type Options, openReadingOf, readFlags } from './options.ts'
 import { show } from './terminal.ts'
 
@@ -10,26 +10,38 @@ interface ExplainOptions extends Options {
   readonly version: string
   readonly board: string
   readonly machine?: string
+  readonly oem?: string
+  readonly manual?: boolean
+  readonly at?: string
 }
 
-/** Says what a machine would get, and why, by the code that answers machines. */
+/** Says what a machine would get, why, and when that changes, by the code that answers machines. */
 export function explainCommand(): Command {
-  return command('explain', 'say what a machine would get, and why', [...readFlags, 'app'])
+  return command('explain', 'say what a machine would get, why, and when that changes', [...readFlags, 'app'])
     .requiredOption('--channel <channel>', 'what the machine has as GROUP')
     .requiredOption('--version <version>', 'what it runs')
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
-    .option('--machine <id>', 'its machine id')
+    .option('--machine <id>', 'its machine id: ramps and windows depend on it')
+    .option('--oem <oem>', 'its OEM, such as azure')
+    .option('--manual', 'as if somebody asked for an update on the machine')
+    .option('--at <instant>', 'at another time, such as 2026-11-24T13:12:00Z', parseInstant)
     .action(async (options: ExplainOptions) => {
       const { store, settings } = await openReadingOf(options, () => {}, ['app'])
-      const { channel, version, board, machine } = options
-      const query = { app: settings.app, channel, version, board, ...(machine && { machineId: machine }) }
+      const { channel, version, board, machine = '', oem = '', manual = false, at } = options
+      const query = { app: settings.app, channel, version, board, machineId: machine, oem, isManual: manual }
       const answering = { cache: newCatalogCache(), reading: store, background: undefined }
-      const decision = await checkForUpdate(answering, query)
-      const sentence = explainDecision(decision)
-      const result =
-        decision.kind === 'update'
-          ? { decision: 'update', offered: decision.offer.release.version }
-          : { decision: 'no-update', ...decision, kind: undefined }
-      show(options.json, { ...query, machine, ...result, sentence }, [sentence])
+      const explanation = await explain(answering, {
+        query,
+        at: at === undefined ? undefined : Date.parse(at),
+        audience: 'operator',
+      })
+      const { sentence, numbers: { draw, share } = {}, next } = explanation
+      const behind = draw === undefined || share === undefined ? [] : [`its draw is ${draw}, the share ${share}`]
+      show(options.json, { asked: query, ...explanation }, [sentence, ...behind, ...(next ? [next.sentence] : [])])
     })
+}
+
+function parseInstant(value: string): string {
+  if (!isInstant(value)) throw new InvalidArgumentError('Use an instant such as 2026-11-24T13:12:00Z.')
+  return value
 }

@@ -9,6 +9,7 @@ export function serveCommand(): Command {
     ...writeFlags,
     'publicUrl',
     'packagesUrl',
+    'explain',
     'host',
     'port',
   ]).action((options: Options) => serveUntilStopped(options, (url) => say(`listening on ${url}/v1/update/`)))

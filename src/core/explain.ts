@@ -1,5 +1,9 @@
-/** A decision in a sentence, for people: what a machine gets, and why. */
-import type { Decision, Reason } from './decide.ts'
+/** A decision in a sentence, for people: what a machine gets, why, and when that changes. */
+import { type Check, type Decision, drawFor, type Reason } from './decide.ts'
+import type { Change } from './forecast.ts'
+import { shareAt } from './ramp.ts'
+import type { ChannelView } from './view.ts'
+import { nextEdge } from './window.ts'
 
 /** What each reason means; `{version}` is the version that is withheld. */
 const sentences: Readonly<Record<Reason, string>> = {
@@ -26,6 +30,13 @@ export const explainReason = (reason: Reason): string => sentences[reason].repla
 /** Reasons whose words are the operator's own, and meant for everybody. */
 const toldToAll: readonly Reason[] = ['held', 'floor-held', 'withdrawn', 'dead-end']
 
+/** A decision without words that are not meant for everybody: what went wrong in here. */
+export function forEverybody(decision: Decision): Decision {
+  if (decision.kind === 'update' || toldToAll.includes(decision.reason) || decision.reason === 'target') return decision
+  const { because: _, ...told } = decision
+  return told
+}
+
 /** The reason for the machine itself: `up-to-date`, or with the operator's words, `held: https://example.org/why`. */
 export const reasonText = ({ reason, because }: NoUpdate): string =>
   because !== undefined && toldToAll.includes(reason) ? `${reason}: ${because}` : reason
@@ -41,3 +52,38 @@ export function explainDecision(decision: Decision): string {
   )
   return `no update: ${sentence}${decision.because === undefined ? '' : ` (${decision.because})`}`
 }
+
+/** The numbers behind a decision about a release that is offered or kept back. */
+export interface Numbers {
+  /** Where the machine stands in the ramp, 0 to 1: it is admitted when the share is above; absent without a ramp. */
+  readonly draw?: number
+  /** The share of machines that are admitted, 0 to 1. */
+  readonly share?: number
+  /** When the window next opens or closes for this machine, RFC 3339; absent without windows. */
+  readonly windowEdge?: string
+}
+
+/** @returns `undefined` where no release is in question, or none with a ramp or a window. */
+export function numbersOf(decision: Decision, check: Check, view: ChannelView, now: number): Numbers | undefined {
+  const candidate = decision.kind === 'update' ? decision.offer : decision.candidate
+  if (candidate === undefined) return undefined
+  const draw = drawFor(candidate, view, check)
+  const share = Math.min(...candidate.ramps.map((ramp) => shareAt(ramp, now)))
+  const edge = candidate.schedule && nextEdge(candidate.schedule, draw.window, now)
+  if (candidate.ramps.length === 0 && edge === undefined) return undefined
+  return {
+    ...(candidate.ramps.length > 0 && { draw: draw.ramp, share }),
+    ...(edge !== undefined && { windowEdge: new Date(edge).toISOString() }),
+  }
+}
+
+/** e.g. `this machine is offered 4593.2.0 from 2026-11-24 13:12:05 UTC`. */
+export function explainChange({ at, decision }: Change): string {
+  const from = `from ${secondsText(at)}`
+  if (decision.kind === 'update') return `this machine is offered ${decision.offer.release.version} ${from}`
+  return `this machine is offered nothing ${from}: ${explainDecision(decision)}`
+}
+
+/** The first whole second that is not before an instant. */
+const secondsText = (at: number): string =>
+  new Date(Math.ceil(at / 1000) * 1000).toISOString().replace('T', ' ').replace('.000Z', ' UTC')

@@ -4,6 +4,7 @@ import { getPath } from 'hono/utils/url'
 import { publicDocument } from '../documents/paths.ts'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { answerDocument } from './documents.ts'
+import { answerExplain } from './explain.ts'
 import { answerHealth } from './health.ts'
 import { answerPackage } from './packages.ts'
 import { refuse } from './refuse.ts'
@@ -25,9 +26,10 @@ export function createApp(serving: Serving): Hono {
     app.get(path, describeUpdateEndpoint)
   }
   app.get('/healthz', answerHealth(serving))
+  if (serving.explain) app.get('/v1/explain', answerExplain(serving, serving.explain))
   app.get('/packages/*', answerPackage(serving))
   for (const path of documentPaths) app.get(path, answerDocument(serving))
-  app.notFound(answerElse)
+  app.notFound((c) => answerElse(serving, c))
   app.onError((error, c) => answerError(serving, error, c))
   return app
 }
@@ -39,12 +41,16 @@ const resolvedPath = (request: Request): string =>
 const isResolved = (url: string): boolean => !url.includes('%') && !url.includes('/.')
 
 /** Other methods and other paths; here, since a second handler on a path would cost every check a dispatch. */
-function answerElse(c: Context): Response {
-  if (updatePaths.includes(c.req.path))
+function answerElse({ explain }: Serving, c: Context): Response {
+  const { path } = c.req
+  if (updatePaths.includes(path))
     return refuse(c, 405, 'POST a check here, or GET a description', { allow: 'GET, HEAD, POST' })
-  if (c.req.path === '/healthz') return refuse(c, 405, 'GET the health here', { allow: 'GET, HEAD' })
-  if (c.req.path.startsWith('/packages/')) return refuse(c, 405, 'GET a package here', { allow: 'GET, HEAD' })
-  if (publicDocument(c.req.path.slice(1))) return refuse(c, 405, 'GET a document here', { allow: 'GET, HEAD' })
+  const isRead =
+    path === '/healthz' ||
+    (path === '/v1/explain' && explain !== undefined) ||
+    path.startsWith('/packages/') ||
+    publicDocument(path.slice(1)) !== undefined
+  if (isRead) return refuse(c, 405, 'this can only be read: GET it', { allow: 'GET, HEAD' })
   return refuse(c, 404, 'nothing here; update checks go to /v1/update/, health is at /healthz')
 }
 

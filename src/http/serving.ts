@@ -5,6 +5,9 @@ import type { Background, CatalogCache } from '../service/catalog-cache.ts'
 import type { Reading } from '../service/reading.ts'
 import type { Answering } from '../service/update-check.ts'
 
+/** Who may ask for explanations: everybody, who is then not told who is on a list of machines, or who shows the token. */
+export type ExplainAccess = 'public' | { readonly token: string }
+
 /** What it takes to serve; one for each process. */
 export interface Serving {
   readonly cache: CatalogCache
@@ -14,6 +17,8 @@ export interface Serving {
   readonly publicUrl: string
   /** Where else clients find packages under their keys, without a "/" at the end; without it they are streamed from here. */
   readonly packagesUrl?: string | undefined
+  /** Who may ask for explanations; `undefined`: nobody. */
+  readonly explain?: ExplainAccess | undefined
   /** How work outlives this request, where the runtime can. */
   readonly background: (context: Context) => Background
 }

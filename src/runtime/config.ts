@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { appName } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
+import type { ExplainAccess } from '../http/serving.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
 import { parseStore, type StoreSetting, shown, storeForms } from './store-setting.ts'
 
@@ -15,6 +16,8 @@ const variables = {
   PLATTE_APP: '--app',
   PLATTE_PUBLIC_URL: '--public-url',
   PLATTE_PACKAGES_URL: '--packages-url',
+  PLATTE_EXPLAIN: '--explain',
+  PLATTE_EXPLAIN_TOKEN: undefined,
   PLATTE_HOST: '--host',
   PORT: '--port',
 } as const
@@ -36,6 +39,8 @@ export interface Settings {
   readonly publicUrl?: string
   /** Where clients find the keys of packages, when it is not here. Without a "/" at the end. */
   readonly packagesUrl?: string
+  /** Who may ask for explanations; without it nobody. */
+  readonly explain?: ExplainAccess
   readonly host: string
   readonly port: number
 }
@@ -83,6 +88,7 @@ export function readSettings<K extends keyof Settings = never>(
     app: read('PLATTE_APP', parseApp),
     publicUrl: read('PLATTE_PUBLIC_URL', parsePublicUrl),
     packagesUrl: read('PLATTE_PACKAGES_URL', parsePublicUrl),
+    explain: readExplain(env, problems),
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
@@ -114,7 +120,8 @@ function missing(env: Environment, needs: readonly (keyof Settings)[], found: Fo
 /** The pin of a root, as PLATTE_ROOT takes it. */
 export const pinOf = ({ root, sha256 }: TrustedRoot): string => formatPin({ version: root.version, sha256 })
 
-const named = (variable: Variable): string => `${variable} (${variables[variable]})`
+const named = (variable: Variable): string =>
+  variables[variable] === undefined ? variable : `${variable} (${variables[variable]})`
 
 function parseKeyPlace(text: string): KeyPlace {
   // JSON, PEM, or the private number alone: never to be repeated in a message as if it were the name of a file.
@@ -149,6 +156,22 @@ function elsewhereProblem({
   if (packagesUrl === publicUrl) return 'is PLATTE_PUBLIC_URL: packages would be redirected to themselves'
   if (new URL(packagesUrl).protocol === new URL(publicUrl).protocol) return undefined
   return 'is not of the same scheme as PLATTE_PUBLIC_URL: machines follow no redirect from http to https, nor back'
+}
+
+/** Short tokens can be guessed. */
+const minTokenLength = 16
+
+/** Everybody may ask, who can read the signed documents anyway, unless a setting says otherwise. */
+function readExplain(env: Environment, problems: string[]): ExplainAccess | undefined {
+  const { PLATTE_EXPLAIN: who = '', PLATTE_EXPLAIN_TOKEN: token = '' } = env
+  if (!['', 'public', 'token', 'off'].includes(who))
+    problems.push(`${named('PLATTE_EXPLAIN')}: ${JSON.stringify(who.slice(0, 80))} is none of public, token, off`)
+  if (who === 'token' && !/^[\x21-\x7e]+$/.test(token))
+    problems.push(`${named('PLATTE_EXPLAIN_TOKEN')} is missing or has blanks: set it to the token that callers send`)
+  else if (who === 'token' && token.length < minTokenLength)
+    problems.push(`${named('PLATTE_EXPLAIN_TOKEN')} is too short: use at least ${minTokenLength} random characters`)
+  if (who === 'token') return { token }
+  return who === 'off' ? undefined : 'public'
 }
 
 function parsePort(text: string): number {

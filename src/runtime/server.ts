@@ -54,7 +54,7 @@ export async function serveWith(
   settings: SettingsWith<'store' | 'pin'>,
   publishing: Publishing,
 ): Promise<Running> {
-  const { host, publicUrl, packagesUrl } = settings
+  const { host, publicUrl, packagesUrl, explain } = settings
   await checkPin(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
@@ -68,6 +68,7 @@ export async function serveWith(
       packages,
       publicUrl: publicUrl ?? `http://${urlHost(host)}:${port}`,
       packagesUrl,
+      explain,
       background,
     }),
   ).catch((error: unknown) => {

@@ -60,14 +60,14 @@ const noFiles =
 
 /** Serves with settings that can be used. @param env where the timestamp key is, if the settings name one. */
 export function openDeployment(
-  { pin, publicUrl, packagesUrl, timestampKey }: SettingsWith<'pin' | 'publicUrl'>,
+  { pin, publicUrl, packagesUrl, explain, timestampKey }: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
   { documents, packages, log, background, slice }: Parts,
 ): Deployment {
   const cache = newCatalogCache()
   const reading = { documents, pin, clock: systemClock, log }
   return {
-    app: createApp({ cache, reading, packages, publicUrl, packagesUrl, background }),
+    app: createApp({ cache, reading, packages, publicUrl, packagesUrl, explain, background }),
     async refresh() {
       if (timestampKey === undefined || 'file' in timestampKey) return 'idle'
       try {

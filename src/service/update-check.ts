@@ -1,7 +1,8 @@
 /** Answers what a machine gets, from the verified catalog. */
 import { type Check, type Decision, decide } from '../core/decide.ts'
 import { type Background, type CatalogCache, currentCatalog, findChannel, freshChannel } from './catalog-cache.ts'
-import type { Reading } from './reading.ts'
+import type { LoadedChannel, Problem } from './channels.ts'
+import type { Place, Reading } from './reading.ts'
 
 /** One machine's question. */
 export interface Query extends Check {
@@ -21,10 +22,15 @@ export interface Answering {
 /** Decides one query; whatever keeps it from being decided is a reason for no update. Never throws. */
 export async function checkForUpdate(answering: Answering, query: Query): Promise<Decision> {
   const channel = await findFor(answering, query)
-  if ('view' in channel) return decide(query, channel.view, answering.reading.clock())
-  const { reason, message } = channel
-  return { kind: 'no-update', reason, ...(message && { because: message }) }
+  return 'view' in channel ? decide(query, channel.view, answering.reading.clock()) : undecided(channel)
 }
+
+/** What keeps a query from being decided, as a decision. */
+export const undecided = ({ reason, message }: Problem): Decision => ({
+  kind: 'no-update',
+  reason,
+  ...(message && { because: message }),
+})
 
 /**
  * Decides as `checkForUpdate` does, without a promise.
@@ -36,7 +42,11 @@ export function decideAtOnce({ cache, reading }: Answering, query: Query): Decis
   return channel && decide(query, channel.view, now)
 }
 
-async function findFor({ cache, reading, background }: Answering, query: Query) {
+/** The channel that a query means, ready for deciding, or why there is none. Never throws. */
+export async function findFor(
+  { cache, reading, background }: Answering,
+  query: Place,
+): Promise<LoadedChannel | Problem> {
   const state = await currentCatalog(cache, reading, background)
   return 'reason' in state ? state : findChannel(cache, reading, query)
 }

@@ -50,7 +50,9 @@ test('an empty folder becomes an endpoint that offers the demo release, and stay
   const offer = await ask(url, sample('full-update-01'))
   expect(offer).toContain('<updatecheck status="ok">')
   expect(offer).toContain('<manifest version="4152.2.0">')
-  expect(await ask(url, sample('updatecheck-postreboot'))).toContain('<updatecheck status="noupdate" _no_update_reason="up-to-date"/>')
+  expect(await ask(url, sample('updatecheck-postreboot'))).toContain(
+    '<updatecheck status="noupdate" _no_update_reason="up-to-date"/>',
+  )
   const codebase = /codebase="([^"]+)"/.exec(offer)?.[1]
   const payload = await fetch(`${codebase}flatcar_production_update.gz`)
   expect((await payload.text()).slice(0, 4)).toBe('CrAU')

@@ -3,6 +3,8 @@
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
 import { systemClock, systemRandom } from '../../src/adapters/system.ts'
+import type { Release } from '../../src/core/channel.ts'
+import { machineHash } from '../../src/core/target.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Documents } from '../../src/ports/documents.ts'
 import type { Packages } from '../../src/ports/packages.ts'
@@ -52,6 +54,10 @@ export async function makeSceneStore(
   for (const [channel, version, board, sources] of releases)
     await publish(publishing, { app, channel, version, board, sources, notes: notesOf(version), create: true })
   await commitChannel(publishing, { app, channel: 'stable' }, (current) => ({ ...current, aliases: [stableAlias] }))
+  await commitChannel(publishing, { app, channel: 'rollout' }, (current) => ({
+    ...current,
+    releases: current.releases.map((one) => (one.version === '4152.2.0' ? { ...one, ...rollout } : one)),
+  }))
   await refresh(publishing)
   return { publishing, pin, timestampKey: JSON.stringify(timestamp.jwk) }
 }
@@ -95,4 +101,16 @@ const releases: readonly (readonly [string, string, string, readonly [Source, ..
   ['beta', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
   ['beta', '4152.2.0', 'arm64-usr', [payload(64)]],
   ['stable', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
+  ['rollout', '4081.2.0', 'amd64-usr', [payload(4081), plus]],
+  ['rollout', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
 ]
+
+/** Far from now, so that a scene says the instant that it asks about. */
+const rollout: Partial<Release> = {
+  ramp: [
+    { at: '2040-01-02T00:00:00Z', share: 0 },
+    { at: '2040-01-04T00:00:00Z', share: 1 },
+  ],
+  windows: [{ days: ['Mon', 'Tue'], from: '22:00', to: '04:00', timeZone: 'Europe/Berlin' }],
+  target: { oem: { not: ['pxe'] }, machines: { deny: [machineHash('deadbeefdeadbeefdeadbeefdeadbeef')] } },
+}

@@ -19,6 +19,7 @@ describe('in this process', async () => {
     reading: publishing,
     packages: publishing.packages,
     publicUrl,
+    explain: 'public' as const,
     background: () => undefined,
   }
   const { fetch } = createApp(serving)

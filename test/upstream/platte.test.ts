@@ -72,7 +72,7 @@ describe('over another Platte', () => {
     const { code, out, talk } = await platte(['verify', '--store', url()])
     expect([code, talk]).toEqual([0, ''])
     expect(out).toMatch(/^not checked: objects and channels that nothing names: .*cannot be listed$/m)
-    expect(out).toMatch(/^channels 2, manifests 5, packages 5$/m)
+    expect(out).toMatch(/^channels 3, manifests 8, packages 5$/m)
   })
 
   test('`show` and `explain` say what there is', async () => {
