@@ -1,8 +1,7 @@
-import { type Command, InvalidArgumentError } from 'commander'
-import { isInstant } from '../documents/fields.ts'
+import type { Command } from 'commander'
 import { newCatalogCache } from '../service/catalog-cache.ts'
 import { explain } from '../service/explain.ts'
-import { command, type Options, openReadingOf, readFlags } from './options.ts'
+import { command, type Options, openReadingOf, parseInstant, readFlags } from './options.ts'
 import { show } from './terminal.ts'
 
 interface ExplainOptions extends Options {
@@ -39,9 +38,4 @@ export function explainCommand(): Command {
       const behind = draw === undefined || share === undefined ? [] : [`its draw is ${draw}, the share ${share}`]
       show(options.json, { asked: query, ...explanation }, [sentence, ...behind, ...(next ? [next.sentence] : [])])
     })
-}
-
-function parseInstant(value: string): string {
-  if (!isInstant(value)) throw new InvalidArgumentError('Use an instant such as 2026-11-24T13:12:00Z.')
-  return value
 }

@@ -3,12 +3,17 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../errors.ts'
+import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from './brakes.ts'
+import { channelCommand } from './channel.ts'
+import { rampCommand, targetCommand, windowCommand } from './conditions.ts'
 import { doctorCommand } from './doctor.ts'
 import { explainCommand } from './explain.ts'
+import { historyCommand } from './history.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
 import { publishCommand } from './publish.ts'
 import { refreshCommand } from './refresh.ts'
+import { followCommand, promoteCommand, pruneCommand, rollbackCommand } from './release.ts'
 import { rootCommand } from './root.ts'
 import { serveCommand } from './serve.ts'
 import { showCommand } from './show.ts'
@@ -20,6 +25,8 @@ const examples = `Examples:
   platte init --store file:/var/lib/platte --keys /etc/platte/keys --root-keys /media/usb/root-keys
   platte publish flatcar_production_update.gz --app e96281a6-d1af-4bde-9a0a-97b76e56dc57 \\
          --channel stable --version 4152.2.0 --board amd64-usr --create
+  platte promote 4152.2.0 --from alpha --to beta --ramp-over 48h
+  platte hold 4152.2.0 --channel stable --reason https://example.org/boot-loop
   platte explain --channel stable --version 4081.2.0 --board amd64-usr
   platte serve
 `
@@ -34,6 +41,20 @@ const program = new Command('platte')
 const commands = [
   initCommand,
   publishCommand,
+  promoteCommand,
+  rampCommand,
+  windowCommand,
+  targetCommand,
+  holdCommand,
+  unholdCommand,
+  withdrawCommand,
+  rollbackCommand,
+  floorCommand,
+  deadEndCommand,
+  channelCommand,
+  followCommand,
+  historyCommand,
+  pruneCommand,
   serveCommand,
   showCommand,
   explainCommand,

@@ -1,6 +1,6 @@
 /** The options that commands share; each is also a variable, and the flag wins. */
 import { Command, InvalidArgumentError } from 'commander'
-import { isDuration } from '../documents/fields.ts'
+import { isDuration, isInstant } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
@@ -78,10 +78,36 @@ export async function openStoreOf<K extends keyof Settings = never>(
 /** For options that may be given several times. */
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
 
-/** Reads an option's value as an ISO 8601 duration. */
+/** `7d`, `48h`, `90m`, as people write durations. */
+const shortDuration = /^(\d{1,5})([dhm])$/
+
+/** Reads an option's value as a duration: ISO 8601, or in short. */
 export function parseDuration(value: string): string {
-  if (!isDuration(value)) throw new InvalidArgumentError('Use a duration such as P14D or PT72H.')
+  const [, count = '', unit = ''] = shortDuration.exec(value) ?? []
+  const duration = unit === '' ? value : unit === 'd' ? `P${count}D` : `PT${count}${unit.toUpperCase()}`
+  if (!isDuration(duration)) throw new InvalidArgumentError('Use a duration such as 48h, 7d, P14D or PT72H.')
+  return duration
+}
+
+/** Reads an option's value as an instant. */
+export function parseInstant(value: string): string {
+  if (!isInstant(value)) throw new InvalidArgumentError('Use an instant such as 2026-11-24T13:12:00Z.')
   return value
+}
+
+/** Reads an option's value as a whole number of at least 1. */
+export function parseCount(value: string): number {
+  const count = /^\d{1,6}$/.test(value) ? Number(value) : 0
+  if (count < 1) throw new InvalidArgumentError('Use a whole number from 1.')
+  return count
+}
+
+/** Reads an option's value as a share: 0.25, or 25%. */
+export function parseShare(value: string): number {
+  const [, number = '', percent = ''] = /^(\d+(?:\.\d+)?)(%?)$/.exec(value) ?? []
+  const share = number === '' ? Number.NaN : Number(number) / (percent === '%' ? 100 : 1)
+  if (!(share >= 0 && share <= 1)) throw new InvalidArgumentError('Use a share of 0 to 1, such as 0.25 or 25%.')
+  return share
 }
 
 /** Reads an option's value as one of a few words. */

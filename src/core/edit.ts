@@ -112,13 +112,15 @@ function samePackages(a: BoardPackages, b: BoardPackages): boolean {
 }
 
 /** Equal as JSON, whatever the order in which an object's members were written. */
-function sameJson(a: unknown, b: unknown): boolean {
+export function sameJson(a: unknown, b: unknown): boolean {
   return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))
 }
 
 function sorted(value: unknown): unknown {
-  if (Array.isArray(value) || typeof value !== 'object' || value === null) return value
-  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return entries.map(([name, content]) => [name, sorted(content)])
 }
 
 const newestFirst = (a: Release, b: Release): number =>

@@ -131,6 +131,10 @@ const schema = v.strictObject({
 /** Never just "manifest": Omaha's response has a `<manifest>` of its own. */
 export type ChannelManifest = Omit<v.InferOutput<typeof schema>, keyof Channel> & Channel
 
+/** Whether this is the last manifest of a channel that was deleted: it has no releases, and expired when it was issued. */
+export const isEnded = ({ releases, issuedAt, expires }: ChannelManifest): boolean =>
+  releases.length === 0 && expires !== undefined && Date.parse(expires) <= Date.parse(issuedAt)
+
 /** @throws PlatteError('bad-document') */
 export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => field.decode(schema, 'channel', bytes)
 

@@ -178,12 +178,18 @@ export async function findChannel(
   if (state === undefined) return storeUnavailable
   const index = cache.apps.get(app)
   if (index === undefined) return { reason: 'unknown-app', message: '' }
-  const name = index.channels.has(channel) ? channel : index.aliases.get(channel)
-  const entry = name === undefined ? undefined : index.channels.get(name)
-  if (name === undefined || entry === undefined) return { reason: 'unknown-channel', message: '' }
-  const loaded =
-    remembered(cache, reading, `${app}/${name}`) ??
-    (await openOnce(cache, reading, { state, place: { app, channel: name, entry } }))
+  const open = async (name: string | undefined): Promise<Loaded | Problem> => {
+    const entry = name === undefined ? undefined : index.channels.get(name)
+    if (name === undefined || entry === undefined) return { reason: 'unknown-channel', message: '' }
+    const place = { app, channel: name, entry }
+    return remembered(cache, reading, `${app}/${name}`) ?? (await openOnce(cache, reading, { state, place }))
+  }
+  let name = index.channels.has(channel) ? channel : index.aliases.get(channel)
+  let loaded = await open(name)
+  if ('reason' in loaded && loaded.reason === 'unknown-channel' && index.aliases.has(channel)) {
+    name = index.aliases.get(channel)
+    loaded = await open(name)
+  }
   if ('reason' in loaded) return loaded
   if (reading.clock() >= loaded.expiresMs)
     return {

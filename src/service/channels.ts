@@ -3,7 +3,7 @@ import type { Package } from '../core/channel.ts'
 import type { Reason } from '../core/decide.ts'
 import { type ChannelView, type Stored, viewChannel } from '../core/view.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
+import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
@@ -65,6 +65,7 @@ const isSame = (old: CatalogChannel, entry: CatalogChannel): boolean =>
 export async function openChannel(reading: Reading, state: CatalogState, place: NamedChannel): Promise<Loaded> {
   try {
     const { manifest } = await loadChannel(reading, state, place)
+    if (isEnded(manifest)) return { ...ended, at: reading.clock() }
     const source =
       manifest.follow && (await openSource(reading, state, { app: place.app, channel: manifest.follow.channel }))
     return join({ entry: place.entry, manifest }, source)
@@ -75,14 +76,18 @@ export async function openChannel(reading: Reading, state: CatalogState, place: 
   }
 }
 
+/** What a channel that was deleted answers: its name stays in the catalog, so that nobody can bring it back. */
+const ended = { reason: 'unknown-channel', message: 'the channel was deleted' } as const
+
 /** Without its source a follower offers nothing: it would not know what is held, withdrawn or a floor there. */
 async function openSource(reading: Reading, state: CatalogState, { app, channel }: Place): Promise<Entered> {
   const entry = channelEntry(state.catalog.catalog, app, channel)
-  if (entry === undefined)
-    throw new PlatteError('missing', `it follows ${channel}, which the catalog does not name`, {
+  const manifest = entry && (await loadChannel(reading, state, { app, channel, entry })).manifest
+  if (entry === undefined || manifest === undefined || isEnded(manifest))
+    throw new PlatteError('missing', `it follows ${channel}, which is not there`, {
       hint: 'bring that channel back, or let it follow another one',
     })
-  return { entry, manifest: (await loadChannel(reading, state, { app, channel, entry })).manifest }
+  return { entry, manifest }
 }
 
 /** Puts the holds of the catalog onto a manifest, and joins it with what it follows. */

@@ -27,6 +27,7 @@ export function findProblems(cache: CatalogCache, now: Instant): readonly string
       problems.push(`root ${version} expires at ${expires}: publish its successor`)
   }
   for (const [name, loaded] of cache.channels)
-    if ('reason' in loaded) problems.push(`${name}: ${loaded.reason}: ${explainReason(loaded.reason)}`)
+    if ('reason' in loaded && loaded.reason !== 'unknown-channel')
+      problems.push(`${name}: ${loaded.reason}: ${explainReason(loaded.reason)}`)
   return problems
 }

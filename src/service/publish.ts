@@ -6,21 +6,10 @@ import { notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { StagedPackage } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import type { VerifiedChannel } from '../trust/verify-channel.ts'
-import { type CatalogState, channelEntry, type Place } from './reading.ts'
+import { checkKeys, isLive, offer, revived, unknownChannel } from './offering.ts'
 import { storeFailures } from './refresh.ts'
 import { type Source, type Staging, stageAll } from './stage.ts'
-import {
-  checkNotExpired,
-  commitChannel,
-  editCatalog,
-  instantText,
-  loadForWriting,
-  loadHead,
-  nameHead,
-  signersOf,
-  type Writing,
-} from './writing.ts'
+import { commitChannel, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
 
 /** What is published. */
 export interface PublishOrder {
@@ -93,19 +82,12 @@ async function checkFirst(publishing: Publishing, order: PublishOrder): Promise<
   checkOrder({ ...order, files: order.sources })
   const state = await loadForWriting(publishing)
   const head = await loadHead(publishing, state, order)
-  if (head === undefined && !order.create) throw unknownChannel(state, order)
+  if (!isLive(head?.manifest) && !order.create) throw unknownChannel(state, order, '--create makes a new one')
   if (head !== undefined) checkPlace(head.manifest, order)
   const known = head && findRelease(head.manifest, order.version)
   const isThere = known !== undefined && Object.hasOwn(known.boards, order.board)
   if (!isThere && !order.dryRun) checkKeys(publishing, state)
   return { ...order, version: known?.version ?? order.version }
-}
-
-function unknownChannel({ catalog }: CatalogState, { app, channel }: PublishOrder): PlatteError {
-  const known = Object.keys(Object.hasOwn(catalog.catalog.apps, app) ? (catalog.catalog.apps[app]?.channels ?? {}) : {})
-  return new PlatteError('refused', `${app} has no channel ${JSON.stringify(channel)}`, {
-    hint: `${known.length === 0 ? 'it has none yet' : `it has ${known.slice(0, 10).join(', ')}`}; --create makes a new one`,
-  })
 }
 
 function describe(files: readonly Omit<Package, 'required'>[]): BoardPackages['packages'] {
@@ -162,14 +144,6 @@ async function checkEverywhere(publishing: Publishing, order: PublishOrder, addi
   return next
 }
 
-/** Without the timestamp key a publish waits for a refresh; with it, it must be possible to offer what is committed. */
-function checkKeys({ release, timestamp, clock }: Writing, state: CatalogState): void {
-  signersOf(release, 'release', state.root)
-  if (timestamp.length === 0) return
-  signersOf(timestamp, 'timestamp', state.root)
-  checkNotExpired(state, clock())
-}
-
 async function commit(
   publishing: Publishing,
   order: PublishOrder,
@@ -179,8 +153,8 @@ async function commit(
   const { app, channel, notes } = order
   if (notes && addition.notes) await keepNotes(publishing, notesKey(addition.notes.sha256), notes)
   const { head, changed } = await commitChannel(publishing, { app, channel }, (current) => {
-    if (current.seq === 0 && !order.create) throw new PlatteError('refused', `channel ${channel} went away`)
-    return addRelease<ChannelManifest>(current, addition)
+    if (!isLive(current) && !order.create) throw new PlatteError('refused', `channel ${channel} went away`)
+    return addRelease<ChannelManifest>(revived(current), addition)
   })
   const kind = changed ? 'published' : 'unchanged'
   return {
@@ -196,18 +170,4 @@ async function keepNotes({ documents }: Writing, key: string, notes: Uint8Array)
   throw new PlatteError('mismatch', `${key} is in the store with other bytes than its name says`, {
     hint: 'something else wrote to this store: remove that object, and run `platte verify`',
   })
-}
-
-/** Rolls the catalog forward to a manifest, where the timestamp key is at hand or somebody else did it already. */
-async function offer(writing: Writing, place: Place, head: VerifiedChannel): Promise<boolean> {
-  if (writing.timestamp.length === 0) {
-    const { catalog } = await loadForWriting(writing)
-    return (channelEntry(catalog.catalog, place.app, place.channel)?.seq ?? 0) >= head.manifest.seq
-  }
-  await editCatalog(writing, async (catalog, state) => {
-    // Under the root of this moment: a rotation may have come between.
-    const newest = await loadHead(writing, state, place)
-    return nameHead(catalog, place, newest ?? head)
-  })
-  return true
 }

@@ -4,7 +4,7 @@ import { decide } from '../core/decide.ts'
 import { shareAt } from '../core/ramp.ts'
 import type { ChannelView } from '../core/view.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
+import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { viewOf } from './channels.ts'
 import { type CatalogState, channelEntry, loadCatalog, loadChannel, type Place, type Reading } from './reading.ts'
 import { loadForWriting, loadHead } from './writing.ts'
@@ -66,7 +66,7 @@ async function summariseChannel(
   { app, channel, entry }: Place & { readonly entry: CatalogChannel },
 ): Promise<readonly ChannelSummary[]> {
   const head = await loadHead(reading, state, { app, channel })
-  if (head === undefined) return []
+  if (head === undefined || isEnded(head.manifest)) return []
   const { manifest } = head
   const named = manifest.seq === entry.seq ? head : await loadChannel(reading, state, { app, channel, entry })
   const source = await loadSource(reading, state, head.manifest)

@@ -140,7 +140,7 @@ export async function commitChannel(
 }
 
 /** What the first edit of a channel starts from. */
-const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
+export const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
 
 export interface CatalogOptions {
   readonly seen?: CatalogState | undefined

@@ -1,0 +1,99 @@
+import { type Command, Option } from 'commander'
+import { describeChannel, endChannel, otherChannels } from '../service/channel-life.ts'
+import { renameChannel } from '../service/rename-channel.ts'
+import { type EditingOptions, runEdit } from './editing.ts'
+import { collect, command, type Options, openReadingOf, parseDuration, readFlags, writeFlags } from './options.ts'
+import { show, table, talk } from './terminal.ts'
+
+/** Makes, describes, renames, ends and lists channels. */
+export function channelCommand(): Command {
+  const channel = command('channel', 'make, describe, rename, end and list channels', [])
+  for (const make of [create, edit, rename, remove, list]) channel.addCommand(make())
+  return channel
+}
+
+interface DescribeOptions extends EditingOptions {
+  readonly description?: string
+  readonly cadence?: string
+  readonly on?: string
+  readonly alias?: readonly string[]
+}
+
+const changing = (name: string, description: string): Command =>
+  command(name, description, [...writeFlags, 'app']).option('--dry-run', 'say what would change, and write nothing')
+
+const describing = (name: string, description: string): Command =>
+  changing(name, description)
+    .argument('<channel>', 'its name: what clients have as GROUP')
+    .option('--description <words>', 'what it is for')
+    .addOption(new Option('--cadence <duration>', 'how often a release is due, such as 28d').argParser(parseCadence))
+    .option('--on <day>', 'the day of the week that is usual, such as Tue')
+    .option(
+      '--alias <name>',
+      'another name that clients may have; may be repeated, and replaces those that there are',
+      collect,
+    )
+
+const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
+
+function create(): Command {
+  return describing('create', 'make a channel').action((channel: string, options: DescribeOptions) =>
+    describe({ ...options, channel }, true),
+  )
+}
+
+function edit(): Command {
+  return describing('edit', 'describe a channel; an empty value takes a description away').action(
+    (channel: string, options: DescribeOptions) => describe({ ...options, channel }, false),
+  )
+}
+
+function describe(options: DescribeOptions, create: boolean): Promise<void> {
+  const { description, cadence, on, alias } = options
+  const said = {
+    ...(description !== undefined && { description: description || null }),
+    ...(cadence !== undefined && { cadence: cadence === '' ? null : { every: cadence, ...(on && { on }) } }),
+    ...(alias && { aliases: alias.join('') === '' ? null : [...alias] }),
+  }
+  return runEdit(options, ({ store, place }, more) => describeChannel(store, place, said, { ...more, create }))
+}
+
+function rename(): Command {
+  return changing('rename', 'give a channel another name; the old one goes on working')
+    .argument('<channel>', 'its name')
+    .argument('<name>', 'its new name')
+    .action((channel: string, name: string, options: EditingOptions) =>
+      runEdit({ ...options, channel }, ({ store, place }, more) => renameChannel(store, place, name, more)),
+    )
+}
+
+function remove(): Command {
+  return changing('delete', 'end a channel: it offers nothing more')
+    .argument('<channel>', 'its name')
+    .option('--force', 'although it has releases')
+    .action((channel: string, options: EditingOptions & { force?: boolean }) =>
+      runEdit({ ...options, channel }, ({ store, place }, more) =>
+        endChannel(store, place, { ...more, force: options.force ?? false }),
+      ),
+    )
+}
+
+function list(): Command {
+  return command('list', 'list the channels of an app', [...readFlags, 'app']).action(async (options: Options) => {
+    const { store, settings } = await openReadingOf(options, talk, ['app'])
+    const channels = await otherChannels(store, { app: settings.app, channel: '' })
+    const rows = channels.map(({ channel, seq, releases, follow, cadence, aliases = [], description = '' }) => [
+      channel,
+      String(seq),
+      String(releases.length),
+      releases[0]?.version ?? '-',
+      follow?.channel ?? '-',
+      cadence?.every ?? '-',
+      aliases.join(',') || '-',
+      description,
+    ])
+    const heading = ['CHANNEL', 'SEQ', 'RELEASES', 'NEWEST', 'FOLLOWS', 'CADENCE', 'ALIASES', 'DESCRIPTION']
+    const data = channels.map(({ releases, ...channel }) => ({ ...channel, releases: releases.length }))
+    show(options.json, data, table([heading, ...rows]))
+  })
+}

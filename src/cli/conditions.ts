@@ -1,0 +1,176 @@
+/** Commands that say when, and to which machines, a release is offered: ramps, windows and targets. */
+import type { Command } from 'commander'
+import type { RampStep, Target, Window } from '../core/channel.ts'
+import { editRelease, rampOver, rampRelease, withField } from '../core/release-edits.ts'
+import { machineHash } from '../core/target.ts'
+import type { ChannelManifest } from '../documents/channel.ts'
+import { durationMs } from '../documents/fields.ts'
+import { PlatteError } from '../errors.ts'
+import { readShort } from '../runtime/files.ts'
+import { editChannel } from '../service/edit-channel.ts'
+import { stopRamps } from '../service/hold.ts'
+import { type EditingOptions, editing, runEdit } from './editing.ts'
+import { parseCount, parseDuration, parseInstant, parseShare } from './options.ts'
+
+interface RampOptions extends EditingOptions {
+  readonly over?: string
+  readonly start?: string
+  readonly steps?: number
+  readonly from?: number
+  readonly share?: number
+  readonly none?: boolean
+  readonly lower?: boolean
+  readonly stop?: boolean
+  readonly resume?: boolean
+}
+
+/** Offers a release to a share of machines. */
+export function rampCommand(): Command {
+  return editing('ramp', 'offer a release to a share of machines that rises')
+    .argument('[version]', 'the release; none with --stop and --resume')
+    .option('--over <duration>', 'from nobody to everybody over so long, such as 48h', parseDuration)
+    .option('--start <instant>', 'when it begins; now, if nothing is said', parseInstant)
+    .option('--steps <count>', 'in so many equal steps rather than steadily', parseCount)
+    .option('--from <share>', 'the share that it begins with, such as 1%', parseShare)
+    .option('--share <share>', 'this share from now on, until something else is said', parseShare)
+    .option('--none', 'to everybody at once')
+    .option('--lower', 'although fewer machines than now would be offered it')
+    .option('--stop', 'stop the ramps of the channel where they are; needs the timestamp key only')
+    .option('--resume', 'let them go on, from where they would be by now')
+    .action(ramp)
+}
+
+function ramp(version: string | undefined, options: RampOptions): Promise<void> {
+  const { over, share, none, stop, resume, lower = false } = options
+  const said = [over, share, none, stop, resume].filter((one) => one !== undefined)
+  if (said.length !== 1) throw new PlatteError('usage', 'say one of --over, --share, --none, --stop and --resume')
+  if ((stop || resume) !== undefined && version !== undefined)
+    throw new PlatteError('usage', '--stop and --resume are of the whole channel: name no version', {
+      hint: '`platte hold` keeps one version back',
+    })
+  return runEdit(options, ({ store, place }, more) => {
+    if (stop || resume) return stopRamps(store, place, stop ?? false, more)
+    const wanted = named(version)
+    const now = store.clock()
+    const ramp = none ? undefined : pointsOf(options, now)
+    const edit = (current: ChannelManifest) => rampRelease(current, wanted, { ramp, now, mayLower: lower })
+    return editChannel(store, place, edit, more)
+  })
+}
+
+function pointsOf({ over, start, steps, from = 0, share }: RampOptions, now: number): readonly RampStep[] {
+  const begin = start === undefined ? now : Date.parse(start)
+  if (share !== undefined) return [{ at: new Date(begin).toISOString(), share }]
+  return rampOver({ start: begin, overMs: durationMs(over ?? ''), steps, from })
+}
+
+function named(version: string | undefined): string {
+  if (version !== undefined) return version
+  throw new PlatteError('usage', 'name the release')
+}
+
+interface WindowOptions extends EditingOptions {
+  readonly days?: Window['days']
+  readonly from?: string
+  readonly to?: string
+  readonly timeZone?: string
+  readonly add?: boolean
+  readonly none?: boolean
+}
+
+/** Says at which times of the week something is offered. */
+export function windowCommand(): Command {
+  return editing('window', 'offer a channel, or one release, at certain times of the week only')
+    .argument('[version]', "one release: its windows stand in for the channel's")
+    .option('--days <days>', 'such as Mon-Thu, or Sat,Sun', parseDays)
+    .option('--from <time>', 'such as 22:00')
+    .option('--to <time>', 'such as 04:00; before --from, it is the next day')
+    .option('--time-zone <zone>', 'such as Europe/Berlin')
+    .option('--add', 'beside the windows that there are')
+    .option('--none', 'at any time')
+    .action((version: string | undefined, options: WindowOptions) =>
+      runEdit(options, ({ store, place }, more) => {
+        const window = options.none ? undefined : windowOf(options)
+        const set = <T extends { readonly windows?: readonly Window[] }>(one: T): T =>
+          withField(one, 'windows', window && (options.add ? [...(one.windows ?? []), window] : [window]))
+        const edit = (current: ChannelManifest): ChannelManifest =>
+          version === undefined ? set(current) : editRelease(current, version, set)
+        return editChannel(store, place, edit, more)
+      }),
+    )
+}
+
+function windowOf({ days, from, to, timeZone }: WindowOptions): Window {
+  if (days && from && to && timeZone) return { days, from, to, timeZone }
+  throw new PlatteError('usage', 'a window needs --days, --from, --to and --time-zone; --none takes it away')
+}
+
+const week = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
+
+function parseDays(value: string): Window['days'] {
+  const days = value.split(',').flatMap((part) => {
+    const [first = '', last = first] = part.split('-')
+    const [from, to] = [first, last].map((day) => week.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
+    if (from === undefined || to === undefined || from < 0 || to < 0)
+      throw new PlatteError('usage', `${JSON.stringify(part)} are no days: use Mon-Thu, or Sat,Sun`)
+    return from <= to ? week.slice(from, to + 1) : [...week.slice(from), ...week.slice(0, to + 1)]
+  })
+  return week.filter((day) => days.includes(day))
+}
+
+interface TargetOptions extends EditingOptions {
+  readonly oem?: string
+  readonly notOem?: string
+  readonly running?: string
+  readonly allowMachines?: string
+  readonly denyMachines?: string
+  readonly none?: boolean
+}
+
+/** Says to which machines something is offered. */
+export function targetCommand(): Command {
+  return editing('target', 'offer a channel, or one release, to certain machines only')
+    .argument('[version]', "one release: its target adds to the channel's")
+    .option('--oem <names>', 'only to these, such as azure,ami')
+    .option('--not-oem <names>', 'to all but these, such as pxe')
+    .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"')
+    .option('--allow-machines <file>', 'only to these: a file of machine ids, one a line; stored as hashes')
+    .option('--deny-machines <file>', 'to all but these, likewise')
+    .option('--none', 'to everybody')
+    .action(async (version: string | undefined, options: TargetOptions) => {
+      const target = options.none ? undefined : await targetOf(options)
+      await runEdit(options, ({ store, place }, more) => {
+        const edit = (current: ChannelManifest): ChannelManifest =>
+          version === undefined
+            ? withField(current, 'target', target)
+            : editRelease(current, version, (release) => withField(release, 'target', target))
+        return editChannel(store, place, edit, more)
+      })
+    })
+}
+
+async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: TargetOptions): Promise<Target> {
+  const oems = { ...(oem && { only: oem.split(',') }), ...(notOem && { not: notOem.split(',') }) }
+  const machines = {
+    ...(allowMachines && { allow: await readMachines(allowMachines) }),
+    ...(denyMachines && { deny: await readMachines(denyMachines) }),
+  }
+  const target = {
+    ...(Object.keys(oems).length > 0 && { oem: oems }),
+    ...(running && { from: running }),
+    ...(Object.keys(machines).length > 0 && { machines }),
+  }
+  if (Object.keys(target).length > 0) return target
+  throw new PlatteError('usage', 'say whom it is for, or --none')
+}
+
+/** One id a line; blank lines and what follows a # do not count. */
+async function readMachines(file: string): Promise<string[]> {
+  const lines = new TextDecoder().decode(await readShort(file)).split('\n')
+  const ids = lines.map((line) => line.replace(/#.*/, '').trim())
+  const bad = ids.findIndex((id) => id !== '' && !/^[!-~]{1,128}$/.test(id))
+  if (bad >= 0) throw new PlatteError('usage', `${file}: line ${bad + 1} is no machine id`)
+  const listed = [...new Set(ids.filter((id) => id !== '').map(machineHash))].sort()
+  if (listed.length > 0) return listed
+  throw new PlatteError('usage', `${file} names no machine`)
+}

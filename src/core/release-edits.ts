@@ -1,0 +1,137 @@
+/** Edits of one release of a channel: pure; refused with words where they would strand machines. */
+import { PlatteError } from '../errors.ts'
+import type { Because, Channel, RampStep, Release } from './channel.ts'
+import { findRelease } from './edit.ts'
+import { readRamp, shareAt } from './ramp.ts'
+import { compareVersions, parseVersion } from './version.ts'
+
+/** What can be marked on a release, each with a reason. */
+export type Mark = 'withdrawn' | 'floor' | 'deadEnd'
+
+/** @throws PlatteError('refused') naming the newest that there are. */
+export function requireRelease(channel: Channel, version: string): Release {
+  const found = findRelease(channel, version)
+  if (found) return found
+  const there = channel.releases.map((release) => release.version).slice(0, 5)
+  throw new PlatteError('refused', `there is no release ${JSON.stringify(version)} in this channel`, {
+    hint: there.length === 0 ? 'it has none of its own yet' : `its newest are ${there.join(', ')}`,
+  })
+}
+
+/** Replaces one release. @throws PlatteError('refused') where it is not there. */
+export function editRelease<C extends Channel>(channel: C, version: string, edit: (release: Release) => Release): C {
+  const known = requireRelease(channel, version)
+  return { ...channel, releases: channel.releases.map((release) => (release === known ? edit(release) : release)) }
+}
+
+/** Sets a field, or with `undefined` takes it away. */
+export function withField<T extends object, K extends keyof T>(value: T, field: K, content: T[K] | undefined): T {
+  const { [field]: _, ...others } = value
+  return (content === undefined ? others : { ...others, [field]: content }) as T
+}
+
+/**
+ * Marks a release, or takes the mark away.
+ * @throws PlatteError('refused') for a floor that would be withdrawn or a dead end: machines must pass through it.
+ */
+export const markRelease = <C extends Channel>(
+  channel: C,
+  version: string,
+  { mark, because }: { readonly mark: Mark; readonly because: Because | undefined },
+): C =>
+  editRelease(channel, version, (release) => {
+    const marked = withField(release, mark, because)
+    if (marked.floor && (marked.withdrawn || marked.deadEnd))
+      throw new PlatteError(
+        'refused',
+        `${release.version} would be a floor and ${marked.withdrawn ? 'withdrawn' : 'a dead end'}: machines below it would never get further`,
+        { hint: 'make another release the floor first, then take this mark away with --undo' },
+      )
+    return marked
+  })
+
+export interface RampChange {
+  readonly ramp: readonly RampStep[] | undefined
+  readonly now: number
+  /** Whether the share may fall below what is offered now. */
+  readonly mayLower: boolean
+}
+
+/** Sets the ramp of a release. @throws PlatteError('refused') where the share would fall and must not. */
+export const rampRelease = <C extends Channel>(channel: C, version: string, { ramp, now, mayLower }: RampChange): C =>
+  editRelease(channel, version, (release) => {
+    const [before, after] = [release.ramp, ramp].map((steps) => (steps ? shareAt(readRamp(steps), now) : 1))
+    if (!mayLower && (after ?? 1) < (before ?? 1))
+      throw new PlatteError(
+        'refused',
+        `${release.version} is offered to ${percent(before)} now, and would be to ${percent(after)}`,
+        { hint: '--lower does it all the same; machines that were offered it keep it' },
+      )
+    return withField(release, 'ramp', ramp)
+  })
+
+const percent = (share = 1): string => `${Math.round(share * 1e4) / 100} %`
+
+/** The points of a ramp that rises over a time: a line, or so many equal steps, the first of which is at its start. */
+export function rampOver({
+  start,
+  overMs,
+  steps,
+  from,
+}: {
+  readonly start: number
+  readonly overMs: number
+  readonly steps?: number | undefined
+  /** The share at its start, 0 to 1. */
+  readonly from: number
+}): readonly RampStep[] {
+  const point = (ms: number, share: number): RampStep => ({ at: new Date(Math.round(ms)).toISOString(), share })
+  if (steps === undefined) return [point(start, from), point(start + overMs, 1)]
+  const share = (i: number): number => (i >= steps ? 1 : from + ((1 - from) * i) / steps)
+  const jumps = Array.from({ length: steps }, (_, i) => {
+    const at = start + (overMs * i) / Math.max(1, steps - 1)
+    return [...(i === 0 ? [] : [point(at, share(i))]), point(at, share(i + 1))]
+  })
+  return jumps.flat()
+}
+
+/**
+ * Sends machines that run a bad release back to the newest that is left: withdraws it, and lets them go down.
+ * @throws PlatteError('refused') where a board has nothing lower to go to, or machines would go elsewhere than to `to`.
+ */
+export function rollBack<C extends Channel>(
+  channel: C,
+  bad: string,
+  {
+    because,
+    to,
+    isHeld,
+  }: { readonly because: Because; readonly to?: string; readonly isHeld: (one: Release) => boolean },
+): C {
+  const known = requireRelease(channel, bad)
+  const withdrawn = markRelease(channel, bad, { mark: 'withdrawn', because })
+  for (const board of Object.keys(known.boards)) {
+    const left = withdrawn.releases
+      .filter((one) => Object.hasOwn(one.boards, board) && !one.withdrawn && !isHeld(one))
+      .sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)))[0]
+    if (left === undefined)
+      throw new PlatteError('refused', `${board} has no other release to go to`, {
+        hint: 'publish a higher version instead, or promote one here',
+      })
+    if (to !== undefined && left !== findRelease(withdrawn, to))
+      throw new PlatteError('refused', `${board} would go to ${left.version}, not to ${to}`, {
+        hint: `withdraw or hold ${left.version} first`,
+      })
+  }
+  const others = (channel.rollbackFrom ?? []).filter((one) => !isSameVersion(one, bad))
+  return { ...withdrawn, rollbackFrom: [...others, known.version] }
+}
+
+/** Takes a rollback back: the release is offered again, and nothing lower to those that run it. */
+export function undoRollBack<C extends Channel>(channel: C, bad: string): C {
+  const others = (channel.rollbackFrom ?? []).filter((one) => !isSameVersion(one, bad))
+  const offered = markRelease(channel, bad, { mark: 'withdrawn', because: undefined })
+  return withField(offered, 'rollbackFrom', others.length > 0 ? others : undefined)
+}
+
+const isSameVersion = (a: string, b: string): boolean => compareVersions(parseVersion(a), parseVersion(b)) === 0

@@ -1,0 +1,70 @@
+/** What happened to a channel: from its chain, each manifest vouched for by the one after it. */
+import { type Change, diffChannels } from '../core/diff.ts'
+import { type ChannelManifest, maxChannelBytes } from '../documents/channel.ts'
+import { channelKey } from '../documents/paths.ts'
+import { PlatteError } from '../errors.ts'
+import { peekKeyIds } from '../trust/envelope.ts'
+import { verifyPast } from '../trust/verify-channel.ts'
+import { unknownChannel } from './offering.ts'
+import { naming, type Place, type Reading } from './reading.ts'
+import { loadForWriting, loadHead } from './writing.ts'
+
+/** One manifest of a channel. */
+export interface Happened {
+  readonly seq: number
+  readonly issuedAt: string
+  /** Who signed it: RFC 7638 thumbprints. */
+  readonly keyIds: readonly string[]
+  readonly provenance?: ChannelManifest['provenance']
+  readonly changes: readonly Change[]
+}
+
+/** A manifest of the chain and who signed it. */
+export interface Link {
+  readonly manifest: ChannelManifest
+  readonly keyIds: readonly string[]
+}
+
+/**
+ * The manifests of a channel, newest first.
+ * @throws PlatteError('refused') where there is no such channel; 'missing', 'mismatch', … naming the key at which the
+ *   chain is broken, after what is good.
+ */
+export async function* walkChain(reading: Reading, place: Place): AsyncIterable<Link> {
+  const state = await loadForWriting(reading)
+  const head = await loadHead(reading, state, place)
+  if (head === undefined) throw unknownChannel(state, place, '`platte channel list` shows them')
+  let link: Link | undefined = await readLink(reading, place, { seq: head.manifest.seq, sha256: head.sha256 })
+  while (link !== undefined) {
+    yield link
+    const { seq, previous }: ChannelManifest = link.manifest
+    link = previous === undefined ? undefined : await readLink(reading, place, { seq: seq - 1, sha256: previous })
+  }
+}
+
+async function readLink(
+  { documents }: Reading,
+  place: Place,
+  { seq, sha256 }: { readonly seq: number; readonly sha256: string },
+): Promise<Link> {
+  const key = channelKey(place.app, place.channel, seq)
+  const stored = await documents.get(key, maxChannelBytes)
+  if (stored === undefined) throw new PlatteError('missing', `${key} is not in the store: what was before is lost`)
+  const { manifest } = await naming(key, () => verifyPast(stored.bytes, sha256, { ...place, seq }))
+  return { manifest, keyIds: peekKeyIds(stored.bytes, 'platte-channel+jws') }
+}
+
+/** What each manifest changed, newest first. Throws as `walkChain` does. */
+export async function* channelHistory(reading: Reading, place: Place): AsyncIterable<Happened> {
+  let after: Link | undefined
+  for await (const link of walkChain(reading, place)) {
+    if (after) yield happened(after, link.manifest)
+    after = link
+  }
+  if (after) yield happened(after, { ...after.manifest, releases: [] })
+}
+
+function happened({ manifest, keyIds }: Link, before: ChannelManifest): Happened {
+  const { seq, issuedAt, provenance } = manifest
+  return { seq, issuedAt, keyIds, ...(provenance && { provenance }), changes: diffChannels(before, manifest) }
+}

@@ -1,0 +1,88 @@
+/** Brakes of the timestamp key: they can only withhold, and need no release key. */
+import type { Hold } from '../core/channel.ts'
+import { findRelease } from '../core/edit.ts'
+import { requireRelease } from '../core/release-edits.ts'
+import { compareVersions, parseVersion } from '../core/version.ts'
+import { PlatteError } from '../errors.ts'
+import { type Braked, type Edited, type EditOptions, editBrakes } from './edit-channel.ts'
+import { type CatalogState, channelEntry, loadChannel, type Place } from './reading.ts'
+import { instantText, type Writing } from './writing.ts'
+
+/** A version, of one board or (no `board`) of all. */
+export type Held = Pick<Hold, 'version' | 'board'>
+
+/**
+ * Holds a version in one channel.
+ * @throws PlatteError('refused') for a version, or a board of it, that neither the channel nor what it follows has.
+ */
+export function holdRelease(
+  writing: Writing,
+  place: Place,
+  { reason, ...held }: Held & Pick<Hold, 'reason'>,
+  options: EditOptions = {},
+): Promise<Edited> {
+  const edit = async ({ entry, manifest }: Braked, state: CatalogState) => {
+    const channel = await withSource(writing, state, { entry, manifest })
+    const release = requireRelease(channel, held.version)
+    const { board } = held
+    if (board !== undefined && !Object.hasOwn(release.boards, board))
+      throw new PlatteError('refused', `${release.version} has no board ${JSON.stringify(board)}`, {
+        hint: `it has ${Object.keys(release.boards).join(', ')}`,
+      })
+    const holds = entry.holds ?? []
+    const known = holds.find((hold) => isSame(hold, held))
+    if (known?.reason === reason) return entry
+    const at = instantText(writing.clock())
+    const hold: Hold = { version: release.version, ...(board && { board }), reason, at }
+    return { ...entry, holds: [...holds.filter((one) => one !== known), hold] }
+  }
+  return editBrakes(writing, place, edit, options)
+}
+
+/** Lifts a hold. @throws PlatteError('refused') where there is none, naming those that there are. */
+export function unholdRelease(writing: Writing, place: Place, held: Held, options: EditOptions = {}): Promise<Edited> {
+  const edit = ({ entry }: Braked) => {
+    const holds = entry.holds ?? []
+    const kept = holds.filter((hold) => !isSame(hold, held))
+    if (kept.length === holds.length) throw notHeld(held, holds)
+    return { ...entry, holds: kept }
+  }
+  return editBrakes(writing, place, edit, options)
+}
+
+function notHeld({ version, board }: Held, holds: readonly Hold[]): PlatteError {
+  const there = holds.map((hold) => `${hold.version}${hold.board ? ` for ${hold.board}` : ''}`)
+  return new PlatteError('refused', `${version}${board ? ` for ${board}` : ''} is not held`, {
+    hint: there.length === 0 ? 'nothing is held in this channel' : `held are ${there.join(', ')}`,
+  })
+}
+
+/** Stops the clock of the ramps of a channel, or (`false`) lets them go on, from where they would be by now. */
+export const stopRamps = (
+  writing: Writing,
+  place: Place,
+  isStopped: boolean,
+  options: EditOptions = {},
+): Promise<Edited> =>
+  editBrakes(
+    writing,
+    place,
+    ({ entry: { holds = [], rampAsOf } }) => ({
+      holds,
+      ...(isStopped && { rampAsOf: rampAsOf ?? instantText(writing.clock()) }),
+    }),
+    options,
+  )
+
+const isSame = (hold: Held, other: Held): boolean =>
+  hold.board === other.board && compareVersions(parseVersion(hold.version), parseVersion(other.version)) === 0
+
+/** The releases of a channel, and those of what it follows. */
+async function withSource(writing: Writing, state: CatalogState, { manifest }: Braked) {
+  const { app, follow } = manifest
+  const entry = follow && channelEntry(state.catalog.catalog, app, follow.channel)
+  if (follow === undefined || entry === undefined) return manifest
+  const source = await loadChannel(writing, state, { app, channel: follow.channel, entry })
+  const followed = source.manifest.releases.filter(({ version }) => findRelease(manifest, version) === undefined)
+  return { ...manifest, releases: [...manifest.releases, ...followed] }
+}

@@ -1,0 +1,52 @@
+/** What every change of a channel needs: a channel that is there, keys, and a catalog that names it. */
+import type { Catalog } from '../documents/catalog.ts'
+import { type ChannelManifest, isEnded } from '../documents/channel.ts'
+import { PlatteError } from '../errors.ts'
+import type { VerifiedChannel } from '../trust/verify-channel.ts'
+import { type CatalogState, channelEntry, type Place } from './reading.ts'
+import { checkNotExpired, editCatalog, loadForWriting, loadHead, nameHead, signersOf, type Writing } from './writing.ts'
+
+/** Whether a channel was made and has not ended. */
+export const isLive = (manifest: ChannelManifest | undefined): manifest is ChannelManifest =>
+  manifest !== undefined && manifest.seq > 0 && !isEnded(manifest)
+
+/** What the next manifest of a channel that ended begins from; of any other, itself. */
+export function revived(manifest: ChannelManifest): ChannelManifest {
+  if (!isEnded(manifest)) return manifest
+  const { expires: _, ...begun } = manifest
+  return begun
+}
+
+/** The names of the channels of an app in the catalog; some of them may have ended. */
+export const channelNames = ({ apps }: Catalog, app: string): readonly string[] =>
+  Object.keys(Object.hasOwn(apps, app) ? (apps[app]?.channels ?? {}) : {})
+
+/** @param remedy how the channel would come to be. */
+export function unknownChannel({ catalog }: CatalogState, { app, channel }: Place, remedy: string): PlatteError {
+  const known = channelNames(catalog.catalog, app)
+  return new PlatteError('refused', `${app} has no channel ${JSON.stringify(channel)}`, {
+    hint: `${known.length === 0 ? 'it has none yet' : `it has ${known.slice(0, 10).join(', ')}`}; ${remedy}`,
+  })
+}
+
+/** Without the timestamp key a publish waits for a refresh; with it, it must be possible to offer what is committed. */
+export function checkKeys({ release, timestamp, clock }: Writing, state: CatalogState): void {
+  signersOf(release, 'release', state.root)
+  if (timestamp.length === 0) return
+  signersOf(timestamp, 'timestamp', state.root)
+  checkNotExpired(state, clock())
+}
+
+/** Rolls the catalog forward to a manifest, where the timestamp key is at hand or somebody else did it already. */
+export async function offer(writing: Writing, place: Place, head: VerifiedChannel): Promise<boolean> {
+  if (writing.timestamp.length === 0) {
+    const { catalog } = await loadForWriting(writing)
+    return (channelEntry(catalog.catalog, place.app, place.channel)?.seq ?? 0) >= head.manifest.seq
+  }
+  await editCatalog(writing, async (catalog, state) => {
+    // Under the root of this moment: a rotation may have come between.
+    const newest = await loadHead(writing, state, place)
+    return nameHead(catalog, place, newest ?? head)
+  })
+  return true
+}

@@ -1,0 +1,99 @@
+/** Puts a release of one channel into another: the same bytes under the same keys, so nothing is copied. */
+import type { RampStep, Release } from '../core/channel.ts'
+import { addRelease } from '../core/edit.ts'
+import { editRelease, requireRelease, withField } from '../core/release-edits.ts'
+import { compareVersions, parseVersion } from '../core/version.ts'
+import type { ChannelManifest } from '../documents/channel.ts'
+import { PlatteError } from '../errors.ts'
+import { type Edited, type EditOptions, editChannel, requireChannel } from './edit-channel.ts'
+import { channelEntry, type Place } from './reading.ts'
+import { instantText, loadForWriting, type Writing } from './writing.ts'
+
+export interface Promotion {
+  readonly app: string
+  readonly version: string
+  readonly from: string
+  readonly to: string
+  /** Only these; without it all that the release has. */
+  readonly boards?: readonly string[] | undefined
+  /** The ramp of the release in its new channel. */
+  readonly ramp?: readonly RampStep[] | undefined
+}
+
+/**
+ * @throws PlatteError('refused') for a release that is not there, withdrawn or held; for boards that it lacks, or that
+ *   the newest release of the other channel has and it has not; for what publishing refuses.
+ */
+export async function promote(writing: Writing, promotion: Promotion, options: EditOptions = {}): Promise<Edited> {
+  const { app, version, from, to, ramp } = promotion
+  const state = await loadForWriting(writing)
+  const release = requireRelease(await requireChannel(writing, state, { app, channel: from }), version)
+  refuseBraked(release, channelEntry(state.catalog.catalog, app, from)?.holds ?? [], from)
+  const at = instantText(writing.clock())
+  const place: Place = { app, channel: to }
+  return editChannel(
+    writing,
+    place,
+    (current) => {
+      const boards = boardsOf(release, promotion, current)
+      const added = boards.reduce((channel, board) => addBoard(channel, release, { board, at }), current)
+      return added === current ? current : withMarks(added, release, ramp)
+    },
+    options,
+  )
+}
+
+function refuseBraked(
+  { version, withdrawn }: Release,
+  holds: readonly { version: string; reason: string }[],
+  from: string,
+): void {
+  if (withdrawn) throw new PlatteError('refused', `${version} was withdrawn from ${from}: ${withdrawn.reason}`)
+  const hold = holds.find((one) => compareVersions(parseVersion(one.version), parseVersion(version)) === 0)
+  if (hold)
+    throw new PlatteError('refused', `${version} is held in ${from}: ${hold.reason}`, {
+      hint: 'lift the hold first: platte unhold',
+    })
+}
+
+function boardsOf(release: Release, { boards, to }: Promotion, current: ChannelManifest): readonly string[] {
+  const has = Object.keys(release.boards)
+  const lacking = (boards ?? []).filter((board) => !has.includes(board))
+  if (lacking.length > 0)
+    throw new PlatteError('refused', `${release.version} has no board ${lacking.join(', ')}`, {
+      hint: `it has ${has.join(', ')}`,
+    })
+  if (boards) return boards
+  const left = Object.keys(current.releases[0]?.boards ?? {}).filter((board) => !has.includes(board))
+  if (left.length > 0)
+    throw new PlatteError('refused', `${to} has ${left.join(', ')}, and ${release.version} has not`, {
+      hint: `publish it for ${left.join(', ')} first, or say --board ${has.join(' --board ')}`,
+    })
+  return has
+}
+
+function addBoard(
+  channel: ChannelManifest,
+  { version, components, cves, notes, boards }: Release,
+  { board, at }: { readonly board: string; readonly at: string },
+): ChannelManifest {
+  const packages = boards[board]
+  if (packages === undefined) return channel
+  return addRelease(channel, {
+    ...{ version, board, packages, publishedAt: at },
+    ...(components && { components }),
+    ...(cves && { cves }),
+    ...(notes && { notes }),
+  })
+}
+
+/** What machines must pass through, or do not get away from, is so in every channel. */
+const withMarks = (
+  channel: ChannelManifest,
+  { version, floor, deadEnd }: Release,
+  ramp: readonly RampStep[] | undefined,
+): ChannelManifest =>
+  editRelease(channel, version, (added) => {
+    const marked = withField(withField(added, 'floor', added.floor ?? floor), 'deadEnd', added.deadEnd ?? deadEnd)
+    return ramp && !added.ramp ? withField(marked, 'ramp', ramp) : marked
+  })

@@ -1,0 +1,66 @@
+/** Gives a channel another name. */
+import type { ChannelManifest } from '../documents/channel.ts'
+import { endChannel, otherChannels, refuseFollowed, refuseTaken } from './channel-life.ts'
+import { type Edited, type EditOptions, editChannel, requireChannel } from './edit-channel.ts'
+import { checkKeys, isLive } from './offering.ts'
+import { channelEntry, type Place } from './reading.ts'
+import { editCatalog, loadForWriting, loadHead, signersOf, type Writing } from './writing.ts'
+
+/**
+ * Gives a channel another name; the old one becomes an alias, so that machines which have it go on. Holds go along.
+ * Safe to repeat: the new channel is there before the old one ends.
+ * @throws PlatteError('refused') while it is followed; 'credentials' without both keys.
+ */
+export async function renameChannel(
+  writing: Writing,
+  place: Place,
+  name: string,
+  options: EditOptions = {},
+): Promise<Edited> {
+  const { app, channel } = place
+  const renamed = { app, channel: name }
+  const state = await loadForWriting(writing)
+  const made = (await loadHead(writing, state, renamed))?.manifest
+  const isMade = isLive(made) && made.aliases?.includes(channel)
+  const old = (await loadHead(writing, state, place))?.manifest
+  if (isMade && !isLive(old)) return { kind: 'unchanged', seq: made.seq, inForce: true, changes: [] }
+  await requireChannel(writing, state, place)
+  await refuseFollowed(writing, place)
+  for (const one of await otherChannels(writing, place)) if (!isMade) refuseTaken(name, [one])
+  if (!options.dryRun) {
+    checkKeys(writing, state)
+    signersOf(writing.timestamp, 'timestamp', state.root)
+  }
+  const result = await editChannel(writing, renamed, (current) => moved(old ?? current, current, channel), {
+    ...options,
+    create: true,
+  })
+  if (options.dryRun) return result
+  await copyBrakes(writing, place, renamed)
+  await endChannel(writing, place, { force: true })
+  return result
+}
+
+/** Everything but what belongs to the place in the store. */
+function moved(old: ChannelManifest, current: ChannelManifest, alias: string): ChannelManifest {
+  const { channel, seq, issuedAt } = current
+  const { previous: _, ...content } = old
+  const { previous } = current
+  const aliases = [...new Set([...(old.aliases ?? []), alias])].filter((one) => one !== channel)
+  return { ...content, ...{ channel, seq, issuedAt, aliases }, ...(previous && { previous }) }
+}
+
+/** Before the old name ends: what machines of the old name were not offered is not offered to them under the new one. */
+async function copyBrakes(writing: Writing, from: Place, to: Place): Promise<void> {
+  await editCatalog(writing, (catalog) => {
+    const [old, made] = [channelEntry(catalog, from.app, from.channel), channelEntry(catalog, to.app, to.channel)]
+    const app = catalog.apps[to.app]
+    const { holds, rampAsOf } = old ?? {}
+    if (made === undefined || app === undefined || (holds === undefined && rampAsOf === undefined)) return catalog
+    const braked = { ...made, ...(holds && { holds }), ...(rampAsOf && { rampAsOf }) }
+    return {
+      ...catalog,
+      apps: { ...catalog.apps, [to.app]: { ...app, channels: { ...app.channels, [to.channel]: braked } } },
+    }
+  })
+}
