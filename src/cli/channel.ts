@@ -63,7 +63,9 @@ function rename(): Command {
     .argument('<channel>', 'its name')
     .argument('<name>', 'its new name')
     .action((channel: string, name: string, options: EditingOptions) =>
-      runEdit({ ...options, channel }, ({ store, place }, more) => renameChannel(store, place, name, more)),
+      runEdit({ ...options, channel: name }, ({ store, place }, more) =>
+        renameChannel(store, { ...place, channel }, name, more),
+      ),
     )
 }
 

@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
+import { rampOver } from '../core/release-edits.ts'
+import { durationMs } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
 import { fileSource, readShort, startsLikePayload } from '../runtime/files.ts'
 import { refuseUnsafe } from '../service/doctor.ts'
 import { type PublishResult, publish } from '../service/publish.ts'
-import { collect, command, type Options, openStoreOf, writeFlags } from './options.ts'
+import { collect, command, type Options, openStoreOf, parseDuration, writeFlags } from './options.ts'
 import { progress, say, show, talk } from './terminal.ts'
 
 interface PublishOptions extends Options {
@@ -13,6 +15,7 @@ interface PublishOptions extends Options {
   readonly components?: string
   readonly notes?: string
   readonly cve?: readonly string[]
+  readonly rampOver?: string
   readonly create?: boolean
   readonly dryRun?: boolean
 }
@@ -28,6 +31,11 @@ export function publishCommand(): Command {
     .option('--components <file>', 'JSON file of component versions: {"kernel":"6.12.102"}')
     .option('--notes <place>', 'Markdown release notes: a file or a URL')
     .option('--cve <cve>', 'a CVE that it fixes; may be repeated', collect)
+    .option(
+      '--ramp-over <duration>',
+      'offer a new release to a share that rises over so long, such as 48h',
+      parseDuration,
+    )
     .option('--create', 'make the channel if it is not there')
     .option('--dry-run', 'check everything and say what would happen; write nothing that is served')
     .action(publishFiles)
@@ -38,7 +46,7 @@ async function publishFiles(file: string, extras: readonly string[], options: Pu
   const sources = [await fileSource(file), ...(await Promise.all(extras.map(fileSource)))] as const
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     say(`warning: ${file} does not start with CrAU: update_engine will not take it as a payload`)
-  const { channel, version, board, cve, create = false, dryRun = false } = options
+  const { channel, version, board, cve, rampOver: over, create = false, dryRun = false } = options
   if (!dryRun) await refuseUnsafe(store)
   const bar = progress(
     'publishing',
@@ -47,6 +55,7 @@ async function publishFiles(file: string, extras: readonly string[], options: Pu
   const order = {
     ...{ app: settings.app, channel, version, board, sources, create, dryRun },
     ...(cve && { cves: cve }),
+    ...(over && { ramp: rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 }) }),
     ...(options.components && { components: await readComponents(options.components) }),
     ...(options.notes && { notes: await readShort(options.notes) }),
   }

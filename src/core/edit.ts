@@ -1,6 +1,6 @@
 /** Edits of a channel: pure, idempotent by content, refused with words where policy forbids them. */
 import { PlatteError } from '../errors.ts'
-import type { BoardPackages, Channel, Release } from './channel.ts'
+import type { BoardPackages, Channel, RampStep, Release } from './channel.ts'
 import { compareVersions, parseVersion } from './version.ts'
 
 /** What publishing adds: one version for one board. */
@@ -12,6 +12,8 @@ export interface Addition {
   readonly components?: Readonly<Record<string, string>>
   readonly cves?: readonly string[]
   readonly notes?: { readonly sha256: string; readonly size: number }
+  /** Of a release that is new; a known one keeps its own. */
+  readonly ramp?: readonly RampStep[]
 }
 
 /**
@@ -73,13 +75,14 @@ export function findRelease(channel: Channel, version: string): Release | undefi
 const boardOf = (release: Release | undefined, board: string): BoardPackages | undefined =>
   release && Object.hasOwn(release.boards, board) ? release.boards[board] : undefined
 
-function newRelease({ version, board, packages, publishedAt, components, cves, notes }: Addition): Release {
+function newRelease({ version, board, packages, publishedAt, components, cves, notes, ramp }: Addition): Release {
   return {
     version,
     publishedAt,
     ...(components && { components }),
     ...(cves && { cves }),
     ...(notes && { notes }),
+    ...(ramp && { ramp }),
     boards: { [board]: packages },
   }
 }

@@ -5,7 +5,7 @@ import { rampProblem } from '../core/ramp.ts'
 import { rangeProblem } from '../core/target.ts'
 import { compareVersions, parseVersion } from '../core/version.ts'
 import { windowProblem } from '../core/window.ts'
-import { PlatteError } from '../errors.ts'
+import { type ErrorCode, PlatteError } from '../errors.ts'
 import type { Verified } from '../ports/verified.ts'
 import * as field from './fields.ts'
 
@@ -141,12 +141,13 @@ export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => f
 /**
  * Holds a manifest to what may be signed. Readers take one whose ramps, windows or targets cannot be evaluated, and
  * withhold what they stand on: a reader's list of time zones may be older than the writer's.
+ * @param code of what is thrown: whose mistake it is.
  * @throws PlatteError('bad-document') for a manifest that no reader would accept, or that would offer nothing.
  */
-export function checkChannel(value: unknown): ChannelManifest {
-  const manifest = field.check(schema, 'channel', value)
+export function checkChannel(value: unknown, code: ErrorCode = 'bad-document'): ChannelManifest {
+  const manifest = field.check(schema, 'channel', value, code)
   const problem = conditionsProblem('the channel', manifest) ?? firstOf(manifest.releases, releaseProblem)
-  if (problem !== undefined) throw new PlatteError('bad-document', `channel: ${problem}`)
+  if (problem !== undefined) throw new PlatteError(code, `channel: ${problem}`)
   return manifest
 }
 

@@ -54,6 +54,7 @@ export async function editChannel(
     if (!isLive(current) && !create) throw unknownChannel(state, place, '`platte channel create` makes a new one')
     const begun = revived(current)
     const edited = edit(begun, state)
+    checkChannel({ ...edited, seq: current.seq + 1, issuedAt: instantText(writing.clock()) }, 'usage')
     changes = diffChannels(current, edited)
     const isMade = isLive(current) || !create
     return isMade && sameJson(edited, begun) ? current : edited
@@ -61,10 +62,7 @@ export async function editChannel(
   const before = (await loadHead(writing, state, place))?.manifest
   const start = before ?? { ...emptyChannel, ...place }
   const after = apply(start)
-  if (dryRun) {
-    checkChannel({ ...after, seq: start.seq + 1, issuedAt: instantText(writing.clock()) })
-    return { kind: 'dry-run', seq: start.seq + (after === start ? 0 : 1), inForce: false, changes }
-  }
+  if (dryRun) return { kind: 'dry-run', seq: start.seq + (after === start ? 0 : 1), inForce: false, changes }
   if (after !== start) checkKeys(writing, state)
   const { head, changed } = await commitChannel(writing, place, apply)
   const inForce = await offer(writing, place, head)

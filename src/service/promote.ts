@@ -36,8 +36,8 @@ export async function promote(writing: Writing, promotion: Promotion, options: E
     place,
     (current) => {
       const boards = boardsOf(release, promotion, current)
-      const added = boards.reduce((channel, board) => addBoard(channel, release, { board, at }), current)
-      return added === current ? current : withMarks(added, release, ramp)
+      const added = boards.reduce((channel, board) => addBoard(channel, release, { board, at, ramp }), current)
+      return added === current ? current : withMarks(added, release)
     },
     options,
   )
@@ -75,7 +75,7 @@ function boardsOf(release: Release, { boards, to }: Promotion, current: ChannelM
 function addBoard(
   channel: ChannelManifest,
   { version, components, cves, notes, boards }: Release,
-  { board, at }: { readonly board: string; readonly at: string },
+  { board, at, ramp }: { readonly board: string; readonly at: string; readonly ramp: Promotion['ramp'] },
 ): ChannelManifest {
   const packages = boards[board]
   if (packages === undefined) return channel
@@ -84,16 +84,12 @@ function addBoard(
     ...(components && { components }),
     ...(cves && { cves }),
     ...(notes && { notes }),
+    ...(ramp && { ramp }),
   })
 }
 
 /** What machines must pass through, or do not get away from, is so in every channel. */
-const withMarks = (
-  channel: ChannelManifest,
-  { version, floor, deadEnd }: Release,
-  ramp: readonly RampStep[] | undefined,
-): ChannelManifest =>
-  editRelease(channel, version, (added) => {
-    const marked = withField(withField(added, 'floor', added.floor ?? floor), 'deadEnd', added.deadEnd ?? deadEnd)
-    return ramp && !added.ramp ? withField(marked, 'ramp', ramp) : marked
-  })
+const withMarks = (channel: ChannelManifest, { version, floor, deadEnd }: Release): ChannelManifest =>
+  editRelease(channel, version, (added) =>
+    withField(withField(added, 'floor', added.floor ?? floor), 'deadEnd', added.deadEnd ?? deadEnd),
+  )

@@ -1,5 +1,5 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
-import type { BoardPackages, Package } from '../core/channel.ts'
+import type { BoardPackages, Package, RampStep } from '../core/channel.ts'
 import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } from '../core/edit.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { notesKey, packageFolder } from '../documents/paths.ts'
@@ -23,6 +23,8 @@ export interface PublishOrder {
   readonly cves?: readonly string[]
   /** Markdown. */
   readonly notes?: Uint8Array
+  /** Of a release that is new. */
+  readonly ramp?: readonly RampStep[]
   /** Whether a channel that is not there is made. */
   readonly create: boolean
   /** Whether everything is checked and nothing gets a name. */
@@ -101,7 +103,7 @@ async function makeAddition(
   order: PublishOrder,
   packages: BoardPackages['packages'],
 ): Promise<Addition> {
-  const { version, board, components, cves, notes } = order
+  const { version, board, components, cves, notes, ramp } = order
   return {
     version,
     board,
@@ -109,6 +111,7 @@ async function makeAddition(
     publishedAt: instantText(clock()),
     ...(components && { components }),
     ...(cves && { cves }),
+    ...(ramp && { ramp }),
     ...(notes && { notes: { sha256: await sha256Hex(notes), size: notes.length } }),
   }
 }
