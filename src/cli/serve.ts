@@ -10,6 +10,8 @@ export function serveCommand(): Command {
     'publicUrl',
     'packagesUrl',
     'explain',
+    'events',
+    'metrics',
     'host',
     'port',
   ]).action((options: Options) => serveUntilStopped(options, (url) => say(`listening on ${url}/v1/update/`)))

@@ -28,6 +28,15 @@ export const packageFolder = (
   packages: readonly { readonly name: string; readonly sha256: string }[],
 ): string => `packages/${place.app}/${place.version}/${place.board}/${setDigest(packages)}/`
 
+/** A batch of events by the day and time of its first line (UTC), and a number that nobody else uses. */
+export function eventsKey(beganMs: number, number: number): string {
+  const [day = '', time = ''] = new Date(beganMs).toISOString().split('T')
+  return `${eventsFolder(day)}${time.slice(0, 8).replaceAll(':', '')}-${number.toString(16).padStart(8, '0')}.ndjson`
+}
+
+/** @param day such as 2026-11-24, UTC. */
+export const eventsFolder = (day: string): string => `events/dt=${day}/`
+
 /** The folder of what one check of one run writes to try a store out, ending in "/". It is removed afterwards. */
 export const scratchFolder = (run: string, check: number): string => `doctor/${run}/${check}/`
 
@@ -60,12 +69,14 @@ const publicDocuments: readonly (PublicDocument & { readonly form: RegExp })[] =
 export const publicDocument = (key: string): PublicDocument | undefined =>
   key.includes('..') ? undefined : publicDocuments.find(({ form }) => form.test(key))
 
+const day = /^dt=\d{4}-\d\d-\d\d$/
 const segment = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 
 /** @throws PlatteError('bad-request') for a key that no function above builds. Adapters call it before they touch a store. */
 export function checkKey(key: string): string {
   const segments = key.split('/')
-  if (key.length > 768 || !segments.every((part) => segment.test(part) && !part.includes('..')))
+  const isDay = (part: string, i: number): boolean => i === 1 && segments[0] === 'events' && day.test(part)
+  if (key.length > 768 || !segments.every((part, i) => (segment.test(part) || isDay(part, i)) && !part.includes('..')))
     throw new PlatteError('bad-request', `not a key of this store: ${JSON.stringify(key.slice(0, 80))}`)
   return key
 }

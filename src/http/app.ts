@@ -6,6 +6,7 @@ import { type ErrorCode, PlatteError } from '../errors.ts'
 import { answerDocument } from './documents.ts'
 import { answerExplain } from './explain.ts'
 import { answerHealth } from './health.ts'
+import { answerMetrics } from './metrics.ts'
 import { answerPackage } from './packages.ts'
 import { refuse } from './refuse.ts'
 import type { Serving } from './serving.ts'
@@ -27,6 +28,7 @@ export function createApp(serving: Serving): Hono {
   }
   app.get('/healthz', answerHealth(serving))
   if (serving.explain) app.get('/v1/explain', answerExplain(serving, serving.explain))
+  if (serving.metrics) app.get('/metrics', answerMetrics(serving.metrics))
   app.get('/packages/*', answerPackage(serving))
   for (const path of documentPaths) app.get(path, answerDocument(serving))
   app.notFound((c) => answerElse(serving, c))
@@ -41,13 +43,14 @@ const resolvedPath = (request: Request): string =>
 const isResolved = (url: string): boolean => !url.includes('%') && !url.includes('/.')
 
 /** Other methods and other paths; here, since a second handler on a path would cost every check a dispatch. */
-function answerElse({ explain }: Serving, c: Context): Response {
+function answerElse({ explain, metrics }: Serving, c: Context): Response {
   const { path } = c.req
   if (updatePaths.includes(path))
     return refuse(c, 405, 'POST a check here, or GET a description', { allow: 'GET, HEAD, POST' })
   const isRead =
     path === '/healthz' ||
     (path === '/v1/explain' && explain !== undefined) ||
+    (path === '/metrics' && metrics !== undefined) ||
     path.startsWith('/packages/') ||
     publicDocument(path.slice(1)) !== undefined
   if (isRead) return refuse(c, 405, 'this can only be read: GET it', { allow: 'GET, HEAD' })

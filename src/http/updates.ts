@@ -4,7 +4,7 @@ import type { Decision } from '../core/decide.ts'
 import { reasonText } from '../core/explain.ts'
 import type { Candidate } from '../core/view.ts'
 import { packageFolder } from '../documents/paths.ts'
-import type { LogEntry } from '../ports/log.ts'
+import type { CheckEvent } from '../ports/events.ts'
 import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from '../protocol/omaha.ts'
 import { parseOmahaRequest, renderOmahaResponse } from '../protocol/omaha-xml.ts'
 import { appKey, checkForUpdate, decideAtOnce, type Query } from '../service/update-check.ts'
@@ -58,9 +58,9 @@ function answerApp(
   decision: Decision | undefined,
 ): OmahaAppResponse {
   const { appId, ping, events } = app
-  logEvents(serving, key, app)
+  tellEvents(serving, key, app)
   if (decision === undefined) return { appId, status: 'ok', ping, events: events.length }
-  serving.reading.log(checkEntry(key, app, request, decision))
+  serving.events(checkEvent(key, app, request, decision))
   return {
     appId,
     status: decision.kind === 'no-update' && decision.reason === 'unknown-app' ? 'error-unknownApplication' : 'ok',
@@ -96,7 +96,7 @@ function offerOf(
   return offer
 }
 
-function checkEntry(key: string, app: OmahaAppRequest, request: OmahaRequest, decision: Decision): LogEntry {
+function checkEvent(key: string, app: OmahaAppRequest, request: OmahaRequest, decision: Decision): CheckEvent {
   return {
     level: 'info',
     event: 'check',
@@ -105,6 +105,7 @@ function checkEntry(key: string, app: OmahaAppRequest, request: OmahaRequest, de
     version: short(app.version),
     board: short(app.board),
     machine: short(app.machineId),
+    oem: short(app.oem),
     source: short(request.installSource),
     decision: decision.kind,
     reason: decision.kind === 'update' ? undefined : decision.reason,
@@ -118,19 +119,20 @@ function checkEntry(key: string, app: OmahaAppRequest, request: OmahaRequest, de
 const maxEventLines = 4
 
 /** Every check carries an event that says nothing new; those are not worth a line. */
-function logEvents({ reading }: Serving, key: string, app: OmahaAppRequest): void {
+function tellEvents({ reading, events }: Serving, key: string, app: OmahaAppRequest): void {
   const news = app.events.filter(
     ({ type, result, previousVersion }) => type !== 3 || result !== 2 || previousVersion !== undefined,
   )
   if (news.length > maxEventLines)
     reading.log({ level: 'warn', event: 'event', app: short(key), dropped: news.length - maxEventLines })
   for (const { type, result, errorCode, previousVersion } of news.slice(0, maxEventLines)) {
-    reading.log({
+    events({
       level: 'info',
       event: 'event',
       app: short(key),
       channel: short(app.track),
       version: short(app.version),
+      board: short(app.board),
       machine: short(app.machineId),
       type,
       result,

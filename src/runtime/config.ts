@@ -18,6 +18,8 @@ const variables = {
   PLATTE_PACKAGES_URL: '--packages-url',
   PLATTE_EXPLAIN: '--explain',
   PLATTE_EXPLAIN_TOKEN: undefined,
+  PLATTE_EVENTS: '--events',
+  PLATTE_METRICS: '--metrics',
   PLATTE_HOST: '--host',
   PORT: '--port',
 } as const
@@ -41,6 +43,10 @@ export interface Settings {
   readonly packagesUrl?: string
   /** Who may ask for explanations; without it nobody. */
   readonly explain?: ExplainAccess
+  /** Whether events are also kept as files in the store. */
+  readonly events?: 'store'
+  /** Whether numbers are told at `/metrics`. */
+  readonly metrics?: 'on'
   readonly host: string
   readonly port: number
 }
@@ -89,6 +95,8 @@ export function readSettings<K extends keyof Settings = never>(
     publicUrl: read('PLATTE_PUBLIC_URL', parsePublicUrl),
     packagesUrl: read('PLATTE_PACKAGES_URL', parsePublicUrl),
     explain: readExplain(env, problems),
+    events: read('PLATTE_EVENTS', oneWord('store')),
+    metrics: read('PLATTE_METRICS', oneWord('on')),
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
@@ -173,6 +181,15 @@ function readExplain(env: Environment, problems: string[]): ExplainAccess | unde
   if (who === 'token') return { token }
   return who === 'off' ? undefined : 'public'
 }
+
+/** A setting that is on or off. */
+const oneWord =
+  <Word extends string>(word: Word) =>
+  (text: string): Word | undefined => {
+    if (text !== word && text !== 'off')
+      throw new Error(`${JSON.stringify(text.slice(0, 80))} is neither ${word} nor off`)
+    return text === word ? word : undefined
+  }
 
 function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN

@@ -61,7 +61,7 @@ async function open(env: Environment): Promise<Deployment> {
   try {
     const s3 = await openS3(settings.store, { random: systemRandom })
     const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
-    return openDeployment(settings, env, { documents, packages, log, background: () => undefined, slice })
+    return openDeployment(settings, env, { documents, packages, log, events: log, background: () => undefined, slice })
   } catch (error) {
     return brokenDeployment(problemOf(error), log)
   }

@@ -6,6 +6,7 @@ import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
 import type { SettingsWith } from './config.ts'
 import { refreshEveryMs, refreshSlice } from './refreshing.ts'
+import { openWatching } from './watching.ts'
 
 /** A look costs a few milliseconds for each of these channels; with more of them, a commit is found some minutes later. */
 const slice = { most: 100, opens: 100 }
@@ -59,6 +60,7 @@ export async function serveWith(
   const cache = newCatalogCache()
   await reload(cache, publishing)
   const stopRefreshing = await keepFresh(publishing, cache)
+  const { events, metrics, close } = await openWatching(settings, publishing, cache)
   const { packages } = publishing
   const background = () => (work: Promise<void>) => void work
   const listening = await listen(settings, (port) =>
@@ -66,6 +68,8 @@ export async function serveWith(
       cache,
       reading: publishing,
       packages,
+      events,
+      metrics,
       publicUrl: publicUrl ?? `http://${urlHost(host)}:${port}`,
       packagesUrl,
       explain,
@@ -80,6 +84,7 @@ export async function serveWith(
     stop: async () => {
       stopRefreshing()
       await listening.close()
+      await close()
     },
   }
 }

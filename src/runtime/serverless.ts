@@ -28,7 +28,7 @@ export interface Deployment {
 }
 
 /** What a runtime brings along. */
-export interface Parts extends Pick<Reading, 'documents' | 'log'>, Pick<Serving, 'background'> {
+export interface Parts extends Pick<Reading, 'documents' | 'log'>, Pick<Serving, 'background' | 'events'> {
   readonly packages: Packages
   /** How much one call of the schedule may take in. */
   readonly slice: Omit<Slice, 'turn'>
@@ -62,12 +62,12 @@ const noFiles =
 export function openDeployment(
   { pin, publicUrl, packagesUrl, explain, timestampKey }: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
-  { documents, packages, log, background, slice }: Parts,
+  { documents, packages, log, events, background, slice }: Parts,
 ): Deployment {
   const cache = newCatalogCache()
   const reading = { documents, pin, clock: systemClock, log }
   return {
-    app: createApp({ cache, reading, packages, publicUrl, packagesUrl, explain, background }),
+    app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, background }),
     async refresh() {
       if (timestampKey === undefined || 'file' in timestampKey) return 'idle'
       try {

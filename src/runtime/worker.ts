@@ -3,16 +3,20 @@
  * trigger. `wrangler.toml` says what it is bound to.
  * What an isolate shares between requests is settings, bindings and plain data, never a promise or a stream.
  */
-import type { ExportedHandler, R2Bucket } from '@cloudflare/workers-types'
+import type { AnalyticsEngineDataset, ExportedHandler, R2Bucket } from '@cloudflare/workers-types'
 import { consoleLog } from '../adapters/console-log.ts'
+import { analyticsEvents } from '../adapters/events-analytics.ts'
 import { digestStreamHasher } from '../adapters/hasher-digest-stream.ts'
 import { r2Documents, r2Packages } from '../adapters/r2.ts'
 import type { Environment } from './config.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
+import { tellAll } from './tell-all.ts'
 
 /** What `wrangler.toml` binds: the bucket, and texts under the names of settings; any of it may be missing. */
 export interface Env {
   readonly PLATTE_BUCKET?: R2Bucket
+  /** Where events go, besides the log. */
+  readonly PLATTE_ANALYTICS?: AnalyticsEngineDataset
   readonly [variable: string]: unknown
 }
 
@@ -46,7 +50,7 @@ interface Handler {
   scheduled(controller: Parameters<NonNullable<ExportedHandler['scheduled']>>[0], env: Env): Promise<void>
 }
 
-function open({ PLATTE_BUCKET: bucket, ...others }: Env): Deployment {
+function open({ PLATTE_BUCKET: bucket, PLATTE_ANALYTICS: analytics, ...others }: Env): Deployment {
   const env = variablesOf(others)
   const settings = settingsOrProblems(env, ['pin', 'publicUrl'], bucket ? [] : [noBucket])
   if (bucket === undefined || typeof settings === 'string') return brokenDeployment(String(settings), consoleLog)
@@ -54,6 +58,7 @@ function open({ PLATTE_BUCKET: bucket, ...others }: Env): Deployment {
     documents: r2Documents(bucket),
     packages: r2Packages(bucket, { newHasher: digestStreamHasher }),
     log: consoleLog,
+    events: analytics ? tellAll([consoleLog, analyticsEvents(analytics)]) : consoleLog,
     background: (c) => (work) => c.executionCtx.waitUntil(work),
     slice,
   })

@@ -171,6 +171,7 @@ export const serving = ({ cache, reading }: Answering): Serving => ({
   cache,
   reading,
   packages: memoryPackages(nodeHasher),
+  events: reading.log,
   publicUrl: 'https://updates.example.org',
   background: () => (work) => void work,
 })

@@ -23,7 +23,14 @@ const ask = (path: string, headers: Readonly<Record<string, string>> = {}, over:
   const { publishing } = store
   const reading = { ...publishing, documents: over, log: (entry: LogEntry) => void log.push(entry) }
   const { packages } = publishing
-  const app = createApp({ cache: newCatalogCache(), reading, packages, publicUrl, background: () => undefined })
+  const app = createApp({
+    cache: newCatalogCache(),
+    reading,
+    packages,
+    events: reading.log,
+    publicUrl,
+    background: () => undefined,
+  })
   return app.request(path, { headers })
 }
 

@@ -61,6 +61,7 @@ const open = (explain?: ExplainAccess): Hono =>
     cache: newCatalogCache(),
     reading: store.publishing,
     packages: store.publishing.packages,
+    events: store.publishing.log,
     publicUrl: 'https://updates.example.org',
     explain,
     background: () => undefined,

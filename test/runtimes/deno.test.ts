@@ -1,7 +1,7 @@
 /** The real Deno as a process of its own, with the permissions that src/runtime/deno.ts names and no others. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -22,9 +22,10 @@ let url: string
 let elsewhere: ChildProcess | undefined
 let elsewhereUrl: string
 
-/** Reads no more than the store and writes nothing: without keys it has nothing to write. */
-function start(env: Readonly<Record<string, string>>): ChildProcess {
-  const permissions = ['--allow-env=PLATTE_*,PORT', '--allow-net=127.0.0.1', `--allow-read=${join(dir, 'store')}`]
+/** Reads no more than the store and writes nothing, unless it is told to: without keys it has nothing to write. */
+function start(env: Readonly<Record<string, string>>, more: readonly string[] = []): ChildProcess {
+  const read = `--allow-read=${join(dir, 'store')}`
+  const permissions = ['--allow-env=PLATTE_*,PORT', '--allow-net=127.0.0.1', read, ...more]
   return spawn(
     deno,
     ['run', '--no-prompt', '--cached-only', '--no-lock', ...permissions, join(root, 'src/runtime/deno.ts')],
@@ -54,7 +55,8 @@ beforeAll(async () => {
   const { pin } = await makeSceneStore(documents, packages)
   const env = { PLATTE_STORE: `file:${store}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
   server = start(env)
-  elsewhere = start({ ...env, PLATTE_PACKAGES_URL: packagesUrl })
+  const watching = { PLATTE_EVENTS: 'store', PLATTE_METRICS: 'on' }
+  elsewhere = start({ ...env, ...watching, PLATTE_PACKAGES_URL: packagesUrl }, [`--allow-write=${store}`])
   const lines = await Promise.all([firstLine(server), firstLine(elsewhere)])
   for (const line of lines) expect(line).toMatchObject({ level: 'info', event: 'serve' })
   ;[url = '', elsewhereUrl = ''] = lines.map((line) => String(line.url))
@@ -67,6 +69,24 @@ afterAll(async () => {
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhereUrl)))
+
+test('it tells numbers, and keeps events as files when it stops', async () => {
+  const body = '<request protocol="3.0"><app appid="x" version="1" track="y"><updatecheck/></app></request>'
+  await fetch(`${elsewhereUrl}/v1/update/`, { method: 'POST', body })
+  const numbers = await (await fetch(`${elsewhereUrl}/metrics`)).text()
+  expect(numbers).toContain(
+    'platte_checks_total{app="other",channel="other",decision="no-update",reason="unknown-app"} 1',
+  )
+  expect((await fetch(`${url}/metrics`)).status).toBe(404)
+  const [exit] = [elsewhere && once(elsewhere, 'exit'), elsewhere?.kill('SIGTERM')]
+  expect(await exit).toEqual([0, null])
+  const files = await readdir(join(dir, 'store', 'events'), { recursive: true })
+  const [file = ''] = files.filter((name) => name.endsWith('.ndjson'))
+  const lines = (await readFile(join(dir, 'store', 'events', file), 'utf8')).trimEnd().split('\n')
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: 'info', event: 'check', app: 'x', channel: 'y', reason: 'unknown-app' }),
+  ])
+})
 
 test('without its settings it does not start, and names them', async () => {
   const bare = start({})

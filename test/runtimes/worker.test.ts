@@ -27,6 +27,7 @@ const server = createTestHarness({
         ...bare,
         name: 'elsewhere',
         r2_buckets: [{ binding: 'PLATTE_BUCKET', bucket_name: 'platte' }],
+        analytics_engine_datasets: [{ binding: 'PLATTE_ANALYTICS', dataset: 'platte' }],
         vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_PACKAGES_URL: packagesUrl },
       },
     },

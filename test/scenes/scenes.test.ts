@@ -18,6 +18,7 @@ describe('in this process', async () => {
     cache: newCatalogCache(),
     reading: publishing,
     packages: publishing.packages,
+    events: publishing.log,
     publicUrl,
     explain: 'public' as const,
     background: () => undefined,

@@ -1,0 +1,83 @@
+/** Numbers for Prometheus. Labels are bounded: what a client made up is counted as `other`. */
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { EventSink, FleetEvent } from '../ports/events.ts'
+
+/** What the numbers are about. */
+export interface Measured {
+  /** Whether the verified catalog names this channel, or has it as an alias. */
+  isKnown(app: string, channel: string): boolean
+  /** Seconds since the catalog was last confirmed, and when it expires (seconds since 1970); `undefined`: none was read. */
+  catalog(): { readonly ageSeconds: number; readonly expiresAt: number } | undefined
+  /** Events that sinks lost. */
+  lost(): number
+}
+
+export interface Metrics {
+  readonly sink: EventSink
+  /** In the text format of Prometheus. */
+  render(): Promise<string>
+  readonly contentType: string
+}
+
+const types: readonly number[] = [1, 2, 3, 4, 5, 9, 12, 13, 14, 54]
+const results: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+/** Codes that have a name of their own; `http 404` and the like are one. */
+const namedError = /^\d+ (?!code )(http )?/
+
+/** Opens a registry of its own. */
+export function openMetrics(measured: Measured): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const checks = new Counter({
+    name: 'platte_checks_total',
+    help: 'Update checks that were answered.',
+    labelNames: ['app', 'channel', 'decision', 'reason'],
+    registers,
+  })
+  const events = new Counter({
+    name: 'platte_events_total',
+    help: 'Events that machines sent.',
+    labelNames: ['app', 'channel', 'type', 'result', 'errorcode'],
+    registers,
+  })
+  const gauge = (name: string, help: string, value: () => number | undefined): void => {
+    const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(value() ?? Number.NaN) })
+  }
+  gauge(
+    'platte_catalog_age_seconds',
+    'Time since the catalog was last confirmed.',
+    () => measured.catalog()?.ageSeconds,
+  )
+  gauge('platte_catalog_expires_timestamp_seconds', 'When the catalog expires.', () => measured.catalog()?.expiresAt)
+  gauge('platte_events_lost', 'Events that could not be kept since the start.', () => measured.lost())
+  const placeOf = ({ app, channel }: FleetEvent) =>
+    measured.isKnown(app, channel) ? { app, channel } : { app: 'other', channel: 'other' }
+  return {
+    sink: (event) => {
+      const place = placeOf(event)
+      if (event.event === 'check') {
+        checks.inc({ ...place, decision: event.decision, reason: event.reason ?? '' })
+        return
+      }
+      const { type, result, error } = event
+      const [typeLabel, resultLabel] = [
+        types.includes(type) ? type : 'other',
+        results.includes(result) ? result : 'other',
+      ]
+      events.inc({
+        ...place,
+        type: typeLabel,
+        result: resultLabel,
+        errorcode: error === undefined ? '' : errorLabel(error),
+      })
+    },
+    render: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}
+
+function errorLabel(error: string): string {
+  const [, http] = namedError.exec(error) ?? [undefined, undefined]
+  if (http !== undefined) return 'http'
+  return namedError.test(error) ? error.replace(/ .*/, '') : 'other'
+}

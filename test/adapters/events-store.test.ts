@@ -1,0 +1,113 @@
+/** Events as files: batches by age and size, one write at a time, losses counted, and never a throw or a wait. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { storeEvents } from '../../src/adapters/events-store.ts'
+import { memoryDocuments } from '../../src/adapters/memory.ts'
+import { PlatteError } from '../../src/errors.ts'
+import type { CheckEvent } from '../../src/ports/events.ts'
+import type { LogEntry } from '../../src/ports/log.ts'
+import { gate, seeded } from '../world.ts'
+
+beforeEach(() => void vi.useFakeTimers({ now: Date.parse('2026-11-23T23:59:30Z') }))
+afterEach(() => void vi.useRealTimers())
+
+const check = (machine: string): CheckEvent => ({
+  level: 'info',
+  event: 'check',
+  ...{ app: 'example.app', channel: 'stable', version: '1', board: 'amd64-usr', machine, oem: '' },
+  ...{ source: 'scheduler', decision: 'no-update', reason: 'up-to-date' },
+})
+
+/** A sink over documents of which `fault` may throw or wait. */
+function open(fault: () => Promise<void> | void = () => {}) {
+  const documents = memoryDocuments()
+  const log: LogEntry[] = []
+  const stored = storeEvents({
+    documents: {
+      create: async (key, bytes) => {
+        await fault()
+        return documents.create(key, bytes)
+      },
+    },
+    clock: () => Date.now(),
+    random: seeded(1),
+    log: (entry) => void log.push(entry),
+  })
+  const files = async (): Promise<Record<string, string[]>> => {
+    const found: Record<string, string[]> = {}
+    for await (const key of documents.list?.('events/') ?? []) {
+      const text = new TextDecoder().decode((await documents.get(key, 2 ** 20))?.bytes)
+      found[key] = text.trimEnd().split('\n')
+    }
+    return found
+  }
+  return { ...stored, files, log }
+}
+
+test('a minute of events is one file under the day and time of its first', async () => {
+  const { sink, files } = open()
+  sink(check('a'))
+  await vi.advanceTimersByTimeAsync(59_000)
+  sink(check('b'))
+  expect(await files()).toEqual({})
+  await vi.advanceTimersByTimeAsync(1_000)
+  sink(check('c'))
+  await vi.advanceTimersByTimeAsync(60_000)
+  const found = await files()
+  expect(Object.keys(found)).toEqual([
+    expect.stringMatching(/^events\/dt=2026-11-23\/235930-[0-9a-f]{8}\.ndjson$/),
+    expect.stringMatching(/^events\/dt=2026-11-24\/000030-[0-9a-f]{8}\.ndjson$/),
+  ])
+  const lines = Object.values(found)
+    .flat()
+    .map((line) => JSON.parse(line))
+  expect(lines.map(({ time, machine }) => [time, machine])).toEqual([
+    ['2026-11-23T23:59:30.000Z', 'a'],
+    ['2026-11-24T00:00:29.000Z', 'b'],
+    ['2026-11-24T00:00:30.000Z', 'c'],
+  ])
+})
+
+test('many events are written before the minute is over, none lost and none twice', async () => {
+  const { sink, files, close } = open()
+  for (let i = 0; i < 5_000; i++) sink(check(`m${i}`))
+  await close()
+  const found = Object.values(await files())
+  expect(found.length).toBeGreaterThan(3)
+  const machines = found.flat().map((line) => JSON.parse(line).machine)
+  expect(new Set(machines).size).toBe(5_000)
+  expect(machines).toHaveLength(5_000)
+})
+
+test('a store that hangs holds up nobody: what is held has a bound, the rest is lost and counted', async () => {
+  const hanging = gate()
+  const { sink, lost, close, files } = open(() => hanging.opened)
+  const most = 40_000
+  for (let i = 0; i < most; i++) sink(check(`m${i}`))
+  expect(lost()).toBeGreaterThan(most / 2)
+  const closing = close()
+  await vi.advanceTimersByTimeAsync(5_000)
+  await closing
+  expect(await files()).toEqual({})
+  hanging.open()
+  await vi.advanceTimersByTimeAsync(60_000)
+  const lines = Object.values(await files())
+    .flat()
+    .map((line) => JSON.parse(line))
+  const said = lines.reduce((sum, { lostLines = 0 }) => sum + lostLines, 0)
+  expect(lines.filter(({ event }) => event === 'check').length + said).toBe(most)
+})
+
+test('a write that fails is tried once more; then its events are lost, and the next file says how many', async () => {
+  let failures = 3
+  const { sink, lost, files, log } = open(() => {
+    if (failures-- > 0) throw new PlatteError('store-unavailable', 'no answer')
+  })
+  for (const machine of ['a', 'b']) sink(check(machine))
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect([lost(), await files()]).toEqual([2, {}])
+  sink(check('c'))
+  await vi.advanceTimersByTimeAsync(60_000)
+  const [lines = []] = Object.values(await files())
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ event: 'events', lostLines: 2 }, { machine: 'c' }])
+  expect(log.filter(({ level, event }) => level === 'warn' && event === 'events')).toHaveLength(3)
+})

@@ -1,0 +1,68 @@
+/** Numbers for Prometheus: what is counted, under bounded labels. */
+import { expect, test } from 'vitest'
+import { openMetrics } from '../../src/adapters/metrics.ts'
+import type { CheckEvent, ProgressEvent } from '../../src/ports/events.ts'
+
+const app = 'example.app'
+const open = () =>
+  openMetrics({
+    isKnown: (one, channel) => one === app && channel === 'stable',
+    catalog: () => ({ ageSeconds: 12, expiresAt: 1_800_000_000 }),
+    lost: () => 3,
+  })
+
+const client = { level: 'info', app, channel: 'stable', version: '1', board: 'x', machine: 'm' } as const
+const check: CheckEvent = { ...client, event: 'check', oem: '', source: '', decision: 'no-update', reason: 'held' }
+const progress: ProgressEvent = { ...client, event: 'event', type: 3, result: 0 }
+
+async function series(events: readonly (CheckEvent | ProgressEvent)[]): Promise<readonly string[]> {
+  const { sink, render } = open()
+  for (const event of events) sink(event)
+  return (await render()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+}
+
+const gauges = [
+  'platte_catalog_age_seconds 12',
+  'platte_catalog_expires_timestamp_seconds 1800000000',
+  'platte_events_lost 3',
+]
+
+test.each<[string, CheckEvent | ProgressEvent, string]>([
+  ['a check', check, `platte_checks_total{app="${app}",channel="stable",decision="no-update",reason="held"} 1`],
+  [
+    'an update',
+    { ...check, decision: 'update', reason: undefined, offered: '2' },
+    `platte_checks_total{app="${app}",channel="stable",decision="update",reason=""} 1`,
+  ],
+  [
+    'a channel that nobody knows',
+    { ...check, channel: 'sta\nble' },
+    'platte_checks_total{app="other",channel="other",decision="no-update",reason="held"} 1',
+  ],
+  [
+    'a rollback',
+    { ...progress, error: '44 rollback' },
+    `platte_events_total{app="${app}",channel="stable",type="3",result="0",errorcode="44"} 1`,
+  ],
+  [
+    'an HTTP failure',
+    { ...progress, error: '2404 http 404' },
+    `platte_events_total{app="${app}",channel="stable",type="3",result="0",errorcode="http"} 1`,
+  ],
+  [
+    'a code that nobody named',
+    { ...progress, type: 4711, result: -1, error: '4711 code 4711' },
+    `platte_events_total{app="${app}",channel="stable",type="other",result="other",errorcode="other"} 1`,
+  ],
+])('%s', async (_, event, want) => {
+  expect(await series([event])).toEqual([want, ...gauges])
+})
+
+test('whatever clients make up, there are few series', async () => {
+  const forged = Array.from({ length: 10_000 }, (_, i): (typeof check | typeof progress)[] => [
+    { ...check, app: `app${i}`, channel: `channel${i}`, machine: `m${i % 1000}` },
+    { ...progress, channel: i % 2 ? 'stable' : `c${i}`, type: i, result: i % 40, error: `${i} code ${i}` },
+    { ...progress, error: `${2000 + i} http ${i}` },
+  ]).flat()
+  expect((await series(forged)).length).toBeLessThan(300)
+})
