@@ -14,6 +14,7 @@ import { keygenCommand } from './keygen.ts'
 import { publishCommand } from './publish.ts'
 import { refreshCommand } from './refresh.ts'
 import { followCommand, promoteCommand, pruneCommand, rollbackCommand } from './release.ts'
+import { reportCommand } from './report.ts'
 import { rootCommand } from './root.ts'
 import { serveCommand } from './serve.ts'
 import { showCommand } from './show.ts'
@@ -55,6 +56,7 @@ const commands = [
   followCommand,
   historyCommand,
   pruneCommand,
+  reportCommand,
   serveCommand,
   showCommand,
   explainCommand,

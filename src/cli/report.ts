@@ -1,0 +1,86 @@
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { ChannelReport, Counts } from '../core/report.ts'
+import { durationMs, isInstant } from '../documents/fields.ts'
+import { PlatteError } from '../errors.ts'
+import { type Report, reportOn, storedEvents } from '../service/report.ts'
+import { command, type Options, openReadingOf, parseDuration, settingsOf } from './options.ts'
+import { show, table, talk } from './terminal.ts'
+
+interface ReportOptions extends Options {
+  readonly since: string
+  readonly channel?: string
+}
+
+/** Says what a fleet did. */
+export function reportCommand(): Command {
+  return command('report', 'what the machines did: versions, updates, failures', ['store', 'root', 'app'])
+    .argument('[files...]', "files of a server's log, or - for what is piped in; without any, the store's")
+    .option('--since <time>', 'a duration such as 24h or 7d, or an instant', parseSince, 'PT24H')
+    .option('--channel <channel>', 'only this one')
+    .action(async (files: readonly string[], options: ReportOptions) => {
+      const until = Date.now()
+      const since = isInstant(options.since) ? Date.parse(options.since) : until - durationMs(options.since)
+      const { app } = settingsOf(options, [])
+      const wanted = { since, until, app, channel: options.channel }
+      const texts =
+        files.length > 0 ? fileLines(files) : storedEvents((await openReadingOf(options, talk)).store.documents, wanted)
+      const report = await reportOn(texts, wanted)
+      show(options.json, report, linesOf(report))
+    })
+}
+
+const maxSinceMs = 400 * 24 * 60 * 60 * 1000
+
+function parseSince(value: string): string {
+  if (isInstant(value)) return value
+  const duration = parseDuration(value)
+  if (durationMs(duration) > maxSinceMs) throw new InvalidArgumentError('Use at most 400d.')
+  return duration
+}
+
+async function* fileLines(files: readonly string[]): AsyncIterable<string> {
+  for (const file of files) {
+    const input = file === '-' ? process.stdin : createReadStream(file)
+    try {
+      yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
+    } catch (cause) {
+      throw new PlatteError('usage', `${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
+        cause,
+      })
+    }
+  }
+}
+
+function linesOf({ since, until, channels, lost, unreadable }: Report): readonly string[] {
+  const heading = ['APP', 'CHANNEL', 'MACHINES', 'CHECKS', 'BEGUN', 'FINISHED', 'REBOOTED', 'FAILED', 'ROLLBACKS']
+  const rows = channels.map((one) => [
+    one.app,
+    one.channel,
+    `${one.isAtLeast ? '>=' : ''}${one.machines}`,
+    ...[one.checks, one.begun, one.finished, one.rebooted, one.failed, one.rollbacks].map(String),
+  ])
+  return [
+    `from ${since} to ${until}`,
+    ...(rows.length === 0 ? ['no events'] : table([heading, ...rows])),
+    ...channels.flatMap(detailsOf),
+    ...(lost > 0 ? [`lost: ${lost} events that servers could not keep`] : []),
+    ...(unreadable > 0 ? [`unreadable: ${unreadable} lines or files`] : []),
+  ]
+}
+
+function detailsOf({ app, channel, machines, versions, answers, errors, movedFrom }: ChannelReport): readonly string[] {
+  const share = (count: number): string => `${count} (${Math.round((count / Math.max(1, machines)) * 100)} %)`
+  const line = (what: string, counts: Counts, text: (count: number) => string = String): readonly string[] => {
+    const parts = Object.entries(counts).map(([name, count]) => `${name || '-'} ${text(count)}`)
+    return parts.length === 0 ? [] : [`  ${what}: ${parts.join(', ')}`]
+  }
+  return [
+    `${app} ${channel}`,
+    ...line('versions', versions, share),
+    ...line('answers', answers),
+    ...line('failures', errors),
+    ...line('came from', movedFrom),
+  ]
+}

@@ -1,0 +1,172 @@
+/** Reports over the lines that servers write, and over lines that nobody should have written. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { storeEvents } from '../../src/adapters/events-store.ts'
+import { memoryDocuments } from '../../src/adapters/memory.ts'
+import type { ChannelReport } from '../../src/core/report.ts'
+import { reportOn, storedEvents } from '../../src/service/report.ts'
+import { app, day, minute, now, seeded } from '../world.ts'
+
+const wanted = { since: now - day, until: now + day }
+const time = (ms: number): string => new Date(now + ms).toISOString()
+
+async function* textsOf(...texts: readonly string[]): AsyncIterable<string> {
+  yield* texts
+}
+
+const line = (fields: object): string =>
+  JSON.stringify({
+    time: time(0),
+    level: 'info',
+    app,
+    channel: 'stable',
+    version: '1',
+    board: 'x',
+    machine: 'm1',
+    ...fields,
+  })
+const check = (fields: object = {}): string =>
+  line({ event: 'check', decision: 'no-update', reason: 'up-to-date', ...fields })
+const event = (fields: object): string => line({ event: 'event', ...fields })
+
+const report = async (...lines: readonly string[]): Promise<ChannelReport[]> => [
+  ...(await reportOn(textsOf(lines.join('\n')), wanted)).channels,
+]
+
+test.each<[string, readonly string[], object]>([
+  [
+    'checks by their answer',
+    [check(), check({ decision: 'update', reason: undefined }), check({ reason: 'held' })],
+    { checks: 3, answers: { 'up-to-date': 1, update: 1, held: 1 } },
+  ],
+  ['machines once', [check(), check(), check({ machine: 'm2' }), check({ machine: '' })], { machines: 2, checks: 4 }],
+  [
+    'the version that each machine had last, whatever the order of lines, newest first',
+    [check({ version: '2', time: time(minute) }), check(), check({ machine: 'm2', version: '10' })],
+    { versions: { '10': 1, '2': 1 } },
+  ],
+  [
+    'what became of updates',
+    [
+      event({ type: 13, result: 1 }),
+      event({ type: 14, result: 1 }),
+      event({ type: 3, result: 1 }),
+      event({ type: 3, result: 2, previous: '1' }),
+      event({ type: 3, result: 0, error: '10 payload-hash' }),
+      event({ type: 3, result: 0, error: '44 rollback' }),
+    ],
+    { begun: 1, finished: 1, rebooted: 1, failed: 1, rollbacks: 1, errors: { '10 payload-hash': 1, '44 rollback': 1 } },
+  ],
+  ['names that objects carry anyway', [check({ version: '__proto__' })], { machines: 1 }],
+])('%s', async (_, lines, want) => {
+  expect(await report(...lines)).toMatchObject([want])
+})
+
+test('machines that changed channel, by where they came from', async () => {
+  const moved = await report(
+    check({ channel: 'beta', time: time(-minute) }),
+    check(),
+    check({ channel: 'beta', machine: 'm2', time: time(minute) }),
+    check({ machine: 'm2' }),
+    check({ machine: 'm3' }),
+  )
+  expect(moved.map(({ channel, movedFrom }) => [channel, { ...movedFrom }])).toEqual([
+    ['beta', { stable: 1 }],
+    ['stable', { beta: 1 }],
+  ])
+})
+
+test('what is not wanted does not count', async () => {
+  const lines = [check({ time: time(-2 * day) }), check({ app: 'other.app' }), check({ channel: 'beta' }), check()]
+  const { channels } = await reportOn(textsOf(lines.join('\n')), { ...wanted, app, channel: 'stable' })
+  expect(channels).toMatchObject([{ channel: 'stable', checks: 1 }])
+})
+
+test('what cannot be read is counted, and ends nothing; other lines of a log are none of it', async () => {
+  const odd = [
+    '',
+    'nonsense',
+    '[]',
+    'null',
+    '{}',
+    '{"event":4}',
+    check({ time: 'noon' }),
+    check({ app: 7 }),
+    check({ version: 'v'.repeat(999) }),
+  ]
+  const found = await reportOn(
+    textsOf(
+      [
+        ...odd,
+        '{"event":"serve","url":"x"}',
+        line({ event: 'event', dropped: 3 }),
+        '{"event":"events","lostLines":7}',
+        check(),
+      ].join('\n'),
+    ),
+    wanted,
+  )
+  expect(found).toMatchObject({ unreadable: 8, lost: 7, channels: [{ checks: 1 }] })
+})
+
+test('events that a server kept are found in its store, by the day of their file', async () => {
+  const documents = memoryDocuments()
+  let clock = now - 3 * 60 * minute
+  const stored = storeEvents({ documents, clock: () => clock, random: seeded(1), log: () => {} })
+  const said = {
+    level: 'info',
+    event: 'check',
+    app,
+    channel: 'stable',
+    version: '1',
+    board: 'x',
+    machine: 'm',
+  } as const
+  for (let i = 0; i < 2_000; i++) {
+    clock += 5_000
+    stored.sink({ ...said, oem: '', source: '', decision: 'no-update', reason: 'up-to-date' })
+  }
+  await stored.close()
+  const since = clock - 1_000 * 5_000
+  const { channels } = await reportOn(storedEvents(documents, { since, until: clock + 1 }), { since, until: clock + 1 })
+  expect(channels).toMatchObject([{ checks: 1_001 }])
+})
+
+test('the report over many files is that over one, in any order', async () => {
+  const lines = fc.array(
+    fc.record({
+      n: fc.nat(5),
+      version: fc.constantFrom('1', '2', '10'),
+      channel: fc.constantFrom('stable', 'beta'),
+      ms: fc.nat(1_000_000),
+    }),
+    { maxLength: 40 },
+  )
+  await fc.assert(
+    fc.asyncProperty(lines, async (all) => {
+      const distinct = all.map(({ n, version, channel, ms }, i) =>
+        check({ machine: `m${n}`, version, channel, time: time(ms * 50 + i) }),
+      )
+      const one = await reportOn(textsOf(distinct.join('\n')), wanted)
+      const many = await reportOn(textsOf(...distinct.toReversed()), wanted)
+      expect(many.channels.map(sortedCounts)).toEqual(one.channels.map(sortedCounts))
+    }),
+    { numRuns: 200, seed: 4 },
+  )
+})
+
+const sortedCounts = ({ answers, versions, movedFrom, ...others }: ChannelReport) => ({
+  ...others,
+  counts: [answers, versions, movedFrom].map((counts) => Object.entries(counts).sort()),
+})
+
+test('whatever is made up, what is told apart has a bound', async () => {
+  const forged = Array.from({ length: 300_000 }, (_, i) =>
+    check({ channel: `c${i % 5_000}`, machine: `m${i}`, version: `${i}`, reason: `r${i}` }),
+  )
+  const { channels } = await reportOn(textsOf(forged.join('\n')), wanted)
+  expect(channels.length).toBeLessThanOrEqual(1_001)
+  const other = channels.find(({ channel }) => channel === 'other')
+  expect(Object.keys(other?.answers ?? {}).length).toBeLessThanOrEqual(201)
+  expect(channels.reduce((sum, { checks }) => sum + checks, 0)).toBe(300_000)
+})
