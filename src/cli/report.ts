@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { ChannelReport, Counts } from '../core/report.ts'
 import { durationMs, isInstant } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
+import { machineClock } from '../runtime/store.ts'
 import { type Report, reportOn, storedEvents } from '../service/report.ts'
 import { command, type Options, openReadingOf, parseDuration, settingsOf } from './options.ts'
 import { show, table, talk } from './terminal.ts'
@@ -20,7 +21,7 @@ export function reportCommand(): Command {
     .option('--since <time>', 'a duration such as 24h or 7d, or an instant', parseSince, 'PT24H')
     .option('--channel <channel>', 'only this one')
     .action(async (files: readonly string[], options: ReportOptions) => {
-      const until = Date.now()
+      const until = machineClock()
       const since = isInstant(options.since) ? Date.parse(options.since) : until - durationMs(options.since)
       const { app } = settingsOf(options, [])
       const wanted = { since, until, app, channel: options.channel }

@@ -11,6 +11,9 @@ import type { Environment, SettingsWith } from './config.ts'
 import { loadOnlineKeys } from './keys.ts'
 import type { S3Setting, StoreSetting, UpstreamSetting } from './store-setting.ts'
 
+/** The clock of this machine, for commands that need no store. */
+export const machineClock = systemClock
+
 /** What a store setting stands for. What only one kind of store needs is loaded only for that. */
 export async function openStore(setting: StoreSetting) {
   return { ...(await openPorts(setting)), newHasher: nodeHasher, clock: systemClock, random: systemRandom }
