@@ -59,9 +59,10 @@ export function admits(ramp: Ramp, draw: number, now: Instant): boolean {
   return share >= 1 || draw < share
 }
 
-/** Instants after `now`, in order, at which a ramp begins or ceases to admit a machine, or has another slope. */
+/** Instants after `now`, in order, at which a ramp begins or ceases to admit a machine, or everybody. */
 export function rampEdges(ramp: Ramp, draw: number, now: Instant): readonly Instant[] {
-  const later = [now, ...ramp.points.map(({ at }) => at).filter((at) => at > now)]
+  // A millisecond after a point: there a share that was 1 at that point only begins to fall.
+  const later = [now, ...ramp.points.flatMap(({ at }) => [at, at + 1]).filter((at) => at > now)]
   const crossings = later.flatMap((from, i) => {
     const to = later[i + 1]
     return to === undefined ? [] : crossing(ramp, draw, from, to - 1)

@@ -29,7 +29,7 @@ export const held = (version: string, board?: string): Hold => ({
 
 export const night: Window = { days: ['Mon'], from: '22:00', to: '04:00', timeZone: 'Europe/Berlin' }
 
-const queue = { app: 'example.app', channel: 'stable' }
+export const queue = { app: 'example.app', channel: 'stable' }
 
 /** A channel without a source, ready for deciding. */
 export const viewOf = (content: Channel, holds: readonly Hold[] = [], rampAsOf?: string): ChannelView =>

@@ -1,0 +1,244 @@
+/** What no channel can be made to do, however it is ramped, windowed, targeted, held and followed. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Channel, Hold, Release } from '../../src/core/channel.ts'
+import { type Check, type Decision, decide, drawFor } from '../../src/core/decide.ts'
+import { drawOf } from '../../src/core/draw.ts'
+import { nextChange } from '../../src/core/forecast.ts'
+import { readRamp, shareAt } from '../../src/core/ramp.ts'
+import { compareVersions, parseVersion } from '../../src/core/version.ts'
+import { type ChannelView, type Followed, viewChannel } from '../../src/core/view.ts'
+import { held, noon, queue, release, viewOf } from './releases.ts'
+
+const hour = 60 * 60 * 1000
+const day = 24 * hour
+const at = (ms: number): string => new Date(noon + ms).toISOString()
+const seed = 11
+
+const order = (a: string, b: string): number => compareVersions(parseVersion(a), parseVersion(b))
+const offered = (decision: Decision): Release | undefined =>
+  decision.kind === 'update' ? decision.offer.release : undefined
+
+const instant = fc.integer({ min: -5 * day, max: 12 * day })
+const share = fc.oneof(fc.constantFrom(0, 0.01, 0.5, 1), fc.double({ min: 0, max: 1, noNaN: true }))
+const ramp = (isUpward: boolean) =>
+  fc.array(fc.tuple(instant, share), { minLength: 1, maxLength: 4 }).map((points) => {
+    const times = points.map(([ms]) => ms).sort((a, b) => a - b)
+    const shares = points.map(([, one]) => one)
+    if (isUpward) shares.sort((a, b) => a - b)
+    return times.map((ms, i) => ({ at: at(ms), share: shares[i] ?? 1 }))
+  })
+const windows = fc.constantFrom<NonNullable<Release['windows']>>(
+  [{ days: ['Mon', 'Wed', 'Fri'], from: '22:00', to: '04:00', timeZone: 'Europe/Berlin' }],
+  [{ days: ['Tue'], from: '09:30', to: '11:00', timeZone: 'America/New_York' }],
+  [
+    { days: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'], from: '00:00', to: '12:00', timeZone: 'UTC' },
+    { days: ['Sat'], from: '11:00', to: '10:00', timeZone: 'UTC' },
+  ],
+)
+const target = fc.constantFrom<NonNullable<Release['target']>>(
+  { oem: { not: ['pxe'] } },
+  { from: '>=1 <3' },
+  { from: '<9' },
+)
+const version = fc.integer({ min: 0, max: 9 }).map(String)
+const because = fc.constant({ reason: 'why' })
+const rarely = <T>(one: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: one })
+
+const anyRelease = fc
+  .record({
+    version,
+    publishedAt: fc.integer({ min: -20 * day, max: 0 }).map(at),
+    ramp: fc.option(ramp(false), { nil: undefined }),
+    windows: rarely(windows),
+    target: rarely(target),
+    floor: rarely(because),
+    withdrawn: rarely(because),
+    deadEnd: rarely(because),
+  })
+  .map(({ version, ...fields }) =>
+    release(version, Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))),
+  )
+const channel: fc.Arbitrary<Channel> = fc
+  .record({
+    releases: fc.uniqueArray(anyRelease, { maxLength: 6, selector: (one) => one.version }),
+    windows: rarely(windows),
+    target: rarely(target),
+    rollbackFrom: rarely(fc.array(version, { maxLength: 2 })),
+  })
+  .map(({ windows, target, rollbackFrom, releases }) => ({
+    releases,
+    ...(windows && { windows }),
+    ...(target && { target }),
+    ...(rollbackFrom && { rollbackFrom }),
+  }))
+const holds = fc.array(
+  version.map((one) => held(one)),
+  { maxLength: 2 },
+)
+const check: fc.Arbitrary<Check> = fc.record({
+  version: fc.oneof(version, fc.constant('developer')),
+  board: fc.constant('amd64-usr'),
+  machineId: fc.oneof(fc.uuid(), fc.constant('')),
+  oem: fc.constantFrom('', 'azure', 'pxe'),
+  isManual: fc.boolean(),
+})
+const rampAsOf = rarely(instant.map(at))
+interface World {
+  readonly own: Channel
+  readonly ownHolds: readonly Hold[]
+  readonly source: Channel | undefined
+  readonly sourceHolds: readonly Hold[]
+  readonly rampAsOf: string | undefined
+  readonly afterMs: number
+  readonly overMs: number
+}
+const world: fc.Arbitrary<World> = fc.record({
+  own: channel,
+  ownHolds: holds,
+  source: fc.option(channel, { nil: undefined }),
+  sourceHolds: holds,
+  rampAsOf,
+  afterMs: fc.constantFrom(0, day, 7 * day),
+  overMs: fc.constantFrom(0, 2 * day),
+})
+const followedOf = ({ source, sourceHolds, afterMs, overMs }: World): Followed | undefined =>
+  source && { source: { content: source, holds: sourceHolds }, afterMs, overMs }
+const view = (one: World): ChannelView =>
+  viewChannel(queue, { content: one.own, holds: one.ownHolds, rampAsOf: one.rampAsOf }, followedOf(one))
+
+const isHeldIn = (holds: readonly Hold[], { version }: Release): boolean =>
+  holds.some((hold) => order(hold.version, version) === 0)
+
+test('never lower, never over a floor, never held or withdrawn, never from a dead end; never more than a source', () => {
+  const seen = { offers: 0, followed: 0, floors: 0, lower: 0 }
+  fc.assert(
+    fc.property(world, check, instant, (one, machine, ms) => {
+      const decision = decide(machine, view(one), noon + ms)
+      const to = offered(decision)
+      if (to === undefined || decision.kind !== 'update') return
+      seen.offers += 1
+      const from = machine.version
+      const isOwn = one.own.releases.includes(to)
+      const rollbackFrom = [one.own, one.source].flatMap((channel) => channel?.rollbackFrom ?? [])
+      if (order(to.version, from) <= 0) {
+        seen.lower += 1
+        expect(rollbackFrom).toContain(from)
+      }
+      expect(order(to.version, from)).not.toBe(0)
+      const theirs = (one.source?.releases ?? []).filter(
+        (release) => !one.own.releases.some((own) => order(own.version, release.version) === 0),
+      )
+      const all = [...one.own.releases, ...theirs]
+      const between = all.filter(
+        (release) => order(release.version, from) > 0 && order(release.version, to.version) < 0,
+      )
+      expect(between.filter(({ floor }) => floor)).toEqual([])
+      expect(all.find((release) => order(release.version, from) === 0)?.deadEnd).toBeUndefined()
+      expect([to.withdrawn, isHeldIn(one.ownHolds, to)]).toEqual([undefined, false])
+      if (isOwn) return
+      seen.followed += 1
+      expect([isHeldIn(one.sourceHolds, to), to.deadEnd]).toEqual([false, undefined])
+      if (to.floor) seen.floors += 1
+      if (to.floor) return
+      expect(Date.parse(to.publishedAt) + one.afterMs).toBeLessThanOrEqual(noon + ms)
+      if (machine.isManual || !to.ramp) return
+      const share = shareAt(readRamp(to.ramp), noon + ms)
+      expect(share >= 1 || drawFor(decision.offer, view(one), machine).ramp < share).toBe(true)
+    }),
+    { numRuns: 20_000, seed },
+  )
+  expect(Object.entries(seen).filter(([, count]) => count < 50)).toEqual([])
+})
+
+test('in one release, a ramp that rises and inside the window, what is offered stays offered', () => {
+  let offers = 0
+  fc.assert(
+    fc.property(ramp(true), rarely(windows), fc.uuid(), instant, (steps, windows, machineId, ms) => {
+      const view = viewOf({ releases: [release('3', { ramp: steps, ...(windows && { windows }) })] })
+      const get = (now: number) => decide({ version: '1', board: 'amd64-usr', machineId }, view, now)
+      if (get(noon + ms).kind !== 'update') return
+      offers += 1
+      for (let later = ms; later < ms + 2 * day; later += 37 * 60_000) {
+        const decision = get(noon + later)
+        if (decision.kind === 'no-update') expect(decision.reason).toBe('outside-window')
+      }
+    }),
+    { numRuns: 2_000, seed },
+  )
+  expect(offers).toBeGreaterThan(200)
+})
+
+test('a fleet is offered what was signed: at each hour the share of machines is the share of the ramp', () => {
+  const view = viewOf({
+    releases: [
+      release('3', {
+        ramp: [
+          { at: at(0), share: 0 },
+          { at: at(48 * hour), share: 1 },
+        ],
+      }),
+    ],
+  })
+  const machines = Array.from({ length: 10_000 }, (_, i) => i.toString(16).padStart(32, '0'))
+  for (let hours = 0; hours <= 48; hours += 4) {
+    const now = noon + hours * hour
+    const count = machines.filter(
+      (machineId) => decide({ version: '1', board: 'amd64-usr', machineId }, view, now).kind === 'update',
+    ).length
+    // Five standard deviations of 10,000 draws.
+    expect(Math.abs(count / 10_000 - hours / 48)).toBeLessThan(0.025)
+  }
+})
+
+test('two ramps of one per cent share hardly a machine', () => {
+  const machines = Array.from({ length: 100_000 }, (_, i) => `machine-${i}`)
+  const admitted = (version: string) => machines.filter((machine) => drawOf(queue, version, machine).ramp < 0.01)
+  const first = admitted('4593.2.0')
+  const shared = Array.from({ length: 10 }, (_, i) => {
+    const others = new Set(admitted(`4593.2.${i + 1}`))
+    return (first.filter((machine) => others.has(machine)).length / first.length) * 1000
+  })
+  expect(first.length).toBeGreaterThan(900)
+  // Of 1,000 machines 10 are expected, for any two releases; of these two, with these machines, no more.
+  expect(shared.reduce((sum, one) => sum + one, 0) / shared.length).toBeLessThan(11)
+  expect(shared[3]).toBeLessThanOrEqual(10)
+})
+
+test('a hold beats everything: whoever asks, however, gets something else or nothing', () => {
+  fc.assert(
+    fc.property(world, check, instant, version, (one, machine, ms, what) => {
+      const held = { ...one, ownHolds: [...one.ownHolds, { version: what, reason: 'x', at: at(0) }] }
+      const to = offered(decide(machine, view(held), noon + ms))
+      expect(to === undefined || order(to.version, what) !== 0).toBe(true)
+    }),
+    { numRuns: 2_000, seed },
+  )
+})
+
+test('the next change is the next one: nothing else before it, and another offer from that millisecond on', () => {
+  const seen = { changes: 0, none: 0 }
+  fc.assert(
+    fc.property(world, check, instant, (one, machine, ms) => {
+      const channel = view(one)
+      const get = (now: number) => offered(decide(machine, channel, now))
+      const now = noon + ms
+      const before = get(now)
+      const change = nextChange(machine, channel, now)
+      const until = change?.at ?? now + 30 * day
+      for (let i = 0; i < 40; i++) expect(get(now + Math.floor(((until - now) * i) / 40))).toBe(before)
+      if (change === undefined) {
+        seen.none += 1
+        return
+      }
+      seen.changes += 1
+      expect(change.at).toBeGreaterThan(now)
+      expect(get(change.at - 1)).toBe(before)
+      expect(get(change.at)).toBe(offered(change.decision))
+      expect(offered(change.decision)).not.toBe(before)
+    }),
+    { numRuns: 2_000, seed },
+  )
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(150)
+})
