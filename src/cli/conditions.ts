@@ -1,15 +1,10 @@
 /** Commands that say when, and to which machines, a release is offered: ramps, windows and targets. */
 import type { Command } from 'commander'
-import type { RampStep, Target, Window } from '../core/channel.ts'
-import { editRelease, rampOver, rampRelease, withField } from '../core/release-edits.ts'
+import type { Target, Window } from '../core/channel.ts'
 import { machineHash } from '../core/target.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
-import { durationMs } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
 import { readShort } from '../runtime/files.ts'
-import { editChannel } from '../service/edit-channel.ts'
-import { stopRamps } from '../service/hold.ts'
-import { type EditingOptions, editing, runEdit } from './editing.ts'
+import { type EditingOptions, editing, runOrder } from './editing.ts'
 import { parseCount, parseDuration, parseInstant, parseShare } from './options.ts'
 
 interface RampOptions extends EditingOptions {
@@ -18,10 +13,10 @@ interface RampOptions extends EditingOptions {
   readonly steps?: number
   readonly from?: number
   readonly share?: number
-  readonly none?: boolean
-  readonly lower?: boolean
-  readonly stop?: boolean
-  readonly resume?: boolean
+  readonly none?: true
+  readonly lower?: true
+  readonly stop?: true
+  readonly resume?: true
 }
 
 /** Offers a release to a share of machines. */
@@ -41,32 +36,15 @@ export function rampCommand(): Command {
 }
 
 function ramp(version: string | undefined, options: RampOptions): Promise<void> {
-  const { over, share, none, stop, resume, lower = false } = options
+  const { over, start, steps, from, share, none, lower, stop, resume } = options
   const said = [over, share, none, stop, resume].filter((one) => one !== undefined)
   if (said.length !== 1) throw new PlatteError('usage', 'say one of --over, --share, --none, --stop and --resume')
   if ((stop || resume) !== undefined && version !== undefined)
     throw new PlatteError('usage', '--stop and --resume are of the whole channel: name no version', {
       hint: '`platte hold` keeps one version back',
     })
-  return runEdit(options, ({ store, place }, more) => {
-    if (stop || resume) return stopRamps(store, place, stop ?? false, more)
-    const wanted = named(version)
-    const now = store.clock()
-    const ramp = none ? undefined : pointsOf(options, now)
-    const edit = (current: ChannelManifest) => rampRelease(current, wanted, { ramp, now, mayLower: lower })
-    return editChannel(store, place, edit, more)
-  })
-}
-
-function pointsOf({ over, start, steps, from = 0, share }: RampOptions, now: number): readonly RampStep[] {
-  const begin = start === undefined ? now : Date.parse(start)
-  if (share !== undefined) return [{ at: new Date(begin).toISOString(), share }]
-  return rampOver({ start: begin, overMs: durationMs(over ?? ''), steps, from })
-}
-
-function named(version: string | undefined): string {
-  if (version !== undefined) return version
-  throw new PlatteError('usage', 'name the release')
+  if ((stop || resume) === undefined && version === undefined) throw new PlatteError('usage', 'name the release')
+  return runOrder(options, 'ramp', { version, over, start, steps, from, share, none, lower, stop, resume })
 }
 
 interface WindowOptions extends EditingOptions {
@@ -74,8 +52,8 @@ interface WindowOptions extends EditingOptions {
   readonly from?: string
   readonly to?: string
   readonly timeZone?: string
-  readonly add?: boolean
-  readonly none?: boolean
+  readonly add?: true
+  readonly none?: true
 }
 
 /** Says at which times of the week something is offered. */
@@ -88,16 +66,10 @@ export function windowCommand(): Command {
     .option('--time-zone <zone>', 'such as Europe/Berlin')
     .option('--add', 'beside the windows that there are')
     .option('--none', 'at any time')
-    .action((version: string | undefined, options: WindowOptions) =>
-      runEdit(options, ({ store, place }, more) => {
-        const window = options.none ? undefined : windowOf(options)
-        const set = <T extends { readonly windows?: readonly Window[] }>(one: T): T =>
-          withField(one, 'windows', window && (options.add ? [...(one.windows ?? []), window] : [window]))
-        const edit = (current: ChannelManifest): ChannelManifest =>
-          version === undefined ? set(current) : editRelease(current, version, set)
-        return editChannel(store, place, edit, more)
-      }),
-    )
+    .action((version: string | undefined, options: WindowOptions) => {
+      const { add, none } = options
+      return runOrder(options, 'window', { version, ...(none ? { none } : { windows: [windowOf(options)], add }) })
+    })
 }
 
 function windowOf({ days, from, to, timeZone }: WindowOptions): Window {
@@ -124,7 +96,7 @@ interface TargetOptions extends EditingOptions {
   readonly running?: string
   readonly allowMachines?: string
   readonly denyMachines?: string
-  readonly none?: boolean
+  readonly none?: true
 }
 
 /** Says to which machines something is offered. */
@@ -138,14 +110,8 @@ export function targetCommand(): Command {
     .option('--deny-machines <file>', 'to all but these, likewise')
     .option('--none', 'to everybody')
     .action(async (version: string | undefined, options: TargetOptions) => {
-      const target = options.none ? undefined : await targetOf(options)
-      await runEdit(options, ({ store, place }, more) => {
-        const edit = (current: ChannelManifest): ChannelManifest =>
-          version === undefined
-            ? withField(current, 'target', target)
-            : editRelease(current, version, (release) => withField(release, 'target', target))
-        return editChannel(store, place, edit, more)
-      })
+      const { none } = options
+      await runOrder(options, 'target', { version, ...(none ? { none } : { target: await targetOf(options) }) })
     })
 }
 

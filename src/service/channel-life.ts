@@ -5,7 +5,7 @@ import { PlatteError } from '../errors.ts'
 import { type Edited, type EditOptions, editChannel, refuseFollower, requireChannel } from './edit-channel.ts'
 import { channelNames, isLive } from './offering.ts'
 import type { Place } from './reading.ts'
-import { instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
+import { dateOf, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
 
 /** What is said of a channel beside its releases; `null` takes it away, an absent field leaves it as it is. */
 export interface Description {
@@ -125,10 +125,10 @@ export async function endChannel(
 
 const endOf = (
   { format, type, app, channel, seq, issuedAt }: ChannelManifest,
-  { clock }: Writing,
+  writing: Writing,
 ): ChannelManifest => ({
   ...{ format, type, app, channel, seq, issuedAt },
-  expires: instantText(clock()),
+  expires: instantText(dateOf(writing)),
   releases: [],
 })
 

@@ -7,7 +7,7 @@ import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
 import { type Edited, type EditOptions, editChannel, requireChannel } from './edit-channel.ts'
 import { channelEntry, type Place } from './reading.ts'
-import { instantText, loadForWriting, type Writing } from './writing.ts'
+import { dateOf, instantText, loadForWriting, type Writing } from './writing.ts'
 
 export interface Promotion {
   readonly app: string
@@ -29,7 +29,7 @@ export async function promote(writing: Writing, promotion: Promotion, options: E
   const state = await loadForWriting(writing)
   const release = requireRelease(await requireChannel(writing, state, { app, channel: from }), version)
   refuseBraked(release, channelEntry(state.catalog.catalog, app, from)?.holds ?? [], from)
-  const at = instantText(writing.clock())
+  const at = instantText(dateOf(writing))
   const place: Place = { app, channel: to }
   return editChannel(
     writing,
