@@ -80,6 +80,7 @@ function exitCodeOf(code: ErrorCode): number {
       return 3
     case 'credentials':
     case 'forbidden':
+    case 'unauthorized':
       return 4
     case 'bad-document':
     case 'bad-signature':
@@ -94,6 +95,7 @@ function exitCodeOf(code: ErrorCode): number {
     case 'too-large':
     case 'unsupported-encoding':
     case 'store-unavailable':
+    case 'issuer-unavailable':
       return 1
   }
 }

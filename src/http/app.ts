@@ -71,7 +71,7 @@ function answerError({ reading }: Serving, error: Error, c: Context): Response {
   return refuse(c, status, words)
 }
 
-function statusOf(code: ErrorCode): 400 | 413 | 415 | 500 | 503 {
+function statusOf(code: ErrorCode): 400 | 401 | 413 | 415 | 500 | 503 {
   switch (code) {
     case 'bad-request':
       return 400
@@ -79,6 +79,9 @@ function statusOf(code: ErrorCode): 400 | 413 | 415 | 500 | 503 {
       return 413
     case 'unsupported-encoding':
       return 415
+    case 'unauthorized':
+      return 401
+    case 'issuer-unavailable':
     case 'store-unavailable':
     case 'forbidden':
     case 'conflict':
