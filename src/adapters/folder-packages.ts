@@ -114,7 +114,11 @@ async function sha256Of(root: string, path: string): Promise<string | undefined>
 }
 
 /** Opens a file of the store, or a range of it; `undefined` where it is not there. */
-export async function openPackage(root: string, path: string, range: ByteRange | undefined): Promise<OpenPackage | undefined> {
+export async function openPackage(
+  root: string,
+  path: string,
+  range: ByteRange | undefined,
+): Promise<OpenPackage | undefined> {
   const file = await openFile(root, path)
   if (file === undefined) return undefined
   const size = Number(file.stats.size)

@@ -13,7 +13,16 @@ import { PlatteError } from '../errors.ts'
 import type { OpenPackage } from '../ports/packages.ts'
 import { type Part, type Uploads, type UploadToken, usualPartBytes } from '../ports/uploads.ts'
 import type { FolderOptions } from './folder-documents.ts'
-import { attempt, checkRoot, discardFile, errorName, makeFolder, openNew, storeError, writeWhole } from './folder-files.ts'
+import {
+  attempt,
+  checkRoot,
+  discardFile,
+  errorName,
+  makeFolder,
+  openNew,
+  storeError,
+  writeWhole,
+} from './folder-files.ts'
 import { openPackage } from './folder-packages.ts'
 import { pumpPart } from './streams.ts'
 import { uploadGone } from './uploads.ts'

@@ -100,14 +100,16 @@ export function s3Uploads(s3: S3, { packages, partBytes = usualPartBytes }: S3Up
     },
     async *unfinished(before) {
       const folder = s3.prefix + stagingFolder
-      const found = await collected(async (marker?: { readonly key: string | undefined; readonly id: string | undefined }) => {
-        const command = new ListMultipartUploadsCommand({
-          ...{ Bucket, Prefix: folder, KeyMarker: marker?.key, UploadIdMarker: marker?.id },
-        })
-        const page = await asking(stagingFolder, (abortSignal) => plain.send(command, { abortSignal }))
-        const next = { key: page.NextKeyMarker, id: page.NextUploadIdMarker }
-        return { items: page.Uploads ?? [], next: page.IsTruncated ? next : undefined }
-      })
+      const found = await collected(
+        async (marker?: { readonly key: string | undefined; readonly id: string | undefined }) => {
+          const command = new ListMultipartUploadsCommand({
+            ...{ Bucket, Prefix: folder, KeyMarker: marker?.key, UploadIdMarker: marker?.id },
+          })
+          const page = await asking(stagingFolder, (abortSignal) => plain.send(command, { abortSignal }))
+          const next = { key: page.NextKeyMarker, id: page.NextUploadIdMarker }
+          return { items: page.Uploads ?? [], next: page.IsTruncated ? next : undefined }
+        },
+      )
       for (const { Key = '', UploadId = '', Initiated } of found) {
         const mark = Key.slice(folder.length).split('/')[0] ?? ''
         if (Initiated !== undefined && Initiated.getTime() < before) yield tokenOf({ mark, id: UploadId })

@@ -112,8 +112,7 @@ export const uploadRows: readonly Row<Uploads>[] = [
       const upload = await store.begin()
       for (const size of [last.length - 1, last.length + 1]) {
         const { putPart } = store
-        if (putPart)
-          await refuses(['bad-request'], `${size}`, () => putPart(upload, { number: 1, size }, bodyOf(last)))
+        if (putPart) await refuses(['bad-request'], `${size}`, () => putPart(upload, { number: 1, size }, bodyOf(last)))
         else same((await put(await urlOf(store, upload, { number: 1, size }), last)).ok, false, `${size}`)
       }
       same(await store.parts(upload), [], 'parts')

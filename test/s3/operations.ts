@@ -260,7 +260,9 @@ function listUploads(store: Bucket, { bucket, query }: Call, { pageSize }: Acces
   const [prefix = '', afterKey = '', afterId = ''] = ['prefix', 'key-marker', 'upload-id-marker'].map(
     (name) => query.get(name) ?? '',
   )
-  const all = [...store.uploads].filter(([, { key }]) => key.startsWith(prefix)).sort(([, a], [, b]) => (a.key < b.key ? -1 : 1))
+  const all = [...store.uploads]
+    .filter(([, { key }]) => key.startsWith(prefix))
+    .sort(([, a], [, b]) => (a.key < b.key ? -1 : 1))
   const start = all.findIndex(([id, { key }]) => key === afterKey && id === afterId) + 1
   const rest = all.slice(start)
   const page = rest.slice(0, Math.min(Number(query.get('max-uploads') ?? 1000), pageSize))

@@ -145,7 +145,14 @@ function canonicalRequest({ method, url = '', headers }: IncomingMessage, signed
         .trim()
         .replace(/ +/g, ' ')}\n`,
   )
-  return [method, path, parameters, lines.join(''), signed.join(';'), headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD'].join('\n')
+  return [
+    method,
+    path,
+    parameters,
+    lines.join(''),
+    signed.join(';'),
+    headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD',
+  ].join('\n')
 }
 
 /** @throws S3Refusal where the body is not the one that was signed. */
