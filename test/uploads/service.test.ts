@@ -1,0 +1,292 @@
+/** Uploads as use cases: what is asked for, taken, refused, resumed and looked at. */
+import { describe, expect, test } from 'vitest'
+import { uploadKey } from '../../src/documents/paths.ts'
+import { checkUploadOrder, type UploadOrder } from '../../src/documents/upload.ts'
+import { requireReceipt } from '../../src/service/receipts.ts'
+import { completeUpload, openUploads, takePart } from '../../src/service/uploads.ts'
+import { listed, sample } from '../conformance/rows.ts'
+import { day, refusal } from '../world.ts'
+import {
+  announced,
+  bodyOf,
+  files,
+  keysOf,
+  openMissing,
+  orderOf,
+  partBytes,
+  partOf,
+  sendParts,
+  stored,
+  uploadAll,
+  uploadScene,
+} from './scene.ts'
+
+const [file] = files
+const gibibyte = 1024 ** 3
+
+describe('an order', () => {
+  const one = announced(file)
+  const withPackage = (more: object) => ({ ...orderOf(), packages: [{ ...one, ...more }] })
+  test.each<[string, unknown, RegExp]>([
+    ['no object', 'order', /uploads: the document:/],
+    ['no packages', { ...orderOf(), packages: [] }, /packages: names no package/],
+    [
+      '10,000 packages',
+      { ...orderOf(), packages: Array.from({ length: 10_000 }, (_, i) => ({ ...one, name: `a${i}` })) },
+      /names more than 64 packages/,
+    ],
+    ['a package twice', { ...orderOf(), packages: [one, one] }, /names a package twice/],
+    ['0 bytes', withPackage({ size: 0 }), /packages\.0\.size: is empty/],
+    ['more than 20 GiB', withPackage({ size: 20 * gibibyte + 1 }), /size: is larger than 21474836480 bytes/],
+    ['half a byte', withPackage({ size: 1.5 }), /packages\.0\.size/],
+    ['a size in words', withPackage({ size: '10' }), /packages\.0\.size/],
+    ['a path for a name', withPackage({ name: '../update.gz' }), /packages\.0\.name/],
+    ['dots in a name', withPackage({ name: 'a..b' }), /must not contain \.\./],
+    ['a SHA-256 in capitals', withPackage({ sha256: one.sha256.toUpperCase() }), /64 hex digits/],
+    ['no SHA-1', withPackage({ sha1: undefined }), /packages\.0\.sha1/],
+    ['one more member', withPackage({ secret: 'x' }), /packages\.0\.secret/],
+    ['an app that is a reserved name', { ...orderOf(), app: '__proto__' }, /app/],
+    ['an app with a path', { ...orderOf(), app: 'a/b' }, /app/],
+    ['no channel', { ...orderOf(), channel: undefined }, /channel/],
+    ['a version that is none', { ...orderOf(), version: 'latest' }, /version: must be numbers/],
+    ['a board with a path', { ...orderOf(), board: '../x' }, /board/],
+  ])('with %s is refused', async (_, order, says) => {
+    const refused = await refusal((async () => checkUploadOrder(order))())
+    expect(refused).toMatch(/^bad-request: uploads: /)
+    expect(refused).toMatch(says)
+  })
+
+  test('of 20 GiB is taken, where the store takes that', async () => {
+    const { uploading } = await uploadScene()
+    const order = checkUploadOrder(withPackage({ size: 20 * gibibyte })) satisfies UploadOrder
+    expect(await refusal(openUploads(uploading, order))).toMatch(
+      /^too-large: update.gz: .* this store takes 1073741824/,
+    )
+    const able = { ...uploading, uploads: { ...uploading.uploads, maxBytes: 20 * gibibyte, partBytes: 32 * 1024 ** 2 } }
+    const [upload] = await openMissing(able, order)
+    expect(upload?.parts.length).toBe(640)
+  })
+
+  test('names a thousand parts at most, and the others when it is asked again', async () => {
+    const { uploading } = await uploadScene()
+    const many = [0, 1, 2].map((i) => ({ name: `${i}.gz`, bytes: sample(700 * partBytes, i) }))
+    expect((await openMissing(uploading, orderOf(many))).map(({ parts }) => parts.length)).toEqual([700, 300, 0])
+    for (let asked = 1; asked <= 3; asked++) {
+      const uploads = await openMissing(uploading, orderOf(many))
+      for (const [i, upload] of uploads.entries()) await sendParts(uploading, upload, many[i] ?? file)
+    }
+    expect(await uploadAll(uploading, many)).toEqual(['received', 'received', 'received'])
+  })
+
+  test('is refused where nobody could sign the receipt, before anything is sent', async () => {
+    const { uploading, bucket } = await uploadScene()
+    expect(await refusal(openUploads({ ...uploading, timestamp: [] }, orderOf()))).toMatch(/^credentials: /)
+    expect(await listed(bucket.list('uploads/'))).toEqual([])
+  })
+})
+
+describe('what is sent', () => {
+  test('is a package with a receipt when it is complete, and there from then on', async () => {
+    const scene = await uploadScene()
+    const { uploading } = scene
+    const order = orderOf()
+    const [first, second] = await openMissing(uploading, order)
+    expect(first?.parts).toEqual([1000, 1000, 500].map((size, i) => ({ number: i + 1, size, url: undefined })))
+    expect(first?.id).toMatch(/^[0-9a-f]{64}$/)
+    expect([second?.parts.length, second?.have]).toEqual([1, []])
+    expect(await uploadAll(uploading)).toEqual(['received', 'received'])
+    for (const [i, key] of keysOf(order).entries()) {
+      expect(await stored(scene, key)).toEqual(files[i]?.bytes)
+      const { name: _, ...claim } = announced(files[i] ?? file)
+      expect(await requireReceipt(uploading, key, claim)).toMatchObject({ key, ...claim, type: 'receipt' })
+    }
+    expect(await openUploads(uploading, order)).toEqual(files.map(({ name }) => ({ name, kind: 'there' })))
+  })
+
+  test('is not sent again: the same order has the same ids, and names what is there', async () => {
+    const { uploading } = await uploadScene()
+    const [first] = await openMissing(uploading)
+    if (first === undefined) throw new Error('nothing is missing')
+    await takePart(uploading, first.id, { number: 2, size: 1000, body: bodyOf(partOf(file, first, 2)) })
+    const [again] = await openMissing(uploading)
+    expect(again).toEqual({ ...first, parts: [first.parts[0], first.parts[2]], have: [2] })
+    expect(await completeUpload(uploading, first.id)).toEqual({ kind: 'incomplete', missing: [1, 3] })
+    expect(await uploadAll(uploading)).toEqual(['received', 'received'])
+  })
+
+  test('has no other’s id for another version, channel or board', async () => {
+    const { uploading } = await uploadScene()
+    const ids = [orderOf(), orderOf(files, { version: '3' }), orderOf(files, { board: 'arm64-usr' })].map(
+      async (order) => (await openMissing(uploading, order)).map(({ id }) => id),
+    )
+    expect(new Set((await Promise.all(ids)).flat()).size).toBe(6)
+  })
+
+  test.each<[string, number, number, RegExp]>([
+    ['a part that is not one of it', 4, 1000, /there is no part 4: this upload has 3/],
+    ['part 0', 0, 1000, /there is no part 0/],
+    ['one byte more than announced', 3, 501, /part 3 has 500 bytes, not 501/],
+    ['one byte less than announced', 1, 999, /part 1 has 1000 bytes, not 999/],
+    ['nothing', 1, 0, /part 1 has 1000 bytes, not 0/],
+  ])('%s is refused', async (_, number, size, says) => {
+    const { uploading } = await uploadScene()
+    const [upload] = await openMissing(uploading)
+    const body = bodyOf(sample(size, 1))
+    expect(await refusal(takePart(uploading, upload?.id ?? '', { number, size, body }))).toMatch(says)
+  })
+
+  test.each([
+    ['short', 999, /part 1 has 999 instead of 1000 bytes/],
+    ['long', 1001, /part 1 has more than 1000 bytes/],
+  ])('a body that is %s is refused, whatever was announced, and leaves nothing', async (_, size, says) => {
+    const { uploading } = await uploadScene()
+    const [upload] = await openMissing(uploading)
+    const body = bodyOf(sample(size, 1))
+    expect(await refusal(takePart(uploading, upload?.id ?? '', { number: 1, size: 1000, body }))).toMatch(says)
+    expect((await openMissing(uploading))[0]?.have).toEqual([])
+  })
+})
+
+describe('an id', () => {
+  test.each<[string, (id: string) => string]>([
+    ['of nothing', () => 'f'.repeat(64)],
+    ['with another secret', (id) => id.slice(0, 63) + (id.endsWith('0') ? '1' : '0')],
+    ['with another slot', (id) => (id.startsWith('0') ? '1' : '0') + id.slice(1)],
+    ['in capitals', (id) => id.toUpperCase()],
+    ['that is too short', (id) => id.slice(0, 32)],
+    ['that is a path', () => '../../catalog'],
+    ['that is empty', () => ''],
+  ])('%s opens nothing', async (_, change) => {
+    const { uploading } = await uploadScene()
+    const [upload] = await openMissing(uploading)
+    const id = change(upload?.id ?? '')
+    expect(await completeUpload(uploading, id)).toEqual({ kind: 'unknown' })
+    expect(await takePart(uploading, id, { number: 1, size: 1000, body: bodyOf(sample(1000, 1)) })).toBe('unknown')
+  })
+
+  test('is over after a day, and the order begins anew', async () => {
+    const { uploading, time } = await uploadScene()
+    const [upload] = await openMissing(uploading)
+    time.now += day - 1
+    expect((await openMissing(uploading))[0]?.id).toBe(upload?.id)
+    time.now += 1
+    expect(await completeUpload(uploading, upload?.id ?? '')).toEqual({ kind: 'unknown' })
+    expect((await openMissing(uploading))[0]?.id).not.toBe(upload?.id)
+    expect(await uploadAll(uploading)).toEqual(['received', 'received'])
+  })
+
+  test('is not believed from a document that somebody else put there', async () => {
+    const { uploading, bucket } = await uploadScene()
+    const [upload] = await openMissing(uploading)
+    const slot = (upload?.id ?? '').slice(0, 32)
+    for (const text of ['', '{}', 'null', '{"format":1']) {
+      await bucket.overwrite(uploadKey(slot), new TextEncoder().encode(text))
+      expect(await completeUpload(uploading, upload?.id ?? '')).toEqual({ kind: 'unknown' })
+    }
+    expect(await uploadAll(uploading)).toEqual(['received', 'received'])
+  })
+})
+
+describe('bytes that are not those announced', () => {
+  const other = { name: file.name, bytes: file.bytes.with(7, (file.bytes[7] ?? 0) ^ 1) }
+
+  test('never get the name of a package, are named by both digests, and the next upload begins anew', async () => {
+    const scene = await uploadScene()
+    const { uploading } = scene
+    const order = orderOf([file])
+    const [key = ''] = keysOf(order)
+    const [upload] = await openMissing(uploading, order)
+    if (upload === undefined) throw new Error('nothing is missing')
+    await sendParts(uploading, upload, other)
+    const completed = await completeUpload(uploading, upload.id)
+    const problem = `${key}: has SHA-256 ${announced(other).sha256}, expected ${announced(file).sha256}`
+    expect(completed).toEqual({ kind: 'wrong', problem })
+    expect(await stored(scene, key)).toBeUndefined()
+    expect(await completeUpload(uploading, upload.id)).toEqual({ kind: 'unknown' })
+    const [next] = await openMissing(uploading, order)
+    expect([next?.id === upload.id, next?.have]).toEqual([false, []])
+    expect(await uploadAll(uploading, [file])).toEqual(['received'])
+  })
+
+  test('but only by their SHA-1 are refused as well', async () => {
+    const { uploading } = await uploadScene()
+    const order = orderOf([file])
+    const wrong = { ...order, packages: [{ ...announced(file), sha1: announced(other).sha1 }] }
+    expect(await uploadAll(uploading, [file], wrong)).toEqual(['wrong'])
+    expect(await refusal(requireReceipt(uploading, keysOf(order)[0] ?? '', announced(file)))).toMatch(/no receipt/)
+    expect(await uploadAll(uploading, [file], order)).toEqual(['received'])
+  })
+})
+
+describe('a package that is in its place already, without a receipt', () => {
+  const order = orderOf([file])
+  const [key = ''] = keysOf(order)
+
+  test('is not sent again, but looked at', async () => {
+    const { uploading, packages } = await uploadScene()
+    await packages.put(key, bodyOf(file.bytes), announced(file))
+    const [upload] = await openMissing(uploading, order)
+    expect([upload?.parts, upload?.have]).toEqual([[], [1, 2, 3]])
+    expect((await completeUpload(uploading, upload?.id ?? '')).kind).toBe('received')
+  })
+
+  test('is removed where its bytes belong to another key, and then sent', async () => {
+    const scene = await uploadScene()
+    const { uploading, packages } = scene
+    const bad = sample(file.bytes.length, 99)
+    await packages.put(key, bodyOf(bad), { ...announced({ name: '', bytes: bad }) })
+    expect(await uploadAll(uploading, [file])).toEqual(['wrong'])
+    expect(await stored(scene, key)).toBeUndefined()
+    expect(await uploadAll(uploading, [file])).toEqual(['received'])
+    expect(await stored(scene, key)).toEqual(file.bytes)
+  })
+
+  test('is removed where it came while the right one was sent', async () => {
+    const scene = await uploadScene()
+    const { uploading, packages } = scene
+    const bad = sample(file.bytes.length, 99)
+    const [upload] = await openMissing(uploading, order)
+    if (upload === undefined) throw new Error('nothing is missing')
+    await sendParts(uploading, upload, file)
+    await packages.put(key, bodyOf(bad), { ...announced({ name: '', bytes: bad }) })
+    expect((await completeUpload(uploading, upload.id)).kind).toBe('received')
+    expect(await stored(scene, key)).toEqual(file.bytes)
+  })
+
+  test.each<[string, object]>([
+    ['another size', { size: file.bytes.length - 1 }],
+    ['another SHA-1', { sha1: 'a'.repeat(40) }],
+  ])('outlives who claims %s of it', async (_, claim) => {
+    const scene = await uploadScene()
+    const { uploading, packages } = scene
+    await packages.put(key, bodyOf(file.bytes), announced(file))
+    const lie = { ...order, packages: [{ ...announced(file), ...claim }] }
+    expect(await uploadAll(uploading, [file], lie).catch(({ code }) => code)).not.toEqual(['received'])
+    expect(await stored(scene, key)).toEqual(file.bytes)
+    expect(await uploadAll(uploading, [file])).toEqual(['received'])
+  })
+})
+
+describe('two clients at once', () => {
+  test('are given the same uploads, and both are told that it is done', async () => {
+    const scene = await uploadScene()
+    const { uploading } = scene
+    const [one, two] = await Promise.all([openMissing(uploading), openMissing(uploading)])
+    expect(one).toEqual(two)
+    await Promise.all(one.flatMap((upload, i) => [1, 2].map(() => sendParts(uploading, upload, files[i] ?? file))))
+    const completed = await Promise.all(one.flatMap(({ id }) => [1, 2, 3].map(() => completeUpload(uploading, id))))
+    expect(completed.map(({ kind }) => kind)).toEqual(Array(6).fill('received'))
+    const receipts = completed.map((one) => JSON.stringify(one))
+    expect(new Set(receipts).size).toBe(2)
+    for (const [i, key] of keysOf(orderOf()).entries()) expect(await stored(scene, key)).toEqual(files[i]?.bytes)
+  })
+
+  test('that claim different things of one package cannot make it what it is not', async () => {
+    const { uploading } = await uploadScene()
+    const order = orderOf([file])
+    const lie = { ...order, packages: [{ ...announced(file), sha1: 'a'.repeat(40) }] }
+    await Promise.all([uploadAll(uploading, [file], order), uploadAll(uploading, [file], lie)]).catch(() => undefined)
+    expect(await uploadAll(uploading, [file], lie)).toEqual(['wrong'])
+    expect(['there', 'received']).toContain((await uploadAll(uploading, [file], order))[0])
+  })
+})
