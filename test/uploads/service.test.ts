@@ -147,6 +147,21 @@ describe('what is sent', () => {
   })
 })
 
+test('a part of another size, however it came, is missing', async () => {
+  const { uploading } = await uploadScene()
+  const { uploads } = uploading
+  const cut = {
+    ...uploads,
+    parts: async () => [
+      { number: 1, size: 1000 },
+      { number: 2, size: 7 },
+    ],
+  }
+  const [upload] = await openMissing({ ...uploading, uploads: cut })
+  expect(upload?.have).toEqual([1])
+  expect(await completeUpload({ ...uploading, uploads: cut }, upload?.id ?? '')).toMatchObject({ missing: [2, 3] })
+})
+
 describe('an id', () => {
   test.each<[string, (id: string) => string]>([
     ['of nothing', () => 'f'.repeat(64)],

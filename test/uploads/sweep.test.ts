@@ -8,6 +8,8 @@ import { folderPackages } from '../../src/adapters/folder-packages.ts'
 import { folderUploads } from '../../src/adapters/folder-uploads.ts'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import type { Log } from '../../src/ports/log.ts'
+import { refreshSlice } from '../../src/runtime/refreshing.ts'
+import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import { sweepUploads } from '../../src/service/sweep-uploads.ts'
 import type { Uploading } from '../../src/service/upload-records.ts'
 import { completeUpload, openUploads } from '../../src/service/uploads.ts'
@@ -76,6 +78,13 @@ test('one look removes so many at most, and further looks the others', async () 
   const swept: number[] = []
   for (let look = 0; look < 3; look++) swept.push(await sweepUploads(uploading, 2))
   expect(swept).toEqual([2, 2, 1])
+  expect(await left()).toEqual({ documents: 0, uploads: 0 })
+})
+
+test('a look of the schedule sweeps as well', async () => {
+  await begun('2')
+  time.now += day
+  await refreshSlice(uploading, newCatalogCache(), { most: 1, opens: 1 })
   expect(await left()).toEqual({ documents: 0, uploads: 0 })
 })
 
