@@ -51,19 +51,26 @@ async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) 
 
 /**
  * Hands a part of an upload to `take`, chunk by chunk.
- * @throws PlatteError('bad-request') as soon as it is too long, or where it ends too early; whatever the body or `take` fails with.
+ * @throws PlatteError('bad-request') as soon as it is too long, where it ends too early or breaks off; whatever `take`
+ *   fails with.
  */
 export async function pumpPart(
   body: ReadableStream<Uint8Array>,
   { number, size }: Part,
   take: (chunk: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const refuse = (words: string): PlatteError => new PlatteError('bad-request', `part ${number} ${words} ${size} bytes`)
   let taken = 0
+  let isReading = true
+  const refuse = (words: string, cause?: unknown): PlatteError =>
+    new PlatteError('bad-request', `part ${number} ${words} ${size} bytes`, { cause })
   await pump(body, async (chunk) => {
+    isReading = false
     taken += chunk.length
     if (taken > size) throw refuse('has more than')
     await take(chunk)
+    isReading = true
+  }).catch((cause: unknown) => {
+    throw isReading ? refuse(`broke off after ${taken} of`, cause) : cause
   })
   if (taken < size) throw refuse(`has ${taken} instead of`)
 }

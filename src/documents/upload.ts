@@ -4,7 +4,7 @@ import { PlatteError } from '../errors.ts'
 import * as field from './fields.ts'
 
 /** Of one package. Omaha's clients and every store that Platte knows take as much. */
-export const maxPackageBytes = 20 * 1024 ** 3
+const maxPackageBytes = 20 * 1024 ** 3
 /** Of what is remembered of one upload; it is mostly the store's own token. */
 export const maxUploadBytes = 8 * 1024
 

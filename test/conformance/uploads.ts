@@ -6,7 +6,7 @@ import { type Row, refuses, same, sample } from './rows.ts'
 const hour = 3_600_000
 
 /** Sends a part by the way that the store has. @returns `gone` where there is no such upload. */
-export async function sendPart(
+async function sendPart(
   store: Uploads,
   upload: UploadToken,
   { number, bytes }: { readonly number: number; readonly bytes: Uint8Array },

@@ -514,7 +514,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'the SHA-1 that was announced is believed',
     ['src/adapters/streams.ts', 'digests.sha1 !== expected.sha1', 'digests.sha1 === ""'],
-    ['test/uploads/service.test.ts', 'but only by their SHA-1'],
+    ['test/uploads/bytes.test.ts', 'but only by their SHA-1'],
   ),
   row(
     'a part may be shorter than announced',
@@ -534,12 +534,16 @@ export const mutations: readonly Mutation[] = [
   row(
     'what is in its place is sent again',
     ['src/service/upload-records.ts', 'isThere ? undefined : await uploads.begin()', 'await uploads.begin()'],
-    ['test/uploads/service.test.ts', 'is not sent again, but looked at'],
+    ['test/uploads/bytes.test.ts', 'is not sent again, but looked at'],
   ),
   row(
     'a package is removed because somebody claims another SHA-1',
-    ['src/service/uploads.ts', 'if (sha256 !== claim.sha256) {', 'if (sha256 + sha1 !== claim.sha256 + claim.sha1) {'],
-    ['test/uploads/service.test.ts', 'outlives who claims another SHA-1'],
+    [
+      'src/service/place-upload.ts',
+      'if (sha256 !== claim.sha256) {',
+      'if (sha256 + sha1 !== claim.sha256 + claim.sha1) {',
+    ],
+    ['test/uploads/bytes.test.ts', 'outlives who claims another SHA-1'],
   ),
   row(
     'a part of another size counts',
@@ -554,7 +558,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'wrong parts stay where they are',
     ['src/service/uploads.ts', 'if (token !== undefined) await tidy(', 'if (receipt) await tidy('],
-    ['test/uploads/service.test.ts', 'the next upload begins anew'],
+    ['test/uploads/bytes.test.ts', 'the next upload begins anew'],
   ),
   row(
     'a receipt of one package is good for another',
@@ -598,7 +602,7 @@ export const mutations: readonly Mutation[] = [
       'const path = join(folder, `.${randomUUID()}`)',
       'const path = join(folder, nameOf(part))',
     ],
-    ['test/adapters/folder-suite.test.ts', 'that is longer or shorter than announced'],
+    ['test/adapters/folder-suite.test.ts', 'a part that is sent again replaces'],
   ),
   row(
     'the health check of the image says the opposite',

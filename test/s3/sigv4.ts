@@ -70,7 +70,7 @@ export function checkSignature(request: IncomingMessage, identity: Identity, now
 }
 
 /** @returns the parameters of a URL that was signed; `undefined` for any other. */
-export function signedQuery({ url = '' }: IncomingMessage): URLSearchParams | undefined {
+function signedQuery({ url = '' }: IncomingMessage): URLSearchParams | undefined {
   const query = new URL(url, 'http://s3').searchParams
   return query.has('X-Amz-Signature') ? query : undefined
 }
