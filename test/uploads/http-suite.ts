@@ -1,17 +1,8 @@
 /** What every runtime answers about uploads, over its own HTTP; and the least that a pipeline has to do. */
 import { describe, expect, test } from 'vitest'
-import { PlatteError } from '../../src/errors.ts'
-import type { Authorize } from '../../src/http/serving.ts'
 import { sample } from '../conformance/rows.ts'
 import type { Send } from '../scenes/runner.ts'
 import { announced, type File, orderOf } from './scene.ts'
-
-/** Stands in for who really decides: a header that everybody knows. */
-export const authorize: Authorize = async (request, { action, channel }) => {
-  if (request.headers.get('authorization') === 'Bearer let-me-in' && action === 'publish' && channel === 'stable')
-    return
-  throw new PlatteError('bad-request', 'who are you?')
-}
 
 const bearer = { Authorization: 'Bearer let-me-in', 'Content-Type': 'application/json' }
 

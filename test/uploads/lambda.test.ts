@@ -15,7 +15,8 @@ import { sendThrough } from '../lambda/doors.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import { startS3 } from '../s3/server.ts'
 import { day, newStore } from '../world.ts'
-import { authorize, httpSuite, type Target } from './http-suite.ts'
+import { authorize } from './authorize.ts'
+import { httpSuite, type Target } from './http-suite.ts'
 import { openMissing, orderOf } from './scene.ts'
 
 const s3 = await startS3({ sessionToken: 'of/a+role=' })

@@ -12,7 +12,8 @@ import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import { sample } from '../conformance/rows.ts'
 import { sendOver } from '../scenes/send.ts'
 import { newStore } from '../world.ts'
-import { authorize, httpSuite, type Target } from './http-suite.ts'
+import { authorize } from './authorize.ts'
+import { httpSuite, type Target } from './http-suite.ts'
 import { openMissing, orderOf } from './scene.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'platte-uploads-'))

@@ -5,12 +5,12 @@ import { digestStreamHasher } from '../../src/adapters/hasher-digest-stream.ts'
 import { r2Documents, r2Packages } from '../../src/adapters/r2.ts'
 import { r2Uploads } from '../../src/adapters/r2-uploads.ts'
 import { systemClock, systemRandom } from '../../src/adapters/system.ts'
-import { PlatteError } from '../../src/errors.ts'
 import { createApp } from '../../src/http/app.ts'
 import { uploadRoutes } from '../../src/http/uploads.ts'
 import { loadEnvSigner } from '../../src/runtime/env-keys.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
+import { authorize } from './authorize.ts'
 
 interface Env {
   readonly PLATTE_BUCKET: R2Bucket
@@ -27,10 +27,6 @@ export default {
     const uploading = {
       ...{ ...reading, packages, timestamp, release: [], random: systemRandom, newHasher: digestStreamHasher },
       uploads: r2Uploads(env.PLATTE_BUCKET, { packages, partBytes: 5 * 1024 * 1024 }),
-    }
-    const authorize = async (asking: Request, { channel }: { readonly channel: string }) => {
-      if (asking.headers.get('authorization') === 'Bearer let-me-in' && channel === 'stable') return
-      throw new PlatteError('bad-request', 'who are you?')
     }
     return await createApp(
       {
