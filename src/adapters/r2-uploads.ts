@@ -12,7 +12,6 @@ import { PlatteError } from '../errors.ts'
 import type { Packages } from '../ports/packages.ts'
 import { type Part, type Uploads, type UploadToken, usualPartBytes } from '../ports/uploads.ts'
 import { asking, fixedLength } from './r2.ts'
-import { pumpPart } from './streams.ts'
 import { readToken, tokenOf, uploadGone } from './uploads.ts'
 
 export interface R2UploadsOptions {
@@ -55,23 +54,20 @@ export function r2Uploads(
         await body.cancel()
         return 'gone'
       }
-      const { readable, writer } = fixedLength(part.size)
+      const { readable, writable } = fixedLength(part.size)
       const value = readable as unknown as Parameters<typeof upload.uploadPart>[1]
-      const sending = asking('take', `part ${part.number}`, () => upload.uploadPart(part.number, value))
-      const settled = sending.catch((error) => writer.abort(error).catch(() => undefined))
-      try {
-        await pumpPart(body, part, (chunk) => writer.write(chunk))
-        await writer.close()
-      } catch (error) {
-        await writer.abort(error).catch(() => undefined)
-        await settled
-        if (error instanceof PlatteError && error.code === 'bad-request') throw error
+      // From one stream of workerd's own to another: no chunk comes by here, which costs neither time nor memory.
+      const [sent] = await Promise.allSettled([
+        asking('take', `part ${part.number}`, () => upload.uploadPart(part.number, value)),
+        body.pipeTo(writable),
+      ])
+      if (sent.status === 'rejected') {
+        if (isNoUpload(sent.reason)) return 'gone'
+        if (isOfAnotherLength(sent.reason))
+          throw new PlatteError('bad-request', `part ${part.number} has not ${part.size} bytes`, { cause: sent.reason })
+        throw sent.reason
       }
-      const { etag } = await sending.catch(async (error: unknown) => {
-        if (isNoUpload(error)) return { etag: undefined }
-        throw error
-      })
-      if (etag === undefined) return 'gone'
+      const { etag } = sent.value
       const customMetadata = { etag, size: String(part.size) }
       const key = partKey(mark, part.number)
       await asking('put', key, () => bucket.put(prefix + key, '', { customMetadata }))
@@ -117,6 +113,8 @@ const isNoUpload = (error: unknown): boolean => saysNumber(error, 10024)
 const isOtherPart = (error: unknown): boolean => saysNumber(error, 10025)
 const saysNumber = (error: unknown, number: number): boolean =>
   error instanceof Error && error.message.includes(`(${number})`)
+/** workerd's stream says so, in whichever of its two ways. */
+const isOfAnotherLength = (error: unknown): boolean => error instanceof Error && /FixedLengthStream/.test(error.message)
 
 interface PartRecord extends Part {
   readonly etag: string

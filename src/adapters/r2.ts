@@ -144,10 +144,9 @@ interface FixedLength {
 }
 
 /** R2 wants to know the length of what it is sent. What is written here is read there, and must be `size` bytes. */
-export function fixedLength(size: number) {
+export function fixedLength(size: number): FixedLength {
   const { FixedLengthStream } = globalThis as unknown as { FixedLengthStream: new (size: number) => FixedLength }
-  const { readable, writable } = new FixedLengthStream(size)
-  return { readable, writer: writable.getWriter() }
+  return new FixedLengthStream(size)
 }
 
 /** R2 checks the digest itself, too. */
@@ -155,7 +154,8 @@ function startUpload(
   bucket: R2Bucket,
   { key, path, expected }: { readonly key: string; readonly path: string; readonly expected: ExpectedPackage },
 ) {
-  const { readable, writer } = fixedLength(expected.size)
+  const { readable, writable } = fixedLength(expected.size)
+  const writer = writable.getWriter()
   let hasFailed = false
   const value = readable as unknown as Parameters<R2Bucket['put']>[1]
   const storing = asking('put', key, () => bucket.put(path, value, { sha256: expected.sha256 }))
