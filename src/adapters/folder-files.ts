@@ -3,8 +3,9 @@
  * errors in plain words.
  *
  * A key is a path below the root. Names that start with a dot are no keys, so `.tmp` (files being written), `.next`
- * (see folder-documents.ts) and `.uploads` (see folder-uploads.ts) are never served or listed. The last part of a path is never followed where it is a
- * symbolic link; folders within the root that an operator replaced by links are followed when read, but not listed.
+ * (see folder-documents.ts) and `.uploads` (see folder-uploads.ts) are never served or listed. The last part of a path is
+ * never followed where it is a symbolic link; folders within the root that an operator replaced by links are followed
+ * when read, but not listed.
  */
 import { randomUUID } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
@@ -141,8 +142,7 @@ export const writeWhole = (handle: FileHandle, path: string, chunk: Uint8Array):
     for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
   })
 
-/** Makes a file that is not there yet, and its folders. */
-export async function openNew(path: string): Promise<FileHandle> {
+async function openNew(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'wx')
   } catch (error) {

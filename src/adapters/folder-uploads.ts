@@ -7,22 +7,13 @@
  * name of a package.
  */
 import { randomUUID } from 'node:crypto'
-import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PlatteError } from '../errors.ts'
 import type { OpenPackage } from '../ports/packages.ts'
 import { type Part, type Uploads, type UploadToken, usualPartBytes } from '../ports/uploads.ts'
 import type { FolderOptions } from './folder-documents.ts'
-import {
-  attempt,
-  checkRoot,
-  discardFile,
-  errorName,
-  makeFolder,
-  openNew,
-  storeError,
-  writeWhole,
-} from './folder-files.ts'
+import { attempt, checkRoot, discardFile, errorName, makeFolder, storeError, writeWhole } from './folder-files.ts'
 import { openPackage } from './folder-packages.ts'
 import { pumpPart } from './streams.ts'
 import { uploadGone } from './uploads.ts'
@@ -44,12 +35,7 @@ export function folderUploads(root: string, { clock, partBytes = usualPartBytes 
       await makeFolder(pathOf(token))
       return token
     },
-    async putPart(token, part, body) {
-      const folder = pathOf(token)
-      if (await isFolder(folder)) return await writePart(folder, part, body)
-      await body.cancel()
-      return 'gone'
-    },
+    putPart: async (token, part, body) => writePart(pathOf(token), part, body),
     async parts(token) {
       if (await isFolder(wholeOf(token))) return 'whole'
       const parts = await partsIn(pathOf(token))
@@ -98,10 +84,11 @@ const nameOf = ({ number }: Part): string => String(number).padStart(5, '0')
 
 async function writePart(folder: string, part: Part, body: ReadableStream<Uint8Array>): Promise<'stored' | 'gone'> {
   const path = join(folder, `.${randomUUID()}`)
-  const handle = await attempt('write', path, () => openNew(path)).catch(async (error: unknown) => {
+  const handle = await open(path, 'wx').catch(async (error: unknown) => {
     await body.cancel(error).catch(() => undefined)
-    throw error
+    if (errorName(error) !== 'ENOENT') throw storeError(error, 'write', path)
   })
+  if (handle === undefined) return 'gone'
   try {
     await pumpPart(body, part, (chunk) => writeWhole(handle, path, chunk))
     await handle.close()
