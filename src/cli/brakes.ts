@@ -25,9 +25,7 @@ export function unholdCommand(): Command {
   return editing('unhold', 'lift a hold')
     .argument('<version>', 'the release')
     .option('--board <board>', 'the board that was named in the hold')
-    .action((version: string, options: HoldOptions) =>
-      runOrder(options, 'unhold', { version, board: options.board }),
-    )
+    .action((version: string, options: HoldOptions) => runOrder(options, 'unhold', { version, board: options.board }))
 }
 
 /** What takes a reason, or is taken back. */
@@ -41,9 +39,7 @@ const marking = (name: 'withdraw' | 'floor' | 'dead-end', description: string) =
     .argument('<version>', 'the release')
     .option('--reason <words>', 'why, best with a link')
     .option('--undo', 'take it back')
-    .action((version: string, options: MarkOptions) =>
-      runOrder(options, name, { version, ...reasonOrUndo(options) }),
-    )
+    .action((version: string, options: MarkOptions) => runOrder(options, name, { version, ...reasonOrUndo(options) }))
 
 /** @throws PlatteError('usage') where there is neither. */
 export function reasonOrUndo({ reason, undo }: MarkOptions): Pick<MarkOptions, 'reason' | 'undo'> {

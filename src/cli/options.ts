@@ -20,6 +20,12 @@ const flags = {
   explain: ['--explain <who>', 'who may ask for explanations: public, token or off', 'PLATTE_EXPLAIN'],
   events: ['--events <where>', 'store: keep what machines tell as files in the store', 'PLATTE_EVENTS'],
   metrics: ['--metrics <on>', 'on: tell numbers at /metrics', 'PLATTE_METRICS'],
+  publishPolicy: [
+    '--publish-policy <policy>',
+    'which pipelines may publish here: file:PATH, or JSON',
+    'PLATTE_PUBLISH_POLICY',
+  ],
+  endpoint: ['--endpoint <url>', 'the publish function that is asked, instead of a store', 'PLATTE_ENDPOINT'],
   host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
   port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
 } as const satisfies Record<string, readonly [string, string, Variable]>
@@ -33,6 +39,9 @@ export const readFlags: readonly Flag[] = ['store', 'root']
 /** For commands that write to it. */
 export const writeFlags: readonly Flag[] = [...readFlags, 'keys', 'releaseKey', 'timestampKey']
 
+/** For commands that a publish function may carry out. */
+export const endpointFlags: readonly Flag[] = ['endpoint']
+
 /** A command with shared options and `--json`. */
 export function command(name: string, description: string, use: readonly Flag[]): Command {
   const made = new Command(name)
@@ -44,7 +53,7 @@ export function command(name: string, description: string, use: readonly Flag[])
 }
 
 /** Variables with the flags laid over them. */
-function environmentOf(options: Options): Record<string, string | undefined> {
+export function environmentOf(options: Options): Record<string, string | undefined> {
   const env: Record<string, string | undefined> = { ...process.env }
   for (const flag of Object.keys(flags) as Flag[]) env[flags[flag][2]] = options[flag] ?? env[flags[flag][2]]
   return env

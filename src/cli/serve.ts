@@ -12,6 +12,7 @@ export function serveCommand(): Command {
     'explain',
     'events',
     'metrics',
+    'publishPolicy',
     'host',
     'port',
   ]).action((options: Options) => serveUntilStopped(options, (url) => say(`listening on ${url}/v1/update/`)))

@@ -60,7 +60,8 @@ function problemOf(rule: Rule, issuer: string, claims: Claims, { action, places 
   for (const [name, matcher] of Object.entries(rule.claims)) {
     const value = claimOf(claims, name)
     if (value === undefined) return `claim ${name} is missing`
-    if (!matches(matcher, value)) return `claim ${name} is ${JSON.stringify(value.slice(0, 200))}, not ${words(matcher)}`
+    if (!matches(matcher, value))
+      return `claim ${name} is ${JSON.stringify(value.slice(0, 200))}, not ${words(matcher)}`
   }
   return undefined
 }

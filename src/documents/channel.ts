@@ -81,7 +81,9 @@ const componentName = v.pipe(
 /** Versions of what is inside, by name. */
 export const components = field.record(componentName, field.text(100))
 /** What a release fixes. */
-export const cves = v.array(v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234')))
+export const cves = v.array(
+  v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234')),
+)
 
 const release = v.strictObject({
   version: field.publishedVersion,

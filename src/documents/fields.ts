@@ -27,6 +27,9 @@ export const appName = v.pipe(
   v.check((name) => !name.includes('..') && !reservedNames.has(name), 'is a reserved name'),
 )
 
+/** Whether a text can be the name of an app or of a channel. */
+export const isName = (text: string): boolean => v.is(appName, text)
+
 /** A channel's name is of the same form. */
 export const channelName = v.pipe(appName)
 

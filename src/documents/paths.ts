@@ -2,7 +2,7 @@
  * Every key of the store is built here, and nowhere else; `docs/storage.md` shows one of each.
  * A client's words never become part of a key: they are looked up, and keys are made from what a verified document says.
  */
-import { setDigest } from '../core/set.ts'
+import { setDigest, textDigest } from '../core/set.ts'
 import { PlatteError } from '../errors.ts'
 import { maxCatalogBytes } from './catalog.ts'
 import { maxChannelBytes } from './channel.ts'
@@ -28,6 +28,28 @@ export const packageFolder = (
   packages: readonly { readonly name: string; readonly sha256: string }[],
 ): string => `packages/${place.app}/${place.version}/${place.board}/${setDigest(packages)}/`
 
+/** What an upload of a package is called in the store: of its key, so that whoever asks again finds the same one. */
+export const uploadSlot = (packageKey: string): string => textDigest(packageKey).slice(0, 32)
+
+/** Ends in "/". */
+export const uploadFolder = 'uploads/'
+
+/** What is remembered of an upload that was begun. */
+export const uploadKey = (slot: string): string => `${uploadFolder}${slot}.json`
+
+/** What says that the bytes of a package were looked at in the store. */
+export const receiptKey = (packageKey: string): string => `receipts/${uploadSlot(packageKey)}.jws`
+
+/** Where a bucket keeps what comes in parts, until it is a package; ends in "/". */
+export const stagingFolder = 'staging/'
+
+/** The bytes of one upload. @param mark a number that nobody else uses. */
+export const stagedKey = (mark: string): string => `${stagingFolder}${mark}/whole`
+
+/** That a part of an upload is there, for stores that do not say so; ends in "/" without a number. */
+export const partKey = (mark: string, number?: number): string =>
+  `${stagingFolder}${mark}/parts/${number === undefined ? '' : String(number).padStart(5, '0')}`
+
 /** A batch of events by the day and time of its first line (UTC), and a number that nobody else uses. */
 export function eventsKey(beganMs: number, number: number): string {
   const [day = '', time = ''] = new Date(beganMs).toISOString().split('T')
@@ -36,6 +58,14 @@ export function eventsKey(beganMs: number, number: number): string {
 
 /** @param day such as 2026-11-24, UTC. */
 export const eventsFolder = (day: string): string => `events/dt=${day}/`
+
+/**
+ * The mark that an identity token was used for one request.
+ * @param id of the token, as hex.
+ * @param issuedAtMs when it was issued: marks of a day lie in one folder.
+ */
+export const markKey = (id: string, issuedAtMs: number): string =>
+  `publish/${new Date(issuedAtMs).toISOString().slice(0, 10)}/${id}`
 
 /** The folder of what one check of one run writes to try a store out, ending in "/". It is removed afterwards. */
 export const scratchFolder = (run: string, check: number): string => `doctor/${run}/${check}/`

@@ -34,7 +34,8 @@ const claims = v.pipe(
   field.record(field.text(100), matcher),
   v.check((map) => !Object.hasOwn(map, 'sub'), 'match other claims than sub: its form is not the same everywhere'),
   v.check(
-    (map) => immutableIds.some((id) => Object.hasOwn(map, id) && (typeof map[id] === 'string' || 'in' in (map[id] ?? {}))),
+    (map) =>
+      immutableIds.some((id) => Object.hasOwn(map, id) && (typeof map[id] === 'string' || 'in' in (map[id] ?? {}))),
     `must name one of ${immutableIds.join(', ')} exactly: names can be given to somebody else`,
   ),
 )
@@ -66,10 +67,7 @@ const schema = v.pipe(
       }),
     ),
   }),
-  v.check(
-    ({ rules }) => new Set(rules.map(({ id }) => id)).size === rules.length,
-    'two rules have the same id',
-  ),
+  v.check(({ rules }) => new Set(rules.map(({ id }) => id)).size === rules.length, 'two rules have the same id'),
 )
 
 /** An issuer of tokens. */

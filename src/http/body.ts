@@ -19,10 +19,39 @@ export function readBody(request: Request): Promise<string> {
   return reading.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)), brokenOff)
 }
 
-/** What does not start as XML does is mostly no text at all: only then is it worth looking why. */
-function checkOdd(text: string, headers: Headers): string {
+/**
+ * Reads a small body of any kind.
+ * @throws PlatteError('too-large') beyond `maxBytes`, 'unsupported-encoding' for a compressed one, 'bad-request' for one
+ *   that broke off.
+ */
+export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+  checkPlain(request.headers)
+  const refused = new PlatteError('too-large', `the request has more than ${maxBytes} bytes`)
+  if (Number(request.headers.get('content-length') ?? 0) > drainAtMostBytes) throw refused
+  const chunks: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length
+      if (size > drainAtMostBytes) throw refused
+      if (size <= maxBytes) chunks.push(chunk)
+    }
+  } catch (cause) {
+    brokenOff(cause)
+  }
+  if (size > maxBytes) throw refused
+  return new Uint8Array(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer())
+}
+
+/** @throws PlatteError('unsupported-encoding') for a body that is compressed. */
+export function checkPlain(headers: Headers): void {
   if ((headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity')
     throw new PlatteError('unsupported-encoding', 'send the request without Content-Encoding')
+}
+
+/** What does not start as XML does is mostly no text at all: only then is it worth looking why. */
+function checkOdd(text: string, headers: Headers): string {
+  checkPlain(headers)
   if (text.trim() === '') throw new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
   return text
 }

@@ -1,5 +1,5 @@
 /** What every handler is given. */
-import type { Context } from 'hono'
+import type { Context, Hono } from 'hono'
 import type { EventSink } from '../ports/events.ts'
 import type { Packages } from '../ports/packages.ts'
 import type { Background, CatalogCache } from '../service/catalog-cache.ts'
@@ -8,6 +8,24 @@ import type { Answering } from '../service/update-check.ts'
 
 /** Who may ask for explanations: everybody, who is then not told who is on a list of machines, or who shows the token. */
 export type ExplainAccess = 'public' | { readonly token: string }
+
+/** Adds routes to the app. */
+export type Routes = (app: Hono) => void
+
+/** What somebody wants to do, and where. */
+export interface Wanted {
+  /** Such as `publish`. */
+  readonly action: string
+  readonly app: string
+  readonly channel: string
+}
+
+/**
+ * Decides whether who sent a request may do what it wants.
+ * @param body all of the request's bytes: what allows it may be bound to them.
+ * @throws PlatteError where not.
+ */
+export type Authorize = (request: Request, wanted: Wanted, body: Uint8Array) => Promise<void>
 
 /** Numbers about checks, as text. */
 export interface Numbers {

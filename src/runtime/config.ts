@@ -1,6 +1,7 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
 import * as v from 'valibot'
 import { appName } from '../documents/fields.ts'
+import { parsePolicy } from '../documents/policy.ts'
 import { PlatteError } from '../errors.ts'
 import type { ExplainAccess } from '../http/serving.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
@@ -20,6 +21,8 @@ const variables = {
   PLATTE_EXPLAIN_TOKEN: undefined,
   PLATTE_EVENTS: '--events',
   PLATTE_METRICS: '--metrics',
+  PLATTE_PUBLISH_POLICY: '--publish-policy',
+  PLATTE_ENDPOINT: '--endpoint',
   PLATTE_HOST: '--host',
   PORT: '--port',
 } as const
@@ -29,6 +32,9 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Where a private key is: a file, or the name of a variable that holds it (`env://NAME`). */
 export type KeyPlace = { readonly file: string } | { readonly variable: string }
+
+/** Where a policy is: in the setting itself, or in a file. */
+export type PolicyPlace = { readonly file: string } | { readonly text: string }
 
 export interface Settings {
   readonly store?: StoreSetting
@@ -47,6 +53,10 @@ export interface Settings {
   readonly events?: 'store'
   /** Whether numbers are told at `/metrics`. */
   readonly metrics?: 'on'
+  /** Which pipelines may publish here; without it none. */
+  readonly publishPolicy?: PolicyPlace
+  /** The publish function that commands send their orders to. Without a "/" at the end. */
+  readonly endpoint?: string
   readonly host: string
   readonly port: number
 }
@@ -97,6 +107,8 @@ export function readSettings<K extends keyof Settings = never>(
     explain: readExplain(env, problems),
     events: read('PLATTE_EVENTS', oneWord('store')),
     metrics: read('PLATTE_METRICS', oneWord('on')),
+    publishPolicy: read('PLATTE_PUBLISH_POLICY', parsePolicyPlace),
+    endpoint: read('PLATTE_ENDPOINT', parsePublicUrl),
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
@@ -139,6 +151,13 @@ function parseKeyPlace(text: string): KeyPlace {
   const variable = text.slice('env://'.length)
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) throw new Error('names no variable: use a file, or env://NAME')
   return { variable }
+}
+
+function parsePolicyPlace(text: string): PolicyPlace {
+  if (text.startsWith('file:') && text.length > 'file:'.length) return { file: text.slice('file:'.length) }
+  if (!text.startsWith('{')) throw new Error('is neither a policy as JSON nor file:PATH')
+  parsePolicy(text)
+  return { text }
 }
 
 function parseApp(text: string): string {

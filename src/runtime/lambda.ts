@@ -9,6 +9,7 @@ import { nodeHasher } from '../adapters/hashers.ts'
 import { openS3 } from '../adapters/s3-client.ts'
 import { s3Documents } from '../adapters/s3-documents.ts'
 import { s3Packages } from '../adapters/s3-packages.ts'
+import { s3Uploads } from '../adapters/s3-uploads.ts'
 import { jsonLog, systemRandom } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
 import { refuse } from '../http/refuse.ts'
@@ -61,7 +62,10 @@ async function open(env: Environment): Promise<Deployment> {
   try {
     const s3 = await openS3(settings.store, { random: systemRandom })
     const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
-    return openDeployment(settings, env, { documents, packages, log, events: log, background: () => undefined, slice })
+    return openDeployment(settings, env, {
+      ...{ documents, packages, newHasher: nodeHasher, log, events: log, background: () => undefined, slice },
+      uploads: async () => s3Uploads(s3, { packages }),
+    })
   } catch (error) {
     return brokenDeployment(problemOf(error), log)
   }

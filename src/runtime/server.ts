@@ -4,8 +4,12 @@ import { createApp } from '../http/app.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
 import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
+import type { Uploading } from '../service/upload-records.ts'
 import type { SettingsWith } from './config.ts'
+import { readPolicy } from './policy.ts'
+import { newPublishState, publishingRoutes } from './publishing.ts'
 import { refreshEveryMs, refreshSlice } from './refreshing.ts'
+import { openUploadsOf } from './store.ts'
 import { openWatching } from './watching.ts'
 
 /** A look costs a few milliseconds for each of these channels; with more of them, a commit is found some minutes later. */
@@ -59,23 +63,21 @@ export async function serveWith(
   await checkPin(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
-  const stopRefreshing = await keepFresh(publishing, cache)
+  const policy = settings.publishPolicy && (await readPolicy(settings.publishPolicy))
+  const uploading = policy && { ...publishing, uploads: await openUploadsOf(settings.store, publishing.packages) }
+  const stopRefreshing = await keepFresh(uploading ?? publishing, cache)
   const { events, metrics, close } = await openWatching(settings, publishing, cache)
   const { packages } = publishing
   const background = () => (work: Promise<void>) => void work
-  const listening = await listen(settings, (port) =>
-    createApp({
-      cache,
-      reading: publishing,
-      packages,
-      events,
-      metrics,
-      publicUrl: publicUrl ?? `http://${urlHost(host)}:${port}`,
-      packagesUrl,
-      explain,
-      background,
-    }),
-  ).catch((error: unknown) => {
+  const listening = await listen(settings, (port) => {
+    const url = publicUrl ?? `http://${urlHost(host)}:${port}`
+    const more =
+      policy && uploading ? publishingRoutes(uploading, { policy, cache, publicUrl: url, ...newPublishState() }) : []
+    return createApp(
+      { cache, reading: publishing, packages, events, metrics, publicUrl: url, packagesUrl, explain, background },
+      ...more,
+    )
+  }).catch((error: unknown) => {
     stopRefreshing()
     throw error
   })
@@ -110,7 +112,7 @@ async function checkPin(publishing: Publishing): Promise<void> {
 }
 
 /** One look at a time: a slow store is not asked by ever more of them, which would race each other for the catalog. */
-async function keepFresh(publishing: Publishing, cache: CatalogCache): Promise<() => void> {
+async function keepFresh(publishing: Publishing | Uploading, cache: CatalogCache): Promise<() => void> {
   if (publishing.timestamp.length === 0) return () => {}
   let isLooking = false
   const once = async (): Promise<void> => {

@@ -8,6 +8,7 @@ import { consoleLog } from '../adapters/console-log.ts'
 import { analyticsEvents } from '../adapters/events-analytics.ts'
 import { digestStreamHasher } from '../adapters/hasher-digest-stream.ts'
 import { r2Documents, r2Packages } from '../adapters/r2.ts'
+import { r2Uploads } from '../adapters/r2-uploads.ts'
 import type { Environment } from './config.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
 import { tellAll } from './tell-all.ts'
@@ -54,9 +55,12 @@ function open({ PLATTE_BUCKET: bucket, PLATTE_ANALYTICS: analytics, ...others }:
   const env = variablesOf(others)
   const settings = settingsOrProblems(env, ['pin', 'publicUrl'], bucket ? [] : [noBucket])
   if (bucket === undefined || typeof settings === 'string') return brokenDeployment(String(settings), consoleLog)
+  const packages = r2Packages(bucket, { newHasher: digestStreamHasher })
   return openDeployment(settings, env, {
     documents: r2Documents(bucket),
-    packages: r2Packages(bucket, { newHasher: digestStreamHasher }),
+    packages,
+    uploads: async () => r2Uploads(bucket, { packages }),
+    newHasher: digestStreamHasher,
     log: consoleLog,
     events: analytics ? tellAll([consoleLog, analyticsEvents(analytics)]) : consoleLog,
     background: (c) => (work) => c.executionCtx.waitUntil(work),

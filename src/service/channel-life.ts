@@ -123,10 +123,7 @@ export async function endChannel(
   )
 }
 
-const endOf = (
-  { format, type, app, channel, seq, issuedAt }: ChannelManifest,
-  writing: Writing,
-): ChannelManifest => ({
+const endOf = ({ format, type, app, channel, seq, issuedAt }: ChannelManifest, writing: Writing): ChannelManifest => ({
   ...{ format, type, app, channel, seq, issuedAt },
   expires: instantText(dateOf(writing)),
   releases: [],

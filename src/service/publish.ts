@@ -85,22 +85,21 @@ export async function publish(
   }
 }
 
+/** Says that the bytes under a key are those of a package. @throws where nobody read them. */
+export type Vouch = (key: string, one: Package) => Promise<void>
+
 /**
  * Publishes packages that lie under their keys already.
- * @param vouch is asked before a package is named for the first time; it throws where nobody read those bytes.
+ * @param vouch is asked before a package is named for the first time.
  * @throws PlatteError as `publish`
  */
-export async function publishStored(
-  publishing: Publishing,
-  wanted: StoredOrder,
-  vouch: (key: string, one: Package) => Promise<void>,
-): Promise<PublishResult> {
+export async function publishStored(publishing: Publishing, wanted: StoredOrder, vouch: Vouch): Promise<PublishResult> {
   const { packages } = wanted
   const order = await checkFirst(publishing, wanted, packages)
   const addition = await makeAddition(publishing, order, packages)
   const { seq, isNew } = await checkEverywhere(publishing, order, addition)
   const folder = packageFolder(order, packages)
-  if (isNew) for (const one of packages) await vouch(folder + one.name, one)
+  if (isNew && !order.dryRun) for (const one of packages) await vouch(folder + one.name, one)
   if (order.dryRun) return { kind: 'dry-run', seq, offered: false, packages }
   return commit(publishing, order, addition, packages)
 }

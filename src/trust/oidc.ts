@@ -9,6 +9,8 @@ const maxTokenLength = 16 * 1024
 const maxTokenAgeSeconds = 600
 const clockToleranceSeconds = 30
 
+/** Published keys (RFC 7517). */
+export type KeySet = JSONWebKeySet
 export type TokenAlgorithm = 'RS256' | 'ES256'
 
 /** What to hold a token to. */
@@ -16,7 +18,7 @@ export interface TokenCheck {
   readonly issuer: string
   readonly audience: string
   readonly algs: readonly TokenAlgorithm[]
-  readonly keys: JSONWebKeySet
+  readonly keys: KeySet
   /** Milliseconds since 1970-01-01T00:00:00Z. */
   readonly now: number
 }

@@ -2,12 +2,14 @@
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
+import { uploadRows } from '../conformance/uploads.ts'
 import { raceRows } from './races.ts'
 import { settingRows } from './settings.ts'
 
 export const liveSuite = {
   documents: documentRows,
   packages: packageRows(nodeHasher),
+  uploads: uploadRows,
   races: raceRows,
   settings: settingRows,
 }

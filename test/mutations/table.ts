@@ -512,6 +512,99 @@ export const mutations: readonly Mutation[] = [
     ['test/adapters/s3-bad-input.test.ts', 'wrong secret get'],
   ),
   row(
+    'the SHA-1 that was announced is believed',
+    ['src/adapters/streams.ts', 'digests.sha1 !== expected.sha1', 'digests.sha1 === ""'],
+    ['test/uploads/bytes.test.ts', 'but only by their SHA-1'],
+  ),
+  row(
+    'a part may be shorter than announced',
+    ['src/adapters/streams.ts', 'if (taken < size) throw', 'if (taken < 0) throw'],
+    ['test/uploads/service.test.ts', 'a body that is short'],
+  ),
+  row(
+    'the slot of an upload is enough to send its parts',
+    ['src/service/upload-records.ts', 'isSame(record.secret, secret)', 'isSame(secret, secret)'],
+    ['test/uploads/service.test.ts', 'with another secret'],
+  ),
+  row(
+    'an upload never ends',
+    ['src/service/upload-records.ts', '+ uploadForMs <= now', '+ 2 * uploadForMs <= now'],
+    ['test/uploads/service.test.ts', 'is over after a day'],
+  ),
+  row(
+    'what is in its place is sent again',
+    ['src/service/upload-records.ts', 'isThere ? undefined : await uploads.begin()', 'await uploads.begin()'],
+    ['test/uploads/bytes.test.ts', 'is not sent again, but looked at'],
+  ),
+  row(
+    'a package is removed because somebody claims another SHA-1',
+    [
+      'src/service/place-upload.ts',
+      'if (sha256 !== claim.sha256) {',
+      'if (sha256 + sha1 !== claim.sha256 + claim.sha1) {',
+    ],
+    ['test/uploads/bytes.test.ts', 'outlives who claims another SHA-1'],
+  ),
+  row(
+    'a part of another size counts',
+    ['src/service/uploads.ts', 'sizes.get(part.number) !== part.size', '!sizes.has(part.number)'],
+    ['test/uploads/service.test.ts', 'a part of another size'],
+  ),
+  row(
+    'the size that a sender announces does not matter',
+    ['src/service/uploads.ts', 'if (part.size !== sent.size)', 'if (part.size < 0)'],
+    ['test/uploads/service.test.ts', 'one byte less than announced'],
+  ),
+  row(
+    'wrong parts stay where they are',
+    ['src/service/uploads.ts', 'if (token !== undefined) await tidy(', 'if (receipt) await tidy('],
+    ['test/uploads/bytes.test.ts', 'the next upload begins anew'],
+  ),
+  row(
+    'a receipt of one package is good for another',
+    ['src/service/receipts.ts', "of ['key', 'size',", "of ['size',"],
+    ['test/uploads/receipts.test.ts', 'of another package, put in its place'],
+  ),
+  row(
+    'a receipt outlives its package',
+    ['src/service/receipts.ts', 'if (size === claim.size) return receipt', 'if (size !== 0) return receipt'],
+    ['test/uploads/receipts.test.ts', 'where the package went away'],
+  ),
+  row(
+    'the sweep takes what is young',
+    ['src/service/sweep-uploads.ts', '|| !isOver(record, clock())', ''],
+    ['test/uploads/sweep.test.ts', 'a younger one stays'],
+  ),
+  row(
+    'the schedule sweeps nothing',
+    ['src/runtime/refreshing.ts', "if ('uploads' in writing)", "if ('no uploads' in writing)"],
+    ['test/uploads/sweep.test.ts', 'a look of the schedule'],
+  ),
+  row(
+    'ids of uploads are logged',
+    ['src/http/app.ts', ".replace(/^(\\/v1\\/uploads\\/).+/, '$1…')", ''],
+    ['test/uploads/node.test.ts', 'no id was ever logged'],
+  ),
+  row(
+    'who may publish to one channel may upload for all',
+    ['src/http/uploads.ts', 'app: order.app, channel }', "app: order.app, channel: 'stable' }"],
+    ['test/uploads/node.test.ts', 'who may not publish there'],
+  ),
+  row(
+    'a URL takes a part of any size',
+    ['src/adapters/s3-uploads.ts', ', ContentLength: size', ''],
+    ['test/uploads/lambda.test.ts', 'its size and its hour'],
+  ),
+  row(
+    'a part is there before it is whole',
+    [
+      'src/adapters/folder-uploads.ts',
+      'const path = join(folder, `.${randomUUID()}`)',
+      'const path = join(folder, nameOf(part))',
+    ],
+    ['test/adapters/folder-suite.test.ts', 'a part that is sent again replaces'],
+  ),
+  row(
     'the health check of the image says the opposite',
     ['infra/docker/Dockerfile', 'ok ? 0 : 1', 'ok ? 1 : 0'],
     ['test/infra/docker.test.ts', 'until it is stopped'],

@@ -1,4 +1,4 @@
-/** The real Deno over a bucket: the suites of both ports, what it is told of failures, and the scenes. */
+/** The real Deno over a bucket: the suites of all ports, what it is told of failures, and the scenes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
@@ -70,7 +70,7 @@ afterAll(async () => {
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 
-test('the suites of both ports', async () => {
+test('the suites of all ports', async () => {
   expect(await suite()).toEqual([])
 })
 
