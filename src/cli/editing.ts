@@ -1,7 +1,7 @@
 /** What the commands that edit a channel share: their options, and how their results are told. */
 import type { Command } from 'commander'
 import { changeLine } from '../core/diff.ts'
-import { readOrder } from '../documents/orders.ts'
+import { changedBy, readOrder } from '../documents/orders.ts'
 import { type CarriedOut, carryOut, type Edit, type EditOrder } from '../service/carry-out.ts'
 import { refuseUnsafe } from '../service/doctor.ts'
 import { openEndpoint } from './endpoint.ts'
@@ -35,7 +35,7 @@ export async function runOrder(options: EditingOptions, action: Edit, said: obje
   const order = readOrder(action, defined({ app, channel, dryRun, ...said })) as EditOrder
   const result = options.endpoint ? await orderThere(options, order) : await orderHere(options, order)
   const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
-  show(options.json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(channel, result)])
+  show(options.json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(changedBy(order).at(-1) ?? channel, result)])
 }
 
 async function orderHere(options: EditingOptions, order: EditOrder): Promise<CarriedOut> {
