@@ -35,7 +35,11 @@ export async function runOrder(options: EditingOptions, action: Edit, said: obje
   const order = readOrder(action, defined({ app, channel, dryRun, ...said })) as EditOrder
   const result = options.endpoint ? await orderThere(options, order) : await orderHere(options, order)
   const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
-  show(options.json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(changedBy(order).at(-1) ?? channel, result)])
+  show(options.json, result, [
+    ...result.changes.map(changeLine),
+    ...packages,
+    sentenceOf(changedBy(order).at(-1) ?? channel, result),
+  ])
 }
 
 async function orderHere(options: EditingOptions, order: EditOrder): Promise<CarriedOut> {

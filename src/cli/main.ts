@@ -11,6 +11,7 @@ import { explainCommand } from './explain.ts'
 import { historyCommand } from './history.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
+import { policyCommand } from './policy.ts'
 import { publishCommand } from './publish.ts'
 import { refreshCommand } from './refresh.ts'
 import { followCommand, promoteCommand, pruneCommand, rollbackCommand } from './release.ts'
@@ -62,6 +63,7 @@ const commands = [
   explainCommand,
   verifyCommand,
   doctorCommand,
+  policyCommand,
   refreshCommand,
   rootCommand,
   keygenCommand,

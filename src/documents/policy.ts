@@ -20,7 +20,7 @@ const httpsUrl = v.pipe(
   }, 'must be a plain https URL'),
 )
 
-const claimText = v.pipe(field.text(500), v.minLength(1))
+const claimText = v.pipe(field.text(500), v.minLength(1, 'is empty'))
 const matcher = v.union(
   [
     claimText,
