@@ -20,6 +20,12 @@ const flags = {
   explain: ['--explain <who>', 'who may ask for explanations: public, token or off', 'PLATTE_EXPLAIN'],
   events: ['--events <where>', 'store: keep what machines tell as files in the store', 'PLATTE_EVENTS'],
   metrics: ['--metrics <on>', 'on: tell numbers at /metrics', 'PLATTE_METRICS'],
+  locks: ['--locks <on>', 'on: give machines their turn to reboot', 'PLATTE_LOCKS'],
+  lockChannels: [
+    '--lock-channels <list>',
+    'whose machines are in which group: APP/CHANNEL=GROUP,…',
+    'PLATTE_LOCK_CHANNELS',
+  ],
   host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
   port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
 } as const satisfies Record<string, readonly [string, string, Variable]>

@@ -12,6 +12,8 @@ export function serveCommand(): Command {
     'explain',
     'events',
     'metrics',
+    'locks',
+    'lockChannels',
     'host',
     'port',
   ]).action((options: Options) => serveUntilStopped(options, (url) => say(`listening on ${url}/v1/update/`)))

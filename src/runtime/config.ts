@@ -4,6 +4,7 @@ import { appName } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
 import type { ExplainAccess } from '../http/serving.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
+import { type LockSettings, parseLockChannels, parseLockTokens } from './lock-settings.ts'
 import { parseStore, type StoreSetting, shown, storeForms } from './store-setting.ts'
 
 /** The variables, and the flag that says the same on the command line. */
@@ -20,6 +21,9 @@ const variables = {
   PLATTE_EXPLAIN_TOKEN: undefined,
   PLATTE_EVENTS: '--events',
   PLATTE_METRICS: '--metrics',
+  PLATTE_LOCKS: '--locks',
+  PLATTE_LOCK_TOKENS: undefined,
+  PLATTE_LOCK_CHANNELS: '--lock-channels',
   PLATTE_HOST: '--host',
   PORT: '--port',
 } as const
@@ -47,6 +51,8 @@ export interface Settings {
   readonly events?: 'store'
   /** Whether numbers are told at `/metrics`. */
   readonly metrics?: 'on'
+  /** Reboot locks, where they are on. */
+  readonly locks?: LockSettings
   readonly host: string
   readonly port: number
 }
@@ -97,10 +103,18 @@ export function readSettings<K extends keyof Settings = never>(
     explain: readExplain(env, problems),
     events: read('PLATTE_EVENTS', oneWord('store')),
     metrics: read('PLATTE_METRICS', oneWord('on')),
+    locks: {
+      isOn: read('PLATTE_LOCKS', oneWord('on')) === 'on',
+      tokens: read('PLATTE_LOCK_TOKENS', parseLockTokens) ?? [],
+      channels: read('PLATTE_LOCK_CHANNELS', parseLockChannels) ?? new Map(),
+    },
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
-  const found = { ...said, publicUrl: said.publicUrl ?? said.packagesUrl }
+  const { isOn, ...locks } = said.locks
+  const found = { ...said, publicUrl: said.publicUrl ?? said.packagesUrl, locks: isOn ? locks : undefined }
+  if (isOn && said.store?.kind === 'http')
+    problems.push(`${named('PLATTE_LOCKS')}: ${env.PLATTE_STORE} cannot be written, and locks are kept in the store`)
   const elsewhere = elsewhereProblem(said)
   if (elsewhere !== undefined) problems.push(`${named('PLATTE_PACKAGES_URL')} ${elsewhere}`)
   problems.push(...missing(env, needs, found))

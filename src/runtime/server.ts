@@ -55,7 +55,7 @@ export async function serveWith(
   settings: SettingsWith<'store' | 'pin'>,
   publishing: Publishing,
 ): Promise<Running> {
-  const { host, publicUrl, packagesUrl, explain } = settings
+  const { host, publicUrl, packagesUrl, explain, locks } = settings
   await checkPin(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
@@ -73,6 +73,7 @@ export async function serveWith(
       publicUrl: publicUrl ?? `http://${urlHost(host)}:${port}`,
       packagesUrl,
       explain,
+      locks: locks && { ...locks, locking: publishing },
       background,
     }),
   ).catch((error: unknown) => {

@@ -60,14 +60,15 @@ const noFiles =
 
 /** Serves with settings that can be used. @param env where the timestamp key is, if the settings name one. */
 export function openDeployment(
-  { pin, publicUrl, packagesUrl, explain, timestampKey }: SettingsWith<'pin' | 'publicUrl'>,
+  { pin, publicUrl, packagesUrl, explain, timestampKey, locks: lockSettings }: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
   { documents, packages, log, events, background, slice }: Parts,
 ): Deployment {
   const cache = newCatalogCache()
   const reading = { documents, pin, clock: systemClock, log }
+  const locks = lockSettings && { ...lockSettings, locking: { documents, clock: systemClock, random: systemRandom } }
   return {
-    app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, background }),
+    app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, locks, background }),
     async refresh() {
       if (timestampKey === undefined || 'file' in timestampKey) return 'idle'
       try {
