@@ -14,7 +14,7 @@ import {
   wishOf,
 } from '../core/semaphore.ts'
 import { durationMs } from '../documents/fields.ts'
-import type { Lock, LockPolicy } from '../documents/lock.ts'
+import type { Lock } from '../documents/lock.ts'
 import { type Current, type Done, type Edited, editLock, type LockChange, type Locking } from './reboot-lock.ts'
 import { instantText } from './writing.ts'
 
@@ -80,19 +80,25 @@ export const setMax = (locking: Locking, group: string, max: number): Promise<Do
         : { semaphore: { ...lock, max }, events: [{ what: 'set-max', via: 'operator', max }] },
   }))
 
-/** Sets what an operator wants for a group; what `policy` leaves out is so no more. */
-export const setPolicy = (
+/** What an operator sets for a group; what `policy` leaves out is so no more. */
+export type GroupSetting = Pick<Lock, 'max' | 'policy'>
+
+/** Sets how many may reboot at once, and when. */
+export const configureGroup = (
   locking: Locking,
   group: string,
-  edit: (policy: LockPolicy) => LockPolicy,
+  edit: (setting: GroupSetting) => GroupSetting,
 ): Promise<Done<undefined>> =>
   editLock(locking, group, ({ lock, exists }) => {
-    const policy = edit(lock.policy)
-    const isSame = exists && JSON.stringify(policy) === JSON.stringify(lock.policy)
-    return {
-      result: undefined,
-      change: isSame ? undefined : { more: { policy }, events: [{ what: 'policy', via: 'operator' }] },
-    }
+    const { max, policy } = edit(lock)
+    const events: LockChange['events'] = [
+      ...(exists && JSON.stringify(policy) === JSON.stringify(lock.policy)
+        ? []
+        : [{ what: 'policy' as const, via: 'operator' as const }]),
+      ...(max === lock.max ? [] : [{ what: 'set-max' as const, via: 'operator' as const, max }]),
+    ]
+    const change = { semaphore: { ...lock, max }, more: { policy }, events }
+    return { result: undefined, change: events.length === 0 ? undefined : change }
   })
 
 /** Makes a group as locksmith does when it asks for the first time. */
@@ -164,7 +170,7 @@ const eventOf = (wish: Exclude<Wish, { readonly kind: 'nothing' }>) =>
   wish.kind === 'set-max' ? { what: wish.kind, max: wish.max } : { what: wish.kind, id: wish.id }
 
 /** Why the group's own policy gives no slot now. */
-const vetoHere = (
+export const vetoHere = (
   { policy, rolledBackAt }: Lock,
   { now, held }: { readonly now: number; readonly held: string | undefined },
 ): string | undefined =>
