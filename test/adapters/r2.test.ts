@@ -23,7 +23,7 @@ const server = createTestHarness({
 beforeAll(() => server.listen())
 afterAll(() => server.close())
 
-test.each(['/documents', '/packages'])('inside workerd: %s', async (path) => {
+test.each(['/documents', '/packages', '/locks'])('inside workerd: %s', async (path) => {
   expect(await (await server.fetch(path)).json()).toEqual([])
 })
 

@@ -32,5 +32,6 @@ describe.skipIf(setting === undefined)('live S3', () => {
   suite('s3Documents', liveSuite.documents, async () => (await openLive()).documents)
   suite('s3Packages', liveSuite.packages, async () => (await openLive()).packages)
   suite('races', liveSuite.races, () => async () => (await openLive()).documents)
+  suite('locks', liveSuite.locks, () => async () => (await openLive()).documents)
   suite('settings', liveSuite.settings, () => openLive)
 })

@@ -1,6 +1,7 @@
 /** What runs against a live S3, as rows: the run is whole when each of them passed. */
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { documentRows } from '../conformance/documents.ts'
+import { lockRows } from '../conformance/locks.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { raceRows } from './races.ts'
 import { settingRows } from './settings.ts'
@@ -9,6 +10,7 @@ export const liveSuite = {
   documents: documentRows,
   packages: packageRows(nodeHasher),
   races: raceRows,
+  locks: lockRows,
   settings: settingRows,
 }
 

@@ -547,7 +547,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'a swap compares nothing',
     ['src/service/reboot-edits.ts', 'BigInt(lock.rev) !== index', 'BigInt(lock.rev) < index'],
-    ['test/locks/model.test.ts', 'no holder lost'],
+    ['test/scenes/scenes.test.ts', 'locks-etcd'],
   ),
   row(
     'holders are sorted as JavaScript does',
