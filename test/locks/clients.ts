@@ -37,9 +37,13 @@ const errorOf = async (answer: Response): Promise<number | undefined> =>
 /** A change as locksmith makes it on what it read: `undefined` where it would not write. */
 type Change = (value: Value) => Value | Tried
 
-async function change(ask: Ask, group: string, edit: Change): Promise<Tried> {
+/** Every command of locksmith begins so. */
+async function init(ask: Ask, group: string): Promise<Tried> {
   const made = await ask(`${key(group)}?prevExist=false`, put({ semaphore: 1, max: 1, holders: null }))
-  if (!made.ok && (await errorOf(made)) !== 105) return 'again'
+  return made.ok || (await errorOf(made)) === 105 ? 'done' : 'again'
+}
+
+async function change(ask: Ask, group: string, edit: Change): Promise<Tried> {
   const read = await ask(`${key(group)}?quorum=false&recursive=false&sorted=false`)
   if (!read.ok) return 'again'
   const { node } = (await read.json()) as { readonly node: Node }
@@ -48,8 +52,10 @@ async function change(ask: Ask, group: string, edit: Change): Promise<Tried> {
   return (await ask(`${key(group)}?prevIndex=${node.modifiedIndex}`, put(edited))).ok ? 'done' : 'again'
 }
 
-/** locksmithd: a semaphore at 0 is looked at before the holders are, and a holder that exists counts as success. */
-export const locksmith = (ask: Ask, group: string, id: string): Machine => ({
+/** locksmithd: it makes sure of the key once, before it looks at it again and again. */
+export const locksmithd = (ask: Ask, group: string, id: string): Machine & { init(): Promise<Tried> } => ({
+  init: () => init(ask, group),
+  /** A semaphore at 0 is looked at before the holders are, and a holder that exists counts as success. */
   lock: () =>
     change(ask, group, ({ semaphore, max, holders }) => {
       if (semaphore <= 0) return 'again'
@@ -64,6 +70,14 @@ export const locksmith = (ask: Ask, group: string, id: string): Machine => ({
       return { semaphore: semaphore + 1, max, holders: others.filter((one) => one !== id) }
     }),
 })
+
+/** locksmithctl, or a daemon that was started anew. */
+export function locksmith(ask: Ask, group: string, id: string): Machine {
+  const daemon = locksmithd(ask, group, id)
+  const begun = async (work: () => Promise<Tried>): Promise<Tried> =>
+    (await daemon.init()) === 'done' ? work() : 'again'
+  return { lock: () => begun(daemon.lock), unlock: () => begun(daemon.unlock) }
+}
 
 /** Zincati: both requests until they are answered with 200. */
 export function zincati(ask: Ask, group: string, id: string): Machine {
