@@ -21,7 +21,7 @@ const rebootlock = '/coreos.com/updateengine/rebootlock'
 export const maxValueBytes = 64 * 1024
 
 /** The group of locksmith's and FleetLock's first key. */
-export const defaultGroup = 'default'
+const defaultGroup = 'default'
 
 /** A key as etcd writes it, and the group that it is of. */
 export interface EtcdKey {
@@ -43,7 +43,7 @@ export function parseEtcdKey(path: string): EtcdKey | undefined {
 }
 
 /** What a group may be called, in words. */
-export const groupForm = 'use 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, no two dots in a row'
+const groupForm = 'use 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, no two dots in a row'
 
 /** What a client asks for. */
 export type EtcdRequest =
