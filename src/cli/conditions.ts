@@ -1,11 +1,12 @@
 /** Commands that say when, and to which machines, a release is offered: ramps, windows and targets. */
 import type { Command } from 'commander'
-import type { Target, Window } from '../core/channel.ts'
+import type { Target } from '../core/channel.ts'
 import { machineHash } from '../core/target.ts'
 import { PlatteError } from '../errors.ts'
 import { readShort } from '../runtime/files.ts'
 import { type EditingOptions, editing, runOrder } from './editing.ts'
 import { parseCount, parseDuration, parseInstant, parseShare } from './options.ts'
+import { type WindowOptions, windowOf, withWindow } from './window-options.ts'
 
 interface RampOptions extends EditingOptions {
   readonly over?: string
@@ -47,47 +48,22 @@ function ramp(version: string | undefined, options: RampOptions): Promise<void> 
   return runOrder(options, 'ramp', { version, over, start, steps, from, share, none, lower, stop, resume })
 }
 
-interface WindowOptions extends EditingOptions {
-  readonly days?: Window['days']
-  readonly from?: string
-  readonly to?: string
-  readonly timeZone?: string
+interface AnyWindowOptions extends EditingOptions, WindowOptions {
   readonly add?: true
   readonly none?: true
 }
 
 /** Says at which times of the week something is offered. */
 export function windowCommand(): Command {
-  return editing('window', 'offer a channel, or one release, at certain times of the week only')
+  return withWindow(editing('window', 'offer a channel, or one release, at certain times of the week only'))
     .argument('[version]', "one release: its windows stand in for the channel's")
-    .option('--days <days>', 'such as Mon-Thu, or Sat,Sun', parseDays)
-    .option('--from <time>', 'such as 22:00')
-    .option('--to <time>', 'such as 04:00; before --from, it is the next day')
-    .option('--time-zone <zone>', 'such as Europe/Berlin')
     .option('--add', 'beside the windows that there are')
     .option('--none', 'at any time')
-    .action((version: string | undefined, options: WindowOptions) => {
+    .action((version: string | undefined, options: AnyWindowOptions) => {
       const { add, none } = options
-      return runOrder(options, 'window', { version, ...(none ? { none } : { windows: [windowOf(options)], add }) })
+      const said = none ? { none } : { windows: [windowOf(options, '--none')], add }
+      return runOrder(options, 'window', { version, ...said })
     })
-}
-
-function windowOf({ days, from, to, timeZone }: WindowOptions): Window {
-  if (days && from && to && timeZone) return { days, from, to, timeZone }
-  throw new PlatteError('usage', 'a window needs --days, --from, --to and --time-zone; --none takes it away')
-}
-
-const week = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
-
-function parseDays(value: string): Window['days'] {
-  const days = value.split(',').flatMap((part) => {
-    const [first = '', last = first] = part.split('-')
-    const [from, to] = [first, last].map((day) => week.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
-    if (from === undefined || to === undefined || from < 0 || to < 0)
-      throw new PlatteError('usage', `${JSON.stringify(part)} are no days: use Mon-Thu, or Sat,Sun`)
-    return from <= to ? week.slice(from, to + 1) : [...week.slice(from), ...week.slice(0, to + 1)]
-  })
-  return week.filter((day) => days.includes(day))
 }
 
 interface TargetOptions extends EditingOptions {

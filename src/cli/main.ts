@@ -11,6 +11,7 @@ import { explainCommand } from './explain.ts'
 import { historyCommand } from './history.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
+import { lockCommand } from './lock.ts'
 import { policyCommand } from './policy.ts'
 import { publishCommand } from './publish.ts'
 import { refreshCommand } from './refresh.ts'
@@ -30,6 +31,7 @@ const examples = `Examples:
   platte promote 4152.2.0 --from alpha --to beta --ramp-over 48h
   platte hold 4152.2.0 --channel stable --reason https://example.org/boot-loop
   platte explain --channel stable --version 4081.2.0 --board amd64-usr
+  platte lock status --group workers
   platte serve
 `
 
@@ -58,6 +60,7 @@ const commands = [
   historyCommand,
   pruneCommand,
   reportCommand,
+  lockCommand,
   serveCommand,
   showCommand,
   explainCommand,

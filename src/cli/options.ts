@@ -26,6 +26,12 @@ const flags = {
     'PLATTE_PUBLISH_POLICY',
   ],
   endpoint: ['--endpoint <url>', 'the publish function that is asked, instead of a store', 'PLATTE_ENDPOINT'],
+  locks: ['--locks <on>', 'on: give machines their turn to reboot', 'PLATTE_LOCKS'],
+  lockChannels: [
+    '--lock-channels <list>',
+    'whose machines are in which group: APP/CHANNEL=GROUP,…',
+    'PLATTE_LOCK_CHANNELS',
+  ],
   host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
   port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
 } as const satisfies Record<string, readonly [string, string, Variable]>

@@ -13,6 +13,8 @@ export function serveCommand(): Command {
     'events',
     'metrics',
     'publishPolicy',
+    'locks',
+    'lockChannels',
     'host',
     'port',
   ]).action((options: Options) => serveUntilStopped(options, (url) => say(`listening on ${url}/v1/update/`)))

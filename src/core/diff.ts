@@ -109,7 +109,8 @@ const followText = ({ channel, after, over }: NonNullable<Described['follow']>):
 const rampText = (steps: readonly RampStep[]): string =>
   steps.map(({ at, share }) => `${Math.round(share * 1e6) / 1e4} % at ${at}`).join(', ')
 
-const windowsText = (windows: readonly Window[]): string =>
+/** Windows for people, such as `Mon,Tue 22:00-04:00 Europe/Berlin`. */
+export const windowsText = (windows: readonly Window[]): string =>
   windows.map(({ days, from, to, timeZone }) => `${days.join(',')} ${from}-${to} ${timeZone}`).join('; ')
 
 function targetText({ oem, from, machines }: Target): string {

@@ -18,7 +18,7 @@ const clockTime = v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must 
 const maxWindows = 32
 const maxRampSteps = 200
 
-/** Times of the week. */
+/** The times of the week at which something may happen. */
 export const windows = v.pipe(
   v.array(
     v.strictObject({

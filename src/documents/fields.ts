@@ -118,6 +118,16 @@ export function decode<S extends v.GenericSchema>(
 }
 
 /**
+ * Reads a document that nobody signs: whoever may write the store wrote it.
+ * @throws PlatteError('bad-document') naming the document and the first field at fault.
+ */
+export const decodeUnsigned = <S extends v.GenericSchema>(
+  schema: S,
+  name: string,
+  bytes: Uint8Array,
+): v.InferOutput<S> => check(schema, name, parseJson(name, bytes))
+
+/**
  * Holds a value against its schema, before it is written or after it was read.
  * @throws PlatteError('bad-document'), or another code, naming the first field at fault.
  */

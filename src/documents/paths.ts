@@ -2,6 +2,7 @@
  * Every key of the store is built here, and nowhere else; `docs/storage.md` shows one of each.
  * A client's words never become part of a key: they are looked up, and keys are made from what a verified document says.
  */
+import { isGroupName } from '../core/semaphore.ts'
 import { setDigest, textDigest } from '../core/set.ts'
 import { PlatteError } from '../errors.ts'
 import { maxCatalogBytes } from './catalog.ts'
@@ -66,6 +67,18 @@ export const eventsFolder = (day: string): string => `events/dt=${day}/`
  */
 export const markKey = (id: string, issuedAtMs: number): string =>
   `publish/${new Date(issuedAtMs).toISOString().slice(0, 10)}/${id}`
+
+/** Where the reboot semaphores of all groups are. */
+export const locksFolder = 'locks/'
+
+/** The reboot semaphore of a group. @param group a name that `core/semaphore.ts` takes. */
+export const lockKey = (group: string): string => `${locksFolder}${group}.json`
+
+/** The group of a key of that folder; `undefined` for what is none. */
+export const lockGroupOf = (key: string): string | undefined => {
+  const [, group = ''] = /^locks\/([^/]+)\.json$/.exec(key) ?? []
+  return isGroupName(group) ? group : undefined
+}
 
 /** The folder of what one check of one run writes to try a store out, ending in "/". It is removed afterwards. */
 export const scratchFolder = (run: string, check: number): string => `doctor/${run}/${check}/`

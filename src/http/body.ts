@@ -15,7 +15,7 @@ export function readBody(request: Request): Promise<string> {
   if (announced > drainAtMostBytes) return Promise.reject(tooLarge())
   // Every runtime's HTTP server holds a body to its Content-Length, where it has no Transfer-Encoding.
   const isBounded = announced <= maxRequestBytes && request.headers.get('transfer-encoding') === null
-  const reading = isBounded ? request.text() : readAtMost(request.body, maxRequestBytes)
+  const reading = isBounded ? request.text() : readAtMost(request.body, maxRequestBytes, { fatal: false, tooLarge })
   return reading.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)), brokenOff)
 }
 
@@ -56,8 +56,23 @@ function checkOdd(text: string, headers: Headers): string {
   return text
 }
 
-async function readAtMost(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder()
+/**
+ * Reads a body of another protocol.
+ * @throws PlatteError('too-large') beyond `maxBytes`; 'bad-request' for one that is not UTF-8, or broke off.
+ */
+export async function readText({ body, headers }: Request, maxBytes: number): Promise<string> {
+  const tooMuch = (): PlatteError => new PlatteError('too-large', `the body has more than ${maxBytes} bytes`)
+  if (Number(headers.get('content-length') ?? Number.NaN) > drainAtMostBytes) throw tooMuch()
+  const strict = { fatal: true, tooLarge: tooMuch }
+  return readAtMost(body, maxBytes, strict).catch(brokenOff)
+}
+
+async function readAtMost(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+  { fatal, tooLarge }: { readonly fatal: boolean; readonly tooLarge: () => PlatteError },
+): Promise<string> {
+  const decoder = new TextDecoder('utf-8', { fatal })
   let size = 0
   let text = ''
   for await (const chunk of body ?? []) {
@@ -72,7 +87,9 @@ async function readAtMost(body: ReadableStream<Uint8Array> | null, maxBytes: num
 /** A client that goes away in the middle is no failure of ours. */
 function brokenOff(cause: unknown): never {
   if (cause instanceof PlatteError) throw cause
-  throw new PlatteError('bad-request', 'the body broke off before its end', { cause })
+  const words =
+    cause instanceof TypeError && /utf-8|encod/i.test(cause.message) ? 'is not UTF-8' : 'broke off before its end'
+  throw new PlatteError('bad-request', `the body ${words}`, { cause })
 }
 
 const tooLarge = (): PlatteError =>

@@ -4,6 +4,7 @@ import type { EventSink } from '../ports/events.ts'
 import type { Packages } from '../ports/packages.ts'
 import type { Background, CatalogCache } from '../service/catalog-cache.ts'
 import type { Reading } from '../service/reading.ts'
+import type { Locking } from '../service/reboot-lock.ts'
 import type { Answering } from '../service/update-check.ts'
 
 /** Who may ask for explanations: everybody, who is then not told who is on a list of machines, or who shows the token. */
@@ -33,6 +34,21 @@ export interface Numbers {
   readonly contentType: string
 }
 
+/** Who may ask for reboot locks: a token that lets read, or also write. */
+export interface LockToken {
+  readonly scope: 'read' | 'write'
+  readonly token: string
+}
+
+/** What it takes to give machines their turn to reboot. */
+export interface Locks {
+  readonly locking: Locking
+  /** Without any, whoever reaches this may read and write. */
+  readonly tokens: readonly LockToken[]
+  /** The group of the machines of a channel, by `app/channel`. */
+  readonly channels: ReadonlyMap<string, string>
+}
+
 /** What it takes to serve; one for each process. */
 export interface Serving {
   readonly cache: CatalogCache
@@ -48,6 +64,8 @@ export interface Serving {
   readonly packagesUrl?: string | undefined
   /** Who may ask for explanations; `undefined`: nobody. */
   readonly explain?: ExplainAccess | undefined
+  /** Reboot locks; `undefined`: there are none here. */
+  readonly locks?: Locks | undefined
   /** How work outlives this request, where the runtime can. */
   readonly background: (context: Context) => Background
 }

@@ -9,6 +9,7 @@ import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from
 import { parseOmahaRequest, renderOmahaResponse } from '../protocol/omaha-xml.ts'
 import { appKey, checkForUpdate, decideAtOnce, type Query } from '../service/update-check.ts'
 import { readBody } from './body.ts'
+import { noteMachines } from './locks/notes.ts'
 import { answering, type Serving } from './serving.ts'
 
 const xml = { 'content-type': 'text/xml; charset=utf-8', 'cache-control': 'no-store' }
@@ -27,6 +28,7 @@ export function answerUpdate(serving: Serving): (c: Context) => Promise<Response
         : undefined
       apps.push(answerApp({ serving, offers, request }, app, query.app, decision))
     }
+    if (serving.locks) await noteMachines(serving, serving.locks, service, request.apps)
     return new Response(renderOmahaResponse({ apps }), { headers: xml })
   }
 }

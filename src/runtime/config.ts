@@ -5,6 +5,7 @@ import { parsePolicy } from '../documents/policy.ts'
 import { PlatteError } from '../errors.ts'
 import type { ExplainAccess } from '../http/serving.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
+import { type LockSettings, parseLockChannels, parseLockTokens } from './lock-settings.ts'
 import { parseStore, type StoreSetting, shown, storeForms } from './store-setting.ts'
 
 /** The variables, and the flag that says the same on the command line. */
@@ -23,6 +24,9 @@ const variables = {
   PLATTE_METRICS: '--metrics',
   PLATTE_PUBLISH_POLICY: '--publish-policy',
   PLATTE_ENDPOINT: '--endpoint',
+  PLATTE_LOCKS: '--locks',
+  PLATTE_LOCK_TOKENS: undefined,
+  PLATTE_LOCK_CHANNELS: '--lock-channels',
   PLATTE_HOST: '--host',
   PORT: '--port',
 } as const
@@ -57,6 +61,8 @@ export interface Settings {
   readonly publishPolicy?: PolicyPlace
   /** The publish function that commands send their orders to. Without a "/" at the end. */
   readonly endpoint?: string
+  /** Reboot locks, where they are on. */
+  readonly locks?: LockSettings
   readonly host: string
   readonly port: number
 }
@@ -109,10 +115,18 @@ export function readSettings<K extends keyof Settings = never>(
     metrics: read('PLATTE_METRICS', oneWord('on')),
     publishPolicy: read('PLATTE_PUBLISH_POLICY', parsePolicyPlace),
     endpoint: read('PLATTE_ENDPOINT', parsePublicUrl),
+    locks: {
+      isOn: read('PLATTE_LOCKS', oneWord('on')) === 'on',
+      tokens: read('PLATTE_LOCK_TOKENS', parseLockTokens) ?? [],
+      channels: read('PLATTE_LOCK_CHANNELS', parseLockChannels) ?? new Map(),
+    },
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
-  const found = { ...said, publicUrl: said.publicUrl ?? said.packagesUrl }
+  const { isOn, ...locks } = said.locks
+  const found = { ...said, publicUrl: said.publicUrl ?? said.packagesUrl, locks: isOn ? locks : undefined }
+  if (isOn && said.store?.kind === 'http')
+    problems.push(`${named('PLATTE_LOCKS')}: ${env.PLATTE_STORE} cannot be written, and locks are kept in the store`)
   const elsewhere = elsewhereProblem(said)
   if (elsewhere !== undefined) problems.push(`${named('PLATTE_PACKAGES_URL')} ${elsewhere}`)
   problems.push(...missing(env, needs, found))

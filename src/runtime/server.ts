@@ -59,7 +59,7 @@ export async function serveWith(
   settings: SettingsWith<'store' | 'pin'>,
   publishing: Publishing,
 ): Promise<Running> {
-  const { host, publicUrl, packagesUrl, explain } = settings
+  const { host, publicUrl, packagesUrl, explain, locks } = settings
   await checkPin(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
@@ -74,7 +74,18 @@ export async function serveWith(
     const more =
       policy && uploading ? publishingRoutes(uploading, { policy, cache, publicUrl: url, ...newPublishState() }) : []
     return createApp(
-      { cache, reading: publishing, packages, events, metrics, publicUrl: url, packagesUrl, explain, background },
+      {
+        cache,
+        reading: publishing,
+        packages,
+        events,
+        metrics,
+        publicUrl: url,
+        packagesUrl,
+        explain,
+        locks: locks && { ...locks, locking: publishing },
+        background,
+      },
       ...more,
     )
   }).catch((error: unknown) => {

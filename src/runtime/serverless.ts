@@ -79,7 +79,16 @@ export function openDeployment(
   env: Environment,
   { documents, packages, uploads, newHasher, log, events, background, slice }: Parts,
 ): Deployment {
-  const { pin, publicUrl, packagesUrl, explain, timestampKey, releaseKey, publishPolicy: place } = settings
+  const {
+    pin,
+    publicUrl,
+    packagesUrl,
+    explain,
+    timestampKey,
+    releaseKey,
+    locks: lockSettings,
+    publishPolicy: place,
+  } = settings
   const cache = newCatalogCache()
   const reading = { documents, pin, clock: systemClock, log }
   const signers = async (key: KeyPlace | undefined): Promise<readonly Signer[]> =>
@@ -90,8 +99,9 @@ export function openDeployment(
   })
   const policy = place && 'text' in place ? parsePolicy(place.text) : undefined
   const more = policy ? [publishingOnDemand(open, { policy, cache, publicUrl, ...newPublishState() })] : []
+  const locks = lockSettings && { ...lockSettings, locking: { documents, clock: systemClock, random: systemRandom } }
   return {
-    app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, background }, ...more),
+    app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, locks, background }, ...more),
     async refresh() {
       if (timestampKey === undefined) return 'idle'
       try {

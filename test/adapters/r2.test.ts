@@ -26,7 +26,7 @@ const server = createTestHarness({
 beforeAll(() => server.listen())
 afterAll(() => server.close())
 
-test.each(['/documents', '/packages', '/uploads'])('inside workerd: %s', async (path) => {
+test.each(['/documents', '/packages', '/uploads', '/locks'])('inside workerd: %s', async (path) => {
   expect(await (await server.fetch(path)).json()).toEqual([])
 })
 

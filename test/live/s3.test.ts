@@ -35,5 +35,6 @@ describe.skipIf(setting === undefined)('live S3', () => {
   suite('s3Packages', liveSuite.packages, async () => (await openLive()).packages)
   suite('s3Uploads', liveSuite.uploads, async () => (await openLive()).uploads)
   suite('races', liveSuite.races, () => async () => (await openLive()).documents)
+  suite('locks', liveSuite.locks, () => async () => (await openLive()).documents)
   suite('settings', liveSuite.settings, () => openLive)
 })

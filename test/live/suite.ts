@@ -1,6 +1,7 @@
 /** What runs against a live S3, as rows: the run is whole when each of them passed. */
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { documentRows } from '../conformance/documents.ts'
+import { lockRows } from '../conformance/locks.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { uploadRows } from '../conformance/uploads.ts'
 import { raceRows } from './races.ts'
@@ -11,6 +12,7 @@ export const liveSuite = {
   packages: packageRows(nodeHasher),
   uploads: uploadRows,
   races: raceRows,
+  locks: lockRows,
   settings: settingRows,
 }
 

@@ -614,4 +614,76 @@ export const mutations: readonly Mutation[] = [
     ['infra/systemd/platte.service', '=%d/timestamp.jwk', '=%d/key.jwk'],
     ['test/infra/systemd.test.ts', 'ExecStart answers'],
   ),
+  row(
+    'a write whose answer was lost is not looked for',
+    [
+      'src/service/reboot-lock.ts',
+      'nonces.find((nonce) => ours.has(nonce))',
+      'nonces.find((nonce) => ours.has(nonce + 1))',
+    ],
+    ['test/locks/locks.test.ts', 'does not wait for itself'],
+  ),
+  row(
+    'a lost answer leaves somebody stuck',
+    [
+      'src/service/reboot-lock.ts',
+      'nonces.find((nonce) => ours.has(nonce))',
+      'nonces.find((nonce) => ours.has(nonce + 1))',
+    ],
+    ['test/locks/model.test.ts', 'nobody stuck'],
+  ),
+  row(
+    'one slot too many is given',
+    ['src/core/semaphore.ts', 'if (free <= 0 ||', 'if (free < 0 ||'],
+    ['test/locks/model.test.ts', 'never over max'],
+  ),
+  row(
+    'a swap compares nothing',
+    ['src/service/reboot-edits.ts', 'BigInt(lock.rev) !== index', 'BigInt(lock.rev) < index'],
+    ['test/scenes/scenes.test.ts', 'locks-etcd'],
+  ),
+  row(
+    'holders are sorted as JavaScript does',
+    ['src/core/semaphore.ts', 'if (mine !== other) return mine - other', 'if (mine !== other) return a < b ? -1 : 1'],
+    ['test/core/semaphore.test.ts', 'as the bytes of UTF-8'],
+  ),
+  row(
+    'a group begins at the same number each time',
+    ['src/service/reboot-lock.ts', '  rev: now,', '  rev: 1,'],
+    ['test/locks/locks.test.ts', 'repeats no number'],
+  ),
+  row(
+    'a closed group keeps what it has',
+    ['src/service/reboot-edits.ts', "wish.kind === 'lock' ? vetoHere(", "wish.kind !== 'nothing' ? vetoHere("],
+    ['test/locks/locks.test.ts', 'keeps no slot from being given back'],
+  ),
+  row(
+    'more ghosts are freed a day than may be',
+    ['src/service/reboot-edits.ts', 'allowance: expirePerDay - today.length', 'allowance: expirePerDay'],
+    ['test/locks/locks.test.ts', 'so many a day'],
+  ),
+  row(
+    'holders of FleetLock are released by anybody',
+    [
+      'src/service/reboot-notes.ts',
+      "findHolder(lock, id)?.via === 'locksmith'",
+      "findHolder(lock, id)?.via !== 'operator'",
+    ],
+    ['test/locks/locks.test.ts', 'nor a holder of FleetLock'],
+  ),
+  row(
+    'every check counts as a reboot',
+    ['src/http/locks/notes.ts', '&& previousVersion !== undefined', '&& previousVersion !== null'],
+    ['test/locks/locks.test.ts', 'any check of it does not'],
+  ),
+  row(
+    'a token that may read writes',
+    ['src/http/locks/etcd.ts', "return scope === 'read' ? denied", "return scope === 'none' ? denied"],
+    ['test/scenes/scenes.test.ts', 'elsewhere/locks'],
+  ),
+  row(
+    'a token in the path is logged',
+    ['src/http/locks/routes.ts', 'path: path.slice(0, 100)', 'path: c.req.path.slice(0, 100)'],
+    ['test/locks/locks.test.ts', 'in no line of the log'],
+  ),
 ]

@@ -54,7 +54,13 @@ beforeAll(async () => {
   useCredentials(s3)
   const { documents, packages } = await openStore(parseStore(s3.setting))
   const { pin } = await makeSceneStore(documents, packages)
-  const env = { PLATTE_STORE: s3.setting, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
+  const env = {
+    PLATTE_STORE: s3.setting,
+    PLATTE_ROOT: pin,
+    PLATTE_PUBLIC_URL: publicUrl,
+    PORT: '0',
+    PLATTE_LOCKS: 'on',
+  }
   const line = await firstLine(run('src/runtime/deno.ts', [], env))
   expect(line).toMatchObject({ level: 'info', event: 'serve' })
   url = line.url

@@ -8,7 +8,7 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestHarness } from 'wrangler'
 import { bodyOf } from '../protocol/samples.ts'
-import { makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
+import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendInside, sendOver } from '../scenes/send.ts'
 import { fillBucket } from './bucket.ts'
@@ -21,14 +21,20 @@ const bare = { main, compatibility_date: '2026-10-01', send_metrics: false }
 const server = createTestHarness({
   root,
   workers: [
-    { configPath: 'wrangler.toml', vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl } },
+    { configPath: 'wrangler.toml', vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_LOCKS: 'on' } },
     {
       config: {
         ...bare,
         name: 'elsewhere',
         r2_buckets: [{ binding: 'PLATTE_BUCKET', bucket_name: 'platte' }],
         analytics_engine_datasets: [{ binding: 'PLATTE_ANALYTICS', dataset: 'platte' }],
-        vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_PACKAGES_URL: packagesUrl },
+        vars: {
+          PLATTE_ROOT: pin,
+          PLATTE_PUBLIC_URL: publicUrl,
+          PLATTE_PACKAGES_URL: packagesUrl,
+          PLATTE_LOCKS: 'on',
+          PLATTE_LOCK_TOKENS: lockTokens,
+        },
       },
     },
     { config: { ...bare, name: 'nothing-set' } },
@@ -82,9 +88,10 @@ test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 test.each(elsewhereNames)('%s', (name) =>
   playScene(
     name,
-    sendInside(async ({ url, method, headers }) => {
+    sendInside(async ({ url, method, headers, body: sent }) => {
       const worker = server.getWorker('elsewhere')
-      const answer = await worker.fetch(url, { method, headers: [...headers], redirect: 'manual' })
+      const body = sent === null ? null : await new Response(sent).text()
+      const answer = await worker.fetch(url, { method, headers: [...headers], body, redirect: 'manual' })
       return new Response(await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] })
     }),
   ),
