@@ -11,6 +11,7 @@ import { explainCommand } from './explain.ts'
 import { historyCommand } from './history.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
+import { mirrorCommand } from './mirror.ts'
 import { publishCommand } from './publish.ts'
 import { refreshCommand } from './refresh.ts'
 import { followCommand, promoteCommand, pruneCommand, rollbackCommand } from './release.ts'
@@ -29,6 +30,7 @@ const examples = `Examples:
   platte promote 4152.2.0 --from alpha --to beta --ramp-over 48h
   platte hold 4152.2.0 --channel stable --reason https://example.org/boot-loop
   platte explain --channel stable --version 4081.2.0 --board amd64-usr
+  platte mirror https://updates.example.org --store file:/var/lib/platte --watch 10m
   platte serve
 `
 
@@ -57,6 +59,7 @@ const commands = [
   historyCommand,
   pruneCommand,
   reportCommand,
+  mirrorCommand,
   serveCommand,
   showCommand,
   explainCommand,
