@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from './brakes.ts'
+import { exportCommand, importCommand } from './bundle.ts'
 import { channelCommand } from './channel.ts'
 import { rampCommand, targetCommand, windowCommand } from './conditions.ts'
 import { doctorCommand } from './doctor.ts'
@@ -60,6 +61,8 @@ const commands = [
   pruneCommand,
   reportCommand,
   mirrorCommand,
+  exportCommand,
+  importCommand,
   serveCommand,
   showCommand,
   explainCommand,

@@ -94,13 +94,20 @@ const sentences: Readonly<Record<MirrorResult['kind'], string>> = {
 /** So many keys are listed for people. */
 const absentAtMost = 10
 
-/** Tells what a pass did. */
-export function tell({ json }: Options, result: MirrorResult): void {
-  const { kind, documents, packages, bytes, absent, issuedAt = '-', expires = '-' } = result
-  const copied = `${documents} documents, ${packages} packages (${(bytes / 1e6).toFixed(1)} MB)`
-  if (!json) {
-    for (const key of absent.slice(0, absentAtMost)) say(`warning: not at the upstream: ${key}`)
-    if (absent.length > absentAtMost) say(`warning: not at the upstream: ${absent.length - absentAtMost} more`)
-  }
-  show(json, result, [`${sentences[kind]}: ${copied}; the catalog is of ${issuedAt} and expires ${expires}`])
+/** Names what something verified names and is not there; some of it. */
+export function sayAbsent(where: string, absent: readonly string[]): void {
+  for (const key of absent.slice(0, absentAtMost)) say(`warning: ${where}: ${key}`)
+  if (absent.length > absentAtMost) say(`warning: ${where}: ${absent.length - absentAtMost} more`)
+}
+
+/** What was copied, in one line. */
+export const sentenceOf = (
+  done: string,
+  { documents, packages, bytes, issuedAt = '-', expires = '-' }: MirrorResult,
+): string =>
+  `${done}: documents ${documents}, packages ${packages}, ${(bytes / 1e6).toFixed(1)} MB; the catalog is of ${issuedAt} and expires ${expires}`
+
+function tell({ json }: Options, result: MirrorResult): void {
+  if (!json) sayAbsent('not at the upstream', result.absent)
+  show(json, result, [sentenceOf(sentences[result.kind], result)])
 }

@@ -1,6 +1,6 @@
 /** The options that commands share; each is also a variable, and the flag wins. */
 import { Command, InvalidArgumentError } from 'commander'
-import { isDuration, isInstant } from '../documents/fields.ts'
+import { isDuration, isInstant, longDuration } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
@@ -20,6 +20,11 @@ const flags = {
   explain: ['--explain <who>', 'who may ask for explanations: public, token or off', 'PLATTE_EXPLAIN'],
   events: ['--events <where>', 'store: keep what machines tell as files in the store', 'PLATTE_EVENTS'],
   metrics: ['--metrics <on>', 'on: tell numbers at /metrics', 'PLATTE_METRICS'],
+  acceptStale: [
+    '--accept-stale <duration>',
+    'go on for so long, such as 45d, with a catalog that has expired',
+    'PLATTE_ACCEPT_STALE',
+  ],
   host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
   port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
 } as const satisfies Record<string, readonly [string, string, Variable]>
@@ -29,9 +34,9 @@ type Flag = keyof typeof flags
 export type Options = Readonly<Partial<Record<Flag, string>>> & { readonly json?: boolean }
 
 /** For commands that read the store. */
-export const readFlags: readonly Flag[] = ['store', 'root']
+export const readFlags: readonly Flag[] = ['store', 'root', 'acceptStale']
 /** For commands that write to it. */
-export const writeFlags: readonly Flag[] = [...readFlags, 'keys', 'releaseKey', 'timestampKey']
+export const writeFlags: readonly Flag[] = ['store', 'root', 'keys', 'releaseKey', 'timestampKey']
 
 /** A command with shared options and `--json`. */
 export function command(name: string, description: string, use: readonly Flag[]): Command {
@@ -62,7 +67,14 @@ export async function openReadingOf<K extends keyof Settings = never>(
 ): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
   const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
   return {
-    store: { ...(await openStore(settings.store)), pin: settings.pin, log, release: [], timestamp: [] },
+    store: {
+      ...(await openStore(settings.store)),
+      pin: settings.pin,
+      acceptStaleMs: settings.acceptStaleMs,
+      log,
+      release: [],
+      timestamp: [],
+    },
     settings,
   }
 }
@@ -80,13 +92,9 @@ export async function openStoreOf<K extends keyof Settings = never>(
 /** For options that may be given several times. */
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
 
-/** `7d`, `48h`, `90m`, as people write durations. */
-const shortDuration = /^(\d{1,5})([dhm])$/
-
 /** Reads an option's value as a duration: ISO 8601, or in short. */
 export function parseDuration(value: string): string {
-  const [, count = '', unit = ''] = shortDuration.exec(value) ?? []
-  const duration = unit === '' ? value : unit === 'd' ? `P${count}D` : `PT${count}${unit.toUpperCase()}`
+  const duration = longDuration(value)
   if (!isDuration(duration)) throw new InvalidArgumentError('Use a duration such as 48h, 7d, P14D or PT72H.')
   return duration
 }

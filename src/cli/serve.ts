@@ -7,6 +7,7 @@ import { say } from './terminal.ts'
 export function serveCommand(): Command {
   return command('serve', 'answer update checks and serve packages', [
     ...writeFlags,
+    'acceptStale',
     'publicUrl',
     'packagesUrl',
     'explain',

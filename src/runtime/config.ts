@@ -1,6 +1,6 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
 import * as v from 'valibot'
-import { appName } from '../documents/fields.ts'
+import { appName, durationMs, isDuration, longDuration } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
 import type { ExplainAccess } from '../http/serving.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
@@ -20,6 +20,7 @@ const variables = {
   PLATTE_EXPLAIN_TOKEN: undefined,
   PLATTE_EVENTS: '--events',
   PLATTE_METRICS: '--metrics',
+  PLATTE_ACCEPT_STALE: '--accept-stale',
   PLATTE_HOST: '--host',
   PORT: '--port',
 } as const
@@ -47,6 +48,8 @@ export interface Settings {
   readonly events?: 'store'
   /** Whether numbers are told at `/metrics`. */
   readonly metrics?: 'on'
+  /** So long after it expired a catalog is still read. */
+  readonly acceptStaleMs?: number
   readonly host: string
   readonly port: number
 }
@@ -97,6 +100,7 @@ export function readSettings<K extends keyof Settings = never>(
     explain: readExplain(env, problems),
     events: read('PLATTE_EVENTS', oneWord('store')),
     metrics: read('PLATTE_METRICS', oneWord('on')),
+    acceptStaleMs: read('PLATTE_ACCEPT_STALE', parseStale),
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
@@ -180,6 +184,15 @@ function readExplain(env: Environment, problems: string[]): ExplainAccess | unde
     problems.push(`${named('PLATTE_EXPLAIN_TOKEN')} is too short: use at least ${minTokenLength} random characters`)
   if (who === 'token') return { token }
   return who === 'off' ? undefined : 'public'
+}
+
+/** Who needs more must refresh. */
+const mostStale = '366d'
+
+function parseStale(text: string): number {
+  const duration = longDuration(text)
+  if (isDuration(duration) && durationMs(duration) <= durationMs(longDuration(mostStale))) return durationMs(duration)
+  throw new Error(`${JSON.stringify(text.slice(0, 80))} is no duration of at most ${mostStale}, such as 45d`)
 }
 
 /** A setting that is on or off. */

@@ -60,12 +60,12 @@ const noFiles =
 
 /** Serves with settings that can be used. @param env where the timestamp key is, if the settings name one. */
 export function openDeployment(
-  { pin, publicUrl, packagesUrl, explain, timestampKey }: SettingsWith<'pin' | 'publicUrl'>,
+  { pin, publicUrl, packagesUrl, explain, timestampKey, acceptStaleMs }: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
   { documents, packages, log, events, background, slice }: Parts,
 ): Deployment {
   const cache = newCatalogCache()
-  const reading = { documents, pin, clock: systemClock, log }
+  const reading = { documents, pin, clock: systemClock, log, acceptStaleMs }
   return {
     app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, background }),
     async refresh() {

@@ -70,5 +70,11 @@ export async function openPublishing(
   env: Environment,
   log: Log,
 ): Promise<Publishing> {
-  return { ...(await openStore(settings.store)), ...(await loadOnlineKeys(settings, env)), pin: settings.pin, log }
+  return {
+    ...(await openStore(settings.store)),
+    ...(await loadOnlineKeys(settings, env)),
+    pin: settings.pin,
+    acceptStaleMs: settings.acceptStaleMs,
+    log,
+  }
 }

@@ -23,6 +23,8 @@ export interface Work {
   readonly state: CatalogState
   readonly places: readonly Place[]
   readonly held: Held
+  /** What manifests that were looked at say of the one before, by key. */
+  readonly previous: Map<string, string | undefined>
 }
 
 /** @throws PlatteError('refused') for a store that cannot list: nobody could say what it has. */
@@ -48,8 +50,8 @@ export function placesToCopy(catalog: Catalog, names: readonly string[] | undefi
   const unknown = names.find((name) => !places.some((place) => isMeant(name, place)))
   if (unknown === undefined) return places.filter((place) => names.some((name) => isMeant(name, place)))
   const known = places.map(({ channel }) => channel).slice(0, 10)
-  throw new PlatteError('refused', `the upstream has no channel ${JSON.stringify(unknown)}`, {
-    hint: `it has ${known.join(', ') || 'none'}`,
+  throw new PlatteError('refused', `no channel there is called ${JSON.stringify(unknown)}`, {
+    hint: `there are ${known.join(', ') || 'none'}`,
   })
 }
 
@@ -97,6 +99,7 @@ async function copyChannel(pass: Pass, work: Work, { place, left }: One): Promis
   const reading = isHeld ? { ...pass.from, documents: pass.to.documents } : pass.from
   const manifest = await naming(isHeld ? `this store's ${key}` : key, () => current(reading, work.state, place))
   if (manifest === undefined) return void pass.copied.absent.push(key)
+  work.previous.set(key, manifest.previous)
   await copyNotes(pass, work.held, manifest.releases)
   const lacking = [...(await packagesWanted(pass, work.state, manifest))].filter(([one]) => !work.held.has(one))
   const now = lacking.slice(0, left.packages)
@@ -167,7 +170,7 @@ export async function copyHistory(pass: Pass, work: Work): Promise<'done' | 'mor
         continue
       }
       if (pass.options.bounds?.isSpent()) return 'more'
-      previous ??= await previousIn(pass, place, seq + 1)
+      previous ??= work.previous.get(after) ?? (await previousIn(pass, place, seq + 1))
       const manifest = previous && (await copyPast(pass, key, { ...place, seq, sha256: previous }))
       if (!manifest) break
       await copyNotes(pass, work.held, manifest.releases)

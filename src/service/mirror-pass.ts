@@ -33,6 +33,8 @@ export interface MirrorOptions {
   readonly onPackage?:
     | ((one: Package) => { readonly add: (bytes: number) => void; readonly end: () => void })
     | undefined
+  /** Whether what this store lacks is also taken from an upstream that shows an earlier state: a bundle has all it will have. */
+  readonly fillFromOlder?: boolean
   /** For schedules: what one pass may do. The catalog then comes before history. */
   readonly bounds?: MirrorBounds
 }
@@ -56,8 +58,8 @@ export interface Copied {
 /** One pass. */
 export interface Pass extends Mirroring {
   readonly options: MirrorOptions
-  /** What was read of the upstream last, by key: what was verified is copied verbatim. */
-  readonly read: ReadonlyMap<string, Uint8Array>
+  /** What was read of the upstream, by key, until it is copied: what was verified is copied verbatim. */
+  readonly read: Map<string, Uint8Array>
   readonly copied: Copied
 }
 
@@ -84,6 +86,7 @@ export async function keepRead({ to, read, copied }: Pass, key: string): Promise
     throw new PlatteError('fork', `${key}: this store holds other bytes than the upstream, whose were verified`, {
       hint: 'run `platte verify` on this store: where its copy is damaged, remove that and mirror again; else a signing key is in other hands',
     })
+  read.delete(key)
   if (outcome === 'created') copied.documents++
 }
 

@@ -42,7 +42,10 @@ export async function mirror(
   const pass = beginPass(mirroring, options)
   const mark = memory.complete ?? (await loadMark(pass))
   const state = await loadNewer(pass, mark)
-  if (state === undefined) return resultOf(pass, mark, 'not-newer')
+  if (state === undefined) {
+    if (mark && options.fillFromOlder) await copyAll(pass, mark, mark)
+    return resultOf(pass, mark, 'not-newer')
+  }
   if (state === memory.complete) return resultOf(pass, state, 'unchanged')
   for (const key of pass.read.keys()) if (key.startsWith('root/')) await keepRead(pass, key)
   const kind = await copyAll(pass, state, mark)
@@ -63,9 +66,11 @@ async function copyAll(
 ): Promise<'mirrored' | 'unchanged' | 'more'> {
   const { bounds, channels } = pass.options
   const held = await listHeld(pass)
-  const places = await copyChannels(pass, { state, held, places: placesToCopy(state.catalog.catalog, channels) })
+  const named = placesToCopy(state.catalog.catalog, channels)
+  const looked = { state, held, places: named, previous: new Map<string, string | undefined>() }
+  const places = await copyChannels(pass, looked)
   if (places === 'more') return 'more'
-  const work = { state, held, places }
+  const work = { ...looked, places }
   if (bounds === undefined) await copyHistory(pass, work)
   const isWritten = state.catalog.sha256 !== mark?.catalog.sha256 && (await putCatalog(pass, state))
   if (bounds !== undefined && (await copyHistory(pass, work)) === 'more') return 'more'
@@ -106,7 +111,8 @@ async function putCatalog(pass: Pass, state: CatalogState): Promise<boolean> {
     const token = (await to.documents.get(catalogKey, maxCatalogBytes))?.token
     const mark = await loadMark(pass)
     if (mark !== undefined && mark.catalog.issuedAtMs > state.catalog.issuedAtMs) return false
-    await verifyCatalog(bytes, state.root, { now: from.clock(), seen: mark?.catalog })
+    const { acceptStaleMs } = from
+    await verifyCatalog(bytes, state.root, { now: from.clock(), seen: mark?.catalog, acceptStaleMs })
     if (mark?.catalog.sha256 === state.catalog.sha256) return false
     const isWritten =
       token === undefined

@@ -17,6 +17,8 @@ export interface Reading {
   readonly pin: Pin
   readonly clock: Clock
   readonly log: Log
+  /** So long after it expired a catalog is still read, in milliseconds; writers never sign it anew for that. */
+  readonly acceptStaleMs?: number | undefined
 }
 
 /** A verified catalog, the root that it was verified under, and the mark to swap it by. */
@@ -90,7 +92,12 @@ export async function loadCatalog(
   const root = await loadRoot(reading, Math.max(named, reading.pin.version), seen?.root)
   const now = reading.clock()
   if (!anyTime) checkRootFresh(root, now)
-  const catalog = await verifyCatalog(stored.bytes, root, { now, anyTime, seen: seen?.catalog })
+  const catalog = await verifyCatalog(stored.bytes, root, {
+    now,
+    anyTime,
+    seen: seen?.catalog,
+    acceptStaleMs: reading.acceptStaleMs,
+  })
   return { root, catalog, token: stored.token }
 }
 

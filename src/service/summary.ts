@@ -6,6 +6,7 @@ import type { ChannelView } from '../core/view.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { viewOf } from './channels.ts'
+import { staleSentence } from './health.ts'
 import { type CatalogState, channelEntry, loadCatalog, loadChannel, type Place, type Reading } from './reading.ts'
 import { loadForWriting, loadHead } from './writing.ts'
 
@@ -48,7 +49,9 @@ export async function summarise(
       problems.push(`${name}: ${error instanceof Error ? error.message : error}`)
       return undefined
     })
-  await attempt('nothing is offered', loadCatalog(reading))
+  const inForce = await attempt('nothing is offered', loadCatalog(reading))
+  if (inForce && reading.clock() >= Date.parse(inForce.catalog.catalog.expires))
+    problems.push(staleSentence(inForce.catalog))
   const places = Object.entries(state.catalog.catalog.apps).flatMap(([app, { channels }]) =>
     Object.entries(channels).map(([channel, entry]) => ({ app, channel, entry })),
   )
