@@ -11,6 +11,12 @@ import type { Publishing } from '../service/publish.ts'
 const flags = {
   store: ['--store <store>', `where documents and packages are: ${storeForms}`, 'PLATTE_STORE'],
   root: ['--root <pin>', 'the root to trust: VERSION:sha256:HEX', 'PLATTE_ROOT'],
+  upstream: [
+    '--upstream <url>',
+    'what the store is a mirror of; without a store, what to answer from',
+    'PLATTE_UPSTREAM',
+  ],
+  mark: ['--mark <file>', 'remember the newest catalog there (with --upstream: catalog-mark.jws)', 'PLATTE_MARK'],
   keys: ['--keys <folder>', 'folder of release*.jwk and timestamp*.jwk', 'PLATTE_KEYS'],
   releaseKey: ['--release-key <file>', 'one release key: a file, or env://NAME', 'PLATTE_RELEASE_KEY'],
   timestampKey: ['--timestamp-key <file>', 'one timestamp key: a file, or env://NAME', 'PLATTE_TIMESTAMP_KEY'],

@@ -7,6 +7,8 @@ import { say } from './terminal.ts'
 export function serveCommand(): Command {
   return command('serve', 'answer update checks and serve packages', [
     ...writeFlags,
+    'upstream',
+    'mark',
     'acceptStale',
     'publicUrl',
     'packagesUrl',

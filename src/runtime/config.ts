@@ -4,12 +4,14 @@ import { appName, durationMs, isDuration, longDuration } from '../documents/fiel
 import { PlatteError } from '../errors.ts'
 import type { ExplainAccess } from '../http/serving.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
-import { parseStore, type StoreSetting, shown, storeForms } from './store-setting.ts'
+import { parseStore, parseUpstream, type StoreSetting, shown, storeForms } from './store-setting.ts'
 
 /** The variables, and the flag that says the same on the command line. */
 const variables = {
   PLATTE_STORE: '--store',
   PLATTE_ROOT: '--root',
+  PLATTE_UPSTREAM: '--upstream',
+  PLATTE_MARK: '--mark',
   PLATTE_KEYS: '--keys',
   PLATTE_RELEASE_KEY: '--release-key',
   PLATTE_TIMESTAMP_KEY: '--timestamp-key',
@@ -34,6 +36,10 @@ export type KeyPlace = { readonly file: string } | { readonly variable: string }
 export interface Settings {
   readonly store?: StoreSetting
   readonly pin?: Pin
+  /** The URL of what the store is a mirror of, ending in "/"; without a store it is the store. */
+  readonly upstream?: string
+  /** The file that remembers the newest catalog of a store that is not trusted. */
+  readonly mark?: string
   readonly keysDir?: string
   readonly releaseKey?: KeyPlace
   readonly timestampKey?: KeyPlace
@@ -91,6 +97,8 @@ export function readSettings<K extends keyof Settings = never>(
   const said = {
     store: read('PLATTE_STORE', parseStore),
     pin: read('PLATTE_ROOT', parsePin),
+    upstream: read('PLATTE_UPSTREAM', parseUpstream),
+    mark: env.PLATTE_MARK || undefined,
     keysDir: env.PLATTE_KEYS || undefined,
     releaseKey: read('PLATTE_RELEASE_KEY', parseKeyPlace),
     timestampKey: read('PLATTE_TIMESTAMP_KEY', parseKeyPlace),
@@ -104,7 +112,7 @@ export function readSettings<K extends keyof Settings = never>(
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
-  const found = { ...said, publicUrl: said.publicUrl ?? said.packagesUrl }
+  const found = { ...said, ...storeOf(said), publicUrl: said.publicUrl ?? said.packagesUrl }
   const elsewhere = elsewhereProblem(said)
   if (elsewhere !== undefined) problems.push(`${named('PLATTE_PACKAGES_URL')} ${elsewhere}`)
   problems.push(...missing(env, needs, found))
@@ -113,6 +121,19 @@ export function readSettings<K extends keyof Settings = never>(
   return Object.freeze(
     Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)),
   ) as SettingsWith<K>
+}
+
+/** In the folder where it runs. */
+const defaultMark = 'catalog-mark.jws'
+
+/** Without a store of its own a deployment reads its upstream, and remembers what it saw there. */
+function storeOf({
+  store,
+  upstream,
+  mark,
+}: Readonly<Record<'upstream' | 'mark', string | undefined>> & Pick<Found, 'store'>) {
+  if (store !== undefined || upstream === undefined) return { store, mark }
+  return { store: { kind: 'http', url: upstream } as const, mark: mark ?? defaultMark }
 }
 
 type Found = { readonly [N in keyof Settings]-?: Settings[N] | undefined } & Pick<Settings, 'host'>

@@ -49,7 +49,8 @@ export async function mirror(
   if (state === memory.complete) return resultOf(pass, state, 'unchanged')
   for (const key of pass.read.keys()) if (key.startsWith('root/')) await keepRead(pass, key)
   const kind = await copyAll(pass, state, mark)
-  if (kind !== 'more') memory.complete = state
+  // What was not there yet is asked for again.
+  if (kind !== 'more' && pass.copied.absent.length === 0) memory.complete = state
   return resultOf(pass, kind === 'more' ? mark : state, kind)
 }
 
