@@ -4,6 +4,7 @@ import { isDuration, isInstant, longDuration } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
+import { loadOverlay } from '../runtime/overlays.ts'
 import { openStore } from '../runtime/store.ts'
 import { storeForms } from '../runtime/store-setting.ts'
 import type { Publishing } from '../service/publish.ts'
@@ -31,6 +32,7 @@ const flags = {
     'go on for so long, such as 45d, with a catalog that has expired',
     'PLATTE_ACCEPT_STALE',
   ],
+  overlay: ['--overlay <file>', 'withhold here what it says: a file, or the JSON itself', 'PLATTE_OVERLAY'],
   host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
   port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
 } as const satisfies Record<string, readonly [string, string, Variable]>
@@ -40,7 +42,7 @@ type Flag = keyof typeof flags
 export type Options = Readonly<Partial<Record<Flag, string>>> & { readonly json?: boolean }
 
 /** For commands that read the store. */
-export const readFlags: readonly Flag[] = ['store', 'root', 'acceptStale']
+export const readFlags: readonly Flag[] = ['store', 'root', 'acceptStale', 'overlay']
 /** For commands that write to it. */
 export const writeFlags: readonly Flag[] = ['store', 'root', 'keys', 'releaseKey', 'timestampKey']
 
@@ -77,6 +79,7 @@ export async function openReadingOf<K extends keyof Settings = never>(
       ...(await openStore(settings.store)),
       pin: settings.pin,
       acceptStaleMs: settings.acceptStaleMs,
+      overlay: await loadOverlay(settings.overlay),
       log,
       release: [],
       timestamp: [],

@@ -10,6 +10,7 @@ export function serveCommand(): Command {
     'upstream',
     'mark',
     'acceptStale',
+    'overlay',
     'publicUrl',
     'packagesUrl',
     'explain',

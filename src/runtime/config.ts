@@ -1,6 +1,8 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
 import * as v from 'valibot'
+import type { Overlay } from '../core/overlay.ts'
 import { appName, durationMs, isDuration, longDuration } from '../documents/fields.ts'
+import { parseOverlay } from '../documents/overlay.ts'
 import { PlatteError } from '../errors.ts'
 import type { ExplainAccess } from '../http/serving.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
@@ -23,6 +25,7 @@ const variables = {
   PLATTE_EVENTS: '--events',
   PLATTE_METRICS: '--metrics',
   PLATTE_ACCEPT_STALE: '--accept-stale',
+  PLATTE_OVERLAY: '--overlay',
   PLATTE_HOST: '--host',
   PORT: '--port',
 } as const
@@ -32,6 +35,9 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Where a private key is: a file, or the name of a variable that holds it (`env://NAME`). */
 export type KeyPlace = { readonly file: string } | { readonly variable: string }
+
+/** An overlay, or the file that has it. */
+export type OverlayPlace = { readonly overlay: Overlay } | { readonly file: string }
 
 export interface Settings {
   readonly store?: StoreSetting
@@ -56,6 +62,8 @@ export interface Settings {
   readonly metrics?: 'on'
   /** So long after it expired a catalog is still read. */
   readonly acceptStaleMs?: number
+  /** What is withheld here: the overlay itself, or the file that has it. */
+  readonly overlay?: OverlayPlace
   readonly host: string
   readonly port: number
 }
@@ -108,6 +116,7 @@ export function readSettings<K extends keyof Settings = never>(
     explain: readExplain(env, problems),
     events: read('PLATTE_EVENTS', oneWord('store')),
     metrics: read('PLATTE_METRICS', oneWord('on')),
+    overlay: read('PLATTE_OVERLAY', parseOverlayPlace),
     acceptStaleMs: read('PLATTE_ACCEPT_STALE', parseStale),
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
@@ -206,6 +215,9 @@ function readExplain(env: Environment, problems: string[]): ExplainAccess | unde
   if (who === 'token') return { token }
   return who === 'off' ? undefined : 'public'
 }
+
+const parseOverlayPlace = (text: string): OverlayPlace =>
+  text.trimStart().startsWith('{') ? { overlay: parseOverlay(text) } : { file: text }
 
 /** Who needs more must refresh. */
 const mostStale = '366d'

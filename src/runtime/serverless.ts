@@ -48,6 +48,7 @@ export function settingsOrProblems<K extends keyof Settings>(
   try {
     const settings = readSettings(env, needs)
     if (settings.timestampKey && 'file' in settings.timestampKey) problems.push(noFiles)
+    if (settings.overlay && 'file' in settings.overlay) problems.push(noOverlayFile)
     if (problems.length === 0) return settings
   } catch (error) {
     problems.push(error instanceof PlatteError ? error.message : `a defect: ${error}`)
@@ -58,14 +59,23 @@ export function settingsOrProblems<K extends keyof Settings>(
 const noFiles =
   'PLATTE_TIMESTAMP_KEY names a file, and there are none here: use env://NAME for a secret variable that holds the key'
 
+const noOverlayFile = 'PLATTE_OVERLAY names a file, and there are none here: put the JSON itself there'
+
 /** Serves with settings that can be used. @param env where the timestamp key is, if the settings name one. */
 export function openDeployment(
-  { pin, publicUrl, packagesUrl, explain, timestampKey, acceptStaleMs }: SettingsWith<'pin' | 'publicUrl'>,
+  { pin, publicUrl, packagesUrl, explain, timestampKey, acceptStaleMs, overlay }: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
   { documents, packages, log, events, background, slice }: Parts,
 ): Deployment {
   const cache = newCatalogCache()
-  const reading = { documents, pin, clock: systemClock, log, acceptStaleMs }
+  const reading = {
+    documents,
+    pin,
+    clock: systemClock,
+    log,
+    acceptStaleMs,
+    overlay: overlay && 'overlay' in overlay ? overlay.overlay : undefined,
+  }
   return {
     app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, background }),
     async refresh() {

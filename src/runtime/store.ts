@@ -9,6 +9,7 @@ import type { Log } from '../ports/log.ts'
 import type { Publishing } from '../service/publish.ts'
 import type { Environment, SettingsWith } from './config.ts'
 import { loadOnlineKeys } from './keys.ts'
+import { loadOverlay } from './overlays.ts'
 import type { S3Setting, StoreSetting, UpstreamSetting } from './store-setting.ts'
 
 /** The clock of this machine, for commands that need no store. */
@@ -75,6 +76,7 @@ export async function openPublishing(
     ...(await loadOnlineKeys(settings, env)),
     pin: settings.pin,
     acceptStaleMs: settings.acceptStaleMs,
+    overlay: await loadOverlay(settings.overlay),
     log,
   }
 }

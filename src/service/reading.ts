@@ -1,4 +1,5 @@
 /** Reads signed documents from a store, and verifies each before anything is done with it. */
+import type { Overlay } from '../core/overlay.ts'
 import { type Catalog, type CatalogChannel, maxCatalogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { catalogKey, channelKey, rootKey } from '../documents/paths.ts'
@@ -20,6 +21,8 @@ export interface Reading {
   readonly log: Log
   /** So long after it expired a catalog is still read, in milliseconds; writers never sign it anew for that. */
   readonly acceptStaleMs?: number | undefined
+  /** What is withheld here beside what the documents say. */
+  readonly overlay?: Overlay | undefined
   /** What this reader saw before it was started; writers look at what they write, and need none. */
   readonly mark?: Mark | undefined
 }
