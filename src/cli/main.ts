@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../errors.ts'
+import { adoptCommand } from './adopt.ts'
 import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from './brakes.ts'
 import { exportCommand, importCommand } from './bundle.ts'
 import { channelCommand } from './channel.ts'
@@ -46,6 +47,7 @@ const commands = [
   initCommand,
   publishCommand,
   promoteCommand,
+  adoptCommand,
   rampCommand,
   windowCommand,
   targetCommand,

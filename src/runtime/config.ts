@@ -159,6 +159,9 @@ function missing(env: Environment, needs: readonly (keyof Settings)[], found: Fo
   return problems
 }
 
+/** Reads a pin. @throws PlatteError('configuration') */
+export const pinOfText = parsePin
+
 /** The pin of a root, as PLATTE_ROOT takes it. */
 export const pinOf = ({ root, sha256 }: TrustedRoot): string => formatPin({ version: root.version, sha256 })
 
