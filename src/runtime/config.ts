@@ -1,12 +1,21 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
-import * as v from 'valibot'
-import type { Overlay } from '../core/overlay.ts'
-import { appName, durationMs, isDuration, longDuration } from '../documents/fields.ts'
-import { parseOverlay } from '../documents/overlay.ts'
 import { PlatteError } from '../errors.ts'
 import type { ExplainAccess } from '../http/serving.ts'
+import type { Want } from '../service/mirror-pass.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
-import { parseStore, parseUpstream, type StoreSetting, shown, storeForms } from './store-setting.ts'
+import {
+  type KeyPlace,
+  type OverlayPlace,
+  oneWord,
+  parseApp,
+  parseKeyPlace,
+  parseOverlayPlace,
+  parsePort,
+  parsePublicUrl,
+  parseStale,
+  parseWant,
+} from './setting-values.ts'
+import { parseStore, parseUpstream, type StoreSetting, storeForms } from './store-setting.ts'
 
 /** The variables, and the flag that says the same on the command line. */
 const variables = {
@@ -14,6 +23,8 @@ const variables = {
   PLATTE_ROOT: '--root',
   PLATTE_UPSTREAM: '--upstream',
   PLATTE_MARK: '--mark',
+  PLATTE_MIRROR_CHANNELS: undefined,
+  PLATTE_MIRROR_PACKAGES: undefined,
   PLATTE_KEYS: '--keys',
   PLATTE_RELEASE_KEY: '--release-key',
   PLATTE_TIMESTAMP_KEY: '--timestamp-key',
@@ -33,17 +44,14 @@ const variables = {
 export type Variable = keyof typeof variables
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where a private key is: a file, or the name of a variable that holds it (`env://NAME`). */
-export type KeyPlace = { readonly file: string } | { readonly variable: string }
-
-/** An overlay, or the file that has it. */
-export type OverlayPlace = { readonly overlay: Overlay } | { readonly file: string }
-
 export interface Settings {
   readonly store?: StoreSetting
   readonly pin?: Pin
   /** The URL of what the store is a mirror of, ending in "/"; without a store it is the store. */
   readonly upstream?: string
+  /** For schedules that mirror: names of channels, or `app/channel`; without them all. */
+  readonly mirrorChannels?: readonly string[]
+  readonly mirrorPackages?: Want
   /** The file that remembers the newest catalog of a store that is not trusted. */
   readonly mark?: string
   readonly keysDir?: string
@@ -107,6 +115,8 @@ export function readSettings<K extends keyof Settings = never>(
     pin: read('PLATTE_ROOT', parsePin),
     upstream: read('PLATTE_UPSTREAM', parseUpstream),
     mark: env.PLATTE_MARK || undefined,
+    mirrorChannels: read('PLATTE_MIRROR_CHANNELS', (text) => text.split(',').map((name) => name.trim())),
+    mirrorPackages: read('PLATTE_MIRROR_PACKAGES', parseWant),
     keysDir: env.PLATTE_KEYS || undefined,
     releaseKey: read('PLATTE_RELEASE_KEY', parseKeyPlace),
     timestampKey: read('PLATTE_TIMESTAMP_KEY', parseKeyPlace),
@@ -168,30 +178,6 @@ export const pinOf = ({ root, sha256 }: TrustedRoot): string => formatPin({ vers
 const named = (variable: Variable): string =>
   variables[variable] === undefined ? variable : `${variable} (${variables[variable]})`
 
-function parseKeyPlace(text: string): KeyPlace {
-  // JSON, PEM, or the private number alone: never to be repeated in a message as if it were the name of a file.
-  if (/[{"\n]|-----|^[A-Za-z0-9+_=-]{40,}$/.test(text))
-    throw new Error('holds a key itself: use a file, or env://NAME for a variable that holds it')
-  if (!text.startsWith('env://')) return { file: text }
-  const variable = text.slice('env://'.length)
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) throw new Error('names no variable: use a file, or env://NAME')
-  return { variable }
-}
-
-function parseApp(text: string): string {
-  const result = v.safeParse(appName, text.replace(/^\{(.*)\}$/, '$1').toLowerCase())
-  if (result.success) return result.output
-  throw new Error(`${JSON.stringify(text.slice(0, 80))} ${result.issues[0].message}`)
-}
-
-function parsePublicUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.username || url?.password) throw new Error('holds credentials: a public URL is without')
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || /[?#]/.test(url.href))
-    throw new Error(`${shown(text)} is not a plain http(s) URL, such as https://updates.example.org`)
-  return url.href.replace(/\/+$/, '')
-}
-
 /** update_engine follows redirects within one scheme only (flatcar/update_engine libcurl_http_fetcher.cc). */
 function elsewhereProblem({
   publicUrl,
@@ -217,31 +203,4 @@ function readExplain(env: Environment, problems: string[]): ExplainAccess | unde
     problems.push(`${named('PLATTE_EXPLAIN_TOKEN')} is too short: use at least ${minTokenLength} random characters`)
   if (who === 'token') return { token }
   return who === 'off' ? undefined : 'public'
-}
-
-const parseOverlayPlace = (text: string): OverlayPlace =>
-  text.trimStart().startsWith('{') ? { overlay: parseOverlay(text) } : { file: text }
-
-/** Who needs more must refresh. */
-const mostStale = '366d'
-
-function parseStale(text: string): number {
-  const duration = longDuration(text)
-  if (isDuration(duration) && durationMs(duration) <= durationMs(longDuration(mostStale))) return durationMs(duration)
-  throw new Error(`${JSON.stringify(text.slice(0, 80))} is no duration of at most ${mostStale}, such as 45d`)
-}
-
-/** A setting that is on or off. */
-const oneWord =
-  <Word extends string>(word: Word) =>
-  (text: string): Word | undefined => {
-    if (text !== word && text !== 'off')
-      throw new Error(`${JSON.stringify(text.slice(0, 80))} is neither ${word} nor off`)
-    return text === word ? word : undefined
-  }
-
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
-  if (!(port <= 65_535)) throw new Error(`${JSON.stringify(text.slice(0, 80))} is no port (0 to 65535)`)
-  return port
 }

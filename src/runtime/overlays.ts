@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Overlay } from '../core/overlay.ts'
 import { maxOverlayBytes, parseOverlay } from '../documents/overlay.ts'
 import { PlatteError } from '../errors.ts'
-import type { OverlayPlace } from './config.ts'
+import type { OverlayPlace } from './setting-values.ts'
 
 /** @throws PlatteError('configuration') naming the file: what was to be withheld must not be offered by mistake. */
 export async function loadOverlay(place: OverlayPlace | undefined): Promise<Overlay | undefined> {

@@ -3,7 +3,9 @@
  * answer in words where these cannot be used, and refresh the catalog when a schedule calls them.
  */
 import { type Context, Hono } from 'hono'
+import { packagesBehind } from '../adapters/packages-behind.ts'
 import { systemClock, systemRandom } from '../adapters/system.ts'
+import { upstreamPackages } from '../adapters/upstream.ts'
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
 import { refuse } from '../http/refuse.ts'
@@ -11,10 +13,12 @@ import type { Serving } from '../http/serving.ts'
 import type { Log } from '../ports/log.ts'
 import type { Packages } from '../ports/packages.ts'
 import { newCatalogCache } from '../service/catalog-cache.ts'
+import type { MirrorMemory } from '../service/mirror.ts'
 import type { Reading } from '../service/reading.ts'
 import type { Slice } from '../service/refresh.ts'
 import { type Environment, readSettings, type Settings, type SettingsWith } from './config.ts'
 import { loadEnvSigner } from './env-keys.ts'
+import { mirrorStep } from './mirror-step.ts'
 import { refreshSlice } from './refreshing.ts'
 
 /** One for each isolate or environment, as long as that lives. */
@@ -22,7 +26,7 @@ export interface Deployment {
   readonly app: Hono
   /**
    * What a schedule calls. Never throws: what went wrong is in the log.
-   * @returns `idle` without a timestamp key: others keep the catalog fresh.
+   * @returns `idle` without a timestamp key or an upstream: others keep the catalog fresh.
    */
   refresh(): Promise<'refreshed' | 'idle'>
 }
@@ -63,7 +67,16 @@ const noOverlayFile = 'PLATTE_OVERLAY names a file, and there are none here: put
 
 /** Serves with settings that can be used. @param env where the timestamp key is, if the settings name one. */
 export function openDeployment(
-  { pin, publicUrl, packagesUrl, explain, timestampKey, acceptStaleMs, overlay }: SettingsWith<'pin' | 'publicUrl'>,
+  {
+    pin,
+    publicUrl,
+    packagesUrl,
+    explain,
+    timestampKey,
+    acceptStaleMs,
+    overlay,
+    ...mirroring
+  }: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
   { documents, packages, log, events, background, slice }: Parts,
 ): Deployment {
@@ -76,9 +89,20 @@ export function openDeployment(
     acceptStaleMs,
     overlay: overlay && 'overlay' in overlay ? overlay.overlay : undefined,
   }
+  const { upstream, mirrorPackages = 'all', mirrorChannels } = mirroring
+  const memory: MirrorMemory = {}
+  const stepping = upstream && {
+    ...{ reading, upstream, packages: mirrorPackages, channels: mirrorChannels },
+    store: { documents, packages },
+  }
+  const served = upstream ? packagesBehind(packages, upstreamPackages(upstream)) : packages
   return {
-    app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, background }),
+    app: createApp({ cache, reading, packages: served, events, publicUrl, packagesUrl, explain, background }),
     async refresh() {
+      if (stepping) {
+        await mirrorStep(stepping, memory)
+        return 'refreshed'
+      }
       if (timestampKey === undefined || 'file' in timestampKey) return 'idle'
       try {
         const timestamp = [await loadEnvSigner(timestampKey.variable, env)]

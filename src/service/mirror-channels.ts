@@ -84,7 +84,7 @@ export async function copyChannels(pass: Pass, work: Work): Promise<readonly Pla
 
 interface One {
   readonly place: Place
-  /** How many packages may still be copied; below 0 there would have been more. */
+  /** How many packages may still be copied; below 0 there is more to do than the bounds allow. */
   readonly left: { packages: number }
 }
 
@@ -100,7 +100,10 @@ async function copyChannel(pass: Pass, work: Work, { place, left }: One): Promis
   const manifest = await naming(isHeld ? `this store's ${key}` : key, () => current(reading, work.state, place))
   if (manifest === undefined) return void pass.copied.absent.push(key)
   work.previous.set(key, manifest.previous)
-  await copyNotes(pass, work.held, manifest.releases)
+  if (!(await copyNotes(pass, work.held, manifest.releases))) {
+    left.packages = -1
+    return undefined
+  }
   const lacking = [...(await packagesWanted(pass, work.state, manifest))].filter(([one]) => !work.held.has(one))
   const now = lacking.slice(0, left.packages)
   left.packages -= lacking.length
@@ -125,12 +128,15 @@ async function current(reading: Pass['from'], state: CatalogState, place: Place)
   }
 }
 
-async function copyNotes(pass: Pass, held: Held, releases: readonly Release[]): Promise<void> {
+/** @returns whether all are there, or not at the upstream; else the bounds were reached. */
+async function copyNotes(pass: Pass, held: Held, releases: readonly Release[]): Promise<boolean> {
   for (const { notes } of releases) {
     if (notes === undefined || held.has(notesKey(notes.sha256))) continue
+    if (pass.options.bounds?.isSpent()) return false
     await copyByDigest(pass, notesKey(notes.sha256), { sha256: notes.sha256, maxBytes: maxNotesBytes })
     held.add(notesKey(notes.sha256))
   }
+  return true
 }
 
 /** By key. What a follower may offer of its source is wanted with it. */
@@ -171,9 +177,10 @@ export async function copyHistory(pass: Pass, work: Work): Promise<'done' | 'mor
       }
       if (pass.options.bounds?.isSpent()) return 'more'
       previous ??= work.previous.get(after) ?? (await previousIn(pass, place, seq + 1))
-      const manifest = previous && (await copyPast(pass, key, { ...place, seq, sha256: previous }))
+      const manifest = previous && (await readPast(pass, key, { ...place, seq, sha256: previous }))
       if (!manifest) break
-      await copyNotes(pass, work.held, manifest.releases)
+      if (!(await copyNotes(pass, work.held, manifest.releases))) return 'more'
+      await keepRead(pass, key)
       work.held.add(key)
       previous = manifest.previous
     }
@@ -188,14 +195,12 @@ async function previousIn({ to }: Pass, { app, channel }: Place, seq: number): P
   return (await verifyPast(stored.bytes, await sha256Hex(stored.bytes), { app, channel, seq })).manifest.previous
 }
 
-async function copyPast(
+async function readPast(
   pass: Pass,
   key: string,
   { sha256, ...place }: Place & { readonly seq: number; readonly sha256: string },
 ): Promise<ChannelManifest | undefined> {
   const stored = await pass.from.documents.get(key, maxChannelBytes)
   if (stored === undefined) return void pass.copied.absent.push(key)
-  const { manifest } = await naming(key, () => verifyPast(stored.bytes, sha256, place))
-  await keepRead(pass, key)
-  return manifest
+  return (await naming(key, () => verifyPast(stored.bytes, sha256, place))).manifest
 }
