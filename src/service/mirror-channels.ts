@@ -13,7 +13,9 @@ import { type CatalogState, channelEntry, loadChannel, naming, type Place, place
 import { storeFailures } from './refresh.ts'
 
 /** So many packages are copied at a time. */
-const packagesAtOnce = 4
+const packagesAtOnce = 8
+/** So many manifests of the past are written while others are read. */
+const writesAtOnce = 8
 
 /** The keys that the own store has: listing is the cursor that a pass goes on from. */
 export type Held = Set<string>
@@ -165,6 +167,11 @@ async function packagesWanted(
  * of the upstream's history is no failure: it is needed for looking back, and not for answering.
  */
 export async function copyHistory(pass: Pass, work: Work): Promise<'done' | 'more'> {
+  const writes: Promise<void>[] = []
+  const finish = async (): Promise<'done'> => {
+    await Promise.all(writes.splice(0))
+    return 'done'
+  }
   for (const place of work.places) {
     const entry = channelEntry(work.state.catalog.catalog, place.app, place.channel)
     let previous: string | undefined
@@ -175,17 +182,21 @@ export async function copyHistory(pass: Pass, work: Work): Promise<'done' | 'mor
         previous = undefined
         continue
       }
-      if (pass.options.bounds?.isSpent()) return 'more'
+      if (writes.length >= writesAtOnce) await finish()
+      if (pass.options.bounds?.isSpent()) return finish().then(() => 'more')
       previous ??= work.previous.get(after) ?? (await previousIn(pass, place, seq + 1))
       const manifest = previous && (await readPast(pass, key, { ...place, seq, sha256: previous }))
       if (!manifest) break
-      if (!(await copyNotes(pass, work.held, manifest.releases))) return 'more'
-      await keepRead(pass, key)
+      if (!(await copyNotes(pass, work.held, manifest.releases))) return finish().then(() => 'more')
+      const write = keepRead(pass, key)
+      // It is waited for in `finish`; it may fail before.
+      write.catch(() => undefined)
+      writes.push(write)
       work.held.add(key)
       previous = manifest.previous
     }
   }
-  return 'done'
+  return finish()
 }
 
 /** What the own copy names: it was verified when it was copied. */

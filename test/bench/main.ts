@@ -7,13 +7,23 @@ import { parseArgs } from 'node:util'
 import { checkRows } from './checks.ts'
 import { growthRows } from './growth.ts'
 import { hostileRow } from './hostile.ts'
+import { mirrorRow } from './mirror.ts'
 import { packageRow } from './package.ts'
 import { readsRow } from './reads.ts'
 import type { Result, Row } from './row.ts'
 import { startRows } from './starts.ts'
 import { stepsRow } from './steps.ts'
 
-const rows: readonly Row[] = [...checkRows, ...startRows, stepsRow, ...growthRows, hostileRow, readsRow, packageRow]
+const rows: readonly Row[] = [
+  ...checkRows,
+  ...startRows,
+  stepsRow,
+  ...growthRows,
+  hostileRow,
+  readsRow,
+  packageRow,
+  mirrorRow,
+]
 
 const { values: flags } = parseArgs({
   options: { json: { type: 'boolean' }, only: { type: 'string' }, seconds: { type: 'string' } },
