@@ -4,6 +4,7 @@ import { changeLine } from '../core/diff.ts'
 import { changedBy, readOrder } from '../documents/orders.ts'
 import { type CarriedOut, carryOut, type Edit, type EditOrder } from '../service/carry-out.ts'
 import { refuseUnsafe } from '../service/doctor.ts'
+import type { Publishing } from '../service/publish.ts'
 import { openEndpoint } from './endpoint.ts'
 import { command, endpointFlags, type Options, openStoreOf, settingsOf, writeFlags } from './options.ts'
 import { show, talk } from './terminal.ts'
@@ -26,30 +27,38 @@ export const editing = (name: string, description: string): Command =>
   changing(name, description).requiredOption('--channel <channel>', 'the channel')
 
 /**
- * Carries out an order, and tells what it did.
+ * Carries out an order, here or by a publish function, and tells what it did.
  * @param said what the order says beside its place; `undefined` is not said.
  */
 export async function runOrder(options: EditingOptions, action: Edit, said: object = {}): Promise<void> {
   const { app } = settingsOf(options, ['app'])
   const { channel, dryRun } = options
   const order = readOrder(action, defined({ app, channel, dryRun, ...said })) as EditOrder
-  const result = options.endpoint ? await orderThere(options, order) : await orderHere(options, order)
-  const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
-  show(options.json, result, [
-    ...result.changes.map(changeLine),
-    ...packages,
-    sentenceOf(changedBy(order).at(-1) ?? channel, result),
-  ])
+  const result = options.endpoint
+    ? await (await openEndpoint(options)).send<CarriedOut>(order)
+    : await editHere(options, (store) => carryOut(store, order))
+  tell(options, changedBy(order).at(-1) ?? channel, result)
 }
 
-async function orderHere(options: EditingOptions, order: EditOrder): Promise<CarriedOut> {
+/** Runs an edit that only a store takes, and tells what it did. */
+export const runHere = async (
+  options: EditingOptions,
+  edit: (store: Publishing) => Promise<CarriedOut>,
+): Promise<void> => tell(options, options.channel, await editHere(options, edit))
+
+async function editHere(
+  options: EditingOptions,
+  edit: (store: Publishing) => Promise<CarriedOut>,
+): Promise<CarriedOut> {
   const { store } = await openStoreOf(options, talk)
   if (!options.dryRun) await refuseUnsafe(store)
-  return carryOut(store, order)
+  return edit(store)
 }
 
-const orderThere = async (options: EditingOptions, order: EditOrder): Promise<CarriedOut> =>
-  (await openEndpoint(options)).send<CarriedOut>(order)
+function tell({ json }: Options, channel: string, result: CarriedOut): void {
+  const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
+  show(json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(channel, result)])
+}
 
 const defined = (fields: object): object =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))

@@ -3,7 +3,9 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../errors.ts'
+import { adoptCommand } from './adopt.ts'
 import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from './brakes.ts'
+import { exportCommand, importCommand } from './bundle.ts'
 import { channelCommand } from './channel.ts'
 import { rampCommand, targetCommand, windowCommand } from './conditions.ts'
 import { doctorCommand } from './doctor.ts'
@@ -12,6 +14,7 @@ import { historyCommand } from './history.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
 import { lockCommand } from './lock.ts'
+import { mirrorCommand } from './mirror.ts'
 import { policyCommand } from './policy.ts'
 import { publishCommand } from './publish.ts'
 import { refreshCommand } from './refresh.ts'
@@ -32,6 +35,7 @@ const examples = `Examples:
   platte hold 4152.2.0 --channel stable --reason https://example.org/boot-loop
   platte explain --channel stable --version 4081.2.0 --board amd64-usr
   platte lock status --group workers
+  platte mirror https://updates.example.org --store file:/var/lib/platte --watch 10m
   platte serve
 `
 
@@ -46,6 +50,7 @@ const commands = [
   initCommand,
   publishCommand,
   promoteCommand,
+  adoptCommand,
   rampCommand,
   windowCommand,
   targetCommand,
@@ -61,6 +66,9 @@ const commands = [
   pruneCommand,
   reportCommand,
   lockCommand,
+  mirrorCommand,
+  exportCommand,
+  importCommand,
   serveCommand,
   showCommand,
   explainCommand,

@@ -1,9 +1,10 @@
 /** The options that commands share; each is also a variable, and the flag wins. */
 import { Command, InvalidArgumentError } from 'commander'
-import { isDuration, isInstant } from '../documents/fields.ts'
+import { isDuration, isInstant, longDuration } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
+import { loadOverlay } from '../runtime/overlays.ts'
 import { openStore } from '../runtime/store.ts'
 import { storeForms } from '../runtime/store-setting.ts'
 import type { Publishing } from '../service/publish.ts'
@@ -11,6 +12,12 @@ import type { Publishing } from '../service/publish.ts'
 const flags = {
   store: ['--store <store>', `where documents and packages are: ${storeForms}`, 'PLATTE_STORE'],
   root: ['--root <pin>', 'the root to trust: VERSION:sha256:HEX', 'PLATTE_ROOT'],
+  upstream: [
+    '--upstream <url>',
+    'what the store is a mirror of; without a store, what to answer from',
+    'PLATTE_UPSTREAM',
+  ],
+  mark: ['--mark <file>', 'remember the newest catalog there (with --upstream: catalog-mark.jws)', 'PLATTE_MARK'],
   keys: ['--keys <folder>', 'folder of release*.jwk and timestamp*.jwk', 'PLATTE_KEYS'],
   releaseKey: ['--release-key <file>', 'one release key: a file, or env://NAME', 'PLATTE_RELEASE_KEY'],
   timestampKey: ['--timestamp-key <file>', 'one timestamp key: a file, or env://NAME', 'PLATTE_TIMESTAMP_KEY'],
@@ -32,6 +39,12 @@ const flags = {
     'whose machines are in which group: APP/CHANNEL=GROUP,…',
     'PLATTE_LOCK_CHANNELS',
   ],
+  acceptStale: [
+    '--accept-stale <duration>',
+    'go on for so long, such as 45d, with a catalog that has expired',
+    'PLATTE_ACCEPT_STALE',
+  ],
+  overlay: ['--overlay <file>', 'withhold here what it says: a file, or the JSON itself', 'PLATTE_OVERLAY'],
   host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
   port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
 } as const satisfies Record<string, readonly [string, string, Variable]>
@@ -41,9 +54,9 @@ type Flag = keyof typeof flags
 export type Options = Readonly<Partial<Record<Flag, string>>> & { readonly json?: boolean }
 
 /** For commands that read the store. */
-export const readFlags: readonly Flag[] = ['store', 'root']
+export const readFlags: readonly Flag[] = ['store', 'root', 'acceptStale', 'overlay']
 /** For commands that write to it. */
-export const writeFlags: readonly Flag[] = [...readFlags, 'keys', 'releaseKey', 'timestampKey']
+export const writeFlags: readonly Flag[] = ['store', 'root', 'keys', 'releaseKey', 'timestampKey']
 
 /** For commands that a publish function may carry out. */
 export const endpointFlags: readonly Flag[] = ['endpoint']
@@ -77,7 +90,15 @@ export async function openReadingOf<K extends keyof Settings = never>(
 ): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
   const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
   return {
-    store: { ...(await openStore(settings.store)), pin: settings.pin, log, release: [], timestamp: [] },
+    store: {
+      ...(await openStore(settings.store)),
+      pin: settings.pin,
+      acceptStaleMs: settings.acceptStaleMs,
+      overlay: await loadOverlay(settings.overlay),
+      log,
+      release: [],
+      timestamp: [],
+    },
     settings,
   }
 }
@@ -95,13 +116,9 @@ export async function openStoreOf<K extends keyof Settings = never>(
 /** For options that may be given several times. */
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
 
-/** `7d`, `48h`, `90m`, as people write durations. */
-const shortDuration = /^(\d{1,5})([dhm])$/
-
 /** Reads an option's value as a duration: ISO 8601, or in short. */
 export function parseDuration(value: string): string {
-  const [, count = '', unit = ''] = shortDuration.exec(value) ?? []
-  const duration = unit === '' ? value : unit === 'd' ? `P${count}D` : `PT${count}${unit.toUpperCase()}`
+  const duration = longDuration(value)
   if (!isDuration(duration)) throw new InvalidArgumentError('Use a duration such as 48h, 7d, P14D or PT72H.')
   return duration
 }

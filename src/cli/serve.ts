@@ -7,6 +7,10 @@ import { say } from './terminal.ts'
 export function serveCommand(): Command {
   return command('serve', 'answer update checks and serve packages', [
     ...writeFlags,
+    'upstream',
+    'mark',
+    'acceptStale',
+    'overlay',
     'publicUrl',
     'packagesUrl',
     'explain',

@@ -93,6 +93,13 @@ export const duration = v.pipe(
 /** Whether a text is a duration that documents take. */
 export const isDuration = (text: string): boolean => v.is(duration, text)
 
+/** `7d`, `48h`, `90m`, as people write durations, as documents do; whatever else, as it is. */
+export function longDuration(text: string): string {
+  const [, count = '', unit = ''] = /^(\d{1,5})([dhm])$/.exec(text) ?? []
+  if (unit === '') return text
+  return unit === 'd' ? `P${count}D` : `PT${count}${unit.toUpperCase()}`
+}
+
 /** Whether a text is an instant that documents take. */
 export const isInstant = (text: string): boolean => v.is(instant, text)
 

@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { publicDocument } from '../documents/paths.ts'
 import { type ErrorCode, PlatteError } from '../errors.ts'
+import { answerCoreUpdate, coreUpdatePaths } from './coreupdate.ts'
 import { answerDocument } from './documents.ts'
 import { answerExplain } from './explain.ts'
 import { answerHealth } from './health.ts'
@@ -37,6 +38,8 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   app.get('/packages/*', answerPackage(serving))
   for (const path of documentPaths) app.get(path, answerDocument(serving))
   for (const add of more) add(app)
+  app.get(coreUpdatePaths[0], answerCoreUpdate(serving, 'packages'))
+  app.get(coreUpdatePaths[1], answerCoreUpdate(serving, 'channels'))
   app.notFound((c) => answerElse(serving, c))
   app.onError((error, c) => answerError(serving, error, c))
   return app
@@ -58,6 +61,7 @@ function answerElse({ explain, metrics }: Serving, c: Context): Response {
     (path === '/v1/explain' && explain !== undefined) ||
     (path === '/metrics' && metrics !== undefined) ||
     path.startsWith('/packages/') ||
+    coreUpdatePaths.some((one) => one === path) ||
     publicDocument(path.slice(1)) !== undefined
   if (isRead) return refuse(c, 405, 'this can only be read: GET it', { allow: 'GET, HEAD' })
   return refuse(c, 404, 'nothing here; update checks go to /v1/update/, health is at /healthz')

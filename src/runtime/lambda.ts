@@ -56,7 +56,7 @@ const isSchedule = (event: unknown): boolean =>
   typeof event === 'object' && event !== null && 'source' in event && schedules.includes(event.source)
 
 async function open(env: Environment): Promise<Deployment> {
-  const isElsewhere = env.PLATTE_STORE && !env.PLATTE_STORE.startsWith('s3:')
+  const isElsewhere = (env.PLATTE_STORE || env.PLATTE_UPSTREAM) && !env.PLATTE_STORE?.startsWith('s3:')
   const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], isElsewhere ? [notS3] : [])
   if (typeof settings === 'string' || settings.store.kind !== 's3') return brokenDeployment(String(settings), log)
   try {

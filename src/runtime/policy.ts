@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { type Policy, parsePolicy } from '../documents/policy.ts'
 import { PlatteError } from '../errors.ts'
-import type { PolicyPlace } from './config.ts'
+import type { PolicyPlace } from './setting-values.ts'
 
 const maxPolicyBytes = 256 * 1024
 

@@ -1,4 +1,5 @@
 /** What every process that serves does the same, whatever listens for it. */
+import { packagesBehind } from '../adapters/packages-behind.ts'
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
@@ -57,9 +58,10 @@ export const urlHost = (host: string): string => (host.includes(':') ? `[${host}
 export async function serveWith(
   listen: Listen,
   settings: SettingsWith<'store' | 'pin'>,
-  publishing: Publishing,
+  opened: Publishing,
 ): Promise<Running> {
   const { host, publicUrl, packagesUrl, explain, locks } = settings
+  const publishing = { ...opened, ...(await openUntrusted(settings, opened)) }
   await checkPin(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
@@ -99,6 +101,20 @@ export async function serveWith(
       await listening.close()
       await close()
     },
+  }
+}
+
+/** What it takes beside a store to answer from somebody else's: a memory, and packages that were not mirrored. */
+async function openUntrusted(
+  { store, upstream, mark }: SettingsWith<'store'>,
+  { packages }: Publishing,
+): Promise<Partial<Publishing>> {
+  const isBehind = upstream !== undefined && !(store.kind === 'http' && store.url === upstream)
+  return {
+    ...(mark !== undefined && { mark: (await import('../adapters/mark-file.ts')).markFile(mark) }),
+    ...(isBehind && {
+      packages: packagesBehind(packages, (await import('../adapters/upstream.ts')).upstreamPackages(upstream)),
+    }),
   }
 }
 

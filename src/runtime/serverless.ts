@@ -3,7 +3,9 @@
  * answer in words where these cannot be used, and refresh the catalog when a schedule calls them.
  */
 import { type Context, Hono } from 'hono'
+import { packagesBehind } from '../adapters/packages-behind.ts'
 import { systemClock, systemRandom } from '../adapters/system.ts'
+import { upstreamPackages } from '../adapters/upstream.ts'
 import { parsePolicy } from '../documents/policy.ts'
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
@@ -15,20 +17,23 @@ import type { Packages } from '../ports/packages.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { newCatalogCache } from '../service/catalog-cache.ts'
+import type { MirrorMemory } from '../service/mirror.ts'
 import type { Reading } from '../service/reading.ts'
 import type { Slice } from '../service/refresh.ts'
 import type { Uploading } from '../service/upload-records.ts'
-import { type Environment, type KeyPlace, readSettings, type Settings, type SettingsWith } from './config.ts'
+import { type Environment, readSettings, type Settings, type SettingsWith } from './config.ts'
 import { loadEnvSigner } from './env-keys.ts'
+import { mirrorStep } from './mirror-step.ts'
 import { newPublishState, publishingOnDemand } from './publishing.ts'
 import { refreshSlice } from './refreshing.ts'
+import type { KeyPlace } from './setting-values.ts'
 
 /** One for each isolate or environment, as long as that lives. */
 export interface Deployment {
   readonly app: Hono
   /**
    * What a schedule calls. Never throws: what went wrong is in the log.
-   * @returns `idle` without a timestamp key: others keep the catalog fresh.
+   * @returns `idle` without a timestamp key or an upstream: others keep the catalog fresh.
    */
   refresh(): Promise<'refreshed' | 'idle'>
 }
@@ -62,6 +67,7 @@ export function settingsOrProblems<K extends keyof Settings>(
     ] as const)
       if (place && 'file' in place) problems.push(`${variable} ${noFiles}`)
     if (settings.publishPolicy && 'file' in settings.publishPolicy) problems.push(noPolicyFile)
+    if (settings.overlay && 'file' in settings.overlay) problems.push(noOverlayFile)
     if (problems.length === 0) return settings
   } catch (error) {
     problems.push(error instanceof PlatteError ? error.message : `a defect: ${error}`)
@@ -72,6 +78,8 @@ export function settingsOrProblems<K extends keyof Settings>(
 const noFiles = 'names a file, and there are none here: use env://NAME for a secret variable that holds the key'
 
 const noPolicyFile = 'PLATTE_PUBLISH_POLICY names a file, and there are none here: set it to the policy itself, as JSON'
+
+const noOverlayFile = 'PLATTE_OVERLAY names a file, and there are none here: put the JSON itself there'
 
 /** Serves with settings that can be used. @param env where the timestamp key is, if the settings name one. */
 export function openDeployment(
@@ -90,7 +98,15 @@ export function openDeployment(
     publishPolicy: place,
   } = settings
   const cache = newCatalogCache()
-  const reading = { documents, pin, clock: systemClock, log }
+  const { acceptStaleMs, overlay: overlaid, upstream, mirrorPackages = 'all', mirrorChannels } = settings
+  const overlay = overlaid && 'overlay' in overlaid ? overlaid.overlay : undefined
+  const reading = { documents, pin, clock: systemClock, log, acceptStaleMs, overlay }
+  const memory: MirrorMemory = {}
+  const stepping = upstream && {
+    ...{ reading, upstream, packages: mirrorPackages, channels: mirrorChannels },
+    store: { documents, packages },
+  }
+  const served = upstream ? packagesBehind(packages, upstreamPackages(upstream)) : packages
   const signers = async (key: KeyPlace | undefined): Promise<readonly Signer[]> =>
     key && 'variable' in key ? [await loadEnvSigner(key.variable, env)] : []
   const open = async (): Promise<Uploading> => ({
@@ -101,8 +117,15 @@ export function openDeployment(
   const more = policy ? [publishingOnDemand(open, { policy, cache, publicUrl, ...newPublishState() })] : []
   const locks = lockSettings && { ...lockSettings, locking: { documents, clock: systemClock, random: systemRandom } }
   return {
-    app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, locks, background }, ...more),
+    app: createApp(
+      { cache, reading, packages: served, events, publicUrl, packagesUrl, explain, locks, background },
+      ...more,
+    ),
     async refresh() {
+      if (stepping) {
+        await mirrorStep(stepping, memory)
+        return 'refreshed'
+      }
       if (timestampKey === undefined) return 'idle'
       try {
         const { uploads, ...writing } = await open()

@@ -12,6 +12,7 @@ import type { Uploads } from '../ports/uploads.ts'
 import type { Publishing } from '../service/publish.ts'
 import type { Environment, SettingsWith } from './config.ts'
 import { loadOnlineKeys } from './keys.ts'
+import { loadOverlay } from './overlays.ts'
 import type { S3Setting, StoreSetting, UpstreamSetting } from './store-setting.ts'
 
 /** The clock of this machine, for commands that need no store. */
@@ -99,5 +100,12 @@ export async function openPublishing(
   env: Environment,
   log: Log,
 ): Promise<Publishing> {
-  return { ...(await openStore(settings.store)), ...(await loadOnlineKeys(settings, env)), pin: settings.pin, log }
+  return {
+    ...(await openStore(settings.store)),
+    ...(await loadOnlineKeys(settings, env)),
+    pin: settings.pin,
+    acceptStaleMs: settings.acceptStaleMs,
+    overlay: await loadOverlay(settings.overlay),
+    log,
+  }
 }

@@ -56,7 +56,15 @@ function refuseBraked(
     })
 }
 
-function boardsOf(release: Release, { boards, to }: Promotion, current: ChannelManifest): readonly string[] {
+/**
+ * The boards of a release that go into a channel.
+ * @throws PlatteError('refused') for boards that it lacks, or that the newest release of the channel has and it has not.
+ */
+export function boardsOf(
+  release: Release,
+  { boards, to }: Pick<Promotion, 'boards' | 'to'>,
+  current: ChannelManifest,
+): readonly string[] {
   const has = Object.keys(release.boards)
   const lacking = (boards ?? []).filter((board) => !has.includes(board))
   if (lacking.length > 0)
@@ -72,7 +80,8 @@ function boardsOf(release: Release, { boards, to }: Promotion, current: ChannelM
   return has
 }
 
-function addBoard(
+/** Adds one board of a release. */
+export function addBoard(
   channel: ChannelManifest,
   { version, components, cves, notes, boards }: Release,
   { board, at, ramp }: { readonly board: string; readonly at: string; readonly ramp: Promotion['ramp'] },
@@ -89,7 +98,7 @@ function addBoard(
 }
 
 /** What machines must pass through, or do not get away from, is so in every channel. */
-const withMarks = (channel: ChannelManifest, { version, floor, deadEnd }: Release): ChannelManifest =>
+export const withMarks = (channel: ChannelManifest, { version, floor, deadEnd }: Release): ChannelManifest =>
   editRelease(channel, version, (added) =>
     withField(withField(added, 'floor', added.floor ?? floor), 'deadEnd', added.deadEnd ?? deadEnd),
   )

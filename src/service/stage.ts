@@ -85,7 +85,8 @@ async function hashOnly(
   }
 }
 
-function counted(onBytes: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
+/** Passes chunks on, and tells of each. */
+export function counted(onBytes: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
   return new TransformStream({
     transform(chunk, controller) {
       onBytes(chunk.length)

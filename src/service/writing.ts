@@ -166,7 +166,8 @@ export interface CatalogOptions {
  * @throws PlatteError('expired')
  */
 export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
-  if (now < catalog.expiresMs) return
+  // What a reader accepts although it is stale is expired all the same.
+  if (now < Date.parse(catalog.catalog.expires)) return
   throw new PlatteError('expired', `the catalog expired at ${catalog.catalog.expires}`, {
     hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
   })

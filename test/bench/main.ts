@@ -8,6 +8,7 @@ import { checkRows } from './checks.ts'
 import { growthRows } from './growth.ts'
 import { hostileRow } from './hostile.ts'
 import { locksRow } from './locks.ts'
+import { mirrorRow } from './mirror.ts'
 import { packageRows } from './package.ts'
 import { readsRow } from './reads.ts'
 import type { Result, Row } from './row.ts'
@@ -23,6 +24,7 @@ const rows: readonly Row[] = [
   readsRow,
   locksRow,
   ...packageRows,
+  mirrorRow,
 ]
 
 const { values: flags } = parseArgs({

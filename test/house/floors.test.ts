@@ -52,7 +52,7 @@ const source = (file: string): string => readFileSync(join('src', file), 'utf8')
 
 function importsOf(file: string): Import[] {
   const found = source(file).matchAll(
-    /(?:^|\s)(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]|\bimport\(?\s*['"]([^'"]+)['"]/g,
+    /(?:^|\s)(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]|(?<!['"])\bimport\(?\s*['"]([^'"]+)['"]/g,
   )
   return [...found].map(([, from, bare]) => {
     const name = from ?? bare ?? ''
