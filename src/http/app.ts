@@ -7,7 +7,6 @@ import { answerCoreUpdate, coreUpdatePaths } from './coreupdate.ts'
 import { answerDocument } from './documents.ts'
 import { answerExplain } from './explain.ts'
 import { answerHealth } from './health.ts'
-import { mountLocks } from './locks/routes.ts'
 import { answerMetrics } from './metrics.ts'
 import { answerPackage } from './packages.ts'
 import { refuse } from './refuse.ts'
@@ -34,7 +33,7 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   app.get('/healthz', answerHealth(serving))
   if (serving.explain) app.get('/v1/explain', answerExplain(serving, serving.explain))
   if (serving.metrics) app.get('/metrics', answerMetrics(serving.metrics))
-  if (serving.locks) mountLocks(app, serving, serving.locks)
+  serving.locks?.mount(app, serving)
   app.get('/packages/*', answerPackage(serving))
   for (const path of documentPaths) app.get(path, answerDocument(serving))
   for (const add of more) add(app)

@@ -37,8 +37,6 @@ export interface Asked {
   at: number
 }
 
-export const newAsked = (): Asked => ({ at: Number.NEGATIVE_INFINITY })
-
 /** Every path of the publish function, and of uploads. */
 export const publishPaths: readonly string[] = [
   ...actions.map((action) => `/v1/${action}`),

@@ -2,6 +2,7 @@
 import type { Context, Hono } from 'hono'
 import type { EventSink } from '../ports/events.ts'
 import type { Packages } from '../ports/packages.ts'
+import type { OmahaAppRequest } from '../protocol/omaha.ts'
 import type { Background, CatalogCache } from '../service/catalog-cache.ts'
 import type { Reading } from '../service/reading.ts'
 import type { Locking } from '../service/reboot-lock.ts'
@@ -49,6 +50,14 @@ export interface Locks {
   readonly channels: ReadonlyMap<string, string>
 }
 
+/** Reboot locks as the endpoint answers them. */
+export interface LockEndpoint {
+  /** Adds their routes. */
+  readonly mount: (app: Hono, serving: Serving) => void
+  /** Is told of machines that ask for updates: what they report may free a semaphore. Never throws. */
+  readonly note: (serving: Serving, service: Answering, apps: readonly OmahaAppRequest[]) => Promise<void>
+}
+
 /** What it takes to serve; one for each process. */
 export interface Serving {
   readonly cache: CatalogCache
@@ -65,7 +74,7 @@ export interface Serving {
   /** Who may ask for explanations; `undefined`: nobody. */
   readonly explain?: ExplainAccess | undefined
   /** Reboot locks; `undefined`: there are none here. */
-  readonly locks?: Locks | undefined
+  readonly locks?: LockEndpoint | undefined
   /** How work outlives this request, where the runtime can. */
   readonly background: (context: Context) => Background
 }

@@ -16,7 +16,6 @@ import {
   wayForSyncer,
 } from '../service/update-check.ts'
 import { readBody } from './body.ts'
-import { noteMachines } from './locks/notes.ts'
 import { answering, type Serving } from './serving.ts'
 
 const xml = { 'content-type': 'text/xml; charset=utf-8', 'cache-control': 'no-store' }
@@ -39,7 +38,7 @@ export function answerUpdate(serving: Serving): (c: Context) => Promise<Response
         : undefined
       apps.push(answerApp({ serving, offers, request }, app, query.app, decision))
     }
-    if (serving.locks) await noteMachines(serving, serving.locks, service, request.apps)
+    if (serving.locks) await serving.locks.note(serving, service, request.apps)
     return new Response(renderOmahaResponse({ apps }), { headers: xml })
   }
 }

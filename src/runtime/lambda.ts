@@ -14,6 +14,7 @@ import { jsonLog, systemRandom } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
 import { refuse } from '../http/refuse.ts'
 import type { Environment } from './config.ts'
+import { everything } from './everything.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
 
 /** So many channels are looked at in a few seconds; with more of them, a commit is found some minutes later. */
@@ -57,13 +58,25 @@ const isSchedule = (event: unknown): boolean =>
 
 async function open(env: Environment): Promise<Deployment> {
   const isElsewhere = (env.PLATTE_STORE || env.PLATTE_UPSTREAM) && !env.PLATTE_STORE?.startsWith('s3:')
-  const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], isElsewhere ? [notS3] : [])
+  const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], {
+    others: isElsewhere ? [notS3] : [],
+    extras: everything,
+  })
   if (typeof settings === 'string' || settings.store.kind !== 's3') return brokenDeployment(String(settings), log)
   try {
     const s3 = await openS3(settings.store, { random: systemRandom })
     const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
     return openDeployment(settings, env, {
-      ...{ documents, packages, newHasher: nodeHasher, log, events: log, background: () => undefined, slice },
+      ...{
+        documents,
+        packages,
+        newHasher: nodeHasher,
+        log,
+        events: log,
+        background: () => undefined,
+        slice,
+        extras: everything,
+      },
       uploads: async () => s3Uploads(s3, { packages }),
     })
   } catch (error) {

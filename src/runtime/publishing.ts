@@ -2,21 +2,13 @@
 import { type Context, Hono } from 'hono'
 import { fetchIssuerKeys } from '../adapters/issuer-keys.ts'
 import type { Policy } from '../documents/policy.ts'
-import { type Asked, authorizeBy, newAsked, publishPaths, publishRoutes } from '../http/publish.ts'
+import { authorizeBy, publishPaths, publishRoutes } from '../http/publish.ts'
 import type { Routes } from '../http/serving.ts'
 import { uploadRoutes } from '../http/uploads.ts'
 import { type CatalogCache, reload } from '../service/catalog-cache.ts'
-import type { IssuerKeys } from '../service/issuer-keys.ts'
 import { refresh } from '../service/refresh.ts'
 import type { Uploading } from '../service/upload-records.ts'
-
-/** What the publish function remembers between requests: plain data. */
-export interface PublishState {
-  readonly remembered: IssuerKeys
-  readonly asked: Asked
-}
-
-export const newPublishState = (): PublishState => ({ remembered: new Map(), asked: newAsked() })
+import type { PublishState } from './publish-state.ts'
 
 export interface PublishParts extends PublishState {
   readonly policy: Policy

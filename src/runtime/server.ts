@@ -2,13 +2,15 @@
 import { packagesBehind } from '../adapters/packages-behind.ts'
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
+import { openLocks } from '../http/locks/routes.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
 import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
 import type { Uploading } from '../service/upload-records.ts'
 import type { SettingsWith } from './config.ts'
 import { readPolicy } from './policy.ts'
-import { newPublishState, publishingRoutes } from './publishing.ts'
+import { newPublishState } from './publish-state.ts'
+import { publishingRoutes } from './publishing.ts'
 import { refreshEveryMs, refreshSlice } from './refreshing.ts'
 import { openUploadsOf } from './store.ts'
 import { openWatching } from './watching.ts'
@@ -85,7 +87,7 @@ export async function serveWith(
         publicUrl: url,
         packagesUrl,
         explain,
-        locks: locks && { ...locks, locking: publishing },
+        locks: locks && openLocks({ ...locks, locking: publishing }),
         background,
       },
       ...more,

@@ -3,9 +3,7 @@
  * answer in words where these cannot be used, and refresh the catalog when a schedule calls them.
  */
 import { type Context, Hono } from 'hono'
-import { packagesBehind } from '../adapters/packages-behind.ts'
 import { systemClock, systemRandom } from '../adapters/system.ts'
-import { upstreamPackages } from '../adapters/upstream.ts'
 import { parsePolicy } from '../documents/policy.ts'
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
@@ -23,8 +21,8 @@ import type { Slice } from '../service/refresh.ts'
 import type { Uploading } from '../service/upload-records.ts'
 import { type Environment, readSettings, type Settings, type SettingsWith } from './config.ts'
 import { loadEnvSigner } from './env-keys.ts'
-import { mirrorStep } from './mirror-step.ts'
-import { newPublishState, publishingOnDemand } from './publishing.ts'
+import { type Extras, lackingExtras } from './extras.ts'
+import { newPublishState } from './publish-state.ts'
 import { refreshSlice } from './refreshing.ts'
 import type { KeyPlace } from './setting-values.ts'
 
@@ -44,19 +42,21 @@ export interface Parts extends Pick<Reading, 'documents' | 'log'>, Pick<Serving,
   /** How the store takes uploads, where pipelines may publish. */
   readonly uploads: () => Promise<Uploads>
   readonly newHasher: NewHasher
+  readonly extras: Extras
   /** How much one call of the schedule may take in. */
   readonly slice: Omit<Slice, 'turn'>
 }
 
 /**
  * Reads the settings of a runtime that has no files.
- * @param others problems of what is no setting, such as a binding.
+ * @param more.others problems of what is no setting, such as a binding.
+ * @param more.extras what this entry carries.
  * @returns all problems at once where there are any.
  */
 export function settingsOrProblems<K extends keyof Settings>(
   env: Environment,
   needs: readonly K[],
-  others: readonly string[],
+  { others = [], extras }: { readonly others?: readonly string[]; readonly extras: Extras },
 ): SettingsWith<K> | string {
   const problems = [...others]
   try {
@@ -68,6 +68,7 @@ export function settingsOrProblems<K extends keyof Settings>(
       if (place && 'file' in place) problems.push(`${variable} ${noFiles}`)
     if (settings.publishPolicy && 'file' in settings.publishPolicy) problems.push(noPolicyFile)
     if (settings.overlay && 'file' in settings.overlay) problems.push(noOverlayFile)
+    problems.push(...lackingExtras(settings, extras))
     if (problems.length === 0) return settings
   } catch (error) {
     problems.push(error instanceof PlatteError ? error.message : `a defect: ${error}`)
@@ -85,7 +86,7 @@ const noOverlayFile = 'PLATTE_OVERLAY names a file, and there are none here: put
 export function openDeployment(
   settings: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
-  { documents, packages, uploads, newHasher, log, events, background, slice }: Parts,
+  { documents, packages, uploads, newHasher, log, events, background, slice, extras }: Parts,
 ): Deployment {
   const {
     pin,
@@ -106,7 +107,7 @@ export function openDeployment(
     ...{ reading, upstream, packages: mirrorPackages, channels: mirrorChannels },
     store: { documents, packages },
   }
-  const served = upstream ? packagesBehind(packages, upstreamPackages(upstream)) : packages
+  const served = (upstream && extras.mirroring?.behind(packages, upstream)) || packages
   const signers = async (key: KeyPlace | undefined): Promise<readonly Signer[]> =>
     key && 'variable' in key ? [await loadEnvSigner(key.variable, env)] : []
   const open = async (): Promise<Uploading> => ({
@@ -114,16 +115,17 @@ export function openDeployment(
     ...{ release: await signers(releaseKey), timestamp: await signers(timestampKey) },
   })
   const policy = place && 'text' in place ? parsePolicy(place.text) : undefined
-  const more = policy ? [publishingOnDemand(open, { policy, cache, publicUrl, ...newPublishState() })] : []
-  const locks = lockSettings && { ...lockSettings, locking: { documents, clock: systemClock, random: systemRandom } }
+  const publishing = policy && extras.publishing?.(open, { policy, cache, publicUrl, ...newPublishState() })
+  const locking = { documents, clock: systemClock, random: systemRandom }
+  const locks = lockSettings && extras.openLocks?.({ ...lockSettings, locking })
   return {
     app: createApp(
       { cache, reading, packages: served, events, publicUrl, packagesUrl, explain, locks, background },
-      ...more,
+      ...(publishing ? [publishing] : []),
     ),
     async refresh() {
       if (stepping) {
-        await mirrorStep(stepping, memory)
+        await extras.mirroring?.step(stepping, memory)
         return 'refreshed'
       }
       if (timestampKey === undefined) return 'idle'

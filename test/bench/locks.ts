@@ -5,6 +5,7 @@
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
 import { createApp } from '../../src/http/app.ts'
+import { openLocks } from '../../src/http/locks/routes.ts'
 import type { Documents } from '../../src/ports/documents.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import { setMax } from '../../src/service/reboot-edits.ts'
@@ -65,7 +66,7 @@ function endpoint(documents: Documents, clock: () => number, count: { requests: 
     packages: memoryPackages(nodeHasher),
     events: () => {},
     publicUrl: 'https://updates.example.org',
-    locks: { locking, tokens: [], channels: new Map() },
+    locks: openLocks({ locking, tokens: [], channels: new Map() }),
     background: () => undefined,
   })
   const ask: Ask = async (path, init) => {

@@ -1,6 +1,7 @@
 /** An endpoint with reboot locks over a store whose faults and clock are set by hand. */
 
 import { createApp } from '../../src/http/app.ts'
+import { openLocks } from '../../src/http/locks/routes.ts'
 import type { Locks } from '../../src/http/serving.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import type { Locking } from '../../src/service/reboot-lock.ts'
@@ -37,11 +38,11 @@ export async function openEndpoint(
     packages: store.packages,
     events: () => {},
     publicUrl: 'https://updates.example.org',
-    locks: {
+    locks: openLocks({
       locking,
       tokens: more.tokens ?? [],
       channels: more.channels ?? new Map([[`${app}/stable`, group]]),
-    },
+    }),
     background: () => undefined,
   })
   const stored = async () => (await readLock({ documents: store.bucket }, group))?.lock

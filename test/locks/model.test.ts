@@ -6,6 +6,7 @@ import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
 import { decodeLock, type Lock } from '../../src/documents/lock.ts'
 import { PlatteError } from '../../src/errors.ts'
 import { createApp } from '../../src/http/app.ts'
+import { openLocks } from '../../src/http/locks/routes.ts'
 import type { Documents } from '../../src/ports/documents.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import { setMax } from '../../src/service/reboot-edits.ts'
@@ -54,7 +55,7 @@ function appOver(locking: Locking): Ask {
     packages: memoryPackages(nodeHasher),
     events: () => {},
     publicUrl: 'https://updates.example.org',
-    locks: { locking, tokens: [], channels: new Map() },
+    locks: openLocks({ locking, tokens: [], channels: new Map() }),
     background: () => undefined,
   })
   return async (path, init) => fetch(new Request(`https://updates.example.org${path}`, init))

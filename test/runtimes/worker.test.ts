@@ -15,7 +15,7 @@ import { fillBucket } from './bucket.ts'
 
 const { publishing, pin } = await makeSceneStore()
 const root = resolve(import.meta.dirname, '../..')
-const main = resolve(root, 'src/runtime/worker.ts')
+const main = resolve(root, 'src/runtime/worker-full.ts')
 const bare = { main, compatibility_date: '2026-10-01', send_metrics: false }
 
 const server = createTestHarness({

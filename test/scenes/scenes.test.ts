@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
+import { openLocks } from '../../src/http/locks/routes.ts'
 import { type Environment, readSettings } from '../../src/runtime/config.ts'
 import { parseLockTokens } from '../../src/runtime/lock-settings.ts'
 import { startServer } from '../../src/runtime/node.ts'
@@ -22,7 +23,7 @@ describe('in this process', async () => {
     events: publishing.log,
     publicUrl,
     explain: 'public' as const,
-    locks: { locking: publishing, tokens: [], channels: new Map() },
+    locks: openLocks({ locking: publishing, tokens: [], channels: new Map() }),
     background: () => undefined,
   }
   const { fetch } = createApp(serving)

@@ -1,18 +1,22 @@
 /** Where reboot locks are asked for, and what keeps a request from being answered. */
-import type { Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import { type ErrorCode, PlatteError } from '../../errors.ts'
 import { refuse } from '../refuse.ts'
-import type { Locks, Serving } from '../serving.ts'
+import type { LockEndpoint, Locks, Serving } from '../serving.ts'
 import { scopeOf, splitPath } from './access.ts'
 import type { Dialect } from './asked.ts'
 import { etcd, etcdPrefix } from './etcd.ts'
 import { fleetLock, fleetLockPaths } from './fleet.ts'
+import { noteMachines } from './notes.ts'
 
-/** Adds both protocols, with and without a token before their own paths. */
-export function mountLocks(app: Hono, serving: Serving, locks: Locks): void {
-  const answer = answerLock(serving, locks)
-  for (const path of [`${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
-}
+/** Both protocols, with and without a token before their own paths, and what checks tell of machines. */
+export const openLocks = (locks: Locks): LockEndpoint => ({
+  mount(app, serving) {
+    const answer = answerLock(serving, locks)
+    for (const path of [`${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
+  },
+  note: (serving, service, apps) => noteMachines(serving, locks, service, apps),
+})
 
 function dialectOf(path: string): Dialect | undefined {
   if (path.startsWith(`${etcdPrefix}/`)) return etcd
