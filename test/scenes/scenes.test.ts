@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
 import { openLocks } from '../../src/http/locks/routes.ts'
+import type { LockToken } from '../../src/http/serving.ts'
 import { type Environment, readSettings } from '../../src/runtime/config.ts'
 import { parseLockTokens } from '../../src/runtime/lock-settings.ts'
 import { startServer } from '../../src/runtime/node.ts'
@@ -16,6 +17,7 @@ import { sendInside, sendOver } from './send.ts'
 
 describe('in this process', async () => {
   const { publishing } = await makeSceneStore()
+  const locksOf = (tokens: readonly LockToken[]) => openLocks({ locking: publishing, tokens, channels: new Map() })
   const serving = {
     cache: newCatalogCache(),
     reading: publishing,
@@ -23,12 +25,12 @@ describe('in this process', async () => {
     events: publishing.log,
     publicUrl,
     explain: 'public' as const,
-    locks: openLocks({ locking: publishing, tokens: [], channels: new Map() }),
+    locks: locksOf([]),
     background: () => undefined,
   }
   const { fetch } = createApp(serving)
   test.each(sceneNames)('%s', (name) => playScene(name, sendInside(fetch), { rewrite: true }))
-  const locks = { ...serving.locks, tokens: parseLockTokens(lockTokens) }
+  const locks = locksOf(parseLockTokens(lockTokens))
   const elsewhere = createApp({ ...serving, packagesUrl, locks })
   test.each(elsewhereNames)('%s', (name) => playScene(name, sendInside(elsewhere.fetch), { rewrite: true }))
 })
