@@ -55,10 +55,13 @@ export function readWindows(windows: readonly Window[]): Schedule {
 export const isOpen = (schedule: Schedule, draw: number, now: Instant): boolean =>
   schedule(now).some((opening) => opensAt(opening, draw) <= now && now < opening.to)
 
-/** When it next opens or closes for a machine with this draw. */
+/** When it next opens or closes for a machine with this draw; `undefined`: never, as far as two weeks can tell. */
 export function nextEdge(schedule: Schedule, draw: number, now: Instant): Instant | undefined {
-  const edges = schedule(now).flatMap((opening) => [Math.ceil(opensAt(opening, draw)), opening.to])
-  return edges.find((edge) => edge > now)
+  // A second week, since clocks that are put forward may swallow the only window of the first. Where a schedule breaks
+  // off is no edge of it.
+  const openings = [...schedule(now), ...schedule(now + 7 * dayMs)]
+  const edges = openings.flatMap((opening) => [Math.ceil(opensAt(opening, draw)), opening.to])
+  return edges.find((edge) => edge > now && isOpen(schedule, draw, edge) !== isOpen(schedule, draw, edge - 1))
 }
 
 const opensAt = ({ from, to }: Opening, draw: number): Instant => from + draw * Math.min(maxSpreadMs, (to - from) / 2)
