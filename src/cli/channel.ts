@@ -1,14 +1,29 @@
 import { type Command, Option } from 'commander'
+import { weekdays } from '../core/channel.ts'
+import { PlatteError } from '../errors.ts'
 import { describeChannel, endChannel, otherChannels } from '../service/channel-life.ts'
 import { renameChannel } from '../service/rename-channel.ts'
 import { type EditingOptions, runEdit } from './editing.ts'
-import { collect, command, type Options, openReadingOf, parseDuration, readFlags, writeFlags } from './options.ts'
+import {
+  collect,
+  command,
+  type Options,
+  oneOf,
+  openReadingOf,
+  parseChannel,
+  parseDuration,
+  readFlags,
+  writeFlags,
+} from './options.ts'
 import { show, table, talk } from './terminal.ts'
 
 /** Makes, describes, renames, ends and lists channels. */
 export function channelCommand(): Command {
   const channel = command('channel', 'make, describe, rename, end and list channels', [])
-  for (const make of [create, edit, rename, remove, list]) channel.addCommand(make())
+  for (const make of [create, edit, rename, remove, list]) {
+    const made = make()
+    channel.addCommand(made.showHelpAfterError(`hint: see platte channel ${made.name()} --help`))
+  }
   return channel
 }
 
@@ -24,15 +39,17 @@ const changing = (name: string, description: string): Command =>
 
 const describing = (name: string, description: string): Command =>
   changing(name, description)
-    .argument('<channel>', 'its name: what clients have as GROUP')
+    .argument('<channel>', 'its name: what clients have as GROUP', parseChannel)
     .option('--description <words>', 'what it is for')
     .addOption(new Option('--cadence <duration>', 'how often a release is due, such as 28d').argParser(parseCadence))
-    .option('--on <day>', 'the day of the week that is usual, such as Tue')
+    .option('--on <day>', 'the day of the week that is usual, such as Tue; with --cadence', parseDay)
     .option(
       '--alias <name>',
       'another name that clients may have; may be repeated, and replaces those that there are',
       collect,
     )
+
+const parseDay = oneOf(weekdays)
 
 const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
 
@@ -50,6 +67,7 @@ function edit(): Command {
 
 function describe(options: DescribeOptions, create: boolean): Promise<void> {
   const { description, cadence, on, alias } = options
+  if (on && !cadence) throw new PlatteError('usage', '--on is of a cadence: say --cadence, too')
   const said = {
     ...(description !== undefined && { description: description || null }),
     ...(cadence !== undefined && { cadence: cadence === '' ? null : { every: cadence, ...(on && { on }) } }),
@@ -60,8 +78,8 @@ function describe(options: DescribeOptions, create: boolean): Promise<void> {
 
 function rename(): Command {
   return changing('rename', 'give a channel another name; the old one goes on working')
-    .argument('<channel>', 'its name')
-    .argument('<name>', 'its new name')
+    .argument('<channel>', 'its name', parseChannel)
+    .argument('<name>', 'its new name', parseChannel)
     .action((channel: string, name: string, options: EditingOptions) =>
       runEdit({ ...options, channel: name }, ({ store, place }, more) =>
         renameChannel(store, { ...place, channel }, name, more),
@@ -71,7 +89,7 @@ function rename(): Command {
 
 function remove(): Command {
   return changing('delete', 'end a channel: it offers nothing more')
-    .argument('<channel>', 'its name')
+    .argument('<channel>', 'its name', parseChannel)
     .option('--force', 'although it has releases')
     .action((channel: string, options: EditingOptions & { force?: boolean }) =>
       runEdit({ ...options, channel }, ({ store, place }, more) =>

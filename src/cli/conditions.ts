@@ -1,6 +1,7 @@
 /** Commands that say when, and to which machines, a release is offered: ramps, windows and targets. */
-import type { Command } from 'commander'
-import type { RampStep, Target, Window } from '../core/channel.ts'
+import { type Command, InvalidArgumentError } from 'commander'
+import { type RampStep, type Target, type Window, weekdays } from '../core/channel.ts'
+import { sameJson } from '../core/edit.ts'
 import { editRelease, rampOver, rampRelease, withField } from '../core/release-edits.ts'
 import { machineHash } from '../core/target.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
@@ -10,7 +11,7 @@ import { readShort } from '../runtime/files.ts'
 import { editChannel } from '../service/edit-channel.ts'
 import { stopRamps } from '../service/hold.ts'
 import { type EditingOptions, editing, runEdit } from './editing.ts'
-import { parseCount, parseDuration, parseInstant, parseShare } from './options.ts'
+import { parseCount, parseDuration, parseInstant, parseList, parseShare } from './options.ts'
 
 interface RampOptions extends EditingOptions {
   readonly over?: string
@@ -30,7 +31,7 @@ export function rampCommand(): Command {
     .argument('[version]', 'the release; none with --stop and --resume')
     .option('--over <duration>', 'from nobody to everybody over so long, such as 48h', parseDuration)
     .option('--start <instant>', 'when it begins; now, if nothing is said', parseInstant)
-    .option('--steps <count>', 'in so many equal steps rather than steadily', parseCount)
+    .option('--steps <count>', 'in so many equal steps rather than steadily, 100 at most', parseSteps)
     .option('--from <share>', 'the share that it begins with, such as 1%', parseShare)
     .option('--share <share>', 'this share from now on, until something else is said', parseShare)
     .option('--none', 'to everybody at once')
@@ -38,6 +39,13 @@ export function rampCommand(): Command {
     .option('--stop', 'stop the ramps of the channel where they are; needs the timestamp key only')
     .option('--resume', 'let them go on, from where they would be by now')
     .action(ramp)
+}
+
+/** A manifest takes 200 points, and a step has two. */
+function parseSteps(value: string): number {
+  const steps = parseCount(value)
+  if (steps > 100) throw new InvalidArgumentError('Use at most 100.')
+  return steps
 }
 
 function ramp(version: string | undefined, options: RampOptions): Promise<void> {
@@ -52,8 +60,9 @@ function ramp(version: string | undefined, options: RampOptions): Promise<void> 
     if (stop || resume) return stopRamps(store, place, stop ?? false, more)
     const wanted = named(version)
     const now = store.clock()
+    const hasStart = options.start !== undefined
     const ramp = none ? undefined : pointsOf(options, now)
-    const edit = (current: ChannelManifest) => rampRelease(current, wanted, { ramp, now, mayLower: lower })
+    const edit = (current: ChannelManifest) => rampRelease(current, wanted, { ramp, now, hasStart, mayLower: lower })
     return editChannel(store, place, edit, more)
   })
 }
@@ -92,7 +101,7 @@ export function windowCommand(): Command {
       runEdit(options, ({ store, place }, more) => {
         const window = options.none ? undefined : windowOf(options)
         const set = <T extends { readonly windows?: readonly Window[] }>(one: T): T =>
-          withField(one, 'windows', window && (options.add ? [...(one.windows ?? []), window] : [window]))
+          withField(one, 'windows', window && withWindow(options.add ? one.windows : undefined, window))
         const edit = (current: ChannelManifest): ChannelManifest =>
           version === undefined ? set(current) : editRelease(current, version, set)
         return editChannel(store, place, edit, more)
@@ -100,27 +109,29 @@ export function windowCommand(): Command {
     )
 }
 
+/** One that is there already is not put beside itself. */
+const withWindow = (there: readonly Window[] = [], window: Window): readonly Window[] =>
+  there.some((one) => sameJson(one, window)) ? there : [...there, window]
+
 function windowOf({ days, from, to, timeZone }: WindowOptions): Window {
   if (days && from && to && timeZone) return { days, from, to, timeZone }
   throw new PlatteError('usage', 'a window needs --days, --from, --to and --time-zone; --none takes it away')
 }
 
-const week = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
-
 function parseDays(value: string): Window['days'] {
   const days = value.split(',').flatMap((part) => {
     const [first = '', last = first] = part.split('-')
-    const [from, to] = [first, last].map((day) => week.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
+    const [from, to] = [first, last].map((day) => weekdays.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
     if (from === undefined || to === undefined || from < 0 || to < 0)
       throw new PlatteError('usage', `${JSON.stringify(part)} are no days: use Mon-Thu, or Sat,Sun`)
-    return from <= to ? week.slice(from, to + 1) : [...week.slice(from), ...week.slice(0, to + 1)]
+    return from <= to ? weekdays.slice(from, to + 1) : [...weekdays.slice(from), ...weekdays.slice(0, to + 1)]
   })
-  return week.filter((day) => days.includes(day))
+  return weekdays.filter((day) => days.includes(day))
 }
 
 interface TargetOptions extends EditingOptions {
-  readonly oem?: string
-  readonly notOem?: string
+  readonly oem?: readonly string[]
+  readonly notOem?: readonly string[]
   readonly running?: string
   readonly allowMachines?: string
   readonly denyMachines?: string
@@ -131,8 +142,8 @@ interface TargetOptions extends EditingOptions {
 export function targetCommand(): Command {
   return editing('target', 'offer a channel, or one release, to certain machines only')
     .argument('[version]', "one release: its target adds to the channel's")
-    .option('--oem <names>', 'only to these, such as azure,ami')
-    .option('--not-oem <names>', 'to all but these, such as pxe')
+    .option('--oem <names>', 'only to these, such as azure,ami', parseList)
+    .option('--not-oem <names>', 'to all but these, such as pxe', parseList)
     .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"')
     .option('--allow-machines <file>', 'only to these: a file of machine ids, one a line; stored as hashes')
     .option('--deny-machines <file>', 'to all but these, likewise')
@@ -150,7 +161,7 @@ export function targetCommand(): Command {
 }
 
 async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: TargetOptions): Promise<Target> {
-  const oems = { ...(oem && { only: oem.split(',') }), ...(notOem && { not: notOem.split(',') }) }
+  const oems = { ...(oem && { only: oem }), ...(notOem && { not: notOem }) }
   const machines = {
     ...(allowMachines && { allow: await readMachines(allowMachines) }),
     ...(denyMachines && { deny: await readMachines(denyMachines) }),

@@ -5,7 +5,7 @@ import { refuseUnsafe } from '../service/doctor.ts'
 import type { Edited } from '../service/edit-channel.ts'
 import type { Publishing } from '../service/publish.ts'
 import type { Place } from '../service/reading.ts'
-import { command, type Options, openStoreOf, writeFlags } from './options.ts'
+import { command, type Options, openStoreOf, parseChannel, writeFlags } from './options.ts'
 import { show, talk } from './terminal.ts'
 
 /** What every editing command takes. */
@@ -17,7 +17,7 @@ export interface EditingOptions extends Options {
 /** A command that edits one channel. */
 export const editing = (name: string, description: string): Command =>
   command(name, description, [...writeFlags, 'app'])
-    .requiredOption('--channel <channel>', 'the channel')
+    .requiredOption('--channel <channel>', 'the channel', parseChannel)
     .option('--dry-run', 'say what would change, and write nothing')
 
 /** Where an edit is to happen, and with what. */
@@ -26,7 +26,7 @@ export interface Bench {
   readonly place: Place
 }
 
-/** Runs an edit, and tells what it did. @param words what was done, such as `4152.2.0 in stable`. */
+/** Runs an edit, and tells what it did. */
 export async function runEdit<Result extends Edited>(
   options: EditingOptions,
   edit: (bench: Bench, options: { readonly dryRun: boolean }) => Promise<Result>,

@@ -1,7 +1,7 @@
 /** Commands that move releases between channels, or back. */
 import type { Command } from 'commander'
-import { rampOver, rollBack, undoRollBack } from '../core/release-edits.ts'
-import { compareVersions, parseVersion } from '../core/version.ts'
+import type { Release } from '../core/channel.ts'
+import { isHoldOf, rampOver, rollBack, undoRollBack } from '../core/release-edits.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
@@ -11,14 +11,14 @@ import { promote } from '../service/promote.ts'
 import { pruneChannel } from '../service/prune.ts'
 import { channelEntry } from '../service/reading.ts'
 import { type EditingOptions, editing, runEdit } from './editing.ts'
-import { collect, command, parseCount, parseDuration, writeFlags } from './options.ts'
+import { collect, command, parseChannel, parseCount, parseDuration, writeFlags } from './options.ts'
 
 /** Puts a release of one channel into another. */
 export function promoteCommand(): Command {
   return command('promote', 'put a release of one channel into another: the same bytes', [...writeFlags, 'app'])
     .argument('<version>', 'the release')
-    .requiredOption('--from <channel>', 'the channel that has it')
-    .requiredOption('--to <channel>', 'the channel that gets it')
+    .requiredOption('--from <channel>', 'the channel that has it', parseChannel)
+    .requiredOption('--to <channel>', 'the channel that gets it', parseChannel)
     .option('--board <board>', 'only this board; may be repeated', collect)
     .option('--ramp-over <duration>', 'offer it to a share that rises over so long, such as 48h', parseDuration)
     .option('--dry-run', 'say what would change, and write nothing')
@@ -61,9 +61,9 @@ export function rollbackCommand(): Command {
           place,
           (current, state) => {
             const holds = channelEntry(state.catalog.catalog, place.app, place.channel)?.holds ?? []
-            const isHeld = (one: { readonly version: string }) =>
-              holds.some((hold) => compareVersions(parseVersion(hold.version), parseVersion(one.version)) === 0)
-            return rollBack<ChannelManifest>(current, version, { because, isHeld, ...(to && { to }) })
+            const isHeld = ({ version }: Release, board: string) => holds.some(isHoldOf(version, [board]))
+            const said = { because, now: store.clock(), isHeld, ...(to && { to }) }
+            return rollBack<ChannelManifest>(current, version, said)
           },
           more,
         )
@@ -86,7 +86,7 @@ interface FollowOptions extends EditingOptions {
 /** Lets a channel follow another. */
 export function followCommand(): Command {
   return editing('follow', 'let a channel offer what another one of the app does, later')
-    .argument('[source]', 'the channel that it follows')
+    .argument('[source]', 'the channel that it follows', parseChannel)
     .option('--after <duration>', 'a release is seen when it is so old there, such as 7d', parseDuration)
     .option('--over <duration>', 'and then ramped over so long, such as 48h', parseDuration)
     .option('--none', 'follow none')

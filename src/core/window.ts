@@ -1,5 +1,5 @@
 /** The times of the week at which a release may be offered, in the operator's own time zone. */
-import type { Window } from './channel.ts'
+import { type Window, weekdays } from './channel.ts'
 
 type Instant = number
 
@@ -21,8 +21,6 @@ const daysAhead = 8
 const daysRemembered = 16
 /** The openings of a fleet are spread over so long, or over half of the window. */
 const maxSpreadMs = 60 * 60 * 1000
-
-const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const
 
 /** What is wrong with a window, in words. */
 export function windowProblem({ from, to, timeZone }: Window): string | undefined {
@@ -78,7 +76,7 @@ function merge(openings: readonly Opening[]): readonly Opening[] {
 
 /** @param day days since 1970-01-01, as the window's own calendar counts them. */
 function openingOn({ days, from, to }: Window, formatter: Intl.DateTimeFormat, day: number): readonly Opening[] {
-  const weekday = weekdays[(((day + 4) % 7) + 7) % 7]
+  const weekday = weekdays[(((day + 3) % 7) + 7) % 7]
   if (weekday === undefined || !days.includes(weekday)) return []
   const lastDay = minutesOf(to) < minutesOf(from) ? day + 1 : day
   const opening = {

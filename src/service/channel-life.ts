@@ -1,9 +1,9 @@
 /** The life of a channel: made, described, ended; and what it follows. */
 import { withField } from '../core/release-edits.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
+import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
 import { type Edited, type EditOptions, editChannel, refuseFollower, requireChannel } from './edit-channel.ts'
-import { channelNames, isLive } from './offering.ts'
+import { channelNames, isLive, offer } from './offering.ts'
 import type { Place } from './reading.ts'
 import { instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
 
@@ -95,6 +95,7 @@ const followersOf = async (writing: Writing, place: Place): Promise<readonly Cha
 
 /**
  * Ends a channel: its last manifest has no releases. The catalog goes on naming that, so that nothing brings it back.
+ * Safe to repeat: of one that has ended, the catalog goes forward to that.
  * @param options.force although it has releases.
  * @throws PlatteError('refused') while another channel follows it, or while it has releases.
  */
@@ -104,6 +105,11 @@ export async function endChannel(
   { force = false, ...options }: EditOptions & { readonly force?: boolean } = {},
 ): Promise<Edited> {
   await refuseFollowed(writing, place)
+  const head = await loadHead(writing, await loadForWriting(writing), place)
+  if (head !== undefined && isEnded(head.manifest)) {
+    const inForce = !options.dryRun && (await offer(writing, place, head))
+    return { kind: options.dryRun ? 'dry-run' : 'unchanged', seq: head.manifest.seq, inForce, changes: [] }
+  }
   return editChannel(
     writing,
     place,
