@@ -105,28 +105,27 @@ export async function endChannel(
   { force = false, ...options }: EditOptions & { readonly force?: boolean } = {},
 ): Promise<Edited> {
   await refuseFollowed(writing, place)
-  const head = await loadHead(writing, await loadForWriting(writing), place)
-  if (head !== undefined && isEnded(head.manifest)) {
-    const inForce = !options.dryRun && (await offer(writing, place, head))
-    return { kind: options.dryRun ? 'dry-run' : 'unchanged', seq: head.manifest.seq, inForce, changes: [] }
+  const edit = (current: ChannelManifest): ChannelManifest => {
+    const { length } = current.releases
+    if (length === 0 || force) return endOf(current, writing)
+    const words = `${place.channel} has ${length} releases: machines in it would be offered nothing more`
+    throw new PlatteError('refused', words, {
+      hint: '--force ends it all the same; `platte channel rename` keeps a name working',
+    })
   }
-  return editChannel(
-    writing,
-    place,
-    (current) => {
-      const { length } = current.releases
-      if (length > 0 && !force)
-        throw new PlatteError(
-          'refused',
-          `${place.channel} has ${length} releases: machines in it would be offered nothing more`,
-          {
-            hint: '--force ends it all the same; `platte channel rename` keeps a name working',
-          },
-        )
-      return endOf(current, writing)
-    },
-    options,
-  )
+  return (await offerEnd(writing, place, options)) ?? (await editChannel(writing, place, edit, options))
+}
+
+/**
+ * Rolls the catalog forward to the end of a channel.
+ * @returns `undefined` where it has not ended.
+ */
+export async function offerEnd(writing: Writing, place: Place, { dryRun }: EditOptions): Promise<Edited | undefined> {
+  const head = await loadHead(writing, await loadForWriting(writing), place)
+  if (head === undefined || !isEnded(head.manifest)) return undefined
+  const told = { seq: head.manifest.seq, changes: [] }
+  if (dryRun) return { ...told, kind: 'dry-run', inForce: false }
+  return { ...told, kind: 'unchanged', inForce: await offer(writing, place, head) }
 }
 
 const endOf = (

@@ -4,7 +4,7 @@ import { findRelease } from '../core/edit.ts'
 import { inUse, newestOf } from '../core/keeping.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
-import { otherChannels } from './channel-life.ts'
+import { offerEnd, otherChannels } from './channel-life.ts'
 import { packagesOf, viewOf } from './channels.ts'
 import { type Edited, type EditOptions, editChannel } from './edit-channel.ts'
 import { walkChain } from './history.ts'
@@ -25,7 +25,7 @@ export interface Pruned extends Edited {
 
 /**
  * Floors, dead ends, the newest, and whatever this channel or a follower may still offer stay; so do all manifests and
- * notes. Safe to repeat: packages that an interrupted run left are found by the chain.
+ * notes. Of a channel that has ended nothing stays. Safe to repeat: what an interrupted run left is found by the chain.
  * @throws PlatteError('refused') where the channel is not there; 'credentials'; what is wrong with the chain.
  */
 export async function pruneChannel(
@@ -47,15 +47,12 @@ export async function pruneChannel(
     return { ...current, releases: current.releases.filter((release) => kept.has(release)) }
   }
   let after: ChannelManifest | undefined
-  const edited = await editChannel(
-    publishing,
-    place,
-    (current, state) => {
-      after = edit(current, state)
-      return after
-    },
-    options,
-  )
+  const keepAfter = (current: ChannelManifest, state: CatalogState): ChannelManifest => {
+    after = edit(current, state)
+    return after
+  }
+  const edited =
+    (await offerEnd(publishing, place, options)) ?? (await editChannel(publishing, place, keepAfter, options))
   const packages = await unnamedPackages(publishing, place, options.dryRun ? after : undefined)
   if (edited.inForce) await removeUnnamed(publishing, place, packages)
   return { ...edited, packages }

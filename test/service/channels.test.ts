@@ -11,6 +11,7 @@ import { inspectStore } from '../../src/service/inspect.ts'
 import { promote } from '../../src/service/promote.ts'
 import { pruneChannel } from '../../src/service/prune.ts'
 import type { Publishing } from '../../src/service/publish.ts'
+import { refresh } from '../../src/service/refresh.ts'
 import { renameChannel } from '../../src/service/rename-channel.ts'
 import { loadForWriting, loadHead } from '../../src/service/writing.ts'
 import { app, ask, newReader, newStore, publishOne, refusal, seeded, storedCatalog, type TestStore } from '../world.ts'
@@ -221,6 +222,86 @@ describe('names', () => {
     expect(await ask(newReader(store))).toBe('update 3')
     store.bucket.erase('apps/e96281a6-d1af-4bde-9a0a-97b76e56dc57/alpha/0000000003.jws')
     expect(await ask(newReader(store))).toBe('not-mirrored')
+  })
+})
+
+describe('a channel that was deleted', () => {
+  test('stays deleted until somebody makes it again', async () => {
+    await endChannel(store.publishing, alpha, { force: true })
+    await refresh(store.publishing, { force: true })
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('unknown-channel')
+    const again = { channel: 'alpha', create: false }
+    expect(await refusal(publishOne(store, '4', again))).toMatch(/^refused: .* has no channel "alpha"/)
+    expect(await refusal(holdRelease(store.publishing, alpha, { version: '3', ...why }))).toMatch(
+      /^refused: .* no channel/,
+    )
+    expect(await refusal(promote(store.publishing, { ...promoted, version: '1', to: 'alpha' }))).toMatch(/^refused/)
+    expect(await publishOne(store, '2', { ...again, create: true })).toMatchObject({ seq: 5, offered: true })
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 2')
+    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+  })
+
+  test('and so it does where the catalog was not written any more', async () => {
+    await endChannel({ ...store.publishing, timestamp: [] }, alpha, { force: true })
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
+    expect(await refusal(publishOne(store, '4', { channel: 'alpha', create: false }))).toMatch(/^refused/)
+    expect(await endChannel(store.publishing, alpha)).toMatchObject({ kind: 'unchanged', inForce: true })
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('unknown-channel')
+  })
+})
+
+test('what a deleted channel leaves is pruned', async () => {
+  await endChannel(store.publishing, alpha, { force: true })
+  const { packages, ...edited } = await pruneChannel(store.publishing, alpha, { keep: 1 })
+  expect([edited.kind, packages.map(({ key }) => key.split('/')[2])]).toEqual(['unchanged', ['3', '2']])
+  expect(await store.packages.stat(packages[0]?.key ?? '')).toBeUndefined()
+  expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], packages: 1 })
+})
+
+describe('following', () => {
+  const follow = (channel: string, source: string) =>
+    refusal(followChannel(store.publishing, { app, channel }, { channel: source }))
+
+  test('has one level, and no way round', async () => {
+    await publishOne(store, '1', { channel: 'fleet' })
+    expect(await follow('fleet', 'stable')).toBe('accepted')
+    expect(await follow('stable', 'fleet')).toMatch(/^refused: fleet follows stable: it cannot be followed/)
+    expect(await follow('alpha', 'fleet')).toMatch(/^refused: fleet follows stable/)
+    expect(await follow('stable', 'alpha')).toMatch(/^refused: fleet follows stable, which so cannot follow alpha/)
+    expect(await follow('alpha', 'alpha')).toMatch(/^refused: alpha cannot follow itself/)
+    expect(await follow('alpha', 'nowhere')).toMatch(/^refused: .* has no channel "nowhere"/)
+  })
+
+  test('a loop that two operators made at once is none for machines: each sees the other one alone', async () => {
+    const places = [
+      [alpha, 'stable'],
+      [stable, 'alpha'],
+    ] as const
+    for (const [place, channel] of places)
+      await editChannel(store.publishing, place, (current) => withField(current, 'follow', { channel }))
+    expect(await ask(newReader(store))).toBe('update 3')
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
+  })
+})
+
+describe('holds', () => {
+  test.each<[string, Parameters<typeof holdRelease>[2], RegExp]>([
+    ['an unknown version', { version: '9', ...why }, /^refused: there is no release "9" in this channel/],
+    ['no version', { version: 'newest', ...why }, /^refused: there is no release "newest"/],
+    ['an unknown board', { version: '3', board: 'riscv', ...why }, /^refused: 3 has no board "riscv"/],
+    ['no reason', { version: '3', reason: '' }, /^usage: hold: reason: must not be empty/],
+    ['two lines of reason', { version: '3', reason: 'a\nb' }, /^usage: hold: reason: must be on one line/],
+    ['a long reason', { version: '3', reason: 'x'.repeat(501) }, /^usage: hold: reason: must have at most 500/],
+  ])('of %s are refused', async (_, held, want) => {
+    expect(await refusal(holdRelease(store.publishing, alpha, held))).toMatch(want)
+    expect((await catalogOf('alpha'))?.holds).toBeUndefined()
+  })
+
+  test('of what is followed hold here alone', async () => {
+    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    await holdRelease(store.publishing, stable, { version: '3', ...why })
+    expect(await ask(newReader(store))).toBe('update 2')
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
   })
 })
 
