@@ -352,6 +352,15 @@ describe('targets', () => {
   })
 })
 
+test('what the releases of a channel share, such as a list of machines, is read once', () => {
+  const releases = [release('1'), release('2', { target: { from: '<9' } }), release('3')]
+  const view = viewOf({ target: { machines: { allow: listed } }, windows: [everyDay('00:00', '12:00')], releases })
+  const { candidates = [] } = view.boards.get('amd64-usr') ?? {}
+  expect(candidates.map(({ targets }) => targets.length)).toEqual([1, 2, 1])
+  expect(new Set(candidates.map(({ targets }) => targets[0])).size).toBe(1)
+  expect(new Set(candidates.map(({ schedule }) => schedule)).size).toBe(1)
+})
+
 describe('followers', () => {
   const source = (releases: Release[], more: Partial<Channel> = {}): Channel => ({ ...more, releases })
   const published = (version: string, daysAgo: number, more: Partial<Release> = {}): Release =>

@@ -197,6 +197,17 @@ describe('what is said twice changes nothing the second time', () => {
   })
 })
 
+test('a share falls only where somebody says so', async () => {
+  const lower = (mayLower: boolean) =>
+    refusal(
+      edit(store.publishing, (current) =>
+        rampRelease(current, '3', { ramp: line, now: store.time.now, hasStart: true, mayLower }),
+      ),
+    )
+  expect(await lower(false)).toMatch(/^refused: 3 is offered to 100 % now, and would be to 0\.\d+ %/)
+  expect(await lower(true)).toBe('accepted')
+})
+
 describe('names', () => {
   test('a channel is not renamed to itself, nor to what is another one', async () => {
     expect(await refusal(renameChannel(store.publishing, alpha, 'alpha'))).toMatch(/^refused: alpha has that name/)
@@ -322,6 +333,14 @@ describe('promotion', () => {
     const three = { ...promoted, version: '3' }
     expect(await refusal(promote(store.publishing, three))).toMatch(/^refused: 3 is held in alpha: boot loop/)
     expect(await promote(store.publishing, { ...three, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
+  })
+
+  test('into a channel that has a board which it lacks is refused, unless boards are named', async () => {
+    await publishOne(store, '1', { board: 'arm64-usr' })
+    expect(await refusal(promote(store.publishing, promoted))).toMatch(/^refused: stable has arm64-usr, and 2 has not/)
+    expect(await promote(store.publishing, { ...promoted, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
+    const unknown = { ...promoted, boards: ['riscv'] }
+    expect(await refusal(promote(store.publishing, unknown))).toMatch(/^refused: 2 has no board riscv/)
   })
 
   test('of what is not in the store is refused', async () => {
