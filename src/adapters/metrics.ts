@@ -1,6 +1,6 @@
 /** Numbers for Prometheus. Labels are bounded: what a client made up is counted as `other`. */
 import { Counter, Gauge, Registry } from 'prom-client'
-import type { EventSink, FleetEvent } from '../ports/events.ts'
+import type { EventSink, FleetEvent, ProgressEvent } from '../ports/events.ts'
 
 /** What the numbers are about. */
 export interface Measured {
@@ -30,40 +30,24 @@ export interface Metrics {
   readonly contentType: string
 }
 
+const checkLabels = ['app', 'channel', 'decision', 'reason']
+const eventLabels = ['app', 'channel', 'type', 'result', 'errorcode']
+
 const types: readonly number[] = [1, 2, 3, 4, 5, 9, 12, 13, 14, 54]
 const results: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+/** Series of events that are told apart: ten thousand fit into a scrape. Beyond, they are counted under `other`. */
+const maxSeries = 10_000
 /** Codes that have a name of their own; `http 404` and the like are one. */
 const namedError = /^\d+ (?!code )(http )?/
 
 /** Opens a registry of its own. */
 export function openMetrics(measured: Measured): Metrics {
   const registry = new Registry()
-  const registers = [registry]
-  const checks = new Counter({
-    name: 'platte_checks_total',
-    help: 'Update checks that were answered.',
-    labelNames: ['app', 'channel', 'decision', 'reason'],
-    registers,
-  })
-  const events = new Counter({
-    name: 'platte_events_total',
-    help: 'Events that machines sent.',
-    labelNames: ['app', 'channel', 'type', 'result', 'errorcode'],
-    registers,
-  })
-  const gauge = (name: string, help: string, value: () => number | undefined): void => {
-    const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(value() ?? Number.NaN) })
-  }
-  gauge(
-    'platte_catalog_age_seconds',
-    'Time since the catalog was last confirmed.',
-    () => measured.catalog()?.ageSeconds,
-  )
-  gauge('platte_catalog_expires_timestamp_seconds', 'When the catalog expires.', () => measured.catalog()?.expiresAt)
-  gauge('platte_events_lost', 'Events that could not be kept since the start.', () => measured.lost())
-  const lookAtGroups = measured.groups && groupGauges(registers, measured.groups)
-  const placeOf = ({ app, channel }: FleetEvent) =>
-    measured.isKnown(app, channel) ? { app, channel } : { app: 'other', channel: 'other' }
+  const { checks, events } = countersOf(registry)
+  addGauges(registry, measured)
+  const lookAtGroups = measured.groups && groupGauges([registry], measured.groups)
+  const hasRoom = roomFor(maxSeries)
+  const placeOf = ({ app, channel }: FleetEvent) => (measured.isKnown(app, channel) ? { app, channel } : elsewhere)
   return {
     sink: (event) => {
       const place = placeOf(event)
@@ -71,17 +55,11 @@ export function openMetrics(measured: Measured): Metrics {
         checks.inc({ ...place, decision: event.decision, reason: event.reason ?? '' })
         return
       }
-      const { type, result, error } = event
-      const [typeLabel, resultLabel] = [
-        types.includes(type) ? type : 'other',
-        results.includes(result) ? result : 'other',
-      ]
-      events.inc({
-        ...place,
-        type: typeLabel,
-        result: resultLabel,
-        errorcode: error === undefined ? '' : errorLabel(error),
-      })
+      const type = labelOf(types, event.type)
+      const result = labelOf(results, event.result)
+      const errorcode = errorLabel(event)
+      const isTold = hasRoom([place.app, place.channel, type, result, errorcode])
+      events.inc({ ...(isTold ? place : elsewhere), type, result, errorcode })
     },
     render: async () => {
       await lookAtGroups?.()
@@ -109,7 +87,42 @@ function groupGauges(registers: Registry[], groups: NonNullable<Measured['groups
   }
 }
 
-function errorLabel(error: string): string {
+function countersOf(registry: Registry) {
+  const counter = (name: string, help: string, labelNames: readonly string[]) =>
+    new Counter({ name, help, labelNames, registers: [registry] })
+  return {
+    checks: counter('platte_checks_total', 'Update checks that were answered.', checkLabels),
+    events: counter('platte_events_total', 'Events that machines sent.', eventLabels),
+  }
+}
+
+function addGauges(registry: Registry, { catalog, lost }: Measured): void {
+  const gauge = (name: string, help: string, value: () => number | undefined): void => {
+    const collect = () => made.set(value() ?? Number.NaN)
+    const made: Gauge = new Gauge({ name, help, registers: [registry], collect })
+  }
+  const [age, expiry] = ['platte_catalog_age_seconds', 'platte_catalog_expires_timestamp_seconds']
+  gauge(age, 'Time since the catalog was last confirmed.', () => catalog()?.ageSeconds)
+  gauge(expiry, 'When the catalog expires.', () => catalog()?.expiresAt)
+  gauge('platte_events_lost', 'Events that could not be kept since the start.', lost)
+}
+
+/** Says whether one is among the first so many that were asked for. */
+function roomFor(most: number): (labels: readonly string[]) => boolean {
+  const seen = new Set<string>()
+  return (labels) => {
+    const series = labels.join('\n')
+    if (seen.size < most) seen.add(series)
+    return seen.has(series)
+  }
+}
+
+const elsewhere = { app: 'other', channel: 'other' }
+
+const labelOf = (known: readonly number[], value: number): string => (known.includes(value) ? String(value) : 'other')
+
+function errorLabel({ error }: ProgressEvent): string {
+  if (error === undefined) return ''
   const [, http] = namedError.exec(error) ?? [undefined, undefined]
   if (http !== undefined) return 'http'
   return namedError.test(error) ? error.replace(/ .*/, '') : 'other'

@@ -1,13 +1,27 @@
 import { type Command, Option } from 'commander'
+import { weekdays } from '../core/channel.ts'
+import { PlatteError } from '../errors.ts'
 import { otherChannels } from '../service/channel-life.ts'
 import { changing, type EditingOptions, runOrder } from './editing.ts'
-import { collect, command, type Options, openReadingOf, parseDuration, readFlags } from './options.ts'
+import {
+  collect,
+  command,
+  type Options,
+  oneOf,
+  openReadingOf,
+  parseChannel,
+  parseDuration,
+  readFlags,
+} from './options.ts'
 import { show, table, talk } from './terminal.ts'
 
 /** Makes, describes, renames, ends and lists channels. */
 export function channelCommand(): Command {
   const channel = command('channel', 'make, describe, rename, end and list channels', [])
-  for (const make of [create, edit, rename, remove, list]) channel.addCommand(make())
+  for (const make of [create, edit, rename, remove, list]) {
+    const made = make()
+    channel.addCommand(made.showHelpAfterError(`hint: see platte channel ${made.name()} --help`))
+  }
   return channel
 }
 
@@ -20,15 +34,17 @@ interface DescribeOptions extends EditingOptions {
 
 const describing = (name: string, description: string): Command =>
   changing(name, description)
-    .argument('<channel>', 'its name: what clients have as GROUP')
+    .argument('<channel>', 'its name: what clients have as GROUP', parseChannel)
     .option('--description <words>', 'what it is for')
     .addOption(new Option('--cadence <duration>', 'how often a release is due, such as 28d').argParser(parseCadence))
-    .option('--on <day>', 'the day of the week that is usual, such as Tue')
+    .option('--on <day>', 'the day of the week that is usual, such as Tue; with --cadence', parseDay)
     .option(
       '--alias <name>',
       'another name that clients may have; may be repeated, and replaces those that there are',
       collect,
     )
+
+const parseDay = oneOf(weekdays)
 
 const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
 
@@ -44,23 +60,26 @@ const edit = (): Command =>
   )
 
 /** An empty value takes away. */
-const described = ({ description, cadence, on, alias }: DescribeOptions) => ({
-  description: description === '' ? null : description,
-  cadence: cadence === '' ? null : cadence && { every: cadence, ...(on && { on }) },
-  aliases: alias?.join('') === '' ? null : alias,
-})
+function described({ description, cadence, on, alias }: DescribeOptions) {
+  if (on && !cadence) throw new PlatteError('usage', '--on is of a cadence: say --cadence, too')
+  return {
+    description: description === '' ? null : description,
+    cadence: cadence === '' ? null : cadence && { every: cadence, ...(on && { on }) },
+    aliases: alias?.join('') === '' ? null : alias,
+  }
+}
 
 const rename = (): Command =>
   changing('rename', 'give a channel another name; the old one goes on working')
-    .argument('<channel>', 'its name')
-    .argument('<name>', 'its new name')
+    .argument('<channel>', 'its name', parseChannel)
+    .argument('<name>', 'its new name', parseChannel)
     .action((channel: string, name: string, options: EditingOptions) =>
       runOrder({ ...options, channel }, 'channel-rename', { name }),
     )
 
 const remove = (): Command =>
   changing('delete', 'end a channel: it offers nothing more')
-    .argument('<channel>', 'its name')
+    .argument('<channel>', 'its name', parseChannel)
     .option('--force', 'although it has releases')
     .action((channel: string, options: EditingOptions & { force?: true }) =>
       runOrder({ ...options, channel }, 'channel-delete', { force: options.force }),

@@ -1,11 +1,11 @@
 /** Commands that say when, and to which machines, a release is offered: ramps, windows and targets. */
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { Target } from '../core/channel.ts'
 import { machineHash } from '../core/target.ts'
 import { PlatteError } from '../errors.ts'
 import { readShort } from '../runtime/files.ts'
 import { type EditingOptions, editing, runOrder } from './editing.ts'
-import { parseCount, parseDuration, parseInstant, parseShare } from './options.ts'
+import { parseCount, parseDuration, parseInstant, parseList, parseShare } from './options.ts'
 import { type WindowOptions, windowOf, withWindow } from './window-options.ts'
 
 interface RampOptions extends EditingOptions {
@@ -26,7 +26,7 @@ export function rampCommand(): Command {
     .argument('[version]', 'the release; none with --stop and --resume')
     .option('--over <duration>', 'from nobody to everybody over so long, such as 48h', parseDuration)
     .option('--start <instant>', 'when it begins; now, if nothing is said', parseInstant)
-    .option('--steps <count>', 'in so many equal steps rather than steadily', parseCount)
+    .option('--steps <count>', 'in so many equal steps rather than steadily, 100 at most', parseSteps)
     .option('--from <share>', 'the share that it begins with, such as 1%', parseShare)
     .option('--share <share>', 'this share from now on, until something else is said', parseShare)
     .option('--none', 'to everybody at once')
@@ -34,6 +34,13 @@ export function rampCommand(): Command {
     .option('--stop', 'stop the ramps of the channel where they are; needs the timestamp key only')
     .option('--resume', 'let them go on, from where they would be by now')
     .action(ramp)
+}
+
+/** A manifest takes 200 points, and a step has two. */
+function parseSteps(value: string): number {
+  const steps = parseCount(value)
+  if (steps > 100) throw new InvalidArgumentError('Use at most 100.')
+  return steps
 }
 
 function ramp(version: string | undefined, options: RampOptions): Promise<void> {
@@ -67,8 +74,8 @@ export function windowCommand(): Command {
 }
 
 interface TargetOptions extends EditingOptions {
-  readonly oem?: string
-  readonly notOem?: string
+  readonly oem?: readonly string[]
+  readonly notOem?: readonly string[]
   readonly running?: string
   readonly allowMachines?: string
   readonly denyMachines?: string
@@ -79,8 +86,8 @@ interface TargetOptions extends EditingOptions {
 export function targetCommand(): Command {
   return editing('target', 'offer a channel, or one release, to certain machines only')
     .argument('[version]', "one release: its target adds to the channel's")
-    .option('--oem <names>', 'only to these, such as azure,ami')
-    .option('--not-oem <names>', 'to all but these, such as pxe')
+    .option('--oem <names>', 'only to these, such as azure,ami', parseList)
+    .option('--not-oem <names>', 'to all but these, such as pxe', parseList)
     .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"')
     .option('--allow-machines <file>', 'only to these: a file of machine ids, one a line; stored as hashes')
     .option('--deny-machines <file>', 'to all but these, likewise')
@@ -92,7 +99,7 @@ export function targetCommand(): Command {
 }
 
 async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: TargetOptions): Promise<Target> {
-  const oems = { ...(oem && { only: oem.split(',') }), ...(notOem && { not: notOem.split(',') }) }
+  const oems = { ...(oem && { only: oem }), ...(notOem && { not: notOem }) }
   const machines = {
     ...(allowMachines && { allow: await readMachines(allowMachines) }),
     ...(denyMachines && { deny: await readMachines(denyMachines) }),

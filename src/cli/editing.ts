@@ -6,7 +6,7 @@ import { type CarriedOut, carryOut, type Edit, type EditOrder } from '../service
 import { refuseUnsafe } from '../service/doctor.ts'
 import type { Publishing } from '../service/publish.ts'
 import { openEndpoint } from './endpoint.ts'
-import { command, endpointFlags, type Options, openStoreOf, settingsOf, writeFlags } from './options.ts'
+import { command, endpointFlags, type Options, openStoreOf, parseChannel, settingsOf, writeFlags } from './options.ts'
 import { show, talk } from './terminal.ts'
 
 /** What every editing command takes. */
@@ -24,7 +24,7 @@ export const changing = (name: string, description: string): Command =>
 
 /** A command that edits the one channel that a flag names. */
 export const editing = (name: string, description: string): Command =>
-  changing(name, description).requiredOption('--channel <channel>', 'the channel')
+  changing(name, description).requiredOption('--channel <channel>', 'the channel', parseChannel)
 
 /**
  * Carries out an order, here or by a publish function, and tells what it did.

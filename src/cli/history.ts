@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { changeLine } from '../core/diff.ts'
 import { channelHistory, type Happened } from '../service/history.ts'
-import { command, type Options, openReadingOf, parseCount, readFlags } from './options.ts'
+import { command, type Options, openReadingOf, parseChannel, parseCount, readFlags } from './options.ts'
 import { show, talk } from './terminal.ts'
 
 /** Shows what happened to a channel. */
 export function historyCommand(): Command {
   return command('history', 'show who changed a channel, when, and what: verified', [...readFlags, 'app'])
-    .requiredOption('--channel <channel>', 'the channel')
+    .requiredOption('--channel <channel>', 'the channel', parseChannel)
     .option('--limit <count>', 'so many of the newest', parseCount, 20)
     .action(async (options: Options & { channel: string; limit: number }) => {
       const { store, settings } = await openReadingOf(options, talk, ['app'])

@@ -1,6 +1,6 @@
 /** The options that commands share; each is also a variable, and the flag wins. */
 import { Command, InvalidArgumentError } from 'commander'
-import { isDuration, isInstant, longDuration } from '../documents/fields.ts'
+import { isChannelName, isDuration, isInstant, longDuration } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
@@ -115,6 +115,19 @@ export async function openStoreOf<K extends keyof Settings = never>(
 
 /** For options that may be given several times. */
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
+
+/** Reads a value as the name of a channel. */
+export function parseChannel(value: string): string {
+  if (!isChannelName(value)) throw new InvalidArgumentError('Use 1 to 64 of a-z 0-9 . _ - for a channel, such as beta.')
+  return value
+}
+
+/** Reads an option's value as a list with commas. */
+export function parseList(value: string): readonly string[] {
+  const parts = value.split(',').map((part) => part.trim())
+  if (parts.includes('')) throw new InvalidArgumentError('Use names with commas between them, such as azure,ami.')
+  return parts
+}
 
 /** Reads an option's value as a duration: ISO 8601, or in short. */
 export function parseDuration(value: string): string {

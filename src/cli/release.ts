@@ -3,14 +3,14 @@ import type { Command } from 'commander'
 import { PlatteError } from '../errors.ts'
 import { type MarkOptions, reasonOrUndo } from './brakes.ts'
 import { changing, type EditingOptions, editing, runOrder } from './editing.ts'
-import { collect, parseCount, parseDuration } from './options.ts'
+import { collect, parseChannel, parseCount, parseDuration } from './options.ts'
 
 /** Puts a release of one channel into another. */
 export function promoteCommand(): Command {
   return changing('promote', 'put a release of one channel into another: the same bytes')
     .argument('<version>', 'the release')
-    .requiredOption('--from <channel>', 'the channel that has it')
-    .requiredOption('--to <channel>', 'the channel that gets it')
+    .requiredOption('--from <channel>', 'the channel that has it', parseChannel)
+    .requiredOption('--to <channel>', 'the channel that gets it', parseChannel)
     .option('--board <board>', 'only this board; may be repeated', collect)
     .option('--ramp-over <duration>', 'offer it to a share that rises over so long, such as 48h', parseDuration)
     .action((version: string, options: EditingOptions & PromoteOptions) => {
@@ -47,7 +47,7 @@ interface FollowOptions extends EditingOptions {
 /** Lets a channel follow another. */
 export function followCommand(): Command {
   return editing('follow', 'let a channel offer what another one of the app does, later')
-    .argument('[source]', 'the channel that it follows')
+    .argument('[source]', 'the channel that it follows', parseChannel)
     .option('--after <duration>', 'a release is seen when it is so old there, such as 7d', parseDuration)
     .option('--over <duration>', 'and then ramped over so long, such as 48h', parseDuration)
     .option('--none', 'follow none')

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { ChannelReport, Counts } from '../core/report.ts'
 import { durationMs, isInstant } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
@@ -23,6 +23,8 @@ export function reportCommand(): Command {
     .action(async (files: readonly string[], options: ReportOptions) => {
       const until = machineClock()
       const since = isInstant(options.since) ? Date.parse(options.since) : until - durationMs(options.since)
+      if (!(since < until && until - since <= maxSinceMs))
+        throw new PlatteError('usage', `--since ${options.since} is not within the last 400 days`)
       const { app } = settingsOf(options, [])
       const wanted = { since, until, app, channel: options.channel }
       const texts =
@@ -32,14 +34,10 @@ export function reportCommand(): Command {
     })
 }
 
+/** Each day in between is listed. */
 const maxSinceMs = 400 * 24 * 60 * 60 * 1000
 
-function parseSince(value: string): string {
-  if (isInstant(value)) return value
-  const duration = parseDuration(value)
-  if (durationMs(duration) > maxSinceMs) throw new InvalidArgumentError('Use at most 400d.')
-  return duration
-}
+const parseSince = (value: string): string => (isInstant(value) ? value : parseDuration(value))
 
 async function* fileLines(files: readonly string[]): AsyncIterable<string> {
   for (const file of files) {

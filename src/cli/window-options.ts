@@ -1,6 +1,6 @@
-/** The options that say a time of the week. */
+/** The options that say a time of the weekdays. */
 import type { Command } from 'commander'
-import type { Window } from '../core/channel.ts'
+import { type Window, weekdays } from '../core/channel.ts'
 import { PlatteError } from '../errors.ts'
 
 export interface WindowOptions {
@@ -27,15 +27,13 @@ export function windowOf({ days, from, to, timeZone }: WindowOptions, away: '--n
   throw new PlatteError('usage', `a window needs --days, --from, --to and --time-zone; ${away} takes it away`)
 }
 
-const week = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
-
 function parseDays(value: string): Window['days'] {
   const days = value.split(',').flatMap((part) => {
     const [first = '', last = first] = part.split('-')
-    const [from, to] = [first, last].map((day) => week.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
+    const [from, to] = [first, last].map((day) => weekdays.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
     if (from === undefined || to === undefined || from < 0 || to < 0)
       throw new PlatteError('usage', `${JSON.stringify(part)} are no days: use Mon-Thu, or Sat,Sun`)
-    return from <= to ? week.slice(from, to + 1) : [...week.slice(from), ...week.slice(0, to + 1)]
+    return from <= to ? weekdays.slice(from, to + 1) : [...weekdays.slice(from), ...weekdays.slice(0, to + 1)]
   })
-  return week.filter((day) => days.includes(day))
+  return weekdays.filter((day) => days.includes(day))
 }

@@ -29,8 +29,11 @@ export interface RampStep {
   readonly share: number
 }
 
+/** As windows and cadences name them. */
+export const weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
+
 export interface Window {
-  readonly days: readonly ('Mon' | 'Tue' | 'Wed' | 'Thu' | 'Fri' | 'Sat' | 'Sun')[]
+  readonly days: readonly (typeof weekdays)[number][]
   readonly from: string
   readonly to: string
   readonly timeZone: string

@@ -60,7 +60,7 @@ export function decide(check: Check, view: ChannelView, now: number): Decision {
   const { oem = '', machineId = '', onNoList = false } = check
   const running = board.versions.get(check.version) ?? parseVersion(check.version)
   const end = board.deadEnds.find(({ version }) => compareVersions(version, running) === 0)
-  if (end) return noUpdate('dead-end', end, end.release.deadEnd?.reason)
+  if (end) return noUpdate('dead-end', end, end.deadEnd?.reason)
   const one = { check, machine: { running, oem, machineId, onNoList }, view, now }
   const chosen = chooseTarget(one, board)
   if ('kind' in chosen) return chosen

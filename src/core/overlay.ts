@@ -1,7 +1,8 @@
 /** What a mirror's operator withholds of somebody else's channel, unsigned: it can only restrict. Pure. */
+import type { Refusal } from './conditions.ts'
 import type { Ramp } from './ramp.ts'
 import { compareVersions, parseVersion } from './version.ts'
-import type { BoardView, Candidate, ChannelView, Refusal } from './view.ts'
+import type { BoardView, Candidate, ChannelView } from './view.ts'
 
 /** Restrictions of one channel; each withholds what any of them withholds. */
 export interface Restriction {

@@ -1,7 +1,7 @@
 /** Edits of one release of a channel: pure; refused with words where they would strand machines. */
 import { PlatteError } from '../errors.ts'
-import type { Because, Channel, RampStep, Release } from './channel.ts'
-import { findRelease } from './edit.ts'
+import type { Because, Channel, Hold, RampStep, Release } from './channel.ts'
+import { findRelease, sameJson } from './edit.ts'
 import { readRamp, shareAt } from './ramp.ts'
 import { compareVersions, parseVersion } from './version.ts'
 
@@ -53,14 +53,25 @@ export const markRelease = <C extends Channel>(
 export interface RampChange {
   readonly ramp: readonly RampStep[] | undefined
   readonly now: number
+  /** Whether it was said when the ramp begins; else one of the same form that has begun stays as it is. */
+  readonly hasStart: boolean
   /** Whether the share may fall below what is offered now. */
   readonly mayLower: boolean
 }
 
-/** Sets the ramp of a release. @throws PlatteError('refused') where the share would fall and must not. */
-export const rampRelease = <C extends Channel>(channel: C, version: string, { ramp, now, mayLower }: RampChange): C =>
+/**
+ * Sets the ramp of a release. Said again, it changes nothing.
+ * @throws PlatteError('refused') where the share would fall and must not.
+ */
+export const rampRelease = <C extends Channel>(
+  channel: C,
+  version: string,
+  { ramp, now, hasStart, mayLower }: RampChange,
+): C =>
   editRelease(channel, version, (release) => {
     const [before, after] = [release.ramp, ramp].map((steps) => (steps ? shareAt(readRamp(steps), now) : 1))
+    const isRepeated = !hasStart && ramp !== undefined && hasBegunAs(release.ramp ?? [], ramp, now)
+    if (isRepeated && (!mayLower || before === after)) return release
     if (!mayLower && (after ?? 1) < (before ?? 1))
       throw new PlatteError(
         'refused',
@@ -69,6 +80,13 @@ export const rampRelease = <C extends Channel>(channel: C, version: string, { ra
       )
     return withField(release, 'ramp', ramp)
   })
+
+function hasBegunAs(there: readonly RampStep[], ramp: readonly RampStep[], now: number): boolean {
+  const startOf = (steps: readonly RampStep[]): number => Date.parse(steps[0]?.at ?? '')
+  const formOf = (steps: readonly RampStep[]) =>
+    steps.map(({ at, share }) => [Date.parse(at) - startOf(steps), share] as const)
+  return startOf(there) <= now && sameJson(formOf(there), formOf(ramp))
+}
 
 const percent = (share = 1): string => `${Math.round(share * 1e4) / 100} %`
 
@@ -95,37 +113,61 @@ export function rampOver({
   return jumps.flat()
 }
 
+/** What a rollback is to look at. */
+export interface Rollback {
+  readonly because: Because
+  /** Where all machines are to go; without it, wherever they would. */
+  readonly to?: string
+  readonly now: number
+  readonly isHeld: (release: Release, board: string) => boolean
+}
+
 /**
  * Sends machines that run a bad release back to the newest that is left: withdraws it, and lets them go down.
- * @throws PlatteError('refused') where a board has nothing lower to go to, or machines would go elsewhere than to `to`.
+ * @throws PlatteError('refused') where a board has nothing else to go to, or machines would go elsewhere than to `to`.
  */
-export function rollBack<C extends Channel>(
-  channel: C,
-  bad: string,
-  {
-    because,
-    to,
-    isHeld,
-  }: { readonly because: Because; readonly to?: string; readonly isHeld: (one: Release) => boolean },
-): C {
+export function rollBack<C extends Channel>(channel: C, bad: string, rollback: Rollback): C {
   const known = requireRelease(channel, bad)
-  const withdrawn = markRelease(channel, bad, { mark: 'withdrawn', because })
-  for (const board of Object.keys(known.boards)) {
-    const left = withdrawn.releases
-      .filter((one) => Object.hasOwn(one.boards, board) && !one.withdrawn && !isHeld(one))
-      .sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)))[0]
-    if (left === undefined)
-      throw new PlatteError('refused', `${board} has no other release to go to`, {
-        hint: 'publish a higher version instead, or promote one here',
-      })
-    if (to !== undefined && left !== findRelease(withdrawn, to))
-      throw new PlatteError('refused', `${board} would go to ${left.version}, not to ${to}`, {
-        hint: `withdraw or hold ${left.version} first`,
-      })
-  }
-  const others = (channel.rollbackFrom ?? []).filter((one) => !isSameVersion(one, bad))
-  return { ...withdrawn, rollbackFrom: [...others, known.version] }
+  if (known.deadEnd)
+    throw new PlatteError('refused', `${known.version} is a dead end: nothing is offered to who runs it`, {
+      hint: 'take that mark away first: platte dead-end --undo',
+    })
+  const withdrawn = markRelease(channel, bad, { mark: 'withdrawn', because: rollback.because })
+  for (const board of Object.keys(known.boards)) refuseElsewhere(withdrawn, board, rollback)
+  const { rollbackFrom = [] } = channel
+  const isThere = rollbackFrom.some((one) => isSameVersion(one, bad))
+  return { ...withdrawn, rollbackFrom: isThere ? rollbackFrom : [...rollbackFrom, known.version] }
 }
+
+function refuseElsewhere(channel: Channel, board: string, { to, now, isHeld }: Rollback): void {
+  const [left] = channel.releases
+    .filter((one) => Object.hasOwn(one.boards, board) && !one.withdrawn && !isHeld(one, board))
+    .sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)))
+  if (left === undefined)
+    throw new PlatteError('refused', `${board} has no other release to go to`, {
+      hint: 'publish a higher version instead, or promote one here',
+    })
+  if (to === undefined) return
+  if (left !== findRelease(channel, to))
+    throw new PlatteError('refused', `${board} would go to ${left.version}, not to ${to}`, {
+      hint: `withdraw or hold ${left.version} first`,
+    })
+  const share = left.ramp ? shareAt(readRamp(left.ramp), now) : 1
+  if (share < 1)
+    throw new PlatteError(
+      'refused',
+      `${left.version} is offered to ${percent(share)} only; the others go further back`,
+      {
+        hint: `platte ramp ${left.version} --none offers it to everybody`,
+      },
+    )
+}
+
+/** Whether a hold is of a version, and of any of these boards. */
+export const isHoldOf =
+  (version: string, boards: readonly string[]) =>
+  (hold: Hold): boolean =>
+    isSameVersion(hold.version, version) && (hold.board === undefined || boards.includes(hold.board))
 
 /** Takes a rollback back: the release is offered again, and nothing lower to those that run it. */
 export function undoRollBack<C extends Channel>(channel: C, bad: string): C {

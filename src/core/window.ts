@@ -1,5 +1,5 @@
 /** The times of the week at which a release may be offered, in the operator's own time zone. */
-import type { Window } from './channel.ts'
+import { type Window, weekdays } from './channel.ts'
 
 type Instant = number
 
@@ -21,8 +21,6 @@ const daysAhead = 8
 const daysRemembered = 16
 /** The openings of a fleet are spread over so long, or over half of the window. */
 const maxSpreadMs = 60 * 60 * 1000
-
-const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const
 
 /** What is wrong with a window, in words. */
 export function windowProblem({ from, to, timeZone }: Window): string | undefined {
@@ -55,10 +53,13 @@ export function readWindows(windows: readonly Window[]): Schedule {
 export const isOpen = (schedule: Schedule, draw: number, now: Instant): boolean =>
   schedule(now).some((opening) => opensAt(opening, draw) <= now && now < opening.to)
 
-/** When it next opens or closes for a machine with this draw. */
+/** When it next opens or closes for a machine with this draw; `undefined`: never, as far as two weeks can tell. */
 export function nextEdge(schedule: Schedule, draw: number, now: Instant): Instant | undefined {
-  const edges = schedule(now).flatMap((opening) => [Math.ceil(opensAt(opening, draw)), opening.to])
-  return edges.find((edge) => edge > now)
+  // A second week, since clocks that are put forward may swallow the only window of the first. Where a schedule breaks
+  // off is no edge of it.
+  const openings = [...schedule(now), ...schedule(now + 7 * dayMs)]
+  const edges = openings.flatMap((opening) => [Math.ceil(opensAt(opening, draw)), opening.to])
+  return edges.find((edge) => edge > now && isOpen(schedule, draw, edge) !== isOpen(schedule, draw, edge - 1))
 }
 
 const opensAt = ({ from, to }: Opening, draw: number): Instant => from + draw * Math.min(maxSpreadMs, (to - from) / 2)
@@ -75,7 +76,7 @@ function merge(openings: readonly Opening[]): readonly Opening[] {
 
 /** @param day days since 1970-01-01, as the window's own calendar counts them. */
 function openingOn({ days, from, to }: Window, formatter: Intl.DateTimeFormat, day: number): readonly Opening[] {
-  const weekday = weekdays[(((day + 4) % 7) + 7) % 7]
+  const weekday = weekdays[(((day + 3) % 7) + 7) % 7]
   if (weekday === undefined || !days.includes(weekday)) return []
   const lastDay = minutesOf(to) < minutesOf(from) ? day + 1 : day
   const opening = {

@@ -33,6 +33,9 @@ const schema = v.strictObject({
   ),
 })
 
+/** @throws PlatteError('usage') for a hold that no catalog may have. */
+export const checkHold = (value: unknown): v.InferOutput<typeof hold> => field.check(hold, 'hold', value, 'usage')
+
 /** The short-lived signed list of everything that is offered. */
 export type Catalog = v.InferOutput<typeof schema>
 /** What the catalog says of one channel. */

@@ -1,6 +1,6 @@
 /** The ChannelManifest: one channel at one sequence number. `apps/<app>/<channel>/<seq>.jws`. */
 import * as v from 'valibot'
-import type { Channel, Release, Target, Window } from '../core/channel.ts'
+import { type Channel, type Release, type Target, type Window, weekdays } from '../core/channel.ts'
 import { rampProblem } from '../core/ramp.ts'
 import { rangeProblem } from '../core/target.ts'
 import { compareVersions, parseVersion } from '../core/version.ts'
@@ -22,11 +22,7 @@ const maxRampSteps = 200
 export const windows = v.pipe(
   v.array(
     v.strictObject({
-      days: v.pipe(
-        v.array(v.picklist(['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])),
-        v.minLength(1),
-        v.maxLength(7),
-      ),
+      days: v.pipe(v.array(v.picklist(weekdays)), v.minLength(1), v.maxLength(7)),
       from: clockTime,
       to: clockTime,
       timeZone: field.text(64),

@@ -74,13 +74,13 @@ export const keyId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be 
 export const text = (maxLength: number) =>
   v.pipe(
     v.string(),
-    v.maxLength(maxLength),
+    v.maxLength(maxLength, `must have at most ${maxLength} characters`),
     v.check(
       (words) => !/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(words),
       'must be on one line, without control characters',
     ),
   )
-export const reason = v.pipe(text(500), v.minLength(1))
+export const reason = v.pipe(text(500), v.minLength(1, 'must not be empty'))
 
 /** ISO 8601 durations of the kinds that name one length: P14D, PT72H, PT90M, P1DT12H. */
 const durationForm = /^P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5})S)?)?$/
@@ -99,6 +99,8 @@ export function longDuration(text: string): string {
   if (unit === '') return text
   return unit === 'd' ? `P${count}D` : `PT${count}${unit.toUpperCase()}`
 }
+/** Whether a text may name a channel. */
+export const isChannelName = (text: string): boolean => v.is(channelName, text)
 
 /** Whether a text is an instant that documents take. */
 export const isInstant = (text: string): boolean => v.is(instant, text)

@@ -39,7 +39,7 @@ const ramp = v.pipe(
     ...maybeRelease,
     over: v.exactOptional(field.duration),
     start: v.exactOptional(field.instant),
-    steps: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(99))),
+    steps: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(100, 'must be at most 100'))),
     from: v.exactOptional(share),
     share: v.exactOptional(share),
     none: flag,

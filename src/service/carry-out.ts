@@ -1,7 +1,9 @@
 /** Carries out orders: what a command and the publish function do alike. */
-import type { Target, Window } from '../core/channel.ts'
+import type { Release, Target, Window } from '../core/channel.ts'
+import { sameJson } from '../core/edit.ts'
 import {
   editRelease,
+  isHoldOf,
   type Mark,
   markRelease,
   rampOver,
@@ -10,7 +12,6 @@ import {
   undoRollBack,
   withField,
 } from '../core/release-edits.ts'
-import { compareVersions, parseVersion } from '../core/version.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import type { Action, Order, OrderOf } from '../documents/orders.ts'
@@ -70,7 +71,7 @@ const carries: { readonly [A in Edit]: Carry<A> } = {
   },
   window: editing(({ version, windows, add }) => (current) => {
     const set = <T extends { readonly windows?: readonly Window[] }>(one: T): T =>
-      withField(one, 'windows', windows && [...(add ? (one.windows ?? []) : []), ...windows])
+      withField(one, 'windows', windows && (add ? joined(one.windows, windows) : windows))
     return version === undefined ? set(current) : editRelease(current, version, set)
   }),
   target: editing(({ version, target }) => (current) => {
@@ -84,12 +85,11 @@ const carries: { readonly [A in Edit]: Carry<A> } = {
   withdraw: marking('withdrawn'),
   floor: marking('floor'),
   'dead-end': marking('deadEnd'),
-  rollback: editing(({ app, channel, version, reason, to }) => (current, state) => {
+  rollback: editing(({ app, channel, version, reason, to }, now) => (current, state) => {
     if (reason === undefined) return undoRollBack(current, version)
     const holds = channelEntry(state.catalog.catalog, app, channel)?.holds ?? []
-    const isHeld = (one: { readonly version: string }): boolean =>
-      holds.some((hold) => compareVersions(parseVersion(hold.version), parseVersion(one.version)) === 0)
-    return rollBack<ChannelManifest>(current, version, { because: { reason }, isHeld, ...(to && { to }) })
+    const isHeld = ({ version }: Release, board: string): boolean => holds.some(isHoldOf(version, [board]))
+    return rollBack<ChannelManifest>(current, version, { because: { reason }, now, isHeld, ...(to && { to }) })
   }),
   follow: ({ source, after, over }, { publishing, place, more }) => {
     const follow = source && { channel: source, ...(after && { after }), ...(over && { over }) }
@@ -104,11 +104,17 @@ const carries: { readonly [A in Edit]: Carry<A> } = {
   prune: ({ keep = 20 }, { publishing, place, more }) => pruneChannel(publishing, place, { ...more, keep }),
 }
 
+/** One that is there already is not put beside itself. */
+const joined = (there: readonly Window[] = [], more: readonly Window[]): readonly Window[] => [
+  ...there,
+  ...more.filter((window) => !there.some((one) => sameJson(one, window))),
+]
+
 const editRamp = editing<'ramp'>(({ version = '', over, share, start, steps, from = 0, lower = false }, now) => {
   const begin = start === undefined ? now : Date.parse(start)
   const line = over && rampOver({ start: begin, overMs: durationMs(over), steps, from })
   const ramp = share === undefined ? line || undefined : [{ at: new Date(begin).toISOString(), share }]
-  return (current) => rampRelease(current, version, { ramp, now, mayLower: lower })
+  return (current) => rampRelease(current, version, { ramp, now, hasStart: start !== undefined, mayLower: lower })
 })
 
 /**

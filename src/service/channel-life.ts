@@ -1,9 +1,9 @@
 /** The life of a channel: made, described, ended; and what it follows. */
 import { withField } from '../core/release-edits.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
+import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
 import { type Edited, type EditOptions, editChannel, refuseFollower, requireChannel } from './edit-channel.ts'
-import { channelNames, isLive } from './offering.ts'
+import { channelNames, isLive, offer } from './offering.ts'
 import type { Place } from './reading.ts'
 import { dateOf, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
 
@@ -95,6 +95,7 @@ const followersOf = async (writing: Writing, place: Place): Promise<readonly Cha
 
 /**
  * Ends a channel: its last manifest has no releases. The catalog goes on naming that, so that nothing brings it back.
+ * Safe to repeat: of one that has ended, the catalog goes forward to that.
  * @param options.force although it has releases.
  * @throws PlatteError('refused') while another channel follows it, or while it has releases.
  */
@@ -104,23 +105,27 @@ export async function endChannel(
   { force = false, ...options }: EditOptions & { readonly force?: boolean } = {},
 ): Promise<Edited> {
   await refuseFollowed(writing, place)
-  return editChannel(
-    writing,
-    place,
-    (current) => {
-      const { length } = current.releases
-      if (length > 0 && !force)
-        throw new PlatteError(
-          'refused',
-          `${place.channel} has ${length} releases: machines in it would be offered nothing more`,
-          {
-            hint: '--force ends it all the same; `platte channel rename` keeps a name working',
-          },
-        )
-      return endOf(current, writing)
-    },
-    options,
-  )
+  const edit = (current: ChannelManifest): ChannelManifest => {
+    const { length } = current.releases
+    if (length === 0 || force) return endOf(current, writing)
+    const words = `${place.channel} has ${length} releases: machines in it would be offered nothing more`
+    throw new PlatteError('refused', words, {
+      hint: '--force ends it all the same; `platte channel rename` keeps a name working',
+    })
+  }
+  return (await offerEnd(writing, place, options)) ?? (await editChannel(writing, place, edit, options))
+}
+
+/**
+ * Rolls the catalog forward to the end of a channel.
+ * @returns `undefined` where it has not ended.
+ */
+export async function offerEnd(writing: Writing, place: Place, { dryRun }: EditOptions): Promise<Edited | undefined> {
+  const head = await loadHead(writing, await loadForWriting(writing), place)
+  if (head === undefined || !isEnded(head.manifest)) return undefined
+  const told = { seq: head.manifest.seq, changes: [] }
+  if (dryRun) return { ...told, kind: 'dry-run', inForce: false }
+  return { ...told, kind: 'unchanged', inForce: await offer(writing, place, head) }
 }
 
 const endOf = ({ format, type, app, channel, seq, issuedAt }: ChannelManifest, writing: Writing): ChannelManifest => ({

@@ -1,8 +1,9 @@
 /** Channels and apps as a verified catalog names them: opened, joined with their holds, and indexed by name. */
 import type { Package } from '../core/channel.ts'
+import type { Stored } from '../core/conditions.ts'
 import type { Reason } from '../core/decide.ts'
 import { type Overlay, restrict } from '../core/overlay.ts'
-import { type ChannelView, type Stored, viewChannel } from '../core/view.ts'
+import { type ChannelView, viewChannel } from '../core/view.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'

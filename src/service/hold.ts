@@ -3,6 +3,7 @@ import type { Hold } from '../core/channel.ts'
 import { findRelease } from '../core/edit.ts'
 import { requireRelease } from '../core/release-edits.ts'
 import { compareVersions, parseVersion } from '../core/version.ts'
+import { checkHold } from '../documents/catalog.ts'
 import { PlatteError } from '../errors.ts'
 import { type Braked, type Edited, type EditOptions, editBrakes } from './edit-channel.ts'
 import { type CatalogState, channelEntry, loadChannel, type Place } from './reading.ts'
@@ -33,29 +34,33 @@ export function holdRelease(
     const known = holds.find((hold) => isSame(hold, held))
     if (known?.reason === reason) return entry
     const at = instantText(writing.clock())
-    const hold: Hold = { version: release.version, ...(board && { board }), reason, at }
+    const hold = checkHold({ version: release.version, ...(board && { board }), reason, at })
     return { ...entry, holds: [...holds.filter((one) => one !== known), hold] }
   }
   return editBrakes(writing, place, edit, options)
 }
 
-/** Lifts a hold. @throws PlatteError('refused') where there is none, naming those that there are. */
+/**
+ * Lifts a hold. A release that is not held stays as it is.
+ * @throws PlatteError('refused') for a version that is not there; for one of which something else is held, naming that.
+ */
 export function unholdRelease(writing: Writing, place: Place, held: Held, options: EditOptions = {}): Promise<Edited> {
-  const edit = ({ entry }: Braked) => {
+  const edit = async ({ entry, manifest }: Braked, state: CatalogState) => {
     const holds = entry.holds ?? []
     const kept = holds.filter((hold) => !isSame(hold, held))
-    if (kept.length === holds.length) throw notHeld(held, holds)
-    return { ...entry, holds: kept }
+    if (kept.length < holds.length) return { ...entry, holds: kept }
+    const others = holds.filter(({ version }) => isSame({ version }, { version: held.version }))
+    if (others.length > 0) throw notHeld(held, others)
+    requireRelease(await withSource(writing, state, { entry, manifest }), held.version)
+    return entry
   }
   return editBrakes(writing, place, edit, options)
 }
 
-function notHeld({ version, board }: Held, holds: readonly Hold[]): PlatteError {
-  const there = holds.map((hold) => `${hold.version}${hold.board ? ` for ${hold.board}` : ''}`)
-  return new PlatteError('refused', `${version}${board ? ` for ${board}` : ''} is not held`, {
-    hint: there.length === 0 ? 'nothing is held in this channel' : `held are ${there.join(', ')}`,
-  })
-}
+const nameOf = ({ version, board }: Held): string => (board ? `${version} for ${board}` : version)
+
+const notHeld = (held: Held, others: readonly Hold[]): PlatteError =>
+  new PlatteError('refused', `${nameOf(held)} is not held`, { hint: `held are ${others.map(nameOf).join(', ')}` })
 
 /** Stops the clock of the ramps of a channel, or (`false`) lets them go on, from where they would be by now. */
 export const stopRamps = (

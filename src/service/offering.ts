@@ -24,8 +24,10 @@ export const channelNames = ({ apps }: Catalog, app: string): readonly string[] 
 /** @param remedy how the channel would come to be. */
 export function unknownChannel({ catalog }: CatalogState, { app, channel }: Place, remedy: string): PlatteError {
   const known = channelNames(catalog.catalog, app)
+  const others = known.filter((name) => name !== channel).slice(0, 10)
+  const there = others.length === 0 ? 'it has none yet' : `it has ${others.join(', ')}`
   return new PlatteError('refused', `${app} has no channel ${JSON.stringify(channel)}`, {
-    hint: `${known.length === 0 ? 'it has none yet' : `it has ${known.slice(0, 10).join(', ')}`}; ${remedy}`,
+    hint: `${known.includes(channel) ? 'that one was deleted' : there}; ${remedy}`,
   })
 }
 

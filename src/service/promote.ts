@@ -1,13 +1,14 @@
 /** Puts a release of one channel into another: the same bytes under the same keys, so nothing is copied. */
-import type { RampStep, Release } from '../core/channel.ts'
-import { addRelease } from '../core/edit.ts'
-import { editRelease, requireRelease, withField } from '../core/release-edits.ts'
-import { compareVersions, parseVersion } from '../core/version.ts'
+import type { Hold, RampStep, Release } from '../core/channel.ts'
+import { addRelease, findRelease } from '../core/edit.ts'
+import { isHoldOf, markRelease, requireRelease } from '../core/release-edits.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
+import { packagesOf } from './channels.ts'
 import { type Edited, type EditOptions, editChannel, requireChannel } from './edit-channel.ts'
-import { channelEntry, type Place } from './reading.ts'
-import { dateOf, instantText, loadForWriting, type Writing } from './writing.ts'
+import type { Publishing } from './publish.ts'
+import { channelEntry } from './reading.ts'
+import { dateOf, instantText, loadForWriting } from './writing.ts'
 
 export interface Promotion {
   readonly app: string
@@ -22,34 +23,56 @@ export interface Promotion {
 
 /**
  * @throws PlatteError('refused') for a release that is not there, withdrawn or held; for boards that it lacks, or that
- *   the newest release of the other channel has and it has not; for what publishing refuses.
+ *   the newest release of the other channel has and it has not; for what publishing refuses. 'missing' where its
+ *   packages are not in the store, or were taken out meanwhile.
  */
-export async function promote(writing: Writing, promotion: Promotion, options: EditOptions = {}): Promise<Edited> {
+export async function promote(
+  publishing: Publishing,
+  promotion: Promotion,
+  options: EditOptions = {},
+): Promise<Edited> {
   const { app, version, from, to, ramp } = promotion
-  const state = await loadForWriting(writing)
-  const release = requireRelease(await requireChannel(writing, state, { app, channel: from }), version)
-  refuseBraked(release, channelEntry(state.catalog.catalog, app, from)?.holds ?? [], from)
-  const at = instantText(dateOf(writing))
-  const place: Place = { app, channel: to }
-  return editChannel(
-    writing,
-    place,
-    (current) => {
-      const boards = boardsOf(release, promotion, current)
-      const added = boards.reduce((channel, board) => addBoard(channel, release, { board, at, ramp }), current)
-      return added === current ? current : withMarks(added, release)
-    },
-    options,
-  )
+  const state = await loadForWriting(publishing)
+  const source = await requireChannel(publishing, state, { app, channel: from })
+  const release = requireRelease(source, version)
+  const holds = channelEntry(state.catalog.catalog, app, from)?.holds ?? []
+  const at = instantText(dateOf(publishing))
+  let promoted: readonly string[] = []
+  const edit = (current: ChannelManifest): ChannelManifest => {
+    promoted = boardsOf(release, promotion, current)
+    refuseBraked(release, promoted, { holds, from })
+    const added = promoted.reduce((channel, board) => addBoard(channel, release, { board, at, ramp }), current)
+    return added === current ? current : withMarks(added, release)
+  }
+  await requirePackages(publishing, source, release, promotion.boards)
+  const edited = await editChannel(publishing, { app, channel: to }, edit, options)
+  // Somebody may have pruned the other channel in between.
+  await requirePackages(publishing, source, release, promoted)
+  return edited
+}
+
+/** @throws PlatteError('missing') */
+async function requirePackages(
+  { packages }: Publishing,
+  source: ChannelManifest,
+  release: Release,
+  boards: readonly string[] = Object.keys(release.boards),
+): Promise<void> {
+  const kept = Object.entries(release.boards).filter(([board]) => boards.includes(board))
+  for (const key of packagesOf({ ...source, releases: [{ ...release, boards: Object.fromEntries(kept) }] }).keys())
+    if ((await packages.stat(key)) === undefined)
+      throw new PlatteError('missing', `${key} is not in the store`, {
+        hint: `publish ${release.version} again: what is missing is put back`,
+      })
 }
 
 function refuseBraked(
   { version, withdrawn }: Release,
-  holds: readonly { version: string; reason: string }[],
-  from: string,
+  boards: readonly string[],
+  { holds, from }: { readonly holds: readonly Hold[]; readonly from: string },
 ): void {
   if (withdrawn) throw new PlatteError('refused', `${version} was withdrawn from ${from}: ${withdrawn.reason}`)
-  const hold = holds.find((one) => compareVersions(parseVersion(one.version), parseVersion(version)) === 0)
+  const hold = holds.find(isHoldOf(version, boards))
   if (hold)
     throw new PlatteError('refused', `${version} is held in ${from}: ${hold.reason}`, {
       hint: 'lift the hold first: platte unhold',
@@ -98,7 +121,8 @@ export function addBoard(
 }
 
 /** What machines must pass through, or do not get away from, is so in every channel. */
-export const withMarks = (channel: ChannelManifest, { version, floor, deadEnd }: Release): ChannelManifest =>
-  editRelease(channel, version, (added) =>
-    withField(withField(added, 'floor', added.floor ?? floor), 'deadEnd', added.deadEnd ?? deadEnd),
-  )
+export const withMarks = (channel: ChannelManifest, release: Release): ChannelManifest =>
+  (['floor', 'deadEnd'] as const).reduce((marked, mark) => {
+    const [because, there] = [release[mark], findRelease(marked, release.version)?.[mark]]
+    return because && !there ? markRelease(marked, release.version, { mark, because }) : marked
+  }, channel)

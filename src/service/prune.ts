@@ -1,14 +1,17 @@
 /** Takes old releases out of a channel, and then the packages that no channel names any more out of the store. */
-import type { Package, Release } from '../core/channel.ts'
+import type { Release } from '../core/channel.ts'
+import { findRelease } from '../core/edit.ts'
 import { inUse, newestOf } from '../core/keeping.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
-import { otherChannels } from './channel-life.ts'
+import { PlatteError } from '../errors.ts'
+import { offerEnd, otherChannels } from './channel-life.ts'
 import { packagesOf, viewOf } from './channels.ts'
 import { type Edited, type EditOptions, editChannel } from './edit-channel.ts'
 import { walkChain } from './history.ts'
 import type { Publishing } from './publish.ts'
 import { type CatalogState, channelEntry, loadChannel, type Place } from './reading.ts'
-import { dateOf, loadForWriting } from './writing.ts'
+import { allPlaces } from './refresh.ts'
+import { dateOf, loadForWriting, loadHead } from './writing.ts'
 
 export interface PruneOptions extends EditOptions {
   /** So many of the newest releases of each board stay. */
@@ -22,7 +25,7 @@ export interface Pruned extends Edited {
 
 /**
  * Floors, dead ends, the newest, and whatever this channel or a follower may still offer stay; so do all manifests and
- * notes. Safe to repeat: packages that an interrupted run left are found by the chain.
+ * notes. Of a channel that has ended nothing stays. Safe to repeat: what an interrupted run left is found by the chain.
  * @throws PlatteError('refused') where the channel is not there; 'credentials'; what is wrong with the chain.
  */
 export async function pruneChannel(
@@ -39,37 +42,52 @@ export async function pruneChannel(
       viewOf(own, undefined),
       ...followers.map((manifest) => viewOf({ entry: entryOf(manifest.channel), manifest }, own)),
     ]
-    const kept = new Set<Release>(
-      [newestOf(current, keep), ...views.map((view) => inUse(view, now))].flatMap((set) => [...set]),
-    )
+    const used = views.flatMap((view) => [...inUse(view, now)].map(({ version }) => findRelease(current, version)))
+    const kept = new Set<Release | undefined>([...newestOf(current, keep), ...used])
     return { ...current, releases: current.releases.filter((release) => kept.has(release)) }
   }
   let after: ChannelManifest | undefined
-  const edited = await editChannel(
-    publishing,
-    place,
-    (current, state) => {
-      after = edit(current, state)
-      return after
-    },
-    options,
-  )
-  const packages = await unnamedPackages(publishing, place, after)
-  if (edited.inForce) for (const { key } of packages) await publishing.packages.remove(key)
+  const keepAfter = (current: ChannelManifest, state: CatalogState): ChannelManifest => {
+    after = edit(current, state)
+    return after
+  }
+  const edited =
+    (await offerEnd(publishing, place, options)) ?? (await editChannel(publishing, place, keepAfter, options))
+  const packages = await unnamedPackages(publishing, place, options.dryRun ? after : undefined)
+  if (edited.inForce) await removeUnnamed(publishing, place, packages)
   return { ...edited, packages }
+}
+
+/** @throws PlatteError('conflict') where somebody else gave one of them to a channel in between. */
+async function removeUnnamed(publishing: Publishing, place: Place, packages: Pruned['packages']): Promise<void> {
+  for (const { key } of packages) await publishing.packages.remove(key)
+  const named = packages.length === 0 ? new Set() : await namedPackages(publishing, place)
+  const lost = packages.filter(({ key }) => named.has(key))
+  if (lost.length > 0)
+    throw new PlatteError(
+      'conflict',
+      `removed while a channel was given it: ${lost.map(({ key }) => key).join(', ')}`,
+      {
+        hint: 'publish that release again: what is missing is put back',
+      },
+    )
 }
 
 /** What the catalog says of a channel that it does not name yet: nothing. */
 const unnamed = { seq: 1, sha256: '', size: 1 }
 
-/** What this channel ever named, is in the store, and is named by no channel of the app now. */
+/**
+ * What this channel ever named, is in the store, and is named by no channel of the app now.
+ * @param after what the channel would be, in a dry run.
+ */
 async function unnamedPackages(publishing: Publishing, place: Place, after: ChannelManifest | undefined) {
-  const ever = new Map<string, Package>()
+  const ever = new Set<string>()
   for await (const { manifest } of walkChain(publishing, place))
-    for (const [key, one] of packagesOf(manifest)) ever.set(key, one)
+    for (const key of packagesOf(manifest).keys()) ever.add(key)
+  // Looked at after the chain: what is published from now on is not in `ever`.
   const named = await namedPackages(publishing, place, after)
   const gone: { key: string; size: number }[] = []
-  for (const key of ever.keys()) {
+  for (const key of ever) {
     const stat = named.has(key) ? undefined : await publishing.packages.stat(key)
     if (stat) gone.push({ key, size: stat.size })
   }
@@ -79,16 +97,19 @@ async function unnamedPackages(publishing: Publishing, place: Place, after: Chan
 /** By the newest manifests of all channels of the app, and by those that the catalog names, which may be older. */
 async function namedPackages(
   publishing: Publishing,
-  place: Place,
-  after: ChannelManifest | undefined,
+  { app, channel: pruned }: Place,
+  after?: ChannelManifest,
 ): Promise<ReadonlySet<string>> {
   const state = await loadForWriting(publishing)
-  const { app } = place
-  const others = await otherChannels(publishing, place)
-  const offered: ChannelManifest[] = []
-  for (const channel of others.map((one) => one.channel)) {
-    const entry = channelEntry(state.catalog.catalog, app, channel)
-    if (entry) offered.push((await loadChannel(publishing, state, { app, channel, entry })).manifest)
+  const { catalog } = state.catalog
+  const manifests: ChannelManifest[] = after ? [after] : []
+  for (const { channel } of (await allPlaces(publishing, catalog)).filter((place) => place.app === app)) {
+    if (after && channel === pruned) continue
+    const head = await loadHead(publishing, state, { app, channel })
+    if (head) manifests.push(head.manifest)
+    const entry = channelEntry(catalog, app, channel)
+    if (entry && entry.seq !== head?.manifest.seq)
+      manifests.push((await loadChannel(publishing, state, { app, channel, entry })).manifest)
   }
-  return new Set([...others, ...offered, ...(after ? [after] : [])].flatMap((one) => [...packagesOf(one).keys()]))
+  return new Set(manifests.flatMap((one) => [...packagesOf(one).keys()]))
 }

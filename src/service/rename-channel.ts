@@ -1,5 +1,6 @@
 /** Gives a channel another name. */
 import type { ChannelManifest } from '../documents/channel.ts'
+import { PlatteError } from '../errors.ts'
 import { endChannel, otherChannels, refuseFollowed, refuseTaken } from './channel-life.ts'
 import { type Edited, type EditOptions, editChannel, requireChannel } from './edit-channel.ts'
 import { checkKeys, isLive } from './offering.ts'
@@ -9,7 +10,7 @@ import { editCatalog, loadForWriting, loadHead, signersOf, type Writing } from '
 /**
  * Gives a channel another name; the old one becomes an alias, so that machines which have it go on. Holds go along.
  * Safe to repeat: the new channel is there before the old one ends.
- * @throws PlatteError('refused') while it is followed; 'credentials' without both keys.
+ * @throws PlatteError('refused') while it is followed, and for a name that is taken; 'credentials' without both keys.
  */
 export async function renameChannel(
   writing: Writing,
@@ -18,12 +19,13 @@ export async function renameChannel(
   options: EditOptions = {},
 ): Promise<Edited> {
   const { app, channel } = place
+  if (name === channel) throw new PlatteError('refused', `${channel} has that name already`)
   const renamed = { app, channel: name }
   const state = await loadForWriting(writing)
   const made = (await loadHead(writing, state, renamed))?.manifest
   const isMade = isLive(made) && made.aliases?.includes(channel)
   const old = (await loadHead(writing, state, place))?.manifest
-  if (isMade && !isLive(old)) return { kind: 'unchanged', seq: made.seq, inForce: true, changes: [] }
+  if (isMade && !isLive(old)) return { ...(await endChannel(writing, place, options)), seq: made.seq }
   await requireChannel(writing, state, place)
   await refuseFollowed(writing, place)
   for (const one of await otherChannels(writing, place)) if (!isMade) refuseTaken(name, [one])

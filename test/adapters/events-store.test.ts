@@ -78,6 +78,15 @@ test('many events are written before the minute is over, none lost and none twic
   expect(machines).toHaveLength(5_000)
 })
 
+test('files have a bound also while the one before is being written', async () => {
+  const slow = gate()
+  const { sink, files, close } = open(() => slow.opened)
+  for (let i = 0; i < 5_000; i++) sink(check(`m${i}`))
+  slow.open()
+  await close()
+  for (const lines of Object.values(await files())) expect(lines.join('\n').length).toBeLessThan(130 * 1024)
+})
+
 test('a store that hangs holds up nobody: what is held has a bound, the rest is lost and counted', async () => {
   const hanging = gate()
   const { sink, lost, close, files } = open(() => hanging.opened)

@@ -83,3 +83,13 @@ test('reboot locks are told as they are stored when somebody asks', async () => 
   ])
   expect(await told()).toEqual([])
 })
+
+test('nor are there more than a scrape can carry, whatever is combined in however many channels', async () => {
+  const { sink, render } = openMetrics({ isKnown: () => true, catalog: () => undefined, lost: () => 0 })
+  const errors = ['44 rollback', ...Array.from({ length: 43 }, (_, i) => `${i} name`)]
+  for (let i = 0; i < 60_000; i++)
+    sink({ ...progress, channel: `c${i % 100}`, type: i % 17, result: i % 11, error: errors[i % errors.length] })
+  const lines = (await render()).split('\n').filter((line) => line.startsWith('platte_events_total{'))
+  expect(lines.length).toBeLessThan(20_000)
+  expect(lines.reduce((sum, line) => sum + Number(line.split(' ')[1]), 0)).toBe(60_000)
+})

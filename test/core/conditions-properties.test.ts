@@ -2,13 +2,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Channel, Hold, Release } from '../../src/core/channel.ts'
+import type { Followed } from '../../src/core/conditions.ts'
 import { type Check, type Decision, decide, drawFor } from '../../src/core/decide.ts'
 import { drawOf } from '../../src/core/draw.ts'
 import { nextChange } from '../../src/core/forecast.ts'
 import { type Overlay, restrict } from '../../src/core/overlay.ts'
 import { readRamp, shareAt } from '../../src/core/ramp.ts'
 import { compareVersions, parseVersion } from '../../src/core/version.ts'
-import { type ChannelView, type Followed, viewChannel } from '../../src/core/view.ts'
+import { type ChannelView, viewChannel } from '../../src/core/view.ts'
+import { isOpen, readWindows } from '../../src/core/window.ts'
 import { held, noon, queue, release, viewOf } from './releases.ts'
 
 const hour = 60 * 60 * 1000
@@ -66,13 +68,13 @@ const channel: fc.Arbitrary<Channel> = fc
     releases: fc.uniqueArray(anyRelease, { maxLength: 6, selector: (one) => one.version }),
     windows: rarely(windows),
     target: rarely(target),
-    rollbackFrom: rarely(fc.array(version, { maxLength: 2 })),
+    rollbackFrom: fc.array(version, { maxLength: 3 }),
   })
   .map(({ windows, target, rollbackFrom, releases }) => ({
     releases,
     ...(windows && { windows }),
     ...(target && { target }),
-    ...(rollbackFrom && { rollbackFrom }),
+    rollbackFrom,
   }))
 const holds = fc.array(
   version.map((one) => held(one)),
@@ -91,66 +93,98 @@ interface World {
   readonly ownHolds: readonly Hold[]
   readonly source: Channel | undefined
   readonly sourceHolds: readonly Hold[]
+  readonly sourceAsOf: string | undefined
   readonly rampAsOf: string | undefined
   readonly afterMs: number
   readonly overMs: number
 }
-const world: fc.Arbitrary<World> = fc.record({
-  own: channel,
-  ownHolds: holds,
-  source: fc.option(channel, { nil: undefined }),
-  sourceHolds: holds,
-  rampAsOf,
-  afterMs: fc.constantFrom(0, day, 7 * day),
-  overMs: fc.constantFrom(0, 2 * day),
-})
-const followedOf = ({ source, sourceHolds, afterMs, overMs }: World): Followed | undefined =>
-  source && { source: { content: source, holds: sourceHolds }, afterMs, overMs }
+const worldOf = (own: fc.Arbitrary<Channel>, source: fc.Arbitrary<Channel | undefined>): fc.Arbitrary<World> =>
+  fc.record({
+    own,
+    ownHolds: holds,
+    source,
+    sourceHolds: holds,
+    sourceAsOf: rampAsOf,
+    rampAsOf,
+    afterMs: fc.constantFrom(0, day, 7 * day),
+    overMs: fc.constantFrom(0, 2 * day),
+  })
+const world = worldOf(channel, fc.option(channel, { nil: undefined }))
+const sourceOf = ({ source, sourceHolds, sourceAsOf }: World) =>
+  source && { content: source, holds: sourceHolds, rampAsOf: sourceAsOf }
+const followedOf = (one: World): Followed | undefined => {
+  const source = sourceOf(one)
+  return source && { source, afterMs: one.afterMs, overMs: one.overMs }
+}
 const view = (one: World): ChannelView =>
   viewChannel(queue, { content: one.own, holds: one.ownHolds, rampAsOf: one.rampAsOf }, followedOf(one))
 
-const isHeldIn = (holds: readonly Hold[], { version }: Release): boolean =>
-  holds.some((hold) => order(hold.version, version) === 0)
+type Versioned = Pick<Release, 'version'>
+const sameAs =
+  ({ version }: Versioned) =>
+  (one: Versioned) =>
+    order(one.version, version) === 0
 
-test('never lower, never over a floor, never held or withdrawn, never from a dead end; never more than a source', () => {
-  const seen = { offers: 0, followed: 0, floors: 0, lower: 0 }
+test('only what was signed, never lower, never over a floor, never held or withdrawn, never from a dead end', () => {
+  const seen = { offers: 0, ours: 0, floors: 0, lower: 0, twins: 0 }
   fc.assert(
     fc.property(world, check, instant, (one, machine, ms) => {
       const decision = decide(machine, view(one), noon + ms)
-      const to = offered(decision)
-      if (to === undefined || decision.kind !== 'update') return
+      if (decision.kind !== 'update') return
       seen.offers += 1
+      const to = decision.offer.release
       const from = machine.version
-      const isOwn = one.own.releases.includes(to)
-      const rollbackFrom = [one.own, one.source].flatMap((channel) => channel?.rollbackFrom ?? [])
-      if (order(to.version, from) <= 0) {
-        seen.lower += 1
-        expect(rollbackFrom).toContain(from)
-      }
+      const ours = one.own.releases
+      const theirs = one.source?.releases ?? []
+      const all = [...ours, ...theirs]
+      expect(all).toContain(to)
+      expect(decision.offer.packages).toBe(to.boards['amd64-usr'])
       expect(order(to.version, from)).not.toBe(0)
-      const theirs = (one.source?.releases ?? []).filter(
-        (release) => !one.own.releases.some((own) => order(own.version, release.version) === 0),
-      )
-      const all = [...one.own.releases, ...theirs]
-      const between = all.filter(
-        (release) => order(release.version, from) > 0 && order(release.version, to.version) < 0,
-      )
-      expect(between.filter(({ floor }) => floor)).toEqual([])
-      expect(all.find((release) => order(release.version, from) === 0)?.deadEnd).toBeUndefined()
-      expect([to.withdrawn, isHeldIn(one.ownHolds, to)]).toEqual([undefined, false])
-      if (isOwn) return
-      seen.followed += 1
-      expect([isHeldIn(one.sourceHolds, to), to.deadEnd]).toEqual([false, undefined])
-      if (to.floor) seen.floors += 1
-      if (to.floor) return
-      expect(Date.parse(to.publishedAt) + one.afterMs).toBeLessThanOrEqual(noon + ms)
-      if (machine.isManual || !to.ramp) return
-      const share = shareAt(readRamp(to.ramp), noon + ms)
-      expect(share >= 1 || drawFor(decision.offer, view(one), machine).ramp < share).toBe(true)
+      if (order(to.version, from) < 0) {
+        seen.lower += 1
+        expect([one.own, one.source].flatMap((channel) => channel?.rollbackFrom ?? [])).toContain(from)
+      }
+      const floors = all.filter(({ floor }) => floor)
+      expect(floors.filter((two) => order(two.version, from) > 0 && order(two.version, to.version) < 0)).toEqual([])
+      expect(all.filter(sameAs({ version: from })).filter(({ deadEnd }) => deadEnd)).toEqual([])
+      const theirHolds = one.sourceHolds.filter((hold) => theirs.some(sameAs(hold)))
+      expect([...one.ownHolds, ...theirHolds].filter(sameAs(to))).toEqual([])
+      expect(all.filter(sameAs(to)).filter(({ withdrawn }) => withdrawn)).toEqual([])
+      if (floors.includes(to)) seen.floors += 1
+      if (ours.includes(to)) seen.ours += 1
+      if (ours.includes(to) && theirs.some(sameAs(to))) seen.twins += 1
     }),
-    { numRuns: 20_000, seed },
+    { numRuns: 10_000, seed },
   )
   expect(Object.entries(seen).filter(([, count]) => count < 50)).toEqual([])
+})
+
+const bare = channel.map((one): Channel => ({ ...one, releases: [] }))
+
+test('a follower never exposes more than its source: nobody whom the source would refuse, no larger share, and later', () => {
+  const seen = { followed: 0, ramped: 0 }
+  fc.assert(
+    fc.property(worldOf(bare, channel), check, instant, (one, machine, ms) => {
+      const source = sourceOf(one)
+      const decision = decide(machine, view(one), noon + ms)
+      if (source === undefined || decision.kind !== 'update') return
+      const to = decision.offer.release
+      seen.followed += 1
+      expect(to.deadEnd).toBeUndefined()
+      if (to.floor) return
+      expect(Date.parse(to.publishedAt) + one.afterMs).toBeLessThanOrEqual(noon + ms)
+      // The source with nothing but this release, asked by hand: neither a ramp nor a window stands in the way there.
+      const alone = { ...source.content, rollbackFrom: [machine.version], releases: [to] }
+      const there = viewChannel(queue, { ...source, content: alone })
+      expect(decide({ ...machine, isManual: true }, there, noon + ms).kind).toBe('update')
+      if (machine.isManual || !to.ramp) return
+      seen.ramped += 1
+      const share = shareAt(readRamp(to.ramp, source.rampAsOf ? Date.parse(source.rampAsOf) : undefined), noon + ms)
+      expect(share >= 1 || drawFor(decision.offer, view(one), machine).ramp < share).toBe(true)
+    }),
+    { numRuns: 10_000, seed },
+  )
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(50)
 })
 
 test('in one release, a ramp that rises and inside the window, what is offered stays offered', () => {
@@ -161,14 +195,72 @@ test('in one release, a ramp that rises and inside the window, what is offered s
       const get = (now: number) => decide({ version: '1', board: 'amd64-usr', machineId }, view, now)
       if (get(noon + ms).kind !== 'update') return
       offers += 1
+      const schedule = windows && readWindows(windows)
+      let isInside = true
       for (let later = ms; later < ms + 2 * day; later += 37 * 60_000) {
         const decision = get(noon + later)
-        if (decision.kind === 'no-update') expect(decision.reason).toBe('outside-window')
+        isInside =
+          (isInside || decision.kind === 'update') && (schedule === undefined || isOpen(schedule, 0, noon + later))
+        expect(decision.kind === 'update' || decision.reason).toBe(isInside || 'outside-window')
       }
     }),
     { numRuns: 2_000, seed },
   )
   expect(offers).toBeGreaterThan(200)
+})
+
+/** What clocks in a zone show: day of the week and time. */
+const clockIn = (timeZone: string, at: number): string => {
+  const shown = new Intl.DateTimeFormat('en-GB', {
+    ...({ timeZone, weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const),
+  })
+  const part = Object.fromEntries(shown.formatToParts(at).map(({ type, value }) => [type, value]))
+  return `${part.weekday} ${part.hour}:${part.minute}`
+}
+const week = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
+
+test('a window is open whenever the clocks of its zone show one of its days and times', () => {
+  const zones = [
+    'UTC',
+    'Europe/Berlin',
+    'America/St_Johns',
+    'Asia/Kathmandu',
+    'Pacific/Kiritimati',
+    'Pacific/Pago_Pago',
+  ]
+  const time = fc.integer({ min: 0, max: 24 * 60 - 1 })
+  const text = (minutes: number): string =>
+    `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
+  const seen = { open: 0, closed: 0 }
+  fc.assert(
+    fc.property(
+      fc.record({
+        days: fc.subarray([...week], { minLength: 1 }),
+        from: time,
+        to: time,
+        timeZone: fc.constantFrom(...zones),
+      }),
+      fc.integer({ min: 0, max: 2 * 365 * 24 * 60 }),
+      ({ days, from, to, timeZone }, minutes) => {
+        const now = noon + minutes * 60_000
+        // What a window does while clocks are changed is a table of its own.
+        const changes = [-day, day].some(
+          (ms) => clockIn(timeZone, now + ms).slice(4) !== clockIn(timeZone, now).slice(4),
+        )
+        fc.pre(from !== to && !changes)
+        const [shown = '', clock = ''] = clockIn(timeZone, now).split(' ')
+        const today = week.map(String).indexOf(shown)
+        const isOn = (one: number): boolean => days.includes(week[(one + 7) % 7] ?? 'Mon')
+        const [begins, ends] = [clock >= text(from), clock < text(to)]
+        const want = from < to ? isOn(today) && begins && ends : (isOn(today) && begins) || (isOn(today - 1) && ends)
+        seen[want ? 'open' : 'closed'] += 1
+        const schedule = readWindows([{ days, from: text(from), to: text(to), timeZone }])
+        expect(isOpen(schedule, 0, now)).toBe(want)
+      },
+    ),
+    { numRuns: 3_000, seed },
+  )
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(500)
 })
 
 test('a fleet is offered what was signed: at each hour the share of machines is the share of the ramp', () => {

@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Channel, RampStep, Release, Target, Window } from '../../src/core/channel.ts'
+import type { Stored } from '../../src/core/conditions.ts'
 import type { Check } from '../../src/core/decide.ts'
 import { drawOf } from '../../src/core/draw.ts'
 import { rampProblem, readRamp, shareAt } from '../../src/core/ramp.ts'
 import { machineHash, rangeProblem } from '../../src/core/target.ts'
-import { type Stored, viewChannel } from '../../src/core/view.ts'
+import { viewChannel } from '../../src/core/view.ts'
 import { isOpen, nextEdge, readWindows, windowProblem } from '../../src/core/window.ts'
 import { answer, held, noon, queue, release, viewOf } from './releases.ts'
 
@@ -140,6 +141,8 @@ const window = (days: string, from: string, to: string, timeZone = 'UTC'): Windo
   timeZone,
 })
 
+const everyDay = (from: string, to: string): Window => window('Mon,Tue,Wed,Thu,Fri,Sat,Sun', from, to)
+
 describe('windows', () => {
   test.each<[string, readonly Window[], string, boolean]>([
     ['open', [window('Mon', '11:00', '13:00')], '2026-11-23T12:00:00Z', true],
@@ -201,6 +204,17 @@ describe('windows', () => {
     const schedule = readWindows([window('Mon', '12:00', '13:00'), window('Mon', '13:00', '14:00')])
     expect(isOpen(schedule, 1, noon + hour + 1)).toBe(true)
     expect(nextEdge(schedule, 1, noon + hour)).toBe(noon + 2 * hour)
+  })
+
+  test('that leave no time between them have no edge', () => {
+    const schedule = readWindows([everyDay('00:00', '12:00'), everyDay('12:00', '00:00')])
+    expect(nextEdge(schedule, 0.5, noon)).toBeUndefined()
+    expect(isOpen(schedule, 1, noon)).toBe(true)
+  })
+
+  test('that clocks swallow when they are put forward open a week later', () => {
+    const schedule = readWindows([window('Sun', '02:30', '03:00', 'Europe/Berlin')])
+    expect(nextEdge(schedule, 0, Date.parse('2026-03-22T02:00:00Z'))).toBe(Date.parse('2026-04-05T00:30:00Z'))
   })
 
   test.each<[string, Window, RegExp]>([
@@ -338,6 +352,15 @@ describe('targets', () => {
   })
 })
 
+test('what the releases of a channel share, such as a list of machines, is read once', () => {
+  const releases = [release('1'), release('2', { target: { from: '<9' } }), release('3')]
+  const view = viewOf({ target: { machines: { allow: listed } }, windows: [everyDay('00:00', '12:00')], releases })
+  const { candidates = [] } = view.boards.get('amd64-usr') ?? {}
+  expect(candidates.map(({ targets }) => targets.length)).toEqual([1, 2, 1])
+  expect(new Set(candidates.map(({ targets }) => targets[0])).size).toBe(1)
+  expect(new Set(candidates.map(({ schedule }) => schedule)).size).toBe(1)
+})
+
 describe('followers', () => {
   const source = (releases: Release[], more: Partial<Channel> = {}): Channel => ({ ...more, releases })
   const published = (version: string, daysAgo: number, more: Partial<Release> = {}): Release =>
@@ -450,8 +473,42 @@ describe('followers', () => {
     [
       'take their own of two',
       {},
-      follow(source([published('3', 9, { withdrawn: why })]), { releases: [published('3', 0)] }),
+      follow(source([published('3', 6, { ramp: half })]), { releases: [published('3', 0)] }),
       'update 3',
+    ],
+    [
+      'but not while the source has withdrawn it',
+      {},
+      follow(source([published('3', 9, { withdrawn: why })]), { releases: [published('3', 0)] }),
+      'withdrawn 3 (boot loop)',
+    ],
+    [
+      'nor while the source holds it',
+      {},
+      follow(source([published('3', 1)]), { releases: [published('3', 0)] }, { holds: [held('3')] }),
+      'held 3 (https://example.org/why)',
+    ],
+    [
+      'pass through their own one of a floor of the source',
+      {},
+      follow(source([published('2', 9, { floor: why }), published('3', 9)]), { releases: [published('2', 0)] }),
+      'update 2',
+    ],
+    [
+      'do not get out of their own one of a dead end of the source',
+      { version: '2' },
+      follow(source([published('2', 9, { deadEnd: why }), published('3', 9)]), { releases: [published('2', 0)] }),
+      'dead-end 2 (boot loop)',
+    ],
+    [
+      'can stop a ramp of the source',
+      {},
+      follow(
+        source([published('3', 9, { ramp: [step(-2 * hour, 0), step(-hour, 1)] })]),
+        {},
+        { rampAsOf: at(-2 * hour) },
+      ),
+      'not-in-ramp 3',
     ],
   ])('%s', (_, check, view, want) => {
     expect(answer(check, view)).toBe(want)

@@ -9,6 +9,8 @@ const candidate = (version: string): Candidate => ({
   release: release(version),
   version: parseVersion(version),
   packages: bytesOf(),
+  floor: undefined,
+  deadEnd: undefined,
   refusal: undefined,
   seenFrom: Number.NEGATIVE_INFINITY,
   targets: [],

@@ -170,7 +170,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a held release is offered',
-    ['src/core/view.ts', 'if (hold) return', 'if (hold && hold.at === "") return'],
+    ['src/core/conditions.ts', "return hold && { reason: 'held'", "return hold?.at === '' && { reason: 'held'"],
     ['test/core/decide.test.ts', 'never held'],
   ),
   row(
@@ -180,7 +180,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a floor is jumped',
-    ['src/core/decide.ts', 'if (floor === undefined) return', 'if (floor !== target) return'],
+    ['src/core/decide.ts', 'return inWindow(one, floor ?? chosen)', 'return inWindow(one, chosen)'],
     ['test/core/decide.test.ts', 'never over a floor'],
   ),
   row(
@@ -190,8 +190,280 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a release with a ramp is offered to everybody',
-    ['src/core/view.ts', 'if (release.ramp) return', 'if (release.ramp === null) return'],
+    ['src/core/decide.ts', '(isNewest ? isAdmitted(one, candidate) :', '(isNewest ? true :'],
     ['test/core/decide.test.ts', 'conditional'],
+  ),
+  row(
+    'a stopped clock stops no ramp',
+    ['src/core/ramp.ts', 'asOf === undefined || asOf >= now ?', 'asOf === undefined || asOf > 0 ?'],
+    ['test/core/conditions.test.ts', 'ramps a stopped clock stops them'],
+  ),
+  row(
+    'a stopped clock holds up a share that falls',
+    ['src/core/ramp.ts', 'Math.min(share, interpolate(points, asOf))', 'interpolate(points, asOf)'],
+    ['test/core/conditions.test.ts', 'with its clock stopped goes on falling'],
+  ),
+  row(
+    'a share above one admits everybody',
+    ['src/core/ramp.ts', '!(share >= 0 && share <= 1)', '!(share >= 0)'],
+    ['test/core/conditions.test.ts', 'the share of a ramp above one'],
+  ),
+  row(
+    'a machine without an id comes first',
+    ['src/core/draw.ts', 'const last: Draw = { ramp: 1,', 'const last: Draw = { ramp: 0,'],
+    ['test/core/conditions.test.ts', 'nor those without an id'],
+  ),
+  row(
+    'two ramps admit the same machines',
+    ['src/core/draw.ts', '${channel}\\0${version}', '${channel}\\0'],
+    ['test/core/conditions-properties.test.ts', 'two ramps of one per cent'],
+  ),
+  row(
+    'an older release is offered while its ramp runs',
+    ['src/core/decide.ts', ': isComplete(candidate, now))) return', ': isAdmitted(one, candidate))) return'],
+    ['test/core/conditions.test.ts', 'leave no older one that is not for everybody'],
+  ),
+  row(
+    'windows open for all machines at once',
+    ['src/core/window.ts', 'from + draw * Math.min', 'from + 0 * Math.min'],
+    ['test/core/conditions.test.ts', 'open for each machine a while after they open'],
+  ),
+  row(
+    'windows do not move with summer time',
+    [
+      'src/core/window.ts',
+      'Number(value)\n  const',
+      'Number(value)\n  part.hour = new Date(at).getUTCHours()\n  const',
+    ],
+    ['test/core/conditions.test.ts', 'in summer time'],
+  ),
+  row(
+    'a window may open on another day',
+    ['src/core/window.ts', 'weekdays[(((day + 3)', 'weekdays[(((day + 4)'],
+    ['test/core/conditions-properties.test.ts', 'whenever the clocks of its zone'],
+  ),
+  row(
+    'the end of what a schedule knows is an edge',
+    [
+      'src/core/window.ts',
+      'edge > now && isOpen(schedule, draw, edge) !==',
+      'edge > now && isOpen(schedule, draw, edge) !== null ||',
+    ],
+    ['test/core/conditions.test.ts', 'that leave no time between them have no edge'],
+  ),
+  row(
+    'the list of those who are left out counts for nothing',
+    ['src/core/target.ts', 'return listed && deny?.has(listed) ?', "return listed && deny?.has('') ?"],
+    ['test/core/conditions.test.ts', 'targets a machine that is left out'],
+  ),
+  row(
+    'the target of a channel is lifted by that of a release',
+    [
+      'src/core/conditions.ts',
+      'targets: [own.target, targetOf(release)]',
+      'targets: [targetOf(release) ?? own.target]',
+    ],
+    ['test/core/conditions.test.ts', "targets the channel's too"],
+  ),
+  row(
+    'long lists are read for every release',
+    [
+      'src/core/conditions.ts',
+      'targets: [own.target,',
+      'targets: [own.content.target && readTarget(own.content.target),',
+    ],
+    ['test/core/conditions.test.ts', 'is read once'],
+  ),
+  row(
+    'a follower does not wait',
+    ['src/core/decide.ts', 'now < candidate.seenFrom', 'now < 0'],
+    ['test/core/conditions.test.ts', 'followers see what is old enough'],
+  ),
+  row(
+    'a follower is ahead of the ramp of its source',
+    ['src/core/conditions.ts', '[...behind, ...rampsOf(release, [source.asOf, own.asOf])]', 'behind'],
+    ['test/core/conditions-properties.test.ts', 'a follower never exposes more'],
+  ),
+  row(
+    'a follower cannot stop a ramp of its source',
+    ['src/core/conditions.ts', '[source.asOf, own.asOf]', '[source.asOf]'],
+    ['test/core/conditions.test.ts', 'can stop a ramp of the source'],
+  ),
+  row(
+    'a follower offers what its source holds',
+    ['src/core/conditions.ts', 'refusal: withdrawnOrHeld(release, source, bytes) ??', 'refusal: undefined ??'],
+    ['test/core/conditions-properties.test.ts', 'a follower never exposes more'],
+  ),
+  row(
+    'a follower is led into a dead end',
+    ['src/core/conditions.ts', 'withdrawnOrHeld(release, own, bytes) ?? end', 'withdrawnOrHeld(release, own, bytes)'],
+    ['test/core/conditions.test.ts', 'are not led into a dead end'],
+  ),
+  row(
+    "a follower's own copy is free of what its source says",
+    ['src/core/view.ts', 'brakedAs(one, twinIn(theirs, one))', 'brakedAs(one, undefined)'],
+    ['test/core/conditions-properties.test.ts', 'only what was signed'],
+  ),
+  row(
+    'nobody may go down',
+    ['src/core/decide.ts', 'view.rollbackFrom.some(', 'view.rollbackFrom.slice(9).some('],
+    ['test/core/decide.test.ts', 'a lower one, to those that rollbackFrom names'],
+  ),
+  row(
+    'a check by hand waits for the ramp',
+    ['src/core/decide.ts', 'if (check.isManual || (isNewest', 'if ((isNewest'],
+    ['test/core/conditions.test.ts', 'ramps are skipped by hand'],
+  ),
+  row(
+    'a check by hand waits for the window',
+    ['src/core/decide.ts', 'schedule === undefined || check.isManual ||', 'schedule === undefined ||'],
+    ['test/core/conditions.test.ts', 'windows are skipped by hand'],
+  ),
+  row(
+    'a change is foretold from the points of ramps alone',
+    ['src/core/ramp.ts', '[...later.slice(1), ...crossings]', 'later.slice(1)'],
+    ['test/http/explain.test.ts', 'what is foretold happens at that instant'],
+  ),
+  row(
+    'a change is foretold a second late',
+    ['src/core/ramp.ts', 'return [high]', 'return [high + 1000]'],
+    ['test/http/explain.test.ts', 'what is foretold happens at that instant'],
+  ),
+  row(
+    'everybody is told who is on a list',
+    ['src/service/explain.ts', 'isPublic ? { ...query, onNoList: true } : query', 'query'],
+    ['test/http/explain.test.ts', 'everybody is told the same of a machine'],
+  ),
+  row(
+    'everybody is told what went wrong in here',
+    ['src/service/explain.ts', '(isPublic ? forEverybody(decision) : decision)', 'decision'],
+    ['test/http/explain.test.ts', 'everybody is told the reason of a failure'],
+  ),
+  row(
+    'an explanation needs no token',
+    ['src/http/explain.ts', 'timingSafeEqual(tokenOf(c), access.token)', 'timingSafeEqual(access.token, access.token)'],
+    ['test/http/explain.test.ts', 'is told nothing'],
+  ),
+  row(
+    'words of an operator break the answer to a machine',
+    ['src/protocol/omaha-xml.ts', 'escapeAttribute(updateCheck.reason)', 'updateCheck.reason'],
+    ['test/protocol/omaha-xml-render.test.ts', 'reason'],
+  ),
+  row(
+    'machines are told what went wrong in here',
+    ['src/core/explain.ts', 'because !== undefined && toldToAll.includes(reason) ?', 'because !== undefined ?'],
+    ['test/scenes/scenes.test.ts', 'in this process'],
+  ),
+  row(
+    'what clients make up has a label',
+    ['src/adapters/metrics.ts', 'measured.isKnown(app, channel) ? { app, channel } : elsewhere', '{ app, channel }'],
+    ['test/adapters/metrics.test.ts', 'whatever clients make up'],
+  ),
+  row(
+    'series of events have no bound',
+    ['src/adapters/metrics.ts', 'if (seen.size < most)', 'if (most > 0)'],
+    ['test/adapters/metrics.test.ts', 'more than a scrape can carry'],
+  ),
+  row(
+    'a store that hangs fills the memory with events',
+    ['src/adapters/events-store.ts', 'if (held > holdAtMost) return lose(1)', ''],
+    ['test/adapters/events-store.test.ts', 'a store that hangs'],
+  ),
+  row(
+    'files of events have no bound',
+    ['src/adapters/events-store.ts', 'newest !== undefined && newest.size < batchAt', 'newest !== undefined'],
+    ['test/adapters/events-store.test.ts', 'files have a bound'],
+  ),
+  row(
+    'a channel that was deleted comes back',
+    ['src/service/channels.ts', 'if (isEnded(manifest)) return', 'if (isEnded(manifest) && manifest.seq === 0) return'],
+    ['test/service/channels.test.ts', 'stays deleted until'],
+  ),
+  row(
+    'a publish brings a deleted channel back unasked',
+    [
+      'src/service/publish.ts',
+      'if (!isLive(head?.manifest) && !order.create) throw',
+      'if (!head && !order.create) throw',
+    ],
+    ['test/service/channels.test.ts', 'stays deleted until'],
+  ),
+  row(
+    'a channel may be renamed to itself',
+    ['src/service/rename-channel.ts', 'if (name === channel) throw', 'if (name === "") throw'],
+    ['test/service/channels.test.ts', 'is not renamed to itself'],
+  ),
+  row(
+    'holds are left behind when a channel is renamed',
+    ['src/service/rename-channel.ts', 'await copyBrakes(writing, place, renamed)', 'void copyBrakes'],
+    ['test/service/channels.test.ts', 'keeps its brakes'],
+  ),
+  row(
+    'a follower may be followed',
+    ['src/service/edit-channel.ts', 'if (follow === undefined) return', 'if (follow !== null) return'],
+    ['test/service/channels.test.ts', 'has one level'],
+  ),
+  row(
+    'a hold on what is not there is taken',
+    [
+      'src/service/hold.ts',
+      'const release = requireRelease(channel, held.version)',
+      'const release = findRelease(channel, held.version) ?? { version: held.version, boards: {} }',
+    ],
+    ['test/service/channels.test.ts', 'of an unknown version are refused'],
+  ),
+  row(
+    'a hold of another board keeps a promotion',
+    ['src/core/release-edits.ts', 'hold.board === undefined || boards.includes(hold.board)', 'boards.length > 0'],
+    ['test/service/channels.test.ts', 'is not kept by a hold of another'],
+  ),
+  row(
+    'a promotion names other bytes',
+    [
+      'src/service/promote.ts',
+      'board, packages, publishedAt: at }',
+      'board, packages: { ...packages, codebases: ["https://example.org/"] }, publishedAt: at }',
+    ],
+    ['test/service/channels.test.ts', 'moves the same bytes'],
+  ),
+  row(
+    'a promotion into a channel that lacks a board is taken',
+    ['src/service/promote.ts', 'if (left.length > 0)', 'if (left.length < 0)'],
+    ['test/service/channels.test.ts', 'which it lacks'],
+  ),
+  row(
+    'floors are pruned',
+    ['src/core/keeping.ts', 'filter(({ floor, deadEnd }) => floor || deadEnd)', 'filter(({ deadEnd }) => deadEnd)'],
+    ['test/service/channels.test.ts', 'is neither a floor'],
+  ),
+  row(
+    'what a follower waits for is pruned',
+    ['src/service/prune.ts', '...followers.map((manifest) =>', '...followers.slice(9).map((manifest) =>'],
+    ['test/service/channels.test.ts', 'is neither a floor'],
+  ),
+  row(
+    'what was published meanwhile is pruned',
+    ['src/service/prune.ts', 'options.dryRun ? after : undefined', 'after'],
+    ['test/service/channels.test.ts', 'what is published while a channel is pruned'],
+  ),
+  row(
+    'a ramp may fall unasked',
+    ['src/core/release-edits.ts', 'if (!mayLower && (after', 'if (mayLower && (after'],
+    ['test/service/channels.test.ts', 'falls only where'],
+  ),
+  row(
+    'a floor may be withdrawn',
+    [
+      'src/core/release-edits.ts',
+      'if (marked.floor && (marked.withdrawn',
+      'if (marked.floor && (marked.version === ""',
+    ],
+    ['test/service/channels.test.ts', 'two that contradict each other'],
+  ),
+  row(
+    'a report tells apart whatever is made up',
+    ['src/core/report.ts', 'tallies.size >= maxChannels', 'tallies.size >= 1e9'],
+    ['test/service/report.test.ts', 'whatever is made up'],
   ),
   row(
     'a version may come back with other bytes',
@@ -359,7 +631,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a catalog names what a rotation overtook',
-    ['src/service/publish.ts', 'const newest = await loadHead(writing, state, place)', 'const newest = state && head'],
+    ['src/service/offering.ts', 'const newest = await loadHead(writing, state, place)', 'const newest = state && head'],
     ['test/faults/rotation.test.ts', 'nothing that it wrote is named'],
   ),
   row(

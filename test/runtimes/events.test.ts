@@ -1,9 +1,9 @@
 /** A real server under a flood of made-up checks and events: answers stay the same, and what it holds and tells is bounded. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { readSettings } from '../../src/runtime/config.ts'
 import { jsonLogTo, startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
@@ -13,44 +13,46 @@ import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
 
 const flood = 10_000
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
-let dir: string
-let running: Running
-const stdout = new PassThrough()
+const folder = await mkdtemp(join(tmpdir(), 'platte-events-'))
+afterAll(() => rm(folder, { recursive: true }))
 
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'platte-events-'))
+/** A server over a store of its own, with events in the store and numbers. */
+async function open(name: string): Promise<{ running: Running; dir: string; log: () => string }> {
+  const dir = join(folder, name)
   await makeStore({ kind: 'file', dir })
   const { documents, packages } = await openStore({ kind: 'file', dir })
   const { publishing, pin } = await makeSceneStore(documents, packages)
   const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
   const settings = readSettings({ ...env, PLATTE_EVENTS: 'store', PLATTE_METRICS: 'on' }, ['store', 'pin'])
-  stdout.resume()
-  running = await startServer(settings, { ...publishing, log: jsonLogTo(stdout), timestamp: [] })
-})
-afterAll(async () => {
-  await rm(dir, { recursive: true })
-})
+  const stdout = new PassThrough()
+  const lines: Buffer[] = []
+  stdout.on('data', (chunk) => lines.push(chunk))
+  const running = await startServer(settings, { ...publishing, log: jsonLogTo(stdout), timestamp: [] })
+  return { running, dir, log: () => Buffer.concat(lines).toString() }
+}
 
-const post = async (body: string | Uint8Array<ArrayBuffer>): Promise<string> =>
-  (await fetch(`${running.url}/v1/update/`, { method: 'POST', body })).text()
+const post = async ({ url }: Running, body: string | Uint8Array<ArrayBuffer>): Promise<string> =>
+  (await fetch(`${url}/v1/update/`, { method: 'POST', body })).text()
+const numbersOf = async ({ url }: Running): Promise<string> => (await fetch(`${url}/metrics`)).text()
 
 /** One of 1,000 machines, with made-up names and codes. */
 const forged = (i: number): string =>
   `<request protocol="3.0"><app appid="${i % 3 ? app : `app-${i}`}" version="${i}" track="${i % 2 ? 'stable' : `channel-${i}`}" board="amd64-usr" machineid="m${i % 1000}">${i % 5 ? '<updatecheck/>' : ''}<event eventtype="${i}" eventresult="0" errorcode="${i * 7}"/><event eventtype="3" eventresult="0" errorcode="44"/></app></request>`
 
-async function sendAll(): Promise<void> {
+async function sendAll(running: Running, count: number): Promise<void> {
   let next = 0
   const worker = async (): Promise<void> => {
-    while (next < flood) await post(forged(next++))
+    while (next < count) await post(running, forged(next++))
   }
   await Promise.all(Array.from({ length: 8 }, worker))
 }
 
 test('10,000 forged requests of 1,000 machines change no answer, and leave few series and every line', async () => {
-  const before = await post(bodyOf('full-update-01'))
-  await sendAll()
-  expect(await post(bodyOf('full-update-01'))).toBe(before)
-  const numbers = await (await fetch(`${running.url}/metrics`)).text()
+  const { running, dir } = await open('flooded')
+  const before = await post(running, bodyOf('full-update-01'))
+  await sendAll(running, flood)
+  expect(await post(running, bodyOf('full-update-01'))).toBe(before)
+  const numbers = await numbersOf(running)
   const series = numbers.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   expect(series.length).toBeLessThan(500)
   expect(numbers).toMatch(
@@ -61,17 +63,29 @@ test('10,000 forged requests of 1,000 machines change no answer, and leave few s
     .map((line) => Number(line.split(' ')[1]))
   expect(counted.reduce((sum, count) => sum + count, 0)).toBe(flood * 0.8 + 2)
   await running.stop()
-  const lines = await storedLines()
+  const texts = await storedTexts(dir)
+  for (const text of texts) expect(text.length).toBeLessThan(130 * 1024)
+  const lines = texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => JSON.parse(line))
   expect(lines.filter(({ event }) => event === 'check')).toHaveLength(flood * 0.8 + 2)
   expect(lines.filter(({ event }) => event === 'event')).toHaveLength(flood * 2)
   const machines = new Set(lines.map(({ machine }) => machine))
   expect(machines.size).toBeGreaterThanOrEqual(1000)
 })
 
-async function storedLines(): Promise<readonly Record<string, unknown>[]> {
+async function storedTexts(dir: string): Promise<readonly string[]> {
   const files = await readdir(join(dir, 'events'), { recursive: true })
-  const texts = await Promise.all(
-    files.filter((name) => name.endsWith('.ndjson')).map((name) => readFile(join(dir, 'events', name), 'utf8')),
-  )
-  return texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => JSON.parse(line))
+  const names = files.filter((name) => name.endsWith('.ndjson'))
+  return Promise.all(names.map((name) => readFile(join(dir, 'events', name), 'utf8')))
 }
+
+test('where events cannot be written, checks are answered as ever, and what is lost is counted and said', async () => {
+  const { running, dir, log } = await open('no-folder')
+  // A file where the folder would be: not even root can write there.
+  await writeFile(join(dir, 'events'), '')
+  const before = await post(running, bodyOf('full-update-01'))
+  await sendAll(running, 1_000)
+  await vi.waitFor(async () => expect(await numbersOf(running)).toMatch(/^platte_events_lost [1-9]/m))
+  expect(await post(running, bodyOf('full-update-01'))).toBe(before)
+  await running.stop()
+  expect(log()).toMatch(/"level":"warn","event":"events","problem":"[^"]+","attempt":2/)
+})

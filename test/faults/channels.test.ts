@@ -1,0 +1,72 @@
+/**
+ * Whatever write of a command that changes channels fails, in any face: readers see the state before it or after it, and
+ * said again it ends as if nothing had been.
+ */
+import { describe, expect, test } from 'vitest'
+import { markRelease } from '../../src/core/release-edits.ts'
+import { endChannel, followChannel } from '../../src/service/channel-life.ts'
+import { editChannel } from '../../src/service/edit-channel.ts'
+import { holdRelease } from '../../src/service/hold.ts'
+import { inspectStore } from '../../src/service/inspect.ts'
+import { promote } from '../../src/service/promote.ts'
+import { pruneChannel } from '../../src/service/prune.ts'
+import type { Publishing } from '../../src/service/publish.ts'
+import { renameChannel } from '../../src/service/rename-channel.ts'
+import { app, ask, newReader, newStore, publishOne, type TestStore } from '../world.ts'
+import { countWrites, errorsOf, everyFault, withFault } from './scene.ts'
+
+const alpha = { app, channel: 'alpha' }
+const because = { reason: 'boot loop' }
+
+async function begin(): Promise<TestStore> {
+  const store = await newStore()
+  for (const version of ['1', '2', '3']) await publishOne(store, version, { channel: 'alpha' })
+  await publishOne(store, '1')
+  await holdRelease(store.publishing, alpha, { version: '1', ...because })
+  return store
+}
+
+/** What machines of three versions are told under every name. */
+async function answers(store: TestStore): Promise<readonly string[]> {
+  const queries = ['alpha', 'stable', 'edge'].flatMap((channel) =>
+    ['0', '1', '2'].map((version) => ({ channel, version })),
+  )
+  return Promise.all(queries.map((query) => ask(newReader(store), query)))
+}
+
+/** Each with how many writes it makes: packages, manifests, catalogs. */
+const works: readonly (readonly [string, number, (publishing: Publishing) => Promise<unknown>])[] = [
+  ['promote', 2, (one) => promote(one, { app, version: '2', from: 'alpha', to: 'stable' })],
+  ['hold', 1, (one) => holdRelease(one, alpha, { version: '3', ...because })],
+  [
+    'withdraw',
+    2,
+    (one) => editChannel(one, alpha, (current) => markRelease(current, '3', { mark: 'withdrawn', because })),
+  ],
+  ['follow', 2, (one) => followChannel(one, { app, channel: 'stable' }, { channel: 'alpha' })],
+  ['rename', 5, (one) => renameChannel(one, alpha, 'edge')],
+  ['delete', 2, (one) => endChannel(one, alpha, { force: true })],
+  ['prune', 3, (one) => pruneChannel(one, alpha, { keep: 1 })],
+]
+
+describe.each(works)('%s', (_, writes, work) => {
+  test('makes so many writes, and none when it is said again', async () => {
+    const store = await begin()
+    expect(await countWrites(store, work)).toHaveLength(writes)
+    expect(await countWrites(store, work)).toEqual([])
+  })
+
+  test.each(everyFault(writes))('write $at $face', async (fault) => {
+    const [store, unharmed] = [await begin(), await begin()]
+    const before = await answers(store)
+    await work(unharmed.publishing)
+    const after = await answers(unharmed)
+    await withFault(store, fault, work)
+    for (const [i, answer] of (await answers(store)).entries()) expect([before[i], after[i]]).toContain(answer)
+    expect(await errorsOf(store)).toEqual([])
+    await work(store.publishing)
+    expect(await answers(store)).toEqual(after)
+    const { findings, packages } = await inspectStore(unharmed.publishing)
+    expect(await inspectStore(store.publishing)).toMatchObject({ findings, packages })
+  })
+})

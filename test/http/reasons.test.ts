@@ -1,0 +1,160 @@
+/** Every reason for no update, made by what a store really holds: what the machine is told, what the log says, and what people are. */
+import { beforeAll, expect, test } from 'vitest'
+import type { Release } from '../../src/core/channel.ts'
+import type { Reason } from '../../src/core/decide.ts'
+import { catalogKey, channelKey } from '../../src/documents/paths.ts'
+import { PlatteError } from '../../src/errors.ts'
+import { createApp } from '../../src/http/app.ts'
+import type { LogEntry } from '../../src/ports/log.ts'
+import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import type { Explanation } from '../../src/service/explain.ts'
+import { holdRelease } from '../../src/service/hold.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { commitChannel } from '../../src/service/writing.ts'
+import { app, bytesOf, day, newStore, publishOne, type TestStore } from '../world.ts'
+
+const at = '2040-01-01T00:00:00Z'
+const why = { reason: 'see <https://example.org/?a=1&b="2">' }
+const escaped = 'see &lt;https://example.org/?a=1&amp;b=&quot;2&quot;&gt;'
+
+/** What version 2 is in the channel of that reason, where version 1 is what machines run. */
+const channels: Readonly<Partial<Record<Reason, Partial<Release>>>> = {
+  'up-to-date': { boards: {} },
+  held: {},
+  'floor-held': { floor: why },
+  withdrawn: { withdrawn: why },
+  'dead-end': {},
+  target: { target: { oem: { only: ['azure'] } } },
+  'not-in-ramp': { ramp: [{ at, share: 1 }] },
+  'outside-window': { windows: [{ days: ['Thu'], from: '04:00', to: '04:01', timeZone: 'UTC' }] },
+  'not-mirrored': {},
+  unverifiable: {},
+}
+
+let store: TestStore
+
+async function makeChannel(channel: string, fields: Partial<Release>): Promise<void> {
+  await publishOne(store, '1', { channel })
+  if (channel === 'up-to-date') return
+  for (const version of channel === 'floor-held' ? ['2', '3'] : ['2']) await publishOne(store, version, { channel })
+  await commitChannel(store.publishing, { app, channel }, (current) => ({
+    ...current,
+    releases: current.releases.map((one) => {
+      if (one.version === '1') return channel === 'dead-end' ? { ...one, deadEnd: why } : one
+      return one.version === '2' ? { ...one, ...fields } : one
+    }),
+  }))
+}
+
+beforeAll(async () => {
+  store = await newStore()
+  for (const [channel, fields] of Object.entries(channels)) await makeChannel(channel, fields)
+  await refresh(store.publishing)
+  for (const channel of ['held', 'floor-held'])
+    await holdRelease(store.publishing, { app, channel }, { version: '2', ...why })
+  store.bucket.erase(channelKey(app, 'not-mirrored', 3))
+  await store.bucket.overwrite(channelKey(app, 'unverifiable', 3), bytesOf('{"payload":"'))
+})
+
+interface Told {
+  /** `_no_update_reason`, as it stands in the answer. */
+  readonly machine: string
+  /** What `/v1/explain` says with the token. */
+  readonly operator: string
+  /** What it says to everybody, where that is something else. */
+  readonly everybody?: string
+}
+
+/** A new reason breaks the build here until it is shown. */
+const rows: Readonly<Record<Reason, Told>> = {
+  'unknown-app': { machine: 'unknown-app', operator: 'no update: this app is not in the catalog' },
+  'unknown-channel': { machine: 'unknown-channel', operator: 'no update: this app has no channel of that name' },
+  'no-release-for-board': {
+    machine: 'no-release-for-board',
+    operator: 'no update: this channel has no release for that board',
+  },
+  'up-to-date': { machine: 'up-to-date', operator: 'no update: it runs the newest release, or a newer one' },
+  held: { machine: `held: ${escaped}`, operator: `no update: 2 is held (${why.reason})` },
+  'floor-held': {
+    machine: `floor-held: ${escaped}`,
+    operator: `no update: it must pass through 2 first, and that one is held or withdrawn (${why.reason})`,
+  },
+  withdrawn: { machine: `withdrawn: ${escaped}`, operator: `no update: 2 was withdrawn (${why.reason})` },
+  'dead-end': {
+    machine: `dead-end: ${escaped}`,
+    operator: `no update: 1, which it runs, is a dead end: no update is offered from it (${why.reason})`,
+  },
+  target: { machine: 'target', operator: 'no update: 2 is not for this machine (it is for OEM azure only)' },
+  'not-in-ramp': { machine: 'not-in-ramp', operator: 'no update: 2 has not reached this machine yet' },
+  'outside-window': { machine: 'outside-window', operator: 'no update: 2 is offered in its windows only' },
+  'not-mirrored': {
+    machine: 'not-mirrored',
+    operator: `no update: this store does not hold the manifest of that channel (${channelKey(app, 'not-mirrored', 3)} is not in the store)`,
+    everybody: 'no update: this store does not hold the manifest of that channel',
+  },
+  'catalog-expired': {
+    machine: 'catalog-expired',
+    operator:
+      'no update: the catalog or the root has expired: it must be refreshed before anything is offered (catalog: expired at 2026-12-07T06:00:00.xxxZ)',
+    everybody: 'no update: the catalog or the root has expired: it must be refreshed before anything is offered',
+  },
+  'store-unavailable': {
+    machine: 'store-unavailable',
+    operator: 'no update: the store did not answer (no answer)',
+    everybody: 'no update: the store did not answer',
+  },
+  unverifiable: {
+    machine: 'unverifiable',
+    operator: `no update: what the store holds could not be verified (${app}/unverifiable: 12 bytes, the catalog says 1300)`,
+    everybody: 'no update: what the store holds could not be verified',
+  },
+}
+
+/** The endpoint in the state of a reason. */
+function open(reason: Reason, explain: 'public' | { token: string }, log: LogEntry[]) {
+  const { documents } = store.publishing
+  const get: typeof documents.get = (key, maxBytes, known) => {
+    if (reason === 'store-unavailable' && key === catalogKey) throw new PlatteError('store-unavailable', 'no answer')
+    return documents.get(key, maxBytes, known)
+  }
+  const clock = () => store.time.now + (reason === 'catalog-expired' ? 60 * day : 0)
+  return createApp({
+    cache: newCatalogCache(),
+    reading: { ...store.publishing, documents: { ...documents, get }, clock },
+    packages: store.publishing.packages,
+    events: (event) => void log.push(event),
+    publicUrl: 'https://updates.example.org',
+    explain,
+    background: () => undefined,
+  })
+}
+
+const placeOf = (reason: Reason) => ({
+  app: reason === 'unknown-app' ? 'another.app' : app,
+  channel: reason in channels ? reason : reason === 'unknown-channel' ? 'nowhere' : 'held',
+  board: reason === 'no-release-for-board' ? 'riscv' : 'amd64-usr',
+})
+
+test.each(Object.entries(rows) as [Reason, Told][])(
+  '%s',
+  async (reason, { machine, operator, everybody = operator }) => {
+    const log: LogEntry[] = []
+    const place = placeOf(reason)
+    const body = `<request protocol="3.0"><app appid="${place.app}" version="1" track="${place.channel}" board="${place.board}"><updatecheck/></app></request>`
+    const answer = await open(reason, 'public', log).request('/v1/update/', { method: 'POST', body })
+    expect(answer.status).toBe(200)
+    expect(await answer.text()).toContain(`<updatecheck status="noupdate" _no_update_reason="${machine}"/>`)
+    expect(log).toMatchObject([{ event: 'check', decision: 'no-update', reason }])
+    const sentences = await Promise.all(
+      (['public', { token: 'a-token-that-is-long-enough' }] as const).map(async (explain) => {
+        const query = new URLSearchParams({ ...place, version: '1' })
+        const headers = { authorization: 'Bearer a-token-that-is-long-enough' }
+        const told = await open(reason, explain, []).request(`/v1/explain?${query}`, { headers })
+        const explained = (await told.json()) as Explanation
+        expect(explained).toMatchObject({ decision: 'no-update', reason })
+        return explained.sentence.replace(/\.\d{3}Z/, '.xxxZ')
+      }),
+    )
+    expect(sentences).toEqual([everybody, operator])
+  },
+)

@@ -1,0 +1,399 @@
+/** Edits of channels by several operators at once, and said twice: both land or one is told, and nothing is lost. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Release } from '../../src/core/channel.ts'
+import { markRelease, rampRelease, rollBack, undoRollBack, withField } from '../../src/core/release-edits.ts'
+import type { ChannelManifest } from '../../src/documents/channel.ts'
+import { describeChannel, endChannel, followChannel } from '../../src/service/channel-life.ts'
+import { packagesOf } from '../../src/service/channels.ts'
+import { type ChannelEdit, type Edited, editChannel } from '../../src/service/edit-channel.ts'
+import { holdRelease, stopRamps, unholdRelease } from '../../src/service/hold.ts'
+import { inspectStore } from '../../src/service/inspect.ts'
+import { promote } from '../../src/service/promote.ts'
+import { pruneChannel } from '../../src/service/prune.ts'
+import type { Publishing } from '../../src/service/publish.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { renameChannel } from '../../src/service/rename-channel.ts'
+import { loadForWriting, loadHead } from '../../src/service/writing.ts'
+import { app, ask, newReader, newStore, publishOne, refusal, seeded, storedCatalog, type TestStore } from '../world.ts'
+
+const alpha = { app, channel: 'alpha' }
+const stable = { app, channel: 'stable' }
+const why = { reason: 'boot loop' }
+let store: TestStore
+
+beforeEach(async () => {
+  store = await newStore()
+  for (const version of ['1', '2', '3']) await publishOne(store, version, { channel: 'alpha' })
+  await publishOne(store, '1')
+})
+
+const headOf = async (place: typeof alpha): Promise<ChannelManifest> => {
+  const head = await loadHead(store.publishing, await loadForWriting(store.publishing), place)
+  if (head === undefined) throw new Error(`there is no ${place.channel}`)
+  return head.manifest
+}
+const versionsIn = async (place: typeof alpha) => (await headOf(place)).releases.map(({ version }) => version)
+const catalogOf = async (channel: string) => (await storedCatalog(store)).apps[app]?.channels[channel]
+/** One of several operators: a chance of its own. */
+const operator = (seed: number): Publishing => ({ ...store.publishing, random: seeded(seed) })
+const edit = (publishing: Publishing, change: ChannelEdit) => editChannel(publishing, alpha, change)
+const set = (version: string, fields: Partial<Release>) => (current: ChannelManifest) => ({
+  ...current,
+  releases: current.releases.map((one) => (one.version === version ? { ...one, ...fields } : one)),
+})
+const promoted = { app, version: '2', from: 'alpha', to: 'stable' }
+const line = [
+  { at: '2026-11-20T00:00:00.000Z', share: 0 },
+  { at: '2027-11-20T00:00:00.000Z', share: 1 },
+]
+
+describe('operators at once', () => {
+  test('all edits land, of the manifest and of the brakes', async () => {
+    const edits: ((publishing: Publishing) => Promise<Edited>)[] = [
+      (one) => edit(one, (current) => markRelease(current, '1', { mark: 'floor', because: why })),
+      (one) => edit(one, (current) => markRelease(current, '2', { mark: 'withdrawn', because: why })),
+      (one) => edit(one, set('3', { ramp: line })),
+      (one) => edit(one, (current) => withField(current, 'target', { from: '<3' })),
+      (one) => describeChannel(one, alpha, { description: 'for the brave' }),
+      (one) => holdRelease(one, alpha, { version: '3', ...why }),
+      (one) => holdRelease(one, alpha, { version: '3', board: 'amd64-usr', ...why }),
+      (one) => stopRamps(one, alpha, true),
+    ]
+    const results = await Promise.all(edits.map((one, i) => one(operator(i))))
+    expect(results.map(({ kind, inForce }) => [kind, inForce])).toEqual(edits.map(() => ['changed', true]))
+    const { releases, target, description } = await headOf(alpha)
+    const [third, second, first] = releases
+    expect([third?.ramp, second?.withdrawn, first?.floor]).toEqual([line, why, why])
+    expect([target, description]).toEqual([{ from: '<3' }, 'for the brave'])
+    const named = await catalogOf('alpha')
+    expect([named?.holds?.length, named?.rampAsOf, named?.seq]).toEqual([2, expect.any(String), 8])
+    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+  })
+
+  test('two that contradict each other: one lands, and the other is told why not', async () => {
+    const marks = ['floor', 'withdrawn'] as const
+    const results = await Promise.all(
+      marks.map((mark, i) =>
+        refusal(edit(operator(i), (current) => markRelease(current, '2', { mark, because: why }))),
+      ),
+    )
+    expect(results.sort()).toEqual(['accepted', expect.stringMatching(/^refused: 2 would be a floor and withdrawn/)])
+  })
+
+  test('what is published while a channel is pruned stays', async () => {
+    let isDone = false
+    const { documents } = store.publishing
+    const create: typeof documents.create = async (key, bytes) => {
+      const created = await documents.create(key, bytes)
+      if (!isDone) {
+        isDone = true
+        await publishOne(store, '4', { channel: 'alpha' })
+      }
+      return created
+    }
+    const pruned = await pruneChannel({ ...store.publishing, documents: { ...documents, create } }, alpha, { keep: 1 })
+    expect(pruned.packages.map(({ key }) => key.split('/')[2])).toEqual(['2'])
+    expect(await versionsIn(alpha)).toEqual(['4', '3'])
+    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+  })
+
+  test('what waits in a channel that the catalog does not name stays', async () => {
+    await publishOne({ publishing: { ...store.publishing, timestamp: [] } }, '2', { channel: 'beta' })
+    const { packages } = await pruneChannel(store.publishing, alpha, { keep: 1 })
+    expect(packages).toEqual([])
+  })
+
+  test('who prunes what is being published elsewhere is told; publishing again mends it', async () => {
+    const { packages } = store.publishing
+    const remove = async (key: string): Promise<void> => {
+      await publishOne(store, '2')
+      await packages.remove(key)
+    }
+    const pruning = { ...store.publishing, packages: { ...packages, remove } }
+    expect(await refusal(pruneChannel(pruning, alpha, { keep: 1 }))).toMatch(/^conflict: removed while .*\/2\//)
+    await publishOne(store, '2')
+    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+  })
+
+  test('a promotion of what was pruned on the way is told', async () => {
+    let isDone = false
+    const { documents } = store.publishing
+    const create: typeof documents.create = async (key, bytes) => {
+      if (!isDone) {
+        isDone = true
+        await pruneChannel(store.publishing, alpha, { keep: 1 })
+      }
+      return documents.create(key, bytes)
+    }
+    const promoting = { ...store.publishing, documents: { ...documents, create } }
+    expect(await refusal(promote(promoting, promoted))).toMatch(/^missing: packages\/.* is not in the store/)
+  })
+})
+
+describe('what is said twice changes nothing the second time', () => {
+  const now = () => store.time.now
+  const ramp = (shares: readonly number[], hasStart = false) => {
+    const steps = shares.map((share, i) => ({ at: new Date(now() + i * 1_000_000).toISOString(), share }))
+    return edit(store.publishing, (current) =>
+      rampRelease(current, '3', { ramp: steps, now: now(), hasStart, mayLower: false }),
+    )
+  }
+  const mark = (mark: 'floor' | 'withdrawn' | 'deadEnd') =>
+    edit(store.publishing, (current) => markRelease(current, '2', { mark, because: why }))
+  const rollback = { because: why, now: 0, isHeld: () => false }
+  const rows: readonly (readonly [string, () => Promise<Edited>])[] = [
+    ['promote', () => promote(store.publishing, promoted)],
+    ['promote with a ramp', () => promote(store.publishing, { ...promoted, ramp: line })],
+    ['hold', () => holdRelease(store.publishing, alpha, { version: '3', ...why })],
+    ['ramp to everybody', () => ramp([1])],
+    ['floor', () => mark('floor')],
+    ['withdraw', () => mark('withdrawn')],
+    ['dead end', () => mark('deadEnd')],
+    ['rollback', () => edit(store.publishing, (current) => rollBack(current, '3', rollback))],
+    ['stop', () => stopRamps(store.publishing, alpha, true)],
+    ['follow', () => followChannel(store.publishing, stable, { channel: 'alpha', after: 'P7D' })],
+    ['describe', () => describeChannel(store.publishing, alpha, { aliases: ['next'], cadence: { every: 'P7D' } })],
+    ['create', () => describeChannel(store.publishing, { app, channel: 'new' }, {}, { create: true })],
+    ['rename', () => renameChannel(store.publishing, alpha, 'edge')],
+    ['delete', () => endChannel(store.publishing, alpha, { force: true })],
+    ['prune', () => pruneChannel(store.publishing, alpha, { keep: 1 })],
+  ]
+  test.each(rows)('%s', async (_, work) => {
+    expect(await work()).toMatchObject({ kind: 'changed', inForce: true })
+    const before = await storedCatalog(store)
+    store.time.now += 60_000
+    expect(await work()).toMatchObject({ kind: 'unchanged', inForce: true, changes: [] })
+    expect(await storedCatalog(store)).toEqual(before)
+  })
+
+  test('unhold, whatever was held; but not of another board', async () => {
+    const { publishing } = store
+    await holdRelease(publishing, alpha, { version: '3', board: 'amd64-usr', ...why })
+    expect(await refusal(unholdRelease(publishing, alpha, { version: '3' }))).toMatch(/^refused: 3 is not held/)
+    const lifted = { version: '3.0', board: 'amd64-usr' }
+    expect(await unholdRelease(publishing, alpha, lifted)).toMatchObject({ kind: 'changed' })
+    expect(await unholdRelease(publishing, alpha, lifted)).toMatchObject({ kind: 'unchanged' })
+    expect(await refusal(unholdRelease(publishing, alpha, { version: '9' }))).toMatch(
+      /^refused: there is no release "9"/,
+    )
+  })
+
+  test('a rollback among others, and its undoing', async () => {
+    const both = async () => (await headOf(alpha)).rollbackFrom
+    for (const bad of ['3', '2', '3']) await edit(store.publishing, (current) => rollBack(current, bad, rollback))
+    expect(await both()).toEqual(['3', '2'])
+    await edit(store.publishing, (current) => undoRollBack(current, '3'))
+    expect(await both()).toEqual(['2'])
+  })
+
+  test('a ramp that began goes on; with a start, or lowered, it is another one', async () => {
+    const { publishing } = store
+    await edit(publishing, set('3', { ramp: [{ at: '2026-01-01T00:00:00Z', share: 0.1 }] }))
+    expect(await ramp([0.1])).toMatchObject({ kind: 'unchanged' })
+    expect(await ramp([0.1], true)).toMatchObject({ kind: 'changed' })
+    expect(await ramp([0.2])).toMatchObject({ kind: 'changed' })
+    await edit(publishing, set('3', { ramp: [{ at: '2036-01-01T00:00:00Z', share: 0.1 }] }))
+    expect(await ramp([0.1])).toMatchObject({ kind: 'changed' })
+  })
+})
+
+test('a share falls only where somebody says so', async () => {
+  const lower = (mayLower: boolean) =>
+    refusal(
+      edit(store.publishing, (current) =>
+        rampRelease(current, '3', { ramp: line, now: store.time.now, hasStart: true, mayLower }),
+      ),
+    )
+  expect(await lower(false)).toMatch(/^refused: 3 is offered to 100 % now, and would be to 0\.\d+ %/)
+  expect(await lower(true)).toBe('accepted')
+})
+
+describe('names', () => {
+  test('a channel is not renamed to itself, nor to what is another one', async () => {
+    expect(await refusal(renameChannel(store.publishing, alpha, 'alpha'))).toMatch(/^refused: alpha has that name/)
+    expect(await refusal(renameChannel(store.publishing, alpha, 'stable'))).toMatch(/^refused: "stable" is a name of/)
+    expect(await versionsIn(alpha)).toEqual(['3', '2', '1'])
+  })
+
+  test('a renamed channel keeps its brakes, and its old name', async () => {
+    await holdRelease(store.publishing, alpha, { version: '3', ...why })
+    await stopRamps(store.publishing, alpha, true)
+    const before = await catalogOf('alpha')
+    await renameChannel(store.publishing, alpha, 'edge')
+    const { holds, rampAsOf } = (await catalogOf('edge')) ?? {}
+    expect({ holds, rampAsOf }).toEqual({ holds: before?.holds, rampAsOf: before?.rampAsOf })
+    for (const channel of ['alpha', 'edge']) expect(await ask(newReader(store), { channel })).toBe('update 2')
+  })
+
+  test('a channel that follows another offers nothing while that one is gone', async () => {
+    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    expect(await refusal(endChannel(store.publishing, alpha, { force: true }))).toMatch(
+      /^refused: stable follows alpha/,
+    )
+    expect(await ask(newReader(store))).toBe('update 3')
+    store.bucket.erase('apps/e96281a6-d1af-4bde-9a0a-97b76e56dc57/alpha/0000000003.jws')
+    expect(await ask(newReader(store))).toBe('not-mirrored')
+  })
+})
+
+describe('a channel that was deleted', () => {
+  test('stays deleted until somebody makes it again', async () => {
+    await endChannel(store.publishing, alpha, { force: true })
+    await refresh(store.publishing, { force: true })
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('unknown-channel')
+    const again = { channel: 'alpha', create: false }
+    expect(await refusal(publishOne(store, '4', again))).toMatch(/^refused: .* has no channel "alpha"/)
+    expect(await refusal(holdRelease(store.publishing, alpha, { version: '3', ...why }))).toMatch(
+      /^refused: .* no channel/,
+    )
+    expect(await refusal(promote(store.publishing, { ...promoted, version: '1', to: 'alpha' }))).toMatch(/^refused/)
+    expect(await publishOne(store, '2', { ...again, create: true })).toMatchObject({ seq: 5, offered: true })
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 2')
+    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+  })
+
+  test('and so it does where the catalog was not written any more', async () => {
+    await endChannel({ ...store.publishing, timestamp: [] }, alpha, { force: true })
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
+    expect(await refusal(publishOne(store, '4', { channel: 'alpha', create: false }))).toMatch(/^refused/)
+    expect(await endChannel(store.publishing, alpha)).toMatchObject({ kind: 'unchanged', inForce: true })
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('unknown-channel')
+  })
+})
+
+test('what a deleted channel leaves is pruned', async () => {
+  await endChannel(store.publishing, alpha, { force: true })
+  const { packages, ...edited } = await pruneChannel(store.publishing, alpha, { keep: 1 })
+  expect([edited.kind, packages.map(({ key }) => key.split('/')[2])]).toEqual(['unchanged', ['3', '2']])
+  expect(await store.packages.stat(packages[0]?.key ?? '')).toBeUndefined()
+  expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], packages: 1 })
+})
+
+describe('following', () => {
+  const follow = (channel: string, source: string) =>
+    refusal(followChannel(store.publishing, { app, channel }, { channel: source }))
+
+  test('has one level, and no way round', async () => {
+    await publishOne(store, '1', { channel: 'fleet' })
+    expect(await follow('fleet', 'stable')).toBe('accepted')
+    expect(await follow('stable', 'fleet')).toMatch(/^refused: fleet follows stable: it cannot be followed/)
+    expect(await follow('alpha', 'fleet')).toMatch(/^refused: fleet follows stable/)
+    expect(await follow('stable', 'alpha')).toMatch(/^refused: fleet follows stable, which so cannot follow alpha/)
+    expect(await follow('alpha', 'alpha')).toMatch(/^refused: alpha cannot follow itself/)
+    expect(await follow('alpha', 'nowhere')).toMatch(/^refused: .* has no channel "nowhere"/)
+  })
+
+  test('a loop that two operators made at once is none for machines: each sees the other one alone', async () => {
+    const places = [
+      [alpha, 'stable'],
+      [stable, 'alpha'],
+    ] as const
+    for (const [place, channel] of places)
+      await editChannel(store.publishing, place, (current) => withField(current, 'follow', { channel }))
+    expect(await ask(newReader(store))).toBe('update 3')
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
+  })
+})
+
+describe('holds', () => {
+  test.each<[string, Parameters<typeof holdRelease>[2], RegExp]>([
+    ['an unknown version', { version: '9', ...why }, /^refused: there is no release "9" in this channel/],
+    ['no version', { version: 'newest', ...why }, /^refused: there is no release "newest"/],
+    ['an unknown board', { version: '3', board: 'riscv', ...why }, /^refused: 3 has no board "riscv"/],
+    ['no reason', { version: '3', reason: '' }, /^usage: hold: reason: must not be empty/],
+    ['two lines of reason', { version: '3', reason: 'a\nb' }, /^usage: hold: reason: must be on one line/],
+    ['a long reason', { version: '3', reason: 'x'.repeat(501) }, /^usage: hold: reason: must have at most 500/],
+  ])('of %s are refused', async (_, held, want) => {
+    expect(await refusal(holdRelease(store.publishing, alpha, held))).toMatch(want)
+    expect((await catalogOf('alpha'))?.holds).toBeUndefined()
+  })
+
+  test('of what is followed hold here alone', async () => {
+    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    await holdRelease(store.publishing, stable, { version: '3', ...why })
+    expect(await ask(newReader(store))).toBe('update 2')
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
+  })
+})
+
+describe('promotion', () => {
+  test('moves the same bytes under the same keys, and marks that go with them', async () => {
+    await edit(store.publishing, set('2', { floor: why }))
+    const list = async () => [...packagesOf(await headOf(alpha)).keys()].filter((key) => key.includes('/2/'))
+    await promote(store.publishing, promoted)
+    const [release] = (await headOf(stable)).releases
+    expect(release).toMatchObject({ version: '2', floor: why })
+    expect([...packagesOf(await headOf(stable)).keys()].filter((key) => key.includes('/2/'))).toEqual(await list())
+    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], packages: 3 })
+  })
+
+  test('of one board is not kept by a hold of another', async () => {
+    await publishOne(store, '3', { channel: 'alpha', board: 'arm64-usr' })
+    await holdRelease(store.publishing, alpha, { version: '3', board: 'arm64-usr', ...why })
+    const three = { ...promoted, version: '3' }
+    expect(await refusal(promote(store.publishing, three))).toMatch(/^refused: 3 is held in alpha: boot loop/)
+    expect(await promote(store.publishing, { ...three, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
+  })
+
+  test('into a channel that has a board which it lacks is refused, unless boards are named', async () => {
+    await publishOne(store, '1', { board: 'arm64-usr' })
+    expect(await refusal(promote(store.publishing, promoted))).toMatch(/^refused: stable has arm64-usr, and 2 has not/)
+    expect(await promote(store.publishing, { ...promoted, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
+    const unknown = { ...promoted, boards: ['riscv'] }
+    expect(await refusal(promote(store.publishing, unknown))).toMatch(/^refused: 2 has no board riscv/)
+  })
+
+  test('of what is not in the store is refused', async () => {
+    const [key = ''] = [...packagesOf(await headOf(alpha)).keys()].filter((one) => one.includes('/2/'))
+    await store.packages.remove(key)
+    expect(await refusal(promote(store.publishing, promoted))).toMatch(/^missing: packages\//)
+    expect(await versionsIn(stable)).toEqual(['1'])
+  })
+
+  test('into a channel that has withdrawn it makes no floor of it', async () => {
+    await promote(store.publishing, promoted)
+    await editChannel(store.publishing, stable, (current) =>
+      markRelease(current, '2', { mark: 'withdrawn', because: why }),
+    )
+    await publishOne(store, '2', { channel: 'alpha', board: 'arm64-usr' })
+    await edit(store.publishing, set('2', { floor: why }))
+    expect(await refusal(promote(store.publishing, promoted))).toMatch(/^refused: 2 would be a floor and withdrawn/)
+  })
+})
+
+describe('rollback', () => {
+  const roll = (more: Partial<Parameters<typeof rollBack>[2]> = {}) =>
+    refusal(
+      edit(store.publishing, (current) =>
+        rollBack(current, '3', { because: why, now: store.time.now, isHeld: () => false, ...more }),
+      ),
+    )
+  test('sends all machines where it says, or is refused', async () => {
+    await edit(store.publishing, set('2', { ramp: line }))
+    expect(await roll({ to: '1' })).toMatch(/^refused: amd64-usr would go to 2, not to 1/)
+    expect(await roll({ to: '2' })).toMatch(/^refused: 2 is offered to [\d.]+ % only; the others go further back/)
+    expect(await roll({ isHeld: () => true })).toMatch(/^refused: amd64-usr has no other release to go to/)
+    expect(await roll({ to: '1', isHeld: ({ version }) => version === '2' })).toBe('accepted')
+    expect(await ask(newReader(store), { channel: 'alpha', version: '3' })).toBe('update 1')
+  })
+
+  test('from a dead end is refused: nothing is offered there', async () => {
+    await edit(store.publishing, set('3', { deadEnd: why }))
+    expect(await roll()).toMatch(/^refused: 3 is a dead end/)
+  })
+})
+
+describe('what is pruned', () => {
+  test('is neither a floor, nor a dead end, nor what a follower still waits for', async () => {
+    for (const version of ['4', '5', '6']) await publishOne(store, version, { channel: 'alpha' })
+    await edit(store.publishing, set('1', { floor: why }))
+    await edit(store.publishing, set('2', { deadEnd: why }))
+    await edit(store.publishing, set('4', { publishedAt: '2026-01-01T00:00:00Z' }))
+    await followChannel(store.publishing, stable, { channel: 'alpha', after: 'P7D' })
+    await pruneChannel(store.publishing, alpha, { keep: 1 })
+    expect(await versionsIn(alpha)).toEqual(['6', '5', '4', '2', '1'])
+    await followChannel(store.publishing, stable, undefined)
+    await pruneChannel(store.publishing, alpha, { keep: 1 })
+    expect(await versionsIn(alpha)).toEqual(['6', '2', '1'])
+  })
+})
