@@ -636,7 +636,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'an expired catalog is signed anew unseen',
-    ['src/service/writing.ts', 'if (now < catalog.expiresMs) return', 'return'],
+    ['src/service/writing.ts', 'if (now < Date.parse(catalog.catalog.expires)) return', 'if (now >= 0) return'],
     ['test/service/races.test.ts', 'is not signed anew without a word'],
   ),
   row(
@@ -957,5 +957,59 @@ export const mutations: readonly Mutation[] = [
     'a token in the path is logged',
     ['src/http/locks/routes.ts', 'path: path.slice(0, 100)', 'path: c.req.path.slice(0, 100)'],
     ['test/locks/locks.test.ts', 'in no line of the log'],
+  ),
+  row(
+    'a token for a list of audiences is taken',
+    ['src/trust/oidc.ts', 'if (aud !== audience) throw', 'if (aud === undefined) throw'],
+    ['test/publish/tokens.test.ts', 'is for a list of audiences'],
+  ),
+  row(
+    'a token is good for a day',
+    ['src/trust/oidc.ts', 'maxTokenAge: maxTokenAgeSeconds,', 'maxTokenAge: 100 * maxTokenAgeSeconds,'],
+    ['test/publish/tokens.test.ts', 'is older than ten minutes'],
+  ),
+  row(
+    'the algorithm is the token’s',
+    ['src/trust/oidc.ts', 'algorithms: [...algs],', "algorithms: ['RS256', 'HS256', 'none'],"],
+    ['test/publish/tokens.test.ts', 'is signed with the public key as a secret'],
+  ),
+  row(
+    'an issuer that nobody named is asked for its keys',
+    [
+      'src/service/authorise.ts',
+      'Object.hasOwn(policy.issuers, name) ? policy.issuers[name] : undefined',
+      "policy.issuers[name] ?? { jwks: `${name}/jwks`, algs: ['RS256'] as const }",
+    ],
+    ['test/publish/tokens.test.ts', 'is of an issuer that the policy does not name'],
+  ),
+  row(
+    'a claim that is missing matches',
+    ['src/core/policy.ts', 'if (value === undefined) return `claim', 'if (value === null) return `claim'],
+    ['test/publish/tokens.test.ts', 'no environment'],
+  ),
+  row(
+    'a pull request publishes',
+    ['src/core/policy.ts', "['event_name', ['pull_request', 'pull_request_target']],", ''],
+    ['test/publish/tokens.test.ts', 'pull_request_target'],
+  ),
+  row(
+    'one allowed channel is enough',
+    ['src/core/policy.ts', 'const outside = places.find(', 'const outside = places.slice(0, 1).find('],
+    ['test/publish/tokens.test.ts', 'one of two channels'],
+  ),
+  row(
+    'a token is good for another request',
+    ['src/service/replay.ts', 'mark.request !== request', 'mark.request === ""'],
+    ['test/publish/node.test.ts', 'machines are told at once'],
+  ),
+  row(
+    'packages are believed without a receipt',
+    ['src/service/publish.ts', 'if (isNew && !order.dryRun) for', 'if (isNew && order.dryRun) for'],
+    ['test/publish/node.test.ts', 'packages that nobody sent'],
+  ),
+  row(
+    'a redirect of an issuer is followed',
+    ['src/adapters/issuer-keys.ts', "redirect: 'manual'", "redirect: 'follow'"],
+    ['test/publish/tokens.test.ts', 'a redirect'],
   ),
 ]
