@@ -31,7 +31,7 @@ export function createApp(serving: Serving): Hono {
   if (serving.metrics) app.get('/metrics', answerMetrics(serving.metrics))
   app.get('/packages/*', answerPackage(serving))
   for (const path of documentPaths) app.get(path, answerDocument(serving))
-  app.notFound((c) => answerElse(serving, c))
+  app.notFound(async (c) => (await serving.pages?.(serving, c)) ?? answerElse(serving, c))
   app.onError((error, c) => answerError(serving, error, c))
   return app
 }

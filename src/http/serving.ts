@@ -9,6 +9,9 @@ import type { Answering } from '../service/update-check.ts'
 /** Who may ask for explanations: everybody, who is then not told who is on a list of machines, or who shows the token. */
 export type ExplainAccess = 'public' | { readonly token: string }
 
+/** Answers what is neither a check nor a document; `undefined` for what is none of its own. */
+export type Pages = (serving: Serving, context: Context) => Promise<Response | undefined>
+
 /** Numbers about checks, as text. */
 export interface Numbers {
   render(): Promise<string>
@@ -30,6 +33,10 @@ export interface Serving {
   readonly packagesUrl?: string | undefined
   /** Who may ask for explanations; `undefined`: nobody. */
   readonly explain?: ExplainAccess | undefined
+  /** The app whose channels have files under its channels' plain names; without it none has. */
+  readonly app?: string | undefined
+  /** Pages and feeds for people; `undefined`: there are none. */
+  readonly pages?: Pages | undefined
   /** How work outlives this request, where the runtime can. */
   readonly background: (context: Context) => Background
 }

@@ -18,6 +18,7 @@ const variables = {
   PLATTE_PACKAGES_URL: '--packages-url',
   PLATTE_EXPLAIN: '--explain',
   PLATTE_EXPLAIN_TOKEN: undefined,
+  PLATTE_PAGES: '--pages',
   PLATTE_EVENTS: '--events',
   PLATTE_METRICS: '--metrics',
   PLATTE_HOST: '--host',
@@ -43,6 +44,8 @@ export interface Settings {
   readonly packagesUrl?: string
   /** Who may ask for explanations; without it nobody. */
   readonly explain?: ExplainAccess
+  /** Whether there are no pages and feeds for people. */
+  readonly pages?: 'off'
   /** Whether events are also kept as files in the store. */
   readonly events?: 'store'
   /** Whether numbers are told at `/metrics`. */
@@ -95,6 +98,7 @@ export function readSettings<K extends keyof Settings = never>(
     publicUrl: read('PLATTE_PUBLIC_URL', parsePublicUrl),
     packagesUrl: read('PLATTE_PACKAGES_URL', parsePublicUrl),
     explain: readExplain(env, problems),
+    pages: read('PLATTE_PAGES', offWord),
     events: read('PLATTE_EVENTS', oneWord('store')),
     metrics: read('PLATTE_METRICS', oneWord('on')),
     host: env.PLATTE_HOST || '127.0.0.1',
@@ -190,6 +194,9 @@ const oneWord =
       throw new Error(`${JSON.stringify(text.slice(0, 80))} is neither ${word} nor off`)
     return text === word ? word : undefined
   }
+
+/** A setting that is on unless it says otherwise. */
+const offWord = (text: string): 'off' | undefined => (oneWord('on')(text) === 'on' ? undefined : 'off')
 
 function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN

@@ -11,6 +11,7 @@ import { s3Documents } from '../adapters/s3-documents.ts'
 import { s3Packages } from '../adapters/s3-packages.ts'
 import { jsonLog, systemRandom } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
+import { lazyPages } from '../http/pages/lazy.ts'
 import { refuse } from '../http/refuse.ts'
 import type { Environment } from './config.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
@@ -61,7 +62,10 @@ async function open(env: Environment): Promise<Deployment> {
   try {
     const s3 = await openS3(settings.store, { random: systemRandom })
     const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
-    return openDeployment(settings, env, { documents, packages, log, events: log, background: () => undefined, slice })
+    return openDeployment(settings, env, {
+      ...{ documents, packages, log, events: log, slice, pages: lazyPages },
+      background: () => undefined,
+    })
   } catch (error) {
     return brokenDeployment(problemOf(error), log)
   }

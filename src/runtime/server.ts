@@ -1,6 +1,7 @@
 /** What every process that serves does the same, whatever listens for it. */
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
+import { lazyPages } from '../http/pages/lazy.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
 import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
@@ -55,7 +56,7 @@ export async function serveWith(
   settings: SettingsWith<'store' | 'pin'>,
   publishing: Publishing,
 ): Promise<Running> {
-  const { host, publicUrl, packagesUrl, explain } = settings
+  const { host, publicUrl, packagesUrl, explain, app, pages } = settings
   await checkPin(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
@@ -73,6 +74,8 @@ export async function serveWith(
       publicUrl: publicUrl ?? `http://${urlHost(host)}:${port}`,
       packagesUrl,
       explain,
+      app,
+      pages: pages === 'off' ? undefined : lazyPages,
       background,
     }),
   ).catch((error: unknown) => {

@@ -28,7 +28,7 @@ export interface Deployment {
 }
 
 /** What a runtime brings along. */
-export interface Parts extends Pick<Reading, 'documents' | 'log'>, Pick<Serving, 'background' | 'events'> {
+export interface Parts extends Pick<Reading, 'documents' | 'log'>, Pick<Serving, 'background' | 'events' | 'pages'> {
   readonly packages: Packages
   /** How much one call of the schedule may take in. */
   readonly slice: Omit<Slice, 'turn'>
@@ -60,14 +60,17 @@ const noFiles =
 
 /** Serves with settings that can be used. @param env where the timestamp key is, if the settings name one. */
 export function openDeployment(
-  { pin, publicUrl, packagesUrl, explain, timestampKey }: SettingsWith<'pin' | 'publicUrl'>,
+  { pin, publicUrl, packagesUrl, explain, app, timestampKey, pages: wanted }: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
-  { documents, packages, log, events, background, slice }: Parts,
+  { documents, packages, log, events, background, pages, slice }: Parts,
 ): Deployment {
   const cache = newCatalogCache()
   const reading = { documents, pin, clock: systemClock, log }
   return {
-    app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, background }),
+    app: createApp({
+      ...{ cache, reading, packages, events, publicUrl, packagesUrl, explain, app, background },
+      pages: wanted === 'off' ? undefined : pages,
+    }),
     async refresh() {
       if (timestampKey === undefined || 'file' in timestampKey) return 'idle'
       try {

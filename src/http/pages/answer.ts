@@ -1,0 +1,47 @@
+/** The pages: which path is which. Loaded when the first of them is asked for, so that checks carry none of it. */
+import type { Context } from 'hono'
+import { refuse } from '../refuse.ts'
+import type { Serving } from '../serving.ts'
+import { answerChannel } from './channel.ts'
+import { answerExplainPage } from './explain.ts'
+import { answerHome } from './home.ts'
+import { icon, iconPath, style, stylePath } from './style.ts'
+import { type Visit, visit } from './visit.ts'
+
+type Answer = (visit: Visit, ...names: readonly string[]) => Promise<Response>
+
+/** Names stand for what is between slashes. */
+const routes: readonly (readonly [RegExp, Answer])[] = [
+  [/^\/$/, answerHome],
+  [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/?$/, (page, app = '', channel = '') => answerChannel(page, app, channel)],
+  [/^\/explain\/?$/, answerExplainPage],
+]
+
+/** What never changes under its path. */
+const files: ReadonlyMap<string, readonly [type: string, text: string]> = new Map([
+  [stylePath, ['text/css; charset=utf-8', style]],
+  [iconPath, ['image/svg+xml', icon]],
+])
+
+/** @returns `undefined` for what is no page. */
+export async function answerPages(serving: Serving, c: Context): Promise<Response | undefined> {
+  const { path, method } = c.req
+  const found = files.get(path)
+  const route = routes.find(([form]) => form.test(path))
+  if (found === undefined && route === undefined) return undefined
+  if (method !== 'GET' && method !== 'HEAD')
+    return refuse(c, 405, 'this can only be read: GET it', { allow: 'GET, HEAD' })
+  if (found) return file(...found)
+  const names = route?.[0].exec(path)?.slice(1) ?? []
+  return route?.[1](await visit(serving, c), ...names)
+}
+
+const file = (type: string, text: string): Response =>
+  new Response(text, {
+    headers: {
+      'content-type': type,
+      'cache-control': 'public, max-age=31536000, immutable, no-transform',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'",
+    },
+  })
