@@ -1,5 +1,5 @@
 /** What pages and feeds show: the verified state that answers machines, and nothing beside it. Nothing here throws. */
-import { type Standing, standings } from '../core/standing.ts'
+import { changedAt, type Standing, standings } from '../core/standing.ts'
 import { durationMs } from '../documents/fields.ts'
 import { notesKey } from '../documents/paths.ts'
 import type { Instant } from '../ports/clock.ts'
@@ -74,6 +74,12 @@ export async function readChannelStatus(
 function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | undefined {
   if (cadence === undefined || releases.length === 0) return undefined
   return Math.max(...releases.map(({ publishedAt }) => Date.parse(publishedAt))) + durationMs(cadence.every)
+}
+
+/** Since when a channel stands where it does, as far as the clock and signatures tell. */
+export const changeOf = ({ manifest, source, view }: ChannelStatus, { state, now }: Status): Instant => {
+  const signed = [manifest, source?.manifest].flatMap((one) => (one ? [Date.parse(one.issuedAt)] : []))
+  return changedAt(view, Math.max(state?.catalog.issuedAtMs ?? 0, ...signed), now)
 }
 
 /** So many channels of an app are looked at for a promotion path; a store may be asked 50 times by one call of a Worker. */

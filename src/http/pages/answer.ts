@@ -1,5 +1,8 @@
 /** The pages: which path is which. Loaded when the first of them is asked for, so that checks carry none of it. */
 import type { Context } from 'hono'
+import { answerAtom } from '../feeds/atom.ts'
+import { answerChannelJson, answerChannels } from '../feeds/channels-json.ts'
+import { answerReleasesJson, answerVersionFile } from '../feeds/flatcar.ts'
 import { refuse } from '../refuse.ts'
 import type { Serving } from '../serving.ts'
 import { answerChannel } from './channel.ts'
@@ -8,13 +11,18 @@ import { answerHome } from './home.ts'
 import { icon, iconPath, style, stylePath } from './style.ts'
 import { type Visit, visit } from './visit.ts'
 
-type Answer = (visit: Visit, ...names: readonly string[]) => Promise<Response>
+type Answer = (visit: Visit, ...names: [string, string, string]) => Promise<Response>
 
 /** Names stand for what is between slashes. */
 const routes: readonly (readonly [RegExp, Answer])[] = [
   [/^\/$/, answerHome],
-  [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/?$/, (page, app = '', channel = '') => answerChannel(page, app, channel)],
+  [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/?$/, answerChannel],
   [/^\/explain\/?$/, answerExplainPage],
+  [/^\/v1\/channels\/?$/, answerChannels],
+  [/^\/v1\/channels\/([^/]{1,64})\/([^/]{1,64})$/, answerChannelJson],
+  [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/feed\.atom$/, answerAtom],
+  [/^\/releases-json\/releases-([^/]{1,64})\.json$/, answerReleasesJson],
+  [/^\/([^/]{1,64})\/([^/]{1,64})\/([^/]{1,64})\/version\.txt$/, answerVersionFile],
 ]
 
 /** What never changes under its path. */
@@ -32,8 +40,8 @@ export async function answerPages(serving: Serving, c: Context): Promise<Respons
   if (method !== 'GET' && method !== 'HEAD')
     return refuse(c, 405, 'this can only be read: GET it', { allow: 'GET, HEAD' })
   if (found) return file(...found)
-  const names = route?.[0].exec(path)?.slice(1) ?? []
-  return route?.[1](await visit(serving, c), ...names)
+  const [, first = '', second = '', third = ''] = route?.[0].exec(path) ?? []
+  return route?.[1](await visit(serving, c), first, second, third)
 }
 
 const file = (type: string, text: string): Response =>

@@ -28,7 +28,9 @@ const keyOf = ({ offered, newest, withheld }: Standing): string =>
 function board(standing: Standing, names: string, { now, words, level }: Shown): Html {
   const { offered, newest, withheld } = standing
   const heading =
-    level === 4 ? part`<h4>${names} ${chip(standing, words)}</h4>` : part`<h3>${names} ${chip(standing, words)}</h3>`
+    level === 4
+      ? part`<h4>${names} ${chip(standing, now, words)}</h4>`
+      : part`<h3>${names} ${chip(standing, now, words)}</h3>`
   return part`<div class="board">${heading}
 ${
   offered
@@ -44,12 +46,15 @@ ${whyNot(standing, now, words)}`
 }${components(offered ?? newest, words)}</div>\n`
 }
 
-const worst: readonly Reason[] = ['held', 'withdrawn', 'floor-held', 'dead-end', 'not-mirrored', 'unverifiable']
+const worst: readonly Reason[] = ['held', 'withdrawn', 'floor-held', 'dead-end']
 
-function chip({ withheld, offered }: Standing, words: Words): Html {
-  const reason = withheld?.reason ?? 'up-to-date'
-  const kind = worst.includes(reason) || !offered ? 'bad' : reason === 'up-to-date' ? 'good' : 'wait'
-  return part`<span class="state ${kind}">${words.reasons[reason]}</span>`
+function chip({ withheld, offered, newest }: Standing, now: number, words: Words): Html {
+  const { reason } = withheld ?? { reason: 'up-to-date' as const }
+  const share = reason === 'not-in-ramp' ? progressOf(newest, now)?.share : undefined
+  const isLater = withheld !== undefined && reason === 'up-to-date'
+  const kind = worst.includes(reason) || !offered ? 'bad' : withheld === undefined ? 'good' : 'wait'
+  const label = isLater ? words.board.later : words.reasons[reason]
+  return part`<span class="state ${kind}">${label}${share === undefined ? none : ` ${percent(share)}`}</span>`
 }
 
 function windowLine({ window }: Standing, now: number, { board, ...words }: Words): Html {
@@ -63,7 +68,7 @@ function windowLine({ window }: Standing, now: number, { board, ...words }: Word
 function whyNot({ withheld, offered, newest }: Standing, now: number, words: Words): Html {
   const because = withheld?.because
   const isRamped = withheld?.reason === 'not-in-ramp'
-  const isKept = withheld !== undefined && !isRamped
+  const isKept = withheld !== undefined && !isRamped && withheld.reason !== 'up-to-date'
   return part`${because === undefined ? none : part`<p class="small">${reasonLink(because)}</p>\n`}${
     isKept
       ? part`<p class="small">${offered ? words.board.meanwhile(offered.release.version) : words.board.meanwhileNothing}</p>\n`

@@ -3,7 +3,7 @@ import { durationMs } from '../../documents/fields.ts'
 import { allPlaces, type ChannelStatus, readChannelStatus, type Status, type Unreadable } from '../../service/status.ts'
 import { boards } from './board.ts'
 import { answerPage } from './layout.ts'
-import { age, filled, type Html, none, part, time } from './parts.ts'
+import { age, filled, type Html, none, part } from './parts.ts'
 import { channelTrouble, trouble } from './trouble.ts'
 import type { Visit } from './visit.ts'
 import type { Words } from './words-en.ts'
@@ -64,7 +64,7 @@ ${manifest.description ? part`<p class="small soft">${manifest.description}</p>\
   standings.length === 0
     ? part`<p class="version nothing">${words.home.empty}</p>`
     : boards(standings, { now: status.now, words, level: 4 })
-}<ul class="facts">${cadenceFacts(one, status, words)}<li>${words.trust.sequence} ${manifest.seq}, ${filled(words.trust.issued, time(Date.parse(manifest.issuedAt), status.now, words))}</li></ul></article>\n`
+}<ul class="facts">${cadenceFacts(one, status, words)}<li>${words.trust.sequence} ${manifest.seq}, ${filled(words.trust.issued, age(Date.parse(manifest.issuedAt), status.now, words))}</li></ul></article>\n`
 }
 
 /** How often a release is due, and when the next one is. */
@@ -74,7 +74,7 @@ export function cadenceFacts({ manifest: { cadence }, dueAt }: ChannelStatus, { 
   const [length, unit] = hours % 24 === 0 ? ([hours / 24, 'day'] as const) : ([hours, 'hour'] as const)
   const sentence = dueAt !== undefined && dueAt < now ? words.cadence.overdue : words.cadence.due
   return part`<li>${words.cadence.every(length, unit, cadence.on)}</li>
-${dueAt === undefined ? none : part`<li>${filled(sentence, time(dueAt, now, words))}</li>\n`}`
+${dueAt === undefined ? none : part`<li>${filled(sentence, age(dueAt, now, words))}</li>\n`}`
 }
 
 /** What was verified, by which keys, until when. */

@@ -24,7 +24,8 @@ const steps = [
 ] as const
 
 /** How long ago an instant is, or how far ahead, such as `5 days ago`. */
-export function ago(at: number, now: number, { lang }: Words): string {
+export function ago(at: number, now: number, { lang, justNow }: Words): string {
+  if (Math.abs(at - now) < minute) return justNow
   const [unit, length] = steps.find(([, , below]) => Math.abs(at - now) < below) ?? steps[2]
   return relative(lang).format(Math.trunc((at - now) / length), unit)
 }
@@ -41,9 +42,9 @@ function relative(lang: string): Intl.RelativeTimeFormat {
 export const time = (at: number, now: number, words: Words): Html =>
   part`<time datetime="${new Date(at).toISOString()}">${minuteText(at)}</time> <span class="ago">(${ago(at, now, words)})</span>`
 
-/** The same, the other way round, where it is the age that matters. */
+/** `5 days ago (2026-08-13)`, where it is the age that matters. */
 export const age = (at: number, now: number, words: Words): Html =>
-  part`<time datetime="${new Date(at).toISOString()}">${ago(at, now, words)}</time> <span class="ago">(${minuteText(at)})</span>`
+  part`<time datetime="${new Date(at).toISOString()}">${ago(at, now, words)}</time> <span class="ago">(${minuteText(at).slice(0, 10)})</span>`
 
 /** e.g. `2026-08-13 15:48 UTC`. */
 export const minuteText = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`

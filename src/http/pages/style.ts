@@ -10,24 +10,24 @@ body{margin:0;background:var(--ground);color:var(--ink);font:1rem/1.5 system-ui,
 a{color:var(--accent);text-underline-offset:.15em}
 a:focus-visible,button:focus-visible,input:focus-visible,select:focus-visible,summary:focus-visible,pre:focus-visible,.scroll:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 .skip{position:absolute;left:-100rem}.skip:focus{left:1rem;top:.5rem;background:var(--sheet);padding:.5rem 1rem;z-index:1}
-header,main,footer{max-width:70rem;margin:0 auto;padding:0 1.25rem}
-header{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;align-items:baseline;padding-block:1rem;border-bottom:1px solid var(--line)}
-header .mark{font-weight:650;letter-spacing:-.01em;color:var(--ink);text-decoration:none;margin-inline-end:auto}
+body>header,main,body>footer{width:min(100% - 2.5rem,70rem);margin:0 auto}
+body>header{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;align-items:baseline;padding-block:1rem;border-bottom:1px solid var(--line)}
+body>header .mark{font-weight:650;letter-spacing:-.01em;color:var(--ink);text-decoration:none;margin-inline-end:auto}
 nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;margin:0;padding:0}
 nav a{text-decoration:none}nav a:hover{text-decoration:underline}nav a[aria-current]{color:var(--ink);font-weight:600}
 main{padding-block:1.75rem 3rem}
-footer{border-top:1px solid var(--line);padding-block:1rem 2rem;color:var(--soft);font-size:.875rem}
+body>footer{border-top:1px solid var(--line);padding-block:1rem 2rem;color:var(--soft);font-size:.875rem}
 h1{font-size:1.75rem;line-height:1.2;letter-spacing:-.02em;margin:0 0 .35rem}
 h2{font-size:1.2rem;line-height:1.3;letter-spacing:-.01em;margin:2.25rem 0 .75rem}
 h3{font-size:1.05rem;line-height:1.3;margin:0}
 h4{font-size:.95rem;margin:1rem 0 .25rem}
 p{margin:.35rem 0}
 .lead{color:var(--soft);max-width:46rem;margin:0 0 1rem}
-.soft,.ago{color:var(--soft)}.ago{font-size:.9em}
+time{white-space:nowrap}.soft,.ago{color:var(--soft)}.ago{font-size:.9em;white-space:nowrap}
 code,pre,.mono{font-family:var(--mono);font-size:.875em}
 code{overflow-wrap:anywhere}
 pre{background:var(--ground);border:1px solid var(--line);border-radius:.375rem;padding:.75rem;overflow:auto;margin:.5rem 0}
-.facts{display:flex;flex-wrap:wrap;gap:.15rem 1.5rem;list-style:none;margin:0;padding:0;font-size:.875rem;color:var(--soft)}
+.card>.facts{display:block;border-top:1px solid var(--line);margin-top:.75rem;padding-top:.6rem}.facts{display:flex;flex-wrap:wrap;gap:.15rem 1.5rem;list-style:none;margin:0;padding:0;font-size:.875rem;color:var(--soft)}
 .note{border-inline-start:4px solid var(--wait);background:var(--waitbg);padding:.6rem 1rem;margin:1rem 0;border-radius:0 .375rem .375rem 0}
 .note.bad{border-color:var(--bad);background:var(--badbg)}.note h2{margin:0;font-size:1rem}.note ul{margin:.25rem 0;padding-inline-start:1.2rem}
 .bad h2,.error{color:var(--bad)}
@@ -35,7 +35,7 @@ pre{background:var(--ground);border:1px solid var(--line);border-radius:.375rem;
 .card,.sheet{background:var(--sheet);border:1px solid var(--line);border-radius:.5rem;padding:1rem 1.15rem;min-width:0}
 .card>h3{font-size:1.15rem}.card>h3 a{text-decoration:none}.card>h3 a:hover{text-decoration:underline}
 .board{border-top:1px solid var(--line);margin-top:.75rem;padding-top:.75rem}
-.board h4,.board h5{margin:0;font-size:.8rem;font-weight:500;color:var(--soft);display:flex;justify-content:space-between;gap:.5rem;align-items:center}
+.sheet>.board:first-child{border:0;margin:0;padding:0}.board h3,.board h4{margin:0;font-size:.8rem;font-weight:500;color:var(--soft);display:flex;justify-content:space-between;gap:.5rem;align-items:center}
 .version{font-size:1.6rem;font-weight:650;letter-spacing:-.02em;line-height:1.25;font-variant-numeric:tabular-nums;overflow-wrap:anywhere;margin:.1rem 0 0}
 .version.nothing{font-size:1.1rem;color:var(--soft);font-weight:500}
 .state{display:inline-block;font-size:.75rem;font-weight:600;border-radius:1rem;padding:.05rem .6rem;background:var(--waitbg);color:var(--wait);white-space:nowrap}
@@ -50,11 +50,12 @@ pre{background:var(--ground);border:1px solid var(--line);border-radius:.375rem;
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.875rem}th{text-align:start;font-weight:500;color:var(--soft)}th,td{padding:.3rem 1rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top}td.n,th.n{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
 .release{margin:0 0 1rem;scroll-margin-top:1rem}.release:target{outline:2px solid var(--accent)}
-.release>header{all:unset;display:flex;flex-wrap:wrap;gap:.15rem .85rem;align-items:baseline}
+.release>header{display:flex;flex-wrap:wrap;gap:.15rem .85rem;align-items:baseline}
 .release h3{font-size:1.25rem;font-variant-numeric:tabular-nums}.release h3 a{color:inherit;text-decoration:none}
 .path{display:flex;flex-wrap:wrap;list-style:none;margin:.5rem 0 0;padding:0;font-size:.875rem}.path li+li:before{content:"→";margin:0 .6rem;color:var(--soft)}
 .notes{max-width:46rem}.notes h4{font-size:1rem}.notes ul,.notes ol{padding-inline-start:1.4rem}.notes table{width:auto}
 summary{cursor:pointer;color:var(--accent);font-size:.9375rem;margin-top:.6rem}
+.plain,.plain ul{list-style:none;padding-inline-start:0;margin:0}.plain.sheet{padding:1rem 1.15rem}.plain>li+li{margin-top:.6rem;padding-top:.6rem;border-top:1px solid var(--line)}
 .hash{font-size:.8em;color:var(--soft);word-break:break-all}
 .timeline svg{display:block;width:100%;height:auto;color:var(--soft)}.timeline line{stroke:var(--line)}.timeline .due{stroke:var(--soft);stroke-dasharray:3 3}.timeline circle{fill:var(--accent)}.timeline text{fill:var(--soft);font-size:11px}.timeline .new{fill:var(--ink);font-weight:600}
 form{display:grid;gap:.9rem 1.25rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr));align-items:start}
@@ -66,7 +67,7 @@ button{font:inherit;font-weight:600;padding:.45rem 1.4rem;border:0;border-radius
 .answer{font-size:1.35rem;font-weight:650;letter-spacing:-.01em;margin:0}
 .pager{display:flex;gap:1.5rem;margin-top:1.25rem}
 @media(max-width:34rem){.about{grid-template-columns:1fr;gap:0}.about dd{margin-bottom:.5rem}h1{font-size:1.5rem}td,th{padding-inline-end:.7rem}}
-@media print{header nav,footer,.skip,.pager,form{display:none}body{background:#fff;color:#000}.card,.sheet{border-color:#999;break-inside:avoid}details>*{display:block}}
+@media print{body>header nav,body>footer,.skip,.pager,form{display:none}body{background:#fff;color:#000}.card,.sheet{border-color:#999;break-inside:avoid}details>*{display:block}}
 `.trimStart()
 
 /** Where the stylesheet is. */

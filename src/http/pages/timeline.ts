@@ -6,7 +6,7 @@ import type { Words } from './words-en.ts'
 const day = 24 * 60 * 60 * 1000
 /** So many releases are drawn. */
 const maxDrawn = 12
-const [width, height, left, right, line] = [720, 88, 20, 60, 48]
+const [width, height, left, right, line] = [720, 88, 40, 40, 48]
 
 interface Timeline {
   /** Newest first. */

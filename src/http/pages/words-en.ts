@@ -16,6 +16,7 @@ export const english = {
   },
   /** `{time}` stands for an instant, in these and all that follow. */
   footer: 'From the signed catalog of {time}, by the code that answers machines.',
+  justNow: 'just now',
   home: {
     title: 'Update channels',
     intro: 'What machines are offered right now.',
@@ -35,6 +36,7 @@ export const english = {
     windowClosed: 'The window is closed until {time}.',
     windowNever: 'No window opens within a week.',
     published: 'published {time}',
+    later: 'later',
     waits: 'It is offered from {time}.',
   },
   ramp: {
@@ -64,8 +66,8 @@ export const english = {
   cadence: {
     every: (length: number, unit: 'day' | 'hour', on: string | undefined): string =>
       `every ${length === 1 ? unit : `${length} ${unit}s`}${on ? `, on ${on}` : ''}`,
-    due: 'Next release due {time}',
-    overdue: 'Next release overdue since {time}',
+    due: 'next release due {time}',
+    overdue: 'next release overdue: it was due {time}',
   },
   trust: {
     heading: 'Signatures',

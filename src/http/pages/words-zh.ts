@@ -15,6 +15,7 @@ export const chinese: Words = {
     otherTag: 'en',
   },
   footer: '来自 {time} 签名的目录,由答复机器的同一份代码生成。',
+  justNow: '刚刚',
   home: {
     title: '更新通道',
     intro: '机器此刻会得到的版本。',
@@ -34,6 +35,7 @@ export const chinese: Words = {
     windowClosed: '更新窗口关闭,{time} 开放。',
     windowNever: '一周之内没有更新窗口。',
     published: '{time} 发布',
+    later: '稍后提供',
     waits: '从 {time} 起提供。',
   },
   ramp: {
