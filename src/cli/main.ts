@@ -5,6 +5,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from './brakes.ts'
 import { channelCommand } from './channel.ts'
+import { clientConfigCommand } from './client-config.ts'
 import { rampCommand, targetCommand, windowCommand } from './conditions.ts'
 import { doctorCommand } from './doctor.ts'
 import { explainCommand } from './explain.ts'
@@ -60,6 +61,7 @@ const commands = [
   serveCommand,
   showCommand,
   explainCommand,
+  clientConfigCommand,
   verifyCommand,
   doctorCommand,
   refreshCommand,

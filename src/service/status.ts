@@ -60,7 +60,7 @@ const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 /** Reads one channel by its name or an alias. */
 export async function readChannelStatus(
   { cache, reading }: Answering,
-  { state, now }: Status,
+  { state, now, problem }: Status,
   place: Place,
 ): Promise<ChannelStatus | Unreadable> {
   const apps = state?.catalog.catalog.apps ?? {}
@@ -68,8 +68,16 @@ export async function readChannelStatus(
   const loaded = await findChannel(cache, reading, place)
   if ('reason' in loaded) return { ...place, appName, problem: loaded }
   const { app, channel } = loaded.manifest
-  return { ...loaded, app, channel, appName, boards: standings(loaded.view, now), dueAt: dueAt(loaded) }
+  const found = standings(loaded.view, now)
+  const boards = problem ? found.map((one) => withNothing(one, problem)) : found
+  return { ...loaded, app, channel, appName, boards, dueAt: dueAt(loaded) }
 }
+
+/** Where the catalog cannot be used, no machine is offered anything. */
+const withNothing = ({ board, newest }: Standing, { reason }: Problem): Standing => ({
+  ...{ board, newest, offered: undefined, window: undefined },
+  withheld: { kind: 'no-update', reason },
+})
 
 function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | undefined {
   if (cadence === undefined || releases.length === 0) return undefined

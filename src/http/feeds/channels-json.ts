@@ -59,7 +59,9 @@ function trustOf({ state, problem }: Visit['status']) {
   const catalog = state?.catalog
   return {
     status: problem?.reason ?? 'ok',
-    ...(catalog && { issuedAt: catalog.catalog.issuedAt, expires: catalog.catalog.expires, keyIds: catalog.keyIds }),
+    ...(catalog && {
+      catalog: { issuedAt: catalog.catalog.issuedAt, expires: catalog.catalog.expires, keyIds: catalog.keyIds },
+    }),
   }
 }
 

@@ -3,7 +3,7 @@
  * @see protocols: flatcar.org/releases-json, *.release.flatcar-linux.net
  */
 import type { Release } from '../../core/channel.ts'
-import { releasesOf, standings } from '../../core/standing.ts'
+import { releasesOf } from '../../core/standing.ts'
 import { parseVersion } from '../../core/version.ts'
 import { notesKey } from '../../documents/paths.ts'
 import { type ChannelStatus, changeOf, readChannelStatus, readNotes } from '../../service/status.ts'
@@ -20,10 +20,10 @@ export async function answerVersionFile(visit: Visit, name: string, board: strin
   const channel = await appChannel(visit, name)
   if (channel instanceof Response) return channel
   const { c, status } = visit
-  const standing = standings(channel.view, status.now).find((one) => one.board === board)
+  if (version === 'current' && status.problem) return refuse(c, 503, status.problem.reason)
   const release =
     version === 'current'
-      ? standing?.offered?.release
+      ? channel.boards.find((one) => one.board === board)?.offered?.release
       : releasesOf(channel.view).find((one) => one.version === version && Object.hasOwn(one.boards, board))
   if (release === undefined) return refuse(c, 404, 'there is no such release for that board here')
   return send(c, {

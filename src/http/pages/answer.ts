@@ -6,6 +6,7 @@ import { answerReleasesJson, answerVersionFile } from '../feeds/flatcar.ts'
 import { refuse } from '../refuse.ts'
 import type { Serving } from '../serving.ts'
 import { answerChannel } from './channel.ts'
+import { answerConfig } from './config.ts'
 import { answerExplainPage } from './explain.ts'
 import { answerHome } from './home.ts'
 import { icon, iconPath, style, stylePath } from './style.ts'
@@ -18,6 +19,7 @@ const routes: readonly (readonly [RegExp, Answer])[] = [
   [/^\/$/, answerHome],
   [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/?$/, answerChannel],
   [/^\/explain\/?$/, answerExplainPage],
+  [/^\/client-config\/?$/, answerConfig],
   [/^\/v1\/channels\/?$/, answerChannels],
   [/^\/v1\/channels\/([^/]{1,64})\/([^/]{1,64})$/, answerChannelJson],
   [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/feed\.atom$/, answerAtom],

@@ -35,13 +35,13 @@ function board(standing: Standing, names: string, { now, words, level }: Shown):
 ${
   offered
     ? part`<p class="version">${offered.release.version}</p>
-<p class="small">${words.board.offered}, ${filled(words.board.published, age(Date.parse(offered.release.publishedAt), now, words))}</p>`
+<p class="small">${words.board.offered}${words.comma}${filled(words.board.published, age(Date.parse(offered.release.publishedAt), now, words))}</p>`
     : part`<p class="version nothing">${words.board.none}</p>`
 }
 ${windowLine(standing, now, words)}${
   withheld === undefined
     ? none
-    : part`<p class="small">${words.board.newest}: <b>${newest.release.version}</b>, ${age(Date.parse(newest.release.publishedAt), now, words)}</p>
+    : part`<p class="small">${words.board.newest}${words.colon}<b>${newest.release.version}</b>${words.comma}${age(Date.parse(newest.release.publishedAt), now, words)}</p>
 ${whyNot(standing, now, words)}`
 }${components(offered ?? newest, words)}</div>\n`
 }

@@ -64,7 +64,7 @@ ${manifest.description ? part`<p class="small soft">${manifest.description}</p>\
   standings.length === 0
     ? part`<p class="version nothing">${words.home.empty}</p>`
     : boards(standings, { now: status.now, words, level: 4 })
-}<ul class="facts">${cadenceFacts(one, status, words)}<li>${words.trust.sequence} ${manifest.seq}, ${filled(words.trust.issued, age(Date.parse(manifest.issuedAt), status.now, words))}</li></ul></article>\n`
+}<ul class="facts">${cadenceFacts(one, status, words)}<li>${words.trust.sequence} ${manifest.seq}${words.comma}${filled(words.trust.issued, age(Date.parse(manifest.issuedAt), status.now, words))}</li></ul></article>\n`
 }
 
 /** How often a release is due, and when the next one is. */

@@ -57,7 +57,7 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}th{text-align:start;
 summary{cursor:pointer;color:var(--accent);font-size:.9375rem;margin-top:.6rem}
 .plain,.plain ul{list-style:none;padding-inline-start:0;margin:0}.plain.sheet{padding:1rem 1.15rem}.plain>li+li{margin-top:.6rem;padding-top:.6rem;border-top:1px solid var(--line)}
 .hash{font-size:.8em;color:var(--soft);word-break:break-all}
-.timeline svg{display:block;width:100%;height:auto;color:var(--soft)}.timeline line{stroke:var(--line)}.timeline .due{stroke:var(--soft);stroke-dasharray:3 3}.timeline circle{fill:var(--accent)}.timeline text{fill:var(--soft);font-size:11px}.timeline .new{fill:var(--ink);font-weight:600}
+.timeline svg{display:block;min-width:34rem;width:100%;height:auto;color:var(--soft)}.timeline line{stroke:var(--line)}.timeline .due{stroke:var(--soft);stroke-dasharray:3 3}.timeline circle{fill:var(--accent)}.timeline text{fill:var(--soft);font-size:11px}.timeline .new{fill:var(--ink);font-weight:600}
 form{display:grid;gap:.9rem 1.25rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr));align-items:start}
 label{display:block;font-size:.875rem;font-weight:500}
 input,select{font:inherit;width:100%;margin-top:.2rem;padding:.4rem .6rem;color:var(--ink);background:var(--sheet);border:1px solid var(--soft);border-radius:.375rem}

@@ -11,13 +11,13 @@ export function trouble({ status: { problem, problems, state }, words }: Visit):
   const list = problems.map((one) => part`<li lang="en">${one}</li>\n`)
   if (problem === undefined)
     return part`<section class="note" aria-label="${words.trouble.attention}"><h2>${words.trouble.attention}</h2><ul>${list}</ul></section>`
-  return part`<section class="note bad" role="alert"><h2>${words.trouble.heading}: ${words.reasons[problem.reason]}</h2>
+  return part`<section class="note bad" role="alert"><h2>${words.trouble.heading}${words.colon}${words.reasons[problem.reason]}</h2>
 <p>${remedy(problem.reason, words)}</p><ul>${list}</ul>${state ? part`<p>${words.trouble.stale}</p>` : none}</section>`
 }
 
 /** What is wrong with one channel. */
 export const channelTrouble = ({ reason }: Problem, words: Words): Html =>
-  part`<section class="note bad" role="alert"><h2>${words.trouble.channel}: ${words.reasons[reason]}</h2>
+  part`<section class="note bad" role="alert"><h2>${words.trouble.channel}${words.colon}${words.reasons[reason]}</h2>
 <p>${remedy(reason, words)}</p></section>`
 
 function remedy(reason: Reason, { trouble: { remedies } }: Words): string {

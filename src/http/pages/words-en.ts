@@ -16,6 +16,9 @@ export const english = {
   },
   /** `{time}` stands for an instant, in these and all that follow. */
   footer: 'From the signed catalog of {time}, by the code that answers machines.',
+  /** Between parts of a line. */
+  comma: ', ',
+  colon: ': ',
   justNow: 'just now',
   home: {
     title: 'Update channels',
@@ -189,6 +192,49 @@ export const english = {
       'store-unavailable': 'The store did not answer.',
       unverifiable: 'What the store holds could not be verified.',
     },
+  },
+  config: {
+    title: 'Client configuration',
+    intro:
+      'What a machine needs to ask here, for this deployment. Nothing is sent anywhere; what you see is what you copy.',
+    noUrl:
+      'This deployment does not know where machines reach it. Whoever runs this: set PLATTE_PUBLIC_URL. Until then, put your own URL in the place of the example.',
+    group: 'Channel (GROUP)',
+    system: 'System',
+    strategy: 'Reboot strategy',
+    start: 'Reboot window from',
+    startHint: 'Local time: 04:00, or Thu 04:00 once a week. Empty: at any time.',
+    length: 'Length of the window',
+    lengthHint: 'Such as 1h or 90m.',
+    lock: 'Lock',
+    lockHint: 'For etcd-lock: what takes the place of etcd. Empty: the etcd of the machine.',
+    url: 'URL',
+    window: 'A window needs both its begin and its length.',
+    wrong: (names: string): string => `This cannot be used: ${names}.`,
+    unknownGroup: (group: string): string =>
+      `There is no channel ${group} here: machines with it would be offered nothing.`,
+    make: 'Show',
+    bestEffort:
+      'best-effort was removed in locksmith 0.6: a machine that has it never reboots. This is what it used to do here instead.',
+    mixing: 'Keep all machines of one cluster in one channel.',
+    afterwards: 'After a change on a machine that runs',
+    files: {
+      'update.conf': 'update.conf: on a machine that runs',
+      'cloud-config': 'cloud-config: machines that are set up by coreos-cloudinit',
+      butane: 'Butane: to be made into Ignition by butane',
+      ignition: 'Ignition: as it is read at the first boot',
+      clc: 'Container Linux Config: to be made into Ignition by ct',
+    },
+    clcNote: 'Use either the locksmith section or a file of your own, not both: one of them wins.',
+    strategies: 'Reboot strategies',
+    strategyWords: {
+      reboot: 'Reboots a few minutes after an update was installed, without asking.',
+      'etcd-lock':
+        'Takes a lock first, so that only as many machines reboot at once as there are slots. While the lock does not answer, nothing reboots.',
+      off: 'Never reboots by itself: the update is used from the next boot on.',
+      'best-effort': 'No longer there. It took the lock where etcd ran, and rebooted without one elsewhere.',
+    },
+    check: 'Check a file that you have: platte client-config --check /etc/flatcar/update.conf',
   },
   notFound: {
     title: 'Nothing here',
