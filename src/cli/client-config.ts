@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { readClientConfig, type Wrong } from '../core/client-answers.ts'
 import { checkUpdateConf, type Deployment, type Mistake } from '../core/client-check.ts'
@@ -44,7 +43,7 @@ export function clientConfigCommand(): Command {
     .option('--window-start <time>', 'when it may reboot, its local time: 04:00, or "Thu 04:00"')
     .option('--window-length <length>', 'and for how long: 1h, 90m')
     .option('--lock <url>', 'what takes the place of etcd, for etcd-lock')
-    .option('--check <file>', 'find the mistakes in an update.conf; - reads stdin')
+    .option('--check <file>', 'find the mistakes in an update.conf')
     .action((options: ConfigOptions) => (options.check === undefined ? write(options) : check(options, options.check)))
 }
 
@@ -85,7 +84,7 @@ const mistakes: Readonly<Record<Wrong, string>> = {
 }
 
 async function check(options: ConfigOptions, file: string): Promise<void> {
-  const bytes = file === '-' ? await readFile('/dev/stdin') : await readShort(file)
+  const bytes = await readShort(file)
   const deployment = await deploymentOf(options)
   if (deployment.groups === undefined)
     say('note: without PLATTE_STORE, PLATTE_ROOT and PLATTE_APP, GROUP is not compared')

@@ -32,32 +32,37 @@ export interface Progress {
 }
 
 /** Every board of a channel, in the order of their names. */
-export const standings = (view: ChannelView, now: number): readonly Standing[] =>
-  [...view.boards].flatMap(([board, of]) => standingOf(view, board, of, now)).sort(byBoard)
+export function standings(view: ChannelView, now: number): readonly Standing[] {
+  const upwards = { ...view, rollbackFrom: [] }
+  return [...view.boards].flatMap(([board, of]) => standingOf(upwards, board, of, now)).sort(byBoard)
+}
 
 const byBoard = (a: Standing, b: Standing): number => (a.board < b.board ? -1 : 1)
 
 function standingOf(view: ChannelView, board: string, { candidates }: BoardView, now: number): readonly Standing[] {
   const [newest, second] = candidates
   if (newest === undefined) return []
-  // A target may ask for machines that run something: what comes before the newest is what most of them run.
-  const walks = ['', second?.release.version ?? ''].map((version) =>
-    walk({ version, board, onNoList: true }, view, now),
-  )
-  const [first, other] = walks
-  if (first === undefined || other === undefined) return []
+  const from = (version: string) => walk({ version, board, onNoList: true }, view, now)
+  const first = from('')
+  // A target may ask for machines that run something: most of them run what came before.
+  const other = first.end?.reason === 'target' && second ? from(second.release.version) : first
   const { offered, end } = compareVersions(other.offered?.version, first.offered?.version) > 0 ? other : first
   return [{ board, newest, offered, withheld: offered === newest ? undefined : end, window: windowOf(offered, now) }]
 }
 
+interface Walk {
+  readonly offered: Candidate | undefined
+  readonly end: Withheld | undefined
+}
+
 /** Takes what is offered until there is nothing more. It only goes up, so it ends. */
-function walk(check: Check, view: ChannelView, now: number): Pick<Standing, 'offered'> & { end: Withheld | undefined } {
+function walk(check: Check, view: ChannelView, now: number): Walk {
   let offered: Candidate | undefined
   for (;;) {
     const decision = decide({ ...check, version: offered?.release.version ?? check.version }, view, now)
     const next = candidateOf(decision)
-    const isHigher = next && compareVersions(next.version, offered?.version) > 0
-    if (!isHigher) return { offered, end: decision.kind === 'no-update' ? decision : undefined }
+    if (next === undefined || next === offered)
+      return { offered, end: decision.kind === 'update' ? undefined : decision }
     offered = next
   }
 }

@@ -205,7 +205,7 @@ export const chinese: Words = {
     system: '系统',
     strategy: '重启策略',
     start: '重启窗口开始于',
-    startHint: '本地时间:04:00，或每周一次 Thu 04:00。留空即任何时间。',
+    startHint: '本地时间：04:00，或每周一次 Thu 04:00。留空即任何时间。',
     length: '窗口长度',
     lengthHint: '如 1h 或 90m。',
     lock: '锁',
