@@ -1,6 +1,7 @@
 /** A Worker of two handlers, told apart by path: Platte's own, and the bare one. */
 import type { Hono } from 'hono'
-import worker, { type Env } from '../../src/runtime/worker.ts'
+import worker from '../../src/runtime/worker.ts'
+import type { Env } from '../../src/runtime/worker-handler.ts'
 import { bareApp, barePath, parseAnswer } from './bare.ts'
 
 let bare: Hono | undefined

@@ -1,5 +1,5 @@
 /** `/channels/<app>/<channel>/feed.atom`: the newest releases of a channel. @see RFC 4287 */
-import { generateAtomFeed } from 'feedsmith'
+import { Feed } from 'feed'
 import type { Release } from '../../core/channel.ts'
 import { textDigest } from '../../core/digest.ts'
 import { releasesOf } from '../../core/standing.ts'
@@ -25,28 +25,28 @@ async function feedOf(visit: Visit, channel: ChannelStatus): Promise<string> {
   const { serving, status } = visit
   const place = `${channel.app}/${channel.channel}`
   const page = `${serving.publicUrl}/channels/${place}`
-  const releases = releasesOf(channel.view).slice(0, maxEntries)
-  const entries = releases.map(async (release) => ({
-    id: idOf(`${place}/${release.version}`),
-    title: { value: release.version },
-    published: new Date(release.publishedAt),
-    updated: new Date(release.publishedAt),
-    links: [{ href: `${page}#${release.version}`, rel: 'alternate', type: 'text/html' }],
-    content: { type: 'html', value: await contentOf(visit, release) },
-  }))
-  return generateAtomFeed({
+  const feed = new Feed({
     id: idOf(place),
-    title: { value: `${channel.appName}: ${channel.channel}` },
-    ...(channel.manifest.description && { subtitle: { value: channel.manifest.description } }),
+    title: `${channel.appName}: ${channel.channel}`,
+    ...(channel.manifest.description && { description: channel.manifest.description }),
     updated: new Date(changeOf(channel, status)),
-    authors: [{ name: channel.appName }],
-    generator: { text: 'Platte' },
-    links: [
-      { href: `${page}/feed.atom`, rel: 'self', type: 'application/atom+xml' },
-      { href: page, rel: 'alternate', type: 'text/html' },
-    ],
-    entries: await Promise.all(entries),
+    author: { name: channel.appName },
+    generator: 'Platte',
+    copyright: '',
+    link: page,
+    feedLinks: { atom: `${page}/feed.atom` },
   })
+  for (const release of releasesOf(channel.view).slice(0, maxEntries)) {
+    const published = new Date(release.publishedAt)
+    feed.addItem({
+      id: idOf(`${place}/${release.version}`),
+      title: release.version,
+      link: `${page}#${release.version}`,
+      ...{ published, date: published },
+      content: await contentOf(visit, release),
+    })
+  }
+  return feed.atom1()
 }
 
 /** A UUID of version 8 (RFC 9562, 5.8) made of a digest: the same wherever this is served from. */
@@ -62,5 +62,6 @@ async function contentOf({ service }: Visit, { notes, components = {}, cves = []
   const rest = part`${parts.length > 0 ? part`<h4>Packages</h4><ul>${parts}</ul>` : ''}${
     cves.length > 0 ? part`<h4>CVEs</h4><p>${cves.join(', ')}</p>` : ''
   }<h4>Architectures</h4><ul>${Object.keys(boards).map((board) => part`<li>${board.replace(/-usr$/, '')}</li>`)}</ul>`
-  return `${shown?.html ?? ''}${rest}`
+  // The same to readers of HTML, and no end of a CDATA section, of which the library masks only the first one.
+  return `${shown?.html ?? ''}${rest}`.replaceAll(']]>', ']]&gt;')
 }
