@@ -2,7 +2,7 @@
 import type { BoardPackages, Package, RampStep } from '../core/channel.ts'
 import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } from '../core/edit.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
-import { notesKey, packageFolder } from '../documents/paths.ts'
+import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { StagedPackage } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
@@ -82,6 +82,8 @@ const readOnce = ({ packages: { stage: _, ...packages }, newHasher }: Staging): 
  */
 async function checkFirst(publishing: Publishing, order: PublishOrder): Promise<PublishOrder> {
   checkOrder({ ...order, files: order.sources })
+  if ((order.notes?.length ?? 0) > maxNotesBytes)
+    throw new PlatteError('usage', `the notes have more than ${maxNotesBytes} bytes: no reader takes so many`)
   const state = await loadForWriting(publishing)
   const head = await loadHead(publishing, state, order)
   if (!isLive(head?.manifest) && !order.create) throw unknownChannel(state, order, '--create makes a new one')

@@ -46,7 +46,7 @@ async function feedOf(visit: Visit, channel: ChannelStatus): Promise<string> {
       content: await contentOf(visit, release),
     })
   }
-  return feed.atom1()
+  return feed.atom1().replace(/[\ufffe\uffff]/g, '')
 }
 
 /** A UUID of version 8 (RFC 9562, 5.8) made of a digest: the same wherever this is served from. */

@@ -89,7 +89,7 @@ function file({ words: { config: text } }: Visit, format: Format, config: Client
       : none
   const note = format === 'clc' ? part`<p class="small soft">${text.clcNote}</p>` : none
   return part`<section aria-labelledby="${format}"><h2 id="${format}">${text.files[format]}</h2>${place}
-<pre tabindex="0" aria-labelledby="${format}" role="region">${renderClientConfig(format, config)}</pre>${restart}${note}</section>\n`
+<pre tabindex="0">${renderClientConfig(format, config)}</pre>${restart}${note}</section>\n`
 }
 
 function form({ words, link, c }: Visit, asked: Asked, groups: readonly string[]): Html {
@@ -111,7 +111,7 @@ function form({ words, link, c }: Visit, asked: Asked, groups: readonly string[]
         (one) => part`<option value="${one}"${one === asked[name] ? part` selected` : none}>${one}</option>`,
       )}</select>`
     const list = name === 'group' ? part` list="groups" required` : none
-    return part`<input id="${name}" name="${name}" value="${asked[name]}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${list}${hint}>`
+    return part`<input type="text" id="${name}" name="${name}" value="${asked[name]}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${list}${hint}>`
   }
   const field = (name: Field): Html =>
     part`<div><label for="${name}">${text[name]}</label>${control(name)}${

@@ -100,7 +100,7 @@ function form({ words, status, link, c }: Visit, asked: Asked): Html {
     const list = suggestions[name]?.slice(0, maxSuggested)
     const isNeeded = (needed as readonly string[]).includes(name)
     return part`<div><label for="${name}">${text[name]}${isNeeded ? none : part` <span class="soft">(${text.optional})</span>`}</label>
-<input id="${name}" name="${name}" value="${asked[name].slice(0, maxLength)}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${isNeeded ? part` required` : none}${list ? part` list="${name}-list"` : none}${hints[name] ? part` aria-describedby="${name}-hint"` : none}>
+<input type="text" id="${name}" name="${name}" value="${asked[name].slice(0, maxLength)}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${isNeeded ? part` required` : none}${list ? part` list="${name}-list"` : none}${hints[name] ? part` aria-describedby="${name}-hint"` : none}>
 ${hints[name] ? part`<span class="hint" id="${name}-hint">${hints[name]}</span>` : none}${
   list
     ? part`<datalist id="${name}-list">${list.map((one) => part`<option value="${one}"></option>`)}</datalist>`

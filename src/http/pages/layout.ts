@@ -22,6 +22,9 @@ const policy =
 /** So long a cache keeps a page, in seconds: what is in force is late by that much more behind each cache. */
 const keptForSeconds = 10
 
+/** Tabs and lists of results show no more of a title. */
+const maxTitle = 60
+
 /** What a page says beside its content. */
 export interface Head {
   readonly title: string
@@ -53,11 +56,11 @@ export function answerPage(visit: Visit, head: Head, content: Html): Response {
 
 function page(visit: Visit, { title, section, feed }: Head, content: Html): Html {
   const { words, link } = visit
-  return part`<!doctype html>
+  return part`<!DOCTYPE html>
 <html lang="${words.lang}">
 <head>
 <meta charset="utf-8">
-<title>${title} · Platte</title>
+<title>${title.slice(0, maxTitle)} · Platte</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="stylesheet" href="${file(visit, stylePath)}">

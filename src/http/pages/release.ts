@@ -106,8 +106,8 @@ function packages({ release, channel: { app } }: Told, { words: { channel }, lin
     }),
   )
   const rest = (count: number) => part`<tr><td colspan="3">${channel.more(count)}</td></tr>`
-  return part`<details><summary>${channel.packages} (${rows.length})</summary><div class="scroll" tabindex="0" role="region" aria-label="${channel.packages} ${release.version}"><table><thead><tr><th scope="col">${channel.board}</th><th scope="col">${channel.file}, SHA-256</th><th scope="col" class="n">${channel.size}</th></tr></thead><tbody>
-${atMost(rows, most.packages, rest)}</tbody></table></div></details>\n`
+  return part`<details><summary>${channel.packages} (${rows.length})</summary><section class="scroll" tabindex="0" aria-label="${channel.packages} ${release.version}"><table><thead><tr><th scope="col">${channel.board}</th><th scope="col">${channel.file}, SHA-256</th><th scope="col" class="n">${channel.size}</th></tr></thead><tbody>
+${atMost(rows, most.packages, rest)}</tbody></table></section></details>\n`
 }
 
 const placeOf = (

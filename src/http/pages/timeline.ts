@@ -31,19 +31,19 @@ export function timeline({ releases, everyMs, now, words }: Timeline): Html {
     (left + ((at - first.at) / Math.max(1, end - first.at)) * (width - left - right)).toFixed(1)
   const rows = drawn.map((one, i) => ({ ...one, gap: i === 0 ? undefined : (one.at - (drawn[i - 1]?.at ?? 0)) / day }))
   return part`<h2 id="timeline">${words.channel.timeline}</h2>
-<div class="sheet timeline"><div class="scroll" tabindex="0" role="region" aria-label="${words.channel.timeline}"><svg role="img" aria-label="${words.channel.timelineLabel(drawn.length)}" viewBox="0 0 ${width} ${height}">
+<div class="sheet timeline"><section class="scroll" tabindex="0" aria-label="${words.channel.timeline}"><svg role="img" aria-label="${words.channel.timelineLabel(drawn.length)}" viewBox="0 0 ${width} ${height}">
 <line x1="${left}" y1="${line}" x2="${width - right}" y2="${line}"/>
 ${due.map((at) => part`<line class="due" x1="${x(at)}" y1="${line - 14}" x2="${x(at)}" y2="${line + 14}"/>`)}
 ${drawn.map(({ version, at }, i) => mark(x(at), version, i === drawn.length - 1 ? 'new' : i % 2 === 0 ? 'low' : 'high'))}
-</svg></div>
+</svg></section>
 <details><summary>${words.channel.gap}</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="${words.channel.gap}"><table><thead><tr><th scope="col">${words.channel.version}</th><th scope="col">${words.channel.published}</th><th scope="col" class="n">${words.channel.gap}</th></tr></thead><tbody>
+<section class="scroll" tabindex="0" aria-label="${words.channel.gap}"><table><thead><tr><th scope="col">${words.channel.version}</th><th scope="col">${words.channel.published}</th><th scope="col" class="n">${words.channel.gap}</th></tr></thead><tbody>
 ${rows
   .reverse()
   .map(
     ({ version, at, gap }) =>
       part`<tr><td>${version}</td><td>${time(at, now, words)}</td><td class="n">${gap === undefined ? '–' : gap.toFixed(1)}</td></tr>\n`,
-  )}</tbody></table></div></details></div>`
+  )}</tbody></table></section></details></div>`
 }
 
 /** Names stand below and above by turns, so that neighbours do not cover each other; the newest one at the end. */
