@@ -8,12 +8,22 @@ import { checkRows } from './checks.ts'
 import { growthRows } from './growth.ts'
 import { hostileRow } from './hostile.ts'
 import { packageRow } from './package.ts'
+import { pagesRow } from './pages.ts'
 import { readsRow } from './reads.ts'
 import type { Result, Row } from './row.ts'
 import { startRows } from './starts.ts'
 import { stepsRow } from './steps.ts'
 
-const rows: readonly Row[] = [...checkRows, ...startRows, stepsRow, ...growthRows, hostileRow, readsRow, packageRow]
+const rows: readonly Row[] = [
+  ...checkRows,
+  ...startRows,
+  stepsRow,
+  ...growthRows,
+  hostileRow,
+  readsRow,
+  packageRow,
+  pagesRow,
+]
 
 const { values: flags } = parseArgs({
   options: { json: { type: 'boolean' }, only: { type: 'string' }, seconds: { type: 'string' } },
