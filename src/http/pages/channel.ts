@@ -130,7 +130,7 @@ function history({ words, status }: Visit, name: string, happened: readonly Happ
 }
 
 /** Names what there is: most who come here mistyped a name, or followed an old link. */
-export function notFound(visit: Visit): Response {
+function notFound(visit: Visit): Response {
   const { words, status, link } = visit
   const places = status.state ? allPlaces(status.state).slice(0, 50) : []
   const list = places.map(

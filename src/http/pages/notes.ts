@@ -7,7 +7,7 @@ import { readNotes } from '../../service/status.ts'
 import type { Answering } from '../../service/update-check.ts'
 
 /** Longer notes are cut there, in characters; whole they are at `/notes/`. */
-export const maxNotesLength = 12_000
+const maxNotesLength = 12_000
 /** More quotes or lists inside of each other than anybody writes; each level costs the renderer its way through all. */
 const maxDepth = 20
 
@@ -44,7 +44,7 @@ function cut(markdown: string): string {
 const safely = { disable: { null: ['labelStartImage'] } }
 
 /** Every heading becomes one of level 4, below the release that it belongs to. */
-export const renderMarkdown = (markdown: string): string =>
+const renderMarkdown = (markdown: string): string =>
   micromark(shallow(markdown), { extensions: [safely] }).replace(/<(\/?)h[1-6]>/g, '<$1h4>')
 
 /** Cuts what nests without end: the marks of lists and quotes at the beginning of a line. */

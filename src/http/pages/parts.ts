@@ -24,7 +24,7 @@ const steps = [
 ] as const
 
 /** How long ago an instant is, or how far ahead, such as `5 days ago`. */
-export function ago(at: number, now: number, { lang, justNow }: Words): string {
+function ago(at: number, now: number, { lang, justNow }: Words): string {
   if (Math.abs(at - now) < minute) return justNow
   const [unit, length] = steps.find(([, , below]) => Math.abs(at - now) < below) ?? steps[2]
   return relative(lang).format(Math.trunc((at - now) / length), unit)

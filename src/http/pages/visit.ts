@@ -34,7 +34,7 @@ export async function visit(serving: Serving, c: Context): Promise<Visit> {
 }
 
 /** The path under which machines reach this: whoever stands before it takes that away. */
-export const basePath = ({ publicUrl }: Serving): string => new URL(publicUrl).pathname.replace(/\/$/, '')
+const basePath = ({ publicUrl }: Serving): string => new URL(publicUrl).pathname.replace(/\/$/, '')
 
 /**
  * Where machines reach this deployment, for their configuration.
