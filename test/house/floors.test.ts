@@ -39,7 +39,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
   [/^adapters\/metrics\.ts$/, ['prom-client']],
   [/^http\/pages\/notes\.ts$/, ['micromark']],
-  [/^http\/feeds\/atom\.ts$/, ['feed']],
+  [/^http\/feeds\/atom\.ts$/, ['fast-xml-builder']],
   [/^adapters\/s3-(client|documents|list|packages)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
 ]
 

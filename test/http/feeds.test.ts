@@ -3,6 +3,7 @@ import { SaxesParser } from 'saxes'
 import * as v from 'valibot'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { versionFile } from '../../src/http/feeds/flatcar.ts'
+import { describeChannel } from '../../src/service/channel-life.ts'
 import { holdRelease } from '../../src/service/hold.ts'
 import { newPageStore, notes, publicUrl, serve } from '../pages/store.ts'
 import { app, newStore, publishOne, type TestStore } from '../world.ts'
@@ -131,6 +132,14 @@ describe('Atom', () => {
     const there = readFeed(await (await moved.request(path)).text())
     expect([there.id, ...there.entries.map(({ id }) => id)]).toEqual([here.id, ...here.entries.map(({ id }) => id)])
     expect(there.self).toBe(`https://elsewhere.example.net${path}`)
+  })
+
+  test('of a channel without releases has none', async () => {
+    const other = await newStore()
+    await publishOne(other, '1')
+    await describeChannel(other.publishing, { app, channel: 'new' }, { description: 'x' }, { create: true })
+    const feed = readFeed(await (await serve(other).request(`/channels/${app}/new/feed.atom`)).text())
+    expect(feed.entries).toEqual([])
   })
 
   test('whatever notes say is well-formed', async () => {

@@ -1,5 +1,5 @@
 /** `/channels/<app>/<channel>/feed.atom`: the newest releases of a channel. @see RFC 4287 */
-import { Feed } from 'feed'
+import XmlBuilder from 'fast-xml-builder'
 import type { Release } from '../../core/channel.ts'
 import { textDigest } from '../../core/digest.ts'
 import { releasesOf } from '../../core/standing.ts'
@@ -21,32 +21,35 @@ export async function answerAtom(visit: Visit, app: string, name: string): Promi
   return send(c, { type: 'application/atom+xml; charset=utf-8', text, changedAt: changeOf(channel, status) })
 }
 
+const builder = new XmlBuilder({ ignoreAttributes: false, attributeNamePrefix: '@' })
+
 async function feedOf(visit: Visit, channel: ChannelStatus): Promise<string> {
   const { serving, status } = visit
   const place = `${channel.app}/${channel.channel}`
   const page = `${serving.publicUrl}/channels/${place}`
-  const feed = new Feed({
+  const releases = releasesOf(channel.view).slice(0, maxEntries)
+  const entries = releases.map(async (release) => ({
+    id: idOf(`${place}/${release.version}`),
+    title: release.version,
+    ...{ published: release.publishedAt, updated: release.publishedAt },
+    link: { '@rel': 'alternate', '@type': 'text/html', '@href': `${page}#${release.version}` },
+    content: { '@type': 'html', '#text': await contentOf(visit, release) },
+  }))
+  const feed = {
+    '@xmlns': 'http://www.w3.org/2005/Atom',
     id: idOf(place),
     title: `${channel.appName}: ${channel.channel}`,
-    ...(channel.manifest.description && { description: channel.manifest.description }),
-    updated: new Date(changeOf(channel, status)),
+    ...(channel.manifest.description && { subtitle: channel.manifest.description }),
+    updated: new Date(changeOf(channel, status)).toISOString(),
     author: { name: channel.appName },
     generator: 'Platte',
-    copyright: '',
-    link: page,
-    feedLinks: { atom: `${page}/feed.atom` },
-  })
-  for (const release of releasesOf(channel.view).slice(0, maxEntries)) {
-    const published = new Date(release.publishedAt)
-    feed.addItem({
-      id: idOf(`${place}/${release.version}`),
-      title: release.version,
-      link: `${page}#${release.version}`,
-      ...{ published, date: published },
-      content: await contentOf(visit, release),
-    })
+    link: [
+      { '@rel': 'self', '@type': 'application/atom+xml', '@href': `${page}/feed.atom` },
+      { '@rel': 'alternate', '@type': 'text/html', '@href': page },
+    ],
+    entry: await Promise.all(entries),
   }
-  return feed.atom1().replace(/[\ufffe\uffff]/g, '')
+  return `<?xml version="1.0" encoding="utf-8"?>\n${builder.build({ feed }).replace(/[\ufffe\uffff]/g, '')}\n`
 }
 
 /** A UUID of version 8 (RFC 9562, 5.8) made of a digest: the same wherever this is served from. */
@@ -56,7 +59,6 @@ function idOf(name: string): string {
   return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
-/** Every ">" of a text is escaped here: the library masks only the first end of a CDATA section. */
 async function contentOf({ service }: Visit, { notes, components = {}, cves = [], boards }: Release): Promise<string> {
   const shown = notes && (await notesAsHtml(service, notes))
   const parts = Object.entries(components).map(([name, version]) => part`<li>${name}: ${version}</li>`)
