@@ -121,7 +121,7 @@ describe('Atom', () => {
     expect(feed.self).toBe(publicUrl + path)
     expect(feed.title).toBe('Flatcar Container Linux: stable')
     expect(feed.entries.map(({ title }) => title)).toEqual(['4593.2.0', '4372.2.0', '4230.2.0', '4152.2.0', '4081.2.0'])
-    expect(feed.entries[0]?.link).toBe(`${publicUrl}/channels/${app}/stable#4593.2.0`)
+    expect(feed.entries[0]?.link).toBe(`${publicUrl}/channels/${app}/stable?from=4593.2.0#4593.2.0`)
     expect(feed.entries[0]?.content).toMatch(/<em>use after free<\/em>.*<li>kernel: 6\.12\.102<\/li>.*<li>amd64<\/li>/s)
     expect(new Set([feed.id, ...feed.entries.map(({ id }) => id)]).size).toBe(6)
   })
@@ -251,6 +251,13 @@ describe('as Flatcar publishes them', () => {
     })
     expect(text).toContain(want)
     expect(text).toMatch(/FLATCAR_BUILD_ID="2026-08-11-2350"\nFLATCAR_SDK_VERSION=4593\.0\.0\n$/)
+  })
+
+  test('a version with a plus is found in both spellings', async () => {
+    const other = await newStore()
+    await publishOne(other, '1.0.0+nightly')
+    for (const version of ['1.0.0+nightly', '1.0.0%2Bnightly'])
+      expect((await serve(other).request(`/stable/amd64-usr/${version}/version.txt`)).status).toBe(200)
   })
 
   test('releases-stable.json is of their shape', async () => {

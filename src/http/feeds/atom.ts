@@ -32,7 +32,11 @@ async function feedOf(visit: Visit, channel: ChannelStatus): Promise<string> {
     id: idOf(`${place}/${release.version}`),
     title: release.version,
     ...{ published: release.publishedAt, updated: release.publishedAt },
-    link: { '@rel': 'alternate', '@type': 'text/html', '@href': `${page}#${release.version}` },
+    link: {
+      '@rel': 'alternate',
+      '@type': 'text/html',
+      '@href': `${page}?from=${encodeURIComponent(release.version)}#${release.version}`,
+    },
     content: { '@type': 'html', '#text': await contentOf(visit, release) },
   }))
   const feed = {

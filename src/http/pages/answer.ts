@@ -1,5 +1,6 @@
 /** The pages: which path is which. Loaded when the first of them is asked for, so that checks carry none of it. */
 import type { Context } from 'hono'
+import { keyOfUrlPath } from '../../documents/paths.ts'
 import { answerAtom } from '../feeds/atom.ts'
 import { answerChannelJson, answerChannels } from '../feeds/channels-json.ts'
 import { answerReleasesJson, answerVersionFile } from '../feeds/flatcar.ts'
@@ -35,7 +36,8 @@ const files: ReadonlyMap<string, readonly [type: string, text: string]> = new Ma
 
 /** @returns `undefined` for what is no page. */
 export async function answerPages(serving: Serving, c: Context): Promise<Response | undefined> {
-  const { path, method } = c.req
+  const { method } = c.req
+  const path = keyOfUrlPath(c.req.path)
   const found = files.get(path)
   const route = routes.find(([form]) => form.test(path))
   if (found === undefined && route === undefined) return undefined
