@@ -84,6 +84,8 @@ test('what a card calls offered is what a machine without an id ends at', async 
   expect(found.stable).toMatch(/ramp 37 %.*Newest published: 4593\.2\.0.*start 2026-.* now 37 % end 2026-/)
   expect(found.beta).toMatch(/held.*4593\.2\.0.*incidents\/boot-loop Meanwhile machines are offered 4372\.2\.0/)
   expect(found.alpha).toMatch(/offered to all.*every 7 days, on Thu next release due/)
+  const follower = await (await serve(store).request(`/channels/${app}/prod-eu`)).text()
+  expect(follower).toContain('stable 7 days later, over 2 days')
   expect(found['prod-eu']).toMatch(/The window is closed until 2026-.*It is offered from 2026-/)
 })
 

@@ -8,7 +8,7 @@ import { boards } from './board.ts'
 import { cadenceFacts } from './home.ts'
 import { answerPage } from './layout.ts'
 import { notesAsHtml } from './notes.ts'
-import { type Html, none, part, time } from './parts.ts'
+import { type Html, lengthText, none, part, time } from './parts.ts'
 import { releasePart } from './release.ts'
 import { timeline } from './timeline.ts'
 import { channelTrouble, trouble } from './trouble.ts'
@@ -87,11 +87,15 @@ function about(visit: Visit, channel: ChannelStatus, feed: string): Html {
   const { words, status, link, serving } = visit
   const { manifest, app, entry } = channel
   const { aliases, follow, windows, target } = manifest
+  const inWords = (duration: string | undefined) => duration && lengthText(durationMs(duration), words)
   const file = (path: string) => link(path).split('?')[0]
   const rows: readonly (readonly [string, Html | string | undefined])[] = [
     [words.channel.app, part`<code>${app}</code>`],
     [words.channel.aliases, aliases?.join(', ')],
-    [words.channel.follows, follow && `${follow.channel}${words.channel.follow(follow.after, follow.over)}`],
+    [
+      words.channel.follows,
+      follow && `${follow.channel}${words.channel.follow(inWords(follow.after), inWords(follow.over))}`,
+    ],
     [words.channel.cadence, manifest.cadence && part`<ul class="facts">${cadenceFacts(channel, status, words)}</ul>`],
     [words.channel.windows, windows && windowsText(windows).slice(0, 1000)],
     [words.channel.target, target && targetText(target).slice(0, 1000)],

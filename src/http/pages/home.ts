@@ -3,7 +3,7 @@ import { durationMs } from '../../documents/fields.ts'
 import { allPlaces, type ChannelStatus, readChannelStatus, type Status, type Unreadable } from '../../service/status.ts'
 import { boards } from './board.ts'
 import { answerPage } from './layout.ts'
-import { age, filled, type Html, none, part } from './parts.ts'
+import { age, filled, type Html, lengthText, none, part } from './parts.ts'
 import { channelTrouble, trouble } from './trouble.ts'
 import type { Visit } from './visit.ts'
 import type { Words } from './words-en.ts'
@@ -70,10 +70,8 @@ ${manifest.description ? part`<p class="small soft">${manifest.description}</p>\
 /** How often a release is due, and when the next one is. */
 export function cadenceFacts({ manifest: { cadence }, dueAt }: ChannelStatus, { now }: Status, words: Words): Html {
   if (cadence === undefined) return none
-  const hours = Math.max(1, Math.round(durationMs(cadence.every) / (60 * 60 * 1000)))
-  const [length, unit] = hours % 24 === 0 ? ([hours / 24, 'day'] as const) : ([hours, 'hour'] as const)
   const sentence = dueAt !== undefined && dueAt < now ? words.cadence.overdue : words.cadence.due
-  return part`<li>${words.cadence.every(length, unit, cadence.on)}</li>
+  return part`<li>${words.cadence.every(lengthText(durationMs(cadence.every), words), cadence.on)}</li>
 ${dueAt === undefined ? none : part`<li>${filled(sentence, age(dueAt, now, words))}</li>\n`}`
 }
 

@@ -49,6 +49,12 @@ export const age = (at: number, now: number, words: Words): Html =>
 /** e.g. `2026-08-13 15:48 UTC`. */
 export const minuteText = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
 
+/** e.g. `28 days`, or `36 hours` where it is no whole number of days. */
+export function lengthText(ms: number, words: Words): string {
+  const hours = Math.max(1, Math.round(ms / hour))
+  return hours % 24 === 0 ? words.length(hours / 24, 'day') : words.length(hours, 'hour')
+}
+
 /** Puts HTML in the place of `{time}`. */
 export function filled(sentence: string, inside: Html): Html {
   const [before = '', after = ''] = sentence.split('{time}')

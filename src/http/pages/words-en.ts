@@ -66,9 +66,9 @@ export const english = {
     'store-unavailable': 'no answer',
     unverifiable: 'cannot be verified',
   },
+  length: (count: number, unit: 'day' | 'hour'): string => `${count} ${unit}${count === 1 ? '' : 's'}`,
   cadence: {
-    every: (length: number, unit: 'day' | 'hour', on: string | undefined): string =>
-      `every ${length === 1 ? unit : `${length} ${unit}s`}${on ? `, on ${on}` : ''}`,
+    every: (length: string, on: string | undefined): string => `every ${length}${on ? `, on ${on}` : ''}`,
     due: 'next release due {time}',
     overdue: 'next release overdue: it was due {time}',
   },

@@ -74,8 +74,9 @@ export const chinese: Words = {
     'store-unavailable': '存储无应答',
     unverifiable: '无法验证',
   },
+  length: (count, unit) => `${count} ${unit === 'day' ? '天' : '小时'}`,
   cadence: {
-    every: (length, unit, on) => `每 ${length} ${unit === 'day' ? '天' : '小时'}${on ? `，${weekdays[on] ?? on}` : ''}`,
+    every: (length, on) => `每 ${length}${on ? `，${weekdays[on] ?? on}` : ''}`,
     due: '下一版本预计 {time}',
     overdue: '下一版本已逾期，原定 {time}',
   },
