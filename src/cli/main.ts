@@ -7,6 +7,7 @@ import { adoptCommand } from './adopt.ts'
 import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from './brakes.ts'
 import { exportCommand, importCommand } from './bundle.ts'
 import { channelCommand } from './channel.ts'
+import { clientConfigCommand } from './client-config.ts'
 import { rampCommand, targetCommand, windowCommand } from './conditions.ts'
 import { doctorCommand } from './doctor.ts'
 import { explainCommand } from './explain.ts'
@@ -72,6 +73,7 @@ const commands = [
   serveCommand,
   showCommand,
   explainCommand,
+  clientConfigCommand,
   verifyCommand,
   doctorCommand,
   policyCommand,

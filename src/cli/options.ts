@@ -25,6 +25,7 @@ const flags = {
   publicUrl: ['--public-url <url>', 'where clients reach this deployment', 'PLATTE_PUBLIC_URL'],
   packagesUrl: ['--packages-url <url>', 'where clients find packages, when not here', 'PLATTE_PACKAGES_URL'],
   explain: ['--explain <who>', 'who may ask for explanations: public, token or off', 'PLATTE_EXPLAIN'],
+  pages: ['--pages <on>', 'off: no pages and feeds for people', 'PLATTE_PAGES'],
   events: ['--events <where>', 'store: keep what machines tell as files in the store', 'PLATTE_EVENTS'],
   metrics: ['--metrics <on>', 'on: tell numbers at /metrics', 'PLATTE_METRICS'],
   publishPolicy: [

@@ -89,6 +89,15 @@ export const urlPathOf = (key: string): string => key.replaceAll('+', '%2B')
 /** The key that a URL's path, without its first "/", stands for: "+" in both spellings. */
 export const keyOfUrlPath = (path: string): string => path.replace(/%2b/gi, '+')
 
+/** What paths of this endpoint begin with: a channel of that name could have no files of its own. */
+const taken: readonly string[] = [
+  ...['v1', 'v2', 'omaha', 'packages', 'root', 'apps', 'notes', 'catalog.jws', 'healthz', 'metrics', 'lock', 'locks'],
+  ...['channels', 'explain', 'client-config', 'pages', 'releases-json', 'robots.txt', 'favicon.ico'],
+]
+
+/** Whether a name of a channel would collide with a path that is answered otherwise. */
+export const isTakenPath = (name: string): boolean => taken.includes(name)
+
 /** A kind of document that anybody may read. */
 export interface PublicDocument {
   readonly kind: 'root' | 'catalog' | 'channel' | 'notes'

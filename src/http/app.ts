@@ -39,7 +39,7 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   for (const add of more) add(app)
   app.get(coreUpdatePaths[0], answerCoreUpdate(serving, 'packages'))
   app.get(coreUpdatePaths[1], answerCoreUpdate(serving, 'channels'))
-  app.notFound((c) => answerElse(serving, c))
+  app.notFound(async (c) => (await serving.pages?.(serving, c)) ?? answerElse(serving, c))
   app.onError((error, c) => answerError(serving, error, c))
   return app
 }

@@ -28,6 +28,8 @@ export interface Wanted {
  * @throws PlatteError where not.
  */
 export type Authorize = (request: Request, wanted: Wanted, body: Uint8Array) => Promise<void>
+/** Answers what is neither a check nor a document; `undefined` for what is none of its own. */
+export type Pages = (serving: Serving, context: Context) => Promise<Response | undefined>
 
 /** Numbers about checks, as text. */
 export interface Numbers {
@@ -75,6 +77,10 @@ export interface Serving {
   readonly explain?: ExplainAccess | undefined
   /** Reboot locks; `undefined`: there are none here. */
   readonly locks?: LockEndpoint | undefined
+  /** The app whose channels have files under its channels' plain names; without it none has. */
+  readonly app?: string | undefined
+  /** Pages and feeds for people; `undefined`: there are none. */
+  readonly pages?: Pages | undefined
   /** How work outlives this request, where the runtime can. */
   readonly background: (context: Context) => Background
 }

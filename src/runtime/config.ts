@@ -7,6 +7,7 @@ import { type LockSettings, parseLockChannels, parseLockTokens } from './lock-se
 import {
   type KeyPlace,
   type OverlayPlace,
+  offWord,
   oneWord,
   type PolicyPlace,
   parseApp,
@@ -36,6 +37,7 @@ const variables = {
   PLATTE_PACKAGES_URL: '--packages-url',
   PLATTE_EXPLAIN: '--explain',
   PLATTE_EXPLAIN_TOKEN: undefined,
+  PLATTE_PAGES: '--pages',
   PLATTE_EVENTS: '--events',
   PLATTE_METRICS: '--metrics',
   PLATTE_PUBLISH_POLICY: '--publish-policy',
@@ -72,6 +74,8 @@ export interface Settings {
   readonly packagesUrl?: string
   /** Who may ask for explanations; without it nobody. */
   readonly explain?: ExplainAccess
+  /** Whether there are no pages and feeds for people. */
+  readonly pages?: 'off'
   /** Whether events are also kept as files in the store. */
   readonly events?: 'store'
   /** Whether numbers are told at `/metrics`. */
@@ -138,6 +142,7 @@ export function readSettings<K extends keyof Settings = never>(
     publicUrl: read('PLATTE_PUBLIC_URL', parsePublicUrl),
     packagesUrl: read('PLATTE_PACKAGES_URL', parsePublicUrl),
     explain: readExplain(env, problems),
+    pages: read('PLATTE_PAGES', offWord),
     events: read('PLATTE_EVENTS', oneWord('store')),
     metrics: read('PLATTE_METRICS', oneWord('on')),
     publishPolicy: read('PLATTE_PUBLISH_POLICY', parsePolicyPlace),

@@ -1,4 +1,4 @@
-/** Everything that a deployment can do. */
+/** Everything that a deployment can do, but for pages: how these are loaded depends on the runtime. */
 import { packagesBehind } from '../adapters/packages-behind.ts'
 import { upstreamPackages } from '../adapters/upstream.ts'
 import { openLocks } from '../http/locks/routes.ts'

@@ -3,6 +3,7 @@
  * Worker for checks alone has none of it, and so a third of the size.
  */
 import type { openLocks } from '../http/locks/routes.ts'
+import type { Pages } from '../http/serving.ts'
 import type { Packages } from '../ports/packages.ts'
 import type { Settings } from './config.ts'
 import type { mirrorStep } from './mirror-step.ts'
@@ -11,6 +12,8 @@ import type { publishingOnDemand } from './publishing.ts'
 export interface Extras {
   readonly openLocks?: typeof openLocks
   readonly publishing?: typeof publishingOnDemand
+  /** Pages and feeds for people. */
+  readonly pages?: Pages
   readonly mirroring?: {
     readonly step: typeof mirrorStep
     /** The packages of a store, and behind them those of the upstream. */

@@ -12,6 +12,7 @@ import { s3Packages } from '../adapters/s3-packages.ts'
 import { s3Uploads } from '../adapters/s3-uploads.ts'
 import { jsonLog, systemRandom } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
+import { lazyPages } from '../http/pages/lazy.ts'
 import { refuse } from '../http/refuse.ts'
 import type { Environment } from './config.ts'
 import { everything } from './everything.ts'
@@ -19,6 +20,7 @@ import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems }
 
 /** So many channels are looked at in a few seconds; with more of them, a commit is found some minutes later. */
 const slice = { most: 100, opens: 50 }
+const extras = { ...everything, pages: lazyPages }
 const notS3 = 'PLATTE_STORE: on Lambda the store is a bucket, s3://BUCKET'
 
 const log = jsonLog((lines) => process.stdout.write(lines))
@@ -60,7 +62,7 @@ async function open(env: Environment): Promise<Deployment> {
   const isElsewhere = (env.PLATTE_STORE || env.PLATTE_UPSTREAM) && !env.PLATTE_STORE?.startsWith('s3:')
   const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], {
     others: isElsewhere ? [notS3] : [],
-    extras: everything,
+    extras,
   })
   if (typeof settings === 'string' || settings.store.kind !== 's3') return brokenDeployment(String(settings), log)
   try {
@@ -75,7 +77,7 @@ async function open(env: Environment): Promise<Deployment> {
         events: log,
         background: () => undefined,
         slice,
-        extras: everything,
+        extras,
       },
       uploads: async () => s3Uploads(s3, { packages }),
     })

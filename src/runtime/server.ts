@@ -3,6 +3,7 @@ import { packagesBehind } from '../adapters/packages-behind.ts'
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
 import { openLocks } from '../http/locks/routes.ts'
+import { lazyPages } from '../http/pages/lazy.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
 import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
@@ -62,7 +63,7 @@ export async function serveWith(
   settings: SettingsWith<'store' | 'pin'>,
   opened: Publishing,
 ): Promise<Running> {
-  const { host, publicUrl, packagesUrl, explain, locks } = settings
+  const { host, publicUrl, packagesUrl, explain, locks, app, pages } = settings
   const publishing = { ...opened, ...(await openUntrusted(settings, opened)) }
   await checkPin(publishing)
   const cache = newCatalogCache()
@@ -87,6 +88,8 @@ export async function serveWith(
         publicUrl: url,
         packagesUrl,
         explain,
+        app,
+        pages: pages === 'off' ? undefined : lazyPages,
         locks: locks && openLocks({ ...locks, locking: publishing }),
         background,
       },

@@ -97,6 +97,8 @@ export function openDeployment(
     releaseKey,
     locks: lockSettings,
     publishPolicy: place,
+    app,
+    pages: wanted,
   } = settings
   const cache = newCatalogCache()
   const { acceptStaleMs, overlay: overlaid, upstream, mirrorPackages = 'all', mirrorChannels } = settings
@@ -120,7 +122,10 @@ export function openDeployment(
   const locks = lockSettings && extras.openLocks?.({ ...lockSettings, locking })
   return {
     app: createApp(
-      { cache, reading, packages: served, events, publicUrl, packagesUrl, explain, locks, background },
+      {
+        ...{ cache, reading, packages: served, events, publicUrl, packagesUrl, explain, app, locks, background },
+        pages: wanted === 'off' ? undefined : extras.pages,
+      },
       ...(publishing ? [publishing] : []),
     ),
     async refresh() {

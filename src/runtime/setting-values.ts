@@ -87,3 +87,6 @@ export function parsePolicyPlace(text: string): PolicyPlace {
   parsePolicy(text)
   return { text }
 }
+
+/** A setting that is on unless it says otherwise. */
+export const offWord = (text: string): 'off' | undefined => (oneWord('on')(text) === 'on' ? undefined : 'off')

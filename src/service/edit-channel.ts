@@ -4,7 +4,7 @@ import { sameJson } from '../core/edit.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, checkChannel } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
-import { checkKeys, isLive, offer, revived, unknownChannel } from './offering.ts'
+import { checkKeys, checkNewName, isLive, offer, revived, unknownChannel } from './offering.ts'
 import { type CatalogState, channelEntry, type Place } from './reading.ts'
 import {
   commitChannel,
@@ -55,6 +55,7 @@ export async function editChannel(
   let changes: readonly Change[] = []
   const apply = (current: ChannelManifest): ChannelManifest => {
     if (!isLive(current) && !create) throw unknownChannel(state, place, '`platte channel create` makes a new one')
+    if (current.seq === 0) checkNewName(place.channel)
     const begun = revived(current)
     const edited = edit(begun, state)
     checkChannel({ ...edited, seq: current.seq + 1, issuedAt: instantText(dateOf(writing)) }, 'usage')

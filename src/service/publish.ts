@@ -2,11 +2,11 @@
 import type { BoardPackages, Package, RampStep } from '../core/channel.ts'
 import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } from '../core/edit.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
-import { notesKey, packageFolder } from '../documents/paths.ts'
+import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { StagedPackage } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { checkKeys, isLive, offer, revived, unknownChannel } from './offering.ts'
+import { checkKeys, checkNewName, isLive, offer, revived, unknownChannel } from './offering.ts'
 import { storeFailures } from './refresh.ts'
 import { type Source, type Staging, stageAll } from './stage.ts'
 import { commitChannel, dateOf, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
@@ -117,9 +117,12 @@ async function checkFirst<Order extends ReleaseOrder>(
   files: readonly { readonly name: string; readonly size: number }[],
 ): Promise<Order> {
   checkOrder({ ...order, files })
+  if ((order.notes?.length ?? 0) > maxNotesBytes)
+    throw new PlatteError('usage', `the notes have more than ${maxNotesBytes} bytes: no reader takes so many`)
   const state = await loadForWriting(publishing)
   const head = await loadHead(publishing, state, order)
   if (!isLive(head?.manifest) && !order.create) throw unknownChannel(state, order, '--create makes a new one')
+  if (head === undefined) checkNewName(order.channel)
   if (head !== undefined) checkPlace(head.manifest, order)
   const known = head && findRelease(head.manifest, order.version)
   const isThere = known !== undefined && Object.hasOwn(known.boards, order.board)

@@ -10,6 +10,7 @@ import { hostileRow } from './hostile.ts'
 import { locksRow } from './locks.ts'
 import { mirrorRow } from './mirror.ts'
 import { packageRows } from './package.ts'
+import { pagesRow } from './pages.ts'
 import { readsRow } from './reads.ts'
 import type { Result, Row } from './row.ts'
 import { startRows } from './starts.ts'
@@ -25,6 +26,7 @@ const rows: readonly Row[] = [
   locksRow,
   ...packageRows,
   mirrorRow,
+  pagesRow,
 ]
 
 const { values: flags } = parseArgs({

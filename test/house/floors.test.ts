@@ -38,6 +38,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 /** What belongs to some files of a room only. */
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
   [/^adapters\/metrics\.ts$/, ['prom-client']],
+  [/^http\/pages\/notes\.ts$/, ['micromark']],
+  [/^http\/feeds\/atom\.ts$/, ['fast-xml-builder']],
   [/^adapters\/s3-(client|documents|list|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
   [/^adapters\/s3-uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
 ]

@@ -3,6 +3,7 @@ import { builtinModules } from 'node:module'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { useCredentials } from '../s3/open.ts'
 import { lockTokens, packagesUrl } from '../scenes/fixture.ts'
+import { lookAtPages } from '../scenes/pages.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { type DoorName, doorNames, keepsPaths, sendThrough } from './doors.ts'
 import { useFunction } from './function.ts'
@@ -29,6 +30,7 @@ const isEscaped = ({ path }: { readonly path: string }): boolean => path.include
 describe.each(doorNames)('%s', (door) => {
   test.each(sceneNames)('%s', (name) => playScene(name, sendThrough(door, plain), leavesOf(door)))
   test.each(elsewhereNames)('%s', (name) => playScene(name, sendThrough(door, elsewhere), leavesOf(door)))
+  test('pages and feeds', () => lookAtPages(sendThrough(door, plain)))
 })
 
 test('the bundle needs nothing beside Node, and holds nothing of folders, other runtimes or the command line', () => {

@@ -1012,4 +1012,112 @@ export const mutations: readonly Mutation[] = [
     ['src/adapters/issuer-keys.ts', "redirect: 'manual'", "redirect: 'follow'"],
     ['test/publish/tokens.test.ts', 'a redirect'],
   ),
+  row(
+    'a page asks for a machine that runs nothing only',
+    ['src/core/standing.ts', "first.end?.reason === 'target' && second", "first.end?.reason === 'held' && second"],
+    ['test/core/standing.test.ts', 'what most machines are offered'],
+  ),
+  row(
+    'a page shows a ramp where everybody is reached',
+    ['src/core/standing.ts', 'if (share >= 1 ||', 'if (share > 1 ||'],
+    ['test/core/standing.test.ts', 'everybody is reached'],
+  ),
+  row(
+    'a feed did not change when a ramp ended',
+    ['src/core/standing.ts', '=> points.map(({ at }) => at)', '=> points.map(({ share }) => share)'],
+    ['test/http/feeds.test.ts', 'when a ramp ends'],
+  ),
+  row(
+    'a page offers what an expired catalog says',
+    ['src/service/status.ts', 'const boards = problem ?', 'const boards = problem === null ?'],
+    ['test/http/pages.test.ts', 'the catalog expired'],
+  ),
+  row(
+    'a page goes into one more cache for the wrong language',
+    ['src/http/pages/layout.ts', "vary: 'accept-language'", "vary: 'accept'"],
+    ['test/http/pages.test.ts', 'is answered in'],
+  ),
+  row(
+    'a page lets scripts run',
+    ['src/http/pages/layout.ts', "default-src 'none'; style-src 'self'", "default-src * 'unsafe-inline'"],
+    ['test/http/pages.test.ts', 'is valid'],
+  ),
+  row(
+    'a page links whatever a reason says',
+    ['src/http/pages/board.ts', '/^https?:\\/\\/[^\\s"\'<>]+$/.test(because)', "because !== ''"],
+    ['test/http/pages.test.ts', 'a reason that is a URL'],
+  ),
+  row(
+    'a page shows pictures of other hosts',
+    ['src/http/pages/notes.ts', "['labelStartImage']", '[]'],
+    ['test/http/pages.test.ts', 'HTML in names'],
+  ),
+  row(
+    'a page has as many cards as there are',
+    ['src/http/pages/home.ts', 'places.slice(from, from + maxChannels)', 'places.slice(from, from + 60)'],
+    ['test/http/pages.test.ts', '5,000 channels'],
+  ),
+  row(
+    'a page explains to everybody',
+    ['src/http/pages/explain.ts', "if (serving.explain !== 'public')", 'if (serving.explain === undefined)'],
+    ['test/http/pages.test.ts', 'for operators only'],
+  ),
+  row(
+    'a page of a deployment below a path links beside it',
+    ['src/http/pages/visit.ts', 'return base + path +', 'return path +'],
+    ['test/http/pages.test.ts', 'below a path'],
+  ),
+  row(
+    'a feed takes the time before the tag',
+    ['src/http/feeds/send.ts', 'tags === undefined', 'since > 0'],
+    ['test/http/feeds.test.ts', 'by tag and by time'],
+  ),
+  row(
+    'a feed takes its ids from where it is',
+    ['src/http/feeds/atom.ts', 'id: idOf(place)', 'id: idOf(page)'],
+    ['test/http/feeds.test.ts', 'its ids stay'],
+  ),
+  row(
+    'version.txt is of an expired catalog',
+    [
+      'src/http/feeds/flatcar.ts',
+      "if (version === 'current' && status.problem)",
+      "if (version === '' && status.problem)",
+    ],
+    ['test/http/pages.test.ts', 'the catalog expired'],
+  ),
+  row(
+    'a channel is called like a page',
+    ['src/service/publish.ts', 'if (head === undefined) checkNewName', 'if (head === null) checkNewName'],
+    ['test/http/pages.test.ts', 'whose name is a path'],
+  ),
+  row(
+    'a client configuration takes a line feed for a name',
+    ['src/core/client-answers.ts', "['group', groupForm.test(group)]", "['group', group !== '']"],
+    ['test/core/client-config.test.ts', 'a line feed in a name'],
+  ),
+  row(
+    'a client configuration says best-effort',
+    ['src/core/client-answers.ts', 'const used = (wasBestEffort ?', 'const used = (wasBestEffort === null ?'],
+    ['test/core/client-config.test.ts', 'best-effort'],
+  ),
+  row(
+    'a client configuration leaves a window unquoted',
+    [
+      'src/core/client-config.ts',
+      'LOCKSMITHD_REBOOT_WINDOW_START="${window.start}"',
+      'LOCKSMITHD_REBOOT_WINDOW_START=${window.start}',
+    ],
+    ['test/core/client-config.test.ts', 'update.conf says it'],
+  ),
+  row(
+    'a check of update.conf is blind for CRLF',
+    ['src/core/client-check.ts', "if (text.includes('\\r'))", "if (text.includes('\\v'))"],
+    ['test/core/client-config.test.ts', 'CRLF'],
+  ),
+  row(
+    'a check of update.conf takes a look-alike for the server',
+    ['src/core/client-check.ts', 'return value.startsWith(`${url}/`) ?', 'return value.startsWith(url) ?'],
+    ['test/core/client-config.test.ts', 'look-alike'],
+  ),
 ]

@@ -37,3 +37,12 @@ test.each([
   expect(read).toThrow(/PLATTE_RELEASE_KEY .*holds a key itself[\s\S]*PLATTE_TIMESTAMP_KEY .*holds a key itself/)
   expect(read).not.toThrow(/canary/)
 })
+
+test.each([
+  [undefined, undefined],
+  ['on', undefined],
+  ['off', 'off'],
+])('PLATTE_PAGES=%s', (said, pages) => {
+  expect(readSettings({ PLATTE_PAGES: said }).pages).toBe(pages)
+  expect(() => readSettings({ PLATTE_PAGES: 'no' })).toThrow(/PLATTE_PAGES \(--pages\): "no" is neither on nor off/)
+})

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
 import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
+import { lookAtPages } from '../scenes/pages.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
 
@@ -75,6 +76,7 @@ afterAll(async () => {
 })
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
+test('pages and feeds', () => lookAtPages(sendOver(url)))
 test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhereUrl)))
 
 test('it tells numbers, and keeps events as files when it stops', async () => {

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestHarness } from 'wrangler'
 import { bodyOf } from '../protocol/samples.ts'
 import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
+import { lookAtPages } from '../scenes/pages.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendInside, sendOver } from '../scenes/send.ts'
 import { fillBucket } from './bucket.ts'
@@ -85,6 +86,13 @@ function startCheck() {
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 
+test('pages and feeds', () => lookAtPages(sendOver(url)))
+
+test('the Worker for machines alone has none', async () => {
+  for (const path of ['/', '/explain', '/v1/channels'])
+    expect((await server.getWorker('elsewhere').fetch(`${publicUrl}${path}`)).status).toBe(404)
+})
+
 test.each(elsewhereNames)('%s', (name) =>
   playScene(
     name,
@@ -116,9 +124,12 @@ test.each([
   )
 })
 
-test('the bundle holds nothing of Node, folders or the command line', async () => {
+test.each([
+  ['worker.ts', false],
+  ['worker-pages.ts', true],
+])('the bundle of %s holds nothing of Node, folders or the command line, and pages: %s', async (entry, withPages) => {
   const { metafile } = await build({
-    entryPoints: [main],
+    entryPoints: [resolve(root, 'src/runtime', entry)],
     bundle: true,
     write: false,
     metafile: true,
@@ -131,6 +142,7 @@ test('the bundle holds nothing of Node, folders or the command line', async () =
   expect(imports.filter((path) => path.startsWith('node:'))).toEqual([])
   const inputs = Object.keys(metafile.inputs)
   expect(inputs).toContain('src/adapters/r2.ts')
+  expect(inputs.some((path) => /http\/pages|micromark|fast-xml-builder/.test(path))).toBe(withPages)
   expect(
     inputs.filter((path) => /folder|memory|src\/cli|commander|node-server|aws-sdk|hashers\.ts/.test(path)),
   ).toEqual([])

@@ -8,7 +8,7 @@ import { unstable_readConfig } from 'wrangler'
 
 const root = resolve(import.meta.dirname, '../..')
 const variables = ['PLATTE_ROOT', 'PLATTE_PUBLIC_URL', 'PLATTE_PACKAGES_URL', 'PLATTE_TIMESTAMP_KEY'].concat([
-  ...['PLATTE_LOCKS', 'PLATTE_PUBLISH_POLICY', 'PLATTE_RELEASE_KEY'],
+  ...['PLATTE_LOCKS', 'PLATTE_PUBLISH_POLICY', 'PLATTE_RELEASE_KEY', 'PLATTE_APP'],
 ])
 
 test.each([

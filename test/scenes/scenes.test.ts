@@ -12,6 +12,7 @@ import type { Running } from '../../src/runtime/server.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from './fixture.ts'
+import { lookAtPages } from './pages.ts'
 import { elsewhereNames, playScene, sceneNames } from './runner.ts'
 import { sendInside, sendOver } from './send.ts'
 
@@ -60,4 +61,5 @@ describe('Node over a socket', () => {
   })
   test.each(sceneNames)('%s', (name) => playScene(name, sendOver(running.url)))
   test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhere.url)))
+  test('pages and feeds', () => lookAtPages(sendOver(running.url)))
 })
