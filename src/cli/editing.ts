@@ -31,10 +31,10 @@ export const editing = (name: string, description: string): Command =>
  * @param said what the order says beside its place; `undefined` is not said.
  */
 export async function runOrder(options: EditingOptions, action: Edit, said: object = {}): Promise<void> {
-  const { app } = settingsOf(options, ['app'])
+  const { app, endpoint } = settingsOf(options, ['app'])
   const { channel, dryRun } = options
   const order = readOrder(action, defined({ app, channel, dryRun, ...said })) as EditOrder
-  const result = options.endpoint
+  const result = endpoint
     ? await (await openEndpoint(options)).send<CarriedOut>(order)
     : await editHere(options, (store) => carryOut(store, order))
   tell(options, changedBy(order).at(-1) ?? channel, result)

@@ -60,7 +60,7 @@ async function publishFiles(file: string, extras: readonly string[], options: Pu
   const files = [file, ...extras] as const
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     say(`warning: ${file} does not start with CrAU: update_engine will not take it as a payload`)
-  const result = await (options.endpoint ? publishThere(files, options) : publishHere(files, options))
+  const result = await (settingsOf(options, []).endpoint ? publishThere(files, options) : publishHere(files, options))
   show(options.json, result, [sentenceOf(result, `${options.version} for ${options.board} in ${options.channel}`)])
 }
 

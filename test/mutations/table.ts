@@ -1120,4 +1120,14 @@ export const mutations: readonly Mutation[] = [
     ['src/core/client-check.ts', 'return value.startsWith(`${url}/`) ?', 'return value.startsWith(url) ?'],
     ['test/core/client-config.test.ts', 'look-alike'],
   ),
+  row(
+    'the function signs whatever it is given',
+    ['src/service/countersign.ts', 'if (!sameJson(manifest, proposed))', 'if (manifest.seq === 0)'],
+    ['test/publish/countersign.test.ts', 'nothing but what follows'],
+  ),
+  row(
+    'one signature of two is enough',
+    ['src/service/countersign.ts', 'await verifyHead(signed, root,', 'if (seq === 0) await verifyHead(signed, root,'],
+    ['test/publish/countersign.test.ts', 'neither ships alone'],
+  ),
 ]
