@@ -63,7 +63,8 @@ function play(script: string, folder: string): string {
   return lines.join('\n')
 }
 
-test.each(readdirSync(scenes))('%s', (name) => {
+/** A scene of some 60 commands takes 10 seconds where nothing else runs. */
+test.each(readdirSync(scenes))('%s', { timeout: 120_000 }, (name) => {
   const file = join(scenes, name)
   const script = readFileSync(file, 'utf8')
   const folder = mkdtempSync(join(tmpdir(), 'platte-scene-'))
