@@ -27,6 +27,6 @@ const linesOf = ({ seq, issuedAt, keyIds, provenance = {}, changes }: Happened):
   `${seq}  ${issuedAt}  signed by ${keyIds.map((id) => id.slice(0, 8)).join(', ')}`,
   ...Object.entries(provenance).map(([name, value]) => `    ${name}: ${value}`),
   ...(changes.length === 0
-    ? ['    issued anew, with the same content']
+    ? [seq === 1 ? '    made, with nothing in it' : '    issued anew, with the same content']
     : changes.map((one) => `    ${changeLine(one)}`)),
 ]

@@ -119,8 +119,8 @@ export function targetText({ oem, from, machines }: Target): string {
     oem?.only && `OEM ${oem.only.join(', ')}`,
     oem?.not && `not OEM ${oem.not.join(', ')}`,
     from && `running ${from}`,
-    machines?.allow && `only ${machines.allow.length} listed machines`,
-    machines?.deny && `not ${machines.deny.length} listed machines`,
+    machines?.allow && `only listed machines (${machines.allow.length})`,
+    machines?.deny && `not listed machines (${machines.deny.length})`,
   ]
   return parts.filter(Boolean).join('; ') || 'everybody'
 }

@@ -2,7 +2,7 @@
 import { type Brakes, type Change, diffBrakes, diffChannels } from '../core/diff.ts'
 import { sameJson } from '../core/edit.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
-import { type ChannelManifest, checkChannel } from '../documents/channel.ts'
+import { type ChannelManifest, checkChannel, maxChannelBytes } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
 import { checkKeys, checkNewName, isLive, offer, revived, unknownChannel } from './offering.ts'
 import { type CatalogState, channelEntry, type Place } from './reading.ts'
@@ -11,6 +11,7 @@ import {
   dateOf,
   editCatalog,
   emptyChannel,
+  encode,
   instantText,
   loadForWriting,
   loadHead,
@@ -58,7 +59,7 @@ export async function editChannel(
     if (current.seq === 0) checkNewName(place.channel)
     const begun = revived(current)
     const edited = edit(begun, state)
-    checkChannel({ ...edited, seq: current.seq + 1, issuedAt: instantText(dateOf(writing)) }, 'usage')
+    checkSize(checkChannel({ ...edited, seq: current.seq + 1, issuedAt: instantText(dateOf(writing)) }, 'usage'))
     changes = diffChannels(current, edited)
     const isMade = isLive(current) || !create
     return isMade && sameJson(edited, begun) ? current : edited
@@ -72,6 +73,19 @@ export async function editChannel(
   const inForce = await offer(writing, place, head)
   const { manifest, sha256 } = head
   return { kind: changed ? 'changed' : 'unchanged', seq: manifest.seq, inForce, sha256, changes }
+}
+
+/** The payload is carried in base64. */
+function checkSize(manifest: ChannelManifest): void {
+  const bytes = Math.ceil((encode(manifest).length * 4) / 3)
+  if (bytes <= maxChannelBytes) return
+  throw new PlatteError(
+    'refused',
+    `the manifest would have ${bytes} bytes, more than the limit of ${maxChannelBytes}`,
+    {
+      hint: 'prune old releases, or list fewer machines',
+    },
+  )
 }
 
 /** What an edit of brakes may look at. */

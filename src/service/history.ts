@@ -1,5 +1,5 @@
 /** What happened to a channel: from its chain, each manifest vouched for by the one after it. */
-import { type Change, diffChannels } from '../core/diff.ts'
+import { type Change, type Described, diffChannels } from '../core/diff.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
@@ -68,10 +68,10 @@ export async function* channelHistory(reading: Reading, place: Place, from?: Mar
     if (after) yield happened(after, link.manifest)
     after = link
   }
-  if (after) yield happened(after, { ...after.manifest, releases: [] })
+  if (after) yield happened(after, { releases: [] })
 }
 
-function happened({ manifest, keyIds }: Link, before: ChannelManifest): Happened {
+function happened({ manifest, keyIds }: Link, before: Described): Happened {
   const { seq, issuedAt, provenance } = manifest
   return { seq, issuedAt, keyIds, ...(provenance && { provenance }), changes: diffChannels(before, manifest) }
 }

@@ -7,6 +7,7 @@ import { createApp } from '../../src/http/app.ts'
 import type { ExplainAccess } from '../../src/http/serving.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import type { Explanation } from '../../src/service/explain.ts'
+import { holdRelease } from '../../src/service/hold.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { commitChannel, editCatalog } from '../../src/service/writing.ts'
 import { app, day, newStore, now, publishOne, seeded, type TestStore } from '../world.ts'
@@ -39,21 +40,33 @@ const conditions: Readonly<Record<string, Partial<Release>>> = {
   },
 }
 
+/** Of a channel whose newest is held. */
+const brakes: Readonly<Record<string, Partial<Release>>> = {
+  '1': { deadEnd: { reason: 'loops' } },
+  '2': { floor: { reason: 'migrates' }, withdrawn: { reason: 'loops' } },
+}
+
 let store: TestStore
+
+const changeAll = (channel: string, fields: Readonly<Record<string, Partial<Release>>>) =>
+  commitChannel(store.publishing, { app, channel }, (current) => ({
+    ...current,
+    releases: current.releases.map((one) => ({ ...one, ...fields[one.version] })),
+  }))
 
 beforeAll(async () => {
   store = await newStore()
-  for (const version of ['1', '2', '3', '4', '5']) await publishOne(store, version, { channel: 'fleet' })
-  await commitChannel(store.publishing, { app, channel: 'fleet' }, (current) => ({
-    ...current,
-    releases: current.releases.map((one) => ({ ...one, ...conditions[one.version] })),
-  }))
+  for (const channel of ['fleet', 'braked'])
+    for (const version of ['1', '2', '3', '4', '5']) await publishOne(store, version, { channel })
+  await changeAll('fleet', conditions)
+  await changeAll('braked', brakes)
   await publishOne(store, '1', { channel: 'follower' })
   await commitChannel(store.publishing, { app, channel: 'follower' }, (current) => ({
     ...current,
     follow: { channel: 'fleet', after: 'P1D', over: 'PT48H' },
   }))
   await refresh(store.publishing)
+  await holdRelease(store.publishing, { app, channel: 'braked' }, { version: '5', reason: 'loops' })
 })
 
 const open = (explain?: ExplainAccess): Hono =>
@@ -95,7 +108,7 @@ function machines(count: number): readonly Machine[] {
   const random = seeded(7)
   const one = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
   return Array.from({ length: count }, () => ({
-    channel: one(['fleet', 'fleet', 'follower', 'edge']),
+    channel: one(['fleet', 'fleet', 'follower', 'braked', 'edge']),
     version: one(['0', '1', '2', '3', '4', '5', '3.5', 'developer']),
     machine:
       random() < 0.02
@@ -119,9 +132,17 @@ test('10,000 machines are explained what they get', async () => {
     expect(decision === 'update' ? offered : reason, JSON.stringify(machine)).toBe(wire)
     kinds.add(wire)
   }
-  expect([...kinds].sort()).toEqual(
-    ['1', '2', '3', '4', '5', 'not-in-ramp', 'outside-window', 'target', 'unknown-channel', 'up-to-date'].sort(),
-  )
+  const reasons = [
+    'dead-end',
+    'floor-held',
+    'held',
+    'not-in-ramp',
+    'outside-window',
+    'target',
+    'unknown-channel',
+    'up-to-date',
+  ]
+  expect([...kinds].sort()).toEqual(['1', '2', '3', '4', '5', ...reasons])
 })
 
 test('what is foretold happens at that instant, and not a second before', async () => {
@@ -147,15 +168,16 @@ const offerIn = (answer: string): string | undefined => (/^\d+$/.test(answer) ? 
 
 test('everybody is told the same of a machine, whether or not it is on a list', async () => {
   store.time.now = now
-  const endpoint = open('public')
-  const ask = (machine: string) =>
-    explained(endpoint, { channel: 'fleet', version: '2', machine, oem: '', manual: '1' })
-  const answers = await Promise.all([ask(listed), ask('0'.repeat(32))])
-  for (const answer of answers)
-    expect(answer).toMatchObject({ decision: 'update', note: expect.stringMatching(/lists/) })
-  const onList: Machine = { channel: 'fleet', version: '2', machine: listed, oem: '', manual: '0' }
-  const known = await explained(open(token), onList, authorization)
-  expect(known.note).toBeUndefined()
+  const [told, known] = [open('public'), open(token)]
+  const on = (machine: string): Machine => ({ channel: 'fleet', version: '2', machine, oem: '', manual: '0' })
+  const others = '0'.repeat(32)
+  for (const machine of [listed, others])
+    expect(await explained(told, on(machine))).toMatchObject({ offered: '3', note: expect.stringMatching(/lists/) })
+  const operators = await Promise.all([listed, others].map((one) => explained(known, on(one), authorization)))
+  expect(operators.map(({ offered, note }) => [offered, note])).toEqual([
+    [undefined, undefined],
+    ['3', undefined],
+  ])
 })
 
 test.each([

@@ -347,12 +347,12 @@ export const mutations: readonly Mutation[] = [
   row(
     'words of an operator break the answer to a machine',
     ['src/protocol/omaha-xml.ts', 'escapeAttribute(updateCheck.reason)', 'updateCheck.reason'],
-    ['test/protocol/omaha-xml-render.test.ts', 'reason'],
+    ['test/protocol/omaha-xml-render.test.ts', 'why there is no update'],
   ),
   row(
     'machines are told what went wrong in here',
     ['src/core/explain.ts', 'because !== undefined && toldToAll.includes(reason) ?', 'because !== undefined ?'],
-    ['test/scenes/scenes.test.ts', 'in this process'],
+    ['test/http/reasons.test.ts', 'not-mirrored'],
   ),
   row(
     'what clients make up has a label',

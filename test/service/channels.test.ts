@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Release } from '../../src/core/channel.ts'
 import { markRelease, rampRelease, rollBack, undoRollBack, withField } from '../../src/core/release-edits.ts'
+import { machineHash } from '../../src/core/target.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import { describeChannel, endChannel, followChannel } from '../../src/service/channel-life.ts'
 import { packagesOf } from '../../src/service/channels.ts'
@@ -206,6 +207,14 @@ test('a share falls only where somebody says so', async () => {
     )
   expect(await lower(false)).toMatch(/^refused: 3 is offered to 100 % now, and would be to 0\.\d+ %/)
   expect(await lower(true)).toBe('accepted')
+})
+
+test('a list of machines that no manifest can hold is refused, also in a dry run', async () => {
+  const allow = Array.from({ length: 12_000 }, (_, i) => machineHash(`machine-${i}`))
+  const work = (dryRun: boolean) =>
+    editChannel(store.publishing, alpha, (current) => withField(current, 'target', { machines: { allow } }), { dryRun })
+  for (const dryRun of [true, false])
+    expect(await refusal(work(dryRun))).toMatch(/^refused: the manifest would have \d+ bytes, more than the limit/)
 })
 
 describe('names', () => {
