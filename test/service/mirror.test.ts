@@ -184,3 +184,31 @@ test('two mirrors of one store: whoever is behind goes on from what the other di
   expect(await ask(newReader({ publishing: own }))).toBe('update 3')
   expect(await inspectStore(own)).toMatchObject({ findings: [], manifests: 4, packages: 4 })
 })
+
+test('what was not there is asked for again, and one bad channel holds up no other', async () => {
+  const { origin, own, mirroring } = await scene()
+  const manifest = await origin.bucket.read(channelKey(app, 'beta', 1))
+  origin.bucket.erase(channelKey(app, 'beta', 1))
+  const memory: MirrorMemory = {}
+  expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', absent: [channelKey(app, 'beta', 1)] })
+  expect(await ask(newReader({ publishing: own }), { channel: 'beta', version: '0' })).toBe('not-mirrored')
+  await origin.bucket.overwrite(channelKey(app, 'beta', 1), manifest)
+  expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', documents: 1, absent: [] })
+  origin.time.now += minute
+  await publishOne(origin, '2', { channel: 'beta', board: 'arm64-usr' })
+  await publishOne(origin, '3')
+  await origin.bucket.overwrite(channelKey(app, 'beta', 2), manifest)
+  await origin.bucket.overwrite(channelKey(app, 'stable', 1), bytesOf('damaged'))
+  expect(await refusal(mirror(mirroring, all, memory))).toMatch(/^mismatch: .*beta\/0000000002\.jws/)
+  expect(await own.documents.get(channelKey(app, 'stable', 3), 1e6)).toBeDefined()
+  expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+})
+
+test('other bytes in the own store are a fork, or damage: both are said loudly', async () => {
+  const { bucket, mirroring } = await scene()
+  await bucket.overwrite(channelKey(app, 'stable', 2), bytesOf('other'))
+  expect(await refusal(mirror(mirroring, all))).toMatch(/^mismatch: this store's apps.*stable\/0000000002\.jws/)
+  bucket.erase(channelKey(app, 'stable', 2))
+  await bucket.overwrite(rootKey(1), bytesOf('other'))
+  expect(await refusal(mirror(mirroring, all))).toMatch(/^fork: root\/1\.jws: this store holds other bytes/)
+})
