@@ -524,7 +524,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'a mirror forgets its own catalog',
     ['src/service/mirror.ts', 'memory.complete ?? (await loadMark(pass))', 'memory.complete'],
-    ['test/upstream/mirror.test.ts', 'shows a fork'],
+    ['test/upstream/mirror.test.ts', 'shows an earlier catalog'],
   ),
   row(
     'a mirror that another overtook goes back',
@@ -533,7 +533,7 @@ export const mutations: readonly Mutation[] = [
       'mark.catalog.issuedAtMs > state.catalog.issuedAtMs',
       'mark.catalog.issuedAtMs > Number.POSITIVE_INFINITY',
     ],
-    ['test/service/mirror.test.ts', 'two mirrors of one store'],
+    ['test/service/mirror.test.ts', 'overtook leaves'],
   ),
   row(
     'a mirror takes what was not there for complete',
@@ -557,7 +557,7 @@ export const mutations: readonly Mutation[] = [
       "    if (pass.options.bounds?.isSpent()) return 'more'",
       '    if (pass.options.bounds === null) return "more"',
     ],
-    ['test/runtimes/worker-mirror.test.ts', 'no step asks more than 50 times'],
+    ['test/service/mirror.test.ts', 'in bounded steps'],
   ),
   row(
     'a redirect may lead to this machine',

@@ -5,6 +5,7 @@ import { memoryPackages } from '../../src/adapters/memory.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
 import { describeChannel, followChannel } from '../../src/service/channel-life.ts'
 import { inspectStore } from '../../src/service/inspect.ts'
+import { metered } from '../../src/service/meter.ts'
 import { type MirrorMemory, mirror } from '../../src/service/mirror.ts'
 import type { MirrorOptions } from '../../src/service/mirror-pass.ts'
 import { refresh } from '../../src/service/refresh.ts'
@@ -195,13 +196,47 @@ test('what was not there is asked for again, and one bad channel holds up no oth
   await origin.bucket.overwrite(channelKey(app, 'beta', 1), manifest)
   expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', documents: 1, absent: [] })
   origin.time.now += minute
-  await publishOne(origin, '2', { channel: 'beta', board: 'arm64-usr' })
+  await publishOne(origin, '4', { channel: 'beta' })
   await publishOne(origin, '3')
-  await origin.bucket.overwrite(channelKey(app, 'beta', 2), manifest)
-  await origin.bucket.overwrite(channelKey(app, 'stable', 1), bytesOf('damaged'))
-  expect(await refusal(mirror(mirroring, all, memory))).toMatch(/^mismatch: .*beta\/0000000002\.jws/)
-  expect(await own.documents.get(channelKey(app, 'stable', 3), 1e6)).toBeDefined()
+  await origin.bucket.overwrite(channelKey(app, 'stable', 3), manifest)
+  expect(await refusal(mirror(mirroring, all, memory))).toMatch(/^mismatch: .*stable\/0000000003\.jws/)
+  expect(await own.documents.get(channelKey(app, 'beta', 2), 1e6)).toBeDefined()
   expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+})
+
+test('a mirror that another one overtook leaves the newer catalog alone', async () => {
+  const { origin, bucket, own, mirroring } = await scene()
+  const overtaken: typeof mirroring.to.documents = {
+    ...bucket,
+    async create(key, bytes) {
+      if (key !== catalogKey) return bucket.create(key, bytes)
+      origin.time.now += minute
+      await publishOne(origin, '3')
+      await mirror(mirroring, all)
+      return bucket.create(key, bytes)
+    },
+  }
+  await mirror({ ...mirroring, to: { ...mirroring.to, documents: overtaken } }, all)
+  expect(await bucket.read(catalogKey)).toEqual(await origin.bucket.read(catalogKey))
+  expect(await ask(newReader({ publishing: own }))).toBe('update 3')
+})
+
+test('in bounded steps nothing is begun that may exceed them, and the catalog comes before history', async () => {
+  const { origin, bucket, own, mirroring } = await scene()
+  for (let i = 0; i < 12; i++) await publishOne(origin, '1', { channel: `more-${i}` })
+  const steps: number[] = []
+  let offered: string | undefined
+  for (let kind = 'more'; kind === 'more' && steps.length < 50; ) {
+    const meter = { used: 0 }
+    const bounds = { packages: 1, isSpent: () => meter.used >= 12 }
+    const bounded = { from: metered(mirroring.from, meter), to: metered(mirroring.to, meter) }
+    kind = (await mirror(bounded, { packages: 'none', bounds })).kind
+    steps.push(meter.used)
+    const hasHistory = (await bucket.get(channelKey(app, 'stable', 1), 1e6)) !== undefined
+    if (!hasHistory) offered = await ask(newReader({ publishing: own }))
+  }
+  expect([steps.length > 3, Math.max(...steps) <= 20, offered]).toEqual([true, true, 'update 2'])
+  expect(await inspectStore(own)).toMatchObject({ channels: 14, manifests: 15 })
 })
 
 test('other bytes in the own store are a fork, or damage: both are said loudly', async () => {
