@@ -239,6 +239,20 @@ test('in bounded steps nothing is begun that may exceed them, and the catalog co
   expect(await inspectStore(own)).toMatchObject({ channels: 14, manifests: 15 })
 })
 
+test('a step that ends behind a follower has copied what it follows', async () => {
+  const { origin, own, mirroring } = await scene()
+  const later = { app, channel: 'later' }
+  await describeChannel(origin.publishing, later, {}, { create: true })
+  await followChannel(origin.publishing, later, { channel: 'beta', after: 'P7D' })
+  for (let kind = 'more', steps = 0; kind === 'more' && steps < 10; steps++) {
+    let asked = 0
+    const bounds = { packages: 1, isSpent: () => asked++ > 0 }
+    kind = (await mirror(mirroring, { packages: 'none', channels: ['later'], bounds })).kind
+  }
+  origin.time.now += 7 * day + minute
+  expect(await ask(newReader({ publishing: own }), { channel: 'later', version: '0' })).toBe('update 1')
+})
+
 test('other bytes in the own store are a fork, or damage: both are said loudly', async () => {
   const { bucket, mirroring } = await scene()
   await bucket.overwrite(channelKey(app, 'stable', 2), bytesOf('other'))
