@@ -113,10 +113,15 @@ async function copyChannel(pass: Pass, work: Work, { place, left }: One): Promis
     await copyPackage(pass, one, file)
     work.held.add(one)
   })
-  if (isHeld || left.packages < 0) return manifest.follow?.channel
+  const { follow } = manifest
+  if (isHeld || left.packages < 0) return follow?.channel
+  // What it follows comes first: who finds the follower does not look at it again.
+  if (follow && pass.options.bounds)
+    await copyChannel(pass, work, { place: { ...place, channel: follow.channel }, left })
+  if (left.packages < 0) return follow?.channel
   await keepRead(pass, key)
   work.held.add(key)
-  return manifest.follow?.channel
+  return follow?.channel
 }
 
 /** @returns `undefined` for one that is not there, or has expired: machines are told so by whoever reads the catalog. */

@@ -1130,4 +1130,165 @@ export const mutations: readonly Mutation[] = [
     ['src/service/countersign.ts', 'await verifyHead(signed, root,', 'if (seq === 0) await verifyHead(signed, root,'],
     ['test/publish/countersign.test.ts', 'neither ships alone'],
   ),
+  row(
+    'a mirror forgets its own catalog',
+    ['src/service/mirror.ts', 'memory.complete ?? (await loadMark(pass))', 'memory.complete'],
+    ['test/upstream/mirror.test.ts', 'shows an earlier catalog'],
+  ),
+  row(
+    'a mirror that another overtook goes back',
+    [
+      'src/service/mirror.ts',
+      'mark.catalog.issuedAtMs > state.catalog.issuedAtMs',
+      'mark.catalog.issuedAtMs > Number.POSITIVE_INFINITY',
+    ],
+    ['test/service/mirror.test.ts', 'overtook leaves'],
+  ),
+  row(
+    'a mirror takes what was not there for complete',
+    ['src/service/mirror.ts', 'pass.copied.absent.length === 0', 'pass.copied.absent.length >= 0'],
+    ['test/service/mirror.test.ts', 'is asked for again'],
+  ),
+  row(
+    'a mirror takes a package of another size',
+    ['src/service/mirror-pass.ts', 'if (open.size !== one.size) {', 'if (open.size < 0) {'],
+    ['test/upstream/mirror.test.ts', 'serves a longer package'],
+  ),
+  row(
+    'one bad channel holds up the others',
+    ['src/service/mirror-channels.ts', '      problems.push(error)\n', '      throw error\n'],
+    ['test/service/mirror.test.ts', 'holds up no other'],
+  ),
+  row(
+    'a schedule looks at no bounds',
+    [
+      'src/service/mirror-channels.ts',
+      "    if (pass.options.bounds?.isSpent()) return 'more'",
+      '    if (pass.options.bounds === null) return "more"',
+    ],
+    ['test/service/mirror.test.ts', 'in bounded steps'],
+  ),
+  row(
+    'a redirect may lead to this machine',
+    ['src/adapters/near.ts', "target !== 'link' && nearness(from.hostname) !== 'far'", "target !== 'link'"],
+    ['test/adapters/near.test.ts', 'may lead to'],
+  ),
+  row(
+    'a redirect may lead to the metadata of a cloud',
+    ['src/adapters/http-ask.ts', 'if (!mayLead(new URL(asked), url))', 'if (!mayLead(url, url))'],
+    ['test/upstream/mirror.test.ts', 'redirects to 169.254.169.254'],
+  ),
+  row(
+    'an archive may name a file twice',
+    ['src/adapters/tar-read.ts', 'if (places.has(key))', 'if (places.has(name) && key === "")'],
+    ['test/adapters/tar.test.ts', 'with one name twice'],
+  ),
+  row(
+    'an archive may hold links',
+    [
+      'src/adapters/tar-read.ts',
+      "if (type === '1' || type === '2') refuse('is a link')",
+      "if (type === '1' || type === '2') return",
+    ],
+    ['test/adapters/tar.test.ts', 'with a symbolic link'],
+  ),
+  row(
+    'an archive may hold what is no object',
+    [
+      'src/adapters/tar-read.ts',
+      "if (kind === undefined && !key.startsWith('packages/'))",
+      "if (kind === undefined && key === '')",
+    ],
+    ['test/adapters/tar.test.ts', 'with a lock'],
+  ),
+  row(
+    'a cut archive is taken',
+    [
+      'src/adapters/tar-read.ts',
+      'if (at + size > length) throw cut()',
+      'if (at + size > length) return new Uint8Array(blockBytes)',
+    ],
+    ['test/adapters/tar.test.ts', 'without its end'],
+  ),
+  row(
+    'a stale catalog is signed anew',
+    [
+      'src/service/writing.ts',
+      'if (now < Date.parse(catalog.catalog.expires)) return',
+      'if (now < catalog.expiresMs) return',
+    ],
+    ['test/service/stale.test.ts', 'never signed anew'],
+  ),
+  row(
+    'nobody is told of a stale catalog',
+    [
+      'src/service/health.ts',
+      'if (leftMs <= 0 && now < catalog.expiresMs) problems.push(staleSentence(catalog))',
+      'if (leftMs <= 0 && now < catalog.expiresMs) return problems',
+    ],
+    ['test/service/stale.test.ts', 'health and'],
+  ),
+  row(
+    'the mark is not read',
+    ['src/service/reading.ts', 'const marked = seen ?? (await loadMark(reading))', 'const marked = seen'],
+    ['test/upstream/chain.test.ts', 'origin, mirror, sidecar, client'],
+  ),
+  row(
+    'the mark is not kept',
+    [
+      'src/service/reading.ts',
+      'if (state.catalog.sha256 !== marked?.catalog.sha256)',
+      'if (state.catalog.sha256 === marked?.catalog.sha256)',
+    ],
+    ['test/upstream/chain.test.ts', 'origin, mirror, sidecar, client'],
+  ),
+  row(
+    'an overlay lifts a hold',
+    ['src/core/overlay.ts', 'refusal: candidate.refusal ?? refusal', 'refusal'],
+    ['test/core/overlay.test.ts', 'stays so'],
+  ),
+  row(
+    'an overlay lifts a ramp',
+    ['src/core/overlay.ts', 'ramps: [...candidate.ramps, ...ramps]', 'ramps'],
+    ['test/core/conditions-properties.test.ts', 'an overlay only restricts'],
+  ),
+  row(
+    'an overlay does not reach floors',
+    ['src/core/overlay.ts', 'floors: all(view.floors)', 'floors: view.floors'],
+    ['test/core/overlay.test.ts', 'never jumped'],
+  ),
+  row(
+    'what is held upstream is adopted',
+    [
+      'src/service/adopt.ts',
+      '?? entry.holds?.find((hold) => isIt(hold.version))?.reason',
+      '?? entry.holds?.find(() => isIt(""))?.reason',
+    ],
+    ['test/service/adopt.test.ts', 'neither held'],
+  ),
+  row(
+    'floors are not adopted',
+    ['src/service/adopt.ts', 'return [...floors, target]', 'return [target]'],
+    ['test/service/adopt.test.ts', 'floors on the way'],
+  ),
+  row(
+    'what is not there is adopted',
+    ['src/service/adopt.ts', 'if (first !== undefined) throw', "if (first === '') throw"],
+    ['test/service/adopt.test.ts', 'is not published'],
+  ),
+  row(
+    'a legacy syncer jumps floors',
+    ['src/http/updates.ts', "app.syncer === 'one' && (way", "app.syncer === 'many' && (way"],
+    ['test/http/syncer.test.ts', 'with floors'],
+  ),
+  row(
+    'a way goes on behind a floor that is held',
+    ['src/core/way.ts', "next.reason !== 'floor-held'", "next.reason !== 'held'"],
+    ['test/http/syncer.test.ts', 'ends the way'],
+  ),
+  row(
+    'a mirror keeps other bytes under a name',
+    ['src/service/mirror-pass.ts', "if (outcome === 'taken')", "if (outcome === 'same')"],
+    ['test/service/mirror.test.ts', 'both are said loudly'],
+  ),
 ]

@@ -5,6 +5,7 @@ import { memoryPackages } from '../../src/adapters/memory.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
 import { describeChannel, followChannel } from '../../src/service/channel-life.ts'
 import { inspectStore } from '../../src/service/inspect.ts'
+import { metered } from '../../src/service/meter.ts'
 import { type MirrorMemory, mirror } from '../../src/service/mirror.ts'
 import type { MirrorOptions } from '../../src/service/mirror-pass.ts'
 import { refresh } from '../../src/service/refresh.ts'
@@ -183,4 +184,80 @@ test('two mirrors of one store: whoever is behind goes on from what the other di
   expect(results.map(({ kind }) => kind)).toContain('mirrored')
   expect(await ask(newReader({ publishing: own }))).toBe('update 3')
   expect(await inspectStore(own)).toMatchObject({ findings: [], manifests: 4, packages: 4 })
+})
+
+test('what was not there is asked for again, and one bad channel holds up no other', async () => {
+  const { origin, own, mirroring } = await scene()
+  const manifest = await origin.bucket.read(channelKey(app, 'beta', 1))
+  origin.bucket.erase(channelKey(app, 'beta', 1))
+  const memory: MirrorMemory = {}
+  expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', absent: [channelKey(app, 'beta', 1)] })
+  expect(await ask(newReader({ publishing: own }), { channel: 'beta', version: '0' })).toBe('not-mirrored')
+  await origin.bucket.overwrite(channelKey(app, 'beta', 1), manifest)
+  expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', documents: 1, absent: [] })
+  origin.time.now += minute
+  await publishOne(origin, '4', { channel: 'beta' })
+  await publishOne(origin, '3')
+  await origin.bucket.overwrite(channelKey(app, 'stable', 3), manifest)
+  expect(await refusal(mirror(mirroring, all, memory))).toMatch(/^mismatch: .*stable\/0000000003\.jws/)
+  expect(await own.documents.get(channelKey(app, 'beta', 2), 1e6)).toBeDefined()
+  expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+})
+
+test('a mirror that another one overtook leaves the newer catalog alone', async () => {
+  const { origin, bucket, own, mirroring } = await scene()
+  const overtaken: typeof mirroring.to.documents = {
+    ...bucket,
+    async create(key, bytes) {
+      if (key !== catalogKey) return bucket.create(key, bytes)
+      origin.time.now += minute
+      await publishOne(origin, '3')
+      await mirror(mirroring, all)
+      return bucket.create(key, bytes)
+    },
+  }
+  await mirror({ ...mirroring, to: { ...mirroring.to, documents: overtaken } }, all)
+  expect(await bucket.read(catalogKey)).toEqual(await origin.bucket.read(catalogKey))
+  expect(await ask(newReader({ publishing: own }))).toBe('update 3')
+})
+
+test('in bounded steps nothing is begun that may exceed them, and the catalog comes before history', async () => {
+  const { origin, bucket, own, mirroring } = await scene()
+  for (let i = 0; i < 12; i++) await publishOne(origin, '1', { channel: `more-${i}` })
+  const steps: number[] = []
+  let offered: string | undefined
+  for (let kind = 'more'; kind === 'more' && steps.length < 50; ) {
+    const meter = { used: 0 }
+    const bounds = { packages: 1, isSpent: () => meter.used >= 12 }
+    const bounded = { from: metered(mirroring.from, meter), to: metered(mirroring.to, meter) }
+    kind = (await mirror(bounded, { packages: 'none', bounds })).kind
+    steps.push(meter.used)
+    const hasHistory = (await bucket.get(channelKey(app, 'stable', 1), 1e6)) !== undefined
+    if (!hasHistory) offered = await ask(newReader({ publishing: own }))
+  }
+  expect([steps.length > 3, Math.max(...steps) <= 20, offered]).toEqual([true, true, 'update 2'])
+  expect(await inspectStore(own)).toMatchObject({ channels: 14, manifests: 15 })
+})
+
+test('a step that ends behind a follower has copied what it follows', async () => {
+  const { origin, own, mirroring } = await scene()
+  const later = { app, channel: 'later' }
+  await describeChannel(origin.publishing, later, {}, { create: true })
+  await followChannel(origin.publishing, later, { channel: 'beta', after: 'P7D' })
+  for (let kind = 'more', steps = 0; kind === 'more' && steps < 10; steps++) {
+    let asked = 0
+    const bounds = { packages: 1, isSpent: () => asked++ > 0 }
+    kind = (await mirror(mirroring, { packages: 'none', channels: ['later'], bounds })).kind
+  }
+  origin.time.now += 7 * day + minute
+  expect(await ask(newReader({ publishing: own }), { channel: 'later', version: '0' })).toBe('update 1')
+})
+
+test('other bytes in the own store are a fork, or damage: both are said loudly', async () => {
+  const { bucket, mirroring } = await scene()
+  await bucket.overwrite(channelKey(app, 'stable', 2), bytesOf('other'))
+  expect(await refusal(mirror(mirroring, all))).toMatch(/^mismatch: this store's apps.*stable\/0000000002\.jws/)
+  bucket.erase(channelKey(app, 'stable', 2))
+  await bucket.overwrite(rootKey(1), bytesOf('other'))
+  expect(await refusal(mirror(mirroring, all))).toMatch(/^fork: root\/1\.jws: this store holds other bytes/)
 })
