@@ -10,10 +10,20 @@ import { hostileRow } from './hostile.ts'
 import { packageRow } from './package.ts'
 import { readsRow } from './reads.ts'
 import type { Result, Row } from './row.ts'
+import { simulationRow } from './simulation.ts'
 import { startRows } from './starts.ts'
 import { stepsRow } from './steps.ts'
 
-const rows: readonly Row[] = [...checkRows, ...startRows, stepsRow, ...growthRows, hostileRow, readsRow, packageRow]
+const rows: readonly Row[] = [
+  ...checkRows,
+  ...startRows,
+  stepsRow,
+  ...growthRows,
+  simulationRow,
+  hostileRow,
+  readsRow,
+  packageRow,
+]
 
 const { values: flags } = parseArgs({
   options: { json: { type: 'boolean' }, only: { type: 'string' }, seconds: { type: 'string' } },
