@@ -13,6 +13,7 @@ import { packageRows } from './package.ts'
 import { pagesRow } from './pages.ts'
 import { readsRow } from './reads.ts'
 import type { Result, Row } from './row.ts'
+import { simulationRow } from './simulation.ts'
 import { startRows } from './starts.ts'
 import { stepsRow } from './steps.ts'
 
@@ -21,6 +22,7 @@ const rows: readonly Row[] = [
   ...startRows,
   stepsRow,
   ...growthRows,
+  simulationRow,
   hostileRow,
   readsRow,
   locksRow,

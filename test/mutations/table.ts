@@ -179,6 +179,11 @@ export const mutations: readonly Mutation[] = [
     ['test/core/decide.test.ts', 'never lower'],
   ),
   row(
+    'a floor is let in by the draw for what is beyond it',
+    ['src/core/decide.ts', 'if (one.drawn?.candidate !== candidate) one', 'if (one.drawn === undefined) one'],
+    ['test/core/conditions.test.ts', 'of a floor are spread'],
+  ),
+  row(
     'a floor is jumped',
     ['src/core/decide.ts', 'return inWindow(one, floor ?? chosen)', 'return inWindow(one, chosen)'],
     ['test/core/decide.test.ts', 'never over a floor'],
