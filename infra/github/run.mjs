@@ -74,7 +74,7 @@ function summarise(command, outcome, { facts, problem }) {
   appendFileSync(process.env.GITHUB_STEP_SUMMARY, `${lines.join('\n')}\n\n`)
 }
 
-const outcomes = { published: 'published', changed: 'changed', unchanged: 'it was so before', 'dry-run': 'a dry run' }
+const outcomes = { published: 'published', changed: 'changed', unchanged: 'nothing changed', 'dry-run': 'a dry run' }
 
 function report(command, { kind, seq, manifest, sha256, rule }) {
   const isDone = kind !== 'dry-run'

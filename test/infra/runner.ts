@@ -1,8 +1,10 @@
 /** Runs a composite action as a runner of GitHub does: inputs by their defaults, steps one after another, files for outputs. */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { parse } from 'yaml'
 
 /** Where an action runs. */
@@ -51,7 +53,7 @@ const interpolate = (text: string, known: Readonly<Record<string, string>>): str
   })
 
 /** @throws Error for an input that the action does not have, or that it requires. */
-export function runAction(job: Job, given: Readonly<Record<string, string>>): Ran {
+export async function runAction(job: Job, given: Readonly<Record<string, string>>): Promise<Ran> {
   const { inputs, outputs, runs } = read(job)
   const stray = Object.keys(given).find((name) => inputs[name] === undefined)
   if (stray) throw new Error(`action.yml has no input ${stray}`)
@@ -67,7 +69,7 @@ export function runAction(job: Job, given: Readonly<Record<string, string>>): Ra
   let status = 0
   for (const step of runs.steps) {
     if (step.run === undefined) continue
-    const ran = runStep(job, step, { folder, summaryFile, known })
+    const ran = await runStep(job, step, { folder, summaryFile, known })
     logs.push(ran.log)
     Object.assign(known, ran.outputs)
     status = ran.status
@@ -86,16 +88,25 @@ interface Around {
   readonly known: Readonly<Record<string, string>>
 }
 
-function runStep({ action, work, path, env }: Job, step: Step, { folder, summaryFile, known }: Around) {
+/** Runs a script of bash to its end; the servers that it asks are in this process. */
+export async function runBash(
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env: Readonly<Record<string, string | undefined>> },
+): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
+  const child = spawn('bash', args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 })
+  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  return { status: status ?? 1, stdout, stderr }
+}
+
+async function runStep({ action, work, path, env }: Job, step: Step, { folder, summaryFile, known }: Around) {
   if (step.shell !== 'bash') throw new Error('a step of a composite action says its shell')
   const script = join(folder, 'step.sh')
   const outputFile = join(folder, 'output')
   writeFileSync(script, interpolate(step.run ?? '', known))
   writeFileSync(outputFile, '')
   const own = Object.entries(step.env ?? {}).map(([name, value]) => [name, interpolate(value, known)])
-  const { status, stdout, stderr } = spawnSync('bash', ['--noprofile', '--norc', '-e', '-o', 'pipefail', script], {
+  const { status, stdout, stderr } = await runBash(['--noprofile', '--norc', '-e', '-o', 'pipefail', script], {
     cwd: work,
-    encoding: 'utf8',
     env: {
       ...{ PATH: path, HOME: folder, ...env, GITHUB_ACTIONS: 'true', GITHUB_ACTION_PATH: action },
       ...{ GITHUB_OUTPUT: outputFile, GITHUB_STEP_SUMMARY: summaryFile, ...Object.fromEntries(own) },
@@ -108,5 +119,5 @@ function runStep({ action, work, path, env }: Job, step: Step, { folder, summary
       const [name = '', ...value] = line.split('=')
       return [`steps.${step.id}.outputs.${name}`, value.join('=')]
     })
-  return { status: status ?? 1, log: `${stdout}${stderr}`, outputs: Object.fromEntries(outputs) }
+  return { status, log: `${stdout}${stderr}`, outputs: Object.fromEntries(outputs) }
 }
