@@ -1,7 +1,7 @@
 /** `platte serve` with a policy over a folder, an issuer of tokens, and GitHub's token service before it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -23,6 +23,8 @@ export interface Deployment {
   gitLabToken(aud: string, more?: Readonly<Record<string, unknown>>): Promise<string>
   /** What an old machine of a channel is told. */
   told(channel: string): Promise<string>
+  /** Adds a release key, and demands two signatures. @returns the variables of a pipeline that has it. */
+  demandTwo(): Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
@@ -80,7 +82,7 @@ export async function startDeployment(): Promise<Deployment> {
   const tokenPort = await listen(tokens)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const { server } = await serve(folder, { port, policy: policyOf(url, issuer) })
+  const { server, platte } = await serve(folder, { port, policy: policyOf(url, issuer) })
   return {
     folder,
     url,
@@ -95,6 +97,23 @@ export async function startDeployment(): Promise<Deployment> {
     told: async (channel) => {
       const body = `<request protocol="3.0"><app appid="{${app}}" version="1.0.0" track="${channel}" board="amd64-usr"><updatecheck/></app></request>`
       return (await fetch(`${url}/v1/update/`, { method: 'POST', body })).text()
+    },
+    demandTwo: () => {
+      let pin = ''
+      const nextRoot = (...words: string[]): void => {
+        platte('root', 'edit', '--out=root.json', ...words)
+        platte('root', 'sign', 'root.json', '--key=keys/root.jwk')
+        pin = /PLATTE_ROOT=(\S+)/.exec(platte('root', 'publish', 'root.jws'))?.[1] ?? ''
+        for (const name of ['root.json', 'root.jws']) rmSync(join(folder, name))
+      }
+      const key = join(folder, 'keys/release-b.jwk')
+      platte('keygen', key)
+      nextRoot('--role=release', `--add-key=${key}`)
+      platte('root', 'reissue')
+      nextRoot('--threshold=release=2')
+      const jwk = readFileSync(key, 'utf8')
+      rmSync(key)
+      return { PLATTE_ROOT: pin, PLATTE_RELEASE_KEY: 'env://RELEASE_JWK', RELEASE_JWK: jwk }
     },
     async stop() {
       server.kill('SIGKILL')
@@ -111,8 +130,14 @@ interface Serving {
   readonly policy: object
 }
 
+interface Served {
+  readonly server: ChildProcess
+  /** A command over the store, with its keys. */
+  readonly platte: (...words: string[]) => string
+}
+
 /** A store with two empty channels, served. */
-async function serve(folder: string, { port, policy }: Serving): Promise<{ readonly server: ChildProcess }> {
+async function serve(folder: string, { port, policy }: Serving): Promise<Served> {
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     PLATTE_STORE: 'file:store',
@@ -130,7 +155,7 @@ async function serve(folder: string, { port, policy }: Serving): Promise<{ reado
   let talk = ''
   for await (const chunk of server.stderr ?? []) {
     talk += chunk
-    if (talk.includes('listening on')) return { server }
+    if (talk.includes('listening on')) return { server, platte }
   }
   throw new Error(`it did not start: ${talk}`)
 }

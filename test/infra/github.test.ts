@@ -269,3 +269,19 @@ describe('platte.yml', { timeout: 120_000 }, () => {
     expect([status, stderr]).toEqual([3, expect.stringContaining('claim ref_protected is "false", not "true"')])
   })
 })
+
+describe('two signatures', { timeout: 120_000 }, () => {
+  const edit = { command: 'promote', from: 'beta', channel: 'stable', version: '4230.0.0' }
+
+  test('neither the function nor the pipeline ships alone', async () => {
+    const env = { ...job.env, ...there.demandTwo() }
+    const alone = await runAction(job, { ...place(), ...edit })
+    expect([alone.status, alone.summary]).not.toEqual([0, expect.anything()])
+    expect(await there.told('stable')).not.toContain('<manifest version="4230.0.0">')
+    const together = await runAction({ ...job, env }, { ...place(), ...edit })
+    expect([together.status, together.log]).toEqual([0, expect.stringContaining('"kind":"changed"')])
+    const envelope = JSON.parse(await (await fetch(together.outputs['manifest-url'] ?? '')).text())
+    expect(envelope.signatures).toHaveLength(2)
+    expect(await there.told('stable')).toContain('<manifest version="4230.0.0">')
+  })
+})
