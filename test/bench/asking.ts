@@ -6,7 +6,7 @@ import { machineId, request } from './world.ts'
 export const connections = 32
 
 /** A request as it goes over the wire. */
-export const postBytes = (path: string, body: string): Buffer =>
+const postBytes = (path: string, body: string): Buffer =>
   Buffer.from(
     `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nContent-Type: text/xml\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   )

@@ -321,7 +321,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a check by hand waits for the window',
-    ['src/core/decide.ts', 'schedule === undefined || check.isManual ||', 'schedule === undefined ||'],
+    ['src/core/decide.ts', 'schedule === undefined || one.check.isManual ||', 'schedule === undefined ||'],
     ['test/core/conditions.test.ts', 'windows are skipped by hand'],
   ),
   row(
