@@ -38,7 +38,9 @@ async function askGitHub(url: string, bearer: string, audience: string): Promise
 
 async function askBuildkite(audience: string): Promise<string> {
   try {
-    const args = ['oidc', 'request-token', '--audience', audience]
+    // What a policy must name is in its tokens only where it is asked for.
+    const claims = ['organization_id', 'pipeline_id'].flatMap((claim) => ['--claim', claim])
+    const args = ['oidc', 'request-token', '--audience', audience, ...claims]
     const { stdout } = await promisify(execFile)('buildkite-agent', args, { timeout: timeoutMs })
     return stdout.trim()
   } catch (cause) {

@@ -26,7 +26,7 @@ export interface TokenCheck {
 export interface VerifiedToken {
   readonly issuer: string
   readonly claims: Readonly<Record<string, unknown>>
-  /** Names this token among all: SHA-256 over issuer and `jti`, as hex. */
+  /** Names this token among all: SHA-256 over issuer and `jti` (where it has none, its signed part), as hex. */
   readonly id: string
   /** Milliseconds. */
   readonly issuedAtMs: number
@@ -51,7 +51,7 @@ export function peekIssuer(token: string): string {
 }
 
 /**
- * Verifies a token (RFC 7519): signature, issuer, audience as one plain text, times, an id.
+ * Verifies a token (RFC 7519): signature, issuer, audience as one plain text, times.
  * @throws PlatteError('unauthorized') saying what is wrong; `UnknownKey` where the keys may be too old.
  */
 export async function verifyToken(token: string, check: TokenCheck): Promise<VerifiedToken> {
@@ -61,7 +61,7 @@ export async function verifyToken(token: string, check: TokenCheck): Promise<Ver
       issuer,
       audience,
       algorithms: [...algs],
-      requiredClaims: ['exp', 'iat', 'jti'],
+      requiredClaims: ['exp', 'iat'],
       maxTokenAge: maxTokenAgeSeconds,
       clockTolerance: clockToleranceSeconds,
       currentDate: new Date(now),
@@ -69,8 +69,10 @@ export async function verifyToken(token: string, check: TokenCheck): Promise<Ver
     const { aud, jti, iat = 0 } = payload
     // jose takes a list that contains ours, so a token that is also for somebody else.
     if (aud !== audience) throw refused(`claim aud is not the one text ${JSON.stringify(audience)}`)
-    if (typeof jti !== 'string' || jti === '') throw refused('claim jti is no text')
-    const id = await sha256Hex(new TextEncoder().encode(`${issuer}\0${jti}`))
+    if (jti !== undefined && (typeof jti !== 'string' || jti === '')) throw refused('claim jti is no text')
+    // Without one its signed part names it: a signature may have another form, and still hold.
+    const name = jti ?? token.slice(0, token.lastIndexOf('.'))
+    const id = await sha256Hex(new TextEncoder().encode(`${issuer}\0${name}`))
     return { issuer, claims: payload, id, issuedAtMs: iat * 1000 }
   } catch (error) {
     if (error instanceof errors.JWKSNoMatchingKey) throw new UnknownKey()
