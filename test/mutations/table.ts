@@ -370,6 +370,11 @@ export const mutations: readonly Mutation[] = [
     ['test/adapters/events-store.test.ts', 'a store that hangs'],
   ),
   row(
+    'a quiet minute ends the writing of events',
+    ['src/adapters/events-store.ts', 'if (waiting.length > 0) writing ??=', 'writing ??='],
+    ['test/adapters/events-store.test.ts', 'after many events and a quiet minute'],
+  ),
+  row(
     'files of events have no bound',
     ['src/adapters/events-store.ts', 'newest !== undefined && newest.size < batchAt', 'newest !== undefined'],
     ['test/adapters/events-store.test.ts', 'files have a bound'],
