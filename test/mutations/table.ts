@@ -399,6 +399,26 @@ export const mutations: readonly Mutation[] = [
     ['test/service/channels.test.ts', 'is not renamed to itself'],
   ),
   row(
+    'a rename that was broken off undoes an edit',
+    ['src/service/rename-channel.ts', 'if (isMade && old && !sameJson(', 'if (isMade && !old && !sameJson('],
+    ['test/service/channels.test.ts', 'loses no edit of alpha'],
+  ),
+  row(
+    'a rename that was broken off lifts a hold',
+    ['src/service/rename-channel.ts', 'holds: [...holds, ...others]', 'holds: others'],
+    ['test/service/channels.test.ts', 'keeps the brakes of both names'],
+  ),
+  row(
+    'a follower cannot hold a board of its source',
+    ['src/service/hold.ts', '{ ...findRelease(source, one.version)?.boards, ...one.boards }', 'one.boards'],
+    ['test/service/channels.test.ts', 'a follower holds a board'],
+  ),
+  row(
+    'every window makes a calendar of its own',
+    ['src/core/window.ts', 'formatters.set(timeZone, made)', ''],
+    ['test/core/conditions.test.ts', 'the calendar of a zone is made once'],
+  ),
+  row(
     'holds are left behind when a channel is renamed',
     ['src/service/rename-channel.ts', 'await copyBrakes(writing, place, renamed)', 'void copyBrakes'],
     ['test/service/channels.test.ts', 'keeps its brakes'],
