@@ -80,7 +80,8 @@ export function storeEvents({ documents, clock, random, log }: Parts): StoredEve
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
-    writing ??= writeAll()
+    // Of nothing there would be no end: what ends at once has ended before it is remembered as running.
+    if (waiting.length > 0) writing ??= writeAll()
   }
   const open = (now: number): Batch => {
     const newest = waiting.at(-1)

@@ -110,9 +110,19 @@ function offsetAt(formatter: Intl.DateTimeFormat, at: Instant): number {
   return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000
 }
 
+/** By zone: to make one costs as much as all else that reading a window takes, and every release may have windows. */
+const formatters = new Map<string, Intl.DateTimeFormat>()
+/** More zones than a fleet lives in. */
+const zonesRemembered = 64
+
 function formatterOf(timeZone: string): Intl.DateTimeFormat | undefined {
+  const known = formatters.get(timeZone)
+  if (known) return known
   try {
-    return new Intl.DateTimeFormat('en-US', { timeZone, ...everyPart })
+    const made = new Intl.DateTimeFormat('en-US', { timeZone, ...everyPart })
+    if (formatters.size >= zonesRemembered) formatters.clear()
+    formatters.set(timeZone, made)
+    return made
   } catch {
     return undefined
   }

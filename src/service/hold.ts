@@ -1,5 +1,5 @@
 /** Brakes of the timestamp key: they can only withhold, and need no release key. */
-import type { Hold } from '../core/channel.ts'
+import type { Channel, Hold } from '../core/channel.ts'
 import { findRelease } from '../core/edit.ts'
 import { requireRelease } from '../core/release-edits.ts'
 import { compareVersions, parseVersion } from '../core/version.ts'
@@ -31,7 +31,7 @@ export function holdRelease(
         hint: `it has ${Object.keys(release.boards).join(', ')}`,
       })
     const holds = entry.holds ?? []
-    const known = holds.find((hold) => isSame(hold, held))
+    const known = holds.find((hold) => isSameHold(hold, held))
     if (known?.reason === reason) return entry
     const at = instantText(writing.clock())
     const hold = checkHold({ version: release.version, ...(board && { board }), reason, at })
@@ -47,9 +47,9 @@ export function holdRelease(
 export function unholdRelease(writing: Writing, place: Place, held: Held, options: EditOptions = {}): Promise<Edited> {
   const edit = async ({ entry, manifest }: Braked, state: CatalogState) => {
     const holds = entry.holds ?? []
-    const kept = holds.filter((hold) => !isSame(hold, held))
+    const kept = holds.filter((hold) => !isSameHold(hold, held))
     if (kept.length < holds.length) return { ...entry, holds: kept }
-    const others = holds.filter(({ version }) => isSame({ version }, { version: held.version }))
+    const others = holds.filter(({ version }) => isSameHold({ version }, { version: held.version }))
     if (others.length > 0) throw notHeld(held, others)
     requireRelease(await withSource(writing, state, { entry, manifest }), held.version)
     return entry
@@ -79,15 +79,20 @@ export const stopRamps = (
     options,
   )
 
-const isSame = (hold: Held, other: Held): boolean =>
+/** Whether two holds are of the same version, and of the same board or both of all. */
+export const isSameHold = (hold: Held, other: Held): boolean =>
   hold.board === other.board && compareVersions(parseVersion(hold.version), parseVersion(other.version)) === 0
 
-/** The releases of a channel, and those of what it follows. */
-async function withSource(writing: Writing, state: CatalogState, { manifest }: Braked) {
-  const { app, follow } = manifest
+/** The releases of a channel and of what it follows, each with the boards that it has in either. */
+async function withSource(writing: Writing, state: CatalogState, { manifest }: Braked): Promise<Channel> {
+  const { app, follow, releases } = manifest
   const entry = follow && channelEntry(state.catalog.catalog, app, follow.channel)
   if (follow === undefined || entry === undefined) return manifest
-  const source = await loadChannel(writing, state, { app, channel: follow.channel, entry })
-  const followed = source.manifest.releases.filter(({ version }) => findRelease(manifest, version) === undefined)
-  return { ...manifest, releases: [...manifest.releases, ...followed] }
+  const source = (await loadChannel(writing, state, { app, channel: follow.channel, entry })).manifest
+  const followed = source.releases.filter(({ version }) => findRelease(manifest, version) === undefined)
+  const ours = releases.map((one) => ({
+    ...one,
+    boards: { ...findRelease(source, one.version)?.boards, ...one.boards },
+  }))
+  return { releases: [...ours, ...followed] }
 }

@@ -1,8 +1,10 @@
 /** Gives a channel another name. */
+import { sameJson } from '../core/edit.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
 import { endChannel, otherChannels, refuseFollowed, refuseTaken } from './channel-life.ts'
 import { type Edited, type EditOptions, editChannel, requireChannel } from './edit-channel.ts'
+import { isSameHold } from './hold.ts'
 import { checkKeys, isLive } from './offering.ts'
 import { channelEntry, type Place } from './reading.ts'
 import { editCatalog, loadForWriting, loadHead, signersOf, type Writing } from './writing.ts'
@@ -10,7 +12,8 @@ import { editCatalog, loadForWriting, loadHead, signersOf, type Writing } from '
 /**
  * Gives a channel another name; the old one becomes an alias, so that machines which have it go on. Holds go along.
  * Safe to repeat: the new channel is there before the old one ends.
- * @throws PlatteError('refused') while it is followed, and for a name that is taken; 'credentials' without both keys.
+ * @throws PlatteError('refused') while it is followed, for a name that is taken, and where a run was broken off and one of
+ *   the two was changed since; 'credentials' without both keys.
  */
 export async function renameChannel(
   writing: Writing,
@@ -28,7 +31,8 @@ export async function renameChannel(
   if (isMade && !isLive(old)) return { ...(await endChannel(writing, place, options)), seq: made.seq }
   await requireChannel(writing, state, place)
   await refuseFollowed(writing, place)
-  for (const one of await otherChannels(writing, place)) if (!isMade) refuseTaken(name, [one])
+  if (!isMade) refuseTaken(name, await otherChannels(writing, place))
+  if (isMade && old && !sameJson(moved(old, made, channel), made)) throw differ(name, channel)
   if (!options.dryRun) {
     checkKeys(writing, state)
     signersOf(writing.timestamp, 'timestamp', state.root)
@@ -43,6 +47,11 @@ export async function renameChannel(
   return result
 }
 
+const differ = (name: string, channel: string): PlatteError =>
+  new PlatteError('refused', `${name} has ${channel} as another name already, and they do not say the same`, {
+    hint: `whichever is right: edit and hold in ${name} what machines of both shall get, then platte channel delete ${channel} --force`,
+  })
+
 /** Everything but what belongs to the place in the store. */
 function moved(old: ChannelManifest, current: ChannelManifest, alias: string): ChannelManifest {
   const { channel, seq, issuedAt } = current
@@ -52,14 +61,17 @@ function moved(old: ChannelManifest, current: ChannelManifest, alias: string): C
   return { ...content, ...{ channel, seq, issuedAt, aliases }, ...(previous && { previous }) }
 }
 
-/** Before the old name ends: what machines of the old name were not offered is not offered to them under the new one. */
+/** Before the old name ends, and beside what the new one has: what machines of the old name were not offered is not offered to them under the new one. */
 async function copyBrakes(writing: Writing, from: Place, to: Place): Promise<void> {
   await editCatalog(writing, (catalog) => {
     const [old, made] = [channelEntry(catalog, from.app, from.channel), channelEntry(catalog, to.app, to.channel)]
     const app = catalog.apps[to.app]
-    const { holds, rampAsOf } = old ?? {}
-    if (made === undefined || app === undefined || (holds === undefined && rampAsOf === undefined)) return catalog
-    const braked = { ...made, ...(holds && { holds }), ...(rampAsOf && { rampAsOf }) }
+    if (made === undefined || app === undefined) return catalog
+    const { holds = [] } = made
+    const others = (old?.holds ?? []).filter((hold) => !holds.some((one) => isSameHold(one, hold)))
+    const rampAsOf = made.rampAsOf ?? old?.rampAsOf
+    if (others.length === 0 && rampAsOf === made.rampAsOf) return catalog
+    const braked = { ...made, holds: [...holds, ...others], ...(rampAsOf && { rampAsOf }) }
     return {
       ...catalog,
       apps: { ...catalog.apps, [to.app]: { ...app, channels: { ...app.channels, [to.channel]: braked } } },

@@ -87,6 +87,16 @@ test('files have a bound also while the one before is being written', async () =
   for (const lines of Object.values(await files())) expect(lines.join('\n').length).toBeLessThan(130 * 1024)
 })
 
+test('after many events and a quiet minute, what comes next is written, too', async () => {
+  const { sink, files, lost } = open()
+  for (let i = 0; i < 1_000; i++) sink(check(`m${i}`))
+  await vi.advanceTimersByTimeAsync(120_000)
+  sink(check('later'))
+  await vi.advanceTimersByTimeAsync(60_000)
+  const machines = Object.values(await files()).flatMap((lines) => lines.map((line) => JSON.parse(line).machine))
+  expect([machines.length, machines.at(-1), lost()]).toEqual([1_001, 'later', 0])
+})
+
 test('a store that hangs holds up nobody: what is held has a bound, the rest is lost and counted', async () => {
   const hanging = gate()
   const { sink, lost, close, files } = open(() => hanging.opened)

@@ -1,6 +1,6 @@
 /** Ramps, windows, targets and followers, as tables. All at noon of a Monday (UTC) where nothing else is said. */
 import { createHash } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Channel, RampStep, Release, Target, Window } from '../../src/core/channel.ts'
 import type { Stored } from '../../src/core/conditions.ts'
 import type { Check } from '../../src/core/decide.ts'
@@ -374,6 +374,14 @@ test('what the releases of a channel share, such as a list of machines, is read 
   expect(candidates.map(({ targets }) => targets.length)).toEqual([1, 2, 1])
   expect(new Set(candidates.map(({ targets }) => targets[0])).size).toBe(1)
   expect(new Set(candidates.map(({ schedule }) => schedule)).size).toBe(1)
+})
+
+test('the calendar of a zone is made once, however many releases have windows there', () => {
+  const made = vi.spyOn(Intl, 'DateTimeFormat')
+  const windows = [{ ...everyDay('00:00', '12:00'), timeZone: 'Pacific/Chatham' }]
+  viewOf({ releases: Array.from({ length: 50 }, (_, i) => release(String(i), { windows })) })
+  expect(made).toHaveBeenCalledTimes(1)
+  made.mockRestore()
 })
 
 describe('followers', () => {

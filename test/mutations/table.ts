@@ -375,6 +375,11 @@ export const mutations: readonly Mutation[] = [
     ['test/adapters/events-store.test.ts', 'a store that hangs'],
   ),
   row(
+    'a quiet minute ends the writing of events',
+    ['src/adapters/events-store.ts', 'if (waiting.length > 0) writing ??=', 'writing ??='],
+    ['test/adapters/events-store.test.ts', 'after many events and a quiet minute'],
+  ),
+  row(
     'files of events have no bound',
     ['src/adapters/events-store.ts', 'newest !== undefined && newest.size < batchAt', 'newest !== undefined'],
     ['test/adapters/events-store.test.ts', 'files have a bound'],
@@ -397,6 +402,26 @@ export const mutations: readonly Mutation[] = [
     'a channel may be renamed to itself',
     ['src/service/rename-channel.ts', 'if (name === channel) throw', 'if (name === "") throw'],
     ['test/service/channels.test.ts', 'is not renamed to itself'],
+  ),
+  row(
+    'a rename that was broken off undoes an edit',
+    ['src/service/rename-channel.ts', 'if (isMade && old && !sameJson(', 'if (isMade && !old && !sameJson('],
+    ['test/service/channels.test.ts', 'loses no edit of alpha'],
+  ),
+  row(
+    'a rename that was broken off lifts a hold',
+    ['src/service/rename-channel.ts', 'holds: [...holds, ...others]', 'holds: others'],
+    ['test/service/channels.test.ts', 'keeps the brakes of both names'],
+  ),
+  row(
+    'a follower cannot hold a board of its source',
+    ['src/service/hold.ts', '{ ...findRelease(source, one.version)?.boards, ...one.boards }', 'one.boards'],
+    ['test/service/channels.test.ts', 'a follower holds a board'],
+  ),
+  row(
+    'every window makes a calendar of its own',
+    ['src/core/window.ts', 'formatters.set(timeZone, made)', ''],
+    ['test/core/conditions.test.ts', 'the calendar of a zone is made once'],
   ),
   row(
     'holds are left behind when a channel is renamed',

@@ -15,6 +15,7 @@ import type { Publishing } from '../../src/service/publish.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { renameChannel } from '../../src/service/rename-channel.ts'
 import { loadForWriting, loadHead } from '../../src/service/writing.ts'
+import { withFault } from '../faults/scene.ts'
 import { app, ask, newReader, newStore, publishOne, refusal, seeded, storedCatalog, type TestStore } from '../world.ts'
 
 const alpha = { app, channel: 'alpha' }
@@ -232,6 +233,41 @@ describe('names', () => {
     const { holds, rampAsOf } = (await catalogOf('edge')) ?? {}
     expect({ holds, rampAsOf }).toEqual({ holds: before?.holds, rampAsOf: before?.rampAsOf })
     for (const channel of ['alpha', 'edge']) expect(await ask(newReader(store), { channel })).toBe('update 2')
+  })
+
+  describe('renaming that was broken off, begun again', () => {
+    const rename = (one: Publishing) => renameChannel(one, alpha, 'edge')
+    const edge = { app, channel: 'edge' }
+    beforeEach(async () => {
+      await holdRelease(store.publishing, alpha, { version: '1', ...why })
+      // The new channel is named, and the write after that never happens.
+      await withFault(store, { at: 3, face: 'kill-before' }, rename)
+    })
+
+    test('keeps the brakes of both names', async () => {
+      await holdRelease(store.publishing, edge, { version: '3', ...why })
+      await rename(store.publishing)
+      expect((await catalogOf('edge'))?.holds?.map(({ version }) => version)).toEqual(['3', '1'])
+      for (const channel of ['alpha', 'edge']) expect(await ask(newReader(store), { channel })).toBe('update 2')
+    })
+
+    test.each([alpha, edge])('loses no edit of $channel: the operator is told to look', async (place) => {
+      await editChannel(store.publishing, place, (current) =>
+        markRelease(current, '3', { mark: 'withdrawn', because: why }),
+      )
+      expect(await refusal(rename(store.publishing))).toMatch(/^refused: edge has alpha as another name already/)
+      expect((await headOf(place)).releases[0]?.withdrawn).toEqual(why)
+    })
+  })
+
+  test('a follower holds a board that only its source has of a release', async () => {
+    await publishOne(store, '3', { channel: 'alpha', board: 'arm64-usr' })
+    await publishOne(store, '3')
+    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    const held = { version: '3', board: 'arm64-usr' }
+    expect(await holdRelease(store.publishing, stable, { ...held, ...why })).toMatchObject({ kind: 'changed' })
+    expect(await ask(newReader(store), { board: 'arm64-usr' })).toBe('held')
+    expect(await ask(newReader(store))).toBe('update 3')
   })
 
   test('a channel that follows another offers nothing while that one is gone', async () => {
