@@ -248,6 +248,12 @@ describe('names', () => {
     for (const channel of ['alpha', 'edge']) expect(await ask(newReader(store), { channel })).toBe('update 2')
   })
 
+  test('who edits a channel by its old name is told the new one', async () => {
+    await renameChannel(store.publishing, alpha, 'edge')
+    const told = holdRelease(store.publishing, alpha, { version: '3', ...why })
+    await expect(told).rejects.toMatchObject({ code: 'refused', hint: 'it is another name of edge: say that one' })
+  })
+
   describe('renaming that was broken off, begun again', () => {
     const rename = (one: Publishing) => renameChannel(one, alpha, 'edge')
     const edge = { app, channel: 'edge' }
