@@ -39,6 +39,10 @@ export type ErrorCode =
   | 'configuration'
   /** A key that is missing, unreadable or not in the role. */
   | 'credentials'
+  /** An identity token that is missing, wrong, or too old. */
+  | 'unauthorized'
+  /** The keys of an issuer of tokens could not be read. */
+  | 'issuer-unavailable'
 
 /** The one error that Platte throws on purpose. Anything else that is thrown is a defect. */
 export class PlatteError extends Error {

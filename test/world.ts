@@ -107,7 +107,12 @@ const publicKeys = ([first, ...others]: readonly [TestKey, ...TestKey[]]): [Publ
 
 /** An initialised store; any of its parts may be brought along. */
 export async function newStore(
-  parts: Partial<Keys> & { readonly documents?: Documents; readonly packages?: Packages } = {},
+  parts: Partial<Keys> & {
+    readonly documents?: Documents
+    readonly packages?: Packages
+    /** How many release keys it takes. */
+    readonly threshold?: number
+  } = {},
 ): Promise<TestStore> {
   const used = { ...keys, ...parts }
   const bucket = memoryBucket()
@@ -124,11 +129,13 @@ export async function newStore(
     release: used.release,
     timestamp: used.timestamp,
   }
-  const first = await firstRoot(
+  const made = await firstRoot(
     { root: publicKeys(used.root), release: publicKeys(used.release), timestamp: publicKeys(used.timestamp) },
     { issuedAt: instantText(now), maxValidity: 'P14D' },
   )
-  const { pin } = await initStore(base, first, used.root)
+  const { roles } = made
+  const release = { ...roles.release, threshold: parts.threshold ?? 1 }
+  const { pin } = await initStore(base, { ...made, roles: { ...roles, release } }, used.root)
   return { bucket, packages, keys: used, time, log, publishing: { ...base, pin: parsePin(pin) } }
 }
 

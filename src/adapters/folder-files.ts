@@ -2,9 +2,10 @@
  * What both folder stores do with files: durable writes under a temporary name, folders that are there, and the system's
  * errors in plain words.
  *
- * A key is a path below the root. Names that start with a dot are no keys, so `.tmp` (files being written) and `.next`
- * (see folder-documents.ts) are never served or listed. The last part of a path is never followed where it is a
- * symbolic link; folders within the root that an operator replaced by links are followed when read, but not listed.
+ * A key is a path below the root. Names that start with a dot are no keys, so `.tmp` (files being written), `.next`
+ * (see folder-documents.ts) and `.uploads` (see folder-uploads.ts) are never served or listed. The last part of a path is
+ * never followed where it is a symbolic link; folders within the root that an operator replaced by links are followed
+ * when read, but not listed.
  */
 import { randomUUID } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
@@ -89,7 +90,7 @@ export async function checkRoot(root: string): Promise<void> {
 }
 
 /** Makes a folder and its parents, so that they outlive a power cut. */
-async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string): Promise<void> {
   await attempt('write', path, async () => {
     const first = await mkdir(path, { recursive: true })
     if (first === undefined) return
@@ -134,6 +135,12 @@ export async function writeTemporary<T>(root: string, fill: (handle: FileHandle,
     throw error
   }
 }
+
+/** The system may take less than it is given, as on a disk that becomes full. */
+export const writeWhole = (handle: FileHandle, path: string, chunk: Uint8Array): Promise<void> =>
+  attempt('write', path, async () => {
+    for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
+  })
 
 async function openNew(path: string): Promise<FileHandle> {
   try {

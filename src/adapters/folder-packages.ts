@@ -19,6 +19,7 @@ import {
   syncFolder,
   tidyAfter,
   writeTemporary,
+  writeWhole,
 } from './folder-files.ts'
 import { listFiles } from './folder-list.ts'
 import { checkRange, hashInto } from './streams.ts'
@@ -76,7 +77,7 @@ async function copy(
 ): Promise<Copied> {
   await sweepTemporary(root, clock())
   const { path: temporary, result } = await writeTemporary(root, (handle, path) => {
-    const write = (chunk: Uint8Array): Promise<void> => attempt('write', path, () => writeWhole(handle, chunk))
+    const write = (chunk: Uint8Array): Promise<void> => writeWhole(handle, path, chunk)
     return hashInto(body, write, { hasher: newHasher(), ...what })
   }).catch(async (error) => {
     // Where the file could not even be opened, nobody has told the sender yet.
@@ -84,11 +85,6 @@ async function copy(
     throw error
   })
   return { temporary, ...result }
-}
-
-/** The system may take less than it is given, as on a disk that becomes full. */
-async function writeWhole(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
 }
 
 /** Gives a copy its place; other bytes that lie there (a file cut short, a disk that forgot) are replaced. */
@@ -117,7 +113,12 @@ async function sha256Of(root: string, path: string): Promise<string | undefined>
   return open && hash.digest('hex')
 }
 
-async function openPackage(root: string, path: string, range: ByteRange | undefined): Promise<OpenPackage | undefined> {
+/** Opens a file of the store, or a range of it; `undefined` where it is not there. */
+export async function openPackage(
+  root: string,
+  path: string,
+  range: ByteRange | undefined,
+): Promise<OpenPackage | undefined> {
   const file = await openFile(root, path)
   if (file === undefined) return undefined
   const size = Number(file.stats.size)

@@ -3,6 +3,7 @@
  * and whatever goes wrong is said without more of a URL than its origin. Only web APIs.
  */
 import { PlatteError } from '../errors.ts'
+import { mayLead } from './near.ts'
 
 /** Platte needs one for a package; some more are for what stands before a bucket. */
 const redirectsAtMost = 5
@@ -45,7 +46,7 @@ export async function ask(question: Question): Promise<Answer> {
       const response = await watch.during(fetch(url.href, initOf(question, watch)))
       if (!redirects.includes(response.status)) return await plain(question.key, answerOf(response, url.origin, watch))
       await drop(response)
-      url = placeOf(response.headers.get('location'), url, question.key)
+      url = placeOf(response.headers.get('location'), url, question)
     }
     throw unavailable(question.key, `${url.origin} redirects on and on`)
   } catch (error) {
@@ -62,11 +63,13 @@ const initOf = ({ method, headers }: Question, { signal }: Watch): RequestInit =
   signal,
 })
 
-function placeOf(location: string | null, from: URL, key: string): URL {
+function placeOf(location: string | null, from: URL, { key, url: asked }: Question): URL {
   const url = location !== null && URL.canParse(location, from.href) ? new URL(location, from) : undefined
   if (url === undefined) throw unavailable(key, `${from.origin} redirects to no place`)
   if (!['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '')
     throw unavailable(key, `${from.origin} redirects to what is no plain http(s) URL`)
+  if (!mayLead(new URL(asked), url))
+    throw unavailable(key, `${from.origin} redirects to ${url.host}, which is of this machine or its network`)
   return url
 }
 

@@ -83,7 +83,7 @@ async function* listFolders(stored: ReadonlyMap<string, unknown>, folder: string
 
 const chunkBytes = 64 * 1024
 
-function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   let at = 0
   return new ReadableStream<Uint8Array>(
     {

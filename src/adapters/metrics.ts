@@ -10,6 +10,17 @@ export interface Measured {
   catalog(): { readonly ageSeconds: number; readonly expiresAt: number } | undefined
   /** Events that sinks lost. */
   lost(): number
+  /** Reboot locks, as they are stored now; `undefined`: there are none here. */
+  readonly groups?: (() => Promise<readonly MeasuredGroup[]>) | undefined
+}
+
+/** A group of machines that reboot in turns. */
+export interface MeasuredGroup {
+  readonly group: string
+  readonly max: number
+  readonly holders: number
+  /** Holders that were not heard of for longer than their lease. */
+  readonly overdue: number
 }
 
 export interface Metrics {
@@ -34,6 +45,7 @@ export function openMetrics(measured: Measured): Metrics {
   const registry = new Registry()
   const { checks, events } = countersOf(registry)
   addGauges(registry, measured)
+  const lookAtGroups = measured.groups && groupGauges([registry], measured.groups)
   const hasRoom = roomFor(maxSeries)
   const placeOf = ({ app, channel }: FleetEvent) => (measured.isKnown(app, channel) ? { app, channel } : elsewhere)
   return {
@@ -49,8 +61,29 @@ export function openMetrics(measured: Measured): Metrics {
       const isTold = hasRoom([place.app, place.channel, type, result, errorcode])
       events.inc({ ...(isTold ? place : elsewhere), type, result, errorcode })
     },
-    render: () => registry.metrics(),
+    render: async () => {
+      await lookAtGroups?.()
+      return registry.metrics()
+    },
     contentType: registry.contentType,
+  }
+}
+
+/** One look at the store for each time that the numbers are asked for. A store that is away leaves them out. */
+function groupGauges(registers: Registry[], groups: NonNullable<Measured['groups']>): () => Promise<void> {
+  const labelled = (name: string, help: string): Gauge<'group'> =>
+    new Gauge({ name, help, labelNames: ['group'], registers })
+  const slots = labelled('platte_lock_slots', 'Machines of a group that may reboot at once.')
+  const holders = labelled('platte_lock_holders', 'Machines of a group that hold a slot.')
+  const overdue = labelled('platte_lock_overdue', 'Holders that were not heard of for longer than their lease.')
+  return async () => {
+    const found = await groups().catch(() => [])
+    for (const gauge of [slots, holders, overdue]) gauge.reset()
+    for (const one of found) {
+      slots.set({ group: one.group }, one.max)
+      holders.set({ group: one.group }, one.holders)
+      overdue.set({ group: one.group }, one.overdue)
+    }
   }
 }
 

@@ -98,7 +98,8 @@ export function r2Packages(bucket: R2Bucket, { newHasher, prefix = '' }: R2Packa
   }
 }
 
-async function asking<T>(action: string, key: string, work: () => Promise<T>): Promise<T> {
+/** Runs `work`; what R2 fails with becomes an error that says what it was asked for. */
+export async function asking<T>(action: string, key: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
@@ -142,13 +143,18 @@ interface FixedLength {
   readonly writable: WritableStream<Uint8Array>
 }
 
-/** R2 wants to know the length of what it is sent, and checks its digest itself. */
+/** R2 wants to know the length of what it is sent. What is written here is read there, and must be `size` bytes. */
+export function fixedLength(size: number): FixedLength {
+  const { FixedLengthStream } = globalThis as unknown as { FixedLengthStream: new (size: number) => FixedLength }
+  return new FixedLengthStream(size)
+}
+
+/** R2 checks the digest itself, too. */
 function startUpload(
   bucket: R2Bucket,
   { key, path, expected }: { readonly key: string; readonly path: string; readonly expected: ExpectedPackage },
 ) {
-  const { FixedLengthStream } = globalThis as unknown as { FixedLengthStream: new (size: number) => FixedLength }
-  const { readable, writable } = new FixedLengthStream(expected.size)
+  const { readable, writable } = fixedLength(expected.size)
   const writer = writable.getWriter()
   let hasFailed = false
   const value = readable as unknown as Parameters<R2Bucket['put']>[1]

@@ -32,6 +32,8 @@ export interface S3 {
   readonly client: S3Client
   /** For packages: an upload ends where nothing moved for three times the patience. */
   readonly uploader: S3Client
+  /** For uploads whose parts somebody else sends, who adds no checksums. */
+  readonly plain: S3Client
   readonly bucket: string
   readonly prefix: string
   readonly patienceMs: number
@@ -70,12 +72,10 @@ export async function openS3(wanted: S3Place, options: S3Options): Promise<S3> {
     httpsAgent: anyNumber,
   }
   const client = new S3Client({ ...config, requestHandler: handler, maxAttempts: 1 })
-  const uploader = new S3Client({
-    ...config,
-    credentials: client.config.credentials,
-    requestHandler: { ...handler, socketTimeout: 3 * patience },
-    maxAttempts: 2,
-  })
+  const { credentials } = client.config
+  const slow = { ...config, credentials, requestHandler: { ...handler, socketTimeout: 3 * patience } }
+  const uploader = new S3Client({ ...slow, maxAttempts: 2 })
+  const plain = new S3Client({ ...slow, ...noChecksums, maxAttempts: 1 })
   await checkRegion(client)
   const pause = (baseMs: number) => new Promise<void>((done) => setTimeout(done, baseMs * (0.5 + options.random())))
   const once = <T>(work: Work<T>): Promise<T> => within(patience, work)
@@ -90,7 +90,7 @@ export async function openS3(wanted: S3Place, options: S3Options): Promise<S3> {
   }
   const explain = (error: unknown, key: string, action: Action): unknown =>
     error instanceof S3Failure ? worded(error, { key, action, bucket }) : error
-  return { client, uploader, bucket, prefix, patienceMs: patience, pause, once, twice, explain }
+  return { client, uploader, plain, bucket, prefix, patienceMs: patience, pause, once, twice, explain }
 }
 
 /** AWS_ENDPOINT_URL, and what else the SDK reads, says the same as `endpoint`: it must be looked at in the same way. */
@@ -112,6 +112,11 @@ function refuseGoogle({ endpoint }: S3Place): void {
   })
 }
 
+const noChecksums = {
+  requestChecksumCalculation: 'WHEN_REQUIRED',
+  responseChecksumValidation: 'WHEN_REQUIRED',
+} as const
+
 function configOf({ endpoint, region, forcePathStyle }: S3Place): S3ClientConfig {
   const isAws = endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(hostOf(endpoint))
   return {
@@ -119,7 +124,7 @@ function configOf({ endpoint, region, forcePathStyle }: S3Place): S3ClientConfig
     ...(endpoint !== undefined && { endpoint }),
     ...(region !== undefined && { region }),
     // Other stores answer 501 to checksums that they do not know.
-    ...(!isAws && { requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' }),
+    ...(!isAws && noChecksums),
     // A wrong clock also signs catalogs: it has to be said, not made up for.
     disableClockSkewCorrection: true,
     expectContinueHeader: false,

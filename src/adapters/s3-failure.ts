@@ -10,7 +10,7 @@
 import { type ErrorCode, PlatteError } from '../errors.ts'
 
 /** What was asked of the store; each needs a permission of its own. */
-export type Action = 'read' | 'write' | 'upload' | 'list' | 'remove'
+export type Action = 'read' | 'write' | 'upload' | 'parts' | 'list' | 'remove'
 
 interface Facts {
   /** HTTP status; `undefined`: there was no answer. */
@@ -46,6 +46,11 @@ export class S3Failure extends Error implements Facts {
   /** Only where S3 itself says so: a bucket that is missing, or a proxy's 404, says nothing about a key. */
   get isAbsent(): boolean {
     return this.status === 404 && this.code === 'NoSuchKey'
+  }
+
+  /** Whether an upload in parts is not there, or not any more. */
+  get isNoUpload(): boolean {
+    return this.status === 404 && this.code === 'NoSuchUpload'
   }
 
   /** Whether another try soon may have another outcome. */
@@ -98,6 +103,8 @@ const needed: Readonly<Record<Action, string>> = {
   read: 's3:GetObject, and s3:ListBucket: without that, what is not there is refused as well',
   write: 's3:PutObject, and s3:GetObject to replace what is there',
   upload: 's3:PutObject and s3:AbortMultipartUpload',
+  parts:
+    's3:PutObject, s3:AbortMultipartUpload, s3:ListMultipartUploadParts, and s3:ListBucketMultipartUploads on the bucket',
   list: 's3:ListBucket',
   remove: 's3:DeleteObject',
 }

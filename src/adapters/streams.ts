@@ -2,6 +2,7 @@
 import { PlatteError } from '../errors.ts'
 import type { Hasher } from '../ports/hasher.ts'
 import type { ByteRange, ExpectedPackage } from '../ports/packages.ts'
+import type { Part } from '../ports/uploads.ts'
 
 /**
  * Reads a body to its end.
@@ -48,6 +49,32 @@ async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) 
   }
 }
 
+/**
+ * Hands a part of an upload to `take`, chunk by chunk.
+ * @throws PlatteError('bad-request') as soon as it is too long, where it ends too early or breaks off; whatever `take`
+ *   fails with.
+ */
+export async function pumpPart(
+  body: ReadableStream<Uint8Array>,
+  { number, size }: Part,
+  take: (chunk: Uint8Array) => Promise<void>,
+): Promise<void> {
+  let taken = 0
+  let isReading = true
+  const refuse = (words: string, cause?: unknown): PlatteError =>
+    new PlatteError('bad-request', `part ${number} ${words} ${size} bytes`, { cause })
+  await pump(body, async (chunk) => {
+    isReading = false
+    taken += chunk.length
+    if (taken > size) throw refuse('has more than')
+    await take(chunk)
+    isReading = true
+  }).catch((cause: unknown) => {
+    throw isReading ? refuse(`broke off after ${taken} of`, cause) : cause
+  })
+  if (taken < size) throw refuse(`has ${taken} instead of`)
+}
+
 /** What a package is held against, if anything, and with what. */
 export interface Measure {
   readonly hasher: Hasher
@@ -72,6 +99,8 @@ function measuring({ hasher, name, expected }: Measure) {
       const digests = await hasher.digest()
       if (expected !== undefined && digests.sha256 !== expected.sha256)
         throw new PlatteError('mismatch', `${name}: has SHA-256 ${digests.sha256}, expected ${expected.sha256}`)
+      if (expected?.sha1 !== undefined && digests.sha1 !== expected.sha1)
+        throw new PlatteError('mismatch', `${name}: has SHA-1 ${digests.sha1}, expected ${expected.sha1}`)
       return { size, ...digests }
     },
   }

@@ -162,3 +162,6 @@ async function refused(answer: Answer, error: unknown): Promise<never> {
   await answer.drop()
   throw error
 }
+
+/** The token of bytes that are here already: a Platte's tags are their SHA-256, and any other server's tell nothing. */
+export const tokenOfCopy = (sha256: string): string => `${sha256} "${sha256}"`

@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander'
 import { weekdays } from '../core/channel.ts'
 import { PlatteError } from '../errors.ts'
-import { describeChannel, endChannel, otherChannels } from '../service/channel-life.ts'
-import { renameChannel } from '../service/rename-channel.ts'
-import { type EditingOptions, runEdit } from './editing.ts'
+import { otherChannels } from '../service/channel-life.ts'
+import { changing, type EditingOptions, runOrder } from './editing.ts'
 import {
   collect,
   command,
@@ -13,7 +12,6 @@ import {
   parseChannel,
   parseDuration,
   readFlags,
-  writeFlags,
 } from './options.ts'
 import { show, table, talk } from './terminal.ts'
 
@@ -34,9 +32,6 @@ interface DescribeOptions extends EditingOptions {
   readonly alias?: readonly string[]
 }
 
-const changing = (name: string, description: string): Command =>
-  command(name, description, [...writeFlags, 'app']).option('--dry-run', 'say what would change, and write nothing')
-
 const describing = (name: string, description: string): Command =>
   changing(name, description)
     .argument('<channel>', 'its name: what clients have as GROUP', parseChannel)
@@ -53,50 +48,42 @@ const parseDay = oneOf(weekdays)
 
 const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
 
-function create(): Command {
-  return describing('create', 'make a channel').action((channel: string, options: DescribeOptions) =>
-    describe({ ...options, channel }, true),
+const create = (): Command =>
+  describing('create', 'make a channel').action((channel: string, options: DescribeOptions) =>
+    runOrder({ ...options, channel }, 'channel-create', described(options)),
   )
-}
 
-function edit(): Command {
-  return describing('edit', 'describe a channel; an empty value takes a description away').action(
-    (channel: string, options: DescribeOptions) => describe({ ...options, channel }, false),
+const edit = (): Command =>
+  describing('edit', 'describe a channel; an empty value takes a description away').action(
+    (channel: string, options: DescribeOptions) =>
+      runOrder({ ...options, channel }, 'channel-edit', described(options)),
   )
-}
 
-function describe(options: DescribeOptions, create: boolean): Promise<void> {
-  const { description, cadence, on, alias } = options
+/** An empty value takes away. */
+function described({ description, cadence, on, alias }: DescribeOptions) {
   if (on && !cadence) throw new PlatteError('usage', '--on is of a cadence: say --cadence, too')
-  const said = {
-    ...(description !== undefined && { description: description || null }),
-    ...(cadence !== undefined && { cadence: cadence === '' ? null : { every: cadence, ...(on && { on }) } }),
-    ...(alias && { aliases: alias.join('') === '' ? null : [...alias] }),
+  return {
+    description: description === '' ? null : description,
+    cadence: cadence === '' ? null : cadence && { every: cadence, ...(on && { on }) },
+    aliases: alias?.join('') === '' ? null : alias,
   }
-  return runEdit(options, ({ store, place }, more) => describeChannel(store, place, said, { ...more, create }))
 }
 
-function rename(): Command {
-  return changing('rename', 'give a channel another name; the old one goes on working')
+const rename = (): Command =>
+  changing('rename', 'give a channel another name; the old one goes on working')
     .argument('<channel>', 'its name', parseChannel)
     .argument('<name>', 'its new name', parseChannel)
     .action((channel: string, name: string, options: EditingOptions) =>
-      runEdit({ ...options, channel: name }, ({ store, place }, more) =>
-        renameChannel(store, { ...place, channel }, name, more),
-      ),
+      runOrder({ ...options, channel }, 'channel-rename', { name }),
     )
-}
 
-function remove(): Command {
-  return changing('delete', 'end a channel: it offers nothing more')
+const remove = (): Command =>
+  changing('delete', 'end a channel: it offers nothing more')
     .argument('<channel>', 'its name', parseChannel)
     .option('--force', 'although it has releases')
-    .action((channel: string, options: EditingOptions & { force?: boolean }) =>
-      runEdit({ ...options, channel }, ({ store, place }, more) =>
-        endChannel(store, place, { ...more, force: options.force ?? false }),
-      ),
+    .action((channel: string, options: EditingOptions & { force?: true }) =>
+      runOrder({ ...options, channel }, 'channel-delete', { force: options.force }),
     )
-}
 
 function list(): Command {
   return command('list', 'list the channels of an app', [...readFlags, 'app']).action(async (options: Options) => {

@@ -1,17 +1,12 @@
 /** Commands that say when, and to which machines, a release is offered: ramps, windows and targets. */
 import { type Command, InvalidArgumentError } from 'commander'
-import { type RampStep, type Target, type Window, weekdays } from '../core/channel.ts'
-import { sameJson } from '../core/edit.ts'
-import { editRelease, rampOver, rampRelease, withField } from '../core/release-edits.ts'
+import type { Target } from '../core/channel.ts'
 import { machineHash } from '../core/target.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
-import { durationMs } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
 import { readShort } from '../runtime/files.ts'
-import { editChannel } from '../service/edit-channel.ts'
-import { stopRamps } from '../service/hold.ts'
-import { type EditingOptions, editing, runEdit } from './editing.ts'
+import { type EditingOptions, editing, runOrder } from './editing.ts'
 import { parseCount, parseDuration, parseInstant, parseList, parseShare } from './options.ts'
+import { type WindowOptions, windowOf, withWindow } from './window-options.ts'
 
 interface RampOptions extends EditingOptions {
   readonly over?: string
@@ -19,10 +14,10 @@ interface RampOptions extends EditingOptions {
   readonly steps?: number
   readonly from?: number
   readonly share?: number
-  readonly none?: boolean
-  readonly lower?: boolean
-  readonly stop?: boolean
-  readonly resume?: boolean
+  readonly none?: true
+  readonly lower?: true
+  readonly stop?: true
+  readonly resume?: true
 }
 
 /** Offers a release to a share of machines. */
@@ -49,84 +44,33 @@ function parseSteps(value: string): number {
 }
 
 function ramp(version: string | undefined, options: RampOptions): Promise<void> {
-  const { over, share, none, stop, resume, lower = false } = options
+  const { over, start, steps, from, share, none, lower, stop, resume } = options
   const said = [over, share, none, stop, resume].filter((one) => one !== undefined)
   if (said.length !== 1) throw new PlatteError('usage', 'say one of --over, --share, --none, --stop and --resume')
   if ((stop || resume) !== undefined && version !== undefined)
     throw new PlatteError('usage', '--stop and --resume are of the whole channel: name no version', {
       hint: '`platte hold` keeps one version back',
     })
-  return runEdit(options, ({ store, place }, more) => {
-    if (stop || resume) return stopRamps(store, place, stop ?? false, more)
-    const wanted = named(version)
-    const now = store.clock()
-    const hasStart = options.start !== undefined
-    const ramp = none ? undefined : pointsOf(options, now)
-    const edit = (current: ChannelManifest) => rampRelease(current, wanted, { ramp, now, hasStart, mayLower: lower })
-    return editChannel(store, place, edit, more)
-  })
+  if ((stop || resume) === undefined && version === undefined) throw new PlatteError('usage', 'name the release')
+  return runOrder(options, 'ramp', { version, over, start, steps, from, share, none, lower, stop, resume })
 }
 
-function pointsOf({ over, start, steps, from = 0, share }: RampOptions, now: number): readonly RampStep[] {
-  const begin = start === undefined ? now : Date.parse(start)
-  if (share !== undefined) return [{ at: new Date(begin).toISOString(), share }]
-  return rampOver({ start: begin, overMs: durationMs(over ?? ''), steps, from })
-}
-
-function named(version: string | undefined): string {
-  if (version !== undefined) return version
-  throw new PlatteError('usage', 'name the release')
-}
-
-interface WindowOptions extends EditingOptions {
-  readonly days?: Window['days']
-  readonly from?: string
-  readonly to?: string
-  readonly timeZone?: string
-  readonly add?: boolean
-  readonly none?: boolean
+interface AnyWindowOptions extends EditingOptions, WindowOptions {
+  readonly add?: true
+  readonly none?: true
 }
 
 /** Says at which times of the week something is offered. */
 export function windowCommand(): Command {
-  return editing('window', 'offer a channel, or one release, at certain times of the week only')
+  return withWindow(editing('window', 'offer a channel, or one release, at certain times of the week only'))
     .argument('[version]', "one release: its windows stand in for the channel's")
-    .option('--days <days>', 'such as Mon-Thu, or Sat,Sun', parseDays)
-    .option('--from <time>', 'such as 22:00')
-    .option('--to <time>', 'such as 04:00; before --from, it is the next day')
-    .option('--time-zone <zone>', 'such as Europe/Berlin')
     .option('--add', 'beside the windows that there are')
     .option('--none', 'at any time')
-    .action((version: string | undefined, options: WindowOptions) =>
-      runEdit(options, ({ store, place }, more) => {
-        const window = options.none ? undefined : windowOf(options)
-        const set = <T extends { readonly windows?: readonly Window[] }>(one: T): T =>
-          withField(one, 'windows', window && withWindow(options.add ? one.windows : undefined, window))
-        const edit = (current: ChannelManifest): ChannelManifest =>
-          version === undefined ? set(current) : editRelease(current, version, set)
-        return editChannel(store, place, edit, more)
-      }),
-    )
-}
-
-/** One that is there already is not put beside itself. */
-const withWindow = (there: readonly Window[] = [], window: Window): readonly Window[] =>
-  there.some((one) => sameJson(one, window)) ? there : [...there, window]
-
-function windowOf({ days, from, to, timeZone }: WindowOptions): Window {
-  if (days && from && to && timeZone) return { days, from, to, timeZone }
-  throw new PlatteError('usage', 'a window needs --days, --from, --to and --time-zone; --none takes it away')
-}
-
-function parseDays(value: string): Window['days'] {
-  const days = value.split(',').flatMap((part) => {
-    const [first = '', last = first] = part.split('-')
-    const [from, to] = [first, last].map((day) => weekdays.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
-    if (from === undefined || to === undefined || from < 0 || to < 0)
-      throw new PlatteError('usage', `${JSON.stringify(part)} are no days: use Mon-Thu, or Sat,Sun`)
-    return from <= to ? weekdays.slice(from, to + 1) : [...weekdays.slice(from), ...weekdays.slice(0, to + 1)]
-  })
-  return weekdays.filter((day) => days.includes(day))
+    .action((version: string | undefined, options: AnyWindowOptions) => {
+      const { add, none } = options
+      const said = none ? { none } : { windows: [windowOf(options, '--none')], add }
+      return runOrder(options, 'window', { version, ...said })
+    })
 }
 
 interface TargetOptions extends EditingOptions {
@@ -135,7 +79,7 @@ interface TargetOptions extends EditingOptions {
   readonly running?: string
   readonly allowMachines?: string
   readonly denyMachines?: string
-  readonly none?: boolean
+  readonly none?: true
 }
 
 /** Says to which machines something is offered. */
@@ -149,14 +93,8 @@ export function targetCommand(): Command {
     .option('--deny-machines <file>', 'to all but these, likewise')
     .option('--none', 'to everybody')
     .action(async (version: string | undefined, options: TargetOptions) => {
-      const target = options.none ? undefined : await targetOf(options)
-      await runEdit(options, ({ store, place }, more) => {
-        const edit = (current: ChannelManifest): ChannelManifest =>
-          version === undefined
-            ? withField(current, 'target', target)
-            : editRelease(current, version, (release) => withField(release, 'target', target))
-        return editChannel(store, place, edit, more)
-      })
+      const { none } = options
+      await runOrder(options, 'target', { version, ...(none ? { none } : { target: await targetOf(options) }) })
     })
 }
 

@@ -1,11 +1,12 @@
 /** What the commands that edit a channel share: their options, and how their results are told. */
 import type { Command } from 'commander'
 import { changeLine } from '../core/diff.ts'
+import { changedBy, readOrder } from '../documents/orders.ts'
+import { type CarriedOut, carryOut, type Edit, type EditOrder } from '../service/carry-out.ts'
 import { refuseUnsafe } from '../service/doctor.ts'
-import type { Edited } from '../service/edit-channel.ts'
 import type { Publishing } from '../service/publish.ts'
-import type { Place } from '../service/reading.ts'
-import { command, type Options, openStoreOf, parseChannel, writeFlags } from './options.ts'
+import { openEndpoint } from './endpoint.ts'
+import { command, endpointFlags, type Options, openStoreOf, parseChannel, settingsOf, writeFlags } from './options.ts'
 import { show, talk } from './terminal.ts'
 
 /** What every editing command takes. */
@@ -14,33 +15,56 @@ export interface EditingOptions extends Options {
   readonly dryRun?: boolean
 }
 
-/** A command that edits one channel. */
+/** A command that edits channels, here or by a publish function. */
+export const changing = (name: string, description: string): Command =>
+  command(name, description, [...writeFlags, ...endpointFlags, 'app']).option(
+    '--dry-run',
+    'say what would change, and write nothing',
+  )
+
+/** A command that edits the one channel that a flag names. */
 export const editing = (name: string, description: string): Command =>
-  command(name, description, [...writeFlags, 'app'])
-    .requiredOption('--channel <channel>', 'the channel', parseChannel)
-    .option('--dry-run', 'say what would change, and write nothing')
+  changing(name, description).requiredOption('--channel <channel>', 'the channel', parseChannel)
 
-/** Where an edit is to happen, and with what. */
-export interface Bench {
-  readonly store: Publishing
-  readonly place: Place
+/**
+ * Carries out an order, here or by a publish function, and tells what it did.
+ * @param said what the order says beside its place; `undefined` is not said.
+ */
+export async function runOrder(options: EditingOptions, action: Edit, said: object = {}): Promise<void> {
+  const { app, endpoint } = settingsOf(options, ['app'])
+  const { channel, dryRun } = options
+  const order = readOrder(action, defined({ app, channel, dryRun, ...said })) as EditOrder
+  const result = endpoint
+    ? await (await openEndpoint(options)).send<CarriedOut>(order)
+    : await editHere(options, (store) => carryOut(store, order))
+  tell(options, changedBy(order).at(-1) ?? channel, result)
 }
 
-/** Runs an edit, and tells what it did. */
-export async function runEdit<Result extends Edited>(
+/** Runs an edit that only a store takes, and tells what it did. */
+export const runHere = async (
   options: EditingOptions,
-  edit: (bench: Bench, options: { readonly dryRun: boolean }) => Promise<Result>,
-  moreLines: (result: Result) => readonly string[] = () => [],
-): Promise<void> {
-  const { store, settings } = await openStoreOf(options, talk, ['app'])
-  const { dryRun = false, channel } = options
-  if (!dryRun) await refuseUnsafe(store)
-  const place = { app: settings.app, channel }
-  const result = await edit({ store, place }, { dryRun })
-  show(options.json, result, [...result.changes.map(changeLine), ...moreLines(result), sentenceOf(channel, result)])
+  edit: (store: Publishing) => Promise<CarriedOut>,
+): Promise<void> => tell(options, options.channel, await editHere(options, edit))
+
+async function editHere(
+  options: EditingOptions,
+  edit: (store: Publishing) => Promise<CarriedOut>,
+): Promise<CarriedOut> {
+  const { store } = await openStoreOf(options, talk)
+  // Who has the timestamp key alone writes one object, and in a hurry: as a refresh does.
+  if (!options.dryRun && store.release.length > 0) await refuseUnsafe(store)
+  return edit(store)
 }
 
-function sentenceOf(channel: string, { kind, seq, inForce }: Edited): string {
+function tell({ json }: Options, channel: string, result: CarriedOut): void {
+  const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
+  show(json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(channel, result)])
+}
+
+const defined = (fields: object): object =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+
+function sentenceOf(channel: string, { kind, seq, inForce }: CarriedOut): string {
   if (kind === 'dry-run') return `${channel}: would be so as ${seq}; nothing was written`
   const later = inForce ? '' : '; in force after the next refresh'
   if (kind === 'unchanged') return `${channel}: it was so before, as ${seq}${later}`

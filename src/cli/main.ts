@@ -3,14 +3,20 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../errors.ts'
+import { adoptCommand } from './adopt.ts'
 import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from './brakes.ts'
+import { exportCommand, importCommand } from './bundle.ts'
 import { channelCommand } from './channel.ts'
+import { clientConfigCommand } from './client-config.ts'
 import { rampCommand, targetCommand, windowCommand } from './conditions.ts'
 import { doctorCommand } from './doctor.ts'
 import { explainCommand } from './explain.ts'
 import { historyCommand } from './history.ts'
 import { initCommand } from './init.ts'
 import { keygenCommand } from './keygen.ts'
+import { lockCommand } from './lock.ts'
+import { mirrorCommand } from './mirror.ts'
+import { policyCommand } from './policy.ts'
 import { publishCommand } from './publish.ts'
 import { refreshCommand } from './refresh.ts'
 import { followCommand, promoteCommand, pruneCommand, rollbackCommand } from './release.ts'
@@ -29,6 +35,8 @@ const examples = `Examples:
   platte promote 4152.2.0 --from alpha --to beta --ramp-over 48h
   platte hold 4152.2.0 --channel stable --reason https://example.org/boot-loop
   platte explain --channel stable --version 4081.2.0 --board amd64-usr
+  platte lock status --group workers
+  platte mirror https://updates.example.org --store file:/var/lib/platte --watch 10m
   platte serve
 `
 
@@ -43,6 +51,7 @@ const commands = [
   initCommand,
   publishCommand,
   promoteCommand,
+  adoptCommand,
   rampCommand,
   windowCommand,
   targetCommand,
@@ -57,11 +66,17 @@ const commands = [
   historyCommand,
   pruneCommand,
   reportCommand,
+  lockCommand,
+  mirrorCommand,
+  exportCommand,
+  importCommand,
   serveCommand,
   showCommand,
   explainCommand,
+  clientConfigCommand,
   verifyCommand,
   doctorCommand,
+  policyCommand,
   refreshCommand,
   rootCommand,
   keygenCommand,
@@ -80,6 +95,7 @@ function exitCodeOf(code: ErrorCode): number {
       return 3
     case 'credentials':
     case 'forbidden':
+    case 'unauthorized':
       return 4
     case 'bad-document':
     case 'bad-signature':
@@ -94,6 +110,7 @@ function exitCodeOf(code: ErrorCode): number {
     case 'too-large':
     case 'unsupported-encoding':
     case 'store-unavailable':
+    case 'issuer-unavailable':
       return 1
   }
 }

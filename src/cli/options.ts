@@ -1,9 +1,10 @@
 /** The options that commands share; each is also a variable, and the flag wins. */
 import { Command, InvalidArgumentError } from 'commander'
-import { isChannelName, isDuration, isInstant } from '../documents/fields.ts'
+import { isChannelName, isDuration, isInstant, longDuration } from '../documents/fields.ts'
 import type { Log } from '../ports/log.ts'
 import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
+import { loadOverlay } from '../runtime/overlays.ts'
 import { openStore } from '../runtime/store.ts'
 import { storeForms } from '../runtime/store-setting.ts'
 import type { Publishing } from '../service/publish.ts'
@@ -11,6 +12,12 @@ import type { Publishing } from '../service/publish.ts'
 const flags = {
   store: ['--store <store>', `where documents and packages are: ${storeForms}`, 'PLATTE_STORE'],
   root: ['--root <pin>', 'the root to trust: VERSION:sha256:HEX', 'PLATTE_ROOT'],
+  upstream: [
+    '--upstream <url>',
+    'what the store is a mirror of; without a store, what to answer from',
+    'PLATTE_UPSTREAM',
+  ],
+  mark: ['--mark <file>', 'remember the newest catalog there (with --upstream: catalog-mark.jws)', 'PLATTE_MARK'],
   keys: ['--keys <folder>', 'folder of release*.jwk and timestamp*.jwk', 'PLATTE_KEYS'],
   releaseKey: ['--release-key <file>', 'one release key: a file, or env://NAME', 'PLATTE_RELEASE_KEY'],
   timestampKey: ['--timestamp-key <file>', 'one timestamp key: a file, or env://NAME', 'PLATTE_TIMESTAMP_KEY'],
@@ -18,8 +25,27 @@ const flags = {
   publicUrl: ['--public-url <url>', 'where clients reach this deployment', 'PLATTE_PUBLIC_URL'],
   packagesUrl: ['--packages-url <url>', 'where clients find packages, when not here', 'PLATTE_PACKAGES_URL'],
   explain: ['--explain <who>', 'who may ask for explanations: public, token or off', 'PLATTE_EXPLAIN'],
+  pages: ['--pages <on>', 'off: no pages and feeds for people', 'PLATTE_PAGES'],
   events: ['--events <where>', 'store: keep what machines tell as files in the store', 'PLATTE_EVENTS'],
   metrics: ['--metrics <on>', 'on: tell numbers at /metrics', 'PLATTE_METRICS'],
+  publishPolicy: [
+    '--publish-policy <policy>',
+    'which pipelines may publish here: file:PATH, or JSON',
+    'PLATTE_PUBLISH_POLICY',
+  ],
+  endpoint: ['--endpoint <url>', 'the publish function that is asked, instead of a store', 'PLATTE_ENDPOINT'],
+  locks: ['--locks <on>', 'on: give machines their turn to reboot', 'PLATTE_LOCKS'],
+  lockChannels: [
+    '--lock-channels <list>',
+    'whose machines are in which group: APP/CHANNEL=GROUP,…',
+    'PLATTE_LOCK_CHANNELS',
+  ],
+  acceptStale: [
+    '--accept-stale <duration>',
+    'go on for so long, such as 45d, with a catalog that has expired',
+    'PLATTE_ACCEPT_STALE',
+  ],
+  overlay: ['--overlay <file>', 'withhold here what it says: a file, or the JSON itself', 'PLATTE_OVERLAY'],
   host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
   port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
 } as const satisfies Record<string, readonly [string, string, Variable]>
@@ -29,9 +55,12 @@ type Flag = keyof typeof flags
 export type Options = Readonly<Partial<Record<Flag, string>>> & { readonly json?: boolean }
 
 /** For commands that read the store. */
-export const readFlags: readonly Flag[] = ['store', 'root']
+export const readFlags: readonly Flag[] = ['store', 'root', 'acceptStale', 'overlay']
 /** For commands that write to it. */
-export const writeFlags: readonly Flag[] = [...readFlags, 'keys', 'releaseKey', 'timestampKey']
+export const writeFlags: readonly Flag[] = ['store', 'root', 'keys', 'releaseKey', 'timestampKey']
+
+/** For commands that a publish function may carry out. */
+export const endpointFlags: readonly Flag[] = ['endpoint']
 
 /** A command with shared options and `--json`. */
 export function command(name: string, description: string, use: readonly Flag[]): Command {
@@ -44,7 +73,7 @@ export function command(name: string, description: string, use: readonly Flag[])
 }
 
 /** Variables with the flags laid over them. */
-function environmentOf(options: Options): Record<string, string | undefined> {
+export function environmentOf(options: Options): Record<string, string | undefined> {
   const env: Record<string, string | undefined> = { ...process.env }
   for (const flag of Object.keys(flags) as Flag[]) env[flags[flag][2]] = options[flag] ?? env[flags[flag][2]]
   return env
@@ -62,7 +91,15 @@ export async function openReadingOf<K extends keyof Settings = never>(
 ): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
   const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
   return {
-    store: { ...(await openStore(settings.store)), pin: settings.pin, log, release: [], timestamp: [] },
+    store: {
+      ...(await openStore(settings.store)),
+      pin: settings.pin,
+      acceptStaleMs: settings.acceptStaleMs,
+      overlay: await loadOverlay(settings.overlay),
+      log,
+      release: [],
+      timestamp: [],
+    },
     settings,
   }
 }
@@ -93,13 +130,9 @@ export function parseList(value: string): readonly string[] {
   return parts
 }
 
-/** `7d`, `48h`, `90m`, as people write durations. */
-const shortDuration = /^(\d{1,5})([dhm])$/
-
 /** Reads an option's value as a duration: ISO 8601, or in short. */
 export function parseDuration(value: string): string {
-  const [, count = '', unit = ''] = shortDuration.exec(value) ?? []
-  const duration = unit === '' ? value : unit === 'd' ? `P${count}D` : `PT${count}${unit.toUpperCase()}`
+  const duration = longDuration(value)
   if (!isDuration(duration)) throw new InvalidArgumentError('Use a duration such as 48h, 7d, P14D or PT72H.')
   return duration
 }

@@ -1,12 +1,27 @@
 import type { Command } from 'commander'
+import type { Package } from '../core/channel.ts'
 import { rampOver } from '../core/release-edits.ts'
 import { durationMs } from '../documents/fields.ts'
+import { readOrder } from '../documents/orders.ts'
 import { PlatteError } from '../errors.ts'
 import { fileSource, readShort, startsLikePayload } from '../runtime/files.ts'
+import { machineHasher } from '../runtime/store.ts'
 import { refuseUnsafe } from '../service/doctor.ts'
 import { type PublishResult, publish } from '../service/publish.ts'
-import { collect, command, type Options, openStoreOf, parseDuration, writeFlags } from './options.ts'
+import { digestsOf, type Source } from '../service/stage.ts'
+import { openEndpoint } from './endpoint.ts'
+import {
+  collect,
+  command,
+  endpointFlags,
+  type Options,
+  openStoreOf,
+  parseDuration,
+  settingsOf,
+  writeFlags,
+} from './options.ts'
 import { progress, say, show, talk } from './terminal.ts'
+import { uploadAll } from './uploading.ts'
 
 interface PublishOptions extends Options {
   readonly channel: string
@@ -22,7 +37,7 @@ interface PublishOptions extends Options {
 
 /** Publishes a release of one board. */
 export function publishCommand(): Command {
-  return command('publish', 'publish a release for one board', [...writeFlags, 'app'])
+  return command('publish', 'publish a release for one board', [...writeFlags, ...endpointFlags, 'app'])
     .argument('<file>', 'the OS package: the payload that update_engine installs')
     .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
     .requiredOption('--channel <channel>', 'the channel it goes into')
@@ -42,16 +57,20 @@ export function publishCommand(): Command {
 }
 
 async function publishFiles(file: string, extras: readonly string[], options: PublishOptions): Promise<void> {
-  const { store, settings } = await openStoreOf(options, talk, ['app'])
-  const sources = [await fileSource(file), ...(await Promise.all(extras.map(fileSource)))] as const
+  const files = [file, ...extras] as const
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     say(`warning: ${file} does not start with CrAU: update_engine will not take it as a payload`)
+  const result = await (settingsOf(options, []).endpoint ? publishThere(files, options) : publishHere(files, options))
+  show(options.json, result, [sentenceOf(result, `${options.version} for ${options.board} in ${options.channel}`)])
+}
+
+type Files = readonly [string, ...string[]]
+
+async function publishHere([first, ...extras]: Files, options: PublishOptions): Promise<PublishResult> {
+  const { store, settings } = await openStoreOf(options, talk, ['app'])
+  const sources = [await fileSource(first), ...(await Promise.all(extras.map(fileSource)))] as const
   const { channel, version, board, cve, rampOver: over, create = false, dryRun = false } = options
   if (!dryRun) await refuseUnsafe(store)
-  const bar = progress(
-    'publishing',
-    sources.reduce((sum, { size }) => sum + size, 0),
-  )
   const order = {
     ...{ app: settings.app, channel, version, board, sources, create, dryRun },
     ...(cve && { cves: cve }),
@@ -59,9 +78,40 @@ async function publishFiles(file: string, extras: readonly string[], options: Pu
     ...(options.components && { components: await readComponents(options.components) }),
     ...(options.notes && { notes: await readShort(options.notes) }),
   }
-  const result = await publish(store, order, bar.add).finally(bar.end)
-  show(options.json, result, [sentenceOf(result, `${version} for ${board} in ${channel}`)])
+  const bar = progress('publishing', sum(sources))
+  return publish(store, order, bar.add).finally(bar.end)
 }
+
+/** Hashes here, sends what is missing there, and has it published. */
+async function publishThere(files: Files, options: PublishOptions): Promise<PublishResult> {
+  const endpoint = await openEndpoint(options)
+  const { app } = settingsOf(options, ['app'])
+  const { channel, version, board, cve, rampOver, create, dryRun } = options
+  const sources = await Promise.all(files.map(fileSource))
+  const bar = progress('uploading', 2 * sum(sources))
+  const packages: Package[] = []
+  try {
+    for (const source of sources)
+      packages.push({ name: source.name, ...(await digestsOf(source, machineHasher, bar.add)) })
+    const announced = { app, channel, version, board, packages }
+    const paths = new Map(sources.map(({ name }, i) => [name, files[i] ?? '']))
+    if (!dryRun) await uploadAll(endpoint, announced, { files: paths, onBytes: bar.add })
+  } finally {
+    bar.end()
+  }
+  const said = {
+    ...{ app, channel, version, board, packages },
+    ...(cve && { cves: cve }),
+    ...(rampOver && { rampOver }),
+    ...(create && { create }),
+    ...(dryRun && { dryRun }),
+    ...(options.components && { components: await readComponents(options.components) }),
+    ...(options.notes && { notes: new TextDecoder().decode(await readShort(options.notes)) }),
+  }
+  return endpoint.send<PublishResult>(readOrder('publish', said))
+}
+
+const sum = (sources: readonly Source[]): number => sources.reduce((total, { size }) => total + size, 0)
 
 function sentenceOf({ kind, seq, offered }: PublishResult, what: string): string {
   if (kind === 'dry-run') return `${what}: would be published as ${seq}`

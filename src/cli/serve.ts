@@ -7,11 +7,20 @@ import { say } from './terminal.ts'
 export function serveCommand(): Command {
   return command('serve', 'answer update checks and serve packages', [
     ...writeFlags,
+    'upstream',
+    'mark',
+    'acceptStale',
+    'overlay',
     'publicUrl',
     'packagesUrl',
+    'app',
     'explain',
+    'pages',
     'events',
     'metrics',
+    'publishPolicy',
+    'locks',
+    'lockChannels',
     'host',
     'port',
   ]).action((options: Options) => serveUntilStopped(options, (url) => say(`listening on ${url}/v1/update/`)))

@@ -22,7 +22,7 @@ export function startCommand(): Command {
     .action(async (options: Options & { dir: string }) => {
       const pin = await prepare(options.dir)
       const keys = join(options.dir, 'keys')
-      await serveUntilStopped({ ...options, store: storeOf(options.dir), root: pin, keys }, (url) =>
+      await serveUntilStopped({ ...options, store: storeOf(options.dir), root: pin, keys, app }, (url) =>
         welcome(url, options.dir),
       )
     })
@@ -69,6 +69,8 @@ Platte answers update checks on ${url}/v1/update/
 
   THIS ROOT IS FOR DEVELOPMENT: its keys were made without asking and lie side by side in
   ${dir}. For a fleet, make a store with \`platte init\` and keep the root keys offline.
+
+What it offers, as a page for people: ${url}/
 
 A machine that runs 4081.2.0 asks, and is offered ${demo.version}:
 

@@ -51,6 +51,8 @@ interface Case {
   readonly machine: Machine
   readonly view: ChannelView
   readonly now: number
+  /** Where the machine stands for the candidate that was last asked about: ramp and window share one hash. */
+  drawn?: { readonly candidate: Candidate; readonly draw: Draw }
 }
 
 /** Decides for one machine. @param now milliseconds since 1970-01-01T00:00:00Z. */
@@ -61,7 +63,7 @@ export function decide(check: Check, view: ChannelView, now: number): Decision {
   const running = board.versions.get(check.version) ?? parseVersion(check.version)
   const end = board.deadEnds.find(({ version }) => compareVersions(version, running) === 0)
   if (end) return noUpdate('dead-end', end, end.deadEnd?.reason)
-  const one = { check, machine: { running, oem, machineId, onNoList }, view, now }
+  const one: Case = { check, machine: { running, oem, machineId, onNoList }, view, now }
   const chosen = chooseTarget(one, board)
   if ('kind' in chosen) return chosen
   const floor = lowestFloor(board, running, chosen)
@@ -104,10 +106,15 @@ function refusalOf(candidate: Candidate, machine: Machine): Decision | undefined
 
 const isComplete = ({ ramps }: Candidate, now: number): boolean => ramps.every((ramp) => shareAt(ramp, now) >= 1)
 
-function isAdmitted({ check, view, now }: Case, candidate: Candidate): boolean {
-  if (isComplete(candidate, now)) return true
-  const draw = drawFor(candidate, view, check).ramp
-  return candidate.ramps.every((ramp) => admits(ramp, draw, now))
+function isAdmitted(one: Case, candidate: Candidate): boolean {
+  if (isComplete(candidate, one.now)) return true
+  const draw = drawIn(one, candidate).ramp
+  return candidate.ramps.every((ramp) => admits(ramp, draw, one.now))
+}
+
+function drawIn(one: Case, candidate: Candidate): Draw {
+  if (one.drawn?.candidate !== candidate) one.drawn = { candidate, draw: drawFor(candidate, one.view, one.check) }
+  return one.drawn.draw
 }
 
 /** A machine below a floor is offered the lowest one first, whatever its ramp and targets say; none is ever jumped. */
@@ -117,9 +124,9 @@ const lowestFloor = (board: BoardView, running: Version | undefined, target: Can
   )
 
 /** The times of what is offered count, be it the target or a floor on the way to it. */
-function inWindow({ check, view, now }: Case, candidate: Candidate): Decision {
+function inWindow(one: Case, candidate: Candidate): Decision {
   const { schedule } = candidate
-  if (schedule === undefined || check.isManual || isOpen(schedule, drawFor(candidate, view, check).window, now))
+  if (schedule === undefined || one.check.isManual || isOpen(schedule, drawIn(one, candidate).window, one.now))
     return { kind: 'update', offer: candidate }
   return noUpdate('outside-window', candidate)
 }

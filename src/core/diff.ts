@@ -105,14 +105,16 @@ const pairsText = (pairs: Readonly<Record<string, string>>): string =>
 const followText = ({ channel, after, over }: NonNullable<Described['follow']>): string =>
   [channel, after && `after ${after}`, over && `over ${over}`].filter(Boolean).join(' ')
 
-/** e.g. `0 % at 2026-11-24T09:00:00Z, 100 % at 2026-11-26T09:00:00Z`. */
-const rampText = (steps: readonly RampStep[]): string =>
+/** A ramp in words, e.g. `0 % at 2026-11-24T09:00:00Z, 100 % at 2026-11-26T09:00:00Z`. */
+export const rampText = (steps: readonly RampStep[]): string =>
   steps.map(({ at, share }) => `${Math.round(share * 1e6) / 1e4} % at ${at}`).join(', ')
 
-const windowsText = (windows: readonly Window[]): string =>
+/** Windows for people, such as `Mon,Tue 22:00-04:00 Europe/Berlin`. */
+export const windowsText = (windows: readonly Window[]): string =>
   windows.map(({ days, from, to, timeZone }) => `${days.join(',')} ${from}-${to} ${timeZone}`).join('; ')
 
-function targetText({ oem, from, machines }: Target): string {
+/** A target in words, e.g. `not OEM pxe`; of lists of machines only how long they are. */
+export function targetText({ oem, from, machines }: Target): string {
   const parts = [
     oem?.only && `OEM ${oem.only.join(', ')}`,
     oem?.not && `not OEM ${oem.not.join(', ')}`,

@@ -5,5 +5,8 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 /** First 32 hex digits of SHA-256 over the sorted lines `name sha256`, each with its line feed. */
 export function setDigest(packages: readonly { readonly name: string; readonly sha256: string }[]): string {
   const lines = packages.map((one) => `${one.name} ${one.sha256}\n`).sort()
-  return bytesToHex(sha256(utf8ToBytes(lines.join('')))).slice(0, 32)
+  return textDigest(lines.join('')).slice(0, 32)
 }
+
+/** SHA-256 of a short text in UTF-8, lower-case hex. */
+export const textDigest = (text: string): string => bytesToHex(sha256(utf8ToBytes(text)))

@@ -18,7 +18,8 @@ const clockTime = v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must 
 const maxWindows = 32
 const maxRampSteps = 200
 
-const windows = v.pipe(
+/** The times of the week at which something may happen. */
+export const windows = v.pipe(
   v.array(
     v.strictObject({
       days: v.pipe(v.array(v.picklist(weekdays)), v.minLength(1), v.maxLength(7)),
@@ -30,7 +31,8 @@ const windows = v.pipe(
   v.maxLength(maxWindows),
 )
 
-const target = v.strictObject({
+/** Whom something is for. */
+export const target = v.strictObject({
   oem: v.exactOptional(
     v.strictObject({
       only: v.exactOptional(v.array(field.text(64))),
@@ -58,22 +60,26 @@ const onePackage = v.strictObject({
   required: v.exactOptional(v.boolean()),
 })
 
-const board = v.strictObject({
-  codebases: v.pipe(v.array(codebase), v.maxLength(10)),
-  packages: v.pipe(
-    v.tupleWithRest([onePackage], onePackage),
-    v.maxLength(64),
-    v.check((list) => haveDistinctNames(list), 'names a package twice'),
-  ),
-})
+/** The packages of one release and board, the OS package first. */
+export const packageList = v.pipe(
+  v.tupleWithRest([onePackage], onePackage),
+  v.maxLength(64),
+  v.check((list) => haveDistinctNames(list), 'names a package twice'),
+)
+
+const board = v.strictObject({ codebases: v.pipe(v.array(codebase), v.maxLength(10)), packages: packageList })
 
 const componentName = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'must be a short name such as kernel'),
 )
 
-const components = field.record(componentName, field.text(100))
-const cves = v.array(v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234')))
+/** Versions of what is inside, by name. */
+export const components = field.record(componentName, field.text(100))
+/** What a release fixes. */
+export const cves = v.array(
+  v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234')),
+)
 
 /** What is no number is none to whoever reads it, and the ramp admits nobody: that must not cost the rest of a channel. */
 const share = v.pipe(

@@ -27,6 +27,9 @@ export const appName = v.pipe(
   v.check((name) => !name.includes('..') && !reservedNames.has(name), 'is a reserved name'),
 )
 
+/** Whether a text can be the name of an app or of a channel. */
+export const isName = (text: string): boolean => v.is(appName, text)
+
 /** A channel's name is of the same form. */
 export const channelName = v.pipe(appName)
 
@@ -90,6 +93,12 @@ export const duration = v.pipe(
 /** Whether a text is a duration that documents take. */
 export const isDuration = (text: string): boolean => v.is(duration, text)
 
+/** `7d`, `48h`, `90m`, as people write durations, as documents do; whatever else, as it is. */
+export function longDuration(text: string): string {
+  const [, count = '', unit = ''] = /^(\d{1,5})([dhm])$/.exec(text) ?? []
+  if (unit === '') return text
+  return unit === 'd' ? `P${count}D` : `PT${count}${unit.toUpperCase()}`
+}
 /** Whether a text may name a channel. */
 export const isChannelName = (text: string): boolean => v.is(channelName, text)
 
@@ -116,6 +125,16 @@ export function decode<S extends v.GenericSchema>(
 ): v.InferOutput<S> {
   return check(schema, name, parseJson(name, bytes))
 }
+
+/**
+ * Reads a document that nobody signs: whoever may write the store wrote it.
+ * @throws PlatteError('bad-document') naming the document and the first field at fault.
+ */
+export const decodeUnsigned = <S extends v.GenericSchema>(
+  schema: S,
+  name: string,
+  bytes: Uint8Array,
+): v.InferOutput<S> => check(schema, name, parseJson(name, bytes))
 
 /**
  * Holds a value against its schema, before it is written or after it was read.

@@ -2,7 +2,8 @@
  * Every key of the store is built here, and nowhere else; `docs/storage.md` shows one of each.
  * A client's words never become part of a key: they are looked up, and keys are made from what a verified document says.
  */
-import { setDigest } from '../core/set.ts'
+import { isGroupName } from '../core/semaphore.ts'
+import { setDigest, textDigest } from '../core/set.ts'
 import { PlatteError } from '../errors.ts'
 import { maxCatalogBytes } from './catalog.ts'
 import { maxChannelBytes } from './channel.ts'
@@ -28,6 +29,28 @@ export const packageFolder = (
   packages: readonly { readonly name: string; readonly sha256: string }[],
 ): string => `packages/${place.app}/${place.version}/${place.board}/${setDigest(packages)}/`
 
+/** What an upload of a package is called in the store: of its key, so that whoever asks again finds the same one. */
+export const uploadSlot = (packageKey: string): string => textDigest(packageKey).slice(0, 32)
+
+/** Ends in "/". */
+export const uploadFolder = 'uploads/'
+
+/** What is remembered of an upload that was begun. */
+export const uploadKey = (slot: string): string => `${uploadFolder}${slot}.json`
+
+/** What says that the bytes of a package were looked at in the store. */
+export const receiptKey = (packageKey: string): string => `receipts/${uploadSlot(packageKey)}.jws`
+
+/** Where a bucket keeps what comes in parts, until it is a package; ends in "/". */
+export const stagingFolder = 'staging/'
+
+/** The bytes of one upload. @param mark a number that nobody else uses. */
+export const stagedKey = (mark: string): string => `${stagingFolder}${mark}/whole`
+
+/** That a part of an upload is there, for stores that do not say so; ends in "/" without a number. */
+export const partKey = (mark: string, number?: number): string =>
+  `${stagingFolder}${mark}/parts/${number === undefined ? '' : String(number).padStart(5, '0')}`
+
 /** A batch of events by the day and time of its first line (UTC), and a number that nobody else uses. */
 export function eventsKey(beganMs: number, number: number): string {
   const [day = '', time = ''] = new Date(beganMs).toISOString().split('T')
@@ -37,6 +60,26 @@ export function eventsKey(beganMs: number, number: number): string {
 /** @param day such as 2026-11-24, UTC. */
 export const eventsFolder = (day: string): string => `events/dt=${day}/`
 
+/**
+ * The mark that an identity token was used for one request.
+ * @param id of the token, as hex.
+ * @param issuedAtMs when it was issued: marks of a day lie in one folder.
+ */
+export const markKey = (id: string, issuedAtMs: number): string =>
+  `publish/${new Date(issuedAtMs).toISOString().slice(0, 10)}/${id}`
+
+/** Where the reboot semaphores of all groups are. */
+export const locksFolder = 'locks/'
+
+/** The reboot semaphore of a group. @param group a name that `core/semaphore.ts` takes. */
+export const lockKey = (group: string): string => `${locksFolder}${group}.json`
+
+/** The group of a key of that folder; `undefined` for what is none. */
+export const lockGroupOf = (key: string): string | undefined => {
+  const [, group = ''] = /^locks\/([^/]+)\.json$/.exec(key) ?? []
+  return isGroupName(group) ? group : undefined
+}
+
 /** The folder of what one check of one run writes to try a store out, ending in "/". It is removed afterwards. */
 export const scratchFolder = (run: string, check: number): string => `doctor/${run}/${check}/`
 
@@ -45,6 +88,15 @@ export const urlPathOf = (key: string): string => key.replaceAll('+', '%2B')
 
 /** The key that a URL's path, without its first "/", stands for: "+" in both spellings. */
 export const keyOfUrlPath = (path: string): string => path.replace(/%2b/gi, '+')
+
+/** What paths of this endpoint begin with: a channel of that name could have no files of its own. */
+const taken: readonly string[] = [
+  ...['v1', 'v2', 'omaha', 'packages', 'root', 'apps', 'notes', 'catalog.jws', 'healthz', 'metrics', 'lock', 'locks'],
+  ...['channels', 'explain', 'client-config', 'pages', 'releases-json', 'robots.txt', 'favicon.ico'],
+]
+
+/** Whether a name of a channel would collide with a path that is answered otherwise. */
+export const isTakenPath = (name: string): boolean => taken.includes(name)
 
 /** A kind of document that anybody may read. */
 export interface PublicDocument {

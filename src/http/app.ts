@@ -3,13 +3,14 @@ import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { publicDocument } from '../documents/paths.ts'
 import { type ErrorCode, PlatteError } from '../errors.ts'
+import { answerCoreUpdate, coreUpdatePaths } from './coreupdate.ts'
 import { answerDocument } from './documents.ts'
 import { answerExplain } from './explain.ts'
 import { answerHealth } from './health.ts'
 import { answerMetrics } from './metrics.ts'
 import { answerPackage } from './packages.ts'
 import { refuse } from './refuse.ts'
-import type { Serving } from './serving.ts'
+import type { Routes, Serving } from './serving.ts'
 import { answerUpdate, describeUpdateEndpoint } from './updates.ts'
 
 /** Both spellings of both paths: a redirect would lose the POST. */
@@ -18,8 +19,11 @@ const updatePaths = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
 /** Where documents are; which keys there are answered says `publicDocument`. */
 const documentPaths = ['/catalog.jws', '/root/*', '/apps/*', '/notes/*']
 
-/** The whole endpoint as one `fetch`. */
-export function createApp(serving: Serving): Hono {
+/**
+ * The whole endpoint as one `fetch`.
+ * @param more further routes, such as those of uploads: what only answers checks does not carry them.
+ */
+export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   const app = new Hono({ getPath: resolvedPath })
   const update = answerUpdate(serving)
   for (const path of updatePaths) {
@@ -29,9 +33,13 @@ export function createApp(serving: Serving): Hono {
   app.get('/healthz', answerHealth(serving))
   if (serving.explain) app.get('/v1/explain', answerExplain(serving, serving.explain))
   if (serving.metrics) app.get('/metrics', answerMetrics(serving.metrics))
+  serving.locks?.mount(app, serving)
   app.get('/packages/*', answerPackage(serving))
   for (const path of documentPaths) app.get(path, answerDocument(serving))
-  app.notFound((c) => answerElse(serving, c))
+  for (const add of more) add(app)
+  app.get(coreUpdatePaths[0], answerCoreUpdate(serving, 'packages'))
+  app.get(coreUpdatePaths[1], answerCoreUpdate(serving, 'channels'))
+  app.notFound(async (c) => (await serving.pages?.(serving, c)) ?? answerElse(serving, c))
   app.onError((error, c) => answerError(serving, error, c))
   return app
 }
@@ -52,6 +60,7 @@ function answerElse({ explain, metrics }: Serving, c: Context): Response {
     (path === '/v1/explain' && explain !== undefined) ||
     (path === '/metrics' && metrics !== undefined) ||
     path.startsWith('/packages/') ||
+    coreUpdatePaths.some((one) => one === path) ||
     publicDocument(path.slice(1)) !== undefined
   if (isRead) return refuse(c, 405, 'this can only be read: GET it', { allow: 'GET, HEAD' })
   return refuse(c, 404, 'nothing here; update checks go to /v1/update/, health is at /healthz')
@@ -62,26 +71,41 @@ function answerError({ reading }: Serving, error: Error, c: Context): Response {
   reading.log({
     level: status >= 500 ? 'error' : 'info',
     event: 'refused',
-    path: c.req.path.slice(0, 100),
+    path: loggedPath(c.req.path),
     status,
     problem: error.message.slice(0, 300),
   })
-  const words =
-    error instanceof PlatteError && status < 500 ? error.message : 'something went wrong here; the log says what'
-  return refuse(c, status, words)
+  return refuse(c, status, wordsFor(error, status))
 }
 
-function statusOf(code: ErrorCode): 400 | 413 | 415 | 500 | 503 {
+/** What is wrong here is not told, but for keys that are missing: who publishes can mend that. */
+function wordsFor(error: Error, status: number): string {
+  if (!(error instanceof PlatteError) || (status >= 500 && error.code !== 'credentials'))
+    return 'something went wrong here; the log says what'
+  return error.hint ? `${error.message}\nhint: ${error.hint}` : error.message
+}
+
+/** Without what only their holders are to know: the id of an upload is all that it takes to send its parts. */
+const loggedPath = (path: string): string => path.replace(/^(\/v1\/uploads\/).+/, '$1…').slice(0, 100)
+
+function statusOf(code: ErrorCode): 400 | 401 | 403 | 409 | 413 | 415 | 500 | 503 {
   switch (code) {
     case 'bad-request':
+    case 'usage':
       return 400
     case 'too-large':
       return 413
     case 'unsupported-encoding':
       return 415
+    case 'unauthorized':
+      return 401
+    case 'refused':
+      return 403
+    case 'conflict':
+      return 409
+    case 'issuer-unavailable':
     case 'store-unavailable':
     case 'forbidden':
-    case 'conflict':
       return 503
     case 'bad-document':
     case 'bad-signature':
@@ -91,8 +115,6 @@ function statusOf(code: ErrorCode): 400 | 413 | 415 | 500 | 503 {
     case 'fork':
     case 'mismatch':
     case 'missing':
-    case 'refused':
-    case 'usage':
     case 'configuration':
     case 'credentials':
       return 500

@@ -7,7 +7,14 @@ import { packageFolder } from '../documents/paths.ts'
 import type { CheckEvent, FleetEvent } from '../ports/events.ts'
 import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from '../protocol/omaha.ts'
 import { parseOmahaRequest, renderOmahaResponse } from '../protocol/omaha-xml.ts'
-import { appKey, checkForUpdate, decideAtOnce, type Query } from '../service/update-check.ts'
+import {
+  type Answering,
+  appKey,
+  checkForUpdate,
+  decideAtOnce,
+  type Query,
+  wayForSyncer,
+} from '../service/update-check.ts'
 import { readBody } from './body.ts'
 import { answering, type Serving } from './serving.ts'
 
@@ -22,11 +29,16 @@ export function answerUpdate(serving: Serving): (c: Context) => Promise<Response
     const apps: OmahaAppResponse[] = []
     for (const app of request.apps) {
       const query = queryOf(request, app)
+      if (app.syncer !== undefined && app.updateCheck) {
+        apps.push(await answerSyncer({ serving, offers, request }, app, { service, query }))
+        continue
+      }
       const decision = app.updateCheck
         ? (decideAtOnce(service, query) ?? (await checkForUpdate(service, query)))
         : undefined
       apps.push(answerApp({ serving, offers, request }, app, query.app, decision))
     }
+    if (serving.locks) await serving.locks.note(serving, service, request.apps)
     return new Response(renderOmahaResponse({ apps }), { headers: xml })
   }
 }
@@ -71,6 +83,35 @@ function answerApp(
         : { reason: reasonText(decision) },
     events: events.length,
   }
+}
+
+/**
+ * A Nebraska that copies: it is told every floor, and where it cannot take several releases at once, nothing while there
+ * are floors; its machines would jump them.
+ */
+async function answerSyncer(
+  { serving, offers, request }: Answer,
+  app: OmahaAppRequest,
+  { service, query }: { readonly service: Answering; readonly query: Query },
+): Promise<OmahaAppResponse> {
+  const way = await wayForSyncer(service, query)
+  const { steps } = way.kind === 'way' ? way : {}
+  const last = steps?.at(-1)
+  const isTooMany = way.kind === 'way' && app.syncer === 'one' && (way.steps.length > 1 || !way.isWhole)
+  const decision: Decision =
+    way.kind === 'no-update'
+      ? way
+      : last && !isTooMany
+        ? { kind: 'update', offer: last }
+        : { kind: 'no-update', reason: 'floor-held', because: 'this syncer takes no floors' }
+  const answer = answerApp({ serving, offers, request }, app, query.app, decision)
+  if (way.kind === 'no-update' || isTooMany || app.syncer === 'one') return answer
+  const [first, ...others] = way.steps.map((one) => ({
+    offer: offerOf(serving, offers, query.app, app.board, one),
+    floor: one.release.floor?.reason,
+    isTarget: one === last && way.isWhole,
+  }))
+  return first ? { ...answer, updateCheck: { steps: [first, ...others] } } : answer
 }
 
 /** One object for each release and board, so that its rendering is made once. */

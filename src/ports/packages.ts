@@ -16,6 +16,8 @@ export interface ExpectedPackage {
   readonly size: number
   /** Lower-case hex. */
   readonly sha256: string
+  /** The same; where it is not known, it is not compared. */
+  readonly sha1?: string
 }
 
 /** Bytes that the store holds before their place is known. Ends with `keep` or `discard`; a crash leaves garbage that is never served. */
@@ -39,7 +41,7 @@ export interface Packages {
    * @returns `undefined` only where the store says that there is no such key.
    */
   open(key: string, range?: ByteRange): Promise<OpenPackage | undefined>
-  /** Streams a package in, checking size and SHA-256 on the way. `same`: one of that size is there already; the body is cancelled. */
+  /** Streams a package in, checking size and digests on the way. `same`: one of that size is there already; the body is cancelled. */
   put(key: string, body: ReadableStream<Uint8Array>, expected: ExpectedPackage): Promise<'stored' | 'same'>
   /** Where the store can hold bytes without a name: copies and hashes in one pass. */
   stage?(body: ReadableStream<Uint8Array>): Promise<StagedPackage>

@@ -54,6 +54,8 @@ export function parseCanonical(text: string): OmahaRequest | undefined {
     errorcode = '',
     previousversion = '',
   ] = match
+  // Neither is what a syncer sends, and no machine.
+  if (ping === undefined && event === undefined) return undefined
   const events = event === undefined ? [] : [{ eventtype, eventresult, errorcode, previousversion }]
   const [pinged, checked] = [ping !== undefined, updatecheck !== undefined]
   const app = {
@@ -66,6 +68,7 @@ export function parseCanonical(text: string): OmahaRequest | undefined {
     oemversion,
     bootid,
     machinealias,
+    multimanifestok: '',
     ping: pinged,
     updatecheck: checked,
     events,

@@ -18,6 +18,7 @@ interface AppDraft extends AppElement {
 interface Draft {
   protocol: string
   installSource: string
+  engine: string
   /** The first one that the request has. */
   os: OsElement | undefined
   readonly apps: AppDraft[]
@@ -30,13 +31,13 @@ interface Draft {
  * @throws PlatteError('bad-request') naming the element and offset at fault; 'too-large' naming the limit.
  */
 export function parseStrict(text: string): OmahaRequest {
-  const draft: Draft = { protocol: '', installSource: '', os: undefined, apps: [], app: undefined }
+  const draft: Draft = { protocol: '', installSource: '', engine: '', os: undefined, apps: [], app: undefined }
   scanXml(text, (name, attributes, depth) => levels[depth]?.(draft, name, attributes))
   const os = draft.os ?? { arch: '', sp: '' }
   return {
     protocol: draft.protocol,
     installSource: draft.installSource,
-    apps: draft.apps.map((app) => appRequest(app, os)),
+    apps: draft.apps.map((app) => appRequest(app, os, draft.engine)),
   }
 }
 
@@ -47,6 +48,7 @@ function readRequest(draft: Draft, name: string, attributes: Attributes): void {
     throw new PlatteError('bad-request', `the root element is <${name.slice(0, 40)}> and not <request>`)
   draft.protocol = value(attributes, 'protocol')
   draft.installSource = value(attributes, 'installsource')
+  draft.engine = value(attributes, 'version')
   if (/^3\.\d{1,3}$/.test(draft.protocol)) return
   const protocol = JSON.stringify(draft.protocol.slice(0, 40))
   throw new PlatteError('bad-request', `<request> is of Omaha protocol ${protocol}; this endpoint speaks 3.x`)
@@ -72,6 +74,7 @@ const appDraft = (attributes: Attributes): AppDraft => ({
   oemversion: value(attributes, 'oemversion'),
   bootid: value(attributes, 'bootid'),
   machinealias: value(attributes, 'machinealias'),
+  multimanifestok: value(attributes, 'multi_manifest_ok'),
   ping: false,
   updatecheck: false,
   events: [],

@@ -14,6 +14,7 @@ export interface AppElement {
   readonly oemversion: string
   readonly bootid: string
   readonly machinealias: string
+  readonly multimanifestok: string
   readonly ping: boolean
   readonly updatecheck: boolean
   readonly events: readonly EventElement[]
@@ -34,8 +35,8 @@ export interface OsElement {
   readonly sp: string
 }
 
-/** Makes an app's request from its element. What cannot be used is named in `problem`; nothing throws. */
-export function appRequest(app: AppElement, os: OsElement): OmahaAppRequest {
+/** Makes an app's request from its element. @param engine what the request calls its client. What cannot be used is named in `problem`; nothing throws. */
+export function appRequest(app: AppElement, os: OsElement, engine = ''): OmahaAppRequest {
   const read = app.events.map(readEvent)
   const problems = read.filter((event) => typeof event === 'string')
   if (app.appid.trim() === '') problems.unshift('appid is empty')
@@ -52,8 +53,18 @@ export function appRequest(app: AppElement, os: OsElement): OmahaAppRequest {
     ping: app.ping,
     updateCheck: app.updatecheck,
     events: read.filter((event) => typeof event !== 'string'),
+    ...syncerOf(app, engine),
   }
   return problems.length === 0 ? request : { ...request, problem: problems.join('; ') }
+}
+
+/**
+ * A Nebraska's syncer says that it is an old update_engine, but has neither a ping nor an event, which that always sends.
+ * @see flatcar/nebraska syncer.go, omaha.go
+ */
+function syncerOf(app: AppElement, engine: string): Pick<OmahaAppRequest, 'syncer'> {
+  if (app.ping || app.events.length > 0 || engine !== 'CoreOSUpdateEngine-0.1.0.0') return {}
+  return { syncer: app.multimanifestok === 'true' ? 'many' : 'one' }
 }
 
 /** @returns the problem where a number cannot be read. */

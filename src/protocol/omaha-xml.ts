@@ -1,6 +1,14 @@
 /** Omaha 3.0 as XML: what update_engine, go-omaha and ue-rs send and accept. */
 import { PlatteError } from '../errors.ts'
-import type { OmahaAppResponse, OmahaOffer, OmahaPackage, OmahaRequest, OmahaResponse } from './omaha.ts'
+import type {
+  OmahaAppResponse,
+  OmahaOffer,
+  OmahaPackage,
+  OmahaRequest,
+  OmahaResponse,
+  OmahaStep,
+  OmahaWay,
+} from './omaha.ts'
 import { parseCanonical } from './omaha-xml-canonical.ts'
 import { escapeInnerQuotes } from './omaha-xml-repair.ts'
 import { parseStrict } from './omaha-xml-strict.ts'
@@ -60,7 +68,7 @@ function renderUpdateCheck({ updateCheck }: OmahaAppResponse): string {
   if (updateCheck === undefined) return ''
   if ('reason' in updateCheck)
     return `<updatecheck status="noupdate" _no_update_reason="${escapeAttribute(updateCheck.reason)}"/>`
-  return renderOffer(updateCheck)
+  return 'steps' in updateCheck ? renderWay(updateCheck) : renderOffer(updateCheck)
 }
 
 /** A caller keeps one offer for a release and board and answers a fleet with it. */
@@ -69,12 +77,26 @@ const renderedOffers = new WeakMap<OmahaOffer, string>()
 function renderOffer(offer: OmahaOffer): string {
   const known = renderedOffers.get(offer)
   if (known !== undefined) return known
-  const urls = offer.codebases.map((codebase) => `<url codebase="${escapeAttribute(codebase)}"/>`).join('')
-  const packages = offer.packages.map(renderPackage).join('')
-  const rendered = `<updatecheck status="ok"><urls>${urls}</urls><manifest version="${escapeAttribute(offer.version)}"><packages>${packages}</packages><actions>${renderAction(offer)}</actions></manifest></updatecheck>`
+  const rendered = `<updatecheck status="ok">${renderUrls(offer)}${renderManifest(offer, '')}</updatecheck>`
   renderedOffers.set(offer, rendered)
   return rendered
 }
+
+/** There is one place for all of them, that of the last: this is how Nebraska answers, and what its syncer reads. */
+function renderWay({ steps }: OmahaWay): string {
+  const manifests = steps.map((step) => renderManifest(step.offer, marksOf(step))).join('')
+  return `<updatecheck status="ok">${renderUrls((steps.at(-1) ?? steps[0]).offer)}${manifests}</updatecheck>`
+}
+
+const marksOf = ({ floor, isTarget }: OmahaStep): string =>
+  (floor === undefined ? '' : ` is_floor="true" floor_reason="${escapeAttribute(floor)}"`) +
+  (isTarget ? ' is_target="true"' : '')
+
+const renderUrls = ({ codebases }: OmahaOffer): string =>
+  `<urls>${codebases.map((codebase) => `<url codebase="${escapeAttribute(codebase)}"/>`).join('')}</urls>`
+
+const renderManifest = (offer: OmahaOffer, marks: string): string =>
+  `<manifest version="${escapeAttribute(offer.version)}"${marks}><packages>${offer.packages.map(renderPackage).join('')}</packages><actions>${renderAction(offer)}</actions></manifest>`
 
 function renderPackage(file: OmahaPackage): string {
   return `<package name="${escapeAttribute(file.name)}" hash="${base64(file.sha1)}" hash_sha256="${file.sha256}" size="${file.size}" required="${file.required}"/>`

@@ -28,6 +28,8 @@ export interface OmahaAppRequest {
   readonly ping: boolean
   readonly updateCheck: boolean
   readonly events: readonly OmahaEvent[]
+  /** A Nebraska that copies releases, and whether it takes all that a machine must pass through at once. */
+  readonly syncer?: 'one' | 'many'
   /** What of this app's data could not be used and why, for the log: an empty appid, events that were dropped. The rest stands. */
   readonly problem?: string
 }
@@ -58,7 +60,7 @@ export interface OmahaAppResponse {
   /** Acknowledged where it was sent. */
   readonly ping: boolean
   /** Present exactly where an update check was sent. */
-  readonly updateCheck?: OmahaOffer | OmahaNoUpdate
+  readonly updateCheck?: OmahaOffer | OmahaNoUpdate | OmahaWay
   /** How many events are acknowledged. */
   readonly events: number
 }
@@ -66,6 +68,18 @@ export interface OmahaAppResponse {
 /** No update, and why: in one word, or more. Clients of today do not show it; people who look at their traffic see it. */
 export interface OmahaNoUpdate {
   readonly reason: string
+}
+
+/** All that a machine would be offered one after the other, for a server that copies: floors, and the target. */
+export interface OmahaWay {
+  readonly steps: readonly [OmahaStep, ...OmahaStep[]]
+}
+
+export interface OmahaStep {
+  readonly offer: OmahaOffer
+  /** The operator's words, where it is a floor. */
+  readonly floor: string | undefined
+  readonly isTarget: boolean
 }
 
 /** An update: cannot be made without a version, a place to fetch from and a complete first package. */

@@ -1,15 +1,34 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
-import * as v from 'valibot'
-import { appName } from '../documents/fields.ts'
 import { PlatteError } from '../errors.ts'
 import type { ExplainAccess } from '../http/serving.ts'
+import type { Want } from '../service/mirror-pass.ts'
 import { formatPin, type Pin, parsePin, type TrustedRoot } from '../trust/verify-root.ts'
-import { parseStore, type StoreSetting, shown, storeForms } from './store-setting.ts'
+import { type LockSettings, parseLockChannels, parseLockTokens } from './lock-settings.ts'
+import {
+  type KeyPlace,
+  type OverlayPlace,
+  offWord,
+  oneWord,
+  type PolicyPlace,
+  parseApp,
+  parseKeyPlace,
+  parseOverlayPlace,
+  parsePolicyPlace,
+  parsePort,
+  parsePublicUrl,
+  parseStale,
+  parseWant,
+} from './setting-values.ts'
+import { parseStore, parseUpstream, type StoreSetting, storeForms } from './store-setting.ts'
 
 /** The variables, and the flag that says the same on the command line. */
 const variables = {
   PLATTE_STORE: '--store',
   PLATTE_ROOT: '--root',
+  PLATTE_UPSTREAM: '--upstream',
+  PLATTE_MARK: '--mark',
+  PLATTE_MIRROR_CHANNELS: undefined,
+  PLATTE_MIRROR_PACKAGES: undefined,
   PLATTE_KEYS: '--keys',
   PLATTE_RELEASE_KEY: '--release-key',
   PLATTE_TIMESTAMP_KEY: '--timestamp-key',
@@ -18,8 +37,16 @@ const variables = {
   PLATTE_PACKAGES_URL: '--packages-url',
   PLATTE_EXPLAIN: '--explain',
   PLATTE_EXPLAIN_TOKEN: undefined,
+  PLATTE_PAGES: '--pages',
   PLATTE_EVENTS: '--events',
   PLATTE_METRICS: '--metrics',
+  PLATTE_PUBLISH_POLICY: '--publish-policy',
+  PLATTE_ENDPOINT: '--endpoint',
+  PLATTE_LOCKS: '--locks',
+  PLATTE_LOCK_TOKENS: undefined,
+  PLATTE_LOCK_CHANNELS: '--lock-channels',
+  PLATTE_ACCEPT_STALE: '--accept-stale',
+  PLATTE_OVERLAY: '--overlay',
   PLATTE_HOST: '--host',
   PORT: '--port',
 } as const
@@ -27,12 +54,16 @@ const variables = {
 export type Variable = keyof typeof variables
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where a private key is: a file, or the name of a variable that holds it (`env://NAME`). */
-export type KeyPlace = { readonly file: string } | { readonly variable: string }
-
 export interface Settings {
   readonly store?: StoreSetting
   readonly pin?: Pin
+  /** The URL of what the store is a mirror of, ending in "/"; without a store it is the store. */
+  readonly upstream?: string
+  /** For schedules that mirror: names of channels, or `app/channel`; without them all. */
+  readonly mirrorChannels?: readonly string[]
+  readonly mirrorPackages?: Want
+  /** The file that remembers the newest catalog of a store that is not trusted. */
+  readonly mark?: string
   readonly keysDir?: string
   readonly releaseKey?: KeyPlace
   readonly timestampKey?: KeyPlace
@@ -43,10 +74,22 @@ export interface Settings {
   readonly packagesUrl?: string
   /** Who may ask for explanations; without it nobody. */
   readonly explain?: ExplainAccess
+  /** Whether there are no pages and feeds for people. */
+  readonly pages?: 'off'
   /** Whether events are also kept as files in the store. */
   readonly events?: 'store'
   /** Whether numbers are told at `/metrics`. */
   readonly metrics?: 'on'
+  /** Which pipelines may publish here; without it none. */
+  readonly publishPolicy?: PolicyPlace
+  /** The publish function that commands send their orders to. Without a "/" at the end. */
+  readonly endpoint?: string
+  /** Reboot locks, where they are on. */
+  readonly locks?: LockSettings
+  /** So long after it expired a catalog is still read. */
+  readonly acceptStaleMs?: number
+  /** What is withheld here: the overlay itself, or the file that has it. */
+  readonly overlay?: OverlayPlace
   readonly host: string
   readonly port: number
 }
@@ -88,6 +131,10 @@ export function readSettings<K extends keyof Settings = never>(
   const said = {
     store: read('PLATTE_STORE', parseStore),
     pin: read('PLATTE_ROOT', parsePin),
+    upstream: read('PLATTE_UPSTREAM', parseUpstream),
+    mark: env.PLATTE_MARK || undefined,
+    mirrorChannels: read('PLATTE_MIRROR_CHANNELS', (text) => text.split(',').map((name) => name.trim())),
+    mirrorPackages: read('PLATTE_MIRROR_PACKAGES', parseWant),
     keysDir: env.PLATTE_KEYS || undefined,
     releaseKey: read('PLATTE_RELEASE_KEY', parseKeyPlace),
     timestampKey: read('PLATTE_TIMESTAMP_KEY', parseKeyPlace),
@@ -95,12 +142,29 @@ export function readSettings<K extends keyof Settings = never>(
     publicUrl: read('PLATTE_PUBLIC_URL', parsePublicUrl),
     packagesUrl: read('PLATTE_PACKAGES_URL', parsePublicUrl),
     explain: readExplain(env, problems),
+    pages: read('PLATTE_PAGES', offWord),
     events: read('PLATTE_EVENTS', oneWord('store')),
     metrics: read('PLATTE_METRICS', oneWord('on')),
+    publishPolicy: read('PLATTE_PUBLISH_POLICY', parsePolicyPlace),
+    endpoint: read('PLATTE_ENDPOINT', parsePublicUrl),
+    locks: {
+      isOn: read('PLATTE_LOCKS', oneWord('on')) === 'on',
+      tokens: read('PLATTE_LOCK_TOKENS', parseLockTokens) ?? [],
+      channels: read('PLATTE_LOCK_CHANNELS', parseLockChannels) ?? new Map(),
+    },
+    overlay: read('PLATTE_OVERLAY', parseOverlayPlace),
+    acceptStaleMs: read('PLATTE_ACCEPT_STALE', parseStale),
     host: env.PLATTE_HOST || '127.0.0.1',
     port: read('PORT', parsePort) ?? 8787,
   }
-  const found = { ...said, publicUrl: said.publicUrl ?? said.packagesUrl }
+  const { isOn, ...locks } = said.locks
+  const found = {
+    ...{ ...said, ...storeOf(said) },
+    publicUrl: said.publicUrl ?? said.packagesUrl,
+    locks: isOn ? locks : undefined,
+  }
+  if (isOn && said.store?.kind === 'http')
+    problems.push(`${named('PLATTE_LOCKS')}: ${env.PLATTE_STORE} cannot be written, and locks are kept in the store`)
   const elsewhere = elsewhereProblem(said)
   if (elsewhere !== undefined) problems.push(`${named('PLATTE_PACKAGES_URL')} ${elsewhere}`)
   problems.push(...missing(env, needs, found))
@@ -109,6 +173,19 @@ export function readSettings<K extends keyof Settings = never>(
   return Object.freeze(
     Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)),
   ) as SettingsWith<K>
+}
+
+/** In the folder where it runs. */
+const defaultMark = 'catalog-mark.jws'
+
+/** Without a store of its own a deployment reads its upstream, and remembers what it saw there. */
+function storeOf({
+  store,
+  upstream,
+  mark,
+}: Readonly<Record<'upstream' | 'mark', string | undefined>> & Pick<Found, 'store'>) {
+  if (store !== undefined || upstream === undefined) return { store, mark }
+  return { store: { kind: 'http', url: upstream } as const, mark: mark ?? defaultMark }
 }
 
 type Found = { readonly [N in keyof Settings]-?: Settings[N] | undefined } & Pick<Settings, 'host'>
@@ -125,35 +202,14 @@ function missing(env: Environment, needs: readonly (keyof Settings)[], found: Fo
   return problems
 }
 
+/** Reads a pin. @throws PlatteError('configuration') */
+export const pinOfText = parsePin
+
 /** The pin of a root, as PLATTE_ROOT takes it. */
 export const pinOf = ({ root, sha256 }: TrustedRoot): string => formatPin({ version: root.version, sha256 })
 
 const named = (variable: Variable): string =>
   variables[variable] === undefined ? variable : `${variable} (${variables[variable]})`
-
-function parseKeyPlace(text: string): KeyPlace {
-  // JSON, PEM, or the private number alone: never to be repeated in a message as if it were the name of a file.
-  if (/[{"\n]|-----|^[A-Za-z0-9+_=-]{40,}$/.test(text))
-    throw new Error('holds a key itself: use a file, or env://NAME for a variable that holds it')
-  if (!text.startsWith('env://')) return { file: text }
-  const variable = text.slice('env://'.length)
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) throw new Error('names no variable: use a file, or env://NAME')
-  return { variable }
-}
-
-function parseApp(text: string): string {
-  const result = v.safeParse(appName, text.replace(/^\{(.*)\}$/, '$1').toLowerCase())
-  if (result.success) return result.output
-  throw new Error(`${JSON.stringify(text.slice(0, 80))} ${result.issues[0].message}`)
-}
-
-function parsePublicUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.username || url?.password) throw new Error('holds credentials: a public URL is without')
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || /[?#]/.test(url.href))
-    throw new Error(`${shown(text)} is not a plain http(s) URL, such as https://updates.example.org`)
-  return url.href.replace(/\/+$/, '')
-}
 
 /** update_engine follows redirects within one scheme only (flatcar/update_engine libcurl_http_fetcher.cc). */
 function elsewhereProblem({
@@ -180,19 +236,4 @@ function readExplain(env: Environment, problems: string[]): ExplainAccess | unde
     problems.push(`${named('PLATTE_EXPLAIN_TOKEN')} is too short: use at least ${minTokenLength} random characters`)
   if (who === 'token') return { token }
   return who === 'off' ? undefined : 'public'
-}
-
-/** A setting that is on or off. */
-const oneWord =
-  <Word extends string>(word: Word) =>
-  (text: string): Word | undefined => {
-    if (text !== word && text !== 'off')
-      throw new Error(`${JSON.stringify(text.slice(0, 80))} is neither ${word} nor off`)
-    return text === word ? word : undefined
-  }
-
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
-  if (!(port <= 65_535)) throw new Error(`${JSON.stringify(text.slice(0, 80))} is no port (0 to 65535)`)
-  return port
 }

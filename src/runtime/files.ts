@@ -1,6 +1,6 @@
 /** Files of this machine as sources, and short texts from files or URLs. */
 
-import { createReadStream } from 'node:fs'
+import { createReadStream, openAsBlob } from 'node:fs'
 import { open, readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
@@ -23,6 +23,10 @@ export async function fileSource(path: string): Promise<Source> {
     open: () => Readable.toWeb(createReadStream(path, { highWaterMark: 256 * 1024 })) as ReadableStream<Uint8Array>,
   }
 }
+
+/** Some bytes of a file, read when they are sent. @param start counted from 0. */
+export const sliceOf = async (path: string, start: number, size: number): Promise<Blob> =>
+  (await openAsBlob(path)).slice(start, start + size)
 
 async function statFile(path: string): Promise<{ size: number }> {
   const found = await stat(path).catch((cause: unknown) => {

@@ -5,8 +5,9 @@ import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts
 import { PlatteError } from '../errors.ts'
 import type { Signer } from '../ports/signer.ts'
 import { type Algorithm, generateKey, parsePrivateKey } from '../trust/keys.ts'
-import type { Environment, KeyPlace, Settings } from './config.ts'
+import type { Environment, Settings } from './config.ts'
 import { loadEnvSigner } from './env-keys.ts'
+import type { KeyPlace } from './setting-values.ts'
 
 /** A private key that was loaded. */
 export interface KeyPair {

@@ -9,14 +9,18 @@ import { nodeHasher } from '../adapters/hashers.ts'
 import { openS3 } from '../adapters/s3-client.ts'
 import { s3Documents } from '../adapters/s3-documents.ts'
 import { s3Packages } from '../adapters/s3-packages.ts'
+import { s3Uploads } from '../adapters/s3-uploads.ts'
 import { jsonLog, systemRandom } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
+import { lazyPages } from '../http/pages/lazy.ts'
 import { refuse } from '../http/refuse.ts'
 import type { Environment } from './config.ts'
+import { everything } from './everything.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
 
 /** So many channels are looked at in a few seconds; with more of them, a commit is found some minutes later. */
 const slice = { most: 100, opens: 50 }
+const extras = { ...everything, pages: lazyPages }
 const notS3 = 'PLATTE_STORE: on Lambda the store is a bucket, s3://BUCKET'
 
 const log = jsonLog((lines) => process.stdout.write(lines))
@@ -55,13 +59,28 @@ const isSchedule = (event: unknown): boolean =>
   typeof event === 'object' && event !== null && 'source' in event && schedules.includes(event.source)
 
 async function open(env: Environment): Promise<Deployment> {
-  const isElsewhere = env.PLATTE_STORE && !env.PLATTE_STORE.startsWith('s3:')
-  const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], isElsewhere ? [notS3] : [])
+  const isElsewhere = (env.PLATTE_STORE || env.PLATTE_UPSTREAM) && !env.PLATTE_STORE?.startsWith('s3:')
+  const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], {
+    others: isElsewhere ? [notS3] : [],
+    extras,
+  })
   if (typeof settings === 'string' || settings.store.kind !== 's3') return brokenDeployment(String(settings), log)
   try {
     const s3 = await openS3(settings.store, { random: systemRandom })
     const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
-    return openDeployment(settings, env, { documents, packages, log, events: log, background: () => undefined, slice })
+    return openDeployment(settings, env, {
+      ...{
+        documents,
+        packages,
+        newHasher: nodeHasher,
+        log,
+        events: log,
+        background: () => undefined,
+        slice,
+        extras,
+      },
+      uploads: async () => s3Uploads(s3, { packages }),
+    })
   } catch (error) {
     return brokenDeployment(problemOf(error), log)
   }

@@ -1,11 +1,19 @@
 /** What every process that serves does the same, whatever listens for it. */
+import { packagesBehind } from '../adapters/packages-behind.ts'
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
+import { openLocks } from '../http/locks/routes.ts'
+import { lazyPages } from '../http/pages/lazy.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
 import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
+import type { Uploading } from '../service/upload-records.ts'
 import type { SettingsWith } from './config.ts'
+import { readPolicy } from './policy.ts'
+import { newPublishState } from './publish-state.ts'
+import { publishingRoutes } from './publishing.ts'
 import { refreshEveryMs, refreshSlice } from './refreshing.ts'
+import { openUploadsOf } from './store.ts'
 import { openWatching } from './watching.ts'
 
 /** A look costs a few milliseconds for each of these channels; with more of them, a commit is found some minutes later. */
@@ -53,29 +61,41 @@ export const urlHost = (host: string): string => (host.includes(':') ? `[${host}
 export async function serveWith(
   listen: Listen,
   settings: SettingsWith<'store' | 'pin'>,
-  publishing: Publishing,
+  opened: Publishing,
 ): Promise<Running> {
-  const { host, publicUrl, packagesUrl, explain } = settings
+  const { host, publicUrl, packagesUrl, explain, locks, app, pages } = settings
+  const publishing = { ...opened, ...(await openUntrusted(settings, opened)) }
   await checkPin(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
-  const stopRefreshing = await keepFresh(publishing, cache)
+  const policy = settings.publishPolicy && (await readPolicy(settings.publishPolicy))
+  const uploading = policy && { ...publishing, uploads: await openUploadsOf(settings.store, publishing.packages) }
+  const stopRefreshing = await keepFresh(uploading ?? publishing, cache)
   const { events, metrics, close } = await openWatching(settings, publishing, cache)
   const { packages } = publishing
   const background = () => (work: Promise<void>) => void work
-  const listening = await listen(settings, (port) =>
-    createApp({
-      cache,
-      reading: publishing,
-      packages,
-      events,
-      metrics,
-      publicUrl: publicUrl ?? `http://${urlHost(host)}:${port}`,
-      packagesUrl,
-      explain,
-      background,
-    }),
-  ).catch((error: unknown) => {
+  const listening = await listen(settings, (port) => {
+    const url = publicUrl ?? `http://${urlHost(host)}:${port}`
+    const more =
+      policy && uploading ? publishingRoutes(uploading, { policy, cache, publicUrl: url, ...newPublishState() }) : []
+    return createApp(
+      {
+        cache,
+        reading: publishing,
+        packages,
+        events,
+        metrics,
+        publicUrl: url,
+        packagesUrl,
+        explain,
+        app,
+        pages: pages === 'off' ? undefined : lazyPages,
+        locks: locks && openLocks({ ...locks, locking: publishing }),
+        background,
+      },
+      ...more,
+    )
+  }).catch((error: unknown) => {
     stopRefreshing()
     throw error
   })
@@ -86,6 +106,20 @@ export async function serveWith(
       await listening.close()
       await close()
     },
+  }
+}
+
+/** What it takes beside a store to answer from somebody else's: a memory, and packages that were not mirrored. */
+async function openUntrusted(
+  { store, upstream, mark }: SettingsWith<'store'>,
+  { packages }: Publishing,
+): Promise<Partial<Publishing>> {
+  const isBehind = upstream !== undefined && !(store.kind === 'http' && store.url === upstream)
+  return {
+    ...(mark !== undefined && { mark: (await import('../adapters/mark-file.ts')).markFile(mark) }),
+    ...(isBehind && {
+      packages: packagesBehind(packages, (await import('../adapters/upstream.ts')).upstreamPackages(upstream)),
+    }),
   }
 }
 
@@ -110,7 +144,7 @@ async function checkPin(publishing: Publishing): Promise<void> {
 }
 
 /** One look at a time: a slow store is not asked by ever more of them, which would race each other for the catalog. */
-async function keepFresh(publishing: Publishing, cache: CatalogCache): Promise<() => void> {
+async function keepFresh(publishing: Publishing | Uploading, cache: CatalogCache): Promise<() => void> {
   if (publishing.timestamp.length === 0) return () => {}
   let isLooking = false
   const once = async (): Promise<void> => {

@@ -4,25 +4,34 @@
  */
 import { type Context, Hono } from 'hono'
 import { systemClock, systemRandom } from '../adapters/system.ts'
+import { parsePolicy } from '../documents/policy.ts'
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
 import { refuse } from '../http/refuse.ts'
 import type { Serving } from '../http/serving.ts'
+import type { NewHasher } from '../ports/hasher.ts'
 import type { Log } from '../ports/log.ts'
 import type { Packages } from '../ports/packages.ts'
+import type { Signer } from '../ports/signer.ts'
+import type { Uploads } from '../ports/uploads.ts'
 import { newCatalogCache } from '../service/catalog-cache.ts'
+import type { MirrorMemory } from '../service/mirror.ts'
 import type { Reading } from '../service/reading.ts'
 import type { Slice } from '../service/refresh.ts'
+import type { Uploading } from '../service/upload-records.ts'
 import { type Environment, readSettings, type Settings, type SettingsWith } from './config.ts'
 import { loadEnvSigner } from './env-keys.ts'
+import { type Extras, lackingExtras } from './extras.ts'
+import { newPublishState } from './publish-state.ts'
 import { refreshSlice } from './refreshing.ts'
+import type { KeyPlace } from './setting-values.ts'
 
 /** One for each isolate or environment, as long as that lives. */
 export interface Deployment {
   readonly app: Hono
   /**
    * What a schedule calls. Never throws: what went wrong is in the log.
-   * @returns `idle` without a timestamp key: others keep the catalog fresh.
+   * @returns `idle` without a timestamp key or an upstream: others keep the catalog fresh.
    */
   refresh(): Promise<'refreshed' | 'idle'>
 }
@@ -30,24 +39,36 @@ export interface Deployment {
 /** What a runtime brings along. */
 export interface Parts extends Pick<Reading, 'documents' | 'log'>, Pick<Serving, 'background' | 'events'> {
   readonly packages: Packages
+  /** How the store takes uploads, where pipelines may publish. */
+  readonly uploads: () => Promise<Uploads>
+  readonly newHasher: NewHasher
+  readonly extras: Extras
   /** How much one call of the schedule may take in. */
   readonly slice: Omit<Slice, 'turn'>
 }
 
 /**
  * Reads the settings of a runtime that has no files.
- * @param others problems of what is no setting, such as a binding.
+ * @param more.others problems of what is no setting, such as a binding.
+ * @param more.extras what this entry carries.
  * @returns all problems at once where there are any.
  */
 export function settingsOrProblems<K extends keyof Settings>(
   env: Environment,
   needs: readonly K[],
-  others: readonly string[],
+  { others = [], extras }: { readonly others?: readonly string[]; readonly extras: Extras },
 ): SettingsWith<K> | string {
   const problems = [...others]
   try {
     const settings = readSettings(env, needs)
-    if (settings.timestampKey && 'file' in settings.timestampKey) problems.push(noFiles)
+    for (const [variable, place] of [
+      ['PLATTE_TIMESTAMP_KEY', settings.timestampKey],
+      ['PLATTE_RELEASE_KEY', settings.releaseKey],
+    ] as const)
+      if (place && 'file' in place) problems.push(`${variable} ${noFiles}`)
+    if (settings.publishPolicy && 'file' in settings.publishPolicy) problems.push(noPolicyFile)
+    if (settings.overlay && 'file' in settings.overlay) problems.push(noOverlayFile)
+    problems.push(...lackingExtras(settings, extras))
     if (problems.length === 0) return settings
   } catch (error) {
     problems.push(error instanceof PlatteError ? error.message : `a defect: ${error}`)
@@ -55,24 +76,67 @@ export function settingsOrProblems<K extends keyof Settings>(
   return problems.join('\n  ')
 }
 
-const noFiles =
-  'PLATTE_TIMESTAMP_KEY names a file, and there are none here: use env://NAME for a secret variable that holds the key'
+const noFiles = 'names a file, and there are none here: use env://NAME for a secret variable that holds the key'
+
+const noPolicyFile = 'PLATTE_PUBLISH_POLICY names a file, and there are none here: set it to the policy itself, as JSON'
+
+const noOverlayFile = 'PLATTE_OVERLAY names a file, and there are none here: put the JSON itself there'
 
 /** Serves with settings that can be used. @param env where the timestamp key is, if the settings name one. */
 export function openDeployment(
-  { pin, publicUrl, packagesUrl, explain, timestampKey }: SettingsWith<'pin' | 'publicUrl'>,
+  settings: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
-  { documents, packages, log, events, background, slice }: Parts,
+  { documents, packages, uploads, newHasher, log, events, background, slice, extras }: Parts,
 ): Deployment {
+  const {
+    pin,
+    publicUrl,
+    packagesUrl,
+    explain,
+    timestampKey,
+    releaseKey,
+    locks: lockSettings,
+    publishPolicy: place,
+    app,
+    pages: wanted,
+  } = settings
   const cache = newCatalogCache()
-  const reading = { documents, pin, clock: systemClock, log }
+  const { acceptStaleMs, overlay: overlaid, upstream, mirrorPackages = 'all', mirrorChannels } = settings
+  const overlay = overlaid && 'overlay' in overlaid ? overlaid.overlay : undefined
+  const reading = { documents, pin, clock: systemClock, log, acceptStaleMs, overlay }
+  const memory: MirrorMemory = {}
+  const stepping = upstream && {
+    ...{ reading, upstream, packages: mirrorPackages, channels: mirrorChannels },
+    store: { documents, packages },
+  }
+  const served = (upstream && extras.mirroring?.behind(packages, upstream)) || packages
+  const signers = async (key: KeyPlace | undefined): Promise<readonly Signer[]> =>
+    key && 'variable' in key ? [await loadEnvSigner(key.variable, env)] : []
+  const open = async (): Promise<Uploading> => ({
+    ...{ ...reading, packages, newHasher, random: systemRandom, uploads: await uploads() },
+    ...{ release: await signers(releaseKey), timestamp: await signers(timestampKey) },
+  })
+  const policy = place && 'text' in place ? parsePolicy(place.text) : undefined
+  const publishing = policy && extras.publishing?.(open, { policy, cache, publicUrl, ...newPublishState() })
+  const locking = { documents, clock: systemClock, random: systemRandom }
+  const locks = lockSettings && extras.openLocks?.({ ...lockSettings, locking })
   return {
-    app: createApp({ cache, reading, packages, events, publicUrl, packagesUrl, explain, background }),
+    app: createApp(
+      {
+        ...{ cache, reading, packages: served, events, publicUrl, packagesUrl, explain, app, locks, background },
+        pages: wanted === 'off' ? undefined : extras.pages,
+      },
+      ...(publishing ? [publishing] : []),
+    ),
     async refresh() {
-      if (timestampKey === undefined || 'file' in timestampKey) return 'idle'
+      if (stepping) {
+        await extras.mirroring?.step(stepping, memory)
+        return 'refreshed'
+      }
+      if (timestampKey === undefined) return 'idle'
       try {
-        const timestamp = [await loadEnvSigner(timestampKey.variable, env)]
-        await refreshSlice({ ...reading, random: systemRandom, release: [], timestamp }, cache, slice)
+        const { uploads, ...writing } = await open()
+        await refreshSlice(policy ? { ...writing, uploads } : writing, cache, slice)
       } catch (error) {
         log({ level: 'error', event: 'refresh', problem: error instanceof Error ? error.message : String(error) })
       }

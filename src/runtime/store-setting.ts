@@ -81,7 +81,12 @@ function checkEndpoint(endpoint: string, text: string): void {
     throw new Error(`${text}: endpoint must be an http(s) URL, such as https://s3.example.org`)
 }
 
-function parseUpstream(text: string): string {
+/**
+ * Reads the URL of an upstream.
+ * @throws Error saying what is wrong.
+ */
+export function parseUpstream(text: string): string {
+  if (/^[^/]*\/\/[^/?]*@/.test(text)) throw new Error('holds credentials: an upstream is read without')
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || url.search || url.hash)
     throw new Error(`${shown(text)} is not a plain http(s) URL, such as https://updates.example.org/`)

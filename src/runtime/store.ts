@@ -2,17 +2,24 @@
 import { mkdir } from 'node:fs/promises'
 import { folderDocuments } from '../adapters/folder-documents.ts'
 import { folderPackages } from '../adapters/folder-packages.ts'
+import { folderUploads } from '../adapters/folder-uploads.ts'
 import { nodeHasher } from '../adapters/hashers.ts'
 import { systemClock, systemRandom } from '../adapters/system.ts'
 import { PlatteError } from '../errors.ts'
 import type { Log } from '../ports/log.ts'
+import type { Packages } from '../ports/packages.ts'
+import type { Uploads } from '../ports/uploads.ts'
 import type { Publishing } from '../service/publish.ts'
 import type { Environment, SettingsWith } from './config.ts'
 import { loadOnlineKeys } from './keys.ts'
+import { loadOverlay } from './overlays.ts'
 import type { S3Setting, StoreSetting, UpstreamSetting } from './store-setting.ts'
 
 /** The clock of this machine, for commands that need no store. */
 export const machineClock = systemClock
+
+/** Hashes on this machine, for commands that need no store. */
+export const machineHasher = nodeHasher
 
 /** What a store setting stands for. What only one kind of store needs is loaded only for that. */
 export async function openStore(setting: StoreSetting) {
@@ -49,6 +56,29 @@ async function openBucket(setting: S3Setting): Promise<Pick<Publishing, 'documen
   return { documents: s3Documents(s3), packages: s3Packages(s3, nodeHasher) }
 }
 
+/**
+ * How a store takes uploads; only a deployment that lets pipelines publish needs to know.
+ * @param packages of the same store.
+ * @throws PlatteError('configuration') for a store that is only read.
+ */
+export async function openUploadsOf(setting: StoreSetting, packages: Packages): Promise<Uploads> {
+  switch (setting.kind) {
+    case 'file':
+      return folderUploads(setting.dir, { clock: systemClock })
+    case 's3': {
+      const [{ openS3 }, { s3Uploads }] = await Promise.all([
+        import('../adapters/s3-client.ts'),
+        import('../adapters/s3-uploads.ts'),
+      ])
+      return s3Uploads(await openS3(setting, { random: systemRandom }), { packages })
+    }
+    case 'http':
+      throw new PlatteError('configuration', 'PLATTE_STORE: a store at a URL is only read, and takes no uploads', {
+        hint: 'publish to the store that it is a copy of',
+      })
+  }
+}
+
 /** Makes the folder of a store; one that is there stays. Reading never does: a store that is not mounted is not empty. */
 export async function makeStore(setting: StoreSetting): Promise<void> {
   if (setting.kind !== 'file') return
@@ -70,5 +100,12 @@ export async function openPublishing(
   env: Environment,
   log: Log,
 ): Promise<Publishing> {
-  return { ...(await openStore(settings.store)), ...(await loadOnlineKeys(settings, env)), pin: settings.pin, log }
+  return {
+    ...(await openStore(settings.store)),
+    ...(await loadOnlineKeys(settings, env)),
+    pin: settings.pin,
+    acceptStaleMs: settings.acceptStaleMs,
+    overlay: await loadOverlay(settings.overlay),
+    log,
+  }
 }

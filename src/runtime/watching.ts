@@ -1,9 +1,11 @@
 /** Who is told what a fleet does: the log always, files in the store and numbers where the settings say so. */
 import { storeEvents } from '../adapters/events-store.ts'
+import type { MeasuredGroup } from '../adapters/metrics.ts'
 import { systemClock, systemRandom } from '../adapters/system.ts'
 import type { Serving } from '../http/serving.ts'
 import type { CatalogCache } from '../service/catalog-cache.ts'
 import type { Reading } from '../service/reading.ts'
+import { allGroups, ghostsOf } from '../service/reboot-notes.ts'
 import type { Settings } from './config.ts'
 import { tellAll } from './tell-all.ts'
 
@@ -24,6 +26,7 @@ export async function openWatching(settings: Settings, reading: Reading, cache: 
           isKnown: (app, channel) => knows(cache, app, channel),
           catalog: () => ageOf(cache, systemClock()),
           lost: () => stored?.lost() ?? 0,
+          groups: settings.locks && (() => measureGroups(reading)),
         })
       : undefined
   return {
@@ -31,6 +34,15 @@ export async function openWatching(settings: Settings, reading: Reading, cache: 
     metrics,
     close: async () => stored?.close(),
   }
+}
+
+async function measureGroups(reading: Reading): Promise<readonly MeasuredGroup[]> {
+  return (await allGroups(reading)).map((lock) => ({
+    group: lock.group,
+    max: lock.max,
+    holders: lock.holders?.length ?? 0,
+    overdue: ghostsOf(lock, systemClock()).length,
+  }))
 }
 
 function knows({ apps }: CatalogCache, app: string, channel: string): boolean {

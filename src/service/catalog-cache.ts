@@ -137,7 +137,11 @@ async function prepare(cache: CatalogCache, reading: Reading, state: CatalogStat
   })
   const channels = used.map(
     async ({ name, place, known }) =>
-      [name, (known && rejoin(known, state, place)) ?? (await open(cache, reading, { state, place }))] as const,
+      [
+        name,
+        (known && rejoin(known, { state, overlay: reading.overlay }, place)) ??
+          (await open(cache, reading, { state, place })),
+      ] as const,
   )
   return { apps, channels: await Promise.all(channels) }
 }

@@ -5,7 +5,7 @@ import { PlatteError } from '../errors.ts'
 import { type Edited, type EditOptions, editChannel, refuseFollower, requireChannel } from './edit-channel.ts'
 import { channelNames, isLive, offer } from './offering.ts'
 import type { Place } from './reading.ts'
-import { instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
+import { dateOf, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
 
 /** What is said of a channel beside its releases; `null` takes it away, an absent field leaves it as it is. */
 export interface Description {
@@ -128,12 +128,9 @@ export async function offerEnd(writing: Writing, place: Place, { dryRun }: EditO
   return { ...told, kind: 'unchanged', inForce: await offer(writing, place, head) }
 }
 
-const endOf = (
-  { format, type, app, channel, seq, issuedAt }: ChannelManifest,
-  { clock }: Writing,
-): ChannelManifest => ({
+const endOf = ({ format, type, app, channel, seq, issuedAt }: ChannelManifest, writing: Writing): ChannelManifest => ({
   ...{ format, type, app, channel, seq, issuedAt },
-  expires: instantText(clock()),
+  expires: instantText(dateOf(writing)),
   releases: [],
 })
 

@@ -2,6 +2,7 @@
 import type { Package } from '../core/channel.ts'
 import type { Stored } from '../core/conditions.ts'
 import type { Reason } from '../core/decide.ts'
+import { type Overlay, restrict } from '../core/overlay.ts'
 import { type ChannelView, viewChannel } from '../core/view.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
@@ -51,12 +52,16 @@ export type Loaded = LoadedChannel | (Problem & { readonly at: Instant })
  * A channel under a new catalog and the same root, where that names its manifest, and that of what it follows, in the
  * same way: these need no second look; their holds do.
  */
-export function rejoin(known: Loaded, { catalog }: CatalogState, place: NamedChannel): LoadedChannel | undefined {
+export function rejoin(
+  known: Loaded,
+  { state: { catalog }, overlay }: { readonly state: CatalogState; readonly overlay: Overlay | undefined },
+  place: NamedChannel,
+): LoadedChannel | undefined {
   if ('reason' in known) return undefined
   const { manifest, source } = known
   const entry = source && channelEntry(catalog.catalog, place.app, source.manifest.channel)
   if (!isSame(known.entry, place.entry) || (source && !(entry && isSame(source.entry, entry)))) return undefined
-  return join({ entry: place.entry, manifest }, source && entry && { entry, manifest: source.manifest })
+  return join({ entry: place.entry, manifest }, source && entry && { entry, manifest: source.manifest }, overlay)
 }
 
 const isSame = (old: CatalogChannel, entry: CatalogChannel): boolean =>
@@ -69,7 +74,7 @@ export async function openChannel(reading: Reading, state: CatalogState, place: 
     if (isEnded(manifest)) return { ...ended, at: reading.clock() }
     const source =
       manifest.follow && (await openSource(reading, state, { app: place.app, channel: manifest.follow.channel }))
-    return join({ entry: place.entry, manifest }, source)
+    return join({ entry: place.entry, manifest }, source, reading.overlay)
   } catch (error) {
     const problem = channelProblemOf(error)
     reading.log({ level: 'error', event: 'channel', app: place.app, channel: place.channel, ...problem })
@@ -92,13 +97,13 @@ async function openSource(reading: Reading, state: CatalogState, { app, channel 
 }
 
 /** Puts the holds of the catalog onto a manifest, and joins it with what it follows. */
-function join(own: Entered, source: Entered | undefined): LoadedChannel {
+function join(own: Entered, source: Entered | undefined, overlay: Overlay | undefined): LoadedChannel {
   const expiries = [own, source].flatMap((one) => (one?.manifest.expires ? [Date.parse(one.manifest.expires)] : []))
   return {
     ...own,
     source,
     expiresMs: Math.min(Number.POSITIVE_INFINITY, ...expiries),
-    view: viewOf(own, source),
+    view: restrict(viewOf(own, source), overlay),
     packages: packagesOf(own.manifest),
   }
 }

@@ -4,10 +4,11 @@ import { sameJson } from '../core/edit.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, checkChannel, maxChannelBytes } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
-import { checkKeys, isLive, offer, revived, unknownChannel } from './offering.ts'
+import { checkKeys, checkNewName, isLive, offer, revived, unknownChannel } from './offering.ts'
 import { type CatalogState, channelEntry, type Place } from './reading.ts'
 import {
   commitChannel,
+  dateOf,
   editCatalog,
   emptyChannel,
   encode,
@@ -26,6 +27,8 @@ export interface Edited {
   readonly seq: number
   /** `false` without the timestamp key: in force after the next refresh. */
   readonly inForce: boolean
+  /** Of that manifest; not in a dry run. */
+  readonly sha256?: string
   readonly changes: readonly Change[]
 }
 
@@ -53,9 +56,10 @@ export async function editChannel(
   let changes: readonly Change[] = []
   const apply = (current: ChannelManifest): ChannelManifest => {
     if (!isLive(current) && !create) throw unknownChannel(state, place, '`platte channel create` makes a new one')
+    if (current.seq === 0) checkNewName(place.channel)
     const begun = revived(current)
     const edited = edit(begun, state)
-    checkSize(checkChannel({ ...edited, seq: current.seq + 1, issuedAt: instantText(writing.clock()) }, 'usage'))
+    checkSize(checkChannel({ ...edited, seq: current.seq + 1, issuedAt: instantText(dateOf(writing)) }, 'usage'))
     changes = diffChannels(current, edited)
     const isMade = isLive(current) || !create
     return isMade && sameJson(edited, begun) ? current : edited
@@ -67,7 +71,8 @@ export async function editChannel(
   if (after !== start) checkKeys(writing, state)
   const { head, changed } = await commitChannel(writing, place, apply)
   const inForce = await offer(writing, place, head)
-  return { kind: changed ? 'changed' : 'unchanged', seq: head.manifest.seq, inForce, changes }
+  const { manifest, sha256 } = head
+  return { kind: changed ? 'changed' : 'unchanged', seq: manifest.seq, inForce, sha256, changes }
 }
 
 /** The payload is carried in base64. */
@@ -100,7 +105,7 @@ export async function editBrakes(
   { dryRun = false }: EditOptions = {},
 ): Promise<Edited> {
   let changes: readonly Change[] = []
-  let seq = 0
+  let [seq, sha256] = [0, '']
   const apply = async (state: CatalogState): Promise<CatalogChannel> => {
     const entry = channelEntry(state.catalog.catalog, place.app, place.channel)
     const head = entry && (await loadHead(writing, state, place))
@@ -109,7 +114,7 @@ export async function editBrakes(
     const { manifest } = head
     const { holds: _, rampAsOf: __, ...named } = entry
     const brakes = await edit({ entry, manifest }, state)
-    seq = entry.seq
+    ;[seq, sha256] = [entry.seq, entry.sha256]
     changes = diffBrakes(entry, brakes)
     const { holds = [], rampAsOf } = brakes
     const edited = { ...named, ...(holds.length > 0 && { holds: [...holds] }), ...(rampAsOf && { rampAsOf }) }
@@ -126,7 +131,7 @@ export async function editBrakes(
     const channels = { ...app.channels, [place.channel]: entry }
     return { ...catalog, apps: { ...catalog.apps, [place.app]: { ...app, channels } } }
   })
-  return { kind: written ? 'changed' : 'unchanged', seq, inForce: true, changes }
+  return { kind: written ? 'changed' : 'unchanged', seq, inForce: true, sha256, changes }
 }
 
 /** The newest manifest of a channel that is live. @throws PlatteError('refused') */

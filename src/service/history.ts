@@ -1,5 +1,6 @@
 /** What happened to a channel: from its chain, each manifest vouched for by the one after it. */
 import { type Change, type Described, diffChannels } from '../core/diff.ts'
+import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
@@ -34,7 +35,14 @@ export async function* walkChain(reading: Reading, place: Place): AsyncIterable<
   const state = await loadForWriting(reading)
   const head = await loadHead(reading, state, place)
   if (head === undefined) throw unknownChannel(state, place, '`platte channel list` shows them')
-  let link: Link | undefined = await readLink(reading, place, { seq: head.manifest.seq, sha256: head.sha256 })
+  yield* walkBack(reading, place, { seq: head.manifest.seq, sha256: head.sha256 })
+}
+
+/** A manifest that something verified names. */
+type Mark = Pick<CatalogChannel, 'seq' | 'sha256'>
+
+async function* walkBack(reading: Reading, place: Place, from: Mark): AsyncIterable<Link> {
+  let link: Link | undefined = await readLink(reading, place, from)
   while (link !== undefined) {
     yield link
     const { seq, previous }: ChannelManifest = link.manifest
@@ -42,11 +50,7 @@ export async function* walkChain(reading: Reading, place: Place): AsyncIterable<
   }
 }
 
-async function readLink(
-  { documents }: Reading,
-  place: Place,
-  { seq, sha256 }: { readonly seq: number; readonly sha256: string },
-): Promise<Link> {
+async function readLink({ documents }: Reading, place: Place, { seq, sha256 }: Mark): Promise<Link> {
   const key = channelKey(place.app, place.channel, seq)
   const stored = await documents.get(key, maxChannelBytes)
   if (stored === undefined) throw new PlatteError('missing', `${key} is not in the store: what was before is lost`)
@@ -54,10 +58,13 @@ async function readLink(
   return { manifest, keyIds: peekKeyIds(stored.bytes, 'platte-channel+jws') }
 }
 
-/** What each manifest changed, newest first. Throws as `walkChain` does. */
-export async function* channelHistory(reading: Reading, place: Place): AsyncIterable<Happened> {
+/**
+ * What each manifest changed, newest first. Throws as `walkChain` does.
+ * @param from the manifest to begin at; without it the newest in the store.
+ */
+export async function* channelHistory(reading: Reading, place: Place, from?: Mark): AsyncIterable<Happened> {
   let after: Link | undefined
-  for await (const link of walkChain(reading, place)) {
+  for await (const link of from ? walkBack(reading, place, from) : walkChain(reading, place)) {
     if (after) yield happened(after, link.manifest)
     after = link
   }

@@ -1,6 +1,7 @@
 /** What every change of a channel needs: a channel that is there, keys, and a catalog that names it. */
 import type { Catalog } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
+import { isTakenPath } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
 import { type CatalogState, channelEntry, type Place } from './reading.ts'
@@ -15,6 +16,14 @@ export function revived(manifest: ChannelManifest): ChannelManifest {
   if (!isEnded(manifest)) return manifest
   const { expires: _, ...begun } = manifest
   return begun
+}
+
+/** @throws PlatteError('refused') for a name that a new channel may not have. */
+export function checkNewName(channel: string): void {
+  if (!isTakenPath(channel)) return
+  throw new PlatteError('refused', `a channel cannot be called ${JSON.stringify(channel)}`, {
+    hint: `paths that begin with /${channel} are answered otherwise: choose another name`,
+  })
 }
 
 /** The names of the channels of an app in the catalog; some of them may have ended. */
@@ -35,8 +44,8 @@ export function unknownChannel({ catalog }: CatalogState, { app, channel }: Plac
 }
 
 /** Without the timestamp key a publish waits for a refresh; with it, it must be possible to offer what is committed. */
-export function checkKeys({ release, timestamp, clock }: Writing, state: CatalogState): void {
-  signersOf(release, 'release', state.root)
+export function checkKeys({ release, timestamp, clock, sealManifest }: Writing, state: CatalogState): void {
+  if (sealManifest === undefined) signersOf(release, 'release', state.root)
   if (timestamp.length === 0) return
   signersOf(timestamp, 'timestamp', state.root)
   checkNotExpired(state, clock())

@@ -1,19 +1,33 @@
 /** Finds the packages that may be served: only what a verified manifest names, by the key that it gives. */
 import type { Package } from '../core/channel.ts'
-import { currentCatalog, findChannel } from './catalog-cache.ts'
+import { currentCatalog, findChannel, reload } from './catalog-cache.ts'
 import type { Problem } from './channels.ts'
 import type { Answering } from './update-check.ts'
 
 /** So many channels are read for one request; Workers may ask a store 50 times. */
 const readAtMost = 20
+/** A catalog that is older than so long is read again before a package is said not to be there: a mirror may know a newer one. */
+const anewMs = 2_000
 
 /**
- * Looks a key up in the channels of the app that it names; those that nobody asked for yet are read first, a few for
- * each request: where there are more, the answer is not known before some requests later.
+ * Looks a key up, as `lookUp` does; what is not there may have been published just now.
  * An expired catalog stops offers, not downloads: what a verified manifest named stays what was signed.
  * @returns `undefined` where no verified manifest names it. Never throws.
  */
 export async function findPackage(answering: Answering, key: string): Promise<Package | Problem | undefined> {
+  const found = await lookUp(answering, key)
+  const { cache, reading } = answering
+  const lookedAt = Math.max(cache.checkedAt, cache.failure?.at ?? 0)
+  if (found !== undefined || reading.clock() - lookedAt < anewMs) return found
+  await reload(cache, reading)
+  return lookUp(answering, key)
+}
+
+/**
+ * Looks a key up in the channels of the app that it names; those that nobody asked for yet are read first, a few for
+ * each request: where there are more, the answer is not known before some requests later.
+ */
+async function lookUp(answering: Answering, key: string): Promise<Package | Problem | undefined> {
   const { cache, reading, background } = answering
   const current = await currentCatalog(cache, reading, background)
   if (cache.state === undefined) return 'reason' in current ? current : undefined

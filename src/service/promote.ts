@@ -8,7 +8,7 @@ import { packagesOf } from './channels.ts'
 import { type Edited, type EditOptions, editChannel, requireChannel } from './edit-channel.ts'
 import type { Publishing } from './publish.ts'
 import { channelEntry } from './reading.ts'
-import { instantText, loadForWriting } from './writing.ts'
+import { dateOf, instantText, loadForWriting } from './writing.ts'
 
 export interface Promotion {
   readonly app: string
@@ -36,7 +36,7 @@ export async function promote(
   const source = await requireChannel(publishing, state, { app, channel: from })
   const release = requireRelease(source, version)
   const holds = channelEntry(state.catalog.catalog, app, from)?.holds ?? []
-  const at = instantText(publishing.clock())
+  const at = instantText(dateOf(publishing))
   let promoted: readonly string[] = []
   const edit = (current: ChannelManifest): ChannelManifest => {
     promoted = boardsOf(release, promotion, current)
@@ -79,7 +79,15 @@ function refuseBraked(
     })
 }
 
-function boardsOf(release: Release, { boards, to }: Promotion, current: ChannelManifest): readonly string[] {
+/**
+ * The boards of a release that go into a channel.
+ * @throws PlatteError('refused') for boards that it lacks, or that the newest release of the channel has and it has not.
+ */
+export function boardsOf(
+  release: Release,
+  { boards, to }: Pick<Promotion, 'boards' | 'to'>,
+  current: ChannelManifest,
+): readonly string[] {
   const has = Object.keys(release.boards)
   const lacking = (boards ?? []).filter((board) => !has.includes(board))
   if (lacking.length > 0)
@@ -95,7 +103,8 @@ function boardsOf(release: Release, { boards, to }: Promotion, current: ChannelM
   return has
 }
 
-function addBoard(
+/** Adds one board of a release. */
+export function addBoard(
   channel: ChannelManifest,
   { version, components, cves, notes, boards }: Release,
   { board, at, ramp }: { readonly board: string; readonly at: string; readonly ramp: Promotion['ramp'] },
@@ -112,7 +121,7 @@ function addBoard(
 }
 
 /** What machines must pass through, or do not get away from, is so in every channel. */
-const withMarks = (channel: ChannelManifest, release: Release): ChannelManifest =>
+export const withMarks = (channel: ChannelManifest, release: Release): ChannelManifest =>
   (['floor', 'deadEnd'] as const).reduce((marked, mark) => {
     const [because, there] = [release[mark], findRelease(marked, release.version)?.[mark]]
     return because && !there ? markRelease(marked, release.version, { mark, because }) : marked

@@ -11,7 +11,7 @@ import { walkChain } from './history.ts'
 import type { Publishing } from './publish.ts'
 import { type CatalogState, channelEntry, loadChannel, type Place } from './reading.ts'
 import { allPlaces } from './refresh.ts'
-import { loadForWriting, loadHead } from './writing.ts'
+import { dateOf, loadForWriting, loadHead } from './writing.ts'
 
 export interface PruneOptions extends EditOptions {
   /** So many of the newest releases of each board stay. */
@@ -34,7 +34,7 @@ export async function pruneChannel(
   { keep, ...options }: PruneOptions,
 ): Promise<Pruned> {
   const followers = (await otherChannels(publishing, place)).filter(({ follow }) => follow?.channel === place.channel)
-  const now = publishing.clock()
+  const now = dateOf(publishing)
   const edit = (current: ChannelManifest, state: CatalogState): ChannelManifest => {
     const entryOf = (channel: string) => channelEntry(state.catalog.catalog, place.app, channel) ?? unnamed
     const own = { entry: entryOf(place.channel), manifest: current }

@@ -2,23 +2,21 @@
 import type { BoardPackages, Package, RampStep } from '../core/channel.ts'
 import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } from '../core/edit.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
-import { notesKey, packageFolder } from '../documents/paths.ts'
+import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { StagedPackage } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { checkKeys, isLive, offer, revived, unknownChannel } from './offering.ts'
+import { checkKeys, checkNewName, isLive, offer, revived, unknownChannel } from './offering.ts'
 import { storeFailures } from './refresh.ts'
 import { type Source, type Staging, stageAll } from './stage.ts'
-import { commitChannel, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
+import { commitChannel, dateOf, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
 
-/** What is published. */
-export interface PublishOrder {
+/** What is said of a release of one board, whatever its packages. */
+export interface ReleaseOrder {
   readonly app: string
   readonly channel: string
   readonly version: string
   readonly board: string
-  /** The OS package first; the others are marked as not required. */
-  readonly sources: readonly [Source, ...Source[]]
   readonly components?: Readonly<Record<string, string>>
   readonly cves?: readonly string[]
   /** Markdown. */
@@ -31,6 +29,18 @@ export interface PublishOrder {
   readonly dryRun?: boolean
 }
 
+/** What is published from files. */
+export interface PublishOrder extends ReleaseOrder {
+  /** The OS package first; the others are marked as not required. */
+  readonly sources: readonly [Source, ...Source[]]
+}
+
+/** What is published of packages that are in the store. */
+export interface StoredOrder extends ReleaseOrder {
+  /** The OS package first. */
+  readonly packages: BoardPackages['packages']
+}
+
 export interface Publishing extends Writing, Staging {}
 
 export interface PublishResult {
@@ -40,6 +50,8 @@ export interface PublishResult {
   readonly seq: number
   /** `false` without the timestamp key: offered after the next refresh. */
   readonly offered: boolean
+  /** Of that manifest; not in a dry run. */
+  readonly sha256?: string
   readonly packages: readonly Package[]
 }
 
@@ -52,7 +64,7 @@ export async function publish(
   wanted: PublishOrder,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<PublishResult> {
-  const order = await checkFirst(publishing, wanted)
+  const order = await checkFirst(publishing, wanted, wanted.sources)
   const staged = order.dryRun
     ? await stageAll(readOnce(publishing), order.sources, (bytes) => onBytes(2 * bytes))
     : await stageAll(publishing, order.sources, onBytes)
@@ -60,8 +72,8 @@ export async function publish(
   try {
     const packages = describe(staged.map((one, i) => ({ ...one, name: order.sources[i]?.name ?? '' })))
     const addition = await makeAddition(publishing, order, packages)
-    const next = await checkEverywhere(publishing, order, addition)
-    if (order.dryRun) return { kind: 'dry-run', seq: next, offered: false, packages }
+    const { seq } = await checkEverywhere(publishing, order, addition)
+    if (order.dryRun) return { kind: 'dry-run', seq, offered: false, packages }
     const folder = packageFolder(order, packages)
     for (const [i, one] of staged.entries()) {
       await one.keep(folder + packages[i]?.name)
@@ -73,6 +85,25 @@ export async function publish(
   }
 }
 
+/** Says that the bytes under a key are those of a package. @throws where nobody read them. */
+export type Vouch = (key: string, one: Package) => Promise<void>
+
+/**
+ * Publishes packages that lie under their keys already.
+ * @param vouch is asked before a package is named for the first time.
+ * @throws PlatteError as `publish`
+ */
+export async function publishStored(publishing: Publishing, wanted: StoredOrder, vouch: Vouch): Promise<PublishResult> {
+  const { packages } = wanted
+  const order = await checkFirst(publishing, wanted, packages)
+  const addition = await makeAddition(publishing, order, packages)
+  const { seq, isNew } = await checkEverywhere(publishing, order, addition)
+  const folder = packageFolder(order, packages)
+  if (isNew && !order.dryRun) for (const one of packages) await vouch(folder + one.name, one)
+  if (order.dryRun) return { kind: 'dry-run', seq, offered: false, packages }
+  return commit(publishing, order, addition, packages)
+}
+
 /** Hashes and copies nothing: who may only read can try out what would be published. */
 const readOnce = ({ packages: { stage: _, ...packages }, newHasher }: Staging): Staging => ({ packages, newHasher })
 
@@ -80,11 +111,18 @@ const readOnce = ({ packages: { stage: _, ...packages }, newHasher }: Staging): 
  * What can be refused before any byte is copied.
  * @returns the order, with a known version written as it is in the channel.
  */
-async function checkFirst(publishing: Publishing, order: PublishOrder): Promise<PublishOrder> {
-  checkOrder({ ...order, files: order.sources })
+async function checkFirst<Order extends ReleaseOrder>(
+  publishing: Publishing,
+  order: Order,
+  files: readonly { readonly name: string; readonly size: number }[],
+): Promise<Order> {
+  checkOrder({ ...order, files })
+  if ((order.notes?.length ?? 0) > maxNotesBytes)
+    throw new PlatteError('usage', `the notes have more than ${maxNotesBytes} bytes: no reader takes so many`)
   const state = await loadForWriting(publishing)
   const head = await loadHead(publishing, state, order)
   if (!isLive(head?.manifest) && !order.create) throw unknownChannel(state, order, '--create makes a new one')
+  if (head === undefined) checkNewName(order.channel)
   if (head !== undefined) checkPlace(head.manifest, order)
   const known = head && findRelease(head.manifest, order.version)
   const isThere = known !== undefined && Object.hasOwn(known.boards, order.board)
@@ -99,8 +137,8 @@ function describe(files: readonly Omit<Package, 'required'>[]): BoardPackages['p
 }
 
 async function makeAddition(
-  { clock }: Publishing,
-  order: PublishOrder,
+  publishing: Publishing,
+  order: ReleaseOrder,
   packages: BoardPackages['packages'],
 ): Promise<Addition> {
   const { version, board, components, cves, notes, ramp } = order
@@ -108,7 +146,7 @@ async function makeAddition(
     version,
     board,
     packages: { codebases: [], packages },
-    publishedAt: instantText(clock()),
+    publishedAt: instantText(dateOf(publishing)),
     ...(components && { components }),
     ...(cves && { cves }),
     ...(ramp && { ramp }),
@@ -119,14 +157,18 @@ async function makeAddition(
 /**
  * Refuses, before anything gets a name, what the commit would refuse; other bytes in another channel; and a writer
  * whose keys would not do.
- * @returns the seq that holds the release, or would.
+ * @returns the seq that holds the release, or would, and whether anything of it is new.
  */
-async function checkEverywhere(publishing: Publishing, order: PublishOrder, addition: Addition): Promise<number> {
+async function checkEverywhere(
+  publishing: Publishing,
+  order: ReleaseOrder,
+  addition: Addition,
+): Promise<{ readonly seq: number; readonly isNew: boolean }> {
   const state = await loadForWriting(publishing)
   const { app } = order
   const { apps } = state.catalog.catalog
   const names = new Set(Object.keys((Object.hasOwn(apps, app) ? apps[app]?.channels : undefined) ?? {}))
-  let next = 1
+  let seq = 1
   let isNew = true
   for (const channel of names.add(order.channel)) {
     if (channel !== order.channel) {
@@ -141,15 +183,15 @@ async function checkEverywhere(publishing: Publishing, order: PublishOrder, addi
     const head = await loadHead(publishing, state, { app, channel })
     if (head === undefined) continue
     isNew = addRelease(head.manifest, addition) !== head.manifest
-    next = head.manifest.seq + (isNew ? 1 : 0)
+    seq = head.manifest.seq + (isNew ? 1 : 0)
   }
   if (isNew && !order.dryRun) checkKeys(publishing, state)
-  return next
+  return { seq, isNew }
 }
 
 async function commit(
   publishing: Publishing,
-  order: PublishOrder,
+  order: ReleaseOrder,
   addition: Addition,
   packages: readonly Package[],
 ): Promise<PublishResult> {
@@ -163,6 +205,7 @@ async function commit(
   return {
     kind,
     seq: head.manifest.seq,
+    sha256: head.sha256,
     offered: await offer(publishing, { app, channel }, head),
     packages,
   }

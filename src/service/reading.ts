@@ -1,12 +1,14 @@
 /** Reads signed documents from a store, and verifies each before anything is done with it. */
+import type { Overlay } from '../core/overlay.ts'
 import { type Catalog, type CatalogChannel, maxCatalogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { catalogKey, channelKey, rootKey } from '../documents/paths.ts'
 import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Documents, Token } from '../ports/documents.ts'
+import type { Documents, StoredDocument, Token } from '../ports/documents.ts'
 import type { Log } from '../ports/log.ts'
+import type { Mark } from '../ports/mark.ts'
 import { peekCatalogRoot, type VerifiedCatalog, verifyCatalog } from '../trust/verify-catalog.ts'
 import { type VerifiedChannel, verifyChannel } from '../trust/verify-channel.ts'
 import { checkRootFresh, type Pin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
@@ -17,6 +19,12 @@ export interface Reading {
   readonly pin: Pin
   readonly clock: Clock
   readonly log: Log
+  /** So long after it expired a catalog is still read, in milliseconds; writers never sign it anew for that. */
+  readonly acceptStaleMs?: number | undefined
+  /** What is withheld here beside what the documents say. */
+  readonly overlay?: Overlay | undefined
+  /** What this reader saw before it was started; writers look at what they write, and need none. */
+  readonly mark?: Mark | undefined
 }
 
 /** A verified catalog, the root that it was verified under, and the mark to swap it by. */
@@ -84,13 +92,41 @@ export async function loadCatalog(
       hint: 'bring it back from a copy; or `platte init` with the same keys, then `platte refresh`: holds are lost',
     })
   if (!('bytes' in stored)) return stored
+  if (anyTime || reading.mark === undefined) return openCatalog(reading, stored, { seen, anyTime })
+  const marked = seen ?? (await loadMark(reading))
+  const state = await openCatalog(reading, stored, { seen: marked })
+  // Before anybody is answered by it.
+  if (state.catalog.sha256 !== marked?.catalog.sha256) await reading.mark.keep(stored.bytes)
+  return state
+}
+
+/** The catalog that was the newest before this process was started, whatever its age. */
+async function loadMark(reading: Reading): Promise<CatalogState | undefined> {
+  const bytes = await reading.mark?.load()
+  if (bytes === undefined) return undefined
+  return naming('the mark', () => openCatalog(reading, { bytes, token: '' }, { anyTime: true }), badMark)
+}
+
+const badMark =
+  'the file of PLATTE_MARK was damaged, or written under another root: only where that is so, remove it; it keeps an upstream from going back'
+
+async function openCatalog(
+  reading: Reading,
+  stored: StoredDocument,
+  { seen, anyTime = false }: { readonly seen?: CatalogState | undefined; readonly anyTime?: boolean },
+): Promise<CatalogState> {
   const named = peekCatalogRoot(stored.bytes)
   if (seen !== undefined && named < seen.root.root.version)
     throw new PlatteError('rollback', `the catalog names root ${named}, after one that named ${seen.root.root.version}`)
   const root = await loadRoot(reading, Math.max(named, reading.pin.version), seen?.root)
   const now = reading.clock()
   if (!anyTime) checkRootFresh(root, now)
-  const catalog = await verifyCatalog(stored.bytes, root, { now, anyTime, seen: seen?.catalog })
+  const catalog = await verifyCatalog(stored.bytes, root, {
+    now,
+    anyTime,
+    seen: seen?.catalog,
+    acceptStaleMs: reading.acceptStaleMs,
+  })
   return { root, catalog, token: stored.token }
 }
 

@@ -29,6 +29,8 @@ export interface Slice {
 export interface RefreshOptions extends CatalogOptions {
   /** Looks only at some channels, and only whether one has a newer manifest: for schedules, whose every look is bounded. */
   readonly slice?: Slice
+  /** Looks only at this channel. */
+  readonly only?: Place | undefined
 }
 
 /** So many manifests a slice goes forward in one channel: a pipeline may have committed many since the last look. */
@@ -52,8 +54,8 @@ export async function refresh(writing: Writing, options: RefreshOptions = {}): P
     const isToSign = options.force || isDue(state, writing.clock())
     // Whatever lies in the store must not keep a catalog from being signed in time: what is newer waits for the next look.
     if (options.slice && isToSign) return { ...current }
-    const steps = options.slice && { steps: stepsAtMost }
-    for await (const place of placesToOpen(writing, current, options.slice)) {
+    const steps = (options.slice ?? options.only) && { steps: stepsAtMost }
+    for await (const place of options.only ? [options.only] : placesToOpen(writing, current, options.slice)) {
       const head = await loadHead(writing, state, place, steps).catch((error: unknown) => {
         problems.push(problemOf(error))
         return undefined

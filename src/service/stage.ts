@@ -1,5 +1,5 @@
 /** Takes files into a store before their place is known: it depends on the digests of all of them. */
-import type { NewHasher } from '../ports/hasher.ts'
+import type { Digests, NewHasher } from '../ports/hasher.ts'
 import type { Packages, StagedPackage } from '../ports/packages.ts'
 
 /** A file to publish; it can be read more than once. */
@@ -45,19 +45,28 @@ export async function stageAll(
 const read = (source: Source, onBytes: (bytes: number) => void): ReadableStream<Uint8Array> =>
   source.open().pipeThrough(counted(onBytes))
 
-/** For stores that need a name first: hash now, copy when the name is known. */
-async function hashOnly(
-  { packages, newHasher }: Staging,
+/** Reads a file once. @returns its size in bytes, and its digests. */
+export async function digestsOf(
   source: Source,
+  newHasher: NewHasher,
   onBytes: (bytes: number) => void,
-): Promise<StagedPackage> {
+): Promise<{ readonly size: number } & Digests> {
   const hasher = newHasher()
   let size = 0
   for await (const chunk of read(source, onBytes)) {
     size += chunk.length
     await hasher.update(chunk)
   }
-  const digests = await hasher.digest()
+  return { size, ...(await hasher.digest()) }
+}
+
+/** For stores that need a name first: hash now, copy when the name is known. */
+async function hashOnly(
+  { packages, newHasher }: Staging,
+  source: Source,
+  onBytes: (bytes: number) => void,
+): Promise<StagedPackage> {
+  const { size, ...digests } = await digestsOf(source, newHasher, onBytes)
   return {
     size,
     ...digests,
@@ -76,7 +85,8 @@ async function hashOnly(
   }
 }
 
-function counted(onBytes: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
+/** Passes chunks on, and tells of each. */
+export function counted(onBytes: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
   return new TransformStream({
     transform(chunk, controller) {
       onBytes(chunk.length)

@@ -1,11 +1,13 @@
 /** What is published and what is offered, for people. */
 import type { Release } from '../core/channel.ts'
 import { decide } from '../core/decide.ts'
+import { restrict } from '../core/overlay.ts'
 import { shareAt } from '../core/ramp.ts'
 import type { ChannelView } from '../core/view.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { viewOf } from './channels.ts'
+import { staleSentence } from './health.ts'
 import { type CatalogState, channelEntry, loadCatalog, loadChannel, type Place, type Reading } from './reading.ts'
 import { loadForWriting, loadHead } from './writing.ts'
 
@@ -48,7 +50,9 @@ export async function summarise(
       problems.push(`${name}: ${error instanceof Error ? error.message : error}`)
       return undefined
     })
-  await attempt('nothing is offered', loadCatalog(reading))
+  const inForce = await attempt('nothing is offered', loadCatalog(reading))
+  if (inForce && reading.clock() >= Date.parse(inForce.catalog.catalog.expires))
+    problems.push(staleSentence(inForce.catalog))
   const places = Object.entries(state.catalog.catalog.apps).flatMap(([app, { channels }]) =>
     Object.entries(channels).map(([channel, entry]) => ({ app, channel, entry })),
   )
@@ -70,8 +74,9 @@ async function summariseChannel(
   const { manifest } = head
   const named = manifest.seq === entry.seq ? head : await loadChannel(reading, state, { app, channel, entry })
   const source = await loadSource(reading, state, head.manifest)
-  const view = viewOf({ entry, manifest }, source)
-  const offered = viewOf({ entry, manifest: named.manifest }, await loadSource(reading, state, named.manifest))
+  const view = restrict(viewOf({ entry, manifest }, source), reading.overlay)
+  const namedView = viewOf({ entry, manifest: named.manifest }, await loadSource(reading, state, named.manifest))
+  const offered = restrict(namedView, reading.overlay)
   const boards = [...view.boards].map(([board, { candidates }]) => {
     const decision = decide({ ...anyMachine, board }, offered, reading.clock())
     const newest = candidates[0]?.release.version ?? ''

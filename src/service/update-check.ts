@@ -1,5 +1,6 @@
 /** Answers what a machine gets, from the verified catalog. */
 import { type Check, type Decision, decide } from '../core/decide.ts'
+import { type Way, wayOf } from '../core/way.ts'
 import { type Background, type CatalogCache, currentCatalog, findChannel, freshChannel } from './catalog-cache.ts'
 import type { LoadedChannel, Problem } from './channels.ts'
 import type { Place, Reading } from './reading.ts'
@@ -25,8 +26,17 @@ export async function checkForUpdate(answering: Answering, query: Query): Promis
   return 'view' in channel ? decide(query, channel.view, answering.reading.clock()) : undecided(channel)
 }
 
+/** All that a machine would be offered one after the other. Never throws. */
+export async function wayForSyncer(
+  answering: Answering,
+  query: Query,
+): Promise<Way | Exclude<Decision, { kind: 'update' }>> {
+  const channel = await findFor(answering, query)
+  return 'view' in channel ? wayOf(query, channel.view, answering.reading.clock()) : undecided(channel)
+}
+
 /** What keeps a query from being decided, as a decision. */
-export const undecided = ({ reason, message }: Problem): Decision => ({
+export const undecided = ({ reason, message }: Problem): Exclude<Decision, { kind: 'update' }> => ({
   kind: 'no-update',
   reason,
   ...(message && { because: message }),

@@ -33,7 +33,16 @@ export interface Writing extends Reading {
   readonly release: readonly Signer[]
   /** The timestamp keys at hand; none: what is committed waits for a refresh. */
   readonly timestamp: readonly Signer[]
+  /** When what is written is dated; without it, when it is written. The same order with the same date says the same. */
+  readonly datedAt?: Instant | undefined
+  /** Where manifests come from, for their `provenance`. */
+  readonly provenance?: Readonly<Record<string, string>> | undefined
+  /** How manifests are signed; without it by the release keys at hand, enough of them. */
+  readonly sealManifest?: ((manifest: ChannelManifest, state: CatalogState) => Promise<Uint8Array>) | undefined
 }
+
+/** The date of what is written, in milliseconds. */
+export const dateOf = ({ datedAt, clock }: Pick<Writing, 'datedAt' | 'clock'>): Instant => datedAt ?? clock()
 
 /** The newest root and a catalog that may have expired: what every writer starts from. */
 export async function loadForWriting(reading: Reading, seen?: CatalogState): Promise<CatalogState> {
@@ -123,13 +132,15 @@ export async function commitChannel(
     const current = head?.manifest ?? { ...emptyChannel, ...place }
     const edited = edit(current)
     if (head !== undefined && edited === current) return { head, changed: false }
+    const { provenance: _, ...content } = edited
     const manifest = checkChannel({
-      ...edited,
+      ...content,
       seq: current.seq + 1,
       ...(head && { previous: head.sha256 }),
-      issuedAt: instantText(writing.clock()),
+      issuedAt: instantText(dateOf(writing)),
+      ...(writing.provenance && { provenance: { ...writing.provenance } }),
     })
-    const bytes = await seal('platte-channel+jws', encode(manifest), signersOf(writing.release, 'release', state.root))
+    const bytes = await (writing.sealManifest?.(manifest, state) ?? sealByKeys(writing, manifest, state))
     if ((await loadRoot(writing, undefined, state.root)) !== state.root) continue
     const written = await writing.documents.create(channelKey(place.app, place.channel, manifest.seq), bytes)
     if (written !== 'taken')
@@ -138,6 +149,9 @@ export async function commitChannel(
   }
   throw lostRace(`apps/${place.app}/${place.channel}`)
 }
+
+const sealByKeys = (writing: Writing, manifest: ChannelManifest, { root }: CatalogState): Promise<Uint8Array> =>
+  seal('platte-channel+jws', encode(manifest), signersOf(writing.release, 'release', root))
 
 /** What the first edit of a channel starts from. */
 export const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
@@ -152,7 +166,8 @@ export interface CatalogOptions {
  * @throws PlatteError('expired')
  */
 export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
-  if (now < catalog.expiresMs) return
+  // What a reader accepts although it is stale is expired all the same.
+  if (now < Date.parse(catalog.catalog.expires)) return
   throw new PlatteError('expired', `the catalog expired at ${catalog.catalog.expires}`, {
     hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
   })

@@ -4,6 +4,7 @@
  */
 import { maxCatalogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
+import { maxReceiptBytes } from '../documents/receipt.ts'
 import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
 import { fromBase64url } from './base64url.ts'
@@ -21,6 +22,7 @@ export const types = {
   'platte-root+jws': { name: 'root', maxBytes: maxRootBytes },
   'platte-catalog+jws': { name: 'catalog', maxBytes: maxCatalogBytes },
   'platte-channel+jws': { name: 'channel', maxBytes: maxChannelBytes },
+  'platte-receipt+jws': { name: 'receipt', maxBytes: maxReceiptBytes },
 } as const
 
 /** The `typ` of a protected header. */

@@ -23,6 +23,7 @@ export interface VerifiedCatalog {
   /** Of the signed bytes (the payload), lower-case hex: two envelopes of one payload say the same. */
   readonly sha256: string
   readonly issuedAtMs: Instant
+  /** When it ceases to be believed: later than it says where its reader accepts stale ones. */
   readonly expiresMs: Instant
   /** The timestamp role's keys that it was verified with. */
   readonly keyIds: readonly string[]
@@ -39,6 +40,8 @@ interface CatalogChecks {
    * a catalog that names an earlier root than the pinned one, where keys of the pinned one have signed it.
    */
   readonly anyTime?: boolean
+  /** So long after it expired a catalog is still believed, in milliseconds: for readers that nothing newer can reach. */
+  readonly acceptStaleMs?: number | undefined
 }
 
 /**
@@ -66,12 +69,12 @@ export function peekCatalogRoot(bytes: Uint8Array): number {
 export async function verifyCatalog(
   bytes: Uint8Array,
   trusted: TrustedRoot,
-  { now, seen, anyTime = false }: CatalogChecks,
+  { now, seen, anyTime = false, acceptStaleMs = 0 }: CatalogChecks,
 ): Promise<VerifiedCatalog> {
   const payload = await openEnvelope(bytes, type, roleOf(trusted, 'timestamp'))
   const catalog = decodeCatalog(payload)
   if (!(anyTime && catalog.root < trusted.root.version)) checkRoot(catalog, trusted)
-  if (!anyTime) checkFresh(catalog, trusted, now)
+  if (!anyTime) checkFresh(catalog, trusted, { now, acceptStaleMs })
   const sha256 = await sha256Hex(payload)
   const issuedAtMs = Date.parse(catalog.issuedAt)
   if (seen !== undefined) checkIssue({ sha256, issuedAtMs }, seen)
@@ -81,7 +84,7 @@ export async function verifyCatalog(
     catalog,
     sha256,
     issuedAtMs,
-    expiresMs: Date.parse(catalog.expires),
+    expiresMs: Date.parse(catalog.expires) + acceptStaleMs,
     keyIds,
     marks: advance(known, catalog),
   }
@@ -105,8 +108,14 @@ function checkRoot(catalog: Catalog, { root }: TrustedRoot): void {
 }
 
 /** Step 5. */
-function checkFresh(catalog: Catalog, { root }: TrustedRoot, now: Instant): void {
-  checkTimes(catalog, 'catalog', now)
+function checkFresh(
+  catalog: Catalog,
+  { root }: TrustedRoot,
+  { now, acceptStaleMs }: { readonly now: Instant; readonly acceptStaleMs: number },
+): void {
+  checkTimes({ issuedAt: catalog.issuedAt }, 'catalog', now)
+  if (now >= Date.parse(catalog.expires) + acceptStaleMs)
+    throw new PlatteError('expired', `catalog: expired at ${catalog.expires}`)
   const { maxValidity } = root.roles.timestamp
   const validityMs = Date.parse(catalog.expires) - Date.parse(catalog.issuedAt)
   if (validityMs <= 0) throw new PlatteError('expired', 'catalog: expires before it was issued')

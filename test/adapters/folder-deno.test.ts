@@ -27,7 +27,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true }))
 
-test('the suites of both ports', () => {
+test('the suites of all ports', () => {
   const script = join(import.meta.dirname, '../runtimes/folder-suite.deno.ts')
   expect(execFileSync(deno, [...permissions(root), script, root], { encoding: 'utf8' })).toBe('[]\n')
 })

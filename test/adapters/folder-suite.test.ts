@@ -4,11 +4,13 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { folderDocuments } from '../../src/adapters/folder-documents.ts'
 import { folderPackages } from '../../src/adapters/folder-packages.ts'
+import { folderUploads } from '../../src/adapters/folder-uploads.ts'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { systemClock } from '../../src/adapters/system.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { suite } from '../conformance/register.ts'
+import { uploadRows } from '../conformance/uploads.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'platte-folder-'))
 afterAll(() => rm(root, { recursive: true }))
@@ -17,7 +19,9 @@ suite('folderDocuments', documentRows, () => folderDocuments(root, { clock: syst
 suite('folderPackages', packageRows(nodeHasher), () =>
   folderPackages(root, { clock: systemClock, newHasher: nodeHasher }),
 )
+suite('folderUploads', uploadRows, () => folderUploads(root, { clock: systemClock, partBytes: 200_000 }))
 
 test('no temporary file is left', async () => {
   expect(await readdir(join(root, '.tmp'))).toEqual([])
+  expect(await readdir(join(root, '.uploads'))).toEqual([])
 })

@@ -67,6 +67,23 @@ test('whatever clients make up, there are few series', async () => {
   expect((await series(forged)).length).toBeLessThan(300)
 })
 
+test('reboot locks are told as they are stored when somebody asks', async () => {
+  const groups = [{ group: 'workers', max: 3, holders: 2, overdue: 1 }]
+  const { render } = openMetrics({
+    isKnown: () => false,
+    catalog: () => undefined,
+    lost: () => 0,
+    groups: async () => groups.splice(0),
+  })
+  const told = async () => (await render()).split('\n').filter((line) => line.startsWith('platte_lock_'))
+  expect((await told()).sort()).toEqual([
+    'platte_lock_holders{group="workers"} 2',
+    'platte_lock_overdue{group="workers"} 1',
+    'platte_lock_slots{group="workers"} 3',
+  ])
+  expect(await told()).toEqual([])
+})
+
 test('nor are there more than a scrape can carry, whatever is combined in however many channels', async () => {
   const { sink, render } = openMetrics({ isKnown: () => true, catalog: () => undefined, lost: () => 0 })
   const errors = ['44 rollback', ...Array.from({ length: 43 }, (_, i) => `${i} name`)]

@@ -1,11 +1,13 @@
-/** The suites of both ports against the strict S3, over real HTTP. */
+/** The suites of all ports against the strict S3, over real HTTP. */
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { s3Documents } from '../../src/adapters/s3-documents.ts'
 import { s3Packages } from '../../src/adapters/s3-packages.ts'
+import { s3Uploads } from '../../src/adapters/s3-uploads.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { suite } from '../conformance/register.ts'
+import { uploadRows } from '../conformance/uploads.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import { type Seen, startS3 } from '../s3/server.ts'
 
@@ -20,6 +22,10 @@ afterAll(async () => {
 
 suite('s3Documents', documentRows, async () => s3Documents(await openStrict(s3)))
 suite('s3Packages', packageRows(nodeHasher), async () => s3Packages(await openStrict(s3), nodeHasher))
+suite('s3Uploads', uploadRows, async () => {
+  const client = await openStrict(s3)
+  return s3Uploads(client, { packages: s3Packages(client, nodeHasher), partBytes: 5 * 1024 * 1024 })
+})
 // Where writes overlap, S3 may say 409 to those that it did not let through.
 suite('s3Documents-409', documentRows, async () => s3Documents(await openStrict(overlapping)))
 

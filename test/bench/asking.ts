@@ -1,14 +1,33 @@
 /** Posting over plain sockets: a client that costs less than the server that it asks. */
 import { connect } from 'node:net'
+import { machineId, request } from './world.ts'
 
 /** Enough to keep a server busy at all times. */
 export const connections = 32
 
 /** A request as it goes over the wire. */
-export const postBytes = (path: string, body: string): Buffer =>
+const postBytes = (path: string, body: string): Buffer =>
   Buffer.from(
     `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nContent-Type: text/xml\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   )
+
+/**
+ * Checks of so many machines in turn, each under an id of its own; of a single one that of the request.
+ * @returns what makes the bytes for one connection, written over for each check: it asks again only when it was answered.
+ */
+export function checksOf(path: string, machines: number): () => () => Buffer {
+  let turn = 0
+  return () => {
+    const bytes = postBytes(path, request)
+    const idAt = bytes.indexOf('machineid="') + 'machineid="'.length
+    if (machines > 1)
+      return () => {
+        bytes.write(machineId(turn++ % machines), idAt, 'latin1')
+        return bytes
+      }
+    return () => bytes
+  }
+}
 
 /**
  * Posts on one connection for as long as `next` has something to post, the next one when the last is answered.

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
 import { handle } from 'hono/aws-lambda'
-import { bareApp, parseAnswer } from './bare.ts'
+import { bareApp, parseAnswers } from './bare.ts'
 
 /** What Platte uses of it; named, so that a bundler keeps it. */
 export const used = {
@@ -22,4 +22,4 @@ export const used = {
   Upload,
 }
 
-export const handler = handle(bareApp(parseAnswer(process.env.ANSWER)))
+export const handler = handle(bareApp(parseAnswers(process.env.ANSWERS)))

@@ -1,12 +1,12 @@
 /** A bare Hono handler as a Worker. Started by starts.ts. */
 import type { Hono } from 'hono'
-import { bareApp, parseAnswer } from './bare.ts'
+import { bareApp, parseAnswers } from './bare.ts'
 
 let bare: Hono | undefined
 
 export default {
-  fetch(request: Request, env: { readonly ANSWER: string }) {
-    bare ??= bareApp(parseAnswer(env.ANSWER))
+  fetch(request: Request, env: { readonly ANSWERS: string }) {
+    bare ??= bareApp(parseAnswers(env.ANSWERS))
     return bare.fetch(request)
   },
 }

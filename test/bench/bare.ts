@@ -13,11 +13,15 @@ export const checkPath = '/v1/update/'
 /** For a server that tells the two apart by their paths; as long as the other. */
 export const barePath = '/v1/simple/'
 
-export const bareApp = ({ text, headers }: Answer, path = checkPath): Hono =>
-  new Hono().post(path, async (c) => {
+/** Gives these answers in turn. */
+export function bareApp(answers: readonly [Answer, ...Answer[]], path = checkPath): Hono {
+  let turn = 0
+  return new Hono().post(path, async (c) => {
     await c.req.text()
+    const { text, headers } = answers[turn++ % answers.length] ?? answers[0]
     return new Response(text, { headers })
   })
+}
 
 /** What Platte answers to the request of a machine. */
 export async function answerOf(handler: Handler, body: string): Promise<Answer> {
@@ -26,5 +30,5 @@ export async function answerOf(handler: Handler, body: string): Promise<Answer> 
   return { text: await answer.text(), headers: Object.fromEntries(answer.headers) }
 }
 
-/** How an answer is handed to a twin: a variable of its environment, or a text that is bound. */
-export const parseAnswer = (text: string | undefined): Answer => JSON.parse(text ?? '')
+/** How answers are handed to a twin: a variable of its environment, or a text that is bound. */
+export const parseAnswers = (text: string | undefined): readonly [Answer, ...Answer[]] => JSON.parse(text ?? '')

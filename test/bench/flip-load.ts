@@ -3,22 +3,29 @@
  * Started by checks.ts.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { askForever, connections, postBytes, stayAwake } from './asking.ts'
+import { askForever, checksOf, connections, stayAwake } from './asking.ts'
 import { barePath, checkPath } from './bare.ts'
 import { report } from './child.ts'
+import { machinesOf } from './ramping.ts'
 import { measureFlips } from './slices.ts'
 import type { Slice } from './stats.ts'
-import { request } from './world.ts'
+import type { FlipVariant } from './world.ts'
 
 const [pid = '', port = '0', variant = 'control', seconds = '10'] = process.argv.slice(2)
-const bare = postBytes(barePath, request)
-const posts = { A: variant === 'control' ? bare : postBytes(checkPath, request), B: bare }
+const machines = machinesOf(variant as FlipVariant)
+const checks = { A: checksOf(variant === 'control' ? barePath : checkPath, machines), B: checksOf(barePath, machines) }
 let kind: Slice['kind'] = 'A'
 let count = 0
 let isOver = false
 
-const next = (): Buffer | undefined => (isOver ? undefined : posts[kind])
-for (let i = 0; i < connections; i++) askForever(Number(port), next, () => count++)
+for (let i = 0; i < connections; i++) {
+  const next = { A: checks.A(), B: checks.B() }
+  askForever(
+    Number(port),
+    () => (isOver ? undefined : next[kind]()),
+    () => count++,
+  )
+}
 stayAwake(() => !isOver)
 
 const flip = (to: Slice['kind']): void => {

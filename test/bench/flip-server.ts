@@ -1,18 +1,19 @@
 /** One server that flips between two handlers, and counts what each of them answers. Runs on Node and on Deno, started by checks.ts. */
 import { cpuUsage, stdout } from 'node:process'
 import { jsonLog } from '../../src/adapters/system.ts'
-import { createApp } from '../../src/http/app.ts'
-import { answerOf, bareApp, type Handler } from './bare.ts'
+import { bareApp, type Handler } from './bare.ts'
 import { report } from './child.ts'
+import { answersOf, storeOf } from './ramping.ts'
 import { measureFlips } from './slices.ts'
 import type { Slice } from './stats.ts'
-import { answeringFrom, type FlipVariant, newStore, releasesOf, request, serving } from './world.ts'
+import { type FlipVariant, handlerOf } from './world.ts'
 
-const [variant = 'control', seconds = '10'] = process.argv.slice(2)
+const [name = 'control', seconds = '10'] = process.argv.slice(2)
+const variant = name as FlipVariant
 const { listen, log } = await ('Deno' in globalThis ? onDeno() : onNode())
-const publishing = { ...(await newStore(releasesOf(variant as FlipVariant))), log }
-const full = createApp(serving(answeringFrom(publishing))).fetch as Handler
-const bare = bareApp(await answerOf(full, request)).fetch as Handler
+const publishing = { ...(await storeOf(variant)), log }
+const full = handlerOf(publishing)
+const bare = bareApp(await answersOf(full, variant)).fetch as Handler
 const handlers = { A: variant === 'control' ? bare : full, B: bare }
 let kind: Slice['kind'] = 'A'
 let count = 0

@@ -1,4 +1,4 @@
-/** Publishing and serving a package of 500 MB: memory, and speed against what anybody would type. */
+/** Publishing, uploading and serving a package of 500 MB: memory, and speed against what anybody would type. */
 import { execFile } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
 import { mkdtemp, open, rm } from 'node:fs/promises'
@@ -9,16 +9,19 @@ import { promisify } from 'node:util'
 import { startChild } from './child.ts'
 import type { Published } from './package-publish.ts'
 import type { Served, Serves } from './package-serve.ts'
-import { atMost, type Result, type Row } from './row.ts'
+import { uploadIn } from './package-upload.ts'
+import { atLeast, atMost, type Result, type Row } from './row.ts'
 import { median } from './stats.ts'
 
 const megabytes = 500
 const mostMegabytes = 200
-/** Pairs of one publish and one copy. */
+/** At most three times what it takes to copy and to hash the file by hand. */
+const leastRatio = 0.33
+/** Pairs of one publish, or upload, and one copy. */
 const pairs = 3
 
-export const packageRow: Row = {
-  name: 'package',
+const rowOf = (name: string, measure: (dir: string) => Promise<Result[]>): Row => ({
+  name,
   run: async () => {
     const dir = await mkdtemp(join(tmpdir(), 'platte-bench-'))
     try {
@@ -27,6 +30,35 @@ export const packageRow: Row = {
       await rm(dir, { recursive: true, force: true })
     }
   },
+})
+
+export const packageRows: readonly Row[] = [rowOf('package', measure), rowOf('upload', measureUploads)]
+
+/** By HTTP to a server on the same machine, in parts. */
+async function measureUploads(dir: string): Promise<Result[]> {
+  const file = join(dir, 'update.gz')
+  await writeFileOf(file)
+  const ratios: number[] = []
+  const uploaded: Published[] = []
+  for (let i = 0; i < pairs; i++) {
+    const store = join(dir, `store-${i}`)
+    const one = await uploadIn(store, file)
+    await rm(store, { recursive: true })
+    ratios.push((await copyMs(file, join(dir, 'copy'))) / one.tookMs)
+    uploaded.push(one)
+  }
+  const [ratio, peak] = [median(ratios), Math.max(...uploaded.map((one) => one.peakMegabytes))]
+  return [
+    {
+      name: 'upload: hash, send, complete',
+      value: megabytes / (median(uploaded.map(({ tookMs }) => tookMs)) / 1000),
+      unit: 'MB/s',
+      ratio,
+      against: 'cp + sha256sum + sha1sum',
+      goal: atLeast(ratio, leastRatio),
+    },
+    { name: 'upload: serve, peak memory', value: peak, unit: 'MB', goal: atMost(peak, mostMegabytes) },
+  ]
 }
 
 async function measure(dir: string): Promise<Result[]> {

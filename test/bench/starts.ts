@@ -85,7 +85,7 @@ async function folderStore(dir: string) {
   const publishing = await newStore(releasesOf('update'), { documents: folderDocuments(store, { clock: systemClock }) })
   const answer = await answerFrom(publishing)
   const env = { PATH: process.env.PATH, PORT: '0', PLATTE_STORE: `file:${store}`, ...settingsOf(publishing) }
-  return { answer, env: { ...env, ANSWER: JSON.stringify(answer) } }
+  return { answer, env: { ...env, ANSWERS: JSON.stringify([answer]) } }
 }
 
 /** Both in one file, as Platte is installed. */
@@ -141,7 +141,7 @@ async function onWorkerd(): Promise<Contest> {
   const documents = memoryDocuments()
   const publishing = await newStore(releasesOf('update'), { documents })
   const answer = await answerFrom(publishing)
-  const texts = { ...settingsOf(publishing), ANSWER: JSON.stringify(answer) }
+  const texts = { ...settingsOf(publishing), ANSWERS: JSON.stringify([answer]) }
   const make = (entry?: string) => makeWorker({ entry, texts, documents, stdout: 'ignore' })
   const [full, bare] = [await make(), await make('bare-worker.ts')]
   const served = (worker: typeof full) => async () => {
@@ -164,7 +164,7 @@ async function onLambda(dir: string): Promise<Contest> {
     if (found) s3.bucket.put(prefix + key, found.bytes, { ifMatch: undefined, ifNoneMatch: undefined })
   }
   const answer = await answerFrom(publishing)
-  const env = { ...s3.env, PLATTE_STORE: s3.setting, ...settingsOf(publishing), ANSWER: JSON.stringify(answer) }
+  const env = { ...s3.env, PLATTE_STORE: s3.setting, ...settingsOf(publishing), ANSWERS: JSON.stringify([answer]) }
   const [full, bare] = [join(dir, 'full', 'index.mjs'), join(dir, 'bare', 'index.mjs')]
   bundle('build:lambda', full)
   bundle('build:lambda', bare, 'bare-lambda.ts')

@@ -28,7 +28,7 @@ export function estimate(values: readonly number[]): Estimate {
 }
 
 /** Numbers in [0, 1), the same ones for the same seed (mulberry32). */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

@@ -27,6 +27,12 @@ export const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 export const request = bodyOf('updatecheck-scheduled-steady-state')
 export const runningVersion = '4081.2.0'
 
+export const machineId = (machine: number): string => machine.toString(16).padStart(32, '0')
+
+/** The same from another machine. */
+export const requestOf = (machine: number): string =>
+  request.replace(/machineid="[^"]*"/, `machineid="${machineId(machine)}"`)
+
 /** The bodies of so many machines: for a cache of the processor they are as many as for one of a deployment. */
 const machines = 5000
 
@@ -39,8 +45,7 @@ export function requests(
   versionOf: (machine: number) => string = () => runningVersion,
 ): (turn: number) => string {
   const bodies = Array.from({ length: machines }, (_, machine) =>
-    request
-      .replace(/machineid="[^"]*"/, `machineid="${machine.toString(16).padStart(32, '0')}"`)
+    requestOf(machine)
       .replace(/track="[^"]*"/, `track="${channelOf(machine)}"`)
       .replace(`" version="${runningVersion}" track`, `" version="${versionOf(machine)}" track`),
   )
@@ -74,8 +79,8 @@ export function release(version: string): Release {
 /** Releases by the channel that they are in. */
 export type Channels = ReadonlyMap<string, readonly Release[]>
 
-/** What a machine is told; `control` compares two bare handlers. */
-export type FlipVariant = 'no-update' | 'update' | 'control'
+/** What a machine is told; a ramp has one machine, or a fleet; `control` compares two bare handlers. */
+export type FlipVariant = 'no-update' | 'update' | 'ramp' | 'ramp fleet' | 'control'
 
 /** The channel of the request, with the version that it runs, and where there is an update to offer a newer one. */
 export const releasesOf = (variant: FlipVariant): Channels =>
@@ -155,9 +160,12 @@ export const settingsOf = ({ pin }: Publishing) => ({
   PLATTE_PUBLIC_URL: 'https://updates.example.org',
 })
 
-/** What Platte answers to the request. */
-export const answerFrom = (publishing: Publishing): Promise<Answer> =>
-  answerOf(createApp(serving(answeringFrom(publishing))).fetch as Handler, request)
+/** Platte over a store. */
+export const handlerOf = (publishing: Publishing): Handler =>
+  createApp(serving(answeringFrom(publishing))).fetch as Handler
+
+/** What it answers to the request. */
+export const answerFrom = (publishing: Publishing): Promise<Answer> => answerOf(handlerOf(publishing), request)
 
 /** What answers checks from a store. */
 export const answeringFrom = (publishing: Publishing): Answering => ({

@@ -1,7 +1,7 @@
 /** `platte doctor`, `init` and `publish` as processes, against a bucket over HTTP that is honest, lies or refuses. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -78,6 +78,22 @@ describe('an honest bucket', () => {
     expect(await platte('publish', 'os_update.gz', ...release, '--create')).toMatchObject({ code: 0, stderr: '' })
     expect(s3.seen.filter(({ key }) => key.startsWith('here/doctor/'))).toHaveLength(10)
     expect(keys().filter((key) => key.includes('doctor'))).toEqual([])
+  })
+})
+
+describe('whoever has the timestamp key alone', () => {
+  test('holds a release with no more than the catalog to write; who edits a channel tries the store out', async () => {
+    await init()
+    await platte('publish', 'os_update.gz', ...release, '--create')
+    s3.seen.length = 0
+    const hold = ['hold', '1.0.0', '--channel', 'stable', '--reason', 'boot loop']
+    const alone = ['--keys', 'none', '--timestamp-key', 'keys/timestamp.jwk']
+    mkdirSync(join(folder, 'none'))
+    expect(await platte(...hold, ...alone)).toMatchObject({ code: 0, stderr: '' })
+    const written = s3.seen.filter(({ operation }) => !/^(Get|Head|List)/.test(operation))
+    expect(written.map(({ key }) => key)).toEqual(['here/catalog.jws'])
+    expect(await platte('floor', '1.0.0', '--channel', 'stable', '--reason', 'x')).toMatchObject({ code: 0 })
+    expect(s3.seen.filter(({ key }) => key.startsWith('here/doctor/'))).toHaveLength(10)
   })
 })
 

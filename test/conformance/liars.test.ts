@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { documentRows } from './documents.ts'
-import { documentLiars, packageLiars } from './liars.ts'
+import { documentLiars, packageLiars, uploadLiars } from './liars.ts'
 import { packageRows } from './packages.ts'
 import { failures, type Row } from './rows.ts'
+import { uploadRows } from './uploads.ts'
 
 /** Only the row that the lie must break: a suite that fails elsewhere by chance proves nothing. */
 function rowOf<Store>(rows: readonly Row<Store>[], name: string): readonly Row<Store>[] {
@@ -21,5 +22,11 @@ describe('the suite of Documents finds out a store where', () => {
 describe('the suite of Packages finds out a store where', () => {
   test.each(packageLiars)('%s', async (_, row, open) => {
     expect((await failures(rowOf(packageRows(nodeHasher), row), open)).map((failure) => failure.row)).toEqual([row])
+  })
+})
+
+describe('the suite of Uploads finds out a store where', () => {
+  test.each(uploadLiars)('%s', async (_, row, open) => {
+    expect((await failures(rowOf(uploadRows, row), open)).map((failure) => failure.row)).toEqual([row])
   })
 })

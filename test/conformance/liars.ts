@@ -1,9 +1,12 @@
 /** Stores that break one sentence of their contract each. A suite that lets one of them pass is worth nothing. */
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
+import { memoryUploads } from '../../src/adapters/memory-uploads.ts'
+import { systemClock } from '../../src/adapters/system.ts'
 import { PlatteError } from '../../src/errors.ts'
 import type { Documents, StoredDocument } from '../../src/ports/documents.ts'
 import type { Packages } from '../../src/ports/packages.ts'
+import type { Uploads } from '../../src/ports/uploads.ts'
 
 /** What the liar does, the row that must fail, and the liar. */
 export type Liar<Store> = readonly [lie: string, row: string, open: () => Store]
@@ -430,6 +433,117 @@ export const packageLiars: readonly Liar<Packages>[] = [
         const bytes = await whole(body)
         await putAnyway(honest, 'conformance/r0/staged', bytes)
         return { size: bytes.length, sha256: '', sha1: '', keep: async () => 'stored', discard: async () => undefined }
+      },
+    })),
+  ],
+]
+
+function lyingUploads(lie: (honest: Uploads) => Partial<Uploads>): () => Uploads {
+  return () => {
+    const honest = memoryUploads({ clock: systemClock, partBytes: 200_000 })
+    return { ...honest, ...lie(honest) }
+  }
+}
+
+export const uploadLiars: readonly Liar<Uploads>[] = [
+  [
+    'all uploads are one',
+    'uploads do not mix',
+    () => {
+      const honest = memoryUploads({ clock: systemClock, partBytes: 200_000 })
+      const only = honest.begin()
+      return { ...honest, begin: () => only }
+    },
+  ],
+  [
+    'parts are joined in the order in which they came',
+    'parts in any order become the whole, once it is completed',
+    lyingUploads(({ putPart }) => {
+      let came = 0
+      return {
+        putPart: async (token, part, body) => (await putPart?.(token, { ...part, number: ++came }, body)) ?? 'gone',
+      }
+    }),
+  ],
+  [
+    'what is not complete can be read',
+    'parts in any order become the whole, once it is completed',
+    lyingUploads(({ complete, open }) => ({
+      open: async (token) => {
+        await complete(token)
+        return await open(token)
+      },
+    })),
+  ],
+  [
+    'the size of a part is believed',
+    'a part that is longer or shorter than announced is refused, and leaves nothing',
+    lyingUploads(({ putPart }) => ({
+      putPart: async (token, part, body) => {
+        const bytes = new Uint8Array(await new Response(body).arrayBuffer())
+        const size = bytes.length
+        return (await putPart?.(token, { ...part, size }, new Blob([bytes]).stream())) ?? 'gone'
+      },
+    })),
+  ],
+  [
+    'a part is kept that broke off',
+    'a part that breaks off leaves nothing, and the next try succeeds',
+    lyingUploads(({ putPart }) => ({
+      putPart: async (token, part, body) => {
+        const one = new Blob([new Uint8Array(1)]).stream()
+        await putPart?.(token, { number: part.number, size: 1 }, one)
+        return (await putPart?.(token, part, body)) ?? 'gone'
+      },
+    })),
+  ],
+  [
+    'the first of two parts stays',
+    'a part that is sent again replaces the one before',
+    lyingUploads(({ parts, putPart }) => ({
+      putPart: async (token, part, body) => {
+        const there = await parts(token)
+        if (Array.isArray(there) && there.some(({ number }) => number === part.number)) return 'stored'
+        return (await putPart?.(token, part, body)) ?? 'gone'
+      },
+    })),
+  ],
+  [
+    'completing again fails',
+    'completing again changes nothing',
+    lyingUploads(({ parts, complete }) => ({
+      complete: async (token) => {
+        if ((await parts(token)) === 'whole') throw new PlatteError('conflict', 'it is complete')
+        await complete(token)
+      },
+    })),
+  ],
+  [
+    'parts are taken after completion',
+    'a part that comes after completion changes nothing',
+    lyingUploads(() => ({ putPart: async () => 'stored' })),
+  ],
+  [
+    'what is discarded stays',
+    'what is discarded is gone, in every state, and discarding again is no error',
+    lyingUploads(() => ({ discard: async () => {} })),
+  ],
+  [
+    'a list of parts has only its first page',
+    'a list of more parts than one page has is whole',
+    lyingUploads(({ parts }) => ({
+      parts: async (token) => {
+        const all = await parts(token)
+        return all === 'whole' ? all : all?.slice(0, 3)
+      },
+    })),
+  ],
+  [
+    'every upload is old',
+    'uploads that were begun before a time are found, until they are discarded',
+    lyingUploads(({ unfinished }) => ({
+      async *unfinished() {
+        yield* unfinished?.(Number.POSITIVE_INFINITY) ?? []
       },
     })),
   ],

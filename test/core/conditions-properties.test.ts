@@ -6,6 +6,7 @@ import type { Followed } from '../../src/core/conditions.ts'
 import { type Check, type Decision, decide, drawFor } from '../../src/core/decide.ts'
 import { drawOf } from '../../src/core/draw.ts'
 import { nextChange } from '../../src/core/forecast.ts'
+import { type Overlay, restrict } from '../../src/core/overlay.ts'
 import { readRamp, shareAt } from '../../src/core/ramp.ts'
 import { compareVersions, parseVersion } from '../../src/core/version.ts'
 import { type ChannelView, viewChannel } from '../../src/core/view.ts'
@@ -333,4 +334,52 @@ test('the next change is the next one: nothing else before it, and another offer
     { numRuns: 2_000, seed },
   )
   expect(Math.min(...Object.values(seen))).toBeGreaterThan(150)
+})
+
+const overlay: fc.Arbitrary<Overlay> = fc
+  .dictionary(
+    fc.constantFrom('*', queue.channel, `${queue.app}/${queue.channel}`),
+    fc.record(
+      {
+        holds: fc.array(
+          version.map((one) => ({ version: one, reason: 'here' })),
+          { maxLength: 2 },
+        ),
+        versions: fc.array(version, { maxLength: 6 }),
+        afterMs: fc.constantFrom(0, 10 * day, 25 * day),
+        overMs: fc.constantFrom(0, 4 * day),
+      },
+      { requiredKeys: [] },
+    ),
+    { maxKeys: 3 },
+  )
+  .map((restrictions) => ({ ...restrictions }))
+
+test('an overlay only restricts: what is offered under it, the channel offers where some newer releases are held', () => {
+  const seen = { offers: 0, others: 0, none: 0 }
+  fc.assert(
+    fc.property(world, overlay, check, instant, (one, restrictions, machine, ms) => {
+      const now = noon + ms
+      const to = offered(decide(machine, restrict(view(one), restrictions), now))
+      const signed = offered(decide(machine, view(one), now))
+      if (to === undefined) {
+        if (signed) seen.none += 1
+        return
+      }
+      seen[to === signed ? 'offers' : 'others'] += 1
+      const versions = [...one.own.releases, ...(one.source?.releases ?? [])].map((release) => release.version)
+      const sorted = [...new Set(versions)].sort((a, b) => order(b, a))
+      const isOffered = Array.from({ length: sorted.length + 1 }, (_, count) => count).some((count) => {
+        const holds = sorted.slice(0, count).map((held) => ({ version: held, reason: 'x', at: at(0) }))
+        return offered(decide(machine, view({ ...one, ownHolds: [...one.ownHolds, ...holds] }), now)) === to
+      })
+      expect(isOffered).toBe(true)
+      for (const [name, { holds = [], versions }] of Object.entries(restrictions)) {
+        expect([name, holds.some((hold) => order(hold.version, to.version) === 0)]).toEqual([name, false])
+        expect([name, versions?.some((approved) => order(approved, to.version) === 0) ?? true]).toEqual([name, true])
+      }
+    }),
+    { numRuns: 4_000, seed },
+  )
+  expect(Object.entries(seen).filter(([, count]) => count < 50)).toEqual([])
 })

@@ -217,6 +217,21 @@ describe('windows', () => {
     expect(nextEdge(schedule, 0, Date.parse('2026-03-22T02:00:00Z'))).toBe(Date.parse('2026-04-05T00:30:00Z'))
   })
 
+  test('of a floor are spread by the draw for the floor, not by that for the ramp beyond it', () => {
+    const view = viewOf({
+      releases: [
+        release('2', { floor: why, windows: [window('Mon', '11:30', '17:30')] }),
+        release('3', { ramp: [step(-1, 0.9)] }),
+      ],
+    })
+    const answers = Array.from({ length: 50 }, (_, i) => `m${i}`).map((machineId) => {
+      const want = drawOf(queue, '2', machineId).window <= 0.5 ? 'update 2' : 'outside-window 2'
+      expect(answer({ machineId }, view)).toBe(want)
+      return want
+    })
+    expect(new Set(answers).size).toBe(2)
+  })
+
   test.each<[string, Window, RegExp]>([
     ['no length', window('Mon', '10:00', '10:00'), /from 10:00 to 10:00 has no length/],
     ['no zone', window('Mon', '10:00', '11:00', 'Mars/Base'), /there is no time zone "Mars\/Base"/],

@@ -5,6 +5,7 @@
 import { PlatteError } from '../../src/errors.ts'
 import type { Documents } from '../../src/ports/documents.ts'
 import type { Packages, StagedPackage } from '../../src/ports/packages.ts'
+import type { Uploads } from '../../src/ports/uploads.ts'
 
 export type Fault = 'before' | 'after' | 'kill-before' | 'kill-after'
 
@@ -104,5 +105,21 @@ export function faultyPackages(packages: Packages, faults: Faults): Packages {
       },
     }),
     ...(list && { list: (prefix: string) => listing(faults, prefix, list(prefix)) }),
+  }
+}
+
+/** Counts `begin`, `putPart`, `complete` and `discard` as writes. */
+export function faultyUploads(uploads: Uploads, faults: Faults): Uploads {
+  const { putPart } = uploads
+  return {
+    ...uploads,
+    begin: () => writing(faults, 'begin', () => uploads.begin()),
+    parts: (token) => reading(faults, 'parts', () => uploads.parts(token)),
+    complete: (token) => writing(faults, 'complete', () => uploads.complete(token)),
+    open: (token) => reading(faults, 'open', () => uploads.open(token)),
+    discard: (token) => writing(faults, 'discard', () => uploads.discard(token)),
+    ...(putPart && {
+      putPart: (token, part, body) => writing(faults, `part ${part.number}`, () => putPart(token, part, body)),
+    }),
   }
 }

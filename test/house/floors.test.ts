@@ -38,7 +38,10 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 /** What belongs to some files of a room only. */
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
   [/^adapters\/metrics\.ts$/, ['prom-client']],
-  [/^adapters\/s3-(client|documents|list|packages)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
+  [/^http\/pages\/notes\.ts$/, ['micromark']],
+  [/^http\/feeds\/atom\.ts$/, ['fast-xml-builder']],
+  [/^adapters\/s3-(client|documents|list|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
+  [/^adapters\/s3-uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
 ]
 
 interface Import {
@@ -51,7 +54,7 @@ const source = (file: string): string => readFileSync(join('src', file), 'utf8')
 
 function importsOf(file: string): Import[] {
   const found = source(file).matchAll(
-    /(?:^|\s)(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]|\bimport\(?\s*['"]([^'"]+)['"]/g,
+    /(?:^|\s)(?:import|export)\s[^'"]*?from\s*['"]([^'"]+)['"]|(?<!['"])\bimport\(?\s*['"]([^'"]+)['"]/g,
   )
   return [...found].map(([, from, bare]) => {
     const name = from ?? bare ?? ''

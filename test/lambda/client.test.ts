@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { packagesUrl } from '../scenes/fixture.ts'
+import { lockTokens, packagesUrl } from '../scenes/fixture.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { day } from '../world.ts'
 import { buildLambda } from './build.ts'
@@ -75,8 +75,9 @@ describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () =
     file = buildLambda(folder).file
     store = await startBucketStore(() => Date.now() - 5 * day)
     const key = { PLATTE_TIMESTAMP_KEY: 'env://TIMESTAMP_JWK', TIMESTAMP_JWK: store.timestampKey }
-    plain = await start(file, store, { ...store.env, ...key })
-    elsewhere = await start(file, store, { ...store.env, PLATTE_PACKAGES_URL: packagesUrl })
+    plain = await start(file, store, { ...store.env, ...key, PLATTE_LOCKS: 'on' })
+    const locks = { PLATTE_LOCKS: 'on', PLATTE_LOCK_TOKENS: lockTokens }
+    elsewhere = await start(file, store, { ...store.env, ...locks, PLATTE_PACKAGES_URL: packagesUrl })
   })
   afterAll(async () => {
     for (const { stop } of running) await stop()

@@ -2,7 +2,8 @@
 import { builtinModules } from 'node:module'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { useCredentials } from '../s3/open.ts'
-import { packagesUrl } from '../scenes/fixture.ts'
+import { lockTokens, packagesUrl } from '../scenes/fixture.ts'
+import { lookAtPages } from '../scenes/pages.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { type DoorName, doorNames, keepsPaths, sendThrough } from './doors.ts'
 import { useFunction } from './function.ts'
@@ -15,8 +16,13 @@ afterAll(async () => {
   vi.unstubAllEnvs()
   await s3.close()
 })
-const plain = await start(env)
-const elsewhere = await start({ ...env, PLATTE_PACKAGES_URL: packagesUrl })
+const plain = await start({ ...env, PLATTE_LOCKS: 'on' })
+const elsewhere = await start({
+  ...env,
+  PLATTE_PACKAGES_URL: packagesUrl,
+  PLATTE_LOCKS: 'on',
+  PLATTE_LOCK_TOKENS: lockTokens,
+})
 
 const leavesOf = (door: DoorName) => (keepsPaths(door) ? {} : { leaves: isEscaped })
 const isEscaped = ({ path }: { readonly path: string }): boolean => path.includes('%')
@@ -24,6 +30,7 @@ const isEscaped = ({ path }: { readonly path: string }): boolean => path.include
 describe.each(doorNames)('%s', (door) => {
   test.each(sceneNames)('%s', (name) => playScene(name, sendThrough(door, plain), leavesOf(door)))
   test.each(elsewhereNames)('%s', (name) => playScene(name, sendThrough(door, elsewhere), leavesOf(door)))
+  test('pages and feeds', () => lookAtPages(sendThrough(door, plain)))
 })
 
 test('the bundle needs nothing beside Node, and holds nothing of folders, other runtimes or the command line', () => {

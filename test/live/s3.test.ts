@@ -1,10 +1,11 @@
-/** The suites of both ports against the S3 bucket that PLATTE_LIVE_S3 names, in a folder of its own. */
+/** The suites of all ports against the S3 bucket that PLATTE_LIVE_S3 names, in a folder of its own. */
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, vi } from 'vitest'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { openS3 } from '../../src/adapters/s3-client.ts'
 import { s3Documents } from '../../src/adapters/s3-documents.ts'
 import { s3Packages } from '../../src/adapters/s3-packages.ts'
+import { s3Uploads } from '../../src/adapters/s3-uploads.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import { parseStore } from '../../src/runtime/store-setting.ts'
 import { suite } from '../conformance/register.ts'
@@ -24,13 +25,16 @@ async function openLive({ bucket, region, ...environment }: Change = {}) {
   const s3 = await openS3(changed, { random: systemRandom })
   const documents = s3Documents(s3)
   if (!documents.list || !documents.folders) throw new Error('S3 lists keys and folders')
-  return { documents, packages: s3Packages(s3, nodeHasher) }
+  const packages = s3Packages(s3, nodeHasher)
+  return { documents, packages, uploads: s3Uploads(s3, { packages, partBytes: 5 * 1024 * 1024 }) }
 }
 
 describe.skipIf(setting === undefined)('live S3', () => {
   afterEach(() => vi.unstubAllEnvs())
   suite('s3Documents', liveSuite.documents, async () => (await openLive()).documents)
   suite('s3Packages', liveSuite.packages, async () => (await openLive()).packages)
+  suite('s3Uploads', liveSuite.uploads, async () => (await openLive()).uploads)
   suite('races', liveSuite.races, () => async () => (await openLive()).documents)
+  suite('locks', liveSuite.locks, () => async () => (await openLive()).documents)
   suite('settings', liveSuite.settings, () => openLive)
 })

@@ -179,6 +179,11 @@ export const mutations: readonly Mutation[] = [
     ['test/core/decide.test.ts', 'never lower'],
   ),
   row(
+    'a floor is let in by the draw for what is beyond it',
+    ['src/core/decide.ts', 'if (one.drawn?.candidate !== candidate) one', 'if (one.drawn === undefined) one'],
+    ['test/core/conditions.test.ts', 'of a floor are spread'],
+  ),
+  row(
     'a floor is jumped',
     ['src/core/decide.ts', 'return inWindow(one, floor ?? chosen)', 'return inWindow(one, chosen)'],
     ['test/core/decide.test.ts', 'never over a floor'],
@@ -316,7 +321,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a check by hand waits for the window',
-    ['src/core/decide.ts', 'schedule === undefined || check.isManual ||', 'schedule === undefined ||'],
+    ['src/core/decide.ts', 'schedule === undefined || one.check.isManual ||', 'schedule === undefined ||'],
     ['test/core/conditions.test.ts', 'windows are skipped by hand'],
   ),
   row(
@@ -685,7 +690,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'an expired catalog is signed anew unseen',
-    ['src/service/writing.ts', 'if (now < catalog.expiresMs) return', 'return'],
+    ['src/service/writing.ts', 'if (now < Date.parse(catalog.catalog.expires)) return', 'if (now >= 0) return'],
     ['test/service/races.test.ts', 'is not signed anew without a word'],
   ),
   row(
@@ -833,6 +838,99 @@ export const mutations: readonly Mutation[] = [
     ['test/adapters/s3-bad-input.test.ts', 'wrong secret get'],
   ),
   row(
+    'the SHA-1 that was announced is believed',
+    ['src/adapters/streams.ts', 'digests.sha1 !== expected.sha1', 'digests.sha1 === ""'],
+    ['test/uploads/bytes.test.ts', 'but only by their SHA-1'],
+  ),
+  row(
+    'a part may be shorter than announced',
+    ['src/adapters/streams.ts', 'if (taken < size) throw', 'if (taken < 0) throw'],
+    ['test/uploads/service.test.ts', 'a body that is short'],
+  ),
+  row(
+    'the slot of an upload is enough to send its parts',
+    ['src/service/upload-records.ts', 'isSame(record.secret, secret)', 'isSame(secret, secret)'],
+    ['test/uploads/service.test.ts', 'with another secret'],
+  ),
+  row(
+    'an upload never ends',
+    ['src/service/upload-records.ts', '+ uploadForMs <= now', '+ 2 * uploadForMs <= now'],
+    ['test/uploads/service.test.ts', 'is over after a day'],
+  ),
+  row(
+    'what is in its place is sent again',
+    ['src/service/upload-records.ts', 'isThere ? undefined : await uploads.begin()', 'await uploads.begin()'],
+    ['test/uploads/bytes.test.ts', 'is not sent again, but looked at'],
+  ),
+  row(
+    'a package is removed because somebody claims another SHA-1',
+    [
+      'src/service/place-upload.ts',
+      'if (sha256 !== claim.sha256) {',
+      'if (sha256 + sha1 !== claim.sha256 + claim.sha1) {',
+    ],
+    ['test/uploads/bytes.test.ts', 'outlives who claims another SHA-1'],
+  ),
+  row(
+    'a part of another size counts',
+    ['src/service/uploads.ts', 'sizes.get(part.number) !== part.size', '!sizes.has(part.number)'],
+    ['test/uploads/service.test.ts', 'a part of another size'],
+  ),
+  row(
+    'the size that a sender announces does not matter',
+    ['src/service/uploads.ts', 'if (part.size !== sent.size)', 'if (part.size < 0)'],
+    ['test/uploads/service.test.ts', 'one byte less than announced'],
+  ),
+  row(
+    'wrong parts stay where they are',
+    ['src/service/uploads.ts', 'if (token !== undefined) await tidy(', 'if (receipt) await tidy('],
+    ['test/uploads/bytes.test.ts', 'the next upload begins anew'],
+  ),
+  row(
+    'a receipt of one package is good for another',
+    ['src/service/receipts.ts', "of ['key', 'size',", "of ['size',"],
+    ['test/uploads/receipts.test.ts', 'of another package, put in its place'],
+  ),
+  row(
+    'a receipt outlives its package',
+    ['src/service/receipts.ts', 'if (size === claim.size) return receipt', 'if (size !== 0) return receipt'],
+    ['test/uploads/receipts.test.ts', 'where the package went away'],
+  ),
+  row(
+    'the sweep takes what is young',
+    ['src/service/sweep-uploads.ts', '|| !isOver(record, clock())', ''],
+    ['test/uploads/sweep.test.ts', 'a younger one stays'],
+  ),
+  row(
+    'the schedule sweeps nothing',
+    ['src/runtime/refreshing.ts', "if ('uploads' in writing)", "if ('no uploads' in writing)"],
+    ['test/uploads/sweep.test.ts', 'a look of the schedule'],
+  ),
+  row(
+    'ids of uploads are logged',
+    ['src/http/app.ts', ".replace(/^(\\/v1\\/uploads\\/).+/, '$1…')", ''],
+    ['test/uploads/node.test.ts', 'no id was ever logged'],
+  ),
+  row(
+    'who may publish to one channel may upload for all',
+    ['src/http/uploads.ts', 'app: order.app, channel }', "app: order.app, channel: 'stable' }"],
+    ['test/uploads/node.test.ts', 'who may not publish there'],
+  ),
+  row(
+    'a URL takes a part of any size',
+    ['src/adapters/s3-uploads.ts', ', ContentLength: size', ''],
+    ['test/uploads/lambda.test.ts', 'its size and its hour'],
+  ),
+  row(
+    'a part is there before it is whole',
+    [
+      'src/adapters/folder-uploads.ts',
+      'const path = join(folder, `.${randomUUID()}`)',
+      'const path = join(folder, nameOf(part))',
+    ],
+    ['test/adapters/folder-suite.test.ts', 'a part that is sent again replaces'],
+  ),
+  row(
     'the health check of the image says the opposite',
     ['infra/docker/Dockerfile', 'ok ? 0 : 1', 'ok ? 1 : 0'],
     ['test/infra/docker.test.ts', 'until it is stopped'],
@@ -841,5 +939,410 @@ export const mutations: readonly Mutation[] = [
     'the service looks for its key where it is not',
     ['infra/systemd/platte.service', '=%d/timestamp.jwk', '=%d/key.jwk'],
     ['test/infra/systemd.test.ts', 'ExecStart answers'],
+  ),
+  row(
+    'a write whose answer was lost is not looked for',
+    [
+      'src/service/reboot-lock.ts',
+      'nonces.find((nonce) => ours.has(nonce))',
+      'nonces.find((nonce) => ours.has(nonce + 1))',
+    ],
+    ['test/locks/locks.test.ts', 'does not wait for itself'],
+  ),
+  row(
+    'a lost answer leaves somebody stuck',
+    [
+      'src/service/reboot-lock.ts',
+      'nonces.find((nonce) => ours.has(nonce))',
+      'nonces.find((nonce) => ours.has(nonce + 1))',
+    ],
+    ['test/locks/model.test.ts', 'nobody stuck'],
+  ),
+  row(
+    'one slot too many is given',
+    ['src/core/semaphore.ts', 'if (free <= 0 ||', 'if (free < 0 ||'],
+    ['test/locks/model.test.ts', 'never over max'],
+  ),
+  row(
+    'a swap compares nothing',
+    ['src/service/reboot-edits.ts', 'BigInt(lock.rev) !== index', 'BigInt(lock.rev) < index'],
+    ['test/scenes/scenes.test.ts', 'locks-etcd'],
+  ),
+  row(
+    'holders are sorted as JavaScript does',
+    ['src/core/semaphore.ts', 'if (mine !== other) return mine - other', 'if (mine !== other) return a < b ? -1 : 1'],
+    ['test/core/semaphore.test.ts', 'as the bytes of UTF-8'],
+  ),
+  row(
+    'a group begins at the same number each time',
+    ['src/service/reboot-lock.ts', '  rev: now,', '  rev: 1,'],
+    ['test/locks/locks.test.ts', 'repeats no number'],
+  ),
+  row(
+    'a closed group keeps what it has',
+    ['src/service/reboot-edits.ts', "wish.kind === 'lock' ? vetoHere(", "wish.kind !== 'nothing' ? vetoHere("],
+    ['test/locks/locks.test.ts', 'keeps no slot from being given back'],
+  ),
+  row(
+    'more ghosts are freed a day than may be',
+    ['src/service/reboot-edits.ts', 'allowance: expirePerDay - today.length', 'allowance: expirePerDay'],
+    ['test/locks/locks.test.ts', 'so many a day'],
+  ),
+  row(
+    'holders of FleetLock are released by anybody',
+    [
+      'src/service/reboot-notes.ts',
+      "findHolder(lock, id)?.via === 'locksmith'",
+      "findHolder(lock, id)?.via !== 'operator'",
+    ],
+    ['test/locks/locks.test.ts', 'nor a holder of FleetLock'],
+  ),
+  row(
+    'every check counts as a reboot',
+    ['src/http/locks/notes.ts', '&& previousVersion !== undefined', '&& previousVersion !== null'],
+    ['test/locks/locks.test.ts', 'any check of it does not'],
+  ),
+  row(
+    'a token that may read writes',
+    ['src/http/locks/etcd.ts', "return scope === 'read' ? denied", "return scope === 'none' ? denied"],
+    ['test/scenes/scenes.test.ts', 'elsewhere/locks'],
+  ),
+  row(
+    'a token in the path is logged',
+    ['src/http/locks/routes.ts', 'path: path.slice(0, 100)', 'path: c.req.path.slice(0, 100)'],
+    ['test/locks/locks.test.ts', 'in no line of the log'],
+  ),
+  row(
+    'a token for a list of audiences is taken',
+    ['src/trust/oidc.ts', 'if (aud !== audience) throw', 'if (aud === undefined) throw'],
+    ['test/publish/tokens.test.ts', 'is for a list of audiences'],
+  ),
+  row(
+    'a token is good for a day',
+    ['src/trust/oidc.ts', 'maxTokenAge: maxTokenAgeSeconds,', 'maxTokenAge: 100 * maxTokenAgeSeconds,'],
+    ['test/publish/tokens.test.ts', 'is older than ten minutes'],
+  ),
+  row(
+    'the algorithm is the token’s',
+    ['src/trust/oidc.ts', 'algorithms: [...algs],', "algorithms: ['RS256', 'HS256', 'none'],"],
+    ['test/publish/tokens.test.ts', 'is signed with the public key as a secret'],
+  ),
+  row(
+    'an issuer that nobody named is asked for its keys',
+    [
+      'src/service/authorise.ts',
+      'Object.hasOwn(policy.issuers, name) ? policy.issuers[name] : undefined',
+      "policy.issuers[name] ?? { jwks: `${name}/jwks`, algs: ['RS256'] as const }",
+    ],
+    ['test/publish/tokens.test.ts', 'is of an issuer that the policy does not name'],
+  ),
+  row(
+    'a claim that is missing matches',
+    ['src/core/policy.ts', 'if (value === undefined) return `claim', 'if (value === null) return `claim'],
+    ['test/publish/tokens.test.ts', 'no environment'],
+  ),
+  row(
+    'a pull request publishes',
+    ['src/core/policy.ts', "['event_name', ['pull_request', 'pull_request_target']],", ''],
+    ['test/publish/tokens.test.ts', 'pull_request_target'],
+  ),
+  row(
+    'one allowed channel is enough',
+    ['src/core/policy.ts', 'const outside = places.find(', 'const outside = places.slice(0, 1).find('],
+    ['test/publish/tokens.test.ts', 'one of two channels'],
+  ),
+  row(
+    'a token is good for another request',
+    ['src/service/replay.ts', 'mark.request !== request', 'mark.request === ""'],
+    ['test/publish/node.test.ts', 'machines are told at once'],
+  ),
+  row(
+    'packages are believed without a receipt',
+    ['src/service/publish.ts', 'if (isNew && !order.dryRun) for', 'if (isNew && order.dryRun) for'],
+    ['test/publish/node.test.ts', 'packages that nobody sent'],
+  ),
+  row(
+    'a redirect of an issuer is followed',
+    ['src/adapters/issuer-keys.ts', "redirect: 'manual'", "redirect: 'follow'"],
+    ['test/publish/tokens.test.ts', 'a redirect'],
+  ),
+  row(
+    'a page asks for a machine that runs nothing only',
+    ['src/core/standing.ts', "first.end?.reason === 'target' && second", "first.end?.reason === 'held' && second"],
+    ['test/core/standing.test.ts', 'what most machines are offered'],
+  ),
+  row(
+    'a page shows a ramp where everybody is reached',
+    ['src/core/standing.ts', 'if (share >= 1 ||', 'if (share > 1 ||'],
+    ['test/core/standing.test.ts', 'everybody is reached'],
+  ),
+  row(
+    'a feed did not change when a ramp ended',
+    ['src/core/standing.ts', '=> points.map(({ at }) => at)', '=> points.map(({ share }) => share)'],
+    ['test/http/feeds.test.ts', 'when a ramp ends'],
+  ),
+  row(
+    'a page offers what an expired catalog says',
+    ['src/service/status.ts', 'const boards = problem ?', 'const boards = problem === null ?'],
+    ['test/http/pages.test.ts', 'the catalog expired'],
+  ),
+  row(
+    'a page goes into one more cache for the wrong language',
+    ['src/http/pages/layout.ts', "vary: 'accept-language'", "vary: 'accept'"],
+    ['test/http/pages.test.ts', 'is answered in'],
+  ),
+  row(
+    'a page lets scripts run',
+    ['src/http/pages/layout.ts', "default-src 'none'; style-src 'self'", "default-src * 'unsafe-inline'"],
+    ['test/http/pages.test.ts', 'is valid'],
+  ),
+  row(
+    'a page links whatever a reason says',
+    ['src/http/pages/board.ts', '/^https?:\\/\\/[^\\s"\'<>]+$/.test(because)', "because !== ''"],
+    ['test/http/pages.test.ts', 'a reason that is a URL'],
+  ),
+  row(
+    'a page shows pictures of other hosts',
+    ['src/http/pages/notes.ts', "['labelStartImage']", '[]'],
+    ['test/http/pages.test.ts', 'HTML in names'],
+  ),
+  row(
+    'a page has as many cards as there are',
+    ['src/http/pages/home.ts', 'places.slice(from, from + maxChannels)', 'places.slice(from, from + 60)'],
+    ['test/http/pages.test.ts', '5,000 channels'],
+  ),
+  row(
+    'a page explains to everybody',
+    ['src/http/pages/explain.ts', "if (serving.explain !== 'public')", 'if (serving.explain === undefined)'],
+    ['test/http/pages.test.ts', 'for operators only'],
+  ),
+  row(
+    'a page of a deployment below a path links beside it',
+    ['src/http/pages/visit.ts', 'return base + path +', 'return path +'],
+    ['test/http/pages.test.ts', 'below a path'],
+  ),
+  row(
+    'a feed takes the time before the tag',
+    ['src/http/feeds/send.ts', 'tags === undefined', 'since > 0'],
+    ['test/http/feeds.test.ts', 'by tag and by time'],
+  ),
+  row(
+    'a feed takes its ids from where it is',
+    ['src/http/feeds/atom.ts', 'id: idOf(place)', 'id: idOf(page)'],
+    ['test/http/feeds.test.ts', 'its ids stay'],
+  ),
+  row(
+    'version.txt is of an expired catalog',
+    [
+      'src/http/feeds/flatcar.ts',
+      "if (version === 'current' && status.problem)",
+      "if (version === '' && status.problem)",
+    ],
+    ['test/http/pages.test.ts', 'the catalog expired'],
+  ),
+  row(
+    'a channel is called like a page',
+    ['src/service/publish.ts', 'if (head === undefined) checkNewName', 'if (head === null) checkNewName'],
+    ['test/http/pages.test.ts', 'whose name is a path'],
+  ),
+  row(
+    'a client configuration takes a line feed for a name',
+    ['src/core/client-answers.ts', "['group', groupForm.test(group)]", "['group', group !== '']"],
+    ['test/core/client-config.test.ts', 'a line feed in a name'],
+  ),
+  row(
+    'a client configuration says best-effort',
+    ['src/core/client-answers.ts', 'const used = (wasBestEffort ?', 'const used = (wasBestEffort === null ?'],
+    ['test/core/client-config.test.ts', 'best-effort'],
+  ),
+  row(
+    'a client configuration leaves a window unquoted',
+    [
+      'src/core/client-config.ts',
+      'LOCKSMITHD_REBOOT_WINDOW_START="${window.start}"',
+      'LOCKSMITHD_REBOOT_WINDOW_START=${window.start}',
+    ],
+    ['test/core/client-config.test.ts', 'update.conf says it'],
+  ),
+  row(
+    'a check of update.conf is blind for CRLF',
+    ['src/core/client-check.ts', "if (text.includes('\\r'))", "if (text.includes('\\v'))"],
+    ['test/core/client-config.test.ts', 'CRLF'],
+  ),
+  row(
+    'a check of update.conf takes a look-alike for the server',
+    ['src/core/client-check.ts', 'return value.startsWith(`${url}/`) ?', 'return value.startsWith(url) ?'],
+    ['test/core/client-config.test.ts', 'look-alike'],
+  ),
+  row(
+    'the function signs whatever it is given',
+    ['src/service/countersign.ts', 'if (!sameJson(manifest, proposed))', 'if (manifest.seq === 0)'],
+    ['test/publish/countersign.test.ts', 'nothing but what follows'],
+  ),
+  row(
+    'one signature of two is enough',
+    ['src/service/countersign.ts', 'await verifyHead(signed, root,', 'if (seq === 0) await verifyHead(signed, root,'],
+    ['test/publish/countersign.test.ts', 'neither ships alone'],
+  ),
+  row(
+    'a mirror forgets its own catalog',
+    ['src/service/mirror.ts', 'memory.complete ?? (await loadMark(pass))', 'memory.complete'],
+    ['test/upstream/mirror.test.ts', 'shows an earlier catalog'],
+  ),
+  row(
+    'a mirror that another overtook goes back',
+    [
+      'src/service/mirror.ts',
+      'mark.catalog.issuedAtMs > state.catalog.issuedAtMs',
+      'mark.catalog.issuedAtMs > Number.POSITIVE_INFINITY',
+    ],
+    ['test/service/mirror.test.ts', 'overtook leaves'],
+  ),
+  row(
+    'a mirror takes what was not there for complete',
+    ['src/service/mirror.ts', 'pass.copied.absent.length === 0', 'pass.copied.absent.length >= 0'],
+    ['test/service/mirror.test.ts', 'is asked for again'],
+  ),
+  row(
+    'a mirror takes a package of another size',
+    ['src/service/mirror-pass.ts', 'if (open.size !== one.size) {', 'if (open.size < 0) {'],
+    ['test/upstream/mirror.test.ts', 'serves a longer package'],
+  ),
+  row(
+    'one bad channel holds up the others',
+    ['src/service/mirror-channels.ts', '      problems.push(error)\n', '      throw error\n'],
+    ['test/service/mirror.test.ts', 'holds up no other'],
+  ),
+  row(
+    'a schedule looks at no bounds',
+    [
+      'src/service/mirror-channels.ts',
+      "    if (pass.options.bounds?.isSpent()) return 'more'",
+      '    if (pass.options.bounds === null) return "more"',
+    ],
+    ['test/service/mirror.test.ts', 'in bounded steps'],
+  ),
+  row(
+    'a redirect may lead to this machine',
+    ['src/adapters/near.ts', "target !== 'link' && nearness(from.hostname) !== 'far'", "target !== 'link'"],
+    ['test/adapters/near.test.ts', 'may lead to'],
+  ),
+  row(
+    'a redirect may lead to the metadata of a cloud',
+    ['src/adapters/http-ask.ts', 'if (!mayLead(new URL(asked), url))', 'if (!mayLead(url, url))'],
+    ['test/upstream/mirror.test.ts', 'redirects to 169.254.169.254'],
+  ),
+  row(
+    'an archive may name a file twice',
+    ['src/adapters/tar-read.ts', 'if (places.has(key))', 'if (places.has(name) && key === "")'],
+    ['test/adapters/tar.test.ts', 'with one name twice'],
+  ),
+  row(
+    'an archive may hold links',
+    [
+      'src/adapters/tar-read.ts',
+      "if (type === '1' || type === '2') refuse('is a link')",
+      "if (type === '1' || type === '2') return",
+    ],
+    ['test/adapters/tar.test.ts', 'with a symbolic link'],
+  ),
+  row(
+    'an archive may hold what is no object',
+    [
+      'src/adapters/tar-read.ts',
+      "if (kind === undefined && !key.startsWith('packages/'))",
+      "if (kind === undefined && key === '')",
+    ],
+    ['test/adapters/tar.test.ts', 'with a lock'],
+  ),
+  row(
+    'a cut archive is taken',
+    [
+      'src/adapters/tar-read.ts',
+      'if (at + size > length) throw cut()',
+      'if (at + size > length) return new Uint8Array(blockBytes)',
+    ],
+    ['test/adapters/tar.test.ts', 'without its end'],
+  ),
+  row(
+    'a stale catalog is signed anew',
+    [
+      'src/service/writing.ts',
+      'if (now < Date.parse(catalog.catalog.expires)) return',
+      'if (now < catalog.expiresMs) return',
+    ],
+    ['test/service/stale.test.ts', 'never signed anew'],
+  ),
+  row(
+    'nobody is told of a stale catalog',
+    [
+      'src/service/health.ts',
+      'if (leftMs <= 0 && now < catalog.expiresMs) problems.push(staleSentence(catalog))',
+      'if (leftMs <= 0 && now < catalog.expiresMs) return problems',
+    ],
+    ['test/service/stale.test.ts', 'health and'],
+  ),
+  row(
+    'the mark is not read',
+    ['src/service/reading.ts', 'const marked = seen ?? (await loadMark(reading))', 'const marked = seen'],
+    ['test/upstream/chain.test.ts', 'origin, mirror, sidecar, client'],
+  ),
+  row(
+    'the mark is not kept',
+    [
+      'src/service/reading.ts',
+      'if (state.catalog.sha256 !== marked?.catalog.sha256)',
+      'if (state.catalog.sha256 === marked?.catalog.sha256)',
+    ],
+    ['test/upstream/chain.test.ts', 'origin, mirror, sidecar, client'],
+  ),
+  row(
+    'an overlay lifts a hold',
+    ['src/core/overlay.ts', 'refusal: candidate.refusal ?? refusal', 'refusal'],
+    ['test/core/overlay.test.ts', 'stays so'],
+  ),
+  row(
+    'an overlay lifts a ramp',
+    ['src/core/overlay.ts', 'ramps: [...candidate.ramps, ...ramps]', 'ramps'],
+    ['test/core/conditions-properties.test.ts', 'an overlay only restricts'],
+  ),
+  row(
+    'an overlay does not reach floors',
+    ['src/core/overlay.ts', 'floors: all(view.floors)', 'floors: view.floors'],
+    ['test/core/overlay.test.ts', 'never jumped'],
+  ),
+  row(
+    'what is held upstream is adopted',
+    [
+      'src/service/adopt.ts',
+      '?? entry.holds?.find((hold) => isIt(hold.version))?.reason',
+      '?? entry.holds?.find(() => isIt(""))?.reason',
+    ],
+    ['test/service/adopt.test.ts', 'neither held'],
+  ),
+  row(
+    'floors are not adopted',
+    ['src/service/adopt.ts', 'return [...floors, target]', 'return [target]'],
+    ['test/service/adopt.test.ts', 'floors on the way'],
+  ),
+  row(
+    'what is not there is adopted',
+    ['src/service/adopt.ts', 'if (first !== undefined) throw', "if (first === '') throw"],
+    ['test/service/adopt.test.ts', 'is not published'],
+  ),
+  row(
+    'a legacy syncer jumps floors',
+    ['src/http/updates.ts', "app.syncer === 'one' && (way", "app.syncer === 'many' && (way"],
+    ['test/http/syncer.test.ts', 'with floors'],
+  ),
+  row(
+    'a way goes on behind a floor that is held',
+    ['src/core/way.ts', "next.reason !== 'floor-held'", "next.reason !== 'held'"],
+    ['test/http/syncer.test.ts', 'ends the way'],
+  ),
+  row(
+    'a mirror keeps other bytes under a name',
+    ['src/service/mirror-pass.ts', "if (outcome === 'taken')", "if (outcome === 'same')"],
+    ['test/service/mirror.test.ts', 'both are said loudly'],
   ),
 ]

@@ -53,10 +53,14 @@ export function parseWithSaxes(text: string): OmahaRequest {
   const { protocol = '', installsource = '' } = root.attributes
   if (root.name !== 'request' || !/^3[.][0-9]{1,3}$/.test(protocol)) throw new Error('not a request of 3.x')
   const os = all(root, 'os')[0]?.attributes ?? {}
-  return { protocol, installSource: installsource, apps: all(root, 'app').map((app) => appFrom(app, os)) }
+  return {
+    protocol,
+    installSource: installsource,
+    apps: all(root, 'app').map((app) => appFrom(app, os, root.attributes.version)),
+  }
 }
 
-function appFrom(app: Node, os: Readonly<Record<string, string>>): OmahaAppRequest {
+function appFrom(app: Node, os: Readonly<Record<string, string>>, engine: string | undefined): OmahaAppRequest {
   const get = (name: string): string => app.attributes[name] ?? ''
   const events = all(app, 'event')
   const good = events.filter(isGoodEvent)
@@ -73,6 +77,9 @@ function appFrom(app: Node, os: Readonly<Record<string, string>>): OmahaAppReque
     ping: all(app, 'ping').length > 0,
     updateCheck: all(app, 'updatecheck').length > 0,
     events: good.map(eventFrom),
+    ...(engine === 'CoreOSUpdateEngine-0.1.0.0' && events.length + all(app, 'ping').length === 0
+      ? { syncer: get('multi_manifest_ok') === 'true' ? ('many' as const) : ('one' as const) }
+      : {}),
   }
   const hasProblem = good.length < events.length || request.appId.trim() === ''
   return hasProblem ? { ...request, problem: 'some' } : request

@@ -50,7 +50,12 @@ describe('captured requests of update_engine', () => {
     const [app] = parseOmahaRequest(syncerBody(name)).apps
     expect(app).toStrictEqual({
       ...{ ...machine, version: '2500.0.0', track: 'floored', machineId: app?.machineId, oem: 'qemu', oemVersion: '1' },
-      ...{ bootId: '{3c9c0e11-6c37-4e47-9f60-6d06b421286d}', machineAlias: '', updateCheck: true },
+      ...{
+        bootId: '{3c9c0e11-6c37-4e47-9f60-6d06b421286d}',
+        machineAlias: '',
+        updateCheck: true,
+        syncer: name === 'syncer-multi' ? 'many' : 'one',
+      },
     })
     expect(app?.machineId).toMatch(/^m2[12]$/)
   })

@@ -37,3 +37,44 @@ test.each([
   expect(read).toThrow(/PLATTE_RELEASE_KEY .*holds a key itself[\s\S]*PLATTE_TIMESTAMP_KEY .*holds a key itself/)
   expect(read).not.toThrow(/canary/)
 })
+
+test.each([
+  [undefined, undefined],
+  ['on', undefined],
+  ['off', 'off'],
+])('PLATTE_PAGES=%s', (said, pages) => {
+  expect(readSettings({ PLATTE_PAGES: said }).pages).toBe(pages)
+  expect(() => readSettings({ PLATTE_PAGES: 'no' })).toThrow(/PLATTE_PAGES \(--pages\): "no" is neither on nor off/)
+})
+
+test('reboot locks are off unless they are on; tokens and channels are read then', () => {
+  const env = {
+    PLATTE_LOCK_TOKENS: 'write:0123456789abcdef, read:a~b.c_d-0123456789',
+    PLATTE_LOCK_CHANNELS: 'a/b=c,a/d=E_1',
+  }
+  expect(readSettings(env).locks).toBeUndefined()
+  expect(readSettings({ ...env, PLATTE_LOCKS: 'on' }).locks).toEqual({
+    tokens: [
+      { scope: 'write', token: '0123456789abcdef' },
+      { scope: 'read', token: 'a~b.c_d-0123456789' },
+    ],
+    channels: new Map([
+      ['a/b', 'c'],
+      ['a/d', 'E_1'],
+    ]),
+  })
+})
+
+test.each([
+  [{ PLATTE_LOCKS: 'yes' }, /PLATTE_LOCKS .*neither on nor off/],
+  [{ PLATTE_LOCK_TOKENS: 'canary-canary-canary' }, /PLATTE_LOCK_TOKENS: number 1 is not of the form/],
+  [{ PLATTE_LOCK_TOKENS: 'write:0123456789abcdef,read:canary' }, /PLATTE_LOCK_TOKENS: number 2 is too short/],
+  [{ PLATTE_LOCK_TOKENS: 'admin:canary-canary-canary' }, /number 1 is not of the form/],
+  [{ PLATTE_LOCK_TOKENS: 'write:canary/canary/canary' }, /number 1 is not of the form/],
+  [{ PLATTE_LOCK_CHANNELS: 'stable=workers' }, /PLATTE_LOCK_CHANNELS .*APP\/CHANNEL=GROUP/],
+  [{ PLATTE_LOCK_CHANNELS: 'a/stable=../x' }, /PLATTE_LOCK_CHANNELS .*APP\/CHANNEL=GROUP/],
+  [{ PLATTE_LOCKS: 'on', PLATTE_STORE: 'https://example.org/' }, /PLATTE_LOCKS .*cannot be written/],
+])('%j is refused, and no token is repeated', (env, problem) => {
+  expect(() => readSettings(env)).toThrow(problem)
+  expect(() => readSettings(env)).not.toThrow(/canary/)
+})

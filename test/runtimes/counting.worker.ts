@@ -1,7 +1,8 @@
 /** The Worker as it is, and in its log how often each call of its schedule asked R2. */
 import type { R2Bucket } from '@cloudflare/workers-types'
 import { consoleLog } from '../../src/adapters/console-log.ts'
-import worker, { type Env } from '../../src/runtime/worker.ts'
+import worker from '../../src/runtime/worker-full.ts'
+import type { Env } from '../../src/runtime/worker-handler.ts'
 
 let times = 0
 

@@ -1,4 +1,4 @@
-/** The real Deno over a bucket: the suites of both ports, what it is told of failures, and the scenes. */
+/** The real Deno over a bucket: the suites of all ports, what it is told of failures, and the scenes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
@@ -54,7 +54,13 @@ beforeAll(async () => {
   useCredentials(s3)
   const { documents, packages } = await openStore(parseStore(s3.setting))
   const { pin } = await makeSceneStore(documents, packages)
-  const env = { PLATTE_STORE: s3.setting, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
+  const env = {
+    PLATTE_STORE: s3.setting,
+    PLATTE_ROOT: pin,
+    PLATTE_PUBLIC_URL: publicUrl,
+    PORT: '0',
+    PLATTE_LOCKS: 'on',
+  }
   const line = await firstLine(run('src/runtime/deno.ts', [], env))
   expect(line).toMatchObject({ level: 'info', event: 'serve' })
   url = line.url
@@ -70,7 +76,7 @@ afterAll(async () => {
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 
-test('the suites of both ports', async () => {
+test('the suites of all ports', async () => {
   expect(await suite()).toEqual([])
 })
 

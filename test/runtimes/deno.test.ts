@@ -9,7 +9,8 @@ import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
-import { makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
+import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
+import { lookAtPages } from '../scenes/pages.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
 
@@ -22,7 +23,7 @@ let url: string
 let elsewhere: ChildProcess | undefined
 let elsewhereUrl: string
 
-/** Reads no more than the store and writes nothing, unless it is told to: without keys it has nothing to write. */
+/** Reads no more than the store and writes nothing, unless it is told to: without keys and locks it has nothing to write. */
 function start(env: Readonly<Record<string, string>>, more: readonly string[] = []): ChildProcess {
   const read = `--allow-read=${join(dir, 'store')}`
   const permissions = ['--allow-env=PLATTE_*,PORT', '--allow-net=127.0.0.1', read, ...more]
@@ -53,10 +54,17 @@ beforeAll(async () => {
   await makeStore({ kind: 'file', dir: store })
   const { documents, packages } = await openStore({ kind: 'file', dir: store })
   const { pin } = await makeSceneStore(documents, packages)
-  const env = { PLATTE_STORE: `file:${store}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
-  server = start(env)
-  const watching = { PLATTE_EVENTS: 'store', PLATTE_METRICS: 'on' }
-  elsewhere = start({ ...env, ...watching, PLATTE_PACKAGES_URL: packagesUrl }, [`--allow-write=${store}`])
+  const env = {
+    PLATTE_STORE: `file:${store}`,
+    PLATTE_ROOT: pin,
+    PLATTE_PUBLIC_URL: publicUrl,
+    PORT: '0',
+    PLATTE_LOCKS: 'on',
+  }
+  const write = [`--allow-write=${store}`]
+  server = start(env, write)
+  const watching = { PLATTE_EVENTS: 'store', PLATTE_METRICS: 'on', PLATTE_LOCK_TOKENS: lockTokens }
+  elsewhere = start({ ...env, ...watching, PLATTE_PACKAGES_URL: packagesUrl }, write)
   const lines = await Promise.all([firstLine(server), firstLine(elsewhere)])
   for (const line of lines) expect(line).toMatchObject({ level: 'info', event: 'serve' })
   ;[url = '', elsewhereUrl = ''] = lines.map((line) => String(line.url))
@@ -68,6 +76,7 @@ afterAll(async () => {
 })
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
+test('pages and feeds', () => lookAtPages(sendOver(url)))
 test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhereUrl)))
 
 test('it tells numbers, and keeps events as files when it stops', async () => {

@@ -1,5 +1,5 @@
 /**
- * Runs the suites of both ports on a bucket and prints what failed as JSON; or, with `fails`, what reading is told.
+ * Runs the suites of all ports on a bucket and prints what failed as JSON; or, with `fails`, what reading is told.
  * Meant for Deno; Node does as well.
  */
 import { writeSync } from 'node:fs'
@@ -7,10 +7,12 @@ import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { openS3 } from '../../src/adapters/s3-client.ts'
 import { s3Documents } from '../../src/adapters/s3-documents.ts'
 import { s3Packages } from '../../src/adapters/s3-packages.ts'
+import { s3Uploads } from '../../src/adapters/s3-uploads.ts'
 import { parseStore } from '../../src/runtime/store-setting.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { failures } from '../conformance/rows.ts'
+import { uploadRows } from '../conformance/uploads.ts'
 
 const [setting = '', what] = process.argv.slice(2)
 const place = parseStore(setting)
@@ -24,12 +26,15 @@ async function readAll(): Promise<number> {
   return (await new Response(found?.body).arrayBuffer()).byteLength
 }
 
+const uploads = () => s3Uploads(s3, { packages: s3Packages(s3, nodeHasher), partBytes: 5 * 1024 * 1024 })
+
 const report =
   what === 'fails'
     ? [await messageOf(s3Documents(s3).get('catalog.jws', 1_000_000)), await messageOf(readAll())]
     : [
         ...(await failures(documentRows, () => s3Documents(s3), 'documents')),
         ...(await failures(packageRows(nodeHasher), () => s3Packages(s3, nodeHasher), 'packages')),
+        ...(await failures(uploadRows, uploads)),
       ]
 writeSync(1, `${JSON.stringify(report)}\n`)
 process.exit(0)

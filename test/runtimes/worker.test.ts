@@ -8,27 +8,34 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestHarness } from 'wrangler'
 import { bodyOf } from '../protocol/samples.ts'
-import { makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
+import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
+import { lookAtPages } from '../scenes/pages.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendInside, sendOver } from '../scenes/send.ts'
 import { fillBucket } from './bucket.ts'
 
 const { publishing, pin } = await makeSceneStore()
 const root = resolve(import.meta.dirname, '../..')
-const main = resolve(root, 'src/runtime/worker.ts')
+const main = resolve(root, 'src/runtime/worker-full.ts')
 const bare = { main, compatibility_date: '2026-10-01', send_metrics: false }
 
 const server = createTestHarness({
   root,
   workers: [
-    { configPath: 'wrangler.toml', vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl } },
+    { configPath: 'wrangler.toml', vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_LOCKS: 'on' } },
     {
       config: {
         ...bare,
         name: 'elsewhere',
         r2_buckets: [{ binding: 'PLATTE_BUCKET', bucket_name: 'platte' }],
         analytics_engine_datasets: [{ binding: 'PLATTE_ANALYTICS', dataset: 'platte' }],
-        vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_PACKAGES_URL: packagesUrl },
+        vars: {
+          PLATTE_ROOT: pin,
+          PLATTE_PUBLIC_URL: publicUrl,
+          PLATTE_PACKAGES_URL: packagesUrl,
+          PLATTE_LOCKS: 'on',
+          PLATTE_LOCK_TOKENS: lockTokens,
+        },
       },
     },
     { config: { ...bare, name: 'nothing-set' } },
@@ -79,12 +86,20 @@ function startCheck() {
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 
+test('pages and feeds', () => lookAtPages(sendOver(url)))
+
+test('the Worker for machines alone has none', async () => {
+  for (const path of ['/', '/explain', '/v1/channels'])
+    expect((await server.getWorker('elsewhere').fetch(`${publicUrl}${path}`)).status).toBe(404)
+})
+
 test.each(elsewhereNames)('%s', (name) =>
   playScene(
     name,
-    sendInside(async ({ url, method, headers }) => {
+    sendInside(async ({ url, method, headers, body: sent }) => {
       const worker = server.getWorker('elsewhere')
-      const answer = await worker.fetch(url, { method, headers: [...headers], redirect: 'manual' })
+      const body = sent === null ? null : await new Response(sent).text()
+      const answer = await worker.fetch(url, { method, headers: [...headers], body, redirect: 'manual' })
       return new Response(await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] })
     }),
   ),
@@ -109,9 +124,12 @@ test.each([
   )
 })
 
-test('the bundle holds nothing of Node, folders or the command line', async () => {
+test.each([
+  ['worker.ts', false],
+  ['worker-pages.ts', true],
+])('the bundle of %s holds nothing of Node, folders or the command line, and pages: %s', async (entry, withPages) => {
   const { metafile } = await build({
-    entryPoints: [main],
+    entryPoints: [resolve(root, 'src/runtime', entry)],
     bundle: true,
     write: false,
     metafile: true,
@@ -124,6 +142,7 @@ test('the bundle holds nothing of Node, folders or the command line', async () =
   expect(imports.filter((path) => path.startsWith('node:'))).toEqual([])
   const inputs = Object.keys(metafile.inputs)
   expect(inputs).toContain('src/adapters/r2.ts')
+  expect(inputs.some((path) => /http\/pages|micromark|fast-xml-builder/.test(path))).toBe(withPages)
   expect(
     inputs.filter((path) => /folder|memory|src\/cli|commander|node-server|aws-sdk|hashers\.ts/.test(path)),
   ).toEqual([])

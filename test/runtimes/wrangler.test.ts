@@ -7,7 +7,9 @@ import { expect, test } from 'vitest'
 import { unstable_readConfig } from 'wrangler'
 
 const root = resolve(import.meta.dirname, '../..')
-const variables = ['PLATTE_ROOT', 'PLATTE_PUBLIC_URL', 'PLATTE_PACKAGES_URL', 'PLATTE_TIMESTAMP_KEY']
+const variables = ['PLATTE_ROOT', 'PLATTE_PUBLIC_URL', 'PLATTE_PACKAGES_URL', 'PLATTE_TIMESTAMP_KEY'].concat([
+  ...['PLATTE_LOCKS', 'PLATTE_PUBLISH_POLICY', 'PLATTE_RELEASE_KEY', 'PLATTE_APP'],
+])
 
 test.each([
   ['', 'platte'],

@@ -24,6 +24,7 @@ export interface Conditions {
 
 interface Upload {
   readonly key: string
+  readonly at: number
   readonly parts: Map<number, StoredObject>
 }
 
@@ -92,11 +93,11 @@ export class Bucket {
 
   createUpload(key: string): string {
     const id = randomUUID()
-    this.uploads.set(id, { key, parts: new Map() })
+    this.uploads.set(id, { key, at: Date.now(), parts: new Map() })
     return id
   }
 
-  #upload(id: string, key: string): Upload {
+  upload(id: string, key: string): Upload {
     const upload = this.uploads.get(id)
     if (upload?.key === key) return upload
     throw new S3Refusal(
@@ -118,7 +119,7 @@ export class Bucket {
         `Part number must be an integer between 1 and ${mostParts}, inclusive`,
       )
     const part = stored(bytes)
-    this.#upload(id, key).parts.set(number, part)
+    this.upload(id, key).parts.set(number, part)
     return part
   }
 
@@ -130,7 +131,7 @@ export class Bucket {
       conditions,
     }: { readonly named: readonly { number: number; etag: string }[]; readonly conditions: Conditions },
   ): StoredObject {
-    const { parts } = this.#upload(id, key)
+    const { parts } = this.upload(id, key)
     if (named.some(({ number }, i) => i > 0 && number <= (named[i - 1]?.number ?? 0)))
       throw new S3Refusal(400, 'InvalidPartOrder', 'The list of parts was not in ascending order.')
     const chosen = named.map(({ number, etag }) => {
@@ -154,7 +155,7 @@ export class Bucket {
   }
 
   abort(id: string, key: string): void {
-    this.#upload(id, key)
+    this.upload(id, key)
     this.uploads.delete(id)
   }
 }

@@ -14,6 +14,8 @@ export type Operation =
   | 'UploadPart'
   | 'CompleteMultipartUpload'
   | 'AbortMultipartUpload'
+  | 'ListParts'
+  | 'ListMultipartUploads'
 
 /** A request that was understood. */
 export interface Call {
@@ -43,6 +45,8 @@ export const permissions: Readonly<Record<Operation, string>> = {
   UploadPart: 's3:PutObject',
   CompleteMultipartUpload: 's3:PutObject',
   AbortMultipartUpload: 's3:AbortMultipartUpload',
+  ListParts: 's3:ListMultipartUploadParts',
+  ListMultipartUploads: 's3:ListBucketMultipartUploads',
 }
 
 /** By method, whether there is a key, and the parameters that make another operation of it. */
@@ -56,12 +60,19 @@ const operations: Readonly<Record<string, Operation>> = {
   'PUT key partNumber uploadId': 'UploadPart',
   'POST key uploadId': 'CompleteMultipartUpload',
   'DELETE key uploadId': 'AbortMultipartUpload',
+  'GET key uploadId': 'ListParts',
+  'GET bucket uploads': 'ListMultipartUploads',
 }
 /** These refine an operation; any other would be one that this server does not know. */
-const refinements = ['x-id', 'prefix', 'delimiter', 'continuation-token', 'max-keys']
+const refinements = [
+  ...['x-id', 'prefix', 'delimiter', 'continuation-token', 'max-keys'],
+  ...['part-number-marker', 'max-parts', 'key-marker', 'upload-id-marker', 'max-uploads'],
+]
+/** What a URL carries that was signed, instead of headers. */
+const isOfSignature = (name: string): boolean => name.startsWith('X-Amz-')
 
 export function operationOf(method: string, key: string, query: URLSearchParams): Operation {
-  const names = [...query.keys()].filter((name) => !refinements.includes(name)).sort()
+  const names = [...query.keys()].filter((name) => !refinements.includes(name) && !isOfSignature(name)).sort()
   const found = operations[[method, key === '' ? 'bucket' : 'key', ...names].join(' ')]
   if (found) return found
   throw new S3Refusal(
@@ -109,6 +120,10 @@ export function perform(store: Bucket, call: Call, access: Access): Answer {
     case 'AbortMultipartUpload':
       store.abort(query.get('uploadId') ?? '', key)
       return { status: 204 }
+    case 'ListParts':
+      return listParts(store, call, access)
+    case 'ListMultipartUploads':
+      return listUploads(store, call, access)
   }
 }
 
@@ -211,5 +226,63 @@ function complete(store: Bucket, call: Call): Answer {
     ['Bucket', bucket],
     ['Key', key],
     ['ETag', etag],
+  ])
+}
+
+function listParts(store: Bucket, { bucket, key, query }: Call, { pageSize }: Access): Answer {
+  const id = query.get('uploadId') ?? ''
+  const all = [...store.upload(id, key).parts].sort(([a], [b]) => a - b)
+  const rest = all.filter(([number]) => number > Number(query.get('part-number-marker') ?? 0))
+  const page = rest.slice(0, Math.min(Number(query.get('max-parts') ?? 1000), pageSize))
+  return answer('ListPartsResult', [
+    ['Bucket', bucket],
+    ['Key', key],
+    ['UploadId', id],
+    ['NextPartNumberMarker', String(page.at(-1)?.[0] ?? 0)],
+    ['IsTruncated', String(rest.length > page.length)],
+    ...page.map(
+      ([number, { etag, bytes, at }]) =>
+        [
+          'Part',
+          [
+            ['PartNumber', String(number)],
+            ['LastModified', new Date(at).toISOString()],
+            ['ETag', etag],
+            ['Size', String(bytes.length)],
+          ],
+        ] as const,
+    ),
+  ])
+}
+
+/** By key and, of one key, by the time they were begun; both markers together say where a page starts. */
+function listUploads(store: Bucket, { bucket, query }: Call, { pageSize }: Access): Answer {
+  const [prefix = '', afterKey = '', afterId = ''] = ['prefix', 'key-marker', 'upload-id-marker'].map(
+    (name) => query.get(name) ?? '',
+  )
+  const all = [...store.uploads]
+    .filter(([, { key }]) => key.startsWith(prefix))
+    .sort(([, a], [, b]) => (a.key < b.key ? -1 : 1))
+  const start = all.findIndex(([id, { key }]) => key === afterKey && id === afterId) + 1
+  const rest = all.slice(start)
+  const page = rest.slice(0, Math.min(Number(query.get('max-uploads') ?? 1000), pageSize))
+  const [lastId, last] = page.at(-1) ?? []
+  return answer('ListMultipartUploadsResult', [
+    ['Bucket', bucket],
+    ['Prefix', prefix],
+    ['NextKeyMarker', last?.key ?? ''],
+    ['NextUploadIdMarker', lastId ?? ''],
+    ['IsTruncated', String(rest.length > page.length)],
+    ...page.map(
+      ([id, { key, at }]) =>
+        [
+          'Upload',
+          [
+            ['Key', key],
+            ['UploadId', id],
+            ['Initiated', new Date(at).toISOString()],
+          ],
+        ] as const,
+    ),
   ])
 }

@@ -1,7 +1,9 @@
 /**
  * Checks a request as S3 does before it looks at anything else: who signed it, when, for which region, and over which
- * bytes. Only header authentication with the digest of the body; nothing here sends chunks that are signed one by one.
+ * bytes. Header authentication with the digest of the body, and URLs that were signed for somebody else to use; nothing
+ * here sends chunks that are signed one by one.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
@@ -24,9 +26,13 @@ const sha256 = (data: string | Uint8Array): string => createHash('sha256').updat
 
 /** @throws S3Refusal as S3 refuses it. */
 export function checkSignature(request: IncomingMessage, identity: Identity, now: number): void {
+  const query = signedQuery(request)
   const { authorization } = request.headers
-  if (authorization === undefined) throw new S3Refusal(403, 'AccessDenied', 'Access Denied')
-  const [, accessKeyId, day = '', region, service, signed = '', signature = ''] = form.exec(authorization) ?? []
+  if (authorization === undefined && query === undefined) throw new S3Refusal(403, 'AccessDenied', 'Access Denied')
+  if (authorization !== undefined && query !== undefined)
+    throw new S3Refusal(400, 'InvalidArgument', 'Only one auth mechanism allowed')
+  const claim = query === undefined ? `${authorization}` : claimOf(query)
+  const [, accessKeyId, day = '', region, service, signed = '', signature = ''] = form.exec(claim) ?? []
   if (accessKeyId === undefined)
     throw new S3Refusal(400, 'AuthorizationHeaderMalformed', 'The authorization header is malformed.')
   if (region !== identity.region || service !== 's3')
@@ -43,11 +49,12 @@ export function checkSignature(request: IncomingMessage, identity: Identity, now
       'The AWS Access Key Id you provided does not exist in our records.',
       { AWSAccessKeyId: accessKeyId },
     )
-  const date = checkDate(request, day, now)
+  const date = query === undefined ? checkDate(request, day, now) : checkExpiry(query, day, now)
   const signedHeaders = checkSignedHeaders(request, signed)
-  if (request.headers['x-amz-security-token'] !== identity.sessionToken)
+  const token = query === undefined ? request.headers['x-amz-security-token'] : query.get('X-Amz-Security-Token')
+  if ((token ?? undefined) !== identity.sessionToken)
     throw new S3Refusal(400, 'InvalidToken', 'The provided token is malformed or otherwise invalid.', {
-      'Token-0': String(request.headers['x-amz-security-token']),
+      'Token-0': String(token),
     })
   const canonical = canonicalRequest(request, signedHeaders)
   const scope = `${day}/${region}/s3/aws4_request`
@@ -62,9 +69,43 @@ export function checkSignature(request: IncomingMessage, identity: Identity, now
   )
 }
 
+/** @returns the parameters of a URL that was signed; `undefined` for any other. */
+function signedQuery({ url = '' }: IncomingMessage): URLSearchParams | undefined {
+  const query = new URL(url, 'http://s3').searchParams
+  return query.has('X-Amz-Signature') ? query : undefined
+}
+
+/** The same words as a header would have. */
+const claimOf = (query: URLSearchParams): string =>
+  `${query.get('X-Amz-Algorithm')} Credential=${query.get('X-Amz-Credential')}, SignedHeaders=${query.get('X-Amz-SignedHeaders')}, Signature=${query.get('X-Amz-Signature')}`
+
+const mostSeconds = 7 * 24 * 3600
+
+/** A URL may be used from shortly before its date until its seconds are over. */
+function checkExpiry(query: URLSearchParams, day: string, now: number): string {
+  const date = query.get('X-Amz-Date') ?? ''
+  const seconds = Number(query.get('X-Amz-Expires') ?? Number.NaN)
+  if (!(seconds >= 1 && seconds <= mostSeconds))
+    throw new S3Refusal(
+      400,
+      'AuthorizationQueryParametersError',
+      'X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds',
+    )
+  const [, ...parts] = dateForm.exec(date) ?? []
+  const [year = 0, month = 0, ...rest] = parts.map(Number)
+  if (parts.length === 0 || !date.startsWith(day))
+    throw new S3Refusal(400, 'AuthorizationQueryParametersError', 'X-Amz-Date must be in the ISO8601 Long Format')
+  const at = Date.UTC(year, month - 1, ...rest)
+  if (at > now + maxSkewMs) throw new S3Refusal(403, 'AccessDenied', 'Request is not valid yet')
+  if (now > at + seconds * 1000) throw new S3Refusal(403, 'AccessDenied', 'Request has expired')
+  return date
+}
+
+const dateForm = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/
+
 function checkDate({ headers }: IncomingMessage, day: string, now: number): string {
   const date = String(headers['x-amz-date'])
-  const [, ...parts] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date) ?? []
+  const [, ...parts] = dateForm.exec(date) ?? []
   const [year = 0, month = 0, ...rest] = parts.map(Number)
   if (parts.length === 0 || !date.startsWith(day))
     throw new S3Refusal(403, 'AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header')
@@ -94,7 +135,7 @@ function canonicalRequest({ method, url = '', headers }: IncomingMessage, signed
   const [path = '', query = ''] = url.split(/\?(.*)/s)
   const parameters = query
     .split('&')
-    .filter((one) => one !== '')
+    .filter((one) => one !== '' && !one.startsWith('X-Amz-Signature='))
     .map((one) => (one.includes('=') ? one : `${one}=`))
     .sort()
     .join('&')
@@ -104,12 +145,20 @@ function canonicalRequest({ method, url = '', headers }: IncomingMessage, signed
         .trim()
         .replace(/ +/g, ' ')}\n`,
   )
-  return [method, path, parameters, lines.join(''), signed.join(';'), headers['x-amz-content-sha256']].join('\n')
+  return [
+    method,
+    path,
+    parameters,
+    lines.join(''),
+    signed.join(';'),
+    headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD',
+  ].join('\n')
 }
 
 /** @throws S3Refusal where the body is not the one that was signed. */
-export function checkBody({ headers }: IncomingMessage, body: Uint8Array): void {
-  const claimed = headers['x-amz-content-sha256']
+export function checkBody(request: IncomingMessage, body: Uint8Array): void {
+  const claimed = request.headers['x-amz-content-sha256']
+  if (claimed === undefined && signedQuery(request) !== undefined) return
   if (claimed === undefined)
     throw new S3Refusal(400, 'InvalidRequest', 'Missing required header for this request: x-amz-content-sha256')
   if (/^[0-9a-f]{64}$/.test(String(claimed))) {

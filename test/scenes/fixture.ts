@@ -9,6 +9,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Documents } from '../../src/ports/documents.ts'
 import type { Packages } from '../../src/ports/packages.ts'
 import { type Publishing, publish } from '../../src/service/publish.ts'
+import { editLock } from '../../src/service/reboot-lock.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { firstRoot, initStore } from '../../src/service/roots.ts'
 import type { Source } from '../../src/service/stage.ts'
@@ -20,6 +21,9 @@ import { parsePin } from '../../src/trust/verify-root.ts'
 export const publicUrl = 'https://updates.example.org'
 /** Where the scenes in `elsewhere/` send clients for packages. */
 export const packagesUrl = 'https://packages.example.org/platte'
+
+/** As PLATTE_LOCK_TOKENS takes them, for the scenes in `elsewhere/`; the others play without tokens. */
+export const lockTokens = 'write:write-token-of-scenes,read:read-token-of-scenes'
 
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 /** What Flatcar's own server calls its stable channel. */
@@ -59,7 +63,19 @@ export async function makeSceneStore(
     releases: current.releases.map((one) => (one.version === '4152.2.0' ? { ...one, ...rollout } : one)),
   }))
   await refresh(publishing)
+  await closeGroup(publishing)
   return { publishing, pin, timestampKey: JSON.stringify(timestamp.jwk) }
+}
+
+/** A group whose machines wait until 2040, so that a scene says so whenever it is played. */
+async function closeGroup(publishing: Publishing): Promise<void> {
+  await editLock(publishing, 'closed', () => ({
+    result: undefined,
+    change: {
+      more: { policy: { vetoAfterRollback: 'P1D' }, rolledBackAt: '2040-01-01T00:00:00Z' },
+      events: [{ what: 'policy', via: 'operator' }],
+    },
+  }))
 }
 
 async function newKey(alg: Algorithm) {

@@ -16,11 +16,13 @@
  *     the body; where it is long or no text, its digest
  *
  * `{{folder}}` stands for a value from the head, `{{text * 20}}` for 20 times that text with `#` counted from 0.
+ * `{{run}}` is another word each time that the scene plays, so that it may be played twice against one store. The first
+ * `modifiedIndex` that is answered is written as `{{index}}`, and others as they differ from it: `{{index + 2}}`.
  * A request has Content-Length, unless it names Transfer-Encoding. In answers, instants are written as `{{instant}}`, and
  * what is signed (with new keys each time) as `(signed)`, its tag as `{{sha256}}` where that is right.
  * `UPDATE=1` writes the answers anew. The scenes in `elsewhere/` play against an instance with PLATTE_PACKAGES_URL.
  */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { expect } from 'vitest'
@@ -56,6 +58,8 @@ const chosen = [
   'etag',
   'location',
   'vary',
+  'www-authenticate',
+  'x-etcd-index',
   'x-content-type-options',
 ]
 /** Longer bodies are digested. */
@@ -85,17 +89,33 @@ export async function playScene(name: string, send: Send, options: PlayOptions =
   const file = new URL(`${name}.http`, folder)
   const text = readFileSync(file, 'utf8')
   const [head = '', ...steps] = text.split(/^(?=### )/m)
+  const run = randomUUID().slice(0, 8)
   const variables = new Map([...head.matchAll(/^@(\w+) = (.*)$/gm)].map(([, key = '', value = '']) => [key, value]))
+  variables.set('run', run)
   const played = [head.trim()]
   for (const step of steps) {
     const asked = step.split(/^--- /m)[0]?.trim() ?? ''
     const request = parseRequest(asked, variables)
-    played.push(leaves(request) ? step.trim() : `${asked}\n\n${render(await send(request))}`)
+    if (leaves(request)) {
+      played.push(step.trim())
+      continue
+    }
+    const answer = render(await send(request)).replaceAll(run, '{{run}}')
+    const index = /"modifiedIndex":(\d{13})/.exec(answer)?.[1]
+    if (index !== undefined && !variables.has('index')) variables.set('index', index)
+    played.push(`${asked}\n\n${withIndexes(answer, Number(variables.get('index')))}`)
   }
   const got = `${played.join('\n\n')}\n`
   if (rewrite && process.env.UPDATE) writeFileSync(file, got)
   else expect(got).toBe(text)
 }
+
+/** @param first the number that others are written relative to; NaN before there is one. */
+const withIndexes = (answer: string, first: number): string =>
+  answer.replace(/"createdIndex":\d{13}/g, '"createdIndex":{{created}}').replace(/(?<!\d)\d{13}(?!\d)/g, (number) => {
+    const further = Number(number) - first
+    return Math.abs(further) < 1000 ? `{{index${further === 0 ? '' : ` + ${further}`}}}` : number
+  })
 
 function parseRequest(asked: string, variables: ReadonlyMap<string, string>): SceneRequest {
   const [, line = '', ...rest] = asked.split('\n')
@@ -119,6 +139,8 @@ function parseBody(text: string, variables: ReadonlyMap<string, string>): Uint8A
 const expand = (text: string, variables: ReadonlyMap<string, string>): string =>
   text.replace(/\{\{(.*?)(?: \* (\d+))?\}\}/g, (_, one: string, count?: string) => {
     if (count !== undefined) return Array.from({ length: Number(count) }, (_, i) => one.replace('#', `${i}`)).join('')
+    const [, further] = /^index \+ (\d+)$/.exec(one) ?? []
+    if (further !== undefined) return String(Number(variables.get('index')) + Number(further))
     const value = variables.get(one)
     if (value === undefined) throw new Error(`{{${one}}} is not in the head`)
     return value

@@ -3,17 +3,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { createApp } from '../../src/http/app.ts'
+import { openLocks } from '../../src/http/locks/routes.ts'
+import type { LockToken } from '../../src/http/serving.ts'
 import { type Environment, readSettings } from '../../src/runtime/config.ts'
+import { parseLockTokens } from '../../src/runtime/lock-settings.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { makeSceneStore, packagesUrl, publicUrl } from './fixture.ts'
+import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from './fixture.ts'
+import { lookAtPages } from './pages.ts'
 import { elsewhereNames, playScene, sceneNames } from './runner.ts'
 import { sendInside, sendOver } from './send.ts'
 
 describe('in this process', async () => {
   const { publishing } = await makeSceneStore()
+  const locksOf = (tokens: readonly LockToken[]) => openLocks({ locking: publishing, tokens, channels: new Map() })
   const serving = {
     cache: newCatalogCache(),
     reading: publishing,
@@ -21,11 +26,13 @@ describe('in this process', async () => {
     events: publishing.log,
     publicUrl,
     explain: 'public' as const,
+    locks: locksOf([]),
     background: () => undefined,
   }
   const { fetch } = createApp(serving)
   test.each(sceneNames)('%s', (name) => playScene(name, sendInside(fetch), { rewrite: true }))
-  const elsewhere = createApp({ ...serving, packagesUrl })
+  const locks = locksOf(parseLockTokens(lockTokens))
+  const elsewhere = createApp({ ...serving, packagesUrl, locks })
   test.each(elsewhereNames)('%s', (name) => playScene(name, sendInside(elsewhere.fetch), { rewrite: true }))
 })
 
@@ -37,10 +44,16 @@ describe('Node over a socket', () => {
     dir = await mkdtemp(join(tmpdir(), 'platte-scenes-'))
     const { documents, packages } = await openStore({ kind: 'file', dir })
     const { publishing, pin } = await makeSceneStore(documents, packages)
-    const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
+    const env = {
+      PLATTE_STORE: `file:${dir}`,
+      PLATTE_ROOT: pin,
+      PLATTE_PUBLIC_URL: publicUrl,
+      PORT: '0',
+      PLATTE_LOCKS: 'on',
+    }
     const start = (settings: Environment) => startServer(readSettings(settings, ['store', 'pin']), publishing)
     running = await start(env)
-    elsewhere = await start({ ...env, PLATTE_PACKAGES_URL: packagesUrl })
+    elsewhere = await start({ ...env, PLATTE_PACKAGES_URL: packagesUrl, PLATTE_LOCK_TOKENS: lockTokens })
   })
   afterAll(async () => {
     await Promise.all([running.stop(), elsewhere.stop()])
@@ -48,4 +61,5 @@ describe('Node over a socket', () => {
   })
   test.each(sceneNames)('%s', (name) => playScene(name, sendOver(running.url)))
   test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhere.url)))
+  test('pages and feeds', () => lookAtPages(sendOver(running.url)))
 })

@@ -106,7 +106,7 @@ describe('what is refused leaves nothing behind', () => {
     const store = await newStore()
     await commitChannel(store.publishing, { app, channel: 'stable' }, (current) => ({
       ...current,
-      provenance: Object.fromEntries(Array.from({ length: 1400 }, (_, i) => [`${i}`, 'x'.repeat(490)])),
+      rollbackFrom: Array.from({ length: 12_800 }, (_, i) => `1.${i}.${'0'.repeat(45)}`),
     }))
     const notes = { components: Object.fromEntries(Array.from({ length: 900 }, (_, i) => [`c${i}`, 'x'.repeat(100)])) }
     expect(await refusal(publishOne(store, '2', notes))).toMatch(/^too-large: (channel|the manifest)/)

@@ -127,7 +127,9 @@ describe('a Platte over a Platte answers every scene as the first one does', () 
     second = await startServer(settings, { ...upstream, pin, release: [], timestamp: [], log: () => {} })
   })
   afterAll(() => second.stop())
-  test.each(sceneNames)('%s', (name) => playScene(name, sendOver(second.url)))
+  // What it reads over HTTP it cannot write, and reboot locks are written.
+  const readable = sceneNames.filter((name) => !name.startsWith('locks-'))
+  test.each(readable)('%s', (name) => playScene(name, sendOver(second.url)))
 })
 
 test('a login page instead of a store is not believed, and not offered to machines', async () => {

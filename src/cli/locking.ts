@@ -1,0 +1,42 @@
+/** What the commands of `platte lock` share. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { isGroupName, maxSlots } from '../core/semaphore.ts'
+import { openStore } from '../runtime/store.ts'
+import { refuseUnsafe } from '../service/doctor.ts'
+import type { Locking } from '../service/reboot-lock.ts'
+import { command, type Options, settingsOf } from './options.ts'
+import { talk } from './terminal.ts'
+
+/** What every one of these takes. */
+export interface LockOptions extends Options {
+  readonly group: string
+}
+
+/** Locks are unsigned: they take no pin and no keys. */
+export async function openLocking(
+  options: LockOptions,
+  { isWriting }: { readonly isWriting: boolean },
+): Promise<Locking> {
+  const { store } = settingsOf(options, ['store'])
+  const opened = await openStore(store)
+  if (isWriting) await refuseUnsafe({ ...opened, log: talk })
+  return opened
+}
+
+/** A command on one group. */
+export const locking = (name: string, description: string): Command =>
+  command(`lock ${name}`, description, ['store'])
+    .name(name)
+    .option('--group <group>', 'the group', parseGroup, 'default')
+
+export function parseGroup(value: string): string {
+  if (!isGroupName(value)) throw new InvalidArgumentError('Use 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first.')
+  return value
+}
+
+/** Reads an option's value as a number of slots. */
+export function parseMax(value: string): number {
+  const max = /^\d{1,7}$/.test(value) ? Number(value) : Number.NaN
+  if (!(max <= maxSlots)) throw new InvalidArgumentError(`Use a whole number from 0 to ${maxSlots}.`)
+  return max
+}

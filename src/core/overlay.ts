@@ -1,0 +1,59 @@
+/** What a mirror's operator withholds of somebody else's channel, unsigned: it can only restrict. Pure. */
+import type { Refusal } from './conditions.ts'
+import type { Ramp } from './ramp.ts'
+import { compareVersions, parseVersion } from './version.ts'
+import type { BoardView, Candidate, ChannelView } from './view.ts'
+
+/** Restrictions of one channel; each withholds what any of them withholds. */
+export interface Restriction {
+  readonly holds?: readonly { readonly version: string; readonly board?: string; readonly reason: string }[]
+  /** Versions that are approved; every other one is held. */
+  readonly versions?: readonly string[]
+  /** A second ramp of each release: it begins so long after the publication, in milliseconds, … */
+  readonly afterMs?: number
+  /** … and takes so long, in milliseconds. */
+  readonly overMs?: number
+}
+
+/** Restrictions by `app/channel`, `channel` or `*`; all that name a channel hold for it. */
+export type Overlay = Readonly<Record<string, Restriction>>
+
+/** A channel under an overlay. */
+export function restrict(view: ChannelView, overlay: Overlay | undefined): ChannelView {
+  const { app, channel } = view.queue
+  const names = [`${app}/${channel}`, channel, '*']
+  const found = names.flatMap((name) => (overlay && Object.hasOwn(overlay, name) ? [overlay[name] ?? {}] : []))
+  if (found.length === 0) return view
+  const boards = [...view.boards].map(([board, one]) => [board, restrictBoard(board, one, found)] as const)
+  return { ...view, boards: new Map(boards) }
+}
+
+function restrictBoard(board: string, view: BoardView, restrictions: readonly Restriction[]): BoardView {
+  const restricted = new Map(view.candidates.map((one) => [one, restrictCandidate(board, one, restrictions)]))
+  const all = (candidates: readonly Candidate[]) => candidates.map((one) => restricted.get(one) ?? one)
+  return { ...view, candidates: all(view.candidates), floors: all(view.floors), deadEnds: all(view.deadEnds) }
+}
+
+function restrictCandidate(board: string, candidate: Candidate, restrictions: readonly Restriction[]): Candidate {
+  const refusal = restrictions.map((one) => refusalOf(board, candidate, one)).find((one) => one !== undefined)
+  const ramps = restrictions.flatMap((one) => slowRamp(candidate, one))
+  return { ...candidate, refusal: candidate.refusal ?? refusal, ramps: [...candidate.ramps, ...ramps] }
+}
+
+function refusalOf(board: string, { version }: Candidate, { holds = [], versions }: Restriction): Refusal | undefined {
+  const isIt = (text: string): boolean => compareVersions(parseVersion(text), version) === 0
+  const hold = holds.find((one) => (one.board ?? board) === board && isIt(one.version))
+  if (hold) return { reason: 'held', because: `on this mirror: ${hold.reason}` }
+  if (versions === undefined || versions.some(isIt)) return undefined
+  return { reason: 'held', because: 'on this mirror: it was not approved' }
+}
+
+function slowRamp({ release }: Candidate, { afterMs = 0, overMs = 0 }: Restriction): readonly Ramp[] {
+  if (afterMs + overMs === 0) return []
+  const from = Date.parse(release.publishedAt) + afterMs
+  const points = [
+    { at: from, share: 0 },
+    { at: from + overMs, share: 1 },
+  ]
+  return [{ points, asOf: undefined }]
+}

@@ -1,0 +1,25 @@
+/** A receipt: that the bytes of one package were read in the store, and what they are. `receipts/<slot>.jws`. */
+import * as v from 'valibot'
+import type { Verified } from '../ports/verified.ts'
+import * as field from './fields.ts'
+
+export const maxReceiptBytes = 16 * 1024
+
+const schema = v.strictObject({
+  format: v.literal(1),
+  type: v.literal('receipt'),
+  key: v.pipe(v.string(), v.maxLength(768)),
+  size: field.positive,
+  sha256: field.sha256,
+  sha1: field.hex(40),
+  at: field.instant,
+})
+
+/** Signed by the timestamp role: by whoever read the bytes, and not by whoever sent them. */
+export type Receipt = v.InferOutput<typeof schema>
+
+/** @throws PlatteError('bad-document') */
+export const decodeReceipt = (bytes: Verified<Uint8Array>): Receipt => field.decode(schema, 'receipt', bytes)
+
+/** @throws PlatteError('bad-document') for a receipt that no reader would accept. */
+export const checkReceipt = (value: unknown): Receipt => field.check(schema, 'receipt', value)

@@ -1,0 +1,102 @@
+/** `/v1/channels` and `/v1/channels/<app>/<channel>`: what the pages show, as JSON. */
+import { progressOf, releasesOf, type Standing } from '../../core/standing.ts'
+import { packageFolder } from '../../documents/paths.ts'
+import { allPlaces, type ChannelStatus, readChannelStatus, type Unreadable } from '../../service/status.ts'
+import type { Visit } from '../pages/visit.ts'
+import { refuse } from '../refuse.ts'
+import { send } from './send.ts'
+
+const json = 'application/json; charset=utf-8'
+/** So many channels are read for one answer; a store may be asked 50 times by one call of a Worker. */
+const maxChannels = 20
+
+/** Answers with the channels from the one on that `?from=` counts to; `next` is where the others are. */
+export async function answerChannels({ c, status, service, link }: Visit): Promise<Response> {
+  const places = status.state ? allPlaces(status.state) : []
+  const asked = Number(c.req.query('from') ?? 0)
+  if (!Number.isSafeInteger(asked) || asked < 0) return refuse(c, 400, 'from must be a whole number from 0')
+  const shown = places.slice(asked, asked + maxChannels)
+  const channels = await Promise.all(shown.map((place) => readChannelStatus(service, status, place)))
+  const next =
+    asked + maxChannels < places.length ? link('/v1/channels', { from: String(asked + maxChannels) }) : undefined
+  const body = {
+    ...trustOf(status),
+    total: places.length,
+    channels: channels
+      .filter((one) => !('problem' in one && one.problem.reason === 'unknown-channel'))
+      .map(summaryOf(status.now)),
+    ...(next && { next }),
+  }
+  return send(c, { type: json, text: JSON.stringify(body) })
+}
+
+/** Answers with one channel, and all of its releases. */
+export async function answerChannelJson(visit: Visit, app: string, name: string): Promise<Response> {
+  const { c, status, service, serving } = visit
+  const channel = await readChannelStatus(service, status, { app, channel: name })
+  if ('problem' in channel) return refuseChannel(visit, channel)
+  const releases = releasesOf(channel.view).map(({ boards, ...release }) => ({
+    ...release,
+    boards: Object.fromEntries(
+      Object.entries(boards).map(([board, { codebases, packages }]) => {
+        const own = `${serving.publicUrl}/${packageFolder({ app: channel.app, version: release.version, board }, packages)}`
+        return [board, { codebases: codebases.length > 0 ? codebases : [own], packages }]
+      }),
+    ),
+  }))
+  const holds = [channel.entry, channel.source?.entry].flatMap((entry) => entry?.holds ?? [])
+  const body = { ...trustOf(status), ...summaryOf(status.now)(channel), holds, releases }
+  return send(c, { type: json, text: JSON.stringify(body) })
+}
+
+/** A channel that is not there, or cannot be read now. */
+export const refuseChannel = ({ c }: Visit, { problem: { reason } }: Unreadable): Response =>
+  reason === 'unknown-channel' || reason === 'unknown-app'
+    ? refuse(c, 404, 'there is no such channel here')
+    : refuse(c, 503, reason)
+
+function trustOf({ state, problem }: Visit['status']) {
+  const catalog = state?.catalog
+  return {
+    status: problem?.reason ?? 'ok',
+    ...(catalog && {
+      catalog: { issuedAt: catalog.catalog.issuedAt, expires: catalog.catalog.expires, keyIds: catalog.keyIds },
+    }),
+  }
+}
+
+const summaryOf =
+  (now: number) =>
+  (one: ChannelStatus | Unreadable): object => {
+    const { app, channel } = one
+    if ('problem' in one) return { app, channel, problem: one.problem.reason }
+    const { manifest, dueAt, boards } = one
+    const { seq, issuedAt, description, aliases, cadence, follow } = manifest
+    return {
+      ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow },
+      ...(dueAt !== undefined && { dueAt: instantText(dueAt) }),
+      boards: boards.map((board) => boardOf(board, now)),
+    }
+  }
+
+function boardOf({ board, offered, newest, withheld, window }: Standing, now: number): object {
+  const progress = progressOf(newest, now)
+  return {
+    board,
+    offered: offered?.release.version ?? null,
+    newest: newest.release.version,
+    publishedAt: (offered ?? newest).release.publishedAt,
+    components: (offered ?? newest).release.components,
+    ...(withheld && { withheld: { reason: withheld.reason, because: withheld.because } }),
+    ...(progress && {
+      ramp: {
+        from: instantText(progress.from),
+        to: instantText(progress.to),
+        share: Math.round(progress.share * 1e4) / 1e4,
+      },
+    }),
+    ...(window && { window: { isOpen: window.isOpen, edge: window.edge && instantText(window.edge) } }),
+  }
+}
+
+const instantText = (at: number): string => new Date(at).toISOString()

@@ -1,0 +1,124 @@
+/** `/client-config`: what a machine needs to ask here, in each format, for this deployment. */
+import { type Read, readClientConfig, type Wrong } from '../../core/client-answers.ts'
+import {
+  type ClientConfig,
+  type Format,
+  formatsOf,
+  pathOf,
+  renderClientConfig,
+  restartOf,
+} from '../../core/client-config.ts'
+import { allPlaces } from '../../service/status.ts'
+import { answerPage } from './layout.ts'
+import { type Html, none, part } from './parts.ts'
+import { trouble } from './trouble.ts'
+import { ownUrl, type Visit } from './visit.ts'
+
+/** What stands for the URL of a deployment that does not know its own. */
+const example = 'https://updates.example.org'
+/** Longer than anything that is meant. */
+const maxLength = 256
+/** So many names are suggested while somebody types. */
+const maxSuggested = 50
+
+const fields = ['group', 'system', 'strategy', 'start', 'length', 'lock'] as const
+type Field = (typeof fields)[number]
+type Asked = Readonly<Record<Field, string>>
+
+/** Answers with the form, and with what it makes. */
+export async function answerConfig(visit: Visit): Promise<Response> {
+  const { words, serving } = visit
+  const { config: text } = words
+  const groups = groupsOf(visit)
+  const asked = askedOf(visit, groups)
+  const read = readClientConfig({ ...asked, url: ownUrl(serving) ?? example })
+  const content = part`<h1>${text.title}</h1>
+<p class="lead">${text.intro}</p>
+${trouble(visit)}${ownUrl(serving) === undefined ? part`<p class="note">${text.noUrl}</p>` : none}${form(visit, asked, groups)}
+${'wrong' in read ? problem(visit, read.wrong) : result(visit, read, groups)}
+<h2 id="strategies">${text.strategies}</h2>
+<dl class="about">${Object.entries(text.strategyWords).map(([name, words]) => part`<dt><code>${name}</code></dt><dd>${words}</dd>\n`)}</dl>
+<p class="small soft">${text.check}</p>`
+  return answerPage(visit, { title: text.title, section: 'config', status: 'wrong' in read ? 400 : 200 }, content)
+}
+
+/** The channels of the app that is meant here, or of all. */
+function groupsOf({ status, serving }: Visit): readonly string[] {
+  const places = status.state ? allPlaces(status.state) : []
+  const own = places.filter(({ app }) => serving.app === undefined || app === serving.app)
+  return [...new Set(own.map(({ channel }) => channel))]
+}
+
+function askedOf({ c, serving }: Visit, groups: readonly string[]): Asked {
+  const read = (name: string): string | undefined => c.req.query(name)?.trim().slice(0, maxLength)
+  return {
+    group: read('group') || (groups[0] ?? 'stable'),
+    system: read('system') || 'flatcar',
+    strategy: read('strategy') || 'reboot',
+    start: read('start') ?? '',
+    length: read('length') ?? '',
+    lock: read('lock') ?? ownUrl(serving) ?? '',
+  }
+}
+
+function problem({ words: { config } }: Visit, wrong: readonly Wrong[]): Html {
+  const names = wrong.filter((one) => one !== 'window').map((one) => config[one])
+  return part`${names.length > 0 ? part`<p class="error" role="alert">${config.wrong(names.join(', '))}</p>\n` : none}${
+    wrong.includes('window') ? part`<p class="error" role="alert">${config.window}</p>\n` : none
+  }`
+}
+
+type Usable = Extract<Read, { readonly config: ClientConfig }>
+
+function result(visit: Visit, { config, wasBestEffort }: Usable, groups: readonly string[]): Html {
+  const { words } = visit
+  const { config: text } = words
+  const notes = [
+    ...(visit.status.state && !groups.includes(config.group) ? [text.unknownGroup(config.group)] : []),
+    ...(wasBestEffort ? [text.bestEffort] : []),
+  ]
+  const files = formatsOf(config.system).map((format) => file(visit, format, config))
+  return part`${notes.map((one) => part`<p class="note">${one}</p>\n`)}${files}<p class="small soft">${text.mixing}</p>`
+}
+
+function file({ words: { config: text } }: Visit, format: Format, config: ClientConfig): Html {
+  const place = format === 'update.conf' ? part`<p class="small soft"><code>${pathOf(config.system)}</code></p>` : none
+  const restart =
+    format === 'update.conf'
+      ? part`<p class="small">${text.afterwards}: <code>sudo ${restartOf(config.system)}</code></p>`
+      : none
+  const note = format === 'clc' ? part`<p class="small soft">${text.clcNote}</p>` : none
+  return part`<section aria-labelledby="${format}"><h2 id="${format}">${text.files[format]}</h2>${place}
+<pre tabindex="0">${renderClientConfig(format, config)}</pre>${restart}${note}</section>\n`
+}
+
+function form({ words, link, c }: Visit, asked: Asked, groups: readonly string[]): Html {
+  const { config: text } = words
+  const hints: Readonly<Partial<Record<Field, string>>> = {
+    start: text.startHint,
+    length: text.lengthHint,
+    lock: text.lockHint,
+  }
+  const choices: Readonly<Partial<Record<Field, readonly string[]>>> = {
+    system: ['flatcar', 'coreos'],
+    strategy: ['reboot', 'etcd-lock', 'off', 'best-effort'],
+  }
+  const control = (name: Field): Html => {
+    const hint = hints[name] ? part` aria-describedby="${name}-hint"` : none
+    const options = choices[name]
+    if (options)
+      return part`<select id="${name}" name="${name}"${hint}>${options.map(
+        (one) => part`<option value="${one}"${one === asked[name] ? part` selected` : none}>${one}</option>`,
+      )}</select>`
+    const list = name === 'group' ? part` list="groups" required` : none
+    return part`<input type="text" id="${name}" name="${name}" value="${asked[name]}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${list}${hint}>`
+  }
+  const field = (name: Field): Html =>
+    part`<div><label for="${name}">${text[name]}</label>${control(name)}${
+      hints[name] ? part`<span class="hint" id="${name}-hint">${hints[name]}</span>` : none
+    }</div>\n`
+  const lang = c.req.query('lang') === words.tag ? part`<input type="hidden" name="lang" value="${words.tag}">` : none
+  return part`<form class="sheet" method="get" action="${link('/client-config').replace(/\?.*$/, '')}">${lang}
+${fields.map(field)}<datalist id="groups">${groups.slice(0, maxSuggested).map((one) => part`<option value="${one}"></option>`)}</datalist>
+<div class="wide"><button type="submit">${text.make}</button></div></form>`
+}

@@ -1,0 +1,6 @@
+/** Platte on Cloudflare Workers with everything that it can do. `PLATTE_PAGES = "off"` in wrangler.toml turns pages off. */
+import { answerPages } from '../http/pages/answer.ts'
+import { everything } from './everything.ts'
+import { workerHandler } from './worker-handler.ts'
+
+export default workerHandler({ ...everything, pages: answerPages })

@@ -1,0 +1,41 @@
+/** An identity token makes one change: the mark of its use binds it to the bytes of one request. */
+import { type Mark, maxMarkBytes, readMark } from '../documents/mark.ts'
+import { markKey } from '../documents/paths.ts'
+import { PlatteError } from '../errors.ts'
+import type { VerifiedToken } from '../trust/oidc.ts'
+import { encode, instantText, type Writing } from './writing.ts'
+
+/** What a request answers. */
+export type Answer = NonNullable<Mark['answer']>
+
+/**
+ * Carries a request out, once for each token: the same request again has the same answer, and where the first did not
+ * come to its end, it is carried out again with the same date.
+ * @param request SHA-256 of what was asked.
+ * @param work is given the date.
+ * @throws PlatteError('conflict') where the token was used for another request; what `work` throws.
+ */
+export async function onceFor(
+  { documents, clock }: Pick<Writing, 'documents' | 'clock'>,
+  { id, issuedAtMs }: Pick<VerifiedToken, 'id' | 'issuedAtMs'>,
+  { request, work }: { readonly request: string; readonly work: (datedAt: number) => Promise<Answer> },
+): Promise<Answer> {
+  const key = markKey(id, issuedAtMs)
+  const fresh: Mark = { format: 1, type: 'mark', request, at: instantText(clock()) }
+  if ((await documents.create(key, encode(fresh))) !== 'taken') return await carry(fresh)
+  const stored = await documents.get(key, maxMarkBytes)
+  const mark = stored && readMark(stored.bytes)
+  if (mark === undefined || mark.request !== request)
+    throw new PlatteError('conflict', 'this identity token was used for another request', {
+      hint: 'one token makes one change: ask for a new one for each',
+    })
+  return mark.answer ?? (await carry(mark))
+
+  async function carry(mark: Mark): Promise<Answer> {
+    const answer = await work(Date.parse(mark.at))
+    const current = await documents.get(key, maxMarkBytes)
+    // Without it a repetition is carried out again, and finds that nothing is left to do.
+    if (current) await documents.swap(key, encode({ ...mark, answer }), current.token)
+    return answer
+  }
+}

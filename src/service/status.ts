@@ -1,0 +1,152 @@
+/** What pages and feeds show: the verified state that answers machines, and nothing beside it. Nothing here throws. */
+import { changedAt, type Standing, standings } from '../core/standing.ts'
+import { durationMs } from '../documents/fields.ts'
+import { notesKey } from '../documents/paths.ts'
+import type { Instant } from '../ports/clock.ts'
+import { currentCatalog, findChannel } from './catalog-cache.ts'
+import type { LoadedChannel, Problem } from './channels.ts'
+import { readDocument } from './documents.ts'
+import { findProblems } from './health.ts'
+import { channelHistory, type Happened } from './history.ts'
+import { type CatalogState, type Place, placesOf } from './reading.ts'
+import type { Answering } from './update-check.ts'
+
+/** The deployment as a whole. */
+export interface Status {
+  readonly now: Instant
+  /** Why nothing is offered at all, where that is so. */
+  readonly problem: Problem | undefined
+  /** What an operator should look at, in sentences that are fit for strangers. */
+  readonly problems: readonly string[]
+  /** The newest catalog that was verified, also when it has expired; `undefined`: none was yet. */
+  readonly state: CatalogState | undefined
+}
+
+/** Reads the catalog as a check would. */
+export async function readStatus({ cache, reading, background }: Answering): Promise<Status> {
+  const current = await currentCatalog(cache, reading, background)
+  const now = reading.clock()
+  const problem = 'reason' in current ? current : undefined
+  return { now, problem, problems: findProblems(cache, now), state: cache.state }
+}
+
+/** One channel, and where it stands. */
+export interface ChannelStatus extends LoadedChannel, Place {
+  /** The app's name for people; its key where it has none. */
+  readonly appName: string
+  readonly boards: readonly Standing[]
+  /** When the next release is due, where the channel says how often one is. */
+  readonly dueAt: Instant | undefined
+}
+
+/** A channel that cannot be shown, and why. */
+export interface Unreadable extends Place {
+  readonly appName: string
+  readonly problem: Problem
+}
+
+/** Every channel that the catalog names, in the order of their names; some of them may have ended. */
+export const allPlaces = ({ catalog }: CatalogState): readonly Place[] =>
+  [...placesOf(catalog.catalog)].sort((a, b) => order(a.app, b.app) || order(rank(a.channel), rank(b.channel)))
+
+/** The public channels as everybody lists them, from the steadiest one on; then the others. */
+const rank = (channel: string): string => {
+  const place = ['stable', 'beta', 'alpha'].indexOf(channel)
+  return place < 0 ? `9 ${channel}` : `${place} ${channel}`
+}
+
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** Reads one channel by its name or an alias. */
+export async function readChannelStatus(
+  { cache, reading }: Answering,
+  { state, now, problem }: Status,
+  place: Place,
+): Promise<ChannelStatus | Unreadable> {
+  const apps = state?.catalog.catalog.apps ?? {}
+  const appName = (Object.hasOwn(apps, place.app) ? apps[place.app]?.name : undefined) ?? place.app
+  const loaded = await findChannel(cache, reading, place)
+  if ('reason' in loaded) return { ...place, appName, problem: loaded }
+  const { app, channel } = loaded.manifest
+  const found = standings(loaded.view, now)
+  const boards = problem ? found.map((one) => withNothing(one, problem)) : found
+  return { ...loaded, app, channel, appName, boards, dueAt: dueAt(loaded) }
+}
+
+/** Where the catalog cannot be used, no machine is offered anything. */
+const withNothing = ({ board, newest }: Standing, { reason }: Problem): Standing => ({
+  ...{ board, newest, offered: undefined, window: undefined },
+  withheld: { kind: 'no-update', reason },
+})
+
+function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | undefined {
+  if (cadence === undefined || releases.length === 0) return undefined
+  return Math.max(...releases.map(({ publishedAt }) => Date.parse(publishedAt))) + durationMs(cadence.every)
+}
+
+/** Since when a channel stands where it does, as far as the clock and signatures tell. */
+export const changeOf = ({ manifest, source, view }: ChannelStatus, { state, now }: Status): Instant => {
+  const signed = [manifest, source?.manifest].flatMap((one) => (one ? [Date.parse(one.issuedAt)] : []))
+  return changedAt(view, Math.max(state?.catalog.issuedAtMs ?? 0, ...signed), now)
+}
+
+/** So many channels of an app are looked at for a promotion path; a store may be asked 50 times by one call of a Worker. */
+const maxSiblings = 12
+
+/** Where else in its app each version is: the channels that hold it, with the instant, oldest first. */
+export async function readPaths(
+  answering: Answering,
+  status: Status,
+  { app, channel }: Place,
+): Promise<ReadonlyMap<string, readonly PathStep[]>> {
+  const places = status.state ? allPlaces(status.state).filter((one) => one.app === app) : []
+  const own = places.filter((one) => one.channel === channel)
+  const nearby = [...own, ...places.filter((one) => one.channel !== channel)].slice(0, maxSiblings)
+  const found = await Promise.all(nearby.map((place) => readChannelStatus(answering, status, place)))
+  const steps = found.flatMap((one) =>
+    'problem' in one
+      ? []
+      : one.manifest.releases.map(({ version, publishedAt }) => ({ version, channel: one.channel, publishedAt })),
+  )
+  steps.sort((a, b) => order(a.publishedAt, b.publishedAt))
+  return Map.groupBy(steps, ({ version }) => version)
+}
+
+/** A release that reached a channel. */
+export interface PathStep extends Pick<Place, 'channel'> {
+  readonly version: string
+  /** RFC 3339. */
+  readonly publishedAt: string
+}
+
+/** The newest manifests of a channel and what each changed; where the chain is broken, what is good of it. */
+export async function readHistory(
+  { reading }: Answering,
+  { app, channel, entry }: ChannelStatus,
+  most: number,
+): Promise<readonly Happened[]> {
+  const found: Happened[] = []
+  try {
+    for await (const one of channelHistory(reading, { app, channel }, entry)) {
+      found.push(one)
+      if (found.length >= most) break
+    }
+  } catch (error) {
+    reading.log({ level: 'warn', event: 'history', app, channel, problem: String(error).slice(0, 300) })
+  }
+  return found
+}
+
+/** The notes of a release as Markdown; `undefined` where they are not there, or are not what was signed. */
+export async function readNotes(
+  { reading }: Answering,
+  { sha256 }: { readonly sha256: string },
+): Promise<string | undefined> {
+  try {
+    const found = await readDocument(reading.documents, notesKey(sha256))
+    return found && new TextDecoder().decode(found.bytes)
+  } catch (error) {
+    reading.log({ level: 'warn', event: 'notes', problem: String(error).slice(0, 300) })
+    return undefined
+  }
+}

@@ -1,0 +1,132 @@
+/** Mirroring over loopback: 200 releases against what anybody would type, and a package of 500 MB for the memory. */
+import { execFile } from 'node:child_process'
+import { randomFillSync } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { openStore } from '../../src/runtime/store.ts'
+import { publish } from '../../src/service/publish.ts'
+import type { Source } from '../../src/service/stage.ts'
+import { formatPin } from '../../src/trust/verify-root.ts'
+import { startChild } from './child.ts'
+import type { Mirrored } from './mirror-run.ts'
+import type { Serves } from './package-serve.ts'
+import { atLeast, atMost, type Result, type Row } from './row.ts'
+import { median } from './stats.ts'
+import { app, newStore } from './world.ts'
+
+const releases = 200
+const releaseBytes = 250_000
+const bigBytes = 500_000_000
+const mostMegabytes = 200
+const leastRatio = 0.5
+/** Pairs of one mirror and one curl. */
+const pairs = 3
+
+export const mirrorRow: Row = {
+  name: 'mirror',
+  run: async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'platte-bench-'))
+    try {
+      return [...(await many(join(dir, 'many'))), ...(await big(join(dir, 'big')))]
+    } finally {
+      await rm(dir, { recursive: true, force: true })
+    }
+  },
+}
+
+/** A package of which no two megabytes are alike. */
+function sourceOf(size: number, seed: number): Source {
+  const chunk = randomFillSync(Buffer.alloc(Math.min(size, 1e6)))
+  const open = (): ReadableStream<Uint8Array> => {
+    let at = 0
+    return new ReadableStream({
+      pull(controller) {
+        if (at >= size) return controller.close()
+        const part = Buffer.from(chunk.subarray(0, Math.min(chunk.length, size - at)))
+        part.writeUInt32LE(seed + at)
+        at += part.length
+        controller.enqueue(part)
+      },
+    })
+  }
+  return { name: 'flatcar_production_update.gz', size, open }
+}
+
+/** Fills a store. @returns its pin, and every key in it. */
+async function fill(dir: string, count: number, size: number) {
+  await mkdir(dir, { recursive: true })
+  const store = await newStore(new Map(), await openStore({ kind: 'file', dir }))
+  for (let i = 0; i < count; i++) {
+    const order = { app, channel: 'beta', version: `4593.2.${i}`, board: 'amd64-usr', create: true }
+    await publish(store, { ...order, sources: [sourceOf(size, i)] })
+  }
+  const keys = ['catalog.jws']
+  for (const prefix of ['root/', 'apps/']) for await (const key of store.documents.list?.(prefix) ?? []) keys.push(key)
+  for await (const key of store.packages.list?.('packages/') ?? []) keys.push(key)
+  return { pin: formatPin(store.pin), keys }
+}
+
+async function many(dir: string): Promise<Result[]> {
+  const { pin, keys } = await fill(join(dir, 'origin'), releases, releaseBytes)
+  const server = startChild('package-serve.ts', [join(dir, 'origin')])
+  try {
+    const { origin } = new URL((await server.next<Serves>()).url)
+    const [took, ratios]: [number[], number[]] = [[], []]
+    for (let i = 0; i < pairs; i++) {
+      const { tookMs, packages } = await mirrorTo(`${origin}/`, join(dir, `mirror-${i}`), pin)
+      if (packages !== releases) throw new Error(`${packages} packages were mirrored`)
+      took.push(tookMs)
+      ratios.push((await curlMs(origin, join(dir, `curl-${i}`), keys)) / tookMs)
+    }
+    const ratio = median(ratios)
+    const megabytes = (releases * releaseBytes) / 1e6
+    return [
+      {
+        ...{ name: 'mirror: 200 releases', value: megabytes / (median(took) / 1000), unit: 'MB/s', ratio },
+        ...{ against: 'curl + sha256sum + fsync', goal: atLeast(ratio, leastRatio) },
+      },
+    ]
+  } finally {
+    await server.stop()
+  }
+}
+
+async function big(dir: string): Promise<Result[]> {
+  const { pin } = await fill(join(dir, 'origin'), 1, bigBytes)
+  const server = startChild('package-serve.ts', [join(dir, 'origin')])
+  try {
+    const { origin } = new URL((await server.next<Serves>()).url)
+    const { peakMegabytes } = await mirrorTo(`${origin}/`, join(dir, 'mirror'), pin)
+    const goal = atMost(peakMegabytes, mostMegabytes)
+    return [{ name: 'mirror: 500 MB, peak memory', value: peakMegabytes, unit: 'MB', goal }]
+  } finally {
+    await server.stop()
+  }
+}
+
+async function mirrorTo(url: string, store: string, pin: string): Promise<Mirrored> {
+  const child = startChild('mirror-run.ts', [url, store, pin])
+  try {
+    return await child.next<Mirrored>()
+  } finally {
+    await child.stop()
+  }
+}
+
+/** One curl for all files, over one connection; then their digests, and everything to the disk. */
+async function curlMs(origin: string, dir: string, keys: readonly string[]): Promise<number> {
+  for (const key of keys) await mkdir(dirname(join(dir, key)), { recursive: true })
+  const config = join(dir, 'curl.txt')
+  await writeFile(config, keys.map((key) => `url = "${origin}/${key}"\noutput = "${join(dir, key)}"\n`).join(''))
+  const began = performance.now()
+  const files = keys.map((key) => join(dir, key))
+  await promisify(execFile)('sh', [
+    '-c',
+    'curl -fsS -K "$0" && sha256sum "$@" > /dev/null && sync "$@"',
+    config,
+    ...files,
+  ])
+  return performance.now() - began
+}

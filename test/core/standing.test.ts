@@ -1,0 +1,105 @@
+/** Where a channel stands: what machines end at, floor by floor, and what keeps them from the newest. */
+import { expect, test } from 'vitest'
+import type { Hold, Release } from '../../src/core/channel.ts'
+import type { Followed } from '../../src/core/conditions.ts'
+import { changedAt, progressOf, releasesOf, standings } from '../../src/core/standing.ts'
+import { viewChannel } from '../../src/core/view.ts'
+
+const now = Date.parse('2026-11-24T12:00:00Z')
+const hour = 60 * 60 * 1000
+const at = (hours: number): string => new Date(now + hours * hour).toISOString()
+const board = 'amd64-usr'
+const file = { name: 'update.gz', size: 1, sha256: 'a'.repeat(64), sha1: 'b'.repeat(40) }
+const queue = { app: 'app', channel: 'stable' }
+
+const release = (version: string, more: Partial<Release> = {}): Release => ({
+  version,
+  publishedAt: at(-24 * 30),
+  boards: { [board]: { codebases: [], packages: [file] } },
+  ...more,
+})
+
+const because = { reason: 'why' }
+const ramp = [
+  { at: at(-6), share: 0 },
+  { at: at(18), share: 1 },
+]
+const hold: Hold = { version: '3', reason: 'boots in a loop', at: at(-1) }
+
+interface Given {
+  readonly more?: Readonly<Record<string, Partial<Release>>>
+  readonly holds?: readonly Hold[]
+  readonly rollbackFrom?: readonly string[]
+}
+
+const viewOf = ({ more = {}, holds = [], rollbackFrom = [] }: Given) =>
+  viewChannel(queue, { content: { releases: ['1', '2', '3'].map((it) => release(it, more[it])), rollbackFrom }, holds })
+
+test.each<[string, Given, offered: string | undefined, reason: string | undefined]>([
+  ['the newest', {}, '3', undefined],
+  ['the newest, by way of a floor', { more: { '2': { floor: because } } }, '3', undefined],
+  ['by way of two floors', { more: { '1': { floor: because }, '2': { floor: because } } }, '3', undefined],
+  ['the one before a held one', { holds: [hold] }, '2', 'held'],
+  ['the one before a withdrawn one', { more: { '3': { withdrawn: because } } }, '2', 'withdrawn'],
+  ['the one before a ramp', { more: { '3': { ramp } } }, '2', 'not-in-ramp'],
+  ['a floor that cannot be passed', { more: { '2': { floor: because, withdrawn: because } } }, undefined, 'floor-held'],
+  [
+    'what most machines are offered',
+    { more: Object.fromEntries(['1', '2', '3'].map((it) => [it, { target: { from: '>=1' } }])) },
+    '3',
+    undefined,
+  ],
+  ['what comes after another', { more: { '3': { target: { from: '>=2' } } } }, '3', undefined],
+  ['the one before what is for some', { more: { '3': { target: { oem: { only: ['azure'] } } } } }, '2', 'target'],
+  [
+    'nothing, where all is withdrawn',
+    { more: Object.fromEntries(['1', '2', '3'].map((it) => [it, { withdrawn: because }])) },
+    undefined,
+    'withdrawn',
+  ],
+  ['no end to going back', { holds: [hold], rollbackFrom: ['2'] }, '2', 'held'],
+  ['a dead end, which is newest', { more: { '3': { deadEnd: because } } }, '3', undefined],
+])('machines end at %s', (_, given, offered, reason) => {
+  const [standing, ...others] = standings(viewOf(given), now)
+  expect(others).toEqual([])
+  expect(standing?.newest.release.version).toBe('3')
+  expect(standing?.offered?.release.version).toBe(offered)
+  expect(standing?.withheld?.reason).toBe(reason)
+})
+
+test('a window closes and opens, and is no reason to show less', () => {
+  const windows = [{ days: ['Tue'] as const, from: '13:00', to: '14:00', timeZone: 'UTC' }]
+  const view = viewOf({ more: { '3': { windows } } })
+  const shown = (ms: number) => standings(view, ms)[0]
+  expect(shown(now)).toMatchObject({ withheld: undefined, window: { isOpen: false, edge: now + hour } })
+  expect(shown(now + 1.5 * hour)).toMatchObject({ window: { isOpen: true, edge: now + 2 * hour } })
+  expect(shown(now)?.offered?.release.version).toBe('3')
+})
+
+test.each<[string, number, object | undefined]>([
+  ['before it begins', -7, { share: 0 }],
+  ['on its way', 6, { share: 0.5, from: now - 6 * hour, to: now + 18 * hour }],
+  ['when everybody is reached', 18, undefined],
+])('a ramp %s', (_, hours, want) => {
+  const [standing] = standings(viewOf({ more: { '3': { ramp } } }), now + hours * hour)
+  const progress = standing && progressOf(standing.newest, now + hours * hour)
+  if (want === undefined) expect(progress).toBeUndefined()
+  else expect(progress).toMatchObject(want)
+})
+
+test('a follower shows the releases of its source, and says when it sees them', () => {
+  const source = { content: { releases: [release('1'), release('2', { publishedAt: at(-24) })] } }
+  const followed: Followed = { source, afterMs: 48 * hour, overMs: 0 }
+  const view = viewChannel(queue, { content: { releases: [] } }, followed)
+  expect(releasesOf(view).map(({ version }) => version)).toEqual(['2', '1'])
+  const [standing] = standings(view, now)
+  expect(standing?.offered?.release.version).toBe('1')
+  expect(standing?.newest.seenFrom).toBe(now + 24 * hour)
+})
+
+test('it changed when it was signed, or when a ramp or a delay last said something new', () => {
+  const view = viewOf({ more: { '3': { ramp } } })
+  expect(changedAt(view, now - 10 * hour, now)).toBe(now - 6 * hour)
+  expect(changedAt(view, now - hour, now)).toBe(now - hour)
+  expect(changedAt(view, now - hour, now + 20 * hour)).toBe(now + 18 * hour)
+})

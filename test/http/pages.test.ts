@@ -1,0 +1,365 @@
+/** Pages: what they show is what machines are offered, whoever wrote what is shown, and whoever asks. */
+import { HtmlValidate, type Report } from 'html-validate'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { holdRelease } from '../../src/service/hold.ts'
+import { publish } from '../../src/service/publish.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { checkForUpdate } from '../../src/service/update-check.ts'
+import { commitChannel } from '../../src/service/writing.ts'
+import { newPageStore, publicUrl, serve } from '../pages/store.ts'
+import { app, day, forgeCatalog, newReader, newStore, orderOf, publishOne, type TestStore } from '../world.ts'
+
+const maxBytes = 50_000
+
+const paths = [
+  '/',
+  `/channels/${app}/stable`,
+  `/channels/${app}/beta`,
+  `/channels/${app}/prod-eu`,
+  `/channels/${app}/stable?from=4152.2.0`,
+  `/channels/${app}/nothing`,
+  '/explain',
+  `/explain?app=${app}&channel=stable&version=4081.2.0&board=amd64-usr&machine=0123456789abcdef0123456789abcdef`,
+  `/explain?app=${app}&channel=stable&version=4081.2.0`,
+  '/client-config',
+  '/client-config?group=stable&strategy=best-effort&start=Thu+04%3A00&length=2h',
+  '/client-config?start=26:00',
+]
+
+let store: TestStore
+beforeAll(async () => {
+  store = await newPageStore()
+})
+
+/** Versions are anchors, dots and all; lines of templates are not aligned for people. */
+const validator = new HtmlValidate({
+  extends: ['html-validate:recommended'],
+  rules: { 'valid-id': ['error', { relaxed: true }], 'no-trailing-whitespace': 'off', 'long-title': 'off' },
+})
+
+const problemsOf = ({ results }: Report): readonly string[] =>
+  results.flatMap(({ messages }) => messages.map(({ ruleId, message, line }) => `${line} ${ruleId}: ${message}`))
+
+describe.each(['en', 'zh'])('in the language %s', (lang) => {
+  test.each(paths)('%s is valid, small, of one host, and without scripts', async (path) => {
+    const answer = await serve(store).request(path, { headers: { 'accept-language': lang } })
+    const html = await answer.text()
+    const report = await validator.validateString(html)
+    expect(problemsOf(report)).toEqual([])
+    expect(Buffer.byteLength(html)).toBeLessThan(maxBytes)
+    expect(answer.headers.get('content-language')).toBe(lang === 'zh' ? 'zh-Hans' : 'en')
+    expect(html).not.toMatch(/<script|style=| on\w+=|undefined|NaN|\[object|\{time\}/)
+    for (const [, from = ''] of html.matchAll(
+      /<(?:link|img|source|iframe|object|script)\b[^>]*?(?:href|src)="([^"]*)"/g,
+    ))
+      expect(from).toMatch(/^\/(?!\/)/)
+    const policy = answer.headers.get('content-security-policy') ?? ''
+    expect(policy).toMatch(/^default-src 'none'/)
+    expect(policy).not.toMatch(/unsafe|http|\*/)
+  })
+})
+
+/** The cards of the home page as text. */
+async function cards(served: ReturnType<typeof serve>): Promise<Record<string, string>> {
+  const html = await (await served.request('/')).text()
+  const found = html.matchAll(/<article class="card" id="[^".]*\.([^"]+)">([\s\S]*?)<\/article>/g)
+  return Object.fromEntries(
+    [...found].map(([, name = '', body = '']) => [name, body.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ')]),
+  )
+}
+
+test('what a card calls offered is what a machine without an id ends at', async () => {
+  const found = await cards(serve(store))
+  for (const [channel, version] of [
+    ['stable', '4372.2.0'],
+    ['beta', '4372.2.0'],
+    ['alpha', '4628.0.0'],
+    ['prod-eu', '4372.2.0'],
+  ] as const) {
+    expect(found[channel]).toMatch(new RegExp(`${version.replaceAll('.', '\\.')} offered, published`))
+    const query = { app, channel, version: '4230.2.0', board: 'amd64-usr', isManual: channel === 'prod-eu' }
+    const decision = await checkForUpdate(newReader(store), query)
+    expect(decision).toMatchObject({ kind: 'update', offer: { release: { version } } })
+  }
+  expect(found.stable).toMatch(/ramp 37 %.*Newest published: 4593\.2\.0.*start 2026-.* now 37 % end 2026-/)
+  expect(found.beta).toMatch(/held.*4593\.2\.0.*incidents\/boot-loop Meanwhile machines are offered 4372\.2\.0/)
+  expect(found.alpha).toMatch(/offered to all.*every 7 days, on Thu next release due/)
+  const follower = await (await serve(store).request(`/channels/${app}/prod-eu`)).text()
+  expect(follower).toContain('stable 7 days later, over 2 days')
+  expect(found['prod-eu']).toMatch(/The window is closed until 2026-.*It is offered from 2026-/)
+})
+
+test('a publish, a ramp and a hold are on the page within two TTLs', async () => {
+  const one = await newStore()
+  await publishOne(one, '1')
+  const served = serve(one)
+  const shown = async (): Promise<string> => {
+    one.time.now += 60_000
+    await cards(served)
+    return (await cards(served)).stable ?? ''
+  }
+  expect(await shown()).toMatch(/offered to all 1 offered/)
+  await publishOne(one, '2')
+  expect(await shown()).toMatch(/offered to all 2 offered/)
+  const ramp = [{ at: new Date(one.time.now).toISOString(), share: 0.25 }]
+  await publishOne(one, '3', { ramp })
+  expect(await shown()).toMatch(/ramp 25 % 2 offered.*Newest published: 3/)
+  await holdRelease(one.publishing, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
+  expect(await shown()).toMatch(/ramp 25 % 1 offered/)
+})
+
+const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>]]>&amp;{{x}}`
+
+test('HTML in names, descriptions, components, reasons and notes is text', async () => {
+  const one = await newStore()
+  const notes = `# <b>x</b>\n<script>alert(1)</script>\n\n[x](javascript:alert(1)) ![x](https://elsewhere.example/x.png) <https://e.example> <style>*{}</style>\n\n<a href="x" onclick="y">z</a>\n\`\`\`html\n${hostile}\n\`\`\`\n`
+  const reason = hostile.slice(0, 200)
+  await publishOne(one, '1', { notes: new TextEncoder().encode(notes), components: { kernel: hostile.slice(0, 90) } })
+  await publishOne(one, '2')
+  await commitChannel(one.publishing, { app, channel: 'stable' }, (current) => ({
+    ...current,
+    description: hostile,
+    provenance: { [hostile.slice(0, 60)]: hostile },
+    releases: current.releases.map((it) =>
+      it.version === '2' ? { ...it, withdrawn: { reason } } : { ...it, floor: { reason } },
+    ),
+  }))
+  await refresh(one.publishing)
+  await forgeCatalog(one, (catalog) => ({
+    ...catalog,
+    issuedAt: new Date(Date.parse(catalog.issuedAt) + 1).toISOString(),
+    apps: { [app]: { ...catalog.apps[app], name: hostile } },
+  }))
+  const served = serve(one)
+  for (const path of [
+    '/',
+    `/channels/${app}/stable`,
+    `/explain?app=${encodeURIComponent(hostile)}&channel=${encodeURIComponent(hostile)}&version=${encodeURIComponent(hostile)}&board=${encodeURIComponent(hostile)}`,
+    `/client-config?group=${encodeURIComponent(hostile)}&lang=${encodeURIComponent(hostile)}`,
+  ]) {
+    const html = await (await served.request(path)).text()
+    expect(html).not.toMatch(/<script|<img|<style|<b>x|onclick="|href="javascript|<iframe/)
+    expect(html).toContain('alert(1)')
+    expect(problemsOf(await validator.validateString(html))).toEqual([])
+  }
+})
+
+test('a reason that is a URL is a link, and nothing else is', async () => {
+  const one = await newStore()
+  await publishOne(one, '1')
+  for (const reason of ['javascript:alert(1)', 'https://x.example/"onmouseover="y', 'https://good.example/why']) {
+    await publishOne(one, '2')
+    await holdRelease(one.publishing, { app, channel: 'stable' }, { version: '2', reason })
+    const html = await (await serve(one).request('/')).text()
+    expect(html.includes(`<a href="${reason}"`)).toBe(reason.startsWith('https://good'))
+  }
+})
+
+test('10 MB of notes cannot be published; the most that can do not make the page long, or slow', async () => {
+  const one = await newStore()
+  await expect(publishOne(one, '1', { notes: new Uint8Array(10 * 2 ** 20) })).rejects.toThrow(/notes/)
+  const worst = [
+    '> '.repeat(500_000),
+    '*a '.repeat(300_000),
+    '['.repeat(1_000_000),
+    '- '.repeat(500_000),
+    `${'a '.repeat(100)}\n\n`.repeat(5000),
+    '|a'.repeat(400_000),
+    '`'.repeat(1_000_000),
+  ]
+  for (const [i, text] of worst.entries()) await publishOne(one, `${i + 1}`, { notes: new TextEncoder().encode(text) })
+  const began = performance.now()
+  const html = await (await serve(one).request(`/channels/${app}/stable`)).text()
+  expect(Buffer.byteLength(html)).toBeLessThan(maxBytes)
+  expect(performance.now() - began).toBeLessThan(10_000)
+  expect(html).toMatch(/<a href="\/notes\/[0-9a-f]{64}">/)
+})
+
+test('a release with more than anybody has is cut, and says where the rest is', async () => {
+  const one = await newStore()
+  const components = Object.fromEntries(
+    Array.from({ length: 3000 }, (_, i) => [`component ${i}`, `${i}.0.0 of a long name`]),
+  )
+  const cves = Array.from({ length: 5000 }, (_, i) => `CVE-2026-${10_000 + i}`)
+  await publishOne(one, '1', { components, cves })
+  await publishOne(one, '2', { components, cves })
+  const html = await (await serve(one).request(`/channels/${app}/stable`)).text()
+  expect(Buffer.byteLength(html)).toBeLessThan(maxBytes)
+  expect(html).toContain('… and 2960 more in the JSON')
+  expect(html).toContain('… and 4940 more in the JSON')
+})
+
+test('5,000 channels are paged, and each is on exactly one page', async () => {
+  const one = await newStore()
+  await publishOne(one, '1')
+  await forgeCatalog(one, (catalog) => {
+    const entry = catalog.apps[app]?.channels.stable
+    const channels = Object.fromEntries(
+      Array.from({ length: 5000 }, (_, i) => [`c${String(i).padStart(4, '0')}`, entry]),
+    )
+    return {
+      ...catalog,
+      issuedAt: new Date(Date.parse(catalog.issuedAt) + 1).toISOString(),
+      apps: { [app]: { channels } },
+    }
+  })
+  const served = serve(one)
+  const seen: string[] = []
+  let next: string | undefined = '/?from=4900'
+  while (next !== undefined) {
+    const html: string = await (await served.request(next)).text()
+    expect(Buffer.byteLength(html)).toBeLessThan(maxBytes)
+    seen.push(...[...html.matchAll(/<h3><a href="\/channels\/[^/]+\/(c\d+)"/g)].map(([, name = '']) => name))
+    next = /rel="next" href="([^"]+)"/.exec(html)?.[1]
+  }
+  expect(seen).toEqual(Array.from({ length: 100 }, (_, i) => `c${4900 + i}`))
+  for (const from of ['-1', '5000', 'x', '1e99']) {
+    const html = await (await served.request(`/?from=${from}`)).text()
+    expect(html).toContain('Channels 1 to 12 of 5000')
+  }
+})
+
+describe('when nothing is offered, the page says so in red, and answers 200', () => {
+  const read = async (one: TestStore, path = '/') => {
+    const answer = await serve(one).request(path)
+    return { status: answer.status, html: await answer.text() }
+  }
+
+  test('the catalog expired', async () => {
+    const one = await newStore()
+    await publishOne(one, '1')
+    const served = serve(one)
+    await served.request('/')
+    one.time.now += 15 * day
+    const html = await (await served.request('/')).text()
+    expect(html).toMatch(
+      /class="note bad" role="alert"><h2>Nothing is offered: expired<\/h2>\s*<p>[^<]*platte refresh --force/,
+    )
+    expect((await cards(served)).stable).toMatch(/expired nothing is offered/)
+    const json = await (await served.request('/v1/channels')).json()
+    expect(json).toMatchObject({ status: 'catalog-expired', channels: [{ boards: [{ offered: null }] }] })
+    expect((await served.request('/stable/amd64-usr/current/version.txt')).status).toBe(503)
+  })
+
+  test('the catalog is of another key', async () => {
+    const one = await newStore()
+    await publishOne(one, '1')
+    await one.bucket.overwrite('catalog.jws', new TextEncoder().encode('{}'))
+    const { status, html } = await read(one)
+    expect(status).toBe(200)
+    expect(html).toMatch(/Nothing is offered: cannot be verified<\/h2>\s*<p>[^<]*platte verify/)
+  })
+
+  test('a manifest is not there', async () => {
+    const one = await newStore()
+    await publishOne(one, '1')
+    one.bucket.erase(`apps/${app}/stable/0000000001.jws`)
+    for (const path of ['/', `/channels/${app}/stable`]) {
+      const { status, html } = await read(one, path)
+      expect(status).toBe(200)
+      expect(html).toContain('This channel offers nothing: not mirrored')
+    }
+  })
+
+  test('there is nothing yet', async () => {
+    const { status, html } = await read(await newStore())
+    expect(status).toBe(200)
+    expect(html).toContain('No channel yet')
+  })
+})
+
+describe('whoever asks', () => {
+  test('Host and its forwarded siblings change nothing', async () => {
+    const served = serve(store)
+    const headers = {
+      host: 'evil.example',
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-proto': 'http',
+      forwarded: 'host=evil.example',
+    }
+    for (const path of [...paths, `/channels/${app}/stable/feed.atom`, '/v1/channels'])
+      expect(await (await served.request(`http://evil.example${path}`, { headers })).text()).not.toContain(
+        'evil.example',
+      )
+  })
+
+  test.each([
+    ['en', undefined, undefined],
+    ['zh-Hans', undefined, 'zh-CN,zh;q=0.9,en;q=0.8'],
+    ['en', undefined, 'en-US,en;q=0.9,zh;q=0.8'],
+    ['zh-Hans', undefined, 'de, zh-TW;q=0.5'],
+    ['en', undefined, 'zh;q=0'],
+    ['en', 'en', 'zh'],
+    ['zh-Hans', 'zh', 'en'],
+    ['en', 'constructor', '*'],
+    ['en', 'x'.repeat(5000), ','.repeat(5000)],
+  ])('is answered in %s for lang=%s and Accept-Language %s', async (want, lang, accept) => {
+    const path = `/${lang === undefined ? '' : `?lang=${lang}`}`
+    const answer = await serve(store).request(path, { headers: { ...(accept && { 'accept-language': accept }) } })
+    expect(answer.headers.get('content-language')).toBe(want)
+    expect(answer.headers.get('vary')).toBe('accept-language')
+  })
+
+  test('an Accept that asks for something else gets the page all the same', async () => {
+    const answer = await serve(store).request('/', { headers: { accept: 'image/avif' } })
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+  })
+
+  test('who has a page is told so, and HEAD has no body', async () => {
+    const served = serve(store)
+    const etag = (await served.request('/')).headers.get('etag') ?? ''
+    expect((await served.request('/', { headers: { 'if-none-match': `W/${etag}` } })).status).toBe(304)
+    const head = await served.request('/', { method: 'HEAD' })
+    expect([head.status, head.headers.get('etag'), await head.text()]).toEqual([200, etag, ''])
+  })
+
+  test('pages are only read', async () => {
+    for (const path of ['/', '/explain', '/v1/channels'])
+      expect((await serve(store).request(path, { method: 'POST' })).headers.get('allow')).toBe('GET, HEAD')
+  })
+
+  test('the stylesheet and the icon are kept for ever, under names of their own', async () => {
+    const html = await (await serve(store).request('/')).text()
+    for (const [, path = ''] of html.matchAll(/href="(\/pages\/[0-9a-f]{16}\.(?:css|svg))"/g)) {
+      const answer = await serve(store).request(path)
+      expect(answer.status).toBe(200)
+      expect(answer.headers.get('cache-control')).toContain('immutable')
+    }
+    expect(html.match(/\/pages\//g)).toHaveLength(2)
+  })
+
+  test('without pages there are none, and nothing else is missing', async () => {
+    const served = serve(store, { pages: undefined })
+    for (const path of paths) expect((await served.request(path)).status).toBe(404)
+    expect((await served.request('/healthz')).status).toBe(200)
+  })
+
+  test('explanations for operators only are not given to others', async () => {
+    const served = serve(store, { explain: { token: 'a token that is long' } })
+    const html = await (await served.request(paths[7] ?? '')).text()
+    expect(html).toContain('given to operators only')
+    expect(html).not.toContain('Update to')
+  })
+
+  test('a deployment below a path links to itself there', async () => {
+    const html = await (await serve(store, { publicUrl: `${publicUrl}/updates` }).request('/')).text()
+    for (const [, href = ''] of html.matchAll(/href="(\/[^"]*)"/g)) expect(href).toMatch(/^\/updates\//)
+  })
+
+  test('a deployment that does not know where it is says so in the configuration', async () => {
+    const elsewhere = 'https://packages.example.net'
+    const html = await (
+      await serve(store, { publicUrl: elsewhere, packagesUrl: elsewhere }).request('/client-config')
+    ).text()
+    expect(html).toContain('set PLATTE_PUBLIC_URL')
+    expect(html).not.toContain('SERVER=https://packages.example.net')
+  })
+})
+
+test('a channel whose name is a path cannot be made, but one that is there is published to', async () => {
+  const one = await newStore()
+  await expect(publish(one.publishing, orderOf('1', { channel: 'channels' }))).rejects.toThrow(/cannot be called/)
+  const place = { app, channel: 'notes' }
+  await commitChannel(one.publishing, place, (current) => ({ ...current, description: 'made before' }))
+  expect(await publishOne(one, '1', { channel: 'notes' })).toMatchObject({ kind: 'published' })
+})

@@ -1,0 +1,141 @@
+/** Servers that copy: the captured requests of Nebraska's syncer, and what CoreUpdate's own clients read. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { markRelease } from '../../src/core/release-edits.ts'
+import { createApp } from '../../src/http/app.ts'
+import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { editChannel } from '../../src/service/edit-channel.ts'
+import { syncerBody } from '../protocol/samples.ts'
+import { hold } from '../service/scene.ts'
+import { app, newStore, publishOne, sourceOf, type TestStore } from '../world.ts'
+
+let store: TestStore
+beforeEach(async () => {
+  store = await newStore()
+})
+
+const serve = () =>
+  createApp({
+    cache: newCatalogCache(),
+    reading: store.publishing,
+    packages: store.packages,
+    events: () => {},
+    publicUrl: 'https://updates.example.org',
+    background: () => undefined,
+  })
+const sync = async (name: 'syncer-legacy' | 'syncer-multi', channel = 'stable'): Promise<string> => {
+  const body = syncerBody(name).replace('track="floored"', `track="${channel}"`)
+  return (await serve().request('/v1/update/', { method: 'POST', body })).text()
+}
+const publish = (version: string) =>
+  publishOne(store, version, { sources: [sourceOf('update.gz', `CrAU ${version}`), sourceOf('oem.gz', 'oem')] })
+const setFloor = (version: string) =>
+  editChannel(store.publishing, { app, channel: 'stable' }, (one) =>
+    markRelease(one, version, { mark: 'floor', because: { reason: 'btrfs "step"' } }),
+  )
+const manifests = (answer: string): string[] =>
+  [...answer.matchAll(/<manifest ([^>]*)>/g)].map(([, marks = '']) => marks)
+const status = (answer: string): string => /<updatecheck ([^>]*?)\/?>/.exec(answer)?.[1] ?? answer
+
+describe('a syncer of Nebraska', () => {
+  test('without floors gets the newest, which is the target', async () => {
+    await publish('3000.0.0')
+    await publish('4000.0.0')
+    expect(manifests(await sync('syncer-multi'))).toEqual(['version="4000.0.0" is_target="true"'])
+    expect(manifests(await sync('syncer-legacy'))).toEqual(['version="4000.0.0"'])
+  })
+
+  test('with floors gets all of them, lowest first, and the place of the target; a legacy one nothing', async () => {
+    for (const version of ['2000.0.0', '3000.0.0', '3500.0.0', '4000.0.0']) await publish(version)
+    for (const version of ['2000.0.0', '3000.0.0']) await setFloor(version)
+    const answer = await sync('syncer-multi')
+    expect(manifests(answer)).toEqual([
+      'version="3000.0.0" is_floor="true" floor_reason="btrfs &quot;step&quot;"',
+      'version="4000.0.0" is_target="true"',
+    ])
+    expect(answer.match(/<urls><url codebase="[^"]*\/4000\.0\.0\/amd64-usr\/[0-9a-f]{32}\/"\/><\/urls>/g)?.length).toBe(
+      1,
+    )
+    expect(answer.match(/<package name="update\.gz" hash="[^"]{28}" hash_sha256="[0-9a-f]{64}"/g)?.length).toBe(2)
+    expect(answer.match(/<action event="postinstall" sha256="[^"]{44}"/g)?.length).toBe(2)
+    expect(status(await sync('syncer-legacy'))).toBe(
+      'status="noupdate" _no_update_reason="floor-held: this syncer takes no floors"',
+    )
+  })
+
+  test('a floor that is held ends the way before it; more than five come later', async () => {
+    for (let i = 0; i < 8; i++) await publish(`300${i}.0.0`)
+    for (let i = 0; i < 7; i++) await setFloor(`300${i}.0.0`)
+    const five = [0, 1, 2, 3, 4].map((i) =>
+      expect.stringMatching(`^version="300${i}.0.0" is_floor="true" floor_reason="[^"]*"$`),
+    )
+    expect(manifests(await sync('syncer-multi'))).toEqual(five)
+    await hold(store, '3002.0.0')
+    expect(manifests(await sync('syncer-multi'))).toEqual(five.slice(0, 2))
+    await hold(store, '3000.0.0')
+    expect(status(await sync('syncer-multi'))).toMatch(/^status="noupdate" _no_update_reason="floor-held/)
+  })
+
+  test('a channel that is not there is answered as to anybody', async () => {
+    expect(status(await sync('syncer-multi', 'edge'))).toMatch(/unknown-app/)
+  })
+
+  test('an old update_engine by that name, which pings, is no syncer', async () => {
+    for (const version of ['3000.0.0', '4000.0.0']) await publish(version)
+    await setFloor('3000.0.0')
+    const body = syncerBody('syncer-legacy')
+      .replace('track="floored"', 'track="stable"')
+      .replace('<updatecheck>', '<ping active="1"></ping><updatecheck>')
+    const answer = await (await serve().request('/v1/update/', { method: 'POST', body })).text()
+    expect(manifests(answer)).toEqual(['version="3000.0.0"'])
+  })
+
+  test('without a board, by the architecture that it says of itself', async () => {
+    await publish('4000.0.0')
+    const body = syncerBody('syncer-multi')
+      .replace('track="floored"', 'track="stable"')
+      .replace('board="amd64-usr"', '')
+    expect(body).not.toContain('board=')
+    expect(manifests(await (await serve().request('/v1/update/', { method: 'POST', body })).text())).toHaveLength(1)
+  })
+})
+
+describe('a client of CoreUpdate', () => {
+  const get = async (path: string, init: RequestInit = {}) =>
+    serve().request(`/_ah/api/update/v1/public/${path}`, { ...init, headers: { authorization: 'Hawk id="x"' } })
+
+  test('packages by app, each with where it is', async () => {
+    await publish('4000.0.0')
+    await publishOne(store, '4000.0.0', { board: 'arm64-usr' })
+    await publishOne(store, '3000.0.0', { channel: 'beta' })
+    const response = await get('packages')
+    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8')
+    const { items } = JSON.parse(await response.text())
+    expect(items).toEqual([{ AppId: app, packages: expect.any(Array) }])
+    const packages = items[0].packages as { readonly version: string; readonly url: string; readonly size: string }[]
+    expect(packages.map(({ version }) => version).sort()).toEqual(['3000.0.0', '4000.0.0', '4000.0.0'])
+    expect(packages[0]).toMatchObject({ size: '13', required: true, sha256Sum: expect.stringMatching(/^[\w+/]{43}=$/) })
+    const { pathname } = new URL(packages[0]?.url ?? '')
+    expect(await (await serve().request(pathname)).text()).toBe('CrAU 4000.0.0')
+  })
+
+  test('channels with what they offer', async () => {
+    await publish('4000.0.0')
+    const { items } = JSON.parse(await (await get('channels')).text())
+    expect(items).toEqual([
+      {
+        appId: app,
+        label: 'stable',
+        version: '4000.0.0',
+        publish: true,
+        upstream: '',
+        dateCreated: expect.any(String),
+      },
+    ])
+  })
+
+  test('nothing can be written, and a store that is away is 503', async () => {
+    expect((await get('packages', { method: 'POST' })).status).toBe(405)
+    store.bucket.erase('catalog.jws')
+    expect((await get('channels')).status).toBe(503)
+  })
+})

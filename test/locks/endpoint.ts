@@ -1,0 +1,64 @@
+/** An endpoint with reboot locks over a store whose faults and clock are set by hand. */
+
+import { createApp } from '../../src/http/app.ts'
+import { openLocks } from '../../src/http/locks/routes.ts'
+import type { Locks } from '../../src/http/serving.ts'
+import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import type { Locking } from '../../src/service/reboot-lock.ts'
+import { readLock } from '../../src/service/reboot-lock.ts'
+import { type Fault, type Faults, faultsOf, faultyDocuments } from '../faults/faulty.ts'
+import { app, newStore, publishOne, type TestStore } from '../world.ts'
+import type { Ask } from './clients.ts'
+
+export const group = 'workers'
+export const keyPath = `/v2/keys/coreos.com/updateengine/rebootlock/groups/${group}/semaphore`
+
+export interface Endpoint {
+  readonly store: TestStore
+  readonly faults: Faults
+  readonly locking: Locking
+  readonly ask: Ask
+  /** Who holds a slot. */
+  holders(): Promise<readonly string[]>
+  /** What happened, newest last, such as `lock a`. */
+  history(): Promise<readonly string[]>
+}
+
+/** One with release 2 in `stable`, whose machines are of the group. */
+export async function openEndpoint(
+  more: Partial<Pick<Locks, 'tokens' | 'channels'>> & { readonly plan?: Readonly<Record<number, Fault>> } = {},
+): Promise<Endpoint> {
+  const store = await newStore()
+  await publishOne(store, '2')
+  const faults = faultsOf(more.plan)
+  const locking = { ...store.publishing, documents: faultyDocuments(store.bucket, faults), random: quick(store) }
+  const { fetch } = createApp({
+    cache: newCatalogCache(),
+    reading: { ...store.publishing, documents: locking.documents },
+    packages: store.packages,
+    events: () => {},
+    publicUrl: 'https://updates.example.org',
+    locks: openLocks({
+      locking,
+      tokens: more.tokens ?? [],
+      channels: more.channels ?? new Map([[`${app}/stable`, group]]),
+    }),
+    background: () => undefined,
+  })
+  const stored = async () => (await readLock({ documents: store.bucket }, group))?.lock
+  return {
+    store,
+    faults,
+    locking,
+    ask: async (path, init) => fetch(new Request(`https://updates.example.org${path}`, init)),
+    holders: async () => ((await stored())?.holders ?? []).map(({ id }) => id),
+    history: async () =>
+      ((await stored())?.history ?? []).map(({ what, id, max }) => `${what} ${id ?? max ?? ''}`.trim()),
+  }
+}
+
+/** Pauses of a real request would only make tests longer. */
+const quick =
+  ({ publishing }: TestStore) =>
+  () =>
+    publishing.random() / 1000

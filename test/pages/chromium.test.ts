@@ -1,0 +1,153 @@
+/**
+ * Pages in a real browser: nothing is asked of another host, nothing is refused by the page's own policy, nothing is
+ * wider than the screen, and axe finds no violation. Screenshots go to the folder PLATTE_SCREENSHOTS, where one is named.
+ */
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { AxeResults } from 'axe-core'
+import { type Browser, type BrowserContext, chromium as launcher, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { listen } from '../../src/runtime/node.ts'
+import { app, day, type TestStore } from '../world.ts'
+import { chromium } from './reporter.ts'
+import { type Show, shows } from './shows.ts'
+import { newPageStore, serve } from './store.ts'
+
+const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'].concat([
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+])
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const folder = process.env.PLATTE_SCREENSHOTS
+
+describe.skipIf(chromium === undefined)('in Chromium', () => {
+  let browser: Browser
+  let store: TestStore
+  let url: string
+  let close: () => void
+
+  beforeAll(async () => {
+    if (folder) mkdirSync(folder, { recursive: true })
+    store = await newPageStore()
+    const listening = await listen({ host: '127.0.0.1', port: 0 }, () => serve(store))
+    url = listening.url
+    close = () => void listening.server.close()
+    browser = await launcher.launch({ executablePath: chromium ?? '', args: flags })
+  })
+  afterAll(async () => {
+    await browser.close()
+    close()
+  })
+
+  /** Opens a page, and lists what it asked for and what it complained about. */
+  async function open({ path, scheme, size, scripts, lang }: Omit<Show, 'name'>) {
+    const context = await browser.newContext({
+      viewport: size,
+      colorScheme: scheme,
+      javaScriptEnabled: scripts,
+      locale: lang,
+      bypassCSP: false,
+    })
+    const page = await context.newPage()
+    const complaints: string[] = []
+    page.on('console', (message) => void complaints.push(message.text()))
+    page.on('pageerror', (error) => void complaints.push(error.message))
+    page.on('requestfailed', (request) => void complaints.push(`failed: ${request.url()}`))
+    page.on('request', (request) => {
+      if (!request.url().startsWith(url)) complaints.push(`asked ${request.url()}`)
+    })
+    const answer = await page.goto(url + path)
+    return { context, page, complaints, status: answer?.status() }
+  }
+
+  /** What axe says, in a context of its own: pages allow no scripts, also not this one. */
+  async function violations({ path, scheme, size, lang }: Omit<Show, 'name'>): Promise<readonly string[]> {
+    const context: BrowserContext = await browser.newContext({
+      viewport: size,
+      colorScheme: scheme,
+      locale: lang,
+      bypassCSP: true,
+    })
+    const page: Page = await context.newPage()
+    await page.goto(url + path)
+    for (const one of await page.locator('details').all())
+      await one.evaluate((element) => element.setAttribute('open', ''))
+    await page.evaluate(axe)
+    const results: AxeResults = await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')
+    await context.close()
+    return results.violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
+    )
+  }
+
+  test.each(shows)('$name', async ({ name, ...show }) => {
+    const { context, page, complaints, status } = await open(show)
+    expect(complaints.filter((one) => !/status of 4\d\d/.test(one))).toEqual([])
+    expect(status).toBe(/nothing/.test(name) ? 404 : /wrong/.test(name) ? 400 : 200)
+    const wide = await page.locator('html').evaluate((element) => element.scrollWidth - element.clientWidth)
+    expect(wide).toBe(0)
+    const background = await page.evaluate('getComputedStyle(document.body).backgroundColor')
+    expect(background).toBe(show.scheme === 'dark' ? 'rgb(16, 22, 28)' : 'rgb(246, 247, 249)')
+    expect(await page.locator('html').getAttribute('lang')).toBe(show.lang === 'en' ? 'en' : 'zh-Hans')
+    if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
+    await context.close()
+    expect(await violations(show)).toEqual([])
+  })
+
+  const desktop = { scheme: 'light', size: { width: 1280, height: 900 }, scripts: false, lang: 'en' } as const
+
+  test('by keyboard, the first stop skips to the content, and the form is sent without scripts', async () => {
+    const { context, page } = await open({ ...desktop, path: '/explain' })
+    await page.keyboard.press('Tab')
+    expect(await page.locator(':focus').innerText()).toBe('Skip to content')
+    const texts = { app, channel: 'stable', version: '4081.2.0', board: 'amd64-usr' }
+    for (const [name, text] of Object.entries(texts)) await page.locator(`#${name}`).fill(text)
+    await page.locator('#board').press('Enter')
+    await page.waitForURL(/version=4081\.2\.0/)
+    expect(await page.locator('.answer').innerText()).toBe('Update to 4372.2.0')
+    await context.close()
+  })
+
+  test('from the home page to a release by its anchor, and to the other language and back', async () => {
+    const { context, page } = await open({ ...desktop, path: '/' })
+    await page.getByRole('link', { name: 'stable', exact: true }).click()
+    await page.getByRole('link', { name: '4372.2.0', exact: true }).click()
+    expect(page.url()).toMatch(/\/stable#4372\.2\.0$/)
+    expect(await page.locator(':target h3').innerText()).toBe('4372.2.0')
+    await page.getByRole('link', { name: '简体中文' }).click()
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-Hans')
+    await page.getByRole('link', { name: '客户端配置' }).click()
+    expect(await page.locator('h1').innerText()).toBe('客户端配置')
+    await page.getByRole('link', { name: 'English' }).click()
+    expect(await page.locator('h1').innerText()).toBe('Client configuration')
+    await context.close()
+  })
+
+  test('on paper there is no navigation, and black on white', async () => {
+    const { context, page } = await open({ ...desktop, scheme: 'dark', path: '/' })
+    await page.emulateMedia({ media: 'print' })
+    expect(await page.getByRole('navigation').first().isVisible()).toBe(false)
+    expect(await page.evaluate('getComputedStyle(document.body).color')).toBe('rgb(0, 0, 0)')
+    await context.close()
+  })
+
+  test('an expired catalog is told in red, and axe has nothing against that', async () => {
+    const before = store.time.now
+    store.time.now += 15 * day
+    try {
+      const { context, page } = await open({ ...desktop, path: '/' })
+      const alert = page.getByRole('alert')
+      expect(await alert.innerText()).toMatch(/Nothing is offered: expired/)
+      expect(await page.evaluate('getComputedStyle(document.querySelector("[role=alert] h2")).color')).toBe(
+        'rgb(163, 22, 31)',
+      )
+      await context.close()
+      expect(await violations({ ...desktop, path: '/' })).toEqual([])
+    } finally {
+      store.time.now = before
+    }
+  })
+})

@@ -1,0 +1,46 @@
+/** etcd's keys and FleetLock: what is rendered is read again, for anything that may be said in them. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { compareIds, isGroupName, isHolderId } from '../../src/core/semaphore.ts'
+import { parseEtcdPut, renderValue } from '../../src/protocol/etcd-v2.ts'
+import { parseFleetLock, renderFleetLock } from '../../src/protocol/fleet-lock.ts'
+
+const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter(isHolderId)
+
+test('a value that was rendered is read as the same', () => {
+  fc.assert(
+    fc.property(fc.nat(1000), fc.option(fc.uniqueArray(id, { maxLength: 20 })), (max, ids) => {
+      const holders = ids && [...ids].sort(compareIds)
+      const value = renderValue({
+        max,
+        holders: holders?.map((one) => ({ id: one, via: 'locksmith', since: '' })) ?? null,
+      })
+      const body = new URLSearchParams({ value }).toString()
+      expect(parseEtcdPut(new URLSearchParams('prevIndex=7'), body)).toEqual({
+        kind: 'swap',
+        index: 7n,
+        written: { max, holders: holders ?? [] },
+      })
+      expect(value).toMatch(ids === null ? /"holders":null}$/ : /"holders":\[.*\]}$/)
+    }),
+  )
+})
+
+test('nothing that a PUT may hold makes it throw', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), fc.json(), (query, body, value) => {
+      for (const sent of [body, `value=${body}`, new URLSearchParams({ value }).toString()])
+        for (const asked of [query, 'prevExist=false', 'prevIndex=1'])
+          expect(['problem', 'create', 'swap']).toContain(parseEtcdPut(new URLSearchParams(asked), sent).kind)
+    }),
+  )
+})
+
+test('a body of FleetLock that was rendered is read as the same', () => {
+  const group = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9.-]{0,20}$/).filter(isGroupName)
+  fc.assert(
+    fc.property(id, group, (client, of) => {
+      expect(parseFleetLock(renderFleetLock({ id: client, group: of }))).toEqual({ id: client, group: of })
+    }),
+  )
+})

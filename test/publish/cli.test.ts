@@ -1,0 +1,158 @@
+/** The command line in a pipeline, against `platte serve`: processes, sockets, and GitHub's token service as a job sees it. */
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { app } from '../world.ts'
+import { policyFor, startIssuer } from './issuer.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'platte-pipeline-'))
+const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+const issuer = await startIssuer()
+let claims: Record<string, unknown> = {}
+const asked: string[] = []
+
+/** What `permissions: id-token: write` gives a job. */
+const tokens = createServer(async ({ url, headers }, response) => {
+  asked.push(`${headers.authorization} ${new URL(url ?? '', 'http://x').searchParams.get('audience')}`)
+  response.end(JSON.stringify({ value: await issuer.token(claims) }))
+})
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function platte(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+  const { PATH = '' } = process.env
+  return new Promise((done) => {
+    execFile(process.execPath, [main, ...args], { cwd: dir, env: { PATH, ...env } }, (error, stdout, stderr) =>
+      done({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    )
+  })
+}
+
+let endpoint = ''
+let server: ReturnType<typeof spawn>
+const job = (): Record<string, string> => ({
+  PLATTE_APP: app,
+  PLATTE_ENDPOINT: endpoint,
+  PLATTE_AUDIENCE: 'https://updates.example.org',
+  ACTIONS_ID_TOKEN_REQUEST_URL: `http://127.0.0.1:${(tokens.address() as AddressInfo).port}/token?api-version=2.0`,
+  ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'canary-request-token',
+})
+
+beforeAll(async () => {
+  await new Promise<void>((listening) => tokens.listen(0, '127.0.0.1', listening))
+  const store = { PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys' }
+  const { stdout } = await platte(['init', '--root-keys', 'offline'], store)
+  const pin = /PLATTE_ROOT=(\S+)/.exec(stdout)?.[1] ?? ''
+  writeFileSync(join(dir, 'policy.json'), JSON.stringify({ v: 1, ...policyFor(issuer) }))
+  writeFileSync(join(dir, 'update.gz'), 'CrAU a payload')
+  const env = { ...store, PLATTE_ROOT: pin, PLATTE_PUBLISH_POLICY: 'file:policy.json', PORT: '0' }
+  server = spawn(process.execPath, [main, 'serve'], { cwd: dir, env: { PATH: process.env.PATH, ...env } })
+  const { stderr } = server
+  if (stderr === null) throw new Error('no stderr')
+  for await (const line of createInterface(stderr)) {
+    endpoint = /listening on (\S+)\/v1\/update\//.exec(line)?.[1] ?? ''
+    if (endpoint) break
+  }
+}, 60_000)
+afterAll(async () => {
+  const ended = new Promise((exit) => server.once('exit', exit))
+  server.kill()
+  await ended
+  tokens.close()
+  issuer.close()
+  rmSync(dir, { recursive: true })
+})
+
+const publish = [
+  'publish',
+  'update.gz',
+  '--channel',
+  'stable',
+  '--version',
+  '1.0.0',
+  '--board',
+  'amd64-usr',
+  '--create',
+]
+
+test('publish, and again: nothing is sent twice', { timeout: 60_000 }, async () => {
+  const dry = await platte([...publish, '--dry-run'], job())
+  expect(dry).toMatchObject({ code: 0, stdout: '1.0.0 for amd64-usr in stable: would be published as 1\n' })
+  const first = await platte([...publish, '--json'], job())
+  expect({ ...first, stdout: JSON.parse(first.stdout) }).toMatchObject({
+    code: 0,
+    stdout: {
+      kind: 'published',
+      seq: 1,
+      offered: true,
+      rule: 'os-stable',
+      manifest: expect.stringContaining('/apps/'),
+    },
+  })
+  const again = await platte(publish, job())
+  expect(again).toMatchObject({
+    code: 0,
+    stdout: '1.0.0 for amd64-usr in stable: was published before; nothing was changed\n',
+  })
+  expect(new Set(asked)).toEqual(new Set(['Bearer canary-request-token https://updates.example.org']))
+  expect(first.stderr + again.stderr).not.toContain('canary')
+})
+
+test('edits go the same way', { timeout: 60_000 }, async () => {
+  const made = await platte(['channel', 'create', 'staging'], job())
+  expect(made).toMatchObject({ code: 0, stdout: 'staging: in force as 1: everywhere within a minute\n' })
+  const promoted = await platte(['promote', '1.0.0', '--from', 'stable', '--to', 'staging'], job())
+  expect(promoted.stdout).toContain('staging: in force as 2')
+  const held = await platte(['hold', '1.0.0', '--channel', 'staging', '--reason', 'boot loop'], job())
+  expect(held.stdout).toContain('+ hold')
+})
+
+test.each<readonly [string, readonly string[], Record<string, unknown>, Record<string, string>, number, RegExp]>([
+  [
+    'a rule that does not allow it',
+    ['prune', '--channel', 'stable'],
+    {},
+    {},
+    3,
+    /rule os-stable: allows .*, not prune/,
+  ],
+  ['another environment', publish, { environment: 'test' }, {}, 3, /rule os-stable: claim environment is "test"/],
+  ['another channel', ['hold', '1.0.0', '--channel', 'alpha', '--reason', 'x'], {}, {}, 3, /not .*\/alpha/],
+  ['what the channel refuses', ['ramp', '9.9', '--channel', 'stable', '--over', '2h'], {}, {}, 3, /no release "9.9"/],
+  ['a token for somebody else', publish, { aud: 'https://elsewhere.example' }, {}, 4, /claim aud/],
+  [
+    'no token',
+    publish,
+    {},
+    { ACTIONS_ID_TOKEN_REQUEST_URL: '' },
+    4,
+    /no identity token\nhint: GitHub: permissions: id-token: write/,
+  ],
+  ['no such endpoint', publish, {}, { PLATTE_ENDPOINT: 'http://127.0.0.1:9' }, 1, /did not answer/],
+])('%s', { timeout: 60_000 }, async (_, args, said, env, code, words) => {
+  claims = said
+  const ended = await platte(args, { ...job(), ...env })
+  claims = {}
+  expect([ended.code, ended.stderr]).toEqual([code, expect.stringMatching(words)])
+  expect(ended.stderr).not.toContain('canary')
+})
+
+test('a policy is tried out without a server', { timeout: 60_000 }, async () => {
+  writeFileSync(join(dir, 'token'), await issuer.token())
+  const check = ['policy', 'check', '--publish-policy', 'file:policy.json', '--claims', 'token', '--app', app]
+  expect(await platte([...check, '--channel', 'stable'])).toMatchObject({
+    code: 0,
+    stdout: `rule os-stable allows publish in ${app}/stable\n`,
+  })
+  const refused = await platte([...check, '--channel', 'alpha'])
+  expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('rule os-stable: is for')])
+})

@@ -1,0 +1,89 @@
+/** Two signatures: the pipeline's and the function's, so that neither ships alone. */
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { fetchIssuerKeys } from '../../src/adapters/issuer-keys.ts'
+import { provenanceOf } from '../../src/core/policy.ts'
+import { type Order, readOrder } from '../../src/documents/orders.ts'
+import { proposalOf } from '../../src/service/countersign.ts'
+import type { Publishing } from '../../src/service/publish.ts'
+import { answerOrder, perform } from '../../src/service/publish-function.ts'
+import { app, ask, newKey, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
+import { policyFor, startIssuer } from './issuer.ts'
+
+const issuer = await startIssuer(() => store.time.now)
+afterAll(() => issuer.close())
+const [pipeline, own, stranger] = [await newKey('EdDSA'), await newKey('ES256'), await newKey('EdDSA')]
+let store: TestStore
+
+const order = readOrder('ramp', { app, channel: 'stable', version: '2', over: 'PT48H', lower: true }) as Order
+
+beforeEach(async () => {
+  store = await newStore({ release: [pipeline, own], threshold: 2 })
+  await publishOne(store, '2')
+})
+
+/** What the function answers to an order, with what the pipeline signed. */
+async function send(manifest: object | undefined, sent: Order = order, more: Partial<Publishing> = {}) {
+  const publishing = { ...store.publishing, release: [own], ...more }
+  const policy = policyFor(issuer)
+  const authorising = { policy, remembered: new Map(), fetchKeys: fetchIssuerKeys, clock: publishing.clock }
+  const token = await issuer.token()
+  return answerOrder({ publishing, authorising }, { order: sent, manifest, bytes: new Uint8Array([1]), token })
+}
+
+/** What the pipeline signs. */
+function propose(signed: Order = order, more: Partial<Publishing> = {}) {
+  const claims = { repository: 'octocat/os', ref: 'refs/tags/v2', sha: '0123456789abcdef0123456789abcdef01234567' }
+  const job = { run_id: '77', job_workflow_ref: 'octocat/os/.github/workflows/release.yml@refs/tags/v2' }
+  const provenance = provenanceOf(issuer.url, { ...claims, ...job })
+  const here = { ...store.publishing, release: [pipeline], datedAt: store.time.now, provenance, ...more }
+  return proposalOf(here, { app, channel: 'stable' }, (publishing) => perform(publishing, signed, async () => {}))
+}
+
+const seqOf = async (): Promise<number> => {
+  let count = 0
+  for await (const _ of store.bucket.list(`apps/${app}/stable/`)) count++
+  return count
+}
+
+test('what both sign is in force', async () => {
+  expect(await send(await propose())).toMatchObject({ kind: 'changed', seq: 2, inForce: true })
+  expect(await ask(newReader(store), { machineId: 'x' })).toBe('not-in-ramp')
+})
+
+test('neither ships alone', async () => {
+  expect(await refusal(send(undefined))).toMatch(/^credentials: root 1 wants 2 release keys/)
+  expect(await refusal(send(await propose(), order, { release: [] }))).toMatch(/^credentials: .*1 of 2 needed/)
+  expect(await refusal(send(await propose(order, { release: [stranger] }).catch(() => ({}))))).toMatch(
+    /^(usage|credentials)/,
+  )
+  expect(await seqOf()).toBe(1)
+})
+
+test('the function signs nothing but what follows from the order', async () => {
+  const other = readOrder('ramp', { app, channel: 'stable', version: '2', over: 'PT1H', lower: true }) as Order
+  expect(await refusal(send(await propose(other)))).toMatch(/^conflict: what was signed is not what follows as 2/)
+  expect(await refusal(send(await propose(order, { provenance: { repository: 'somebody/else' } })))).toMatch(
+    /^conflict/,
+  )
+  expect(await refusal(send(await propose(order, { provenance: undefined })))).toMatch(/^conflict/)
+  expect(await seqOf()).toBe(1)
+})
+
+test('somebody was faster: nothing lands, and it is said what to do', async () => {
+  const proposed = await propose()
+  await publishOne(store, '3')
+  expect(await refusal(send(proposed))).toMatch(/^conflict: what was signed is not what follows as 3/)
+  expect(await send(await propose())).toMatchObject({ kind: 'changed', seq: 3 })
+})
+
+test('an old proposal, or one that is none', async () => {
+  const proposed = await propose()
+  store.time.now += 11 * 60_000
+  expect(await refusal(send(proposed))).toMatch(/^usage: manifest: was issued too long ago/)
+  expect(await refusal(send({ payload: 'e30', signatures: [] }))).toMatch(/^usage: manifest/)
+})
+
+test('a rename makes two manifests, and is refused', async () => {
+  const rename = readOrder('channel-rename', { app, channel: 'stable', name: 'steady' }) as Order
+  expect(await refusal(send(await propose(), rename))).toMatch(/^refused: renaming makes two manifests/)
+})

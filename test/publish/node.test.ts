@@ -1,0 +1,28 @@
+/** The publish function on Node: a real server over a folder. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
+import { readSettings } from '../../src/runtime/config.ts'
+import { startServer } from '../../src/runtime/node.ts'
+import { openStore } from '../../src/runtime/store.ts'
+import { flowSuite } from './flow-suite.ts'
+import { startIssuer } from './issuer.ts'
+import { emptyStore } from './store.ts'
+
+const dir = await mkdtemp(join(tmpdir(), 'platte-publish-'))
+const issuer = await startIssuer()
+let server: Awaited<ReturnType<typeof startServer>>
+beforeAll(async () => {
+  const { documents, packages } = await openStore({ kind: 'file', dir })
+  const { publishing, env } = await emptyStore(issuer, documents, packages)
+  const settings = readSettings({ ...env, PLATTE_STORE: `file:${dir}`, PORT: '0' }, ['store', 'pin'])
+  server = await startServer(settings, publishing)
+})
+afterAll(async () => {
+  await server.stop()
+  issuer.close()
+  await rm(dir, { recursive: true })
+})
+
+flowSuite('on Node', () => ({ issuer, fetch: (path, init) => fetch(server.url + path, init) }))

@@ -1,0 +1,75 @@
+/** What a policy may say. */
+import { expect, test } from 'vitest'
+import { parsePolicy } from '../../src/documents/policy.ts'
+import { readSettings } from '../../src/runtime/config.ts'
+import { refusal } from '../world.ts'
+
+const issuer = 'https://token.actions.githubusercontent.com'
+const rule = {
+  id: 'os',
+  issuer,
+  allow: ['os/stable-*'],
+  actions: ['publish'],
+  claims: { repository_id: '456789' },
+}
+const policy = {
+  v: 1,
+  audience: 'https://updates.example.org',
+  issuers: { [issuer]: { jwks: `${issuer}/.well-known/jwks`, algs: ['RS256'] } },
+  rules: [rule],
+}
+const withRule = (more: object) => ({ ...policy, rules: [{ ...rule, ...more }] })
+const parse = async (value: unknown) => parsePolicy(typeof value === 'string' ? value : JSON.stringify(value))
+
+test('a policy that can be used', async () => {
+  expect(await parse(policy)).toMatchObject({ audience: policy.audience })
+  expect(await parse(withRule({ claims: { project_id: { in: ['1', '2'] }, ref: { prefix: 'v' } } }))).toBeDefined()
+})
+
+test.each<readonly [string, unknown, RegExp]>([
+  ['no JSON', '{', /is not JSON/],
+  ['another version', { ...policy, v: 2 }, /policy: v/],
+  ['a member that is unknown', { ...policy, extra: 1 }, /extra/],
+  ['no audience', { ...policy, audience: '' }, /audience/],
+  ['an issuer that is no URL', { ...policy, issuers: { github: policy.issuers[issuer] } }, /https URL/],
+  [
+    'keys over plain http',
+    { ...policy, issuers: { [issuer]: { jwks: 'http://example.org/jwks', algs: ['RS256'] } } },
+    /https URL/,
+  ],
+  ['another algorithm', { ...policy, issuers: { [issuer]: { jwks: issuer, algs: ['HS256'] } } }, /algs/],
+  ['a rule without claims', withRule({ claims: {} }), /must name one of repository_id, project_id, organization_id/],
+  [
+    'a rule that only names a name',
+    withRule({ claims: { repository: 'octocat/os' } }),
+    /must name one of repository_id/,
+  ],
+  ['an id that is only a beginning', withRule({ claims: { repository_id: { prefix: '4' } } }), /exactly/],
+  ['sub', withRule({ claims: { repository_id: '1', sub: 'repo:octocat/os' } }), /other claims than sub/],
+  ['a pattern', withRule({ claims: { repository_id: { regex: '.*' } } }), /must be a text/],
+  ['an empty text', withRule({ claims: { repository_id: '' } }), /is empty/],
+  ['an action that is none', withRule({ actions: ['delete-everything'] }), /actions/],
+  ['no action', withRule({ actions: [] }), /actions/],
+  ['a channel without its app', withRule({ allow: ['stable'] }), /must be app\/channel/],
+  ['a star in the middle', withRule({ allow: ['os/st*le'] }), /must be app\/channel/],
+  ['any app', withRule({ allow: ['*/stable'] }), /must be app\/channel/],
+  [
+    'an issuer that is not named',
+    withRule({ issuer: 'https://gitlab.com' }),
+    /issuers does not name https:\/\/gitlab.com/,
+  ],
+  ['two rules of one id', { ...policy, rules: [rule, rule] }, /same id/],
+  ['a reserved name', withRule({ claims: JSON.parse('{"repository_id":"1","__proto__":"x"}') }), /reserved/],
+])('%s is refused', async (_, value, words) => {
+  const problem = await refusal(parse(value))
+  expect(problem).toMatch(words)
+  expect(problem).toMatch(/^configuration: policy/)
+})
+
+test('the setting is the policy, or names its file', async () => {
+  const settings = (text: string) => readSettings({ PLATTE_PUBLISH_POLICY: text }).publishPolicy
+  expect(settings(JSON.stringify(policy))).toEqual({ text: JSON.stringify(policy) })
+  expect(settings('file:/etc/platte/policy.json')).toEqual({ file: '/etc/platte/policy.json' })
+  expect(() => settings('policy.json')).toThrow(/PLATTE_PUBLISH_POLICY.*neither a policy as JSON nor file:PATH/)
+  expect(() => settings('{"v":2}')).toThrow(/PLATTE_PUBLISH_POLICY/)
+})

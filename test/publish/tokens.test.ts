@@ -1,0 +1,191 @@
+/** Whose tokens are believed, and what they may do: a table of what is forged, stolen, stale or from elsewhere. */
+import { SignJWT, UnsecuredJWT } from 'jose'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { fetchIssuerKeys } from '../../src/adapters/issuer-keys.ts'
+import { type Authorising, authorise, type Intent } from '../../src/service/authorise.ts'
+import { app, refusal } from '../world.ts'
+import { audience, gitHubClaims, policyFor, startIssuer } from './issuer.ts'
+
+const time = { now: Date.parse('2026-11-25T12:00:00Z') }
+const issuer = await startIssuer(() => time.now)
+const stranger = await startIssuer(() => time.now)
+afterAll(() => {
+  issuer.close()
+  stranger.close()
+})
+
+const intent: Intent = { action: 'publish', app, channels: ['stable'] }
+let authorising: Authorising
+beforeEach(() => {
+  authorising = {
+    policy: policyFor(issuer),
+    remembered: new Map(),
+    fetchKeys: fetchIssuerKeys,
+    clock: () => time.now,
+  }
+  issuer.answer()
+})
+
+const seconds = () => Math.floor(time.now / 1000)
+
+test('a token that holds, whose rule matches', async () => {
+  const token = await issuer.token({ jti: 'one' })
+  const allowed = await authorise(authorising, token, intent)
+  expect(allowed).toMatchObject({ rule: 'os-stable', isTold: true, token: { issuedAtMs: seconds() * 1000 } })
+  expect(allowed.origin).toEqual({
+    issuer: issuer.url,
+    repository: 'octocat/os',
+    ref: 'refs/tags/v2',
+    commit: gitHubClaims.sha,
+    run: '77',
+    workflow: gitHubClaims.job_workflow_ref,
+  })
+})
+
+test('a token without an id is named by its signed part', async () => {
+  const [one, other] = [await issuer.token({ jti: undefined }), await issuer.token({ jti: undefined, run_id: '78' })]
+  const idOf = async (token: string) => (await authorise(authorising, token, intent)).token.id
+  expect(await idOf(one)).toBe(await idOf(one))
+  expect(await idOf(one)).not.toBe(await idOf(other))
+})
+
+describe('a token that does not hold', () => {
+  const forged: readonly (readonly [string, () => Promise<string> | string, RegExp])[] = [
+    ['is nothing', () => 'x', /^unauthorized: .*no JSON Web Token/],
+    ['has no end', () => `e30.${'A'.repeat(20_000)}.x`, /^unauthorized: .*more than 16384 characters/],
+    ['is not signed (alg none)', () => new UnsecuredJWT({ iss: issuer.url, aud: audience }).encode(), /^unauthorized/],
+    [
+      'is signed with the public key as a secret (HS256)',
+      () =>
+        new SignJWT({ iss: issuer.url, aud: audience, jti: 'x', iat: seconds(), exp: seconds() + 60 })
+          .setProtectedHeader({ alg: 'HS256', kid: '1' })
+          .sign(new TextEncoder().encode(JSON.stringify(issuer.publicJwk()))),
+      /^unauthorized: .*(algorithm|cannot be verified)/,
+    ],
+    [
+      'is signed by another issuer that says it is this one',
+      () => stranger.token({ iss: issuer.url }),
+      /bad signature/,
+    ],
+    ['is of an issuer that the policy does not name', () => stranger.token(), /which the policy does not name/],
+    ['is of an issuer called constructor', () => stranger.token({ iss: 'constructor' }), /does not name/],
+    ['is for another audience', () => issuer.token({ aud: 'https://elsewhere.example' }), /claim aud/],
+    [
+      'is for a list of audiences',
+      () => issuer.token({ aud: [audience, 'https://elsewhere.example'] }),
+      /not the one text/,
+    ],
+    ['is for a list of ours alone', () => issuer.token({ aud: [audience] }), /not the one text/],
+    ['has expired', () => issuer.token({ iat: seconds() - 400, exp: seconds() - 100 }), /too old/],
+    [
+      'is older than ten minutes, but good for a day',
+      () => issuer.token({ iat: seconds() - 700, exp: seconds() + 86_400 }),
+      /too old/,
+    ],
+    ['is of the future', () => issuer.token({ iat: seconds() + 300, exp: seconds() + 600 }), /claim iat/],
+    ['begins later', () => issuer.token({ nbf: seconds() + 300 }), /claim nbf/],
+    ['never expires', () => issuer.token({ exp: undefined }), /lacks claim exp/],
+    ['does not say when it was issued', () => issuer.token({ iat: undefined }), /lacks claim iat/],
+    ['has a number for an id', () => issuer.token({ jti: 7 }), /jti/],
+    ['names a key that is not published', () => issuer.token({}, { kid: 'other' }), /does not publish/],
+  ]
+  test.each(forged)('%s', async (_, make, words) => {
+    const { asked } = stranger
+    const before = asked()
+    const problem = await refusal(authorise(authorising, await make(), intent))
+    expect(problem).toMatch(words)
+    expect(problem).toMatch(/^unauthorized: /)
+    expect(asked()).toBe(before)
+  })
+
+  test('with its last byte changed', async () => {
+    const token = await issuer.token()
+    const changed = `${token.slice(0, -10)}${token.at(-10) === 'A' ? 'B' : 'A'}${token.slice(-9)}`
+    expect(await refusal(authorise(authorising, changed, intent))).toMatch(/bad signature/)
+  })
+})
+
+describe('a token that holds, and is not let', () => {
+  const refused: readonly (readonly [string, Record<string, unknown>, Partial<Intent>, RegExp])[] = [
+    [
+      'another repository of the same name',
+      { repository_id: '999' },
+      {},
+      /rule os-stable: claim repository_id is "999", not "456789"/,
+    ],
+    ['no repository id', { repository_id: undefined }, {}, /claim repository_id is missing/],
+    [
+      'another workflow',
+      { job_workflow_ref: 'octocat/os/.github/workflows/evil.yml@refs/tags/v2' },
+      {},
+      /job_workflow_ref/,
+    ],
+    [
+      'a branch instead of a tag',
+      { job_workflow_ref: 'octocat/os/.github/workflows/release.yml@refs/heads/v' },
+      {},
+      /what begins with/,
+    ],
+    ['no environment', { environment: undefined }, {}, /claim environment is missing/],
+    ['an environment of another case', { environment: 'Release' }, {}, /claim environment is "Release"/],
+    ['a claim that is an object', { environment: { toString: 'release' } }, {}, /claim environment is missing/],
+    ['an event that is not in the list', { event_name: 'schedule' }, {}, /not one of "push", "workflow_dispatch"/],
+    ['pull_request_target', { event_name: 'pull_request_target' }, {}, /nobody has merged/],
+    ['a pull request', { event_name: 'pull_request' }, {}, /nobody has merged/],
+    ['a merge request of GitLab', { pipeline_source: 'merge_request_event' }, {}, /nobody has merged/],
+    ['another action', {}, { action: 'prune' }, /allows publish, .*, not prune/],
+    ['another channel', {}, { channels: ['alpha'] }, /not .*\/alpha/],
+    ['another app', {}, { app: 'other' }, /not other\/stable/],
+    ['one of two channels', {}, { channels: ['stable', 'alpha'] }, /not .*\/alpha/],
+  ]
+  test.each(refused)('%s', async (_, claims, more, words) => {
+    const problem = await refusal(authorise(authorising, await issuer.token(claims), { ...intent, ...more }))
+    expect(problem).toMatch(words)
+    expect(problem).toMatch(/^refused: /)
+  })
+})
+
+describe('the keys of an issuer', () => {
+  const ask = async () => authorise(authorising, await issuer.token(), intent)
+
+  test('are asked for once in ten minutes', async () => {
+    const before = issuer.asked()
+    for (let i = 0; i < 5; i++) await ask()
+    expect(issuer.asked() - before).toBe(1)
+    time.now += 11 * 60_000
+    await ask()
+    expect(issuer.asked() - before).toBe(2)
+  })
+
+  test('are asked for again for a key that is new, but not for every token that names none', async () => {
+    await ask()
+    const before = issuer.asked()
+    time.now += 31_000
+    await issuer.rotate()
+    await ask()
+    expect(issuer.asked() - before).toBe(1)
+    for (let i = 0; i < 20; i++)
+      await refusal(authorise(authorising, await issuer.token({}, { kid: `no${i}` }), intent))
+    expect(issuer.asked() - before).toBe(1)
+  })
+
+  const bad: readonly (readonly [string, (response: import('node:http').ServerResponse) => void, RegExp])[] = [
+    ['a failure', (response) => void response.writeHead(503).end(), /it answers 503/],
+    ['a redirect', (response) => void response.writeHead(302, { location: stranger.jwks }).end(), /it answers 302/],
+    ['no JSON', (response) => void response.end('<html>'), /no set of keys/],
+    ['no keys', (response) => void response.end('{"keys":7}'), /no set of keys/],
+    ['without an end', (response) => void response.end('x'.repeat(300 * 1024)), /more than 262144 bytes/],
+    ['nothing', () => {}, /cannot be read/],
+  ]
+  test.each(bad)('%s: those that were good serve for a day; without any, it is said', async (_, how, words) => {
+    await ask()
+    issuer.answer(how)
+    const asked = stranger.asked()
+    time.now += 11 * 60_000
+    await expect(ask()).resolves.toMatchObject({ rule: 'os-stable' })
+    time.now += 25 * 60 * 60_000
+    expect(await refusal(ask())).toMatch(words)
+    expect(await refusal(ask())).toMatch(/^issuer-unavailable: /)
+    expect(stranger.asked()).toBe(asked)
+  })
+})

@@ -1,0 +1,263 @@
+/** A mirror over stores of this process: what is copied, in which order, and that every pass can die anywhere. */
+import { describe, expect, test } from 'vitest'
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { memoryPackages } from '../../src/adapters/memory.ts'
+import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
+import { describeChannel, followChannel } from '../../src/service/channel-life.ts'
+import { inspectStore } from '../../src/service/inspect.ts'
+import { metered } from '../../src/service/meter.ts'
+import { type MirrorMemory, mirror } from '../../src/service/mirror.ts'
+import type { MirrorOptions } from '../../src/service/mirror-pass.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
+import { everyFault } from '../faults/scene.ts'
+import {
+  app,
+  ask,
+  type Bucket,
+  bytesOf,
+  day,
+  minute,
+  newReader,
+  newStore,
+  publishOne,
+  refusal,
+  sourceOf,
+  type TestStore,
+  watched,
+} from '../world.ts'
+
+/** An upstream with two channels and some history, and an empty store beside it. */
+async function scene() {
+  const origin = await newStore()
+  await publishOne(origin, '1', { notes: bytesOf('# One') })
+  await publishOne(origin, '2', { sources: [sourceOf('update.gz', 'CrAU 2'), sourceOf('oem.gz', 'oem 2')] })
+  await publishOne(origin, '1', { channel: 'beta' })
+  const { bucket } = await newStore()
+  for (const key of ['root/1.jws', catalogKey]) bucket.erase(key)
+  return { origin, ...mirrorOf(origin, bucket) }
+}
+
+function mirrorOf(origin: TestStore, bucket: Bucket, packages = memoryPackages(nodeHasher)) {
+  const seen = watched(origin.bucket)
+  const own = { ...origin.publishing, documents: bucket, packages }
+  const mirroring = { from: { ...origin.publishing, documents: seen.documents }, to: { documents: bucket, packages } }
+  return { bucket, own, mirroring, reads: seen.reads }
+}
+
+const all: MirrorOptions = { packages: 'all' }
+const keysOf = async (bucket: Bucket): Promise<string[]> => {
+  const keys: string[] = []
+  for await (const key of bucket.list('')) keys.push(key)
+  return keys
+}
+
+test('everything is copied verbatim, and verifies as its origin does', async () => {
+  const { origin, bucket, own, mirroring } = await scene()
+  const result = await mirror(mirroring, all)
+  expect(result).toMatchObject({ kind: 'mirrored', documents: 5, packages: 3, absent: [] })
+  for (const key of await keysOf(origin.bucket)) expect(await bucket.read(key)).toEqual(await origin.bucket.read(key))
+  expect(await inspectStore(own)).toMatchObject({ findings: [], channels: 2, manifests: 3, packages: 3 })
+  expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+})
+
+test('a new release is taken over with as few questions as it needs; nothing new costs one', async () => {
+  const { origin, own, mirroring, reads } = await scene()
+  const memory: MirrorMemory = {}
+  await mirror(mirroring, all, memory)
+  reads.length = 0
+  expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'unchanged', documents: 0, packages: 0 })
+  expect(reads).toEqual([catalogKey])
+  origin.time.now += minute
+  await publishOne(origin, '3')
+  reads.length = 0
+  expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', documents: 1, packages: 1 })
+  expect(reads).toEqual([catalogKey, channelKey(app, 'stable', 3)])
+  expect(await ask(newReader({ publishing: own }))).toBe('update 3')
+})
+
+test('a refreshed catalog with nothing new in it is copied alone', async () => {
+  const { origin, bucket, mirroring, reads } = await scene()
+  await mirror(mirroring, all)
+  origin.time.now += 6 * day
+  await refresh(origin.publishing)
+  reads.length = 0
+  expect(await mirror(mirroring, all)).toMatchObject({ kind: 'mirrored', documents: 0, packages: 0 })
+  expect(reads).toEqual([catalogKey])
+  expect(await bucket.read(catalogKey)).toEqual(await origin.bucket.read(catalogKey))
+})
+
+test('only the channels that are named; the others answer not-mirrored, and can come later', async () => {
+  const { own, mirroring } = await scene()
+  await mirror(mirroring, { packages: 'all', channels: ['beta'] })
+  const reader = newReader({ publishing: own })
+  expect([await ask(reader), await ask(reader, { channel: 'beta', version: '0' })]).toEqual([
+    'not-mirrored',
+    'update 1',
+  ])
+  expect(await refusal(mirror(mirroring, { packages: 'all', channels: ['edge'] }))).toMatch(/^refused: .*"edge"/)
+  await mirror(mirroring, { packages: 'all', channels: [`${app}/stable`] })
+  expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+})
+
+test.each([
+  ['none', []],
+  ['current', ['/2/', '/2/']],
+  ['all', ['/1/', '/2/', '/2/']],
+] as const)('packages %s', async (packages, wanted) => {
+  const { own, mirroring } = await scene()
+  await mirror(mirroring, { packages, channels: ['stable'] })
+  const keys: string[] = []
+  for await (const key of own.packages.list?.('packages/') ?? []) keys.push(key)
+  expect(keys.map((key) => /\/[12]\//.exec(key)?.[0])).toEqual(wanted)
+  await mirror(mirroring, all)
+  expect((await inspectStore(own)).findings).toEqual([])
+})
+
+test('a follower brings its source along, and what it may still offer of it', async () => {
+  const { origin, own, mirroring } = await scene()
+  const later = { app, channel: 'later' }
+  await describeChannel(origin.publishing, later, {}, { create: true })
+  await followChannel(origin.publishing, later, { channel: 'stable', after: 'P7D' })
+  await mirror(mirroring, { packages: 'current', channels: ['later'] })
+  const reader = newReader({ publishing: own })
+  expect(await ask(reader, { channel: 'later' })).toBe('up-to-date')
+  origin.time.now += 7 * day + minute
+  expect(await ask(newReader({ publishing: own }), { channel: 'later' })).toBe('update 2')
+  expect(await ask(newReader({ publishing: own }), { channel: 'beta' })).toBe('not-mirrored')
+})
+
+describe('a pass that dies', () => {
+  /** The root; a package and its manifest; notes, two packages and their manifest; what was before it; the catalog. */
+  const writes = 9
+
+  test('makes so many writes, and the catalog is the last', async () => {
+    const { mirroring } = await scene()
+    const faults = faultsOf()
+    await mirror({ ...mirroring, to: faulty(mirroring.to, faults) }, all)
+    expect(faults.written.length).toBe(writes)
+    expect(faults.written.at(-1)).toBe(`create ${catalogKey}`)
+    expect(faults.written[0]).toBe(`create ${rootKey(1)}`)
+  })
+
+  test.each(everyFault(writes))(
+    'write $at $face: nothing is offered before all is there, and the next goes on',
+    async ({ at, face }) => {
+      const { own, mirroring } = await scene()
+      const faults = faultsOf({ [at]: face })
+      expect(await refusal(mirror({ ...mirroring, to: faulty(mirroring.to, faults) }, all))).toMatch(
+        /^store-unavailable/,
+      )
+      const isThere = at === writes && face.endsWith('after')
+      expect(await ask(newReader({ publishing: own }))).toBe(isThere ? 'update 2' : 'unverifiable')
+      await mirror(mirroring, all)
+      expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+      expect(await inspectStore(own)).toMatchObject({ findings: [], manifests: 3, packages: 3 })
+      expect(await mirror(mirroring, all)).toMatchObject({ kind: 'unchanged', documents: 0, packages: 0 })
+    },
+  )
+})
+
+const faulty = (
+  { documents, packages }: Awaited<ReturnType<typeof scene>>['mirroring']['to'],
+  faults: ReturnType<typeof faultsOf>,
+) => ({
+  documents: faultyDocuments(documents, faults),
+  packages: faultyPackages(packages, faults),
+})
+
+test('two mirrors of one store: whoever is behind goes on from what the other did', async () => {
+  const { origin, own, mirroring } = await scene()
+  const stale = await origin.bucket.read(catalogKey)
+  origin.time.now += minute
+  await publishOne(origin, '3')
+  const behind = mirrorOf(origin, mirroring.to.documents as Bucket, mirroring.to.packages)
+  const get: typeof mirroring.from.documents.get = async (key, maxBytes, known) =>
+    key === catalogKey ? { bytes: stale, token: 'stale' } : mirroring.from.documents.get(key, maxBytes, known)
+  const late = { ...behind.mirroring, from: { ...mirroring.from, documents: { ...mirroring.from.documents, get } } }
+  const results = await Promise.all([
+    mirror(late, all),
+    mirror(mirroring, all),
+    mirror(late, all),
+    mirror(mirroring, all),
+  ])
+  expect(results.map(({ kind }) => kind)).toContain('mirrored')
+  expect(await ask(newReader({ publishing: own }))).toBe('update 3')
+  expect(await inspectStore(own)).toMatchObject({ findings: [], manifests: 4, packages: 4 })
+})
+
+test('what was not there is asked for again, and one bad channel holds up no other', async () => {
+  const { origin, own, mirroring } = await scene()
+  const manifest = await origin.bucket.read(channelKey(app, 'beta', 1))
+  origin.bucket.erase(channelKey(app, 'beta', 1))
+  const memory: MirrorMemory = {}
+  expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', absent: [channelKey(app, 'beta', 1)] })
+  expect(await ask(newReader({ publishing: own }), { channel: 'beta', version: '0' })).toBe('not-mirrored')
+  await origin.bucket.overwrite(channelKey(app, 'beta', 1), manifest)
+  expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', documents: 1, absent: [] })
+  origin.time.now += minute
+  await publishOne(origin, '4', { channel: 'beta' })
+  await publishOne(origin, '3')
+  await origin.bucket.overwrite(channelKey(app, 'stable', 3), manifest)
+  expect(await refusal(mirror(mirroring, all, memory))).toMatch(/^mismatch: .*stable\/0000000003\.jws/)
+  expect(await own.documents.get(channelKey(app, 'beta', 2), 1e6)).toBeDefined()
+  expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+})
+
+test('a mirror that another one overtook leaves the newer catalog alone', async () => {
+  const { origin, bucket, own, mirroring } = await scene()
+  const overtaken: typeof mirroring.to.documents = {
+    ...bucket,
+    async create(key, bytes) {
+      if (key !== catalogKey) return bucket.create(key, bytes)
+      origin.time.now += minute
+      await publishOne(origin, '3')
+      await mirror(mirroring, all)
+      return bucket.create(key, bytes)
+    },
+  }
+  await mirror({ ...mirroring, to: { ...mirroring.to, documents: overtaken } }, all)
+  expect(await bucket.read(catalogKey)).toEqual(await origin.bucket.read(catalogKey))
+  expect(await ask(newReader({ publishing: own }))).toBe('update 3')
+})
+
+test('in bounded steps nothing is begun that may exceed them, and the catalog comes before history', async () => {
+  const { origin, bucket, own, mirroring } = await scene()
+  for (let i = 0; i < 12; i++) await publishOne(origin, '1', { channel: `more-${i}` })
+  const steps: number[] = []
+  let offered: string | undefined
+  for (let kind = 'more'; kind === 'more' && steps.length < 50; ) {
+    const meter = { used: 0 }
+    const bounds = { packages: 1, isSpent: () => meter.used >= 12 }
+    const bounded = { from: metered(mirroring.from, meter), to: metered(mirroring.to, meter) }
+    kind = (await mirror(bounded, { packages: 'none', bounds })).kind
+    steps.push(meter.used)
+    const hasHistory = (await bucket.get(channelKey(app, 'stable', 1), 1e6)) !== undefined
+    if (!hasHistory) offered = await ask(newReader({ publishing: own }))
+  }
+  expect([steps.length > 3, Math.max(...steps) <= 20, offered]).toEqual([true, true, 'update 2'])
+  expect(await inspectStore(own)).toMatchObject({ channels: 14, manifests: 15 })
+})
+
+test('a step that ends behind a follower has copied what it follows', async () => {
+  const { origin, own, mirroring } = await scene()
+  const later = { app, channel: 'later' }
+  await describeChannel(origin.publishing, later, {}, { create: true })
+  await followChannel(origin.publishing, later, { channel: 'beta', after: 'P7D' })
+  for (let kind = 'more', steps = 0; kind === 'more' && steps < 10; steps++) {
+    let asked = 0
+    const bounds = { packages: 1, isSpent: () => asked++ > 0 }
+    kind = (await mirror(mirroring, { packages: 'none', channels: ['later'], bounds })).kind
+  }
+  origin.time.now += 7 * day + minute
+  expect(await ask(newReader({ publishing: own }), { channel: 'later', version: '0' })).toBe('update 1')
+})
+
+test('other bytes in the own store are a fork, or damage: both are said loudly', async () => {
+  const { bucket, mirroring } = await scene()
+  await bucket.overwrite(channelKey(app, 'stable', 2), bytesOf('other'))
+  expect(await refusal(mirror(mirroring, all))).toMatch(/^mismatch: this store's apps.*stable\/0000000002\.jws/)
+  bucket.erase(channelKey(app, 'stable', 2))
+  await bucket.overwrite(rootKey(1), bytesOf('other'))
+  expect(await refusal(mirror(mirroring, all))).toMatch(/^fork: root\/1\.jws: this store holds other bytes/)
+})

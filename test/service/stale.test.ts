@@ -1,0 +1,76 @@
+/** Across an air gap: a catalog that expired on the way is accepted where somebody says so, and that is shown. */
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { catalogKey, rootKey } from '../../src/documents/paths.ts'
+import { exportBundle, importBundle } from '../../src/runtime/bundles.ts'
+import { reload } from '../../src/service/catalog-cache.ts'
+import { findProblems } from '../../src/service/health.ts'
+import { inspectStore } from '../../src/service/inspect.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { summarise } from '../../src/service/summary.ts'
+import { ask, day, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'platte-bundle-'))
+const bundle = join(folder, 'bundle.tar')
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let origin: TestStore
+let inside: TestStore
+/** What the inside reads with, by how long an expired catalog is accepted. */
+const reading = (acceptStaleMs?: number) => ({
+  ...inside.publishing,
+  pin: origin.publishing.pin,
+  clock: () => origin.time.now,
+  acceptStaleMs,
+})
+const all = { packages: 'all' } as const
+
+beforeAll(async () => {
+  origin = await newStore()
+  await publishOne(origin, '1')
+  await publishOne(origin, '2')
+  await exportBundle(origin.publishing, createWriteStream(bundle), { ...all, since: 0 })
+  inside = await newStore()
+  for (const key of [rootKey(1), catalogKey]) inside.bucket.erase(key)
+  // The catalog is valid for 14 days.
+  origin.time.now += 20 * day
+})
+
+test('it is refused, unless so much is accepted; then it is offered from, and verifies', async () => {
+  expect(await refusal(importBundle(bundle, reading(), all))).toMatch(/^expired: catalog: expired at/)
+  expect(await refusal(importBundle(bundle, reading(5 * day), all))).toMatch(/^expired: catalog/)
+  expect(await importBundle(bundle, reading(45 * day), all)).toMatchObject({ kind: 'mirrored', absent: [] })
+  expect(await ask(newReader({ publishing: reading(45 * day) }))).toBe('update 2')
+  expect(await ask(newReader({ publishing: reading() }))).toBe('catalog-expired')
+  expect((await inspectStore(reading(45 * day))).findings).toEqual([])
+})
+
+test('health and `show` say so, as long as it is accepted and after', async () => {
+  const reader = newReader({ publishing: reading(45 * day) })
+  await reload(reader.cache, reader.reading)
+  const stale = /^the catalog expired at 2026-12-07T\S+: it is stale, and accepted all the same until 2027-01-21T/
+  expect(findProblems(reader.cache, origin.time.now)).toEqual([expect.stringMatching(stale)])
+  expect((await summarise(reading(45 * day))).problems).toEqual([expect.stringMatching(stale)])
+  expect((await summarise(reading())).problems).toEqual([
+    expect.stringMatching(/^nothing is offered: catalog: expired/),
+  ])
+  origin.time.now += 40 * day
+  expect(await ask(reader)).toBe('catalog-expired')
+  expect(findProblems(reader.cache, origin.time.now)).toContainEqual(expect.stringMatching(/^catalog-expired: /))
+  origin.time.now -= 40 * day
+})
+
+test('what is accepted although it is stale is never signed anew for that', async () => {
+  const reader = newReader({ publishing: reading(45 * day) })
+  await reload(reader.cache, reader.reading)
+  expect(await refusal(refresh(reading(45 * day), { seen: reader.cache.state }))).toMatch(
+    /^expired: the catalog expired/,
+  )
+})
+
+test('one of the future is refused, however much is accepted', async () => {
+  const early = { ...reading(45 * day), clock: () => origin.time.now - 30 * day }
+  expect(await ask(newReader({ publishing: early }))).toBe('unverifiable')
+})

@@ -1,0 +1,9 @@
+import { PlatteError } from '../../src/errors.ts'
+import type { Authorize } from '../../src/http/serving.ts'
+
+/** Stands in for who really decides: a header that everybody knows. */
+export const authorize: Authorize = async (request, { action, channel }) => {
+  if (request.headers.get('authorization') === 'Bearer let-me-in' && action === 'publish' && channel === 'stable')
+    return
+  throw new PlatteError('bad-request', 'who are you?')
+}

@@ -1,0 +1,222 @@
+/** What every runtime answers about uploads, over its own HTTP; and the least that a pipeline has to do. */
+import { describe, expect, test } from 'vitest'
+import { sample } from '../conformance/rows.ts'
+import type { Send } from '../scenes/runner.ts'
+import { announced, type File, orderOf } from './scene.ts'
+
+const bearer = { Authorization: 'Bearer let-me-in', 'Content-Type': 'application/json' }
+
+/** An endpoint that takes uploads. */
+export interface Target {
+  readonly send: Send
+  /** Of each part but the last. */
+  readonly partBytes: number
+  /** Everything that was logged, as text. */
+  readonly logs: () => string
+  /** Whether parts go to the bucket itself. */
+  readonly isDirect: boolean
+}
+
+interface Answered {
+  readonly name: string
+  readonly kind: 'there' | 'missing'
+  readonly id: string
+  readonly partSize: number
+  readonly parts: readonly { readonly number: number; readonly size: number; readonly url: string }[]
+  readonly have: readonly number[]
+}
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+const encoded = (value: unknown): Uint8Array<ArrayBuffer> =>
+  new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value))
+
+async function post(
+  { send }: Target,
+  path: string,
+  body: unknown = '',
+  headers: Readonly<Record<string, string>> = bearer,
+) {
+  const bytes = encoded(body)
+  const length = { 'Content-Length': String(bytes.length) }
+  const answer = await send({ method: 'POST', path, headers: { ...length, ...headers }, body: bytes })
+  return { status: answer.status, text: text(answer.body), caching: answer.header('cache-control') }
+}
+
+async function open(target: Target, order: object): Promise<readonly Answered[]> {
+  const answer = await post(target, '/v1/uploads', order)
+  expect([answer.status, answer.caching]).toEqual([200, 'no-store'])
+  return JSON.parse(answer.text).packages
+}
+
+async function put({ send }: Target, url: string, bytes: Uint8Array, headers: Readonly<Record<string, string>> = {}) {
+  if (url.startsWith('/')) {
+    const length = { 'Content-Length': String(bytes.length) }
+    const answer = await send({ method: 'PUT', path: url, headers: { ...length, ...headers }, body: bytes.slice() })
+    return { status: answer.status, text: text(answer.body) }
+  }
+  const answer = await fetch(url, { method: 'PUT', body: bytes.slice() as Uint8Array<ArrayBuffer> })
+  return { status: answer.status, text: await answer.text() }
+}
+
+const complete = (target: Target, id: string) => post(target, `/v1/uploads/${id}/complete`, '', {})
+
+/** All that a pipeline does. */
+async function upload(target: Target, files: readonly File[], order: object) {
+  const outcomes: string[] = []
+  for (const [i, one] of (await open(target, order)).entries()) {
+    const bytes = files[i]?.bytes ?? new Uint8Array()
+    for (const { number, url } of one.parts ?? []) {
+      const start = (number - 1) * one.partSize
+      const { status } = await put(target, url, bytes.slice(start, start + one.partSize))
+      expect(status).toBe(200)
+    }
+    outcomes.push(one.kind === 'there' ? 'there' : String((await complete(target, one.id)).status))
+  }
+  return outcomes
+}
+
+/** @param target is given by `beforeAll` of who calls this. */
+export function httpSuite(name: string, target: () => Target): void {
+  let version = 100
+  /** Two files that nobody sent yet, and their order. */
+  const fresh = () => {
+    version += 1
+    const bytes = sample(target().partBytes + 12_345, version)
+    const files: readonly [File, File] = [
+      { name: 'update.gz', bytes },
+      { name: 'oem+1.gz', bytes: sample(10, version) },
+    ]
+    return { files, order: orderOf(files, { version: String(version) }) }
+  }
+  const ids = new Set<string>()
+  const missing = async (order: object): Promise<Answered> => {
+    const [one] = await open(target(), order)
+    if (one === undefined || one.kind === 'there') throw new Error('it is there')
+    ids.add(one.id)
+    return one
+  }
+
+  describe(name, () => {
+    test('files are sent, looked at and there', async () => {
+      const { files, order } = fresh()
+      const [one] = await open(target(), order)
+      expect(one?.parts.map(({ number, size }) => [number, size])).toEqual([
+        [1, target().partBytes],
+        [2, 12_345],
+      ])
+      expect(one?.parts.every(({ url }) => url.startsWith('/') !== target().isDirect)).toBe(true)
+      expect(await upload(target(), files, order)).toEqual(['200', '200'])
+      expect(await upload(target(), files, order)).toEqual(['there', 'there'])
+      const again = await complete(target(), one?.id ?? '')
+      const { name: _, ...claim } = announced(files[0])
+      expect([again.status, JSON.parse(again.text)]).toMatchObject([200, claim])
+    })
+
+    test('what was sent is not asked for again', async () => {
+      const { files, order } = fresh()
+      const one = await missing(order)
+      await put(target(), one.parts[1]?.url ?? '', files[0].bytes.slice(one.partSize))
+      const again = await missing(order)
+      expect([again.id, again.have, again.parts.map(({ number }) => number)]).toEqual([one.id, [2], [1]])
+      const refused = await complete(target(), one.id)
+      expect([refused.status, refused.text]).toEqual([
+        409,
+        'error: these parts are missing: 1; ask for the uploads again\n',
+      ])
+      expect(await upload(target(), files, order)).toEqual(['200', '200'])
+    })
+
+    test('other bytes are refused by both digests, and the next upload begins anew', async () => {
+      const { files, order } = fresh()
+      const other = { name: '', bytes: files[0].bytes.map((byte) => byte ^ 1) }
+      const one = await missing(order)
+      for (const { number, size, url } of one.parts) {
+        const start = (number - 1) * one.partSize
+        await put(target(), url, other.bytes.slice(start, start + size))
+      }
+      const refused = await complete(target(), one.id)
+      expect(refused.status).toBe(422)
+      expect(refused.text).toContain(announced(other).sha256)
+      expect(refused.text).toContain(announced(files[0]).sha256)
+      expect((await complete(target(), one.id)).status).toBe(404)
+      expect((await missing(order)).have).toEqual([])
+      expect(await upload(target(), files, order)).toEqual(['200', '200'])
+    })
+
+    test.each<[string, unknown, number, RegExp]>([
+      ['that is no JSON', '{"app":', 400, /not JSON/],
+      ['that names nothing', {}, 400, /uploads: app/],
+      [
+        'of 20 GiB and a byte',
+        { ...orderOf(), packages: [{ ...orderOf().packages[0], size: 20 * 2 ** 30 + 1 }] },
+        400,
+        /larger/,
+      ],
+      ['of more than 64 KiB', { ...orderOf(), more: 'x'.repeat(70_000) }, 413, /more than 65536 bytes/],
+      ['of 2 MB', 'x'.repeat(2_000_000), 413, /more than 65536 bytes/],
+    ])('an order %s is refused', async (_, order, status, says) => {
+      const refused = await post(target(), '/v1/uploads', order)
+      expect(refused.status).toBe(status)
+      expect(refused.text).toMatch(says)
+    })
+
+    test.each<[string, Readonly<Record<string, string>>, object]>([
+      ['nobody', {}, orderOf()],
+      ['somebody else', { Authorization: 'Bearer please' }, orderOf()],
+      ['who may not publish there', bearer, { ...orderOf(), channel: 'beta' }],
+    ])('%s is not answered', async (_, headers, order) => {
+      const refused = await post(target(), '/v1/uploads', order, headers)
+      expect([refused.status, refused.text]).toEqual([400, 'error: who are you?\n'])
+    })
+
+    test.each(['f'.repeat(64), '..%2f..%2fcatalog', 'x', 'F'.repeat(64)])('the id %s is unknown', async (id) => {
+      expect((await complete(target(), id)).status).toBe(404)
+      expect((await put(target(), `/v1/uploads/${id}/1`, sample(10, 1))).status).toBe(404)
+    })
+
+    test('other methods are refused', async () => {
+      const { send } = target()
+      for (const [method, path, allow] of [
+        ['GET', '/v1/uploads', 'POST'],
+        ['GET', `/v1/uploads/${'f'.repeat(64)}/complete`, 'POST'],
+        ['DELETE', `/v1/uploads/${'f'.repeat(64)}/1`, 'PUT'],
+      ] as const) {
+        const refused = await send({ method, path, headers: {}, body: undefined })
+        expect([refused.status, refused.header('allow')]).toEqual([405, allow])
+      }
+    })
+
+    test('parts that are none are refused, and leave nothing', async ({ skip }) => {
+      if (target().isDirect) skip()
+      const { files, order } = fresh()
+      const one = await missing(order)
+      const path = (number: unknown): string => `/v1/uploads/${one.id}/${number}`
+      const last = files[0].bytes.slice(one.partSize)
+      for (const [number, bytes, status] of [
+        [3, last, 400],
+        [0, last, 404],
+        ['x', last, 404],
+        ['1e3', last, 404],
+        [100_000, last, 404],
+        [2, last.slice(1), 400],
+        [2, new Uint8Array([...last, 1]), 400],
+        [2, new Uint8Array(), 400],
+      ] as const)
+        expect([number, bytes.length, (await put(target(), path(number), bytes)).status]).toEqual([
+          number,
+          bytes.length,
+          status,
+        ])
+      expect((await put(target(), path(2), last, { 'Content-Encoding': 'gzip' })).status).toBe(415)
+      const headers = { 'Transfer-Encoding': 'chunked' }
+      const chunked = await target().send({ method: 'PUT', path: path(2), headers, body: last })
+      expect([chunked.status, text(chunked.body)]).toEqual([411, 'error: send the part with its Content-Length\n'])
+      expect((await missing(order)).have).toEqual([])
+    })
+
+    test('no id was ever logged', () => {
+      expect(target().logs()).toMatch(/\/v1\/uploads/)
+      for (const id of ids) expect(target().logs()).not.toContain(id.slice(32))
+    })
+  })
+}

@@ -1,0 +1,126 @@
+/** Receipts: what publishing demands, and what it does not take for one. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { receiptKey } from '../../src/documents/paths.ts'
+import { requireReceipt } from '../../src/service/receipts.ts'
+import { rotateKey } from '../../src/service/rotate.ts'
+import { openUploads } from '../../src/service/uploads.ts'
+import { seal } from '../../src/trust/envelope.ts'
+import type { EnvelopeType } from '../../src/trust/envelope-format.ts'
+import { bytesOf, newKey, refusal, type TestKey } from '../world.ts'
+import { announced, files, keysOf, orderOf, stored, type UploadScene, uploadAll, uploadScene } from './scene.ts'
+
+const [file] = files
+const order = orderOf([file])
+const [key = ''] = keysOf(order)
+const { name: _, ...claim } = announced(file)
+const says = { format: 1, type: 'receipt', key, ...claim, at: '2026-11-23T06:00:00.000Z' }
+
+let scene: UploadScene
+beforeEach(async () => {
+  scene = await uploadScene()
+  expect(await uploadAll(scene.uploading, [file])).toEqual(['received'])
+})
+
+const required = (more: object = {}): Promise<string> =>
+  refusal(requireReceipt(scene.uploading, key, { ...claim, ...more }))
+
+/** Puts a receipt there, whoever signed it. */
+async function forge(signers: readonly TestKey[], more: object = {}, type: EnvelopeType = 'platte-receipt+jws') {
+  await scene.bucket.overwrite(receiptKey(key), await seal(type, bytesOf({ ...says, ...more }), signers))
+}
+
+/** Nothing but looking at the bytes again makes it good. */
+async function comesBack(): Promise<void> {
+  expect((await openUploads(scene.uploading, order)).map(({ kind }) => kind)).toEqual(['missing'])
+  expect(await uploadAll(scene.uploading, [file])).toEqual(['received'])
+  expect(await required()).toBe('accepted')
+}
+
+test('one that the function left is taken', async () => {
+  expect(await required()).toBe('accepted')
+})
+
+describe('is refused', () => {
+  test('where there is none', async () => {
+    scene.bucket.erase(receiptKey(key))
+    expect(await required()).toBe(`refused: ${key} cannot be published: there is no receipt for it`)
+    await comesBack()
+  })
+
+  test.each<[string, object, RegExp]>([
+    ['size', { size: 7 }, /says size 2500, not 7/],
+    ['SHA-256', { sha256: 'a'.repeat(64) }, /says sha256 .*, not aaaa/],
+    ['SHA-1', { sha1: 'a'.repeat(40) }, /says sha1 .*, not aaaa/],
+  ])('for another %s', async (_, more, words) => {
+    expect(await required(more)).toMatch(words)
+  })
+
+  test('of another package, put in its place', async () => {
+    await forge(scene.keys.timestamp, { key: key.replace('/2/', '/3/') })
+    expect(await required()).toMatch(/^refused: .*its receipt says key /)
+    await comesBack()
+  })
+
+  test.each(['root', 'release'] as const)('signed by the %s key', async (role) => {
+    await forge(scene.keys[role])
+    expect(await required()).toMatch(/^refused: .*is not a key of this role/)
+    await comesBack()
+  })
+
+  test('signed by a stranger', async () => {
+    await forge([await newKey('ES256')])
+    expect(await required()).toMatch(/^refused: .*0 of 1 needed signatures/)
+    await comesBack()
+  })
+
+  test('of another store', async () => {
+    const timestamp = await newKey('EdDSA')
+    const other = await uploadScene({ timestamp: [timestamp] })
+    await uploadAll(other.uploading, [file])
+    await scene.bucket.overwrite(receiptKey(key), await other.bucket.read(receiptKey(key)))
+    expect(await required()).toMatch(/^refused: .*is not a key of this role/)
+    await comesBack()
+  })
+
+  test('signed as another type', async () => {
+    await forge(scene.keys.timestamp, {}, 'platte-catalog+jws')
+    expect(await required()).toMatch(/^refused: .*signed it as "platte-catalog\+jws"/)
+    await comesBack()
+  })
+
+  test('of a key that left the role', async () => {
+    const timestamp = await newKey('ES256')
+    const rotation = { role: 'timestamp', key: timestamp.jwk } as const
+    await rotateKey({ ...scene.publishing, timestamp: [...scene.keys.timestamp, timestamp] }, rotation, scene.keys.root)
+    scene = { ...scene, uploading: { ...scene.uploading, timestamp: [timestamp] } }
+    expect(await required()).toMatch(/^refused: .*is not a key of this role/)
+    await comesBack()
+  })
+
+  test.each<[string, string]>([
+    ['nothing', ''],
+    ['other JSON', '{}'],
+  ])('where %s lies there', async (_, text) => {
+    await scene.bucket.overwrite(receiptKey(key), bytesOf(text))
+    expect(await required()).toMatch(/^refused: /)
+    await comesBack()
+  })
+
+  test('where more lies there than any receipt has: that is for people to remove', async () => {
+    await scene.bucket.overwrite(receiptKey(key), bytesOf('x'.repeat(20_000)))
+    expect(await required()).toMatch(/^refused: .*receipts\/[0-9a-f]{32}\.jws: is larger than 16384 bytes/)
+    expect(await refusal(uploadAll(scene.uploading, [file]))).toMatch(/^too-large: receipts\//)
+  })
+
+  test('where the package went away', async () => {
+    await scene.packages.remove(key)
+    expect(await required()).toBe(`refused: ${key} cannot be published: it is not in the store`)
+    await comesBack()
+    expect(await stored(scene, key)).toEqual(file.bytes)
+  })
+})
+
+test('a store that is down refuses nothing, and says that it is down', async () => {
+  const down = { ...scene.uploading.documents, get: () => Promise.reject(new Error('the line went dead')) }
+  await expect(requireReceipt({ ...scene.uploading, documents: down }, key, claim)).rejects.toThrow('went dead')
+})

@@ -1,0 +1,101 @@
+/** The sweep: a day after their begin nothing is left of uploads, and nothing else is touched. */
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { folderDocuments } from '../../src/adapters/folder-documents.ts'
+import { folderPackages } from '../../src/adapters/folder-packages.ts'
+import { folderUploads } from '../../src/adapters/folder-uploads.ts'
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import type { Log } from '../../src/ports/log.ts'
+import { refreshSlice } from '../../src/runtime/refreshing.ts'
+import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { sweepUploads } from '../../src/service/sweep-uploads.ts'
+import type { Uploading } from '../../src/service/upload-records.ts'
+import { completeUpload, openUploads } from '../../src/service/uploads.ts'
+import { day, newStore, now } from '../world.ts'
+import { files, openMissing, orderOf, partBytes, sendParts, uploadAll } from './scene.ts'
+
+const [file] = files
+let root: string
+let time = { now }
+let uploading: Uploading
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'platte-sweep-'))
+  const clock = (): number => time.now
+  const store = await newStore({
+    documents: folderDocuments(root, { clock }),
+    packages: folderPackages(root, { clock, newHasher: nodeHasher }),
+  })
+  time = store.time
+  uploading = { ...store.publishing, uploads: folderUploads(root, { clock, partBytes }) }
+})
+afterEach(() => rm(root, { recursive: true }))
+
+const left = async () => ({
+  documents: (await readdir(join(root, 'uploads')).catch(() => [])).length,
+  uploads: (await readdir(join(root, '.uploads'))).length,
+})
+
+/** An upload of a version of its own, of which one part was sent. */
+async function begun(version: string) {
+  const [upload] = await openMissing(uploading, orderOf([file], { version }))
+  if (upload === undefined) throw new Error('nothing is missing')
+  await sendParts(uploading, { ...upload, parts: upload.parts.slice(0, 1) }, file)
+  return upload
+}
+
+test('an upload that was begun a day ago is gone, with its parts; a younger one stays', async () => {
+  const old = await begun('2')
+  time.now += day / 2
+  const young = await begun('3')
+  time.now += day / 2
+  expect(await sweepUploads(uploading)).toBe(1)
+  expect(await left()).toEqual({ documents: 1, uploads: 1 })
+  expect(await completeUpload(uploading, old.id)).toEqual({ kind: 'unknown' })
+  expect((await completeUpload(uploading, young.id)).kind).toBe('incomplete')
+  expect(await sweepUploads(uploading)).toBe(0)
+})
+
+test('what was received stays, with its receipt; only that it was sent is forgotten', async () => {
+  await uploadAll(uploading, [file])
+  time.now += day
+  expect(await sweepUploads(uploading)).toBe(1)
+  expect(await left()).toEqual({ documents: 0, uploads: 0 })
+  expect((await openUploads(uploading, orderOf([file]))).map(({ kind }) => kind)).toEqual(['there'])
+})
+
+test('an upload that nobody remembers is gone as well', async () => {
+  await uploading.uploads.begin()
+  time.now += day + 1
+  expect(await sweepUploads(uploading)).toBe(1)
+  expect(await left()).toEqual({ documents: 0, uploads: 0 })
+})
+
+test('one look removes so many at most, and further looks the others', async () => {
+  for (const version of ['2', '3', '4', '5', '6']) await begun(version)
+  time.now += day
+  const swept: number[] = []
+  for (let look = 0; look < 3; look++) swept.push(await sweepUploads(uploading, 2))
+  expect(swept).toEqual([2, 2, 1])
+  expect(await left()).toEqual({ documents: 0, uploads: 0 })
+})
+
+test('a look of the schedule sweeps as well', async () => {
+  await begun('2')
+  time.now += day
+  await refreshSlice(uploading, newCatalogCache(), { most: 1, opens: 1 })
+  expect(await left()).toEqual({ documents: 0, uploads: 0 })
+})
+
+test('what cannot be read, or removed, keeps no other from being swept, and is said', async () => {
+  await begun('2')
+  await writeFile(join(root, 'uploads', '0.json'), 'no document')
+  await writeFile(join(root, 'uploads', `${'0'.repeat(32)}.json`), 'x'.repeat(10_000))
+  time.now += day
+  const problems: unknown[] = []
+  const log: Log = ({ problem }) => void problems.push(problem)
+  expect(await sweepUploads({ ...uploading, log })).toBe(1)
+  expect(problems).toEqual([expect.stringMatching(/is larger than 8192 bytes/)])
+  expect((await left()).uploads).toBe(0)
+})

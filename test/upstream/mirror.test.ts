@@ -1,0 +1,276 @@
+/** What a server may do to those who mirror it: each is refused by name, and what was good stays good. */
+import type { RequestListener, ServerResponse } from 'node:http'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { memoryPackages } from '../../src/adapters/memory.ts'
+import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../../src/adapters/upstream.ts'
+import type { Catalog } from '../../src/documents/catalog.ts'
+import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
+import { type MirrorMemory, mirror } from '../../src/service/mirror.ts'
+import { loadRoot } from '../../src/service/reading.ts'
+import { refresh } from '../../src/service/refresh.ts'
+import { editRoot, publishRoot } from '../../src/service/roots.ts'
+import { encode, instantText } from '../../src/service/writing.ts'
+import { seal } from '../../src/trust/envelope.ts'
+import {
+  app,
+  ask,
+  bytesOf,
+  day,
+  minute,
+  newKey,
+  newReader,
+  newStore,
+  publishOne,
+  refusal,
+  storedCatalog,
+  type TestStore,
+} from '../world.ts'
+import { fileServer, serve, type TestServer } from './server.ts'
+
+let origin: TestStore
+let server: TestServer
+/** What is answered instead, by key. */
+let instead: Map<string, RequestListener>
+let mirrored: ReturnType<typeof newMirror>
+
+const all = { packages: 'all' } as const
+const stable = (seq: number): string => channelKey(app, 'stable', seq)
+
+function newMirror(bucket: TestStore['bucket']) {
+  const packages = memoryPackages(nodeHasher)
+  const idleMs = 300
+  const from = {
+    ...origin.publishing,
+    documents: upstreamDocuments(server.url, { idleMs }),
+    packages: upstreamPackages(server.url, { idleMs }),
+  }
+  const publishing = { ...origin.publishing, documents: bucket, packages }
+  return { publishing, mirroring: { from, to: { documents: bucket, packages }, tokenOf: tokenOfCopy } }
+}
+
+beforeEach(async () => {
+  origin = await newStore()
+  await publishOne(origin, '2')
+  instead = new Map()
+  server = await serve((request, response) => {
+    const other = instead.get(decodeURIComponent(request.url ?? '').slice(1))
+    if (other) return other(request, response)
+    fileServer(origin.publishing, { tags: 'content', ranges: true })(request, response)
+  })
+  const { bucket } = await newStore()
+  for (const key of [rootKey(1), catalogKey]) bucket.erase(key)
+  mirrored = newMirror(bucket)
+  await mirror(mirrored.mirroring, all)
+})
+afterEach(() => server.close())
+
+const answer =
+  (bytes: Uint8Array): RequestListener =>
+  (_, response) =>
+    void response.end(bytes)
+const status =
+  (code: number, headers: Record<string, string> = {}): RequestListener =>
+  (_, response) =>
+    void response.writeHead(code, headers).end()
+const flood = (response: ServerResponse): void => {
+  const more = (): void => void (response.destroyed || response.write(Buffer.alloc(65_536), more))
+  more()
+}
+const slow: RequestListener = (_, response) => void response.writeHead(200, { 'Content-Length': 500 }).write('x')
+const endless: RequestListener = (_, response) => flood(response)
+/** The size of the package of 3 is 16. */
+const cut: RequestListener = (_, response) => {
+  response.writeHead(200, { 'Content-Length': 16 })
+  response.write('CrAU 3', () => response.destroy())
+}
+
+const packageKey = async (): Promise<string> => {
+  const keys: string[] = []
+  for await (const key of origin.packages.list?.('packages/') ?? []) keys.push(key)
+  return keys.find((key) => key.includes('/3/')) ?? ''
+}
+const catalog = async (edit: (one: Catalog) => object, key = origin.keys.timestamp[0]): Promise<Uint8Array> =>
+  seal('platte-catalog+jws', bytesOf(edit(await storedCatalog(origin))), [key])
+const later = (ms: number): string => instantText(origin.time.now + ms)
+
+describe('after one good pass the origin publishes 3, and the server', () => {
+  let old: Uint8Array
+  beforeEach(async () => {
+    old = await origin.bucket.read(catalogKey)
+    origin.time.now += minute
+    await publishOne(origin, '3')
+  })
+
+  type Attack = readonly [key: () => Promise<string> | string, answer: () => Promise<RequestListener> | RequestListener]
+  const of = (key: string, bytes: () => Promise<Uint8Array>): Attack => [() => key, async () => answer(await bytes())]
+  test.each<[string, Attack, RegExp]>([
+    ['is down', [() => catalogKey, () => status(503)], /^store-unavailable: catalog\.jws.*503/],
+    ['is slow', [() => catalogKey, () => slow], /^store-unavailable: catalog\.jws: nothing came/],
+    ['is endless', [() => catalogKey, () => endless], /^too-large: catalog\.jws/],
+    ['is endless over a manifest', [() => stable(2), () => endless], /^too-large: .*0002\.jws/],
+    ['redirects on and on', [() => catalogKey, () => status(302, { Location: '/catalog.jws' })], /redirects on and on/],
+    [
+      'redirects to 169.254.169.254',
+      [() => catalogKey, () => status(302, { Location: 'http://169.254.169.254/latest/meta-data/' })],
+      /^store-unavailable: catalog\.jws: .* redirects to 169\.254\.169\.254, which is of this machine or its network/,
+    ],
+    ['cuts a manifest', [() => stable(2), () => cut], /^store-unavailable: .*0002\.jws/],
+    ['serves another manifest', of(stable(2), () => origin.bucket.read(stable(1))), /^mismatch: .*0002\.jws/],
+    [
+      'serves the manifest of another channel',
+      of(stable(2), async () => {
+        await publishOne(origin, '3', { channel: 'beta' })
+        return origin.bucket.read(channelKey(app, 'beta', 1))
+      }),
+      /^mismatch: .*0002\.jws/,
+    ],
+    ['cuts a package', [packageKey, () => cut], /^store-unavailable: packages/],
+    [
+      'serves other bytes as a package',
+      [packageKey, () => answer(bytesOf('CrAU 3 amd64-us!'))],
+      /^mismatch: packages.*SHA-256/,
+    ],
+    [
+      'serves a longer package',
+      [packageKey, () => answer(bytesOf('CrAU 3 amd64-usr.'))],
+      /^mismatch: packages.*has 17 bytes at the upstream/,
+    ],
+    ['serves an endless package', [packageKey, () => endless], /^store-unavailable: packages.*does not say how long/],
+    [
+      'shows a catalog of the future',
+      of(catalogKey, () => catalog((one) => ({ ...one, issuedAt: later(day), expires: later(2 * day) }))),
+      /^from-the-future: catalog/,
+    ],
+    [
+      'shows a catalog that has expired',
+      of(catalogKey, () => catalog((one) => ({ ...one, expires: later(-1) }))),
+      /^expired: catalog/,
+    ],
+    [
+      'shows one that is valid for ever',
+      of(catalogKey, () => catalog((one) => ({ ...one, expires: later(99 * day) }))),
+      /^expired: catalog: is valid for longer/,
+    ],
+    [
+      'shows a fork of what was seen',
+      of(catalogKey, async () => {
+        const { issuedAt } = JSON.parse(
+          Buffer.from(JSON.parse(Buffer.from(old).toString()).payload, 'base64url').toString(),
+        )
+        return catalog((one) => ({ ...one, issuedAt, expires: later(day) }))
+      }),
+      /^fork: catalog: there are two of/,
+    ],
+    [
+      'shows two manifests at one number',
+      of(catalogKey, () =>
+        catalog((one) => {
+          const channels = { stable: { seq: 1, sha256: 'a'.repeat(64), size: 5 } }
+          return { ...one, apps: { [app]: { channels } } }
+        }),
+      ),
+      /^fork: catalog: .*has two manifests at 1/,
+    ],
+    [
+      'signs a catalog itself',
+      of(catalogKey, async () => catalog((one) => one, await newKey('EdDSA'))),
+      /^bad-signature: /,
+    ],
+    [
+      'names a root that is not there',
+      of(catalogKey, () => catalog((one) => ({ ...one, root: 2 }))),
+      /^missing: .*root\/2\.jws/,
+    ],
+  ])('%s', async (_, [key, response], want) => {
+    instead.set(await key(), await response())
+    expect(await refusal(mirror(mirrored.mirroring, all))).toMatch(want)
+    expect(await ask(newReader(mirrored))).toBe('update 2')
+    expect(await mirrored.mirroring.to.documents.get(catalogKey, 1e6)).toMatchObject({ bytes: old })
+    instead.clear()
+    origin.time.now += minute
+    await refresh(origin.publishing, { force: true })
+    await mirror(mirrored.mirroring, all)
+    expect(await ask(newReader(mirrored))).toBe('update 3')
+  })
+
+  test('shows an earlier catalog: it is not newer, and nothing changes', async () => {
+    await mirror(mirrored.mirroring, all)
+    instead.set(catalogKey, answer(old))
+    expect(await mirror(mirrored.mirroring, all)).toMatchObject({ kind: 'not-newer', documents: 0 })
+    expect(origin.log).toContainEqual(
+      expect.objectContaining({ event: 'mirror', problem: expect.stringContaining('not newer') }),
+    )
+    expect(await ask(newReader(mirrored))).toBe('update 3')
+  })
+
+  test.each([
+    ['a manifest', () => stable(2), 'not-mirrored'],
+    ['a package', packageKey, 'update 3'],
+  ])('does not have %s: that is said, and holds up nothing else', async (_, key, told) => {
+    await publishOne(origin, '5', { channel: 'beta' })
+    const missing = await key()
+    instead.set(missing, status(404))
+    expect(await mirror(mirrored.mirroring, all)).toMatchObject({ kind: 'mirrored', absent: [missing] })
+    expect(await ask(newReader(mirrored))).toBe(told)
+    expect(await ask(newReader(mirrored), { channel: 'beta' })).toBe('update 5')
+    instead.clear()
+    expect(await mirror(mirrored.mirroring, all)).toMatchObject({ kind: 'mirrored', absent: [] })
+    expect(await ask(newReader(mirrored))).toBe('update 3')
+  })
+})
+
+describe('a root', () => {
+  const edited = async (more: object, signers = origin.keys.root as readonly Awaited<ReturnType<typeof newKey>>[]) => {
+    const root = await editRoot(await loadRoot(origin.publishing), {}, instantText(origin.time.now))
+    return seal('platte-root+jws', encode({ ...root, ...more }), signers)
+  }
+  const shown = async (bytes: Uint8Array): Promise<string> => {
+    instead.set(rootKey(2), answer(bytes))
+    instead.set(
+      catalogKey,
+      answer(await catalog((one) => ({ ...one, root: 2, issuedAt: later(0), expires: later(day) }))),
+    )
+    return refusal(mirror(mirrored.mirroring, all))
+  }
+
+  test('that follows is copied, and everything is verified under it', async () => {
+    origin.time.now += minute
+    await publishRoot(origin.publishing, await edited({}))
+    await refresh(origin.publishing)
+    expect(await mirror(mirrored.mirroring, all)).toMatchObject({ kind: 'mirrored', documents: 1 })
+    expect(await ask(newReader(mirrored))).toBe('update 2')
+  })
+
+  test.each<[string, () => Promise<Uint8Array>, RegExp]>([
+    [
+      'signed by new keys only',
+      async () => {
+        const key = await newKey('EdDSA')
+        const root = await editRoot(
+          await loadRoot(origin.publishing),
+          { add: { role: 'root', key: key.jwk } },
+          later(0),
+        )
+        return seal('platte-root+jws', encode(root), [key])
+      },
+      /^bad-signature: root\/2\.jws/,
+    ],
+    ['that skips a version', () => edited({ version: 3 }), /^mismatch: root\/2\.jws: .*does not follow/],
+  ])('%s is refused', async (_, bytes, want) => {
+    origin.time.now += minute
+    expect(await shown(await bytes())).toMatch(want)
+    expect(await ask(newReader(mirrored))).toBe('update 2')
+    expect(await mirrored.mirroring.to.documents.get(rootKey(2), 1e6)).toBeUndefined()
+  })
+})
+
+test('nothing new costs one conditional GET, also for a process that has just begun', async () => {
+  const memory: MirrorMemory = {}
+  for (const one of [memory, memory, {}]) {
+    server.seen.length = 0
+    expect(await mirror(mirrored.mirroring, all, one)).toMatchObject({ kind: 'unchanged' })
+    expect(server.seen.map(({ path }) => path)).toEqual(['/catalog.jws'])
+  }
+  expect(server.seen[0]?.headers['if-none-match']).toMatch(/^"[0-9a-f]{20,64}"$/)
+})
