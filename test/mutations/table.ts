@@ -399,6 +399,11 @@ export const mutations: readonly Mutation[] = [
     ['test/service/channels.test.ts', 'a ramp without steps'],
   ),
   row(
+    'an index is longer than Analytics Engine takes',
+    ['src/adapters/events-analytics.ts', 'const maxIndexLength = 32', 'const maxIndexLength = 96'],
+    ['test/adapters/events-analytics.test.ts', 'keeps within the limits'],
+  ),
+  row(
     'a quiet minute ends the writing of events',
     ['src/adapters/events-store.ts', 'if (waiting.length > 0) writing ??=', 'writing ??='],
     ['test/adapters/events-store.test.ts', 'after many events and a quiet minute'],
