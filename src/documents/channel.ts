@@ -81,6 +81,12 @@ export const cves = v.array(
   v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234')),
 )
 
+/** What is no number is none to whoever reads it, and the ramp admits nobody: that must not cost the rest of a channel. */
+const share = v.pipe(
+  v.unknown(),
+  v.transform((value) => (typeof value === 'number' ? value : Number.NaN)),
+)
+
 const release = v.strictObject({
   version: field.publishedVersion,
   publishedAt: field.instant,
@@ -91,9 +97,7 @@ const release = v.strictObject({
     field.record(field.boardName, board),
     v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
   ),
-  ramp: v.exactOptional(
-    v.pipe(v.array(v.strictObject({ at: field.instant, share: v.number() })), v.maxLength(maxRampSteps)),
-  ),
+  ramp: v.exactOptional(v.pipe(v.array(v.strictObject({ at: field.instant, share })), v.maxLength(maxRampSteps))),
   windows: v.exactOptional(windows),
   target: v.exactOptional(target),
   floor: v.exactOptional(because),
@@ -155,7 +159,10 @@ export function checkChannel(value: unknown, code: ErrorCode = 'bad-document'): 
 
 const releaseProblem = (release: Release): string | undefined =>
   conditionsProblem(release.version, release) ??
-  labelled(`the ramp of ${release.version}`, release.ramp && rampProblem(release.ramp))
+  labelled(`the ramp of ${release.version}`, release.ramp && signedRampProblem(release.ramp))
+
+const signedRampProblem = (ramp: NonNullable<Release['ramp']>): string | undefined =>
+  ramp.length === 0 ? 'it has no step, so it would never be offered' : rampProblem(ramp)
 
 interface Conditions {
   readonly windows?: readonly Window[]

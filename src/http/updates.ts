@@ -4,7 +4,7 @@ import type { Decision } from '../core/decide.ts'
 import { reasonText } from '../core/explain.ts'
 import type { Candidate } from '../core/view.ts'
 import { packageFolder } from '../documents/paths.ts'
-import type { CheckEvent } from '../ports/events.ts'
+import type { CheckEvent, FleetEvent } from '../ports/events.ts'
 import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from '../protocol/omaha.ts'
 import { parseOmahaRequest, renderOmahaResponse } from '../protocol/omaha-xml.ts'
 import {
@@ -72,7 +72,7 @@ function answerApp(
   const { appId, ping, events } = app
   tellEvents(serving, key, app)
   if (decision === undefined) return { appId, status: 'ok', ping, events: events.length }
-  serving.events(checkEvent(key, app, request, decision))
+  tell(serving, checkEvent(key, app, request, decision))
   return {
     appId,
     status: decision.kind === 'no-update' && decision.reason === 'unknown-app' ? 'error-unknownApplication' : 'ok',
@@ -137,6 +137,15 @@ function offerOf(
   return offer
 }
 
+/** A sink never throws; one that has a defect costs its event, and no check. */
+function tell({ events, reading }: Serving, event: FleetEvent): void {
+  try {
+    events(event)
+  } catch (error) {
+    reading.log({ level: 'error', event: 'events', problem: `a defect: ${error}` })
+  }
+}
+
 function checkEvent(key: string, app: OmahaAppRequest, request: OmahaRequest, decision: Decision): CheckEvent {
   return {
     level: 'info',
@@ -160,14 +169,14 @@ function checkEvent(key: string, app: OmahaAppRequest, request: OmahaRequest, de
 const maxEventLines = 4
 
 /** Every check carries an event that says nothing new; those are not worth a line. */
-function tellEvents({ reading, events }: Serving, key: string, app: OmahaAppRequest): void {
+function tellEvents(serving: Serving, key: string, app: OmahaAppRequest): void {
   const news = app.events.filter(
     ({ type, result, previousVersion }) => type !== 3 || result !== 2 || previousVersion !== undefined,
   )
   if (news.length > maxEventLines)
-    reading.log({ level: 'warn', event: 'event', app: short(key), dropped: news.length - maxEventLines })
+    serving.reading.log({ level: 'warn', event: 'event', app: short(key), dropped: news.length - maxEventLines })
   for (const { type, result, errorCode, previousVersion } of news.slice(0, maxEventLines)) {
-    events({
+    tell(serving, {
       level: 'info',
       event: 'event',
       app: short(key),

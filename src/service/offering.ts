@@ -32,11 +32,14 @@ export const channelNames = ({ apps }: Catalog, app: string): readonly string[] 
 
 /** @param remedy how the channel would come to be. */
 export function unknownChannel({ catalog }: CatalogState, { app, channel }: Place, remedy: string): PlatteError {
-  const known = channelNames(catalog.catalog, app)
-  const others = known.filter((name) => name !== channel).slice(0, 10)
-  const there = others.length === 0 ? 'it has none yet' : `it has ${others.join(', ')}`
+  const { apps } = catalog.catalog
+  const channels = (Object.hasOwn(apps, app) && apps[app]?.channels) || {}
+  const [renamed] = Object.entries(channels).find(([, { aliases = [] }]) => aliases.includes(channel)) ?? []
+  const others = Object.keys(channels).filter((name) => name !== channel)
+  const there = others.length === 0 ? 'it has none yet' : `it has ${others.slice(0, 10).join(', ')}`
+  const known = Object.hasOwn(channels, channel) ? 'that one was deleted' : there
   return new PlatteError('refused', `${app} has no channel ${JSON.stringify(channel)}`, {
-    hint: `${known.includes(channel) ? 'that one was deleted' : there}; ${remedy}`,
+    hint: renamed ? `it is another name of ${renamed}: say that one` : `${known}; ${remedy}`,
   })
 }
 

@@ -375,6 +375,35 @@ export const mutations: readonly Mutation[] = [
     ['test/adapters/events-store.test.ts', 'a store that hangs'],
   ),
   row(
+    'a sink that throws fails a check',
+    [
+      'src/http/updates.ts',
+      "reading.log({ level: 'error', event: 'events', problem: `a defect: ${error}` })",
+      'reading.clock()\n    throw error',
+    ],
+    ['test/http/updates.test.ts', 'a sink that throws costs a check its event'],
+  ),
+  row(
+    'a share in words is read as a number',
+    ['src/documents/channel.ts', "typeof value === 'number' ? value : Number.NaN", 'Number(value)'],
+    ['test/service/channels.test.ts', 'a share of "1" is none'],
+  ),
+  row(
+    'a ramp that admits nobody is signed',
+    ['src/documents/channel.ts', 'release.ramp && signedRampProblem(release.ramp)', 'undefined'],
+    ['test/service/channels.test.ts', 'a share above one'],
+  ),
+  row(
+    'a ramp without steps is signed',
+    ['src/documents/channel.ts', 'ramp.length === 0 ?', 'ramp.length < 0 ?'],
+    ['test/service/channels.test.ts', 'a ramp without steps'],
+  ),
+  row(
+    'an index is longer than Analytics Engine takes',
+    ['src/adapters/events-analytics.ts', 'const maxIndexLength = 32', 'const maxIndexLength = 96'],
+    ['test/adapters/events-analytics.test.ts', 'keeps within the limits'],
+  ),
+  row(
     'a quiet minute ends the writing of events',
     ['src/adapters/events-store.ts', 'if (waiting.length > 0) writing ??=', 'writing ??='],
     ['test/adapters/events-store.test.ts', 'after many events and a quiet minute'],

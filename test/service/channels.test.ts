@@ -4,6 +4,7 @@ import type { Release } from '../../src/core/channel.ts'
 import { markRelease, rampRelease, rollBack, undoRollBack, withField } from '../../src/core/release-edits.ts'
 import { machineHash } from '../../src/core/target.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
+import { channelKey } from '../../src/documents/paths.ts'
 import { describeChannel, endChannel, followChannel } from '../../src/service/channel-life.ts'
 import { packagesOf } from '../../src/service/channels.ts'
 import { type ChannelEdit, type Edited, editChannel } from '../../src/service/edit-channel.ts'
@@ -15,8 +16,20 @@ import type { Publishing } from '../../src/service/publish.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { renameChannel } from '../../src/service/rename-channel.ts'
 import { loadForWriting, loadHead } from '../../src/service/writing.ts'
+import { seal } from '../../src/trust/envelope.ts'
 import { withFault } from '../faults/scene.ts'
-import { app, ask, newReader, newStore, publishOne, refusal, seeded, storedCatalog, type TestStore } from '../world.ts'
+import {
+  app,
+  ask,
+  bytesOf,
+  newReader,
+  newStore,
+  publishOne,
+  refusal,
+  seeded,
+  storedCatalog,
+  type TestStore,
+} from '../world.ts'
 
 const alpha = { app, channel: 'alpha' }
 const stable = { app, channel: 'stable' }
@@ -235,6 +248,12 @@ describe('names', () => {
     for (const channel of ['alpha', 'edge']) expect(await ask(newReader(store), { channel })).toBe('update 2')
   })
 
+  test('who edits a channel by its old name is told the new one', async () => {
+    await renameChannel(store.publishing, alpha, 'edge')
+    const told = holdRelease(store.publishing, alpha, { version: '3', ...why })
+    await expect(told).rejects.toMatchObject({ code: 'refused', hint: 'it is another name of edge: say that one' })
+  })
+
   describe('renaming that was broken off, begun again', () => {
     const rename = (one: Publishing) => renameChannel(one, alpha, 'edge')
     const edge = { app, channel: 'edge' }
@@ -442,3 +461,49 @@ describe('what is pruned', () => {
     expect(await versionsIn(alpha)).toEqual(['6', '2', '1'])
   })
 })
+
+const at = '2026-11-20T00:00:00.000Z'
+
+describe('what nobody could be offered by is not signed', () => {
+  const day = { days: ['Mon'], from: '10:00', to: '11:00', timeZone: 'UTC' } as const
+  test.each<[string, object, RegExp]>([
+    ['a share above one', { ramp: [{ at, share: 1.5 }] }, /the ramp of 3: its share 1.5 is not a number/],
+    ['a share that is no number', { ramp: [{ at, share: Number.NaN }] }, /the ramp of 3: its share NaN is not/],
+    ['a share in words', { ramp: [{ at, share: 'x' }] }, /the ramp of 3: its share NaN is not/],
+    ['a ramp out of order', { ramp: line.toReversed() }, /the ramp of 3: its steps are out of order/],
+    ['a ramp without steps', { ramp: [] }, /the ramp of 3: it has no step/],
+    ['no window', { windows: [] }, /the windows of 3: none is given/],
+    ['a window of no length', { windows: [{ ...day, to: day.from }] }, /the windows of 3: .* has no length/],
+    ['a place that is nowhere', { windows: [{ ...day, timeZone: 'Mars/Base' }] }, /the windows of 3: .*"Mars\/Base"/],
+    ['a range that is none', { target: { from: 'new ones' } }, /the target of 3: "new ones" is no range/],
+  ])('%s', async (_, fields, words) => {
+    const before = await storedCatalog(store)
+    const told = await refusal(edit(store.publishing, set('3', fields as Partial<Release>)))
+    expect(told).toMatch(/^usage: /)
+    expect(told).toMatch(words)
+    expect([await storedCatalog(store), (await headOf(alpha)).seq]).toEqual([before, 3])
+  })
+})
+
+test.each([1.5, -1, null, 'x', '1', [1]])(
+  'signed all the same, a share of %j is none, and costs no other release',
+  async (share) => {
+    const state = await loadForWriting(store.publishing)
+    const head = await loadHead(store.publishing, state, alpha)
+    if (head === undefined) throw new Error('there is no alpha')
+    const { seq, releases } = head.manifest
+    const [newest, ...others] = releases
+    const forged = {
+      ...head.manifest,
+      seq: seq + 1,
+      previous: head.sha256,
+      releases: [{ ...newest, ramp: [{ at, share }] }, ...others],
+    }
+    const sealed = await seal('platte-channel+jws', bytesOf(forged), store.keys.release)
+    await store.bucket.create(channelKey(app, 'alpha', seq + 1), sealed)
+    await refresh(store.publishing)
+    expect((await catalogOf('alpha'))?.seq).toBe(seq + 1)
+    expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 2')
+    expect(await ask(newReader(store), { channel: 'alpha', version: '2' })).toBe('not-in-ramp')
+  },
+)

@@ -1,0 +1,36 @@
+/** Events of checks: whatever becomes of them, the check is answered the same. */
+import { expect, test } from 'vitest'
+import { createApp } from '../../src/http/app.ts'
+import type { EventSink } from '../../src/ports/events.ts'
+import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { bodyOf } from '../protocol/samples.ts'
+import { newStore } from '../world.ts'
+
+const store = await newStore()
+
+function answer(events: EventSink, body: string | Uint8Array<ArrayBuffer>): Promise<Response> {
+  const { publishing } = store
+  const { packages } = publishing
+  const serving = { cache: newCatalogCache(), reading: publishing, packages, publicUrl: 'https://updates.example.org' }
+  const app = createApp({ ...serving, events, background: () => undefined })
+  return Promise.resolve(app.request('/v1/update/', { method: 'POST', body }))
+}
+
+const rollback =
+  '<request protocol="3.0"><app appid="x" version="1" track="stable"><event eventtype="3" eventresult="0" errorcode="44"/></app></request>'
+
+test.each([
+  ['a check', bodyOf('full-update-01'), 1],
+  ['an event', rollback, 1],
+])('a sink that throws costs %s its event, and nothing else', async (_, body, events) => {
+  const want = await answer(() => {}, body)
+  store.log.length = 0
+  const told = await answer(() => {
+    throw new Error('out of room')
+  }, body)
+  expect([told.status, await told.text()]).toEqual([200, await want.text()])
+  const problem = 'a defect: Error: out of room'
+  expect(store.log.filter(({ event }) => event === 'events')).toEqual(
+    Array.from({ length: events }, () => ({ level: 'error', event: 'events', problem })),
+  )
+})
