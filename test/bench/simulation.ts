@@ -71,7 +71,11 @@ function downloadStarts(view: ChannelView): readonly number[] {
   return Array.from({ length: machines }, (_, machine) => {
     const check = { version: runningVersion, board: 'amd64-usr', machineId: machineId(machine) }
     let now = began + next() * poll.everyMs
-    while (decide(check, view, now).kind !== 'update') now += poll.everyMs + (next() - 0.5) * poll.fuzzMs
+    while (decide(check, view, now).kind !== 'update') {
+      if (now > began + rampMs)
+        throw new Error(`a machine was not offered the release behind its ramp: ${check.machineId}`)
+      now += poll.everyMs + (next() - 0.5) * poll.fuzzMs
+    }
     return now
   }).sort((a, b) => a - b)
 }

@@ -1033,11 +1033,6 @@ export const mutations: readonly Mutation[] = [
     ['test/publish/tokens.test.ts', 'is older than ten minutes'],
   ),
   row(
-    'the algorithm is the token’s',
-    ['src/trust/oidc.ts', 'algorithms: [...algs],', "algorithms: ['RS256', 'HS256', 'none'],"],
-    ['test/publish/tokens.test.ts', 'is signed with the public key as a secret'],
-  ),
-  row(
     'an issuer that nobody named is asked for its keys',
     [
       'src/service/authorise.ts',

@@ -38,6 +38,15 @@ const server = createTestHarness({
         },
       },
     },
+    {
+      config: {
+        ...bare,
+        name: 'checks-alone',
+        main: resolve(root, 'src/runtime/worker.ts'),
+        r2_buckets: [{ binding: 'PLATTE_BUCKET', bucket_name: 'platte' }],
+        vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl },
+      },
+    },
     { config: { ...bare, name: 'nothing-set' } },
     {
       config: {
@@ -88,9 +97,11 @@ test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 
 test('pages and feeds', () => lookAtPages(sendOver(url)))
 
-test('the Worker for machines alone has none', async () => {
-  for (const path of ['/', '/explain', '/v1/channels'])
-    expect((await server.getWorker('elsewhere').fetch(`${publicUrl}${path}`)).status).toBe(404)
+test('the Worker for checks alone has none', async () => {
+  const { fetch } = server.getWorker('checks-alone')
+  for (const path of ['/', '/explain', '/v1/channels', '/v2/keys/coreos.com/updateengine/rebootlock/semaphore'])
+    expect((await fetch(`${publicUrl}${path}`)).status).toBe(404)
+  expect((await fetch(`${publicUrl}/healthz`)).status).toBe(200)
 })
 
 test.each(elsewhereNames)('%s', (name) =>
