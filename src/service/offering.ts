@@ -1,5 +1,5 @@
 /** What every change of a channel needs: a channel that is there, keys, and a catalog that names it. */
-import type { Catalog } from '../documents/catalog.ts'
+import type { Catalog, CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { isTakenPath } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
@@ -26,20 +26,37 @@ export function checkNewName(channel: string): void {
   })
 }
 
+const channelsOf = ({ apps }: Catalog, app: string): Readonly<Record<string, CatalogChannel>> =>
+  (Object.hasOwn(apps, app) && apps[app]?.channels) || {}
+
 /** The names of the channels of an app in the catalog; some of them may have ended. */
-export const channelNames = ({ apps }: Catalog, app: string): readonly string[] =>
-  Object.keys(Object.hasOwn(apps, app) ? (apps[app]?.channels ?? {}) : {})
+export const channelNames = (catalog: Catalog, app: string): readonly string[] => Object.keys(channelsOf(catalog, app))
 
 /** @param remedy how the channel would come to be. */
 export function unknownChannel({ catalog }: CatalogState, { app, channel }: Place, remedy: string): PlatteError {
-  const { apps } = catalog.catalog
-  const channels = (Object.hasOwn(apps, app) && apps[app]?.channels) || {}
-  const [renamed] = Object.entries(channels).find(([, { aliases = [] }]) => aliases.includes(channel)) ?? []
+  const channels = channelsOf(catalog.catalog, app)
+  const renamed = otherNameOf(channels, channel)
   const others = Object.keys(channels).filter((name) => name !== channel)
   const there = others.length === 0 ? 'it has none yet' : `it has ${others.slice(0, 10).join(', ')}`
   const known = Object.hasOwn(channels, channel) ? 'that one was deleted' : there
   return new PlatteError('refused', `${app} has no channel ${JSON.stringify(channel)}`, {
     hint: renamed ? `it is another name of ${renamed}: say that one` : `${known}; ${remedy}`,
+  })
+}
+
+/** The channel that has this as another name. */
+const otherNameOf = (channels: Readonly<Record<string, CatalogChannel>>, channel: string): string | undefined =>
+  Object.entries(channels).find(([, { aliases = [] }]) => aliases.includes(channel))?.[0]
+
+/**
+ * A channel that is made takes the machines that have its name from whoever has it as another one.
+ * @throws PlatteError('refused')
+ */
+export function refuseOtherName({ catalog }: CatalogState, { app, channel }: Place): void {
+  const renamed = otherNameOf(channelsOf(catalog.catalog, app), channel)
+  if (renamed === undefined) return
+  throw new PlatteError('refused', `${JSON.stringify(channel)} is another name of channel ${renamed}`, {
+    hint: `publish to ${renamed}, which is what its machines get`,
   })
 }
 

@@ -6,7 +6,7 @@ import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { StagedPackage } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { checkKeys, checkNewName, isLive, offer, revived, unknownChannel } from './offering.ts'
+import { checkKeys, checkNewName, isLive, offer, refuseOtherName, revived, unknownChannel } from './offering.ts'
 import { storeFailures } from './refresh.ts'
 import { type Source, type Staging, stageAll } from './stage.ts'
 import { commitChannel, dateOf, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
@@ -122,6 +122,7 @@ async function checkFirst<Order extends ReleaseOrder>(
   const state = await loadForWriting(publishing)
   const head = await loadHead(publishing, state, order)
   if (!isLive(head?.manifest) && !order.create) throw unknownChannel(state, order, '--create makes a new one')
+  if (!isLive(head?.manifest)) refuseOtherName(state, order)
   if (head === undefined) checkNewName(order.channel)
   if (head !== undefined) checkPlace(head.manifest, order)
   const known = head && findRelease(head.manifest, order.version)

@@ -433,6 +433,11 @@ export const mutations: readonly Mutation[] = [
     ['test/service/channels.test.ts', 'is not renamed to itself'],
   ),
   row(
+    'a publish takes the machines of an old name away',
+    ['src/service/publish.ts', 'if (!isLive(head?.manifest)) refuseOtherName(state, order)', ''],
+    ['test/service/channels.test.ts', 'takes the machines of an old name away'],
+  ),
+  row(
     'a rename that was broken off undoes an edit',
     ['src/service/rename-channel.ts', 'if (isMade && old && !sameJson(', 'if (isMade && !old && !sameJson('],
     ['test/service/channels.test.ts', 'loses no edit of alpha'],

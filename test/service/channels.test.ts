@@ -254,6 +254,15 @@ describe('names', () => {
     await expect(told).rejects.toMatchObject({ code: 'refused', hint: 'it is another name of edge: say that one' })
   })
 
+  test('no publish takes the machines of an old name away, though it may make channels', async () => {
+    await renameChannel(store.publishing, alpha, 'edge')
+    await describeChannel(store.publishing, { app, channel: 'edge' }, { aliases: ['alpha', 'next'] })
+    for (const channel of ['alpha', 'next']) {
+      expect(await refusal(publishOne(store, '4', { channel, create: true }))).toMatch(/^refused: .* of channel edge/)
+      expect(await ask(newReader(store), { channel })).toBe('update 3')
+    }
+  })
+
   describe('renaming that was broken off, begun again', () => {
     const rename = (one: Publishing) => renameChannel(one, alpha, 'edge')
     const edge = { app, channel: 'edge' }
