@@ -65,6 +65,11 @@ export const mutations: readonly Mutation[] = [
   row(
     'an expired document is taken',
     ['src/trust/times.ts', 'now >= Date.parse(expires)', 'now > Date.parse(expires) + 1e12'],
+    ['test/trust/channel.test.ts', 'that expired'],
+  ),
+  row(
+    'an expired catalog is taken',
+    ['src/trust/verify-catalog.ts', 'now >= Date.parse(catalog.expires)', 'now > Date.parse(catalog.expires) + 1e12'],
     ['test/trust/catalog.test.ts', 'that expired'],
   ),
   row(
