@@ -60,13 +60,18 @@ export function eventsKey(beganMs: number, number: number): string {
 /** @param day such as 2026-11-24, UTC. */
 export const eventsFolder = (day: string): string => `events/dt=${day}/`
 
+/** Where the marks of used identity tokens are, in a folder for each day; ends in "/". */
+export const marksFolder = 'publish/'
+
+/** @param ms an instant of the day (UTC), by which folders of marks are called. */
+export const markDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
+
 /**
  * The mark that an identity token was used for one request.
  * @param id of the token, as hex.
  * @param issuedAtMs when it was issued: marks of a day lie in one folder.
  */
-export const markKey = (id: string, issuedAtMs: number): string =>
-  `publish/${new Date(issuedAtMs).toISOString().slice(0, 10)}/${id}`
+export const markKey = (id: string, issuedAtMs: number): string => `${marksFolder}${markDay(issuedAtMs)}/${id}`
 
 /** Where the reboot semaphores of all groups are. */
 export const locksFolder = 'locks/'

@@ -78,17 +78,16 @@ function answerError({ reading }: Serving, error: Error, c: Context): Response {
   return refuse(c, status, wordsFor(error, status))
 }
 
-/** What is wrong here is not told, but for keys that are missing: who publishes can mend that. */
+/** What is wrong here is not told. */
 function wordsFor(error: Error, status: number): string {
-  if (!(error instanceof PlatteError) || (status >= 500 && error.code !== 'credentials'))
-    return 'something went wrong here; the log says what'
+  if (!(error instanceof PlatteError) || status >= 500) return 'something went wrong here; the log says what'
   return error.hint ? `${error.message}\nhint: ${error.hint}` : error.message
 }
 
 /** Without what only their holders are to know: the id of an upload is all that it takes to send its parts. */
 const loggedPath = (path: string): string => path.replace(/^(\/v1\/uploads\/).+/, '$1…').slice(0, 100)
 
-function statusOf(code: ErrorCode): 400 | 401 | 403 | 409 | 413 | 415 | 500 | 503 {
+function statusOf(code: ErrorCode): 400 | 401 | 403 | 409 | 413 | 415 | 424 | 500 | 503 {
   switch (code) {
     case 'bad-request':
     case 'usage':
@@ -103,6 +102,8 @@ function statusOf(code: ErrorCode): 400 | 401 | 403 | 409 | 413 | 415 | 500 | 50
       return 403
     case 'conflict':
       return 409
+    case 'credentials':
+      return 424
     case 'issuer-unavailable':
     case 'store-unavailable':
     case 'forbidden':
@@ -116,7 +117,6 @@ function statusOf(code: ErrorCode): 400 | 401 | 403 | 409 | 413 | 415 | 500 | 50
     case 'mismatch':
     case 'missing':
     case 'configuration':
-    case 'credentials':
       return 500
   }
 }

@@ -11,6 +11,7 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   409: 'conflict',
   413: 'too-large',
   422: 'mismatch',
+  424: 'credentials',
 }
 const timeoutMs = 120_000
 const maxAnswerBytes = 1024 * 1024

@@ -1,15 +1,18 @@
-/** Removes uploads that nobody ended: what is left of them a day after their begin, and what is remembered of all of that age. */
-import { uploadFolder } from '../documents/paths.ts'
+/**
+ * Removes what pipelines leave: uploads that nobody ended, a day after their begin, what is remembered of all of that age,
+ * and the marks of identity tokens that are too old to be taken again.
+ */
+import { markDay, marksFolder, uploadFolder } from '../documents/paths.ts'
 import { maxUploadBytes, readUploadRecord } from '../documents/upload.ts'
 import { isOver, type Uploading, uploadForMs } from './upload-records.ts'
 
 /**
  * One bounded look. Documents are removed as objects: they and the packages are of one folder or bucket.
- * @param most so many documents are read, and so many unfinished uploads taken away, in one look.
- * @returns how many uploads were removed. Never throws: what went wrong is in the log.
+ * @param most so many documents are read, and so many unfinished uploads and marks taken away, in one look.
+ * @returns how many were removed. Never throws: what went wrong is in the log.
  */
 export async function sweepUploads(uploading: Uploading, most = 100): Promise<number> {
-  const { uploads, clock } = uploading
+  const { uploads, packages, clock } = uploading
   let swept = 0
   const trying = async (work: () => Promise<boolean>): Promise<void> => {
     try {
@@ -31,7 +34,25 @@ export async function sweepUploads(uploading: Uploading, most = 100): Promise<nu
     }
     return false
   })
+  await trying(async () => {
+    for (const key of await oldMarks(uploading, most)) await trying(() => packages.remove(key).then(() => true))
+    return false
+  })
   return swept
+}
+
+/** Of the days before yesterday: a token is taken for minutes. */
+async function oldMarks({ documents, clock }: Uploading, most: number): Promise<readonly string[]> {
+  const keys: string[] = []
+  const yesterday = markDay(clock() - uploadForMs)
+  for await (const day of documents.folders?.(marksFolder) ?? []) {
+    if (day >= yesterday) continue
+    for await (const key of documents.list?.(`${marksFolder}${day}/`) ?? []) {
+      keys.push(key)
+      if (keys.length === most) return keys
+    }
+  }
+  return keys
 }
 
 /** Another place to begin each time, so that a few looks come by all of them. */

@@ -228,7 +228,7 @@ describe('two signatures', { timeout: 120_000 }, () => {
   test('neither the function nor the pipeline ships alone', async () => {
     const env = { ...job.env, ...there.demandTwo() }
     const alone = await runAction(job, { ...place(), ...edit })
-    expect([alone.status, alone.outputs]).toEqual([1, {}])
+    expect([alone.status, alone.outputs]).toEqual([4, {}])
     expect(await there.told('stable')).not.toContain('<manifest version="4230.0.0">')
     const together = await runAction({ ...job, env }, { ...place(), ...edit })
     expect([together.status, together.log]).toEqual([0, expect.stringContaining('"kind":"changed"')])

@@ -7,6 +7,7 @@ import { folderDocuments } from '../../src/adapters/folder-documents.ts'
 import { folderPackages } from '../../src/adapters/folder-packages.ts'
 import { folderUploads } from '../../src/adapters/folder-uploads.ts'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { markKey } from '../../src/documents/paths.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { refreshSlice } from '../../src/runtime/refreshing.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
@@ -70,6 +71,30 @@ test('an upload that nobody remembers is gone as well', async () => {
   time.now += day + 1
   expect(await sweepUploads(uploading)).toBe(1)
   expect(await left()).toEqual({ documents: 0, uploads: 0 })
+})
+
+test('marks of used tokens are gone when their day and the next have passed', async () => {
+  const { documents } = uploading
+  const mark = (id: string): string => markKey(id, time.now)
+  const keys = [mark('a'), mark('b'), mark('c')]
+  for (const key of keys) await documents.create(key, new Uint8Array([1]))
+  time.now += day
+  keys.push(mark('d'))
+  await documents.create(mark('d'), new Uint8Array([1]))
+  const looks: unknown[] = []
+  for (const later of [0, day, 0, day]) {
+    time.now += later
+    const swept = await sweepUploads(uploading, 2)
+    const there: string[] = []
+    for (const key of keys) if (await documents.get(key, 1)) there.push(key.slice(-1))
+    looks.push([swept, there.join('')])
+  }
+  expect(looks).toEqual([
+    [0, 'abcd'],
+    [2, 'cd'],
+    [1, 'd'],
+    [1, ''],
+  ])
 })
 
 test('one look removes so many at most, and further looks the others', async () => {
