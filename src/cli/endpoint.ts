@@ -39,7 +39,9 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
       const token = await newToken()
       const { action, ...said } = order
       const manifest = signing && !order.dryRun && (await proposalFor(signing, order, token))
-      return post<Result>(`/v1/${action}`, { ...said, ...(manifest && { manifest }) }, token)
+      const body = { ...said, ...(manifest && { manifest }) }
+      const answer = await post<Result & { readonly manifest: string }>(`/v1/${action}`, body, token)
+      return { ...answer, manifest: new URL(answer.manifest, `${url}/`).href }
     },
   }
 }

@@ -22,8 +22,6 @@ const noStore = { 'cache-control': 'no-store' }
 
 export interface PublishServing {
   readonly publishFunction: PublishFunction
-  /** Where this deployment is, without a "/" at the end. */
-  readonly publicUrl: string
   readonly asked: Asked
   /** Names what was committed in one channel. */
   readonly refresh: (place: Place) => Promise<object>
@@ -45,7 +43,7 @@ export const publishPaths: readonly string[] = [
 
 /** The routes of the publish function, for `createApp`. */
 export function publishRoutes(serving: PublishServing): Routes {
-  const { publishFunction, publicUrl, reload } = serving
+  const { publishFunction, reload } = serving
   const take = (action: Action) => async (c: Context) => {
     const bytes = await readBytes(c.req.raw, maxOrderBytes)
     const { manifest, ...said } = parseJson(bytes)
@@ -58,7 +56,7 @@ export function publishRoutes(serving: PublishServing): Routes {
       action === 'channel-rename' ? String(said.name) : order.channel,
       Number(answer.seq),
     )
-    return c.json({ ...answer, manifest: `${publicUrl}/${key}` }, 200, noStore)
+    return c.json({ ...answer, manifest: `/${key}` }, 200, noStore)
   }
   const post = 'only POST is answered here'
   return (app: Hono) => {

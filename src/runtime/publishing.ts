@@ -13,20 +13,18 @@ import type { PublishState } from './publish-state.ts'
 export interface PublishParts extends PublishState {
   readonly policy: Policy
   readonly cache: CatalogCache
-  /** Where this deployment is, without a "/" at the end. */
-  readonly publicUrl: string
 }
 
 /** Orders and uploads, for `createApp`. */
 export function publishingRoutes(
   publishing: Uploading,
-  { policy, cache, publicUrl, remembered, asked }: PublishParts,
+  { policy, cache, remembered, asked }: PublishParts,
 ): readonly Routes[] {
   const authorising = { policy, remembered, fetchKeys: fetchIssuerKeys, clock: publishing.clock }
   const publishFunction = { publishing, authorising }
   return [
     publishRoutes({
-      ...{ publishFunction, publicUrl, asked },
+      ...{ publishFunction, asked },
       refresh: async (only) => {
         const { kind, expires, rolled } = await refresh(publishing, { seen: cache.state, only })
         if (kind === 'refreshed') await reload(cache, publishing)

@@ -76,8 +76,7 @@ export async function serveWith(
   const background = () => (work: Promise<void>) => void work
   const listening = await listen(settings, (port) => {
     const url = publicUrl ?? `http://${urlHost(host)}:${port}`
-    const more =
-      policy && uploading ? publishingRoutes(uploading, { policy, cache, publicUrl: url, ...newPublishState() }) : []
+    const more = policy && uploading ? publishingRoutes(uploading, { policy, cache, ...newPublishState() }) : []
     return createApp(
       {
         cache,

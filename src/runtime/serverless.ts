@@ -117,7 +117,7 @@ export function openDeployment(
     ...{ release: await signers(releaseKey), timestamp: await signers(timestampKey) },
   })
   const policy = place && 'text' in place ? parsePolicy(place.text) : undefined
-  const publishing = policy && extras.publishing?.(open, { policy, cache, publicUrl, ...newPublishState() })
+  const publishing = policy && extras.publishing?.(open, { policy, cache, ...newPublishState() })
   const locking = { documents, clock: systemClock, random: systemRandom }
   const locks = lockSettings && extras.openLocks?.({ ...lockSettings, locking })
   return {

@@ -1,8 +1,7 @@
 /** Child processes that send what they found as messages. */
 import { type ForkOptions, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { denoBinary } from '../runtimes/start-deno.ts'
 
 export interface Child {
   /** The next message; rejects where the process ends without one. */
@@ -12,9 +11,6 @@ export interface Child {
 }
 
 export type Runtime = 'Node' | 'Deno'
-
-/** Itself, since its launcher hands on neither messages nor signals. */
-export const denoBinary = join(dirname(createRequire(import.meta.url).resolve('deno/package.json')), 'deno')
 
 const runtimes: Readonly<Record<Runtime, ForkOptions>> = {
   Node: {},

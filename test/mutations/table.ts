@@ -917,6 +917,11 @@ export const mutations: readonly Mutation[] = [
     ['test/uploads/sweep.test.ts', 'a younger one stays'],
   ),
   row(
+    'marks are swept on their day',
+    ['src/service/sweep-uploads.ts', 'if (day >= yesterday) continue', 'if (day > yesterday) continue'],
+    ['test/uploads/sweep.test.ts', 'marks of used tokens'],
+  ),
+  row(
     'the schedule sweeps nothing',
     ['src/runtime/refreshing.ts', "if ('uploads' in writing)", "if ('no uploads' in writing)"],
     ['test/uploads/sweep.test.ts', 'a look of the schedule'],

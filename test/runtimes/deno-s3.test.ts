@@ -1,8 +1,5 @@
 /** The real Deno over a bucket: the suites of all ports, what it is told of failures, and the scenes. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
+import type { ChildProcess } from 'node:child_process'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { openStore } from '../../src/runtime/store.ts'
 import { parseStore } from '../../src/runtime/store-setting.ts'
@@ -11,9 +8,8 @@ import { type Fault, startS3 } from '../s3/server.ts'
 import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
 import { playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
+import { firstLine, startDeno } from './start-deno.ts'
 
-const root = resolve(import.meta.dirname, '../..')
-const deno = join(dirname(createRequire(import.meta.url).resolve('deno/package.json')), 'deno')
 /** What src/runtime/deno.ts names for a bucket: it reads no file and writes none. */
 const permissions = [
   '--allow-env=PLATTE_*,PORT,AWS_*,HOME,USERPROFILE,HOMEPATH,HOMEDRIVE,_X_AMZN_TRACE_ID',
@@ -24,27 +20,9 @@ const s3 = await startS3({ pageSize: 1000 })
 const children: ChildProcess[] = []
 
 function run(script: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-  const child = spawn(
-    deno,
-    ['run', '--no-prompt', '--cached-only', '--no-lock', '--quiet', ...permissions, join(root, script), ...args],
-    {
-      cwd: root,
-      env: { HOME: '/nonexistent', AWS_EC2_METADATA_DISABLED: 'true', DENO_NO_UPDATE_CHECK: '1', ...s3.env, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
+  const child = startDeno(script, { permissions, args, env: { AWS_EC2_METADATA_DISABLED: 'true', ...s3.env, ...env } })
   children.push(child)
   return child
-}
-
-/** The first line of what it prints. */
-async function firstLine({ stdout }: ChildProcess) {
-  if (stdout === null) throw new Error('there is no stdout')
-  for await (const line of createInterface(stdout)) {
-    stdout.resume()
-    return JSON.parse(line)
-  }
-  throw new Error('deno ended without a word')
 }
 
 const suite = (...args: readonly string[]) => firstLine(run('test/runtimes/s3-suite.deno.ts', [s3.setting, ...args]))

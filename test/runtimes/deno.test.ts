@@ -1,22 +1,18 @@
 /** The real Deno as a process of its own, with the permissions that src/runtime/deno.ts names and no others. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { request } from 'node:http'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
 import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
 import { lookAtPages } from '../scenes/pages.ts'
 import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
+import { firstLine, startDeno } from './start-deno.ts'
 
-const root = resolve(import.meta.dirname, '../..')
-/** The binary itself: its launcher would not hand signals on. */
-const deno = join(dirname(createRequire(import.meta.url).resolve('deno/package.json')), 'deno')
 let dir: string
 let server: ChildProcess | undefined
 let url: string
@@ -27,25 +23,7 @@ let elsewhereUrl: string
 function start(env: Readonly<Record<string, string>>, more: readonly string[] = []): ChildProcess {
   const read = `--allow-read=${join(dir, 'store')}`
   const permissions = ['--allow-env=PLATTE_*,PORT', '--allow-net=127.0.0.1', read, ...more]
-  return spawn(
-    deno,
-    ['run', '--no-prompt', '--cached-only', '--no-lock', ...permissions, join(root, 'src/runtime/deno.ts')],
-    {
-      cwd: root,
-      env: { ...env, DENO_DIR: join(dir, 'deno'), DENO_NO_UPDATE_CHECK: '1' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-}
-
-/** The first line of its log. */
-async function firstLine({ stdout }: ChildProcess): Promise<Record<string, unknown>> {
-  if (stdout === null) throw new Error('there is no stdout')
-  for await (const line of createInterface(stdout)) {
-    stdout.resume()
-    return JSON.parse(line)
-  }
-  throw new Error('deno ended without a word')
+  return startDeno('src/runtime/deno.ts', { permissions, env: { ...env, DENO_DIR: join(dir, 'deno') } })
 }
 
 beforeAll(async () => {

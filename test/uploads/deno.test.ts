@@ -1,32 +1,25 @@
 /** Uploads over sockets of the real Deno, into a folder. */
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, vi } from 'vitest'
 import { openStore } from '../../src/runtime/store.ts'
+import { startDeno } from '../runtimes/start-deno.ts'
 import { makeSceneStore } from '../scenes/fixture.ts'
 import { sendOver } from '../scenes/send.ts'
 import { httpSuite, type Target } from './http-suite.ts'
 
-const deno = join(dirname(createRequire(import.meta.url).resolve('deno/package.json')), 'deno')
 const partBytes = 1024 * 1024
 const dir = await mkdtemp(join(tmpdir(), 'platte-uploads-'))
 const { documents, packages } = await openStore({ kind: 'file', dir })
 const { pin, timestampKey } = await makeSceneStore(documents, packages)
-const child = spawn(
-  deno,
-  [
-    ...['run', '--no-prompt', '--cached-only', '--no-lock', '--quiet', '--allow-net=127.0.0.1'],
-    ...[`--allow-read=${dir}`, `--allow-write=${dir}`, join(import.meta.dirname, 'uploads.deno.ts')],
-    ...[dir, pin, timestampKey, String(partBytes)],
-  ],
-  { cwd: resolve(import.meta.dirname, '../..'), stdio: ['ignore', 'pipe', 'inherit'] },
-)
+const child = startDeno('test/uploads/uploads.deno.ts', {
+  permissions: ['--allow-net=127.0.0.1', `--allow-read=${dir}`, `--allow-write=${dir}`],
+  args: [dir, pin, timestampKey, String(partBytes)],
+})
 let logged = ''
-child.stdout.on('data', (chunk) => {
+child.stdout?.on('data', (chunk) => {
   logged += chunk
 })
 let target: Target
