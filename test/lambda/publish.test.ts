@@ -1,32 +1,53 @@
-/** The publish function as the built function, in this process and under the real runtime client: parts go to the bucket. */
+/**
+ * The publish function as the built function, with the variables and the permissions of the template, in this process and
+ * under the real runtime client: parts go to the bucket.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { s3Documents } from '../../src/adapters/s3-documents.ts'
 import { s3Packages } from '../../src/adapters/s3-packages.ts'
+import { tokenOf } from '../../src/adapters/uploads.ts'
+import { markKey, uploadKey, uploadSlot } from '../../src/documents/paths.ts'
+import type { UploadRecord } from '../../src/documents/upload.ts'
+import { encode, instantText } from '../../src/service/writing.ts'
 import { flowSuite, type Target } from '../publish/flow-suite.ts'
 import { startIssuer } from '../publish/issuer.ts'
 import { emptyStore } from '../publish/store.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import { startS3 } from '../s3/server.ts'
+import { app, day } from '../world.ts'
 import { buildLambda } from './build.ts'
 import { sendThrough } from './doors.ts'
 import { type Invoke, useFunction } from './function.ts'
 import { clientFolder } from './reporter.ts'
 import { type Started, startClient } from './start-client.ts'
+import { givenBy } from './template.ts'
 
 const issuer = await startIssuer()
 afterAll(() => issuer.close())
 
-/** A bucket for one run, and what a function over it is told. */
+/** A bucket for one run, and a function over it as a deployment of the template has it. */
 async function openBucket() {
   const s3 = await startS3()
   useCredentials(s3)
   const client = await openStrict(s3)
-  const { env } = await emptyStore(issuer, s3Documents(client), s3Packages(client, nodeHasher))
-  return { s3, env: { ...env, PLATTE_STORE: s3.setting } }
+  const documents = s3Documents(client)
+  const { env } = await emptyStore(issuer, documents, s3Packages(client, nodeHasher))
+  const { variables, allows } = givenBy({
+    Root: env.PLATTE_ROOT ?? '',
+    PublishPolicy: env.PLATTE_PUBLISH_POLICY ?? '',
+    ReleaseKeySecret: 'RELEASE_JWK',
+    TimestampKeySecret: 'TIMESTAMP_JWK',
+  })
+  const secret = (_: string, name: string): string => env[name] ?? ''
+  const resolved = Object.entries(variables).map(([name, value]) => [
+    name,
+    value.replace(/^\{\{resolve:secretsmanager:(\w+):SecretString\}\}$/, secret),
+  ])
+  return { s3, allows, documents, env: { ...Object.fromEntries(resolved), PLATTE_STORE: s3.setting } }
 }
 
 function targetOf(invoke: Invoke): Target {
@@ -43,14 +64,39 @@ function targetOf(invoke: Invoke): Target {
 }
 
 describe('in this process', async () => {
-  const { start } = useFunction()
-  const { s3, env } = await openBucket()
+  const { start, logged } = useFunction()
+  const { s3, allows, documents, env } = await openBucket()
   const invoke = await start(env)
+  beforeAll(() => {
+    s3.allows = allows
+  })
   afterAll(async () => {
     vi.unstubAllEnvs()
     await s3.close()
   })
   flowSuite('on Lambda', () => targetOf(invoke))
+
+  test('the schedule may sweep what pipelines left', async () => {
+    const old = Date.now() - 3 * day
+    const key = `packages/${app}/1/amd64-usr/${'0'.repeat(32)}/update.gz`
+    const [mark, record] = [markKey('a', old), uploadKey(uploadSlot(key))]
+    const upload: UploadRecord = {
+      ...{ format: 1, type: 'upload', key, size: 1, sha256: '0'.repeat(64), sha1: '0'.repeat(40) },
+      ...{
+        begunAt: instantText(old),
+        secret: '0'.repeat(32),
+        token: tokenOf({ mark: crypto.randomUUID(), id: 'gone' }),
+        partBytes: 1,
+      },
+    }
+    s3.allows = () => true
+    await documents.create(mark, new Uint8Array([1]))
+    await documents.create(record, encode(upload))
+    s3.allows = allows
+    await invoke({ source: 'aws.events' })
+    expect(logged().filter(({ level }) => level === 'error')).toEqual([])
+    expect([await documents.get(mark, 1000), await documents.get(record, 10_000)]).toEqual([undefined, undefined])
+  })
 })
 
 describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () => {
@@ -60,6 +106,7 @@ describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () =
   beforeAll(async () => {
     bucket = await openBucket()
     vi.unstubAllEnvs()
+    bucket.s3.allows = bucket.allows
     started = await startClient(buildLambda(folder).file, bucket.s3, bucket.env)
   })
   afterAll(async () => {
@@ -68,4 +115,23 @@ describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () =
     rmSync(folder, { recursive: true })
   })
   flowSuite('under it', () => targetOf(started.invoke))
+})
+
+describe('what the template allows', () => {
+  const isAllowed = (parameters: Readonly<Record<string, string>>, key: string, headers = {}): boolean =>
+    givenBy(parameters).allows('s3:PutObject', { operation: 'PutObject', key, headers })
+  const created = { 'if-none-match': '*' }
+  const publishing = { PublishPolicy: '{}', ReleaseKeySecret: 'x', TimestampKeySecret: 'x' }
+
+  test.each<[string, string, object, isWithout: boolean, isWithKey: boolean, isWithPolicy: boolean]>([
+    ['the catalog', 'catalog.jws', { 'if-match': '"1"' }, false, true, true],
+    ['the catalog, unseen', 'catalog.jws', {}, false, false, false],
+    ['a manifest', 'apps/a/stable/0000000001.jws', created, false, false, true],
+    ['a manifest, over one', 'apps/a/stable/0000000001.jws', {}, false, false, false],
+    ['a root', 'root/2.jws', created, false, false, false],
+    ['a lock', 'locks/web.json', created, false, false, false],
+  ])('%s is written by whom it is for', (_, key, headers, ...expected) => {
+    const sets = [{}, { TimestampKeySecret: 'x' }, publishing]
+    expect(sets.map((parameters) => isAllowed(parameters, key, headers))).toEqual(expected)
+  })
 })

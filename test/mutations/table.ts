@@ -917,6 +917,20 @@ export const mutations: readonly Mutation[] = [
     ['test/uploads/sweep.test.ts', 'a younger one stays'],
   ),
   row(
+    'the template lets nobody read receipts',
+    ['infra/aws/template.yaml', 'Resource: !Sub ${Bucket.Arn}/receipts/*', 'Resource: !Sub ${Bucket.Arn}/receipt/*'],
+    ['test/lambda/publish.test.ts', 'token, uploads, publish'],
+  ),
+  row(
+    'the template lets the catalog be overwritten unseen',
+    [
+      'infra/aws/template.yaml',
+      '!Sub ${Bucket.Arn}/catalog.jws\n              - !Sub ${Bucket.Arn}/locks/*',
+      '!Sub ${Bucket.Arn}/locks/*',
+    ],
+    ['test/lambda/publish.test.ts', 'the catalog, unseen'],
+  ),
+  row(
     'marks are swept on their day',
     ['src/service/sweep-uploads.ts', 'if (day >= yesterday) continue', 'if (day > yesterday) continue'],
     ['test/uploads/sweep.test.ts', 'marks of used tokens'],

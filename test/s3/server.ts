@@ -56,6 +56,8 @@ export interface StrictS3 extends Identity {
   readonly seen: Seen[]
   /** Permissions that are denied, such as `s3:ListBucket`. */
   readonly denied: Set<string>
+  /** Asked for each request, too: what a policy lets whoever asks do with an object. */
+  allows: (permission: string, seen: Seen) => boolean
   /** Asked for each request. */
   fault: (seen: Seen) => Fault | undefined
   /** Whether the bucket was removed. */
@@ -82,6 +84,7 @@ export async function startS3(options: StrictS3Options = {}): Promise<StrictS3> 
     bucket: new Bucket(),
     seen: [],
     denied: new Set(),
+    allows: () => true,
     fault: () => undefined,
     isGone: false,
     skewMs: 0,
@@ -202,7 +205,7 @@ const underWay = new WeakMap<Bucket, Map<string, Set<{ overtaken: boolean }>>>()
 async function take(s3: State, { pageSize }: Place, call: Call): Promise<Answer> {
   const { operation, key } = call
   const needed = [permissions[operation], ...(call.headers['if-match'] ? ['s3:GetObject'] : [])]
-  const missing = needed.find((permission) => s3.denied.has(permission))
+  const missing = needed.find((permission) => s3.denied.has(permission) || !s3.allows(permission, call))
   if (missing)
     throw new S3Refusal(
       403,
