@@ -12,9 +12,12 @@ import type { Served, Serves } from './package-serve.ts'
 import { uploadIn } from './package-upload.ts'
 import { atLeast, atMost, type Result, type Row } from './row.ts'
 import { median } from './stats.ts'
+import { uploadToWorker } from './worker-upload.ts'
 
 const megabytes = 500
 const mostMegabytes = 200
+/** Workers have 128 MB. */
+const mostInWorker = 100
 /** At most three times what it takes to copy and to hash the file by hand. */
 const leastRatio = 0.33
 /** Pairs of one publish, or upload, and one copy. */
@@ -32,7 +35,11 @@ const rowOf = (name: string, measure: (dir: string) => Promise<Result[]>): Row =
   },
 })
 
-export const packageRows: readonly Row[] = [rowOf('package', measure), rowOf('upload', measureUploads)]
+export const packageRows: readonly Row[] = [
+  rowOf('package', measure),
+  rowOf('upload', measureUploads),
+  rowOf('worker upload', measureWorker),
+]
 
 /** By HTTP to a server on the same machine, in parts. */
 async function measureUploads(dir: string): Promise<Result[]> {
@@ -59,6 +66,14 @@ async function measureUploads(dir: string): Promise<Result[]> {
     },
     { name: 'upload: serve, peak memory', value: peak, unit: 'MB', goal: atMost(peak, mostMegabytes) },
   ]
+}
+
+/** Through the real workerd, into the R2 that wrangler simulates beside it: its speed is the simulator's. */
+async function measureWorker(dir: string): Promise<Result[]> {
+  const file = join(dir, 'update.gz')
+  await writeFileOf(file)
+  const peak = await uploadToWorker(dir, file)
+  return [{ name: 'worker upload: most memory', value: peak, unit: 'MB', goal: atMost(peak, mostInWorker) }]
 }
 
 async function measure(dir: string): Promise<Result[]> {
