@@ -1,7 +1,7 @@
 /** `platte serve` with a policy over a folder, an issuer of tokens, and GitHub's token service before it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -25,6 +25,8 @@ export interface Deployment {
   told(channel: string): Promise<string>
   /** Adds a release key, and demands two signatures. @returns the variables of a pipeline that has it. */
   demandTwo(): Readonly<Record<string, string>>
+  /** Another store, with the same two channels. @returns the variables of whoever publishes there. */
+  newStore(): Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
@@ -115,6 +117,7 @@ export async function startDeployment(): Promise<Deployment> {
       rmSync(key)
       return { PLATTE_ROOT: pin, PLATTE_RELEASE_KEY: 'env://RELEASE_JWK', RELEASE_JWK: jwk }
     },
+    newStore: () => makeStore(join(folder, 'other')).env,
     async stop() {
       server.kill('SIGKILL')
       tokens.closeAllConnections()
@@ -136,18 +139,25 @@ interface Served {
   readonly platte: (...words: string[]) => string
 }
 
-/** A store with two empty channels, served. */
-async function serve(folder: string, { port, policy }: Serving): Promise<Served> {
-  const env: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH,
-    PLATTE_STORE: 'file:store',
-    PLATTE_KEYS: 'keys',
+/** A store with two empty channels. */
+function makeStore(folder: string): Pick<Served, 'platte'> & { readonly env: Readonly<Record<string, string>> } {
+  mkdirSync(folder, { recursive: true })
+  const env: Record<string, string> = {
+    PATH: process.env.PATH ?? '',
+    PLATTE_STORE: `file:${join(folder, 'store')}`,
+    PLATTE_KEYS: join(folder, 'keys'),
     PLATTE_APP: app,
   }
   const platte = (...words: string[]): string =>
     execFileSync(process.execPath, [main, ...words], { cwd: folder, env, encoding: 'utf8' })
-  env.PLATTE_ROOT = /PLATTE_ROOT=(\S+)/.exec(platte('init'))?.[1]
+  env.PLATTE_ROOT = /PLATTE_ROOT=(\S+)/.exec(platte('init'))?.[1] ?? ''
   for (const channel of ['beta', 'stable']) platte('channel', 'create', channel)
+  return { platte, env }
+}
+
+/** The same, served. */
+async function serve(folder: string, { port, policy }: Serving): Promise<Served> {
+  const { platte, env } = makeStore(folder)
   writeFileSync(join(folder, 'policy.json'), JSON.stringify(policy))
   const server = spawn(process.execPath, [main, 'serve', `--port=${port}`, '--publish-policy=file:policy.json'], {
     ...{ cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] },

@@ -94,6 +94,25 @@ describe('action.yml', { timeout: 120_000 }, () => {
     expect(await there.told('beta')).toContain('<manifest version="4152.2.0">')
   })
 
+  test('without an endpoint, it publishes into the store that it is given', async () => {
+    const { PATH: _, ...env } = there.newStore()
+    const inputs = { ...publish(), endpoint: '' }
+    const published = await runAction({ ...job, env }, inputs)
+    expect([published.status, published.outputs]).toEqual([
+      0,
+      {
+        sequence: '2',
+        'manifest-url': '',
+        'manifest-sha256': expect.stringMatching(/^[0-9a-f]{64}$/),
+        changed: 'true',
+      },
+    ])
+    const again = await runAction({ ...job, env }, inputs)
+    expect([again.status, again.outputs.changed]).toEqual([0, 'false'])
+    const { PLATTE_KEYS: __, ...keyless } = env
+    expect((await runAction({ ...job, env: keyless }, { ...inputs, version: '4153.0.0' })).status).toBe(4)
+  })
+
   test('rerun, it changes nothing', async () => {
     const { status, outputs } = await run(publish())
     expect([status, outputs.changed, outputs.sequence]).toEqual([0, 'false', '2'])
