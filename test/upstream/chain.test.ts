@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { bodyOf } from '../protocol/samples.ts'
 
@@ -140,6 +141,18 @@ test('a mirror that is killed while it copies goes on where it was, and never sh
   }
   platte(['mirror', origin.url, '--store', 'file:killed'], base)
   expect(platte(['verify', '--store', 'file:killed'], base)).toBe('channels 1, manifests 2, packages 2\n')
+})
+
+test('where the disk takes no more, it says so, keeps what is good, and goes on when there is room', async () => {
+  const limited = ['-c', 'ulimit -f 4000; exec "$@"', 'sh', process.execPath, main]
+  const args = ['mirror', origin.url, '--store', 'file:limited']
+  const child = spawn('bash', [...limited, ...args], { cwd: folder, env: base, stdio: ['ignore', 'ignore', 'pipe'] })
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+  expect([code, said]).toEqual([1, expect.stringMatching(/^error: limited\S+: the limit for the size of a file is reached/)])
+  const left = readdirSync(join(folder, 'limited'), { recursive: true, encoding: 'utf8' })
+  expect(left.filter((name) => name.endsWith('.gz'))).toEqual([])
+  platte(args, base)
+  expect(platte(['verify', '--store', 'file:limited'], base)).toBe('channels 1, manifests 2, packages 2\n')
 })
 
 test('packages that were not mirrored are sent from the upstream', async () => {
