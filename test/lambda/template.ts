@@ -39,6 +39,8 @@ export function givenBy(parameters: Parameters): Given {
     '!Equals': ([a, b]: readonly unknown[]) => a === b,
     '!Not': ([a]: readonly unknown[]) => !a,
     '!And': (all: readonly unknown[]) => all.every(Boolean),
+    '!Or': (all: readonly unknown[]) => all.some(Boolean),
+    '!Condition': (name: string) => at('Conditions', name),
   }
   function evaluate(node: Node): unknown {
     const make = functions[node.tag ?? '']
