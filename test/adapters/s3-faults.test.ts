@@ -129,12 +129,16 @@ test('a create that something on the way repeated is the same, though S3 says no
   expect(textOf('repeated')).toBe('two')
 })
 
-test('a swap that S3 says no to has lost, also to equal bytes: two may want to add one to a number', async () => {
+test.each<[string, Fault | undefined, requests: number]>([
+  ['412', undefined, 1],
+  ['409, since it overlapped', 'conflict', 2],
+])('a swap that S3 says no to (%s) has lost, also to equal bytes: two may add one', async (_, fault, requests) => {
   s3.bucket.put('here/lost', one, unconditional)
   const token = etagOf('lost')
   s3.bucket.put('here/lost', two, unconditional)
+  s3.fault = ({ operation }) => (operation === 'PutObject' ? fault : undefined)
   expect(await (await open()).swap('lost', two, token)).toBe('conflict')
-  expect(s3.seen.length).toBe(1)
+  expect(s3.seen.length).toBe(requests)
 })
 
 test('a swap that came late, because the first try had landed, is done', async () => {

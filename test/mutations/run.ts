@@ -10,6 +10,8 @@ import { type Mutation, mutations } from './table.ts'
 
 const repository = resolve(import.meta.dirname, '../..')
 const timeoutMs = 120_000
+/** Tests of races catch a mutation most of the time: what survives is tried again, so often in all. */
+const tries = 3
 
 interface Outcome {
   readonly mutation: Mutation
@@ -32,11 +34,12 @@ async function tryMutation(folder: string, mutation: Mutation): Promise<Outcome>
   if (parts.length !== 2) return { mutation, problem: `its line is there ${parts.length - 1} times, not once` }
   writeFileSync(path, parts.join(mutation.to))
   try {
-    const failed = await failingTests(folder, mutation.test)
-    const named = failed.some((name) => name.includes(mutation.fails))
-    return named
-      ? { mutation }
-      : { mutation, problem: `survived; failed were: ${failed.slice(0, 3).join('; ') || 'none'}` }
+    let failed: readonly string[] = []
+    for (let i = 0; i < tries; i++) {
+      failed = await failingTests(folder, mutation.test)
+      if (failed.some((name) => name.includes(mutation.fails))) return { mutation }
+    }
+    return { mutation, problem: `survived; failed were: ${failed.slice(0, 3).join('; ') || 'none'}` }
   } finally {
     writeFileSync(path, source)
   }

@@ -820,7 +820,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'a swap that was refused is won where equal bytes are there',
     ['src/adapters/s3-documents.ts', "equal: 'conflict'", "equal: 'ok'"],
-    ['test/adapters/s3-suite.test.ts', 's3Documents-409 a counter under racing swaps'],
+    ['test/adapters/s3-faults.test.ts', 'says no to (409'],
   ),
   row(
     'a swap that may have landed and was replaced has lost',
