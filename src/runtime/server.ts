@@ -2,16 +2,14 @@
 import { packagesBehind } from '../adapters/packages-behind.ts'
 import { PlatteError } from '../errors.ts'
 import { createApp } from '../http/app.ts'
-import { openLocks } from '../http/locks/routes.ts'
 import { lazyPages } from '../http/pages/lazy.ts'
+import type { Routes } from '../http/serving.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
 import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
 import type { Uploading } from '../service/upload-records.ts'
 import type { SettingsWith } from './config.ts'
-import { readPolicy } from './policy.ts'
 import { newPublishState } from './publish-state.ts'
-import { publishingRoutes } from './publishing.ts'
 import { refreshEveryMs, refreshSlice } from './refreshing.ts'
 import { openUploadsOf } from './store.ts'
 import { openWatching } from './watching.ts'
@@ -68,15 +66,14 @@ export async function serveWith(
   await checkPin(publishing)
   const cache = newCatalogCache()
   await reload(cache, publishing)
-  const policy = settings.publishPolicy && (await readPolicy(settings.publishPolicy))
-  const uploading = policy && { ...publishing, uploads: await openUploadsOf(settings.store, publishing.packages) }
-  const stopRefreshing = await keepFresh(uploading ?? publishing, cache)
+  const orders = await openOrders(settings, publishing, cache)
+  const openLocks = locks && (await import('../http/locks/routes.ts')).openLocks
+  const stopRefreshing = await keepFresh(orders?.uploading ?? publishing, cache)
   const { events, metrics, close } = await openWatching(settings, publishing, cache)
   const { packages } = publishing
   const background = () => (work: Promise<void>) => void work
   const listening = await listen(settings, (port) => {
     const url = publicUrl ?? `http://${urlHost(host)}:${port}`
-    const more = policy && uploading ? publishingRoutes(uploading, { policy, cache, ...newPublishState() }) : []
     return createApp(
       {
         cache,
@@ -89,10 +86,10 @@ export async function serveWith(
         explain,
         app,
         pages: pages === 'off' ? undefined : lazyPages,
-        locks: locks && openLocks({ ...locks, locking: publishing }),
+        locks: locks && openLocks?.({ ...locks, locking: publishing }),
         background,
       },
-      ...more,
+      ...(orders?.routes ?? []),
     )
   }).catch((error: unknown) => {
     stopRefreshing()
@@ -106,6 +103,20 @@ export async function serveWith(
       await close()
     },
   }
+}
+
+/** What pipelines may ask for, where the settings name a policy; nothing of it is loaded elsewhere. */
+async function openOrders(
+  { publishPolicy, store }: SettingsWith<'store'>,
+  publishing: Publishing,
+  cache: CatalogCache,
+): Promise<{ readonly uploading: Uploading; readonly routes: readonly Routes[] } | undefined> {
+  if (publishPolicy === undefined) return undefined
+  const { readPolicy } = await import('./policy.ts')
+  const { publishingRoutes } = await import('./publishing.ts')
+  const policy = await readPolicy(publishPolicy)
+  const uploading = { ...publishing, uploads: await openUploadsOf(store, publishing.packages) }
+  return { uploading, routes: publishingRoutes(uploading, { policy, cache, ...newPublishState() }) }
 }
 
 /** What it takes beside a store to answer from somebody else's: a memory, and packages that were not mirrored. */

@@ -86,15 +86,19 @@ export async function loadCatalog(
   seen?: CatalogState,
   { anyTime = false }: { readonly anyTime?: boolean } = {},
 ): Promise<CatalogState> {
+  // Whoever knows nothing yet needs both, and a store may be far away.
+  const pinned = seen === undefined ? loadPinnedRoot(reading) : undefined
+  pinned?.catch(() => {})
   const stored = await reading.documents.get(catalogKey, maxCatalogBytes, seen)
   if (stored === undefined)
     throw new PlatteError('missing', `${catalogKey} is not in the store`, {
       hint: 'bring it back from a copy; or `platte init` with the same keys, then `platte refresh`: holds are lost',
     })
   if (!('bytes' in stored)) return stored
-  if (anyTime || reading.mark === undefined) return openCatalog(reading, stored, { seen, anyTime })
+  const known = seen?.root ?? (await pinned)
+  if (anyTime || reading.mark === undefined) return openCatalog(reading, stored, { seen, known, anyTime })
   const marked = seen ?? (await loadMark(reading))
-  const state = await openCatalog(reading, stored, { seen: marked })
+  const state = await openCatalog(reading, stored, { seen: marked, known: marked?.root ?? known })
   // Before anybody is answered by it.
   if (state.catalog.sha256 !== marked?.catalog.sha256) await reading.mark.keep(stored.bytes)
   return state
@@ -113,12 +117,20 @@ const badMark =
 async function openCatalog(
   reading: Reading,
   stored: StoredDocument,
-  { seen, anyTime = false }: { readonly seen?: CatalogState | undefined; readonly anyTime?: boolean },
+  {
+    seen,
+    known,
+    anyTime = false,
+  }: {
+    readonly seen?: CatalogState | undefined
+    readonly known?: TrustedRoot | undefined
+    readonly anyTime?: boolean
+  },
 ): Promise<CatalogState> {
   const named = peekCatalogRoot(stored.bytes)
   if (seen !== undefined && named < seen.root.root.version)
     throw new PlatteError('rollback', `the catalog names root ${named}, after one that named ${seen.root.root.version}`)
-  const root = await loadRoot(reading, Math.max(named, reading.pin.version), seen?.root)
+  const root = await loadRoot(reading, Math.max(named, reading.pin.version), known)
   const now = reading.clock()
   if (!anyTime) checkRootFresh(root, now)
   const catalog = await verifyCatalog(stored.bytes, root, {

@@ -6,13 +6,17 @@ import { delimiter, join, resolve } from 'node:path'
 const root = resolve(import.meta.dirname, '../..')
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-/** @param entry a file of this folder, instead of the one that the script names. */
+/** @param entry a file of this folder, instead of the first one that the script names. */
 export function bundle(script: 'build:cli' | 'build:worker' | 'build:lambda', file: string, entry?: string): void {
-  const own = String(scripts[script])
-  const command = entry === undefined ? own : own.replace(/\S+\.ts/, join('test/bench', entry))
+  const [first = ''] = entries.exec(scripts[script]) ?? []
+  const command = String(scripts[script])
+    .replace(entries, entry === undefined ? (first.split(' ')[0] ?? '') : join('test/bench', entry))
+    .replace(/ --out\S+/g, '')
   execFileSync('sh', ['-c', `${command} --outfile="$0"`, file], {
     cwd: root,
     env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}` },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
 }
+
+const entries = /src\S+\.ts( src\S+\.ts)*/

@@ -148,7 +148,10 @@ test('where the disk takes no more, it says so, keeps what is good, and goes on 
   const args = ['mirror', origin.url, '--store', 'file:limited']
   const child = spawn('bash', [...limited, ...args], { cwd: folder, env: base, stdio: ['ignore', 'ignore', 'pipe'] })
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
-  expect([code, said]).toEqual([1, expect.stringMatching(/^error: limited\S+: the limit for the size of a file is reached/)])
+  expect([code, said]).toEqual([
+    1,
+    expect.stringMatching(/^error: limited\S+: the limit for the size of a file is reached/),
+  ])
   const left = readdirSync(join(folder, 'limited'), { recursive: true, encoding: 'utf8' })
   expect(left.filter((name) => name.endsWith('.gz'))).toEqual([])
   platte(args, base)
