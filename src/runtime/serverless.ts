@@ -19,6 +19,7 @@ import type { MirrorMemory } from '../service/mirror.ts'
 import type { Reading } from '../service/reading.ts'
 import type { Slice } from '../service/refresh.ts'
 import type { Uploading } from '../service/upload-records.ts'
+import type { Writing } from '../service/writing.ts'
 import { type Environment, readSettings, type Settings, type SettingsWith } from './config.ts'
 import { loadEnvSigner } from './env-keys.ts'
 import { type Extras, lackingExtras } from './extras.ts'
@@ -39,8 +40,8 @@ export interface Deployment {
 /** What a runtime brings along. */
 export interface Parts extends Pick<Reading, 'documents' | 'log'>, Pick<Serving, 'background' | 'events'> {
   readonly packages: Packages
-  /** How the store takes uploads, where pipelines may publish. */
-  readonly uploads: () => Promise<Uploads>
+  /** How the store takes uploads, where this entry lets pipelines publish. */
+  readonly uploads?: (() => Promise<Uploads>) | undefined
   readonly newHasher: NewHasher
   readonly extras: Extras
   /** How much one call of the schedule may take in. */
@@ -112,12 +113,18 @@ export function openDeployment(
   const served = (upstream && extras.mirroring?.behind(packages, upstream)) || packages
   const signers = async (key: KeyPlace | undefined): Promise<readonly Signer[]> =>
     key && 'variable' in key ? [await loadEnvSigner(key.variable, env)] : []
-  const open = async (): Promise<Uploading> => ({
-    ...{ ...reading, packages, newHasher, random: systemRandom, uploads: await uploads() },
+  const openWriting = async (): Promise<Writing> => ({
+    ...{ ...reading, random: systemRandom },
     ...{ release: await signers(releaseKey), timestamp: await signers(timestampKey) },
   })
+  const openUploading =
+    uploads &&
+    (async (): Promise<Uploading> => ({
+      ...{ ...(await openWriting()), packages, newHasher, uploads: await uploads() },
+    }))
   const policy = place && 'text' in place ? parsePolicy(place.text) : undefined
-  const publishing = policy && extras.publishing?.(open, { policy, cache, ...newPublishState() })
+  const publishing =
+    policy && openUploading && extras.publishing?.(openUploading, { policy, cache, ...newPublishState() })
   const locking = { documents, clock: systemClock, random: systemRandom }
   const locks = lockSettings && extras.openLocks?.({ ...lockSettings, locking })
   return {
@@ -135,8 +142,8 @@ export function openDeployment(
       }
       if (timestampKey === undefined) return 'idle'
       try {
-        const { uploads, ...writing } = await open()
-        await refreshSlice(policy ? { ...writing, uploads } : writing, cache, slice)
+        const open = policy && openUploading ? openUploading : openWriting
+        await refreshSlice(await open(), cache, slice)
       } catch (error) {
         log({ level: 'error', event: 'refresh', problem: error instanceof Error ? error.message : String(error) })
       }

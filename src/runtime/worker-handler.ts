@@ -8,7 +8,7 @@ import { consoleLog } from '../adapters/console-log.ts'
 import { analyticsEvents } from '../adapters/events-analytics.ts'
 import { digestStreamHasher } from '../adapters/hasher-digest-stream.ts'
 import { r2Documents, r2Packages } from '../adapters/r2.ts'
-import { r2Uploads } from '../adapters/r2-uploads.ts'
+import type { r2Uploads } from '../adapters/r2-uploads.ts'
 import type { Environment } from './config.ts'
 import type { Extras } from './extras.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
@@ -28,8 +28,12 @@ export interface Env {
  */
 const slice = { most: 9, opens: 1 }
 
-/** One deployment for each isolate. @param extras what it carries beside checks. */
-export function workerHandler(extras: Extras): Handler {
+interface WorkerExtras extends Extras {
+  readonly uploads?: typeof r2Uploads
+}
+
+/** One deployment for each isolate. @param extras what it carries beside checks; with `publishing` goes `uploads`. */
+export function workerHandler(extras: WorkerExtras): Handler {
   let deployment: Deployment | undefined
   return {
     fetch(request, env, context) {
@@ -53,15 +57,19 @@ export interface Handler {
   scheduled(controller: Parameters<NonNullable<ExportedHandler['scheduled']>>[0], env: Env): Promise<void>
 }
 
-function open({ PLATTE_BUCKET: bucket, PLATTE_ANALYTICS: analytics, ...others }: Env, extras: Extras): Deployment {
+function open(
+  { PLATTE_BUCKET: bucket, PLATTE_ANALYTICS: analytics, ...others }: Env,
+  extras: WorkerExtras,
+): Deployment {
   const env = variablesOf(others)
   const settings = settingsOrProblems(env, ['pin', 'publicUrl'], { others: bucket ? [] : [noBucket], extras })
   if (bucket === undefined || typeof settings === 'string') return brokenDeployment(String(settings), consoleLog)
+  const { uploads } = extras
   const packages = r2Packages(bucket, { newHasher: digestStreamHasher })
   return openDeployment(settings, env, {
     documents: r2Documents(bucket),
     packages,
-    uploads: async () => r2Uploads(bucket, { packages }),
+    uploads: uploads && (async () => uploads(bucket, { packages })),
     newHasher: digestStreamHasher,
     log: consoleLog,
     events: analytics ? tellAll([consoleLog, analyticsEvents(analytics)]) : consoleLog,
