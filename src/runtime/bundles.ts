@@ -29,7 +29,8 @@ export async function exportBundle(
   out.on('error', () => {})
   const known = await keysUpTo(store, since, options.channels)
   const { end, ...to } = tarStore(write, { newHasher: store.newHasher, known })
-  const result = await mirror({ from: store, to }, options)
+  // One store makes one bundle, byte for byte.
+  const result = await mirror({ from: store, to }, { ...options, packagesAtOnce: 1 })
   await end()
   return result
 }

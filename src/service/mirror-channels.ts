@@ -12,8 +12,6 @@ import { copyByDigest, copyPackage, inParallel, keepRead, type Pass } from './mi
 import { type CatalogState, channelEntry, loadChannel, naming, type Place, placesOf } from './reading.ts'
 import { storeFailures } from './refresh.ts'
 
-/** So many packages are copied at a time. */
-const packagesAtOnce = 8
 /** So many manifests of the past are written while others are read. */
 const writesAtOnce = 8
 
@@ -109,7 +107,7 @@ async function copyChannel(pass: Pass, work: Work, { place, left }: One): Promis
   const lacking = [...(await packagesWanted(pass, work.state, manifest))].filter(([one]) => !work.held.has(one))
   const now = lacking.slice(0, left.packages)
   left.packages -= lacking.length
-  await inParallel(now, packagesAtOnce, async ([one, file]) => {
+  await inParallel(now, pass.options.packagesAtOnce ?? 8, async ([one, file]) => {
     await copyPackage(pass, one, file)
     work.held.add(one)
   })

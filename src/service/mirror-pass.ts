@@ -33,6 +33,8 @@ export interface MirrorOptions {
   readonly onPackage?:
     | ((one: Package) => { readonly add: (bytes: number) => void; readonly end: () => void })
     | undefined
+  /** How many packages are copied at a time; 8 unless given. With 1, their order is the same each time. */
+  readonly packagesAtOnce?: number
   /** Whether what this store lacks is also taken from an upstream that shows an earlier state: a bundle has all it will have. */
   readonly fillFromOlder?: boolean
   /** For schedules: what one pass may do. The catalog then comes before history. */

@@ -1214,6 +1214,11 @@ export const mutations: readonly Mutation[] = [
     ['test/publish/countersign.test.ts', 'neither ships alone'],
   ),
   row(
+    'a bundle takes packages as they come',
+    ['src/runtime/bundles.ts', 'packagesAtOnce: 1', 'packagesAtOnce: 8'],
+    ['test/runtimes/bundles.test.ts', 'the same bytes'],
+  ),
+  row(
     'a mirror forgets its own catalog',
     ['src/service/mirror.ts', 'memory.complete ?? (await loadMark(pass))', 'memory.complete'],
     ['test/upstream/mirror.test.ts', 'shows an earlier catalog'],

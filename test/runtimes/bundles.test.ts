@@ -1,0 +1,29 @@
+/** Bundles as files: one store makes one, whatever the network does. */
+import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, expect, test } from 'vitest'
+import { exportBundle } from '../../src/runtime/bundles.ts'
+import { newStore, publishOne } from '../world.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'platte-bundles-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('it has the same bytes each time, however long each package takes to open', async () => {
+  const { publishing } = await newStore()
+  for (const version of ['1', '2', '3']) await publishOne({ publishing }, version)
+  const exported = async (delays: number[]): Promise<Buffer> => {
+    const open: typeof publishing.packages.open = async (...args) => {
+      await sleep(delays.shift())
+      return publishing.packages.open(...args)
+    }
+    const out = createWriteStream(join(folder, 'bundle.tar'))
+    const store = { ...publishing, packages: { ...publishing.packages, open } }
+    const { packages } = await exportBundle(store, out, { packages: 'all', since: 0 })
+    expect([packages, delays]).toEqual([3, []])
+    await new Promise<void>((resolve) => out.end(resolve))
+    return readFileSync(join(folder, 'bundle.tar'))
+  }
+  expect(await exported([30, 15, 0])).toEqual(await exported([0, 15, 30]))
+})
