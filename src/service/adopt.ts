@@ -8,13 +8,14 @@ import { maxNotesBytes, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import { otherChannels } from './channel-life.ts'
 import { packagesOf } from './channels.ts'
+import { loadHead } from './commit-channel.ts'
 import { type Edited, type EditOptions, editChannel } from './edit-channel.ts'
 import { beginPass, copyByDigest, copyPackage, type Mirroring, type MirrorOptions } from './mirror-pass.ts'
 import { checkKeys, unknownChannel } from './offering.ts'
 import { addBoard, boardsOf, withMarks } from './promote.ts'
 import type { Publishing } from './publish.ts'
 import { channelEntry, loadCatalog, loadChannel, type Place } from './reading.ts'
-import { instantText, loadForWriting, loadHead } from './writing.ts'
+import { instantText, loadForWriting } from './writing.ts'
 
 export interface Adoption {
   /** The channel of the upstream. */

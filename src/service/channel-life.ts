@@ -2,10 +2,11 @@
 import { withField } from '../core/release-edits.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
+import { loadHead } from './commit-channel.ts'
 import { type Edited, type EditOptions, editChannel, refuseFollower, requireChannel } from './edit-channel.ts'
 import { channelNames, isLive, offer } from './offering.ts'
 import type { Place } from './reading.ts'
-import { dateOf, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
+import { dateOf, instantText, loadForWriting, type Writing } from './writing.ts'
 
 /** What is said of a channel beside its releases; `null` takes it away, an absent field leaves it as it is. */
 export interface Description {

@@ -4,20 +4,11 @@ import { sameJson } from '../core/edit.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, checkChannel, maxChannelBytes } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
+import { commitChannel, emptyChannel, loadHead } from './commit-channel.ts'
+import { editCatalog } from './edit-catalog.ts'
 import { checkKeys, checkNewName, isLive, offer, revived, unknownChannel } from './offering.ts'
 import { type CatalogState, channelEntry, type Place } from './reading.ts'
-import {
-  commitChannel,
-  dateOf,
-  editCatalog,
-  emptyChannel,
-  encode,
-  instantText,
-  loadForWriting,
-  loadHead,
-  signersOf,
-  type Writing,
-} from './writing.ts'
+import { dateOf, encode, instantText, loadForWriting, signersOf, type Writing } from './writing.ts'
 
 /** What a command did to a channel, or would. */
 export interface Edited {

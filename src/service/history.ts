@@ -6,9 +6,10 @@ import { channelKey } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import { peekKeyIds } from '../trust/envelope.ts'
 import { verifyPast } from '../trust/verify-channel.ts'
+import { loadHead } from './commit-channel.ts'
 import { unknownChannel } from './offering.ts'
 import { naming, type Place, type Reading } from './reading.ts'
-import { loadForWriting, loadHead } from './writing.ts'
+import { loadForWriting } from './writing.ts'
 
 /** One manifest of a channel. */
 export interface Happened {

@@ -10,8 +10,9 @@ import { sha256Hex } from '../trust/digest.ts'
 import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-channel.ts'
 import { type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { packagesOf } from './channels.ts'
+import { waitAtMost } from './commit-channel.ts'
 import { type CatalogState, channelEntry, loadCatalog, type Place, placesOf, type Reading } from './reading.ts'
-import { loadForWriting, waitAtMost } from './writing.ts'
+import { loadForWriting } from './writing.ts'
 
 /** Something to know about one key of the store. */
 export interface Finding {

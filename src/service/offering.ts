@@ -4,8 +4,10 @@ import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { isTakenPath } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
+import { loadHead } from './commit-channel.ts'
+import { checkNotExpired, editCatalog, nameHead } from './edit-catalog.ts'
 import { type CatalogState, channelEntry, type Place } from './reading.ts'
-import { checkNotExpired, editCatalog, loadForWriting, loadHead, nameHead, signersOf, type Writing } from './writing.ts'
+import { loadForWriting, signersOf, type Writing } from './writing.ts'
 
 /** Whether a channel was made and has not ended. */
 export const isLive = (manifest: ChannelManifest | undefined): manifest is ChannelManifest =>

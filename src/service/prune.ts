@@ -6,12 +6,13 @@ import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
 import { offerEnd, otherChannels } from './channel-life.ts'
 import { packagesOf, viewOf } from './channels.ts'
+import { loadHead } from './commit-channel.ts'
 import { type Edited, type EditOptions, editChannel } from './edit-channel.ts'
 import { walkChain } from './history.ts'
 import type { Publishing } from './publish.ts'
 import { type CatalogState, channelEntry, loadChannel, type Place } from './reading.ts'
 import { allPlaces } from './refresh.ts'
-import { dateOf, loadForWriting, loadHead } from './writing.ts'
+import { dateOf, loadForWriting } from './writing.ts'
 
 export interface PruneOptions extends EditOptions {
   /** So many of the newest releases of each board stay. */

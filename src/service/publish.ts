@@ -6,10 +6,11 @@ import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { StagedPackage } from '../ports/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
+import { commitChannel, loadHead } from './commit-channel.ts'
 import { checkKeys, checkNewName, isLive, offer, refuseOtherName, revived, unknownChannel } from './offering.ts'
 import { storeFailures } from './refresh.ts'
 import { type Source, type Staging, stageAll } from './stage.ts'
-import { commitChannel, dateOf, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
+import { dateOf, instantText, loadForWriting, type Writing } from './writing.ts'
 
 /** What is said of a release of one board, whatever its packages. */
 export interface ReleaseOrder {

@@ -3,8 +3,10 @@ import type { Catalog } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
 import { type ErrorCode, PlatteError } from '../errors.ts'
+import { loadHead } from './commit-channel.ts'
+import { type CatalogOptions, editCatalog, nameHead } from './edit-catalog.ts'
 import { type CatalogState, channelEntry, type Place, placesOf } from './reading.ts'
-import { type CatalogOptions, editCatalog, loadHead, nameHead, type Writing } from './writing.ts'
+import type { Writing } from './writing.ts'
 
 export interface RefreshResult {
   /** `unchanged`: young enough, and nothing newer was committed. */

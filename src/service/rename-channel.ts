@@ -3,11 +3,13 @@ import { sameJson } from '../core/edit.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
 import { endChannel, otherChannels, refuseFollowed, refuseTaken } from './channel-life.ts'
+import { loadHead } from './commit-channel.ts'
+import { editCatalog } from './edit-catalog.ts'
 import { type Edited, type EditOptions, editChannel, requireChannel } from './edit-channel.ts'
 import { isSameHold } from './hold.ts'
 import { checkKeys, isLive } from './offering.ts'
 import { channelEntry, type Place } from './reading.ts'
-import { editCatalog, loadForWriting, loadHead, signersOf, type Writing } from './writing.ts'
+import { loadForWriting, signersOf, type Writing } from './writing.ts'
 
 /**
  * Gives a channel another name; the old one becomes an alias, so that machines which have it go on. Holds go along.

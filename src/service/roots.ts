@@ -8,9 +8,11 @@ import { sha256Hex } from '../trust/digest.ts'
 import { addSignature, seal } from '../trust/envelope.ts'
 import { keyIdOf } from '../trust/keys.ts'
 import { checkRootFresh, formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
+import { loadHead } from './commit-channel.ts'
+import { sealCatalog } from './edit-catalog.ts'
 import { loadRoot } from './reading.ts'
 import { allPlaces, storeFailures } from './refresh.ts'
-import { encode, loadForWriting, loadHead, sealCatalog, type Writing } from './writing.ts'
+import { encode, loadForWriting, type Writing } from './writing.ts'
 
 /** The public keys of each role. */
 export type RoleKeys = Readonly<Record<RoleName, readonly [PublicKey, ...PublicKey[]]>>

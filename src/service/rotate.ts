@@ -7,10 +7,11 @@ import type { Signer } from '../ports/signer.ts'
 import { peekKeyIds, seal } from '../trust/envelope.ts'
 import { keyIdOf } from '../trust/keys.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
+import { commitChannel, loadHead } from './commit-channel.ts'
 import { loadRoot, type Place } from './reading.ts'
 import { allPlaces, refresh } from './refresh.ts'
 import { editRoot, publishRoot, type RootEdit } from './roots.ts'
-import { commitChannel, encode, instantText, loadForWriting, loadHead, type Writing } from './writing.ts'
+import { encode, instantText, loadForWriting, type Writing } from './writing.ts'
 
 /** Which key takes the place of which. */
 export interface Rotation {

@@ -7,9 +7,10 @@ import type { ChannelView } from '../core/view.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { viewOf } from './channels.ts'
+import { loadHead } from './commit-channel.ts'
 import { staleSentence } from './health.ts'
 import { type CatalogState, channelEntry, loadCatalog, loadChannel, type Place, type Reading } from './reading.ts'
-import { loadForWriting, loadHead } from './writing.ts'
+import { loadForWriting } from './writing.ts'
 
 /** One board of one channel. */
 export interface BoardSummary {

@@ -2,13 +2,14 @@
 import { describe, expect, test } from 'vitest'
 import { channelKey } from '../../src/documents/paths.ts'
 import type { RoleName } from '../../src/documents/root.ts'
+import { loadHead } from '../../src/service/commit-channel.ts'
 import { inspectStore } from '../../src/service/inspect.ts'
 import { type Publishing, publish } from '../../src/service/publish.ts'
 import { loadRoot } from '../../src/service/reading.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { editRoot, publishRoot, type RootEdit } from '../../src/service/roots.ts'
 import { reissueChannels, rotateKey } from '../../src/service/rotate.ts'
-import { instantText, loadForWriting, loadHead } from '../../src/service/writing.ts'
+import { instantText, loadForWriting } from '../../src/service/writing.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
   app,

@@ -6,10 +6,11 @@ import { machineHash } from '../../src/core/target.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { ExplainAccess } from '../../src/http/serving.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { commitChannel } from '../../src/service/commit-channel.ts'
+import { editCatalog } from '../../src/service/edit-catalog.ts'
 import type { Explanation } from '../../src/service/explain.ts'
 import { holdRelease } from '../../src/service/hold.ts'
 import { refresh } from '../../src/service/refresh.ts'
-import { commitChannel, editCatalog } from '../../src/service/writing.ts'
 import { app, day, newStore, now, publishOne, seeded, type TestStore } from '../world.ts'
 
 const at = (ms: number): string => new Date(now + ms).toISOString()

@@ -1,11 +1,11 @@
 /** Pages: what they show is what machines are offered, whoever wrote what is shown, and whoever asks. */
 import { HtmlValidate, type Report } from 'html-validate'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { commitChannel } from '../../src/service/commit-channel.ts'
 import { holdRelease } from '../../src/service/hold.ts'
 import { publish } from '../../src/service/publish.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { checkForUpdate } from '../../src/service/update-check.ts'
-import { commitChannel } from '../../src/service/writing.ts'
 import { newPageStore, publicUrl, serve } from '../pages/store.ts'
 import { app, day, forgeCatalog, newReader, newStore, orderOf, publishOne, type TestStore } from '../world.ts'
 

@@ -1,12 +1,12 @@
 /** Reboot locks over a store: what a lost answer may not do, ghosts, vetoes, and what update checks tell. */
 import { describe, expect, test } from 'vitest'
 import type { LockPolicy } from '../../src/documents/lock.ts'
+import { commitChannel } from '../../src/service/commit-channel.ts'
 import { holdRelease, unholdRelease } from '../../src/service/hold.ts'
 import { configureGroup, lockMachine, setMax, unlockMachine } from '../../src/service/reboot-edits.ts'
 import { readLock } from '../../src/service/reboot-lock.ts'
 import { allGroups, ghostsOf } from '../../src/service/reboot-notes.ts'
 import { refresh } from '../../src/service/refresh.ts'
-import { commitChannel } from '../../src/service/writing.ts'
 import type { Fault } from '../faults/faulty.ts'
 import { app, bytesOf, day, minute, refusal } from '../world.ts'
 import { locksmith, zincati } from './clients.ts'

@@ -580,13 +580,13 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a catalog of the same instant follows',
-    ['src/service/writing.ts', 'Math.max(now, (seen?.issuedAtMs ?? 0) + 1)', 'now'],
+    ['src/service/edit-catalog.ts', 'Math.max(now, (seen?.issuedAtMs ?? 0) + 1)', 'now'],
     ['test/service/races.test.ts', 'still moves the mark forward'],
   ),
   row(
     'the history is not chained',
     [
-      'src/service/writing.ts',
+      'src/service/commit-channel.ts',
       '...(head && { previous: head.sha256 })',
       '...(head && { previous: head.sha256.replace(/./g, "0") })',
     ],
@@ -595,7 +595,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'a hold is lost when the catalog rolls forward',
     [
-      'src/service/writing.ts',
+      'src/service/edit-catalog.ts',
       'const { aliases: _, ...kept } = entry ?? {}',
       'const { aliases: _, holds: __, ...kept } = entry ?? {}',
     ],
@@ -676,7 +676,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'manifests that are made up have no end',
-    ['src/service/writing.ts', '(list === undefined ? 1000 :', '(list === undefined ? 1e9 :'],
+    ['src/service/commit-channel.ts', '(list === undefined ? 1000 :', '(list === undefined ? 1e9 :'],
     ['test/upstream/freeze.test.ts', 'come to an end'],
   ),
   row(
@@ -705,12 +705,12 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'an expired catalog is signed anew unseen',
-    ['src/service/writing.ts', 'if (now < Date.parse(catalog.catalog.expires)) return', 'if (now >= 0) return'],
+    ['src/service/edit-catalog.ts', 'if (now < Date.parse(catalog.catalog.expires)) return', 'if (now >= 0) return'],
     ['test/service/races.test.ts', 'is not signed anew without a word'],
   ),
   row(
     'an older catalog is signed anew by who remembers a newer one',
-    ['src/service/writing.ts', 'loadForWriting(writing, options.seen)', 'loadForWriting(writing)'],
+    ['src/service/edit-catalog.ts', 'loadForWriting(writing, options.seen)', 'loadForWriting(writing)'],
     ['test/service/races.test.ts', 'nor is an older one'],
   ),
   row(
@@ -1301,7 +1301,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'a stale catalog is signed anew',
     [
-      'src/service/writing.ts',
+      'src/service/edit-catalog.ts',
       'if (now < Date.parse(catalog.catalog.expires)) return',
       'if (now < catalog.expiresMs) return',
     ],

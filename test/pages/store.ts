@@ -6,9 +6,9 @@ import { createApp } from '../../src/http/app.ts'
 import { lazyPages } from '../../src/http/pages/lazy.ts'
 import type { Serving } from '../../src/http/serving.ts'
 import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { commitChannel } from '../../src/service/commit-channel.ts'
 import { publish } from '../../src/service/publish.ts'
 import { refresh } from '../../src/service/refresh.ts'
-import { commitChannel } from '../../src/service/writing.ts'
 import { app, day, forgeCatalog, newStore, orderOf, sourceOf, type TestStore } from '../world.ts'
 
 /** Where the deployment says that it is. */

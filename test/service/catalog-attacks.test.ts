@@ -2,11 +2,13 @@
 import { describe, expect, test } from 'vitest'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
 import { reload, ttlMs } from '../../src/service/catalog-cache.ts'
+import { commitChannel } from '../../src/service/commit-channel.ts'
+import { editCatalog } from '../../src/service/edit-catalog.ts'
 import { findProblems } from '../../src/service/health.ts'
 import { loadRoot } from '../../src/service/reading.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { editRoot, publishRoot } from '../../src/service/roots.ts'
-import { commitChannel, editCatalog, instantText } from '../../src/service/writing.ts'
+import { instantText } from '../../src/service/writing.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
   app,

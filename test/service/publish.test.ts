@@ -3,9 +3,9 @@ import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { memoryPackages } from '../../src/adapters/memory.ts'
 import { channelKey, notesKey, packageFolder } from '../../src/documents/paths.ts'
 import type { Packages } from '../../src/ports/packages.ts'
+import { commitChannel } from '../../src/service/commit-channel.ts'
 import { findPackage } from '../../src/service/packages.ts'
 import { type PublishOrder, publish } from '../../src/service/publish.ts'
-import { commitChannel } from '../../src/service/writing.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import {
   app,

@@ -2,8 +2,9 @@
 import { expect, vi } from 'vitest'
 import { channelKey } from '../../src/documents/paths.ts'
 import { PlatteError } from '../../src/errors.ts'
+import { editCatalog } from '../../src/service/edit-catalog.ts'
 import type { Answering } from '../../src/service/update-check.ts'
-import { editCatalog, instantText } from '../../src/service/writing.ts'
+import { instantText } from '../../src/service/writing.ts'
 import { app, ask, newReader, newStore, now, publishOne, type TestStore, watched } from '../world.ts'
 
 /** A store, a reader of it, and what that reader reads. */

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { commitChannel } from '../../src/service/commit-channel.ts'
+import { editCatalog } from '../../src/service/edit-catalog.ts'
 import { publish } from '../../src/service/publish.ts'
 import { summarise } from '../../src/service/summary.ts'
-import { commitChannel, editCatalog } from '../../src/service/writing.ts'
 import { app, day, newStore, now, orderOf, publishOne, type TestStore } from '../world.ts'
 
 const shown = async ({ publishing }: TestStore, only?: Parameters<typeof summarise>[1]) => {
