@@ -56,7 +56,8 @@ export async function mirror(
 
 function resultOf({ copied }: Pass, state: CatalogState | undefined, kind: MirrorResult['kind']): MirrorResult {
   const { issuedAt, expires } = state?.catalog.catalog ?? {}
-  return { kind, ...(issuedAt && { issuedAt }), ...(expires && { expires }), ...copied }
+  const absent = copied.absent.toSorted()
+  return { kind, ...(issuedAt && { issuedAt }), ...(expires && { expires }), ...copied, absent }
 }
 
 /** In the order of a publish: packages, manifests, catalog. A schedule leaves history to the end. */
