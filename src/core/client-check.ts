@@ -49,6 +49,15 @@ export function checkUpdateConf(text: string, deployment: Deployment = {}): read
       : [
           { line: 0, problem: 'GROUP is missing: the machine follows what its image says', fix: 'add GROUP=<channel>' },
         ]),
+    ...(settings.some(({ name }) => name === 'SERVER')
+      ? []
+      : [
+          {
+            line: 0,
+            problem: 'SERVER is missing: the machine asks the public server that its image names',
+            fix: `add SERVER=${deployment.url ?? '<your server>'}/v1/update/`,
+          },
+        ]),
   ]
   return mistakes.sort((a, b) => a.line - b.line)
 }
@@ -163,9 +172,11 @@ function addressMistakes(value: string, url: string | undefined, wanted: string)
   const isUpdatePath = /\/(?:v1\/update|omaha)\/?$/.test(value)
   if (!isUpdatePath) return [['no update checks are answered at that path', `write ${wanted}`]]
   if (url === undefined) return []
+  const isOurs = (said: string): boolean => ['/v1/update', '/omaha'].includes(said.slice(url.length).replace(/\/$/, ''))
   if (value.startsWith('http://') && value.replace('http://', 'https://').startsWith(`${url}/`))
     return [['this is http, where https was meant', `write ${wanted}`]]
-  return value.startsWith(`${url}/`) ? [] : [['this is another server than this deployment', `write ${wanted}`]]
+  if (!value.startsWith(`${url}/`)) return [['this is another server than this deployment', `write ${wanted}`]]
+  return isOurs(value) ? [] : [['no update checks are answered at that path', `write ${wanted}`]]
 }
 
 const strategies = ['reboot', 'etcd-lock', 'off']

@@ -24,7 +24,8 @@ export type Withheld = Extract<Decision, { kind: 'no-update' }>
 /** A ramp on its way. All instants in milliseconds since 1970-01-01T00:00:00Z. */
 export interface Progress {
   readonly from: number
-  readonly to: number
+  /** When everybody is reached; `undefined`: not as things stand, since it stays at a share or was stopped. */
+  readonly to: number | undefined
   /** The share of machines that are admitted now, 0 to 1. */
   readonly share: number
   /** When its clock was stopped, if it was. */
@@ -86,7 +87,8 @@ export function progressOf({ ramps }: Candidate, now: number): Progress | undefi
   if (share >= 1 || first === undefined) return undefined
   const stops = ramps.flatMap(({ asOf }) => (asOf === undefined ? [] : [asOf]))
   const stoppedAt = stops.length === 0 ? undefined : Math.min(...stops)
-  return { from: Math.min(first, ...others), to: Math.max(first, ...others), share, stoppedAt }
+  const ends = stoppedAt === undefined && ramps.every(({ points }) => points.at(-1)?.share === 1)
+  return { from: Math.min(first, ...others), to: ends ? Math.max(first, ...others) : undefined, share, stoppedAt }
 }
 
 /** Every release that a channel offers to some board, newest first; those of what it follows, too. */

@@ -66,12 +66,26 @@ export async function readChannelStatus(
   const apps = state?.catalog.catalog.apps ?? {}
   const appName = (Object.hasOwn(apps, place.app) ? apps[place.app]?.name : undefined) ?? place.app
   const loaded = await findChannel(cache, reading, place)
-  if ('reason' in loaded) return { ...place, appName, problem: loaded }
+  if ('reason' in loaded) return { ...place, appName, problem: state === undefined && problem ? problem : loaded }
   const { app, channel } = loaded.manifest
   const found = standings(loaded.view, now)
   const boards = problem ? found.map((one) => withNothing(one, problem)) : found
   return { ...loaded, app, channel, appName, boards, dueAt: dueAt(loaded) }
 }
+
+/** The channels that the catalog names under these; one that has ended counts as gone, also where its name lives on as an alias. */
+export const readPlaces = (
+  answering: Answering,
+  status: Status,
+  places: readonly Place[],
+): Promise<readonly (ChannelStatus | Unreadable)[]> =>
+  Promise.all(
+    places.map(async (place) => {
+      const one = await readChannelStatus(answering, status, place)
+      if ('problem' in one || one.channel === place.channel) return one
+      return { ...place, appName: one.appName, problem: { reason: 'unknown-channel', message: '' } }
+    }),
+  )
 
 /** Where the catalog cannot be used, no machine is offered anything. */
 const withNothing = ({ board, newest }: Standing, { reason }: Problem): Standing => ({
@@ -81,8 +95,12 @@ const withNothing = ({ board, newest }: Standing, { reason }: Problem): Standing
 
 function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | undefined {
   if (cadence === undefined || releases.length === 0) return undefined
-  return Math.max(...releases.map(({ publishedAt }) => Date.parse(publishedAt))) + durationMs(cadence.every)
+  const at = Math.max(...releases.map(({ publishedAt }) => Date.parse(publishedAt))) + durationMs(cadence.every)
+  const on = cadence.on === undefined ? -1 : weekdays.indexOf(cadence.on)
+  return on < 0 ? at : at + (((on - new Date(at).getUTCDay() + 10) % 7) - 3) * 24 * 60 * 60 * 1000
 }
+
+const weekdays: readonly string[] = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
 /** Since when a channel stands where it does, as far as the clock and signatures tell. */
 export const changeOf = ({ manifest, source, view }: ChannelStatus, { state, now }: Status): Instant => {
@@ -102,7 +120,7 @@ export async function readPaths(
   const places = status.state ? allPlaces(status.state).filter((one) => one.app === app) : []
   const own = places.filter((one) => one.channel === channel)
   const nearby = [...own, ...places.filter((one) => one.channel !== channel)].slice(0, maxSiblings)
-  const found = await Promise.all(nearby.map((place) => readChannelStatus(answering, status, place)))
+  const found = await readPlaces(answering, status, nearby)
   const steps = found.flatMap((one) =>
     'problem' in one
       ? []

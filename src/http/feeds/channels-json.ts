@@ -1,7 +1,7 @@
 /** `/v1/channels` and `/v1/channels/<app>/<channel>`: what the pages show, as JSON. */
 import { progressOf, releasesOf, type Standing } from '../../core/standing.ts'
 import { packageFolder } from '../../documents/paths.ts'
-import { allPlaces, type ChannelStatus, readChannelStatus, type Unreadable } from '../../service/status.ts'
+import { allPlaces, type ChannelStatus, readChannelStatus, readPlaces, type Unreadable } from '../../service/status.ts'
 import type { Visit } from '../pages/visit.ts'
 import { refuse } from '../refuse.ts'
 import { send } from './send.ts'
@@ -16,7 +16,7 @@ export async function answerChannels({ c, status, service, link }: Visit): Promi
   const asked = Number(c.req.query('from') ?? 0)
   if (!Number.isSafeInteger(asked) || asked < 0) return refuse(c, 400, 'from must be a whole number from 0')
   const shown = places.slice(asked, asked + maxChannels)
-  const channels = await Promise.all(shown.map((place) => readChannelStatus(service, status, place)))
+  const channels = await readPlaces(service, status, shown)
   const next =
     asked + maxChannels < places.length ? link('/v1/channels', { from: String(asked + maxChannels) }) : undefined
   const body = {
@@ -91,7 +91,8 @@ function boardOf({ board, offered, newest, withheld, window }: Standing, now: nu
     ...(progress && {
       ramp: {
         from: instantText(progress.from),
-        to: instantText(progress.to),
+        to: progress.to === undefined ? null : instantText(progress.to),
+        ...(progress.stoppedAt !== undefined && { stoppedAt: instantText(progress.stoppedAt) }),
         share: Math.round(progress.share * 1e4) / 1e4,
       },
     }),

@@ -52,8 +52,10 @@ function chip({ withheld, offered, newest }: Standing, now: number, words: Words
   const { reason } = withheld ?? { reason: 'up-to-date' as const }
   const share = reason === 'not-in-ramp' ? progressOf(newest, now)?.share : undefined
   const isLater = withheld !== undefined && reason === 'up-to-date'
-  const kind = worst.includes(reason) || !offered ? 'bad' : withheld === undefined ? 'good' : 'wait'
-  const label = isLater ? words.board.later : words.reasons[reason]
+  const isForSome = withheld === undefined && (offered?.targets.length ?? 0) > 0
+  const isGood = withheld === undefined && !isForSome
+  const kind = worst.includes(reason) || !offered ? 'bad' : isGood ? 'good' : 'wait'
+  const label = isLater ? words.board.later : words.reasons[isForSome ? 'target' : reason]
   return part`<span class="state ${kind}">${label}${share === undefined ? none : ` ${percent(share)}`}</span>`
 }
 
@@ -71,7 +73,7 @@ function whyNot({ withheld, offered, newest }: Standing, now: number, words: Wor
   const isKept = withheld !== undefined && !isRamped && withheld.reason !== 'up-to-date'
   return part`${because === undefined ? none : part`<p class="small">${reasonLink(because)}</p>\n`}${
     isKept
-      ? part`<p class="small">${offered ? words.board.meanwhile(offered.release.version) : words.board.meanwhileNothing}</p>\n`
+      ? part`<p class="small">${withheld.reason === 'floor-held' ? words.board.belowFloor : offered ? words.board.meanwhile(offered.release.version) : words.board[withheld.reason === 'target' ? 'others' : 'meanwhileNothing']}</p>\n`
       : none
   }${newest.seenFrom > now ? part`<p class="small">${filled(words.board.waits, time(newest.seenFrom, now, words))}</p>\n` : none}${
     isRamped ? ramp(newest, now, words) : none
@@ -91,7 +93,7 @@ function ramp(candidate: Standing['newest'], now: number, words: Words): Html {
   const { from, to, share, stoppedAt } = progress
   const label = words.ramp.label(candidate.release.version, percent(share))
   return part`<div class="ramp"><svg role="img" aria-label="${label}" viewBox="0 0 100 1" preserveAspectRatio="none"><rect width="${Math.round(share * 10_000) / 100}" height="1"/></svg>
-<dl><div><dt>${words.ramp.start}</dt><dd>${instant(from)}</dd></div><div><dt>${words.ramp.now}</dt><dd>${percent(share)}</dd></div><div><dt>${words.ramp.end}</dt><dd>${instant(to)}</dd></div></dl>
+<dl><div><dt>${words.ramp.start}</dt><dd>${instant(from)}</dd></div><div><dt>${words.ramp.now}</dt><dd>${percent(share)}</dd></div><div><dt>${words.ramp.end}</dt><dd>${to === undefined ? '–' : instant(to)}</dd></div></dl>
 ${stoppedAt === undefined ? none : part`<p class="small">${filled(words.ramp.stopped, time(stoppedAt, now, words))}</p>`}</div>\n`
 }
 

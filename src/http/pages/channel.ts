@@ -101,7 +101,7 @@ function about(visit: Visit, channel: ChannelStatus, feed: string): Html {
     [words.channel.target, target && targetText(target).slice(0, 1000)],
     [
       words.trust.heading,
-      part`${words.trust.sequence} ${manifest.seq}, ${time(Date.parse(manifest.issuedAt), status.now, words)}, SHA-256 <code class="hash">${entry.sha256}</code>`,
+      part`${words.trust.sequence} ${manifest.seq}${words.comma}${time(Date.parse(manifest.issuedAt), status.now, words)}${words.comma}SHA-256 <code class="hash">${entry.sha256}</code>`,
     ],
     [
       words.channel.feeds,

@@ -8,7 +8,7 @@ import {
   renderClientConfig,
   restartOf,
 } from '../../core/client-config.ts'
-import { allPlaces } from '../../service/status.ts'
+import { allPlaces, readChannelStatus } from '../../service/status.ts'
 import { answerPage } from './layout.ts'
 import { type Html, none, part } from './parts.ts'
 import { trouble } from './trouble.ts'
@@ -35,7 +35,7 @@ export async function answerConfig(visit: Visit): Promise<Response> {
   const content = part`<h1>${text.title}</h1>
 <p class="lead">${text.intro}</p>
 ${trouble(visit)}${ownUrl(serving) === undefined ? part`<p class="note">${text.noUrl}</p>` : none}${form(visit, asked, groups)}
-${'wrong' in read ? problem(visit, read.wrong) : result(visit, read, groups)}
+${'wrong' in read ? problem(visit, read.wrong) : result(visit, read, await isKnown(visit, read.config.group))}
 <h2 id="strategies">${text.strategies}</h2>
 <dl class="about">${Object.entries(text.strategyWords).map(([name, words]) => part`<dt><code>${name}</code></dt><dd>${words}</dd>\n`)}</dl>
 <p class="small soft">${text.check}</p>`
@@ -57,7 +57,7 @@ function askedOf({ c, serving }: Visit, groups: readonly string[]): Asked {
     strategy: read('strategy') || 'reboot',
     start: read('start') ?? '',
     length: read('length') ?? '',
-    lock: read('lock') ?? ownUrl(serving) ?? '',
+    lock: read('lock') ?? (serving.locks && ownUrl(serving)) ?? '',
   }
 }
 
@@ -68,24 +68,33 @@ function problem({ words: { config } }: Visit, wrong: readonly Wrong[]): Html {
   }`
 }
 
+/** As machines are answered: by names and aliases, not of channels that have ended. */
+async function isKnown({ service, status, serving }: Visit, channel: string): Promise<boolean> {
+  const places = status.state ? allPlaces(status.state) : []
+  const apps = serving.app === undefined ? [...new Set(places.map(({ app }) => app))].slice(0, 12) : [serving.app]
+  const found = await Promise.all(apps.map((app) => readChannelStatus(service, status, { app, channel })))
+  return found.some((one) => !('problem' in one) || !one.problem.reason.startsWith('unknown-'))
+}
+
 type Usable = Extract<Read, { readonly config: ClientConfig }>
 
-function result(visit: Visit, { config, wasBestEffort }: Usable, groups: readonly string[]): Html {
+function result(visit: Visit, { config, wasBestEffort }: Usable, isKnown: boolean): Html {
   const { words } = visit
   const { config: text } = words
   const notes = [
-    ...(visit.status.state && !groups.includes(config.group) ? [text.unknownGroup(config.group)] : []),
+    ...(visit.status.state && !isKnown ? [text.unknownGroup(config.group)] : []),
     ...(wasBestEffort ? [text.bestEffort] : []),
   ]
   const files = formatsOf(config.system).map((format) => file(visit, format, config))
   return part`${notes.map((one) => part`<p class="note">${one}</p>\n`)}${files}<p class="small soft">${text.mixing}</p>`
 }
 
-function file({ words: { config: text } }: Visit, format: Format, config: ClientConfig): Html {
+function file({ words }: Visit, format: Format, config: ClientConfig): Html {
+  const { config: text } = words
   const place = format === 'update.conf' ? part`<p class="small soft"><code>${pathOf(config.system)}</code></p>` : none
   const restart =
     format === 'update.conf'
-      ? part`<p class="small">${text.afterwards}: <code>sudo ${restartOf(config.system)}</code></p>`
+      ? part`<p class="small">${text.afterwards}${words.colon}<code>sudo ${restartOf(config.system)}</code></p>`
       : none
   const note = format === 'clc' ? part`<p class="small soft">${text.clcNote}</p>` : none
   return part`<section aria-labelledby="${format}"><h2 id="${format}">${text.files[format]}</h2>${place}

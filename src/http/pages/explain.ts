@@ -68,7 +68,10 @@ function explanation({ words, status }: Visit, found: Explanation): Html {
   const instant = (at: string) => time(Date.parse(at), status.now, words)
   const rows: readonly (readonly [string, Html | string | undefined])[] = [
     [text.because, found.reason && whyText(found, words)],
-    [text.said, found.because === undefined ? undefined : reasonLink(found.because)],
+    [
+      found.reason === 'target' ? text.target : text.said,
+      found.because === undefined ? undefined : reasonLink(found.because),
+    ],
     [text.draw, draw === undefined ? undefined : draw.toFixed(4)],
     [text.share, share === undefined ? undefined : percent(share)],
     [text.edge, windowEdge && instant(windowEdge)],

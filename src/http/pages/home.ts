@@ -1,6 +1,6 @@
 /** `/`: a card for each channel, with what its boards are offered right now. */
 import { durationMs } from '../../documents/fields.ts'
-import { allPlaces, type ChannelStatus, readChannelStatus, type Status, type Unreadable } from '../../service/status.ts'
+import { allPlaces, type ChannelStatus, readPlaces, type Status, type Unreadable } from '../../service/status.ts'
 import { boards } from './board.ts'
 import { answerPage } from './layout.ts'
 import { age, filled, type Html, lengthText, none, part } from './parts.ts'
@@ -19,9 +19,7 @@ export async function answerHome(visit: Visit): Promise<Response> {
   const places = status.state ? allPlaces(status.state) : []
   const asked = Number(visit.c.req.query('from') ?? 0)
   const from = Number.isSafeInteger(asked) && asked > 0 && asked < places.length ? asked : 0
-  const found = await Promise.all(
-    places.slice(from, from + maxChannels).map((place) => readChannelStatus(visit.service, status, place)),
-  )
+  const found = await readPlaces(visit.service, status, places.slice(from, from + maxChannels))
   const { cards, count } = fitting(visit, found)
   const content = part`<h1>${words.home.title}</h1>
 <p class="lead">${words.home.intro}</p>

@@ -38,7 +38,7 @@ ${brakes(channel, release, visit)}${path(told, visit)}${components(told, visit)}
 function states({ channel, release }: Told, { words }: Visit): Html {
   const offered = channel.boards.filter((one) => one.offered?.release === release).map(({ board }) => board)
   if (offered.length === 0) return none
-  return part`<span class="state good">${words.board.offered}: ${offered.join(', ')}</span>\n`
+  return part`<span class="state good">${words.board.offered}${words.colon}${offered.join(', ')}</span>\n`
 }
 
 /** Holds, withdrawals, dead ends and floors, with the operator's reasons. */

@@ -38,12 +38,12 @@ pre{background:var(--ground);border:1px solid var(--line);border-radius:.375rem;
 .sheet>.board:first-child{border:0;margin:0;padding:0}.board h3,.board h4{margin:0;font-size:.8rem;font-weight:500;color:var(--soft);display:flex;justify-content:space-between;gap:.5rem;align-items:center}
 .version{font-size:1.6rem;font-weight:650;letter-spacing:-.02em;line-height:1.25;font-variant-numeric:tabular-nums;overflow-wrap:anywhere;margin:.1rem 0 0}
 .version.nothing{font-size:1.1rem;color:var(--soft);font-weight:500}
-.state{display:inline-block;font-size:.75rem;font-weight:600;border-radius:1rem;padding:.05rem .6rem;background:var(--waitbg);color:var(--wait);white-space:nowrap}
+.state{display:inline-block;font-size:.75rem;font-weight:600;border-radius:1rem;padding:.05rem .6rem;background:var(--waitbg);color:var(--wait);white-space:nowrap}.release .state{white-space:normal;overflow-wrap:anywhere}
 .state.good{background:var(--goodbg);color:var(--good)}.state.bad{background:var(--badbg);color:var(--bad)}
 .small{font-size:.875rem}
 .ramp{margin:.5rem 0 0}.ramp svg{display:block;width:100%;height:.5rem;border-radius:.25rem;background:var(--line)}.ramp rect{fill:var(--accent)}
 .ramp dl{display:grid;grid-template-columns:1fr auto 1fr;margin:.2rem 0 0;font-size:.75rem;color:var(--soft)}
-.ramp dl div:nth-child(2){text-align:center;font-weight:600;color:var(--ink)}.ramp dl div:last-child{text-align:end}
+.ramp time{white-space:normal}.ramp dl div:nth-child(2){text-align:center;white-space:nowrap;font-weight:600;color:var(--ink)}.ramp dl div:last-child{text-align:end}
 .ramp dt,.ramp dd{margin:0;line-height:1.35}
 .parts{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:.6rem 0 0;font-size:.875rem}.parts div{display:flex;gap:.35rem}.parts dt{color:var(--soft)}.parts dd{margin:0;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .about{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.25rem;margin:1rem 0;font-size:.9375rem}.about dt{color:var(--soft)}.about dd{margin:0;overflow-wrap:anywhere;min-width:0}
@@ -53,7 +53,7 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}th{text-align:start;
 .release>header{display:flex;flex-wrap:wrap;gap:.15rem .85rem;align-items:baseline}
 .release h3{font-size:1.25rem;font-variant-numeric:tabular-nums}.release h3 a{color:inherit;text-decoration:none}
 .path{display:flex;flex-wrap:wrap;list-style:none;margin:.5rem 0 0;padding:0;font-size:.875rem}.path li+li:before{content:"→";margin:0 .6rem;color:var(--soft)}
-.notes{max-width:46rem}.notes h4{font-size:1rem}.notes ul,.notes ol{padding-inline-start:1.4rem}.notes table{width:auto}
+.notes{max-width:46rem;overflow-wrap:anywhere}.notes pre{white-space:pre-wrap}.notes h4{font-size:1rem}.notes ul,.notes ol{padding-inline-start:1.4rem}.notes table{width:auto}
 summary{cursor:pointer;color:var(--accent);font-size:.9375rem;margin-top:.6rem}
 .plain,.plain ul{list-style:none;padding-inline-start:0;margin:0}.plain.sheet{padding:1rem 1.15rem}.plain>li+li{margin-top:.6rem;padding-top:.6rem;border-top:1px solid var(--line)}
 .hash{font-size:.8em;color:var(--soft);word-break:break-all}
@@ -67,7 +67,7 @@ button{font:inherit;font-weight:600;padding:.45rem 1.4rem;border:0;border-radius
 .answer{font-size:1.35rem;font-weight:650;letter-spacing:-.01em;margin:0}
 .pager{display:flex;gap:1.5rem;margin-top:1.25rem}
 @media(max-width:34rem){.about{grid-template-columns:1fr;gap:0}.about dd{margin-bottom:.5rem}h1{font-size:1.5rem}td,th{padding-inline-end:.7rem}}
-@media print{body>header nav,body>footer,.skip,.pager,form{display:none}body{background:#fff;color:#000}.card,.sheet{border-color:#999;break-inside:avoid}details>*{display:block}}
+@media print{body>header nav,body>footer,.skip,.pager,form{display:none}body{background:#fff;color:#000}.card,.sheet{border-color:#999;break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}pre{white-space:pre-wrap}}
 `.trimStart()
 
 /** Where the stylesheet is. */

@@ -25,7 +25,7 @@ export function timeline({ releases, everyMs, now, words }: Timeline): Html {
     .slice(-maxDrawn)
   const [first, last] = [drawn[0], drawn.at(-1)]
   if (first === undefined || last === undefined || drawn.length < 2) return none
-  const due = everyMs === undefined ? [] : dueTimes(first.at, Math.max(now, last.at + everyMs), everyMs)
+  const due = everyMs === undefined ? [] : drawn.map(({ at }) => at + everyMs)
   const end = Math.max(now, ...due, last.at)
   const x = (at: number): string =>
     (left + ((at - first.at) / Math.max(1, end - first.at)) * (width - left - right)).toFixed(1)
@@ -50,12 +50,4 @@ ${rows
 function mark(x: string, version: string, place: 'low' | 'high' | 'new'): Html {
   const y = place === 'high' ? line - 20 : line + 28
   return part`<circle cx="${x}" cy="${line}" r="4.5"/><text x="${x}" y="${y}" text-anchor="middle"${place === 'new' ? part` class="new"` : none}>${version}</text>`
-}
-
-/** So many marks can be told apart. */
-const maxDue = 60
-
-function dueTimes(from: number, to: number, everyMs: number): readonly number[] {
-  const count = Math.floor((to - from) / everyMs)
-  return count > maxDue ? [] : Array.from({ length: count }, (_, i) => from + (i + 1) * everyMs)
 }
