@@ -1,7 +1,7 @@
 /** What the commands that edit a channel share: their options, and how their results are told. */
 import type { Command } from 'commander'
 import { changeLine } from '../core/diff.ts'
-import { changedBy, readOrder } from '../documents/orders.ts'
+import { readOrder } from '../documents/orders.ts'
 import { type CarriedOut, carryOut, type Edit, type EditOrder } from '../service/carry-out.ts'
 import { refuseUnsafe } from '../service/doctor.ts'
 import type { Publishing } from '../service/publish.ts'
@@ -37,7 +37,7 @@ export async function runOrder(options: EditingOptions, action: Edit, said: obje
   const result = endpoint
     ? await (await openEndpoint(options)).send<CarriedOut>(order)
     : await editHere(options, (store) => carryOut(store, order))
-  tell(options, changedBy(order).at(-1) ?? channel, result)
+  tell(options, order.action === 'channel-rename' ? order.name : channel, result)
 }
 
 /** Runs an edit that only a store takes, and tells what it did. */

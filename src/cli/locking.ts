@@ -30,7 +30,10 @@ export const locking = (name: string, description: string): Command =>
     .option('--group <group>', 'the group', parseGroup, 'default')
 
 export function parseGroup(value: string): string {
-  if (!isGroupName(value)) throw new InvalidArgumentError('Use 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first.')
+  if (!isGroupName(value))
+    throw new InvalidArgumentError(
+      'Use 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, no dot last or beside a dot.',
+    )
   return value
 }
 

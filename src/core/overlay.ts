@@ -19,9 +19,9 @@ export interface Restriction {
 export type Overlay = Readonly<Record<string, Restriction>>
 
 /** A channel under an overlay. */
-export function restrict(view: ChannelView, overlay: Overlay | undefined): ChannelView {
+export function restrict(view: ChannelView, overlay: Overlay | undefined, source?: string): ChannelView {
   const { app, channel } = view.queue
-  const names = [`${app}/${channel}`, channel, '*']
+  const names = [...[channel, ...(source ? [source] : [])].flatMap((one) => [`${app}/${one}`, one]), '*']
   const found = names.flatMap((name) => (overlay && Object.hasOwn(overlay, name) ? [overlay[name] ?? {}] : []))
   if (found.length === 0) return view
   const boards = [...view.boards].map(([board, one]) => [board, restrictBoard(board, one, found)] as const)

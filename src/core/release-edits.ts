@@ -47,12 +47,23 @@ export const markRelease = <C extends Channel>(
         `${release.version} would be a floor and ${marked.withdrawn ? 'withdrawn' : 'a dead end'}: machines below it would never get further`,
         { hint: 'make another release the floor first, then take this mark away with --undo' },
       )
+    const isOffered = mark === 'withdrawn' && because === undefined && release.withdrawn !== undefined
+    if (isOffered && channel.rollbackFrom?.some((one) => isSameVersion(one, release.version)))
+      throw new PlatteError(
+        'refused',
+        `machines that run ${release.version} are sent back: it would be offered to them again and again`,
+        {
+          hint: `platte rollback ${release.version} --undo takes both back`,
+        },
+      )
     return marked
   })
 
 export interface RampChange {
   readonly ramp: readonly RampStep[] | undefined
   readonly now: number
+  /** When the clock of the channel's ramps was stopped. */
+  readonly asOf?: number | undefined
   /** Whether it was said when the ramp begins; else one of the same form that has begun stays as it is. */
   readonly hasStart: boolean
   /** Whether the share may fall below what is offered now. */
@@ -66,10 +77,10 @@ export interface RampChange {
 export const rampRelease = <C extends Channel>(
   channel: C,
   version: string,
-  { ramp, now, hasStart, mayLower }: RampChange,
+  { ramp, now, asOf, hasStart, mayLower }: RampChange,
 ): C =>
   editRelease(channel, version, (release) => {
-    const [before, after] = [release.ramp, ramp].map((steps) => (steps ? shareAt(readRamp(steps), now) : 1))
+    const [before, after] = [release.ramp, ramp].map((steps) => (steps ? shareAt(readRamp(steps, asOf), now) : 1))
     const isRepeated = !hasStart && ramp !== undefined && hasBegunAs(release.ramp ?? [], ramp, now)
     if (isRepeated && (!mayLower || before === after)) return release
     if (!mayLower && (after ?? 1) < (before ?? 1))
@@ -119,6 +130,7 @@ export interface Rollback {
   /** Where all machines are to go; without it, wherever they would. */
   readonly to?: string
   readonly now: number
+  readonly asOf?: number | undefined
   readonly isHeld: (release: Release, board: string) => boolean
 }
 
@@ -139,7 +151,7 @@ export function rollBack<C extends Channel>(channel: C, bad: string, rollback: R
   return { ...withdrawn, rollbackFrom: isThere ? rollbackFrom : [...rollbackFrom, known.version] }
 }
 
-function refuseElsewhere(channel: Channel, board: string, { to, now, isHeld }: Rollback): void {
+function refuseElsewhere(channel: Channel, board: string, { to, now, asOf, isHeld }: Rollback): void {
   const [left] = channel.releases
     .filter((one) => Object.hasOwn(one.boards, board) && !one.withdrawn && !isHeld(one, board))
     .sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)))
@@ -152,7 +164,11 @@ function refuseElsewhere(channel: Channel, board: string, { to, now, isHeld }: R
     throw new PlatteError('refused', `${board} would go to ${left.version}, not to ${to}`, {
       hint: `withdraw or hold ${left.version} first`,
     })
-  const share = left.ramp ? shareAt(readRamp(left.ramp), now) : 1
+  if (left.target)
+    throw new PlatteError('refused', `${left.version} is not for every machine of this channel`, {
+      hint: 'without --to, each machine goes where it would',
+    })
+  const share = left.ramp ? shareAt(readRamp(left.ramp, asOf), now) : 1
   if (share < 1)
     throw new PlatteError(
       'refused',
@@ -172,8 +188,8 @@ export const isHoldOf =
 /** Takes a rollback back: the release is offered again, and nothing lower to those that run it. */
 export function undoRollBack<C extends Channel>(channel: C, bad: string): C {
   const others = (channel.rollbackFrom ?? []).filter((one) => !isSameVersion(one, bad))
-  const offered = markRelease(channel, bad, { mark: 'withdrawn', because: undefined })
-  return withField(offered, 'rollbackFrom', others.length > 0 ? others : undefined)
+  const upwards = withField(channel, 'rollbackFrom', others.length > 0 ? others : undefined)
+  return markRelease(upwards, bad, { mark: 'withdrawn', because: undefined })
 }
 
 const isSameVersion = (a: string, b: string): boolean => compareVersions(parseVersion(a), parseVersion(b)) === 0

@@ -44,7 +44,7 @@ export const isHolderId = (id: string): boolean => /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]
 
 /** A name that a group may have. With these every client and every gateway on the way writes the same URL. */
 export const isGroupName = (name: string): boolean =>
-  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) && !name.includes('..')
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) && !name.includes('..') && !name.endsWith('.')
 
 /** Compares as the bytes of UTF-8 do, which is as Go does. */
 export function compareIds(a: string, b: string): number {
@@ -92,15 +92,25 @@ export const lastSeen = ({ since, seen = since }: Holder): Instant => Date.parse
 export const overdue = ({ holders }: Semaphore, leaseMs: number, now: Instant): readonly Holder[] =>
   (holders ?? []).filter((holder) => now - lastSeen(holder) > leaseMs).sort((a, b) => lastSeen(a) - lastSeen(b))
 
+export interface Lease {
+  readonly leaseMs: number
+  /** How many are freed at most. */
+  readonly allowance: number
+  readonly now: Instant
+  /** Who is heard of right now. */
+  readonly asking?: string | undefined
+}
+
 /**
- * Frees holders that are overdue, those that were silent longest first.
- * @param allowance how many at most.
+ * Frees machines that are overdue, those that were silent longest first. What an operator holds, an operator frees.
  */
 export function freeOverdue(
   semaphore: Semaphore,
-  { leaseMs, allowance, now }: { readonly leaseMs: number; readonly allowance: number; readonly now: Instant },
+  { leaseMs, allowance, now, asking }: Lease,
 ): { readonly semaphore: Semaphore; readonly freed: readonly Holder[] } {
-  const freed = overdue(semaphore, leaseMs, now).slice(0, Math.max(0, allowance))
+  const freed = overdue(semaphore, leaseMs, now)
+    .filter(({ id, via }) => via !== 'operator' && id !== asking)
+    .slice(0, Math.max(0, allowance))
   if (freed.length === 0) return { semaphore, freed }
   return {
     semaphore: { ...semaphore, holders: (semaphore.holders ?? []).filter((one) => !freed.includes(one)) },

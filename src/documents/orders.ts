@@ -132,6 +132,8 @@ export function readOrder<A extends Action>(action: A, value: unknown, code: Err
   return { ...order, action } as OrderOf<A>
 }
 
-/** Every channel of the app that an order changes. */
+/** Every channel of the app that an order changes, and every name that it takes. */
 export const changedBy = (order: Order): readonly string[] =>
-  order.action === 'channel-rename' ? [order.channel, order.name] : [order.channel]
+  order.action === 'channel-rename'
+    ? [order.channel, order.name]
+    : [order.channel, ...(('aliases' in order && order.aliases) || [])]

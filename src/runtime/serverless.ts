@@ -69,6 +69,7 @@ export function settingsOrProblems<K extends keyof Settings>(
       if (place && 'file' in place) problems.push(`${variable} ${noFiles}`)
     if (settings.publishPolicy && 'file' in settings.publishPolicy) problems.push(noPolicyFile)
     if (settings.overlay && 'file' in settings.overlay) problems.push(noOverlayFile)
+    if ((settings.mirrorChannels?.length ?? 0) > channelsAtMost) problems.push(tooManyChannels)
     problems.push(...lackingExtras(settings, extras))
     if (problems.length === 0) return settings
   } catch (error) {
@@ -76,6 +77,11 @@ export function settingsOrProblems<K extends keyof Settings>(
   }
   return problems.join('\n  ')
 }
+
+/** A step of a mirror reads each channel that is named, to find what it follows. */
+const channelsAtMost = 16
+
+const tooManyChannels = `PLATTE_MIRROR_CHANNELS names more than ${channelsAtMost} channels, which is too much for one run of a schedule: leave it out to mirror all`
 
 const noFiles = 'names a file, and there are none here: use env://NAME for a secret variable that holds the key'
 

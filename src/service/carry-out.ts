@@ -15,6 +15,7 @@ import {
 import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import type { Action, Order, OrderOf } from '../documents/orders.ts'
+import { PlatteError } from '../errors.ts'
 import { describeChannel, endChannel, followChannel } from './channel-life.ts'
 import { type ChannelEdit, type Edited, type EditOptions, editChannel } from './edit-channel.ts'
 import { holdRelease, stopRamps, unholdRelease } from './hold.ts'
@@ -87,9 +88,18 @@ const carries: { readonly [A in Edit]: Carry<A> } = {
   'dead-end': marking('deadEnd'),
   rollback: editing(({ app, channel, version, reason, to }, now) => (current, state) => {
     if (reason === undefined) return undoRollBack(current, version)
-    const holds = channelEntry(state.catalog.catalog, app, channel)?.holds ?? []
+    if (to !== undefined && current.follow)
+      throw new PlatteError(
+        'refused',
+        `${channel} follows ${current.follow.channel}, whose releases machines may go to`,
+        {
+          hint: 'without --to, each machine goes where it would',
+        },
+      )
+    const { holds = [], rampAsOf } = channelEntry(state.catalog.catalog, app, channel) ?? {}
+    const asOf = rampAsOf === undefined ? undefined : Date.parse(rampAsOf)
     const isHeld = ({ version }: Release, board: string): boolean => holds.some(isHoldOf(version, [board]))
-    return rollBack<ChannelManifest>(current, version, { because: { reason }, now, isHeld, ...(to && { to }) })
+    return rollBack<ChannelManifest>(current, version, { because: { reason }, now, asOf, isHeld, ...(to && { to }) })
   }),
   follow: ({ source, after, over }, { publishing, place, more }) => {
     const follow = source && { channel: source, ...(after && { after }), ...(over && { over }) }
@@ -110,12 +120,18 @@ const joined = (there: readonly Window[] = [], more: readonly Window[]): readonl
   ...more.filter((window) => !there.some((one) => sameJson(one, window))),
 ]
 
-const editRamp = editing<'ramp'>(({ version = '', over, share, start, steps, from = 0, lower = false }, now) => {
-  const begin = start === undefined ? now : Date.parse(start)
-  const line = over && rampOver({ start: begin, overMs: durationMs(over), steps, from })
-  const ramp = share === undefined ? line || undefined : [{ at: new Date(begin).toISOString(), share }]
-  return (current) => rampRelease(current, version, { ramp, now, hasStart: start !== undefined, mayLower: lower })
-})
+const editRamp = editing<'ramp'>(
+  ({ app, channel, version = '', over, share, start, steps, from = 0, lower = false }, now) => {
+    const begin = start === undefined ? now : Date.parse(start)
+    const line = over && rampOver({ start: begin, overMs: durationMs(over), steps, from })
+    const ramp = share === undefined ? line || undefined : [{ at: new Date(begin).toISOString(), share }]
+    return (current, state) => {
+      const stopped = channelEntry(state.catalog.catalog, app, channel)?.rampAsOf
+      const asOf = stopped === undefined ? undefined : Date.parse(stopped)
+      return rampRelease(current, version, { ramp, now, asOf, hasStart: start !== undefined, mayLower: lower })
+    }
+  },
+)
 
 /**
  * Carries out an order, as of `publishing.datedAt`. Safe to repeat.

@@ -36,7 +36,29 @@ export async function describeChannel(
     for (const name of [place.channel, ...(described.aliases ?? [])]) refuseTaken(name, others)
     return described
   }
-  return editChannel(writing, place, edit, options)
+  const edited = await editChannel(writing, place, edit, options)
+  await lookAgain(options, async () => {
+    const now = await otherChannels(writing, place)
+    for (const name of [place.channel, ...(said.aliases ?? [])]) refuseTaken(name, now)
+  })
+  return edited
+}
+
+/**
+ * Looks once more after a change that other channels must allow: of two who changed them in the same moment, one at least
+ * is told.
+ * @throws PlatteError('conflict')
+ */
+async function lookAgain({ dryRun }: EditOptions, check: () => Promise<void>): Promise<void> {
+  if (dryRun) return
+  try {
+    await check()
+  } catch (error) {
+    if (!(error instanceof PlatteError) || error.code !== 'refused') throw error
+    throw new PlatteError('conflict', `${error.message}: somebody made that change in the same moment`, {
+      hint: 'both changes are made: look with `platte show`, and take back the one that is not meant',
+    })
+  }
 }
 
 /**
@@ -72,7 +94,8 @@ export async function followChannel(
   follow: ChannelManifest['follow'],
   options: EditOptions = {},
 ): Promise<Edited> {
-  if (follow !== undefined) {
+  const check = async (): Promise<void> => {
+    if (follow === undefined) return
     const { app, channel } = place
     if (follow.channel === channel) throw new PlatteError('refused', `${channel} cannot follow itself`)
     const state = await loadForWriting(writing)
@@ -87,7 +110,10 @@ export async function followChannel(
         },
       )
   }
-  return editChannel(writing, place, (current) => withField(current, 'follow', follow), options)
+  await check()
+  const edited = await editChannel(writing, place, (current) => withField(current, 'follow', follow), options)
+  await lookAgain(options, check)
+  return edited
 }
 
 /** The channels that follow one. */
@@ -98,15 +124,21 @@ const followersOf = async (writing: Writing, place: Place): Promise<readonly Cha
  * Ends a channel: its last manifest has no releases. The catalog goes on naming that, so that nothing brings it back.
  * Safe to repeat: of one that has ended, the catalog goes forward to that.
  * @param options.force although it has releases.
+ * @param options.check throws where the newest manifest is not the one that is to end.
  * @throws PlatteError('refused') while another channel follows it, or while it has releases.
  */
 export async function endChannel(
   writing: Writing,
   place: Place,
-  { force = false, ...options }: EditOptions & { readonly force?: boolean } = {},
+  {
+    force = false,
+    check,
+    ...options
+  }: EditOptions & { readonly force?: boolean; readonly check?: (current: ChannelManifest) => void } = {},
 ): Promise<Edited> {
   await refuseFollowed(writing, place)
   const edit = (current: ChannelManifest): ChannelManifest => {
+    check?.(current)
     const { length } = current.releases
     if (length === 0 || force) return endOf(current, writing)
     const words = `${place.channel} has ${length} releases: machines in it would be offered nothing more`
@@ -114,7 +146,9 @@ export async function endChannel(
       hint: '--force ends it all the same; `platte channel rename` keeps a name working',
     })
   }
-  return (await offerEnd(writing, place, options)) ?? (await editChannel(writing, place, edit, options))
+  const ended = (await offerEnd(writing, place, options)) ?? (await editChannel(writing, place, edit, options))
+  await lookAgain(options, () => refuseFollowed(writing, place))
+  return ended
 }
 
 /**

@@ -5,6 +5,7 @@ import { isInstant } from '../documents/fields.ts'
 import { channelFolder } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import { addSignature, peekKeyIds, peekPayload, seal } from '../trust/envelope.ts'
+import { maxAheadMs } from '../trust/times.ts'
 import { verifyHead } from '../trust/verify-channel.ts'
 import type { Publishing } from './publish.ts'
 import { encode, type Writing } from './writing.ts'
@@ -31,7 +32,7 @@ export function readProposal(envelope: object, now: number): Proposal {
     const manifest: unknown = JSON.parse(new TextDecoder().decode(peekPayload(bytes, type)))
     const { issuedAt, provenance } = manifest as Partial<ChannelManifest>
     const issuedAtMs = isInstant(String(issuedAt)) ? Date.parse(String(issuedAt)) : Number.NaN
-    if (Math.abs(issuedAtMs - now) <= maxSkewMs)
+    if (now - issuedAtMs <= maxSkewMs && issuedAtMs - now <= maxAheadMs)
       return { bytes, manifest, issuedAtMs, hasProvenance: provenance !== undefined }
   } catch (cause) {
     if (!(cause instanceof PlatteError)) throw cause

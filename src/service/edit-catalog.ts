@@ -5,7 +5,7 @@ import { catalogKey } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { Instant } from '../ports/clock.ts'
 import { seal } from '../trust/envelope.ts'
-import { maxAheadMs } from '../trust/times.ts'
+import { checkTimes, maxAheadMs } from '../trust/times.ts'
 import { verifyCatalog } from '../trust/verify-catalog.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
@@ -88,6 +88,12 @@ export async function sealCatalog(
   })
   const bytes = await seal('platte-catalog+jws', encode(catalog), signersOf(writing.timestamp, 'timestamp', root))
   return { bytes, catalog }
+}
+
+/** @throws PlatteError('from-the-future') for a manifest that no reader takes yet: the catalog goes on naming the one before. */
+export function notAhead(head: VerifiedChannel, { app, channel }: Place, now: Instant): VerifiedChannel {
+  checkTimes({ issuedAt: head.manifest.issuedAt }, `${app}/${channel}`, now)
+  return head
 }
 
 /** Names the newest manifest of a channel in the catalog, and keeps what else the catalog says of it. */

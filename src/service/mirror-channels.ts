@@ -86,19 +86,28 @@ interface One {
   readonly place: Place
   /** How many packages may still be copied; below 0 there is more to do than the bounds allow. */
   readonly left: { packages: number }
+  /** One level only. */
+  readonly isSource?: boolean
 }
 
 /** @returns the channel that it follows. */
-async function copyChannel(pass: Pass, work: Work, { place, left }: One): Promise<string | undefined> {
+async function copyChannel(pass: Pass, work: Work, { place, left, isSource }: One): Promise<string | undefined> {
   const entry = channelEntry(work.state.catalog.catalog, place.app, place.channel)
   if (entry === undefined) return undefined
   const key = channelKey(place.app, place.channel, entry.seq)
   const isHeld = work.held.has(key)
   // A schedule looks at no manifest twice: it was copied after its packages.
-  if (isHeld && pass.options.bounds) return undefined
+  // Where all channels are copied, what this one follows is looked at for itself.
+  if (isHeld && pass.options.bounds && (isSource || !pass.options.channels?.length)) return undefined
   const reading = isHeld ? { ...pass.from, documents: pass.to.documents } : pass.from
   const manifest = await naming(isHeld ? `this store's ${key}` : key, () => current(reading, work.state, place))
   if (manifest === undefined) return void pass.copied.absent.push(key)
+  if (isHeld && pass.options.bounds) {
+    // It was copied after its packages; what it follows may have moved on.
+    const source = manifest.follow?.channel
+    if (source) await copyChannel(pass, work, { place: { ...place, channel: source }, left, isSource: true })
+    return undefined
+  }
   work.previous.set(key, manifest.previous)
   if (!(await copyNotes(pass, work.held, manifest.releases))) {
     left.packages = -1
@@ -114,8 +123,8 @@ async function copyChannel(pass: Pass, work: Work, { place, left }: One): Promis
   const { follow } = manifest
   if (isHeld || left.packages < 0) return follow?.channel
   // What it follows comes first: who finds the follower does not look at it again.
-  if (follow && pass.options.bounds)
-    await copyChannel(pass, work, { place: { ...place, channel: follow.channel }, left })
+  if (follow && pass.options.bounds && !isSource)
+    await copyChannel(pass, work, { place: { ...place, channel: follow.channel }, left, isSource: true })
   if (left.packages < 0) return follow?.channel
   await keepRead(pass, key)
   work.held.add(key)

@@ -5,7 +5,7 @@ import { isTakenPath } from '../documents/paths.ts'
 import { PlatteError } from '../errors.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
 import { loadHead } from './commit-channel.ts'
-import { checkNotExpired, editCatalog, nameHead } from './edit-catalog.ts'
+import { checkNotExpired, editCatalog, nameHead, notAhead } from './edit-catalog.ts'
 import { type CatalogState, channelEntry, type Place } from './reading.ts'
 import { loadForWriting, signersOf, type Writing } from './writing.ts'
 
@@ -79,7 +79,7 @@ export async function offer(writing: Writing, place: Place, head: VerifiedChanne
   await editCatalog(writing, async (catalog, state) => {
     // Under the root of this moment: a rotation may have come between.
     const newest = await loadHead(writing, state, place)
-    return nameHead(catalog, place, newest ?? head)
+    return nameHead(catalog, place, notAhead(newest ?? head, place, writing.clock()))
   })
   return true
 }

@@ -203,6 +203,13 @@ async function commit(
     if (!isLive(current) && !order.create) throw new PlatteError('refused', `channel ${channel} went away`)
     return addRelease<ChannelManifest>(revived(current), addition)
   })
+  // Somebody may have pruned another channel that had them.
+  const folder = packageFolder(order, packages)
+  for (const { name } of packages)
+    if ((await publishing.packages.stat(folder + name)) === undefined)
+      throw new PlatteError('missing', `${folder + name} is not in the store`, {
+        hint: `publish ${order.version} again: what is missing is put back`,
+      })
   const kind = changed ? 'published' : 'unchanged'
   return {
     kind,

@@ -38,7 +38,7 @@ export type LockResult =
 /** Gives a machine a slot. An operator is not held up by the policy. */
 export const lockMachine = (locking: Locking, group: string, { id, via, held }: Asking): Promise<Done<LockResult>> =>
   editLock<LockResult>(locking, group, (current) => {
-    const { lock, freeing } = withoutGhosts(current)
+    const { lock, freeing } = withoutGhosts(current, id)
     const since = instantText(current.now)
     const outcome = lockIn(lock, { id, via, since })
     switch (outcome.kind) {
@@ -183,7 +183,10 @@ export const vetoHere = (
   )
 
 /** Frees holders that are overdue, where the operator wants that, as many as a day allows. */
-function withoutGhosts({ lock, now }: Current): {
+function withoutGhosts(
+  { lock, now }: Current,
+  asking?: string,
+): {
   readonly lock: Lock
   readonly freeing: LockChange | undefined
 } {
@@ -194,6 +197,7 @@ function withoutGhosts({ lock, now }: Current): {
     leaseMs: durationMs(lease),
     allowance: expirePerDay - today.length,
     now,
+    asking,
   })
   if (freed.length === 0) return { lock, freeing: undefined }
   const expiries = [...today, ...freed.map(() => instantText(now))]

@@ -4,7 +4,7 @@ import { maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
 import { type ErrorCode, PlatteError } from '../errors.ts'
 import { loadHead } from './commit-channel.ts'
-import { type CatalogOptions, editCatalog, nameHead } from './edit-catalog.ts'
+import { type CatalogOptions, editCatalog, nameHead, notAhead } from './edit-catalog.ts'
 import { type CatalogState, channelEntry, type Place, placesOf } from './reading.ts'
 import type { Writing } from './writing.ts'
 
@@ -58,10 +58,12 @@ export async function refresh(writing: Writing, options: RefreshOptions = {}): P
     if (options.slice && isToSign) return { ...current }
     const steps = (options.slice ?? options.only) && { steps: stepsAtMost }
     for await (const place of options.only ? [options.only] : placesToOpen(writing, current, options.slice)) {
-      const head = await loadHead(writing, state, place, steps).catch((error: unknown) => {
-        problems.push(problemOf(error))
-        return undefined
-      })
+      const head = await loadHead(writing, state, place, steps)
+        .then((found) => found && notAhead(found, place, writing.clock()))
+        .catch((error: unknown) => {
+          problems.push(problemOf(error))
+          return undefined
+        })
       const next = head ? nameHead(edited, place, head) : edited
       if (next !== edited) rolled.push(place)
       edited = next

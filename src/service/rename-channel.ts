@@ -30,7 +30,11 @@ export async function renameChannel(
   const made = (await loadHead(writing, state, renamed))?.manifest
   const isMade = isLive(made) && made.aliases?.includes(channel)
   const old = (await loadHead(writing, state, place))?.manifest
-  if (isMade && !isLive(old)) return { ...(await endChannel(writing, place, options)), seq: made.seq }
+  if (isMade && !isLive(old)) {
+    const ended = await endChannel(writing, place, options)
+    if (!options.dryRun) await copyBrakes(writing, place, renamed)
+    return { ...ended, seq: made.seq }
+  }
   await requireChannel(writing, state, place)
   await refuseFollowed(writing, place)
   if (!isMade) refuseTaken(name, await otherChannels(writing, place))
@@ -45,7 +49,14 @@ export async function renameChannel(
   })
   if (options.dryRun) return result
   await copyBrakes(writing, place, renamed)
-  await endChannel(writing, place, { force: true })
+  await endChannel(writing, place, {
+    force: true,
+    check: ({ seq }) => {
+      if (seq !== old?.seq) throw differ(name, channel)
+    },
+  })
+  // What was held in the old one until it ended.
+  await copyBrakes(writing, place, renamed)
   return result
 }
 
@@ -57,10 +68,15 @@ const differ = (name: string, channel: string): PlatteError =>
 /** Everything but what belongs to the place in the store. */
 function moved(old: ChannelManifest, current: ChannelManifest, alias: string): ChannelManifest {
   const { channel, seq, issuedAt } = current
-  const { previous: _, ...content } = old
-  const { previous } = current
+  const { previous: _, provenance: __, ...content } = old
+  const { previous, provenance } = current
   const aliases = [...new Set([...(old.aliases ?? []), alias])].filter((one) => one !== channel)
-  return { ...content, ...{ channel, seq, issuedAt, aliases }, ...(previous && { previous }) }
+  return {
+    ...content,
+    ...{ channel, seq, issuedAt, aliases },
+    ...(previous && { previous }),
+    ...(provenance && { provenance }),
+  }
 }
 
 /** Before the old name ends, and beside what the new one has: what machines of the old name were not offered is not offered to them under the new one. */

@@ -35,7 +35,8 @@ export async function onceFor(
     const answer = await work(Date.parse(mark.at))
     const current = await documents.get(key, maxMarkBytes)
     // Without it a repetition is carried out again, and finds that nothing is left to do.
-    if (current) await documents.swap(key, encode({ ...mark, answer }), current.token)
+    const told = encode({ ...mark, answer })
+    if (current && told.length <= maxMarkBytes) await documents.swap(key, told, current.token)
     return answer
   }
 }
