@@ -169,7 +169,7 @@ export const unavailable = (
   key: string,
   words: string,
   {
-    hint = 'look whether PLATTE_STORE names the right place, and whether it can be reached from here',
+    hint = 'look whether PLATTE_STORE, or the upstream, names the right place, and whether it can be reached from here',
     cause,
   }: {
     readonly hint?: string

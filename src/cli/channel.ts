@@ -18,10 +18,7 @@ import { show, table, talk } from './terminal.ts'
 /** Makes, describes, renames, ends and lists channels. */
 export function channelCommand(): Command {
   const channel = command('channel', 'make, describe, rename, end and list channels', [])
-  for (const make of [create, edit, rename, remove, list]) {
-    const made = make()
-    channel.addCommand(made.showHelpAfterError(`hint: see platte channel ${made.name()} --help`))
-  }
+  for (const make of [create, edit, rename, remove, list]) channel.addCommand(make())
   return channel
 }
 

@@ -65,7 +65,7 @@ export function windowCommand(): Command {
   return withWindow(editing('window', 'offer a channel, or one release, at certain times of the week only'))
     .argument('[version]', "one release: its windows stand in for the channel's")
     .option('--add', 'beside the windows that there are')
-    .option('--none', 'at any time')
+    .option('--none', 'take the windows away: a release then has those of its channel, a channel none')
     .action((version: string | undefined, options: AnyWindowOptions) => {
       const { add, none } = options
       const said = none ? { none } : { windows: [windowOf(options, '--none')], add }

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
-import type { RoleName } from '../documents/root.ts'
+import { rootKey } from '../documents/paths.ts'
+import { maxRootBytes, type RoleName } from '../documents/root.ts'
 import { PlatteError } from '../errors.ts'
 import { type KeyPair, keyFile, loadPairs, makeKey } from '../runtime/keys.ts'
 import { makeStore, openStore } from '../runtime/store.ts'
@@ -42,16 +44,21 @@ export async function initialise(order: {
   readonly alg: 'EdDSA' | 'ES256'
   readonly maxValidity: string
 }): Promise<{ readonly pin: string; readonly created: boolean }> {
-  const role = async (folder: string, name: RoleName): Promise<readonly [KeyPair, ...KeyPair[]]> => {
-    const { created } = await makeKey(keyFile(folder, name), order.alg)
-    if (created) say(`made ${keyFile(folder, name)}`)
-    const [first, ...others] = await loadPairs(folder, name)
-    if (first === undefined) throw new PlatteError('credentials', `${folder} holds no ${name} key`)
-    return [first, ...others]
-  }
   await makeStore(order.store)
   const open = await openStore(order.store)
   await refuseUnsafe({ ...open, log: talk })
+  const hasRoot = (await open.documents.get(rootKey(1), maxRootBytes)) !== undefined
+  const role = async (folder: string, name: RoleName): Promise<readonly [KeyPair, ...KeyPair[]]> => {
+    const [first, ...others] = existsSync(folder) ? await loadPairs(folder, name) : []
+    if (first) return [first, ...others]
+    if (hasRoot)
+      throw new PlatteError('credentials', `this store has a root already, and ${folder} holds no ${name} key`, {
+        hint: 'use another store, or the folders of the keys that the root names',
+      })
+    const made = await makeKey(keyFile(folder, name), order.alg)
+    say(`made ${keyFile(folder, name)}`)
+    return [made]
+  }
   const root = await role(order.rootKeysDir, 'root')
   const release = await role(order.keysDir, 'release')
   const timestamp = await role(order.keysDir, 'timestamp')

@@ -25,7 +25,7 @@ import { rootCommand } from './root.ts'
 import { serveCommand } from './serve.ts'
 import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
-import { say } from './terminal.ts'
+import { say, showText } from './terminal.ts'
 import { verifyCommand } from './verify.ts'
 
 const examples = `Examples:
@@ -83,6 +83,16 @@ const commands = [
   startCommand,
 ]
 for (const make of commands) program.addCommand(make())
+prepare(program, 'platte')
+
+/** What each command does with words that are wrong, and with readers that go away. */
+function prepare(one: Command, path: string): void {
+  one.configureOutput({ writeOut: (text) => showText(text) })
+  for (const sub of one.commands) {
+    sub.showHelpAfterError(`hint: see ${path} ${sub.name()} --help`)
+    prepare(sub, `${path} ${sub.name()}`)
+  }
+}
 
 /** 0 done, 1 failed, 2 usage, 3 refused by policy, 4 credentials, 5 verification failed. */
 function exitCodeOf(code: ErrorCode): number {

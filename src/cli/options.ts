@@ -64,10 +64,7 @@ export const endpointFlags: readonly Flag[] = ['endpoint']
 
 /** A command with shared options and `--json`. */
 export function command(name: string, description: string, use: readonly Flag[]): Command {
-  const made = new Command(name)
-    .description(description)
-    .exitOverride()
-    .showHelpAfterError(`hint: see platte ${name} --help`)
+  const made = new Command(name).description(description).exitOverride()
   for (const flag of use) made.option(flags[flag][0], `${flags[flag][1]} [${flags[flag][2]}]`)
   return made.option('--json', 'print data as JSON')
 }

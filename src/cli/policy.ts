@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import { type Claims, judge } from '../core/policy.ts'
+import { actions } from '../documents/orders.ts'
 import { PlatteError } from '../errors.ts'
 import { readShort } from '../runtime/files.ts'
 import { readPolicy } from '../runtime/policy.ts'
-import { command, type Options, settingsOf } from './options.ts'
+import { command, type Options, oneOf, parseChannel, settingsOf } from './options.ts'
 import { show } from './terminal.ts'
 
 interface CheckOptions extends Options {
@@ -19,8 +20,8 @@ export function policyCommand(): Command {
       '--claims <file>',
       'a token, or its claims as JSON; nothing of it is verified. Without it only the policy is read',
     )
-    .option('--action <action>', 'what it wants to do', 'publish')
-    .option('--channel <channel>', 'where', 'stable')
+    .option('--action <action>', `what it wants to do: ${actions.join(', ')}`, oneOf(actions), 'publish')
+    .option('--channel <channel>', 'where', parseChannel, 'stable')
     .action(checkPolicy)
   return command('policy', 'try out the policy of a publish function', []).addCommand(check)
 }

@@ -32,6 +32,12 @@ export function show(json: boolean | undefined, value: unknown, lines: readonly 
   else for (const line of lines) print(line)
 }
 
+/** Writes a text that is ours, such as a help. */
+export function showText(text: string): void {
+  endWithReader()
+  process.stdout.write(text)
+}
+
 /** What commands tell on the way: warnings and errors, in words. */
 export const talk: Log = ({ level, event, ...fields }) => {
   if (level === 'info') return

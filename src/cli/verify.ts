@@ -6,10 +6,12 @@ import { progress, show, talk } from './terminal.ts'
 
 /** Goes through the whole store. */
 export function verifyCommand(): Command {
-  return command('verify', 'check the whole store: chain, digests, packages, orphans', readFlags).action(
-    async (options: Options) => {
+  return command('verify', 'check the whole store: chain, digests, packages, orphans', readFlags)
+    .option('--partial', 'for a mirror of a part: what is not there is a note, and no error')
+    .action(async ({ partial, ...options }: Options & { readonly partial?: true }) => {
       const { store } = await openReadingOf(options, talk)
-      const inspection = await inspectStore({ ...store, onPackage: ({ name, size }) => progress(name, size) })
+      const onPackage = ({ name, size }: { readonly name: string; readonly size: number }) => progress(name, size)
+      const inspection = await inspectStore({ ...store, isPartial: partial, onPackage })
       const { findings, channels, manifests, packages, unchecked } = inspection
       show(options.json, inspection, [
         ...findings.map(({ level, key, problem }) => `${level}: ${key}: ${problem}`),
@@ -18,9 +20,12 @@ export function verifyCommand(): Command {
       ])
       const errors = findings.filter(({ level }) => level === 'error').length
       if (errors === 0) return
-      throw new PlatteError('mismatch', `${errors} ${errors === 1 ? 'object is' : 'objects are'} not what was signed`, {
-        hint: 'what was changed or lost comes back from a copy of the store, a package by publishing it again; a catalog that expired by `platte refresh --force`',
-      })
-    },
-  )
+      throw new PlatteError(
+        'mismatch',
+        `${errors} ${errors === 1 ? 'object is' : 'objects are'} lost, or not what was signed`,
+        {
+          hint: 'what was changed or lost comes back from a copy of the store, a package by publishing it again; a catalog that expired by `platte refresh --force`',
+        },
+      )
+    })
 }

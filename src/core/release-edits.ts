@@ -87,7 +87,12 @@ export const rampRelease = <C extends Channel>(
       throw new PlatteError(
         'refused',
         `${release.version} is offered to ${percent(before)} now, and would be to ${percent(after)}`,
-        { hint: '--lower does it all the same; machines that were offered it keep it' },
+        {
+          hint:
+            asOf === undefined
+              ? '--lower does it all the same; machines that were offered it keep it'
+              : 'the ramps of this channel were stopped: `--resume` them first, or use --lower',
+        },
       )
     return withField(release, 'ramp', ramp)
   })

@@ -16,7 +16,7 @@ import { loadForWriting } from './writing.ts'
 
 /** Something to know about one key of the store. */
 export interface Finding {
-  /** `error`: what is stored is not what was signed; `note`: worth a look, and harmless. */
+  /** `error`: what was signed is lost, or is not what is stored; `note`: worth a look, and harmless. */
   readonly level: 'error' | 'note'
   readonly key: string
   readonly problem: string
@@ -35,6 +35,8 @@ export interface Inspection {
 export interface Inspecting extends Reading {
   readonly packages: Packages
   readonly newHasher: NewHasher
+  /** Whether this is a copy of a part: what is not there is no error. */
+  readonly isPartial?: boolean | undefined
   /** Is told of every package before it is read; what it returns is told of the bytes, for a progress bar. */
   readonly onPackage?: (one: Package) => { readonly add: (bytes: number) => void; readonly end: () => void }
 }
@@ -99,7 +101,8 @@ async function attempt<T>(walk: Walk, key: string, step: () => Promise<T>): Prom
     return await step()
   } catch (error) {
     if (!(error instanceof PlatteError)) throw error
-    walk.findings.push({ level: 'error', key, problem: error.message })
+    const level = walk.isPartial && error.code === 'missing' ? 'note' : 'error'
+    walk.findings.push({ level, key, problem: error.message })
     return undefined
   }
 }

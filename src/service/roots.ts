@@ -1,4 +1,6 @@
 /** Makes, edits, signs and publishes the root: the list of keys that everything else hangs on. */
+
+import { sameJson } from '../core/edit.ts'
 import { maxCatalogBytes } from '../documents/catalog.ts'
 import { catalogKey, rootKey } from '../documents/paths.ts'
 import { checkRoot, maxRootBytes, type PublicKey, type RoleName, type Root, roleNames } from '../documents/root.ts'
@@ -75,8 +77,9 @@ export async function initStore(
   return { pin: formatPin(pin), created: true }
 }
 
+/** In whatever order they were added. */
 const sameRoles = (a: Root, b: Root): boolean =>
-  roleNames.every((name) => JSON.stringify(a.roles[name].keyIds) === JSON.stringify(b.roles[name].keyIds))
+  roleNames.every((name) => sameJson(a.roles[name].keyIds.toSorted(), b.roles[name].keyIds.toSorted()))
 
 /** The root after `current`, with the edit in it. Keys that no role names any more are left out. */
 export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: string): Promise<Root> {

@@ -1214,6 +1214,16 @@ export const mutations: readonly Mutation[] = [
     ['test/publish/countersign.test.ts', 'neither ships alone'],
   ),
   row(
+    'a key is made for a store that has a root',
+    ['src/cli/init.ts', '    if (hasRoot)', '    if (!hasRoot && hasRoot)'],
+    ['test/cli/scenes.test.ts', 'root.txt'],
+  ),
+  row(
+    'the order in which keys came is a matter',
+    ['src/service/roots.ts', 'b.roles[name].keyIds.toSorted()', 'b.roles[name].keyIds'],
+    ['test/service/roots.test.ts', 'in whatever order'],
+  ),
+  row(
     'a bundle takes packages as they come',
     ['src/runtime/bundles.ts', 'packagesAtOnce: 1', 'packagesAtOnce: 8'],
     ['test/runtimes/bundles.test.ts', 'the same bytes'],

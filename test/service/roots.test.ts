@@ -67,6 +67,20 @@ describe('initStore', () => {
     }
   })
 
+  test('with the keys of the root in whatever order: it is the same', async () => {
+    await nextRoot(store, { add: { role: 'release', key: a.jwk } })
+    store.bucket.erase(catalogKey)
+    for (const release of [
+      [keys.release[0].jwk, a.jwk],
+      [a.jwk, keys.release[0].jwk],
+    ] as const) {
+      const order = { root: [keys.root[0].jwk], release, timestamp: [keys.timestamp[0].jwk] } as const
+      const root = await firstRoot(order, { issuedAt: at, maxValidity: 'P14D' })
+      expect(await initStore(store.publishing, root, keys.root)).toMatchObject({ pin: pinOf(store) })
+    }
+    expect(await store.bucket.read(catalogKey)).toBeDefined()
+  })
+
   test('goes on where it stopped between the root and the catalog', async () => {
     store.bucket.erase(catalogKey)
     expect(await initStore(store.publishing, first, keys.root)).toEqual({ pin: pinOf(store), created: true })
