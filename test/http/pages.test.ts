@@ -5,7 +5,7 @@ import type { Release } from '../../src/core/channel.ts'
 import { openLocks } from '../../src/http/locks/routes.ts'
 import { timeline } from '../../src/http/pages/timeline.ts'
 import { english } from '../../src/http/pages/words-en.ts'
-import { endChannel } from '../../src/service/channel-life.ts'
+import { describeChannel, endChannel } from '../../src/service/channel-life.ts'
 import { commitChannel } from '../../src/service/commit-channel.ts'
 import { holdRelease, stopRamps } from '../../src/service/hold.ts'
 import { publish } from '../../src/service/publish.ts'
@@ -149,6 +149,9 @@ test('a channel for some machines only says what the others get, and for whom it
   const page = await (await serve(one).request(`/channels/${app}/stable?lang=zh`)).text()
   expect(page).toContain('<span lang="en">it is for OEM azure only</span></p>')
   expect(page).toContain('<dd><span lang="en">OEM azure</span></dd>')
+  const query = new URLSearchParams({ app, channel: 'stable', version: '1', board: 'amd64-usr', lang: 'zh' })
+  const explained = await (await serve(one).request(`/explain?${query}`)).text()
+  expect(explained).toContain('<dt>条件</dt><dd><span lang="en">it is for OEM azure only</span></dd>')
 })
 
 test('a floor that is held keeps only the machines below it', async () => {
@@ -456,11 +459,13 @@ describe('the configuration', () => {
     const one = await newStore()
     for (const channel of ['stable', 'edge']) await publishOne(one, '1', { channel })
     await renameChannel(one.publishing, { app, channel: 'stable' }, 'steady')
+    await describeChannel(one.publishing, { app, channel: 'steady' }, { aliases: ['stable', 'lts'] })
     await endChannel(one.publishing, { app, channel: 'edge' }, { force: true })
     for (const served of [serve(one), serve(one, { app: undefined })])
       for (const [group, isKnown] of [
         ['steady', true],
         ['stable', true],
+        ['lts', true],
         ['edge', false],
         ['nowhere', false],
       ] as const)
