@@ -67,12 +67,15 @@ export function readClientConfig(answers: Answers): Read {
   }
 }
 
+/** As locksmith reads it: the day in letters of any size, hours and minutes of one digit, too. */
+const readableStart = /^(?:(?:sun|mon|tue|wed|thu|fri|sat)\s+)?(?:[01]?\d|2[0-3]):[0-5]?\d$/i
+
 /** Whether locksmith takes both of a window: longer than nothing, and shorter than what it repeats after. */
 export const isWindow = (start: string, length: string): boolean =>
-  startForm.test(start) && isWindowLength(length, start)
+  readableStart.test(start) && isWindowLength(length, start)
 
 function isWindowLength(length: string, start: string): boolean {
   const [, hours = '0', minutes = '0'] = lengthForm.exec(length) ?? []
   const total = Number(hours) * 60 + Number(minutes)
-  return total > 0 && total < (start.includes(' ') ? 7 : 1) * 24 * 60
+  return total > 0 && total < (/\s/.test(start) ? 7 : 1) * 24 * 60
 }

@@ -150,7 +150,7 @@ async function makeAddition(
     packages: { codebases: [], packages },
     publishedAt: instantText(dateOf(publishing)),
     ...(components && { components }),
-    ...(cves && { cves }),
+    ...(cves && { cves: [...new Set(cves)] }),
     ...(ramp && { ramp }),
     ...(notes && { notes: { sha256: await sha256Hex(notes), size: notes.length } }),
   }

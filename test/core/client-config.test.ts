@@ -118,6 +118,7 @@ test.each<[string, Answers, wrong: readonly string[]]>([
   ['another system', { system: 'windows' }, ['system']],
   ['a word that is no strategy', { strategy: 'Reboot' }, ['strategy']],
   ['a start without a length', { start: '04:00' }, ['window']],
+  ['an hour of one digit', { start: 'Thu 4:00', length: '1h' }, ['start']],
   ['a time that is none', { start: '24:00', length: '1h' }, ['start']],
   ['a whole day, every day', { start: '04:00', length: '24h' }, ['length']],
   ['a week, each week', { start: 'Thu 04:00', length: '168h' }, ['length']],
@@ -130,6 +131,8 @@ test.each<[string, Answers, wrong: readonly string[]]>([
 })
 
 const good = `GROUP=stable\nSERVER=${url}/v1/update/\n`
+const windowOf = (start: string, length = '2h'): string =>
+  `${good}REBOOT_WINDOW_START=${start}\nREBOOT_WINDOW_LENGTH=${length}\n`
 const deployment = { groups: ['stable', 'beta'], url }
 
 test.each<[string, text: string, mistakes: readonly [line: number, words: RegExp][]]>([
@@ -152,12 +155,18 @@ test.each<[string, text: string, mistakes: readonly [line: number, words: RegExp
   ['a key twice', `${good}GROUP=beta\n`, [[3, /line 1 already/]]],
   ['a channel that is not here', good.replace('stable', 'edge'), [[1, /no channel "edge"/]]],
   ['no GROUP', good.replace(/^.*\n/, ''), [[0, /GROUP is missing/]]],
+  ['no SERVER', good.replace(/SERVER=.*\n/, ''), [[0, /SERVER is missing/]]],
   ['an empty GROUP', good.replace('stable', ''), [[1, /empty/]]],
   ['http', good.replace('https', 'http'), [[2, /http, where https/]]],
   ['disabled', good.replace(/SERVER=.*/, 'SERVER=disabled'), [[2, /stops all updates/]]],
   ['no URL', good.replace(/SERVER=.*/, 'SERVER=updates.example.org'), [[2, /no http\(s\) URL/]]],
   ['another server', good.replace('updates.', 'public.'), [[2, /another server/]]],
   ['another path', good.replace('/v1/update/', '/'), [[2, /at that path/]]],
+  ['a path before ours', good.replace('/v1/', '/x/v1/'), [[2, /at that path/]]],
+  ['a slash too many', good.replace('/v1/', '//v1/'), [[2, /at that path/]]],
+  ['the path of CoreUpdate', good.replace('/v1/update/', '/omaha/'), []],
+  ['no slash at its end', good.replace('/update/', '/update'), []],
+  ['neither', good.replace('/v1/update/', '/omaha'), []],
   ['a look-alike', good.replace('example.org', 'example.org.evil.net'), [[2, /another server/]]],
   ['a comment behind', good.replace('stable', 'stable # ours'), [[1, /comment becomes/]]],
   ['best-effort', `${good}REBOOT_STRATEGY=best-effort\n`, [[3, /removed in locksmith 0.6/]]],
@@ -166,6 +175,11 @@ test.each<[string, text: string, mistakes: readonly [line: number, words: RegExp
   ['a quoted alias', `${good}MACHINE_ALIAS="my host"\n`, [[3, /broken XML/]]],
   ['an unquoted window', `${good}REBOOT_WINDOW_START=Thu 04:00\nREBOOT_WINDOW_LENGTH=1h\n`, [[3, /has a blank/]]],
   ['half a window', `${good}LOCKSMITHD_REBOOT_WINDOW_LENGTH=1h\n`, [[3, /a start and a length/]]],
+  ['a day in small letters', windowOf('"thu 4:00"'), []],
+  ['more blanks, and a minute', windowOf('"SUN  4:5"'), []],
+  ['an hour of one digit, a day long', windowOf('4:00', '24h'), [[3, /cannot read/]]],
+  ['a day in full', windowOf('"Thursday 04:00"'), [[3, /cannot read/]]],
+  ['an hour that is none', windowOf('"thu 24:00"'), [[3, /cannot read/]]],
   ['a window that never ends', `${good}REBOOT_WINDOW_START=04:00\nREBOOT_WINDOW_LENGTH=30h\n`, [[3, /cannot read/]]],
   ['no setting', `${good}nonsense\n`, [[3, /sets nothing/]]],
   ['no end', good.trimEnd(), [[2, /no end/]]],

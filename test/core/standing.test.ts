@@ -87,6 +87,16 @@ test.each<[string, number, object | undefined]>([
   else expect(progress).toMatchObject(want)
 })
 
+test.each<[string, object, object]>([
+  ['that stays at a share', { ramp: [ramp[0], { at: at(-1), share: 0.3 }] }, { share: 0.3, stoppedAt: undefined }],
+  ['that was stopped', { ramp, rampAsOf: at(-2) }, { share: 4 / 24, stoppedAt: now - 2 * hour }],
+])('a ramp %s has no end', (_, { rampAsOf, ...fields }: { rampAsOf?: string }, want) => {
+  const releases = [release('1'), release('2', fields)]
+  const [standing] = standings(viewChannel(queue, { content: { releases }, ...(rampAsOf && { rampAsOf }) }), now)
+  const progress = standing && progressOf(standing.newest, now)
+  expect(progress).toEqual({ from: now - 6 * hour, to: undefined, ...want })
+})
+
 test('a follower shows the releases of its source, and says when it sees them', () => {
   const source = { content: { releases: [release('1'), release('2', { publishedAt: at(-24) })] } }
   const followed: Followed = { source, afterMs: 48 * hour, overMs: 0 }

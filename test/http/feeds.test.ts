@@ -3,10 +3,11 @@ import { SaxesParser } from 'saxes'
 import * as v from 'valibot'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { versionFile } from '../../src/http/feeds/flatcar.ts'
-import { describeChannel } from '../../src/service/channel-life.ts'
-import { holdRelease } from '../../src/service/hold.ts'
+import { describeChannel, followChannel } from '../../src/service/channel-life.ts'
+import { holdRelease, stopRamps } from '../../src/service/hold.ts'
+import { renameChannel } from '../../src/service/rename-channel.ts'
 import { newPageStore, notes, publicUrl, serve } from '../pages/store.ts'
-import { app, newStore, publishOne, type TestStore } from '../world.ts'
+import { app, ask, day, newReader, newStore, publishOne, type TestStore } from '../world.ts'
 
 let store: TestStore
 beforeAll(async () => {
@@ -142,6 +143,21 @@ describe('Atom', () => {
     expect(feed.entries).toEqual([])
   })
 
+  test('of a follower has no release that it offers to nobody yet', async () => {
+    const other = await newStore()
+    await publishOne(other, '1')
+    const place = { app, channel: 'later' }
+    await describeChannel(other.publishing, place, { description: 'x' }, { create: true })
+    await followChannel(other.publishing, place, { channel: 'stable', after: 'P7D' })
+    const titles = async () => {
+      const feed = readFeed(await (await serve(other).request(`/channels/${app}/later/feed.atom`)).text())
+      return feed.entries.map(({ title }) => title)
+    }
+    expect(await titles()).toEqual([])
+    other.time.now += 7 * day
+    expect(await titles()).toEqual(['1'])
+  })
+
   test('whatever notes say is well-formed', async () => {
     const other = await newStore()
     const words = ']]> ]]> <![CDATA[ &#0; \u0000\u0008\u000b\ufffe </feed> ]]>'
@@ -157,9 +173,16 @@ describe('JSON', () => {
     offered: v.nullable(v.string()),
     newest: v.string(),
     publishedAt: instant,
-    components: v.record(v.string(), v.string()),
+    components: v.optional(v.record(v.string(), v.string())),
     withheld: v.optional(v.object({ reason: v.string(), because: v.optional(v.string()) })),
-    ramp: v.optional(v.object({ from: instant, to: instant, share: v.pipe(v.number(), v.minValue(0), v.maxValue(1)) })),
+    ramp: v.optional(
+      v.object({
+        from: instant,
+        to: v.nullable(instant),
+        stoppedAt: v.optional(instant),
+        share: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+      }),
+    ),
     window: v.optional(v.object({ isOpen: v.boolean(), edge: v.optional(instant) })),
   })
   const channel = v.object({ app: v.string(), channel: v.string(), seq: v.number(), boards: v.array(board) })
@@ -207,6 +230,62 @@ describe('JSON', () => {
     expect(codebases[0]).toMatch(/^https:\/\/updates\.example\.org\/packages\/.*\/$/)
     const file = await get(new URL(`${codebases[0]}${packages[0]?.name}`).pathname)
     expect(await file.text()).toBe('CrAU 4593.2.0 amd64-usr')
+  })
+
+  test('of a channel that was renamed names it once', async () => {
+    const other = await newStore()
+    await publishOne(other, '1')
+    await renameChannel(other.publishing, { app, channel: 'stable' }, 'steady')
+    const body = await (await serve(other).request('/v1/channels')).json()
+    const { channels } = v.parse(v.object({ channels: v.array(channel) }), body)
+    expect(channels.map((one) => one.channel)).toEqual(['steady'])
+  })
+
+  test('a server that begins with an expired catalog says why, as the check does', async () => {
+    const other = await newStore()
+    await publishOne(other, '1')
+    other.time.now += 15 * day
+    const answer = await serve(other).request(`/v1/channels/${app}/stable`)
+    expect([answer.status, await answer.text()]).toEqual([503, 'error: catalog-expired\n'])
+    expect(await ask(newReader(other))).toBe('catalog-expired')
+  })
+
+  test('a ramp has an end, unless it stays at a share or was stopped', async () => {
+    const other = await newStore()
+    await publishOne(other, '1')
+    const at = (hours: number): string => new Date(other.time.now + hours * 60 * 60_000).toISOString()
+    const rampOf = async () => {
+      const body = await (await serve(other).request(`/v1/channels/${app}/stable`)).json()
+      return v.parse(channel, body).boards[0]?.ramp
+    }
+    const [from, to] = [at(-1), at(3)]
+    const whole = [
+      { at: from, share: 0 },
+      { at: to, share: 1 },
+    ]
+    await publishOne(other, '2', { ramp: whole })
+    expect(await rampOf()).toEqual({ from, to, share: 0.25 })
+    await stopRamps(other.publishing, { app, channel: 'stable' }, true)
+    expect(await rampOf()).toEqual({ from, to: null, stoppedAt: at(0), share: 0.25 })
+    await stopRamps(other.publishing, { app, channel: 'stable' }, false)
+    await publishOne(other, '3', { ramp: [{ at: from, share: 0.1 }] })
+    expect(await rampOf()).toEqual({ from, to: null, share: 0.1 })
+  })
+
+  test.each([
+    ['2026-11-30', undefined],
+    ['2026-11-30', 'Mon'],
+    ['2026-12-01', 'Tue'],
+    ['2026-12-03', 'Thu'],
+    ['2026-11-27', 'Fri'],
+    ['2026-11-29', 'Sun'],
+  ] as const)('a week after a Monday, a release is due at %s where one is on %s', async (date, on) => {
+    const other = await newStore()
+    await publishOne(other, '1')
+    const cadence = { every: 'P7D', ...(on && { on }) }
+    await describeChannel(other.publishing, { app, channel: 'stable' }, { cadence })
+    const body = await (await serve(other).request(`/v1/channels/${app}/stable`)).json()
+    expect(body).toMatchObject({ dueAt: `${date}T06:00:00.000Z` })
   })
 
   test.each([

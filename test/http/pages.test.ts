@@ -1,10 +1,16 @@
 /** Pages: what they show is what machines are offered, whoever wrote what is shown, and whoever asks. */
 import { HtmlValidate, type Report } from 'html-validate'
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { Release } from '../../src/core/channel.ts'
+import { openLocks } from '../../src/http/locks/routes.ts'
+import { timeline } from '../../src/http/pages/timeline.ts'
+import { english } from '../../src/http/pages/words-en.ts'
+import { describeChannel, endChannel } from '../../src/service/channel-life.ts'
 import { commitChannel } from '../../src/service/commit-channel.ts'
-import { holdRelease } from '../../src/service/hold.ts'
+import { holdRelease, stopRamps } from '../../src/service/hold.ts'
 import { publish } from '../../src/service/publish.ts'
 import { refresh } from '../../src/service/refresh.ts'
+import { renameChannel } from '../../src/service/rename-channel.ts'
 import { checkForUpdate } from '../../src/service/update-check.ts'
 import { newPageStore, publicUrl, serve } from '../pages/store.ts'
 import { app, day, forgeCatalog, newReader, newStore, orderOf, publishOne, type TestStore } from '../world.ts'
@@ -106,6 +112,80 @@ test('a publish, a ramp and a hold are on the page within two TTLs', async () =>
   expect(await shown()).toMatch(/ramp 25 % 2 offered.*Newest published: 3/)
   await holdRelease(one.publishing, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
   expect(await shown()).toMatch(/ramp 25 % 1 offered/)
+})
+
+test('a channel that was renamed has one card, under its new name', async () => {
+  const one = await newStore()
+  await publishOne(one, '1')
+  await renameChannel(one.publishing, { app, channel: 'stable' }, 'steady')
+  const html = await (await serve(one).request('/')).text()
+  expect([...html.matchAll(/<h3><a href="([^"]*)"/g)].map(([, href]) => href)).toEqual([`/channels/${app}/steady`])
+})
+
+/** The page of a channel whose version 2 is changed. */
+async function pageWith(more: Partial<Release>, versions: readonly string[] = ['1', '2', '3']): Promise<TestStore> {
+  const one = await newStore()
+  for (const version of versions) await publishOne(one, version)
+  await commitChannel(one.publishing, { app, channel: 'stable' }, (current) => ({
+    ...current,
+    releases: current.releases.map((it) => (it.version === '2' ? { ...it, ...more } : it)),
+  }))
+  await refresh(one.publishing)
+  return one
+}
+
+test('a release for some machines is not called offered to all', async () => {
+  const some = await cards(serve(await pageWith({ target: { oem: { not: ['pxe'] } } }, ['1', '2'])))
+  expect(some.stable).toMatch(/^ ?stable.* for some machines 2 offered/)
+  const all = await cards(serve(await pageWith({}, ['1', '2'])))
+  expect(all.stable).toMatch(/offered to all 2 offered/)
+})
+
+test('a channel for some machines only says what the others get, and for whom it is in English', async () => {
+  const one = await pageWith({ target: { oem: { only: ['azure'] } } }, ['2'])
+  expect((await cards(serve(one))).stable).toMatch(
+    /for some machines nothing is offered .*it is for OEM azure only Other machines are offered nothing\./,
+  )
+  const page = await (await serve(one).request(`/channels/${app}/stable?lang=zh`)).text()
+  expect(page).toContain('<span lang="en">it is for OEM azure only</span></p>')
+  expect(page).toContain('<dd><span lang="en">OEM azure</span></dd>')
+  const query = new URLSearchParams({ app, channel: 'stable', version: '1', board: 'amd64-usr', lang: 'zh' })
+  const explained = await (await serve(one).request(`/explain?${query}`)).text()
+  expect(explained).toContain('<dt>条件</dt><dd><span lang="en">it is for OEM azure only</span></dd>')
+})
+
+test('a floor that is held keeps only the machines below it', async () => {
+  const one = await pageWith({ floor: { reason: 'the disk is laid out anew' } })
+  await holdRelease(one.publishing, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
+  const card = (await cards(serve(one))).stable
+  expect(card).toMatch(/it does not boot Machines below the floor wait for it; those past it are offered newer/)
+  expect(card).not.toContain('Meanwhile')
+})
+
+test('a ramp that was stopped shows no end', async () => {
+  const one = await newStore()
+  await publishOne(one, '1')
+  const at = (hours: number): string => new Date(one.time.now + hours * 60 * 60_000).toISOString()
+  const ramp = [
+    { at: at(-1), share: 0 },
+    { at: at(3), share: 1 },
+  ]
+  await publishOne(one, '2', { ramp })
+  expect((await cards(serve(one))).stable).toMatch(/now 25 % end 2026-/)
+  await stopRamps(one.publishing, { app, channel: 'stable' }, true)
+  expect((await cards(serve(one))).stable).toMatch(/now 25 % end – The ramp was stopped at 2026-/)
+})
+
+test('on the timeline, each release makes the next one due', () => {
+  const began = Date.parse('2026-11-02T00:00:00Z')
+  const releases = [14, 10, 0].map((days, i) => ({
+    version: `${3 - i}`,
+    publishedAt: new Date(began + days * day).toISOString(),
+    boards: {},
+  }))
+  const drawn = timeline({ releases, everyMs: 7 * day, now: began + 15 * day, words: english }).toString()
+  const marks = [...drawn.matchAll(/class="due" x1="([^"]+)"/g)].map(([, x]) => x)
+  expect(marks).toEqual([7, 17, 21].map((days) => (40 + (days / 21) * 640).toFixed(1)))
 })
 
 const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>]]>&amp;{{x}}`
@@ -353,6 +433,43 @@ describe('whoever asks', () => {
     ).text()
     expect(html).toContain('set PLATTE_PUBLIC_URL')
     expect(html).not.toContain('SERVER=https://packages.example.net')
+  })
+})
+
+describe('the configuration', () => {
+  const read = async (served: ReturnType<typeof serve>, query = '') =>
+    (await served.request(`/client-config${query}`)).text()
+  const field = (html: string): string | undefined => /<input[^>]* name="lock" value="([^"]*)"/.exec(html)?.[1]
+
+  test('names the lock of this deployment where there are locks, and none elsewhere', async () => {
+    const without = serve(store)
+    expect(field(await read(without))).toBe('')
+    const plain = await read(without, '?strategy=best-effort')
+    expect(plain).toContain('REBOOT_STRATEGY=reboot\n')
+    expect(plain).not.toContain('LOCKSMITHD_ENDPOINT')
+    const locks = openLocks({ locking: store.publishing, tokens: [], channels: new Map() })
+    const locked = serve(store, { locks })
+    expect(field(await read(locked))).toBe(publicUrl)
+    const turns = await read(locked, '?strategy=best-effort')
+    expect(turns).toContain(`REBOOT_STRATEGY=etcd-lock\nLOCKSMITHD_ENDPOINT=${publicUrl}\n`)
+    for (const lang of ['en', 'zh']) expect(await read(locked, `?lang=${lang}`)).toContain('URL/lock/TOKEN/')
+  })
+
+  test('knows a channel by its alias, and none that has ended', async () => {
+    const one = await newStore()
+    for (const channel of ['stable', 'edge']) await publishOne(one, '1', { channel })
+    await renameChannel(one.publishing, { app, channel: 'stable' }, 'steady')
+    await describeChannel(one.publishing, { app, channel: 'steady' }, { aliases: ['stable', 'lts'] })
+    await endChannel(one.publishing, { app, channel: 'edge' }, { force: true })
+    for (const served of [serve(one), serve(one, { app: undefined })])
+      for (const [group, isKnown] of [
+        ['steady', true],
+        ['stable', true],
+        ['lts', true],
+        ['edge', false],
+        ['nowhere', false],
+      ] as const)
+        expect((await read(served, `?group=${group}`)).includes(`There is no channel ${group} here`)).toBe(!isKnown)
   })
 })
 

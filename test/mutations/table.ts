@@ -1389,4 +1389,38 @@ export const mutations: readonly Mutation[] = [
     ['src/service/mirror-pass.ts', "if (outcome === 'taken')", "if (outcome === 'same')"],
     ['test/service/mirror.test.ts', 'both are said loudly'],
   ),
+  row(
+    'a lock is named where there is none',
+    ['src/http/pages/config.ts', '(serving.locks && ownUrl(serving))', 'ownUrl(serving)'],
+    ['test/http/pages.test.ts', 'names the lock of this deployment'],
+  ),
+  row(
+    'a channel that was renamed is listed twice',
+    [
+      'src/service/status.ts',
+      "if ('problem' in one || one.channel === place.channel) return one",
+      "if ('problem' in one || one.app === place.app) return one",
+    ],
+    ['test/http/feeds.test.ts', 'renamed names it once'],
+  ),
+  row(
+    'a ramp that stays or was stopped has an end',
+    ['src/core/standing.ts', 'to: ends ? Math.max(first, ...others) : undefined', 'to: Math.max(first, ...others)'],
+    ['test/core/standing.test.ts', 'has no end'],
+  ),
+  row(
+    'any path of this server answers update checks',
+    ['src/core/client-check.ts', 'return isOurs(value) ? []', 'return value ? []'],
+    ['test/core/client-config.test.ts', 'a slash too many'],
+  ),
+  row(
+    'a release is due on the next such weekday, never on the one before',
+    ['src/service/status.ts', '+ 10) % 7) - 3)', '+ 7) % 7) - 0)'],
+    ['test/http/feeds.test.ts', 'a release is due at'],
+  ),
+  row(
+    'the feed of a follower tells what it offers to nobody yet',
+    ['src/http/feeds/atom.ts', 'seenFrom <= now', 'seenFrom <= now || true'],
+    ['test/http/feeds.test.ts', 'offers to nobody yet'],
+  ),
 ]

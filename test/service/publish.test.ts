@@ -44,6 +44,16 @@ function countingPackages(): { readonly packages: Packages; readonly puts: strin
   return { packages: { ...packages, put }, puts }
 }
 
+test('a CVE that is said twice is kept once, in its place', async () => {
+  const store = await newStore()
+  const cves = ['CVE-2026-2222', 'CVE-2026-1111', 'CVE-2026-2222']
+  expect(await publishOne(store, '1', { cves })).toMatchObject({ kind: 'published' })
+  expect(await publishOne(store, '1', { cves })).toMatchObject({ kind: 'unchanged' })
+  const { payload } = JSON.parse(Buffer.from(await store.bucket.read(channelKey(app, 'stable', 1))).toString())
+  const { releases } = JSON.parse(Buffer.from(payload, 'base64url').toString())
+  expect(releases[0].cves).toEqual(cves.slice(0, 2))
+})
+
 describe('what is refused leaves nothing behind', () => {
   const file = (name: string) => ({ sources: [sourceOf(name, 'CrAU 3 amd64-usr')] as const })
   test.each<[string, Partial<PublishOrder>, RegExp]>([

@@ -27,7 +27,7 @@ async function feedOf(visit: Visit, channel: ChannelStatus): Promise<string> {
   const { serving, status } = visit
   const place = `${channel.app}/${channel.channel}`
   const page = `${serving.publicUrl}/channels/${place}`
-  const releases = releasesOf(channel.view).slice(0, maxEntries)
+  const releases = releasesOf(channel.view).filter(isSeen(channel, status.now)).slice(0, maxEntries)
   const entries = releases.map(async (release) => ({
     id: idOf(`${place}/${release.version}`),
     title: release.version,
@@ -54,6 +54,13 @@ async function feedOf(visit: Visit, channel: ChannelStatus): Promise<string> {
     entry: await Promise.all(entries),
   }
   return `<?xml version="1.0" encoding="utf-8"?>\n${builder.build({ feed }).replace(/[\ufffe\uffff]/g, '')}\n`
+}
+
+/** What a follower offers to nobody yet is no news. */
+function isSeen({ view }: ChannelStatus, now: number): (release: Release) => boolean {
+  const candidates = [...view.boards.values()].flatMap((board) => board.candidates)
+  const seen = new Set(candidates.filter(({ seenFrom }) => seenFrom <= now).map(({ release }) => release))
+  return (release) => seen.has(release)
 }
 
 /** A UUID of version 8 (RFC 9562, 5.8) made of a digest: the same wherever this is served from. */

@@ -1,7 +1,7 @@
 /** Where a board of a channel stands: what is offered, and what keeps back what is newer. */
 import type { Reason } from '../../core/decide.ts'
 import { progressOf, type Standing } from '../../core/standing.ts'
-import { age, atMost, filled, type Html, minuteText, none, part, percent, time } from './parts.ts'
+import { age, atMost, filled, type Html, inEnglish, minuteText, none, part, percent, time } from './parts.ts'
 import type { Words } from './words-en.ts'
 
 /** More are in the JSON, and on the page of the channel. */
@@ -71,7 +71,7 @@ function whyNot({ withheld, offered, newest }: Standing, now: number, words: Wor
   const because = withheld?.because
   const isRamped = withheld?.reason === 'not-in-ramp'
   const isKept = withheld !== undefined && !isRamped && withheld.reason !== 'up-to-date'
-  return part`${because === undefined ? none : part`<p class="small">${reasonLink(because)}</p>\n`}${
+  return part`${because === undefined ? none : part`<p class="small">${withheld?.reason === 'target' ? inEnglish(because) : reasonLink(because)}</p>\n`}${
     isKept
       ? part`<p class="small">${withheld.reason === 'floor-held' ? words.board.belowFloor : offered ? words.board.meanwhile(offered.release.version) : words.board[withheld.reason === 'target' ? 'others' : 'meanwhileNothing']}</p>\n`
       : none

@@ -8,7 +8,7 @@ import { boards } from './board.ts'
 import { cadenceFacts } from './home.ts'
 import { answerPage } from './layout.ts'
 import { notesAsHtml } from './notes.ts'
-import { type Html, lengthText, none, part, time } from './parts.ts'
+import { type Html, inEnglish, lengthText, none, part, time } from './parts.ts'
 import { releasePart } from './release.ts'
 import { timeline } from './timeline.ts'
 import { channelTrouble, trouble } from './trouble.ts'
@@ -97,8 +97,8 @@ function about(visit: Visit, channel: ChannelStatus, feed: string): Html {
       follow && `${follow.channel}${words.channel.follow(inWords(follow.after), inWords(follow.over))}`,
     ],
     [words.channel.cadence, manifest.cadence && part`<ul class="facts">${cadenceFacts(channel, status, words)}</ul>`],
-    [words.channel.windows, windows && windowsText(windows).slice(0, 1000)],
-    [words.channel.target, target && targetText(target).slice(0, 1000)],
+    [words.channel.windows, windows && inEnglish(windowsText(windows))],
+    [words.channel.target, target && inEnglish(targetText(target))],
     [
       words.trust.heading,
       part`${words.trust.sequence} ${manifest.seq}${words.comma}${time(Date.parse(manifest.issuedAt), status.now, words)}${words.comma}SHA-256 <code class="hash">${entry.sha256}</code>`,

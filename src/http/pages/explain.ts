@@ -5,7 +5,7 @@ import { allPlaces } from '../../service/status.ts'
 import { appKey } from '../../service/update-check.ts'
 import { reasonLink } from './board.ts'
 import { answerPage } from './layout.ts'
-import { filled, type Html, none, part, percent, time } from './parts.ts'
+import { filled, type Html, inEnglish, none, part, percent, time } from './parts.ts'
 import { trouble } from './trouble.ts'
 import type { Visit } from './visit.ts'
 import type { Words } from './words-en.ts'
@@ -68,10 +68,9 @@ function explanation({ words, status }: Visit, found: Explanation): Html {
   const instant = (at: string) => time(Date.parse(at), status.now, words)
   const rows: readonly (readonly [string, Html | string | undefined])[] = [
     [text.because, found.reason && whyText(found, words)],
-    [
-      found.reason === 'target' ? text.target : text.said,
-      found.because === undefined ? undefined : reasonLink(found.because),
-    ],
+    found.reason === 'target'
+      ? [text.target, found.because && inEnglish(found.because)]
+      : [text.said, found.because === undefined ? undefined : reasonLink(found.because)],
     [text.draw, draw === undefined ? undefined : draw.toFixed(4)],
     [text.share, share === undefined ? undefined : percent(share)],
     [text.edge, windowEdge && instant(windowEdge)],

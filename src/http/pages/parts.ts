@@ -9,6 +9,9 @@ export type Html = HtmlEscapedString
 /** Joins what a template makes; without promises inside, it is never one. */
 export const part = html as (strings: TemplateStringsArray, ...values: unknown[]) => Html
 
+/** What is in English in every language. */
+export const inEnglish = (text: string): Html => part`<span lang="en">${text.slice(0, 1000)}</span>`
+
 /** Nothing. */
 export const none = raw('')
 

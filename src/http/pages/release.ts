@@ -7,7 +7,7 @@ import { notesKey, packageFolder, urlPathOf } from '../../documents/paths.ts'
 import type { ChannelStatus, PathStep } from '../../service/status.ts'
 import { reasonLink } from './board.ts'
 import type { Notes } from './notes.ts'
-import { atMost, bytes, type Html, none, part, time } from './parts.ts'
+import { atMost, bytes, type Html, inEnglish, none, part, time } from './parts.ts'
 import type { Visit } from './visit.ts'
 
 /** More of each are in the JSON. */
@@ -95,7 +95,7 @@ function conditions({ ramp, windows, target }: Release, { words: { channel } }: 
     [channel.target, target && targetText(target)],
   ].filter(([, text]) => text)
   if (told.length === 0) return none
-  return part`<dl class="about">${told.map(([what, text]) => part`<dt>${what}</dt><dd>${text?.slice(0, 1000)}</dd>\n`)}</dl>`
+  return part`<dl class="about">${told.map(([what, text]) => part`<dt>${what}</dt><dd>${inEnglish(text ?? '')}</dd>\n`)}</dl>`
 }
 
 function packages({ release, channel: { app } }: Told, { words: { channel }, link }: Visit): Html {

@@ -210,7 +210,8 @@ export const english = {
     length: 'Length of the window',
     lengthHint: 'Such as 1h or 90m.',
     lock: 'Lock',
-    lockHint: 'For etcd-lock: what takes the place of etcd. Empty: the etcd of the machine.',
+    lockHint:
+      'For etcd-lock: what takes the place of etcd, with a token: URL/lock/TOKEN/. Empty: the etcd of the machine.',
     url: 'URL',
     window: 'A window needs both its begin and its length.',
     wrong: (names: string): string => `This cannot be used: ${names}.`,

@@ -213,7 +213,7 @@ export const chinese: Words = {
     length: '窗口长度',
     lengthHint: '如 1h 或 90m。',
     lock: '锁',
-    lockHint: '用于 etcd-lock：代替 etcd 的地址。留空即机器自己的 etcd。',
+    lockHint: '用于 etcd-lock：代替 etcd 的地址，有令牌时为 URL/lock/TOKEN/。留空即机器自己的 etcd。',
     url: '地址',
     window: '窗口须同时填写开始时间和长度。',
     wrong: (names) => `无法使用：${names}。`,
