@@ -1505,7 +1505,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'an overlay on a channel misses its followers',
-    ['src/service/channels.ts', 'overlay, source?.manifest.channel)', 'overlay)'],
+    ['src/service/channels.ts', 'overlay, source?.manifest)', 'overlay)'],
     ['test/service/channels.test.ts', 'reaches what follows it'],
   ),
   row(
@@ -1527,5 +1527,19 @@ export const mutations: readonly Mutation[] = [
     'an answer is kept however long it is',
     ['src/service/replay.ts', 'if (current && told.length <= maxMarkBytes)', 'if (current)'],
     ['test/publish/tokens.test.ts', 'longer than a mark may be'],
+  ),
+  row(
+    'a summary shows more of a source than an overlay lets through',
+    [
+      'src/service/summary.ts',
+      'restrict(namedView, reading.overlay, namedSource?.manifest)',
+      'restrict(namedView, reading.overlay)',
+    ],
+    ['test/service/channels.test.ts', 'reaches what follows it'],
+  ),
+  row(
+    'an overlay on a source withholds what its followers have of their own',
+    ['src/core/overlay.ts', 'versions.some((one) => compareVersions(one, version) === 0) ?', 'versions.length > 0 ?'],
+    ['test/service/channels.test.ts', 'says nothing of its own releases'],
   ),
 ]

@@ -19,6 +19,7 @@ import { pruneChannel } from '../../src/service/prune.ts'
 import type { Publishing } from '../../src/service/publish.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { renameChannel } from '../../src/service/rename-channel.ts'
+import { summarise } from '../../src/service/summary.ts'
 import { loadForWriting } from '../../src/service/writing.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { withFault } from '../faults/scene.ts'
@@ -387,9 +388,24 @@ describe('following', () => {
     const holds = [{ version: '3', reason: 'not here' }]
     const reader = (overlay: Overlay) => newReader(store, { overlay })
     expect(await ask(reader({ [name]: { holds } }))).toBe('update 2')
-    expect(await ask(reader({ [name]: { versions: [] } }))).toBe('held')
+    expect(await ask(reader({ [name]: { versions: ['2'] } }))).toBe('update 2')
     expect(await ask(reader({ beta: { holds } }))).toBe('update 3')
     expect(await ask(reader({ stable: { holds } }), { channel: 'alpha' })).toBe('update 3')
+    const boards = async () => {
+      const reading = { ...store.publishing, overlay: { [name]: { holds } } }
+      return (await summarise(reading, { channel: 'stable' })).channels[0]?.boards
+    }
+    expect(await boards()).toMatchObject([{ newest: '3', offered: '2' }])
+  })
+
+  test('an overlay on what a channel follows says nothing of its own releases', async () => {
+    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    await publishOne(store, '4')
+    const reader = (said: Overlay[string]) => newReader(store, { overlay: { alpha: said } })
+    expect(await ask(reader({ versions: [] }))).toBe('update 4')
+    expect(await ask(reader({ afterMs: 7 * day }))).toBe('update 4')
+    expect(await ask(reader({ versions: [] }), { channel: 'alpha' })).toBe('held')
+    expect(await ask(reader({ holds: [{ version: '4', reason: 'not here' }] }))).toBe('update 4')
   })
 
   test('a loop that two operators made at once is none for machines: each sees the other one alone', async () => {
