@@ -1542,4 +1542,9 @@ export const mutations: readonly Mutation[] = [
     ['src/core/overlay.ts', 'versions.some((one) => compareVersions(one, version) === 0) ?', 'versions.length > 0 ?'],
     ['test/service/channels.test.ts', 'says nothing of its own releases'],
   ),
+  row(
+    'a rename that went on to its end says that it changed nothing',
+    ['src/service/rename-channel.ts', "{ ...result, kind: 'changed' }", 'result'],
+    ['test/service/meanwhile.test.ts', 'is renamed in the end'],
+  ),
 ]

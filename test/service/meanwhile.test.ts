@@ -76,7 +76,7 @@ describe('a channel that is renamed', () => {
       await withFault(store, { at: 3, face: 'kill-before' }, rename)
       expect(await refusal(endChannel(store.publishing, place('lts')))).toMatch(/^refused: lts has 3 releases/)
       store.time.now += minute
-      expect(await rename()).toMatchObject({ inForce: true })
+      expect(await rename()).toMatchObject({ kind: 'changed', inForce: true })
       expect(await told()).toEqual(['update 4', 'update 4'])
     },
   )
