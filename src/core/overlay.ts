@@ -1,4 +1,5 @@
 /** What a mirror's operator withholds of somebody else's channel, unsigned: it can only restrict. Pure. */
+import type { Channel } from './channel.ts'
 import type { Refusal } from './conditions.ts'
 import type { Ramp } from './ramp.ts'
 import { compareVersions, parseVersion } from './version.ts'
@@ -15,21 +16,37 @@ export interface Restriction {
   readonly overMs?: number
 }
 
-/** Restrictions by `app/channel`, `channel` or `*`; all that name a channel hold for it. */
+/** Restrictions by `app/channel`, `channel` or `*`; all that name a channel hold for it, and for its releases in what follows it. */
 export type Overlay = Readonly<Record<string, Restriction>>
 
-/** A channel under an overlay. */
-export function restrict(view: ChannelView, overlay: Overlay | undefined, source?: string): ChannelView {
+/**
+ * A channel under an overlay.
+ * @param source what it follows: what the overlay says of that one holds for its releases here, too.
+ */
+export function restrict(
+  view: ChannelView,
+  overlay: Overlay | undefined,
+  source?: Channel & { readonly channel: string },
+): ChannelView {
   const { app, channel } = view.queue
-  const names = [...[channel, ...(source ? [source] : [])].flatMap((one) => [`${app}/${one}`, one]), '*']
-  const found = names.flatMap((name) => (overlay && Object.hasOwn(overlay, name) ? [overlay[name] ?? {}] : []))
-  if (found.length === 0) return view
-  const boards = [...view.boards].map(([board, one]) => [board, restrictBoard(board, one, found)] as const)
+  const saidOf = (names: readonly string[]): readonly Restriction[] =>
+    names.flatMap((name) => (overlay && Object.hasOwn(overlay, name) ? [overlay[name] ?? {}] : []))
+  const own = saidOf([`${app}/${channel}`, channel, '*'])
+  const followed = source ? saidOf([`${app}/${source.channel}`, source.channel]) : []
+  if (own.length + followed.length === 0) return view
+  const versions = followed.length > 0 ? (source?.releases ?? []).map(({ version }) => parseVersion(version)) : []
+  const restrictionsOf = ({ version }: Candidate): readonly Restriction[] =>
+    versions.some((one) => compareVersions(one, version) === 0) ? [...own, ...followed] : own
+  const boards = [...view.boards].map(([board, one]) => [board, restrictBoard(board, one, restrictionsOf)] as const)
   return { ...view, boards: new Map(boards) }
 }
 
-function restrictBoard(board: string, view: BoardView, restrictions: readonly Restriction[]): BoardView {
-  const restricted = new Map(view.candidates.map((one) => [one, restrictCandidate(board, one, restrictions)]))
+function restrictBoard(
+  board: string,
+  view: BoardView,
+  restrictionsOf: (candidate: Candidate) => readonly Restriction[],
+): BoardView {
+  const restricted = new Map(view.candidates.map((one) => [one, restrictCandidate(board, one, restrictionsOf(one))]))
   const all = (candidates: readonly Candidate[]) => candidates.map((one) => restricted.get(one) ?? one)
   return { ...view, candidates: all(view.candidates), floors: all(view.floors), deadEnds: all(view.deadEnds) }
 }

@@ -103,7 +103,7 @@ function join(own: Entered, source: Entered | undefined, overlay: Overlay | unde
     ...own,
     source,
     expiresMs: Math.min(Number.POSITIVE_INFINITY, ...expiries),
-    view: restrict(viewOf(own, source), overlay, source?.manifest.channel),
+    view: restrict(viewOf(own, source), overlay, source?.manifest),
     packages: packagesOf(own.manifest),
   }
 }

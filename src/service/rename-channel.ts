@@ -57,7 +57,7 @@ export async function renameChannel(
   })
   // What was held in the old one until it ended.
   await copyBrakes(writing, place, renamed)
-  return result
+  return { ...result, kind: 'changed' }
 }
 
 const differ = (name: string, channel: string): PlatteError =>

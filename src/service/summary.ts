@@ -75,9 +75,10 @@ async function summariseChannel(
   const { manifest } = head
   const named = manifest.seq === entry.seq ? head : await loadChannel(reading, state, { app, channel, entry })
   const source = await loadSource(reading, state, head.manifest)
-  const view = restrict(viewOf({ entry, manifest }, source), reading.overlay)
-  const namedView = viewOf({ entry, manifest: named.manifest }, await loadSource(reading, state, named.manifest))
-  const offered = restrict(namedView, reading.overlay)
+  const view = restrict(viewOf({ entry, manifest }, source), reading.overlay, source?.manifest)
+  const namedSource = await loadSource(reading, state, named.manifest)
+  const namedView = viewOf({ entry, manifest: named.manifest }, namedSource)
+  const offered = restrict(namedView, reading.overlay, namedSource?.manifest)
   const boards = [...view.boards].map(([board, { candidates }]) => {
     const decision = decide({ ...anyMachine, board }, offered, reading.clock())
     const newest = candidates[0]?.release.version ?? ''

@@ -108,7 +108,7 @@ test('of those that are overdue, the one that was silent longest is freed first,
 
 describe('names', () => {
   test.each(['default', 'a', 'Rack-1_b.c', '9'])('%s is a group', (name) => expect(isGroupName(name)).toBe(true))
-  test.each(['', '.', '..', 'a..b', '-a', '_a', '.a', 'a/b', 'a b', 'a%2Fb', 'é', 'a'.repeat(65), 'a\n'])(
+  test.each(['', '.', '..', 'a..b', '-a', '_a', '.a', 'a.', 'a/b', 'a b', 'a%2Fb', 'é', 'a'.repeat(65), 'a\n'])(
     '%j is none',
     (name) => expect(isGroupName(name)).toBe(false),
   )

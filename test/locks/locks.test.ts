@@ -136,6 +136,37 @@ describe('ghosts', () => {
   })
 })
 
+describe('a lease', () => {
+  const policy: LockPolicy = { lease: 'PT4H', expirePerDay: 2 }
+
+  test('frees machines, and never what an operator holds', async () => {
+    const endpoint = await openEndpoint()
+    await policyOf(endpoint, policy, 2)
+    await take(endpoint, 'maintenance', 'operator')
+    await take(endpoint, 'a')
+    endpoint.store.time.now += 5 * hour
+    expect(await take(endpoint, 'b')).toBe('locked')
+    expect(await endpoint.holders()).toEqual(['b', 'maintenance'])
+    expect(await take(endpoint, 'c')).toBe('full')
+  })
+
+  test('that is over takes no slot from the machine that asks again, whatever the policy says by now', async () => {
+    const endpoint = await openEndpoint()
+    const { time } = endpoint.store
+    await policyOf(endpoint, {
+      ...policy,
+      windows: [{ days: ['Mon'], from: '02:00', to: '03:00', timeZone: 'UTC' }],
+    })
+    time.now = Date.parse('2026-11-30T02:30:00Z')
+    expect(await take(endpoint, 'a')).toBe('locked')
+    time.now += 5 * hour
+    expect(await take(endpoint, 'a')).toBe('held')
+    expect(await zincati(endpoint.ask, group, 'a').lock()).toBe('done')
+    expect(await endpoint.holders()).toEqual(['a'])
+    expect(await endpoint.history()).not.toContain('expire a')
+  })
+})
+
 describe('vetoes', () => {
   const closed: LockPolicy = { windows: [{ days: ['Mon'], from: '02:00', to: '03:00', timeZone: 'UTC' }] }
 

@@ -464,7 +464,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'holds are left behind when a channel is renamed',
-    ['src/service/rename-channel.ts', 'await copyBrakes(writing, place, renamed)', 'void copyBrakes'],
+    ['src/service/rename-channel.ts', 'const others = (old?.holds ?? [])', 'const others = (made.holds ?? [])'],
     ['test/service/channels.test.ts', 'keeps its brakes'],
   ),
   row(
@@ -1200,7 +1200,7 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a check of update.conf takes a look-alike for the server',
-    ['src/core/client-check.ts', 'return value.startsWith(`${url}/`) ?', 'return value.startsWith(url) ?'],
+    ['src/core/client-check.ts', 'if (!value.startsWith(`${url}/`)) return', 'if (!value.startsWith(url)) return'],
     ['test/core/client-config.test.ts', 'look-alike'],
   ),
   row(
@@ -1422,5 +1422,173 @@ export const mutations: readonly Mutation[] = [
     'the feed of a follower tells what it offers to nobody yet',
     ['src/http/feeds/atom.ts', 'seenFrom <= now', 'seenFrom <= now || true'],
     ['test/http/feeds.test.ts', 'offers to nobody yet'],
+  ),
+  row(
+    'what changed in a channel while it was renamed is lost',
+    ['src/service/rename-channel.ts', 'if (seq !== old?.seq) throw', 'if (seq === 0) throw'],
+    ['test/service/meanwhile.test.ts', 'a withdrawal that lands before it ends'],
+  ),
+  row(
+    'a hold that came while a channel was renamed is lost',
+    [
+      'src/service/rename-channel.ts',
+      '// What was held in the old one until it ended.\n  await copyBrakes(writing, place, renamed)',
+      '',
+    ],
+    ['test/service/meanwhile.test.ts', 'a hold that lands before it ends'],
+  ),
+  row(
+    'a rename takes the provenance of the old name along',
+    ['src/service/rename-channel.ts', 'previous: _, provenance: __, ...content', 'previous: _, ...content'],
+    ['test/service/meanwhile.test.ts', 'was broken off: provenance {'],
+  ),
+  row(
+    'a refresh names a manifest of the future',
+    ['src/service/refresh.ts', 'found && notAhead(found, place, writing.clock())', 'found'],
+    ['test/service/races.test.ts', 'an hour ahead waits'],
+  ),
+  row(
+    'a manifest of the future is offered',
+    ['src/service/offering.ts', 'notAhead(newest ?? head, place, writing.clock())', 'newest ?? head'],
+    ['test/service/races.test.ts', 'an hour ahead waits'],
+  ),
+  row(
+    'a proposal of the future is signed',
+    ['src/service/countersign.ts', 'issuedAtMs - now <= maxAheadMs', 'issuedAtMs - now <= maxSkewMs'],
+    ['test/publish/countersign.test.ts', 'is dated 9 minutes ahead'],
+  ),
+  row(
+    'a schedule leaves what its follower follows as it was',
+    ['src/service/mirror-channels.ts', 'if (source) await copyChannel(', 'if (!source) await copyChannel('],
+    ['test/service/mirror.test.ts', 'what is new in its source'],
+  ),
+  row(
+    'channels that follow each other are looked at in turn',
+    [
+      'src/service/mirror-channels.ts',
+      'if (follow && pass.options.bounds && !isSource)',
+      'if (follow && pass.options.bounds)',
+    ],
+    ['test/service/mirror.test.ts', 'have an end in a schedule'],
+  ),
+  row(
+    'a schedule mirrors any number of channels by name',
+    ['src/runtime/serverless.ts', 'const channelsAtMost = 16', 'const channelsAtMost = 1e9'],
+    ['test/runtimes/config.test.ts', 'mirrors 17 channels'],
+  ),
+  row(
+    'a rollback is taken back by halves',
+    [
+      'src/core/release-edits.ts',
+      "const isOffered = mark === 'withdrawn' &&",
+      "const isOffered = mark === 'deadEnd' &&",
+    ],
+    ['test/service/channels.test.ts', 'is taken back as a whole'],
+  ),
+  row(
+    'a rollback cannot be taken back',
+    [
+      'src/core/release-edits.ts',
+      "return markRelease(upwards, bad, { mark: 'withdrawn'",
+      "return markRelease(channel, bad, { mark: 'withdrawn'",
+    ],
+    ['test/service/channels.test.ts', 'is taken back as a whole'],
+  ),
+  row(
+    'an alias needs no leave of the policy',
+    ['src/documents/orders.ts', "(('aliases' in order && order.aliases) || [])", '[]'],
+    ['test/publish/tokens.test.ts', 'need the leave of the policy'],
+  ),
+  row(
+    'a ramp is weighed by a clock that is stopped for machines',
+    ['src/core/release-edits.ts', 'readRamp(steps, asOf)', 'readRamp(steps)'],
+    ['test/service/channels.test.ts', 'behind the clock of a stopped channel'],
+  ),
+  row(
+    'a rollback goes to what a stopped ramp offers to a part',
+    ['src/core/release-edits.ts', 'readRamp(left.ramp, asOf)', 'readRamp(left.ramp)'],
+    ['test/service/channels.test.ts', 'however long ago it was stopped'],
+  ),
+  row(
+    'a rollback goes to what is not for every machine',
+    ['src/core/release-edits.ts', 'if (left.target)', 'if (left.target === null)'],
+    ['test/service/channels.test.ts', 'not for every machine'],
+  ),
+  row(
+    'a rollback of a follower promises a version',
+    ['src/service/carry-out.ts', 'if (to !== undefined && current.follow)', 'if (to === "" && current.follow)'],
+    ['test/service/channels.test.ts', 'not for every machine'],
+  ),
+  row(
+    'who follows looks once',
+    ['src/service/channel-life.ts', 'await lookAgain(options, check)', ''],
+    ['test/service/meanwhile.test.ts', 'follow, and are followed: who comes last'],
+  ),
+  row(
+    'who deletes looks once',
+    ['src/service/channel-life.ts', 'await lookAgain(options, () => refuseFollowed(writing, place))', ''],
+    ['test/service/meanwhile.test.ts', 'delete what the other follows: who comes last'],
+  ),
+  row(
+    'who takes a name looks once',
+    [
+      'src/service/channel-life.ts',
+      'for (const name of [place.channel, ...(said.aliases ?? [])]) refuseTaken(name, now)',
+      'void now',
+    ],
+    ['test/service/meanwhile.test.ts', 'take one name: who comes last'],
+  ),
+  row(
+    'what was pruned meanwhile is published',
+    [
+      'src/service/publish.ts',
+      'for (const { name } of packages)\n    if (',
+      'for (const { name } of [] as typeof packages)\n    if (',
+    ],
+    ['test/service/meanwhile.test.ts', 'is pruned elsewhere meanwhile'],
+  ),
+  row(
+    'an overlay on a channel misses its followers',
+    ['src/service/channels.ts', 'overlay, source?.manifest)', 'overlay)'],
+    ['test/service/channels.test.ts', 'reaches what follows it'],
+  ),
+  row(
+    'a lease frees what an operator holds',
+    ['src/core/semaphore.ts', "via !== 'operator' && id !== asking", 'id !== asking'],
+    ['test/locks/locks.test.ts', 'never what an operator holds'],
+  ),
+  row(
+    'a lease takes the slot of a machine that asks',
+    ['src/core/semaphore.ts', "via !== 'operator' && id !== asking", "via !== 'operator'"],
+    ['test/locks/locks.test.ts', 'the machine that asks again'],
+  ),
+  row(
+    'a group ends in a dot',
+    ['src/core/semaphore.ts', " && !name.endsWith('.')", ''],
+    ['test/core/semaphore.test.ts', '"a." is none'],
+  ),
+  row(
+    'an answer is kept however long it is',
+    ['src/service/replay.ts', 'if (current && told.length <= maxMarkBytes)', 'if (current)'],
+    ['test/publish/tokens.test.ts', 'longer than a mark may be'],
+  ),
+  row(
+    'a summary shows more of a source than an overlay lets through',
+    [
+      'src/service/summary.ts',
+      'restrict(namedView, reading.overlay, namedSource?.manifest)',
+      'restrict(namedView, reading.overlay)',
+    ],
+    ['test/service/channels.test.ts', 'reaches what follows it'],
+  ),
+  row(
+    'an overlay on a source withholds what its followers have of their own',
+    ['src/core/overlay.ts', 'versions.some((one) => compareVersions(one, version) === 0) ?', 'versions.length > 0 ?'],
+    ['test/service/channels.test.ts', 'says nothing of its own releases'],
+  ),
+  row(
+    'a rename that went on to its end says that it changed nothing',
+    ['src/service/rename-channel.ts', "{ ...result, kind: 'changed' }", 'result'],
+    ['test/service/meanwhile.test.ts', 'is renamed in the end'],
   ),
 ]

@@ -6,7 +6,7 @@ import { type Order, readOrder } from '../../src/documents/orders.ts'
 import { proposalOf } from '../../src/service/countersign.ts'
 import type { Publishing } from '../../src/service/publish.ts'
 import { answerOrder, perform } from '../../src/service/publish-function.ts'
-import { app, ask, newKey, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
+import { app, ask, minute, newKey, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
 import { policyFor, startIssuer } from './issuer.ts'
 
 const issuer = await startIssuer(() => store.time.now)
@@ -81,6 +81,15 @@ test('an old proposal, or one that is none', async () => {
   store.time.now += 11 * 60_000
   expect(await refusal(send(proposed))).toMatch(/^usage: manifest: was issued too long ago/)
   expect(await refusal(send({ payload: 'e30', signatures: [] }))).toMatch(/^usage: manifest/)
+})
+
+test.each([
+  [9, /^usage: manifest: was issued too long ago, or in the future/],
+  [4, /^accepted$/],
+])('a proposal that is dated %i minutes ahead', async (minutes, want) => {
+  const proposed = await propose(order, { datedAt: store.time.now + minutes * minute })
+  expect(await refusal(send(proposed))).toMatch(want)
+  expect(await ask(newReader(store), { version: '2' })).toBe('up-to-date')
 })
 
 test('a rename makes two manifests, and is refused', async () => {

@@ -2,8 +2,11 @@
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { fetchIssuerKeys } from '../../src/adapters/issuer-keys.ts'
+import { type Order, readOrder } from '../../src/documents/orders.ts'
 import { type Authorising, authorise, type Intent } from '../../src/service/authorise.ts'
-import { app, refusal } from '../world.ts'
+import { answerOrder } from '../../src/service/publish-function.ts'
+import { type Answer, onceFor } from '../../src/service/replay.ts'
+import { app, ask, bytesOf, newReader, newStore, publishOne, refusal } from '../world.ts'
 import { audience, gitHubClaims, policyFor, startIssuer } from './issuer.ts'
 
 const time = { now: Date.parse('2026-11-25T12:00:00Z') }
@@ -143,6 +146,41 @@ describe('a token that holds, and is not let', () => {
     expect(problem).toMatch(words)
     expect(problem).toMatch(/^refused: /)
   })
+})
+
+describe('names that an order takes', () => {
+  const order = (action: 'channel-create' | 'channel-edit', aliases: readonly string[]) =>
+    readOrder(action, { app, channel: 'stable', aliases }) as Order
+
+  test.each(['channel-create', 'channel-edit'] as const)('need the leave of the policy: %s', async (action) => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const { publishing } = store
+    const policy = policyFor(issuer, { actions: ['channel-create', 'channel-edit'] })
+    const send = async (aliases: readonly string[]) => {
+      const asked = { order: order(action, aliases), bytes: bytesOf(aliases.join()), token: await issuer.token() }
+      return refusal(answerOrder({ publishing, authorising: { ...authorising, policy } }, asked))
+    }
+    time.now = store.time.now
+    expect(await send(['steady', 'prod'])).toMatch(/^refused: .*not .*\/prod/)
+    expect(await ask(newReader(store), { channel: 'prod' })).toBe('unknown-channel')
+    expect(await send(['steady'])).toBe('accepted')
+    expect(await ask(newReader(store), { channel: 'steady' })).toBe('update 2')
+  })
+})
+
+test('an answer that is longer than a mark may be is made anew when it is asked for again', async () => {
+  const { publishing } = await newStore()
+  const token = { id: 'ab'.repeat(32), issuedAtMs: publishing.clock() }
+  const dates: number[] = []
+  const changes = Array.from({ length: 1000 }, (_, i) => ({ what: `package ${i}`, before: '', after: 'x'.repeat(64) }))
+  const work = async (datedAt: number): Promise<Answer> => {
+    dates.push(datedAt)
+    return { kind: 'changed', seq: 1, inForce: true, changes }
+  }
+  for (let i = 0; i < 2; i++)
+    expect(await onceFor(publishing, token, { request: 'c'.repeat(64), work })).toMatchObject({ changes })
+  expect(dates).toEqual([token.issuedAtMs, token.issuedAtMs])
 })
 
 describe('the keys of an issuer', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { readSettings } from '../../src/runtime/config.ts'
+import { settingsOrProblems } from '../../src/runtime/serverless.ts'
 
 const own = 'https://updates.example.org'
 const elsewhere = 'https://packages.example.org'
@@ -77,4 +78,15 @@ test.each([
 ])('%j is refused, and no token is repeated', (env, problem) => {
   expect(() => readSettings(env)).toThrow(problem)
   expect(() => readSettings(env)).not.toThrow(/canary/)
+})
+
+test.each([
+  [16, undefined],
+  [17, /^PLATTE_MIRROR_CHANNELS names more than 16 channels/],
+])('a schedule mirrors %i channels by name', (count, want) => {
+  const names = Array.from({ length: count }, (_, i) => `channel-${i}`)
+  const env = { PLATTE_MIRROR_CHANNELS: names.join(',') }
+  const read = settingsOrProblems(env, [], { extras: {} })
+  if (want === undefined) expect(read).toMatchObject({ mirrorChannels: names })
+  else expect(read).toMatch(want)
 })

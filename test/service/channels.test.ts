@@ -1,10 +1,13 @@
 /** Edits of channels by several operators at once, and said twice: both land or one is told, and nothing is lost. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Release } from '../../src/core/channel.ts'
+import type { Overlay } from '../../src/core/overlay.ts'
 import { markRelease, rampRelease, rollBack, undoRollBack, withField } from '../../src/core/release-edits.ts'
 import { machineHash } from '../../src/core/target.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
+import { readOrder } from '../../src/documents/orders.ts'
 import { channelKey } from '../../src/documents/paths.ts'
+import { carryOut, type Edit, type EditOrder } from '../../src/service/carry-out.ts'
 import { describeChannel, endChannel, followChannel } from '../../src/service/channel-life.ts'
 import { packagesOf } from '../../src/service/channels.ts'
 import { loadHead } from '../../src/service/commit-channel.ts'
@@ -16,6 +19,7 @@ import { pruneChannel } from '../../src/service/prune.ts'
 import type { Publishing } from '../../src/service/publish.ts'
 import { refresh } from '../../src/service/refresh.ts'
 import { renameChannel } from '../../src/service/rename-channel.ts'
+import { summarise } from '../../src/service/summary.ts'
 import { loadForWriting } from '../../src/service/writing.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { withFault } from '../faults/scene.ts'
@@ -23,6 +27,7 @@ import {
   app,
   ask,
   bytesOf,
+  day,
   newReader,
   newStore,
   publishOne,
@@ -224,6 +229,27 @@ test('a share falls only where somebody says so', async () => {
   expect(await lower(true)).toBe('accepted')
 })
 
+const order = (action: Edit, said: object) =>
+  carryOut(store.publishing, readOrder(action, { ...alpha, ...said }) as EditOrder)
+/** Half way of a ramp of two days. */
+const stopAfterADay = async () => {
+  store.time.now += day
+  await order('ramp', { stop: true })
+}
+
+test('nor does it by a ramp that begins behind the clock of a stopped channel', async () => {
+  await order('ramp', { version: '3', over: 'PT48H', lower: true })
+  await stopAfterADay()
+  const start = new Date(store.time.now).toISOString()
+  store.time.now += 7 * day
+  expect(await refusal(order('ramp', { version: '3', share: 0.8 }))).toMatch(
+    /^refused: 3 is offered to 50 % now, and would be to 0 %/,
+  )
+  expect(await refusal(order('ramp', { version: '3', share: 0.8, start }))).toBe('accepted')
+  expect(await refusal(order('ramp', { version: '3', share: 0.9, lower: true }))).toBe('accepted')
+  expect(await ask(newReader(store), { channel: 'alpha', version: '2', machineId: 'x' })).toBe('not-in-ramp')
+})
+
 test('a list of machines that no manifest can hold is refused, also in a dry run', async () => {
   const allow = Array.from({ length: 12_000 }, (_, i) => machineHash(`machine-${i}`))
   const work = (dryRun: boolean) =>
@@ -357,6 +383,31 @@ describe('following', () => {
     expect(await follow('alpha', 'nowhere')).toMatch(/^refused: .* has no channel "nowhere"/)
   })
 
+  test.each(['alpha', `${app}/alpha`])('an overlay on %s reaches what follows it', async (name) => {
+    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    const holds = [{ version: '3', reason: 'not here' }]
+    const reader = (overlay: Overlay) => newReader(store, { overlay })
+    expect(await ask(reader({ [name]: { holds } }))).toBe('update 2')
+    expect(await ask(reader({ [name]: { versions: ['2'] } }))).toBe('update 2')
+    expect(await ask(reader({ beta: { holds } }))).toBe('update 3')
+    expect(await ask(reader({ stable: { holds } }), { channel: 'alpha' })).toBe('update 3')
+    const boards = async () => {
+      const reading = { ...store.publishing, overlay: { [name]: { holds } } }
+      return (await summarise(reading, { channel: 'stable' })).channels[0]?.boards
+    }
+    expect(await boards()).toMatchObject([{ newest: '3', offered: '2' }])
+  })
+
+  test('an overlay on what a channel follows says nothing of its own releases', async () => {
+    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    await publishOne(store, '4')
+    const reader = (said: Overlay[string]) => newReader(store, { overlay: { alpha: said } })
+    expect(await ask(reader({ versions: [] }))).toBe('update 4')
+    expect(await ask(reader({ afterMs: 7 * day }))).toBe('update 4')
+    expect(await ask(reader({ versions: [] }), { channel: 'alpha' })).toBe('held')
+    expect(await ask(reader({ holds: [{ version: '4', reason: 'not here' }] }))).toBe('update 4')
+  })
+
   test('a loop that two operators made at once is none for machines: each sees the other one alone', async () => {
     const places = [
       [alpha, 'stable'],
@@ -449,6 +500,41 @@ describe('rollback', () => {
     expect(await roll({ isHeld: () => true })).toMatch(/^refused: amd64-usr has no other release to go to/)
     expect(await roll({ to: '1', isHeld: ({ version }) => version === '2' })).toBe('accepted')
     expect(await ask(newReader(store), { channel: 'alpha', version: '3' })).toBe('update 1')
+  })
+
+  test('to what is not for every machine, or not in this channel alone, is refused', async () => {
+    const to2 = () => refusal(order('rollback', { version: '3', ...why, to: '2' }))
+    await order('target', { version: '2', target: { oem: { not: ['pxe'] } } })
+    expect(await to2()).toMatch(/^refused: 2 is not for every machine of this channel/)
+    await order('target', { version: '2', none: true })
+    await followChannel(store.publishing, alpha, { channel: 'stable' })
+    expect(await to2()).toMatch(/^refused: alpha follows stable, whose releases machines may go to/)
+    await followChannel(store.publishing, alpha, undefined)
+    expect(await to2()).toBe('accepted')
+  })
+
+  test('to what a stopped ramp offers to a part is refused, however long ago it was stopped', async () => {
+    await order('ramp', { version: '2', over: 'PT48H', lower: true })
+    await stopAfterADay()
+    store.time.now += 7 * day
+    expect(await refusal(order('rollback', { version: '3', ...why, to: '2' }))).toMatch(
+      /^refused: 2 is offered to 50 % only/,
+    )
+  })
+
+  test('is taken back as a whole: a release alone, or machines would go to and fro', async () => {
+    const told = () => Promise.all(['2', '3'].map((version) => ask(newReader(store), { channel: 'alpha', version })))
+    await order('rollback', { version: '3.0', ...why })
+    expect(await told()).toEqual(['withdrawn', 'update 2'])
+    expect(await refusal(order('withdraw', { version: '3', undo: true }))).toMatch(
+      /^refused: machines that run 3 are sent back: it would be offered to them again and again/,
+    )
+    expect(await told()).toEqual(['withdrawn', 'update 2'])
+    await order('rollback', { version: '3', undo: true })
+    expect(await told()).toEqual(['update 3', 'up-to-date'])
+    await order('withdraw', { version: '3', ...why })
+    await order('withdraw', { version: '3', undo: true })
+    expect(await told()).toEqual(['update 3', 'up-to-date'])
   })
 
   test('from a dead end is refused: nothing is offered there', async () => {

@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { nodeHasher } from '../../src/adapters/hashers.ts'
 import { memoryPackages } from '../../src/adapters/memory.ts'
+import { withField } from '../../src/core/release-edits.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
 import { describeChannel, followChannel } from '../../src/service/channel-life.ts'
+import { editChannel } from '../../src/service/edit-channel.ts'
 import { inspectStore } from '../../src/service/inspect.ts'
 import { metered } from '../../src/service/meter.ts'
 import { type MirrorMemory, mirror } from '../../src/service/mirror.ts'
@@ -252,6 +254,51 @@ test('a step that ends behind a follower has copied what it follows', async () =
   origin.time.now += 7 * day + minute
   expect(await ask(newReader({ publishing: own }), { channel: 'later', version: '0' })).toBe('update 1')
 })
+
+test('a schedule that mirrors a follower takes along what is new in its source', async () => {
+  const { origin, own, mirroring } = await scene()
+  const later = { app, channel: 'later' }
+  await describeChannel(origin.publishing, later, {}, { create: true })
+  await followChannel(origin.publishing, later, { channel: 'beta' })
+  const memory: MirrorMemory = {}
+  for (const version of ['1', '3', '4']) {
+    await publishOne(origin, version, { channel: 'beta' })
+    origin.time.now += minute
+    for (let kind = 'more', steps = 0; kind === 'more' && steps < 10; steps++) {
+      const bounds = { packages: 1, isSpent: () => false }
+      kind = (await mirror(mirroring, { packages: 'all', channels: ['later'], bounds }, memory)).kind
+    }
+    expect(await ask(newReader({ publishing: own }), { channel: 'later', version: '0' })).toBe(`update ${version}`)
+  }
+})
+
+test.each([undefined, ['alpha'], ['alpha', 'beta']])(
+  'two channels that follow each other have an end in a schedule: %j',
+  async (channels) => {
+    const { origin, own, mirroring, reads } = await scene()
+    await publishOne(origin, '3', { channel: 'alpha' })
+    for (const [channel, source] of [
+      ['alpha', 'beta'],
+      ['beta', 'alpha'],
+    ] as const)
+      await editChannel(origin.publishing, { app, channel }, (current) =>
+        withField(current, 'follow', { channel: source }),
+      )
+    const { documents } = mirroring.from
+    const get: typeof documents.get = (...asked) => {
+      if (reads.length > 100) throw new Error(`no end of ${asked[0]}`)
+      return documents.get(...asked)
+    }
+    const ending = { ...mirroring, from: { ...mirroring.from, documents: { ...documents, get } } }
+    const memory: MirrorMemory = {}
+    for (let kind = 'more', steps = 0; kind === 'more' && steps < 10; steps++) {
+      const bounds = { packages: 9, isSpent: () => false }
+      kind = (await mirror(ending, { packages: 'all', bounds, ...(channels && { channels }) }, memory)).kind
+    }
+    expect(reads.filter((key) => key === channelKey(app, 'alpha', 2))).toHaveLength(1)
+    expect(await ask(newReader({ publishing: own }), { channel: 'alpha' })).toBe('update 3')
+  },
+)
 
 test('other bytes in the own store are a fork, or damage: both are said loudly', async () => {
   const { bucket, mirroring } = await scene()

@@ -321,6 +321,23 @@ describe('clocks that are wrong', () => {
     },
   )
 
+  test('a manifest that is an hour ahead waits: the one before is offered until then, and it is said', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const warm = newReader(store)
+    expect(await ask(warm)).toBe('update 2')
+    const ahead = { ...store.publishing, timestamp: [], clock: () => store.time.now + 60 * minute }
+    expect(await publish(ahead, orderOf('3'))).toMatchObject({ kind: 'published', seq: 2, offered: false })
+    store.time.now += minute
+    const { rolled, problems } = await refresh(store.publishing, { force: true })
+    expect([rolled, problems]).toEqual([[], [expect.stringMatching(/stable: was issued at .* is in the future$/)]])
+    expect(await refusal(publishOne(store, '3'))).toMatch(/^from-the-future: .*stable: was issued at/)
+    for (const reader of [warm, newReader(store)]) expect(await ask(reader)).toBe('update 2')
+    store.time.now += 55 * minute
+    expect(await refresh(store.publishing)).toMatchObject({ rolled: [{ app, channel: 'stable' }], problems: [] })
+    expect(await ask(newReader(store))).toBe('update 3')
+  })
+
   test('a writer whose clock is a little behind still moves the mark forward', async () => {
     const store = await newStore()
     await publishOne(store, '2')

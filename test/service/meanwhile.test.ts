@@ -1,0 +1,130 @@
+/** What somebody else does in the middle of a change: it is kept, or one of the two is told. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { readOrder } from '../../src/documents/orders.ts'
+import { carryOut, type Edit, type EditOrder } from '../../src/service/carry-out.ts'
+import { describeChannel, endChannel, followChannel } from '../../src/service/channel-life.ts'
+import { inspectStore } from '../../src/service/inspect.ts'
+import { pruneChannel } from '../../src/service/prune.ts'
+import { type Publishing, publish } from '../../src/service/publish.ts'
+import { renameChannel } from '../../src/service/rename-channel.ts'
+import { withFault } from '../faults/scene.ts'
+import {
+  app,
+  ask,
+  minute,
+  newReader,
+  newStore,
+  orderOf,
+  publishOne,
+  refusal,
+  seeded,
+  type TestStore,
+} from '../world.ts'
+
+const place = (channel: string) => ({ app, channel })
+const why = { reason: 'boot loop' }
+let store: TestStore
+beforeEach(async () => {
+  store = await newStore()
+})
+
+/** Somebody to whom `work` happens before the first manifest of a channel is written. */
+function interrupted(channel: string, work: () => Promise<unknown>): Publishing {
+  const { documents } = store.publishing
+  let isDone = false
+  const create: typeof documents.create = async (key, bytes) => {
+    if (!isDone && key.includes(`/${channel}/`)) {
+      isDone = true
+      await work()
+    }
+    return documents.create(key, bytes)
+  }
+  return { ...store.publishing, documents: { ...documents, create } }
+}
+
+describe('a channel that is renamed', () => {
+  const order = (action: Edit, said: object) =>
+    carryOut(store.publishing, readOrder(action, { ...place('stable'), ...said }) as EditOrder)
+  const rename = (publishing = store.publishing) => renameChannel(publishing, place('stable'), 'lts')
+  const told = async () => [await ask(newReader(store)), await ask(newReader(store), { channel: 'lts' })]
+
+  beforeEach(async () => {
+    for (const version of ['2', '3']) await publishOne(store, version)
+  })
+
+  test.each<[string, () => Promise<unknown>, string]>([
+    ['a withdrawal', () => order('withdraw', { version: '3', ...why }), 'update 2'],
+    ['a release', () => publishOne(store, '4'), 'update 4'],
+  ])('%s that lands before it ends is not lost: it goes on, and the operator is told', async (_, work, want) => {
+    expect(await refusal(rename(interrupted('stable', work)))).toMatch(
+      /^refused: lts has stable as another name already, and they do not say the same/,
+    )
+    expect(await told()).toEqual([want, 'update 3'])
+  })
+
+  test('a hold that lands before it ends goes along', async () => {
+    expect(await rename(interrupted('stable', () => order('hold', { version: '3', ...why })))).toMatchObject({
+      kind: 'changed',
+    })
+    expect(await told()).toEqual(['update 2', 'update 2'])
+  })
+
+  test.each([undefined, { repository: 'octocat/os', run: '77' }])(
+    'is renamed in the end where that was broken off: provenance %j',
+    async (provenance) => {
+      await publish({ ...store.publishing, ...(provenance && { provenance }) }, orderOf('4'))
+      await withFault(store, { at: 3, face: 'kill-before' }, rename)
+      expect(await refusal(endChannel(store.publishing, place('lts')))).toMatch(/^refused: lts has 3 releases/)
+      store.time.now += minute
+      expect(await rename()).toMatchObject({ kind: 'changed', inForce: true })
+      expect(await told()).toEqual(['update 4', 'update 4'])
+    },
+  )
+})
+
+describe('two who contradict each other', () => {
+  const follow = (one: Publishing, channel: string, source: string) =>
+    followChannel(one, place(channel), { channel: source })
+  const alias = (one: Publishing, channel: string) => describeChannel(one, place(channel), { aliases: ['prod'] })
+  const end = (one: Publishing) => endChannel(one, place('b'), { force: true })
+  type Change = (one: Publishing) => Promise<unknown>
+  const rows: readonly (readonly [string, string, Change, Change, RegExp])[] = [
+    ['follow, and are followed', 'a', (one) => follow(one, 'a', 'b'), (one) => follow(one, 'b', 'a'), /b follows a/],
+    ['delete what the other follows', 'b', end, (one) => follow(one, 'a', 'b'), /a follows b/],
+    ['follow what the other deletes', 'a', (one) => follow(one, 'a', 'b'), end, /has no channel "b"/],
+    ['take one name', 'a', (one) => alias(one, 'a'), (one) => alias(one, 'b'), /"prod" is a name of channel b/],
+  ]
+  beforeEach(async () => {
+    await publishOne(store, '2', { channel: 'a' })
+    await publishOne(store, '3', { channel: 'b' })
+  })
+
+  test.each(rows)('%s: who comes last is told', async (_, channel, change, other, words) => {
+    const told = await refusal(change(interrupted(channel, () => other(store.publishing))))
+    expect(told).toMatch(/^conflict: .*somebody made that change in the same moment$/)
+    expect(told).toMatch(words)
+  })
+
+  test.each(rows)('%s in the same moment: one of them at least is told', async (_, __, change, other) => {
+    const both = [change, other].map((one, i) => refusal(one({ ...store.publishing, random: seeded(i) })))
+    expect(await Promise.all(both)).toContainEqual(expect.stringMatching(/^conflict: /))
+  })
+
+  test('a dry run looks no second time', async () => {
+    const dry = followChannel(store.publishing, place('a'), { channel: 'b' }, { dryRun: true })
+    expect(await dry).toMatchObject({ kind: 'dry-run' })
+  })
+})
+
+test('who publishes what is pruned elsewhere meanwhile is told; publishing again mends it', async () => {
+  for (const version of ['1', '2']) await publishOne(store, version, { channel: 'alpha' })
+  const prune = async () => {
+    const { packages } = await pruneChannel(store.publishing, place('alpha'), { keep: 1 })
+    expect(packages).toHaveLength(1)
+  }
+  expect(await refusal(publish(interrupted('stable', prune), orderOf('1')))).toMatch(
+    /^missing: packages\/.*\/1\/.* is not in the store/,
+  )
+  await publishOne(store, '1')
+  expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+})
