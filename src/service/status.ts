@@ -93,12 +93,16 @@ const withNothing = ({ board, newest }: Standing, { reason }: Problem): Standing
   withheld: { kind: 'no-update', reason },
 })
 
+/** On the day of the week that is usual, be it up to three days before or after. */
 function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | undefined {
   if (cadence === undefined || releases.length === 0) return undefined
-  const at = Math.max(...releases.map(({ publishedAt }) => Date.parse(publishedAt))) + durationMs(cadence.every)
-  const on = cadence.on === undefined ? -1 : weekdays.indexOf(cadence.on)
-  return on < 0 ? at : at + (((on - new Date(at).getUTCDay() + 10) % 7) - 3) * 24 * 60 * 60 * 1000
+  const everyMs = durationMs(cadence.every)
+  const at = Math.max(...releases.map(({ publishedAt }) => Date.parse(publishedAt))) + everyMs
+  if (cadence.on === undefined || everyMs < 7 * dayMs) return at
+  return at + (((weekdays.indexOf(cadence.on) - new Date(at).getUTCDay() + 10) % 7) - 3) * dayMs
 }
+
+const dayMs = 24 * 60 * 60 * 1000
 
 const weekdays: readonly string[] = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 

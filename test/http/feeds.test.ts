@@ -273,16 +273,17 @@ describe('JSON', () => {
   })
 
   test.each([
-    ['2026-11-30', undefined],
-    ['2026-11-30', 'Mon'],
-    ['2026-12-01', 'Tue'],
-    ['2026-12-03', 'Thu'],
-    ['2026-11-27', 'Fri'],
-    ['2026-11-29', 'Sun'],
-  ] as const)('a week after a Monday, a release is due at %s where one is on %s', async (date, on) => {
+    ['P7D', undefined, '2026-11-30'],
+    ['P7D', 'Mon', '2026-11-30'],
+    ['P7D', 'Tue', '2026-12-01'],
+    ['P7D', 'Thu', '2026-12-03'],
+    ['P7D', 'Fri', '2026-11-27'],
+    ['P7D', 'Sun', '2026-11-29'],
+    ['P1D', 'Sun', '2026-11-24'],
+  ] as const)('%s after a Monday, on %s: a release is due at %s', async (every, on, date) => {
     const other = await newStore()
     await publishOne(other, '1')
-    const cadence = { every: 'P7D', ...(on && { on }) }
+    const cadence = { every, ...(on && { on }) }
     await describeChannel(other.publishing, { app, channel: 'stable' }, { cadence })
     const body = await (await serve(other).request(`/v1/channels/${app}/stable`)).json()
     expect(body).toMatchObject({ dueAt: `${date}T06:00:00.000Z` })

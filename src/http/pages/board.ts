@@ -72,12 +72,16 @@ function whyNot({ withheld, offered, newest }: Standing, now: number, words: Wor
   const isRamped = withheld?.reason === 'not-in-ramp'
   const isKept = withheld !== undefined && !isRamped && withheld.reason !== 'up-to-date'
   return part`${because === undefined ? none : part`<p class="small">${withheld?.reason === 'target' ? inEnglish(because) : reasonLink(because)}</p>\n`}${
-    isKept
-      ? part`<p class="small">${withheld.reason === 'floor-held' ? words.board.belowFloor : offered ? words.board.meanwhile(offered.release.version) : words.board[withheld.reason === 'target' ? 'others' : 'meanwhileNothing']}</p>\n`
-      : none
+    isKept ? part`<p class="small">${meanwhile(withheld.reason, offered, words)}</p>\n` : none
   }${newest.seenFrom > now ? part`<p class="small">${filled(words.board.waits, time(newest.seenFrom, now, words))}</p>\n` : none}${
     isRamped ? ramp(newest, now, words) : none
   }`
+}
+
+function meanwhile(reason: Reason, offered: Standing['offered'], { board }: Words): string {
+  if (reason === 'floor-held') return board.belowFloor
+  if (offered) return board.meanwhile(offered.release.version)
+  return reason === 'target' ? board.others : board.meanwhileNothing
 }
 
 /** The operator's words; where they are a plain URL, a link to it. */
