@@ -5,6 +5,7 @@
 import type { openLocks } from '../http/locks/routes.ts'
 import type { Pages } from '../http/serving.ts'
 import type { Packages } from '../ports/packages.ts'
+import type { sweepUploads } from '../service/sweep-uploads.ts'
 import type { Settings } from './config.ts'
 import type { mirrorStep } from './mirror-step.ts'
 import type { publishingOnDemand } from './publishing.ts'
@@ -12,6 +13,8 @@ import type { publishingOnDemand } from './publishing.ts'
 export interface Extras {
   readonly openLocks?: typeof openLocks
   readonly publishing?: typeof publishingOnDemand
+  /** What a schedule removes of uploads that nobody ended. */
+  readonly sweep?: typeof sweepUploads
   /** Pages and feeds for people. */
   readonly pages?: Pages
   readonly mirroring?: {

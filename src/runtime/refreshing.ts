@@ -1,7 +1,7 @@
 /** Keeping the catalog fresh by a schedule: one bounded look at a time, on every runtime. */
 import { type CatalogCache, currentCatalog, reload } from '../service/catalog-cache.ts'
 import { refresh, type Slice } from '../service/refresh.ts'
-import { sweepUploads } from '../service/sweep-uploads.ts'
+import type { sweepUploads } from '../service/sweep-uploads.ts'
 import type { Uploading } from '../service/upload-records.ts'
 import type { Writing } from '../service/writing.ts'
 
@@ -10,17 +10,17 @@ export const refreshEveryMs = 60_000
 
 /**
  * One look: signs the catalog again where that is due, and names what was committed. It works with the memory of what is
- * served, and adds to it what it saw and wrote, so that a catalog which was put back is not signed anew. Where uploads are
- * taken, those that nobody ended are swept afterwards.
+ * served, and adds to it what it saw and wrote, so that a catalog which was put back is not signed anew.
  * Never throws: what went wrong is in the log.
+ * @param bounds.sweep sweeps uploads that nobody ended, where uploads are taken.
  */
 export async function refreshSlice(
   writing: Writing | Uploading,
   cache: CatalogCache,
-  bounds: Omit<Slice, 'turn'>,
+  { sweep, ...bounds }: Omit<Slice, 'turn'> & { readonly sweep?: typeof sweepUploads | undefined },
 ): Promise<void> {
   await refreshOnce(writing, cache, bounds)
-  if ('uploads' in writing) await sweepUploads(writing, bounds.most)
+  if ('uploads' in writing) await sweep?.(writing, bounds.most)
 }
 
 async function refreshOnce(writing: Writing, cache: CatalogCache, bounds: Omit<Slice, 'turn'>): Promise<void> {

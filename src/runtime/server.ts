@@ -7,6 +7,7 @@ import type { Routes } from '../http/serving.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
 import type { Publishing } from '../service/publish.ts'
 import { loadRoot } from '../service/reading.ts'
+import { sweepUploads } from '../service/sweep-uploads.ts'
 import type { Uploading } from '../service/upload-records.ts'
 import type { SettingsWith } from './config.ts'
 import { newPublishState } from './publish-state.ts'
@@ -160,7 +161,7 @@ async function keepFresh(publishing: Publishing | Uploading, cache: CatalogCache
   const once = async (): Promise<void> => {
     if (isLooking) return
     isLooking = true
-    await refreshSlice(publishing, cache, slice)
+    await refreshSlice(publishing, cache, { ...slice, sweep: sweepUploads })
     isLooking = false
   }
   await once()

@@ -149,7 +149,7 @@ export function openDeployment(
       if (timestampKey === undefined) return 'idle'
       try {
         const open = policy && openUploading ? openUploading : openWriting
-        await refreshSlice(await open(), cache, slice)
+        await refreshSlice(await open(), cache, { ...slice, sweep: extras.sweep })
       } catch (error) {
         log({ level: 'error', event: 'refresh', problem: error instanceof Error ? error.message : String(error) })
       }

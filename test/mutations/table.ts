@@ -1224,6 +1224,16 @@ export const mutations: readonly Mutation[] = [
     ['test/service/roots.test.ts', 'in whatever order'],
   ),
   row(
+    'a server sweeps nothing',
+    ['src/runtime/server.ts', 'sweep: sweepUploads', 'sweep: undefined'],
+    ['test/publish/node.test.ts', 'swept what pipelines left'],
+  ),
+  row(
+    'a function sweeps nothing',
+    ['src/runtime/serverless.ts', 'sweep: extras.sweep', 'sweep: undefined'],
+    ['test/lambda/publish.test.ts', 'may sweep'],
+  ),
+  row(
     'a bundle takes packages as they come',
     ['src/runtime/bundles.ts', 'packagesAtOnce: 1', 'packagesAtOnce: 8'],
     ['test/runtimes/bundles.test.ts', 'the same bytes'],

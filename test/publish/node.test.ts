@@ -2,19 +2,23 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { markKey } from '../../src/documents/paths.ts'
 import { readSettings } from '../../src/runtime/config.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import { openStore } from '../../src/runtime/store.ts'
+import { day } from '../world.ts'
 import { flowSuite } from './flow-suite.ts'
 import { startIssuer } from './issuer.ts'
 import { emptyStore } from './store.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'platte-publish-'))
 const issuer = await startIssuer()
+const { documents, packages } = await openStore({ kind: 'file', dir })
+const oldMark = markKey('a', Date.now() - 3 * day)
 let server: Awaited<ReturnType<typeof startServer>>
 beforeAll(async () => {
-  const { documents, packages } = await openStore({ kind: 'file', dir })
+  await documents.create(oldMark, new Uint8Array(1))
   const { publishing, env } = await emptyStore(issuer, documents, packages)
   const settings = readSettings({ ...env, PLATTE_STORE: `file:${dir}`, PORT: '0' }, ['store', 'pin'])
   server = await startServer(settings, publishing)
@@ -26,3 +30,7 @@ afterAll(async () => {
 })
 
 flowSuite('on Node', () => ({ issuer, fetch: (path, init) => fetch(server.url + path, init) }))
+
+test('its first look swept what pipelines left', async () => {
+  expect(await documents.get(oldMark, 1)).toBeUndefined()
+})

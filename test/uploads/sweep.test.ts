@@ -109,7 +109,7 @@ test('one look removes so many at most, and further looks the others', async () 
 test('a look of the schedule sweeps as well', async () => {
   await begun('2')
   time.now += day
-  await refreshSlice(uploading, newCatalogCache(), { most: 1, opens: 1 })
+  await refreshSlice(uploading, newCatalogCache(), { most: 1, opens: 1, sweep: sweepUploads })
   expect(await left()).toEqual({ documents: 0, uploads: 0 })
 })
 
