@@ -56,7 +56,7 @@ export async function initialise(order: {
         hint: 'use another store, or the folders of the keys that the root names',
       })
     const made = await makeKey(keyFile(folder, name), order.alg)
-    say(`made ${keyFile(folder, name)}`)
+    if (made.created) say(`made ${keyFile(folder, name)}`)
     return [made]
   }
   const root = await role(order.rootKeysDir, 'root')

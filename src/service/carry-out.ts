@@ -97,7 +97,7 @@ const carries: { readonly [A in Edit]: Carry<A> } = {
         },
       )
     const { holds = [], rampAsOf } = channelEntry(state.catalog.catalog, app, channel) ?? {}
-    const asOf = rampAsOf === undefined ? undefined : Date.parse(rampAsOf)
+    const asOf = stoppedAt(rampAsOf)
     const isHeld = ({ version }: Release, board: string): boolean => holds.some(isHoldOf(version, [board]))
     return rollBack<ChannelManifest>(current, version, { because: { reason }, now, asOf, isHeld, ...(to && { to }) })
   }),
@@ -120,14 +120,16 @@ const joined = (there: readonly Window[] = [], more: readonly Window[]): readonl
   ...more.filter((window) => !there.some((one) => sameJson(one, window))),
 ]
 
+/** When ramps were stopped, in milliseconds since 1970. */
+const stoppedAt = (rampAsOf: string | undefined): number | undefined => (rampAsOf ? Date.parse(rampAsOf) : undefined)
+
 const editRamp = editing<'ramp'>(
   ({ app, channel, version = '', over, share, start, steps, from = 0, lower = false }, now) => {
     const begin = start === undefined ? now : Date.parse(start)
     const line = over && rampOver({ start: begin, overMs: durationMs(over), steps, from })
     const ramp = share === undefined ? line || undefined : [{ at: new Date(begin).toISOString(), share }]
     return (current, state) => {
-      const stopped = channelEntry(state.catalog.catalog, app, channel)?.rampAsOf
-      const asOf = stopped === undefined ? undefined : Date.parse(stopped)
+      const asOf = stoppedAt(channelEntry(state.catalog.catalog, app, channel)?.rampAsOf)
       return rampRelease(current, version, { ramp, now, asOf, hasStart: start !== undefined, mayLower: lower })
     }
   },

@@ -37,9 +37,10 @@ export async function describeChannel(
     return described
   }
   const edited = await editChannel(writing, place, edit, options)
+  const claimed = [...(options.create ? [place.channel] : []), ...(said.aliases ?? [])]
   await lookAgain(options, async () => {
-    const now = await otherChannels(writing, place)
-    for (const name of [place.channel, ...(said.aliases ?? [])]) refuseTaken(name, now)
+    const now = claimed.length === 0 ? [] : await otherChannels(writing, place)
+    for (const name of claimed) refuseTaken(name, now)
   })
   return edited
 }

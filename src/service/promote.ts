@@ -6,7 +6,7 @@ import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../errors.ts'
 import { packagesOf } from './channels.ts'
 import { type Edited, type EditOptions, editChannel, requireChannel } from './edit-channel.ts'
-import type { Publishing } from './publish.ts'
+import { type Publishing, requirePackages } from './publish.ts'
 import { channelEntry } from './reading.ts'
 import { dateOf, instantText, loadForWriting } from './writing.ts'
 
@@ -44,26 +44,21 @@ export async function promote(
     const added = promoted.reduce((channel, board) => addBoard(channel, release, { board, at, ramp }), current)
     return added === current ? current : withMarks(added, release)
   }
-  await requirePackages(publishing, source, release, promotion.boards)
+  await requirePackages(publishing, keysOf(source, release, promotion.boards), version)
   const edited = await editChannel(publishing, { app, channel: to }, edit, options)
   // Somebody may have pruned the other channel in between.
-  await requirePackages(publishing, source, release, promoted)
+  await requirePackages(publishing, keysOf(source, release, promoted), version)
   return edited
 }
 
-/** @throws PlatteError('missing') */
-async function requirePackages(
-  { packages }: Publishing,
+/** Where the packages of a release are that are in the store. */
+function keysOf(
   source: ChannelManifest,
   release: Release,
   boards: readonly string[] = Object.keys(release.boards),
-): Promise<void> {
+): Iterable<string> {
   const kept = Object.entries(release.boards).filter(([board]) => boards.includes(board))
-  for (const key of packagesOf({ ...source, releases: [{ ...release, boards: Object.fromEntries(kept) }] }).keys())
-    if ((await packages.stat(key)) === undefined)
-      throw new PlatteError('missing', `${key} is not in the store`, {
-        hint: `publish ${release.version} again: what is missing is put back`,
-      })
+  return packagesOf({ ...source, releases: [{ ...release, boards: Object.fromEntries(kept) }] }).keys()
 }
 
 function refuseBraked(

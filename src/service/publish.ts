@@ -191,6 +191,19 @@ async function checkEverywhere(
   return { seq, isNew }
 }
 
+/** @throws PlatteError('missing') for the first key that is not in the store. */
+export async function requirePackages(
+  { packages }: Pick<Publishing, 'packages'>,
+  keys: Iterable<string>,
+  version: string,
+): Promise<void> {
+  for (const key of keys)
+    if ((await packages.stat(key)) === undefined)
+      throw new PlatteError('missing', `${key} is not in the store`, {
+        hint: `publish ${version} again: what is missing is put back`,
+      })
+}
+
 async function commit(
   publishing: Publishing,
   order: ReleaseOrder,
@@ -205,11 +218,8 @@ async function commit(
   })
   // Somebody may have pruned another channel that had them.
   const folder = packageFolder(order, packages)
-  for (const { name } of packages)
-    if ((await publishing.packages.stat(folder + name)) === undefined)
-      throw new PlatteError('missing', `${folder + name} is not in the store`, {
-        hint: `publish ${order.version} again: what is missing is put back`,
-      })
+  const keys = packages.map(({ name }) => folder + name)
+  await requirePackages(publishing, keys, order.version)
   const kind = changed ? 'published' : 'unchanged'
   return {
     kind,

@@ -1541,20 +1541,12 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'who takes a name looks once',
-    [
-      'src/service/channel-life.ts',
-      'for (const name of [place.channel, ...(said.aliases ?? [])]) refuseTaken(name, now)',
-      'void now',
-    ],
+    ['src/service/channel-life.ts', 'for (const name of claimed) refuseTaken(name, now)', 'void now'],
     ['test/service/meanwhile.test.ts', 'take one name: who comes last'],
   ),
   row(
     'what was pruned meanwhile is published',
-    [
-      'src/service/publish.ts',
-      'for (const { name } of packages)\n    if (',
-      'for (const { name } of [] as typeof packages)\n    if (',
-    ],
+    ['src/service/publish.ts', 'await requirePackages(publishing, keys, order.version)', ''],
     ['test/service/meanwhile.test.ts', 'is pruned elsewhere meanwhile'],
   ),
   row(
