@@ -1,19 +1,20 @@
 /** A store with real keys, a clock that is moved by hand and seeded chance; those who publish to it, own it and ask it. */
-import { nodeHasher } from '../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../src/adapters/memory.ts'
+
+import { newCatalogCache } from '../src/catalog/cache.ts'
+import { firstRoot, initStore } from '../src/catalog/roots.ts'
+import { instantText } from '../src/catalog/write.ts'
+import type { Source } from '../src/channels/hash-and-stage.ts'
+import { type Publisher, type PublishOrder, type PublishResult, publish } from '../src/channels/publish.ts'
+import { type Answering, checkForUpdate, type Query } from '../src/checks/update-check.ts'
 import type { Catalog } from '../src/documents/catalog.ts'
 import { catalogKey } from '../src/documents/paths.ts'
 import type { PublicKey } from '../src/documents/root.ts'
-import type { Documents } from '../src/ports/documents.ts'
-import type { LogEntry } from '../src/ports/log.ts'
-import type { Packages } from '../src/ports/packages.ts'
-import type { Random } from '../src/ports/random.ts'
-import { newCatalogCache } from '../src/service/catalog-cache.ts'
-import { type Publishing, type PublishOrder, type PublishResult, publish } from '../src/service/publish.ts'
-import { firstRoot, initStore } from '../src/service/roots.ts'
-import type { Source } from '../src/service/stage.ts'
-import { type Answering, checkForUpdate, type Query } from '../src/service/update-check.ts'
-import { instantText } from '../src/service/writing.ts'
+import type { LogEntry } from '../src/kernel/log.ts'
+import type { Random } from '../src/kernel/random.ts'
+import { nodeHasher } from '../src/runtime/hasher-node.ts'
+import type { Documents } from '../src/store/documents.ts'
+import { memoryDocuments, memoryPackages } from '../src/store/memory/memory.ts'
+import type { Packages } from '../src/store/packages.ts'
 import { seal } from '../src/trust/envelope.ts'
 import { parsePin } from '../src/trust/verify-root.ts'
 import { app, bytesOf, newKey, now, type TestKey } from './trust/world.ts'
@@ -93,7 +94,7 @@ export interface TestStore {
   readonly keys: Keys
   readonly time: { now: number }
   readonly log: LogEntry[]
-  readonly publishing: Publishing
+  readonly publisher: Publisher
 }
 
 const [root, release, timestamp] = [await newKey('EdDSA'), await newKey('EdDSA'), await newKey('ES256')]
@@ -136,7 +137,7 @@ export async function newStore(
   const { roles } = made
   const release = { ...roles.release, threshold: parts.threshold ?? 1 }
   const { pin } = await initStore(base, { ...made, roles: { ...roles, release } }, used.root)
-  return { bucket, packages, keys: used, time, log, publishing: { ...base, pin: parsePin(pin) } }
+  return { bucket, packages, keys: used, time, log, publisher: { ...base, pin: parsePin(pin) } }
 }
 
 export const sourceOf = (name: string, text: string): Source => {
@@ -159,18 +160,15 @@ export function orderOf(version: string, more: Partial<PublishOrder> = {}): Publ
 }
 
 export const publishOne = (
-  { publishing }: Pick<TestStore, 'publishing'>,
+  { publisher }: Pick<TestStore, 'publisher'>,
   version: string,
   more: Partial<PublishOrder> = {},
-): Promise<PublishResult> => publish(publishing, orderOf(version, more))
+): Promise<PublishResult> => publish(publisher, orderOf(version, more))
 
 /** A reader that remembers nothing yet. */
-export const newReader = (
-  { publishing }: Pick<TestStore, 'publishing'>,
-  more: Partial<Publishing> = {},
-): Answering => ({
+export const newReader = ({ publisher }: Pick<TestStore, 'publisher'>, more: Partial<Publisher> = {}): Answering => ({
   cache: newCatalogCache(),
-  reading: { ...publishing, ...more },
+  reader: { ...publisher, ...more },
   background: undefined,
 })
 

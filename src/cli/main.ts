@@ -2,31 +2,31 @@
 /** The command line: reads the words, runs one command, and turns failures into exit codes. */
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
-import { type ErrorCode, PlatteError } from '../errors.ts'
-import { adoptCommand } from './adopt.ts'
-import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from './brakes.ts'
-import { exportCommand, importCommand } from './bundle.ts'
-import { channelCommand } from './channel.ts'
-import { clientConfigCommand } from './client-config.ts'
-import { rampCommand, targetCommand, windowCommand } from './conditions.ts'
-import { doctorCommand } from './doctor.ts'
-import { explainCommand } from './explain.ts'
-import { historyCommand } from './history.ts'
-import { initCommand } from './init.ts'
-import { keygenCommand } from './keygen.ts'
-import { lockCommand } from './lock.ts'
-import { mirrorCommand } from './mirror.ts'
-import { policyCommand } from './policy.ts'
-import { publishCommand } from './publish.ts'
-import { refreshCommand } from './refresh.ts'
-import { followCommand, promoteCommand, pruneCommand, rollbackCommand } from './release.ts'
-import { reportCommand } from './report.ts'
-import { rootCommand } from './root.ts'
-import { serveCommand } from './serve.ts'
-import { showCommand } from './show.ts'
-import { startCommand } from './start.ts'
-import { say, showText } from './terminal.ts'
-import { verifyCommand } from './verify.ts'
+import { historyCommand } from '../catalog/cli/history.ts'
+import { initCommand } from '../catalog/cli/init.ts'
+import { keygenCommand } from '../catalog/cli/keygen.ts'
+import { refreshCommand } from '../catalog/cli/refresh.ts'
+import { rootCommand } from '../catalog/cli/root.ts'
+import { verifyCommand } from '../catalog/cli/verify.ts'
+import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from '../channels/cli/brakes.ts'
+import { channelCommand } from '../channels/cli/channel.ts'
+import { rampCommand, targetCommand, windowCommand } from '../channels/cli/conditions.ts'
+import { publishCommand } from '../channels/cli/publish.ts'
+import { followCommand, promoteCommand, pruneCommand, rollbackCommand } from '../channels/cli/release.ts'
+import { showCommand } from '../channels/cli/show.ts'
+import { explainCommand } from '../checks/cli/explain.ts'
+import { clientConfigCommand } from '../clients/cli/client-config.ts'
+import { reportCommand } from '../fleet/cli/report.ts'
+import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import { lockCommand } from '../locks/cli/lock.ts'
+import { adoptCommand } from '../mirroring/cli/adopt.ts'
+import { exportCommand, importCommand } from '../mirroring/cli/bundle.ts'
+import { mirrorCommand } from '../mirroring/cli/mirror.ts'
+import { policyCommand } from '../publish-api/cli/policy.ts'
+import { serveCommand } from '../runtime/cli/serve.ts'
+import { startCommand } from '../runtime/cli/start.ts'
+import { doctorCommand } from '../store/cli/doctor.ts'
+import { notice, showText } from './terminal.ts'
 
 const examples = `Examples:
   platte init --store file:/var/lib/platte --keys /etc/platte/keys --root-keys /media/usb/root-keys
@@ -128,11 +128,11 @@ function exitCodeOf(code: ErrorCode): number {
 function fail(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (!(error instanceof PlatteError)) {
-    say(`error: a defect: ${error instanceof Error ? error.stack : error}`)
+    notice(`error: a defect: ${error instanceof Error ? error.stack : error}`)
     return 1
   }
-  say(`error: ${error.message}`)
-  if (error.hint) say(`hint: ${error.hint}`)
+  notice(`error: ${error.message}`)
+  if (error.hint) notice(`hint: ${error.hint}`)
   return exitCodeOf(error.code)
 }
 

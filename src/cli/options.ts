@@ -1,13 +1,13 @@
 /** The options that commands share; each is also a variable, and the flag wins. */
 import { Command, InvalidArgumentError } from 'commander'
+import type { Publisher } from '../channels/publish.ts'
 import { isChannelName, isDuration, isInstant, longDuration } from '../documents/fields.ts'
-import type { Log } from '../ports/log.ts'
-import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/config.ts'
+import type { Log } from '../kernel/log.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
 import { loadOverlay } from '../runtime/overlays.ts'
+import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/settings.ts'
 import { openStore } from '../runtime/store.ts'
 import { storeForms } from '../runtime/store-setting.ts'
-import type { Publishing } from '../service/publish.ts'
 
 const flags = {
   store: ['--store <store>', `where documents and packages are: ${storeForms}`, 'PLATTE_STORE'],
@@ -85,7 +85,7 @@ export async function openReadingOf<K extends keyof Settings = never>(
   options: Options,
   log: Log,
   needs: readonly K[] = [],
-): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
+): Promise<{ readonly store: Publisher; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
   const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
   return {
     store: {
@@ -106,7 +106,7 @@ export async function openStoreOf<K extends keyof Settings = never>(
   options: Options,
   log: Log,
   needs: readonly K[] = [],
-): Promise<{ readonly store: Publishing; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
+): Promise<{ readonly store: Publisher; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
   const { store, settings } = await openReadingOf(options, log, needs)
   return { store: { ...store, ...(await loadOnlineKeys(settings, environmentOf(options))) }, settings }
 }

@@ -1,6 +1,6 @@
 /** Data goes to stdout, talk to stderr, progress only to a terminal. */
 import { SingleBar } from 'cli-progress'
-import type { Log } from '../ports/log.ts'
+import type { Log } from '../kernel/log.ts'
 
 /** Strangers' words could move the cursor, or write a line that looks like ours. */
 const safe = (text: string): string =>
@@ -15,7 +15,7 @@ process.stderr.on('error', () => {})
 const print = (line: string): void => void process.stdout.write(`${safe(line)}\n`)
 
 /** Writes talk: a line, or several. */
-export const say = (line: string): void => void process.stderr.write(`${safe(line)}\n`)
+export const notice = (line: string): void => void process.stderr.write(`${safe(line)}\n`)
 
 /** A reader that went away (`| head`) is no failure of ours. */
 function endWithReader(): void {
@@ -39,10 +39,10 @@ export function showText(text: string): void {
 }
 
 /** What commands tell on the way: warnings and errors, in words. */
-export const talk: Log = ({ level, event, ...fields }) => {
+export const warn: Log = ({ level, event, ...fields }) => {
   if (level === 'info') return
   const words = Object.values(fields).filter((value) => value !== undefined)
-  say(`${level === 'warn' ? 'warning' : 'error'}: ${event}: ${words.join(', ')}`)
+  notice(`${level === 'warn' ? 'warning' : 'error'}: ${event}: ${words.join(', ')}`)
 }
 
 /** A progress bar over bytes; silent where stderr is no terminal. */

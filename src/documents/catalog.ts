@@ -1,6 +1,6 @@
 /** The catalog: all apps and channels, and each one's current ChannelManifest by sequence and digest. `catalog.jws`. */
 import * as v from 'valibot'
-import type { Verified } from '../ports/verified.ts'
+import type { Verified } from '../kernel/verified.ts'
 import * as field from './fields.ts'
 
 export const maxCatalogBytes = 1024 * 1024

@@ -1,12 +1,12 @@
 /** The ChannelManifest: one channel at one sequence number. `apps/<app>/<channel>/<seq>.jws`. */
 import * as v from 'valibot'
-import { type Channel, type Release, type Target, type Window, weekdays } from '../core/channel.ts'
-import { rampProblem } from '../core/ramp.ts'
-import { rangeProblem } from '../core/target.ts'
-import { compareVersions, parseVersion } from '../core/version.ts'
-import { windowProblem } from '../core/window.ts'
-import { type ErrorCode, PlatteError } from '../errors.ts'
-import type { Verified } from '../ports/verified.ts'
+import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import type { Verified } from '../kernel/verified.ts'
+import { type Channel, type Release, type Target, type Window, weekdays } from '../release/channel.ts'
+import { rampProblem } from '../release/ramp.ts'
+import { rangeProblem } from '../release/target.ts'
+import { compareVersions, parseVersion } from '../release/version.ts'
+import { windowProblem } from '../release/window.ts'
 import * as field from './fields.ts'
 
 export const maxChannelBytes = 1024 * 1024

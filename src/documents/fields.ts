@@ -1,8 +1,8 @@
 /** The fields that stored documents share, and how a payload is read and written. */
 import * as v from 'valibot'
-import { parseVersion } from '../core/version.ts'
-import { type ErrorCode, PlatteError } from '../errors.ts'
-import type { Verified } from '../ports/verified.ts'
+import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import type { Verified } from '../kernel/verified.ts'
+import { parseVersion } from '../release/version.ts'
 
 /** Names that plain objects carry anyway. */
 const reservedNames = new Set(['constructor', 'prototype', '__proto__'])

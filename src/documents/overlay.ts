@@ -1,7 +1,7 @@
 /** The overlay of a mirror: configuration of whoever runs it, unsigned. */
 import * as v from 'valibot'
-import type { Overlay } from '../core/overlay.ts'
-import { PlatteError } from '../errors.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Overlay } from '../release/overlay.ts'
 import * as field from './fields.ts'
 
 const restriction = v.strictObject({
@@ -20,12 +20,12 @@ const restriction = v.strictObject({
 })
 
 /** `*`, a channel, or `app/channel`. */
-const place = v.pipe(
+const ref = v.pipe(
   v.string(),
   v.regex(/^(?:\*|(?:[a-z0-9._-]{1,64}\/)?[a-z0-9._-]{1,64})$/, 'must be a channel, app/channel or *'),
 )
 
-const schema = v.strictObject({ channels: field.record(place, restriction) })
+const schema = v.strictObject({ channels: field.record(ref, restriction) })
 
 /** Longer ones are a mistake. */
 export const maxOverlayBytes = 256 * 1024

@@ -2,9 +2,9 @@
  * Every key of the store is built here, and nowhere else; `docs/storage.md` shows one of each.
  * A client's words never become part of a key: they are looked up, and keys are made from what a verified document says.
  */
-import { isGroupName } from '../core/semaphore.ts'
-import { setDigest, textDigest } from '../core/set.ts'
-import { PlatteError } from '../errors.ts'
+
+import { PlatteError } from '../kernel/errors.ts'
+import { packageSetDigest, textDigest } from '../release/package-set.ts'
 import { maxCatalogBytes } from './catalog.ts'
 import { maxChannelBytes } from './channel.ts'
 import { maxRootBytes } from './root.ts'
@@ -25,9 +25,9 @@ export const notesKey = (sha256: string): string => `notes/${sha256}`
 
 /** The folder of one release and board, ending in "/": what Omaha calls the codebase is a URL of it. */
 export const packageFolder = (
-  place: { readonly app: string; readonly version: string; readonly board: string },
+  release: { readonly app: string; readonly version: string; readonly board: string },
   packages: readonly { readonly name: string; readonly sha256: string }[],
-): string => `packages/${place.app}/${place.version}/${place.board}/${setDigest(packages)}/`
+): string => `packages/${release.app}/${release.version}/${release.board}/${packageSetDigest(packages)}/`
 
 /** What an upload of a package is called in the store: of its key, so that whoever asks again finds the same one. */
 export const uploadSlot = (packageKey: string): string => textDigest(packageKey).slice(0, 32)
@@ -73,10 +73,14 @@ export const markDay = (ms: number): string => new Date(ms).toISOString().slice(
  */
 export const markKey = (id: string, issuedAtMs: number): string => `${marksFolder}${markDay(issuedAtMs)}/${id}`
 
+/** A name that a group may have. With these every client and every gateway on the way writes the same URL. */
+export const isGroupName = (name: string): boolean =>
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) && !name.includes('..') && !name.endsWith('.')
+
 /** Where the reboot semaphores of all groups are. */
 export const locksFolder = 'locks/'
 
-/** The reboot semaphore of a group. @param group a name that `core/semaphore.ts` takes. */
+/** The reboot semaphore of a group. @param group a name that `isGroupName` accepts. */
 export const lockKey = (group: string): string => `${locksFolder}${group}.json`
 
 /** The group of a key of that folder; `undefined` for what is none. */

@@ -1,6 +1,6 @@
 /** A receipt: that the bytes of one package were read in the store, and what they are. `receipts/<slot>.jws`. */
 import * as v from 'valibot'
-import type { Verified } from '../ports/verified.ts'
+import type { Verified } from '../kernel/verified.ts'
 import * as field from './fields.ts'
 
 export const maxReceiptBytes = 16 * 1024

@@ -1,6 +1,6 @@
 /** The root: which keys there are, and which role each may sign for. `root/<n>.jws`. */
 import * as v from 'valibot'
-import type { Verified } from '../ports/verified.ts'
+import type { Verified } from '../kernel/verified.ts'
 import * as field from './fields.ts'
 
 export const maxRootBytes = 64 * 1024

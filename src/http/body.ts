@@ -1,6 +1,7 @@
 /** Reads a small request body, bounded before it is read. */
-import { PlatteError } from '../errors.ts'
-import { maxRequestBytes } from '../protocol/omaha-xml.ts'
+
+import { PlatteError } from '../kernel/errors.ts'
+import { maxRequestBytes } from '../kernel/limits.ts'
 
 /** A proxy that is still sending takes an early answer for a broken connection; so much is read and dropped for its sake. */
 const drainAtMostBytes = 1024 * 1024
@@ -15,8 +16,8 @@ export function readBody(request: Request): Promise<string> {
   if (announced > drainAtMostBytes) return Promise.reject(tooLarge())
   // Every runtime's HTTP server holds a body to its Content-Length, where it has no Transfer-Encoding.
   const isBounded = announced <= maxRequestBytes && request.headers.get('transfer-encoding') === null
-  const reading = isBounded ? request.text() : readAtMost(request.body, maxRequestBytes, { fatal: false, tooLarge })
-  return reading.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)), brokenOff)
+  const reader = isBounded ? request.text() : readAtMost(request.body, maxRequestBytes, { fatal: false, tooLarge })
+  return reader.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)), brokenOff)
 }
 
 /**

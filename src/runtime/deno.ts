@@ -12,10 +12,11 @@
  *       --allow-env=PLATTE_*,PORT,AWS_*,HOME,USERPROFILE,HOMEPATH,HOMEDRIVE,_X_AMZN_TRACE_ID \
  *       --allow-read=/etc/platte/keys src/runtime/deno.ts
  */
-import { jsonLog } from '../adapters/system.ts'
-import { PlatteError } from '../errors.ts'
-import { type Environment, readSettings } from './config.ts'
+
+import { PlatteError } from '../kernel/errors.ts'
+import { jsonLog } from '../kernel/json-log.ts'
 import { cannotListen, type Fetch, graceMs, type Listen, serveWith, urlHost } from './server.ts'
+import { type Environment, readSettings } from './settings.ts'
 import { openPublishing } from './store.ts'
 
 /** What is used of Deno. @see https://docs.deno.com/api/deno/ */
@@ -30,7 +31,7 @@ interface Runtime {
       readonly hostname: string
       readonly port: number
       readonly signal: AbortSignal
-      readonly onListen: (place: { readonly port: number }) => void
+      readonly onListen: (address: { readonly port: number }) => void
     },
     handler: (request: Request) => Response | Promise<Response>,
   ): { readonly finished: Promise<void>; shutdown(): Promise<void> }
@@ -45,8 +46,8 @@ const environment = new Proxy<Environment>(
 )
 
 /** Listens by Deno's own server. */
-export const listen: Listen = async (place, make) => {
-  const { host, port } = place
+export const listen: Listen = async (address, make) => {
+  const { host, port } = address
   const abort = new AbortController()
   const { promise: listening, resolve } = Promise.withResolvers<number>()
   let app: Fetch | undefined
@@ -66,7 +67,7 @@ export const listen: Listen = async (place, make) => {
     }
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)
-    throw cannotListen(place, { message, isTaken: cause instanceof Deno.errors.AddrInUse, cause })
+    throw cannotListen(address, { message, isTaken: cause instanceof Deno.errors.AddrInUse, cause })
   }
 }
 

@@ -1,8 +1,8 @@
 /** Keys in variables, on every runtime. Nothing here prints or logs what a variable holds. */
-import { PlatteError } from '../errors.ts'
-import type { Signer } from '../ports/signer.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { parsePrivateKey } from '../trust/keys.ts'
-import type { Environment } from './config.ts'
+import type { Signer } from '../trust/signer.ts'
+import type { Environment } from './settings.ts'
 
 /**
  * Loads the private key that a variable holds.

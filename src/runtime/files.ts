@@ -4,8 +4,8 @@ import { createReadStream, openAsBlob } from 'node:fs'
 import { open, readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
-import { PlatteError } from '../errors.ts'
-import type { Source } from '../service/stage.ts'
+import type { Source } from '../channels/hash-and-stage.ts'
+import { PlatteError } from '../kernel/errors.ts'
 
 /** Release notes and component lists are short; a longer text is a mistake. */
 const maxTextBytes = 1024 * 1024
@@ -51,9 +51,9 @@ export async function startsLikePayload(path: string): Promise<boolean> {
  * Reads a short text from a file or an http(s) URL.
  * @throws PlatteError('usage') naming it, where it is not there, does not answer or is longer than 1 MiB.
  */
-export async function readShort(place: string): Promise<Uint8Array> {
-  const bytes = /^https?:\/\//.test(place) ? await fetchShort(place) : await readShortFile(place)
-  if (bytes.length > maxTextBytes) throw new PlatteError('usage', `${place} has more than ${maxTextBytes} bytes`)
+export async function readShort(source: string): Promise<Uint8Array> {
+  const bytes = /^https?:\/\//.test(source) ? await fetchShort(source) : await readShortFile(source)
+  if (bytes.length > maxTextBytes) throw new PlatteError('usage', `${source} has more than ${maxTextBytes} bytes`)
   return bytes
 }
 
@@ -82,9 +82,9 @@ async function fetchShort(url: string): Promise<Uint8Array> {
   }
 }
 
-function unreadable(place: string, cause: unknown): PlatteError {
+function unreadable(source: string, cause: unknown): PlatteError {
   const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
-  return new PlatteError('usage', `${place} cannot be read: ${reason instanceof Error ? reason.message : reason}`, {
+  return new PlatteError('usage', `${source} cannot be read: ${reason instanceof Error ? reason.message : reason}`, {
     cause,
   })
 }

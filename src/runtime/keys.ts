@@ -2,12 +2,12 @@
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts'
-import { PlatteError } from '../errors.ts'
-import type { Signer } from '../ports/signer.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { type Algorithm, generateKey, parsePrivateKey } from '../trust/keys.ts'
-import type { Environment, Settings } from './config.ts'
+import type { Signer } from '../trust/signer.ts'
 import { loadEnvSigner } from './env-keys.ts'
-import type { KeyPlace } from './setting-values.ts'
+import type { KeySource } from './setting-values.ts'
+import type { Environment, Settings } from './settings.ts'
 
 /** A private key that was loaded. */
 export interface KeyPair {
@@ -29,8 +29,8 @@ export const keyFile = (folder: string, role: RoleName): string => join(folder, 
  * @throws PlatteError('credentials') naming the file or the variable.
  */
 export async function loadOnlineKeys(settings: Settings, env: Environment): Promise<OnlineKeys> {
-  const role = async (name: 'release' | 'timestamp', place: KeyPlace | undefined): Promise<readonly Signer[]> => {
-    if (place) return [await loadSigner(place, env)]
+  const role = async (name: 'release' | 'timestamp', source: KeySource | undefined): Promise<readonly Signer[]> => {
+    if (source) return [await loadSigner(source, env)]
     return settings.keysDir ? loadFolder(settings.keysDir, name) : []
   }
   return {
@@ -99,9 +99,9 @@ async function writeOnce(file: string, text: string): Promise<boolean> {
   }
 }
 
-async function loadSigner(place: KeyPlace, env: Environment): Promise<Signer> {
-  if ('variable' in place) return loadEnvSigner(place.variable, env)
-  return parsePrivateKey(await readText(place.file), place.file)
+async function loadSigner(source: KeySource, env: Environment): Promise<Signer> {
+  if ('variable' in source) return loadEnvSigner(source.variable, env)
+  return parsePrivateKey(await readText(source.file), source.file)
 }
 
 const readText = (file: string): Promise<string> =>

@@ -5,22 +5,23 @@
  */
 import { Hono } from 'hono'
 import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
-import { nodeHasher } from '../adapters/hashers.ts'
-import { openS3 } from '../adapters/s3-client.ts'
-import { s3Documents } from '../adapters/s3-documents.ts'
-import { s3Packages } from '../adapters/s3-packages.ts'
-import { s3Uploads } from '../adapters/s3-uploads.ts'
-import { jsonLog, systemRandom } from '../adapters/system.ts'
-import { PlatteError } from '../errors.ts'
-import { lazyPages } from '../http/pages/lazy.ts'
 import { refuse } from '../http/refuse.ts'
-import type { Environment } from './config.ts'
-import { everything } from './everything.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { jsonLog } from '../kernel/json-log.ts'
+import { systemRandom } from '../kernel/random.ts'
+import { lazyPages } from '../site/pages/lazy.ts'
+import { openS3 } from '../store/s3/client.ts'
+import { s3Documents } from '../store/s3/documents.ts'
+import { s3Packages } from '../store/s3/packages.ts'
+import { s3Uploads } from '../store/s3/uploads.ts'
+import { allFeatures } from './all-features.ts'
+import { nodeHasher } from './hasher-node.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
+import type { Environment } from './settings.ts'
 
 /** So many channels are looked at in a few seconds; with more of them, a commit is found some minutes later. */
 const slice = { most: 100, opens: 50 }
-const extras = { ...everything, pages: lazyPages }
+const extras = { ...allFeatures, pages: lazyPages }
 const notS3 = 'PLATTE_STORE: on Lambda the store is a bucket, s3://BUCKET'
 
 const log = jsonLog((lines) => process.stdout.write(lines))

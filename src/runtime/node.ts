@@ -1,24 +1,24 @@
 /** Platte on Node: one process with its own port. */
 import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
-import { jsonLog } from '../adapters/system.ts'
-import type { Log } from '../ports/log.ts'
-import type { Publishing } from '../service/publish.ts'
-import type { SettingsWith } from './config.ts'
+import type { Publisher } from '../channels/publish.ts'
+import { jsonLog } from '../kernel/json-log.ts'
+import type { Log } from '../kernel/log.ts'
 import { cannotListen, type Fetch, graceMs, type Running, serveWith, urlHost } from './server.ts'
+import type { SettingsWith } from './settings.ts'
 
 /** A connection on which nothing moves for so long is ended; update_engine gives up after 90 seconds. */
 const idleMs = 120_000
 
 /** Serves as `serveWith` does, by node:http. */
-export function startServer(settings: SettingsWith<'store' | 'pin'>, publishing: Publishing): Promise<Running> {
+export function startServer(settings: SettingsWith<'store' | 'pin'>, publisher: Publisher): Promise<Running> {
   return serveWith(
-    async (place, make) => {
-      const { server, url } = await listen(place, make)
+    async (address, make) => {
+      const { server, url } = await listen(address, make)
       return { url, close: () => close(server) }
     },
     settings,
-    publishing,
+    publisher,
   )
 }
 

@@ -1,9 +1,9 @@
 /** Keeping the catalog fresh by a schedule: one bounded look at a time, on every runtime. */
-import { type CatalogCache, currentCatalog, reload } from '../service/catalog-cache.ts'
-import { refresh, type Slice } from '../service/refresh.ts'
-import type { sweepUploads } from '../service/sweep-uploads.ts'
-import type { Uploading } from '../service/upload-records.ts'
-import type { Writing } from '../service/writing.ts'
+import { type CatalogCache, currentCatalog, reload } from '../catalog/cache.ts'
+import { refresh, type Slice } from '../catalog/refresh.ts'
+import type { StoreWriter } from '../catalog/write.ts'
+import type { sweepUploads } from '../publish-api/sweep-uploads.ts'
+import type { Uploading } from '../publish-api/upload-records.ts'
 
 /** How often a process with the timestamp key looks whether the catalog is to be refreshed. */
 export const refreshEveryMs = 60_000
@@ -15,23 +15,23 @@ export const refreshEveryMs = 60_000
  * @param bounds.sweep sweeps uploads that nobody ended, where uploads are taken.
  */
 export async function refreshSlice(
-  writing: Writing | Uploading,
+  writer: StoreWriter | Uploading,
   cache: CatalogCache,
   { sweep, ...bounds }: Omit<Slice, 'turn'> & { readonly sweep?: typeof sweepUploads | undefined },
 ): Promise<void> {
-  await refreshOnce(writing, cache, bounds)
-  if ('uploads' in writing) await sweep?.(writing, bounds.most)
+  await refreshOnce(writer, cache, bounds)
+  if ('uploads' in writer) await sweep?.(writer, bounds.most)
 }
 
-async function refreshOnce(writing: Writing, cache: CatalogCache, bounds: Omit<Slice, 'turn'>): Promise<void> {
+async function refreshOnce(writer: StoreWriter, cache: CatalogCache, bounds: Omit<Slice, 'turn'>): Promise<void> {
   try {
-    await currentCatalog(cache, writing, undefined)
-    const slice = { turn: Math.floor(writing.clock() / refreshEveryMs), ...bounds }
-    const { kind, expires } = await refresh(writing, { seen: cache.state, slice })
+    await currentCatalog(cache, writer, undefined)
+    const slice = { turn: Math.floor(writer.clock() / refreshEveryMs), ...bounds }
+    const { kind, expires } = await refresh(writer, { seen: cache.state, slice })
     if (kind === 'unchanged') return
-    await reload(cache, writing)
-    writing.log({ level: 'info', event: 'refresh', expires })
+    await reload(cache, writer)
+    writer.log({ level: 'info', event: 'refresh', expires })
   } catch (error) {
-    writing.log({ level: 'error', event: 'refresh', problem: error instanceof Error ? error.message : String(error) })
+    writer.log({ level: 'error', event: 'refresh', problem: error instanceof Error ? error.message : String(error) })
   }
 }

@@ -1,19 +1,20 @@
 /** What every process that serves does the same, whatever listens for it. */
-import { packagesBehind } from '../adapters/packages-behind.ts'
-import { PlatteError } from '../errors.ts'
-import { createApp } from '../http/app.ts'
-import { lazyPages } from '../http/pages/lazy.ts'
-import type { Routes } from '../http/serving.ts'
-import { type CatalogCache, newCatalogCache, reload } from '../service/catalog-cache.ts'
-import type { Publishing } from '../service/publish.ts'
-import { loadRoot } from '../service/reading.ts'
-import { sweepUploads } from '../service/sweep-uploads.ts'
-import type { Uploading } from '../service/upload-records.ts'
-import type { SettingsWith } from './config.ts'
-import { newPublishState } from './publish-state.ts'
+
+import { type CatalogCache, newCatalogCache, reload } from '../catalog/cache.ts'
+import { loadRoot } from '../catalog/read.ts'
+import type { Publisher } from '../channels/publish.ts'
+import type { Routes } from '../checks/serving.ts'
+import { openTelemetry } from '../fleet/telemetry.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { packagesBehind } from '../mirroring/packages-behind.ts'
+import { newPublishState } from '../publish-api/state.ts'
+import { sweepUploads } from '../publish-api/sweep-uploads.ts'
+import type { Uploading } from '../publish-api/upload-records.ts'
+import { lazyPages } from '../site/pages/lazy.ts'
+import { createApp } from './app.ts'
 import { refreshEveryMs, refreshSlice } from './refreshing.ts'
+import type { SettingsWith } from './settings.ts'
 import { openUploadsOf } from './store.ts'
-import { openWatching } from './watching.ts'
 
 /** A look costs a few milliseconds for each of these channels; with more of them, a commit is found some minutes later. */
 const slice = { most: 100, opens: 100 }
@@ -44,7 +45,7 @@ interface Listening {
  * @throws PlatteError('configuration') where it cannot.
  */
 export type Listen = (
-  place: { readonly host: string; readonly port: number },
+  address: { readonly host: string; readonly port: number },
   make: (port: number) => Fetch,
 ) => Promise<Listening>
 
@@ -60,25 +61,25 @@ export const urlHost = (host: string): string => (host.includes(':') ? `[${host}
 export async function serveWith(
   listen: Listen,
   settings: SettingsWith<'store' | 'pin'>,
-  opened: Publishing,
+  opened: Publisher,
 ): Promise<Running> {
   const { host, publicUrl, packagesUrl, explain, locks, app, pages } = settings
-  const publishing = { ...opened, ...(await openUntrusted(settings, opened)) }
-  await checkPin(publishing)
+  const publisher = { ...opened, ...(await openUntrusted(settings, opened)) }
+  await checkPin(publisher)
   const cache = newCatalogCache()
-  await reload(cache, publishing)
-  const orders = await openOrders(settings, publishing, cache)
-  const openLocks = locks && (await import('../http/locks/routes.ts')).openLocks
-  const stopRefreshing = await keepFresh(orders?.uploading ?? publishing, cache)
-  const { events, metrics, close } = await openWatching(settings, publishing, cache)
-  const { packages } = publishing
+  await reload(cache, publisher)
+  const orders = await openOrders(settings, publisher, cache)
+  const openLocks = locks && (await import('../locks/http/routes.ts')).openLocks
+  const stopRefreshing = await keepFresh(orders?.uploading ?? publisher, cache)
+  const { events, metrics, close } = await openTelemetry(settings, publisher, cache)
+  const { packages } = publisher
   const background = () => (work: Promise<void>) => void work
   const listening = await listen(settings, (port) => {
     const url = publicUrl ?? `http://${urlHost(host)}:${port}`
     return createApp(
       {
         cache,
-        reading: publishing,
+        reader: publisher,
         packages,
         events,
         metrics,
@@ -87,7 +88,7 @@ export async function serveWith(
         explain,
         app,
         pages: pages === 'off' ? undefined : lazyPages,
-        locks: locks && openLocks?.({ ...locks, locking: publishing }),
+        locks: locks && openLocks?.({ ...locks, locking: publisher }),
         background,
       },
       ...(orders?.routes ?? []),
@@ -109,27 +110,27 @@ export async function serveWith(
 /** What pipelines may ask for, where the settings name a policy; nothing of it is loaded elsewhere. */
 async function openOrders(
   { publishPolicy, store }: SettingsWith<'store'>,
-  publishing: Publishing,
+  publisher: Publisher,
   cache: CatalogCache,
 ): Promise<{ readonly uploading: Uploading; readonly routes: readonly Routes[] } | undefined> {
   if (publishPolicy === undefined) return undefined
-  const { readPolicy } = await import('./policy.ts')
-  const { publishingRoutes } = await import('./publishing.ts')
+  const { readPolicy } = await import('../publish-api/read-policy.ts')
+  const { publishingRoutes } = await import('../publish-api/routes.ts')
   const policy = await readPolicy(publishPolicy)
-  const uploading = { ...publishing, uploads: await openUploadsOf(store, publishing.packages) }
+  const uploading = { ...publisher, uploads: await openUploadsOf(store, publisher.packages) }
   return { uploading, routes: publishingRoutes(uploading, { policy, cache, ...newPublishState() }) }
 }
 
 /** What it takes beside a store to answer from somebody else's: a memory, and packages that were not mirrored. */
 async function openUntrusted(
   { store, upstream, mark }: SettingsWith<'store'>,
-  { packages }: Publishing,
-): Promise<Partial<Publishing>> {
+  { packages }: Publisher,
+): Promise<Partial<Publisher>> {
   const isBehind = upstream !== undefined && !(store.kind === 'http' && store.url === upstream)
   return {
-    ...(mark !== undefined && { mark: (await import('../adapters/mark-file.ts')).markFile(mark) }),
+    ...(mark !== undefined && { mark: (await import('../store/folder/high-water-mark.ts')).markFile(mark) }),
     ...(isBehind && {
-      packages: packagesBehind(packages, (await import('../adapters/upstream.ts')).upstreamPackages(upstream)),
+      packages: packagesBehind(packages, (await import('../store/http/upstream.ts')).upstreamPackages(upstream)),
     }),
   }
 }
@@ -145,23 +146,23 @@ export const cannotListen = (
   })
 
 /** A wrong pin must not start; a store that is down may: it answers `noupdate` until the store is back. */
-async function checkPin(publishing: Publishing): Promise<void> {
+async function checkPin(publisher: Publisher): Promise<void> {
   try {
-    await loadRoot(publishing, publishing.pin.version)
+    await loadRoot(publisher, publisher.pin.version)
   } catch (error) {
     if (!(error instanceof PlatteError && error.code === 'store-unavailable')) throw error
-    publishing.log({ level: 'error', event: 'catalog', problem: error.message })
+    publisher.log({ level: 'error', event: 'catalog', problem: error.message })
   }
 }
 
 /** One look at a time: a slow store is not asked by ever more of them, which would race each other for the catalog. */
-async function keepFresh(publishing: Publishing | Uploading, cache: CatalogCache): Promise<() => void> {
-  if (publishing.timestamp.length === 0) return () => {}
+async function keepFresh(publisher: Publisher | Uploading, cache: CatalogCache): Promise<() => void> {
+  if (publisher.timestamp.length === 0) return () => {}
   let isLooking = false
   const once = async (): Promise<void> => {
     if (isLooking) return
     isLooking = true
-    await refreshSlice(publishing, cache, { ...slice, sweep: sweepUploads })
+    await refreshSlice(publisher, cache, { ...slice, sweep: sweepUploads })
     isLooking = false
   }
   await once()

@@ -3,29 +3,30 @@
  * answer in words where these cannot be used, and refresh the catalog when a schedule calls them.
  */
 import { type Context, Hono } from 'hono'
-import { systemClock, systemRandom } from '../adapters/system.ts'
-import { parsePolicy } from '../documents/policy.ts'
-import { PlatteError } from '../errors.ts'
-import { createApp } from '../http/app.ts'
+import { newCatalogCache } from '../catalog/cache.ts'
+import type { StoreReader } from '../catalog/read.ts'
+import type { Slice } from '../catalog/refresh.ts'
+import type { StoreWriter } from '../catalog/write.ts'
+import type { Serving } from '../checks/serving.ts'
 import { refuse } from '../http/refuse.ts'
-import type { Serving } from '../http/serving.ts'
-import type { NewHasher } from '../ports/hasher.ts'
-import type { Log } from '../ports/log.ts'
-import type { Packages } from '../ports/packages.ts'
-import type { Signer } from '../ports/signer.ts'
-import type { Uploads } from '../ports/uploads.ts'
-import { newCatalogCache } from '../service/catalog-cache.ts'
-import type { MirrorMemory } from '../service/mirror.ts'
-import type { Reading } from '../service/reading.ts'
-import type { Slice } from '../service/refresh.ts'
-import type { Uploading } from '../service/upload-records.ts'
-import type { Writing } from '../service/writing.ts'
-import { type Environment, readSettings, type Settings, type SettingsWith } from './config.ts'
+import { systemClock } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { NewHasher } from '../kernel/hasher.ts'
+import type { Log } from '../kernel/log.ts'
+import { systemRandom } from '../kernel/random.ts'
+import type { MirrorMemory } from '../mirroring/mirror.ts'
+import { parsePolicy } from '../publish-api/policy-document.ts'
+import { newPublishState } from '../publish-api/state.ts'
+import type { Uploading } from '../publish-api/upload-records.ts'
+import type { Packages } from '../store/packages.ts'
+import type { Uploads } from '../store/uploads.ts'
+import type { Signer } from '../trust/signer.ts'
+import { createApp } from './app.ts'
 import { loadEnvSigner } from './env-keys.ts'
-import { type Extras, lackingExtras } from './extras.ts'
-import { newPublishState } from './publish-state.ts'
+import { type Features, missingFeatures } from './features.ts'
 import { refreshSlice } from './refreshing.ts'
-import type { KeyPlace } from './setting-values.ts'
+import type { KeySource } from './setting-values.ts'
+import { type Environment, readSettings, type Settings, type SettingsWith } from './settings.ts'
 
 /** One for each isolate or environment, as long as that lives. */
 export interface Deployment {
@@ -38,12 +39,12 @@ export interface Deployment {
 }
 
 /** What a runtime brings along. */
-export interface Parts extends Pick<Reading, 'documents' | 'log'>, Pick<Serving, 'background' | 'events'> {
+export interface Parts extends Pick<StoreReader, 'documents' | 'log'>, Pick<Serving, 'background' | 'events'> {
   readonly packages: Packages
   /** How the store takes uploads, where this entry lets pipelines publish. */
   readonly uploads?: (() => Promise<Uploads>) | undefined
   readonly newHasher: NewHasher
-  readonly extras: Extras
+  readonly extras: Features
   /** How much one call of the schedule may take in. */
   readonly slice: Omit<Slice, 'turn'>
 }
@@ -57,7 +58,7 @@ export interface Parts extends Pick<Reading, 'documents' | 'log'>, Pick<Serving,
 export function settingsOrProblems<K extends keyof Settings>(
   env: Environment,
   needs: readonly K[],
-  { others = [], extras }: { readonly others?: readonly string[]; readonly extras: Extras },
+  { others = [], extras }: { readonly others?: readonly string[]; readonly extras: Features },
 ): SettingsWith<K> | string {
   const problems = [...others]
   try {
@@ -70,7 +71,7 @@ export function settingsOrProblems<K extends keyof Settings>(
     if (settings.publishPolicy && 'file' in settings.publishPolicy) problems.push(noPolicyFile)
     if (settings.overlay && 'file' in settings.overlay) problems.push(noOverlayFile)
     if ((settings.mirrorChannels?.length ?? 0) > channelsAtMost) problems.push(tooManyChannels)
-    problems.push(...lackingExtras(settings, extras))
+    problems.push(...missingFeatures(settings, extras))
     if (problems.length === 0) return settings
   } catch (error) {
     problems.push(error instanceof PlatteError ? error.message : `a defect: ${error}`)
@@ -110,17 +111,17 @@ export function openDeployment(
   const cache = newCatalogCache()
   const { acceptStaleMs, overlay: overlaid, upstream, mirrorPackages = 'all', mirrorChannels } = settings
   const overlay = overlaid && 'overlay' in overlaid ? overlaid.overlay : undefined
-  const reading = { documents, pin, clock: systemClock, log, acceptStaleMs, overlay }
+  const reader = { documents, pin, clock: systemClock, log, acceptStaleMs, overlay }
   const memory: MirrorMemory = {}
   const stepping = upstream && {
-    ...{ reading, upstream, packages: mirrorPackages, channels: mirrorChannels },
+    ...{ reader, upstream, packages: mirrorPackages, channels: mirrorChannels },
     store: { documents, packages },
   }
   const served = (upstream && extras.mirroring?.behind(packages, upstream)) || packages
-  const signers = async (key: KeyPlace | undefined): Promise<readonly Signer[]> =>
+  const signers = async (key: KeySource | undefined): Promise<readonly Signer[]> =>
     key && 'variable' in key ? [await loadEnvSigner(key.variable, env)] : []
-  const openWriting = async (): Promise<Writing> => ({
-    ...{ ...reading, random: systemRandom },
+  const openWriting = async (): Promise<StoreWriter> => ({
+    ...{ ...reader, random: systemRandom },
     ...{ release: await signers(releaseKey), timestamp: await signers(timestampKey) },
   })
   const openUploading =
@@ -129,17 +130,17 @@ export function openDeployment(
       ...{ ...(await openWriting()), packages, newHasher, uploads: await uploads() },
     }))
   const policy = place && 'text' in place ? parsePolicy(place.text) : undefined
-  const publishing =
-    policy && openUploading && extras.publishing?.(openUploading, { policy, cache, ...newPublishState() })
+  const publisher =
+    policy && openUploading && extras.publisher?.(openUploading, { policy, cache, ...newPublishState() })
   const locking = { documents, clock: systemClock, random: systemRandom }
   const locks = lockSettings && extras.openLocks?.({ ...lockSettings, locking })
   return {
     app: createApp(
       {
-        ...{ cache, reading, packages: served, events, publicUrl, packagesUrl, explain, app, locks, background },
+        ...{ cache, reader, packages: served, events, publicUrl, packagesUrl, explain, app, locks, background },
         pages: wanted === 'off' ? undefined : extras.pages,
       },
-      ...(publishing ? [publishing] : []),
+      ...(publisher ? [publisher] : []),
     ),
     async refresh() {
       if (stepping) {

@@ -1,20 +1,20 @@
 /** What the texts of settings mean. Each reader throws an Error that says what is wrong; `config.ts` names the variable. */
 import * as v from 'valibot'
-import type { Overlay } from '../core/overlay.ts'
 import { appName, durationMs, isDuration, longDuration } from '../documents/fields.ts'
 import { parseOverlay } from '../documents/overlay.ts'
-import { parsePolicy } from '../documents/policy.ts'
-import { type Want, wants } from '../service/mirror-pass.ts'
+import { type Want, wants } from '../mirroring/mirror-pass.ts'
+import { parsePolicy } from '../publish-api/policy-document.ts'
+import type { Overlay } from '../release/overlay.ts'
 import { shown } from './store-setting.ts'
 
 /** Where a private key is: a file, or the name of a variable that holds it (`env://NAME`). */
-export type KeyPlace = { readonly file: string } | { readonly variable: string }
+export type KeySource = { readonly file: string } | { readonly variable: string }
 
 /** An overlay, or the file that has it. */
-export type OverlayPlace = { readonly overlay: Overlay } | { readonly file: string }
+export type OverlaySource = { readonly overlay: Overlay } | { readonly file: string }
 
 /** Reads where a key is. */
-export function parseKeyPlace(text: string): KeyPlace {
+export function parseKeySource(text: string): KeySource {
   // JSON, PEM, or the private number alone: never to be repeated in a message as if it were the name of a file.
   if (/[{"\n]|-----|^[A-Za-z0-9+_=-]{40,}$/.test(text))
     throw new Error('holds a key itself: use a file, or env://NAME for a variable that holds it')
@@ -41,7 +41,7 @@ export function parsePublicUrl(text: string): string {
 }
 
 /** Reads an overlay, or where it is. */
-export const parseOverlayPlace = (text: string): OverlayPlace =>
+export const parseOverlaySource = (text: string): OverlaySource =>
   text.trimStart().startsWith('{') ? { overlay: parseOverlay(text) } : { file: text }
 
 /** Reads which packages are mirrored. */
@@ -78,10 +78,10 @@ export function parsePort(text: string): number {
 }
 
 /** Where a policy is: in the setting itself, or in a file. */
-export type PolicyPlace = { readonly file: string } | { readonly text: string }
+export type PolicySource = { readonly file: string } | { readonly text: string }
 
 /** @throws Error for what is neither. */
-export function parsePolicyPlace(text: string): PolicyPlace {
+export function parsePolicySource(text: string): PolicySource {
   if (text.startsWith('file:') && text.length > 'file:'.length) return { file: text.slice('file:'.length) }
   if (!text.startsWith('{')) throw new Error('is neither a policy as JSON nor file:PATH')
   parsePolicy(text)

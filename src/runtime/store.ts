@@ -1,18 +1,19 @@
 /** The store that a setting names, on a machine with files: Node and Deno. */
 import { mkdir } from 'node:fs/promises'
-import { folderDocuments } from '../adapters/folder-documents.ts'
-import { folderPackages } from '../adapters/folder-packages.ts'
-import { folderUploads } from '../adapters/folder-uploads.ts'
-import { nodeHasher } from '../adapters/hashers.ts'
-import { systemClock, systemRandom } from '../adapters/system.ts'
-import { PlatteError } from '../errors.ts'
-import type { Log } from '../ports/log.ts'
-import type { Packages } from '../ports/packages.ts'
-import type { Uploads } from '../ports/uploads.ts'
-import type { Publishing } from '../service/publish.ts'
-import type { Environment, SettingsWith } from './config.ts'
+import type { Publisher } from '../channels/publish.ts'
+import { systemClock } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Log } from '../kernel/log.ts'
+import { systemRandom } from '../kernel/random.ts'
+import { folderDocuments } from '../store/folder/documents.ts'
+import { folderPackages } from '../store/folder/packages.ts'
+import { folderUploads } from '../store/folder/uploads.ts'
+import type { Packages } from '../store/packages.ts'
+import type { Uploads } from '../store/uploads.ts'
+import { nodeHasher } from './hasher-node.ts'
 import { loadOnlineKeys } from './keys.ts'
 import { loadOverlay } from './overlays.ts'
+import type { Environment, SettingsWith } from './settings.ts'
 import type { S3Setting, StoreSetting, UpstreamSetting } from './store-setting.ts'
 
 /** The clock of this machine, for commands that need no store. */
@@ -26,7 +27,7 @@ export async function openStore(setting: StoreSetting) {
   return { ...(await openPorts(setting)), newHasher: nodeHasher, clock: systemClock, random: systemRandom }
 }
 
-async function openPorts(setting: StoreSetting): Promise<Pick<Publishing, 'documents' | 'packages'>> {
+async function openPorts(setting: StoreSetting): Promise<Pick<Publisher, 'documents' | 'packages'>> {
   switch (setting.kind) {
     case 'file':
       return {
@@ -40,17 +41,17 @@ async function openPorts(setting: StoreSetting): Promise<Pick<Publishing, 'docum
   }
 }
 
-async function openUpstream({ url }: UpstreamSetting): Promise<Pick<Publishing, 'documents' | 'packages'>> {
-  const { upstreamDocuments, upstreamPackages } = await import('../adapters/upstream.ts')
+async function openUpstream({ url }: UpstreamSetting): Promise<Pick<Publisher, 'documents' | 'packages'>> {
+  const { upstreamDocuments, upstreamPackages } = await import('../store/http/upstream.ts')
   return { documents: upstreamDocuments(url), packages: upstreamPackages(url) }
 }
 
 /** The SDK takes a while to load, and only buckets need it. */
-async function openBucket(setting: S3Setting): Promise<Pick<Publishing, 'documents' | 'packages'>> {
+async function openBucket(setting: S3Setting): Promise<Pick<Publisher, 'documents' | 'packages'>> {
   const [{ openS3 }, { s3Documents }, { s3Packages }] = await Promise.all([
-    import('../adapters/s3-client.ts'),
-    import('../adapters/s3-documents.ts'),
-    import('../adapters/s3-packages.ts'),
+    import('../store/s3/client.ts'),
+    import('../store/s3/documents.ts'),
+    import('../store/s3/packages.ts'),
   ])
   const s3 = await openS3(setting, { random: systemRandom })
   return { documents: s3Documents(s3), packages: s3Packages(s3, nodeHasher) }
@@ -67,8 +68,8 @@ export async function openUploadsOf(setting: StoreSetting, packages: Packages): 
       return folderUploads(setting.dir, { clock: systemClock })
     case 's3': {
       const [{ openS3 }, { s3Uploads }] = await Promise.all([
-        import('../adapters/s3-client.ts'),
-        import('../adapters/s3-uploads.ts'),
+        import('../store/s3/client.ts'),
+        import('../store/s3/uploads.ts'),
       ])
       return s3Uploads(await openS3(setting, { random: systemRandom }), { packages })
     }
@@ -99,7 +100,7 @@ export async function openPublishing(
   settings: SettingsWith<'store' | 'pin'>,
   env: Environment,
   log: Log,
-): Promise<Publishing> {
+): Promise<Publisher> {
   return {
     ...(await openStore(settings.store)),
     ...(await loadOnlineKeys(settings, env)),

@@ -4,15 +4,15 @@
  * What an isolate shares between requests is settings, bindings and plain data, never a promise or a stream.
  */
 import type { AnalyticsEngineDataset, ExportedHandler, R2Bucket } from '@cloudflare/workers-types'
-import { consoleLog } from '../adapters/console-log.ts'
-import { analyticsEvents } from '../adapters/events-analytics.ts'
-import { digestStreamHasher } from '../adapters/hasher-digest-stream.ts'
-import { r2Documents, r2Packages } from '../adapters/r2.ts'
-import type { r2Uploads } from '../adapters/r2-uploads.ts'
-import type { Environment } from './config.ts'
-import type { Extras } from './extras.ts'
+import { analyticsEvents } from '../fleet/events-analytics.ts'
+import { fanOut } from '../fleet/fan-out.ts'
+import { consoleLog } from '../kernel/console-log.ts'
+import { r2Documents, r2Packages } from '../store/r2/r2.ts'
+import type { r2Uploads } from '../store/r2/uploads.ts'
+import type { Features } from './features.ts'
+import { digestStreamHasher } from './hasher-workers.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
-import { tellAll } from './tell-all.ts'
+import type { Environment } from './settings.ts'
 
 /** What `wrangler.toml` binds: the bucket, and texts under the names of settings; any of it may be missing. */
 export interface Env {
@@ -28,12 +28,12 @@ export interface Env {
  */
 const slice = { most: 9, opens: 1 }
 
-interface WorkerExtras extends Extras {
+interface WorkerFeatures extends Features {
   readonly uploads?: typeof r2Uploads
 }
 
 /** One deployment for each isolate. @param extras what it carries beside checks; with `publishing` goes `uploads`. */
-export function workerHandler(extras: WorkerExtras): Handler {
+export function workerHandler(extras: WorkerFeatures): Handler {
   let deployment: Deployment | undefined
   return {
     fetch(request, env, context) {
@@ -59,7 +59,7 @@ export interface Handler {
 
 function open(
   { PLATTE_BUCKET: bucket, PLATTE_ANALYTICS: analytics, ...others }: Env,
-  extras: WorkerExtras,
+  extras: WorkerFeatures,
 ): Deployment {
   const env = variablesOf(others)
   const settings = settingsOrProblems(env, ['pin', 'publicUrl'], { others: bucket ? [] : [noBucket], extras })
@@ -72,7 +72,7 @@ function open(
     uploads: uploads && (async () => uploads(bucket, { packages })),
     newHasher: digestStreamHasher,
     log: consoleLog,
-    events: analytics ? tellAll([consoleLog, analyticsEvents(analytics)]) : consoleLog,
+    events: analytics ? fanOut([consoleLog, analyticsEvents(analytics)]) : consoleLog,
     extras,
     background: (c) => (work) => c.executionCtx.waitUntil(work),
     slice,

@@ -6,7 +6,7 @@ import { maxCatalogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { maxReceiptBytes } from '../documents/receipt.ts'
 import { maxRootBytes } from '../documents/root.ts'
-import { PlatteError } from '../errors.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { fromBase64url } from './base64url.ts'
 import type { Algorithm } from './keys.ts'
 

@@ -8,9 +8,8 @@
  * one, looks at no `typ`, and takes `alg` and `kid` from the unprotected header too.
  */
 import { errors, flattenedVerify } from 'jose'
-import { PlatteError } from '../errors.ts'
-import type { Signer } from '../ports/signer.ts'
-import type { Verified } from '../ports/verified.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Verified } from '../kernel/verified.ts'
 import { toBase64url } from './base64url.ts'
 import { sha256Hex } from './digest.ts'
 import {
@@ -29,6 +28,7 @@ import {
   types,
 } from './envelope-format.ts'
 import type { VerifyingKey } from './keys.ts'
+import type { Signer } from './signer.ts'
 
 /** Who must have signed. */
 export interface SigningRole {

@@ -5,9 +5,9 @@
  */
 import { calculateJwkThumbprint } from 'jose'
 import type { PublicKey } from '../documents/root.ts'
-import { PlatteError } from '../errors.ts'
-import type { Signer } from '../ports/signer.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { fromBase64url } from './base64url.ts'
+import type { Signer } from './signer.ts'
 
 export type Algorithm = Signer['alg']
 

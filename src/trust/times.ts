@@ -1,6 +1,7 @@
 /** Step 5 of verifying, for all documents. */
-import { PlatteError } from '../errors.ts'
-import type { Instant } from '../ports/clock.ts'
+
+import type { Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
 
 /** How far a document's clock may be ahead of the reader's. */
 export const maxAheadMs = 5 * 60_000

@@ -1,8 +1,8 @@
 /** The catalog. Pure functions on bytes; step numbers are those of "Verifying" in docs/design.md. */
 import { type Catalog, decodeCatalog } from '../documents/catalog.ts'
 import { durationMs } from '../documents/fields.ts'
-import { PlatteError } from '../errors.ts'
-import type { Instant } from '../ports/clock.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { sha256Hex } from './digest.ts'
 import { openEnvelope, peekPayload } from './envelope.ts'
 import { checkTimes } from './times.ts'

@@ -1,8 +1,8 @@
 /** ChannelManifests. Pure functions on bytes; step numbers are those of "Verifying" in docs/design.md. */
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, decodeChannel, isEnded } from '../documents/channel.ts'
-import { PlatteError } from '../errors.ts'
-import type { Instant } from '../ports/clock.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { sha256Hex } from './digest.ts'
 import { openByDigest, openEnvelope } from './envelope.ts'
 import { checkTimes } from './times.ts'
@@ -27,7 +27,7 @@ interface ChannelPlace {
 
 interface CurrentChannel extends ChannelPlace {
   /** What a client asked for, where that is not `channel` itself: must then be an alias that the manifest names. */
-  readonly asked?: string | undefined
+  readonly request?: string | undefined
   /** What the verified catalog says under these names. */
   readonly entry: Pick<CatalogChannel, 'seq' | 'sha256' | 'size'>
   readonly now: Instant
@@ -51,7 +51,7 @@ export const answersTo = (manifest: ChannelManifest, name: string): boolean =>
 export async function verifyChannel(
   bytes: Uint8Array,
   trusted: TrustedRoot,
-  { app, channel, asked = channel, entry, now }: CurrentChannel,
+  { app, channel, request = channel, entry, now }: CurrentChannel,
 ): Promise<VerifiedChannel> {
   const name = `${app}/${channel}`
   if (bytes.length !== entry.size)
@@ -60,8 +60,8 @@ export async function verifyChannel(
   if (sha256 !== entry.sha256) throw new PlatteError('mismatch', `${name}: its SHA-256 is not the catalog's`)
   const manifest = await open(bytes, trusted)
   checkPlace(manifest, { app, channel, seq: entry.seq })
-  if (!answersTo(manifest, asked))
-    throw new PlatteError('mismatch', `${name}: does not name ${JSON.stringify(asked.slice(0, 64))} as an alias`)
+  if (!answersTo(manifest, request))
+    throw new PlatteError('mismatch', `${name}: does not name ${JSON.stringify(request.slice(0, 64))} as an alias`)
   if (!isEnded(manifest)) checkTimes(manifest, name, now)
   return { manifest, sha256, size: bytes.length }
 }
@@ -94,10 +94,10 @@ export async function verifyHead(
 export async function verifyPast(
   bytes: Uint8Array,
   sha256: string,
-  place: ChannelPlace & { readonly seq: number },
+  ref: ChannelPlace & { readonly seq: number },
 ): Promise<VerifiedChannel> {
   const manifest = decodeChannel(await openByDigest(bytes, type, sha256))
-  checkPlace(manifest, place)
+  checkPlace(manifest, ref)
   return { manifest, sha256, size: bytes.length }
 }
 

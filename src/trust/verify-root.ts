@@ -3,8 +3,8 @@
  * store walks. Step numbers are those of "Verifying" in docs/design.md.
  */
 import { decodeRoot, type RoleName, type Root, roleNames } from '../documents/root.ts'
-import { PlatteError } from '../errors.ts'
-import type { Instant } from '../ports/clock.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { sha256Hex } from './digest.ts'
 import { openByDigest, openEnvelope, type SigningRole } from './envelope.ts'
 import { loadPublicKey, type VerifyingKey } from './keys.ts'

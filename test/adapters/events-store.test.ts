@@ -1,10 +1,10 @@
 /** Events as files: batches by age and size, one write at a time, losses counted, and never a throw or a wait. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { storeEvents } from '../../src/adapters/events-store.ts'
-import { memoryDocuments } from '../../src/adapters/memory.ts'
-import { PlatteError } from '../../src/errors.ts'
-import type { CheckEvent } from '../../src/ports/events.ts'
-import type { LogEntry } from '../../src/ports/log.ts'
+import type { CheckEvent } from '../../src/checks/events.ts'
+import { storeEvents } from '../../src/fleet/events-store.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import type { LogEntry } from '../../src/kernel/log.ts'
+import { memoryDocuments } from '../../src/store/memory/memory.ts'
 import { gate, seeded } from '../world.ts'
 
 beforeEach(() => void vi.useFakeTimers({ now: Date.parse('2026-11-23T23:59:30Z') }))

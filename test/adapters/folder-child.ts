@@ -4,10 +4,10 @@
  */
 import { writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { folderDocuments } from '../../src/adapters/folder-documents.ts'
-import { systemClock } from '../../src/adapters/system.ts'
-import { PlatteError } from '../../src/errors.ts'
-import type { Documents } from '../../src/ports/documents.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
 
 export const counterKey = 'locks/counter.json'
 const padding = 40_000

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { folderDocuments } from '../../src/adapters/folder-documents.ts'
-import { systemClock } from '../../src/adapters/system.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
 import { counterKey, counterState, readCounter } from './folder-child.ts'
 
 const deno = join(import.meta.dirname, '../../node_modules/.bin/deno')

@@ -5,8 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { folderDocuments } from '../../src/adapters/folder-documents.ts'
-import { systemClock } from '../../src/adapters/system.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
 import { counterKey, counterState, increment, readCounter } from './folder-child.ts'
 
 const script = join(import.meta.dirname, 'folder-child.ts')

@@ -18,11 +18,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { folderDocuments } from '../../src/adapters/folder-documents.ts'
-import { folderPackages } from '../../src/adapters/folder-packages.ts'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { systemClock } from '../../src/adapters/system.ts'
-import type { StoredDocument } from '../../src/ports/documents.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import type { StoredDocument } from '../../src/store/documents.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
+import { folderPackages } from '../../src/store/folder/packages.ts'
 
 const hourMs = 60 * 60 * 1000
 const key = 'locks/a.json'

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { markFile } from '../../src/adapters/mark-file.ts'
+import { markFile } from '../../src/store/folder/high-water-mark.ts'
 import { bytesOf, refusal } from '../world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'platte-mark-'))

@@ -1,7 +1,7 @@
 /** Numbers for Prometheus: what is counted, under bounded labels. */
 import { expect, test } from 'vitest'
-import { openMetrics } from '../../src/adapters/metrics.ts'
-import type { CheckEvent, ProgressEvent } from '../../src/ports/events.ts'
+import type { CheckEvent, ProgressEvent } from '../../src/checks/events.ts'
+import { openMetrics } from '../../src/fleet/metrics.ts'
 
 const app = 'example.app'
 const open = () =>

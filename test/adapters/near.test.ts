@@ -1,6 +1,6 @@
 /** Where a server may not send its readers. */
 import { expect, test } from 'vitest'
-import { mayLead, nearness } from '../../src/adapters/near.ts'
+import { addressScope, isRedirectAllowed } from '../../src/store/http/address-scope.ts'
 
 test.each([
   ['169.254.169.254', 'link'],
@@ -30,7 +30,7 @@ test.each([
   ['10.example.org', 'far'],
   ['localhost.example.org', 'far'],
 ])('%s is %s', (host, want) => {
-  expect(nearness(new URL(`http://${host}/`).hostname)).toBe(want)
+  expect(addressScope(new URL(`http://${host}/`).hostname)).toBe(want)
 })
 
 test.each([
@@ -42,5 +42,5 @@ test.each([
   ['http://127.0.0.1', 'http://169.254.169.254', false],
   ['http://169.254.1.1:80', 'http://169.254.1.1/other', true],
 ])('%s may lead to %s: %s', (from, to, want) => {
-  expect(mayLead(new URL(from), new URL(to))).toBe(want)
+  expect(isRedirectAllowed(new URL(from), new URL(to))).toBe(want)
 })

@@ -8,13 +8,13 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { GetObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
-import { jsonLog, logLine } from '../../src/adapters/system.ts'
-import { PlatteError } from '../../src/errors.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import type { Packages } from '../../src/ports/packages.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { jsonLog, logLine } from '../../src/kernel/json-log.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import type { Packages } from '../../src/store/packages.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import { type Fault, startS3 } from '../s3/server.ts'
 
@@ -120,7 +120,7 @@ const forbidden = (make: Bad['make'], says: RegExp, ways: readonly Way[] = allWa
   says,
   ways,
 })
-const reading: readonly Way[] = ['get', 'stat', 'open', 'put']
+const reader: readonly Way[] = ['get', 'stat', 'open', 'put']
 const credentials = /: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for PLATTE_STORE$/
 
 const bad: Readonly<Record<string, Bad>> = {
@@ -141,12 +141,12 @@ const bad: Readonly<Record<string, Bad>> = {
   'denied reads': forbidden(
     denied('s3:GetObject'),
     /AccessDenied.* credentials for PLATTE_STORE need s3:GetObject/,
-    reading,
+    reader,
   ),
   'denied list, of a key that is not there': forbidden(
     denied('s3:ListBucket'),
     /need .*s3:ListBucket: without that/,
-    reading,
+    reader,
   ),
   'denied list': forbidden(denied('s3:ListBucket'), /credentials for PLATTE_STORE need s3:ListBucket$/, [
     'list',

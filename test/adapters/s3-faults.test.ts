@@ -1,7 +1,7 @@
 /** What becomes of documents where S3 or the network fails, in both faces: before a write landed, and after. */
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import type { Documents } from '../../src/ports/documents.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import type { Operation } from '../s3/operations.ts'
 import { type Fault, startS3 } from '../s3/server.ts'

@@ -1,9 +1,9 @@
 /** A server whose bucket fails goes on with the last good catalog until that expires, and asks no more often for it. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
 import { catalogKey } from '../../src/documents/paths.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import { type Fault, type StrictS3, startS3 } from '../s3/server.ts'
 import { ask, day, newReader, newStore, publishOne } from '../world.ts'

@@ -1,9 +1,9 @@
 /** What becomes of packages on their way into a bucket and out of it. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
 import { sample } from '../conformance/rows.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import type { Operation } from '../s3/operations.ts'
@@ -177,8 +177,8 @@ test('machines that download slowly keep nobody else waiting: each has a connect
 })
 
 test('a document that is too long is let go: nothing goes on coming', async () => {
-  const place = await openStrict(s3)
-  await s3Packages(place, nodeHasher).put(key, bodyOf(content), expected)
-  await expect(s3Documents(place).get(key, 1000)).rejects.toMatchObject({ code: 'too-large' })
+  const ref = await openStrict(s3)
+  await s3Packages(ref, nodeHasher).put(key, bodyOf(content), expected)
+  await expect(s3Documents(ref).get(key, 1000)).rejects.toMatchObject({ code: 'too-large' })
   await vi.waitFor(() => expect(s3.sending()).toBe(0))
 })

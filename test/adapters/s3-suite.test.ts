@@ -1,9 +1,9 @@
 /** The suites of all ports against the strict S3, over real HTTP. */
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
-import { s3Uploads } from '../../src/adapters/s3-uploads.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
+import { s3Uploads } from '../../src/store/s3/uploads.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { suite } from '../conformance/register.ts'

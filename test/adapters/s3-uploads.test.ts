@@ -1,9 +1,9 @@
 /** Uploads into a bucket whose answers get lost, come late or are refusals. */
 import { afterAll, beforeEach, expect, test, vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
-import { s3Uploads } from '../../src/adapters/s3-uploads.ts'
-import { readAll } from '../../src/service/package-checks.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { readAll } from '../../src/store/conformance/package-checks.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
+import { s3Uploads } from '../../src/store/s3/uploads.ts'
 import { sample } from '../conformance/rows.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import type { Operation } from '../s3/operations.ts'

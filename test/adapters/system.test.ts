@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { jsonLog } from '../../src/adapters/system.ts'
+import { jsonLog } from '../../src/kernel/json-log.ts'
 
 const at = Date.parse('2026-11-23T06:00:00.000Z')
 

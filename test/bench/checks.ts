@@ -2,7 +2,7 @@
 import { open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { memoryDocuments } from '../../src/adapters/memory.ts'
+import { memoryDocuments } from '../../src/store/memory/memory.ts'
 import { startChild } from './child.ts'
 import { answersOf, machinesOf, storeOf } from './ramping.ts'
 import { atLeast, type Row } from './row.ts'
@@ -77,9 +77,9 @@ function fromWithin(runtime: 'Node' | 'Deno'): Measure {
 /** A Worker cannot tell its own CPU time: the client asks for one handler or the other, and reads that of the process. */
 async function fromOutside(variant: FlipVariant, seconds: number, stdout: number): Promise<FlipReport> {
   const documents = memoryDocuments()
-  const publishing = await storeOf(variant, { documents })
-  const answers = await answersOf(handlerOf(publishing), variant)
-  const texts = { ...settingsOf(publishing), ANSWERS: JSON.stringify(answers) }
+  const publisher = await storeOf(variant, { documents })
+  const answers = await answersOf(handlerOf(publisher), variant)
+  const texts = { ...settingsOf(publisher), ANSWERS: JSON.stringify(answers) }
   const worker = await makeWorker({ entry: 'flip-worker.ts', texts, documents, stdout })
   const { pid, port, stop } = await worker.start()
   const load = startChild('flip-load.ts', [pid, port, variant, seconds].map(String))

@@ -1,6 +1,6 @@
 /** One server that flips between two handlers, and counts what each of them answers. Runs on Node and on Deno, started by checks.ts. */
 import { cpuUsage, stdout } from 'node:process'
-import { jsonLog } from '../../src/adapters/system.ts'
+import { jsonLog } from '../../src/kernel/json-log.ts'
 import { bareApp, type Handler } from './bare.ts'
 import { report } from './child.ts'
 import { answersOf, storeOf } from './ramping.ts'
@@ -11,8 +11,8 @@ import { type FlipVariant, handlerOf } from './world.ts'
 const [name = 'control', seconds = '10'] = process.argv.slice(2)
 const variant = name as FlipVariant
 const { listen, log } = await ('Deno' in globalThis ? onDeno() : onNode())
-const publishing = { ...(await storeOf(variant)), log }
-const full = handlerOf(publishing)
+const publisher = { ...(await storeOf(variant)), log }
+const full = handlerOf(publisher)
 const bare = bareApp(await answersOf(full, variant)).fetch as Handler
 const handlers = { A: variant === 'control' ? bare : full, B: bare }
 let kind: Slice['kind'] = 'A'

@@ -1,8 +1,9 @@
 /** A check costs the same in a large deployment as in a small one: the whole handler in one process, without sockets. */
-import { jsonLog } from '../../src/adapters/system.ts'
-import type { Release } from '../../src/core/channel.ts'
-import { createApp } from '../../src/http/app.ts'
-import type { Answering } from '../../src/service/update-check.ts'
+
+import type { Answering } from '../../src/checks/update-check.ts'
+import { jsonLog } from '../../src/kernel/json-log.ts'
+import type { Release } from '../../src/release/channel.ts'
+import { createApp } from '../../src/runtime/app.ts'
 import { type AsyncWork, compare } from './loops.ts'
 import { atLeast, type Row } from './row.ts'
 import { type Channels, loaded, release, requests, runningVersion, serving } from './world.ts'
@@ -49,7 +50,7 @@ function growthRow(name: string, against: string, makeLarge: () => Deployment): 
 async function checksOf({ channels, channelOf }: Deployment): Promise<AsyncWork> {
   const answering: Answering = await loaded(channels)
   const log = jsonLog(() => {})
-  const app = createApp(serving({ ...answering, reading: { ...answering.reading, log } }))
+  const app = createApp(serving({ ...answering, reader: { ...answering.reader, log } }))
   const bodies = requests(channelOf, (machine) => (machine % 2 === 0 ? runningVersion : '9999.0.0'))
   for (const [turn, part] of ['<manifest version="4593.2.', '"noupdate"'].entries()) {
     const answer = await (await app.fetch(requestOf(bodies(turn)))).text()

@@ -1,10 +1,10 @@
 /** What the worst requests cost, as a multiple of an ordinary check that takes the strict reader. */
 
-import { PlatteError } from '../../src/errors.ts'
-import { parseOmahaRequest, renderOmahaResponse } from '../../src/protocol/omaha-xml.ts'
-import { parseStrict } from '../../src/protocol/omaha-xml-strict.ts'
-import { scanXml } from '../../src/protocol/xml-scanner.ts'
-import { decideAtOnce } from '../../src/service/update-check.ts'
+import { parseStrict } from '../../src/checks/omaha/strict.ts'
+import { parseOmahaRequest, renderOmahaResponse } from '../../src/checks/omaha/xml.ts'
+import { scanXml } from '../../src/checks/omaha/xml-scanner.ts'
+import { decideAtOnce } from '../../src/checks/update-check.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
 import { microsPerTurn, type Work } from './loops.ts'
 import { atMost, type Row } from './row.ts'
 import { app, loaded, offer, release, request, requests, runningVersion } from './world.ts'

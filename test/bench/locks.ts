@@ -2,13 +2,14 @@
  * Reboot locks: what each operation costs in documents, and how long a fleet that polls as locksmithd does takes to reboot,
  * over a store that answers after 60 ms and calls a fifth of all swaps a race. Time is virtual, the endpoint is the real one.
  */
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
-import { createApp } from '../../src/http/app.ts'
-import { openLocks } from '../../src/http/locks/routes.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { setMax } from '../../src/service/reboot-edits.ts'
+
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { setMax } from '../../src/locks/edits.ts'
+import { openLocks } from '../../src/locks/http/routes.ts'
+import { createApp } from '../../src/runtime/app.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import { type Ask, locksmithd, zincati } from '../locks/clients.ts'
 import { seeded } from '../world.ts'
 import { atMost, type Result, type Row } from './row.ts'
@@ -62,7 +63,7 @@ function endpoint(documents: Documents, clock: () => number, count: { requests: 
   const locking = { documents, clock, random: seeded(1) }
   const { fetch } = createApp({
     cache: newCatalogCache(),
-    reading: { documents, clock, log: () => {}, pin: { version: 1, sha256: '0'.repeat(64) } },
+    reader: { documents, clock, log: () => {}, pin: { version: 1, sha256: '0'.repeat(64) } },
     packages: memoryPackages(nodeHasher),
     events: () => {},
     publicUrl: 'https://updates.example.org',

@@ -1,8 +1,8 @@
 /** Mirrors an upstream into a folder, as `platte mirror` does. Started by mirror.ts. */
 import { mkdir } from 'node:fs/promises'
-import { openMirroring } from '../../src/runtime/mirroring.ts'
+import { mirror } from '../../src/mirroring/mirror.ts'
+import { openMirroring } from '../../src/mirroring/open.ts'
 import { openStore } from '../../src/runtime/store.ts'
-import { mirror } from '../../src/service/mirror.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
 import { peakMegabytes, report } from './child.ts'
 

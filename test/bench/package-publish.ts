@@ -1,8 +1,8 @@
 /** Makes a folder store and publishes one file into it, as `platte publish` does. Started by package.ts. */
 import { mkdir } from 'node:fs/promises'
+import { publish } from '../../src/channels/publish.ts'
 import { fileSource } from '../../src/runtime/files.ts'
 import { openStore } from '../../src/runtime/store.ts'
-import { publish } from '../../src/service/publish.ts'
 import { peakMegabytes, report } from './child.ts'
 import { app, newStore } from './world.ts'
 
@@ -13,9 +13,9 @@ export interface Published {
 
 const [store = '', file = ''] = process.argv.slice(2)
 await mkdir(store)
-const publishing = await newStore(new Map(), await openStore({ kind: 'file', dir: store }))
+const publisher = await newStore(new Map(), await openStore({ kind: 'file', dir: store }))
 const began = performance.now()
-const { packages } = await publish(publishing, {
+const { packages } = await publish(publisher, {
   app,
   channel: 'beta',
   version: '4593.2.0',

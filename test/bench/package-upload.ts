@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
+import type { OpenedUpload } from '../../src/publish-api/uploads.ts'
 import { fileSource } from '../../src/runtime/files.ts'
-import type { OpenedUpload } from '../../src/service/uploads.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { startChild } from './child.ts'
 import type { Published } from './package-publish.ts'
 import type { Served, Serves } from './package-serve.ts'
@@ -33,8 +33,8 @@ export async function upload(url: string, file: string, token = 'none'): Promise
   for await (const chunk of open()) await hasher.update(chunk)
   const announced = [{ name, size, ...(await hasher.digest()) }]
   const order = { app, channel: 'stable', version: '4593.2.0', board: 'amd64-usr', packages: announced }
-  const asked = { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify(order) }
-  const answer = await answered(await fetch(`${url}/v1/uploads`, asked))
+  const request = { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify(order) }
+  const answer = await answered(await fetch(`${url}/v1/uploads`, request))
   const [one]: readonly OpenedUpload[] = JSON.parse(answer).packages
   if (one?.kind !== 'missing') throw new Error('it should be missing')
   for (const { number, size: length, url: path } of one.parts) {

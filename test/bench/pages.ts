@@ -3,8 +3,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { Hono } from 'hono'
 import { html, raw } from 'hono/html'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { refresh } from '../../src/service/refresh.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
 import { newPageStore, serve } from '../pages/store.ts'
 import { app } from '../world.ts'
 import { type AsyncWork, compare } from './loops.ts'
@@ -44,11 +44,11 @@ export const pagesRow: Row = {
 async function twelveChannels(): Promise<Hono> {
   const store = await newPageStore()
   for (let i = 4; i < channels; i++)
-    await commitChannel(store.publishing, { app, channel: `fleet-${i}` }, (current) => ({
+    await commitChannel(store.publisher, { app, channel: `fleet-${i}` }, (current) => ({
       ...current,
       follow: { channel: 'stable', over: 'PT48H' },
     }))
-  await refresh(store.publishing)
+  await refresh(store.publisher)
   return serve(store)
 }
 

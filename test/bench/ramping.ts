@@ -1,9 +1,10 @@
 /** A channel as operators run it: it follows another one, in the middle of a ramp, with windows that are open for a part, and 200 releases. */
-import { systemClock } from '../../src/adapters/system.ts'
-import type { Release, Window } from '../../src/core/channel.ts'
-import { editChannel } from '../../src/service/edit-channel.ts'
-import type { Publishing } from '../../src/service/publish.ts'
-import { instantText } from '../../src/service/writing.ts'
+
+import { instantText } from '../../src/catalog/write.ts'
+import { editChannel } from '../../src/channels/edit-channel.ts'
+import type { Publisher } from '../../src/channels/publish.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import type { Release, Window } from '../../src/release/channel.ts'
 import { type Answer, answerOf, type Handler } from './bare.ts'
 import { app, type FlipVariant, newStore, release, releasesOf, request, requestOf, runningVersion } from './world.ts'
 
@@ -16,17 +17,17 @@ const [hourMs, dayMs] = [3_600_000, 86_400_000]
 export const machinesOf = (variant: FlipVariant): number => (variant === 'ramp fleet' ? 100_000 : 1)
 
 /** A store in which the machines of a variant are told what it says. */
-export async function storeOf(variant: FlipVariant, store: Parameters<typeof newStore>[1] = {}): Promise<Publishing> {
+export async function storeOf(variant: FlipVariant, store: Parameters<typeof newStore>[1] = {}): Promise<Publisher> {
   if (variant !== 'ramp' && variant !== 'ramp fleet') return newStore(releasesOf(variant), store)
   const now = systemClock()
   const channels = new Map([
     ['alpha', sourceReleases(now)],
     ['beta', []],
   ])
-  const publishing = await newStore(channels, store)
+  const publisher = await newStore(channels, store)
   const follow = { channel: 'alpha', after: 'P7D', over: 'PT48H' }
-  await editChannel(publishing, { app, channel: 'beta' }, (beta) => ({ ...beta, follow, windows: windowsAround(now) }))
-  return publishing
+  await editChannel(publisher, { app, channel: 'beta' }, (beta) => ({ ...beta, follow, windows: windowsAround(now) }))
+  return publisher
 }
 
 /** The newest is admitted to four fifths where it was published, to half of the machines behind it; all others to everybody. */

@@ -1,9 +1,10 @@
 /** How often an instance asks its store in a minute of checks, by a clock that is moved by hand. */
-import { memoryDocuments } from '../../src/adapters/memory.ts'
-import { systemClock } from '../../src/adapters/system.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import { ttlMs } from '../../src/service/catalog-cache.ts'
-import { type Answering, checkForUpdate } from '../../src/service/update-check.ts'
+
+import { ttlMs } from '../../src/catalog/cache.ts'
+import { type Answering, checkForUpdate } from '../../src/checks/update-check.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { memoryDocuments } from '../../src/store/memory/memory.ts'
 import { atMost, type Row } from './row.ts'
 import { answeringFrom, app, newStore, releasesOf, runningVersion } from './world.ts'
 
@@ -17,10 +18,10 @@ export const readsRow: Row = {
   name: 'reads',
   run: async () => {
     const { documents, reads } = counted(memoryDocuments())
-    const publishing = await newStore(releasesOf('update'), { documents })
+    const publisher = await newStore(releasesOf('update'), { documents })
     const began = systemClock()
     const time = { now: began }
-    const answering = answeringFrom({ ...publishing, clock: () => time.now })
+    const answering = answeringFrom({ ...publisher, clock: () => time.now })
     await check(answering)
     const first = { ...reads }
     for (let i = 1; i <= moments; i++) {

@@ -1,6 +1,6 @@
 /** A fleet that goes through a ramp: 10,000 machines that poll as update_engine does, decided one by one by the core. */
-import { decide } from '../../src/core/decide.ts'
-import { type ChannelView, viewChannel } from '../../src/core/view.ts'
+import { decide } from '../../src/release/decide.ts'
+import { type ChannelView, viewChannel } from '../../src/release/view.ts'
 import { atMost, type Result, type Row } from './row.ts'
 import { generator } from './stats.ts'
 import { app, machineId, release, runningVersion } from './world.ts'

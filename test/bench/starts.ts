@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { folderDocuments } from '../../src/adapters/folder-documents.ts'
-import { memoryDocuments } from '../../src/adapters/memory.ts'
-import { systemClock } from '../../src/adapters/system.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
 import { parseStore } from '../../src/runtime/store-setting.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
+import { memoryDocuments } from '../../src/store/memory/memory.ts'
 import { doors } from '../lambda/doors.ts'
 import { denoBinary } from '../runtimes/start-deno.ts'
 import { startS3 } from '../s3/server.ts'
@@ -83,9 +83,9 @@ async function millisOf(start: Start, { text }: Answer): Promise<number> {
 async function folderStore(dir: string) {
   const store = join(dir, 'store')
   await mkdir(store)
-  const publishing = await newStore(releasesOf('update'), { documents: folderDocuments(store, { clock: systemClock }) })
-  const answer = await answerFrom(publishing)
-  const env = { PATH: process.env.PATH, PORT: '0', PLATTE_STORE: `file:${store}`, ...settingsOf(publishing) }
+  const publisher = await newStore(releasesOf('update'), { documents: folderDocuments(store, { clock: systemClock }) })
+  const answer = await answerFrom(publisher)
+  const env = { PATH: process.env.PATH, PORT: '0', PLATTE_STORE: `file:${store}`, ...settingsOf(publisher) }
   return { answer, env: { ...env, ANSWERS: JSON.stringify([answer]) } }
 }
 
@@ -140,9 +140,9 @@ function post(url: string): Promise<string> {
 
 async function onWorkerd(): Promise<Contest> {
   const documents = memoryDocuments()
-  const publishing = await newStore(releasesOf('update'), { documents })
-  const answer = await answerFrom(publishing)
-  const texts = { ...settingsOf(publishing), ANSWERS: JSON.stringify([answer]) }
+  const publisher = await newStore(releasesOf('update'), { documents })
+  const answer = await answerFrom(publisher)
+  const texts = { ...settingsOf(publisher), ANSWERS: JSON.stringify([answer]) }
   const make = (entry?: string) => makeWorker({ entry, texts, documents, stdout: 'ignore' })
   const [full, bare] = [await make(), await make('bare-worker.ts')]
   const served = (worker: typeof full) => async () => {
@@ -156,16 +156,16 @@ async function onWorkerd(): Promise<Contest> {
 /** Built as they are deployed, and called by a small process as Lambda's own would. */
 async function onLambda(dir: string): Promise<Contest> {
   const s3 = await startS3()
-  const place = parseStore(s3.setting)
-  const prefix = 'prefix' in place ? place.prefix : ''
+  const ref = parseStore(s3.setting)
+  const prefix = 'prefix' in ref ? ref.prefix : ''
   const documents = memoryDocuments()
-  const publishing = await newStore(releasesOf('update'), { documents })
+  const publisher = await newStore(releasesOf('update'), { documents })
   for await (const key of documents.list?.('') ?? []) {
     const found = await documents.get(key, 2 ** 20)
     if (found) s3.bucket.put(prefix + key, found.bytes, { ifMatch: undefined, ifNoneMatch: undefined })
   }
-  const answer = await answerFrom(publishing)
-  const env = { ...s3.env, PLATTE_STORE: s3.setting, ...settingsOf(publishing), ANSWERS: JSON.stringify([answer]) }
+  const answer = await answerFrom(publisher)
+  const env = { ...s3.env, PLATTE_STORE: s3.setting, ...settingsOf(publisher), ANSWERS: JSON.stringify([answer]) }
   const [full, bare] = [join(dir, 'full', 'index.mjs'), join(dir, 'bare', 'index.mjs')]
   bundle('build:lambda', full)
   bundle('build:lambda', bare, 'bare-lambda.ts')

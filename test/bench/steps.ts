@@ -1,7 +1,8 @@
 /** What the parts of a check cost: parse, decide and render, each in µs. */
-import { parseOmahaRequest, renderOmahaResponse } from '../../src/protocol/omaha-xml.ts'
-import { parseStrict } from '../../src/protocol/omaha-xml-strict.ts'
-import { decideAtOnce } from '../../src/service/update-check.ts'
+
+import { parseStrict } from '../../src/checks/omaha/strict.ts'
+import { parseOmahaRequest, renderOmahaResponse } from '../../src/checks/omaha/xml.ts'
+import { decideAtOnce } from '../../src/checks/update-check.ts'
 import { microsPerTurn, type Work } from './loops.ts'
 import type { Row } from './row.ts'
 import { app, loaded, offer, release, requests, runningVersion } from './world.ts'

@@ -17,18 +17,18 @@ const sampleEveryMs = 20
 /** @returns the most memory of the Worker's isolate while a file was sent and read again, in megabytes. */
 export async function uploadToWorker(dir: string, file: string): Promise<number> {
   const issuer = await startIssuer()
-  const { publishing, env } = await emptyStore(issuer)
-  const place = ['--persist-to', join(dir, 'r2'), '--env=']
-  for await (const key of publishing.documents.list?.('') ?? []) {
-    const [document, copy] = [await publishing.documents.get(key, 2 ** 20), join(dir, 'document')]
+  const { publisher, env } = await emptyStore(issuer)
+  const ref = ['--persist-to', join(dir, 'r2'), '--env=']
+  for await (const key of publisher.documents.list?.('') ?? []) {
+    const [document, copy] = [await publisher.documents.get(key, 2 ** 20), join(dir, 'document')]
     await writeFile(copy, document?.bytes ?? '')
-    const put = ['r2', 'object', 'put', `platte/${key}`, '--local', '--file', copy, ...place]
+    const put = ['r2', 'object', 'put', `platte/${key}`, '--local', '--file', copy, ...ref]
     execFileSync(process.execPath, [wrangler, ...put], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   }
   const inspectorPort = await freePort()
   const vars = Object.entries(env).flatMap(([name, value]) => ['--var', `${name}:${value}`])
   const listen = ['--ip', '127.0.0.1', '--port', '0', '--inspector-port', String(inspectorPort)]
-  const child = spawn(process.execPath, [wrangler, 'dev', ...listen, ...place, ...vars], {
+  const child = spawn(process.execPath, [wrangler, 'dev', ...listen, ...ref, ...vars], {
     cwd: root,
     env: { ...process.env, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'ignore'],

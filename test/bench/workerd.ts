@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import type { Documents } from '../../src/ports/documents.ts'
+import type { Documents } from '../../src/store/documents.ts'
 import { bundle } from './bundle.ts'
 
 /** The one that wrangler brings along. */

@@ -1,23 +1,25 @@
 /** Signed stores to measure against: real keys, real documents, made with Platte's own commands. */
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
-import { systemClock, systemRandom } from '../../src/adapters/system.ts'
-import type { Release } from '../../src/core/channel.ts'
+
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { editCatalog, nameHead } from '../../src/catalog/edit-catalog.ts'
+import type { ChannelRef } from '../../src/catalog/read.ts'
+import { firstRoot, initStore } from '../../src/catalog/roots.ts'
+import { instantText } from '../../src/catalog/write.ts'
+import type { Publisher } from '../../src/channels/publish.ts'
+import type { OmahaOffer } from '../../src/checks/omaha/omaha.ts'
+import type { Serving } from '../../src/checks/serving.ts'
+import { type Answering, checkForUpdate } from '../../src/checks/update-check.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import type { PublicKey } from '../../src/documents/root.ts'
-import { createApp } from '../../src/http/app.ts'
-import type { Serving } from '../../src/http/serving.ts'
-import type { Signer } from '../../src/ports/signer.ts'
-import type { OmahaOffer } from '../../src/protocol/omaha.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { editCatalog, nameHead } from '../../src/service/edit-catalog.ts'
-import type { Publishing } from '../../src/service/publish.ts'
-import type { Place } from '../../src/service/reading.ts'
-import { firstRoot, initStore } from '../../src/service/roots.ts'
-import { type Answering, checkForUpdate } from '../../src/service/update-check.ts'
-import { instantText } from '../../src/service/writing.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { systemRandom } from '../../src/kernel/random.ts'
+import type { Release } from '../../src/release/channel.ts'
+import { createApp } from '../../src/runtime/app.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import { generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
+import type { Signer } from '../../src/trust/signer.ts'
 import type { VerifiedChannel } from '../../src/trust/verify-channel.ts'
 import { formatPin, parsePin } from '../../src/trust/verify-root.ts'
 import { bodyOf } from '../protocol/samples.ts'
@@ -91,8 +93,8 @@ export const releasesOf = (variant: FlipVariant): Channels =>
 /** A store with one channel for each entry. */
 export async function newStore(
   channels: Channels,
-  store: Partial<Pick<Publishing, 'documents' | 'packages'>> = {},
-): Promise<Publishing> {
+  store: Partial<Pick<Publisher, 'documents' | 'packages'>> = {},
+): Promise<Publisher> {
   const [root, release, timestamp] = [await newKey(), await newKey(), await newKey()]
   const open = {
     documents: memoryDocuments(),
@@ -110,21 +112,19 @@ export async function newStore(
     { issuedAt: instantText(systemClock()), maxValidity: 'P14D' },
   )
   const { pin } = await initStore(open, document, [root.signer])
-  const publishing = { ...open, pin: parsePin(pin) }
-  await commitAll(publishing, channels)
-  return publishing
+  const publisher = { ...open, pin: parsePin(pin) }
+  await commitAll(publisher, channels)
+  return publisher
 }
 
-async function commitAll(publishing: Publishing, channels: Channels): Promise<void> {
-  const heads: { readonly place: Place; readonly head: VerifiedChannel }[] = []
+async function commitAll(publisher: Publisher, channels: Channels): Promise<void> {
+  const heads: { readonly ref: ChannelRef; readonly head: VerifiedChannel }[] = []
   for (const [channel, releases] of channels) {
-    const place = { app, channel }
+    const ref = { app, channel }
     const edit = (current: ChannelManifest) => ({ ...current, releases: [...releases] })
-    heads.push({ place, head: (await commitChannel(publishing, place, edit)).head })
+    heads.push({ ref, head: (await commitChannel(publisher, ref, edit)).head })
   }
-  await editCatalog(publishing, (catalog) =>
-    heads.reduce((named, { place, head }) => nameHead(named, place, head), catalog),
-  )
+  await editCatalog(publisher, (catalog) => heads.reduce((named, { ref, head }) => nameHead(named, ref, head), catalog))
 }
 
 async function newKey(): Promise<{ signer: Signer; key: PublicKey }> {
@@ -157,31 +157,31 @@ export async function loaded(channels: Channels): Promise<Answering> {
 }
 
 /** The settings of whoever serves a store. */
-export const settingsOf = ({ pin }: Publishing) => ({
+export const settingsOf = ({ pin }: Publisher) => ({
   PLATTE_ROOT: formatPin(pin),
   PLATTE_PUBLIC_URL: 'https://updates.example.org',
 })
 
 /** Platte over a store. */
-export const handlerOf = (publishing: Publishing): Handler =>
-  createApp(serving(answeringFrom(publishing))).fetch as Handler
+export const handlerOf = (publisher: Publisher): Handler =>
+  createApp(serving(answeringFrom(publisher))).fetch as Handler
 
 /** What it answers to the request. */
-export const answerFrom = (publishing: Publishing): Promise<Answer> => answerOf(handlerOf(publishing), request)
+export const answerFrom = (publisher: Publisher): Promise<Answer> => answerOf(handlerOf(publisher), request)
 
 /** What answers checks from a store. */
-export const answeringFrom = (publishing: Publishing): Answering => ({
+export const answeringFrom = (publisher: Publisher): Answering => ({
   cache: newCatalogCache(),
-  reading: publishing,
+  reader: publisher,
   background: (work) => void work,
 })
 
 /** What the routes need, without packages. */
-export const serving = ({ cache, reading }: Answering): Serving => ({
+export const serving = ({ cache, reader }: Answering): Serving => ({
   cache,
-  reading,
+  reader,
   packages: memoryPackages(nodeHasher),
-  events: reading.log,
+  events: reader.log,
   publicUrl: 'https://updates.example.org',
   background: () => (work) => void work,
 })

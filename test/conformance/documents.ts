@@ -1,7 +1,8 @@
 /** The suite of the port `Documents`: what an operator's store is asked, and more. Every adapter passes every row; every lie in liars.ts fails one. */
-import type { Documents } from '../../src/ports/documents.ts'
-import { documentChecks } from '../../src/service/document-checks.ts'
-import { racingCreates, racingSwaps } from '../../src/service/race-checks.ts'
+
+import { documentChecks } from '../../src/store/conformance/document-checks.ts'
+import { racingCreates, racingSwaps } from '../../src/store/conformance/race-checks.ts'
+import type { Documents } from '../../src/store/documents.ts'
 import {
   badKeys,
   created,
@@ -144,12 +145,12 @@ export const documentRows: readonly Row<Documents>[] = [
     async run(store, at) {
       const states = range(6).map((n) => sample(200_000 + n, n))
       const whole = new Set(states.map(sum))
-      const writing = writeAll(store, at('a.jws'), states)
+      const writer = writeAll(store, at('a.jws'), states)
       for (let reads = 0; reads < 20; reads++) {
         const seen = await store.get(at('a.jws'), maxBytes)
         if (seen !== undefined) same(whole.has(sum(seen.bytes)), true, `read ${reads} is one of the states`)
       }
-      await writing
+      await writer
     },
   },
   {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { documentRows } from './documents.ts'
 import { documentLiars, packageLiars, uploadLiars } from './liars.ts'
 import { packageRows } from './packages.ts'

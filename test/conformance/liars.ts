@@ -1,12 +1,13 @@
 /** Stores that break one sentence of their contract each. A suite that lets one of them pass is worth nothing. */
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
-import { memoryUploads } from '../../src/adapters/memory-uploads.ts'
-import { systemClock } from '../../src/adapters/system.ts'
-import { PlatteError } from '../../src/errors.ts'
-import type { Documents, StoredDocument } from '../../src/ports/documents.ts'
-import type { Packages } from '../../src/ports/packages.ts'
-import type { Uploads } from '../../src/ports/uploads.ts'
+
+import { systemClock } from '../../src/kernel/clock.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import type { Documents, StoredDocument } from '../../src/store/documents.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
+import { memoryUploads } from '../../src/store/memory/uploads.ts'
+import type { Packages } from '../../src/store/packages.ts'
+import type { Uploads } from '../../src/store/uploads.ts'
 
 /** What the liar does, the row that must fail, and the liar. */
 export type Liar<Store> = readonly [lie: string, row: string, open: () => Store]

@@ -1,8 +1,9 @@
 /** Reboot locks over a store that many share: machines whose requests meet in processes with nothing else in common. */
-import { systemClock, systemRandom } from '../../src/adapters/system.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import { lockMachine, setMax, unlockMachine } from '../../src/service/reboot-edits.ts'
-import { type Locking, readLock } from '../../src/service/reboot-lock.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { systemRandom } from '../../src/kernel/random.ts'
+import { lockMachine, setMax, unlockMachine } from '../../src/locks/edits.ts'
+import { type Locking, readLock } from '../../src/locks/store.ts'
+import type { Documents } from '../../src/store/documents.ts'
 import { type At, type Row, same } from './rows.ts'
 
 /** A client of its own. */
@@ -19,8 +20,8 @@ export const lockRows: readonly Row<NewClient>[] = [
       const group = groupOf(at)
       const all = await processes(newClient, machines)
       await setMax(first(all), group, slots)
-      const asked = all.map((locking, i) => lockMachine(locking, group, { id: `m${i}`, via: 'fleet-lock' }))
-      const kinds = (await Promise.all(asked)).map(({ result }) => result.kind)
+      const request = all.map((locking, i) => lockMachine(locking, group, { id: `m${i}`, via: 'fleet-lock' }))
+      const kinds = (await Promise.all(request)).map(({ result }) => result.kind)
       same(kinds.filter((kind) => kind === 'locked').length, slots, 'slots that were given')
       same(kinds.filter((kind) => kind === 'full').length, machines - slots, 'machines that wait')
       for (const locking of all) same((await holdersOf(locking, group)).length, slots, 'holders that each of them sees')

@@ -3,7 +3,7 @@
  * workerd and Deno, against stores that lie, and against a real bucket that holds other things. The rows that an
  * operator's store is asked, too, stand in src/service.
  */
-import type { At, Check } from '../../src/service/checks.ts'
+import type { At, StoreCheck } from '../../src/store/conformance/checks.ts'
 
 export {
   type At,
@@ -17,10 +17,10 @@ export {
   same,
   sample,
   text,
-} from '../../src/service/checks.ts'
+} from '../../src/store/conformance/checks.ts'
 
 /** A check without what only an operator needs to hear. */
-export type Row<Store> = Pick<Check<Store>, 'name' | 'run' | 'when'>
+export type Row<Store> = Pick<StoreCheck<Store>, 'name' | 'run' | 'when'>
 
 export interface Failure {
   readonly row: string

@@ -1,6 +1,7 @@
 /** The suite of the port `Uploads`. Every adapter passes every row; every lie in liars.ts fails one. */
-import type { Part, Uploads, UploadToken } from '../../src/ports/uploads.ts'
-import { bodyOf, readAll } from '../../src/service/package-checks.ts'
+
+import { bodyOf, readAll } from '../../src/store/conformance/package-checks.ts'
+import type { Part, Uploads, UploadToken } from '../../src/store/uploads.ts'
 import { type Row, refuses, same, sample } from './rows.ts'
 
 const hour = 3_600_000

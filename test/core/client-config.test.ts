@@ -2,9 +2,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { type Answers, readClientConfig } from '../../src/core/client-answers.ts'
-import { checkUpdateConf } from '../../src/core/client-check.ts'
-import { type ClientConfig, formatsOf, renderClientConfig } from '../../src/core/client-config.ts'
+import { type Answers, readClientConfig } from '../../src/clients/answers.ts'
+import { checkUpdateConf } from '../../src/clients/check.ts'
+import { type ClientConfig, formatsOf, renderClientConfig } from '../../src/clients/config.ts'
 
 const url = 'https://updates.example.org'
 
@@ -19,8 +19,8 @@ const answers: fc.Arbitrary<Answers> = fc.record({
   length: fc.constantFrom('1h', '90m', '1h30m', '167h'),
 })
 
-const configOf = (asked: Answers): ClientConfig => {
-  const read = readClientConfig(asked)
+const configOf = (request: Answers): ClientConfig => {
+  const read = readClientConfig(request)
   if ('wrong' in read) throw new Error(`wrong: ${read.wrong}`)
   return read.config
 }
@@ -44,13 +44,13 @@ const meant = ({ group, server, strategy, window, lock }: ClientConfig): Record<
 
 describe('whatever is asked for,', () => {
   const each = (name: string, check: (config: ClientConfig) => void): void =>
-    test(name, () => fc.assert(fc.property(answers, (asked) => check(configOf(asked)))))
+    test(name, () => fc.assert(fc.property(answers, (request) => check(configOf(request)))))
 
   each('update.conf says it, and has no mistakes', (config) => {
     const text = renderClientConfig('update.conf', config)
     expect(variables(text)).toEqual(meant(config))
-    const place = config.server.replace(/\/v1\/update\/$/, '')
-    expect(checkUpdateConf(text, { groups: [config.group], url: place })).toEqual([])
+    const ref = config.server.replace(/\/v1\/update\/$/, '')
+    expect(checkUpdateConf(text, { groups: [config.group], url: ref })).toEqual([])
   })
 
   each('cloud-config says it', ({ group, server, strategy, window, lock, ...config }) => {
@@ -104,8 +104,8 @@ test.each<[string, Answers, object]>([
   ['best-effort without', { strategy: 'best-effort' }, { strategy: 'reboot' }],
   ['a lock that no strategy asks for', { strategy: 'off', lock: url }, { strategy: 'off' }],
   ['a URL that ends in a slash', { url: `${url}/` }, { strategy: 'reboot' }],
-])('%s', (_, asked, want) => {
-  expect(configOf({ group: 'stable', url, ...asked })).toEqual({
+])('%s', (_, request, want) => {
+  expect(configOf({ group: 'stable', url, ...request })).toEqual({
     ...{ system: 'flatcar', group: 'stable', server: `${url}/v1/update/` },
     ...want,
   })
@@ -126,8 +126,8 @@ test.each<[string, Answers, wrong: readonly string[]]>([
   ['a quote in a URL', { lock: 'https://x/"' }, ['lock']],
   ['another scheme', { lock: 'javascript:alert(1)' }, ['lock']],
   ['everything at once', { group: '', url: 'x', strategy: '', length: '1h' }, ['group', 'url', 'strategy', 'window']],
-])('%s is refused', (_, asked, wrong) => {
-  expect(readClientConfig({ group: 'stable', url, ...asked })).toEqual({ wrong })
+])('%s is refused', (_, request, wrong) => {
+  expect(readClientConfig({ group: 'stable', url, ...request })).toEqual({ wrong })
 })
 
 const good = `GROUP=stable\nSERVER=${url}/v1/update/\n`

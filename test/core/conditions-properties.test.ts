@@ -1,16 +1,16 @@
 /** What no channel can be made to do, however it is ramped, windowed, targeted, held and followed. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Channel, Hold, Release } from '../../src/core/channel.ts'
-import type { Followed } from '../../src/core/conditions.ts'
-import { type Check, type Decision, decide, drawFor } from '../../src/core/decide.ts'
-import { drawOf } from '../../src/core/draw.ts'
-import { nextChange } from '../../src/core/forecast.ts'
-import { type Overlay, restrict } from '../../src/core/overlay.ts'
-import { readRamp, shareAt } from '../../src/core/ramp.ts'
-import { compareVersions, parseVersion } from '../../src/core/version.ts'
-import { type ChannelView, viewChannel } from '../../src/core/view.ts'
-import { isOpen, readWindows } from '../../src/core/window.ts'
+import { bucketOf } from '../../src/release/bucketing.ts'
+import type { Channel, Hold, Release } from '../../src/release/channel.ts'
+import type { Followed } from '../../src/release/conditions.ts'
+import { bucketFor, type Check, type Decision, decide } from '../../src/release/decide.ts'
+import { nextChange } from '../../src/release/forecast.ts'
+import { type Overlay, restrict } from '../../src/release/overlay.ts'
+import { readRamp, shareAt } from '../../src/release/ramp.ts'
+import { compareVersions, parseVersion } from '../../src/release/version.ts'
+import { type ChannelView, viewChannel } from '../../src/release/view.ts'
+import { isOpen, readWindows } from '../../src/release/window.ts'
 import { held, noon, queue, release, viewOf } from './releases.ts'
 
 const hour = 60 * 60 * 1000
@@ -180,7 +180,7 @@ test('a follower never exposes more than its source: nobody whom the source woul
       if (machine.isManual || !to.ramp) return
       seen.ramped += 1
       const share = shareAt(readRamp(to.ramp, source.rampAsOf ? Date.parse(source.rampAsOf) : undefined), noon + ms)
-      expect(share >= 1 || drawFor(decision.offer, view(one), machine).ramp < share).toBe(true)
+      expect(share >= 1 || bucketFor(decision.offer, view(one), machine).ramp < share).toBe(true)
     }),
     { numRuns: 10_000, seed },
   )
@@ -287,7 +287,7 @@ test('a fleet is offered what was signed: at each hour the share of machines is 
 
 test('two ramps of one per cent share hardly a machine', () => {
   const machines = Array.from({ length: 100_000 }, (_, i) => `machine-${i}`)
-  const admitted = (version: string) => machines.filter((machine) => drawOf(queue, version, machine).ramp < 0.01)
+  const admitted = (version: string) => machines.filter((machine) => bucketOf(queue, version, machine).ramp < 0.01)
   const first = admitted('4593.2.0')
   const shared = Array.from({ length: 10 }, (_, i) => {
     const others = new Set(admitted(`4593.2.${i + 1}`))

@@ -1,14 +1,14 @@
 /** Ramps, windows, targets and followers, as tables. All at noon of a Monday (UTC) where nothing else is said. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
-import type { Channel, RampStep, Release, Target, Window } from '../../src/core/channel.ts'
-import type { Stored } from '../../src/core/conditions.ts'
-import type { Check } from '../../src/core/decide.ts'
-import { drawOf } from '../../src/core/draw.ts'
-import { rampProblem, readRamp, shareAt } from '../../src/core/ramp.ts'
-import { machineHash, rangeProblem } from '../../src/core/target.ts'
-import { viewChannel } from '../../src/core/view.ts'
-import { isOpen, nextEdge, readWindows, windowProblem } from '../../src/core/window.ts'
+import { bucketOf } from '../../src/release/bucketing.ts'
+import type { Channel, RampStep, Release, Target, Window } from '../../src/release/channel.ts'
+import type { Stored } from '../../src/release/conditions.ts'
+import type { Check } from '../../src/release/decide.ts'
+import { rampProblem, readRamp, shareAt } from '../../src/release/ramp.ts'
+import { machineHash, rangeProblem } from '../../src/release/target.ts'
+import { viewChannel } from '../../src/release/view.ts'
+import { isOpen, nextEdge, readWindows, windowProblem } from '../../src/release/window.ts'
 import { answer, held, noon, queue, release, viewOf } from './releases.ts'
 
 const hour = 60 * 60 * 1000
@@ -20,12 +20,12 @@ test('a draw is two numbers of one SHA-256, and what names it is all that it dep
   const machine = '0123456789ABCDEF'
   const digest = createHash('sha256').update(`v1\0example.app\0stable\0${'1.2.3'}\0${machine.toLowerCase()}`).digest()
   const want = { ramp: digest.readUInt32BE(0) / 2 ** 32, window: digest.readUInt32BE(4) / 2 ** 32 }
-  expect(drawOf(queue, '1.2.3', machine)).toEqual(want)
-  expect(drawOf(queue, '1.2.3', machine.toLowerCase())).toEqual(want)
-  expect(drawOf(queue, '1.2.4', machine)).not.toEqual(want)
-  expect(drawOf({ ...queue, channel: 'beta' }, '1.2.3', machine)).not.toEqual(want)
-  expect(drawOf({ ...queue, app: 'other' }, '1.2.3', machine)).not.toEqual(want)
-  expect(drawOf(queue, '1.2.3', '')).toEqual({ ramp: 1, window: 1 })
+  expect(bucketOf(queue, '1.2.3', machine)).toEqual(want)
+  expect(bucketOf(queue, '1.2.3', machine.toLowerCase())).toEqual(want)
+  expect(bucketOf(queue, '1.2.4', machine)).not.toEqual(want)
+  expect(bucketOf({ ...queue, channel: 'beta' }, '1.2.3', machine)).not.toEqual(want)
+  expect(bucketOf({ ...queue, app: 'other' }, '1.2.3', machine)).not.toEqual(want)
+  expect(bucketOf(queue, '1.2.3', '')).toEqual({ ramp: 1, window: 1 })
 })
 
 const step = (ms: number, share: number): RampStep => ({ at: at(ms), share })
@@ -73,7 +73,7 @@ describe('the share of a ramp', () => {
 
 /** Draws 0.24 and 0.93 for version 3 of the queue. */
 const [early, late] = ['m1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm7', 'm8']
-  .map((machine) => ({ machine, draw: drawOf(queue, '3', machine).ramp }))
+  .map((machine) => ({ machine, draw: bucketOf(queue, '3', machine).ramp }))
   .sort((a, b) => a.draw - b.draw)
   .flatMap((one, i, all) => (i === 0 || i === all.length - 1 ? [one.machine] : [])) as [string, string]
 
@@ -225,7 +225,7 @@ describe('windows', () => {
       ],
     })
     const answers = Array.from({ length: 50 }, (_, i) => `m${i}`).map((machineId) => {
-      const want = drawOf(queue, '2', machineId).window <= 0.5 ? 'update 2' : 'outside-window 2'
+      const want = bucketOf(queue, '2', machineId).window <= 0.5 ? 'update 2' : 'outside-window 2'
       expect(answer({ machineId }, view)).toBe(want)
       return want
     })

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Channel, Hold, Release } from '../../src/core/channel.ts'
-import { type Check, decide } from '../../src/core/decide.ts'
-import { compareVersions, parseVersion } from '../../src/core/version.ts'
+import type { Channel, Hold, Release } from '../../src/release/channel.ts'
+import { type Check, decide } from '../../src/release/decide.ts'
+import { compareVersions, parseVersion } from '../../src/release/version.ts'
 import { answer, bytesOf, held, night, noon, release, viewOf } from './releases.ts'
 
 const why = { reason: 'boot loop' }

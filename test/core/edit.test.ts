@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Channel } from '../../src/core/channel.ts'
-import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } from '../../src/core/edit.ts'
-import { PlatteError } from '../../src/errors.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } from '../../src/release/add-release.ts'
+import type { Channel } from '../../src/release/channel.ts'
 import { bytesOf, onePackage, release } from './releases.ts'
 
 const words = {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Decision, Reason } from '../../src/core/decide.ts'
-import { explainDecision } from '../../src/core/explain.ts'
-import { parseVersion } from '../../src/core/version.ts'
-import type { Candidate } from '../../src/core/view.ts'
+import type { Decision, Reason } from '../../src/release/decide.ts'
+import { explainDecision } from '../../src/release/explanation.ts'
+import { parseVersion } from '../../src/release/version.ts'
+import type { Candidate } from '../../src/release/view.ts'
 import { bytesOf, release } from './releases.ts'
 
 const candidate = (version: string): Candidate => ({

@@ -1,8 +1,8 @@
 /** Overlays as tables: what each restriction does, and what is refused as no overlay. */
 import { describe, expect, test } from 'vitest'
-import { type Overlay, restrict } from '../../src/core/overlay.ts'
 import { parseOverlay } from '../../src/documents/overlay.ts'
-import { PlatteError } from '../../src/errors.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { type Overlay, restrict } from '../../src/release/overlay.ts'
 import { answer, noon, release, viewOf } from './releases.ts'
 
 const day = 24 * 60 * 60 * 1000

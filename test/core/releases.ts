@@ -1,7 +1,7 @@
 /** Releases and channels in few words, for tables. */
-import type { BoardPackages, Channel, Hold, Package, Release, Window } from '../../src/core/channel.ts'
-import { type Check, decide } from '../../src/core/decide.ts'
-import { type ChannelView, viewChannel } from '../../src/core/view.ts'
+import type { BoardPackages, Channel, Hold, Package, Release, Window } from '../../src/release/channel.ts'
+import { type Check, decide } from '../../src/release/decide.ts'
+import { type ChannelView, viewChannel } from '../../src/release/view.ts'
 
 export const onePackage = (digit = 'a', name = 'update.gz'): Package => ({
   name,

@@ -1,20 +1,21 @@
 /** locksmith's semaphore, the order of its holders, and what a write of a client is taken for. */
+
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type RebootPolicy, vetoOf } from '../../src/core/reboot-policy.ts'
+import { isGroupName } from '../../src/documents/paths.ts'
+import { type RebootPolicy, vetoOf } from '../../src/locks/reboot-policy.ts'
 import {
   available,
   compareIds,
   firstSemaphore,
   freeOverdue,
-  isGroupName,
+  type Intent,
+  intentOf,
   isHolderId,
   lock,
   type Semaphore,
   unlock,
-  type Wish,
-  wishOf,
-} from '../../src/core/semaphore.ts'
+} from '../../src/locks/semaphore.ts'
 
 const since = '2026-11-25T00:00:00Z'
 const holder = (id: string) => ({ id, via: 'locksmith' as const, since })
@@ -78,7 +79,7 @@ test('any locks and unlocks: never more than may, in order, each once', () => {
   )
 })
 
-test.each<[string, Semaphore, number, string[], Wish | undefined]>([
+test.each<[string, Semaphore, number, string[], Intent | undefined]>([
   ['nothing', held(1, 'a'), 1, ['a'], { kind: 'nothing' }],
   ['a holder more', held(2, 'a'), 2, ['a', 'b'], { kind: 'lock', id: 'b' }],
   ['the first holder', firstSemaphore, 1, ['b'], { kind: 'lock', id: 'b' }],
@@ -88,7 +89,7 @@ test.each<[string, Semaphore, number, string[], Wish | undefined]>([
   ['two holders more', held(3), 3, ['a', 'b'], undefined],
   ['a holder and max', held(1), 2, ['a'], undefined],
 ])('a write is taken for: %s', (_, from, max, holders, want) => {
-  expect(wishOf(from, { max, holders })).toEqual(want)
+  expect(intentOf(from, { max, holders })).toEqual(want)
 })
 
 test('of those that are overdue, the one that was silent longest is freed first, and no more than may be', () => {

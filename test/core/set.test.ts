@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { setDigest } from '../../src/core/set.ts'
+import { packageSetDigest } from '../../src/release/package-set.ts'
 import { onePackage } from './releases.ts'
 
 /** The definition: the first 32 hex digits of SHA-256 over the sorted lines "name sha256\n". */
@@ -38,7 +38,7 @@ test.each([
   ],
   ['none', [], []],
 ] as [string, [string, string][], string[]][])('%s', (_, packages, lines) => {
-  expect(setDigest(packages.map(([name, sha256]) => ({ name, sha256 })))).toBe(byDefinition(lines))
+  expect(packageSetDigest(packages.map(([name, sha256]) => ({ name, sha256 })))).toBe(byDefinition(lines))
 })
 
 test('the order in which packages are named does not matter; any other byte does', () => {
@@ -51,15 +51,15 @@ test('the order in which packages are named does not matter; any other byte does
   fc.assert(
     fc.property(packages, ([first, ...others]) => {
       if (first === undefined) return
-      const digest = setDigest([first, ...others])
-      expect(setDigest([...others, first])).toBe(digest)
-      expect(setDigest([{ ...first, sha256: first.sha256 === a ? b : a }, ...others])).not.toBe(digest)
-      expect(setDigest([{ ...first, name: `${first.name}x` }, ...others])).not.toBe(digest)
+      const digest = packageSetDigest([first, ...others])
+      expect(packageSetDigest([...others, first])).toBe(digest)
+      expect(packageSetDigest([{ ...first, sha256: first.sha256 === a ? b : a }, ...others])).not.toBe(digest)
+      expect(packageSetDigest([{ ...first, name: `${first.name}x` }, ...others])).not.toBe(digest)
     }),
   )
 })
 
 test('sizes, SHA-1 and whether it is required are not part of it', () => {
   const other = { ...onePackage(), size: 1, sha1: '', required: false }
-  expect(setDigest([other])).toBe(setDigest([onePackage()]))
+  expect(packageSetDigest([other])).toBe(packageSetDigest([onePackage()]))
 })

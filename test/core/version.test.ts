@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compareVersions, parseVersion } from '../../src/core/version.ts'
+import { compareVersions, parseVersion } from '../../src/release/version.ts'
 
 const order = (a: string, b: string): number => Math.sign(compareVersions(parseVersion(a), parseVersion(b)))
 

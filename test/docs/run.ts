@@ -57,7 +57,7 @@ async function openBucket(): Promise<{ readonly env: NodeJS.ProcessEnv; close():
 
 async function runScript({ name, blocks, inClone }: Script): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), 'platte-docs-'))
-  const path = (place: string): string => join(folder, place)
+  const path = (ref: string): string => join(folder, ref)
   for (const place of ['bin', 'work', 'home', 'dest']) mkdirSync(path(place))
   const main = join(inClone ? path('work') : repository, 'src/cli/main.ts')
   writeFileSync(path('bin/platte'), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`, { mode: 0o755 })

@@ -3,15 +3,15 @@
  * said again it ends as if nothing had been.
  */
 import { describe, expect, test } from 'vitest'
-import { markRelease } from '../../src/core/release-edits.ts'
-import { endChannel, followChannel } from '../../src/service/channel-life.ts'
-import { editChannel } from '../../src/service/edit-channel.ts'
-import { holdRelease } from '../../src/service/hold.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { promote } from '../../src/service/promote.ts'
-import { pruneChannel } from '../../src/service/prune.ts'
-import type { Publishing } from '../../src/service/publish.ts'
-import { renameChannel } from '../../src/service/rename-channel.ts'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { endChannel, followChannel } from '../../src/channels/channel-life.ts'
+import { editChannel } from '../../src/channels/edit-channel.ts'
+import { holdRelease } from '../../src/channels/hold.ts'
+import { promote } from '../../src/channels/promote.ts'
+import { pruneChannel } from '../../src/channels/prune.ts'
+import type { Publisher } from '../../src/channels/publish.ts'
+import { renameChannel } from '../../src/channels/rename-channel.ts'
+import { markRelease } from '../../src/release/edits.ts'
 import { app, ask, newReader, newStore, publishOne, type TestStore } from '../world.ts'
 import { countWrites, errorsOf, everyFault, withFault } from './scene.ts'
 
@@ -22,7 +22,7 @@ async function begin(): Promise<TestStore> {
   const store = await newStore()
   for (const version of ['1', '2', '3']) await publishOne(store, version, { channel: 'alpha' })
   await publishOne(store, '1')
-  await holdRelease(store.publishing, alpha, { version: '1', ...because })
+  await holdRelease(store.publisher, alpha, { version: '1', ...because })
   return store
 }
 
@@ -35,7 +35,7 @@ async function answers(store: TestStore): Promise<readonly string[]> {
 }
 
 /** Each with how many writes it makes: packages, manifests, catalogs. */
-const works: readonly (readonly [string, number, (publishing: Publishing) => Promise<unknown>])[] = [
+const works: readonly (readonly [string, number, (publisher: Publisher) => Promise<unknown>])[] = [
   ['promote', 2, (one) => promote(one, { app, version: '2', from: 'alpha', to: 'stable' })],
   ['hold', 1, (one) => holdRelease(one, alpha, { version: '3', ...because })],
   [
@@ -59,14 +59,14 @@ describe.each(works)('%s', (_, writes, work) => {
   test.each(everyFault(writes))('write $at $face', async (fault) => {
     const [store, unharmed] = [await begin(), await begin()]
     const before = await answers(store)
-    await work(unharmed.publishing)
+    await work(unharmed.publisher)
     const after = await answers(unharmed)
     await withFault(store, fault, work)
     for (const [i, answer] of (await answers(store)).entries()) expect([before[i], after[i]]).toContain(answer)
     expect(await errorsOf(store)).toEqual([])
-    await work(store.publishing)
+    await work(store.publisher)
     expect(await answers(store)).toEqual(after)
-    const { findings, packages } = await inspectStore(unharmed.publishing)
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings, packages })
+    const { findings, packages } = await inspectStore(unharmed.publisher)
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings, packages })
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { suite } from '../conformance/register.ts'

@@ -2,10 +2,10 @@
  * Stores whose n-th write fails, in both faces: before it landed and after. A kill ends the process that uses the
  * store: its later calls fail as well, while the store below goes on for whoever comes next.
  */
-import { PlatteError } from '../../src/errors.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import type { Packages, StagedPackage } from '../../src/ports/packages.ts'
-import type { Uploads } from '../../src/ports/uploads.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import type { Packages, StagedPackage } from '../../src/store/packages.ts'
+import type { Uploads } from '../../src/store/uploads.ts'
 
 export type Fault = 'before' | 'after' | 'kill-before' | 'kill-after'
 
@@ -40,13 +40,13 @@ function note(faults: Faults, call: string): void {
   if (faults.killed) throw fails(call, 'killed')
 }
 
-async function reading<T>(faults: Faults, call: string, work: () => Promise<T>): Promise<T> {
+async function reader<T>(faults: Faults, call: string, work: () => Promise<T>): Promise<T> {
   note(faults, call)
   faults.reads += 1
   return await work()
 }
 
-async function writing<T>(faults: Faults, call: string, work: () => Promise<T>): Promise<T> {
+async function writer<T>(faults: Faults, call: string, work: () => Promise<T>): Promise<T> {
   note(faults, call)
   faults.writes += 1
   faults.written.push(call)
@@ -69,9 +69,9 @@ export function faultyDocuments(documents: Documents, faults: Faults): Documents
   const list = documents.list?.bind(documents)
   const folders = documents.folders?.bind(documents)
   return {
-    get: (key, maxBytes, known) => reading(faults, `get ${key}`, () => documents.get(key, maxBytes, known)),
-    create: (key, bytes) => writing(faults, `create ${key}`, () => documents.create(key, bytes)),
-    swap: (key, bytes, token) => writing(faults, `swap ${key}`, () => documents.swap(key, bytes, token)),
+    get: (key, maxBytes, known) => reader(faults, `get ${key}`, () => documents.get(key, maxBytes, known)),
+    create: (key, bytes) => writer(faults, `create ${key}`, () => documents.create(key, bytes)),
+    swap: (key, bytes, token) => writer(faults, `swap ${key}`, () => documents.swap(key, bytes, token)),
     ...(list && { list: (prefix: string) => listing(faults, prefix, list(prefix)) }),
     ...(folders && { folders: (folder: string) => listing(faults, folder, folders(folder)) }),
   }
@@ -83,7 +83,7 @@ export function faultyPackages(packages: Packages, faults: Faults): Packages {
   const stage = packages.stage?.bind(packages)
   const taking = async <T>(call: string, body: ReadableStream<Uint8Array>, work: () => Promise<T>): Promise<T> => {
     try {
-      return await writing(faults, call, work)
+      return await writer(faults, call, work)
     } catch (error) {
       if (!body.locked) await body.cancel(error).catch(() => undefined)
       throw error
@@ -91,13 +91,13 @@ export function faultyPackages(packages: Packages, faults: Faults): Packages {
   }
   const staging = (staged: StagedPackage): StagedPackage => ({
     ...staged,
-    keep: (key) => writing(faults, `keep ${key}`, () => staged.keep(key)),
+    keep: (key) => writer(faults, `keep ${key}`, () => staged.keep(key)),
   })
   return {
-    open: (key, range) => reading(faults, `open ${key}`, () => packages.open(key, range)),
+    open: (key, range) => reader(faults, `open ${key}`, () => packages.open(key, range)),
     put: (key, body, expected) => taking(`put ${key}`, body, () => packages.put(key, body, expected)),
-    stat: (key) => reading(faults, `stat ${key}`, () => packages.stat(key)),
-    remove: (key) => writing(faults, `remove ${key}`, () => packages.remove(key)),
+    stat: (key) => reader(faults, `stat ${key}`, () => packages.stat(key)),
+    remove: (key) => writer(faults, `remove ${key}`, () => packages.remove(key)),
     ...(stage && {
       stage: async (body: ReadableStream<Uint8Array>) => {
         note(faults, 'stage')
@@ -113,13 +113,13 @@ export function faultyUploads(uploads: Uploads, faults: Faults): Uploads {
   const { putPart } = uploads
   return {
     ...uploads,
-    begin: () => writing(faults, 'begin', () => uploads.begin()),
-    parts: (token) => reading(faults, 'parts', () => uploads.parts(token)),
-    complete: (token) => writing(faults, 'complete', () => uploads.complete(token)),
-    open: (token) => reading(faults, 'open', () => uploads.open(token)),
-    discard: (token) => writing(faults, 'discard', () => uploads.discard(token)),
+    begin: () => writer(faults, 'begin', () => uploads.begin()),
+    parts: (token) => reader(faults, 'parts', () => uploads.parts(token)),
+    complete: (token) => writer(faults, 'complete', () => uploads.complete(token)),
+    open: (token) => reader(faults, 'open', () => uploads.open(token)),
+    discard: (token) => writer(faults, 'discard', () => uploads.discard(token)),
     ...(putPart && {
-      putPart: (token, part, body) => writing(faults, `part ${part.number}`, () => putPart(token, part, body)),
+      putPart: (token, part, body) => writer(faults, `part ${part.number}`, () => putPart(token, part, body)),
     }),
   }
 }

@@ -1,15 +1,15 @@
 /** The fault table of rotations: resumable at every point, and readers never notice. */
 import { describe, expect, test } from 'vitest'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { loadHead } from '../../src/catalog/commit-channel.ts'
+import { loadRoot } from '../../src/catalog/read.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { editRoot, publishRoot, type RootEdit } from '../../src/catalog/roots.ts'
+import { reissueChannels, rotateKey } from '../../src/catalog/rotate.ts'
+import { instantText, loadForWriting } from '../../src/catalog/write.ts'
+import { type Publisher, publish } from '../../src/channels/publish.ts'
 import { channelKey } from '../../src/documents/paths.ts'
 import type { RoleName } from '../../src/documents/root.ts'
-import { loadHead } from '../../src/service/commit-channel.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { type Publishing, publish } from '../../src/service/publish.ts'
-import { loadRoot } from '../../src/service/reading.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { editRoot, publishRoot, type RootEdit } from '../../src/service/roots.ts'
-import { reissueChannels, rotateKey } from '../../src/service/rotate.ts'
-import { instantText, loadForWriting } from '../../src/service/writing.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
   app,
@@ -30,9 +30,9 @@ import { askAll, countWrites, endsWell, errorsOf, everyFault, withFault } from '
 /** With the new key at hand, as `platte root rotate` has it. */
 const rotating =
   (role: RoleName, fresh: TestKey, { keys }: TestStore) =>
-  (writing: Publishing) =>
+  (writer: Publisher) =>
     rotateKey(
-      role === 'root' ? writing : { ...writing, [role]: [...writing[role], fresh] },
+      role === 'root' ? writer : { ...writer, [role]: [...writer[role], fresh] },
       { role, key: fresh.jwk },
       role === 'root' ? [...keys.root, fresh] : keys.root,
     )
@@ -65,15 +65,15 @@ describe.each([
       expect(await withFault(store, fault, rotate)).toMatch(/^store-unavailable/)
       expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
       expect(await errorsOf(store)).toEqual([])
-      await rotate(store.publishing)
+      await rotate(store.publisher)
       expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
       const reissued = role === 'release' ? 1 : 0
       await endsWell(store, { beta: 1 + reissued, stable: 2 + reissued }, { manifests: 3 + 2 * reissued, packages: 2 })
-      const { root } = await loadRoot(store.publishing)
+      const { root } = await loadRoot(store.publisher)
       expect([root.version, root.roles[role].keyIds]).toEqual([3, [fresh.keyId]])
       await onlyTheNewKey(store, role, fresh)
-      await rotate(store.publishing)
-      expect((await loadRoot(store.publishing)).root.version).toBe(3)
+      await rotate(store.publisher)
+      expect((await loadRoot(store.publisher)).root.version).toBe(3)
     },
   )
 })
@@ -88,11 +88,11 @@ async function keysOf({ bucket, packages }: TestStore): Promise<string[]> {
 async function onlyTheNewKey(store: TestStore, role: RoleName, fresh: TestKey): Promise<void> {
   if (role === 'root') return
   const before = await keysOf(store)
-  expect(await refusal(publish(store.publishing, orderOf('3')))).toMatch(
+  expect(await refusal(publish(store.publisher, orderOf('3')))).toMatch(
     /^credentials: root 3 wants 1 (release|timestamp) key/,
   )
   expect(await keysOf(store)).toEqual(before)
-  await publish({ ...store.publishing, [role]: [fresh] }, orderOf('3'))
+  await publish({ ...store.publisher, [role]: [fresh] }, orderOf('3'))
   expect(await ask(newReader(store))).toBe('update 3')
 }
 
@@ -101,22 +101,22 @@ test('a manifest that the old release key signs after its rotation holds up no r
   await publishOne(store, '2', { channel: 'beta' })
   await publishOne(store, '2')
   const fresh = await newKey('EdDSA')
-  await rotating('release', fresh, store)(store.publishing)
-  const writing = { ...store.publishing, release: [fresh] }
-  await publish({ ...writing, timestamp: [] }, orderOf('3', { channel: 'beta' }))
+  await rotating('release', fresh, store)(store.publisher)
+  const writer = { ...store.publisher, release: [fresh] }
+  await publish({ ...writer, timestamp: [] }, orderOf('3', { channel: 'beta' }))
   const late = await commitLate(store)
   store.time.now += 6 * day
-  const { kind, problems } = await refresh(writing)
+  const { kind, problems } = await refresh(writer)
   expect([kind, problems]).toEqual(['refreshed', [expect.stringContaining(late)]])
   expect(store.log.at(-1)).toMatchObject({ level: 'error', event: 'refresh' })
   expect(await ask(newReader(store), { channel: 'beta' })).toBe('update 3')
   expect(await ask(newReader(store))).toBe('update 2')
-  expect(await refusal(publish(writing, orderOf('4')))).toContain(late)
-  await publish(writing, orderOf('4', { channel: 'beta' }))
+  expect(await refusal(publish(writer, orderOf('4')))).toContain(late)
+  await publish(writer, orderOf('4', { channel: 'beta' }))
   expect(store.log.at(-1)).toMatchObject({ level: 'warn', problem: expect.stringContaining(late) })
-  expect((await inspectStore(writing)).findings.map(({ level, key }) => [level, key])).toEqual([['error', late]])
+  expect((await inspectStore(writer)).findings.map(({ level, key }) => [level, key])).toEqual([['error', late]])
   store.bucket.erase(late)
-  await publish(writing, orderOf('4'))
+  await publish(writer, orderOf('4'))
   expect(await ask(newReader(store))).toBe('update 4')
 })
 
@@ -125,22 +125,22 @@ test('a publish that the last step of a rotation overtakes is refused, and nothi
   await publishOne(store, '1')
   const [fresh, [old]] = [await newKey('EdDSA'), store.keys.release]
   const step = async (edit: RootEdit): Promise<void> => {
-    const next = await editRoot(await loadRoot(store.publishing), edit, instantText(store.time.now))
-    await publishRoot(store.publishing, await seal('platte-root+jws', bytesOf(next), store.keys.root))
-    await refresh(store.publishing)
+    const next = await editRoot(await loadRoot(store.publisher), edit, instantText(store.time.now))
+    await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(next), store.keys.root))
+    await refresh(store.publisher)
   }
   await step({ add: { role: 'release', key: fresh.jwk } })
-  await reissueChannels({ ...store.publishing, release: [fresh] })
-  await refresh(store.publishing)
-  const { documents } = store.publishing
-  const overtaken: Publishing['documents'] = {
+  await reissueChannels({ ...store.publisher, release: [fresh] })
+  await refresh(store.publisher)
+  const { documents } = store.publisher
+  const overtaken: Publisher['documents'] = {
     ...documents,
     create: async (key, bytes) => {
       if (key.startsWith('apps/')) await step({ remove: { role: 'release', keyId: old.keyId } })
       return documents.create(key, bytes)
     },
   }
-  const late = publish({ ...store.publishing, documents: overtaken }, orderOf('2'))
+  const late = publish({ ...store.publisher, documents: overtaken }, orderOf('2'))
   expect(await refusal(late)).toMatch(/^bad-signature: apps\/.*0000000003\.jws/)
   expect(await ask(newReader(store), { version: '0' })).toBe('update 1')
   expect((await errorsOf(store)).map(({ key }) => key)).toEqual([channelKey(app, 'stable', 3)])
@@ -150,25 +150,25 @@ test('a publish that begins under a root that has gone begins again', async () =
   const store = await newStore()
   await publishOne(store, '1')
   const rotate = rotating('release', await newKey('EdDSA'), store)
-  const release = store.publishing.release.map((signer) => ({
+  const release = store.publisher.release.map((signer) => ({
     ...signer,
     sign: async (input: Uint8Array) => {
       if (!hasRotated) {
         hasRotated = true
-        await rotate(store.publishing)
+        await rotate(store.publisher)
       }
       return signer.sign(input)
     },
   }))
   let hasRotated = false
-  expect(await refusal(publish({ ...store.publishing, release }, orderOf('2')))).toMatch(/^credentials: root 3 wants/)
+  expect(await refusal(publish({ ...store.publisher, release }, orderOf('2')))).toMatch(/^credentials: root 3 wants/)
   expect(await ask(newReader(store), { version: '0' })).toBe('update 1')
   expect(await errorsOf(store)).toEqual([])
 })
 
 /** What a publisher commits that read the store before the old key left. @returns the key of it. */
-async function commitLate({ publishing, bucket, keys }: TestStore): Promise<string> {
-  const head = await loadHead(publishing, await loadForWriting(publishing), { app, channel: 'stable' })
+async function commitLate({ publisher, bucket, keys }: TestStore): Promise<string> {
+  const head = await loadHead(publisher, await loadForWriting(publisher), { app, channel: 'stable' })
   const seq = (head?.manifest.seq ?? 0) + 1
   const manifest = { ...head?.manifest, seq, previous: head?.sha256 }
   const late = channelKey(app, 'stable', seq)
@@ -178,13 +178,13 @@ async function commitLate({ publishing, bucket, keys }: TestStore): Promise<stri
 
 test('a channel that was committed but never named is rotated too', async () => {
   const store = await newStore()
-  await publish({ ...store.publishing, timestamp: [] }, orderOf('2'))
+  await publish({ ...store.publisher, timestamp: [] }, orderOf('2'))
   const fresh = await newKey('EdDSA')
   const rotate = rotating('release', fresh, store)
-  await rotate({ ...store.publishing, timestamp: [] })
-  await refresh(store.publishing)
+  await rotate({ ...store.publisher, timestamp: [] })
+  await refresh(store.publisher)
   expect(await ask(newReader(store))).toBe('update 2')
-  await publish({ ...store.publishing, release: [fresh] }, orderOf('3'))
+  await publish({ ...store.publisher, release: [fresh] }, orderOf('3'))
   expect(await ask(newReader(store))).toBe('update 3')
 })
 
@@ -194,16 +194,16 @@ test.each(['release', 'timestamp'] as const)(
     const store = await newStore()
     await publishOne(store, '2')
     const fresh = await newKey('EdDSA')
-    const offline = { ...store.publishing, timestamp: [] }
+    const offline = { ...store.publisher, timestamp: [] }
     const warm = newReader(store)
     const rotate = rotating(role, fresh, store)
     await refusal(rotate(offline))
     expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
-    await refresh({ ...store.publishing, timestamp: role === 'timestamp' ? [fresh] : store.keys.timestamp })
+    await refresh({ ...store.publisher, timestamp: role === 'timestamp' ? [fresh] : store.keys.timestamp })
     await rotate(offline)
-    await refresh({ ...store.publishing, timestamp: role === 'timestamp' ? [fresh] : store.keys.timestamp })
+    await refresh({ ...store.publisher, timestamp: role === 'timestamp' ? [fresh] : store.keys.timestamp })
     expect(await askAll(store, warm, {})).toEqual(['update 2', 'update 2'])
-    expect((await loadRoot(store.publishing)).root.roles[role].keyIds).toEqual([fresh.keyId])
+    expect((await loadRoot(store.publisher)).root.roles[role].keyIds).toEqual([fresh.keyId])
     expect(await errorsOf(store)).toEqual([])
   },
 )

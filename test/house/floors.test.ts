@@ -3,45 +3,66 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
-/** What each folder may import besides itself; packages by name. */
+/** What each room may import besides itself; packages by name. A room's `cli` files count as the room `cli`. */
 const floors: Readonly<Record<string, readonly string[]>> = {
-  'errors.ts': [],
-  core: ['errors.ts', '@noble/hashes'],
-  documents: ['core', 'errors.ts', 'ports/verified.ts', 'valibot'],
-  protocol: ['core', 'errors.ts'],
-  ports: ['errors.ts'],
-  trust: ['documents', 'ports', 'errors.ts', 'jose'],
-  service: ['core', 'documents', 'trust', 'ports', 'errors.ts'],
-  http: ['service', 'protocol', 'core', 'documents', 'ports', 'errors.ts', 'hono'],
-  adapters: ['ports', 'errors.ts', 'documents/paths.ts', 'node:', '@cloudflare/workers-types'],
-  runtime: ['http', 'adapters', 'service', 'trust', 'documents', 'core', 'ports', 'errors.ts'].concat([
+  kernel: ['@noble/hashes'],
+  release: ['kernel', '@noble/hashes'],
+  documents: ['release', 'kernel', 'valibot'],
+  trust: ['documents', 'kernel', 'jose'],
+  store: ['documents', 'trust', 'kernel', 'node:', '@cloudflare/workers-types'],
+  catalog: ['store', 'trust', 'documents', 'release', 'kernel'],
+  http: ['kernel', 'hono'],
+  checks: ['catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono'],
+  channels: ['catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'valibot'],
+  'publish-api': ['channels', 'checks', 'catalog', 'store', 'trust', 'documents', 'release', 'http', 'kernel'].concat([
+    'hono',
+    'jose',
+    'node:',
+    'valibot',
+  ]),
+  mirroring: ['channels', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
+  locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
+  clients: ['kernel'],
+  site: ['clients', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono'],
+  fleet: ['locks', 'checks', 'catalog', 'store', 'documents', 'release', 'kernel', 'hono', '@cloudflare/workers-types'],
+  runtime: ['locks', 'site', 'fleet', 'mirroring', 'publish-api', 'channels', 'checks', 'catalog', 'store'].concat([
+    'trust',
+    'documents',
+    'release',
+    'http',
+    'kernel',
     'hono',
     '@hono/node-server',
     'valibot',
     'node:',
     '@cloudflare/workers-types',
   ]),
-  cli: [
-    '../package.json',
-    'runtime',
-    'service',
-    'core',
+  cli: ['../package.json', 'runtime', 'locks', 'clients', 'fleet', 'mirroring', 'publish-api', 'channels'].concat([
+    'checks',
+    'catalog',
+    'store',
+    'trust',
     'documents',
-    'ports',
-    'errors.ts',
+    'release',
+    'kernel',
     'commander',
     'cli-progress',
     'node:',
-  ],
+  ]),
 }
 
 /** What belongs to some files of a room only. */
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
-  [/^adapters\/metrics\.ts$/, ['prom-client']],
-  [/^http\/pages\/notes\.ts$/, ['micromark']],
-  [/^http\/feeds\/atom\.ts$/, ['fast-xml-builder']],
-  [/^adapters\/s3-(client|documents|list|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
-  [/^adapters\/s3-uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
+  [/^fleet\/metrics\.ts$/, ['prom-client']],
+  [/^site\/pages\/notes\.ts$/, ['micromark']],
+  [/^site\/feeds\/atom\.ts$/, ['fast-xml-builder']],
+  [/^store\/s3\/(client|documents|list|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
+  [/^store\/s3\/uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
+  // Settings are still read in `runtime`.
+  [/^publish-api\/(read-policy|client\/id-token)\.ts$/, ['runtime']],
+  [/^mirroring\/open\.ts$/, ['runtime']],
+  [/^fleet\/telemetry\.ts$/, ['runtime']],
+  [/^checks\/serving\.ts$/, ['locks']],
 ]
 
 interface Import {
@@ -62,9 +83,12 @@ function importsOf(file: string): Import[] {
   })
 }
 
+const roomOf = (file: string): string => (/^[^/]+\/cli[./]/.test(file) ? 'cli' : (file.split('/')[0] ?? ''))
+
 function isAllowed({ file, target }: Import): boolean {
-  const room = file.split('/')[0] ?? ''
-  if (target.startsWith(`${room}/`)) return true
+  const room = roomOf(file)
+  if (roomOf(target) === room) return true
+  if (roomOf(target) === 'cli') return false
   const own = ownFloors.flatMap(([files, allowed]) => (files.test(file) ? allowed : []))
   return [...(floors[room] ?? []), ...own].some(
     (allowed) => target === allowed || target.startsWith(allowed.endsWith(':') ? allowed : `${allowed}/`),
@@ -73,7 +97,7 @@ function isAllowed({ file, target }: Import): boolean {
 
 describe('the house', () => {
   test('every file stands in a room with a floor', () => {
-    expect(files.filter((file) => !Object.hasOwn(floors, file.split('/')[0] ?? ''))).toEqual([])
+    expect(files.filter((file) => !Object.hasOwn(floors, roomOf(file)))).toEqual([])
     expect(files.length).toBeGreaterThan(50)
   })
 
@@ -86,14 +110,14 @@ describe('the house', () => {
   test('no circles between files', () => {
     const graph = new Map(files.map((file) => [file, importsOf(file).map(({ target }) => target)]))
     const circles: string[] = []
-    const visit = (file: string, path: readonly string[]): void => {
+    const page = (file: string, path: readonly string[]): void => {
       if (path.includes(file)) return void circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
       if (done.has(file)) return
-      for (const next of graph.get(file) ?? []) visit(next, [...path, file])
+      for (const next of graph.get(file) ?? []) page(next, [...path, file])
       done.add(file)
     }
     const done = new Set<string>()
-    for (const file of files) visit(file, [])
+    for (const file of files) page(file, [])
     expect(circles).toEqual([])
   })
 
@@ -101,16 +125,18 @@ describe('the house', () => {
     ['Date.now', /\bDate\.now\b/],
     ['new Date()', /\bnew Date\(\s*\)/],
     ['Math.random', /\bMath\.random\b/],
-  ])('only adapters name %s', (_, form) => {
-    expect(files.filter((file) => !file.startsWith('adapters/') && form.test(source(file)))).toEqual([])
+  ])('only the kernel names %s', (_, form) => {
+    expect(files.filter((file) => !/^kernel\/(clock|random)\.ts$/.test(file) && form.test(source(file)))).toEqual([])
   })
 
   test.each([
-    ['process.env', /\bprocess\.env\b|\bDeno\.env\b/, ['runtime', 'cli']],
+    ['process.env', /\bprocess\.env\b|\bDeno\.env\b/, ['runtime', 'cli', 'publish-api/client/']],
     ['a Verified that nobody checked', /\bas Verified\b/, ['trust/envelope.ts']],
-    ['the machine’s console', /\bconsole\./, ['adapters/console-log.ts']],
+    ['the machine’s console', /\bconsole\./, ['kernel/console-log.ts']],
   ])('%s stays where it belongs', (_, form, places) => {
-    const strangers = files.filter((file) => form.test(source(file)) && !places.some((place) => file.startsWith(place)))
+    const strangers = files.filter(
+      (file) => form.test(source(file)) && !places.some((place) => place === roomOf(file) || file.startsWith(place)),
+    )
     expect(strangers).toEqual([])
   })
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readBody } from '../../src/http/body.ts'
-import { maxRequestBytes } from '../../src/protocol/omaha-xml.ts'
+import { maxRequestBytes } from '../../src/kernel/limits.ts'
 
 /** A body in chunks, which has no Content-Length. */
 function requestOf(chunks: Iterable<Uint8Array>) {

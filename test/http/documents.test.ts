@@ -1,13 +1,13 @@
 /** Documents over HTTP: every byte of what anybody may read, and nothing of what else lies in the store. */
 import { createHash } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
-import { memoryDocuments } from '../../src/adapters/memory.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { publicDocument } from '../../src/documents/paths.ts'
-import { PlatteError } from '../../src/errors.ts'
-import { createApp } from '../../src/http/app.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import type { LogEntry } from '../../src/ports/log.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import type { LogEntry } from '../../src/kernel/log.ts'
+import { createApp } from '../../src/runtime/app.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { memoryDocuments } from '../../src/store/memory/memory.ts'
 import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'
 
 const documents = memoryDocuments()
@@ -20,14 +20,14 @@ beforeAll(async () => {
 
 /** Asks an endpoint over the store, or over other documents. */
 const ask = (path: string, headers: Readonly<Record<string, string>> = {}, over: Documents = documents) => {
-  const { publishing } = store
-  const reading = { ...publishing, documents: over, log: (entry: LogEntry) => void log.push(entry) }
-  const { packages } = publishing
+  const { publisher } = store
+  const reader = { ...publisher, documents: over, log: (entry: LogEntry) => void log.push(entry) }
+  const { packages } = publisher
   const app = createApp({
     cache: newCatalogCache(),
-    reading,
+    reader,
     packages,
-    events: reading.log,
+    events: reader.log,
     publicUrl,
     background: () => undefined,
   })

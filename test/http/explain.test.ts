@@ -1,16 +1,16 @@
 /** What is explained is what machines get: both asked over the same endpoint, for many machines and at many instants. */
 import type { Hono } from 'hono'
 import { beforeAll, expect, test } from 'vitest'
-import type { Release } from '../../src/core/channel.ts'
-import { machineHash } from '../../src/core/target.ts'
-import { createApp } from '../../src/http/app.ts'
-import type { ExplainAccess } from '../../src/http/serving.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { editCatalog } from '../../src/service/edit-catalog.ts'
-import type { Explanation } from '../../src/service/explain.ts'
-import { holdRelease } from '../../src/service/hold.ts'
-import { refresh } from '../../src/service/refresh.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { editCatalog } from '../../src/catalog/edit-catalog.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { holdRelease } from '../../src/channels/hold.ts'
+import type { Explanation } from '../../src/checks/explain.ts'
+import type { ExplainAccess } from '../../src/checks/serving.ts'
+import type { Release } from '../../src/release/channel.ts'
+import { machineHash } from '../../src/release/target.ts'
+import { createApp } from '../../src/runtime/app.ts'
 import { app, day, newStore, now, publishOne, seeded, type TestStore } from '../world.ts'
 
 const at = (ms: number): string => new Date(now + ms).toISOString()
@@ -50,7 +50,7 @@ const brakes: Readonly<Record<string, Partial<Release>>> = {
 let store: TestStore
 
 const changeAll = (channel: string, fields: Readonly<Record<string, Partial<Release>>>) =>
-  commitChannel(store.publishing, { app, channel }, (current) => ({
+  commitChannel(store.publisher, { app, channel }, (current) => ({
     ...current,
     releases: current.releases.map((one) => ({ ...one, ...fields[one.version] })),
   }))
@@ -62,20 +62,20 @@ beforeAll(async () => {
   await changeAll('fleet', conditions)
   await changeAll('braked', brakes)
   await publishOne(store, '1', { channel: 'follower' })
-  await commitChannel(store.publishing, { app, channel: 'follower' }, (current) => ({
+  await commitChannel(store.publisher, { app, channel: 'follower' }, (current) => ({
     ...current,
     follow: { channel: 'fleet', after: 'P1D', over: 'PT48H' },
   }))
-  await refresh(store.publishing)
-  await holdRelease(store.publishing, { app, channel: 'braked' }, { version: '5', reason: 'loops' })
+  await refresh(store.publisher)
+  await holdRelease(store.publisher, { app, channel: 'braked' }, { version: '5', reason: 'loops' })
 })
 
 const open = (explain?: ExplainAccess): Hono =>
   createApp({
     cache: newCatalogCache(),
-    reading: store.publishing,
-    packages: store.publishing.packages,
-    events: store.publishing.log,
+    reader: store.publisher,
+    packages: store.publisher.packages,
+    events: store.publisher.log,
     publicUrl: 'https://updates.example.org',
     explain,
     background: () => undefined,
@@ -209,5 +209,5 @@ test('everybody is told the reason of a failure, and the operator what failed', 
   expect(told).toMatchObject({ reason: 'catalog-expired' })
   expect(told.because).toBeUndefined()
   store.time.now = now
-  await editCatalog(store.publishing, (catalog) => ({ ...catalog }))
+  await editCatalog(store.publisher, (catalog) => ({ ...catalog }))
 })

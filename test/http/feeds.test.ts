@@ -2,10 +2,10 @@
 import { SaxesParser } from 'saxes'
 import * as v from 'valibot'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { versionFile } from '../../src/http/feeds/flatcar.ts'
-import { describeChannel, followChannel } from '../../src/service/channel-life.ts'
-import { holdRelease, stopRamps } from '../../src/service/hold.ts'
-import { renameChannel } from '../../src/service/rename-channel.ts'
+import { describeChannel, followChannel } from '../../src/channels/channel-life.ts'
+import { holdRelease, stopRamps } from '../../src/channels/hold.ts'
+import { renameChannel } from '../../src/channels/rename-channel.ts'
+import { versionFile } from '../../src/site/feeds/flatcar.ts'
 import { newPageStore, notes, publicUrl, serve } from '../pages/store.ts'
 import { app, ask, day, newReader, newStore, publishOne, type TestStore } from '../world.ts'
 
@@ -138,7 +138,7 @@ describe('Atom', () => {
   test('of a channel without releases has none', async () => {
     const other = await newStore()
     await publishOne(other, '1')
-    await describeChannel(other.publishing, { app, channel: 'new' }, { description: 'x' }, { create: true })
+    await describeChannel(other.publisher, { app, channel: 'new' }, { description: 'x' }, { create: true })
     const feed = readFeed(await (await serve(other).request(`/channels/${app}/new/feed.atom`)).text())
     expect(feed.entries).toEqual([])
   })
@@ -146,9 +146,9 @@ describe('Atom', () => {
   test('of a follower has no release that it offers to nobody yet', async () => {
     const other = await newStore()
     await publishOne(other, '1')
-    const place = { app, channel: 'later' }
-    await describeChannel(other.publishing, place, { description: 'x' }, { create: true })
-    await followChannel(other.publishing, place, { channel: 'stable', after: 'P7D' })
+    const ref = { app, channel: 'later' }
+    await describeChannel(other.publisher, ref, { description: 'x' }, { create: true })
+    await followChannel(other.publisher, ref, { channel: 'stable', after: 'P7D' })
     const titles = async () => {
       const feed = readFeed(await (await serve(other).request(`/channels/${app}/later/feed.atom`)).text())
       return feed.entries.map(({ title }) => title)
@@ -235,7 +235,7 @@ describe('JSON', () => {
   test('of a channel that was renamed names it once', async () => {
     const other = await newStore()
     await publishOne(other, '1')
-    await renameChannel(other.publishing, { app, channel: 'stable' }, 'steady')
+    await renameChannel(other.publisher, { app, channel: 'stable' }, 'steady')
     const body = await (await serve(other).request('/v1/channels')).json()
     const { channels } = v.parse(v.object({ channels: v.array(channel) }), body)
     expect(channels.map((one) => one.channel)).toEqual(['steady'])
@@ -265,9 +265,9 @@ describe('JSON', () => {
     ]
     await publishOne(other, '2', { ramp: whole })
     expect(await rampOf()).toEqual({ from, to, share: 0.25 })
-    await stopRamps(other.publishing, { app, channel: 'stable' }, true)
+    await stopRamps(other.publisher, { app, channel: 'stable' }, true)
     expect(await rampOf()).toEqual({ from, to: null, stoppedAt: at(0), share: 0.25 })
-    await stopRamps(other.publishing, { app, channel: 'stable' }, false)
+    await stopRamps(other.publisher, { app, channel: 'stable' }, false)
     await publishOne(other, '3', { ramp: [{ at: from, share: 0.1 }] })
     expect(await rampOf()).toEqual({ from, to: null, share: 0.1 })
   })
@@ -284,7 +284,7 @@ describe('JSON', () => {
     const other = await newStore()
     await publishOne(other, '1')
     const cadence = { every, ...(on && { on }) }
-    await describeChannel(other.publishing, { app, channel: 'stable' }, { cadence })
+    await describeChannel(other.publisher, { app, channel: 'stable' }, { cadence })
     const body = await (await serve(other).request(`/v1/channels/${app}/stable`)).json()
     expect(body).toMatchObject({ dueAt: `${date}T06:00:00.000Z` })
   })
@@ -406,7 +406,7 @@ describe('whoever has one', () => {
     const path = '/stable/amd64-usr/current/version.txt'
     const since = { 'if-modified-since': (await served.request(path)).headers.get('last-modified') ?? '' }
     other.time.now += 5000
-    await holdRelease(other.publishing, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
+    await holdRelease(other.publisher, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
     other.time.now += 60_000
     await served.request(path)
     const after = await served.request(path, { headers: since })

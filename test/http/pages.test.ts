@@ -1,17 +1,17 @@
 /** Pages: what they show is what machines are offered, whoever wrote what is shown, and whoever asks. */
 import { HtmlValidate, type Report } from 'html-validate'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Release } from '../../src/core/channel.ts'
-import { openLocks } from '../../src/http/locks/routes.ts'
-import { timeline } from '../../src/http/pages/timeline.ts'
-import { english } from '../../src/http/pages/words-en.ts'
-import { describeChannel, endChannel } from '../../src/service/channel-life.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { holdRelease, stopRamps } from '../../src/service/hold.ts'
-import { publish } from '../../src/service/publish.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { renameChannel } from '../../src/service/rename-channel.ts'
-import { checkForUpdate } from '../../src/service/update-check.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { describeChannel, endChannel } from '../../src/channels/channel-life.ts'
+import { holdRelease, stopRamps } from '../../src/channels/hold.ts'
+import { publish } from '../../src/channels/publish.ts'
+import { renameChannel } from '../../src/channels/rename-channel.ts'
+import { checkForUpdate } from '../../src/checks/update-check.ts'
+import { openLocks } from '../../src/locks/http/routes.ts'
+import type { Release } from '../../src/release/channel.ts'
+import { timeline } from '../../src/site/pages/timeline.ts'
+import { english } from '../../src/site/pages/words-en.ts'
 import { newPageStore, publicUrl, serve } from '../pages/store.ts'
 import { app, day, forgeCatalog, newReader, newStore, orderOf, publishOne, type TestStore } from '../world.ts'
 
@@ -110,14 +110,14 @@ test('a publish, a ramp and a hold are on the page within two TTLs', async () =>
   const ramp = [{ at: new Date(one.time.now).toISOString(), share: 0.25 }]
   await publishOne(one, '3', { ramp })
   expect(await shown()).toMatch(/ramp 25 % 2 offered.*Newest published: 3/)
-  await holdRelease(one.publishing, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
+  await holdRelease(one.publisher, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
   expect(await shown()).toMatch(/ramp 25 % 1 offered/)
 })
 
 test('a channel that was renamed has one card, under its new name', async () => {
   const one = await newStore()
   await publishOne(one, '1')
-  await renameChannel(one.publishing, { app, channel: 'stable' }, 'steady')
+  await renameChannel(one.publisher, { app, channel: 'stable' }, 'steady')
   const html = await (await serve(one).request('/')).text()
   expect([...html.matchAll(/<h3><a href="([^"]*)"/g)].map(([, href]) => href)).toEqual([`/channels/${app}/steady`])
 })
@@ -126,11 +126,11 @@ test('a channel that was renamed has one card, under its new name', async () => 
 async function pageWith(more: Partial<Release>, versions: readonly string[] = ['1', '2', '3']): Promise<TestStore> {
   const one = await newStore()
   for (const version of versions) await publishOne(one, version)
-  await commitChannel(one.publishing, { app, channel: 'stable' }, (current) => ({
+  await commitChannel(one.publisher, { app, channel: 'stable' }, (current) => ({
     ...current,
     releases: current.releases.map((it) => (it.version === '2' ? { ...it, ...more } : it)),
   }))
-  await refresh(one.publishing)
+  await refresh(one.publisher)
   return one
 }
 
@@ -156,7 +156,7 @@ test('a channel for some machines only says what the others get, and for whom it
 
 test('a floor that is held keeps only the machines below it', async () => {
   const one = await pageWith({ floor: { reason: 'the disk is laid out anew' } })
-  await holdRelease(one.publishing, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
+  await holdRelease(one.publisher, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
   const card = (await cards(serve(one))).stable
   expect(card).toMatch(/it does not boot Machines below the floor wait for it; those past it are offered newer/)
   expect(card).not.toContain('Meanwhile')
@@ -172,7 +172,7 @@ test('a ramp that was stopped shows no end', async () => {
   ]
   await publishOne(one, '2', { ramp })
   expect((await cards(serve(one))).stable).toMatch(/now 25 % end 2026-/)
-  await stopRamps(one.publishing, { app, channel: 'stable' }, true)
+  await stopRamps(one.publisher, { app, channel: 'stable' }, true)
   expect((await cards(serve(one))).stable).toMatch(/now 25 % end – The ramp was stopped at 2026-/)
 })
 
@@ -196,7 +196,7 @@ test('HTML in names, descriptions, components, reasons and notes is text', async
   const reason = hostile.slice(0, 200)
   await publishOne(one, '1', { notes: new TextEncoder().encode(notes), components: { kernel: hostile.slice(0, 90) } })
   await publishOne(one, '2')
-  await commitChannel(one.publishing, { app, channel: 'stable' }, (current) => ({
+  await commitChannel(one.publisher, { app, channel: 'stable' }, (current) => ({
     ...current,
     description: hostile,
     provenance: { [hostile.slice(0, 60)]: hostile },
@@ -204,7 +204,7 @@ test('HTML in names, descriptions, components, reasons and notes is text', async
       it.version === '2' ? { ...it, withdrawn: { reason } } : { ...it, floor: { reason } },
     ),
   }))
-  await refresh(one.publishing)
+  await refresh(one.publisher)
   await forgeCatalog(one, (catalog) => ({
     ...catalog,
     issuedAt: new Date(Date.parse(catalog.issuedAt) + 1).toISOString(),
@@ -229,7 +229,7 @@ test('a reason that is a URL is a link, and nothing else is', async () => {
   await publishOne(one, '1')
   for (const reason of ['javascript:alert(1)', 'https://x.example/"onmouseover="y', 'https://good.example/why']) {
     await publishOne(one, '2')
-    await holdRelease(one.publishing, { app, channel: 'stable' }, { version: '2', reason })
+    await holdRelease(one.publisher, { app, channel: 'stable' }, { version: '2', reason })
     const html = await (await serve(one).request('/')).text()
     expect(html.includes(`<a href="${reason}"`)).toBe(reason.startsWith('https://good'))
   }
@@ -447,7 +447,7 @@ describe('the configuration', () => {
     const plain = await read(without, '?strategy=best-effort')
     expect(plain).toContain('REBOOT_STRATEGY=reboot\n')
     expect(plain).not.toContain('LOCKSMITHD_ENDPOINT')
-    const locks = openLocks({ locking: store.publishing, tokens: [], channels: new Map() })
+    const locks = openLocks({ locking: store.publisher, tokens: [], channels: new Map() })
     const locked = serve(store, { locks })
     expect(field(await read(locked))).toBe(publicUrl)
     const turns = await read(locked, '?strategy=best-effort')
@@ -458,9 +458,9 @@ describe('the configuration', () => {
   test('knows a channel by its alias, and none that has ended', async () => {
     const one = await newStore()
     for (const channel of ['stable', 'edge']) await publishOne(one, '1', { channel })
-    await renameChannel(one.publishing, { app, channel: 'stable' }, 'steady')
-    await describeChannel(one.publishing, { app, channel: 'steady' }, { aliases: ['stable', 'lts'] })
-    await endChannel(one.publishing, { app, channel: 'edge' }, { force: true })
+    await renameChannel(one.publisher, { app, channel: 'stable' }, 'steady')
+    await describeChannel(one.publisher, { app, channel: 'steady' }, { aliases: ['stable', 'lts'] })
+    await endChannel(one.publisher, { app, channel: 'edge' }, { force: true })
     for (const served of [serve(one), serve(one, { app: undefined })])
       for (const [group, isKnown] of [
         ['steady', true],
@@ -475,8 +475,8 @@ describe('the configuration', () => {
 
 test('a channel whose name is a path cannot be made, but one that is there is published to', async () => {
   const one = await newStore()
-  await expect(publish(one.publishing, orderOf('1', { channel: 'channels' }))).rejects.toThrow(/cannot be called/)
-  const place = { app, channel: 'notes' }
-  await commitChannel(one.publishing, place, (current) => ({ ...current, description: 'made before' }))
+  await expect(publish(one.publisher, orderOf('1', { channel: 'channels' }))).rejects.toThrow(/cannot be called/)
+  const ref = { app, channel: 'notes' }
+  await commitChannel(one.publisher, ref, (current) => ({ ...current, description: 'made before' }))
   expect(await publishOne(one, '1', { channel: 'notes' })).toMatchObject({ kind: 'published' })
 })

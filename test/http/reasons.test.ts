@@ -1,16 +1,16 @@
 /** Every reason for no update, made by what a store really holds: what the machine is told, what the log says, and what people are. */
 import { beforeAll, expect, test } from 'vitest'
-import type { Release } from '../../src/core/channel.ts'
-import type { Reason } from '../../src/core/decide.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { holdRelease } from '../../src/channels/hold.ts'
+import type { Explanation } from '../../src/checks/explain.ts'
 import { catalogKey, channelKey } from '../../src/documents/paths.ts'
-import { PlatteError } from '../../src/errors.ts'
-import { createApp } from '../../src/http/app.ts'
-import type { LogEntry } from '../../src/ports/log.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import type { Explanation } from '../../src/service/explain.ts'
-import { holdRelease } from '../../src/service/hold.ts'
-import { refresh } from '../../src/service/refresh.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import type { LogEntry } from '../../src/kernel/log.ts'
+import type { Release } from '../../src/release/channel.ts'
+import type { Reason } from '../../src/release/decide.ts'
+import { createApp } from '../../src/runtime/app.ts'
 import { app, bytesOf, day, newStore, publishOne, type TestStore } from '../world.ts'
 
 const at = '2040-01-01T00:00:00Z'
@@ -37,7 +37,7 @@ async function makeChannel(channel: string, fields: Partial<Release>): Promise<v
   await publishOne(store, '1', { channel })
   if (channel === 'up-to-date') return
   for (const version of channel === 'floor-held' ? ['2', '3'] : ['2']) await publishOne(store, version, { channel })
-  await commitChannel(store.publishing, { app, channel }, (current) => ({
+  await commitChannel(store.publisher, { app, channel }, (current) => ({
     ...current,
     releases: current.releases.map((one) => {
       if (one.version === '1') return channel === 'dead-end' ? { ...one, deadEnd: why } : one
@@ -49,9 +49,9 @@ async function makeChannel(channel: string, fields: Partial<Release>): Promise<v
 beforeAll(async () => {
   store = await newStore()
   for (const [channel, fields] of Object.entries(channels)) await makeChannel(channel, fields)
-  await refresh(store.publishing)
+  await refresh(store.publisher)
   for (const channel of ['held', 'floor-held'])
-    await holdRelease(store.publishing, { app, channel }, { version: '2', ...why })
+    await holdRelease(store.publisher, { app, channel }, { version: '2', ...why })
   store.bucket.erase(channelKey(app, 'not-mirrored', 3))
   await store.bucket.overwrite(channelKey(app, 'unverifiable', 3), bytesOf('{"payload":"'))
 })
@@ -112,7 +112,7 @@ const rows: Readonly<Record<Reason, Told>> = {
 
 /** The endpoint in the state of a reason. */
 function open(reason: Reason, explain: 'public' | { token: string }, log: LogEntry[]) {
-  const { documents } = store.publishing
+  const { documents } = store.publisher
   const get: typeof documents.get = (key, maxBytes, known) => {
     if (reason === 'store-unavailable' && key === catalogKey) throw new PlatteError('store-unavailable', 'no answer')
     return documents.get(key, maxBytes, known)
@@ -120,8 +120,8 @@ function open(reason: Reason, explain: 'public' | { token: string }, log: LogEnt
   const clock = () => store.time.now + (reason === 'catalog-expired' ? 60 * day : 0)
   return createApp({
     cache: newCatalogCache(),
-    reading: { ...store.publishing, documents: { ...documents, get }, clock },
-    packages: store.publishing.packages,
+    reader: { ...store.publisher, documents: { ...documents, get }, clock },
+    packages: store.publisher.packages,
     events: (event) => void log.push(event),
     publicUrl: 'https://updates.example.org',
     explain,
@@ -139,15 +139,15 @@ test.each(Object.entries(rows) as [Reason, Told][])(
   '%s',
   async (reason, { machine, operator, everybody = operator }) => {
     const log: LogEntry[] = []
-    const place = placeOf(reason)
-    const body = `<request protocol="3.0"><app appid="${place.app}" version="1" track="${place.channel}" board="${place.board}"><updatecheck/></app></request>`
+    const ref = placeOf(reason)
+    const body = `<request protocol="3.0"><app appid="${ref.app}" version="1" track="${ref.channel}" board="${ref.board}"><updatecheck/></app></request>`
     const answer = await open(reason, 'public', log).request('/v1/update/', { method: 'POST', body })
     expect(answer.status).toBe(200)
     expect(await answer.text()).toContain(`<updatecheck status="noupdate" _no_update_reason="${machine}"/>`)
     expect(log).toMatchObject([{ event: 'check', decision: 'no-update', reason }])
     const sentences = await Promise.all(
       (['public', { token: 'a-token-that-is-long-enough' }] as const).map(async (explain) => {
-        const query = new URLSearchParams({ ...place, version: '1' })
+        const query = new URLSearchParams({ ...ref, version: '1' })
         const headers = { authorization: 'Bearer a-token-that-is-long-enough' }
         const told = await open(reason, explain, []).request(`/v1/explain?${query}`, { headers })
         const explained = (await told.json()) as Explanation

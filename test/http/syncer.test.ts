@@ -1,9 +1,9 @@
 /** Servers that copy: the captured requests of Nebraska's syncer, and what CoreUpdate's own clients read. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { markRelease } from '../../src/core/release-edits.ts'
-import { createApp } from '../../src/http/app.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { editChannel } from '../../src/service/edit-channel.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { editChannel } from '../../src/channels/edit-channel.ts'
+import { markRelease } from '../../src/release/edits.ts'
+import { createApp } from '../../src/runtime/app.ts'
 import { syncerBody } from '../protocol/samples.ts'
 import { hold } from '../service/scene.ts'
 import { app, newStore, publishOne, sourceOf, type TestStore } from '../world.ts'
@@ -16,7 +16,7 @@ beforeEach(async () => {
 const serve = () =>
   createApp({
     cache: newCatalogCache(),
-    reading: store.publishing,
+    reader: store.publisher,
     packages: store.packages,
     events: () => {},
     publicUrl: 'https://updates.example.org',
@@ -29,7 +29,7 @@ const sync = async (name: 'syncer-legacy' | 'syncer-multi', channel = 'stable'):
 const publish = (version: string) =>
   publishOne(store, version, { sources: [sourceOf('update.gz', `CrAU ${version}`), sourceOf('oem.gz', 'oem')] })
 const setFloor = (version: string) =>
-  editChannel(store.publishing, { app, channel: 'stable' }, (one) =>
+  editChannel(store.publisher, { app, channel: 'stable' }, (one) =>
     markRelease(one, version, { mark: 'floor', because: { reason: 'btrfs "step"' } }),
   )
 const manifests = (answer: string): string[] =>

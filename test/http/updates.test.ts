@@ -1,17 +1,17 @@
 /** Events of checks: whatever becomes of them, the check is answered the same. */
 import { expect, test } from 'vitest'
-import { createApp } from '../../src/http/app.ts'
-import type { EventSink } from '../../src/ports/events.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import type { EventSink } from '../../src/checks/events.ts'
+import { createApp } from '../../src/runtime/app.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { newStore } from '../world.ts'
 
 const store = await newStore()
 
 function answer(events: EventSink, body: string | Uint8Array<ArrayBuffer>): Promise<Response> {
-  const { publishing } = store
-  const { packages } = publishing
-  const serving = { cache: newCatalogCache(), reading: publishing, packages, publicUrl: 'https://updates.example.org' }
+  const { publisher } = store
+  const { packages } = publisher
+  const serving = { cache: newCatalogCache(), reader: publisher, packages, publicUrl: 'https://updates.example.org' }
   const app = createApp({ ...serving, events, background: () => undefined })
   return Promise.resolve(app.request('/v1/update/', { method: 'POST', body }))
 }

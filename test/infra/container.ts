@@ -61,9 +61,9 @@ function copy(
   const target = sources.pop() ?? ''
   for (const source of sources) {
     const origin = from === undefined ? contextFile(source) : join(to.roots.get(from) ?? '', source)
-    const place = target.startsWith('/') ? join(to.root, target) : join(to.at, target)
-    mkdirSync(dirname(place), { recursive: true })
-    cpSync(origin, target.endsWith('/') ? join(place, source) : place, { recursive: true })
+    const ref = target.startsWith('/') ? join(to.root, target) : join(to.at, target)
+    mkdirSync(dirname(ref), { recursive: true })
+    cpSync(origin, target.endsWith('/') ? join(ref, source) : ref, { recursive: true })
   }
 }
 

@@ -73,8 +73,8 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
 
   /** Runs a command to its end, in a container of a service. */
   function runIn(service: Service, words: readonly string[], env = {}) {
-    const place = { root, env: { ...image.env, ...service.environment, ...env }, volumes: volumesOf(service) }
-    const { command, args, options } = contained(place, words)
+    const ref = { root, env: { ...image.env, ...service.environment, ...env }, volumes: volumesOf(service) }
+    const { command, args, options } = contained(ref, words)
     return spawnSync(command, args, { ...options, encoding: 'utf8', timeout: 20_000 })
   }
 

@@ -45,8 +45,8 @@ describe.runIf(canDropPrivileges)('platte.service', () => {
   function platte(...words: readonly string[]): string {
     const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
     const env = { PLATTE_KEYS: `${home}/keys`, PLATTE_APP: app }
-    const place = { root, env, volumes: [store, home], ...(publisher && { user: publisher }) }
-    const { command, args, options } = contained(place, ['sh', '/opt/bin/platte', ...words])
+    const ref = { root, env, volumes: [store, home], ...(publisher && { user: publisher }) }
+    const { command, args, options } = contained(ref, ['sh', '/opt/bin/platte', ...words])
     const { status, stdout, stderr } = spawnSync(command, args, { ...options, encoding: 'utf8' })
     if (status !== 0) throw new Error(`${stdout}${stderr}`)
     return stdout

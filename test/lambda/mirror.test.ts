@@ -1,10 +1,10 @@
 /** A function that is a mirror, with the variables and the permissions of the template: its schedule copies, step by step. */
 import { afterAll, expect, test, vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
 import { publicDocument } from '../../src/documents/paths.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import { startS3 } from '../s3/server.ts'
@@ -17,8 +17,8 @@ import { givenBy } from './template.ts'
 const { start, logged } = useFunction()
 const s3 = await startS3()
 useCredentials(s3)
-const { publishing, pin } = await makeSceneStore(memoryDocuments(), memoryPackages(nodeHasher), () => Date.now())
-const upstream = await serve(fileServer(publishing, { tags: 'content', ranges: true }))
+const { publisher, pin } = await makeSceneStore(memoryDocuments(), memoryPackages(nodeHasher), () => Date.now())
+const upstream = await serve(fileServer(publisher, { tags: 'content', ranges: true }))
 const { variables, allows } = givenBy({ Root: pin, Upstream: upstream.url })
 const invoke = await start({ ...variables, PLATTE_STORE: s3.setting })
 s3.allows = allows
@@ -36,15 +36,15 @@ test('after some steps everything is there, and machines are answered from the c
   expect(logged().filter(({ level }) => level !== 'info')).toEqual([])
   const client = await openStrict(s3)
   const [documents, packages] = [s3Documents(client), s3Packages(client, nodeHasher)]
-  for await (const key of publishing.documents.list?.('') ?? []) {
+  for await (const key of publisher.documents.list?.('') ?? []) {
     if (publicDocument(key) === undefined) continue
     expect([key, (await documents.get(key, 1e6))?.bytes]).toEqual([
       key,
-      (await publishing.documents.get(key, 1e6))?.bytes,
+      (await publisher.documents.get(key, 1e6))?.bytes,
     ])
   }
-  for await (const key of publishing.packages.list?.('') ?? [])
-    expect([key, (await packages.stat(key))?.size]).toEqual([key, (await publishing.packages.stat(key))?.size])
+  for await (const key of publisher.packages.list?.('') ?? [])
+    expect([key, (await packages.stat(key))?.size]).toEqual([key, (await publisher.packages.stat(key))?.size])
   const request = {
     method: 'POST',
     path: '/v1/update/',

@@ -6,13 +6,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
-import { tokenOf } from '../../src/adapters/uploads.ts'
+import { encode, instantText } from '../../src/catalog/write.ts'
 import { markKey, uploadKey, uploadSlot } from '../../src/documents/paths.ts'
-import type { UploadRecord } from '../../src/documents/upload.ts'
-import { encode, instantText } from '../../src/service/writing.ts'
+import type { UploadRecord } from '../../src/publish-api/upload-record.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
+import { tokenOf } from '../../src/store/upload-token.ts'
 import { flowSuite, type Target } from '../publish/flow-suite.ts'
 import { startIssuer } from '../publish/issuer.ts'
 import { emptyStore } from '../publish/store.ts'
@@ -121,7 +121,7 @@ describe('what the template allows', () => {
   const isAllowed = (parameters: Readonly<Record<string, string>>, key: string, headers = {}): boolean =>
     givenBy(parameters).allows('s3:PutObject', { operation: 'PutObject', key, headers })
   const created = { 'if-none-match': '*' }
-  const publishing = { PublishPolicy: '{}', ReleaseKeySecret: 'x', TimestampKeySecret: 'x' }
+  const publisher = { PublishPolicy: '{}', ReleaseKeySecret: 'x', TimestampKeySecret: 'x' }
 
   test.each<[string, string, object, isWithout: boolean, isWithKey: boolean, isWithPolicy: boolean]>([
     ['the catalog', 'catalog.jws', { 'if-match': '"1"' }, false, true, true],
@@ -131,7 +131,7 @@ describe('what the template allows', () => {
     ['a root', 'root/2.jws', created, false, false, false],
     ['a lock', 'locks/web.json', created, false, false, false],
   ])('%s is written by whom it is for', (_, key, headers, ...expected) => {
-    const sets = [{}, { TimestampKeySecret: 'x' }, publishing]
+    const sets = [{}, { TimestampKeySecret: 'x' }, publisher]
     expect(sets.map((parameters) => isAllowed(parameters, key, headers))).toEqual(expected)
   })
 })

@@ -1,6 +1,6 @@
 /** What only Lambda can get wrong between a request and its result. */
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
-import { publish } from '../../src/service/publish.ts'
+import { publish } from '../../src/channels/publish.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { useCredentials } from '../s3/open.ts'
 import { orderOf, sourceOf } from '../world.ts'
@@ -9,7 +9,7 @@ import { type Invoke, useFunction } from './function.ts'
 import { startBucketStore } from './store.ts'
 
 const { start, logged } = useFunction()
-const { s3, env, publishing } = await startBucketStore()
+const { s3, env, publisher } = await startBucketStore()
 useCredentials(s3)
 afterAll(async () => {
   vi.unstubAllEnvs()
@@ -32,8 +32,8 @@ const check = {
   ...request('POST', '/v1/update/', { 'Content-Type': 'text/xml' }),
   body: new TextEncoder().encode(bodyOf('full-update-01')),
 }
-const ask = async (asked: Asked, { door = 'function URL', of = shared }: { door?: DoorName; of?: Invoke } = {}) => {
-  const { status, body, header } = await sendThrough(door, of)(asked)
+const ask = async (request: Asked, { door = 'function URL', of = shared }: { door?: DoorName; of?: Invoke } = {}) => {
+  const { status, body, header } = await sendThrough(door, of)(request)
   return { status, body, header, text: new TextDecoder().decode(body) }
 }
 
@@ -51,7 +51,7 @@ test.each([
 ] as const)('%s: more than 640 KiB are too large for one answer, and said to be', async (door, version) => {
   const most = 640 * 1024
   const sources = [sourceOf('fits.gz', 'x'.repeat(most)), sourceOf('large.gz', 'y'.repeat(most + 1))] as const
-  await publish(publishing, orderOf(version, { channel: `big-${version}`, sources }))
+  await publish(publisher, orderOf(version, { channel: `big-${version}`, sources }))
   const of = await start(env)
   const large = pathOf(version, 'large.gz')
   expect((await ask(request('GET', pathOf(version, 'fits.gz')), { door, of })).body.length).toBe(most)
@@ -82,7 +82,7 @@ test('the log of a check is written before its answer is', async () => {
 test('nothing runs behind an answer: a check waits for the catalog that it is due to look at', async () => {
   const of = await start(env)
   expect((await ask(check, { of })).text).toContain('<manifest version="4152.2.0">')
-  await publish(publishing, orderOf('4153.0.0', { channel: 'beta' }))
+  await publish(publisher, orderOf('4153.0.0', { channel: 'beta' }))
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31_000 })
   expect((await ask(check, { of })).text).toContain('<manifest version="4153.0.0">')
 })

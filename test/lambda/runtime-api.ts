@@ -13,7 +13,7 @@ const deadlineMs = 30_000
 
 export interface RuntimeApi {
   /** As AWS_LAMBDA_RUNTIME_API takes it. */
-  readonly place: string
+  readonly ref: string
   /** @throws Error with what the function, or its start, failed with. */
   invoke(event: unknown): Promise<unknown>
   close(): Promise<void>
@@ -71,7 +71,7 @@ export async function startRuntimeApi(): Promise<RuntimeApi> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
-    place: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ref: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     invoke: (event) =>
       new Promise((resolve, reject) => {
         waiting.push({ id: randomUUID(), event, resolve, reject })

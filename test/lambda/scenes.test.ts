@@ -39,6 +39,6 @@ test('the bundle needs nothing beside Node, and holds nothing of folders, other 
     output?.imports.map(({ path }) => path.replace('node:', '')).filter((path) => !builtinModules.includes(path)),
   ).toEqual([])
   const inputs = Object.keys(metafile.inputs)
-  expect(inputs).toContain('src/adapters/s3-documents.ts')
+  expect(inputs).toContain('src/store/s3/documents.ts')
   expect(inputs.filter((path) => /folder|memory|r2\.ts|src\/cli|commander|node-server|wrangler/.test(path))).toEqual([])
 })

@@ -1,8 +1,8 @@
 /** What a schedule does on Lambda, and what a function says that was set up wrongly. */
 import { afterAll, expect, test, vi } from 'vitest'
-import { systemClock } from '../../src/adapters/system.ts'
+import { publish } from '../../src/channels/publish.ts'
 import type { Catalog } from '../../src/documents/catalog.ts'
-import { publish } from '../../src/service/publish.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
 import { useCredentials } from '../s3/open.ts'
 import { app, day, orderOf } from '../world.ts'
 import { doors, sendThrough } from './doors.ts'
@@ -12,7 +12,7 @@ import { startBucketStore } from './store.ts'
 const { start, logged } = useFunction()
 /** Of a catalog that is valid for 14 days, 5 days are more than a third. */
 const time = { now: systemClock() - 5 * day }
-const { s3, env, publishing, timestampKey } = await startBucketStore(() => time.now)
+const { s3, env, publisher, timestampKey } = await startBucketStore(() => time.now)
 useCredentials(s3)
 afterAll(async () => {
   vi.unstubAllEnvs()
@@ -68,7 +68,7 @@ test.each(['aws.scheduler', 'platte.refresh'])(
   async (source) => {
     time.now = Date.now()
     await publish(
-      { ...publishing, timestamp: [] },
+      { ...publisher, timestamp: [] },
       orderOf(source === 'aws.scheduler' ? '5000' : '5001', { channel: 'beta' }),
     )
     const [invoke, before] = [await start(withKey), catalog().apps[app]?.channels.beta?.seq ?? 0]

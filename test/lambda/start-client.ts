@@ -23,7 +23,7 @@ export async function startClient(file: string, s3: StrictS3, env: Readonly<Reco
       ...s3.env,
       ...env,
       AWS_REGION: s3.region,
-      AWS_LAMBDA_RUNTIME_API: api.place,
+      AWS_LAMBDA_RUNTIME_API: api.ref,
       AWS_LAMBDA_FUNCTION_NAME: 'platte',
       AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',

@@ -1,8 +1,8 @@
 /** A strict S3 with the store of the scenes in it, and the variables of a function that answers from there. */
 import { vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
 import { type StrictS3, startS3 } from '../s3/server.ts'
 import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'

@@ -1,5 +1,5 @@
 /** Races between clients that share nothing but the store: each has its own connections. */
-import type { Documents } from '../../src/ports/documents.ts'
+import type { Documents } from '../../src/store/documents.ts'
 import { type At, present, type Row, same, text } from '../conformance/rows.ts'
 
 /** A client of its own. */

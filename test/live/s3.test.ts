@@ -1,13 +1,13 @@
 /** The suites of all ports against the S3 bucket that PLATTE_LIVE_S3 names, in a folder of its own. */
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { openS3 } from '../../src/adapters/s3-client.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
-import { s3Uploads } from '../../src/adapters/s3-uploads.ts'
-import { systemRandom } from '../../src/adapters/system.ts'
+import { systemRandom } from '../../src/kernel/random.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { parseStore } from '../../src/runtime/store-setting.ts'
+import { openS3 } from '../../src/store/s3/client.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
+import { s3Uploads } from '../../src/store/s3/uploads.ts'
 import { suite } from '../conformance/register.ts'
 import type { Change } from './settings.ts'
 import { liveSuite } from './suite.ts'
@@ -18,10 +18,10 @@ const folder = `${randomUUID()}/`
 
 /** A client of its own; credentials come from the environment. */
 async function openLive({ bucket, region, ...environment }: Change = {}) {
-  const place = parseStore(setting ?? '')
-  if (place.kind !== 's3') throw new Error('PLATTE_LIVE_S3 names no bucket')
+  const ref = parseStore(setting ?? '')
+  if (ref.kind !== 's3') throw new Error('PLATTE_LIVE_S3 names no bucket')
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
-  const changed = { ...place, ...(bucket && { bucket }), ...(region && { region }), prefix: place.prefix + folder }
+  const changed = { ...ref, ...(bucket && { bucket }), ...(region && { region }), prefix: ref.prefix + folder }
   const s3 = await openS3(changed, { random: systemRandom })
   const documents = s3Documents(s3)
   if (!documents.list || !documents.folders) throw new Error('S3 lists keys and folders')

@@ -1,7 +1,7 @@
 /** Settings that are wrong: what the store says must be an error that names them, and never look like an empty store. */
-import { type ErrorCode, PlatteError } from '../../src/errors.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import type { Packages } from '../../src/ports/packages.ts'
+import { type ErrorCode, PlatteError } from '../../src/kernel/errors.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import type { Packages } from '../../src/store/packages.ts'
 import { type At, listed, type Row, refuses, same, text } from '../conformance/rows.ts'
 
 /** What a row changes: the bucket, its region, or the credentials in the environment. */

@@ -1,5 +1,5 @@
 /** What runs against a live S3, as rows: the run is whole when each of them passed. */
-import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { lockRows } from '../conformance/locks.ts'
 import { packageRows } from '../conformance/packages.ts'

@@ -1,11 +1,11 @@
 /** An endpoint with reboot locks over a store whose faults and clock are set by hand. */
 
-import { createApp } from '../../src/http/app.ts'
-import { openLocks } from '../../src/http/locks/routes.ts'
-import type { Locks } from '../../src/http/serving.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import type { Locking } from '../../src/service/reboot-lock.ts'
-import { readLock } from '../../src/service/reboot-lock.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import type { Locks } from '../../src/checks/serving.ts'
+import { openLocks } from '../../src/locks/http/routes.ts'
+import type { Locking } from '../../src/locks/store.ts'
+import { readLock } from '../../src/locks/store.ts'
+import { createApp } from '../../src/runtime/app.ts'
 import { type Fault, type Faults, faultsOf, faultyDocuments } from '../faults/faulty.ts'
 import { app, newStore, publishOne, type TestStore } from '../world.ts'
 import type { Ask } from './clients.ts'
@@ -31,10 +31,10 @@ export async function openEndpoint(
   const store = await newStore()
   await publishOne(store, '2')
   const faults = faultsOf(more.plan)
-  const locking = { ...store.publishing, documents: faultyDocuments(store.bucket, faults), random: quick(store) }
+  const locking = { ...store.publisher, documents: faultyDocuments(store.bucket, faults), random: quick(store) }
   const { fetch } = createApp({
     cache: newCatalogCache(),
-    reading: { ...store.publishing, documents: locking.documents },
+    reader: { ...store.publisher, documents: locking.documents },
     packages: store.packages,
     events: () => {},
     publicUrl: 'https://updates.example.org',
@@ -59,6 +59,6 @@ export async function openEndpoint(
 
 /** Pauses of a real request would only make tests longer. */
 const quick =
-  ({ publishing }: TestStore) =>
+  ({ publisher }: TestStore) =>
   () =>
-    publishing.random() / 1000
+    publisher.random() / 1000

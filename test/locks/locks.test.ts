@@ -1,12 +1,12 @@
 /** Reboot locks over a store: what a lost answer may not do, ghosts, vetoes, and what update checks tell. */
 import { describe, expect, test } from 'vitest'
-import type { LockPolicy } from '../../src/documents/lock.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { holdRelease, unholdRelease } from '../../src/service/hold.ts'
-import { configureGroup, lockMachine, setMax, unlockMachine } from '../../src/service/reboot-edits.ts'
-import { readLock } from '../../src/service/reboot-lock.ts'
-import { allGroups, ghostsOf } from '../../src/service/reboot-notes.ts'
-import { refresh } from '../../src/service/refresh.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { holdRelease, unholdRelease } from '../../src/channels/hold.ts'
+import type { LockPolicy } from '../../src/locks/document.ts'
+import { configureGroup, lockMachine, setMax, unlockMachine } from '../../src/locks/edits.ts'
+import { allGroups, staleHoldersOf } from '../../src/locks/notes.ts'
+import { readLock } from '../../src/locks/store.ts'
 import type { Fault } from '../faults/faulty.ts'
 import { app, bytesOf, day, minute, refusal } from '../world.ts'
 import { locksmith, zincati } from './clients.ts'
@@ -102,7 +102,7 @@ describe('ghosts', () => {
     const { time } = endpoint.store
     await policyOf(endpoint, { lease: 'PT4H' }, 3)
     for (const id of ['a', 'b', 'c']) await take(endpoint, id)
-    const ghosts = async () => ghostsOf((await allGroups(endpoint.locking))[0] ?? expect.fail(), time.now).length
+    const ghosts = async () => staleHoldersOf((await allGroups(endpoint.locking))[0] ?? expect.fail(), time.now).length
     time.now += 4 * hour
     expect(await ghosts()).toBe(0)
     time.now += 1
@@ -197,7 +197,7 @@ describe('vetoes', () => {
   test('a hold in a channel of the group, for as long as it is there', async () => {
     const endpoint = await openEndpoint()
     const { store, ask } = endpoint
-    const place = { app, channel: 'stable' }
+    const ref = { app, channel: 'stable' }
     await policyOf(endpoint, { vetoOnHold: true }, 9)
     const post = (id: string) =>
       ask('/v1/pre-reboot', {
@@ -206,14 +206,14 @@ describe('vetoes', () => {
         body: JSON.stringify({ client_params: { id, group } }),
       })
     expect((await post('a')).status).toBe(200)
-    await holdRelease(store.publishing, place, { version: '2', reason: 'boot loop' })
+    await holdRelease(store.publisher, ref, { version: '2', reason: 'boot loop' })
     store.time.now += 2 * minute
     expect([(await post('b')).status, await (await post('b')).json()]).toEqual([
       423,
       { kind: 'failed_lock_policy', value: '2 is held in stable: boot loop' },
     ])
     expect(await locksmith(ask, group, 'b').lock()).toBe('again')
-    await unholdRelease(store.publishing, place, { version: '2' })
+    await unholdRelease(store.publisher, ref, { version: '2' })
     store.time.now += 2 * minute
     expect((await post('b')).status).toBe(200)
     store.bucket.erase('catalog.jws')
@@ -232,11 +232,11 @@ const tell = async ({ ask }: Endpoint, body: string) => (await ask('/v1/update/'
 describe('what update checks tell', () => {
   const both = async (policy: LockPolicy): Promise<Endpoint> => {
     const endpoint = await openEndpoint()
-    await commitChannel(endpoint.store.publishing, { app, channel: 'stable' }, (current) => ({
+    await commitChannel(endpoint.store.publisher, { app, channel: 'stable' }, (current) => ({
       ...current,
       aliases: ['9a2deb70-37be-4026-853f-bfdd6b347bbe'],
     }))
-    await refresh(endpoint.store.publishing)
+    await refresh(endpoint.store.publisher)
     await policyOf(endpoint, policy, 3)
     await locksmith(endpoint.ask, group, 'a').lock()
     await zincati(endpoint.ask, group, 'b').lock()

@@ -7,9 +7,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readSettings } from '../../src/runtime/config.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
+import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { lockTokens, makeSceneStore } from '../scenes/fixture.ts'
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   if (binary === '') return
   dir = await mkdtemp(join(tmpdir(), 'platte-locksmith-'))
   const { documents, packages } = await openStore({ kind: 'file', dir })
-  const { publishing, pin } = await makeSceneStore(documents, packages)
+  const { publisher, pin } = await makeSceneStore(documents, packages)
   const env = {
     PLATTE_STORE: `file:${dir}`,
     PLATTE_ROOT: pin,
@@ -30,7 +30,7 @@ beforeAll(async () => {
     PLATTE_LOCKS: 'on',
     PLATTE_LOCK_TOKENS: lockTokens,
   }
-  running = await startServer(readSettings(env, ['store', 'pin']), publishing)
+  running = await startServer(readSettings(env, ['store', 'pin']), publisher)
 })
 afterAll(async () => {
   if (binary === '') return

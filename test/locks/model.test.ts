@@ -1,16 +1,16 @@
 /** Any interleaving of locksmith, Zincati and operators, over a store that loses answers: nobody too many, nobody lost, nobody stuck. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
-import { decodeLock, type Lock } from '../../src/documents/lock.ts'
-import { PlatteError } from '../../src/errors.ts'
-import { createApp } from '../../src/http/app.ts'
-import { openLocks } from '../../src/http/locks/routes.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { setMax } from '../../src/service/reboot-edits.ts'
-import type { Locking } from '../../src/service/reboot-lock.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { decodeLock, type Lock } from '../../src/locks/document.ts'
+import { setMax } from '../../src/locks/edits.ts'
+import { openLocks } from '../../src/locks/http/routes.ts'
+import type { Locking } from '../../src/locks/store.ts'
+import { createApp } from '../../src/runtime/app.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import { seeded } from '../world.ts'
 import { type Ask, locksmith, type Machine, zincati } from './clients.ts'
 import { type Roughness, roughDocuments } from './rough.ts'
@@ -48,10 +48,10 @@ const namesOf = (lock: Lock | undefined): readonly string[] => (lock?.holders ??
 
 function appOver(locking: Locking): Ask {
   const { documents, clock } = locking
-  const reading = { documents, clock, log: () => {}, pin: { version: 1, sha256: '0'.repeat(64) } }
+  const reader = { documents, clock, log: () => {}, pin: { version: 1, sha256: '0'.repeat(64) } }
   const { fetch } = createApp({
     cache: newCatalogCache(),
-    reading,
+    reader,
     packages: memoryPackages(nodeHasher),
     events: () => {},
     publicUrl: 'https://updates.example.org',

@@ -1,8 +1,8 @@
 /** A store that is slow in any order, loses answers, and says "conflict" of what it did itself. */
 import { setImmediate } from 'node:timers/promises'
-import { PlatteError } from '../../src/errors.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import type { Random } from '../../src/ports/random.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import type { Random } from '../../src/kernel/random.ts'
+import type { Documents } from '../../src/store/documents.ts'
 
 /** How often each thing happens to a write; what is left goes well. */
 export interface Roughness {

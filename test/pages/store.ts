@@ -1,14 +1,15 @@
 /** A store with everything that pages show, at one fixed instant. */
-import type { Hold, Release } from '../../src/core/channel.ts'
-import { machineHash } from '../../src/core/target.ts'
+
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { publish } from '../../src/channels/publish.ts'
+import type { Serving } from '../../src/checks/serving.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
-import { createApp } from '../../src/http/app.ts'
-import { lazyPages } from '../../src/http/pages/lazy.ts'
-import type { Serving } from '../../src/http/serving.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { publish } from '../../src/service/publish.ts'
-import { refresh } from '../../src/service/refresh.ts'
+import type { Hold, Release } from '../../src/release/channel.ts'
+import { machineHash } from '../../src/release/target.ts'
+import { createApp } from '../../src/runtime/app.ts'
+import { lazyPages } from '../../src/site/pages/lazy.ts'
 import { app, day, forgeCatalog, newStore, orderOf, sourceOf, type TestStore } from '../world.ts'
 
 /** Where the deployment says that it is. */
@@ -76,14 +77,14 @@ const describe = (version: string, now: number, days: number): Partial<Release> 
 /** Publishes alpha, beta and stable for two boards, and a channel that follows stable. */
 export async function newPageStore(): Promise<TestStore> {
   const store = await newStore()
-  const { publishing, time } = store
+  const { publisher, time } = store
   for (const [channel, version] of published)
     for (const board of ['amd64-usr', 'arm64-usr']) {
       const sources = [
         sourceOf('flatcar_production_update.gz', `CrAU ${version} ${board}`),
         sourceOf('oem-azure.gz', 'extra'),
       ] as const
-      await publish(publishing, {
+      await publish(publisher, {
         ...orderOf(version, { channel, board }),
         sources,
         notes: new TextEncoder().encode(notes),
@@ -95,7 +96,7 @@ export async function newPageStore(): Promise<TestStore> {
     { at: new Date(now + 15 * 60 * 60 * 1000).toISOString(), share: 1 },
   ]
   for (const channel of ['alpha', 'beta', 'stable'])
-    await commitChannel(publishing, { app, channel }, (current) => ({
+    await commitChannel(publisher, { app, channel }, (current) => ({
       ...current,
       description: `What most machines run: ${channel}`,
       ...(cadences[channel] && { cadence: cadences[channel] }),
@@ -107,14 +108,14 @@ export async function newPageStore(): Promise<TestStore> {
         return { ...release, ...describe(version, now, days), ...more, ...(isRamped && { ramp }) }
       }),
     }))
-  await commitChannel(publishing, { app, channel: 'prod-eu' }, (current) => ({
+  await commitChannel(publisher, { app, channel: 'prod-eu' }, (current) => ({
     ...current,
     description: 'Production in Europe, a week behind stable',
     follow: { channel: 'stable', after: 'P7D', over: 'PT48H' },
     windows: [{ days: ['Mon', 'Tue', 'Wed', 'Thu'], from: '22:00', to: '04:00', timeZone: 'Europe/Berlin' }],
     target: { machines: { deny: [machineHash('feedfeedfeedfeedfeedfeedfeedfeed')] } },
   }))
-  await refresh(publishing)
+  await refresh(publisher)
   const hold: Hold = {
     version: '4593.2.0',
     reason: 'https://example.org/incidents/boot-loop',
@@ -136,11 +137,11 @@ export async function newPageStore(): Promise<TestStore> {
 }
 
 /** Serves a store with pages, in this process. */
-export const serve = ({ publishing, log }: TestStore, more: Partial<Serving> = {}) =>
+export const serve = ({ publisher, log }: TestStore, more: Partial<Serving> = {}) =>
   createApp({
     cache: newCatalogCache(),
-    reading: publishing,
-    packages: publishing.packages,
+    reader: publisher,
+    packages: publisher.packages,
     events: (event) => void log.push(event),
     publicUrl,
     app,

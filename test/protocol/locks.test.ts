@@ -1,9 +1,11 @@
 /** etcd's keys and FleetLock: what is rendered is read again, for anything that may be said in them. */
+
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { compareIds, isGroupName, isHolderId } from '../../src/core/semaphore.ts'
-import { parseEtcdPut, renderValue } from '../../src/protocol/etcd-v2.ts'
-import { parseFleetLock, renderFleetLock } from '../../src/protocol/fleet-lock.ts'
+import { isGroupName } from '../../src/documents/paths.ts'
+import { compareIds, isHolderId } from '../../src/locks/semaphore.ts'
+import { parseEtcdPut, renderValue } from '../../src/locks/wire-etcd.ts'
+import { parseFleetLock, renderFleetLock } from '../../src/locks/wire-fleet-lock.ts'
 
 const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter(isHolderId)
 
@@ -30,8 +32,8 @@ test('nothing that a PUT may hold makes it throw', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), fc.json(), (query, body, value) => {
       for (const sent of [body, `value=${body}`, new URLSearchParams({ value }).toString()])
-        for (const asked of [query, 'prevExist=false', 'prevIndex=1'])
-          expect(['problem', 'create', 'swap']).toContain(parseEtcdPut(new URLSearchParams(asked), sent).kind)
+        for (const request of [query, 'prevExist=false', 'prevIndex=1'])
+          expect(['problem', 'create', 'swap']).toContain(parseEtcdPut(new URLSearchParams(request), sent).kind)
     }),
   )
 })

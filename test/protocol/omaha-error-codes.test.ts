@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { omahaErrorCode, omahaErrorName } from '../../src/protocol/omaha-error-codes.ts'
+import { omahaErrorCode, omahaErrorName } from '../../src/checks/omaha/error-codes.ts'
 
 test.each([
   [0, 'success'],

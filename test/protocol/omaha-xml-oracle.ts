@@ -3,6 +3,7 @@
  */
 import fc from 'fast-check'
 import { SaxesParser } from 'saxes'
+import { omahaErrorName } from '../../src/checks/omaha/error-codes.ts'
 import type {
   OmahaAppRequest,
   OmahaAppResponse,
@@ -10,8 +11,7 @@ import type {
   OmahaOffer,
   OmahaRequest,
   OmahaResponse,
-} from '../../src/protocol/omaha.ts'
-import { omahaErrorName } from '../../src/protocol/omaha-error-codes.ts'
+} from '../../src/checks/omaha/omaha.ts'
 
 interface Node {
   readonly name: string

@@ -1,12 +1,12 @@
 /** What tables cannot list: generated, mutated, cut and hostile documents, held against saxes. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PlatteError } from '../../src/errors.ts'
-import type { OmahaRequest } from '../../src/protocol/omaha.ts'
-import { omahaErrorName } from '../../src/protocol/omaha-error-codes.ts'
-import { parseOmahaRequest } from '../../src/protocol/omaha-xml.ts'
-import { parseCanonical } from '../../src/protocol/omaha-xml-canonical.ts'
-import { parseStrict } from '../../src/protocol/omaha-xml-strict.ts'
+import { parseCanonical } from '../../src/checks/omaha/canonical.ts'
+import { omahaErrorName } from '../../src/checks/omaha/error-codes.ts'
+import type { OmahaRequest } from '../../src/checks/omaha/omaha.ts'
+import { parseStrict } from '../../src/checks/omaha/strict.ts'
+import { parseOmahaRequest } from '../../src/checks/omaha/xml.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
 import { parseWithSaxes, renderRequest, withoutWords, xmlText } from './omaha-xml-oracle.ts'
 import { bodyOf, syncerBody, syncerRequests, updateEngineRequests } from './samples.ts'
 
@@ -108,8 +108,8 @@ const edit = fc.record({ at: fc.nat(), remove: fc.nat(3), insert: fc.oneof(nothi
 const mutated = (from: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc.tuple(from, fc.array(edit, { minLength: 1, maxLength: 3 })).map(([text, edits]) =>
     edits.reduce((now, { at, remove, insert }) => {
-      const place = at % (now.length + 1)
-      return now.slice(0, place) + insert + now.slice(place + remove)
+      const ref = at % (now.length + 1)
+      return now.slice(0, ref) + insert + now.slice(ref + remove)
     }, text),
   )
 
@@ -240,8 +240,8 @@ describe('damaged samples', () => {
     const quotes = fc.record({ at: fc.nat(), remove: fc.constant(0), insert: oneOf('"', '""', '" "', '" a="', '"/>') })
     const check = fc.property(fc.constantFrom(...samples), fc.array(quotes, { maxLength: 3 }), (sample, edits) => {
       const text = edits.reduce((now, { at, insert }) => {
-        const place = at % now.length
-        return now.slice(0, place) + insert + now.slice(place)
+        const ref = at % now.length
+        return now.slice(0, ref) + insert + now.slice(ref)
       }, sample)
       const strict = outcome(parseStrict, text)
       const repaired = outcome(parseOmahaRequest, text)

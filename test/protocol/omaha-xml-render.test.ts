@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { OmahaAppResponse, OmahaOffer, OmahaPackage } from '../../src/protocol/omaha.ts'
-import { renderOmahaResponse } from '../../src/protocol/omaha-xml.ts'
+import type { OmahaAppResponse, OmahaOffer, OmahaPackage } from '../../src/checks/omaha/omaha.ts'
+import { renderOmahaResponse } from '../../src/checks/omaha/xml.ts'
 import { readResponse, readTree, xmlText } from './omaha-xml-oracle.ts'
 import { goldenNoUpdate, goldenUpdate } from './samples.ts'
 

@@ -14,11 +14,11 @@ const dir = mkdtempSync(join(tmpdir(), 'platte-pipeline-'))
 const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
 const issuer = await startIssuer()
 let claims: Record<string, unknown> = {}
-const asked: string[] = []
+const request: string[] = []
 
 /** What `permissions: id-token: write` gives a job. */
 const tokens = createServer(async ({ url, headers }, response) => {
-  asked.push(`${headers.authorization} ${new URL(url ?? '', 'http://x').searchParams.get('audience')}`)
+  request.push(`${headers.authorization} ${new URL(url ?? '', 'http://x').searchParams.get('audience')}`)
   response.end(JSON.stringify({ value: await issuer.token(claims) }))
 })
 
@@ -103,7 +103,7 @@ test('publish, and again: nothing is sent twice', { timeout: 60_000 }, async () 
     code: 0,
     stdout: '1.0.0 for amd64-usr in stable: was published before; nothing was changed\n',
   })
-  expect(new Set(asked)).toEqual(new Set(['Bearer canary-request-token https://updates.example.org']))
+  expect(new Set(request)).toEqual(new Set(['Bearer canary-request-token https://updates.example.org']))
   expect(first.stderr + again.stderr).not.toContain('canary')
 })
 

@@ -1,11 +1,11 @@
 /** Two signatures: the pipeline's and the function's, so that neither ships alone. */
 import { afterAll, beforeEach, expect, test } from 'vitest'
-import { fetchIssuerKeys } from '../../src/adapters/issuer-keys.ts'
-import { provenanceOf } from '../../src/core/policy.ts'
-import { type Order, readOrder } from '../../src/documents/orders.ts'
-import { proposalOf } from '../../src/service/countersign.ts'
-import type { Publishing } from '../../src/service/publish.ts'
-import { answerOrder, perform } from '../../src/service/publish-function.ts'
+import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
+import type { Publisher } from '../../src/channels/publish.ts'
+import { proposalOf } from '../../src/publish-api/countersign.ts'
+import { fetchIssuerKeys } from '../../src/publish-api/fetch-keys-http.ts'
+import { provenanceOf } from '../../src/publish-api/policy.ts'
+import { answerCommand, perform } from '../../src/publish-api/publish-function.ts'
 import { app, ask, minute, newKey, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
 import { policyFor, startIssuer } from './issuer.ts'
 
@@ -14,7 +14,13 @@ afterAll(() => issuer.close())
 const [pipeline, own, stranger] = [await newKey('EdDSA'), await newKey('ES256'), await newKey('EdDSA')]
 let store: TestStore
 
-const order = readOrder('ramp', { app, channel: 'stable', version: '2', over: 'PT48H', lower: true }) as Order
+const order = readCommand('ramp', {
+  app,
+  channel: 'stable',
+  version: '2',
+  over: 'PT48H',
+  lower: true,
+}) as ChannelCommand
 
 beforeEach(async () => {
   store = await newStore({ release: [pipeline, own], threshold: 2 })
@@ -22,21 +28,21 @@ beforeEach(async () => {
 })
 
 /** What the function answers to an order, with what the pipeline signed. */
-async function send(manifest: object | undefined, sent: Order = order, more: Partial<Publishing> = {}) {
-  const publishing = { ...store.publishing, release: [own], ...more }
+async function send(manifest: object | undefined, sent: ChannelCommand = order, more: Partial<Publisher> = {}) {
+  const publisher = { ...store.publisher, release: [own], ...more }
   const policy = policyFor(issuer)
-  const authorising = { policy, remembered: new Map(), fetchKeys: fetchIssuerKeys, clock: publishing.clock }
+  const authorising = { policy, remembered: new Map(), fetchKeys: fetchIssuerKeys, clock: publisher.clock }
   const token = await issuer.token()
-  return answerOrder({ publishing, authorising }, { order: sent, manifest, bytes: new Uint8Array([1]), token })
+  return answerCommand({ publisher, authorising }, { order: sent, manifest, bytes: new Uint8Array([1]), token })
 }
 
 /** What the pipeline signs. */
-function propose(signed: Order = order, more: Partial<Publishing> = {}) {
+function propose(signed: ChannelCommand = order, more: Partial<Publisher> = {}) {
   const claims = { repository: 'octocat/os', ref: 'refs/tags/v2', sha: '0123456789abcdef0123456789abcdef01234567' }
   const job = { run_id: '77', job_workflow_ref: 'octocat/os/.github/workflows/release.yml@refs/tags/v2' }
   const provenance = provenanceOf(issuer.url, { ...claims, ...job })
-  const here = { ...store.publishing, release: [pipeline], datedAt: store.time.now, provenance, ...more }
-  return proposalOf(here, { app, channel: 'stable' }, (publishing) => perform(publishing, signed, async () => {}))
+  const here = { ...store.publisher, release: [pipeline], datedAt: store.time.now, provenance, ...more }
+  return proposalOf(here, { app, channel: 'stable' }, (publisher) => perform(publisher, signed, async () => {}))
 }
 
 const seqOf = async (): Promise<number> => {
@@ -60,7 +66,13 @@ test('neither ships alone', async () => {
 })
 
 test('the function signs nothing but what follows from the order', async () => {
-  const other = readOrder('ramp', { app, channel: 'stable', version: '2', over: 'PT1H', lower: true }) as Order
+  const other = readCommand('ramp', {
+    app,
+    channel: 'stable',
+    version: '2',
+    over: 'PT1H',
+    lower: true,
+  }) as ChannelCommand
   expect(await refusal(send(await propose(other)))).toMatch(/^conflict: what was signed is not what follows as 2/)
   expect(await refusal(send(await propose(order, { provenance: { repository: 'somebody/else' } })))).toMatch(
     /^conflict/,
@@ -93,6 +105,6 @@ test.each([
 })
 
 test('a rename makes two manifests, and is refused', async () => {
-  const rename = readOrder('channel-rename', { app, channel: 'stable', name: 'steady' }) as Order
+  const rename = readCommand('channel-rename', { app, channel: 'stable', name: 'steady' }) as ChannelCommand
   expect(await refusal(send(await propose(), rename))).toMatch(/^refused: renaming makes two manifests/)
 })

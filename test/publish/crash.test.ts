@@ -4,9 +4,9 @@
  * release at one number.
  */
 import { afterAll, expect, test } from 'vitest'
-import { fetchIssuerKeys } from '../../src/adapters/issuer-keys.ts'
-import { type Order, readOrder } from '../../src/documents/orders.ts'
-import { answerOrder } from '../../src/service/publish-function.ts'
+import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
+import { fetchIssuerKeys } from '../../src/publish-api/fetch-keys-http.ts'
+import { answerCommand } from '../../src/publish-api/publish-function.ts'
 import { type Fault, faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
 import { files, orderOf, type UploadScene, uploadAll, uploadScene } from '../uploads/scene.ts'
 import { ask, newReader } from '../world.ts'
@@ -15,25 +15,25 @@ import { policyFor, startIssuer } from './issuer.ts'
 const time = { now: 0 }
 const issuer = await startIssuer(() => time.now)
 afterAll(() => issuer.close())
-const order = readOrder('publish', {
+const order = readCommand('publish', {
   ...orderOf([...files]),
   notes: '# Two\n',
   rampOver: 'PT48H',
   create: true,
-}) as Order
+}) as ChannelCommand
 const bytes = new Uint8Array([2])
 
 /** @param plan which of its writes fail. */
 async function send({ uploading }: UploadScene, token: string, plan: Readonly<Record<number, Fault>> = {}) {
   const faults = faultsOf(plan)
-  const publishing = {
+  const publisher = {
     ...uploading,
     documents: faultyDocuments(uploading.documents, faults),
     packages: faultyPackages(uploading.packages, faults),
   }
   const { clock } = uploading
   const authorising = { policy: policyFor(issuer), remembered: new Map(), fetchKeys: fetchIssuerKeys, clock }
-  const answer = await answerOrder({ publishing, authorising }, { order, bytes, token }).catch(({ code }) => code)
+  const answer = await answerCommand({ publisher, authorising }, { order, bytes, token }).catch(({ code }) => code)
   return { answer, writes: faults.writes }
 }
 

@@ -75,17 +75,17 @@ export function flowSuite(name: string, open: () => Target): void {
     })
 
     test('edits by their routes, in force at once', async () => {
-      const place = { app, channel: 'staging' }
-      const tried = await post('/v1/promote', { ...place, version: '2', from: 'stable', dryRun: true })
+      const ref = { app, channel: 'staging' }
+      const tried = await post('/v1/promote', { ...ref, version: '2', from: 'stable', dryRun: true })
       expect(tried.text).toContain('has no channel')
-      expect((await post('/v1/channel-create', { ...place, description: 'before stable' })).json.kind).toBe('changed')
-      const dry = await post('/v1/promote', { ...place, version: '2', from: 'stable', dryRun: true })
+      expect((await post('/v1/channel-create', { ...ref, description: 'before stable' })).json.kind).toBe('changed')
+      const dry = await post('/v1/promote', { ...ref, version: '2', from: 'stable', dryRun: true })
       expect(dry.json).toMatchObject({ kind: 'dry-run', seq: 2 })
-      expect((await post('/v1/promote', { ...place, version: '2', from: 'stable' })).json).toMatchObject({ seq: 2 })
+      expect((await post('/v1/promote', { ...ref, version: '2', from: 'stable' })).json).toMatchObject({ seq: 2 })
       expect(await told('1', 'staging')).toContain('<manifest version="2">')
-      expect((await post('/v1/hold', { ...place, version: '2', reason: 'boot loop' })).json.inForce).toBe(true)
+      expect((await post('/v1/hold', { ...ref, version: '2', reason: 'boot loop' })).json.inForce).toBe(true)
       expect(await told('1', 'staging')).toContain('held: boot loop')
-      expect((await post('/v1/unhold', { ...place, version: '2' })).json.kind).toBe('changed')
+      expect((await post('/v1/unhold', { ...ref, version: '2' })).json.kind).toBe('changed')
     })
 
     test.each<readonly [string, string, object | string, number, RegExp]>([

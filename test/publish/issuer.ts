@@ -2,7 +2,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose'
-import type { Policy } from '../../src/documents/policy.ts'
+import type { Policy } from '../../src/publish-api/policy-document.ts'
 import { app } from '../world.ts'
 
 export const audience = 'https://updates.example.org'
@@ -24,7 +24,7 @@ export interface TestIssuer {
   readonly url: string
   readonly jwks: string
   /** How often its keys were asked for. */
-  readonly asked: () => number
+  readonly request: () => number
   /** How it answers from now on; without it, as it should. */
   answer(how?: (response: ServerResponse) => void): void
   /** New keys, published instead of the old ones. */
@@ -50,11 +50,11 @@ let ids = 0
 /** @param clock what its tokens say of the time, in milliseconds. */
 export async function startIssuer(clock: () => number = Date.now): Promise<TestIssuer> {
   let pair = await newPair('1')
-  let asked = 0
+  let request = 0
   const properly = (response: ServerResponse): void => void response.end(JSON.stringify({ keys: [pair.publicJwk] }))
   let how = properly
   const server = createServer((_, response) => {
-    asked++
+    request++
     how(response)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -62,7 +62,7 @@ export async function startIssuer(clock: () => number = Date.now): Promise<TestI
   return {
     url,
     jwks: `${url}/jwks`,
-    asked: () => asked,
+    request: () => request,
     answer: (next = properly) => {
       how = next
     },

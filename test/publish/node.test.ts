@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { markKey } from '../../src/documents/paths.ts'
-import { readSettings } from '../../src/runtime/config.ts'
 import { startServer } from '../../src/runtime/node.ts'
+import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { day } from '../world.ts'
 import { flowSuite } from './flow-suite.ts'
@@ -19,9 +19,9 @@ const oldMark = markKey('a', Date.now() - 3 * day)
 let server: Awaited<ReturnType<typeof startServer>>
 beforeAll(async () => {
   await documents.create(oldMark, new Uint8Array(1))
-  const { publishing, env } = await emptyStore(issuer, documents, packages)
+  const { publisher, env } = await emptyStore(issuer, documents, packages)
   const settings = readSettings({ ...env, PLATTE_STORE: `file:${dir}`, PORT: '0' }, ['store', 'pin'])
-  server = await startServer(settings, publishing)
+  server = await startServer(settings, publisher)
 })
 afterAll(async () => {
   await server.stop()

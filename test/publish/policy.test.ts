@@ -1,7 +1,7 @@
 /** What a policy may say. */
 import { expect, test } from 'vitest'
-import { parsePolicy } from '../../src/documents/policy.ts'
-import { readSettings } from '../../src/runtime/config.ts'
+import { parsePolicy } from '../../src/publish-api/policy-document.ts'
+import { readSettings } from '../../src/runtime/settings.ts'
 import { refusal } from '../world.ts'
 
 const issuer = 'https://token.actions.githubusercontent.com'

@@ -1,18 +1,20 @@
 /** An empty store of now, and its keys as a publish function has them. */
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
-import { systemClock, systemRandom } from '../../src/adapters/system.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import type { Packages } from '../../src/ports/packages.ts'
-import type { Publishing } from '../../src/service/publish.ts'
-import { firstRoot, initStore } from '../../src/service/roots.ts'
-import { instantText } from '../../src/service/writing.ts'
+
+import { firstRoot, initStore } from '../../src/catalog/roots.ts'
+import { instantText } from '../../src/catalog/write.ts'
+import type { Publisher } from '../../src/channels/publish.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { systemRandom } from '../../src/kernel/random.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
+import type { Packages } from '../../src/store/packages.ts'
 import { generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
 import { policyFor, type TestIssuer } from './issuer.ts'
 
 export interface EmptyStore {
-  readonly publishing: Publishing
+  readonly publisher: Publisher
   /** The variables of a function that publishes there, as far as they do not depend on where it is. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -30,15 +32,15 @@ export async function emptyStore(
 ): Promise<EmptyStore> {
   const [root, release, timestamp] = [await newKey(), await newKey(), await newKey()]
   const base = { documents, packages, newHasher: nodeHasher, clock: systemClock, random: systemRandom, log: () => {} }
-  const writing = { ...base, release: [release.signer], timestamp: [timestamp.signer] }
+  const writer = { ...base, release: [release.signer], timestamp: [timestamp.signer] }
   const keys = { root: [root.publicKey], release: [release.publicKey], timestamp: [timestamp.publicKey] } as const
   const document = await firstRoot(
     { root: [...keys.root], release: [...keys.release], timestamp: [...keys.timestamp] },
     { issuedAt: instantText(systemClock()), maxValidity: 'P14D' },
   )
-  const { pin } = await initStore(writing, document, [root.signer])
+  const { pin } = await initStore(writer, document, [root.signer])
   return {
-    publishing: { ...writing, pin: parsePin(pin) },
+    publisher: { ...writer, pin: parsePin(pin) },
     env: {
       PLATTE_ROOT: pin,
       PLATTE_PUBLIC_URL: 'https://updates.example.org',

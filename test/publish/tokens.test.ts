@@ -1,11 +1,11 @@
 /** Whose tokens are believed, and what they may do: a table of what is forged, stolen, stale or from elsewhere. */
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { fetchIssuerKeys } from '../../src/adapters/issuer-keys.ts'
-import { type Order, readOrder } from '../../src/documents/orders.ts'
-import { type Authorising, authorise, type Intent } from '../../src/service/authorise.ts'
-import { answerOrder } from '../../src/service/publish-function.ts'
-import { type Answer, onceFor } from '../../src/service/replay.ts'
+import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
+import { type Authorising, authorise, type Intent } from '../../src/publish-api/authorise.ts'
+import { fetchIssuerKeys } from '../../src/publish-api/fetch-keys-http.ts'
+import { answerCommand } from '../../src/publish-api/publish-function.ts'
+import { type Answer, onceFor } from '../../src/publish-api/replay.ts'
 import { app, ask, bytesOf, newReader, newStore, publishOne, refusal } from '../world.ts'
 import { audience, gitHubClaims, policyFor, startIssuer } from './issuer.ts'
 
@@ -93,12 +93,12 @@ describe('a token that does not hold', () => {
     ['names a key that is not published', () => issuer.token({}, { kid: 'other' }), /does not publish/],
   ]
   test.each(forged)('%s', async (_, make, words) => {
-    const { asked } = stranger
-    const before = asked()
+    const { request } = stranger
+    const before = request()
     const problem = await refusal(authorise(authorising, await make(), intent))
     expect(problem).toMatch(words)
     expect(problem).toMatch(/^unauthorized: /)
-    expect(asked()).toBe(before)
+    expect(request()).toBe(before)
   })
 
   test('with its last byte changed', async () => {
@@ -150,16 +150,16 @@ describe('a token that holds, and is not let', () => {
 
 describe('names that an order takes', () => {
   const order = (action: 'channel-create' | 'channel-edit', aliases: readonly string[]) =>
-    readOrder(action, { app, channel: 'stable', aliases }) as Order
+    readCommand(action, { app, channel: 'stable', aliases }) as ChannelCommand
 
   test.each(['channel-create', 'channel-edit'] as const)('need the leave of the policy: %s', async (action) => {
     const store = await newStore()
     await publishOne(store, '2')
-    const { publishing } = store
+    const { publisher } = store
     const policy = policyFor(issuer, { actions: ['channel-create', 'channel-edit'] })
     const send = async (aliases: readonly string[]) => {
-      const asked = { order: order(action, aliases), bytes: bytesOf(aliases.join()), token: await issuer.token() }
-      return refusal(answerOrder({ publishing, authorising: { ...authorising, policy } }, asked))
+      const request = { order: order(action, aliases), bytes: bytesOf(aliases.join()), token: await issuer.token() }
+      return refusal(answerCommand({ publisher, authorising: { ...authorising, policy } }, request))
     }
     time.now = store.time.now
     expect(await send(['steady', 'prod'])).toMatch(/^refused: .*not .*\/prod/)
@@ -170,8 +170,8 @@ describe('names that an order takes', () => {
 })
 
 test('an answer that is longer than a mark may be is made anew when it is asked for again', async () => {
-  const { publishing } = await newStore()
-  const token = { id: 'ab'.repeat(32), issuedAtMs: publishing.clock() }
+  const { publisher } = await newStore()
+  const token = { id: 'ab'.repeat(32), issuedAtMs: publisher.clock() }
   const dates: number[] = []
   const changes = Array.from({ length: 1000 }, (_, i) => ({ what: `package ${i}`, before: '', after: 'x'.repeat(64) }))
   const work = async (datedAt: number): Promise<Answer> => {
@@ -179,7 +179,7 @@ test('an answer that is longer than a mark may be is made anew when it is asked 
     return { kind: 'changed', seq: 1, inForce: true, changes }
   }
   for (let i = 0; i < 2; i++)
-    expect(await onceFor(publishing, token, { request: 'c'.repeat(64), work })).toMatchObject({ changes })
+    expect(await onceFor(publisher, token, { request: 'c'.repeat(64), work })).toMatchObject({ changes })
   expect(dates).toEqual([token.issuedAtMs, token.issuedAtMs])
 })
 
@@ -187,24 +187,24 @@ describe('the keys of an issuer', () => {
   const ask = async () => authorise(authorising, await issuer.token(), intent)
 
   test('are asked for once in ten minutes', async () => {
-    const before = issuer.asked()
+    const before = issuer.request()
     for (let i = 0; i < 5; i++) await ask()
-    expect(issuer.asked() - before).toBe(1)
+    expect(issuer.request() - before).toBe(1)
     time.now += 11 * 60_000
     await ask()
-    expect(issuer.asked() - before).toBe(2)
+    expect(issuer.request() - before).toBe(2)
   })
 
   test('are asked for again for a key that is new, but not for every token that names none', async () => {
     await ask()
-    const before = issuer.asked()
+    const before = issuer.request()
     time.now += 31_000
     await issuer.rotate()
     await ask()
-    expect(issuer.asked() - before).toBe(1)
+    expect(issuer.request() - before).toBe(1)
     for (let i = 0; i < 20; i++)
       await refusal(authorise(authorising, await issuer.token({}, { kid: `no${i}` }), intent))
-    expect(issuer.asked() - before).toBe(1)
+    expect(issuer.request() - before).toBe(1)
   })
 
   const bad: readonly (readonly [string, (response: import('node:http').ServerResponse) => void, RegExp])[] = [
@@ -218,12 +218,12 @@ describe('the keys of an issuer', () => {
   test.each(bad)('%s: those that were good serve for a day; without any, it is said', async (_, how, words) => {
     await ask()
     issuer.answer(how)
-    const asked = stranger.asked()
+    const asked = stranger.request()
     time.now += 11 * 60_000
     await expect(ask()).resolves.toMatchObject({ rule: 'os-stable' })
     time.now += 25 * 60 * 60_000
     expect(await refusal(ask())).toMatch(words)
     expect(await refusal(ask())).toMatch(/^issuer-unavailable: /)
-    expect(stranger.asked()).toBe(asked)
+    expect(stranger.request()).toBe(asked)
   })
 })

@@ -9,7 +9,7 @@ import { startIssuer } from './issuer.ts'
 import { emptyStore } from './store.ts'
 
 const issuer = await startIssuer()
-const { publishing, env } = await emptyStore(issuer)
+const { publisher, env } = await emptyStore(issuer)
 const server = createTestHarness({
   root: resolve(import.meta.dirname, '../..'),
   workers: [{ configPath: 'wrangler.toml', vars: env }],
@@ -18,7 +18,7 @@ let url: URL
 beforeAll(async () => {
   url = (await server.listen()).url
   const { PLATTE_BUCKET } = await server.getWorker<{ readonly PLATTE_BUCKET: R2Bucket }>().getEnv()
-  await fillBucket(PLATTE_BUCKET, publishing)
+  await fillBucket(PLATTE_BUCKET, publisher)
 })
 afterAll(async () => {
   await server.close()

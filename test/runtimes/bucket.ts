@@ -1,13 +1,13 @@
 /** A bucket that wrangler simulates, from outside of the Worker that it is bound to. */
 import type { R2Bucket } from '@cloudflare/workers-types'
-import type { Publishing } from '../../src/service/publish.ts'
+import type { Publisher } from '../../src/channels/publish.ts'
 
 const cap = 2 ** 20
 
 /** Copies what is not there yet, as an operator would who publishes into a folder and copies that. */
 export async function fillBucket(
   bucket: R2Bucket,
-  { documents, packages }: Pick<Publishing, 'documents' | 'packages'>,
+  { documents, packages }: Pick<Publisher, 'documents' | 'packages'>,
 ): Promise<void> {
   for await (const key of documents.list?.('') ?? []) {
     const { bytes } = (await documents.get(key, cap)) ?? {}

@@ -4,22 +4,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
-import { exportBundle } from '../../src/runtime/bundles.ts'
+import { exportBundle } from '../../src/mirroring/bundle-files.ts'
 import { newStore, publishOne } from '../world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'platte-bundles-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('it has the same bytes each time, however long each package takes to open', async () => {
-  const { publishing } = await newStore()
-  for (const version of ['1', '2', '3']) await publishOne({ publishing }, version)
+  const { publisher } = await newStore()
+  for (const version of ['1', '2', '3']) await publishOne({ publisher }, version)
   const exported = async (delays: number[]): Promise<Buffer> => {
-    const open: typeof publishing.packages.open = async (...args) => {
+    const open: typeof publisher.packages.open = async (...args) => {
       await sleep(delays.shift())
-      return publishing.packages.open(...args)
+      return publisher.packages.open(...args)
     }
     const out = createWriteStream(join(folder, 'bundle.tar'))
-    const store = { ...publishing, packages: { ...publishing.packages, open } }
+    const store = { ...publisher, packages: { ...publisher.packages, open } }
     const { packages } = await exportBundle(store, out, { packages: 'all', since: 0 })
     expect([packages, delays]).toEqual([3, []])
     await new Promise<void>((resolve) => out.end(resolve))

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { readSettings } from '../../src/runtime/config.ts'
 import { settingsOrProblems } from '../../src/runtime/serverless.ts'
+import { readSettings } from '../../src/runtime/settings.ts'
 
 const own = 'https://updates.example.org'
 const elsewhere = 'https://packages.example.org'

@@ -1,6 +1,6 @@
 /** The Worker as it is, and in its log how often each call of its schedule asked R2. */
 import type { R2Bucket } from '@cloudflare/workers-types'
-import { consoleLog } from '../../src/adapters/console-log.ts'
+import { consoleLog } from '../../src/kernel/console-log.ts'
 import worker from '../../src/runtime/worker-full.ts'
 import type { Env } from '../../src/runtime/worker-handler.ts'
 

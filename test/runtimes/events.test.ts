@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterAll, expect, test, vi } from 'vitest'
-import { readSettings } from '../../src/runtime/config.ts'
 import { jsonLogTo, startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
+import { readSettings } from '../../src/runtime/settings.ts'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
@@ -21,13 +21,13 @@ async function open(name: string): Promise<{ running: Running; dir: string; log:
   const dir = join(folder, name)
   await makeStore({ kind: 'file', dir })
   const { documents, packages } = await openStore({ kind: 'file', dir })
-  const { publishing, pin } = await makeSceneStore(documents, packages)
+  const { publisher, pin } = await makeSceneStore(documents, packages)
   const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
   const settings = readSettings({ ...env, PLATTE_EVENTS: 'store', PLATTE_METRICS: 'on' }, ['store', 'pin'])
   const stdout = new PassThrough()
   const lines: Buffer[] = []
   stdout.on('data', (chunk) => lines.push(chunk))
-  const running = await startServer(settings, { ...publishing, log: jsonLogTo(stdout), timestamp: [] })
+  const running = await startServer(settings, { ...publisher, log: jsonLogTo(stdout), timestamp: [] })
   return { running, dir, log: () => Buffer.concat(lines).toString() }
 }
 

@@ -3,21 +3,21 @@
  * Meant for Deno; Node does as well.
  */
 import { writeSync } from 'node:fs'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { openS3 } from '../../src/adapters/s3-client.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
-import { s3Uploads } from '../../src/adapters/s3-uploads.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { parseStore } from '../../src/runtime/store-setting.ts'
+import { openS3 } from '../../src/store/s3/client.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
+import { s3Uploads } from '../../src/store/s3/uploads.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { failures } from '../conformance/rows.ts'
 import { uploadRows } from '../conformance/uploads.ts'
 
 const [setting = '', what] = process.argv.slice(2)
-const place = parseStore(setting)
-if (place.kind !== 's3') throw new Error(`${setting} is no bucket`)
-const s3 = await openS3(place, { random: () => 0, ...(what === 'fails' && { patienceMs: 1000 }) })
+const ref = parseStore(setting)
+if (ref.kind !== 's3') throw new Error(`${setting} is no bucket`)
+const s3 = await openS3(ref, { random: () => 0, ...(what === 'fails' && { patienceMs: 1000 }) })
 
 const messageOf = (work: Promise<unknown>): Promise<string> => work.then(String, (error) => error.message)
 

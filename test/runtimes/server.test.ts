@@ -1,29 +1,29 @@
 import { afterEach, expect, test, vi } from 'vitest'
+import { publish } from '../../src/channels/publish.ts'
 import { serveWith } from '../../src/runtime/server.ts'
-import { publish } from '../../src/service/publish.ts'
 import { gate, newStore, orderOf } from '../world.ts'
 
 afterEach(() => void vi.useRealTimers())
 
 test('a store that is slow is looked at by one look at a time, and by the next one when that has ended', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
-  const { publishing } = await newStore()
-  await publish(publishing, orderOf('1'))
+  const { publisher } = await newStore()
+  await publish(publisher, orderOf('1'))
   const slow = gate()
   let looks = 0
   let isSlow = false
-  const documents: typeof publishing.documents = {
-    ...publishing.documents,
+  const documents: typeof publisher.documents = {
+    ...publisher.documents,
     async *folders(folder) {
       if (folder === 'apps/') looks++
       if (isSlow) await slow.opened
-      yield* publishing.documents.folders?.(folder) ?? []
+      yield* publisher.documents.folders?.(folder) ?? []
     },
   }
   const running = await serveWith(
     async () => ({ url: 'http://127.0.0.1', close: async () => {} }),
-    { host: '127.0.0.1', port: 0, pin: publishing.pin, store: { kind: 'file', dir: '/nonexistent' } },
-    { ...publishing, documents },
+    { host: '127.0.0.1', port: 0, pin: publisher.pin, store: { kind: 'file', dir: '/nonexistent' } },
+    { ...publisher, documents },
   )
   expect(looks).toBe(1)
   isSlow = true

@@ -3,10 +3,10 @@ import { resolve } from 'node:path'
 import type { R2Bucket } from '@cloudflare/workers-types'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestHarness } from 'wrangler'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
+import { publish } from '../../src/channels/publish.ts'
 import { catalogKey } from '../../src/documents/paths.ts'
-import { publish } from '../../src/service/publish.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'
 import { fileServer, serve, type TestServer } from '../upstream/server.ts'
@@ -21,8 +21,8 @@ let bucket: R2Bucket
 beforeAll(async () => {
   store = await makeSceneStore(memoryDocuments(), memoryPackages(nodeHasher), () => Date.now())
   for (let version = 1; version <= 30; version++)
-    await publish(store.publishing, orderOf(`500${version}.0.0`, { channel: 'busy', notes: new Uint8Array([version]) }))
-  upstream = await serve(fileServer(store.publishing, { tags: 'content', ranges: true }))
+    await publish(store.publisher, orderOf(`500${version}.0.0`, { channel: 'busy', notes: new Uint8Array([version]) }))
+  upstream = await serve(fileServer(store.publisher, { tags: 'content', ranges: true }))
   server = createTestHarness({
     root,
     workers: [
@@ -52,8 +52,8 @@ async function step() {
   const before = upstream.seen.length
   await server.getWorker('mirror').scheduled({ cron: '* * * * *', scheduledTime: new Date() })
   const lines = server.getLogs().map(({ message }) => JSON.parse(message))
-  const asked = lines.find(({ event }) => event === 'asked').times + upstream.seen.length - before
-  return { asked, mirrored: lines.find(({ event }) => event === 'mirror') }
+  const requests = lines.find(({ event }) => event === 'asked').times + upstream.seen.length - before
+  return { requests, mirrored: lines.find(({ event }) => event === 'mirror') }
 }
 
 const bytes = async (key: string) => {
@@ -66,10 +66,10 @@ test('no step asks more than 50 times or copies two packages, and after some of 
   do steps.push(await step())
   while (steps.at(-1)?.mirrored?.kind === 'more' && steps.length < 100)
   expect(steps.filter(({ mirrored }) => mirrored.level !== 'info')).toEqual([])
-  expect(Math.max(...steps.map(({ asked }) => asked))).toBeLessThanOrEqual(50)
+  expect(Math.max(...steps.map(({ requests }) => requests))).toBeLessThanOrEqual(50)
   expect(Math.max(...steps.map(({ mirrored }) => mirrored.packages))).toBe(1)
   expect(steps.length).toBeLessThan(60)
-  const { documents, packages } = store.publishing
+  const { documents, packages } = store.publisher
   for (const prefix of ['root/', 'apps/', 'notes/'])
     for await (const key of documents.list?.(prefix) ?? [])
       expect([key, await bytes(key)]).toEqual([key, (await documents.get(key, 1e6))?.bytes])

@@ -3,11 +3,11 @@ import { resolve } from 'node:path'
 import type { R2Bucket } from '@cloudflare/workers-types'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createTestHarness } from 'wrangler'
-import { memoryDocuments } from '../../src/adapters/memory.ts'
-import { systemClock } from '../../src/adapters/system.ts'
+import { publish } from '../../src/channels/publish.ts'
 import type { Catalog } from '../../src/documents/catalog.ts'
 import { catalogKey } from '../../src/documents/paths.ts'
-import { publish } from '../../src/service/publish.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { memoryDocuments } from '../../src/store/memory/memory.ts'
 import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'
 import { app, day, orderOf } from '../world.ts'
 import { fillBucket } from './bucket.ts'
@@ -50,7 +50,7 @@ const bucketOf = async (name: string) =>
 beforeAll(async () => {
   await server.listen()
   bucket = await bucketOf('with-key')
-  await fillBucket(bucket, store.publishing)
+  await fillBucket(bucket, store.publisher)
 })
 beforeEach(() => server.clearLogs())
 afterAll(() => server.close())
@@ -117,8 +117,8 @@ test('a catalog of which a third has passed is signed again, and then left alone
 
 test('a manifest that was committed without the key is offered after the next call', async () => {
   time.now = Date.now()
-  await publish({ ...store.publishing, timestamp: [] }, orderOf('4200.0.0', { channel: 'beta' }))
-  await fillBucket(bucket, store.publishing)
+  await publish({ ...store.publisher, timestamp: [] }, orderOf('4200.0.0', { channel: 'beta' }))
+  await fillBucket(bucket, store.publisher)
   const before = (await catalog()).apps[app]?.channels
   await schedule('with-key')
   const after = (await catalog()).apps[app]?.channels
@@ -127,7 +127,7 @@ test('a manifest that was committed without the key is offered after the next ca
 })
 
 test('what it served is remembered: an earlier catalog that is put back is not signed anew', async () => {
-  const { bytes: old } = (await store.publishing.documents.get(catalogKey, 2 ** 20)) ?? {}
+  const { bytes: old } = (await store.publisher.documents.get(catalogKey, 2 ** 20)) ?? {}
   await bucket.put(catalogKey, old ?? '')
   const { others } = await schedule('with-key')
   expect(others).toEqual([expect.objectContaining({ level: 'error', problem: expect.stringContaining('not newer') })])
@@ -136,24 +136,23 @@ test('what it served is remembered: an earlier catalog that is put back is not s
 
 test('many apps with many channels that are ahead: no call asks more than 50 times, and each takes some forward', async () => {
   const apps = Array.from({ length: 18 }, (_, n) => `0000${10 + n}00-0000-4000-8000-000000000000`)
-  for (const one of apps) await publish(crowd.publishing, orderOf('1', { app: one }))
-  const ahead = { ...crowd.publishing, timestamp: [] }
+  for (const one of apps) await publish(crowd.publisher, orderOf('1', { app: one }))
+  const ahead = { ...crowd.publisher, timestamp: [] }
   for (const one of apps.slice(0, 8)) await publish(ahead, orderOf('2', { app: one }))
   for (const one of apps) await publish(ahead, orderOf('1', { app: one, channel: 'new' }))
   for (let n = 3; n < 20; n++) for (const one of apps.slice(0, 8)) await publish(ahead, orderOf(`${n}`, { app: one }))
-  for (const one of apps)
-    await crowd.publishing.documents.create(`apps/${one}/junk/0000000002.jws`, new Uint8Array([1]))
+  for (const one of apps) await crowd.publisher.documents.create(`apps/${one}/junk/0000000002.jws`, new Uint8Array([1]))
   const target = await bucketOf('crowded')
-  await fillBucket(target, crowd.publishing)
+  await fillBucket(target, crowd.publisher)
   const forward = async (): Promise<number> =>
     Object.values((await catalog(target)).apps)
       .flatMap(({ channels }) => [(channels.stable?.seq ?? 0) - 1, channels.new?.seq ?? 0])
       .reduce((sum, steps) => sum + steps, 0)
   const began = await forward()
-  const asked: number[] = []
-  for (let calls = 0; calls < 3; calls++) asked.push((await schedule('crowded')).asked)
-  expect(Math.max(...asked)).toBeLessThanOrEqual(50)
+  const request: number[] = []
+  for (let calls = 0; calls < 3; calls++) request.push((await schedule('crowded')).asked)
+  expect(Math.max(...request)).toBeLessThanOrEqual(50)
   // Fewer would be a slice that is too small.
-  expect(Math.max(...asked)).toBeGreaterThan(25)
+  expect(Math.max(...request)).toBeGreaterThan(25)
   expect((await forward()) - began).toBeGreaterThanOrEqual(3)
 })

@@ -14,7 +14,7 @@ import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendInside, sendOver } from '../scenes/send.ts'
 import { fillBucket } from './bucket.ts'
 
-const { publishing, pin } = await makeSceneStore()
+const { publisher, pin } = await makeSceneStore()
 const root = resolve(import.meta.dirname, '../..')
 const main = resolve(root, 'src/runtime/worker-full.ts')
 const bare = { main, compatibility_date: '2026-10-01', send_metrics: false }
@@ -63,7 +63,7 @@ let url = ''
 beforeAll(async () => {
   url = (await server.listen()).url.href
   const { PLATTE_BUCKET } = await server.getWorker<{ readonly PLATTE_BUCKET: R2Bucket }>().getEnv()
-  await fillBucket(PLATTE_BUCKET, publishing)
+  await fillBucket(PLATTE_BUCKET, publisher)
 })
 afterAll(() => server.close())
 
@@ -152,7 +152,7 @@ test.each([
   const imports = Object.values(metafile.inputs).flatMap((input) => input.imports.map(({ path }) => path))
   expect(imports.filter((path) => path.startsWith('node:'))).toEqual([])
   const inputs = Object.keys(metafile.inputs)
-  expect(inputs).toContain('src/adapters/r2.ts')
+  expect(inputs).toContain('src/store/r2/r2.ts')
   expect(inputs.some((path) => /http\/pages|micromark|fast-xml-builder/.test(path))).toBe(withPages)
   expect(
     inputs.filter((path) => /folder|memory|src\/cli|commander|node-server|aws-sdk|hashers\.ts/.test(path)),

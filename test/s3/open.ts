@@ -1,7 +1,7 @@
 /** Opens the strict S3 as the runtime opens a bucket. */
 import { vi } from 'vitest'
-import { openS3, type S3, type S3Options } from '../../src/adapters/s3-client.ts'
 import { parseStore } from '../../src/runtime/store-setting.ts'
+import { openS3, type S3, type S3Options } from '../../src/store/s3/client.ts'
 import type { StrictS3 } from './server.ts'
 
 /** The SDK reads them from the environment, and nowhere else here; `vi.unstubAllEnvs` puts back what was there. */
@@ -16,7 +16,7 @@ export async function openStrict(
   { setting }: Pick<StrictS3, 'setting'>,
   options: Partial<S3Options> = {},
 ): Promise<S3> {
-  const place = parseStore(setting)
-  if (place.kind !== 's3') throw new Error(`${setting} is no bucket`)
-  return await openS3(place, { random: () => 0, ...options })
+  const ref = parseStore(setting)
+  if (ref.kind !== 's3') throw new Error(`${setting} is no bucket`)
+  return await openS3(ref, { random: () => 0, ...options })
 }

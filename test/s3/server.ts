@@ -91,11 +91,11 @@ export async function startS3(options: StrictS3Options = {}): Promise<StrictS3> 
     conflicts: false,
     sending: () => sending.size,
   }
-  const place = { name, elsewhere: options.elsewhere ?? {}, pageSize: options.pageSize ?? 3 }
+  const ref = { name, elsewhere: options.elsewhere ?? {}, pageSize: options.pageSize ?? 3 }
   const server = createServer((request, response) => {
     sending.add(response)
     response.on('close', () => sending.delete(response))
-    void handle(s3, place, request, response)
+    void handle(s3, ref, request, response)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -122,11 +122,11 @@ interface Place {
   readonly pageSize: number
 }
 
-async function handle(s3: State, place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(s3: State, ref: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
   request.on('error', () => {})
   response.on('error', () => {})
   try {
-    const call = await understand(s3, place, request)
+    const call = await understand(s3, ref, request)
     const fault = s3.fault(call)
     if (fault === 'reset') return void request.socket.destroy()
     if (fault === 'hang') return
@@ -134,7 +134,7 @@ async function handle(s3: State, place: Place, request: IncomingMessage, respons
       return send(response, { status: 404, headers: { 'content-type': 'text/html' }, body: '<html>Not here' })
     const early = fault && earlyRefusals[fault]
     if (early) throw early
-    const answer = await take(s3, place, call)
+    const answer = await take(s3, ref, call)
     if (fault === 'lost') return void request.socket.destroy()
     if (fault === 'late-hang') return
     const late = fault && lateRefusals[fault]

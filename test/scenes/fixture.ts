@@ -1,20 +1,21 @@
 /** The store that every scene plays against, published as an operator would: new keys each time, the same packages always. */
 
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
-import { systemClock, systemRandom } from '../../src/adapters/system.ts'
-import type { Release } from '../../src/core/channel.ts'
-import { machineHash } from '../../src/core/target.ts'
-import type { Clock } from '../../src/ports/clock.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import type { Packages } from '../../src/ports/packages.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { type Publishing, publish } from '../../src/service/publish.ts'
-import { editLock } from '../../src/service/reboot-lock.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { firstRoot, initStore } from '../../src/service/roots.ts'
-import type { Source } from '../../src/service/stage.ts'
-import { instantText } from '../../src/service/writing.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { firstRoot, initStore } from '../../src/catalog/roots.ts'
+import { instantText } from '../../src/catalog/write.ts'
+import type { Source } from '../../src/channels/hash-and-stage.ts'
+import { type Publisher, publish } from '../../src/channels/publish.ts'
+import type { Clock } from '../../src/kernel/clock.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { systemRandom } from '../../src/kernel/random.ts'
+import { editLock } from '../../src/locks/store.ts'
+import type { Release } from '../../src/release/channel.ts'
+import { machineHash } from '../../src/release/target.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
+import type { Packages } from '../../src/store/packages.ts'
 import { type Algorithm, generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
 
@@ -31,7 +32,7 @@ const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 const stableAlias = '9a2deb70-37be-4026-853f-bfdd6b347bbe'
 
 export interface SceneStore {
-  readonly publishing: Publishing
+  readonly publisher: Publisher
   /** As PLATTE_ROOT takes it. */
   readonly pin: string
   /** The private timestamp key: one JWK. */
@@ -46,31 +47,31 @@ export async function makeSceneStore(
 ): Promise<SceneStore> {
   const [root, release, timestamp] = [await newKey('EdDSA'), await newKey('ES256'), await newKey('EdDSA')]
   const base = { documents, packages, newHasher: nodeHasher, clock, random: systemRandom, log: () => {} }
-  const writing = { ...base, release: [release.signer], timestamp: [timestamp.signer] }
+  const writer = { ...base, release: [release.signer], timestamp: [timestamp.signer] }
   const { pin } = await initStore(
-    writing,
+    writer,
     await firstRoot(
       { root: [root.publicKey], release: [release.publicKey], timestamp: [timestamp.publicKey] },
       { issuedAt: instantText(clock()), maxValidity: 'P14D' },
     ),
     [root.signer],
   )
-  const publishing = { ...writing, pin: parsePin(pin) }
+  const publisher = { ...writer, pin: parsePin(pin) }
   for (const [channel, version, board, sources] of releases)
-    await publish(publishing, { app, channel, version, board, sources, notes: notesOf(version), create: true })
-  await commitChannel(publishing, { app, channel: 'stable' }, (current) => ({ ...current, aliases: [stableAlias] }))
-  await commitChannel(publishing, { app, channel: 'rollout' }, (current) => ({
+    await publish(publisher, { app, channel, version, board, sources, notes: notesOf(version), create: true })
+  await commitChannel(publisher, { app, channel: 'stable' }, (current) => ({ ...current, aliases: [stableAlias] }))
+  await commitChannel(publisher, { app, channel: 'rollout' }, (current) => ({
     ...current,
     releases: current.releases.map((one) => (one.version === '4152.2.0' ? { ...one, ...rollout } : one)),
   }))
-  await refresh(publishing)
-  await closeGroup(publishing)
-  return { publishing, pin, timestampKey: JSON.stringify(timestamp.jwk) }
+  await refresh(publisher)
+  await closeGroup(publisher)
+  return { publisher, pin, timestampKey: JSON.stringify(timestamp.jwk) }
 }
 
 /** A group whose machines wait until 2040, so that a scene says so whenever it is played. */
-async function closeGroup(publishing: Publishing): Promise<void> {
-  await editLock(publishing, 'closed', () => ({
+async function closeGroup(publisher: Publisher): Promise<void> {
+  await editLock(publisher, 'closed', () => ({
     result: undefined,
     change: {
       more: { policy: { vetoAfterRollback: 'P1D' }, rolledBackAt: '2040-01-01T00:00:00Z' },

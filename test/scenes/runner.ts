@@ -67,10 +67,10 @@ const showAtMostBytes = 2048
 
 const folder = new URL('./', import.meta.url)
 
-const namesIn = (place: string): readonly string[] =>
-  readdirSync(new URL(place, folder))
+const namesIn = (ref: string): readonly string[] =>
+  readdirSync(new URL(ref, folder))
     .filter((name) => name.endsWith('.http'))
-    .map((name) => place + name.replace(/\.http$/, ''))
+    .map((name) => ref + name.replace(/\.http$/, ''))
 
 export const sceneNames = namesIn('')
 /** For an instance that redirects to `packagesUrl` of fixture.ts. */
@@ -117,8 +117,8 @@ const withIndexes = (answer: string, first: number): string =>
     return Math.abs(further) < 1000 ? `{{index${further === 0 ? '' : ` + ${further}`}}}` : number
   })
 
-function parseRequest(asked: string, variables: ReadonlyMap<string, string>): SceneRequest {
-  const [, line = '', ...rest] = asked.split('\n')
+function parseRequest(request: string, variables: ReadonlyMap<string, string>): SceneRequest {
+  const [, line = '', ...rest] = request.split('\n')
   const [method = '', path = ''] = expand(line, variables).split(' ')
   const blank = rest.indexOf('')
   const written = blank < 0 ? rest : rest.slice(0, blank)

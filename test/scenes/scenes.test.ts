@@ -2,28 +2,28 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import { createApp } from '../../src/http/app.ts'
-import { openLocks } from '../../src/http/locks/routes.ts'
-import type { LockToken } from '../../src/http/serving.ts'
-import { type Environment, readSettings } from '../../src/runtime/config.ts'
-import { parseLockTokens } from '../../src/runtime/lock-settings.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import type { LockToken } from '../../src/checks/serving.ts'
+import { openLocks } from '../../src/locks/http/routes.ts'
+import { parseLockTokens } from '../../src/locks/settings.ts'
+import { createApp } from '../../src/runtime/app.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
+import { type Environment, readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from './fixture.ts'
 import { lookAtPages } from './pages.ts'
 import { elsewhereNames, playScene, sceneNames } from './runner.ts'
 import { sendInside, sendOver } from './send.ts'
 
 describe('in this process', async () => {
-  const { publishing } = await makeSceneStore()
-  const locksOf = (tokens: readonly LockToken[]) => openLocks({ locking: publishing, tokens, channels: new Map() })
+  const { publisher } = await makeSceneStore()
+  const locksOf = (tokens: readonly LockToken[]) => openLocks({ locking: publisher, tokens, channels: new Map() })
   const serving = {
     cache: newCatalogCache(),
-    reading: publishing,
-    packages: publishing.packages,
-    events: publishing.log,
+    reader: publisher,
+    packages: publisher.packages,
+    events: publisher.log,
     publicUrl,
     explain: 'public' as const,
     locks: locksOf([]),
@@ -43,7 +43,7 @@ describe('Node over a socket', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'platte-scenes-'))
     const { documents, packages } = await openStore({ kind: 'file', dir })
-    const { publishing, pin } = await makeSceneStore(documents, packages)
+    const { publisher, pin } = await makeSceneStore(documents, packages)
     const env = {
       PLATTE_STORE: `file:${dir}`,
       PLATTE_ROOT: pin,
@@ -51,7 +51,7 @@ describe('Node over a socket', () => {
       PORT: '0',
       PLATTE_LOCKS: 'on',
     }
-    const start = (settings: Environment) => startServer(readSettings(settings, ['store', 'pin']), publishing)
+    const start = (settings: Environment) => startServer(readSettings(settings, ['store', 'pin']), publisher)
     running = await start(env)
     elsewhere = await start({ ...env, PLATTE_PACKAGES_URL: packagesUrl, PLATTE_LOCK_TOKENS: lockTokens })
   })

@@ -1,10 +1,10 @@
 /** Adopting: what somebody else released, under one's own key. */
 import { expect, test } from 'vitest'
-import { markRelease } from '../../src/core/release-edits.ts'
-import { adopt } from '../../src/service/adopt.ts'
-import { editChannel } from '../../src/service/edit-channel.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { channelEntry } from '../../src/service/reading.ts'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { channelEntry } from '../../src/catalog/read.ts'
+import { editChannel } from '../../src/channels/edit-channel.ts'
+import { adopt } from '../../src/mirroring/adopt.ts'
+import { markRelease } from '../../src/release/edits.ts'
 import {
   app,
   ask,
@@ -26,7 +26,7 @@ const wanted = { from, to: 'prod-eu', afterMs: 0 }
 
 /** Makes a release of the origin a floor. */
 const setFloor = (origin: TestStore, version: string) =>
-  editChannel(origin.publishing, from, (one) =>
+  editChannel(origin.publisher, from, (one) =>
     markRelease(one, version, { mark: 'floor', because: { reason: 'step' } }),
   )
 
@@ -44,7 +44,7 @@ async function scene() {
     own.time.now = origin.time.now
   }
   const run = (more: object = {}, options: object = { create: true }) =>
-    adopt(own.publishing, origin.publishing, { ...wanted, ...more }, options)
+    adopt(own.publisher, origin.publisher, { ...wanted, ...more }, options)
   return { origin, own, tick, run }
 }
 const prod = (own: TestStore, version = '1') => ask(newReader(own), { channel: 'prod-eu', version })
@@ -58,7 +58,7 @@ test('the newest release comes with its packages and notes; again changes nothin
   await publishOne(origin, '2', { board: 'arm64-usr' })
   expect(await run()).toMatchObject({ kind: 'changed', inForce: true })
   expect(await prod(own)).toBe('update 2')
-  expect(await inspectStore(own.publishing)).toMatchObject({ findings: [], packages: 3 })
+  expect(await inspectStore(own.publisher)).toMatchObject({ findings: [], packages: 3 })
   expect(await run()).toMatchObject({ kind: 'unchanged' })
   expect(channelEntry(await storedCatalog(own), app, 'prod-eu')?.seq).toBe(1)
 })

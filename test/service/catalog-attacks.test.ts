@@ -1,14 +1,14 @@
 /** What a reader takes from a store, and what it does not. */
 import { describe, expect, test } from 'vitest'
+import { reload, ttlMs } from '../../src/catalog/cache.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { editCatalog } from '../../src/catalog/edit-catalog.ts'
+import { findProblems } from '../../src/catalog/health.ts'
+import { loadRoot } from '../../src/catalog/read.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
+import { instantText } from '../../src/catalog/write.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
-import { reload, ttlMs } from '../../src/service/catalog-cache.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { editCatalog } from '../../src/service/edit-catalog.ts'
-import { findProblems } from '../../src/service/health.ts'
-import { loadRoot } from '../../src/service/reading.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { editRoot, publishRoot } from '../../src/service/roots.ts'
-import { instantText } from '../../src/service/writing.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
   app,
@@ -49,9 +49,9 @@ describe('what expired offers nothing', () => {
   test('a root, remembered or at a cold start', async () => {
     const store = await scene()
     const expires = instantText(now + 2 * day)
-    const edited = await editRoot(await loadRoot(store.publishing), { expires }, instantText(now))
-    await publishRoot(store.publishing, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
-    await refresh(store.publishing)
+    const edited = await editRoot(await loadRoot(store.publisher), { expires }, instantText(now))
+    await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
+    await refresh(store.publisher)
     store.time.now += minute
     expect(await ask(store.reader)).toBe('update 2')
     store.time.now = now + 2 * day
@@ -63,11 +63,11 @@ describe('what expired offers nothing', () => {
   test("a manifest of its own date, and its channel's neighbours go on", async () => {
     const store = await scene()
     await publishOne(store, '2', { channel: 'beta' })
-    await commitChannel(store.publishing, { app, channel: 'stable' }, (current) => ({
+    await commitChannel(store.publisher, { app, channel: 'stable' }, (current) => ({
       ...current,
       expires: instantText(now + day),
     }))
-    await refresh(store.publishing)
+    await refresh(store.publisher)
     store.time.now += ttlMs
     expect(await ask(store.reader)).toBe('update 2')
     store.time.now = now + day
@@ -144,7 +144,7 @@ describe('what an attacker with the bucket can put there', () => {
     await publishOne(store, '2', { channel: 'beta' })
     const bytes = await store.bucket.read(stable(1))
     store.bucket.erase(stable(1))
-    const reader = newReader(store, { documents: store.reader.reading.documents })
+    const reader = newReader(store, { documents: store.reader.reader.documents })
     store.reads.length = 0
     for (let i = 0; i < 3; i++) expect(await ask(reader)).toBe('not-mirrored')
     expect(store.reads.filter((key) => key === stable(1))).toHaveLength(1)
@@ -211,7 +211,7 @@ describe('a new catalog', () => {
     const { opened, open } = gate()
     store.hook.onGet = (key) => (key === stable(2) ? opened : undefined)
     store.time.now += ttlMs
-    const work = reload(store.reader.cache, store.reader.reading)
+    const work = reload(store.reader.cache, store.reader.reader)
     await settled(() => store.reads.includes(stable(2)))
     expect([...store.reader.cache.channels.values()]).toMatchObject([{ entry: { seq: 1 } }])
     open()
@@ -222,7 +222,7 @@ describe('a new catalog', () => {
 
   test('a channel that it leaves out is gone', async () => {
     const store = await scene()
-    await editCatalog(store.publishing, (catalog) => ({ ...catalog, apps: { other: { channels: {} } } }))
+    await editCatalog(store.publisher, (catalog) => ({ ...catalog, apps: { other: { channels: {} } } }))
     store.time.now += ttlMs
     expect(await ask(store.reader)).toBe('unknown-app')
     expect(await ask(store.reader, { app: 'other' })).toBe('unknown-channel')
@@ -235,16 +235,16 @@ describe('a new catalog', () => {
     const reader = newReader(store)
     expect(await ask(reader)).toBe('not-mirrored')
     await store.bucket.overwrite(stable(1), bytes)
-    await refresh(store.publishing, { force: true })
-    await reload(reader.cache, reader.reading)
+    await refresh(store.publisher, { force: true })
+    await reload(reader.cache, reader.reader)
     expect(await ask(reader)).toBe('update 2')
   })
 
   test('under a new root every manifest is verified again', async () => {
     const store = await scene()
-    const edited = await editRoot(await loadRoot(store.publishing), {}, instantText(now))
-    await publishRoot(store.publishing, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
-    await refresh(store.publishing)
+    const edited = await editRoot(await loadRoot(store.publisher), {}, instantText(now))
+    await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
+    await refresh(store.publisher)
     store.time.now += ttlMs
     expect(await ask(store.reader)).toBe('update 2')
     expect(store.reads).toEqual([catalogKey, rootKey(2), stable(1)])
@@ -258,8 +258,8 @@ describe('names', () => {
     const store = await newStore()
     await publishOne(store, '2')
     await publishOne(store, '3', { channel: 'beta' })
-    await commitChannel(store.publishing, { app, channel }, (current) => ({ ...current, aliases }))
-    await refresh(store.publishing)
+    await commitChannel(store.publisher, { app, channel }, (current) => ({ ...current, aliases }))
+    await refresh(store.publisher)
     return store
   }
 

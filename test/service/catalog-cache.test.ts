@@ -1,9 +1,9 @@
 /** How old an answer may be, and what a store that hangs, fails or is slow does to it. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { reload, ttlMs } from '../../src/catalog/cache.ts'
+import { findProblems } from '../../src/catalog/health.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
-import { PlatteError } from '../../src/errors.ts'
-import { reload, ttlMs } from '../../src/service/catalog-cache.ts'
-import { findProblems } from '../../src/service/health.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
 import { app, ask, gate, minute, newReader, newStore, publishOne, watched } from '../world.ts'
 import { down, hold, scene, settled, stable } from './scene.ts'
 
@@ -71,7 +71,7 @@ test('a load that hung while the clock was set back keeps nobody from loading', 
   await publishOne(store, '3')
   store.hook.onGet = () => never
   store.time.now += 1000 * minute
-  void reload(store.reader.cache, store.reader.reading)
+  void reload(store.reader.cache, store.reader.reader)
   store.hook.onGet = () => {}
   store.time.now -= 1000 * minute - ttlMs
   expect(await ask(store.reader)).toBe('update 3')
@@ -187,10 +187,10 @@ describe('loads that overtake each other', () => {
     await publishOne(store, '3')
     const { opened, open } = gate()
     hook.onGet = () => opened
-    const slow = reload(reader.cache, reader.reading)
+    const slow = reload(reader.cache, reader.reader)
     await publishOne(store, '4')
     hook.onGet = () => {}
-    await reload(reader.cache, reader.reading)
+    await reload(reader.cache, reader.reader)
     expect(await ask(reader)).toBe('update 4')
     const [checkedAt, state] = [reader.cache.checkedAt, reader.cache.state]
     store.time.now += minute
@@ -206,11 +206,11 @@ describe('loads that overtake each other', () => {
     const { reader, hook } = store
     const { opened, open } = gate()
     hook.onGet = () => opened
-    const slow = reload(reader.cache, reader.reading)
+    const slow = reload(reader.cache, reader.reader)
     await settled(() => store.reads.length === 1)
     await publishOne(store, '3')
     hook.onGet = () => {}
-    await reload(reader.cache, reader.reading)
+    await reload(reader.cache, reader.reader)
     open()
     await slow
     expect(await ask(reader)).toBe('update 3')
@@ -221,7 +221,7 @@ describe('loads that overtake each other', () => {
     const { opened, open } = gate()
     store.hook.onGet = () => opened
     store.time.now += ttlMs
-    const slow = reload(store.reader.cache, store.reader.reading)
+    const slow = reload(store.reader.cache, store.reader.reader)
     await settled(() => store.reads.length === 1)
     await publishOne(store, '3')
     store.hook.onGet = () => {}
@@ -239,11 +239,11 @@ describe('loads that overtake each other', () => {
       await opened
       down()
     }
-    const slow = reload(reader.cache, reader.reading)
+    const slow = reload(reader.cache, reader.reader)
     await settled(() => store.reads.length === 1)
     await publishOne(store, '3')
     hook.onGet = () => {}
-    await reload(reader.cache, reader.reading)
+    await reload(reader.cache, reader.reader)
     open()
     await slow
     expect(findProblems(reader.cache, store.time.now)).toEqual([])
@@ -260,7 +260,7 @@ describe('loads that overtake each other', () => {
     await hold(store, '2')
     const beta = gate()
     hook.onGet = (key) => (key === channelKey(app, 'beta', 2) ? beta.opened : undefined)
-    const taking = reload(reader.cache, reader.reading)
+    const taking = reload(reader.cache, reader.reader)
     await settled(() => reads.includes(channelKey(app, 'beta', 2)))
     expect(await ask(reader)).toBe('update 2')
     beta.open()
@@ -278,7 +278,7 @@ describe('loads that overtake each other', () => {
     const first = ask(reader)
     await settled(() => reads.includes(stable(1)))
     await hold(store, '2')
-    await reload(reader.cache, reader.reading)
+    await reload(reader.cache, reader.reader)
     open()
     await first
     hook.onGet = () => {}

@@ -1,26 +1,26 @@
 /** Edits of channels by several operators at once, and said twice: both land or one is told, and nothing is lost. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Release } from '../../src/core/channel.ts'
-import type { Overlay } from '../../src/core/overlay.ts'
-import { markRelease, rampRelease, rollBack, undoRollBack, withField } from '../../src/core/release-edits.ts'
-import { machineHash } from '../../src/core/target.ts'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { packagesOf } from '../../src/catalog/channels.ts'
+import { loadHead } from '../../src/catalog/commit-channel.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { loadForWriting } from '../../src/catalog/write.ts'
+import { describeChannel, endChannel, followChannel } from '../../src/channels/channel-life.ts'
+import { readCommand } from '../../src/channels/commands.ts'
+import { type ChannelEdit, type EditResult, editChannel } from '../../src/channels/edit-channel.ts'
+import { type Edit, type EditCommand, executeCommand } from '../../src/channels/execute-command.ts'
+import { holdRelease, stopRamps, unholdRelease } from '../../src/channels/hold.ts'
+import { promote } from '../../src/channels/promote.ts'
+import { pruneChannel } from '../../src/channels/prune.ts'
+import type { Publisher } from '../../src/channels/publish.ts'
+import { renameChannel } from '../../src/channels/rename-channel.ts'
+import { summarise } from '../../src/channels/summary.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
-import { readOrder } from '../../src/documents/orders.ts'
 import { channelKey } from '../../src/documents/paths.ts'
-import { carryOut, type Edit, type EditOrder } from '../../src/service/carry-out.ts'
-import { describeChannel, endChannel, followChannel } from '../../src/service/channel-life.ts'
-import { packagesOf } from '../../src/service/channels.ts'
-import { loadHead } from '../../src/service/commit-channel.ts'
-import { type ChannelEdit, type Edited, editChannel } from '../../src/service/edit-channel.ts'
-import { holdRelease, stopRamps, unholdRelease } from '../../src/service/hold.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { promote } from '../../src/service/promote.ts'
-import { pruneChannel } from '../../src/service/prune.ts'
-import type { Publishing } from '../../src/service/publish.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { renameChannel } from '../../src/service/rename-channel.ts'
-import { summarise } from '../../src/service/summary.ts'
-import { loadForWriting } from '../../src/service/writing.ts'
+import type { Release } from '../../src/release/channel.ts'
+import { markRelease, rampRelease, rollBack, undoRollBack, withField } from '../../src/release/edits.ts'
+import type { Overlay } from '../../src/release/overlay.ts'
+import { machineHash } from '../../src/release/target.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { withFault } from '../faults/scene.ts'
 import {
@@ -48,16 +48,16 @@ beforeEach(async () => {
   await publishOne(store, '1')
 })
 
-const headOf = async (place: typeof alpha): Promise<ChannelManifest> => {
-  const head = await loadHead(store.publishing, await loadForWriting(store.publishing), place)
-  if (head === undefined) throw new Error(`there is no ${place.channel}`)
+const headOf = async (ref: typeof alpha): Promise<ChannelManifest> => {
+  const head = await loadHead(store.publisher, await loadForWriting(store.publisher), ref)
+  if (head === undefined) throw new Error(`there is no ${ref.channel}`)
   return head.manifest
 }
-const versionsIn = async (place: typeof alpha) => (await headOf(place)).releases.map(({ version }) => version)
+const versionsIn = async (ref: typeof alpha) => (await headOf(ref)).releases.map(({ version }) => version)
 const catalogOf = async (channel: string) => (await storedCatalog(store)).apps[app]?.channels[channel]
 /** One of several operators: a chance of its own. */
-const operator = (seed: number): Publishing => ({ ...store.publishing, random: seeded(seed) })
-const edit = (publishing: Publishing, change: ChannelEdit) => editChannel(publishing, alpha, change)
+const operator = (seed: number): Publisher => ({ ...store.publisher, random: seeded(seed) })
+const edit = (publisher: Publisher, change: ChannelEdit) => editChannel(publisher, alpha, change)
 const set = (version: string, fields: Partial<Release>) => (current: ChannelManifest) => ({
   ...current,
   releases: current.releases.map((one) => (one.version === version ? { ...one, ...fields } : one)),
@@ -70,7 +70,7 @@ const line = [
 
 describe('operators at once', () => {
   test('all edits land, of the manifest and of the brakes', async () => {
-    const edits: ((publishing: Publishing) => Promise<Edited>)[] = [
+    const edits: ((publisher: Publisher) => Promise<EditResult>)[] = [
       (one) => edit(one, (current) => markRelease(current, '1', { mark: 'floor', because: why })),
       (one) => edit(one, (current) => markRelease(current, '2', { mark: 'withdrawn', because: why })),
       (one) => edit(one, set('3', { ramp: line })),
@@ -88,7 +88,7 @@ describe('operators at once', () => {
     expect([target, description]).toEqual([{ from: '<3' }, 'for the brave'])
     const named = await catalogOf('alpha')
     expect([named?.holds?.length, named?.rampAsOf, named?.seq]).toEqual([2, expect.any(String), 8])
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
   })
 
   test('two that contradict each other: one lands, and the other is told why not', async () => {
@@ -103,7 +103,7 @@ describe('operators at once', () => {
 
   test('what is published while a channel is pruned stays', async () => {
     let isDone = false
-    const { documents } = store.publishing
+    const { documents } = store.publisher
     const create: typeof documents.create = async (key, bytes) => {
       const created = await documents.create(key, bytes)
       if (!isDone) {
@@ -112,41 +112,41 @@ describe('operators at once', () => {
       }
       return created
     }
-    const pruned = await pruneChannel({ ...store.publishing, documents: { ...documents, create } }, alpha, { keep: 1 })
+    const pruned = await pruneChannel({ ...store.publisher, documents: { ...documents, create } }, alpha, { keep: 1 })
     expect(pruned.packages.map(({ key }) => key.split('/')[2])).toEqual(['2'])
     expect(await versionsIn(alpha)).toEqual(['4', '3'])
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
   })
 
   test('what waits in a channel that the catalog does not name stays', async () => {
-    await publishOne({ publishing: { ...store.publishing, timestamp: [] } }, '2', { channel: 'beta' })
-    const { packages } = await pruneChannel(store.publishing, alpha, { keep: 1 })
+    await publishOne({ publisher: { ...store.publisher, timestamp: [] } }, '2', { channel: 'beta' })
+    const { packages } = await pruneChannel(store.publisher, alpha, { keep: 1 })
     expect(packages).toEqual([])
   })
 
   test('who prunes what is being published elsewhere is told; publishing again mends it', async () => {
-    const { packages } = store.publishing
+    const { packages } = store.publisher
     const remove = async (key: string): Promise<void> => {
       await publishOne(store, '2')
       await packages.remove(key)
     }
-    const pruning = { ...store.publishing, packages: { ...packages, remove } }
+    const pruning = { ...store.publisher, packages: { ...packages, remove } }
     expect(await refusal(pruneChannel(pruning, alpha, { keep: 1 }))).toMatch(/^conflict: removed while .*\/2\//)
     await publishOne(store, '2')
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
   })
 
   test('a promotion of what was pruned on the way is told', async () => {
     let isDone = false
-    const { documents } = store.publishing
+    const { documents } = store.publisher
     const create: typeof documents.create = async (key, bytes) => {
       if (!isDone) {
         isDone = true
-        await pruneChannel(store.publishing, alpha, { keep: 1 })
+        await pruneChannel(store.publisher, alpha, { keep: 1 })
       }
       return documents.create(key, bytes)
     }
-    const promoting = { ...store.publishing, documents: { ...documents, create } }
+    const promoting = { ...store.publisher, documents: { ...documents, create } }
     expect(await refusal(promote(promoting, promoted))).toMatch(/^missing: packages\/.* is not in the store/)
   })
 })
@@ -155,29 +155,29 @@ describe('what is said twice changes nothing the second time', () => {
   const now = () => store.time.now
   const ramp = (shares: readonly number[], hasStart = false) => {
     const steps = shares.map((share, i) => ({ at: new Date(now() + i * 1_000_000).toISOString(), share }))
-    return edit(store.publishing, (current) =>
+    return edit(store.publisher, (current) =>
       rampRelease(current, '3', { ramp: steps, now: now(), hasStart, mayLower: false }),
     )
   }
   const mark = (mark: 'floor' | 'withdrawn' | 'deadEnd') =>
-    edit(store.publishing, (current) => markRelease(current, '2', { mark, because: why }))
+    edit(store.publisher, (current) => markRelease(current, '2', { mark, because: why }))
   const rollback = { because: why, now: 0, isHeld: () => false }
-  const rows: readonly (readonly [string, () => Promise<Edited>])[] = [
-    ['promote', () => promote(store.publishing, promoted)],
-    ['promote with a ramp', () => promote(store.publishing, { ...promoted, ramp: line })],
-    ['hold', () => holdRelease(store.publishing, alpha, { version: '3', ...why })],
+  const rows: readonly (readonly [string, () => Promise<EditResult>])[] = [
+    ['promote', () => promote(store.publisher, promoted)],
+    ['promote with a ramp', () => promote(store.publisher, { ...promoted, ramp: line })],
+    ['hold', () => holdRelease(store.publisher, alpha, { version: '3', ...why })],
     ['ramp to everybody', () => ramp([1])],
     ['floor', () => mark('floor')],
     ['withdraw', () => mark('withdrawn')],
     ['dead end', () => mark('deadEnd')],
-    ['rollback', () => edit(store.publishing, (current) => rollBack(current, '3', rollback))],
-    ['stop', () => stopRamps(store.publishing, alpha, true)],
-    ['follow', () => followChannel(store.publishing, stable, { channel: 'alpha', after: 'P7D' })],
-    ['describe', () => describeChannel(store.publishing, alpha, { aliases: ['next'], cadence: { every: 'P7D' } })],
-    ['create', () => describeChannel(store.publishing, { app, channel: 'new' }, {}, { create: true })],
-    ['rename', () => renameChannel(store.publishing, alpha, 'edge')],
-    ['delete', () => endChannel(store.publishing, alpha, { force: true })],
-    ['prune', () => pruneChannel(store.publishing, alpha, { keep: 1 })],
+    ['rollback', () => edit(store.publisher, (current) => rollBack(current, '3', rollback))],
+    ['stop', () => stopRamps(store.publisher, alpha, true)],
+    ['follow', () => followChannel(store.publisher, stable, { channel: 'alpha', after: 'P7D' })],
+    ['describe', () => describeChannel(store.publisher, alpha, { aliases: ['next'], cadence: { every: 'P7D' } })],
+    ['create', () => describeChannel(store.publisher, { app, channel: 'new' }, {}, { create: true })],
+    ['rename', () => renameChannel(store.publisher, alpha, 'edge')],
+    ['delete', () => endChannel(store.publisher, alpha, { force: true })],
+    ['prune', () => pruneChannel(store.publisher, alpha, { keep: 1 })],
   ]
   test.each(rows)('%s', async (_, work) => {
     expect(await work()).toMatchObject({ kind: 'changed', inForce: true })
@@ -188,32 +188,32 @@ describe('what is said twice changes nothing the second time', () => {
   })
 
   test('unhold, whatever was held; but not of another board', async () => {
-    const { publishing } = store
-    await holdRelease(publishing, alpha, { version: '3', board: 'amd64-usr', ...why })
-    expect(await refusal(unholdRelease(publishing, alpha, { version: '3' }))).toMatch(/^refused: 3 is not held/)
+    const { publisher } = store
+    await holdRelease(publisher, alpha, { version: '3', board: 'amd64-usr', ...why })
+    expect(await refusal(unholdRelease(publisher, alpha, { version: '3' }))).toMatch(/^refused: 3 is not held/)
     const lifted = { version: '3.0', board: 'amd64-usr' }
-    expect(await unholdRelease(publishing, alpha, lifted)).toMatchObject({ kind: 'changed' })
-    expect(await unholdRelease(publishing, alpha, lifted)).toMatchObject({ kind: 'unchanged' })
-    expect(await refusal(unholdRelease(publishing, alpha, { version: '9' }))).toMatch(
+    expect(await unholdRelease(publisher, alpha, lifted)).toMatchObject({ kind: 'changed' })
+    expect(await unholdRelease(publisher, alpha, lifted)).toMatchObject({ kind: 'unchanged' })
+    expect(await refusal(unholdRelease(publisher, alpha, { version: '9' }))).toMatch(
       /^refused: there is no release "9"/,
     )
   })
 
   test('a rollback among others, and its undoing', async () => {
     const both = async () => (await headOf(alpha)).rollbackFrom
-    for (const bad of ['3', '2', '3']) await edit(store.publishing, (current) => rollBack(current, bad, rollback))
+    for (const bad of ['3', '2', '3']) await edit(store.publisher, (current) => rollBack(current, bad, rollback))
     expect(await both()).toEqual(['3', '2'])
-    await edit(store.publishing, (current) => undoRollBack(current, '3'))
+    await edit(store.publisher, (current) => undoRollBack(current, '3'))
     expect(await both()).toEqual(['2'])
   })
 
   test('a ramp that began goes on; with a start, or lowered, it is another one', async () => {
-    const { publishing } = store
-    await edit(publishing, set('3', { ramp: [{ at: '2026-01-01T00:00:00Z', share: 0.1 }] }))
+    const { publisher } = store
+    await edit(publisher, set('3', { ramp: [{ at: '2026-01-01T00:00:00Z', share: 0.1 }] }))
     expect(await ramp([0.1])).toMatchObject({ kind: 'unchanged' })
     expect(await ramp([0.1], true)).toMatchObject({ kind: 'changed' })
     expect(await ramp([0.2])).toMatchObject({ kind: 'changed' })
-    await edit(publishing, set('3', { ramp: [{ at: '2036-01-01T00:00:00Z', share: 0.1 }] }))
+    await edit(publisher, set('3', { ramp: [{ at: '2036-01-01T00:00:00Z', share: 0.1 }] }))
     expect(await ramp([0.1])).toMatchObject({ kind: 'changed' })
   })
 })
@@ -221,7 +221,7 @@ describe('what is said twice changes nothing the second time', () => {
 test('a share falls only where somebody says so', async () => {
   const lower = (mayLower: boolean) =>
     refusal(
-      edit(store.publishing, (current) =>
+      edit(store.publisher, (current) =>
         rampRelease(current, '3', { ramp: line, now: store.time.now, hasStart: true, mayLower }),
       ),
     )
@@ -230,7 +230,7 @@ test('a share falls only where somebody says so', async () => {
 })
 
 const order = (action: Edit, said: object) =>
-  carryOut(store.publishing, readOrder(action, { ...alpha, ...said }) as EditOrder)
+  executeCommand(store.publisher, readCommand(action, { ...alpha, ...said }) as EditCommand)
 /** Half way of a ramp of two days. */
 const stopAfterADay = async () => {
   store.time.now += day
@@ -253,37 +253,37 @@ test('nor does it by a ramp that begins behind the clock of a stopped channel', 
 test('a list of machines that no manifest can hold is refused, also in a dry run', async () => {
   const allow = Array.from({ length: 12_000 }, (_, i) => machineHash(`machine-${i}`))
   const work = (dryRun: boolean) =>
-    editChannel(store.publishing, alpha, (current) => withField(current, 'target', { machines: { allow } }), { dryRun })
+    editChannel(store.publisher, alpha, (current) => withField(current, 'target', { machines: { allow } }), { dryRun })
   for (const dryRun of [true, false])
     expect(await refusal(work(dryRun))).toMatch(/^refused: the manifest would have \d+ bytes, more than the limit/)
 })
 
 describe('names', () => {
   test('a channel is not renamed to itself, nor to what is another one', async () => {
-    expect(await refusal(renameChannel(store.publishing, alpha, 'alpha'))).toMatch(/^refused: alpha has that name/)
-    expect(await refusal(renameChannel(store.publishing, alpha, 'stable'))).toMatch(/^refused: "stable" is a name of/)
+    expect(await refusal(renameChannel(store.publisher, alpha, 'alpha'))).toMatch(/^refused: alpha has that name/)
+    expect(await refusal(renameChannel(store.publisher, alpha, 'stable'))).toMatch(/^refused: "stable" is a name of/)
     expect(await versionsIn(alpha)).toEqual(['3', '2', '1'])
   })
 
   test('a renamed channel keeps its brakes, and its old name', async () => {
-    await holdRelease(store.publishing, alpha, { version: '3', ...why })
-    await stopRamps(store.publishing, alpha, true)
+    await holdRelease(store.publisher, alpha, { version: '3', ...why })
+    await stopRamps(store.publisher, alpha, true)
     const before = await catalogOf('alpha')
-    await renameChannel(store.publishing, alpha, 'edge')
+    await renameChannel(store.publisher, alpha, 'edge')
     const { holds, rampAsOf } = (await catalogOf('edge')) ?? {}
     expect({ holds, rampAsOf }).toEqual({ holds: before?.holds, rampAsOf: before?.rampAsOf })
     for (const channel of ['alpha', 'edge']) expect(await ask(newReader(store), { channel })).toBe('update 2')
   })
 
   test('who edits a channel by its old name is told the new one', async () => {
-    await renameChannel(store.publishing, alpha, 'edge')
-    const told = holdRelease(store.publishing, alpha, { version: '3', ...why })
+    await renameChannel(store.publisher, alpha, 'edge')
+    const told = holdRelease(store.publisher, alpha, { version: '3', ...why })
     await expect(told).rejects.toMatchObject({ code: 'refused', hint: 'it is another name of edge: say that one' })
   })
 
   test('no publish takes the machines of an old name away, though it may make channels', async () => {
-    await renameChannel(store.publishing, alpha, 'edge')
-    await describeChannel(store.publishing, { app, channel: 'edge' }, { aliases: ['alpha', 'next'] })
+    await renameChannel(store.publisher, alpha, 'edge')
+    await describeChannel(store.publisher, { app, channel: 'edge' }, { aliases: ['alpha', 'next'] })
     for (const channel of ['alpha', 'next']) {
       expect(await refusal(publishOne(store, '4', { channel, create: true }))).toMatch(/^refused: .* of channel edge/)
       expect(await ask(newReader(store), { channel })).toBe('update 3')
@@ -291,45 +291,43 @@ describe('names', () => {
   })
 
   describe('renaming that was broken off, begun again', () => {
-    const rename = (one: Publishing) => renameChannel(one, alpha, 'edge')
+    const rename = (one: Publisher) => renameChannel(one, alpha, 'edge')
     const edge = { app, channel: 'edge' }
     beforeEach(async () => {
-      await holdRelease(store.publishing, alpha, { version: '1', ...why })
+      await holdRelease(store.publisher, alpha, { version: '1', ...why })
       // The new channel is named, and the write after that never happens.
       await withFault(store, { at: 3, face: 'kill-before' }, rename)
     })
 
     test('keeps the brakes of both names', async () => {
-      await holdRelease(store.publishing, edge, { version: '3', ...why })
-      await rename(store.publishing)
+      await holdRelease(store.publisher, edge, { version: '3', ...why })
+      await rename(store.publisher)
       expect((await catalogOf('edge'))?.holds?.map(({ version }) => version)).toEqual(['3', '1'])
       for (const channel of ['alpha', 'edge']) expect(await ask(newReader(store), { channel })).toBe('update 2')
     })
 
-    test.each([alpha, edge])('loses no edit of $channel: the operator is told to look', async (place) => {
-      await editChannel(store.publishing, place, (current) =>
+    test.each([alpha, edge])('loses no edit of $channel: the operator is told to look', async (ref) => {
+      await editChannel(store.publisher, ref, (current) =>
         markRelease(current, '3', { mark: 'withdrawn', because: why }),
       )
-      expect(await refusal(rename(store.publishing))).toMatch(/^refused: edge has alpha as another name already/)
-      expect((await headOf(place)).releases[0]?.withdrawn).toEqual(why)
+      expect(await refusal(rename(store.publisher))).toMatch(/^refused: edge has alpha as another name already/)
+      expect((await headOf(ref)).releases[0]?.withdrawn).toEqual(why)
     })
   })
 
   test('a follower holds a board that only its source has of a release', async () => {
     await publishOne(store, '3', { channel: 'alpha', board: 'arm64-usr' })
     await publishOne(store, '3')
-    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    await followChannel(store.publisher, stable, { channel: 'alpha' })
     const held = { version: '3', board: 'arm64-usr' }
-    expect(await holdRelease(store.publishing, stable, { ...held, ...why })).toMatchObject({ kind: 'changed' })
+    expect(await holdRelease(store.publisher, stable, { ...held, ...why })).toMatchObject({ kind: 'changed' })
     expect(await ask(newReader(store), { board: 'arm64-usr' })).toBe('held')
     expect(await ask(newReader(store))).toBe('update 3')
   })
 
   test('a channel that follows another offers nothing while that one is gone', async () => {
-    await followChannel(store.publishing, stable, { channel: 'alpha' })
-    expect(await refusal(endChannel(store.publishing, alpha, { force: true }))).toMatch(
-      /^refused: stable follows alpha/,
-    )
+    await followChannel(store.publisher, stable, { channel: 'alpha' })
+    expect(await refusal(endChannel(store.publisher, alpha, { force: true }))).toMatch(/^refused: stable follows alpha/)
     expect(await ask(newReader(store))).toBe('update 3')
     store.bucket.erase('apps/e96281a6-d1af-4bde-9a0a-97b76e56dc57/alpha/0000000003.jws')
     expect(await ask(newReader(store))).toBe('not-mirrored')
@@ -338,40 +336,40 @@ describe('names', () => {
 
 describe('a channel that was deleted', () => {
   test('stays deleted until somebody makes it again', async () => {
-    await endChannel(store.publishing, alpha, { force: true })
-    await refresh(store.publishing, { force: true })
+    await endChannel(store.publisher, alpha, { force: true })
+    await refresh(store.publisher, { force: true })
     expect(await ask(newReader(store), { channel: 'alpha' })).toBe('unknown-channel')
     const again = { channel: 'alpha', create: false }
     expect(await refusal(publishOne(store, '4', again))).toMatch(/^refused: .* has no channel "alpha"/)
-    expect(await refusal(holdRelease(store.publishing, alpha, { version: '3', ...why }))).toMatch(
+    expect(await refusal(holdRelease(store.publisher, alpha, { version: '3', ...why }))).toMatch(
       /^refused: .* no channel/,
     )
-    expect(await refusal(promote(store.publishing, { ...promoted, version: '1', to: 'alpha' }))).toMatch(/^refused/)
+    expect(await refusal(promote(store.publisher, { ...promoted, version: '1', to: 'alpha' }))).toMatch(/^refused/)
     expect(await publishOne(store, '2', { ...again, create: true })).toMatchObject({ seq: 5, offered: true })
     expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 2')
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
   })
 
   test('and so it does where the catalog was not written any more', async () => {
-    await endChannel({ ...store.publishing, timestamp: [] }, alpha, { force: true })
+    await endChannel({ ...store.publisher, timestamp: [] }, alpha, { force: true })
     expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
     expect(await refusal(publishOne(store, '4', { channel: 'alpha', create: false }))).toMatch(/^refused/)
-    expect(await endChannel(store.publishing, alpha)).toMatchObject({ kind: 'unchanged', inForce: true })
+    expect(await endChannel(store.publisher, alpha)).toMatchObject({ kind: 'unchanged', inForce: true })
     expect(await ask(newReader(store), { channel: 'alpha' })).toBe('unknown-channel')
   })
 })
 
 test('what a deleted channel leaves is pruned', async () => {
-  await endChannel(store.publishing, alpha, { force: true })
-  const { packages, ...edited } = await pruneChannel(store.publishing, alpha, { keep: 1 })
+  await endChannel(store.publisher, alpha, { force: true })
+  const { packages, ...edited } = await pruneChannel(store.publisher, alpha, { keep: 1 })
   expect([edited.kind, packages.map(({ key }) => key.split('/')[2])]).toEqual(['unchanged', ['3', '2']])
   expect(await store.packages.stat(packages[0]?.key ?? '')).toBeUndefined()
-  expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], packages: 1 })
+  expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], packages: 1 })
 })
 
 describe('following', () => {
   const follow = (channel: string, source: string) =>
-    refusal(followChannel(store.publishing, { app, channel }, { channel: source }))
+    refusal(followChannel(store.publisher, { app, channel }, { channel: source }))
 
   test('has one level, and no way round', async () => {
     await publishOne(store, '1', { channel: 'fleet' })
@@ -384,7 +382,7 @@ describe('following', () => {
   })
 
   test.each(['alpha', `${app}/alpha`])('an overlay on %s reaches what follows it', async (name) => {
-    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    await followChannel(store.publisher, stable, { channel: 'alpha' })
     const holds = [{ version: '3', reason: 'not here' }]
     const reader = (overlay: Overlay) => newReader(store, { overlay })
     expect(await ask(reader({ [name]: { holds } }))).toBe('update 2')
@@ -392,14 +390,14 @@ describe('following', () => {
     expect(await ask(reader({ beta: { holds } }))).toBe('update 3')
     expect(await ask(reader({ stable: { holds } }), { channel: 'alpha' })).toBe('update 3')
     const boards = async () => {
-      const reading = { ...store.publishing, overlay: { [name]: { holds } } }
-      return (await summarise(reading, { channel: 'stable' })).channels[0]?.boards
+      const reader = { ...store.publisher, overlay: { [name]: { holds } } }
+      return (await summarise(reader, { channel: 'stable' })).channels[0]?.boards
     }
     expect(await boards()).toMatchObject([{ newest: '3', offered: '2' }])
   })
 
   test('an overlay on what a channel follows says nothing of its own releases', async () => {
-    await followChannel(store.publishing, stable, { channel: 'alpha' })
+    await followChannel(store.publisher, stable, { channel: 'alpha' })
     await publishOne(store, '4')
     const reader = (said: Overlay[string]) => newReader(store, { overlay: { alpha: said } })
     expect(await ask(reader({ versions: [] }))).toBe('update 4')
@@ -414,7 +412,7 @@ describe('following', () => {
       [stable, 'alpha'],
     ] as const
     for (const [place, channel] of places)
-      await editChannel(store.publishing, place, (current) => withField(current, 'follow', { channel }))
+      await editChannel(store.publisher, place, (current) => withField(current, 'follow', { channel }))
     expect(await ask(newReader(store))).toBe('update 3')
     expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
   })
@@ -429,13 +427,13 @@ describe('holds', () => {
     ['two lines of reason', { version: '3', reason: 'a\nb' }, /^usage: hold: reason: must be on one line/],
     ['a long reason', { version: '3', reason: 'x'.repeat(501) }, /^usage: hold: reason: must have at most 500/],
   ])('of %s are refused', async (_, held, want) => {
-    expect(await refusal(holdRelease(store.publishing, alpha, held))).toMatch(want)
+    expect(await refusal(holdRelease(store.publisher, alpha, held))).toMatch(want)
     expect((await catalogOf('alpha'))?.holds).toBeUndefined()
   })
 
   test('of what is followed hold here alone', async () => {
-    await followChannel(store.publishing, stable, { channel: 'alpha' })
-    await holdRelease(store.publishing, stable, { version: '3', ...why })
+    await followChannel(store.publisher, stable, { channel: 'alpha' })
+    await holdRelease(store.publisher, stable, { version: '3', ...why })
     expect(await ask(newReader(store))).toBe('update 2')
     expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
   })
@@ -443,58 +441,58 @@ describe('holds', () => {
 
 describe('promotion', () => {
   test('moves the same bytes under the same keys, and marks that go with them', async () => {
-    await edit(store.publishing, set('2', { floor: why }))
+    await edit(store.publisher, set('2', { floor: why }))
     const list = async () => [...packagesOf(await headOf(alpha)).keys()].filter((key) => key.includes('/2/'))
-    await promote(store.publishing, promoted)
+    await promote(store.publisher, promoted)
     const [release] = (await headOf(stable)).releases
     expect(release).toMatchObject({ version: '2', floor: why })
     expect([...packagesOf(await headOf(stable)).keys()].filter((key) => key.includes('/2/'))).toEqual(await list())
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], packages: 3 })
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], packages: 3 })
   })
 
   test('of one board is not kept by a hold of another', async () => {
     await publishOne(store, '3', { channel: 'alpha', board: 'arm64-usr' })
-    await holdRelease(store.publishing, alpha, { version: '3', board: 'arm64-usr', ...why })
+    await holdRelease(store.publisher, alpha, { version: '3', board: 'arm64-usr', ...why })
     const three = { ...promoted, version: '3' }
-    expect(await refusal(promote(store.publishing, three))).toMatch(/^refused: 3 is held in alpha: boot loop/)
-    expect(await promote(store.publishing, { ...three, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
+    expect(await refusal(promote(store.publisher, three))).toMatch(/^refused: 3 is held in alpha: boot loop/)
+    expect(await promote(store.publisher, { ...three, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
   })
 
   test('into a channel that has a board which it lacks is refused, unless boards are named', async () => {
     await publishOne(store, '1', { board: 'arm64-usr' })
-    expect(await refusal(promote(store.publishing, promoted))).toMatch(/^refused: stable has arm64-usr, and 2 has not/)
-    expect(await promote(store.publishing, { ...promoted, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
+    expect(await refusal(promote(store.publisher, promoted))).toMatch(/^refused: stable has arm64-usr, and 2 has not/)
+    expect(await promote(store.publisher, { ...promoted, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
     const unknown = { ...promoted, boards: ['riscv'] }
-    expect(await refusal(promote(store.publishing, unknown))).toMatch(/^refused: 2 has no board riscv/)
+    expect(await refusal(promote(store.publisher, unknown))).toMatch(/^refused: 2 has no board riscv/)
   })
 
   test('of what is not in the store is refused', async () => {
     const [key = ''] = [...packagesOf(await headOf(alpha)).keys()].filter((one) => one.includes('/2/'))
     await store.packages.remove(key)
-    expect(await refusal(promote(store.publishing, promoted))).toMatch(/^missing: packages\//)
+    expect(await refusal(promote(store.publisher, promoted))).toMatch(/^missing: packages\//)
     expect(await versionsIn(stable)).toEqual(['1'])
   })
 
   test('into a channel that has withdrawn it makes no floor of it', async () => {
-    await promote(store.publishing, promoted)
-    await editChannel(store.publishing, stable, (current) =>
+    await promote(store.publisher, promoted)
+    await editChannel(store.publisher, stable, (current) =>
       markRelease(current, '2', { mark: 'withdrawn', because: why }),
     )
     await publishOne(store, '2', { channel: 'alpha', board: 'arm64-usr' })
-    await edit(store.publishing, set('2', { floor: why }))
-    expect(await refusal(promote(store.publishing, promoted))).toMatch(/^refused: 2 would be a floor and withdrawn/)
+    await edit(store.publisher, set('2', { floor: why }))
+    expect(await refusal(promote(store.publisher, promoted))).toMatch(/^refused: 2 would be a floor and withdrawn/)
   })
 })
 
 describe('rollback', () => {
   const roll = (more: Partial<Parameters<typeof rollBack>[2]> = {}) =>
     refusal(
-      edit(store.publishing, (current) =>
+      edit(store.publisher, (current) =>
         rollBack(current, '3', { because: why, now: store.time.now, isHeld: () => false, ...more }),
       ),
     )
   test('sends all machines where it says, or is refused', async () => {
-    await edit(store.publishing, set('2', { ramp: line }))
+    await edit(store.publisher, set('2', { ramp: line }))
     expect(await roll({ to: '1' })).toMatch(/^refused: amd64-usr would go to 2, not to 1/)
     expect(await roll({ to: '2' })).toMatch(/^refused: 2 is offered to [\d.]+ % only; the others go further back/)
     expect(await roll({ isHeld: () => true })).toMatch(/^refused: amd64-usr has no other release to go to/)
@@ -507,9 +505,9 @@ describe('rollback', () => {
     await order('target', { version: '2', target: { oem: { not: ['pxe'] } } })
     expect(await to2()).toMatch(/^refused: 2 is not for every machine of this channel/)
     await order('target', { version: '2', none: true })
-    await followChannel(store.publishing, alpha, { channel: 'stable' })
+    await followChannel(store.publisher, alpha, { channel: 'stable' })
     expect(await to2()).toMatch(/^refused: alpha follows stable, whose releases machines may go to/)
-    await followChannel(store.publishing, alpha, undefined)
+    await followChannel(store.publisher, alpha, undefined)
     expect(await to2()).toBe('accepted')
   })
 
@@ -538,7 +536,7 @@ describe('rollback', () => {
   })
 
   test('from a dead end is refused: nothing is offered there', async () => {
-    await edit(store.publishing, set('3', { deadEnd: why }))
+    await edit(store.publisher, set('3', { deadEnd: why }))
     expect(await roll()).toMatch(/^refused: 3 is a dead end/)
   })
 })
@@ -546,14 +544,14 @@ describe('rollback', () => {
 describe('what is pruned', () => {
   test('is neither a floor, nor a dead end, nor what a follower still waits for', async () => {
     for (const version of ['4', '5', '6']) await publishOne(store, version, { channel: 'alpha' })
-    await edit(store.publishing, set('1', { floor: why }))
-    await edit(store.publishing, set('2', { deadEnd: why }))
-    await edit(store.publishing, set('4', { publishedAt: '2026-01-01T00:00:00Z' }))
-    await followChannel(store.publishing, stable, { channel: 'alpha', after: 'P7D' })
-    await pruneChannel(store.publishing, alpha, { keep: 1 })
+    await edit(store.publisher, set('1', { floor: why }))
+    await edit(store.publisher, set('2', { deadEnd: why }))
+    await edit(store.publisher, set('4', { publishedAt: '2026-01-01T00:00:00Z' }))
+    await followChannel(store.publisher, stable, { channel: 'alpha', after: 'P7D' })
+    await pruneChannel(store.publisher, alpha, { keep: 1 })
     expect(await versionsIn(alpha)).toEqual(['6', '5', '4', '2', '1'])
-    await followChannel(store.publishing, stable, undefined)
-    await pruneChannel(store.publishing, alpha, { keep: 1 })
+    await followChannel(store.publisher, stable, undefined)
+    await pruneChannel(store.publisher, alpha, { keep: 1 })
     expect(await versionsIn(alpha)).toEqual(['6', '2', '1'])
   })
 })
@@ -574,7 +572,7 @@ describe('what nobody could be offered by is not signed', () => {
     ['a range that is none', { target: { from: 'new ones' } }, /the target of 3: "new ones" is no range/],
   ])('%s', async (_, fields, words) => {
     const before = await storedCatalog(store)
-    const told = await refusal(edit(store.publishing, set('3', fields as Partial<Release>)))
+    const told = await refusal(edit(store.publisher, set('3', fields as Partial<Release>)))
     expect(told).toMatch(/^usage: /)
     expect(told).toMatch(words)
     expect([await storedCatalog(store), (await headOf(alpha)).seq]).toEqual([before, 3])
@@ -584,8 +582,8 @@ describe('what nobody could be offered by is not signed', () => {
 test.each([1.5, -1, null, 'x', '1', [1]])(
   'signed all the same, a share of %j is none, and costs no other release',
   async (share) => {
-    const state = await loadForWriting(store.publishing)
-    const head = await loadHead(store.publishing, state, alpha)
+    const state = await loadForWriting(store.publisher)
+    const head = await loadHead(store.publisher, state, alpha)
     if (head === undefined) throw new Error('there is no alpha')
     const { seq, releases } = head.manifest
     const [newest, ...others] = releases
@@ -597,7 +595,7 @@ test.each([1.5, -1, null, 'x', '1', [1]])(
     }
     const sealed = await seal('platte-channel+jws', bytesOf(forged), store.keys.release)
     await store.bucket.create(channelKey(app, 'alpha', seq + 1), sealed)
-    await refresh(store.publishing)
+    await refresh(store.publisher)
     expect((await catalogOf('alpha'))?.seq).toBe(seq + 1)
     expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 2')
     expect(await ask(newReader(store), { channel: 'alpha', version: '2' })).toBe('not-in-ramp')

@@ -3,23 +3,24 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { folderDocuments } from '../../src/adapters/folder-documents.ts'
-import { folderPackages } from '../../src/adapters/folder-packages.ts'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
-import { systemClock, systemRandom } from '../../src/adapters/system.ts'
-import { type ErrorCode, PlatteError } from '../../src/errors.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import type { LogEntry } from '../../src/ports/log.ts'
-import { type Diagnosis, examine, type Patient, refuseUnsafe } from '../../src/service/doctor.ts'
-import { documentChecks } from '../../src/service/document-checks.ts'
-import { packageChecks } from '../../src/service/package-checks.ts'
+import { systemClock } from '../../src/kernel/clock.ts'
+import { type ErrorCode, PlatteError } from '../../src/kernel/errors.ts'
+import type { LogEntry } from '../../src/kernel/log.ts'
+import { systemRandom } from '../../src/kernel/random.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { type Diagnosis, examine, refuseUnsafe, type StoreUnderTest } from '../../src/store/conformance/doctor.ts'
+import { documentChecks } from '../../src/store/conformance/document-checks.ts'
+import { packageChecks } from '../../src/store/conformance/package-checks.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
+import { folderPackages } from '../../src/store/folder/packages.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import { documentLiars, type Liar, packageLiars } from '../conformance/liars.ts'
 import { listed } from '../conformance/rows.ts'
 import { faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
 import { newStore, seeded } from '../world.ts'
 
-const honest = (): Patient => ({
+const honest = (): StoreUnderTest => ({
   documents: memoryDocuments(),
   packages: memoryPackages(nodeHasher),
   random: systemRandom,
@@ -78,17 +79,17 @@ describe('an honest store is fit', () => {
 })
 
 describe('a store that lies is not', () => {
-  const asked = <Store>(liars: readonly Liar<Store>[], checks: readonly { readonly name: string }[]) =>
+  const request = <Store>(liars: readonly Liar<Store>[], checks: readonly { readonly name: string }[]) =>
     liars.filter(([, row]) => checks.some(({ name }) => name === row))
 
-  test.each(asked(documentLiars, documentChecks))('%s', async (lie, row, open) => {
+  test.each(request(documentLiars, documentChecks))('%s', async (lie, row, open) => {
     const { verdict, findings } = await examine({ ...honest(), documents: open() })
     // From outside this one cannot be told from an identity without permission.
     expect(verdict).toBe(lie === 'what is absent is an error' ? 'unknown' : 'unfit')
     expect(findings.find(({ check }) => check === row)?.outcome).not.toBe('holds')
   })
 
-  test.each(asked(packageLiars, packageChecks))('%s', async (_, row, open) => {
+  test.each(request(packageLiars, packageChecks))('%s', async (_, row, open) => {
     const { verdict, findings } = await examine({ ...honest(), packages: open() })
     expect(verdict).toBe('unfit')
     expect(findings.find(({ check }) => check === row)).toMatchObject({ outcome: 'broken' })
@@ -144,11 +145,11 @@ describe('a store that does not answer cannot be judged', () => {
       { code: 'forbidden', hint: expect.stringContaining('doctor/') },
     ],
     ['it fails later', { swap: refusing('store-unavailable') }, 17, { code: 'store-unavailable' }],
-  ])('%s', async (_, broken, asked, finding) => {
+  ])('%s', async (_, broken, request, finding) => {
     const patient = honest()
     const diagnosis = await examine({ ...patient, documents: { ...patient.documents, ...broken } })
     expect(diagnosis.verdict).toBe('unknown')
-    expect(diagnosis.findings).toHaveLength(asked)
+    expect(diagnosis.findings).toHaveLength(request)
     expect(diagnosis.findings.find(({ outcome }) => outcome === 'unknown')).toMatchObject(finding)
   })
 
@@ -211,7 +212,7 @@ test('an identity that may not remove can publish: what stays is named', async (
 
 describe('before a publish', () => {
   const log: LogEntry[] = []
-  const guarded = (patient: Patient) => refuseUnsafe({ ...patient, log: (entry) => void log.push(entry) })
+  const guarded = (patient: StoreUnderTest) => refuseUnsafe({ ...patient, log: (entry) => void log.push(entry) })
   beforeEach(() => {
     log.length = 0
   })
@@ -285,7 +286,7 @@ describe('a folder', () => {
   })
   afterEach(() => rm(root, { recursive: true }))
 
-  const folder = (path = root): Patient => ({
+  const folder = (path = root): StoreUnderTest => ({
     documents: folderDocuments(path, { clock: systemClock }),
     packages: folderPackages(path, { clock: systemClock, newHasher: nodeHasher }),
     random: systemRandom,

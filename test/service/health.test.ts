@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest'
+import { newCatalogCache, ttlMs } from '../../src/catalog/cache.ts'
+import { findProblems } from '../../src/catalog/health.ts'
+import { loadRoot } from '../../src/catalog/read.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
+import { instantText } from '../../src/catalog/write.ts'
 import { catalogKey, channelKey } from '../../src/documents/paths.ts'
-import { newCatalogCache, ttlMs } from '../../src/service/catalog-cache.ts'
-import { findProblems } from '../../src/service/health.ts'
-import { loadRoot } from '../../src/service/reading.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { editRoot, publishRoot } from '../../src/service/roots.ts'
-import { instantText } from '../../src/service/writing.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { app, ask, bytesOf, day, newReader, newStore, now, publishOne, type TestStore } from '../world.ts'
 
 const expiring = async (store: TestStore, inDays: number): Promise<void> => {
   const edit = { expires: instantText(now + inDays * day) }
-  const root = await editRoot(await loadRoot(store.publishing), edit, instantText(now))
-  await publishRoot(store.publishing, await seal('platte-root+jws', bytesOf(root), store.keys.root))
-  await refresh(store.publishing)
+  const root = await editRoot(await loadRoot(store.publisher), edit, instantText(now))
+  await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(root), store.keys.root))
+  await refresh(store.publisher)
 }
 
 test('a cache that has read nothing has no problem yet', () => {

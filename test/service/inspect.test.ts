@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { loadRoot } from '../../src/catalog/read.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
+import { instantText } from '../../src/catalog/write.ts'
+import { publish } from '../../src/channels/publish.ts'
 import { catalogKey, channelKey, notesKey, rootKey } from '../../src/documents/paths.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { publish } from '../../src/service/publish.ts'
-import { loadRoot } from '../../src/service/reading.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { editRoot, publishRoot } from '../../src/service/roots.ts'
-import { instantText } from '../../src/service/writing.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
@@ -41,16 +41,16 @@ async function scene(): Promise<Scene> {
   await publishOne(store, '2')
   await publishOne(store, '2', { channel: 'beta' })
   await publishOne(store, '3', { notes })
-  const edited = await editRoot(await loadRoot(store.publishing), {}, instantText(now))
-  await publishRoot(store.publishing, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
-  await refresh(store.publishing)
+  const edited = await editRoot(await loadRoot(store.publisher), {}, instantText(now))
+  await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
+  await refresh(store.publisher)
   const keys = []
   for await (const key of store.packages.list?.(`packages/${app}/3/`) ?? []) keys.push(key)
   return { ...store, notes: notesKey(await sha256Hex(notes)), package: keys[0] ?? '' }
 }
 
-const findings = async ({ publishing }: TestStore) =>
-  (await inspectStore(publishing)).findings.map(({ level, key }) => `${level} ${key}`)
+const findings = async ({ publisher }: TestStore) =>
+  (await inspectStore(publisher)).findings.map(({ level, key }) => `${level} ${key}`)
 
 const flip = (at: number) => (bytes: Uint8Array) => bytes.map((byte, i) => (i === at ? byte ^ 1 : byte))
 const change =
@@ -66,7 +66,7 @@ async function replacePackage({ packages }: TestStore, key: string, text: string
 
 test('a store as it should be', async () => {
   const store = await scene()
-  expect(await inspectStore(store.publishing)).toEqual({
+  expect(await inspectStore(store.publisher)).toEqual({
     unchecked: [],
     findings: [],
     channels: 2,
@@ -201,7 +201,7 @@ describe('where the root or the catalog cannot be verified nothing can be said o
   ])('%s', async (_, damage, want) => {
     const store = await scene()
     await damage(store)
-    expect(await refusal(inspectStore(store.publishing))).toMatch(want)
+    expect(await refusal(inspectStore(store.publisher))).toMatch(want)
     expect(await ask(newReader(store))).toBe('unverifiable')
   })
 })
@@ -216,12 +216,12 @@ test('a catalog that was rolled back: what is committed beyond it is noted, and 
   await store.bucket.overwrite(catalogKey, old)
   store.time.now += 60_000
   expect(await ask(warm)).toBe('update 3')
-  expect(await inspectStore(store.publishing)).toMatchObject({
+  expect(await inspectStore(store.publisher)).toMatchObject({
     findings: [{ level: 'note', key: stable(2), problem: 'is committed and waits for a refresh' }],
     manifests: 2,
     packages: 2,
   })
-  await refresh(store.publishing)
+  await refresh(store.publisher)
   expect(await findings(store)).toEqual([])
   expect(await ask(newReader(store))).toBe('update 3')
 })
@@ -229,7 +229,7 @@ test('a catalog that was rolled back: what is committed beyond it is noted, and 
 test('an expired catalog is an error of the catalog, and all else is still gone through', async () => {
   const store = await scene()
   store.time.now += 20 * day
-  expect(await inspectStore(store.publishing)).toMatchObject({
+  expect(await inspectStore(store.publisher)).toMatchObject({
     findings: [{ level: 'error', key: catalogKey, problem: expect.stringContaining('expired at') }],
     ...{ channels: 2, manifests: 4, packages: 3 },
   })
@@ -238,19 +238,19 @@ test('an expired catalog is an error of the catalog, and all else is still gone 
 test('a SHA-1 that is not the one of the bytes: what Omaha would tell clients', async () => {
   const store = await newStore()
   await publishOne(store, '2')
-  await commitChannel(store.publishing, { app, channel: 'stable' }, (current) => {
+  await commitChannel(store.publisher, { app, channel: 'stable' }, (current) => {
     const text = JSON.stringify(current.releases).replace(/"sha1":"[0-9a-f]{40}"/, `"sha1":"${'0'.repeat(40)}"`)
     return { ...current, releases: JSON.parse(text) }
   })
-  await refresh(store.publishing)
-  const { findings } = await inspectStore(store.publishing)
+  await refresh(store.publisher)
+  const { findings } = await inspectStore(store.publisher)
   expect(findings).toMatchObject([{ level: 'error', problem: expect.stringMatching(/^its SHA-1 is/) }])
 })
 
 test('a chain that breaks beyond the catalog is rolled forward by nobody', async () => {
   const store = await newStore()
   await publishOne(store, '2')
-  const { bucket, keys, publishing } = store
+  const { bucket, keys, publisher } = store
   const manifest = { format: 1, type: 'channel', app, channel: 'stable', issuedAt: instantText(now), releases: [] }
   let previous = 'a'.repeat(64)
   for (const seq of [2, 3]) {
@@ -259,9 +259,9 @@ test('a chain that breaks beyond the catalog is rolled forward by nobody', async
     previous = await sha256Hex(bytes)
   }
   const problem = `${stable(2)}: does not follow the manifest before it`
-  expect(await refresh(publishing, { force: true })).toMatchObject({ rolled: [], problems: [problem] })
+  expect(await refresh(publisher, { force: true })).toMatchObject({ rolled: [], problems: [problem] })
   expect(await refusal(publishOne(store, '3'))).toBe(`fork: ${problem}`)
-  expect((await inspectStore(publishing)).findings).toMatchObject([
+  expect((await inspectStore(publisher)).findings).toMatchObject([
     { level: 'error', key: stable(2) },
     { level: 'note' },
   ])
@@ -273,7 +273,7 @@ test('packages are told of before they are read, and every byte of them', async 
   const seen: string[] = []
   let bytes = 0
   await inspectStore({
-    ...store.publishing,
+    ...store.publisher,
     newHasher: nodeHasher,
     onPackage: ({ name, size }) => {
       seen.push(name)
@@ -288,11 +288,11 @@ test('packages are told of before they are read, and every byte of them', async 
 
 test('a store that does not list is inspected without its orphans, and that is said', async () => {
   const store = await scene()
-  await publish({ ...store.publishing, timestamp: [] }, orderOf('4'))
+  await publish({ ...store.publisher, timestamp: [] }, orderOf('4'))
   await store.bucket.create('notes/x', notes)
-  const { list: _, ...documents } = store.publishing.documents
-  const { findings, unchecked } = await inspectStore({ ...store.publishing, documents })
+  const { list: _, ...documents } = store.publisher.documents
+  const { findings, unchecked } = await inspectStore({ ...store.publisher, documents })
   expect(findings).toMatchObject([{ level: 'note', key: stable(4) }])
   expect(unchecked).toEqual([expect.stringContaining('cannot be listed')])
-  expect((await inspectStore(store.publishing)).unchecked).toEqual([])
+  expect((await inspectStore(store.publisher)).unchecked).toEqual([])
 })

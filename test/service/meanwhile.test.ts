@@ -1,12 +1,12 @@
 /** What somebody else does in the middle of a change: it is kept, or one of the two is told. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { readOrder } from '../../src/documents/orders.ts'
-import { carryOut, type Edit, type EditOrder } from '../../src/service/carry-out.ts'
-import { describeChannel, endChannel, followChannel } from '../../src/service/channel-life.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { pruneChannel } from '../../src/service/prune.ts'
-import { type Publishing, publish } from '../../src/service/publish.ts'
-import { renameChannel } from '../../src/service/rename-channel.ts'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { describeChannel, endChannel, followChannel } from '../../src/channels/channel-life.ts'
+import { readCommand } from '../../src/channels/commands.ts'
+import { type Edit, type EditCommand, executeCommand } from '../../src/channels/execute-command.ts'
+import { pruneChannel } from '../../src/channels/prune.ts'
+import { type Publisher, publish } from '../../src/channels/publish.ts'
+import { renameChannel } from '../../src/channels/rename-channel.ts'
 import { withFault } from '../faults/scene.ts'
 import {
   app,
@@ -21,7 +21,7 @@ import {
   type TestStore,
 } from '../world.ts'
 
-const place = (channel: string) => ({ app, channel })
+const ref = (channel: string) => ({ app, channel })
 const why = { reason: 'boot loop' }
 let store: TestStore
 beforeEach(async () => {
@@ -29,8 +29,8 @@ beforeEach(async () => {
 })
 
 /** Somebody to whom `work` happens before the first manifest of a channel is written. */
-function interrupted(channel: string, work: () => Promise<unknown>): Publishing {
-  const { documents } = store.publishing
+function interrupted(channel: string, work: () => Promise<unknown>): Publisher {
+  const { documents } = store.publisher
   let isDone = false
   const create: typeof documents.create = async (key, bytes) => {
     if (!isDone && key.includes(`/${channel}/`)) {
@@ -39,13 +39,13 @@ function interrupted(channel: string, work: () => Promise<unknown>): Publishing 
     }
     return documents.create(key, bytes)
   }
-  return { ...store.publishing, documents: { ...documents, create } }
+  return { ...store.publisher, documents: { ...documents, create } }
 }
 
 describe('a channel that is renamed', () => {
   const order = (action: Edit, said: object) =>
-    carryOut(store.publishing, readOrder(action, { ...place('stable'), ...said }) as EditOrder)
-  const rename = (publishing = store.publishing) => renameChannel(publishing, place('stable'), 'lts')
+    executeCommand(store.publisher, readCommand(action, { ...ref('stable'), ...said }) as EditCommand)
+  const rename = (publisher = store.publisher) => renameChannel(publisher, ref('stable'), 'lts')
   const told = async () => [await ask(newReader(store)), await ask(newReader(store), { channel: 'lts' })]
 
   beforeEach(async () => {
@@ -72,9 +72,9 @@ describe('a channel that is renamed', () => {
   test.each([undefined, { repository: 'octocat/os', run: '77' }])(
     'is renamed in the end where that was broken off: provenance %j',
     async (provenance) => {
-      await publish({ ...store.publishing, ...(provenance && { provenance }) }, orderOf('4'))
+      await publish({ ...store.publisher, ...(provenance && { provenance }) }, orderOf('4'))
       await withFault(store, { at: 3, face: 'kill-before' }, rename)
-      expect(await refusal(endChannel(store.publishing, place('lts')))).toMatch(/^refused: lts has 3 releases/)
+      expect(await refusal(endChannel(store.publisher, ref('lts')))).toMatch(/^refused: lts has 3 releases/)
       store.time.now += minute
       expect(await rename()).toMatchObject({ kind: 'changed', inForce: true })
       expect(await told()).toEqual(['update 4', 'update 4'])
@@ -83,11 +83,11 @@ describe('a channel that is renamed', () => {
 })
 
 describe('two who contradict each other', () => {
-  const follow = (one: Publishing, channel: string, source: string) =>
-    followChannel(one, place(channel), { channel: source })
-  const alias = (one: Publishing, channel: string) => describeChannel(one, place(channel), { aliases: ['prod'] })
-  const end = (one: Publishing) => endChannel(one, place('b'), { force: true })
-  type Change = (one: Publishing) => Promise<unknown>
+  const follow = (one: Publisher, channel: string, source: string) =>
+    followChannel(one, ref(channel), { channel: source })
+  const alias = (one: Publisher, channel: string) => describeChannel(one, ref(channel), { aliases: ['prod'] })
+  const end = (one: Publisher) => endChannel(one, ref('b'), { force: true })
+  type Change = (one: Publisher) => Promise<unknown>
   const rows: readonly (readonly [string, string, Change, Change, RegExp])[] = [
     ['follow, and are followed', 'a', (one) => follow(one, 'a', 'b'), (one) => follow(one, 'b', 'a'), /b follows a/],
     ['delete what the other follows', 'b', end, (one) => follow(one, 'a', 'b'), /a follows b/],
@@ -100,18 +100,18 @@ describe('two who contradict each other', () => {
   })
 
   test.each(rows)('%s: who comes last is told', async (_, channel, change, other, words) => {
-    const told = await refusal(change(interrupted(channel, () => other(store.publishing))))
+    const told = await refusal(change(interrupted(channel, () => other(store.publisher))))
     expect(told).toMatch(/^conflict: .*somebody made that change in the same moment$/)
     expect(told).toMatch(words)
   })
 
   test.each(rows)('%s in the same moment: one of them at least is told', async (_, __, change, other) => {
-    const both = [change, other].map((one, i) => refusal(one({ ...store.publishing, random: seeded(i) })))
+    const both = [change, other].map((one, i) => refusal(one({ ...store.publisher, random: seeded(i) })))
     expect(await Promise.all(both)).toContainEqual(expect.stringMatching(/^conflict: /))
   })
 
   test('a dry run looks no second time', async () => {
-    const dry = followChannel(store.publishing, place('a'), { channel: 'b' }, { dryRun: true })
+    const dry = followChannel(store.publisher, ref('a'), { channel: 'b' }, { dryRun: true })
     expect(await dry).toMatchObject({ kind: 'dry-run' })
   })
 })
@@ -119,12 +119,12 @@ describe('two who contradict each other', () => {
 test('who publishes what is pruned elsewhere meanwhile is told; publishing again mends it', async () => {
   for (const version of ['1', '2']) await publishOne(store, version, { channel: 'alpha' })
   const prune = async () => {
-    const { packages } = await pruneChannel(store.publishing, place('alpha'), { keep: 1 })
+    const { packages } = await pruneChannel(store.publisher, ref('alpha'), { keep: 1 })
     expect(packages).toHaveLength(1)
   }
   expect(await refusal(publish(interrupted('stable', prune), orderOf('1')))).toMatch(
     /^missing: packages\/.*\/1\/.* is not in the store/,
   )
   await publishOne(store, '1')
-  expect(await inspectStore(store.publishing)).toMatchObject({ findings: [] })
+  expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
 })

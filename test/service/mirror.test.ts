@@ -1,16 +1,16 @@
 /** A mirror over stores of this process: what is copied, in which order, and that every pass can die anywhere. */
 import { describe, expect, test } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryPackages } from '../../src/adapters/memory.ts'
-import { withField } from '../../src/core/release-edits.ts'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { describeChannel, followChannel } from '../../src/channels/channel-life.ts'
+import { editChannel } from '../../src/channels/edit-channel.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
-import { describeChannel, followChannel } from '../../src/service/channel-life.ts'
-import { editChannel } from '../../src/service/edit-channel.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { metered } from '../../src/service/meter.ts'
-import { type MirrorMemory, mirror } from '../../src/service/mirror.ts'
-import type { MirrorOptions } from '../../src/service/mirror-pass.ts'
-import { refresh } from '../../src/service/refresh.ts'
+import { metered } from '../../src/mirroring/meter.ts'
+import { type MirrorMemory, mirror } from '../../src/mirroring/mirror.ts'
+import type { MirrorOptions } from '../../src/mirroring/mirror-pass.ts'
+import { withField } from '../../src/release/edits.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { memoryPackages } from '../../src/store/memory/memory.ts'
 import { faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
 import { everyFault } from '../faults/scene.ts'
 import {
@@ -42,8 +42,8 @@ async function scene() {
 
 function mirrorOf(origin: TestStore, bucket: Bucket, packages = memoryPackages(nodeHasher)) {
   const seen = watched(origin.bucket)
-  const own = { ...origin.publishing, documents: bucket, packages }
-  const mirroring = { from: { ...origin.publishing, documents: seen.documents }, to: { documents: bucket, packages } }
+  const own = { ...origin.publisher, documents: bucket, packages }
+  const mirroring = { from: { ...origin.publisher, documents: seen.documents }, to: { documents: bucket, packages } }
   return { bucket, own, mirroring, reads: seen.reads }
 }
 
@@ -60,7 +60,7 @@ test('everything is copied verbatim, and verifies as its origin does', async () 
   expect(result).toMatchObject({ kind: 'mirrored', documents: 5, packages: 3, absent: [] })
   for (const key of await keysOf(origin.bucket)) expect(await bucket.read(key)).toEqual(await origin.bucket.read(key))
   expect(await inspectStore(own)).toMatchObject({ findings: [], channels: 2, manifests: 3, packages: 3 })
-  expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+  expect(await ask(newReader({ publisher: own }))).toBe('update 2')
 })
 
 test('a new release is taken over with as few questions as it needs; nothing new costs one', async () => {
@@ -75,14 +75,14 @@ test('a new release is taken over with as few questions as it needs; nothing new
   reads.length = 0
   expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', documents: 1, packages: 1 })
   expect(reads).toEqual([catalogKey, channelKey(app, 'stable', 3)])
-  expect(await ask(newReader({ publishing: own }))).toBe('update 3')
+  expect(await ask(newReader({ publisher: own }))).toBe('update 3')
 })
 
 test('a refreshed catalog with nothing new in it is copied alone', async () => {
   const { origin, bucket, mirroring, reads } = await scene()
   await mirror(mirroring, all)
   origin.time.now += 6 * day
-  await refresh(origin.publishing)
+  await refresh(origin.publisher)
   reads.length = 0
   expect(await mirror(mirroring, all)).toMatchObject({ kind: 'mirrored', documents: 0, packages: 0 })
   expect(reads).toEqual([catalogKey])
@@ -92,14 +92,14 @@ test('a refreshed catalog with nothing new in it is copied alone', async () => {
 test('only the channels that are named; the others answer not-mirrored, and can come later', async () => {
   const { own, mirroring } = await scene()
   await mirror(mirroring, { packages: 'all', channels: ['beta'] })
-  const reader = newReader({ publishing: own })
+  const reader = newReader({ publisher: own })
   expect([await ask(reader), await ask(reader, { channel: 'beta', version: '0' })]).toEqual([
     'not-mirrored',
     'update 1',
   ])
   expect(await refusal(mirror(mirroring, { packages: 'all', channels: ['edge'] }))).toMatch(/^refused: .*"edge"/)
   await mirror(mirroring, { packages: 'all', channels: [`${app}/stable`] })
-  expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+  expect(await ask(newReader({ publisher: own }))).toBe('update 2')
 })
 
 test.each([
@@ -119,14 +119,14 @@ test.each([
 test('a follower brings its source along, and what it may still offer of it', async () => {
   const { origin, own, mirroring } = await scene()
   const later = { app, channel: 'later' }
-  await describeChannel(origin.publishing, later, {}, { create: true })
-  await followChannel(origin.publishing, later, { channel: 'stable', after: 'P7D' })
+  await describeChannel(origin.publisher, later, {}, { create: true })
+  await followChannel(origin.publisher, later, { channel: 'stable', after: 'P7D' })
   await mirror(mirroring, { packages: 'current', channels: ['later'] })
-  const reader = newReader({ publishing: own })
+  const reader = newReader({ publisher: own })
   expect(await ask(reader, { channel: 'later' })).toBe('up-to-date')
   origin.time.now += 7 * day + minute
-  expect(await ask(newReader({ publishing: own }), { channel: 'later' })).toBe('update 2')
-  expect(await ask(newReader({ publishing: own }), { channel: 'beta' })).toBe('not-mirrored')
+  expect(await ask(newReader({ publisher: own }), { channel: 'later' })).toBe('update 2')
+  expect(await ask(newReader({ publisher: own }), { channel: 'beta' })).toBe('not-mirrored')
 })
 
 describe('a pass that dies', () => {
@@ -151,9 +151,9 @@ describe('a pass that dies', () => {
         /^store-unavailable/,
       )
       const isThere = at === writes && face.endsWith('after')
-      expect(await ask(newReader({ publishing: own }))).toBe(isThere ? 'update 2' : 'unverifiable')
+      expect(await ask(newReader({ publisher: own }))).toBe(isThere ? 'update 2' : 'unverifiable')
       await mirror(mirroring, all)
-      expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+      expect(await ask(newReader({ publisher: own }))).toBe('update 2')
       expect(await inspectStore(own)).toMatchObject({ findings: [], manifests: 3, packages: 3 })
       expect(await mirror(mirroring, all)).toMatchObject({ kind: 'unchanged', documents: 0, packages: 0 })
     },
@@ -184,7 +184,7 @@ test('two mirrors of one store: whoever is behind goes on from what the other di
     mirror(mirroring, all),
   ])
   expect(results.map(({ kind }) => kind)).toContain('mirrored')
-  expect(await ask(newReader({ publishing: own }))).toBe('update 3')
+  expect(await ask(newReader({ publisher: own }))).toBe('update 3')
   expect(await inspectStore(own)).toMatchObject({ findings: [], manifests: 4, packages: 4 })
 })
 
@@ -194,7 +194,7 @@ test('what was not there is asked for again, and one bad channel holds up no oth
   origin.bucket.erase(channelKey(app, 'beta', 1))
   const memory: MirrorMemory = {}
   expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', absent: [channelKey(app, 'beta', 1)] })
-  expect(await ask(newReader({ publishing: own }), { channel: 'beta', version: '0' })).toBe('not-mirrored')
+  expect(await ask(newReader({ publisher: own }), { channel: 'beta', version: '0' })).toBe('not-mirrored')
   await origin.bucket.overwrite(channelKey(app, 'beta', 1), manifest)
   expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', documents: 1, absent: [] })
   origin.time.now += minute
@@ -203,7 +203,7 @@ test('what was not there is asked for again, and one bad channel holds up no oth
   await origin.bucket.overwrite(channelKey(app, 'stable', 3), manifest)
   expect(await refusal(mirror(mirroring, all, memory))).toMatch(/^mismatch: .*stable\/0000000003\.jws/)
   expect(await own.documents.get(channelKey(app, 'beta', 2), 1e6)).toBeDefined()
-  expect(await ask(newReader({ publishing: own }))).toBe('update 2')
+  expect(await ask(newReader({ publisher: own }))).toBe('update 2')
 })
 
 test('a mirror that another one overtook leaves the newer catalog alone', async () => {
@@ -220,7 +220,7 @@ test('a mirror that another one overtook leaves the newer catalog alone', async 
   }
   await mirror({ ...mirroring, to: { ...mirroring.to, documents: overtaken } }, all)
   expect(await bucket.read(catalogKey)).toEqual(await origin.bucket.read(catalogKey))
-  expect(await ask(newReader({ publishing: own }))).toBe('update 3')
+  expect(await ask(newReader({ publisher: own }))).toBe('update 3')
 })
 
 test('in bounded steps nothing is begun that may exceed them, and the catalog comes before history', async () => {
@@ -235,7 +235,7 @@ test('in bounded steps nothing is begun that may exceed them, and the catalog co
     kind = (await mirror(bounded, { packages: 'none', bounds })).kind
     steps.push(meter.used)
     const hasHistory = (await bucket.get(channelKey(app, 'stable', 1), 1e6)) !== undefined
-    if (!hasHistory) offered = await ask(newReader({ publishing: own }))
+    if (!hasHistory) offered = await ask(newReader({ publisher: own }))
   }
   expect([steps.length > 3, Math.max(...steps) <= 20, offered]).toEqual([true, true, 'update 2'])
   expect(await inspectStore(own)).toMatchObject({ channels: 14, manifests: 15 })
@@ -244,22 +244,22 @@ test('in bounded steps nothing is begun that may exceed them, and the catalog co
 test('a step that ends behind a follower has copied what it follows', async () => {
   const { origin, own, mirroring } = await scene()
   const later = { app, channel: 'later' }
-  await describeChannel(origin.publishing, later, {}, { create: true })
-  await followChannel(origin.publishing, later, { channel: 'beta', after: 'P7D' })
+  await describeChannel(origin.publisher, later, {}, { create: true })
+  await followChannel(origin.publisher, later, { channel: 'beta', after: 'P7D' })
   for (let kind = 'more', steps = 0; kind === 'more' && steps < 10; steps++) {
-    let asked = 0
-    const bounds = { packages: 1, isSpent: () => asked++ > 0 }
+    let request = 0
+    const bounds = { packages: 1, isSpent: () => request++ > 0 }
     kind = (await mirror(mirroring, { packages: 'none', channels: ['later'], bounds })).kind
   }
   origin.time.now += 7 * day + minute
-  expect(await ask(newReader({ publishing: own }), { channel: 'later', version: '0' })).toBe('update 1')
+  expect(await ask(newReader({ publisher: own }), { channel: 'later', version: '0' })).toBe('update 1')
 })
 
 test('a schedule that mirrors a follower takes along what is new in its source', async () => {
   const { origin, own, mirroring } = await scene()
   const later = { app, channel: 'later' }
-  await describeChannel(origin.publishing, later, {}, { create: true })
-  await followChannel(origin.publishing, later, { channel: 'beta' })
+  await describeChannel(origin.publisher, later, {}, { create: true })
+  await followChannel(origin.publisher, later, { channel: 'beta' })
   const memory: MirrorMemory = {}
   for (const version of ['1', '3', '4']) {
     await publishOne(origin, version, { channel: 'beta' })
@@ -268,7 +268,7 @@ test('a schedule that mirrors a follower takes along what is new in its source',
       const bounds = { packages: 1, isSpent: () => false }
       kind = (await mirror(mirroring, { packages: 'all', channels: ['later'], bounds }, memory)).kind
     }
-    expect(await ask(newReader({ publishing: own }), { channel: 'later', version: '0' })).toBe(`update ${version}`)
+    expect(await ask(newReader({ publisher: own }), { channel: 'later', version: '0' })).toBe(`update ${version}`)
   }
 })
 
@@ -281,13 +281,13 @@ test.each([undefined, ['alpha'], ['alpha', 'beta']])(
       ['alpha', 'beta'],
       ['beta', 'alpha'],
     ] as const)
-      await editChannel(origin.publishing, { app, channel }, (current) =>
+      await editChannel(origin.publisher, { app, channel }, (current) =>
         withField(current, 'follow', { channel: source }),
       )
     const { documents } = mirroring.from
-    const get: typeof documents.get = (...asked) => {
-      if (reads.length > 100) throw new Error(`no end of ${asked[0]}`)
-      return documents.get(...asked)
+    const get: typeof documents.get = (...request) => {
+      if (reads.length > 100) throw new Error(`no end of ${request[0]}`)
+      return documents.get(...request)
     }
     const ending = { ...mirroring, from: { ...mirroring.from, documents: { ...documents, get } } }
     const memory: MirrorMemory = {}
@@ -296,7 +296,7 @@ test.each([undefined, ['alpha'], ['alpha', 'beta']])(
       kind = (await mirror(ending, { packages: 'all', bounds, ...(channels && { channels }) }, memory)).kind
     }
     expect(reads.filter((key) => key === channelKey(app, 'alpha', 2))).toHaveLength(1)
-    expect(await ask(newReader({ publishing: own }), { channel: 'alpha' })).toBe('update 3')
+    expect(await ask(newReader({ publisher: own }), { channel: 'alpha' })).toBe('update 3')
   },
 )
 

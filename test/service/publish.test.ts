@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryPackages } from '../../src/adapters/memory.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { type PublishOrder, publish } from '../../src/channels/publish.ts'
+import { findPackage } from '../../src/checks/packages.ts'
 import { channelKey, notesKey, packageFolder } from '../../src/documents/paths.ts'
-import type { Packages } from '../../src/ports/packages.ts'
-import { commitChannel } from '../../src/service/commit-channel.ts'
-import { findPackage } from '../../src/service/packages.ts'
-import { type PublishOrder, publish } from '../../src/service/publish.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { memoryPackages } from '../../src/store/memory/memory.ts'
+import type { Packages } from '../../src/store/packages.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import {
   app,
@@ -108,13 +108,13 @@ describe('what is refused leaves nothing behind', () => {
     const store = await newStore()
     await publishOne(store, '2')
     const before = await allKeys(store)
-    expect(await refusal(publish({ ...store.publishing, ...more }, orderOf('3')))).toMatch(message)
+    expect(await refusal(publish({ ...store.publisher, ...more }, orderOf('3')))).toMatch(message)
     expect(await allKeys(store)).toEqual(before)
   })
 
   test('a manifest that would be too large for readers', async () => {
     const store = await newStore()
-    await commitChannel(store.publishing, { app, channel: 'stable' }, (current) => ({
+    await commitChannel(store.publisher, { app, channel: 'stable' }, (current) => ({
       ...current,
       rollbackFrom: Array.from({ length: 12_800 }, (_, i) => `1.${i}.${'0'.repeat(45)}`),
     }))
@@ -129,7 +129,7 @@ describe('dry run', () => {
     const store = await newStore()
     await publishOne(store, '2')
     const before = await allKeys(store)
-    const keyless = { ...store.publishing, release: [], timestamp: [] }
+    const keyless = { ...store.publisher, release: [], timestamp: [] }
     expect(await publish(keyless, orderOf('3', { dryRun: true }))).toMatchObject({
       kind: 'dry-run',
       seq: 2,
@@ -144,14 +144,14 @@ describe('dry run', () => {
   })
 
   test('needs no leave to write, also where packages are taken in before their name', async () => {
-    const { publishing } = await newStore()
+    const { publisher } = await newStore()
     const refused = async (): Promise<never> => {
       throw new Error('it is only read')
     }
-    const packages = { ...publishing.packages, stage: refused, put: refused }
+    const packages = { ...publisher.packages, stage: refused, put: refused }
     const order = orderOf('1', { dryRun: true })
     let read = 0
-    const result = await publish({ ...publishing, packages }, order, (bytes) => {
+    const result = await publish({ ...publisher, packages }, order, (bytes) => {
       read += bytes
     })
     expect(result).toMatchObject({ kind: 'dry-run', seq: 1 })
@@ -162,7 +162,7 @@ describe('dry run', () => {
 test('what was published before needs no release key again', async () => {
   const store = await newStore()
   await publishOne(store, '2')
-  expect(await publish({ ...store.publishing, release: [] }, orderOf('2'))).toMatchObject({ kind: 'unchanged', seq: 1 })
+  expect(await publish({ ...store.publisher, release: [] }, orderOf('2'))).toMatchObject({ kind: 'unchanged', seq: 1 })
 })
 
 test('one version is the same bytes in every channel, and shares its folder', async () => {
@@ -195,7 +195,7 @@ test('bytes are told as they are read: half of them for hashing, half for copyin
   }
   const sources = [sourceOf('update.gz', 'CrAU'), sourceOf('oem.gz', 'oem')] as const
   for (const channel of ['stable', 'beta']) {
-    await publish({ ...store.publishing, packages }, orderOf('2', { channel, sources }), (more) => {
+    await publish({ ...store.publisher, packages }, orderOf('2', { channel, sources }), (more) => {
       bytes += more
     })
   }
@@ -227,8 +227,8 @@ test('notes that somebody put there under a name that is not theirs stop the pub
 describe('packages that may be served', () => {
   const folderOf = async (version: string) => {
     const text = `CrAU ${version} amd64-usr`
-    const place = { app, version, board: 'amd64-usr' }
-    return packageFolder(place, [{ name: 'update.gz', sha256: await sha256Hex(bytesOf(text)) }])
+    const ref = { app, version, board: 'amd64-usr' }
+    return packageFolder(ref, [{ name: 'update.gz', sha256: await sha256Hex(bytesOf(text)) }])
   }
 
   test('those that a verified manifest names, also after the catalog expired, and nothing else', async () => {
@@ -274,7 +274,7 @@ describe('packages that may be served', () => {
     const store = await newStore()
     const names = Array.from({ length: 45 }, (_, n) => `c${String(n).padStart(2, '0')}`)
     for (const channel of names) await publishOne(store, channel === 'c44' ? '3' : '2', { channel })
-    const { documents, reads } = watched(store.publishing.documents)
+    const { documents, reads } = watched(store.publisher.documents)
     const reader = newReader(store, { documents })
     const wanted = `${await folderOf('3')}update.gz`
     const found = []

@@ -2,16 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { folderDocuments } from '../../src/adapters/folder-documents.ts'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { loadHead } from '../../src/catalog/commit-channel.ts'
+import { editCatalog } from '../../src/catalog/edit-catalog.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { loadForWriting } from '../../src/catalog/write.ts'
+import { type Publisher, publish } from '../../src/channels/publish.ts'
+import { findPackage } from '../../src/checks/packages.ts'
 import { catalogKey, channelKey } from '../../src/documents/paths.ts'
-import { PlatteError } from '../../src/errors.ts'
-import { loadHead } from '../../src/service/commit-channel.ts'
-import { editCatalog } from '../../src/service/edit-catalog.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { findPackage } from '../../src/service/packages.ts'
-import { type Publishing, publish } from '../../src/service/publish.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { loadForWriting } from '../../src/service/writing.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
 import { verifyPast } from '../../src/trust/verify-channel.ts'
 import {
   app,
@@ -40,9 +40,9 @@ const stores = {
 }
 
 /** One of several processes: its own chance, the same store. */
-const process = ({ publishing }: TestStore, seed: number): Publishing => ({ ...publishing, random: seeded(seed) })
-const seqOf = async ({ publishing }: TestStore) =>
-  (await loadForWriting(publishing)).catalog.catalog.apps[app]?.channels.stable?.seq
+const process = ({ publisher }: TestStore, seed: number): Publisher => ({ ...publisher, random: seeded(seed) })
+const seqOf = async ({ publisher }: TestStore) =>
+  (await loadForWriting(publisher)).catalog.catalog.apps[app]?.channels.stable?.seq
 
 describe.each(Object.entries(stores))('%s', (_, open) => {
   test('40 publishers at once, each of another board: 40 numbers, one chain, everything offered', async () => {
@@ -52,7 +52,7 @@ describe.each(Object.entries(stores))('%s', (_, open) => {
     expect(results.every(({ kind, offered }) => kind === 'published' && offered)).toBe(true)
     expect(results.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(boards.map((_, i) => i + 1))
     expect(await seqOf(store)).toBe(40)
-    const inspection = await inspectStore(store.publishing)
+    const inspection = await inspectStore(store.publisher)
     expect(inspection).toMatchObject({ findings: [], manifests: 40, packages: 40 })
     const reader = newReader(store)
     const answers = await Promise.all(boards.map((board) => ask(reader, { board })))
@@ -68,7 +68,7 @@ describe.each(Object.entries(stores))('%s', (_, open) => {
       [1, true],
     ])
     expect(results.map(({ kind }) => kind)).toContain('published')
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], manifests: 1 })
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], manifests: 1 })
   })
 
   test('publishers and refreshers at once', async () => {
@@ -79,16 +79,16 @@ describe.each(Object.entries(stores))('%s', (_, open) => {
     await Promise.all([...publishers, ...refreshers])
     expect(await seqOf(store)).toBe(4)
     for (let i = 0; i < 3; i++) expect(await ask(newReader(store), { board: `board-${i}` })).toBe('update 2')
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], manifests: 4 })
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], manifests: 4 })
   })
 })
 
 /** Walks back by hand: each manifest is the one that the next one names. */
 async function chainIsUnbroken(store: TestStore, length: number): Promise<void> {
-  const head = await loadHead(store.publishing, await loadForWriting(store.publishing), { app, channel: 'stable' })
+  const head = await loadHead(store.publisher, await loadForWriting(store.publisher), { app, channel: 'stable' })
   let previous = head?.manifest.previous
   for (let seq = length - 1; seq > 0; seq--) {
-    const stored = await store.publishing.documents.get(channelKey(app, 'stable', seq), 1e6)
+    const stored = await store.publisher.documents.get(channelKey(app, 'stable', seq), 1e6)
     expect(stored, `manifest ${seq}`).toBeDefined()
     const past = await verifyPast(stored?.bytes ?? new Uint8Array(), previous ?? '', { app, channel: 'stable', seq })
     previous = past.manifest.previous
@@ -140,7 +140,7 @@ describe('publishers that do not agree', () => {
     await publishOne(store, '2.0', { board: 'arm64-usr', sources: orderOf('2.0', { board: 'arm64-usr' }).sources })
     await isServed(store, 'amd64-usr')
     await isServed(store, 'arm64-usr')
-    expect((await inspectStore(store.publishing)).findings.filter(({ level }) => level === 'error')).toEqual([])
+    expect((await inspectStore(store.publisher)).findings.filter(({ level }) => level === 'error')).toEqual([])
   })
 })
 
@@ -158,22 +158,22 @@ describe('without the timestamp key', () => {
   test('a publish is committed and waits for a refresh', async () => {
     const store = await newStore()
     await publishOne(store, '1')
-    const offline = { ...store.publishing, timestamp: [] }
+    const offline = { ...store.publisher, timestamp: [] }
     expect(await publish(offline, orderOf('2'))).toMatchObject({ kind: 'published', seq: 2, offered: false })
     expect(await publish(offline, orderOf('3'))).toMatchObject({ kind: 'published', seq: 3, offered: false })
     expect(await publish(offline, orderOf('2'))).toMatchObject({ kind: 'unchanged', offered: false })
     expect(await ask(newReader(store))).toBe('up-to-date')
-    expect(await refresh(store.publishing)).toMatchObject({ kind: 'refreshed', rolled: [{ app, channel: 'stable' }] })
+    expect(await refresh(store.publisher)).toMatchObject({ kind: 'refreshed', rolled: [{ app, channel: 'stable' }] })
     expect(await ask(newReader(store))).toBe('update 3')
     expect(await publish(offline, orderOf('3'))).toMatchObject({ kind: 'unchanged', offered: true })
   })
 
   test('a channel that no catalog names yet is found where the store lists, and named when it is published again where it does not', async () => {
     const store = await newStore()
-    await publish({ ...store.publishing, timestamp: [] }, orderOf('2'))
-    const { list: _, folders: __, ...documents } = store.publishing.documents
-    expect(await refresh({ ...store.publishing, documents })).toMatchObject({ kind: 'unchanged' })
-    expect(await publish({ ...store.publishing, documents }, orderOf('2'))).toMatchObject({
+    await publish({ ...store.publisher, timestamp: [] }, orderOf('2'))
+    const { list: _, folders: __, ...documents } = store.publisher.documents
+    expect(await refresh({ ...store.publisher, documents })).toMatchObject({ kind: 'unchanged' })
+    expect(await publish({ ...store.publisher, documents }, orderOf('2'))).toMatchObject({
       kind: 'unchanged',
       offered: true,
     })
@@ -190,7 +190,7 @@ describe('without the timestamp key', () => {
       'apps/a/b/c/0000000001.jws',
     ])
       await store.bucket.create(key, new Uint8Array([1]))
-    const { kind, problems } = await refresh(store.publishing, { force: true })
+    const { kind, problems } = await refresh(store.publisher, { force: true })
     expect([kind, problems]).toEqual(['refreshed', [expect.stringContaining('apps/UPPER/Case/0000000001.jws')]])
   })
 })
@@ -203,8 +203,8 @@ describe('an expired catalog', () => {
     expect(await ask(newReader(store))).toBe('catalog-expired')
     expect(await refusal(publishOne(store, '2'))).toMatch(/^expired: the catalog expired at/)
     expect(await store.bucket.get(channelKey(app, 'stable', 2), 1e6)).toBeUndefined()
-    expect(await refusal(refresh(store.publishing))).toMatch(/^expired: the catalog expired at/)
-    await refresh(store.publishing, { force: true })
+    expect(await refusal(refresh(store.publisher))).toMatch(/^expired: the catalog expired at/)
+    await refresh(store.publisher, { force: true })
     await publishOne(store, '2')
     expect(await ask(newReader(store))).toBe('update 2')
   })
@@ -218,7 +218,7 @@ describe('an expired catalog', () => {
     await ask(reader)
     await store.bucket.overwrite(catalogKey, old)
     store.time.now += 6 * day
-    const again = refresh(store.publishing, { seen: reader.cache.state })
+    const again = refresh(store.publisher, { seen: reader.cache.state })
     expect(await refusal(again)).toMatch(/^rollback: catalog: not newer/)
   })
 
@@ -226,9 +226,9 @@ describe('an expired catalog', () => {
     const store = await newStore()
     await publishOne(store, '1')
     store.time.now += 30 * day
-    expect(await publish({ ...store.publishing, timestamp: [] }, orderOf('2'))).toMatchObject({ offered: false })
+    expect(await publish({ ...store.publisher, timestamp: [] }, orderOf('2'))).toMatchObject({ offered: false })
     expect(await ask(newReader(store))).toBe('catalog-expired')
-    await refresh(store.publishing, { force: true })
+    await refresh(store.publisher, { force: true })
     expect(await ask(newReader(store))).toBe('update 2')
   })
 })
@@ -238,13 +238,13 @@ describe('refresh', () => {
     const store = await newStore()
     await publishOne(store, '2')
     store.time.now += (14 * day) / 3 - minute
-    expect(await refresh(store.publishing)).toMatchObject({ kind: 'unchanged' })
-    expect(await refresh({ ...store.publishing, timestamp: [] })).toMatchObject({ kind: 'unchanged' })
+    expect(await refresh(store.publisher)).toMatchObject({ kind: 'unchanged' })
+    expect(await refresh({ ...store.publisher, timestamp: [] })).toMatchObject({ kind: 'unchanged' })
     store.time.now += 2 * minute
-    expect(await refusal(refresh({ ...store.publishing, timestamp: [] }))).toMatch(
+    expect(await refusal(refresh({ ...store.publisher, timestamp: [] }))).toMatch(
       /^credentials: root 1 wants 1 timestamp key/,
     )
-    const { kind, expires } = await refresh(store.publishing)
+    const { kind, expires } = await refresh(store.publisher)
     expect([kind, Date.parse(expires)]).toEqual(['refreshed', store.time.now + 14 * day])
   })
 
@@ -255,7 +255,7 @@ describe('refresh', () => {
       holds: [{ version: '2', reason: 'x', at: '2026-11-23T00:00:00Z' }],
       rampAsOf: '2026-11-23T00:00:00Z',
     }
-    await editCatalog(store.publishing, (catalog) => {
+    await editCatalog(store.publisher, (catalog) => {
       const channels = catalog.apps[app]?.channels ?? {}
       const stable = channels.stable
       return stable
@@ -263,7 +263,7 @@ describe('refresh', () => {
         : catalog
     })
     await publishOne(store, '3')
-    await refresh(store.publishing, { force: true })
+    await refresh(store.publisher, { force: true })
     expect((await storedCatalog(store)).apps[app]).toMatchObject({
       name: 'Flatcar',
       channels: { stable: { seq: 2, ...kept } },
@@ -274,13 +274,13 @@ describe('refresh', () => {
     const store = await newStore()
     await publishOne(store, '2')
     const documents = {
-      ...store.publishing.documents,
+      ...store.publisher.documents,
       get: async (key: string, maxBytes: number) => {
         if (key.startsWith('apps/')) throw new PlatteError('store-unavailable', 'no answer')
         return store.bucket.get(key, maxBytes)
       },
     }
-    expect(await refusal(refresh({ ...store.publishing, documents }, { force: true }))).toBe(
+    expect(await refusal(refresh({ ...store.publisher, documents }, { force: true }))).toBe(
       'store-unavailable: no answer',
     )
   })
@@ -294,13 +294,13 @@ describe('clocks that are wrong', () => {
       await publishOne(store, '2')
       const warm = newReader(store)
       expect(await ask(warm)).toBe('update 2')
-      await refresh({ ...store.publishing, clock: () => now + aheadMs }, { force: true })
+      await refresh({ ...store.publisher, clock: () => now + aheadMs }, { force: true })
       store.time.now += minute
       expect(await ask(warm)).toBe('update 2')
       expect(await ask(newReader(store))).toBe('unverifiable')
-      expect(await refresh(store.publishing)).toMatchObject({ kind: 'unchanged' })
+      expect(await refresh(store.publisher)).toMatchObject({ kind: 'unchanged' })
       expect(await refusal(publishOne(store, '3'))).toMatch(/^from-the-future: the catalog was issued at/)
-      await refresh(store.publishing, { force: true })
+      await refresh(store.publisher, { force: true })
       expect(Date.parse((await storedCatalog(store)).issuedAt)).toBe(store.time.now)
       store.time.now += minute
       expect(await ask(warm)).toBe('update 3')
@@ -313,7 +313,7 @@ describe('clocks that are wrong', () => {
     'a writer whose clock was %i ms ahead is within what readers allow',
     async (aheadMs) => {
       const store = await newStore()
-      await publish({ ...store.publishing, clock: () => now + aheadMs }, orderOf('2'))
+      await publish({ ...store.publisher, clock: () => now + aheadMs }, orderOf('2'))
       expect(await ask(newReader(store))).toBe('update 2')
       await publishOne(store, '3')
       expect(Date.parse((await storedCatalog(store)).issuedAt)).toBe(now + aheadMs + 1)
@@ -326,15 +326,15 @@ describe('clocks that are wrong', () => {
     await publishOne(store, '2')
     const warm = newReader(store)
     expect(await ask(warm)).toBe('update 2')
-    const ahead = { ...store.publishing, timestamp: [], clock: () => store.time.now + 60 * minute }
+    const ahead = { ...store.publisher, timestamp: [], clock: () => store.time.now + 60 * minute }
     expect(await publish(ahead, orderOf('3'))).toMatchObject({ kind: 'published', seq: 2, offered: false })
     store.time.now += minute
-    const { rolled, problems } = await refresh(store.publishing, { force: true })
+    const { rolled, problems } = await refresh(store.publisher, { force: true })
     expect([rolled, problems]).toEqual([[], [expect.stringMatching(/stable: was issued at .* is in the future$/)]])
     expect(await refusal(publishOne(store, '3'))).toMatch(/^from-the-future: .*stable: was issued at/)
     for (const reader of [warm, newReader(store)]) expect(await ask(reader)).toBe('update 2')
     store.time.now += 55 * minute
-    expect(await refresh(store.publishing)).toMatchObject({ rolled: [{ app, channel: 'stable' }], problems: [] })
+    expect(await refresh(store.publisher)).toMatchObject({ rolled: [{ app, channel: 'stable' }], problems: [] })
     expect(await ask(newReader(store))).toBe('update 3')
   })
 
@@ -342,7 +342,7 @@ describe('clocks that are wrong', () => {
     const store = await newStore()
     await publishOne(store, '2')
     const before = (await storedCatalog(store)).issuedAt
-    await publish({ ...store.publishing, clock: () => now - minute }, orderOf('3'))
+    await publish({ ...store.publisher, clock: () => now - minute }, orderOf('3'))
     expect(Date.parse((await storedCatalog(store)).issuedAt)).toBe(Date.parse(before) + 1)
     expect(await ask(newReader(store))).toBe('update 3')
   })
@@ -353,12 +353,12 @@ describe('clocks that are wrong', () => {
       const store = await newStore()
       await publishOne(store, '2')
       const before = await store.bucket.read(catalogKey)
-      const behind = { ...store.publishing, clock: () => clock }
+      const behind = { ...store.publisher, clock: () => clock }
       expect(await refresh(behind)).toMatchObject({ kind: 'unchanged' })
       expect(await refusal(publish(behind, orderOf('3')))).toMatch(/^from-the-future/)
       expect(await store.bucket.read(catalogKey)).toEqual(before)
       expect(await ask(newReader(store))).toBe('update 2')
-      await refresh(store.publishing)
+      await refresh(store.publisher)
       expect(await ask(newReader(store))).toBe('update 3')
     },
   )

@@ -1,23 +1,22 @@
 /** Refreshing by a schedule: every look is bounded, and a few looks come by every channel. */
 import { expect, test } from 'vitest'
+import { newCatalogCache, reload } from '../../src/catalog/cache.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { publish } from '../../src/channels/publish.ts'
 import { checkKey } from '../../src/documents/paths.ts'
 import { refreshSlice } from '../../src/runtime/refreshing.ts'
-import { newCatalogCache, reload } from '../../src/service/catalog-cache.ts'
-import { publish } from '../../src/service/publish.ts'
-import { refresh } from '../../src/service/refresh.ts'
 import { app, day, minute, newStore, orderOf, storedCatalog, watched } from '../world.ts'
 
 const names = Array.from({ length: 24 }, (_, n) => `c${String(n).padStart(2, '0')}`)
 
 async function storeOf(channels: readonly string[]) {
   const store = await newStore()
-  for (const channel of channels) await publish(store.publishing, { ...orderOf('1'), channel })
+  for (const channel of channels) await publish(store.publisher, { ...orderOf('1'), channel })
   return store
 }
 
 const commit = async (store: Awaited<ReturnType<typeof storeOf>>, channels: readonly string[], version: string) => {
-  for (const channel of channels)
-    await publish({ ...store.publishing, timestamp: [] }, { ...orderOf(version), channel })
+  for (const channel of channels) await publish({ ...store.publisher, timestamp: [] }, { ...orderOf(version), channel })
 }
 
 test.each([1, 2, 3, 5, 12, 60])('looks that step by %i turns come by every channel', async (step) => {
@@ -25,7 +24,7 @@ test.each([1, 2, 3, 5, 12, 60])('looks that step by %i turns come by every chann
   await commit(store, names, '2')
   let looks = 0
   for (let turn = 1_000_003; looks < 24; turn += step, looks++) {
-    const { rolled } = await refresh(store.publishing, { slice: { turn, most: 4, opens: 4 } })
+    const { rolled } = await refresh(store.publisher, { slice: { turn, most: 4, opens: 4 } })
     expect(rolled.length).toBeLessThanOrEqual(4)
     const { apps } = await storedCatalog(store)
     if (names.every((name) => apps[app]?.channels[name]?.seq === 2)) break
@@ -37,7 +36,7 @@ test('channels that no catalog names yet are looked at beside those that are', a
   const store = await storeOf(names.slice(0, 2))
   await commit(store, names.slice(2, 5), '1')
   await commit(store, names.slice(0, 1), '2')
-  const { rolled } = await refresh(store.publishing, { slice: { turn: 0, most: 10, opens: 10 } })
+  const { rolled } = await refresh(store.publisher, { slice: { turn: 0, most: 10, opens: 10 } })
   expect(rolled.map(({ channel }) => channel).toSorted()).toEqual(['c00', 'c02', 'c03', 'c04'])
 })
 
@@ -47,7 +46,7 @@ test('a look opens no more of either kind than it may, and later looks open the 
   await commit(store, names.slice(6, 12), '1')
   const rolled: number[] = []
   for (let turn = 0; turn < 3; turn++)
-    rolled.push((await refresh(store.publishing, { slice: { turn, most: 24, opens: 2 } })).rolled.length)
+    rolled.push((await refresh(store.publisher, { slice: { turn, most: 24, opens: 2 } })).rolled.length)
   expect(rolled).toEqual([4, 4, 4])
   const { apps } = await storedCatalog(store)
   expect(names.slice(0, 12).map((name) => apps[app]?.channels[name]?.seq)).toEqual([
@@ -58,12 +57,12 @@ test('a look opens no more of either kind than it may, and later looks open the 
 
 test('a look reads one key for each channel, and no manifest that is named already', async () => {
   const store = await storeOf(names)
-  const { documents, reads } = watched(store.publishing.documents)
+  const { documents, reads } = watched(store.publisher.documents)
   const cache = newCatalogCache()
-  await reload(cache, { ...store.publishing, documents })
+  await reload(cache, { ...store.publisher, documents })
   reads.length = 0
   const before = await storedCatalog(store)
-  await refreshSlice({ ...store.publishing, documents }, cache, { most: 5, opens: 5 })
+  await refreshSlice({ ...store.publisher, documents }, cache, { most: 5, opens: 5 })
   expect(reads.filter((key) => key.endsWith('/0000000002.jws'))).toHaveLength(5)
   expect(reads.filter((key) => !key.startsWith('apps/'))).toEqual(['catalog.jws', 'root/2.jws'])
   expect(reads).toHaveLength(7)
@@ -74,10 +73,10 @@ test('the catalog is signed again when a third of its validity has passed, whate
   const store = await storeOf(names.slice(0, 1))
   const cache = newCatalogCache()
   const before = await storedCatalog(store)
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   expect(await storedCatalog(store)).toEqual(before)
   store.time.now += 5 * day
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   expect((await storedCatalog(store)).issuedAt).toBe(new Date(store.time.now).toISOString())
 })
 
@@ -87,38 +86,38 @@ test('a process that served nothing yet reads first, and one with a memory does 
   store.time.now += minute
   await commit(store, names.slice(0, 1), '2')
   const cache = newCatalogCache()
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   expect((await storedCatalog(store)).apps[app]?.channels.c00?.seq).toBe(2)
-  await reload(cache, store.publishing)
+  await reload(cache, store.publisher)
   await store.bucket.overwrite('catalog.jws', old)
   store.time.now += 5 * day
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   expect(await store.bucket.read('catalog.jws')).toEqual(old)
 })
 
 test('what a look wrote is remembered, also where nothing else is served', async () => {
   const store = await storeOf(names.slice(0, 1))
   const cache = newCatalogCache()
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   const old = await store.bucket.read('catalog.jws')
   store.time.now += 5 * day
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   await store.bucket.overwrite('catalog.jws', old)
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   expect(await store.bucket.read('catalog.jws')).toEqual(old)
 })
 
 test('what a look saw is remembered, though others wrote it', async () => {
   const store = await storeOf(names.slice(0, 1))
   const cache = newCatalogCache()
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   const old = await store.bucket.read('catalog.jws')
   store.time.now += minute
-  await refresh(store.publishing, { force: true })
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refresh(store.publisher, { force: true })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   await store.bucket.overwrite('catalog.jws', old)
   store.time.now += 5 * day
-  await refreshSlice(store.publishing, cache, { most: 1, opens: 1 })
+  await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
   expect(await store.bucket.read('catalog.jws')).toEqual(old)
 })
 
@@ -131,7 +130,7 @@ test.each([
   const store = await storeOf(names.slice(0, 2))
   await commit(store, names.slice(1, 2), '2')
   if (folder === undefined) await store.bucket.overwrite(key, new Uint8Array(2 ** 20 + 1))
-  const inner = store.publishing.documents
+  const inner = store.publisher.documents
   const documents: typeof inner = {
     ...inner,
     get: async (wanted, maxBytes, known) => inner.get(checkKey(wanted), maxBytes, known),
@@ -143,7 +142,7 @@ test.each([
     },
   }
   store.time.now += 5 * day
-  const look = () => refreshSlice({ ...store.publishing, documents }, newCatalogCache(), { most: 9, opens: 9 })
+  const look = () => refreshSlice({ ...store.publisher, documents }, newCatalogCache(), { most: 9, opens: 9 })
   await look()
   expect((await storedCatalog(store)).issuedAt).toBe(new Date(store.time.now).toISOString())
   await look()
@@ -157,7 +156,7 @@ test('a channel that is far ahead goes forward by a few manifests at each look',
   for (let n = 2; n <= 13; n++) await commit(store, names.slice(0, 1), `${n}`)
   const seqs = []
   for (let turn = 0; turn < 3; turn++) {
-    await refresh(store.publishing, { slice: { turn, most: 9, opens: 9 } })
+    await refresh(store.publisher, { slice: { turn, most: 9, opens: 9 } })
     seqs.push((await storedCatalog(store)).apps[app]?.channels.c00?.seq)
   }
   expect(seqs).toEqual([6, 11, 13])

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { loadRoot } from '../../src/catalog/read.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { editRoot, firstRoot, initStore, publishRoot, type RootEdit, signRoot } from '../../src/catalog/roots.ts'
+import { rotateKey } from '../../src/catalog/rotate.ts'
+import { instantText } from '../../src/catalog/write.ts'
+import { publish } from '../../src/channels/publish.ts'
 import { catalogKey, rootKey } from '../../src/documents/paths.ts'
 import type { Root } from '../../src/documents/root.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { publish } from '../../src/service/publish.ts'
-import { loadRoot } from '../../src/service/reading.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { editRoot, firstRoot, initStore, publishRoot, type RootEdit, signRoot } from '../../src/service/roots.ts'
-import { rotateKey } from '../../src/service/rotate.ts'
-import { instantText } from '../../src/service/writing.ts'
 import { addSignature, seal } from '../../src/trust/envelope.ts'
 import { verifyCatalog } from '../../src/trust/verify-catalog.ts'
 import { formatPin, type TrustedRoot } from '../../src/trust/verify-root.ts'
@@ -32,12 +32,12 @@ import {
 
 const [a, b, c] = [await newKey('EdDSA'), await newKey('EdDSA'), await newKey('ES256')]
 const at = instantText(now)
-const current = ({ publishing }: TestStore): Promise<TrustedRoot> => loadRoot(publishing)
+const current = ({ publisher }: TestStore): Promise<TrustedRoot> => loadRoot(publisher)
 
 /** Edits, signs and publishes. */
 async function nextRoot(store: TestStore, edit: RootEdit, signers: readonly TestKey[] = store.keys.root) {
   const root = await editRoot(await current(store), edit, at)
-  return publishRoot(store.publishing, await seal('platte-root+jws', bytesOf(root), signers))
+  return publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(root), signers))
 }
 
 describe('initStore', () => {
@@ -47,12 +47,12 @@ describe('initStore', () => {
     store = await newStore()
     first = (await current(store)).root
   })
-  const pinOf = ({ publishing }: TestStore) => formatPin(publishing.pin)
+  const pinOf = ({ publisher }: TestStore) => formatPin(publisher.pin)
 
   test('again: the same pin, and nothing is written', async () => {
     await publishOne(store, '2')
     const before = await store.bucket.read(catalogKey)
-    expect(await initStore(store.publishing, first, keys.root)).toEqual({ pin: pinOf(store), created: false })
+    expect(await initStore(store.publisher, first, keys.root)).toEqual({ pin: pinOf(store), created: false })
     expect(await store.bucket.read(catalogKey)).toEqual(before)
   })
 
@@ -61,7 +61,7 @@ describe('initStore', () => {
       const [root, release, timestamp] = [keys.root[0].jwk, keys.release[0].jwk, keys.timestamp[0].jwk]
       const other = { root: [root], release: [release], timestamp: [timestamp], [role]: [a.jwk] } as const
       const wrong = await firstRoot({ ...other }, { issuedAt: at, maxValidity: 'P14D' })
-      expect(await refusal(initStore(store.publishing, wrong, role === 'root' ? [a] : keys.root))).toMatch(
+      expect(await refusal(initStore(store.publisher, wrong, role === 'root' ? [a] : keys.root))).toMatch(
         /^refused: this store has a root already, made with other keys/,
       )
     }
@@ -76,14 +76,14 @@ describe('initStore', () => {
     ] as const) {
       const order = { root: [keys.root[0].jwk], release, timestamp: [keys.timestamp[0].jwk] } as const
       const root = await firstRoot(order, { issuedAt: at, maxValidity: 'P14D' })
-      expect(await initStore(store.publishing, root, keys.root)).toMatchObject({ pin: pinOf(store) })
+      expect(await initStore(store.publisher, root, keys.root)).toMatchObject({ pin: pinOf(store) })
     }
     expect(await store.bucket.read(catalogKey)).toBeDefined()
   })
 
   test('goes on where it stopped between the root and the catalog', async () => {
     store.bucket.erase(catalogKey)
-    expect(await initStore(store.publishing, first, keys.root)).toEqual({ pin: pinOf(store), created: true })
+    expect(await initStore(store.publisher, first, keys.root)).toEqual({ pin: pinOf(store), created: true })
     await publishOne(store, '2')
     expect(await ask(newReader(store))).toBe('update 2')
   })
@@ -91,7 +91,7 @@ describe('initStore', () => {
   test('a root that was cut short is refused, not replaced', async () => {
     const cut = (await store.bucket.read(rootKey(1))).slice(0, 100)
     await store.bucket.overwrite(rootKey(1), cut)
-    expect(await refusal(initStore(store.publishing, first, keys.root))).toMatch(/^bad-signature/)
+    expect(await refusal(initStore(store.publisher, first, keys.root))).toMatch(/^bad-signature/)
     expect(await store.bucket.read(rootKey(1))).toEqual(cut)
   })
 
@@ -99,23 +99,23 @@ describe('initStore', () => {
     const empty = await newStore()
     empty.bucket.erase(catalogKey)
     empty.bucket.erase(rootKey(1))
-    const made = await Promise.allSettled([1, 2].map(() => initStore(empty.publishing, first, keys.root)))
+    const made = await Promise.allSettled([1, 2].map(() => initStore(empty.publisher, first, keys.root)))
     expect(made.some(({ status }) => status === 'fulfilled')).toBe(true)
     for (const one of made) if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'conflict' })
-    expect(await inspectStore(empty.publishing)).toMatchObject({ findings: [], channels: 0 })
+    expect(await inspectStore(empty.publisher)).toMatchObject({ findings: [], channels: 0 })
   })
 
   test('a catalog that was lost after a rotation is made again with the keys of today, and a refresh finds the channels', async () => {
     await publishOne(store, '2')
-    await rotateKey({ ...store.publishing, release: [keys.release[0], a] }, { role: 'release', key: a.jwk }, keys.root)
+    await rotateKey({ ...store.publisher, release: [keys.release[0], a] }, { role: 'release', key: a.jwk }, keys.root)
     store.bucket.erase(catalogKey)
-    const writing = { ...store.publishing, release: [a] }
-    expect(await refusal(refresh(writing))).toMatch(/^missing: catalog\.jws/)
+    const writer = { ...store.publisher, release: [a] }
+    expect(await refusal(refresh(writer))).toMatch(/^missing: catalog\.jws/)
     expect(await ask(newReader(store))).toBe('unverifiable')
-    expect(await initStore(writing, (await current(store)).root, keys.root)).toMatchObject({ created: true })
-    expect(await refresh(writing)).toMatchObject({ rolled: [{ app, channel: 'stable' }], problems: [] })
+    expect(await initStore(writer, (await current(store)).root, keys.root)).toMatchObject({ created: true })
+    expect(await refresh(writer)).toMatchObject({ rolled: [{ app, channel: 'stable' }], problems: [] })
     expect(await ask(newReader(store))).toBe('update 2')
-    expect(await inspectStore(writing)).toMatchObject({ findings: [], manifests: 2 })
+    expect(await inspectStore(writer)).toMatchObject({ findings: [], manifests: 2 })
   })
 })
 
@@ -232,7 +232,7 @@ describe('publishRoot', () => {
       'of the future',
       async (store) =>
         publishRoot(
-          store.publishing,
+          store.publisher,
           await seal(
             'platte-root+jws',
             bytesOf(await editRoot(await current(store), {}, instantText(now + day))),
@@ -256,14 +256,14 @@ describe('publishRoot', () => {
       'that skips a version',
       async (store) =>
         publishRoot(
-          store.publishing,
+          store.publisher,
           await seal('platte-root+jws', bytesOf({ ...(await current(store)).root, version: 3 }), keys.root),
         ),
       /^mismatch: root: version 3 does not follow version 1/,
     ],
     [
       'that is a catalog',
-      async (store) => publishRoot(store.publishing, await store.bucket.read(catalogKey)),
+      async (store) => publishRoot(store.publisher, await store.bucket.read(catalogKey)),
       /^bad-signature/,
     ],
   ])('refuses a root %s', async (_, attempt, message) => {
@@ -276,15 +276,15 @@ describe('publishRoot', () => {
 
   test('refuses for a channel that was committed and never named, too', async () => {
     const store = await newStore()
-    await publish({ ...store.publishing, timestamp: [] }, orderOf('2'))
+    await publish({ ...store.publisher, timestamp: [] }, orderOf('2'))
     expect(await refusal(nextRoot(store, swapRelease))).toMatch(/^refused: .*stable would not verify/)
   })
 
   test('again: the root that is there', async () => {
     const store = await newStore()
     const signed = await seal('platte-root+jws', bytesOf(await editRoot(await current(store), {}, at)), keys.root)
-    const once = await publishRoot(store.publishing, signed)
-    expect((await publishRoot(store.publishing, signed)).sha256).toBe(once.sha256)
+    const once = await publishRoot(store.publisher, signed)
+    expect((await publishRoot(store.publisher, signed)).sha256).toBe(once.sha256)
     expect((await current(store)).root.version).toBe(2)
   })
 
@@ -298,10 +298,10 @@ describe('publishRoot', () => {
   test('a timestamp key that was stolen and replaced signs nothing any more', async () => {
     const store = await newStore()
     await publishOne(store, '2')
-    const stolen = { ...store.publishing, timestamp: store.keys.timestamp }
+    const stolen = { ...store.publisher, timestamp: store.keys.timestamp }
     await nextRoot(store, swapTimestamp)
     expect(await ask(newReader(store))).toBe('update 2')
-    await refresh({ ...store.publishing, timestamp: [a] })
+    await refresh({ ...store.publisher, timestamp: [a] })
     expect(await refusal(refresh(stolen, { force: true }))).toMatch(/^credentials/)
     expect(await ask(newReader(store))).toBe('update 2')
   })
@@ -310,10 +310,10 @@ describe('publishRoot', () => {
     const store = await newStore()
     await publishOne(store, '2')
     const trusted = await nextRoot(store, {})
-    const writing = { ...store.publishing, pin: { version: 2, sha256: trusted.sha256 } }
-    expect(await ask(newReader({ publishing: writing }))).toBe('unverifiable')
-    expect(await refresh(writing)).toMatchObject({ kind: 'refreshed' })
-    expect(await ask(newReader({ publishing: writing }))).toBe('update 2')
+    const writer = { ...store.publisher, pin: { version: 2, sha256: trusted.sha256 } }
+    expect(await ask(newReader({ publisher: writer }))).toBe('unverifiable')
+    expect(await refresh(writer)).toMatchObject({ kind: 'refreshed' })
+    expect(await ask(newReader({ publisher: writer }))).toBe('update 2')
     expect(await ask(newReader(store))).toBe('update 2')
   })
 
@@ -321,8 +321,8 @@ describe('publishRoot', () => {
     const store = await newStore()
     await publishOne(store, '2')
     const trusted = await nextRoot(store, swapTimestamp)
-    const writing = { ...store.publishing, pin: { version: 2, sha256: trusted.sha256 }, timestamp: [a] }
-    expect(await refusal(refresh(writing))).toMatch(/^bad-signature: catalog/)
+    const writer = { ...store.publisher, pin: { version: 2, sha256: trusted.sha256 }, timestamp: [a] }
+    expect(await refusal(refresh(writer))).toMatch(/^bad-signature: catalog/)
   })
 })
 
@@ -339,16 +339,16 @@ describe('after a theft of the timestamp key', () => {
     store.time.now += minute
     expect(await ask(warm)).toBe('not-mirrored')
     expect(await refusal(publishOne(store, '3'))).toMatch(/^missing: apps\/.*9000000000000000\.jws/)
-    const writing = { ...store.publishing, timestamp: [a] }
+    const writer = { ...store.publisher, timestamp: [a] }
     const rotation = { role: 'timestamp', key: a.jwk } as const
-    await rotateKey(writing, rotation, keys.root)
+    await rotateKey(writer, rotation, keys.root)
     store.bucket.erase(catalogKey)
-    await initStore(writing, (await current(store)).root, keys.root)
+    await initStore(writer, (await current(store)).root, keys.root)
     store.time.now += minute
-    expect(await refresh(writing)).toMatchObject({ rolled: [{ app, channel: 'stable' }], problems: [] })
+    expect(await refresh(writer)).toMatchObject({ rolled: [{ app, channel: 'stable' }], problems: [] })
     expect(await ask(newReader(store))).toBe('update 2')
     expect(await ask(warm)).toBe('update 2')
-    await publish(writing, orderOf('3'))
+    await publish(writer, orderOf('3'))
     expect(await ask(newReader(store))).toBe('update 3')
   })
 
@@ -356,7 +356,7 @@ describe('after a theft of the timestamp key', () => {
     const store = await newStore()
     const first = await current(store)
     await nextRoot(store, {})
-    await refresh(store.publishing)
+    await refresh(store.publisher)
     const later = verifyCatalog(await store.bucket.read(catalogKey), first, { now, anyTime: true })
     expect(await refusal(later)).toBe('mismatch: catalog: is of root 2, this is root 1')
   })
@@ -366,7 +366,7 @@ describe('two keys for a release', () => {
   async function withTwo(): Promise<TestStore> {
     const store = await newStore({ release: [a, b] })
     await nextRoot(store, { thresholds: { release: 2 } })
-    await refresh(store.publishing)
+    await refresh(store.publisher)
     return store
   }
 
@@ -383,22 +383,22 @@ describe('two keys for a release', () => {
     ['none', []],
   ])('%s: refused, and nothing is stored', async (_, release) => {
     const store = await withTwo()
-    expect(await refusal(publish({ ...store.publishing, release }, orderOf('2')))).toMatch(/^credentials/)
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], channels: 0 })
+    expect(await refusal(publish({ ...store.publisher, release }, orderOf('2')))).toMatch(/^credentials/)
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], channels: 0 })
   })
 
   test('one of them is replaced', async () => {
     const store = await withTwo()
     await publishOne(store, '2')
-    const writing = { ...store.publishing, release: [a, b, c] }
-    expect(await refusal(rotateKey(writing, { role: 'release', key: c.jwk }, keys.root))).toMatch(
+    const writer = { ...store.publisher, release: [a, b, c] }
+    expect(await refusal(rotateKey(writer, { role: 'release', key: c.jwk }, keys.root))).toMatch(
       /^usage: release has 2 other keys/,
     )
-    const { root } = await rotateKey(writing, { role: 'release', key: c.jwk, replaces: a.keyId }, keys.root)
+    const { root } = await rotateKey(writer, { role: 'release', key: c.jwk, replaces: a.keyId }, keys.root)
     expect([root.roles.release.threshold, root.roles.release.keyIds]).toEqual([2, [b.keyId, c.keyId]])
     expect(await ask(newReader(store))).toBe('update 2')
-    expect(await inspectStore(store.publishing)).toMatchObject({ findings: [], manifests: 2 })
-    expect(await refusal(publish({ ...store.publishing, release: [a, b] }, orderOf('3')))).toMatch(/^credentials/)
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], manifests: 2 })
+    expect(await refusal(publish({ ...store.publisher, release: [a, b] }, orderOf('3')))).toMatch(/^credentials/)
   })
 })
 
@@ -409,9 +409,9 @@ describe('signRoot', () => {
     const store = await newStore()
     const draft = await draftOf(store, { add: { role: 'root', key: a.jwk }, thresholds: { root: 2 } })
     const once = await signRoot(draft, keys.root[0])
-    expect(await refusal(publishRoot(store.publishing, once))).toMatch(/^bad-signature/)
+    expect(await refusal(publishRoot(store.publisher, once))).toMatch(/^bad-signature/)
     const twice = await signRoot(once, a)
-    expect((await publishRoot(store.publishing, twice)).root.version).toBe(2)
+    expect((await publishRoot(store.publisher, twice)).root.version).toBe(2)
   })
 
   test('the same key again changes nothing', async () => {

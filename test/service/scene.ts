@@ -1,10 +1,10 @@
 /** A reader that has answered once, and what goes on around it. */
 import { expect, vi } from 'vitest'
+import { editCatalog } from '../../src/catalog/edit-catalog.ts'
+import { instantText } from '../../src/catalog/write.ts'
+import type { Answering } from '../../src/checks/update-check.ts'
 import { channelKey } from '../../src/documents/paths.ts'
-import { PlatteError } from '../../src/errors.ts'
-import { editCatalog } from '../../src/service/edit-catalog.ts'
-import type { Answering } from '../../src/service/update-check.ts'
-import { instantText } from '../../src/service/writing.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
 import { app, ask, newReader, newStore, now, publishOne, type TestStore, watched } from '../world.ts'
 
 /** A store, a reader of it, and what that reader reads. */
@@ -36,8 +36,8 @@ export async function settled(done: () => boolean): Promise<void> {
 }
 
 /** Puts a hold on a version of `stable`, as an operator's brake does. */
-export const hold = ({ publishing }: TestStore, version: string): Promise<unknown> =>
-  editCatalog(publishing, (catalog) => {
+export const hold = ({ publisher }: TestStore, version: string): Promise<unknown> =>
+  editCatalog(publisher, (catalog) => {
     const found = catalog.apps[app]
     const entry = found?.channels.stable
     if (found === undefined || entry === undefined) throw new Error('there is no stable')

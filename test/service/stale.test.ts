@@ -3,13 +3,13 @@ import { createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { reload } from '../../src/catalog/cache.ts'
+import { findProblems } from '../../src/catalog/health.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { summarise } from '../../src/channels/summary.ts'
 import { catalogKey, rootKey } from '../../src/documents/paths.ts'
-import { exportBundle, importBundle } from '../../src/runtime/bundles.ts'
-import { reload } from '../../src/service/catalog-cache.ts'
-import { findProblems } from '../../src/service/health.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { summarise } from '../../src/service/summary.ts'
+import { exportBundle, importBundle } from '../../src/mirroring/bundle-files.ts'
 import { ask, day, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'platte-bundle-'))
@@ -19,9 +19,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 let origin: TestStore
 let inside: TestStore
 /** What the inside reads with, by how long an expired catalog is accepted. */
-const reading = (acceptStaleMs?: number) => ({
-  ...inside.publishing,
-  pin: origin.publishing.pin,
+const readerAt = (acceptStaleMs?: number) => ({
+  ...inside.publisher,
+  pin: origin.publisher.pin,
   clock: () => origin.time.now,
   acceptStaleMs,
 })
@@ -31,7 +31,7 @@ beforeAll(async () => {
   origin = await newStore()
   await publishOne(origin, '1')
   await publishOne(origin, '2')
-  await exportBundle(origin.publishing, createWriteStream(bundle), { ...all, since: 0 })
+  await exportBundle(origin.publisher, createWriteStream(bundle), { ...all, since: 0 })
   inside = await newStore()
   for (const key of [rootKey(1), catalogKey]) inside.bucket.erase(key)
   // The catalog is valid for 14 days.
@@ -39,21 +39,21 @@ beforeAll(async () => {
 })
 
 test('it is refused, unless so much is accepted; then it is offered from, and verifies', async () => {
-  expect(await refusal(importBundle(bundle, reading(), all))).toMatch(/^expired: catalog: expired at/)
-  expect(await refusal(importBundle(bundle, reading(5 * day), all))).toMatch(/^expired: catalog/)
-  expect(await importBundle(bundle, reading(45 * day), all)).toMatchObject({ kind: 'mirrored', absent: [] })
-  expect(await ask(newReader({ publishing: reading(45 * day) }))).toBe('update 2')
-  expect(await ask(newReader({ publishing: reading() }))).toBe('catalog-expired')
-  expect((await inspectStore(reading(45 * day))).findings).toEqual([])
+  expect(await refusal(importBundle(bundle, readerAt(), all))).toMatch(/^expired: catalog: expired at/)
+  expect(await refusal(importBundle(bundle, readerAt(5 * day), all))).toMatch(/^expired: catalog/)
+  expect(await importBundle(bundle, readerAt(45 * day), all)).toMatchObject({ kind: 'mirrored', absent: [] })
+  expect(await ask(newReader({ publisher: readerAt(45 * day) }))).toBe('update 2')
+  expect(await ask(newReader({ publisher: readerAt() }))).toBe('catalog-expired')
+  expect((await inspectStore(readerAt(45 * day))).findings).toEqual([])
 })
 
 test('health and `show` say so, as long as it is accepted and after', async () => {
-  const reader = newReader({ publishing: reading(45 * day) })
-  await reload(reader.cache, reader.reading)
+  const reader = newReader({ publisher: readerAt(45 * day) })
+  await reload(reader.cache, reader.reader)
   const stale = /^the catalog expired at 2026-12-07T\S+: it is stale, and accepted all the same until 2027-01-21T/
   expect(findProblems(reader.cache, origin.time.now)).toEqual([expect.stringMatching(stale)])
-  expect((await summarise(reading(45 * day))).problems).toEqual([expect.stringMatching(stale)])
-  expect((await summarise(reading())).problems).toEqual([
+  expect((await summarise(readerAt(45 * day))).problems).toEqual([expect.stringMatching(stale)])
+  expect((await summarise(readerAt())).problems).toEqual([
     expect.stringMatching(/^nothing is offered: catalog: expired/),
   ])
   origin.time.now += 40 * day
@@ -63,14 +63,14 @@ test('health and `show` say so, as long as it is accepted and after', async () =
 })
 
 test('what is accepted although it is stale is never signed anew for that', async () => {
-  const reader = newReader({ publishing: reading(45 * day) })
-  await reload(reader.cache, reader.reading)
-  expect(await refusal(refresh(reading(45 * day), { seen: reader.cache.state }))).toMatch(
+  const reader = newReader({ publisher: readerAt(45 * day) })
+  await reload(reader.cache, reader.reader)
+  expect(await refusal(refresh(readerAt(45 * day), { seen: reader.cache.state }))).toMatch(
     /^expired: the catalog expired/,
   )
 })
 
 test('one of the future is refused, however much is accepted', async () => {
-  const early = { ...reading(45 * day), clock: () => origin.time.now - 30 * day }
-  expect(await ask(newReader({ publishing: early }))).toBe('unverifiable')
+  const early = { ...readerAt(45 * day), clock: () => origin.time.now - 30 * day }
+  expect(await ask(newReader({ publisher: early }))).toBe('unverifiable')
 })

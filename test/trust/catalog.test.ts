@@ -1,7 +1,7 @@
 /** Catalogs: what is refused, and that nothing that is kept ever goes back. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PlatteError } from '../../src/errors.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { addSignature, seal } from '../../src/trust/envelope.ts'
 import { peekCatalogRoot, type VerifiedCatalog, verifyCatalog } from '../../src/trust/verify-catalog.ts'
@@ -73,7 +73,7 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
     ['of another format', { format: 2 }, /^bad-document: catalog: format/],
     ['with an unknown member', { next: 'https://example.org/' }, /^bad-document: catalog: next/],
     ['without apps', { apps: null }, /^bad-document: catalog: apps/],
-    ['with an app named constructor', { apps: { constructor: { channels: {} } } }, /^bad-document: catalog: apps/],
+    ['with an app named constructor', { apps: { Object: { channels: {} } } }, /^bad-document: catalog: apps/],
     ['with an app outside the store', { apps: { '../x': { channels: {} } } }, /^bad-document: catalog: apps/],
     ['with a channel at seq 0', { apps: { [app]: { channels: { stable: catalogEntry(0) } } } }, /^bad-document: .*seq/],
     [

@@ -20,7 +20,7 @@ import {
 } from './world.ts'
 
 const type = 'platte-channel+jws'
-const place = { app, channel: 'stable' }
+const ref = { app, channel: 'stable' }
 const alias = '9a2deb70-37be-4026-853f-bfdd6b347bbe'
 const entryOf = async (bytes: Uint8Array, seq = 42) => ({ seq, sha256: await sha256Hex(bytes), size: bytes.length })
 
@@ -32,9 +32,9 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
   const entry = await entryOf(honest)
 
   test('that the catalog names is opened, by its name and by its alias', async () => {
-    const found = await verifyChannel(honest, trusted, { ...place, entry, now })
+    const found = await verifyChannel(honest, trusted, { ...ref, entry, now })
     expect(found).toEqual({ manifest: channelDocument(), sha256: entry.sha256, size: honest.length })
-    expect(await refusal(verifyChannel(honest, trusted, { ...place, asked: alias, entry, now }))).toBe('accepted')
+    expect(await refusal(verifyChannel(honest, trusted, { ...ref, request: alias, entry, now }))).toBe('accepted')
     expect(['stable', alias, 'beta', '', 'length'].map((name) => answersTo(found.manifest, name))).toEqual([
       true,
       true,
@@ -85,13 +85,13 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
   ] as const)('%s', async (_title, more, check, want) => {
     const bytes = await sealChannel(more)
     const { seq = 42, ...rest } = { seq: undefined, ...check }
-    const checks = { ...place, entry: await entryOf(bytes, seq), now, ...rest }
+    const checks = { ...ref, entry: await entryOf(bytes, seq), now, ...rest }
     expect(await refusal(verifyChannel(bytes, trusted, checks))).toMatch(want)
   })
 
   test('signed by the timestamp key is refused, whatever the catalog says', async () => {
     const bytes = await sealChannel({}, timestamp)
-    expect(await refusal(verifyChannel(bytes, trusted, { ...place, entry: await entryOf(bytes), now }))).toMatch(
+    expect(await refusal(verifyChannel(bytes, trusted, { ...ref, entry: await entryOf(bytes), now }))).toMatch(
       /^bad-signature: channel: 0 of 1 .*is not a key of this role/,
     )
   })
@@ -99,9 +99,9 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
   test('of a key that serves two roles is no catalog, and a catalog no ChannelManifest', async () => {
     const shared = rootDocument({ ...world, timestamp: release, version: 2 })
     const both = await verifyNextRoot(await seal('platte-root+jws', bytesOf(shared), world.root), trusted)
-    expect(await refusal(verifyChannel(honest, both, { ...place, entry, now }))).toBe('accepted')
+    expect(await refusal(verifyChannel(honest, both, { ...ref, entry, now }))).toBe('accepted')
     const asCatalog = await seal('platte-catalog+jws', bytesOf(channelDocument()), release)
-    expect(await refusal(verifyChannel(asCatalog, both, { ...place, entry: await entryOf(asCatalog), now }))).toMatch(
+    expect(await refusal(verifyChannel(asCatalog, both, { ...ref, entry: await entryOf(asCatalog), now }))).toMatch(
       /^bad-signature: channel: 0 of 1 .*signed it as "platte-catalog\+jws"/,
     )
   })
@@ -132,19 +132,17 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
       ['that is the first', { seq: 1, previous: undefined }, { seq: 1 }, 'accepted'],
       ['that is the first, and follows one', { seq: 1 }, { seq: 1, previous }, /^fork: /],
     ] as const)('%s', async (_title, more, check, want) => {
-      expect(await refusal(verifyHead(await sealChannel(more), trusted, { ...place, seq: 42, ...check }))).toMatch(want)
+      expect(await refusal(verifyHead(await sealChannel(more), trusted, { ...ref, seq: 42, ...check }))).toMatch(want)
     })
 
     test('is opened with what the next catalog says of it', async () => {
-      const found = await verifyHead(honest, trusted, { ...place, seq: 42 })
-      expect(found).toEqual(await verifyChannel(honest, trusted, { ...place, entry, now }))
+      const found = await verifyHead(honest, trusted, { ...ref, seq: 42 })
+      expect(found).toEqual(await verifyChannel(honest, trusted, { ...ref, entry, now }))
     })
 
     test('signed by the timestamp key is refused', async () => {
       const bytes = await sealChannel({}, timestamp)
-      expect(await refusal(verifyHead(bytes, trusted, { ...place, seq: 42 }))).toMatch(
-        /^bad-signature: channel: 0 of 1/,
-      )
+      expect(await refusal(verifyHead(bytes, trusted, { ...ref, seq: 42 }))).toMatch(/^bad-signature: channel: 0 of 1/)
     })
   })
 
@@ -152,8 +150,8 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
     test('is opened by its digest after its key was taken away', async () => {
       const rotated = rootDocument({ ...world, release: await newKeys(alg, 1), version: 2 })
       const second = await verifyNextRoot(await seal('platte-root+jws', bytesOf(rotated), world.root), trusted)
-      expect(await refusal(verifyChannel(honest, second, { ...place, entry, now }))).toMatch(/^bad-signature/)
-      const found = await verifyPast(honest, entry.sha256, { ...place, seq: 42 })
+      expect(await refusal(verifyChannel(honest, second, { ...ref, entry, now }))).toMatch(/^bad-signature/)
+      const found = await verifyPast(honest, entry.sha256, { ...ref, seq: 42 })
       expect(found).toEqual({ manifest: channelDocument(), sha256: entry.sha256, size: honest.length })
     })
 
@@ -164,7 +162,7 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
       ['an alias', entry.sha256, { channel: alias }, /^mismatch: .*says channel stable/],
       ['another app', entry.sha256, { app: 'other' }, /^mismatch: .*says app/],
     ] as const)('is refused for %s', async (_title, sha256, want, message) => {
-      expect(await refusal(verifyPast(honest, sha256, { ...place, seq: 42, ...want }))).toMatch(message)
+      expect(await refusal(verifyPast(honest, sha256, { ...ref, seq: 42, ...want }))).toMatch(message)
     })
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { PlatteError } from '../../src/errors.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
 import {
   generateKey,
   importSigner,

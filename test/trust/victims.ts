@@ -1,7 +1,8 @@
 /** The three documents as an attacker meets them, and how to make forgeries of each. */
-import type { Signer } from '../../src/ports/signer.ts'
+
 import { seal } from '../../src/trust/envelope.ts'
 import type { EnvelopeType } from '../../src/trust/envelope-format.ts'
+import type { Signer } from '../../src/trust/signer.ts'
 import { verifyCatalog } from '../../src/trust/verify-catalog.ts'
 import { verifyHead } from '../../src/trust/verify-channel.ts'
 import { verifyNextRoot } from '../../src/trust/verify-root.ts'

@@ -1,5 +1,5 @@
-import { PlatteError } from '../../src/errors.ts'
-import type { Authorize } from '../../src/http/serving.ts'
+import type { Authorize } from '../../src/checks/serving.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
 
 /** Stands in for who really decides: a header that everybody knows. */
 export const authorize: Authorize = async (request, { action, channel }) => {

@@ -1,7 +1,7 @@
 /** What becomes of bytes that are wrong, that were there before, or that two clients send at once. */
 import { describe, expect, test } from 'vitest'
-import { requireReceipt } from '../../src/service/receipts.ts'
-import { completeUpload } from '../../src/service/uploads.ts'
+import { requireReceipt } from '../../src/publish-api/receipts.ts'
+import { completeUpload } from '../../src/publish-api/uploads.ts'
 import { sample } from '../conformance/rows.ts'
 import { refusal } from '../world.ts'
 import {

@@ -3,7 +3,7 @@
  * no other bytes ever get the name of the package, and a pipeline that begins again ends as if nothing had been.
  */
 import { expect, test } from 'vitest'
-import type { Uploading } from '../../src/service/upload-records.ts'
+import type { Uploading } from '../../src/publish-api/upload-records.ts'
 import { type Fault, faultsOf, faultyDocuments, faultyPackages, faultyUploads } from '../faults/faulty.ts'
 import { files, keysOf, orderOf, stored, type UploadScene, uploadAll, uploadScene } from './scene.ts'
 

@@ -1,15 +1,15 @@
 /** Uploads on Lambda: orders come through a function URL, parts go to the bucket itself by URLs that the function signs. */
 import { handle } from 'hono/aws-lambda'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { s3Documents } from '../../src/adapters/s3-documents.ts'
-import { s3Packages } from '../../src/adapters/s3-packages.ts'
-import { createApp } from '../../src/http/app.ts'
-import { uploadRoutes } from '../../src/http/uploads.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { uploadRoutes } from '../../src/publish-api/http-uploads.ts'
+import { sweepUploads } from '../../src/publish-api/sweep-uploads.ts'
+import { createApp } from '../../src/runtime/app.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { openUploadsOf } from '../../src/runtime/store.ts'
 import { parseStore } from '../../src/runtime/store-setting.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { sweepUploads } from '../../src/service/sweep-uploads.ts'
+import { s3Documents } from '../../src/store/s3/documents.ts'
+import { s3Packages } from '../../src/store/s3/packages.ts'
 import { sample } from '../conformance/rows.ts'
 import { sendThrough } from '../lambda/doors.ts'
 import { openStrict, useCredentials } from '../s3/open.ts'
@@ -23,17 +23,17 @@ const s3 = await startS3({ sessionToken: 'of/a+role=' })
 useCredentials(s3)
 const client = await openStrict(s3)
 const packages = s3Packages(client, nodeHasher)
-const { publishing, log, time } = await newStore({ documents: s3Documents(client), packages })
+const { publisher, log, time } = await newStore({ documents: s3Documents(client), packages })
 const partBytes = 5 * 1024 * 1024
 const uploads = { ...(await openUploadsOf(parseStore(s3.setting), packages)), partBytes }
-const uploading = { ...publishing, uploads }
+const uploading = { ...publisher, uploads }
 let target: Target
 beforeAll(() => {
   const app = createApp(
     {
       ...{
         cache: newCatalogCache(),
-        reading: publishing,
+        reader: publisher,
         packages,
         events: () => {},
         publicUrl: 'https://x.example.org',

@@ -4,11 +4,11 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { createApp } from '../../src/http/app.ts'
-import { uploadRoutes } from '../../src/http/uploads.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { uploadRoutes } from '../../src/publish-api/http-uploads.ts'
+import { createApp } from '../../src/runtime/app.ts'
 import { listen } from '../../src/runtime/node.ts'
 import { openStore, openUploadsOf } from '../../src/runtime/store.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
 import { sample } from '../conformance/rows.ts'
 import { sendOver } from '../scenes/send.ts'
 import { newStore } from '../world.ts'
@@ -19,16 +19,16 @@ import { openMissing, orderOf } from './scene.ts'
 const dir = await mkdtemp(join(tmpdir(), 'platte-uploads-'))
 const setting = { kind: 'file', dir } as const
 const { documents, packages, clock } = await openStore(setting)
-const { publishing, log } = await newStore({ documents, packages })
+const { publisher, log } = await newStore({ documents, packages })
 const partBytes = 1024 * 1024
 const uploads = { ...(await openUploadsOf(setting, packages)), partBytes }
-const uploading = { ...publishing, clock, uploads }
+const uploading = { ...publisher, clock, uploads }
 let server: Awaited<ReturnType<typeof listen>>
 let target: Target
 beforeAll(async () => {
   const app = createApp(
     {
-      ...{ cache: newCatalogCache(), reading: publishing, packages, events: () => {}, publicUrl: 'http://127.0.0.1' },
+      ...{ cache: newCatalogCache(), reader: publisher, packages, events: () => {}, publicUrl: 'http://127.0.0.1' },
       background: () => undefined,
     },
     uploadRoutes({ uploading, authorize }),

@@ -1,9 +1,9 @@
 /** Receipts: what publishing demands, and what it does not take for one. */
 import { beforeEach, describe, expect, test } from 'vitest'
+import { rotateKey } from '../../src/catalog/rotate.ts'
 import { receiptKey } from '../../src/documents/paths.ts'
-import { requireReceipt } from '../../src/service/receipts.ts'
-import { rotateKey } from '../../src/service/rotate.ts'
-import { openUploads } from '../../src/service/uploads.ts'
+import { requireReceipt } from '../../src/publish-api/receipts.ts'
+import { openUploads } from '../../src/publish-api/uploads.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import type { EnvelopeType } from '../../src/trust/envelope-format.ts'
 import { bytesOf, newKey, refusal, type TestKey } from '../world.ts'
@@ -91,7 +91,7 @@ describe('is refused', () => {
   test('of a key that left the role', async () => {
     const timestamp = await newKey('ES256')
     const rotation = { role: 'timestamp', key: timestamp.jwk } as const
-    await rotateKey({ ...scene.publishing, timestamp: [...scene.keys.timestamp, timestamp] }, rotation, scene.keys.root)
+    await rotateKey({ ...scene.publisher, timestamp: [...scene.keys.timestamp, timestamp] }, rotation, scene.keys.root)
     scene = { ...scene, uploading: { ...scene.uploading, timestamp: [timestamp] } }
     expect(await required()).toMatch(/^refused: .*is not a key of this role/)
     await comesBack()

@@ -1,10 +1,16 @@
 /** A store that takes uploads, files, and a pipeline that sends them. */
 import { createHash } from 'node:crypto'
-import { memoryUploads } from '../../src/adapters/memory-uploads.ts'
 import { packageFolder } from '../../src/documents/paths.ts'
-import type { UploadOrder } from '../../src/documents/upload.ts'
-import type { Uploading } from '../../src/service/upload-records.ts'
-import { type Completed, completeUpload, type OpenedUpload, openUploads, takePart } from '../../src/service/uploads.ts'
+import type { UploadOrder } from '../../src/publish-api/upload-record.ts'
+import type { Uploading } from '../../src/publish-api/upload-records.ts'
+import {
+  type Completed,
+  completeUpload,
+  type OpenedUpload,
+  openUploads,
+  takePart,
+} from '../../src/publish-api/uploads.ts'
+import { memoryUploads } from '../../src/store/memory/uploads.ts'
 import { sample } from '../conformance/rows.ts'
 import { app, newStore, type TestStore } from '../world.ts'
 
@@ -23,7 +29,7 @@ export const partBytes = 1000
 export async function uploadScene(parts: Parameters<typeof newStore>[0] = {}): Promise<UploadScene> {
   const store = await newStore(parts)
   const uploads = memoryUploads({ clock: () => store.time.now, partBytes })
-  return { ...store, uploading: { ...store.publishing, uploads } }
+  return { ...store, uploading: { ...store.publisher, uploads } }
 }
 
 const digest = (algorithm: string, bytes: Uint8Array): string => createHash(algorithm).update(bytes).digest('hex')

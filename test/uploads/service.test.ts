@@ -1,9 +1,9 @@
 /** Uploads as use cases: what is asked for, taken, refused, resumed and looked at. */
 import { describe, expect, test } from 'vitest'
 import { uploadKey } from '../../src/documents/paths.ts'
-import { checkUploadOrder, type UploadOrder } from '../../src/documents/upload.ts'
-import { requireReceipt } from '../../src/service/receipts.ts'
-import { completeUpload, openUploads, takePart } from '../../src/service/uploads.ts'
+import { requireReceipt } from '../../src/publish-api/receipts.ts'
+import { checkUploadOrder, type UploadOrder } from '../../src/publish-api/upload-record.ts'
+import { completeUpload, openUploads, takePart } from '../../src/publish-api/uploads.ts'
 import { listed, sample } from '../conformance/rows.ts'
 import { day, refusal } from '../world.ts'
 import {
@@ -71,7 +71,7 @@ describe('an order', () => {
     const { uploading } = await uploadScene()
     const many = [0, 1, 2].map((i) => ({ name: `${i}.gz`, bytes: sample(700 * partBytes, i) }))
     expect((await openMissing(uploading, orderOf(many))).map(({ parts }) => parts.length)).toEqual([700, 300, 0])
-    for (let asked = 1; asked <= 3; asked++) {
+    for (let request = 1; request <= 3; request++) {
       const uploads = await openMissing(uploading, orderOf(many))
       for (const [i, upload] of uploads.entries()) await sendParts(uploading, upload, many[i] ?? file)
     }

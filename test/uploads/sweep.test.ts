@@ -3,17 +3,17 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { folderDocuments } from '../../src/adapters/folder-documents.ts'
-import { folderPackages } from '../../src/adapters/folder-packages.ts'
-import { folderUploads } from '../../src/adapters/folder-uploads.ts'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { markKey } from '../../src/documents/paths.ts'
-import type { Log } from '../../src/ports/log.ts'
+import type { Log } from '../../src/kernel/log.ts'
+import { sweepUploads } from '../../src/publish-api/sweep-uploads.ts'
+import type { Uploading } from '../../src/publish-api/upload-records.ts'
+import { completeUpload, openUploads } from '../../src/publish-api/uploads.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { refreshSlice } from '../../src/runtime/refreshing.ts'
-import { newCatalogCache } from '../../src/service/catalog-cache.ts'
-import { sweepUploads } from '../../src/service/sweep-uploads.ts'
-import type { Uploading } from '../../src/service/upload-records.ts'
-import { completeUpload, openUploads } from '../../src/service/uploads.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
+import { folderPackages } from '../../src/store/folder/packages.ts'
+import { folderUploads } from '../../src/store/folder/uploads.ts'
 import { day, newStore, now } from '../world.ts'
 import { files, openMissing, orderOf, partBytes, sendParts, uploadAll } from './scene.ts'
 
@@ -29,7 +29,7 @@ beforeEach(async () => {
     packages: folderPackages(root, { clock, newHasher: nodeHasher }),
   })
   time = store.time
-  uploading = { ...store.publishing, uploads: folderUploads(root, { clock, partBytes }) }
+  uploading = { ...store.publisher, uploads: folderUploads(root, { clock, partBytes }) }
 })
 afterEach(() => rm(root, { recursive: true }))
 

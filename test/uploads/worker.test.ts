@@ -7,7 +7,7 @@ import { makeSceneStore } from '../scenes/fixture.ts'
 import { sendOver } from '../scenes/send.ts'
 import { httpSuite, type Target } from './http-suite.ts'
 
-const { publishing, pin, timestampKey } = await makeSceneStore()
+const { publisher, pin, timestampKey } = await makeSceneStore()
 const server = createTestHarness({
   root: import.meta.dirname,
   workers: [
@@ -29,7 +29,7 @@ beforeAll(async () => {
   const logs = (): string => JSON.stringify(server.getLogs())
   target = { send, partBytes: 5 * 1024 * 1024, isDirect: false, logs }
   const { PLATTE_BUCKET } = await server.getWorker<{ readonly PLATTE_BUCKET: R2Bucket }>().getEnv()
-  await fillBucket(PLATTE_BUCKET, publishing)
+  await fillBucket(PLATTE_BUCKET, publisher)
 })
 afterAll(() => server.close())
 

@@ -1,11 +1,11 @@
 /** Whoever owns the upstream can keep its readers from what is new, until the catalog expires. Nothing else. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { upstreamDocuments, upstreamPackages } from '../../src/adapters/upstream.ts'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { summarise } from '../../src/channels/summary.ts'
+import type { Answering } from '../../src/checks/update-check.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
-import { inspectStore } from '../../src/service/inspect.ts'
-import { summarise } from '../../src/service/summary.ts'
-import type { Answering } from '../../src/service/update-check.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { app, ask, bytesOf, day, minute, newKey, newReader, newStore, publishOne, type TestStore } from '../world.ts'
@@ -110,7 +110,7 @@ test('manifests that are made up while they are asked for come to an end', async
     forged.set(stable(seq), () => bytes)
   }
   const inspecting = {
-    ...store.publishing,
+    ...store.publisher,
     documents: upstreamDocuments(server.url),
     packages: upstreamPackages(server.url),
     newHasher: nodeHasher,

@@ -1,8 +1,8 @@
 /** What servers do that are not what they should be: each is an error in words, in time, and nothing is believed. */
 import type { RequestListener, ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
-import { upstreamDocuments, upstreamPackages } from '../../src/adapters/upstream.ts'
-import { PlatteError } from '../../src/errors.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
 import { serve, type TestServer } from './server.ts'
 
 /** Enough for a machine that has other things to do. */

@@ -1,16 +1,16 @@
 /** What a server may do to those who mirror it: each is refused by name, and what was good stays good. */
 import type { RequestListener, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryPackages } from '../../src/adapters/memory.ts'
-import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../../src/adapters/upstream.ts'
+import { loadRoot } from '../../src/catalog/read.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
+import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
+import { encode, instantText } from '../../src/catalog/write.ts'
 import type { Catalog } from '../../src/documents/catalog.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
-import { type MirrorMemory, mirror } from '../../src/service/mirror.ts'
-import { loadRoot } from '../../src/service/reading.ts'
-import { refresh } from '../../src/service/refresh.ts'
-import { editRoot, publishRoot } from '../../src/service/roots.ts'
-import { encode, instantText } from '../../src/service/writing.ts'
+import { type MirrorMemory, mirror } from '../../src/mirroring/mirror.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
+import { memoryPackages } from '../../src/store/memory/memory.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
   app,
@@ -41,12 +41,12 @@ function newMirror(bucket: TestStore['bucket']) {
   const packages = memoryPackages(nodeHasher)
   const idleMs = 300
   const from = {
-    ...origin.publishing,
+    ...origin.publisher,
     documents: upstreamDocuments(server.url, { idleMs }),
     packages: upstreamPackages(server.url, { idleMs }),
   }
-  const publishing = { ...origin.publishing, documents: bucket, packages }
-  return { publishing, mirroring: { from, to: { documents: bucket, packages }, tokenOf: tokenOfCopy } }
+  const publisher = { ...origin.publisher, documents: bucket, packages }
+  return { publisher, mirroring: { from, to: { documents: bucket, packages }, tokenOf: tokenOfCopy } }
 }
 
 beforeEach(async () => {
@@ -56,7 +56,7 @@ beforeEach(async () => {
   server = await serve((request, response) => {
     const other = instead.get(decodeURIComponent(request.url ?? '').slice(1))
     if (other) return other(request, response)
-    fileServer(origin.publishing, { tags: 'content', ranges: true })(request, response)
+    fileServer(origin.publisher, { tags: 'content', ranges: true })(request, response)
   })
   const { bucket } = await newStore()
   for (const key of [rootKey(1), catalogKey]) bucket.erase(key)
@@ -189,7 +189,7 @@ describe('after one good pass the origin publishes 3, and the server', () => {
     expect(await mirrored.mirroring.to.documents.get(catalogKey, 1e6)).toMatchObject({ bytes: old })
     instead.clear()
     origin.time.now += minute
-    await refresh(origin.publishing, { force: true })
+    await refresh(origin.publisher, { force: true })
     await mirror(mirrored.mirroring, all)
     expect(await ask(newReader(mirrored))).toBe('update 3')
   })
@@ -222,7 +222,7 @@ describe('after one good pass the origin publishes 3, and the server', () => {
 
 describe('a root', () => {
   const edited = async (more: object, signers = origin.keys.root as readonly Awaited<ReturnType<typeof newKey>>[]) => {
-    const root = await editRoot(await loadRoot(origin.publishing), {}, instantText(origin.time.now))
+    const root = await editRoot(await loadRoot(origin.publisher), {}, instantText(origin.time.now))
     return seal('platte-root+jws', encode({ ...root, ...more }), signers)
   }
   const shown = async (bytes: Uint8Array): Promise<string> => {
@@ -236,8 +236,8 @@ describe('a root', () => {
 
   test('that follows is copied, and everything is verified under it', async () => {
     origin.time.now += minute
-    await publishRoot(origin.publishing, await edited({}))
-    await refresh(origin.publishing)
+    await publishRoot(origin.publisher, await edited({}))
+    await refresh(origin.publisher)
     expect(await mirror(mirrored.mirroring, all)).toMatchObject({ kind: 'mirrored', documents: 1 })
     expect(await ask(newReader(mirrored))).toBe('update 2')
   })
@@ -247,11 +247,7 @@ describe('a root', () => {
       'signed by new keys only',
       async () => {
         const key = await newKey('EdDSA')
-        const root = await editRoot(
-          await loadRoot(origin.publishing),
-          { add: { role: 'root', key: key.jwk } },
-          later(0),
-        )
+        const root = await editRoot(await loadRoot(origin.publisher), { add: { role: 'root', key: key.jwk } }, later(0))
         return seal('platte-root+jws', encode(root), [key])
       },
       /^bad-signature: root\/2\.jws/,

@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { upstreamDocuments } from '../../src/adapters/upstream.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
 import { catalogKey } from '../../src/documents/paths.ts'
-import { readSettings } from '../../src/runtime/config.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
+import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
-import { refresh } from '../../src/service/refresh.ts'
+import { upstreamDocuments } from '../../src/store/http/upstream.ts'
 import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'
 import { playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
@@ -31,14 +31,14 @@ let files: TestServer
 const start = (env: Readonly<Record<string, string>>): Promise<Running> =>
   startServer(
     readSettings({ PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: store.pin, PORT: '0', ...env }, ['store', 'pin']),
-    { ...store.publishing, timestamp: [], log: () => {} },
+    { ...store.publisher, timestamp: [], log: () => {} },
   )
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'platte-upstream-'))
   const { documents, packages } = await openStore({ kind: 'file', dir })
   store = await makeSceneStore(documents, packages)
-  files = await serve(fileServer(store.publishing, { tags: 'content', ranges: true }))
+  files = await serve(fileServer(store.publisher, { tags: 'content', ranges: true }))
   whole = await start({})
   elsewhere = await start({ PLATTE_PACKAGES_URL: files.url })
 })
@@ -110,7 +110,7 @@ describe('over another Platte', () => {
     const known = await get(catalogKey, 2 ** 20)
     expect(known?.token).toMatch(/^[0-9a-f]{64} "[0-9a-f]{64}"$/)
     expect(await get(catalogKey, 2 ** 20, known)).toBe(known)
-    await refresh(store.publishing, { force: true })
+    await refresh(store.publisher, { force: true })
     const next = await get(catalogKey, 2 ** 20, known)
     expect(next).not.toBe(known)
     expect(next?.bytes).toEqual(new Uint8Array(await readFile(join(dir, catalogKey))))
@@ -120,7 +120,7 @@ describe('over another Platte', () => {
 describe('a Platte over a Platte answers every scene as the first one does', () => {
   let second: Running
   beforeAll(async () => {
-    const { pin } = store.publishing
+    const { pin } = store.publisher
     const upstream = await openStore({ kind: 'http', url: `${elsewhere.url}/` })
     const env = { PLATTE_STORE: elsewhere.url, PLATTE_ROOT: store.pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
     const settings = readSettings(env, ['store', 'pin'])
@@ -145,7 +145,7 @@ test('a login page instead of a store is not believed, and not offered to machin
 test('a package that was changed on the way is found by `verify`', async () => {
   const changed = await serve((request, response) => {
     if (request.url?.endsWith('oem-ami.gz')) response.end('other bytes')
-    else fileServer(store.publishing, { tags: 'none', ranges: false })(request, response)
+    else fileServer(store.publisher, { tags: 'none', ranges: false })(request, response)
   })
   const { code, out } = await platte(['verify', '--store', changed.url])
   expect([code, out]).toEqual([5, expect.stringMatching(/^error: packages\/\S+oem-ami\.gz: has 11 bytes, not 100$/m)])

@@ -1,6 +1,7 @@
 /** Reads of every kind, as a list that runs on every runtime: no test runner, nothing of Node. */
-import { upstreamDocuments, upstreamPackages } from '../../src/adapters/upstream.ts'
-import { PlatteError } from '../../src/errors.ts'
+
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
 
 /** What the server of runtimes.test.ts has in the place of a document. */
 export const places = [

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { nodeHasher } from '../../src/adapters/hashers.ts'
-import { memoryDocuments, memoryPackages } from '../../src/adapters/memory.ts'
-import type { Documents } from '../../src/ports/documents.ts'
-import type { Packages } from '../../src/ports/packages.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
+import type { Packages } from '../../src/store/packages.ts'
 
 /** A request as it came. */
 export interface Seen {

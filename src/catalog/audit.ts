@@ -1,0 +1,240 @@
+/** Goes through a whole store: chain, digests, packages, orphans. Reads everything, writes nothing. */
+
+import { maxChannelBytes } from '../documents/channel.ts'
+import { catalogKey, channelFolder, channelKey, maxNotesBytes, notesKey, rootKey } from '../documents/paths.ts'
+import { maxRootBytes } from '../documents/root.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { NewHasher } from '../kernel/hasher.ts'
+import type { Package, Release } from '../release/channel.ts'
+import type { Packages } from '../store/packages.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-channel.ts'
+import { type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
+import { packagesOf } from './channels.ts'
+import { waitAtMost } from './commit-channel.ts'
+import {
+  type CatalogState,
+  type ChannelRef,
+  channelEntry,
+  channelRefsOf,
+  loadCatalog,
+  type StoreReader,
+} from './read.ts'
+import { loadForWriting } from './write.ts'
+
+/** Something to know about one key of the store. */
+export interface AuditFinding {
+  /** `error`: what was signed is lost, or is not what is stored; `note`: worth a look, and harmless. */
+  readonly level: 'error' | 'note'
+  readonly key: string
+  readonly problem: string
+}
+
+/** What was gone through. */
+export interface Inspection {
+  readonly findings: readonly AuditFinding[]
+  readonly channels: number
+  readonly manifests: number
+  readonly packages: number
+  /** What could not be looked at in this store, in words. */
+  readonly unchecked: readonly string[]
+}
+
+export interface Inspecting extends StoreReader {
+  readonly packages: Packages
+  readonly newHasher: NewHasher
+  /** Whether this is a copy of a part: what is not there is no error. */
+  readonly isPartial?: boolean | undefined
+  /** Is told of every package before it is read; what it returns is told of the bytes, for a progress bar. */
+  readonly onPackage?: (one: Package) => { readonly add: (bytes: number) => void; readonly end: () => void }
+}
+
+/** The walk so far. */
+interface Walk extends Inspecting {
+  readonly state: CatalogState
+  readonly findings: AuditFinding[]
+  /** Keys that something verified accounts for. */
+  readonly known: Set<string>
+  /** Apps with a manifest that cannot be read: what it named is no orphan. */
+  readonly unsure: Set<string>
+  /** Packages to read, by key. */
+  readonly wanted: Map<string, Package>
+}
+
+const unlisted = 'objects and channels that nothing names: this store cannot be listed'
+
+/** @throws PlatteError where the root or the catalog cannot be verified at all: nothing can be said of the rest. */
+export async function inspectStore(inspecting: Inspecting): Promise<Inspection> {
+  const state = await loadForWriting(inspecting)
+  const walk: Walk = {
+    ...inspecting,
+    state,
+    findings: [],
+    known: new Set([catalogKey]),
+    unsure: new Set(),
+    wanted: new Map(),
+  }
+  await attempt(walk, catalogKey, () => loadCatalog(inspecting))
+  for (let version = 1; version <= state.root.root.version; version++) walk.known.add(rootKey(version))
+  await inspectOlderRoots(walk)
+  let manifests = 0
+  const places = channelRefsOf(state.catalog.catalog)
+  for (const ref of places) manifests += await inspectChannel(walk, ref)
+  for (const [key, one] of walk.wanted) await attempt(walk, key, () => inspectPackage(walk, key, one))
+  await findOrphans(walk)
+  const { documents, packages, findings, wanted } = walk
+  const unchecked = documents.list && packages.list ? [] : [unlisted]
+  return { findings, channels: places.length, manifests, packages: wanted.size, unchecked }
+}
+
+/** Roots before the pinned one: each must lead to the next, and the last of them to the pinned one. */
+async function inspectOlderRoots(walk: Walk): Promise<void> {
+  const { pin } = walk
+  let trusted: TrustedRoot | undefined
+  for (let version = 1; version <= pin.version && pin.version > 1; version++) {
+    const before: TrustedRoot | undefined = trusted
+    trusted = await attempt(walk, rootKey(version), async () => {
+      const stored = await walk.documents.get(rootKey(version), maxRootBytes)
+      if (stored === undefined) throw new PlatteError('missing', 'is not in the store')
+      if (before !== undefined) return verifyNextRoot(stored.bytes, before)
+      return verifyPinnedRoot(stored.bytes, { version, sha256: await sha256Hex(stored.bytes) })
+    })
+    if (trusted === undefined) return
+  }
+}
+
+/** Runs one step; what it throws on purpose becomes a finding of that key. */
+async function attempt<T>(walk: Walk, key: string, step: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await step()
+  } catch (error) {
+    if (!(error instanceof PlatteError)) throw error
+    const level = walk.isPartial && error.code === 'missing' ? 'note' : 'error'
+    walk.findings.push({ level, key, problem: error.message })
+    return undefined
+  }
+}
+
+/**
+ * Goes back from the newest manifest of a channel, each vouched for by the digest in the one after it. Where one is bad
+ * the walk goes on at the catalog's, whose digest is known too.
+ * @returns how many manifests are good.
+ */
+async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
+  const entry = channelEntry(walk.state.catalog.catalog, ref.app, ref.channel)
+  const named = entry?.seq ?? 0
+  const newest = await newestSeq(walk, ref, named)
+  for (let seq = 1; seq <= newest; seq++) walk.known.add(keyOf(ref, seq))
+  let sha256: string | undefined
+  let good = 0
+  for (let seq = newest; seq > 0; seq--) {
+    const expected = seq === named ? entry?.sha256 : sha256
+    if (sha256 !== undefined && sha256 !== expected)
+      walk.findings.push({
+        level: 'error',
+        key: keyOf(ref, seq + 1),
+        problem: 'does not follow the manifest before it',
+      })
+    const link = await inspectManifest(walk, ref, { seq, sha256: expected, isNewest: seq === newest })
+    if (link && (seq === newest || seq === named))
+      for (const [name, one] of packagesOf(link.manifest)) walk.wanted.set(name, one)
+    if (link) good++
+    else walk.unsure.add(ref.app)
+    sha256 = link?.manifest.previous
+    if (link === undefined || sha256 === undefined) {
+      if (seq <= named) break
+      seq = named + 1
+    }
+  }
+  const key = keyOf(ref, newest)
+  if (newest > named && !walk.findings.some((finding) => finding.key === key))
+    walk.findings.push({ level: 'note', key, problem: 'is committed and waits for a refresh' })
+  return good
+}
+
+const keyOf = ({ app, channel }: ChannelRef, seq: number): string => channelKey(app, channel, seq)
+
+async function newestSeq({ documents }: Walk, ref: ChannelRef, named: number): Promise<number> {
+  const most = named + waitAtMost(documents)
+  let seq = named
+  while (seq < most && (await documents.get(keyOf(ref, seq + 1), maxChannelBytes))) seq++
+  return seq
+}
+
+interface Link {
+  readonly seq: number
+  /** Where something verified names it. */
+  readonly sha256: string | undefined
+  /** The newest is the one that the release keys of today must have signed. */
+  readonly isNewest: boolean
+}
+
+async function inspectManifest(walk: Walk, ref: ChannelRef, link: Link): Promise<VerifiedChannel | undefined> {
+  const { seq, sha256, isNewest } = link
+  const verified = await attempt(walk, keyOf(ref, seq), async () => {
+    const stored = await walk.documents.get(keyOf(ref, seq), maxChannelBytes)
+    if (stored === undefined)
+      throw new PlatteError(
+        'missing',
+        `is not in the store: ${isNewest ? 'its channel offers nothing' : 'the history before it is lost'}`,
+      )
+    const past = sha256 === undefined ? undefined : await verifyPast(stored.bytes, sha256, { ...ref, seq })
+    return isNewest || past === undefined ? verifyHead(stored.bytes, walk.state.root, { ...ref, seq }) : past
+  })
+  if (verified === undefined) return undefined
+  for (const name of packagesOf(verified.manifest).keys()) walk.known.add(name)
+  for (const release of verified.manifest.releases) await inspectNotes(walk, release)
+  return verified
+}
+
+async function inspectNotes(walk: Walk, { notes, version }: Release): Promise<void> {
+  if (notes === undefined || walk.known.has(notesKey(notes.sha256))) return
+  const key = notesKey(notes.sha256)
+  walk.known.add(key)
+  await attempt(walk, key, async () => {
+    const stored = await walk.documents.get(key, maxNotesBytes)
+    if (stored === undefined) throw new PlatteError('missing', `the notes of ${version} are not in the store`)
+    if ((await sha256Hex(stored.bytes)) !== notes.sha256) throw new PlatteError('mismatch', 'has another SHA-256')
+  })
+}
+
+async function inspectPackage(walk: Walk, key: string, one: Package): Promise<void> {
+  const open = await walk.packages.open(key)
+  if (open === undefined) throw new PlatteError('missing', 'is not in the store')
+  const hasher = walk.newHasher()
+  const bar = walk.onPackage?.(one)
+  let size = 0
+  for await (const chunk of open.body) {
+    size += chunk.length
+    bar?.add(chunk.length)
+    await hasher.update(chunk)
+  }
+  bar?.end()
+  const { sha256, sha1 } = await hasher.digest()
+  if (size !== one.size) throw new PlatteError('mismatch', `has ${size} bytes, not ${one.size}`)
+  if (sha256 !== one.sha256) throw new PlatteError('mismatch', `its SHA-256 is ${sha256}, not ${one.sha256}`)
+  if (sha1 !== one.sha1) throw new PlatteError('mismatch', `its SHA-1 is ${sha1}, not ${one.sha1}`)
+}
+
+async function findOrphans(walk: Walk): Promise<void> {
+  const lists = [
+    ...['root/', 'apps/', 'notes/'].map((prefix) => walk.documents.list?.(prefix)),
+    walk.packages.list?.('packages/'),
+  ]
+  for (const list of lists)
+    for await (const key of list ?? [])
+      if (!walk.known.has(key) && !mayBeNamed(walk, key))
+        walk.findings.push({ level: 'note', key, problem: orphanOf(walk, key) })
+}
+
+function mayBeNamed({ unsure }: Walk, key: string): boolean {
+  const [kind, app = ''] = key.split('/')
+  return (kind === 'packages' && unsure.has(app)) || (kind === 'notes' && unsure.size > 0)
+}
+
+function orphanOf({ state }: Walk, key: string): string {
+  const [kind, app = '', channel = ''] = key.split('/')
+  if (kind === 'apps' && channelEntry(state.catalog.catalog, app, channel) === undefined)
+    return `${channelFolder(app, channel)} is in no catalog: a refresh names it if it verifies`
+  return 'nothing that was verified names it'
+}

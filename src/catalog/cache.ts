@@ -1,0 +1,243 @@
+/**
+ * The verified catalog and channels that checks are answered from. Plain data that the caller owns: Workers may not
+ * share promises between requests, so what is shared here is only what was finished.
+ */
+
+import type { Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import {
+  type AppIndex,
+  indexApps,
+  type Loaded,
+  type LoadedChannel,
+  type NamedChannel,
+  openChannel,
+  type Problem,
+  problemOf,
+  rejoin,
+} from './channels.ts'
+import { type CatalogState, type ChannelRef, loadCatalog, type StoreReader } from './read.ts'
+
+/** How long what was read is served without asking the store. */
+export const ttlMs = 30_000
+/** How long a check waits for a catalog that is older than twice the TTL, where an older good one is there. */
+const patienceMs = 2_000
+
+export interface CatalogCache {
+  state?: CatalogState
+  apps: ReadonlyMap<string, AppIndex>
+  /** When the load began that last confirmed `state`. */
+  checkedAt: Instant
+  /** The last load, where it failed. */
+  failure?: Problem & { readonly at: Instant }
+  /** When a load that is still running began. */
+  loadingSince?: Instant
+  /** By `app/channel`; a channel that failed is remembered for one TTL. */
+  readonly channels: Map<string, Loaded>
+}
+
+export const newCatalogCache = (): CatalogCache => ({ apps: new Map(), checkedAt: 0, channels: new Map() })
+
+/** How this runtime lets work outlive a request (`waitUntil`); `undefined`: it cannot. */
+export type Background = ((work: Promise<void>) => void) | undefined
+
+/** The catalog to answer from, or why there is none. Never throws. */
+export async function currentCatalog(
+  cache: CatalogCache,
+  reader: StoreReader,
+  background: Background,
+): Promise<CatalogState | Problem> {
+  const now = reader.clock()
+  if (cache.state === undefined || !isFresh(cache.checkedAt, now)) await revalidate(cache, reader, background, now)
+  const { state } = cache
+  if (state === undefined) return cache.failure ?? storeUnavailable
+  const expired = expiry(state, reader.clock())
+  return expired === undefined ? state : { reason: 'catalog-expired', message: expired }
+}
+
+/** @returns what has expired, in words. */
+function expiry({ catalog, root }: CatalogState, now: Instant): string | undefined {
+  if (now >= catalog.expiresMs) return `the catalog expired at ${catalog.catalog.expires}`
+  const { expires, version } = root.root
+  if (expires !== undefined && now >= Date.parse(expires)) return `root ${version} expired at ${expires}`
+  return undefined
+}
+
+async function revalidate(
+  cache: CatalogCache,
+  reader: StoreReader,
+  background: Background,
+  now: Instant,
+): Promise<void> {
+  if (cache.failure !== undefined && isFresh(cache.failure.at, now)) return
+  const { loadingSince } = cache
+  const another = loadingSince !== undefined && now >= loadingSince && now - loadingSince < patienceMs
+  if (another && cache.state !== undefined) return
+  const load = reload(cache, reader)
+  if (cache.state !== undefined && background !== undefined && now - cache.checkedAt < 2 * ttlMs)
+    return background(load)
+  if (!(await inTime(load.then(() => true)))) cache.failure = { ...noAnswer, at: reader.clock() }
+}
+
+const storeUnavailable = { reason: 'store-unavailable', message: 'nothing was read yet' } as const
+const noAnswer = { ...storeUnavailable, message: `no answer within ${patienceMs} ms` } as const
+
+const isFresh = (at: Instant, now: Instant): boolean => now >= at && now - at < ttlMs
+
+/** @returns `undefined` where the work takes longer than anybody waits; it goes on. */
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), patienceMs)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Reads the catalog, and the changed ones of the channels in use, before any of it is served. Loads may overtake each
+ * other: one that ends after another has changed the cache leaves it alone. Never throws.
+ */
+export async function reload(cache: CatalogCache, reader: StoreReader): Promise<void> {
+  const began = reader.clock()
+  const { state: seen, checkedAt } = cache
+  const isOvertaken = () => cache.state !== seen || cache.checkedAt !== checkedAt
+  cache.loadingSince = began
+  try {
+    const state = await loadCatalog(reader, seen)
+    const next = state === seen ? undefined : await prepare(cache, reader, state)
+    if (!isOvertaken()) {
+      if (next !== undefined) adopt(cache, state, next)
+      cache.checkedAt = began
+      delete cache.failure
+    }
+  } catch (error) {
+    const problem = problemOf(error)
+    const isCalm = seen !== undefined && (problem.reason === 'store-unavailable' || isRollback(error))
+    reader.log({ level: isCalm ? 'warn' : 'error', event: 'catalog', ...problem })
+    if (!isOvertaken()) cache.failure = { ...problem, at: reader.clock() }
+  }
+  if (cache.loadingSince === began) delete cache.loadingSince
+}
+
+/** An older catalog is what a stale copy looks like. */
+const isRollback = (error: unknown): boolean => error instanceof PlatteError && error.code === 'rollback'
+
+/** What a new catalog needs before it can be served. */
+interface Next {
+  readonly apps: CatalogCache['apps']
+  readonly channels: readonly (readonly [string, Loaded])[]
+}
+
+async function prepare(cache: CatalogCache, reader: StoreReader, state: CatalogState): Promise<Next> {
+  const before = cache.state
+  const apps = indexApps(state)
+  const used = [...cache.channels.keys()].flatMap((name) => {
+    const [app = '', channel = ''] = name.split('/')
+    const entry = apps.get(app)?.channels.get(channel)
+    const known = before?.root === state.root ? cache.channels.get(name) : undefined
+    return entry ? [{ name, place: { app, channel, entry }, known }] : []
+  })
+  const channels = used.map(
+    async ({ name, place, known }) =>
+      [
+        name,
+        (known && rejoin(known, { state, overlay: reader.overlay }, place)) ??
+          (await open(cache, reader, { state, ref: place })),
+      ] as const,
+  )
+  return { apps, channels: await Promise.all(channels) }
+}
+
+/** At once: a check sees all of the old catalog or all of the new one. What was opened meanwhile was of the old one. */
+function adopt(cache: CatalogCache, state: CatalogState, { apps, channels }: Next): void {
+  cache.channels.clear()
+  for (const [name, loaded] of channels) cache.channels.set(name, loaded)
+  cache.apps = apps
+  cache.state = state
+}
+
+/** Opens a channel; one that takes longer than anybody waits is a problem until it is there. */
+async function open(
+  cache: CatalogCache,
+  reader: StoreReader,
+  { state, ref }: { readonly state: CatalogState; readonly ref: NamedChannel },
+): Promise<Loaded> {
+  const work = openChannel(reader, state, ref)
+  const loaded = await inTime(work)
+  if (loaded !== undefined) return loaded
+  void work.then((late) => {
+    if (cache.state === state) cache.channels.set(`${ref.app}/${ref.channel}`, late)
+  })
+  return { ...noAnswer, at: reader.clock() }
+}
+
+/**
+ * Finds the channel that a client means: by its exact name, else by an alias that the release key signed too.
+ * Names are only ever looked up. Never throws.
+ */
+export async function findChannel(
+  cache: CatalogCache,
+  reader: StoreReader,
+  { app, channel }: ChannelRef,
+): Promise<LoadedChannel | Problem> {
+  const { state } = cache
+  if (state === undefined) return storeUnavailable
+  const index = cache.apps.get(app)
+  if (index === undefined) return { reason: 'unknown-app', message: '' }
+  const open = async (name: string | undefined): Promise<Loaded | Problem> => {
+    const entry = name === undefined ? undefined : index.channels.get(name)
+    if (name === undefined || entry === undefined) return { reason: 'unknown-channel', message: '' }
+    const ref = { app, channel: name, entry }
+    return remembered(cache, reader, `${app}/${name}`) ?? (await openOnce(cache, reader, { state, ref }))
+  }
+  let name = index.channels.has(channel) ? channel : index.aliases.get(channel)
+  let loaded = await open(name)
+  if ('reason' in loaded && loaded.reason === 'unknown-channel' && index.aliases.has(channel)) {
+    name = index.aliases.get(channel)
+    loaded = await open(name)
+  }
+  if ('reason' in loaded) return loaded
+  if (reader.clock() >= loaded.expiresMs)
+    return {
+      reason: 'catalog-expired',
+      message: `a manifest of the channel expired at ${new Date(loaded.expiresMs).toISOString()}`,
+    }
+  if (name !== channel && !loaded.manifest.aliases?.includes(channel))
+    return { reason: 'unknown-channel', message: 'an alias that the release key did not sign' }
+  index.found.set(channel, loaded)
+  return loaded
+}
+
+/**
+ * What `currentCatalog` and `findChannel` would say, at once: nearly every check is answered so.
+ * @returns `undefined` where they have to read something, or where there is a reason to offer nothing.
+ */
+export function freshChannel(
+  { state, apps, checkedAt }: CatalogCache,
+  now: Instant,
+  { app, channel }: ChannelRef,
+): LoadedChannel | undefined {
+  if (state === undefined || !isFresh(checkedAt, now) || expiry(state, now) !== undefined) return undefined
+  const loaded = apps.get(app)?.found.get(channel)
+  return loaded && now < loaded.expiresMs ? loaded : undefined
+}
+
+/** A channel that was opened under the catalog in use, or failed to be within the last TTL. */
+function remembered(cache: CatalogCache, reader: StoreReader, name: string): Loaded | undefined {
+  const loaded = cache.channels.get(name)
+  return loaded && 'reason' in loaded && !isFresh(loaded.at, reader.clock()) ? undefined : loaded
+}
+
+async function openOnce(
+  cache: CatalogCache,
+  reader: StoreReader,
+  wanted: { readonly state: CatalogState; readonly ref: NamedChannel },
+): Promise<Loaded> {
+  const loaded = await open(cache, reader, wanted)
+  if (cache.state === wanted.state) cache.channels.set(`${wanted.ref.app}/${wanted.ref.channel}`, loaded)
+  return loaded
+}

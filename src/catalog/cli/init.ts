@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs'
+import type { Command } from 'commander'
+import { command, type Options, oneOf, parseDuration, settingsOf } from '../../cli/options.ts'
+import { notice, show, warn } from '../../cli/terminal.ts'
+import { rootKey } from '../../documents/paths.ts'
+import { maxRootBytes, type RoleName } from '../../documents/root.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { type KeyPair, keyFile, loadPairs, makeKey } from '../../runtime/keys.ts'
+import { makeStore, openStore } from '../../runtime/store.ts'
+import type { StoreSetting } from '../../runtime/store-setting.ts'
+import { refuseUnsafe } from '../../store/conformance/doctor.ts'
+import { firstRoot, initStore } from '../roots.ts'
+import { instantText } from '../write.ts'
+
+interface InitOptions extends Options {
+  readonly rootKeys?: string
+  readonly alg: 'EdDSA' | 'ES256'
+  readonly maxValidity: string
+}
+
+/** Makes keys, a root and an empty catalog. Safe to repeat: what is there is used. */
+export function initCommand(): Command {
+  return command('init', 'make keys, a root and an empty catalog', ['store', 'keys'])
+    .option('--root-keys <folder>', 'folder of the root keys, apart from the others: they belong offline')
+    .option('--alg <alg>', 'EdDSA (Ed25519), or ES256 for key services', oneOf(['EdDSA', 'ES256']), 'EdDSA')
+    .option(
+      '--max-validity <duration>',
+      'how long a catalog may be valid, such as P14D or PT72H',
+      parseDuration,
+      'P14D',
+    )
+    .action(async (options: InitOptions) => {
+      const { store, keysDir } = settingsOf(options, ['store', 'keysDir'])
+      const made = await initialise({ ...options, store, keysDir, rootKeysDir: options.rootKeys ?? keysDir })
+      show(options.json, made, [`PLATTE_ROOT=${made.pin}`])
+    })
+}
+
+/** What `init` does; `start` does it too. */
+export async function initialise(order: {
+  readonly store: StoreSetting
+  readonly keysDir: string
+  readonly rootKeysDir: string
+  readonly alg: 'EdDSA' | 'ES256'
+  readonly maxValidity: string
+}): Promise<{ readonly pin: string; readonly created: boolean }> {
+  await makeStore(order.store)
+  const open = await openStore(order.store)
+  await refuseUnsafe({ ...open, log: warn })
+  const hasRoot = (await open.documents.get(rootKey(1), maxRootBytes)) !== undefined
+  const role = async (folder: string, name: RoleName): Promise<readonly [KeyPair, ...KeyPair[]]> => {
+    const [first, ...others] = existsSync(folder) ? await loadPairs(folder, name) : []
+    if (first) return [first, ...others]
+    if (hasRoot)
+      throw new PlatteError('credentials', `this store has a root already, and ${folder} holds no ${name} key`, {
+        hint: 'use another store, or the folders of the keys that the root names',
+      })
+    const made = await makeKey(keyFile(folder, name), order.alg)
+    if (made.created) notice(`made ${keyFile(folder, name)}`)
+    return [made]
+  }
+  const root = await role(order.rootKeysDir, 'root')
+  const release = await role(order.keysDir, 'release')
+  const timestamp = await role(order.keysDir, 'timestamp')
+  const first = await firstRoot(
+    { root: publicKeys(root), release: publicKeys(release), timestamp: publicKeys(timestamp) },
+    { issuedAt: instantText(open.clock()), maxValidity: order.maxValidity },
+  )
+  const made = await initStore(
+    { ...open, log: warn, release: [], timestamp: timestamp.map(({ signer }) => signer) },
+    first,
+    root.map(({ signer }) => signer),
+  )
+  notice(
+    made.created ? 'the store has a root and an empty catalog now' : 'the store was made before; nothing was changed',
+  )
+  return made
+}
+
+const publicKeys = ([first, ...others]: readonly [KeyPair, ...KeyPair[]]) =>
+  [first.publicKey, ...others.map(({ publicKey }) => publicKey)] as const

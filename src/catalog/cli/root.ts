@@ -1,0 +1,199 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { Command, InvalidArgumentError } from 'commander'
+import {
+  command,
+  type Options,
+  oneOf,
+  openReadingOf,
+  openStoreOf,
+  parseDuration,
+  readFlags,
+  writeFlags,
+} from '../../cli/options.ts'
+import { notice, show, warn } from '../../cli/terminal.ts'
+import { isInstant } from '../../documents/fields.ts'
+import { type RoleName, roleNames } from '../../documents/root.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { type KeyPair, loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
+import { pinOf } from '../../runtime/settings.ts'
+import { loadRoot } from '../read.ts'
+import { editRoot, publishRoot, signRoot } from '../roots.ts'
+import { refreshIfAble, reissueChannels, rotateKey } from '../rotate.ts'
+import { instantText } from '../write.ts'
+
+/** Everything about the root: the list of keys, roles and thresholds. */
+export function rootCommand(): Command {
+  const root = new Command('root').description('show and change the list of keys, roles and thresholds').exitOverride()
+  for (const make of [showRoot, editDraft, signDraft, publishDraft, rotate, reissue]) root.addCommand(make())
+  return root
+}
+
+function showRoot(): Command {
+  return command('show', 'show the newest root that the pin leads to', readFlags).action(async (options: Options) => {
+    const { store } = await openReadingOf(options, warn)
+    const trusted = await loadRoot(store)
+    const { version, issuedAt, expires = 'never', roles } = trusted.root
+    show(options.json, { pin: pinOf(trusted), root: trusted.root }, [
+      `root ${version}, issued ${issuedAt}, expires ${expires}`,
+      ...roleNames.map((name) => `${name}: ${roles[name].threshold} of ${roles[name].keyIds.join(', ')}`),
+      `catalogs are valid for ${roles.timestamp.maxValidity} at most`,
+      `PLATTE_ROOT=${pinOf(trusted)}`,
+    ])
+  })
+}
+
+interface EditOptions extends Options {
+  readonly addKey?: string
+  readonly removeKey?: string
+  readonly role?: RoleName
+  readonly threshold?: { readonly role: RoleName; readonly count: number }
+  readonly expires?: string
+  readonly maxValidity?: string
+  readonly out?: string
+}
+
+function editDraft(): Command {
+  return command('edit', 'write a draft of the next root, to be signed', readFlags)
+    .option('--add-key <file>', 'a key file (public or private) whose public key joins --role')
+    .option('--remove-key <key-id>', 'a key that leaves --role')
+    .option('--role <role>', 'root, release or timestamp', oneOf(roleNames))
+    .option('--threshold <role=n>', 'how many keys of a role must sign, such as release=2', parseThreshold)
+    .option('--expires <instant>', 'when the root expires, such as 2028-01-01T00:00:00Z; or never', parseExpiry)
+    .option('--max-validity <duration>', 'how long a catalog may be valid, such as PT72H', parseDuration)
+    .option('--out <file>', 'where the draft goes (root-<version>.json)')
+    .action(async (options: EditOptions) => {
+      const { role, addKey, removeKey, threshold } = options
+      if ((addKey || removeKey) && role === undefined)
+        throw new PlatteError('usage', 'say with --role which role the key joins or leaves')
+      if (!addKey && !removeKey && !threshold && !options.expires && !options.maxValidity)
+        throw new PlatteError(
+          'usage',
+          'say what to change: --add-key, --remove-key, --threshold, --expires, --max-validity',
+        )
+      const { store } = await openReadingOf(options, warn)
+      const current = await loadRoot(store)
+      const edited = await editRoot(
+        current,
+        {
+          ...(addKey && role && { add: { role, key: await loadPublicKey(addKey) } }),
+          ...(removeKey && role && { remove: { role, keyId: removeKey } }),
+          ...(threshold && { thresholds: { [threshold.role]: threshold.count } }),
+          ...(options.expires && { expires: options.expires }),
+          ...(options.maxValidity && { maxValidity: options.maxValidity }),
+        },
+        instantText(store.clock()),
+      )
+      const out = options.out ?? `root-${edited.version}.json`
+      await writeNew(out, `${JSON.stringify(edited, undefined, 2)}\n`)
+      notice(`sign it with: platte root sign ${out} --key ROOT-KEY-FILE`)
+      show(options.json, edited, [out])
+    })
+}
+
+function parseExpiry(text: string): string {
+  if (text !== 'never' && !isInstant(text))
+    throw new InvalidArgumentError('Use an instant such as 2028-01-01T00:00:00Z.')
+  return text
+}
+
+function parseThreshold(text: string): { role: RoleName; count: number } {
+  const [, name, count] = /^(\w+)=(\d{1,2})$/.exec(text) ?? []
+  const role = roleNames.find((known) => known === name)
+  if (role === undefined || Number(count) < 1) throw new InvalidArgumentError('Use ROLE=N, such as release=2.')
+  return { role, count: Number(count) }
+}
+
+function signDraft(): Command {
+  return command('sign', 'sign a draft of a root, or add a signature to a signed one', [])
+    .argument('<file>', 'what `platte root edit` or another `platte root sign` wrote')
+    .requiredOption('--key <file>', 'a root key')
+    .option('--out <file>', 'where the signed root goes (FILE with .jws; a signed one is replaced)')
+    .action(async (file: string, options: Options & { key: string; out?: string }) => {
+      const { signer } = await loadPair(options.key)
+      const signed = await signRoot(await readDraft(file), signer)
+      const out = options.out ?? file.replace(/\.json$/, '.jws')
+      await writeFile(out, signed)
+      notice(`signed with ${signer.keyId}; when enough have signed: platte root publish ${out}`)
+      show(options.json, { file: out, keyId: signer.keyId }, [out])
+    })
+}
+
+function publishDraft(): Command {
+  return command('publish', 'put a signed root into the store, after the newest one', writeFlags)
+    .argument('<file>', 'the signed root')
+    .action(async (file: string, options: Options) => {
+      const { store } = await openStoreOf(options, warn)
+      const trusted = await publishRoot(store, await readDraft(file))
+      const named = await refreshIfAble(store)
+      notice(named ? 'the catalog names it' : 'it is used once the catalog names it: run `platte refresh`, then pin it')
+      show(options.json, { version: trusted.root.version, pin: pinOf(trusted) }, [`PLATTE_ROOT=${pinOf(trusted)}`])
+    })
+}
+
+interface RotateOptions extends Options {
+  readonly role: RoleName
+  readonly newKey: string
+  readonly alg: 'EdDSA' | 'ES256'
+  readonly replace?: string
+  readonly rootKeys: string
+}
+
+function rotate(): Command {
+  return command('rotate', 'replace a key: safe to repeat until it is done', writeFlags)
+    .requiredOption('--role <role>', 'root, release or timestamp', oneOf(roleNames))
+    .requiredOption('--new-key <file>', 'the file of the new key; made if it is not there')
+    .requiredOption('--root-keys <folder>', 'folder of the root keys')
+    .option('--alg <alg>', 'of a key that is made: EdDSA or ES256', oneOf(['EdDSA', 'ES256']), 'EdDSA')
+    .option('--replace <key-id>', 'the key that goes; needed where the role has several')
+    .action(async (options: RotateOptions) => {
+      const { store } = await openStoreOf(options, warn)
+      const rootKeys = await loadFolder(options.rootKeys, 'root')
+      if (rootKeys.length === 0)
+        throw new PlatteError('credentials', `${options.rootKeys} holds no root key`, {
+          hint: 'name the folder of root*.jwk with --root-keys',
+        })
+      const fresh: KeyPair = await makeKey(options.newKey, options.alg)
+      const { role, replace } = options
+      const withFresh = <T extends { readonly keyId: string }>(keys: readonly T[], key: T): readonly T[] =>
+        keys.some(({ keyId }) => keyId === key.keyId) ? keys : [...keys, key]
+      const writer = role === 'root' ? store : { ...store, [role]: withFresh(store[role], fresh.signer) }
+      const signers = role === 'root' ? withFresh(rootKeys, fresh.signer) : rootKeys
+      const trusted = await rotateKey(
+        writer,
+        { role, key: fresh.publicKey, ...(replace && { replaces: replace }) },
+        signers,
+      )
+      notice(`${role} is signed by ${fresh.signer.keyId} now; pin the new root everywhere, then destroy the old key`)
+      show(options.json, { version: trusted.root.version, pin: pinOf(trusted) }, [`PLATTE_ROOT=${pinOf(trusted)}`])
+    })
+}
+
+function reissue(): Command {
+  return command('reissue', 'issue every channel anew, signed by all release keys at hand', writeFlags).action(
+    async (options: Options) => {
+      const { store } = await openStoreOf(options, warn)
+      const issued = await reissueChannels(store)
+      await refreshIfAble(store)
+      show(
+        options.json,
+        issued,
+        issued.map(({ app, channel }) => `${app}/${channel}: issued anew`),
+      )
+    },
+  )
+}
+
+const readDraft = (file: string): Promise<Uint8Array> =>
+  readFile(file).catch((cause: unknown) => {
+    throw new PlatteError('usage', `${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    })
+  })
+
+const writeNew = (file: string, text: string): Promise<void> =>
+  writeFile(file, text, { flag: 'wx' }).catch((cause: unknown) => {
+    throw new PlatteError('usage', `${file} cannot be written: ${cause instanceof Error ? cause.message : cause}`, {
+      hint: 'remove it, or name another file with --out',
+      cause,
+    })
+  })

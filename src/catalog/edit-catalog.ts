@@ -1,0 +1,119 @@
+/** Writes catalogs: each is an edit of a freshly read one, verified as a reader would before it is swapped in. */
+import { type Catalog, type CatalogChannel, checkCatalog } from '../documents/catalog.ts'
+import { durationMs } from '../documents/fields.ts'
+import { catalogKey } from '../documents/paths.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { seal } from '../trust/envelope.ts'
+import { checkTimes, maxAheadMs } from '../trust/times.ts'
+import { verifyCatalog } from '../trust/verify-catalog.ts'
+import type { VerifiedChannel } from '../trust/verify-channel.ts'
+import type { TrustedRoot } from '../trust/verify-root.ts'
+import { type CatalogState, type ChannelRef, channelEntry } from './read.ts'
+import {
+  encode,
+  instantText,
+  loadForWriting,
+  lostRace,
+  maxAttempts,
+  pause,
+  type StoreWriter,
+  signersOf,
+} from './write.ts'
+
+export interface CatalogOptions {
+  readonly seen?: CatalogState | undefined
+  readonly force?: boolean
+}
+
+/**
+ * An expired catalog is not signed anew without being looked at: whoever holds the store could have put it back there.
+ * @throws PlatteError('expired')
+ */
+export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
+  // What a reader accepts although it is stale is expired all the same.
+  if (now < Date.parse(catalog.catalog.expires)) return
+  throw new PlatteError('expired', `the catalog expired at ${catalog.catalog.expires}`, {
+    hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
+  })
+}
+
+/**
+ * Writes the next catalog, issued later than the one before it, naming the newest root.
+ * @param edit is given a freshly read catalog; the very same object means that nothing is written.
+ * @param options.seen the newest catalog that this process verified before: an older one is not signed anew.
+ * @param options.force lets an expired one be signed anew, and one be issued before one that a wrong clock dated into the
+ *   future, which no reader takes.
+ * @returns the catalog's state after it, and whether it was written.
+ * @throws PlatteError('from-the-future') where the catalog or the clock here is wrong; 'credentials', 'conflict'.
+ */
+export async function editCatalog(
+  writer: StoreWriter,
+  edit: (catalog: Catalog, state: CatalogState) => Catalog | Promise<Catalog>,
+  options: CatalogOptions = {},
+): Promise<{ readonly catalog: Catalog; readonly written: boolean }> {
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const state = await loadForWriting(writer, options.seen)
+    const current = state.catalog.catalog
+    const edited = await edit(current, state)
+    if (edited === current) return { catalog: current, written: false }
+    const now = writer.clock()
+    const isAhead = state.catalog.issuedAtMs > now + maxAheadMs
+    if (isAhead && !options.force) throw aheadOf(current, now)
+    if (!options.force) checkNotExpired(state, now)
+    const seen = isAhead ? undefined : state.catalog
+    const issuedAt = Math.max(now, (seen?.issuedAtMs ?? 0) + 1)
+    const { bytes, catalog } = await sealCatalog(writer, state.root, edited, issuedAt)
+    await verifyCatalog(bytes, state.root, { now, seen })
+    if ((await writer.documents.swap(catalogKey, bytes, state.token)) === 'ok') return { catalog, written: true }
+    await pause(writer.random, attempt)
+  }
+  throw lostRace(catalogKey)
+}
+
+/** Seals a catalog that is valid for as long as the root allows. */
+export async function sealCatalog(
+  writer: StoreWriter,
+  root: TrustedRoot,
+  content: Pick<Catalog, 'apps'>,
+  issuedAt: Instant,
+): Promise<{ readonly bytes: Uint8Array; readonly catalog: Catalog }> {
+  const catalog = checkCatalog({
+    format: 1,
+    type: 'catalog',
+    root: root.root.version,
+    issuedAt: instantText(issuedAt),
+    expires: instantText(issuedAt + durationMs(root.root.roles.timestamp.maxValidity)),
+    apps: content.apps,
+  })
+  const bytes = await seal('platte-catalog+jws', encode(catalog), signersOf(writer.timestamp, 'timestamp', root))
+  return { bytes, catalog }
+}
+
+/** @throws PlatteError('from-the-future') for a manifest that no reader takes yet: the catalog goes on naming the one before. */
+export function notAhead(head: VerifiedChannel, { app, channel }: ChannelRef, now: Instant): VerifiedChannel {
+  checkTimes({ issuedAt: head.manifest.issuedAt }, `${app}/${channel}`, now)
+  return head
+}
+
+/** Names the newest manifest of a channel in the catalog, and keeps what else the catalog says of it. */
+export function nameHead(catalog: Catalog, ref: ChannelRef, { manifest, sha256, size }: VerifiedChannel): Catalog {
+  const entry = channelEntry(catalog, ref.app, ref.channel)
+  if (entry !== undefined && entry.seq >= manifest.seq) return catalog
+  const { aliases: _, ...kept } = entry ?? {}
+  const named: CatalogChannel = {
+    ...kept,
+    seq: manifest.seq,
+    sha256,
+    size,
+    ...(manifest.aliases && { aliases: manifest.aliases }),
+  }
+  const app = Object.hasOwn(catalog.apps, ref.app) ? catalog.apps[ref.app] : undefined
+  const channels = { ...app?.channels, [ref.channel]: named }
+  return { ...catalog, apps: { ...catalog.apps, [ref.app]: { ...app, channels } } }
+}
+
+const aheadOf = ({ issuedAt }: Catalog, now: Instant): PlatteError =>
+  new PlatteError('from-the-future', `the catalog was issued at ${issuedAt}; the clock here says ${instantText(now)}`, {
+    hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
+  })

@@ -1,0 +1,97 @@
+/** Replaces a key without a moment in which anything cannot be verified. */
+import { maxChannelBytes } from '../documents/channel.ts'
+import { channelKey } from '../documents/paths.ts'
+import type { PublicKey, RoleName } from '../documents/root.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { peekKeyIds, seal } from '../trust/envelope.ts'
+import { keyIdOf } from '../trust/keys.ts'
+import type { Signer } from '../trust/signer.ts'
+import type { TrustedRoot } from '../trust/verify-root.ts'
+import { commitChannel, loadHead } from './commit-channel.ts'
+import { type ChannelRef, loadRoot } from './read.ts'
+import { allChannelRefs, refresh } from './refresh.ts'
+import { editRoot, publishRoot, type RootEdit } from './roots.ts'
+import { encode, instantText, loadForWriting, type StoreWriter } from './write.ts'
+
+/** Which key takes the place of which. */
+export interface Rotation {
+  readonly role: RoleName
+  readonly key: PublicKey
+  /** The key to replace; may be left out where the role has one key. */
+  readonly replaces?: string
+}
+
+/**
+ * Replaces a key: root n+1 with old and new → every channel issued anew → root n+2 without the old. Each step looks at
+ * what is there, so a rotation that stopped anywhere goes on when it is run again.
+ * @param signers the root keys; for a rotation of the root role the new one too.
+ */
+export async function rotateKey(
+  writer: StoreWriter,
+  rotation: Rotation,
+  signers: readonly Signer[],
+): Promise<TrustedRoot> {
+  const { role, key } = rotation
+  const keyId = await keyIdOf(key)
+  let root = await loadRoot(writer)
+  const others = root.root.roles[role].keyIds.filter((id) => id !== keyId)
+  const replaced = rotation.replaces ?? (others.length === 1 ? others[0] : undefined)
+  if (replaced === undefined && others.length > 0)
+    throw new PlatteError('usage', `${role} has ${others.length} other keys: ${others.join(', ')}`, {
+      hint: 'say with --replace which one goes',
+    })
+  if (!root.root.roles[role].keyIds.includes(keyId)) root = await step(writer, root, { add: { role, key } }, signers)
+  const isDone = replaced === undefined || !root.root.roles[role].keyIds.includes(replaced)
+  if (!isDone) {
+    if (role === 'release') await reissueChannels(writer, replaced)
+    await refreshIfAble(writer)
+    root = await step(writer, root, { remove: { role, keyId: replaced } }, signers)
+  }
+  await refreshIfAble(writer)
+  return root
+}
+
+async function step(
+  writer: StoreWriter,
+  root: TrustedRoot,
+  edit: RootEdit,
+  signers: readonly Signer[],
+): Promise<TrustedRoot> {
+  const next = await editRoot(root, edit, instantText(writer.clock()))
+  const fit = signers.filter(({ keyId }) => [root.root, next].some(({ roles }) => roles.root.keyIds.includes(keyId)))
+  return publishRoot(writer, await seal('platte-root+jws', encode(next), fit))
+}
+
+/**
+ * Issues channels anew with the same content: those that the leaving key signed, by the other release keys at hand; or,
+ * where none is leaving, all of them by all keys at hand.
+ */
+export async function reissueChannels(writer: StoreWriter, leaving?: string): Promise<readonly ChannelRef[]> {
+  const staying = { ...writer, release: writer.release.filter(({ keyId }) => keyId !== leaving) }
+  const state = await loadForWriting(writer)
+  const issued: ChannelRef[] = []
+  for (const ref of await allChannelRefs(writer, state.catalog.catalog)) {
+    const head = await loadHead(writer, state, ref)
+    const stored = await writer.documents.get(
+      channelKey(ref.app, ref.channel, head?.manifest.seq ?? 0),
+      maxChannelBytes,
+    )
+    const signers = stored ? peekKeyIds(stored.bytes, 'platte-channel+jws') : []
+    if (leaving !== undefined && !signers.includes(leaving)) continue
+    await commitChannel(staying, ref, (current) => ({ ...current }))
+    issued.push(ref)
+  }
+  return issued
+}
+
+/**
+ * Lets the catalog name what is newest, where the timestamp key is at hand; else the next refresh does.
+ * @returns whether it was at hand.
+ */
+export async function refreshIfAble(writer: StoreWriter): Promise<boolean> {
+  const { roles } = (await loadRoot(writer)).root
+  const fit = writer.timestamp.filter(({ keyId }) => roles.timestamp.keyIds.includes(keyId))
+  if (fit.length < roles.timestamp.threshold) return false
+  await refresh(writer)
+  return true
+}

@@ -1,0 +1,71 @@
+/** What all writers of signed documents share: what they start from, what they sign with, and lost races. */
+import type { ChannelManifest } from '../documents/channel.ts'
+import type { RoleName } from '../documents/root.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Random } from '../kernel/random.ts'
+import type { Signer } from '../trust/signer.ts'
+import type { TrustedRoot } from '../trust/verify-root.ts'
+import { type CatalogState, loadCatalog, loadRoot, type StoreReader } from './read.ts'
+
+/** How often a lost race is tried again. Of 40 racing writers the last one loses 39 times. */
+export const maxAttempts = 200
+
+/** What it takes to write to a store. */
+export interface StoreWriter extends StoreReader {
+  readonly random: Random
+  /** The release keys at hand; none: nothing can be published. */
+  readonly release: readonly Signer[]
+  /** The timestamp keys at hand; none: what is committed waits for a refresh. */
+  readonly timestamp: readonly Signer[]
+  /** When what is written is dated; without it, when it is written. The same order with the same date says the same. */
+  readonly datedAt?: Instant | undefined
+  /** Where manifests come from, for their `provenance`. */
+  readonly provenance?: Readonly<Record<string, string>> | undefined
+  /** How manifests are signed; without it by the release keys at hand, enough of them. */
+  readonly sealManifest?: ((manifest: ChannelManifest, state: CatalogState) => Promise<Uint8Array>) | undefined
+}
+
+/** The date of what is written, in milliseconds. */
+export const dateOf = ({ datedAt, clock }: Pick<StoreWriter, 'datedAt' | 'clock'>): Instant => datedAt ?? clock()
+
+/** The newest root and a catalog that may have expired: what every writer starts from. */
+export async function loadForWriting(reader: StoreReader, seen?: CatalogState): Promise<CatalogState> {
+  const state = await loadCatalog(reader, seen, { anyTime: true })
+  return { ...state, root: await loadRoot(reader, undefined, state.root) }
+}
+
+/**
+ * The keys at hand that the role names, enough of them.
+ * @throws PlatteError('credentials')
+ */
+export function signersOf(signers: readonly Signer[], role: RoleName, { root }: TrustedRoot): readonly Signer[] {
+  const { threshold, keyIds } = root.roles[role]
+  const fit = [...new Map(signers.map((signer) => [signer.keyId, signer])).values()].filter(({ keyId }) =>
+    keyIds.includes(keyId),
+  )
+  if (fit.length >= threshold) return fit
+  const ours = signers.map(({ keyId }) => keyId.slice(0, 8)).join(', ') || 'none'
+  throw new PlatteError(
+    'credentials',
+    `root ${root.version} wants ${threshold} ${role} ${threshold === 1 ? 'key' : 'keys'} of ${keyIds
+      .map((id) => id.slice(0, 8))
+      .join(', ')}; at hand: ${ours}`,
+    { hint: `set PLATTE_KEYS to the folder of ${role}*.jwk, or PLATTE_${role.toUpperCase()}_KEY to one key` },
+  )
+}
+
+/** RFC 3339 in UTC with milliseconds. */
+export const instantText = (ms: number): string => new Date(ms).toISOString()
+
+export const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+
+/** Waits a moment before the next attempt: the longer, the more were lost. */
+export function pause(random: Random, attempt: number): Promise<void> {
+  const mostMs = Math.min(10 * 2 ** attempt, 250)
+  return new Promise((resolve) => setTimeout(resolve, random() * mostMs))
+}
+
+/** What is said after the last attempt. */
+export const lostRace = (what: string): PlatteError =>
+  new PlatteError('conflict', `${what}: others kept writing it`, { hint: 'run the same command again' })

@@ -1,0 +1,103 @@
+import { type Command, Option } from 'commander'
+import {
+  collect,
+  command,
+  type Options,
+  oneOf,
+  openReadingOf,
+  parseChannel,
+  parseDuration,
+  readFlags,
+} from '../../cli/options.ts'
+import { show, table, warn } from '../../cli/terminal.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { weekdays } from '../../release/channel.ts'
+import { otherChannels } from '../channel-life.ts'
+import { changing, type EditingOptions, runOrder } from './editing.ts'
+
+/** Makes, describes, renames, ends and lists channels. */
+export function channelCommand(): Command {
+  const channel = command('channel', 'make, describe, rename, end and list channels', [])
+  for (const make of [create, edit, rename, remove, list]) channel.addCommand(make())
+  return channel
+}
+
+interface DescribeOptions extends EditingOptions {
+  readonly description?: string
+  readonly cadence?: string
+  readonly on?: string
+  readonly alias?: readonly string[]
+}
+
+const describing = (name: string, description: string): Command =>
+  changing(name, description)
+    .argument('<channel>', 'its name: what clients have as GROUP', parseChannel)
+    .option('--description <words>', 'what it is for')
+    .addOption(new Option('--cadence <duration>', 'how often a release is due, such as 28d').argParser(parseCadence))
+    .option('--on <day>', 'the day of the week that is usual, such as Tue; with --cadence', parseDay)
+    .option(
+      '--alias <name>',
+      'another name that clients may have; may be repeated, and replaces those that there are',
+      collect,
+    )
+
+const parseDay = oneOf(weekdays)
+
+const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
+
+const create = (): Command =>
+  describing('create', 'make a channel').action((channel: string, options: DescribeOptions) =>
+    runOrder({ ...options, channel }, 'channel-create', described(options)),
+  )
+
+const edit = (): Command =>
+  describing('edit', 'describe a channel; an empty value takes a description away').action(
+    (channel: string, options: DescribeOptions) =>
+      runOrder({ ...options, channel }, 'channel-edit', described(options)),
+  )
+
+/** An empty value takes away. */
+function described({ description, cadence, on, alias }: DescribeOptions) {
+  if (on && !cadence) throw new PlatteError('usage', '--on is of a cadence: say --cadence, too')
+  return {
+    description: description === '' ? null : description,
+    cadence: cadence === '' ? null : cadence && { every: cadence, ...(on && { on }) },
+    aliases: alias?.join('') === '' ? null : alias,
+  }
+}
+
+const rename = (): Command =>
+  changing('rename', 'give a channel another name; the old one goes on working')
+    .argument('<channel>', 'its name', parseChannel)
+    .argument('<name>', 'its new name', parseChannel)
+    .action((channel: string, name: string, options: EditingOptions) =>
+      runOrder({ ...options, channel }, 'channel-rename', { name }),
+    )
+
+const remove = (): Command =>
+  changing('delete', 'end a channel: it offers nothing more')
+    .argument('<channel>', 'its name', parseChannel)
+    .option('--force', 'although it has releases')
+    .action((channel: string, options: EditingOptions & { force?: true }) =>
+      runOrder({ ...options, channel }, 'channel-delete', { force: options.force }),
+    )
+
+function list(): Command {
+  return command('list', 'list the channels of an app', [...readFlags, 'app']).action(async (options: Options) => {
+    const { store, settings } = await openReadingOf(options, warn, ['app'])
+    const channels = await otherChannels(store, { app: settings.app, channel: '' })
+    const rows = channels.map(({ channel, seq, releases, follow, cadence, aliases = [], description = '' }) => [
+      channel,
+      String(seq),
+      String(releases.length),
+      releases[0]?.version ?? '-',
+      follow?.channel ?? '-',
+      cadence?.every ?? '-',
+      aliases.join(',') || '-',
+      description,
+    ])
+    const heading = ['CHANNEL', 'SEQ', 'RELEASES', 'NEWEST', 'FOLLOWS', 'CADENCE', 'ALIASES', 'DESCRIPTION']
+    const data = channels.map(({ releases, ...channel }) => ({ ...channel, releases: releases.length }))
+    show(options.json, data, table([heading, ...rows]))
+  })
+}

@@ -1,0 +1,125 @@
+/** Commands that say when, and to which machines, a release is offered: ramps, windows and targets. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { parseCount, parseDuration, parseInstant, parseList, parseShare } from '../../cli/options.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import type { Target } from '../../release/channel.ts'
+import { machineHash } from '../../release/target.ts'
+import { readShort } from '../../runtime/files.ts'
+import { type EditingOptions, editing, runOrder } from './editing.ts'
+import { type WindowOptions, windowOf, withWindow } from './window-options.ts'
+
+interface RampOptions extends EditingOptions {
+  readonly over?: string
+  readonly start?: string
+  readonly steps?: number
+  readonly from?: number
+  readonly share?: number
+  readonly none?: true
+  readonly lower?: true
+  readonly stop?: true
+  readonly resume?: true
+}
+
+/** Offers a release to a share of machines. */
+export function rampCommand(): Command {
+  return editing('ramp', 'offer a release to a share of machines that rises')
+    .argument('[version]', 'the release; none with --stop and --resume')
+    .option('--over <duration>', 'from nobody to everybody over so long, such as 48h', parseDuration)
+    .option('--start <instant>', 'when it begins; now, if nothing is said', parseInstant)
+    .option('--steps <count>', 'in so many equal steps rather than steadily, 100 at most', parseSteps)
+    .option('--from <share>', 'the share that it begins with, such as 1%', parseShare)
+    .option('--share <share>', 'this share from now on, until something else is said', parseShare)
+    .option('--none', 'to everybody at once')
+    .option('--lower', 'although fewer machines than now would be offered it')
+    .option('--stop', 'stop the ramps of the channel where they are; needs the timestamp key only')
+    .option('--resume', 'let them go on, from where they would be by now')
+    .action(ramp)
+}
+
+/** A manifest takes 200 points, and a step has two. */
+function parseSteps(value: string): number {
+  const steps = parseCount(value)
+  if (steps > 100) throw new InvalidArgumentError('Use at most 100.')
+  return steps
+}
+
+function ramp(version: string | undefined, options: RampOptions): Promise<void> {
+  const { over, start, steps, from, share, none, lower, stop, resume } = options
+  const said = [over, share, none, stop, resume].filter((one) => one !== undefined)
+  if (said.length !== 1) throw new PlatteError('usage', 'say one of --over, --share, --none, --stop and --resume')
+  if ((stop || resume) !== undefined && version !== undefined)
+    throw new PlatteError('usage', '--stop and --resume are of the whole channel: name no version', {
+      hint: '`platte hold` keeps one version back',
+    })
+  if ((stop || resume) === undefined && version === undefined) throw new PlatteError('usage', 'name the release')
+  return runOrder(options, 'ramp', { version, over, start, steps, from, share, none, lower, stop, resume })
+}
+
+interface AnyWindowOptions extends EditingOptions, WindowOptions {
+  readonly add?: true
+  readonly none?: true
+}
+
+/** Says at which times of the week something is offered. */
+export function windowCommand(): Command {
+  return withWindow(editing('window', 'offer a channel, or one release, at certain times of the week only'))
+    .argument('[version]', "one release: its windows stand in for the channel's")
+    .option('--add', 'beside the windows that there are')
+    .option('--none', 'take the windows away: a release then has those of its channel, a channel none')
+    .action((version: string | undefined, options: AnyWindowOptions) => {
+      const { add, none } = options
+      const said = none ? { none } : { windows: [windowOf(options, '--none')], add }
+      return runOrder(options, 'window', { version, ...said })
+    })
+}
+
+interface TargetOptions extends EditingOptions {
+  readonly oem?: readonly string[]
+  readonly notOem?: readonly string[]
+  readonly running?: string
+  readonly allowMachines?: string
+  readonly denyMachines?: string
+  readonly none?: true
+}
+
+/** Says to which machines something is offered. */
+export function targetCommand(): Command {
+  return editing('target', 'offer a channel, or one release, to certain machines only')
+    .argument('[version]', "one release: its target adds to the channel's")
+    .option('--oem <names>', 'only to these, such as azure,ami', parseList)
+    .option('--not-oem <names>', 'to all but these, such as pxe', parseList)
+    .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"')
+    .option('--allow-machines <file>', 'only to these: a file of machine ids, one a line; stored as hashes')
+    .option('--deny-machines <file>', 'to all but these, likewise')
+    .option('--none', 'to everybody')
+    .action(async (version: string | undefined, options: TargetOptions) => {
+      const { none } = options
+      await runOrder(options, 'target', { version, ...(none ? { none } : { target: await targetOf(options) }) })
+    })
+}
+
+async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: TargetOptions): Promise<Target> {
+  const oems = { ...(oem && { only: oem }), ...(notOem && { not: notOem }) }
+  const machines = {
+    ...(allowMachines && { allow: await readMachines(allowMachines) }),
+    ...(denyMachines && { deny: await readMachines(denyMachines) }),
+  }
+  const target = {
+    ...(Object.keys(oems).length > 0 && { oem: oems }),
+    ...(running && { from: running }),
+    ...(Object.keys(machines).length > 0 && { machines }),
+  }
+  if (Object.keys(target).length > 0) return target
+  throw new PlatteError('usage', 'say whom it is for, or --none')
+}
+
+/** One id a line; blank lines and what follows a # do not count. */
+async function readMachines(file: string): Promise<string[]> {
+  const lines = new TextDecoder().decode(await readShort(file)).split('\n')
+  const ids = lines.map((line) => line.replace(/#.*/, '').trim())
+  const bad = ids.findIndex((id) => id !== '' && !/^[!-~]{1,128}$/.test(id))
+  if (bad >= 0) throw new PlatteError('usage', `${file}: line ${bad + 1} is no machine id`)
+  const listed = [...new Set(ids.filter((id) => id !== '').map(machineHash))].sort()
+  if (listed.length > 0) return listed
+  throw new PlatteError('usage', `${file} names no machine`)
+}

@@ -1,0 +1,138 @@
+import type { Command } from 'commander'
+import {
+  collect,
+  command,
+  endpointFlags,
+  type Options,
+  openStoreOf,
+  parseDuration,
+  settingsOf,
+  writeFlags,
+} from '../../cli/options.ts'
+import { notice, progress, show, warn } from '../../cli/terminal.ts'
+import { durationMs } from '../../documents/fields.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { openEndpoint } from '../../publish-api/cli/endpoint.ts'
+import { uploadAll } from '../../publish-api/cli/uploading.ts'
+import type { Package } from '../../release/channel.ts'
+import { rampOver } from '../../release/edits.ts'
+import { fileSource, readShort, startsLikePayload } from '../../runtime/files.ts'
+import { machineHasher } from '../../runtime/store.ts'
+import { refuseUnsafe } from '../../store/conformance/doctor.ts'
+import { readCommand } from '../commands.ts'
+import { digestsOf, type Source } from '../hash-and-stage.ts'
+import { type PublishResult, publish } from '../publish.ts'
+
+interface PublishOptions extends Options {
+  readonly channel: string
+  readonly version: string
+  readonly board: string
+  readonly components?: string
+  readonly notes?: string
+  readonly cve?: readonly string[]
+  readonly rampOver?: string
+  readonly create?: boolean
+  readonly dryRun?: boolean
+}
+
+/** Publishes a release of one board. */
+export function publishCommand(): Command {
+  return command('publish', 'publish a release for one board', [...writeFlags, ...endpointFlags, 'app'])
+    .argument('<file>', 'the OS package: the payload that update_engine installs')
+    .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
+    .requiredOption('--channel <channel>', 'the channel it goes into')
+    .requiredOption('--version <version>', 'its version, such as 4152.2.0')
+    .requiredOption('--board <board>', 'its board, such as amd64-usr')
+    .option('--components <file>', 'JSON file of component versions: {"kernel":"6.12.102"}')
+    .option('--notes <place>', 'Markdown release notes: a file or a URL')
+    .option('--cve <cve>', 'a CVE that it fixes; may be repeated', collect)
+    .option(
+      '--ramp-over <duration>',
+      'offer a new release to a share that rises over so long, such as 48h',
+      parseDuration,
+    )
+    .option('--create', 'make the channel if it is not there')
+    .option('--dry-run', 'check everything and say what would happen; write nothing that is served')
+    .action(publishFiles)
+}
+
+async function publishFiles(file: string, extras: readonly string[], options: PublishOptions): Promise<void> {
+  const files = [file, ...extras] as const
+  if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
+    notice(`warning: ${file} does not start with CrAU: update_engine will not take it as a payload`)
+  const result = await (settingsOf(options, []).endpoint ? publishThere(files, options) : publishHere(files, options))
+  show(options.json, result, [sentenceOf(result, `${options.version} for ${options.board} in ${options.channel}`)])
+}
+
+type Files = readonly [string, ...string[]]
+
+async function publishHere([first, ...extras]: Files, options: PublishOptions): Promise<PublishResult> {
+  const { store, settings } = await openStoreOf(options, warn, ['app'])
+  const sources = [await fileSource(first), ...(await Promise.all(extras.map(fileSource)))] as const
+  const { channel, version, board, cve, rampOver: over, create = false, dryRun = false } = options
+  if (!dryRun) await refuseUnsafe(store)
+  const order = {
+    ...{ app: settings.app, channel, version, board, sources, create, dryRun },
+    ...(cve && { cves: cve }),
+    ...(over && { ramp: rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 }) }),
+    ...(options.components && { components: await readComponents(options.components) }),
+    ...(options.notes && { notes: await readShort(options.notes) }),
+  }
+  const bar = progress('publishing', sum(sources))
+  return publish(store, order, bar.add).finally(bar.end)
+}
+
+/** Hashes here, sends what is missing there, and has it published. */
+async function publishThere(files: Files, options: PublishOptions): Promise<PublishResult> {
+  const endpoint = await openEndpoint(options)
+  const { app } = settingsOf(options, ['app'])
+  const { channel, version, board, cve, rampOver, create, dryRun } = options
+  const sources = await Promise.all(files.map(fileSource))
+  const bar = progress('uploading', 2 * sum(sources))
+  const packages: Package[] = []
+  try {
+    for (const source of sources)
+      packages.push({ name: source.name, ...(await digestsOf(source, machineHasher, bar.add)) })
+    const announced = { app, channel, version, board, packages }
+    const paths = new Map(sources.map(({ name }, i) => [name, files[i] ?? '']))
+    if (!dryRun) await uploadAll(endpoint, announced, { files: paths, onBytes: bar.add })
+  } finally {
+    bar.end()
+  }
+  const said = {
+    ...{ app, channel, version, board, packages },
+    ...(cve && { cves: cve }),
+    ...(rampOver && { rampOver }),
+    ...(create && { create }),
+    ...(dryRun && { dryRun }),
+    ...(options.components && { components: await readComponents(options.components) }),
+    ...(options.notes && { notes: new TextDecoder().decode(await readShort(options.notes)) }),
+  }
+  return endpoint.send<PublishResult>(readCommand('publish', said))
+}
+
+const sum = (sources: readonly Source[]): number => sources.reduce((total, { size }) => total + size, 0)
+
+function sentenceOf({ kind, seq, offered }: PublishResult, what: string): string {
+  if (kind === 'dry-run') return `${what}: would be published as ${seq}`
+  const later = offered ? '' : '; offered after the next refresh'
+  if (kind === 'unchanged') return `${what}: was published before; nothing was changed${later}`
+  return `${what}: ${offered ? `published as ${seq}, and offered` : `committed as ${seq}`}${later}`
+}
+
+async function readComponents(file: string): Promise<Record<string, string>> {
+  const text = new TextDecoder().decode(await readShort(file))
+  const value = parseComponents(text)
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isMap || !Object.values(value).every((version) => typeof version === 'string'))
+    throw new PlatteError('usage', `${file} must be a JSON object of versions, such as {"kernel":"6.12.102"}`)
+  return Object.fromEntries(Object.entries(value).map(([name, version]) => [name, String(version)]))
+}
+
+function parseComponents(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

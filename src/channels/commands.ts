@@ -1,0 +1,139 @@
+/**
+ * What may be asked of a channel: one order for each command that changes one. The command line makes them, and the
+ * publish function takes them as JSON, so that both mean the same.
+ */
+import * as v from 'valibot'
+import { components, cves, packageList, target, windows } from '../documents/channel.ts'
+import * as field from '../documents/fields.ts'
+import type { ErrorCode } from '../kernel/errors.ts'
+
+/** Release notes are kept beside the manifest, and so are as long as a document may be. */
+const maxNotesLength = 256 * 1024
+
+const ref = { app: field.appName, channel: field.channelName, dryRun: v.exactOptional(v.boolean()) }
+const release = { ...ref, version: field.publishedVersion }
+const maybeRelease = { ...ref, version: v.exactOptional(field.publishedVersion) }
+const flag = v.exactOptional(v.literal(true))
+const share = v.pipe(v.number(), v.minValue(0, 'must be 0 to 1'), v.maxValue(1, 'must be 0 to 1'))
+
+/** How many of these an order says. */
+const said = (order: Readonly<Record<string, unknown>>, names: readonly string[]): number =>
+  names.filter((name) => order[name] !== undefined).length
+
+const marked = v.pipe(
+  v.strictObject({ ...release, reason: v.exactOptional(field.reason), undo: flag }),
+  v.check((order) => said(order, ['reason', 'undo']) === 1, 'say a reason, or undo'),
+)
+
+const held = { ...release, board: v.exactOptional(field.boardName) }
+
+const described = {
+  ...ref,
+  description: v.exactOptional(v.nullable(field.text(500))),
+  cadence: v.exactOptional(v.nullable(v.strictObject({ every: field.duration, on: v.exactOptional(field.text(16)) }))),
+  aliases: v.exactOptional(v.nullable(v.array(field.channelName))),
+}
+
+const ramp = v.pipe(
+  v.strictObject({
+    ...maybeRelease,
+    over: v.exactOptional(field.duration),
+    start: v.exactOptional(field.instant),
+    steps: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(100, 'must be at most 100'))),
+    from: v.exactOptional(share),
+    share: v.exactOptional(share),
+    none: flag,
+    lower: flag,
+    stop: flag,
+    resume: flag,
+  }),
+  v.check(
+    (order) => said(order, ['over', 'share', 'none', 'stop', 'resume']) === 1,
+    'say one of over, share, none, stop and resume',
+  ),
+  v.check(
+    (order) => (order.version === undefined) === (said(order, ['stop', 'resume']) === 1),
+    'stop and resume are of the whole channel and name no version; everything else names one',
+  ),
+)
+
+/** The schema of each order, by the name of its action; `publish` is about packages that were uploaded before. */
+export const orders = {
+  publish: v.strictObject({
+    ...release,
+    board: field.boardName,
+    packages: packageList,
+    components: v.exactOptional(components),
+    cves: v.exactOptional(cves),
+    notes: v.exactOptional(v.pipe(v.string(), v.maxLength(maxNotesLength))),
+    rampOver: v.exactOptional(field.duration),
+    create: v.exactOptional(v.boolean()),
+  }),
+  promote: v.strictObject({
+    ...release,
+    from: field.channelName,
+    boards: v.exactOptional(v.array(field.boardName)),
+    rampOver: v.exactOptional(field.duration),
+  }),
+  ramp,
+  window: v.pipe(
+    v.strictObject({ ...maybeRelease, windows: v.exactOptional(windows), add: flag, none: flag }),
+    v.check((order) => said(order, ['windows', 'none']) === 1, 'say windows, or none'),
+  ),
+  target: v.pipe(
+    v.strictObject({ ...maybeRelease, target: v.exactOptional(target), none: flag }),
+    v.check((order) => said(order, ['target', 'none']) === 1, 'say a target, or none'),
+  ),
+  hold: v.strictObject({ ...held, reason: field.reason }),
+  unhold: v.strictObject(held),
+  withdraw: marked,
+  floor: marked,
+  'dead-end': marked,
+  rollback: v.pipe(
+    v.strictObject({
+      ...release,
+      reason: v.exactOptional(field.reason),
+      to: v.exactOptional(field.publishedVersion),
+      undo: flag,
+    }),
+    v.check((order) => said(order, ['reason', 'undo']) === 1, 'say a reason, or undo'),
+  ),
+  follow: v.pipe(
+    v.strictObject({
+      ...ref,
+      source: v.exactOptional(field.channelName),
+      after: v.exactOptional(field.duration),
+      over: v.exactOptional(field.duration),
+      none: flag,
+    }),
+    v.check((order) => said(order, ['source', 'none']) === 1, 'name the channel to follow as source, or say none'),
+  ),
+  'channel-create': v.strictObject(described),
+  'channel-edit': v.strictObject(described),
+  'channel-rename': v.strictObject({ ...ref, name: field.channelName }),
+  'channel-delete': v.strictObject({ ...ref, force: flag }),
+  prune: v.strictObject({ ...ref, keep: v.exactOptional(field.positive) }),
+} as const
+
+/** What an order does; a rule of a policy allows some of them. */
+export type Action = keyof typeof orders
+export const actions = Object.keys(orders) as readonly Action[]
+
+export type OrderOf<A extends Action> = v.InferOutput<(typeof orders)[A]> & { readonly action: A }
+/** An order of any kind. */
+export type ChannelCommand = { readonly [A in Action]: OrderOf<A> }[Action]
+
+/**
+ * Holds what was said against the schema of its action.
+ * @throws PlatteError(code) naming the first field at fault.
+ */
+export function readCommand<A extends Action>(action: A, value: unknown, code: ErrorCode = 'usage'): OrderOf<A> {
+  const order = field.check<v.GenericSchema>(orders[action], action, value, code) as object
+  return { ...order, action } as OrderOf<A>
+}
+
+/** Every channel of the app that an order changes, and every name that it takes. */
+export const changedBy = (order: ChannelCommand): readonly string[] =>
+  order.action === 'channel-rename'
+    ? [order.channel, order.name]
+    : [order.channel, ...(('aliases' in order && order.aliases) || [])]

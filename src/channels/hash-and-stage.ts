@@ -1,0 +1,96 @@
+/** Takes files into a store before their place is known: it depends on the digests of all of them. */
+import type { Digests, NewHasher } from '../kernel/hasher.ts'
+import type { Packages, StagedPackage } from '../store/packages.ts'
+
+/** A file to publish; it can be read more than once. */
+export interface Source {
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+  open(): ReadableStream<Uint8Array>
+}
+
+/** Where files go, and how they are hashed. */
+export interface Staging {
+  readonly packages: Packages
+  readonly newHasher: NewHasher
+}
+
+/**
+ * Hashes every file, and copies it in the same pass where the store takes bytes before their name.
+ * @param onBytes is told of every chunk; all of it is the size of the files, so where they are read twice a chunk counts
+ *   half each time.
+ */
+export async function hashAndStage(
+  { packages, newHasher }: Staging,
+  sources: readonly Source[],
+  onBytes: (bytes: number) => void,
+): Promise<StagedPackage[]> {
+  const staged: StagedPackage[] = []
+  try {
+    for (const source of sources) {
+      staged.push(
+        packages.stage
+          ? await packages.stage(read(source, onBytes))
+          : await hashOnly({ packages, newHasher }, source, (bytes) => onBytes(bytes / 2)),
+      )
+    }
+    return staged
+  } catch (error) {
+    await Promise.all(staged.map((one) => one.discard()))
+    throw error
+  }
+}
+
+const read = (source: Source, onBytes: (bytes: number) => void): ReadableStream<Uint8Array> =>
+  source.open().pipeThrough(countBytes(onBytes))
+
+/** Reads a file once. @returns its size in bytes, and its digests. */
+export async function digestsOf(
+  source: Source,
+  newHasher: NewHasher,
+  onBytes: (bytes: number) => void,
+): Promise<{ readonly size: number } & Digests> {
+  const hasher = newHasher()
+  let size = 0
+  for await (const chunk of read(source, onBytes)) {
+    size += chunk.length
+    await hasher.update(chunk)
+  }
+  return { size, ...(await hasher.digest()) }
+}
+
+/** For stores that need a name first: hash now, copy when the name is known. */
+async function hashOnly(
+  { packages, newHasher }: Staging,
+  source: Source,
+  onBytes: (bytes: number) => void,
+): Promise<StagedPackage> {
+  const { size, ...digests } = await digestsOf(source, newHasher, onBytes)
+  return {
+    size,
+    ...digests,
+    async keep(key) {
+      let left = size
+      const body = read(source, (bytes) => {
+        left -= bytes
+        onBytes(bytes)
+      })
+      const outcome = await packages.put(key, body, { size, sha256: digests.sha256 })
+      // What is there already is not read again.
+      onBytes(left)
+      return outcome
+    },
+    discard: async () => {},
+  }
+}
+
+/** Passes chunks on, and tells of each. */
+export function countBytes(onBytes: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream({
+    transform(chunk, controller) {
+      onBytes(chunk.length)
+      controller.enqueue(chunk)
+    },
+  })
+}

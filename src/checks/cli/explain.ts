@@ -1,0 +1,41 @@
+import type { Command } from 'commander'
+import { newCatalogCache } from '../../catalog/cache.ts'
+import { command, type Options, openReadingOf, parseInstant, readFlags } from '../../cli/options.ts'
+import { show } from '../../cli/terminal.ts'
+import { explain } from '../explain.ts'
+
+interface ExplainOptions extends Options {
+  readonly channel: string
+  readonly version: string
+  readonly board: string
+  readonly machine?: string
+  readonly oem?: string
+  readonly manual?: boolean
+  readonly at?: string
+}
+
+/** Says what a machine would get, why, and when that changes, by the code that answers machines. */
+export function explainCommand(): Command {
+  return command('explain', 'say what a machine would get, why, and when that changes', [...readFlags, 'app'])
+    .requiredOption('--channel <channel>', 'what the machine has as GROUP')
+    .requiredOption('--version <version>', 'what it runs')
+    .requiredOption('--board <board>', 'its board, such as amd64-usr')
+    .option('--machine <id>', 'its machine id: ramps and windows depend on it')
+    .option('--oem <oem>', 'its OEM, such as azure')
+    .option('--manual', 'as if somebody asked for an update on the machine')
+    .option('--at <instant>', 'at another time, such as 2026-11-24T13:12:00Z', parseInstant)
+    .action(async (options: ExplainOptions) => {
+      const { store, settings } = await openReadingOf(options, () => {}, ['app'])
+      const { channel, version, board, machine = '', oem = '', manual = false, at } = options
+      const query = { app: settings.app, channel, version, board, machineId: machine, oem, isManual: manual }
+      const answering = { cache: newCatalogCache(), reader: store, background: undefined }
+      const explanation = await explain(answering, {
+        query,
+        at: at === undefined ? undefined : Date.parse(at),
+        audience: 'operator',
+      })
+      const { sentence, numbers: { draw, share } = {}, next } = explanation
+      const behind = draw === undefined || share === undefined ? [] : [`its draw is ${draw}, the share ${share}`]
+      show(options.json, { asked: query, ...explanation }, [sentence, ...behind, ...(next ? [next.sentence] : [])])
+    })
+}

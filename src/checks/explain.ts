@@ -1,0 +1,88 @@
+/** Says what one machine gets, why, and when that changes: by the code that answers machines. */
+
+import type { LoadedChannel } from '../catalog/channels.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { type Check, type Decision, decide, type Reason } from '../release/decide.ts'
+import { explainChange, explainDecision, forEverybody, type Numbers, numbersOf } from '../release/explanation.ts'
+import { type ForecastChange, nextChange } from '../release/forecast.ts'
+import { type Answering, findFor, noUpdateBecause, type Query } from './update-check.ts'
+
+/** What somebody wants to know. */
+export interface ExplainQuery {
+  readonly query: Query
+  /** The instant that is asked about; without it, now. What is signed now counts, whenever that is. */
+  readonly at?: Instant | undefined
+  /** Operators are told everything; everybody neither who is on a list of machines, nor what went wrong in here. */
+  readonly audience: 'operator' | 'everybody'
+}
+
+/** A decision as data. */
+export interface Outcome {
+  readonly decision: Decision['kind']
+  readonly offered?: string
+  readonly reason?: Reason
+  /** The version that is kept back, or is a dead end. */
+  readonly withheld?: string
+  readonly because?: string
+  readonly sentence: string
+}
+
+/** A machine's answer, explained. */
+export interface Explanation extends Outcome {
+  /** RFC 3339. */
+  readonly at: string
+  readonly numbers?: Numbers
+  /** The next other offer, as far as what is signed now says. */
+  readonly next?: Outcome & { readonly at: string }
+  /** What this explanation leaves out. */
+  readonly note?: string
+}
+
+/** Explains. Never throws: what keeps it from being decided is a reason, too. */
+export async function explain(answering: Answering, { query, at, audience }: ExplainQuery): Promise<Explanation> {
+  const channel = await findFor(answering, query)
+  const now = at ?? answering.reader.clock()
+  const isPublic = audience === 'everybody'
+  const told = (decision: Decision): Decision => (isPublic ? forEverybody(decision) : decision)
+  if (!('view' in channel)) return { at: timeText(now), ...outcomeOf(told(noUpdateBecause(channel))) }
+  const { view } = channel
+  const check: Check = isPublic ? { ...query, onNoList: true } : query
+  const decision = decide(check, view, now)
+  const [numbers, change] = [numbersOf(decision, check, view, now), nextChange(check, view, now)]
+  return {
+    at: timeText(now),
+    ...outcomeOf(told(decision)),
+    ...(numbers && { numbers }),
+    ...(change && { next: nextOf({ ...change, decision: told(change.decision) }) }),
+    ...(isPublic && hasLists(channel) && { note: listsNote }),
+  }
+}
+
+const nextOf = (change: ForecastChange): NonNullable<Explanation['next']> => ({
+  at: timeText(change.at),
+  ...outcomeOf(change.decision),
+  sentence: explainChange(change),
+})
+
+const listsNote =
+  'this channel has lists of machines; who is on them is not told here, and this is the answer for others'
+
+const hasLists = ({ manifest, source }: LoadedChannel): boolean =>
+  [manifest, ...(source ? [source.manifest] : [])].some(({ target, releases }) =>
+    [target, ...releases.map((release) => release.target)].some((one) => one?.machines),
+  )
+
+function outcomeOf(decision: Decision): Outcome {
+  const sentence = explainDecision(decision)
+  if (decision.kind === 'update') return { decision: 'update', offered: decision.offer.release.version, sentence }
+  const { reason, candidate, because } = decision
+  return {
+    decision: 'no-update',
+    reason,
+    ...(candidate && { withheld: candidate.release.version }),
+    ...(because !== undefined && { because }),
+    sentence,
+  }
+}
+
+const timeText = (at: Instant): string => new Date(at).toISOString()

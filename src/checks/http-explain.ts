@@ -1,0 +1,65 @@
+/** `GET /v1/explain`: what a machine gets, why, and when that changes, as JSON. */
+import type { Context } from 'hono'
+import { timingSafeEqual } from 'hono/utils/buffer'
+import { isInstant } from '../documents/fields.ts'
+import { refuse } from '../http/refuse.ts'
+import { type ExplainQuery, explain } from './explain.ts'
+import { answering, type ExplainAccess, type Serving } from './serving.ts'
+import { appKey } from './update-check.ts'
+
+const needed = ['app', 'channel', 'version', 'board'] as const
+const known: readonly string[] = [...needed, 'machine', 'oem', 'manual', 'at']
+/** Longer than any id or version of the field. */
+const maxLength = 256
+
+export function answerExplain(serving: Serving, access: ExplainAccess): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const headers = { 'cache-control': 'no-store', 'access-control-allow-origin': '*' }
+    if (access !== 'public' && !(await timingSafeEqual(tokenOf(c), access.token)))
+      return refuse(c, 401, 'send the token: Authorization: Bearer TOKEN', { 'www-authenticate': 'Bearer' })
+    const parameters = c.req.queries()
+    const problem = problemOf(parameters)
+    if (problem !== undefined) return refuse(c, 400, problem)
+    const audience = access === 'public' ? 'everybody' : 'operator'
+    const request = Object.fromEntries(Object.entries(parameters).map(([name, [text = '']]) => [name, text]))
+    const explanation = await explain(answering(serving, c), { ...questionOf(request), audience })
+    return c.json({ request, ...explanation }, 200, headers)
+  }
+}
+
+const tokenOf = (c: Context): string => /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? ''
+
+/** What is wrong with the parameters, all of it. */
+function problemOf(parameters: Readonly<Record<string, readonly string[]>>): string | undefined {
+  const problems = [
+    ...needed.filter((name) => !parameters[name]?.[0]).map((name) => `${name} is missing`),
+    ...Object.entries(parameters).flatMap(([name, values]) => {
+      if (!known.includes(name)) return [`there is no parameter ${JSON.stringify(name.slice(0, 40))}`]
+      if (values.length > 1) return [`${name} is given twice`]
+      if (values.some((value) => value.length > maxLength)) return [`${name} has more than ${maxLength} characters`]
+      return []
+    }),
+  ]
+  const [at, manual] = [parameters.at?.[0], parameters.manual?.[0]]
+  if (at && !isInstant(at)) problems.push('at must be an instant such as 2026-11-24T13:12:00Z')
+  if (manual && !['0', '1'].includes(manual)) problems.push('manual must be 0 or 1')
+  return problems.length === 0
+    ? undefined
+    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&at=]`
+}
+
+function questionOf({
+  app = '',
+  channel = '',
+  version = '',
+  board = '',
+  machine = '',
+  oem = '',
+  manual,
+  at,
+}: Readonly<Record<string, string>>): Omit<ExplainQuery, 'audience'> {
+  return {
+    query: { app: appKey(app), channel, version, board, machineId: machine, oem, isManual: manual === '1' },
+    at: at ? Date.parse(at) : undefined,
+  }
+}

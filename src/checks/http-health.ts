@@ -1,0 +1,22 @@
+/** `GET /healthz`: 200 whenever the process can answer; what is wrong stands in the body. */
+import type { Context } from 'hono'
+import { currentCatalog } from '../catalog/cache.ts'
+import { findProblems } from '../catalog/health.ts'
+import { answering, type Serving } from './serving.ts'
+
+export function answerHealth(serving: Serving): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const { cache, reader, background } = answering(serving, c)
+    await currentCatalog(cache, reader, background)
+    const problems = findProblems(cache, reader.clock())
+    return c.json(
+      {
+        status: problems.length === 0 ? 'ok' : 'degraded',
+        catalogExpires: cache.state?.catalog.catalog.expires ?? null,
+        problems,
+      },
+      200,
+      { 'cache-control': 'no-store' },
+    )
+  }
+}

@@ -1,0 +1,56 @@
+/** Finds the packages that may be served: only what a verified manifest names, by the key that it gives. */
+
+import { currentCatalog, findChannel, reload } from '../catalog/cache.ts'
+import type { Problem } from '../catalog/channels.ts'
+import type { Package } from '../release/channel.ts'
+import type { Answering } from './update-check.ts'
+
+/** So many channels are read for one request; Workers may ask a store 50 times. */
+const readAtMost = 20
+/** A catalog that is older than so long is read again before a package is said not to be there: a mirror may know a newer one. */
+const anewMs = 2_000
+
+/**
+ * Looks a key up, as `lookUp` does; what is not there may have been published just now.
+ * An expired catalog stops offers, not downloads: what a verified manifest named stays what was signed.
+ * @returns `undefined` where no verified manifest names it. Never throws.
+ */
+export async function findPackage(answering: Answering, key: string): Promise<Package | Problem | undefined> {
+  const found = await lookUp(answering, key)
+  const { cache, reader } = answering
+  const lookedAt = Math.max(cache.checkedAt, cache.failure?.at ?? 0)
+  if (found !== undefined || reader.clock() - lookedAt < anewMs) return found
+  await reload(cache, reader)
+  return lookUp(answering, key)
+}
+
+/**
+ * Looks a key up in the channels of the app that it names; those that nobody asked for yet are read first, a few for
+ * each request: where there are more, the answer is not known before some requests later.
+ */
+async function lookUp(answering: Answering, key: string): Promise<Package | Problem | undefined> {
+  const { cache, reader, background } = answering
+  const current = await currentCatalog(cache, reader, background)
+  if (cache.state === undefined) return 'reason' in current ? current : undefined
+  const app = key.split('/')[1] ?? ''
+  const names = [...(cache.apps.get(app)?.channels.keys() ?? [])]
+  const packagesIn = (channel: string) => {
+    const loaded = cache.channels.get(`${app}/${channel}`)
+    return loaded && 'packages' in loaded ? loaded.packages : undefined
+  }
+  for (const channel of names) {
+    const found = packagesIn(channel)?.get(key)
+    if (found) return found
+  }
+  const isNew = (name: string) => !cache.channels.has(`${app}/${name}`)
+  const unread = names.filter(isNew)
+  const failed = names.filter((name) => !isNew(name) && packagesIn(name) === undefined)
+  const read = [...unread, ...failed].slice(0, readAtMost)
+  for (const loaded of await Promise.all(read.map((channel) => findChannel(cache, reader, { app, channel })))) {
+    const found = 'packages' in loaded ? loaded.packages.get(key) : undefined
+    if (found) return found
+  }
+  return unread.length > readAtMost
+    ? { reason: 'store-unavailable', message: 'not every channel was read yet' }
+    : undefined
+}

@@ -1,0 +1,107 @@
+import { type Command, Option } from 'commander'
+import { otherChannels } from '../../channels/channel-life.ts'
+import { command, type Options, oneOf, openReadingOf, readFlags, settingsOf } from '../../cli/options.ts'
+import { notice, show, warn } from '../../cli/terminal.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { readShort } from '../../runtime/files.ts'
+import { readClientConfig, type Wrong } from '../answers.ts'
+import { checkUpdateConf, type Deployment, type Mistake } from '../check.ts'
+import { type ClientConfig, type Format, formats, formatsOf, pathOf, renderClientConfig, restartOf } from '../config.ts'
+
+interface ConfigOptions extends Options {
+  readonly channel?: string
+  readonly format: Format
+  readonly system: string
+  readonly strategy: string
+  readonly windowStart?: string
+  readonly windowLength?: string
+  readonly lock?: string
+  readonly check?: string
+}
+
+/** Writes the configuration of a machine that shall ask here, or finds the mistakes in one. */
+export function clientConfigCommand(): Command {
+  return command('client-config', 'write the configuration of a machine, or check one', [
+    ...readFlags,
+    'app',
+    'publicUrl',
+  ])
+    .option('--channel <channel>', 'its channel: what it has as GROUP')
+    .addOption(
+      new Option('--format <format>', `one of ${formats.join(', ')}`).default('update.conf').argParser(oneOf(formats)),
+    )
+    .option('--system <system>', 'flatcar or coreos', 'flatcar')
+    .option('--strategy <strategy>', 'when it reboots: reboot, etcd-lock or off', 'reboot')
+    .option('--window-start <time>', 'when it may reboot, its local time: 04:00, or "Thu 04:00"')
+    .option('--window-length <length>', 'and for how long: 1h, 90m')
+    .option('--lock <url>', 'what takes the place of etcd, for etcd-lock')
+    .option('--check <file>', 'find the mistakes in an update.conf')
+    .action((options: ConfigOptions) => (options.check === undefined ? write(options) : check(options, options.check)))
+}
+
+async function write(options: ConfigOptions): Promise<void> {
+  const { channel, format, system, strategy, windowStart, windowLength, lock } = options
+  const { publicUrl } = settingsOf(options, ['publicUrl'])
+  const answers = { group: channel, system, strategy, start: windowStart, length: windowLength, lock, url: publicUrl }
+  const read = readClientConfig(answers)
+  if ('wrong' in read) throw new PlatteError('usage', read.wrong.map((one) => mistakes[one]).join('; '))
+  const { config, wasBestEffort } = read
+  if (wasBestEffort) notice(`warning: best-effort was removed in locksmith 0.6; this is ${config.strategy} instead`)
+  if (!formatsOf(config.system).includes(format))
+    throw new PlatteError('usage', `${system} cannot be set up by ${format}`, {
+      hint: `use one of ${formatsOf(config.system).join(', ')}`,
+    })
+  const { groups } = await deploymentOf(options)
+  if (groups !== undefined && !groups.includes(config.group))
+    notice(`warning: there is no channel ${config.group} here: a machine with it would be offered nothing`)
+  const text = renderClientConfig(format, config)
+  show(options.json, { format, ...config, text }, [text.trimEnd()])
+  sayWhatToDo(format, config)
+}
+
+function sayWhatToDo(format: Format, { system }: ClientConfig): void {
+  if (format === 'update.conf') notice(`hint: this is ${pathOf(system)}; after a change: sudo ${restartOf(system)}`)
+}
+
+/** What is wrong with an option. */
+const mistakes: Readonly<Record<Wrong, string>> = {
+  system: '--system is flatcar or coreos',
+  group: '--channel is missing, or no name of a channel',
+  url: '--public-url is no plain http(s) URL',
+  strategy: '--strategy is reboot, etcd-lock or off',
+  window: '--window-start and --window-length need each other',
+  start: '--window-start is a time such as 04:00, or "Thu 04:00"',
+  length: '--window-length is a length such as 1h or 90m, shorter than a day, or than a week for one day',
+  lock: '--lock is no plain http(s) URL',
+}
+
+async function check(options: ConfigOptions, file: string): Promise<void> {
+  const bytes = await readShort(file)
+  const deployment = await deploymentOf(options)
+  if (deployment.groups === undefined)
+    notice('note: without PLATTE_STORE, PLATTE_ROOT and PLATTE_APP, GROUP is not compared')
+  const found = checkUpdateConf(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes), deployment)
+  show(
+    options.json,
+    found,
+    found.length > 0 ? found.flatMap((one) => linesOf(file, one)) : [`${file}: no mistake found`],
+  )
+  if (found.length === 0) return
+  throw new PlatteError('bad-request', `${found.length} ${found.length === 1 ? 'mistake' : 'mistakes'} in ${file}`, {
+    hint: '`platte client-config --channel NAME` writes one without',
+  })
+}
+
+const linesOf = (file: string, { line, problem, fix }: Mistake): readonly string[] => [
+  `${file}${line > 0 ? `:${line}` : ''}: ${problem}`,
+  `    ${fix}`,
+]
+
+/** What the settings say of the deployment; its channels where there is a store to read. */
+async function deploymentOf(options: Options): Promise<Deployment> {
+  const { publicUrl: url, store, pin, app } = settingsOf(options, [])
+  if (!(store && pin && app)) return { ...(url && { url }) }
+  const reader = await openReadingOf(options, warn, ['app'])
+  const channels = await otherChannels(reader.store, { app, channel: '' })
+  return { ...(url && { url }), groups: channels.flatMap(({ channel, aliases = [] }) => [channel, ...aliases]) }
+}

@@ -1,0 +1,201 @@
+/** What a fleet did, from the lines of its events. Pure. Clients are not authenticated: any line may be made up. */
+import { compareVersions, parseVersion } from '../release/version.ts'
+
+/** Machines that are told apart, one in two channels as two; beyond that, counts are "at least". */
+const maxMachines = 500_000
+/** Channels that are told apart; what clients make up beyond that is one. */
+const maxChannels = 1_000
+/** Versions, reasons, errors and moves that are told apart in one channel. */
+const maxNames = 200
+
+const others = 'other'
+
+/** A line that was read: what of it counts. */
+export interface Line {
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  readonly at: number
+  readonly event: 'check' | 'event'
+  readonly app: string
+  readonly channel: string
+  readonly version: string
+  /** Empty where the client did not say. */
+  readonly machine: string
+  /** Of a check: the reason, or `update`. */
+  readonly answer?: string
+  /** Of an event, as Omaha numbers them. */
+  readonly type?: number
+  readonly result?: number
+  /** Such as `44 rollback`. */
+  readonly error?: string
+  readonly previous?: string
+}
+
+/** A name and how often. */
+export type Counts = Readonly<Record<string, number>>
+
+export interface ChannelReport {
+  readonly app: string
+  readonly channel: string
+  /** Different machine ids. */
+  readonly machines: number
+  /** Whether there were more machines than are told apart. */
+  readonly isAtLeast: boolean
+  readonly checks: number
+  /** Checks by their reason, or `update`. */
+  readonly answers: Counts
+  /** Machines by the version that they had last, newest first. */
+  readonly versions: Counts
+  /** Downloads that began, updates that were written to disk, machines that came back in the new version. */
+  readonly begun: number
+  readonly finished: number
+  readonly rebooted: number
+  readonly failed: number
+  /** Failures by number and name. */
+  readonly errors: Counts
+  /** Machines that came back in their old version: error 44. */
+  readonly rollbacks: number
+  /** Machines that were in this channel last, by the one that they were in before. */
+  readonly movedFrom: Counts
+}
+
+interface Seen {
+  version: string
+  at: number
+}
+
+interface Tally {
+  readonly app: string
+  readonly channel: string
+  readonly machines: Map<string, Seen>
+  isAtLeast: boolean
+  checks: number
+  begun: number
+  finished: number
+  rebooted: number
+  failed: number
+  rollbacks: number
+  readonly answers: Map<string, number>
+  readonly errors: Map<string, number>
+}
+
+/** Takes lines in any order, one at a time. */
+export interface Reporter {
+  add(line: Line): void
+  /** By app and channel. */
+  report(): readonly ChannelReport[]
+}
+
+/** Begins a report. */
+export function newReporter(): Reporter {
+  const tallies = new Map<string, Tally>()
+  const room = { left: maxMachines }
+  return {
+    add: (line) => addLine(tallyOf(tallies, line), line, room),
+    report: () => {
+      const moves = movesOf(tallies)
+      const order = (a: Tally, b: Tally): number => compareText(a.app, b.app) || compareText(a.channel, b.channel)
+      return [...tallies.values()].sort(order).map((tally) => reportOf(tally, moves.get(tally)))
+    },
+  }
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+function tallyOf(tallies: Map<string, Tally>, { app, channel }: Line): Tally {
+  const name = JSON.stringify([app, channel])
+  const known = tallies.get(name)
+  if (known) return known
+  if (tallies.size >= maxChannels && app !== others)
+    return tallyOf(tallies, { ...noLine, app: others, channel: others })
+  const tally: Tally = {
+    ...{ app, channel, machines: new Map(), isAtLeast: false },
+    ...{ checks: 0, begun: 0, finished: 0, rebooted: 0, failed: 0, rollbacks: 0 },
+    ...{ answers: new Map(), errors: new Map() },
+  }
+  tallies.set(name, tally)
+  return tally
+}
+
+const noLine: Line = { at: 0, event: 'check', app: '', channel: '', version: '', machine: '' }
+
+/** How many machines may still be told apart. */
+interface Room {
+  left: number
+}
+
+function addLine(tally: Tally, line: Line, room: Room): void {
+  seeMachine(tally, line, room)
+  if (line.event === 'check') {
+    tally.checks += 1
+    count(tally.answers, line.answer ?? others)
+    return
+  }
+  const { type, result, error = 'unnamed', previous = '' } = line
+  if (type === 13 && result === 1) tally.begun += 1
+  if (type === 3 && result === 1) tally.finished += 1
+  if (type === 3 && result === 2 && previous !== '') tally.rebooted += 1
+  if (result !== 0) return
+  const isRollback = error.startsWith('44 ')
+  if (isRollback) tally.rollbacks += 1
+  else tally.failed += 1
+  count(tally.errors, error)
+}
+
+function seeMachine(tally: Tally, { machine, version, at }: Line, room: Room): void {
+  if (machine === '') return
+  const { machines } = tally
+  const seen = machines.get(machine)
+  if (seen === undefined && room.left === 0) tally.isAtLeast = true
+  else if (seen === undefined) {
+    room.left -= 1
+    machines.set(machine, { version, at })
+  } else if (at >= seen.at) {
+    seen.version = version
+    seen.at = at
+  }
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  const known = counts.has(name) || counts.size < maxNames ? name : others
+  counts.set(known, (counts.get(known) ?? 0) + 1)
+}
+
+/** For each channel the machines that came from another one of the same app, by that one. */
+function movesOf(tallies: ReadonlyMap<string, Tally>): ReadonlyMap<Tally, Map<string, number>> {
+  const places = new Map<string, { tally: Tally; at: number }>()
+  const moves = new Map<Tally, Map<string, number>>()
+  const sightings = [...tallies.values()].flatMap((tally) =>
+    [...tally.machines].map(([machine, { at }]) => ({ tally, at, name: JSON.stringify([tally.app, machine]) })),
+  )
+  for (const { tally, at, name } of sightings.sort((a, b) => a.at - b.at)) {
+    const before = places.get(name)
+    if (before) {
+      const from = moves.get(tally) ?? new Map<string, number>()
+      count(from, before.tally.channel)
+      moves.set(tally, from)
+    }
+    places.set(name, { tally, at })
+  }
+  return moves
+}
+
+function reportOf(tally: Tally, moves: ReadonlyMap<string, number> = new Map()): ChannelReport {
+  const { machines, answers, errors, ...numbers } = tally
+  const versions = new Map<string, number>()
+  for (const { version } of machines.values()) count(versions, version)
+  const newestFirst = [...versions].sort(([a], [b]) => compareVersions(parseVersion(b), parseVersion(a)))
+  return {
+    ...numbers,
+    machines: machines.size,
+    answers: byCount(answers),
+    versions: record(newestFirst),
+    errors: byCount(errors),
+    movedFrom: byCount(moves),
+  }
+}
+
+const byCount = (counts: ReadonlyMap<string, number>): Counts => record([...counts].sort(([, a], [, b]) => b - a))
+
+/** Names are strangers' words: none of them may be what objects carry anyway. */
+const record = (entries: readonly (readonly [string, number])[]): Counts =>
+  Object.assign(Object.create(null), Object.fromEntries(entries))

@@ -1,0 +1,119 @@
+/** Reads the lines of events, and reports what a fleet did. */
+
+import { eventsFolder } from '../documents/paths.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Documents } from '../store/documents.ts'
+import { type ChannelReport, type Line, newReporter } from './model.ts'
+
+/** A batch is smaller; what is larger was not written by a server of ours. */
+const maxFileBytes = 1024 * 1024
+/** Texts that a client said are cut where they are logged; longer ones were not written by us. */
+const maxTextLength = 100
+const dayMs = 24 * 60 * 60 * 1000
+
+/** What counts. */
+export interface ReportWindow {
+  readonly since: Instant
+  readonly until: Instant
+  readonly app?: string | undefined
+  readonly channel?: string | undefined
+}
+
+export interface Report {
+  /** RFC 3339. */
+  readonly since: string
+  readonly until: string
+  readonly channels: readonly ChannelReport[]
+  /** Events that servers could not keep. */
+  readonly lost: number
+  /** Lines that are no event and no other line of a log, and files that cannot be read. */
+  readonly unreadable: number
+}
+
+/** Reports over texts of lines, in any order. A line may not be cut by the end of a text. */
+export async function reportOn(texts: AsyncIterable<string | undefined>, wanted: ReportWindow): Promise<Report> {
+  const reporter = newReporter()
+  let [lost, unreadable] = [0, 0]
+  for await (const text of texts) {
+    if (text === undefined) unreadable += 1
+    for (const line of (text ?? '').split('\n')) {
+      if (line === '') continue
+      const read = readLine(line)
+      if (read === undefined) unreadable += 1
+      else if ('lostLines' in read) lost += read.lostLines
+      else if ('event' in read && isWanted(read, wanted)) reporter.add(read)
+    }
+  }
+  const [since, until] = [wanted.since, wanted.until].map((at) => new Date(at).toISOString())
+  return { since: since ?? '', until: until ?? '', channels: reporter.report(), lost, unreadable }
+}
+
+const isWanted = ({ at, app, channel }: Line, wanted: ReportWindow): boolean =>
+  at >= wanted.since && at < wanted.until && (wanted.app ?? app) === app && (wanted.channel ?? channel) === channel
+
+/**
+ * The files of events in a store, from the day before on: a batch is named by its first line.
+ * @throws PlatteError('refused') where the store cannot be listed.
+ */
+export async function* storedEvents(
+  documents: Documents,
+  { since, until }: ReportWindow,
+): AsyncIterable<string | undefined> {
+  if (documents.list === undefined)
+    throw new PlatteError('refused', 'this store cannot be listed, so its events cannot be found', {
+      hint: 'run it where the store is, or give it the files',
+    })
+  const decoder = new TextDecoder()
+  for (let day = since - dayMs; day < until + dayMs; day += dayMs)
+    for await (const key of documents.list(eventsFolder(new Date(day).toISOString().slice(0, 10)))) {
+      const stored = await documents.get(key, maxFileBytes).catch((error: unknown) => {
+        if (error instanceof PlatteError && error.code === 'too-large') return undefined
+        throw error
+      })
+      yield stored && decoder.decode(stored.bytes)
+    }
+}
+
+type Read = Line | { readonly lostLines: number } | { readonly isElse: true } | undefined
+
+/** @returns `undefined` for what no server of ours wrote. */
+function readLine(text: string): Read {
+  const value = parse(text)
+  if (value === undefined) return undefined
+  if (value.event === 'events' && typeof value.lostLines === 'number') return { lostLines: value.lostLines }
+  if (value.event !== 'check' && value.event !== 'event')
+    return typeof value.event === 'string' ? { isElse: true } : undefined
+  if (value.event === 'event' && value.type === undefined) return { isElse: true }
+  const at = typeof value.time === 'string' ? Date.parse(value.time) : Number.NaN
+  const texts = [value.app, value.channel, value.version, value.machine]
+  if (Number.isNaN(at) || !texts.every(isText)) return undefined
+  const [app = '', channel = '', version = '', machine = ''] = texts
+  const ref = { at, app, channel, version, machine }
+  return value.event === 'check'
+    ? withAnswer({ ...ref, event: 'check' }, value)
+    : withProgress({ ...ref, event: 'event' }, value)
+}
+
+type Value = Readonly<Record<string, unknown>>
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= maxTextLength
+
+function withAnswer(line: Line, { decision, reason }: Value): Line | undefined {
+  const answer = decision === 'update' ? 'update' : reason
+  return isText(answer) ? { ...line, answer } : undefined
+}
+
+function withProgress(line: Line, { type, result, error, previous }: Value): Line | undefined {
+  if (typeof type !== 'number' || typeof result !== 'number') return undefined
+  return { ...line, type, result, ...(isText(error) && { error }), ...(isText(previous) && { previous }) }
+}
+
+function parse(text: string): Value | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Value) : undefined
+  } catch {
+    return undefined
+  }
+}

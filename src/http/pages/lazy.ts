@@ -1,4 +1,0 @@
-import type { Pages } from '../serving.ts'
-
-/** Pages that are loaded when the first of them is asked for. */
-export const lazyPages: Pages = async (serving, c) => (await import('./answer.ts')).answerPages(serving, c)

@@ -1,0 +1,97 @@
+/** Log entries as lines of JSON. */
+import { type Clock, systemClock } from './clock.ts'
+import type { Log, LogEntry } from './log.ts'
+
+/** Takes whole lines; where it answers with a promise, the next lines wait for that. */
+export type WriteLines = (lines: string) => unknown
+
+/** A log that is written in bunches; `flush` writes what is held, before a process ends. */
+export type BufferedLog = Log & { readonly flush: () => void }
+
+/** Lines are held for so long at most: a check costs a part of a write, and a reader of the log sees no delay. */
+const holdMs = 50
+/** Held characters that are written at once. */
+const writeAt = 64 * 1024
+/** Held characters beyond which lines are dropped and counted, because the writer hangs. */
+const holdAtMost = 4 * 1024 * 1024
+
+/**
+ * One line of JSON for each entry: `{"time":"2026-11-23T06:00:00.000Z","level":"info","event":"check",…}`.
+ * A writer that throws, rejects or hangs costs lines, never the caller; how many is said in the next line that is written.
+ */
+export function jsonLog(write: WriteLines, clock: Clock = systemClock): BufferedLog {
+  let held = ''
+  let heldLines = 0
+  let lost = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let writer = false
+  const timeText = timeTexts()
+
+  const flush = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    if (writer || held === '') return
+    const notice = lost === 0 ? '' : line(timeText(clock()), { level: 'warn', event: 'log', lostLines: lost })
+    const lines = (notice + held).replace(unsafe, escaped)
+    const count = lost + heldLines
+    const failed = (): void => {
+      lost += count
+    }
+    held = ''
+    heldLines = 0
+    lost = 0
+    try {
+      const answer = write(lines)
+      if (answer instanceof Promise) waitFor(answer.catch(failed))
+    } catch {
+      failed()
+    }
+  }
+  const waitFor = (answer: Promise<unknown>): void => {
+    writer = true
+    void answer.then(() => {
+      writer = false
+      flush()
+    })
+  }
+  const log = (entry: LogEntry): void => {
+    if (held.length > holdAtMost) {
+      lost += 1
+      return
+    }
+    held += line(timeText(clock()), entry)
+    heldLines += 1
+    if (held.length >= writeAt) flush()
+    else timer ??= later(flush)
+  }
+  return Object.assign(log, { flush })
+}
+
+/** JSON leaves these as they are, but a terminal or an old reader of lines takes them for commands. */
+const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/** One entry as a line of JSON, with its line feed. */
+export const logLine = (now: number, entry: LogEntry): string => line(isoText(now), entry).replace(unsafe, escaped)
+
+const isoText = (now: number): string => new Date(now).toISOString()
+
+/** Still to be freed of what is unsafe: a bunch of lines at once costs less. */
+const line = (time: string, entry: LogEntry): string => `{"time":"${time}",${JSON.stringify(entry).slice(1)}
+`
+
+/** Under load many lines fall into one millisecond, and its text costs as much as the rest of a line. */
+function timeTexts(): (now: number) => string {
+  let last = { now: Number.NaN, text: '' }
+  return (now) => {
+    if (now !== last.now) last = { now, text: isoText(now) }
+    return last.text
+  }
+}
+
+/** A log never keeps a process alive. */
+function later(flush: () => void): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(flush, holdMs)
+  if (typeof timer === 'object') timer.unref()
+  return timer
+}

@@ -1,0 +1,88 @@
+/**
+ * The reboot semaphore of one group, and what Platte knows beside what clients see of it. `locks/<group>.json`, unsigned:
+ * whoever may write the store may let machines reboot, or keep them from it.
+ */
+
+import * as v from 'valibot'
+import { windows } from '../documents/channel.ts'
+import * as field from '../documents/fields.ts'
+import { isGroupName } from '../documents/paths.ts'
+import { windowProblem } from '../release/window.ts'
+import { compareIds, isHolderId, maxHolders, maxSlots } from './semaphore.ts'
+
+/** Room for `maxHolders` with the longest ids. */
+export const maxLockBytes = 2 * 1024 * 1024
+
+/** So many of what happened last are kept, */
+export const maxHistory = 100
+/** and of the writes, so that one whose answer was lost is known again. */
+export const maxNonces = 16
+/** The most that may be freed a day. */
+export const maxExpiries = 100
+
+const holderId = v.pipe(v.string(), v.check(isHolderId, 'must be 1 to 255 characters on one line'))
+const via = v.picklist(['locksmith', 'fleet-lock', 'operator'])
+
+const holder = v.strictObject({
+  id: holderId,
+  via,
+  since: field.instant,
+  seen: v.exactOptional(field.instant),
+})
+
+const policy = v.strictObject({
+  windows: v.exactOptional(
+    v.pipe(
+      windows,
+      v.check((list) => list.every((one) => windowProblem(one) === undefined), 'must have lengths and time zones'),
+    ),
+  ),
+  vetoOnHold: v.exactOptional(v.literal(true)),
+  vetoAfterRollback: v.exactOptional(field.duration),
+  lease: v.exactOptional(field.duration),
+  expirePerDay: v.exactOptional(v.pipe(field.positive, v.maxValue(maxExpiries))),
+  releaseOnReboot: v.exactOptional(v.literal(true)),
+})
+
+const event = v.strictObject({
+  at: field.instant,
+  what: v.picklist(['create', 'lock', 'unlock', 'set-max', 'policy', 'expire', 'release', 'rollback']),
+  via: v.exactOptional(v.picklist([...via.options, 'check'])),
+  id: v.exactOptional(holderId),
+  max: v.exactOptional(field.count),
+})
+
+const inOrder = (holders: readonly { readonly id: string }[]): boolean =>
+  holders.every(({ id }, i) => i === 0 || compareIds(holders[i - 1]?.id ?? '', id) < 0)
+
+const schema = v.strictObject({
+  format: v.literal(1),
+  type: v.literal('lock'),
+  group: v.pipe(v.string(), v.check(isGroupName, 'must be 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first')),
+  rev: field.positive,
+  created: field.positive,
+  nonces: v.pipe(v.array(field.hex(32)), v.minLength(1), v.maxLength(maxNonces)),
+  max: v.pipe(field.count, v.maxValue(maxSlots)),
+  holders: v.nullable(
+    v.pipe(
+      v.array(holder),
+      v.maxLength(maxHolders),
+      v.check((list) => inOrder(list), 'must be in byte order, each once'),
+    ),
+  ),
+  policy,
+  expiries: v.pipe(v.array(field.instant), v.maxLength(maxExpiries)),
+  rolledBackAt: v.exactOptional(field.instant),
+  history: v.pipe(v.array(event), v.maxLength(maxHistory)),
+})
+
+/** What is stored of a group. */
+export type Lock = v.InferOutput<typeof schema>
+export type LockPolicy = Lock['policy']
+export type LockEvent = Lock['history'][number]
+
+/** @throws PlatteError('bad-document') naming the key and the first field at fault. */
+export const decodeLock = (key: string, bytes: Uint8Array): Lock => field.decodeUnsigned(schema, key, bytes)
+
+/** @throws PlatteError('bad-document') for a document that no reader would accept. */
+export const checkLock = (key: string, value: unknown): Lock => field.check(schema, key, value)

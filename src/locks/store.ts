@@ -1,0 +1,162 @@
+/**
+ * Reads and changes the reboot semaphore of a group: read, change, swap. A write whose answer was lost is looked for by its
+ * nonce, because locksmith would otherwise wait for ever for the slot that it holds itself.
+ */
+
+import { encode, instantText } from '../catalog/write.ts'
+import { lockKey } from '../documents/paths.ts'
+import type { Clock, Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Random } from '../kernel/random.ts'
+import type { Documents, Token } from '../store/documents.ts'
+import { checkLock, decodeLock, type Lock, type LockEvent, maxHistory, maxLockBytes, maxNonces } from './document.ts'
+import { firstSemaphore, type Semaphore } from './semaphore.ts'
+
+/** A request waits some 4 seconds for its turn, and then says that others kept winning. */
+const maxAttempts = 20
+const [firstPauseMs, maxPauseMs] = [20, 400]
+
+/** What it takes to keep semaphores. */
+export interface Locking {
+  readonly documents: Documents
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** What is to become of a group. */
+export interface LockChange {
+  readonly semaphore?: Semaphore
+  readonly more?: Partial<Pick<Lock, 'policy' | 'expiries' | 'rolledBackAt'>>
+  /** For the history. */
+  readonly events: readonly Omit<LockEvent, 'at'>[]
+}
+
+/** A group as it is when an edit looks at it; `lock` is what it would start from where it is not there yet. */
+export interface Current {
+  readonly lock: Lock
+  readonly exists: boolean
+  readonly now: Instant
+}
+
+/** What an edit found. Without a change nothing is written. */
+export interface LockEdit<Result> {
+  readonly result: Result
+  readonly change?: LockChange | undefined
+}
+
+/** What came of it: `after` is what is stored now. */
+export interface LockOutcome<Result> {
+  readonly result: Result
+  readonly before: Lock
+  readonly after: Lock
+  /** What was written to the history. */
+  readonly events: LockChange['events']
+}
+
+/**
+ * The stored group.
+ * @throws PlatteError('bad-document') for one that was damaged; as `Documents` does.
+ */
+export async function readLock(
+  { documents }: Pick<Locking, 'documents'>,
+  group: string,
+): Promise<{ readonly lock: Lock; readonly token: Token } | undefined> {
+  const key = lockKey(group)
+  const stored = await documents.get(key, maxLockBytes)
+  if (stored === undefined) return undefined
+  const lock = decodeLock(key, stored.bytes)
+  if (lock.group !== group) throw new PlatteError('bad-document', `${key}: is of group ${JSON.stringify(lock.group)}`)
+  return { lock, token: stored.token }
+}
+
+/** What a group is before anybody asked for it. */
+export const emptyLock = (group: string, now: Instant): Lock => ({
+  format: 1,
+  type: 'lock',
+  group,
+  rev: now,
+  created: now,
+  nonces: [],
+  max: firstSemaphore.max,
+  holders: null,
+  policy: {},
+  expiries: [],
+  history: [],
+})
+
+/**
+ * Changes a group.
+ * @param edit is given the newest state each time that a race was lost.
+ * @throws PlatteError('conflict') where others kept winning; 'store-unavailable' where it is not known what became of it.
+ */
+export async function editLock<Result>(
+  locking: Locking,
+  group: string,
+  edit: (current: Current) => LockEdit<Result>,
+): Promise<LockOutcome<Result>> {
+  const ours = new Map<string, LockOutcome<Result>>()
+  let doubt: unknown
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    if (attempt > 0) await pause(locking.random, attempt)
+    try {
+      const stored = await readLock(locking, group)
+      const landed = stored?.lock.nonces.find((nonce) => ours.has(nonce))
+      const done = landed === undefined ? undefined : ours.get(landed)
+      if (done !== undefined) return done
+      const now = locking.clock()
+      const current = stored?.lock ?? emptyLock(group, now)
+      const { result, change } = edit({ lock: current, exists: stored !== undefined, now })
+      if (change === undefined) return { result, before: current, after: current, events: [] }
+      const nonce = nonceOf(locking.random)
+      const after = next(current, { change, nonce, now, isFirst: stored === undefined })
+      const written = { result, before: current, after, events: change.events }
+      ours.set(nonce, written)
+      if (await write(locking, after, stored?.token)) return written
+      doubt = undefined
+    } catch (error) {
+      // Before the first write nothing is in doubt, and what cannot be read now is not asked for again.
+      if (ours.size === 0 || !(error instanceof PlatteError && error.code === 'store-unavailable')) throw error
+      doubt = error
+    }
+  }
+  throw doubt ?? new PlatteError('conflict', `${lockKey(group)}: others kept writing it`, { hint: 'try it again' })
+}
+
+/** @returns whether it is known to have landed. */
+async function write({ documents }: Locking, lock: Lock, token: Token | undefined): Promise<boolean> {
+  const [key, bytes] = [lockKey(lock.group), encode(lock)]
+  if (token === undefined) return (await documents.create(key, bytes)) !== 'taken'
+  return (await documents.swap(key, bytes, token)) === 'ok'
+}
+
+interface Step {
+  readonly change: LockChange
+  readonly nonce: string
+  readonly now: Instant
+  readonly isFirst: boolean
+}
+
+/** The first number is the time: a group that was removed and made again never repeats one. */
+function next(current: Lock, { change, nonce, now, isFirst }: Step): Lock {
+  const { semaphore, more, events } = change
+  const at = instantText(now)
+  return checkLock(lockKey(current.group), {
+    ...current,
+    ...more,
+    rev: isFirst ? current.rev : current.rev + 1,
+    nonces: [...current.nonces, nonce].slice(-maxNonces),
+    max: semaphore?.max ?? current.max,
+    holders: semaphore === undefined ? current.holders : semaphore.holders,
+    history: [...current.history, ...events.map((event) => ({ at, ...event }))].slice(-maxHistory),
+  })
+}
+
+const nonceOf = (random: Random): string =>
+  Array.from({ length: 4 }, () =>
+    Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0'),
+  ).join('')
+
+const pause = (random: Random, attempt: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, random() * Math.min(firstPauseMs * 2 ** attempt, maxPauseMs)))

@@ -1,0 +1,58 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { runHere } from '../../channels/cli/editing.ts'
+import { command, type Options, parseDuration, writeFlags } from '../../cli/options.ts'
+import { warn } from '../../cli/terminal.ts'
+import { durationMs } from '../../documents/fields.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { rampOver } from '../../release/edits.ts'
+import { pinOfText } from '../../runtime/settings.ts'
+import { openStore } from '../../runtime/store.ts'
+import { adopt } from '../adopt.ts'
+import { parseUpstreamSetting } from '../open.ts'
+
+interface AdoptOptions extends Options {
+  readonly as: string
+  readonly upstreamRoot?: string
+  readonly after?: string
+  readonly rampOver?: string
+  readonly create?: boolean
+  readonly dryRun?: boolean
+}
+
+/** Publishes somebody else's release under one's own key. */
+export function adoptCommand(): Command {
+  return command('adopt', "publish an upstream's newest release under your own release key", writeFlags)
+    .argument('<upstream>', 'the URL of a Platte or of a public bucket, or a store as --store takes it')
+    .argument('<app/channel>', 'the channel there, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable', parsePlace)
+    .requiredOption('--as <channel>', 'your channel of the same app')
+    .option('--upstream-root <pin>', "the upstream's root: VERSION:sha256:HEX [PLATTE_UPSTREAM_ROOT]")
+    .option('--after <duration>', 'only what is so old there, such as 7d', parseDuration)
+    .option('--ramp-over <duration>', 'offer it to a share that rises over so long, such as 48h', parseDuration)
+    .option('--create', 'make your channel if it is not there')
+    .option('--dry-run', 'say what would change, and write nothing')
+    .action(async (upstream: string, from: Place, options: AdoptOptions) => {
+      const pinText = options.upstreamRoot ?? process.env.PLATTE_UPSTREAM_ROOT
+      if (!pinText)
+        throw new PlatteError('usage', 'say which root the upstream has: --upstream-root', {
+          hint: 'its owner gives you the pin by another way than the upstream itself',
+        })
+      const opened = { ...(await openStore(parseUpstreamSetting(upstream))), pin: pinOfText(pinText), log: warn }
+      const { as: to, after, rampOver: over, create, dryRun } = options
+      await runHere({ ...options, app: from.app, channel: to }, (store) => {
+        const ramp = over && rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 })
+        const afterMs = after === undefined ? 0 : durationMs(after)
+        return adopt(store, opened, { from, to, afterMs, ...(ramp && { ramp }) }, { dryRun, create })
+      })
+    })
+}
+
+interface Place {
+  readonly app: string
+  readonly channel: string
+}
+
+function parsePlace(text: string): Place {
+  const [, app, channel] = /^\{?([^/{}]+)\}?\/([^/]+)$/.exec(text) ?? []
+  if (app === undefined || channel === undefined) throw new InvalidArgumentError('Use APP/CHANNEL.')
+  return { app: app.toLowerCase(), channel }
+}

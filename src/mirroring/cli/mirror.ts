@@ -1,0 +1,113 @@
+import type { Command } from 'commander'
+import {
+  collect,
+  command,
+  type Options,
+  oneOf,
+  openReadingOf,
+  parseDuration,
+  readFlags,
+  settingsOf,
+} from '../../cli/options.ts'
+import { notice, progress, show, warn } from '../../cli/terminal.ts'
+import { durationMs } from '../../documents/fields.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { makeStore } from '../../runtime/store.ts'
+import { refuseUnsafe } from '../../store/conformance/doctor.ts'
+import { type MirrorResult, mirror } from '../mirror.ts'
+import { type MirrorOptions, type Want, wants } from '../mirror-pass.ts'
+import { mirrorUntil, openMirroring, parseUpstreamSetting } from '../open.ts'
+
+interface Flags extends Options {
+  readonly channel?: readonly string[]
+  readonly packages: Want
+  readonly watch?: string
+}
+
+/** Copies somebody else's channels into a store of one's own. */
+export function mirrorCommand(): Command {
+  return command('mirror', 'copy the channels of another Platte or a public bucket, verified', readFlags)
+    .argument('<upstream>', 'where they are: the URL of a Platte or of a bucket, or a store as --store takes it')
+    .option('--channel <channel>', 'only this one, or APP/CHANNEL; may be repeated', collect)
+    .option(
+      '--packages <which>',
+      'all that current manifests name, those that may still be offered (current), or none',
+      oneOf(wants),
+      'all',
+    )
+    .option('--watch <duration>', 'look again after so long, such as 10m, until told to stop', parseDuration)
+    .action(async (upstream: string, options: Flags) => {
+      const setting = parseUpstreamSetting(upstream)
+      const settings = settingsOf(options, ['store', 'pin'])
+      if (settings.store.kind === 'http')
+        throw new PlatteError('refused', 'a mirror is written: --store names a folder or a bucket', {
+          hint: 'to answer from an upstream without a copy: platte serve --store URL',
+        })
+      await makeStore(settings.store)
+      const { store } = await openReadingOf(options, warn)
+      await refuseUnsafe(store)
+      const mirroring = await openMirroring(setting, store)
+      const wanted = { packages: options.packages, channels: options.channel, onPackage: bars() }
+      if (options.watch === undefined) return report(options, await mirror(mirroring, wanted))
+      await watchUpstream(options, durationMs(options.watch), (watch) => mirrorUntil(mirroring, wanted, watch))
+    })
+}
+
+async function watchUpstream(
+  options: Flags,
+  everyMs: number,
+  run: (watch: Parameters<typeof mirrorUntil>[2]) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  const onError = (error: unknown): void => {
+    if (!(error instanceof PlatteError)) throw error
+    notice(`error: ${error.message}`)
+    if (error.hint) notice(`hint: ${error.hint}`)
+  }
+  await run({ everyMs, signal: stop.signal, onResult: (result) => report(options, result), onError })
+}
+
+/** One bar at a time: of packages that are copied side by side, the first one's. */
+function bars(): MirrorOptions['onPackage'] {
+  let isShown = false
+  const silent = { add: () => {}, end: () => {} }
+  return ({ name, size }) => {
+    if (isShown) return silent
+    isShown = true
+    const { add, end } = progress(name, size)
+    const endBar = (): void => {
+      isShown = false
+      end()
+    }
+    return { add, end: endBar }
+  }
+}
+
+const sentences: Readonly<Record<MirrorResult['kind'], string>> = {
+  mirrored: 'mirrored',
+  unchanged: 'nothing new',
+  'not-newer': 'the upstream is not newer than this store: nothing was changed',
+  more: 'not done yet',
+}
+
+/** So many keys are listed for people. */
+const absentAtMost = 10
+
+/** Names what something verified names and is not there; some of it. */
+export function warnAbsent(where: string, absent: readonly string[]): void {
+  for (const key of absent.slice(0, absentAtMost)) notice(`warning: ${where}: ${key}`)
+  if (absent.length > absentAtMost) notice(`warning: ${where}: ${absent.length - absentAtMost} more`)
+}
+
+/** What was copied, in one line. */
+export const sentenceOf = (
+  done: string,
+  { documents, packages, bytes, issuedAt = '-', expires = '-' }: MirrorResult,
+): string =>
+  `${done}: documents ${documents}, packages ${packages}, ${(bytes / 1e6).toFixed(1)} MB; the catalog is of ${issuedAt} and expires ${expires}`
+
+function report({ json }: Options, result: MirrorResult): void {
+  if (!json) warnAbsent('not at the upstream', result.absent)
+  show(json, result, [sentenceOf(sentences[result.kind], result)])
+}

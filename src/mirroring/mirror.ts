@@ -1,0 +1,127 @@
+/**
+ * Copies another store's channels, verified, into one's own: a mirror holds no key and cannot lie. Bytes are verbatim, and
+ * the catalog comes last, so that everything it names is there before; wherever a pass died, the next one goes on. The
+ * mirror's own catalog is its durable mark: it only moves forward.
+ */
+
+import { type CatalogState, loadCatalog } from '../catalog/read.ts'
+import { maxCatalogBytes } from '../documents/catalog.ts'
+import { catalogKey } from '../documents/paths.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { verifyCatalog } from '../trust/verify-catalog.ts'
+import { copyChannels, copyHistory, listHeld, placesToCopy } from './mirror-channels.ts'
+import { beginPass, type Copied, keepRead, type Mirroring, type MirrorOptions, type Pass } from './mirror-pass.ts'
+
+/** What a process remembers from one pass to the next; forgetting it costs requests, and no more. */
+export interface MirrorMemory {
+  /** The upstream's catalog with which everything was there. */
+  complete?: CatalogState
+}
+
+export interface MirrorResult extends Readonly<Copied> {
+  /** `more`: the bounds were reached. `not-newer`: the upstream shows an earlier state than was seen, as a stale cache does. */
+  readonly kind: 'mirrored' | 'unchanged' | 'not-newer' | 'more'
+  /** Of this store's catalog; absent before there is one. */
+  readonly issuedAt?: string
+  readonly expires?: string
+}
+
+/** How often a lost race for the catalog is tried again. */
+const maxAttempts = 20
+
+/**
+ * One pass.
+ * @throws PlatteError('fork') where the upstream contradicts what was seen; 'bad-signature', 'mismatch', 'expired', … for
+ *   what cannot be verified, which leaves the catalog as it is; 'store-unavailable'.
+ */
+export async function mirror(
+  mirroring: Mirroring,
+  options: MirrorOptions,
+  memory: MirrorMemory = {},
+): Promise<MirrorResult> {
+  const pass = beginPass(mirroring, options)
+  const mark = memory.complete ?? (await loadMark(pass))
+  const state = await loadNewer(pass, mark)
+  if (state === undefined) {
+    if (mark && options.fillFromOlder) await copyAll(pass, mark, mark)
+    return resultOf(pass, mark, 'not-newer')
+  }
+  if (state === memory.complete) return resultOf(pass, state, 'unchanged')
+  for (const key of pass.read.keys()) if (key.startsWith('root/')) await keepRead(pass, key)
+  const kind = await copyAll(pass, state, mark)
+  // What was not there yet is asked for again.
+  if (kind !== 'more' && pass.copied.absent.length === 0) memory.complete = state
+  return resultOf(pass, kind === 'more' ? mark : state, kind)
+}
+
+function resultOf({ copied }: Pass, state: CatalogState | undefined, kind: MirrorResult['kind']): MirrorResult {
+  const { issuedAt, expires } = state?.catalog.catalog ?? {}
+  const absent = copied.absent.toSorted()
+  return { kind, ...(issuedAt && { issuedAt }), ...(expires && { expires }), ...copied, absent }
+}
+
+/** In the order of a publish: packages, manifests, catalog. A schedule leaves history to the end. */
+async function copyAll(
+  pass: Pass,
+  state: CatalogState,
+  mark: CatalogState | undefined,
+): Promise<'mirrored' | 'unchanged' | 'more'> {
+  const { bounds, channels } = pass.options
+  const held = await listHeld(pass)
+  const named = placesToCopy(state.catalog.catalog, channels)
+  const looked = { state, held, places: named, previous: new Map<string, string | undefined>() }
+  const places = await copyChannels(pass, looked)
+  if (places === 'more') return 'more'
+  const work = { ...looked, places }
+  if (bounds === undefined) await copyHistory(pass, work)
+  const isWritten = state.catalog.sha256 !== mark?.catalog.sha256 && (await putCatalog(pass, state))
+  if (bounds !== undefined && (await copyHistory(pass, work)) === 'more') return 'more'
+  return isWritten || pass.copied.documents + pass.copied.packages > 0 ? 'mirrored' : 'unchanged'
+}
+
+/** The newest catalog of the own store, whatever its age. */
+async function loadMark({ from, to, tokenOf }: Pass): Promise<CatalogState | undefined> {
+  const stored = await to.documents.get(catalogKey, maxCatalogBytes)
+  if (stored === undefined) return undefined
+  // A pin may name a root that only the upstream has yet.
+  const get: typeof to.documents.get = async (key, maxBytes, known) => {
+    if (key === catalogKey) return stored
+    return (await to.documents.get(key, maxBytes, known)) ?? (await from.documents.get(key, maxBytes, known))
+  }
+  const state = await loadCatalog({ ...from, documents: { ...to.documents, get } }, undefined, { anyTime: true })
+  return { ...state, token: tokenOf?.(await sha256Hex(stored.bytes)) ?? '' }
+}
+
+/** @returns the upstream's catalog, `mark` itself where it has the same, or `undefined` where it has an earlier one. */
+async function loadNewer({ from }: Pass, mark: CatalogState | undefined): Promise<CatalogState | undefined> {
+  try {
+    const state = await loadCatalog(from, mark)
+    if (from.clock() < state.catalog.expiresMs) return state
+    throw new PlatteError('expired', `the upstream's catalog expired at ${state.catalog.catalog.expires}`)
+  } catch (error) {
+    if (mark === undefined || !(error instanceof PlatteError && error.code === 'rollback')) throw error
+    from.log({ level: 'warn', event: 'mirror', problem: error.message })
+    return undefined
+  }
+}
+
+/** @returns whether it was written; another mirror of this store may have done that, or come further. */
+async function putCatalog(pass: Pass, state: CatalogState): Promise<boolean> {
+  const { from, to, read } = pass
+  const bytes = read.get(catalogKey) ?? new Uint8Array()
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const token = (await to.documents.get(catalogKey, maxCatalogBytes))?.token
+    const mark = await loadMark(pass)
+    if (mark !== undefined && mark.catalog.issuedAtMs > state.catalog.issuedAtMs) return false
+    const { acceptStaleMs } = from
+    await verifyCatalog(bytes, state.root, { now: from.clock(), seen: mark?.catalog, acceptStaleMs })
+    if (mark?.catalog.sha256 === state.catalog.sha256) return false
+    const isWritten =
+      token === undefined
+        ? (await to.documents.create(catalogKey, bytes)) !== 'taken'
+        : (await to.documents.swap(catalogKey, bytes, token)) === 'ok'
+    if (isWritten) return true
+  }
+  throw new PlatteError('conflict', `${catalogKey}: others kept writing it`, { hint: 'run the same command again' })
+}

@@ -1,2 +1,0 @@
-/** A number in [0, 1) for jitter and for names that nobody else uses; never for what must not be guessed. */
-export type Random = () => number

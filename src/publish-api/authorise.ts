@@ -1,0 +1,83 @@
+/** Says whether a pipeline may do what it wants: by its identity token, and the policy. */
+
+import type { Clock } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { FetchKeys } from './fetch-keys.ts'
+import { type IssuerKeys, keysAt } from './issuer-keys.ts'
+import { peekIssuer, UnknownKey, type VerifiedToken, verifyToken } from './oidc.ts'
+import { judge, provenanceOf } from './policy.ts'
+import type { Policy } from './policy-document.ts'
+
+/** What it takes to believe tokens; one for each process. */
+export interface Authorising {
+  readonly policy: Policy
+  readonly remembered: IssuerKeys
+  readonly fetchKeys: FetchKeys
+  readonly clock: Clock
+}
+
+/** What somebody wants to do, and where. */
+export interface Intent {
+  readonly action: string
+  readonly app: string
+  readonly channels: readonly string[]
+}
+
+/** Who was allowed to do it. */
+export interface Authorised {
+  readonly token: VerifiedToken
+  /** The rule that matched. */
+  readonly rule: string
+  /** Where it came from. */
+  readonly origin: Readonly<Record<string, string>>
+  /** Whether manifests are to say so. */
+  readonly isTold: boolean
+}
+
+/**
+ * Verifies a token and judges it.
+ * @throws PlatteError('unauthorized') for a token that does not hold; 'refused' naming each rule and what does not match;
+ *   'issuer-unavailable'.
+ */
+export async function authorise(authorising: Authorising, token: string, intent: Intent): Promise<Authorised> {
+  const { rules } = authorising.policy
+  const verified = await verify(authorising, token)
+  const { action, app, channels } = intent
+  const places = channels.map((channel) => `${app}/${channel}`)
+  const verdict = judge(rules, verified.issuer, verified.claims, { action, places })
+  if (verdict.kind === 'refused')
+    throw new PlatteError(
+      'refused',
+      `the policy does not let this token ${action} in ${places.join(' and ')}: ${verdict.because.join('; ') || 'it has no rules'}`,
+      { hint: '`platte policy check` tries a policy out' },
+    )
+  const { rule } = verdict
+  return {
+    token: verified,
+    rule: rule.id,
+    origin: provenanceOf(verified.issuer, verified.claims),
+    isTold: rule.provenance ?? false,
+  }
+}
+
+/** Keys that do not have the token's may be older than it: they are asked for once more. */
+async function verify(authorising: Authorising, token: string): Promise<VerifiedToken> {
+  const { policy, clock } = authorising
+  const name = peekIssuer(token)
+  const issuer = Object.hasOwn(policy.issuers, name) ? policy.issuers[name] : undefined
+  if (issuer === undefined)
+    throw new PlatteError(
+      'unauthorized',
+      `the identity token is from ${JSON.stringify(name.slice(0, 200))}, which the policy does not name`,
+    )
+  const now = clock()
+  for (const isMissing of [false, true]) {
+    const keys = await keysAt(issuer.jwks, { ...authorising, now }, isMissing)
+    try {
+      return await verifyToken(token, { issuer: name, audience: policy.audience, algs: issuer.algs, keys, now })
+    } catch (error) {
+      if (!(error instanceof UnknownKey)) throw error
+    }
+  }
+  throw new PlatteError('unauthorized', `the identity token is signed with a key that ${name} does not publish`)
+}

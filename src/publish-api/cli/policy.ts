@@ -1,0 +1,60 @@
+import type { Command } from 'commander'
+import { actions } from '../../channels/commands.ts'
+import { command, type Options, oneOf, parseChannel, settingsOf } from '../../cli/options.ts'
+import { show } from '../../cli/terminal.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { readShort } from '../../runtime/files.ts'
+import { type Claims, judge } from '../policy.ts'
+import { readPolicy } from '../read-policy.ts'
+
+interface CheckOptions extends Options {
+  readonly claims?: string
+  readonly action: string
+  readonly channel: string
+}
+
+/** Tries out what a publish function would let a pipeline do. */
+export function policyCommand(): Command {
+  const check = command('check', 'say which rule lets a token do something, or why none does', ['publishPolicy', 'app'])
+    .option(
+      '--claims <file>',
+      'a token, or its claims as JSON; nothing of it is verified. Without it only the policy is read',
+    )
+    .option('--action <action>', `what it wants to do: ${actions.join(', ')}`, oneOf(actions), 'publish')
+    .option('--channel <channel>', 'where', parseChannel, 'stable')
+    .action(checkPolicy)
+  return command('policy', 'try out the policy of a publish function', []).addCommand(check)
+}
+
+async function checkPolicy(options: CheckOptions): Promise<void> {
+  const { publishPolicy, app } = settingsOf(options, options.claims ? ['app'] : [])
+  if (publishPolicy === undefined) throw new PlatteError('usage', '--publish-policy is missing: file:PATH')
+  const { rules, audience, issuers } = await readPolicy(publishPolicy)
+  if (options.claims === undefined)
+    return show(options.json, { audience, issuers, rules }, [
+      `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'} for tokens of audience ${audience}`,
+    ])
+  const claims = await readClaims(options.claims)
+  const places = [`${app}/${options.channel}`]
+  const verdict = judge(rules, String(claims.iss), claims, { action: options.action, places })
+  const problems =
+    claims.aud === audience ? [] : [`its aud is ${JSON.stringify(claims.aud)}, not ${JSON.stringify(audience)}`]
+  if (verdict.kind === 'refused') problems.push(...verdict.because)
+  if (problems.length > 0)
+    throw new PlatteError('refused', [`not allowed to ${options.action} in ${places}:`, ...problems].join('\n  '))
+  if (verdict.kind === 'allowed')
+    show(options.json, { rule: verdict.rule.id }, [`rule ${verdict.rule.id} allows ${options.action} in ${places}`])
+}
+
+/** @throws PlatteError('usage') for what is neither a token nor claims. */
+async function readClaims(ref: string): Promise<Claims> {
+  const text = new TextDecoder().decode(await readShort(ref)).trim()
+  const [, payload] = text.split('.')
+  try {
+    const value: unknown = JSON.parse(
+      text.startsWith('{') || !payload ? text : Buffer.from(payload, 'base64url').toString(),
+    )
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Claims
+  } catch {}
+  throw new PlatteError('usage', `${ref} holds neither a token nor its claims as a JSON object`)
+}

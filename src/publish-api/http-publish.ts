@@ -1,0 +1,106 @@
+/**
+ * The publish function: `POST /v1/<action>` for each order, with the identity token of a pipeline, and
+ * `POST /v1/refresh`, which does for one channel what the schedule does and needs no token.
+ */
+import type { Context, Hono } from 'hono'
+import type { ChannelRef } from '../catalog/read.ts'
+import { type Action, actions, type ChannelCommand, readCommand } from '../channels/commands.ts'
+import type { Authorize, Routes } from '../checks/serving.ts'
+import * as fields from '../documents/fields.ts'
+import { channelKey } from '../documents/paths.ts'
+import { readBytes } from '../http/body.ts'
+import { refuse } from '../http/refuse.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { authorise } from './authorise.ts'
+import { answerCommand, type PublishFunction } from './publish-function.ts'
+
+/** As long as a manifest may be. */
+const maxOrderBytes = 1024 * 1024
+/** Who asks more often is told to wait: a look reads the store. */
+const refreshEveryMs = 1000
+const noStore = { 'cache-control': 'no-store' }
+
+export interface PublishServing {
+  readonly publishFunction: PublishFunction
+  readonly request: Asked
+  /** Names what was committed in one channel. */
+  readonly refresh: (ref: ChannelRef) => Promise<object>
+  /** What is published is answered from here on; without waiting for the next look. */
+  readonly reload: () => Promise<void>
+}
+
+/** What is remembered between requests: plain data. */
+export interface Asked {
+  /** When a refresh was last asked for, in milliseconds. */
+  at: number
+}
+
+/** Every path of the publish function, and of uploads. */
+export const publishPaths: readonly string[] = [
+  ...actions.map((action) => `/v1/${action}`),
+  ...['/v1/refresh', '/v1/uploads', '/v1/uploads/*'],
+]
+
+/** The routes of the publish function, for `createApp`. */
+export function publishRoutes(serving: PublishServing): Routes {
+  const { publishFunction, reload } = serving
+  const take = (action: Action) => async (c: Context) => {
+    const bytes = await readBytes(c.req.raw, maxOrderBytes)
+    const { manifest, ...said } = parseJson(bytes)
+    const order = readCommand(action, said, 'usage') as ChannelCommand
+    const request = { order, bytes, token: tokenOf(c.req.raw), manifest: envelopeOf(manifest) }
+    const answer = await answerCommand(publishFunction, request)
+    if (!order.dryRun) await reload()
+    const key = channelKey(
+      order.app,
+      action === 'channel-rename' ? String(said.name) : order.channel,
+      Number(answer.seq),
+    )
+    return c.json({ ...answer, manifest: `/${key}` }, 200, noStore)
+  }
+  const post = 'only POST is answered here'
+  return (app: Hono) => {
+    for (const action of actions)
+      app.post(`/v1/${action}`, take(action)).all((c: Context) => refuse(c, 405, post, { allow: 'POST' }))
+    app.post('/v1/refresh', refreshing(serving)).all((c: Context) => refuse(c, 405, post, { allow: 'POST' }))
+  }
+}
+
+function refreshing({ refresh, publishFunction, request }: PublishServing): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const ref = { app: c.req.query('app') ?? '', channel: c.req.query('channel') ?? '' }
+    if (!fields.isName(ref.app) || !fields.isName(ref.channel))
+      return refuse(c, 400, 'say which: /v1/refresh?app=APP&channel=CHANNEL')
+    const now = publishFunction.publisher.clock()
+    if (now >= request.at && now - request.at < refreshEveryMs)
+      return refuse(c, 429, 'ask again in a second', { 'retry-after': '1' })
+    request.at = now
+    return c.json(await refresh(ref), 200, noStore)
+  }
+}
+
+/** The same check for uploads, which change no channel: their token is not used up. */
+export const authorizeBy =
+  ({ authorising }: PublishFunction): Authorize =>
+  async (request, { action, app, channel }) =>
+    void (await authorise(authorising, tokenOf(request), { action, app, channels: [channel] }))
+
+/** @throws PlatteError('unauthorized') */
+function tokenOf({ headers }: { readonly headers: Headers }): string {
+  const token = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
+  if (token) return token
+  throw new PlatteError('unauthorized', 'send an identity token: Authorization: Bearer TOKEN')
+}
+
+function parseJson(bytes: Uint8Array): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  } catch {}
+  throw new PlatteError('usage', 'the body is no JSON object in UTF-8')
+}
+
+function envelopeOf(manifest: unknown): object | undefined {
+  if (manifest === undefined || (typeof manifest === 'object' && manifest !== null)) return manifest
+  throw new PlatteError('usage', 'manifest: must be a signed envelope, {"payload":…,"signatures":[…]}')
+}

@@ -1,0 +1,89 @@
+/**
+ * `POST /v1/uploads` says what is missing and where its parts go, `PUT /v1/uploads/<id>/<number>` takes a part where no
+ * bucket does, and `POST /v1/uploads/<id>/complete` reads what was sent and leaves a receipt.
+ * The first is allowed by who asks; for the others the id is the capability.
+ */
+import type { Context, Hono } from 'hono'
+import type { Authorize, Routes } from '../checks/serving.ts'
+import { checkPlain, readBytes } from '../http/body.ts'
+import { refuse } from '../http/refuse.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { checkUploadOrder } from './upload-record.ts'
+import type { Uploading } from './upload-records.ts'
+import { type Completed, completeUpload, type OpenedUpload, openUploads, takePart } from './uploads.ts'
+
+/** An order of 64 packages with long names has 20 kB. */
+const maxOrderBytes = 64 * 1024
+const noStore = { 'cache-control': 'no-store' }
+
+export interface UploadServing {
+  readonly uploading: Uploading
+  readonly authorize: Authorize
+}
+
+/** The routes of uploads, for `createApp`. */
+export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
+  const open = async (c: Context): Promise<Response> => {
+    const body = await readBytes(c.req.raw, maxOrderBytes)
+    const { channel, ...order } = checkUploadOrder(parseJson(body))
+    await authorize(c.req.raw, { action: 'publish', app: order.app, channel }, body)
+    const packages = (await openUploads(uploading, order)).map(withPaths)
+    return c.json({ packages }, 200, noStore)
+  }
+  const take = async (c: Context): Promise<Response> => {
+    const { body, headers } = c.req.raw
+    const number = Number(/^[1-9]\d{0,4}$/.exec(c.req.param('number') ?? '')?.[0])
+    if (!number) return refuse(c, 404, unknown)
+    checkPlain(headers)
+    const size = Number(/^\d{1,15}$/.exec(headers.get('content-length') ?? '')?.[0])
+    if (body === null || Number.isNaN(size)) return refuse(c, 411, 'send the part with its Content-Length')
+    if ((await takePart(uploading, c.req.param('id') ?? '', { number, size, body })) === 'unknown')
+      return refuse(c, 404, unknown)
+    return c.json({ number }, 200, noStore)
+  }
+  const complete = async (c: Context): Promise<Response> =>
+    answerCompleted(c, await completeUpload(uploading, c.req.param('id') ?? ''))
+  const others = (allow: string) => (c: Context) => refuse(c, 405, `only ${allow} is answered here`, { allow })
+  return (app: Hono) => {
+    app.post('/v1/uploads', open).all(others('POST'))
+    app.post('/v1/uploads/:id/complete', complete).all(others('POST'))
+    app.put('/v1/uploads/:id/:number', take).all(others('PUT'))
+  }
+}
+
+const unknown = 'there is no such upload, or not any more: ask for the uploads again'
+
+/** Parts that this deployment takes itself have a path here; a client puts it behind the URL that it knows. */
+const withPaths = (opened: OpenedUpload): OpenedUpload =>
+  opened.kind === 'there'
+    ? opened
+    : {
+        ...opened,
+        parts: opened.parts.map((part) => ({ ...part, url: part.url ?? `/v1/uploads/${opened.id}/${part.number}` })),
+      }
+
+function answerCompleted(c: Context, completed: Completed): Response {
+  switch (completed.kind) {
+    case 'received': {
+      const { key, size, sha256, sha1, at } = completed.receipt
+      return c.json({ key, size, sha256, sha1, at }, 200, noStore)
+    }
+    case 'unknown':
+      return refuse(c, 404, unknown)
+    case 'incomplete':
+      return refuse(c, 409, `these parts are missing: ${shortened(completed.missing)}; ask for the uploads again`)
+    case 'wrong':
+      return refuse(c, 422, `what was sent is not what was announced, and is gone. ${completed.problem}`)
+  }
+}
+
+const shortened = (numbers: readonly number[]): string =>
+  numbers.length > 20 ? `${numbers.slice(0, 20).join(', ')} and ${numbers.length - 20} others` : numbers.join(', ')
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    throw new PlatteError('bad-request', 'the body is not JSON in UTF-8')
+  }
+}

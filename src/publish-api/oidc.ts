@@ -1,0 +1,96 @@
+/** Identity tokens of pipelines (OpenID Connect): one issuer's keys, one audience, one use. */
+import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, jwtVerify } from 'jose'
+import { PlatteError } from '../kernel/errors.ts'
+import { sha256Hex } from '../trust/digest.ts'
+
+/** GitHub's tokens have some 2 kB. */
+const maxTokenLength = 16 * 1024
+/** How long after it was issued a token is taken: it is to be asked for when it is needed. */
+const maxTokenAgeSeconds = 600
+const clockToleranceSeconds = 30
+
+/** Published keys (RFC 7517). */
+export type KeySet = JSONWebKeySet
+export type TokenAlgorithm = 'RS256' | 'ES256'
+
+/** What to hold a token to. */
+export interface TokenCheck {
+  readonly issuer: string
+  readonly audience: string
+  readonly algs: readonly TokenAlgorithm[]
+  readonly keys: KeySet
+  /** Milliseconds since 1970-01-01T00:00:00Z. */
+  readonly now: number
+}
+
+export interface VerifiedToken {
+  readonly issuer: string
+  readonly claims: Readonly<Record<string, unknown>>
+  /** Names this token among all: SHA-256 over issuer and `jti` (where it has none, its signed part), as hex. */
+  readonly id: string
+  /** Milliseconds. */
+  readonly issuedAtMs: number
+}
+
+/** The keys do not have the one that the token names: they may be older than it. */
+export class UnknownKey extends Error {}
+
+/**
+ * Who a token says that it is from, with nothing verified: for finding out whose keys to verify it with.
+ * @throws PlatteError('unauthorized') for what is no token.
+ */
+export function peekIssuer(token: string): string {
+  if (token.length > maxTokenLength) throw refused(`has more than ${maxTokenLength} characters`)
+  try {
+    const { iss } = decodeJwt(token)
+    if (typeof iss === 'string' && iss !== '') return iss
+  } catch {
+    throw refused('is no JSON Web Token')
+  }
+  throw refused('names no issuer')
+}
+
+/**
+ * Verifies a token (RFC 7519): signature, issuer, audience as one plain text, times.
+ * @throws PlatteError('unauthorized') saying what is wrong; `UnknownKey` where the keys may be too old.
+ */
+export async function verifyToken(token: string, check: TokenCheck): Promise<VerifiedToken> {
+  const { issuer, audience, algs, keys, now } = check
+  try {
+    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+      issuer,
+      audience,
+      algorithms: [...algs],
+      requiredClaims: ['exp', 'iat'],
+      maxTokenAge: maxTokenAgeSeconds,
+      clockTolerance: clockToleranceSeconds,
+      currentDate: new Date(now),
+    })
+    const { aud, jti, iat = 0 } = payload
+    // jose takes a list that contains ours, so a token that is also for somebody else.
+    if (aud !== audience) throw refused(`claim aud is not the one text ${JSON.stringify(audience)}`)
+    if (jti !== undefined && (typeof jti !== 'string' || jti === '')) throw refused('claim jti is no text')
+    // Without one its signed part names it: a signature may have another form, and still hold.
+    const name = jti ?? token.slice(0, token.lastIndexOf('.'))
+    const id = await sha256Hex(new TextEncoder().encode(`${issuer}\0${name}`))
+    return { issuer, claims: payload, id, issuedAtMs: iat * 1000 }
+  } catch (error) {
+    if (error instanceof errors.JWKSNoMatchingKey) throw new UnknownKey()
+    throw error instanceof errors.JOSEError ? refused(whyOf(error), error) : error
+  }
+}
+
+function whyOf(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTExpired) return `is too old: ${error.message}`
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return error.reason === 'missing' ? `lacks claim ${error.claim}` : `claim ${error.claim}: ${error.message}`
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'is signed by an algorithm that the policy does not allow'
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'has a bad signature'
+  return `cannot be verified: ${error.message}`
+}
+
+const refused = (words: string, cause?: unknown): PlatteError =>
+  new PlatteError('unauthorized', `the identity token ${words}`, {
+    hint: 'ask for a new one for the audience of this endpoint right before it is used',
+    cause,
+  })

@@ -1,0 +1,102 @@
+/** The policy of a publish function: whom it believes, and what they may change. Configuration, never in the store. */
+import * as v from 'valibot'
+import { actions } from '../channels/commands.ts'
+import * as field from '../documents/fields.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Rule } from './policy.ts'
+
+/** What an issuer never gives to anybody else, whatever is renamed, deleted or made again. */
+const immutableIds = ['repository_id', 'project_id', 'organization_id']
+
+const isLoopback = ({ hostname }: URL): boolean => ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
+
+const httpsUrl = v.pipe(
+  v.string(),
+  v.maxLength(500),
+  v.check((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined
+    const isSafe = url && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url)))
+    return isSafe === true && url?.username === '' && url.password === '' && !/[?#]/.test(text)
+  }, 'must be a plain https URL'),
+)
+
+const claimText = v.pipe(field.text(500), v.minLength(1, 'is empty'))
+const matcher = v.union(
+  [
+    claimText,
+    v.strictObject({ in: v.pipe(v.array(claimText), v.minLength(1)) }),
+    v.strictObject({ prefix: claimText }),
+  ],
+  'must be a text, {"in":[…]} or {"prefix":"…"}',
+)
+
+const claims = v.pipe(
+  field.record(field.text(100), matcher),
+  v.check((map) => !Object.hasOwn(map, 'sub'), 'match other claims than sub: its form is not the same everywhere'),
+  v.check(
+    (map) =>
+      immutableIds.some((id) => Object.hasOwn(map, id) && (typeof map[id] === 'string' || 'in' in (map[id] ?? {}))),
+    `must name one of ${immutableIds.join(', ')} exactly: names can be given to somebody else`,
+  ),
+)
+
+const allowed = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9][a-z0-9._-]{0,63}\/[a-z0-9._-]{0,64}\*?$/, 'must be app/channel, with a * at the end or none'),
+)
+
+const schema = v.pipe(
+  v.strictObject({
+    v: v.literal(1),
+    audience: v.pipe(field.text(500), v.minLength(1)),
+    issuers: field.record(
+      httpsUrl,
+      v.strictObject({
+        jwks: httpsUrl,
+        algs: v.pipe(v.array(v.picklist(['RS256', 'ES256'])), v.minLength(1)),
+      }),
+    ),
+    rules: v.array(
+      v.strictObject({
+        id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')),
+        issuer: v.string(),
+        allow: v.pipe(v.array(allowed), v.minLength(1)),
+        actions: v.pipe(v.array(v.picklist(actions)), v.minLength(1)),
+        claims,
+        provenance: v.exactOptional(v.boolean()),
+      }),
+    ),
+  }),
+  v.check(({ rules }) => new Set(rules.map(({ id }) => id)).size === rules.length, 'two rules have the same id'),
+)
+
+/** An issuer of tokens. */
+export interface Issuer {
+  /** Where its keys are; only this is ever fetched, whatever a token says. */
+  readonly jwks: string
+  readonly algs: readonly ('RS256' | 'ES256')[]
+}
+
+export interface Policy {
+  /** The one `aud` of tokens that are for this function. */
+  readonly audience: string
+  readonly issuers: Readonly<Record<string, Issuer>>
+  readonly rules: readonly Rule[]
+}
+
+/**
+ * Reads a policy.
+ * @throws PlatteError('configuration') naming the first field at fault.
+ */
+export function parsePolicy(text: string): Policy {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new PlatteError('configuration', 'policy: is not JSON')
+  }
+  const policy = field.check(schema, 'policy', value, 'configuration')
+  const stray = policy.rules.find(({ issuer }) => !Object.hasOwn(policy.issuers, issuer))
+  if (stray === undefined) return policy
+  throw new PlatteError('configuration', `policy: rule ${stray.id}: issuers does not name ${stray.issuer}`)
+}

@@ -1,0 +1,102 @@
+/** Receipts: who sends bytes is not believed; who read them in the store signs what they are, and publishing demands that. */
+
+import { loadRoot, type StoreReader } from '../catalog/read.ts'
+import { storeFailures } from '../catalog/refresh.ts'
+import { encode, instantText, type StoreWriter, signersOf } from '../catalog/write.ts'
+import { receiptKey } from '../documents/paths.ts'
+import { checkReceipt, decodeReceipt, maxReceiptBytes, type Receipt } from '../documents/receipt.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Packages } from '../store/packages.ts'
+import { openEnvelope, seal } from '../trust/envelope.ts'
+import { roleOf, type TrustedRoot } from '../trust/verify-root.ts'
+
+/** A package under its key, with everything that a receipt says of it. */
+export type ClaimedPackage = Pick<Receipt, 'key' | 'size' | 'sha256' | 'sha1'>
+
+/** What it takes to look at receipts. */
+export interface Receiving extends StoreReader {
+  readonly packages: Packages
+}
+
+/** How often a lost race is tried again. */
+const maxAttempts = 8
+
+/**
+ * For whoever is about to sign a manifest: that the store holds this package, and that its bytes were looked at.
+ * @throws PlatteError('refused') where nothing says so, or somebody who may not; whatever the store fails with.
+ */
+export async function requireReceipt(
+  receiving: Receiving,
+  key: string,
+  claim: Omit<ClaimedPackage, 'key'>,
+): Promise<Receipt> {
+  const root = await loadRoot(receiving)
+  try {
+    return await openReceipt(receiving, root, { ...claim, key })
+  } catch (cause) {
+    if (!(cause instanceof PlatteError) || storeFailures.includes(cause.code)) throw cause
+    throw new PlatteError('refused', `${key} cannot be published: ${cause.message}`, {
+      hint: 'upload it (POST /v1/uploads) and complete the upload, then publish again',
+      cause,
+    })
+  }
+}
+
+/** The same as a value: `undefined` where `requireReceipt` would refuse. */
+export async function findReceipt(
+  receiving: Receiving,
+  root: TrustedRoot,
+  claim: ClaimedPackage,
+): Promise<Receipt | undefined> {
+  try {
+    return await openReceipt(receiving, root, claim)
+  } catch (error) {
+    if (error instanceof PlatteError && !storeFailures.includes(error.code)) return undefined
+    throw error
+  }
+}
+
+async function openReceipt(
+  { documents, packages }: Receiving,
+  root: TrustedRoot,
+  claim: ClaimedPackage,
+): Promise<Receipt> {
+  const stored = await documents.get(receiptKey(claim.key), maxReceiptBytes)
+  if (stored === undefined) throw new PlatteError('missing', 'there is no receipt for it')
+  const receipt = decodeReceipt(await openEnvelope(stored.bytes, 'platte-receipt+jws', roleOf(root, 'timestamp')))
+  for (const member of ['key', 'size', 'sha256', 'sha1'] as const)
+    if (receipt[member] !== claim[member])
+      throw new PlatteError('mismatch', `its receipt says ${member} ${receipt[member]}, not ${claim[member]}`)
+  const size = (await packages.stat(claim.key))?.size
+  if (size === claim.size) return receipt
+  throw new PlatteError(
+    'missing',
+    `it ${size === undefined ? 'is not' : `has ${size} bytes, not ${claim.size},`} in the store`,
+  )
+}
+
+/**
+ * Says that the bytes of a package were read and are what is claimed. One that says so already stays.
+ * @throws PlatteError('credentials') without the timestamp keys; 'conflict' where others kept writing it.
+ */
+export async function leaveReceipt(
+  writer: StoreWriter & Receiving,
+  root: TrustedRoot,
+  claim: ClaimedPackage,
+): Promise<Receipt> {
+  const { key, size, sha256, sha1 } = claim
+  const at = instantText(writer.clock())
+  const receipt = checkReceipt({ format: 1, type: 'receipt', key, size, sha256, sha1, at })
+  const bytes = await seal('platte-receipt+jws', encode(receipt), signersOf(writer.timestamp, 'timestamp', root))
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const there = await findReceipt(writer, root, claim)
+    if (there !== undefined) return there
+    const stored = await writer.documents.get(receiptKey(key), maxReceiptBytes)
+    const isWritten =
+      stored === undefined
+        ? (await writer.documents.create(receiptKey(key), bytes)) !== 'taken'
+        : (await writer.documents.swap(receiptKey(key), bytes, stored.token)) === 'ok'
+    if (isWritten) return receipt
+  }
+  throw new PlatteError('conflict', `${receiptKey(key)}: others kept writing it`, { hint: 'complete the upload again' })
+}

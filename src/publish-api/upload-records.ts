@@ -1,0 +1,99 @@
+/**
+ * What is remembered of uploads between requests, so that whoever asks again goes on where it ended.
+ *
+ * The id of an upload is the capability for its parts: whoever knows it may send them, and complete it. It is the slot,
+ * which follows from the package's key and finds the document, and 128 random bits, which the document holds. Nothing
+ * else opens it, and it never reaches a log.
+ */
+
+import { encode, instantText, type StoreWriter } from '../catalog/write.ts'
+import { uploadKey, uploadSlot } from '../documents/paths.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { NewHasher } from '../kernel/hasher.ts'
+import type { Documents, Token } from '../store/documents.ts'
+import type { Uploads } from '../store/uploads.ts'
+import type { ClaimedPackage, Receiving } from './receipts.ts'
+import { maxUploadBytes, readUploadRecord, type UploadRecord } from './upload-record.ts'
+
+/** What it takes to take uploads. */
+export interface Uploading extends StoreWriter, Receiving {
+  readonly uploads: Uploads
+  readonly newHasher: NewHasher
+}
+
+/** So long an upload may take, from its begin. */
+export const uploadForMs = 24 * 60 * 60 * 1000
+/** How often a lost race is tried again. */
+const maxAttempts = 8
+
+export const uploadId = ({ key, secret }: UploadRecord): string => uploadSlot(key) + secret
+
+export const isOver = ({ begunAt }: UploadRecord, now: Instant): boolean => Date.parse(begunAt) + uploadForMs <= now
+
+/** @returns `undefined` for an id that was never given, or whose upload is over. */
+export async function findUpload({ documents, clock }: Uploading, id: string): Promise<UploadRecord | undefined> {
+  const [, slot, secret] = /^([0-9a-f]{32})([0-9a-f]{32})$/.exec(id) ?? []
+  if (slot === undefined || secret === undefined) return undefined
+  const record = (await readRecord(documents, slot))?.record
+  return record && isSame(record.secret, secret) && !isOver(record, clock()) ? record : undefined
+}
+
+/** Takes the same time wherever two texts of one length differ. */
+function isSame(a: string, b: string): boolean {
+  let difference = a.length ^ b.length
+  for (let i = 0; i < b.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
+  return difference === 0
+}
+
+/** The upload of a package that was begun and is still good, or a new one. Of many who ask at once, all get the same. */
+export async function currentUpload(uploading: Uploading, claim: ClaimedPackage): Promise<UploadRecord> {
+  const { documents, uploads, packages } = uploading
+  const slot = uploadSlot(claim.key)
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const stored = await readRecord(documents, slot)
+    if (stored?.record !== undefined && (await isGood(uploading, stored.record, claim))) return stored.record
+    // What lies there without a receipt is looked at and not sent again: it may be served already.
+    const isThere = (await packages.stat(claim.key))?.size === claim.size
+    const fresh = newRecord(uploading, claim, isThere ? undefined : await uploads.begin())
+    const bytes = encode(fresh)
+    const isOurs =
+      stored === undefined
+        ? (await documents.create(uploadKey(slot), bytes)) !== 'taken'
+        : (await documents.swap(uploadKey(slot), bytes, stored.token)) === 'ok'
+    const useless = isOurs ? stored?.record?.token : fresh.token
+    if (useless !== undefined) await uploads.discard(useless)
+    if (isOurs) return fresh
+  }
+  throw new PlatteError('conflict', `${claim.key}: others kept beginning its upload`, { hint: 'ask again' })
+}
+
+async function isGood({ clock, uploads, packages }: Uploading, record: UploadRecord, claim: ClaimedPackage) {
+  const isOfClaim = (['key', 'size', 'sha256', 'sha1'] as const).every((member) => record[member] === claim[member])
+  if (!isOfClaim || isOver(record, clock())) return false
+  if (record.token === undefined) return (await packages.stat(claim.key))?.size === claim.size
+  return (await uploads.parts(record.token)) !== undefined
+}
+
+function newRecord({ clock, uploads }: Uploading, claim: ClaimedPackage, token: string | undefined): UploadRecord {
+  const { key, size, sha256, sha1 } = claim
+  const random = crypto.getRandomValues(new Uint8Array(16))
+  return {
+    ...{ format: 1, type: 'upload', key, size, sha256, sha1 },
+    begunAt: instantText(clock()),
+    secret: Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join(''),
+    ...(token !== undefined && { token }),
+    partBytes: uploads.partBytes,
+  }
+}
+
+/** @returns without `record` where somebody put there what is none. */
+async function readRecord(
+  documents: Documents,
+  slot: string,
+): Promise<{ readonly record: UploadRecord | undefined; readonly token: Token } | undefined> {
+  const stored = await documents.get(uploadKey(slot), maxUploadBytes)
+  if (stored === undefined) return undefined
+  const record = readUploadRecord(stored.bytes)
+  return { record: record && uploadSlot(record.key) === slot ? record : undefined, token: stored.token }
+}

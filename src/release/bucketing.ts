@@ -1,0 +1,36 @@
+/** Where a machine stands in the queue for a release: new for each release, the same at every check, known without a memory. */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { utf8ToBytes } from '@noble/hashes/utils.js'
+
+/** Two independent numbers of one machine and one release. */
+export interface Bucket {
+  /** 0 to 1: it is in a ramp whose share is above this. */
+  readonly ramp: number
+  /** 0 to 1: how far into the spread of a window it begins to be offered something. */
+  readonly window: number
+}
+
+/** What names a queue: a follower has its own, whatever it follows. */
+export interface BucketScope {
+  readonly app: string
+  readonly channel: string
+}
+
+/** A machine that does not say who it is comes last. */
+const last: Bucket = { ramp: 1, window: 1 }
+
+/**
+ * The first 32 bits, and the next 32, of SHA-256 over `v1`, app, channel, version and the machine's id in lower case,
+ * with a zero byte between each; as fractions.
+ */
+export function bucketOf({ app, channel }: BucketScope, version: string, machineId: string): Bucket {
+  if (machineId === '') return last
+  const digest = sha256(utf8ToBytes(`v1\0${app}\0${channel}\0${version}\0${machineId.toLowerCase()}`))
+  return { ramp: fraction(digest, 0), window: fraction(digest, 4) }
+}
+
+function fraction(digest: Uint8Array, from: number): number {
+  let value = 0
+  for (let i = from; i < from + 4; i++) value = value * 256 + (digest[i] ?? 0)
+  return value / 2 ** 32
+}

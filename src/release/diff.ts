@@ -1,0 +1,127 @@
+/** What changed between two states of a channel: as data, and as a line for people. */
+
+import { findRelease } from './add-release.ts'
+import type { BoardPackages, Channel, Hold, RampStep, Release, Target, Window } from './channel.ts'
+
+/** One difference. `from` and `to` are texts; one that is absent stands for nothing. */
+export interface Change {
+  /** The field of the channel, or of the release where there is a version: `ramp`, `windows`, `amd64-usr`, … */
+  readonly what: string
+  readonly version?: string
+  readonly from?: string
+  readonly to?: string
+}
+
+/** A channel with the fields that stand beside its releases. */
+export interface ChannelMetadata extends Channel {
+  readonly aliases?: readonly string[]
+  readonly description?: string
+  readonly cadence?: { readonly every: string; readonly on?: string }
+  readonly follow?: { readonly channel: string; readonly after?: string; readonly over?: string }
+  readonly expires?: string
+}
+
+type Texts = Readonly<Record<string, string | undefined>>
+
+/** Every difference, the channel's own first, then by release, newest first. */
+export function diffChannels(before: ChannelMetadata, after: ChannelMetadata): readonly Change[] {
+  const changed = after.releases.flatMap((release) => {
+    const known = findRelease(before, release.version)
+    return diffTexts(known ? releaseTexts(known) : {}, releaseTexts(release), release.version)
+  })
+  const gone = before.releases.filter(({ version }) => findRelease(after, version) === undefined)
+  return [
+    ...diffTexts(channelTexts(before), channelTexts(after)),
+    ...changed,
+    ...gone.flatMap((release) => diffTexts(releaseTexts(release), {}, release.version)),
+  ]
+}
+
+/** What changed in what the catalog says of a channel. */
+export const diffBrakes = (before: Brakes, after: Brakes): readonly Change[] =>
+  diffTexts(brakeTexts(before), brakeTexts(after))
+
+/** What the timestamp key says of a channel. */
+export interface Brakes {
+  readonly holds?: readonly Hold[]
+  readonly rampAsOf?: string
+}
+
+/** e.g. `+ 4593.2.0 amd64-usr: update.gz 412345678`, `~ 4593.2.0 ramp: none -> 0 % at …`. */
+export function changeLine({ what, version, from, to }: Change): string {
+  const name = version === undefined ? what : `${version} ${what}`
+  if (from === undefined) return `+ ${name}: ${to}`
+  return to === undefined ? `- ${name}: ${from}` : `~ ${name}: ${from} -> ${to}`
+}
+
+function diffTexts(before: Texts, after: Texts, version?: string): readonly Change[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  return names.flatMap((what) => {
+    const [from, to] = [before[what], after[what]]
+    if (from === to) return []
+    return [{ what, ...(version && { version }), ...(from !== undefined && { from }), ...(to !== undefined && { to }) }]
+  })
+}
+
+const channelTexts = (channel: ChannelMetadata): Texts => ({
+  aliases: channel.aliases?.join(', '),
+  description: channel.description,
+  cadence: channel.cadence && [channel.cadence.every, channel.cadence.on].filter(Boolean).join(' on '),
+  follow: channel.follow && followText(channel.follow),
+  windows: channel.windows && windowsText(channel.windows),
+  target: channel.target && targetText(channel.target),
+  rollbackFrom: channel.rollbackFrom?.join(', '),
+  expires: channel.expires,
+})
+
+function releaseTexts(release: Release): Texts {
+  const boards = Object.entries(release.boards).map(([board, packages]) => [board, packagesText(packages)] as const)
+  return {
+    ...Object.fromEntries(boards),
+    components: release.components && pairsText(release.components),
+    cves: release.cves?.join(', '),
+    notes: release.notes && `${release.notes.size} bytes`,
+    ramp: release.ramp && rampText(release.ramp),
+    windows: release.windows && windowsText(release.windows),
+    target: release.target && targetText(release.target),
+    floor: release.floor?.reason,
+    'dead end': release.deadEnd?.reason,
+    withdrawn: release.withdrawn?.reason,
+  }
+}
+
+function brakeTexts({ holds = [], rampAsOf }: Brakes): Texts {
+  const held = holds.map(({ version, board, reason }) => [`hold of ${version}${board ? ` for ${board}` : ''}`, reason])
+  return { ...Object.fromEntries(held), 'ramps stopped at': rampAsOf }
+}
+
+const packagesText = ({ packages }: BoardPackages): string =>
+  packages.map(({ name, size }) => `${name} ${size}`).join(', ')
+
+const pairsText = (pairs: Readonly<Record<string, string>>): string =>
+  Object.entries(pairs)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
+
+const followText = ({ channel, after, over }: NonNullable<ChannelMetadata['follow']>): string =>
+  [channel, after && `after ${after}`, over && `over ${over}`].filter(Boolean).join(' ')
+
+/** A ramp in words, e.g. `0 % at 2026-11-24T09:00:00Z, 100 % at 2026-11-26T09:00:00Z`. */
+export const rampText = (steps: readonly RampStep[]): string =>
+  steps.map(({ at, share }) => `${Math.round(share * 1e6) / 1e4} % at ${at}`).join(', ')
+
+/** Windows for people, such as `Mon,Tue 22:00-04:00 Europe/Berlin`. */
+export const windowsText = (windows: readonly Window[]): string =>
+  windows.map(({ days, from, to, timeZone }) => `${days.join(',')} ${from}-${to} ${timeZone}`).join('; ')
+
+/** A target in words, e.g. `not OEM pxe`; of lists of machines only how long they are. */
+export function targetText({ oem, from, machines }: Target): string {
+  const parts = [
+    oem?.only && `OEM ${oem.only.join(', ')}`,
+    oem?.not && `not OEM ${oem.not.join(', ')}`,
+    from && `running ${from}`,
+    machines?.allow && `only listed machines (${machines.allow.length})`,
+    machines?.deny && `not listed machines (${machines.deny.length})`,
+  ]
+  return parts.filter(Boolean).join('; ') || 'everybody'
+}

@@ -1,0 +1,89 @@
+/** A decision in a sentence, for people: what a machine gets, why, and when that changes. */
+import { bucketFor, type Check, type Decision, type Reason } from './decide.ts'
+import type { ForecastChange } from './forecast.ts'
+import { shareAt } from './ramp.ts'
+import type { ChannelView } from './view.ts'
+import { nextEdge } from './window.ts'
+
+/** What each reason means; `{version}` is the version that is withheld. */
+const sentences: Readonly<Record<Reason, string>> = {
+  'unknown-app': 'this app is not in the catalog',
+  'unknown-channel': 'this app has no channel of that name',
+  'no-release-for-board': 'this channel has no release for that board',
+  'up-to-date': 'it runs the newest release, or a newer one',
+  held: '{version} is held',
+  'floor-held': 'it must pass through {version} first, and that one is held or withdrawn',
+  withdrawn: '{version} was withdrawn',
+  'dead-end': '{version}, which it runs, is a dead end: no update is offered from it',
+  target: '{version} is not for this machine',
+  'not-in-ramp': '{version} has not reached this machine yet',
+  'outside-window': '{version} is offered in its windows only',
+  'not-mirrored': 'this store does not hold the manifest of that channel',
+  'catalog-expired': 'the catalog or the root has expired: it must be refreshed before anything is offered',
+  'store-unavailable': 'the store did not answer',
+  unverifiable: 'what the store holds could not be verified',
+}
+
+/** What a reason means, for people who may not know which release or machine it is about. */
+export const explainReason = (reason: Reason): string => sentences[reason].replace('{version}', 'the release')
+
+/** Reasons whose words are the operator's own, and meant for everybody. */
+const toldToAll: readonly Reason[] = ['held', 'floor-held', 'withdrawn', 'dead-end']
+
+/** A decision without words that are not meant for everybody: what went wrong in here. */
+export function forEverybody(decision: Decision): Decision {
+  if (decision.kind === 'update' || toldToAll.includes(decision.reason) || decision.reason === 'target') return decision
+  const { because: _, ...told } = decision
+  return told
+}
+
+/** The reason for the machine itself: `up-to-date`, or with the operator's words, `held: https://example.org/why`. */
+export const reasonText = ({ reason, because }: NoUpdate): string =>
+  because !== undefined && toldToAll.includes(reason) ? `${reason}: ${because}` : reason
+
+type NoUpdate = Extract<Decision, { kind: 'no-update' }>
+
+/** One sentence without a full stop, e.g. `no update: 4593.2.0 is held (https://example.org/why)`. */
+export function explainDecision(decision: Decision): string {
+  if (decision.kind === 'update') return `update to ${decision.offer.release.version}`
+  const sentence = sentences[decision.reason].replace(
+    '{version}',
+    () => decision.candidate?.release.version ?? 'the release',
+  )
+  return `no update: ${sentence}${decision.because === undefined ? '' : ` (${decision.because})`}`
+}
+
+/** The numbers behind a decision about a release that is offered or kept back. */
+export interface Numbers {
+  /** Where the machine stands in the ramp, 0 to 1: it is admitted when the share is above; absent without a ramp. */
+  readonly draw?: number
+  /** The share of machines that are admitted, 0 to 1. */
+  readonly share?: number
+  /** When the window next opens or closes for this machine, RFC 3339; absent without windows. */
+  readonly windowEdge?: string
+}
+
+/** @returns `undefined` where no release is in question, or none with a ramp or a window. */
+export function numbersOf(decision: Decision, check: Check, view: ChannelView, now: number): Numbers | undefined {
+  const candidate = decision.kind === 'update' ? decision.offer : decision.candidate
+  if (candidate === undefined) return undefined
+  const draw = bucketFor(candidate, view, check)
+  const share = Math.min(...candidate.ramps.map((ramp) => shareAt(ramp, now)))
+  const edge = candidate.schedule && nextEdge(candidate.schedule, draw.window, now)
+  if (candidate.ramps.length === 0 && edge === undefined) return undefined
+  return {
+    ...(candidate.ramps.length > 0 && { draw: draw.ramp, share }),
+    ...(edge !== undefined && { windowEdge: new Date(edge).toISOString() }),
+  }
+}
+
+/** e.g. `this machine is offered 4593.2.0 from 2026-11-24 13:12:05 UTC`. */
+export function explainChange({ at, decision }: ForecastChange): string {
+  const from = `from ${secondsText(at)}`
+  if (decision.kind === 'update') return `this machine is offered ${decision.offer.release.version} ${from}`
+  return `this machine is offered nothing ${from}: ${explainDecision(decision)}`
+}
+
+/** The first whole second that is not before an instant. */
+const secondsText = (at: number): string =>
+  new Date(Math.ceil(at / 1000) * 1000).toISOString().replace('T', ' ').replace('.000Z', ' UTC')

@@ -1,0 +1,57 @@
+/** When a machine's answer changes, as far as the channel as it is now says so. Pure; its work is bounded. */
+import { bucketFor, type Check, type Decision, decide } from './decide.ts'
+import { rampEdges } from './ramp.ts'
+import type { Candidate, ChannelView } from './view.ts'
+import { nextEdge } from './window.ts'
+
+/** So many instants at which a ramp says something new are looked at; a channel of many long ramps may have more. */
+const maxInstants = 100
+
+/** Another answer, and from when on. */
+export interface ForecastChange {
+  /** Milliseconds since 1970-01-01T00:00:00Z, a whole number. */
+  readonly at: number
+  readonly decision: Decision
+}
+
+/**
+ * The next instant at which a machine that goes on saying the same is offered something else, or something at all, or no
+ * more; by `decide` itself.
+ * @returns `undefined` where nothing that is signed now changes it.
+ */
+export function nextChange(check: Check, view: ChannelView, now: number): ForecastChange | undefined {
+  const current = decide(check, view, now)
+  const instants = [now, ...rampInstants(check, view, now)]
+  for (const [i, from] of instants.entries()) {
+    const then = decide(check, view, from)
+    if (!isSame(then, current)) return { at: from, decision: then }
+    const edge = windowEdge(then, check, view, from)
+    if (edge === undefined || edge >= (instants[i + 1] ?? Number.POSITIVE_INFINITY)) continue
+    const after = decide(check, view, edge)
+    if (!isSame(after, current)) return { at: edge, decision: after }
+  }
+  return undefined
+}
+
+const offerOf = (decision: Decision): Candidate | undefined => (decision.kind === 'update' ? decision.offer : undefined)
+
+const isSame = (a: Decision, b: Decision): boolean => offerOf(a) === offerOf(b)
+
+/** Later instants at which a ramp may say something new for this machine, or a follower sees a release. */
+function rampInstants(check: Check, view: ChannelView, now: number): readonly number[] {
+  const candidates = view.boards.get(check.board)?.candidates ?? []
+  const instants = candidates.flatMap((candidate) => [
+    candidate.seenFrom,
+    ...candidate.ramps.flatMap((ramp) => rampEdges(ramp, bucketFor(candidate, view, check).ramp, now)),
+  ])
+  const later = instants.filter((at) => at > now).sort((a, b) => a - b)
+  return [...new Set(later)].slice(0, maxInstants)
+}
+
+/** When the window of what is offered closes, or that of what it keeps back opens. */
+function windowEdge(decision: Decision, check: Check, view: ChannelView, from: number): number | undefined {
+  const candidate = decision.kind === 'update' ? decision.offer : decision.candidate
+  const isAtStake = decision.kind === 'update' || decision.reason === 'outside-window'
+  if (candidate?.schedule === undefined || !isAtStake || check.isManual) return undefined
+  return nextEdge(candidate.schedule, bucketFor(candidate, view, check).window, from)
+}

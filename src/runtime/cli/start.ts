@@ -1,0 +1,88 @@
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { initialise } from '../../catalog/cli/init.ts'
+import { refresh } from '../../catalog/refresh.ts'
+import type { Source } from '../../channels/hash-and-stage.ts'
+import { publish } from '../../channels/publish.ts'
+import { summarise } from '../../channels/summary.ts'
+import { command, type Options } from '../../cli/options.ts'
+import { notice, warn } from '../../cli/terminal.ts'
+import { readSettings } from '../settings.ts'
+import { openPublishing } from '../store.ts'
+import { serveUntilStopped } from './serve.ts'
+
+/** Flatcar Container Linux. */
+const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
+const demo = { app, version: '4152.2.0', board: 'amd64-usr' }
+
+/** Serves a development store that makes itself: keys, root, and a small demo release. */
+export function startCommand(): Command {
+  return command('start', 'serve a development store that makes itself', ['host', 'port', 'publicUrl'])
+    .option('--dir <folder>', 'where the development store and its keys are', '.platte')
+    .action(async (options: Options & { dir: string }) => {
+      const pin = await prepare(options.dir)
+      const keys = join(options.dir, 'keys')
+      await serveUntilStopped({ ...options, store: storeOf(options.dir), root: pin, keys, app }, (url) =>
+        welcome(url, options.dir),
+      )
+    })
+}
+
+const storeOf = (dir: string): string => `file:${join(dir, 'store')}`
+
+/** Makes what is not there yet. @returns the pin */
+async function prepare(dir: string): Promise<string> {
+  const keysDir = join(dir, 'keys')
+  const { store } = readSettings({ PLATTE_STORE: storeOf(dir) }, ['store'])
+  const { pin } = await initialise({
+    store,
+    keysDir,
+    rootKeysDir: join(dir, 'root-keys'),
+    alg: 'EdDSA',
+    maxValidity: 'P14D',
+  })
+  const env = { PLATTE_STORE: storeOf(dir), PLATTE_ROOT: pin, PLATTE_KEYS: keysDir }
+  const publisher = await openPublishing(readSettings(env, ['store', 'pin']), env, warn)
+  const { channels } = await summarise(publisher, { app })
+  await refresh(publisher, { force: true })
+  for (const channel of ['stable', 'beta'])
+    if (!channels.some((known) => known.channel === channel)) {
+      await publish(publisher, { ...demo, channel, sources: [demoPayload()], create: true })
+      notice(`published the demo release ${demo.version} to ${channel}`)
+    }
+  return pin
+}
+
+/** Bytes that begin as a payload does, and install nothing. */
+function demoPayload(): Source {
+  const bytes = new TextEncoder().encode(`CrAU\n${'This is a demo payload of Platte, not an update.\n'.repeat(200)}`)
+  return {
+    name: 'flatcar_production_update.gz',
+    size: bytes.length,
+    open: () => new Blob([bytes]).stream(),
+  }
+}
+
+function welcome(url: string, dir: string): void {
+  notice(`
+Platte answers update checks on ${url}/v1/update/
+
+  THIS ROOT IS FOR DEVELOPMENT: its keys were made without asking and lie side by side in
+  ${dir}. For a fleet, make a store with \`platte init\` and keep the root keys offline.
+
+What it offers, as a page for people: ${url}/
+
+A machine that runs 4081.2.0 asks, and is offered ${demo.version}:
+
+  curl -sS ${url}/v1/update/ -H 'Content-Type: text/xml' --data '<?xml version="1.0" encoding="UTF-8"?>
+  <request protocol="3.0"><app appid="{${app}}" version="4081.2.0" track="stable" board="${demo.board}">
+  <ping active="1"/><updatecheck/></app></request>'
+
+update.conf of a machine that should ask here:
+
+  GROUP=stable
+  SERVER=${url}/v1/update/
+
+Stop it with Ctrl-C.
+`)
+}

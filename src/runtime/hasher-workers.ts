@@ -1,0 +1,30 @@
+import type { NewHasher } from '../kernel/hasher.ts'
+
+/** What workerd adds to WebCrypto, which itself digests whole buffers only. */
+interface DigestStream extends WritableStream<Uint8Array> {
+  readonly digest: Promise<ArrayBuffer>
+}
+
+const workersCrypto = crypto as unknown as { readonly DigestStream: new (algorithm: string) => DigestStream }
+
+/**
+ * Digests with `crypto.DigestStream`, for Workers.
+ * @see https://developers.cloudflare.com/workers/runtime-apis/web-crypto/
+ */
+export const digestStreamHasher: NewHasher = () => {
+  const streams = ['SHA-256', 'SHA-1'].map((algorithm) => new workersCrypto.DigestStream(algorithm))
+  const writers = streams.map((stream) => stream.getWriter())
+  return {
+    async update(bytes) {
+      await Promise.all(writers.map((writer) => writer.write(bytes)))
+    },
+    async digest() {
+      await Promise.all(writers.map((writer) => writer.close()))
+      const [sha256 = '', sha1 = ''] = (await Promise.all(streams.map(({ digest }) => digest))).map(toHex)
+      return { sha256, sha1 }
+    },
+  }
+}
+
+const toHex = (digest: ArrayBuffer): string =>
+  Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')

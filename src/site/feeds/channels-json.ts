@@ -1,0 +1,104 @@
+/** `/v1/channels` and `/v1/channels/<app>/<channel>`: what the pages show, as JSON. */
+
+import { packageFolder } from '../../documents/paths.ts'
+import { refuse } from '../../http/refuse.ts'
+import { progressOf, type RolloutStatus, releasesOf } from '../../release/rollout-status.ts'
+import type { PageContext } from '../pages/page-context.ts'
+import { type ChannelStatus, listedChannels, readChannelStatus, readPlaces, type Unreadable } from '../status.ts'
+import { send } from './send.ts'
+
+const json = 'application/json; charset=utf-8'
+/** So many channels are read for one answer; a store may be asked 50 times by one call of a Worker. */
+const maxChannels = 20
+
+/** Answers with the channels from the one on that `?from=` counts to; `next` is where the others are. */
+export async function answerChannels({ c, status, service, link }: PageContext): Promise<Response> {
+  const places = status.state ? listedChannels(status.state) : []
+  const request = Number(c.req.query('from') ?? 0)
+  if (!Number.isSafeInteger(request) || request < 0) return refuse(c, 400, 'from must be a whole number from 0')
+  const shown = places.slice(request, request + maxChannels)
+  const channels = await readPlaces(service, status, shown)
+  const next =
+    request + maxChannels < places.length ? link('/v1/channels', { from: String(request + maxChannels) }) : undefined
+  const body = {
+    ...trustOf(status),
+    total: places.length,
+    channels: channels
+      .filter((one) => !('problem' in one && one.problem.reason === 'unknown-channel'))
+      .map(summaryOf(status.now)),
+    ...(next && { next }),
+  }
+  return send(c, { type: json, text: JSON.stringify(body) })
+}
+
+/** Answers with one channel, and all of its releases. */
+export async function answerChannelJson(page: PageContext, app: string, name: string): Promise<Response> {
+  const { c, status, service, serving } = page
+  const channel = await readChannelStatus(service, status, { app, channel: name })
+  if ('problem' in channel) return refuseChannel(page, channel)
+  const releases = releasesOf(channel.view).map(({ boards, ...release }) => ({
+    ...release,
+    boards: Object.fromEntries(
+      Object.entries(boards).map(([board, { codebases, packages }]) => {
+        const own = `${serving.publicUrl}/${packageFolder({ app: channel.app, version: release.version, board }, packages)}`
+        return [board, { codebases: codebases.length > 0 ? codebases : [own], packages }]
+      }),
+    ),
+  }))
+  const holds = [channel.entry, channel.source?.entry].flatMap((entry) => entry?.holds ?? [])
+  const body = { ...trustOf(status), ...summaryOf(status.now)(channel), holds, releases }
+  return send(c, { type: json, text: JSON.stringify(body) })
+}
+
+/** A channel that is not there, or cannot be read now. */
+export const refuseChannel = ({ c }: PageContext, { problem: { reason } }: Unreadable): Response =>
+  reason === 'unknown-channel' || reason === 'unknown-app'
+    ? refuse(c, 404, 'there is no such channel here')
+    : refuse(c, 503, reason)
+
+function trustOf({ state, problem }: PageContext['status']) {
+  const catalog = state?.catalog
+  return {
+    status: problem?.reason ?? 'ok',
+    ...(catalog && {
+      catalog: { issuedAt: catalog.catalog.issuedAt, expires: catalog.catalog.expires, keyIds: catalog.keyIds },
+    }),
+  }
+}
+
+const summaryOf =
+  (now: number) =>
+  (one: ChannelStatus | Unreadable): object => {
+    const { app, channel } = one
+    if ('problem' in one) return { app, channel, problem: one.problem.reason }
+    const { manifest, dueAt, boards } = one
+    const { seq, issuedAt, description, aliases, cadence, follow } = manifest
+    return {
+      ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow },
+      ...(dueAt !== undefined && { dueAt: instantText(dueAt) }),
+      boards: boards.map((board) => boardOf(board, now)),
+    }
+  }
+
+function boardOf({ board, offered, newest, withheld, window }: RolloutStatus, now: number): object {
+  const progress = progressOf(newest, now)
+  return {
+    board,
+    offered: offered?.release.version ?? null,
+    newest: newest.release.version,
+    publishedAt: (offered ?? newest).release.publishedAt,
+    components: (offered ?? newest).release.components,
+    ...(withheld && { withheld: { reason: withheld.reason, because: withheld.because } }),
+    ...(progress && {
+      ramp: {
+        from: instantText(progress.from),
+        to: progress.to === undefined ? null : instantText(progress.to),
+        ...(progress.stoppedAt !== undefined && { stoppedAt: instantText(progress.stoppedAt) }),
+        share: Math.round(progress.share * 1e4) / 1e4,
+      },
+    }),
+    ...(window && { window: { isOpen: window.isOpen, edge: window.edge && instantText(window.edge) } }),
+  }
+}
+
+const instantText = (at: number): string => new Date(at).toISOString()

@@ -1,0 +1,98 @@
+/**
+ * Files as Flatcar publishes them, for the tools that read those: `version.txt`, and the releases of a channel as JSON.
+ * @see protocols: flatcar.org/releases-json, *.release.flatcar-linux.net
+ */
+
+import { notesKey } from '../../documents/paths.ts'
+import { refuse } from '../../http/refuse.ts'
+import type { Release } from '../../release/channel.ts'
+import { releasesOf } from '../../release/rollout-status.ts'
+import { parseVersion } from '../../release/version.ts'
+import type { PageContext } from '../pages/page-context.ts'
+import { type ChannelStatus, changeOf, readChannelStatus, readNotes } from '../status.ts'
+import { refuseChannel } from './channels-json.ts'
+import { send } from './send.ts'
+
+/** Of so many releases, the newest ones, the notes are in the JSON; the others' are named there. */
+const maxNotes = 20
+
+/** `/<channel>/<board>/{current,<version>}/version.txt`. */
+export async function answerVersionFile(
+  page: PageContext,
+  name: string,
+  board: string,
+  version: string,
+): Promise<Response> {
+  const channel = await appChannel(page, name)
+  if (channel instanceof Response) return channel
+  const { c, status } = page
+  if (version === 'current' && status.problem) return refuse(c, 503, status.problem.reason)
+  const release =
+    version === 'current'
+      ? channel.boards.find((one) => one.board === board)?.offered?.release
+      : releasesOf(channel.view).find((one) => one.version === version && Object.hasOwn(one.boards, board))
+  if (release === undefined) return refuse(c, 404, 'there is no such release for that board here')
+  return send(c, {
+    type: 'text/plain; charset=utf-8',
+    text: versionFile(release),
+    changedAt: changeOf(channel, status),
+  })
+}
+
+/** What scripts read with `grep FLATCAR_VERSION= | cut -d= -f2`. */
+export function versionFile({ version, publishedAt, components = {} }: Release): string {
+  const [build = '0', branch = '0', patch = '0'] = parseVersion(version)?.parts ?? []
+  const sdk = Object.hasOwn(components, 'sdk') ? [`FLATCAR_SDK_VERSION=${components.sdk}`] : []
+  const lines = [
+    `FLATCAR_BUILD=${build}`,
+    `FLATCAR_BRANCH=${branch}`,
+    `FLATCAR_PATCH=${patch}`,
+    `FLATCAR_VERSION=${version}`,
+    `FLATCAR_VERSION_ID=${version}`,
+    `FLATCAR_BUILD_ID="${publishedAt.slice(0, 16).replace(/[T:]/g, (sign) => (sign === 'T' ? '-' : ''))}"`,
+    ...sdk,
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/** `/releases-json/releases-<channel>.json`: one object by version, and `current`. */
+export async function answerReleasesJson(page: PageContext, name: string): Promise<Response> {
+  const channel = await appChannel(page, name)
+  if (channel instanceof Response) return channel
+  const { c, status, serving, service } = page
+  const releases = releasesOf(channel.view)
+  const entries = await Promise.all(
+    releases.map(async (release, i) => {
+      const { notes } = release
+      const inside = notes && i < maxNotes ? await readNotes(service, notes) : undefined
+      const words = inside ?? (notes ? `${serving.publicUrl}/${notesKey(notes.sha256)}` : '')
+      return [release.version, entryOf(channel.channel, release, words)] as const
+    }),
+  )
+  const known = Object.fromEntries(entries)
+  const current = channel.boards.find(({ offered }) => offered)?.offered?.release.version
+  const body = { ...known, ...(current !== undefined && { current: known[current] }) }
+  return send(c, {
+    type: 'application/json; charset=utf-8',
+    text: JSON.stringify(body),
+    changedAt: changeOf(channel, status),
+  })
+}
+
+const entryOf = (channel: string, release: Release, notes: string): object => ({
+  channel,
+  architectures: Object.keys(release.boards).map((board) => board.replace(/-usr$/, '')),
+  release_date: `${release.publishedAt.slice(0, 19).replace('T', ' ')} +0000`,
+  major_software: Object.fromEntries(
+    Object.entries(release.components ?? {}).map(([name, version]) => [name, [version]]),
+  ),
+  release_notes: notes,
+})
+
+/** A channel of the app that has such files; an answer where there is none. */
+async function appChannel(page: PageContext, channel: string): Promise<ChannelStatus | Response> {
+  const { c, status, service, serving } = page
+  if (serving.app === undefined) return refuse(c, 404, 'no app has such files here: PLATTE_APP says which one')
+  const found = await readChannelStatus(service, status, { app: serving.app, channel })
+  return 'problem' in found ? refuseChannel(page, found) : found
+}

@@ -1,0 +1,59 @@
+/** The pages: which path is which. Loaded when the first of them is asked for, so that checks carry none of it. */
+import type { Context } from 'hono'
+import type { Serving } from '../../checks/serving.ts'
+import { keyOfUrlPath } from '../../documents/paths.ts'
+import { refuse } from '../../http/refuse.ts'
+import { answerAtom } from '../feeds/atom.ts'
+import { answerChannelJson, answerChannels } from '../feeds/channels-json.ts'
+import { answerReleasesJson, answerVersionFile } from '../feeds/flatcar.ts'
+import { answerChannel } from './channel.ts'
+import { answerConfig } from './config.ts'
+import { answerExplainPage } from './explain.ts'
+import { answerHome } from './home.ts'
+import { type PageContext, page } from './page-context.ts'
+import { icon, iconPath, style, stylePath } from './style.ts'
+
+type Answer = (page: PageContext, ...names: [string, string, string]) => Promise<Response>
+
+/** Names stand for what is between slashes. */
+const routes: readonly (readonly [RegExp, Answer])[] = [
+  [/^\/$/, answerHome],
+  [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/?$/, answerChannel],
+  [/^\/explain\/?$/, answerExplainPage],
+  [/^\/client-config\/?$/, answerConfig],
+  [/^\/v1\/channels\/?$/, answerChannels],
+  [/^\/v1\/channels\/([^/]{1,64})\/([^/]{1,64})$/, answerChannelJson],
+  [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/feed\.atom$/, answerAtom],
+  [/^\/releases-json\/releases-([^/]{1,64})\.json$/, answerReleasesJson],
+  [/^\/([^/]{1,64})\/([^/]{1,64})\/([^/]{1,64})\/version\.txt$/, answerVersionFile],
+]
+
+/** What never changes under its path. */
+const files: ReadonlyMap<string, readonly [type: string, text: string]> = new Map([
+  [stylePath, ['text/css; charset=utf-8', style]],
+  [iconPath, ['image/svg+xml', icon]],
+])
+
+/** @returns `undefined` for what is no page. */
+export async function answerPages(serving: Serving, c: Context): Promise<Response | undefined> {
+  const { method } = c.req
+  const path = keyOfUrlPath(c.req.path)
+  const found = files.get(path)
+  const route = routes.find(([form]) => form.test(path))
+  if (found === undefined && route === undefined) return undefined
+  if (method !== 'GET' && method !== 'HEAD')
+    return refuse(c, 405, 'this can only be read: GET it', { allow: 'GET, HEAD' })
+  if (found) return file(...found)
+  const [, first = '', second = '', third = ''] = route?.[0].exec(path) ?? []
+  return route?.[1](await page(serving, c), first, second, third)
+}
+
+const file = (type: string, text: string): Response =>
+  new Response(text, {
+    headers: {
+      'content-type': type,
+      'cache-control': 'public, max-age=31536000, immutable, no-transform',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'",
+    },
+  })

@@ -1,0 +1,133 @@
+/** `/client-config`: what a machine needs to ask here, in each format, for this deployment. */
+import { type Read, readClientConfig, type Wrong } from '../../clients/answers.ts'
+import {
+  type ClientConfig,
+  type Format,
+  formatsOf,
+  pathOf,
+  renderClientConfig,
+  restartOf,
+} from '../../clients/config.ts'
+import { listedChannels, readChannelStatus } from '../status.ts'
+import { type Html, none, part } from './fragments.ts'
+import { answerPage } from './layout.ts'
+import { ownUrl, type PageContext } from './page-context.ts'
+import { trouble } from './trouble.ts'
+
+/** What stands for the URL of a deployment that does not know its own. */
+const example = 'https://updates.example.org'
+/** Longer than anything that is meant. */
+const maxLength = 256
+/** So many names are suggested while somebody types. */
+const maxSuggested = 50
+
+const fields = ['group', 'system', 'strategy', 'start', 'length', 'lock'] as const
+type Field = (typeof fields)[number]
+type Asked = Readonly<Record<Field, string>>
+
+/** Answers with the form, and with what it makes. */
+export async function answerConfig(page: PageContext): Promise<Response> {
+  const { words, serving } = page
+  const { config: text } = words
+  const groups = groupsOf(page)
+  const request = askedOf(page, groups)
+  const read = readClientConfig({ ...request, url: ownUrl(serving) ?? example })
+  const content = part`<h1>${text.title}</h1>
+<p class="lead">${text.intro}</p>
+${trouble(page)}${ownUrl(serving) === undefined ? part`<p class="note">${text.noUrl}</p>` : none}${form(page, request, groups)}
+${'wrong' in read ? problem(page, read.wrong) : result(page, read, await isKnown(page, read.config.group))}
+<h2 id="strategies">${text.strategies}</h2>
+<dl class="about">${Object.entries(text.strategyWords).map(([name, words]) => part`<dt><code>${name}</code></dt><dd>${words}</dd>\n`)}</dl>
+<p class="small soft">${text.check}</p>`
+  return answerPage(page, { title: text.title, section: 'config', status: 'wrong' in read ? 400 : 200 }, content)
+}
+
+/** The channels of the app that is meant here, or of all. */
+function groupsOf({ status, serving }: PageContext): readonly string[] {
+  const places = status.state ? listedChannels(status.state) : []
+  const own = places.filter(({ app }) => serving.app === undefined || app === serving.app)
+  return [...new Set(own.map(({ channel }) => channel))]
+}
+
+function askedOf({ c, serving }: PageContext, groups: readonly string[]): Asked {
+  const read = (name: string): string | undefined => c.req.query(name)?.trim().slice(0, maxLength)
+  return {
+    group: read('group') || (groups[0] ?? 'stable'),
+    system: read('system') || 'flatcar',
+    strategy: read('strategy') || 'reboot',
+    start: read('start') ?? '',
+    length: read('length') ?? '',
+    lock: read('lock') ?? (serving.locks && ownUrl(serving)) ?? '',
+  }
+}
+
+function problem({ words: { config } }: PageContext, wrong: readonly Wrong[]): Html {
+  const names = wrong.filter((one) => one !== 'window').map((one) => config[one])
+  return part`${names.length > 0 ? part`<p class="error" role="alert">${config.wrong(names.join(', '))}</p>\n` : none}${
+    wrong.includes('window') ? part`<p class="error" role="alert">${config.window}</p>\n` : none
+  }`
+}
+
+/** As machines are answered: by names and aliases, not of channels that have ended. */
+async function isKnown({ service, status, serving }: PageContext, channel: string): Promise<boolean> {
+  const places = status.state ? listedChannels(status.state) : []
+  const apps = serving.app === undefined ? [...new Set(places.map(({ app }) => app))].slice(0, 12) : [serving.app]
+  const found = await Promise.all(apps.map((app) => readChannelStatus(service, status, { app, channel })))
+  return found.some((one) => !('problem' in one) || !one.problem.reason.startsWith('unknown-'))
+}
+
+type Usable = Extract<Read, { readonly config: ClientConfig }>
+
+function result(page: PageContext, { config, wasBestEffort }: Usable, isKnown: boolean): Html {
+  const { words } = page
+  const { config: text } = words
+  const notes = [
+    ...(page.status.state && !isKnown ? [text.unknownGroup(config.group)] : []),
+    ...(wasBestEffort ? [text.bestEffort] : []),
+  ]
+  const files = formatsOf(config.system).map((format) => file(page, format, config))
+  return part`${notes.map((one) => part`<p class="note">${one}</p>\n`)}${files}<p class="small soft">${text.mixing}</p>`
+}
+
+function file({ words }: PageContext, format: Format, config: ClientConfig): Html {
+  const { config: text } = words
+  const ref = format === 'update.conf' ? part`<p class="small soft"><code>${pathOf(config.system)}</code></p>` : none
+  const restart =
+    format === 'update.conf'
+      ? part`<p class="small">${text.afterwards}${words.colon}<code>sudo ${restartOf(config.system)}</code></p>`
+      : none
+  const note = format === 'clc' ? part`<p class="small soft">${text.clcNote}</p>` : none
+  return part`<section aria-labelledby="${format}"><h2 id="${format}">${text.files[format]}</h2>${ref}
+<pre tabindex="0">${renderClientConfig(format, config)}</pre>${restart}${note}</section>\n`
+}
+
+function form({ words, link, c }: PageContext, request: Asked, groups: readonly string[]): Html {
+  const { config: text } = words
+  const hints: Readonly<Partial<Record<Field, string>>> = {
+    start: text.startHint,
+    length: text.lengthHint,
+    lock: text.lockHint,
+  }
+  const choices: Readonly<Partial<Record<Field, readonly string[]>>> = {
+    system: ['flatcar', 'coreos'],
+    strategy: ['reboot', 'etcd-lock', 'off', 'best-effort'],
+  }
+  const control = (name: Field): Html => {
+    const hint = hints[name] ? part` aria-describedby="${name}-hint"` : none
+    const options = choices[name]
+    if (options)
+      return part`<select id="${name}" name="${name}"${hint}>${options.map(
+        (one) => part`<option value="${one}"${one === request[name] ? part` selected` : none}>${one}</option>`,
+      )}</select>`
+    const list = name === 'group' ? part` list="groups" required` : none
+    return part`<input type="text" id="${name}" name="${name}" value="${request[name]}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${list}${hint}>`
+  }
+  const field = (name: Field): Html =>
+    part`<div><label for="${name}">${text[name]}</label>${control(name)}${
+      hints[name] ? part`<span class="hint" id="${name}-hint">${hints[name]}</span>` : none
+    }</div>\n`
+  const lang = c.req.query('lang') === words.tag ? part`<input type="hidden" name="lang" value="${words.tag}">` : none
+  return part`<form class="sheet" method="get" action="${link('/client-config').replace(/\?.*$/, '')}">${lang}
+${fields.map(field)}<datalist id="groups">${groups.slice(0, maxSuggested).map((one) => part`<option value="${one}"></option>`)}</datalist>
+<div class="wide"><button type="submit">${text.make}</button></div></form>`
+}

@@ -1,0 +1,117 @@
+/** `/explain`: a form that says what a machine gets, why, and when that changes. */
+
+import { type Explanation, explain, type Outcome } from '../../checks/explain.ts'
+import { appKey } from '../../checks/update-check.ts'
+import { isInstant } from '../../documents/fields.ts'
+import { listedChannels } from '../status.ts'
+import { reasonLink } from './board.ts'
+import { filled, type Html, inEnglish, none, part, percent, time } from './fragments.ts'
+import { answerPage } from './layout.ts'
+import type { PageContext } from './page-context.ts'
+import { trouble } from './trouble.ts'
+import type { Words } from './words-en.ts'
+
+const needed = ['app', 'channel', 'version', 'board'] as const
+const fields = [...needed, 'machine', 'oem', 'at'] as const
+type Field = (typeof fields)[number]
+/** Longer than any id or version of the field. */
+const maxLength = 256
+/** So many names are suggested while somebody types. */
+const maxSuggested = 50
+
+/** What the form was filled in with; empty where it was not. */
+type Asked = Readonly<Record<Field, string>> & { readonly manual: boolean }
+
+/** Answers with the form, and with the answer where it is filled in. */
+export async function answerExplainPage(page: PageContext): Promise<Response> {
+  const { serving, words } = page
+  const title = words.explain.title
+  const head = { title, section: 'explain' } as const
+  if (serving.explain !== 'public') {
+    return answerPage(page, head, part`<h1>${title}</h1><p class="note">${words.explain.closed}</p>`)
+  }
+  const request = askedOf(page)
+  const isAsked = needed.some((name) => page.c.req.query(name) !== undefined)
+  const problems = isAsked ? problemsOf(request, words) : []
+  const answer = isAsked && problems.length === 0 ? await answerOf(page, request) : none
+  const errors = problems.map((one) => part`<p class="error" role="alert">${one}</p>\n`)
+  const content = part`<h1>${title}</h1>
+<p class="lead">${words.explain.intro}</p>
+${trouble(page)}${errors}${answer}${form(page, request)}`
+  return answerPage(page, { ...head, status: problems.length > 0 ? 400 : 200 }, content)
+}
+
+function askedOf({ c, serving }: PageContext): Asked {
+  const read = (name: string): string => (c.req.query(name) ?? '').trim()
+  const texts = Object.fromEntries(fields.map((name) => [name, read(name)])) as Record<Field, string>
+  return { ...texts, app: texts.app || (serving.app ?? ''), manual: read('manual') === '1' }
+}
+
+function problemsOf(request: Asked, { explain }: Words): readonly string[] {
+  const missing = needed.filter((name) => request[name] === '').map((name) => explain[name])
+  return [
+    ...(missing.length > 0 ? [explain.missing(missing.join(', '))] : []),
+    ...fields.filter((name) => request[name].length > maxLength).map((name) => explain.tooLong(explain[name])),
+    ...(request.at !== '' && !isInstant(request.at) ? [explain.badInstant] : []),
+  ]
+}
+
+async function answerOf(page: PageContext, request: Asked): Promise<Html> {
+  const { app, channel, version, board, machine, oem, manual, at } = request
+  const query = { app: appKey(app), channel, version, board, machineId: machine, oem, isManual: manual }
+  const found = await explain(page.service, { query, at: at ? Date.parse(at) : undefined, audience: 'everybody' })
+  return explanation(page, found)
+}
+
+function explanation({ words, status }: PageContext, found: Explanation): Html {
+  const { explain: text } = words
+  const { draw, share, windowEdge } = found.numbers ?? {}
+  const instant = (at: string) => time(Date.parse(at), status.now, words)
+  const rows: readonly (readonly [string, Html | string | undefined])[] = [
+    [text.because, found.reason && whyText(found, words)],
+    found.reason === 'target'
+      ? [text.target, found.because && inEnglish(found.because)]
+      : [text.said, found.because === undefined ? undefined : reasonLink(found.because)],
+    [text.draw, draw === undefined ? undefined : draw.toFixed(4)],
+    [text.share, share === undefined ? undefined : percent(share)],
+    [text.edge, windowEdge && instant(windowEdge)],
+    [
+      text.next,
+      found.next &&
+        part`${found.next.offered ? text.nextUpdate(found.next.offered) : text.nextNone}, ${instant(found.next.at)}`,
+    ],
+  ]
+  return part`<section class="sheet" aria-label="${text.answer}"><p class="answer">${found.offered === undefined ? text.none : text.update(found.offered)}</p>
+<p class="small soft">${filled(text.asOf, instant(found.at))}</p>
+<dl class="about">${rows.flatMap(([what, value]) => (value ? [part`<dt>${what}</dt><dd>${value}</dd>\n`] : []))}</dl>
+${found.note ? part`<p class="small">${text.listed}</p>` : none}</section>\n`
+}
+
+const whyText = ({ reason, withheld }: Outcome, { explain }: Words): string =>
+  reason === undefined ? '' : explain.why[reason].replace('{version}', () => withheld ?? '')
+
+function form({ words, status, link, c }: PageContext, request: Asked): Html {
+  const { explain: text } = words
+  const places = status.state ? listedChannels(status.state) : []
+  const suggestions: Readonly<Partial<Record<Field, readonly string[]>>> = {
+    app: [...new Set(places.map(({ app }) => app))],
+    channel: [...new Set(places.map(({ channel }) => channel))],
+    board: ['amd64-usr', 'arm64-usr'],
+  }
+  const hints: Readonly<Partial<Record<Field, string>>> = { machine: text.machineHint, at: text.atHint }
+  const field = (name: Field): Html => {
+    const list = suggestions[name]?.slice(0, maxSuggested)
+    const isNeeded = (needed as readonly string[]).includes(name)
+    return part`<div><label for="${name}">${text[name]}${isNeeded ? none : part` <span class="soft">(${text.optional})</span>`}</label>
+<input type="text" id="${name}" name="${name}" value="${request[name].slice(0, maxLength)}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${isNeeded ? part` required` : none}${list ? part` list="${name}-list"` : none}${hints[name] ? part` aria-describedby="${name}-hint"` : none}>
+${hints[name] ? part`<span class="hint" id="${name}-hint">${hints[name]}</span>` : none}${
+  list
+    ? part`<datalist id="${name}-list">${list.map((one) => part`<option value="${one}"></option>`)}</datalist>`
+    : none
+}</div>\n`
+  }
+  const lang = c.req.query('lang') === words.tag ? part`<input type="hidden" name="lang" value="${words.tag}">` : none
+  return part`<h2>${text.ask}</h2><form class="sheet" method="get" action="${link('/explain').replace(/\?.*$/, '')}">${lang}
+${fields.map(field)}<div class="wide"><label><input type="checkbox" name="manual" value="1"${request.manual ? part` checked` : none}>${text.manual}</label></div>
+<div class="wide"><button type="submit">${text.ask}</button></div></form>`
+}

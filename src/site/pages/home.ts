@@ -1,0 +1,102 @@
+/** `/`: a card for each channel, with what its boards are offered right now. */
+import { durationMs } from '../../documents/fields.ts'
+import { type ChannelStatus, listedChannels, readPlaces, type Status, type Unreadable } from '../status.ts'
+import { boards } from './board.ts'
+import { age, filled, type Html, lengthText, none, part } from './fragments.ts'
+import { answerPage } from './layout.ts'
+import type { PageContext } from './page-context.ts'
+import { channelTrouble, trouble } from './trouble.ts'
+import type { Words } from './words-en.ts'
+
+/** So many channels are read for one page; a store may be asked 50 times by one call of a Worker. */
+const maxChannels = 12
+/** A page ends before its cards have more characters. */
+const maxCards = 40_000
+
+/** Answers with the channels from the one on that `?from=` counts to. */
+export async function answerHome(page: PageContext): Promise<Response> {
+  const { status, words } = page
+  const places = status.state ? listedChannels(status.state) : []
+  const request = Number(page.c.req.query('from') ?? 0)
+  const from = Number.isSafeInteger(request) && request > 0 && request < places.length ? request : 0
+  const found = await readPlaces(page.service, status, places.slice(from, from + maxChannels))
+  const { cards, count } = fitting(page, found)
+  const content = part`<h1>${words.home.title}</h1>
+<p class="lead">${words.home.intro}</p>
+${trouble(page)}${trust(page)}
+${places.length === 0 && status.state ? part`<h2>${words.home.none}</h2><p>${words.home.noneHint}</p>` : cards}
+${pager(page, { from, to: from + count, total: places.length })}`
+  return answerPage(page, { title: words.home.title, section: 'channels' }, content)
+}
+
+/** As many as fit on a page, under the names of their apps. */
+function fitting(page: PageContext, found: readonly (ChannelStatus | Unreadable)[]) {
+  const cards: Html[] = []
+  let [size, count, app] = [0, 0, '']
+  for (const one of found) {
+    const made = isGone(one) ? none : card(page, one)
+    size += made.length
+    if (count > 0 && size > maxCards) break
+    count++
+    if (made === none) continue
+    if (one.app !== app) cards.push(part`${app === '' ? none : endOfApp}<h2>${one.appName}</h2>\n<div class="cards">\n`)
+    app = one.app
+    cards.push(made)
+  }
+  return { cards: part`${cards}${app === '' ? none : endOfApp}`, count }
+}
+
+const endOfApp = part`</div>\n`
+
+/** A channel that was deleted is in the catalog so that nobody brings it back. */
+const isGone = (one: ChannelStatus | Unreadable): boolean =>
+  'problem' in one && one.problem.reason === 'unknown-channel'
+
+function card({ status, words, link }: PageContext, one: ChannelStatus | Unreadable): Html {
+  const url = link(`/channels/${one.app}/${one.channel}`)
+  const heading = part`<h3><a href="${url}">${one.channel}</a></h3>`
+  if ('problem' in one) return part`<article class="card">${heading}\n${channelTrouble(one.problem, words)}</article>\n`
+  const { manifest, boards: standings } = one
+  return part`<article class="card" id="${one.app}.${one.channel}">${heading}
+${manifest.description ? part`<p class="small soft">${manifest.description}</p>\n` : none}${
+  standings.length === 0
+    ? part`<p class="version nothing">${words.home.empty}</p>`
+    : boards(standings, { now: status.now, words, level: 4 })
+}<ul class="facts">${cadenceFacts(one, status, words)}<li>${words.trust.sequence} ${manifest.seq}${words.comma}${filled(words.trust.issued, age(Date.parse(manifest.issuedAt), status.now, words))}</li></ul></article>\n`
+}
+
+/** How often a release is due, and when the next one is. */
+export function cadenceFacts({ manifest: { cadence }, dueAt }: ChannelStatus, { now }: Status, words: Words): Html {
+  if (cadence === undefined) return none
+  const sentence = dueAt !== undefined && dueAt < now ? words.cadence.overdue : words.cadence.due
+  return part`<li>${words.cadence.every(lengthText(durationMs(cadence.every), words), cadence.on)}</li>
+${dueAt === undefined ? none : part`<li>${filled(sentence, age(dueAt, now, words))}</li>\n`}`
+}
+
+/** What was verified, by which keys, until when. */
+function trust({ status: { state, now, problem }, words }: PageContext): Html {
+  if (state === undefined) return none
+  const { catalog, root } = state
+  const { trust } = words
+  const keys = (ids: readonly string[]) => ids.map((id) => part` <code>${id.slice(0, 8)}</code>`)
+  return part`<ul class="facts" aria-label="${trust.heading}">
+<li><span class="state ${problem ? 'bad' : 'good'}">${problem ? words.reasons[problem.reason] : trust.good}</span></li>
+<li>${filled(trust.signed, age(catalog.issuedAtMs, now, words))}</li>
+<li>${filled(trust.expires, age(catalog.expiresMs, now, words))}</li>
+<li>${trust.timestampKey}${keys(catalog.keyIds)}</li>
+<li>${trust.releaseKey}${keys(root.root.roles.release.keyIds)}</li>
+<li>${trust.root} ${root.root.version}</li>
+</ul>`
+}
+
+function pager(
+  { words, link }: PageContext,
+  { from, to, total }: { readonly from: number; readonly to: number; readonly total: number },
+): Html {
+  if (from === 0 && to >= total) return none
+  const { paging, home } = words
+  const before = Math.max(0, from - maxChannels)
+  return part`<nav class="pager" aria-label="${paging.label}"><span class="soft">${home.shown(from + 1, to, total)}</span>
+${from > 0 ? part`<a rel="prev" href="${link('/', before > 0 ? { from: String(before) } : {})}">${paging.before}</a>` : none}
+${to < total ? part`<a rel="next" href="${link('/', { from: String(to) })}">${paging.after}</a>` : none}</nav>`
+}

@@ -1,0 +1,126 @@
+/** One release on the page of its channel. */
+
+import { raw } from 'hono/html'
+import { notesKey, packageFolder, urlPathOf } from '../../documents/paths.ts'
+import type { BoardPackages, Release } from '../../release/channel.ts'
+import { rampText, targetText, windowsText } from '../../release/diff.ts'
+import type { ChannelStatus, PathStep } from '../status.ts'
+import { reasonLink } from './board.ts'
+import { atMost, bytes, type Html, inEnglish, none, part, time } from './fragments.ts'
+import type { Notes } from './notes.ts'
+import type { PageContext } from './page-context.ts'
+
+/** More of each are in the JSON. */
+const most = { components: 40, cves: 60, packages: 16, path: 12 } as const
+
+/** What is known of a release, beside what it says itself. */
+export interface Told {
+  readonly channel: ChannelStatus
+  readonly release: Release
+  /** The one before it. */
+  readonly before: Release | undefined
+  readonly path: readonly PathStep[]
+  /** `undefined`: it has none. */
+  readonly notes: Notes | 'missing' | undefined
+  readonly isNewest: boolean
+}
+
+/** A release, under its version as an anchor. */
+export function releasePart(page: PageContext, told: Told): Html {
+  const { release, channel } = told
+  const { words, status } = page
+  return part`<article class="sheet release" id="${release.version}"><header><h3><a href="#${release.version}">${release.version}</a></h3>
+${states(told, page)}<span class="small soft">${words.channel.published} ${time(Date.parse(release.publishedAt), status.now, words)}</span></header>
+${brakes(channel, release, page)}${path(told, page)}${components(told, page)}${cves(release, page)}${conditions(release, page)}${packages(told, page)}${notes(told, page)}</article>\n`
+}
+
+/** On which boards every machine ends at it. */
+function states({ channel, release }: Told, { words }: PageContext): Html {
+  const offered = channel.boards.filter((one) => one.offered?.release === release).map(({ board }) => board)
+  if (offered.length === 0) return none
+  return part`<span class="state good">${words.board.offered}${words.colon}${offered.join(', ')}</span>\n`
+}
+
+/** Holds, withdrawals, dead ends and floors, with the operator's reasons. */
+function brakes({ entry, source }: ChannelStatus, release: Release, { words: { channel } }: PageContext): Html {
+  const holds = [entry, source?.entry]
+    .flatMap((one) => one?.holds ?? [])
+    .filter(({ version }) => version === release.version)
+  const told = [
+    ...holds.map(({ board, reason }) => [board ? `${channel.held} (${board})` : channel.held, reason] as const),
+    ...(release.withdrawn ? [[channel.withdrawn, release.withdrawn.reason] as const] : []),
+    ...(release.deadEnd ? [[channel.deadEnd, release.deadEnd.reason] as const] : []),
+    ...(release.floor ? [[channel.floor, release.floor.reason] as const] : []),
+  ]
+  return part`${told.map(([what, reason]) => part`<p class="note small"><b>${what}</b> ${reasonLink(reason)}</p>\n`)}`
+}
+
+/** Through which channels it came. */
+function path({ path }: Told, { words }: PageContext): Html {
+  if (path.length < 2) return none
+  const steps = path
+    .slice(0, most.path)
+    .map(
+      ({ channel, publishedAt }) => part`<li>${channel} <span class="soft">${publishedAt.slice(0, 10)}</span></li>\n`,
+    )
+  return part`<ol class="path" aria-label="${words.channel.path}">${steps}</ol>\n`
+}
+
+function components({ release, before }: Told, { words: { channel } }: PageContext): Html {
+  const now = Object.entries(release.components ?? {})
+  if (now.length === 0) return none
+  const then = before?.components ?? {}
+  const gone = Object.keys(then).filter((name) => !Object.hasOwn(release.components ?? {}, name))
+  const list = now.map(([name, version]) => {
+    const was = Object.hasOwn(then, name) ? then[name] : undefined
+    const change = before === undefined || was === version ? none : was === undefined ? channel.isNew : channel.was(was)
+    return part`<div><dt>${name}</dt><dd>${change === none ? version : part`<b>${version}</b> <span class="soft">${change}</span>`}</dd></div>\n`
+  })
+  const rest = (count: number) => part`<div><dt>${channel.more(count)}</dt><dd></dd></div>`
+  return part`<h4>${channel.components}</h4><dl class="parts">${atMost(list, most.components, rest)}</dl>
+${gone.length === 0 ? none : part`<p class="small soft">${channel.gone(gone.slice(0, most.components).join(', '))}</p>\n`}`
+}
+
+function cves({ cves = [] }: Release, { words: { channel } }: PageContext): Html {
+  if (cves.length === 0) return none
+  const shown = cves.slice(0, most.cves).join(', ')
+  const rest = cves.length > most.cves ? ` ${channel.more(cves.length - most.cves)}` : ''
+  return part`<h4>${channel.cves} (${cves.length})</h4><p class="small">${shown}${rest}</p>\n`
+}
+
+function conditions({ ramp, windows, target }: Release, { words: { channel } }: PageContext): Html {
+  const told = [
+    [channel.rampOf, ramp && rampText(ramp.slice(0, 12))],
+    [channel.windows, windows && windowsText(windows)],
+    [channel.target, target && targetText(target)],
+  ].filter(([, text]) => text)
+  if (told.length === 0) return none
+  return part`<dl class="about">${told.map(([what, text]) => part`<dt>${what}</dt><dd>${inEnglish(text ?? '')}</dd>\n`)}</dl>`
+}
+
+function packages({ release, channel: { app } }: Told, { words: { channel }, link }: PageContext): Html {
+  const rows = Object.entries(release.boards).flatMap(([board, of]) =>
+    of.packages.map((one) => {
+      const url = placeOf(link, { app, version: release.version, board }, of) + urlPathOf(one.name)
+      return part`<tr><td>${board}</td><td><a href="${url}">${one.name}</a><br><code class="hash">${one.sha256}</code></td><td class="n">${bytes(one.size)}</td></tr>\n`
+    }),
+  )
+  const rest = (count: number) => part`<tr><td colspan="3">${channel.more(count)}</td></tr>`
+  return part`<details><summary>${channel.packages} (${rows.length})</summary><section class="scroll" tabindex="0" aria-label="${channel.packages} ${release.version}"><table><thead><tr><th scope="col">${channel.board}</th><th scope="col">${channel.file}, SHA-256</th><th scope="col" class="n">${channel.size}</th></tr></thead><tbody>
+${atMost(rows, most.packages, rest)}</tbody></table></section></details>\n`
+}
+
+const placeOf = (
+  link: PageContext['link'],
+  ref: Parameters<typeof packageFolder>[0],
+  { codebases, packages }: BoardPackages,
+): string => codebases[0] ?? link(`/${packageFolder(ref, packages)}`).replace(/\?.*$/, '')
+
+function notes({ release, notes, isNewest }: Told, { words: { channel }, link }: PageContext): Html {
+  if (release.notes === undefined) return none
+  const whole = part`<p class="small"><a href="${link(`/${notesKey(release.notes.sha256)}`).replace(/\?.*$/, '')}">${channel.notesWhole}</a> (${bytes(release.notes.size)})</p>`
+  if (notes === 'missing') return part`<p class="note small">${channel.notesGone}</p>\n`
+  if (notes === undefined) return whole
+  const cut = notes.isCut ? part`<p class="note small">${channel.notesCut}</p>` : none
+  return part`<details${isNewest ? part` open` : none}><summary>${channel.notes}</summary><div class="notes">${raw(notes.html)}</div>${cut}${whole}</details>\n`
+}

@@ -1,0 +1,61 @@
+import type { Command } from 'commander'
+import { command, type Options, settingsOf } from '../../cli/options.ts'
+import { notice, show } from '../../cli/terminal.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { openStore } from '../../runtime/store.ts'
+import { type Diagnosis, examine, type Finding } from '../conformance/doctor.ts'
+
+/** Tries out whether a store may hold channels. */
+export function doctorCommand(): Command {
+  return command('doctor', 'try out whether a store may hold channels', ['store'])
+    .addHelpText('after', '\nIt writes under doctor/ in the store, and removes that again. Nothing else is touched.')
+    .action(async (options: Options) => {
+      const { store } = settingsOf(options, ['store'])
+      const diagnosis = await examine(await openStore(store))
+      show(options.json, diagnosis, [...diagnosis.findings.flatMap(linesOf), verdictOf(diagnosis)])
+      const { keys, problem } = diagnosis.left
+      if (problem) notice(`warning: ${keys.length} scratch objects stay, remove ${folderOf(keys)} yourself: ${problem}`)
+      throwUnlessFit(diagnosis)
+    })
+}
+
+const marks: Readonly<Record<Finding['outcome'], string>> = {
+  holds: 'ok     ',
+  broken: 'FAILED ',
+  unknown: 'unknown',
+  spared: 'spared ',
+}
+
+function linesOf({ check, outcome, problem, otherwise }: Finding): string[] {
+  const more = [problem, otherwise && `so ${otherwise}`].filter((line) => line !== undefined)
+  return [`${marks[outcome]} ${check}`, ...more.map((line) => `        ${line}`)]
+}
+
+function verdictOf({ verdict }: Diagnosis): string {
+  switch (verdict) {
+    case 'fit':
+      return 'this store may hold channels'
+    case 'unfit':
+      return 'this store may not hold channels: publishers could undo each other’s work unseen, or machines miss it'
+    case 'unknown':
+      return 'this store cannot be judged: it did not answer, or not this identity'
+    case 'read-only':
+      return 'this store is only read: it holds what others publish, and is as good as the one they publish to'
+  }
+}
+
+/** The folder of the run, with "/" at the end. */
+const folderOf = ([key = '']: readonly string[]): string => key.split('/').slice(0, 2).join('/').concat('/')
+
+/** @throws PlatteError where the store may not hold channels, or nobody knows. */
+function throwUnlessFit({ verdict, findings }: Diagnosis): void {
+  const broken = findings.filter(({ outcome }) => outcome === 'broken').length
+  if (verdict === 'unfit')
+    throw new PlatteError('mismatch', `${broken} of ${findings.length} checks failed`, {
+      hint: 'use another store, or a version of it that honours If-None-Match and If-Match; see docs/operations.md',
+    })
+  const unknown = findings.find(({ outcome }) => outcome === 'unknown')
+  if (unknown === undefined) return
+  const { code = 'store-unavailable', problem = '', hint } = unknown
+  throw new PlatteError(code, problem, { ...(hint && { hint }) })
+}

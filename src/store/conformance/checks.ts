@@ -1,0 +1,105 @@
+/** What a check of a store is, and what checks share. They need no test runner: `platte doctor` asks them of an operator's store. */
+import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
+import type { Documents, StoredDocument, Token } from '../documents.ts'
+
+/** Makes a key that no other check uses; with an empty name, or one that ends in "/", a prefix of such keys. */
+export type At = (name: string) => string
+
+/** One sentence of a port's contract, put to a store under scratch keys. */
+export interface StoreCheck<Store> {
+  /** What holds in a store that keeps the contract. */
+  readonly name: string
+  /** What follows for publishers and machines where it does not hold. */
+  readonly otherwise: string
+  /** Whether the store is asked this at all; without it every store is. */
+  readonly when?: (store: Store) => boolean
+  /** Whether only tidying needs it: an identity that may not do this can still publish. */
+  readonly spare?: true
+  /**
+   * @throws PlatteError('mismatch') where it does not hold, saying what came and what was due; and whatever the store
+   *   fails with.
+   */
+  readonly run: (store: Store, at: At) => Promise<void>
+}
+
+/** @throws PlatteError('mismatch') where two values are not the same; bytes and lists are compared by content. */
+export function same(got: unknown, want: unknown, what: string): void {
+  const [a, b] = [shown(got), shown(want)]
+  if (a !== b) throw new PlatteError('mismatch', `${what}: got ${a.slice(0, 200)}, want ${b.slice(0, 200)}`)
+}
+
+function shown(value: unknown): string {
+  if (value instanceof Uint8Array) return `${value.length} bytes ${fingerprint(value)}`
+  return value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
+}
+
+/** Tells bytes apart without printing them (FNV-1a). */
+function fingerprint(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
+  return (hash >>> 0).toString(16)
+}
+
+/** @throws PlatteError('mismatch') where `work` does not throw a PlatteError with one of `codes`. */
+export async function refuses(codes: readonly ErrorCode[], what: string, work: () => Promise<unknown>): Promise<void> {
+  const outcome = await work().then(
+    (value) => `answers ${shown(value).slice(0, 120)}`,
+    (error: unknown) => error,
+  )
+  if (outcome instanceof PlatteError && codes.includes(outcome.code)) return
+  if (outcome instanceof PlatteError && undecided.includes(outcome.code)) throw outcome
+  const got = outcome instanceof PlatteError ? `${outcome.code}: ${outcome.message}` : String(outcome)
+  throw new PlatteError('mismatch', `${what}: want an error ${codes.join(' or ')}, got ${got}`)
+}
+
+/**
+ * Failures that decide nothing about what a store would have done: it did not answer, refuses this identity or is only
+ * read, or the settings do not reach it.
+ */
+export const undecided: readonly ErrorCode[] = [
+  'store-unavailable',
+  'forbidden',
+  'refused',
+  'credentials',
+  'configuration',
+]
+
+/** @throws PlatteError('mismatch') for what a store must give back, and did not. */
+export function present<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new PlatteError('mismatch', `${what}: is absent`)
+  return value
+}
+
+export async function listed(keys: AsyncIterable<string>): Promise<readonly string[]> {
+  const all: string[] = []
+  for await (const key of keys) all.push(key)
+  return all
+}
+
+/** Bytes that differ from seed to seed, and everywhere within. */
+export function sample(size: number, seed: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  let state = (seed + 1) * 0x9e3779b1
+  for (let i = 0; i < size; i++) {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + i
+    bytes[i] = state >>> 11
+  }
+  return bytes
+}
+
+export const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+
+/** More than any document of a check has. */
+export const maxBytes = 1024 * 1024
+
+export const read = async (store: Documents, key: string): Promise<StoredDocument> =>
+  present(await store.get(key, maxBytes), `get ${key}`)
+
+export const holds = async (store: Documents, key: string, want: Uint8Array): Promise<void> =>
+  same((await read(store, key)).bytes, want, `the bytes of ${key}`)
+
+/** Makes a document that is not there. @returns its token */
+export async function created(store: Documents, key: string, bytes: Uint8Array): Promise<Token> {
+  same(await store.create(key, bytes), 'created', 'create')
+  return (await read(store, key)).token
+}

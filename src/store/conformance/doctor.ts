@@ -1,0 +1,197 @@
+/** Tries a store out on scratch keys, to find out whether it keeps what Documents and Packages promise. */
+import { scratchFolder } from '../../documents/paths.ts'
+import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
+import type { Log } from '../../kernel/log.ts'
+import type { Random } from '../../kernel/random.ts'
+import type { Documents } from '../documents.ts'
+import type { Packages } from '../packages.ts'
+import { type At, type StoreCheck, undecided } from './checks.ts'
+import { documentChecks, essentials } from './document-checks.ts'
+import { packageChecks } from './package-checks.ts'
+
+/** A store that is tried out. Its packages remove documents, too: both are objects of one folder or bucket. */
+export interface StoreUnderTest {
+  readonly documents: Documents
+  readonly packages: Packages
+  readonly random: Random
+}
+
+/** How one check went. */
+export interface Finding {
+  /** What was asked, as the sentence that should hold. */
+  readonly check: string
+  /**
+   * `unknown`: the store did not answer, or refuses this identity. `spared`: it refuses what only tidying needs.
+   */
+  readonly outcome: 'holds' | 'broken' | 'unknown' | 'spared'
+  /** What came and what was due, or why nothing is known. */
+  readonly problem?: string
+  /** What follows where it does not hold. */
+  readonly otherwise?: string
+  /** Why nothing is known, as a code of our errors, and what to do about it. */
+  readonly code?: ErrorCode
+  readonly hint?: string
+}
+
+export interface Diagnosis {
+  /**
+   * `fit`: may hold channels. `unfit`: it does not do what it is told, so publishers would harm each other. `unknown`:
+   * cannot be judged by this identity, or at this moment. `read-only`: it takes no writes from anybody here.
+   */
+  readonly verdict: 'fit' | 'unfit' | 'unknown' | 'read-only'
+  readonly findings: readonly Finding[]
+  readonly left: Leftovers
+}
+
+/** Keys of scratch objects that could not be removed, and why not. */
+export interface Leftovers {
+  readonly keys: readonly string[]
+  readonly problem?: string
+}
+
+/**
+ * Puts every check to a store, on keys that nobody else uses, and removes what they wrote. A store that cannot be read or
+ * written at all is asked no more. The checks run at once: some 360 requests over S3, in the time of 50 one after the other.
+ * @throws only what is a defect: failures of the store are findings.
+ */
+export async function examine(patient: StoreUnderTest): Promise<Diagnosis> {
+  const scratch = newScratch(patient)
+  const asking = [
+    ...questionsOf(documentChecks, scratch.documents),
+    ...questionsOf(packageChecks, scratch.packages),
+  ].map((question, number) => () => ask(question, scratch.at(number)))
+  const settled: PromiseSettledResult<Finding>[] = []
+  for (const some of [asking.slice(0, 1), asking.slice(1, 2), asking.slice(2)]) {
+    settled.push(...(await Promise.allSettled(some.map((one) => one()))))
+    if (!settled.every((one) => one.status === 'fulfilled' && one.value.outcome !== 'unknown')) break
+  }
+  const left = await scratch.remove()
+  const findings = settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
+  return { verdict: verdictOf(findings), findings, left }
+}
+
+function verdictOf(findings: readonly Finding[]): Diagnosis['verdict'] {
+  if (findings.some(({ outcome }) => outcome === 'broken')) return 'unfit'
+  if (findings.some(({ code }) => code === 'refused')) return 'read-only'
+  return findings.some(({ outcome }) => outcome === 'unknown') ? 'unknown' : 'fit'
+}
+
+/** A check together with the store that it is put to. */
+interface StoreQuestion extends Pick<StoreCheck<unknown>, 'name' | 'otherwise' | 'spare'> {
+  readonly run: (at: At) => Promise<void>
+}
+
+const questionsOf = <Store>(checks: readonly StoreCheck<Store>[], store: Store): StoreQuestion[] =>
+  checks
+    .filter(({ when }) => when === undefined || when(store))
+    .map((check) => ({ ...check, run: (at) => check.run(store, at) }))
+
+async function ask({ name, otherwise, spare, run }: StoreQuestion, at: At): Promise<Finding> {
+  try {
+    await run(at)
+    return { check: name, outcome: 'holds' }
+  } catch (error) {
+    if (!(error instanceof PlatteError)) throw error
+    const { code, message: problem } = error
+    if (!undecided.includes(code)) return { check: name, outcome: 'broken', problem, otherwise }
+    const { hint } = withHint(error)
+    return {
+      check: name,
+      outcome: spare && code === 'forbidden' ? 'spared' : 'unknown',
+      problem,
+      code,
+      ...(hint && { hint }),
+    }
+  }
+}
+
+/**
+ * Refuses a store that lets publishers harm each other, before anything is published to it: the essential checks on
+ * scratch keys, which are removed.
+ * @throws PlatteError('refused') for such a store; 'forbidden' where this identity may not write scratch keys;
+ *   'store-unavailable'.
+ */
+export async function refuseUnsafe(patient: StoreUnderTest & { readonly log: Log }): Promise<void> {
+  const scratch = newScratch(patient)
+  try {
+    await essentials(scratch.documents, scratch.at(0))
+  } catch (error) {
+    throw error instanceof PlatteError ? refusalOf(error) : error
+  } finally {
+    const { keys, problem } = await scratch.remove()
+    if (problem) patient.log({ level: 'warn', event: 'scratch', problem: `${keys.join(', ')} stays: ${problem}` })
+  }
+}
+
+function refusalOf(error: PlatteError): PlatteError {
+  if (undecided.includes(error.code)) return withHint(error)
+  return new PlatteError('refused', `this store is not safe to publish to: ${error.message}`, {
+    hint: 'here two publishers could undo each other’s work unseen; `platte doctor` tells all that is wrong with it',
+    cause: error,
+  })
+}
+
+/** An identity may be kept to the keys of the store, and scratch keys forgotten. */
+function withHint(error: PlatteError): PlatteError {
+  if (error.code !== 'forbidden') return error
+  const hint = 'a store is tried out under doctor/, where this identity has to read, write and remove, too'
+  return new PlatteError(error.code, error.message, {
+    hint: error.hint ? `${error.hint}; ${hint}` : hint,
+    cause: error,
+  })
+}
+
+/** Refusals after which nothing is there. */
+const neverLanded: readonly ErrorCode[] = ['forbidden', 'refused']
+
+/** Scratch keys of one run, and the store with a memory of what was written to them. */
+function newScratch({ documents, packages, random }: StoreUnderTest) {
+  const run = Array.from({ length: 3 }, () => Math.floor(random() * 36 ** 5).toString(36)).join('')
+  const written = new Set<string>()
+  const writes: Promise<unknown>[] = []
+  const note = <T>(key: string, write: Promise<T>): Promise<T> => {
+    const noting = write.then(
+      () => written.add(key),
+      (error: unknown) => (error instanceof PlatteError && neverLanded.includes(error.code)) || written.add(key),
+    )
+    writes.push(noting)
+    return write
+  }
+  const scratchDocuments: Documents = {
+    ...documents,
+    create: (key, bytes) => note(key, documents.create(key, bytes)),
+    swap: (key, bytes, token) => note(key, documents.swap(key, bytes, token)),
+  }
+  const scratchPackages: Packages = {
+    ...packages,
+    put: (key, body, expected) => note(key, packages.put(key, body, expected)),
+  }
+  const at =
+    (check: number): At =>
+    (name) =>
+      scratchFolder(run, check) + name
+  const remove = async (): Promise<Leftovers> => {
+    // Of writes that race, one may fail the check while others are under way.
+    await Promise.all(writes)
+    return await removeAll(packages, [...written])
+  }
+  return { documents: scratchDocuments, packages: scratchPackages, at, remove }
+}
+
+/** Whether a write landed is not always known: removing what is not there is no error. */
+async function removeAll(packages: Packages, keys: readonly string[]): Promise<Leftovers> {
+  const problems = new Map<string, string>()
+  await Promise.all(
+    keys.map((key) =>
+      packages.remove(key).catch((error: unknown) => {
+        if (!(error instanceof PlatteError)) throw error
+        problems.set(key, error.message)
+      }),
+    ),
+  )
+  const [problem] = problems.values()
+  return { keys: [...problems.keys()], ...(problem && { problem }) }
+}

@@ -1,0 +1,112 @@
+/** What a store of packages is asked before it may hold any. Every check is a row of the port's suite as well. */
+
+import { sha256Hex } from '../../trust/digest.ts'
+import type { ByteRange, ExpectedPackage, Packages } from '../packages.ts'
+import { listed, present, refuses, type StoreCheck, same, sample } from './checks.ts'
+
+/** Bytes of the package that checks put. */
+export const size = 300_000
+export const newContent = (): Uint8Array => sample(size, 7)
+
+/** A body in chunks of uneven sizes. */
+export function bodyOf(bytes: Uint8Array, chunk = 40_013): ReadableStream<Uint8Array> {
+  let at = 0
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (at < bytes.length) controller.enqueue(bytes.slice(at, at + chunk))
+      at += chunk
+      if (at >= bytes.length) controller.close()
+    },
+  })
+}
+
+export async function readAll(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for (const reader = body.getReader(); ; ) {
+    const { done, value } = await reader.read()
+    if (done) break
+    parts.push(value.slice())
+  }
+  const all = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+/** What these bytes are announced as. */
+export const claimOf = async (bytes: Uint8Array): Promise<ExpectedPackage> => ({
+  size: bytes.length,
+  sha256: await sha256Hex(bytes),
+})
+
+export const stored = async (store: Packages, key: string, bytes: Uint8Array): Promise<void> =>
+  same(await store.put(key, bodyOf(bytes), await claimOf(bytes)), 'stored', 'put')
+
+/** The bytes of the package that checks put, or a range of them. */
+export async function opened(store: Packages, key: string, range?: ByteRange): Promise<Uint8Array> {
+  const found = present(await store.open(key, range), `open ${key}`)
+  same(found.size, size, 'the size of the whole package')
+  return await readAll(found.body)
+}
+
+export async function isAbsent(store: Packages, key: string): Promise<void> {
+  same(await store.stat(key), undefined, 'stat')
+  same(await store.open(key), undefined, 'open')
+  if (store.list !== undefined) same(await listed(store.list(key)), [], 'list')
+}
+
+/**
+ * Together 19 calls, which send 1.2 MB and read as much: some 30 requests over S3. Each check is by itself, so all may be
+ * asked at once.
+ */
+export const packageChecks: readonly StoreCheck<Packages>[] = [
+  {
+    name: 'put stores the bytes',
+    otherwise: 'machines would download something else than what was published',
+    async run(store, at) {
+      const content = newContent()
+      await stored(store, at('os.gz'), content)
+      same(await opened(store, at('os.gz')), content, 'the body')
+      same(await store.stat(at('os.gz')), { size }, 'stat')
+    },
+  },
+  {
+    name: 'a range is exactly its bytes',
+    otherwise: 'a download that was interrupted could not go on',
+    async run(store, at) {
+      const content = newContent()
+      await stored(store, at('os.gz'), content)
+      for (const [start, end] of [
+        [0, 0],
+        [size - 1, size - 1],
+        [0, size - 1],
+        [100_000, 250_000],
+        [1, 131_072],
+      ] as const)
+        same(await opened(store, at('os.gz'), { start, end }), content.slice(start, end + 1), `${start}-${end}`)
+    },
+  },
+  {
+    name: 'a body with another digest is refused and leaves nothing',
+    otherwise: 'an upload that went wrong would be served',
+    async run(store, at) {
+      const claim = await claimOf(sample(size, 8))
+      await refuses(['mismatch'], 'put', () => store.put(at('os.gz'), bodyOf(newContent()), claim))
+      await isAbsent(store, at('os.gz'))
+    },
+  },
+  {
+    name: 'a removed package is absent, and removing nothing is no error',
+    otherwise: 'what is of no use any more would stay, and be paid for',
+    spare: true,
+    async run(store, at) {
+      await stored(store, at('os.gz'), newContent())
+      await store.remove(at('os.gz'))
+      await isAbsent(store, at('os.gz'))
+      await store.remove(at('os.gz'))
+    },
+  },
+]

@@ -1,0 +1,245 @@
+/**
+ * Documents in a folder of one file system, shared by any number of processes.
+ *
+ * The file system has one step that many can try and one wins: link(2) to a name that must be free. `create` is that
+ * step on the document's own name. `swap` is that step on the name of the state that it replaces:
+ *
+ *     catalog.jws                           a state; its token is "<modified, ms>-<SHA-256>"
+ *     .next/catalog.jws/<token>             the state that followed the one with that token
+ *
+ * Linking `.next/<key>/<token>` IS the swap: whoever gets the name has replaced that state, for ever. Afterwards the new
+ * file is renamed over the old one, and whoever reads the old one meanwhile (or after a crash in between) finds its
+ * follower and reads that. There is no lock: nobody waits, a writer may die at any point, and one that slept through
+ * others' writes finds its state followed already. Times only tell states apart: each state's file is dated later than
+ * the one before by at least a millisecond, so bytes that return are another state, and clocks that jump do no harm.
+ *
+ * Followers older than an hour are removed when a later swap has moved the document past them. That is the one limit:
+ * a process that is frozen for over an hour between two neighbouring system calls (the last look at the document and
+ * the rename) would bring an old state back. The link itself is checked again after it was made.
+ *
+ * Needs hard links, and a file system on which all writers see each other's names at once: a local disk, or NFS
+ * mounted with `lookupcache=none`.
+ */
+import { createHash } from 'node:crypto'
+import { lstatSync, renameSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { checkKey } from '../../documents/paths.ts'
+import type { Clock, Instant } from '../../kernel/clock.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import type { Documents, StoredDocument, Token } from '../documents.ts'
+import { equalBytes, tooLarge } from '../streams.ts'
+import {
+  attempt,
+  discardFile,
+  isThere,
+  linkTo,
+  openFile,
+  removeFile,
+  sweep,
+  sweepTemporary,
+  syncFolder,
+  writeTemporary,
+} from './files.ts'
+import { listFiles, listFolders } from './list.ts'
+
+/** What a write reads of the document that is there: more than any document may have. */
+const readAtMostBytes = 16 * 1024 * 1024
+/** For so long a follower is kept. */
+const keepMs = 60 * 60 * 1000
+/** A crash leaves one state unmoved, a crowd a few; more means that something else writes here. */
+const followAtMost = 1000
+/** How often a swap tries to move the document to the state that it made; others do it where it does not. */
+const moveAtMost = 8
+
+/** A state as it was read from one file. */
+interface State extends StoredDocument {
+  readonly inode: bigint
+  readonly modified: Instant
+}
+
+export interface FolderOptions {
+  /** Only decides when leftovers are old enough to be removed. */
+  readonly clock: Clock
+}
+
+/** @param root the folder; it has to be there for reading, and is made for the first write. */
+export function folderDocuments(root: string, { clock }: FolderOptions): Documents {
+  const store = { root, tidied: new Map<string, Instant>(), clock }
+  return {
+    async get(key, maxBytes, known) {
+      const state = await newest(store, checkKey(key), maxBytes)
+      if (state?.token === known?.token) return known
+      return state && { bytes: state.bytes, token: state.token }
+    },
+    create: async (key, bytes) => create(store, checkKey(key), bytes.slice()),
+    swap: async (key, bytes, token) => swap(store, checkKey(key), { bytes: bytes.slice(), token }),
+    list: (prefix) => listFiles(root, prefix),
+    folders: (folder) => listFolders(root, folder),
+  }
+}
+
+interface Store extends FolderOptions {
+  readonly root: string
+  /** When this process last removed the leftovers of a key; the empty key is `.tmp`. */
+  readonly tidied: Map<string, Instant>
+}
+
+const pathOf = (store: Store, key: string): string => join(store.root, key)
+
+const followerOf = (store: Store, key: string, token: Token): string => join(store.root, '.next', key, token)
+
+async function newest(store: Store, key: string, maxBytes: number): Promise<State | undefined> {
+  const first = await readState(store, pathOf(store, key), maxBytes)
+  return first && (await chain(store, key, { first, maxBytes })).at(-1)
+}
+
+/** A state and all that followed it. */
+async function chain(store: Store, key: string, from: { readonly first: State; readonly maxBytes: number }) {
+  const states = [from.first]
+  for (let { token } = from.first; states.length < followAtMost; token = states.at(-1)?.token ?? '') {
+    const follower = await readState(store, followerOf(store, key, token), from.maxBytes)
+    if (follower === undefined) return states
+    states.push(follower)
+  }
+  throw new PlatteError('conflict', `${pathOf(store, key)}: changes faster than it can be read`)
+}
+
+async function readState(store: Store, path: string, maxBytes: number): Promise<State | undefined> {
+  const file = await openFile(store.root, path)
+  if (file === undefined) return undefined
+  const { size, ino, mtimeMs } = file.stats
+  try {
+    if (size > maxBytes) throw tooLarge(path, maxBytes)
+    const bytes = await attempt('read', path, () => readWhole(file.handle, Number(size), path))
+    const modified = Number(mtimeMs)
+    return { bytes, token: tokenOf(modified, bytes), inode: ino, modified }
+  } finally {
+    await file.handle.close()
+  }
+}
+
+const tokenOf = (modified: Instant, bytes: Uint8Array): Token =>
+  `${modified}-${createHash('sha256').update(bytes).digest('hex')}`
+
+async function readWhole(handle: FileHandle, size: number, path: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size + 1)
+  let filled = 0
+  for (let read = 1; read > 0 && filled < bytes.length; filled += read)
+    read = (await handle.read(bytes, filled, bytes.length - filled, filled)).bytesRead
+  if (filled === size) return bytes.subarray(0, size)
+  throw new PlatteError('store-unavailable', `${path}: is being changed in place, by something else than this program`)
+}
+
+async function create(store: Store, key: string, bytes: Uint8Array): Promise<'created' | 'same' | 'taken'> {
+  const path = pathOf(store, key)
+  if (await isThere(path)) {
+    // Whoever made it may have died before this, and the caller goes on as if we had made it.
+    await syncFolder(dirname(path))
+    return await compare(store, key, bytes)
+  }
+  const { path: temporary } = await writeTemporary(store.root, (handle, at) =>
+    attempt('write', at, () => handle.writeFile(bytes)),
+  )
+  try {
+    const created = await linkTo(temporary, path)
+    await syncFolder(dirname(path))
+    return created ? 'created' : await compare(store, key, bytes)
+  } finally {
+    await discardFile(temporary)
+    await tidy(store, '', (now) => sweepTemporary(store.root, now))
+  }
+}
+
+async function compare(store: Store, key: string, bytes: Uint8Array): Promise<'same' | 'taken'> {
+  const there = await newest(store, key, readAtMostBytes)
+  if (there !== undefined) return equalBytes(there.bytes, bytes) ? 'same' : 'taken'
+  throw new PlatteError('store-unavailable', `${pathOf(store, key)}: was removed while it was created`)
+}
+
+/** New bytes, and the token of the state that they are to replace. */
+interface Change {
+  readonly bytes: Uint8Array
+  readonly token: Token
+}
+
+async function swap(store: Store, key: string, { bytes, token }: Change): Promise<'ok' | 'conflict'> {
+  const before = await newest(store, key, readAtMostBytes)
+  if (before?.token !== token) return 'conflict'
+  const { path: temporary, result: mine } = await writeTemporary(store.root, (handle, at) =>
+    attempt('write', at, async () => {
+      await handle.writeFile(bytes)
+      return tokenOf(await dateAfter(handle, before.modified), bytes)
+    }),
+  )
+  try {
+    const follower = followerOf(store, key, token)
+    if (!(await linkTo(temporary, follower))) return 'conflict'
+    await syncFolder(dirname(follower))
+    if (await settle(store, key, { temporary, mine })) return 'ok'
+    await removeFile(follower)
+    return 'conflict'
+  } finally {
+    await discardFile(temporary)
+    await tidy(store, '', (now) => sweepTemporary(store.root, now))
+  }
+}
+
+/**
+ * Dates a written file later than the state that it follows, also on file systems that keep whole seconds only. The date
+ * is always set, because that of the write itself is not settled yet on a network file system.
+ */
+async function dateAfter(handle: FileHandle, before: Instant): Promise<Instant> {
+  const { mtimeMs: written } = await handle.stat()
+  for (const stepMs of [1, 1000, 2000]) {
+    // Half a millisecond on top, because seconds with fractions come out a little too low or too high.
+    const seconds = (Math.floor(Math.max(written, before + stepMs)) + 0.5) / 1000
+    await handle.utimes(seconds, seconds)
+    const { mtimeMs } = await handle.stat({ bigint: true })
+    if (mtimeMs > before) return Number(mtimeMs)
+  }
+  throw new PlatteError('store-unavailable', 'the file system does not keep the dates of files')
+}
+
+/**
+ * Moves the document to the state that was linked, unless later ones are there already.
+ * @returns false where the link came too late: its state was replaced long ago, and what followed has been tidied away.
+ */
+async function settle(store: Store, key: string, linked: { readonly temporary: string; readonly mine: Token }) {
+  const path = pathOf(store, key)
+  for (let tries = 0; tries < moveAtMost; tries++) {
+    const first = await readState(store, path, readAtMostBytes)
+    const states = first ? await chain(store, key, { first, maxBytes: readAtMostBytes }) : []
+    const at = states.findIndex(({ token }) => token === linked.mine)
+    if (first === undefined || at === -1) return await isThere(followerOf(store, key, linked.mine))
+    if (at === 0 || at < states.length - 1) return true
+    if (!replace(path, first, linked.temporary)) continue
+    await syncFolder(dirname(path))
+    await tidy(store, key, (now) => sweep(dirname(followerOf(store, key, linked.mine)), now - keepMs))
+    return true
+  }
+  return true
+}
+
+/**
+ * Renames over a document that is still the one that was read: the look and the rename are neighbours, with no await in
+ * between. Where the rename fails nothing is lost: readers go on by the link.
+ */
+function replace(path: string, expected: State, temporary: string): boolean {
+  try {
+    const { ino, mtimeMs } = lstatSync(path, { bigint: true })
+    if (ino !== expected.inode || Number(mtimeMs) !== expected.modified) return false
+    renameSync(temporary, path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Removes leftovers, at most once an hour for each key in each process. */
+async function tidy(store: Store, key: string, work: (now: Instant) => Promise<void>): Promise<void> {
+  const now = store.clock()
+  if (Math.abs(now - (store.tidied.get(key) ?? Number.NEGATIVE_INFINITY)) < keepMs) return
+  store.tidied.set(key, now)
+  await work(now)
+}

@@ -1,0 +1,167 @@
+/**
+ * A store behind a web server, only read: another Platte, a bucket's public URL, or whatever serves a folder. Everything
+ * that is read here is verified by whoever reads it; a server can do no more than withhold, or show an earlier state.
+ *
+ * It is as consistent as the caches on the way: what was written behind it is seen when they let it through. It lists
+ * nothing, and sends no credentials.
+ */
+import { checkKey, urlPathOf } from '../../documents/paths.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import type { Documents, Marked, StoredDocument } from '../documents.ts'
+import type { ByteRange, OpenPackage, Packages } from '../packages.ts'
+import { checkRange, readAtMost, sliceOf, tooLarge } from '../streams.ts'
+import { type FetchResponse, fetchBounded, unavailable } from './fetch.ts'
+
+export interface UpstreamOptions {
+  /** A server from which nothing comes for so long is given up; a document may take three times that. */
+  readonly idleMs?: number
+}
+
+const defaultIdleMs = 10_000
+
+/**
+ * A token is the content's SHA-256, and the server's ETag behind it where that can be relied upon.
+ * @param url what stands before every key; ends in "/".
+ */
+export function upstreamDocuments(url: string, { idleMs = defaultIdleMs }: UpstreamOptions = {}): Documents {
+  return {
+    async get(key, maxBytes, known) {
+      const request = { url: url + urlPathOf(checkKey(key)), key, idleMs, totalMs: 3 * idleMs }
+      return getDocument(request, maxBytes, known)
+    },
+    create: async (key) => onlyRead(url, key),
+    swap: async (key) => onlyRead(url, key),
+  }
+}
+
+/** @param url what stands before every key; ends in "/". */
+export function upstreamPackages(url: string, { idleMs = defaultIdleMs }: UpstreamOptions = {}): Packages {
+  const askedFor = (key: string): Asked => ({ url: url + urlPathOf(checkKey(key)), key, idleMs })
+  return {
+    open: async (key, range) => openPackage(askedFor(key), range),
+    async stat(key) {
+      const answer = await found(key, await fetchBounded({ ...askedFor(key), method: 'HEAD' }))
+      await answer?.drop()
+      return answer && { size: await sizeOf(key, answer) }
+    },
+    async put(key, body) {
+      await body.cancel()
+      return onlyRead(url, key)
+    },
+    remove: async (key) => onlyRead(url, key),
+  }
+}
+
+function onlyRead(url: string, key: string): never {
+  checkKey(key)
+  throw new PlatteError('refused', `${key}: ${new URL(url).origin} is only read`, {
+    hint: 'let PLATTE_STORE name the folder or the bucket behind it',
+  })
+}
+
+interface Asked {
+  readonly url: string
+  readonly key: string
+  readonly idleMs: number
+  readonly totalMs?: number
+}
+
+async function getDocument<Known extends Marked>(
+  request: Asked,
+  maxBytes: number,
+  known: Known | undefined,
+): Promise<StoredDocument | Known | undefined> {
+  const { key } = request
+  const [digest, tag] = known?.token.split(' ') ?? []
+  const headers: Record<string, string> = tag === undefined ? {} : { 'if-none-match': tag }
+  const asking = await fetchBounded({ ...request, method: 'GET', headers })
+  if (asking.status === 304 && tag !== undefined) {
+    await asking.drop()
+    return known
+  }
+  const answer = await found(key, asking)
+  if (answer === undefined) return undefined
+  if ((answer.length ?? 0) > maxBytes) return refused(answer, tooLarge(key, maxBytes))
+  const bytes = await readAtMost(answer.body(answer.length), maxBytes, key)
+  const sha256 = await fingerprint(bytes)
+  return sha256 === digest ? known : { bytes, token: [sha256, ...tagOf(answer.headers)].join(' ') }
+}
+
+/** @returns `undefined` where the server says that there is no such thing. Any other answer than that, or it, is an error. */
+async function found(key: string, answer: FetchResponse, status = 200): Promise<FetchResponse | undefined> {
+  if (answer.status === status) return answer
+  await answer.drop()
+  if (answer.status === 404 || answer.status === 410) return undefined
+  if (answer.status === 401 || answer.status === 403)
+    throw new PlatteError('forbidden', `${key}: ${answer.origin} answers ${answer.status}`, {
+      hint: 'let everybody read there; an S3 bucket must let everybody list it too (s3:GetObject, s3:ListBucket), or it answers 403 for what is not there',
+    })
+  throw unavailable(key, `${answer.origin} answers ${answer.status}`)
+}
+
+async function fingerprint(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/**
+ * A tag that stands for these bytes and no others: never a weak one, and none of a file that changed just now, since
+ * many servers make it of the size and of the second.
+ * @see RFC 9110 §8.8.1
+ */
+function tagOf(headers: Headers): readonly string[] {
+  const tag = headers.get('etag') ?? ''
+  if (!/^"[\x21\x23-\x7e]*"$/.test(tag)) return []
+  const modified = headers.get('last-modified')
+  const isSettled = modified === null || Date.parse(headers.get('date') ?? '') - Date.parse(modified) >= 2000
+  return isSettled ? [tag] : []
+}
+
+async function openPackage(request: Asked, range: ByteRange | undefined): Promise<OpenPackage | undefined> {
+  const { key } = request
+  const headers: Record<string, string> = range === undefined ? {} : { range: `bytes=${range.start}-${range.end}` }
+  const asking = await fetchBounded({ ...request, method: 'GET', headers })
+  if (range !== undefined && [206, 416].includes(asking.status)) return openPart(key, asking, range)
+  const answer = await found(key, asking)
+  if (answer === undefined) return undefined
+  const size = await sizeOf(key, answer)
+  if (range === undefined) return { size, body: answer.body(size) }
+  // This server sends no ranges.
+  return { size, body: sliceOf(answer.body(size), await checked(key, answer, { range, size })) }
+}
+
+/** @param answer 206 or 416. */
+async function openPart(key: string, answer: FetchResponse, range: ByteRange): Promise<OpenPackage> {
+  const sent = answer.headers.get('content-range') ?? ''
+  const size = Number(/^bytes (?:\d+-\d+|\*)\/(\d{1,15})$/.exec(sent)?.[1])
+  if (Number.isNaN(size)) return refused(answer, unavailable(key, `${answer.origin} does not say which bytes it sends`))
+  const { start, end } = await checked(key, answer, { range, size })
+  if (sent !== `bytes ${start}-${end}/${size}`)
+    return refused(answer, unavailable(key, `${answer.origin} sends other bytes than ${start}-${end}`))
+  return { size, body: answer.body(end - start + 1) }
+}
+
+async function checked(
+  key: string,
+  answer: FetchResponse,
+  { range, size }: { readonly range: ByteRange; readonly size: number },
+): Promise<ByteRange> {
+  try {
+    return checkRange(key, range, size)
+  } catch (error) {
+    return refused(answer, error)
+  }
+}
+
+async function sizeOf(key: string, answer: FetchResponse): Promise<number> {
+  if (answer.length !== undefined) return answer.length
+  return refused(answer, unavailable(key, `${answer.origin} does not say how long it is`))
+}
+
+async function refused(answer: FetchResponse, error: unknown): Promise<never> {
+  await answer.drop()
+  throw error
+}
+
+/** The token of bytes that are here already: a Platte's tags are their SHA-256, and any other server's tell nothing. */
+export const tokenOfCopy = (sha256: string): string => `${sha256} "${sha256}"`

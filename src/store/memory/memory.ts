@@ -1,0 +1,98 @@
+/** Stores that forget: for tests, and for what one process tries out. */
+import { checkKey } from '../../documents/paths.ts'
+import type { NewHasher } from '../../kernel/hasher.ts'
+import type { Documents, StoredDocument } from '../documents.ts'
+import type { Packages } from '../packages.ts'
+import { checkRange, equalBytes, hashInto, joined, tooLarge } from '../streams.ts'
+
+/** A token is the number of the write: equal bytes that return later are another state. */
+export function memoryDocuments(): Documents {
+  const stored = new Map<string, StoredDocument>()
+  let writes = 0
+  const put = (key: string, bytes: Uint8Array): void => {
+    writes += 1
+    stored.set(key, { bytes: bytes.slice(), token: `${writes}` })
+  }
+  return {
+    async get(key, maxBytes, known) {
+      const document = stored.get(checkKey(key))
+      if (document === undefined) return undefined
+      if (document.token === known?.token) return known
+      if (document.bytes.length > maxBytes) throw tooLarge(key, maxBytes)
+      return { bytes: document.bytes.slice(), token: document.token }
+    },
+    async create(key, bytes) {
+      const there = stored.get(checkKey(key))
+      if (there !== undefined) return equalBytes(there.bytes, bytes) ? 'same' : 'taken'
+      put(key, bytes)
+      return 'created'
+    },
+    async swap(key, bytes, token) {
+      if (stored.get(checkKey(key))?.token !== token) return 'conflict'
+      put(key, bytes)
+      return 'ok'
+    },
+    list: (prefix) => listKeys(stored, prefix),
+    folders: (folder) => listFolders(stored, folder),
+  }
+}
+
+/** Without `stage`: what is put here has its place from the start. */
+export function memoryPackages(newHasher: NewHasher): Packages {
+  const stored = new Map<string, Uint8Array>()
+  return {
+    async open(key, range) {
+      const bytes = stored.get(checkKey(key))
+      if (bytes === undefined) return undefined
+      const { start, end } = checkRange(key, range, bytes.length)
+      return { size: bytes.length, body: streamOf(bytes.subarray(start, end + 1)) }
+    },
+    async put(key, body, expected) {
+      if (stored.get(checkKey(key))?.length === expected.size) {
+        await body.cancel()
+        return 'same'
+      }
+      const chunks: Uint8Array[] = []
+      const keep = async (chunk: Uint8Array): Promise<void> => {
+        chunks.push(chunk.slice())
+      }
+      await hashInto(body, keep, { hasher: newHasher(), name: key, expected })
+      if (stored.get(key)?.length === expected.size) return 'same'
+      stored.set(key, joined(chunks, expected.size))
+      return 'stored'
+    },
+    async stat(key) {
+      const bytes = stored.get(checkKey(key))
+      return bytes && { size: bytes.length }
+    },
+    async remove(key) {
+      stored.delete(checkKey(key))
+    },
+    list: (prefix) => listKeys(stored, prefix),
+  }
+}
+
+async function* listKeys(stored: ReadonlyMap<string, unknown>, prefix: string): AsyncIterable<string> {
+  yield* [...stored.keys()].filter((key) => key.startsWith(prefix)).sort()
+}
+
+async function* listFolders(stored: ReadonlyMap<string, unknown>, folder: string): AsyncIterable<string> {
+  const below = [...stored.keys()].filter((key) => key.startsWith(folder)).map((key) => key.slice(folder.length))
+  yield* [...new Set(below.filter((key) => key.includes('/')).map((key) => key.slice(0, key.indexOf('/'))))]
+}
+
+const chunkBytes = 64 * 1024
+
+export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  let at = 0
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (at < bytes.length) controller.enqueue(bytes.slice(at, at + chunkBytes))
+        at += chunkBytes
+        if (at >= bytes.length) controller.close()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}

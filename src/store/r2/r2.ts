@@ -1,0 +1,200 @@
+/**
+ * Documents and packages in an R2 bucket that is bound to a Worker. The binding is strongly consistent; a public URL of
+ * the same bucket is not, because a cache lies in front of it.
+ *
+ * A token is the object's `etag` (`httpEtag` has quotes, and conditions on it fail). It is made from the content, so
+ * bytes that return are the same state again.
+ *
+ * @see https://developers.cloudflare.com/r2/api/workers/workers-api-reference/
+ */
+import type { R2Bucket, R2Conditional, R2ListOptions, R2ObjectBody } from '@cloudflare/workers-types'
+import { checkKey } from '../../documents/paths.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import type { NewHasher } from '../../kernel/hasher.ts'
+import type { Documents, Marked } from '../documents.ts'
+import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../packages.ts'
+import { checkRange, equalBytes, hashInto, readAtMost, tooLarge } from '../streams.ts'
+
+/** What a write reads back to compare: more than any document may have. */
+const readBackBytes = 16 * 1024 * 1024
+
+/** @param prefix what stands before every key in the bucket, such as `updates/`. */
+export function r2Documents(bucket: R2Bucket, prefix = ''): Documents {
+  const get = async <Known extends Marked = never>(key: string, maxBytes: number, known?: Known) => {
+    const unless = known && { onlyIf: { etagDoesNotMatch: known.token } }
+    const object = await asking('get', key, () => bucket.get(prefix + key, unless))
+    if (object === null) return undefined
+    if (!('body' in object)) return known
+    return { bytes: await bytesOf(object, maxBytes, key), token: object.etag }
+  }
+  const holds = async (key: string, bytes: Uint8Array): Promise<boolean> => {
+    const there = await get(key, Math.max(readBackBytes, bytes.length))
+    return there !== undefined && equalBytes(there.bytes, bytes)
+  }
+  /** Whether the condition held. Where R2 failed, equal bytes mean that the write landed before it did. */
+  const putIf = async (key: string, bytes: Uint8Array, onlyIf: R2Conditional): Promise<boolean> => {
+    try {
+      return (await asking('put', key, () => bucket.put(prefix + key, bytes.slice(), { onlyIf }))) !== null
+    } catch (error) {
+      if (await holds(key, bytes).catch(() => false)) return true
+      throw error
+    }
+  }
+  return {
+    get: async (key, maxBytes, known) => get(checkKey(key), maxBytes, known),
+    async create(key, bytes) {
+      if (await putIf(checkKey(key), bytes, { etagDoesNotMatch: '*' })) return 'created'
+      return (await holds(key, bytes)) ? 'same' : 'taken'
+    },
+    async swap(key, bytes, token) {
+      return (await putIf(checkKey(key), bytes, { etagMatches: token })) ? 'ok' : 'conflict'
+    },
+    list: (keyPrefix) => listKeys(bucket, prefix, keyPrefix),
+    folders: (folder) => listFolders(bucket, prefix + folder),
+  }
+}
+
+export interface R2PackagesOptions {
+  readonly newHasher: NewHasher
+  /** What stands before every key in the bucket. */
+  readonly prefix?: string
+}
+
+/** Packages of at most 5 GB, which is the most that R2 takes at once. Only inside workerd: `put` needs its `FixedLengthStream`. */
+export function r2Packages(bucket: R2Bucket, { newHasher, prefix = '' }: R2PackagesOptions): Packages {
+  const stat = async (key: string) => {
+    const object = await asking('head', key, () => bucket.head(prefix + key))
+    return object === null ? undefined : { size: object.size }
+  }
+  return {
+    async open(key, range) {
+      try {
+        return await openPackage(bucket, { key: checkKey(key), path: prefix + key, range })
+      } catch (error) {
+        // R2 words a range that it cannot satisfy as any other failure.
+        if (range !== undefined) checkRange(key, range, (await stat(key))?.size ?? 0)
+        throw error
+      }
+    },
+    async put(key, body, expected) {
+      if ((await stat(checkKey(key)))?.size === expected.size) {
+        await body.cancel()
+        return 'same'
+      }
+      const upload = startUpload(bucket, { key, path: prefix + key, expected })
+      try {
+        await hashInto(body, upload.write, { hasher: newHasher(), name: key, expected })
+        await upload.finish()
+      } catch (error) {
+        const storeFailed = upload.failed()
+        await upload.abort(error)
+        if (!storeFailed || (await stat(key))?.size !== expected.size) throw error
+      }
+      return 'stored'
+    },
+    stat: async (key) => stat(checkKey(key)),
+    remove: async (key) => asking('delete', checkKey(key), () => bucket.delete(prefix + key)),
+    list: (keyPrefix) => listKeys(bucket, prefix, keyPrefix),
+  }
+}
+
+/** Runs `work`; what R2 fails with becomes an error that says what it was asked for. */
+export async function asking<T>(action: string, key: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new PlatteError('store-unavailable', `${key}: R2 did not ${action} it: ${why}`, { cause })
+  }
+}
+
+/** The types of workerd's streams and of the web's are two, the streams are not. */
+const bodyOf = (object: R2ObjectBody): ReadableStream<Uint8Array> =>
+  object.body as unknown as ReadableStream<Uint8Array>
+
+async function bytesOf(object: R2ObjectBody, maxBytes: number, key: string): Promise<Uint8Array> {
+  const body = bodyOf(object)
+  if (object.size > maxBytes) {
+    await body.cancel()
+    throw tooLarge(key, maxBytes)
+  }
+  return await asking('send', key, () => readAtMost(body, maxBytes, key))
+}
+
+async function openPackage(
+  bucket: R2Bucket,
+  { key, path, range }: { readonly key: string; readonly path: string; readonly range: ByteRange | undefined },
+): Promise<OpenPackage | undefined> {
+  const options = range && { range: { offset: range.start, length: range.end - range.start + 1 } }
+  const object = await asking('get', key, () => bucket.get(path, options))
+  if (object === null) return undefined
+  const body = bodyOf(object)
+  try {
+    checkRange(key, range, object.size)
+  } catch (error) {
+    await body.cancel()
+    throw error
+  }
+  return { size: object.size, body }
+}
+
+interface FixedLength {
+  readonly readable: ReadableStream<Uint8Array>
+  readonly writable: WritableStream<Uint8Array>
+}
+
+/** R2 wants to know the length of what it is sent. What is written here is read there, and must be `size` bytes. */
+export function fixedLength(size: number): FixedLength {
+  const { FixedLengthStream } = globalThis as unknown as { FixedLengthStream: new (size: number) => FixedLength }
+  return new FixedLengthStream(size)
+}
+
+/** R2 checks the digest itself, too. */
+function startUpload(
+  bucket: R2Bucket,
+  { key, path, expected }: { readonly key: string; readonly path: string; readonly expected: ExpectedPackage },
+) {
+  const { readable, writable } = fixedLength(expected.size)
+  const writer = writable.getWriter()
+  let hasFailed = false
+  const value = readable as unknown as Parameters<R2Bucket['put']>[1]
+  const storing = asking('put', key, () => bucket.put(path, value, { sha256: expected.sha256 }))
+  // Ends the writes that would otherwise wait for a reader that has gone.
+  const settled = storing.catch(async (error) => {
+    hasFailed = true
+    await writer.abort(error).catch(() => undefined)
+  })
+  return {
+    write: (chunk: Uint8Array): Promise<void> => writer.write(chunk),
+    /** @throws PlatteError('store-unavailable') */
+    finish: async (): Promise<void> => {
+      await writer.close().catch(() => undefined)
+      await storing
+    },
+    abort: async (reason: unknown): Promise<void> => {
+      await writer.abort(reason).catch(() => undefined)
+      await settled
+    },
+    failed: (): boolean => hasFailed,
+  }
+}
+
+async function* listKeys(bucket: R2Bucket, prefix: string, keyPrefix: string): AsyncIterable<string> {
+  for await (const { objects } of pagesOf(bucket, { prefix: prefix + keyPrefix }))
+    for (const { key } of objects) yield key.slice(prefix.length)
+}
+
+async function* listFolders(bucket: R2Bucket, folder: string): AsyncIterable<string> {
+  for await (const { delimitedPrefixes } of pagesOf(bucket, { prefix: folder, delimiter: '/' }))
+    for (const found of delimitedPrefixes) yield found.slice(folder.length, -1)
+}
+
+async function* pagesOf(bucket: R2Bucket, options: R2ListOptions & { readonly prefix: string }) {
+  let cursor: string | undefined
+  do {
+    const more = cursor === undefined ? options : { ...options, cursor }
+    const page = await asking('list', options.prefix, () => bucket.list(more))
+    yield page
+    cursor = page.truncated ? page.cursor : undefined
+  } while (cursor !== undefined)
+}

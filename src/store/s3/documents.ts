@@ -1,0 +1,132 @@
+/**
+ * Documents in a bucket that speaks S3 and honours conditions on writes.
+ *
+ * A token is the ETag as S3 gives it, with its quotes. It is made from the content, so bytes that return are the same
+ * state again.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
+ */
+import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { checkKey } from '../../documents/paths.ts'
+import type { Documents, Marked, StoredDocument } from '../documents.ts'
+import { equalBytes } from '../streams.ts'
+import { readBody } from './body.ts'
+import type { S3 } from './client.ts'
+import { S3Failure } from './failure.ts'
+import { listFolders, listKeys } from './list.ts'
+
+/** What a write reads back to compare: more than any document may have. */
+const readBackBytes = 16 * 1024 * 1024
+/** How often a write is tried where S3 says that another one was under way (409), and where it is not known to have landed. */
+const triesAtConflict = 4
+const triesAtFailure = 2
+const pauseMs = 100
+
+/** What a write depends on: that there is nothing yet, or one state. */
+type Condition = { readonly IfNoneMatch: '*' } | { readonly IfMatch: string }
+
+/** That a write landed, that it did not and equal bytes are there, or others (or none, where some were to be replaced). */
+type Outcome = 'landed' | 'equal' | 'other'
+
+export function s3Documents(s3: S3): Documents {
+  const get = async <Known extends Marked = never>(key: string, maxBytes: number, known?: Known) => {
+    try {
+      return await s3.twice((signal) => getObject(s3, { key, maxBytes, signal, unless: known?.token }))
+    } catch (error) {
+      if (error instanceof S3Failure && error.isAbsent) return undefined
+      if (known !== undefined && error instanceof S3Failure && error.status === 304) return known
+      throw s3.explain(error, key, 'read')
+    }
+  }
+  const write = (key: string, bytes: Uint8Array, condition: Condition): Promise<Outcome> =>
+    writeIf(s3, { key, bytes, condition, readBack: () => get<never>(key, Math.max(readBackBytes, bytes.length)) })
+  return {
+    get: async (key, maxBytes, known) => get(checkKey(key), maxBytes, known),
+    async create(key, bytes) {
+      return outcomeOfCreate[await write(checkKey(key), bytes, { IfNoneMatch: '*' })]
+    },
+    async swap(key, bytes, token) {
+      return outcomeOfSwap[await write(checkKey(key), bytes, { IfMatch: token })]
+    },
+    list: (prefix) => listKeys(s3, prefix),
+    folders: (folder) => listFolders(s3, folder),
+  }
+}
+
+const outcomeOfCreate = { landed: 'created', equal: 'same', other: 'taken' } as const
+/** Equal bytes of another writer are a lost race as any other: both may have wanted to add one to the same number. */
+const outcomeOfSwap = { landed: 'ok', equal: 'conflict', other: 'conflict' } as const
+
+async function getObject(
+  { client, bucket, prefix }: S3,
+  {
+    key,
+    maxBytes,
+    signal,
+    unless,
+  }: {
+    readonly key: string
+    readonly maxBytes: number
+    readonly signal: AbortSignal
+    readonly unless: string | undefined
+  },
+): Promise<StoredDocument> {
+  const command = new GetObjectCommand({ Bucket: bucket, Key: prefix + key, IfNoneMatch: unless })
+  const { Body, ContentLength, ETag } = await client.send(command, { abortSignal: signal })
+  const bytes = await readBody(Body, ContentLength, { maxBytes, name: key })
+  if (ETag === undefined)
+    throw new S3Failure('the store names no ETag, without which nothing can be replaced', { status: 200 })
+  return { bytes, token: ETag }
+}
+
+interface Write {
+  readonly key: string
+  readonly bytes: Uint8Array
+  readonly condition: Condition
+  readonly readBack: () => Promise<StoredDocument | undefined>
+}
+
+/**
+ * Writes, and where the answer leaves it open what became of that, looks at what is there. Repeating a write is safe even
+ * where the first one lands later: a condition holds for one of them only.
+ */
+async function writeIf(s3: S3, write: Write): Promise<Outcome> {
+  const { key, bytes, condition } = write
+  const isSwap = 'IfMatch' in condition
+  /** The answer that left it open whether one of our tries landed. */
+  let doubt: unknown
+  for (let tries = 1; ; tries++) {
+    const failure = await tryToPut(s3, write)
+    if (failure === undefined) return 'landed'
+    const isNo = failure.status === 412 || failure.isAbsent
+    if (isNo && isSwap && doubt === undefined) return 'other'
+    const error = s3.explain(failure, key, 'write')
+    if (!isNo && failure.status !== 409) {
+      if (!failure.isPassing && failure.kind !== 'timeout') throw error
+      doubt = error
+    }
+    const there = await write.readBack().catch((other: unknown) => {
+      throw doubt ?? other
+    })
+    if (there && equalBytes(there.bytes, bytes)) return doubt === undefined ? 'equal' : 'landed'
+    if (isSwap ? there?.token !== condition.IfMatch : there !== undefined) {
+      // A swap that landed may have been replaced by now. What was created would still be there.
+      if (doubt !== undefined && isSwap) throw doubt
+      return 'other'
+    }
+    if (failure.kind === 'timeout' || tries >= (doubt === undefined ? triesAtConflict : triesAtFailure)) throw error
+    await s3.pause(pauseMs * tries)
+  }
+}
+
+async function tryToPut(s3: S3, { key, bytes, condition }: Write): Promise<S3Failure | undefined> {
+  const { client, bucket, prefix } = s3
+  const command = new PutObjectCommand({ Bucket: bucket, Key: prefix + key, Body: bytes, ...condition })
+  try {
+    await s3.once((signal) => client.send(command, { abortSignal: signal }))
+    return undefined
+  } catch (error) {
+    if (error instanceof S3Failure) return error
+    throw error
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * How a request to S3 failed, and the words for it. Nothing of the request is kept: the SDK's own errors hold headers,
+ * signatures and what was signed, and so must not come near a log.
+ *
+ * Decisions are made by the HTTP status. The code in a body only refines the words, and tells apart what one status says
+ * of two things: a bucket that is not there from a key that is not there.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ */
+import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
+
+/** What was asked of the store; each needs a permission of its own. */
+export type Action = 'read' | 'write' | 'upload' | 'parts' | 'list' | 'remove'
+
+interface Facts {
+  /** HTTP status; `undefined`: there was no answer. */
+  readonly status?: number | undefined
+  /** S3's code, such as `NoSuchKey`; `undefined`: the answer is not in S3's words. */
+  readonly code?: string | undefined
+  /** Where S3 says that the bucket is. */
+  readonly region?: string | undefined
+  /** S3's own sentence, kept only where it names who may not do what. */
+  readonly detail?: string | undefined
+  /** Whether the time was over, or there is nothing to sign with. */
+  readonly kind?: 'timeout' | 'credentials' | undefined
+}
+
+/** A request that failed. Its message is fit for a log. */
+export class S3Failure extends Error implements Facts {
+  override readonly name = 'S3Failure'
+  readonly status: number | undefined
+  readonly code: string | undefined
+  readonly region: string | undefined
+  readonly detail: string | undefined
+  readonly kind: Facts['kind']
+
+  constructor(message: string, facts: Facts = {}) {
+    super(message)
+    this.status = facts.status
+    this.code = facts.code
+    this.region = facts.region
+    this.detail = facts.detail
+    this.kind = facts.kind
+  }
+
+  /** Only where S3 itself says so: a bucket that is missing, or a proxy's 404, says nothing about a key. */
+  get isAbsent(): boolean {
+    return this.status === 404 && this.code === 'NoSuchKey'
+  }
+
+  /** Whether an upload in parts is not there, or not any more. */
+  get isNoUpload(): boolean {
+    return this.status === 404 && this.code === 'NoSuchUpload'
+  }
+
+  /** Whether another try soon may have another outcome. */
+  get isPassing(): boolean {
+    return (
+      this.kind === undefined && (this.status === undefined || this.status >= 500 || [200, 429].includes(this.status))
+    )
+  }
+}
+
+/** What is read of the SDK's errors. */
+interface SdkError extends Error {
+  readonly code?: unknown
+  readonly Code?: unknown
+  readonly Region?: unknown
+  readonly $metadata?: { readonly httpStatusCode?: number }
+  readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> }
+}
+
+const wordOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && /^[A-Za-z0-9.-]{1,64}$/.test(value) ? value : undefined
+
+/** The one sentence of S3 that says more than its code. */
+const whoMayNot = /^User: arn:[\w:/.+=,@-]{1,200} is not authorized to perform: s3:[A-Za-z]{1,40}[ -~]{0,200}$/
+
+/** Makes a failure of whatever the SDK threw. */
+export function failureOf(error: unknown): S3Failure {
+  if (error instanceof S3Failure) return error
+  const { name, message, code, Code, Region, $metadata, $response } = (
+    error instanceof Error ? error : new Error(String(error))
+  ) as SdkError
+  const status = $response?.statusCode ?? $metadata?.httpStatusCode
+  if (status === undefined) {
+    if (name === 'CredentialsProviderError') return new S3Failure('there are no credentials', { kind: 'credentials' })
+    // The SDK gives connections that were reset the same name.
+    if (name === 'TimeoutError' && code === undefined)
+      return new S3Failure('the store did not answer in time', { kind: 'timeout' })
+    return new S3Failure(message || String(code ?? name))
+  }
+  const said = wordOf(Code)
+  return new S3Failure(`the store answered ${[status, said].filter(Boolean).join(' ')}`, {
+    status,
+    code: said,
+    region: wordOf(Region) ?? wordOf($response?.headers?.['x-amz-bucket-region']),
+    detail: said === 'AccessDenied' && whoMayNot.test(message) ? message : undefined,
+  })
+}
+
+const needed: Readonly<Record<Action, string>> = {
+  read: 's3:GetObject, and s3:ListBucket: without that, what is not there is refused as well',
+  write: 's3:PutObject, and s3:GetObject to replace what is there',
+  upload: 's3:PutObject and s3:AbortMultipartUpload',
+  parts:
+    's3:PutObject, s3:AbortMultipartUpload, s3:ListMultipartUploadParts, and s3:ListBucketMultipartUploads on the bucket',
+  list: 's3:ListBucket',
+  remove: 's3:DeleteObject',
+}
+
+const wrongCredentials = [
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'InvalidToken',
+  'ExpiredToken',
+  'TokenRefreshRequired',
+  'InvalidSecurity',
+]
+const setCredentials =
+  'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there is one), or AWS_PROFILE, or run where a role gives them'
+
+/** The failure in words that name the setting. */
+export function worded(
+  failure: S3Failure,
+  { key, action, bucket }: { readonly key: string; readonly action: Action; readonly bucket: string },
+): PlatteError {
+  const { code, words, hint } = wordsOf(failure, action, bucket)
+  return new PlatteError(code, `${key || bucket}: ${words}`, { hint, cause: failure })
+}
+
+interface Words {
+  readonly code: ErrorCode
+  readonly words: string
+  readonly hint: string
+}
+
+function wordsOf(failure: S3Failure, action: Action, bucket: string): Words {
+  const { status, code, region, detail, kind, message } = failure
+  if (kind === 'credentials' || wrongCredentials.includes(code ?? ''))
+    return {
+      code: 'forbidden',
+      words: `${message}: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for PLATTE_STORE`,
+      hint: setCredentials,
+    }
+  if (code === 'RequestTimeTooSkewed')
+    return {
+      code: 'forbidden',
+      words: `${message}: the clock of this machine is not that of the store in PLATTE_STORE`,
+      hint: 'set the clock of this machine, and keep it right (NTP): S3 takes 15 minutes at most',
+    }
+  if (code === 'NoSuchBucket')
+    return {
+      code: 'store-unavailable',
+      words: `${message}: there is no bucket ${bucket}: check PLATTE_STORE`,
+      hint: 'check the name of the bucket, its endpoint and its region in PLATTE_STORE; Platte makes no buckets',
+    }
+  if (status !== undefined && (code === 'AuthorizationHeaderMalformed' || (status >= 300 && status < 400)))
+    return {
+      code: 'store-unavailable',
+      words: `${message}: bucket ${bucket} is in ${region ? `region ${region}` : 'another region'}: check PLATTE_STORE`,
+      hint: `put region=${region ?? 'REGION'} into PLATTE_STORE: s3://${bucket}?region=${region ?? 'REGION'}`,
+    }
+  if (status === 401 || status === 403)
+    return {
+      code: 'forbidden',
+      words: `${message}${detail ? ` (${detail})` : ''}: the credentials for PLATTE_STORE need ${needed[action]}`,
+      hint: 'let the policy of the bucket, or of the user or role, allow that on this prefix',
+    }
+  return {
+    code: 'store-unavailable',
+    words: `${message}${status !== undefined && code === undefined ? ', and not in the words of S3' : ''}: check PLATTE_STORE`,
+    hint: hintOf(failure),
+  }
+}
+
+function hintOf({ status, code, kind }: S3Failure): string {
+  if (kind === 'timeout' || status === undefined)
+    return 'check the endpoint in PLATTE_STORE, and that this machine reaches it'
+  if (code === undefined) return 'something else answers there: check the endpoint in PLATTE_STORE'
+  if (status === 501) return 'this store does not do what Platte needs, conditional writes above all'
+  if (status >= 500 || status === 429) return 'the store is at fault or too busy: try again later'
+  return 'the store does not take what Platte asks: check the endpoint in PLATTE_STORE'
+}
