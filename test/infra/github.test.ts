@@ -53,9 +53,9 @@ ln -s "${repository}/node_modules" node_modules
   return bin
 }
 
-const ref = () => ({ app, endpoint: there.url, version: '4152.2.0' })
+const place = () => ({ app, endpoint: there.url, version: '4152.2.0' })
 const publish = () => ({
-  ...ref(),
+  ...place(),
   channel: 'beta',
   board: 'amd64-usr',
   payload: 'out/flatcar_production_update.gz',
@@ -119,7 +119,7 @@ describe('action.yml', { timeout: 120_000 }, () => {
   })
 
   test('promotes, tried out first', async () => {
-    const inputs = { ...ref(), command: 'promote', from: 'beta', channel: 'stable', ramp: '48h' }
+    const inputs = { ...place(), command: 'promote', from: 'beta', channel: 'stable', ramp: '48h' }
     expect(await run({ ...inputs, 'dry-run': 'true' })).toMatchObject({
       status: 0,
       outputs: { changed: 'false', 'manifest-url': '', 'manifest-sha256': '' },
@@ -135,16 +135,16 @@ describe('action.yml', { timeout: 120_000 }, () => {
     ['48h', 3],
     ['none', 0],
   ])('ramps: %s', async (ramp, status) => {
-    const version = ['stop', 'resume'].includes(ramp) ? '' : ref().version
-    expect((await run({ ...ref(), version, command: 'ramp', channel: 'stable', ramp })).status).toBe(status)
+    const version = ['stop', 'resume'].includes(ramp) ? '' : place().version
+    expect((await run({ ...place(), version, command: 'ramp', channel: 'stable', ramp })).status).toBe(status)
   })
 
   test('holds, and says why as it was said', async () => {
     expect(await there.told('stable')).toContain('<manifest version="4152.2.0">')
     const reason = '`boot` |loop| <b>*now*</b> $(id)'
-    expect((await run({ ...ref(), command: 'hold', channel: 'stable', reason })).status).toBe(0)
+    expect((await run({ ...place(), command: 'hold', channel: 'stable', reason })).status).toBe(0)
     expect(await there.told('stable')).toContain('held: `boot` |loop| &lt;b&gt;*now*&lt;/b&gt; $(id)')
-    expect((await run({ ...ref(), command: 'unhold', channel: 'stable' })).status).toBe(0)
+    expect((await run({ ...place(), command: 'unhold', channel: 'stable' })).status).toBe(0)
   })
 
   test('what the policy refuses ends with 3, and names the rule and the claim', async () => {
@@ -246,10 +246,10 @@ describe('two signatures', { timeout: 120_000 }, () => {
 
   test('neither the function nor the pipeline ships alone', async () => {
     const env = { ...job.env, ...there.demandTwo() }
-    const alone = await runAction(job, { ...ref(), ...edit })
+    const alone = await runAction(job, { ...place(), ...edit })
     expect([alone.status, alone.outputs]).toEqual([4, {}])
     expect(await there.told('stable')).not.toContain('<manifest version="4230.0.0">')
-    const together = await runAction({ ...job, env }, { ...ref(), ...edit })
+    const together = await runAction({ ...job, env }, { ...place(), ...edit })
     expect([together.status, together.log]).toEqual([0, expect.stringContaining('"kind":"changed"')])
     const envelope = JSON.parse(await (await fetch(together.outputs['manifest-url'] ?? '')).text())
     expect(envelope.signatures).toHaveLength(2)
