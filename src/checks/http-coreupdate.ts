@@ -1,19 +1,26 @@
 /** `GET /_ah/api/update/v1/public/packages` and `…/channels`, as CoreUpdate has them. */
 import type { Context } from 'hono'
 import { packageFolder } from '../documents/paths.ts'
-import { refuse } from '../http/refuse.ts'
+import { kindOf } from '../http/failure.ts'
+import type { refuse } from '../http/problem.ts'
 import { type Listed, listOffers } from './listing.ts'
 import { answering, type Serving } from './serving.ts'
-import { renderCoreUpdateChannels, renderCoreUpdatePackages } from './wire-coreupdate.ts'
+import { renderCoreUpdateChannels, renderCoreUpdateError, renderCoreUpdatePackages } from './wire-coreupdate.ts'
 
 export const coreUpdatePaths = ['/_ah/api/update/v1/public/packages', '/_ah/api/update/v1/public/channels'] as const
 
 const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }
 
+/** As Google's APIs word errors: their clients print the message. */
+export const refuseCoreUpdate: typeof refuse = (c, code, message, { headers: more } = {}) => {
+  const { status } = kindOf(code)
+  return c.body(renderCoreUpdateError(status, message), status, { ...headers, ...more })
+}
+
 export function answerCoreUpdate(serving: Serving, what: 'packages' | 'channels'): (c: Context) => Promise<Response> {
   return async (c) => {
     const offers = await listOffers(answering(serving, c))
-    if ('reason' in offers) return refuse(c, 503, offers.reason)
+    if ('reason' in offers) return refuseCoreUpdate(c, 'catalog-unavailable', offers.reason)
     const body =
       what === 'packages'
         ? renderCoreUpdatePackages(firstOf(offers, packageName).map((one) => packageOf(serving, one)))

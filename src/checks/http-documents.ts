@@ -6,7 +6,7 @@ import type { Context } from 'hono'
 import { readDocument } from '../catalog/published-documents.ts'
 import type { PublicDocument } from '../documents/paths.ts'
 import { matches } from '../http/conditions.ts'
-import { refuse } from '../http/refuse.ts'
+import { refuse } from '../http/problem.ts'
 import type { Serving } from './serving.ts'
 
 /** So long a cache keeps a catalog, in seconds: what is in force is late by that much more behind each cache. */
@@ -25,7 +25,7 @@ const kinds: Readonly<Record<PublicDocument['kind'], { readonly type: string; re
 export function answerDocument({ reader }: Serving): (c: Context) => Promise<Response> {
   return async (c) => {
     const found = await readDocument(reader.documents, c.req.path.slice(1))
-    if (found === undefined) return refuse(c, 404, 'there is no such document here')
+    if (found === undefined) return refuse(c, 'not-found', 'there is no such document here')
     const { type, caching } = kinds[found.kind]
     const headers = {
       'content-type': type,

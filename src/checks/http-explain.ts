@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import { timingSafeEqual } from 'hono/utils/buffer'
 import { isInstant } from '../documents/fields.ts'
-import { refuse } from '../http/refuse.ts'
+import { refuse } from '../http/problem.ts'
 import { type ExplainQuery, explain } from './explain.ts'
 import { answering, type ExplainAccess, type Serving } from './serving.ts'
 import { appKey } from './update-check.ts'
@@ -16,14 +16,16 @@ export function answerExplain(serving: Serving, access: ExplainAccess): (c: Cont
   return async (c) => {
     const headers = { 'cache-control': 'no-store', 'access-control-allow-origin': '*' }
     if (access !== 'public' && !(await timingSafeEqual(tokenOf(c), access.token)))
-      return refuse(c, 401, 'send the token: Authorization: Bearer TOKEN', { 'www-authenticate': 'Bearer' })
+      return refuse(c, 'unauthorized', 'send the token: Authorization: Bearer TOKEN', {
+        headers: { 'www-authenticate': 'Bearer' },
+      })
     const parameters = c.req.queries()
     const problem = problemOf(parameters)
-    if (problem !== undefined) return refuse(c, 400, problem)
+    if (problem !== undefined) return refuse(c, 'bad-request', problem)
     const audience = access === 'public' ? 'everybody' : 'operator'
-    const request = Object.fromEntries(Object.entries(parameters).map(([name, [text = '']]) => [name, text]))
-    const explanation = await explain(answering(serving, c), { ...questionOf(request), audience })
-    return c.json({ request, ...explanation }, 200, headers)
+    const asked = Object.fromEntries(Object.entries(parameters).map(([name, [text = '']]) => [name, text]))
+    const explanation = await explain(answering(serving, c), { ...questionOf(asked), audience })
+    return c.json({ asked, ...explanation }, 200, headers)
   }
 }
 

@@ -5,7 +5,8 @@
 import type { Context } from 'hono'
 import { keyOfUrlPath, urlPathOf } from '../documents/paths.ts'
 import { matches } from '../http/conditions.ts'
-import { refuse } from '../http/refuse.ts'
+import { refuse } from '../http/problem.ts'
+import { requestLog } from '../http/request-id.ts'
 import type { Package } from '../release/channel.ts'
 import type { ByteRange } from '../store/packages.ts'
 import { findPackage } from './packages.ts'
@@ -18,8 +19,8 @@ export function answerPackage(serving: Serving): (c: Context) => Promise<Respons
   return async (c) => {
     const key = keyOfUrlPath(c.req.path.slice(1))
     const found = await findPackage(answering(serving, c), key)
-    if (found === undefined) return refuse(c, 404, 'no channel here names that package')
-    if ('reason' in found) return refuse(c, 503, found.reason)
+    if (found === undefined) return refuse(c, 'not-found', 'no channel here names that package')
+    if ('reason' in found) return refuse(c, 'catalog-unavailable', found.reason)
     if (serving.packagesUrl !== undefined) return redirect(c, `${serving.packagesUrl}/${urlPathOf(key)}`)
     const headers = headersOf(found)
     if (matches(c.req.header('if-none-match'), headers.etag)) return new Response(null, { status: 304, headers })
@@ -42,7 +43,9 @@ async function stream(serving: Serving, c: Context, key: string, one: Package): 
   const range =
     ifRange === undefined || ifRange === headers.etag ? parseRange(c.req.header('range'), one.size) : undefined
   if (range === 'unsatisfiable')
-    return refuse(c, 416, `the package has ${one.size} bytes`, { 'content-range': `bytes */${one.size}` })
+    return refuse(c, 'range-not-satisfiable', `the package has ${one.size} bytes`, {
+      headers: { 'content-range': `bytes */${one.size}` },
+    })
   const open = await serving.packages.open(key, range)
   if (open?.size !== one.size) {
     await open?.body.cancel()
@@ -69,8 +72,8 @@ const headersOf = ({ sha256 }: Package) => ({
 
 function missing({ reader }: Serving, c: Context, key: string, size: number | undefined, one: Package): Response {
   const problem = size === undefined ? 'is not in the store' : `has ${size} bytes in the store, not ${one.size}`
-  reader.log({ level: 'error', event: 'package', key, problem })
-  return refuse(c, 404, `this package ${problem}`)
+  requestLog(reader.log, c.req.raw)({ level: 'error', event: 'package', key, problem })
+  return refuse(c, 'not-found', `this package ${problem}`)
 }
 
 /**

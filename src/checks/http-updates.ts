@@ -2,6 +2,7 @@
 import type { Context } from 'hono'
 import { packageFolder } from '../documents/paths.ts'
 import { readBody } from '../http/body.ts'
+import { idHeader, idsOf, type RequestIds } from '../http/request-id.ts'
 import type { Decision } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
 import type { Candidate } from '../release/view.ts'
@@ -26,20 +27,21 @@ export function answerUpdate(serving: Serving): (c: Context) => Promise<Response
   return async (c) => {
     const request = parseOmahaRequest(await readBody(c.req.raw))
     const service = answering(serving, c)
+    const ids = idsOf(c.req.raw)
     const apps: OmahaAppResponse[] = []
     for (const app of request.apps) {
       const query = queryOf(request, app)
       if (app.syncer !== undefined && app.updateCheck) {
-        apps.push(await answerSyncer({ serving, offers, request }, app, { service, query }))
+        apps.push(await answerSyncer({ serving, offers, request, ids }, app, { service, query }))
         continue
       }
       const decision = app.updateCheck
         ? (decideAtOnce(service, query) ?? (await checkForUpdate(service, query)))
         : undefined
-      apps.push(answerApp({ serving, offers, request }, app, query.app, decision))
+      apps.push(answerApp({ serving, offers, request, ids }, app, query.app, decision))
     }
     if (serving.locks) await serving.locks.note(serving, service, request.apps)
-    return new Response(renderOmahaResponse({ apps }), { headers: xml })
+    return new Response(renderOmahaResponse({ apps }), { headers: { ...xml, [idHeader]: ids.requestId } })
   }
 }
 
@@ -60,19 +62,20 @@ interface Answer {
   readonly serving: Serving
   readonly offers: WeakMap<Candidate, OmahaOffer>
   readonly request: OmahaRequest
+  readonly ids: RequestIds
 }
 
 /** @param decision `undefined` where the app did not ask for one. */
 function answerApp(
-  { serving, offers, request }: Answer,
+  { serving, offers, request, ids }: Answer,
   app: OmahaAppRequest,
   key: string,
   decision: Decision | undefined,
 ): OmahaAppResponse {
   const { appId, ping, events } = app
-  tellEvents(serving, key, app)
+  tellEvents(serving, key, app, ids)
   if (decision === undefined) return { appId, status: 'ok', ping, events: events.length }
-  tell(serving, checkEvent(key, app, request, decision))
+  tell(serving, checkEvent(key, app, { request, ids }, decision))
   return {
     appId,
     status: decision.kind === 'no-update' && decision.reason === 'unknown-app' ? 'error-unknownApplication' : 'ok',
@@ -90,7 +93,7 @@ function answerApp(
  * are floors; its machines would jump them.
  */
 async function answerSyncer(
-  { serving, offers, request }: Answer,
+  { serving, offers, request, ids }: Answer,
   app: OmahaAppRequest,
   { service, query }: { readonly service: Answering; readonly query: Query },
 ): Promise<OmahaAppResponse> {
@@ -104,7 +107,7 @@ async function answerSyncer(
       : last && !isTooMany
         ? { kind: 'update', offer: last }
         : { kind: 'no-update', reason: 'floor-held', because: 'this syncer takes no floors' }
-  const answer = answerApp({ serving, offers, request }, app, query.app, decision)
+  const answer = answerApp({ serving, offers, request, ids }, app, query.app, decision)
   if (way.kind === 'no-update' || isTooMany || app.syncer === 'one') return answer
   const [first, ...others] = way.steps.map((one) => ({
     offer: offerOf(serving, offers, query.app, app.board, one),
@@ -146,7 +149,12 @@ function tell({ events, reader }: Serving, event: FleetEvent): void {
   }
 }
 
-function checkEvent(key: string, app: OmahaAppRequest, request: OmahaRequest, decision: Decision): CheckEvent {
+function checkEvent(
+  key: string,
+  app: OmahaAppRequest,
+  { request, ids }: Pick<Answer, 'request' | 'ids'>,
+  decision: Decision,
+): CheckEvent {
   return {
     level: 'info',
     event: 'check',
@@ -162,6 +170,8 @@ function checkEvent(key: string, app: OmahaAppRequest, request: OmahaRequest, de
     offered: decision.kind === 'update' ? decision.offer.release.version : undefined,
     because: decision.kind === 'update' ? undefined : decision.because,
     problem: app.problem,
+    requestId: ids.requestId,
+    traceparent: ids.traceparent,
   }
 }
 
@@ -169,12 +179,12 @@ function checkEvent(key: string, app: OmahaAppRequest, request: OmahaRequest, de
 const maxEventLines = 4
 
 /** Every check carries an event that says nothing new; those are not worth a line. */
-function tellEvents(serving: Serving, key: string, app: OmahaAppRequest): void {
+function tellEvents(serving: Serving, key: string, app: OmahaAppRequest, ids: RequestIds): void {
   const news = app.events.filter(
     ({ type, result, previousVersion }) => type !== 3 || result !== 2 || previousVersion !== undefined,
   )
   if (news.length > maxEventLines)
-    serving.reader.log({ level: 'warn', event: 'event', app: short(key), dropped: news.length - maxEventLines })
+    serving.reader.log({ level: 'warn', event: 'event', app: short(key), dropped: news.length - maxEventLines, ...ids })
   for (const { type, result, errorCode, previousVersion } of news.slice(0, maxEventLines)) {
     tell(serving, {
       level: 'info',
@@ -188,6 +198,7 @@ function tellEvents(serving: Serving, key: string, app: OmahaAppRequest): void {
       result,
       error: errorCode && `${errorCode.base} ${errorCode.name}`,
       previous: previousVersion && short(previousVersion),
+      ...ids,
     })
   }
 }

@@ -50,3 +50,6 @@ export const renderCoreUpdateChannels = (channels: readonly CoreUpdateChannel[])
 
 const base64 = (hex: string): string =>
   btoa(hex.replace(/../g, (byte) => String.fromCharCode(Number.parseInt(byte, 16))))
+
+export const renderCoreUpdateError = (code: number, message: string): string =>
+  JSON.stringify({ error: { code, message } })

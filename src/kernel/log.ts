@@ -1,3 +1,5 @@
+import { PlatteError } from './errors.ts'
+
 /** One thing that happened. Values are short and never secret: no bodies, headers, keys or query strings. */
 export interface LogEntry {
   readonly level: 'info' | 'warn' | 'error'
@@ -8,3 +10,38 @@ export interface LogEntry {
 
 /** Takes an entry and returns at once; never throws, never delays an answer. */
 export type Log = (entry: LogEntry) => void
+
+/** The same log with some fields in every line. */
+export const logWith =
+  (log: Log, fields: object): Log =>
+  (entry) =>
+    log({ ...entry, ...fields })
+
+const maxProblemLength = 300
+const maxFrames = 12
+
+/** What a log line holds of an error. */
+export interface LoggedError {
+  readonly problem: string
+  /** `defect` for what nobody threw on purpose. */
+  readonly code: string
+  /** Where it was thrown, one frame a line, without the message. */
+  readonly stack?: string
+}
+
+/** @param hasStack by default only a defect has one. */
+export function describeError(error: unknown, hasStack = !(error instanceof PlatteError)): LoggedError {
+  const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
+  const code = error instanceof PlatteError ? error.code : 'defect'
+  const frames = stack.match(/^\s+at .+$/gm) ?? []
+  return {
+    problem: message.slice(0, maxProblemLength),
+    code,
+    ...(hasStack && {
+      stack: frames
+        .slice(0, maxFrames)
+        .map((frame) => frame.trim())
+        .join('\n'),
+    }),
+  }
+}

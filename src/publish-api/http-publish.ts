@@ -9,7 +9,7 @@ import type { Authorize, Routes } from '../checks/serving.ts'
 import * as fields from '../documents/fields.ts'
 import { channelKey } from '../documents/paths.ts'
 import { readBytes } from '../http/body.ts'
-import { refuse } from '../http/refuse.ts'
+import { refuse, refuseMethod } from '../http/problem.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { authorise } from './authorise.ts'
 import { answerCommand, type PublishFunction } from './publish-function.ts'
@@ -58,11 +58,9 @@ export function publishRoutes(serving: PublishServing): Routes {
     )
     return c.json({ ...answer, manifest: `/${key}` }, 200, noStore)
   }
-  const post = 'only POST is answered here'
   return (app: Hono) => {
-    for (const action of actions)
-      app.post(`/v1/${action}`, take(action)).all((c: Context) => refuse(c, 405, post, { allow: 'POST' }))
-    app.post('/v1/refresh', refreshing(serving)).all((c: Context) => refuse(c, 405, post, { allow: 'POST' }))
+    for (const action of actions) app.post(`/v1/${action}`, take(action)).all((c: Context) => refuseMethod(c, 'POST'))
+    app.post('/v1/refresh', refreshing(serving)).all((c: Context) => refuseMethod(c, 'POST'))
   }
 }
 
@@ -70,10 +68,10 @@ function refreshing({ refresh, publishFunction, request }: PublishServing): (c: 
   return async (c) => {
     const ref = { app: c.req.query('app') ?? '', channel: c.req.query('channel') ?? '' }
     if (!fields.isName(ref.app) || !fields.isName(ref.channel))
-      return refuse(c, 400, 'say which: /v1/refresh?app=APP&channel=CHANNEL')
+      return refuse(c, 'bad-request', 'say which: /v1/refresh?app=APP&channel=CHANNEL')
     const now = publishFunction.publisher.clock()
     if (now >= request.at && now - request.at < refreshEveryMs)
-      return refuse(c, 429, 'ask again in a second', { 'retry-after': '1' })
+      return refuse(c, 'rate-limited', 'ask again in a second', { headers: { 'retry-after': '1' } })
     request.at = now
     return c.json(await refresh(ref), 200, noStore)
   }

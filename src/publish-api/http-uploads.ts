@@ -6,7 +6,7 @@
 import type { Context, Hono } from 'hono'
 import type { Authorize, Routes } from '../checks/serving.ts'
 import { checkPlain, readBytes } from '../http/body.ts'
-import { refuse } from '../http/refuse.ts'
+import { refuse, refuseMethod } from '../http/problem.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { checkUploadOrder } from './upload-record.ts'
 import type { Uploading } from './upload-records.ts'
@@ -33,17 +33,18 @@ export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
   const take = async (c: Context): Promise<Response> => {
     const { body, headers } = c.req.raw
     const number = Number(/^[1-9]\d{0,4}$/.exec(c.req.param('number') ?? '')?.[0])
-    if (!number) return refuse(c, 404, unknown)
+    if (!number) return refuse(c, 'not-found', unknown)
     checkPlain(headers)
     const size = Number(/^\d{1,15}$/.exec(headers.get('content-length') ?? '')?.[0])
-    if (body === null || Number.isNaN(size)) return refuse(c, 411, 'send the part with its Content-Length')
+    if (body === null || Number.isNaN(size))
+      return refuse(c, 'length-required', 'send the part with its Content-Length')
     if ((await takePart(uploading, c.req.param('id') ?? '', { number, size, body })) === 'unknown')
-      return refuse(c, 404, unknown)
+      return refuse(c, 'not-found', unknown)
     return c.json({ number }, 200, noStore)
   }
   const complete = async (c: Context): Promise<Response> =>
     answerCompleted(c, await completeUpload(uploading, c.req.param('id') ?? ''))
-  const others = (allow: string) => (c: Context) => refuse(c, 405, `only ${allow} is answered here`, { allow })
+  const others = (allow: string) => (c: Context) => refuseMethod(c, allow)
   return (app: Hono) => {
     app.post('/v1/uploads', open).all(others('POST'))
     app.post('/v1/uploads/:id/complete', complete).all(others('POST'))
@@ -69,11 +70,15 @@ function answerCompleted(c: Context, completed: Completed): Response {
       return c.json({ key, size, sha256, sha1, at }, 200, noStore)
     }
     case 'unknown':
-      return refuse(c, 404, unknown)
+      return refuse(c, 'not-found', unknown)
     case 'incomplete':
-      return refuse(c, 409, `these parts are missing: ${shortened(completed.missing)}; ask for the uploads again`)
+      return refuse(
+        c,
+        'conflict',
+        `these parts are missing: ${shortened(completed.missing)}; ask for the uploads again`,
+      )
     case 'wrong':
-      return refuse(c, 422, `what was sent is not what was announced, and is gone. ${completed.problem}`)
+      return refuse(c, 'upload-mismatch', `what was sent is not what was announced, and is gone. ${completed.problem}`)
   }
 }
 

@@ -5,9 +5,12 @@
  */
 import { Hono } from 'hono'
 import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
-import { refuse } from '../http/refuse.ts'
+import { internalDetail } from '../http/failure.ts'
+import { refuse } from '../http/problem.ts'
+import { requestLog } from '../http/request-id.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
+import { describeError } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
 import { lazyPages } from '../site/pages/lazy.ts'
 import { openS3 } from '../store/s3/client.ts'
@@ -108,15 +111,15 @@ function bounded(app: Hono): Hono {
     throw new PlatteError('too-large', `${bytes} bytes cannot be sent from here at once: ${tooLarge}`)
   })
   outer.onError((error, c) => {
-    log({ level: 'error', event: 'refused', status: 503, problem: problemOf(error).slice(0, 300) })
-    return refuse(c, 503, error instanceof PlatteError && error.code === 'too-large' ? error.message : broken)
+    const isTooLarge = error instanceof PlatteError && error.code === 'too-large'
+    requestLog(log, c.req.raw)({ level: 'error', event: 'refused', status: 503, ...describeError(error) })
+    return refuse(c, 'answer-unavailable', isTooLarge ? error.message : internalDetail)
   })
   return outer
 }
 
 const mostBytes = 640 * 1024
 const tooLarge = 'set PLATTE_PACKAGES_URL to where the bucket can be read, or ask for ranges'
-const broken = 'something went wrong here; the log says what'
 
 /** Under API Gateway's own names, and only there, the paths of an HTTP API begin with its stage. */
 function withoutStage(event: LambdaEvent): LambdaEvent {

@@ -8,7 +8,7 @@ import type { StoreReader } from '../catalog/read.ts'
 import type { Slice } from '../catalog/refresh.ts'
 import type { StoreWriter } from '../catalog/write.ts'
 import type { Serving } from '../checks/serving.ts'
-import { refuse } from '../http/refuse.ts'
+import { refuse } from '../http/problem.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
@@ -164,7 +164,7 @@ export function brokenDeployment(problem: string, log: Log): Deployment {
   const report = (event: string): void => log({ level: 'error', event, problem })
   report('serve')
   const app = new Hono()
-  app.notFound((c: Context) => refuse(c, 500, problem))
+  app.notFound((c: Context) => refuse(c, 'configuration', problem))
   return {
     app,
     async refresh() {

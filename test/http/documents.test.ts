@@ -97,7 +97,7 @@ test.each([
   const answer = await ask('/catalog.jws', {}, failing(error))
   expect(answer.status).toBe(503)
   expect(answer.headers.get('cache-control')).toBe('no-store')
-  expect(await answer.text()).toBe('error: something went wrong here; the log says what\n')
+  expect(await answer.json()).toMatchObject({ detail: 'something went wrong here; the log says what' })
   expect(log).toContainEqual(expect.objectContaining({ path: '/catalog.jws', problem: error.message }))
 })
 
@@ -131,7 +131,7 @@ test.each(['root/8.jws', `notes/${'8'.repeat(64)}`, 'apps/example.app/stable/000
       await put(key, new TextEncoder().encode(text))
       const answer = await ask(`/${key}`)
       expect([answer.status, answer.headers.get('etag')]).toEqual([500, null])
-      expect(await answer.text()).toBe('error: something went wrong here; the log says what\n')
+      expect(await answer.json()).toMatchObject({ detail: 'something went wrong here; the log says what' })
     }
   },
 )

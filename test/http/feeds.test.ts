@@ -246,7 +246,7 @@ describe('JSON', () => {
     await publishOne(other, '1')
     other.time.now += 15 * day
     const answer = await serve(other).request(`/v1/channels/${app}/stable`)
-    expect([answer.status, await answer.text()]).toEqual([503, 'error: catalog-expired\n'])
+    expect([answer.status, await answer.json()]).toMatchObject([503, { detail: 'catalog-expired' }])
     expect(await ask(newReader(other))).toBe('catalog-expired')
   })
 

@@ -40,5 +40,7 @@ test('the bundle needs nothing beside Node, and holds nothing of folders, other 
   ).toEqual([])
   const inputs = Object.keys(metafile.inputs)
   expect(inputs).toContain('src/store/s3/documents.ts')
-  expect(inputs.filter((path) => /folder|memory|r2\.ts|src\/cli|commander|node-server|wrangler/.test(path))).toEqual([])
+  expect(inputs.filter((path) => /folder|memory|r2\.ts|src\/cli\/|commander|node-server|wrangler/.test(path))).toEqual(
+    [],
+  )
 })

@@ -97,7 +97,7 @@ test('a key in a file cannot be meant: it answers 500, and says what to use', as
   const answer = await server.getWorker('key-in-a-file').fetch('http://updates.example.org/v1/update/')
   expect([answer.status, await answer.text()]).toEqual([
     500,
-    expect.stringMatching(/^error: PLATTE_TIMESTAMP_KEY .*env:/),
+    expect.stringMatching(/"detail":"PLATTE_TIMESTAMP_KEY .*env:/),
   ])
   const { others } = await schedule('key-in-a-file')
   expect(others).toContainEqual(expect.objectContaining({ level: 'error', event: 'refresh' }))

@@ -119,10 +119,8 @@ export function httpSuite(name: string, target: () => Target): void {
       const again = await missing(order)
       expect([again.id, again.have, again.parts.map(({ number }) => number)]).toEqual([one.id, [2], [1]])
       const refused = await complete(target(), one.id)
-      expect([refused.status, refused.text]).toEqual([
-        409,
-        'error: these parts are missing: 1; ask for the uploads again\n',
-      ])
+      const detail = 'these parts are missing: 1; ask for the uploads again'
+      expect([refused.status, JSON.parse(refused.text)]).toMatchObject([409, { code: 'conflict', detail }])
       expect(await upload(target(), files, order)).toEqual(['200', '200'])
     })
 
@@ -166,7 +164,7 @@ export function httpSuite(name: string, target: () => Target): void {
       ['who may not publish there', bearer, { ...orderOf(), channel: 'beta' }],
     ])('%s is not answered', async (_, headers, order) => {
       const refused = await post(target(), '/v1/uploads', order, headers)
-      expect([refused.status, refused.text]).toEqual([400, 'error: who are you?\n'])
+      expect([refused.status, JSON.parse(refused.text)]).toMatchObject([400, { detail: 'who are you?' }])
     })
 
     test.each(['f'.repeat(64), '..%2f..%2fcatalog', 'x', 'F'.repeat(64)])('the id %s is unknown', async (id) => {
@@ -210,7 +208,8 @@ export function httpSuite(name: string, target: () => Target): void {
       expect((await put(target(), path(2), last, { 'Content-Encoding': 'gzip' })).status).toBe(415)
       const headers = { 'Transfer-Encoding': 'chunked' }
       const chunked = await target().send({ method: 'PUT', path: path(2), headers, body: last })
-      expect([chunked.status, text(chunked.body)]).toEqual([411, 'error: send the part with its Content-Length\n'])
+      const detail = 'send the part with its Content-Length'
+      expect([chunked.status, JSON.parse(text(chunked.body))]).toMatchObject([411, { detail }])
       expect((await missing(order)).have).toEqual([])
     })
 

@@ -1,6 +1,7 @@
 /** What both protocols of reboot locks have in common. */
 import type { Context } from 'hono'
 import { answering, type Locks, type Serving } from '../../checks/serving.ts'
+import { requestLog } from '../../http/request-id.ts'
 import type { ErrorCode } from '../../kernel/errors.ts'
 import { holdIn } from '../notes.ts'
 import type { LockOutcome } from '../store.ts'
@@ -28,14 +29,15 @@ export async function heldIn({ c, serving, locks }: LockRequest, group: string):
 
 /** Writes to the log what was changed, and who was refused. */
 export function logLock<Result>(
-  { serving }: LockRequest,
+  { serving, c }: LockRequest,
   group: string,
   done: LockOutcome<Result>,
 ): LockOutcome<Result> {
+  const log = requestLog(serving.reader.log, c.req.raw)
   for (const { what, ...event } of done.events)
-    serving.reader.log({ level: what === 'expire' ? 'warn' : 'info', event: 'lock', what, group, ...event })
+    log({ level: what === 'expire' ? 'warn' : 'info', event: 'lock', what, group, ...event })
   const { result } = done
   if (typeof result === 'object' && result !== null && 'reason' in result)
-    serving.reader.log({ level: 'info', event: 'lock', what: 'refused', group, reason: String(result.reason) })
+    log({ level: 'info', event: 'lock', what: 'refused', group, reason: String(result.reason) })
   return done
 }

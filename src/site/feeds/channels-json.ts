@@ -1,7 +1,7 @@
 /** `/v1/channels` and `/v1/channels/<app>/<channel>`: what the pages show, as JSON. */
 
 import { packageFolder } from '../../documents/paths.ts'
-import { refuse } from '../../http/refuse.ts'
+import { refuse } from '../../http/problem.ts'
 import { progressOf, type RolloutStatus, releasesOf } from '../../release/rollout-status.ts'
 import type { PageContext } from '../pages/page-context.ts'
 import { type ChannelStatus, listedChannels, readChannelStatus, readPlaces, type Unreadable } from '../status.ts'
@@ -15,7 +15,8 @@ const maxChannels = 20
 export async function answerChannels({ c, status, service, link }: PageContext): Promise<Response> {
   const places = status.state ? listedChannels(status.state) : []
   const request = Number(c.req.query('from') ?? 0)
-  if (!Number.isSafeInteger(request) || request < 0) return refuse(c, 400, 'from must be a whole number from 0')
+  if (!Number.isSafeInteger(request) || request < 0)
+    return refuse(c, 'bad-request', 'from must be a whole number from 0')
   const shown = places.slice(request, request + maxChannels)
   const channels = await readPlaces(service, status, shown)
   const next =
@@ -53,8 +54,8 @@ export async function answerChannelJson(page: PageContext, app: string, name: st
 /** A channel that is not there, or cannot be read now. */
 export const refuseChannel = ({ c }: PageContext, { problem: { reason } }: Unreadable): Response =>
   reason === 'unknown-channel' || reason === 'unknown-app'
-    ? refuse(c, 404, 'there is no such channel here')
-    : refuse(c, 503, reason)
+    ? refuse(c, 'not-found', 'there is no such channel here')
+    : refuse(c, 'catalog-unavailable', reason)
 
 function trustOf({ state, problem }: PageContext['status']) {
   const catalog = state?.catalog

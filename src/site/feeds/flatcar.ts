@@ -4,7 +4,7 @@
  */
 
 import { notesKey } from '../../documents/paths.ts'
-import { refuse } from '../../http/refuse.ts'
+import { refuse } from '../../http/problem.ts'
 import type { Release } from '../../release/channel.ts'
 import { releasesOf } from '../../release/rollout-status.ts'
 import { parseVersion } from '../../release/version.ts'
@@ -26,12 +26,12 @@ export async function answerVersionFile(
   const channel = await appChannel(page, name)
   if (channel instanceof Response) return channel
   const { c, status } = page
-  if (version === 'current' && status.problem) return refuse(c, 503, status.problem.reason)
+  if (version === 'current' && status.problem) return refuse(c, 'catalog-unavailable', status.problem.reason)
   const release =
     version === 'current'
       ? channel.boards.find((one) => one.board === board)?.offered?.release
       : releasesOf(channel.view).find((one) => one.version === version && Object.hasOwn(one.boards, board))
-  if (release === undefined) return refuse(c, 404, 'there is no such release for that board here')
+  if (release === undefined) return refuse(c, 'not-found', 'there is no such release for that board here')
   return send(c, {
     type: 'text/plain; charset=utf-8',
     text: versionFile(release),
@@ -92,7 +92,7 @@ const entryOf = (channel: string, release: Release, notes: string): object => ({
 /** A channel of the app that has such files; an answer where there is none. */
 async function appChannel(page: PageContext, channel: string): Promise<ChannelStatus | Response> {
   const { c, status, service, serving } = page
-  if (serving.app === undefined) return refuse(c, 404, 'no app has such files here: PLATTE_APP says which one')
+  if (serving.app === undefined) return refuse(c, 'not-found', 'no app has such files here: PLATTE_APP says which one')
   const found = await readChannelStatus(service, status, { app: serving.app, channel })
   return 'problem' in found ? refuseChannel(page, found) : found
 }

@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import type { Serving } from '../../checks/serving.ts'
 import { keyOfUrlPath } from '../../documents/paths.ts'
-import { refuse } from '../../http/refuse.ts'
+import { refuseMethod } from '../../http/problem.ts'
 import { answerAtom } from '../feeds/atom.ts'
 import { answerChannelJson, answerChannels } from '../feeds/channels-json.ts'
 import { answerReleasesJson, answerVersionFile } from '../feeds/flatcar.ts'
@@ -41,8 +41,7 @@ export async function answerPages(serving: Serving, c: Context): Promise<Respons
   const found = files.get(path)
   const route = routes.find(([form]) => form.test(path))
   if (found === undefined && route === undefined) return undefined
-  if (method !== 'GET' && method !== 'HEAD')
-    return refuse(c, 405, 'this can only be read: GET it', { allow: 'GET, HEAD' })
+  if (method !== 'GET' && method !== 'HEAD') return refuseMethod(c, 'GET, HEAD')
   if (found) return file(...found)
   const [, first = '', second = '', third = ''] = route?.[0].exec(path) ?? []
   return route?.[1](await page(serving, c), first, second, third)

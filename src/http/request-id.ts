@@ -1,0 +1,51 @@
+/** What joins the log lines of one request: its id, and the trace that it belongs to. */
+import type { Hono } from 'hono'
+import { type Log, logWith } from '../kernel/log.ts'
+
+/** Fields of a log line. */
+export interface RequestIds {
+  /** The caller's `x-request-id`, or one that is made here. */
+  readonly requestId: string
+  /** As it was sent; left out where it is not well-formed. */
+  readonly traceparent?: string
+}
+
+export const idHeader = 'x-request-id'
+
+/** Letters and digits that no log, shell or page takes for anything else. */
+const safeId = /^[\w.=-]{1,128}$/
+/** W3C Trace Context, section 3.2: version ff and ids of zeros are invalid. */
+const validTrace = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** @param header the value of a header, by its lower-case name. */
+export function readIds(header: (name: string) => string | null | undefined): RequestIds {
+  const [given, traceparent] = [header(idHeader), header('traceparent')]
+  const requestId = given && safeId.test(given) ? given : crypto.randomUUID()
+  return traceparent && validTrace.test(traceparent) ? { requestId, traceparent } : { requestId }
+}
+
+/** On the request itself, so that every layer has the same; a WeakMap costs a check more than all the rest of this. */
+const key = Symbol('request ids')
+
+export const idsOf = (request: Request & { [key]?: RequestIds }): RequestIds => {
+  request[key] ??= readIds((name) => request.headers.get(name))
+  return request[key]
+}
+
+/** Sends the id back with every answer but those of `isAnswered`, which send it themselves: checks are the hot path. */
+export function sendRequestIds(app: Hono, isAnswered: (request: Request) => boolean): void {
+  const { fetch } = app
+  app.fetch = (request, ...more) => {
+    const answer = fetch(request, ...more)
+    return isAnswered(request) ? answer : withId(request, answer)
+  }
+}
+
+async function withId(request: Request, answer: Response | Promise<Response>): Promise<Response> {
+  const response = await answer
+  response.headers.set(idHeader, idsOf(request).requestId)
+  return response
+}
+
+/** The same log with the ids of a request in every line. */
+export const requestLog = (log: Log, request: Request): Log => logWith(log, idsOf(request))
