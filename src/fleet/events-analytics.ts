@@ -1,4 +1,4 @@
-/** Events as data points of Workers Analytics Engine. docs/operations.md names the columns. */
+/** Events as data points of Workers Analytics Engine. docs/monitoring.md names the columns. */
 import type { AnalyticsEngineDataset } from '@cloudflare/workers-types'
 import type { EventSink, FleetEvent } from '../checks/events.ts'
 

@@ -1,9 +1,11 @@
 /**
- * Runs every fenced block marked `sh test` of README.md and docs/ as shell, with `platte` on the PATH. The blocks of one
- * file are one script in an empty folder. A file with blocks marked `sh test clone` is about a clone: there the blocks
- * of each section, after those that stand before the first section, are one script in a clean copy of this one. It
- * finds a bucket in PLATTE_STORE, that of a live S3 server where there is one, and an empty folder in DESTDIR.
- * Anything that fails fails the run, and nothing that a script started outlives it.
+ * Runs every fenced block marked `sh test` of README.md and docs/ as shell, with `platte` on the PATH. Arguments name the
+ * files to run; without any, all run.
+ *
+ * The blocks of one file are one script in an empty folder. Blocks marked `sh test clone` need a clone: the blocks of each
+ * section, after those before the first section, are one script in a clean copy of this one. It finds a bucket in
+ * PLATTE_STORE (of a live S3 server if there is one) and an empty folder in DESTDIR. Any failure fails the run, and nothing
+ * that a script started outlives it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,7 +23,7 @@ interface Script {
   readonly inClone: boolean
 }
 
-/** The blocks of a Markdown text that are marked. */
+/** The marked blocks of a Markdown text. */
 const blocksOf = (text: string): string[] =>
   [...text.matchAll(/^```sh test(?: clone)?\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block)
 
@@ -37,17 +39,17 @@ function scriptsOf(file: string): Script[] {
   return scripts.map((one) => (one.blocks.length > 0 ? { ...one, blocks: [...blocksOf(before), ...one.blocks] } : one))
 }
 
-/** What is made in a clone by those who work in it. */
+/** What work in a clone leaves there. */
 const made = ['.git', 'node_modules', 'dist', 'coverage', '.wrangler', '.platte']
 
-/** What a fresh clone holds after `npm ci`. */
+/** A fresh clone after `npm ci`. */
 function makeClone(folder: string): void {
   for (const name of readdirSync(repository).filter((entry) => !made.includes(entry)))
     cpSync(join(repository, name), join(folder, name), { recursive: true })
   symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'))
 }
 
-/** A bucket that is there, as PLATTE_STORE and the AWS SDK take it. */
+/** An existing bucket, as PLATTE_STORE and the AWS SDK take it. */
 async function openBucket(): Promise<{ readonly env: NodeJS.ProcessEnv; close(): Promise<void> }> {
   const { PLATTE_LIVE_S3: live } = process.env
   if (live) return { env: { PLATTE_STORE: live.replace(/(\/\/[^/?]+)[^?]*/, '$1/docs') }, close: async () => {} }
@@ -77,7 +79,7 @@ async function runScript({ name, blocks, inClone }: Script): Promise<boolean> {
   return ok
 }
 
-/** Waits for a script, and ends what it left running. */
+/** Waits for a script, then ends what it left running. */
 async function endOf(child: ChildProcess, name: string): Promise<boolean> {
   const timer = setTimeout(() => {
     process.stderr.write(`${name}: takes longer than ${timeoutMs / 1000} s\n`)
@@ -93,11 +95,13 @@ function endGroup({ pid }: ChildProcess): void {
   try {
     if (pid) process.kill(-pid, 'SIGKILL')
   } catch {
-    // All of it has ended.
+    // Every process has ended.
   }
 }
 
-const files = ['README.md', ...readdirSync(join(repository, 'docs')).map((name) => `docs/${name}`)]
+const named = process.argv.slice(2)
+const all = ['README.md', ...readdirSync(join(repository, 'docs')).map((name) => `docs/${name}`)]
+const files = named.length > 0 ? named : all
 const results: { readonly name: string; readonly blocks: number; readonly ok: boolean }[] = []
 for (const script of files.filter((file) => file.endsWith('.md')).flatMap(scriptsOf)) {
   if (script.blocks.length > 0)

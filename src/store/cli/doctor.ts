@@ -52,7 +52,7 @@ function throwUnlessFit({ verdict, findings }: Diagnosis): void {
   const broken = findings.filter(({ outcome }) => outcome === 'broken').length
   if (verdict === 'unfit')
     throw new PlatteError('mismatch', `${broken} of ${findings.length} checks failed`, {
-      hint: 'use another store, or a version of it that honours If-None-Match and If-Match; see docs/operations.md',
+      hint: 'use another store, or a version of it that honours If-None-Match and If-Match; see docs/stores.md',
     })
   const unknown = findings.find(({ outcome }) => outcome === 'unknown')
   if (unknown === undefined) return
