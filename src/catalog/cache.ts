@@ -5,6 +5,7 @@
 
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import {
   type AppIndex,
   indexApps,
@@ -41,17 +42,21 @@ export const newCatalogCache = (): CatalogCache => ({ apps: new Map(), checkedAt
 /** How this runtime lets work outlive a request (`waitUntil`); `undefined`: it cannot. */
 export type Background = ((work: Promise<void>) => void) | undefined
 
-/** The catalog to answer from, or why there is none. Never throws. */
-export async function currentCatalog(
+/** The catalog to answer from, or why there is none: at once, unless it has to be waited for. Never throws. */
+export function currentCatalog(
   cache: CatalogCache,
   reader: StoreReader,
   background: Background,
-): Promise<CatalogState | Problem> {
+): MaybePromise<CatalogState | Problem> {
   const now = reader.clock()
-  if (cache.state === undefined || !isFresh(cache.checkedAt, now)) await revalidate(cache, reader, background, now)
-  const { state } = cache
-  if (state === undefined) return cache.failure ?? storeUnavailable
-  const expired = expiry(state, reader.clock())
+  const isCurrent = cache.state !== undefined && isFresh(cache.checkedAt, now)
+  const load = isCurrent ? undefined : revalidate(cache, reader, background, now)
+  return load ? load.then(() => usable(cache, reader.clock())) : usable(cache, now)
+}
+
+function usable({ state, failure }: CatalogCache, now: Instant): CatalogState | Problem {
+  if (state === undefined) return failure ?? storeUnavailable
+  const expired = expiry(state, now)
   return expired === undefined ? state : { reason: 'catalog-expired', message: expired }
 }
 
@@ -63,20 +68,25 @@ function expiry({ catalog, root }: CatalogState, now: Instant): string | undefin
   return undefined
 }
 
-async function revalidate(
+/** @returns what a check has to wait for; `undefined` where it is answered from what was read before. */
+function revalidate(
   cache: CatalogCache,
   reader: StoreReader,
   background: Background,
   now: Instant,
-): Promise<void> {
-  if (cache.failure !== undefined && isFresh(cache.failure.at, now)) return
+): Promise<void> | undefined {
+  if (cache.failure !== undefined && isFresh(cache.failure.at, now)) return undefined
   const { loadingSince } = cache
   const another = loadingSince !== undefined && now >= loadingSince && now - loadingSince < patienceMs
-  if (another && cache.state !== undefined) return
+  if (another && cache.state !== undefined) return undefined
   const load = reload(cache, reader)
-  if (cache.state !== undefined && background !== undefined && now - cache.checkedAt < 2 * ttlMs)
-    return background(load)
-  if (!(await inTime(load.then(() => true)))) cache.failure = { ...noAnswer, at: reader.clock() }
+  if (cache.state !== undefined && background !== undefined && now - cache.checkedAt < 2 * ttlMs) {
+    background(load)
+    return undefined
+  }
+  return inTime(load.then(() => true)).then((isLoaded) => {
+    if (!isLoaded) cache.failure = { ...noAnswer, at: reader.clock() }
+  })
 }
 
 const storeUnavailable = { reason: 'store-unavailable', message: 'nothing was read yet' } as const
@@ -176,54 +186,48 @@ async function open(
 }
 
 /**
- * Finds the channel that a client means: by its exact name, else by an alias that the release key signed too.
- * Names are only ever looked up. Never throws.
+ * Finds the channel that a client means: by its exact name, else by an alias that the release key signed too. At once,
+ * unless its manifest has to be read. Never throws.
  */
-export async function findChannel(
+export function findChannel(
   cache: CatalogCache,
   reader: StoreReader,
   { app, channel }: ChannelRef,
-): Promise<LoadedChannel | Problem> {
+): MaybePromise<LoadedChannel | Problem> {
   const { state } = cache
   if (state === undefined) return storeUnavailable
   const index = cache.apps.get(app)
   if (index === undefined) return { reason: 'unknown-app', message: '' }
-  const open = async (name: string | undefined): Promise<Loaded | Problem> => {
-    const entry = name === undefined ? undefined : index.channels.get(name)
-    if (name === undefined || entry === undefined) return { reason: 'unknown-channel', message: '' }
-    const ref = { app, channel: name, entry }
-    return remembered(cache, reader, `${app}/${name}`) ?? (await openOnce(cache, reader, { state, ref }))
+  const open = (name: string): MaybePromise<Loaded | Problem> => {
+    const entry = index.channels.get(name)
+    if (entry === undefined) return unknownChannel
+    return (
+      remembered(cache, reader, `${app}/${name}`) ??
+      openOnce(cache, reader, { state, ref: { app, channel: name, entry } })
+    )
   }
-  let name = index.channels.has(channel) ? channel : index.aliases.get(channel)
-  let loaded = await open(name)
-  if ('reason' in loaded && loaded.reason === 'unknown-channel' && index.aliases.has(channel)) {
-    name = index.aliases.get(channel)
-    loaded = await open(name)
-  }
-  if ('reason' in loaded) return loaded
-  if (reader.clock() >= loaded.expiresMs)
-    return {
-      reason: 'catalog-expired',
-      message: `a manifest of the channel expired at ${new Date(loaded.expiresMs).toISOString()}`,
-    }
-  if (name !== channel && !loaded.manifest.aliases?.includes(channel))
-    return { reason: 'unknown-channel', message: 'an alias that the release key did not sign' }
-  index.found.set(channel, loaded)
-  return loaded
+  const byAlias = (name: string) => after(open(name), (loaded) => inForce(loaded, reader.clock(), channel))
+  const alias = index.aliases.get(channel)
+  if (!index.channels.has(channel)) return alias === undefined ? unknownChannel : byAlias(alias)
+  return after(open(channel), (loaded) =>
+    alias !== undefined && 'reason' in loaded && loaded.reason === 'unknown-channel'
+      ? byAlias(alias)
+      : inForce(loaded, reader.clock()),
+  )
 }
 
-/**
- * What `currentCatalog` and `findChannel` would say, at once: nearly every check is answered so.
- * @returns `undefined` where they have to read something, or where there is a reason to offer nothing.
- */
-export function freshChannel(
-  { state, apps, checkedAt }: CatalogCache,
-  now: Instant,
-  { app, channel }: ChannelRef,
-): LoadedChannel | undefined {
-  if (state === undefined || !isFresh(checkedAt, now) || expiry(state, now) !== undefined) return undefined
-  const loaded = apps.get(app)?.found.get(channel)
-  return loaded && now < loaded.expiresMs ? loaded : undefined
+const unknownChannel = { reason: 'unknown-channel', message: '' } as const
+
+/** @param alias the name that the channel was found by, where that is not its own. */
+function inForce(loaded: Loaded | Problem, now: Instant, alias?: string): LoadedChannel | Problem {
+  if ('reason' in loaded) return loaded
+  if (now >= loaded.expiresMs) {
+    const expired = new Date(loaded.expiresMs).toISOString()
+    return { reason: 'catalog-expired', message: `a manifest of the channel expired at ${expired}` }
+  }
+  if (alias !== undefined && !loaded.manifest.aliases?.includes(alias))
+    return { ...unknownChannel, message: 'an alias that the release key did not sign' }
+  return loaded
 }
 
 /** A channel that was opened under the catalog in use, or failed to be within the last TTL. */

@@ -39,8 +39,6 @@ export interface LoadedChannel extends ChannelEntry {
 export interface AppIndex {
   readonly channels: ReadonlyMap<string, CatalogChannel>
   readonly aliases: ReadonlyMap<string, string>
-  /** What `findChannel` found, by the name or alias that was asked for. Made anew with each catalog. */
-  readonly found: Map<string, LoadedChannel>
 }
 
 /** A channel and what the catalog says of it. */
@@ -155,7 +153,6 @@ export function indexApps({ catalog }: CatalogState): ReadonlyMap<string, AppInd
         aliases: new Map(
           Object.entries(channels).flatMap(([name, { aliases }]) => (aliases ?? []).map((alias) => [alias, name])),
         ),
-        found: new Map(),
       },
     ]),
   )

@@ -1,8 +1,9 @@
-/** Answers what a machine gets, from the verified catalog. */
+/** Answers what a machine gets, from the verified catalog. Everything here answers at once where the cache is fresh. */
 
-import { type Background, type CatalogCache, currentCatalog, findChannel, freshChannel } from '../catalog/cache.ts'
+import { type Background, type CatalogCache, currentCatalog, findChannel } from '../catalog/cache.ts'
 import type { LoadedChannel, Problem } from '../catalog/channels.ts'
 import type { ChannelRef, StoreReader } from '../catalog/read.ts'
+import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import { type Check, type Decision, decide } from '../release/decide.ts'
 import { type UpgradePath, upgradePathOf } from '../release/upgrade-path.ts'
 
@@ -21,46 +22,35 @@ export interface Answering {
   readonly background: Background
 }
 
-/** Decides one query; whatever keeps it from being decided is a reason for no update. Never throws. */
-export async function checkForUpdate(answering: Answering, query: Query): Promise<Decision> {
-  const channel = await findFor(answering, query)
-  return 'view' in channel ? decide(query, channel.view, answering.reader.clock()) : noUpdateBecause(channel)
-}
+type NoUpdate = Exclude<Decision, { kind: 'update' }>
 
-/** All that a machine would be offered one after the other. Never throws. */
-export async function upgradePathForSyncer(
-  answering: Answering,
-  query: Query,
-): Promise<UpgradePath | Exclude<Decision, { kind: 'update' }>> {
-  const channel = await findFor(answering, query)
-  return 'view' in channel ? upgradePathOf(query, channel.view, answering.reader.clock()) : noUpdateBecause(channel)
-}
+/** Decides one query; a channel that cannot be used is a reason for no update. Never throws. */
+export const checkForUpdate = (answering: Answering, query: Query): MaybePromise<Decision> =>
+  after(findFor(answering, query), (channel) =>
+    'view' in channel ? decide(query, channel.view, answering.reader.clock()) : noUpdateBecause(channel),
+  )
+
+/** Every release that a machine would be offered, one after the other. Never throws. */
+export const upgradePathForSyncer = (answering: Answering, query: Query): MaybePromise<UpgradePath | NoUpdate> =>
+  after(findFor(answering, query), (channel) =>
+    'view' in channel ? upgradePathOf(query, channel.view, answering.reader.clock()) : noUpdateBecause(channel),
+  )
 
 /** What keeps a query from being decided, as a decision. */
-export const noUpdateBecause = ({ reason, message }: Problem): Exclude<Decision, { kind: 'update' }> => ({
+export const noUpdateBecause = ({ reason, message }: Problem): NoUpdate => ({
   kind: 'no-update',
   reason,
   ...(message && { because: message }),
 })
 
-/**
- * Decides as `checkForUpdate` does, without a promise.
- * @returns `undefined` where the store has to be asked first.
- */
-export function decideAtOnce({ cache, reader }: Answering, query: Query): Decision | undefined {
-  const now = reader.clock()
-  const channel = freshChannel(cache, now, query)
-  return channel && decide(query, channel.view, now)
-}
-
 /** The channel that a query means, ready for deciding, or why there is none. Never throws. */
-export async function findFor(
+export const findFor = (
   { cache, reader, background }: Answering,
   query: ChannelRef,
-): Promise<LoadedChannel | Problem> {
-  const state = await currentCatalog(cache, reader, background)
-  return 'reason' in state ? state : findChannel(cache, reader, query)
-}
+): MaybePromise<LoadedChannel | Problem> =>
+  after(currentCatalog(cache, reader, background), (state) =>
+    'reason' in state ? state : findChannel(cache, reader, query),
+  )
 
 /** The key of an app for an Omaha id: without braces, in lower case. */
 export function appKey(appId: string): string {

@@ -53,9 +53,13 @@ export function checkPlain(headers: Headers): void {
 /** What does not start as XML does is mostly no text at all: only then is it worth looking why. */
 function checkOdd(text: string, headers: Headers): string {
   checkPlain(headers)
-  if (text.trim() === '') throw new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
+  if (isBlank(text)) throw emptyBody()
   return text
 }
+
+export const isBlank = (text: string): boolean => !text.startsWith('<') && text.trim() === ''
+export const emptyBody = (): PlatteError =>
+  new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
 
 /**
  * Reads a body of another protocol.
@@ -88,10 +92,12 @@ async function readAtMost(
 /** A client that goes away in the middle is no failure of ours. */
 function brokenOff(cause: unknown): never {
   if (cause instanceof PlatteError) throw cause
-  const words =
-    cause instanceof TypeError && /utf-8|encod/i.test(cause.message) ? 'is not UTF-8' : 'broke off before its end'
-  throw new PlatteError('bad-request', `the body ${words}`, { cause })
+  const isText = !(cause instanceof TypeError && /utf-8|encod/i.test(cause.message))
+  throw isText ? bodyBrokeOff(cause) : new PlatteError('bad-request', 'the body is not UTF-8', { cause })
 }
+
+export const bodyBrokeOff = (cause: unknown): PlatteError =>
+  new PlatteError('bad-request', 'the body broke off before its end', { cause })
 
 const tooLarge = (): PlatteError =>
   new PlatteError('too-large', `the request has more than ${maxRequestBytes} bytes; no Omaha client sends so much`)

@@ -6,16 +6,13 @@ import { answerDocument } from '../checks/http-documents.ts'
 import { answerExplain } from '../checks/http-explain.ts'
 import { answerHealth } from '../checks/http-health.ts'
 import { answerPackage } from '../checks/http-packages.ts'
-import { answerUpdate, describeUpdateEndpoint } from '../checks/http-updates.ts'
+import { answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
 import type { Routes, Serving } from '../checks/serving.ts'
 import { publicDocument } from '../documents/paths.ts'
 import { answerMetrics } from '../fleet/http.ts'
 import { failureOf } from '../http/failure.ts'
 import { refuse, refuseInText, refuseMethod } from '../http/problem.ts'
 import { requestLog, sendRequestIds } from '../http/request-id.ts'
-
-/** Both spellings of both paths: a redirect would lose the POST. */
-const updatePaths = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
 
 /** Where documents are; which keys there are answered says `publicDocument`. */
 const documentPaths = ['/catalog.jws', '/root/*', '/apps/*', '/notes/*']

@@ -15,7 +15,7 @@
 
 import { PlatteError } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
-import { cannotListen, type Fetch, graceMs, type Listen, serveWith, urlHost } from './server.ts'
+import { cannotListen, graceMs, type Listen, type Served, serveWith, urlHost } from './server.ts'
 import { type Environment, readSettings } from './settings.ts'
 import { openPublishing } from './store.ts'
 
@@ -50,7 +50,7 @@ export const listen: Listen = async (address, make) => {
   const { host, port } = address
   const abort = new AbortController()
   const { promise: listening, resolve } = Promise.withResolvers<number>()
-  let app: Fetch | undefined
+  let app: Served | undefined
   try {
     const options = { hostname: host, port, signal: abort.signal, onListen: (at: { port: number }) => resolve(at.port) }
     const server = Deno.serve(options, (request) => app?.fetch(request) ?? new Response(null, { status: 503 }))

@@ -1,10 +1,11 @@
 /** Platte on Node: one process with its own port. */
-import type { Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import type { Publisher } from '../channels/publish.ts'
 import { jsonLog } from '../kernel/json-log.ts'
 import type { Log } from '../kernel/log.ts'
-import { cannotListen, type Fetch, graceMs, type Running, serveWith, urlHost } from './server.ts'
+import { checksFirst } from './node-checks.ts'
+import { cannotListen, graceMs, type Running, type Served, serveWith, urlHost } from './server.ts'
 import type { SettingsWith } from './settings.ts'
 
 /** A connection on which nothing moves for so long is ended; update_engine gives up after 90 seconds. */
@@ -25,13 +26,15 @@ export function startServer(settings: SettingsWith<'store' | 'pin'>, publisher: 
 /** Listens, and serves what `make` makes when the port is known: offers name it. */
 export function listen(
   { host, port }: { readonly host: string; readonly port: number },
-  make: (port: number) => Fetch,
+  make: (port: number) => Served,
 ): Promise<{ server: Server; url: string }> {
   return new Promise((resolve, reject) => {
-    let app: Fetch | undefined
-    const fetch: Fetch['fetch'] = (request) => app?.fetch(request) ?? new Response(null, { status: 503 })
-    const server = serve({ fetch, hostname: host, port }, (info) => {
-      app = make(info.port)
+    let served: Served | undefined
+    const fetch: Served['fetch'] = (request) => served?.fetch(request) ?? new Response(null, { status: 503 })
+    const newServer = (_: object, others: RequestListener) => createServer(checksFirst(() => served?.checks, others))
+    const options = { fetch, hostname: host, port, createServer: newServer as typeof createServer }
+    const server = serve(options, (info) => {
+      served = make(info.port)
       server.setTimeout(idleMs)
       resolve({ server, url: `http://${urlHost(host)}:${info.port}` })
     }) as Server

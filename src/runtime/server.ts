@@ -3,6 +3,7 @@
 import { type CatalogCache, newCatalogCache, reload } from '../catalog/cache.ts'
 import { loadRoot } from '../catalog/read.ts'
 import type { Publisher } from '../channels/publish.ts'
+import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Routes } from '../checks/serving.ts'
 import { openTelemetry } from '../fleet/telemetry.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -30,7 +31,11 @@ export interface Running {
 }
 
 /** The endpoint as a runtime's own server calls it. */
-export type Fetch = { readonly fetch: (request: Request) => Response | Promise<Response> }
+export interface Served {
+  readonly fetch: (request: Request) => Response | Promise<Response>
+  /** The core of update checks, for a server that can do without a Request. */
+  readonly checks?: CheckCore | undefined
+}
 
 /** A port that is listened on. */
 interface Listening {
@@ -46,7 +51,7 @@ interface Listening {
  */
 export type Listen = (
   address: { readonly host: string; readonly port: number },
-  make: (port: number) => Fetch,
+  make: (port: number) => Served,
 ) => Promise<Listening>
 
 /** A host as URLs write it. */
@@ -76,23 +81,21 @@ export async function serveWith(
   const background = () => (work: Promise<void>) => void work
   const listening = await listen(settings, (port) => {
     const url = publicUrl ?? `http://${urlHost(host)}:${port}`
-    return createApp(
-      {
-        cache,
-        reader: publisher,
-        packages,
-        events,
-        metrics,
-        publicUrl: url,
-        packagesUrl,
-        explain,
-        app,
-        pages: pages === 'off' ? undefined : lazyPages,
-        locks: locks && openLocks?.({ ...locks, locking: publisher }),
-        background,
-      },
-      ...(orders?.routes ?? []),
-    )
+    const serving = {
+      cache,
+      reader: publisher,
+      packages,
+      events,
+      metrics,
+      publicUrl: url,
+      packagesUrl,
+      explain,
+      app,
+      pages: pages === 'off' ? undefined : lazyPages,
+      locks: locks && openLocks?.({ ...locks, locking: publisher }),
+      background,
+    }
+    return { fetch: createApp(serving, ...(orders?.routes ?? [])).fetch, checks: openChecks(serving) }
   }).catch((error: unknown) => {
     stopRefreshing()
     throw error

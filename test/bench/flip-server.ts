@@ -1,12 +1,13 @@
 /** One server that flips between two handlers, and counts what each of them answers. Runs on Node and on Deno, started by checks.ts. */
 import { cpuUsage, stdout } from 'node:process'
+import { openChecks } from '../../src/checks/answer.ts'
 import { jsonLog } from '../../src/kernel/json-log.ts'
 import { bareApp, type Handler } from './bare.ts'
 import { report } from './child.ts'
 import { answersOf, storeOf } from './ramping.ts'
 import { measureFlips } from './slices.ts'
 import type { Slice } from './stats.ts'
-import { type FlipVariant, handlerOf } from './world.ts'
+import { answeringFrom, type FlipVariant, handlerOf, serving } from './world.ts'
 
 const [name = 'control', seconds = '10'] = process.argv.slice(2)
 const variant = name as FlipVariant
@@ -18,10 +19,16 @@ const handlers = { A: variant === 'control' ? bare : full, B: bare }
 let kind: Slice['kind'] = 'A'
 let count = 0
 
+const isFull = (): boolean => kind === 'A' && variant !== 'control'
+const core = openChecks(serving(answeringFrom(publisher)))
 const { url } = await listen({ host: '127.0.0.1', port: 0 }, () => ({
   fetch: (request) => {
     count++
     return handlers[kind](request)
+  },
+  get checks() {
+    if (isFull()) count++
+    return isFull() ? core : undefined
   },
 }))
 report({ port: Number(new URL(url).port) })

@@ -3,7 +3,7 @@
 import { parseStrict } from '../../src/checks/omaha/strict.ts'
 import { parseOmahaRequest, renderOmahaResponse } from '../../src/checks/omaha/xml.ts'
 import { scanXml } from '../../src/checks/omaha/xml-scanner.ts'
-import { decideAtOnce } from '../../src/checks/update-check.ts'
+import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { microsPerTurn, type Work } from './loops.ts'
 import { atMost, type Row } from './row.ts'
@@ -61,7 +61,7 @@ async function ordinaryCheck(): Promise<Work> {
   const bodies = requests(() => 'beta')
   return (turn) => {
     const [asked] = parseStrict(bodies(turn)).apps
-    decideAtOnce(answering, { app, channel: asked?.track ?? '', version: runningVersion, board: asked?.board ?? '' })
+    checkForUpdate(answering, { app, channel: asked?.track ?? '', version: runningVersion, board: asked?.board ?? '' })
     return Buffer.byteLength(
       renderOmahaResponse({
         apps: [{ appId: asked?.appId ?? '', status: 'ok', ping: true, events: 1, updateCheck: offer }],

@@ -2,7 +2,7 @@
 
 import { parseStrict } from '../../src/checks/omaha/strict.ts'
 import { parseOmahaRequest, renderOmahaResponse } from '../../src/checks/omaha/xml.ts'
-import { decideAtOnce } from '../../src/checks/update-check.ts'
+import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { microsPerTurn, type Work } from './loops.ts'
 import type { Row } from './row.ts'
 import { app, loaded, offer, release, requests, runningVersion } from './world.ts'
@@ -18,11 +18,11 @@ export const stepsRow: Row = {
     const steps: readonly (readonly [string, Work])[] = [
       ['parse, canonical', (turn) => parseOmahaRequest(bodies(turn))],
       ['parse, strict', (turn) => parseStrict(bodies(turn))],
-      ['decide, up to date', () => decideAtOnce(answering, { ...query, version: '4593.2.0' })],
-      ['decide, update', () => decideAtOnce(answering, query)],
+      ['decide, up to date', () => checkForUpdate(answering, { ...query, version: '4593.2.0' })],
+      ['decide, update', () => checkForUpdate(answering, query)],
       [
         'decide, update from an unlisted version',
-        (turn) => decideAtOnce(answering, { ...query, version: `4000.0.${turn % 100}` }),
+        (turn) => checkForUpdate(answering, { ...query, version: `4000.0.${turn % 100}` }),
       ],
       [
         'render, no update',

@@ -1,0 +1,174 @@
+/** The one core of an update check: a body in, an answer out. What listens for requests is a shell around it. */
+import type { Background } from '../catalog/cache.ts'
+import { packageFolder } from '../documents/paths.ts'
+import { failureOf, failureText, kindOf } from '../http/failure.ts'
+import { idHeader, type RequestIds } from '../http/request-id.ts'
+import { logWith } from '../kernel/log.ts'
+import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts'
+import type { Decision } from '../release/decide.ts'
+import { reasonText } from '../release/explanation.ts'
+import type { Candidate } from '../release/view.ts'
+import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from './omaha/omaha.ts'
+import { parseOmahaRequest, renderOmahaResponse } from './omaha/xml.ts'
+import { reportCheck, reportEvents } from './report.ts'
+import type { Serving } from './serving.ts'
+import { type Answering, appKey, checkForUpdate, type Query, upgradePathForSyncer } from './update-check.ts'
+
+/** What a shell sends. */
+export interface CheckAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** What a shell knows of a request beside its body. */
+export interface CheckContext {
+  readonly background: Background
+  readonly path: string
+  /** In every log line of this request. */
+  readonly ids: RequestIds
+}
+
+/** Answers checks; never throws or rejects. */
+export interface CheckCore {
+  /** Answers the body of a check: at once, unless the store has to be read first. */
+  readonly answer: (body: string, context: CheckContext) => MaybePromise<CheckAnswer>
+  /** Answers a check whose body could not be read. */
+  readonly refuse: (error: unknown, context: CheckContext) => CheckAnswer
+}
+
+const answerHeaders = { 'content-type': 'text/xml; charset=utf-8', 'cache-control': 'no-store' }
+const refusalHeaders = { 'content-type': 'text/plain; charset=UTF-8', 'cache-control': 'no-store' }
+
+export function openChecks(serving: Serving): CheckCore {
+  const { cache, reader, locks } = serving
+  const offers = new WeakMap<Candidate, OmahaOffer>()
+  const refuse = (error: unknown, { path, ids }: CheckContext): CheckAnswer => {
+    const failure = failureOf(error, logWith(reader.log, ids), path)
+    const headers = { ...refusalHeaders, [idHeader]: ids.requestId }
+    return { status: kindOf(failure.code).status, headers, body: failureText(failure) }
+  }
+  return {
+    refuse,
+    answer(body, context) {
+      try {
+        const request = parseOmahaRequest(body)
+        const answering = { cache, reader, background: context.background }
+        const checking = { serving, offers, request, answering, ids: context.ids }
+        const answer = after(
+          mapInOrder(request.apps, (app) => answerApp(checking, app)),
+          (apps) => {
+            const headers = { ...answerHeaders, [idHeader]: context.ids.requestId }
+            const rendered = { status: 200, headers, body: renderOmahaResponse({ apps }) }
+            return locks ? locks.note(serving, answering, request.apps).then(() => rendered) : rendered
+          },
+        )
+        return answer instanceof Promise ? answer.catch((error) => refuse(error, context)) : answer
+      } catch (error) {
+        return refuse(error, context)
+      }
+    },
+  }
+}
+
+/** One request that is being answered. */
+interface Checking {
+  readonly serving: Serving
+  /** One object for each release and board, so that its rendering is made once. */
+  readonly offers: WeakMap<Candidate, OmahaOffer>
+  readonly request: OmahaRequest
+  readonly answering: Answering
+  readonly ids: RequestIds
+}
+
+function answerApp(checking: Checking, app: OmahaAppRequest): MaybePromise<OmahaAppResponse> {
+  const query = queryOf(checking.request, app)
+  if (!app.updateCheck) return responseOf(checking, app, query.app, undefined)
+  if (app.syncer !== undefined) return answerSyncer(checking, app, query)
+  return after(checkForUpdate(checking.answering, query), (decision) => responseOf(checking, app, query.app, decision))
+}
+
+const queryOf = (
+  { installSource }: OmahaRequest,
+  { appId, track, version, board, oem, machineId }: OmahaAppRequest,
+): Query => ({
+  app: appKey(appId),
+  channel: track,
+  version,
+  board,
+  oem,
+  machineId,
+  isManual: installSource === 'ondemandupdate',
+})
+
+/** @param decision `undefined` where the app asked for none. */
+function responseOf(
+  { serving, offers, request, ids }: Checking,
+  app: OmahaAppRequest,
+  key: string,
+  decision: Decision | undefined,
+): OmahaAppResponse {
+  const { appId, ping, events } = app
+  reportEvents(serving, key, app, ids)
+  if (decision === undefined) return { appId, status: 'ok', ping, events: events.length }
+  reportCheck(serving, key, app, { request, ids }, decision)
+  return {
+    appId,
+    status: decision.kind === 'no-update' && decision.reason === 'unknown-app' ? 'error-unknownApplication' : 'ok',
+    ping,
+    updateCheck:
+      decision.kind === 'update'
+        ? offerOf(serving, offers, key, app.board, decision.offer)
+        : { reason: reasonText(decision) },
+    events: events.length,
+  }
+}
+
+/**
+ * A Nebraska that copies releases gets every floor. One that cannot take several releases at once gets nothing while
+ * there are floors: its machines would jump over them.
+ */
+function answerSyncer(checking: Checking, app: OmahaAppRequest, query: Query): MaybePromise<OmahaAppResponse> {
+  const { serving, offers, answering } = checking
+  return after(upgradePathForSyncer(answering, query), (path) => {
+    if (path.kind === 'no-update') return responseOf(checking, app, query.app, path)
+    const last = path.steps.at(-1)
+    const isTooMany = app.syncer === 'one' && (path.steps.length > 1 || !path.isWhole)
+    const decision: Decision =
+      last && !isTooMany
+        ? { kind: 'update', offer: last }
+        : { kind: 'no-update', reason: 'floor-held', because: noFloors }
+    const response = responseOf(checking, app, query.app, decision)
+    if (app.syncer === 'one') return response
+    const [first, ...others] = path.steps.map((one) => ({
+      offer: offerOf(serving, offers, query.app, app.board, one),
+      floor: one.release.floor?.reason,
+      isTarget: one === last && path.isWhole,
+    }))
+    return first ? { ...response, updateCheck: { steps: [first, ...others] } } : response
+  })
+}
+
+const noFloors = 'this syncer takes no floors'
+
+function offerOf(
+  { publicUrl }: Serving,
+  offers: Checking['offers'],
+  app: string,
+  board: string,
+  candidate: Candidate,
+): OmahaOffer {
+  const known = offers.get(candidate)
+  if (known) return known
+  const { version } = candidate.release
+  const { codebases, packages } = candidate.packages
+  const [first, ...others] = codebases
+  const [os, ...extras] = packages
+  const offer: OmahaOffer = {
+    version,
+    codebases: first ? [first, ...others] : [`${publicUrl}/${packageFolder({ app, version, board }, packages)}`],
+    packages: [{ ...os, required: true }, ...extras.map((one) => ({ ...one, required: one.required ?? true }))],
+  }
+  offers.set(candidate, offer)
+  return offer
+}
