@@ -1,7 +1,7 @@
 /** `GET /v1/explain`: what a machine gets, why, and when that changes, as JSON. */
 import type { Context } from 'hono'
-import { timingSafeEqual } from 'hono/utils/buffer'
 import { isInstant } from '../documents/fields.ts'
+import { bearerToken, isSameSecret } from '../http/credentials.ts'
 import { refuse } from '../http/problem.ts'
 import { type ExplainQuery, explain } from './explain.ts'
 import { answering, type ExplainAccess, type Serving } from './serving.ts'
@@ -15,7 +15,7 @@ const maxLength = 256
 export function answerExplain(serving: Serving, access: ExplainAccess): (c: Context) => Promise<Response> {
   return async (c) => {
     const headers = { 'cache-control': 'no-store', 'access-control-allow-origin': '*' }
-    if (access !== 'public' && !(await timingSafeEqual(tokenOf(c), access.token)))
+    if (access !== 'public' && !(await isSameSecret(bearerToken(c.req.raw.headers), access.token)))
       return refuse(c, 'unauthorized', 'send the token: Authorization: Bearer TOKEN', {
         headers: { 'www-authenticate': 'Bearer' },
       })
@@ -28,8 +28,6 @@ export function answerExplain(serving: Serving, access: ExplainAccess): (c: Cont
     return c.json({ asked, ...explanation }, 200, headers)
   }
 }
-
-const tokenOf = (c: Context): string => /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? ''
 
 /** What is wrong with the parameters, all of it. */
 function problemOf(parameters: Readonly<Record<string, readonly string[]>>): string | undefined {

@@ -3,8 +3,9 @@
  * A client's words never become part of a key: they are looked up, and keys are made from what a verified document says.
  */
 
+import { textDigest } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { packageSetDigest, textDigest } from '../release/package-set.ts'
+import { packageSetDigest } from '../release/package-set.ts'
 import { maxCatalogBytes } from './catalog.ts'
 import { maxChannelBytes } from './channel.ts'
 import { maxRootBytes } from './root.ts'

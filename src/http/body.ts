@@ -1,56 +1,28 @@
-/** Reads a small request body, bounded before it is read. */
-
+/** Reads bodies, bounded while they are read. */
 import { PlatteError } from '../kernel/errors.ts'
+import { parseJsonObject } from '../kernel/json.ts'
 import { maxRequestBytes } from '../kernel/limits.ts'
 
-/** A proxy that is still sending takes an early answer for a broken connection; so much is read and dropped for its sake. */
+/** A proxy that is still sending takes an early answer for a broken connection: this much is read and dropped first. */
 const drainAtMostBytes = 1024 * 1024
 
 /**
- * @returns the body as UTF-8.
- * @throws PlatteError('too-large') beyond `maxRequestBytes`, 'unsupported-encoding' for a compressed one,
- *   'bad-request' for an empty one, or one that broke off.
+ * Reads the body of an update check, as UTF-8.
+ * @throws PlatteError('too-large') beyond `maxRequestBytes`, 'unsupported-encoding' for a compressed one, 'bad-request'
+ *   for an empty one, or one that broke off.
  */
 export function readBody(request: Request): Promise<string> {
-  const announced = Number(request.headers.get('content-length') ?? Number.NaN)
-  if (announced > drainAtMostBytes) return Promise.reject(tooLarge())
-  // Every runtime's HTTP server holds a body to its Content-Length, where it has no Transfer-Encoding.
-  const isBounded = announced <= maxRequestBytes && request.headers.get('transfer-encoding') === null
-  const reader = isBounded ? request.text() : readAtMost(request.body, maxRequestBytes, { fatal: false, tooLarge })
-  return reader.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)), brokenOff)
+  // Every runtime's HTTP server holds a body without Transfer-Encoding to its Content-Length.
+  const isBounded =
+    Number(request.headers.get('content-length') ?? Number.NaN) <= maxRequestBytes &&
+    request.headers.get('transfer-encoding') === null
+  const text = isBounded
+    ? request.text().catch(brokenOff)
+    : readAll(request, maxRequestBytes).then((bytes) => new TextDecoder().decode(bytes))
+  return text.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)))
 }
 
-/**
- * Reads a small body of any kind.
- * @throws PlatteError('too-large') beyond `maxBytes`, 'unsupported-encoding' for a compressed one, 'bad-request' for one
- *   that broke off.
- */
-export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  checkPlain(request.headers)
-  const refused = new PlatteError('too-large', `the request has more than ${maxBytes} bytes`)
-  if (Number(request.headers.get('content-length') ?? 0) > drainAtMostBytes) throw refused
-  const chunks: Uint8Array[] = []
-  let size = 0
-  try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.length
-      if (size > drainAtMostBytes) throw refused
-      if (size <= maxBytes) chunks.push(chunk)
-    }
-  } catch (cause) {
-    brokenOff(cause)
-  }
-  if (size > maxBytes) throw refused
-  return new Uint8Array(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer())
-}
-
-/** @throws PlatteError('unsupported-encoding') for a body that is compressed. */
-export function checkPlain(headers: Headers): void {
-  if ((headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity')
-    throw new PlatteError('unsupported-encoding', 'send the request without Content-Encoding')
-}
-
-/** What does not start as XML does is mostly no text at all: only then is it worth looking why. */
+/** A body that does not start as XML is mostly no text at all: only then is it worth finding out why. */
 function checkOdd(text: string, headers: Headers): string {
   checkPlain(headers)
   if (isBlank(text)) throw emptyBody()
@@ -62,42 +34,74 @@ export const emptyBody = (): PlatteError =>
   new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
 
 /**
- * Reads a body of another protocol.
- * @throws PlatteError('too-large') beyond `maxBytes`; 'bad-request' for one that is not UTF-8, or broke off.
+ * Reads a body of any kind.
+ * @throws PlatteError('too-large') beyond `maxBytes`, 'unsupported-encoding' for a compressed one, 'bad-request' for one
+ *   that broke off.
  */
-export async function readText({ body, headers }: Request, maxBytes: number): Promise<string> {
-  const tooMuch = (): PlatteError => new PlatteError('too-large', `the body has more than ${maxBytes} bytes`)
-  if (Number(headers.get('content-length') ?? Number.NaN) > drainAtMostBytes) throw tooMuch()
-  const strict = { fatal: true, tooLarge: tooMuch }
-  return readAtMost(body, maxBytes, strict).catch(brokenOff)
+async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  checkPlain(request.headers)
+  return readAll(request, maxBytes)
 }
 
-async function readAtMost(
-  body: ReadableStream<Uint8Array> | null,
+/** @throws PlatteError as `readBytes`, and 'bad-request' for a body that is not UTF-8. */
+export async function readText(request: Request, maxBytes: number): Promise<string> {
+  return textOf(await readBytes(request, maxBytes))
+}
+
+/** @throws PlatteError as `readText`, and 'bad-request' for a body that is not a JSON object. */
+export async function readJson(
+  request: Request,
   maxBytes: number,
-  { fatal, tooLarge }: { readonly fatal: boolean; readonly tooLarge: () => PlatteError },
-): Promise<string> {
-  const decoder = new TextDecoder('utf-8', { fatal })
+): Promise<{ readonly bytes: Uint8Array; readonly value: Readonly<Record<string, unknown>> }> {
+  const bytes = await readBytes(request, maxBytes)
+  const value = parseJsonObject(textOf(bytes))
+  if (value === undefined) throw new PlatteError('bad-request', 'the body must be a JSON object')
+  return { bytes, value }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new PlatteError('bad-request', 'the body is not UTF-8', { cause })
+  }
+}
+
+/** @throws PlatteError('unsupported-encoding') for a body that is compressed. */
+export function checkPlain(headers: Headers): void {
+  if ((headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity')
+    throw new PlatteError('unsupported-encoding', 'send the request without Content-Encoding')
+}
+
+async function readAll(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  // The body is not even looked at: on Node a stream that nobody reads would hold up the rest of the connection.
+  if (Number(request.headers.get('content-length') ?? 0) > drainAtMostBytes) throw tooLarge(maxBytes)
+  return readAtMost(request.body, maxBytes).catch(brokenOff)
+}
+
+/** @throws PlatteError('too-large') for a longer stream, of which at most a megabyte is read; what the stream fails with. */
+export async function readAtMost(
+  body: AsyncIterable<Uint8Array> | null,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
   let size = 0
-  let text = ''
   for await (const chunk of body ?? []) {
     size += chunk.length
-    if (size > drainAtMostBytes) throw tooLarge()
-    if (size <= maxBytes) text += decoder.decode(chunk, { stream: true })
+    if (size > drainAtMostBytes) break
+    if (size <= maxBytes) chunks.push(chunk)
   }
-  if (size > maxBytes) throw tooLarge()
-  return text + decoder.decode()
+  if (size > maxBytes) throw tooLarge(maxBytes)
+  return new Uint8Array(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer())
 }
 
-/** A client that goes away in the middle is no failure of ours. */
+/** A client that goes away in the middle is no failure of this server. */
 function brokenOff(cause: unknown): never {
-  if (cause instanceof PlatteError) throw cause
-  const isText = !(cause instanceof TypeError && /utf-8|encod/i.test(cause.message))
-  throw isText ? bodyBrokeOff(cause) : new PlatteError('bad-request', 'the body is not UTF-8', { cause })
+  throw cause instanceof PlatteError ? cause : bodyBrokeOff(cause)
 }
 
 export const bodyBrokeOff = (cause: unknown): PlatteError =>
   new PlatteError('bad-request', 'the body broke off before its end', { cause })
 
-const tooLarge = (): PlatteError =>
-  new PlatteError('too-large', `the request has more than ${maxRequestBytes} bytes; no Omaha client sends so much`)
+const tooLarge = (maxBytes: number): PlatteError =>
+  new PlatteError('too-large', `the body has more than ${maxBytes} bytes`)

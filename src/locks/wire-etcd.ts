@@ -5,6 +5,7 @@
 
 import { isGroupName } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { parseJsonObject } from '../kernel/json.ts'
 import { available, compareIds, isHolderId, maxHolders, maxSlots, type Semaphore, type Written } from './semaphore.ts'
 
 /** Where locksmith's keys begin; the API's own prefix is `/v2/keys`. */
@@ -103,7 +104,7 @@ function parseCondition(query: URLSearchParams): Condition | EtcdProblem {
 
 /** Holds a value against what locksmith writes: what would make it fail later is refused now. */
 function parseValue(value: string): Written | EtcdProblem {
-  const parsed = parseJson(value)
+  const parsed = parseJsonObject(value)
   if (parsed === undefined) return problem('value: is no JSON object')
   const { semaphore, max, holders, ...others } = parsed
   const [other] = Object.keys(others)
@@ -117,15 +118,6 @@ function parseValue(value: string): Written | EtcdProblem {
     return problem('value: holders must be in byte order, each once')
   if (semaphore !== max - ids.length) return problem('value: semaphore must be max less the number of holders')
   return { max, holders: ids }
-}
-
-function parseJson(value: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(value)
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? { ...parsed } : undefined
-  } catch {
-    return undefined
-  }
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0

@@ -2,9 +2,8 @@
 
 import type { Clock } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import type { FetchKeys } from './fetch-keys.ts'
-import { type IssuerKeys, keysAt } from './issuer-keys.ts'
-import { peekIssuer, UnknownKey, type VerifiedToken, verifyToken } from './oidc.ts'
+import { type IssuerKeys, issuerKeys } from './issuer-keys.ts'
+import { peekIssuer, type VerifiedToken, verifyToken } from './oidc.ts'
 import { judge, provenanceOf } from './policy.ts'
 import type { Policy } from './policy-document.ts'
 
@@ -12,7 +11,6 @@ import type { Policy } from './policy-document.ts'
 export interface Authorising {
   readonly policy: Policy
   readonly remembered: IssuerKeys
-  readonly fetchKeys: FetchKeys
   readonly clock: Clock
 }
 
@@ -60,9 +58,7 @@ export async function authorise(authorising: Authorising, token: string, intent:
   }
 }
 
-/** Keys that do not have the token's may be older than it: they are asked for once more. */
-async function verify(authorising: Authorising, token: string): Promise<VerifiedToken> {
-  const { policy, clock } = authorising
+async function verify({ policy, remembered, clock }: Authorising, token: string): Promise<VerifiedToken> {
   const name = peekIssuer(token)
   const issuer = Object.hasOwn(policy.issuers, name) ? policy.issuers[name] : undefined
   if (issuer === undefined)
@@ -71,13 +67,6 @@ async function verify(authorising: Authorising, token: string): Promise<Verified
       `the identity token is from ${JSON.stringify(name.slice(0, 200))}, which the policy does not name`,
     )
   const now = clock()
-  for (const isMissing of [false, true]) {
-    const keys = await keysAt(issuer.jwks, { ...authorising, now }, isMissing)
-    try {
-      return await verifyToken(token, { issuer: name, audience: policy.audience, algs: issuer.algs, keys, now })
-    } catch (error) {
-      if (!(error instanceof UnknownKey)) throw error
-    }
-  }
-  throw new PlatteError('unauthorized', `the identity token is signed with a key that ${name} does not publish`)
+  const keys = issuerKeys(issuer.jwks, remembered, now)
+  return verifyToken(token, { issuer: name, audience: policy.audience, algs: issuer.algs, keys, now })
 }

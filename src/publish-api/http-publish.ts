@@ -8,7 +8,8 @@ import { type Action, actions, type ChannelCommand, readCommand } from '../chann
 import type { Authorize, Routes } from '../checks/serving.ts'
 import * as fields from '../documents/fields.ts'
 import { channelKey } from '../documents/paths.ts'
-import { readBytes } from '../http/body.ts'
+import { readJson } from '../http/body.ts'
+import { bearerToken } from '../http/credentials.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { authorise } from './authorise.ts'
@@ -45,8 +46,8 @@ export const publishPaths: readonly string[] = [
 export function publishRoutes(serving: PublishServing): Routes {
   const { publishFunction, reload } = serving
   const take = (action: Action) => async (c: Context) => {
-    const bytes = await readBytes(c.req.raw, maxOrderBytes)
-    const { manifest, ...said } = parseJson(bytes)
+    const { bytes, value } = await readJson(c.req.raw, maxOrderBytes)
+    const { manifest, ...said } = value
     const order = readCommand(action, said, 'usage') as ChannelCommand
     const request = { order, bytes, token: tokenOf(c.req.raw), manifest: envelopeOf(manifest) }
     const answer = await answerCommand(publishFunction, request)
@@ -85,17 +86,9 @@ export const authorizeBy =
 
 /** @throws PlatteError('unauthorized') */
 function tokenOf({ headers }: { readonly headers: Headers }): string {
-  const token = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
+  const token = bearerToken(headers)
   if (token) return token
   throw new PlatteError('unauthorized', 'send an identity token: Authorization: Bearer TOKEN')
-}
-
-function parseJson(bytes: Uint8Array): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  } catch {}
-  throw new PlatteError('usage', 'the body is no JSON object in UTF-8')
 }
 
 function envelopeOf(manifest: unknown): object | undefined {

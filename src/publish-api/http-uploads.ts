@@ -5,9 +5,8 @@
  */
 import type { Context, Hono } from 'hono'
 import type { Authorize, Routes } from '../checks/serving.ts'
-import { checkPlain, readBytes } from '../http/body.ts'
+import { checkPlain, readJson } from '../http/body.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
-import { PlatteError } from '../kernel/errors.ts'
 import { checkUploadOrder } from './upload-record.ts'
 import type { Uploading } from './upload-records.ts'
 import { type Completed, completeUpload, type OpenedUpload, openUploads, takePart } from './uploads.ts'
@@ -24,9 +23,9 @@ export interface UploadServing {
 /** The routes of uploads, for `createApp`. */
 export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
   const open = async (c: Context): Promise<Response> => {
-    const body = await readBytes(c.req.raw, maxOrderBytes)
-    const { channel, ...order } = checkUploadOrder(parseJson(body))
-    await authorize(c.req.raw, { action: 'publish', app: order.app, channel }, body)
+    const { bytes, value } = await readJson(c.req.raw, maxOrderBytes)
+    const { channel, ...order } = checkUploadOrder(value)
+    await authorize(c.req.raw, { action: 'publish', app: order.app, channel }, bytes)
     const packages = (await openUploads(uploading, order)).map(withPaths)
     return c.json({ packages }, 200, noStore)
   }
@@ -84,11 +83,3 @@ function answerCompleted(c: Context, completed: Completed): Response {
 
 const shortened = (numbers: readonly number[]): string =>
   numbers.length > 20 ? `${numbers.slice(0, 20).join(', ')} and ${numbers.length - 20} others` : numbers.join(', ')
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    throw new PlatteError('bad-request', 'the body is not JSON in UTF-8')
-  }
-}

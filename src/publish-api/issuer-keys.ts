@@ -1,62 +1,65 @@
-/** The keys of issuers, remembered: caller-owned plain data, since Workers may share nothing else between requests. */
-
+/** The published keys of token issuers, as jose fetches and caches them: caller-owned plain data, as Workers need it. */
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type FetchImplementation,
+  type JWKSCacheInput,
+  type JWTVerifyGetKey,
+  jwksCache,
+} from 'jose'
+import { readAtMost } from '../http/body.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import type { FetchKeys } from './fetch-keys.ts'
-import type { KeySet } from './oidc.ts'
-
-/** Keys of one issuer, and when they were asked for. */
-interface Remembered {
-  readonly keys: KeySet
-  readonly at: Instant
-}
 
 /** By the URL of the keys. */
-export type IssuerKeys = Map<string, Remembered>
+export type IssuerKeys = Map<string, JWKSCacheInput>
 
-/** Younger ones are not asked for again. */
+const maxBytes = 256 * 1024
+/** Younger keys are not fetched again. */
 const freshForMs = 10 * 60 * 1000
-/** So young ones are not asked for again even where a token names a key that is not among them: anybody can make such. */
+/** Even for a token that names another key: anybody can make one of those. */
 const cooldownMs = 30_000
-/** So long they serve while their issuer does not answer. */
-const goodForMs = 24 * 60 * 60 * 1000
+/** Older keys serve this long while their issuer does not answer. */
+const usableForMs = 24 * 60 * 60 * 1000
 
 /**
- * The keys of an issuer.
- * @param isMissing a key was looked for among the remembered ones in vain.
- * @throws PlatteError('issuer-unavailable') where they cannot be read, and no remembered ones are good.
+ * Finds the key of a token among the keys at a URL.
+ * @param url the operator's, never a token's; its answer is still bounded in bytes and time, and redirects are refused.
+ * @returns a resolver that throws jose's JWKSNoMatchingKey, and PlatteError('issuer-unavailable') where the keys cannot
+ *   be read and there are no usable older ones.
  */
-export async function keysAt(
-  url: string,
-  {
-    remembered,
-    fetchKeys,
-    now,
-  }: { readonly remembered: IssuerKeys; readonly fetchKeys: FetchKeys; readonly now: Instant },
-  isMissing = false,
-): Promise<KeySet> {
-  const known = remembered.get(url)
-  const age = known ? now - known.at : Number.POSITIVE_INFINITY
-  if (known && age >= 0 && age < (isMissing ? cooldownMs : freshForMs)) return known.keys
-  try {
-    const keys = parseKeys(url, await fetchKeys(url))
-    remembered.set(url, { keys, at: now })
-    return keys
-  } catch (error) {
-    if (known && age < goodForMs && error instanceof PlatteError) return known.keys
-    throw error
+export function issuerKeys(url: string, remembered: IssuerKeys, now: Instant): JWTVerifyGetKey {
+  const cache = remembered.get(url) ?? {}
+  remembered.set(url, cache)
+  const remote = createRemoteJWKSet(new URL(url), {
+    cacheMaxAge: freshForMs,
+    cooldownDuration: cooldownMs,
+    [jwksCache]: cache,
+    [customFetch]: boundedFetch,
+  })
+  return async (header, token) => {
+    try {
+      return await remote(header, token)
+    } catch (cause) {
+      if (cause instanceof errors.JWKSNoMatchingKey) throw cause
+      const { jwks, uat = 0 } = cache
+      if (jwks && now - uat < usableForMs) return createLocalJWKSet(jwks)(header, token)
+      throw new PlatteError('issuer-unavailable', `the keys at ${url} ${whyOf(cause)}`, { cause })
+    }
   }
 }
 
-function parseKeys(url: string, bytes: Uint8Array): KeySet {
-  let value: unknown
-  try {
-    value = JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    value = undefined
-  }
-  const keys = typeof value === 'object' && value !== null && 'keys' in value ? value.keys : undefined
-  if (Array.isArray(keys) && keys.length <= 100 && keys.every((key) => typeof key === 'object' && key !== null))
-    return { keys }
-  throw new PlatteError('issuer-unavailable', `${url} is no set of keys (RFC 7517)`)
+const boundedFetch: FetchImplementation = async (url, options) => {
+  const response = await fetch(url, options)
+  if (response.status !== 200) throw new Error(`it answers ${response.status || 'a redirect'}`)
+  return new Response(await readAtMost(response.body, maxBytes))
+}
+
+function whyOf(cause: unknown): string {
+  const isNoSet =
+    cause instanceof errors.JWKSInvalid || (cause instanceof errors.JOSEError && cause.cause instanceof SyntaxError)
+  if (isNoSet) return 'are no set of keys (RFC 7517)'
+  return `cannot be read: ${cause instanceof Error ? cause.message : cause}`
 }

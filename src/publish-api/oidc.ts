@@ -1,5 +1,5 @@
 /** Identity tokens of pipelines (OpenID Connect): one issuer's keys, one audience, one use. */
-import { createLocalJWKSet, decodeJwt, errors, type JSONWebKeySet, jwtVerify } from 'jose'
+import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { PlatteError } from '../kernel/errors.ts'
 import { sha256Hex } from '../trust/digest.ts'
 
@@ -9,8 +9,6 @@ const maxTokenLength = 16 * 1024
 const maxTokenAgeSeconds = 600
 const clockToleranceSeconds = 30
 
-/** Published keys (RFC 7517). */
-export type KeySet = JSONWebKeySet
 export type TokenAlgorithm = 'RS256' | 'ES256'
 
 /** What to hold a token to. */
@@ -18,7 +16,7 @@ export interface TokenCheck {
   readonly issuer: string
   readonly audience: string
   readonly algs: readonly TokenAlgorithm[]
-  readonly keys: KeySet
+  readonly keys: JWTVerifyGetKey
   /** Milliseconds since 1970-01-01T00:00:00Z. */
   readonly now: number
 }
@@ -31,9 +29,6 @@ export interface VerifiedToken {
   /** Milliseconds. */
   readonly issuedAtMs: number
 }
-
-/** The keys do not have the one that the token names: they may be older than it. */
-export class UnknownKey extends Error {}
 
 /**
  * Who a token says that it is from, with nothing verified: for finding out whose keys to verify it with.
@@ -52,12 +47,12 @@ export function peekIssuer(token: string): string {
 
 /**
  * Verifies a token (RFC 7519): signature, issuer, audience as one plain text, times.
- * @throws PlatteError('unauthorized') saying what is wrong; `UnknownKey` where the keys may be too old.
+ * @throws PlatteError('unauthorized') saying what is wrong; what `keys` throws.
  */
 export async function verifyToken(token: string, check: TokenCheck): Promise<VerifiedToken> {
   const { issuer, audience, algs, keys, now } = check
   try {
-    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+    const { payload } = await jwtVerify(token, keys, {
       issuer,
       audience,
       algorithms: [...algs],
@@ -75,12 +70,12 @@ export async function verifyToken(token: string, check: TokenCheck): Promise<Ver
     const id = await sha256Hex(new TextEncoder().encode(`${issuer}\0${name}`))
     return { issuer, claims: payload, id, issuedAtMs: iat * 1000 }
   } catch (error) {
-    if (error instanceof errors.JWKSNoMatchingKey) throw new UnknownKey()
-    throw error instanceof errors.JOSEError ? refused(whyOf(error), error) : error
+    throw error instanceof errors.JOSEError ? refused(whyOf(error, issuer), error) : error
   }
 }
 
-function whyOf(error: errors.JOSEError): string {
+function whyOf(error: errors.JOSEError, issuer: string): string {
+  if (error instanceof errors.JWKSNoMatchingKey) return `is signed with a key that ${issuer} does not publish`
   if (error instanceof errors.JWTExpired) return `is too old: ${error.message}`
   if (error instanceof errors.JWTClaimValidationFailed)
     return error.reason === 'missing' ? `lacks claim ${error.claim}` : `claim ${error.claim}: ${error.message}`

@@ -3,7 +3,6 @@ import { type Context, Hono } from 'hono'
 import { type CatalogCache, reload } from '../catalog/cache.ts'
 import { refresh } from '../catalog/refresh.ts'
 import type { Routes } from '../checks/serving.ts'
-import { fetchIssuerKeys } from './fetch-keys-http.ts'
 import { authorizeBy, publishPaths, publishRoutes } from './http-publish.ts'
 import { uploadRoutes } from './http-uploads.ts'
 import type { Policy } from './policy-document.ts'
@@ -20,7 +19,7 @@ export function publishingRoutes(
   publisher: Uploading,
   { policy, cache, remembered, request }: PublishParts,
 ): readonly Routes[] {
-  const authorising = { policy, remembered, fetchKeys: fetchIssuerKeys, clock: publisher.clock }
+  const authorising = { policy, remembered, clock: publisher.clock }
   const publishFunction = { publisher, authorising }
   return [
     publishRoutes({

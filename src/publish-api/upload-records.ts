@@ -8,7 +8,9 @@
 
 import { encode, instantText, type StoreWriter } from '../catalog/write.ts'
 import { uploadKey, uploadSlot } from '../documents/paths.ts'
+import { isSameSecret } from '../http/credentials.ts'
 import type { Instant } from '../kernel/clock.ts'
+import { toHex } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Documents, Token } from '../store/documents.ts'
@@ -36,14 +38,7 @@ export async function findUpload({ documents, clock }: Uploading, id: string): P
   const [, slot, secret] = /^([0-9a-f]{32})([0-9a-f]{32})$/.exec(id) ?? []
   if (slot === undefined || secret === undefined) return undefined
   const record = (await readRecord(documents, slot))?.record
-  return record && isSame(record.secret, secret) && !isOver(record, clock()) ? record : undefined
-}
-
-/** Takes the same time wherever two texts of one length differ. */
-function isSame(a: string, b: string): boolean {
-  let difference = a.length ^ b.length
-  for (let i = 0; i < b.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
-  return difference === 0
+  return record && (await isSameSecret(record.secret, secret)) && !isOver(record, clock()) ? record : undefined
 }
 
 /** The upload of a package that was begun and is still good, or a new one. Of many who ask at once, all get the same. */
@@ -77,11 +72,10 @@ async function isGood({ clock, uploads, packages }: Uploading, record: UploadRec
 
 function newRecord({ clock, uploads }: Uploading, claim: ClaimedPackage, token: string | undefined): UploadRecord {
   const { key, size, sha256, sha1 } = claim
-  const random = crypto.getRandomValues(new Uint8Array(16))
   return {
     ...{ format: 1, type: 'upload', key, size, sha256, sha1 },
     begunAt: instantText(clock()),
-    secret: Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join(''),
+    secret: toHex(crypto.getRandomValues(new Uint8Array(16))),
     ...(token !== undefined && { token }),
     partBytes: uploads.partBytes,
   }

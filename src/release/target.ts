@@ -1,6 +1,5 @@
 /** Whom a release is for. */
-import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import { textDigest } from '../kernel/digest.ts'
 import type { Target } from './channel.ts'
 import { compareVersions, parseVersion, type Version } from './version.ts'
 
@@ -20,7 +19,7 @@ export interface Machine {
 export type Admission = (machine: Machine) => string | undefined
 
 /** How machines stand in lists, which so tell nobody who is on them: SHA-256 of the id in lower case, as hex. */
-export const machineHash = (machineId: string): string => bytesToHex(sha256(utf8ToBytes(machineId.toLowerCase())))
+export const machineHash = (machineId: string): string => textDigest(machineId.toLowerCase())
 
 /** Reads a target. A range of versions that cannot be read refuses everybody. */
 export function readTarget({ oem, from, machines }: Target): Admission {

@@ -1,3 +1,4 @@
+import { toHex } from '../kernel/digest.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 
 /** What workerd adds to WebCrypto, which itself digests whole buffers only. */
@@ -20,11 +21,10 @@ export const digestStreamHasher: NewHasher = () => {
     },
     async digest() {
       await Promise.all(writers.map((writer) => writer.close()))
-      const [sha256 = '', sha1 = ''] = (await Promise.all(streams.map(({ digest }) => digest))).map(toHex)
+      const [sha256 = '', sha1 = ''] = (await Promise.all(streams.map(({ digest }) => digest))).map((digest) =>
+        toHex(new Uint8Array(digest)),
+      )
       return { sha256, sha1 }
     },
   }
 }
-
-const toHex = (digest: ArrayBuffer): string =>
-  Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')

@@ -1,7 +1,5 @@
-/** SHA-256 of bytes that are in memory; packages are hashed by the Hasher port. */
+import { toHex } from '../kernel/digest.ts'
 
-/** @returns lower-case hex, 64 digits. */
-export async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', bytes)
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
+/** SHA-256 of bytes in memory, as lower-case hex. */
+export const sha256Hex = async (bytes: Uint8Array): Promise<string> =>
+  toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)))

@@ -3,7 +3,6 @@ import { afterAll, beforeEach, expect, test } from 'vitest'
 import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
 import { proposalOf } from '../../src/publish-api/countersign.ts'
-import { fetchIssuerKeys } from '../../src/publish-api/fetch-keys-http.ts'
 import { provenanceOf } from '../../src/publish-api/policy.ts'
 import { answerCommand, perform } from '../../src/publish-api/publish-function.ts'
 import { app, ask, minute, newKey, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
@@ -31,7 +30,7 @@ beforeEach(async () => {
 async function send(manifest: object | undefined, sent: ChannelCommand = order, more: Partial<Publisher> = {}) {
   const publisher = { ...store.publisher, release: [own], ...more }
   const policy = policyFor(issuer)
-  const authorising = { policy, remembered: new Map(), fetchKeys: fetchIssuerKeys, clock: publisher.clock }
+  const authorising = { policy, remembered: new Map(), clock: publisher.clock }
   const token = await issuer.token()
   return answerCommand({ publisher, authorising }, { order: sent, manifest, bytes: new Uint8Array([1]), token })
 }

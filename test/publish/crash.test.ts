@@ -5,7 +5,6 @@
  */
 import { afterAll, expect, test } from 'vitest'
 import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
-import { fetchIssuerKeys } from '../../src/publish-api/fetch-keys-http.ts'
 import { answerCommand } from '../../src/publish-api/publish-function.ts'
 import { type Fault, faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
 import { files, orderOf, type UploadScene, uploadAll, uploadScene } from '../uploads/scene.ts'
@@ -32,7 +31,7 @@ async function send({ uploading }: UploadScene, token: string, plan: Readonly<Re
     packages: faultyPackages(uploading.packages, faults),
   }
   const { clock } = uploading
-  const authorising = { policy: policyFor(issuer), remembered: new Map(), fetchKeys: fetchIssuerKeys, clock }
+  const authorising = { policy: policyFor(issuer), remembered: new Map(), clock }
   const answer = await answerCommand({ publisher, authorising }, { order, bytes, token }).catch(({ code }) => code)
   return { answer, writes: faults.writes }
 }

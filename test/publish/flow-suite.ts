@@ -24,8 +24,9 @@ export function flowSuite(name: string, open: () => Target): void {
     const body = typeof said === 'string' ? said : JSON.stringify(said)
     const authorization = `Bearer ${token ?? (await target.issuer.token())}`
     const response = await target.fetch(path, { method: 'POST', body, headers: { authorization } })
-    const text = await response.text()
-    return { status: response.status, text, json: text.startsWith('{') ? JSON.parse(text) : undefined }
+    const json = JSON.parse(await response.text())
+    const { detail, hint = '' } = json
+    return { status: response.status, text: `${detail} ${hint}`, json }
   }
   const told = async (version: string, track?: string) =>
     (await target.fetch('/v1/update/', { method: 'POST', body: check(version, track) })).text()
@@ -103,8 +104,8 @@ export function flowSuite(name: string, open: () => Target): void {
         403,
         /not .*\/alpha/,
       ],
-      ['no JSON', '/v1/hold', '{', 400, /no JSON object/],
-      ['a list', '/v1/hold', '[]', 400, /no JSON object/],
+      ['no JSON', '/v1/hold', '{', 400, /must be a JSON object/],
+      ['a list', '/v1/hold', '[]', 400, /must be a JSON object/],
       [
         'a field that is none',
         '/v1/hold',

@@ -1,18 +1,28 @@
 /** Whose tokens are believed, and what they may do: a table of what is forged, stolen, stale or from elsewhere. */
 import { SignJWT, UnsecuredJWT } from 'jose'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
 import { type Authorising, authorise, type Intent } from '../../src/publish-api/authorise.ts'
-import { fetchIssuerKeys } from '../../src/publish-api/fetch-keys-http.ts'
 import { answerCommand } from '../../src/publish-api/publish-function.ts'
 import { type Answer, onceFor } from '../../src/publish-api/replay.ts'
 import { app, ask, bytesOf, newReader, newStore, publishOne, refusal } from '../world.ts'
 import { audience, gitHubClaims, policyFor, startIssuer } from './issuer.ts'
 
-const time = { now: Date.parse('2026-11-25T12:00:00Z') }
+// jose reads the machine's clock to tell how old keys are.
+vi.useFakeTimers({ toFake: ['Date'] })
+const time = {
+  get now() {
+    return Date.now()
+  },
+  set now(at: number) {
+    vi.setSystemTime(at)
+  },
+}
+time.now = Date.parse('2026-11-25T12:00:00Z')
 const issuer = await startIssuer(() => time.now)
 const stranger = await startIssuer(() => time.now)
 afterAll(() => {
+  vi.useRealTimers()
   issuer.close()
   stranger.close()
 })
@@ -23,7 +33,6 @@ beforeEach(() => {
   authorising = {
     policy: policyFor(issuer),
     remembered: new Map(),
-    fetchKeys: fetchIssuerKeys,
     clock: () => time.now,
   }
   issuer.answer()

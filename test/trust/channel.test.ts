@@ -70,10 +70,10 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
     [
       'asked for by an alias that only the catalog names',
       {},
-      { asked: 'nightly' },
+      { request: 'nightly' },
       /^mismatch: .*does not name "nightly" as an alias/,
     ],
-    ['asked for by an alias, having none', { aliases: [] }, { asked: alias }, /^mismatch: .*as an alias/],
+    ['asked for by an alias, having none', { aliases: [] }, { request: alias }, /^mismatch: .*as an alias/],
     ['that expired', { expires: at(-1) }, {}, /^expired: .*\/stable: expired at/],
     ['from the instant on that it expires', { expires: at(0) }, {}, /^expired: /],
     ['before it expires', { expires: at(1) }, {}, 'accepted'],

@@ -1,7 +1,7 @@
 /** Who asks for a reboot lock: by a token in the path, or as the password of Basic, which is all that the clients can send. */
 import type { Context } from 'hono'
-import { timingSafeEqual } from 'hono/utils/buffer'
 import type { LockToken } from '../../checks/serving.ts'
+import { basicPassword, isSameSecret } from '../../http/credentials.ts'
 
 /** A path without its token. */
 export interface LockPath {
@@ -23,19 +23,9 @@ export type Scope = LockToken['scope'] | 'none'
 /** Compares with every token, each in a time that does not depend on where they differ. */
 export async function scopeOf(c: Context, inPath: string | undefined, tokens: readonly LockToken[]): Promise<Scope> {
   if (tokens.length === 0) return inPath === undefined ? 'write' : 'none'
-  const shown = inPath ?? passwordOf(c.req.header('authorization'))
-  const matches = await Promise.all(tokens.map(async (one) => ((await timingSafeEqual(shown, one.token)) ? one : [])))
+  const shown = inPath ?? basicPassword(c.req.raw.headers)
+  const matches = await Promise.all(tokens.map(async (one) => ((await isSameSecret(shown, one.token)) ? one : [])))
   const found = matches.flat()
   if (found.some(({ scope }) => scope === 'write')) return 'write'
   return found.length > 0 ? 'read' : 'none'
-}
-
-/** The password of Basic; who it is for makes no difference. */
-function passwordOf(header = ''): string {
-  const [, encoded = ''] = /^Basic +([A-Za-z0-9+/=]{1,1024})$/i.exec(header) ?? []
-  try {
-    return atob(encoded).replace(/^[^:]*:/, '')
-  } catch {
-    return ''
-  }
 }

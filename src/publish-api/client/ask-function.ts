@@ -1,7 +1,10 @@
-/** Asks a publish function, by `fetch`: what it refuses comes back as the error that it is. */
-import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
+/** Asks a publish function, by `fetch`: a refusal comes back as the error that it is there. */
+import { readAtMost } from '../../http/body.ts'
+import { type Problem, problemType } from '../../http/problem.ts'
+import { type ErrorCode, errorCodes, PlatteError } from '../../kernel/errors.ts'
+import { parseJsonObject } from '../../kernel/json.ts'
 
-/** What a status stands for, as `http/app.ts` gives it. */
+/** What a status means to a pipeline, where the answer names none of Platte's own codes, or was a gateway's. */
 const codes: Readonly<Record<number, ErrorCode>> = {
   400: 'usage',
   401: 'unauthorized',
@@ -21,12 +24,12 @@ export interface FunctionRequest {
   readonly method?: 'POST' | 'PUT'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Blob
-  /** How often it is asked where the other end fails. */
+  /** How many times it is asked where the other end fails. */
   readonly attempts?: number
 }
 
 /**
- * Asks, and asks again where the answer was lost or the other end failed: what is asked is safe to repeat.
+ * Asks, and asks again where the answer was lost or the other end failed: every request is safe to repeat.
  * @returns the answer's text.
  * @throws PlatteError of the code and with the words that came back; 'store-unavailable' where nothing did.
  */
@@ -44,15 +47,15 @@ export async function callFunction({
       const response = await fetch(url, {
         ...{ method, headers, body: body ?? null, signal: AbortSignal.timeout(timeoutMs), redirect: 'error' },
       })
-      const text = (await response.text()).slice(0, maxAnswerBytes)
+      const text = new TextDecoder().decode(await readAtMost(response.body, maxAnswerBytes))
       if (response.ok) return text
-      failure = refusalOf(response.status, text, url)
+      failure = refusalOf(response, text, url)
       if (response.status <= 500) throw failure
     } catch (cause) {
       if (cause instanceof PlatteError) throw cause
       const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)
       failure = new PlatteError('store-unavailable', `${new URL(url).origin} did not answer: ${why}`, {
-        hint: 'run the same command again: it goes on where it ended',
+        hint: 'run the same command again: it resumes',
         cause,
       })
     }
@@ -60,14 +63,16 @@ export async function callFunction({
   throw failure
 }
 
-function refusalOf(status: number, text: string, url: string): PlatteError {
-  const [words = '', hint] = text
-    .replace(/^error: /, '')
-    .trimEnd()
-    .split('\nhint: ')
+function refusalOf({ status, headers }: Response, text: string, url: string): PlatteError {
+  const isProblem = headers.get('content-type')?.startsWith(problemType)
+  const { code, detail = '', hint }: Partial<Problem> = (isProblem && parseJsonObject(text)) || {}
   const { origin, pathname } = new URL(url)
-  const told = status === 404 ? `${origin} has no ${pathname.replace(/(uploads\/).+/, '$1…')}: ${words}` : words
-  return new PlatteError(codes[status] ?? 'store-unavailable', told || `${origin} answered ${status}`, {
-    ...(hint && { hint }),
-  })
+  const words = detail || `${origin} answered ${status}`
+  // The id of an upload is a secret.
+  const path = pathname.replace(/(uploads\/).+/, '$1…')
+  return new PlatteError(
+    errorCodes.find((one) => one === code && one !== 'bad-request') ?? codes[status] ?? 'store-unavailable',
+    status === 404 ? `${origin} has no ${path}: ${words}` : words,
+    { ...(hint !== undefined && { hint }) },
+  )
 }

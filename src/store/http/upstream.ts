@@ -5,8 +5,10 @@
  * It is as consistent as the caches on the way: what was written behind it is seen when they let it through. It lists
  * nothing, and sends no credentials.
  */
+
 import { checkKey, urlPathOf } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { sha256Hex } from '../../trust/digest.ts'
 import type { Documents, Marked, StoredDocument } from '../documents.ts'
 import type { ByteRange, OpenPackage, Packages } from '../packages.ts'
 import { checkRange, readAtMost, sliceOf, tooLarge } from '../streams.ts'
@@ -83,7 +85,7 @@ async function getDocument<Known extends Marked>(
   if (answer === undefined) return undefined
   if ((answer.length ?? 0) > maxBytes) return refused(answer, tooLarge(key, maxBytes))
   const bytes = await readAtMost(answer.body(answer.length), maxBytes, key)
-  const sha256 = await fingerprint(bytes)
+  const sha256 = await sha256Hex(bytes)
   return sha256 === digest ? known : { bytes, token: [sha256, ...tagOf(answer.headers)].join(' ') }
 }
 
@@ -97,11 +99,6 @@ async function found(key: string, answer: FetchResponse, status = 200): Promise<
       hint: 'let everybody read there; an S3 bucket must let everybody list it too (s3:GetObject, s3:ListBucket), or it answers 403 for what is not there',
     })
   throw unavailable(key, `${answer.origin} answers ${answer.status}`)
-}
-
-async function fingerprint(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>))
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /**

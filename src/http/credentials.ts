@@ -1,0 +1,18 @@
+/** Secrets that requests carry. */
+
+/** Takes the same time wherever two texts differ. */
+export { timingSafeEqual as isSameSecret } from 'hono/utils/buffer'
+
+/** @returns `''` without a token: no secret is empty. */
+export const bearerToken = (headers: Headers): string =>
+  /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1] ?? ''
+
+/** The password of Basic; the user name makes no difference. */
+export function basicPassword(headers: Headers): string {
+  const [, encoded = ''] = /^Basic +([A-Za-z0-9+/=]{1,1024})$/i.exec(headers.get('authorization') ?? '') ?? []
+  try {
+    return atob(encoded).replace(/^[^:]*:/, '')
+  } catch {
+    return ''
+  }
+}
