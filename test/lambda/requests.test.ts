@@ -2,6 +2,7 @@
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
 import { publish } from '../../src/channels/publish.ts'
 import { bodyOf } from '../protocol/samples.ts'
+import { badInput } from '../runtimes/bad-input.ts'
 import { useCredentials } from '../s3/open.ts'
 import { orderOf, sourceOf } from '../world.ts'
 import { type DoorName, doors, sendThrough } from './doors.ts'
@@ -110,3 +111,12 @@ test.each([
 ])('%s', async (_, event, status) => {
   expect(await shared(event)).toMatchObject({ statusCode: status })
 })
+
+test.each(badInput.flatMap(({ name, want, request }) => (request ? [{ name, want, request }] : [])))(
+  'bad input: $name',
+  async ({ want, request }) => {
+    const headers = { ...request.headers, 'Content-Length': `${request.body?.length ?? 0}` }
+    expect(want).toContain((await ask({ ...request, headers })).status)
+    expect((await ask(check)).status).toBe(200)
+  },
+)
