@@ -23,8 +23,7 @@ const runtimes: readonly (readonly [name: string, measure: Measure, least: numbe
 const variants: readonly (readonly [label: string, variant: FlipVariant])[] = [
   ['no-update', 'no-update'],
   ['update', 'update'],
-  ['ramp', 'ramp'],
-  ['ramp, 100,000 machines', 'ramp fleet'],
+  ['ramp, 100,000 machines', 'ramp'],
   ['control', 'control'],
 ]
 

@@ -35,6 +35,7 @@ interface Deployment {
 function growthRow(name: string, against: string, makeLarge: () => Deployment): Row {
   return {
     name,
+    isLong: name === '5,000 channels',
     run: async ({ seconds }) => {
       const small = await checksOf({ channels: one, channelOf: () => 'beta' })
       const large = await checksOf(makeLarge())

@@ -38,7 +38,7 @@ const hostile: readonly (readonly [string, Work])[] = [
 export const hostileRow: Row = {
   name: 'hostile',
   run: async ({ seconds }) => {
-    const share = Math.max(0.5, seconds / 20)
+    const share = seconds / 20
     const ordinary = microsPerTurn(await ordinaryCheck(), 2 * share).value
     const results = hostile.map(([name, work]) => {
       const { value } = microsPerTurn(work, share)

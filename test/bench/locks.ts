@@ -26,6 +26,7 @@ const idealMs = (machines / slots) * (rebootMs + afterBootMs)
 
 export const locksRow: Row = {
   name: 'locks',
+  isLong: true,
   run: async () => [
     ...(await operations()),
     ...(await drain('asked in 10 s', 10_000)),

@@ -1,8 +1,9 @@
 /**
  * `npm run bench`: how fast Platte is, as ratios to something simple that runs beside it.
- * `--json` for machines, `--only NAME` for the rows whose names start so, such as `check Deno` or `start`, `--seconds N`
- * for longer loops.
+ * `--quick` leaves out the long rows and shortens the others. `--json` prints data. `--only NAME` chooses rows by how
+ * their names start, such as `check Deno` or `start`. `--seconds N` sets the length of each load loop.
  */
+import { arch, cpus, loadavg, release, totalmem, type } from 'node:os'
 import { parseArgs } from 'node:util'
 import { checkRows } from './checks.ts'
 import { growthRows } from './growth.ts'
@@ -32,23 +33,48 @@ const rows: readonly Row[] = [
 ]
 
 const { values: flags } = parseArgs({
-  options: { json: { type: 'boolean' }, only: { type: 'string' }, seconds: { type: 'string' } },
+  options: {
+    json: { type: 'boolean' },
+    only: { type: 'string' },
+    quick: { type: 'boolean' },
+    seconds: { type: 'string' },
+  },
 })
-const seconds = Number(flags.seconds ?? 12)
-const chosen = rows.filter(({ name }) => name.startsWith(flags.only ?? ''))
-if (chosen.length === 0 || !(seconds >= 1 && seconds <= 600)) {
+const seconds = Number(flags.seconds ?? (flags.quick ? 2 : 6))
+const named = rows.filter(({ name }) => name.startsWith(flags.only ?? ''))
+if (named.length === 0 || !(seconds >= 1 && seconds <= 600)) {
   process.stderr.write(`error: --only takes one of ${rows.map(({ name }) => name).join(', ')}; --seconds 1 to 600\n`)
   process.exit(2)
 }
 
+const chosen = named.filter(({ isLong }) => !(isLong && flags.quick))
+const about = {
+  command: ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' '),
+  machine: machineText(),
+  leftOut: named.filter((row) => !chosen.includes(row)).map(({ name }) => name),
+}
+if (!flags.json) process.stdout.write(headOf(about))
+
 const results: Result[] = []
 for (const row of chosen) {
-  const found = await row.run({ seconds })
+  const found = await row.run({ seconds, pairs: flags.quick ? 1 : 3 })
   results.push(...found)
   if (!flags.json) process.stdout.write(found.map(lineOf).join(''))
 }
 if (flags.json)
-  process.stdout.write(`${JSON.stringify({ results: results.map(({ goal: _, ...result }) => result) })}\n`)
+  process.stdout.write(`${JSON.stringify({ ...about, results: results.map(({ goal: _, ...result }) => result) })}\n`)
+
+function machineText(): string {
+  const [first, ...others] = cpus()
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
+  const load = `load ${(loadavg()[0] ?? 0).toFixed(1)}`
+  return `${others.length + 1} × ${first?.model.trim() || arch()}, ${memory}, ${type()} ${release()}, Node ${process.version}, ${load}`
+}
+
+function headOf({ command, machine, leftOut }: typeof about): string {
+  const missing = leftOut.length === 0 ? '' : `Left out: ${leftOut.join(', ')}.\n`
+  return `${command}\n${machine}\n${missing}[low, high]: bootstrap interval of the median, 95 %.\n\n`
+}
 
 function lineOf({ name, value, unit, ratio, low, high, against, goal }: Result): string {
   const measured = `${round(value)} ${unit}`

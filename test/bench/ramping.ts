@@ -14,11 +14,11 @@ const releases = 200
 const [hourMs, dayMs] = [3_600_000, 86_400_000]
 
 /** How many machines ask. */
-export const machinesOf = (variant: FlipVariant): number => (variant === 'ramp fleet' ? 100_000 : 1)
+export const machinesOf = (variant: FlipVariant): number => (variant === 'ramp' ? 100_000 : 1)
 
 /** A store in which the machines of a variant are told what it says. */
 export async function storeOf(variant: FlipVariant, store: Parameters<typeof newStore>[1] = {}): Promise<Publisher> {
-  if (variant !== 'ramp' && variant !== 'ramp fleet') return newStore(releasesOf(variant), store)
+  if (variant !== 'ramp') return newStore(releasesOf(variant), store)
   const now = systemClock()
   const channels = new Map([
     ['alpha', sourceReleases(now)],
@@ -75,7 +75,6 @@ const offered = (version: string): string => `<manifest version="${version}">`
 const expected: Readonly<Record<FlipVariant, readonly string[]>> = {
   'no-update': ['"up-to-date"'],
   update: [offered('4593.2.0')],
-  ramp: [offered(newestVersion)],
-  'ramp fleet': [offered(newestVersion), '"not-in-ramp"', '"outside-window"'],
+  ramp: [offered(newestVersion), '"not-in-ramp"', '"outside-window"'],
   control: ['"up-to-date"'],
 }

@@ -21,10 +21,14 @@ export interface Goal {
 export interface RunOptions {
   /** How long each load loop runs. */
   readonly seconds: number
+  /** Pairs of one run of each kind, for what is too slow for a loop. */
+  readonly pairs: number
 }
 
 export interface Row {
   readonly name: string
+  /** Left out by `--quick`. */
+  readonly isLong?: boolean
   readonly run: (options: RunOptions) => Promise<readonly Result[]>
 }
 

@@ -27,6 +27,7 @@ const mostTimes = 2
 
 export const simulationRow: Row = {
   name: 'ramp simulation',
+  isLong: true,
   run: async () => {
     const starts = downloadStarts(rampView())
     const hours = Array.from({ length: rampMs / hourMs }, (_, i) => i + 1)

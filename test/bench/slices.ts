@@ -20,12 +20,12 @@ export interface FlipReport {
 const sliceMs = 100
 /** Not counted at the start of a slice: requests of the slice before are still being answered. */
 const edgeMs = 10
-/** Both handlers are compiled by the machine's best compiler after so many answers, or after so long. */
-const warmUp = { answers: 60_000, ms: 8_000 }
+/** Both handlers are compiled by the machine's best compiler after so many answers, or after a part of the time. */
+const warmUp = { answers: 40_000, share: 0.7 }
 
 /** Warms both up, then measures. */
 export async function measureFlips(flipping: Flipping, seconds: number): Promise<FlipReport> {
-  await runSlices(flipping, warmUp.ms, warmUp.answers)
+  await runSlices(flipping, seconds * 1000 * warmUp.share, warmUp.answers)
   const [began, micros] = [performance.now(), flipping.cpuMicros()]
   const slices = await runSlices(flipping, seconds * 1000)
   return { slices, cpuShare: (flipping.cpuMicros() - micros) / 1000 / (performance.now() - began) }

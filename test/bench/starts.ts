@@ -23,8 +23,6 @@ import { makeWorker } from './workerd.ts'
 import { answerFrom, newStore, releasesOf, request, settingsOf } from './world.ts'
 
 const mostTimes = 1.3
-/** Pairs of one start of each kind. */
-const pairs = 15
 
 /** Starts, and resolves with the answer to a first check; `stop` is not measured. */
 type Start = () => Promise<{ readonly answer: string; readonly stop: () => Promise<unknown> }>
@@ -48,11 +46,12 @@ function startRow(runtime: string, make: (dir: string) => Promise<Contest>): Row
   const name = `start ${runtime}`
   return {
     name,
-    run: async () => {
+    isLong: runtime !== 'Node',
+    run: async ({ pairs }) => {
       const dir = await mkdtemp(join(tmpdir(), 'platte-bench-'))
       try {
         const contest = await make(dir)
-        const taken = await race(contest).finally(contest.close)
+        const taken = await race(contest, 3 * pairs).finally(contest.close)
         const { value: ratio, low, high } = estimate(taken.map(({ full, bare }) => full / bare))
         const value = median(taken.map(({ full }) => full))
         return [{ name, value, unit: 'ms', ratio, low, high, against: 'bare Hono', goal: atMost(ratio, mostTimes) }]
@@ -64,7 +63,7 @@ function startRow(runtime: string, make: (dir: string) => Promise<Contest>): Row
 }
 
 /** The first pair fills caches of compiled code, and does not count. */
-async function race({ full, bare, answer }: Contest) {
+async function race({ full, bare, answer }: Contest, pairs: number) {
   const taken: { readonly full: number; readonly bare: number }[] = []
   for (let i = 0; i <= pairs; i++)
     taken.push({ full: await millisOf(full, answer), bare: await millisOf(bare, answer) })

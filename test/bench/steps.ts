@@ -31,7 +31,7 @@ export const stepsRow: Row = {
       ['render, update', () => flat(renderOmahaResponse({ apps: [{ ...shared, updateCheck: offer }] }))],
     ]
     return steps.map(([name, work]) => {
-      const { value, low, high } = microsPerTurn(work, Math.max(0.5, seconds / 20))
+      const { value, low, high } = microsPerTurn(work, seconds / 10)
       return { name, value, unit: 'µs', low, high }
     })
   },

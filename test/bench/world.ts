@@ -83,8 +83,8 @@ export function release(version: string): Release {
 /** Releases by the channel that they are in. */
 export type Channels = ReadonlyMap<string, readonly Release[]>
 
-/** What a machine is told; a ramp has one machine, or a fleet; `control` compares two bare handlers. */
-export type FlipVariant = 'no-update' | 'update' | 'ramp' | 'ramp fleet' | 'control'
+/** What a machine gets; a ramp has a fleet of them; `control` compares two bare handlers. */
+export type FlipVariant = 'no-update' | 'update' | 'ramp' | 'control'
 
 /** The channel of the request, with the version that it runs, and where there is an update to offer a newer one. */
 export const releasesOf = (variant: FlipVariant): Channels =>
