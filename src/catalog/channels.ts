@@ -71,14 +71,22 @@ export async function openChannel(reader: StoreReader, state: CatalogState, ref:
   try {
     const { manifest } = await loadChannel(reader, state, ref)
     if (isEnded(manifest)) return { ...ended, at: reader.clock() }
-    const source =
-      manifest.follow && (await openSource(reader, state, { app: ref.app, channel: manifest.follow.channel }))
-    return join({ entry: ref.entry, manifest }, source, reader.overlay)
+    return await joinSource(reader, state, { entry: ref.entry, manifest })
   } catch (error) {
     const problem = channelProblemOf(error)
     reader.log({ level: 'error', event: 'channel', app: ref.app, channel: ref.channel, ...problem })
     return { ...problem, at: reader.clock() }
   }
+}
+
+/**
+ * Joins a manifest with the channel that it follows.
+ * @throws PlatteError where that cannot be read.
+ */
+export async function joinSource(reader: StoreReader, state: CatalogState, own: ChannelEntry): Promise<LoadedChannel> {
+  const { app, follow } = own.manifest
+  const source = follow && (await openSource(reader, state, { app, channel: follow.channel }))
+  return join(own, source, reader.overlay)
 }
 
 /** What a channel that was deleted answers: its name stays in the catalog, so that nobody can bring it back. */

@@ -1,6 +1,7 @@
 /** What an operator should look at, in sentences. */
 
 import type { Instant } from '../kernel/clock.ts'
+import { timeText } from '../kernel/format.ts'
 import { explainReason } from '../release/explanation.ts'
 import type { VerifiedCatalog } from '../trust/verify-catalog.ts'
 import type { CatalogCache } from './cache.ts'
@@ -9,11 +10,11 @@ const dayMs = 24 * 60 * 60 * 1000
 /** A root is rare to sign and needs people: warn this long before it expires. */
 const rootWarningMs = 30 * dayMs
 
-/** That a catalog is used although it expired, and until when. */
+/** Says until when an expired catalog is still accepted. */
 export const staleSentence = ({ catalog, expiresMs }: VerifiedCatalog): string =>
-  `the catalog expired at ${catalog.expires}: it is stale, and accepted all the same until ${new Date(expiresMs).toISOString()}`
+  `the catalog expired at ${timeText(catalog.expires)}: stale, but accepted until ${timeText(expiresMs)}`
 
-/** @returns one sentence for each problem, fit for strangers (the log has the details); none: all is well. */
+/** @returns one sentence for each problem, safe to publish: the log has the details. */
 export function findProblems(cache: CatalogCache, now: Instant): readonly string[] {
   const problems: string[] = []
   if (cache.failure) problems.push(`${cache.failure.reason}: ${explainReason(cache.failure.reason)}`)
@@ -23,15 +24,15 @@ export function findProblems(cache: CatalogCache, now: Instant): readonly string
     if (leftMs <= 0 && now < catalog.expiresMs) problems.push(staleSentence(catalog))
     else if (leftMs <= 0)
       problems.push(
-        `catalog-expired: the catalog expired at ${catalog.catalog.expires}: look at it, then run platte refresh --force`,
+        `catalog-expired: the catalog expired at ${timeText(catalog.catalog.expires)}: check it, then run platte refresh --force`,
       )
     else if (leftMs < (Date.parse(catalog.catalog.expires) - catalog.issuedAtMs) / 3)
       problems.push(
-        `the catalog expires at ${catalog.catalog.expires} and was not refreshed: check what runs platte refresh`,
+        `the catalog expires at ${timeText(catalog.catalog.expires)} and was not refreshed: check the job that runs platte refresh`,
       )
     const { expires, version } = root.root
     if (expires !== undefined && Date.parse(expires) - now < rootWarningMs)
-      problems.push(`root ${version} expires at ${expires}: publish its successor`)
+      problems.push(`root ${version} expires at ${timeText(expires)}: publish its successor`)
   }
   for (const [name, loaded] of cache.channels)
     if ('reason' in loaded && loaded.reason !== 'unknown-channel')

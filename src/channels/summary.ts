@@ -1,41 +1,36 @@
-/** What is published and what is offered, for people. */
+/** What is published and what is offered, for operators: the one reading, of the catalog and of what waits for a refresh. */
 
-import { viewOf } from '../catalog/channels.ts'
+import { joinSource, problemOf } from '../catalog/channels.ts'
 import { loadHead } from '../catalog/commit-channel.ts'
 import { staleSentence } from '../catalog/health.ts'
-import {
-  type CatalogState,
-  type ChannelRef,
-  channelEntry,
-  loadCatalog,
-  loadChannel,
-  type StoreReader,
-} from '../catalog/read.ts'
+import { type CatalogState, type ChannelRef, loadCatalog, loadChannel, type StoreReader } from '../catalog/read.ts'
 import { loadForWriting } from '../catalog/write.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import type { Release } from '../release/channel.ts'
-import { decide } from '../release/decide.ts'
-import { restrict } from '../release/overlay.ts'
-import { shareAt } from '../release/ramp.ts'
-import type { ChannelView } from '../release/view.ts'
+import type { Reason } from '../release/decide.ts'
+import { boardJson, boardText, releaseText } from '../release/describe.ts'
+import {
+  type ChannelState,
+  type ListedRelease,
+  type RolloutStatus,
+  readChannelState,
+} from '../release/rollout-status.ts'
 
 /** One board of one channel. */
-export interface BoardSummary {
-  readonly board: string
-  /** What a machine that runs nothing yet would be offered. */
+export interface BoardSummary extends Omit<ReturnType<typeof boardJson>, 'offered'> {
+  /** What machines are offered now. */
   readonly offered?: string
-  readonly newest: string
+  /** How, and why not the newest, in words; empty where everybody is offered the newest. */
+  readonly state: string
 }
 
 /** One channel. */
-export interface ChannelSummary {
-  readonly app: string
-  readonly channel: string
+export interface ChannelSummary extends ChannelRef {
   readonly seq: number
   readonly boards: readonly BoardSummary[]
   /** Each with what becomes of it, in words. */
-  readonly releases: readonly (Release & { readonly state: string })[]
+  readonly releases: readonly (Release & { readonly state: string; readonly offeredFrom: string })[]
 }
 
 export interface Summary {
@@ -47,89 +42,108 @@ export interface Summary {
   readonly channels: readonly ChannelSummary[]
 }
 
-/** Reads all channels, or those of one app, or one. What is expired or cannot be read is named, and the rest shown. */
+/** Reads all channels, or those of one app, or one. Names what is expired or cannot be read, and shows the rest. */
 export async function summarise(
   reader: StoreReader,
   only: { readonly app?: string | undefined; readonly channel?: string | undefined } = {},
 ): Promise<Summary> {
   const state = await loadForWriting(reader)
   const problems: string[] = []
-  const attempt = <T>(name: string, work: Promise<T>): Promise<T | undefined> =>
-    work.catch((error: unknown) => {
+  const attempt = async <T>(name: string, work: Promise<T>): Promise<T | Reason> => {
+    try {
+      return await work
+    } catch (error) {
       problems.push(`${name}: ${error instanceof Error ? error.message : error}`)
-      return undefined
-    })
-  const inForce = await attempt('nothing is offered', loadCatalog(reader))
-  if (inForce && reader.clock() >= Date.parse(inForce.catalog.catalog.expires))
-    problems.push(staleSentence(inForce.catalog))
-  const places = Object.entries(state.catalog.catalog.apps).flatMap(([app, { channels }]) =>
-    Object.entries(channels).map(([channel, entry]) => ({ app, channel, entry })),
-  )
-  const wanted = places.filter(({ app, channel }) => (only.app ?? app) === app && (only.channel ?? channel) === channel)
-  const channels: (readonly ChannelSummary[] | undefined)[] = []
-  for (const ref of wanted)
-    channels.push(await attempt(`${ref.app}/${ref.channel}`, summariseChannel(reader, state, ref)))
+      return problemOf(error).reason
+    }
+  }
+  const served = await attempt('nothing is offered', loadCatalog(reader))
+  const blocked = typeof served === 'string' ? served : undefined
+  if (typeof served === 'object' && reader.clock() >= Date.parse(served.catalog.catalog.expires))
+    problems.push(staleSentence(served.catalog))
+  const channels: ChannelSummary[] = []
+  for (const [app, { channels: entries }] of Object.entries(state.catalog.catalog.apps))
+    for (const [channel, entry] of Object.entries(entries)) {
+      if ((only.app ?? app) !== app || (only.channel ?? channel) !== channel) continue
+      const found = await attempt(
+        `${app}/${channel}`,
+        summariseChannel({ reader, state, blocked }, { app, channel, entry }),
+      )
+      if (typeof found === 'object') channels.push(found)
+    }
   const { issuedAt, expires, root } = state.catalog.catalog
-  return { issuedAt, expires, root, problems, channels: channels.flatMap((found) => found ?? []) }
+  return { issuedAt, expires, root, problems, channels }
+}
+
+interface Reading {
+  readonly reader: StoreReader
+  readonly state: CatalogState
+  /** Why nothing at all is offered. */
+  readonly blocked: Reason | undefined
 }
 
 async function summariseChannel(
-  reader: StoreReader,
-  state: CatalogState,
-  { app, channel, entry }: ChannelRef & { readonly entry: CatalogChannel },
-): Promise<readonly ChannelSummary[]> {
-  const head = await loadHead(reader, state, { app, channel })
-  if (head === undefined || isEnded(head.manifest)) return []
-  const { manifest } = head
-  const named = manifest.seq === entry.seq ? head : await loadChannel(reader, state, { app, channel, entry })
-  const source = await loadSource(reader, state, head.manifest)
-  const view = restrict(viewOf({ entry, manifest }, source), reader.overlay, source?.manifest)
-  const namedSource = await loadSource(reader, state, named.manifest)
-  const namedView = viewOf({ entry, manifest: named.manifest }, namedSource)
-  const offered = restrict(namedView, reader.overlay, namedSource?.manifest)
-  const boards = [...view.boards].map(([board, { candidates }]) => {
-    const decision = decide({ ...anyMachine, board }, offered, reader.clock())
-    const newest = candidates[0]?.release.version ?? ''
-    return { board, newest, ...(decision.kind === 'update' && { offered: decision.offer.release.version }) }
+  reading: Reading,
+  ref: ChannelRef & { readonly entry: CatalogChannel },
+): Promise<ChannelSummary | undefined> {
+  const { reader, state } = reading
+  const head = await loadHead(reader, state, ref)
+  if (head === undefined) return undefined
+  const named = head.manifest.seq === ref.entry.seq ? head : await loadChannel(reader, state, ref)
+  if (isEnded(head.manifest) && isEnded(named.manifest)) return undefined
+  const now = await readState(reading, ref.entry, named.manifest)
+  const next = named === head ? now : await readState(reading, ref.entry, head.manifest)
+  const { app, channel, seq } = head.manifest
+  return { app, channel, seq, boards: boardsOf(now, next), releases: releasesOf(now, next) }
+}
+
+async function readState(
+  { reader, state, blocked }: Reading,
+  entry: CatalogChannel,
+  manifest: ChannelManifest,
+): Promise<ChannelState> {
+  if (isEnded(manifest)) return { boards: [], releases: [] }
+  const { view, expiresMs } = await joinSource(reader, state, { entry, manifest })
+  const now = reader.clock()
+  return readChannelState(view, now, blocked ?? (now >= expiresMs ? 'catalog-expired' : undefined))
+}
+
+/** What machines are offered now, beside the newest that was published. */
+function boardsOf(now: ChannelState, next: ChannelState): readonly BoardSummary[] {
+  const names = [...new Set([...next.boards, ...now.boards].map(({ board }) => board))].sort()
+  return names.flatMap((name) => {
+    const [today, later] = [now, next].map(({ boards }) => boards.find(({ board }) => board === name))
+    const shown = today ?? later
+    if (shown === undefined) return []
+    const { offered, ...json } = boardJson(shown)
+    const newest = (later ?? shown).newest.release.version
+    const state = [today && boardText(today), waitText(today, later)].filter(Boolean).join('; ')
+    return [{ ...json, newest, ...(today && offered !== null && { offered }), state }]
   })
-  const stateOf = (release: Release): string => {
-    if (boards.some(({ offered }) => offered === release.version)) return 'offered'
-    const isNewest = boards.some(({ newest }) => newest === release.version)
-    return conditionOf(release, view, reader.clock()) ?? (isNewest ? 'waits for a refresh' : 'superseded')
-  }
-  const releases = [...manifest.releases, ...followedOf(view, manifest)].map((release) => ({
+}
+
+/** What a refresh would change of a board. */
+function waitText(today: RolloutStatus | undefined, later: RolloutStatus | undefined): string {
+  const [before, after] = [today, later].map((one) => one?.newest.release.version)
+  if (before !== after) return after === undefined ? 'its removal waits for a refresh' : `${after} waits for a refresh`
+  return today && later && boardText(today) !== boardText(later) ? 'a change waits for a refresh' : ''
+}
+
+/** Each release as machines see it now, and as they will see it after a refresh where that differs. */
+function releasesOf(now: ChannelState, next: ChannelState): ChannelSummary['releases'] {
+  const find = ({ releases }: ChannelState, version: string) =>
+    releases.find(({ release }) => release.version === version)
+  const gone = now.releases.filter(({ release }) => find(next, release.version) === undefined)
+  return [...next.releases, ...gone].map(({ release, offeredFrom }) => ({
     ...release,
-    state: stateOf(release),
+    offeredFrom: new Date(offeredFrom).toISOString(),
+    state: stateText(find(now, release.version), find(next, release.version)),
   }))
-  return [{ app, channel, seq: manifest.seq, boards, releases }]
 }
 
-/** One that says nothing of itself: it is offered what everybody is. */
-const anyMachine = { version: '' }
-
-async function loadSource(reader: StoreReader, state: CatalogState, { app, follow }: ChannelManifest) {
-  const channel = follow?.channel
-  const entry = channel === undefined ? undefined : channelEntry(state.catalog.catalog, app, channel)
-  if (channel === undefined || entry === undefined) return undefined
-  return { entry, manifest: (await loadChannel(reader, state, { app, channel, entry })).manifest }
-}
-
-/** What a follower sees of its source, newest first. */
-function followedOf(view: ChannelView, { releases }: ChannelManifest): readonly Release[] {
-  const all = [...view.boards.values()].flatMap(({ candidates }) => candidates.map(({ release }) => release))
-  return [...new Set(all)].filter((release) => !releases.includes(release))
-}
-
-/** What keeps a release from everybody or from some, over all of its boards; `undefined`: nothing does. */
-function conditionOf(release: Release, view: ChannelView, now: number): string | undefined {
-  const conditions = [...view.boards].flatMap(([board, { candidates }]) => {
-    const candidate = candidates.find((one) => one.release === release)
-    if (candidate?.refusal) return [`${candidate.refusal.reason} for ${board}: ${candidate.refusal.because}`]
-    const share = Math.min(1, ...(candidate?.ramps ?? []).map((ramp) => shareAt(ramp, now)))
-    if (candidate && now < candidate.seenFrom) return [`waits until ${new Date(candidate.seenFrom).toISOString()}`]
-    return share < 1 ? [`ramp: ${Math.floor(share * 100)} % of ${board}`] : []
-  })
-  if (conditions.length > 0) return [...new Set(conditions)].join('; ')
-  if (release.deadEnd) return `dead end: ${release.deadEnd.reason}`
-  return release.floor && `floor: ${release.floor.reason}`
+function stateText(today: ListedRelease | undefined, later: ListedRelease | undefined): string {
+  const [before, after] = [today, later].map((one) => one && releaseText(one))
+  if (before === after) return before ?? ''
+  if (before === undefined) return after === 'offered' ? 'waits for a refresh' : `waits for a refresh; then ${after}`
+  return `${before}; after a refresh: ${after ?? 'removed'}`
 }

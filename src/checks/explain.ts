@@ -3,8 +3,17 @@
 import type { LoadedChannel } from '../catalog/channels.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { type Check, type Decision, decide, type Reason } from '../release/decide.ts'
-import { explainChange, explainDecision, forEverybody, type Numbers, numbersOf } from '../release/explanation.ts'
+import {
+  type Course,
+  explainChange,
+  explainDecision,
+  forEverybody,
+  isRollback,
+  type Numbers,
+  numbersOf,
+} from '../release/explanation.ts'
 import { type ForecastChange, nextChange } from '../release/forecast.ts'
+import { walk } from '../release/upgrade-path.ts'
 import { type Answering, findFor, noUpdateBecause, type Query } from './update-check.ts'
 
 /** What somebody wants to know. */
@@ -20,6 +29,10 @@ export interface ExplainQuery {
 export interface Outcome {
   readonly decision: Decision['kind']
   readonly offered?: string
+  /** All that it is offered one after the other, where `offered` is a floor on the way. */
+  readonly path?: readonly string[]
+  /** Whether `offered` is below what the machine runs. */
+  readonly isRollback?: true
   readonly reason?: Reason
   /** The version that is kept back, or is a dead end. */
   readonly withheld?: string
@@ -44,14 +57,19 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
   const now = at ?? answering.reader.clock()
   const isPublic = audience === 'everybody'
   const told = (decision: Decision): Decision => (isPublic ? forEverybody(decision) : decision)
-  if (!('view' in channel)) return { at: timeText(now), ...outcomeOf(told(noUpdateBecause(channel))) }
+  if (!('view' in channel)) return { at: isoText(now), ...outcomeOf(told(noUpdateBecause(channel))) }
   const { view } = channel
   const check: Check = isPublic ? { ...query, onNoList: true } : query
   const decision = decide(check, view, now)
   const [numbers, change] = [numbersOf(decision, check, view, now), nextChange(check, view, now)]
+  const course: Course = {
+    running: check.version,
+    steps: walk(check, view, now, { isPatient: true }).steps,
+    stoppedAt: numbers?.stoppedAt === undefined ? undefined : Date.parse(numbers.stoppedAt),
+  }
   return {
-    at: timeText(now),
-    ...outcomeOf(told(decision)),
+    at: isoText(now),
+    ...outcomeOf(told(decision), course),
     ...(numbers && { numbers }),
     ...(change && { next: nextOf({ ...change, decision: told(change.decision) }) }),
     ...(isPublic && hasLists(channel) && { note: listsNote }),
@@ -59,7 +77,7 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
 }
 
 const nextOf = (change: ForecastChange): NonNullable<Explanation['next']> => ({
-  at: timeText(change.at),
+  at: isoText(change.at),
   ...outcomeOf(change.decision),
   sentence: explainChange(change),
 })
@@ -72,9 +90,18 @@ const hasLists = ({ manifest, source }: LoadedChannel): boolean =>
     [target, ...releases.map((release) => release.target)].some((one) => one?.machines),
   )
 
-function outcomeOf(decision: Decision): Outcome {
-  const sentence = explainDecision(decision)
-  if (decision.kind === 'update') return { decision: 'update', offered: decision.offer.release.version, sentence }
+function outcomeOf(decision: Decision, course: Course = {}): Outcome {
+  const sentence = explainDecision(decision, course)
+  if (decision.kind === 'update') {
+    const path = (course.steps ?? []).map(({ release }) => release.version)
+    return {
+      decision: 'update',
+      offered: decision.offer.release.version,
+      ...(path.length > 1 && { path }),
+      ...(isRollback(decision, course) && { isRollback: true }),
+      sentence,
+    }
+  }
   const { reason, candidate, because } = decision
   return {
     decision: 'no-update',
@@ -85,4 +112,4 @@ function outcomeOf(decision: Decision): Outcome {
   }
 }
 
-const timeText = (at: Instant): string => new Date(at).toISOString()
+const isoText = (at: Instant): string => new Date(at).toISOString()

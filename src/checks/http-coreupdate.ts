@@ -25,11 +25,12 @@ export function answerCoreUpdate(serving: Serving, what: 'packages' | 'channels'
       what === 'packages'
         ? renderCoreUpdatePackages(firstOf(offers, packageName).map((one) => packageOf(serving, one)))
         : renderCoreUpdateChannels(
-            firstOf(offers, ({ app, channel }) => `${app}/${channel}`).map(
-              ({ app, channel, version, publishedAt }) => ({
-                ...{ appId: app, label: channel, version, dateCreated: publishedAt },
-              }),
-            ),
+            firstOf(
+              offers.filter(({ isLast }) => isLast),
+              ({ app, channel }) => `${app}/${channel}`,
+            ).map(({ app, channel, version, publishedAt }) => ({
+              ...{ appId: app, label: channel, version, dateCreated: publishedAt },
+            })),
           )
     return new Response(body, { headers })
   }

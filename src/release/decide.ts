@@ -77,7 +77,7 @@ export function decide(check: Check, view: ChannelView, now: number): Decision {
  */
 function chooseTarget(one: Case, board: BoardView): Candidate | Decision {
   const { check, machine, view, now } = one
-  const mayGoDown = view.rollbackFrom.some((version) => compareVersions(version, machine.running) === 0)
+  const mayGoDown = view.rollbackFrom.some(({ version }) => compareVersions(version, machine.running) === 0)
   let isNewest = true
   let refused: Decision | undefined
   for (const candidate of board.candidates) {

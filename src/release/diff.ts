@@ -1,7 +1,9 @@
 /** What changed between two states of a channel: as data, and as a line for people. */
 
+import { forPeople } from '../kernel/format.ts'
 import { findRelease } from './add-release.ts'
 import type { BoardPackages, Channel, Hold, RampStep, Release, Target, Window } from './channel.ts'
+import { compareVersions, parseVersion } from './version.ts'
 
 /** One difference. `from` and `to` are texts; one that is absent stands for nothing. */
 export interface Change {
@@ -10,6 +12,8 @@ export interface Change {
   readonly version?: string
   readonly from?: string
   readonly to?: string
+  /** What that does to machines, where the field does not say so. */
+  readonly effect?: string
 }
 
 /** A channel with the fields that stand beside its releases. */
@@ -31,10 +35,30 @@ export function diffChannels(before: ChannelMetadata, after: ChannelMetadata): r
   })
   const gone = before.releases.filter(({ version }) => findRelease(after, version) === undefined)
   return [
-    ...diffTexts(channelTexts(before), channelTexts(after)),
+    ...diffTexts(channelTexts(before), channelTexts(after)).map((one) =>
+      one.what === 'rollbackFrom' ? { ...one, effect: rollbackEffect(before, after) } : one,
+    ),
     ...changed,
     ...gone.flatMap((release) => diffTexts(releaseTexts(release), {}, release.version)),
   ]
+}
+
+/** e.g. `machines on 2.0.0 are being sent back to 1.0.0`. A hold, which the manifest does not name, may send them further. */
+function rollbackEffect(before: ChannelMetadata, after: ChannelMetadata): string {
+  const [old = [], current = []] = [before.rollbackFrom, after.rollbackFrom]
+  const sent = current.filter((version) => !old.includes(version)).map((version) => sentBack(version, after))
+  const ended = old.filter((version) => !current.includes(version))
+  return [...sent, ...(ended.length > 0 ? [`machines on ${ended.join(', ')} are no longer sent back`] : [])].join('; ')
+}
+
+function sentBack(version: string, { releases }: ChannelMetadata): string {
+  const boards = Object.keys(releases.find((one) => one.version === version)?.boards ?? {})
+  const left = releases
+    .filter(({ withdrawn }) => !withdrawn)
+    .sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)))
+  const targets = boards.flatMap((board) => left.find((one) => Object.hasOwn(one.boards, board))?.version ?? [])
+  const to = targets.length === 0 ? '' : ` to ${[...new Set(targets)].join(', ')}`
+  return `machines on ${version} are being sent back${to}`
 }
 
 /** What changed in what the catalog says of a channel. */
@@ -48,11 +72,16 @@ export interface Brakes {
 }
 
 /** e.g. `+ 4593.2.0 amd64-usr: update.gz 412345678`, `~ 4593.2.0 ramp: none -> 0 % at …`. */
-export function changeLine({ what, version, from, to }: Change): string {
+export function changeLine({ what, version, effect, ...texts }: Change): string {
   const name = version === undefined ? what : `${version} ${what}`
-  if (from === undefined) return `+ ${name}: ${to}`
-  return to === undefined ? `- ${name}: ${from}` : `~ ${name}: ${from} -> ${to}`
+  const [from, to] = [texts.from, texts.to].map((text) => text && (isTimed.includes(what) ? forPeople(text) : text))
+  const line =
+    from === undefined ? `+ ${name}: ${to}` : to === undefined ? `- ${name}: ${from}` : `~ ${name}: ${from} -> ${to}`
+  return effect === undefined ? line : `${line} (${effect})`
 }
+
+/** Fields whose texts hold instants or shares. */
+const isTimed: readonly string[] = ['ramp', 'expires', 'ramps stopped at']
 
 function diffTexts(before: Texts, after: Texts, version?: string): readonly Change[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]

@@ -1,8 +1,12 @@
 /** A decision in a sentence, for people: what a machine gets, why, and when that changes. */
+import { timeText } from '../kernel/format.ts'
 import { bucketFor, type Check, type Decision, type Reason } from './decide.ts'
 import type { ForecastChange } from './forecast.ts'
 import { shareAt } from './ramp.ts'
-import type { ChannelView } from './view.ts'
+import { progressOf } from './rollout-status.ts'
+import type { Withheld } from './upgrade-path.ts'
+import { compareVersions, parseVersion } from './version.ts'
+import type { Candidate, ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
 
 /** What each reason means; `{version}` is the version that is withheld. */
@@ -38,19 +42,39 @@ export function forEverybody(decision: Decision): Decision {
 }
 
 /** The reason for the machine itself: `up-to-date`, or with the operator's words, `held: https://example.org/why`. */
-export const reasonText = ({ reason, because }: NoUpdate): string =>
+export const reasonText = ({ reason, because }: Withheld): string =>
   because !== undefined && toldToAll.includes(reason) ? `${reason}: ${because}` : reason
 
-type NoUpdate = Extract<Decision, { kind: 'no-update' }>
+/** What surrounds a decision. */
+export interface Course {
+  /** What the machine runs. */
+  readonly running?: string
+  /** What it is offered, one after the other. */
+  readonly steps?: readonly Candidate[]
+  /** When the ramp of the release was stopped. */
+  readonly stoppedAt?: number | undefined
+}
+
+/** Whether a machine is sent back to a lower version. */
+export const isRollback = (decision: Decision, { running }: Course): boolean =>
+  decision.kind === 'update' &&
+  running !== undefined &&
+  compareVersions(decision.offer.version, parseVersion(running)) < 0
 
 /** One sentence without a full stop, e.g. `no update: 4593.2.0 is held (https://example.org/why)`. */
-export function explainDecision(decision: Decision): string {
-  if (decision.kind === 'update') return `update to ${decision.offer.release.version}`
-  const sentence = sentences[decision.reason].replace(
-    '{version}',
-    () => decision.candidate?.release.version ?? 'the release',
-  )
-  return `no update: ${sentence}${decision.because === undefined ? '' : ` (${decision.because})`}`
+export function explainDecision(decision: Decision, course: Course = {}): string {
+  if (decision.kind === 'update') {
+    const [first, ...others] = course.steps ?? [decision.offer]
+    const to = first?.release.version
+    if (isRollback(decision, course))
+      return `update to ${to}: machines on ${course.running} are being sent back to ${to}`
+    return `update to ${[to, ...others.map(({ release }) => release.version)].join(', then to ')}`
+  }
+  const { reason, candidate, because } = decision
+  const sentence = sentences[reason].replace('{version}', () => candidate?.release.version ?? 'the release')
+  const isStopped = reason === 'not-in-ramp' && course.stoppedAt !== undefined
+  const stop = isStopped ? `: its ramp was stopped at ${timeText(course.stoppedAt ?? 0)}` : ''
+  return `no update: ${sentence}${stop}${because === undefined ? '' : ` (${because})`}`
 }
 
 /** The numbers behind a decision about a release that is offered or kept back. */
@@ -59,6 +83,8 @@ export interface Numbers {
   readonly draw?: number
   /** The share of machines that are admitted, 0 to 1. */
   readonly share?: number
+  /** When the ramp was stopped, RFC 3339; absent where it was not. */
+  readonly stoppedAt?: string
   /** When the window next opens or closes for this machine, RFC 3339; absent without windows. */
   readonly windowEdge?: string
 }
@@ -69,21 +95,19 @@ export function numbersOf(decision: Decision, check: Check, view: ChannelView, n
   if (candidate === undefined) return undefined
   const draw = bucketFor(candidate, view, check)
   const share = Math.min(...candidate.ramps.map((ramp) => shareAt(ramp, now)))
+  const stoppedAt = progressOf(candidate, now)?.stoppedAt
   const edge = candidate.schedule && nextEdge(candidate.schedule, draw.window, now)
   if (candidate.ramps.length === 0 && edge === undefined) return undefined
   return {
     ...(candidate.ramps.length > 0 && { draw: draw.ramp, share }),
+    ...(stoppedAt !== undefined && { stoppedAt: new Date(stoppedAt).toISOString() }),
     ...(edge !== undefined && { windowEdge: new Date(edge).toISOString() }),
   }
 }
 
 /** e.g. `this machine is offered 4593.2.0 from 2026-11-24 13:12:05 UTC`. */
 export function explainChange({ at, decision }: ForecastChange): string {
-  const from = `from ${secondsText(at)}`
+  const from = `from ${timeText(Math.ceil(at / 1000) * 1000)}`
   if (decision.kind === 'update') return `this machine is offered ${decision.offer.release.version} ${from}`
   return `this machine is offered nothing ${from}: ${explainDecision(decision)}`
 }
-
-/** The first whole second that is not before an instant. */
-const secondsText = (at: number): string =>
-  new Date(Math.ceil(at / 1000) * 1000).toISOString().replace('T', ' ').replace('.000Z', ' UTC')

@@ -1,30 +1,69 @@
-/** Where a channel stands: what machines end at, what is newer and why it is kept back, and since when that is so. Pure. */
+/**
+ * The one reading of a channel: what each board and release is offered, to whom, by way of which floors, until when, and
+ * why not. Every surface that lists uses it; only `decide` answers machines, and this asks `decide`. Pure.
+ */
 import type { Release } from './channel.ts'
-import { type Check, type Decision, decide } from './decide.ts'
+import { decide, type Reason } from './decide.ts'
 import { shareAt } from './ramp.ts'
+import type { Machine } from './target.ts'
+import { candidateOf, type Walk, type Withheld, walk } from './upgrade-path.ts'
 import { compareVersions, parseVersion } from './version.ts'
-import type { BoardView, Candidate, ChannelView } from './view.ts'
+import type { Candidate, ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
+
+/** A channel at one instant. All instants in milliseconds since 1970-01-01T00:00:00Z. */
+export interface ChannelState {
+  /** In the order of their names. */
+  readonly boards: readonly RolloutStatus[]
+  /** Newest first; with those of the channel that it follows. */
+  readonly releases: readonly ListedRelease[]
+}
 
 /** One board of a channel, as machines without an id or an OEM see it: they are the last ones that a ramp reaches. */
 export interface RolloutStatus {
   readonly board: string
   readonly newest: Candidate
-  /** What such a machine ends at, floor by floor; windows are not looked at. */
+  /** Where such a machine ends; a window may be closed until then. */
   readonly offered: Candidate | undefined
-  /** What keeps it from going on to `newest`; absent where nothing does. */
+  /** Floors that machines pass through on the way to `offered`, lowest first. */
+  readonly via: readonly Candidate[]
+  /** What keeps it from going on to `newest`; `undefined`: nothing does. */
   readonly withheld: Withheld | undefined
-  /** When what is offered may be installed, where not always: now or not, and until or from when. */
-  readonly window: { readonly isOpen: boolean; readonly edge: number | undefined } | undefined
+  /** Of `offered`. */
+  readonly window: WindowStatus | undefined
+  readonly rollbacks: readonly Rollback[]
+  /** Newest first. */
+  readonly releases: readonly ReleaseStatus[]
 }
 
-/** Why machines do not get a release. */
-export type Withheld = Extract<Decision, { kind: 'no-update' }>
+/** One release on one board. */
+export interface ReleaseStatus {
+  readonly board: string
+  readonly candidate: Candidate
+  /** `floor`: on the way to what is offered. `later`: a follower does not offer it yet. Else why it is not offered. */
+  readonly state: 'offered' | 'floor' | 'later' | 'superseded' | Reason
+  /** The operator's words, or the condition of a target. */
+  readonly because: string | undefined
+  readonly progress: Progress | undefined
+  readonly window: WindowStatus | undefined
+}
 
-/** A ramp on its way. All instants in milliseconds since 1970-01-01T00:00:00Z. */
+/** When what is offered may be installed, where not always: whether now, and until or from when. */
+export interface WindowStatus {
+  readonly isOpen: boolean
+  readonly edge: number | undefined
+}
+
+/** Machines that are sent back: those that run one of `from` are offered `to`. */
+export interface Rollback {
+  readonly from: readonly string[]
+  readonly to: Candidate
+}
+
+/** A ramp on its way. */
 export interface Progress {
   readonly from: number
-  /** When everybody is reached; `undefined`: not as things stand, since it stays at a share or was stopped. */
+  /** When everybody is reached; `undefined`: never, since it stays at a share or was stopped. */
   readonly to: number | undefined
   /** The share of machines that are admitted now, 0 to 1. */
   readonly share: number
@@ -32,54 +71,111 @@ export interface Progress {
   readonly stoppedAt: number | undefined
 }
 
-/** Every board of a channel, in the order of their names. */
-export function rolloutStatuses(view: ChannelView, now: number): readonly RolloutStatus[] {
-  const upwards = { ...view, rollbackFrom: [] }
-  return [...view.boards].flatMap(([board, of]) => rolloutStatusOf(upwards, board, of, now)).sort(byBoard)
+/** A release of a channel, over all of its boards. */
+export interface ListedRelease {
+  readonly release: Release
+  /** When this channel began to offer it: of a follower, not when its source did. */
+  readonly offeredFrom: number
+  readonly boards: readonly ReleaseStatus[]
 }
 
-const byBoard = (a: RolloutStatus, b: RolloutStatus): number => (a.board < b.board ? -1 : 1)
+/** Reads a channel. @param blocked why nothing at all is offered: the catalog expired, say. */
+export function readChannelState(view: ChannelView, now: number, blocked?: Reason): ChannelState {
+  const boards = [...view.boards.keys()].sort().flatMap((board) => statusOf(view, board, now, blocked))
+  const byRelease = Map.groupBy(
+    boards.flatMap(({ releases }) => releases),
+    ({ candidate }) => candidate.release,
+  )
+  const releases = [...byRelease].map(([release, boards]) => ({ release, offeredFrom: firstOffer(boards), boards }))
+  releases.sort((a, b) => compareVersions(parseVersion(b.release.version), parseVersion(a.release.version)))
+  return { boards, releases }
+}
 
-function rolloutStatusOf(
-  view: ChannelView,
-  board: string,
-  { candidates }: BoardView,
-  now: number,
-): readonly RolloutStatus[] {
-  const [newest, second] = candidates
+const firstOffer = (boards: readonly ReleaseStatus[]): number =>
+  Math.min(...boards.map(({ candidate }) => offeredFrom(candidate)))
+
+/** When a channel begins to offer a release. */
+export const offeredFrom = ({ release, seenFrom }: Candidate): number =>
+  Math.max(Date.parse(release.publishedAt), seenFrom)
+
+function statusOf(view: ChannelView, board: string, now: number, blocked?: Reason): readonly RolloutStatus[] {
+  const candidates = view.boards.get(board)?.candidates ?? []
+  const [newest] = candidates
   if (newest === undefined) return []
-  const from = (version: string) => walk({ version, board, onNoList: true }, view, now)
+  if (blocked) {
+    const releases = releaseStatuses(board, candidates, { steps: [], end: { kind: 'no-update', reason: blocked } }, now)
+    const nothing = { offered: undefined, via: [], window: undefined, rollbacks: [] }
+    return [{ board, newest, ...nothing, withheld: { kind: 'no-update', reason: blocked }, releases }]
+  }
+  const path = pathOfMost({ ...view, rollbackFrom: [] }, board, now)
+  const offered = path.steps.at(-1)
+  return [
+    {
+      ...{ board, newest, offered, via: path.steps.slice(0, -1) },
+      withheld: offered === newest ? undefined : path.end,
+      window: offered && windowOf(offered, now),
+      rollbacks: rollbacksOf(view, board, now),
+      releases: releaseStatuses(board, candidates, path, now),
+    },
+  ]
+}
+
+/** The path of a machine that runs nothing yet. */
+function pathOfMost(view: ChannelView, board: string, now: number): Walk {
+  const from = (version: string) => walk({ version, board, onNoList: true }, view, now, { isPatient: true })
   const first = from('')
+  const second = view.boards.get(board)?.candidates[1]
   // A target may ask for machines that run something: most of them run what came before.
   const other = first.end?.reason === 'target' && second ? from(second.release.version) : first
-  const { offered, end } = compareVersions(other.offered?.version, first.offered?.version) > 0 ? other : first
-  return [{ board, newest, offered, withheld: offered === newest ? undefined : end, window: windowOf(offered, now) }]
+  return compareVersions(other.steps.at(-1)?.version, first.steps.at(-1)?.version) > 0 ? other : first
 }
 
-interface Walk {
-  readonly offered: Candidate | undefined
-  readonly end: Withheld | undefined
+function rollbacksOf(view: ChannelView, board: string, now: number): readonly Rollback[] {
+  const sent = view.rollbackFrom.flatMap(({ text, version }) => {
+    const to = candidateOf(decide({ version: text, board, onNoList: true }, view, now))
+    return to && compareVersions(to.version, version) < 0 ? [{ text, to }] : []
+  })
+  return [...Map.groupBy(sent, ({ to }) => to)].map(([to, list]) => ({ from: list.map(({ text }) => text), to }))
 }
 
-/** Takes what is offered until there is nothing more. It only goes up, so it ends. */
-function walk(check: Check, view: ChannelView, now: number): Walk {
-  let offered: Candidate | undefined
-  for (;;) {
-    const decision = decide({ ...check, version: offered?.release.version ?? check.version }, view, now)
-    const next = candidateOf(decision)
-    if (next === undefined || next === offered)
-      return { offered, end: decision.kind === 'update' ? undefined : decision }
-    offered = next
+/** Nobody is known to be this machine, so it is on no list either. */
+const stranger: Omit<Machine, 'running'> = { oem: '', machineId: '', onNoList: true }
+
+function releaseStatuses(
+  board: string,
+  candidates: readonly Candidate[],
+  { steps, end }: Walk,
+  now: number,
+): readonly ReleaseStatus[] {
+  const offered = steps.at(-1)
+  const machine = { ...stranger, running: offered?.version }
+  let [isNewest, isGoal] = [true, true]
+  const stateOf = (one: Candidate): Pick<ReleaseStatus, 'state'> & { readonly because?: string | undefined } => {
+    if (one === offered) return { state: 'offered' }
+    if (steps.includes(one)) return { state: 'floor', because: one.floor?.reason }
+    if (one.refusal) return { state: one.refusal.reason, because: one.refusal.because }
+    if (offered && compareVersions(one.version, offered.version) < 0) return { state: 'superseded' }
+    if (end && isBlocked(end.reason)) return { state: end.reason }
+    if (one.seenFrom > now) return { state: 'later' }
+    const refused = one.targets.map((admission) => admission(machine)).find((because) => because !== undefined)
+    if (refused !== undefined) return { state: 'target', because: refused }
+    const [wasNewest, wasGoal] = [isNewest, isGoal]
+    isNewest = false
+    if (progressOf(one, now)) return { state: wasNewest ? 'not-in-ramp' : 'superseded' }
+    isGoal = false
+    return wasGoal && end ? { state: end.reason, because: end.because } : { state: 'superseded' }
   }
+  return candidates.map((candidate) => ({
+    ...{ board, candidate, because: undefined, ...stateOf(candidate) },
+    progress: progressOf(candidate, now),
+    window: windowOf(candidate, now),
+  }))
 }
 
-function candidateOf(decision: Decision): Candidate | undefined {
-  if (decision.kind === 'update') return decision.offer
-  return decision.reason === 'outside-window' ? decision.candidate : undefined
-}
+const isBlocked = (reason: Reason): boolean =>
+  ['catalog-expired', 'store-unavailable', 'unverifiable', 'not-mirrored'].includes(reason)
 
-function windowOf(offered: Candidate | undefined, now: number): RolloutStatus['window'] {
-  const schedule = offered?.schedule
+function windowOf({ schedule }: Candidate, now: number): WindowStatus | undefined {
   if (schedule === undefined) return undefined
   return { isOpen: schedule(now).some(({ from, to }) => from <= now && now < to), edge: nextEdge(schedule, 0, now) }
 }
@@ -90,16 +186,10 @@ export function progressOf({ ramps }: Candidate, now: number): Progress | undefi
   const points = ramps.flatMap((ramp) => ramp.points)
   const [first, ...others] = points.map(({ at }) => at)
   if (share >= 1 || first === undefined) return undefined
-  const stops = ramps.flatMap(({ asOf }) => (asOf === undefined ? [] : [asOf]))
+  const stops = ramps.flatMap(({ asOf }) => (asOf === undefined || asOf > now ? [] : [asOf]))
   const stoppedAt = stops.length === 0 ? undefined : Math.min(...stops)
   const ends = stoppedAt === undefined && ramps.every(({ points }) => points.at(-1)?.share === 1)
   return { from: Math.min(first, ...others), to: ends ? Math.max(first, ...others) : undefined, share, stoppedAt }
-}
-
-/** Every release that a channel offers to some board, newest first; those of what it follows, too. */
-export function releasesOf({ boards }: ChannelView): readonly Release[] {
-  const all = [...boards.values()].flatMap(({ candidates }) => candidates.map(({ release }) => release))
-  return [...new Set(all)].sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)))
 }
 
 /**

@@ -40,7 +40,8 @@ export interface BoardView {
 export interface ChannelView {
   readonly queue: BucketScope
   readonly boards: ReadonlyMap<string, BoardView>
-  readonly rollbackFrom: readonly (Version | undefined)[]
+  /** Running versions that are offered the newest release even where it is lower. */
+  readonly rollbackFrom: readonly { readonly text: string; readonly version: Version | undefined }[]
 }
 
 /** Joins a channel with its holds, and with what it follows. */
@@ -52,7 +53,9 @@ export function viewChannel(queue: BucketScope, stored: Stored, followed?: Follo
   return {
     queue,
     boards: new Map([...boards].map((board) => [board, viewBoard(board, own, source)])),
-    rollbackFrom: contents.flatMap(({ rollbackFrom = [] }) => rollbackFrom).map(parseVersion),
+    rollbackFrom: contents.flatMap(({ rollbackFrom = [] }) =>
+      rollbackFrom.map((text) => ({ text, version: parseVersion(text) })),
+    ),
   }
 }
 

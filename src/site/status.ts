@@ -10,7 +10,7 @@ import type { Answering } from '../checks/update-check.ts'
 import { durationMs } from '../documents/fields.ts'
 import { notesKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { changedAt, type RolloutStatus, rolloutStatuses } from '../release/rollout-status.ts'
+import { type ChannelState, changedAt, readChannelState } from '../release/rollout-status.ts'
 
 /** The deployment as a whole. */
 export interface Status {
@@ -32,10 +32,9 @@ export async function readStatus({ cache, reader, background }: Answering): Prom
 }
 
 /** One channel, and where it stands. */
-export interface ChannelStatus extends LoadedChannel, ChannelRef {
+export interface ChannelStatus extends LoadedChannel, ChannelRef, ChannelState {
   /** The app's name for people; its key where it has none. */
   readonly appName: string
-  readonly boards: readonly RolloutStatus[]
   /** When the next release is due, where the channel says how often one is. */
   readonly dueAt: Instant | undefined
 }
@@ -69,9 +68,8 @@ export async function readChannelStatus(
   const loaded = await findChannel(cache, reader, ref)
   if ('reason' in loaded) return { ...ref, appName, problem: state === undefined && problem ? problem : loaded }
   const { app, channel } = loaded.manifest
-  const found = rolloutStatuses(loaded.view, now)
-  const boards = problem ? found.map((one) => withNothing(one, problem)) : found
-  return { ...loaded, app, channel, appName, boards, dueAt: dueAt(loaded) }
+  const channelState = readChannelState(loaded.view, now, problem?.reason)
+  return { ...loaded, ...channelState, app, channel, appName, dueAt: dueAt(loaded) }
 }
 
 /** The channels that the catalog names under these; one that has ended counts as gone, also where its name lives on as an alias. */
@@ -87,12 +85,6 @@ export const readPlaces = (
       return { ...ref, appName: one.appName, problem: { reason: 'unknown-channel', message: '' } }
     }),
   )
-
-/** Where the catalog cannot be used, no machine is offered anything. */
-const withNothing = ({ board, newest }: RolloutStatus, { reason }: Problem): RolloutStatus => ({
-  ...{ board, newest, offered: undefined, window: undefined },
-  withheld: { kind: 'no-update', reason },
-})
 
 /** On the day of the week that is usual, be it up to three days before or after. */
 function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | undefined {
@@ -129,17 +121,18 @@ export async function readPaths(
   const steps = found.flatMap((one) =>
     'problem' in one
       ? []
-      : one.manifest.releases.map(({ version, publishedAt }) => ({ version, channel: one.channel, publishedAt })),
+      : one.releases
+          .filter(({ offeredFrom }) => offeredFrom <= status.now)
+          .map(({ release: { version }, offeredFrom: at }) => ({ version, channel: one.channel, at })),
   )
-  steps.sort((a, b) => order(a.publishedAt, b.publishedAt))
+  steps.sort((a, b) => a.at - b.at)
   return Map.groupBy(steps, ({ version }) => version)
 }
 
 /** A release that reached a channel. */
 export interface PathStep extends Pick<ChannelRef, 'channel'> {
   readonly version: string
-  /** RFC 3339. */
-  readonly publishedAt: string
+  readonly at: Instant
 }
 
 /** The newest manifests of a channel and what each changed; where the chain is broken, what is good of it. */

@@ -27,7 +27,7 @@ function normalise(text: string): string {
     .replace(/\b[0-9a-f]{40}\b/g, '<hex>')
     .replace(/(?<![\w-])[A-Za-z0-9_-]{43}(?![\w-])/g, '<key>')
     .replace(/(?<=(?:keys? of|at hand:|signed by|key|, ) ?)[A-Za-z0-9_-]{8}(?=[,;…\n]|$)/g, '<key>')
-    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<instant>')
+    .replace(/\d{4}-\d\d-\d\d(T[\d:.]+Z| \d\d:\d\d(:\d\d)? UTC)/g, '<instant>')
     .replace(/\d{4}-\d\d-\d\d/g, '<day>')
 }
 

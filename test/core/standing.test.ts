@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Hold, Release } from '../../src/release/channel.ts'
 import type { Followed } from '../../src/release/conditions.ts'
-import { changedAt, progressOf, releasesOf, rolloutStatuses } from '../../src/release/rollout-status.ts'
+import { changedAt, progressOf, readChannelState } from '../../src/release/rollout-status.ts'
 import { viewChannel } from '../../src/release/view.ts'
 
 const now = Date.parse('2026-11-24T12:00:00Z')
@@ -60,7 +60,7 @@ test.each<[string, Given, offered: string | undefined, reason: string | undefine
   ['no end to going back', { holds: [hold], rollbackFrom: ['2'] }, '2', 'held'],
   ['a dead end, which is newest', { more: { '3': { deadEnd: because } } }, '3', undefined],
 ])('machines end at %s', (_, given, offered, reason) => {
-  const [standing, ...others] = rolloutStatuses(viewOf(given), now)
+  const [standing, ...others] = readChannelState(viewOf(given), now).boards
   expect(others).toEqual([])
   expect(standing?.newest.release.version).toBe('3')
   expect(standing?.offered?.release.version).toBe(offered)
@@ -70,7 +70,7 @@ test.each<[string, Given, offered: string | undefined, reason: string | undefine
 test('a window closes and opens, and is no reason to show less', () => {
   const windows = [{ days: ['Tue'] as const, from: '13:00', to: '14:00', timeZone: 'UTC' }]
   const view = viewOf({ more: { '3': { windows } } })
-  const shown = (ms: number) => rolloutStatuses(view, ms)[0]
+  const shown = (ms: number) => readChannelState(view, ms).boards[0]
   expect(shown(now)).toMatchObject({ withheld: undefined, window: { isOpen: false, edge: now + hour } })
   expect(shown(now + 1.5 * hour)).toMatchObject({ window: { isOpen: true, edge: now + 2 * hour } })
   expect(shown(now)?.offered?.release.version).toBe('3')
@@ -81,7 +81,7 @@ test.each<[string, number, object | undefined]>([
   ['on its way', 6, { share: 0.5, from: now - 6 * hour, to: now + 18 * hour }],
   ['when everybody is reached', 18, undefined],
 ])('a ramp %s', (_, hours, want) => {
-  const [standing] = rolloutStatuses(viewOf({ more: { '3': { ramp } } }), now + hours * hour)
+  const [standing] = readChannelState(viewOf({ more: { '3': { ramp } } }), now + hours * hour).boards
   const progress = standing && progressOf(standing.newest, now + hours * hour)
   if (want === undefined) expect(progress).toBeUndefined()
   else expect(progress).toMatchObject(want)
@@ -92,7 +92,10 @@ test.each<[string, object, object]>([
   ['that was stopped', { ramp, rampAsOf: at(-2) }, { share: 4 / 24, stoppedAt: now - 2 * hour }],
 ])('a ramp %s has no end', (_, { rampAsOf, ...fields }: { rampAsOf?: string }, want) => {
   const releases = [release('1'), release('2', fields)]
-  const [standing] = rolloutStatuses(viewChannel(queue, { content: { releases }, ...(rampAsOf && { rampAsOf }) }), now)
+  const [standing] = readChannelState(
+    viewChannel(queue, { content: { releases }, ...(rampAsOf && { rampAsOf }) }),
+    now,
+  ).boards
   const progress = standing && progressOf(standing.newest, now)
   expect(progress).toEqual({ from: now - 6 * hour, to: undefined, ...want })
 })
@@ -101,8 +104,8 @@ test('a follower shows the releases of its source, and says when it sees them', 
   const source = { content: { releases: [release('1'), release('2', { publishedAt: at(-24) })] } }
   const followed: Followed = { source, afterMs: 48 * hour, overMs: 0 }
   const view = viewChannel(queue, { content: { releases: [] } }, followed)
-  expect(releasesOf(view).map(({ version }) => version)).toEqual(['2', '1'])
-  const [standing] = rolloutStatuses(view, now)
+  expect(readChannelState(view, now).releases.map(({ release }) => release.version)).toEqual(['2', '1'])
+  const [standing] = readChannelState(view, now).boards
   expect(standing?.offered?.release.version).toBe('1')
   expect(standing?.newest.seenFrom).toBe(now + 24 * hour)
 })

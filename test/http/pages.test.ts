@@ -87,7 +87,7 @@ test('what a card calls offered is what a machine without an id ends at', async 
     const decision = await checkForUpdate(newReader(store), query)
     expect(decision).toMatchObject({ kind: 'update', offer: { release: { version } } })
   }
-  expect(found.stable).toMatch(/ramp 37 %.*Newest published: 4593\.2\.0.*start 2026-.* now 37 % end 2026-/)
+  expect(found.stable).toMatch(/ramp 37\.5 %.*Newest published: 4593\.2\.0.*start 2026-.* now 37\.5 % end 2026-/)
   expect(found.beta).toMatch(/held.*4593\.2\.0.*incidents\/boot-loop Meanwhile machines are offered 4372\.2\.0/)
   expect(found.alpha).toMatch(/offered to all.*every 7 days, on Thu next release due/)
   const follower = await (await serve(store).request(`/channels/${app}/prod-eu`)).text()
@@ -179,9 +179,8 @@ test('a ramp that was stopped shows no end', async () => {
 test('on the timeline, each release makes the next one due', () => {
   const began = Date.parse('2026-11-02T00:00:00Z')
   const releases = [14, 10, 0].map((days, i) => ({
-    version: `${3 - i}`,
-    publishedAt: new Date(began + days * day).toISOString(),
-    boards: {},
+    release: { version: `${3 - i}`, publishedAt: new Date(began + days * day).toISOString(), boards: {} },
+    offeredFrom: began + days * day,
   }))
   const drawn = timeline({ releases, everyMs: 7 * day, now: began + 15 * day, words: english }).toString()
   const marks = [...drawn.matchAll(/class="due" x1="([^"]+)"/g)].map(([, x]) => x)
@@ -417,7 +416,7 @@ describe('whoever asks', () => {
   test('explanations for operators only are not given to others', async () => {
     const served = serve(store, { explain: { token: 'a token that is long' } })
     const html = await (await served.request(paths[7] ?? '')).text()
-    expect(html).toContain('given to operators only')
+    expect(html).toContain('Only operators can ask here')
     expect(html).not.toContain('Update to')
   })
 

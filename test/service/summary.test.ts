@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { editCatalog } from '../../src/catalog/edit-catalog.ts'
+import { refresh } from '../../src/catalog/refresh.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { summarise } from '../../src/channels/summary.ts'
 import { app, day, newStore, now, orderOf, publishOne, type TestStore } from '../world.ts'
@@ -61,6 +62,8 @@ test('a channel without releases is shown without boards', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   await commitChannel(store.publisher, { app, channel: 'stable' }, (now) => ({ ...now, releases: [] }))
+  expect(await shown(store)).toEqual(['stable 2 amd64-usr: 2 of 2'])
+  await refresh(store.publisher)
   expect(await summarise(store.publisher)).toMatchObject({ channels: [{ seq: 2, boards: [] }] })
 })
 

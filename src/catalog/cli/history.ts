@@ -1,14 +1,15 @@
 import type { Command } from 'commander'
 import { command, type Options, openReadingOf, parseChannel, parseCount, readFlags } from '../../cli/options.ts'
 import { show, warn } from '../../cli/terminal.ts'
+import { timeText } from '../../kernel/format.ts'
 import { changeLine } from '../../release/diff.ts'
 import { channelHistory, type HistoryEntry } from '../history.ts'
 
-/** Shows what happened to a channel. */
+/** Shows the history of a channel. */
 export function historyCommand(): Command {
   return command('history', 'show who changed a channel, when, and what: verified', [...readFlags, 'app'])
     .requiredOption('--channel <channel>', 'the channel', parseChannel)
-    .option('--limit <count>', 'so many of the newest', parseCount, 20)
+    .option('--limit <count>', 'show this many of the newest', parseCount, 20)
     .action(async (options: Options & { channel: string; limit: number }) => {
       const { store, settings } = await openReadingOf(options, warn, ['app'])
       const found: HistoryEntry[] = []
@@ -24,9 +25,9 @@ export function historyCommand(): Command {
 }
 
 const linesOf = ({ seq, issuedAt, keyIds, provenance = {}, changes }: HistoryEntry): readonly string[] => [
-  `${seq}  ${issuedAt}  signed by ${keyIds.map((id) => id.slice(0, 8)).join(', ')}`,
+  `${seq}  ${timeText(issuedAt)}  signed by ${keyIds.map((id) => id.slice(0, 8)).join(', ')}`,
   ...Object.entries(provenance).map(([name, value]) => `    ${name}: ${value}`),
   ...(changes.length === 0
-    ? [seq === 1 ? '    made, with nothing in it' : '    issued anew, with the same content']
+    ? [seq === 1 ? '    created, empty' : '    signed again, content unchanged']
     : changes.map((one) => `    ${changeLine(one)}`)),
 ]

@@ -16,7 +16,7 @@ export function showCommand(): Command {
       if (app !== undefined && summary.channels.length === 0 && summary.problems.length === 0)
         throw new PlatteError(
           'usage',
-          `there is no ${channel === undefined ? `app ${app}` : `channel ${channel} of ${app}`}`,
+          `no such ${channel === undefined ? 'app' : 'channel'}: ${[app, channel].filter(Boolean).join('/')}`,
           {
             hint: '`platte show` lists what there is',
           },
@@ -28,20 +28,31 @@ export function showCommand(): Command {
 
 function channelsOf(channels: readonly ChannelSummary[]): string[] {
   const rows = channels.flatMap(({ app, channel, seq, boards }) =>
-    boards.map(({ board, offered, newest }) => [app, channel, String(seq), board, offered ?? '-', newest]),
+    boards.map(({ board, offered, newest, state }) => [
+      app,
+      channel,
+      String(seq),
+      board,
+      offered ?? '-',
+      newest,
+      state,
+    ]),
   )
-  return table([['APP', 'CHANNEL', 'SEQ', 'BOARD', 'OFFERED', 'NEWEST'], ...rows])
+  return table([['APP', 'CHANNEL', 'SEQ', 'BOARD', 'OFFERED', 'NEWEST', 'STATE'], ...rows])
 }
 
-function releasesOf({ releases }: ChannelSummary): string[] {
-  const rows = releases.map(({ version, publishedAt, boards, state, components = {} }) => [
+function releasesOf({ releases, boards }: ChannelSummary): string[] {
+  const rows = releases.map(({ version, offeredFrom, boards, state, components = {} }) => [
     version,
-    publishedAt.slice(0, 10),
+    offeredFrom.slice(0, 10),
     Object.keys(boards).join(','),
     state,
     Object.entries(components)
       .map(([name, value]) => `${name} ${value}`)
       .join(', '),
   ])
-  return table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows])
+  const sentBack = boards.flatMap(({ rollbacks = [], board }) =>
+    rollbacks.map(({ from, to }) => `${board}: machines on ${from.join(', ')} are being sent back to ${to}`),
+  )
+  return [...table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows]), ...sentBack]
 }

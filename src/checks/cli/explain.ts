@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { newCatalogCache } from '../../catalog/cache.ts'
 import { command, type Options, openReadingOf, parseInstant, readFlags } from '../../cli/options.ts'
 import { show } from '../../cli/terminal.ts'
+import { percent } from '../../kernel/format.ts'
 import { explain } from '../explain.ts'
 
 interface ExplainOptions extends Options {
@@ -35,7 +36,8 @@ export function explainCommand(): Command {
         audience: 'operator',
       })
       const { sentence, numbers: { draw, share } = {}, next } = explanation
-      const behind = draw === undefined || share === undefined ? [] : [`its draw is ${draw}, the share ${share}`]
+      const behind =
+        draw === undefined || share === undefined ? [] : [`bucket ${percent(draw)}, ramp ${percent(share)}`]
       show(options.json, { asked: query, ...explanation }, [sentence, ...behind, ...(next ? [next.sentence] : [])])
     })
 }

@@ -1,9 +1,9 @@
 /** `/channels/<app>/<channel>/feed.atom`: the newest releases of a channel. @see RFC 4287 */
-import XmlBuilder from 'fast-xml-builder'
+import { raw } from 'hono/html'
 import { textDigest } from '../../kernel/digest.ts'
 import type { Release } from '../../release/channel.ts'
-import { releasesOf } from '../../release/rollout-status.ts'
-import { part } from '../pages/fragments.ts'
+import type { ListedRelease } from '../../release/rollout-status.ts'
+import { type Html, none, part } from '../pages/fragments.ts'
 import { notesAsHtml } from '../pages/notes.ts'
 import type { PageContext } from '../pages/page-context.ts'
 import { type ChannelStatus, changeOf, readChannelStatus } from '../status.ts'
@@ -17,51 +17,46 @@ export async function answerAtom(page: PageContext, app: string, name: string): 
   const { c, status, service } = page
   const channel = await readChannelStatus(service, status, { app, channel: name })
   if ('problem' in channel) return refuseChannel(page, channel)
-  const text = await feedOf(page, channel)
+  const text = withoutControls((await feedOf(page, channel)).toString())
   return send(c, { type: 'application/atom+xml; charset=utf-8', text, changedAt: changeOf(channel, status) })
 }
 
-const builder = new XmlBuilder({ ignoreAttributes: false, attributeNamePrefix: '@' })
-
-async function feedOf(page: PageContext, channel: ChannelStatus): Promise<string> {
+async function feedOf(page: PageContext, channel: ChannelStatus): Promise<Html> {
   const { serving, status } = page
+  const { appName, manifest } = channel
   const ref = `${channel.app}/${channel.channel}`
   const pageUrl = `${serving.publicUrl}/channels/${ref}`
-  const releases = releasesOf(channel.view).filter(isSeen(channel, status.now)).slice(0, maxEntries)
-  const entries = releases.map(async (release) => ({
-    id: idOf(`${ref}/${release.version}`),
-    title: release.version,
-    ...{ published: release.publishedAt, updated: release.publishedAt },
-    link: {
-      '@rel': 'alternate',
-      '@type': 'text/html',
-      '@href': `${pageUrl}?from=${encodeURIComponent(release.version)}#${release.version}`,
-    },
-    content: { '@type': 'html', '#text': await contentOf(page, release) },
-  }))
-  const feed = {
-    '@xmlns': 'http://www.w3.org/2005/Atom',
-    id: idOf(ref),
-    title: `${channel.appName}: ${channel.channel}`,
-    ...(channel.manifest.description && { subtitle: channel.manifest.description }),
-    updated: new Date(changeOf(channel, status)).toISOString(),
-    author: { name: channel.appName },
-    generator: 'Platte',
-    link: [
-      { '@rel': 'self', '@type': 'application/atom+xml', '@href': `${pageUrl}/feed.atom` },
-      { '@rel': 'alternate', '@type': 'text/html', '@href': pageUrl },
-    ],
-    entry: await Promise.all(entries),
-  }
-  return `<?xml version="1.0" encoding="utf-8"?>\n${builder.build({ feed }).replace(/[\ufffe\uffff]/g, '')}\n`
+  // What a follower offers to nobody yet is no news.
+  const releases = channel.releases.filter(({ offeredFrom }) => offeredFrom <= status.now).slice(0, maxEntries)
+  const entries = await Promise.all(releases.map((one) => entryOf(page, one, { ref, pageUrl })))
+  return part`<?xml version="1.0" encoding="utf-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom"><id>${idOf(ref)}</id><title>${appName}: ${channel.channel}</title>${
+    manifest.description ? part`<subtitle>${manifest.description}</subtitle>` : none
+  }<updated>${isoText(changeOf(channel, status))}</updated><author><name>${appName}</name></author><generator>Platte</generator>
+<link rel="self" type="application/atom+xml" href="${pageUrl}/feed.atom"/><link rel="alternate" type="text/html" href="${pageUrl}"/>
+${entries}</feed>
+`
 }
 
-/** What a follower offers to nobody yet is no news. */
-function isSeen({ view }: ChannelStatus, now: number): (release: Release) => boolean {
-  const candidates = [...view.boards.values()].flatMap((board) => board.candidates)
-  const seen = new Set(candidates.filter(({ seenFrom }) => seenFrom <= now).map(({ release }) => release))
-  return (release) => seen.has(release)
+async function entryOf(
+  page: PageContext,
+  { release, offeredFrom }: ListedRelease,
+  { ref, pageUrl }: { readonly ref: string; readonly pageUrl: string },
+): Promise<Html> {
+  const { version } = release
+  const at = isoText(offeredFrom)
+  const content = (await contentOf(page, release)).toString()
+  return part`<entry><id>${idOf(`${ref}/${version}`)}</id><title>${version}</title><published>${at}</published><updated>${at}</updated>
+<link rel="alternate" type="text/html" href="${pageUrl}?from=${encodeURIComponent(version)}#${version}"/>
+<content type="html">${content}</content></entry>
+`
 }
+
+const isoText = (at: number): string => new Date(at).toISOString()
+
+/** XML has no form for most control characters, not even escaped. */
+const withoutControls = (xml: string): string =>
+  xml.replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
 
 /** A UUID of version 8 (RFC 9562, 5.8) made of a digest: the same wherever this is served from. */
 function idOf(name: string): string {
@@ -70,14 +65,10 @@ function idOf(name: string): string {
   return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
-async function contentOf(
-  { service }: PageContext,
-  { notes, components = {}, cves = [], boards }: Release,
-): Promise<string> {
-  const shown = notes && (await notesAsHtml(service, notes))
-  const parts = Object.entries(components).map(([name, version]) => part`<li>${name}: ${version}</li>`)
-  const rest = part`${parts.length > 0 ? part`<h4>Packages</h4><ul>${parts}</ul>` : ''}${
-    cves.length > 0 ? part`<h4>CVEs</h4><p>${cves.join(', ')}</p>` : ''
+async function contentOf(page: PageContext, { notes, components = {}, cves = [], boards }: Release): Promise<Html> {
+  const shown = notes && (await notesAsHtml(page.service, notes))
+  const list = Object.entries(components).map(([name, version]) => part`<li>${name}: ${version}</li>`)
+  return part`${shown ? raw(shown.html) : none}${list.length > 0 ? part`<h4>Packages</h4><ul>${list}</ul>` : none}${
+    cves.length > 0 ? part`<h4>CVEs</h4><p>${cves.join(', ')}</p>` : none
   }<h4>Architectures</h4><ul>${Object.keys(boards).map((board) => part`<li>${board.replace(/-usr$/, '')}</li>`)}</ul>`
-  return `${shown?.html ?? ''}${rest}`
 }

@@ -2,7 +2,7 @@
 
 import { packageFolder } from '../../documents/paths.ts'
 import { refuse } from '../../http/problem.ts'
-import { progressOf, type RolloutStatus, releasesOf } from '../../release/rollout-status.ts'
+import { boardJson } from '../../release/describe.ts'
 import type { PageContext } from '../pages/page-context.ts'
 import { type ChannelStatus, listedChannels, readChannelStatus, readPlaces, type Unreadable } from '../status.ts'
 import { send } from './send.ts'
@@ -24,9 +24,7 @@ export async function answerChannels({ c, status, service, link }: PageContext):
   const body = {
     ...trustOf(status),
     total: places.length,
-    channels: channels
-      .filter((one) => !('problem' in one && one.problem.reason === 'unknown-channel'))
-      .map(summaryOf(status.now)),
+    channels: channels.filter((one) => !('problem' in one && one.problem.reason === 'unknown-channel')).map(summaryOf),
     ...(next && { next }),
   }
   return send(c, { type: json, text: JSON.stringify(body) })
@@ -37,8 +35,10 @@ export async function answerChannelJson(page: PageContext, app: string, name: st
   const { c, status, service, serving } = page
   const channel = await readChannelStatus(service, status, { app, channel: name })
   if ('problem' in channel) return refuseChannel(page, channel)
-  const releases = releasesOf(channel.view).map(({ boards, ...release }) => ({
+  const releases = channel.releases.map(({ release: { boards, ...release }, offeredFrom, boards: states }) => ({
     ...release,
+    offeredFrom: new Date(offeredFrom).toISOString(),
+    states: Object.fromEntries(states.map(({ board, state }) => [board, state])),
     boards: Object.fromEntries(
       Object.entries(boards).map(([board, { codebases, packages }]) => {
         const own = `${serving.publicUrl}/${packageFolder({ app: channel.app, version: release.version, board }, packages)}`
@@ -47,7 +47,7 @@ export async function answerChannelJson(page: PageContext, app: string, name: st
     ),
   }))
   const holds = [channel.entry, channel.source?.entry].flatMap((entry) => entry?.holds ?? [])
-  const body = { ...trustOf(status), ...summaryOf(status.now)(channel), holds, releases }
+  const body = { ...trustOf(status), ...summaryOf(channel), holds, releases }
   return send(c, { type: json, text: JSON.stringify(body) })
 }
 
@@ -67,39 +67,13 @@ function trustOf({ state, problem }: PageContext['status']) {
   }
 }
 
-const summaryOf =
-  (now: number) =>
-  (one: ChannelStatus | Unreadable): object => {
-    const { app, channel } = one
-    if ('problem' in one) return { app, channel, problem: one.problem.reason }
-    const { manifest, dueAt, boards } = one
-    const { seq, issuedAt, description, aliases, cadence, follow } = manifest
-    return {
-      ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow },
-      ...(dueAt !== undefined && { dueAt: instantText(dueAt) }),
-      boards: boards.map((board) => boardOf(board, now)),
-    }
-  }
-
-function boardOf({ board, offered, newest, withheld, window }: RolloutStatus, now: number): object {
-  const progress = progressOf(newest, now)
+function summaryOf(one: ChannelStatus | Unreadable): object {
+  const { app, channel } = one
+  if ('problem' in one) return { app, channel, problem: one.problem.reason }
+  const { seq, issuedAt, description, aliases, cadence, follow } = one.manifest
   return {
-    board,
-    offered: offered?.release.version ?? null,
-    newest: newest.release.version,
-    publishedAt: (offered ?? newest).release.publishedAt,
-    components: (offered ?? newest).release.components,
-    ...(withheld && { withheld: { reason: withheld.reason, because: withheld.because } }),
-    ...(progress && {
-      ramp: {
-        from: instantText(progress.from),
-        to: progress.to === undefined ? null : instantText(progress.to),
-        ...(progress.stoppedAt !== undefined && { stoppedAt: instantText(progress.stoppedAt) }),
-        share: Math.round(progress.share * 1e4) / 1e4,
-      },
-    }),
-    ...(window && { window: { isOpen: window.isOpen, edge: window.edge && instantText(window.edge) } }),
+    ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow },
+    ...(one.dueAt !== undefined && { dueAt: new Date(one.dueAt).toISOString() }),
+    boards: one.boards.map(boardJson),
   }
 }
-
-const instantText = (at: number): string => new Date(at).toISOString()

@@ -5,8 +5,9 @@
 
 import { notesKey } from '../../documents/paths.ts'
 import { refuse } from '../../http/problem.ts'
+import { timeText } from '../../kernel/format.ts'
 import type { Release } from '../../release/channel.ts'
-import { releasesOf } from '../../release/rollout-status.ts'
+import type { ListedRelease } from '../../release/rollout-status.ts'
 import { parseVersion } from '../../release/version.ts'
 import type { PageContext } from '../pages/page-context.ts'
 import { type ChannelStatus, changeOf, readChannelStatus, readNotes } from '../status.ts'
@@ -30,7 +31,8 @@ export async function answerVersionFile(
   const release =
     version === 'current'
       ? channel.boards.find((one) => one.board === board)?.offered?.release
-      : releasesOf(channel.view).find((one) => one.version === version && Object.hasOwn(one.boards, board))
+      : channel.releases.find(({ release: one }) => one.version === version && Object.hasOwn(one.boards, board))
+          ?.release
   if (release === undefined) return refuse(c, 'not-found', 'there is no such release for that board here')
   return send(c, {
     type: 'text/plain; charset=utf-8',
@@ -60,13 +62,12 @@ export async function answerReleasesJson(page: PageContext, name: string): Promi
   const channel = await appChannel(page, name)
   if (channel instanceof Response) return channel
   const { c, status, serving, service } = page
-  const releases = releasesOf(channel.view)
   const entries = await Promise.all(
-    releases.map(async (release, i) => {
-      const { notes } = release
+    channel.releases.map(async (listed, i) => {
+      const { notes, version } = listed.release
       const inside = notes && i < maxNotes ? await readNotes(service, notes) : undefined
       const words = inside ?? (notes ? `${serving.publicUrl}/${notesKey(notes.sha256)}` : '')
-      return [release.version, entryOf(channel.channel, release, words)] as const
+      return [version, entryOf(channel.channel, listed, words)] as const
     }),
   )
   const known = Object.fromEntries(entries)
@@ -79,10 +80,10 @@ export async function answerReleasesJson(page: PageContext, name: string): Promi
   })
 }
 
-const entryOf = (channel: string, release: Release, notes: string): object => ({
+const entryOf = (channel: string, { release, offeredFrom }: ListedRelease, notes: string): object => ({
   channel,
   architectures: Object.keys(release.boards).map((board) => board.replace(/-usr$/, '')),
-  release_date: `${release.publishedAt.slice(0, 19).replace('T', ' ')} +0000`,
+  release_date: timeText(offeredFrom).replace('UTC', '+0000'),
   major_software: Object.fromEntries(
     Object.entries(release.components ?? {}).map(([name, version]) => [name, [version]]),
   ),

@@ -1,20 +1,19 @@
-/** How feeds and files are sent: with a tag, and where their time is known, with that. */
+/** Sends feeds and files with a tag, and with the time of their last change where it is known. */
 import type { Context } from 'hono'
-import { matches } from '../../http/conditions.ts'
 import { textDigest } from '../../kernel/digest.ts'
 
-/** So long a cache keeps one, in seconds: what is in force is late by that much more behind each cache. */
+/** Seconds in a cache. Each cache on the way delays a change by that much. */
 const keptForSeconds = 10
 
 /** What is sent. */
 export interface Content {
   readonly type: string
   readonly text: string
-  /** Since when it is as it is, in milliseconds; left out where every moment may change it. */
+  /** When it last changed, in milliseconds; absent where every moment may change it. */
   readonly changedAt?: number
 }
 
-/** Answers 304 to whoever has it: by the tag where one is said, else by the time (RFC 9110, 13.2.2). */
+/** Answers 304 by the time, where no tag is asked about (RFC 9110, 13.2.2); tags are compared for all pages at once. */
 export function send(c: Context, { type, text, changedAt }: Content): Response {
   const headers = {
     'content-type': type,
@@ -24,10 +23,9 @@ export function send(c: Context, { type, text, changedAt }: Content): Response {
     etag: `"${textDigest(text)}"`,
     ...(changedAt !== undefined && { 'last-modified': new Date(changedAt).toUTCString() }),
   }
-  const tags = c.req.header('if-none-match')
   const since = Date.parse(c.req.header('if-modified-since') ?? '')
-  const isKnown =
-    tags === undefined ? changedAt !== undefined && wholeSeconds(changedAt) <= since : matches(tags, headers.etag)
+  const isTagged = c.req.header('if-none-match') !== undefined
+  const isKnown = !isTagged && changedAt !== undefined && wholeSeconds(changedAt) <= since
   return isKnown ? new Response(null, { status: 304, headers }) : new Response(text, { headers })
 }
 

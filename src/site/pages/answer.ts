@@ -1,5 +1,6 @@
 /** The pages: which path is which. Loaded when the first of them is asked for, so that checks carry none of it. */
 import type { Context } from 'hono'
+import { etag, RETAINED_304_HEADERS } from 'hono/etag'
 import type { Serving } from '../../checks/serving.ts'
 import { keyOfUrlPath } from '../../documents/paths.ts'
 import { refuseMethod } from '../../http/problem.ts'
@@ -44,8 +45,24 @@ export async function answerPages(serving: Serving, c: Context): Promise<Respons
   if (method !== 'GET' && method !== 'HEAD') return refuseMethod(c, 'GET, HEAD')
   if (found) return file(...found)
   const [, first = '', second = '', third = ''] = route?.[0].exec(path) ?? []
-  return route?.[1](await page(serving, c), first, second, third)
+  await compareTags(c, async () => {
+    c.res = await route?.[1](await page(serving, c), first, second, third)
+  })
+  return c.res
 }
+
+/** Answers 304 to a client that has the page, with the headers of the page. */
+const compareTags = etag({
+  retainedHeaders: [
+    ...RETAINED_304_HEADERS,
+    'access-control-allow-origin',
+    'content-language',
+    'content-security-policy',
+    'last-modified',
+    'referrer-policy',
+    'x-content-type-options',
+  ],
+})
 
 const file = (type: string, text: string): Response =>
   new Response(text, {

@@ -1,7 +1,15 @@
-/** Where a board of a channel stands: what is offered, and what keeps back what is newer. */
+/** One board of a channel: what is offered, by way of what, until when, and why not what is newer. */
+import { percent, timeText } from '../../kernel/format.ts'
 import type { Reason } from '../../release/decide.ts'
-import { progressOf, type RolloutStatus } from '../../release/rollout-status.ts'
-import { age, atMost, filled, type Html, inEnglish, minuteText, none, part, percent, time } from './fragments.ts'
+import {
+  offeredFrom,
+  type Progress,
+  type ReleaseStatus,
+  type RolloutStatus,
+  type WindowStatus,
+} from '../../release/rollout-status.ts'
+import type { Candidate } from '../../release/view.ts'
+import { age, atMost, filled, type Html, inEnglish, none, part, time } from './fragments.ts'
 import type { Words } from './words-en.ts'
 
 /** More are in the JSON, and on the page of the channel. */
@@ -14,71 +22,96 @@ interface Shown {
   readonly level: 4 | 3
 }
 
-/** Boards that stand at the same are shown once, under all of their names. */
-export function boards(standings: readonly RolloutStatus[], shown: Shown): readonly Html[] {
-  const groups = Map.groupBy(standings, (one) => keyOf(one))
+/** Boards that are offered the same are shown once, under all of their names. */
+export function boards(statuses: readonly RolloutStatus[], shown: Shown): readonly Html[] {
+  const groups = Map.groupBy(statuses, keyOf)
   return [...groups.values()].flatMap(([first, ...others]) =>
     first ? [board(first, [first, ...others].map((one) => one.board).join(', '), shown)] : [],
   )
 }
 
-const keyOf = ({ offered, newest, withheld }: RolloutStatus): string =>
-  JSON.stringify([offered?.release.version, newest.release.version, withheld?.reason, withheld?.because])
+const keyOf = ({ offered, newest, via, withheld, rollbacks }: RolloutStatus): string =>
+  JSON.stringify([
+    ...[offered, newest, ...via].map((one) => one?.release.version),
+    ...[withheld?.reason, withheld?.because],
+    ...rollbacks.map(({ from, to }) => [...from, to.release.version]),
+  ])
 
-function board(standing: RolloutStatus, names: string, { now, words, level }: Shown): Html {
-  const { offered, newest, withheld } = standing
-  const heading =
-    level === 4
-      ? part`<h4>${names} ${chip(standing, now, words)}</h4>`
-      : part`<h3>${names} ${chip(standing, now, words)}</h3>`
-  return part`<div class="board">${heading}
+function board(status: RolloutStatus, names: string, { now, words, level }: Shown): Html {
+  const { offered, newest, via, withheld, window, rollbacks } = status
+  const heading = part`${names} ${chip(status, words)}`
+  const sentBack = rollbacks.map(
+    ({ from, to }) => part`<p class="small"><b>${words.board.sentBack(from.join(', '), to.release.version)}</b></p>\n`,
+  )
+  return part`<div class="board">${level === 4 ? part`<h4>${heading}</h4>` : part`<h3>${heading}</h3>`}
 ${
   offered
     ? part`<p class="version">${offered.release.version}</p>
-<p class="small">${words.board.offered}${words.comma}${filled(words.board.published, age(Date.parse(offered.release.publishedAt), now, words))}</p>`
+<p class="small">${words.board.offered}${words.comma}${filled(words.board.published, age(offeredFrom(offered), now, words))}</p>`
     : part`<p class="version nothing">${words.board.none}</p>`
 }
-${windowLine(standing, now, words)}${
+${via.length === 0 ? none : part`<p class="small">${words.board.via(via.map(({ release }) => release.version).join(', '))}</p>\n`}${windowLine(window, now, words)}${sentBack}${
   withheld === undefined
     ? none
-    : part`<p class="small">${words.board.newest}${words.colon}<b>${newest.release.version}</b>${words.comma}${age(Date.parse(newest.release.publishedAt), now, words)}</p>
-${whyNot(standing, now, words)}`
+    : part`<p class="small">${words.board.newest}${words.colon}<b>${newest.release.version}</b>${words.comma}${age(offeredFrom(newest), now, words)}</p>
+${whyNot(status, now, words)}`
 }${components(offered ?? newest, words)}</div>\n`
 }
 
 const worst: readonly Reason[] = ['held', 'withdrawn', 'floor-held', 'dead-end']
 
-function chip({ withheld, offered, newest }: RolloutStatus, now: number, words: Words): Html {
-  const { reason } = withheld ?? { reason: 'up-to-date' as const }
-  const share = reason === 'not-in-ramp' ? progressOf(newest, now)?.share : undefined
-  const isLater = withheld !== undefined && reason === 'up-to-date'
+function chip(status: RolloutStatus, words: Words): Html {
+  const { withheld, offered } = status
+  const kept = keptBack(status)
   const isForSome = withheld === undefined && (offered?.targets.length ?? 0) > 0
-  const isGood = withheld === undefined && !isForSome
-  const kind = worst.includes(reason) || !offered ? 'bad' : isGood ? 'good' : 'wait'
-  const label = isLater ? words.board.later : words.reasons[isForSome ? 'target' : reason]
-  return part`<span class="state ${kind}">${label}${share === undefined ? none : ` ${percent(share)}`}</span>`
+  const label = isForSome
+    ? words.reasons.target
+    : withheld === undefined
+      ? words.reasons['up-to-date']
+      : withheld.reason === 'up-to-date'
+        ? words.board.later
+        : stateLabel({ state: withheld.reason, progress: kept?.progress }, words)
+  const isBad = !offered || (withheld && worst.includes(withheld.reason)) || isStopped(status)
+  const kind = isBad ? 'bad' : withheld === undefined && !isForSome ? 'good' : 'wait'
+  return part`<span class="state ${kind}">${label}</span>`
 }
 
-function windowLine({ window }: RolloutStatus, now: number, { board, ...words }: Words): Html {
+/** The release that machines do not go on to, where its reason is its own. */
+const keptBack = ({ withheld, newest, releases }: RolloutStatus): ReleaseStatus | undefined =>
+  releases.find(({ candidate }) => candidate === (withheld?.candidate ?? newest))
+
+const isStopped = (status: RolloutStatus): boolean =>
+  status.withheld?.reason === 'not-in-ramp' && keptBack(status)?.progress?.stoppedAt !== undefined
+
+/** What becomes of a release, in a few words. */
+export function stateLabel({ state, progress }: Pick<ReleaseStatus, 'state' | 'progress'>, words: Words): string {
+  if (state === 'offered' || state === 'floor' || state === 'later' || state === 'superseded') return words.board[state]
+  if (state !== 'not-in-ramp' || progress === undefined) return words.reasons[state]
+  return `${progress.stoppedAt === undefined ? words.reasons[state] : words.ramp.isStopped} ${percent(progress.share)}`
+}
+
+function windowLine(window: WindowStatus | undefined, now: number, words: Words): Html {
   if (window === undefined) return none
   const { isOpen, edge } = window
-  if (edge === undefined) return part`<p class="small">${isOpen ? none : board.windowNever}</p>`
-  const sentence = isOpen ? board.windowOpen : board.windowClosed
-  return part`<p class="small">${filled(sentence, time(edge, now, { board, ...words }))}</p>\n`
+  if (edge === undefined) return part`<p class="small">${isOpen ? none : words.board.windowNever}</p>`
+  const sentence = isOpen ? words.board.windowOpen : words.board.windowClosed
+  return part`<p class="small">${filled(sentence, time(edge, now, words))}</p>\n`
 }
 
-function whyNot({ withheld, offered, newest }: RolloutStatus, now: number, words: Words): Html {
+function whyNot(status: RolloutStatus, now: number, words: Words): Html {
+  const { withheld, offered, newest } = status
   const because = withheld?.because
   const isRamped = withheld?.reason === 'not-in-ramp'
   const isKept = withheld !== undefined && !isRamped && withheld.reason !== 'up-to-date'
+  const kept = keptBack(status)
   return part`${because === undefined ? none : part`<p class="small">${withheld?.reason === 'target' ? inEnglish(because) : reasonLink(because)}</p>\n`}${
     isKept ? part`<p class="small">${meanwhile(withheld.reason, offered, words)}</p>\n` : none
   }${newest.seenFrom > now ? part`<p class="small">${filled(words.board.waits, time(newest.seenFrom, now, words))}</p>\n` : none}${
-    isRamped ? ramp(newest, now, words) : none
+    isRamped && kept?.progress ? ramp(kept.candidate.release.version, kept.progress, now, words) : none
   }`
 }
 
-function meanwhile(reason: Reason, offered: RolloutStatus['offered'], { board }: Words): string {
+function meanwhile(reason: Reason, offered: Candidate | undefined, { board }: Words): string {
   if (reason === 'floor-held') return board.belowFloor
   if (offered) return board.meanwhile(offered.release.version)
   return reason === 'target' ? board.others : board.meanwhileNothing
@@ -91,19 +124,17 @@ export function reasonLink(because: string): Html {
     : part`${because}`
 }
 
-function ramp(candidate: RolloutStatus['newest'], now: number, words: Words): Html {
-  const progress = progressOf(candidate, now)
-  if (progress === undefined) return none
-  const { from, to, share, stoppedAt } = progress
-  const label = words.ramp.label(candidate.release.version, percent(share))
-  return part`<div class="ramp"><svg role="img" aria-label="${label}" viewBox="0 0 100 1" preserveAspectRatio="none"><rect width="${Math.round(share * 10_000) / 100}" height="1"/></svg>
+function ramp(version: string, { from, to, share, stoppedAt }: Progress, now: number, words: Words): Html {
+  const isStopped = stoppedAt !== undefined
+  return part`<div class="ramp${isStopped ? ' stopped' : ''}"><svg role="img" aria-label="${words.ramp.label(version, percent(share))}" viewBox="0 0 100 1" preserveAspectRatio="none"><rect width="${Math.round(share * 10_000) / 100}" height="1"/></svg>
 <dl><div><dt>${words.ramp.start}</dt><dd>${instant(from)}</dd></div><div><dt>${words.ramp.now}</dt><dd>${percent(share)}</dd></div><div><dt>${words.ramp.end}</dt><dd>${to === undefined ? '–' : instant(to)}</dd></div></dl>
-${stoppedAt === undefined ? none : part`<p class="small">${filled(words.ramp.stopped, time(stoppedAt, now, words))}</p>`}</div>\n`
+${isStopped ? part`<p class="small">${filled(words.ramp.stopped, time(stoppedAt, now, words))}</p>` : none}</div>\n`
 }
 
-const instant = (at: number): Html => part`<time datetime="${new Date(at).toISOString()}">${minuteText(at)}</time>`
+const instant = (at: number): Html =>
+  part`<time datetime="${new Date(at).toISOString()}">${timeText(at, 'minute')}</time>`
 
-function components({ release }: RolloutStatus['newest'], words: Words): Html {
+function components({ release }: Candidate, words: Words): Html {
   const list = Object.entries(release.components ?? {}).map(
     ([name, version]) => part`<div><dt>${name}</dt><dd>${version}</dd></div>\n`,
   )

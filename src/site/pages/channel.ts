@@ -3,7 +3,6 @@
 import type { HistoryEntry } from '../../catalog/history.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { changeLine, targetText, windowsText } from '../../release/diff.ts'
-import { releasesOf } from '../../release/rollout-status.ts'
 import { type ChannelStatus, listedChannels, readChannelStatus, readHistory, readPaths } from '../status.ts'
 import { boards } from './board.ts'
 import { type Html, inEnglish, lengthText, none, part, time } from './fragments.ts'
@@ -39,9 +38,8 @@ export async function answerChannel(page: PageContext, app: string, name: string
 
 async function content(page: PageContext, channel: ChannelStatus, feed: string): Promise<Html> {
   const { status, words, link } = page
-  const { manifest, boards: standings, appName } = channel
-  const releases = releasesOf(channel.view)
-  const request = releases.findIndex(({ version }) => version === page.c.req.query('from'))
+  const { manifest, boards: statuses, releases, appName } = channel
+  const request = releases.findIndex(({ release }) => release.version === page.c.req.query('from'))
   const from = Math.max(0, request)
   const { parts, count } = await fitting(page, channel, from)
   const isFirst = from === 0
@@ -49,28 +47,31 @@ async function content(page: PageContext, channel: ChannelStatus, feed: string):
 ${manifest.description ? part`<p class="lead">${manifest.description}</p>` : none}${trouble(page)}
 ${about(page, channel, feed)}`
   const standing = part`<h2 id="now">${words.channel.now}</h2>
-<div class="sheet">${standings.length === 0 ? words.home.empty : boards(standings, { now: status.now, words, level: 3 })}</div>
+<div class="sheet">${statuses.length === 0 ? words.home.empty : boards(statuses, { now: status.now, words, level: 3 })}</div>
 ${timeline({ releases, everyMs: manifest.cadence && durationMs(manifest.cadence.every), now: status.now, words })}`
   const older = releases[from + count]
   const url = `/channels/${channel.app}/${channel.channel}`
   return part`${head}${isFirst ? standing : part`<p><a href="${link(url)}">${words.channel.toNewest}</a></p>`}
 <h2 id="releases">${words.channel.releases}</h2>
-${parts}${older ? part`<p class="pager"><a rel="next" href="${link(url, { from: older.version })}#releases">${words.paging.next}</a></p>` : none}
+${parts}${older ? part`<p class="pager"><a rel="next" href="${link(url, { from: older.release.version })}#releases">${words.paging.next}</a></p>` : none}
 ${isFirst ? history(page, manifest.channel, await readHistory(page.service, channel, maxHistory)) : none}`
 }
 
 /** As many releases as fit, from one on. */
 async function fitting(page: PageContext, channel: ChannelStatus, from: number) {
-  const releases = releasesOf(channel.view)
+  const { releases } = channel
   const paths = await readPaths(page.service, page.status, channel)
   const wanted = releases.slice(from, from + maxReleases)
   const notes = await Promise.all(
-    wanted.map(async ({ notes }) => notes && ((await notesAsHtml(page.service, notes)) ?? ('missing' as const))),
+    wanted.map(
+      async ({ release: { notes } }) => notes && ((await notesAsHtml(page.service, notes)) ?? ('missing' as const)),
+    ),
   )
   const parts: Html[] = []
   let [size, isFull] = [0, false]
-  for (const [i, release] of wanted.entries()) {
-    const told = { channel, release, before: releases[from + i + 1], path: paths.get(release.version) ?? [] }
+  for (const [i, listed] of wanted.entries()) {
+    const path = paths.get(listed.release.version) ?? []
+    const told = { channel, listed, before: releases[from + i + 1]?.release, path }
     const made = releasePart(page, { ...told, notes: isFull ? undefined : notes[i], isNewest: from + i === 0 })
     size += made.length
     if (parts.length > 0 && size > maxReleasesSize) break

@@ -3,9 +3,10 @@
 import { type Explanation, explain, type Outcome } from '../../checks/explain.ts'
 import { appKey } from '../../checks/update-check.ts'
 import { isInstant } from '../../documents/fields.ts'
+import { percent } from '../../kernel/format.ts'
 import { listedChannels } from '../status.ts'
 import { reasonLink } from './board.ts'
-import { filled, type Html, inEnglish, none, part, percent, time } from './fragments.ts'
+import { filled, type Html, inEnglish, none, part, time } from './fragments.ts'
 import { answerPage } from './layout.ts'
 import type { PageContext } from './page-context.ts'
 import { trouble } from './trouble.ts'
@@ -60,20 +61,22 @@ async function answerOf(page: PageContext, request: Asked): Promise<Html> {
   const { app, channel, version, board, machine, oem, manual, at } = request
   const query = { app: appKey(app), channel, version, board, machineId: machine, oem, isManual: manual }
   const found = await explain(page.service, { query, at: at ? Date.parse(at) : undefined, audience: 'everybody' })
-  return explanation(page, found)
+  return explanation(page, found, version)
 }
 
-function explanation({ words, status }: PageContext, found: Explanation): Html {
+function explanation({ words, status }: PageContext, found: Explanation, version: string): Html {
   const { explain: text } = words
-  const { draw, share, windowEdge } = found.numbers ?? {}
+  const { draw, share, stoppedAt, windowEdge } = found.numbers ?? {}
   const instant = (at: string) => time(Date.parse(at), status.now, words)
   const rows: readonly (readonly [string, Html | string | undefined])[] = [
-    [text.because, found.reason && whyText(found, words)],
+    [text.because, whyText(found, words, version)],
     found.reason === 'target'
       ? [text.target, found.because && inEnglish(found.because)]
       : [text.said, found.because === undefined ? undefined : reasonLink(found.because)],
-    [text.draw, draw === undefined ? undefined : draw.toFixed(4)],
+    [text.path, found.path?.join(' → ')],
+    [text.draw, draw === undefined ? undefined : percent(draw)],
     [text.share, share === undefined ? undefined : percent(share)],
+    [text.stopped, stoppedAt && instant(stoppedAt)],
     [text.edge, windowEdge && instant(windowEdge)],
     [
       text.next,
@@ -87,8 +90,14 @@ function explanation({ words, status }: PageContext, found: Explanation): Html {
 ${found.note ? part`<p class="small">${text.listed}</p>` : none}</section>\n`
 }
 
-const whyText = ({ reason, withheld }: Outcome, { explain }: Words): string =>
-  reason === undefined ? '' : explain.why[reason].replace('{version}', () => withheld ?? '')
+function whyText(
+  { reason, withheld, offered, isRollback }: Outcome,
+  { explain, board }: Words,
+  running: string,
+): string {
+  if (isRollback) return board.sentBack(running, offered ?? '')
+  return reason === undefined ? '' : explain.why[reason].replace('{version}', () => withheld ?? '')
+}
 
 function form({ words, status, link, c }: PageContext, request: Asked): Html {
   const { explain: text } = words

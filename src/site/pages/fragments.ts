@@ -1,6 +1,7 @@
 /** Small parts that pages are made of. Whatever is not marked as HTML is escaped where it is put. */
 import { html, raw } from 'hono/html'
 import type { HtmlEscapedString } from 'hono/utils/html'
+import { timeText } from '../../kernel/format.ts'
 import type { Words } from './words-en.ts'
 
 /** A piece of a page. */
@@ -43,14 +44,11 @@ function relative(lang: string): Intl.RelativeTimeFormat {
 
 /** `2026-08-13 15:48 UTC (5 days ago)`, readable by machines, too. */
 export const time = (at: number, now: number, words: Words): Html =>
-  part`<time datetime="${new Date(at).toISOString()}">${minuteText(at)}</time> <span class="ago">(${ago(at, now, words)})</span>`
+  part`<time datetime="${new Date(at).toISOString()}">${timeText(at, 'minute')}</time> <span class="ago">(${ago(at, now, words)})</span>`
 
 /** `5 days ago (2026-08-13)`, where it is the age that matters. */
 export const age = (at: number, now: number, words: Words): Html =>
-  part`<time datetime="${new Date(at).toISOString()}">${ago(at, now, words)}</time> <span class="ago">(${minuteText(at).slice(0, 10)})</span>`
-
-/** e.g. `2026-08-13 15:48 UTC`. */
-export const minuteText = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+  part`<time datetime="${new Date(at).toISOString()}">${ago(at, now, words)}</time> <span class="ago">(${timeText(at).slice(0, 10)})</span>`
 
 /** e.g. `28 days`, or `36 hours` where it is no whole number of days. */
 export function lengthText(ms: number, words: Words): string {
@@ -71,10 +69,6 @@ export function bytes(size: number): string {
   for (; value >= 999.95 && unit < units.length - 1; unit++) value /= 1000
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
 }
-
-/** e.g. `37 %`. Not everybody is never 100 %. */
-export const percent = (share: number): string =>
-  `${share >= 0.01 || share === 0 ? Math.floor(share * 100) : (share * 100).toPrecision(2)} %`
 
 /** A list of pieces, of which so many are shown. @param rest says how many are not. */
 export const atMost = <T>(list: readonly T[], most: number, rest: (count: number) => Html): readonly (T | Html)[] =>

@@ -56,12 +56,12 @@ function card({ status, words, link }: PageContext, one: ChannelStatus | Unreada
   const url = link(`/channels/${one.app}/${one.channel}`)
   const heading = part`<h3><a href="${url}">${one.channel}</a></h3>`
   if ('problem' in one) return part`<article class="card">${heading}\n${channelTrouble(one.problem, words)}</article>\n`
-  const { manifest, boards: standings } = one
+  const { manifest, boards: statuses } = one
   return part`<article class="card" id="${one.app}.${one.channel}">${heading}
 ${manifest.description ? part`<p class="small soft">${manifest.description}</p>\n` : none}${
-  standings.length === 0
+  statuses.length === 0
     ? part`<p class="version nothing">${words.home.empty}</p>`
-    : boards(standings, { now: status.now, words, level: 4 })
+    : boards(statuses, { now: status.now, words, level: 4 })
 }<ul class="facts">${cadenceFacts(one, status, words)}<li>${words.trust.sequence} ${manifest.seq}${words.comma}${filled(words.trust.issued, age(Date.parse(manifest.issuedAt), status.now, words))}</li></ul></article>\n`
 }
 

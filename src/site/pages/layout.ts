@@ -1,6 +1,5 @@
 /** What stands around every page, and how it is sent. */
 import { raw } from 'hono/html'
-import { matches } from '../../http/conditions.ts'
 import { textDigest } from '../../kernel/digest.ts'
 import { filled, type Html, none, part, time } from './fragments.ts'
 import type { PageContext } from './page-context.ts'
@@ -34,9 +33,9 @@ export interface Head {
   readonly status?: 200 | 400 | 404
 }
 
-/** Answers with a page, or with 304 where the visitor has it. */
+/** Answers with a page and its tag. */
 export function answerPage(page: PageContext, head: Head, content: Html): Response {
-  const { c, words } = page
+  const { words } = page
   const body = renderPage(page, head, content).toString()
   const status = head.status ?? 200
   const headers = {
@@ -49,8 +48,6 @@ export function answerPage(page: PageContext, head: Head, content: Html): Respon
     vary: 'accept-language',
     etag: `"${textDigest(body)}"`,
   }
-  if (status === 200 && matches(c.req.header('if-none-match'), headers.etag))
-    return new Response(null, { status: 304, headers })
   return new Response(body, { status, headers })
 }
 

@@ -2,10 +2,12 @@
 
 import { raw } from 'hono/html'
 import { notesKey, packageFolder, urlPathOf } from '../../documents/paths.ts'
+import { forPeople, timeText } from '../../kernel/format.ts'
 import type { BoardPackages, Release } from '../../release/channel.ts'
 import { rampText, targetText, windowsText } from '../../release/diff.ts'
+import type { ListedRelease } from '../../release/rollout-status.ts'
 import type { ChannelStatus, PathStep } from '../status.ts'
-import { reasonLink } from './board.ts'
+import { reasonLink, stateLabel } from './board.ts'
 import { atMost, bytes, type Html, inEnglish, none, part, time } from './fragments.ts'
 import type { Notes } from './notes.ts'
 import type { PageContext } from './page-context.ts'
@@ -16,7 +18,7 @@ const most = { components: 40, cves: 60, packages: 16, path: 12 } as const
 /** What is known of a release, beside what it says itself. */
 export interface Told {
   readonly channel: ChannelStatus
-  readonly release: Release
+  readonly listed: ListedRelease
   /** The one before it. */
   readonly before: Release | undefined
   readonly path: readonly PathStep[]
@@ -27,18 +29,22 @@ export interface Told {
 
 /** A release, under its version as an anchor. */
 export function releasePart(page: PageContext, told: Told): Html {
-  const { release, channel } = told
+  const { listed, channel } = told
+  const { release } = listed
   const { words, status } = page
   return part`<article class="sheet release" id="${release.version}"><header><h3><a href="#${release.version}">${release.version}</a></h3>
-${states(told, page)}<span class="small soft">${words.channel.published} ${time(Date.parse(release.publishedAt), status.now, words)}</span></header>
+${states(told, page)}<span class="small soft">${words.channel.published} ${time(listed.offeredFrom, status.now, words)}</span></header>
 ${brakes(channel, release, page)}${path(told, page)}${components(told, page)}${cves(release, page)}${conditions(release, page)}${packages(told, page)}${notes(told, page)}</article>\n`
 }
 
-/** On which boards every machine ends at it. */
-function states({ channel, release }: Told, { words }: PageContext): Html {
-  const offered = channel.boards.filter((one) => one.offered?.release === release).map(({ board }) => board)
-  if (offered.length === 0) return none
-  return part`<span class="state good">${words.board.offered}${words.colon}${offered.join(', ')}</span>\n`
+/** What becomes of it on which boards; notes below say where it is held or withdrawn. */
+function states({ listed: { boards } }: Told, { words }: PageContext): Html {
+  const shown = boards.filter(({ state }) => ['offered', 'floor', 'later', 'target', 'not-in-ramp'].includes(state))
+  const groups = [...Map.groupBy(shown, (one) => stateLabel(one, words))]
+  return part`${groups.map(
+    ([label, same]) =>
+      part`<span class="state ${same[0]?.state === 'offered' ? 'good' : 'wait'}">${label}${words.colon}${same.map(({ board }) => board).join(', ')}</span>\n`,
+  )}`
 }
 
 /** Holds, withdrawals, dead ends and floors, with the operator's reasons. */
@@ -60,13 +66,11 @@ function path({ path }: Told, { words }: PageContext): Html {
   if (path.length < 2) return none
   const steps = path
     .slice(0, most.path)
-    .map(
-      ({ channel, publishedAt }) => part`<li>${channel} <span class="soft">${publishedAt.slice(0, 10)}</span></li>\n`,
-    )
+    .map(({ channel, at }) => part`<li>${channel} <span class="soft">${timeText(at).slice(0, 10)}</span></li>\n`)
   return part`<ol class="path" aria-label="${words.channel.path}">${steps}</ol>\n`
 }
 
-function components({ release, before }: Told, { words: { channel } }: PageContext): Html {
+function components({ listed: { release }, before }: Told, { words: { channel } }: PageContext): Html {
   const now = Object.entries(release.components ?? {})
   if (now.length === 0) return none
   const then = before?.components ?? {}
@@ -90,7 +94,7 @@ function cves({ cves = [] }: Release, { words: { channel } }: PageContext): Html
 
 function conditions({ ramp, windows, target }: Release, { words: { channel } }: PageContext): Html {
   const told = [
-    [channel.rampOf, ramp && rampText(ramp.slice(0, 12))],
+    [channel.rampOf, ramp && forPeople(rampText(ramp.slice(0, 12)))],
     [channel.windows, windows && windowsText(windows)],
     [channel.target, target && targetText(target)],
   ].filter(([, text]) => text)
@@ -98,7 +102,7 @@ function conditions({ ramp, windows, target }: Release, { words: { channel } }: 
   return part`<dl class="about">${told.map(([what, text]) => part`<dt>${what}</dt><dd>${inEnglish(text ?? '')}</dd>\n`)}</dl>`
 }
 
-function packages({ release, channel: { app } }: Told, { words: { channel }, link }: PageContext): Html {
+function packages({ listed: { release }, channel: { app } }: Told, { words: { channel }, link }: PageContext): Html {
   const rows = Object.entries(release.boards).flatMap(([board, of]) =>
     of.packages.map((one) => {
       const url = placeOf(link, { app, version: release.version, board }, of) + urlPathOf(one.name)
@@ -116,7 +120,7 @@ const placeOf = (
   { codebases, packages }: BoardPackages,
 ): string => codebases[0] ?? link(`/${packageFolder(ref, packages)}`).replace(/\?.*$/, '')
 
-function notes({ release, notes, isNewest }: Told, { words: { channel }, link }: PageContext): Html {
+function notes({ listed: { release }, notes, isNewest }: Told, { words: { channel }, link }: PageContext): Html {
   if (release.notes === undefined) return none
   const whole = part`<p class="small"><a href="${link(`/${notesKey(release.notes.sha256)}`).replace(/\?.*$/, '')}">${channel.notesWhole}</a> (${bytes(release.notes.size)})</p>`
   if (notes === 'missing') return part`<p class="note small">${channel.notesGone}</p>\n`

@@ -1,5 +1,5 @@
 /** When releases were published, against the cadence: a drawing, with its numbers in a table beneath. */
-import type { Release } from '../../release/channel.ts'
+import type { ListedRelease } from '../../release/rollout-status.ts'
 import { type Html, none, part, time } from './fragments.ts'
 import type { Words } from './words-en.ts'
 
@@ -10,7 +10,7 @@ const [width, height, left, right, line] = [720, 88, 40, 40, 48]
 
 interface Timeline {
   /** Newest first. */
-  readonly releases: readonly Release[]
+  readonly releases: readonly Pick<ListedRelease, 'release' | 'offeredFrom'>[]
   /** Milliseconds between two releases that are due, where the channel says so. */
   readonly everyMs: number | undefined
   readonly now: number
@@ -20,7 +20,7 @@ interface Timeline {
 /** Nothing where there is no more than one release. */
 export function timeline({ releases, everyMs, now, words }: Timeline): Html {
   const drawn = releases
-    .map(({ version, publishedAt }) => ({ version, at: Date.parse(publishedAt) }))
+    .map(({ release: { version }, offeredFrom: at }) => ({ version, at }))
     .sort((a, b) => a.at - b.at)
     .slice(-maxDrawn)
   const [first, last] = [drawn[0], drawn.at(-1)]

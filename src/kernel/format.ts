@@ -1,0 +1,20 @@
+/** Instants and shares for people: on pages, in terminals, and in the sentences of an answer. JSON keeps every digit. */
+
+/** e.g. `2026-08-13 15:48:05 UTC`, or to the minute `2026-08-13 15:48 UTC`. Rounds down. */
+export const timeText = (at: number | string, unit: 'second' | 'minute' = 'second'): string =>
+  `${new Date(at)
+    .toISOString()
+    .slice(0, unit === 'second' ? 19 : 16)
+    .replace('T', ' ')} UTC`
+
+/** e.g. `37.5 %`. Rounds down, so that less than everybody is never 100 %; more than nobody is at least `0.1 %`. */
+export function percent(share: number): string {
+  const rounded = Math.floor(Math.round(share * 1e9) / 1e6) / 10
+  return `${share > 0 && rounded === 0 ? 0.1 : share < 1 ? Math.min(rounded, 99.9) : rounded} %`
+}
+
+/** A text that is also data, with the instants and shares in it as people read them. */
+export const forPeople = (text: string): string =>
+  text
+    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (instant) => timeText(instant))
+    .replace(/\d+\.\d+(?= %)/g, (share) => percent(Number(share) / 100).slice(0, -2))

@@ -1,0 +1,108 @@
+/** The one reading of a channel as JSON, and in words for terminals. */
+import { percent, timeText } from '../kernel/format.ts'
+import { explainReason } from './explanation.ts'
+import type { ListedRelease, Progress, ReleaseStatus, Rollback, RolloutStatus, WindowStatus } from './rollout-status.ts'
+import { offeredFrom } from './rollout-status.ts'
+import type { Candidate } from './view.ts'
+
+/** A board as `/v1/channels` and `show --json` have it. Instants are RFC 3339. */
+export const boardJson = ({ board, newest, offered, via, withheld, window, rollbacks, releases }: RolloutStatus) => {
+  const shown = offered ?? newest
+  const progress = releases[0]?.progress
+  return {
+    board,
+    offered: offered?.release.version ?? null,
+    newest: newest.release.version,
+    publishedAt: shown.release.publishedAt,
+    offeredFrom: isoText(offeredFrom(shown)),
+    components: shown.release.components,
+    ...(via.length > 0 && { via: via.map(versionOf) }),
+    ...(withheld && { withheld: { reason: withheld.reason, because: withheld.because } }),
+    ...(progress && { ramp: rampJson(progress) }),
+    ...(window && { window: { isOpen: window.isOpen, edge: window.edge && isoText(window.edge) } }),
+    ...(rollbacks.length > 0 && { rollbacks: rollbacks.map(({ from, to }) => ({ from, to: versionOf(to) })) }),
+  }
+}
+
+const rampJson = ({ from, to, stoppedAt, share }: Progress) => ({
+  from: isoText(from),
+  to: to === undefined ? null : isoText(to),
+  ...(stoppedAt !== undefined && { stoppedAt: isoText(stoppedAt) }),
+  share,
+})
+
+const isoText = (at: number): string => new Date(at).toISOString()
+
+const versionOf = ({ release }: Candidate): string => release.version
+
+/** e.g. `by way of 2.0.0; window open until 2026-11-24 13:00:00 UTC`; empty where everybody is offered the newest. */
+export function boardText({ newest, offered, via, window, rollbacks, releases }: RolloutStatus): string {
+  const [first] = releases
+  return [
+    ...(via.length > 0 ? [`by way of ${via.map(versionOf).join(', ')}`] : []),
+    ...(window && offered ? [windowText(window)] : []),
+    ...(first && offered !== newest ? [`${versionOf(newest)}: ${stateText(first)}`] : []),
+    ...rollbacks.map(rollbackText),
+  ].join('; ')
+}
+
+/** e.g. `machines on 2.0.0 are being sent back to 1.0.0`. */
+export const rollbackText = ({ from, to }: Rollback): string =>
+  `machines on ${from.join(', ')} are being sent back to ${versionOf(to)}`
+
+/** What becomes of a release, over all of its boards; each is named where they differ. */
+export function releaseText({ boards }: ListedRelease): string {
+  const groups = [...Map.groupBy(boards, stateText)]
+  return groups
+    .map(([text, same]) =>
+      groups.length === 1 || same.some(({ board }) => text.includes(board))
+        ? text
+        : `${text} (${same.map(({ board }) => board).join(', ')})`,
+    )
+    .join('; ')
+}
+
+function stateText(status: ReleaseStatus): string {
+  const { candidate, state, because, window, board } = status
+  const { floor, deadEnd } = candidate
+  const reason = because === undefined ? '' : `: ${because}`
+  switch (state) {
+    case 'offered':
+      return [
+        'offered',
+        ...(window ? [windowText(window)] : []),
+        ...(deadEnd ? [`dead end: ${deadEnd.reason}`] : []),
+        ...(floor ? [`floor: ${floor.reason}`] : []),
+      ].join('; ')
+    case 'floor':
+      return `floor on the way${reason}${window ? `; ${windowText(window)}` : ''}`
+    case 'superseded':
+      return deadEnd ? `dead end: ${deadEnd.reason}` : floor ? `floor: ${floor.reason}` : 'superseded'
+    case 'held':
+    case 'withdrawn':
+    case 'dead-end':
+      return `${state} for ${board}${reason}`
+    case 'not-in-ramp':
+      return rampText(status)
+    case 'later':
+      return `waits until ${timeText(candidate.seenFrom)}`
+    case 'target':
+      return `for some machines${reason}`
+    case 'floor-held':
+      return `waits for a floor that is held or withdrawn${reason}`
+    default:
+      return `not offered: ${explainReason(state)}`
+  }
+}
+
+function rampText({ progress, board }: ReleaseStatus): string {
+  const { share, to, stoppedAt } = progress ?? { share: 0, to: undefined, stoppedAt: undefined }
+  const offered = `${percent(share)} of ${board}`
+  if (stoppedAt !== undefined) return `ramp stopped at ${offered}, ${timeText(stoppedAt)}`
+  return `ramp: ${offered}${to === undefined ? '' : `, 100 % at ${timeText(to)}`}`
+}
+
+function windowText({ isOpen, edge }: WindowStatus): string {
+  if (edge === undefined) return isOpen ? 'window always open' : 'window never opens'
+  return isOpen ? `window open until ${timeText(edge)}` : `window closed until ${timeText(edge)}`
+}
