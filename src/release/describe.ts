@@ -47,7 +47,7 @@ export function boardText({ newest, offered, via, window, rollbacks, releases }:
 }
 
 /** e.g. `machines on 2.0.0 are being sent back to 1.0.0`. */
-export const rollbackText = ({ from, to }: Rollback): string =>
+const rollbackText = ({ from, to }: Rollback): string =>
   `machines on ${from.join(', ')} are being sent back to ${versionOf(to)}`
 
 /** What becomes of a release, over all of its boards; each is named where they differ. */
