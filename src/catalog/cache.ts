@@ -5,6 +5,7 @@
 
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { timeText } from '../kernel/format.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import {
   type AppIndex,
@@ -62,9 +63,9 @@ function usable({ state, failure }: CatalogCache, now: Instant): CatalogState | 
 
 /** @returns what has expired, in words. */
 function expiry({ catalog, root }: CatalogState, now: Instant): string | undefined {
-  if (now >= catalog.expiresMs) return `the catalog expired at ${catalog.catalog.expires}`
+  if (now >= catalog.expiresMs) return `the catalog expired at ${timeText(catalog.catalog.expires)}`
   const { expires, version } = root.root
-  if (expires !== undefined && now >= Date.parse(expires)) return `root ${version} expired at ${expires}`
+  if (expires !== undefined && now >= Date.parse(expires)) return `root ${version} expired at ${timeText(expires)}`
   return undefined
 }
 

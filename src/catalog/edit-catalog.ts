@@ -1,9 +1,11 @@
 /** Writes catalogs: each is an edit of a freshly read one, verified as a reader would before it is swapped in. */
+
 import { type Catalog, type CatalogChannel, checkCatalog } from '../documents/catalog.ts'
 import { durationMs } from '../documents/fields.ts'
 import { catalogKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { timeText } from '../kernel/format.ts'
 import { seal } from '../trust/envelope.ts'
 import { checkTimes, maxAheadMs } from '../trust/times.ts'
 import { verifyCatalog } from '../trust/verify-catalog.ts'
@@ -33,7 +35,7 @@ export interface CatalogOptions {
 export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
   // What a reader accepts although it is stale is expired all the same.
   if (now < Date.parse(catalog.catalog.expires)) return
-  throw new PlatteError('expired', `the catalog expired at ${catalog.catalog.expires}`, {
+  throw new PlatteError('expired', `the catalog expired at ${timeText(catalog.catalog.expires)}`, {
     hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
   })
 }
@@ -114,6 +116,10 @@ export function nameHead(catalog: Catalog, ref: ChannelRef, { manifest, sha256, 
 }
 
 const aheadOf = ({ issuedAt }: Catalog, now: Instant): PlatteError =>
-  new PlatteError('from-the-future', `the catalog was issued at ${issuedAt}; the clock here says ${instantText(now)}`, {
-    hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
-  })
+  new PlatteError(
+    'from-the-future',
+    `the catalog was issued at ${timeText(issuedAt)}; the clock here says ${timeText(now)}`,
+    {
+      hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
+    },
+  )

@@ -1,4 +1,5 @@
 /** Whether a group's machines may reboot now: what an operator set, for clients that know nothing of it. Pure. */
+import { timeText } from '../kernel/format.ts'
 import type { Window } from '../release/channel.ts'
 import { nextEdge, readWindows } from '../release/window.ts'
 
@@ -38,6 +39,5 @@ export function vetoOf(
   return `window closed${opens === undefined ? '' : ` until ${minuteText(opens)}`}`
 }
 
-/** Such as `2026-11-24 02:00 UTC`. A minute that has begun is not over. */
-const minuteText = (at: Instant): string =>
-  `${new Date(Math.ceil(at / 60_000) * 60_000).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+/** A minute that has begun is not over. */
+const minuteText = (at: Instant): string => timeText(Math.ceil(at / 60_000) * 60_000, 'minute')

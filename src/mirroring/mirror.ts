@@ -8,6 +8,7 @@ import { type CatalogState, loadCatalog } from '../catalog/read.ts'
 import { maxCatalogBytes } from '../documents/catalog.ts'
 import { catalogKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { timeText } from '../kernel/format.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyCatalog } from '../trust/verify-catalog.ts'
 import { copyChannels, copyHistory, listHeld, placesToCopy } from './mirror-channels.ts'
@@ -98,7 +99,7 @@ async function loadNewer({ from }: Pass, mark: CatalogState | undefined): Promis
   try {
     const state = await loadCatalog(from, mark)
     if (from.clock() < state.catalog.expiresMs) return state
-    throw new PlatteError('expired', `the upstream's catalog expired at ${state.catalog.catalog.expires}`)
+    throw new PlatteError('expired', `the upstream's catalog expired at ${timeText(state.catalog.catalog.expires)}`)
   } catch (error) {
     if (mark === undefined || !(error instanceof PlatteError && error.code === 'rollback')) throw error
     from.log({ level: 'warn', event: 'mirror', problem: error.message })

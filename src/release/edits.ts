@@ -1,5 +1,7 @@
 /** Edits of one release of a channel: pure; refused with words where they would strand machines. */
+
 import { PlatteError } from '../kernel/errors.ts'
+import { percent } from '../kernel/format.ts'
 import { findRelease, sameJson } from './add-release.ts'
 import type { Channel, Hold, RampStep, Reasoned, Release } from './channel.ts'
 import { readRamp, shareAt } from './ramp.ts'
@@ -86,7 +88,7 @@ export const rampRelease = <C extends Channel>(
     if (!mayLower && (after ?? 1) < (before ?? 1))
       throw new PlatteError(
         'refused',
-        `${release.version} is offered to ${percent(before)} now, and would be to ${percent(after)}`,
+        `${release.version} is offered to ${percent(before ?? 1)} now, and would be to ${percent(after ?? 1)}`,
         {
           hint:
             asOf === undefined
@@ -103,8 +105,6 @@ function hasBegunAs(there: readonly RampStep[], ramp: readonly RampStep[], now: 
     steps.map(({ at, share }) => [Date.parse(at) - startOf(steps), share] as const)
   return startOf(there) <= now && sameJson(formOf(there), formOf(ramp))
 }
-
-const percent = (share = 1): string => `${Math.round(share * 1e4) / 100} %`
 
 /** The points of a ramp that rises over a time: a line, or so many equal steps, the first of which is at its start. */
 export function rampOver({

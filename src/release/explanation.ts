@@ -10,7 +10,7 @@ import type { Candidate, ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
 
 /** What each reason means; `{version}` is the version that is withheld. */
-const sentences: Readonly<Record<Reason, string>> = {
+export const reasonSentences: Readonly<Record<Reason, string>> = {
   'unknown-app': 'this app is not in the catalog',
   'unknown-channel': 'this app has no channel of that name',
   'no-release-for-board': 'this channel has no release for that board',
@@ -29,7 +29,7 @@ const sentences: Readonly<Record<Reason, string>> = {
 }
 
 /** What a reason means, for people who may not know which release or machine it is about. */
-export const explainReason = (reason: Reason): string => sentences[reason].replace('{version}', 'the release')
+export const explainReason = (reason: Reason): string => reasonSentences[reason].replace('{version}', 'the release')
 
 /** Reasons whose words are the operator's own, and meant for everybody. */
 const toldToAll: readonly Reason[] = ['held', 'floor-held', 'withdrawn', 'dead-end']
@@ -71,7 +71,7 @@ export function explainDecision(decision: Decision, course: Course = {}): string
     return `update to ${[to, ...others.map(({ release }) => release.version)].join(', then to ')}`
   }
   const { reason, candidate, because } = decision
-  const sentence = sentences[reason].replace('{version}', () => candidate?.release.version ?? 'the release')
+  const sentence = reasonSentences[reason].replace('{version}', () => candidate?.release.version ?? 'the release')
   const isStopped = reason === 'not-in-ramp' && course.stoppedAt !== undefined
   const stop = isStopped ? `: its ramp was stopped at ${timeText(course.stoppedAt ?? 0)}` : ''
   return `no update: ${sentence}${stop}${because === undefined ? '' : ` (${because})`}`

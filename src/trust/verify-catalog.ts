@@ -1,8 +1,10 @@
 /** The catalog. Pure functions on bytes; step numbers are those of "Verifying" in docs/design.md. */
+
 import { type Catalog, decodeCatalog } from '../documents/catalog.ts'
 import { durationMs } from '../documents/fields.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { timeText } from '../kernel/format.ts'
 import { sha256Hex } from './digest.ts'
 import { openEnvelope, peekPayload } from './envelope.ts'
 import { checkTimes } from './times.ts'
@@ -115,7 +117,7 @@ function checkFresh(
 ): void {
   checkTimes({ issuedAt: catalog.issuedAt }, 'catalog', now)
   if (now >= Date.parse(catalog.expires) + acceptStaleMs)
-    throw new PlatteError('expired', `catalog: expired at ${catalog.expires}`)
+    throw new PlatteError('expired', `catalog: expired at ${timeText(catalog.expires)}`)
   const { maxValidity } = root.roles.timestamp
   const validityMs = Date.parse(catalog.expires) - Date.parse(catalog.issuedAt)
   if (validityMs <= 0) throw new PlatteError('expired', 'catalog: expires before it was issued')

@@ -95,7 +95,7 @@ const rows: Readonly<Record<Reason, Told>> = {
   'catalog-expired': {
     machine: 'catalog-expired',
     operator:
-      'no update: the catalog or the root has expired: it must be refreshed before anything is offered (catalog: expired at 2026-12-07T06:00:00.xxxZ)',
+      'no update: the catalog or the root has expired: it must be refreshed before anything is offered (catalog: expired at 2026-12-07 06:00:00 UTC)',
     everybody: 'no update: the catalog or the root has expired: it must be refreshed before anything is offered',
   },
   'store-unavailable': {
@@ -152,7 +152,7 @@ test.each(Object.entries(rows) as [Reason, Told][])(
         const told = await open(reason, explain, []).request(`/v1/explain?${query}`, { headers })
         const explained = (await told.json()) as Explanation
         expect(explained).toMatchObject({ decision: 'no-update', reason })
-        return explained.sentence.replace(/\.\d{3}Z/, '.xxxZ')
+        return explained.sentence
       }),
     )
     expect(sentences).toEqual([everybody, operator])

@@ -27,28 +27,28 @@ test.each<[string, (store: TestStore) => unknown, number, string[]]>([
     'less than a third is left',
     () => {},
     9.4,
-    ['the catalog expires at 2026-12-07T06:00:00.001Z and was not refreshed: check what runs platte refresh'],
+    ['the catalog expires at 2026-12-07 06:00:00 UTC and was not refreshed: check the job that runs platte refresh'],
   ],
   [
     'expired',
     () => {},
     15,
-    ['catalog-expired: the catalog expired at 2026-12-07T06:00:00.001Z: look at it, then run platte refresh --force'],
+    ['catalog-expired: the catalog expired at 2026-12-07 06:00:00 UTC: check it, then run platte refresh --force'],
   ],
   ['a root with a month left', (store) => expiring(store, 31), 0, []],
   [
     'a root with less',
     (store) => expiring(store, 29),
     0,
-    ['root 2 expires at 2026-12-22T06:00:00.000Z: publish its successor'],
+    ['root 2 expires at 2026-12-22 06:00:00 UTC: publish its successor'],
   ],
   [
     'a root and a catalog',
     (store) => expiring(store, 10),
     10,
     [
-      'the catalog expires at 2026-12-07T06:00:00.002Z and was not refreshed: check what runs platte refresh',
-      'root 2 expires at 2026-12-03T06:00:00.000Z: publish its successor',
+      'the catalog expires at 2026-12-07 06:00:00 UTC and was not refreshed: check the job that runs platte refresh',
+      'root 2 expires at 2026-12-03 06:00:00 UTC: publish its successor',
     ],
   ],
   [

@@ -50,7 +50,7 @@ test('it is refused, unless so much is accepted; then it is offered from, and ve
 test('health and `show` say so, as long as it is accepted and after', async () => {
   const reader = newReader({ publisher: readerAt(45 * day) })
   await reload(reader.cache, reader.reader)
-  const stale = /^the catalog expired at 2026-12-07T\S+: it is stale, and accepted all the same until 2027-01-21T/
+  const stale = /^the catalog expired at 2026-12-07 \S+ UTC: stale, but accepted until 2027-01-21 /
   expect(findProblems(reader.cache, origin.time.now)).toEqual([expect.stringMatching(stale)])
   expect((await summarise(readerAt(45 * day))).problems).toEqual([expect.stringMatching(stale)])
   expect((await summarise(readerAt())).problems).toEqual([

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { command, type Options, openStoreOf, writeFlags } from '../../cli/options.ts'
 import { show, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { timeText } from '../../kernel/format.ts'
 import { refresh } from '../refresh.ts'
 
 /** Signs the catalog again where that is due, and names what was committed. */
@@ -14,7 +15,7 @@ export function refreshCommand(): Command {
       const done = result.kind === 'refreshed' ? 'refreshed' : 'young enough'
       show(options.json, result, [
         ...result.rolled.map(({ app, channel }) => `${app}/${channel}: rolled forward`),
-        `${done}; the catalog expires ${result.expires}`,
+        `${done}; the catalog expires ${timeText(result.expires)}`,
       ])
       const { length } = result.problems
       if (length === 0) return

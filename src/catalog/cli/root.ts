@@ -14,6 +14,7 @@ import { notice, show, warn } from '../../cli/terminal.ts'
 import { isInstant } from '../../documents/fields.ts'
 import { type RoleName, roleNames } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { timeText } from '../../kernel/format.ts'
 import { type KeyPair, loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
 import { pinOf } from '../../runtime/settings.ts'
 import { loadRoot } from '../read.ts'
@@ -32,9 +33,9 @@ function showRoot(): Command {
   return command('show', 'show the newest root that the pin leads to', readFlags).action(async (options: Options) => {
     const { store } = await openReadingOf(options, warn)
     const trusted = await loadRoot(store)
-    const { version, issuedAt, expires = 'never', roles } = trusted.root
+    const { version, issuedAt, expires, roles } = trusted.root
     show(options.json, { pin: pinOf(trusted), root: trusted.root }, [
-      `root ${version}, issued ${issuedAt}, expires ${expires}`,
+      `root ${version}, issued ${timeText(issuedAt)}, expires ${expires ? timeText(expires) : 'never'}`,
       ...roleNames.map((name) => `${name}: ${roles[name].threshold} of ${roles[name].keyIds.join(', ')}`),
       `catalogs are valid for ${roles.timestamp.maxValidity} at most`,
       `PLATTE_ROOT=${pinOf(trusted)}`,

@@ -1,8 +1,10 @@
 /** `platte lock`: what locksmithctl does, over the store itself; and what only an operator of the store can. */
+
 import { Command, InvalidArgumentError } from 'commander'
 import { parseCount } from '../../cli/options.ts'
 import { notice, show, table } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { timeText } from '../../kernel/format.ts'
 import type { Lock, LockEvent } from '../document.ts'
 import { lockMachine, setMax, unlockMachine, vetoHere } from '../edits.ts'
 import { staleHoldersOf } from '../notes.ts'
@@ -49,8 +51,8 @@ function wideLines(lock: Lock, ghosts: readonly string[], now: number): readonly
   const rows = (lock.holders ?? []).map((one) => [
     one.id,
     one.via,
-    one.since,
-    new Date(lastSeen(one)).toISOString(),
+    timeText(one.since),
+    timeText(lastSeen(one)),
     ghosts.includes(one.id) ? 'overdue' : '',
   ])
   const veto = vetoHere(lock, { now, held: undefined })

@@ -12,6 +12,7 @@ import {
 import { notice, progress, show, warn } from '../../cli/terminal.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { timeText } from '../../kernel/format.ts'
 import { makeStore } from '../../runtime/store.ts'
 import { refuseUnsafe } from '../../store/conformance/doctor.ts'
 import { type MirrorResult, mirror } from '../mirror.ts'
@@ -105,7 +106,7 @@ export const sentenceOf = (
   done: string,
   { documents, packages, bytes, issuedAt = '-', expires = '-' }: MirrorResult,
 ): string =>
-  `${done}: documents ${documents}, packages ${packages}, ${(bytes / 1e6).toFixed(1)} MB; the catalog is of ${issuedAt} and expires ${expires}`
+  `${done}: documents ${documents}, packages ${packages}, ${(bytes / 1e6).toFixed(1)} MB; the catalog is of ${timeText(issuedAt)} and expires ${timeText(expires)}`
 
 function report({ json }: Options, result: MirrorResult): void {
   if (!json) warnAbsent('not at the upstream', result.absent)

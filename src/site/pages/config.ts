@@ -9,6 +9,7 @@ import {
   restartOf,
 } from '../../clients/config.ts'
 import { listedChannels, readChannelStatus } from '../status.ts'
+import { form, maxLength } from './form.ts'
 import { type Html, none, part } from './fragments.ts'
 import { answerPage } from './layout.ts'
 import { ownUrl, type PageContext } from './page-context.ts'
@@ -16,10 +17,6 @@ import { trouble } from './trouble.ts'
 
 /** What stands for the URL of a deployment that does not know its own. */
 const example = 'https://updates.example.org'
-/** Longer than anything that is meant. */
-const maxLength = 256
-/** So many names are suggested while somebody types. */
-const maxSuggested = 50
 
 const fields = ['group', 'system', 'strategy', 'start', 'length', 'lock'] as const
 type Field = (typeof fields)[number]
@@ -34,7 +31,7 @@ export async function answerConfig(page: PageContext): Promise<Response> {
   const read = readClientConfig({ ...request, url: ownUrl(serving) ?? example })
   const content = part`<h1>${text.title}</h1>
 <p class="lead">${text.intro}</p>
-${trouble(page)}${ownUrl(serving) === undefined ? part`<p class="note">${text.noUrl}</p>` : none}${form(page, request, groups)}
+${trouble(page)}${ownUrl(serving) === undefined ? part`<p class="note">${text.noUrl}</p>` : none}${question(page, request, groups)}
 ${'wrong' in read ? problem(page, read.wrong) : result(page, read, await isKnown(page, read.config.group))}
 <h2 id="strategies">${text.strategies}</h2>
 <dl class="about">${Object.entries(text.strategyWords).map(([name, words]) => part`<dt><code>${name}</code></dt><dd>${words}</dd>\n`)}</dl>
@@ -101,8 +98,8 @@ function file({ words }: PageContext, format: Format, config: ClientConfig): Htm
 <pre tabindex="0">${renderClientConfig(format, config)}</pre>${restart}${note}</section>\n`
 }
 
-function form({ words, link, c }: PageContext, request: Asked, groups: readonly string[]): Html {
-  const { config: text } = words
+function question(page: PageContext, request: Asked, groups: readonly string[]): Html {
+  const { config: text } = page.words
   const hints: Readonly<Partial<Record<Field, string>>> = {
     start: text.startHint,
     length: text.lengthHint,
@@ -112,22 +109,12 @@ function form({ words, link, c }: PageContext, request: Asked, groups: readonly 
     system: ['flatcar', 'coreos'],
     strategy: ['reboot', 'etcd-lock', 'off', 'best-effort'],
   }
-  const control = (name: Field): Html => {
-    const hint = hints[name] ? part` aria-describedby="${name}-hint"` : none
-    const options = choices[name]
-    if (options)
-      return part`<select id="${name}" name="${name}"${hint}>${options.map(
-        (one) => part`<option value="${one}"${one === request[name] ? part` selected` : none}>${one}</option>`,
-      )}</select>`
-    const list = name === 'group' ? part` list="groups" required` : none
-    return part`<input type="text" id="${name}" name="${name}" value="${request[name]}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${list}${hint}>`
-  }
-  const field = (name: Field): Html =>
-    part`<div><label for="${name}">${text[name]}</label>${control(name)}${
-      hints[name] ? part`<span class="hint" id="${name}-hint">${hints[name]}</span>` : none
-    }</div>\n`
-  const lang = c.req.query('lang') === words.tag ? part`<input type="hidden" name="lang" value="${words.tag}">` : none
-  return part`<form class="sheet" method="get" action="${link('/client-config').replace(/\?.*$/, '')}">${lang}
-${fields.map(field)}<datalist id="groups">${groups.slice(0, maxSuggested).map((one) => part`<option value="${one}"></option>`)}</datalist>
-<div class="wide"><button type="submit">${text.make}</button></div></form>`
+  return form(page, {
+    path: '/client-config',
+    fields: fields.map((name) => ({
+      ...{ name, label: text[name], value: request[name], hint: hints[name], choices: choices[name] },
+      ...(name === 'group' && { isRequired: true, suggestions: groups }),
+    })),
+    submit: text.make,
+  })
 }

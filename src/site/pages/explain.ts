@@ -6,6 +6,7 @@ import { isInstant } from '../../documents/fields.ts'
 import { percent } from '../../kernel/format.ts'
 import { listedChannels } from '../status.ts'
 import { reasonLink } from './board.ts'
+import { form, maxLength } from './form.ts'
 import { filled, type Html, inEnglish, none, part, time } from './fragments.ts'
 import { answerPage } from './layout.ts'
 import type { PageContext } from './page-context.ts'
@@ -15,10 +16,6 @@ import type { Words } from './words-en.ts'
 const needed = ['app', 'channel', 'version', 'board'] as const
 const fields = [...needed, 'machine', 'oem', 'at'] as const
 type Field = (typeof fields)[number]
-/** Longer than any id or version of the field. */
-const maxLength = 256
-/** So many names are suggested while somebody types. */
-const maxSuggested = 50
 
 /** What the form was filled in with; empty where it was not. */
 type Asked = Readonly<Record<Field, string>> & { readonly manual: boolean }
@@ -38,7 +35,7 @@ export async function answerExplainPage(page: PageContext): Promise<Response> {
   const errors = problems.map((one) => part`<p class="error" role="alert">${one}</p>\n`)
   const content = part`<h1>${title}</h1>
 <p class="lead">${words.explain.intro}</p>
-${trouble(page)}${errors}${answer}${form(page, request)}`
+${trouble(page)}${errors}${answer}${question(page, request)}`
   return answerPage(page, { ...head, status: problems.length > 0 ? 400 : 200 }, content)
 }
 
@@ -90,37 +87,37 @@ function explanation({ words, status }: PageContext, found: Explanation, version
 ${found.note ? part`<p class="small">${text.listed}</p>` : none}</section>\n`
 }
 
+/** Sentences of the terminal begin small and have no full stop. */
+const inSentenceCase = (text: string): string =>
+  text.charAt(0).toUpperCase() + text.slice(1).replace(/(?<![.。])$/, '.')
+
 function whyText(
   { reason, withheld, offered, isRollback }: Outcome,
   { explain, board }: Words,
   running: string,
 ): string {
   if (isRollback) return board.sentBack(running, offered ?? '')
-  return reason === undefined ? '' : explain.why[reason].replace('{version}', () => withheld ?? '')
+  return reason === undefined ? '' : inSentenceCase(explain.why[reason]).replace('{version}', () => withheld ?? '')
 }
 
-function form({ words, status, link, c }: PageContext, request: Asked): Html {
-  const { explain: text } = words
-  const places = status.state ? listedChannels(status.state) : []
+function question(page: PageContext, request: Asked): Html {
+  const { explain: text } = page.words
+  const places = page.status.state ? listedChannels(page.status.state) : []
   const suggestions: Readonly<Partial<Record<Field, readonly string[]>>> = {
     app: [...new Set(places.map(({ app }) => app))],
     channel: [...new Set(places.map(({ channel }) => channel))],
     board: ['amd64-usr', 'arm64-usr'],
   }
   const hints: Readonly<Partial<Record<Field, string>>> = { machine: text.machineHint, at: text.atHint }
-  const field = (name: Field): Html => {
-    const list = suggestions[name]?.slice(0, maxSuggested)
-    const isNeeded = (needed as readonly string[]).includes(name)
-    return part`<div><label for="${name}">${text[name]}${isNeeded ? none : part` <span class="soft">(${text.optional})</span>`}</label>
-<input type="text" id="${name}" name="${name}" value="${request[name].slice(0, maxLength)}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${isNeeded ? part` required` : none}${list ? part` list="${name}-list"` : none}${hints[name] ? part` aria-describedby="${name}-hint"` : none}>
-${hints[name] ? part`<span class="hint" id="${name}-hint">${hints[name]}</span>` : none}${
-  list
-    ? part`<datalist id="${name}-list">${list.map((one) => part`<option value="${one}"></option>`)}</datalist>`
-    : none
-}</div>\n`
-  }
-  const lang = c.req.query('lang') === words.tag ? part`<input type="hidden" name="lang" value="${words.tag}">` : none
-  return part`<h2>${text.ask}</h2><form class="sheet" method="get" action="${link('/explain').replace(/\?.*$/, '')}">${lang}
-${fields.map(field)}<div class="wide"><label><input type="checkbox" name="manual" value="1"${request.manual ? part` checked` : none}>${text.manual}</label></div>
-<div class="wide"><button type="submit">${text.ask}</button></div></form>`
+  const isRequired = (name: Field): boolean => (needed as readonly string[]).includes(name)
+  const manual = part`<div class="wide"><label><input type="checkbox" name="manual" value="1"${request.manual ? part` checked` : none}>${text.manual}</label></div>\n`
+  return part`<h2>${text.ask}</h2>${form(page, {
+    path: '/explain',
+    fields: fields.map((name) => ({
+      ...{ name, label: text[name], value: request[name], hint: hints[name] },
+      ...{ isRequired: isRequired(name), suggestions: suggestions[name] },
+    })),
+    more: manual,
+    submit: text.ask,
+  })}`
 }

@@ -1,5 +1,7 @@
 /** What pages say, in English. The type of this table is what every other language must fill. */
 
+import { reasonSentences } from '../../release/explanation.ts'
+
 export const english = {
   /** As HTTP and HTML name the language, and as `?lang=` does. */
   tag: 'en',
@@ -184,23 +186,7 @@ export const english = {
     missing: (names: string): string => `Please fill in: ${names}.`,
     tooLong: (name: string): string => `${name} is too long.`,
     badInstant: 'Not an instant. Write it as 2026-11-24T13:12:00Z.',
-    why: {
-      'unknown-app': 'This app is not in the catalog.',
-      'unknown-channel': 'This app has no channel of this name.',
-      'no-release-for-board': 'This channel has no release for this board.',
-      'up-to-date': 'It runs the newest release, or a newer one.',
-      held: '{version} is held.',
-      'floor-held': 'It must pass through {version} first, which is held or withdrawn.',
-      withdrawn: '{version} was withdrawn.',
-      'dead-end': 'It runs {version}, a dead end: no update is offered from there.',
-      target: '{version} is not for this machine.',
-      'not-in-ramp': '{version} has not reached this machine yet.',
-      'outside-window': '{version} is offered only while its window is open.',
-      'not-mirrored': 'The manifest of this channel is not in the store.',
-      'catalog-expired': 'The catalog or the root has expired: it must be refreshed before anything is offered.',
-      'store-unavailable': 'The store did not answer.',
-      unverifiable: 'The content of the store could not be verified.',
-    },
+    why: reasonSentences,
   },
   config: {
     title: 'Client configuration',
