@@ -222,10 +222,11 @@ const unknownChannel = { reason: 'unknown-channel', message: '' } as const
 /** @param alias the name that the channel was found by, where that is not its own. */
 function inForce(loaded: Loaded | Problem, now: Instant, alias?: string): LoadedChannel | Problem {
   if ('reason' in loaded) return loaded
-  if (now >= loaded.expiresMs) {
-    const expired = new Date(loaded.expiresMs).toISOString()
-    return { reason: 'catalog-expired', message: `a manifest of the channel expired at ${expired}` }
-  }
+  if (now >= loaded.expiresMs)
+    return {
+      reason: 'catalog-expired',
+      message: `a manifest of the channel expired at ${timeText(loaded.expiresMs)}`,
+    }
   if (alias !== undefined && !loaded.manifest.aliases?.includes(alias))
     return { ...unknownChannel, message: 'an alias that the release key did not sign' }
   return loaded

@@ -1,22 +1,22 @@
-/** Where a machine stands in the queue for a release: new for each release, the same at every check, known without a memory. */
+/** The bucket of a machine for a release: drawn anew for each release, the same at every check, computed and never stored. */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 
 /** Two independent numbers of one machine and one release. */
 export interface Bucket {
-  /** 0 to 1: it is in a ramp whose share is above this. */
+  /** 0 to 1: a ramp with a higher share admits the machine. */
   readonly ramp: number
-  /** 0 to 1: how far into the spread of a window it begins to be offered something. */
+  /** 0 to 1: how far into the spread of a window the machine starts. */
   readonly window: number
 }
 
-/** What names a queue: a follower has its own, whatever it follows. */
+/** What buckets depend on beside the release: a follower has its own. */
 export interface BucketScope {
   readonly app: string
   readonly channel: string
 }
 
-/** A machine that does not say who it is comes last. */
+/** A machine without an id comes last. */
 const last: Bucket = { ramp: 1, window: 1 }
 
 /**

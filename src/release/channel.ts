@@ -1,6 +1,6 @@
 /**
- * What a channel says, as plain data: the part of a ChannelManifest that deciding and editing work on.
- * `documents/channel.ts` holds the schema that makes one of these from bytes.
+ * A channel as plain data: the part of a ChannelManifest that deciding and editing work on.
+ * `documents/channel.ts` has the schema that decodes it.
  */
 
 export interface Package {
@@ -11,11 +11,11 @@ export interface Package {
   readonly sha256: string
   /** Lower-case hex. */
   readonly sha1: string
-  /** `false` for what a machine may leave out; absent means required. */
+  /** `false`: optional. Absent means required. */
   readonly required?: boolean
 }
 
-/** What one board gets of one release. */
+/** The packages of one release for one board. */
 export interface BoardPackages {
   /** Base URLs ending in "/", in the order clients try them; empty: this deployment serves the packages. */
   readonly codebases: readonly string[]
@@ -74,7 +74,7 @@ export interface Channel {
   readonly releases: readonly Release[]
 }
 
-/** An online brake on a version, of one board or (no `board`) of all. */
+/** Withholds a version, on one board or (no `board`) on all. The timestamp key signs it. */
 export interface Hold extends Reasoned {
   readonly version: string
   readonly board?: string

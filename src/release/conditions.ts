@@ -1,6 +1,6 @@
-/** Who is offered a release, and when: what the release, its channel, the catalog and what is followed say together. */
+/** Who is offered a release, and when: joins what the release, its channel, the catalog and the followed channel say. */
 import type { Channel, Hold, Release } from './channel.ts'
-import { type Ramp, readRamp } from './ramp.ts'
+import { type Ramp, rampFrom, readRamp } from './ramp.ts'
 import { type Admission, readTarget } from './target.ts'
 import { compareVersions, parseVersion, type Version } from './version.ts'
 import { readWindows, type Schedule } from './window.ts'
@@ -15,7 +15,7 @@ export interface Refusal {
 /** What decides who is offered a release, and when. */
 export interface Conditions {
   readonly refusal: Refusal | undefined
-  /** Before this a follower does not see it, but passes through it where it is a floor. */
+  /** Before this instant a follower does not offer it, except as a floor. */
   readonly seenFrom: number
   /** All of them must admit a machine. */
   readonly targets: readonly Admission[]
@@ -25,7 +25,7 @@ export interface Conditions {
   readonly schedule: Schedule | undefined
 }
 
-/** What a channel says, and what the catalog says of it. */
+/** A channel, and what the catalog adds. */
 export interface Stored {
   readonly content: Channel
   readonly holds?: readonly Hold[] | undefined
@@ -36,13 +36,13 @@ export interface Stored {
 /** What a channel follows, and how far behind. */
 export interface Followed {
   readonly source: Stored
-  /** A release is seen when it is so old in the source, in milliseconds. */
+  /** The follower offers a release this long after its source, in milliseconds. */
   readonly afterMs: number
-  /** From then on it is ramped over so long, in milliseconds. */
+  /** From then on it is ramped over this time, in milliseconds. */
   readonly overMs: number
 }
 
-/** A channel of which everything that its releases share was read: a list of machines is long. */
+/** A channel whose shared conditions were read once: a list of machines is long. */
 export interface Prepared extends Pick<Stored, 'content' | 'holds'> {
   readonly target: Admission | undefined
   readonly schedule: Schedule | undefined
@@ -61,13 +61,13 @@ export const prepare = ({ content, holds, rampAsOf }: Stored): Prepared => ({
 /** What is followed, read. */
 export type PreparedSource = Omit<Followed, 'source'> & { readonly source: Prepared }
 
-/** The bytes that conditions are of. */
+/** The packages of a release for one board. */
 export interface Bytes {
   readonly version: Version | undefined
   readonly board: string
 }
 
-/** A release's windows stand in for the channel's; targets of both hold. */
+/** A release's windows replace the channel's; targets of both apply. */
 export const ownConditions = (release: Release, own: Prepared, bytes: Bytes): Conditions => ({
   refusal: withdrawnOrHeld(release, own, bytes),
   seenFrom: Number.NEGATIVE_INFINITY,
@@ -76,7 +76,7 @@ export const ownConditions = (release: Release, own: Prepared, bytes: Bytes): Co
   schedule: scheduleOf(release) ?? own.schedule,
 })
 
-/** Never more than the source offers; but at the follower's own times, where it has any. */
+/** Never more than the source offers, but in the follower's own windows. */
 export function followedConditions(
   release: Release,
   own: Prepared,
@@ -84,11 +84,7 @@ export function followedConditions(
   bytes: Bytes,
 ): Conditions {
   const seenFrom = Date.parse(release.publishedAt) + afterMs
-  const points = [
-    { at: seenFrom, share: 0 },
-    { at: seenFrom + overMs, share: 1 },
-  ]
-  const behind = overMs > 0 ? [{ points, asOf: own.asOf }] : []
+  const behind = overMs > 0 ? [rampFrom(seenFrom, overMs, own.asOf)] : []
   const end = release.deadEnd && ({ reason: 'dead-end', because: release.deadEnd.reason } as const)
   return {
     refusal: withdrawnOrHeld(release, source, bytes) ?? withdrawnOrHeld(release, own, bytes) ?? end,
@@ -103,7 +99,7 @@ const targetOf = ({ target }: Release): Admission | undefined => target && readT
 
 const scheduleOf = ({ windows }: Release): Schedule | undefined => windows && readWindows(windows)
 
-/** @param clocks when each of those who may stop it did so. */
+/** @param clocks when each channel that may stop the ramp did so. */
 const rampsOf = ({ ramp }: Release, clocks: readonly (number | undefined)[]): readonly Ramp[] =>
   ramp ? [...new Set(clocks)].map((asOf) => readRamp(ramp, asOf)) : []
 

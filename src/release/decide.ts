@@ -1,4 +1,4 @@
-/** What one machine is offered, and why: the only place that decides. Pure: no I/O, no clock. */
+/** What one machine is offered, and why. Nothing else decides. Pure. */
 import { type Bucket, bucketOf } from './bucketing.ts'
 import { admits, shareAt } from './ramp.ts'
 import type { Machine } from './target.ts'
@@ -24,13 +24,13 @@ export type Reason =
   | 'store-unavailable'
   | 'unverifiable'
 
-/** What a machine says of itself. */
+/** What a machine reports. */
 export interface Check extends Partial<Pick<Machine, 'oem' | 'machineId' | 'onNoList'>> {
-  /** Any text; what cannot be read as a version is below everything. */
+  /** Any text; one that is no version is below everything. */
   readonly version: string
   /** Empty where unknown. */
   readonly board: string
-  /** Whether a person asked for an update now: it skips ramps and windows. */
+  /** Whether a person asked for an update: skips ramps and windows. */
   readonly isManual?: boolean
 }
 
@@ -39,7 +39,7 @@ export type Decision =
   | {
       readonly kind: 'no-update'
       readonly reason: Reason
-      /** What is withheld, or is a dead end, where there is one. */
+      /** The release that is withheld, or the dead end. */
       readonly candidate?: Candidate
       /** The operator's words, or what went wrong. */
       readonly because?: string
@@ -51,8 +51,8 @@ interface Case {
   readonly machine: Machine
   readonly view: ChannelView
   readonly now: number
-  /** Where the machine stands for the candidate that was last asked about: ramp and window share one hash. */
-  drawn?: { readonly candidate: Candidate; readonly draw: Bucket }
+  /** The bucket for the last candidate: ramp and window share one hash. */
+  drawn?: { readonly candidate: Candidate; readonly bucket: Bucket }
 }
 
 /** Decides for one machine. @param now milliseconds since 1970-01-01T00:00:00Z. */
@@ -72,8 +72,8 @@ export function decide(check: Check, view: ChannelView, now: number): Decision {
 }
 
 /**
- * The newest candidate that is for this machine, if its ramp admits it; else the first older one whose ramp is complete.
- * A manual check takes the newest. Where there is none, why the newest is not offered.
+ * The newest candidate for this machine, if its ramp admits it; else the first older one with a complete ramp. A manual
+ * check takes the newest. Without any, why the newest is not offered.
  */
 function chooseTarget(one: Case, board: BoardView): Candidate | Decision {
   const { check, machine, view, now } = one
@@ -108,30 +108,30 @@ const isComplete = ({ ramps }: Candidate, now: number): boolean => ramps.every((
 
 function isAdmitted(one: Case, candidate: Candidate): boolean {
   if (isComplete(candidate, one.now)) return true
-  const draw = drawIn(one, candidate).ramp
-  return candidate.ramps.every((ramp) => admits(ramp, draw, one.now))
+  const { ramp: bucket } = bucketIn(one, candidate)
+  return candidate.ramps.every((ramp) => admits(ramp, bucket, one.now))
 }
 
-function drawIn(one: Case, candidate: Candidate): Bucket {
-  if (one.drawn?.candidate !== candidate) one.drawn = { candidate, draw: bucketFor(candidate, one.view, one.check) }
-  return one.drawn.draw
+function bucketIn(one: Case, candidate: Candidate): Bucket {
+  if (one.drawn?.candidate !== candidate) one.drawn = { candidate, bucket: bucketFor(candidate, one.view, one.check) }
+  return one.drawn.bucket
 }
 
-/** A machine below a floor is offered the lowest one first, whatever its ramp and targets say; none is ever jumped. */
+/** A machine below floors is offered the lowest first, whatever its ramp and targets say: none is skipped. */
 const lowestFloor = (board: BoardView, running: Version | undefined, target: Candidate): Candidate | undefined =>
   board.floors.find(
     ({ version }) => compareVersions(version, running) > 0 && compareVersions(version, target.version) < 0,
   )
 
-/** The times of what is offered count, be it the target or a floor on the way to it. */
+/** The windows of the release that is offered count, also where that is a floor. */
 function inWindow(one: Case, candidate: Candidate): Decision {
   const { schedule } = candidate
-  if (schedule === undefined || one.check.isManual || isOpen(schedule, drawIn(one, candidate).window, one.now))
+  if (schedule === undefined || one.check.isManual || isOpen(schedule, bucketIn(one, candidate).window, one.now))
     return { kind: 'update', offer: candidate }
   return noUpdate('outside-window', candidate)
 }
 
-/** Where a machine stands in the queue for a release. */
+/** The bucket of a machine for a release. */
 export const bucketFor = ({ release }: Candidate, { queue }: ChannelView, { machineId = '' }: Check): Bucket =>
   bucketOf(queue, release.version, machineId)
 

@@ -1,10 +1,10 @@
-/** When a machine's answer changes, as far as the channel as it is now says so. Pure; its work is bounded. */
+/** When a machine's answer will change, if nobody edits the channel. Pure and bounded. */
 import { bucketFor, type Check, type Decision, decide } from './decide.ts'
 import { rampEdges } from './ramp.ts'
 import type { Candidate, ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
 
-/** So many instants at which a ramp says something new are looked at; a channel of many long ramps may have more. */
+/** Instants to decide at; a channel with many long ramps may have more. */
 const maxInstants = 100
 
 /** Another answer, and from when on. */
@@ -15,9 +15,8 @@ export interface ForecastChange {
 }
 
 /**
- * The next instant at which a machine that goes on saying the same is offered something else, or something at all, or no
- * more; by `decide` itself.
- * @returns `undefined` where nothing that is signed now changes it.
+ * The next instant at which `decide` offers the same machine something else, or nothing.
+ * @returns `undefined` where nothing that is signed now changes the answer.
  */
 export function nextChange(check: Check, view: ChannelView, now: number): ForecastChange | undefined {
   const current = decide(check, view, now)
@@ -37,7 +36,7 @@ const offerOf = (decision: Decision): Candidate | undefined => (decision.kind ==
 
 const isSame = (a: Decision, b: Decision): boolean => offerOf(a) === offerOf(b)
 
-/** Later instants at which a ramp may say something new for this machine, or a follower sees a release. */
+/** Later instants at which a ramp may change the answer, or a follower begins to offer a release. */
 function rampInstants(check: Check, view: ChannelView, now: number): readonly number[] {
   const candidates = view.boards.get(check.board)?.candidates ?? []
   const instants = candidates.flatMap((candidate) => [
@@ -48,7 +47,7 @@ function rampInstants(check: Check, view: ChannelView, now: number): readonly nu
   return [...new Set(later)].slice(0, maxInstants)
 }
 
-/** When the window of what is offered closes, or that of what it keeps back opens. */
+/** When the window of the offered release closes, or that of the withheld one opens. */
 function windowEdge(decision: Decision, check: Check, view: ChannelView, from: number): number | undefined {
   const candidate = decision.kind === 'update' ? decision.offer : decision.candidate
   const isAtStake = decision.kind === 'update' || decision.reason === 'outside-window'

@@ -1,27 +1,27 @@
-/** What a mirror's operator withholds of somebody else's channel, unsigned: it can only restrict. Pure. */
+/** What a mirror's operator withholds from a channel, without signing it: it can only restrict. Pure. */
 import type { Channel } from './channel.ts'
 import type { Refusal } from './conditions.ts'
-import type { Ramp } from './ramp.ts'
+import { type Ramp, rampFrom } from './ramp.ts'
 import { compareVersions, parseVersion } from './version.ts'
 import type { BoardView, Candidate, ChannelView } from './view.ts'
 
 /** Restrictions of one channel; each withholds what any of them withholds. */
 export interface Restriction {
   readonly holds?: readonly { readonly version: string; readonly board?: string; readonly reason: string }[]
-  /** Versions that are approved; every other one is held. */
+  /** Approved versions; all others are held. */
   readonly versions?: readonly string[]
-  /** A second ramp of each release: it begins so long after the publication, in milliseconds, … */
+  /** A second ramp of each release: begins this long after publication, in milliseconds, … */
   readonly afterMs?: number
-  /** … and takes so long, in milliseconds. */
+  /** … and lasts this long, in milliseconds. */
   readonly overMs?: number
 }
 
-/** Restrictions by `app/channel`, `channel` or `*`; all that name a channel hold for it, and for its releases in what follows it. */
+/** Restrictions by `app/channel`, `channel` or `*`. All that name a channel apply, to its followers too. */
 export type Overlay = Readonly<Record<string, Restriction>>
 
 /**
  * A channel under an overlay.
- * @param source what it follows: what the overlay says of that one holds for its releases here, too.
+ * @param source the channel that it follows, whose restrictions apply to its releases here.
  */
 export function restrict(
   view: ChannelView,
@@ -67,10 +67,5 @@ function refusalOf(board: string, { version }: Candidate, { holds = [], versions
 
 function slowRamp({ release }: Candidate, { afterMs = 0, overMs = 0 }: Restriction): readonly Ramp[] {
   if (afterMs + overMs === 0) return []
-  const from = Date.parse(release.publishedAt) + afterMs
-  const points = [
-    { at: from, share: 0 },
-    { at: from + overMs, share: 1 },
-  ]
-  return [{ points, asOf: undefined }]
+  return [rampFrom(Date.parse(release.publishedAt) + afterMs, overMs)]
 }

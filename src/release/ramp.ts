@@ -2,10 +2,8 @@
  * The share of machines that may be offered a release, as a function of time: 0 before the first point, linear between
  * points, the last one's after it. Two points at one instant are a jump.
  */
+import type { Instant } from '../kernel/clock.ts'
 import type { RampStep } from './channel.ts'
-
-/** Milliseconds since 1970-01-01T00:00:00Z, as everywhere in `core`. */
-type Instant = number
 
 interface Point {
   readonly at: Instant
@@ -15,19 +13,19 @@ interface Point {
 
 /** A ramp that was read. */
 export interface Ramp {
-  /** In order; none: nobody. */
+  /** In order; without any, nobody is admitted. */
   readonly points: readonly Point[]
   /** When its clock was stopped, if it was. */
   readonly asOf: Instant | undefined
 }
 
-/** Reads a ramp. One with a share that is no number of 0 to 1, or out of order, admits nobody. */
+/** Reads a ramp. One that is invalid admits nobody. */
 export function readRamp(steps: readonly RampStep[], asOf?: Instant): Ramp {
   const points = steps.map(({ at, share }) => ({ at: Date.parse(at), share }))
   return { points: rampProblem(steps) === undefined ? points : [], asOf }
 }
 
-/** What is wrong with a ramp, in words. */
+/** @returns what is invalid about a ramp. */
 export function rampProblem(steps: readonly RampStep[]): string | undefined {
   let before = Number.NEGATIVE_INFINITY
   for (const { at, share } of steps) {
@@ -39,7 +37,16 @@ export function rampProblem(steps: readonly RampStep[]): string | undefined {
   return undefined
 }
 
-/** The share at an instant, 0 to 1. A stopped clock can only withhold: where the share falls, it goes on falling. */
+/** A ramp from nobody to everybody, at once where it takes no time. */
+export const rampFrom = (from: Instant, overMs: number, asOf?: Instant): Ramp => ({
+  points: [
+    { at: from, share: 0 },
+    { at: from + overMs, share: 1 },
+  ],
+  asOf,
+})
+
+/** The share at an instant, 0 to 1. A stopped clock can only withhold: a share that falls goes on falling. */
 export function shareAt({ points, asOf }: Ramp, now: Instant): number {
   const share = interpolate(points, now)
   return asOf === undefined || asOf >= now ? share : Math.min(share, interpolate(points, asOf))
@@ -53,31 +60,31 @@ function interpolate(points: readonly Point[], now: Instant): number {
   return to === undefined ? from.share : from.share + ((to.share - from.share) * (now - from.at)) / (to.at - from.at)
 }
 
-/** Whether a ramp admits a machine with this draw. Everybody is more than any share: also those who come last. */
-export function admits(ramp: Ramp, draw: number, now: Instant): boolean {
+/** Whether a ramp admits a machine of this bucket. A share of 1 admits everybody, also bucket 1. */
+export function admits(ramp: Ramp, bucket: number, now: Instant): boolean {
   const share = shareAt(ramp, now)
-  return share >= 1 || draw < share
+  return share >= 1 || bucket < share
 }
 
 /** Instants after `now`, in order, at which a ramp begins or ceases to admit a machine, or everybody. */
-export function rampEdges(ramp: Ramp, draw: number, now: Instant): readonly Instant[] {
+export function rampEdges(ramp: Ramp, bucket: number, now: Instant): readonly Instant[] {
   // A millisecond after a point: there a share that was 1 at that point only begins to fall.
   const later = [now, ...ramp.points.flatMap(({ at }) => [at, at + 1]).filter((at) => at > now)]
   const crossings = later.flatMap((from, i) => {
     const to = later[i + 1]
-    return to === undefined ? [] : crossing(ramp, draw, from, to - 1)
+    return to === undefined ? [] : crossing(ramp, bucket, from, to - 1)
   })
   return [...later.slice(1), ...crossings].sort((a, b) => a - b)
 }
 
-/** The first millisecond of `from` to `to` at which it is not as at `from`; the share between is a straight line. */
-function crossing(ramp: Ramp, draw: number, from: Instant, to: Instant): readonly Instant[] {
-  const before = admits(ramp, draw, from)
-  if (admits(ramp, draw, to) === before) return []
+/** The first millisecond of `from` to `to` with another answer than `from`; the share between is a straight line. */
+function crossing(ramp: Ramp, bucket: number, from: Instant, to: Instant): readonly Instant[] {
+  const before = admits(ramp, bucket, from)
+  if (admits(ramp, bucket, to) === before) return []
   let [low, high] = [from, to]
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2)
-    if (admits(ramp, draw, middle) === before) low = middle
+    if (admits(ramp, bucket, middle) === before) low = middle
     else high = middle
   }
   return [high]

@@ -1,10 +1,10 @@
-/** Which releases of a channel somebody may still be offered. Pure. */
+/** Which releases of a channel pruning keeps. Pure. */
 import type { Channel, Release } from './channel.ts'
 import { shareAt } from './ramp.ts'
 import { compareVersions, parseVersion } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 
-/** For each board the newest release that everybody may be offered, and all that are newer. */
+/** For each board, the newest release for everybody, and all newer ones. */
 export function inUse({ boards }: ChannelView, now: number): ReadonlySet<Release> {
   const used = [...boards.values()].flatMap(({ candidates }) => {
     const last = candidates.findIndex((candidate) => isForEverybody(candidate, now))
@@ -16,7 +16,7 @@ export function inUse({ boards }: ChannelView, now: number): ReadonlySet<Release
 const isForEverybody = ({ refusal, seenFrom, targets, ramps }: Candidate, now: number): boolean =>
   refusal === undefined && targets.length === 0 && seenFrom <= now && ramps.every((ramp) => shareAt(ramp, now) >= 1)
 
-/** What stays whoever uses it: floors, dead ends, and the newest so many releases of each board. */
+/** Floors, dead ends, and the newest `count` releases of each board. */
 export function newestOf({ releases }: Channel, count: number): ReadonlySet<Release> {
   const sorted = [...releases].sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)))
   const boards = new Set(releases.flatMap((release) => Object.keys(release.boards)))

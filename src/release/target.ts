@@ -11,17 +11,17 @@ export interface Machine {
   readonly oem: string
   /** Empty where unknown. */
   readonly machineId: string
-  /** Answers as for a machine that is on no list: for those who must not learn who is. */
+  /** Answers as for a machine on no list, to keep the lists private. */
   readonly onNoList?: boolean
 }
 
-/** Why a target refuses a machine, in words; `undefined`: it does not. */
+/** Why a target refuses a machine; `undefined`: it admits it. */
 export type Admission = (machine: Machine) => string | undefined
 
-/** How machines stand in lists, which so tell nobody who is on them: SHA-256 of the id in lower case, as hex. */
+/** How lists name a machine without revealing it: SHA-256 of the lower-case id, as hex. */
 export const machineHash = (machineId: string): string => textDigest(machineId.toLowerCase())
 
-/** Reads a target. A range of versions that cannot be read refuses everybody. */
+/** Reads a target. An invalid range of versions refuses everybody. */
 export function readTarget({ oem, from, machines }: Target): Admission {
   const inRange = from === undefined ? undefined : (readRange(from) ?? (() => false))
   const allow = machines?.allow && new Set(machines.allow)
@@ -45,11 +45,11 @@ const orders: Readonly<Record<string, (order: number) => boolean>> = {
   '=': (order) => order === 0,
 }
 
-/** What is wrong with a range of versions, in words. */
+/** @returns what is invalid about a range of versions. */
 export const rangeProblem = (text: string): string | undefined =>
   readRange(text) ? undefined : `${JSON.stringify(text)} is no range of versions, such as ">=4081.0.0 <4600.0.0"`
 
-/** Reads comparisons with blanks between them, all of which must hold; `undefined` where it cannot. */
+/** Reads comparisons between blanks, all of which must hold; `undefined`: invalid. */
 function readRange(text: string): ((running: Version | undefined) => boolean) | undefined {
   const tests = text.split(' ').map((part) => {
     const [, sign = '', version = ''] = /^(>=|<=|>|<|=)(.+)$/.exec(part) ?? []

@@ -3,18 +3,18 @@
  * `-x` below the plain one, `+x` ignored.
  */
 
-/** A version that was read: its numbers without leading zeros, and what stood behind `-` (empty: nothing). */
+/** A parsed version: numbers without leading zeros, and the text after `-`, or empty. */
 export interface Version {
   readonly parts: readonly string[]
   readonly pre: string
 }
 
-/** A version's text is read no further than this; the longest seen in the field has 40 characters. */
+/** Longer texts are no versions; the longest in the field has 40 characters. */
 const maxVersionLength = 256
 
 const form = /^(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?$/
 
-/** @returns `undefined` for what is no version; such a one is below everything. */
+/** @returns `undefined` for a text that is no version; it is below everything. */
 export function parseVersion(text: string): Version | undefined {
   if (text.length > maxVersionLength) return undefined
   const match = form.exec(text)
@@ -24,7 +24,7 @@ export function parseVersion(text: string): Version | undefined {
   return { parts, pre: match[2] ?? '' }
 }
 
-/** Below 0 where `a` is older than `b`, 0 where they are the same version; `undefined` is below everything. */
+/** Below 0 where `a` is older than `b`, 0 where they are equal; `undefined` is below everything. */
 export function compareVersions(a: Version | undefined, b: Version | undefined): number {
   if (a === undefined || b === undefined) return (a === undefined ? 0 : 1) - (b === undefined ? 0 : 1)
   return compareParts(a.parts, b.parts) || comparePre(a.pre, b.pre)

@@ -1,6 +1,6 @@
 /**
  * A channel prepared for deciding: joined once with its holds and with the channel that it follows, so that a check costs
- * the same for 1 and for 200 releases.
+ * the same for 1 release as for 200.
  */
 
 import type { BucketScope } from './bucketing.ts'
@@ -28,7 +28,7 @@ export interface Candidate extends Conditions {
 }
 
 export interface BoardView {
-  /** By their text: what nearly every machine runs is one of these, and need not be read again. */
+  /** Parsed versions by text: nearly every machine runs one of these. */
   readonly versions: ReadonlyMap<string, Version>
   /** Newest first. */
   readonly candidates: readonly Candidate[]
@@ -44,7 +44,7 @@ export interface ChannelView {
   readonly rollbackFrom: readonly { readonly text: string; readonly version: Version | undefined }[]
 }
 
-/** Joins a channel with its holds, and with what it follows. */
+/** Joins a channel with its holds, and with the channel that it follows. */
 export function viewChannel(queue: BucketScope, stored: Stored, followed?: Followed): ChannelView {
   const own = prepare(stored)
   const source = followed && { ...followed, source: prepare(followed.source) }
@@ -80,7 +80,7 @@ function viewBoard(board: string, own: Prepared, followed: PreparedSource | unde
   }
 }
 
-/** A follower may say for itself when and to whom it offers a version; what the source says of its bytes is so here, too. */
+/** A follower sets its own conditions; refusals, floors and dead ends of its source apply to the same version here. */
 const brakedAs = (one: Candidate, twin: Candidate | undefined): Candidate =>
   twin === undefined
     ? one

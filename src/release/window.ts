@@ -1,17 +1,16 @@
 /** The times of the week at which a release may be offered, in the operator's own time zone. */
+import type { Instant } from '../kernel/clock.ts'
 import { type Window, weekdays } from './channel.ts'
 
-type Instant = number
-
-/** A stretch of time; `to` is not part of it. */
+/** From `from` until before `to`. */
 export interface Opening {
   readonly from: Instant
   readonly to: Instant
 }
 
 /**
- * The openings around an instant, in order and without overlaps: those of the two days before it, and of the week after.
- * Pure; days that were asked for are remembered.
+ * The openings around an instant, in order and without overlaps: from two days before until a week after.
+ * Pure; caches the days asked for.
  */
 export type Schedule = (now: Instant) => readonly Opening[]
 
@@ -19,16 +18,16 @@ const dayMs = 24 * 60 * 60 * 1000
 const daysBehind = 2
 const daysAhead = 8
 const daysRemembered = 16
-/** The openings of a fleet are spread over so long, or over half of the window. */
+/** Machines start spread over this time, or over half of a shorter window. */
 const maxSpreadMs = 60 * 60 * 1000
 
-/** What is wrong with a window, in words. */
+/** @returns what is invalid about a window. */
 export function windowProblem({ from, to, timeZone }: Window): string | undefined {
   if (from === to) return `a window from ${from} to ${to} has no length`
   return formatterOf(timeZone) === undefined ? `there is no time zone ${JSON.stringify(timeZone)}` : undefined
 }
 
-/** Reads windows. One that cannot be read never opens. */
+/** Reads windows. An invalid one never opens. */
 export function readWindows(windows: readonly Window[]): Schedule {
   const known = new Map<number, readonly Opening[]>()
   const zones = windows.flatMap((window) => {
@@ -49,20 +48,20 @@ export function readWindows(windows: readonly Window[]): Schedule {
   }
 }
 
-/** Whether a machine with this draw may be offered something now. */
-export const isOpen = (schedule: Schedule, draw: number, now: Instant): boolean =>
-  schedule(now).some((opening) => opensAt(opening, draw) <= now && now < opening.to)
+/** Whether a window is open for a machine of this bucket. */
+export const isOpen = (schedule: Schedule, bucket: number, now: Instant): boolean =>
+  schedule(now).some((opening) => opensAt(opening, bucket) <= now && now < opening.to)
 
-/** When it next opens or closes for a machine with this draw; `undefined`: never, as far as two weeks can tell. */
-export function nextEdge(schedule: Schedule, draw: number, now: Instant): Instant | undefined {
-  // A second week, since clocks that are put forward may swallow the only window of the first. Where a schedule breaks
-  // off is no edge of it.
+/** When a window next opens or closes for a machine of this bucket; `undefined`: not within two weeks. */
+export function nextEdge(schedule: Schedule, bucket: number, now: Instant): Instant | undefined {
+  // Two weeks, since a change to summer time may swallow the only window of the first. The end of the list is no edge.
   const openings = [...schedule(now), ...schedule(now + 7 * dayMs)]
-  const edges = openings.flatMap((opening) => [Math.ceil(opensAt(opening, draw)), opening.to])
-  return edges.find((edge) => edge > now && isOpen(schedule, draw, edge) !== isOpen(schedule, draw, edge - 1))
+  const edges = openings.flatMap((opening) => [Math.ceil(opensAt(opening, bucket)), opening.to])
+  return edges.find((edge) => edge > now && isOpen(schedule, bucket, edge) !== isOpen(schedule, bucket, edge - 1))
 }
 
-const opensAt = ({ from, to }: Opening, draw: number): Instant => from + draw * Math.min(maxSpreadMs, (to - from) / 2)
+const opensAt = ({ from, to }: Opening, bucket: number): Instant =>
+  from + bucket * Math.min(maxSpreadMs, (to - from) / 2)
 
 function merge(openings: readonly Opening[]): readonly Opening[] {
   const merged: Opening[] = []
@@ -92,8 +91,8 @@ function minutesOf(clockTime: string): number {
 }
 
 /**
- * The instant at which clocks of a zone show a time. Of a time that comes twice the first; one that is skipped is as
- * much later as the clocks were put forward.
+ * The instant at which clocks of a zone show a time. Takes the first of a time that comes twice; moves a skipped one by
+ * as much as the clocks were put forward.
  * @param local milliseconds, as if the clocks showed UTC.
  */
 function instantOf(formatter: Intl.DateTimeFormat, local: number): Instant {
@@ -110,7 +109,7 @@ function offsetAt(formatter: Intl.DateTimeFormat, at: Instant): number {
   return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000
 }
 
-/** By zone: to make one costs as much as all else that reading a window takes, and every release may have windows. */
+/** By zone: making one costs as much as the rest of reading a window, and every release may have windows. */
 const formatters = new Map<string, Intl.DateTimeFormat>()
 /** More zones than a fleet lives in. */
 const zonesRemembered = 64
