@@ -16,6 +16,7 @@ import { followCommand, promoteCommand, pruneCommand, rollbackCommand } from '..
 import { showCommand } from '../channels/cli/show.ts'
 import { explainCommand } from '../checks/cli/explain.ts'
 import { clientConfigCommand } from '../clients/cli/client-config.ts'
+import { doctorCommand } from '../doctor/cli.ts'
 import { reportCommand } from '../fleet/cli/report.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { lockCommand } from '../locks/cli/lock.ts'
@@ -25,7 +26,6 @@ import { mirrorCommand } from '../mirroring/cli/mirror.ts'
 import { policyCommand } from '../publish-api/cli/policy.ts'
 import { serveCommand } from '../runtime/cli/serve.ts'
 import { startCommand } from '../runtime/cli/start.ts'
-import { doctorCommand } from '../store/cli/doctor.ts'
 import { notice, showText } from './terminal.ts'
 
 const examples = `Examples:

@@ -2,11 +2,11 @@
 
 import type { Publisher } from '../channels/publish.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { openTar } from '../store/tar/read.ts'
-import { tarStore } from '../store/tar/write.ts'
 import { keysUpTo } from './bundle.ts'
 import { type MirrorResult, mirror } from './mirror.ts'
 import type { MirrorOptions } from './mirror-pass.ts'
+import { openTar } from './tar/read.ts'
+import { tarStore } from './tar/write.ts'
 
 export interface ExportOptions extends MirrorOptions {
   /** Leaves out what a copy has that knows each channel up to here. */

@@ -1,7 +1,7 @@
 /** Uploads into a bucket whose answers get lost, come late or are refusals. */
 import { afterAll, beforeEach, expect, test, vi } from 'vitest'
+import { readAll } from '../../src/doctor/package-checks.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
-import { readAll } from '../../src/store/conformance/package-checks.ts'
 import { s3Packages } from '../../src/store/s3/packages.ts'
 import { s3Uploads } from '../../src/store/s3/uploads.ts'
 import { sample } from '../conformance/rows.ts'

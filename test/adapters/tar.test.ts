@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
+import { parseExtension, parseTarHead, renderTarHead } from '../../src/mirroring/tar/format.ts'
+import { openTar } from '../../src/mirroring/tar/read.ts'
+import { tarStore } from '../../src/mirroring/tar/write.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
-import { parseExtension, parseTarHead, renderTarHead } from '../../src/store/tar/format.ts'
-import { openTar } from '../../src/store/tar/read.ts'
-import { tarStore } from '../../src/store/tar/write.ts'
 import { refusal } from '../world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'platte-tar-'))

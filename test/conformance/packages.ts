@@ -1,5 +1,5 @@
 /** The suite of the port `Packages`: what an operator's store is asked, and more. Every adapter passes every row; every lie in liars.ts fails one. */
-import type { NewHasher } from '../../src/kernel/hasher.ts'
+
 import {
   bodyOf,
   claimOf,
@@ -10,7 +10,8 @@ import {
   readAll,
   size,
   stored,
-} from '../../src/store/conformance/package-checks.ts'
+} from '../../src/doctor/package-checks.ts'
+import type { NewHasher } from '../../src/kernel/hasher.ts'
 import type { ExpectedPackage, Packages } from '../../src/store/packages.ts'
 import { badKeys, listed, present, type Row, refuses, same, sample } from './rows.ts'
 

@@ -3,7 +3,7 @@
  * workerd and Deno, against stores that lie, and against a real bucket that holds other things. The rows that an
  * operator's store is asked, too, stand in src/service.
  */
-import type { At, StoreCheck } from '../../src/store/conformance/checks.ts'
+import type { At, StoreCheck } from '../../src/doctor/checks.ts'
 
 export {
   type At,
@@ -17,7 +17,7 @@ export {
   same,
   sample,
   text,
-} from '../../src/store/conformance/checks.ts'
+} from '../../src/doctor/checks.ts'
 
 /** A check without what only an operator needs to hear. */
 export type Row<Store> = Pick<StoreCheck<Store>, 'name' | 'run' | 'when'>

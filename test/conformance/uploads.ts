@@ -1,6 +1,6 @@
 /** The suite of the port `Uploads`. Every adapter passes every row; every lie in liars.ts fails one. */
 
-import { bodyOf, readAll } from '../../src/store/conformance/package-checks.ts'
+import { bodyOf, readAll } from '../../src/doctor/package-checks.ts'
 import type { Part, Uploads, UploadToken } from '../../src/store/uploads.ts'
 import { type Row, refuses, same, sample } from './rows.ts'
 

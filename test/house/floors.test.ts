@@ -10,6 +10,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   documents: ['release', 'kernel', 'valibot'],
   trust: ['documents', 'kernel', 'jose'],
   store: ['documents', 'trust', 'kernel', 'node:', '@cloudflare/workers-types'],
+  doctor: ['store', 'trust', 'documents', 'kernel'],
   catalog: ['store', 'trust', 'documents', 'release', 'kernel'],
   http: ['kernel', 'hono'],
   checks: ['catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono'],
@@ -37,7 +38,17 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'node:',
     '@cloudflare/workers-types',
   ]),
-  cli: ['../package.json', 'runtime', 'locks', 'clients', 'fleet', 'mirroring', 'publish-api', 'channels'].concat([
+  cli: [
+    '../package.json',
+    'runtime',
+    'doctor',
+    'locks',
+    'clients',
+    'fleet',
+    'mirroring',
+    'publish-api',
+    'channels',
+  ].concat([
     'checks',
     'catalog',
     'store',

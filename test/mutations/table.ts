@@ -746,44 +746,32 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'a create that overwrites is safe enough',
-    ['src/store/conformance/document-checks.ts', '[createOther, swapMissing, swapStale]', '[swapMissing, swapStale]'],
+    ['src/doctor/document-checks.ts', '[createOther, swapMissing, swapStale]', '[swapMissing, swapStale]'],
     ['test/service/doctor.test.ts', 'create overwrites'],
   ),
   row(
     'a swap that ignores its token is safe enough',
-    ['src/store/conformance/document-checks.ts', '[createOther, swapMissing, swapStale]', '[createOther, swapMissing]'],
+    ['src/doctor/document-checks.ts', '[createOther, swapMissing, swapStale]', '[createOther, swapMissing]'],
     ['test/service/doctor.test.ts', 'before a publish a store is refused where swap takes any token'],
   ),
   row(
     'a swap that makes a document is safe enough',
-    ['src/store/conformance/document-checks.ts', '[createOther, swapMissing, swapStale]', '[createOther, swapStale]'],
+    ['src/doctor/document-checks.ts', '[createOther, swapMissing, swapStale]', '[createOther, swapStale]'],
     ['test/service/doctor.test.ts', 'swap makes what is not there'],
   ),
   row(
     'a broken check is not the end',
-    [
-      'src/store/conformance/doctor.ts',
-      "outcome === 'broken')) return 'unfit'",
-      "outcome === 'broken')) return 'unknown'",
-    ],
+    ['src/doctor/examine.ts', "outcome === 'broken')) return 'unfit'", "outcome === 'broken')) return 'unknown'"],
     ['test/service/doctor.test.ts', 'swap ignores its token'],
   ),
   row(
     'what cannot be judged is fit',
-    [
-      'src/store/conformance/doctor.ts',
-      "outcome === 'unknown') ? 'unknown' : 'fit'",
-      "outcome === 'unknown') ? 'fit' : 'fit'",
-    ],
+    ['src/doctor/examine.ts', "outcome === 'unknown') ? 'unknown' : 'fit'", "outcome === 'unknown') ? 'fit' : 'fit'"],
     ['test/service/doctor.test.ts', 'cannot be judged it fails later'],
   ),
   row(
     'scratch objects stay',
-    [
-      'src/store/conformance/doctor.ts',
-      'removeAll(packages, [...written])',
-      'removeAll(packages, [...written].slice(1))',
-    ],
+    ['src/doctor/examine.ts', 'removeAll(packages, [...written])', 'removeAll(packages, [...written].slice(1))'],
     ['test/service/doctor.test.ts', 'nothing of it stays'],
   ),
   row(
@@ -1312,13 +1300,13 @@ export const mutations: readonly Mutation[] = [
   ),
   row(
     'an archive may name a file twice',
-    ['src/store/tar/read.ts', 'if (places.has(key))', 'if (places.has(name) && key === "")'],
+    ['src/mirroring/tar/read.ts', 'if (places.has(key))', 'if (places.has(name) && key === "")'],
     ['test/adapters/tar.test.ts', 'with one name twice'],
   ),
   row(
     'an archive may hold links',
     [
-      'src/store/tar/read.ts',
+      'src/mirroring/tar/read.ts',
       "if (type === '1' || type === '2') refuse('is a link')",
       "if (type === '1' || type === '2') return",
     ],
@@ -1327,7 +1315,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'an archive may hold what is no object',
     [
-      'src/store/tar/read.ts',
+      'src/mirroring/tar/read.ts',
       "if (kind === undefined && !key.startsWith('packages/'))",
       "if (kind === undefined && key === '')",
     ],
@@ -1336,7 +1324,7 @@ export const mutations: readonly Mutation[] = [
   row(
     'a cut archive is taken',
     [
-      'src/store/tar/read.ts',
+      'src/mirroring/tar/read.ts',
       'if (at + size > length) throw cut()',
       'if (at + size > length) return new Uint8Array(blockBytes)',
     ],

@@ -10,9 +10,9 @@ import {
   writeFlags,
 } from '../../cli/options.ts'
 import { show, warn } from '../../cli/terminal.ts'
+import { refuseUnsafe } from '../../doctor/examine.ts'
 import { openEndpoint } from '../../publish-api/cli/endpoint.ts'
 import { changeLine } from '../../release/diff.ts'
-import { refuseUnsafe } from '../../store/conformance/doctor.ts'
 import { readCommand } from '../commands.ts'
 import { type CommandResult, type Edit, type EditCommand, executeCommand } from '../execute-command.ts'
 import type { Publisher } from '../publish.ts'

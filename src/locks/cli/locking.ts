@@ -3,9 +3,9 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { command, type Options, settingsOf } from '../../cli/options.ts'
 import { warn } from '../../cli/terminal.ts'
+import { refuseUnsafe } from '../../doctor/examine.ts'
 import { isGroupName } from '../../documents/paths.ts'
 import { openStore } from '../../runtime/store.ts'
-import { refuseUnsafe } from '../../store/conformance/doctor.ts'
 import { maxSlots } from '../semaphore.ts'
 import type { Locking } from '../store.ts'
 

@@ -11,9 +11,9 @@ import {
   settingsOf,
 } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
+import { refuseUnsafe } from '../../doctor/examine.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { makeStore } from '../../runtime/store.ts'
-import { refuseUnsafe } from '../../store/conformance/doctor.ts'
 import { exportBundle, importBundle } from '../bundle-files.ts'
 import { type Want, wants } from '../mirror-pass.ts'
 import { sentenceOf, warnAbsent } from './mirror.ts'

@@ -10,11 +10,11 @@ import {
   settingsOf,
 } from '../../cli/options.ts'
 import { notice, progress, show, warn } from '../../cli/terminal.ts'
+import { refuseUnsafe } from '../../doctor/examine.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
 import { makeStore } from '../../runtime/store.ts'
-import { refuseUnsafe } from '../../store/conformance/doctor.ts'
 import { type MirrorResult, mirror } from '../mirror.ts'
 import { type MirrorOptions, type Want, wants } from '../mirror-pass.ts'
 import { mirrorUntil, openMirroring, parseUpstreamSetting } from '../open.ts'

@@ -1,9 +1,9 @@
 /** A store that is only written, once, as a tar archive: what is put into it is appended, and the catalog comes last. */
 import { checkKey } from '../../documents/paths.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
-import type { Documents } from '../documents.ts'
-import type { Packages } from '../packages.ts'
-import { hashInto } from '../streams.ts'
+import type { Documents } from '../../store/documents.ts'
+import type { Packages } from '../../store/packages.ts'
+import { hashInto } from '../../store/streams.ts'
 import { blockBytes, paddingOf, renderTarHead } from './format.ts'
 
 export interface TarOptions {

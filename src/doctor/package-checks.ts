@@ -1,7 +1,7 @@
 /** What a store of packages is asked before it may hold any. Every check is a row of the port's suite as well. */
 
-import { sha256Hex } from '../../trust/digest.ts'
-import type { ByteRange, ExpectedPackage, Packages } from '../packages.ts'
+import type { ByteRange, ExpectedPackage, Packages } from '../store/packages.ts'
+import { sha256Hex } from '../trust/digest.ts'
 import { listed, present, refuses, type StoreCheck, same, sample } from './checks.ts'
 
 /** Bytes of the package that checks put. */

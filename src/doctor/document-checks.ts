@@ -2,7 +2,7 @@
  * What a store of documents is asked before it may hold channels. Every check is a row of the port's suite as well, which
  * asks adapters some more; what stands here needs nothing but the store, and a bounded number of requests.
  */
-import type { Documents, Token } from '../documents.ts'
+import type { Documents, Token } from '../store/documents.ts'
 import { type At, created, holds, listed, maxBytes, present, read, type StoreCheck, same, text } from './checks.ts'
 import { raceChecks } from './race-checks.ts'
 

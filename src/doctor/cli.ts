@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import { command, type Options, settingsOf } from '../../cli/options.ts'
-import { notice, show } from '../../cli/terminal.ts'
-import { PlatteError } from '../../kernel/errors.ts'
-import { openStore } from '../../runtime/store.ts'
-import { type Diagnosis, examine, type Finding } from '../conformance/doctor.ts'
+import { command, type Options, settingsOf } from '../cli/options.ts'
+import { notice, show } from '../cli/terminal.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { openStore } from '../runtime/store.ts'
+import { type Diagnosis, examine, type Finding } from './examine.ts'
 
 /** Tries out whether a store may hold channels. */
 export function doctorCommand(): Command {

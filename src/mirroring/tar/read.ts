@@ -6,10 +6,10 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { checkKey, publicDocument } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import type { Documents } from '../documents.ts'
-import { errorName, storeError } from '../folder/files.ts'
-import type { Packages } from '../packages.ts'
-import { checkRange, tooLarge } from '../streams.ts'
+import type { Documents } from '../../store/documents.ts'
+import { errorName, storeError } from '../../store/folder/files.ts'
+import type { Packages } from '../../store/packages.ts'
+import { checkRange, tooLarge } from '../../store/streams.ts'
 import {
   blockBytes,
   type Extended,

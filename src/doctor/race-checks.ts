@@ -1,5 +1,5 @@
 /** Races of writers, put to a store of documents. */
-import type { Documents } from '../documents.ts'
+import type { Documents } from '../store/documents.ts'
 import { created, holds, type StoreCheck, same, text } from './checks.ts'
 
 /** A store that only looks before it writes may win a race by chance, but not so often. */

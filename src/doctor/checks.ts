@@ -1,6 +1,6 @@
 /** What a check of a store is, and what checks share. They need no test runner: `platte doctor` asks them of an operator's store. */
-import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
-import type { Documents, StoredDocument, Token } from '../documents.ts'
+import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import type { Documents, StoredDocument, Token } from '../store/documents.ts'
 
 /** Makes a key that no other check uses; with an empty name, or one that ends in "/", a prefix of such keys. */
 export type At = (name: string) => string
