@@ -28,6 +28,8 @@ export interface RootEdit {
   readonly expires?: string
   /** ISO 8601 duration of the catalog's longest validity. */
   readonly maxValidity?: string
+  /** The newest format that the store may use; never a lower one. */
+  readonly format?: number
 }
 
 /** The first root: every role with all of its keys, any one of them enough. */
@@ -104,7 +106,7 @@ export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: 
   const expires = edit.expires ?? root.expires
   const named = new Set(roleNames.flatMap((name) => roles[name].keyIds))
   return checkRoot({
-    format: 1,
+    format: edit.format ?? root.format,
     type: 'root',
     version: root.version + 1,
     issuedAt,

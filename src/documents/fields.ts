@@ -149,7 +149,10 @@ export function check<S extends v.GenericSchema>(
   const result = v.safeParse(schema, value, { abortEarly: true })
   if (result.success) return result.output
   const issue = result.issues[0]
-  throw new PlatteError(code, `${name}: ${v.getDotPath(issue) ?? 'the document'}: ${issue.message}`)
+  const path = v.getDotPath(issue)
+  if (path === 'format' && v.is(positive, issue.input) && issue.input > 1)
+    throw new PlatteError(code, `${name}: written by a newer Platte (format ${issue.input}); upgrade this server`)
+  throw new PlatteError(code, `${name}: ${path ?? 'the document'}: ${issue.message}`)
 }
 
 function parseJson(name: string, bytes: Uint8Array): unknown {

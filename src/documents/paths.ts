@@ -99,7 +99,10 @@ export const urlPathOf = (key: string): string => key.replaceAll('+', '%2B')
 /** The key that a URL's path, without its first "/", stands for: "+" in both spellings. */
 export const keyOfUrlPath = (path: string): string => path.replace(/%2b/gi, '+')
 
-/** What paths of this endpoint begin with: a channel of that name could have no files of its own. */
+/**
+ * What paths of this endpoint begin with: a channel of that name would have no files of its own. Frozen with format 1,
+ * since any other name may be that of a channel: a new route goes below one of these, such as `/v1/`.
+ */
 const taken: readonly string[] = [
   ...['v1', 'v2', 'omaha', 'packages', 'root', 'apps', 'notes', 'catalog.jws', 'healthz', 'metrics', 'lock', 'locks'],
   ...['channels', 'explain', 'client-config', 'pages', 'releases-json', 'robots.txt', 'favicon.ico'],

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { Verified } from '../kernel/verified.ts'
 import * as field from './fields.ts'
+import { newestFormat } from './format.ts'
 
 export const maxRootBytes = 64 * 1024
 
@@ -25,7 +26,8 @@ const role = {
 }
 
 const schema = v.strictObject({
-  format: v.literal(1),
+  /** The newest format that this store may use: see `format.ts`. */
+  format: v.pipe(field.positive, v.maxValue(newestFormat)),
   type: v.literal('root'),
   version: field.positive,
   issuedAt: field.instant,

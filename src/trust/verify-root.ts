@@ -59,7 +59,7 @@ export async function verifyPinnedRoot(bytes: Uint8Array, pin: Pin): Promise<Tru
 /**
  * Opens the root after `current` (steps 1 to 4): version exactly one higher, signed by the threshold of both.
  * Whether it has expired matters for the last of the chain only: `checkRootFresh`.
- * @throws PlatteError('rollback') for a version that is not higher, 'mismatch' for one that is skipped to; 'too-large',
+ * @throws PlatteError('rollback') for a version that is not higher, or a lower format, 'mismatch' for one that is skipped to; 'too-large',
  *   'bad-signature', 'bad-document'.
  */
 export async function verifyNextRoot(bytes: Uint8Array, current: TrustedRoot): Promise<TrustedRoot> {
@@ -70,6 +70,8 @@ export async function verifyNextRoot(bytes: Uint8Array, current: TrustedRoot): P
       root.version <= version ? 'rollback' : 'mismatch',
       `root: version ${root.version} does not follow version ${version}`,
     )
+  if (root.format < current.root.format)
+    throw new PlatteError('rollback', `root: goes back from format ${current.root.format} to format ${root.format}`)
   const next = await trust(root, await sha256Hex(bytes))
   await openEnvelope(bytes, type, roleOf(next, 'root'))
   return next

@@ -430,3 +430,18 @@ describe('signRoot', () => {
     expect(await refusal(signRoot(bytesOf(draft), a))).toMatch(message)
   })
 })
+
+test('a root of a newer format is refused with what to do, and the last good state goes on being served', async () => {
+  const store = await newStore()
+  await publishOne(store, '2')
+  const reader = newReader(store)
+  expect(await ask(reader)).toBe('update 2')
+  const newer = { ...(await editRoot(await current(store), {}, at)), format: 3 }
+  await store.bucket.create(rootKey(2), await seal('platte-root+jws', bytesOf(newer), store.keys.root))
+  store.time.now += 5 * minute
+  await forgeCatalog(store, (catalog) => Object.assign(catalog, { root: 2, issuedAt: instantText(store.time.now) }))
+  expect(await ask(reader)).toBe('update 2')
+  const problem = 'root/2.jws: root: written by a newer Platte (format 3); upgrade this server'
+  expect(store.log).toContainEqual(expect.objectContaining({ level: 'error', event: 'catalog', message: problem }))
+  expect(await ask(newReader(store))).not.toBe('update 2')
+})

@@ -70,7 +70,12 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
     ['of root 0', { root: 0 }, /^bad-document: catalog: root/],
     ['of a root that is text', { root: '1' }, /^bad-document: catalog: root/],
     ['of another type', { type: 'channel' }, /^bad-document: catalog: type/],
-    ['of another format', { format: 2 }, /^bad-document: catalog: format/],
+    ['of another format', { format: 0 }, /^bad-document: catalog: format/],
+    [
+      'of a newer format',
+      { format: 2 },
+      /^bad-document: catalog: written by a newer Platte \(format 2\); upgrade this server$/,
+    ],
     ['with an unknown member', { next: 'https://example.org/' }, /^bad-document: catalog: next/],
     ['without apps', { apps: null }, /^bad-document: catalog: apps/],
     ['with an app named constructor', { apps: { Object: { channels: {} } } }, /^bad-document: catalog: apps/],

@@ -89,7 +89,14 @@ describe.each(algorithms)('the pinned root (%s)', async (alg) => {
     ['a draft with too few signatures', honest, root.slice(1), {}, /^bad-signature: root: 1 of 2/],
     ['signatures by the release role', honest, release, {}, /^bad-signature: root: 0 of 2/],
     ['another type', { ...honest, type: 'catalog' }, root, {}, /^bad-document: root: type/],
-    ['another format', { ...honest, format: 2 }, root, {}, /^bad-document: root: format/],
+    ['another format', { ...honest, format: 0 }, root, {}, /^bad-document: root: format/],
+    [
+      'a newer format',
+      { ...honest, format: 3 },
+      root,
+      {},
+      /^bad-document: root: written by a newer Platte \(format 3\); upgrade this server$/,
+    ],
     ['an unknown member', { ...honest, note: '' }, root, {}, /^bad-document: root: note/],
     [
       'an unknown role',
@@ -246,6 +253,16 @@ describe.each(algorithms)('the next root (%s)', async (alg) => {
   test('is refused after a later one: a chain does not go back', async () => {
     const second = await verifyNextRoot(await sealRoot(document(), all), trusted)
     expect(await refusal(verifyNextRoot(await sealRoot(document(), all), second))).toMatch(/^rollback: /)
+  })
+
+  test('may allow a newer format, which later ones cannot take back', async () => {
+    const second = await verifyNextRoot(await sealRoot(document({ format: 2 }), all), trusted)
+    expect(second.root.format).toBe(2)
+    const third = (format: number) => sealRoot(document({ format }, 3), newKeysOfRoot)
+    expect(await refusal(verifyNextRoot(await third(2), second))).toBe('accepted')
+    expect(await refusal(verifyNextRoot(await third(1), second))).toMatch(
+      /^rollback: root: goes back from format 2 to format 1$/,
+    )
   })
 
   test('takes a stolen root key out: what it signs alone afterwards is nothing', async () => {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import {
   command,
@@ -21,11 +21,14 @@ import { loadRoot } from '../read.ts'
 import { editRoot, publishRoot, signRoot } from '../roots.ts'
 import { refreshIfAble, reissueChannels, rotateKey } from '../rotate.ts'
 import { instantText } from '../write.ts'
+import { readDraft, writeNew } from './draft.ts'
+import { formatCommand } from './root-format.ts'
 
 /** Everything about the root: the list of keys, roles and thresholds. */
 export function rootCommand(): Command {
   const root = new Command('root').description('show and change the list of keys, roles and thresholds').exitOverride()
-  for (const make of [showRoot, editDraft, signDraft, publishDraft, rotate, reissue]) root.addCommand(make())
+  for (const make of [showRoot, editDraft, signDraft, publishDraft, rotate, reissue, formatCommand])
+    root.addCommand(make())
   return root
 }
 
@@ -33,9 +36,9 @@ function showRoot(): Command {
   return command('show', 'show the newest root that the pin leads to', readFlags).action(async (options: Options) => {
     const { store } = await openReadingOf(options, warn)
     const trusted = await loadRoot(store)
-    const { version, issuedAt, expires, roles } = trusted.root
+    const { version, format, issuedAt, expires, roles } = trusted.root
     show(options.json, { pin: pinOf(trusted), root: trusted.root }, [
-      `root ${version}, issued ${timeText(issuedAt)}, expires ${expires ? timeText(expires) : 'never'}`,
+      `root ${version}, format ${format}, issued ${timeText(issuedAt)}, expires ${expires ? timeText(expires) : 'never'}`,
       ...roleNames.map((name) => `${name}: ${roles[name].threshold} of ${roles[name].keyIds.join(', ')}`),
       `catalogs are valid for ${roles.timestamp.maxValidity} at most`,
       `PLATTE_ROOT=${pinOf(trusted)}`,
@@ -183,18 +186,3 @@ function reissue(): Command {
     },
   )
 }
-
-const readDraft = (file: string): Promise<Uint8Array> =>
-  readFile(file).catch((cause: unknown) => {
-    throw new PlatteError('usage', `${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    })
-  })
-
-const writeNew = (file: string, text: string): Promise<void> =>
-  writeFile(file, text, { flag: 'wx' }).catch((cause: unknown) => {
-    throw new PlatteError('usage', `${file} cannot be written: ${cause instanceof Error ? cause.message : cause}`, {
-      hint: 'remove it, or name another file with --out',
-      cause,
-    })
-  })

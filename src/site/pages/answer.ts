@@ -17,7 +17,7 @@ import { icon, iconPath, style, stylePath } from './style.ts'
 type Answer = (page: PageContext, ...names: [string, string, string]) => Promise<Response>
 
 /** Names stand for what is between slashes. */
-const routes: readonly (readonly [RegExp, Answer])[] = [
+export const pageRoutes: readonly (readonly [RegExp, Answer])[] = [
   [/^\/$/, answerHome],
   [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/?$/, answerChannel],
   [/^\/explain\/?$/, answerExplainPage],
@@ -40,7 +40,7 @@ export async function answerPages(serving: Serving, c: Context): Promise<Respons
   const { method } = c.req
   const path = keyOfUrlPath(c.req.path)
   const found = files.get(path)
-  const route = routes.find(([form]) => form.test(path))
+  const route = pageRoutes.find(([form]) => form.test(path))
   if (found === undefined && route === undefined) return undefined
   if (method !== 'GET' && method !== 'HEAD') return refuseMethod(c, 'GET, HEAD')
   if (found) return file(...found)

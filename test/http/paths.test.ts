@@ -1,0 +1,58 @@
+/**
+ * New paths never shadow a channel that exists. Channels have files of their own below their names
+ * (`/stable/amd64-usr/current/version.txt`), and a store of any age may hold a channel of any name that was free when it
+ * was made. So the names that no channel may have are frozen with format 1, and a new route goes below one of them.
+ */
+import { expect, test } from 'vitest'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import type { Serving } from '../../src/checks/serving.ts'
+import { isName } from '../../src/documents/fields.ts'
+import { isTakenPath } from '../../src/documents/paths.ts'
+import { openLocks } from '../../src/locks/http/routes.ts'
+import { publishPaths } from '../../src/publish-api/http-publish.ts'
+import { createApp } from '../../src/runtime/app.ts'
+import { pageRoutes } from '../../src/site/pages/answer.ts'
+import { iconPath, stylePath } from '../../src/site/pages/style.ts'
+import { newStore } from '../world.ts'
+
+/** As of format 1. A name that is added here takes its path from a channel somewhere. */
+const frozen = [
+  ...['v1', 'v2', 'omaha', 'packages', 'root', 'apps', 'notes', 'catalog.jws', 'healthz', 'metrics', 'lock', 'locks'],
+  ...['channels', 'explain', 'client-config', 'pages', 'releases-json', 'robots.txt', 'favicon.ico'],
+]
+
+/** The first segment of a path, or of the form of one; empty where any name may stand there. */
+const firstOf = (path: string): string =>
+  /^\/([a-z0-9._-]+)/.exec(path.replace(/\\(.)/g, '$1').replace(/^\^/, ''))?.[1] ?? ''
+
+test('every route is below a name that no channel has', async () => {
+  const { publisher } = await newStore()
+  const serving: Serving = {
+    cache: newCatalogCache(),
+    reader: publisher,
+    packages: publisher.packages,
+    events: publisher.log,
+    publicUrl: 'https://updates.example.org',
+    explain: 'public',
+    metrics: { render: () => '', contentType: 'text/plain' } as unknown as NonNullable<Serving['metrics']>,
+    locks: openLocks({ locking: publisher, tokens: [], channels: new Map() }),
+    background: () => undefined,
+  }
+  const app = createApp(serving)
+  const paths = [
+    ...app.routes.map(({ path }) => path),
+    ...publishPaths,
+    ...pageRoutes.map(([form]) => form.source),
+    ...[stylePath, iconPath],
+  ]
+  expect(paths.length).toBeGreaterThan(25)
+  const firsts = [...new Set(paths.map(firstOf))].filter((name) => isName(name))
+  expect(firsts).toContain('channels')
+  expect(firsts.filter((name) => !frozen.includes(name))).toEqual([])
+})
+
+test('the names that no channel may have are those of format 1', () => {
+  expect(frozen.filter((name) => !isTakenPath(name))).toEqual([])
+  for (const name of ['stable', 'alpha', 'v3', 'api', 'admin', 'static', 'assets', 'login'])
+    expect(isTakenPath(name)).toBe(false)
+})
