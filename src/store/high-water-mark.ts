@@ -1,10 +1,7 @@
-/**
- * Remembers the newest catalog that was verified, in its own bytes, for a reader whose upstream is not trusted: after a
- * start, too, nothing earlier is believed. One reader has one mark.
- */
+/** Keeps the newest verified catalog across restarts, so that an untrusted upstream cannot show an older one. One per reader. */
 export interface HighWaterMark {
-  /** @returns `undefined` before anything was remembered. @throws PlatteError('store-unavailable', 'forbidden') */
+  /** @returns `undefined` before the first `keep`. @throws PlatteError('store-unavailable', 'forbidden') */
   load(): Promise<Uint8Array | undefined>
-  /** Resolves when it would outlive a power cut. Throws as `load` does; then it is as it was before, or as it should be. */
+  /** Resolves once the bytes survive a power cut. Throws as `load` does; the mark is then the old or the new one. */
   keep(bytes: Uint8Array): Promise<void>
 }

@@ -4,9 +4,9 @@ export interface ByteRange {
   readonly end: number
 }
 
-/** An open package. Who opens it reads the body to its end or cancels it. */
+/** An open package. The caller reads the body to its end or cancels it. */
 export interface OpenPackage {
-  /** Bytes of the whole package, also where a range was asked. */
+  /** Bytes of the whole package, even if a range was requested. */
   readonly size: number
   readonly body: ReadableStream<Uint8Array>
 }
@@ -16,38 +16,37 @@ export interface ExpectedPackage {
   readonly size: number
   /** Lower-case hex. */
   readonly sha256: string
-  /** The same; where it is not known, it is not compared. */
+  /** Lower-case hex; compared only if known. */
   readonly sha1?: string
 }
 
-/** Bytes that the store holds before their place is known. Ends with `keep` or `discard`; a crash leaves garbage that is never served. */
+/** Stored bytes without a key yet. End with `keep` or `discard`; a crash leaves garbage that is never served. */
 export interface StagedPackage extends ExpectedPackage {
   readonly sha1: string
-  /** Puts the bytes under `key`. `same`: they were there already. */
+  /** Moves the bytes to `key`. `same`: they were already there. */
   keep(key: string): Promise<'stored' | 'same'>
   discard(): Promise<void>
 }
 
 /**
  * Large immutable objects under keys of `documents/paths.ts`. A key holds the set digest of its packages, so one key
- * never has two contents and every write may be repeated.
+ * never has two contents, and every write may be repeated.
  *
- * A package is there as a whole or not at all: a stream that fails, is short, is long or has another digest leaves
- * nothing. Throws as Documents does; 'mismatch' where the bytes are not the expected ones.
+ * A package is stored whole or not at all. Throws as Documents does, and 'mismatch' for unexpected bytes.
  */
 export interface Packages {
   /**
    * @param range must lie within the package.
-   * @returns `undefined` only where the store says that there is no such key.
+   * @returns `undefined` only if the store says that the key does not exist.
    */
   open(key: string, range?: ByteRange): Promise<OpenPackage | undefined>
-  /** Streams a package in, checking size and digests on the way. `same`: one of that size is there already; the body is cancelled. */
+  /** Streams a package in and checks size and digests. `same`: one of that size exists; the body is cancelled. */
   put(key: string, body: ReadableStream<Uint8Array>, expected: ExpectedPackage): Promise<'stored' | 'same'>
-  /** Where the store can hold bytes without a name: copies and hashes in one pass. */
+  /** Copies and hashes in one pass, for stores that can hold bytes without a key. */
   stage?(body: ReadableStream<Uint8Array>): Promise<StagedPackage>
-  /** @returns size in bytes, or `undefined` where there is no such package. */
+  /** @returns size in bytes; `undefined` if there is no such package. */
   stat(key: string): Promise<{ readonly size: number } | undefined>
-  /** Removes a package; one that is not there is no error. */
+  /** Removes a package; a missing one is no error. */
   remove(key: string): Promise<void>
   /** All keys that start with `prefix`, in byte order. Not every store lists. */
   list?(prefix: string): AsyncIterable<string>

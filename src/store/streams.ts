@@ -1,14 +1,10 @@
-/** What several adapters do with streams of bytes. Imports nothing of a runtime. */
+/** Byte streams, for all adapters. Imports nothing of a runtime. */
 import { PlatteError } from '../kernel/errors.ts'
 import type { Hasher } from '../kernel/hasher.ts'
 import type { ByteRange, ExpectedPackage } from './packages.ts'
 import type { Part } from './uploads.ts'
 
-/**
- * Reads a body to its end.
- * @param maxBytes the cap; it holds while reading.
- * @throws PlatteError('too-large'), and whatever the body fails with.
- */
+/** Reads a body to its end. @throws PlatteError('too-large') while reading, and what the body fails with. */
 export async function readAtMost(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,
@@ -24,7 +20,6 @@ export async function readAtMost(
   return joined(chunks, size)
 }
 
-/** The chunks as one, `size` bytes together. */
 export function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
   const bytes = new Uint8Array(size)
   let at = 0
@@ -38,7 +33,7 @@ export function joined(chunks: readonly Uint8Array[], size: number): Uint8Array 
 export const tooLarge = (name: string, maxBytes: number): PlatteError =>
   new PlatteError('too-large', `${name}: is larger than ${maxBytes} bytes`)
 
-/** Hands every chunk to `take`, one after the other; where `take` throws, the body is cancelled and that error is thrown. */
+/** Hands every chunk to `take` in turn. If `take` throws, cancels the body and throws that error. */
 async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) => Promise<void>) {
   const reader = body.getReader()
   try {
@@ -51,8 +46,7 @@ async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) 
 
 /**
  * Hands a part of an upload to `take`, chunk by chunk.
- * @throws PlatteError('bad-request') as soon as it is too long, where it ends too early or breaks off; whatever `take`
- *   fails with.
+ * @throws PlatteError('bad-request') if the part is too long, too short or breaks off; what `take` fails with.
  */
 export async function pumpPart(
   body: ReadableStream<Uint8Array>,
@@ -75,7 +69,7 @@ export async function pumpPart(
   if (taken < size) throw refuse(`has ${taken} instead of`)
 }
 
-/** What a package is held against, if anything, and with what. */
+/** How a package is hashed, and what it must turn out to be. */
 export interface Measure {
   readonly hasher: Hasher
   /** For messages. */
@@ -83,11 +77,10 @@ export interface Measure {
   readonly expected?: ExpectedPackage
 }
 
-/** Counts and hashes a package as it comes by. */
 function measuring({ hasher, name, expected }: Measure) {
   let size = 0
   return {
-    /** @throws PlatteError('mismatch') as soon as it is too long, before the chunk is hashed. */
+    /** @throws PlatteError('mismatch') once the package is too long, before the chunk is hashed. */
     add(chunk: Uint8Array): void | Promise<void> {
       size += chunk.length
       if (expected !== undefined && size > expected.size) throw wrongSize(name, `more than ${expected.size}`, expected)
@@ -107,8 +100,8 @@ function measuring({ hasher, name, expected }: Measure) {
 }
 
 /**
- * Streams a package through a hasher into `write` and holds it against what was expected, if something was.
- * @throws PlatteError('mismatch') as soon as the body is too long, or at its end; whatever the body or `write` fails with.
+ * Streams a package through a hasher into `write`.
+ * @throws PlatteError('mismatch') for another size or digest than expected; what the body or `write` fails with.
  */
 export async function hashInto(
   body: ReadableStream<Uint8Array>,
@@ -123,7 +116,7 @@ export async function hashInto(
   return await end()
 }
 
-/** The same for who pulls: hands the chunks on, and fails before the end where the whole is not what was expected. */
+/** The same as a generator: fails before its end if the package is not the expected one. */
 export async function* hashedChunks(body: ReadableStream<Uint8Array>, measure: Measure): AsyncGenerator<Uint8Array> {
   const { add, end } = measuring(measure)
   const reader = body.getReader()
@@ -141,15 +134,15 @@ export async function* hashedChunks(body: ReadableStream<Uint8Array>, measure: M
 const wrongSize = (name: string, size: string, expected: ExpectedPackage): PlatteError =>
   new PlatteError('mismatch', `${name}: has ${size} bytes, expected ${expected.size}`)
 
-/** @throws PlatteError('bad-request') for a range that does not lie within `size` bytes. */
+/** @throws PlatteError('bad-request') for a range outside of `size` bytes. */
 export function checkRange(name: string, range: ByteRange | undefined, size: number): ByteRange {
   if (range === undefined) return { start: 0, end: size - 1 }
   const { start, end } = range
   if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end < size) return range
-  throw new PlatteError('bad-request', `${name}: has no bytes ${start} to ${end}, its size is ${size}`)
+  throw new PlatteError('bad-request', `${name}: range ${start} to ${end} is outside its ${size} bytes`)
 }
 
-/** Only these bytes of a body: those before are passed over, those behind not waited for. */
+/** Only these bytes of a body; does not wait for those behind them. */
 export function sliceOf(body: ReadableStream<Uint8Array>, { start, end }: ByteRange): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let at = 0

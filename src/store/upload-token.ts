@@ -1,12 +1,12 @@
-/** What the adapters of uploads share. Imports nothing of a runtime. */
+/** Shared by the adapters of uploads. Imports nothing of a runtime. */
 import { PlatteError } from '../kernel/errors.ts'
 import type { UploadToken } from './uploads.ts'
 
-/** An upload that is no more, or whose parts are others by now. */
+/** The upload ended, or its parts were replaced. */
 export const uploadGone = (): PlatteError =>
-  new PlatteError('conflict', 'the parts of this upload are not what they were', { hint: 'ask for the uploads again' })
+  new PlatteError('conflict', 'upload parts changed', { hint: 'begin the upload again' })
 
-/** An upload of a bucket: where its bytes are to lie, and the bucket's own name for it. */
+/** An upload into a bucket: the mark in its key, and the bucket's own id for it. */
 export interface BucketUpload {
   readonly mark: string
   readonly id: string
@@ -18,5 +18,5 @@ export const tokenOf = ({ mark, id }: BucketUpload): UploadToken => `${mark} ${i
 export function readToken(token: UploadToken): BucketUpload {
   const [, mark, id] = /^([0-9a-f-]{36}) ([\x21-\x7e]{1,1900})$/.exec(token) ?? []
   if (mark !== undefined && id !== undefined) return { mark, id }
-  throw new PlatteError('bad-document', 'what the store remembers of an upload is of no upload')
+  throw new PlatteError('bad-document', 'the stored record of an upload has a malformed token')
 }

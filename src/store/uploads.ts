@@ -1,6 +1,6 @@
 import type { OpenPackage } from './packages.ts'
 
-/** What `begin` of an adapter makes of an upload, at most 2,000 characters; only that adapter reads it. */
+/** Opaque, at most 2,000 characters: made by `begin`, read by the same adapter only. */
 export type UploadToken = string
 
 /** One part of an upload, counted from 1. */
@@ -11,12 +11,10 @@ export interface Part {
 }
 
 /**
- * Bytes that come in parts, in any order, from clients that may go away and come back: what is to become a package, and
- * has no name among the packages yet. Nothing here looks at what the bytes are; who reads them does.
+ * Bytes that arrive in parts, in any order, before they become a package. Nothing here judges the bytes; their reader does.
  *
- * The parts of one upload have `partBytes` each, the last one the rest. A part is there as a whole or not at all, and
- * sent again it replaces the one before; of two that are sent at once one stays, and parts of equal bytes may be sent by
- * many at once. After `complete` no part is taken. Uploads do not mix.
+ * Each part has `partBytes` bytes, the last one the rest. A part is stored whole or not at all; sending it again replaces
+ * it, and of two sent at once one stays. After `complete` no part is accepted. Uploads do not mix.
  *
  * All methods throw PlatteError as Documents does, and each may be repeated after a throw.
  */
@@ -27,37 +25,28 @@ export interface Uploads {
   readonly maxBytes: number
   /** Begins an upload. */
   begin(): Promise<UploadToken>
-  /**
-   * Where a client itself sends a part: an absolute URL that takes one PUT of exactly that many bytes, for an hour.
-   * An adapter has this or `putPart`.
-   */
+  /** A URL to which the client sends one PUT of exactly that many bytes, within an hour. An adapter has this or `putPart`. */
   partUrl?(upload: UploadToken, part: Part): Promise<string>
   /**
-   * Takes a part, without holding it in memory. The body is read to its end, or cancelled.
-   * @returns `gone` where there is no such upload any more.
-   * @throws PlatteError('bad-request') where the body has not `size` bytes: nothing of it stays.
+   * Stores a part without holding it in memory. Reads the body to its end, or cancels it.
+   * @returns `gone` if the upload no longer exists.
+   * @throws PlatteError('bad-request') if the body does not have `size` bytes; nothing of it stays.
    */
   putPart?(upload: UploadToken, part: Part, body: ReadableStream<Uint8Array>): Promise<'stored' | 'gone'>
-  /**
-   * The parts that are there, in order. `whole`: the upload was completed.
-   * @returns `undefined` where there is no such upload any more.
-   */
+  /** The stored parts, in order. `whole`: the upload was completed. `undefined`: it no longer exists. */
   parts(upload: UploadToken): Promise<readonly Part[] | 'whole' | undefined>
   /**
-   * Joins the parts that are there, of which the caller knows that they are all. One that is complete stays so.
-   * @throws PlatteError('conflict') where parts changed meanwhile, or there is no such upload any more.
+   * Joins the stored parts; the caller knows that none is missing. Completing twice is no error.
+   * @throws PlatteError('conflict') if parts changed meanwhile, or the upload no longer exists.
    */
   complete(upload: UploadToken): Promise<void>
-  /** The bytes of a completed upload; `undefined` where there is none. */
+  /** The bytes of a completed upload; `undefined` if there is none. */
   open(upload: UploadToken): Promise<OpenPackage | undefined>
-  /** Takes everything away, whatever state it is in; what is gone is no error. */
+  /** Removes the upload in any state; a missing one is no error. */
   discard(upload: UploadToken): Promise<void>
-  /**
-   * Uploads that were begun before `before` (ms since the epoch) and not completed, also those that nobody remembers.
-   * A store that forgets such uploads by itself may lack this.
-   */
+  /** Uncompleted uploads begun before `before` (ms since the epoch). A store that forgets such uploads itself may lack this. */
   unfinished?(before: number): AsyncIterable<UploadToken>
 }
 
-/** What adapters take where nothing else is said: below the 100 MB of one request to a Worker, above the 5 MiB of S3. */
+/** The default: below the 100 MB limit of one request to a Worker, above the 5 MiB minimum of S3. */
 export const usualPartBytes = 32 * 1024 * 1024

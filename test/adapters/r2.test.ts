@@ -75,7 +75,7 @@ describe('a write that R2 answers with a failure', () => {
     ['swap', swap],
   ] as const)('%s is unknown where it had not', async (name, write) => {
     const store = r2Documents(changed(await bucket(), { put: broken }))
-    const message = expect.stringMatching(/^lost\/.*: R2 did not put it: .*10001/)
+    const message = expect.stringMatching(/^lost\/.*: R2 failed to put it: .*10001/)
     await expect(write(store, `lost/${name}`)).rejects.toMatchObject({ code: 'store-unavailable', message })
   })
 

@@ -5,7 +5,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { buildEarlier, buildToday, copyKeys, type Platte, platteIn } from './platte.ts'
 import { afterwards, tellStory } from './story.ts'
 
@@ -44,26 +44,26 @@ function sameStore({ folder, env }: Platte, other: string): Platte {
 }
 
 interface Answer {
-  readonly decision: string
+  readonly reason?: string
   readonly offered?: string
 }
 
 const explain = (platte: Platte, at: string, [channel, version]: readonly [string, string], ...more: string[]) => {
   const asking = ['--channel', channel, '--version', version, '--board', 'amd64-usr', '--machine', machine]
-  const { decision, offered }: Answer = JSON.parse(platte.must(at, 'explain', '--json', ...asking, ...more))
-  return offered ?? decision
+  const { reason, offered }: Answer = JSON.parse(platte.must(at, 'explain', '--json', ...asking, ...more))
+  return offered ?? reason ?? ''
 }
 
 /** Channel, version, instant, what is offered or why not. */
 const answers: readonly (readonly [channel: string, version: string, at: string, want: string])[] = [
   ['alpha', '1.0.0', afterwards, '2.0.0'],
   ['9a2deb70-37be-4026-853f-bfdd6b347bbe', '1.0.0', afterwards, '2.0.0'],
-  ['alpha', '2.0.0', afterwards, 'ramp'],
+  ['alpha', '2.0.0', afterwards, 'not-in-ramp'],
   ['stable', '1.0.0', afterwards, 'dead-end'],
-  ['stable', '2.0.0', afterwards, 'ramp'],
-  ['stable', '2.0.0', '2026-11-09T12:00:00Z', 'window'],
+  ['stable', '2.0.0', afterwards, 'not-in-ramp'],
+  ['stable', '2.0.0', '2026-11-09T12:00:00Z', 'outside-window'],
   ['stable', '2.0.0', '2026-11-14T12:00:00Z', '3.0.0'],
-  ['lts', '2.0.0', afterwards, 'current'],
+  ['lts', '2.0.0', afterwards, 'up-to-date'],
   ['lts', '2.0.0', '2026-11-14T12:00:00Z', '3.0.0'],
   ['nightly', '2.0.0', afterwards, '1.0.0'],
   ['edge', '2.0.0', afterwards, '1.0.0'],
@@ -101,7 +101,7 @@ describe('the store that an earlier version recorded', () => {
       'publish os-4.gz --channel alpha --version 4.0.0 --board amd64-usr',
       'promote 4.0.0 --from alpha --to stable --ramp-over 48h',
       'hold 4.0.0 --channel stable --reason wait',
-      'unhold 2.0.0 --channel stable',
+      'unhold 2.0.0 --channel stable --board amd64-usr',
       'channel rename nightly daily',
       'root rotate --role release --new-key keys/last/release.jwk --root-keys keys/root',
       'lock unlock 2ac74a0b2bca4a1ba4a1b9d4a0c5a0a1 --group workers',
@@ -144,7 +144,10 @@ describe('the earlier version', () => {
       allowFormat2(platte)
       server.setClock('2026-11-02T00:05:00Z')
       expect(await server.check('alpha', '1.0.0')).toContain('<manifest version="2.0.0">')
-      expect(server.log()).toMatch(/root\/6\.jws: root: format: /)
+      await vi.waitFor(() => expect(server.log()).toMatch(/root\/6\.jws: root: format: /), {
+        timeout: 60_000,
+        interval: 200,
+      })
     } finally {
       await server.stop()
     }

@@ -2,7 +2,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
 const repository = resolve(import.meta.dirname, '../..')
 
@@ -74,7 +74,7 @@ export const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 export function platteIn(folder: string, main: string): Platte {
   const env: Record<string, string> = {
     ...{ PATH: process.env.PATH ?? '', HOME: folder, NO_COLOR: '1', PLATTE_APP: app },
-    ...{ PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys' },
+    ...{ PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys', NODE_COMPILE_CACHE: join(dirname(main), 'compiled') },
   }
   const run = (at: string, ...args: readonly string[]): Output => {
     const { stdout, stderr, status } = spawnSync(

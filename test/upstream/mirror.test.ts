@@ -109,11 +109,15 @@ describe('after one good pass the origin publishes 3, and the server', () => {
     ['is slow', [() => catalogKey, () => slow], /^store-unavailable: catalog\.jws: nothing came/],
     ['is endless', [() => catalogKey, () => endless], /^too-large: catalog\.jws/],
     ['is endless over a manifest', [() => stable(2), () => endless], /^too-large: .*0002\.jws/],
-    ['redirects on and on', [() => catalogKey, () => status(302, { Location: '/catalog.jws' })], /redirects on and on/],
+    [
+      'redirects on and on',
+      [() => catalogKey, () => status(302, { Location: '/catalog.jws' })],
+      /redirects more than 5 times/,
+    ],
     [
       'redirects to 169.254.169.254',
       [() => catalogKey, () => status(302, { Location: 'http://169.254.169.254/latest/meta-data/' })],
-      /^store-unavailable: catalog\.jws: .* redirects to 169\.254\.169\.254, which is of this machine or its network/,
+      /^store-unavailable: catalog\.jws: .* redirects to 169\.254\.169\.254, an address of this machine or its network/,
     ],
     ['cuts a manifest', [() => stable(2), () => cut], /^store-unavailable: .*0002\.jws/],
     ['serves another manifest', of(stable(2), () => origin.bucket.read(stable(1))), /^mismatch: .*0002\.jws/],
@@ -136,7 +140,7 @@ describe('after one good pass the origin publishes 3, and the server', () => {
       [packageKey, () => answer(bytesOf('CrAU 3 amd64-usr.'))],
       /^mismatch: packages.*has 17 bytes at the upstream/,
     ],
-    ['serves an endless package', [packageKey, () => endless], /^store-unavailable: packages.*does not say how long/],
+    ['serves an endless package', [packageKey, () => endless], /^store-unavailable: packages.*sends no Content-Length/],
     [
       'shows a catalog of the future',
       of(catalogKey, () => catalog((one) => ({ ...one, issuedAt: later(day), expires: later(2 * day) }))),

@@ -1,10 +1,8 @@
 /**
- * Uploads beside a folder store: a folder for each below `.uploads`, and in it a file for each part, which has another
- * name while it is written. A complete upload is one whose folder got another name: parts that are still on their way
- * then find no place any more.
+ * Uploads in a folder store: a folder for each below `.uploads`, a file for each part. Completing renames the folder, so
+ * parts that arrive later find no folder.
  *
- * Nothing here is forced to the disk: what a power cut takes away is found when the bytes are read, before they get the
- * name of a package.
+ * Nothing is synced to disk: the bytes are hashed again before they become a package.
  */
 import { randomUUID } from 'node:crypto'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
@@ -68,10 +66,10 @@ export function folderUploads(root: string, { clock, partBytes = usualPartBytes 
 const isToken = (text: string): boolean => /^[0-9a-z]{1,11}-[0-9a-f-]{36}$/.test(text)
 const begunAt = (token: UploadToken): number => Number.parseInt(token, 36)
 
-/** Tokens come from documents that nobody signed: none leads out of the folder. */
+/** Tokens come from unsigned documents, so they must not lead out of the folder. */
 function checkToken(token: UploadToken): string {
   if (isToken(token)) return token
-  throw new PlatteError('bad-document', 'what the store remembers of an upload is of no upload')
+  throw new PlatteError('bad-document', 'the stored record of an upload has a malformed token')
 }
 
 const isFolder = (path: string): Promise<boolean> =>
@@ -102,7 +100,7 @@ async function writePart(folder: string, part: Part, body: ReadableStream<Uint8A
   }
 }
 
-/** @returns `undefined` where there is no such folder. */
+/** @returns `undefined` without such a folder. */
 async function partsIn(folder: string): Promise<readonly Part[] | undefined> {
   try {
     const names = (await readdir(folder)).filter((name) => /^\d{5}$/.test(name)).sort()
@@ -115,7 +113,7 @@ async function partsIn(folder: string): Promise<readonly Part[] | undefined> {
   }
 }
 
-/** One file after the other; each is opened when the one before has ended. */
+/** Opens each file when the one before has ended. */
 function joinedParts(root: string, folder: string, parts: readonly Part[]): OpenPackage {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   let next = 0

@@ -1,8 +1,6 @@
-/** Addresses that only this machine, or its network, reaches: nobody outside may send us to them. */
-
 /**
- * How near a host is, as URLs write it: `link` is what clouds tell secrets at, `machine` and `network` are what a name
- * says; a name that only resolves to such an address cannot be told here.
+ * How near a host is, as URLs write it. `link` addresses give out cloud credentials; no outsider may redirect us to them.
+ * A name that resolves to a near address is not recognised.
  * @see RFC 6890; hosts come from `URL`, which writes every IPv4 address as four numbers.
  */
 export function addressScope(host: string): 'link' | 'machine' | 'network' | 'far' {
@@ -24,7 +22,7 @@ function dotted(high: string, low: string): string {
   return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.')
 }
 
-/** Whether a server may send its readers to another host: never to a link, and no nearer than it is itself. */
+/** Whether a server may redirect to another host: never to a link address, and no nearer than it is itself. */
 export function isRedirectAllowed(from: URL, to: URL): boolean {
   const target = addressScope(to.hostname)
   return target === 'far' || (target !== 'link' && addressScope(from.hostname) !== 'far') || from.host === to.host

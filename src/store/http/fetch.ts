@@ -1,43 +1,40 @@
 /**
- * Asks a web server that nobody vouches for: redirects, silence and bytes are bounded, nothing of ours is sent along,
- * and whatever goes wrong is said without more of a URL than its origin. Only web APIs.
+ * Fetches from an untrusted web server: bounds redirects, silence and bytes, sends nothing of ours along, and names only
+ * the origin of a URL in errors. Only web APIs.
  */
 import { PlatteError } from '../../kernel/errors.ts'
 import { isRedirectAllowed } from './address-scope.ts'
 
-/** Platte needs one for a package; some more are for what stands before a bucket. */
+/** Platte needs one for a package; proxies before a bucket may need more. */
 const redirectsAtMost = 5
 const redirects: readonly number[] = [301, 302, 303, 307, 308]
 
 export interface FetchRequest {
   readonly method: 'GET' | 'HEAD'
   readonly url: string
-  /** What messages call it. */
+  /** For messages. */
   readonly key: string
   readonly headers?: Readonly<Record<string, string>>
-  /** A server from which nothing comes for so long, while somebody waits, is given up. */
+  /** Gives up on a server that sends nothing for this long while a reader waits. */
   readonly idleMs: number
-  /** All of it takes no longer; without it, as long as something comes. */
+  /** Bounds the whole request; without it only silence is bounded. */
   readonly totalMs?: number
 }
 
-/** What came back. Who gets one reads its body to the end, cancels it, or drops it. */
+/** The caller reads the body to its end, cancels it, or drops it. */
 export interface FetchResponse {
   readonly status: number
   readonly headers: Headers
-  /** In bytes, where it was announced. */
+  /** In bytes, if announced. */
   readonly length: number | undefined
   /** For messages. */
   readonly origin: string
-  /**
-   * The body, read only when asked. It fails with PlatteError('store-unavailable') where it breaks off or comes to a stop.
-   * @param length it also fails where it has another one.
-   */
+  /** The body, read on demand. Fails with 'store-unavailable' if it stops, breaks off, or has another length. */
   body(length: number | undefined): ReadableStream<Uint8Array>
   drop(): Promise<void>
 }
 
-/** @throws PlatteError('store-unavailable') where there is no answer, no end of redirects, or one that was re-encoded. */
+/** @throws PlatteError('store-unavailable') without an answer, after too many redirects, or for a re-encoded body. */
 export async function fetchBounded(question: FetchRequest): Promise<FetchResponse> {
   const watch = watchOver(question)
   try {
@@ -48,7 +45,7 @@ export async function fetchBounded(question: FetchRequest): Promise<FetchRespons
       await drop(response)
       url = placeOf(response.headers.get('location'), url, question)
     }
-    throw unavailable(question.key, `${url.origin} redirects on and on`)
+    throw unavailable(question.key, `${url.origin} redirects more than ${redirectsAtMost} times`)
   } catch (error) {
     watch.end()
     throw error
@@ -57,7 +54,7 @@ export async function fetchBounded(question: FetchRequest): Promise<FetchRespons
 
 const initOf = ({ method, headers }: FetchRequest, { signal }: Watch): RequestInit => ({
   method,
-  // Else a server may send other bytes than it has, and a range of those.
+  // A compressed answer would have other lengths and ranges.
   headers: { ...headers, 'accept-encoding': 'identity' },
   redirect: 'manual',
   signal,
@@ -65,29 +62,28 @@ const initOf = ({ method, headers }: FetchRequest, { signal }: Watch): RequestIn
 
 function placeOf(location: string | null, from: URL, { key, url: asked }: FetchRequest): URL {
   const url = location !== null && URL.canParse(location, from.href) ? new URL(location, from) : undefined
-  if (url === undefined) throw unavailable(key, `${from.origin} redirects to no place`)
+  if (url === undefined) throw unavailable(key, `${from.origin} redirects without a valid Location`)
   if (!['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '')
-    throw unavailable(key, `${from.origin} redirects to what is no plain http(s) URL`)
+    throw unavailable(key, `${from.origin} redirects to a URL that is not plain http(s)`)
   if (!isRedirectAllowed(new URL(asked), url))
-    throw unavailable(key, `${from.origin} redirects to ${url.host}, which is of this machine or its network`)
+    throw unavailable(key, `${from.origin} redirects to ${url.host}, an address of this machine or its network`)
   return url
 }
 
-/** `fetch` decodes what is labelled as encoded, whoever asked for it: lengths and ranges would be of other bytes. */
+/** `fetch` decodes such a body even unasked: lengths and ranges would be of other bytes. */
 async function plain(key: string, answer: FetchResponse): Promise<FetchResponse> {
   const encoding = answer.headers.get('content-encoding') ?? 'identity'
   if (encoding === 'identity' || ![200, 206].includes(answer.status)) return answer
   await answer.drop()
   throw unavailable(key, `${answer.origin} sends it with a Content-Encoding`, {
-    hint: 'let that server send every file as it is, *.gz too, without Content-Encoding',
+    hint: 'configure that server to send every file without Content-Encoding, *.gz too',
   })
 }
 
-/** Ends what takes too long. */
 interface Watch {
   readonly key: string
   readonly signal: AbortSignal
-  /** @throws PlatteError('store-unavailable') where `work` fails, or nothing comes of it in time. */
+  /** @throws PlatteError('store-unavailable') if `work` fails or takes too long. */
   during<T>(work: Promise<T>): Promise<T>
   end(): void
 }
@@ -164,12 +160,11 @@ function bodyOf({ body }: Response, length: number | undefined, watch: Watch): R
   )
 }
 
-/** An error of this store, which says nothing about what it holds. */
 export const unavailable = (
   key: string,
   words: string,
   {
-    hint = 'look whether PLATTE_STORE, or the upstream, names the right place, and whether it can be reached from here',
+    hint = 'check the URL in PLATTE_STORE or PLATTE_UPSTREAM, and that this machine reaches it',
     cause,
   }: {
     readonly hint?: string
@@ -177,7 +172,7 @@ export const unavailable = (
   } = {},
 ): PlatteError => new PlatteError('store-unavailable', `${key}: ${words}`, { hint, cause })
 
-/** `fetch` says "fetch failed", and hangs the reason on that. */
+/** `fetch` says "fetch failed"; the reason is its cause. */
 function reasonOf(error: unknown): string {
   const { cause } = error instanceof Error ? error : {}
   if (!(cause instanceof Error)) return error instanceof Error ? error.message : String(error)

@@ -1,9 +1,8 @@
 /**
- * A store behind a web server, only read: another Platte, a bucket's public URL, or whatever serves a folder. Everything
- * that is read here is verified by whoever reads it; a server can do no more than withhold, or show an earlier state.
+ * A read-only store behind a web server: another Platte, the public URL of a bucket, a folder that is served. The reader
+ * verifies everything, so a server can only withhold, or show an earlier state.
  *
- * It is as consistent as the caches on the way: what was written behind it is seen when they let it through. It lists
- * nothing, and sends no credentials.
+ * It is as consistent as the caches on the way. It cannot list, and sends no credentials.
  */
 
 import { checkKey, urlPathOf } from '../../documents/paths.ts'
@@ -15,15 +14,15 @@ import { checkRange, readAtMost, sliceOf, tooLarge } from '../streams.ts'
 import { type FetchResponse, fetchBounded, unavailable } from './fetch.ts'
 
 export interface UpstreamOptions {
-  /** A server from which nothing comes for so long is given up; a document may take three times that. */
+  /** Gives up on a server that sends nothing for this long; a document may take three times that. */
   readonly idleMs?: number
 }
 
 const defaultIdleMs = 10_000
 
 /**
- * A token is the content's SHA-256, and the server's ETag behind it where that can be relied upon.
- * @param url what stands before every key; ends in "/".
+ * A token is the content's SHA-256, followed by the server's ETag if that is reliable.
+ * @param url the prefix of every key; ends in "/".
  */
 export function upstreamDocuments(url: string, { idleMs = defaultIdleMs }: UpstreamOptions = {}): Documents {
   return {
@@ -36,7 +35,7 @@ export function upstreamDocuments(url: string, { idleMs = defaultIdleMs }: Upstr
   }
 }
 
-/** @param url what stands before every key; ends in "/". */
+/** @param url the prefix of every key; ends in "/". */
 export function upstreamPackages(url: string, { idleMs = defaultIdleMs }: UpstreamOptions = {}): Packages {
   const askedFor = (key: string): Asked => ({ url: url + urlPathOf(checkKey(key)), key, idleMs })
   return {
@@ -56,8 +55,8 @@ export function upstreamPackages(url: string, { idleMs = defaultIdleMs }: Upstre
 
 function onlyRead(url: string, key: string): never {
   checkKey(key)
-  throw new PlatteError('refused', `${key}: ${new URL(url).origin} is only read`, {
-    hint: 'let PLATTE_STORE name the folder or the bucket behind it',
+  throw new PlatteError('refused', `${key}: ${new URL(url).origin} is read-only`, {
+    hint: 'set PLATTE_STORE to the folder or the bucket behind it',
   })
 }
 
@@ -89,23 +88,19 @@ async function getDocument<Known extends Marked>(
   return sha256 === digest ? known : { bytes, token: [sha256, ...tagOf(answer.headers)].join(' ') }
 }
 
-/** @returns `undefined` where the server says that there is no such thing. Any other answer than that, or it, is an error. */
+/** @returns `undefined` if the server says that it does not exist. @throws PlatteError for any other answer. */
 async function found(key: string, answer: FetchResponse, status = 200): Promise<FetchResponse | undefined> {
   if (answer.status === status) return answer
   await answer.drop()
   if (answer.status === 404 || answer.status === 410) return undefined
   if (answer.status === 401 || answer.status === 403)
     throw new PlatteError('forbidden', `${key}: ${answer.origin} answers ${answer.status}`, {
-      hint: 'let everybody read there; an S3 bucket must let everybody list it too (s3:GetObject, s3:ListBucket), or it answers 403 for what is not there',
+      hint: 'allow public reads there; an S3 bucket needs public s3:GetObject and s3:ListBucket, or it answers 403 for missing keys',
     })
   throw unavailable(key, `${answer.origin} answers ${answer.status}`)
 }
 
-/**
- * A tag that stands for these bytes and no others: never a weak one, and none of a file that changed just now, since
- * many servers make it of the size and of the second.
- * @see RFC 9110 §8.8.1
- */
+/** A strong tag, and none of a file that changed just now: many servers make tags of size and second. @see RFC 9110 §8.8.1 */
 function tagOf(headers: Headers): readonly string[] {
   const tag = headers.get('etag') ?? ''
   if (!/^"[\x21\x23-\x7e]*"$/.test(tag)) return []
@@ -123,7 +118,7 @@ async function openPackage(request: Asked, range: ByteRange | undefined): Promis
   if (answer === undefined) return undefined
   const size = await sizeOf(key, answer)
   if (range === undefined) return { size, body: answer.body(size) }
-  // This server sends no ranges.
+  // This server ignores ranges.
   return { size, body: sliceOf(answer.body(size), await checked(key, answer, { range, size })) }
 }
 
@@ -131,10 +126,11 @@ async function openPackage(request: Asked, range: ByteRange | undefined): Promis
 async function openPart(key: string, answer: FetchResponse, range: ByteRange): Promise<OpenPackage> {
   const sent = answer.headers.get('content-range') ?? ''
   const size = Number(/^bytes (?:\d+-\d+|\*)\/(\d{1,15})$/.exec(sent)?.[1])
-  if (Number.isNaN(size)) return refused(answer, unavailable(key, `${answer.origin} does not say which bytes it sends`))
+  if (Number.isNaN(size))
+    return refused(answer, unavailable(key, `${answer.origin} sends a range without a Content-Range`))
   const { start, end } = await checked(key, answer, { range, size })
   if (sent !== `bytes ${start}-${end}/${size}`)
-    return refused(answer, unavailable(key, `${answer.origin} sends other bytes than ${start}-${end}`))
+    return refused(answer, unavailable(key, `${answer.origin} sends another range than ${start}-${end}`))
   return { size, body: answer.body(end - start + 1) }
 }
 
@@ -152,7 +148,7 @@ async function checked(
 
 async function sizeOf(key: string, answer: FetchResponse): Promise<number> {
   if (answer.length !== undefined) return answer.length
-  return refused(answer, unavailable(key, `${answer.origin} does not say how long it is`))
+  return refused(answer, unavailable(key, `${answer.origin} sends no Content-Length`))
 }
 
 async function refused(answer: FetchResponse, error: unknown): Promise<never> {
@@ -160,5 +156,5 @@ async function refused(answer: FetchResponse, error: unknown): Promise<never> {
   throw error
 }
 
-/** The token of bytes that are here already: a Platte's tags are their SHA-256, and any other server's tell nothing. */
+/** The token of bytes that were copied before: the tag of a Platte is the SHA-256. */
 export const tokenOfCopy = (sha256: string): string => `${sha256} "${sha256}"`

@@ -1,9 +1,8 @@
 /**
- * Documents and packages in an R2 bucket that is bound to a Worker. The binding is strongly consistent; a public URL of
- * the same bucket is not, because a cache lies in front of it.
+ * Documents and packages in an R2 bucket bound to a Worker. The binding is strongly consistent; the public URL of the
+ * bucket is not, because a cache lies in front of it.
  *
- * A token is the object's `etag` (`httpEtag` has quotes, and conditions on it fail). It is made from the content, so
- * bytes that return are the same state again.
+ * A token is the object's `etag` (conditions on the quoted `httpEtag` fail): equal bytes are the same state.
  *
  * @see https://developers.cloudflare.com/r2/api/workers/workers-api-reference/
  */
@@ -15,10 +14,10 @@ import type { Documents, Marked } from '../documents.ts'
 import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../packages.ts'
 import { checkRange, equalBytes, hashInto, readAtMost, tooLarge } from '../streams.ts'
 
-/** What a write reads back to compare: more than any document may have. */
+/** The cap for reading back a write: more than any document has. */
 const readBackBytes = 16 * 1024 * 1024
 
-/** @param prefix what stands before every key in the bucket, such as `updates/`. */
+/** @param prefix of every key in the bucket, such as `updates/`. */
 export function r2Documents(bucket: R2Bucket, prefix = ''): Documents {
   const get = async <Known extends Marked = never>(key: string, maxBytes: number, known?: Known) => {
     const unless = known && { onlyIf: { etagDoesNotMatch: known.token } }
@@ -31,7 +30,7 @@ export function r2Documents(bucket: R2Bucket, prefix = ''): Documents {
     const there = await get(key, Math.max(readBackBytes, bytes.length))
     return there !== undefined && equalBytes(there.bytes, bytes)
   }
-  /** Whether the condition held. Where R2 failed, equal bytes mean that the write landed before it did. */
+  /** Whether the condition held. After a failure of R2, equal bytes mean that the write landed. */
   const putIf = async (key: string, bytes: Uint8Array, onlyIf: R2Conditional): Promise<boolean> => {
     try {
       return (await asking('put', key, () => bucket.put(prefix + key, bytes.slice(), { onlyIf }))) !== null
@@ -56,11 +55,11 @@ export function r2Documents(bucket: R2Bucket, prefix = ''): Documents {
 
 export interface R2PackagesOptions {
   readonly newHasher: NewHasher
-  /** What stands before every key in the bucket. */
+  /** Of every key in the bucket. */
   readonly prefix?: string
 }
 
-/** Packages of at most 5 GB, which is the most that R2 takes at once. Only inside workerd: `put` needs its `FixedLengthStream`. */
+/** Packages of at most 5 GB, the limit of R2. Only inside workerd: `put` needs its `FixedLengthStream`. */
 export function r2Packages(bucket: R2Bucket, { newHasher, prefix = '' }: R2PackagesOptions): Packages {
   const stat = async (key: string) => {
     const object = await asking('head', key, () => bucket.head(prefix + key))
@@ -71,7 +70,7 @@ export function r2Packages(bucket: R2Bucket, { newHasher, prefix = '' }: R2Packa
       try {
         return await openPackage(bucket, { key: checkKey(key), path: prefix + key, range })
       } catch (error) {
-        // R2 words a range that it cannot satisfy as any other failure.
+        // R2 reports an unsatisfiable range as any other failure.
         if (range !== undefined) checkRange(key, range, (await stat(key))?.size ?? 0)
         throw error
       }
@@ -98,17 +97,17 @@ export function r2Packages(bucket: R2Bucket, { newHasher, prefix = '' }: R2Packa
   }
 }
 
-/** Runs `work`; what R2 fails with becomes an error that says what it was asked for. */
+/** Runs `work`; a failure of R2 becomes an error that names the action. */
 export async function asking<T>(action: string, key: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new PlatteError('store-unavailable', `${key}: R2 did not ${action} it: ${why}`, { cause })
+    throw new PlatteError('store-unavailable', `${key}: R2 failed to ${action} it: ${why}`, { cause })
   }
 }
 
-/** The types of workerd's streams and of the web's are two, the streams are not. */
+/** The same streams under another type. */
 const bodyOf = (object: R2ObjectBody): ReadableStream<Uint8Array> =>
   object.body as unknown as ReadableStream<Uint8Array>
 
@@ -143,13 +142,12 @@ interface FixedLength {
   readonly writable: WritableStream<Uint8Array>
 }
 
-/** R2 wants to know the length of what it is sent. What is written here is read there, and must be `size` bytes. */
+/** R2 needs the length of a body: exactly `size` bytes must be written here. */
 export function fixedLength(size: number): FixedLength {
   const { FixedLengthStream } = globalThis as unknown as { FixedLengthStream: new (size: number) => FixedLength }
   return new FixedLengthStream(size)
 }
 
-/** R2 checks the digest itself, too. */
 function startUpload(
   bucket: R2Bucket,
   { key, path, expected }: { readonly key: string; readonly path: string; readonly expected: ExpectedPackage },
@@ -159,7 +157,7 @@ function startUpload(
   let hasFailed = false
   const value = readable as unknown as Parameters<R2Bucket['put']>[1]
   const storing = asking('put', key, () => bucket.put(path, value, { sha256: expected.sha256 }))
-  // Ends the writes that would otherwise wait for a reader that has gone.
+  // Without this, writes would wait for a reader that has gone.
   const settled = storing.catch(async (error) => {
     hasFailed = true
     await writer.abort(error).catch(() => undefined)
@@ -189,7 +187,7 @@ async function* listFolders(bucket: R2Bucket, folder: string): AsyncIterable<str
     for (const found of delimitedPrefixes) yield found.slice(folder.length, -1)
 }
 
-async function* pagesOf(bucket: R2Bucket, options: R2ListOptions & { readonly prefix: string }) {
+export async function* pagesOf(bucket: R2Bucket, options: R2ListOptions & { readonly prefix: string }) {
   let cursor: string | undefined
   do {
     const more = cursor === undefined ? options : { ...options, cursor }

@@ -1,8 +1,6 @@
 /**
- * Uploads into an R2 bucket that is bound to a Worker, part by part through it. The binding does not say which parts are
- * there, so a small object remembers each: what R2 calls it, and its size.
- *
- * R2 itself forgets uploads that are not completed, after seven days where nothing else is set.
+ * Uploads into an R2 bucket bound to a Worker, part by part. The binding cannot list parts, so a small object records each
+ * with its etag and size. R2 itself removes uncompleted uploads, by default after seven days.
  *
  * @see https://developers.cloudflare.com/r2/api/workers/workers-multipart-usage/
  */
@@ -12,19 +10,19 @@ import { PlatteError } from '../../kernel/errors.ts'
 import type { Packages } from '../packages.ts'
 import { readToken, tokenOf, uploadGone } from '../upload-token.ts'
 import { type Part, type Uploads, type UploadToken, usualPartBytes } from '../uploads.ts'
-import { asking, fixedLength } from './r2.ts'
+import { asking, fixedLength, pagesOf } from './r2.ts'
 
 export interface R2UploadsOptions {
-  /** Of the same bucket: they read and remove what was completed. */
+  /** Of the same bucket: for reading and removing completed uploads. */
   readonly packages: Packages
-  /** What stands before every key in the bucket. */
+  /** Of every key in the bucket. */
   readonly prefix?: string
   readonly partBytes?: number
 }
 
-/** The most that R2 takes at once: what was completed is copied to its place in one request. */
+/** The limit of one R2 request: a completed upload is copied in one. */
 const mostBytes = 5 * 1000 ** 3
-/** So many objects R2 removes in one request. */
+/** Objects that R2 removes in one request. */
 const removeAtMost = 1000
 
 /** Only inside workerd: parts need its `FixedLengthStream`. */
@@ -44,7 +42,7 @@ export function r2Uploads(
       const mark = crypto.randomUUID()
       const key = stagedKey(mark)
       const { uploadId } = await asking('begin', key, () => bucket.createMultipartUpload(prefix + key))
-      // Remembers the upload itself: R2 does not say whether there is one.
+      // Records the upload itself, since R2 does not say whether it exists.
       await asking('put', key, () => bucket.put(prefix + partKey(mark, 0), ''))
       return tokenOf({ mark, id: uploadId })
     },
@@ -56,7 +54,7 @@ export function r2Uploads(
       }
       const { readable, writable } = fixedLength(part.size)
       const value = readable as unknown as Parameters<typeof upload.uploadPart>[1]
-      // From one stream of workerd's own to another: no chunk comes by here, which costs neither time nor memory.
+      // Between two streams of workerd itself: no chunk passes through JavaScript.
       const [sent] = await Promise.allSettled([
         asking('take', `part ${part.number}`, () => upload.uploadPart(part.number, value)),
         body.pipeTo(writable),
@@ -64,7 +62,9 @@ export function r2Uploads(
       if (sent.status === 'rejected') {
         if (isNoUpload(sent.reason)) return 'gone'
         if (isOfAnotherLength(sent.reason))
-          throw new PlatteError('bad-request', `part ${part.number} has not ${part.size} bytes`, { cause: sent.reason })
+          throw new PlatteError('bad-request', `part ${part.number} does not have ${part.size} bytes`, {
+            cause: sent.reason,
+          })
         throw sent.reason
       }
       const { etag } = sent.value
@@ -90,7 +90,7 @@ export function r2Uploads(
       await asking('complete', stagedKey(mark), () => upload.complete(parts)).catch(async (error: unknown) => {
         if (await isWhole(mark)) return
         if (!isNoUpload(error) && !isOtherPart(error)) throw error
-        // A part that was sent twice at once may be remembered by the name that lost: all are to be sent again.
+        // Of a part sent twice at once, the losing etag may be recorded: all parts must be sent again.
         await forget(bucket, prefix + partKey(mark), isNoUpload(error))
         throw uploadGone()
       })
@@ -108,37 +108,32 @@ export function r2Uploads(
   }
 }
 
-/** R2 gives its failures a number at the end. */
+/** R2 ends its messages with a number. */
 const isNoUpload = (error: unknown): boolean => saysNumber(error, 10024)
 const isOtherPart = (error: unknown): boolean => saysNumber(error, 10025)
 const saysNumber = (error: unknown, number: number): boolean =>
   error instanceof Error && error.message.includes(`(${number})`)
-/** workerd's stream says so, in whichever of its two ways. */
+/** workerd's stream has two messages for it. */
 const isOfAnotherLength = (error: unknown): boolean => error instanceof Error && /FixedLengthStream/.test(error.message)
 
 interface PartRecord extends Part {
   readonly etag: string
 }
 
-/** @returns `undefined` where no upload is remembered. */
+/** @returns `undefined` if no upload is recorded. */
 async function recordsOf(bucket: R2Bucket, folder: string): Promise<readonly PartRecord[] | undefined> {
   const found: PartRecord[] = []
   let isRemembered = false
-  for (let cursor: string | undefined, more = true; more; ) {
-    const options = { prefix: folder, include: ['customMetadata' as const], ...(cursor !== undefined && { cursor }) }
-    const page = await asking('list', folder, () => bucket.list(options))
-    for (const { key, customMetadata } of page.objects) {
+  for await (const { objects } of pagesOf(bucket, { prefix: folder, include: ['customMetadata'] }))
+    for (const { key, customMetadata } of objects) {
       const [number, etag, size] = [Number(key.slice(folder.length)), customMetadata?.etag, customMetadata?.size]
       if (number === 0) isRemembered = true
       else if (etag !== undefined) found.push({ number, etag, size: Number(size) })
     }
-    more = page.truncated
-    cursor = page.truncated ? page.cursor : undefined
-  }
   return isRemembered ? found : undefined
 }
 
-/** @param all whether the upload itself is forgotten, too, and not only its parts. */
+/** @param all removes the record of the upload itself, too. */
 async function forget(bucket: R2Bucket, folder: string, all: boolean): Promise<void> {
   const records = (await recordsOf(bucket, folder)) ?? []
   const keys = records.map(({ number }) => folder + String(number).padStart(5, '0'))
