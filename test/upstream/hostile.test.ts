@@ -70,7 +70,11 @@ describe('a document', () => {
       status(301, { Location: 'http://' }),
       /^store-unavailable: .*redirects without a valid Location/,
     ],
-    ['an encoding', status(200, { 'Content-Encoding': 'gzip' }), /^store-unavailable: .*Content-Encoding; configure that/],
+    [
+      'an encoding',
+      status(200, { 'Content-Encoding': 'gzip' }),
+      /^store-unavailable: .*Content-Encoding; configure that/,
+    ],
     ['a body that breaks off', (_, response) => broken(response, 100, 50), /^store-unavailable: /],
     [
       'no HTTP',
