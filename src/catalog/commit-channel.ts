@@ -1,34 +1,26 @@
-/** Commits manifests of channels: creating the next one is the commit, whatever the catalog says of it yet. */
+/** Commits manifests of channels. Creating the next one is the commit; the catalog follows. */
 import { type ChannelManifest, checkChannel, maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import type { Documents } from '../store/documents.ts'
+import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { seal } from '../trust/envelope.ts'
+import { seal as sealEnvelope } from '../trust/envelope.ts'
 import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-channel.ts'
 import { type CatalogState, type ChannelRef, channelEntry, loadRoot, naming, type StoreReader } from './read.ts'
-import {
-  dateOf,
-  encode,
-  instantText,
-  loadForWriting,
-  lostRace,
-  maxAttempts,
-  pause,
-  type StoreWriter,
-  signersOf,
-} from './write.ts'
+import { encode, instantText, loadForWriting, type StoreWriter, signersOf } from './write.ts'
 
 /**
- * How many manifests may wait for a refresh. A store that lists has an end; a server that does not may make them up while
- * it is asked, and would never be found out, because only the newest must be signed by the keys of today.
+ * How many manifests may be ahead of the catalog. A store that lists has an end. A server without lists could invent
+ * manifests for ever: only the newest must be signed by today's keys.
  */
 export const waitAtMost = ({ list }: Documents): number => (list === undefined ? 1000 : Number.POSITIVE_INFINITY)
 
 /**
- * The newest manifest of a channel, which may be ahead of the catalog after a crash or without the timestamp key. It is
- * signed under the newest root; those between the catalog's and it are vouched for by the digests in `previous`.
- * @param steps how far ahead of the catalog it looks; what is newer still is left to later.
+ * The newest manifest of a channel. After a crash, or without the timestamp key, it is ahead of the catalog. Its signature
+ * is verified under the newest root; the manifests between the catalog's and it by the digests in `previous`.
+ * @param steps how far ahead of the catalog it looks.
  * @returns `undefined` where there is no such channel.
  * @throws PlatteError('missing', 'mismatch', 'fork', 'bad-signature', …) naming the key.
  */
@@ -49,7 +41,10 @@ export async function loadHead(
   let previous: string | undefined
   for (let seq = from; bytes !== undefined; seq++) {
     if (seq > from + waitAtMost(reader.documents))
-      throw new PlatteError('bad-document', `${channelKey(ref.app, ref.channel, seq)} is one too many to believe in`)
+      throw new PlatteError(
+        'bad-document',
+        `${channelKey(ref.app, ref.channel, seq)} is more than 1,000 manifests ahead of the catalog`,
+      )
     const next = seq < from + steps ? await read(seq + 1) : undefined
     const [here, before, digest] = [bytes, previous, sha256 ?? (await sha256Hex(bytes))]
     const verified = await naming(channelKey(ref.app, ref.channel, seq), async () => {
@@ -64,43 +59,94 @@ export async function loadHead(
   return undefined
 }
 
+/** Signs a manifest; `state` has the root that it must verify under. */
+export type Seal = (manifest: ChannelManifest, state: CatalogState) => Promise<Uint8Array>
+
+/** The date of a change, and who made it. The same command with the same date makes the same manifest. */
+export interface Issue {
+  readonly at: Instant
+  /** For the manifest's `provenance`. */
+  readonly provenance?: Readonly<Record<string, string>> | undefined
+}
+
 /**
- * Commits the next manifest of a channel. Creating it IS the commit; a place that is taken means: read again, edit again.
- * @param edit is given the newest manifest (`seq` 0 and no releases where the channel is not there yet); what it
- *   returns becomes the next one, unless it is the very same object.
- * @throws PlatteError('conflict') where others kept winning, and whatever `edit` throws.
+ * The manifest that follows `head`.
+ * @throws PlatteError('bad-document'), or another code, for content that may not be signed.
  */
-export async function commitChannel(
+export function nextManifest(
+  head: VerifiedChannel | undefined,
+  { provenance: _, ...content }: ChannelManifest,
+  { at, provenance }: Issue,
+  code?: ErrorCode,
+): ChannelManifest {
+  const manifest = {
+    ...content,
+    seq: (head?.manifest.seq ?? 0) + 1,
+    ...(head && { previous: head.sha256 }),
+    issuedAt: instantText(at),
+    ...(provenance && { provenance: { ...provenance } }),
+  }
+  return checkChannel(manifest, code)
+}
+
+/** The newest state of a channel, and the manifest that is to follow. Without one, nothing changes. */
+export type Next = { readonly state: CatalogState } & (
+  | { readonly head: VerifiedChannel; readonly manifest?: undefined }
+  | { readonly manifest: ChannelManifest }
+)
+
+/** What was committed, or was there. */
+export interface Committed {
+  readonly head: VerifiedChannel
+  readonly changed: boolean
+}
+
+/**
+ * Commits the next manifest of a channel: creating it IS the commit.
+ * @param propose reads the newest state. It is called again where somebody else created that manifest first.
+ * @param seal signs it; without it the release keys at hand do.
+ * @throws PlatteError('conflict') where every race was lost; 'credentials'; whatever `propose` throws.
+ */
+export const commitNext = (
+  writer: StoreWriter,
+  ref: ChannelRef,
+  propose: () => Promise<Next>,
+  seal: Seal = sealByKeys(writer),
+): Promise<Committed> =>
+  update<Committed>(writer, `apps/${ref.app}/${ref.channel}`, async () => {
+    const next = await propose()
+    if (next.manifest === undefined) return { result: { head: next.head, changed: false } }
+    const { manifest, state } = next
+    const bytes = await seal(manifest, state)
+    if ((await loadRoot(writer, undefined, state.root)) !== state.root) return undefined
+    const head = { manifest, sha256: await sha256Hex(bytes), size: bytes.length }
+    const key = channelKey(ref.app, ref.channel, manifest.seq)
+    return { result: { head, changed: true }, write: { key, bytes, token: undefined } }
+  })
+
+const sealByKeys =
+  (writer: StoreWriter): Seal =>
+  async (manifest, { root }) =>
+    sealEnvelope('platte-channel+jws', encode(manifest), signersOf(writer.release, 'release', root))
+
+/**
+ * Commits an edit of one channel.
+ * @param edit takes the newest manifest (`seq` 0 and no releases for a new channel); the same object changes nothing.
+ * @throws as `commitNext`, and whatever `edit` throws.
+ */
+export const commitChannel = (
   writer: StoreWriter,
   ref: ChannelRef,
   edit: (current: ChannelManifest) => ChannelManifest,
-): Promise<{ readonly head: VerifiedChannel; readonly changed: boolean }> {
-  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+): Promise<Committed> =>
+  commitNext(writer, ref, async () => {
     const state = await loadForWriting(writer)
     const head = await loadHead(writer, state, ref)
     const current = head?.manifest ?? { ...emptyChannel, ...ref }
     const edited = edit(current)
-    if (head !== undefined && edited === current) return { head, changed: false }
-    const { provenance: _, ...content } = edited
-    const manifest = checkChannel({
-      ...content,
-      seq: current.seq + 1,
-      ...(head && { previous: head.sha256 }),
-      issuedAt: instantText(dateOf(writer)),
-      ...(writer.provenance && { provenance: { ...writer.provenance } }),
-    })
-    const bytes = await (writer.sealManifest?.(manifest, state) ?? sealByKeys(writer, manifest, state))
-    if ((await loadRoot(writer, undefined, state.root)) !== state.root) continue
-    const written = await writer.documents.create(channelKey(ref.app, ref.channel, manifest.seq), bytes)
-    if (written !== 'taken')
-      return { head: { manifest, sha256: await sha256Hex(bytes), size: bytes.length }, changed: true }
-    await pause(writer.random, attempt)
-  }
-  throw lostRace(`apps/${ref.app}/${ref.channel}`)
-}
-
-const sealByKeys = (writer: StoreWriter, manifest: ChannelManifest, { root }: CatalogState): Promise<Uint8Array> =>
-  seal('platte-channel+jws', encode(manifest), signersOf(writer.release, 'release', root))
+    if (head !== undefined && edited === current) return { state, head }
+    return { state, manifest: nextManifest(head, edited, { at: writer.clock() }) }
+  })
 
 /** What the first edit of a channel starts from. */
 export const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const

@@ -6,22 +6,14 @@ import { catalogKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
+import { update } from '../store/update.ts'
 import { seal } from '../trust/envelope.ts'
 import { checkTimes, maxAheadMs } from '../trust/times.ts'
 import { verifyCatalog } from '../trust/verify-catalog.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
 import { type CatalogState, type ChannelRef, channelEntry } from './read.ts'
-import {
-  encode,
-  instantText,
-  loadForWriting,
-  lostRace,
-  maxAttempts,
-  pause,
-  type StoreWriter,
-  signersOf,
-} from './write.ts'
+import { encode, instantText, loadForWriting, type StoreWriter, signersOf } from './write.ts'
 
 export interface CatalogOptions {
   readonly seen?: CatalogState | undefined
@@ -54,11 +46,11 @@ export async function editCatalog(
   edit: (catalog: Catalog, state: CatalogState) => Catalog | Promise<Catalog>,
   options: CatalogOptions = {},
 ): Promise<{ readonly catalog: Catalog; readonly written: boolean }> {
-  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+  return update<{ readonly catalog: Catalog; readonly written: boolean }>(writer, catalogKey, async () => {
     const state = await loadForWriting(writer, options.seen)
     const current = state.catalog.catalog
     const edited = await edit(current, state)
-    if (edited === current) return { catalog: current, written: false }
+    if (edited === current) return { result: { catalog: current, written: false } }
     const now = writer.clock()
     const isAhead = state.catalog.issuedAtMs > now + maxAheadMs
     if (isAhead && !options.force) throw aheadOf(current, now)
@@ -67,10 +59,8 @@ export async function editCatalog(
     const issuedAt = Math.max(now, (seen?.issuedAtMs ?? 0) + 1)
     const { bytes, catalog } = await sealCatalog(writer, state.root, edited, issuedAt)
     await verifyCatalog(bytes, state.root, { now, seen })
-    if ((await writer.documents.swap(catalogKey, bytes, state.token)) === 'ok') return { catalog, written: true }
-    await pause(writer.random, attempt)
-  }
-  throw lostRace(catalogKey)
+    return { result: { catalog, written: true }, write: { key: catalogKey, bytes, token: state.token } }
+  })
 }
 
 /** Seals a catalog that is valid for as long as the root allows. */
@@ -110,8 +100,13 @@ export function nameHead(catalog: Catalog, ref: ChannelRef, { manifest, sha256, 
     size,
     ...(manifest.aliases && { aliases: manifest.aliases }),
   }
+  return withEntry(catalog, ref, named)
+}
+
+/** The catalog with another entry for one channel. */
+export function withEntry(catalog: Catalog, ref: ChannelRef, entry: CatalogChannel): Catalog {
   const app = Object.hasOwn(catalog.apps, ref.app) ? catalog.apps[ref.app] : undefined
-  const channels = { ...app?.channels, [ref.channel]: named }
+  const channels = { ...app?.channels, [ref.channel]: entry }
   return { ...catalog, apps: { ...catalog.apps, [ref.app]: { ...app, channels } } }
 }
 

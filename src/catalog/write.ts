@@ -1,15 +1,10 @@
-/** What all writers of signed documents share: what they start from, what they sign with, and lost races. */
-import type { ChannelManifest } from '../documents/channel.ts'
+/** What all writers of signed documents share: what they start from and what they sign with. */
 import type { RoleName } from '../documents/root.ts'
-import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Signer } from '../trust/signer.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
 import { type CatalogState, loadCatalog, loadRoot, type StoreReader } from './read.ts'
-
-/** How often a lost race is tried again. Of 40 racing writers the last one loses 39 times. */
-export const maxAttempts = 200
 
 /** What it takes to write to a store. */
 export interface StoreWriter extends StoreReader {
@@ -18,16 +13,7 @@ export interface StoreWriter extends StoreReader {
   readonly release: readonly Signer[]
   /** The timestamp keys at hand; none: what is committed waits for a refresh. */
   readonly timestamp: readonly Signer[]
-  /** When what is written is dated; without it, when it is written. The same order with the same date says the same. */
-  readonly datedAt?: Instant | undefined
-  /** Where manifests come from, for their `provenance`. */
-  readonly provenance?: Readonly<Record<string, string>> | undefined
-  /** How manifests are signed; without it by the release keys at hand, enough of them. */
-  readonly sealManifest?: ((manifest: ChannelManifest, state: CatalogState) => Promise<Uint8Array>) | undefined
 }
-
-/** The date of what is written, in milliseconds. */
-export const dateOf = ({ datedAt, clock }: Pick<StoreWriter, 'datedAt' | 'clock'>): Instant => datedAt ?? clock()
 
 /** The newest root and a catalog that may have expired: what every writer starts from. */
 export async function loadForWriting(reader: StoreReader, seen?: CatalogState): Promise<CatalogState> {
@@ -59,13 +45,3 @@ export function signersOf(signers: readonly Signer[], role: RoleName, { root }: 
 export const instantText = (ms: number): string => new Date(ms).toISOString()
 
 export const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
-
-/** Waits a moment before the next attempt: the longer, the more were lost. */
-export function pause(random: Random, attempt: number): Promise<void> {
-  const mostMs = Math.min(10 * 2 ** attempt, 250)
-  return new Promise((resolve) => setTimeout(resolve, random() * mostMs))
-}
-
-/** What is said after the last attempt. */
-export const lostRace = (what: string): PlatteError =>
-  new PlatteError('conflict', `${what}: others kept writing it`, { hint: 'run the same command again' })

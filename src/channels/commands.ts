@@ -10,7 +10,7 @@ import type { ErrorCode } from '../kernel/errors.ts'
 /** Release notes are kept beside the manifest, and so are as long as a document may be. */
 const maxNotesLength = 256 * 1024
 
-const ref = { app: field.appName, channel: field.channelName, dryRun: v.exactOptional(v.boolean()) }
+const ref = { app: field.appName, channel: field.channelName }
 const release = { ...ref, version: field.publishedVersion }
 const maybeRelease = { ...ref, version: v.exactOptional(field.publishedVersion) }
 const flag = v.exactOptional(v.literal(true))

@@ -1,8 +1,5 @@
-/** Carries out orders: what a command and the publish function do alike. */
-
-import { type ChannelRef, channelEntry } from '../catalog/read.ts'
-import { dateOf } from '../catalog/write.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
+/** Turns commands into edits: the command line, the publish function and a pipeline's signature share them. */
+import { channelEntry } from '../catalog/read.ts'
 import { durationMs } from '../documents/fields.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { sameJson } from '../release/add-release.ts'
@@ -18,59 +15,43 @@ import {
   undoRollBack,
   withField,
 } from '../release/edits.ts'
-import { describeChannel, endChannel, followChannel } from './channel-life.ts'
+import { describeEdit, endEdit, followEdit } from './channel-life.ts'
 import type { Action, ChannelCommand, OrderOf } from './commands.ts'
-import { type ChannelEdit, type EditOptions, type EditResult, editChannel } from './edit-channel.ts'
-import { holdRelease, stopRamps, unholdRelease } from './hold.ts'
-import { promote } from './promote.ts'
-import { pruneChannel } from './prune.ts'
-import type { Publisher } from './publish.ts'
-import { renameChannel } from './rename-channel.ts'
+import { planChange, type Signing } from './commit.ts'
+import { holdEdit, stopRampsEdit, unholdEdit } from './hold.ts'
+import type { Committer, Edit, EditState, ManifestEdit, Plan } from './plan.ts'
+import { promoteEdit } from './promote.ts'
+import { pruneEdit } from './prune.ts'
+import { planRelease, type StoredOrder, withOptional } from './publish.ts'
+import { renameEdit } from './rename-channel.ts'
 
-/** Orders that change what is said of releases; publishing brings packages, and stands apart. */
+/** Commands that edit channels; publishing brings packages, and stands apart. */
 export type EditCommand = Exclude<ChannelCommand, OrderOf<'publish'>>
+export type EditAction = Exclude<Action, 'publish'>
 
-/** What an edit did, or would; pruning also names packages. */
-export interface CommandResult extends EditResult {
-  readonly packages?: readonly { readonly key: string; readonly size: number }[]
-}
+/** @param at milliseconds since 1970: the date of the command. */
+type EditOf<A extends EditAction> = (command: OrderOf<A>, at: number) => Edit
 
-/** Where an order is carried out. */
-interface Bench {
-  readonly publisher: Publisher
-  readonly ref: ChannelRef
-  readonly more: EditOptions
-  /** The date of the order. */
-  readonly now: number
-}
+const refOf = ({ app, channel }: EditCommand) => ({ app, channel })
 
-/** The actions of such orders. */
-export type Edit = Exclude<Action, 'publish'>
-type Carry<A extends Edit> = (order: OrderOf<A>, bench: Bench) => Promise<CommandResult>
-
-/** An order that edits one manifest. */
+/** Edits one manifest. */
 const editing =
-  <A extends Edit>(editOf: (order: OrderOf<A>, now: number) => ChannelEdit): Carry<A> =>
-  (order, { publisher, ref, more, now }) =>
-    editChannel(publisher, ref, editOf(order, now), more)
+  <A extends EditAction>(applyOf: (command: OrderOf<A>, at: number) => ManifestEdit['apply']): EditOf<A> =>
+  (command, at) => ({ ref: refOf(command as EditCommand), apply: applyOf(command, at) })
 
-const marking = <A extends 'withdraw' | 'floor' | 'dead-end'>(mark: ReleaseMark): Carry<A> =>
+const marking = <A extends 'withdraw' | 'floor' | 'dead-end'>(mark: ReleaseMark): EditOf<A> =>
   editing(({ version, reason }) => {
     const because = reason === undefined ? undefined : { reason }
-    return (current) => markRelease<ChannelManifest>(current, version, { mark, because })
+    return (current) => markRelease(current, version, { mark, because })
   })
 
-const carries: { readonly [A in Edit]: Carry<A> } = {
-  promote: ({ version, from, boards, rampOver: over }, { publisher, ref, more, now }) => {
-    const ramp = over && rampOver({ start: now, overMs: durationMs(over), from: 0 })
-    const { app, channel: to } = ref
-    return promote(publisher, { app, version, from, to, boards, ...(ramp && { ramp }) }, more)
+const edits: { readonly [A in EditAction]: EditOf<A> } = {
+  promote: ({ app, channel: to, version, from, boards, rampOver: over }, at) => {
+    const ramp = over && rampOver({ start: at, overMs: durationMs(over), from: 0 })
+    return promoteEdit({ app, version, from, to, boards, ...(ramp && { ramp }) })
   },
-  ramp: (order, bench) => {
-    const { publisher, ref, more } = bench
-    if (order.stop || order.resume) return stopRamps(publisher, ref, order.stop ?? false, more)
-    return editRamp(order, bench)
-  },
+  ramp: (command, at) =>
+    command.stop || command.resume ? stopRampsEdit(refOf(command), command.stop ?? false) : rampEdit(command, at),
   window: editing(({ version, windows, add }) => (current) => {
     const set = <T extends { readonly windows?: readonly Window[] }>(one: T): T =>
       withField(one, 'windows', windows && (add ? joined(one.windows, windows) : windows))
@@ -80,67 +61,86 @@ const carries: { readonly [A in Edit]: Carry<A> } = {
     const set = <T extends { readonly target?: Target }>(one: T): T => withField(one, 'target', target)
     return version === undefined ? set(current) : editRelease(current, version, set)
   }),
-  hold: ({ version, board, reason }, { publisher, ref, more }) =>
-    holdRelease(publisher, ref, { version, reason, ...(board && { board }) }, more),
-  unhold: ({ version, board }, { publisher, ref, more }) =>
-    unholdRelease(publisher, ref, { version, ...(board && { board }) }, more),
+  hold: (command) => holdEdit(refOf(command), heldBy(command, { reason: command.reason })),
+  unhold: (command) => unholdEdit(refOf(command), heldBy(command, {})),
   withdraw: marking('withdrawn'),
   floor: marking('floor'),
   'dead-end': marking('deadEnd'),
-  rollback: editing(({ app, channel, version, reason, to }, now) => (current, state) => {
+  rollback: editing(({ channel, version, reason, to }, now) => (current, state) => {
     if (reason === undefined) return undoRollBack(current, version)
     if (to !== undefined && current.follow)
       throw new PlatteError(
         'refused',
-        `${channel} follows ${current.follow.channel}, whose releases machines may go to`,
+        `${channel} follows ${current.follow.channel}: machines may go to its releases`,
         {
-          hint: 'without --to, each machine goes where it would',
+          hint: 'without --to, each machine goes to the newest release that it may have',
         },
       )
-    const { holds = [], rampAsOf } = channelEntry(state.catalog.catalog, app, channel) ?? {}
-    const asOf = stoppedAt(rampAsOf)
-    const isHeld = ({ version }: Release, board: string): boolean => holds.some(isHoldOf(version, [board]))
-    return rollBack<ChannelManifest>(current, version, { because: { reason }, now, asOf, isHeld, ...(to && { to }) })
+    const { holds = [], asOf } = brakesOf(state, current)
+    const isHeld = (release: Release, board: string): boolean => holds.some(isHoldOf(release.version, [board]))
+    return rollBack(current, version, { because: { reason }, now, asOf, isHeld, ...(to && { to }) })
   }),
-  follow: ({ source, after, over }, { publisher, ref, more }) => {
-    const follow = source && { channel: source, ...(after && { after }), ...(over && { over }) }
-    return followChannel(publisher, ref, follow || undefined, more)
+  follow: (command) => {
+    const { source, after, over } = command
+    const follow =
+      source === undefined ? undefined : { channel: source, ...(after && { after }), ...(over && { over }) }
+    return followEdit(refOf(command), follow)
   },
-  'channel-create': (order, { publisher, ref, more }) =>
-    describeChannel(publisher, ref, order, { ...more, create: true }),
-  'channel-edit': (order, { publisher, ref, more }) => describeChannel(publisher, ref, order, more),
-  'channel-rename': ({ name }, { publisher, ref, more }) => renameChannel(publisher, ref, name, more),
-  'channel-delete': ({ force = false }, { publisher, ref, more }) => endChannel(publisher, ref, { ...more, force }),
-  prune: ({ keep = 20 }, { publisher, ref, more }) => pruneChannel(publisher, ref, { ...more, keep }),
+  'channel-create': (command) => describeEdit(refOf(command), command, true),
+  'channel-edit': (command) => describeEdit(refOf(command), command),
+  'channel-rename': (command) => renameEdit(refOf(command), command.name),
+  'channel-delete': (command) => endEdit(refOf(command), { force: command.force ?? false }),
+  prune: (command) => pruneEdit(refOf(command), command.keep ?? 20),
 }
 
-/** One that is there already is not put beside itself. */
+const heldBy = <More extends object>({ version, board }: OrderOf<'hold' | 'unhold'>, more: More) => ({
+  version,
+  ...(board && { board }),
+  ...more,
+})
+
+/** Adds the windows that are not there yet. */
 const joined = (there: readonly Window[] = [], more: readonly Window[]): readonly Window[] => [
   ...there,
   ...more.filter((window) => !there.some((one) => sameJson(one, window))),
 ]
 
-/** When ramps were stopped, in milliseconds since 1970. */
-const stoppedAt = (rampAsOf: string | undefined): number | undefined => (rampAsOf ? Date.parse(rampAsOf) : undefined)
+/** The holds of a channel, and when its ramps were stopped. */
+function brakesOf({ catalog }: EditState, { app, channel }: { readonly app: string; readonly channel: string }) {
+  const { holds, rampAsOf } = channelEntry(catalog.catalog.catalog, app, channel) ?? {}
+  return { holds, asOf: rampAsOf === undefined ? undefined : Date.parse(rampAsOf) }
+}
 
-const editRamp = editing<'ramp'>(
-  ({ app, channel, version = '', over, share, start, steps, from = 0, lower = false }, now) => {
-    const begin = start === undefined ? now : Date.parse(start)
-    const line = over && rampOver({ start: begin, overMs: durationMs(over), steps, from })
-    const ramp = share === undefined ? line || undefined : [{ at: new Date(begin).toISOString(), share }]
-    return (current, state) => {
-      const asOf = stoppedAt(channelEntry(state.catalog.catalog, app, channel)?.rampAsOf)
-      return rampRelease(current, version, { ramp, now, asOf, hasStart: start !== undefined, mayLower: lower })
-    }
-  },
-)
+const rampEdit = editing<'ramp'>(({ version = '', over, share, start, steps, from = 0, lower = false }, now) => {
+  const begin = start === undefined ? now : Date.parse(start)
+  const line = over === undefined ? undefined : rampOver({ start: begin, overMs: durationMs(over), steps, from })
+  const ramp = share === undefined ? line : [{ at: new Date(begin).toISOString(), share }]
+  return (current, state) => {
+    const { asOf } = brakesOf(state, current)
+    return rampRelease(current, version, { ramp, now, asOf, hasStart: start !== undefined, mayLower: lower })
+  }
+})
 
 /**
- * Carries out an order, as of `publishing.datedAt`. Safe to repeat.
- * @throws PlatteError('refused') by the state of the channel; 'credentials' without the keys that it takes; 'conflict'.
+ * Plans a command.
+ * @throws PlatteError('refused', 'usage') by the state of the channel; 'missing' for a package that it needs.
  */
-export function executeCommand(publisher: Publisher, order: EditCommand): Promise<CommandResult> {
-  const { app, channel, dryRun, action } = order
-  const bench = { publisher, ref: { app, channel }, more: { dryRun }, now: dateOf(publisher) }
-  return (carries[action] as Carry<Edit>)(order as OrderOf<Edit>, bench)
+export function planCommand(writer: Committer, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
+  const at = signing.at ?? writer.clock()
+  if (command.action === 'publish') return planRelease(writer, storedOrder(command, at), { ...signing, at })
+  const edit = edits[command.action] as EditOf<EditAction>
+  return planChange(writer, edit(command as OrderOf<EditAction>, at), { ...signing, at })
+}
+
+function storedOrder(
+  { action: _, notes, rampOver: over, create = false, ...order }: OrderOf<'publish'>,
+  at: number,
+): StoredOrder {
+  return {
+    ...order,
+    create,
+    packages: withOptional(order.packages),
+    ...(notes !== undefined && { notes: new TextEncoder().encode(notes) }),
+    ...(over && { ramp: rampOver({ start: at, overMs: durationMs(over), from: 0 }) }),
+  }
 }

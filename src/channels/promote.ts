@@ -1,65 +1,56 @@
 /** Puts a release of one channel into another: the same bytes under the same keys, so nothing is copied. */
 
 import { packagesOf } from '../catalog/channels.ts'
+import { unknownChannel } from '../catalog/point-catalog.ts'
 import { channelEntry } from '../catalog/read.ts'
-import { dateOf, instantText, loadForWriting } from '../catalog/write.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { addRelease, findRelease } from '../release/add-release.ts'
 import type { Hold, RampStep, Release } from '../release/channel.ts'
 import { isHoldOf, markRelease, requireRelease } from '../release/edits.ts'
-import { type EditOptions, type EditResult, editChannel, requireChannel } from './edit-channel.ts'
-import { type Publisher, requirePackages } from './publish.ts'
+import type { EditState, ManifestEdit } from './plan.ts'
 
 export interface Promotion {
   readonly app: string
   readonly version: string
   readonly from: string
   readonly to: string
-  /** Only these; without it all that the release has. */
+  /** Only these boards; by default all of the release. */
   readonly boards?: readonly string[] | undefined
   /** The ramp of the release in its new channel. */
   readonly ramp?: readonly RampStep[] | undefined
 }
 
 /**
- * @throws PlatteError('refused') for a release that is not there, withdrawn or held; for boards that it lacks, or that
- *   the newest release of the other channel has and it has not; for what publishing refuses. 'missing' where its
- *   packages are not in the store, or were taken out meanwhile.
+ * Refused for an unknown, withdrawn or held release; for boards that it lacks, or that only the newest release of the
+ * other channel has; and for what publishing refuses.
  */
-export async function promote(
-  publisher: Publisher,
-  promotion: Promotion,
-  options: EditOptions = {},
-): Promise<EditResult> {
-  const { app, version, from, to, ramp } = promotion
-  const state = await loadForWriting(publisher)
-  const source = await requireChannel(publisher, state, { app, channel: from })
-  const release = requireRelease(source, version)
-  const holds = channelEntry(state.catalog.catalog, app, from)?.holds ?? []
-  const at = instantText(dateOf(publisher))
-  let promoted: readonly string[] = []
-  const edit = (current: ChannelManifest): ChannelManifest => {
-    promoted = boardsOf(release, promotion, current)
-    refuseBraked(release, promoted, { holds, from })
-    const added = promoted.reduce((channel, board) => addBoard(channel, release, { board, at, ramp }), current)
-    return added === current ? current : withMarks(added, release)
+export function promoteEdit({ app, version, from, to, boards, ramp }: Promotion): ManifestEdit {
+  const sourceOf = ({ catalog, head, others }: EditState): ChannelManifest => {
+    const source = from === to ? head?.manifest : others.get(from)
+    if (source === undefined) throw unknownChannel(catalog, { app, channel: from }, '`platte channel list` shows them')
+    return source
   }
-  await requirePackages(publisher, keysOf(source, release, promotion.boards), version)
-  const edited = await editChannel(publisher, { app, channel: to }, edit, options)
-  // Somebody may have pruned the other channel in between.
-  await requirePackages(publisher, keysOf(source, release, promoted), version)
-  return edited
-}
-
-/** Where the packages of a release are that are in the store. */
-function keysOf(
-  source: ChannelManifest,
-  release: Release,
-  boards: readonly string[] = Object.keys(release.boards),
-): Iterable<string> {
-  const kept = Object.entries(release.boards).filter(([board]) => boards.includes(board))
-  return packagesOf({ ...source, releases: [{ ...release, boards: Object.fromEntries(kept) }] }).keys()
+  return {
+    ref: { app, channel: to },
+    others: () => [from],
+    check: (state) => void requireRelease(sourceOf(state), version),
+    apply: (current, state, at) => {
+      const release = requireRelease(sourceOf(state), version)
+      const promoted = boardsOf(release, { boards, to }, current)
+      const { holds = [] } = channelEntry(state.catalog.catalog.catalog, app, from) ?? {}
+      refuseBraked(release, promoted, { holds, from })
+      const added = promoted.reduce((channel, board) => addBoard(channel, release, { board, at, ramp }), current)
+      return added === current ? current : withMarks(added, release)
+    },
+    packages: (state) => {
+      const source = sourceOf(state)
+      const release = requireRelease(source, version)
+      const kept = Object.entries(release.boards).filter(([board]) => boards?.includes(board) ?? true)
+      const releases = [{ ...release, boards: Object.fromEntries(kept) }]
+      return [...packagesOf({ ...source, releases }).keys()]
+    },
+  }
 }
 
 function refuseBraked(
@@ -93,8 +84,8 @@ export function boardsOf(
   if (boards) return boards
   const left = Object.keys(current.releases[0]?.boards ?? {}).filter((board) => !has.includes(board))
   if (left.length > 0)
-    throw new PlatteError('refused', `${to} has ${left.join(', ')}, and ${release.version} has not`, {
-      hint: `publish it for ${left.join(', ')} first, or say --board ${has.join(' --board ')}`,
+    throw new PlatteError('refused', `${to} has ${left.join(', ')}, but ${release.version} does not`, {
+      hint: `publish it for ${left.join(', ')} first, or use --board ${has.join(' --board ')}`,
     })
   return has
 }
@@ -116,7 +107,7 @@ export function addBoard(
   })
 }
 
-/** What machines must pass through, or do not get away from, is so in every channel. */
+/** Floors and dead ends go along. */
 export const withMarks = (channel: ChannelManifest, release: Release): ChannelManifest =>
   (['floor', 'deadEnd'] as const).reduce((marked, mark) => {
     const [because, there] = [release[mark], findRelease(marked, release.version)?.[mark]]

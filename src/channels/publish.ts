@@ -1,17 +1,5 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
-
-import { commitChannel, loadHead } from '../catalog/commit-channel.ts'
-import {
-  checkKeys,
-  checkNewName,
-  isLive,
-  pointCatalogAt,
-  refuseOtherName,
-  revived,
-  unknownChannel,
-} from '../catalog/point-catalog.ts'
-import { storeFailures } from '../catalog/refresh.ts'
-import { dateOf, instantText, loadForWriting, type StoreWriter } from '../catalog/write.ts'
+import { checkKeys, checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/point-catalog.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -19,9 +7,19 @@ import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } fr
 import type { BoardPackages, Package, RampStep } from '../release/channel.ts'
 import type { StagedPackage } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { hashAndStage, type Source, type Staging } from './hash-and-stage.ts'
+import { commit, type Signing } from './commit.ts'
+import { digestsOf, hashAndStage, type Source, type Staging } from './hash-and-stage.ts'
+import {
+  type Committer,
+  type EditResult,
+  type EditState,
+  loadState,
+  type ManifestEdit,
+  type Plan,
+  plan,
+} from './plan.ts'
 
-/** What is said of a release of one board, whatever its packages. */
+/** A release of one board, without its packages. */
 export interface ReleaseOrder {
   readonly app: string
   readonly channel: string
@@ -33,215 +31,182 @@ export interface ReleaseOrder {
   readonly notes?: Uint8Array
   /** Of a release that is new. */
   readonly ramp?: readonly RampStep[]
-  /** Whether a channel that is not there is made. */
+  /** Whether a missing channel is created. */
   readonly create: boolean
-  /** Whether everything is checked and nothing gets a name. */
-  readonly dryRun?: boolean
 }
 
-/** What is published from files. */
+/** A release from files. */
 export interface PublishOrder extends ReleaseOrder {
   /** The OS package first; the others are marked as not required. */
   readonly sources: readonly [Source, ...Source[]]
 }
 
-/** What is published of packages that are in the store. */
+/** A release of packages that are in the store. */
 export interface StoredOrder extends ReleaseOrder {
   /** The OS package first. */
   readonly packages: BoardPackages['packages']
 }
 
-export interface Publisher extends StoreWriter, Staging {}
+export interface Publisher extends Committer, Staging {}
 
 export interface PublishResult {
   /** `unchanged`: all of it was published before. */
   readonly kind: 'published' | 'unchanged' | 'dry-run'
-  /** Of the manifest that holds it, or would. */
+  /** Revision of the channel. */
   readonly seq: number
-  /** `false` without the timestamp key: offered after the next refresh. */
+  /** `false`: offered after the next refresh, because the timestamp key was not at hand. */
   readonly offered: boolean
-  /** Of that manifest; not in a dry run. */
+  /** Of the manifest; not of a plan. */
   readonly sha256?: string
   readonly packages: readonly Package[]
 }
 
+type OnBytes = (bytes: number) => void
+
 /**
- * @param onBytes is told of every chunk that was read, for a progress bar; all of it is the size of the sources.
- * @throws PlatteError('refused') by policy, with nothing published; 'credentials' without the release key.
+ * Publishes files: hash, plan, copy, commit.
+ * @param onBytes takes the size of each chunk that was read; the sum is the size of the sources.
+ * @throws PlatteError('refused') by policy, before any byte is copied; 'credentials' without the release key.
  */
 export async function publish(
   publisher: Publisher,
-  wanted: PublishOrder,
-  onBytes: (bytes: number) => void = () => {},
+  order: PublishOrder,
+  onBytes: OnBytes = () => {},
+  signing: Signing = {},
 ): Promise<PublishResult> {
-  const order = await checkFirst(publisher, wanted, wanted.sources)
-  const staged = order.dryRun
-    ? await hashAndStage(readOnce(publisher), order.sources, (bytes) => onBytes(2 * bytes))
-    : await hashAndStage(publisher, order.sources, onBytes)
+  const state = await admit(publisher, order)
+  if (!isPublished(state, order)) checkKeys(publisher, state.catalog)
+  const staged = await hashAndStage(publisher, order.sources, onBytes)
   const kept = new Set<StagedPackage>()
   try {
-    const packages = describe(staged.map((one, i) => ({ ...one, name: order.sources[i]?.name ?? '' })))
-    const addition = await makeAddition(publisher, order, packages)
-    const { seq } = await checkEverywhere(publisher, order, addition)
-    if (order.dryRun) return { kind: 'dry-run', seq, offered: false, packages }
-    const folder = packageFolder(order, packages)
+    const packages = describe(order.sources, staged)
+    const planned = await planRelease(publisher, { ...order, packages }, signing)
+    if (planned.manifest) checkKeys(publisher, planned.state.catalog)
     for (const [i, one] of staged.entries()) {
-      await one.keep(folder + packages[i]?.name)
+      await one.keep(planned.packages[i] ?? '')
       kept.add(one)
     }
-    return await commit(publisher, order, addition, packages)
+    return publishResult(await commit(publisher, planned, signing.seal), packages)
   } finally {
     await Promise.all(staged.filter((one) => !kept.has(one)).map((one) => one.discard()))
   }
 }
 
-/** Says that the bytes under a key are those of a package. @throws where nobody read them. */
-export type Vouch = (key: string, one: Package) => Promise<void>
-
-/**
- * Publishes packages that lie under their keys already.
- * @param vouch is asked before a package is named for the first time.
- * @throws PlatteError as `publish`
- */
-export async function publishStored(publisher: Publisher, wanted: StoredOrder, vouch: Vouch): Promise<PublishResult> {
-  const { packages } = wanted
-  const order = await checkFirst(publisher, wanted, packages)
-  const addition = await makeAddition(publisher, order, packages)
-  const { seq, isNew } = await checkEverywhere(publisher, order, addition)
-  const folder = packageFolder(order, packages)
-  if (isNew && !order.dryRun) for (const one of packages) await vouch(folder + one.name, one)
-  if (order.dryRun) return { kind: 'dry-run', seq, offered: false, packages }
-  return commit(publisher, order, addition, packages)
-}
-
-/** Hashes and copies nothing: who may only read can try out what would be published. */
-const readOnce = ({ packages: { stage: _, ...packages }, newHasher }: Staging): Staging => ({ packages, newHasher })
-
-/**
- * What can be refused before any byte is copied.
- * @returns the order, with a known version written as it is in the channel.
- */
-async function checkFirst<Order extends ReleaseOrder>(
+/** What `publish` would do. Reads the files once, and needs neither keys nor write access. */
+export async function planPublish(
   publisher: Publisher,
-  order: Order,
-  files: readonly { readonly name: string; readonly size: number }[],
-): Promise<Order> {
-  checkOrder({ ...order, files })
-  if ((order.notes?.length ?? 0) > maxNotesBytes)
-    throw new PlatteError('usage', `the notes have more than ${maxNotesBytes} bytes: no reader takes so many`)
-  const state = await loadForWriting(publisher)
-  const head = await loadHead(publisher, state, order)
-  if (!isLive(head?.manifest) && !order.create) throw unknownChannel(state, order, '--create makes a new one')
-  if (!isLive(head?.manifest)) refuseOtherName(state, order)
-  if (head === undefined) checkNewName(order.channel)
-  if (head !== undefined) checkPlace(head.manifest, order)
-  const known = head && findRelease(head.manifest, order.version)
-  const isThere = known !== undefined && Object.hasOwn(known.boards, order.board)
-  if (!isThere && !order.dryRun) checkKeys(publisher, state)
-  return { ...order, version: known?.version ?? order.version }
+  order: PublishOrder,
+  onBytes: OnBytes = () => {},
+): Promise<PublishResult> {
+  await admit(publisher, order)
+  const hashed: Pick<Package, 'size' | 'sha256' | 'sha1'>[] = []
+  for (const source of order.sources) hashed.push(await digestsOf(source, publisher.newHasher, onBytes))
+  const packages = describe(order.sources, hashed)
+  const { seq } = await planRelease(publisher, { ...order, packages })
+  return { kind: 'dry-run', seq, offered: false, packages }
 }
 
-function describe(files: readonly Omit<Package, 'required'>[]): BoardPackages['packages'] {
-  const [first, ...others] = files.map(({ name, size, sha256, sha1 }): Package => ({ name, size, sha256, sha1 }))
+export const publishResult = (
+  { kind, seq, inForce, sha256 }: EditResult,
+  packages: readonly Package[],
+): PublishResult => ({
+  kind: kind === 'changed' ? 'published' : kind,
+  seq,
+  offered: inForce,
+  ...(sha256 && { sha256 }),
+  packages,
+})
+
+/** Refuses what can be refused before a file is read. */
+async function admit(publisher: Publisher, order: PublishOrder): Promise<EditState> {
+  checkOrder({ ...order, files: order.sources })
+  checkNotes(order)
+  const state = await loadState(publisher, { ref: order })
+  checkAdmission(state, order)
+  return state
+}
+
+const isPublished = ({ head }: EditState, { version, board }: ReleaseOrder): boolean =>
+  Object.hasOwn((head && findRelease(head.manifest, version)?.boards) ?? {}, board)
+
+function checkNotes({ notes }: ReleaseOrder): void {
+  if ((notes?.length ?? 0) <= maxNotesBytes) return
+  throw new PlatteError('usage', `the notes have more than ${maxNotesBytes} bytes, the limit of every reader`)
+}
+
+function checkAdmission({ catalog, head }: EditState, order: ReleaseOrder): void {
+  const { app, channel } = order
+  if (!isLive(head?.manifest)) {
+    if (!order.create) throw unknownChannel(catalog, { app, channel }, '--create makes a new one')
+    refuseOtherName(catalog, { app, channel })
+  }
+  if (head === undefined) checkNewName(channel)
+  else checkPlace(head.manifest, order)
+}
+
+function describe(
+  sources: PublishOrder['sources'],
+  hashed: readonly Pick<Package, 'size' | 'sha256' | 'sha1'>[],
+): BoardPackages['packages'] {
+  const [first, ...others] = hashed.map(({ size, sha256, sha1 }, i) => ({
+    ...{ name: sources[i]?.name ?? '', size, sha256, sha1 },
+  }))
   if (first === undefined) throw new PlatteError('usage', 'nothing to publish: name a file')
-  return [first, ...others.map((one) => ({ ...one, required: false }))]
+  return withOptional([first, ...others])
 }
 
-async function makeAddition(
-  publisher: Publisher,
-  order: ReleaseOrder,
-  packages: BoardPackages['packages'],
-): Promise<Addition> {
-  const { version, board, components, cves, notes, ramp } = order
-  return {
-    version,
-    board,
-    packages: { codebases: [], packages },
-    publishedAt: instantText(dateOf(publisher)),
+/** A machine needs the first package, and may do without the others. */
+export const withOptional = ([first, ...others]: BoardPackages['packages']): BoardPackages['packages'] => [
+  first,
+  ...others.map((one) => ({ ...one, required: false })),
+]
+
+/**
+ * Plans a release whose packages were hashed. Other channels that cannot be read are logged as warnings.
+ * @throws PlatteError('refused', 'usage') by policy.
+ */
+export async function planRelease(
+  publisher: Committer,
+  order: StoredOrder,
+  { at, provenance }: Signing = {},
+): Promise<Plan> {
+  checkOrder({ ...order, files: order.packages })
+  checkNotes(order)
+  const edit = await releaseEdit(order)
+  const planned = plan(edit, await loadState(publisher, edit), { at: at ?? publisher.clock(), provenance })
+  for (const problem of planned.warnings) publisher.log({ level: 'warn', event: 'publish', problem })
+  return planned
+}
+
+/** Adds a release of one board to a channel. A version means the same bytes in every channel of the app. */
+async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
+  const { app, channel, board, packages, components, cves, notes, ramp, create } = order
+  const ref = { app, channel }
+  const digest = notes && (await sha256Hex(notes))
+  // A known version keeps its spelling: it names the folder of the packages.
+  const versionIn = (current: ChannelManifest | undefined): string =>
+    (current && findRelease(current, order.version)?.version) ?? order.version
+  const addition = {
+    ...{ board, packages: { codebases: [], packages } },
     ...(components && { components }),
     ...(cves && { cves: [...new Set(cves)] }),
     ...(ramp && { ramp }),
-    ...(notes && { notes: { sha256: await sha256Hex(notes), size: notes.length } }),
-  }
-}
-
-/**
- * Refuses, before anything gets a name, what the commit would refuse; other bytes in another channel; and a writer
- * whose keys would not do.
- * @returns the seq that holds the release, or would, and whether anything of it is new.
- */
-async function checkEverywhere(
-  publisher: Publisher,
-  order: ReleaseOrder,
-  addition: Addition,
-): Promise<{ readonly seq: number; readonly isNew: boolean }> {
-  const state = await loadForWriting(publisher)
-  const { app } = order
-  const { apps } = state.catalog.catalog
-  const names = new Set(Object.keys((Object.hasOwn(apps, app) ? apps[app]?.channels : undefined) ?? {}))
-  let seq = 1
-  let isNew = true
-  for (const channel of names.add(order.channel)) {
-    if (channel !== order.channel) {
-      const other = await loadHead(publisher, state, { app, channel }).catch((error: unknown) => {
-        if (!(error instanceof PlatteError) || storeFailures.includes(error.code)) throw error
-        publisher.log({ level: 'warn', event: 'publish', problem: `cannot compare with ${channel}: ${error.message}` })
-        return undefined
-      })
-      if (other) checkSameBytes(other.manifest, `channel ${channel}`, addition)
-      continue
-    }
-    const head = await loadHead(publisher, state, { app, channel })
-    if (head === undefined) continue
-    isNew = addRelease(head.manifest, addition) !== head.manifest
-    seq = head.manifest.seq + (isNew ? 1 : 0)
-  }
-  if (isNew && !order.dryRun) checkKeys(publisher, state)
-  return { seq, isNew }
-}
-
-/** @throws PlatteError('missing') for the first key that is not in the store. */
-export async function requirePackages(
-  { packages }: Pick<Publisher, 'packages'>,
-  keys: Iterable<string>,
-  version: string,
-): Promise<void> {
-  for (const key of keys)
-    if ((await packages.stat(key)) === undefined)
-      throw new PlatteError('missing', `${key} is not in the store`, {
-        hint: `publish ${version} again: what is missing is put back`,
-      })
-}
-
-async function commit(
-  publisher: Publisher,
-  order: ReleaseOrder,
-  addition: Addition,
-  packages: readonly Package[],
-): Promise<PublishResult> {
-  const { app, channel, notes } = order
-  if (notes && addition.notes) await keepNotes(publisher, notesKey(addition.notes.sha256), notes)
-  const { head, changed } = await commitChannel(publisher, { app, channel }, (current) => {
-    if (!isLive(current) && !order.create) throw new PlatteError('refused', `channel ${channel} went away`)
-    return addRelease<ChannelManifest>(revived(current), addition)
-  })
-  // Somebody may have pruned another channel that had them.
-  const folder = packageFolder(order, packages)
-  const keys = packages.map(({ name }) => folder + name)
-  await requirePackages(publisher, keys, order.version)
-  const kind = changed ? 'published' : 'unchanged'
+    ...(notes && digest && { notes: { sha256: digest, size: notes.length } }),
+  } satisfies Omit<Addition, 'version' | 'publishedAt'>
   return {
-    kind,
-    seq: head.manifest.seq,
-    sha256: head.sha256,
-    offered: await pointCatalogAt(publisher, { app, channel }, head),
-    packages,
+    ref,
+    create,
+    others: 'readable',
+    check: (state) => {
+      checkAdmission(state, order)
+      for (const other of state.others.values())
+        checkSameBytes(other, `channel ${other.channel}`, { ...addition, version: order.version })
+    },
+    apply: (current, _, at) => addRelease(current, { ...addition, version: versionIn(current), publishedAt: at }),
+    packages: ({ head }) => {
+      const folder = packageFolder({ app, version: versionIn(head?.manifest), board }, packages)
+      return packages.map(({ name }) => folder + name)
+    },
+    ...(notes && digest && { notes: new Map([[notesKey(digest), notes]]) }),
   }
-}
-
-async function keepNotes({ documents }: StoreWriter, key: string, notes: Uint8Array): Promise<void> {
-  if ((await documents.create(key, notes)) !== 'taken') return
-  throw new PlatteError('mismatch', `${key} is in the store with other bytes than its name says`, {
-    hint: 'something else wrote to this store: remove that object, and run `platte verify`',
-  })
 }

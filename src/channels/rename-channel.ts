@@ -1,76 +1,86 @@
 /** Gives a channel another name. */
-
-import { loadHead } from '../catalog/commit-channel.ts'
-import { editCatalog } from '../catalog/edit-catalog.ts'
-import { checkKeys, isLive } from '../catalog/point-catalog.ts'
+import { editCatalog, withEntry } from '../catalog/edit-catalog.ts'
+import { isLive, unknownChannel } from '../catalog/point-catalog.ts'
 import { type ChannelRef, channelEntry } from '../catalog/read.ts'
-import { loadForWriting, type StoreWriter, signersOf } from '../catalog/write.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { sameJson } from '../release/add-release.ts'
-import { endChannel, otherChannels, refuseFollowed, refuseTaken } from './channel-life.ts'
-import { type EditOptions, type EditResult, editChannel, requireChannel } from './edit-channel.ts'
+import { endEdit, refuseFollowed, refuseTaken } from './channel-life.ts'
+import { change } from './commit.ts'
 import { isSameHold } from './hold.ts'
+import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 
 /**
- * Gives a channel another name; the old one becomes an alias, so that machines which have it go on. Holds go along.
- * Safe to repeat: the new channel is there before the old one ends.
- * @throws PlatteError('refused') while it is followed, for a name that is taken, and where a run was broken off and one of
- *   the two was changed since; 'credentials' without both keys.
+ * Gives a channel another name. The old name becomes an alias, so that its machines go on; holds go along. Safe to repeat:
+ * the new channel exists before the old one ends.
+ * Refused while it is followed, for a name that is taken, and where an earlier run was interrupted and one of the two
+ * channels was changed since.
  */
-export async function renameChannel(
-  writer: StoreWriter,
-  ref: ChannelRef,
-  name: string,
-  options: EditOptions = {},
-): Promise<EditResult> {
-  const { app, channel } = ref
-  if (name === channel) throw new PlatteError('refused', `${channel} has that name already`)
-  const renamed = { app, channel: name }
-  const state = await loadForWriting(writer)
-  const made = (await loadHead(writer, state, renamed))?.manifest
-  const isMade = isLive(made) && made.aliases?.includes(channel)
-  const old = (await loadHead(writer, state, ref))?.manifest
-  if (isMade && !isLive(old)) {
-    const ended = await endChannel(writer, ref, options)
-    if (!options.dryRun) await copyBrakes(writer, ref, renamed)
-    return { ...ended, seq: made.seq }
-  }
-  await requireChannel(writer, state, ref)
-  await refuseFollowed(writer, ref)
-  if (!isMade) refuseTaken(name, await otherChannels(writer, ref))
-  if (isMade && old && !sameJson(moved(old, made, channel), made)) throw differ(name, channel)
-  if (!options.dryRun) {
-    checkKeys(writer, state)
-    signersOf(writer.timestamp, 'timestamp', state.root)
-  }
-  const result = await editChannel(writer, renamed, (current) => moved(old ?? current, current, channel), {
-    ...options,
+export function renameEdit({ app, channel }: ChannelRef, name: string): ManifestEdit {
+  const ref = { app, channel: name }
+  return {
+    ref,
     create: true,
-  })
-  if (options.dryRun) return result
-  await copyBrakes(writer, ref, renamed)
-  await endChannel(writer, ref, {
-    force: true,
-    check: ({ seq }) => {
-      if (seq !== old?.seq) throw differ(name, channel)
+    needsTimestamp: true,
+    others: 'all',
+    check: (state) => checkRename({ app, channel }, name, state),
+    apply: (current, { others }) => {
+      const old = others.get(channel)
+      if (old === undefined) return current
+      const edited = moved(old, current, channel)
+      if (isRenamed(current, channel) && !sameJson(edited, current)) throw differ(name, channel)
+      return edited
     },
-  })
-  // What was held in the old one until it ended.
-  await copyBrakes(writer, ref, renamed)
-  return { ...result, kind: 'changed' }
+    finish: (writer, result, { state }) =>
+      endOld(writer, { old: { app, channel }, ref, result, seq: state.others.get(channel)?.seq }),
+  }
+}
+
+const isRenamed = (made: ChannelManifest | undefined, channel: string): made is ChannelManifest =>
+  isLive(made) && (made.aliases?.includes(channel) ?? false)
+
+function checkRename({ app, channel }: ChannelRef, name: string, { catalog, head, others }: EditState): void {
+  if (name === channel) throw new PlatteError('refused', `${channel} has that name already`)
+  const isMade = isRenamed(head?.manifest, channel)
+  if (!others.has(channel) && !isMade)
+    throw unknownChannel(catalog, { app, channel }, '`platte channel list` shows them')
+  refuseFollowed(channel, others)
+  if (isMade) return
+  const made = isLive(head?.manifest) ? [head.manifest] : []
+  refuseTaken(
+    name,
+    [...made, ...others.values()].filter((one) => one.channel !== channel),
+  )
+}
+
+interface Renaming {
+  readonly old: ChannelRef
+  readonly ref: ChannelRef
+  readonly result: EditResult
+  /** Revision of the old channel that was copied; `undefined`: it has ended. */
+  readonly seq: number | undefined
+}
+
+/** Copies the brakes before the old channel ends, and again what was held in between. */
+async function endOld(writer: Committer, { old, ref, result, seq }: Renaming): Promise<EditResult> {
+  if (seq !== undefined) await copyBrakes(writer, old, ref)
+  const refuse = (current: ChannelManifest): void => {
+    if (current.seq !== seq) throw differ(ref.channel, old.channel)
+  }
+  const ended = await change(writer, endEdit(old, { force: true, refuse }))
+  await copyBrakes(writer, old, ref)
+  return seq === undefined ? { ...ended, seq: result.seq } : { ...result, kind: 'changed' }
 }
 
 const differ = (name: string, channel: string): PlatteError =>
-  new PlatteError('refused', `${name} has ${channel} as another name already, and they do not say the same`, {
-    hint: `whichever is right: edit and hold in ${name} what machines of both shall get, then platte channel delete ${channel} --force`,
+  new PlatteError('refused', `${name} has the alias ${channel} already, and the two channels differ`, {
+    hint: `edit and hold in ${name} what machines of both shall get, then run platte channel delete ${channel} --force`,
   })
 
 /** Everything but what belongs to the place in the store. */
 function moved(old: ChannelManifest, current: ChannelManifest, alias: string): ChannelManifest {
-  const { channel, seq, issuedAt } = current
+  const { channel, seq, issuedAt, previous, provenance } = current
   const { previous: _, provenance: __, ...content } = old
-  const { previous, provenance } = current
   const aliases = [...new Set([...(old.aliases ?? []), alias])].filter((one) => one !== channel)
   return {
     ...content,
@@ -80,20 +90,15 @@ function moved(old: ChannelManifest, current: ChannelManifest, alias: string): C
   }
 }
 
-/** Before the old name ends, and beside what the new one has: what machines of the old name were not offered is not offered to them under the new one. */
-async function copyBrakes(writer: StoreWriter, from: ChannelRef, to: ChannelRef): Promise<void> {
+/** What is withheld under the old name is withheld under the new one, beside what is held there. */
+async function copyBrakes(writer: Committer, from: ChannelRef, to: ChannelRef): Promise<void> {
   await editCatalog(writer, (catalog) => {
     const [old, made] = [channelEntry(catalog, from.app, from.channel), channelEntry(catalog, to.app, to.channel)]
-    const app = catalog.apps[to.app]
-    if (made === undefined || app === undefined) return catalog
+    if (made === undefined) return catalog
     const { holds = [] } = made
     const others = (old?.holds ?? []).filter((hold) => !holds.some((one) => isSameHold(one, hold)))
     const rampAsOf = made.rampAsOf ?? old?.rampAsOf
     if (others.length === 0 && rampAsOf === made.rampAsOf) return catalog
-    const braked = { ...made, holds: [...holds, ...others], ...(rampAsOf && { rampAsOf }) }
-    return {
-      ...catalog,
-      apps: { ...catalog.apps, [to.app]: { ...app, channels: { ...app.channels, [to.channel]: braked } } },
-    }
+    return withEntry(catalog, to, { ...made, holds: [...holds, ...others], ...(rampAsOf && { rampAsOf }) })
   })
 }

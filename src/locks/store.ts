@@ -1,6 +1,6 @@
 /**
- * Reads and changes the reboot semaphore of a group: read, change, swap. A write whose answer was lost is looked for by its
- * nonce, because locksmith would otherwise wait for ever for the slot that it holds itself.
+ * Reads and changes the reboot semaphore of a group. A write whose answer was lost is looked for by its nonce: locksmith
+ * would otherwise wait for ever for the slot that it holds itself.
  */
 
 import { encode, instantText } from '../catalog/write.ts'
@@ -9,14 +9,11 @@ import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Documents, Token } from '../store/documents.ts'
+import { type Edited, update } from '../store/update.ts'
 import { checkLock, decodeLock, type Lock, type LockEvent, maxHistory, maxLockBytes, maxNonces } from './document.ts'
 import { firstSemaphore, type Semaphore } from './semaphore.ts'
 
-/** A request waits some 4 seconds for its turn, and then says that others kept winning. */
-const maxAttempts = 20
-const [firstPauseMs, maxPauseMs] = [20, 400]
-
-/** What it takes to keep semaphores. */
+/** What a store of semaphores needs. */
 export interface Locking {
   readonly documents: Documents
   readonly clock: Clock
@@ -87,46 +84,31 @@ export const emptyLock = (group: string, now: Instant): Lock => ({
 /**
  * Changes a group.
  * @param edit is given the newest state each time that a race was lost.
- * @throws PlatteError('conflict') where others kept winning; 'store-unavailable' where it is not known what became of it.
+ * @throws PlatteError('conflict') where every race was lost; 'store-unavailable' where the outcome is unknown.
  */
 export async function editLock<Result>(
   locking: Locking,
   group: string,
   edit: (current: Current) => LockEdit<Result>,
 ): Promise<LockOutcome<Result>> {
+  const key = lockKey(group)
   const ours = new Map<string, LockOutcome<Result>>()
-  let doubt: unknown
-  for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    if (attempt > 0) await pause(locking.random, attempt)
-    try {
-      const stored = await readLock(locking, group)
-      const landed = stored?.lock.nonces.find((nonce) => ours.has(nonce))
-      const done = landed === undefined ? undefined : ours.get(landed)
-      if (done !== undefined) return done
-      const now = locking.clock()
-      const current = stored?.lock ?? emptyLock(group, now)
-      const { result, change } = edit({ lock: current, exists: stored !== undefined, now })
-      if (change === undefined) return { result, before: current, after: current, events: [] }
-      const nonce = nonceOf(locking.random)
-      const after = next(current, { change, nonce, now, isFirst: stored === undefined })
-      const written = { result, before: current, after, events: change.events }
-      ours.set(nonce, written)
-      if (await write(locking, after, stored?.token)) return written
-      doubt = undefined
-    } catch (error) {
-      // Before the first write nothing is in doubt, and what cannot be read now is not asked for again.
-      if (ours.size === 0 || !(error instanceof PlatteError && error.code === 'store-unavailable')) throw error
-      doubt = error
-    }
+  const attempt = async (): Promise<Edited<LockOutcome<Result>>> => {
+    const stored = await readLock(locking, group)
+    const landed = stored?.lock.nonces.find((nonce) => ours.has(nonce))
+    const done = landed === undefined ? undefined : ours.get(landed)
+    if (done !== undefined) return { result: done }
+    const now = locking.clock()
+    const before = stored?.lock ?? emptyLock(group, now)
+    const { result, change } = edit({ lock: before, exists: stored !== undefined, now })
+    if (change === undefined) return { result: { result, before, after: before, events: [] } }
+    const nonce = nonceOf(locking.random)
+    const after = next(before, { change, nonce, now, isFirst: stored === undefined })
+    const outcome = { result, before, after, events: change.events }
+    ours.set(nonce, outcome)
+    return { result: outcome, write: { key, bytes: encode(after), token: stored?.token } }
   }
-  throw doubt ?? new PlatteError('conflict', `${lockKey(group)}: others kept writing it`, { hint: 'try it again' })
-}
-
-/** @returns whether it is known to have landed. */
-async function write({ documents }: Locking, lock: Lock, token: Token | undefined): Promise<boolean> {
-  const [key, bytes] = [lockKey(lock.group), encode(lock)]
-  if (token === undefined) return (await documents.create(key, bytes)) !== 'taken'
-  return (await documents.swap(key, bytes, token)) === 'ok'
+  return update(locking, key, attempt, { recognisesItself: true })
 }
 
 interface Step {
@@ -157,6 +139,3 @@ const nonceOf = (random: Random): string =>
       .toString(16)
       .padStart(8, '0'),
   ).join('')
-
-const pause = (random: Random, attempt: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, random() * Math.min(firstPauseMs * 2 ** attempt, maxPauseMs)))

@@ -1,12 +1,10 @@
-/** Publishes what somebody else released under one's own release key: the same bytes, verified upstream, and copied. */
+/** Publishes an upstream's release under the own release key: the same bytes, verified upstream, and copied. */
 
 import { packagesOf } from '../catalog/channels.ts'
-import { loadHead } from '../catalog/commit-channel.ts'
 import { checkKeys, unknownChannel } from '../catalog/point-catalog.ts'
 import { type ChannelRef, channelEntry, loadCatalog, loadChannel } from '../catalog/read.ts'
-import { instantText, loadForWriting } from '../catalog/write.ts'
-import { otherChannels } from '../channels/channel-life.ts'
-import { type EditOptions, type EditResult, editChannel } from '../channels/edit-channel.ts'
+import { commit } from '../channels/commit.ts'
+import { type EditResult, loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
 import { addBoard, boardsOf, withMarks } from '../channels/promote.ts'
 import type { Publisher } from '../channels/publish.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
@@ -23,49 +21,81 @@ export interface Adoption {
   readonly from: ChannelRef
   /** The own channel of the same app. */
   readonly to: string
-  /** Only what is so old there, in milliseconds. */
+  /** How old a release must be at the upstream, in milliseconds. */
   readonly afterMs: number
+  /** Whether a missing channel is created. */
+  readonly create?: boolean | undefined
   /** Of each release in the own channel. */
   readonly ramp?: readonly RampStep[] | undefined
   readonly onPackage?: MirrorOptions['onPackage']
 }
 
+/** An adoption before anything is copied. */
+export interface PlannedAdoption extends Adoption {
+  readonly planned: Plan
+  /** The upstream's manifest with the chosen releases only. */
+  readonly manifest: ChannelManifest
+}
+
 /**
- * Takes over the newest release of an upstream's channel that is old enough there, neither held nor withdrawn, and the
- * floors before it that the own channel has not passed. Safe to repeat: a pipeline may run it every hour.
+ * Plans to publish the newest release of an upstream's channel that is old enough there, neither held nor withdrawn, and
+ * the floors before it that the own channel has not passed.
  * @param upstream is verified under its own root.
- * @throws PlatteError('refused') where the channel is not there, a floor on the way is held or withdrawn, or publishing
- *   refuses it; 'missing' for a package that the upstream does not have; 'mismatch' and what verifying throws.
+ * @throws PlatteError('refused') where the channel does not exist, a floor on the way is held or withdrawn, or publishing
+ *   refuses it; what verifying throws.
  */
-export async function adopt(
+export async function planAdoption(
   publisher: Publisher,
   upstream: Mirroring['from'],
   adoption: Adoption,
-  options: EditOptions = {},
-): Promise<EditResult> {
-  const { from, to } = adoption
+): Promise<PlannedAdoption> {
+  const { from, to, create } = adoption
   const state = await loadCatalog(upstream)
   const entry = channelEntry(state.catalog.catalog, from.app, from.channel)
   const manifest = entry && (await loadChannel(upstream, state, { ...from, entry })).manifest
   if (entry === undefined || manifest === undefined || isEnded(manifest))
-    throw unknownChannel(state, from, 'name another one of the upstream')
-  const own = { app: from.app, channel: to }
-  const writable = await loadForWriting(publisher)
-  const current = (await loadHead(publisher, writable, own))?.manifest
-  const chosen = choose({ entry, manifest }, current, publisher.clock() - adoption.afterMs)
-  if (!options.dryRun && chosen.length > 0) {
-    checkKeys(publisher, writable)
-    for (const other of await otherChannels(publisher, own)) for (const one of chosen) checkBytes(other, one)
-    await copyOf(publisher, upstream, { manifest: { ...manifest, releases: chosen }, adoption })
+    throw unknownChannel(state, from, 'name another channel of the upstream')
+  const ref = { app: from.app, channel: to }
+  const own = await loadState(publisher, { ref, others: 'all' })
+  const releases = choose({ entry, manifest }, own.head?.manifest, publisher.clock() - adoption.afterMs)
+  const edit: ManifestEdit = {
+    ref,
+    create,
+    others: 'all',
+    check: ({ others }) => {
+      for (const other of others.values()) for (const one of releases) checkBytes(other, one)
+    },
+    apply: (channel, _, at) =>
+      releases.reduce((before, release) => added(before, release, { ...adoption, at }), channel),
   }
-  const at = instantText(publisher.clock())
-  const add = (channel: ChannelManifest): ChannelManifest =>
-    chosen.reduce((before, release) => {
-      const boards = boardsOf(release, { to }, before)
-      const added = boards.reduce((one, board) => addBoard(one, release, { board, at, ramp: adoption.ramp }), before)
-      return added === before ? before : withMarks(added, release)
-    }, channel)
-  return editChannel(publisher, own, add, options)
+  const planned = plan(edit, own, { at: publisher.clock() })
+  return { ...adoption, planned, manifest: { ...manifest, releases } }
+}
+
+function added(
+  channel: ChannelManifest,
+  release: Release,
+  { to, at, ramp }: Adoption & { readonly at: string },
+): ChannelManifest {
+  const boards = boardsOf(release, { to }, channel)
+  const edited = boards.reduce((one, board) => addBoard(one, release, { board, at, ramp }), channel)
+  return edited === channel ? channel : withMarks(edited, release)
+}
+
+/**
+ * Copies and publishes. Safe to repeat: a pipeline may run it every hour.
+ * @throws PlatteError('missing') for a package that the upstream does not have; 'mismatch'; as `commit`.
+ */
+export async function adopt(
+  publisher: Publisher,
+  upstream: Mirroring['from'],
+  { planned, manifest, onPackage }: PlannedAdoption,
+): Promise<EditResult> {
+  if (manifest.releases.length > 0) {
+    checkKeys(publisher, planned.state.catalog)
+    await copyOf(publisher, upstream, { manifest, onPackage })
+  }
+  return commit(publisher, planned)
 }
 
 interface Upstream {
@@ -75,7 +105,7 @@ interface Upstream {
 
 const order = (a: Release, b: Release): number => compareVersions(parseVersion(a.version), parseVersion(b.version))
 
-/** What is to be adopted, oldest first. @param until the latest publication, in milliseconds since 1970. */
+/** The releases to adopt, oldest first. @param until their latest publication, in milliseconds since 1970. */
 function choose({ entry, manifest }: Upstream, current: ChannelManifest | undefined, until: number): Release[] {
   const brakeOf = ({ version, withdrawn }: Release): string | undefined => {
     const isIt = (held: string) => compareVersions(parseVersion(held), parseVersion(version)) === 0
@@ -91,9 +121,13 @@ function choose({ entry, manifest }: Upstream, current: ChannelManifest | undefi
   )
   const braked = floors.find((one) => brakeOf(one) !== undefined)
   if (braked)
-    throw new PlatteError('refused', `machines must pass through ${braked.version}, which is held or withdrawn there`, {
-      hint: `the upstream says: ${brakeOf(braked)}`,
-    })
+    throw new PlatteError(
+      'refused',
+      `machines must pass through ${braked.version}, which is held or withdrawn at the upstream`,
+      {
+        hint: `its reason: ${brakeOf(braked)}`,
+      },
+    )
   return [...floors, target]
 }
 
@@ -105,7 +139,7 @@ function checkBytes(other: ChannelManifest, { version, boards }: Release): void 
 async function copyOf(
   publisher: Publisher,
   upstream: Mirroring['from'],
-  { manifest, adoption: { onPackage } }: { readonly manifest: ChannelManifest; readonly adoption: Adoption },
+  { manifest, onPackage }: Pick<PlannedAdoption, 'manifest' | 'onPackage'>,
 ): Promise<void> {
   const pass = beginPass({ from: upstream, to: publisher }, { packages: 'all', onPackage })
   for (const { notes } of manifest.releases)
@@ -116,5 +150,6 @@ async function copyOf(
     if (stat?.size !== one.size) await copyPackage(pass, key, one)
   }
   const [first] = pass.copied.absent
-  if (first !== undefined) throw new PlatteError('missing', `${first} is not at the upstream: nothing was published`)
+  if (first !== undefined)
+    throw new PlatteError('missing', `${first} is missing at the upstream: nothing was published`)
 }

@@ -9,6 +9,8 @@ import { maxCatalogBytes } from '../documents/catalog.ts'
 import { catalogKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
+import { systemRandom } from '../kernel/random.ts'
+import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyCatalog } from '../trust/verify-catalog.ts'
 import { copyChannels, copyHistory, listHeld, placesToCopy } from './mirror-channels.ts'
@@ -27,9 +29,6 @@ export interface MirrorResult extends Readonly<Copied> {
   readonly issuedAt?: string
   readonly expires?: string
 }
-
-/** How often a lost race for the catalog is tried again. */
-const maxAttempts = 20
 
 /**
  * One pass.
@@ -111,18 +110,13 @@ async function loadNewer({ from }: Pass, mark: CatalogState | undefined): Promis
 async function putCatalog(pass: Pass, state: CatalogState): Promise<boolean> {
   const { from, to, read } = pass
   const bytes = read.get(catalogKey) ?? new Uint8Array()
-  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+  return update({ documents: to.documents, random: systemRandom }, catalogKey, async () => {
     const token = (await to.documents.get(catalogKey, maxCatalogBytes))?.token
     const mark = await loadMark(pass)
-    if (mark !== undefined && mark.catalog.issuedAtMs > state.catalog.issuedAtMs) return false
+    if (mark !== undefined && mark.catalog.issuedAtMs > state.catalog.issuedAtMs) return { result: false }
     const { acceptStaleMs } = from
     await verifyCatalog(bytes, state.root, { now: from.clock(), seen: mark?.catalog, acceptStaleMs })
-    if (mark?.catalog.sha256 === state.catalog.sha256) return false
-    const isWritten =
-      token === undefined
-        ? (await to.documents.create(catalogKey, bytes)) !== 'taken'
-        : (await to.documents.swap(catalogKey, bytes, token)) === 'ok'
-    if (isWritten) return true
-  }
-  throw new PlatteError('conflict', `${catalogKey}: others kept writing it`, { hint: 'run the same command again' })
+    if (mark?.catalog.sha256 === state.catalog.sha256) return { result: false }
+    return { result: true, write: { key: catalogKey, bytes, token } }
+  })
 }

@@ -4,7 +4,7 @@
  */
 import type { Context, Hono } from 'hono'
 import type { ChannelRef } from '../catalog/read.ts'
-import { type Action, actions, type ChannelCommand, readCommand } from '../channels/commands.ts'
+import { type Action, actions } from '../channels/commands.ts'
 import type { Authorize, Routes } from '../checks/serving.ts'
 import * as fields from '../documents/fields.ts'
 import { channelKey } from '../documents/paths.ts'
@@ -13,7 +13,7 @@ import { bearerToken } from '../http/credentials.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { authorise } from './authorise.ts'
-import { answerCommand, type PublishFunction } from './publish-function.ts'
+import { answerCommand, type PublishFunction, readRequest } from './publish-function.ts'
 
 /** As long as a manifest may be. */
 const maxOrderBytes = 1024 * 1024
@@ -47,16 +47,12 @@ export function publishRoutes(serving: PublishServing): Routes {
   const { publishFunction, reload } = serving
   const take = (action: Action) => async (c: Context) => {
     const { bytes, value } = await readJson(c.req.raw, maxOrderBytes)
-    const { manifest, ...said } = value
-    const order = readCommand(action, said, 'usage') as ChannelCommand
-    const request = { order, bytes, token: tokenOf(c.req.raw), manifest: envelopeOf(manifest) }
-    const answer = await answerCommand(publishFunction, request)
-    if (!order.dryRun) await reload()
-    const key = channelKey(
-      order.app,
-      action === 'channel-rename' ? String(said.name) : order.channel,
-      Number(answer.seq),
-    )
+    const request = readRequest(action, value)
+    const answer = await answerCommand(publishFunction, { ...request, bytes, token: tokenOf(c.req.raw) })
+    if (!request.isPlan) await reload()
+    const { command } = request
+    const channel = command.action === 'channel-rename' ? command.name : command.channel
+    const key = channelKey(command.app, channel, Number(answer.seq))
     return c.json({ ...answer, manifest: `/${key}` }, 200, noStore)
   }
   return (app: Hono) => {
@@ -89,9 +85,4 @@ function tokenOf({ headers }: { readonly headers: Headers }): string {
   const token = bearerToken(headers)
   if (token) return token
   throw new PlatteError('unauthorized', 'send an identity token: Authorization: Bearer TOKEN')
-}
-
-function envelopeOf(manifest: unknown): object | undefined {
-  if (manifest === undefined || (typeof manifest === 'object' && manifest !== null)) return manifest
-  throw new PlatteError('usage', 'manifest: must be a signed envelope, {"payload":…,"signatures":[…]}')
 }

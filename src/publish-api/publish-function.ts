@@ -1,15 +1,13 @@
-/** What the publish function does with an order of a pipeline: allowed, once for each token, signed, and in force. */
-
-import { dateOf } from '../catalog/write.ts'
-import { type ChannelCommand, changedBy, type OrderOf } from '../channels/commands.ts'
-import { type CommandResult, executeCommand } from '../channels/execute-command.ts'
-import { type Publisher, type PublishResult, publishStored, type StoredOrder, type Vouch } from '../channels/publish.ts'
-import { durationMs } from '../documents/fields.ts'
+/** Executes the commands of pipelines: allowed by the policy, once for each token, planned, signed and committed. */
+import { type Action, type ChannelCommand, changedBy, readCommand } from '../channels/commands.ts'
+import { commit, preview, type Signing } from '../channels/commit.ts'
+import { planCommand } from '../channels/execute-command.ts'
+import type { EditResult, Plan } from '../channels/plan.ts'
+import { type Publisher, publishResult, withOptional } from '../channels/publish.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { rampOver } from '../release/edits.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type Authorised, type Authorising, authorise } from './authorise.ts'
-import { countersigning, type Proposal, readProposal } from './countersign.ts'
+import { countersign, type Proposal, readProposal } from './countersign.ts'
 import { requireReceipt } from './receipts.ts'
 import { type Answer, onceFor } from './replay.ts'
 
@@ -19,84 +17,70 @@ export interface PublishFunction {
   readonly authorising: Authorising
 }
 
-/** What was asked. */
-export interface Request {
-  readonly order: ChannelCommand
-  /** A manifest that the pipeline signed, where it takes two. */
+/** The body of a request. */
+export interface CommandRequest {
+  readonly command: ChannelCommand
+  /** `true`: the answer is the plan, and nothing is written. */
+  readonly isPlan: boolean
+  /** A manifest that the pipeline signed, where the root demands two signatures. */
   readonly manifest?: object | undefined
-  /** All of the request, which the token is bound to. */
+}
+
+export interface Request extends CommandRequest {
+  /** The whole request: the token is bound to it. */
   readonly bytes: Uint8Array
   readonly token: string
 }
 
+/** @throws PlatteError('usage') naming the first member at fault. */
+export function readRequest(action: Action, body: Readonly<Record<string, unknown>>): CommandRequest {
+  const { manifest, dryRun: isPlan = false, ...said } = body
+  if (typeof isPlan !== 'boolean') throw new PlatteError('usage', `${action}: dryRun: must be true or false`)
+  if (manifest !== undefined && (typeof manifest !== 'object' || manifest === null))
+    throw new PlatteError('usage', 'manifest: must be a signed envelope, {"payload":…,"signatures":[…]}')
+  return { command: readCommand(action, said) as ChannelCommand, isPlan, manifest }
+}
+
 /**
- * Carries out what a pipeline asks for.
- * @throws PlatteError as `authorise`, `onceFor`, `publishStored`, `carryOut` and `countersigning`.
+ * Executes the command of a pipeline.
+ * @throws PlatteError as `authorise`, `onceFor`, `planCommand`, `commit` and `countersign`.
  */
-export async function answerCommand({ publisher, authorising }: PublishFunction, asked: Request): Promise<Answer> {
-  const { order, manifest, bytes, token } = asked
-  const { action, app } = order
-  const allowed = await authorise(authorising, token, { action, app, channels: changedBy(order) })
+export async function answerCommand({ publisher, authorising }: PublishFunction, request: Request): Promise<Answer> {
+  const { command, isPlan, manifest, bytes, token } = request
+  const { action, app, channel } = command
+  const allowed = await authorise(authorising, token, { action, app, channels: changedBy(command) })
   const proposal = manifest && readProposal(manifest, publisher.clock())
-  const work = async (datedAt: number): Promise<Answer> => {
-    const result = await perform({ ...publisher, datedAt, ...signingOf(publisher, allowed, proposal) }, order)
-    const { token: _, rule } = allowed
-    publisher.log({
-      level: 'info',
-      event: 'order',
-      action,
-      app,
-      channel: order.channel,
-      rule,
-      kind: result.kind,
-      seq: result.seq,
-    })
-    return { ...result, rule }
+  const { rule } = allowed
+  const work = async (at: number): Promise<Answer> => {
+    const signing = { at, ...signingOf(publisher, allowed, proposal) }
+    const planned = await planCommand(publisher, command, signing)
+    const result = isPlan ? await preview(publisher, planned) : await execute(publisher, command, { planned, signing })
+    publisher.log({ level: 'info', event: 'order', action, app, channel, rule, kind: result.kind, seq: result.seq })
+    return { ...(command.action === 'publish' ? publishResult(result, withOptional(command.packages)) : result), rule }
   }
-  if (order.dryRun) return work(publisher.clock())
-  const request = await sha256Hex(new Uint8Array([...new TextEncoder().encode(`${action}\0`), ...bytes]))
-  return onceFor(publisher, allowed.token, { request, work })
+  if (isPlan) return work(publisher.clock())
+  const digest = await sha256Hex(new Uint8Array([...new TextEncoder().encode(`${action}\0`), ...bytes]))
+  return onceFor(publisher, allowed.token, { request: digest, work })
 }
 
-/** How its manifest is signed, dated, and what it says of where it came from. */
-function signingOf(
-  publisher: Publisher,
-  { origin, isTold }: Authorised,
-  proposal: Proposal | undefined,
-): Partial<Publisher> {
+/** How its manifest is dated and signed, and whether it names its origin. */
+function signingOf({ release }: Publisher, { origin, isTold }: Authorised, proposal: Proposal | undefined): Signing {
   if (proposal === undefined) return isTold ? { provenance: origin } : {}
-  const isSaid = isTold || proposal.hasProvenance
-  return { ...countersigning(publisher, proposal), ...(isSaid && { provenance: origin }) }
+  const provenance = isTold || proposal.hasProvenance ? origin : undefined
+  return { at: proposal.issuedAtMs, provenance, seal: countersign(release, proposal) }
 }
 
-/**
- * Carries out an order of any kind; packages that are published were uploaded before.
- * @param vouch as `publishStored` takes it; without it, receipts vouch.
- */
-export async function perform(
+async function execute(
   publisher: Publisher,
-  order: ChannelCommand,
-  vouch: Vouch = async (key, { size, sha256, sha1 }) =>
-    void (await requireReceipt(publisher, key, { size, sha256, sha1 })),
-): Promise<CommandResult | PublishResult> {
-  if (order.action === 'publish') return publishStored(publisher, storedOrder(order, dateOf(publisher)), vouch)
-  if (order.action === 'channel-rename' && publisher.sealManifest)
+  command: ChannelCommand,
+  { planned, signing }: { readonly planned: Plan; readonly signing: Signing },
+): Promise<EditResult> {
+  if (command.action === 'channel-rename' && signing.seal)
     throw new PlatteError('refused', 'renaming makes two manifests, which cannot be signed together', {
-      hint: 'make a channel of the new name that has the old one as an alias',
+      hint: 'create a channel with the new name that has the old one as an alias',
     })
-  return executeCommand(publisher, order)
-}
-
-function storedOrder(
-  { action: _, notes, rampOver: over, create = false, ...order }: OrderOf<'publish'>,
-  now: number,
-): StoredOrder {
-  const [first, ...extras] = order.packages
-  return {
-    ...order,
-    create,
-    packages: [first, ...extras.map((one) => ({ ...one, required: false }))],
-    ...(notes !== undefined && { notes: new TextEncoder().encode(notes) }),
-    ...(over && { ramp: rampOver({ start: now, overMs: durationMs(over), from: 0 }) }),
-  }
+  if (command.action === 'publish' && planned.manifest)
+    for (const [i, { size, sha256, sha1 }] of command.packages.entries())
+      await requireReceipt(publisher, planned.packages[i] ?? '', { size, sha256, sha1 })
+  return commit(publisher, planned, signing.seal)
 }

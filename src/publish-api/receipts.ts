@@ -7,6 +7,7 @@ import { receiptKey } from '../documents/paths.ts'
 import { checkReceipt, decodeReceipt, maxReceiptBytes, type Receipt } from '../documents/receipt.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Packages } from '../store/packages.ts'
+import { update } from '../store/update.ts'
 import { openEnvelope, seal } from '../trust/envelope.ts'
 import { roleOf, type TrustedRoot } from '../trust/verify-root.ts'
 
@@ -17,9 +18,6 @@ export type ClaimedPackage = Pick<Receipt, 'key' | 'size' | 'sha256' | 'sha1'>
 export interface Receiving extends StoreReader {
   readonly packages: Packages
 }
-
-/** How often a lost race is tried again. */
-const maxAttempts = 8
 
 /**
  * For whoever is about to sign a manifest: that the store holds this package, and that its bytes were looked at.
@@ -77,7 +75,7 @@ async function openReceipt(
 
 /**
  * Says that the bytes of a package were read and are what is claimed. One that says so already stays.
- * @throws PlatteError('credentials') without the timestamp keys; 'conflict' where others kept writing it.
+ * @throws PlatteError('credentials') without the timestamp keys; 'conflict'.
  */
 export async function leaveReceipt(
   writer: StoreWriter & Receiving,
@@ -88,15 +86,10 @@ export async function leaveReceipt(
   const at = instantText(writer.clock())
   const receipt = checkReceipt({ format: 1, type: 'receipt', key, size, sha256, sha1, at })
   const bytes = await seal('platte-receipt+jws', encode(receipt), signersOf(writer.timestamp, 'timestamp', root))
-  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+  return update(writer, receiptKey(key), async () => {
     const there = await findReceipt(writer, root, claim)
-    if (there !== undefined) return there
+    if (there !== undefined) return { result: there }
     const stored = await writer.documents.get(receiptKey(key), maxReceiptBytes)
-    const isWritten =
-      stored === undefined
-        ? (await writer.documents.create(receiptKey(key), bytes)) !== 'taken'
-        : (await writer.documents.swap(receiptKey(key), bytes, stored.token)) === 'ok'
-    if (isWritten) return receipt
-  }
-  throw new PlatteError('conflict', `${receiptKey(key)}: others kept writing it`, { hint: 'complete the upload again' })
+    return { result: receipt, write: { key: receiptKey(key), bytes, token: stored?.token } }
+  })
 }

@@ -3,10 +3,13 @@
 import { encode, instantText, type StoreWriter } from '../catalog/write.ts'
 import { markKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { update } from '../store/update.ts'
 import type { VerifiedToken } from './oidc.ts'
 import { maxMarkBytes, readMark, type TokenUse } from './token-use.ts'
 
-/** What a request answers. */
+type Writer = Pick<StoreWriter, 'documents' | 'clock' | 'random'>
+
+/** The answer to a request. */
 export type Answer = NonNullable<TokenUse['answer']>
 
 /**
@@ -17,27 +20,35 @@ export type Answer = NonNullable<TokenUse['answer']>
  * @throws PlatteError('conflict') where the token was used for another request; what `work` throws.
  */
 export async function onceFor(
-  { documents, clock }: Pick<StoreWriter, 'documents' | 'clock'>,
+  writer: Writer,
   { id, issuedAtMs }: Pick<VerifiedToken, 'id' | 'issuedAtMs'>,
   { request, work }: { readonly request: string; readonly work: (datedAt: number) => Promise<Answer> },
 ): Promise<Answer> {
+  const { documents, clock } = writer
   const key = markKey(id, issuedAtMs)
   const fresh: TokenUse = { format: 1, type: 'mark', request, at: instantText(clock()) }
-  if ((await documents.create(key, encode(fresh))) !== 'taken') return await carry(fresh)
-  const stored = await documents.get(key, maxMarkBytes)
-  const mark = stored && readMark(stored.bytes)
-  if (mark === undefined || mark.request !== request)
+  const use = await update(writer, key, async () => {
+    const stored = await documents.get(key, maxMarkBytes)
+    if (stored === undefined) return { result: fresh, write: { key, bytes: encode(fresh), token: undefined } }
+    const known = readMark(stored.bytes)
+    if (known?.request === request) return { result: known }
     throw new PlatteError('conflict', 'this identity token was used for another request', {
-      hint: 'one token makes one change: ask for a new one for each',
+      hint: 'a token allows one change: request a new token for each',
     })
-  return mark.answer ?? (await carry(mark))
+  })
+  if (use.answer !== undefined) return use.answer
+  const answer = await work(Date.parse(use.at))
+  await remember(writer, key, { ...use, answer })
+  return answer
+}
 
-  async function carry(mark: TokenUse): Promise<Answer> {
-    const answer = await work(Date.parse(mark.at))
-    const current = await documents.get(key, maxMarkBytes)
-    // Without it a repetition is carried out again, and finds that nothing is left to do.
-    const told = encode({ ...mark, answer })
-    if (current && told.length <= maxMarkBytes) await documents.swap(key, told, current.token)
-    return answer
-  }
+/** Without it a repetition is executed again and finds nothing left to do, so an answer that is too long is left out. */
+async function remember(writer: Writer, key: string, use: TokenUse): Promise<void> {
+  const bytes = encode(use)
+  if (bytes.length > maxMarkBytes) return
+  await update(writer, key, async () => {
+    const stored = await writer.documents.get(key, maxMarkBytes)
+    const isDone = stored === undefined || readMark(stored.bytes)?.answer !== undefined
+    return { result: undefined, write: isDone ? undefined : { key, bytes, token: stored.token } }
+  })
 }

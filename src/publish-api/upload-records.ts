@@ -11,9 +11,9 @@ import { uploadKey, uploadSlot } from '../documents/paths.ts'
 import { isSameSecret } from '../http/credentials.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { toHex } from '../kernel/digest.ts'
-import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Documents, Token } from '../store/documents.ts'
+import { update } from '../store/update.ts'
 import type { Uploads } from '../store/uploads.ts'
 import type { ClaimedPackage, Receiving } from './receipts.ts'
 import { maxUploadBytes, readUploadRecord, type UploadRecord } from './upload-record.ts'
@@ -26,8 +26,6 @@ export interface Uploading extends StoreWriter, Receiving {
 
 /** So long an upload may take, from its begin. */
 export const uploadForMs = 24 * 60 * 60 * 1000
-/** How often a lost race is tried again. */
-const maxAttempts = 8
 
 export const uploadId = ({ key, secret }: UploadRecord): string => uploadSlot(key) + secret
 
@@ -45,22 +43,19 @@ export async function findUpload({ documents, clock }: Uploading, id: string): P
 export async function currentUpload(uploading: Uploading, claim: ClaimedPackage): Promise<UploadRecord> {
   const { documents, uploads, packages } = uploading
   const slot = uploadSlot(claim.key)
-  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+  let fresh: UploadRecord | undefined
+  const { record, useless } = await update(uploading, uploadKey(slot), async () => {
     const stored = await readRecord(documents, slot)
-    if (stored?.record !== undefined && (await isGood(uploading, stored.record, claim))) return stored.record
-    // What lies there without a receipt is looked at and not sent again: it may be served already.
+    if (stored?.record !== undefined && (await isGood(uploading, stored.record, claim)))
+      return { result: { record: stored.record, useless: fresh?.token } }
+    // A package without a receipt is hashed where it lies, not sent again: it may be served already.
     const isThere = (await packages.stat(claim.key))?.size === claim.size
-    const fresh = newRecord(uploading, claim, isThere ? undefined : await uploads.begin())
-    const bytes = encode(fresh)
-    const isOurs =
-      stored === undefined
-        ? (await documents.create(uploadKey(slot), bytes)) !== 'taken'
-        : (await documents.swap(uploadKey(slot), bytes, stored.token)) === 'ok'
-    const useless = isOurs ? stored?.record?.token : fresh.token
-    if (useless !== undefined) await uploads.discard(useless)
-    if (isOurs) return fresh
-  }
-  throw new PlatteError('conflict', `${claim.key}: others kept beginning its upload`, { hint: 'ask again' })
+    fresh ??= newRecord(uploading, claim, isThere ? undefined : await uploads.begin())
+    const write = { key: uploadKey(slot), bytes: encode(fresh), token: stored?.token }
+    return { result: { record: fresh, useless: stored?.record?.token }, write }
+  })
+  if (useless !== undefined) await uploads.discard(useless)
+  return record
 }
 
 async function isGood({ clock, uploads, packages }: Uploading, record: UploadRecord, claim: ClaimedPackage) {

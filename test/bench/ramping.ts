@@ -1,10 +1,10 @@
 /** A channel as operators run it: it follows another one, in the middle of a ramp, with windows that are open for a part, and 200 releases. */
 
 import { instantText } from '../../src/catalog/write.ts'
-import { editChannel } from '../../src/channels/edit-channel.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import type { Release, Window } from '../../src/release/channel.ts'
+import { editChannel } from '../changes.ts'
 import { type Answer, answerOf, type Handler } from './bare.ts'
 import { app, type FlipVariant, newStore, release, releasesOf, request, requestOf, runningVersion } from './world.ts'
 

@@ -60,7 +60,7 @@ beforeAll(async () => {
   env = { ...env, PLATTE_ROOT: out.trim().slice('PLATTE_ROOT='.length) }
   expect(await publish('4152.2.0', 'amd64-usr', '--create')).toEqual({
     code: 0,
-    out: '4152.2.0 for amd64-usr in beta: published as 1, and offered\n',
+    out: 'Published 4152.2.0 for amd64-usr in beta (revision 1). Live within 1 minute.\n',
     talk: '',
   })
 })
@@ -100,7 +100,7 @@ test('verify finds a package that is gone and an object that nobody named', asyn
 test('four publishers at once: each gets a number of its own, and all are offered', async () => {
   const boards = ['arm64-usr', 'riscv64-usr', 'x-usr', 'y-usr']
   const ended = await Promise.all(boards.map((board) => publish('4152.2.0', board)))
-  expect(ended.map(({ out }) => /published as (\d+), and offered/.exec(out)?.[1]).toSorted()).toEqual([
+  expect(ended.map(({ out }) => /revision (\d+)\). Live/.exec(out)?.[1]).toSorted()).toEqual([
     '2',
     '3',
     '4',

@@ -4,14 +4,17 @@
  */
 import { describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
-import { endChannel, followChannel } from '../../src/channels/channel-life.ts'
-import { editChannel } from '../../src/channels/edit-channel.ts'
-import { holdRelease } from '../../src/channels/hold.ts'
-import { promote } from '../../src/channels/promote.ts'
-import { pruneChannel } from '../../src/channels/prune.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
-import { renameChannel } from '../../src/channels/rename-channel.ts'
 import { markRelease } from '../../src/release/edits.ts'
+import {
+  editChannel,
+  endChannel,
+  followChannel,
+  holdRelease,
+  promote,
+  pruneChannel,
+  renameChannel,
+} from '../changes.ts'
 import { app, ask, newReader, newStore, publishOne, type TestStore } from '../world.ts'
 import { countWrites, errorsOf, everyFault, withFault } from './scene.ts'
 

@@ -5,12 +5,12 @@ import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { editCatalog } from '../../src/catalog/edit-catalog.ts'
 import { refresh } from '../../src/catalog/refresh.ts'
-import { holdRelease } from '../../src/channels/hold.ts'
 import type { Explanation } from '../../src/checks/explain.ts'
 import type { ExplainAccess } from '../../src/checks/serving.ts'
 import type { Release } from '../../src/release/channel.ts'
 import { machineHash } from '../../src/release/target.ts'
 import { createApp } from '../../src/runtime/app.ts'
+import { holdRelease } from '../changes.ts'
 import { app, day, newStore, now, publishOne, seeded, type TestStore } from '../world.ts'
 
 const at = (ms: number): string => new Date(now + ms).toISOString()

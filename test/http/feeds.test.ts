@@ -2,10 +2,8 @@
 import { SaxesParser } from 'saxes'
 import * as v from 'valibot'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { describeChannel, followChannel } from '../../src/channels/channel-life.ts'
-import { holdRelease, stopRamps } from '../../src/channels/hold.ts'
-import { renameChannel } from '../../src/channels/rename-channel.ts'
 import { versionFile } from '../../src/site/feeds/flatcar.ts'
+import { describeChannel, followChannel, holdRelease, renameChannel, stopRamps } from '../changes.ts'
 import { newPageStore, notes, publicUrl, serve } from '../pages/store.ts'
 import { app, ask, day, newReader, newStore, publishOne, type TestStore } from '../world.ts'
 

@@ -1,9 +1,9 @@
 /** Servers that copy: the captured requests of Nebraska's syncer, and what CoreUpdate's own clients read. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
-import { editChannel } from '../../src/channels/edit-channel.ts'
 import { markRelease } from '../../src/release/edits.ts'
 import { createApp } from '../../src/runtime/app.ts'
+import { editChannel } from '../changes.ts'
 import { syncerBody } from '../protocol/samples.ts'
 import { hold } from '../service/scene.ts'
 import { app, newStore, publishOne, sourceOf, type TestStore } from '../world.ts'

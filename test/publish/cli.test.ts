@@ -86,7 +86,10 @@ const publish = [
 
 test('publish, and again: nothing is sent twice', { timeout: 60_000 }, async () => {
   const dry = await platte([...publish, '--dry-run'], job())
-  expect(dry).toMatchObject({ code: 0, stdout: '1.0.0 for amd64-usr in stable: would be published as 1\n' })
+  expect(dry).toMatchObject({
+    code: 0,
+    stdout: 'Dry run: 1.0.0 for amd64-usr would become revision 1 of stable. Nothing written.\n',
+  })
   const first = await platte([...publish, '--json'], job())
   expect({ ...first, stdout: JSON.parse(first.stdout) }).toMatchObject({
     code: 0,
@@ -101,7 +104,7 @@ test('publish, and again: nothing is sent twice', { timeout: 60_000 }, async () 
   const again = await platte(publish, job())
   expect(again).toMatchObject({
     code: 0,
-    stdout: '1.0.0 for amd64-usr in stable: was published before; nothing was changed\n',
+    stdout: 'No change: 1.0.0 for amd64-usr is already published in stable (revision 1).\n',
   })
   expect(new Set(request)).toEqual(new Set(['Bearer canary-request-token https://updates.example.org']))
   expect(first.stderr + again.stderr).not.toContain('canary')
@@ -109,9 +112,9 @@ test('publish, and again: nothing is sent twice', { timeout: 60_000 }, async () 
 
 test('edits go the same way', { timeout: 60_000 }, async () => {
   const made = await platte(['channel', 'create', 'staging'], job())
-  expect(made).toMatchObject({ code: 0, stdout: 'staging: in force as 1: everywhere within a minute\n' })
+  expect(made).toMatchObject({ code: 0, stdout: 'staging updated (revision 1). Live within 1 minute.\n' })
   const promoted = await platte(['promote', '1.0.0', '--from', 'stable', '--to', 'staging'], job())
-  expect(promoted.stdout).toContain('staging: in force as 2')
+  expect(promoted.stdout).toContain('staging updated (revision 2).')
   const held = await platte(['hold', '1.0.0', '--channel', 'staging', '--reason', 'boot loop'], job())
   expect(held.stdout).toContain('+ hold')
 })

@@ -1,10 +1,12 @@
 /** Two signatures: the pipeline's and the function's, so that neither ships alone. */
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
+import type { Signing } from '../../src/channels/commit.ts'
+import { planCommand } from '../../src/channels/execute-command.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
 import { proposalOf } from '../../src/publish-api/countersign.ts'
 import { provenanceOf } from '../../src/publish-api/policy.ts'
-import { answerCommand, perform } from '../../src/publish-api/publish-function.ts'
+import { answerCommand } from '../../src/publish-api/publish-function.ts'
 import { app, ask, minute, newKey, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
 import { policyFor, startIssuer } from './issuer.ts'
 
@@ -32,16 +34,18 @@ async function send(manifest: object | undefined, sent: ChannelCommand = order, 
   const policy = policyFor(issuer)
   const authorising = { policy, remembered: new Map(), clock: publisher.clock }
   const token = await issuer.token()
-  return answerCommand({ publisher, authorising }, { order: sent, manifest, bytes: new Uint8Array([1]), token })
+  return answerCommand(
+    { publisher, authorising },
+    { command: sent, isPlan: false, manifest, bytes: new Uint8Array([1]), token },
+  )
 }
 
 /** What the pipeline signs. */
-function propose(signed: ChannelCommand = order, more: Partial<Publisher> = {}) {
+async function propose(signed: ChannelCommand = order, more: Signing = {}, release = [pipeline]) {
   const claims = { repository: 'octocat/os', ref: 'refs/tags/v2', sha: '0123456789abcdef0123456789abcdef01234567' }
   const job = { run_id: '77', job_workflow_ref: 'octocat/os/.github/workflows/release.yml@refs/tags/v2' }
   const provenance = provenanceOf(issuer.url, { ...claims, ...job })
-  const here = { ...store.publisher, release: [pipeline], datedAt: store.time.now, provenance, ...more }
-  return proposalOf(here, { app, channel: 'stable' }, (publisher) => perform(publisher, signed, async () => {}))
+  return proposalOf(release, await planCommand(store.publisher, signed, { provenance, ...more }))
 }
 
 const seqOf = async (): Promise<number> => {
@@ -58,9 +62,7 @@ test('what both sign is in force', async () => {
 test('neither ships alone', async () => {
   expect(await refusal(send(undefined))).toMatch(/^credentials: root 1 wants 2 release keys/)
   expect(await refusal(send(await propose(), order, { release: [] }))).toMatch(/^credentials: .*1 of 2 needed/)
-  expect(await refusal(send(await propose(order, { release: [stranger] }).catch(() => ({}))))).toMatch(
-    /^(usage|credentials)/,
-  )
+  expect(await refusal(send(await propose(order, {}, [stranger]).catch(() => ({}))))).toMatch(/^(usage|credentials)/)
   expect(await seqOf()).toBe(1)
 })
 
@@ -72,7 +74,9 @@ test('the function signs nothing but what follows from the order', async () => {
     over: 'PT1H',
     lower: true,
   }) as ChannelCommand
-  expect(await refusal(send(await propose(other)))).toMatch(/^conflict: what was signed is not what follows as 2/)
+  expect(await refusal(send(await propose(other)))).toMatch(
+    /^conflict: the signed manifest is not what follows as revision 2/,
+  )
   expect(await refusal(send(await propose(order, { provenance: { repository: 'somebody/else' } })))).toMatch(
     /^conflict/,
   )
@@ -83,7 +87,7 @@ test('the function signs nothing but what follows from the order', async () => {
 test('somebody was faster: nothing lands, and it is said what to do', async () => {
   const proposed = await propose()
   await publishOne(store, '3')
-  expect(await refusal(send(proposed))).toMatch(/^conflict: what was signed is not what follows as 3/)
+  expect(await refusal(send(proposed))).toMatch(/^conflict: the signed manifest is not what follows as revision 3/)
   expect(await send(await propose())).toMatchObject({ kind: 'changed', seq: 3 })
 })
 
@@ -98,7 +102,7 @@ test.each([
   [9, /^usage: manifest: was issued too long ago, or in the future/],
   [4, /^accepted$/],
 ])('a proposal that is dated %i minutes ahead', async (minutes, want) => {
-  const proposed = await propose(order, { datedAt: store.time.now + minutes * minute })
+  const proposed = await propose(order, { at: store.time.now + minutes * minute })
   expect(await refusal(send(proposed))).toMatch(want)
   expect(await ask(newReader(store), { version: '2' })).toBe('up-to-date')
 })

@@ -32,7 +32,9 @@ async function send({ uploading }: UploadScene, token: string, plan: Readonly<Re
   }
   const { clock } = uploading
   const authorising = { policy: policyFor(issuer), remembered: new Map(), clock }
-  const answer = await answerCommand({ publisher, authorising }, { order, bytes, token }).catch(({ code }) => code)
+  const answer = await answerCommand({ publisher, authorising }, { command: order, isPlan: false, bytes, token }).catch(
+    ({ code }) => code,
+  )
   return { answer, writes: faults.writes }
 }
 

@@ -167,7 +167,8 @@ describe('names that an order takes', () => {
     const { publisher } = store
     const policy = policyFor(issuer, { actions: ['channel-create', 'channel-edit'] })
     const send = async (aliases: readonly string[]) => {
-      const request = { order: order(action, aliases), bytes: bytesOf(aliases.join()), token: await issuer.token() }
+      const command = order(action, aliases)
+      const request = { command, isPlan: false, bytes: bytesOf(aliases.join()), token: await issuer.token() }
       return refusal(answerCommand({ publisher, authorising: { ...authorising, policy } }, request))
     }
     time.now = store.time.now

@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { channelEntry } from '../../src/catalog/read.ts'
-import { editChannel } from '../../src/channels/edit-channel.ts'
-import { adopt } from '../../src/mirroring/adopt.ts'
+import { preview } from '../../src/channels/commit.ts'
+import { planAdoption } from '../../src/mirroring/adopt.ts'
 import { markRelease } from '../../src/release/edits.ts'
+import { adopt, editChannel } from '../changes.ts'
 import {
   app,
   ask,
@@ -43,9 +44,12 @@ async function scene() {
     origin.time.now += ms
     own.time.now = origin.time.now
   }
-  const run = (more: object = {}, options: object = { create: true }) =>
-    adopt(own.publisher, origin.publisher, { ...wanted, ...more }, options)
-  return { origin, own, tick, run }
+  const run = (more: object = {}) => adopt(own.publisher, origin.publisher, { ...wanted, create: true, ...more })
+  const look = async () => {
+    const { planned } = await planAdoption(own.publisher, origin.publisher, { ...wanted, create: true })
+    return preview(own.publisher, planned)
+  }
+  return { origin, own, tick, run, look }
 }
 const prod = (own: TestStore, version = '1') => ask(newReader(own), { channel: 'prod-eu', version })
 
@@ -108,9 +112,9 @@ test('what the upstream does not have, or has with other bytes, is not published
 })
 
 test('a dry run writes nothing, and a channel that is not there is not made by mistake', async () => {
-  const { origin, own, run } = await scene()
+  const { origin, own, run, look } = await scene()
   await publishOne(origin, '2')
-  expect(await run({}, { dryRun: true, create: true })).toMatchObject({ kind: 'dry-run', seq: 1 })
-  expect(await refusal(run({}, {}))).toMatch(/^refused: .*has no channel "prod-eu"/)
+  expect(await look()).toMatchObject({ kind: 'dry-run', seq: 1 })
+  expect(await refusal(run({ create: false }))).toMatch(/^refused: .*has no channel "prod-eu"/)
   expect(await prod(own)).toBe('unknown-app')
 })

@@ -5,15 +5,10 @@ import { packagesOf } from '../../src/catalog/channels.ts'
 import { loadHead } from '../../src/catalog/commit-channel.ts'
 import { refresh } from '../../src/catalog/refresh.ts'
 import { loadForWriting } from '../../src/catalog/write.ts'
-import { describeChannel, endChannel, followChannel } from '../../src/channels/channel-life.ts'
-import { readCommand } from '../../src/channels/commands.ts'
-import { type ChannelEdit, type EditResult, editChannel } from '../../src/channels/edit-channel.ts'
-import { type Edit, type EditCommand, executeCommand } from '../../src/channels/execute-command.ts'
-import { holdRelease, stopRamps, unholdRelease } from '../../src/channels/hold.ts'
-import { promote } from '../../src/channels/promote.ts'
-import { pruneChannel } from '../../src/channels/prune.ts'
+import { planChange } from '../../src/channels/commit.ts'
+import type { EditAction } from '../../src/channels/execute-command.ts'
+import type { EditResult, ManifestEdit } from '../../src/channels/plan.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
-import { renameChannel } from '../../src/channels/rename-channel.ts'
 import { summarise } from '../../src/channels/summary.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import { channelKey } from '../../src/documents/paths.ts'
@@ -22,6 +17,19 @@ import { markRelease, rampRelease, rollBack, undoRollBack, withField } from '../
 import type { Overlay } from '../../src/release/overlay.ts'
 import { machineHash } from '../../src/release/target.ts'
 import { seal } from '../../src/trust/envelope.ts'
+import {
+  describeChannel,
+  editChannel,
+  endChannel,
+  execute,
+  followChannel,
+  holdRelease,
+  promote,
+  pruneChannel,
+  renameChannel,
+  stopRamps,
+  unholdRelease,
+} from '../changes.ts'
 import { withFault } from '../faults/scene.ts'
 import {
   app,
@@ -57,7 +65,7 @@ const versionsIn = async (ref: typeof alpha) => (await headOf(ref)).releases.map
 const catalogOf = async (channel: string) => (await storedCatalog(store)).apps[app]?.channels[channel]
 /** One of several operators: a chance of its own. */
 const operator = (seed: number): Publisher => ({ ...store.publisher, random: seeded(seed) })
-const edit = (publisher: Publisher, change: ChannelEdit) => editChannel(publisher, alpha, change)
+const edit = (publisher: Publisher, change: ManifestEdit['apply']) => editChannel(publisher, alpha, change)
 const set = (version: string, fields: Partial<Release>) => (current: ChannelManifest) => ({
   ...current,
   releases: current.releases.map((one) => (one.version === version ? { ...one, ...fields } : one)),
@@ -229,8 +237,7 @@ test('a share falls only where somebody says so', async () => {
   expect(await lower(true)).toBe('accepted')
 })
 
-const order = (action: Edit, said: object) =>
-  executeCommand(store.publisher, readCommand(action, { ...alpha, ...said }) as EditCommand)
+const order = (action: EditAction, said: object) => execute(store.publisher, action, { ...alpha, ...said })
 /** Half way of a ramp of two days. */
 const stopAfterADay = async () => {
   store.time.now += day
@@ -252,16 +259,18 @@ test('nor does it by a ramp that begins behind the clock of a stopped channel', 
 
 test('a list of machines that no manifest can hold is refused, also in a dry run', async () => {
   const allow = Array.from({ length: 12_000 }, (_, i) => machineHash(`machine-${i}`))
-  const work = (dryRun: boolean) =>
-    editChannel(store.publisher, alpha, (current) => withField(current, 'target', { machines: { allow } }), { dryRun })
-  for (const dryRun of [true, false])
-    expect(await refusal(work(dryRun))).toMatch(/^refused: the manifest would have \d+ bytes, more than the limit/)
+  const apply = (current: ChannelManifest) => withField(current, 'target', { machines: { allow } })
+  const looking = () => planChange(store.publisher, { ref: alpha, apply })
+  for (const work of [looking, () => editChannel(store.publisher, alpha, apply)])
+    expect(await refusal(work())).toMatch(/^refused: the manifest would have \d+ bytes; the limit is/)
 })
 
 describe('names', () => {
   test('a channel is not renamed to itself, nor to what is another one', async () => {
     expect(await refusal(renameChannel(store.publisher, alpha, 'alpha'))).toMatch(/^refused: alpha has that name/)
-    expect(await refusal(renameChannel(store.publisher, alpha, 'stable'))).toMatch(/^refused: "stable" is a name of/)
+    expect(await refusal(renameChannel(store.publisher, alpha, 'stable'))).toMatch(
+      /^refused: "stable" is already a name of/,
+    )
     expect(await versionsIn(alpha)).toEqual(['3', '2', '1'])
   })
 
@@ -278,7 +287,7 @@ describe('names', () => {
   test('who edits a channel by its old name is told the new one', async () => {
     await renameChannel(store.publisher, alpha, 'edge')
     const told = holdRelease(store.publisher, alpha, { version: '3', ...why })
-    await expect(told).rejects.toMatchObject({ code: 'refused', hint: 'it is another name of edge: say that one' })
+    await expect(told).rejects.toMatchObject({ code: 'refused', hint: 'alpha is an alias of edge: use that name' })
   })
 
   test('no publish takes the machines of an old name away, though it may make channels', async () => {
@@ -310,7 +319,7 @@ describe('names', () => {
       await editChannel(store.publisher, ref, (current) =>
         markRelease(current, '3', { mark: 'withdrawn', because: why }),
       )
-      expect(await refusal(rename(store.publisher))).toMatch(/^refused: edge has alpha as another name already/)
+      expect(await refusal(rename(store.publisher))).toMatch(/^refused: edge has the alias alpha already/)
       expect((await headOf(ref)).releases[0]?.withdrawn).toEqual(why)
     })
   })
@@ -376,7 +385,7 @@ describe('following', () => {
     expect(await follow('fleet', 'stable')).toBe('accepted')
     expect(await follow('stable', 'fleet')).toMatch(/^refused: fleet follows stable: it cannot be followed/)
     expect(await follow('alpha', 'fleet')).toMatch(/^refused: fleet follows stable/)
-    expect(await follow('stable', 'alpha')).toMatch(/^refused: fleet follows stable, which so cannot follow alpha/)
+    expect(await follow('stable', 'alpha')).toMatch(/^refused: fleet follows stable: stable cannot follow alpha/)
     expect(await follow('alpha', 'alpha')).toMatch(/^refused: alpha cannot follow itself/)
     expect(await follow('alpha', 'nowhere')).toMatch(/^refused: .* has no channel "nowhere"/)
   })
@@ -460,7 +469,7 @@ describe('promotion', () => {
 
   test('into a channel that has a board which it lacks is refused, unless boards are named', async () => {
     await publishOne(store, '1', { board: 'arm64-usr' })
-    expect(await refusal(promote(store.publisher, promoted))).toMatch(/^refused: stable has arm64-usr, and 2 has not/)
+    expect(await refusal(promote(store.publisher, promoted))).toMatch(/^refused: stable has arm64-usr, but 2 does not/)
     expect(await promote(store.publisher, { ...promoted, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
     const unknown = { ...promoted, boards: ['riscv'] }
     expect(await refusal(promote(store.publisher, unknown))).toMatch(/^refused: 2 has no board riscv/)
@@ -506,7 +515,7 @@ describe('rollback', () => {
     expect(await to2()).toMatch(/^refused: 2 is not for every machine of this channel/)
     await order('target', { version: '2', none: true })
     await followChannel(store.publisher, alpha, { channel: 'stable' })
-    expect(await to2()).toMatch(/^refused: alpha follows stable, whose releases machines may go to/)
+    expect(await to2()).toMatch(/^refused: alpha follows stable: machines may go to its releases/)
     await followChannel(store.publisher, alpha, undefined)
     expect(await to2()).toBe('accepted')
   })

@@ -1,12 +1,11 @@
 /** What somebody else does in the middle of a change: it is kept, or one of the two is told. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
-import { describeChannel, endChannel, followChannel } from '../../src/channels/channel-life.ts'
-import { readCommand } from '../../src/channels/commands.ts'
-import { type Edit, type EditCommand, executeCommand } from '../../src/channels/execute-command.ts'
-import { pruneChannel } from '../../src/channels/prune.ts'
+import { followEdit } from '../../src/channels/channel-life.ts'
+import { planChange, preview } from '../../src/channels/commit.ts'
+import type { EditAction } from '../../src/channels/execute-command.ts'
 import { type Publisher, publish } from '../../src/channels/publish.ts'
-import { renameChannel } from '../../src/channels/rename-channel.ts'
+import { describeChannel, endChannel, execute, followChannel, pruneChannel, renameChannel } from '../changes.ts'
 import { withFault } from '../faults/scene.ts'
 import {
   app,
@@ -43,8 +42,7 @@ function interrupted(channel: string, work: () => Promise<unknown>): Publisher {
 }
 
 describe('a channel that is renamed', () => {
-  const order = (action: Edit, said: object) =>
-    executeCommand(store.publisher, readCommand(action, { ...ref('stable'), ...said }) as EditCommand)
+  const order = (action: EditAction, said: object) => execute(store.publisher, action, { ...ref('stable'), ...said })
   const rename = (publisher = store.publisher) => renameChannel(publisher, ref('stable'), 'lts')
   const told = async () => [await ask(newReader(store)), await ask(newReader(store), { channel: 'lts' })]
 
@@ -57,7 +55,7 @@ describe('a channel that is renamed', () => {
     ['a release', () => publishOne(store, '4'), 'update 4'],
   ])('%s that lands before it ends is not lost: it goes on, and the operator is told', async (_, work, want) => {
     expect(await refusal(rename(interrupted('stable', work)))).toMatch(
-      /^refused: lts has stable as another name already, and they do not say the same/,
+      /^refused: lts has the alias stable already, and the two channels differ/,
     )
     expect(await told()).toEqual([want, 'update 3'])
   })
@@ -72,7 +70,7 @@ describe('a channel that is renamed', () => {
   test.each([undefined, { repository: 'octocat/os', run: '77' }])(
     'is renamed in the end where that was broken off: provenance %j',
     async (provenance) => {
-      await publish({ ...store.publisher, ...(provenance && { provenance }) }, orderOf('4'))
+      await publish(store.publisher, orderOf('4'), () => {}, { provenance })
       await withFault(store, { at: 3, face: 'kill-before' }, rename)
       expect(await refusal(endChannel(store.publisher, ref('lts')))).toMatch(/^refused: lts has 3 releases/)
       store.time.now += minute
@@ -92,7 +90,7 @@ describe('two who contradict each other', () => {
     ['follow, and are followed', 'a', (one) => follow(one, 'a', 'b'), (one) => follow(one, 'b', 'a'), /b follows a/],
     ['delete what the other follows', 'b', end, (one) => follow(one, 'a', 'b'), /a follows b/],
     ['follow what the other deletes', 'a', (one) => follow(one, 'a', 'b'), end, /has no channel "b"/],
-    ['take one name', 'a', (one) => alias(one, 'a'), (one) => alias(one, 'b'), /"prod" is a name of channel b/],
+    ['take one name', 'a', (one) => alias(one, 'a'), (one) => alias(one, 'b'), /"prod" is already a name of channel b/],
   ]
   beforeEach(async () => {
     await publishOne(store, '2', { channel: 'a' })
@@ -101,7 +99,7 @@ describe('two who contradict each other', () => {
 
   test.each(rows)('%s: who comes last is told', async (_, channel, change, other, words) => {
     const told = await refusal(change(interrupted(channel, () => other(store.publisher))))
-    expect(told).toMatch(/^conflict: .*somebody made that change in the same moment$/)
+    expect(told).toMatch(/^conflict: .*: concurrent change$/)
     expect(told).toMatch(words)
   })
 
@@ -111,8 +109,9 @@ describe('two who contradict each other', () => {
   })
 
   test('a dry run looks no second time', async () => {
-    const dry = followChannel(store.publisher, ref('a'), { channel: 'b' }, { dryRun: true })
-    expect(await dry).toMatchObject({ kind: 'dry-run' })
+    const planned = await planChange(store.publisher, followEdit(ref('a'), { channel: 'b' }))
+    await end(store.publisher)
+    expect(await preview(store.publisher, planned)).toMatchObject({ kind: 'dry-run', seq: 2 })
   })
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
-import { type PublishOrder, publish } from '../../src/channels/publish.ts'
+import { type PublishOrder, planPublish, publish } from '../../src/channels/publish.ts'
 import { findPackage } from '../../src/checks/packages.ts'
 import { channelKey, notesKey, packageFolder } from '../../src/documents/paths.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
@@ -96,7 +96,7 @@ describe('what is refused leaves nothing behind', () => {
     await publishOne(store, '7', { channel: 'beta' })
     const [before, written] = [await allKeys(store), puts.length]
     expect(await refusal(publishOne(store, '3', more))).toMatch(message)
-    expect(await refusal(publishOne(store, '3', { ...more, dryRun: true }))).toMatch(message)
+    expect(await refusal(planPublish(store.publisher, orderOf('3', more)))).toMatch(message)
     expect([await allKeys(store), puts.length]).toEqual([before, written])
   })
 
@@ -119,7 +119,7 @@ describe('what is refused leaves nothing behind', () => {
       rollbackFrom: Array.from({ length: 12_800 }, (_, i) => `1.${i}.${'0'.repeat(45)}`),
     }))
     const notes = { components: Object.fromEntries(Array.from({ length: 900 }, (_, i) => [`c${i}`, 'x'.repeat(100)])) }
-    expect(await refusal(publishOne(store, '2', notes))).toMatch(/^too-large: (channel|the manifest)/)
+    expect(await refusal(publishOne(store, '2', notes))).toMatch(/^refused: the manifest would have/)
     expect(await store.bucket.get(channelKey(app, 'stable', 2), 1e7)).toBeUndefined()
   })
 })
@@ -130,16 +130,16 @@ describe('dry run', () => {
     await publishOne(store, '2')
     const before = await allKeys(store)
     const keyless = { ...store.publisher, release: [], timestamp: [] }
-    expect(await publish(keyless, orderOf('3', { dryRun: true }))).toMatchObject({
+    expect(await planPublish(keyless, orderOf('3'))).toMatchObject({
       kind: 'dry-run',
       seq: 2,
       offered: false,
     })
-    expect(await publish(keyless, orderOf('1', { dryRun: true, channel: 'beta' }))).toMatchObject({
+    expect(await planPublish(keyless, orderOf('1', { channel: 'beta' }))).toMatchObject({
       kind: 'dry-run',
       seq: 1,
     })
-    expect(await publish(keyless, orderOf('2', { dryRun: true }))).toMatchObject({ kind: 'dry-run', seq: 1 })
+    expect(await planPublish(keyless, orderOf('2'))).toMatchObject({ kind: 'dry-run', seq: 1 })
     expect(await allKeys(store)).toEqual(before)
   })
 
@@ -149,9 +149,9 @@ describe('dry run', () => {
       throw new Error('it is only read')
     }
     const packages = { ...publisher.packages, stage: refused, put: refused }
-    const order = orderOf('1', { dryRun: true })
+    const order = orderOf('1')
     let read = 0
-    const result = await publish({ ...publisher, packages }, order, (bytes) => {
+    const result = await planPublish({ ...publisher, packages }, order, (bytes) => {
       read += bytes
     })
     expect(result).toMatchObject({ kind: 'dry-run', seq: 1 })

@@ -1,7 +1,7 @@
 /** Commands that keep a release from machines: holds of the timestamp key, and marks of the release key. */
 import type { Command } from 'commander'
 import { PlatteError } from '../../kernel/errors.ts'
-import { type EditingOptions, editing, runOrder } from './editing.ts'
+import { type EditingOptions, editing, runCommand } from './editing.ts'
 
 interface HoldOptions extends EditingOptions {
   readonly reason: string
@@ -16,7 +16,7 @@ export function holdCommand(): Command {
     .option('--board <board>', 'only this board')
     .action((version: string, options: HoldOptions) => {
       const { reason, board } = options
-      return runOrder(options, 'hold', { version, reason, board })
+      return runCommand(options, 'hold', { version, reason, board })
     })
 }
 
@@ -25,7 +25,7 @@ export function unholdCommand(): Command {
   return editing('unhold', 'lift a hold')
     .argument('<version>', 'the release')
     .option('--board <board>', 'the board that was named in the hold')
-    .action((version: string, options: HoldOptions) => runOrder(options, 'unhold', { version, board: options.board }))
+    .action((version: string, options: HoldOptions) => runCommand(options, 'unhold', { version, board: options.board }))
 }
 
 /** What takes a reason, or is taken back. */
@@ -39,7 +39,7 @@ const marking = (name: 'withdraw' | 'floor' | 'dead-end', description: string) =
     .argument('<version>', 'the release')
     .option('--reason <words>', 'why, best with a link')
     .option('--undo', 'take it back')
-    .action((version: string, options: MarkOptions) => runOrder(options, name, { version, ...reasonOrUndo(options) }))
+    .action((version: string, options: MarkOptions) => runCommand(options, name, { version, ...reasonOrUndo(options) }))
 
 /** @throws PlatteError('usage') where there is neither. */
 export function reasonOrUndo({ reason, undo }: MarkOptions): Pick<MarkOptions, 'reason' | 'undo'> {

@@ -12,8 +12,8 @@ import {
 import { show, table, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { weekdays } from '../../release/channel.ts'
-import { otherChannels } from '../channel-life.ts'
-import { changing, type EditingOptions, runOrder } from './editing.ts'
+import { liveChannels } from '../plan.ts'
+import { changing, type EditingOptions, runCommand } from './editing.ts'
 
 /** Makes, describes, renames, ends and lists channels. */
 export function channelCommand(): Command {
@@ -47,13 +47,13 @@ const parseCadence = (value: string): string => (value === '' ? '' : parseDurati
 
 const create = (): Command =>
   describing('create', 'make a channel').action((channel: string, options: DescribeOptions) =>
-    runOrder({ ...options, channel }, 'channel-create', described(options)),
+    runCommand({ ...options, channel }, 'channel-create', described(options)),
   )
 
 const edit = (): Command =>
   describing('edit', 'describe a channel; an empty value takes a description away').action(
     (channel: string, options: DescribeOptions) =>
-      runOrder({ ...options, channel }, 'channel-edit', described(options)),
+      runCommand({ ...options, channel }, 'channel-edit', described(options)),
   )
 
 /** An empty value takes away. */
@@ -71,7 +71,7 @@ const rename = (): Command =>
     .argument('<channel>', 'its name', parseChannel)
     .argument('<name>', 'its new name', parseChannel)
     .action((channel: string, name: string, options: EditingOptions) =>
-      runOrder({ ...options, channel }, 'channel-rename', { name }),
+      runCommand({ ...options, channel }, 'channel-rename', { name }),
     )
 
 const remove = (): Command =>
@@ -79,13 +79,13 @@ const remove = (): Command =>
     .argument('<channel>', 'its name', parseChannel)
     .option('--force', 'although it has releases')
     .action((channel: string, options: EditingOptions & { force?: true }) =>
-      runOrder({ ...options, channel }, 'channel-delete', { force: options.force }),
+      runCommand({ ...options, channel }, 'channel-delete', { force: options.force }),
     )
 
 function list(): Command {
   return command('list', 'list the channels of an app', [...readFlags, 'app']).action(async (options: Options) => {
     const { store, settings } = await openReadingOf(options, warn, ['app'])
-    const channels = await otherChannels(store, { app: settings.app, channel: '' })
+    const channels = await liveChannels(store, settings.app)
     const rows = channels.map(({ channel, seq, releases, follow, cadence, aliases = [], description = '' }) => [
       channel,
       String(seq),

@@ -5,7 +5,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import type { Target } from '../../release/channel.ts'
 import { machineHash } from '../../release/target.ts'
 import { readShort } from '../../runtime/files.ts'
-import { type EditingOptions, editing, runOrder } from './editing.ts'
+import { type EditingOptions, editing, runCommand } from './editing.ts'
 import { type WindowOptions, windowOf, withWindow } from './window-options.ts'
 
 interface RampOptions extends EditingOptions {
@@ -52,7 +52,7 @@ function ramp(version: string | undefined, options: RampOptions): Promise<void> 
       hint: '`platte hold` keeps one version back',
     })
   if ((stop || resume) === undefined && version === undefined) throw new PlatteError('usage', 'name the release')
-  return runOrder(options, 'ramp', { version, over, start, steps, from, share, none, lower, stop, resume })
+  return runCommand(options, 'ramp', { version, over, start, steps, from, share, none, lower, stop, resume })
 }
 
 interface AnyWindowOptions extends EditingOptions, WindowOptions {
@@ -69,7 +69,7 @@ export function windowCommand(): Command {
     .action((version: string | undefined, options: AnyWindowOptions) => {
       const { add, none } = options
       const said = none ? { none } : { windows: [windowOf(options, '--none')], add }
-      return runOrder(options, 'window', { version, ...said })
+      return runCommand(options, 'window', { version, ...said })
     })
 }
 
@@ -94,7 +94,7 @@ export function targetCommand(): Command {
     .option('--none', 'to everybody')
     .action(async (version: string | undefined, options: TargetOptions) => {
       const { none } = options
-      await runOrder(options, 'target', { version, ...(none ? { none } : { target: await targetOf(options) }) })
+      await runCommand(options, 'target', { version, ...(none ? { none } : { target: await targetOf(options) }) })
     })
 }
 

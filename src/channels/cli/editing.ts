@@ -1,4 +1,4 @@
-/** What the commands that edit a channel share: their options, and how their results are told. */
+/** What the commands that edit a channel share: their options, and how results are printed. */
 import type { Command } from 'commander'
 import {
   command,
@@ -14,20 +14,22 @@ import { refuseUnsafe } from '../../doctor/examine.ts'
 import { openEndpoint } from '../../publish-api/cli/endpoint.ts'
 import { changeLine } from '../../release/diff.ts'
 import { readCommand } from '../commands.ts'
-import { type CommandResult, type Edit, type EditCommand, executeCommand } from '../execute-command.ts'
+import { commit, preview } from '../commit.ts'
+import { type EditAction, type EditCommand, planCommand } from '../execute-command.ts'
+import type { EditResult, Plan } from '../plan.ts'
 import type { Publisher } from '../publish.ts'
 
-/** What every editing command takes. */
+/** Options of every editing command. */
 export interface EditingOptions extends Options {
   readonly channel: string
   readonly dryRun?: boolean
 }
 
-/** A command that edits channels, here or by a publish function. */
+/** A command that edits channels, in the store or by a publish function. */
 export const changing = (name: string, description: string): Command =>
   command(name, description, [...writeFlags, ...endpointFlags, 'app']).option(
     '--dry-run',
-    'say what would change, and write nothing',
+    'print what would change; write nothing',
   )
 
 /** A command that edits the one channel that a flag names. */
@@ -35,36 +37,41 @@ export const editing = (name: string, description: string): Command =>
   changing(name, description).requiredOption('--channel <channel>', 'the channel', parseChannel)
 
 /**
- * Carries out an order, here or by a publish function, and tells what it did.
- * @param said what the order says beside its place; `undefined` is not said.
+ * Runs a command, here or by a publish function, and prints the result.
+ * @param said what the command says beside its channel; `undefined` members are left out.
  */
-export async function runOrder(options: EditingOptions, action: Edit, said: object = {}): Promise<void> {
+export async function runCommand(options: EditingOptions, action: EditAction, said: object = {}): Promise<void> {
   const { app, endpoint } = settingsOf(options, ['app'])
-  const { channel, dryRun } = options
-  const order = readCommand(action, defined({ app, channel, dryRun, ...said })) as EditCommand
-  const result = endpoint
-    ? await (await openEndpoint(options)).send<CommandResult>(order)
-    : await editHere(options, (store) => executeCommand(store, order))
-  report(options, order.action === 'channel-rename' ? order.name : channel, result)
+  const { channel } = options
+  const command = readCommand(action, defined({ app, channel, ...said })) as EditCommand
+  const name = command.action === 'channel-rename' ? command.name : channel
+  if (endpoint) return print(options, name, await (await openEndpoint(options)).send<EditResult>(command, options))
+  await runHere({ ...options, channel: name }, async (store) => {
+    const planned = await planCommand(store, command)
+    return { planned, commit: () => commit(store, planned) }
+  })
 }
 
-/** Runs an edit that only a store takes, and tells what it did. */
-export const runHere = async (
-  options: EditingOptions,
-  edit: (store: Publisher) => Promise<CommandResult>,
-): Promise<void> => report(options, options.channel, await editHere(options, edit))
+/** A plan, and what carries it out. */
+interface Planned {
+  readonly planned: Plan
+  commit(): Promise<EditResult>
+}
 
-async function editHere(
+/** Plans and, without `--dry-run`, commits in the store; prints the result. */
+export async function runHere(
   options: EditingOptions,
-  edit: (store: Publisher) => Promise<CommandResult>,
-): Promise<CommandResult> {
+  planHere: (store: Publisher) => Promise<Planned>,
+): Promise<void> {
   const { store } = await openStoreOf(options, warn)
-  // Who has the timestamp key alone writes one object, and in a hurry: as a refresh does.
-  if (!options.dryRun && store.release.length > 0) await refuseUnsafe(store)
-  return edit(store)
+  const change = await planHere(store)
+  if (options.dryRun) return print(options, options.channel, await preview(store, change.planned))
+  // The timestamp key alone writes one object, and often in a hurry: as a refresh does.
+  if (store.release.length > 0) await refuseUnsafe(store)
+  print(options, options.channel, await change.commit())
 }
 
-function report({ json }: Options, channel: string, result: CommandResult): void {
+function print({ json }: Options, channel: string, result: EditResult): void {
   const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
   show(json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(channel, result)])
 }
@@ -72,9 +79,9 @@ function report({ json }: Options, channel: string, result: CommandResult): void
 const defined = (fields: object): object =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
-function sentenceOf(channel: string, { kind, seq, inForce }: CommandResult): string {
-  if (kind === 'dry-run') return `${channel}: would be so as ${seq}; nothing was written`
-  const later = inForce ? '' : '; in force after the next refresh'
-  if (kind === 'unchanged') return `${channel}: it was so before, as ${seq}${later}`
-  return `${channel}: ${inForce ? `in force as ${seq}: everywhere within a minute` : `committed as ${seq}`}${later}`
+function sentenceOf(channel: string, { kind, seq, inForce }: EditResult): string {
+  if (kind === 'dry-run') return `Dry run: ${channel} would become revision ${seq}. Nothing written.`
+  const live = inForce ? '' : ' Live after the next refresh.'
+  if (kind === 'unchanged') return `No change: ${channel} is already at revision ${seq}.${live}`
+  return `${channel} updated (revision ${seq}).${live || ' Live within 1 minute.'}`
 }

@@ -21,7 +21,7 @@ import { fileSource, readShort, startsLikePayload } from '../../runtime/files.ts
 import { machineHasher } from '../../runtime/store.ts'
 import { readCommand } from '../commands.ts'
 import { digestsOf, type Source } from '../hash-and-stage.ts'
-import { type PublishResult, publish } from '../publish.ts'
+import { type PublishResult, planPublish, publish } from '../publish.ts'
 
 interface PublishOptions extends Options {
   readonly channel: string
@@ -61,7 +61,7 @@ async function publishFiles(file: string, extras: readonly string[], options: Pu
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     notice(`warning: ${file} does not start with CrAU: update_engine will not take it as a payload`)
   const result = await (settingsOf(options, []).endpoint ? publishThere(files, options) : publishHere(files, options))
-  show(options.json, result, [sentenceOf(result, `${options.version} for ${options.board} in ${options.channel}`)])
+  show(options.json, result, [sentenceOf(result, options)])
 }
 
 type Files = readonly [string, ...string[]]
@@ -72,17 +72,17 @@ async function publishHere([first, ...extras]: Files, options: PublishOptions): 
   const { channel, version, board, cve, rampOver: over, create = false, dryRun = false } = options
   if (!dryRun) await refuseUnsafe(store)
   const order = {
-    ...{ app: settings.app, channel, version, board, sources, create, dryRun },
+    ...{ app: settings.app, channel, version, board, sources, create },
     ...(cve && { cves: cve }),
     ...(over && { ramp: rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 }) }),
     ...(options.components && { components: await readComponents(options.components) }),
     ...(options.notes && { notes: await readShort(options.notes) }),
   }
-  const bar = progress('publishing', sum(sources))
-  return publish(store, order, bar.add).finally(bar.end)
+  const bar = progress(dryRun ? 'hashing' : 'publishing', sum(sources))
+  return (dryRun ? planPublish : publish)(store, order, bar.add).finally(bar.end)
 }
 
-/** Hashes here, sends what is missing there, and has it published. */
+/** Hashes here, uploads what the function lacks, and has it published. */
 async function publishThere(files: Files, options: PublishOptions): Promise<PublishResult> {
   const endpoint = await openEndpoint(options)
   const { app } = settingsOf(options, ['app'])
@@ -99,25 +99,25 @@ async function publishThere(files: Files, options: PublishOptions): Promise<Publ
   } finally {
     bar.end()
   }
-  const said = {
+  const command = readCommand('publish', {
     ...{ app, channel, version, board, packages },
     ...(cve && { cves: cve }),
     ...(rampOver && { rampOver }),
     ...(create && { create }),
-    ...(dryRun && { dryRun }),
     ...(options.components && { components: await readComponents(options.components) }),
     ...(options.notes && { notes: new TextDecoder().decode(await readShort(options.notes)) }),
-  }
-  return endpoint.send<PublishResult>(readCommand('publish', said))
+  })
+  return endpoint.send<PublishResult>(command, { dryRun })
 }
 
 const sum = (sources: readonly Source[]): number => sources.reduce((total, { size }) => total + size, 0)
 
-function sentenceOf({ kind, seq, offered }: PublishResult, what: string): string {
-  if (kind === 'dry-run') return `${what}: would be published as ${seq}`
-  const later = offered ? '' : '; offered after the next refresh'
-  if (kind === 'unchanged') return `${what}: was published before; nothing was changed${later}`
-  return `${what}: ${offered ? `published as ${seq}, and offered` : `committed as ${seq}`}${later}`
+function sentenceOf({ kind, seq, offered }: PublishResult, { version, board, channel }: PublishOptions): string {
+  const release = `${version} for ${board}`
+  if (kind === 'dry-run') return `Dry run: ${release} would become revision ${seq} of ${channel}. Nothing written.`
+  const live = offered ? '' : ' Live after the next refresh.'
+  if (kind === 'unchanged') return `No change: ${release} is already published in ${channel} (revision ${seq}).${live}`
+  return `Published ${release} in ${channel} (revision ${seq}).${live || ' Live within 1 minute.'}`
 }
 
 async function readComponents(file: string): Promise<Record<string, string>> {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { collect, parseChannel, parseCount, parseDuration } from '../../cli/options.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { type MarkOptions, reasonOrUndo } from './brakes.ts'
-import { changing, type EditingOptions, editing, runOrder } from './editing.ts'
+import { changing, type EditingOptions, editing, runCommand } from './editing.ts'
 
 /** Puts a release of one channel into another. */
 export function promoteCommand(): Command {
@@ -15,7 +15,7 @@ export function promoteCommand(): Command {
     .option('--ramp-over <duration>', 'offer it to a share that rises over so long, such as 48h', parseDuration)
     .action((version: string, options: EditingOptions & PromoteOptions) => {
       const { from, to, board, rampOver } = options
-      return runOrder({ ...options, channel: to }, 'promote', { version, from, boards: board, rampOver })
+      return runCommand({ ...options, channel: to }, 'promote', { version, from, boards: board, rampOver })
     })
 }
 
@@ -34,7 +34,7 @@ export function rollbackCommand(): Command {
     .option('--to <version>', 'refuse where they would go elsewhere')
     .option('--undo', 'offer it again, and nothing lower to those that run it')
     .action((version: string, options: MarkOptions & { readonly to?: string }) =>
-      runOrder(options, 'rollback', { version, ...reasonOrUndo(options), to: options.to }),
+      runCommand(options, 'rollback', { version, ...reasonOrUndo(options), to: options.to }),
     )
 }
 
@@ -55,7 +55,7 @@ export function followCommand(): Command {
       const { after, over, none } = options
       if ((none ?? false) === (source !== undefined))
         throw new PlatteError('usage', 'name the channel to follow, or say --none')
-      return runOrder(options, 'follow', { source, after, over, none })
+      return runCommand(options, 'follow', { source, after, over, none })
     })
 }
 
@@ -63,5 +63,5 @@ export function followCommand(): Command {
 export function pruneCommand(): Command {
   return editing('prune', 'take old releases out of a channel, and their packages out of the store')
     .option('--keep <count>', 'so many of the newest of each board stay', parseCount, 20)
-    .action((options: EditingOptions & { keep: number }) => runOrder(options, 'prune', { keep: options.keep }))
+    .action((options: EditingOptions & { keep: number }) => runCommand(options, 'prune', { keep: options.keep }))
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { otherChannels } from '../../channels/channel-life.ts'
+import { liveChannels } from '../../channels/plan.ts'
 import { command, type Options, oneOf, openReadingOf, readFlags, settingsOf } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
@@ -102,6 +102,6 @@ async function deploymentOf(options: Options): Promise<Deployment> {
   const { publicUrl: url, store, pin, app } = settingsOf(options, [])
   if (!(store && pin && app)) return { ...(url && { url }) }
   const reader = await openReadingOf(options, warn, ['app'])
-  const channels = await otherChannels(reader.store, { app, channel: '' })
+  const channels = await liveChannels(reader.store, app)
   return { ...(url && { url }), groups: channels.flatMap(({ channel, aliases = [] }) => [channel, ...aliases]) }
 }

@@ -7,7 +7,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { rampOver } from '../../release/edits.ts'
 import { pinOfText } from '../../runtime/settings.ts'
 import { openStore } from '../../runtime/store.ts'
-import { adopt } from '../adopt.ts'
+import { adopt, planAdoption } from '../adopt.ts'
 import { parseUpstreamSetting } from '../open.ts'
 
 interface AdoptOptions extends Options {
@@ -37,11 +37,12 @@ export function adoptCommand(): Command {
           hint: 'its owner gives you the pin by another way than the upstream itself',
         })
       const opened = { ...(await openStore(parseUpstreamSetting(upstream))), pin: pinOfText(pinText), log: warn }
-      const { as: to, after, rampOver: over, create, dryRun } = options
-      await runHere({ ...options, app: from.app, channel: to }, (store) => {
+      const { as: to, after, rampOver: over, create } = options
+      await runHere({ ...options, app: from.app, channel: to }, async (store) => {
         const ramp = over && rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 })
         const afterMs = after === undefined ? 0 : durationMs(after)
-        return adopt(store, opened, { from, to, afterMs, ...(ramp && { ramp }) }, { dryRun, create })
+        const adoption = await planAdoption(store, opened, { from, to, afterMs, create, ...(ramp && { ramp }) })
+        return { planned: adoption.planned, commit: () => adopt(store, opened, adoption) }
       })
     })
 }

@@ -1,6 +1,7 @@
-/** Commands that a publish function carries out: with the identity of the pipeline that they run in. */
+/** Sends commands to a publish function, with the identity of the pipeline that runs them. */
 
 import type { ChannelCommand } from '../../channels/commands.ts'
+import { planCommand } from '../../channels/execute-command.ts'
 import type { Publisher } from '../../channels/publish.ts'
 import { environmentOf, type Options, openStoreOf, settingsOf } from '../../cli/options.ts'
 import { warn } from '../../cli/terminal.ts'
@@ -9,19 +10,18 @@ import { callFunction } from '../client/ask-function.ts'
 import { findIdToken } from '../client/id-token.ts'
 import { proposalOf } from '../countersign.ts'
 import { type Claims, provenanceOf } from '../policy.ts'
-import { perform } from '../publish-function.ts'
 
-/** A publish function that orders are sent to. */
+/** A publish function. */
 export interface Endpoint {
   /** Without a "/" at the end. */
   readonly url: string
-  /** Sends what it takes an identity for. @returns what it answers. */
+  /** Sends a request with an identity token. @returns the answer. */
   post<Result>(path: string, body: object): Promise<Result>
-  /** Sends an order; with a release key at hand signed, too. */
-  send<Result>(order: ChannelCommand): Promise<Result>
+  /** Sends a command; with a release key at hand it is signed, too. */
+  send<Result>(command: ChannelCommand, options: { readonly dryRun?: boolean | undefined }): Promise<Result>
 }
 
-/** @throws PlatteError('configuration') where the settings do not do; 'unauthorized' without a token. */
+/** @throws PlatteError('configuration') where settings are missing; 'unauthorized' without a token. */
 export async function openEndpoint(options: Options): Promise<Endpoint> {
   const { endpoint: url } = settingsOf(options, [])
   if (url === undefined) throw new PlatteError('usage', '--endpoint names no URL')
@@ -36,34 +36,37 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
   return {
     url,
     post: (path, body) => post(path, body),
-    async send<Result>(order: ChannelCommand): Promise<Result> {
+    async send<Result>(
+      command: ChannelCommand,
+      { dryRun }: { readonly dryRun?: boolean | undefined },
+    ): Promise<Result> {
       const token = await newToken()
-      const { action, ...said } = order
-      const manifest = signing && !order.dryRun && (await proposalFor(signing, order, token))
-      const body = { ...said, ...(manifest && { manifest }) }
+      const { action, ...said } = command
+      const manifest = signing && !dryRun && (await proposalFor(signing, command, token))
+      const body = { ...said, ...(dryRun && { dryRun }), ...(manifest && { manifest }) }
       const answer = await post<Result & { readonly manifest: string }>(`/v1/${action}`, body, token)
       return { ...answer, manifest: new URL(answer.manifest, `${url}/`).href }
     },
   }
 }
 
-/** What the function will sign, too, where it comes to the same: so it says where it comes from, as the function would. */
-function proposalFor(signing: Publisher, order: ChannelCommand, token: string): Promise<object | undefined> {
+/** The plan of this pipeline, signed. The function countersigns where its own plan is equal, provenance included. */
+async function proposalFor(signing: Publisher, command: ChannelCommand, token: string): Promise<object | undefined> {
   const { iss, ...claims } = claimsOf(token)
-  const dated = { ...signing, datedAt: signing.clock(), provenance: provenanceOf(String(iss), claims) }
-  return proposalOf(dated, order, (here) => perform(here, order, async () => {}))
+  const provenance = provenanceOf(String(iss), claims)
+  return proposalOf(signing.release, await planCommand(signing, command, { provenance }))
 }
 
-/** @throws PlatteError('unauthorized') for what is no token. */
+/** @throws PlatteError('unauthorized') for anything but a token. */
 function claimsOf(token: string): Claims {
   try {
     return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
   } catch {
-    throw new PlatteError('unauthorized', 'the identity token of this pipeline is no JSON Web Token')
+    throw new PlatteError('unauthorized', 'the identity token of this pipeline is not a JSON Web Token')
   }
 }
 
-/** With a release key at hand, from the documents that the endpoint serves, or from the store that is named. */
+/** Only with a release key at hand: reads the store, or else the documents that the endpoint serves. */
 async function openSigning(options: Options): Promise<Publisher | undefined> {
   const { releaseKey, keysDir, store, endpoint = '' } = settingsOf(options, [])
   if (releaseKey === undefined && keysDir === undefined) return undefined

@@ -1,0 +1,129 @@
+/** Carries out plans. Where somebody else was faster, the same edit is planned again on the newest state. */
+import { commitNext, type Issue, type Seal } from '../catalog/commit-channel.ts'
+import { editCatalog, withEntry } from '../catalog/edit-catalog.ts'
+import { checkKeys, pointCatalogAt } from '../catalog/point-catalog.ts'
+import { channelEntry } from '../catalog/read.ts'
+import { signersOf } from '../catalog/write.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import {
+  type BrakeEdit,
+  type Committer,
+  type Edit,
+  type EditResult,
+  loadState,
+  type ManifestEdit,
+  type Plan,
+  plan,
+} from './plan.ts'
+
+/** How one change is dated and signed; by default now, by the release keys at hand. */
+export interface Signing extends Partial<Issue> {
+  readonly seal?: Seal | undefined
+}
+
+/**
+ * Plans an edit of what is in the store.
+ * @throws PlatteError('refused', 'usage') as `plan`; 'missing' for a package that the manifest needs.
+ */
+export async function planChange(writer: Committer, edit: Edit, { at, provenance }: Signing = {}): Promise<Plan> {
+  const planned = plan(edit, await loadState(writer, edit), { at: at ?? writer.clock(), provenance })
+  await requirePackages(writer, planned.packages)
+  return planned
+}
+
+/** What a plan would do, in the form of a result. */
+export async function preview(writer: Committer, planned: Plan): Promise<EditResult> {
+  const { edit, seq, changes } = planned
+  const more = 'preview' in edit ? await edit.preview?.(writer, planned) : {}
+  return { kind: 'dry-run', seq, inForce: false, changes, ...more }
+}
+
+/** Plans and commits. */
+export const change = async (writer: Committer, edit: Edit, signing: Signing = {}): Promise<EditResult> =>
+  commit(writer, await planChange(writer, edit, signing), signing.seal)
+
+/**
+ * Carries out a plan. Safe to repeat.
+ * @param seal signs manifests in place of the release keys at hand.
+ * @throws PlatteError('credentials') without the keys; 'conflict' where every race was lost, or where somebody made a
+ *   change that contradicts this one at the same time; 'missing' where packages were removed meanwhile.
+ */
+export async function commit(writer: Committer, planned: Plan, seal?: Seal): Promise<EditResult> {
+  const { edit } = planned
+  const result =
+    'brake' in edit ? await commitBrakes(writer, edit, planned) : await commitManifest(writer, edit, { planned, seal })
+  if (edit.isRechecked) await recheck(writer, edit)
+  return result
+}
+
+async function commitManifest(
+  writer: Committer,
+  edit: ManifestEdit,
+  { planned, seal }: { readonly planned: Plan; readonly seal: Seal | undefined },
+): Promise<EditResult> {
+  let latest = planned
+  let isPlanned = true
+  if (planned.manifest) checkKeys(writer, planned.state.catalog, seal)
+  if (planned.manifest && edit.needsTimestamp) signersOf(writer.timestamp, 'timestamp', planned.state.catalog.root)
+  for (const [key, notes] of edit.notes ?? []) await keepNotes(writer, key, notes)
+  const propose = async () => {
+    if (!isPlanned) latest = plan(edit, await loadState(writer, edit), planned.issue)
+    isPlanned = false
+    const { state, manifest } = latest
+    if (manifest !== undefined) return { state: state.catalog, manifest }
+    if (state.head === undefined) throw new Error('a new channel has a manifest')
+    return { state: state.catalog, head: state.head }
+  }
+  const { head, changed } = await commitNext(writer, edit.ref, propose, seal)
+  // Another channel that had them may have been pruned meanwhile.
+  await requirePackages(writer, latest.packages)
+  const inForce = await pointCatalogAt(writer, edit.ref, head)
+  const { manifest, sha256 } = head
+  const { changes } = latest
+  const result = { kind: changed ? 'changed' : 'unchanged', seq: manifest.seq, inForce, sha256, changes } as const
+  return (await edit.finish?.(writer, result, latest)) ?? result
+}
+
+async function commitBrakes(writer: Committer, edit: BrakeEdit, planned: Plan): Promise<EditResult> {
+  let latest = planned
+  if (planned.entry) signersOf(writer.timestamp, 'timestamp', planned.state.catalog.root)
+  const { catalog, written } = await editCatalog(writer, async (current, state) => {
+    latest = plan(edit, await loadState(writer, edit, state), planned.issue)
+    return latest.entry ? withEntry(current, edit.ref, latest.entry) : current
+  })
+  const { seq, changes } = latest
+  const sha256 = channelEntry(catalog, edit.ref.app, edit.ref.channel)?.sha256 ?? ''
+  return { kind: written ? 'changed' : 'unchanged', seq, inForce: true, sha256, changes }
+}
+
+/** Of two who contradict each other at the same time, at least one is refused. @throws PlatteError('conflict') */
+async function recheck(writer: Committer, edit: Edit): Promise<void> {
+  const state = await loadState(writer, edit)
+  try {
+    edit.check?.(state)
+  } catch (error) {
+    if (!(error instanceof PlatteError) || error.code !== 'refused') throw error
+    throw new PlatteError('conflict', `${error.message}: concurrent change`, {
+      hint: 'both changes are stored: check with `platte show`, and undo one of them',
+    })
+  }
+}
+
+/** @throws PlatteError('missing') for the first key that is not in the store. */
+export async function requirePackages(
+  { packages }: Pick<Committer, 'packages'>,
+  keys: readonly string[],
+): Promise<void> {
+  for (const key of keys)
+    if ((await packages.stat(key)) === undefined)
+      throw new PlatteError('missing', `${key} is not in the store`, {
+        hint: 'publish that release again: this restores it',
+      })
+}
+
+async function keepNotes({ documents }: Committer, key: string, notes: Uint8Array): Promise<void> {
+  if ((await documents.create(key, notes)) !== 'taken') return
+  throw new PlatteError('mismatch', `${key} is in the store with other bytes than its name says`, {
+    hint: 'something else wrote to this store: remove that object, and run `platte verify`',
+  })
+}

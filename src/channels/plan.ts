@@ -1,0 +1,182 @@
+/** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
+import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
+import { channelNames, checkNewName, isLive, revived, unknownChannel } from '../catalog/point-catalog.ts'
+import { type CatalogState, type ChannelRef, channelEntry, type StoreReader } from '../catalog/read.ts'
+import { storeFailures } from '../catalog/refresh.ts'
+import { encode, instantText, loadForWriting, type StoreWriter } from '../catalog/write.ts'
+import type { CatalogChannel } from '../documents/catalog.ts'
+import { type ChannelManifest, isEnded, maxChannelBytes } from '../documents/channel.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { sameJson } from '../release/add-release.ts'
+import { type Brakes, type Change, diffBrakes, diffChannels } from '../release/diff.ts'
+import type { Packages } from '../store/packages.ts'
+import type { VerifiedChannel } from '../trust/verify-channel.ts'
+
+/** The newest state of a channel, and of the other channels that an edit looks at. */
+export interface EditState {
+  readonly catalog: CatalogState
+  /** `undefined`: there is no such channel yet. */
+  readonly head: VerifiedChannel | undefined
+  /** Live channels of the app, by name. */
+  readonly others: ReadonlyMap<string, ChannelManifest>
+  /** One sentence for each other channel that cannot be read. */
+  readonly unreadable: readonly string[]
+}
+
+interface AnyEdit {
+  readonly ref: ChannelRef
+  /** The other channels that this edit looks at. */
+  readonly others?: ((current: ChannelManifest | undefined) => readonly string[]) | 'all' | 'readable'
+  /** Refuses what the other channels forbid. */
+  readonly check?: (state: EditState) => void
+  /** Whether `check` runs again after the commit, since no write covers two channels. */
+  readonly isRechecked?: boolean
+}
+
+/** Changes what the release key signs. All functions are pure, and run again after a lost race. */
+export interface ManifestEdit extends AnyEdit {
+  /** Creates a channel that does not exist or was deleted. */
+  readonly create?: boolean | undefined
+  /** Leaves a deleted channel alone; otherwise it is refused. */
+  readonly orEnded?: boolean
+  /** @param at the date of the change. Equal content changes nothing. */
+  readonly apply: (current: ChannelManifest, state: EditState, at: string) => ChannelManifest
+  /** Keys of packages that must be in the store when this is committed. */
+  readonly packages?: (state: EditState) => readonly string[]
+  /** Release notes that are stored before the commit, by key. */
+  readonly notes?: ReadonlyMap<string, Uint8Array>
+  /** Whether a change takes the timestamp key, too. */
+  readonly needsTimestamp?: boolean
+  /** What else a plan would do. */
+  readonly preview?: (writer: Committer, plan: Plan) => Promise<Partial<EditResult>>
+  /** What follows the commit. */
+  readonly finish?: (writer: Committer, result: EditResult, plan: Plan) => Promise<EditResult>
+}
+
+/** Changes what the timestamp key signs of a channel: its holds, and when its ramps were stopped. */
+export interface BrakeEdit extends AnyEdit {
+  readonly brake: (current: ChannelEntry, state: EditState, at: string) => Brakes
+}
+
+export type Edit = ManifestEdit | BrakeEdit
+
+/** A channel as the brakes see it. */
+export interface ChannelEntry {
+  readonly entry: CatalogChannel
+  readonly manifest: ChannelManifest
+}
+
+/** What a commit writes to. */
+export interface Committer extends StoreWriter {
+  readonly packages: Packages
+}
+
+/** An edit of one state, before anything is written. */
+export interface Plan {
+  readonly edit: Edit
+  readonly state: EditState
+  readonly issue: Issue
+  /** Revision of the channel afterwards. */
+  readonly seq: number
+  /** What would be signed; neither: nothing changes. */
+  readonly manifest?: ChannelManifest
+  readonly entry?: CatalogChannel
+  readonly changes: readonly Change[]
+  readonly warnings: readonly string[]
+  /** Keys of packages that the manifest needs. */
+  readonly packages: readonly string[]
+}
+
+/** The result of a command. */
+export interface EditResult {
+  readonly kind: 'changed' | 'unchanged' | 'dry-run'
+  /** Revision of the channel. */
+  readonly seq: number
+  /** `false`: live after the next refresh, because the timestamp key was not at hand. */
+  readonly inForce: boolean
+  /** Of the manifest; not of a plan. */
+  readonly sha256?: string
+  readonly changes: readonly Change[]
+  /** Packages that were, or would be, removed. */
+  readonly packages?: readonly { readonly key: string; readonly size: number }[]
+}
+
+/** Reads what an edit looks at. */
+export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: CatalogState): Promise<EditState> {
+  const { ref, others = () => [] } = edit
+  const state = catalog ?? (await loadForWriting(reader))
+  const head = await loadHead(reader, state, ref)
+  const names = typeof others === 'string' ? channelNames(state.catalog.catalog, ref.app) : others(head?.manifest)
+  const [found, unreadable] = [new Map<string, ChannelManifest>(), [] as string[]]
+  for (const channel of names) {
+    if (channel === ref.channel) continue
+    const other = await loadHead(reader, state, { ...ref, channel }).catch((error: unknown) => {
+      const isItsOwn = error instanceof PlatteError && !storeFailures.includes(error.code)
+      if (others !== 'readable' || !isItsOwn) throw error
+      unreadable.push(`cannot compare with ${channel}: ${error.message}`)
+      return undefined
+    })
+    if (isLive(other?.manifest)) found.set(channel, other.manifest)
+  }
+  return { catalog: state, head, others: found, unreadable }
+}
+
+/** The newest manifests of all channels of an app. */
+export const liveChannels = async (reader: StoreReader, app: string): Promise<readonly ChannelManifest[]> => [
+  ...(await loadState(reader, { ref: { app, channel: '' }, others: 'all' })).others.values(),
+]
+
+/**
+ * Applies an edit to a state. Pure.
+ * @throws PlatteError('refused', 'usage') by the state of the channel, or by the edit.
+ */
+export function plan(edit: Edit, state: EditState, issue: Issue): Plan {
+  edit.check?.(state)
+  const base = { edit, state, issue, warnings: state.unreadable }
+  return 'brake' in edit
+    ? { ...base, ...planBrakes(edit, state, issue) }
+    : { ...base, ...planManifest(edit, state, issue) }
+}
+
+type Outcome = Pick<Plan, 'seq' | 'manifest' | 'entry' | 'changes' | 'packages'>
+
+const howToCreate = '`platte channel create` makes a new one'
+
+const nothing = { changes: [], packages: [] } as const
+
+function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outcome {
+  const { ref, create = false, orEnded = false } = edit
+  const current = state.head?.manifest ?? { ...emptyChannel, ...ref }
+  if (orEnded && isEnded(current)) return { ...nothing, seq: current.seq }
+  const isThere = isLive(current)
+  if (!isThere && !create) throw unknownChannel(state.catalog, ref, howToCreate)
+  if (current.seq === 0) checkNewName(ref.channel)
+  const begun = revived(current)
+  const edited = edit.apply(begun, state, instantText(issue.at))
+  const packages = edit.packages?.(state) ?? []
+  if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }
+  const manifest = nextManifest(state.head, edited, issue, 'usage')
+  checkSize(manifest)
+  return { seq: manifest.seq, manifest, changes: diffChannels(current, edited), packages }
+}
+
+function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue): Outcome {
+  const entry = channelEntry(state.catalog.catalog.catalog, ref.app, ref.channel)
+  const manifest = state.head?.manifest
+  if (entry === undefined || !isLive(manifest)) throw unknownChannel(state.catalog, ref, howToCreate)
+  const brakes = brake({ entry, manifest }, state, instantText(at))
+  const { holds: _, rampAsOf: __, ...named } = entry
+  const { holds = [], rampAsOf } = brakes
+  const edited = { ...named, ...(holds.length > 0 && { holds: [...holds] }), ...(rampAsOf && { rampAsOf }) }
+  if (sameJson(edited, entry)) return { ...nothing, seq: entry.seq }
+  return { ...nothing, seq: entry.seq, entry: edited, changes: diffBrakes(entry, brakes) }
+}
+
+/** An envelope carries the manifest in base64. */
+function checkSize(manifest: ChannelManifest): void {
+  const bytes = Math.ceil((encode(manifest).length * 4) / 3)
+  if (bytes <= maxChannelBytes) return
+  throw new PlatteError('refused', `the manifest would have ${bytes} bytes; the limit is ${maxChannelBytes}`, {
+    hint: 'prune old releases, or list fewer machines',
+  })
+}
