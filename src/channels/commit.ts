@@ -110,10 +110,7 @@ async function recheck(writer: Committer, edit: Edit): Promise<void> {
 }
 
 /** @throws PlatteError('missing') for the first key that is not in the store. */
-export async function requirePackages(
-  { packages }: Pick<Committer, 'packages'>,
-  keys: readonly string[],
-): Promise<void> {
+async function requirePackages({ packages }: Pick<Committer, 'packages'>, keys: readonly string[]): Promise<void> {
   for (const key of keys)
     if ((await packages.stat(key)) === undefined)
       throw new PlatteError('missing', `${key} is not in the store`, {

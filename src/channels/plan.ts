@@ -107,24 +107,40 @@ export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: Ca
   const state = catalog ?? (await loadForWriting(reader))
   const head = await loadHead(reader, state, ref)
   const names = typeof others === 'string' ? channelNames(state.catalog.catalog, ref.app) : others(head?.manifest)
-  const [found, unreadable] = [new Map<string, ChannelManifest>(), [] as string[]]
-  for (const channel of names) {
-    if (channel === ref.channel) continue
-    const other = await loadHead(reader, state, { ...ref, channel }).catch((error: unknown) => {
-      const isItsOwn = error instanceof PlatteError && !storeFailures.includes(error.code)
-      if (others !== 'readable' || !isItsOwn) throw error
-      unreadable.push(`cannot compare with ${channel}: ${error.message}`)
-      return undefined
-    })
-    if (isLive(other?.manifest)) found.set(channel, other.manifest)
-  }
+  const unreadable: string[] = []
+  const wanted = { app: ref.app, names: names.filter((name) => name !== ref.channel) }
+  const found = await loadLive(reader, state, wanted, (channel, error) => {
+    const isItsOwn = error instanceof PlatteError && !storeFailures.includes(error.code)
+    if (others !== 'readable' || !isItsOwn) throw error
+    unreadable.push(`cannot compare with ${channel}: ${error.message}`)
+  })
   return { catalog: state, head, others: found, unreadable }
 }
 
 /** The newest manifests of all channels of an app. */
-export const liveChannels = async (reader: StoreReader, app: string): Promise<readonly ChannelManifest[]> => [
-  ...(await loadState(reader, { ref: { app, channel: '' }, others: 'all' })).others.values(),
-]
+export async function liveChannels(reader: StoreReader, app: string): Promise<readonly ChannelManifest[]> {
+  const state = await loadForWriting(reader)
+  const names = channelNames(state.catalog.catalog, app)
+  return [...(await loadLive(reader, state, { app, names })).values()]
+}
+
+async function loadLive(
+  reader: StoreReader,
+  state: CatalogState,
+  { app, names }: { readonly app: string; readonly names: readonly string[] },
+  onFailure?: (channel: string, error: unknown) => void,
+): Promise<ReadonlyMap<string, ChannelManifest>> {
+  const found = new Map<string, ChannelManifest>()
+  for (const channel of names) {
+    const head = await loadHead(reader, state, { app, channel }).catch((error: unknown) => {
+      if (onFailure === undefined) throw error
+      onFailure(channel, error)
+      return undefined
+    })
+    if (isLive(head?.manifest)) found.set(channel, head.manifest)
+  }
+  return found
+}
 
 /**
  * Applies an edit to a state. Pure.

@@ -1,4 +1,4 @@
-/** Takes old releases out of a channel, and then the packages that no channel names any more out of the store. */
+/** Takes old releases out of a channel, and their packages out of the store. */
 
 import { packagesOf, viewOf } from '../catalog/channels.ts'
 import { loadHead } from '../catalog/commit-channel.ts'

@@ -66,7 +66,7 @@ export async function update<Result>(
 
 const isUnavailable = (error: unknown): boolean => error instanceof PlatteError && error.code === 'store-unavailable'
 
-/** @returns whether the write won. */
+/** @returns whether the write won. Equal bytes under a new key are a win, too. */
 async function put(documents: Documents, { key, bytes, token }: Write): Promise<boolean> {
   if (token === undefined) return (await documents.create(key, bytes)) !== 'taken'
   return (await documents.swap(key, bytes, token)) === 'ok'
