@@ -100,12 +100,7 @@ test('verify finds a package that is gone and an object that nobody named', asyn
 test('four publishers at once: each gets a number of its own, and all are offered', async () => {
   const boards = ['arm64-usr', 'riscv64-usr', 'x-usr', 'y-usr']
   const ended = await Promise.all(boards.map((board) => publish('4152.2.0', board)))
-  expect(ended.map(({ out }) => /revision (\d+)\). Live/.exec(out)?.[1]).toSorted()).toEqual([
-    '2',
-    '3',
-    '4',
-    '5',
-  ])
+  expect(ended.map(({ out }) => /revision (\d+)\). Live/.exec(out)?.[1]).toSorted()).toEqual(['2', '3', '4', '5'])
   expect(await platte(['verify'])).toMatchObject({ code: 0, out: 'channels 1, manifests 5, packages 5\n' })
 })
 
