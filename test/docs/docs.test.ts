@@ -83,6 +83,11 @@ describe('documents', () => {
     expect(decisions.filter((name) => !fromIndex.includes(`docs/adr/${name}`))).toEqual([])
   })
 
+  test('"Rooms" names every room', () => {
+    const named = rowsBelow('docs/design.md', 'Rooms').flatMap(([first = '']) => codesIn(first))
+    expect(named.toSorted()).toEqual(readdirSync('src').toSorted())
+  })
+
   test('"Where is what" names files and what they declare', () => {
     const rows = rowsBelow('docs/design.md', 'Where is what').slice(1)
     expect(rows.length).toBeGreaterThan(30)
