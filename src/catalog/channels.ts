@@ -1,4 +1,4 @@
-/** Channels and apps as a verified catalog names them: opened, joined with their holds, and indexed by name. */
+/** Channels of a verified catalog: opened, joined with their holds, and indexed by name. */
 
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
@@ -13,13 +13,13 @@ import { type Overlay, restrict } from '../release/overlay.ts'
 import { type ChannelView, viewChannel } from '../release/view.ts'
 import { type CatalogState, type ChannelRef, channelEntry, loadChannel, type StoreReader } from './read.ts'
 
-/** Why nothing can be offered: the reason, and what went wrong where something did. */
+/** Why nothing can be offered, with the error if there was one. */
 export interface Problem {
   readonly reason: Reason
   readonly message: string
 }
 
-/** A manifest, and what the catalog says of its channel. */
+/** A manifest, and its channel's entry in the catalog. */
 export interface ChannelEntry {
   readonly entry: CatalogChannel
   readonly manifest: ChannelManifest
@@ -31,11 +31,11 @@ export interface LoadedChannel extends ChannelEntry {
   readonly source: ChannelEntry | undefined
   readonly expiresMs: Instant
   readonly view: ChannelView
-  /** By key; nothing else is served of this channel. What it follows is served of its source. */
+  /** By key. Packages of the followed channel are served by that channel. */
   readonly packages: ReadonlyMap<string, Package>
 }
 
-/** What a catalog names, by name. */
+/** The channels of an app by name. */
 export interface AppIndex {
   readonly channels: ReadonlyMap<string, CatalogChannel>
   readonly aliases: ReadonlyMap<string, string>
@@ -44,7 +44,7 @@ export interface AppIndex {
 /** A channel and what the catalog says of it. */
 export type NamedChannel = ChannelRef & { readonly entry: CatalogChannel }
 
-/** A channel, or why it cannot be used, and since when that is known. */
+/** A channel, or why it cannot be used, with the time of that finding. */
 export type Loaded = LoadedChannel | (Problem & { readonly at: Instant })
 
 /**
@@ -166,7 +166,7 @@ export function indexApps({ catalog }: CatalogState): ReadonlyMap<string, AppInd
   )
 }
 
-/** What a machine is told where the catalog cannot be used. */
+/** The answer to machines while the catalog cannot be used. */
 export function problemOf(error: unknown): Problem {
   if (!(error instanceof PlatteError)) return { reason: 'unverifiable', message: `a defect: ${error}` }
   switch (error.code) {

@@ -1,6 +1,6 @@
 import type { LogEntry } from '../kernel/log.ts'
 
-/** A machine asked, and what it was told. Texts are the client's own, cut short; empty where it said nothing. */
+/** A check and its answer. Texts are the client's own, cut short; empty where it sent none. */
 export interface CheckEvent extends LogEntry {
   readonly level: 'info'
   readonly event: 'check'
@@ -19,7 +19,7 @@ export interface CheckEvent extends LogEntry {
   readonly offered?: string | undefined
 }
 
-/** A machine told what became of an update. */
+/** A machine's report about an update. */
 export interface ProgressEvent extends LogEntry {
   readonly level: 'info'
   readonly event: 'event'
@@ -38,11 +38,11 @@ export interface ProgressEvent extends LogEntry {
   readonly previous?: string | undefined
 }
 
-/** What a fleet tells. Clients are not authenticated: any of it may be made up. */
+/** A report of the fleet. Clients are not authenticated: any of it may be made up. */
 export type FleetEvent = CheckEvent | ProgressEvent
 
 /**
- * Takes an event and returns at once: it never throws, never waits for anything, and holds a bounded amount. What it
- * cannot keep is lost and counted. A check is answered the same whatever becomes of its event.
+ * Takes an event and returns at once. Never throws, never waits, and holds a bounded amount; counts what it loses. Never
+ * changes the answer to a check.
  */
 export type EventSink = (event: FleetEvent) => void

@@ -16,12 +16,12 @@ import { type ForecastChange, nextChange } from '../release/forecast.ts'
 import { walk } from '../release/upgrade-path.ts'
 import { type Answering, findFor, noUpdateBecause, type Query } from './update-check.ts'
 
-/** What somebody wants to know. */
+/** The question of an explanation. */
 export interface ExplainQuery {
   readonly query: Query
-  /** The instant that is asked about; without it, now. What is signed now counts, whenever that is. */
+  /** Without it, now. What is signed now counts at any instant. */
   readonly at?: Instant | undefined
-  /** Operators are told everything; everybody neither who is on a list of machines, nor what went wrong in here. */
+  /** The public sees neither lists of machines nor internal errors. */
   readonly audience: 'operator' | 'everybody'
 }
 
@@ -56,8 +56,8 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
   const channel = await findFor(answering, query)
   const now = at ?? answering.reader.clock()
   const isPublic = audience === 'everybody'
-  const told = (decision: Decision): Decision => (isPublic ? forEverybody(decision) : decision)
-  if (!('view' in channel)) return { at: isoText(now), ...outcomeOf(told(noUpdateBecause(channel))) }
+  const shown = (decision: Decision): Decision => (isPublic ? forEverybody(decision) : decision)
+  if (!('view' in channel)) return { at: isoText(now), ...outcomeOf(shown(noUpdateBecause(channel))) }
   const { view } = channel
   const check: Check = isPublic ? { ...query, onNoList: true } : query
   const decision = decide(check, view, now)
@@ -69,9 +69,9 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
   }
   return {
     at: isoText(now),
-    ...outcomeOf(told(decision), course),
+    ...outcomeOf(shown(decision), course),
     ...(numbers && { numbers }),
-    ...(change && { next: nextOf({ ...change, decision: told(change.decision) }) }),
+    ...(change && { next: nextOf({ ...change, decision: shown(change.decision) }) }),
     ...(isPublic && hasLists(channel) && { note: listsNote }),
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What CoreUpdate told everybody of its packages and channels, in its own words: updateservicectl downloads from it, and
- * an old CoreUpdate takes it as its upstream.
+ * CoreUpdate's public lists of packages and channels: updateservicectl downloads from them, and an old CoreUpdate takes
+ * them as its upstream.
  * @see coreos/updateservicectl client/update/v1/update-api.json
  */
 

@@ -1,22 +1,22 @@
-/** What changed between two states of a channel: as data, and as a line for people. */
+/** The differences between two states of a channel, as data and as lines for people. */
 
 import { forPeople } from '../kernel/format.ts'
 import { findRelease } from './add-release.ts'
 import type { BoardPackages, Channel, Hold, RampStep, Release, Target, Window } from './channel.ts'
 import { compareVersions, parseVersion } from './version.ts'
 
-/** One difference. `from` and `to` are texts; one that is absent stands for nothing. */
+/** One difference. Without `from` the field is new, without `to` it is removed. */
 export interface Change {
   /** The field of the channel, or of the release where there is a version: `ramp`, `windows`, `amd64-usr`, … */
   readonly what: string
   readonly version?: string
   readonly from?: string
   readonly to?: string
-  /** What that does to machines, where the field does not say so. */
+  /** What it does to machines, where the field does not show it. */
   readonly effect?: string
 }
 
-/** A channel with the fields that stand beside its releases. */
+/** A channel with its own fields. */
 export interface ChannelMetadata extends Channel {
   readonly aliases?: readonly string[]
   readonly description?: string

@@ -1,4 +1,4 @@
-/** A decision in a sentence, for people: what a machine gets, why, and when that changes. */
+/** A decision in a sentence for people. */
 import { timeText } from '../kernel/format.ts'
 import { bucketFor, type Check, type Decision, type Reason } from './decide.ts'
 import type { ForecastChange } from './forecast.ts'
@@ -28,22 +28,23 @@ export const reasonSentences: Readonly<Record<Reason, string>> = {
   unverifiable: 'what the store holds could not be verified',
 }
 
-/** What a reason means, for people who may not know which release or machine it is about. */
+/** What a reason means, where no release or machine is known. */
 export const explainReason = (reason: Reason): string => reasonSentences[reason].replace('{version}', 'the release')
 
-/** Reasons whose words are the operator's own, and meant for everybody. */
-const toldToAll: readonly Reason[] = ['held', 'floor-held', 'withdrawn', 'dead-end']
+/** Reasons with the operator's own words, meant for the public. */
+const publicReasons: readonly Reason[] = ['held', 'floor-held', 'withdrawn', 'dead-end']
 
-/** A decision without words that are not meant for everybody: what went wrong in here. */
+/** A decision without internal errors. */
 export function forEverybody(decision: Decision): Decision {
-  if (decision.kind === 'update' || toldToAll.includes(decision.reason) || decision.reason === 'target') return decision
-  const { because: _, ...told } = decision
-  return told
+  if (decision.kind === 'update' || publicReasons.includes(decision.reason) || decision.reason === 'target')
+    return decision
+  const { because: _, ...rest } = decision
+  return rest
 }
 
 /** The reason for the machine itself: `up-to-date`, or with the operator's words, `held: https://example.org/why`. */
 export const reasonText = ({ reason, because }: Withheld): string =>
-  because !== undefined && toldToAll.includes(reason) ? `${reason}: ${because}` : reason
+  because !== undefined && publicReasons.includes(reason) ? `${reason}: ${because}` : reason
 
 /** What surrounds a decision. */
 export interface Course {
@@ -77,9 +78,9 @@ export function explainDecision(decision: Decision, course: Course = {}): string
   return `no update: ${sentence}${stop}${because === undefined ? '' : ` (${because})`}`
 }
 
-/** The numbers behind a decision about a release that is offered or kept back. */
+/** The numbers behind a decision about a release. */
 export interface Numbers {
-  /** Where the machine stands in the ramp, 0 to 1: it is admitted when the share is above; absent without a ramp. */
+  /** The machine's bucket, 0 to 1: a higher share admits it. Absent without a ramp. */
   readonly draw?: number
   /** The share of machines that are admitted, 0 to 1. */
   readonly share?: number
@@ -89,7 +90,7 @@ export interface Numbers {
   readonly windowEdge?: string
 }
 
-/** @returns `undefined` where no release is in question, or none with a ramp or a window. */
+/** @returns `undefined` without a release, or for one without ramp and window. */
 export function numbersOf(decision: Decision, check: Check, view: ChannelView, now: number): Numbers | undefined {
   const candidate = decision.kind === 'update' ? decision.offer : decision.candidate
   if (candidate === undefined) return undefined

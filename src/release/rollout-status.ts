@@ -82,17 +82,25 @@ export interface ListedRelease {
 /** Reads a channel. @param blocked why nothing at all is offered: the catalog expired, say. */
 export function readChannelState(view: ChannelView, now: number, blocked?: Reason): ChannelState {
   const boards = [...view.boards.keys()].sort().flatMap((board) => statusOf(view, board, now, blocked))
-  const byRelease = Map.groupBy(
+  const byVersion = Map.groupBy(
     boards.flatMap(({ releases }) => releases),
-    ({ candidate }) => candidate.release,
+    ({ candidate }) => candidate.release.version,
   )
-  const releases = [...byRelease].map(([release, boards]) => ({ release, offeredFrom: firstOffer(boards), boards }))
+  const releases = [...byVersion.values()].flatMap(listRelease)
   releases.sort((a, b) => compareVersions(parseVersion(b.release.version), parseVersion(a.release.version)))
   return { boards, releases }
 }
 
-const firstOffer = (boards: readonly ReleaseStatus[]): number =>
-  Math.min(...boards.map(({ candidate }) => offeredFrom(candidate)))
+/** A follower may have a version for one board, and its source for others: together they are one release. */
+function listRelease(boards: readonly ReleaseStatus[]): readonly ListedRelease[] {
+  const candidates = boards.map(({ candidate }) => candidate)
+  const [first, ...others] = candidates
+  if (first === undefined) return []
+  const packages = () => Object.fromEntries(boards.map(({ board, candidate }) => [board, candidate.packages]))
+  const isOne = others.every(({ release }) => release === first.release)
+  const release = isOne ? first.release : { ...first.release, boards: packages() }
+  return [{ release, offeredFrom: Math.min(...candidates.map(offeredFrom)), boards }]
+}
 
 /** When a channel begins to offer a release. */
 export const offeredFrom = ({ release, seenFrom }: Candidate): number =>

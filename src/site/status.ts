@@ -1,4 +1,4 @@
-/** What pages and feeds show: the verified state that answers machines, and nothing beside it. Nothing here throws. */
+/** What pages and feeds show: the verified state that answers machines. Nothing here throws. */
 
 import { currentCatalog, findChannel } from '../catalog/cache.ts'
 import type { LoadedChannel, Problem } from '../catalog/channels.ts'
@@ -15,11 +15,11 @@ import { type ChannelState, changedAt, readChannelState } from '../release/rollo
 /** The deployment as a whole. */
 export interface Status {
   readonly now: Instant
-  /** Why nothing is offered at all, where that is so. */
+  /** Why nothing at all is offered. */
   readonly problem: Problem | undefined
-  /** What an operator should look at, in sentences that are fit for strangers. */
+  /** What an operator should check, in sentences safe to publish. */
   readonly problems: readonly string[]
-  /** The newest catalog that was verified, also when it has expired; `undefined`: none was yet. */
+  /** The last verified catalog, even where it has expired. */
   readonly state: CatalogState | undefined
 }
 
@@ -31,11 +31,11 @@ export async function readStatus({ cache, reader, background }: Answering): Prom
   return { now, problem, problems: findProblems(cache, now), state: cache.state }
 }
 
-/** One channel, and where it stands. */
+/** One channel and its state. */
 export interface ChannelStatus extends LoadedChannel, ChannelRef, ChannelState {
   /** The app's name for people; its key where it has none. */
   readonly appName: string
-  /** When the next release is due, where the channel says how often one is. */
+  /** When the next release is due, if the channel has a cadence. */
   readonly dueAt: Instant | undefined
 }
 
@@ -45,11 +45,11 @@ export interface Unreadable extends ChannelRef {
   readonly problem: Problem
 }
 
-/** Every channel that the catalog names, in the order of their names; some of them may have ended. */
+/** Every channel of the catalog, in the order of their names. Some may have been deleted. */
 export const listedChannels = ({ catalog }: CatalogState): readonly ChannelRef[] =>
   [...channelRefsOf(catalog.catalog)].sort((a, b) => order(a.app, b.app) || order(rank(a.channel), rank(b.channel)))
 
-/** The public channels as everybody lists them, from the steadiest one on; then the others. */
+/** Stable, beta and alpha first. */
 const rank = (channel: string): string => {
   const ref = ['stable', 'beta', 'alpha'].indexOf(channel)
   return ref < 0 ? `9 ${channel}` : `${ref} ${channel}`
@@ -72,7 +72,7 @@ export async function readChannelStatus(
   return { ...loaded, ...channelState, app, channel, appName, dueAt: dueAt(loaded) }
 }
 
-/** The channels that the catalog names under these; one that has ended counts as gone, also where its name lives on as an alias. */
+/** Channels by their own names: a deleted one is unknown, even where its name is an alias of another. */
 export const readPlaces = (
   answering: Answering,
   status: Status,
@@ -86,7 +86,7 @@ export const readPlaces = (
     }),
   )
 
-/** On the day of the week that is usual, be it up to three days before or after. */
+/** On the usual day of the week, up to three days earlier or later. */
 function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | undefined {
   if (cadence === undefined || releases.length === 0) return undefined
   const everyMs = durationMs(cadence.every)
@@ -99,16 +99,16 @@ const dayMs = 24 * 60 * 60 * 1000
 
 const weekdays: readonly string[] = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
-/** Since when a channel stands where it does, as far as the clock and signatures tell. */
+/** When the state of a channel last changed. */
 export const changeOf = ({ manifest, source, view }: ChannelStatus, { state, now }: Status): Instant => {
   const signed = [manifest, source?.manifest].flatMap((one) => (one ? [Date.parse(one.issuedAt)] : []))
   return changedAt(view, Math.max(state?.catalog.issuedAtMs ?? 0, ...signed), now)
 }
 
-/** So many channels of an app are looked at for a promotion path; a store may be asked 50 times by one call of a Worker. */
+/** Channels read for a promotion path: a Worker may ask a store 50 times. */
 const maxSiblings = 12
 
-/** Where else in its app each version is: the channels that hold it, with the instant, oldest first. */
+/** The channels of the app that offer each version, oldest first. */
 export async function readPaths(
   answering: Answering,
   status: Status,
@@ -129,13 +129,13 @@ export async function readPaths(
   return Map.groupBy(steps, ({ version }) => version)
 }
 
-/** A release that reached a channel. */
+/** When a release reached a channel. */
 export interface PathStep extends Pick<ChannelRef, 'channel'> {
   readonly version: string
   readonly at: Instant
 }
 
-/** The newest manifests of a channel and what each changed; where the chain is broken, what is good of it. */
+/** The newest manifests of a channel and their changes; where the chain is broken, those before the break. */
 export async function readHistory(
   { reader }: Answering,
   { app, channel, entry }: ChannelStatus,
@@ -153,7 +153,7 @@ export async function readHistory(
   return found
 }
 
-/** The notes of a release as Markdown; `undefined` where they are not there, or are not what was signed. */
+/** The notes of a release as Markdown; `undefined`: missing, or not what was signed. */
 export async function readNotes(
   { reader }: Answering,
   { sha256 }: { readonly sha256: string },

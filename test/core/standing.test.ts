@@ -110,6 +110,17 @@ test('a follower shows the releases of its source, and says when it sees them', 
   expect(standing?.newest.seenFrom).toBe(now + 24 * hour)
 })
 
+test('a version that a follower has for one board, and its source for two, is one release', () => {
+  const packages = { codebases: [], packages: [file] } as const
+  const own = release('1', { boards: { arm: { codebases: ['https://x/'], packages: [file] } } })
+  const source = { content: { releases: [release('1', { boards: { [board]: packages, arm: packages } })] } }
+  const view = viewChannel(queue, { content: { releases: [own] } }, { source, afterMs: 0, overMs: 0 })
+  const { releases } = readChannelState(view, now)
+  expect(releases.map(({ release }) => [release.version, release.boards])).toEqual([
+    ['1', { [board]: packages, arm: own.boards.arm }],
+  ])
+})
+
 test('it changed when it was signed, or when a ramp or a delay last said something new', () => {
   const view = viewOf({ more: { '3': { ramp } } })
   expect(changedAt(view, now - 10 * hour, now)).toBe(now - 6 * hour)

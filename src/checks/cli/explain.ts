@@ -15,15 +15,15 @@ interface ExplainOptions extends Options {
   readonly at?: string
 }
 
-/** Says what a machine would get, why, and when that changes, by the code that answers machines. */
+/** Explains the answer to a machine, by the code that answers machines. */
 export function explainCommand(): Command {
-  return command('explain', 'say what a machine would get, why, and when that changes', [...readFlags, 'app'])
+  return command('explain', 'show which update a machine gets, why, and when that will change', [...readFlags, 'app'])
     .requiredOption('--channel <channel>', 'what the machine has as GROUP')
     .requiredOption('--version <version>', 'what it runs')
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
     .option('--machine <id>', 'its machine id: ramps and windows depend on it')
     .option('--oem <oem>', 'its OEM, such as azure')
-    .option('--manual', 'as if somebody asked for an update on the machine')
+    .option('--manual', 'as if a person requested the update on the machine')
     .option('--at <instant>', 'at another time, such as 2026-11-24T13:12:00Z', parseInstant)
     .action(async (options: ExplainOptions) => {
       const { store, settings } = await openReadingOf(options, () => {}, ['app'])

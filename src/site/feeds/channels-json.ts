@@ -8,10 +8,10 @@ import { type ChannelStatus, listedChannels, readChannelStatus, readPlaces, type
 import { send } from './send.ts'
 
 const json = 'application/json; charset=utf-8'
-/** So many channels are read for one answer; a store may be asked 50 times by one call of a Worker. */
+/** Channels of one answer: a Worker may ask a store 50 times. */
 const maxChannels = 20
 
-/** Answers with the channels from the one on that `?from=` counts to; `next` is where the others are. */
+/** Answers with a page of channels; `next` links to the following page. */
 export async function answerChannels({ c, status, service, link }: PageContext): Promise<Response> {
   const places = status.state ? listedChannels(status.state) : []
   const request = Number(c.req.query('from') ?? 0)
@@ -51,7 +51,7 @@ export async function answerChannelJson(page: PageContext, app: string, name: st
   return send(c, { type: json, text: JSON.stringify(body) })
 }
 
-/** A channel that is not there, or cannot be read now. */
+/** Refuses a channel that does not exist, or cannot be read now. */
 export const refuseChannel = ({ c }: PageContext, { problem: { reason } }: Unreadable): Response =>
   reason === 'unknown-channel' || reason === 'unknown-app'
     ? refuse(c, 'not-found', 'there is no such channel here')

@@ -14,7 +14,7 @@ import { type ChannelStatus, changeOf, readChannelStatus, readNotes } from '../s
 import { refuseChannel } from './channels-json.ts'
 import { send } from './send.ts'
 
-/** Of so many releases, the newest ones, the notes are in the JSON; the others' are named there. */
+/** The newest releases carry their notes; older ones a link. */
 const maxNotes = 20
 
 /** `/<channel>/<board>/{current,<version>}/version.txt`. */
@@ -90,7 +90,7 @@ const entryOf = (channel: string, { release, offeredFrom }: ListedRelease, notes
   release_notes: notes,
 })
 
-/** A channel of the app that has such files; an answer where there is none. */
+/** A channel of the app that has such files, or a refusal. */
 async function appChannel(page: PageContext, channel: string): Promise<ChannelStatus | Response> {
   const { c, status, service, serving } = page
   if (serving.app === undefined) return refuse(c, 'not-found', 'no app has such files here: PLATTE_APP says which one')

@@ -1,4 +1,4 @@
-/** The pages: which path is which. Loaded when the first of them is asked for, so that checks carry none of it. */
+/** The routes of the pages. Loaded at the first request for one, so that checks carry none of it. */
 import type { Context } from 'hono'
 import { etag, RETAINED_304_HEADERS } from 'hono/etag'
 import type { Serving } from '../../checks/serving.ts'
@@ -16,7 +16,7 @@ import { icon, iconPath, style, stylePath } from './style.ts'
 
 type Answer = (page: PageContext, ...names: [string, string, string]) => Promise<Response>
 
-/** Names stand for what is between slashes. */
+/** Each group is one segment of the path. */
 export const pageRoutes: readonly (readonly [RegExp, Answer])[] = [
   [/^\/$/, answerHome],
   [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/?$/, answerChannel],
@@ -29,13 +29,13 @@ export const pageRoutes: readonly (readonly [RegExp, Answer])[] = [
   [/^\/([^/]{1,64})\/([^/]{1,64})\/([^/]{1,64})\/version\.txt$/, answerVersionFile],
 ]
 
-/** What never changes under its path. */
+/** Files that never change under their paths. */
 const files: ReadonlyMap<string, readonly [type: string, text: string]> = new Map([
   [stylePath, ['text/css; charset=utf-8', style]],
   [iconPath, ['image/svg+xml', icon]],
 ])
 
-/** @returns `undefined` for what is no page. */
+/** @returns `undefined` for a path that is no page. */
 export async function answerPages(serving: Serving, c: Context): Promise<Response | undefined> {
   const { method } = c.req
   const path = keyOfUrlPath(c.req.path)

@@ -14,14 +14,14 @@ import { releasePart } from './release.ts'
 import { timeline } from './timeline.ts'
 import { channelTrouble, trouble } from './trouble.ts'
 
-/** So many releases are on one page, unless they have more characters than that before. */
+/** A page ends after this many releases, or characters. */
 const maxReleases = 8
 const maxReleasesSize = 30_000
-/** So many manifests of the chain are shown, and so many changes of each. */
+/** Manifests of the history, and changes of each. */
 const maxHistory = 5
 const maxChanges = 6
 
-/** Answers with the releases from the version on that `?from=` names. @param place what the path names. */
+/** Answers with the releases from the version `?from=` on. */
 export async function answerChannel(page: PageContext, app: string, name: string): Promise<Response> {
   const { status, service, words } = page
   const channel = await readChannelStatus(service, status, { app, channel: name })
@@ -57,7 +57,7 @@ ${parts}${older ? part`<p class="pager"><a rel="next" href="${link(url, { from: 
 ${isFirst ? history(page, manifest.channel, await readHistory(page.service, channel, maxHistory)) : none}`
 }
 
-/** As many releases as fit, from one on. */
+/** As many releases as fit. */
 async function fitting(page: PageContext, channel: ChannelStatus, from: number) {
   const { releases } = channel
   const paths = await readPaths(page.service, page.status, channel)
@@ -71,8 +71,8 @@ async function fitting(page: PageContext, channel: ChannelStatus, from: number) 
   let [size, isFull] = [0, false]
   for (const [i, listed] of wanted.entries()) {
     const path = paths.get(listed.release.version) ?? []
-    const told = { channel, listed, before: releases[from + i + 1]?.release, path }
-    const made = releasePart(page, { ...told, notes: isFull ? undefined : notes[i], isNewest: from + i === 0 })
+    const shown = { channel, listed, before: releases[from + i + 1]?.release, path }
+    const made = releasePart(page, { ...shown, notes: isFull ? undefined : notes[i], isNewest: from + i === 0 })
     size += made.length
     if (parts.length > 0 && size > maxReleasesSize) break
     isFull = size > maxReleasesSize / 2
@@ -131,7 +131,7 @@ function history({ words, status }: PageContext, name: string, happened: readonl
 <p class="small soft">${channel.historyNote} ${name}</p><ul class="sheet plain">${items}</ul>`
 }
 
-/** Names what there is: most who come here mistyped a name, or followed an old link. */
+/** Lists the channels: most visitors mistyped a name, or followed an old link. */
 function notFound(page: PageContext): Response {
   const { words, status, link } = page
   const places = status.state ? listedChannels(status.state).slice(0, 50) : []

@@ -15,7 +15,7 @@ import { answerPage } from './layout.ts'
 import { ownUrl, type PageContext } from './page-context.ts'
 import { trouble } from './trouble.ts'
 
-/** What stands for the URL of a deployment that does not know its own. */
+/** Stands in for the URL of a deployment that does not know its own. */
 const example = 'https://updates.example.org'
 
 const fields = ['group', 'system', 'strategy', 'start', 'length', 'lock'] as const

@@ -1,4 +1,4 @@
-/** Small parts that pages are made of. Whatever is not marked as HTML is escaped where it is put. */
+/** Small parts of pages. Texts that are not marked as HTML are escaped. */
 import { html, raw } from 'hono/html'
 import type { HtmlEscapedString } from 'hono/utils/html'
 import { timeText } from '../../kernel/format.ts'
@@ -10,7 +10,7 @@ export type Html = HtmlEscapedString
 /** Joins what a template makes; without promises inside, it is never one. */
 export const part = html as (strings: TemplateStringsArray, ...values: unknown[]) => Html
 
-/** What is in English in every language. */
+/** A text that is English in every language. */
 export const inEnglish = (text: string): Html => part`<span lang="en">${text.slice(0, 1000)}</span>`
 
 /** Nothing. */
@@ -20,7 +20,7 @@ const minute = 60_000
 const hour = 60 * minute
 const day = 24 * hour
 
-/** Units by the most of them that are told, in milliseconds. */
+/** Units, and up to where each is used, in milliseconds. */
 const steps = [
   ['minute', minute, 90 * minute],
   ['hour', hour, 48 * hour],
@@ -70,6 +70,6 @@ export function bytes(size: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
 }
 
-/** A list of pieces, of which so many are shown. @param rest says how many are not. */
+/** The first pieces of a list. @param rest counts the others. */
 export const atMost = <T>(list: readonly T[], most: number, rest: (count: number) => Html): readonly (T | Html)[] =>
   list.length <= most ? list : [...list.slice(0, most), rest(list.length - most)]

@@ -8,12 +8,12 @@ import type { PageContext } from './page-context.ts'
 import { channelTrouble, trouble } from './trouble.ts'
 import type { Words } from './words-en.ts'
 
-/** So many channels are read for one page; a store may be asked 50 times by one call of a Worker. */
+/** Channels of one page: a Worker may ask a store 50 times. */
 const maxChannels = 12
 /** A page ends before its cards have more characters. */
 const maxCards = 40_000
 
-/** Answers with the channels from the one on that `?from=` counts to. */
+/** Answers with a page of channels, from number `?from=` on. */
 export async function answerHome(page: PageContext): Promise<Response> {
   const { status, words } = page
   const places = status.state ? listedChannels(status.state) : []
@@ -48,7 +48,7 @@ function fitting(page: PageContext, found: readonly (ChannelStatus | Unreadable)
 
 const endOfApp = part`</div>\n`
 
-/** A channel that was deleted is in the catalog so that nobody brings it back. */
+/** A deleted channel stays in the catalog, so that nobody can restore it. */
 const isGone = (one: ChannelStatus | Unreadable): boolean =>
   'problem' in one && one.problem.reason === 'unknown-channel'
 

@@ -1,4 +1,4 @@
-/** What stands around every page, and how it is sent. */
+/** The frame of every page, and its headers. */
 import { raw } from 'hono/html'
 import { textDigest } from '../../kernel/digest.ts'
 import { filled, type Html, none, part, time } from './fragments.ts'
@@ -18,13 +18,13 @@ const sections: readonly (readonly [Section, string])[] = [
 const policy =
   "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-/** So long a cache keeps a page, in seconds: what is in force is late by that much more behind each cache. */
+/** Seconds in a cache. Each cache on the way delays a change by that much. */
 const keptForSeconds = 10
 
 /** Tabs and lists of results show no more of a title. */
 const maxTitle = 60
 
-/** What a page says beside its content. */
+/** A page beside its content. */
 export interface Head {
   readonly title: string
   readonly section: Section

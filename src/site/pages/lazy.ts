@@ -1,4 +1,4 @@
 import type { Pages } from '../../checks/serving.ts'
 
-/** Pages that are loaded when the first of them is asked for. */
+/** Loads the pages at the first request for one. */
 export const lazyPages: Pages = async (serving, c) => (await import('./answer.ts')).answerPages(serving, c)

@@ -18,11 +18,11 @@ export interface Notes {
   readonly isCut: boolean
 }
 
-/** By digest: notes never change, and so many are remembered. */
+/** By digest: notes never change. */
 const known = new Map<string, Notes>()
 const maxKnown = 64
 
-/** @returns `undefined` where they are not there, or are not what was signed. */
+/** @returns `undefined` where they are missing, or not what was signed. */
 export async function notesAsHtml(service: Answering, notes: { readonly sha256: string }): Promise<Notes | undefined> {
   const before = known.get(notes.sha256)
   if (before) return before

@@ -1,4 +1,4 @@
-/** One visit of a page: who asks, for what, in which words, and what is known. */
+/** What a request for a page needs: the language, the state, and links. */
 import type { Context } from 'hono'
 import { answering, type Serving } from '../../checks/serving.ts'
 import type { Answering } from '../../checks/update-check.ts'
@@ -33,7 +33,7 @@ export async function page(serving: Serving, c: Context): Promise<PageContext> {
   return { c, serving, service, status: await readStatus(service), words, link }
 }
 
-/** The path under which machines reach this: whoever stands before it takes that away. */
+/** The path of the public URL: a proxy in front removes it. */
 const basePath = ({ publicUrl }: Serving): string => new URL(publicUrl).pathname.replace(/\/$/, '')
 
 /**

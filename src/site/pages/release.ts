@@ -16,7 +16,7 @@ import type { PageContext } from './page-context.ts'
 const most = { components: 40, cves: 60, packages: 16, path: 12 } as const
 
 /** What is known of a release, beside what it says itself. */
-export interface Told {
+export interface Shown {
   readonly channel: ChannelStatus
   readonly listed: ListedRelease
   /** The one before it. */
@@ -28,17 +28,17 @@ export interface Told {
 }
 
 /** A release, under its version as an anchor. */
-export function releasePart(page: PageContext, told: Told): Html {
-  const { listed, channel } = told
+export function releasePart(page: PageContext, shown: Shown): Html {
+  const { listed, channel } = shown
   const { release } = listed
   const { words, status } = page
   return part`<article class="sheet release" id="${release.version}"><header><h3><a href="#${release.version}">${release.version}</a></h3>
-${states(told, page)}<span class="small soft">${words.channel.published} ${time(listed.offeredFrom, status.now, words)}</span></header>
-${brakes(channel, release, page)}${path(told, page)}${components(told, page)}${cves(release, page)}${conditions(release, page)}${packages(told, page)}${notes(told, page)}</article>\n`
+${states(shown, page)}<span class="small soft">${words.channel.published} ${time(listed.offeredFrom, status.now, words)}</span></header>
+${brakes(channel, release, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(release, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
 }
 
 /** What becomes of it on which boards; notes below say where it is held or withdrawn. */
-function states({ listed: { boards } }: Told, { words }: PageContext): Html {
+function states({ listed: { boards } }: Shown, { words }: PageContext): Html {
   const shown = boards.filter(({ state }) => ['offered', 'floor', 'later', 'target', 'not-in-ramp'].includes(state))
   const groups = [...Map.groupBy(shown, (one) => stateLabel(one, words))]
   return part`${groups.map(
@@ -52,17 +52,17 @@ function brakes({ entry, source }: ChannelStatus, release: Release, { words: { c
   const holds = [entry, source?.entry]
     .flatMap((one) => one?.holds ?? [])
     .filter(({ version }) => version === release.version)
-  const told = [
+  const shown = [
     ...holds.map(({ board, reason }) => [board ? `${channel.held} (${board})` : channel.held, reason] as const),
     ...(release.withdrawn ? [[channel.withdrawn, release.withdrawn.reason] as const] : []),
     ...(release.deadEnd ? [[channel.deadEnd, release.deadEnd.reason] as const] : []),
     ...(release.floor ? [[channel.floor, release.floor.reason] as const] : []),
   ]
-  return part`${told.map(([what, reason]) => part`<p class="note small"><b>${what}</b> ${reasonLink(reason)}</p>\n`)}`
+  return part`${shown.map(([what, reason]) => part`<p class="note small"><b>${what}</b> ${reasonLink(reason)}</p>\n`)}`
 }
 
 /** Through which channels it came. */
-function path({ path }: Told, { words }: PageContext): Html {
+function path({ path }: Shown, { words }: PageContext): Html {
   if (path.length < 2) return none
   const steps = path
     .slice(0, most.path)
@@ -70,7 +70,7 @@ function path({ path }: Told, { words }: PageContext): Html {
   return part`<ol class="path" aria-label="${words.channel.path}">${steps}</ol>\n`
 }
 
-function components({ listed: { release }, before }: Told, { words: { channel } }: PageContext): Html {
+function components({ listed: { release }, before }: Shown, { words: { channel } }: PageContext): Html {
   const now = Object.entries(release.components ?? {})
   if (now.length === 0) return none
   const then = before?.components ?? {}
@@ -93,16 +93,16 @@ function cves({ cves = [] }: Release, { words: { channel } }: PageContext): Html
 }
 
 function conditions({ ramp, windows, target }: Release, { words: { channel } }: PageContext): Html {
-  const told = [
+  const shown = [
     [channel.rampOf, ramp && forPeople(rampText(ramp.slice(0, 12)))],
     [channel.windows, windows && windowsText(windows)],
     [channel.target, target && targetText(target)],
   ].filter(([, text]) => text)
-  if (told.length === 0) return none
-  return part`<dl class="about">${told.map(([what, text]) => part`<dt>${what}</dt><dd>${inEnglish(text ?? '')}</dd>\n`)}</dl>`
+  if (shown.length === 0) return none
+  return part`<dl class="about">${shown.map(([what, text]) => part`<dt>${what}</dt><dd>${inEnglish(text ?? '')}</dd>\n`)}</dl>`
 }
 
-function packages({ listed: { release }, channel: { app } }: Told, { words: { channel }, link }: PageContext): Html {
+function packages({ listed: { release }, channel: { app } }: Shown, { words: { channel }, link }: PageContext): Html {
   const rows = Object.entries(release.boards).flatMap(([board, of]) =>
     of.packages.map((one) => {
       const url = placeOf(link, { app, version: release.version, board }, of) + urlPathOf(one.name)
@@ -120,7 +120,7 @@ const placeOf = (
   { codebases, packages }: BoardPackages,
 ): string => codebases[0] ?? link(`/${packageFolder(ref, packages)}`).replace(/\?.*$/, '')
 
-function notes({ listed: { release }, notes, isNewest }: Told, { words: { channel }, link }: PageContext): Html {
+function notes({ listed: { release }, notes, isNewest }: Shown, { words: { channel }, link }: PageContext): Html {
   if (release.notes === undefined) return none
   const whole = part`<p class="small"><a href="${link(`/${notesKey(release.notes.sha256)}`).replace(/\?.*$/, '')}">${channel.notesWhole}</a> (${bytes(release.notes.size)})</p>`
   if (notes === 'missing') return part`<p class="note small">${channel.notesGone}</p>\n`

@@ -41,7 +41,7 @@ pre{background:var(--ground);border:1px solid var(--line);border-radius:.375rem;
 .state{display:inline-block;font-size:.75rem;font-weight:600;border-radius:1rem;padding:.05rem .6rem;background:var(--waitbg);color:var(--wait);white-space:nowrap}.release .state{white-space:normal;overflow-wrap:anywhere}
 .state.good{background:var(--goodbg);color:var(--good)}.state.bad{background:var(--badbg);color:var(--bad)}
 .small{font-size:.875rem}
-.ramp{margin:.5rem 0 0}.ramp svg{display:block;width:100%;height:.5rem;border-radius:.25rem;background:var(--line)}.ramp rect{fill:var(--accent)}
+.ramp{margin:.5rem 0 0}.ramp svg{display:block;width:100%;height:.5rem;border-radius:.25rem;background:var(--line)}.ramp rect{fill:var(--accent)}.ramp.stopped rect{fill:var(--bad)}
 .ramp dl{display:grid;grid-template-columns:1fr auto 1fr;margin:.2rem 0 0;font-size:.75rem;color:var(--soft)}
 .ramp time{white-space:normal}.ramp dl div:nth-child(2){text-align:center;white-space:nowrap;font-weight:600;color:var(--ink)}.ramp dl div:last-child{text-align:end}
 .ramp dt,.ramp dd{margin:0;line-height:1.35}

@@ -4,7 +4,7 @@ import { type Html, none, part, time } from './fragments.ts'
 import type { Words } from './words-en.ts'
 
 const day = 24 * 60 * 60 * 1000
-/** So many releases are drawn. */
+/** Releases drawn. */
 const maxDrawn = 12
 const [width, height, left, right, line] = [720, 88, 40, 40, 48]
 
@@ -46,7 +46,7 @@ ${rows
   )}</tbody></table></section></details></div>`
 }
 
-/** Names stand below and above by turns, so that neighbours do not cover each other; the newest one at the end. */
+/** Names alternate below and above, so that neighbours do not overlap. */
 function mark(x: string, version: string, ref: 'low' | 'high' | 'new'): Html {
   const y = ref === 'high' ? line - 20 : line + 28
   return part`<circle cx="${x}" cy="${line}" r="4.5"/><text x="${x}" y="${y}" text-anchor="middle"${ref === 'new' ? part` class="new"` : none}>${version}</text>`

@@ -13,14 +13,14 @@ const languages: ReadonlyMap<string, Words> = new Map([
 const maxHeaderLength = 200
 
 /**
- * The words for whoever asks: of `?lang=`, else the first of Accept-Language that there are words in, else English.
- * @param said the parameter; what is no language here counts as unsaid.
+ * The language of `?lang=`, else the first known one of Accept-Language, else English.
+ * @param parameter ignored where it is no language here.
  */
-export function chooseWords(said: string | undefined, accept: string | undefined): Words {
+export function chooseWords(parameter: string | undefined, accept: string | undefined): Words {
   const wanted = parseAccept((accept ?? '').slice(0, maxHeaderLength))
     .filter(({ q }) => q > 0)
     .map(({ type }) => type)
-  const found = [said ?? '', ...wanted].map(wordsOf).find((words) => words !== undefined)
+  const found = [parameter ?? '', ...wanted].map(wordsOf).find((words) => words !== undefined)
   return found ?? english
 }
 
