@@ -1,6 +1,6 @@
 /**
  * The fast way through the one shape that update_engine writes (omaha_request_action.cc:89-241): one app, attributes in
- * one order, ASCII. Anything unusual is left to the strict reader; what is read here reads there to the same values.
+ * one order, ASCII. Anything else is left to the strict reader; what is read here reads there to the same values.
  */
 import type { OmahaRequest } from './omaha.ts'
 import { appRequest } from './values.ts'
@@ -28,50 +28,30 @@ const canonical = new RegExp(
   ].join(''),
 )
 
+/** What its groups hold, in their order. */
+const groups = (
+  'all protocol installsource sp appid version track bootid oem oemversion machineid machinealias board ping ' +
+  'updatecheck event eventtype eventresult errorcode previousversion'
+).split(' ')
+const groupOf: Readonly<Record<string, number>> = Object.fromEntries(groups.map((name, index) => [name, index]))
+
 /** @returns `undefined` for a request of any other shape, well-formed or not. */
 export function parseCanonical(text: string): OmahaRequest | undefined {
   const match = canonical.exec(text)
   if (match === null) return undefined
-  const [
-    ,
-    protocol = '',
-    installSource = '',
-    sp = '',
-    appid = '',
-    version = '',
-    track = '',
-    bootid = '',
-    oem = '',
-    oemversion = '',
-    machineid = '',
-    machinealias = '',
-    board = '',
-    ping,
-    updatecheck,
-    event,
-    eventtype = '',
-    eventresult = '',
-    errorcode = '',
-    previousversion = '',
-  ] = match
+  const attributes = (name: string): string => match[groupOf[name] ?? -1] ?? ''
+  const has = (name: string): boolean => attributes(name) !== ''
   // Neither is what a syncer sends, and no machine.
-  if (ping === undefined && event === undefined) return undefined
-  const events = event === undefined ? [] : [{ eventtype, eventresult, errorcode, previousversion }]
-  const [pinged, checked] = [ping !== undefined, updatecheck !== undefined]
+  if (!has('ping') && !has('event')) return undefined
   const app = {
-    appid,
-    version,
-    track,
-    board,
-    machineid,
-    oem,
-    oemversion,
-    bootid,
-    machinealias,
-    multimanifestok: '',
-    ping: pinged,
-    updatecheck: checked,
-    events,
+    attributes,
+    ping: has('ping'),
+    updatecheck: has('updatecheck'),
+    events: has('event') ? [attributes] : [],
   }
-  return { protocol, installSource, apps: [appRequest(app, { arch: '', sp })] }
+  return {
+    protocol: attributes('protocol'),
+    installSource: attributes('installsource'),
+    apps: [appRequest(app, attributes)],
+  }
 }

@@ -3,55 +3,39 @@
 import { omahaErrorCode } from './error-codes.ts'
 import type { OmahaAppRequest, OmahaEvent } from './omaha.ts'
 
-/** An `<app>` as written; absent attributes are ''. */
+/** The attributes of an element by their names, '' for one that is absent. */
+export type Attributes = (name: string) => string
+
+/** An `<app>` as written. */
 export interface AppElement {
-  readonly appid: string
-  readonly version: string
-  readonly track: string
-  readonly board: string
-  readonly machineid: string
-  readonly oem: string
-  readonly oemversion: string
-  readonly bootid: string
-  readonly machinealias: string
-  readonly multimanifestok: string
+  readonly attributes: Attributes
   readonly ping: boolean
   readonly updatecheck: boolean
-  readonly events: readonly EventElement[]
+  readonly events: readonly Attributes[]
 }
 
-/** An `<event>` as written; absent attributes are ''. */
-export interface EventElement {
-  readonly eventtype: string
-  readonly eventresult: string
-  readonly errorcode: string
-  readonly previousversion: string
-}
-
-/** What of `<os>` says which board this is; absent attributes are ''. */
-export interface OsElement {
-  readonly arch: string
-  /** `<version>_<uname -m>`. */
-  readonly sp: string
-}
-
-/** Makes an app's request from its element. @param engine what the request calls its client. What cannot be used is named in `problem`; nothing throws. */
-export function appRequest(app: AppElement, os: OsElement, engine = ''): OmahaAppRequest {
+/**
+ * Makes an app's request from its element. Never throws: what cannot be used is named in `problem`.
+ * @param os says which board this is: `arch`, or `sp`, which is `<version>_<uname -m>`.
+ * @param engine what the request calls its client.
+ */
+export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaAppRequest {
+  const { attributes, ping, updatecheck } = app
   const read = app.events.map(readEvent)
   const problems = read.filter((event) => typeof event === 'string')
-  if (app.appid.trim() === '') problems.unshift('appid is empty')
+  if (attributes('appid').trim() === '') problems.unshift('appid is empty')
   const request = {
-    appId: app.appid,
-    version: app.version,
-    track: bare(app.track),
-    board: app.board !== '' ? app.board : boardOf(os),
-    machineId: app.machineid,
-    oem: app.oem,
-    oemVersion: app.oemversion,
-    bootId: app.bootid,
-    machineAlias: app.machinealias,
-    ping: app.ping,
-    updateCheck: app.updatecheck,
+    appId: attributes('appid'),
+    version: attributes('version'),
+    track: bare(attributes('track')),
+    board: attributes('board') || boardOf(os),
+    machineId: attributes('machineid'),
+    oem: attributes('oem'),
+    oemVersion: attributes('oemversion'),
+    bootId: attributes('bootid'),
+    machineAlias: attributes('machinealias'),
+    ping,
+    updateCheck: updatecheck,
     events: read.filter((event) => typeof event !== 'string'),
     ...syncerOf(app, engine),
   }
@@ -64,24 +48,23 @@ export function appRequest(app: AppElement, os: OsElement, engine = ''): OmahaAp
  */
 function syncerOf(app: AppElement, engine: string): Pick<OmahaAppRequest, 'syncer'> {
   if (app.ping || app.events.length > 0 || engine !== 'CoreOSUpdateEngine-0.1.0.0') return {}
-  return { syncer: app.multimanifestok === 'true' ? 'many' : 'one' }
+  return { syncer: app.attributes('multi_manifest_ok') === 'true' ? 'many' : 'one' }
 }
 
 /** @returns the problem where a number cannot be read. */
-function readEvent(event: EventElement, index: number): OmahaEvent | string {
-  for (const name of ['eventtype', 'eventresult'] as const)
-    if (!/^\d{1,9}$/.test(event[name])) return problemOf(event, index, name)
-  if (!/^(?:-?\d{1,10})?$/.test(event.errorcode)) return problemOf(event, index, 'errorcode')
+function readEvent(attributes: Attributes, index: number): OmahaEvent | string {
+  const odd = (['eventtype', 'eventresult', 'errorcode'] as const).find((name) => !numbers[name].test(attributes(name)))
+  if (odd) return `event ${index + 1} was dropped: ${odd} is ${JSON.stringify(attributes(odd).slice(0, 20))}`
+  const [errorCode, previousVersion] = [attributes('errorcode'), attributes('previousversion')]
   return {
-    type: Number(event.eventtype),
-    result: Number(event.eventresult),
-    ...(event.errorcode !== '' && { errorCode: omahaErrorCode(Number(event.errorcode)) }),
-    ...(isVersion(event.previousversion) && { previousVersion: event.previousversion }),
+    type: Number(attributes('eventtype')),
+    result: Number(attributes('eventresult')),
+    ...(errorCode !== '' && { errorCode: omahaErrorCode(Number(errorCode)) }),
+    ...(isVersion(previousVersion) && { previousVersion }),
   }
 }
 
-const problemOf = (event: EventElement, index: number, name: keyof EventElement): string =>
-  `event ${index + 1} was dropped: ${name} is ${JSON.stringify(event[name].slice(0, 20))}`
+const numbers = { eventtype: /^\d{1,9}$/, eventresult: /^\d{1,9}$/, errorcode: /^(?:-?\d{1,10})?$/ }
 
 /** update_engine sends '' or 0.0.0.0 with every check of a machine that has updated nothing. */
 const isVersion = (previous: string): boolean => previous !== '' && previous !== '0.0.0.0'
@@ -105,7 +88,8 @@ const boards: Readonly<Record<string, string>> = {
   arm64: 'arm64-usr',
 }
 
-function boardOf({ arch, sp }: OsElement): string {
+function boardOf(os: Attributes): string {
+  const arch = os('arch')
   if (Object.hasOwn(boards, arch)) return boards[arch] ?? ''
-  return Object.entries(boards).find(([name]) => sp.endsWith(`_${name}`))?.[1] ?? ''
+  return Object.entries(boards).find(([name]) => os('sp').endsWith(`_${name}`))?.[1] ?? ''
 }
