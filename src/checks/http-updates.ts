@@ -1,5 +1,6 @@
-/** Update checks over Hono, on every runtime: a shell around the core of `answer.ts`. */
+/** Update checks by Request and Response: a shell around the core of `answer.ts`. */
 import type { Context } from 'hono'
+import type { Background } from '../catalog/cache.ts'
 import { readBody } from '../http/body.ts'
 import { idsOf } from '../http/request-id.ts'
 import { openChecks } from './answer.ts'
@@ -9,11 +10,13 @@ import type { Serving } from './serving.ts'
 export const updatePaths: readonly string[] = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
 
 /** Answers a POST with an Omaha 3.0 response, 200 whatever the decision. */
-export function answerUpdate(serving: Serving): (c: Context) => Promise<Response> {
+export function answerUpdate(
+  serving: Serving,
+): (request: Request, path: string, background: Background) => Promise<Response> {
   const checks = openChecks(serving)
-  return async (c) => {
-    const context = { background: serving.background(c), path: c.req.path, ids: idsOf(c.req.raw) }
-    const { status, headers, body } = await readBody(c.req.raw).then(
+  return async (request, path, background) => {
+    const context = { background, path, ids: idsOf(request) }
+    const { status, headers, body } = await readBody(request).then(
       (text) => checks.answer(text, context),
       (error) => checks.refuse(error, context),
     )

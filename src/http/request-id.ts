@@ -32,13 +32,10 @@ export const idsOf = (request: Request & { [key]?: RequestIds }): RequestIds => 
   return request[key]
 }
 
-/** Sends the id back with every answer but those of `isAnswered`, which send it themselves: checks are the hot path. */
-export function sendRequestIds(app: Hono, isAnswered: (request: Request) => boolean): void {
+/** Sends the id back with every answer. */
+export function sendRequestIds(app: Hono): void {
   const { fetch } = app
-  app.fetch = (request, ...more) => {
-    const answer = fetch(request, ...more)
-    return isAnswered(request) ? answer : withId(request, answer)
-  }
+  app.fetch = (request, ...more) => withId(request, fetch(request, ...more))
 }
 
 async function withId(request: Request, answer: Response | Promise<Response>): Promise<Response> {
