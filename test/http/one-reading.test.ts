@@ -295,6 +295,10 @@ test('a follower shows its own instants, and its source the source’s', async (
   const follower = { app, channel: 'later' }
   await commitChannel(store.publisher, follower, (current) => ({ ...current, description: 'x' }))
   await followChannel(store.publisher, follower, { channel: 'stable', after: 'P7D' })
+  const early = textOf(await (await serve(store).request(`/channels/${app}/later`)).text())
+  expect(early).toMatch(/Newest published: 1 It is offered from 2026-11-30 06:00 UTC/)
+  expect(early).toMatch(/later: amd64-usr It is offered from 2026-11-30 06:00 UTC/)
+  expect(early).not.toContain('Published')
   store.time.now += 8 * day
   await refresh(store.publisher)
   const served = serve(store)

@@ -53,7 +53,7 @@ ${
 ${via.length === 0 ? none : part`<p class="small">${words.board.via(via.map(({ release }) => release.version).join(', '))}</p>\n`}${windowLine(window, now, words)}${sentBack}${
   withheld === undefined
     ? none
-    : part`<p class="small">${words.board.newest}${words.colon}<b>${newest.release.version}</b>${words.comma}${age(offeredFrom(newest), now, words)}</p>
+    : part`<p class="small">${words.board.newest}${words.colon}<b>${newest.release.version}</b>${newest.seenFrom > now ? none : part`${words.comma}${age(offeredFrom(newest), now, words)}`}</p>
 ${whyNot(status, now, words)}`
 }${components(offered ?? newest, words)}</div>\n`
 }

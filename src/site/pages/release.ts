@@ -8,7 +8,7 @@ import { rampText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
 import type { ChannelStatus, PathStep } from '../status.ts'
 import { reasonLink, stateLabel } from './board.ts'
-import { atMost, bytes, type Html, inEnglish, none, part, time } from './fragments.ts'
+import { atMost, bytes, filled, type Html, inEnglish, none, part, time } from './fragments.ts'
 import type { Notes } from './notes.ts'
 import type { PageContext } from './page-context.ts'
 
@@ -32,8 +32,9 @@ export function releasePart(page: PageContext, shown: Shown): Html {
   const { listed, channel } = shown
   const { release } = listed
   const { words, status } = page
+  const at = time(listed.offeredFrom, status.now, words)
   return part`<article class="sheet release" id="${release.version}"><header><h3><a href="#${release.version}">${release.version}</a></h3>
-${states(shown, page)}<span class="small soft">${words.channel.published} ${time(listed.offeredFrom, status.now, words)}</span></header>
+${states(shown, page)}<span class="small soft">${listed.offeredFrom > status.now ? filled(words.board.waits, at) : part`${words.channel.published} ${at}`}</span></header>
 ${brakes(channel, release, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(release, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
 }
 

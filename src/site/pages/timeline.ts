@@ -21,6 +21,7 @@ interface Timeline {
 export function timeline({ releases, everyMs, now, words }: Timeline): Html {
   const drawn = releases
     .map(({ release: { version }, offeredFrom: at }) => ({ version, at }))
+    .filter(({ at }) => at <= now)
     .sort((a, b) => a.at - b.at)
     .slice(-maxDrawn)
   const [first, last] = [drawn[0], drawn.at(-1)]
