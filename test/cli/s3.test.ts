@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { bodyOf } from '../protocol/samples.ts'
 import { type Fault, startS3 } from '../s3/server.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const main = join(root, 'src/cli/main.ts')
+const main = inject('cli')
 const folder = mkdtempSync(join(tmpdir(), 'platte-s3-'))
 const secrets = { secretAccessKey: 'canary/secret+access+key', sessionToken: 'canary//session+token==' }
 const s3 = await startS3(secrets)

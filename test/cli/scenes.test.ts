@@ -5,21 +5,14 @@
  *   > line        stdout      ! line        stderr      = n         exit code
  * Keys, digests and instants are written as <key>, <hex> and <instant>. UPDATE=1 rewrites the files; review the diff.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { delimiter, join } from 'node:path'
+import { expect, inject, test } from 'vitest'
 
 const scenes = join(import.meta.dirname, 'scenes')
-const built = mkdtempSync(join(tmpdir(), 'platte-cli-'))
-const main = join(built, 'platte.mjs')
-
-beforeAll(() => {
-  const root = resolve(import.meta.dirname, '../..')
-  execFileSync('npm', ['run', '--silent', 'build:cli', '--', `--outfile=${main}`], { cwd: root })
-})
-afterAll(() => rmSync(built, { recursive: true, force: true }))
+const main = inject('cli')
 
 function normalise(text: string): string {
   return text
@@ -63,8 +56,7 @@ function play(script: string, folder: string): string {
   return lines.join('\n')
 }
 
-/** A scene of some 60 commands takes 10 seconds where nothing else runs. */
-test.each(readdirSync(scenes))('%s', { timeout: 120_000 }, (name) => {
+test.each(readdirSync(scenes))('%s', (name) => {
   const file = join(scenes, name)
   const script = readFileSync(file, 'utf8')
   const folder = mkdtempSync(join(tmpdir(), 'platte-scene-'))

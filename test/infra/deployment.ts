@@ -5,11 +5,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { inject } from 'vitest'
 import { startIssuer } from '../publish/issuer.ts'
 import { app } from '../world.ts'
 
-const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+const main = inject('cli')
 const bearer = 'the job alone knows this'
 
 export interface Deployment {

@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     dir: 'test/lambda',
     include: ['**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: ['default', lambdaReporter({ required: true })],
   },
 })

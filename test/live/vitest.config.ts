@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     dir: 'test/live',
     include: ['**/*.test.ts'],
-    testTimeout: 60_000,
+    testTimeout: 300_000,
     reporters: ['default', liveReporter({ required: true })],
   },
 })

@@ -11,6 +11,7 @@ import { createApp } from '../../src/runtime/app.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents } from '../../src/store/documents.ts'
 import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
+import { rounds } from '../rounds.ts'
 import { seeded } from '../world.ts'
 import { type Ask, locksmith, type Machine, zincati } from './clients.ts'
 import { type Roughness, roughDocuments } from './rough.ts'
@@ -120,7 +121,7 @@ async function play({ seed, rough, kinds, maxes }: Plan): Promise<void> {
 
 const share = (most: number) => fc.double({ min: 0, max: most, noNaN: true })
 
-test('never over max, no holder lost, nobody stuck', { timeout: 120_000 }, async () => {
+test('never over max, no holder lost, nobody stuck', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({
@@ -137,6 +138,6 @@ test('never over max, no holder lost, nobody stuck', { timeout: 120_000 }, async
       }),
       play,
     ),
-    { numRuns: 200, endOnFailure: true },
+    { numRuns: rounds(200), endOnFailure: true },
   )
 })

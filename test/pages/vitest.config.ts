@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     dir: 'test/pages',
     include: ['**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: ['default', chromiumReporter({ required: true })],
   },
 })

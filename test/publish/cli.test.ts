@@ -4,14 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { app } from '../world.ts'
 import { policyFor, startIssuer } from './issuer.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'platte-pipeline-'))
-const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+const main = inject('cli')
 const issuer = await startIssuer()
 let claims: Record<string, unknown> = {}
 const request: string[] = []

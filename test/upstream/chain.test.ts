@@ -4,12 +4,12 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
 import { bodyOf } from '../protocol/samples.ts'
 
-const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+const main = inject('cli')
 const folder = mkdtempSync(join(tmpdir(), 'platte-chain-'))
 const started: ChildProcess[] = []
 const base: NodeJS.ProcessEnv = { PATH: process.env.PATH, PORT: '0' }

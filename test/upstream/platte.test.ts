@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { refresh } from '../../src/catalog/refresh.ts'
 import { catalogKey } from '../../src/documents/paths.ts'
 import { startServer } from '../../src/runtime/node.ts'
@@ -18,7 +18,7 @@ import { playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
 import { fileServer, serve, type TestServer } from './server.ts'
 
-const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
+const main = inject('cli')
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 let dir: string
 let store: SceneStore

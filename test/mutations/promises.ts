@@ -1,0 +1,150 @@
+/**
+ * What Platte promises, each with the exported function that keeps the promise, a version of it that breaks it, and the
+ * suite that must notice. Functions are found by name (plugin.ts), so they may move and be rewritten.
+ */
+import { createHash } from 'node:crypto'
+
+// biome-ignore lint/suspicious/noExplicitAny: a version of any function, with its arguments.
+type Behaviour = (...args: any[]) => any
+
+export interface Kept {
+  readonly promise: string
+  /** The name that exactly one file of `src` exports. */
+  readonly name: string
+  readonly broken: (real: Behaviour) => Behaviour
+  /** Below `test`. Some of its tests must fail, and some must still pass. */
+  readonly suite: string
+}
+
+const row = (promise: string, name: string, suite: string, broken: (real: Behaviour) => Behaviour): Kept => ({
+  promise,
+  name,
+  suite,
+  broken,
+})
+
+const types = ['platte-root+jws', 'platte-catalog+jws', 'platte-channel+jws']
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+const payloadOf = (bytes: Uint8Array) =>
+  JSON.parse(Buffer.from(JSON.parse(Buffer.from(bytes).toString()).payload, 'base64url').toString())
+const always = (value: unknown) => (): Behaviour => () => value
+/** A channel's view with every board changed. */
+const boards =
+  (change: object) =>
+  (real: Behaviour) =>
+  (...args: unknown[]) => {
+    const view = real(...args)
+    const changed = [...view.boards].map(([name, board]: [string, object]) => [name, { ...board, ...change }] as const)
+    return { ...view, boards: new Map(changed) }
+  }
+
+export const promises: readonly Kept[] = [
+  row('a threshold counts keys', 'openEnvelope', 'trust/thresholds', (real) => (bytes, type, role) => {
+    return real(bytes, type, { ...role, threshold: role.threshold - 1 })
+  }),
+  row('a signature counts for its type alone', 'openEnvelope', 'trust/attacks', (real) => async (bytes, type, role) => {
+    for (const other of types) {
+      const opened = await real(bytes, other, role).catch(() => undefined)
+      if (opened) return opened
+    }
+    return await real(bytes, type, role)
+  }),
+  row('an envelope has one spelling', 'openEnvelope', 'trust/attacks', (real) => (bytes, ...rest) => {
+    return real(Buffer.from(JSON.stringify(JSON.parse(Buffer.from(bytes).toString()))), ...rest)
+  }),
+  row('a root follows the one before it', 'verifyNextRoot', 'trust/root', (real) => (bytes, current) => {
+    return real(bytes, { ...current, root: { ...current.root, version: payloadOf(bytes).version - 1 } })
+  }),
+  row('the last root must not have expired', 'checkRootFresh', 'trust/root', always(undefined)),
+  row('a document that expired is refused', 'checkTimes', 'trust/channel', (real) => ({ issuedAt }, ...rest) => {
+    return real({ issuedAt }, ...rest)
+  }),
+  row('a document from the future is refused', 'checkTimes', 'trust/channel', (real) => ({ expires }, ...rest) => {
+    return real({ issuedAt: '1970-01-01T00:00:00Z', expires }, ...rest)
+  }),
+  row('an expired catalog is refused', 'verifyCatalog', 'trust/catalog', (real) => (bytes, trusted, checks) => {
+    return real(bytes, trusted, { ...checks, acceptStaleMs: Number.POSITIVE_INFINITY })
+  }),
+  row('a catalog never goes back', 'verifyCatalog', 'trust/catalog', (real) => (bytes, trusted, checks) => {
+    return real(bytes, trusted, { ...checks, seen: undefined })
+  }),
+  row('an expired catalog offers nothing', 'verifyCatalog', 'service/catalog-attacks', (real) => async (...args) => {
+    return { ...(await real(...args)), expiresMs: Number.POSITIVE_INFINITY }
+  }),
+  row(
+    'a manifest has the digest of the catalog',
+    'verifyChannel',
+    'trust/channel',
+    (real) => (bytes, trusted, checks) => {
+      return real(bytes, trusted, { ...checks, entry: { ...checks.entry, size: bytes.length, sha256: sha256(bytes) } })
+    },
+  ),
+  row(
+    'a manifest of another channel is refused',
+    'verifyChannel',
+    'trust/channel',
+    (real) => (bytes, trusted, checks) => {
+      const { app, channel } = payloadOf(bytes)
+      return real(bytes, trusted, { ...checks, app, channel, request: checks.request ?? channel })
+    },
+  ),
+  row('an alias needs the release key', 'answersTo', 'trust/channel', always(true)),
+  row('history does not fork', 'verifyHead', 'trust/channel', (real) => (bytes, trusted, head) => {
+    return real(bytes, trusted, { ...head, previous: undefined })
+  }),
+  row('a hold withholds', 'ownConditions', 'core/decide', (real) => (...args) => ({
+    ...real(...args),
+    refusal: undefined,
+  })),
+  row('a floor is never jumped', 'viewChannel', 'core/decide', boards({ floors: [] })),
+  row('a dead end is never left', 'viewChannel', 'core/decide', boards({ deadEnds: [] })),
+  row('a ramp admits its share', 'admits', 'core/conditions', always(true)),
+  row('a machine without an id comes last', 'bucketOf', 'core/conditions', (real) => (scope, version, machine) => {
+    return machine === '' ? { ramp: 0, window: 0 } : real(scope, version, machine)
+  }),
+  row('each release draws its own buckets', 'bucketOf', 'core/conditions-properties', (real) => (scope, _, machine) => {
+    return real(scope, '1', machine)
+  }),
+  row('outside of its windows nothing is offered', 'isOpen', 'core/conditions', always(true)),
+  row(
+    'a target is kept to',
+    'readTarget',
+    'core/conditions',
+    always(() => undefined),
+  ),
+  row('a stopped clock stops a ramp', 'readRamp', 'core/conditions', (real) => (steps) => real(steps)),
+  row('a follower waits', 'followedConditions', 'core/conditions', (real) => (release, own, followed, bytes) => {
+    return real(release, own, { ...followed, afterMs: 0 }, bytes)
+  }),
+  row('a follower keeps the holds of its source', 'followedConditions', 'core/conditions', (real) => (...args) => {
+    const [release, own, followed, bytes] = args
+    return real(release, own, { ...followed, source: { ...followed.source, holds: [] } }, bytes)
+  }),
+  row('an overlay restricts', 'restrict', 'core/overlay', () => (view) => view),
+  row('the next change is foretold', 'nextChange', 'core/conditions-properties', always(undefined)),
+  row('versions are ordered as numbers', 'compareVersions', 'core/version', () => (a, b) => {
+    return JSON.stringify(a ?? null).localeCompare(JSON.stringify(b ?? null))
+  }),
+  row('a version means the same bytes everywhere', 'checkSameBytes', 'service/publish', always(undefined)),
+  row('what a machine may need is never pruned', 'inUse', 'service/channels', always(new Set())),
+  row('what would be offered to nobody is not signed', 'rampProblem', 'service/channels', always(undefined)),
+  row('an expired catalog is not signed anew unseen', 'checkNotExpired', 'service/roots', always(undefined)),
+  row('only keys of the layout reach a store', 'checkKey', 'adapters/memory', () => (key) => key),
+  row(
+    'only public documents are served',
+    'publicDocument',
+    'http/documents',
+    always({ kind: 'root', maxBytes: 2 ** 20 }),
+  ),
+  row('a body is read up to its limit', 'readAtMost', 'adapters/memory', (real) => (body, _, name) => {
+    return real(body, Number.POSITIVE_INFINITY, name)
+  }),
+  row('a group never has more holders than slots', 'lock', 'core/semaphore', (real) => (semaphore, holder) => {
+    const { kind, semaphore: locked } = real({ ...semaphore, max: semaphore.max + 1 }, holder)
+    return kind === 'locked' ? { kind, semaphore: { ...locked, max: semaphore.max } } : real(semaphore, holder)
+  }),
+  row('a policy lets in who matches a rule', 'judge', 'publish/policy', () => ([rule]) => ({ kind: 'allowed', rule })),
+  row('a package is signed with a receipt alone', 'requireReceipt', 'uploads/receipts', (real) => (...args) => {
+    return real(...args).catch(() => ({}))
+  }),
+]

@@ -1,0 +1,60 @@
+/**
+ * Which tests run where. `npm run verify` runs `unit`; `npm test` runs everything but `long`; `npm run test:long` runs
+ * `long`, and `scaled` again with all of their rounds.
+ */
+
+/** Pure or in memory: no process, no socket, no folder that has to be on a real disk. */
+export const unit: readonly string[] = [
+  ...['core', 'trust', 'protocol', 'http', 'service', 'conformance', 'docs', 'house'].map(
+    (room) => `${room}/**/*.test.ts`,
+  ),
+  ...['memory', 'tar', 'near', 'metrics', 'system'].map((name) => `adapters/${name}.test.ts`),
+  ...['locks', 'model'].map((name) => `locks/${name}.test.ts`),
+  ...['policy', 'countersign'].map((name) => `publish/${name}.test.ts`),
+  ...['service', 'receipts', 'sweep', 'bytes'].map((name) => `uploads/${name}.test.ts`),
+  ...['config', 'store-setting', 'settings'].map((name) => `runtimes/${name}.test.ts`),
+]
+
+/** Containers, deployments and pipelines, second runtimes of a suite that `npm test` runs on a first one, every fault of every write. */
+export const long: readonly string[] = [
+  'infra/docker.test.ts',
+  'infra/systemd.test.ts',
+  'infra/github*.test.ts',
+  'upstream/chain.test.ts',
+  'upstream/freeze.test.ts',
+  'runtimes/wrangler.test.ts',
+  'runtimes/worker-mirror.test.ts',
+  'runtimes/deno-s3.test.ts',
+  'adapters/folder-deno.test.ts',
+  'faults/channels.test.ts',
+  'faults/rotation.test.ts',
+]
+
+/** Tests of many rounds (`rounds.ts`). */
+export const scaled: readonly string[] = [
+  'core/conditions-properties.test.ts',
+  'http/explain.test.ts',
+  'locks/model.test.ts',
+  'runtimes/events.test.ts',
+]
+
+/** What takes longest begins first, so that no worker waits for another one at the end. */
+export const slowest: readonly string[] = [
+  'cli/scenes',
+  'infra/github',
+  'faults/channels',
+  'adapters/r2',
+  'upstream/chain',
+  'cli/doctor',
+  'cli/s3',
+  'publish/tokens',
+  'publish/cli',
+  'adapters/s3-packages',
+  'lambda/schedule',
+  'faults/rotation',
+  'core/conditions-properties',
+  'runtimes/events',
+  'http/explain',
+  'runtimes/deno-s3',
+  'upstream/platte',
+]
