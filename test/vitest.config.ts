@@ -12,6 +12,7 @@ export const shared = {
   // For hangs: a slow machine may take all the time that it needs.
   testTimeout: 300_000,
   hookTimeout: 300_000,
+  expect: { poll: { timeout: 120_000 } },
   // Files share the modules that they import: what a test changes outside of itself, it puts back.
   isolate: false,
   // One more than there are cores, because many tests wait for a process of their own.
@@ -21,7 +22,7 @@ export const shared = {
 }
 
 /** Runs by name whatever it is given: `npm test -- test/infra/docker.test.ts` also runs what belongs to `test:long`. */
-const isNamed = process.argv.some((word) => word.startsWith('test/'))
+const isNamed = process.argv.some((word) => word.startsWith('test/') && !word.endsWith('.config.ts'))
 
 export default defineConfig({
   test: {

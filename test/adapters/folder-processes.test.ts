@@ -31,12 +31,9 @@ function start(...args: string[]): { readonly child: ChildProcess; readonly said
   return { child, said: () => output.split('\n').slice(0, -1).map(Number) }
 }
 
-/** Starting processes takes long on a machine that is busy. */
-const patience = { timeout: 120_000 }
-
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-test('4 processes that add 40 each make 160', patience, async () => {
+test('4 processes that add 40 each make 160', async () => {
   const writers = [1, 2, 3, 4].map(() => start('count', '40'))
   await Promise.all(writers.map(({ child }) => once(child, 'close')))
   expect(await counted()).toBe(160)
@@ -44,27 +41,23 @@ test('4 processes that add 40 each make 160', patience, async () => {
   expect(all).toEqual(Array.from({ length: 160 }, (_, n) => n + 1))
 })
 
-test(
-  'a process that is killed at any moment leaves a whole state, loses nothing that it answered, and blocks nobody',
-  patience,
-  async () => {
-    for (let round = 0; round < 8; round++) {
-      const { child, said } = start('loop')
-      await expect.poll(() => said().length, { interval: 2, timeout: 20_000 }).toBeGreaterThan(0)
-      await pause(Math.random() * 15)
-      child.kill('SIGKILL')
-      await once(child, 'close')
-      const answered = said().at(-1) ?? 0
-      const found = await counted()
-      expect([answered, answered + 1]).toContain(found)
-      expect(await increment(store())).toBe(found + 1)
-    }
-  },
-)
+test('a process that is killed at any moment leaves a whole state, loses nothing that it answered, and blocks nobody', async () => {
+  for (let round = 0; round < 8; round++) {
+    const { child, said } = start('loop')
+    await expect.poll(() => said().length, { interval: 2, timeout: 120_000 }).toBeGreaterThan(0)
+    await pause(Math.random() * 15)
+    child.kill('SIGKILL')
+    await once(child, 'close')
+    const answered = said().at(-1) ?? 0
+    const found = await counted()
+    expect([answered, answered + 1]).toContain(found)
+    expect(await increment(store())).toBe(found + 1)
+  }
+})
 
-test('a process that sleeps at any moment while others write overwrites nothing', patience, async () => {
+test('a process that sleeps at any moment while others write overwrites nothing', async () => {
   const { child, said } = start('loop')
-  await expect.poll(() => said().length, { interval: 2, timeout: 20_000 }).toBeGreaterThan(0)
+  await expect.poll(() => said().length, { interval: 2, timeout: 120_000 }).toBeGreaterThan(0)
   const ours: number[] = []
   for (let round = 0; round < 30; round++) {
     child.kill('SIGSTOP')

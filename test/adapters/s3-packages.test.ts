@@ -160,7 +160,7 @@ describe('open', () => {
   test('a reader that goes away ends the connection', async () => {
     const body = (await (await open()).open(key))?.body
     await body?.cancel()
-    await vi.waitFor(() => expect(s3.sending()).toBe(0))
+    await vi.waitFor(() => expect(s3.sending()).toBe(0), { timeout: 120_000 })
   })
 })
 
@@ -180,5 +180,5 @@ test('a document that is too long is let go: nothing goes on coming', async () =
   const ref = await openStrict(s3)
   await s3Packages(ref, nodeHasher).put(key, bodyOf(content), expected)
   await expect(s3Documents(ref).get(key, 1000)).rejects.toMatchObject({ code: 'too-large' })
-  await vi.waitFor(() => expect(s3.sending()).toBe(0))
+  await vi.waitFor(() => expect(s3.sending()).toBe(0), { timeout: 120_000 })
 })

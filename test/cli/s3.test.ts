@@ -201,7 +201,7 @@ test('a server with wrong credentials does not start; one whose bucket is away s
   const { url, log } = await serve()
   const health = await (await fetch(`${url}/healthz`)).text()
   expect(health).toContain('degraded')
-  await vi.waitFor(() => expect(log.join('')).toMatch(/503 SlowDown: check PLATTE_STORE/))
+  await vi.waitFor(() => expect(log.join('')).toMatch(/503 SlowDown: check PLATTE_STORE/), { timeout: 120_000 })
   expect(log.join('') + health + refused.log.join('')).not.toMatch(/canary/i)
 })
 

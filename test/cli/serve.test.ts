@@ -26,7 +26,7 @@ beforeAll(() => {
   env.PLATTE_ROOT = /PLATTE_ROOT=(\S+)/.exec(platte('init'))?.[1]
   writeFileSync(join(folder, 'os_update.gz'), `CrAU${'x'.repeat(3_000_000)}`)
   platte('publish', 'os_update.gz', '--channel', 'beta', '--version', '4152.2.0', '--board', 'amd64-usr', '--create')
-}, 60_000)
+})
 afterEach(() => {
   if (child?.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
 })

@@ -75,7 +75,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
   function runIn(service: Service, words: readonly string[], env = {}) {
     const ref = { root, env: { ...image.env, ...service.environment, ...env }, volumes: volumesOf(service) }
     const { command, args, options } = contained(ref, words)
-    return spawnSync(command, args, { ...options, encoding: 'utf8', timeout: 20_000 })
+    return spawnSync(command, args, { ...options, encoding: 'utf8', timeout: 120_000 })
   }
 
   function cli(...words: readonly string[]): string {
@@ -111,7 +111,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
     root = build(stages, { folder, install })
     mkdirSync(join(root, 'keys'), { mode: 0o700 })
     give(join(root, 'keys'))
-  }, 300_000)
+  })
   afterAll(() => {
     if (server?.exitCode === null && server.signalCode === null) server.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -163,7 +163,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
     server?.kill('SIGTERM')
     expect(await ended).toEqual([0, null])
     expect(health(url)).toBe(1)
-  }, 120_000)
+  })
 
   test.runIf(isRoot).each([
     ['the store', '/var/lib/platte/x', true],

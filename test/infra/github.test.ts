@@ -34,7 +34,7 @@ beforeAll(async () => {
     path: `${stubs(there.folder)}:${process.env.PATH}`,
     env: there.env,
   }
-}, 60_000)
+})
 afterAll(() => there.stop())
 
 /** Node as setup-node leaves it, and an npm whose `ci` links what is there, and tells of tokens that it could see. */
@@ -72,7 +72,7 @@ async function run(inputs: Readonly<Record<string, string>>) {
   return ran
 }
 
-describe('action.yml', { timeout: 120_000 }, () => {
+describe('action.yml', () => {
   test('no input stands in a script', () => {
     const scripts = actionSteps(job).map(({ run }) => run ?? '')
     expect(scripts.filter((script) => script !== '')).toHaveLength(2)
@@ -189,7 +189,7 @@ describe('action.yml', { timeout: 120_000 }, () => {
   })
 })
 
-describe('platte.yml', { timeout: 120_000 }, () => {
+describe('platte.yml', () => {
   const jobs = parse(read('gitlab/platte.yml'))
   const { id_tokens: tokens, before_script: before } = jobs['.platte']
   const { script, variables } = jobs['.platte-publish']
@@ -241,7 +241,7 @@ describe('platte.yml', { timeout: 120_000 }, () => {
   })
 })
 
-describe('two signatures', { timeout: 120_000 }, () => {
+describe('two signatures', () => {
   const edit = { command: 'promote', from: 'beta', channel: 'stable', version: '4230.0.0' }
 
   test('neither the function nor the pipeline ships alone', async () => {

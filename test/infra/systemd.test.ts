@@ -118,7 +118,7 @@ describe.runIf(canDropPrivileges)('platte.service', () => {
     install(keyFile, readFileSync(join(root, home, 'keys/timestamp.jwk'), 'utf8'), 0o600)
     install(`${credentials}/${credential}`, readFileSync(join(root, keyFile), 'utf8'), 0o400)
     give(join(root, credentials, credential))
-  }, 120_000)
+  })
   afterAll(() => {
     if (server?.exitCode === null && server.signalCode === null) server.kill('SIGKILL')
     rmSync(root, { recursive: true, force: true })
@@ -144,5 +144,5 @@ describe.runIf(canDropPrivileges)('platte.service', () => {
       )
     }
     platte('verify')
-  }, 120_000)
+  })
 })

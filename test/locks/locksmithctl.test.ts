@@ -45,7 +45,7 @@ const lines = (prefix: string, text: string): string[] =>
 function run(command: string): Promise<string> {
   const words = command.split(' ').map((word) => word.replace('SERVER', running.url).replace('_', ' '))
   return new Promise((resolve) => {
-    execFile(binary, words, { timeout: 10_000 }, (error, stdout, stderr) => {
+    execFile(binary, words, { timeout: 120_000 }, (error, stdout, stderr) => {
       const told = [`$ ${command}`, ...lines('>', stdout), ...lines('!', stderr), `= ${error?.code ?? 0}`]
       resolve(told.join('\n').replace(/\b\d{13}\b/g, 'N'))
     })

@@ -7,7 +7,7 @@ const declarationOf = (name: string): RegExp =>
   new RegExp(`^export (?:(?:async )?function\\*? ${name}\\b|(?:const|let) ${name}\\b)`, 'm')
 
 /** The one file that exports a name. */
-export function fileOf(name: string): string {
+function fileOf(name: string): string {
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   const found = files.filter((file) => declarationOf(name).test(readFileSync(join(source, file), 'utf8')))
   if (found.length !== 1 || found[0] === undefined)

@@ -122,9 +122,7 @@ export const promises: readonly Kept[] = [
   }),
   row('an overlay restricts', 'restrict', 'core/overlay', () => (view) => view),
   row('the next change is foretold', 'nextChange', 'core/conditions-properties', always(undefined)),
-  row('versions are ordered as numbers', 'compareVersions', 'core/version', () => (a, b) => {
-    return JSON.stringify(a ?? null).localeCompare(JSON.stringify(b ?? null))
-  }),
+  row('a higher version is newer', 'compareVersions', 'core/version', (real) => (a, b) => real(b, a)),
   row('a version means the same bytes everywhere', 'checkSameBytes', 'service/publish', always(undefined)),
   row('what a machine may need is never pruned', 'inUse', 'service/channels', always(new Set())),
   row('what would be offered to nobody is not signed', 'rampProblem', 'service/channels', always(undefined)),

@@ -62,7 +62,7 @@ beforeAll(async () => {
     endpoint = /listening on (\S+)\/v1\/update\//.exec(line)?.[1] ?? ''
     if (endpoint) break
   }
-}, 60_000)
+})
 afterAll(async () => {
   const ended = new Promise((exit) => server.once('exit', exit))
   server.kill()
@@ -84,7 +84,7 @@ const publish = [
   '--create',
 ]
 
-test('publish, and again: nothing is sent twice', { timeout: 60_000 }, async () => {
+test('publish, and again: nothing is sent twice', async () => {
   const dry = await platte([...publish, '--dry-run'], job())
   expect(dry).toMatchObject({
     code: 0,
@@ -110,7 +110,7 @@ test('publish, and again: nothing is sent twice', { timeout: 60_000 }, async () 
   expect(first.stderr + again.stderr).not.toContain('canary')
 })
 
-test('edits go the same way', { timeout: 60_000 }, async () => {
+test('edits go the same way', async () => {
   const made = await platte(['channel', 'create', 'staging'], job())
   expect(made).toMatchObject({ code: 0, stdout: 'staging updated (revision 1). Live within 1 minute.\n' })
   const promoted = await platte(['promote', '1.0.0', '--from', 'stable', '--to', 'staging'], job())
@@ -141,7 +141,7 @@ test.each<readonly [string, readonly string[], Record<string, unknown>, Record<s
     /no identity token\nhint: GitHub: permissions: id-token: write/,
   ],
   ['no such endpoint', publish, {}, { PLATTE_ENDPOINT: 'http://127.0.0.1:9' }, 1, /did not answer/],
-])('%s', { timeout: 60_000 }, async (_, args, said, env, code, words) => {
+])('%s', async (_, args, said, env, code, words) => {
   claims = said
   const ended = await platte(args, { ...job(), ...env })
   claims = {}
@@ -149,7 +149,7 @@ test.each<readonly [string, readonly string[], Record<string, unknown>, Record<s
   expect(ended.stderr).not.toContain('canary')
 })
 
-test('a policy is tried out without a server', { timeout: 60_000 }, async () => {
+test('a policy is tried out without a server', async () => {
   writeFileSync(join(dir, 'token'), await issuer.token())
   const check = ['policy', 'check', '--publish-policy', 'file:policy.json', '--claims', 'token', '--app', app]
   expect(await platte([...check, '--channel', 'stable'])).toMatchObject({

@@ -31,7 +31,7 @@ export function flowSuite(name: string, open: () => Target): void {
   const told = async (version: string, track?: string) =>
     (await target.fetch('/v1/update/', { method: 'POST', body: check(version, track) })).text()
 
-  describe(`a pipeline, ${name}`, { timeout: 60_000 }, () => {
+  describe(`a pipeline, ${name}`, () => {
     beforeAll(() => {
       target = open()
     })

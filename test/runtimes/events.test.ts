@@ -85,7 +85,9 @@ test('where events cannot be written, checks are answered as ever, and what is l
   await writeFile(join(dir, 'events'), '')
   const before = await post(running, bodyOf('full-update-01'))
   await sendAll(running, 1_000)
-  await vi.waitFor(async () => expect(await numbersOf(running)).toMatch(/^platte_events_lost [1-9]/m))
+  await vi.waitFor(async () => expect(await numbersOf(running)).toMatch(/^platte_events_lost [1-9]/m), {
+    timeout: 120_000,
+  })
   expect(await post(running, bodyOf('full-update-01'))).toBe(before)
   await running.stop()
   expect(log()).toMatch(/"level":"warn","event":"events","problem":"[^"]+","attempt":2/)

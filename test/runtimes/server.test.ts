@@ -29,13 +29,16 @@ test('a store that is slow is looked at by one look at a time, and by the next o
   isSlow = true
   for (let n = 0; n < 5; n++) {
     await vi.advanceTimersByTimeAsync(60_000)
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(1))
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(1), { timeout: 120_000 })
   }
   expect(looks).toBe(2)
   slow.open()
-  await vi.waitFor(async () => {
-    await vi.advanceTimersByTimeAsync(60_000)
-    expect(looks).toBe(3)
-  })
+  await vi.waitFor(
+    async () => {
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(looks).toBe(3)
+    },
+    { timeout: 120_000 },
+  )
   await running.stop()
 })

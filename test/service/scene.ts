@@ -32,7 +32,7 @@ export const down = (): never => {
 
 /** Lets work that needs no timer end. */
 export async function settled(done: () => boolean): Promise<void> {
-  await vi.waitFor(() => expect(done()).toBe(true), { timeout: 10_000, interval: 2 })
+  await vi.waitFor(() => expect(done()).toBe(true), { timeout: 120_000, interval: 2 })
 }
 
 /** Puts a hold on a version of `stable`, as an operator's brake does. */

@@ -24,7 +24,7 @@ child.stdout?.on('data', (chunk) => {
 })
 let target: Target
 beforeAll(async () => {
-  const url = await vi.waitUntil(() => /"url":"([^"]+)"/.exec(logged)?.[1], { timeout: 30_000 })
+  const url = await vi.waitUntil(() => /"url":"([^"]+)"/.exec(logged)?.[1], { timeout: 120_000 })
   target = { send: sendOver(url), partBytes, isDirect: false, logs: () => logged }
 })
 afterAll(async () => {

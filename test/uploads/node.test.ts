@@ -54,10 +54,10 @@ test('a sender that goes away in the middle of a part leaves nothing', async () 
   sent.write(sample(partBytes / 2, 3))
   const folders = async () =>
     (await readdir(join(dir, '.uploads'), { recursive: true })).filter((name) => /\/\./.test(name))
-  await vi.waitFor(async () => expect((await folders()).length).toBe(1))
+  await vi.waitFor(async () => expect((await folders()).length).toBe(1), { timeout: 120_000 })
   sent.destroy()
   await closed
-  await vi.waitFor(async () => expect(await folders()).toEqual([]))
+  await vi.waitFor(async () => expect(await folders()).toEqual([]), { timeout: 120_000 })
   expect((await openMissing(uploading, order))[0]?.have).toEqual([])
   expect(log.at(-1)).toEqual({
     ...{ level: 'info', event: 'refused', path: '/v1/uploads/…', status: 400, code: 'bad-request' },
