@@ -6,6 +6,7 @@
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
+import { describeError } from '../kernel/log.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import {
   type AppIndex,
@@ -128,7 +129,7 @@ export async function reload(cache: CatalogCache, reader: StoreReader): Promise<
   } catch (error) {
     const problem = problemOf(error)
     const isCalm = seen !== undefined && (problem.reason === 'store-unavailable' || isRollback(error))
-    reader.log({ level: isCalm ? 'warn' : 'error', event: 'catalog', ...problem })
+    reader.log({ level: isCalm ? 'warn' : 'error', event: 'catalog', ...problem, ...describeError(error) })
     if (!isOvertaken()) cache.failure = { ...problem, at: reader.clock() }
   }
   if (cache.loadingSince === began) delete cache.loadingSince

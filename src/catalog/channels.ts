@@ -6,6 +6,7 @@ import { durationMs } from '../documents/fields.ts'
 import { packageFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { describeError } from '../kernel/log.ts'
 import type { Package } from '../release/channel.ts'
 import type { Stored } from '../release/conditions.ts'
 import type { Reason } from '../release/decide.ts'
@@ -74,7 +75,8 @@ export async function openChannel(reader: StoreReader, state: CatalogState, ref:
     return await joinSource(reader, state, { entry: ref.entry, manifest })
   } catch (error) {
     const problem = channelProblemOf(error)
-    reader.log({ level: 'error', event: 'channel', app: ref.app, channel: ref.channel, ...problem })
+    const { app, channel } = ref
+    reader.log({ level: 'error', event: 'channel', app, channel, ...problem, ...describeError(error) })
     return { ...problem, at: reader.clock() }
   }
 }

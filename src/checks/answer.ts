@@ -60,7 +60,9 @@ export function openChecks(serving: Serving): CheckCore {
           (apps) => {
             const headers = { ...answerHeaders, [idHeader]: context.ids.requestId }
             const rendered = { status: 200, headers, body: renderOmahaResponse({ apps }) }
-            return locks ? locks.note(serving, answering, request.apps).then(() => rendered) : rendered
+            return locks
+              ? locks.note(serving, answering, { apps: request.apps, ids: context.ids }).then(() => rendered)
+              : rendered
           },
         )
         return answer instanceof Promise ? answer.catch((error) => refuse(error, context)) : answer

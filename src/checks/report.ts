@@ -1,5 +1,7 @@
 /** Reports checks, and what machines report of their updates, to the sinks of events. */
+
 import type { RequestIds } from '../http/request-id.ts'
+import { describeError } from '../kernel/log.ts'
 import type { Decision } from '../release/decide.ts'
 import type { FleetEvent } from './events.ts'
 import type { OmahaAppRequest, OmahaRequest } from './omaha/omaha.ts'
@@ -64,7 +66,7 @@ function report({ events, reader }: Serving, event: FleetEvent): void {
   try {
     events(event)
   } catch (error) {
-    reader.log({ level: 'error', event: 'events', problem: `a defect: ${error}` })
+    reader.log({ level: 'error', event: 'events', ...describeError(error) })
   }
 }
 

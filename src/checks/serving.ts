@@ -2,6 +2,7 @@
 import type { Context, Hono } from 'hono'
 import type { Background, CatalogCache } from '../catalog/cache.ts'
 import type { StoreReader } from '../catalog/read.ts'
+import type { RequestIds } from '../http/request-id.ts'
 import type { Locking } from '../locks/store.ts'
 import type { Packages } from '../store/packages.ts'
 import type { EventSink } from './events.ts'
@@ -57,7 +58,11 @@ export interface LockEndpoint {
   /** Adds their routes. */
   readonly mount: (app: Hono, serving: Serving) => void
   /** Is told of machines that ask for updates: what they report may free a semaphore. Never throws. */
-  readonly note: (serving: Serving, service: Answering, apps: readonly OmahaAppRequest[]) => Promise<void>
+  readonly note: (
+    serving: Serving,
+    service: Answering,
+    noted: { readonly apps: readonly OmahaAppRequest[]; readonly ids: RequestIds },
+  ) => Promise<void>
 }
 
 /** What it takes to serve; one for each process. */

@@ -7,7 +7,7 @@ import type { EventSink } from '../checks/events.ts'
 import { eventsKey } from '../documents/paths.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { logLine } from '../kernel/json-log.ts'
-import type { Log } from '../kernel/log.ts'
+import { describeError, type Log } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Documents } from '../store/documents.ts'
 
@@ -65,8 +65,7 @@ export function storeEvents({ documents, clock, random, log }: Parts): StoredEve
         unsaid -= said
         return
       } catch (error) {
-        const problem = error instanceof Error ? error.message : String(error)
-        log({ level: 'warn', event: 'events', problem, attempt: attempt + 1 })
+        log({ level: 'warn', event: 'events', ...describeError(error), attempt: attempt + 1 })
       }
     }
     lose(lines.length)

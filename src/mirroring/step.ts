@@ -1,6 +1,7 @@
 /** Mirroring by a schedule: one bounded step at a time; the store itself is the cursor. */
 
 import type { StoreReader } from '../catalog/read.ts'
+import { describeError } from '../kernel/log.ts'
 import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../store/http/upstream.ts'
 import { type Meter, metered } from './meter.ts'
 import { type MirrorMemory, mirror } from './mirror.ts'
@@ -39,6 +40,6 @@ export async function mirrorStep(stepping: Stepping, memory: MirrorMemory): Prom
     if (result.kind === 'unchanged') return
     reader.log({ level: 'info', event: 'mirror', ...result, absent: absent.length, asked: meter.used })
   } catch (error) {
-    reader.log({ level: 'error', event: 'mirror', problem: error instanceof Error ? error.message : String(error) })
+    reader.log({ level: 'error', event: 'mirror', ...describeError(error) })
   }
 }

@@ -11,6 +11,7 @@ import { channelKey } from '../documents/paths.ts'
 import { readJson } from '../http/body.ts'
 import { bearerToken } from '../http/credentials.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
+import { requestLog } from '../http/request-id.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { authorise } from './authorise.ts'
 import { answerCommand, type PublishFunction, readRequest } from './publish-function.ts'
@@ -48,7 +49,8 @@ export function publishRoutes(serving: PublishServing): Routes {
   const take = (action: Action) => async (c: Context) => {
     const { bytes, value } = await readJson(c.req.raw, maxOrderBytes)
     const request = readRequest(action, value)
-    const answer = await answerCommand(publishFunction, { ...request, bytes, token: tokenOf(c.req.raw) })
+    const publisher = { ...publishFunction.publisher, log: requestLog(publishFunction.publisher.log, c.req.raw) }
+    const answer = await answerCommand({ ...publishFunction, publisher }, { ...request, bytes, token: tokenOf(c.req.raw) })
     if (!request.isPlan) await reload()
     const { command } = request
     const channel = command.action === 'channel-rename' ? command.name : command.channel

@@ -7,6 +7,7 @@ import type { Context, Hono } from 'hono'
 import type { Authorize, Routes } from '../checks/serving.ts'
 import { checkPlain, readJson } from '../http/body.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
+import { requestLog } from '../http/request-id.ts'
 import { checkUploadOrder } from './upload-record.ts'
 import type { Uploading } from './upload-records.ts'
 import { type Completed, completeUpload, type OpenedUpload, openUploads, takePart } from './uploads.ts'
@@ -42,7 +43,7 @@ export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
     return c.json({ number }, 200, noStore)
   }
   const complete = async (c: Context): Promise<Response> =>
-    answerCompleted(c, await completeUpload(uploading, c.req.param('id') ?? ''))
+    answerCompleted(c, await completeUpload(loggedFor(uploading, c), c.req.param('id') ?? ''))
   const others = (allow: string) => (c: Context) => refuseMethod(c, allow)
   return (app: Hono) => {
     app.post('/v1/uploads', open).all(others('POST'))
@@ -50,6 +51,11 @@ export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
     app.put('/v1/uploads/:id/:number', take).all(others('PUT'))
   }
 }
+
+const loggedFor = (uploading: Uploading, c: Context): Uploading => ({
+  ...uploading,
+  log: requestLog(uploading.log, c.req.raw),
+})
 
 const unknown = 'there is no such upload, or not any more: ask for the uploads again'
 

@@ -2,7 +2,9 @@
  * Removes what pipelines leave: uploads that nobody ended, a day after their begin, what is remembered of all of that age,
  * and the marks of identity tokens that are too old to be taken again.
  */
+
 import { markDay, marksFolder, uploadFolder } from '../documents/paths.ts'
+import { describeError } from '../kernel/log.ts'
 import { maxUploadBytes, readUploadRecord } from './upload-record.ts'
 import { isOver, type Uploading, uploadForMs } from './upload-records.ts'
 
@@ -18,8 +20,7 @@ export async function sweepUploads(uploading: Uploading, most = 100): Promise<nu
     try {
       if (await work()) swept += 1
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
-      uploading.log({ level: 'error', event: 'sweep', problem })
+      uploading.log({ level: 'error', event: 'sweep', ...describeError(error) })
     }
   }
   await trying(async () => {

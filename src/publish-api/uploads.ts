@@ -8,6 +8,7 @@ import { signersOf } from '../catalog/write.ts'
 import { packageFolder } from '../documents/paths.ts'
 import type { Receipt } from '../documents/receipt.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { describeError } from '../kernel/log.ts'
 import type { Part } from '../store/uploads.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
 import { partsOf } from './chunks.ts'
@@ -185,6 +186,6 @@ async function tidy({ uploads, log }: Uploading, token: string, mustGo: boolean)
     await uploads.discard(token)
   } catch (error) {
     if (mustGo) throw error
-    log({ level: 'warn', event: 'upload', problem: error instanceof Error ? error.message : String(error) })
+    log({ level: 'warn', event: 'upload', ...describeError(error) })
   }
 }

@@ -15,6 +15,7 @@
 
 import { PlatteError } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
+import { describeError } from '../kernel/log.ts'
 import { cannotListen, graceMs, type Listen, type Served, serveWith, urlHost } from './server.ts'
 import { type Environment, readSettings } from './settings.ts'
 import { openPublishing } from './store.ts'
@@ -94,7 +95,7 @@ async function main(): Promise<void> {
     log({ level: 'info', event: 'stop' })
   } catch (error) {
     const hint = error instanceof PlatteError ? error.hint : undefined
-    log({ level: 'error', event: 'serve', problem: error instanceof Error ? error.message : String(error), hint })
+    log({ level: 'error', event: 'serve', ...describeError(error), hint })
     log.flush()
     Deno.exit(1)
   }

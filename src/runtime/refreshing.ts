@@ -1,12 +1,17 @@
 /** Keeping the catalog fresh by a schedule: one bounded look at a time, on every runtime. */
+
 import { type CatalogCache, currentCatalog, reload } from '../catalog/cache.ts'
 import { refresh, type Slice } from '../catalog/refresh.ts'
 import type { StoreWriter } from '../catalog/write.ts'
+import { describeError, type Log, logWith } from '../kernel/log.ts'
 import type { sweepUploads } from '../publish-api/sweep-uploads.ts'
 import type { Uploading } from '../publish-api/upload-records.ts'
 
 /** How often a process with the timestamp key looks whether the catalog is to be refreshed. */
 export const refreshEveryMs = 60_000
+
+/** A log for one run of a schedule: its lines have an id in common. */
+export const runLog = (log: Log): Log => logWith(log, { runId: crypto.randomUUID() })
 
 /**
  * One look: signs the catalog again where that is due, and names what was committed. It works with the memory of what is
@@ -32,6 +37,6 @@ async function refreshOnce(writer: StoreWriter, cache: CatalogCache, bounds: Omi
     await reload(cache, writer)
     writer.log({ level: 'info', event: 'refresh', expires })
   } catch (error) {
-    writer.log({ level: 'error', event: 'refresh', problem: error instanceof Error ? error.message : String(error) })
+    writer.log({ level: 'error', event: 'refresh', ...describeError(error) })
   }
 }

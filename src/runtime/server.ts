@@ -7,13 +7,14 @@ import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Routes } from '../checks/serving.ts'
 import { openTelemetry } from '../fleet/telemetry.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { describeError } from '../kernel/log.ts'
 import { packagesBehind } from '../mirroring/packages-behind.ts'
 import { newPublishState } from '../publish-api/state.ts'
 import { sweepUploads } from '../publish-api/sweep-uploads.ts'
 import type { Uploading } from '../publish-api/upload-records.ts'
 import { lazyPages } from '../site/pages/lazy.ts'
 import { createApp } from './app.ts'
-import { refreshEveryMs, refreshSlice } from './refreshing.ts'
+import { refreshEveryMs, refreshSlice, runLog } from './refreshing.ts'
 import type { SettingsWith } from './settings.ts'
 import { openUploadsOf } from './store.ts'
 
@@ -154,7 +155,7 @@ async function checkPin(publisher: Publisher): Promise<void> {
     await loadRoot(publisher, publisher.pin.version)
   } catch (error) {
     if (!(error instanceof PlatteError && error.code === 'store-unavailable')) throw error
-    publisher.log({ level: 'error', event: 'catalog', problem: error.message })
+    publisher.log({ level: 'error', event: 'catalog', ...describeError(error) })
   }
 }
 
@@ -165,7 +166,7 @@ async function keepFresh(publisher: Publisher | Uploading, cache: CatalogCache):
   const once = async (): Promise<void> => {
     if (isLooking) return
     isLooking = true
-    await refreshSlice(publisher, cache, { ...slice, sweep: sweepUploads })
+    await refreshSlice({ ...publisher, log: runLog(publisher.log) }, cache, { ...slice, sweep: sweepUploads })
     isLooking = false
   }
   await once()

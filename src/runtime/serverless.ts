@@ -12,7 +12,7 @@ import { refuse } from '../http/problem.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
-import type { Log } from '../kernel/log.ts'
+import { describeError, type Log } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
 import type { MirrorMemory } from '../mirroring/mirror.ts'
 import { parsePolicy } from '../publish-api/policy-document.ts'
@@ -24,7 +24,7 @@ import type { Signer } from '../trust/signer.ts'
 import { createApp } from './app.ts'
 import { loadEnvSigner } from './env-keys.ts'
 import { type Features, missingFeatures } from './features.ts'
-import { refreshSlice } from './refreshing.ts'
+import { refreshSlice, runLog } from './refreshing.ts'
 import type { KeySource } from './setting-values.ts'
 import { type Environment, readSettings, type Settings, type SettingsWith } from './settings.ts'
 
@@ -144,15 +144,17 @@ export function openDeployment(
     ),
     async refresh() {
       if (stepping) {
-        await extras.mirroring?.step(stepping, memory)
+        const reader = { ...stepping.reader, log: runLog(log) }
+        await extras.mirroring?.step({ ...stepping, reader }, memory)
         return 'refreshed'
       }
       if (timestampKey === undefined) return 'idle'
+      const ofRun = runLog(log)
       try {
         const open = policy && openUploading ? openUploading : openWriting
-        await refreshSlice(await open(), cache, { ...slice, sweep: extras.sweep })
+        await refreshSlice({ ...(await open()), log: ofRun }, cache, { ...slice, sweep: extras.sweep })
       } catch (error) {
-        log({ level: 'error', event: 'refresh', problem: error instanceof Error ? error.message : String(error) })
+        ofRun({ level: 'error', event: 'refresh', ...describeError(error) })
       }
       return 'refreshed'
     },

@@ -29,8 +29,8 @@ test.each([
     throw new Error('out of room')
   }, body)
   expect([told.status, await told.text()]).toEqual([200, await want.text()])
-  const problem = 'a defect: Error: out of room'
+  const line = { level: 'error', event: 'events', problem: 'out of room', code: 'defect' }
   expect(store.log.filter(({ event }) => event === 'events')).toEqual(
-    Array.from({ length: events }, () => ({ level: 'error', event: 'events', problem })),
+    Array.from({ length: events }, () => ({ ...line, stack: expect.stringMatching(/^at /) })),
   )
 })

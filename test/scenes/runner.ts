@@ -100,7 +100,9 @@ export async function playScene(name: string, send: Send, options: PlayOptions =
       played.push(step.trim())
       continue
     }
-    const answer = render(await send(request)).replaceAll(run, '{{run}}')
+    const response = await send(request)
+    expect(response.header('x-request-id')).toMatch(/^[\w.=-]{1,128}$/)
+    const answer = render(response).replaceAll(run, '{{run}}')
     const index = /"modifiedIndex":(\d{13})/.exec(answer)?.[1]
     if (index !== undefined && !variables.has('index')) variables.set('index', index)
     played.push(`${asked}\n\n${withIndexes(answer, Number(variables.get('index')))}`)

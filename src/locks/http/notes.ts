@@ -1,10 +1,12 @@
-/** What machines tell with their checks, of which a semaphore may be freed, or closed for a while. */
+/** What machines report with their checks may free a semaphore, or close it for a while. */
 import type { OmahaAppRequest } from '../../checks/omaha/omaha.ts'
 import type { Locks, Serving } from '../../checks/serving.ts'
 import { type Answering, appKey } from '../../checks/update-check.ts'
+import type { RequestIds } from '../../http/request-id.ts'
+import { describeError, logWith } from '../../kernel/log.ts'
 import { noteReboot, noteRollback } from '../notes.ts'
 
-/** A machine has one operating system, and tells of it once. */
+/** A machine has one operating system, and reports on it once. */
 const maxNotes = 2
 /** What update_engine reports when a machine booted back into its old version. */
 const rollbackCode = 44
@@ -14,9 +16,10 @@ export async function noteMachines(
   { reader }: Serving,
   locks: Locks,
   { cache, background }: Answering,
-  apps: readonly OmahaAppRequest[],
+  { apps, ids }: { readonly apps: readonly OmahaAppRequest[]; readonly ids: RequestIds },
 ): Promise<void> {
   if (locks.channels.size === 0) return
+  const log = logWith(reader.log, ids)
   const work = apps.flatMap((app) => {
     const key = appKey(app.appId)
     const channel = cache.apps.get(key)?.aliases.get(app.track) ?? app.track
@@ -26,11 +29,10 @@ export async function noteMachines(
   const all = work.slice(0, maxNotes).map(({ run, ...about }) =>
     run().then(
       (what) => {
-        if (what !== 'nothing') reader.log({ level: 'info', event: 'lock', what, ...about })
+        if (what !== 'nothing') log({ level: 'info', event: 'lock', what, ...about })
       },
       (error: unknown) => {
-        const problem = error instanceof Error ? error.message : String(error)
-        reader.log({ level: 'warn', event: 'lock', problem: problem.slice(0, 300), ...about })
+        log({ level: 'warn', event: 'lock', ...describeError(error), ...about })
       },
     ),
   )

@@ -11,13 +11,13 @@ import { fleetLock, fleetLockPaths } from './fleet.ts'
 import type { LockProtocol } from './lock-request.ts'
 import { noteMachines } from './notes.ts'
 
-/** Both protocols, with and without a token before their own paths, and what checks tell of machines. */
+/** Both protocols, with and without a token before their own paths, and what checks report of machines. */
 export const openLocks = (locks: Locks): LockEndpoint => ({
   mount(app, serving) {
     const answer = answerLock(serving, locks)
     for (const path of [`${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
   },
-  note: (serving, service, apps) => noteMachines(serving, locks, service, apps),
+  note: (serving, service, noted) => noteMachines(serving, locks, service, noted),
 })
 
 function dialectOf(path: string): LockProtocol | undefined {
