@@ -98,10 +98,10 @@ test.each([
 ])('%s: it answers 500 and names every variable', async (_, wrong, wanted) => {
   const invoke = await start(wrong)
   const { status, body } = await sendThrough('function URL', invoke)({ ...request, method: 'POST' })
-  const problem = new TextDecoder().decode(body)
+  const problem = JSON.parse(new TextDecoder().decode(body)).detail
   expect(status).toBe(500)
   for (const one of wanted) expect(problem).toMatch(one)
-  expect(logged()).toEqual([expect.objectContaining({ level: 'error', event: 'serve', problem: problem.slice(7, -1) })])
+  expect(logged()).toEqual([expect.objectContaining({ level: 'error', event: 'serve', problem })])
   expect(await invoke(rule)).toBeNull()
   expect(logged().at(-1)).toMatchObject({ level: 'error', event: 'refresh' })
 })

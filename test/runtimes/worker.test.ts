@@ -126,13 +126,11 @@ test.each([
   ['wrong-settings', [/PLATTE_ROOT/, /PLATTE_PUBLIC_URL .*is not a plain http/]],
 ] as const)('%s: it answers 500 and names every variable', async (name, wanted) => {
   const answer = await server.getWorker(name).fetch('http://updates.example.org/v1/update/', { method: 'POST' })
-  const problem = await answer.text()
+  const { detail: problem } = (await answer.json()) as { readonly detail: string }
   expect(answer.status).toBe(500)
   for (const one of wanted) expect(problem).toMatch(one)
   const logged = server.getLogs().map(({ message }) => JSON.parse(message))
-  expect(logged).toContainEqual(
-    expect.objectContaining({ level: 'error', event: 'serve', problem: problem.slice(7, -1) }),
-  )
+  expect(logged).toContainEqual(expect.objectContaining({ level: 'error', event: 'serve', problem }))
 })
 
 test.each([
