@@ -37,7 +37,11 @@ export interface CheckCore {
   readonly refuse: (error: unknown, context: CheckContext) => CheckAnswer
 }
 
-const answerHeaders = { 'content-type': 'text/xml; charset=utf-8', 'cache-control': 'no-store' }
+const answerHeaders = ({ requestId }: RequestIds): Record<string, string> => ({
+  'content-type': 'text/xml; charset=utf-8',
+  'cache-control': 'no-store',
+  [idHeader]: requestId,
+})
 const refusalHeaders = { 'content-type': 'text/plain; charset=UTF-8', 'cache-control': 'no-store' }
 
 export function openChecks(serving: Serving): CheckCore {
@@ -58,7 +62,7 @@ export function openChecks(serving: Serving): CheckCore {
         const answer = after(
           mapInOrder(request.apps, (app) => answerApp(checking, app)),
           (apps) => {
-            const headers = { ...answerHeaders, [idHeader]: context.ids.requestId }
+            const headers = answerHeaders(context.ids)
             const rendered = { status: 200, headers, body: renderOmahaResponse({ apps }) }
             return locks
               ? locks.note(serving, answering, { apps: request.apps, ids: context.ids }).then(() => rendered)
