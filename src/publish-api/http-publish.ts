@@ -50,7 +50,10 @@ export function publishRoutes(serving: PublishServing): Routes {
     const { bytes, value } = await readJson(c.req.raw, maxOrderBytes)
     const request = readRequest(action, value)
     const publisher = { ...publishFunction.publisher, log: requestLog(publishFunction.publisher.log, c.req.raw) }
-    const answer = await answerCommand({ ...publishFunction, publisher }, { ...request, bytes, token: tokenOf(c.req.raw) })
+    const answer = await answerCommand(
+      { ...publishFunction, publisher },
+      { ...request, bytes, token: tokenOf(c.req.raw) },
+    )
     if (!request.isPlan) await reload()
     const { command } = request
     const channel = command.action === 'channel-rename' ? command.name : command.channel
