@@ -161,7 +161,7 @@ describe('what is not a file is named, and never absent', () => {
 
   test('a root that is not there', async () => {
     const store = folderDocuments(at('not', 'mounted'), { clock: systemClock })
-    const message = expect.stringMatching(/not\/mounted: the folder of the store is not there/)
+    const message = expect.stringMatching(/not\/mounted: the folder of the store does not exist/)
     await expect(store.get('catalog.jws', 10)).rejects.toMatchObject({ code: 'store-unavailable', message })
     expect(await store.create('catalog.jws', bytesOf('x'))).toBe('created')
     expect(await store.get('catalog.jws', 10)).toBeDefined()

@@ -136,8 +136,8 @@ const bad: Readonly<Record<string, Bad>> = {
   'unknown access key': forbidden(setEnv({ AWS_ACCESS_KEY_ID: 'AKIDCANARY' }), credentials),
   'wrong secret': forbidden(setEnv({ AWS_SECRET_ACCESS_KEY: 'another canary' }), credentials),
   'wrong token': forbidden(setEnv({ AWS_SESSION_TOKEN: 'another canary' }), credentials),
-  'a clock that is slow': forbidden(skewed(16), /the clock of this machine is not that of the store in PLATTE_STORE$/),
-  'a clock that is fast': forbidden(skewed(-16), /the clock of this machine is not that of the store in PLATTE_STORE$/),
+  'a clock that is slow': forbidden(skewed(16), /the clocks of this machine and of the store in PLATTE_STORE$/),
+  'a clock that is fast': forbidden(skewed(-16), /the clocks of this machine and of the store in PLATTE_STORE$/),
   'denied reads': forbidden(
     denied('s3:GetObject'),
     /AccessDenied.* credentials for PLATTE_STORE need s3:GetObject/,
@@ -164,7 +164,7 @@ const bad: Readonly<Record<string, Bad>> = {
   '500': unavailable(always('error'), /500 InternalError: check PLATTE_STORE$/),
   'a reset connection': unavailable(always('reset'), /(socket hang up|ECONNRESET).*: check PLATTE_STORE$/),
   'a store that hangs': unavailable(always('hang'), /did not answer within 0.4 s: check PLATTE_STORE$/),
-  'something else that answers': unavailable(always('page'), /404, and not in the words of S3: check PLATTE_STORE$/),
+  'something else that answers': unavailable(always('page'), /404, without an S3 error code: check PLATTE_STORE$/),
   'nobody there': unavailable(withSetting(/127\.0\.0\.1:\d+/, '127.0.0.1:9'), /ECONNREFUSED.*: check PLATTE_STORE$/),
 }
 
@@ -227,7 +227,7 @@ test('a web server that answers 200 to everything is no store', async () => {
   const setting = `s3://updates?endpoint=http://127.0.0.1:${port}&region=eu-central-1&forcePathStyle=true`
   await expect(s3Documents(await openStrict({ setting })).get('catalog.jws', 100)).rejects.toMatchObject({
     code: 'store-unavailable',
-    message: expect.stringMatching(/names no ETag.*, and not in the words of S3: check PLATTE_STORE$/),
+    message: expect.stringMatching(/names no ETag.*, without an S3 error code: check PLATTE_STORE$/),
     hint: 'something else answers there: check the endpoint in PLATTE_STORE',
   })
   server.close()

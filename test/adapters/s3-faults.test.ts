@@ -175,7 +175,7 @@ describe('a read', () => {
     ['truncated', 2, /: (aborted|the store sent .*): check PLATTE_STORE$/],
     ['hang', 1, /: the store did not answer within 0.4 s: check PLATTE_STORE$/],
     ['stalls', 1, /: the store did not answer within 0.4 s: check PLATTE_STORE$/],
-    ['page', 1, /: the store answered 404, and not in the words of S3: check PLATTE_STORE$/],
+    ['page', 1, /: the store answered 404, without an S3 error code: check PLATTE_STORE$/],
   ])('that meets %s always ends after %i requests', async (fault, requests, message) => {
     failing('GetObject', fault)
     await expect((await open(fault)).get(key, 200_000)).rejects.toMatchObject({

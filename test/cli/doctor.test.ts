@@ -154,7 +154,7 @@ describe('a bucket that ignores conditions', () => {
 
 describe('a bucket that refuses this identity', () => {
   test.each([
-    ['s3:ListBucket', 's3:ListBucket: without that, what is not there is refused as well'],
+    ['s3:ListBucket', 's3:ListBucket (without the latter, S3 answers 403 for missing keys)'],
     ['s3:PutObject', 'need s3:PutObject'],
   ])('%s: cannot be judged, is not published to, and the permission is named', async (permission, words) => {
     await init()

@@ -43,13 +43,13 @@ import {
 } from './files.ts'
 import { listFiles, listFolders } from './list.ts'
 
-/** What a write reads of the document that is there: more than any document may have. */
+/** The cap for reading back a write: more than any document has. */
 const readAtMostBytes = 16 * 1024 * 1024
-/** For so long a follower is kept. */
+/** How long a follower is kept. */
 const keepMs = 60 * 60 * 1000
-/** A crash leaves one state unmoved, a crowd a few; more means that something else writes here. */
+/** A crash leaves one state unmoved, a crowd a few; more means that another program writes here. */
 const followAtMost = 1000
-/** How often a swap tries to move the document to the state that it made; others do it where it does not. */
+/** Tries of a swap to move the document to its new state; later swaps do it otherwise. */
 const moveAtMost = 8
 
 /** A state as it was read from one file. */
@@ -59,11 +59,11 @@ interface State extends StoredDocument {
 }
 
 export interface FolderOptions {
-  /** Only decides when leftovers are old enough to be removed. */
+  /** Only for the age of leftovers. */
   readonly clock: Clock
 }
 
-/** @param root the folder; it has to be there for reading, and is made for the first write. */
+/** @param root the folder: must exist for reading, and is made by the first write. */
 export function folderDocuments(root: string, { clock }: FolderOptions): Documents {
   const store = { root, tidied: new Map<string, Instant>(), clock }
   return {
@@ -94,7 +94,7 @@ async function newest(store: Store, key: string, maxBytes: number): Promise<Stat
   return first && (await chain(store, key, { first, maxBytes })).at(-1)
 }
 
-/** A state and all that followed it. */
+/** A state and all its followers. */
 async function chain(store: Store, key: string, from: { readonly first: State; readonly maxBytes: number }) {
   const states = [from.first]
   for (let { token } = from.first; states.length < followAtMost; token = states.at(-1)?.token ?? '') {
@@ -134,7 +134,7 @@ async function readWhole(handle: FileHandle, size: number, path: string): Promis
 async function create(store: Store, key: string, bytes: Uint8Array): Promise<'created' | 'same' | 'taken'> {
   const path = pathOf(store, key)
   if (await isThere(path)) {
-    // Whoever made it may have died before this, and the caller goes on as if we had made it.
+    // Its writer may have crashed before the sync, and the caller relies on it.
     await syncFolder(dirname(path))
     return await compare(store, key, bytes)
   }
@@ -157,7 +157,7 @@ async function compare(store: Store, key: string, bytes: Uint8Array): Promise<'s
   throw new PlatteError('store-unavailable', `${pathOf(store, key)}: was removed while it was created`)
 }
 
-/** New bytes, and the token of the state that they are to replace. */
+/** New bytes, and the token of the state that they replace. */
 interface Change {
   readonly bytes: Uint8Array
   readonly token: Token
@@ -186,13 +186,13 @@ async function swap(store: Store, key: string, { bytes, token }: Change): Promis
 }
 
 /**
- * Dates a written file later than the state that it follows, also on file systems that keep whole seconds only. The date
- * is always set, because that of the write itself is not settled yet on a network file system.
+ * Dates a written file later than the state that it follows, even on file systems that keep whole seconds only. Sets the
+ * date always: on a network file system the date of a write is not settled at once.
  */
 async function dateAfter(handle: FileHandle, before: Instant): Promise<Instant> {
   const { mtimeMs: written } = await handle.stat()
   for (const stepMs of [1, 1000, 2000]) {
-    // Half a millisecond on top, because seconds with fractions come out a little too low or too high.
+    // Plus half a millisecond, against rounding of fractional seconds.
     const seconds = (Math.floor(Math.max(written, before + stepMs)) + 0.5) / 1000
     await handle.utimes(seconds, seconds)
     const { mtimeMs } = await handle.stat({ bigint: true })
@@ -202,8 +202,8 @@ async function dateAfter(handle: FileHandle, before: Instant): Promise<Instant> 
 }
 
 /**
- * Moves the document to the state that was linked, unless later ones are there already.
- * @returns false where the link came too late: its state was replaced long ago, and what followed has been tidied away.
+ * Moves the document to the linked state, unless it moved on already.
+ * @returns false if the link came too late: its state was replaced long ago, and the followers were removed.
  */
 async function settle(store: Store, key: string, linked: { readonly temporary: string; readonly mine: Token }) {
   const path = pathOf(store, key)
@@ -222,8 +222,8 @@ async function settle(store: Store, key: string, linked: { readonly temporary: s
 }
 
 /**
- * Renames over a document that is still the one that was read: the look and the rename are neighbours, with no await in
- * between. Where the rename fails nothing is lost: readers go on by the link.
+ * Renames over a document that is still the one that was read, with no await in between. A failed rename loses nothing:
+ * readers go on by the link.
  */
 function replace(path: string, expected: State, temporary: string): boolean {
   try {

@@ -1,11 +1,9 @@
 /**
- * What both folder stores do with files: durable writes under a temporary name, folders that are there, and the system's
- * errors in plain words.
+ * Files of the folder stores: durable writes under a temporary name, folders, and the system's errors in plain words.
  *
- * A key is a path below the root. Names that start with a dot are no keys, so `.tmp` (files being written), `.next`
- * (see folder-documents.ts) and `.uploads` (see folder-uploads.ts) are never served or listed. The last part of a path is
- * never followed where it is a symbolic link; folders within the root that an operator replaced by links are followed
- * when read, but not listed.
+ * A key is a path below the root. Names that start with a dot are not keys, so `.tmp` (files being written), `.next` (see
+ * documents.ts) and `.uploads` (see uploads.ts) are never served or listed. A file that is a symbolic link is refused;
+ * folders that are links are followed when read, and not listed.
  */
 import { randomUUID } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
@@ -31,7 +29,7 @@ const words: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EMFILE: ['store-unavailable', 'this process has too many open files, cannot'],
 }
 
-/** The system's error as ours, naming the path; anything that is not the system's stays what it is. */
+/** A system error as ours, naming the path; any other error is returned. */
 export function storeError(cause: unknown, doing: Doing, path: string): unknown {
   const name = errorName(cause)
   if (name === undefined) return cause
@@ -39,13 +37,13 @@ export function storeError(cause: unknown, doing: Doing, path: string): unknown 
   return new PlatteError(code, `${path}: ${why} ${doing} it (${name})`, { cause })
 }
 
-/** The system's name of an error, such as `ENOENT`. */
+/** The name of a system error, such as `ENOENT`. */
 export function errorName(error: unknown): string | undefined {
   if (!(error instanceof Error) || error instanceof PlatteError || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
 
-/** Runs `work`; the system's errors become ours. */
+/** Runs `work`; system errors become ours. */
 export async function attempt<T>(doing: Doing, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -54,16 +52,13 @@ export async function attempt<T>(doing: Doing, path: string, work: () => Promise
   }
 }
 
-/** A file that is open for reading; who has it closes it. */
+/** A file open for reading; the caller closes it. */
 export interface OpenFile {
   readonly handle: FileHandle
   readonly stats: BigIntStats
 }
 
-/**
- * Opens a file for reading, whatever else may lie there: a pipe does not hang, a link is not followed.
- * @returns `undefined` where there is no such file below a root that is there.
- */
+/** Opens a file for reading; a pipe does not hang, a link is not followed. @returns `undefined` if it does not exist. */
 export async function openFile(root: string, path: string): Promise<OpenFile | undefined> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
@@ -78,18 +73,18 @@ export async function openFile(root: string, path: string): Promise<OpenFile | u
   throw new PlatteError('store-unavailable', `${path}: is a folder or a device, not a file`)
 }
 
-/** A store that is not mounted must not look like one that is empty. */
+/** A store that is not mounted must not look empty. */
 export async function checkRoot(root: string): Promise<void> {
   try {
     await stat(root)
   } catch (cause) {
     if (errorName(cause) !== 'ENOENT') throw storeError(cause, 'read', root)
     const hint = 'mount what belongs there; `platte init` makes a new store'
-    throw new PlatteError('store-unavailable', `${root}: the folder of the store is not there`, { cause, hint })
+    throw new PlatteError('store-unavailable', `${root}: the folder of the store does not exist`, { cause, hint })
   }
 }
 
-/** Makes a folder and its parents, so that they outlive a power cut. */
+/** Makes a folder and its parents durably. */
 export async function makeFolder(path: string): Promise<void> {
   await attempt('write', path, async () => {
     const first = await mkdir(path, { recursive: true })
@@ -98,7 +93,7 @@ export async function makeFolder(path: string): Promise<void> {
   })
 }
 
-/** Makes the names in a folder outlive a power cut. Some file systems cannot and say so; they do it unasked, or never. */
+/** Makes the names in a folder survive a power cut, where the file system supports that. */
 export async function syncFolder(path: string): Promise<void> {
   await attempt('write', path, async () => {
     const handle = await open(path, constants.O_RDONLY)
@@ -115,8 +110,7 @@ export async function syncFolder(path: string): Promise<void> {
 const temporaryFolder = (root: string): string => join(root, '.tmp')
 
 /**
- * Writes a file under a temporary name, to the disk itself. Where `fill` or the disk fails, nothing stays.
- * @param fill what it throws is thrown as it is.
+ * Writes and syncs a file under a temporary name. After a failure nothing stays.
  * @returns the path and what `fill` returned.
  */
 export async function writeTemporary<T>(root: string, fill: (handle: FileHandle, path: string) => Promise<T>) {
@@ -136,7 +130,7 @@ export async function writeTemporary<T>(root: string, fill: (handle: FileHandle,
   }
 }
 
-/** The system may take less than it is given, as on a disk that becomes full. */
+/** A write may be short, as on a disk that becomes full. */
 export const writeWhole = (handle: FileHandle, path: string, chunk: Uint8Array): Promise<void> =>
   attempt('write', path, async () => {
     for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
@@ -152,17 +146,14 @@ async function openNew(path: string): Promise<FileHandle> {
   }
 }
 
-/**
- * Gives a written file a further name, which must be free: link(2), so that of many exactly one gets it.
- * @returns whether we have the name.
- */
+/** Links a written file to a free name: of many writers exactly one gets it. @returns whether we have the name. */
 export async function linkTo(temporary: string, path: string): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
       await link(temporary, path)
       return true
     } catch (error) {
-      // A network file system may repeat a link whose answer was lost, and then say that it exists.
+      // A network file system may retry a link whose answer was lost, and then report that it exists.
       if (await areOne(temporary, path)) return true
       if (errorName(error) === 'EEXIST') return false
       if (errorName(error) !== 'ENOENT' || tries === linkAtMost) throw storeError(error, 'write', path)
@@ -171,7 +162,7 @@ export async function linkTo(temporary: string, path: string): Promise<boolean> 
   }
 }
 
-/** Somebody who removes the last file of a folder may take the folder away that was just made. */
+/** A concurrent removal may take away the folder that was just made. */
 const linkAtMost = 4
 
 async function areOne(a: string, b: string): Promise<boolean> {
@@ -183,7 +174,7 @@ async function areOne(a: string, b: string): Promise<boolean> {
   }
 }
 
-/** Removes a file; one that is not there is no error. */
+/** Removes a file; a missing one is no error. */
 export async function removeFile(path: string): Promise<void> {
   try {
     await unlink(path)
@@ -192,7 +183,7 @@ export async function removeFile(path: string): Promise<void> {
   }
 }
 
-/** Removes what the swaps of a removed document left beside it, and folders that became empty. Only tidies: it never fails. */
+/** Removes the followers of a removed document, and empty folders. Never fails. */
 export async function tidyAfter(root: string, key: string): Promise<void> {
   const followers = join('.next', key)
   await rm(join(root, followers), { recursive: true, force: true }).catch(() => undefined)
@@ -203,11 +194,11 @@ async function removeEmptyFolders(root: string, path: string): Promise<void> {
   try {
     for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) await rmdir(join(root, folder))
   } catch {
-    // Others are using it.
+    // The folder is in use.
   }
 }
 
-/** Removes a file that is of no use any more; where that fails it stays until it is swept. */
+/** Removes a file that nobody needs; after a failure it stays until it is swept. */
 export const discardFile = (path: string): Promise<void> => removeFile(path).catch(() => undefined)
 
 export const isThere = (path: string): Promise<boolean> =>
@@ -216,7 +207,7 @@ export const isThere = (path: string): Promise<boolean> =>
     () => false,
   )
 
-/** Removes what lies directly in a folder and was last written before `before`. Only tidies: it never fails. */
+/** Removes files directly in a folder that were last written before `before`. Never fails. */
 export async function sweep(folder: string, before: Instant): Promise<void> {
   const names = await readdir(folder).catch(() => [])
   for (const name of names) {
@@ -228,5 +219,5 @@ export async function sweep(folder: string, before: Instant): Promise<void> {
 
 const dayMs = 24 * 60 * 60 * 1000
 
-/** Removes what writers that died left behind a day ago. */
+/** Removes what crashed writers left behind a day ago. */
 export const sweepTemporary = (root: string, now: Instant): Promise<void> => sweep(temporaryFolder(root), now - dayMs)

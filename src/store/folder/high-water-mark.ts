@@ -1,4 +1,4 @@
-/** The mark of a reader in one file: replaced as a whole, and on the disk before anything is answered by it. */
+/** The mark of a reader in one file, replaced as a whole and synced. */
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -9,7 +9,7 @@ import { attempt, errorName, storeError, syncFolder } from './files.ts'
 
 const maxBytes = publicDocument(catalogKey)?.maxBytes ?? 0
 
-/** @param path a file that only this process writes; its folder has to be there. */
+/** @param path a file that only this process writes, in a folder that exists. */
 export function markFile(path: string): HighWaterMark {
   return {
     async load() {

@@ -1,10 +1,9 @@
-/** Lists the keys of a folder store: what lies below its root under names that are keys. */
+/** Lists the keys of a folder store. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkKey } from '../../documents/paths.ts'
 import { checkRoot, errorName, storeError } from './files.ts'
 
-/** All keys below the root that start with `prefix`, in byte order. */
 export async function* listFiles(root: string, prefix: string): AsyncIterable<string> {
   const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
   if (folder !== '') checkKey(folder.slice(0, -1))
@@ -12,7 +11,7 @@ export async function* listFiles(root: string, prefix: string): AsyncIterable<st
   for await (const key of walk(root, folder)) if (key.startsWith(prefix)) yield key
 }
 
-/** The names of the folders in one that ends in "/": those that hold something. */
+/** The names of the non-empty folders in `folder`, which ends in "/". */
 export async function* listFolders(root: string, folder: string): AsyncIterable<string> {
   checkKey(folder.slice(0, -1))
   await checkRoot(root)

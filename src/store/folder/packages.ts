@@ -1,4 +1,4 @@
-/** Packages as files of one folder. Each is copied and hashed in one pass under a temporary name, then linked into place. */
+/** Packages as files of a folder, each copied and hashed in one pass under a temporary name, then linked into place. */
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { type FileHandle, rename } from 'node:fs/promises'
@@ -28,7 +28,7 @@ export interface FolderPackagesOptions extends FolderOptions {
   readonly newHasher: NewHasher
 }
 
-/** @param root the folder; it has to be there for reading, and is made for the first write. May be that of the documents. */
+/** @param root the folder: must exist for reading, and is made by the first write. May be that of the documents. */
 export function folderPackages(root: string, options: FolderPackagesOptions): Packages {
   const store = { root, ...options }
   const pathOf = (key: string): string => join(root, checkKey(key))
@@ -80,14 +80,14 @@ async function copy(
     const write = (chunk: Uint8Array): Promise<void> => writeWhole(handle, path, chunk)
     return hashInto(body, write, { hasher: newHasher(), ...what })
   }).catch(async (error) => {
-    // Where the file could not even be opened, nobody has told the sender yet.
+    // If the file could not be opened, the body is still uncancelled.
     if (!body.locked) await body.cancel(error).catch(() => undefined)
     throw error
   })
   return { temporary, ...result }
 }
 
-/** Gives a copy its place; other bytes that lie there (a file cut short, a disk that forgot) are replaced. */
+/** Links a copy into place; damaged bytes there (a file cut short) are replaced. */
 async function place(root: string, path: string, { temporary, size, sha256 }: Copied): Promise<'stored' | 'same'> {
   try {
     const linked = await linkTo(temporary, path)
@@ -113,7 +113,7 @@ async function sha256Of(root: string, path: string): Promise<string | undefined>
   return open && hash.digest('hex')
 }
 
-/** Opens a file of the store, or a range of it; `undefined` where it is not there. */
+/** Opens a file of the store, or a range of it; `undefined` if it does not exist. */
 export async function openPackage(
   root: string,
   path: string,
@@ -130,18 +130,15 @@ export async function openPackage(
   }
 }
 
-/**
- * Small, for the memory: 500 MB take about a second, and 40 MB of chunks wait to be collected. With 128 KiB it is a
- * third less time and 70 MB.
- */
+/** Small, to save memory: 500 MB take a second and 40 MB of memory; with 128 KiB a third less time and 70 MB. */
 const chunkBytes = 64 * 1024
 
-/** Reads only when asked. The file is closed at the end, on a failure and where the reader cancels. */
+/** Reads on demand. Closes the file at the end, after a failure, and when the reader cancels. */
 function bodyOf(handle: FileHandle, path: string, { start, end }: ByteRange): ReadableStream<Uint8Array> {
   let at = start
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
     if (at <= end) {
-      // Memory of its own for each chunk: from Node's shared pool a reader could see its neighbours.
+      // Not from Node's shared pool, where a reader could see its neighbours.
       const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(chunkBytes, end + 1 - at)).buffer)
       const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
       if (bytesRead === 0) throw new PlatteError('store-unavailable', `${path}: ends before its size`)

@@ -1,11 +1,11 @@
-/** Stores that forget: for tests, and for what one process tries out. */
+/** Stores in memory, for tests and trials. */
 import { checkKey } from '../../documents/paths.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { Documents, StoredDocument } from '../documents.ts'
 import type { Packages } from '../packages.ts'
 import { checkRange, equalBytes, hashInto, joined, tooLarge } from '../streams.ts'
 
-/** A token is the number of the write: equal bytes that return later are another state. */
+/** A token is the number of the write: equal bytes written later are another state. */
 export function memoryDocuments(): Documents {
   const stored = new Map<string, StoredDocument>()
   let writes = 0
@@ -37,7 +37,7 @@ export function memoryDocuments(): Documents {
   }
 }
 
-/** Without `stage`: what is put here has its place from the start. */
+/** Without `stage`. */
 export function memoryPackages(newHasher: NewHasher): Packages {
   const stored = new Map<string, Uint8Array>()
   return {

@@ -1,4 +1,4 @@
-/** Uploads that are forgotten with the process: for tests, and for what one process tries out. */
+/** Uploads in memory, for tests and trials. */
 import type { Clock } from '../../kernel/clock.ts'
 import { joined, pumpPart } from '../streams.ts'
 import { uploadGone } from '../upload-token.ts'

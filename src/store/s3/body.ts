@@ -1,4 +1,4 @@
-/** Bodies as the S3 client hands them out: bounded, complete or an error, and never waited for without an end. */
+/** Bodies of S3 answers: bounded, complete or an error, never waited for without end. */
 import { Readable } from 'node:stream'
 import { joined, tooLarge } from '../streams.ts'
 import { S3Failure } from './failure.ts'
@@ -13,8 +13,7 @@ const short = (size: number, length: number): S3Failure =>
 
 /**
  * Reads a body to its end.
- * @param length what the store announced, in bytes.
- * @throws PlatteError('too-large'); S3Failure where it is not of that length.
+ * @throws PlatteError('too-large'); S3Failure if its length is not the announced `length`.
  */
 export async function readBody(
   body: unknown,
@@ -38,13 +37,11 @@ export async function readBody(
   return joined(chunks, size)
 }
 
-/** Lets a body go that nobody wants. */
 export const dropBody = (body: unknown): void => void readableOf(body).destroy()
 
 /**
- * A body that is read only when asked. It fails where the store sends nothing for `patienceMs` while somebody waits (a
- * reader may take its time), and where it ends before its length or goes on behind it.
- * @param explain makes an error of a failure.
+ * A body that is read on demand. Fails if the store sends nothing for `patienceMs` while the reader waits, or another
+ * number of bytes than `length`.
  */
 export function streamBody(
   body: unknown,

@@ -1,8 +1,8 @@
 /**
- * A client of one bucket that speaks S3: how long it waits, what it repeats, and what becomes of failures.
+ * A client of one S3 bucket: time-outs, retries and errors.
  *
- * The SDK repeats nothing that has a condition: what it repeats after a success that was lost looks like a lost race.
- * Reads are repeated once where that may help; parts of a package once by the SDK.
+ * The SDK never retries a conditional write: a retry after a lost success looks like a lost race. Reads are retried once
+ * here, parts of a package once by the SDK.
  */
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { PlatteError } from '../../kernel/errors.ts'
@@ -12,38 +12,38 @@ import { type Action, failureOf, S3Failure, worded } from './failure.ts'
 /** Where a bucket is. */
 export interface S3Location {
   readonly bucket: string
-  /** What stands before every key in the bucket: empty, or ends in "/". */
+  /** Of every key in the bucket: empty, or ends in "/". */
   readonly prefix: string
-  /** Without one: that of the AWS region. */
+  /** Default: that of the AWS region. */
   readonly endpoint?: string
-  /** Without one: what the AWS SDK finds, AWS_REGION above all. */
+  /** Default: what the AWS SDK finds, AWS_REGION first. */
   readonly region?: string
   readonly forcePathStyle: boolean
 }
 
 export interface S3Options {
   readonly random: Random
-  /** How long a document may take, and how long nothing may move on the way of a package, in milliseconds. */
+  /** Time-out of a document, and of a package without progress. */
   readonly patienceMs?: number
 }
 
 /** One bucket. */
 export interface S3 {
   readonly client: S3Client
-  /** For packages: an upload ends where nothing moved for three times the patience. */
+  /** For packages: an upload fails after three times the patience without progress. */
   readonly uploader: S3Client
-  /** For uploads whose parts somebody else sends, who adds no checksums. */
+  /** For parts that a client sends, which has no checksums. */
   readonly plain: S3Client
   readonly bucket: string
   readonly prefix: string
   readonly patienceMs: number
-  /** Waits for `baseMs`, give or take a half. */
+  /** Waits for `baseMs`, plus or minus a half. */
   pause(baseMs: number): Promise<void>
-  /** One request, within the patience. @throws S3Failure, or whatever PlatteError the work throws */
+  /** One request, within the patience. @throws S3Failure, or the work's own PlatteError */
   once<T>(work: Work<T>): Promise<T>
-  /** The same, once more where that may help: for what may be repeated. */
+  /** The same, retried once after a passing failure. */
   twice<T>(work: Work<T>): Promise<T>
-  /** Turns a failure into words; any other error stays what it is. */
+  /** Makes a PlatteError of a failure; returns any other error. */
   explain(error: unknown, key: string, action: Action): unknown
 }
 
@@ -53,13 +53,10 @@ export type Work<T> = (signal: AbortSignal) => Promise<T>
 const connectMs = 5_000
 const patienceMs = 20_000
 const repeatMs = 100
-/** The SDK's own 50 connections would all be held by machines that download slowly, and the catalog wait behind them. */
+/** Slow downloads would hold the SDK's default of 50 connections, and the catalog would wait. */
 const anyNumber = { maxSockets: Number.POSITIVE_INFINITY }
 
-/**
- * Opens a bucket; nothing is asked of it yet.
- * @throws PlatteError('configuration') for Google's store, which ignores conditions; without a region.
- */
+/** Opens a bucket, without a request. @throws PlatteError('configuration') without a region, and for Google's store. */
 export async function openS3(wanted: S3Location, options: S3Options): Promise<S3> {
   const location = await locationOf(wanted)
   const { bucket, prefix } = location
@@ -93,7 +90,7 @@ export async function openS3(wanted: S3Location, options: S3Options): Promise<S3
   return { client, uploader, plain, bucket, prefix, patienceMs: patience, pause, once, twice, explain }
 }
 
-/** AWS_ENDPOINT_URL, and what else the SDK reads, says the same as `endpoint`: it must be looked at in the same way. */
+/** AWS_ENDPOINT_URL and the SDK's other sources must pass the same checks as `endpoint`. */
 async function locationOf(location: S3Location): Promise<S3Location> {
   if (location.endpoint !== undefined) return location
   const endpoint = await new S3Client(configOf(location)).config.serviceConfiguredEndpoint?.()
@@ -104,7 +101,7 @@ async function locationOf(location: S3Location): Promise<S3Location> {
 
 const hostOf = (endpoint: string | undefined): string => (endpoint === undefined ? '' : new URL(endpoint).hostname)
 
-/** Writers there would overwrite each other, and both would be told that they won. */
+/** Writers there would overwrite each other unseen. */
 function refuseGoogle({ endpoint }: S3Location): void {
   if (!/(^|\.)storage\.googleapis\.com\.?$/.test(hostOf(endpoint))) return
   throw new PlatteError('configuration', 'PLATTE_STORE: Google Cloud Storage ignores the conditions of S3 writes', {
@@ -123,9 +120,9 @@ function configOf({ endpoint, region, forcePathStyle }: S3Location): S3ClientCon
     forcePathStyle,
     ...(endpoint !== undefined && { endpoint }),
     ...(region !== undefined && { region }),
-    // Other stores answer 501 to checksums that they do not know.
+    // Some stores answer 501 to unknown checksums.
     ...(!isAws && noChecksums),
-    // A wrong clock also signs catalogs: it has to be said, not made up for.
+    // A wrong clock also signs wrong catalogs: report it instead.
     disableClockSkewCorrection: true,
     expectContinueHeader: false,
   }

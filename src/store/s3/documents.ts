@@ -1,8 +1,5 @@
 /**
- * Documents in a bucket that speaks S3 and honours conditions on writes.
- *
- * A token is the ETag as S3 gives it, with its quotes. It is made from the content, so bytes that return are the same
- * state again.
+ * Documents in an S3 bucket that honours conditional writes. A token is the quoted ETag: equal bytes are the same state.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
  */
@@ -15,17 +12,16 @@ import type { S3 } from './client.ts'
 import { S3Failure } from './failure.ts'
 import { listFolders, listKeys } from './list.ts'
 
-/** What a write reads back to compare: more than any document may have. */
+/** The cap for reading back a write: more than any document has. */
 const readBackBytes = 16 * 1024 * 1024
-/** How often a write is tried where S3 says that another one was under way (409), and where it is not known to have landed. */
+/** Tries of a write after 409 (another write was under way), and after an ambiguous failure. */
 const triesAtConflict = 4
 const triesAtFailure = 2
 const pauseMs = 100
 
-/** What a write depends on: that there is nothing yet, or one state. */
 type Condition = { readonly IfNoneMatch: '*' } | { readonly IfMatch: string }
 
-/** That a write landed, that it did not and equal bytes are there, or others (or none, where some were to be replaced). */
+/** `equal`: it did not land, and equal bytes are there. `other`: other bytes are there, or none that could be replaced. */
 type Outcome = 'landed' | 'equal' | 'other'
 
 export function s3Documents(s3: S3): Documents {
@@ -54,7 +50,7 @@ export function s3Documents(s3: S3): Documents {
 }
 
 const outcomeOfCreate = { landed: 'created', equal: 'same', other: 'taken' } as const
-/** Equal bytes of another writer are a lost race as any other: both may have wanted to add one to the same number. */
+/** Equal bytes of another writer are a lost race too: both may have incremented the same number. */
 const outcomeOfSwap = { landed: 'ok', equal: 'conflict', other: 'conflict' } as const
 
 async function getObject(
@@ -75,7 +71,7 @@ async function getObject(
   const { Body, ContentLength, ETag } = await client.send(command, { abortSignal: signal })
   const bytes = await readBody(Body, ContentLength, { maxBytes, name: key })
   if (ETag === undefined)
-    throw new S3Failure('the store names no ETag, without which nothing can be replaced', { status: 200 })
+    throw new S3Failure('the store names no ETag, so documents cannot be replaced', { status: 200 })
   return { bytes, token: ETag }
 }
 
@@ -87,13 +83,13 @@ interface Write {
 }
 
 /**
- * Writes, and where the answer leaves it open what became of that, looks at what is there. Repeating a write is safe even
- * where the first one lands later: a condition holds for one of them only.
+ * Writes, and reads back after an ambiguous answer. A retry is safe even if the first write lands later: the condition
+ * holds for one of them only.
  */
 async function writeIf(s3: S3, write: Write): Promise<Outcome> {
   const { key, bytes, condition } = write
   const isSwap = 'IfMatch' in condition
-  /** The answer that left it open whether one of our tries landed. */
+  /** The first ambiguous failure. */
   let doubt: unknown
   for (let tries = 1; ; tries++) {
     const failure = await tryToPut(s3, write)

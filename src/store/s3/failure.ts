@@ -1,27 +1,25 @@
 /**
- * How a request to S3 failed, and the words for it. Nothing of the request is kept: the SDK's own errors hold headers,
- * signatures and what was signed, and so must not come near a log.
+ * Failures of S3 requests, and their error messages. The SDK's own errors hold headers and signatures, so nothing of them
+ * may reach a log.
  *
- * Decisions are made by the HTTP status. The code in a body only refines the words, and tells apart what one status says
- * of two things: a bucket that is not there from a key that is not there.
+ * The HTTP status decides. The code in a body refines the message, and tells a missing bucket from a missing key.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
 import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
 
-/** What was asked of the store; each needs a permission of its own. */
+/** Each needs a permission of its own. */
 export type Action = 'read' | 'write' | 'upload' | 'parts' | 'list' | 'remove'
 
 interface Facts {
-  /** HTTP status; `undefined`: there was no answer. */
+  /** HTTP status; `undefined` without an answer. */
   readonly status?: number | undefined
-  /** S3's code, such as `NoSuchKey`; `undefined`: the answer is not in S3's words. */
+  /** S3's code, such as `NoSuchKey`; `undefined` if the answer is not S3's. */
   readonly code?: string | undefined
-  /** Where S3 says that the bucket is. */
+  /** The bucket's region, if S3 names it. */
   readonly region?: string | undefined
-  /** S3's own sentence, kept only where it names who may not do what. */
+  /** S3's own message, only if it names the missing permission. */
   readonly detail?: string | undefined
-  /** Whether the time was over, or there is nothing to sign with. */
   readonly kind?: 'timeout' | 'credentials' | undefined
 }
 
@@ -43,17 +41,16 @@ export class S3Failure extends Error implements Facts {
     this.kind = facts.kind
   }
 
-  /** Only where S3 itself says so: a bucket that is missing, or a proxy's 404, says nothing about a key. */
+  /** The key is missing. A missing bucket, or a proxy's 404, says nothing about a key. */
   get isAbsent(): boolean {
     return this.status === 404 && this.code === 'NoSuchKey'
   }
 
-  /** Whether an upload in parts is not there, or not any more. */
   get isNoUpload(): boolean {
     return this.status === 404 && this.code === 'NoSuchUpload'
   }
 
-  /** Whether another try soon may have another outcome. */
+  /** Whether a retry may succeed. */
   get isPassing(): boolean {
     return (
       this.kind === undefined && (this.status === undefined || this.status >= 500 || [200, 429].includes(this.status))
@@ -61,7 +58,6 @@ export class S3Failure extends Error implements Facts {
   }
 }
 
-/** What is read of the SDK's errors. */
 interface SdkError extends Error {
   readonly code?: unknown
   readonly Code?: unknown
@@ -73,10 +69,9 @@ interface SdkError extends Error {
 const wordOf = (value: unknown): string | undefined =>
   typeof value === 'string' && /^[A-Za-z0-9.-]{1,64}$/.test(value) ? value : undefined
 
-/** The one sentence of S3 that says more than its code. */
+/** The one message of S3 that says more than its code. */
 const whoMayNot = /^User: arn:[\w:/.+=,@-]{1,200} is not authorized to perform: s3:[A-Za-z]{1,40}[ -~]{0,200}$/
 
-/** Makes a failure of whatever the SDK threw. */
 export function failureOf(error: unknown): S3Failure {
   if (error instanceof S3Failure) return error
   const { name, message, code, Code, Region, $metadata, $response } = (
@@ -100,7 +95,7 @@ export function failureOf(error: unknown): S3Failure {
 }
 
 const needed: Readonly<Record<Action, string>> = {
-  read: 's3:GetObject, and s3:ListBucket: without that, what is not there is refused as well',
+  read: 's3:GetObject and s3:ListBucket (without the latter, S3 answers 403 for missing keys)',
   write: 's3:PutObject, and s3:GetObject to replace what is there',
   upload: 's3:PutObject and s3:AbortMultipartUpload',
   parts:
@@ -120,7 +115,7 @@ const wrongCredentials = [
 const setCredentials =
   'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there is one), or AWS_PROFILE, or run where a role gives them'
 
-/** The failure in words that name the setting. */
+/** The failure as an error that names the setting. */
 export function worded(
   failure: S3Failure,
   { key, action, bucket }: { readonly key: string; readonly action: Action; readonly bucket: string },
@@ -146,7 +141,7 @@ function wordsOf(failure: S3Failure, action: Action, bucket: string): Words {
   if (code === 'RequestTimeTooSkewed')
     return {
       code: 'forbidden',
-      words: `${message}: the clock of this machine is not that of the store in PLATTE_STORE`,
+      words: `${message}: the clocks of this machine and of the store in PLATTE_STORE differ`,
       hint: 'set the clock of this machine, and keep it right (NTP): S3 takes 15 minutes at most',
     }
   if (code === 'NoSuchBucket')
@@ -169,7 +164,7 @@ function wordsOf(failure: S3Failure, action: Action, bucket: string): Words {
     }
   return {
     code: 'store-unavailable',
-    words: `${message}${status !== undefined && code === undefined ? ', and not in the words of S3' : ''}: check PLATTE_STORE`,
+    words: `${message}${status !== undefined && code === undefined ? ', without an S3 error code' : ''}: check PLATTE_STORE`,
     hint: hintOf(failure),
   }
 }

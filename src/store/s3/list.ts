@@ -1,4 +1,3 @@
-/** Listing what a bucket holds, page by page. */
 import {
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
@@ -6,13 +5,12 @@ import {
 } from '@aws-sdk/client-s3'
 import type { S3 } from './client.ts'
 
-/** All keys that start with `keyPrefix`, without the prefix of the bucket, in byte order. */
+/** Keys without the prefix of the bucket, in byte order. */
 export async function* listKeys(s3: S3, keyPrefix: string): AsyncIterable<string> {
   for await (const { Contents } of pagesOf(s3, { Prefix: s3.prefix + keyPrefix }))
     for (const { Key } of Contents ?? []) if (Key !== undefined) yield Key.slice(s3.prefix.length)
 }
 
-/** The names of the folders directly in `folder`. */
 export async function* listFolders(s3: S3, folder: string): AsyncIterable<string> {
   const above = s3.prefix + folder
   for await (const { CommonPrefixes } of pagesOf(s3, { Prefix: above, Delimiter: '/' }))

@@ -1,6 +1,6 @@
 /**
- * Packages in a bucket that speaks S3. They go up in parts and appear when the last one is confirmed, so what turns out
- * not to be what was announced never gets its name.
+ * Packages in an S3 bucket. They are uploaded in parts and appear when the last one is confirmed, so unexpected bytes never
+ * get a key.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
  */
@@ -17,8 +17,8 @@ import { failureOf, S3Failure } from './failure.ts'
 import { listKeys } from './list.ts'
 
 /**
- * Of a part: S3 takes 10,000 parts of 5 MiB to 5 GiB. Two are under way at once, for the memory: with four of 8 MiB a
- * publish of 500 MB held 215 MB resident, with these 185.
+ * S3 accepts 10,000 parts of 5 MiB to 5 GiB. Two at once save memory: with four of 8 MiB a publish of 500 MB held 215 MB
+ * resident, with these 185.
  */
 const smallestPartBytes = 5 * 1024 * 1024
 const mostParts = 10_000
@@ -33,13 +33,13 @@ export function s3Packages(s3: S3, newHasher: NewHasher): Packages {
     } catch (error) {
       if (!(error instanceof S3Failure) || error.kind !== undefined) throw s3.explain(error, key, 'read')
     }
-    // A HEAD has no words. A GET says what is wrong, and tells a key that is missing from a bucket that is.
+    // A HEAD has no body. A GET tells a missing key from a missing bucket.
     const found = await openPackage(s3, key, undefined)
     await found?.body.cancel()
     return found && { size: found.size }
   }
   const open = async (key: string, range: ByteRange | undefined): Promise<OpenPackage | undefined> => {
-    // S3 takes a range that is none as if there were none.
+    // S3 ignores a malformed range.
     if (range !== undefined && !isRange(range)) checkRange(key, range, (await stat(key))?.size ?? 0)
     try {
       return await openPackage(s3, key, range)
@@ -54,7 +54,7 @@ export function s3Packages(s3: S3, newHasher: NewHasher): Packages {
       size: expected.size,
       chunks: hashedChunks(body, { hasher: newHasher(), name: key, expected }),
     })
-    // What was confirmed but not answered is there as a whole, or not at all.
+    // An upload whose confirmation was lost is stored whole or not at all.
     if (failure && !(isInDoubt(failure) && (await stat(key).catch(() => undefined))?.size === expected.size))
       throw s3.explain(failure, key, 'upload')
     return 'stored'
@@ -97,7 +97,7 @@ async function openPackage(s3: S3, key: string, range: ByteRange | undefined): P
     try {
       const size = range === undefined ? ContentLength : Number(/^bytes \d+-\d+\/(\d+)$/.exec(ContentRange ?? '')?.[1])
       if (size === undefined || ContentLength === undefined || !Number.isSafeInteger(size))
-        throw new S3Failure(range === undefined ? 'the store names no size' : 'the store does not send ranges')
+        throw new S3Failure(range === undefined ? 'the store sends no Content-Length' : 'the store ignores ranges')
       const { start, end } = checkRange(key, range, size)
       const explain = (failure: S3Failure): unknown => s3.explain(failure, key, 'read')
       return { size, body: streamBody(Body, end - start + 1, { patienceMs: s3.patienceMs, explain }) }
@@ -111,13 +111,12 @@ async function openPackage(s3: S3, key: string, range: ByteRange | undefined): P
   }
 }
 
-/** Whether it is open what the store did; where the last step was repeated, there is no upload any more (404). */
+/** Whether the store may have stored it. After a retried confirmation the upload no longer exists (404). */
 const isInDoubt = ({ isPassing, kind, status }: S3Failure): boolean => isPassing || kind === 'timeout' || status === 404
 
 /**
- * Sends a package in parts. Whatever fails, the parts that went up are taken back before it is said.
- * @returns how the store failed, if it did.
- * @throws whatever the chunks fail with.
+ * Uploads a package in parts; after any failure the parts are removed first.
+ * @returns how the store failed, if it did. @throws what the chunks fail with.
  */
 async function upload(
   s3: S3,
@@ -140,7 +139,7 @@ async function upload(
     await sending.done()
     return undefined
   } catch (error) {
-    // Taking parts back may fail as well, and must not hide why.
+    // Removing parts may fail too, and must not hide the cause.
     if (wrong !== undefined) throw wrong.error
     return failureOf(error)
   } finally {

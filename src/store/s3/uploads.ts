@@ -1,5 +1,5 @@
 /**
- * Uploads into a bucket that speaks S3: clients send the parts to the bucket itself, by URLs that are signed here.
+ * Uploads into an S3 bucket: clients send the parts to the bucket itself, by URLs that are signed here.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
@@ -22,26 +22,22 @@ import type { S3 } from './client.ts'
 import { failureOf, S3Failure } from './failure.ts'
 
 export interface S3UploadsOptions {
-  /** Of the same bucket: they read and remove what was completed. */
+  /** Of the same bucket: for reading and removing completed uploads. */
   readonly packages: Packages
-  /** At least 5 MiB, which S3 demands of all parts but the last. */
+  /** At least 5 MiB, S3's minimum for all parts but the last. */
   readonly partBytes?: number
 }
 
-/** S3 takes so many parts. */
 const mostParts = 10_000
-/** How long a client may take from asking for URLs to sending a part, in seconds. */
 const urlForSeconds = 3600
 
 export function s3Uploads(s3: S3, { packages, partBytes = usualPartBytes }: S3UploadsOptions): Uploads {
   const { bucket: Bucket, plain } = s3
-  /** The upload as S3 is told it. */
   const named = (token: UploadToken) => {
     const { mark, id } = readToken(token)
     return { Bucket, Key: s3.prefix + stagedKey(mark), UploadId: id }
   }
   const keyOf = (token: UploadToken): string => stagedKey(readToken(token).mark)
-  /** Within the patience, and S3's failures in words. */
   const asking = async <T>(key: string, work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> =>
     s3.twice(work).catch((error: unknown) => {
       throw isGone(error) ? error : s3.explain(error, key, 'parts')
@@ -64,7 +60,7 @@ export function s3Uploads(s3: S3, { packages, partBytes = usualPartBytes }: S3Up
       const key = stagedKey(mark)
       const command = new CreateMultipartUploadCommand({ Bucket, Key: s3.prefix + key })
       const { UploadId } = await asking(key, (abortSignal) => plain.send(command, { abortSignal }))
-      if (UploadId === undefined) throw s3.explain(new S3Failure('the store names no upload'), key, 'parts')
+      if (UploadId === undefined) throw s3.explain(new S3Failure('the store sends no UploadId'), key, 'parts')
       return tokenOf({ mark, id: UploadId })
     },
     async partUrl(token, { number, size }) {
@@ -84,7 +80,7 @@ export function s3Uploads(s3: S3, { packages, partBytes = usualPartBytes }: S3Up
       }
       const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }))
       const command = new CompleteMultipartUploadCommand({ ...named(token), MultipartUpload: { Parts } })
-      // Not within the patience of a document: S3 may take minutes to join many parts.
+      // Without the time-out of a document: S3 may take minutes to join many parts.
       await plain.send(command).catch(async (error: unknown) => {
         if (await isWhole(token)) return
         throw isOtherPart(error) ? uploadGone() : s3.explain(failureOf(error), keyOf(token), 'parts')
@@ -120,10 +116,9 @@ export function s3Uploads(s3: S3, { packages, partBytes = usualPartBytes }: S3Up
 
 const isGone = (error: unknown): boolean => error instanceof S3Failure && error.isNoUpload
 
-/** Whether parts are others than those that were listed, or the upload ended meanwhile. */
+/** Parts were replaced, or the upload ended. */
 const isOtherPart = (error: unknown): boolean => ['InvalidPart', 'NoSuchUpload'].includes(failureOf(error).code ?? '')
 
-/** All items of a list that comes in pages. */
 async function collected<T, M>(
   page: (marker?: M) => Promise<{ readonly items: readonly T[]; readonly next: M | undefined }>,
 ): Promise<readonly T[]> {
