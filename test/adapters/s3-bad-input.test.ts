@@ -136,8 +136,8 @@ const bad: Readonly<Record<string, Bad>> = {
   'unknown access key': forbidden(setEnv({ AWS_ACCESS_KEY_ID: 'AKIDCANARY' }), credentials),
   'wrong secret': forbidden(setEnv({ AWS_SECRET_ACCESS_KEY: 'another canary' }), credentials),
   'wrong token': forbidden(setEnv({ AWS_SESSION_TOKEN: 'another canary' }), credentials),
-  'a clock that is slow': forbidden(skewed(16), /the clocks of this machine and of the store in PLATTE_STORE$/),
-  'a clock that is fast': forbidden(skewed(-16), /the clocks of this machine and of the store in PLATTE_STORE$/),
+  'a clock that is slow': forbidden(skewed(16), /the clocks of this machine and of the store in PLATTE_STORE differ$/),
+  'a clock that is fast': forbidden(skewed(-16), /the clocks of this machine and of the store in PLATTE_STORE differ$/),
   'denied reads': forbidden(
     denied('s3:GetObject'),
     /AccessDenied.* credentials for PLATTE_STORE need s3:GetObject/,
@@ -145,7 +145,7 @@ const bad: Readonly<Record<string, Bad>> = {
   ),
   'denied list, of a key that is not there': forbidden(
     denied('s3:ListBucket'),
-    /need .*s3:ListBucket: without that/,
+    /need .*s3:ListBucket \(without the latter/,
     reader,
   ),
   'denied list': forbidden(denied('s3:ListBucket'), /credentials for PLATTE_STORE need s3:ListBucket$/, [
