@@ -14,7 +14,7 @@ export const maxChannelBytes = 1024 * 1024
 const because = v.strictObject({ reason: field.reason })
 const clockTime = v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 22:00'))
 
-/** More than any schedule in the field; the edges of all are looked through for each machine that is explained. */
+/** More than any schedule in the field; an explanation searches the edges of all. */
 const maxWindows = 32
 const maxRampSteps = 200
 
@@ -81,7 +81,7 @@ export const cves = v.array(
   v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234')),
 )
 
-/** What is no number is none to whoever reads it, and the ramp admits nobody: that must not cost the rest of a channel. */
+/** A share that is not a number admits nobody, and must not cost the rest of the channel. */
 const share = v.pipe(
   v.unknown(),
   v.transform((value) => (typeof value === 'number' ? value : Number.NaN)),
@@ -137,7 +137,7 @@ const schema = v.strictObject({
 /** Never just "manifest": Omaha's response has a `<manifest>` of its own. */
 export type ChannelManifest = Omit<v.InferOutput<typeof schema>, keyof Channel> & Channel
 
-/** Whether this is the last manifest of a channel that was deleted: it has no releases, and expired when it was issued. */
+/** Whether a channel was deleted: its last manifest has no releases, and expired when it was issued. */
 export const isEnded = ({ releases, issuedAt, expires }: ChannelManifest): boolean =>
   releases.length === 0 && expires !== undefined && Date.parse(expires) <= Date.parse(issuedAt)
 
@@ -145,10 +145,9 @@ export const isEnded = ({ releases, issuedAt, expires }: ChannelManifest): boole
 export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => field.decode(schema, 'channel', bytes)
 
 /**
- * Holds a manifest to what may be signed. Readers take one whose ramps, windows or targets cannot be evaluated, and
- * withhold what they stand on: a reader's list of time zones may be older than the writer's.
- * @param code of what is thrown: whose mistake it is.
- * @throws PlatteError('bad-document') for a manifest that no reader would accept, or that would offer nothing.
+ * Checks what may be signed. Readers accept ramps, windows and targets that they cannot evaluate, and withhold the release:
+ * their list of time zones may be older than the writer's.
+ * @throws PlatteError(code) for a manifest that no reader would accept, or that would offer nothing.
  */
 export function checkChannel(value: unknown, code: ErrorCode = 'bad-document'): ChannelManifest {
   const manifest = field.check(schema, 'channel', value, code)
@@ -200,10 +199,7 @@ const order = v.object({
   ),
 })
 
-/**
- * What a publish brings, before anything is made of it.
- * @throws PlatteError('usage') naming the first part that cannot be used.
- */
+/** Checks the arguments of a publish. @throws PlatteError('usage') naming the first wrong one. */
 export const checkOrder = (value: unknown): void => void field.check(order, 'publish', value, 'usage')
 
 function haveDistinctNames(list: readonly { readonly name: string }[]): boolean {

@@ -4,7 +4,7 @@ import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import type { Verified } from '../kernel/verified.ts'
 import { parseVersion } from '../release/version.ts'
 
-/** Names that plain objects carry anyway. */
+/** Names of members that every plain object has. */
 const reservedNames = new Set(['constructor', 'prototype', '__proto__'])
 
 const withoutReservedKeys = v.custom<Record<string, unknown>>(
@@ -16,7 +16,7 @@ const withoutReservedKeys = v.custom<Record<string, unknown>>(
   'must be an object without reserved names',
 )
 
-/** A map by name. Keys that JavaScript objects carry anyway are refused, not dropped. */
+/** A map by name. Refuses reserved names. */
 export const record = <K extends v.GenericSchema<string, string>, V extends v.GenericSchema>(key: K, value: V) =>
   v.pipe(withoutReservedKeys, v.record(key, value))
 
@@ -70,7 +70,7 @@ export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 export const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 /** An RFC 7638 thumbprint, base64url of SHA-256. */
 export const keyId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be a key id (43 characters of base64url)'))
-/** Words on one line, for people: what a terminal or a log would take for a command is refused. */
+/** Text on one line, for people, without control characters. */
 export const text = (maxLength: number) =>
   v.pipe(
     v.string(),
@@ -93,7 +93,7 @@ export const duration = v.pipe(
 /** Whether a text is a duration that documents take. */
 export const isDuration = (text: string): boolean => v.is(duration, text)
 
-/** `7d`, `48h`, `90m`, as people write durations, as documents do; whatever else, as it is. */
+/** Makes P7D of `7d`, and so on for `48h` and `90m`; returns any other text. */
 export function longDuration(text: string): string {
   const [, count = '', unit = ''] = /^(\d{1,5})([dhm])$/.exec(text) ?? []
   if (unit === '') return text
@@ -114,10 +114,7 @@ export function durationMs(text: string): number {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/**
- * Reads a payload whose signatures were checked.
- * @throws PlatteError('bad-document') naming the document and the first field at fault.
- */
+/** Reads a verified payload. @throws PlatteError('bad-document') naming the document and the first wrong field. */
 export function decode<S extends v.GenericSchema>(
   schema: S,
   name: string,
@@ -126,20 +123,14 @@ export function decode<S extends v.GenericSchema>(
   return check(schema, name, parseJson(name, bytes))
 }
 
-/**
- * Reads a document that nobody signs: whoever may write the store wrote it.
- * @throws PlatteError('bad-document') naming the document and the first field at fault.
- */
+/** Reads an unsigned document of the store. @throws PlatteError('bad-document') */
 export const decodeUnsigned = <S extends v.GenericSchema>(
   schema: S,
   name: string,
   bytes: Uint8Array,
 ): v.InferOutput<S> => check(schema, name, parseJson(name, bytes))
 
-/**
- * Holds a value against its schema, before it is written or after it was read.
- * @throws PlatteError('bad-document'), or another code, naming the first field at fault.
- */
+/** Checks a value by its schema. @throws PlatteError(code) naming the first wrong field. */
 export function check<S extends v.GenericSchema>(
   schema: S,
   name: string,

@@ -1,4 +1,4 @@
-/** The overlay of a mirror: configuration of whoever runs it, unsigned. */
+/** The overlay of a mirror: unsigned configuration of its operator. */
 import * as v from 'valibot'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Overlay } from '../release/overlay.ts'
@@ -27,7 +27,6 @@ const ref = v.pipe(
 
 const schema = v.strictObject({ channels: field.record(ref, restriction) })
 
-/** Longer ones are a mistake. */
 export const maxOverlayBytes = 256 * 1024
 
 function parseJson(text: string): unknown {

@@ -10,7 +10,7 @@ import { maxCatalogBytes } from './catalog.ts'
 import { maxChannelBytes } from './channel.ts'
 import { maxRootBytes } from './root.ts'
 
-/** `publish` takes no longer ones. */
+/** The limit of `publish`. */
 export const maxNotesBytes = 1024 * 1024
 
 export const catalogKey = 'catalog.jws'
@@ -30,29 +30,29 @@ export const packageFolder = (
   packages: readonly { readonly name: string; readonly sha256: string }[],
 ): string => `packages/${release.app}/${release.version}/${release.board}/${packageSetDigest(packages)}/`
 
-/** What an upload of a package is called in the store: of its key, so that whoever asks again finds the same one. */
+/** The name of an upload of a package, made of its key: the same request finds the same upload. */
 export const uploadSlot = (packageKey: string): string => textDigest(packageKey).slice(0, 32)
 
 /** Ends in "/". */
 export const uploadFolder = 'uploads/'
 
-/** What is remembered of an upload that was begun. */
+/** The record of an upload. */
 export const uploadKey = (slot: string): string => `${uploadFolder}${slot}.json`
 
-/** What says that the bytes of a package were looked at in the store. */
+/** The receipt of a package. */
 export const receiptKey = (packageKey: string): string => `receipts/${uploadSlot(packageKey)}.jws`
 
-/** Where a bucket keeps what comes in parts, until it is a package; ends in "/". */
+/** Where a bucket keeps uploads until they become packages; ends in "/". */
 export const stagingFolder = 'staging/'
 
-/** The bytes of one upload. @param mark a number that nobody else uses. */
+/** The bytes of one upload. @param mark a unique number. */
 export const stagedKey = (mark: string): string => `${stagingFolder}${mark}/whole`
 
-/** That a part of an upload is there, for stores that do not say so; ends in "/" without a number. */
+/** The record of a part, for stores that cannot list parts; ends in "/" without a number. */
 export const partKey = (mark: string, number?: number): string =>
   `${stagingFolder}${mark}/parts/${number === undefined ? '' : String(number).padStart(5, '0')}`
 
-/** A batch of events by the day and time of its first line (UTC), and a number that nobody else uses. */
+/** A batch of events, by the time of its first line (UTC) and a unique number. */
 export function eventsKey(beganMs: number, number: number): string {
   const [day = '', time = ''] = new Date(beganMs).toISOString().split('T')
   return `${eventsFolder(day)}${time.slice(0, 8).replaceAll(':', '')}-${number.toString(16).padStart(8, '0')}.ndjson`
@@ -74,7 +74,7 @@ export const markDay = (ms: number): string => new Date(ms).toISOString().slice(
  */
 export const markKey = (id: string, issuedAtMs: number): string => `${marksFolder}${markDay(issuedAtMs)}/${id}`
 
-/** A name that a group may have. With these every client and every gateway on the way writes the same URL. */
+/** Whether a group may have a name: one that every client and gateway writes the same in a URL. */
 export const isGroupName = (name: string): boolean =>
   /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) && !name.includes('..') && !name.endsWith('.')
 
@@ -90,7 +90,7 @@ export const lockGroupOf = (key: string): string | undefined => {
   return isGroupName(group) ? group : undefined
 }
 
-/** The folder of what one check of one run writes to try a store out, ending in "/". It is removed afterwards. */
+/** The scratch folder of one check of the doctor; ends in "/". */
 export const scratchFolder = (run: string, check: number): string => `doctor/${run}/${check}/`
 
 /** A key as a part of a URL: S3 and what stands before it take a plain "+" there for a blank. */

@@ -1,4 +1,4 @@
-/** A receipt: that the bytes of one package were read in the store, and what they are. `receipts/<slot>.jws`. */
+/** A receipt: the digests of a package as they were read in the store. `receipts/<slot>.jws`. */
 import * as v from 'valibot'
 import type { Verified } from '../kernel/verified.ts'
 import * as field from './fields.ts'
@@ -15,7 +15,7 @@ const schema = v.strictObject({
   at: field.instant,
 })
 
-/** Signed by the timestamp role: by whoever read the bytes, and not by whoever sent them. */
+/** Signed with the timestamp key by the reader of the bytes, not by their sender. */
 export type Receipt = v.InferOutput<typeof schema>
 
 /** @throws PlatteError('bad-document') */

@@ -10,7 +10,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import { fromBase64url } from './base64url.ts'
 import type { Algorithm } from './keys.ts'
 
-/** Signatures per envelope; one verification each is all the cryptography that a document can ask for. */
+/** Signatures per envelope: bounds the cost of verifying one. */
 export const maxSignatures = 16
 /** Characters of a protected header; ours have about 130. */
 const maxHeaderLength = 512
@@ -28,14 +28,12 @@ export const types = {
 /** The `typ` of a protected header. */
 export type EnvelopeType = keyof typeof types
 
-/** A protected header. */
 export interface Header {
   readonly alg: Algorithm
   readonly kid: string
   readonly typ: string
 }
 
-/** One signature, with its protected header read. */
 export interface Signature {
   readonly protected: string
   readonly signature: string
@@ -120,8 +118,7 @@ export function checkSize(bytes: Uint8Array, name: string, maxBytes: number): vo
     throw new PlatteError('too-large', `${name}: ${bytes.length} bytes, more than the limit of ${maxBytes}`)
 }
 
-/** Words of strangers, short and without line breaks. */
+/** Untrusted text, short and without line breaks. */
 export const quote = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 64)
 
-/** An envelope that is refused. */
 export const malformed = (name: string, why: string): PlatteError => new PlatteError('bad-signature', `${name}: ${why}`)

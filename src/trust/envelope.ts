@@ -1,11 +1,10 @@
 /**
  * Signed documents: JWS General JSON Serialization (RFC 7515, section 7.2.1), held to one spelling.
  *
- * The rule: an envelope is, byte for byte, what `seal` writes, so compact JSON of exactly `payload` and `signatures`,
- * each signature exactly `protected` and `signature`, each protected header compact JSON of exactly `alg`, `kid` and
- * `typ`, in these orders. A blank, a BOM, an escape, a member twice or one more member is refused, whoever signed.
- * jose verifies the single signatures; counting them is done here, because its `generalVerify` stops at the first good
- * one, looks at no `typ`, and takes `alg` and `kid` from the unprotected header too.
+ * An envelope is, byte for byte, what `seal` writes: compact JSON of `payload` and `signatures`, each signature of
+ * `protected` and `signature`, each protected header of `alg`, `kid` and `typ`, in these orders. Any other spelling is
+ * refused. jose verifies single signatures; counting is done here, because its `generalVerify` stops at the first good one,
+ * ignores `typ`, and accepts `alg` and `kid` from the unprotected header.
  */
 import { errors, flattenedVerify } from 'jose'
 import { PlatteError } from '../kernel/errors.ts'
@@ -33,17 +32,15 @@ import type { Signer } from './signer.ts'
 /** Who must have signed. */
 export interface SigningRole {
   readonly keys: readonly VerifyingKey[]
-  /** How many of the keys it takes. */
+  /** How many of the keys must sign. */
   readonly threshold: number
 }
 
 const encoder = new TextEncoder()
 /**
  * Signs a document.
- * @param payload the document: JSON as `JSON.stringify` writes it, so that no member can be there twice.
- * @returns the envelope's bytes.
- * @throws PlatteError('credentials') where a key is missing, is there twice or does not sign; 'bad-document' for another
- *   payload; 'too-large' for more bytes than a reader takes.
+ * @param payload JSON as `JSON.stringify` writes it, so that no member is there twice.
+ * @throws PlatteError('credentials') if a key is missing, given twice or does not sign; 'bad-document'; 'too-large'.
  */
 export async function seal(
   type: EnvelopeType,
@@ -63,8 +60,7 @@ export async function seal(
 }
 
 /**
- * Adds a signature to a sealed document, for keys that are not in one place. A signature of the same key is replaced.
- * What is signed is not judged: who signs reads the payload first.
+ * Adds a signature to a sealed document, or replaces that of the same key. Does not judge the payload.
  * @throws PlatteError('bad-signature') for a malformed envelope, or one of another `type`; as `seal` otherwise.
  */
 export async function addSignature(
@@ -114,10 +110,9 @@ export async function openEnvelope(
 }
 
 /**
- * Opens a document whose envelope's digest came from a pin, or from a document that was verified: the digest vouches for
- * it, so no signature is checked.
+ * Opens a document by a digest from the pin or a verified document, without checking signatures.
  * @param sha256 of the envelope's bytes, lower-case hex.
- * @throws PlatteError('mismatch') for other bytes; 'too-large' or 'bad-signature' for what is no envelope.
+ * @throws PlatteError('mismatch') for other bytes; 'too-large', 'bad-signature' for a malformed envelope.
  */
 export async function openByDigest(
   bytes: Uint8Array,
@@ -131,13 +126,10 @@ export async function openByDigest(
   return asVerified(readEnvelope(bytes, type).payload)
 }
 
-/**
- * The payload of a well-formed envelope, with nothing verified: for finding out which root to verify it with.
- * @throws PlatteError as `openEnvelope`
- */
+/** The unverified payload of a well-formed envelope: for finding the root to verify it with. */
 export const peekPayload = (bytes: Uint8Array, type: EnvelopeType): Uint8Array => readEnvelope(bytes, type).payload
 
-/** Which keys claim to have signed a well-formed envelope, with nothing verified: for knowing what to sign anew. */
+/** The unverified key ids of a well-formed envelope: for finding what to sign anew. */
 export const peekKeyIds = (bytes: Uint8Array, type: EnvelopeType): readonly string[] =>
   readEnvelope(bytes, type).signatures.map(({ header }) => header.kid)
 

@@ -52,8 +52,8 @@ export const keyIdOf = (key: PublicKey): Promise<string> => calculateJwkThumbpri
 
 /**
  * Loads a public key.
- * @returns `undefined` where a coordinate is not canonical base64url: the same key in another spelling would have another
- *   id, and could count twice towards a threshold.
+ * @returns `undefined` if a coordinate is not canonical base64url: another spelling of a key would have another id, and
+ *   could count twice towards a threshold.
  */
 export async function loadPublicKey(key: PublicKey): Promise<VerifyingKey | undefined> {
   const jwk = publicOf(key)
@@ -62,19 +62,15 @@ export async function loadPublicKey(key: PublicKey): Promise<VerifyingKey | unde
   return { keyId: await keyIdOf(jwk), alg: kinds[jwk.crv].alg, jwk }
 }
 
-/**
- * Loads a private key from text: the JSON of one JWK.
- * @param where what to call the place that the text came from (a file, a variable) in messages.
- * @throws PlatteError('credentials')
- */
+/** Loads a private key: the JSON of one JWK. @param where names its source in errors. @throws PlatteError('credentials') */
 export async function parsePrivateKey(text: string, where: string): Promise<Signer> {
   return importSigner(parseJson(text, where), where)
 }
 
 /**
  * Loads a private key and proves by a signature that its two halves belong together.
- * @param jwk a private JWK; `alg`, `kid`, `use` and `key_ops` may be there and must then be right, others are ignored.
- * @param where what to call the place that the key came from in messages.
+ * @param jwk `alg`, `kid`, `use` and `key_ops` are optional and checked; other members are ignored.
+ * @param where names its source in errors.
  * @throws PlatteError('credentials')
  */
 export async function importSigner(jwk: unknown, where: string): Promise<Signer> {

@@ -7,11 +7,7 @@ import { timeText } from '../kernel/format.ts'
 /** How far a document's clock may be ahead of the reader's. */
 export const maxAheadMs = 5 * 60_000
 
-/**
- * Holds `issuedAt` and `expires` (where there is one) against the reader's clock. A document is expired from the
- * instant of its `expires` on.
- * @throws PlatteError('from-the-future'), PlatteError('expired')
- */
+/** Checks `issuedAt` and `expires` (exclusive) against the reader's clock. @throws PlatteError('from-the-future', 'expired') */
 export function checkTimes(
   { issuedAt, expires }: { readonly issuedAt: string; readonly expires?: string },
   name: string,

@@ -19,30 +19,30 @@ interface ChannelMark {
   readonly sha256: string
 }
 
-/** A catalog that may be believed until `expiresMs`. Plain data; may be kept and shared. */
+/** A catalog that is trusted until `expiresMs`. Plain data, safe to keep and share. */
 export interface VerifiedCatalog {
   readonly catalog: Catalog
-  /** Of the signed bytes (the payload), lower-case hex: two envelopes of one payload say the same. */
+  /** Of the payload, lower-case hex: two envelopes of one payload are equal. */
   readonly sha256: string
   readonly issuedAtMs: Instant
-  /** When it ceases to be believed: later than it says where its reader accepts stale ones. */
+  /** Later than its own `expires` if the reader accepts stale catalogs. */
   readonly expiresMs: Instant
   /** The timestamp role's keys that it was verified with. */
   readonly keyIds: readonly string[]
-  /** By `<app>/<channel>`: how far each channel has come, also those that a later catalog left out. */
+  /** The highest seq of each `<app>/<channel>`, even of those that a later catalog left out. */
   readonly marks: ReadonlyMap<string, ChannelMark>
 }
 
 interface CatalogChecks {
   readonly now: Instant
-  /** The newest catalog that was verified before, if any is remembered. */
+  /** The newest catalog that was verified before. */
   readonly seen?: VerifiedCatalog | undefined
   /**
-   * For writers only, that must read what they sign anew: skips step 5, whatever `issuedAt` and `expires` say, and takes
-   * a catalog that names an earlier root than the pinned one, where keys of the pinned one have signed it.
+   * For writers, which must read what they sign anew: skips step 5, and accepts a catalog of an earlier root than the
+   * pinned one if keys of the pinned one signed it.
    */
   readonly anyTime?: boolean
-  /** So long after it expired a catalog is still believed, in milliseconds: for readers that nothing newer can reach. */
+  /** For readers behind an air gap: how long after its expiry a catalog is trusted. */
   readonly acceptStaleMs?: number | undefined
 }
 
@@ -62,9 +62,8 @@ export function peekCatalogRoot(bytes: Uint8Array): number {
 /**
  * Opens a catalog (steps 1 to 6).
  *
- * 'rollback' is what a stale CDN looks like: keep what was seen, and say no more than "not newer". 'fork' is what no
- * honest store looks like. Seqs are those that the catalog claims, and only `verifyChannel` proves a claim; so once a
- * timestamp key has left the role, what catalogs claimed before is forgotten (a stolen key could have named any seq).
+ * A stale CDN causes 'rollback'; no honest store causes 'fork'. Seqs are claims, which only `verifyChannel` proves: once a
+ * timestamp key left the role, earlier claims are forgotten, since a stolen key could have named any seq.
  * @throws PlatteError('too-large'), 'bad-signature', 'bad-document', 'mismatch' (signed for a later root than `trusted`),
  *   'rollback' (for an earlier one, or older than `seen`), 'from-the-future', 'expired', 'fork'.
  */

@@ -10,7 +10,7 @@ import { roleOf, type TrustedRoot } from './verify-root.ts'
 
 const type = 'platte-channel+jws'
 
-/** A ChannelManifest that was verified, with what a catalog says of it. Plain data; may be kept and shared. */
+/** A verified ChannelManifest. Plain data, safe to keep and share. */
 export interface VerifiedChannel {
   readonly manifest: ChannelManifest
   /** Of the envelope's bytes, lower-case hex: the next manifest's `previous`. */
@@ -39,7 +39,7 @@ interface HeadChannel extends ChannelPlace {
   readonly previous?: string | undefined
 }
 
-/** Whether a manifest may answer to a name: its own, or one that the release key made its alias. */
+/** Whether a name is a manifest's own, or an alias that the release key signed. */
 export const answersTo = (manifest: ChannelManifest, name: string): boolean =>
   manifest.channel === name || (manifest.aliases?.includes(name) ?? false)
 
@@ -67,10 +67,10 @@ export async function verifyChannel(
 }
 
 /**
- * Opens a ChannelManifest that no catalog names yet, for writers that look beyond the catalog (steps 1 to 4). Its
- * times are not judged: what a wrong clock wrote must not keep a writer from issuing the next.
- * @throws PlatteError('fork') where it follows another manifest than `previous`; 'mismatch' for another app, channel or
- *   seq; 'too-large', 'bad-signature', 'bad-document'.
+ * Opens a ChannelManifest that no catalog names yet, for writers (steps 1 to 4). Ignores its times: a manifest of a wrong
+ * clock must not block the next one.
+ * @throws PlatteError('fork') if it does not follow `previous`; 'mismatch' for another app, channel or seq; 'too-large',
+ *   'bad-signature', 'bad-document'.
  */
 export async function verifyHead(
   bytes: Uint8Array,
@@ -86,10 +86,9 @@ export async function verifyHead(
 }
 
 /**
- * Opens an earlier ChannelManifest by the digest that a verified one names in `previous` (or the catalog names, for a
- * writer that issues it again). Its signatures are not checked, so taking a key away does not void history.
- * @throws PlatteError('mismatch') for other bytes, or another app, channel or seq; 'too-large', 'bad-signature',
- *   'bad-document'.
+ * Opens an earlier ChannelManifest by a digest from a verified document. Does not check signatures, so removing a key does
+ * not void history.
+ * @throws PlatteError('mismatch') for other bytes, app, channel or seq; 'too-large', 'bad-signature', 'bad-document'.
  */
 export async function verifyPast(
   bytes: Uint8Array,

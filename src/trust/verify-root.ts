@@ -1,6 +1,6 @@
 /**
- * The root chain: the pin vouches for one root, and each root for the next. Pure functions on bytes; whoever reads the
- * store walks. Step numbers are those of "Verifying" in docs/design.md.
+ * The root chain: the pin vouches for one root, and each root for the next. Pure functions on bytes; the caller walks the
+ * store. Step numbers are those of "Verifying" in docs/design.md.
  */
 import { decodeRoot, type RoleName, type Root, roleNames } from '../documents/root.ts'
 import type { Instant } from '../kernel/clock.ts'
@@ -12,14 +12,14 @@ import { checkTimes } from './times.ts'
 
 const type = 'platte-root+jws'
 
-/** The one thing that a deployment believes without proof: which root it starts from. */
+/** The root that a deployment starts from: the only thing it trusts without proof. */
 export interface Pin {
   readonly version: number
   /** Of the bytes of `root/<version>.jws`, lower-case hex: what `sha256sum` prints for the file. */
   readonly sha256: string
 }
 
-/** A root that the pin vouches for. Plain data; may be kept and shared. */
+/** A root that the pin vouches for. Plain data, safe to keep and share. */
 export interface TrustedRoot {
   readonly root: Root
   /** Of the envelope's bytes, lower-case hex. */
@@ -42,10 +42,8 @@ export function parsePin(text: string): Pin {
 export const formatPin = ({ version, sha256 }: Pin): string => `${version}:sha256:${sha256}`
 
 /**
- * Opens the root that the pin names (steps 1 to 4). It must also be signed by its own threshold, so that no draft is
- * ever pinned.
- * @throws PlatteError('mismatch') for other bytes than the pinned ones, or another version; 'too-large',
- *   'bad-signature', 'bad-document'.
+ * Opens the root that the pin names (steps 1 to 4). Its own threshold must have signed it, so that no draft is pinned.
+ * @throws PlatteError('mismatch') for other bytes or another version; 'too-large', 'bad-signature', 'bad-document'.
  */
 export async function verifyPinnedRoot(bytes: Uint8Array, pin: Pin): Promise<TrustedRoot> {
   const root = decodeRoot(await openByDigest(bytes, type, pin.sha256))
@@ -58,7 +56,7 @@ export async function verifyPinnedRoot(bytes: Uint8Array, pin: Pin): Promise<Tru
 
 /**
  * Opens the root after `current` (steps 1 to 4): version exactly one higher, signed by the threshold of both.
- * Whether it has expired matters for the last of the chain only: `checkRootFresh`.
+ * Expiry matters for the last of the chain only: `checkRootFresh`.
  * @throws PlatteError('rollback') for a version that is not higher, or a lower format, 'mismatch' for one that is skipped to; 'too-large',
  *   'bad-signature', 'bad-document'.
  */
@@ -77,10 +75,7 @@ export async function verifyNextRoot(bytes: Uint8Array, current: TrustedRoot): P
   return next
 }
 
-/**
- * Step 5 for the last root of the chain.
- * @throws PlatteError('expired'), PlatteError('from-the-future')
- */
+/** Step 5 for the last root of the chain. @throws PlatteError('expired', 'from-the-future') */
 export function checkRootFresh({ root }: TrustedRoot, now: Instant): void {
   checkTimes(root, `root ${root.version}`, now)
 }
