@@ -65,7 +65,7 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
   const course: Course = {
     running: check.version,
     steps: walk(check, view, now, { isPatient: true }).steps,
-    stoppedAt: numbers?.stoppedAt === undefined ? undefined : Date.parse(numbers.stoppedAt),
+    stoppedAt: numbers?.stoppedAt,
   }
   return {
     at: isoText(now),

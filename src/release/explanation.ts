@@ -52,8 +52,8 @@ export interface Course {
   readonly running?: string
   /** What it is offered, one after the other. */
   readonly steps?: readonly Candidate[]
-  /** When the ramp of the release was stopped. */
-  readonly stoppedAt?: number | undefined
+  /** When the ramp of the release was stopped, RFC 3339. */
+  readonly stoppedAt?: string | undefined
 }
 
 /** Whether a machine is sent back to a lower version. */
@@ -73,8 +73,8 @@ export function explainDecision(decision: Decision, course: Course = {}): string
   }
   const { reason, candidate, because } = decision
   const sentence = reasonSentences[reason].replace('{version}', () => candidate?.release.version ?? 'the release')
-  const isStopped = reason === 'not-in-ramp' && course.stoppedAt !== undefined
-  const stop = isStopped ? `: its ramp was stopped at ${timeText(course.stoppedAt ?? 0)}` : ''
+  const { stoppedAt } = course
+  const stop = reason === 'not-in-ramp' && stoppedAt ? `: its ramp was stopped at ${timeText(stoppedAt)}` : ''
   return `no update: ${sentence}${stop}${because === undefined ? '' : ` (${because})`}`
 }
 

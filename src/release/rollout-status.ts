@@ -45,6 +45,7 @@ export interface ReleaseStatus {
   /** The operator's words, or the condition of a target. */
   readonly because: string | undefined
   readonly progress: Progress | undefined
+  /** Of a release that is offered, or a floor on the way. */
   readonly window: WindowStatus | undefined
 }
 
@@ -173,11 +174,11 @@ function releaseStatuses(
     isGoal = false
     return wasGoal && end ? { state: end.reason, because: end.because } : { state: 'superseded' }
   }
-  return candidates.map((candidate) => ({
-    ...{ board, candidate, because: undefined, ...stateOf(candidate) },
-    progress: progressOf(candidate, now),
-    window: windowOf(candidate, now),
-  }))
+  return candidates.map((candidate) => {
+    // Reading windows is expensive, and nobody needs those of old releases.
+    const status = { board, candidate, because: undefined, progress: progressOf(candidate, now), ...stateOf(candidate) }
+    return { ...status, window: steps.includes(candidate) ? windowOf(candidate, now) : undefined }
+  })
 }
 
 const isBlocked = (reason: Reason): boolean =>
