@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import type { Background } from '../catalog/cache.ts'
 import { readBody } from '../http/body.ts'
 import { idsOf } from '../http/request-id.ts'
-import { openChecks } from './answer.ts'
+import { type CheckAnswer, openChecks } from './answer.ts'
 import type { Serving } from './serving.ts'
 
 /** Both spellings of both paths: a redirect would lose the POST. */
@@ -16,13 +16,18 @@ export function answerUpdate(
   const checks = openChecks(serving)
   return async (request, path, background) => {
     const context = { background, path, ids: idsOf(request) }
-    const { status, headers, body } = await readBody(request).then(
-      (text) => checks.answer(text, context),
-      (error) => checks.refuse(error, context),
-    )
-    return new Response(body, { status, headers })
+    let text: string
+    try {
+      text = await readBody(request)
+    } catch (error) {
+      return responseOf(checks.refuse(error, context))
+    }
+    const answer = checks.answer(text, context)
+    return responseOf(answer instanceof Promise ? await answer : answer)
   }
 }
+
+const responseOf = ({ status, headers, body }: CheckAnswer): Response => new Response(body, { status, headers })
 
 /** Reports that the endpoint is up: people who open it in a browser take a 404 for an outage. */
 export function describeUpdateEndpoint(c: Context): Response {

@@ -87,7 +87,7 @@ export interface Serving {
   /** Pages and feeds for people; `undefined`: there are none. */
   readonly pages?: Pages | undefined
   /** How work outlives this request, where the runtime can. */
-  readonly background: (context: Context) => Background
+  readonly background: (context: Pick<Context, 'executionCtx'>) => Background
 }
 
 /** The service behind one request. */

@@ -1,5 +1,5 @@
 /** The routes, and what each kind of failure is on the wire. */
-import { Context, Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { answerCoreUpdate, coreUpdatePaths, refuseCoreUpdate } from '../checks/http-coreupdate.ts'
 import { answerDocument } from '../checks/http-documents.ts'
@@ -50,7 +50,7 @@ function answerChecksFirst(app: Hono, serving: Serving): void {
   app.fetch = (request, env, executionCtx) => {
     const path = request.method === 'POST' ? resolvedPath(request) : ''
     if (!updatePaths.includes(path)) return fetch(request, env, executionCtx)
-    return update(request, path, serving.background(new Context(request, { env, executionCtx })))
+    return update(request, path, serving.background({ executionCtx } as Pick<Context, 'executionCtx'>))
   }
 }
 
