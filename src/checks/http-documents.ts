@@ -1,6 +1,6 @@
 /**
  * `GET` and `HEAD` of signed documents and notes, verbatim as they are stored: with these and the packages every Platte
- * is a complete upstream. No signature is checked here, because whoever reads this verifies it.
+ * is a complete upstream. Readers verify the signatures.
  */
 import type { Context } from 'hono'
 import { readDocument } from '../catalog/published-documents.ts'
@@ -9,7 +9,7 @@ import { matches } from '../http/conditions.ts'
 import { refuse } from '../http/problem.ts'
 import type { Serving } from './serving.ts'
 
-/** So long a cache keeps a catalog, in seconds: what is in force is late by that much more behind each cache. */
+/** Each cache on the way delays a change by this much. */
 const catalogForSeconds = 10
 
 const signed = 'application/jose+json'

@@ -12,7 +12,7 @@ import type { ByteRange } from '../store/packages.ts'
 import { findPackage } from './packages.ts'
 import { answering, type Serving } from './serving.ts'
 
-/** So long a redirect is kept, in seconds: it spares a question a package, and another setting is soon in force. */
+/** Saves a request for each package; a changed setting is live within this time. */
 const redirectForSeconds = 300
 
 export function answerPackage(serving: Serving): (c: Context) => Promise<Response> {

@@ -8,16 +8,16 @@ export type WriteLines = (lines: string) => unknown
 /** A log that is written in bunches; `flush` writes what is held, before a process ends. */
 export type BufferedLog = Log & { readonly flush: () => void }
 
-/** Lines are held for so long at most: a check costs a part of a write, and a reader of the log sees no delay. */
+/** Lines wait this long at most: many checks share a write, and a reader of the log sees no delay. */
 const holdMs = 50
-/** Held characters that are written at once. */
+/** This many held characters are written at once. */
 const writeAt = 64 * 1024
-/** Held characters beyond which lines are dropped and counted, because the writer hangs. */
+/** Beyond this many held characters the writer hangs: lines are dropped and counted. */
 const holdAtMost = 4 * 1024 * 1024
 
 /**
  * One line of JSON for each entry: `{"time":"2026-11-23T06:00:00.000Z","level":"info","event":"check",…}`.
- * A writer that throws, rejects or hangs costs lines, never the caller; how many is said in the next line that is written.
+ * A writer that throws, rejects or hangs costs lines, never the caller; the next line that is written has their number.
  */
 export function jsonLog(write: WriteLines, clock: Clock = systemClock): BufferedLog {
   let held = ''
@@ -76,7 +76,7 @@ export const logLine = (now: number, entry: LogEntry): string => line(isoText(no
 
 const isoText = (now: number): string => new Date(now).toISOString()
 
-/** Still to be freed of what is unsafe: a bunch of lines at once costs less. */
+/** Unsafe characters are escaped later: for many lines at once that costs less. */
 const line = (time: string, entry: LogEntry): string => `{"time":"${time}",${JSON.stringify(entry).slice(1)}
 `
 

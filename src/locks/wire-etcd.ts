@@ -61,7 +61,7 @@ const problem = (cause: string, errorCode: EtcdProblem['errorCode'] = 209): Etcd
 /** Reads a GET. Whether it may be answered from a majority or a member, and sorted, makes no difference here. */
 export function parseEtcdGet(query: URLSearchParams): EtcdRequest | EtcdProblem {
   const request = ['wait', 'recursive', 'stream'].find((name) => !['false', null].includes(query.get(name)))
-  return request === undefined ? { kind: 'get' } : problem(`${request}: only one key is read here, as it is now`)
+  return request === undefined ? { kind: 'get' } : problem(`${request}: only the current value of one key can be read`)
 }
 
 /**

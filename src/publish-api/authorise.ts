@@ -1,4 +1,4 @@
-/** Says whether a pipeline may do what it wants: by its identity token, and the policy. */
+/** Decides what a pipeline may do, by its identity token and the policy. */
 
 import type { Clock } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -7,28 +7,26 @@ import { peekIssuer, type VerifiedToken, verifyToken } from './oidc.ts'
 import { judge, provenanceOf } from './policy.ts'
 import type { Policy } from './policy-document.ts'
 
-/** What it takes to believe tokens; one for each process. */
+/** One for each process. */
 export interface Authorising {
   readonly policy: Policy
   readonly remembered: IssuerKeys
   readonly clock: Clock
 }
 
-/** What somebody wants to do, and where. */
 export interface Intent {
   readonly action: string
   readonly app: string
   readonly channels: readonly string[]
 }
 
-/** Who was allowed to do it. */
 export interface Authorised {
   readonly token: VerifiedToken
   /** The rule that matched. */
   readonly rule: string
-  /** Where it came from. */
+  /** The pipeline run, for the manifest's provenance. */
   readonly origin: Readonly<Record<string, string>>
-  /** Whether manifests are to say so. */
+  /** Whether manifests name the origin. */
   readonly isTold: boolean
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a file is cut into: parts of `partBytes`, counted from 1, the last one with what is left.
+ * The parts of a file: each of `partBytes`, counted from 1; the last has the rest.
  * @param size of the file, in bytes; at least 1.
  */
 export const partsOf = (

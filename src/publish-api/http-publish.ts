@@ -18,7 +18,7 @@ import { answerCommand, type PublishFunction, readRequest } from './publish-func
 
 /** As long as a manifest may be. */
 const maxOrderBytes = 1024 * 1024
-/** Who asks more often is told to wait: a look reads the store. */
+/** A refresh reads the store: more frequent requests get 429. */
 const refreshEveryMs = 1000
 const noStore = { 'cache-control': 'no-store' }
 

@@ -1,7 +1,7 @@
 /**
- * `POST /v1/uploads` says what is missing and where its parts go, `PUT /v1/uploads/<id>/<number>` takes a part where no
- * bucket does, and `POST /v1/uploads/<id>/complete` reads what was sent and leaves a receipt.
- * The first is allowed by who asks; for the others the id is the capability.
+ * `POST /v1/uploads` lists the missing parts and where to send them, `PUT /v1/uploads/<id>/<number>` takes a part where no
+ * bucket does, and `POST /v1/uploads/<id>/complete` verifies what was sent and leaves a receipt.
+ * The first needs an identity token; for the others the id is the secret.
  */
 import type { Context, Hono } from 'hono'
 import type { Authorize, Routes } from '../checks/serving.ts'
@@ -57,9 +57,9 @@ const loggedFor = (uploading: Uploading, c: Context): Uploading => ({
   log: requestLog(uploading.log, c.req.raw),
 })
 
-const unknown = 'there is no such upload, or not any more: ask for the uploads again'
+const unknown = 'this upload does not exist, or is over: ask for the uploads again'
 
-/** Parts that this deployment takes itself have a path here; a client puts it behind the URL that it knows. */
+/** Parts that this deployment takes itself have a path, relative to the endpoint's URL. */
 const withPaths = (opened: OpenedUpload): OpenedUpload =>
   opened.kind === 'there'
     ? opened

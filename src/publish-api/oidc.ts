@@ -5,13 +5,12 @@ import { sha256Hex } from '../trust/digest.ts'
 
 /** GitHub's tokens have some 2 kB. */
 const maxTokenLength = 16 * 1024
-/** How long after it was issued a token is taken: it is to be asked for when it is needed. */
+/** A token is valid this long after it was issued: pipelines ask for one when they need it. */
 const maxTokenAgeSeconds = 600
 const clockToleranceSeconds = 30
 
 export type TokenAlgorithm = 'RS256' | 'ES256'
 
-/** What to hold a token to. */
 export interface TokenCheck {
   readonly issuer: string
   readonly audience: string
@@ -31,8 +30,8 @@ export interface VerifiedToken {
 }
 
 /**
- * Who a token says that it is from, with nothing verified: for finding out whose keys to verify it with.
- * @throws PlatteError('unauthorized') for what is no token.
+ * Reads the issuer of a token that is not verified yet, to find the keys.
+ * @throws PlatteError('unauthorized') for a text that is not a token.
  */
 export function peekIssuer(token: string): string {
   if (token.length > maxTokenLength) throw refused(`has more than ${maxTokenLength} characters`)
@@ -62,7 +61,7 @@ export async function verifyToken(token: string, check: TokenCheck): Promise<Ver
       currentDate: new Date(now),
     })
     const { aud, jti, iat = 0 } = payload
-    // jose takes a list that contains ours, so a token that is also for somebody else.
+    // jose accepts a list that contains ours: a token that is valid elsewhere too.
     if (aud !== audience) throw refused(`claim aud is not the one text ${JSON.stringify(audience)}`)
     if (jti !== undefined && (typeof jti !== 'string' || jti === '')) throw refused('claim jti is no text')
     // Without one its signed part names it: a signature may have another form, and still hold.
@@ -86,6 +85,6 @@ function whyOf(error: errors.JOSEError, issuer: string): string {
 
 const refused = (words: string, cause?: unknown): PlatteError =>
   new PlatteError('unauthorized', `the identity token ${words}`, {
-    hint: 'ask for a new one for the audience of this endpoint right before it is used',
+    hint: 'ask for a new one, for the audience of this endpoint, right before you use it',
     cause,
   })

@@ -1,4 +1,4 @@
-/** Gives what was sent its place among the packages, and reads what is there already. */
+/** Moves an upload to its place among the packages, or verifies a package that is there already. */
 
 import { PlatteError } from '../kernel/errors.ts'
 import type { ClaimedPackage } from './receipts.ts'
@@ -6,7 +6,7 @@ import type { UploadRecord } from './upload-record.ts'
 import type { Uploading } from './upload-records.ts'
 
 /**
- * Copies what was sent to its place; the store refuses it on the way where it is not what was announced.
+ * Copies an upload to its place; the store refuses bytes that do not match the announced digests.
  * @returns what is wrong with the bytes.
  */
 export async function placeUpload(uploading: Uploading, upload: UploadRecord): Promise<string | undefined> {
@@ -17,9 +17,9 @@ export async function placeUpload(uploading: Uploading, upload: UploadRecord): P
     for (let isRepeated = false; ; isRepeated = true) {
       const sent = await uploads.open(token)
       if (sent === undefined)
-        throw new PlatteError('conflict', `${key}: what was sent is gone`, { hint: 'upload it again' })
+        throw new PlatteError('conflict', `${key}: upload parts are gone`, { hint: 'upload it again' })
       if ((await packages.put(key, sent.body, upload)) === 'stored') return undefined
-      // Something of that size is there: somebody was faster, or it is no such package at all.
+      // An object of that size is there: a faster upload, or other bytes.
       const problem = await lookAt(uploading, upload)
       if (problem === undefined || isRepeated || (await packages.stat(key)) !== undefined) return problem
     }
@@ -30,14 +30,13 @@ export async function placeUpload(uploading: Uploading, upload: UploadRecord): P
 }
 
 /**
- * Reads a package that is in its place. Bytes of another SHA-256 than its key was made of belong there for nobody: they
- * are removed.
+ * Verifies a package in its place. Its key is made of its SHA-256: other bytes are removed.
  * @returns what is wrong with it.
  */
 async function lookAt({ packages, newHasher }: Uploading, claim: ClaimedPackage): Promise<string | undefined> {
   const { key } = claim
   const open = await packages.open(key)
-  if (open === undefined) return `${key}: went away while it was looked at`
+  if (open === undefined) return `${key}: disappeared while it was read`
   const hasher = newHasher()
   let size = 0
   for await (const chunk of open.body) {

@@ -1,4 +1,4 @@
-/** Receipts: who sends bytes is not believed; who read them in the store signs what they are, and publishing demands that. */
+/** Receipts: after reading a package in the store, the function signs its digests. Publishing demands that. */
 
 import { loadRoot, type StoreReader } from '../catalog/read.ts'
 import { storeFailures } from '../catalog/refresh.ts'
@@ -11,17 +11,15 @@ import { update } from '../store/update.ts'
 import { openEnvelope, seal } from '../trust/envelope.ts'
 import { roleOf, type TrustedRoot } from '../trust/verify-root.ts'
 
-/** A package under its key, with everything that a receipt says of it. */
 export type ClaimedPackage = Pick<Receipt, 'key' | 'size' | 'sha256' | 'sha1'>
 
-/** What it takes to look at receipts. */
 export interface Receiving extends StoreReader {
   readonly packages: Packages
 }
 
 /**
- * For whoever is about to sign a manifest: that the store holds this package, and that its bytes were looked at.
- * @throws PlatteError('refused') where nothing says so, or somebody who may not; whatever the store fails with.
+ * Demands a receipt before a manifest is signed: the store holds this package, and its bytes were verified.
+ * @throws PlatteError('refused') without one that the timestamp role signed; whatever the store fails with.
  */
 export async function requireReceipt(
   receiving: Receiving,
@@ -40,7 +38,7 @@ export async function requireReceipt(
   }
 }
 
-/** The same as a value: `undefined` where `requireReceipt` would refuse. */
+/** @returns `undefined` where `requireReceipt` would refuse. */
 export async function findReceipt(
   receiving: Receiving,
   root: TrustedRoot,
@@ -74,7 +72,7 @@ async function openReceipt(
 }
 
 /**
- * Says that the bytes of a package were read and are what is claimed. One that says so already stays.
+ * Signs that the bytes of a package were read and match the claim. An equal receipt stays.
  * @throws PlatteError('credentials') without the timestamp keys; 'conflict'.
  */
 export async function leaveReceipt(

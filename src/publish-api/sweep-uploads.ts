@@ -1,6 +1,6 @@
 /**
- * Removes what pipelines leave: uploads that nobody ended, a day after their begin, what is remembered of all of that age,
- * and the marks of identity tokens that are too old to be taken again.
+ * Removes what pipelines leave behind: unfinished uploads and all records of uploads after a day, and marks of identity
+ * tokens that have expired.
  */
 
 import { markDay, marksFolder, uploadFolder } from '../documents/paths.ts'
@@ -9,9 +9,9 @@ import { maxUploadBytes, readUploadRecord } from './upload-record.ts'
 import { isOver, type Uploading, uploadForMs } from './upload-records.ts'
 
 /**
- * One bounded look. Documents are removed as objects: they and the packages are of one folder or bucket.
- * @param most so many documents are read, and so many unfinished uploads and marks taken away, in one look.
- * @returns how many were removed. Never throws: what went wrong is in the log.
+ * One bounded sweep. Documents are removed as objects: they and the packages share one folder or bucket.
+ * @param most bounds the records read, and the uploads and marks removed.
+ * @returns how many were removed. Never throws: errors are logged.
  */
 export async function sweepUploads(uploading: Uploading, most = 100): Promise<number> {
   const { uploads, packages, clock } = uploading
@@ -42,7 +42,7 @@ export async function sweepUploads(uploading: Uploading, most = 100): Promise<nu
   return swept
 }
 
-/** Of the days before yesterday: a token is taken for minutes. */
+/** Of the days before yesterday: a token is valid for minutes. */
 async function oldMarks({ documents, clock }: Uploading, most: number): Promise<readonly string[]> {
   const keys: string[] = []
   const yesterday = markDay(clock() - uploadForMs)
@@ -56,7 +56,7 @@ async function oldMarks({ documents, clock }: Uploading, most: number): Promise<
   return keys
 }
 
-/** Another place to begin each time, so that a few looks come by all of them. */
+/** From a random place, so that a few sweeps reach all of them. */
 async function someRecords({ documents, random }: Uploading, most: number): Promise<readonly string[]> {
   const keys: string[] = []
   for await (const key of documents.list?.(uploadFolder) ?? []) keys.push(key)

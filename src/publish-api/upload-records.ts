@@ -1,9 +1,8 @@
 /**
- * What is remembered of uploads between requests, so that whoever asks again goes on where it ended.
+ * Records of uploads between requests, so that an interrupted pipeline resumes.
  *
- * The id of an upload is the capability for its parts: whoever knows it may send them, and complete it. It is the slot,
- * which follows from the package's key and finds the document, and 128 random bits, which the document holds. Nothing
- * else opens it, and it never reaches a log.
+ * The id of an upload is a secret: it allows sending its parts and completing it, and never reaches a log. It is the slot,
+ * which follows from the package's key and finds the document, and 128 random bits, which the document holds.
  */
 
 import { encode, instantText, type StoreWriter } from '../catalog/write.ts'
@@ -18,20 +17,19 @@ import type { Uploads } from '../store/uploads.ts'
 import type { ClaimedPackage, Receiving } from './receipts.ts'
 import { maxUploadBytes, readUploadRecord, type UploadRecord } from './upload-record.ts'
 
-/** What it takes to take uploads. */
 export interface Uploading extends StoreWriter, Receiving {
   readonly uploads: Uploads
   readonly newHasher: NewHasher
 }
 
-/** So long an upload may take, from its begin. */
+/** An upload must end this long after it began. */
 export const uploadForMs = 24 * 60 * 60 * 1000
 
 export const uploadId = ({ key, secret }: UploadRecord): string => uploadSlot(key) + secret
 
 export const isOver = ({ begunAt }: UploadRecord, now: Instant): boolean => Date.parse(begunAt) + uploadForMs <= now
 
-/** @returns `undefined` for an id that was never given, or whose upload is over. */
+/** @returns `undefined` for an unknown id, or an upload that is over. */
 export async function findUpload({ documents, clock }: Uploading, id: string): Promise<UploadRecord | undefined> {
   const [, slot, secret] = /^([0-9a-f]{32})([0-9a-f]{32})$/.exec(id) ?? []
   if (slot === undefined || secret === undefined) return undefined
@@ -76,7 +74,7 @@ function newRecord({ clock, uploads }: Uploading, claim: ClaimedPackage, token: 
   }
 }
 
-/** @returns without `record` where somebody put there what is none. */
+/** @returns without `record` for bytes that are not a record. */
 async function readRecord(
   documents: Documents,
   slot: string,

@@ -1,6 +1,6 @@
 /**
- * Packages that a pipeline sends to where it holds no key: in parts, resumable, and looked at in the store before they
- * get the name of a package. Safe to repeat from any point, and by many at once.
+ * Packages that a pipeline uploads without a key: in parts, resumable, and verified in the store before they get the name
+ * of a package. Safe to repeat from any point, and concurrently.
  */
 
 import { loadRoot } from '../catalog/read.ts'
@@ -17,13 +17,11 @@ import { type ClaimedPackage, findReceipt, leaveReceipt } from './receipts.ts'
 import type { AnnouncedPackage, UploadOrder, UploadRecord } from './upload-record.ts'
 import { currentUpload, findUpload, type Uploading, uploadId } from './upload-records.ts'
 
-/** A part that is to be sent. */
 export interface PartToSend extends Part {
   /** Absolute; `undefined` where it is sent to this deployment under the id. */
   readonly url: string | undefined
 }
 
-/** What is to be done for one package. */
 export type OpenedUpload =
   | { readonly name: string; readonly kind: 'there' }
   | {
@@ -32,30 +30,27 @@ export type OpenedUpload =
       readonly id: string
       /** Bytes of each part but the last. */
       readonly partSize: number
-      /** What is to be sent, as much as one answer names; none of any package: complete it. */
+      /** The next parts to send. None left: complete the upload. */
       readonly parts: readonly PartToSend[]
-      /** The numbers of those that are there. */
+      /** Numbers of the parts that arrived. */
       readonly have: readonly number[]
     }
 
-/** What became of completing an upload. */
 export type Completed =
   | { readonly kind: 'received'; readonly receipt: Receipt }
-  /** No such upload, or not any more: ask for the uploads again. */
+  /** The upload does not exist, or is over: ask for the uploads again. */
   | { readonly kind: 'unknown' }
   | { readonly kind: 'incomplete'; readonly missing: readonly number[] }
-  /** Other bytes than were announced; they are gone, and the upload with them. */
+  /** Other bytes than were announced: they were removed, and the upload too. */
   | { readonly kind: 'wrong'; readonly problem: string }
 
-/** So many parts one answer names, with a URL of some 1,500 characters each; Lambda sends 6 MB at most. */
+/** Parts in one answer: a URL has some 1,500 characters, and Lambda sends 6 MB at most. */
 const mostPartsNamed = 1000
 
 /**
- * Says for each package whether it is there with a receipt, or what is to be sent. The same order again goes on where
- * the one before ended.
- * @param order a checked one; whether it may be given is decided before.
- * @throws PlatteError('credentials') without the timestamp keys, which sign receipts; 'too-large' for what this store
- *   does not take.
+ * Finds for each package whether it has a receipt, or which parts to send. The same order again resumes.
+ * @param order checked and authorised.
+ * @throws PlatteError('credentials') without the timestamp keys, which sign receipts; 'too-large' beyond the store's limit.
  */
 export async function openUploads(
   uploading: Uploading,
@@ -63,8 +58,7 @@ export async function openUploads(
 ): Promise<readonly OpenedUpload[]> {
   const { maxBytes } = uploading.uploads
   const big = order.packages.find(({ size }) => size > maxBytes)
-  if (big)
-    throw new PlatteError('too-large', `${big.name}: has ${big.size} bytes; this store takes ${maxBytes} at most`)
+  if (big) throw new PlatteError('too-large', `${big.name}: has ${big.size} bytes; the store's limit is ${maxBytes}`)
   const root = await loadRoot(uploading)
   signersOf(uploading.timestamp, 'timestamp', root)
   const folder = packageFolder(order, order.packages)
@@ -100,7 +94,7 @@ async function openOne(
   }
 }
 
-/** @returns `undefined` where there is no such upload any more. */
+/** @returns `undefined` for an upload that is over. */
 async function missingParts(
   { uploads }: Uploading,
   { token, size, partBytes }: UploadRecord,
@@ -113,10 +107,10 @@ async function missingParts(
 }
 
 /**
- * Takes a part that is sent to this deployment.
- * @param sent its number, and the bytes that its sender announces.
- * @returns `unknown` for an id that was never given, or whose upload is over.
- * @throws PlatteError('bad-request') for a part that the upload has not, or of another size.
+ * Stores a part that is sent to this deployment.
+ * @param sent its number and announced size.
+ * @returns `unknown` for an unknown id, or an upload that is over.
+ * @throws PlatteError('bad-request') for a number that the upload does not have, or another size.
  */
 export async function takePart(
   uploading: Uploading,
@@ -140,8 +134,8 @@ export async function takePart(
 }
 
 /**
- * Reads what was sent, gives it the name of a package where it is what was announced, and leaves a receipt. It may take
- * minutes: whoever loses patience asks again, and is answered at once where it was done meanwhile.
+ * Verifies what was sent, gives it the name of a package, and leaves a receipt. This may take minutes: a client that
+ * timed out asks again.
  */
 export async function completeUpload(uploading: Uploading, id: string): Promise<Completed> {
   const upload = await findUpload(uploading, id)
@@ -157,7 +151,7 @@ export async function completeUpload(uploading: Uploading, id: string): Promise<
     const outcome = await receive(uploading, root, upload)
     return outcome.kind === 'received' ? outcome : ((await done()) ?? outcome)
   } catch (error) {
-    // Another request may have ended it, and taken the parts from under this one.
+    // Another request may have completed it, and removed the parts.
     const after = await done().catch(() => undefined)
     if (after !== undefined) return after
     throw error
@@ -180,7 +174,7 @@ async function receive(uploading: Uploading, root: TrustedRoot, upload: UploadRe
   return receipt ? { kind: 'received', receipt } : { kind: 'wrong', problem: problem ?? '' }
 }
 
-/** Parts that stay are swept later; but wrong ones must go, so that the next upload begins anew. */
+/** Parts that stay are swept later. Wrong ones must go, so that the next upload starts over. */
 async function tidy({ uploads, log }: Uploading, token: string, mustGo: boolean): Promise<void> {
   try {
     await uploads.discard(token)

@@ -60,7 +60,7 @@ describe('an order', () => {
     const { uploading } = await uploadScene()
     const order = checkUploadOrder(withPackage({ size: 20 * gibibyte })) satisfies UploadOrder
     expect(await refusal(openUploads(uploading, order))).toMatch(
-      /^too-large: update.gz: .* this store takes 1073741824/,
+      /^too-large: update.gz: .* the store's limit is 1073741824/,
     )
     const able = { ...uploading, uploads: { ...uploading.uploads, maxBytes: 20 * gibibyte, partBytes: 32 * 1024 ** 2 } }
     const [upload] = await openMissing(able, order)

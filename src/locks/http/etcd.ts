@@ -60,7 +60,7 @@ function notAllowed(c: Context): Response {
   return fail(c, 405, 209, ['method: only GET and PUT are known here'])
 }
 
-/** @param scope whoever may only read is told that a group is there without its being made: clients ask for that first. */
+/** @param scope a reader sees a group that does not exist yet as an empty one: clients ask for that first. */
 async function serve(
   asked: LockRequest,
   { key, group }: EtcdKey,

@@ -1,4 +1,4 @@
-/** Zincati's requests. Whoever gives back what it does not hold is told that all is well: only then does it look for updates. */
+/** Zincati's requests. A machine that releases a lock it does not hold gets 200: only then does Zincati look for updates. */
 import type { Context } from 'hono'
 import { readText } from '../../http/body.ts'
 import { type LockResult, lockMachine, unlockMachine } from '../edits.ts'

@@ -6,7 +6,7 @@ import { sliceOf } from '../../runtime/files.ts'
 import { callFunction } from '../client/ask-function.ts'
 import type { Endpoint } from './endpoint.ts'
 
-/** So many parts go at once. */
+/** Parts sent at once. */
 const partsAtOnce = 3
 /** How often the endpoint is asked what is left: it names 1,000 parts at once, and parts may get lost. */
 const roundsAtMost = 50
@@ -51,7 +51,9 @@ export async function uploadAll(
     if (missing.length === 0) return
     for (const one of missing) await sendOne(endpoint.url, one, { file: files.get(one.name) ?? '', onBytes })
   }
-  throw new PlatteError('store-unavailable', 'uploads do not come to an end', { hint: 'run the same command again' })
+  throw new PlatteError('store-unavailable', `upload did not finish after ${roundsAtMost} rounds`, {
+    hint: 'run the same command again',
+  })
 }
 
 async function sendOne(
