@@ -1,4 +1,4 @@
-/** Writes catalogs: each is an edit of a freshly read one, verified as a reader would before it is swapped in. */
+/** Writes catalogs: each is an edit of the newest one, and verified as a reader would before it is swapped in. */
 
 import { type Catalog, type CatalogChannel, checkCatalog } from '../documents/catalog.ts'
 import { durationMs } from '../documents/fields.ts'
@@ -21,11 +21,11 @@ export interface CatalogOptions {
 }
 
 /**
- * An expired catalog is not signed anew without being looked at: whoever holds the store could have put it back there.
+ * An expired catalog is not signed anew by itself: somebody who controls the store could have put it back.
  * @throws PlatteError('expired')
  */
 export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
-  // What a reader accepts although it is stale is expired all the same.
+  // A reader's `acceptStaleMs` does not count here.
   if (now < Date.parse(catalog.catalog.expires)) return
   throw new PlatteError('expired', `the catalog expired at ${timeText(catalog.catalog.expires)}`, {
     hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
@@ -34,11 +34,10 @@ export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
 
 /**
  * Writes the next catalog, issued later than the one before it, naming the newest root.
- * @param edit is given a freshly read catalog; the very same object means that nothing is written.
+ * @param edit takes the newest catalog; the same object changes nothing.
  * @param options.seen the newest catalog that this process verified before: an older one is not signed anew.
- * @param options.force lets an expired one be signed anew, and one be issued before one that a wrong clock dated into the
- *   future, which no reader takes.
- * @returns the catalog's state after it, and whether it was written.
+ * @param options.force signs an expired one anew, and replaces one that a wrong clock dated into the future.
+ * @returns the catalog afterwards, and whether it was written.
  * @throws PlatteError('from-the-future') where the catalog or the clock here is wrong; 'credentials', 'conflict'.
  */
 export async function editCatalog(
@@ -82,7 +81,7 @@ export async function sealCatalog(
   return { bytes, catalog }
 }
 
-/** @throws PlatteError('from-the-future') for a manifest that no reader takes yet: the catalog goes on naming the one before. */
+/** @throws PlatteError('from-the-future') for a manifest that readers refuse yet: the catalog keeps naming the one before. */
 export function notAhead(head: VerifiedChannel, { app, channel }: ChannelRef, now: Instant): VerifiedChannel {
   checkTimes({ issuedAt: head.manifest.issuedAt }, `${app}/${channel}`, now)
   return head

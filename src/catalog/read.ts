@@ -14,17 +14,17 @@ import { peekCatalogRoot, type VerifiedCatalog, verifyCatalog } from '../trust/v
 import { type VerifiedChannel, verifyChannel } from '../trust/verify-channel.ts'
 import { checkRootFresh, type Pin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 
-/** What it takes to read a store. */
+/** Reads a store. */
 export interface StoreReader {
   readonly documents: Documents
   readonly pin: Pin
   readonly clock: Clock
   readonly log: Log
-  /** So long after it expired a catalog is still read, in milliseconds; writers never sign it anew for that. */
+  /** How long after its expiry a catalog is still read, in milliseconds. Writers ignore this. */
   readonly acceptStaleMs?: number | undefined
-  /** What is withheld here beside what the documents say. */
+  /** Further restrictions of this deployment. */
   readonly overlay?: Overlay | undefined
-  /** What this reader saw before it was started; writers look at what they write, and need none. */
+  /** The newest catalog that this reader saw before it started. Writers need none. */
   readonly mark?: HighWaterMark | undefined
 }
 
@@ -65,7 +65,7 @@ async function loadPinnedRoot({ documents, pin }: StoreReader): Promise<TrustedR
 const notPinned =
   'check PLATTE_STORE and PLATTE_ROOT: the store is another one, or its root was replaced; the pin comes from where `platte init` ran'
 
-/** Runs a check; what it throws on purpose says which key it was. @param advice where the failure has no hint. */
+/** Adds the key to the message of a failed check. @param advice the hint of a failure without one. */
 export async function naming<T>(key: string, check: () => Promise<T>, advice?: string): Promise<T> {
   try {
     return await check()
@@ -79,15 +79,15 @@ export async function naming<T>(key: string, check: () => Promise<T>, advice?: s
 /**
  * Reads the catalog.
  * @param seen the newest catalog that this reader verified before: nothing older is taken.
- * @param options.anyTime is for writers, who make a fresh one of an expired one.
- * @returns `seen` itself where the store still holds those bytes; whether they have expired is the caller's to see.
+ * @param options.anyTime also reads an expired one: for writers, who renew it.
+ * @returns `seen` itself where the store still holds those bytes. The caller checks whether they have expired.
  */
 export async function loadCatalog(
   reader: StoreReader,
   seen?: CatalogState,
   { anyTime = false }: { readonly anyTime?: boolean } = {},
 ): Promise<CatalogState> {
-  // Whoever knows nothing yet needs both, and a store may be far away.
+  // A new reader needs both: one round trip less.
   const pinned = seen === undefined ? loadPinnedRoot(reader) : undefined
   pinned?.catch(() => {})
   const stored = await reader.documents.get(catalogKey, maxCatalogBytes, seen)
@@ -100,12 +100,12 @@ export async function loadCatalog(
   if (anyTime || reader.mark === undefined) return openCatalog(reader, stored, { seen, known, anyTime })
   const marked = seen ?? (await loadMark(reader))
   const state = await openCatalog(reader, stored, { seen: marked, known: marked?.root ?? known })
-  // Before anybody is answered by it.
+  // Before any answer is made from it.
   if (state.catalog.sha256 !== marked?.catalog.sha256) await reader.mark.keep(stored.bytes)
   return state
 }
 
-/** The catalog that was the newest before this process was started, whatever its age. */
+/** The newest catalog before this process started, of any age. */
 async function loadMark(reader: StoreReader): Promise<CatalogState | undefined> {
   const bytes = await reader.mark?.load()
   if (bytes === undefined) return undefined
@@ -158,7 +158,7 @@ export async function loadChannel(
   return verifyChannel(stored.bytes, root, { ...ref, now: reader.clock() })
 }
 
-/** What the catalog says of a channel by its exact name. Names are looked up as own members only. */
+/** The entry of a channel by its exact name. Names are looked up as own members only. */
 export function channelEntry(catalog: Catalog, app: string, channel: string): CatalogChannel | undefined {
   const entry = Object.hasOwn(catalog.apps, app) ? catalog.apps[app] : undefined
   return entry && Object.hasOwn(entry.channels, channel) ? entry.channels[channel] : undefined

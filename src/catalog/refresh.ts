@@ -1,4 +1,4 @@
-/** Keeps the catalog young, and rolls it forward to what was committed: the only thing that a deployment does by itself. */
+/** Renews the catalog and rolls it forward to what was committed. A deployment does nothing else by itself. */
 import type { Catalog } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
@@ -9,41 +9,41 @@ import { type CatalogState, type ChannelRef, channelEntry, channelRefsOf } from 
 import type { StoreWriter } from './write.ts'
 
 export interface RefreshResult {
-  /** `unchanged`: young enough, and nothing newer was committed. */
+  /** `unchanged`: not due, and nothing newer was committed. */
   readonly kind: 'refreshed' | 'unchanged'
   readonly expires: string
   /** Channels that went forward. */
   readonly rolled: readonly ChannelRef[]
-  /** One sentence for each channel whose newest manifest cannot be used; the catalog goes on naming the one before. */
+  /** One sentence for each channel whose newest manifest cannot be used; the catalog keeps naming the one before. */
   readonly problems: readonly string[]
 }
 
-/** How much of a store one look takes in. */
+/** Bounds of one pass of a schedule. */
 export interface Slice {
-  /** Counts the looks; any number of them may be left out in between. */
+  /** Counts the passes; some may be skipped. */
   readonly turn: number
-  /** At most so many channels that the catalog names, so many that it does not, and so many apps that may have such. */
+  /** The most channels that the catalog names, that it does not name, and the most apps that are listed for those. */
   readonly most: number
-  /** At most so many of either kind are opened because they have something newer; the others are left to later looks. */
+  /** The most channels of either kind that are opened because they have something newer. */
   readonly opens: number
 }
 
 export interface RefreshOptions extends CatalogOptions {
-  /** Looks only at some channels, and only whether one has a newer manifest: for schedules, whose every look is bounded. */
+  /** Reads some channels only, and opens those with a newer manifest: for schedules. */
   readonly slice?: Slice
-  /** Looks only at this channel. */
+  /** Reads this channel only. */
   readonly only?: ChannelRef | undefined
 }
 
-/** So many manifests a slice goes forward in one channel: a pipeline may have committed many since the last look. */
+/** The most manifests that a pass goes forward in one channel: a pipeline may have committed many. */
 const stepsAtMost = 5
 
-/** Failures of the store, which say nothing about a channel. */
+/** Failures of the store, not of a channel. */
 export const storeFailures: readonly ErrorCode[] = ['store-unavailable', 'forbidden', 'conflict']
 
 /**
- * Signs the catalog again when a third of its validity has passed, a newer manifest or a newer root exists, or always
- * where `force` says so, also one that is expired or of the future. A channel that cannot be used holds up no other.
+ * Signs the catalog again when a third of its validity has passed, or a newer manifest or root exists. `force` always
+ * signs, also an expired one or one of the future. A channel that cannot be used does not stop the others.
  * @throws PlatteError('credentials') without the timestamp key, where something is to be signed; 'expired', 'rollback'.
  */
 export async function refresh(writer: StoreWriter, options: RefreshOptions = {}): Promise<RefreshResult> {
@@ -54,7 +54,7 @@ export async function refresh(writer: StoreWriter, options: RefreshOptions = {})
     problems = []
     let edited = current
     const isToSign = options.force || isDue(state, writer.clock())
-    // Whatever lies in the store must not keep a catalog from being signed in time: what is newer waits for the next look.
+    // Renewal must not wait for what lies in the store: newer manifests are read in the next pass.
     if (options.slice && isToSign) return { ...current }
     const steps = (options.slice ?? options.only) && { steps: stepsAtMost }
     for await (const ref of options.only ? [options.only] : placesToOpen(writer, current, options.slice)) {
@@ -75,13 +75,13 @@ export async function refresh(writer: StoreWriter, options: RefreshOptions = {})
   return { kind: written ? 'refreshed' : 'unchanged', expires: catalog.expires, rolled, problems }
 }
 
-/** @throws what is no problem of one channel. */
+/** @throws everything but a problem of one channel. */
 function problemOf(error: unknown): string {
   if (error instanceof PlatteError && !storeFailures.includes(error.code)) return error.message
   throw error
 }
 
-/** The catalog's channels, and those that were committed but never named where the store can list them. */
+/** The catalog's channels, and, where the store can list, those that were committed but never named. */
 export async function allChannelRefs(
   { documents }: StoreWriter,
   catalog: Catalog,
@@ -98,7 +98,7 @@ export async function allChannelRefs(
   })
 }
 
-/** Every channel; of a slice those that have something newer, first those that the catalog does not name. */
+/** Every channel; in a slice, those with something newer, the unnamed ones first. */
 async function* placesToOpen(
   writer: StoreWriter,
   catalog: Catalog,
@@ -118,16 +118,13 @@ async function* placesToOpen(
   }
 }
 
-/** Steps of the golden ratio: whichever turns a schedule leaves out, a few rounds come by every item. */
+/** Steps of the golden ratio reach every item in a few rounds, whichever turns a schedule skips. */
 function turnOf<T>(items: readonly T[], { turn, most }: Slice): readonly T[] {
   const start = Math.floor((((turn * (Math.sqrt(5) - 1)) / 2) % 1) * items.length)
   return [...items.slice(start), ...items.slice(0, start)].slice(0, most)
 }
 
-/**
- * Whether something was put where the next manifest belongs: one look at one key. What is no manifest at all, or lies in
- * a folder that is no channel's, counts too: opening it says so, and holds up no other.
- */
+/** Whether an object is where the next manifest belongs: one read of one key. Opening it finds out whether it is good. */
 async function hasNewer({ documents }: StoreWriter, catalog: Catalog, { app, channel }: ChannelRef): Promise<boolean> {
   const seq = channelEntry(catalog, app, channel)?.seq ?? 0
   try {

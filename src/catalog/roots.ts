@@ -1,4 +1,4 @@
-/** Makes, edits, signs and publishes the root: the list of keys that everything else hangs on. */
+/** Creates, edits, signs and publishes the root: the list of keys that everything else depends on. */
 
 import { maxCatalogBytes } from '../documents/catalog.ts'
 import { catalogKey, rootKey } from '../documents/paths.ts'
@@ -32,7 +32,7 @@ export interface RootEdit {
   readonly format?: number
 }
 
-/** The first root: every role with all of its keys, any one of them enough. */
+/** The first root: every role with all of its keys and a threshold of 1. */
 export async function firstRoot(keys: RoleKeys, options: { issuedAt: string; maxValidity: string }): Promise<Root> {
   const role = async (name: RoleName) => ({ threshold: 1, keyIds: await Promise.all(keys[name].map(keyIdOf)) })
   return checkRoot({
@@ -52,7 +52,7 @@ export async function firstRoot(keys: RoleKeys, options: { issuedAt: string; max
 /**
  * Puts the first root and an empty catalog into a store. Safe to repeat.
  * @param signers the root keys.
- * @returns the pin as text, of the root that was there already or of the new one.
+ * @returns the pin of the root, new or existing.
  * @throws PlatteError('refused') where the store has a root of other keys.
  */
 export async function initStore(
@@ -70,7 +70,7 @@ export async function initStore(
       hint: 'use another store, or the keys that made this one',
     })
   if (stored === undefined && (await writer.documents.create(rootKey(1), bytes)) === 'taken')
-    throw new PlatteError('conflict', 'somebody else is making a root in this store', {
+    throw new PlatteError('conflict', 'concurrent change: another root was created in this store', {
       hint: 'run `platte init` again',
     })
   if (await writer.documents.get(catalogKey, maxCatalogBytes)) return { pin: formatPin(pin), created: false }
@@ -79,11 +79,11 @@ export async function initStore(
   return { pin: formatPin(pin), created: true }
 }
 
-/** In whatever order they were added. */
+/** In any order. */
 const sameRoles = (a: Root, b: Root): boolean =>
   roleNames.every((name) => sameJson(a.roles[name].keyIds.toSorted(), b.roles[name].keyIds.toSorted()))
 
-/** The root after `current`, with the edit in it. Keys that no role names any more are left out. */
+/** The next root. Keys that no role names any more are left out. */
 export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: string): Promise<Root> {
   const added = edit.add && { role: edit.add.role, keyId: await keyIdOf(edit.add.key) }
   const roleOf = (name: RoleName) => {
@@ -141,8 +141,8 @@ function parseDraft(draft: Uint8Array): unknown {
 }
 
 /**
- * Puts a signed root after the newest one, once every channel verifies under it. Readers use it when the catalog names it.
- * @throws PlatteError('refused') where a channel would stop to verify; 'bad-signature' without both thresholds; 'expired',
+ * Stores a signed root after the newest one, if every channel verifies under it. Readers use it once the catalog names it.
+ * @throws PlatteError('refused') where a channel would no longer verify; 'bad-signature' without both thresholds; 'expired',
  *   'from-the-future'.
  */
 export async function publishRoot(writer: StoreWriter, bytes: Uint8Array): Promise<TrustedRoot> {
@@ -153,13 +153,13 @@ export async function publishRoot(writer: StoreWriter, bytes: Uint8Array): Promi
   checkRootFresh(next, writer.clock())
   await checkChannelsUnder(writer, next)
   if ((await writer.documents.create(rootKey(next.root.version), bytes)) === 'taken')
-    throw new PlatteError('conflict', `another root ${next.root.version} was published meanwhile`, {
-      hint: 'make the edit again on top of it',
+    throw new PlatteError('conflict', `concurrent change: another root ${next.root.version} was published`, {
+      hint: 'edit and sign the newest root again',
     })
   return next
 }
 
-/** A channel that cannot be used under the root of today either is no reason to keep that root. */
+/** A channel that cannot be used under today's root either does not stop the next one. */
 async function checkChannelsUnder(writer: StoreWriter, root: TrustedRoot): Promise<void> {
   const state = await loadForWriting(writer)
   for (const ref of await allChannelRefs(writer, state.catalog.catalog))

@@ -1,4 +1,4 @@
-/** Replaces a key without a moment in which anything cannot be verified. */
+/** Replaces a key. Everything can be verified at every moment. */
 import { maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
 import type { PublicKey, RoleName } from '../documents/root.ts'
@@ -17,13 +17,13 @@ import { encode, instantText, loadForWriting, type StoreWriter } from './write.t
 export interface Rotation {
   readonly role: RoleName
   readonly key: PublicKey
-  /** The key to replace; may be left out where the role has one key. */
+  /** The key to replace; optional where the role has one key. */
   readonly replaces?: string
 }
 
 /**
- * Replaces a key: root n+1 with old and new → every channel issued anew → root n+2 without the old. Each step looks at
- * what is there, so a rotation that stopped anywhere goes on when it is run again.
+ * Replaces a key: root n+1 with the old and the new one → every channel issued anew → root n+2 without the old one.
+ * Safe to repeat: each step reads the state first.
  * @param signers the root keys; for a rotation of the root role the new one too.
  */
 export async function rotateKey(
@@ -63,8 +63,8 @@ async function step(
 }
 
 /**
- * Issues channels anew with the same content: those that the leaving key signed, by the other release keys at hand; or,
- * where none is leaving, all of them by all keys at hand.
+ * Issues channels anew with the same content, signed by the release keys at hand.
+ * @param leaving a key to leave out: only channels that it signed are issued anew.
  */
 export async function reissueChannels(writer: StoreWriter, leaving?: string): Promise<readonly ChannelRef[]> {
   const staying = { ...writer, release: writer.release.filter(({ keyId }) => keyId !== leaving) }
@@ -85,7 +85,7 @@ export async function reissueChannels(writer: StoreWriter, leaving?: string): Pr
 }
 
 /**
- * Lets the catalog name what is newest, where the timestamp key is at hand; else the next refresh does.
+ * Rolls the catalog forward, where the timestamp key is at hand; otherwise the next refresh does.
  * @returns whether it was at hand.
  */
 export async function refreshIfAble(writer: StoreWriter): Promise<boolean> {

@@ -1,4 +1,4 @@
-/** What all writers of signed documents share: what they start from and what they sign with. */
+/** What all writers of signed documents share: the state that they start from, and their keys. */
 import type { RoleName } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Random } from '../kernel/random.ts'
@@ -6,7 +6,7 @@ import type { Signer } from '../trust/signer.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
 import { type CatalogState, loadCatalog, loadRoot, type StoreReader } from './read.ts'
 
-/** What it takes to write to a store. */
+/** Reads and writes a store. */
 export interface StoreWriter extends StoreReader {
   readonly random: Random
   /** The release keys at hand; none: nothing can be published. */
@@ -15,7 +15,7 @@ export interface StoreWriter extends StoreReader {
   readonly timestamp: readonly Signer[]
 }
 
-/** The newest root and a catalog that may have expired: what every writer starts from. */
+/** The newest root, and a catalog that may have expired. */
 export async function loadForWriting(reader: StoreReader, seen?: CatalogState): Promise<CatalogState> {
   const state = await loadCatalog(reader, seen, { anyTime: true })
   return { ...state, root: await loadRoot(reader, undefined, state.root) }

@@ -1,7 +1,4 @@
-/**
- * What may be asked of a channel: one order for each command that changes one. The command line makes them, and the
- * publish function takes them as JSON, so that both mean the same.
- */
+/** The schema of each command that changes a channel. The command line makes them; the publish function reads them as JSON. */
 import * as v from 'valibot'
 import { components, cves, packageList, target, windows } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
@@ -16,13 +13,13 @@ const maybeRelease = { ...ref, version: v.exactOptional(field.publishedVersion) 
 const flag = v.exactOptional(v.literal(true))
 const share = v.pipe(v.number(), v.minValue(0, 'must be 0 to 1'), v.maxValue(1, 'must be 0 to 1'))
 
-/** How many of these an order says. */
-const said = (order: Readonly<Record<string, unknown>>, names: readonly string[]): number =>
-  names.filter((name) => order[name] !== undefined).length
+/** How many of these members a command has. */
+const count = (command: Readonly<Record<string, unknown>>, names: readonly string[]): number =>
+  names.filter((name) => command[name] !== undefined).length
 
 const marked = v.pipe(
   v.strictObject({ ...release, reason: v.exactOptional(field.reason), undo: flag }),
-  v.check((order) => said(order, ['reason', 'undo']) === 1, 'say a reason, or undo'),
+  v.check((command) => count(command, ['reason', 'undo']) === 1, 'say a reason, or undo'),
 )
 
 const held = { ...release, board: v.exactOptional(field.boardName) }
@@ -48,17 +45,17 @@ const ramp = v.pipe(
     resume: flag,
   }),
   v.check(
-    (order) => said(order, ['over', 'share', 'none', 'stop', 'resume']) === 1,
+    (command) => count(command, ['over', 'share', 'none', 'stop', 'resume']) === 1,
     'say one of over, share, none, stop and resume',
   ),
   v.check(
-    (order) => (order.version === undefined) === (said(order, ['stop', 'resume']) === 1),
+    (command) => (command.version === undefined) === (count(command, ['stop', 'resume']) === 1),
     'stop and resume are of the whole channel and name no version; everything else names one',
   ),
 )
 
-/** The schema of each order, by the name of its action; `publish` is about packages that were uploaded before. */
-export const orders = {
+/** By action; `publish` takes packages that were uploaded before. */
+export const commands = {
   publish: v.strictObject({
     ...release,
     board: field.boardName,
@@ -78,11 +75,11 @@ export const orders = {
   ramp,
   window: v.pipe(
     v.strictObject({ ...maybeRelease, windows: v.exactOptional(windows), add: flag, none: flag }),
-    v.check((order) => said(order, ['windows', 'none']) === 1, 'say windows, or none'),
+    v.check((command) => count(command, ['windows', 'none']) === 1, 'say windows, or none'),
   ),
   target: v.pipe(
     v.strictObject({ ...maybeRelease, target: v.exactOptional(target), none: flag }),
-    v.check((order) => said(order, ['target', 'none']) === 1, 'say a target, or none'),
+    v.check((command) => count(command, ['target', 'none']) === 1, 'say a target, or none'),
   ),
   hold: v.strictObject({ ...held, reason: field.reason }),
   unhold: v.strictObject(held),
@@ -96,7 +93,7 @@ export const orders = {
       to: v.exactOptional(field.publishedVersion),
       undo: flag,
     }),
-    v.check((order) => said(order, ['reason', 'undo']) === 1, 'say a reason, or undo'),
+    v.check((command) => count(command, ['reason', 'undo']) === 1, 'say a reason, or undo'),
   ),
   follow: v.pipe(
     v.strictObject({
@@ -106,7 +103,7 @@ export const orders = {
       over: v.exactOptional(field.duration),
       none: flag,
     }),
-    v.check((order) => said(order, ['source', 'none']) === 1, 'name the channel to follow as source, or say none'),
+    v.check((command) => count(command, ['source', 'none']) === 1, 'name the channel to follow as source, or say none'),
   ),
   'channel-create': v.strictObject(described),
   'channel-edit': v.strictObject(described),
@@ -115,25 +112,25 @@ export const orders = {
   prune: v.strictObject({ ...ref, keep: v.exactOptional(field.positive) }),
 } as const
 
-/** What an order does; a rule of a policy allows some of them. */
-export type Action = keyof typeof orders
-export const actions = Object.keys(orders) as readonly Action[]
+/** What a command does; a rule of a policy allows some actions. */
+export type Action = keyof typeof commands
+export const actions = Object.keys(commands) as readonly Action[]
 
-export type OrderOf<A extends Action> = v.InferOutput<(typeof orders)[A]> & { readonly action: A }
-/** An order of any kind. */
-export type ChannelCommand = { readonly [A in Action]: OrderOf<A> }[Action]
+export type CommandOf<A extends Action> = v.InferOutput<(typeof commands)[A]> & { readonly action: A }
+/** A command of any kind. */
+export type ChannelCommand = { readonly [A in Action]: CommandOf<A> }[Action]
 
 /**
- * Holds what was said against the schema of its action.
+ * Checks a value against the schema of its action.
  * @throws PlatteError(code) naming the first field at fault.
  */
-export function readCommand<A extends Action>(action: A, value: unknown, code: ErrorCode = 'usage'): OrderOf<A> {
-  const order = field.check<v.GenericSchema>(orders[action], action, value, code) as object
-  return { ...order, action } as OrderOf<A>
+export function readCommand<A extends Action>(action: A, value: unknown, code: ErrorCode = 'usage'): CommandOf<A> {
+  const command = field.check<v.GenericSchema>(commands[action], action, value, code) as object
+  return { ...command, action } as CommandOf<A>
 }
 
-/** Every channel of the app that an order changes, and every name that it takes. */
-export const changedBy = (order: ChannelCommand): readonly string[] =>
-  order.action === 'channel-rename'
-    ? [order.channel, order.name]
-    : [order.channel, ...(('aliases' in order && order.aliases) || [])]
+/** Every channel of the app that a command changes, and every name that it takes. */
+export const changedBy = (command: ChannelCommand): readonly string[] =>
+  command.action === 'channel-rename'
+    ? [command.channel, command.name]
+    : [command.channel, ...(('aliases' in command && command.aliases) || [])]

@@ -16,7 +16,7 @@ import {
   withField,
 } from '../release/edits.ts'
 import { describeEdit, endEdit, followEdit } from './channel-life.ts'
-import type { Action, ChannelCommand, OrderOf } from './commands.ts'
+import type { Action, ChannelCommand, CommandOf } from './commands.ts'
 import { planChange, type Signing } from './commit.ts'
 import { holdEdit, stopRampsEdit, unholdEdit } from './hold.ts'
 import type { Committer, Edit, EditState, ManifestEdit, Plan } from './plan.ts'
@@ -26,17 +26,17 @@ import { planRelease, type StoredOrder, withOptional } from './publish.ts'
 import { renameEdit } from './rename-channel.ts'
 
 /** Commands that edit channels; publishing brings packages, and stands apart. */
-export type EditCommand = Exclude<ChannelCommand, OrderOf<'publish'>>
+export type EditCommand = Exclude<ChannelCommand, CommandOf<'publish'>>
 export type EditAction = Exclude<Action, 'publish'>
 
 /** @param at milliseconds since 1970: the date of the command. */
-type EditOf<A extends EditAction> = (command: OrderOf<A>, at: number) => Edit
+type EditOf<A extends EditAction> = (command: CommandOf<A>, at: number) => Edit
 
 const refOf = ({ app, channel }: EditCommand) => ({ app, channel })
 
 /** Edits one manifest. */
 const editing =
-  <A extends EditAction>(applyOf: (command: OrderOf<A>, at: number) => ManifestEdit['apply']): EditOf<A> =>
+  <A extends EditAction>(applyOf: (command: CommandOf<A>, at: number) => ManifestEdit['apply']): EditOf<A> =>
   (command, at) => ({ ref: refOf(command as EditCommand), apply: applyOf(command, at) })
 
 const marking = <A extends 'withdraw' | 'floor' | 'dead-end'>(mark: ReleaseMark): EditOf<A> =>
@@ -93,7 +93,7 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
   prune: (command) => pruneEdit(refOf(command), command.keep ?? 20),
 }
 
-const heldBy = <More extends object>({ version, board }: OrderOf<'hold' | 'unhold'>, more: More) => ({
+const heldBy = <More extends object>({ version, board }: CommandOf<'hold' | 'unhold'>, more: More) => ({
   version,
   ...(board && { board }),
   ...more,
@@ -129,11 +129,11 @@ export function planCommand(writer: Committer, command: ChannelCommand, signing:
   const at = signing.at ?? writer.clock()
   if (command.action === 'publish') return planRelease(writer, storedOrder(command, at), { ...signing, at })
   const edit = edits[command.action] as EditOf<EditAction>
-  return planChange(writer, edit(command as OrderOf<EditAction>, at), { ...signing, at })
+  return planChange(writer, edit(command as CommandOf<EditAction>, at), { ...signing, at })
 }
 
 function storedOrder(
-  { action: _, notes, rampOver: over, create = false, ...order }: OrderOf<'publish'>,
+  { action: _, notes, rampOver: over, create = false, ...order }: CommandOf<'publish'>,
   at: number,
 ): StoredOrder {
   return {

@@ -1,4 +1,4 @@
-/** Takes files into a store before their place is known: it depends on the digests of all of them. */
+/** Copies files to a store before their key is known: it depends on the digests of all of them. */
 import type { Digests, NewHasher } from '../kernel/hasher.ts'
 import type { Packages, StagedPackage } from '../store/packages.ts'
 
@@ -18,8 +18,7 @@ export interface Staging {
 
 /**
  * Hashes every file, and copies it in the same pass where the store takes bytes before their name.
- * @param onBytes is told of every chunk; all of it is the size of the files, so where they are read twice a chunk counts
- *   half each time.
+ * @param onBytes takes the size of each chunk. The sum is the size of the files: where they are read twice, half each.
  */
 export async function hashAndStage(
   { packages, newHasher }: Staging,
@@ -77,7 +76,7 @@ async function hashOnly(
         onBytes(bytes)
       })
       const outcome = await packages.put(key, body, { size, sha256: digests.sha256 })
-      // What is there already is not read again.
+      // A package that is there already was not read.
       onBytes(left)
       return outcome
     },
@@ -85,7 +84,7 @@ async function hashOnly(
   }
 }
 
-/** Passes chunks on, and tells of each. */
+/** Passes chunks on, and reports the size of each. */
 export function countBytes(onBytes: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
   return new TransformStream({
     transform(chunk, controller) {

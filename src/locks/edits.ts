@@ -1,4 +1,4 @@
-/** What clients and operators do to a group's semaphore. Giving a slot back, and another `max`, are never vetoed. */
+/** Changes of a group's semaphore by clients and operators. Unlocking and setting `max` are never vetoed. */
 
 import { instantText } from '../catalog/write.ts'
 import { durationMs } from '../documents/fields.ts'
@@ -20,10 +20,10 @@ import {
 import { type Current, editLock, type LockChange, type LockEdit, type Locking, type LockOutcome } from './store.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
-/** A holder that asks again is noted so often at most: clients ask each minute. */
+/** At most this often a holder that asks again is written: clients ask each minute. */
 const seenEveryMs = 5 * 60 * 1000
 
-/** Why a machine gets no slot, besides what the group's own document says. */
+/** Who asks for a slot, and what outside of the group forbids it. */
 export interface LockAttempt {
   readonly id: string
   readonly via: Via
@@ -36,14 +36,14 @@ export type LockResult =
   | { readonly kind: 'full'; readonly available: number }
   | { readonly kind: 'vetoed'; readonly reason: string }
 
-/** Gives a machine a slot. An operator is not held up by the policy. */
+/** Gives a machine a slot. The policy does not bind an operator. */
 export const lockMachine = (
   locking: Locking,
   group: string,
   { id, via, held }: LockAttempt,
 ): Promise<LockOutcome<LockResult>> =>
   editLock<LockResult>(locking, group, (current) => {
-    const { lock, freeing } = withoutGhosts(current, id)
+    const { lock, freeing } = withoutStaleHolders(current, id)
     const since = instantText(current.now)
     const outcome = lockIn(lock, { id, via, since })
     switch (outcome.kind) {
@@ -75,7 +75,7 @@ export const unlockMachine = (
     return { result: 'unlocked', change: { semaphore, events: [{ what: 'unlock', via, id }] } }
   })
 
-/** Sets how many may reboot at once; those that do already keep their slots. */
+/** Sets how many machines may reboot at once. Current holders keep their slots. */
 export const setMax = (locking: Locking, group: string, max: number): Promise<LockOutcome<undefined>> =>
   editLock(locking, group, ({ lock, exists }) => ({
     result: undefined,
@@ -85,10 +85,10 @@ export const setMax = (locking: Locking, group: string, max: number): Promise<Lo
         : { semaphore: { ...lock, max }, events: [{ what: 'set-max', via: 'operator', max }] },
   }))
 
-/** What an operator sets for a group; what `policy` leaves out is so no more. */
+/** Settings of a group. Fields that `policy` omits are disabled. */
 export type GroupSetting = Pick<Lock, 'max' | 'policy'>
 
-/** Sets how many may reboot at once, and when. */
+/** Sets how many machines may reboot at once, and when. */
 export const configureGroup = (
   locking: Locking,
   group: string,
@@ -106,7 +106,7 @@ export const configureGroup = (
     return { result: undefined, change: events.length === 0 ? undefined : change }
   })
 
-/** Makes a group as locksmith does when it asks for the first time. */
+/** Creates a group, as locksmith does with its first request. */
 export const createGroup = (locking: Locking, group: string, max: number): Promise<LockOutcome<'created' | 'exists'>> =>
   editLock<'created' | 'exists'>(locking, group, ({ exists }) =>
     exists
@@ -117,25 +117,25 @@ export const createGroup = (locking: Locking, group: string, max: number): Promi
         },
   )
 
-/** A group as clients are shown it: without ghosts, where the operator wants these freed. */
+/** A group as clients see it: without stale holders, where the policy frees them. */
 export const lookAtGroup = (locking: Locking, group: string): Promise<LockOutcome<'there' | 'absent'>> =>
   editLock<'there' | 'absent'>(locking, group, (current) =>
-    current.exists ? { result: 'there', change: withoutGhosts(current).freeing } : { result: 'absent' },
+    current.exists ? { result: 'there', change: withoutStaleHolders(current).freeing } : { result: 'absent' },
   )
 
 export type SwapResult =
   | { readonly kind: 'swapped' | 'absent' | 'stale' }
   | { readonly kind: 'vetoed' | 'refused'; readonly reason: string }
 
-/** What locksmith writes in place of what it read. */
+/** A compare-and-swap of locksmith. */
 export interface Swap {
-  /** The number of the state that it read; larger ones than JavaScript counts are some other state. */
+  /** The number of the state that it read; may be larger than a safe integer. */
   readonly index: bigint
   readonly written: Written
   readonly held?: string | undefined
 }
 
-/** Compare and swap, as locksmith does it: a holder more, a holder less, or another `max`. */
+/** Compare and swap, as locksmith does it: one holder added, one removed, or another `max`. */
 export const swapSemaphore = (
   locking: Locking,
   group: string,
@@ -144,37 +144,37 @@ export const swapSemaphore = (
   editLock<SwapResult>(locking, group, ({ lock, exists, now }) => {
     if (!exists) return { result: { kind: 'absent' } }
     if (BigInt(lock.rev) !== index) return { result: { kind: 'stale' } }
-    const wish = intentOf(lock, written)
-    if (wish === undefined) return refused('one holder more, one holder less or another max: one of them at once')
-    const reason = wish.kind === 'lock' ? vetoHere(lock, { now, held }) : undefined
+    const intent = intentOf(lock, written)
+    if (intent === undefined) return refused('one holder more, one holder less or another max: one of them at once')
+    const reason = intent.kind === 'lock' ? vetoHere(lock, { now, held }) : undefined
     if (reason !== undefined) return { result: { kind: 'vetoed', reason } }
-    const semaphore = granted(lock, wish, instantText(now))
+    const semaphore = granted(lock, intent, instantText(now))
     if (semaphore === undefined) return refused(`semaphore is at ${available(lock)}`)
-    const events = wish.kind === 'nothing' ? [] : [{ ...eventOf(wish), via: 'locksmith' as const }]
+    const events = intent.kind === 'nothing' ? [] : [{ ...eventOf(intent), via: 'locksmith' as const }]
     return { result: { kind: 'swapped' }, change: { semaphore, events } }
   })
 
 const refused = (reason: string): LockEdit<SwapResult> => ({ result: { kind: 'refused', reason } })
 
-function granted(lock: Semaphore, wish: Intent, since: string): Semaphore | undefined {
-  switch (wish.kind) {
+function granted(lock: Semaphore, intent: Intent, since: string): Semaphore | undefined {
+  switch (intent.kind) {
     case 'nothing':
       return lock
     case 'unlock':
-      return unlockIn(lock, wish.id)
+      return unlockIn(lock, intent.id)
     case 'set-max':
-      return { ...lock, max: wish.max }
+      return { ...lock, max: intent.max }
     case 'lock': {
-      const outcome = lockIn(lock, { id: wish.id, via: 'locksmith', since })
+      const outcome = lockIn(lock, { id: intent.id, via: 'locksmith', since })
       return outcome.kind === 'locked' ? outcome.semaphore : undefined
     }
   }
 }
 
-const eventOf = (wish: Exclude<Intent, { readonly kind: 'nothing' }>) =>
-  wish.kind === 'set-max' ? { what: wish.kind, max: wish.max } : { what: wish.kind, id: wish.id }
+const eventOf = (intent: Exclude<Intent, { readonly kind: 'nothing' }>) =>
+  intent.kind === 'set-max' ? { what: intent.kind, max: intent.max } : { what: intent.kind, id: intent.id }
 
-/** Why the group's own policy gives no slot now. */
+/** Why the group's policy gives no slot now. */
 export const vetoHere = (
   { policy, rolledBackAt }: Lock,
   { now, held }: { readonly now: number; readonly held: string | undefined },
@@ -187,8 +187,8 @@ export const vetoHere = (
     { now, held, rolledBackAt: rolledBackAt === undefined ? undefined : Date.parse(rolledBackAt) },
   )
 
-/** Frees holders that are overdue, where the operator wants that, as many as a day allows. */
-function withoutGhosts(
+/** Frees overdue holders, where the policy says so, up to its limit per day. */
+function withoutStaleHolders(
   { lock, now }: Current,
   asking?: string,
 ): {
@@ -213,7 +213,7 @@ function withoutGhosts(
   }
 }
 
-/** What was to be written anyway, with one thing more. */
+/** Adds to a change. */
 const changed = (
   before: LockChange | undefined,
   semaphore: Semaphore,

@@ -1,4 +1,4 @@
-/** What update checks tell about machines that hold a slot, and all groups at once. */
+/** What update checks report about holders, and the list of all groups. */
 
 import { currentCatalog } from '../catalog/cache.ts'
 import { channelEntry } from '../catalog/read.ts'
@@ -10,12 +10,12 @@ import type { Lock } from './document.ts'
 import { findHolder, type Holder, overdue, unlock } from './semaphore.ts'
 import { editLock, type Locking, readLock } from './store.ts'
 
-/** So often at most a fallback is noted: anybody can tell of one. */
+/** At most this often a fallback is written: anybody can report one. */
 const rollbackEveryMs = 60_000
 
 /**
- * Releases a machine that says that it came up in its new version, where the operator wants that for the group. Only a
- * holder of locksmith: the ids of FleetLock are others than those in update checks.
+ * Frees the slot of a machine that reports its new version, where the policy says so. Only of a locksmith holder:
+ * FleetLock's ids differ from those in update checks.
  */
 export async function noteReboot(locking: Locking, group: string, id: string): Promise<'release' | 'nothing'> {
   const { lock } = (await readLock(locking, group)) ?? {}
@@ -31,7 +31,7 @@ export async function noteReboot(locking: Locking, group: string, id: string): P
 const isReleased = (lock: Lock, id: string): boolean =>
   lock.policy.releaseOnReboot === true && findHolder(lock, id)?.via === 'locksmith'
 
-/** Notes that a machine fell back into its old version, where the operator wants a pause after that. */
+/** Records that a machine fell back to its old version, where the policy pauses the group after that. */
 export async function noteRollback(locking: Locking, group: string): Promise<'rollback' | 'nothing'> {
   const isNews = ({ policy, rolledBackAt }: Lock): boolean =>
     policy.vetoAfterRollback !== undefined &&
@@ -46,11 +46,11 @@ export async function noteRollback(locking: Locking, group: string): Promise<'ro
   return result
 }
 
-/** Holders that were not heard of for longer than the group's lease; none where it has no lease. */
+/** Holders that were silent for longer than the group's lease; none without a lease. */
 export const staleHoldersOf = (lock: Lock, now: number): readonly Holder[] =>
   lock.policy.lease === undefined ? [] : overdue(lock, durationMs(lock.policy.lease), now)
 
-/** More than are looked through for numbers. */
+/** Metrics and lists read at most this many. */
 const maxGroups = 200
 
 /**
@@ -70,8 +70,7 @@ export async function allGroups({ documents }: Pick<Locking, 'documents'>): Prom
 }
 
 /**
- * Whether something is held in one of these channels, in words. A catalog that cannot be read says nothing about that, and
- * so counts as a hold.
+ * Whether something is held in one of these channels, in words. A catalog that cannot be read counts as a hold.
  * @param places `app/channel` each.
  */
 export async function holdIn(

@@ -20,7 +20,7 @@ export interface Locking {
   readonly random: Random
 }
 
-/** What is to become of a group. */
+/** A change of a group. */
 export interface LockChange {
   readonly semaphore?: Semaphore
   readonly more?: Partial<Pick<Lock, 'policy' | 'expiries' | 'rolledBackAt'>>
@@ -28,25 +28,25 @@ export interface LockChange {
   readonly events: readonly Omit<LockEvent, 'at'>[]
 }
 
-/** A group as it is when an edit looks at it; `lock` is what it would start from where it is not there yet. */
+/** The state that an edit looks at. `lock` is an empty one where the group does not exist yet. */
 export interface Current {
   readonly lock: Lock
   readonly exists: boolean
   readonly now: Instant
 }
 
-/** What an edit found. Without a change nothing is written. */
+/** The result of an edit. Without a change nothing is written. */
 export interface LockEdit<Result> {
   readonly result: Result
   readonly change?: LockChange | undefined
 }
 
-/** What came of it: `after` is what is stored now. */
+/** The outcome: `after` is stored now. */
 export interface LockOutcome<Result> {
   readonly result: Result
   readonly before: Lock
   readonly after: Lock
-  /** What was written to the history. */
+  /** New entries of the history. */
   readonly events: LockChange['events']
 }
 
@@ -66,7 +66,7 @@ export async function readLock(
   return { lock, token: stored.token }
 }
 
-/** What a group is before anybody asked for it. */
+/** A group before its first request. */
 export const emptyLock = (group: string, now: Instant): Lock => ({
   format: 1,
   type: 'lock',
@@ -83,7 +83,7 @@ export const emptyLock = (group: string, now: Instant): Lock => ({
 
 /**
  * Changes a group.
- * @param edit is given the newest state each time that a race was lost.
+ * @param edit takes the newest state, again after each lost race.
  * @throws PlatteError('conflict') where every race was lost; 'store-unavailable' where the outcome is unknown.
  */
 export async function editLock<Result>(
@@ -118,7 +118,7 @@ interface Step {
   readonly isFirst: boolean
 }
 
-/** The first number is the time: a group that was removed and made again never repeats one. */
+/** The first number is the time: a group that was removed and created again never repeats one. */
 function next(current: Lock, { change, nonce, now, isFirst }: Step): Lock {
   const { semaphore, more, events } = change
   const at = instantText(now)

@@ -1,9 +1,9 @@
-/** Edits of a channel: pure, idempotent by content, refused with words where policy forbids them. */
+/** Adds releases to a channel. Pure, and idempotent by content. */
 import { PlatteError } from '../kernel/errors.ts'
 import type { BoardPackages, Channel, RampStep, Release } from './channel.ts'
 import { compareVersions, parseVersion } from './version.ts'
 
-/** What publishing adds: one version for one board. */
+/** One version for one board. */
 export interface Addition {
   readonly version: string
   readonly board: string
@@ -12,15 +12,15 @@ export interface Addition {
   readonly components?: Readonly<Record<string, string>>
   readonly cves?: readonly string[]
   readonly notes?: { readonly sha256: string; readonly size: number }
-  /** Of a release that is new; a known one keeps its own. */
+  /** Of a new release; a known one keeps its ramp. */
   readonly ramp?: readonly RampStep[]
 }
 
 /**
  * Puts a release, or a new board of a known one, into the channel.
- * @returns the very same object where all of it was there already.
- * @throws PlatteError('refused') for a lower version, other bytes, or other words about a known version,
- *   another spelling of a version that the board is new to.
+ * @returns the same object where all of it was there already.
+ * @throws PlatteError('refused') for a lower version; other bytes, components, CVEs or notes of a known version; and
+ *   another spelling of it.
  */
 export function addRelease<C extends Channel>(channel: C, addition: Addition): C {
   checkPlace(channel, addition)
@@ -31,7 +31,7 @@ export function addRelease<C extends Channel>(channel: C, addition: Addition): C
 }
 
 /**
- * What can be said before the bytes are known: a version must not be lower than what its board has.
+ * Checks before the bytes are known that the version is not lower than the newest one of its board.
  * @throws PlatteError('refused')
  */
 export function checkPlace(channel: Channel, { version, board }: { version: string; board: string }): void {
@@ -114,7 +114,7 @@ function samePackages(a: BoardPackages, b: BoardPackages): boolean {
   return sameJson(content(a), content(b))
 }
 
-/** Equal as JSON, whatever the order in which an object's members were written. */
+/** Equal as JSON, in any order of members. */
 export function sameJson(a: unknown, b: unknown): boolean {
   return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))
 }

@@ -1,4 +1,4 @@
-/** Edits of one release of a channel: pure; refused with words where they would strand machines. */
+/** Edits of one release of a channel. Pure. Refused where they would strand machines. */
 
 import { PlatteError } from '../kernel/errors.ts'
 import { percent } from '../kernel/format.ts'
@@ -7,7 +7,7 @@ import type { Channel, Hold, RampStep, Reasoned, Release } from './channel.ts'
 import { readRamp, shareAt } from './ramp.ts'
 import { compareVersions, parseVersion } from './version.ts'
 
-/** What can be marked on a release, each with a reason. */
+/** Marks of a release, each with a reason. */
 export type ReleaseMark = 'withdrawn' | 'floor' | 'deadEnd'
 
 /** @throws PlatteError('refused') naming the newest that there are. */
@@ -16,7 +16,7 @@ export function requireRelease(channel: Channel, version: string): Release {
   if (found) return found
   const there = channel.releases.map((release) => release.version).slice(0, 5)
   throw new PlatteError('refused', `there is no release ${JSON.stringify(version)} in this channel`, {
-    hint: there.length === 0 ? 'it has none of its own yet' : `its newest are ${there.join(', ')}`,
+    hint: there.length === 0 ? 'it has no releases of its own yet' : `its newest are ${there.join(', ')}`,
   })
 }
 
@@ -26,15 +26,15 @@ export function editRelease<C extends Channel>(channel: C, version: string, edit
   return { ...channel, releases: channel.releases.map((release) => (release === known ? edit(release) : release)) }
 }
 
-/** Sets a field, or with `undefined` takes it away. */
+/** Sets a field; `undefined` removes it. */
 export function withField<T extends object, K extends keyof T>(value: T, field: K, content: T[K] | undefined): T {
   const { [field]: _, ...others } = value
   return (content === undefined ? others : { ...others, [field]: content }) as T
 }
 
 /**
- * Marks a release, or takes the mark away.
- * @throws PlatteError('refused') for a floor that would be withdrawn or a dead end: machines must pass through it.
+ * Marks a release, or removes the mark.
+ * @throws PlatteError('refused') for a floor that would be withdrawn or a dead end.
  */
 export const markRelease = <C extends Channel>(
   channel: C,
@@ -64,16 +64,16 @@ export const markRelease = <C extends Channel>(
 export interface RampChange {
   readonly ramp: readonly RampStep[] | undefined
   readonly now: number
-  /** When the clock of the channel's ramps was stopped. */
+  /** When the ramps of the channel were stopped. */
   readonly asOf?: number | undefined
-  /** Whether it was said when the ramp begins; else one of the same form that has begun stays as it is. */
+  /** Whether the start was given; without it a ramp of the same shape that has begun stays. */
   readonly hasStart: boolean
-  /** Whether the share may fall below what is offered now. */
+  /** Whether the share may fall below the current one. */
   readonly mayLower: boolean
 }
 
 /**
- * Sets the ramp of a release. Said again, it changes nothing.
+ * Sets the ramp of a release. Safe to repeat.
  * @throws PlatteError('refused') where the share would fall and must not.
  */
 export const rampRelease = <C extends Channel>(
@@ -106,7 +106,7 @@ function hasBegunAs(there: readonly RampStep[], ramp: readonly RampStep[], now: 
   return startOf(there) <= now && sameJson(formOf(there), formOf(ramp))
 }
 
-/** The points of a ramp that rises over a time: a line, or so many equal steps, the first of which is at its start. */
+/** The points of a ramp: a line, or equal steps of which the first is at its start. */
 export function rampOver({
   start,
   overMs,
@@ -129,10 +129,10 @@ export function rampOver({
   return jumps.flat()
 }
 
-/** What a rollback is to look at. */
+/** The state that a rollback looks at. */
 export interface Rollback {
   readonly because: Reasoned
-  /** Where all machines are to go; without it, wherever they would. */
+  /** Where all machines must go; by default the newest release that each may have. */
   readonly to?: string
   readonly now: number
   readonly asOf?: number | undefined
@@ -146,8 +146,8 @@ export interface Rollback {
 export function rollBack<C extends Channel>(channel: C, bad: string, rollback: Rollback): C {
   const known = requireRelease(channel, bad)
   if (known.deadEnd)
-    throw new PlatteError('refused', `${known.version} is a dead end: nothing is offered to who runs it`, {
-      hint: 'take that mark away first: platte dead-end --undo',
+    throw new PlatteError('refused', `${known.version} is a dead end: machines that run it get no updates`, {
+      hint: 'remove that mark first: platte dead-end --undo',
     })
   const withdrawn = markRelease(channel, bad, { mark: 'withdrawn', because: rollback.because })
   for (const board of Object.keys(known.boards)) refuseElsewhere(withdrawn, board, rollback)
@@ -171,7 +171,7 @@ function refuseElsewhere(channel: Channel, board: string, { to, now, asOf, isHel
     })
   if (left.target)
     throw new PlatteError('refused', `${left.version} is not for every machine of this channel`, {
-      hint: 'without --to, each machine goes where it would',
+      hint: 'without --to, each machine goes to the newest release that it may have',
     })
   const share = left.ramp ? shareAt(readRamp(left.ramp, asOf), now) : 1
   if (share < 1)
@@ -179,7 +179,7 @@ function refuseElsewhere(channel: Channel, board: string, { to, now, asOf, isHel
       'refused',
       `${left.version} is offered to ${percent(share)} only; the others go further back`,
       {
-        hint: `platte ramp ${left.version} --none offers it to everybody`,
+        hint: `platte ramp ${left.version} --finish offers it to all machines`,
       },
     )
 }
@@ -190,7 +190,7 @@ export const isHoldOf =
   (hold: Hold): boolean =>
     isSameVersion(hold.version, version) && (hold.board === undefined || boards.includes(hold.board))
 
-/** Takes a rollback back: the release is offered again, and nothing lower to those that run it. */
+/** Undoes a rollback: the release is offered again, and nothing lower to machines that run it. */
 export function undoRollBack<C extends Channel>(channel: C, bad: string): C {
   const others = (channel.rollbackFrom ?? []).filter((one) => !isSameVersion(one, bad))
   const upwards = withField(channel, 'rollbackFrom', others.length > 0 ? others : undefined)

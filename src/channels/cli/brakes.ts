@@ -1,4 +1,4 @@
-/** Commands that keep a release from machines: holds of the timestamp key, and marks of the release key. */
+/** Commands that withhold a release: holds of the timestamp key, and marks of the release key. */
 import type { Command } from 'commander'
 import { PlatteError } from '../../kernel/errors.ts'
 import { type EditingOptions, editing, runCommand } from './editing.ts'
@@ -10,9 +10,9 @@ interface HoldOptions extends EditingOptions {
 
 /** Holds a release. */
 export function holdCommand(): Command {
-  return editing('hold', 'offer a release to nobody until it is lifted; needs the timestamp key only')
+  return editing('hold', 'withhold a release until unhold; needs only the timestamp key')
     .argument('<version>', 'the release')
-    .requiredOption('--reason <words>', 'why, best with a link: machines and people are told')
+    .requiredOption('--reason <words>', 'why, best with a link; shown to machines and people')
     .option('--board <board>', 'only this board')
     .action((version: string, options: HoldOptions) => {
       const { reason, board } = options
@@ -24,11 +24,11 @@ export function holdCommand(): Command {
 export function unholdCommand(): Command {
   return editing('unhold', 'lift a hold')
     .argument('<version>', 'the release')
-    .option('--board <board>', 'the board that was named in the hold')
+    .option('--board <board>', 'the board of the hold')
     .action((version: string, options: HoldOptions) => runCommand(options, 'unhold', { version, board: options.board }))
 }
 
-/** What takes a reason, or is taken back. */
+/** Options of a mark: a reason, or its removal. */
 export interface MarkOptions extends EditingOptions {
   readonly reason?: string
   readonly undo?: true
@@ -38,19 +38,19 @@ const marking = (name: 'withdraw' | 'floor' | 'dead-end', description: string) =
   editing(name, description)
     .argument('<version>', 'the release')
     .option('--reason <words>', 'why, best with a link')
-    .option('--undo', 'take it back')
+    .option('--undo', 'remove the mark')
     .action((version: string, options: MarkOptions) => runCommand(options, name, { version, ...reasonOrUndo(options) }))
 
-/** @throws PlatteError('usage') where there is neither. */
+/** @throws PlatteError('usage') without either. */
 export function reasonOrUndo({ reason, undo }: MarkOptions): Pick<MarkOptions, 'reason' | 'undo'> {
   if (undo) return { undo }
   if (reason) return { reason }
-  throw new PlatteError('usage', '--reason is missing', { hint: 'say it, or take it back with --undo' })
+  throw new PlatteError('usage', '--reason is missing', { hint: 'give a reason, or remove the mark with --undo' })
 }
 
 /** Withdraws a release. */
-export const withdrawCommand = marking('withdraw', 'offer a release to nobody any more')
-/** Makes a release one that older machines must pass through. */
-export const floorCommand = marking('floor', 'make older machines pass through a release')
-/** Makes a release one from which nothing is offered. */
-export const deadEndCommand = marking('dead-end', 'offer nothing to machines that run a release')
+export const withdrawCommand = marking('withdraw', 'stop offering a release')
+/** Makes a release a floor: older machines must pass through it. */
+export const floorCommand = marking('floor', 'make older machines update to this release first')
+/** Makes a release a dead end. */
+export const deadEndCommand = marking('dead-end', 'offer no update to machines that run this release')

@@ -15,9 +15,9 @@ import { weekdays } from '../../release/channel.ts'
 import { liveChannels } from '../plan.ts'
 import { changing, type EditingOptions, runCommand } from './editing.ts'
 
-/** Makes, describes, renames, ends and lists channels. */
+/** Creates, describes, renames, deletes and lists channels. */
 export function channelCommand(): Command {
-  const channel = command('channel', 'make, describe, rename, end and list channels', [])
+  const channel = command('channel', 'create, describe, rename, delete and list channels', [])
   for (const make of [create, edit, rename, remove, list]) channel.addCommand(make())
   return channel
 }
@@ -31,34 +31,30 @@ interface DescribeOptions extends EditingOptions {
 
 const describing = (name: string, description: string): Command =>
   changing(name, description)
-    .argument('<channel>', 'its name: what clients have as GROUP', parseChannel)
+    .argument('<channel>', 'its name: the GROUP of its clients', parseChannel)
     .option('--description <words>', 'what it is for')
     .addOption(new Option('--cadence <duration>', 'how often a release is due, such as 28d').argParser(parseCadence))
-    .option('--on <day>', 'the day of the week that is usual, such as Tue; with --cadence', parseDay)
-    .option(
-      '--alias <name>',
-      'another name that clients may have; may be repeated, and replaces those that there are',
-      collect,
-    )
+    .option('--on <day>', 'the usual day of the week, such as Tue; with --cadence', parseDay)
+    .option('--alias <name>', 'another GROUP of its clients; repeatable; replaces the existing aliases', collect)
 
 const parseDay = oneOf(weekdays)
 
 const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
 
 const create = (): Command =>
-  describing('create', 'make a channel').action((channel: string, options: DescribeOptions) =>
+  describing('create', 'create a channel').action((channel: string, options: DescribeOptions) =>
     runCommand({ ...options, channel }, 'channel-create', described(options)),
   )
 
 const edit = (): Command =>
-  describing('edit', 'describe a channel; an empty value takes a description away').action(
+  describing('edit', 'describe a channel; an empty value removes a field').action(
     (channel: string, options: DescribeOptions) =>
       runCommand({ ...options, channel }, 'channel-edit', described(options)),
   )
 
-/** An empty value takes away. */
+/** An empty value removes a field. */
 function described({ description, cadence, on, alias }: DescribeOptions) {
-  if (on && !cadence) throw new PlatteError('usage', '--on is of a cadence: say --cadence, too')
+  if (on && !cadence) throw new PlatteError('usage', '--on needs --cadence')
   return {
     description: description === '' ? null : description,
     cadence: cadence === '' ? null : cadence && { every: cadence, ...(on && { on }) },
@@ -67,7 +63,7 @@ function described({ description, cadence, on, alias }: DescribeOptions) {
 }
 
 const rename = (): Command =>
-  changing('rename', 'give a channel another name; the old one goes on working')
+  changing('rename', 'rename a channel; the old name keeps working')
     .argument('<channel>', 'its name', parseChannel)
     .argument('<name>', 'its new name', parseChannel)
     .action((channel: string, name: string, options: EditingOptions) =>
@@ -75,9 +71,9 @@ const rename = (): Command =>
     )
 
 const remove = (): Command =>
-  changing('delete', 'end a channel: it offers nothing more')
+  changing('delete', 'delete a channel: its machines get no more updates')
     .argument('<channel>', 'its name', parseChannel)
-    .option('--force', 'although it has releases')
+    .option('--force', 'delete it although it has releases')
     .action((channel: string, options: EditingOptions & { force?: true }) =>
       runCommand({ ...options, channel }, 'channel-delete', { force: options.force }),
     )

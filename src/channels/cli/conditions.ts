@@ -1,5 +1,5 @@
-/** Commands that say when, and to which machines, a release is offered: ramps, windows and targets. */
-import { type Command, InvalidArgumentError } from 'commander'
+/** Commands for when, and to which machines, a release is offered: ramps, windows and targets. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseCount, parseDuration, parseInstant, parseList, parseShare } from '../../cli/options.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { Target } from '../../release/channel.ts'
@@ -14,6 +14,7 @@ interface RampOptions extends EditingOptions {
   readonly steps?: number
   readonly from?: number
   readonly share?: number
+  readonly finish?: true
   readonly none?: true
   readonly lower?: true
   readonly stop?: true
@@ -22,21 +23,22 @@ interface RampOptions extends EditingOptions {
 
 /** Offers a release to a share of machines. */
 export function rampCommand(): Command {
-  return editing('ramp', 'offer a release to a share of machines that rises')
+  return editing('ramp', 'offer a release to a rising share of machines')
     .argument('[version]', 'the release; none with --stop and --resume')
-    .option('--over <duration>', 'from nobody to everybody over so long, such as 48h', parseDuration)
-    .option('--start <instant>', 'when it begins; now, if nothing is said', parseInstant)
-    .option('--steps <count>', 'in so many equal steps rather than steadily, 100 at most', parseSteps)
-    .option('--from <share>', 'the share that it begins with, such as 1%', parseShare)
-    .option('--share <share>', 'this share from now on, until something else is said', parseShare)
-    .option('--none', 'to everybody at once')
-    .option('--lower', 'although fewer machines than now would be offered it')
-    .option('--stop', 'stop the ramps of the channel where they are; needs the timestamp key only')
-    .option('--resume', 'let them go on, from where they would be by now')
+    .option('--over <duration>', 'from 0 to 100 % over this time, such as 48h', parseDuration)
+    .option('--start <instant>', 'when the ramp begins; default: now', parseInstant)
+    .option('--steps <count>', 'in this many equal steps, at most 100, instead of a line', parseSteps)
+    .option('--from <share>', 'share at the start, such as 1%', parseShare)
+    .option('--share <share>', 'this share from now on', parseShare)
+    .option('--finish', 'offer it to 100 % now')
+    .addOption(new Option('--none', 'the earlier name of --finish').hideHelp())
+    .option('--lower', 'allow a lower share than now')
+    .option('--stop', 'freeze the ramps of the channel; needs only the timestamp key')
+    .option('--resume', 'continue the ramps from where they would be by now')
     .action(ramp)
 }
 
-/** A manifest takes 200 points, and a step has two. */
+/** A manifest takes 200 points; a step has two. */
 function parseSteps(value: string): number {
   const steps = parseCount(value)
   if (steps > 100) throw new InvalidArgumentError('Use at most 100.')
@@ -44,12 +46,12 @@ function parseSteps(value: string): number {
 }
 
 function ramp(version: string | undefined, options: RampOptions): Promise<void> {
-  const { over, start, steps, from, share, none, lower, stop, resume } = options
+  const { over, start, steps, from, share, finish, none = finish, lower, stop, resume } = options
   const said = [over, share, none, stop, resume].filter((one) => one !== undefined)
-  if (said.length !== 1) throw new PlatteError('usage', 'say one of --over, --share, --none, --stop and --resume')
+  if (said.length !== 1) throw new PlatteError('usage', 'use one of --over, --share, --finish, --stop and --resume')
   if ((stop || resume) !== undefined && version !== undefined)
-    throw new PlatteError('usage', '--stop and --resume are of the whole channel: name no version', {
-      hint: '`platte hold` keeps one version back',
+    throw new PlatteError('usage', '--stop and --resume apply to the whole channel: name no version', {
+      hint: '`platte hold` withholds one version',
     })
   if ((stop || resume) === undefined && version === undefined) throw new PlatteError('usage', 'name the release')
   return runCommand(options, 'ramp', { version, over, start, steps, from, share, none, lower, stop, resume })
@@ -60,12 +62,12 @@ interface AnyWindowOptions extends EditingOptions, WindowOptions {
   readonly none?: true
 }
 
-/** Says at which times of the week something is offered. */
+/** Limits offers to times of the week. */
 export function windowCommand(): Command {
   return withWindow(editing('window', 'offer a channel, or one release, at certain times of the week only'))
     .argument('[version]', "one release: its windows stand in for the channel's")
-    .option('--add', 'beside the windows that there are')
-    .option('--none', 'take the windows away: a release then has those of its channel, a channel none')
+    .option('--add', 'add to the existing windows')
+    .option('--none', 'remove the windows; a release then has those of its channel')
     .action((version: string | undefined, options: AnyWindowOptions) => {
       const { add, none } = options
       const said = none ? { none } : { windows: [windowOf(options, '--none')], add }
@@ -82,16 +84,16 @@ interface TargetOptions extends EditingOptions {
   readonly none?: true
 }
 
-/** Says to which machines something is offered. */
+/** Limits offers to some machines. */
 export function targetCommand(): Command {
   return editing('target', 'offer a channel, or one release, to certain machines only')
     .argument('[version]', "one release: its target adds to the channel's")
-    .option('--oem <names>', 'only to these, such as azure,ami', parseList)
-    .option('--not-oem <names>', 'to all but these, such as pxe', parseList)
+    .option('--oem <names>', 'only to these OEMs, such as azure,ami', parseList)
+    .option('--not-oem <names>', 'to all OEMs but these, such as pxe', parseList)
     .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"')
-    .option('--allow-machines <file>', 'only to these: a file of machine ids, one a line; stored as hashes')
-    .option('--deny-machines <file>', 'to all but these, likewise')
-    .option('--none', 'to everybody')
+    .option('--allow-machines <file>', 'only to these: a file with one machine id per line; stored as hashes')
+    .option('--deny-machines <file>', 'to all machines but these: a file as above')
+    .option('--none', 'remove the target')
     .action(async (version: string | undefined, options: TargetOptions) => {
       const { none } = options
       await runCommand(options, 'target', { version, ...(none ? { none } : { target: await targetOf(options) }) })
@@ -110,15 +112,15 @@ async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: T
     ...(Object.keys(machines).length > 0 && { machines }),
   }
   if (Object.keys(target).length > 0) return target
-  throw new PlatteError('usage', 'say whom it is for, or --none')
+  throw new PlatteError('usage', 'name the machines with --oem, --running, …, or use --none')
 }
 
-/** One id a line; blank lines and what follows a # do not count. */
+/** One id per line; blank lines and comments after # are ignored. */
 async function readMachines(file: string): Promise<string[]> {
   const lines = new TextDecoder().decode(await readShort(file)).split('\n')
   const ids = lines.map((line) => line.replace(/#.*/, '').trim())
   const bad = ids.findIndex((id) => id !== '' && !/^[!-~]{1,128}$/.test(id))
-  if (bad >= 0) throw new PlatteError('usage', `${file}: line ${bad + 1} is no machine id`)
+  if (bad >= 0) throw new PlatteError('usage', `${file}: line ${bad + 1} is not a machine id`)
   const listed = [...new Set(ids.filter((id) => id !== '').map(machineHash))].sort()
   if (listed.length > 0) return listed
   throw new PlatteError('usage', `${file} names no machine`)

@@ -35,7 +35,7 @@ interface PublishOptions extends Options {
   readonly dryRun?: boolean
 }
 
-/** Publishes a release of one board. */
+/** Publishes a release for one board. */
 export function publishCommand(): Command {
   return command('publish', 'publish a release for one board', [...writeFlags, ...endpointFlags, 'app'])
     .argument('<file>', 'the OS package: the payload that update_engine installs')
@@ -45,21 +45,17 @@ export function publishCommand(): Command {
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
     .option('--components <file>', 'JSON file of component versions: {"kernel":"6.12.102"}')
     .option('--notes <place>', 'Markdown release notes: a file or a URL')
-    .option('--cve <cve>', 'a CVE that it fixes; may be repeated', collect)
-    .option(
-      '--ramp-over <duration>',
-      'offer a new release to a share that rises over so long, such as 48h',
-      parseDuration,
-    )
-    .option('--create', 'make the channel if it is not there')
-    .option('--dry-run', 'check everything and say what would happen; write nothing that is served')
+    .option('--cve <cve>', 'a CVE that it fixes; repeatable', collect)
+    .option('--ramp-over <duration>', 'ramp a new release from 0 to 100 % over this time, such as 48h', parseDuration)
+    .option('--create', 'create the channel if it does not exist')
+    .option('--dry-run', 'check everything and print what would change; write nothing')
     .action(publishFiles)
 }
 
 async function publishFiles(file: string, extras: readonly string[], options: PublishOptions): Promise<void> {
   const files = [file, ...extras] as const
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
-    notice(`warning: ${file} does not start with CrAU: update_engine will not take it as a payload`)
+    notice(`warning: ${file} does not start with CrAU: update_engine refuses it as a payload`)
   const result = await (settingsOf(options, []).endpoint ? publishThere(files, options) : publishHere(files, options))
   show(options.json, result, [sentenceOf(result, options)])
 }

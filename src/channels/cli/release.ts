@@ -7,12 +7,12 @@ import { changing, type EditingOptions, editing, runCommand } from './editing.ts
 
 /** Puts a release of one channel into another. */
 export function promoteCommand(): Command {
-  return changing('promote', 'put a release of one channel into another: the same bytes')
+  return changing('promote', 'put a release of one channel into another: same bytes')
     .argument('<version>', 'the release')
     .requiredOption('--from <channel>', 'the channel that has it', parseChannel)
     .requiredOption('--to <channel>', 'the channel that gets it', parseChannel)
-    .option('--board <board>', 'only this board; may be repeated', collect)
-    .option('--ramp-over <duration>', 'offer it to a share that rises over so long, such as 48h', parseDuration)
+    .option('--board <board>', 'only this board; repeatable', collect)
+    .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
     .action((version: string, options: EditingOptions & PromoteOptions) => {
       const { from, to, board, rampOver } = options
       return runCommand({ ...options, channel: to }, 'promote', { version, from, boards: board, rampOver })
@@ -28,11 +28,11 @@ interface PromoteOptions {
 
 /** Sends machines back from a release. */
 export function rollbackCommand(): Command {
-  return editing('rollback', 'send machines that run a bad release back to the newest that is left')
+  return editing('rollback', 'send machines back from a bad release to the newest other one')
     .argument('<version>', 'the bad release')
     .option('--reason <words>', 'why, best with a link')
-    .option('--to <version>', 'refuse where they would go elsewhere')
-    .option('--undo', 'offer it again, and nothing lower to those that run it')
+    .option('--to <version>', 'refuse if any machine would get another version')
+    .option('--undo', 'offer the release again, and stop sending machines back')
     .action((version: string, options: MarkOptions & { readonly to?: string }) =>
       runCommand(options, 'rollback', { version, ...reasonOrUndo(options), to: options.to }),
     )
@@ -46,22 +46,22 @@ interface FollowOptions extends EditingOptions {
 
 /** Lets a channel follow another. */
 export function followCommand(): Command {
-  return editing('follow', 'let a channel offer what another one of the app does, later')
-    .argument('[source]', 'the channel that it follows', parseChannel)
-    .option('--after <duration>', 'a release is seen when it is so old there, such as 7d', parseDuration)
-    .option('--over <duration>', 'and then ramped over so long, such as 48h', parseDuration)
-    .option('--none', 'follow none')
+  return editing('follow', 'let a channel offer the releases of another one, later')
+    .argument('[source]', 'the channel to follow', parseChannel)
+    .option('--after <duration>', 'how old a release must be there, such as 7d', parseDuration)
+    .option('--over <duration>', 'then ramp it over this time, such as 48h', parseDuration)
+    .option('--none', 'stop following')
     .action((source: string | undefined, options: FollowOptions) => {
       const { after, over, none } = options
       if ((none ?? false) === (source !== undefined))
-        throw new PlatteError('usage', 'name the channel to follow, or say --none')
+        throw new PlatteError('usage', 'name the channel to follow, or use --none')
       return runCommand(options, 'follow', { source, after, over, none })
     })
 }
 
-/** Takes old releases out of a channel. */
+/** Removes old releases from a channel. */
 export function pruneCommand(): Command {
-  return editing('prune', 'take old releases out of a channel, and their packages out of the store')
-    .option('--keep <count>', 'so many of the newest of each board stay', parseCount, 20)
+  return editing('prune', 'remove old releases from a channel, and their packages from the store')
+    .option('--keep <count>', 'how many of the newest releases of each board stay', parseCount, 20)
     .action((options: EditingOptions & { keep: number }) => runCommand(options, 'prune', { keep: options.keep }))
 }

@@ -1,4 +1,4 @@
-/** The options that say a time of the weekdays. */
+/** The options of a time window. */
 import type { Command } from 'commander'
 import { PlatteError } from '../../kernel/errors.ts'
 import { type Window, weekdays } from '../../release/channel.ts'
@@ -15,16 +15,16 @@ export const withWindow = (command: Command): Command =>
   command
     .option('--days <days>', 'such as Mon-Thu, or Sat,Sun', parseDays)
     .option('--from <time>', 'such as 22:00')
-    .option('--to <time>', 'such as 04:00; before --from, it is the next day')
+    .option('--to <time>', 'such as 04:00; on the next day if earlier than --from')
     .option('--time-zone <zone>', 'such as Europe/Berlin')
 
 /**
- * @param away the option that takes windows away.
+ * @param away the option that removes windows.
  * @throws PlatteError('usage') where a part of it is missing.
  */
 export function windowOf({ days, from, to, timeZone }: WindowOptions, away: '--none' | '--no-windows'): Window {
   if (days && from && to && timeZone) return { days, from, to, timeZone }
-  throw new PlatteError('usage', `a window needs --days, --from, --to and --time-zone; ${away} takes it away`)
+  throw new PlatteError('usage', `a window needs --days, --from, --to and --time-zone; ${away} removes it`)
 }
 
 function parseDays(value: string): Window['days'] {
@@ -32,7 +32,7 @@ function parseDays(value: string): Window['days'] {
     const [first = '', last = first] = part.split('-')
     const [from, to] = [first, last].map((day) => weekdays.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
     if (from === undefined || to === undefined || from < 0 || to < 0)
-      throw new PlatteError('usage', `${JSON.stringify(part)} are no days: use Mon-Thu, or Sat,Sun`)
+      throw new PlatteError('usage', `${JSON.stringify(part)} is not a list of days: use Mon-Thu, or Sat,Sun`)
     return from <= to ? weekdays.slice(from, to + 1) : [...weekdays.slice(from), ...weekdays.slice(0, to + 1)]
   })
   return weekdays.filter((day) => days.includes(day))

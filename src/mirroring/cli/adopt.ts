@@ -19,22 +19,22 @@ interface AdoptOptions extends Options {
   readonly dryRun?: boolean
 }
 
-/** Publishes somebody else's release under one's own key. */
+/** Publishes an upstream's release under the own key. */
 export function adoptCommand(): Command {
   return command('adopt', "publish an upstream's newest release under your own release key", writeFlags)
     .argument('<upstream>', 'the URL of a Platte or of a public bucket, or a store as --store takes it')
     .argument('<app/channel>', 'the channel there, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable', parsePlace)
     .requiredOption('--as <channel>', 'your channel of the same app')
     .option('--upstream-root <pin>', "the upstream's root: VERSION:sha256:HEX [PLATTE_UPSTREAM_ROOT]")
-    .option('--after <duration>', 'only what is so old there, such as 7d', parseDuration)
-    .option('--ramp-over <duration>', 'offer it to a share that rises over so long, such as 48h', parseDuration)
-    .option('--create', 'make your channel if it is not there')
-    .option('--dry-run', 'say what would change, and write nothing')
+    .option('--after <duration>', 'how old a release must be there, such as 7d', parseDuration)
+    .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
+    .option('--create', 'create your channel if it does not exist')
+    .option('--dry-run', 'print what would change; write nothing')
     .action(async (upstream: string, from: Place, options: AdoptOptions) => {
       const pinText = options.upstreamRoot ?? process.env.PLATTE_UPSTREAM_ROOT
       if (!pinText)
-        throw new PlatteError('usage', 'say which root the upstream has: --upstream-root', {
-          hint: 'its owner gives you the pin by another way than the upstream itself',
+        throw new PlatteError('usage', '--upstream-root is missing', {
+          hint: 'get the pin from the owner of the upstream, not from the upstream itself',
         })
       const opened = { ...(await openStore(parseUpstreamSetting(upstream))), pin: pinOfText(pinText), log: warn }
       const { as: to, after, rampOver: over, create } = options
