@@ -48,7 +48,7 @@ function parseSteps(value: string): number {
 function ramp(version: string | undefined, options: RampOptions): Promise<void> {
   const { over, start, steps, from, share, finish, none = finish, lower, stop, resume } = options
   const said = [over, share, none, stop, resume].filter((one) => one !== undefined)
-  if (said.length !== 1) throw new PlatteError('usage', 'use one of --over, --share, --finish, --stop and --resume')
+  if (said.length !== 1) throw new PlatteError('usage', 'use one of --over, --share, --stop, --resume and --finish')
   if ((stop || resume) !== undefined && version !== undefined)
     throw new PlatteError('usage', '--stop and --resume apply to the whole channel: name no version', {
       hint: '`platte hold` withholds one version',
