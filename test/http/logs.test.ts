@@ -143,5 +143,6 @@ test('the lines of one scheduled run have one id, and another run has another', 
   const ids = log.map(({ runId }) => runId)
   expect(ids.length).toBeGreaterThan(2)
   expect(new Set(ids).size).toBe(2)
-  for (const line of log) expect(line).toMatchObject({ code: 'defect', runId: expect.stringMatching(uuid) })
+  const want = { code: 'defect', stack: expect.stringMatching(/^at /), runId: expect.stringMatching(uuid) }
+  for (const line of log) expect(line).toMatchObject(want)
 })
