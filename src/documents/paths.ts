@@ -145,3 +145,12 @@ export function checkKey(key: string): string {
     throw new PlatteError('bad-request', `not a key of this store: ${JSON.stringify(key.slice(0, 80))}`)
   return key
 }
+
+/** Whether a text is a key. */
+export function isKey(name: string): boolean {
+  try {
+    return checkKey(name) === name
+  } catch {
+    return false
+  }
+}

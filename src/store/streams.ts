@@ -44,10 +44,7 @@ async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) 
   }
 }
 
-/**
- * Hands a part of an upload to `take`, chunk by chunk.
- * @throws PlatteError('bad-request') if the part is too long, too short or breaks off; what `take` fails with.
- */
+/** Hands a part to `take`, chunk by chunk. @throws PlatteError('bad-request') if it is too long, too short or breaks off. */
 export async function pumpPart(
   body: ReadableStream<Uint8Array>,
   { number, size }: Part,
@@ -99,10 +96,7 @@ function measuring({ hasher, name, expected }: Measure) {
   }
 }
 
-/**
- * Streams a package through a hasher into `write`.
- * @throws PlatteError('mismatch') for another size or digest than expected; what the body or `write` fails with.
- */
+/** Streams a package through a hasher into `write`. @throws PlatteError('mismatch') for another size or digest. */
 export async function hashInto(
   body: ReadableStream<Uint8Array>,
   write: (chunk: Uint8Array) => Promise<void>,
@@ -119,16 +113,11 @@ export async function hashInto(
 /** The same as a generator: fails before its end if the package is not the expected one. */
 export async function* hashedChunks(body: ReadableStream<Uint8Array>, measure: Measure): AsyncGenerator<Uint8Array> {
   const { add, end } = measuring(measure)
-  const reader = body.getReader()
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      await add(next.value)
-      yield next.value
-    }
-    await end()
-  } finally {
-    await reader.cancel().catch(() => undefined)
+  for await (const chunk of body) {
+    await add(chunk)
+    yield chunk
   }
+  await end()
 }
 
 const wrongSize = (name: string, size: string, expected: ExpectedPackage): PlatteError =>

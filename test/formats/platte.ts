@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path'
 const repository = resolve(import.meta.dirname, '../..')
 
 /** The commit that recorded `recorded/`: the oldest reader that every later version must keep working. */
-export const earlierCommit = '93fb10f4a87a13670dec5455fd95689cece791d5'
+const earlierCommit = '93fb10f4a87a13670dec5455fd95689cece791d5'
 
 /** Builds the command line of a source tree. @returns its file. */
 function bundle(tree: string, out: string): string {
@@ -69,7 +69,7 @@ export interface Server {
   stop(): Promise<void>
 }
 
-export const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
+const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 
 export function platteIn(folder: string, main: string): Platte {
   const env: Record<string, string> = {

@@ -4,7 +4,7 @@
  * is for whoever reads them to verify.
  */
 import { type FileHandle, open } from 'node:fs/promises'
-import { checkKey, publicDocument } from '../../documents/paths.ts'
+import { isKey, publicDocument } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { Documents } from '../../store/documents.ts'
 import { errorName, storeError } from '../../store/folder/files.ts'
@@ -100,14 +100,6 @@ function addFile(places: Map<string, Place>, { name, type, size }: TarHead, at: 
   if (places.has(key)) refuse('comes twice')
   if (places.size === maxFiles) throw new PlatteError('too-large', `the archive has more than ${maxFiles} files`)
   places.set(key, { at, size })
-}
-
-function isKey(name: string): boolean {
-  try {
-    return checkKey(name) === name
-  } catch {
-    return false
-  }
 }
 
 async function readAt(handle: FileHandle, { at, size }: Place): Promise<Uint8Array> {

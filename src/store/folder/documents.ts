@@ -7,15 +7,13 @@
  *     catalog.jws                           a state; its token is "<modified, ms>-<SHA-256>"
  *     .next/catalog.jws/<token>             the state that followed the one with that token
  *
- * Linking `.next/<key>/<token>` IS the swap: whoever gets the name has replaced that state, for ever. Afterwards the new
- * file is renamed over the old one, and whoever reads the old one meanwhile (or after a crash in between) finds its
- * follower and reads that. There is no lock: nobody waits, a writer may die at any point, and one that slept through
- * others' writes finds its state followed already. Times only tell states apart: each state's file is dated later than
- * the one before by at least a millisecond, so bytes that return are another state, and clocks that jump do no harm.
+ * Linking `.next/<key>/<token>` is the swap: one writer gets the name. Then the new file is renamed over the old one; who
+ * reads the old one before that, or after a crash, finds its follower. There is no lock: a writer may die at any point, and
+ * a late one finds its state followed. Each state's file is dated at least a millisecond after the one before, so equal
+ * bytes written later are another state; clocks that jump do no harm.
  *
- * Followers older than an hour are removed when a later swap has moved the document past them. That is the one limit:
- * a process that is frozen for over an hour between two neighbouring system calls (the last look at the document and
- * the rename) would bring an old state back. The link itself is checked again after it was made.
+ * A later swap removes followers older than an hour. So a process that is frozen for over an hour between its last look at
+ * the document and the rename would bring an old state back. The link itself is checked again after it was made.
  *
  * Needs hard links, and a file system on which all writers see each other's names at once: a local disk, or NFS
  * mounted with `lookupcache=none`.

@@ -109,10 +109,7 @@ export async function syncFolder(path: string): Promise<void> {
 
 const temporaryFolder = (root: string): string => join(root, '.tmp')
 
-/**
- * Writes and syncs a file under a temporary name. After a failure nothing stays.
- * @returns the path and what `fill` returned.
- */
+/** Writes and syncs a file under a temporary name; after a failure nothing stays. @returns the path, and what `fill` returned. */
 export async function writeTemporary<T>(root: string, fill: (handle: FileHandle, path: string) => Promise<T>) {
   const path = join(temporaryFolder(root), randomUUID())
   const handle = await attempt('write', path, () => openNew(path))

@@ -1,7 +1,7 @@
 /** Lists the keys of a folder store. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkKey } from '../../documents/paths.ts'
+import { checkKey, isKey } from '../../documents/paths.ts'
 import { checkRoot, errorName, storeError } from './files.ts'
 
 export async function* listFiles(root: string, prefix: string): AsyncIterable<string> {
@@ -43,13 +43,5 @@ async function entriesOf(path: string) {
   } catch (error) {
     if (errorName(error) === 'ENOENT' || errorName(error) === 'ENOTDIR') return []
     throw storeError(error, 'list', path)
-  }
-}
-
-function isKey(name: string): boolean {
-  try {
-    return checkKey(name) === name
-  } catch {
-    return false
   }
 }

@@ -4,7 +4,6 @@
  *
  * It is as consistent as the caches on the way. It cannot list, and sends no credentials.
  */
-
 import { checkKey, urlPathOf } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { sha256Hex } from '../../trust/digest.ts'

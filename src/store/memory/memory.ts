@@ -37,7 +37,6 @@ export function memoryDocuments(): Documents {
   }
 }
 
-/** Without `stage`. */
 export function memoryPackages(newHasher: NewHasher): Packages {
   const stored = new Map<string, Uint8Array>()
   return {
@@ -81,18 +80,4 @@ async function* listFolders(stored: ReadonlyMap<string, unknown>, folder: string
   yield* [...new Set(below.filter((key) => key.includes('/')).map((key) => key.slice(0, key.indexOf('/'))))]
 }
 
-const chunkBytes = 64 * 1024
-
-export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
-  let at = 0
-  return new ReadableStream<Uint8Array>(
-    {
-      pull(controller) {
-        if (at < bytes.length) controller.enqueue(bytes.slice(at, at + chunkBytes))
-        at += chunkBytes
-        if (at >= bytes.length) controller.close()
-      },
-    },
-    { highWaterMark: 0 },
-  )
-}
+export const streamOf = (bytes: Uint8Array): ReadableStream<Uint8Array> => new Blob([bytes.slice()]).stream()

@@ -11,10 +11,7 @@ function readableOf(body: unknown): Readable {
 const short = (size: number, length: number): S3Failure =>
   new S3Failure(`the store sent ${size} bytes where it announced ${length}`)
 
-/**
- * Reads a body to its end.
- * @throws PlatteError('too-large'); S3Failure if its length is not the announced `length`.
- */
+/** Reads a body to its end. @throws PlatteError('too-large'); S3Failure if its length is not the announced one. */
 export async function readBody(
   body: unknown,
   length: number | undefined,

@@ -26,19 +26,15 @@ interface Facts {
 /** A request that failed. Its message is fit for a log. */
 export class S3Failure extends Error implements Facts {
   override readonly name = 'S3Failure'
-  readonly status: number | undefined
-  readonly code: string | undefined
-  readonly region: string | undefined
-  readonly detail: string | undefined
-  readonly kind: Facts['kind']
+  declare readonly status: Facts['status']
+  declare readonly code: Facts['code']
+  declare readonly region: Facts['region']
+  declare readonly detail: Facts['detail']
+  declare readonly kind: Facts['kind']
 
   constructor(message: string, facts: Facts = {}) {
     super(message)
-    this.status = facts.status
-    this.code = facts.code
-    this.region = facts.region
-    this.detail = facts.detail
-    this.kind = facts.kind
+    Object.assign(this, facts)
   }
 
   /** The key is missing. A missing bucket, or a proxy's 404, says nothing about a key. */

@@ -114,10 +114,7 @@ async function openPackage(s3: S3, key: string, range: ByteRange | undefined): P
 /** Whether the store may have stored it. After a retried confirmation the upload no longer exists (404). */
 const isInDoubt = ({ isPassing, kind, status }: S3Failure): boolean => isPassing || kind === 'timeout' || status === 404
 
-/**
- * Uploads a package in parts; after any failure the parts are removed first.
- * @returns how the store failed, if it did. @throws what the chunks fail with.
- */
+/** Uploads in parts, removed after a failure. @returns how the store failed, if it did. @throws what the chunks fail with. */
 async function upload(
   s3: S3,
   key: string,
