@@ -45,7 +45,8 @@ const answerHeaders = ({ requestId }: RequestIds): Record<string, string> => ({
 const refusalHeaders = { 'content-type': 'text/plain; charset=UTF-8', 'cache-control': 'no-store' }
 
 export function openChecks(serving: Serving): CheckCore {
-  const { cache, reader, locks } = serving
+  const { cache, reader, extensions = [] } = serving
+  const onChecks = extensions.flatMap(({ onCheck }) => onCheck ?? [])
   const offers = new WeakMap<Candidate, OmahaOffer>()
   const refuse = (error: unknown, { path, ids }: CheckContext): CheckAnswer => {
     const failure = failureOf(error, logWith(reader.log, ids), path)
@@ -64,9 +65,9 @@ export function openChecks(serving: Serving): CheckCore {
           (apps) => {
             const headers = answerHeaders(context.ids)
             const rendered = { status: 200, headers, body: renderOmahaResponse({ apps }) }
-            return locks
-              ? locks.note(serving, answering, { apps: request.apps, ids: context.ids }).then(() => rendered)
-              : rendered
+            if (onChecks.length === 0) return rendered
+            const noted = { apps: request.apps, ids: context.ids }
+            return Promise.all(onChecks.map((run) => run(serving, answering, noted))).then(() => rendered)
           },
         )
         return answer instanceof Promise ? answer.catch((error) => refuse(error, context)) : answer

@@ -46,3 +46,12 @@ export type FleetEvent = CheckEvent | ProgressEvent
  * changes the answer to a check.
  */
 export type EventSink = (event: FleetEvent) => void
+
+/** One sink that calls several. */
+export function fanOut([first, ...others]: readonly [EventSink, ...EventSink[]]): EventSink {
+  if (others.length === 0) return first
+  return (event) => {
+    first(event)
+    for (const sink of others) sink(event)
+  }
+}

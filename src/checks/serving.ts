@@ -1,21 +1,22 @@
-/** What every handler is given. */
+/** What every handler gets, and what features add to it. */
 import type { Context, Hono } from 'hono'
 import type { Background, CatalogCache } from '../catalog/cache.ts'
 import type { StoreReader } from '../catalog/read.ts'
+import type { StoreWriter } from '../catalog/write.ts'
 import type { RequestIds } from '../http/request-id.ts'
-import type { Locking } from '../locks/store.ts'
+import type { Log } from '../kernel/log.ts'
 import type { Packages } from '../store/packages.ts'
 import type { EventSink } from './events.ts'
 import type { OmahaAppRequest } from './omaha/omaha.ts'
 import type { Answering } from './update-check.ts'
 
-/** Who may ask for explanations: everybody, who is then not told who is on a list of machines, or who shows the token. */
+/** Who may ask for explanations: everyone, without learning who is on a list of machines, or holders of the token. */
 export type ExplainAccess = 'public' | { readonly token: string }
 
 /** Adds routes to the app. */
 export type Routes = (app: Hono) => void
 
-/** What somebody wants to do, and where. */
+/** What a request wants to do, and where. */
 export interface Intent {
   /** Such as `publish`. */
   readonly action: string
@@ -24,45 +25,48 @@ export interface Intent {
 }
 
 /**
- * Decides whether who sent a request may do what it wants.
- * @param body all of the request's bytes: what allows it may be bound to them.
+ * Decides whether the sender of a request may do what it wants.
+ * @param body all of the request's bytes: a token may be bound to them.
  * @throws PlatteError where not.
  */
 export type Authorize = (request: Request, wanted: Intent, body: Uint8Array) => Promise<void>
-/** Answers what is neither a check nor a document; `undefined` for what is none of its own. */
-export type Pages = (serving: Serving, context: Context) => Promise<Response | undefined>
 
-/** Numbers about checks, as text. */
-export interface Numbers {
-  render(): Promise<string>
-  readonly contentType: string
+/** Numbers of one kind, as they are now. */
+export interface Gauge {
+  readonly name: string
+  readonly help: string
+  readonly label: string
+  /** By the value of the label. */
+  readonly values: ReadonlyMap<string, number>
 }
 
-/** Who may ask for reboot locks: a token that lets read, or also write. */
-export interface LockToken {
-  readonly scope: 'read' | 'write'
-  readonly token: string
+/** An update check, as features see it. */
+export interface Noted {
+  readonly apps: readonly OmahaAppRequest[]
+  readonly ids: RequestIds
 }
 
-/** What it takes to give machines their turn to reboot. */
-export interface Locks {
-  readonly locking: Locking
-  /** Without any, whoever reaches this may read and write. */
-  readonly tokens: readonly LockToken[]
-  /** The group of the machines of a channel, by `app/channel`. */
-  readonly channels: ReadonlyMap<string, string>
-}
-
-/** Reboot locks as the endpoint answers them. */
-export interface LockEndpoint {
-  /** Adds their routes. */
-  readonly mount: (app: Hono, serving: Serving) => void
-  /** Is told of machines that ask for updates: what they report may free a semaphore. Never throws. */
-  readonly note: (
-    serving: Serving,
-    service: Answering,
-    noted: { readonly apps: readonly OmahaAppRequest[]; readonly ids: RequestIds },
-  ) => Promise<void>
+/** What an open feature adds to a deployment. */
+export interface Extension {
+  readonly name: string
+  /** Adds routes. */
+  readonly mount?: (app: Hono, serving: Serving) => void
+  /** Runs before an update check is answered. Never throws. */
+  readonly onCheck?: (serving: Serving, answering: Answering, noted: Noted) => Promise<void>
+  /** Answers paths without a route; `undefined` where the path is not its own. */
+  readonly fallback?: (serving: Serving, context: Context) => Promise<Response | undefined>
+  /** Receives every check and event. */
+  readonly sink?: EventSink | undefined
+  /** What is served instead of the store's own packages. */
+  readonly packages?: Packages
+  /** Read for each scrape of metrics. */
+  readonly gauges?: () => Promise<readonly Gauge[]>
+  /** Runs after each scheduled refresh, with at most `most` documents. Never throws. */
+  readonly onSchedule?: (writer: StoreWriter, most: number) => Promise<void>
+  /** On Workers and Lambda, a schedule runs this instead of a refresh. Never throws. */
+  readonly insteadOfRefresh?: (log: Log) => Promise<void>
+  /** Writes what is held, before the process ends. */
+  readonly close?: () => Promise<void>
 }
 
 /** What it takes to serve; one for each process. */
@@ -70,25 +74,25 @@ export interface Serving {
   readonly cache: CatalogCache
   readonly reader: StoreReader
   readonly packages: Packages
-  /** Is told of every check, and of every event that machines send. */
+  /** Receives every check, and every event that machines send. */
   readonly events: EventSink
-  /** Numbers for who collects them; `undefined`: they are not told. */
-  readonly metrics?: Numbers | undefined
   /** Where clients reach this deployment, without a "/" at the end. Never taken from a request. */
   readonly publicUrl: string
-  /** Where else clients find packages under their keys, without a "/" at the end; without it they are streamed from here. */
+  /** Where else clients find packages under their keys, without a "/" at the end; without it this deployment sends them. */
   readonly packagesUrl?: string | undefined
   /** Who may ask for explanations; `undefined`: nobody. */
   readonly explain?: ExplainAccess | undefined
-  /** Reboot locks; `undefined`: there are none here. */
-  readonly locks?: LockEndpoint | undefined
-  /** The app whose channels have files under its channels' plain names; without it none has. */
+  /** The app whose channels have files under their plain names; without it none has. */
   readonly app?: string | undefined
-  /** Pages and feeds for people; `undefined`: there are none. */
-  readonly pages?: Pages | undefined
+  /** Of the features that are on. */
+  readonly extensions?: readonly Extension[]
   /** How work outlives this request, where the runtime can. */
   readonly background: (context: Pick<Context, 'executionCtx'>) => Background
 }
+
+/** Whether a feature is on. */
+export const hasFeature = ({ extensions = [] }: Serving, name: string): boolean =>
+  extensions.some((one) => one.name === name)
 
 /** The service behind one request. */
 export const answering = ({ cache, reader, background }: Serving, context: Context): Answering => ({

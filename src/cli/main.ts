@@ -1,32 +1,49 @@
 #!/usr/bin/env node
-/** The command line: reads the words, runs one command, and turns failures into exit codes. */
+/** The command line: runs one command, and turns failures into exit codes. */
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
-import { historyCommand } from '../catalog/cli/history.ts'
-import { initCommand } from '../catalog/cli/init.ts'
-import { keygenCommand } from '../catalog/cli/keygen.ts'
-import { refreshCommand } from '../catalog/cli/refresh.ts'
-import { rootCommand } from '../catalog/cli/root.ts'
-import { verifyCommand } from '../catalog/cli/verify.ts'
-import { deadEndCommand, floorCommand, holdCommand, unholdCommand, withdrawCommand } from '../channels/cli/brakes.ts'
-import { channelCommand } from '../channels/cli/channel.ts'
-import { rampCommand, targetCommand, windowCommand } from '../channels/cli/conditions.ts'
-import { publishCommand } from '../channels/cli/publish.ts'
-import { followCommand, promoteCommand, pruneCommand, rollbackCommand } from '../channels/cli/release.ts'
-import { showCommand } from '../channels/cli/show.ts'
-import { explainCommand } from '../checks/cli/explain.ts'
-import { clientConfigCommand } from '../clients/cli/client-config.ts'
-import { doctorCommand } from '../doctor/cli.ts'
-import { reportCommand } from '../fleet/cli/report.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
-import { lockCommand } from '../locks/cli/lock.ts'
-import { adoptCommand } from '../mirroring/cli/adopt.ts'
-import { exportCommand, importCommand } from '../mirroring/cli/bundle.ts'
-import { mirrorCommand } from '../mirroring/cli/mirror.ts'
-import { policyCommand } from '../publish-api/cli/policy.ts'
-import { serveCommand } from '../runtime/cli/serve.ts'
-import { startCommand } from '../runtime/cli/start.ts'
+import { registerEndpoint } from './endpoint.ts'
 import { notice, showText } from './terminal.ts'
+
+registerEndpoint(async (options) => (await import('../publish-api/cli/endpoint.ts')).openEndpoint(options))
+
+/** In the order of help. Only the command that runs is loaded. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import('../catalog/cli/init.ts')).initCommand(),
+  publish: async () => (await import('../channels/cli/publish.ts')).publishCommand(),
+  promote: async () => (await import('../channels/cli/release.ts')).promoteCommand(),
+  adopt: async () => (await import('../mirroring/cli/adopt.ts')).adoptCommand(),
+  ramp: async () => (await import('../channels/cli/conditions.ts')).rampCommand(),
+  window: async () => (await import('../channels/cli/conditions.ts')).windowCommand(),
+  target: async () => (await import('../channels/cli/conditions.ts')).targetCommand(),
+  hold: async () => (await import('../channels/cli/brakes.ts')).holdCommand(),
+  unhold: async () => (await import('../channels/cli/brakes.ts')).unholdCommand(),
+  withdraw: async () => (await import('../channels/cli/brakes.ts')).withdrawCommand(),
+  rollback: async () => (await import('../channels/cli/release.ts')).rollbackCommand(),
+  floor: async () => (await import('../channels/cli/brakes.ts')).floorCommand(),
+  'dead-end': async () => (await import('../channels/cli/brakes.ts')).deadEndCommand(),
+  channel: async () => (await import('../channels/cli/channel.ts')).channelCommand(),
+  follow: async () => (await import('../channels/cli/release.ts')).followCommand(),
+  history: async () => (await import('../catalog/cli/history.ts')).historyCommand(),
+  prune: async () => (await import('../channels/cli/release.ts')).pruneCommand(),
+  report: async () => (await import('../fleet/cli/report.ts')).reportCommand(),
+  lock: async () => (await import('../locks/cli/lock.ts')).lockCommand(),
+  mirror: async () => (await import('../mirroring/cli/mirror.ts')).mirrorCommand(),
+  export: async () => (await import('../mirroring/cli/bundle.ts')).exportCommand(),
+  import: async () => (await import('../mirroring/cli/bundle.ts')).importCommand(),
+  serve: async () => (await import('../runtime/cli/serve.ts')).serveCommand(),
+  show: async () => (await import('../channels/cli/show.ts')).showCommand(),
+  explain: async () => (await import('../checks/cli/explain.ts')).explainCommand(),
+  'client-config': async () => (await import('../clients/cli/client-config.ts')).clientConfigCommand(),
+  verify: async () => (await import('../catalog/cli/verify.ts')).verifyCommand(),
+  doctor: async () => (await import('../doctor/cli.ts')).doctorCommand(),
+  policy: async () => (await import('../publish-api/cli/policy.ts')).policyCommand(),
+  refresh: async () => (await import('../catalog/cli/refresh.ts')).refreshCommand(),
+  root: async () => (await import('../catalog/cli/root.ts')).rootCommand(),
+  keygen: async () => (await import('../catalog/cli/keygen.ts')).keygenCommand(),
+  start: async () => (await import('../runtime/cli/start.ts')).startCommand(),
+}
 
 const examples = `Examples:
   platte init --store file:/var/lib/platte --keys /etc/platte/keys --root-keys /media/usb/root-keys
@@ -47,45 +64,12 @@ const program = new Command('platte')
   .enablePositionalOptions()
   .showHelpAfterError('hint: platte --help, or platte COMMAND --help')
   .exitOverride()
-const commands = [
-  initCommand,
-  publishCommand,
-  promoteCommand,
-  adoptCommand,
-  rampCommand,
-  windowCommand,
-  targetCommand,
-  holdCommand,
-  unholdCommand,
-  withdrawCommand,
-  rollbackCommand,
-  floorCommand,
-  deadEndCommand,
-  channelCommand,
-  followCommand,
-  historyCommand,
-  pruneCommand,
-  reportCommand,
-  lockCommand,
-  mirrorCommand,
-  exportCommand,
-  importCommand,
-  serveCommand,
-  showCommand,
-  explainCommand,
-  clientConfigCommand,
-  verifyCommand,
-  doctorCommand,
-  policyCommand,
-  refreshCommand,
-  rootCommand,
-  keygenCommand,
-  startCommand,
-]
-for (const make of commands) program.addCommand(make())
+const [word = ''] = process.argv.slice(2)
+const wanted = Object.entries(commands).filter(([name]) => name === word || !Object.hasOwn(commands, word))
+for (const [, make] of wanted) program.addCommand(await make())
 prepare(program, 'platte')
 
-/** What each command does with words that are wrong, and with readers that go away. */
+/** Errors name the command to ask for help; a reader that goes away ends it. */
 function prepare(one: Command, path: string): void {
   one.configureOutput({ writeOut: (text) => showText(text) })
   for (const sub of one.commands) {

@@ -1,86 +1,77 @@
-/** The options that commands share; each is also a variable, and the flag wins. */
+/** The options that commands share; each is also a variable and a member of platte.toml. */
 import { Command, InvalidArgumentError } from 'commander'
 import type { Publisher } from '../channels/publish.ts'
 import { isChannelName, isDuration, isInstant, longDuration } from '../documents/fields.ts'
 import type { Log } from '../kernel/log.ts'
+import type { Environment, Setting } from '../kernel/setting.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
 import { loadOverlay } from '../runtime/overlays.ts'
-import { readSettings, type Settings, type SettingsWith, type Variable } from '../runtime/settings.ts'
+import { readSettings, type Settings, type SettingsWith, settingRows, type settingsTable } from '../runtime/settings.ts'
+import { type ReadFile, readSettingsFile } from '../runtime/settings-file.ts'
 import { openStore } from '../runtime/store.ts'
-import { storeForms } from '../runtime/store-setting.ts'
+import { notice } from './terminal.ts'
 
-const flags = {
-  store: ['--store <store>', `where documents and packages are: ${storeForms}`, 'PLATTE_STORE'],
-  root: ['--root <pin>', 'the root to trust: VERSION:sha256:HEX', 'PLATTE_ROOT'],
-  upstream: [
-    '--upstream <url>',
-    'what the store is a mirror of; without a store, what to answer from',
-    'PLATTE_UPSTREAM',
-  ],
-  mark: ['--mark <file>', 'remember the newest catalog there (with --upstream: catalog-mark.jws)', 'PLATTE_MARK'],
-  keys: ['--keys <folder>', 'folder of release*.jwk and timestamp*.jwk', 'PLATTE_KEYS'],
-  releaseKey: ['--release-key <file>', 'one release key: a file, or env://NAME', 'PLATTE_RELEASE_KEY'],
-  timestampKey: ['--timestamp-key <file>', 'one timestamp key: a file, or env://NAME', 'PLATTE_TIMESTAMP_KEY'],
-  app: ['--app <app>', 'the app: its Omaha id', 'PLATTE_APP'],
-  publicUrl: ['--public-url <url>', 'where clients reach this deployment', 'PLATTE_PUBLIC_URL'],
-  packagesUrl: ['--packages-url <url>', 'where clients find packages, when not here', 'PLATTE_PACKAGES_URL'],
-  explain: ['--explain <who>', 'who may ask for explanations: public, token or off', 'PLATTE_EXPLAIN'],
-  pages: ['--pages <on>', 'off: no pages and feeds for people', 'PLATTE_PAGES'],
-  events: ['--events <where>', 'store: keep what machines tell as files in the store', 'PLATTE_EVENTS'],
-  metrics: ['--metrics <on>', 'on: tell numbers at /metrics', 'PLATTE_METRICS'],
-  publishPolicy: [
-    '--publish-policy <policy>',
-    'which pipelines may publish here: file:PATH, or JSON',
-    'PLATTE_PUBLISH_POLICY',
-  ],
-  endpoint: ['--endpoint <url>', 'the publish function that is asked, instead of a store', 'PLATTE_ENDPOINT'],
-  locks: ['--locks <on>', 'on: give machines their turn to reboot', 'PLATTE_LOCKS'],
-  lockChannels: [
-    '--lock-channels <list>',
-    'whose machines are in which group: APP/CHANNEL=GROUP,…',
-    'PLATTE_LOCK_CHANNELS',
-  ],
-  acceptStale: [
-    '--accept-stale <duration>',
-    'go on for so long, such as 45d, with a catalog that has expired',
-    'PLATTE_ACCEPT_STALE',
-  ],
-  overlay: ['--overlay <file>', 'withhold here what it says: a file, or the JSON itself', 'PLATTE_OVERLAY'],
-  host: ['--host <address>', 'address to listen on (127.0.0.1)', 'PLATTE_HOST'],
-  port: ['--port <port>', 'port to listen on (8787)', 'PORT'],
-} as const satisfies Record<string, readonly [string, string, Variable]>
-
-type Flag = keyof typeof flags
+type Table = typeof settingsTable
+type Camel<Text extends string> = Text extends `${infer Head}-${infer Rest}`
+  ? `${Head}${Capitalize<Camel<Rest>>}`
+  : Text
+type FlagOf<Row> = Row extends { readonly flag: `--${infer Name} <${string}>` } ? Camel<Name> : never
+/** The flag of a setting as commander names its value, such as `releaseKey`. */
+type Flag = { [Name in keyof Table]: FlagOf<Table[Name]> }[keyof Table]
 /** What commander hands to an action: flag values by name. */
 export type Options = Readonly<Partial<Record<Flag, string>>> & { readonly json?: boolean }
+
+const nameOf = (flag: string): Flag =>
+  flag.replace(/^--| .*/g, '').replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()) as Flag
+
+const flags: ReadonlyMap<Flag, Setting & { readonly flag: string }> = new Map(
+  settingRows.flatMap(([, { flag, ...row }]) => (flag ? [[nameOf(flag), { ...row, flag }]] : [])),
+)
+
+const flagsOnlyFor = (only: Setting['only']): readonly Flag[] =>
+  [...flags].flatMap(([name, row]) => (row.only === only ? [name] : []))
 
 /** For commands that read the store. */
 export const readFlags: readonly Flag[] = ['store', 'root', 'acceptStale', 'overlay']
 /** For commands that write to it. */
 export const writeFlags: readonly Flag[] = ['store', 'root', 'keys', 'releaseKey', 'timestampKey']
-
-/** For commands that a publish function may carry out. */
-export const endpointFlags: readonly Flag[] = ['endpoint']
+/** For commands that a publish function can run. */
+export const endpointFlags: readonly Flag[] = flagsOnlyFor('endpoint')
+/** For a server. */
+export const serverFlags: readonly Flag[] = flagsOnlyFor(undefined)
 
 /** A command with shared options and `--json`. */
 export function command(name: string, description: string, use: readonly Flag[]): Command {
   const made = new Command(name).description(description).exitOverride()
-  for (const flag of use) made.option(flags[flag][0], `${flags[flag][1]} [${flags[flag][2]}]`)
+  for (const [flag, row] of flags)
+    if (use.includes(flag)) made.option(row.flag, `${row.doc.replaceAll('`', '')} [${row.variable}]`)
   return made.option('--json', 'print data as JSON')
 }
 
 /** Variables with the flags laid over them. */
-export function environmentOf(options: Options): Record<string, string | undefined> {
-  const env: Record<string, string | undefined> = { ...process.env }
-  for (const flag of Object.keys(flags) as Flag[]) env[flags[flag][2]] = options[flag] ?? env[flags[flag][2]]
-  return env
+export function environmentOf(options: Options): Environment {
+  const said = [...flags].flatMap(([flag, { variable }]) =>
+    options[flag] === undefined ? [] : [[variable, options[flag]]],
+  )
+  return { ...process.env, ...Object.fromEntries(said) }
+}
+
+let file: { readonly read: ReadFile | undefined } | undefined
+
+/** Read once, so that its warnings appear once. */
+function settingsFile(): ReadFile | undefined {
+  if (file === undefined) {
+    file = { read: readSettingsFile(process.env.PLATTE_CONFIG) }
+    for (const warning of file.read?.warnings ?? []) notice(`warning: ${warning}`)
+  }
+  return file.read
 }
 
 /** @throws PlatteError('configuration') with all problems at once. */
 export const settingsOf = <K extends keyof Settings = never>(options: Options, needs: readonly K[]): SettingsWith<K> =>
-  readSettings(environmentOf(options), needs)
+  readSettings(environmentOf(options), needs, settingsFile())
 
-/** Opens the store that the options name, for reading: a damaged key keeps nobody from looking. */
+/** Opens the store that the options name, for reading: that needs no keys, so a damaged one does no harm. */
 export async function openReadingOf<K extends keyof Settings = never>(
   options: Options,
   log: Log,
@@ -111,7 +102,7 @@ export async function openStoreOf<K extends keyof Settings = never>(
   return { store: { ...store, ...(await loadOnlineKeys(settings, environmentOf(options))) }, settings }
 }
 
-/** For options that may be given several times. */
+/** For options that may be repeated. */
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
 
 /** Reads a value as the name of a channel. */

@@ -1,23 +1,23 @@
-/** Data goes to stdout, talk to stderr, progress only to a terminal. */
+/** Data goes to stdout, messages to stderr, progress only to a terminal. */
 import { SingleBar } from 'cli-progress'
 import type { Log } from '../kernel/log.ts'
 
-/** Strangers' words could move the cursor, or write a line that looks like ours. */
+/** Text from elsewhere could move the cursor, or write a line that looks like ours. */
 const safe = (text: string): string =>
   text.replace(
     /[^\P{Cc}\n]|[\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
     (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
-/** Talk that nobody reads any more ends nothing. */
+/** A closed stderr ends nothing. */
 process.stderr.on('error', () => {})
 
 const print = (line: string): void => void process.stdout.write(`${safe(line)}\n`)
 
-/** Writes talk: a line, or several. */
+/** Writes a message of one line or several. */
 export const notice = (line: string): void => void process.stderr.write(`${safe(line)}\n`)
 
-/** A reader that went away (`| head`) is no failure of ours. */
+/** A reader that goes away (`| head`) is not a failure. */
 function endWithReader(): void {
   process.stdout.once('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
@@ -32,13 +32,13 @@ export function show(json: boolean | undefined, value: unknown, lines: readonly 
   else for (const line of lines) print(line)
 }
 
-/** Writes a text that is ours, such as a help. */
+/** Writes our own text, such as help. */
 export function showText(text: string): void {
   endWithReader()
   process.stdout.write(text)
 }
 
-/** What commands tell on the way: warnings and errors, in words. */
+/** What commands report as they run: warnings and errors, in words. */
 export const warn: Log = ({ level, event, ...fields }) => {
   if (level === 'info') return
   const words = Object.values(fields).filter((value) => value !== undefined)

@@ -1,8 +1,18 @@
 /** Events as data points of Workers Analytics Engine. docs/monitoring.md names the columns. */
 import type { AnalyticsEngineDataset } from '@cloudflare/workers-types'
 import type { EventSink, FleetEvent } from '../checks/events.ts'
+import type { Feature } from '../checks/feature.ts'
 
-/** Writes one data point for each event; it is sent after the response, by the runtime. */
+/** On Workers with a dataset bound as PLATTE_ANALYTICS. */
+export const analyticsFeature: Feature<object> = {
+  name: 'analytics',
+  open: async (_, { bindings }) => {
+    const dataset = bindings.PLATTE_ANALYTICS as AnalyticsEngineDataset | undefined
+    return dataset && { name: 'analytics', sink: analyticsEvents(dataset) }
+  },
+}
+
+/** Writes one data point for each event; the runtime sends it after the response. */
 export const analyticsEvents =
   (dataset: AnalyticsEngineDataset): EventSink =>
   (event) => {
@@ -12,11 +22,11 @@ export const analyticsEvents =
         blobs: blobsOf(event),
       })
     } catch {
-      // More than the runtime takes of one request: the rest of it is lost.
+      // The runtime takes a bounded number for each request: the rest is lost.
     }
   }
 
-/** An index has 96 bytes at most, and a character up to three. */
+/** An index has at most 96 bytes, a character up to three. */
 const maxIndexLength = 32
 
 function blobsOf(event: FleetEvent): string[] {

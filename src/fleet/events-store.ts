@@ -11,9 +11,9 @@ import { describeError, type Log } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Documents } from '../store/documents.ts'
 
-/** A batch is written when it is so old, */
+/** A batch is written at this age, */
 const batchMs = 60_000
-/** or has so many characters; a line is never cut, and a character has four bytes at most. */
+/** or with this many characters. Lines are never cut; a character has at most four bytes. */
 const batchAt = 128 * 1024
 /** Held characters beyond which events are lost: the store hangs. */
 const holdAtMost = 2 * 1024 * 1024
@@ -45,31 +45,11 @@ interface Parts {
 /** Opens the sink. */
 export function storeEvents({ documents, clock, random, log }: Parts): StoredEvents {
   const waiting: Batch[] = []
+  const { write, lose, lost } = batchWriter({ documents, clock, random, log })
   let held = 0
-  let lost = 0
-  let unsaid = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   let writer: Promise<void> | undefined
 
-  const lose = (count: number): void => {
-    lost += count
-    unsaid += count
-  }
-  const write = async ({ began, lines }: Batch): Promise<void> => {
-    const said = unsaid
-    const notice = said === 0 ? [] : [logLine(clock(), { level: 'warn', event: 'events', lostLines: said })]
-    const bytes = new TextEncoder().encode([...notice, ...lines].join(''))
-    for (let attempt = 0; attempt < 2; attempt++) {
-      try {
-        await documents.create(eventsKey(began, Math.floor(random() * 2 ** 32)), bytes)
-        unsaid -= said
-        return
-      } catch (error) {
-        log({ level: 'warn', event: 'events', ...describeError(error), attempt: attempt + 1 })
-      }
-    }
-    lose(lines.length)
-  }
   const writeAll = async (): Promise<void> => {
     for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
       await write(batch)
@@ -80,34 +60,61 @@ export function storeEvents({ documents, clock, random, log }: Parts): StoredEve
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
-    // Of nothing there would be no end: what ends at once has ended before it is remembered as running.
+    // With nothing to write, writeAll would end before `writer` is set, and never clear it.
     if (waiting.length > 0) writer ??= writeAll()
-  }
-  const open = (now: number): Batch => {
-    const newest = waiting.at(-1)
-    if (newest !== undefined && newest.size < batchAt) return newest
-    const batch = { began: now, lines: [], size: 0 }
-    waiting.push(batch)
-    return batch
   }
   return {
     sink: (event) => {
       if (held > holdAtMost) return lose(1)
       const now = clock()
       const line = logLine(now, event)
-      const batch = open(now)
+      const batch = openBatch(waiting, now)
       batch.lines.push(line)
       batch.size += line.length
       held += line.length
       if (batch.size >= batchAt) flush()
       else timer ??= later(flush)
     },
-    lost: () => lost,
+    lost,
     close: async () => {
       flush()
       await Promise.race([writer, new Promise((resolve) => setTimeout(resolve, closeMs))])
     },
   }
+}
+
+function openBatch(waiting: Batch[], now: number): Batch {
+  const newest = waiting.at(-1)
+  if (newest !== undefined && newest.size < batchAt) return newest
+  const batch = { began: now, lines: [], size: 0 }
+  waiting.push(batch)
+  return batch
+}
+
+/** Writes batches, and counts the lines that are lost; the next batch reports them. */
+function batchWriter({ documents, clock, random, log }: Parts) {
+  let lost = 0
+  let unreported = 0
+  const lose = (count: number): void => {
+    lost += count
+    unreported += count
+  }
+  const write = async ({ began, lines }: Batch): Promise<void> => {
+    const reported = unreported
+    const notice = reported === 0 ? [] : [logLine(clock(), { level: 'warn', event: 'events', lostLines: reported })]
+    const bytes = new TextEncoder().encode([...notice, ...lines].join(''))
+    for (let attempt = 0; attempt < 2; attempt++) {
+      try {
+        await documents.create(eventsKey(began, Math.floor(random() * 2 ** 32)), bytes)
+        unreported -= reported
+        return
+      } catch (error) {
+        log({ level: 'warn', event: 'events', ...describeError(error), attempt: attempt + 1 })
+      }
+    }
+    lose(lines.length)
+  }
+  return { write, lose, lost: () => lost }
 }
 
 /** Events never keep a process alive. */

@@ -1,26 +1,18 @@
-/** Numbers for Prometheus. Labels are bounded: what a client made up is counted as `other`. */
+/** Metrics for Prometheus. Labels are bounded: names that a client made up count as `other`. */
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { EventSink, FleetEvent, ProgressEvent } from '../checks/events.ts'
+import type { Gauge as GaugeNow } from '../checks/serving.ts'
 
-/** What the numbers are about. */
+/** Where the values come from. */
 export interface Measured {
   /** Whether the verified catalog names this channel, or has it as an alias. */
   isKnown(app: string, channel: string): boolean
   /** Seconds since the catalog was last confirmed, and when it expires (seconds since 1970); `undefined`: none was read. */
   catalog(): { readonly ageSeconds: number; readonly expiresAt: number } | undefined
-  /** Events that sinks lost. */
+  /** Events that could not be kept. */
   lost(): number
-  /** Reboot locks, as they are stored now; `undefined`: there are none here. */
-  readonly groups?: (() => Promise<readonly MeasuredGroup[]>) | undefined
-}
-
-/** A group of machines that reboot in turns. */
-export interface MeasuredGroup {
-  readonly group: string
-  readonly max: number
-  readonly holders: number
-  /** Holders that were not heard of for longer than their lease. */
-  readonly overdue: number
+  /** What features measure, read for each scrape. */
+  readonly gauges?: () => Promise<readonly GaugeNow[]>
 }
 
 export interface Metrics {
@@ -35,9 +27,9 @@ const eventLabels = ['app', 'channel', 'type', 'result', 'errorcode']
 
 const types: readonly number[] = [1, 2, 3, 4, 5, 9, 12, 13, 14, 54]
 const results: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-/** Series of events that are told apart: ten thousand fit into a scrape. Beyond, they are counted under `other`. */
+/** Series of events that fit into a scrape. Further ones count as `other`. */
 const maxSeries = 10_000
-/** Codes that have a name of their own; `http 404` and the like are one. */
+/** Codes with a name of their own; `http 404` and the like are one. */
 const namedError = /^\d+ (?!code )(http )?/
 
 /** Opens a registry of its own. */
@@ -45,7 +37,7 @@ export function openMetrics(measured: Measured): Metrics {
   const registry = new Registry()
   const { checks, events } = countersOf(registry)
   addGauges(registry, measured)
-  const lookAtGroups = measured.groups && groupGauges([registry], measured.groups)
+  const readGauges = gaugeReader(registry, measured.gauges)
   const hasRoom = roomFor(maxSeries)
   const placeOf = ({ app, channel }: FleetEvent) => (measured.isKnown(app, channel) ? { app, channel } : elsewhere)
   return {
@@ -58,31 +50,27 @@ export function openMetrics(measured: Measured): Metrics {
       const type = labelOf(types, event.type)
       const result = labelOf(results, event.result)
       const errorcode = errorLabel(event)
-      const isTold = hasRoom([ref.app, ref.channel, type, result, errorcode])
-      events.inc({ ...(isTold ? ref : elsewhere), type, result, errorcode })
+      const isCounted = hasRoom([ref.app, ref.channel, type, result, errorcode])
+      events.inc({ ...(isCounted ? ref : elsewhere), type, result, errorcode })
     },
     render: async () => {
-      await lookAtGroups?.()
+      await readGauges()
       return registry.metrics()
     },
     contentType: registry.contentType,
   }
 }
 
-/** One look at the store for each time that the numbers are asked for. A store that is away leaves them out. */
-function groupGauges(registers: Registry[], groups: NonNullable<Measured['groups']>): () => Promise<void> {
-  const labelled = (name: string, help: string): Gauge<'group'> =>
-    new Gauge({ name, help, labelNames: ['group'], registers })
-  const slots = labelled('platte_lock_slots', 'Machines of a group that may reboot at once.')
-  const holders = labelled('platte_lock_holders', 'Machines of a group that hold a slot.')
-  const overdue = labelled('platte_lock_overdue', 'Holders that were not heard of for longer than their lease.')
+/** A store that is away leaves them out. */
+function gaugeReader(registry: Registry, gauges: Measured['gauges'] = async () => []): () => Promise<void> {
+  const known = new Map<string, Gauge>()
   return async () => {
-    const found = await groups().catch(() => [])
-    for (const gauge of [slots, holders, overdue]) gauge.reset()
-    for (const one of found) {
-      slots.set({ group: one.group }, one.max)
-      holders.set({ group: one.group }, one.holders)
-      overdue.set({ group: one.group }, one.overdue)
+    const found = await gauges().catch(() => [])
+    for (const gauge of known.values()) gauge.reset()
+    for (const { name, help, label, values } of found) {
+      const gauge = known.get(name) ?? new Gauge({ name, help, labelNames: [label], registers: [registry] })
+      known.set(name, gauge)
+      for (const [value, number] of values) gauge.set({ [label]: value }, number)
     }
   }
 }
@@ -107,7 +95,7 @@ function addGauges(registry: Registry, { catalog, lost }: Measured): void {
   gauge('platte_events_lost', 'Events that could not be kept since the start.', lost)
 }
 
-/** Says whether one is among the first so many that were asked for. */
+/** Whether labels are among the first `most` different ones. */
 function roomFor(most: number): (labels: readonly string[]) => boolean {
   const seen = new Set<string>()
   return (labels) => {

@@ -1,50 +1,42 @@
-/** Who is told what a fleet does: the log always, files in the store and numbers where the settings say so. */
-
+/** Where checks and events go beside the log: to files in the store, and to metrics. */
 import type { CatalogCache } from '../catalog/cache.ts'
-import type { StoreReader } from '../catalog/read.ts'
-import type { Serving } from '../checks/serving.ts'
-import { systemClock } from '../kernel/clock.ts'
-import { systemRandom } from '../kernel/random.ts'
-import { allGroups, staleHoldersOf } from '../locks/notes.ts'
-import type { Settings } from '../runtime/settings.ts'
+import { type EventSink, fanOut } from '../checks/events.ts'
+import type { FeatureContext } from '../checks/feature.ts'
+import type { Extension } from '../checks/serving.ts'
+import { refuseMethod } from '../http/problem.ts'
 import { storeEvents } from './events-store.ts'
-import { fanOut } from './fan-out.ts'
-import type { MeasuredGroup } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
 
-/** What a server tells, and how that ends. */
-export interface Telemetry extends Pick<Serving, 'events' | 'metrics'> {
-  /** Writes what is held. */
-  close(): Promise<void>
-}
-
-/** Opens the sinks that the settings name. What only one of them needs is loaded only for that. */
-export async function openTelemetry(settings: Settings, reader: StoreReader, cache: CatalogCache): Promise<Telemetry> {
-  const { documents, log } = reader
-  const stored =
-    settings.events === 'store' ? storeEvents({ documents, clock: systemClock, random: systemRandom, log }) : undefined
-  const metrics =
-    settings.metrics === 'on'
-      ? (await import('./metrics.ts')).openMetrics({
-          isKnown: (app, channel) => knows(cache, app, channel),
-          catalog: () => ageOf(cache, systemClock()),
-          lost: () => stored?.lost() ?? 0,
-          groups: settings.locks && (() => measureGroups(reader)),
-        })
-      : undefined
+/** Opens what is wanted; metrics load a library, and only then. */
+export async function openTelemetry(
+  wanted: { readonly events: boolean; readonly metrics: boolean },
+  { reader, random, cache, gauges }: Pick<FeatureContext, 'reader' | 'random' | 'cache' | 'gauges'>,
+): Promise<Extension> {
+  const { documents, clock, log } = reader
+  const stored = wanted.events ? storeEvents({ documents, clock, random, log }) : undefined
+  const metrics = wanted.metrics
+    ? (await import('./metrics.ts')).openMetrics({
+        isKnown: (app, channel) => knows(cache, app, channel),
+        catalog: () => ageOf(cache, clock()),
+        lost: () => stored?.lost() ?? 0,
+        gauges,
+      })
+    : undefined
+  const sinks = [stored, metrics].flatMap((one) => one?.sink ?? [])
   return {
-    events: fanOut([log, ...(stored ? [stored.sink] : []), ...(metrics ? [metrics.sink] : [])]),
-    metrics,
+    name: 'fleet',
+    sink: fanOut(sinks as [EventSink, ...EventSink[]]),
+    mount: (app) => metrics && mountMetrics(app, metrics),
     close: async () => stored?.close(),
   }
 }
 
-async function measureGroups(reader: StoreReader): Promise<readonly MeasuredGroup[]> {
-  return (await allGroups(reader)).map((lock) => ({
-    group: lock.group,
-    max: lock.max,
-    holders: lock.holders?.length ?? 0,
-    overdue: staleHoldersOf(lock, systemClock()).length,
-  }))
+/** `GET /metrics`, for Prometheus. */
+function mountMetrics(app: Parameters<NonNullable<Extension['mount']>>[0], { render, contentType }: Metrics): void {
+  app.get('/metrics', async (c) =>
+    c.body(await render(), 200, { 'content-type': contentType, 'cache-control': 'no-store' }),
+  )
+  app.all('/metrics', (c) => refuseMethod(c, 'GET, HEAD'))
 }
 
 function knows({ apps }: CatalogCache, app: string, channel: string): boolean {

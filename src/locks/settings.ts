@@ -1,16 +1,18 @@
 /** Settings of reboot locks. */
-
-import type { Locks, LockToken } from '../checks/serving.ts'
 import { isGroupName } from '../documents/paths.ts'
+import { type SettingRows, wordOf } from '../kernel/setting.ts'
 
-/** What the settings say of locks; what keeps them is opened elsewhere. */
-export type LockSettings = Omit<Locks, 'locking'>
+/** A token for reboot locks. One that writes also reads. */
+export interface LockToken {
+  readonly scope: 'read' | 'write'
+  readonly token: string
+}
 
-/** Short tokens can be guessed. */
+/** Shorter tokens can be guessed. */
 const minTokenLength = 16
 const tokenForm = /^(read|write):([A-Za-z0-9._~-]+)$/
 
-/** @throws Error in words that repeat no token. */
+/** @throws Error that repeats no token. */
 export function parseLockTokens(text: string): readonly LockToken[] {
   return text.split(',').map((one, i) => {
     const [, scope, token = ''] = tokenForm.exec(one.trim()) ?? []
@@ -22,13 +24,43 @@ export function parseLockTokens(text: string): readonly LockToken[] {
   })
 }
 
-/** Such as `e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable=workers`, with commas between several. */
-export function parseLockChannels(text: string): ReadonlyMap<string, string> {
+/** Reads the group of each channel: `APP/CHANNEL=GROUP`, with commas between several. */
+function parseLockChannels(text: string): ReadonlyMap<string, string> {
   return new Map(
     text.split(',').map((one) => {
-      const [, place = '', group = ''] = /^([a-z0-9._-]+\/[a-z0-9._-]+)=(.+)$/.exec(one.trim()) ?? []
-      if (isGroupName(group)) return [place, group]
+      const [, ref = '', group = ''] = /^([a-z0-9._-]+\/[a-z0-9._-]+)=(.+)$/.exec(one.trim()) ?? []
+      if (isGroupName(group)) return [ref, group]
       throw new Error(`${JSON.stringify(one.slice(0, 80))} is not of the form APP/CHANNEL=GROUP`)
     }),
   )
 }
+
+export const lockSettings = {
+  locks: {
+    variable: 'PLATTE_LOCKS',
+    flag: '--locks <on>',
+    doc: '`on`: give machines their turn to reboot',
+    page: 'locks.md',
+    unset: 'no reboot locks',
+    parse: wordOf('on', 'off'),
+    needs: 'locks',
+    conflict: (on: 'on' | 'off', { store }: { readonly store?: { readonly kind: string } }) =>
+      on === 'on' && store?.kind === 'http'
+        ? 'locks are kept in the store, and a store at a URL cannot be written'
+        : undefined,
+  },
+  lockTokens: {
+    variable: 'PLATTE_LOCK_TOKENS',
+    doc: 'who may use reboot locks: `write:TOKEN,read:TOKEN,…`, each token at least 16 of `A-Z a-z 0-9 . _ ~ -`',
+    unset: 'everyone who reaches the server',
+    parse: parseLockTokens,
+    secret: true,
+  },
+  lockChannels: {
+    variable: 'PLATTE_LOCK_CHANNELS',
+    flag: '--lock-channels <list>',
+    doc: 'the group of the machines of each channel: `APP/CHANNEL=GROUP,…`',
+    unset: 'locks ignore holds and update checks',
+    parse: parseLockChannels,
+  },
+} as const satisfies SettingRows

@@ -1,4 +1,4 @@
-/** Mirroring by a schedule: one bounded step at a time; the store itself is the cursor. */
+/** Mirroring by a schedule, one bounded step at a time: the store itself says where to go on. */
 
 import type { StoreReader } from '../catalog/read.ts'
 import { describeError } from '../kernel/log.ts'
@@ -13,28 +13,26 @@ export interface Stepping {
   readonly store: Store
   /** Ends in "/". */
   readonly upstream: string
-  readonly packages: Want
-  readonly channels: readonly string[] | undefined
+  readonly wanted: { readonly packages: Want; readonly channels: readonly string[] | undefined }
 }
 
-/** So often both stores are asked in one step: Workers without a plan may 50 times, and a redirect counts. */
-const questionsAtMost = 40
-/** What is begun may still cost so much: a channel with one package. */
+/** Requests to both stores in one step: free Workers may send 50, and a redirect counts. */
+const maxRequests = 40
+/** Requests that what is begun may still cost: a channel with one package. */
 const reserve = 8
-/** Nothing is begun after so long. A package that was begun is copied to its end. */
+/** Nothing begins after this time. A package that was begun is copied to its end. */
 const stepMs = 20_000
 
-/** One step. Never throws: what it did, and what went wrong, is in the log. */
-export async function mirrorStep(stepping: Stepping, memory: MirrorMemory): Promise<void> {
-  const { reader, store, upstream, packages, channels } = stepping
+/** One step. Never throws: results and failures are in the log. */
+export async function mirrorStep({ reader, store, upstream, wanted }: Stepping, memory: MirrorMemory): Promise<void> {
   const meter: Meter = { used: 0 }
   const until = reader.clock() + stepMs
-  const isSpent = (): boolean => meter.used + reserve > questionsAtMost || reader.clock() >= until
+  const isSpent = (): boolean => meter.used + reserve > maxRequests || reader.clock() >= until
   const there = { documents: upstreamDocuments(upstream), packages: upstreamPackages(upstream) }
   try {
     const { absent, ...result } = await mirror(
       { from: { ...reader, ...metered(there, meter) }, to: metered(store, meter), tokenOf: tokenOfCopy },
-      { packages, channels, bounds: { packages: 1, isSpent } },
+      { ...wanted, bounds: { packages: 1, isSpent } },
       memory,
     )
     if (result.kind === 'unchanged') return

@@ -1,20 +1,18 @@
-/** The policy that a setting names, on a machine with files. */
-import { readFile, stat } from 'node:fs/promises'
+/** The policy that a setting names. */
+import type { FeatureContext } from '../checks/feature.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import type { PolicySource } from '../runtime/setting-values.ts'
 import { type Policy, parsePolicy } from './policy-document.ts'
+import type { PolicySource } from './settings.ts'
 
 const maxPolicyBytes = 256 * 1024
 
 /** @throws PlatteError('configuration') naming the file, and what is wrong in it. */
-export async function readPolicy(source: PolicySource): Promise<Policy> {
+export async function readPolicy(source: PolicySource, readText: FeatureContext['readText']): Promise<Policy> {
   if ('text' in source) return parsePolicy(source.text)
   const { file } = source
   try {
-    if ((await stat(file)).size > maxPolicyBytes) throw new Error(`it has more than ${maxPolicyBytes} bytes`)
-    return parsePolicy(await readFile(file, 'utf8'))
+    return parsePolicy(await readText(file, maxPolicyBytes))
   } catch (cause) {
-    const words = cause instanceof Error ? cause.message : String(cause)
-    throw new PlatteError('configuration', `${file}: ${words}`, { cause })
+    throw new PlatteError('configuration', `${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
 }

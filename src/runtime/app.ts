@@ -9,7 +9,6 @@ import { answerPackage } from '../checks/http-packages.ts'
 import { answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
 import type { Routes, Serving } from '../checks/serving.ts'
 import { publicDocument } from '../documents/paths.ts'
-import { answerMetrics } from '../fleet/http.ts'
 import { failureOf } from '../http/failure.ts'
 import { refuse, refuseInText, refuseMethod } from '../http/problem.ts'
 import { requestLog, sendRequestIds } from '../http/request-id.ts'
@@ -26,14 +25,13 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   for (const path of updatePaths) app.get(path, describeUpdateEndpoint)
   app.get('/healthz', answerHealth(serving))
   if (serving.explain) app.get('/v1/explain', answerExplain(serving, serving.explain))
-  if (serving.metrics) app.get('/metrics', answerMetrics(serving.metrics))
-  serving.locks?.mount(app, serving)
+  for (const { mount } of serving.extensions ?? []) mount?.(app, serving)
   app.get('/packages/*', answerPackage(serving))
   for (const path of documentPaths) app.get(path, answerDocument(serving))
   for (const add of more) add(app)
   app.get(coreUpdatePaths[0], answerCoreUpdate(serving, 'packages'))
   app.get(coreUpdatePaths[1], answerCoreUpdate(serving, 'channels'))
-  app.notFound(async (c) => (await serving.pages?.(serving, c)) ?? answerElse(serving, c))
+  app.notFound(async (c) => (await answerByFeature(serving, c)) ?? answerElse(serving, c))
   app.onError((error, c) => {
     const { code, detail, hint } = failureOf(error, requestLog(serving.reader.log, c.req.raw), loggedPath(c.req.path))
     return dialectOf(c.req.path)(c, code, detail, { hint })
@@ -60,14 +58,21 @@ const resolvedPath = (request: Request): string =>
 
 const isResolved = (url: string): boolean => !url.includes('%') && !url.includes('/.')
 
+async function answerByFeature(serving: Serving, c: Context): Promise<Response | undefined> {
+  for (const { fallback } of serving.extensions ?? []) {
+    const response = await fallback?.(serving, c)
+    if (response !== undefined) return response
+  }
+  return undefined
+}
+
 /** Other methods and other paths; here, since a second handler on a path would cost every check a dispatch. */
-function answerElse({ explain, metrics }: Serving, c: Context): Response {
+function answerElse({ explain }: Serving, c: Context): Response {
   const { path } = c.req
   if (updatePaths.includes(path)) return refuseMethod(c, 'GET, HEAD, POST', refuseInText)
   const isRead =
     path === '/healthz' ||
     (path === '/v1/explain' && explain !== undefined) ||
-    (path === '/metrics' && metrics !== undefined) ||
     path.startsWith('/packages/') ||
     isCoreUpdate(path) ||
     publicDocument(path.slice(1)) !== undefined

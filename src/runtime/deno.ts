@@ -16,8 +16,10 @@
 import { PlatteError } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
 import { describeError } from '../kernel/log.ts'
+import type { Environment } from '../kernel/setting.ts'
 import { cannotListen, graceMs, type Listen, type Served, serveWith, urlHost } from './server.ts'
-import { type Environment, readSettings } from './settings.ts'
+import { readSettings } from './settings.ts'
+import { readSettingsFile } from './settings-file.ts'
 import { openPublishing } from './store.ts'
 
 /** What is used of Deno. @see https://docs.deno.com/api/deno/ */
@@ -82,7 +84,9 @@ export function writeAll(text: string): void {
 async function main(): Promise<void> {
   const log = jsonLog(writeAll)
   try {
-    const settings = readSettings(environment, ['store', 'pin', 'host'])
+    const file = readSettingsFile(environment.PLATTE_CONFIG)
+    for (const problem of file?.warnings ?? []) log({ level: 'warn', event: 'settings', problem })
+    const settings = readSettings(environment, ['store', 'pin', 'host'], file)
     const running = await serveWith(listen, settings, await openPublishing(settings, environment, log))
     // Before it says that it serves: whoever reads that may stop it at once.
     const stopped = new Promise<void>((resolve) => {

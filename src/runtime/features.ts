@@ -1,38 +1,14 @@
-/**
- * What a deployment can do beside answering checks and keeping its catalog fresh. Entries bring along what they carry: a
- * Worker for checks alone has none of it, and so a third of the size.
- */
+/** What a deployment can do beside answering checks: one line for each feature, on every runtime. */
+import { lockFeature } from '../locks/feature.ts'
+import { mirrorFeature } from '../mirroring/feature.ts'
+import { publishFeature } from '../publish-api/feature.ts'
+import { siteFeature } from '../site/feature.ts'
+import type { Features } from './compose.ts'
 
-import type { Pages } from '../checks/serving.ts'
-import type { openLocks } from '../locks/http/routes.ts'
-import type { mirrorStep } from '../mirroring/step.ts'
-import type { publishingOnDemand } from '../publish-api/routes.ts'
-import type { sweepUploads } from '../publish-api/sweep-uploads.ts'
-import type { Packages } from '../store/packages.ts'
-import type { Settings } from './settings.ts'
-
-export interface Features {
-  readonly openLocks?: typeof openLocks
-  readonly publisher?: typeof publishingOnDemand
-  /** What a schedule removes of uploads that nobody ended. */
-  readonly sweep?: typeof sweepUploads
-  /** Pages and feeds for people. */
-  readonly pages?: Pages
-  readonly mirroring?: {
-    readonly step: typeof mirrorStep
-    /** The packages of a store, and behind them those of the upstream. */
-    readonly behind: (packages: Packages, upstream: string) => Packages
-  }
-}
-
-/** What settings want, and this entry does not carry. */
-export const missingFeatures = (
-  { locks, publishPolicy, upstream }: Settings,
-  { openLocks, publisher, mirroring }: Features,
-): readonly string[] => [
-  ...(locks && !openLocks ? [`PLATTE_LOCKS: ${notHere}`] : []),
-  ...(publishPolicy && !publisher ? [`PLATTE_PUBLISH_POLICY: ${notHere}`] : []),
-  ...(upstream !== undefined && !mirroring ? [`PLATTE_UPSTREAM: ${notHere}`] : []),
+export const features: Features = [
+  // The first that answers a path wins.
+  siteFeature,
+  lockFeature,
+  mirrorFeature,
+  publishFeature,
 ]
-
-const notHere = 'this is built for checks alone; deploy src/runtime/worker-full.ts'

@@ -7,13 +7,13 @@ import { Readable } from 'node:stream'
 import type { Source } from '../channels/hash-and-stage.ts'
 import { PlatteError } from '../kernel/errors.ts'
 
-/** Release notes and component lists are short; a longer text is a mistake. */
+/** Release notes and component lists are short: a longer text is a mistake. */
 const maxTextBytes = 1024 * 1024
 const fetchTimeoutMs = 20_000
 
 /**
  * A file to publish.
- * @throws PlatteError('usage') where it is not there, or no plain file.
+ * @throws PlatteError('usage') where it is missing or no plain file.
  */
 export async function fileSource(path: string): Promise<Source> {
   const { size } = await statFile(path)
@@ -24,7 +24,7 @@ export async function fileSource(path: string): Promise<Source> {
   }
 }
 
-/** Some bytes of a file, read when they are sent. @param start counted from 0. */
+/** A part of a file, read when it is sent. @param start counted from 0. */
 export const sliceOf = async (path: string, start: number, size: number): Promise<Blob> =>
   (await openAsBlob(path)).slice(start, start + size)
 
@@ -34,6 +34,12 @@ async function statFile(path: string): Promise<{ size: number }> {
   })
   if (!found.isFile()) throw new PlatteError('usage', `${path} is not a file`)
   return found
+}
+
+/** A short text that a setting names. @throws Error where it is longer, or cannot be read. */
+export async function readTextFile(path: string, maxBytes: number): Promise<string> {
+  if ((await stat(path)).size > maxBytes) throw new Error(`has more than ${maxBytes} bytes`)
+  return readFile(path, 'utf8')
 }
 
 /** Whether a file starts as update_engine's payloads do. */
@@ -49,7 +55,7 @@ export async function startsLikePayload(path: string): Promise<boolean> {
 
 /**
  * Reads a short text from a file or an http(s) URL.
- * @throws PlatteError('usage') naming it, where it is not there, does not answer or is longer than 1 MiB.
+ * @throws PlatteError('usage') naming it, where it is missing, does not answer or is longer than 1 MiB.
  */
 export async function readShort(source: string): Promise<Uint8Array> {
   const bytes = /^https?:\/\//.test(source) ? await fetchShort(source) : await readShortFile(source)

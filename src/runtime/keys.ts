@@ -3,11 +3,12 @@ import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import type { Environment } from '../kernel/setting.ts'
 import { type Algorithm, generateKey, parsePrivateKey } from '../trust/keys.ts'
 import type { Signer } from '../trust/signer.ts'
 import { loadEnvSigner } from './env-keys.ts'
 import type { KeySource } from './setting-values.ts'
-import type { Environment, Settings } from './settings.ts'
+import type { Settings } from './settings.ts'
 
 /** A private key that was loaded. */
 export interface KeyPair {
@@ -15,7 +16,7 @@ export interface KeyPair {
   readonly publicKey: PublicKey
 }
 
-/** The keys that a deployment works with every day. */
+/** The keys that a deployment signs with every day. */
 export interface OnlineKeys {
   readonly release: readonly Signer[]
   readonly timestamp: readonly Signer[]
@@ -71,14 +72,14 @@ export async function loadPublicKey(file: string): Promise<PublicKey> {
   }
 }
 
-/** Makes a new private key in a file that only its owner reads. A file that is there stays, and is loaded. */
+/** Makes a new private key in a file that only its owner can read. An existing file stays, and is loaded. */
 export async function makeKey(file: string, alg: Algorithm): Promise<KeyPair & { readonly created: boolean }> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const text = `${JSON.stringify(await generateKey(alg))}\n`
   return { created: await writeOnce(file, text), ...(await loadPair(file)) }
 }
 
-/** Whole or not at all, and never over what is there. @returns whether it was written. */
+/** Writes the whole file or nothing, and never over an existing one. @returns whether it was written. */
 async function writeOnce(file: string, text: string): Promise<boolean> {
   const temporary = join(dirname(file), `.${crypto.randomUUID()}`)
   try {
@@ -87,13 +88,8 @@ async function writeOnce(file: string, text: string): Promise<boolean> {
     return true
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
-    throw new PlatteError(
-      'credentials',
-      `${file} cannot be written: ${error instanceof Error ? error.message : error}`,
-      {
-        cause: error,
-      },
-    )
+    const why = error instanceof Error ? error.message : error
+    throw new PlatteError('credentials', `${file} cannot be written: ${why}`, { cause: error })
   } finally {
     await rm(temporary, { force: true })
   }

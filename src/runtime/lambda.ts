@@ -12,19 +12,17 @@ import { PlatteError } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
 import { describeError } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
-import { lazyPages } from '../site/pages/lazy.ts'
+import type { Environment } from '../kernel/setting.ts'
 import { openS3 } from '../store/s3/client.ts'
 import { s3Documents } from '../store/s3/documents.ts'
 import { s3Packages } from '../store/s3/packages.ts'
 import { s3Uploads } from '../store/s3/uploads.ts'
-import { allFeatures } from './all-features.ts'
+import { features } from './features.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
-import type { Environment } from './settings.ts'
 
 /** So many channels are looked at in a few seconds; with more of them, a commit is found some minutes later. */
 const slice = { most: 100, opens: 50 }
-const extras = { ...allFeatures, pages: lazyPages }
 const notS3 = 'PLATTE_STORE: on Lambda the store is a bucket, s3://BUCKET'
 
 const log = jsonLog((lines) => process.stdout.write(lines))
@@ -66,24 +64,17 @@ async function open(env: Environment): Promise<Deployment> {
   const isElsewhere = (env.PLATTE_STORE || env.PLATTE_UPSTREAM) && !env.PLATTE_STORE?.startsWith('s3:')
   const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], {
     others: isElsewhere ? [notS3] : [],
-    extras,
+    features,
   })
   if (typeof settings === 'string' || settings.store.kind !== 's3') return brokenDeployment(String(settings), log)
   try {
     const s3 = await openS3(settings.store, { random: systemRandom })
     const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
-    return openDeployment(settings, env, {
-      ...{
-        documents,
-        packages,
-        newHasher: nodeHasher,
-        log,
-        events: log,
-        background: () => undefined,
-        slice,
-        extras,
-      },
-      uploads: async () => s3Uploads(s3, { packages }),
+    return await openDeployment(settings, env, {
+      ...{ documents, packages, newHasher: nodeHasher, log, slice, features },
+      background: () => undefined,
+      openUploads: async () => s3Uploads(s3, { packages }),
+      bindings: {},
     })
   } catch (error) {
     return brokenDeployment(problemOf(error), log)

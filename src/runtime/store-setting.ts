@@ -1,4 +1,5 @@
-/** What PLATTE_STORE says: where documents and packages are kept. */
+/** What PLATTE_STORE names: where documents and packages are kept. */
+import { parseStoreUrl, shown } from '../kernel/setting-urls.ts'
 
 /** A folder of this machine. */
 export interface FolderSetting {
@@ -10,16 +11,16 @@ export interface FolderSetting {
 export interface S3Setting {
   readonly kind: 's3'
   readonly bucket: string
-  /** What stands before every key in the bucket: empty, or ends in "/". */
+  /** Precedes every key in the bucket: empty, or ends in "/". */
   readonly prefix: string
-  /** Without one: that of the AWS region. */
+  /** Default: that of the AWS region. */
   readonly endpoint?: string
   readonly region?: string
   /** Whether the bucket is part of the path instead of the host's name. */
   readonly forcePathStyle: boolean
 }
 
-/** Whatever answers GET under keys: another Platte, or a bucket's public URL. Only read. */
+/** Another Platte, or the public URL of a bucket: it answers GET under keys, and is only read. */
 export interface UpstreamSetting {
   readonly kind: 'http'
   /** Ends in "/". */
@@ -28,7 +29,6 @@ export interface UpstreamSetting {
 
 export type StoreSetting = FolderSetting | S3Setting | UpstreamSetting
 
-/** In the order that a message names them. */
 export const storeForms = 'file:DIR, s3://BUCKET/PREFIX or https://HOST/'
 
 const holdsCredentials = 'holds credentials: for a bucket, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead'
@@ -42,7 +42,7 @@ export function parseStore(text: string): StoreSetting {
   if (kind !== 'file' && /^\/\/[^/?]*@/.test(rest)) throw new Error(holdsCredentials)
   if (kind === 'file' && rest !== '') return { kind, dir: rest.startsWith('//') ? rest.slice(2) : rest }
   if (kind === 's3') return parseS3(text)
-  if (kind === 'https' || kind === 'http') return { kind: 'http', url: parseUpstream(text) }
+  if (kind === 'https' || kind === 'http') return { kind: 'http', url: parseStoreUrl(text) }
   throw new Error(`${shown(text)} is no store: use ${storeForms}, such as file:/var/lib/platte`)
 }
 
@@ -80,24 +80,3 @@ function checkEndpoint(endpoint: string, text: string): void {
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search || url.hash)
     throw new Error(`${text}: endpoint must be an http(s) URL, such as https://s3.example.org`)
 }
-
-/**
- * Reads the URL of an upstream.
- * @throws Error saying what is wrong.
- */
-export function parseUpstream(text: string): string {
-  if (/^[^/]*\/\/[^/?]*@/.test(text)) throw new Error('holds credentials: an upstream is read without')
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || url.search || url.hash)
-    throw new Error(`${shown(text)} is not a plain http(s) URL, such as https://updates.example.org/`)
-  return url.href.replace(/\/*$/, '/')
-}
-
-/** A setting as messages repeat it: without options, and without what stands before an "@": there may be a secret. */
-export const shown = (text: string): string =>
-  JSON.stringify(
-    text
-      .replace(/[?#].*/s, '')
-      .replace(/^.*@/s, '…@')
-      .slice(0, 200),
-  )

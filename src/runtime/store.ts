@@ -5,6 +5,7 @@ import { systemClock } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
+import type { Environment } from '../kernel/setting.ts'
 import { folderDocuments } from '../store/folder/documents.ts'
 import { folderPackages } from '../store/folder/packages.ts'
 import { folderUploads } from '../store/folder/uploads.ts'
@@ -13,7 +14,7 @@ import type { Uploads } from '../store/uploads.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { loadOnlineKeys } from './keys.ts'
 import { loadOverlay } from './overlays.ts'
-import type { Environment, SettingsWith } from './settings.ts'
+import type { SettingsWith } from './settings.ts'
 import type { S3Setting, StoreSetting, UpstreamSetting } from './store-setting.ts'
 
 /** The clock of this machine, for commands that need no store. */
@@ -58,7 +59,7 @@ async function openBucket(setting: S3Setting): Promise<Pick<Publisher, 'document
 }
 
 /**
- * How a store takes uploads; only a deployment that lets pipelines publish needs to know.
+ * How a store takes uploads.
  * @param packages of the same store.
  * @throws PlatteError('configuration') for a store that is only read.
  */
@@ -80,18 +81,13 @@ export async function openUploadsOf(setting: StoreSetting, packages: Packages): 
   }
 }
 
-/** Makes the folder of a store; one that is there stays. Reading never does: a store that is not mounted is not empty. */
+/** Makes the folder of a store; an existing one stays. Reading never makes it: a store that is not mounted is not empty. */
 export async function makeStore(setting: StoreSetting): Promise<void> {
   if (setting.kind !== 'file') return
   const { dir } = setting
   await mkdir(dir, { recursive: true }).catch((cause: unknown) => {
-    throw new PlatteError(
-      'store-unavailable',
-      `${dir} cannot be made: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        cause,
-      },
-    )
+    const why = cause instanceof Error ? cause.message : cause
+    throw new PlatteError('store-unavailable', `${dir} cannot be made: ${why}`, { cause })
   })
 }
 

@@ -4,15 +4,15 @@
  * What an isolate shares between requests is settings, bindings and plain data, never a promise or a stream.
  */
 import type { AnalyticsEngineDataset, ExportedHandler, R2Bucket } from '@cloudflare/workers-types'
-import { analyticsEvents } from '../fleet/events-analytics.ts'
-import { fanOut } from '../fleet/fan-out.ts'
+import { analyticsFeature } from '../fleet/events-analytics.ts'
 import { consoleLog } from '../kernel/console-log.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Environment } from '../kernel/setting.ts'
 import { r2Documents, r2Packages } from '../store/r2/r2.ts'
 import type { r2Uploads } from '../store/r2/uploads.ts'
-import type { Features } from './features.ts'
+import type { Features } from './compose.ts'
 import { digestStreamHasher } from './hasher-workers.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
-import type { Environment } from './settings.ts'
 
 /** What `wrangler.toml` binds: the bucket, and texts under the names of settings; any of it may be missing. */
 export interface Env {
@@ -28,21 +28,30 @@ export interface Env {
  */
 const slice = { most: 9, opens: 1 }
 
-interface WorkerFeatures extends Features {
-  readonly uploads?: typeof r2Uploads
-}
+const always: Features = [
+  // Small enough for every Worker.
+  analyticsFeature,
+]
 
-/** One deployment for each isolate. @param extras what it carries beside checks; with `publishing` goes `uploads`. */
-export function workerHandler(extras: WorkerFeatures): Handler {
+/**
+ * One deployment for each isolate.
+ * @param features what it carries beside checks.
+ * @param uploads how the bucket takes them, where pipelines may publish.
+ */
+export function workerHandler(features: Features, uploads?: typeof r2Uploads): Handler {
   let deployment: Deployment | undefined
+  // Requests share no promise: those that come first may each open one, and the first of these stays.
+  const opened = async (env: Env): Promise<Deployment> => {
+    const made = await open(env, [...always, ...features], uploads)
+    deployment ??= made
+    return deployment
+  }
   return {
-    fetch(request, env, context) {
-      deployment ??= open(env, extras)
-      return deployment.app.fetch(request, env, context)
+    async fetch(request, env, context) {
+      return (deployment ?? (await opened(env))).app.fetch(request, env, context)
     },
     async scheduled(_, env) {
-      deployment ??= open(env, extras)
-      await deployment.refresh()
+      await (deployment ?? (await opened(env))).refresh()
     },
   }
 }
@@ -57,25 +66,20 @@ export interface Handler {
   scheduled(controller: Parameters<NonNullable<ExportedHandler['scheduled']>>[0], env: Env): Promise<void>
 }
 
-function open(
-  { PLATTE_BUCKET: bucket, PLATTE_ANALYTICS: analytics, ...others }: Env,
-  extras: WorkerFeatures,
-): Deployment {
+async function open(bindings: Env, features: Features, uploads?: typeof r2Uploads): Promise<Deployment> {
+  const { PLATTE_BUCKET: bucket, ...others } = bindings
   const env = variablesOf(others)
-  const settings = settingsOrProblems(env, ['pin', 'publicUrl'], { others: bucket ? [] : [noBucket], extras })
+  const settings = settingsOrProblems(env, ['pin', 'publicUrl'], { others: bucket ? [] : [noBucket], features })
   if (bucket === undefined || typeof settings === 'string') return brokenDeployment(String(settings), consoleLog)
-  const { uploads } = extras
   const packages = r2Packages(bucket, { newHasher: digestStreamHasher })
   return openDeployment(settings, env, {
-    documents: r2Documents(bucket),
-    packages,
-    uploads: uploads && (async () => uploads(bucket, { packages })),
-    newHasher: digestStreamHasher,
+    ...{ documents: r2Documents(bucket), packages, newHasher: digestStreamHasher, bindings, features, slice },
+    openUploads: async () => {
+      if (uploads) return uploads(bucket, { packages })
+      throw new PlatteError('configuration', 'this build takes no uploads')
+    },
     log: consoleLog,
-    events: analytics ? fanOut([consoleLog, analyticsEvents(analytics)]) : consoleLog,
-    extras,
     background: (c) => (work) => c.executionCtx.waitUntil(work),
-    slice,
   })
 }
 

@@ -1,5 +1,5 @@
-/** Platte on Cloudflare Workers, for update checks, with pages and feeds for people. */
-import { answerPages } from '../site/pages/answer.ts'
+/** Platte on Cloudflare Workers: update checks, and pages and feeds for people. */
+import { siteFeature } from '../site/feature.ts'
 import { workerHandler } from './worker-handler.ts'
 
-export default workerHandler({ pages: answerPages })
+export default workerHandler([siteFeature])

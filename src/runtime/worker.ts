@@ -1,4 +1,4 @@
-/** Platte on Cloudflare Workers, for update checks alone: `worker-full.ts` is the same with everything else. */
+/** Platte on Cloudflare Workers, for update checks alone. */
 import { workerHandler } from './worker-handler.ts'
 
-export default workerHandler({})
+export default workerHandler([])

@@ -67,13 +67,16 @@ test('whatever clients make up, there are few series', async () => {
   expect((await series(forged)).length).toBeLessThan(300)
 })
 
-test('reboot locks are told as they are stored when somebody asks', async () => {
-  const groups = [{ group: 'workers', max: 3, holders: 2, overdue: 1 }]
+test('what features measure is read for each scrape', async () => {
+  const numbers = { platte_lock_slots: 3, platte_lock_holders: 2, platte_lock_overdue: 1 }
+  const gauges = Object.entries(numbers).map(([name, number]) => ({
+    ...{ name, help: 'Reboot locks.', label: 'group', values: new Map([['workers', number]]) },
+  }))
   const { render } = openMetrics({
     isKnown: () => false,
     catalog: () => undefined,
     lost: () => 0,
-    groups: async () => groups.splice(0),
+    gauges: async () => gauges.splice(0),
   })
   const told = async () => (await render()).split('\n').filter((line) => line.startsWith('platte_lock_'))
   expect((await told()).sort()).toEqual([

@@ -68,7 +68,7 @@ function endpoint(documents: Documents, clock: () => number, count: { requests: 
     packages: memoryPackages(nodeHasher),
     events: () => {},
     publicUrl: 'https://updates.example.org',
-    locks: openLocks({ locking, tokens: [], channels: new Map() }),
+    extensions: [openLocks({ locking, tokens: [], channels: new Map() })],
     background: () => undefined,
   })
   const ask: Ask = async (path, init) => {

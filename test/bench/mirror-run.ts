@@ -1,7 +1,7 @@
 /** Mirrors an upstream into a folder, as `platte mirror` does. Started by mirror.ts. */
 import { mkdir } from 'node:fs/promises'
+import { openMirroring } from '../../src/mirroring/cli/upstream.ts'
 import { mirror } from '../../src/mirroring/mirror.ts'
-import { openMirroring } from '../../src/mirroring/open.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
 import { peakMegabytes, report } from './child.ts'

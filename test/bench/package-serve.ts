@@ -23,7 +23,7 @@ const root = await open.documents.get(rootKey(1), maxRootBytes)
 if (root === undefined) throw new Error(`${dir} is no store`)
 const pin = { version: 1, sha256: await sha256Hex(root.bytes) }
 const running = await startServer(
-  { store, pin, host: '127.0.0.1', port: 0 },
+  { store, pin, explain: 'off', host: '127.0.0.1', port: 0 },
   { ...open, pin, release: [], timestamp: [], log: () => {} },
 )
 const answer = await (await fetch(`${running.url}/v1/update/`, { method: 'POST', body: request })).text()

@@ -19,7 +19,7 @@ function endpoint(more: Partial<Documents> = {}) {
   return createApp({
     ...{ cache: newCatalogCache(), reader, packages: publisher.packages, events: publisher.log },
     ...{ publicUrl: 'https://updates.example.org', explain: 'public', background: () => undefined },
-    locks: openLocks({ locking: publisher, tokens: [], channels: new Map() }),
+    extensions: [openLocks({ locking: publisher, tokens: [], channels: new Map() })],
   })
 }
 
@@ -124,7 +124,7 @@ describe('the line of a refusal', () => {
     const documents = { ...publisher.documents, get: () => Promise.reject(new TypeError('x')) }
     const locks = openLocks({ locking: { ...publisher, documents }, tokens: [], channels: new Map() })
     const serving = { cache: newCatalogCache(), reader: publisher, packages: publisher.packages, events: () => {} }
-    const broken = createApp({ ...serving, publicUrl: '', locks, background: () => undefined })
+    const broken = createApp({ ...serving, publicUrl: '', extensions: [locks], background: () => undefined })
     const answer = await broken.request('/v1/pre-reboot', { method: 'POST', body: lock, headers: fleetLock })
     expect([answer.status, await answer.json()]).toMatchObject([500, { kind: 'store_unavailable' }])
     expect(log).toEqual([expect.objectContaining({ code: 'defect', stack: expect.stringMatching(/^at /) })])

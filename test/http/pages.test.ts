@@ -7,6 +7,7 @@ import { publish } from '../../src/channels/publish.ts'
 import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import type { Release } from '../../src/release/channel.ts'
+import { sitePages } from '../../src/site/feature.ts'
 import { timeline } from '../../src/site/pages/timeline.ts'
 import { english } from '../../src/site/pages/words-en.ts'
 import { describeChannel, endChannel, holdRelease, renameChannel, stopRamps } from '../changes.ts'
@@ -404,7 +405,7 @@ describe('whoever asks', () => {
   })
 
   test('without pages there are none, and nothing else is missing', async () => {
-    const served = serve(store, { pages: undefined })
+    const served = serve(store, { extensions: [] })
     for (const path of paths) expect((await served.request(path)).status).toBe(404)
     expect((await served.request('/healthz')).status).toBe(200)
   })
@@ -443,7 +444,7 @@ describe('the configuration', () => {
     expect(plain).toContain('REBOOT_STRATEGY=reboot\n')
     expect(plain).not.toContain('LOCKSMITHD_ENDPOINT')
     const locks = openLocks({ locking: store.publisher, tokens: [], channels: new Map() })
-    const locked = serve(store, { locks })
+    const locked = serve(store, { extensions: [sitePages, locks] })
     expect(field(await read(locked))).toBe(publicUrl)
     const turns = await read(locked, '?strategy=best-effort')
     expect(turns).toContain(`REBOOT_STRATEGY=etcd-lock\nLOCKSMITHD_ENDPOINT=${publicUrl}\n`)

@@ -8,6 +8,7 @@ import { newCatalogCache } from '../../src/catalog/cache.ts'
 import type { Serving } from '../../src/checks/serving.ts'
 import { isName } from '../../src/documents/fields.ts'
 import { isTakenPath } from '../../src/documents/paths.ts'
+import { openTelemetry } from '../../src/fleet/telemetry.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import { publishPaths } from '../../src/publish-api/http-publish.ts'
 import { createApp } from '../../src/runtime/app.ts'
@@ -27,15 +28,18 @@ const firstOf = (path: string): string =>
 
 test('every route is below a name that no channel has', async () => {
   const { publisher } = await newStore()
+  const cache = newCatalogCache()
+  const parts = { cache, reader: publisher, random: publisher.random, gauges: async () => [] }
   const serving: Serving = {
-    cache: newCatalogCache(),
-    reader: publisher,
+    ...{ cache, reader: publisher },
     packages: publisher.packages,
     events: publisher.log,
     publicUrl: 'https://updates.example.org',
     explain: 'public',
-    metrics: { render: () => '', contentType: 'text/plain' } as unknown as NonNullable<Serving['metrics']>,
-    locks: openLocks({ locking: publisher, tokens: [], channels: new Map() }),
+    extensions: [
+      openLocks({ locking: publisher, tokens: [], channels: new Map() }),
+      await openTelemetry({ events: false, metrics: true }, parts),
+    ],
     background: () => undefined,
   }
   const app = createApp(serving)

@@ -1,7 +1,7 @@
 /** An endpoint with reboot locks over a store whose faults and clock are set by hand. */
 
 import { newCatalogCache } from '../../src/catalog/cache.ts'
-import type { Locks } from '../../src/checks/serving.ts'
+import type { Locks } from '../../src/locks/http/lock-request.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import type { Locking } from '../../src/locks/store.ts'
 import { readLock } from '../../src/locks/store.ts'
@@ -38,11 +38,13 @@ export async function openEndpoint(
     packages: store.packages,
     events: () => {},
     publicUrl: 'https://updates.example.org',
-    locks: openLocks({
-      locking,
-      tokens: more.tokens ?? [],
-      channels: more.channels ?? new Map([[`${app}/stable`, group]]),
-    }),
+    extensions: [
+      openLocks({
+        locking,
+        tokens: more.tokens ?? [],
+        channels: more.channels ?? new Map([[`${app}/stable`, group]]),
+      }),
+    ],
     background: () => undefined,
   })
   const stored = async () => (await readLock({ documents: store.bucket }, group))?.lock

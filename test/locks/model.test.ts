@@ -56,7 +56,7 @@ function appOver(locking: Locking): Ask {
     packages: memoryPackages(nodeHasher),
     events: () => {},
     publicUrl: 'https://updates.example.org',
-    locks: openLocks({ locking, tokens: [], channels: new Map() }),
+    extensions: [openLocks({ locking, tokens: [], channels: new Map() })],
     background: () => undefined,
   })
   return async (path, init) => fetch(new Request(`https://updates.example.org${path}`, init))

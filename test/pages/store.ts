@@ -9,7 +9,7 @@ import type { ChannelManifest } from '../../src/documents/channel.ts'
 import type { Hold, Release } from '../../src/release/channel.ts'
 import { machineHash } from '../../src/release/target.ts'
 import { createApp } from '../../src/runtime/app.ts'
-import { lazyPages } from '../../src/site/pages/lazy.ts'
+import { sitePages } from '../../src/site/feature.ts'
 import { app, day, forgeCatalog, newStore, orderOf, sourceOf, type TestStore } from '../world.ts'
 
 /** Where the deployment says that it is. */
@@ -146,7 +146,7 @@ export const serve = ({ publisher, log }: TestStore, more: Partial<Serving> = {}
     publicUrl,
     app,
     explain: 'public',
-    pages: lazyPages,
+    extensions: [sitePages],
     background: () => undefined,
     ...more,
   })

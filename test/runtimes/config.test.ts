@@ -41,7 +41,7 @@ test.each([
 
 test.each([
   [undefined, undefined],
-  ['on', undefined],
+  ['on', 'on'],
   ['off', 'off'],
 ])('PLATTE_PAGES=%s', (said, pages) => {
   expect(readSettings({ PLATTE_PAGES: said }).pages).toBe(pages)
@@ -54,12 +54,13 @@ test('reboot locks are off unless they are on; tokens and channels are read then
     PLATTE_LOCK_CHANNELS: 'a/b=c,a/d=E_1',
   }
   expect(readSettings(env).locks).toBeUndefined()
-  expect(readSettings({ ...env, PLATTE_LOCKS: 'on' }).locks).toEqual({
-    tokens: [
+  expect(readSettings({ ...env, PLATTE_LOCKS: 'on' })).toMatchObject({
+    locks: 'on',
+    lockTokens: [
       { scope: 'write', token: '0123456789abcdef' },
       { scope: 'read', token: 'a~b.c_d-0123456789' },
     ],
-    channels: new Map([
+    lockChannels: new Map([
       ['a/b', 'c'],
       ['a/d', 'E_1'],
     ]),
@@ -86,7 +87,7 @@ test.each([
 ])('a schedule mirrors %i channels by name', (count, want) => {
   const names = Array.from({ length: count }, (_, i) => `channel-${i}`)
   const env = { PLATTE_MIRROR_CHANNELS: names.join(',') }
-  const read = settingsOrProblems(env, [], { extras: {} })
+  const read = settingsOrProblems(env, [], { features: [] })
   if (want === undefined) expect(read).toMatchObject({ mirrorChannels: names })
   else expect(read).toMatch(want)
 })

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
-import type { LockToken } from '../../src/checks/serving.ts'
+import type { Environment } from '../../src/kernel/setting.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
-import { parseLockTokens } from '../../src/locks/settings.ts'
+import { type LockToken, parseLockTokens } from '../../src/locks/settings.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
-import { type Environment, readSettings } from '../../src/runtime/settings.ts'
+import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from './fixture.ts'
 import { lookAtPages } from './pages.ts'
@@ -26,13 +26,13 @@ describe('in this process', async () => {
     events: publisher.log,
     publicUrl,
     explain: 'public' as const,
-    locks: locksOf([]),
+    extensions: [locksOf([])],
     background: () => undefined,
   }
   const { fetch } = createApp(serving)
   test.each(sceneNames)('%s', (name) => playScene(name, sendInside(fetch), { rewrite: true }))
   const locks = locksOf(parseLockTokens(lockTokens))
-  const elsewhere = createApp({ ...serving, packagesUrl, locks })
+  const elsewhere = createApp({ ...serving, packagesUrl, extensions: [locks] })
   test.each(elsewhereNames)('%s', (name) => playScene(name, sendInside(elsewhere.fetch), { rewrite: true }))
 })
 

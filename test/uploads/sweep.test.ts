@@ -6,9 +6,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { markKey } from '../../src/documents/paths.ts'
 import type { Log } from '../../src/kernel/log.ts'
+import { openPublishFunction } from '../../src/publish-api/routes.ts'
 import { sweepUploads } from '../../src/publish-api/sweep-uploads.ts'
 import type { Uploading } from '../../src/publish-api/upload-records.ts'
 import { completeUpload, openUploads } from '../../src/publish-api/uploads.ts'
+import { readTextFile } from '../../src/runtime/files.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { refreshSlice } from '../../src/runtime/refreshing.ts'
 import { folderDocuments } from '../../src/store/folder/documents.ts'
@@ -109,7 +111,16 @@ test('one look removes so many at most, and further looks the others', async () 
 test('a look of the schedule sweeps as well', async () => {
   await begun('2')
   time.now += day
-  await refreshSlice(uploading, newCatalogCache(), { most: 1, opens: 1, sweep: sweepUploads })
+  const publishing = await openPublishFunction(
+    { audience: '', issuers: {}, rules: [] },
+    {
+      ...{ ...uploading, reader: uploading, cache: newCatalogCache(), readText: readTextFile },
+      ...{ bindings: {}, gauges: async () => [] },
+      openWriter: async () => uploading,
+      openUploads: async () => uploading.uploads,
+    },
+  )
+  await refreshSlice(uploading, newCatalogCache(), { most: 1, opens: 1 }, [publishing])
   expect(await left()).toEqual({ documents: 0, uploads: 0 })
 })
 

@@ -16,7 +16,7 @@ import { type RoleName, roleNames } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
 import { type KeyPair, loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
-import { pinOf } from '../../runtime/settings.ts'
+import { formatPin, type TrustedRoot } from '../../trust/verify-root.ts'
 import { loadRoot } from '../read.ts'
 import { editRoot, publishRoot, signRoot } from '../roots.ts'
 import { refreshIfAble, reissueChannels, rotateKey } from '../rotate.ts'
@@ -31,6 +31,8 @@ export function rootCommand(): Command {
     root.addCommand(make())
   return root
 }
+
+const pinOf = ({ root, sha256 }: TrustedRoot): string => formatPin({ version: root.version, sha256 })
 
 function showRoot(): Command {
   return command('show', 'show the newest root that the pin leads to', readFlags).action(async (options: Options) => {

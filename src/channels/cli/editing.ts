@@ -1,5 +1,6 @@
 /** What the commands that edit a channel share: their options, and how results are printed. */
 import type { Command } from 'commander'
+import { openEndpoint } from '../../cli/endpoint.ts'
 import {
   command,
   endpointFlags,
@@ -11,7 +12,6 @@ import {
 } from '../../cli/options.ts'
 import { show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
-import { openEndpoint } from '../../publish-api/cli/endpoint.ts'
 import { changeLine } from '../../release/diff.ts'
 import { readCommand } from '../commands.ts'
 import { commit, preview } from '../commit.ts'
@@ -41,11 +41,12 @@ export const editing = (name: string, description: string): Command =>
  * @param said what the command says beside its channel; `undefined` members are left out.
  */
 export async function runCommand(options: EditingOptions, action: EditAction, said: object = {}): Promise<void> {
-  const { app, endpoint } = settingsOf(options, ['app'])
+  const { app } = settingsOf(options, ['app'])
   const { channel } = options
   const command = readCommand(action, defined({ app, channel, ...said })) as EditCommand
   const name = command.action === 'channel-rename' ? command.name : channel
-  if (endpoint) return print(options, name, await (await openEndpoint(options)).send<EditResult>(command, options))
+  const endpoint = await openEndpoint(options)
+  if (endpoint) return print(options, name, await endpoint.send<EditResult>(command, options))
   await runHere({ ...options, channel: name }, async (store) => {
     const planned = await planCommand(store, command)
     return { planned, commit: () => commit(store, planned) }

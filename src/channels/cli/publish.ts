@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { type Endpoint, openEndpoint } from '../../cli/endpoint.ts'
 import {
   collect,
   command,
@@ -13,8 +14,6 @@ import { notice, progress, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import { openEndpoint } from '../../publish-api/cli/endpoint.ts'
-import { uploadAll } from '../../publish-api/cli/uploading.ts'
 import type { Package } from '../../release/channel.ts'
 import { rampOver } from '../../release/edits.ts'
 import { fileSource, readShort, startsLikePayload } from '../../runtime/files.ts'
@@ -56,7 +55,8 @@ async function publishFiles(file: string, extras: readonly string[], options: Pu
   const files = [file, ...extras] as const
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     notice(`warning: ${file} does not start with CrAU: update_engine refuses it as a payload`)
-  const result = await (settingsOf(options, []).endpoint ? publishThere(files, options) : publishHere(files, options))
+  const endpoint = await openEndpoint(options)
+  const result = await (endpoint ? publishThere(endpoint, files, options) : publishHere(files, options))
   show(options.json, result, [sentenceOf(result, options)])
 }
 
@@ -79,8 +79,7 @@ async function publishHere([first, ...extras]: Files, options: PublishOptions): 
 }
 
 /** Hashes here, uploads what the function lacks, and has it published. */
-async function publishThere(files: Files, options: PublishOptions): Promise<PublishResult> {
-  const endpoint = await openEndpoint(options)
+async function publishThere(endpoint: Endpoint, files: Files, options: PublishOptions): Promise<PublishResult> {
   const { app } = settingsOf(options, ['app'])
   const { channel, version, board, cve, rampOver, create, dryRun } = options
   const sources = await Promise.all(files.map(fileSource))
@@ -91,7 +90,7 @@ async function publishThere(files: Files, options: PublishOptions): Promise<Publ
       packages.push({ name: source.name, ...(await digestsOf(source, machineHasher, bar.add)) })
     const announced = { app, channel, version, board, packages }
     const paths = new Map(sources.map(({ name }, i) => [name, files[i] ?? '']))
-    if (!dryRun) await uploadAll(endpoint, announced, { files: paths, onBytes: bar.add })
+    if (!dryRun) await endpoint.upload(announced, { files: paths, onBytes: bar.add })
   } finally {
     bar.end()
   }

@@ -1,7 +1,7 @@
 /** Who asks for a reboot lock: by a token in the path, or as the password of Basic, which is all that the clients can send. */
 import type { Context } from 'hono'
-import type { LockToken } from '../../checks/serving.ts'
 import { basicPassword, isSameSecret } from '../../http/credentials.ts'
+import type { LockToken } from '../settings.ts'
 
 /** A path without its token. */
 export interface LockPath {

@@ -1,11 +1,21 @@
 /** What both protocols of reboot locks have in common. */
 import type { Context } from 'hono'
-import { answering, type Locks, type Serving } from '../../checks/serving.ts'
+import { answering, type Serving } from '../../checks/serving.ts'
 import { requestLog } from '../../http/request-id.ts'
 import type { ErrorCode } from '../../kernel/errors.ts'
 import { holdIn } from '../notes.ts'
-import type { LockOutcome } from '../store.ts'
+import type { LockToken } from '../settings.ts'
+import type { Locking, LockOutcome } from '../store.ts'
 import type { Scope } from './access.ts'
+
+/** What it takes to answer for reboot locks. */
+export interface Locks {
+  readonly locking: Locking
+  /** Without any, everyone who reaches the server may read and write. */
+  readonly tokens: readonly LockToken[]
+  /** The group of the machines of a channel, by `app/channel`. */
+  readonly channels: ReadonlyMap<string, string>
+}
 
 /** One request, with its path without the token. */
 export interface LockRequest {

@@ -1,10 +1,11 @@
 /** What machines report with their checks may free a semaphore, or close it for a while. */
 import type { OmahaAppRequest } from '../../checks/omaha/omaha.ts'
-import type { Locks, Serving } from '../../checks/serving.ts'
+import type { Serving } from '../../checks/serving.ts'
 import { type Answering, appKey } from '../../checks/update-check.ts'
 import type { RequestIds } from '../../http/request-id.ts'
 import { describeError, logWith } from '../../kernel/log.ts'
 import { noteReboot, noteRollback } from '../notes.ts'
+import type { Locks } from './lock-request.ts'
 
 /** A machine has one operating system, and reports on it once. */
 const maxNotes = 2

@@ -1,23 +1,26 @@
 /** Where reboot locks are asked for, and what keeps a request from being answered. */
 import type { Context } from 'hono'
-import type { LockEndpoint, Locks, Serving } from '../../checks/serving.ts'
+import type { Extension, Serving } from '../../checks/serving.ts'
 import { refuse } from '../../http/problem.ts'
 import { requestLog } from '../../http/request-id.ts'
 import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
 import { describeError } from '../../kernel/log.ts'
+import { lockGauges } from '../gauges.ts'
 import { scopeOf, splitPath } from './access.ts'
 import { etcd, etcdPrefix } from './etcd.ts'
 import { fleetLock, fleetLockPaths } from './fleet.ts'
-import type { LockProtocol } from './lock-request.ts'
+import type { LockProtocol, Locks } from './lock-request.ts'
 import { noteMachines } from './notes.ts'
 
 /** Both protocols, with and without a token before their own paths, and what checks report of machines. */
-export const openLocks = (locks: Locks): LockEndpoint => ({
+export const openLocks = (locks: Locks): Extension => ({
+  name: 'locks',
   mount(app, serving) {
     const answer = answerLock(serving, locks)
     for (const path of [`${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
   },
-  note: (serving, service, noted) => noteMachines(serving, locks, service, noted),
+  onCheck: (serving, service, noted) => noteMachines(serving, locks, service, noted),
+  gauges: () => lockGauges(locks.locking),
 })
 
 function dialectOf(path: string): LockProtocol | undefined {

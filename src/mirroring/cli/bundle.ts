@@ -25,16 +25,16 @@ interface ExportFlags extends Options {
   readonly out?: string
 }
 
-/** Writes a bundle for where no network reaches. */
+/** Writes a bundle for an air gap. */
 export function exportCommand(): Command {
   return command('export', 'write the store, verified, as a tar archive', readFlags)
     .option('--channel <channel>', 'only this one, or APP/CHANNEL; may be repeated', collect)
     .option('--packages <which>', 'all, current or none, as for `platte mirror`', oneOf(wants), 'all')
-    .option('--since <seq>', 'leave out what a copy has that knows each channel up to this number', parseCount)
-    .option('--out <file>', 'write it there instead of to stdout')
+    .option('--since <seq>', 'leave out what a copy with each channel up to this number has', parseCount)
+    .option('--out <file>', 'write to this file instead of stdout')
     .action(async ({ channel, packages, since = 0, out, ...options }: ExportFlags) => {
       if (out === undefined && process.stdout.isTTY)
-        throw new PlatteError('usage', 'a bundle is no text for a terminal: use --out FILE, or > FILE')
+        throw new PlatteError('usage', 'a bundle is not text: use --out FILE, or > FILE')
       const { store } = await openReadingOf(options, warn)
       const stream = out === undefined ? process.stdout : createWriteStream(out)
       const result = await exportBundle(store, stream, { packages, channels: channel, since })
@@ -44,9 +44,9 @@ export function exportCommand(): Command {
     })
 }
 
-/** Takes a bundle over into a store of one's own. */
+/** Copies a bundle into a store. */
 export function importCommand(): Command {
-  return command('import', 'take over a bundle that `platte export` wrote, verified', readFlags)
+  return command('import', 'copy a bundle of `platte export` into the store, verified', readFlags)
     .argument('<bundle>', 'the tar archive')
     .action(async (bundle: string, options: Options) => {
       await makeStore(settingsOf(options, ['store', 'pin']).store)

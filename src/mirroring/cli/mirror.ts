@@ -17,7 +17,7 @@ import { timeText } from '../../kernel/format.ts'
 import { makeStore } from '../../runtime/store.ts'
 import { type MirrorResult, mirror } from '../mirror.ts'
 import { type MirrorOptions, type Want, wants } from '../mirror-pass.ts'
-import { mirrorUntil, openMirroring, parseUpstreamSetting } from '../open.ts'
+import { mirrorUntil, openMirroring, parseUpstreamSetting } from './upstream.ts'
 
 interface Flags extends Options {
   readonly channel?: readonly string[]
@@ -25,10 +25,10 @@ interface Flags extends Options {
   readonly watch?: string
 }
 
-/** Copies somebody else's channels into a store of one's own. */
+/** Copies the channels of another deployment into a store. */
 export function mirrorCommand(): Command {
   return command('mirror', 'copy the channels of another Platte or a public bucket, verified', readFlags)
-    .argument('<upstream>', 'where they are: the URL of a Platte or of a bucket, or a store as --store takes it')
+    .argument('<upstream>', 'the URL of a Platte or of a bucket, or a store as --store takes it')
     .option('--channel <channel>', 'only this one, or APP/CHANNEL; may be repeated', collect)
     .option(
       '--packages <which>',
@@ -36,12 +36,12 @@ export function mirrorCommand(): Command {
       oneOf(wants),
       'all',
     )
-    .option('--watch <duration>', 'look again after so long, such as 10m, until told to stop', parseDuration)
+    .option('--watch <duration>', 'look again after this time, such as 10m, until stopped', parseDuration)
     .action(async (upstream: string, options: Flags) => {
       const setting = parseUpstreamSetting(upstream)
       const settings = settingsOf(options, ['store', 'pin'])
       if (settings.store.kind === 'http')
-        throw new PlatteError('refused', 'a mirror is written: --store names a folder or a bucket', {
+        throw new PlatteError('refused', 'a mirror writes its store: --store must name a folder or a bucket', {
           hint: 'to answer from an upstream without a copy: platte serve --store URL',
         })
       await makeStore(settings.store)
@@ -69,7 +69,7 @@ async function watchUpstream(
   await run({ everyMs, signal: stop.signal, onResult: (result) => report(options, result), onError })
 }
 
-/** One bar at a time: of packages that are copied side by side, the first one's. */
+/** One bar at a time: that of the first package of those copied side by side. */
 function bars(): MirrorOptions['onPackage'] {
   let isShown = false
   const silent = { add: () => {}, end: () => {} }
@@ -92,13 +92,13 @@ const sentences: Readonly<Record<MirrorResult['kind'], string>> = {
   more: 'not done yet',
 }
 
-/** So many keys are listed for people. */
-const absentAtMost = 10
+/** Keys listed for people. */
+const maxAbsent = 10
 
-/** Names what something verified names and is not there; some of it. */
+/** Warns of what a verified document names and is not there; of some of it. */
 export function warnAbsent(where: string, absent: readonly string[]): void {
-  for (const key of absent.slice(0, absentAtMost)) notice(`warning: ${where}: ${key}`)
-  if (absent.length > absentAtMost) notice(`warning: ${where}: ${absent.length - absentAtMost} more`)
+  for (const key of absent.slice(0, maxAbsent)) notice(`warning: ${where}: ${key}`)
+  if (absent.length > maxAbsent) notice(`warning: ${where}: ${absent.length - maxAbsent} more`)
 }
 
 /** What was copied, in one line. */

@@ -3,6 +3,7 @@
 import type { ChannelCommand } from '../../channels/commands.ts'
 import { planCommand } from '../../channels/execute-command.ts'
 import type { Publisher } from '../../channels/publish.ts'
+import type { Endpoint } from '../../cli/endpoint.ts'
 import { environmentOf, type Options, openStoreOf, settingsOf } from '../../cli/options.ts'
 import { warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
@@ -10,32 +11,22 @@ import { callFunction } from '../client/ask-function.ts'
 import { findIdToken } from '../client/id-token.ts'
 import { proposalOf } from '../countersign.ts'
 import { type Claims, provenanceOf } from '../policy.ts'
-
-/** A publish function. */
-export interface Endpoint {
-  /** Without a "/" at the end. */
-  readonly url: string
-  /** Sends a request with an identity token. @returns the answer. */
-  post<Result>(path: string, body: object): Promise<Result>
-  /** Sends a command; with a release key at hand it is signed, too. */
-  send<Result>(command: ChannelCommand, options: { readonly dryRun?: boolean | undefined }): Promise<Result>
-}
+import { uploadAll } from './uploading.ts'
 
 /** @throws PlatteError('configuration') where settings are missing; 'unauthorized' without a token. */
 export async function openEndpoint(options: Options): Promise<Endpoint> {
-  const { endpoint: url } = settingsOf(options, [])
+  const { endpoint: url, audience, idToken } = settingsOf(options, [])
   if (url === undefined) throw new PlatteError('usage', '--endpoint names no URL')
   const env = environmentOf(options)
   const signing = await openSigning(options)
-  const newToken = () => findIdToken(env, env.PLATTE_AUDIENCE || url)
+  const newToken = () => findIdToken(idToken, env, audience ?? url)
   const post = async <Result>(path: string, said: object, token?: string): Promise<Result> => {
     const body = JSON.stringify(said)
     const headers = { authorization: `Bearer ${token ?? (await newToken())}`, 'content-type': 'application/json' }
     return JSON.parse(await callFunction({ url: url + path, headers, body }))
   }
   return {
-    url,
-    post: (path, body) => post(path, body),
+    upload: (announced, sending) => uploadAll({ url, open: (body) => post('/v1/uploads', body) }, announced, sending),
     async send<Result>(
       command: ChannelCommand,
       { dryRun }: { readonly dryRun?: boolean | undefined },

@@ -3,7 +3,7 @@ import { actions } from '../../channels/commands.ts'
 import { command, type Options, oneOf, parseChannel, settingsOf } from '../../cli/options.ts'
 import { show } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import { readShort } from '../../runtime/files.ts'
+import { readShort, readTextFile } from '../../runtime/files.ts'
 import { type Claims, judge } from '../policy.ts'
 import { readPolicy } from '../read-policy.ts'
 
@@ -13,15 +13,15 @@ interface CheckOptions extends Options {
   readonly channel: string
 }
 
-/** Tries out what a publish function would let a pipeline do. */
+/** Tells what a policy lets a pipeline do. */
 export function policyCommand(): Command {
-  const check = command('check', 'say which rule lets a token do something, or why none does', ['publishPolicy', 'app'])
-    .option(
-      '--claims <file>',
-      'a token, or its claims as JSON; nothing of it is verified. Without it only the policy is read',
-    )
-    .option('--action <action>', `what it wants to do: ${actions.join(', ')}`, oneOf(actions), 'publish')
-    .option('--channel <channel>', 'where', parseChannel, 'stable')
+  const check = command('check', 'print the rule that allows a token something, or why none does', [
+    'publishPolicy',
+    'app',
+  ])
+    .option('--claims <file>', 'a token, or its claims as JSON, not verified; without it, only the policy is checked')
+    .option('--action <action>', `the action: ${actions.join(', ')}`, oneOf(actions), 'publish')
+    .option('--channel <channel>', 'the channel', parseChannel, 'stable')
     .action(checkPolicy)
   return command('policy', 'try out the policy of a publish function', []).addCommand(check)
 }
@@ -29,7 +29,7 @@ export function policyCommand(): Command {
 async function checkPolicy(options: CheckOptions): Promise<void> {
   const { publishPolicy, app } = settingsOf(options, options.claims ? ['app'] : [])
   if (publishPolicy === undefined) throw new PlatteError('usage', '--publish-policy is missing: file:PATH')
-  const { rules, audience, issuers } = await readPolicy(publishPolicy)
+  const { rules, audience, issuers } = await readPolicy(publishPolicy, readTextFile)
   if (options.claims === undefined)
     return show(options.json, { audience, issuers, rules }, [
       `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'} for tokens of audience ${audience}`,
@@ -46,7 +46,7 @@ async function checkPolicy(options: CheckOptions): Promise<void> {
     show(options.json, { rule: verdict.rule.id }, [`rule ${verdict.rule.id} allows ${options.action} in ${places}`])
 }
 
-/** @throws PlatteError('usage') for what is neither a token nor claims. */
+/** @throws PlatteError('usage') for a file with neither a token nor claims. */
 async function readClaims(ref: string): Promise<Claims> {
   const text = new TextDecoder().decode(await readShort(ref)).trim()
   const [, payload] = text.split('.')

@@ -2,18 +2,19 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { PlatteError } from '../../kernel/errors.ts'
-import type { Environment } from '../../runtime/settings.ts'
+import type { Environment } from '../../kernel/setting.ts'
 
 const timeoutMs = 20_000
 
 /**
- * Finds a token for an audience: `PLATTE_ID_TOKEN`, which GitLab's `id_tokens` sets; GitHub Actions' own service; or
+ * Finds a token for an audience: the given one, which GitLab's `id_tokens` sets; one of GitHub Actions; or one of
  * Buildkite's agent.
- * @throws PlatteError('unauthorized') where there is none, saying how each would give one.
+ * @param env the variables that GitHub Actions and Buildkite set.
+ * @throws PlatteError('unauthorized') without any, with a hint for each system.
  */
-export async function findIdToken(env: Environment, audience: string): Promise<string> {
-  const { PLATTE_ID_TOKEN: given, ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer } = env
-  if (given) return given.trim()
+export async function findIdToken(given: string | undefined, env: Environment, audience: string): Promise<string> {
+  if (given) return given
+  const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer } = env
   if (url && bearer) return askGitHub(url, bearer, audience)
   if (env.BUILDKITE === 'true') return askBuildkite(audience)
   throw new PlatteError('unauthorized', 'this process has no identity token', {
@@ -38,7 +39,7 @@ async function askGitHub(url: string, bearer: string, audience: string): Promise
 
 async function askBuildkite(audience: string): Promise<string> {
   try {
-    // What a policy must name is in its tokens only where it is asked for.
+    // Its tokens hold the claims that a policy must name only on request.
     const claims = ['organization_id', 'pipeline_id'].flatMap((claim) => ['--claim', claim])
     const args = ['oidc', 'request-token', '--audience', audience, ...claims]
     const { stdout } = await promisify(execFile)('buildkite-agent', args, { timeout: timeoutMs })

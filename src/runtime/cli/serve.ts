@@ -1,40 +1,24 @@
 import type { Command } from 'commander'
-import { command, type Options, openStoreOf, writeFlags } from '../../cli/options.ts'
+import { command, type Options, openStoreOf, serverFlags } from '../../cli/options.ts'
 import { notice } from '../../cli/terminal.ts'
 import { jsonLogTo, startServer } from '../node.ts'
 
-/** Serves update checks and packages until it is told to stop. */
+/** Serves update checks and packages until a signal stops it. */
 export function serveCommand(): Command {
-  return command('serve', 'answer update checks and serve packages', [
-    ...writeFlags,
-    'upstream',
-    'mark',
-    'acceptStale',
-    'overlay',
-    'publicUrl',
-    'packagesUrl',
-    'app',
-    'explain',
-    'pages',
-    'events',
-    'metrics',
-    'publishPolicy',
-    'locks',
-    'lockChannels',
-    'host',
-    'port',
-  ]).action((options: Options) => serveUntilStopped(options, (url) => notice(`listening on ${url}/v1/update/`)))
+  return command('serve', 'answer update checks and serve packages', serverFlags).action((options: Options) =>
+    serveUntilStopped(options, (url) => notice(`listening on ${url}/v1/update/`)),
+  )
 }
 
 /**
  * Runs a server with one JSON log line a check on stdout; ends gracefully on SIGTERM and SIGINT.
- * @param onReady is told where it listens.
+ * @param onReady called with the URL that it listens on.
  */
 export async function serveUntilStopped(options: Options, onReady: (url: string) => void): Promise<void> {
   const log = jsonLogTo(process.stdout)
   const { store, settings } = await openStoreOf(options, log, ['host'])
   const running = await startServer(settings, store)
-  // Before it says so: whoever reads that may stop it at once.
+  // Before onReady: a caller may stop it at once.
   const stopped = new Promise<string>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name))
   })
@@ -43,6 +27,6 @@ export async function serveUntilStopped(options: Options, onReady: (url: string)
   notice(`${signal}: letting requests end`)
   await running.stop()
   log.flush()
-  // A log that nobody reads any more must not keep the process.
+  // A log without a reader must not keep the process.
   setTimeout(() => process.exit(0), 1000).unref()
 }

@@ -15,10 +15,10 @@ import { serveUntilStopped } from './serve.ts'
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 const demo = { app, version: '4152.2.0', board: 'amd64-usr' }
 
-/** Serves a development store that makes itself: keys, root, and a small demo release. */
+/** Serves a development store, with keys, a root and a small demo release that it makes itself. */
 export function startCommand(): Command {
-  return command('start', 'serve a development store that makes itself', ['host', 'port', 'publicUrl'])
-    .option('--dir <folder>', 'where the development store and its keys are', '.platte')
+  return command('start', 'serve a development store, made on the first start', ['host', 'port', 'publicUrl'])
+    .option('--dir <folder>', 'the folder of the development store and its keys', '.platte')
     .action(async (options: Options & { dir: string }) => {
       const pin = await prepare(options.dir)
       const keys = join(options.dir, 'keys')
@@ -30,7 +30,7 @@ export function startCommand(): Command {
 
 const storeOf = (dir: string): string => `file:${join(dir, 'store')}`
 
-/** Makes what is not there yet. @returns the pin */
+/** Makes what is missing. @returns the pin */
 async function prepare(dir: string): Promise<string> {
   const keysDir = join(dir, 'keys')
   const { store } = readSettings({ PLATTE_STORE: storeOf(dir) }, ['store'])
@@ -53,7 +53,7 @@ async function prepare(dir: string): Promise<string> {
   return pin
 }
 
-/** Bytes that begin as a payload does, and install nothing. */
+/** Bytes that begin as a payload does and install nothing. */
 function demoPayload(): Source {
   const bytes = new TextEncoder().encode(`CrAU\n${'This is a demo payload of Platte, not an update.\n'.repeat(200)}`)
   return {

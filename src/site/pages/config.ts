@@ -1,4 +1,5 @@
 /** `/client-config`: what a machine needs to ask here, in each format, for this deployment. */
+import { hasFeature } from '../../checks/serving.ts'
 import { type Read, readClientConfig, type Wrong } from '../../clients/answers.ts'
 import {
   type ClientConfig,
@@ -54,7 +55,7 @@ function askedOf({ c, serving }: PageContext, groups: readonly string[]): Asked 
     strategy: read('strategy') || 'reboot',
     start: read('start') ?? '',
     length: read('length') ?? '',
-    lock: read('lock') ?? (serving.locks && ownUrl(serving)) ?? '',
+    lock: read('lock') ?? (hasFeature(serving, 'locks') ? ownUrl(serving) : undefined) ?? '',
   }
 }
 

@@ -1,0 +1,116 @@
+/** `platte.toml`: settings in a file, below flags and variables. Workers and Lambda have none. */
+import { readFileSync, statSync } from 'node:fs'
+import { closest, distance } from 'fastest-levenshtein'
+import { parse, TomlError } from 'smol-toml'
+import { PlatteError } from '../kernel/errors.ts'
+import { memberOf } from '../kernel/setting.ts'
+import { type SettingsFile, settingRows } from './settings.ts'
+
+/** In the working folder. */
+const defaultPath = 'platte.toml'
+const maxBytes = 256 * 1024
+
+/** What the file says, and what its owner should know. */
+export interface ReadFile extends SettingsFile {
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Reads the settings file.
+ * @param path what PLATTE_CONFIG says; without it `platte.toml`, which may be absent.
+ * @throws PlatteError('configuration') where it cannot be read or is no TOML.
+ */
+export function readSettingsFile(path: string | undefined): ReadFile | undefined {
+  const file = path || defaultPath
+  const text = readText(file, path ? 'required' : 'optional')
+  if (text === undefined) return undefined
+  const values = Object.entries(parseToml(file, text)).map(([name, value]) => {
+    const line = lineOf(text, name)
+    const where = line === undefined ? file : `${file} line ${line}`
+    return { name, line, where, read: readMember(name, value) }
+  })
+  const good = values.flatMap(({ name, line, read }) =>
+    'text' in read ? [[name, { text: read.text, line }] as const] : [],
+  )
+  return {
+    path: file,
+    members: new Map(good),
+    problems: values.flatMap(({ where, read }) => ('problem' in read ? [`${where}: ${read.problem}`] : [])),
+    warnings: warningsOf(
+      file,
+      good.map(([name]) => name),
+    ),
+  }
+}
+
+function readText(file: string, need: 'required' | 'optional'): string | undefined {
+  try {
+    if (statSync(file).size > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`)
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    if (need === 'optional' && isAbsent(cause)) return undefined
+    throw new PlatteError(
+      'configuration',
+      `${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        hint: need === 'required' ? 'correct PLATTE_CONFIG' : 'make it readable, or name another file in PLATTE_CONFIG',
+        cause,
+      },
+    )
+  }
+}
+
+/** Deno lets a process read only the files that its flags name: then the file is not meant to be read. */
+const isAbsent = (cause: unknown): boolean =>
+  cause instanceof Error && (('code' in cause && cause.code === 'ENOENT') || cause.name === 'NotCapable')
+
+function parseToml(file: string, text: string): Readonly<Record<string, unknown>> {
+  try {
+    return parse(text)
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause
+    // The rest of its message repeats the line, which may hold a secret.
+    const [why = ''] = cause.message.replace(/^Invalid TOML document: /, '').split('\n')
+    throw new PlatteError('configuration', `${file} line ${cause.line}: not TOML: ${why}`, {
+      hint: 'write one setting a line, such as store = "file:/var/lib/platte"',
+    })
+  }
+}
+
+/** Known only where one line begins with the name. */
+function lineOf(text: string, name: string): number | undefined {
+  const start = new RegExp(
+    `^\\s*["']?${name.replace(/\W/g, '\\$&')}["']?\\s*=|^\\s*\\[${name.replace(/\W/g, '\\$&')}\\]`,
+  )
+  const lines = text.split('\n').flatMap((line, i) => (start.test(line) ? [i + 1] : []))
+  return lines.length === 1 ? lines[0] : undefined
+}
+
+const known = new Map(settingRows.map(([, row]) => [memberOf(row), row]))
+
+function readMember(name: string, value: unknown): { readonly text: string } | { readonly problem: string } {
+  if (!known.has(name)) return { problem: `there is no setting ${name}${suggestion(name)}` }
+  const text = textOf(value)
+  return text === undefined
+    ? { problem: `${name}: use a text, a whole number, true or false, or a list of texts` }
+    : { text }
+}
+
+/** The text that a variable would have. */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (typeof value === 'boolean') return value ? 'on' : 'off'
+  if (Number.isSafeInteger(value)) return String(value)
+  return Array.isArray(value) && value.every((one) => typeof one === 'string') ? value.join(',') : undefined
+}
+
+function suggestion(name: string): string {
+  const nearest = closest(name.toLowerCase().replaceAll('-', '_'), [...known.keys()])
+  return distance(name, nearest) <= nearest.length / 2 ? `; did you mean ${nearest}?` : ''
+}
+
+function warningsOf(file: string, names: readonly string[]): readonly string[] {
+  const secrets = names.filter((name) => known.get(name)?.secret)
+  const isShared = secrets.length > 0 && process.platform !== 'win32' && (statSync(file).mode & 0o004) !== 0
+  return isShared ? [`every user of this machine can read ${secrets.join(', ')} in ${file}: run chmod o-r ${file}`] : []
+}

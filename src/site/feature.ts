@@ -1,0 +1,16 @@
+/** Pages and feeds, as a deployment turns them on. */
+import type { Feature } from '../checks/feature.ts'
+import type { Extension } from '../checks/serving.ts'
+import type { SettingValues } from '../kernel/setting.ts'
+import type { siteSettings } from './settings.ts'
+
+export const siteFeature: Feature<SettingValues<typeof siteSettings>> = {
+  name: 'site',
+  open: async ({ pages }) => (pages === 'off' ? undefined : sitePages),
+}
+
+/** Loaded for the first page that someone asks for. */
+export const sitePages: Extension = {
+  name: 'site',
+  fallback: async (...asked) => (await import('./pages/answer.ts')).answerPages(...asked),
+}

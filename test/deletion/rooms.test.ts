@@ -1,0 +1,65 @@
+/** A feature is deleted by deleting its room, and the lines that register it in `runtime` and the command line. */
+import { execFile } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, test } from 'vitest'
+
+const root = mkdtempSync(join(tmpdir(), 'platte-house-'))
+afterAll(() => rmSync(root, { recursive: true }))
+
+/** For hangs, not for speed. */
+const timeout = 600_000
+const run = promisify(execFile)
+
+/** A copy without a room; its sources live where node_modules are found. */
+function without(room: string): { readonly dir: string; readonly lines: number } {
+  const dir = join(root, room)
+  for (const one of ['src', 'package.json', 'tsconfig.json']) cpSync(one, join(dir, one), { recursive: true })
+  symlinkSync(join(process.cwd(), 'node_modules'), join(dir, 'node_modules'))
+  rmSync(join(dir, 'src', room), { recursive: true })
+  const registering = readdirSync(join(dir, 'src/runtime'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join('src/runtime', name))
+  const lines = [...registering, 'src/cli/main.ts'].map((file) => unregister(join(dir, file), room))
+  return { dir, lines: lines.reduce((total, count) => total + count, 0) }
+}
+
+/** Deletes the lines that import from a room, and those that name what was imported. @returns how many. */
+function unregister(file: string, room: string): number {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const isImport = (line: string): boolean => line.includes(`../${room}/`)
+  const names = lines.flatMap((line) =>
+    isImport(line) ? (/^import (?:type )?\{ (.*) \} from/.exec(line)?.[1] ?? '').split(', ') : [],
+  )
+  const named = names.filter((name) => name !== '').map((name) => new RegExp(`\\b${name.replace('type ', '')}\\b`))
+  const kept = lines.filter((line) => !isImport(line) && !named.some((name) => name.test(line)))
+  writeFileSync(file, kept.join('\n'))
+  return lines.length - kept.length
+}
+
+const bin = join(process.cwd(), 'node_modules/.bin')
+
+/** @returns what a command prints, and what it failed with. */
+const output = (dir: string, command: string): Promise<string> =>
+  run('sh', ['-c', command], { cwd: dir, env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } }).then(
+    ({ stdout, stderr }) => stdout + stderr,
+    (error: { readonly stdout?: string; readonly stderr?: string }) => `failed: ${error.stdout}${error.stderr}`,
+  )
+
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
+const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
+
+describe.each(['locks', 'site', 'mirroring', 'publish-api', 'fleet'])('without %s', (room) => {
+  const copy = without(room)
+
+  test('a few lines registered it', () => {
+    expect(copy.lines).toBeGreaterThanOrEqual(5)
+    expect(copy.lines).toBeLessThanOrEqual(12)
+  })
+
+  test('types are right', async () => expect(await output(copy.dir, 'tsc -p tsconfig.json')).toBe(''), timeout)
+
+  test.each(builds)('%s', async (script) => expect(await output(copy.dir, scripts[script])).toBe(''), timeout)
+})

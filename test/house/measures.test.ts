@@ -1,0 +1,33 @@
+/** How much there is: limits that only go down. Functions have theirs in biome.json. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+const maxFile = 253
+const maxRoom = 3_000
+/** Rooms that are still larger. */
+const largeRooms: Readonly<Record<string, number>> = { store: 3_080 }
+const maxAll = 26_500
+
+const sizes = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name, lines: readFileSync(join('src', name), 'utf8').split('\n').length - 1 }))
+
+const sum = (some: typeof sizes): number => some.reduce((total, { lines }) => total + lines, 0)
+
+test(`no file has more than ${maxFile} lines`, () => {
+  expect(sizes.filter(({ lines }) => lines > maxFile)).toEqual([])
+})
+
+test(`no room has more than ${maxRoom} lines`, () => {
+  const rooms = Object.entries(Object.groupBy(sizes, ({ name }) => name.split('/')[0] ?? ''))
+  expect(rooms.length).toBeGreaterThan(10)
+  expect(rooms.filter(([room, some = []]) => sum(some) > (largeRooms[room] ?? maxRoom)).map(([room]) => room)).toEqual(
+    [],
+  )
+})
+
+test(`all of src has at most ${maxAll} lines`, () => {
+  expect(sum(sizes)).toBeGreaterThan(10_000)
+  expect(sum(sizes)).toBeLessThanOrEqual(maxAll)
+})
