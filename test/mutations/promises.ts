@@ -126,7 +126,7 @@ export const promises: readonly Kept[] = [
   row('a version means the same bytes everywhere', 'checkSameBytes', 'service/publish', always(undefined)),
   row('what a machine may need is never pruned', 'inUse', 'service/channels', always(new Set())),
   row('what would be offered to nobody is not signed', 'rampProblem', 'service/channels', always(undefined)),
-  row('an expired catalog is not signed anew unseen', 'checkNotExpired', 'service/roots', always(undefined)),
+  row('an expired catalog is not signed anew unseen', 'checkNotExpired', 'service/races', always(undefined)),
   row('only keys of the layout reach a store', 'checkKey', 'adapters/memory', () => (key) => key),
   row(
     'only public documents are served',
@@ -134,14 +134,11 @@ export const promises: readonly Kept[] = [
     'http/documents',
     always({ kind: 'root', maxBytes: 2 ** 20 }),
   ),
-  row('a body is read up to its limit', 'readAtMost', 'adapters/memory', (real) => (body, _, name) => {
-    return real(body, Number.POSITIVE_INFINITY, name)
-  }),
   row('a group never has more holders than slots', 'lock', 'core/semaphore', (real) => (semaphore, holder) => {
     const { kind, semaphore: locked } = real({ ...semaphore, max: semaphore.max + 1 }, holder)
     return kind === 'locked' ? { kind, semaphore: { ...locked, max: semaphore.max } } : real(semaphore, holder)
   }),
-  row('a policy lets in who matches a rule', 'judge', 'publish/policy', () => ([rule]) => ({ kind: 'allowed', rule })),
+  row('a policy lets in who matches a rule', 'judge', 'publish/tokens', () => ([rule]) => ({ kind: 'allowed', rule })),
   row('a package is signed with a receipt alone', 'requireReceipt', 'uploads/receipts', (real) => (...args) => {
     return real(...args).catch(() => ({}))
   }),
