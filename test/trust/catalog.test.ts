@@ -48,11 +48,11 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
   })
 
   test.each([
-    ['that expired', { issuedAt: at(-2 * day), expires: at(-day) }, /^expired: catalog: expired at 2026-11-22T06/],
+    ['that expired', { issuedAt: at(-2 * day), expires: at(-day) }, /^expired: catalog: expired at 2026-11-22 06/],
     ['from the instant on that it expires', { expires: at(0) }, /^expired: /],
     ['before it expires', { expires: at(1) }, 'accepted'],
     ['5 minutes ahead', { issuedAt: at(5 * minute) }, 'accepted'],
-    ['further ahead', { issuedAt: at(5 * minute + 1) }, /^from-the-future: catalog: was issued at 2026-11-23T06:05/],
+    ['further ahead', { issuedAt: at(5 * minute + 1) }, /^from-the-future: catalog: was issued at 2026-11-23 06:05/],
     ['a century ahead', { issuedAt: '2126-01-01T00:00:00Z', expires: '2126-01-02T00:00:00Z' }, /^from-the-future: /],
     ['valid for as long as it may be', { issuedAt: at(-minute), expires: at(14 * day - minute) }, 'accepted'],
     [
