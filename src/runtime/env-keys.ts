@@ -11,8 +11,8 @@ import type { Signer } from '../trust/signer.ts'
 export async function loadEnvSigner(variable: string, env: Environment): Promise<Signer> {
   const text = env[variable]
   if (text === undefined || text === '')
-    throw new PlatteError('credentials', `env://${variable}: this variable is not set`, {
-      hint: `set ${variable} to the key as one JWK, or correct PLATTE_TIMESTAMP_KEY or PLATTE_RELEASE_KEY`,
+    throw new PlatteError('credentials', `env://${variable}: there is no such variable`, {
+      hint: `set ${variable} to the key as one JWK, or mend PLATTE_TIMESTAMP_KEY or PLATTE_RELEASE_KEY`,
     })
   return parsePrivateKey(text, `env://${variable}`)
 }
