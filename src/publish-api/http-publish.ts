@@ -1,5 +1,5 @@
 /**
- * The publish function: `POST /v1/<action>` for each order, with the identity token of a pipeline, and
+ * The publish function: `POST /v1/<action>` for each command, with the identity token of a pipeline, and
  * `POST /v1/refresh`, which does for one channel what the schedule does and needs no token.
  */
 import type { Context, Hono } from 'hono'

@@ -55,7 +55,7 @@ export async function answerCommand({ publisher, authorising }: PublishFunction,
     const signing = { at, ...signingOf(publisher, allowed, proposal) }
     const planned = await planCommand(publisher, command, signing)
     const result = isPlan ? await preview(publisher, planned) : await execute(publisher, command, { planned, signing })
-    publisher.log({ level: 'info', event: 'order', action, app, channel, rule, kind: result.kind, seq: result.seq })
+    publisher.log({ level: 'info', event: 'command', action, app, channel, rule, kind: result.kind, seq: result.seq })
     return { ...(command.action === 'publish' ? publishResult(result, withOptional(command.packages)) : result), rule }
   }
   if (isPlan) return work(publisher.clock())

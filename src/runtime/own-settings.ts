@@ -119,9 +119,9 @@ export const ownSettings = {
     /** update_engine follows redirects within one scheme only (flatcar/update_engine libcurl_http_fetcher.cc). */
     conflict: (url: string, { publicUrl }: { readonly publicUrl?: string }) => {
       if (publicUrl === undefined) return undefined
-      if (url === publicUrl) return 'is PLATTE_PUBLIC_URL: packages would be redirected to themselves'
+      if (url === publicUrl) return 'PLATTE_PUBLIC_URL is the same, so packages would be redirected to themselves'
       if (new URL(url).protocol === new URL(publicUrl).protocol) return undefined
-      return 'is not of the same scheme as PLATTE_PUBLIC_URL: machines follow no redirect from http to https, nor back'
+      return 'PLATTE_PUBLIC_URL has another scheme, and machines follow no redirect between http and https'
     },
   },
   explain: {

@@ -13,49 +13,40 @@ import { show, table, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { weekdays } from '../../release/channel.ts'
 import { liveChannels } from '../plan.ts'
-import { changing, type EditingOptions, runCommand } from './editing.ts'
+import { changing } from './editing.ts'
 
 /** Creates, describes, renames, deletes and lists channels. */
 export function channelCommand(): Command {
   const channel = command('channel', 'create, describe, rename, delete and list channels', [])
-  for (const make of [create, edit, rename, remove, list]) channel.addCommand(make())
+  channel.addCommand(describing('create', 'create a channel'))
+  channel.addCommand(describing('edit', 'describe a channel; an empty value removes a field'))
+  for (const make of [rename, remove, list]) channel.addCommand(make())
   return channel
 }
 
-interface DescribeOptions extends EditingOptions {
+interface DescribeFields {
+  readonly channel: string
   readonly description?: string
   readonly cadence?: string
   readonly on?: string
   readonly alias?: readonly string[]
 }
 
-const describing = (name: string, description: string): Command =>
-  changing(name, description)
+const describing = (name: 'create' | 'edit', description: string): Command =>
+  changing(name, description, `channel-${name}`, described)
     .argument('<channel>', 'its name: the GROUP of its clients', parseChannel)
     .option('--description <words>', 'what it is for')
     .addOption(new Option('--cadence <duration>', 'how often a release is due, such as 28d').argParser(parseCadence))
-    .option('--on <day>', 'the usual day of the week, such as Tue; with --cadence', parseDay)
+    .option('--on <day>', 'the usual day of the week, such as Tue; with --cadence', oneOf(weekdays))
     .option('--alias <name>', 'another GROUP of its clients; repeatable; replaces the existing aliases', collect)
-
-const parseDay = oneOf(weekdays)
 
 const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
 
-const create = (): Command =>
-  describing('create', 'create a channel').action((channel: string, options: DescribeOptions) =>
-    runCommand({ ...options, channel }, 'channel-create', described(options)),
-  )
-
-const edit = (): Command =>
-  describing('edit', 'describe a channel; an empty value removes a field').action(
-    (channel: string, options: DescribeOptions) =>
-      runCommand({ ...options, channel }, 'channel-edit', described(options)),
-  )
-
 /** An empty value removes a field. */
-function described({ description, cadence, on, alias }: DescribeOptions) {
+function described({ channel, description, cadence, on, alias }: DescribeFields) {
   if (on && !cadence) throw new PlatteError('usage', '--on needs --cadence')
   return {
+    channel,
     description: description === '' ? null : description,
     cadence: cadence === '' ? null : cadence && { every: cadence, ...(on && { on }) },
     aliases: alias?.join('') === '' ? null : alias,
@@ -63,20 +54,14 @@ function described({ description, cadence, on, alias }: DescribeOptions) {
 }
 
 const rename = (): Command =>
-  changing('rename', 'rename a channel; the old name keeps working')
+  changing('rename', 'rename a channel; the old name keeps working', 'channel-rename')
     .argument('<channel>', 'its name', parseChannel)
     .argument('<name>', 'its new name', parseChannel)
-    .action((channel: string, name: string, options: EditingOptions) =>
-      runCommand({ ...options, channel }, 'channel-rename', { name }),
-    )
 
 const remove = (): Command =>
-  changing('delete', 'delete a channel: its machines get no more updates')
+  changing('delete', 'delete a channel: its machines get no more updates', 'channel-delete')
     .argument('<channel>', 'its name', parseChannel)
     .option('--force', 'delete it although it has releases')
-    .action((channel: string, options: EditingOptions & { force?: true }) =>
-      runCommand({ ...options, channel }, 'channel-delete', { force: options.force }),
-    )
 
 function list(): Command {
   return command('list', 'list the channels of an app', [...readFlags, 'app']).action(async (options: Options) => {

@@ -1,29 +1,25 @@
 /** Commands for when, and to which machines, a release is offered: ramps, windows and targets. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { parseCount, parseDuration, parseInstant, parseList, parseShare } from '../../cli/options.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { Target } from '../../release/channel.ts'
 import { machineHash } from '../../release/target.ts'
 import { readShort } from '../../runtime/files.ts'
-import { type EditingOptions, editing, runCommand } from './editing.ts'
+import { editing } from './editing.ts'
 import { type WindowOptions, windowOf, withWindow } from './window-options.ts'
 
-interface RampOptions extends EditingOptions {
+interface RampFields {
+  readonly version?: string
   readonly over?: string
-  readonly start?: string
-  readonly steps?: number
-  readonly from?: number
   readonly share?: number
   readonly finish?: true
   readonly none?: true
-  readonly lower?: true
   readonly stop?: true
   readonly resume?: true
 }
 
-/** Offers a release to a share of machines. */
-export function rampCommand(): Command {
-  return editing('ramp', 'offer a release to a rising share of machines')
+export const rampCommand = () =>
+  editing('ramp', 'offer a release to a rising share of machines', rampFields)
     .argument('[version]', 'the release; none with --stop and --resume')
     .option('--over <duration>', 'from 0 to 100 % over this time, such as 48h', parseDuration)
     .option('--start <instant>', 'when the ramp begins; default: now', parseInstant)
@@ -35,8 +31,6 @@ export function rampCommand(): Command {
     .option('--lower', 'allow a lower share than now')
     .option('--stop', 'freeze the ramps of the channel; needs only the timestamp key')
     .option('--resume', 'continue the ramps from where they would be by now')
-    .action(ramp)
-}
 
 /** A manifest takes 200 points; a step has two. */
 function parseSteps(value: string): number {
@@ -45,37 +39,35 @@ function parseSteps(value: string): number {
   return steps
 }
 
-function ramp(version: string | undefined, options: RampOptions): Promise<void> {
-  const { over, start, steps, from, share, finish, none = finish, lower, stop, resume } = options
-  const said = [over, share, none, stop, resume].filter((one) => one !== undefined)
-  if (said.length !== 1) throw new PlatteError('usage', 'use one of --over, --share, --stop, --resume and --finish')
+function rampFields({ finish, ...given }: RampFields): object {
+  const { version, over, share, none = finish, stop, resume } = given
+  const chosen = [over, share, none, stop, resume].filter((one) => one !== undefined)
+  if (chosen.length !== 1) throw new PlatteError('usage', 'use one of --over, --share, --stop, --resume and --finish')
   if ((stop || resume) !== undefined && version !== undefined)
     throw new PlatteError('usage', '--stop and --resume apply to the whole channel: name no version', {
       hint: '`platte hold` withholds one version',
     })
   if ((stop || resume) === undefined && version === undefined) throw new PlatteError('usage', 'name the release')
-  return runCommand(options, 'ramp', { version, over, start, steps, from, share, none, lower, stop, resume })
+  return { ...given, none }
 }
 
-interface AnyWindowOptions extends EditingOptions, WindowOptions {
+interface WindowFields extends WindowOptions {
+  readonly version?: string
   readonly add?: true
   readonly none?: true
 }
 
-/** Limits offers to times of the week. */
-export function windowCommand(): Command {
-  return withWindow(editing('window', 'offer a channel, or one release, at certain times of the week only'))
+export const windowCommand = () =>
+  withWindow(editing('window', 'offer a channel, or one release, at certain times of the week only', windowFields))
     .argument('[version]', "one release: its windows stand in for the channel's")
     .option('--add', 'add to the existing windows')
     .option('--none', 'remove the windows; a release then has those of its channel')
-    .action((version: string | undefined, options: AnyWindowOptions) => {
-      const { add, none } = options
-      const said = none ? { none } : { windows: [windowOf(options, '--none')], add }
-      return runCommand(options, 'window', { version, ...said })
-    })
-}
 
-interface TargetOptions extends EditingOptions {
+const windowFields = ({ version, add, none, ...window }: WindowFields) =>
+  none ? { version, none } : { version, windows: [windowOf(window, '--none')], add }
+
+interface TargetFields {
+  readonly version?: string
   readonly oem?: readonly string[]
   readonly notOem?: readonly string[]
   readonly running?: string
@@ -84,9 +76,8 @@ interface TargetOptions extends EditingOptions {
   readonly none?: true
 }
 
-/** Limits offers to some machines. */
-export function targetCommand(): Command {
-  return editing('target', 'offer a channel, or one release, to certain machines only')
+export const targetCommand = () =>
+  editing('target', 'offer a channel, or one release, to certain machines only', targetFields)
     .argument('[version]', "one release: its target adds to the channel's")
     .option('--oem <names>', 'only to these OEMs, such as azure,ami', parseList)
     .option('--not-oem <names>', 'to all OEMs but these, such as pxe', parseList)
@@ -94,13 +85,13 @@ export function targetCommand(): Command {
     .option('--allow-machines <file>', 'only to these: a file with one machine id per line; stored as hashes')
     .option('--deny-machines <file>', 'to all machines but these: a file as above')
     .option('--none', 'remove the target')
-    .action(async (version: string | undefined, options: TargetOptions) => {
-      const { none } = options
-      await runCommand(options, 'target', { version, ...(none ? { none } : { target: await targetOf(options) }) })
-    })
-}
 
-async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: TargetOptions): Promise<Target> {
+const targetFields = async ({ version, none, ...given }: TargetFields) => ({
+  version,
+  ...(none ? { none } : { target: await targetOf(given) }),
+})
+
+async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: TargetFields): Promise<Target> {
   const oems = { ...(oem && { only: oem }), ...(notOem && { not: notOem }) }
   const machines = {
     ...(allowMachines && { allow: await readMachines(allowMachines) }),

@@ -19,50 +19,65 @@ import { type EditAction, type EditCommand, planCommand } from '../execute-comma
 import type { EditResult, Plan } from '../plan.ts'
 import type { Publisher } from '../publish.ts'
 
-/** Options of every editing command. */
-export interface EditingOptions extends Options {
+interface EditingOptions extends Options {
   readonly channel: string
   readonly dryRun?: boolean
 }
 
-/** A command that edits channels, in the store or by a publish function. */
-export const changing = (name: string, description: string): Command =>
-  command(name, description, [...writeFlags, ...endpointFlags, 'app']).option(
+/** Makes the fields of a command from the arguments and options of a command line, by name. */
+type FieldsOf<Given> = (given: Given) => object | Promise<object>
+
+/**
+ * A command that edits a channel, in the store or by a publish function. What a caller adds to it, arguments and options,
+ * are the fields of the command, unless `fieldsOf` makes others.
+ */
+export function changing<Given extends object>(
+  name: string,
+  description: string,
+  action: EditAction,
+  fieldsOf: FieldsOf<Given> = (given) => given,
+): Command {
+  const made = command(name, description, [...writeFlags, ...endpointFlags, 'app']).option(
     '--dry-run',
     'print what would change; write nothing',
   )
+  const shared = new Set(made.options)
+  return made.action(async () => {
+    const values: Record<string, unknown> = made.opts()
+    const names = made.options.filter((option) => !shared.has(option)).map((option) => option.attributeName())
+    const given = Object.fromEntries([
+      ...made.registeredArguments.map((argument, i) => [argument.name(), made.processedArgs[i]]),
+      ...names.map((one) => [one, values[one]]),
+    ])
+    await runCommand(values, action, await fieldsOf(given as Given))
+  })
+}
 
 /** A command that edits the one channel that a flag names. */
-export const editing = (name: string, description: string): Command =>
-  changing(name, description).requiredOption('--channel <channel>', 'the channel', parseChannel)
+export const editing = <Given extends object>(action: EditAction, description: string, fieldsOf?: FieldsOf<Given>) =>
+  changing<Given & { readonly channel: string }>(action, description, action, async (given) => ({
+    channel: given.channel,
+    ...(await (fieldsOf?.(given) ?? given)),
+  })).requiredOption('--channel <channel>', 'the channel', parseChannel)
 
-/**
- * Runs a command, here or by a publish function, and prints the result.
- * @param said what the command says beside its channel; `undefined` members are left out.
- */
-export async function runCommand(options: EditingOptions, action: EditAction, said: object = {}): Promise<void> {
+/** Runs a command, here or by a publish function, and prints the result. Its `undefined` fields are left out. */
+async function runCommand(options: Options & { readonly dryRun?: boolean }, action: EditAction, fields: object) {
   const { app } = settingsOf(options, ['app'])
-  const { channel } = options
-  const command = readCommand(action, defined({ app, channel, ...said })) as EditCommand
-  const name = command.action === 'channel-rename' ? command.name : channel
+  const given = Object.entries({ app, ...fields }).filter(([, value]) => value !== undefined)
+  const command = readCommand(action, Object.fromEntries(given)) as EditCommand
+  const channel = command.action === 'channel-rename' ? command.name : command.channel
   const endpoint = await openEndpoint(options)
-  if (endpoint) return print(options, name, await endpoint.send<EditResult>(command, options))
-  await runHere({ ...options, channel: name }, async (store) => {
+  if (endpoint) return print(options, channel, await endpoint.send<EditResult>(command, options))
+  await runHere({ ...options, channel }, async (store) => {
     const planned = await planCommand(store, command)
     return { planned, commit: () => commit(store, planned) }
   })
 }
 
-/** A plan, and what carries it out. */
-interface Planned {
-  readonly planned: Plan
-  commit(): Promise<EditResult>
-}
-
 /** Plans and, without `--dry-run`, commits in the store; prints the result. */
 export async function runHere(
   options: EditingOptions,
-  planHere: (store: Publisher) => Promise<Planned>,
+  planHere: (store: Publisher) => Promise<{ readonly planned: Plan; commit(): Promise<EditResult> }>,
 ): Promise<void> {
   const { store } = await openStoreOf(options, warn)
   const change = await planHere(store)
@@ -76,9 +91,6 @@ function print({ json }: Options, channel: string, result: EditResult): void {
   const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
   show(json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(channel, result)])
 }
-
-const defined = (fields: object): object =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 function sentenceOf(channel: string, { kind, seq, inForce }: EditResult): string {
   if (kind === 'dry-run') return `Dry run: ${channel} would become revision ${seq}. Nothing written.`

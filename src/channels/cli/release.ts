@@ -1,67 +1,84 @@
-/** Commands that move releases between channels, or back. */
-import type { Command } from 'commander'
+/** Commands that withhold a release, or move it between channels. */
 import { collect, parseChannel, parseCount, parseDuration } from '../../cli/options.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import { type MarkOptions, reasonOrUndo } from './brakes.ts'
-import { changing, type EditingOptions, editing, runCommand } from './editing.ts'
+import { changing, editing } from './editing.ts'
 
-/** Puts a release of one channel into another. */
-export function promoteCommand(): Command {
-  return changing('promote', 'put a release of one channel into another: same bytes')
+export const holdCommand = () =>
+  editing('hold', 'withhold a release until unhold; needs only the timestamp key')
+    .argument('<version>', 'the release')
+    .requiredOption('--reason <words>', 'why, best with a link; shown to machines and people')
+    .option('--board <board>', 'only this board')
+
+export const unholdCommand = () =>
+  editing('unhold', 'lift a hold')
+    .argument('<version>', 'the release')
+    .option('--board <board>', 'the board of the hold')
+
+interface Marking {
+  readonly reason?: string
+  readonly undo?: true
+}
+
+/** @throws PlatteError('usage') without either. */
+function reasonOrUndo<Given extends Marking>({ reason, undo, ...given }: Given) {
+  if (undo) return { ...given, undo }
+  if (reason) return { ...given, reason }
+  throw new PlatteError('usage', '--reason is missing', { hint: 'give a reason, or remove the mark with --undo' })
+}
+
+const marking = (action: 'withdraw' | 'floor' | 'dead-end', description: string) => () =>
+  editing(action, description, reasonOrUndo)
+    .argument('<version>', 'the release')
+    .option('--reason <words>', 'why, best with a link')
+    .option('--undo', 'remove the mark')
+
+export const withdrawCommand = marking('withdraw', 'stop offering a release')
+export const floorCommand = marking('floor', 'make older machines update to this release first')
+export const deadEndCommand = marking('dead-end', 'offer no update to machines that run this release')
+
+export const rollbackCommand = () =>
+  editing('rollback', 'send machines back from a bad release to the newest other one', reasonOrUndo)
+    .argument('<version>', 'the bad release')
+    .option('--reason <words>', 'why, best with a link')
+    .option('--to <version>', 'refuse if any machine would get another version')
+    .option('--undo', 'offer the release again, and stop sending machines back')
+
+interface Promoting {
+  readonly to: string
+  readonly board?: readonly string[]
+}
+
+export const promoteCommand = () =>
+  changing('promote', 'put a release of one channel into another: same bytes', 'promote', promotion)
     .argument('<version>', 'the release')
     .requiredOption('--from <channel>', 'the channel that has it', parseChannel)
     .requiredOption('--to <channel>', 'the channel that gets it', parseChannel)
     .option('--board <board>', 'only this board; repeatable', collect)
     .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
-    .action((version: string, options: EditingOptions & PromoteOptions) => {
-      const { from, to, board, rampOver } = options
-      return runCommand({ ...options, channel: to }, 'promote', { version, from, boards: board, rampOver })
-    })
-}
 
-interface PromoteOptions {
-  readonly from: string
-  readonly to: string
-  readonly board?: readonly string[]
-  readonly rampOver?: string
-}
+const promotion = ({ to, board, ...given }: Promoting) => ({ ...given, channel: to, boards: board })
 
-/** Sends machines back from a release. */
-export function rollbackCommand(): Command {
-  return editing('rollback', 'send machines back from a bad release to the newest other one')
-    .argument('<version>', 'the bad release')
-    .option('--reason <words>', 'why, best with a link')
-    .option('--to <version>', 'refuse if any machine would get another version')
-    .option('--undo', 'offer the release again, and stop sending machines back')
-    .action((version: string, options: MarkOptions & { readonly to?: string }) =>
-      runCommand(options, 'rollback', { version, ...reasonOrUndo(options), to: options.to }),
-    )
-}
-
-interface FollowOptions extends EditingOptions {
-  readonly after?: string
-  readonly over?: string
+interface Following {
+  readonly source?: string
   readonly none?: true
 }
 
-/** Lets a channel follow another. */
-export function followCommand(): Command {
-  return editing('follow', 'let a channel offer the releases of another one, later')
+export const followCommand = () =>
+  editing('follow', 'let a channel offer the releases of another one, later', following)
     .argument('[source]', 'the channel to follow', parseChannel)
     .option('--after <duration>', 'how old a release must be there, such as 7d', parseDuration)
     .option('--over <duration>', 'then ramp it over this time, such as 48h', parseDuration)
     .option('--none', 'stop following')
-    .action((source: string | undefined, options: FollowOptions) => {
-      const { after, over, none } = options
-      if ((none ?? false) === (source !== undefined))
-        throw new PlatteError('usage', 'name the channel to follow, or use --none')
-      return runCommand(options, 'follow', { source, after, over, none })
-    })
+
+function following(given: Following): Following {
+  if ((given.none ?? false) !== (given.source !== undefined)) return given
+  throw new PlatteError('usage', 'name the channel to follow, or use --none')
 }
 
-/** Removes old releases from a channel. */
-export function pruneCommand(): Command {
-  return editing('prune', 'remove old releases from a channel, and their packages from the store')
-    .option('--keep <count>', 'how many of the newest releases of each board stay', parseCount, 20)
-    .action((options: EditingOptions & { keep: number }) => runCommand(options, 'prune', { keep: options.keep }))
-}
+export const pruneCommand = () =>
+  editing('prune', 'remove old releases from a channel, and their packages from the store').option(
+    '--keep <count>',
+    'how many of the newest releases of each board stay',
+    parseCount,
+    20,
+  )
