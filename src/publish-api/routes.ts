@@ -1,5 +1,6 @@
 /** The publish function: its commands, uploads, and a catalog that names what was published at once. */
-import { type Context, Hono } from 'hono'
+import type { Context } from 'hono'
+import { Hono } from 'hono/tiny'
 import { type CatalogCache, reload } from '../catalog/cache.ts'
 import { refresh } from '../catalog/refresh.ts'
 import type { FeatureContext } from '../checks/feature.ts'

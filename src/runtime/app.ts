@@ -1,5 +1,6 @@
 /** The routes, and what each kind of failure is on the wire. */
-import { type Context, Hono } from 'hono'
+import type { Context } from 'hono'
+import { Hono } from 'hono/tiny'
 import { getPath } from 'hono/utils/url'
 import { answerCoreUpdate, coreUpdatePaths, refuseCoreUpdate } from '../checks/http-coreupdate.ts'
 import { answerDocument } from '../checks/http-documents.ts'

@@ -3,8 +3,9 @@
  * when a schedule calls it. `infra/aws/template.yaml` makes everything that it needs.
  * Between requests it does not run: nothing is done in the background, and the log is written before an answer is.
  */
-import { Hono } from 'hono'
+
 import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
+import { Hono } from 'hono/tiny'
 import { internalDetail } from '../http/failure.ts'
 import { refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'

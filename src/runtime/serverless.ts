@@ -2,7 +2,8 @@
  * What Workers and Lambda do the same: they read settings from variables alone, answer 500 in words where these cannot be
  * used, and refresh the catalog when a schedule calls them.
  */
-import { type Context, Hono } from 'hono'
+import type { Context } from 'hono'
+import { Hono } from 'hono/tiny'
 import { newCatalogCache } from '../catalog/cache.ts'
 import type { StoreReader } from '../catalog/read.ts'
 import type { Slice } from '../catalog/refresh.ts'
