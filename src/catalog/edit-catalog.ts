@@ -16,44 +16,48 @@ import { type CatalogState, type ChannelRef, channelEntry } from './read.ts'
 import { encode, instantText, loadForWriting, type StoreWriter, signersOf } from './write.ts'
 
 export interface CatalogOptions {
+  /** The newest catalog that this process verified before: an older one is not signed anew. */
   readonly seen?: CatalogState | undefined
+  /** Signs an expired one anew, and replaces one that a wrong clock dated into the future. */
   readonly force?: boolean
 }
 
 /**
  * An expired catalog is not signed anew by itself: somebody who controls the store could have put it back.
- * @throws PlatteError('expired')
+ * A reader's `acceptStaleMs` does not count here. @throws PlatteError('expired')
  */
 export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
-  // A reader's `acceptStaleMs` does not count here.
   if (now < Date.parse(catalog.catalog.expires)) return
   throw new PlatteError('expired', `the catalog expired at ${timeText(catalog.catalog.expires)}`, {
     hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
   })
 }
 
+/** The catalog afterwards, and whether it was written. */
+interface CatalogEdit {
+  readonly catalog: Catalog
+  readonly written: boolean
+}
+
 /**
  * Writes the next catalog, issued later than the one before it, naming the newest root.
  * @param edit takes the newest catalog; the same object changes nothing.
- * @param options.seen the newest catalog that this process verified before: an older one is not signed anew.
- * @param options.force signs an expired one anew, and replaces one that a wrong clock dated into the future.
- * @returns the catalog afterwards, and whether it was written.
  * @throws PlatteError('from-the-future') where the catalog or the clock here is wrong; 'credentials', 'conflict'.
  */
 export async function editCatalog(
   writer: StoreWriter,
   edit: (catalog: Catalog, state: CatalogState) => Catalog | Promise<Catalog>,
-  options: CatalogOptions = {},
-): Promise<{ readonly catalog: Catalog; readonly written: boolean }> {
-  return update<{ readonly catalog: Catalog; readonly written: boolean }>(writer, catalogKey, async () => {
-    const state = await loadForWriting(writer, options.seen)
+  { seen: before, force = false }: CatalogOptions = {},
+): Promise<CatalogEdit> {
+  return update<CatalogEdit>(writer, catalogKey, async () => {
+    const state = await loadForWriting(writer, before)
     const current = state.catalog.catalog
     const edited = await edit(current, state)
     if (edited === current) return { result: { catalog: current, written: false } }
     const now = writer.clock()
     const isAhead = state.catalog.issuedAtMs > now + maxAheadMs
-    if (isAhead && !options.force) throw aheadOf(current, now)
-    if (!options.force) checkNotExpired(state, now)
+    if (isAhead && !force) throw aheadOf(current, now)
+    if (!force) checkNotExpired(state, now)
     const seen = isAhead ? undefined : state.catalog
     const issuedAt = Math.max(now, (seen?.issuedAtMs ?? 0) + 1)
     const { bytes, catalog } = await sealCatalog(writer, state.root, edited, issuedAt)
@@ -81,25 +85,22 @@ export async function sealCatalog(
   return { bytes, catalog }
 }
 
-/** @throws PlatteError('from-the-future') for a manifest that readers refuse yet: the catalog keeps naming the one before. */
-export function notAhead(head: VerifiedChannel, { app, channel }: ChannelRef, now: Instant): VerifiedChannel {
-  checkTimes({ issuedAt: head.manifest.issuedAt }, `${app}/${channel}`, now)
-  return head
-}
-
-/** Names the newest manifest of a channel in the catalog, and keeps what else the catalog says of it. */
-export function nameHead(catalog: Catalog, ref: ChannelRef, { manifest, sha256, size }: VerifiedChannel): Catalog {
+/**
+ * Names the newest manifest of a channel in the catalog, and keeps what else the catalog says of it.
+ * @throws PlatteError('from-the-future') for a manifest that readers refuse yet: the catalog keeps naming the one before.
+ */
+export function nameHead(
+  catalog: Catalog,
+  ref: ChannelRef,
+  { manifest, sha256, size }: VerifiedChannel,
+  now: Instant,
+): Catalog {
+  checkTimes({ issuedAt: manifest.issuedAt }, `${ref.app}/${ref.channel}`, now)
   const entry = channelEntry(catalog, ref.app, ref.channel)
   if (entry !== undefined && entry.seq >= manifest.seq) return catalog
   const { aliases: _, ...kept } = entry ?? {}
-  const named: CatalogChannel = {
-    ...kept,
-    seq: manifest.seq,
-    sha256,
-    size,
-    ...(manifest.aliases && { aliases: manifest.aliases }),
-  }
-  return withEntry(catalog, ref, named)
+  const aliases = manifest.aliases && { aliases: manifest.aliases }
+  return withEntry(catalog, ref, { ...kept, seq: manifest.seq, sha256, size, ...aliases })
 }
 
 /** The catalog with another entry for one channel. */

@@ -1,24 +1,17 @@
 /** What every change of a channel needs: a live channel, keys, and a catalog that names the result. */
-import type { Catalog, CatalogChannel } from '../documents/catalog.ts'
+import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { isTakenPath } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
 import { loadHead, type Seal } from './commit-channel.ts'
-import { checkNotExpired, editCatalog, nameHead, notAhead } from './edit-catalog.ts'
-import { type CatalogState, type ChannelRef, channelEntry } from './read.ts'
+import { checkNotExpired, editCatalog, nameHead } from './edit-catalog.ts'
+import { type CatalogState, type ChannelRef, channelEntry, channelsOf } from './read.ts'
 import { loadForWriting, type StoreWriter, signersOf } from './write.ts'
 
 /** Whether a channel was created and not deleted. */
 export const isLive = (manifest: ChannelManifest | undefined): manifest is ChannelManifest =>
   manifest !== undefined && manifest.seq > 0 && !isEnded(manifest)
-
-/** Where the next manifest of a deleted channel begins; of any other, the manifest itself. */
-export function revived(manifest: ChannelManifest): ChannelManifest {
-  if (!isEnded(manifest)) return manifest
-  const { expires: _, ...begun } = manifest
-  return begun
-}
 
 /** @throws PlatteError('refused') for a name that a new channel may not have. */
 export function checkNewName(channel: string): void {
@@ -27,12 +20,6 @@ export function checkNewName(channel: string): void {
     hint: `/${channel} is a path of the endpoint: choose another name`,
   })
 }
-
-const channelsOf = ({ apps }: Catalog, app: string): Readonly<Record<string, CatalogChannel>> =>
-  (Object.hasOwn(apps, app) && apps[app]?.channels) || {}
-
-/** The names of the channels of an app in the catalog, deleted ones included. */
-export const channelNames = (catalog: Catalog, app: string): readonly string[] => Object.keys(channelsOf(catalog, app))
 
 /** @param remedy how to get a channel that exists. */
 export function unknownChannel({ catalog }: CatalogState, { app, channel }: ChannelRef, remedy: string): PlatteError {
@@ -50,10 +37,7 @@ export function unknownChannel({ catalog }: CatalogState, { app, channel }: Chan
 const otherNameOf = (channels: Readonly<Record<string, CatalogChannel>>, channel: string): string | undefined =>
   Object.entries(channels).find(([, { aliases = [] }]) => aliases.includes(channel))?.[0]
 
-/**
- * A new channel would take the machines of an alias away.
- * @throws PlatteError('refused')
- */
+/** A new channel would take the machines of an alias away. @throws PlatteError('refused') */
 export function refuseOtherName({ catalog }: CatalogState, { app, channel }: ChannelRef): void {
   const renamed = otherNameOf(channelsOf(catalog.catalog, app), channel)
   if (renamed === undefined) return
@@ -83,7 +67,7 @@ export async function pointCatalogAt(writer: StoreWriter, ref: ChannelRef, head:
   await editCatalog(writer, async (catalog, state) => {
     // A rotation may have come between: the newest root decides.
     const newest = await loadHead(writer, state, ref)
-    return nameHead(catalog, ref, notAhead(newest ?? head, ref, writer.clock()))
+    return nameHead(catalog, ref, newest ?? head, writer.clock())
   })
   return true
 }

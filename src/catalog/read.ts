@@ -14,7 +14,6 @@ import { peekCatalogRoot, type VerifiedCatalog, verifyCatalog } from '../trust/v
 import { type VerifiedChannel, verifyChannel } from '../trust/verify-channel.ts'
 import { checkRootFresh, type Pin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 
-/** Reads a store. */
 export interface StoreReader {
   readonly documents: Documents
   readonly pin: Pin
@@ -115,18 +114,16 @@ async function loadMark(reader: StoreReader): Promise<CatalogState | undefined> 
 const badMark =
   'the file of PLATTE_MARK was damaged, or written under another root: only where that is so, remove it; it keeps an upstream from going back'
 
+interface Opening {
+  readonly seen?: CatalogState | undefined
+  readonly known?: TrustedRoot | undefined
+  readonly anyTime?: boolean
+}
+
 async function openCatalog(
   reader: StoreReader,
   stored: StoredDocument,
-  {
-    seen,
-    known,
-    anyTime = false,
-  }: {
-    readonly seen?: CatalogState | undefined
-    readonly known?: TrustedRoot | undefined
-    readonly anyTime?: boolean
-  },
+  { seen, known, anyTime = false }: Opening,
 ): Promise<CatalogState> {
   const named = peekCatalogRoot(stored.bytes)
   if (seen !== undefined && named < seen.root.root.version)
@@ -150,7 +147,7 @@ async function openCatalog(
 export async function loadChannel(
   reader: StoreReader,
   { root }: CatalogState,
-  ref: { readonly app: string; readonly channel: string; readonly entry: CatalogChannel },
+  ref: ChannelRef & { readonly entry: CatalogChannel },
 ): Promise<VerifiedChannel> {
   const key = channelKey(ref.app, ref.channel, ref.entry.seq)
   const stored = await reader.documents.get(key, maxChannelBytes)
@@ -158,10 +155,14 @@ export async function loadChannel(
   return verifyChannel(stored.bytes, root, { ...ref, now: reader.clock() })
 }
 
-/** The entry of a channel by its exact name. Names are looked up as own members only. */
+/** The channels of an app, deleted ones included. Names are looked up as own members only. */
+export const channelsOf = ({ apps }: Catalog, app: string): Readonly<Record<string, CatalogChannel>> =>
+  (Object.hasOwn(apps, app) && apps[app]?.channels) || {}
+
+/** The entry of a channel by its exact name. */
 export function channelEntry(catalog: Catalog, app: string, channel: string): CatalogChannel | undefined {
-  const entry = Object.hasOwn(catalog.apps, app) ? catalog.apps[app] : undefined
-  return entry && Object.hasOwn(entry.channels, channel) ? entry.channels[channel] : undefined
+  const channels = channelsOf(catalog, app)
+  return Object.hasOwn(channels, channel) ? channels[channel] : undefined
 }
 
 /** A channel of an app, by its exact name. */

@@ -4,7 +4,7 @@ import { maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { loadHead } from './commit-channel.ts'
-import { type CatalogOptions, editCatalog, nameHead, notAhead } from './edit-catalog.ts'
+import { type CatalogOptions, editCatalog, nameHead } from './edit-catalog.ts'
 import { type CatalogState, type ChannelRef, channelEntry, channelRefsOf } from './read.ts'
 import type { StoreWriter } from './write.ts'
 
@@ -57,16 +57,15 @@ export async function refresh(writer: StoreWriter, options: RefreshOptions = {})
     // Renewal must not wait for what lies in the store: newer manifests are read in the next pass.
     if (options.slice && isToSign) return { ...current }
     const steps = (options.slice ?? options.only) && { steps: stepsAtMost }
-    for await (const ref of options.only ? [options.only] : placesToOpen(writer, current, options.slice)) {
-      const head = await loadHead(writer, state, ref, steps)
-        .then((found) => found && notAhead(found, ref, writer.clock()))
-        .catch((error: unknown) => {
-          problems.push(problemOf(error))
-          return undefined
-        })
-      const next = head ? nameHead(edited, ref, head) : edited
-      if (next !== edited) rolled.push(ref)
-      edited = next
+    for await (const ref of options.only ? [options.only] : refsToOpen(writer, current, options.slice)) {
+      try {
+        const head = await loadHead(writer, state, ref, steps)
+        const next = head ? nameHead(edited, ref, head, writer.clock()) : edited
+        if (next !== edited) rolled.push(ref)
+        edited = next
+      } catch (error) {
+        problems.push(problemOf(error))
+      }
     }
     return edited === current && isToSign ? { ...current } : edited
   }
@@ -85,7 +84,7 @@ function problemOf(error: unknown): string {
 export async function allChannelRefs(
   { documents }: StoreWriter,
   catalog: Catalog,
-  slice?: Slice | undefined,
+  slice?: Slice,
 ): Promise<readonly ChannelRef[]> {
   const names = new Set(channelRefsOf(catalog).map(({ app, channel }) => `${app}/${channel}`))
   const apps: string[] = []
@@ -99,15 +98,11 @@ export async function allChannelRefs(
 }
 
 /** Every channel; in a slice, those with something newer, the unnamed ones first. */
-async function* placesToOpen(
-  writer: StoreWriter,
-  catalog: Catalog,
-  slice: Slice | undefined,
-): AsyncIterable<ChannelRef> {
-  const places = await allChannelRefs(writer, catalog, slice)
-  if (slice === undefined) return yield* places
+async function* refsToOpen(writer: StoreWriter, catalog: Catalog, slice: Slice | undefined): AsyncIterable<ChannelRef> {
+  const refs = await allChannelRefs(writer, catalog, slice)
+  if (slice === undefined) return yield* refs
   const isNamed = ({ app, channel }: ChannelRef) => channelEntry(catalog, app, channel) !== undefined
-  for (const kind of [places.filter((ref) => !isNamed(ref)), places.filter(isNamed)]) {
+  for (const kind of [refs.filter((ref) => !isNamed(ref)), refs.filter(isNamed)]) {
     let opened = 0
     for (const ref of turnOf(kind, slice)) {
       if (opened === slice.opens) break
@@ -127,11 +122,10 @@ function turnOf<T>(items: readonly T[], { turn, most }: Slice): readonly T[] {
 /** Whether an object is where the next manifest belongs: one read of one key. Opening it finds out whether it is good. */
 async function hasNewer({ documents }: StoreWriter, catalog: Catalog, { app, channel }: ChannelRef): Promise<boolean> {
   const seq = channelEntry(catalog, app, channel)?.seq ?? 0
-  try {
-    return (await documents.get(channelKey(app, channel, seq + 1), maxChannelBytes)) !== undefined
-  } catch (error) {
-    return problemOf(error) !== undefined
-  }
+  return documents.get(channelKey(app, channel, seq + 1), maxChannelBytes).then(
+    (found) => found !== undefined,
+    (error: unknown) => problemOf(error) !== undefined,
+  )
 }
 
 function isDue({ catalog, root }: CatalogState, now: number): boolean {

@@ -1,7 +1,7 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
 import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
-import { channelNames, checkNewName, isLive, revived, unknownChannel } from '../catalog/point-catalog.ts'
-import { type CatalogState, type ChannelRef, channelEntry, type StoreReader } from '../catalog/read.ts'
+import { checkNewName, isLive, unknownChannel } from '../catalog/point-catalog.ts'
+import { type CatalogState, type ChannelRef, channelEntry, channelsOf, type StoreReader } from '../catalog/read.ts'
 import { storeFailures } from '../catalog/refresh.ts'
 import { encode, instantText, loadForWriting, type StoreWriter } from '../catalog/write.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
@@ -106,7 +106,8 @@ export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: Ca
   const { ref, others = () => [] } = edit
   const state = catalog ?? (await loadForWriting(reader))
   const head = await loadHead(reader, state, ref)
-  const names = typeof others === 'string' ? channelNames(state.catalog.catalog, ref.app) : others(head?.manifest)
+  const names =
+    typeof others === 'string' ? Object.keys(channelsOf(state.catalog.catalog, ref.app)) : others(head?.manifest)
   const unreadable: string[] = []
   const wanted = { app: ref.app, names: names.filter((name) => name !== ref.channel) }
   const found = await loadLive(reader, state, wanted, (channel, error) => {
@@ -120,7 +121,7 @@ export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: Ca
 /** The newest manifests of all channels of an app. */
 export async function liveChannels(reader: StoreReader, app: string): Promise<readonly ChannelManifest[]> {
   const state = await loadForWriting(reader)
-  const names = channelNames(state.catalog.catalog, app)
+  const names = Object.keys(channelsOf(state.catalog.catalog, app))
   return [...(await loadLive(reader, state, { app, names })).values()]
 }
 
@@ -167,7 +168,8 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   const isThere = isLive(current)
   if (!isThere && !create) throw unknownChannel(state.catalog, ref, howToCreate)
   if (current.seq === 0) checkNewName(ref.channel)
-  const begun = revived(current)
+  const { expires: _, ...revived } = current
+  const begun = isEnded(current) ? revived : current
   const edited = edit.apply(begun, state, instantText(issue.at))
   const packages = edit.packages?.(state) ?? []
   if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }

@@ -124,7 +124,9 @@ async function commitAll(publisher: Publisher, channels: Channels): Promise<void
     const edit = (current: ChannelManifest) => ({ ...current, releases: [...releases] })
     heads.push({ ref, head: (await commitChannel(publisher, ref, edit)).head })
   }
-  await editCatalog(publisher, (catalog) => heads.reduce((named, { ref, head }) => nameHead(named, ref, head), catalog))
+  await editCatalog(publisher, (catalog) =>
+    heads.reduce((named, { ref, head }) => nameHead(named, ref, head, publisher.clock()), catalog),
+  )
 }
 
 async function newKey(): Promise<{ signer: Signer; key: PublicKey }> {
