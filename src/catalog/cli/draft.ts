@@ -1,18 +1,37 @@
 /** Drafts of a root, as files that go from one root key to the next. */
 import { readFile, writeFile } from 'node:fs/promises'
+import type { Options } from '../../cli/options.ts'
+import { notice, show } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import type { TrustedRoot } from '../../trust/verify-root.ts'
+import type { StoreReader } from '../read.ts'
+import { editRoot, type RootEdit } from '../roots.ts'
+import { instantText } from '../write.ts'
 
-export const readDraft = (file: string): Promise<Uint8Array> =>
-  readFile(file).catch((cause: unknown) => {
-    throw new PlatteError('usage', `${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    })
-  })
+export interface DraftOptions extends Options {
+  readonly out?: string
+}
 
-export const writeNew = (file: string, text: string): Promise<void> =>
-  writeFile(file, text, { flag: 'wx' }).catch((cause: unknown) => {
-    throw new PlatteError('usage', `${file} cannot be written: ${cause instanceof Error ? cause.message : cause}`, {
-      hint: 'remove it, or name another file with --out',
-      cause,
-    })
-  })
+export const outOption = ['--out <file>', 'where the draft goes (root-<version>.json)'] as const
+
+/** Writes the root that follows `current`, to be signed. */
+export async function writeDraft(
+  { clock }: StoreReader,
+  current: TrustedRoot,
+  edit: RootEdit,
+  { out, json }: DraftOptions,
+): Promise<void> {
+  const edited = await editRoot(current, edit, instantText(clock()))
+  const file = out ?? `root-${edited.version}.json`
+  await writeFile(file, `${JSON.stringify(edited, undefined, 2)}\n`, { flag: 'wx' }).catch(
+    refuse(`${file} cannot be written`, 'remove it, or name another file with --out'),
+  )
+  notice(`sign it with: platte root sign ${file} --key ROOT-KEY-FILE`)
+  show(json, edited, [file])
+}
+
+export const readDraft = (file: string): Promise<Uint8Array> => readFile(file).catch(refuse(`${file} cannot be read`))
+
+const refuse = (problem: string, hint?: string) => (cause: Error) => {
+  throw new PlatteError('usage', `${problem}: ${cause.message}`, { ...(hint && { hint }), cause })
+}

@@ -36,16 +36,18 @@ export function initCommand(): Command {
     })
 }
 
-/** What `init` does; `start` does it too. */
-export async function initialise(order: {
+interface NewStore {
   readonly store: StoreSetting
   readonly keysDir: string
   readonly rootKeysDir: string
   readonly alg: 'EdDSA' | 'ES256'
   readonly maxValidity: string
-}): Promise<{ readonly pin: string; readonly created: boolean }> {
-  await makeStore(order.store)
-  const open = await openStore(order.store)
+}
+
+/** What `init` does; `start` does it too. */
+export async function initialise({ store, keysDir, rootKeysDir, alg, maxValidity }: NewStore) {
+  await makeStore(store)
+  const open = await openStore(store)
   await refuseUnsafe({ ...open, log: warn })
   const hasRoot = (await open.documents.get(rootKey(1), maxRootBytes)) !== undefined
   const role = async (folder: string, name: RoleName): Promise<readonly [KeyPair, ...KeyPair[]]> => {
@@ -55,16 +57,16 @@ export async function initialise(order: {
       throw new PlatteError('credentials', `this store has a root already, and ${folder} holds no ${name} key`, {
         hint: 'use another store, or the folders of the keys that the root names',
       })
-    const made = await makeKey(keyFile(folder, name), order.alg)
+    const made = await makeKey(keyFile(folder, name), alg)
     if (made.created) notice(`made ${keyFile(folder, name)}`)
     return [made]
   }
-  const root = await role(order.rootKeysDir, 'root')
-  const release = await role(order.keysDir, 'release')
-  const timestamp = await role(order.keysDir, 'timestamp')
+  const root = await role(rootKeysDir, 'root')
+  const release = await role(keysDir, 'release')
+  const timestamp = await role(keysDir, 'timestamp')
   const first = await firstRoot(
     { root: publicKeys(root), release: publicKeys(release), timestamp: publicKeys(timestamp) },
-    { issuedAt: instantText(open.clock()), maxValidity: order.maxValidity },
+    { issuedAt: instantText(open.clock()), maxValidity },
   )
   const made = await initStore(
     { ...open, log: warn, release: [], timestamp: timestamp.map(({ signer }) => signer) },
@@ -79,3 +81,16 @@ export async function initialise(order: {
 
 const publicKeys = ([first, ...others]: readonly [KeyPair, ...KeyPair[]]) =>
   [first.publicKey, ...others.map(({ publicKey }) => publicKey)] as const
+
+/** Makes one private key in a file, and prints its public half. */
+export function keygenCommand(): Command {
+  return command('keygen', 'make a private key in FILE and print its public half', [])
+    .argument('<file>', 'where the private key goes; it must not be there yet')
+    .option('--alg <alg>', 'EdDSA (Ed25519), or ES256 for key services', oneOf(['EdDSA', 'ES256']), 'EdDSA')
+    .action(async (file: string, options: Options & { alg: 'EdDSA' | 'ES256' }) => {
+      const { created, signer, publicKey } = await makeKey(file, options.alg)
+      if (!created) throw new PlatteError('refused', `${file} exists already`, { hint: 'name another file' })
+      notice(`made ${file}; key id ${signer.keyId}`)
+      show(options.json, { keyId: signer.keyId, publicKey }, [JSON.stringify(publicKey)])
+    })
+}

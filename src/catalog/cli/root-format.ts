@@ -1,17 +1,14 @@
 import type { Command } from 'commander'
-import { command, type Options, openReadingOf, readFlags } from '../../cli/options.ts'
+import { command, openReadingOf, readFlags } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { firstReaderOf, newestFormat } from '../../documents/format.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { compareVersions, parseVersion } from '../../release/version.ts'
 import { loadRoot } from '../read.ts'
-import { editRoot } from '../roots.ts'
-import { instantText } from '../write.ts'
-import { writeNew } from './draft.ts'
+import { type DraftOptions, outOption, writeDraft } from './draft.ts'
 
-interface FormatOptions extends Options {
+interface FormatOptions extends DraftOptions {
   readonly oldestReader?: string
-  readonly out?: string
 }
 
 /** Lets a store use what older readers refuse: a root edit, so the root keys sign it. */
@@ -19,7 +16,7 @@ export function formatCommand(): Command {
   return command('format', 'write a draft of a root that allows a newer format', readFlags)
     .argument('<format>', `the format, at most ${newestFormat}`, Number)
     .option('--oldest-reader <version>', 'the oldest version of Platte that reads this store, anywhere')
-    .option('--out <file>', 'where the draft goes (root-<version>.json)')
+    .option(...outOption)
     .action(async (format: number, options: FormatOptions) => {
       const { store } = await openReadingOf(options, warn)
       const current = await loadRoot(store)
@@ -30,11 +27,7 @@ export function formatCommand(): Command {
       }
       for (const line of beforehand(format, current.root.roles.timestamp.maxValidity)) notice(line)
       confirm(format, options.oldestReader)
-      const edited = await editRoot(current, { format }, instantText(store.clock()))
-      const out = options.out ?? `root-${edited.version}.json`
-      await writeNew(out, `${JSON.stringify(edited, undefined, 2)}\n`)
-      notice(`sign it with: platte root sign ${out} --key ROOT-KEY-FILE`)
-      show(options.json, edited, [out])
+      await writeDraft(store, current, { format }, options)
     })
 }
 

@@ -15,13 +15,13 @@ import { isInstant } from '../../documents/fields.ts'
 import { type RoleName, roleNames } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
-import { type KeyPair, loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
+import { loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
+import type { Signer } from '../../trust/signer.ts'
 import { formatPin, type TrustedRoot } from '../../trust/verify-root.ts'
 import { loadRoot } from '../read.ts'
-import { editRoot, publishRoot, signRoot } from '../roots.ts'
+import { publishRoot, signRoot } from '../roots.ts'
 import { refreshIfAble, reissueChannels, rotateKey } from '../rotate.ts'
-import { instantText } from '../write.ts'
-import { readDraft, writeNew } from './draft.ts'
+import { type DraftOptions, outOption, readDraft, writeDraft } from './draft.ts'
 import { formatCommand } from './root-format.ts'
 
 /** Everything about the root: the list of keys, roles and thresholds. */
@@ -48,14 +48,13 @@ function showRoot(): Command {
   })
 }
 
-interface EditOptions extends Options {
+interface EditOptions extends DraftOptions {
   readonly addKey?: string
   readonly removeKey?: string
   readonly role?: RoleName
   readonly threshold?: { readonly role: RoleName; readonly count: number }
   readonly expires?: string
   readonly maxValidity?: string
-  readonly out?: string
 }
 
 function editDraft(): Command {
@@ -66,33 +65,22 @@ function editDraft(): Command {
     .option('--threshold <role=n>', 'how many keys of a role must sign, such as release=2', parseThreshold)
     .option('--expires <instant>', 'when the root expires, such as 2028-01-01T00:00:00Z; or never', parseExpiry)
     .option('--max-validity <duration>', 'how long a catalog may be valid, such as PT72H', parseDuration)
-    .option('--out <file>', 'where the draft goes (root-<version>.json)')
+    .option(...outOption)
     .action(async (options: EditOptions) => {
-      const { role, addKey, removeKey, threshold } = options
+      const { role, addKey, removeKey, threshold, expires, maxValidity } = options
       if ((addKey || removeKey) && role === undefined)
-        throw new PlatteError('usage', 'say with --role which role the key joins or leaves')
-      if (!addKey && !removeKey && !threshold && !options.expires && !options.maxValidity)
-        throw new PlatteError(
-          'usage',
-          'say what to change: --add-key, --remove-key, --threshold, --expires, --max-validity',
-        )
+        throw new PlatteError('usage', 'name the role of the key with --role')
+      if (!addKey && !removeKey && !threshold && !expires && !maxValidity)
+        throw new PlatteError('usage', 'use --add-key, --remove-key, --threshold, --expires or --max-validity')
       const { store } = await openReadingOf(options, warn)
-      const current = await loadRoot(store)
-      const edited = await editRoot(
-        current,
-        {
-          ...(addKey && role && { add: { role, key: await loadPublicKey(addKey) } }),
-          ...(removeKey && role && { remove: { role, keyId: removeKey } }),
-          ...(threshold && { thresholds: { [threshold.role]: threshold.count } }),
-          ...(options.expires && { expires: options.expires }),
-          ...(options.maxValidity && { maxValidity: options.maxValidity }),
-        },
-        instantText(store.clock()),
-      )
-      const out = options.out ?? `root-${edited.version}.json`
-      await writeNew(out, `${JSON.stringify(edited, undefined, 2)}\n`)
-      notice(`sign it with: platte root sign ${out} --key ROOT-KEY-FILE`)
-      show(options.json, edited, [out])
+      const edit = {
+        ...(addKey && role && { add: { role, key: await loadPublicKey(addKey) } }),
+        ...(removeKey && role && { remove: { role, keyId: removeKey } }),
+        ...(threshold && { thresholds: { [threshold.role]: threshold.count } }),
+        ...(expires && { expires }),
+        ...(maxValidity && { maxValidity }),
+      }
+      await writeDraft(store, await loadRoot(store), edit, options)
     })
 }
 
@@ -158,17 +146,13 @@ function rotate(): Command {
         throw new PlatteError('credentials', `${options.rootKeys} holds no root key`, {
           hint: 'name the folder of root*.jwk with --root-keys',
         })
-      const fresh: KeyPair = await makeKey(options.newKey, options.alg)
+      const fresh = await makeKey(options.newKey, options.alg)
       const { role, replace } = options
-      const withFresh = <T extends { readonly keyId: string }>(keys: readonly T[], key: T): readonly T[] =>
-        keys.some(({ keyId }) => keyId === key.keyId) ? keys : [...keys, key]
-      const writer = role === 'root' ? store : { ...store, [role]: withFresh(store[role], fresh.signer) }
-      const signers = role === 'root' ? withFresh(rootKeys, fresh.signer) : rootKeys
-      const trusted = await rotateKey(
-        writer,
-        { role, key: fresh.publicKey, ...(replace && { replaces: replace }) },
-        signers,
-      )
+      const withFresh = (keys: readonly Signer[]): readonly Signer[] =>
+        keys.some(({ keyId }) => keyId === fresh.signer.keyId) ? keys : [...keys, fresh.signer]
+      const writer = role === 'root' ? store : { ...store, [role]: withFresh(store[role]) }
+      const rotation = { role, key: fresh.publicKey, ...(replace && { replaces: replace }) }
+      const trusted = await rotateKey(writer, rotation, role === 'root' ? withFresh(rootKeys) : rootKeys)
       notice(`${role} is signed by ${fresh.signer.keyId} now; pin the new root everywhere, then destroy the old key`)
       show(options.json, { version: trusted.root.version, pin: pinOf(trusted) }, [`PLATTE_ROOT=${pinOf(trusted)}`])
     })
@@ -180,11 +164,8 @@ function reissue(): Command {
       const { store } = await openStoreOf(options, warn)
       const issued = await reissueChannels(store)
       await refreshIfAble(store)
-      show(
-        options.json,
-        issued,
-        issued.map(({ app, channel }) => `${app}/${channel}: issued anew`),
-      )
+      const lines = issued.map(({ app, channel }) => `${app}/${channel}: issued anew`)
+      show(options.json, issued, lines)
     },
   )
 }
