@@ -1,9 +1,9 @@
-/** Adds releases to a channel. Pure, and idempotent by content. */
+/** Adds releases to a channel. Pure and idempotent by content. */
 import { PlatteError } from '../kernel/errors.ts'
 import type { BoardPackages, Channel, RampStep, Release } from './channel.ts'
-import { compareVersions, parseVersion } from './version.ts'
+import { compareVersions, newestFirst, parseVersion } from './version.ts'
 
-/** One version for one board. */
+/** What publishing adds: one version for one board. */
 export interface Addition {
   readonly version: string
   readonly board: string
@@ -12,15 +12,14 @@ export interface Addition {
   readonly components?: Readonly<Record<string, string>>
   readonly cves?: readonly string[]
   readonly notes?: { readonly sha256: string; readonly size: number }
-  /** Of a new release; a known one keeps its ramp. */
+  /** Only for a new release; a known one keeps its own. */
   readonly ramp?: readonly RampStep[]
 }
 
 /**
- * Puts a release, or a new board of a known one, into the channel.
- * @returns the same object where all of it was there already.
- * @throws PlatteError('refused') for a lower version; other bytes, components, CVEs or notes of a known version; and
- *   another spelling of it.
+ * Adds a release, or a new board of a known one.
+ * @returns the same object where the channel has all of it already.
+ * @throws PlatteError('refused') for a lower version, another spelling of a known version, or other content of one.
  */
 export function addRelease<C extends Channel>(channel: C, addition: Addition): C {
   checkPlace(channel, addition)
@@ -31,19 +30,17 @@ export function addRelease<C extends Channel>(channel: C, addition: Addition): C
 }
 
 /**
- * Checks before the bytes are known that the version is not lower than the newest one of its board.
+ * Checks what is known before the packages are read: the version is not lower than what its board has.
  * @throws PlatteError('refused')
  */
 export function checkPlace(channel: Channel, { version, board }: { version: string; board: string }): void {
   if (boardOf(findRelease(channel, version), board)) return
-  const parsed = parseVersion(version)
-  const higher = channel.releases.find(
-    (release) => boardOf(release, board) && compareVersions(parseVersion(release.version), parsed) > 0,
-  )
+  const higher = channel.releases.find((release) => boardOf(release, board) && newestFirst(release, { version }) < 0)
   if (higher === undefined) return
-  throw new PlatteError('refused', `${version} is lower than ${higher.version}, which ${board} already has here`, {
-    hint: 'publish a higher version; machines are not moved back by publishing',
-  })
+  throw refusal(
+    `${version} is lower than ${higher.version}, which ${board} already has here`,
+    'publish a higher version; machines are not moved back by publishing',
+  )
 }
 
 /**
@@ -53,35 +50,35 @@ export function checkPlace(channel: Channel, { version, board }: { version: stri
 export function checkSameBytes(
   channel: Channel,
   where: string,
-  addition: Pick<Addition, 'version' | 'board' | 'packages'>,
+  { version, board, packages }: Pick<Addition, 'version' | 'board' | 'packages'>,
 ): void {
-  const known = boardOf(findRelease(channel, addition.version), addition.board)
-  if (known === undefined || samePackages(known, addition.packages)) return
-  throw new PlatteError(
-    'refused',
-    `${addition.version} for ${addition.board} is already in ${where}, with other bytes or packages (it has ${known.packages
-      .map(({ name }) => name)
-      .join(', ')})`,
-    { hint: 'a published version never changes; publish these under a higher version' },
+  const known = boardOf(findRelease(channel, version), board)
+  if (known === undefined || sameJson(contentOf(known), contentOf(packages))) return
+  const names = known.packages.map(({ name }) => name).join(', ')
+  throw refusal(
+    `${version} for ${board} is already in ${where}, with other bytes or packages (it has ${names})`,
+    'a published version never changes; publish these under a higher version',
   )
 }
 
-/** The release of that version, however it is written (`4152.2` is `4152.2.0`). */
-export function findRelease(channel: Channel, version: string): Release | undefined {
+/** The release of a version, in any spelling (`4152.2` is `4152.2.0`). */
+export function findRelease({ releases }: Channel, version: string): Release | undefined {
   const parsed = parseVersion(version)
-  return channel.releases.find((release) => compareVersions(parseVersion(release.version), parsed) === 0)
+  return releases.find((release) => compareVersions(parseVersion(release.version), parsed) === 0)
 }
+
+/** An error for what policy forbids, and what to do instead. */
+export const refusal = (message: string, hint: string): PlatteError => new PlatteError('refused', message, { hint })
 
 const boardOf = (release: Release | undefined, board: string): BoardPackages | undefined =>
   release && Object.hasOwn(release.boards, board) ? release.boards[board] : undefined
 
-function newRelease({ version, board, packages, publishedAt, components, cves, notes, ramp }: Addition): Release {
+const details = ['components', 'cves', 'notes'] as const
+
+function newRelease({ version, board, packages, publishedAt, ramp, ...others }: Addition): Release {
+  const given = details.filter((field) => others[field])
   return {
-    version,
-    publishedAt,
-    ...(components && { components }),
-    ...(cves && { cves }),
-    ...(notes && { notes }),
+    ...{ version, publishedAt, ...Object.fromEntries(given.map((field) => [field, others[field]])) },
     ...(ramp && { ramp }),
     boards: { [board]: packages },
   }
@@ -89,35 +86,32 @@ function newRelease({ version, board, packages, publishedAt, components, cves, n
 
 function mergeRelease(known: Release, addition: Addition): Release {
   checkSameBytes({ releases: [known] }, 'this channel', addition)
-  const words = (['components', 'cves', 'notes'] as const).filter((field) => addition[field] && !known[field])
-  for (const field of ['components', 'cves', 'notes'] as const)
+  for (const field of details)
     if (addition[field] && known[field] && !sameJson(addition[field], known[field]))
-      throw new PlatteError('refused', `${known.version} is already published with other ${field}`, {
-        hint: `leave ${field} out, or repeat what was published`,
-      })
+      throw refusal(
+        `${known.version} is already published with other ${field}`,
+        `leave ${field} out, or repeat what was published`,
+      )
   const packages = boardOf(known, addition.board)
   if (packages === undefined && addition.version !== known.version)
-    throw new PlatteError('refused', `${addition.version} is published as ${known.version} here`, {
-      hint: 'a version names the folder of its packages: write it the same way for every board',
-    })
-  if (words.length === 0 && packages) return known
+    throw refusal(
+      `${addition.version} is published as ${known.version} here`,
+      'a version names the folder of its packages: write it the same way for every board',
+    )
+  const added = details.filter((field) => addition[field] && !known[field])
+  if (added.length === 0 && packages) return known
   return {
     ...known,
-    ...Object.fromEntries(words.map((field) => [field, addition[field]])),
+    ...Object.fromEntries(added.map((field) => [field, addition[field]])),
     boards: { ...known.boards, [addition.board]: packages ?? addition.packages },
   }
 }
 
-function samePackages(a: BoardPackages, b: BoardPackages): boolean {
-  const content = ({ packages }: BoardPackages): unknown =>
-    packages.map(({ name, size, sha256, sha1, required }) => [name, size, sha256, sha1, required ?? true])
-  return sameJson(content(a), content(b))
-}
+const contentOf = ({ packages }: BoardPackages): unknown =>
+  packages.map(({ name, size, sha256, sha1, required }) => [name, size, sha256, sha1, required ?? true])
 
-/** Equal as JSON, in any order of members. */
-export function sameJson(a: unknown, b: unknown): boolean {
-  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))
-}
+/** Equal as JSON, in any order of an object's members. */
+export const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
@@ -125,6 +119,3 @@ function sorted(value: unknown): unknown {
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
   return entries.map(([name, content]) => [name, sorted(content)])
 }
-
-const newestFirst = (a: Release, b: Release): number =>
-  compareVersions(parseVersion(b.version), parseVersion(a.version))

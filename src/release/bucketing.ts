@@ -1,8 +1,8 @@
-/** The bucket of a machine for a release: drawn anew for each release, the same at every check, computed and never stored. */
+/** The bucket of a machine: differs by release, stays the same at every check, is never stored. */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 
-/** Two independent numbers of one machine and one release. */
+/** Two independent numbers. */
 export interface Bucket {
   /** 0 to 1: a ramp with a higher share admits the machine. */
   readonly ramp: number
@@ -16,15 +16,12 @@ export interface BucketScope {
   readonly channel: string
 }
 
-/** A machine without an id comes last. */
-const last: Bucket = { ramp: 1, window: 1 }
-
 /**
- * The first 32 bits, and the next 32, of SHA-256 over `v1`, app, channel, version and the machine's id in lower case,
- * with a zero byte between each; as fractions.
+ * The first and the second 32 bits of SHA-256 over `v1`, app, channel, version and the machine's id in lower case, with a
+ * zero byte between each; as fractions. A machine without an id comes last.
  */
 export function bucketOf({ app, channel }: BucketScope, version: string, machineId: string): Bucket {
-  if (machineId === '') return last
+  if (machineId === '') return { ramp: 1, window: 1 }
   const digest = sha256(utf8ToBytes(`v1\0${app}\0${channel}\0${version}\0${machineId.toLowerCase()}`))
   return { ramp: fraction(digest, 0), window: fraction(digest, 4) }
 }

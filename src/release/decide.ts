@@ -26,7 +26,7 @@ export type Reason =
 
 /** What a machine reports. */
 export interface Check extends Partial<Pick<Machine, 'oem' | 'machineId' | 'onNoList'>> {
-  /** Any text; one that is no version is below everything. */
+  /** A text that is not a version is below everything. */
   readonly version: string
   /** Empty where unknown. */
   readonly board: string
@@ -51,8 +51,8 @@ interface Case {
   readonly machine: Machine
   readonly view: ChannelView
   readonly now: number
-  /** The bucket for the last candidate: ramp and window share one hash. */
-  drawn?: { readonly candidate: Candidate; readonly bucket: Bucket }
+  /** The last one computed: ramp and window share one hash. */
+  bucket?: { readonly of: Candidate; readonly value: Bucket }
 }
 
 /** Decides for one machine. @param now milliseconds since 1970-01-01T00:00:00Z. */
@@ -113,17 +113,17 @@ function isAdmitted(one: Case, candidate: Candidate): boolean {
 }
 
 function bucketIn(one: Case, candidate: Candidate): Bucket {
-  if (one.drawn?.candidate !== candidate) one.drawn = { candidate, bucket: bucketFor(candidate, one.view, one.check) }
-  return one.drawn.bucket
+  if (one.bucket?.of !== candidate) one.bucket = { of: candidate, value: bucketFor(candidate, one.view, one.check) }
+  return one.bucket.value
 }
 
-/** A machine below floors is offered the lowest first, whatever its ramp and targets say: none is skipped. */
+/** Floors come first, lowest first, and whatever their ramps and targets. */
 const lowestFloor = (board: BoardView, running: Version | undefined, target: Candidate): Candidate | undefined =>
   board.floors.find(
     ({ version }) => compareVersions(version, running) > 0 && compareVersions(version, target.version) < 0,
   )
 
-/** The windows of the release that is offered count, also where that is a floor. */
+/** A floor has its own windows. */
 function inWindow(one: Case, candidate: Candidate): Decision {
   const { schedule } = candidate
   if (schedule === undefined || one.check.isManual || isOpen(schedule, bucketIn(one, candidate).window, one.now))
@@ -132,11 +132,8 @@ function inWindow(one: Case, candidate: Candidate): Decision {
 }
 
 /** The bucket of a machine for a release. */
-export const bucketFor = ({ release }: Candidate, { queue }: ChannelView, { machineId = '' }: Check): Bucket =>
-  bucketOf(queue, release.version, machineId)
+export const bucketFor = ({ release }: Candidate, { scope }: ChannelView, { machineId = '' }: Check): Bucket =>
+  bucketOf(scope, release.version, machineId)
 
-function noUpdate(reason: Reason, candidate: Candidate, because?: string): Decision {
-  return because === undefined
-    ? { kind: 'no-update', reason, candidate }
-    : { kind: 'no-update', reason, candidate, because }
-}
+const noUpdate = (reason: Reason, candidate: Candidate, because?: string): Decision =>
+  because === undefined ? { kind: 'no-update', reason, candidate } : { kind: 'no-update', reason, candidate, because }

@@ -1,11 +1,16 @@
-/** The one reading of a channel as JSON, and in words for terminals. */
+/** The state of a channel as JSON, and as text for terminals. */
 import { percent, timeText } from '../kernel/format.ts'
 import { explainReason } from './explanation.ts'
-import type { ListedRelease, Progress, ReleaseStatus, Rollback, RolloutStatus, WindowStatus } from './rollout-status.ts'
-import { offeredFrom } from './rollout-status.ts'
+import {
+  type ListedRelease,
+  offeredFrom,
+  type ReleaseStatus,
+  type RolloutStatus,
+  type WindowStatus,
+} from './rollout-status.ts'
 import type { Candidate } from './view.ts'
 
-/** A board as `/v1/channels` and `show --json` have it. Instants are RFC 3339. */
+/** A board in `/v1/channels` and `show --json`. Instants are RFC 3339. */
 export const boardJson = ({ board, newest, offered, via, withheld, window, rollbacks, releases }: RolloutStatus) => {
   const shown = offered ?? newest
   const progress = releases[0]?.progress
@@ -18,18 +23,18 @@ export const boardJson = ({ board, newest, offered, via, withheld, window, rollb
     components: shown.release.components,
     ...(via.length > 0 && { via: via.map(versionOf) }),
     ...(withheld && { withheld: { reason: withheld.reason, because: withheld.because } }),
-    ...(progress && { ramp: rampJson(progress) }),
+    ...(progress && {
+      ramp: {
+        from: isoText(progress.from),
+        to: progress.to === undefined ? null : isoText(progress.to),
+        ...(progress.stoppedAt !== undefined && { stoppedAt: isoText(progress.stoppedAt) }),
+        share: progress.share,
+      },
+    }),
     ...(window && { window: { isOpen: window.isOpen, edge: window.edge && isoText(window.edge) } }),
     ...(rollbacks.length > 0 && { rollbacks: rollbacks.map(({ from, to }) => ({ from, to: versionOf(to) })) }),
   }
 }
-
-const rampJson = ({ from, to, stoppedAt, share }: Progress) => ({
-  from: isoText(from),
-  to: to === undefined ? null : isoText(to),
-  ...(stoppedAt !== undefined && { stoppedAt: isoText(stoppedAt) }),
-  share,
-})
 
 const isoText = (at: number): string => new Date(at).toISOString()
 
@@ -42,15 +47,11 @@ export function boardText({ newest, offered, via, window, rollbacks, releases }:
     ...(via.length > 0 ? [`by way of ${via.map(versionOf).join(', ')}`] : []),
     ...(window && offered ? [windowText(window)] : []),
     ...(first && offered !== newest ? [`${versionOf(newest)}: ${stateText(first)}`] : []),
-    ...rollbacks.map(rollbackText),
+    ...rollbacks.map(({ from, to }) => `machines on ${from.join(', ')} are being sent back to ${versionOf(to)}`),
   ].join('; ')
 }
 
-/** e.g. `machines on 2.0.0 are being sent back to 1.0.0`. */
-const rollbackText = ({ from, to }: Rollback): string =>
-  `machines on ${from.join(', ')} are being sent back to ${versionOf(to)}`
-
-/** What becomes of a release, over all of its boards; each is named where they differ. */
+/** The states of a release; boards are named where they differ. */
 export function releaseText({ boards }: ListedRelease): string {
   const groups = [...Map.groupBy(boards, stateText)]
   return groups
@@ -104,5 +105,5 @@ function rampText({ progress, board }: ReleaseStatus): string {
 
 function windowText({ isOpen, edge }: WindowStatus): string {
   if (edge === undefined) return isOpen ? 'window always open' : 'window never opens'
-  return isOpen ? `window open until ${timeText(edge)}` : `window closed until ${timeText(edge)}`
+  return `window ${isOpen ? 'open' : 'closed'} until ${timeText(edge)}`
 }

@@ -1,9 +1,8 @@
 /** The differences between two states of a channel, as data and as lines for people. */
-
 import { forPeople } from '../kernel/format.ts'
 import { findRelease } from './add-release.ts'
-import type { BoardPackages, Channel, Hold, RampStep, Release, Target, Window } from './channel.ts'
-import { compareVersions, parseVersion } from './version.ts'
+import type { Channel, Hold, RampStep, Release, Target, Window } from './channel.ts'
+import { newestFirst } from './version.ts'
 
 /** One difference. Without `from` the field is new, without `to` it is removed. */
 export interface Change {
@@ -29,21 +28,20 @@ type Texts = Readonly<Record<string, string | undefined>>
 
 /** Every difference, the channel's own first, then by release, newest first. */
 export function diffChannels(before: ChannelMetadata, after: ChannelMetadata): readonly Change[] {
-  const changed = after.releases.flatMap((release) => {
-    const known = findRelease(before, release.version)
-    return diffTexts(known ? releaseTexts(known) : {}, releaseTexts(release), release.version)
-  })
   const gone = before.releases.filter(({ version }) => findRelease(after, version) === undefined)
   return [
     ...diffTexts(channelTexts(before), channelTexts(after)).map((one) =>
       one.what === 'rollbackFrom' ? { ...one, effect: rollbackEffect(before, after) } : one,
     ),
-    ...changed,
+    ...after.releases.flatMap((release) => {
+      const known = findRelease(before, release.version)
+      return diffTexts(known ? releaseTexts(known) : {}, releaseTexts(release), release.version)
+    }),
     ...gone.flatMap((release) => diffTexts(releaseTexts(release), {}, release.version)),
   ]
 }
 
-/** e.g. `machines on 2.0.0 are being sent back to 1.0.0`. A hold, which the manifest does not name, may send them further. */
+/** e.g. `machines on 2.0.0 are being sent back to 1.0.0`. Holds, unknown here, may send them further. */
 function rollbackEffect(before: ChannelMetadata, after: ChannelMetadata): string {
   const [old = [], current = []] = [before.rollbackFrom, after.rollbackFrom]
   const sent = current.filter((version) => !old.includes(version)).map((version) => sentBack(version, after))
@@ -53,23 +51,20 @@ function rollbackEffect(before: ChannelMetadata, after: ChannelMetadata): string
 
 function sentBack(version: string, { releases }: ChannelMetadata): string {
   const boards = Object.keys(releases.find((one) => one.version === version)?.boards ?? {})
-  const left = releases
-    .filter(({ withdrawn }) => !withdrawn)
-    .sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)))
+  const left = releases.filter(({ withdrawn }) => !withdrawn).sort(newestFirst)
   const targets = boards.flatMap((board) => left.find((one) => Object.hasOwn(one.boards, board))?.version ?? [])
   const to = targets.length === 0 ? '' : ` to ${[...new Set(targets)].join(', ')}`
   return `machines on ${version} are being sent back${to}`
 }
 
-/** What changed in what the catalog says of a channel. */
-export const diffBrakes = (before: Brakes, after: Brakes): readonly Change[] =>
-  diffTexts(brakeTexts(before), brakeTexts(after))
-
-/** What the timestamp key says of a channel. */
+/** What the catalog adds to a channel. */
 export interface Brakes {
   readonly holds?: readonly Hold[]
   readonly rampAsOf?: string
 }
+
+export const diffBrakes = (before: Brakes, after: Brakes): readonly Change[] =>
+  diffTexts(brakeTexts(before), brakeTexts(after))
 
 /** e.g. `+ 4593.2.0 amd64-usr: update.gz 412345678`, `~ 4593.2.0 ramp: none -> 0 % at …`. */
 export function changeLine({ what, version, effect, ...texts }: Change): string {
@@ -96,7 +91,7 @@ const channelTexts = (channel: ChannelMetadata): Texts => ({
   aliases: channel.aliases?.join(', '),
   description: channel.description,
   cadence: channel.cadence && [channel.cadence.every, channel.cadence.on].filter(Boolean).join(' on '),
-  follow: channel.follow && followText(channel.follow),
+  follow: followText(channel),
   windows: channel.windows && windowsText(channel.windows),
   target: channel.target && targetText(channel.target),
   rollbackFrom: channel.rollbackFrom?.join(', '),
@@ -104,10 +99,12 @@ const channelTexts = (channel: ChannelMetadata): Texts => ({
 })
 
 function releaseTexts(release: Release): Texts {
-  const boards = Object.entries(release.boards).map(([board, packages]) => [board, packagesText(packages)] as const)
+  const boards = Object.entries(release.boards).map(
+    ([board, { packages }]) => [board, pairsText(packages.map(({ name, size }) => [name, size]))] as const,
+  )
   return {
     ...Object.fromEntries(boards),
-    components: release.components && pairsText(release.components),
+    components: release.components && pairsText(Object.entries(release.components)),
     cves: release.cves?.join(', '),
     notes: release.notes && `${release.notes.size} bytes`,
     ramp: release.ramp && rampText(release.ramp),
@@ -124,26 +121,24 @@ function brakeTexts({ holds = [], rampAsOf }: Brakes): Texts {
   return { ...Object.fromEntries(held), 'ramps stopped at': rampAsOf }
 }
 
-const packagesText = ({ packages }: BoardPackages): string =>
-  packages.map(({ name, size }) => `${name} ${size}`).join(', ')
+const pairsText = (pairs: readonly (readonly [string, string | number])[]): string =>
+  pairs.map(([name, value]) => `${name} ${value}`).join(', ')
 
-const pairsText = (pairs: Readonly<Record<string, string>>): string =>
-  Object.entries(pairs)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ')
+const followText = ({ follow }: ChannelMetadata): string | undefined =>
+  follow &&
+  [follow.channel, follow.after && `after ${follow.after}`, follow.over && `over ${follow.over}`]
+    .filter(Boolean)
+    .join(' ')
 
-const followText = ({ channel, after, over }: NonNullable<ChannelMetadata['follow']>): string =>
-  [channel, after && `after ${after}`, over && `over ${over}`].filter(Boolean).join(' ')
-
-/** A ramp in words, e.g. `0 % at 2026-11-24T09:00:00Z, 100 % at 2026-11-26T09:00:00Z`. */
+/** e.g. `0 % at 2026-11-24T09:00:00Z, 100 % at 2026-11-26T09:00:00Z`. */
 export const rampText = (steps: readonly RampStep[]): string =>
   steps.map(({ at, share }) => `${Math.round(share * 1e6) / 1e4} % at ${at}`).join(', ')
 
-/** Windows for people, such as `Mon,Tue 22:00-04:00 Europe/Berlin`. */
+/** e.g. `Mon,Tue 22:00-04:00 Europe/Berlin`. */
 export const windowsText = (windows: readonly Window[]): string =>
   windows.map(({ days, from, to, timeZone }) => `${days.join(',')} ${from}-${to} ${timeZone}`).join('; ')
 
-/** A target in words, e.g. `not OEM pxe`; of lists of machines only how long they are. */
+/** e.g. `not OEM pxe`. Lists of machines are private: only their lengths are printed. */
 export function targetText({ oem, from, machines }: Target): string {
   const parts = [
     oem?.only && `OEM ${oem.only.join(', ')}`,

@@ -9,7 +9,7 @@ import { compareVersions, parseVersion } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
 
-/** What each reason means; `{version}` is the version that is withheld. */
+/** `{version}` is the withheld version. */
 export const reasonSentences: Readonly<Record<Reason, string>> = {
   'unknown-app': 'this app is not in the catalog',
   'unknown-channel': 'this app has no channel of that name',
@@ -28,7 +28,7 @@ export const reasonSentences: Readonly<Record<Reason, string>> = {
   unverifiable: 'what the store holds could not be verified',
 }
 
-/** What a reason means, where no release or machine is known. */
+/** For no particular release. */
 export const explainReason = (reason: Reason): string => reasonSentences[reason].replace('{version}', 'the release')
 
 /** Reasons with the operator's own words, meant for the public. */
@@ -42,21 +42,20 @@ export function forEverybody(decision: Decision): Decision {
   return rest
 }
 
-/** The reason for the machine itself: `up-to-date`, or with the operator's words, `held: https://example.org/why`. */
+/** What the client gets, e.g. `up-to-date` or `held: https://example.org/why`. */
 export const reasonText = ({ reason, because }: Withheld): string =>
   because !== undefined && publicReasons.includes(reason) ? `${reason}: ${because}` : reason
 
 /** What surrounds a decision. */
 export interface Course {
-  /** What the machine runs. */
   readonly running?: string
-  /** What it is offered, one after the other. */
+  /** All that the machine is offered, one after the other. */
   readonly steps?: readonly Candidate[]
   /** When the ramp of the release was stopped, RFC 3339. */
   readonly stoppedAt?: string | undefined
 }
 
-/** Whether a machine is sent back to a lower version. */
+/** Whether the machine is sent back to a lower version. */
 export const isRollback = (decision: Decision, { running }: Course): boolean =>
   decision.kind === 'update' &&
   running !== undefined &&
@@ -72,8 +71,8 @@ export function explainDecision(decision: Decision, course: Course = {}): string
     return `update to ${[to, ...others.map(({ release }) => release.version)].join(', then to ')}`
   }
   const { reason, candidate, because } = decision
-  const sentence = reasonSentences[reason].replace('{version}', () => candidate?.release.version ?? 'the release')
   const { stoppedAt } = course
+  const sentence = reasonSentences[reason].replace('{version}', () => candidate?.release.version ?? 'the release')
   const stop = reason === 'not-in-ramp' && stoppedAt ? `: its ramp was stopped at ${timeText(stoppedAt)}` : ''
   return `no update: ${sentence}${stop}${because === undefined ? '' : ` (${because})`}`
 }
@@ -82,11 +81,11 @@ export function explainDecision(decision: Decision, course: Course = {}): string
 export interface Numbers {
   /** The machine's bucket, 0 to 1: a higher share admits it. Absent without a ramp. */
   readonly draw?: number
-  /** The share of machines that are admitted, 0 to 1. */
+  /** 0 to 1. */
   readonly share?: number
-  /** When the ramp was stopped, RFC 3339; absent where it was not. */
+  /** RFC 3339. */
   readonly stoppedAt?: string
-  /** When the window next opens or closes for this machine, RFC 3339; absent without windows. */
+  /** When the window next opens or closes for this machine, RFC 3339. */
   readonly windowEdge?: string
 }
 
@@ -94,13 +93,13 @@ export interface Numbers {
 export function numbersOf(decision: Decision, check: Check, view: ChannelView, now: number): Numbers | undefined {
   const candidate = decision.kind === 'update' ? decision.offer : decision.candidate
   if (candidate === undefined) return undefined
-  const draw = bucketFor(candidate, view, check)
+  const bucket = bucketFor(candidate, view, check)
   const share = Math.min(...candidate.ramps.map((ramp) => shareAt(ramp, now)))
   const stoppedAt = progressOf(candidate, now)?.stoppedAt
-  const edge = candidate.schedule && nextEdge(candidate.schedule, draw.window, now)
+  const edge = candidate.schedule && nextEdge(candidate.schedule, bucket.window, now)
   if (candidate.ramps.length === 0 && edge === undefined) return undefined
   return {
-    ...(candidate.ramps.length > 0 && { draw: draw.ramp, share }),
+    ...(candidate.ramps.length > 0 && { draw: bucket.ramp, share }),
     ...(stoppedAt !== undefined && { stoppedAt: new Date(stoppedAt).toISOString() }),
     ...(edge !== undefined && { windowEdge: new Date(edge).toISOString() }),
   }

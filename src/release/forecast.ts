@@ -1,10 +1,10 @@
 /** When a machine's answer will change, if nobody edits the channel. Pure and bounded. */
 import { bucketFor, type Check, type Decision, decide } from './decide.ts'
 import { rampEdges } from './ramp.ts'
-import type { Candidate, ChannelView } from './view.ts'
+import type { ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
 
-/** Instants to decide at; a channel with many long ramps may have more. */
+/** A channel with many long ramps has more instants. */
 const maxInstants = 100
 
 /** Another answer, and from when on. */
@@ -32,9 +32,10 @@ export function nextChange(check: Check, view: ChannelView, now: number): Foreca
   return undefined
 }
 
-const offerOf = (decision: Decision): Candidate | undefined => (decision.kind === 'update' ? decision.offer : undefined)
-
-const isSame = (a: Decision, b: Decision): boolean => offerOf(a) === offerOf(b)
+function isSame(a: Decision, b: Decision): boolean {
+  const [one, other] = [a, b].map((decision) => (decision.kind === 'update' ? decision.offer : undefined))
+  return one === other
+}
 
 /** Later instants at which a ramp may change the answer, or a follower begins to offer a release. */
 function rampInstants(check: Check, view: ChannelView, now: number): readonly number[] {

@@ -1,11 +1,9 @@
-/** What a mirror's operator withholds from a channel, without signing it: it can only restrict. Pure. */
+/** What a mirror's operator withholds, without signing it. It can only restrict. Pure. */
 import type { Channel } from './channel.ts'
-import type { Refusal } from './conditions.ts'
 import { type Ramp, rampFrom } from './ramp.ts'
 import { compareVersions, parseVersion } from './version.ts'
-import type { BoardView, Candidate, ChannelView } from './view.ts'
+import type { BoardView, Candidate, ChannelView, Refusal } from './view.ts'
 
-/** Restrictions of one channel; each withholds what any of them withholds. */
 export interface Restriction {
   readonly holds?: readonly { readonly version: string; readonly board?: string; readonly reason: string }[]
   /** Approved versions; all others are held. */
@@ -19,20 +17,17 @@ export interface Restriction {
 /** Restrictions by `app/channel`, `channel` or `*`. All that name a channel apply, to its followers too. */
 export type Overlay = Readonly<Record<string, Restriction>>
 
-/**
- * A channel under an overlay.
- * @param source the channel that it follows, whose restrictions apply to its releases here.
- */
+/** Applies an overlay. @param source what the channel follows: restrictions of it apply to its releases here. */
 export function restrict(
   view: ChannelView,
   overlay: Overlay | undefined,
   source?: Channel & { readonly channel: string },
 ): ChannelView {
-  const { app, channel } = view.queue
-  const saidOf = (names: readonly string[]): readonly Restriction[] =>
+  const { app, channel } = view.scope
+  const restrictionsFor = (names: readonly string[]): readonly Restriction[] =>
     names.flatMap((name) => (overlay && Object.hasOwn(overlay, name) ? [overlay[name] ?? {}] : []))
-  const own = saidOf([`${app}/${channel}`, channel, '*'])
-  const followed = source ? saidOf([`${app}/${source.channel}`, source.channel]) : []
+  const own = restrictionsFor([`${app}/${channel}`, channel, '*'])
+  const followed = source ? restrictionsFor([`${app}/${source.channel}`, source.channel]) : []
   if (own.length + followed.length === 0) return view
   const versions = followed.length > 0 ? (source?.releases ?? []).map(({ version }) => parseVersion(version)) : []
   const restrictionsOf = ({ version }: Candidate): readonly Restriction[] =>

@@ -1,7 +1,7 @@
 /** Which releases of a channel pruning keeps. Pure. */
 import type { Channel, Release } from './channel.ts'
 import { shareAt } from './ramp.ts'
-import { compareVersions, parseVersion } from './version.ts'
+import { newestFirst } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 
 /** For each board, the newest release for everybody, and all newer ones. */
@@ -18,7 +18,7 @@ const isForEverybody = ({ refusal, seenFrom, targets, ramps }: Candidate, now: n
 
 /** Floors, dead ends, and the newest `count` releases of each board. */
 export function newestOf({ releases }: Channel, count: number): ReadonlySet<Release> {
-  const sorted = [...releases].sort((a, b) => compareVersions(parseVersion(b.version), parseVersion(a.version)))
+  const sorted = [...releases].sort(newestFirst)
   const boards = new Set(releases.flatMap((release) => Object.keys(release.boards)))
   const newest = [...boards].flatMap((board) =>
     sorted.filter((release) => Object.hasOwn(release.boards, board)).slice(0, count),

@@ -1,21 +1,17 @@
-/**
- * The one reading of a channel: what each board and release is offered, to whom, by way of which floors, until when, and
- * why not. Every surface that lists uses it; only `decide` answers machines, and this asks `decide`. Pure.
- */
+/** What each board of a channel is offered, to whom, until when, and why not. All lists use this; it asks `decide`. Pure. */
 import type { Release } from './channel.ts'
 import { decide, type Reason } from './decide.ts'
 import { shareAt } from './ramp.ts'
-import type { Machine } from './target.ts'
 import { candidateOf, type Walk, type Withheld, walk } from './upgrade-path.ts'
-import { compareVersions, parseVersion } from './version.ts'
+import { compareVersions, newestFirst } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
 
-/** A channel at one instant. All instants in milliseconds since 1970-01-01T00:00:00Z. */
+/** A channel at one instant. Instants are milliseconds since 1970-01-01T00:00:00Z. */
 export interface ChannelState {
   /** In the order of their names. */
   readonly boards: readonly RolloutStatus[]
-  /** Newest first; with those of the channel that it follows. */
+  /** Newest first, with those of its source. */
   readonly releases: readonly ListedRelease[]
 }
 
@@ -23,11 +19,11 @@ export interface ChannelState {
 export interface RolloutStatus {
   readonly board: string
   readonly newest: Candidate
-  /** Where such a machine ends; a window may be closed until then. */
+  /** Where such a machine ends, perhaps after a closed window. */
   readonly offered: Candidate | undefined
-  /** Floors that machines pass through on the way to `offered`, lowest first. */
+  /** Floors on the way to `offered`, lowest first. */
   readonly via: readonly Candidate[]
-  /** What keeps it from going on to `newest`; `undefined`: nothing does. */
+  /** Why it does not reach `newest`; `undefined`: it does. */
   readonly withheld: Withheld | undefined
   /** Of `offered`. */
   readonly window: WindowStatus | undefined
@@ -49,26 +45,24 @@ export interface ReleaseStatus {
   readonly window: WindowStatus | undefined
 }
 
-/** When what is offered may be installed, where not always: whether now, and until or from when. */
+/** Whether a window is open, and until or from when. */
 export interface WindowStatus {
   readonly isOpen: boolean
   readonly edge: number | undefined
 }
 
-/** Machines that are sent back: those that run one of `from` are offered `to`. */
+/** Machines that run one of `from` are offered `to`. */
 export interface Rollback {
   readonly from: readonly string[]
   readonly to: Candidate
 }
 
-/** A ramp on its way. */
 export interface Progress {
   readonly from: number
-  /** When everybody is reached; `undefined`: never, since it stays at a share or was stopped. */
+  /** When everybody is reached; `undefined`: never, the ramp stays at a share or was stopped. */
   readonly to: number | undefined
   /** The share of machines that are admitted now, 0 to 1. */
   readonly share: number
-  /** When its clock was stopped, if it was. */
   readonly stoppedAt: number | undefined
 }
 
@@ -80,7 +74,7 @@ export interface ListedRelease {
   readonly boards: readonly ReleaseStatus[]
 }
 
-/** Reads a channel. @param blocked why nothing at all is offered: the catalog expired, say. */
+/** @param blocked why nothing is offered, such as an expired catalog. */
 export function readChannelState(view: ChannelView, now: number, blocked?: Reason): ChannelState {
   const boards = [...view.boards.keys()].sort().flatMap((board) => statusOf(view, board, now, blocked))
   const byVersion = Map.groupBy(
@@ -88,8 +82,7 @@ export function readChannelState(view: ChannelView, now: number, blocked?: Reaso
     ({ candidate }) => candidate.release.version,
   )
   const releases = [...byVersion.values()].flatMap(listRelease)
-  releases.sort((a, b) => compareVersions(parseVersion(b.release.version), parseVersion(a.release.version)))
-  return { boards, releases }
+  return { boards, releases: releases.sort((a, b) => newestFirst(a.release, b.release)) }
 }
 
 /** A follower may have a version for one board, and its source for others: together they are one release. */
@@ -111,19 +104,16 @@ function statusOf(view: ChannelView, board: string, now: number, blocked?: Reaso
   const candidates = view.boards.get(board)?.candidates ?? []
   const [newest] = candidates
   if (newest === undefined) return []
-  if (blocked) {
-    const releases = releaseStatuses(board, candidates, { steps: [], end: { kind: 'no-update', reason: blocked } }, now)
-    const nothing = { offered: undefined, via: [], window: undefined, rollbacks: [] }
-    return [{ board, newest, ...nothing, withheld: { kind: 'no-update', reason: blocked }, releases }]
-  }
-  const path = pathOfMost({ ...view, rollbackFrom: [] }, board, now)
+  const path: Walk = blocked
+    ? { steps: [], end: { kind: 'no-update', reason: blocked } }
+    : pathOfMost({ ...view, rollbackFrom: [] }, board, now)
   const offered = path.steps.at(-1)
   return [
     {
       ...{ board, newest, offered, via: path.steps.slice(0, -1) },
       withheld: offered === newest ? undefined : path.end,
       window: offered && windowOf(offered, now),
-      rollbacks: rollbacksOf(view, board, now),
+      rollbacks: blocked ? [] : rollbacksOf(view, board, now),
       releases: releaseStatuses(board, candidates, path, now),
     },
   ]
@@ -134,7 +124,7 @@ function pathOfMost(view: ChannelView, board: string, now: number): Walk {
   const from = (version: string) => walk({ version, board, onNoList: true }, view, now, { isPatient: true })
   const first = from('')
   const second = view.boards.get(board)?.candidates[1]
-  // A target may ask for machines that run something: most of them run what came before.
+  // A target may require a running version: most machines run the release before.
   const other = first.end?.reason === 'target' && second ? from(second.release.version) : first
   return compareVersions(other.steps.at(-1)?.version, first.steps.at(-1)?.version) > 0 ? other : first
 }
@@ -147,9 +137,6 @@ function rollbacksOf(view: ChannelView, board: string, now: number): readonly Ro
   return [...Map.groupBy(sent, ({ to }) => to)].map(([to, list]) => ({ from: list.map(({ text }) => text), to }))
 }
 
-/** Nobody is known to be this machine, so it is on no list either. */
-const stranger: Omit<Machine, 'running'> = { oem: '', machineId: '', onNoList: true }
-
 function releaseStatuses(
   board: string,
   candidates: readonly Candidate[],
@@ -157,7 +144,7 @@ function releaseStatuses(
   now: number,
 ): readonly ReleaseStatus[] {
   const offered = steps.at(-1)
-  const machine = { ...stranger, running: offered?.version }
+  const machine = { running: offered?.version, oem: '', machineId: '', onNoList: true }
   let [isNewest, isGoal] = [true, true]
   const stateOf = (one: Candidate): Pick<ReleaseStatus, 'state'> & { readonly because?: string | undefined } => {
     if (one === offered) return { state: 'offered' }
@@ -201,10 +188,7 @@ export function progressOf({ ramps }: Candidate, now: number): Progress | undefi
   return { from: Math.min(first, ...others), to: ends ? Math.max(first, ...others) : undefined, share, stoppedAt }
 }
 
-/**
- * The last instant, up to now, at which what machines end at may have become what it is.
- * @param signedAt when what says so was signed.
- */
+/** The last instant until now at which the state may have changed. @param signedAt when the documents were signed. */
 export function changedAt({ boards }: ChannelView, signedAt: number, now: number): number {
   const instants = [...boards.values()].flatMap(({ candidates }) =>
     candidates.flatMap(({ seenFrom, ramps }) => [

@@ -3,11 +3,10 @@ import { textDigest } from '../kernel/digest.ts'
 import type { Target } from './channel.ts'
 import { compareVersions, parseVersion, type Version } from './version.ts'
 
-/** What a target looks at. */
 export interface Machine {
   /** What it runs; `undefined` is below everything. */
   readonly running: Version | undefined
-  /** As the client says it; empty where unknown. */
+  /** Empty where unknown. */
   readonly oem: string
   /** Empty where unknown. */
   readonly machineId: string
@@ -21,7 +20,7 @@ export type Admission = (machine: Machine) => string | undefined
 /** How lists name a machine without revealing it: SHA-256 of the lower-case id, as hex. */
 export const machineHash = (machineId: string): string => textDigest(machineId.toLowerCase())
 
-/** Reads a target. An invalid range of versions refuses everybody. */
+/** An invalid range of versions refuses every machine. */
 export function readTarget({ oem, from, machines }: Target): Admission {
   const inRange = from === undefined ? undefined : (readRange(from) ?? (() => false))
   const allow = machines?.allow && new Set(machines.allow)
@@ -37,7 +36,7 @@ export function readTarget({ oem, from, machines }: Target): Admission {
   }
 }
 
-const orders: Readonly<Record<string, (order: number) => boolean>> = {
+const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
   '>=': (order) => order >= 0,
   '>': (order) => order > 0,
   '<=': (order) => order <= 0,
@@ -47,13 +46,13 @@ const orders: Readonly<Record<string, (order: number) => boolean>> = {
 
 /** @returns what is invalid about a range of versions. */
 export const rangeProblem = (text: string): string | undefined =>
-  readRange(text) ? undefined : `${JSON.stringify(text)} is no range of versions, such as ">=4081.0.0 <4600.0.0"`
+  readRange(text) ? undefined : `${JSON.stringify(text)} is not a range of versions, such as ">=4081.0.0 <4600.0.0"`
 
 /** Reads comparisons between blanks, all of which must hold; `undefined`: invalid. */
 function readRange(text: string): ((running: Version | undefined) => boolean) | undefined {
   const tests = text.split(' ').map((part) => {
     const [, sign = '', version = ''] = /^(>=|<=|>|<|=)(.+)$/.exec(part) ?? []
-    const [holds, bound] = [orders[sign], parseVersion(version)]
+    const [holds, bound] = [comparisons[sign], parseVersion(version)]
     return holds && bound && ((running: Version | undefined) => holds(compareVersions(running, bound)))
   })
   return tests.every((one) => one !== undefined) ? (running) => tests.every((test) => test(running)) : undefined

@@ -5,11 +5,10 @@ import type { Candidate, ChannelView } from './view.ts'
 /** Floors of one answer to a server that copies the whole path. */
 const maxFloors = 5
 
-/** Why a machine gets nothing. */
 export type Withheld = Extract<Decision, { kind: 'no-update' }>
 
 export interface UpgradePath {
-  readonly kind: 'way'
+  readonly kind: 'path'
   /** Floors first, lowest first. */
   readonly steps: readonly [Candidate, ...Candidate[]]
   /** Whether the path ends with the last step; else there is more behind a floor. */
@@ -21,28 +20,21 @@ export function upgradePathOf(check: Check, view: ChannelView, now: number): Upg
   const { steps, end } = walk(check, view, now, { maxSteps: maxFloors + 1 })
   const [first, ...others] = steps.slice(0, maxFloors)
   if (first === undefined) return end ?? { kind: 'no-update', reason: 'up-to-date' }
-  return { kind: 'way', steps: [first, ...others], isWhole: steps.length <= maxFloors && end?.reason !== 'floor-held' }
+  return { kind: 'path', steps: [first, ...others], isWhole: steps.length <= maxFloors && end?.reason !== 'floor-held' }
 }
 
-/** A walk from one offer to the next. */
 export interface Walk {
   readonly steps: readonly Candidate[]
-  /** Why there is no further step; `undefined` where the offers would go round in a circle, or the walk was cut. */
+  /** Why there is no further step; `undefined`: the offers form a circle, or the walk was cut. */
   readonly end: Withheld | undefined
 }
 
-interface WalkOptions {
-  readonly maxSteps?: number
-  /** Whether the machine waits for a closed window to open, or stops there. */
-  readonly isPatient?: boolean
-}
-
-/** Takes what is offered until there is nothing more. */
+/** Takes each offer until there is none. @param isPatient whether it waits for a closed window, or stops there. */
 export function walk(
   check: Check,
   view: ChannelView,
   now: number,
-  { maxSteps = Number.POSITIVE_INFINITY, isPatient = false }: WalkOptions = {},
+  { maxSteps = Number.POSITIVE_INFINITY, isPatient = false },
 ): Walk {
   const steps: Candidate[] = []
   while (steps.length < maxSteps) {

@@ -3,13 +3,14 @@
  * `-x` below the plain one, `+x` ignored.
  */
 
-/** A parsed version: numbers without leading zeros, and the text after `-`, or empty. */
 export interface Version {
+  /** Decimal digits without leading zeros. */
   readonly parts: readonly string[]
+  /** The text after `-`, or empty. */
   readonly pre: string
 }
 
-/** Longer texts are no versions; the longest in the field has 40 characters. */
+/** The longest in the field has 40 characters. */
 const maxVersionLength = 256
 
 const form = /^(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?$/
@@ -30,6 +31,12 @@ export function compareVersions(a: Version | undefined, b: Version | undefined):
   return compareParts(a.parts, b.parts) || comparePre(a.pre, b.pre)
 }
 
+/** Sorts by version. */
+export const newestFirst = (a: { readonly version: string }, b: { readonly version: string }): number =>
+  compareVersions(parseVersion(b.version), parseVersion(a.version))
+
+export const isSameVersion = (a: string, b: string): boolean => compareVersions(parseVersion(a), parseVersion(b)) === 0
+
 function compareParts(a: readonly string[], b: readonly string[]): number {
   for (let i = 0; i < Math.max(a.length, b.length); i++) {
     const order = compareNumbers(a[i] ?? '0', b[i] ?? '0')
@@ -39,10 +46,8 @@ function compareParts(a: readonly string[], b: readonly string[]): number {
 }
 
 function comparePre(a: string, b: string): number {
-  if (a === b) return 0
-  if (a === '' || b === '') return a === '' ? 1 : -1
-  const as = a.split('.')
-  const bs = b.split('.')
+  if (a === '' || b === '') return a === b ? 0 : a === '' ? 1 : -1
+  const [as, bs] = [a.split('.'), b.split('.')]
   for (let i = 0; i < Math.min(as.length, bs.length); i++) {
     const order = comparePreParts(as[i] ?? '', bs[i] ?? '')
     if (order !== 0) return order
@@ -55,14 +60,12 @@ function comparePreParts(a: string, b: string): number {
   const [aIsNumber, bIsNumber] = [/^\d+$/.test(a), /^\d+$/.test(b)]
   if (aIsNumber && bIsNumber) return compareNumbers(withoutLeadingZeros(a), withoutLeadingZeros(b))
   if (aIsNumber !== bIsNumber) return aIsNumber ? -1 : 1
-  return a < b ? -1 : a > b ? 1 : 0
+  return compareTexts(a, b)
 }
 
-/** Compares decimal digits without leading zeros, of any length, without loss. */
-function compareNumbers(a: string, b: string): number {
-  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
-}
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-function withoutLeadingZeros(digits: string): string {
-  return digits.startsWith('0') ? digits.replace(/^0+(?=\d)/, '') : digits
-}
+/** Compares digits of any length without loss. */
+const compareNumbers = (a: string, b: string): number => a.length - b.length || compareTexts(a, b)
+
+const withoutLeadingZeros = (digits: string): string => digits.replace(/^0+(?=\d)/, '')

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
 import { bucketOf } from '../../src/release/bucketing.ts'
 import type { Channel, RampStep, Release, Target, Window } from '../../src/release/channel.ts'
-import type { Stored } from '../../src/release/conditions.ts'
 import type { Check } from '../../src/release/decide.ts'
 import { rampProblem, readRamp, shareAt } from '../../src/release/ramp.ts'
 import { machineHash, rangeProblem } from '../../src/release/target.ts'
+import type { Stored } from '../../src/release/view.ts'
 import { viewChannel } from '../../src/release/view.ts'
 import { isOpen, nextEdge, readWindows, windowProblem } from '../../src/release/window.ts'
 import { answer, held, noon, queue, release, viewOf } from './releases.ts'
@@ -363,7 +363,7 @@ describe('targets', () => {
   })
 
   test.each(['', ' ', '>=', '1', '>=1  <2', '>=x', '=>1', '>=1,<2', '~1'])('%j is no range', (text) => {
-    expect(rangeProblem(text)).toMatch(/is no range of versions/)
+    expect(rangeProblem(text)).toMatch(/is not a range of versions/)
   })
 })
 
@@ -539,6 +539,6 @@ describe('followers', () => {
 
   test('draw by their own name', () => {
     const view = follow(source([published('3', 9)]))
-    expect(view.queue).toEqual({ app: 'example.app', channel: 'fleet' })
+    expect(view.scope).toEqual({ app: 'example.app', channel: 'fleet' })
   })
 })

@@ -1,8 +1,8 @@
 /** Where a channel stands: what machines end at, floor by floor, and what keeps them from the newest. */
 import { expect, test } from 'vitest'
 import type { Hold, Release } from '../../src/release/channel.ts'
-import type { Followed } from '../../src/release/conditions.ts'
 import { changedAt, progressOf, readChannelState } from '../../src/release/rollout-status.ts'
+import type { Followed } from '../../src/release/view.ts'
 import { viewChannel } from '../../src/release/view.ts'
 
 const now = Date.parse('2026-11-24T12:00:00Z')
