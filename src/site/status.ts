@@ -1,5 +1,4 @@
 /** What pages and feeds show: the verified state that answers machines. Nothing here throws. */
-
 import { currentCatalog, findChannel } from '../catalog/cache.ts'
 import type { LoadedChannel, Problem } from '../catalog/channels.ts'
 import { findProblems } from '../catalog/health.ts'
@@ -10,6 +9,7 @@ import type { Answering } from '../checks/update-check.ts'
 import { durationMs } from '../documents/fields.ts'
 import { notesKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
+import { weekdays } from '../release/channel.ts'
 import { type ChannelState, changedAt, readChannelState } from '../release/rollout-status.ts'
 
 /** The deployment as a whole. */
@@ -23,7 +23,6 @@ export interface Status {
   readonly state: CatalogState | undefined
 }
 
-/** Reads the catalog as a check would. */
 export async function readStatus({ cache, reader, background }: Answering): Promise<Status> {
   const current = await currentCatalog(cache, reader, background)
   const now = reader.clock()
@@ -31,9 +30,8 @@ export async function readStatus({ cache, reader, background }: Answering): Prom
   return { now, problem, problems: findProblems(cache, now), state: cache.state }
 }
 
-/** One channel and its state. */
 export interface ChannelStatus extends LoadedChannel, ChannelRef, ChannelState {
-  /** The app's name for people; its key where it has none. */
+  /** For people; the app's key where it has no name. */
   readonly appName: string
   /** When the next release is due, if the channel has a cadence. */
   readonly dueAt: Instant | undefined
@@ -45,14 +43,13 @@ export interface Unreadable extends ChannelRef {
   readonly problem: Problem
 }
 
-/** Every channel of the catalog, in the order of their names. Some may have been deleted. */
+/** Every channel of the catalog, deleted ones too: by app, then stable, beta, alpha and the others by name. */
 export const listedChannels = ({ catalog }: CatalogState): readonly ChannelRef[] =>
   [...channelRefsOf(catalog.catalog)].sort((a, b) => order(a.app, b.app) || order(rank(a.channel), rank(b.channel)))
 
-/** Stable, beta and alpha first. */
-const rank = (channel: string): string => {
-  const ref = ['stable', 'beta', 'alpha'].indexOf(channel)
-  return ref < 0 ? `9 ${channel}` : `${ref} ${channel}`
+function rank(channel: string): string {
+  const index = ['stable', 'beta', 'alpha'].indexOf(channel)
+  return `${index < 0 ? 9 : index} ${channel}`
 }
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
@@ -72,32 +69,31 @@ export async function readChannelStatus(
   return { ...loaded, ...channelState, app, channel, appName, dueAt: dueAt(loaded) }
 }
 
-/** Channels by their own names: a deleted one is unknown, even where its name is an alias of another. */
-export const readPlaces = (
+/** Reads channels by their own names: a deleted one is unknown, even where another has its name as an alias. */
+export const readListed = (
   answering: Answering,
   status: Status,
-  places: readonly ChannelRef[],
+  refs: readonly ChannelRef[],
 ): Promise<readonly (ChannelStatus | Unreadable)[]> =>
   Promise.all(
-    places.map(async (ref) => {
+    refs.map(async (ref) => {
       const one = await readChannelStatus(answering, status, ref)
       if ('problem' in one || one.channel === ref.channel) return one
       return { ...ref, appName: one.appName, problem: { reason: 'unknown-channel', message: '' } }
     }),
   )
 
-/** On the usual day of the week, up to three days earlier or later. */
+/** Moved to the usual day of the week, by up to three days. */
 function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | undefined {
   if (cadence === undefined || releases.length === 0) return undefined
   const everyMs = durationMs(cadence.every)
   const at = Math.max(...releases.map(({ publishedAt }) => Date.parse(publishedAt))) + everyMs
-  if (cadence.on === undefined || everyMs < 7 * dayMs) return at
-  return at + (((weekdays.indexOf(cadence.on) - new Date(at).getUTCDay() + 10) % 7) - 3) * dayMs
+  const day = (weekdays as readonly (string | undefined)[]).indexOf(cadence.on)
+  if (day < 0 || everyMs < 7 * dayMs) return at
+  return at + (((day - new Date(at).getUTCDay() + 11) % 7) - 3) * dayMs
 }
 
 const dayMs = 24 * 60 * 60 * 1000
-
-const weekdays: readonly string[] = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
 /** When the state of a channel last changed. */
 export const changeOf = ({ manifest, source, view }: ChannelStatus, { state, now }: Status): Instant => {
@@ -105,8 +101,8 @@ export const changeOf = ({ manifest, source, view }: ChannelStatus, { state, now
   return changedAt(view, Math.max(state?.catalog.issuedAtMs ?? 0, ...signed), now)
 }
 
-/** Channels read for a promotion path: a Worker may ask a store 50 times. */
-const maxSiblings = 12
+/** A Worker may ask a store 50 times. */
+const maxSiblings = 11
 
 /** The channels of the app that offer each version, oldest first. */
 export async function readPaths(
@@ -114,10 +110,9 @@ export async function readPaths(
   status: Status,
   { app, channel }: ChannelRef,
 ): Promise<ReadonlyMap<string, readonly PathStep[]>> {
-  const places = status.state ? listedChannels(status.state).filter((one) => one.app === app) : []
-  const own = places.filter((one) => one.channel === channel)
-  const nearby = [...own, ...places.filter((one) => one.channel !== channel)].slice(0, maxSiblings)
-  const found = await readPlaces(answering, status, nearby)
+  const refs = status.state ? listedChannels(status.state).filter((one) => one.app === app) : []
+  const siblings = refs.filter((one) => one.channel !== channel).slice(0, maxSiblings)
+  const found = await readListed(answering, status, [{ app, channel }, ...siblings])
   const steps = found.flatMap((one) =>
     'problem' in one
       ? []
@@ -129,13 +124,12 @@ export async function readPaths(
   return Map.groupBy(steps, ({ version }) => version)
 }
 
-/** When a release reached a channel. */
 export interface PathStep extends Pick<ChannelRef, 'channel'> {
   readonly version: string
   readonly at: Instant
 }
 
-/** The newest manifests of a channel and their changes; where the chain is broken, those before the break. */
+/** The newest manifests of a channel and their changes, up to a break of the chain. */
 export async function readHistory(
   { reader }: Answering,
   { app, channel, entry }: ChannelStatus,

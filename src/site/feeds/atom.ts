@@ -7,16 +7,14 @@ import { type Html, none, part } from '../pages/fragments.ts'
 import { notesAsHtml } from '../pages/notes.ts'
 import type { PageContext } from '../pages/page-context.ts'
 import { type ChannelStatus, changeOf, readChannelStatus } from '../status.ts'
-import { refuseChannel } from './channels-json.ts'
-import { send } from './send.ts'
+import { refuseChannel, send } from './send.ts'
 
 const maxEntries = 20
 
-/** Answers with a feed whose ids outlive every move of the deployment. */
 export async function answerAtom(page: PageContext, app: string, name: string): Promise<Response> {
   const { c, status, service } = page
   const channel = await readChannelStatus(service, status, { app, channel: name })
-  if ('problem' in channel) return refuseChannel(page, channel)
+  if ('problem' in channel) return refuseChannel(c, channel)
   const text = withoutControls((await feedOf(page, channel)).toString())
   return send(c, { type: 'application/atom+xml; charset=utf-8', text, changedAt: changeOf(channel, status) })
 }
@@ -26,7 +24,7 @@ async function feedOf(page: PageContext, channel: ChannelStatus): Promise<Html> 
   const { appName, manifest } = channel
   const ref = `${channel.app}/${channel.channel}`
   const pageUrl = `${serving.publicUrl}/channels/${ref}`
-  // What a follower offers to nobody yet is no news.
+  // A follower does not offer all of them yet.
   const releases = channel.releases.filter(({ offeredFrom }) => offeredFrom <= status.now).slice(0, maxEntries)
   const entries = await Promise.all(releases.map((one) => entryOf(page, one, { ref, pageUrl })))
   return part`<?xml version="1.0" encoding="utf-8"?>
@@ -58,7 +56,7 @@ const isoText = (at: number): string => new Date(at).toISOString()
 const withoutControls = (xml: string): string =>
   xml.replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
 
-/** A UUID of version 8 (RFC 9562, 5.8) made of a digest: the same wherever this is served from. */
+/** A UUID of version 8 (RFC 9562, 5.8) from a digest: it stays when the deployment moves. */
 function idOf(name: string): string {
   const hex = textDigest(`platte feed\0${name}`)
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0b11) | 0b1000).toString(16)

@@ -1,11 +1,10 @@
 /** `/v1/channels` and `/v1/channels/<app>/<channel>`: what the pages show, as JSON. */
-
 import { packageFolder } from '../../documents/paths.ts'
 import { refuse } from '../../http/problem.ts'
 import { boardJson } from '../../release/describe.ts'
 import type { PageContext } from '../pages/page-context.ts'
-import { type ChannelStatus, listedChannels, readChannelStatus, readPlaces, type Unreadable } from '../status.ts'
-import { send } from './send.ts'
+import { type ChannelStatus, listedChannels, readChannelStatus, readListed, type Unreadable } from '../status.ts'
+import { refuseChannel, send } from './send.ts'
 
 const json = 'application/json; charset=utf-8'
 /** Channels of one answer: a Worker may ask a store 50 times. */
@@ -13,19 +12,16 @@ const maxChannels = 20
 
 /** Answers with a page of channels; `next` links to the following page. */
 export async function answerChannels({ c, status, service, link }: PageContext): Promise<Response> {
-  const places = status.state ? listedChannels(status.state) : []
-  const request = Number(c.req.query('from') ?? 0)
-  if (!Number.isSafeInteger(request) || request < 0)
-    return refuse(c, 'bad-request', 'from must be a whole number from 0')
-  const shown = places.slice(request, request + maxChannels)
-  const channels = await readPlaces(service, status, shown)
-  const next =
-    request + maxChannels < places.length ? link('/v1/channels', { from: String(request + maxChannels) }) : undefined
+  const refs = status.state ? listedChannels(status.state) : []
+  const from = Number(c.req.query('from') ?? 0)
+  if (!Number.isSafeInteger(from) || from < 0) return refuse(c, 'bad-request', 'from must be a whole number from 0')
+  const channels = await readListed(service, status, refs.slice(from, from + maxChannels))
+  const after = from + maxChannels
   const body = {
     ...trustOf(status),
-    total: places.length,
+    total: refs.length,
     channels: channels.filter((one) => !('problem' in one && one.problem.reason === 'unknown-channel')).map(summaryOf),
-    ...(next && { next }),
+    ...(after < refs.length && { next: link('/v1/channels', { from: String(after) }) }),
   }
   return send(c, { type: json, text: JSON.stringify(body) })
 }
@@ -34,7 +30,7 @@ export async function answerChannels({ c, status, service, link }: PageContext):
 export async function answerChannelJson(page: PageContext, app: string, name: string): Promise<Response> {
   const { c, status, service, serving } = page
   const channel = await readChannelStatus(service, status, { app, channel: name })
-  if ('problem' in channel) return refuseChannel(page, channel)
+  if ('problem' in channel) return refuseChannel(c, channel)
   const releases = channel.releases.map(({ release: { boards, ...release }, offeredFrom, boards: states }) => ({
     ...release,
     offeredFrom: new Date(offeredFrom).toISOString(),
@@ -50,12 +46,6 @@ export async function answerChannelJson(page: PageContext, app: string, name: st
   const body = { ...trustOf(status), ...summaryOf(channel), holds, releases }
   return send(c, { type: json, text: JSON.stringify(body) })
 }
-
-/** Refuses a channel that does not exist, or cannot be read now. */
-export const refuseChannel = ({ c }: PageContext, { problem: { reason } }: Unreadable): Response =>
-  reason === 'unknown-channel' || reason === 'unknown-app'
-    ? refuse(c, 'not-found', 'there is no such channel here')
-    : refuse(c, 'catalog-unavailable', reason)
 
 function trustOf({ state, problem }: PageContext['status']) {
   const catalog = state?.catalog

@@ -1,8 +1,7 @@
 /**
- * Files as Flatcar publishes them, for the tools that read those: `version.txt`, and the releases of a channel as JSON.
+ * `version.txt` and the JSON of releases, as Flatcar publishes them.
  * @see protocols: flatcar.org/releases-json, *.release.flatcar-linux.net
  */
-
 import { notesKey } from '../../documents/paths.ts'
 import { refuse } from '../../http/problem.ts'
 import { timeText } from '../../kernel/format.ts'
@@ -11,10 +10,9 @@ import type { ListedRelease } from '../../release/rollout-status.ts'
 import { parseVersion } from '../../release/version.ts'
 import type { PageContext } from '../pages/page-context.ts'
 import { type ChannelStatus, changeOf, readChannelStatus, readNotes } from '../status.ts'
-import { refuseChannel } from './channels-json.ts'
-import { send } from './send.ts'
+import { refuseChannel, send } from './send.ts'
 
-/** The newest releases carry their notes; older ones a link. */
+/** Older releases have a link to their notes. */
 const maxNotes = 20
 
 /** `/<channel>/<board>/{current,<version>}/version.txt`. */
@@ -41,18 +39,17 @@ export async function answerVersionFile(
   })
 }
 
-/** What scripts read with `grep FLATCAR_VERSION= | cut -d= -f2`. */
+/** Scripts read it with `grep FLATCAR_VERSION= | cut -d= -f2`. */
 export function versionFile({ version, publishedAt, components = {} }: Release): string {
   const [build = '0', branch = '0', patch = '0'] = parseVersion(version)?.parts ?? []
-  const sdk = Object.hasOwn(components, 'sdk') ? [`FLATCAR_SDK_VERSION=${components.sdk}`] : []
   const lines = [
     `FLATCAR_BUILD=${build}`,
     `FLATCAR_BRANCH=${branch}`,
     `FLATCAR_PATCH=${patch}`,
     `FLATCAR_VERSION=${version}`,
     `FLATCAR_VERSION_ID=${version}`,
-    `FLATCAR_BUILD_ID="${publishedAt.slice(0, 16).replace(/[T:]/g, (sign) => (sign === 'T' ? '-' : ''))}"`,
-    ...sdk,
+    `FLATCAR_BUILD_ID="${publishedAt.slice(0, 16).replace('T', '-').replace(':', '')}"`,
+    ...(Object.hasOwn(components, 'sdk') ? [`FLATCAR_SDK_VERSION=${components.sdk}`] : []),
   ]
   return `${lines.join('\n')}\n`
 }
@@ -90,10 +87,9 @@ const entryOf = (channel: string, { release, offeredFrom }: ListedRelease, notes
   release_notes: notes,
 })
 
-/** A channel of the app that has such files, or a refusal. */
 async function appChannel(page: PageContext, channel: string): Promise<ChannelStatus | Response> {
   const { c, status, service, serving } = page
-  if (serving.app === undefined) return refuse(c, 'not-found', 'no app has such files here: PLATTE_APP says which one')
+  if (serving.app === undefined) return refuse(c, 'not-found', 'no app has such files here: set PLATTE_APP')
   const found = await readChannelStatus(service, status, { app: serving.app, channel })
-  return 'problem' in found ? refuseChannel(page, found) : found
+  return 'problem' in found ? refuseChannel(c, found) : found
 }

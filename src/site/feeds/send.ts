@@ -1,23 +1,24 @@
-/** Sends feeds and files with a tag, and with the time of their last change where it is known. */
+/** Sends feeds and files, or refuses. */
 import type { Context } from 'hono'
+import { refuse } from '../../http/problem.ts'
 import { textDigest } from '../../kernel/digest.ts'
+import type { Unreadable } from '../status.ts'
 
-/** Seconds in a cache. Each cache on the way delays a change by that much. */
-const keptForSeconds = 10
+/** In caches. Each cache on the way delays a change by that much. */
+const maxAgeSeconds = 10
 
-/** What is sent. */
-export interface Content {
+interface Content {
   readonly type: string
   readonly text: string
-  /** When it last changed, in milliseconds; absent where every moment may change it. */
+  /** Milliseconds; absent where every moment may change it. */
   readonly changedAt?: number
 }
 
-/** Answers 304 by the time, where no tag is asked about (RFC 9110, 13.2.2); tags are compared for all pages at once. */
+/** Answers 304 by time where the request has no tag (RFC 9110, 13.2.2). `answer.ts` compares tags. */
 export function send(c: Context, { type, text, changedAt }: Content): Response {
   const headers = {
     'content-type': type,
-    'cache-control': `public, max-age=${keptForSeconds}, no-transform`,
+    'cache-control': `public, max-age=${maxAgeSeconds}, no-transform`,
     'access-control-allow-origin': '*',
     'x-content-type-options': 'nosniff',
     etag: `"${textDigest(text)}"`,
@@ -25,9 +26,13 @@ export function send(c: Context, { type, text, changedAt }: Content): Response {
   }
   const since = Date.parse(c.req.header('if-modified-since') ?? '')
   const isTagged = c.req.header('if-none-match') !== undefined
-  const isKnown = !isTagged && changedAt !== undefined && wholeSeconds(changedAt) <= since
+  // HTTP's dates have whole seconds.
+  const isKnown = !isTagged && changedAt !== undefined && Math.floor(changedAt / 1000) * 1000 <= since
   return isKnown ? new Response(null, { status: 304, headers }) : new Response(text, { headers })
 }
 
-/** HTTP's dates have no smaller parts. */
-const wholeSeconds = (at: number): number => Math.floor(at / 1000) * 1000
+/** Refuses a channel that does not exist, or cannot be read now. */
+export const refuseChannel = (c: Context, { problem: { reason } }: Unreadable): Response =>
+  reason === 'unknown-channel' || reason === 'unknown-app'
+    ? refuse(c, 'not-found', 'there is no such channel here')
+    : refuse(c, 'catalog-unavailable', reason)

@@ -1,4 +1,4 @@
-/** The routes of the pages. Loaded at the first request for one, so that checks carry none of it. */
+/** The routes of the pages. Loaded at the first request for one: checks do not need them. */
 import type { Context } from 'hono'
 import { etag, RETAINED_304_HEADERS } from 'hono/etag'
 import type { Serving } from '../../checks/serving.ts'
@@ -11,7 +11,7 @@ import { answerChannel } from './channel.ts'
 import { answerConfig } from './config.ts'
 import { answerExplainPage } from './explain.ts'
 import { answerHome } from './home.ts'
-import { type PageContext, page } from './page-context.ts'
+import { type PageContext, readPageContext } from './page-context.ts'
 import { icon, iconPath, style, stylePath } from './style.ts'
 
 type Answer = (page: PageContext, ...names: [string, string, string]) => Promise<Response>
@@ -35,7 +35,7 @@ const files: ReadonlyMap<string, readonly [type: string, text: string]> = new Ma
   [iconPath, ['image/svg+xml', icon]],
 ])
 
-/** @returns `undefined` for a path that is no page. */
+/** @returns `undefined` for a path that is not a page. */
 export async function answerPages(serving: Serving, c: Context): Promise<Response | undefined> {
   const { method } = c.req
   const path = keyOfUrlPath(c.req.path)
@@ -46,12 +46,12 @@ export async function answerPages(serving: Serving, c: Context): Promise<Respons
   if (found) return file(...found)
   const [, first = '', second = '', third = ''] = route?.[0].exec(path) ?? []
   await compareTags(c, async () => {
-    c.res = await route?.[1](await page(serving, c), first, second, third)
+    c.res = await route?.[1](await readPageContext(serving, c), first, second, third)
   })
   return c.res
 }
 
-/** Answers 304 to a client that has the page, with the headers of the page. */
+/** Answers 304 with the headers of the page. */
 const compareTags = etag({
   retainedHeaders: [
     ...RETAINED_304_HEADERS,

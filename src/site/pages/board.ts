@@ -1,5 +1,5 @@
-/** One board of a channel: what is offered, by way of what, until when, and why not what is newer. */
-import { percent, timeText } from '../../kernel/format.ts'
+/** One board of a channel: what is offered, until when, and why not what is newer. */
+import { percent } from '../../kernel/format.ts'
 import type { Reason } from '../../release/decide.ts'
 import {
   offeredFrom,
@@ -9,7 +9,7 @@ import {
   type WindowStatus,
 } from '../../release/rollout-status.ts'
 import type { Candidate } from '../../release/view.ts'
-import { age, atMost, filled, type Html, inEnglish, none, part, time } from './fragments.ts'
+import { age, atMost, filled, type Html, inEnglish, instant, none, part, time } from './fragments.ts'
 import type { Words } from './words-en.ts'
 
 /** More are in the JSON, and on the page of the channel. */
@@ -62,28 +62,22 @@ const worst: readonly Reason[] = ['held', 'withdrawn', 'floor-held', 'dead-end']
 
 function chip(status: RolloutStatus, words: Words): Html {
   const { withheld, offered } = status
-  const kept = keptBack(status)
   const isForSome = withheld === undefined && (offered?.targets.length ?? 0) > 0
-  const label = isForSome
-    ? words.reasons.target
-    : withheld === undefined
-      ? words.reasons['up-to-date']
-      : withheld.reason === 'up-to-date'
-        ? words.board.later
-        : stateLabel({ state: withheld.reason, progress: kept?.progress }, words)
+  const state = isForSome ? 'target' : (withheld?.reason ?? 'up-to-date')
+  const isLater = withheld?.reason === 'up-to-date'
+  const label = stateLabel({ state: isLater ? 'later' : state, progress: keptBack(status)?.progress }, words)
   const isBad = !offered || (withheld && worst.includes(withheld.reason)) || isStopped(status)
   const kind = isBad ? 'bad' : withheld === undefined && !isForSome ? 'good' : 'wait'
   return part`<span class="state ${kind}">${label}</span>`
 }
 
-/** The release that machines do not go on to, where its reason is its own. */
 const keptBack = ({ withheld, newest, releases }: RolloutStatus): ReleaseStatus | undefined =>
   releases.find(({ candidate }) => candidate === (withheld?.candidate ?? newest))
 
 const isStopped = (status: RolloutStatus): boolean =>
   status.withheld?.reason === 'not-in-ramp' && keptBack(status)?.progress?.stoppedAt !== undefined
 
-/** What becomes of a release, in a few words. */
+/** The state of a release, in a few words. */
 export function stateLabel({ state, progress }: Pick<ReleaseStatus, 'state' | 'progress'>, words: Words): string {
   if (state === 'offered' || state === 'floor' || state === 'later' || state === 'superseded') return words.board[state]
   if (state !== 'not-in-ramp' || progress === undefined) return words.reasons[state]
@@ -130,9 +124,6 @@ function ramp(version: string, { from, to, share, stoppedAt }: Progress, now: nu
 <dl><div><dt>${words.ramp.start}</dt><dd>${instant(from)}</dd></div><div><dt>${words.ramp.now}</dt><dd>${percent(share)}</dd></div><div><dt>${words.ramp.end}</dt><dd>${to === undefined ? '–' : instant(to)}</dd></div></dl>
 ${isStopped ? part`<p class="small">${filled(words.ramp.stopped, time(stoppedAt, now, words))}</p>` : none}</div>\n`
 }
-
-const instant = (at: number): Html =>
-  part`<time datetime="${new Date(at).toISOString()}">${timeText(at, 'minute')}</time>`
 
 function components({ release }: Candidate, words: Words): Html {
   const list = Object.entries(release.components ?? {}).map(

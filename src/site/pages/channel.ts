@@ -5,14 +5,13 @@ import { durationMs } from '../../documents/fields.ts'
 import { changeLine, targetText, windowsText } from '../../release/diff.ts'
 import { type ChannelStatus, listedChannels, readChannelStatus, readHistory, readPaths } from '../status.ts'
 import { boards } from './board.ts'
-import { type Html, inEnglish, lengthText, none, part, time } from './fragments.ts'
+import { definitions, type Html, inEnglish, lengthText, none, part, time } from './fragments.ts'
 import { cadenceFacts } from './home.ts'
-import { answerPage } from './layout.ts'
+import { answerPage, channelTrouble, trouble } from './layout.ts'
 import { notesAsHtml } from './notes.ts'
 import type { PageContext } from './page-context.ts'
 import { releasePart } from './release.ts'
 import { timeline } from './timeline.ts'
-import { channelTrouble, trouble } from './trouble.ts'
 
 /** A page ends after this many releases, or characters. */
 const maxReleases = 8
@@ -39,9 +38,11 @@ export async function answerChannel(page: PageContext, app: string, name: string
 async function content(page: PageContext, channel: ChannelStatus, feed: string): Promise<Html> {
   const { status, words, link } = page
   const { manifest, boards: statuses, releases, appName } = channel
-  const request = releases.findIndex(({ release }) => release.version === page.c.req.query('from'))
-  const from = Math.max(0, request)
-  const { parts, count } = await fitting(page, channel, from)
+  const from = Math.max(
+    0,
+    releases.findIndex(({ release }) => release.version === page.c.req.query('from')),
+  )
+  const { parts, count } = await fittingReleases(page, channel, from)
   const isFirst = from === 0
   const head = part`<p class="soft small">${appName}</p><h1>${manifest.channel}</h1>
 ${manifest.description ? part`<p class="lead">${manifest.description}</p>` : none}${trouble(page)}
@@ -57,8 +58,7 @@ ${parts}${older ? part`<p class="pager"><a rel="next" href="${link(url, { from: 
 ${isFirst ? history(page, manifest.channel, await readHistory(page.service, channel, maxHistory)) : none}`
 }
 
-/** As many releases as fit. */
-async function fitting(page: PageContext, channel: ChannelStatus, from: number) {
+async function fittingReleases(page: PageContext, channel: ChannelStatus, from: number) {
   const { releases } = channel
   const paths = await readPaths(page.service, page.status, channel)
   const wanted = releases.slice(from, from + maxReleases)
@@ -82,12 +82,12 @@ async function fitting(page: PageContext, channel: ChannelStatus, from: number) 
 }
 
 function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
-  const { words, status, link, serving } = page
+  const { words, status, fileLink, serving } = page
   const { manifest, app, entry } = channel
   const { aliases, follow, windows, target } = manifest
   const inWords = (duration: string | undefined) => duration && lengthText(durationMs(duration), words)
-  const file = (path: string) => link(path).split('?')[0]
-  const rows: readonly (readonly [string, Html | string | undefined])[] = [
+  const list = `releases-${manifest.channel}.json`
+  return definitions([
     [words.channel.app, part`<code>${app}</code>`],
     [words.channel.aliases, aliases?.join(', ')],
     [
@@ -103,14 +103,11 @@ function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
     ],
     [
       words.channel.feeds,
-      part`<a href="${file(feed)}">Atom</a>, <a href="${file(`/v1/channels/${app}/${manifest.channel}`)}">JSON</a>${
-        serving.app === app
-          ? part`, <a href="${file(`/releases-json/releases-${manifest.channel}.json`)}">releases-${manifest.channel}.json</a>`
-          : none
+      part`<a href="${fileLink(feed)}">Atom</a>, <a href="${fileLink(`/v1/channels/${app}/${manifest.channel}`)}">JSON</a>${
+        serving.app === app ? part`, <a href="${fileLink(`/releases-json/${list}`)}">${list}</a>` : none
       }`,
     ],
-  ]
-  return part`<dl class="about">${rows.flatMap(([what, text]) => (text ? [part`<dt>${what}</dt><dd>${text}</dd>\n`] : []))}</dl>`
+  ])
 }
 
 function history({ words, status }: PageContext, name: string, happened: readonly HistoryEntry[]): Html {
@@ -131,11 +128,11 @@ function history({ words, status }: PageContext, name: string, happened: readonl
 <p class="small soft">${channel.historyNote} ${name}</p><ul class="sheet plain">${items}</ul>`
 }
 
-/** Lists the channels: most visitors mistyped a name, or followed an old link. */
+/** Lists the channels: a visitor mistyped a name, or followed an old link. */
 function notFound(page: PageContext): Response {
   const { words, status, link } = page
-  const places = status.state ? listedChannels(status.state).slice(0, 50) : []
-  const list = places.map(
+  const refs = status.state ? listedChannels(status.state).slice(0, 50) : []
+  const list = refs.map(
     ({ app, channel }) =>
       part`<li><a href="${link(`/channels/${app}/${channel}`)}">${channel}</a> <code class="hash">${app}</code></li>\n`,
   )

@@ -4,53 +4,53 @@ import type { PageContext } from './page-context.ts'
 
 /** Longer than any id, version or address of the field. */
 export const maxLength = 256
-/** Names suggested while somebody types. */
 const maxSuggested = 50
 
-/** One field. */
-export interface Field {
-  readonly name: string
-  readonly label: string
-  readonly value: string
-  readonly hint?: string | undefined
-  readonly isRequired?: boolean
-  /** What may be chosen; without it any text. */
-  readonly choices?: readonly string[] | undefined
-  /** What is suggested for a text. */
-  readonly suggestions?: readonly string[] | undefined
-}
+type ByField<Field extends string, T> = Readonly<Partial<Record<Field, T>>>
 
-interface Form {
+interface Form<Field extends string> {
   readonly path: string
   readonly fields: readonly Field[]
-  /** What stands between the fields and the button. */
+  readonly labels: Readonly<Record<Field, string>>
+  readonly values: Readonly<Record<Field, string>>
+  readonly hints: ByField<Field, string>
+  /** Fields without choices take any text. */
+  readonly choices?: ByField<Field, readonly string[]>
+  readonly suggestions: ByField<Field, readonly string[]>
+  readonly required: readonly Field[]
+  /** Whether the label of every other field says "optional". */
+  readonly marksOptional?: true
+  /** Between the fields and the button. */
   readonly more?: Html
   readonly submit: string
 }
 
 /** A form that asks its own path, in the chosen language. */
-export function form({ words, link, c }: PageContext, { path, fields, more = none, submit }: Form): Html {
+export function form<Field extends string>({ words, fileLink, c }: PageContext, one: Form<Field>): Html {
   const lang = c.req.query('lang') === words.tag ? part`<input type="hidden" name="lang" value="${words.tag}">` : none
-  return part`<form class="sheet" method="get" action="${link(path).replace(/\?.*$/, '')}">${lang}
-${fields.map((one) => field(one, words.explain.optional))}${more}<div class="wide"><button type="submit">${submit}</button></div></form>`
+  const optional = one.marksOptional ? part` <span class="soft">(${words.explain.optional})</span>` : none
+  const fields = one.fields.map((name) => {
+    const hint = one.hints[name]
+    const below = hint === undefined ? none : part`<span class="hint" id="${name}-hint">${hint}</span>`
+    return part`<div><label for="${name}">${one.labels[name]}${one.required.includes(name) ? none : optional}</label>
+${control(name, one)}${below}</div>\n`
+  })
+  return part`<form class="sheet" method="get" action="${fileLink(one.path)}">${lang}
+${fields}${one.more ?? none}<div class="wide"><button type="submit">${one.submit}</button></div></form>`
 }
 
-function field(one: Field, optional: string): Html {
-  const { name, label, hint, isRequired } = one
-  const mark = isRequired === false ? part` <span class="soft">(${optional})</span>` : none
-  const below = hint === undefined ? none : part`<span class="hint" id="${name}-hint">${hint}</span>`
-  return part`<div><label for="${name}">${label}${mark}</label>
-${control(one)}${below}</div>\n`
-}
-
-function control({ name, value, hint, isRequired, choices, suggestions }: Field): Html {
-  const described = hint === undefined ? none : part` aria-describedby="${name}-hint"`
-  if (choices)
-    return part`<select id="${name}" name="${name}"${described}>${choices.map(
-      (one) => part`<option value="${one}"${one === value ? part` selected` : none}>${one}</option>`,
-    )}</select>`
-  const list = suggestions?.slice(0, maxSuggested).map((one) => part`<option value="${one}"></option>`)
-  return part`<input type="text" id="${name}" name="${name}" value="${value.slice(0, maxLength)}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${isRequired ? part` required` : none}${list ? part` list="${name}-list"` : none}${described}>${
+function control<Field extends string>(
+  name: Field,
+  { values, hints, choices, suggestions, required }: Form<Field>,
+): Html {
+  const value = values[name]
+  const described = hints[name] === undefined ? none : part` aria-describedby="${name}-hint"`
+  const options = choices?.[name]?.map(
+    (one) => part`<option value="${one}"${one === value ? part` selected` : none}>${one}</option>`,
+  )
+  if (options) return part`<select id="${name}" name="${name}"${described}>${options}</select>`
+  const list = suggestions[name]?.slice(0, maxSuggested).map((one) => part`<option value="${one}"></option>`)
+  return part`<input type="text" id="${name}" name="${name}" value="${value.slice(0, maxLength)}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${required.includes(name) ? part` required` : none}${list ? part` list="${name}-list"` : none}${described}>${
     list ? part`<datalist id="${name}-list">${list}</datalist>` : none
   }`
 }

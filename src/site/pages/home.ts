@@ -1,36 +1,35 @@
-/** `/`: a card for each channel, with what its boards are offered right now. */
+/** `/`: a card for each channel, with what its boards are offered. */
 import { durationMs } from '../../documents/fields.ts'
-import { type ChannelStatus, listedChannels, readPlaces, type Status, type Unreadable } from '../status.ts'
+import { type ChannelStatus, listedChannels, readListed, type Status, type Unreadable } from '../status.ts'
 import { boards } from './board.ts'
 import { age, filled, type Html, lengthText, none, part } from './fragments.ts'
-import { answerPage } from './layout.ts'
+import { answerPage, channelTrouble, trouble } from './layout.ts'
 import type { PageContext } from './page-context.ts'
-import { channelTrouble, trouble } from './trouble.ts'
 import type { Words } from './words-en.ts'
 
 /** Channels of one page: a Worker may ask a store 50 times. */
 const maxChannels = 12
-/** A page ends before its cards have more characters. */
+/** Characters of all cards. */
 const maxCards = 40_000
 
-/** Answers with a page of channels, from number `?from=` on. */
+/** Answers with the channels from number `?from=` on. */
 export async function answerHome(page: PageContext): Promise<Response> {
   const { status, words } = page
-  const places = status.state ? listedChannels(status.state) : []
-  const request = Number(page.c.req.query('from') ?? 0)
-  const from = Number.isSafeInteger(request) && request > 0 && request < places.length ? request : 0
-  const found = await readPlaces(page.service, status, places.slice(from, from + maxChannels))
-  const { cards, count } = fitting(page, found)
+  const refs = status.state ? listedChannels(status.state) : []
+  const requested = Number(page.c.req.query('from') ?? 0)
+  const from = Number.isSafeInteger(requested) && requested > 0 && requested < refs.length ? requested : 0
+  const found = await readListed(page.service, status, refs.slice(from, from + maxChannels))
+  const { cards, count } = fittingCards(page, found)
   const content = part`<h1>${words.home.title}</h1>
 <p class="lead">${words.home.intro}</p>
 ${trouble(page)}${trust(page)}
-${places.length === 0 && status.state ? part`<h2>${words.home.none}</h2><p>${words.home.noneHint}</p>` : cards}
-${pager(page, { from, to: from + count, total: places.length })}`
+${refs.length === 0 && status.state ? part`<h2>${words.home.none}</h2><p>${words.home.noneHint}</p>` : cards}
+${pager(page, { from, to: from + count, total: refs.length })}`
   return answerPage(page, { title: words.home.title, section: 'channels' }, content)
 }
 
-/** As many as fit on a page, under the names of their apps. */
-function fitting(page: PageContext, found: readonly (ChannelStatus | Unreadable)[]) {
+/** Groups cards by app. */
+function fittingCards(page: PageContext, found: readonly (ChannelStatus | Unreadable)[]) {
   const cards: Html[] = []
   let [size, count, app] = [0, 0, '']
   for (const one of found) {

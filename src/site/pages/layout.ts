@@ -1,39 +1,36 @@
-/** The frame of every page, and its headers. */
+/** The frame of every page, its headers, and what is wrong on top. */
 import { raw } from 'hono/html'
+import type { Problem } from '../../catalog/channels.ts'
 import { textDigest } from '../../kernel/digest.ts'
 import { filled, type Html, none, part, time } from './fragments.ts'
 import type { PageContext } from './page-context.ts'
 import { iconPath, stylePath } from './style.ts'
+import type { Words } from './words-en.ts'
 
-/** Where in the navigation a page stands. */
-export type Section = 'channels' | 'explain' | 'config'
-
-const sections: readonly (readonly [Section, string])[] = [
+const sections = [
   ['channels', '/'],
   ['explain', '/explain'],
   ['config', '/client-config'],
-]
+] as const
 
-/** No script, no frame, nothing of another host; forms ask here. */
+/** No script, no frame, nothing of another host. */
 const policy =
   "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-/** Seconds in a cache. Each cache on the way delays a change by that much. */
-const keptForSeconds = 10
+/** In caches. Each cache on the way delays a change by that much. */
+const maxAgeSeconds = 10
 
-/** Tabs and lists of results show no more of a title. */
+/** Tabs and lists of results show no more. */
 const maxTitle = 60
 
-/** A page beside its content. */
-export interface Head {
+interface Head {
   readonly title: string
-  readonly section: Section
-  /** Where the same is as a feed. */
+  readonly section: (typeof sections)[number][0]
+  /** The path of the same content as a feed. */
   readonly feed?: string
   readonly status?: 200 | 400 | 404
 }
 
-/** Answers with a page and its tag. */
 export function answerPage(page: PageContext, head: Head, content: Html): Response {
   const { words } = page
   const body = renderPage(page, head, content).toString()
@@ -41,7 +38,7 @@ export function answerPage(page: PageContext, head: Head, content: Html): Respon
   const headers = {
     'content-type': 'text/html; charset=utf-8',
     'content-language': words.lang,
-    'cache-control': status === 200 ? `public, max-age=${keptForSeconds}, no-transform` : 'no-store',
+    'cache-control': status === 200 ? `public, max-age=${maxAgeSeconds}, no-transform` : 'no-store',
     'content-security-policy': policy,
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'same-origin',
@@ -52,7 +49,13 @@ export function answerPage(page: PageContext, head: Head, content: Html): Respon
 }
 
 function renderPage(page: PageContext, { title, section, feed }: Head, content: Html): Html {
-  const { words, link } = page
+  const { words, link, fileLink, serving } = page
+  const links = sections
+    .filter(([name]) => name !== 'explain' || serving.explain)
+    .map(([name, path]) => {
+      const current = name === section ? raw(' aria-current="page"') : none
+      return part`<li><a href="${link(path)}"${current}>${words.nav[name]}</a></li>\n`
+    })
   return part`<!DOCTYPE html>
 <html lang="${words.lang}">
 <head>
@@ -60,20 +63,15 @@ function renderPage(page: PageContext, { title, section, feed }: Head, content: 
 <title>${title.slice(0, maxTitle)} · Platte</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<link rel="stylesheet" href="${file(page, stylePath)}">
-<link rel="icon" type="image/svg+xml" href="${file(page, iconPath)}">
-${feed ? part`<link rel="alternate" type="application/atom+xml" title="${title}" href="${file(page, feed)}">\n` : none}</head>
+<link rel="stylesheet" href="${fileLink(stylePath)}">
+<link rel="icon" type="image/svg+xml" href="${fileLink(iconPath)}">
+${feed ? part`<link rel="alternate" type="application/atom+xml" title="${title}" href="${fileLink(feed)}">\n` : none}</head>
 <body>
 <a class="skip" href="#content">${words.nav.skip}</a>
 <header>
 <a class="mark" href="${link('/')}">Platte</a>
 <nav aria-label="${words.nav.label}"><ul>
-${sections
-  .filter(([name]) => name !== 'explain' || page.serving.explain)
-  .map(
-    ([name, path]) =>
-      part`<li><a href="${link(path)}"${name === section ? raw(' aria-current="page"') : none}>${words.nav[name]}</a></li>\n`,
-  )}<li><a lang="${words.nav.otherLang}" hreflang="${words.nav.otherLang}" href="${otherLanguage(page)}">${words.nav.other}</a></li>
+${links}<li><a lang="${words.nav.otherLang}" hreflang="${words.nav.otherLang}" href="${otherLanguage(page)}">${words.nav.other}</a></li>
 </ul></nav>
 </header>
 <main id="content">
@@ -87,10 +85,7 @@ ${footer(page)}
 `
 }
 
-/** A path of what has no language. */
-const file = (page: PageContext, path: string): string => page.link(path).split('?')[0] ?? path
-
-/** This page with the same question in the other language. */
+/** This page in the other language. */
 function otherLanguage({ c, words, link }: PageContext): string {
   const query = Object.fromEntries(Object.entries(c.req.query()).map(([name, text]) => [name, text.slice(0, 256)]))
   return link(c.req.path, { ...query, lang: words.nav.otherTag })
@@ -100,3 +95,20 @@ function footer({ status: { state, now }, words }: PageContext): Html {
   if (state === undefined) return none
   return part`<p>${filled(words.footer, time(state.catalog.issuedAtMs, now, words))}</p>`
 }
+
+/** What is wrong with the deployment, and what to do. */
+export function trouble({ status: { problem, problems, state }, words: { trouble, ...words } }: PageContext): Html {
+  if (problem === undefined && problems.length === 0) return none
+  const list = problems.map((one) => part`<li lang="en">${one}</li>\n`)
+  if (problem === undefined)
+    return part`<section class="note" aria-label="${trouble.attention}"><h2>${trouble.attention}</h2><ul>${list}</ul></section>`
+  return part`<section class="note bad" role="alert"><h2>${trouble.heading}${words.colon}${words.reasons[problem.reason]}</h2>
+<p>${remedy(problem, trouble)}</p><ul>${list}</ul>${state ? part`<p>${trouble.stale}</p>` : none}</section>`
+}
+
+export const channelTrouble = (problem: Problem, { trouble, colon, reasons }: Words): Html =>
+  part`<section class="note bad" role="alert"><h2>${trouble.channel}${colon}${reasons[problem.reason]}</h2>
+<p>${remedy(problem, trouble)}</p></section>`
+
+const remedy = ({ reason }: Problem, { remedies }: Words['trouble']): string =>
+  reason in remedies ? remedies[reason as keyof typeof remedies] : remedies.other

@@ -1,44 +1,53 @@
 /** What a request for a page needs: the language, the state, and links. */
 import type { Context } from 'hono'
+import { parseAccept } from 'hono/utils/accept'
 import { answering, type Serving } from '../../checks/serving.ts'
 import type { Answering } from '../../checks/update-check.ts'
 import { readStatus, type Status } from '../status.ts'
-import { chooseWords } from './words.ts'
-import type { Words } from './words-en.ts'
+import { english, type Words } from './words-en.ts'
+import { chinese } from './words-zh.ts'
 
-/** What a page is made from. */
 export interface PageContext {
   readonly c: Context
   readonly serving: Serving
   readonly service: Answering
   readonly status: Status
   readonly words: Words
-  /** A link within this deployment, that stays in the chosen language. @param path with its first "/". */
+  /** A link within this deployment, in the chosen language. @param path with its first "/". */
   readonly link: (path: string, query?: Readonly<Record<string, string>>) => string
+  /** A link to a file, which has no language. */
+  readonly fileLink: (path: string) => string
 }
 
-/** Reads what every page needs. */
-export async function page(serving: Serving, c: Context): Promise<PageContext> {
+export async function readPageContext(serving: Serving, c: Context): Promise<PageContext> {
   const service = answering(serving, c)
   const chosen = c.req.query('lang')
   const words = chooseWords(chosen, c.req.header('accept-language'))
-  const base = basePath(serving)
+  // A proxy in front removes the path of the public URL.
+  const base = new URL(serving.publicUrl).pathname.replace(/\/$/, '')
+  const fileLink = (path: string): string => base + path
   const link: PageContext['link'] = (path, query = {}) => {
-    const search = new URLSearchParams({
-      ...query,
-      ...(chosen === words.tag && !('lang' in query) && { lang: chosen }),
-    })
-    return base + path + (search.size === 0 ? '' : `?${search}`)
+    const lang = chosen === words.tag && !('lang' in query) ? { lang: chosen } : {}
+    const search = new URLSearchParams({ ...query, ...lang })
+    return fileLink(path) + (search.size === 0 ? '' : `?${search}`)
   }
-  return { c, serving, service, status: await readStatus(service), words, link }
+  return { c, serving, service, status: await readStatus(service), words, link, fileLink }
 }
 
-/** The path of the public URL: a proxy in front removes it. */
-const basePath = ({ publicUrl }: Serving): string => new URL(publicUrl).pathname.replace(/\/$/, '')
+/** Longer than any browser's header. */
+const maxHeaderLength = 200
+
+/** The language of `?lang=`, else the first known one of Accept-Language, else English. */
+function chooseWords(parameter: string | undefined, accept: string | undefined): Words {
+  const accepted = parseAccept((accept ?? '').slice(0, maxHeaderLength)).filter(({ q }) => q > 0)
+  const tags = [parameter ?? '', ...accepted.map(({ type }) => type)].map((tag) => tag.toLowerCase().split('-')[0])
+  const found = tags.find((tag) => tag === english.tag || tag === chinese.tag)
+  return found === chinese.tag ? chinese : english
+}
 
 /**
  * Where machines reach this deployment, for their configuration.
- * @returns `undefined` where only the place of packages is known.
+ * @returns `undefined` where only the URL of packages is known.
  */
 export const ownUrl = ({ publicUrl, packagesUrl }: Serving): string | undefined =>
   publicUrl === packagesUrl ? undefined : publicUrl

@@ -1,21 +1,19 @@
 /** One release on the page of its channel. */
-
 import { raw } from 'hono/html'
 import { notesKey, packageFolder, urlPathOf } from '../../documents/paths.ts'
 import { forPeople, timeText } from '../../kernel/format.ts'
-import type { BoardPackages, Release } from '../../release/channel.ts'
+import type { Release } from '../../release/channel.ts'
 import { rampText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
 import type { ChannelStatus, PathStep } from '../status.ts'
 import { reasonLink, stateLabel } from './board.ts'
-import { atMost, bytes, filled, type Html, inEnglish, none, part, time } from './fragments.ts'
+import { atMost, bytes, definitions, filled, type Html, inEnglish, none, part, time } from './fragments.ts'
 import type { Notes } from './notes.ts'
 import type { PageContext } from './page-context.ts'
 
 /** More of each are in the JSON. */
 const most = { components: 40, cves: 60, packages: 16, path: 12 } as const
 
-/** What is known of a release, beside what it says itself. */
 export interface Shown {
   readonly channel: ChannelStatus
   readonly listed: ListedRelease
@@ -38,7 +36,7 @@ ${states(shown, page)}<span class="small soft">${listed.offeredFrom > status.now
 ${brakes(channel, release, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(release, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
 }
 
-/** What becomes of it on which boards; notes below say where it is held or withdrawn. */
+/** Its state on each board, except where it is held or withdrawn: that is a note below. */
 function states({ listed: { boards } }: Shown, { words }: PageContext): Html {
   const shown = boards.filter(({ state }) => ['offered', 'floor', 'later', 'target', 'not-in-ramp'].includes(state))
   const groups = [...Map.groupBy(shown, (one) => stateLabel(one, words))]
@@ -94,36 +92,33 @@ function cves({ cves = [] }: Release, { words: { channel } }: PageContext): Html
 }
 
 function conditions({ ramp, windows, target }: Release, { words: { channel } }: PageContext): Html {
-  const shown = [
-    [channel.rampOf, ramp && forPeople(rampText(ramp.slice(0, 12)))],
-    [channel.windows, windows && windowsText(windows)],
-    [channel.target, target && targetText(target)],
-  ].filter(([, text]) => text)
-  if (shown.length === 0) return none
-  return part`<dl class="about">${shown.map(([what, text]) => part`<dt>${what}</dt><dd>${inEnglish(text ?? '')}</dd>\n`)}</dl>`
+  if (!ramp && !windows && !target) return none
+  return definitions([
+    [channel.rampOf, ramp && inEnglish(forPeople(rampText(ramp.slice(0, 12))))],
+    [channel.windows, windows && inEnglish(windowsText(windows))],
+    [channel.target, target && inEnglish(targetText(target))],
+  ])
 }
 
-function packages({ listed: { release }, channel: { app } }: Shown, { words: { channel }, link }: PageContext): Html {
-  const rows = Object.entries(release.boards).flatMap(([board, of]) =>
-    of.packages.map((one) => {
-      const url = placeOf(link, { app, version: release.version, board }, of) + urlPathOf(one.name)
+function packages(
+  { listed: { release }, channel: { app } }: Shown,
+  { words: { channel }, fileLink }: PageContext,
+): Html {
+  const rows = Object.entries(release.boards).flatMap(([board, of]) => {
+    const folder = packageFolder({ app, version: release.version, board }, of.packages)
+    return of.packages.map((one) => {
+      const url = (of.codebases[0] ?? fileLink(`/${folder}`)) + urlPathOf(one.name)
       return part`<tr><td>${board}</td><td><a href="${url}">${one.name}</a><br><code class="hash">${one.sha256}</code></td><td class="n">${bytes(one.size)}</td></tr>\n`
-    }),
-  )
+    })
+  })
   const rest = (count: number) => part`<tr><td colspan="3">${channel.more(count)}</td></tr>`
   return part`<details><summary>${channel.packages} (${rows.length})</summary><section class="scroll" tabindex="0" aria-label="${channel.packages} ${release.version}"><table><thead><tr><th scope="col">${channel.board}</th><th scope="col">${channel.file}, SHA-256</th><th scope="col" class="n">${channel.size}</th></tr></thead><tbody>
 ${atMost(rows, most.packages, rest)}</tbody></table></section></details>\n`
 }
 
-const placeOf = (
-  link: PageContext['link'],
-  ref: Parameters<typeof packageFolder>[0],
-  { codebases, packages }: BoardPackages,
-): string => codebases[0] ?? link(`/${packageFolder(ref, packages)}`).replace(/\?.*$/, '')
-
-function notes({ listed: { release }, notes, isNewest }: Shown, { words: { channel }, link }: PageContext): Html {
+function notes({ listed: { release }, notes, isNewest }: Shown, { words: { channel }, fileLink }: PageContext): Html {
   if (release.notes === undefined) return none
-  const whole = part`<p class="small"><a href="${link(`/${notesKey(release.notes.sha256)}`).replace(/\?.*$/, '')}">${channel.notesWhole}</a> (${bytes(release.notes.size)})</p>`
+  const whole = part`<p class="small"><a href="${fileLink(`/${notesKey(release.notes.sha256)}`)}">${channel.notesWhole}</a> (${bytes(release.notes.size)})</p>`
   if (notes === 'missing') return part`<p class="note small">${channel.notesGone}</p>\n`
   if (notes === undefined) return whole
   const cut = notes.isCut ? part`<p class="note small">${channel.notesCut}</p>` : none

@@ -173,7 +173,7 @@ export const english = {
     said: 'The operator’s reason',
     target: 'Condition',
     path: 'Path',
-    draw: 'Bucket of the machine',
+    bucket: 'Bucket of the machine',
     share: 'Share of the ramp',
     stopped: 'Ramp stopped',
     edge: 'Window opens or closes',

@@ -1,14 +1,11 @@
 /** What pages say, in Simplified Chinese. */
+import { weekdays } from '../../release/channel.ts'
 import type { Words } from './words-en.ts'
 
-const weekdays: Readonly<Record<string, string>> = {
-  Mon: '周一',
-  Tue: '周二',
-  Wed: '周三',
-  Thu: '周四',
-  Fri: '周五',
-  Sat: '周六',
-  Sun: '周日',
+/** @param day `Mon` to `Sun`. */
+function weekday(day: string): string {
+  const name = '一二三四五六日'[(weekdays as readonly string[]).indexOf(day)]
+  return name ? `周${name}` : day
 }
 
 export const chinese: Words = {
@@ -83,7 +80,7 @@ export const chinese: Words = {
   },
   length: (count, unit) => `${count} ${unit === 'day' ? '天' : '小时'}`,
   cadence: {
-    every: (length, on) => `每 ${length}${on ? `，${weekdays[on] ?? on}` : ''}`,
+    every: (length, on) => `每 ${length}${on ? `，${weekday(on)}` : ''}`,
     due: '下一版本预计 {time}',
     overdue: '下一版本已逾期，原定 {time}',
   },
@@ -177,7 +174,7 @@ export const chinese: Words = {
     said: '管理员的说明',
     target: '条件',
     path: '升级路径',
-    draw: '机器的分桶',
+    bucket: '机器的分桶',
     share: '已推送的比例',
     stopped: '推送停止于',
     edge: '它的窗口开放或关闭于',
