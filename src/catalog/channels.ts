@@ -14,21 +14,17 @@ import type { Stored } from '../release/view.ts'
 import { type ChannelView, viewChannel } from '../release/view.ts'
 import { type CatalogState, type ChannelRef, channelEntry, loadChannel, type StoreReader } from './read.ts'
 
-/** Why nothing can be offered, with the error if there was one. */
 export interface Problem {
   readonly reason: Reason
   readonly message: string
 }
 
-/** A manifest, and its channel's entry in the catalog. */
 export interface ChannelEntry {
   readonly entry: CatalogChannel
   readonly manifest: ChannelManifest
 }
 
-/** One channel, ready for deciding. */
 export interface LoadedChannel extends ChannelEntry {
-  /** What it follows. */
   readonly source: ChannelEntry | undefined
   readonly expiresMs: Instant
   readonly view: ChannelView
@@ -36,22 +32,16 @@ export interface LoadedChannel extends ChannelEntry {
   readonly packages: ReadonlyMap<string, Package>
 }
 
-/** The channels of an app by name. */
 export interface AppIndex {
   readonly channels: ReadonlyMap<string, CatalogChannel>
   readonly aliases: ReadonlyMap<string, string>
 }
 
-/** A channel and what the catalog says of it. */
 export type NamedChannel = ChannelRef & { readonly entry: CatalogChannel }
 
-/** A channel, or why it cannot be used, with the time of that finding. */
 export type Loaded = LoadedChannel | (Problem & { readonly at: Instant })
 
-/**
- * A channel under a new catalog and the same root, where that names its manifest, and that of what it follows, in the
- * same way: these need no second look; their holds do.
- */
+/** Keeps the manifests of a channel that a new catalog names as before. Their holds may have changed. */
 export function rejoin(
   known: Loaded,
   { state: { catalog }, overlay }: { readonly state: CatalogState; readonly overlay: Overlay | undefined },
@@ -67,7 +57,7 @@ export function rejoin(
 const isSame = (old: CatalogChannel, entry: CatalogChannel): boolean =>
   (['sha256', 'seq', 'size'] as const).every((field) => old[field] === entry[field])
 
-/** Opens a channel, and what it follows. Never throws. */
+/** Never throws. */
 export async function openChannel(reader: StoreReader, state: CatalogState, ref: NamedChannel): Promise<Loaded> {
   try {
     const { manifest } = await loadChannel(reader, state, ref)
@@ -81,17 +71,13 @@ export async function openChannel(reader: StoreReader, state: CatalogState, ref:
   }
 }
 
-/**
- * Joins a manifest with the channel that it follows.
- * @throws PlatteError where that cannot be read.
- */
 export async function joinSource(reader: StoreReader, state: CatalogState, own: ChannelEntry): Promise<LoadedChannel> {
   const { app, follow } = own.manifest
   const source = follow && (await openSource(reader, state, { app, channel: follow.channel }))
   return join(own, source, reader.overlay)
 }
 
-/** What a channel that was deleted answers: its name stays in the catalog, so that nobody can bring it back. */
+/** The name of a deleted channel stays in the catalog, so that nobody can bring it back. */
 const ended = { reason: 'unknown-channel', message: 'the channel was deleted' } as const
 
 /** Without its source a follower offers nothing: it would not know what is held, withdrawn or a floor there. */
@@ -109,7 +95,6 @@ async function openSource(
   return { entry, manifest }
 }
 
-/** Puts the holds of the catalog onto a manifest, and joins it with what it follows. */
 function join(own: ChannelEntry, source: ChannelEntry | undefined, overlay: Overlay | undefined): LoadedChannel {
   const expiries = [own, source].flatMap((one) => (one?.manifest.expires ? [Date.parse(one.manifest.expires)] : []))
   return {
@@ -121,7 +106,7 @@ function join(own: ChannelEntry, source: ChannelEntry | undefined, overlay: Over
   }
 }
 
-/** What a channel offers, ready for deciding. @param source what it follows; that one's own source is not followed. */
+/** @param source what the channel follows; what that one follows does not count. */
 export function viewOf(own: ChannelEntry, source: ChannelEntry | undefined): ChannelView {
   const { app, channel, follow } = own.manifest
   const ms = (duration: string | undefined): number => (duration === undefined ? 0 : durationMs(duration))
@@ -138,7 +123,7 @@ const stored = ({ entry, manifest }: ChannelEntry): Stored => ({
   rampAsOf: entry.rampAsOf,
 })
 
-/** Every package that a manifest names and that is not served from elsewhere, by its key in the store. */
+/** By key in the store; without packages that are served from elsewhere. */
 export function packagesOf(manifest: ChannelManifest): ReadonlyMap<string, Package> {
   const boards = manifest.releases.flatMap(({ version, boards }) =>
     Object.entries(boards).flatMap(([board, { packages, codebases }]) =>
@@ -153,7 +138,6 @@ export function packagesOf(manifest: ChannelManifest): ReadonlyMap<string, Packa
   )
 }
 
-/** Every app and channel of a catalog, by name. */
 export function indexApps({ catalog }: CatalogState): ReadonlyMap<string, AppIndex> {
   return new Map(
     Object.entries(catalog.catalog.apps).map(([app, { channels }]) => [

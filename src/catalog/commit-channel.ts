@@ -59,7 +59,7 @@ export async function loadHead(
   return undefined
 }
 
-/** Signs a manifest; `state` has the root that it must verify under. */
+/** `state` has the root that the manifest must verify under. */
 export type Seal = (manifest: ChannelManifest, state: CatalogState) => Promise<Uint8Array>
 
 /** The date of a change, and who made it. The same command with the same date makes the same manifest. */
@@ -69,10 +69,7 @@ export interface Issue {
   readonly provenance?: Readonly<Record<string, string>> | undefined
 }
 
-/**
- * The manifest that follows `head`.
- * @throws PlatteError('bad-document'), or another code, for content that may not be signed.
- */
+/** @throws PlatteError('bad-document'), or another code, for content that may not be signed. */
 export function nextManifest(
   head: VerifiedChannel | undefined,
   { provenance: _, ...content }: ChannelManifest,
@@ -95,7 +92,6 @@ export type Next = { readonly state: CatalogState } & (
   | { readonly manifest: ChannelManifest }
 )
 
-/** What was committed, or was there. */
 export interface Committed {
   readonly head: VerifiedChannel
   readonly changed: boolean
@@ -129,11 +125,7 @@ const sealByKeys =
   async (manifest, { root }) =>
     sealEnvelope('platte-channel+jws', encode(manifest), signersOf(writer.release, 'release', root))
 
-/**
- * Commits an edit of one channel.
- * @param edit takes the newest manifest (`seq` 0 and no releases for a new channel); the same object changes nothing.
- * @throws as `commitNext`, and whatever `edit` throws.
- */
+/** @param edit takes the newest manifest (`seq` 0 and no releases for a new channel); the same object changes nothing. */
 export const commitChannel = (
   writer: StoreWriter,
   ref: ChannelRef,
@@ -148,5 +140,4 @@ export const commitChannel = (
     return { state, manifest: nextManifest(head, edited, { at: writer.clock() }) }
   })
 
-/** What the first edit of a channel starts from. */
 export const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const

@@ -33,7 +33,6 @@ export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
   })
 }
 
-/** The catalog afterwards, and whether it was written. */
 interface CatalogEdit {
   readonly catalog: Catalog
   readonly written: boolean
@@ -66,7 +65,6 @@ export async function editCatalog(
   })
 }
 
-/** Seals a catalog that is valid for as long as the root allows. */
 export async function sealCatalog(
   writer: StoreWriter,
   root: TrustedRoot,
@@ -103,7 +101,6 @@ export function nameHead(
   return withEntry(catalog, ref, { ...kept, seq: manifest.seq, sha256, size, ...aliases })
 }
 
-/** The catalog with another entry for one channel. */
 export function withEntry(catalog: Catalog, ref: ChannelRef, entry: CatalogChannel): Catalog {
   const app = Object.hasOwn(catalog.apps, ref.app) ? catalog.apps[ref.app] : undefined
   const channels = { ...app?.channels, [ref.channel]: entry }

@@ -10,7 +10,6 @@ const dayMs = 24 * 60 * 60 * 1000
 /** A root is rare to sign and needs people: warn this long before it expires. */
 const rootWarningMs = 30 * dayMs
 
-/** Says until when an expired catalog is still accepted. */
 export const staleSentence = ({ catalog, expiresMs }: VerifiedCatalog): string =>
   `the catalog expired at ${timeText(catalog.expires)}: stale, but accepted until ${timeText(expiresMs)}`
 

@@ -54,10 +54,7 @@ async function* walkBack({ documents }: StoreReader, ref: ChannelRef, from: Name
   }
 }
 
-/**
- * What each manifest changed, newest first. Throws as `walkChain` does.
- * @param from the manifest to begin at; without it the newest in the store.
- */
+/** @param from the manifest to begin at; without it the newest in the store. */
 export async function* channelHistory(
   reader: StoreReader,
   ref: ChannelRef,

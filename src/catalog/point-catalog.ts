@@ -9,11 +9,9 @@ import { checkNotExpired, editCatalog, nameHead } from './edit-catalog.ts'
 import { type CatalogState, type ChannelRef, channelEntry, channelsOf } from './read.ts'
 import { loadForWriting, type StoreWriter, signersOf } from './write.ts'
 
-/** Whether a channel was created and not deleted. */
 export const isLive = (manifest: ChannelManifest | undefined): manifest is ChannelManifest =>
   manifest !== undefined && manifest.seq > 0 && !isEnded(manifest)
 
-/** @throws PlatteError('refused') for a name that a new channel may not have. */
 export function checkNewName(channel: string): void {
   if (!isTakenPath(channel)) return
   throw new PlatteError('refused', `a channel cannot be called ${JSON.stringify(channel)}`, {
@@ -33,7 +31,6 @@ export function unknownChannel({ catalog }: CatalogState, { app, channel }: Chan
   })
 }
 
-/** The channel that has this alias. */
 const otherNameOf = (channels: Readonly<Record<string, CatalogChannel>>, channel: string): string | undefined =>
   Object.entries(channels).find(([, { aliases = [] }]) => aliases.includes(channel))?.[0]
 

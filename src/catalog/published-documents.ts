@@ -1,7 +1,4 @@
-/**
- * Reads documents as they are stored, for those who verify them themselves. What is no such document at all is not handed
- * on: a store behind a web server is whatever that server answers or redirects to, and may be of the network here.
- */
+/** Serves documents verbatim, to clients that verify them. A store may sit behind a web server that answers with any page of this network. */
 import { notesKey, type PublicDocument, publicDocument } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Documents } from '../store/documents.ts'
@@ -9,18 +6,14 @@ import { sha256Hex } from '../trust/digest.ts'
 import { type EnvelopeType, readEnvelope } from '../trust/envelope-format.ts'
 import { naming } from './read.ts'
 
-/** A stored document, verbatim: notes that have their digest, or an envelope of which nothing is verified. */
+/** Notes that have their digest, or an envelope of which nothing is verified. */
 export interface PublishedDocument extends PublicDocument {
   readonly bytes: Uint8Array
   /** Lower-case hex. */
   readonly sha256: string
 }
 
-/**
- * @returns `undefined` where there is no such document, or none under this key that anybody may read.
- * @throws PlatteError('bad-document') for one that is longer than any reader takes; 'mismatch' or 'bad-signature' for what
- *   cannot be one; as `Documents` does.
- */
+/** @returns `undefined` for a key that nobody may read. @throws PlatteError('bad-document', 'mismatch', 'bad-signature') */
 export async function readDocument(documents: Documents, key: string): Promise<PublishedDocument | undefined> {
   const known = publicDocument(key)
   if (known === undefined) return undefined

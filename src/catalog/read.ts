@@ -21,7 +21,6 @@ export interface StoreReader {
   readonly log: Log
   /** How long after its expiry a catalog is still read, in milliseconds. Writers ignore this. */
   readonly acceptStaleMs?: number | undefined
-  /** Further restrictions of this deployment. */
   readonly overlay?: Overlay | undefined
   /** The newest catalog that this reader saw before it started. Writers need none. */
   readonly mark?: HighWaterMark | undefined
@@ -34,11 +33,7 @@ export interface CatalogState {
   readonly token: Token
 }
 
-/**
- * Walks the chain of roots from the pin (or from a root that was trusted before).
- * @param upTo the version to end at; without it the newest in the store.
- * @throws PlatteError('missing', 'bad-signature', 'mismatch', …)
- */
+/** @param upTo the version to end at; without it the newest in the store. */
 export async function loadRoot(reader: StoreReader, upTo?: number, known?: TrustedRoot): Promise<TrustedRoot> {
   let root = known ?? (await loadPinnedRoot(reader))
   while (upTo === undefined || root.root.version < upTo) {
@@ -140,10 +135,7 @@ async function openCatalog(
   return { root, catalog, token: stored.token }
 }
 
-/**
- * Reads the manifest that the catalog names.
- * @throws PlatteError('missing') where the store does not hold it.
- */
+/** @throws PlatteError('missing') where the store does not hold it. */
 export async function loadChannel(
   reader: StoreReader,
   { root }: CatalogState,
@@ -159,18 +151,15 @@ export async function loadChannel(
 export const channelsOf = ({ apps }: Catalog, app: string): Readonly<Record<string, CatalogChannel>> =>
   (Object.hasOwn(apps, app) && apps[app]?.channels) || {}
 
-/** The entry of a channel by its exact name. */
 export function channelEntry(catalog: Catalog, app: string, channel: string): CatalogChannel | undefined {
   const channels = channelsOf(catalog, app)
   return Object.hasOwn(channels, channel) ? channels[channel] : undefined
 }
 
-/** A channel of an app, by its exact name. */
 export interface ChannelRef {
   readonly app: string
   readonly channel: string
 }
 
-/** Every channel that a catalog names. */
 export const channelRefsOf = ({ apps }: Catalog): readonly ChannelRef[] =>
   Object.entries(apps).flatMap(([app, { channels }]) => Object.keys(channels).map((channel) => ({ app, channel })))

@@ -31,7 +31,6 @@ export interface Slice {
 export interface RefreshOptions extends CatalogOptions {
   /** Reads some channels only, and opens those with a newer manifest: for schedules. */
   readonly slice?: Slice
-  /** Reads this channel only. */
   readonly only?: ChannelRef | undefined
 }
 

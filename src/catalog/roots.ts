@@ -16,10 +16,8 @@ import { loadRoot } from './read.ts'
 import { allChannelRefs, storeFailures } from './refresh.ts'
 import { encode, loadForWriting, type StoreWriter } from './write.ts'
 
-/** The public keys of each role. */
 export type RoleKeys = Readonly<Record<RoleName, readonly [PublicKey, ...PublicKey[]]>>
 
-/** A change of a root. */
 export interface RootEdit {
   readonly add?: { readonly role: RoleName; readonly key: PublicKey }
   readonly remove?: { readonly role: RoleName; readonly keyId: string }
@@ -28,7 +26,7 @@ export interface RootEdit {
   readonly expires?: string
   /** ISO 8601 duration of the catalog's longest validity. */
   readonly maxValidity?: string
-  /** The newest format that the store may use; never a lower one. */
+  /** Never a lower one. */
   readonly format?: number
 }
 
@@ -49,12 +47,7 @@ export async function firstRoot(keys: RoleKeys, options: { issuedAt: string; max
   })
 }
 
-/**
- * Puts the first root and an empty catalog into a store. Safe to repeat.
- * @param signers the root keys.
- * @returns the pin of the root, new or existing.
- * @throws PlatteError('refused') where the store has a root of other keys.
- */
+/** Safe to repeat. @throws PlatteError('refused') where the store has a root of other keys. */
 export async function initStore(
   writer: Omit<StoreWriter, 'pin'>,
   root: Root,
@@ -79,7 +72,6 @@ export async function initStore(
   return { pin: formatPin(pin), created: true }
 }
 
-/** In any order. */
 const sameRoles = (a: Root, b: Root): boolean =>
   roleNames.every((name) => sameJson(a.roles[name].keyIds.toSorted(), b.roles[name].keyIds.toSorted()))
 
@@ -121,10 +113,7 @@ async function usedKeys(keys: readonly PublicKey[], named?: ReadonlySet<string>)
   return [...byId].filter(([id]) => named?.has(id) ?? true).map(([, key]) => key)
 }
 
-/**
- * Signs a draft of a root (its JSON), or adds a signature to one that others have signed.
- * @throws PlatteError('bad-document') for what is no root.
- */
+/** Takes JSON, or adds a signature to a root that others have signed. */
 export async function signRoot(draft: Uint8Array, signer: Signer): Promise<Uint8Array> {
   const value = parseDraft(draft)
   if (typeof value === 'object' && value !== null && 'signatures' in value)

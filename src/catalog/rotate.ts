@@ -13,7 +13,6 @@ import { allChannelRefs, refresh } from './refresh.ts'
 import { editRoot, publishRoot, type RootEdit } from './roots.ts'
 import { encode, instantText, loadForWriting, type StoreWriter } from './write.ts'
 
-/** Which key takes the place of which. */
 export interface Rotation {
   readonly role: RoleName
   readonly key: PublicKey
@@ -62,10 +61,7 @@ async function step(
   return publishRoot(writer, await seal('platte-root+jws', encode(next), fit))
 }
 
-/**
- * Issues channels anew with the same content, signed by the release keys at hand.
- * @param leaving a key to leave out: only channels that it signed are issued anew.
- */
+/** @param leaving a key to leave out: only channels that it signed are issued anew. */
 export async function reissueChannels(writer: StoreWriter, leaving?: string): Promise<readonly ChannelRef[]> {
   const staying = { ...writer, release: writer.release.filter(({ keyId }) => keyId !== leaving) }
   const state = await loadForWriting(writer)
@@ -84,10 +80,7 @@ export async function reissueChannels(writer: StoreWriter, leaving?: string): Pr
   return issued
 }
 
-/**
- * Rolls the catalog forward, where the timestamp key is at hand; otherwise the next refresh does.
- * @returns whether it was at hand.
- */
+/** @returns whether the timestamp key was at hand; otherwise the next refresh does it. */
 export async function refreshIfAble(writer: StoreWriter): Promise<boolean> {
   const { roles } = (await loadRoot(writer)).root
   const fit = writer.timestamp.filter(({ keyId }) => roles.timestamp.keyIds.includes(keyId))

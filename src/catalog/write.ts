@@ -6,7 +6,6 @@ import type { Signer } from '../trust/signer.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
 import { type CatalogState, loadCatalog, loadRoot, type StoreReader } from './read.ts'
 
-/** Reads and writes a store. */
 export interface StoreWriter extends StoreReader {
   readonly random: Random
   /** The release keys at hand; none: nothing can be published. */
@@ -21,10 +20,7 @@ export async function loadForWriting(reader: StoreReader, seen?: CatalogState): 
   return { ...state, root: await loadRoot(reader, undefined, state.root) }
 }
 
-/**
- * The keys at hand that the role names, enough of them.
- * @throws PlatteError('credentials')
- */
+/** The keys at hand that the role names. @throws PlatteError('credentials') without enough of them. */
 export function signersOf(signers: readonly Signer[], role: RoleName, { root }: TrustedRoot): readonly Signer[] {
   const { threshold, keyIds } = root.roles[role]
   const fit = [...new Map(signers.map((signer) => [signer.keyId, signer])).values()].filter(({ keyId }) =>

@@ -6,17 +6,14 @@ import { PlatteError } from '../kernel/errors.ts'
 import { withField } from '../release/edits.ts'
 import type { EditState, ManifestEdit } from './plan.ts'
 
-/** The fields of a channel beside its releases; `null` removes one, an absent one stays. */
+/** `null` removes a field; an omitted one stays. */
 export interface Description {
   readonly description?: string | null | undefined
   readonly cadence?: NonNullable<ChannelManifest['cadence']> | null | undefined
   readonly aliases?: readonly string[] | null | undefined
 }
 
-/**
- * Creates a channel without releases, or describes one.
- * Refused for a name or an alias that another channel of the app has.
- */
+/** Refused for a name or an alias that another channel of the app has. */
 export const describeEdit = (
   ref: ChannelRef,
   { description, cadence, aliases }: Description,
@@ -41,7 +38,6 @@ export const describeEdit = (
   },
 })
 
-/** @throws PlatteError('refused') where one of them has the name, or an alias of that name. */
 export function refuseTaken(name: string, others: readonly ChannelManifest[]): void {
   const taken = others.find(({ channel, aliases }) => channel === name || aliases?.includes(name))
   if (taken === undefined) return
@@ -50,10 +46,7 @@ export function refuseTaken(name: string, others: readonly ChannelManifest[]): v
   })
 }
 
-/**
- * Lets a channel follow another one of its app, or none.
- * Refused for itself, for a channel that follows, and for one that is followed.
- */
+/** Refused for itself, for a channel that follows, and for one that is followed. */
 export const followEdit = (ref: ChannelRef, follow: ChannelManifest['follow']): ManifestEdit => ({
   ref,
   ...(follow && { others: 'all', isRechecked: true, check: (state) => checkFollow(ref, follow.channel, state) }),
@@ -78,12 +71,7 @@ function checkFollow({ app, channel }: ChannelRef, name: string, { catalog, othe
 export const followersOf = (channel: string, others: EditState['others']): readonly ChannelManifest[] =>
   [...others.values()].filter(({ follow }) => follow?.channel === channel)
 
-/**
- * Deletes a channel: its last manifest has no releases. The catalog keeps naming that one, so that nothing brings the
- * channel back. Refused while another channel follows it, or while it has releases.
- * @param options.force although it has releases.
- * @param options.refuse throws where the newest manifest is not the one to end.
- */
+/** Deletes a channel. The catalog keeps naming its last manifest, which has no releases, so that nothing brings it back. */
 export const endEdit = (
   ref: ChannelRef,
   { force = false, refuse }: { readonly force?: boolean; readonly refuse?: (current: ChannelManifest) => void } = {},
@@ -107,7 +95,6 @@ export const endEdit = (
   },
 })
 
-/** @throws PlatteError('refused') where a channel follows this one. */
 export function refuseFollowed(channel: string, others: EditState['others']): void {
   const followers = followersOf(channel, others)
   if (followers.length === 0) return

@@ -13,7 +13,6 @@ const maybeRelease = { ...ref, version: v.exactOptional(field.publishedVersion) 
 const flag = v.exactOptional(v.literal(true))
 const share = v.pipe(v.number(), v.minValue(0, 'must be 0 to 1'), v.maxValue(1, 'must be 0 to 1'))
 
-/** How many of these members a command has. */
 const count = (command: Readonly<Record<string, unknown>>, names: readonly string[]): number =>
   names.filter((name) => command[name] !== undefined).length
 
@@ -54,7 +53,7 @@ const ramp = v.pipe(
   ),
 )
 
-/** By action; `publish` takes packages that were uploaded before. */
+/** `publish` takes packages that were uploaded before. */
 export const commands = {
   publish: v.strictObject({
     ...release,
@@ -112,18 +111,13 @@ export const commands = {
   prune: v.strictObject({ ...ref, keep: v.exactOptional(field.positive) }),
 } as const
 
-/** What a command does; a rule of a policy allows some actions. */
 export type Action = keyof typeof commands
 export const actions = Object.keys(commands) as readonly Action[]
 
 export type CommandOf<A extends Action> = v.InferOutput<(typeof commands)[A]> & { readonly action: A }
-/** A command of any kind. */
 export type ChannelCommand = { readonly [A in Action]: CommandOf<A> }[Action]
 
-/**
- * Checks a value against the schema of its action.
- * @throws PlatteError(code) naming the first field at fault.
- */
+/** @throws PlatteError(code) naming the first field at fault. */
 export function readCommand<A extends Action>(action: A, value: unknown, code: ErrorCode = 'usage'): CommandOf<A> {
   const command = field.check<v.GenericSchema>(commands[action], action, value, code) as object
   return { ...command, action } as CommandOf<A>

@@ -21,24 +21,19 @@ export interface Signing extends Partial<Issue> {
   readonly seal?: Seal | undefined
 }
 
-/**
- * Plans an edit of what is in the store.
- * @throws PlatteError('refused', 'usage') as `plan`; 'missing' for a package that the manifest needs.
- */
+/** @throws PlatteError('refused', 'usage') as `plan`; 'missing' for a package that the manifest needs. */
 export async function planChange(writer: Committer, edit: Edit, { at, provenance }: Signing = {}): Promise<Plan> {
   const planned = plan(edit, await loadState(writer, edit), { at: at ?? writer.clock(), provenance })
   await requirePackages(writer, planned.packages)
   return planned
 }
 
-/** What a plan would do, in the form of a result. */
 export async function preview(writer: Committer, planned: Plan): Promise<EditResult> {
   const { edit, seq, changes } = planned
   const more = 'preview' in edit ? await edit.preview?.(writer, planned) : {}
   return { kind: 'dry-run', seq, inForce: false, changes, ...more }
 }
 
-/** Plans and commits. */
 export const change = async (writer: Committer, edit: Edit, signing: Signing = {}): Promise<EditResult> =>
   commit(writer, await planChange(writer, edit, signing), signing.seal)
 
@@ -109,7 +104,6 @@ async function recheck(writer: Committer, edit: Edit): Promise<void> {
   }
 }
 
-/** @throws PlatteError('missing') for the first key that is not in the store. */
 async function requirePackages({ packages }: Pick<Committer, 'packages'>, keys: readonly string[]): Promise<void> {
   for (const key of keys)
     if ((await packages.stat(key)) === undefined)

@@ -25,7 +25,6 @@ import { pruneEdit } from './prune.ts'
 import { planRelease, type StoredOrder, withOptional } from './publish.ts'
 import { renameEdit } from './rename-channel.ts'
 
-/** Commands that edit channels; publishing brings packages, and stands apart. */
 export type EditCommand = Exclude<ChannelCommand, CommandOf<'publish'>>
 export type EditAction = Exclude<Action, 'publish'>
 
@@ -34,7 +33,6 @@ type EditOf<A extends EditAction> = (command: CommandOf<A>, at: number) => Edit
 
 const refOf = ({ app, channel }: EditCommand) => ({ app, channel })
 
-/** Edits one manifest. */
 const editing =
   <A extends EditAction>(applyOf: (command: CommandOf<A>, at: number) => ManifestEdit['apply']): EditOf<A> =>
   (command, at) => ({ ref: refOf(command as EditCommand), apply: applyOf(command, at) })
@@ -99,13 +97,11 @@ const heldBy = <More extends object>({ version, board }: CommandOf<'hold' | 'unh
   ...more,
 })
 
-/** Adds the windows that are not there yet. */
 const joined = (there: readonly Window[] = [], more: readonly Window[]): readonly Window[] => [
   ...there,
   ...more.filter((window) => !there.some((one) => sameJson(one, window))),
 ]
 
-/** The holds of a channel, and when its ramps were stopped. */
 function brakesOf({ catalog }: EditState, { app, channel }: { readonly app: string; readonly channel: string }) {
   const { holds, rampAsOf } = channelEntry(catalog.catalog.catalog, app, channel) ?? {}
   return { holds, asOf: rampAsOf === undefined ? undefined : Date.parse(rampAsOf) }
@@ -121,10 +117,7 @@ const rampEdit = editing<'ramp'>(({ version = '', over, share, start, steps, fro
   }
 })
 
-/**
- * Plans a command.
- * @throws PlatteError('refused', 'usage') by the state of the channel; 'missing' for a package that it needs.
- */
+/** @throws PlatteError('refused', 'usage') by the state of the channel; 'missing' for a package that it needs. */
 export function planCommand(writer: Committer, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
   const at = signing.at ?? writer.clock()
   if (command.action === 'publish') return planRelease(writer, storedOrder(command, at), { ...signing, at })

@@ -10,7 +10,6 @@ export interface Source {
   open(): ReadableStream<Uint8Array>
 }
 
-/** Where files go, and how they are hashed. */
 export interface Staging {
   readonly packages: Packages
   readonly newHasher: NewHasher
@@ -44,7 +43,6 @@ export async function hashAndStage(
 const read = (source: Source, onBytes: (bytes: number) => void): ReadableStream<Uint8Array> =>
   source.open().pipeThrough(countBytes(onBytes))
 
-/** Reads a file once. @returns its size in bytes, and its digests. */
 export async function digestsOf(
   source: Source,
   newHasher: NewHasher,
@@ -84,7 +82,6 @@ async function hashOnly(
   }
 }
 
-/** Passes chunks on, and reports the size of each. */
 export function countBytes(onBytes: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
   return new TransformStream({
     transform(chunk, controller) {

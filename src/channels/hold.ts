@@ -15,7 +15,7 @@ export type HeldVersion = Pick<Hold, 'version' | 'board'>
 const sourceOf = (current: ChannelManifest | undefined): readonly string[] =>
   current?.follow ? [current.follow.channel] : []
 
-/** Holds a version in one channel. Refused for a version or a board that neither the channel nor its source has. */
+/** Refused for a version or a board that neither the channel nor its source has. */
 export const holdEdit = (ref: ChannelRef, { reason, ...held }: HeldVersion & Pick<Hold, 'reason'>): BrakeEdit => ({
   ref,
   others: sourceOf,
@@ -34,7 +34,7 @@ export const holdEdit = (ref: ChannelRef, { reason, ...held }: HeldVersion & Pic
   },
 })
 
-/** Lifts a hold. Refused for an unknown version, and for one of which another board is held. */
+/** Refused for an unknown version, and for one of which another board is held. */
 export const unholdEdit = (ref: ChannelRef, held: HeldVersion): BrakeEdit => ({
   ref,
   others: sourceOf,
@@ -60,7 +60,6 @@ export const stopRampsEdit = (ref: ChannelRef, isStopped: boolean): BrakeEdit =>
   brake: ({ entry: { holds = [], rampAsOf } }, _, at) => ({ holds, ...(isStopped && { rampAsOf: rampAsOf ?? at }) }),
 })
 
-/** Whether two holds are of the same version, and of the same board or both of all. */
 export const isSameHold = (hold: HeldVersion, other: HeldVersion): boolean =>
   hold.board === other.board && compareVersions(parseVersion(hold.version), parseVersion(other.version)) === 0
 

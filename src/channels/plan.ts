@@ -12,7 +12,6 @@ import { type Brakes, type Change, diffBrakes, diffChannels } from '../release/d
 import type { Packages } from '../store/packages.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
 
-/** The newest state of a channel, and of the other channels that an edit looks at. */
 export interface EditState {
   readonly catalog: CatalogState
   /** `undefined`: there is no such channel yet. */
@@ -25,7 +24,6 @@ export interface EditState {
 
 interface AnyEdit {
   readonly ref: ChannelRef
-  /** The other channels that this edit looks at. */
   readonly others?: ((current: ChannelManifest | undefined) => readonly string[]) | 'all' | 'readable'
   /** Refuses what the other channels forbid. */
   readonly check?: (state: EditState) => void
@@ -47,9 +45,7 @@ export interface ManifestEdit extends AnyEdit {
   readonly notes?: ReadonlyMap<string, Uint8Array>
   /** Whether a change takes the timestamp key, too. */
   readonly needsTimestamp?: boolean
-  /** What else a plan would do. */
   readonly preview?: (writer: Committer, plan: Plan) => Promise<Partial<EditResult>>
-  /** What follows the commit. */
   readonly finish?: (writer: Committer, result: EditResult, plan: Plan) => Promise<EditResult>
 }
 
@@ -60,18 +56,15 @@ export interface BrakeEdit extends AnyEdit {
 
 export type Edit = ManifestEdit | BrakeEdit
 
-/** A channel as the brakes see it. */
 export interface ChannelEntry {
   readonly entry: CatalogChannel
   readonly manifest: ChannelManifest
 }
 
-/** What a commit writes to. */
 export interface Committer extends StoreWriter {
   readonly packages: Packages
 }
 
-/** An edit of one state, before anything is written. */
 export interface Plan {
   readonly edit: Edit
   readonly state: EditState
@@ -87,7 +80,6 @@ export interface Plan {
   readonly packages: readonly string[]
 }
 
-/** The result of a command. */
 export interface EditResult {
   readonly kind: 'changed' | 'unchanged' | 'dry-run'
   /** Revision of the channel. */
@@ -101,7 +93,6 @@ export interface EditResult {
   readonly packages?: readonly { readonly key: string; readonly size: number }[]
 }
 
-/** Reads what an edit looks at. */
 export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: CatalogState): Promise<EditState> {
   const { ref, others = () => [] } = edit
   const state = catalog ?? (await loadForWriting(reader))
@@ -118,7 +109,6 @@ export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: Ca
   return { catalog: state, head, others: found, unreadable }
 }
 
-/** The newest manifests of all channels of an app. */
 export async function liveChannels(reader: StoreReader, app: string): Promise<readonly ChannelManifest[]> {
   const state = await loadForWriting(reader)
   const names = Object.keys(channelsOf(state.catalog.catalog, app))
@@ -143,10 +133,7 @@ async function loadLive(
   return found
 }
 
-/**
- * Applies an edit to a state. Pure.
- * @throws PlatteError('refused', 'usage') by the state of the channel, or by the edit.
- */
+/** Pure. @throws PlatteError('refused', 'usage') by the state of the channel, or by the edit. */
 export function plan(edit: Edit, state: EditState, issue: Issue): Plan {
   edit.check?.(state)
   const base = { edit, state, issue, warnings: state.unreadable }

@@ -17,7 +17,6 @@ export interface Promotion {
   readonly to: string
   /** Only these boards; by default all of the release. */
   readonly boards?: readonly string[] | undefined
-  /** The ramp of the release in its new channel. */
   readonly ramp?: readonly RampStep[] | undefined
 }
 
@@ -66,10 +65,7 @@ function refuseBraked(
     })
 }
 
-/**
- * The boards of a release that go into a channel.
- * @throws PlatteError('refused') for boards that it lacks, or that the newest release of the channel has and it has not.
- */
+/** @throws PlatteError('refused') for boards that it lacks, or that the newest release of the channel has and it has not. */
 export function boardsOf(
   release: Release,
   { boards, to }: Pick<Promotion, 'boards' | 'to'>,
@@ -90,7 +86,6 @@ export function boardsOf(
   return has
 }
 
-/** Adds one board of a release. */
 export function addBoard(
   channel: ChannelManifest,
   { version, components, cves, notes, boards }: Release,
@@ -107,7 +102,6 @@ export function addBoard(
   })
 }
 
-/** Floors and dead ends go along. */
 export const withMarks = (channel: ChannelManifest, release: Release): ChannelManifest =>
   (['floor', 'deadEnd'] as const).reduce((marked, mark) => {
     const [because, there] = [release[mark], findRelease(marked, release.version)?.[mark]]

@@ -38,7 +38,6 @@ export const pruneEdit = (ref: ChannelRef, keep: number): ManifestEdit => ({
   },
 })
 
-/** What this channel and its followers may still offer. */
 function inUseHere(current: ChannelManifest, { catalog, others }: EditState, now: number) {
   const entryOf = ({ app, channel }: ChannelRef) => channelEntry(catalog.catalog.catalog, app, channel) ?? unnamed
   const own = { entry: entryOf(current), manifest: current }
@@ -70,10 +69,7 @@ async function removeUnnamed(writer: Committer, ref: ChannelRef, packages: Packa
 /** The entry of a channel that the catalog does not name yet. */
 const unnamed = { seq: 1, sha256: '', size: 1 }
 
-/**
- * Packages in the store that this channel once named and no channel of the app names now.
- * @param after this channel by a plan, in place of what is stored.
- */
+/** @param after this channel by a plan, in place of what is stored. */
 async function unnamedPackages(writer: Committer, ref: ChannelRef, after?: ChannelManifest): Promise<Packages> {
   const ever = new Set<string>()
   for await (const { manifest } of walkChain(writer, ref)) for (const key of packagesOf(manifest).keys()) ever.add(key)

@@ -19,7 +19,6 @@ import {
   plan,
 } from './plan.ts'
 
-/** A release of one board, without its packages. */
 export interface ReleaseOrder {
   readonly app: string
   readonly channel: string
@@ -35,13 +34,11 @@ export interface ReleaseOrder {
   readonly create: boolean
 }
 
-/** A release from files. */
 export interface PublishOrder extends ReleaseOrder {
-  /** The OS package first; the others are marked as not required. */
+  /** The OS package first. */
   readonly sources: readonly [Source, ...Source[]]
 }
 
-/** A release of packages that are in the store. */
 export interface StoredOrder extends ReleaseOrder {
   /** The OS package first. */
   readonly packages: BoardPackages['packages']
@@ -63,11 +60,7 @@ export interface PublishResult {
 
 type OnBytes = (bytes: number) => void
 
-/**
- * Publishes files: hash, plan, copy, commit.
- * @param onBytes takes the size of each chunk that was read; the sum is the size of the sources.
- * @throws PlatteError('refused') by policy, before any byte is copied; 'credentials' without the release key.
- */
+/** @throws PlatteError('refused') by policy, before any byte is copied; 'credentials' without the release key. */
 export async function publish(
   publisher: Publisher,
   order: PublishOrder,
@@ -161,10 +154,7 @@ export const withOptional = ([first, ...others]: BoardPackages['packages']): Boa
   ...others.map((one) => ({ ...one, required: false })),
 ]
 
-/**
- * Plans a release whose packages were hashed. Other channels that cannot be read are logged as warnings.
- * @throws PlatteError('refused', 'usage') by policy.
- */
+/** Other channels that cannot be read are logged as warnings. */
 export async function planRelease(
   publisher: Committer,
   order: StoredOrder,
@@ -178,7 +168,7 @@ export async function planRelease(
   return planned
 }
 
-/** Adds a release of one board to a channel. A version means the same bytes in every channel of the app. */
+/** A version means the same bytes in every channel of the app. */
 async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
   const { app, channel, board, packages, components, cves, notes, ramp, create } = order
   const ref = { app, channel }

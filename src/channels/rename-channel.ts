@@ -10,12 +10,7 @@ import { change } from './commit.ts'
 import { isSameHold } from './hold.ts'
 import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 
-/**
- * Gives a channel another name. The old name becomes an alias, so that its machines go on; holds go along. Safe to repeat:
- * the new channel exists before the old one ends.
- * Refused while it is followed, for a name that is taken, and where an earlier run was interrupted and one of the two
- * channels was changed since.
- */
+/** The old name becomes an alias; holds go along. Safe to repeat: the new channel exists before the old one ends. */
 export function renameEdit({ app, channel }: ChannelRef, name: string): ManifestEdit {
   const ref = { app, channel: name }
   return {
@@ -77,7 +72,6 @@ const differ = (name: string, channel: string): PlatteError =>
     hint: `edit and hold in ${name} what machines of both shall get, then run platte channel delete ${channel} --force`,
   })
 
-/** Everything but what belongs to the place in the store. */
 function moved(old: ChannelManifest, current: ChannelManifest, alias: string): ChannelManifest {
   const { channel, seq, issuedAt, previous, provenance } = current
   const { previous: _, provenance: __, ...content } = old
@@ -90,7 +84,6 @@ function moved(old: ChannelManifest, current: ChannelManifest, alias: string): C
   }
 }
 
-/** What is withheld under the old name is withheld under the new one, beside what is held there. */
 async function copyBrakes(writer: Committer, from: ChannelRef, to: ChannelRef): Promise<void> {
   await editCatalog(writer, (catalog) => {
     const [old, made] = [channelEntry(catalog, from.app, from.channel), channelEntry(catalog, to.app, to.channel)]

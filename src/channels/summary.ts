@@ -17,7 +17,6 @@ import {
   readChannelState,
 } from '../release/rollout-status.ts'
 
-/** One board of one channel. */
 export interface BoardSummary extends Omit<ReturnType<typeof boardJson>, 'offered'> {
   /** What machines are offered now. */
   readonly offered?: string
@@ -25,7 +24,6 @@ export interface BoardSummary extends Omit<ReturnType<typeof boardJson>, 'offere
   readonly state: string
 }
 
-/** One channel. */
 export interface ChannelSummary extends ChannelRef {
   readonly seq: number
   readonly boards: readonly BoardSummary[]

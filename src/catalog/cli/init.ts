@@ -82,7 +82,6 @@ export async function initialise({ store, keysDir, rootKeysDir, alg, maxValidity
 const publicKeys = ([first, ...others]: readonly [KeyPair, ...KeyPair[]]) =>
   [first.publicKey, ...others.map(({ publicKey }) => publicKey)] as const
 
-/** Makes one private key in a file, and prints its public half. */
 export function keygenCommand(): Command {
   return command('keygen', 'make a private key in FILE and print its public half', [])
     .argument('<file>', 'where the private key goes; it must not be there yet')

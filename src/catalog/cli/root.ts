@@ -24,7 +24,6 @@ import { refreshIfAble, reissueChannels, rotateKey } from '../rotate.ts'
 import { type DraftOptions, outOption, readDraft, writeDraft } from './draft.ts'
 import { formatCommand } from './root-format.ts'
 
-/** Everything about the root: the list of keys, roles and thresholds. */
 export function rootCommand(): Command {
   const root = new Command('root').description('show and change the list of keys, roles and thresholds').exitOverride()
   for (const make of [showRoot, editDraft, signDraft, publishDraft, rotate, reissue, formatCommand])

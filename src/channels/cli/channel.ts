@@ -15,7 +15,6 @@ import { weekdays } from '../../release/channel.ts'
 import { liveChannels } from '../plan.ts'
 import { changing } from './editing.ts'
 
-/** Creates, describes, renames, deletes and lists channels. */
 export function channelCommand(): Command {
   const channel = command('channel', 'create, describe, rename, delete and list channels', [])
   channel.addCommand(describing('create', 'create a channel'))

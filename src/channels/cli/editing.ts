@@ -24,7 +24,6 @@ interface EditingOptions extends Options {
   readonly dryRun?: boolean
 }
 
-/** Makes the fields of a command from the arguments and options of a command line, by name. */
 type FieldsOf<Given> = (given: Given) => object | Promise<object>
 
 /**

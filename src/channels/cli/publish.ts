@@ -34,7 +34,6 @@ interface PublishOptions extends Options {
   readonly dryRun?: boolean
 }
 
-/** Publishes a release for one board. */
 export function publishCommand(): Command {
   return command('publish', 'publish a release for one board', [...writeFlags, ...endpointFlags, 'app'])
     .argument('<file>', 'the OS package: the payload that update_engine installs')
@@ -78,7 +77,6 @@ async function publishHere([first, ...extras]: Files, options: PublishOptions): 
   return (dryRun ? planPublish : publish)(store, order, bar.add).finally(bar.end)
 }
 
-/** Hashes here, uploads what the function lacks, and has it published. */
 async function publishThere(endpoint: Endpoint, files: Files, options: PublishOptions): Promise<PublishResult> {
   const { app } = settingsOf(options, ['app'])
   const { channel, version, board, cve, rampOver, create, dryRun } = options

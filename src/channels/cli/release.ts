@@ -19,7 +19,6 @@ interface Marking {
   readonly undo?: true
 }
 
-/** @throws PlatteError('usage') without either. */
 function reasonOrUndo<Given extends Marking>({ reason, undo, ...given }: Given) {
   if (undo) return { ...given, undo }
   if (reason) return { ...given, reason }

@@ -4,7 +4,6 @@ import { notice, show, table, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { type ChannelSummary, summarise } from '../summary.ts'
 
-/** Shows what is published and what is offered. */
 export function showCommand(): Command {
   return command('show', 'show apps, channels and releases', readFlags)
     .argument('[app]', 'one app only')

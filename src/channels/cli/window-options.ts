@@ -10,7 +10,6 @@ export interface WindowOptions {
   readonly timeZone?: string
 }
 
-/** Adds them to a command. */
 export const withWindow = (command: Command): Command =>
   command
     .option('--days <days>', 'such as Mon-Thu, or Sat,Sun', parseDays)
@@ -18,10 +17,7 @@ export const withWindow = (command: Command): Command =>
     .option('--to <time>', 'such as 04:00; on the next day if earlier than --from')
     .option('--time-zone <zone>', 'such as Europe/Berlin')
 
-/**
- * @param away the option that removes windows.
- * @throws PlatteError('usage') where a part of it is missing.
- */
+/** @param away the option that removes windows. */
 export function windowOf({ days, from, to, timeZone }: WindowOptions, away: '--none' | '--no-windows'): Window {
   if (days && from && to && timeZone) return { days, from, to, timeZone }
   throw new PlatteError('usage', `a window needs --days, --from, --to and --time-zone; ${away} removes it`)
