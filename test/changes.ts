@@ -1,6 +1,6 @@
 /** Changes of channels as the commands make them: planned, and committed at once. */
 import type { ChannelRef } from '../src/catalog/read.ts'
-import { type Description, describeEdit, endEdit, followEdit } from '../src/channels/channel-life.ts'
+import { type Description, describeEdit, endEdit, followEdit, renameEdit } from '../src/channels/channel-life.ts'
 import { type ChannelCommand, readCommand } from '../src/channels/commands.ts'
 import { change, commit } from '../src/channels/commit.ts'
 import { type EditAction, planCommand } from '../src/channels/execute-command.ts'
@@ -9,7 +9,6 @@ import type { Committer, EditResult, ManifestEdit } from '../src/channels/plan.t
 import { type Promotion, promoteEdit } from '../src/channels/promote.ts'
 import { pruneEdit } from '../src/channels/prune.ts'
 import type { Publisher } from '../src/channels/publish.ts'
-import { renameEdit } from '../src/channels/rename-channel.ts'
 import type { ChannelManifest } from '../src/documents/channel.ts'
 import { type Adoption, adopt as adoptPlanned, planAdoption } from '../src/mirroring/adopt.ts'
 

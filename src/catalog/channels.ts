@@ -3,16 +3,16 @@
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
-import { packageFolder } from '../documents/paths.ts'
+import { isTakenPath, packageFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Package } from '../release/channel.ts'
 import type { Reason } from '../release/decide.ts'
 import { type Overlay, restrict } from '../release/overlay.ts'
 import type { Stored } from '../release/view.ts'
 import { type ChannelView, viewChannel } from '../release/view.ts'
-import { type CatalogState, type ChannelRef, channelEntry, loadChannel, type StoreReader } from './read.ts'
+import { type CatalogState, type ChannelRef, channelEntry, channelsOf, loadChannel, type StoreReader } from './read.ts'
 
 export interface Problem {
   readonly reason: Reason
@@ -64,7 +64,8 @@ export async function openChannel(reader: StoreReader, state: CatalogState, ref:
     if (isEnded(manifest)) return { ...ended, at: reader.clock() }
     return await joinSource(reader, state, { entry: ref.entry, manifest })
   } catch (error) {
-    const problem = channelProblemOf(error)
+    const isMissing = error instanceof PlatteError && error.code === 'missing'
+    const problem: Problem = isMissing ? { reason: 'not-mirrored', message: error.message } : problemOf(error)
     const { app, channel } = ref
     reader.log({ level: 'error', event: 'channel', app, channel, ...problem, ...describeError(error) })
     return { ...problem, at: reader.clock() }
@@ -124,51 +125,67 @@ const stored = ({ entry, manifest }: ChannelEntry): Stored => ({
 })
 
 /** By key in the store; without packages that are served from elsewhere. */
-export function packagesOf(manifest: ChannelManifest): ReadonlyMap<string, Package> {
-  const boards = manifest.releases.flatMap(({ version, boards }) =>
-    Object.entries(boards).flatMap(([board, { packages, codebases }]) =>
-      codebases.length === 0 ? [{ version, board, packages }] : [],
-    ),
-  )
-  return new Map(
-    boards.flatMap(({ version, board, packages }) => {
-      const folder = packageFolder({ app: manifest.app, version, board }, packages)
-      return packages.map((one) => [folder + one.name, one] as const)
-    }),
-  )
+export function packagesOf({ app, releases }: ChannelManifest): ReadonlyMap<string, Package> {
+  const named = new Map<string, Package>()
+  for (const { version, boards } of releases)
+    for (const [board, { packages, codebases }] of Object.entries(boards)) {
+      if (codebases.length > 0) continue
+      const folder = packageFolder({ app, version, board }, packages)
+      for (const one of packages) named.set(folder + one.name, one)
+    }
+  return named
 }
 
 export function indexApps({ catalog }: CatalogState): ReadonlyMap<string, AppIndex> {
-  return new Map(
-    Object.entries(catalog.catalog.apps).map(([app, { channels }]) => [
-      app,
-      {
-        channels: new Map(Object.entries(channels)),
-        aliases: new Map(
-          Object.entries(channels).flatMap(([name, { aliases }]) => (aliases ?? []).map((alias) => [alias, name])),
-        ),
-      },
-    ]),
-  )
+  const apps = Object.entries(catalog.catalog.apps).map(([app, { channels }]) => {
+    const entries = Object.entries(channels)
+    const aliases = entries.flatMap(([name, { aliases = [] }]) => aliases.map((alias) => [alias, name] as const))
+    return [app, { channels: new Map(entries), aliases: new Map(aliases) }] as const
+  })
+  return new Map(apps)
+}
+
+export const isLive = (manifest: ChannelManifest | undefined): manifest is ChannelManifest =>
+  manifest !== undefined && manifest.seq > 0 && !isEnded(manifest)
+
+export function checkNewName(channel: string): void {
+  if (!isTakenPath(channel)) return
+  throw new PlatteError('refused', `a channel cannot be called ${JSON.stringify(channel)}`, {
+    hint: `/${channel} is a path of the endpoint: choose another name`,
+  })
+}
+
+/** @param remedy how to get a channel that exists. */
+export function unknownChannel({ catalog }: CatalogState, { app, channel }: ChannelRef, remedy: string): PlatteError {
+  const channels = channelsOf(catalog.catalog, app)
+  const renamed = otherNameOf(channels, channel)
+  const others = Object.keys(channels).filter((name) => name !== channel)
+  const there = others.length === 0 ? 'it has none yet' : `it has ${others.slice(0, 10).join(', ')}`
+  const known = Object.hasOwn(channels, channel) ? 'that channel was deleted' : there
+  return new PlatteError('refused', `${app} has no channel ${JSON.stringify(channel)}`, {
+    hint: renamed ? `${channel} is an alias of ${renamed}: use that name` : `${known}; ${remedy}`,
+  })
+}
+
+const otherNameOf = (channels: Readonly<Record<string, CatalogChannel>>, channel: string): string | undefined =>
+  Object.entries(channels).find(([, { aliases = [] }]) => aliases.includes(channel))?.[0]
+
+/** A new channel would take the machines of an alias away. @throws PlatteError('refused') */
+export function refuseOtherName({ catalog }: CatalogState, { app, channel }: ChannelRef): void {
+  const renamed = otherNameOf(channelsOf(catalog.catalog, app), channel)
+  if (renamed === undefined) return
+  throw new PlatteError('refused', `${JSON.stringify(channel)} is an alias of channel ${renamed}`, {
+    hint: `publish to ${renamed}: its machines get that`,
+  })
 }
 
 /** The answer to machines while the catalog cannot be used. */
 export function problemOf(error: unknown): Problem {
   if (!(error instanceof PlatteError)) return { reason: 'unverifiable', message: `a defect: ${error}` }
-  switch (error.code) {
-    case 'store-unavailable':
-    case 'forbidden':
-    case 'conflict':
-      return { reason: 'store-unavailable', message: error.message }
-    case 'expired':
-      return { reason: 'catalog-expired', message: error.message }
-    default:
-      return { reason: 'unverifiable', message: error.message }
-  }
+  const { code, message } = error
+  if (storeFailures.includes(code)) return { reason: 'store-unavailable', message }
+  return { reason: code === 'expired' ? 'catalog-expired' : 'unverifiable', message }
 }
 
-function channelProblemOf(error: unknown): Problem {
-  if (error instanceof PlatteError && error.code === 'missing')
-    return { reason: 'not-mirrored', message: error.message }
-  return problemOf(error)
-}
+/** Failures of the store, not of a document. */
+export const storeFailures: readonly ErrorCode[] = ['store-unavailable', 'forbidden', 'conflict']

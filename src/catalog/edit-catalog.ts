@@ -12,6 +12,7 @@ import { checkTimes, maxAheadMs } from '../trust/times.ts'
 import { verifyCatalog } from '../trust/verify-catalog.ts'
 import type { VerifiedChannel } from '../trust/verify-channel.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
+import { loadHead, type Seal } from './commit-channel.ts'
 import { type CatalogState, type ChannelRef, channelEntry } from './read.ts'
 import { encode, instantText, loadForWriting, type StoreWriter, signersOf } from './write.ts'
 
@@ -115,3 +116,29 @@ const aheadOf = ({ issuedAt }: Catalog, now: Instant): PlatteError =>
       hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
     },
   )
+
+/**
+ * Checks before a commit that the keys at hand can sign it. Without a timestamp key it waits for a refresh.
+ * @param seal signs manifests in place of the release keys.
+ * @throws PlatteError('credentials', 'expired')
+ */
+export function checkKeys({ release, timestamp, clock }: StoreWriter, state: CatalogState, seal?: Seal): void {
+  if (seal === undefined) signersOf(release, 'release', state.root)
+  if (timestamp.length === 0) return
+  signersOf(timestamp, 'timestamp', state.root)
+  checkNotExpired(state, clock())
+}
+
+/** Rolls the catalog forward to a manifest. @returns whether the catalog names it now. */
+export async function pointCatalogAt(writer: StoreWriter, ref: ChannelRef, head: VerifiedChannel): Promise<boolean> {
+  if (writer.timestamp.length === 0) {
+    const { catalog } = await loadForWriting(writer)
+    return (channelEntry(catalog.catalog, ref.app, ref.channel)?.seq ?? 0) >= head.manifest.seq
+  }
+  await editCatalog(writer, async (catalog, state) => {
+    // A rotation may have come between: the newest root decides.
+    const newest = await loadHead(writer, state, ref)
+    return nameHead(catalog, ref, newest ?? head, writer.clock())
+  })
+  return true
+}

@@ -2,7 +2,8 @@
 import type { Catalog } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
-import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { storeFailures } from './channels.ts'
 import { loadHead } from './commit-channel.ts'
 import { type CatalogOptions, editCatalog, nameHead } from './edit-catalog.ts'
 import { type CatalogState, type ChannelRef, channelEntry, channelRefsOf } from './read.ts'
@@ -36,9 +37,6 @@ export interface RefreshOptions extends CatalogOptions {
 
 /** The most manifests that a pass goes forward in one channel: a pipeline may have committed many. */
 const stepsAtMost = 5
-
-/** Failures of the store, not of a channel. */
-export const storeFailures: readonly ErrorCode[] = ['store-unavailable', 'forbidden', 'conflict']
 
 /**
  * Signs the catalog again when a third of its validity has passed, or a newer manifest or root exists. `force` always

@@ -10,10 +10,11 @@ import { addSignature, seal } from '../trust/envelope.ts'
 import { keyIdOf } from '../trust/keys.ts'
 import type { Signer } from '../trust/signer.ts'
 import { checkRootFresh, formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
+import { storeFailures } from './channels.ts'
 import { loadHead } from './commit-channel.ts'
 import { sealCatalog } from './edit-catalog.ts'
 import { loadRoot } from './read.ts'
-import { allChannelRefs, storeFailures } from './refresh.ts'
+import { allChannelRefs } from './refresh.ts'
 import { encode, loadForWriting, type StoreWriter } from './write.ts'
 
 export type RoleKeys = Readonly<Record<RoleName, readonly [PublicKey, ...PublicKey[]]>>

@@ -1,7 +1,6 @@
 /** Carries out plans. Where somebody else was faster, the same edit is planned again on the newest state. */
 import { commitNext, type Issue, type Seal } from '../catalog/commit-channel.ts'
-import { editCatalog, withEntry } from '../catalog/edit-catalog.ts'
-import { checkKeys, pointCatalogAt } from '../catalog/point-catalog.ts'
+import { checkKeys, editCatalog, pointCatalogAt, withEntry } from '../catalog/edit-catalog.ts'
 import { channelEntry } from '../catalog/read.ts'
 import { signersOf } from '../catalog/write.ts'
 import { PlatteError } from '../kernel/errors.ts'

@@ -15,7 +15,7 @@ import {
   undoRollBack,
   withField,
 } from '../release/edits.ts'
-import { describeEdit, endEdit, followEdit } from './channel-life.ts'
+import { describeEdit, endEdit, followEdit, renameEdit } from './channel-life.ts'
 import type { Action, ChannelCommand, CommandOf } from './commands.ts'
 import { planChange, type Signing } from './commit.ts'
 import { holdEdit, stopRampsEdit, unholdEdit } from './hold.ts'
@@ -23,7 +23,6 @@ import type { Committer, Edit, EditState, ManifestEdit, Plan } from './plan.ts'
 import { promoteEdit } from './promote.ts'
 import { pruneEdit } from './prune.ts'
 import { planRelease, type StoredOrder, withOptional } from './publish.ts'
-import { renameEdit } from './rename-channel.ts'
 
 export type EditCommand = Exclude<ChannelCommand, CommandOf<'publish'>>
 export type EditAction = Exclude<Action, 'publish'>

@@ -1,8 +1,8 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
+
+import { checkNewName, isLive, storeFailures, unknownChannel } from '../catalog/channels.ts'
 import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
-import { checkNewName, isLive, unknownChannel } from '../catalog/point-catalog.ts'
 import { type CatalogState, type ChannelRef, channelEntry, channelsOf, type StoreReader } from '../catalog/read.ts'
-import { storeFailures } from '../catalog/refresh.ts'
 import { encode, instantText, loadForWriting, type StoreWriter } from '../catalog/write.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded, maxChannelBytes } from '../documents/channel.ts'

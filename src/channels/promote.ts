@@ -1,7 +1,6 @@
 /** Puts a release of one channel into another: the same bytes under the same keys, so nothing is copied. */
 
-import { packagesOf } from '../catalog/channels.ts'
-import { unknownChannel } from '../catalog/point-catalog.ts'
+import { packagesOf, unknownChannel } from '../catalog/channels.ts'
 import { channelEntry } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'

@@ -1,5 +1,6 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
-import { checkKeys, checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/point-catalog.ts'
+import { checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/channels.ts'
+import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'

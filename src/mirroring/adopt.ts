@@ -1,7 +1,7 @@
 /** Publishes an upstream's release under the own release key: the same bytes, verified upstream, and copied. */
 
-import { packagesOf } from '../catalog/channels.ts'
-import { checkKeys, unknownChannel } from '../catalog/point-catalog.ts'
+import { packagesOf, unknownChannel } from '../catalog/channels.ts'
+import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry, loadCatalog, loadChannel } from '../catalog/read.ts'
 import { commit } from '../channels/commit.ts'
 import { type EditResult, loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'

@@ -1,6 +1,6 @@
 /** The channels of a pass: packages and manifests in the order of a publish, then their history. */
 
-import { packagesOf, viewOf } from '../catalog/channels.ts'
+import { packagesOf, storeFailures, viewOf } from '../catalog/channels.ts'
 import {
   type CatalogState,
   type ChannelRef,
@@ -9,7 +9,6 @@ import {
   loadChannel,
   naming,
 } from '../catalog/read.ts'
-import { storeFailures } from '../catalog/refresh.ts'
 import type { Catalog } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded, maxChannelBytes } from '../documents/channel.ts'
 import { channelKey, maxNotesBytes, notesKey } from '../documents/paths.ts'

@@ -1,7 +1,7 @@
 /** Receipts: after reading a package in the store, the function signs its digests. Publishing demands that. */
 
+import { storeFailures } from '../catalog/channels.ts'
 import { loadRoot, type StoreReader } from '../catalog/read.ts'
-import { storeFailures } from '../catalog/refresh.ts'
 import { encode, instantText, type StoreWriter, signersOf } from '../catalog/write.ts'
 import { receiptKey } from '../documents/paths.ts'
 import { checkReceipt, decodeReceipt, maxReceiptBytes, type Receipt } from '../documents/receipt.ts'
