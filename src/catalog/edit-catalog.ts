@@ -14,24 +14,13 @@ import type { VerifiedChannel } from '../trust/verify-channel.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
 import { loadHead, type Seal } from './commit-channel.ts'
 import { type CatalogState, type ChannelRef, channelEntry } from './read.ts'
-import { encode, instantText, loadForWriting, type StoreWriter, signersOf } from './write.ts'
+import { checkNotExpired, encode, instantText, loadForWriting, type StoreWriter, signersOf } from './write.ts'
 
 export interface CatalogOptions {
   /** The newest catalog that this process verified before: an older one is not signed anew. */
   readonly seen?: CatalogState | undefined
   /** Signs an expired one anew, and replaces one that a wrong clock dated into the future. */
   readonly force?: boolean
-}
-
-/**
- * An expired catalog is not signed anew by itself: somebody who controls the store could have put it back.
- * A reader's `acceptStaleMs` does not count here. @throws PlatteError('expired')
- */
-export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
-  if (now < Date.parse(catalog.catalog.expires)) return
-  throw new PlatteError('expired', `the catalog expired at ${timeText(catalog.catalog.expires)}`, {
-    hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
-  })
 }
 
 interface CatalogEdit {

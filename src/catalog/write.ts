@@ -1,6 +1,8 @@
 /** What all writers of signed documents share: the state that they start from, and their keys. */
 import type { RoleName } from '../documents/root.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { timeText } from '../kernel/format.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Signer } from '../trust/signer.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
@@ -35,6 +37,17 @@ export function signersOf(signers: readonly Signer[], role: RoleName, { root }: 
       .join(', ')}; at hand: ${ours}`,
     { hint: `set PLATTE_KEYS to the folder of ${role}*.jwk, or PLATTE_${role.toUpperCase()}_KEY to one key` },
   )
+}
+
+/**
+ * An expired catalog is not signed anew by itself: somebody who controls the store could have put it back.
+ * A reader's `acceptStaleMs` does not count here. @throws PlatteError('expired')
+ */
+export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
+  if (now < Date.parse(catalog.catalog.expires)) return
+  throw new PlatteError('expired', `the catalog expired at ${timeText(catalog.catalog.expires)}`, {
+    hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
+  })
 }
 
 /** RFC 3339 in UTC with milliseconds. */
