@@ -1,6 +1,6 @@
 /** Goes through a whole store: chain, digests, packages, orphans. Reads everything, writes nothing. */
 
-import { maxChannelBytes } from '../documents/channel.ts'
+import { type ChannelManifest, maxChannelBytes } from '../documents/channel.ts'
 import { catalogKey, channelFolder, channelKey, maxNotesBytes, notesKey, rootKey } from '../documents/paths.ts'
 import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -8,7 +8,7 @@ import type { NewHasher } from '../kernel/hasher.ts'
 import type { Package, Release } from '../release/channel.ts'
 import type { Packages } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-channel.ts'
+import { verifyHead, verifyPast } from '../trust/verify-channel.ts'
 import { type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { packagesOf } from './channels.ts'
 import { waitAtMost } from './commit-channel.ts'
@@ -22,7 +22,6 @@ import {
 } from './read.ts'
 import { loadForWriting } from './write.ts'
 
-/** Something to know about one key of the store. */
 export interface AuditFinding {
   /** `error`: what was signed is lost, or is not what is stored; `note`: worth a look, and harmless. */
   readonly level: 'error' | 'note'
@@ -30,26 +29,24 @@ export interface AuditFinding {
   readonly problem: string
 }
 
-/** What was gone through. */
 export interface Inspection {
   readonly findings: readonly AuditFinding[]
   readonly channels: number
   readonly manifests: number
   readonly packages: number
-  /** What could not be looked at in this store, in words. */
+  /** Sentences. */
   readonly unchecked: readonly string[]
 }
 
 export interface Inspecting extends StoreReader {
   readonly packages: Packages
   readonly newHasher: NewHasher
-  /** Whether this is a copy of a part: what is not there is no error. */
+  /** Whether this is a copy of a part: a missing object is no error. */
   readonly isPartial?: boolean | undefined
-  /** Is told of every package before it is read; what it returns is told of the bytes, for a progress bar. */
+  /** Called before each package is read; returns its progress bar. */
   readonly onPackage?: (one: Package) => { readonly add: (bytes: number) => void; readonly end: () => void }
 }
 
-/** The walk so far. */
 interface Walk extends Inspecting {
   readonly state: CatalogState
   readonly findings: AuditFinding[]
@@ -63,35 +60,28 @@ interface Walk extends Inspecting {
 
 const unlisted = 'objects and channels that nothing names: this store cannot be listed'
 
-/** @throws PlatteError where the root or the catalog cannot be verified at all: nothing can be said of the rest. */
+/** @throws PlatteError where the root or the catalog cannot be verified. */
 export async function inspectStore(inspecting: Inspecting): Promise<Inspection> {
   const state = await loadForWriting(inspecting)
-  const walk: Walk = {
-    ...inspecting,
-    state,
-    findings: [],
-    known: new Set([catalogKey]),
-    unsure: new Set(),
-    wanted: new Map(),
-  }
+  const collected = { findings: [], known: new Set([catalogKey]), unsure: new Set<string>(), wanted: new Map() }
+  const walk: Walk = { ...inspecting, state, ...collected }
   await attempt(walk, catalogKey, () => loadCatalog(inspecting))
   for (let version = 1; version <= state.root.root.version; version++) walk.known.add(rootKey(version))
   await inspectOlderRoots(walk)
   let manifests = 0
-  const places = channelRefsOf(state.catalog.catalog)
-  for (const ref of places) manifests += await inspectChannel(walk, ref)
+  const refs = channelRefsOf(state.catalog.catalog)
+  for (const ref of refs) manifests += await inspectChannel(walk, ref)
   for (const [key, one] of walk.wanted) await attempt(walk, key, () => inspectPackage(walk, key, one))
   await findOrphans(walk)
   const { documents, packages, findings, wanted } = walk
   const unchecked = documents.list && packages.list ? [] : [unlisted]
-  return { findings, channels: places.length, manifests, packages: wanted.size, unchecked }
+  return { findings, channels: refs.length, manifests, packages: wanted.size, unchecked }
 }
 
-/** Roots before the pinned one: each must lead to the next, and the last of them to the pinned one. */
+/** Each root before the pinned one must lead to the next. */
 async function inspectOlderRoots(walk: Walk): Promise<void> {
-  const { pin } = walk
   let trusted: TrustedRoot | undefined
-  for (let version = 1; version <= pin.version && pin.version > 1; version++) {
+  for (let version = 1; version <= walk.pin.version && walk.pin.version > 1; version++) {
     const before: TrustedRoot | undefined = trusted
     trusted = await attempt(walk, rootKey(version), async () => {
       const stored = await walk.documents.get(rootKey(version), maxRootBytes)
@@ -103,7 +93,7 @@ async function inspectOlderRoots(walk: Walk): Promise<void> {
   }
 }
 
-/** Runs one step; what it throws on purpose becomes a finding of that key. */
+/** A PlatteError becomes a finding. */
 async function attempt<T>(walk: Walk, key: string, step: () => Promise<T>): Promise<T | undefined> {
   try {
     return await step()
@@ -115,11 +105,7 @@ async function attempt<T>(walk: Walk, key: string, step: () => Promise<T>): Prom
   }
 }
 
-/**
- * Goes back from the newest manifest of a channel, each vouched for by the digest in the one after it. Where one is bad
- * the walk goes on at the catalog's, whose digest is known too.
- * @returns how many manifests are good.
- */
+/** Goes back from the newest manifest. After a bad one it goes on at the manifest that the catalog names. @returns how many are good. */
 async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
   const entry = channelEntry(walk.state.catalog.catalog, ref.app, ref.channel)
   const named = entry?.seq ?? 0
@@ -135,13 +121,13 @@ async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
         key: keyOf(ref, seq + 1),
         problem: 'does not follow the manifest before it',
       })
-    const link = await inspectManifest(walk, ref, { seq, sha256: expected, isNewest: seq === newest })
-    if (link && (seq === newest || seq === named))
-      for (const [name, one] of packagesOf(link.manifest)) walk.wanted.set(name, one)
-    if (link) good++
+    const manifest = await inspectManifest(walk, ref, { seq, sha256: expected, isNewest: seq === newest })
+    if (manifest && (seq === newest || seq === named))
+      for (const [name, one] of packagesOf(manifest)) walk.wanted.set(name, one)
+    if (manifest) good++
     else walk.unsure.add(ref.app)
-    sha256 = link?.manifest.previous
-    if (link === undefined || sha256 === undefined) {
+    sha256 = manifest?.previous
+    if (sha256 === undefined) {
       if (seq <= named) break
       seq = named + 1
     }
@@ -165,12 +151,15 @@ interface Link {
   readonly seq: number
   /** Where something verified names it. */
   readonly sha256: string | undefined
-  /** The newest is the one that the release keys of today must have signed. */
+  /** Today's release keys must have signed the newest. */
   readonly isNewest: boolean
 }
 
-async function inspectManifest(walk: Walk, ref: ChannelRef, link: Link): Promise<VerifiedChannel | undefined> {
-  const { seq, sha256, isNewest } = link
+async function inspectManifest(
+  walk: Walk,
+  ref: ChannelRef,
+  { seq, sha256, isNewest }: Link,
+): Promise<ChannelManifest | undefined> {
   const verified = await attempt(walk, keyOf(ref, seq), async () => {
     const stored = await walk.documents.get(keyOf(ref, seq), maxChannelBytes)
     if (stored === undefined)
@@ -184,12 +173,12 @@ async function inspectManifest(walk: Walk, ref: ChannelRef, link: Link): Promise
   if (verified === undefined) return undefined
   for (const name of packagesOf(verified.manifest).keys()) walk.known.add(name)
   for (const release of verified.manifest.releases) await inspectNotes(walk, release)
-  return verified
+  return verified.manifest
 }
 
 async function inspectNotes(walk: Walk, { notes, version }: Release): Promise<void> {
-  if (notes === undefined || walk.known.has(notesKey(notes.sha256))) return
-  const key = notesKey(notes.sha256)
+  const key = notesKey(notes?.sha256 ?? '')
+  if (notes === undefined || walk.known.has(key)) return
   walk.known.add(key)
   await attempt(walk, key, async () => {
     const stored = await walk.documents.get(key, maxNotesBytes)
@@ -222,18 +211,16 @@ async function findOrphans(walk: Walk): Promise<void> {
     walk.packages.list?.('packages/'),
   ]
   for (const list of lists)
-    for await (const key of list ?? [])
-      if (!walk.known.has(key) && !mayBeNamed(walk, key))
-        walk.findings.push({ level: 'note', key, problem: orphanOf(walk, key) })
+    for await (const key of list ?? []) {
+      const problem = walk.known.has(key) ? undefined : orphanOf(walk, key)
+      if (problem) walk.findings.push({ level: 'note', key, problem })
+    }
 }
 
-function mayBeNamed({ unsure }: Walk, key: string): boolean {
-  const [kind, app = ''] = key.split('/')
-  return (kind === 'packages' && unsure.has(app)) || (kind === 'notes' && unsure.size > 0)
-}
-
-function orphanOf({ state }: Walk, key: string): string {
+/** @returns `undefined` where a manifest that cannot be read may name the key. */
+function orphanOf({ state, unsure }: Walk, key: string): string | undefined {
   const [kind, app = '', channel = ''] = key.split('/')
+  if ((kind === 'packages' && unsure.has(app)) || (kind === 'notes' && unsure.size > 0)) return undefined
   if (kind === 'apps' && channelEntry(state.catalog.catalog, app, channel) === undefined)
     return `${channelFolder(app, channel)} is in no catalog: a refresh names it if it verifies`
   return 'nothing that was verified names it'

@@ -13,13 +13,18 @@ const maybeRelease = { ...ref, version: v.exactOptional(field.publishedVersion) 
 const flag = v.exactOptional(v.literal(true))
 const share = v.pipe(v.number(), v.minValue(0, 'must be 0 to 1'), v.maxValue(1, 'must be 0 to 1'))
 
-const count = (command: Readonly<Record<string, unknown>>, names: readonly string[]): number =>
-  names.filter((name) => command[name] !== undefined).length
+const count = (command: object, names: readonly string[]): number =>
+  names.filter((name) => Object.hasOwn(command, name)).length
 
-const marked = v.pipe(
-  v.strictObject({ ...release, reason: v.exactOptional(field.reason), undo: flag }),
-  v.check((command) => count(command, ['reason', 'undo']) === 1, 'say a reason, or undo'),
-)
+/** A command with one of some fields. */
+const oneOf = <const Fields extends v.ObjectEntries>(fields: Fields, names: readonly (keyof Fields & string)[]) =>
+  v.pipe(
+    v.strictObject(fields),
+    v.check((command) => count(command, names) === 1, `give one of ${names.join(', ')}`),
+  )
+
+const reasonOrUndo = { ...release, reason: v.exactOptional(field.reason), undo: flag }
+const marked = oneOf(reasonOrUndo, ['reason', 'undo'])
 
 const held = { ...release, board: v.exactOptional(field.boardName) }
 
@@ -31,25 +36,26 @@ const described = {
 }
 
 const ramp = v.pipe(
-  v.strictObject({
-    ...maybeRelease,
-    over: v.exactOptional(field.duration),
-    start: v.exactOptional(field.instant),
-    steps: v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(100, 'must be at most 100'))),
-    from: v.exactOptional(share),
-    share: v.exactOptional(share),
-    none: flag,
-    lower: flag,
-    stop: flag,
-    resume: flag,
-  }),
-  v.check(
-    (command) => count(command, ['over', 'share', 'none', 'stop', 'resume']) === 1,
-    'say one of over, share, none, stop and resume',
+  oneOf(
+    {
+      ...maybeRelease,
+      over: v.exactOptional(field.duration),
+      start: v.exactOptional(field.instant),
+      steps: v.exactOptional(
+        v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(100, 'must be at most 100')),
+      ),
+      from: v.exactOptional(share),
+      share: v.exactOptional(share),
+      none: flag,
+      lower: flag,
+      stop: flag,
+      resume: flag,
+    },
+    ['over', 'share', 'none', 'stop', 'resume'],
   ),
   v.check(
     (command) => (command.version === undefined) === (count(command, ['stop', 'resume']) === 1),
-    'stop and resume are of the whole channel and name no version; everything else names one',
+    'stop and resume take no version; everything else takes one',
   ),
 )
 
@@ -72,37 +78,23 @@ export const commands = {
     rampOver: v.exactOptional(field.duration),
   }),
   ramp,
-  window: v.pipe(
-    v.strictObject({ ...maybeRelease, windows: v.exactOptional(windows), add: flag, none: flag }),
-    v.check((command) => count(command, ['windows', 'none']) === 1, 'say windows, or none'),
-  ),
-  target: v.pipe(
-    v.strictObject({ ...maybeRelease, target: v.exactOptional(target), none: flag }),
-    v.check((command) => count(command, ['target', 'none']) === 1, 'say a target, or none'),
-  ),
+  window: oneOf({ ...maybeRelease, windows: v.exactOptional(windows), add: flag, none: flag }, ['windows', 'none']),
+  target: oneOf({ ...maybeRelease, target: v.exactOptional(target), none: flag }, ['target', 'none']),
   hold: v.strictObject({ ...held, reason: field.reason }),
   unhold: v.strictObject(held),
   withdraw: marked,
   floor: marked,
   'dead-end': marked,
-  rollback: v.pipe(
-    v.strictObject({
-      ...release,
-      reason: v.exactOptional(field.reason),
-      to: v.exactOptional(field.publishedVersion),
-      undo: flag,
-    }),
-    v.check((command) => count(command, ['reason', 'undo']) === 1, 'say a reason, or undo'),
-  ),
-  follow: v.pipe(
-    v.strictObject({
+  rollback: oneOf({ ...reasonOrUndo, to: v.exactOptional(field.publishedVersion) }, ['reason', 'undo']),
+  follow: oneOf(
+    {
       ...ref,
       source: v.exactOptional(field.channelName),
       after: v.exactOptional(field.duration),
       over: v.exactOptional(field.duration),
       none: flag,
-    }),
-    v.check((command) => count(command, ['source', 'none']) === 1, 'name the channel to follow as source, or say none'),
+    },
+    ['source', 'none'],
   ),
   'channel-create': v.strictObject(described),
   'channel-edit': v.strictObject(described),

@@ -58,8 +58,8 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
     const set = <T extends { readonly target?: Target }>(one: T): T => withField(one, 'target', target)
     return version === undefined ? set(current) : editRelease(current, version, set)
   }),
-  hold: (command) => holdEdit(refOf(command), heldBy(command, { reason: command.reason })),
-  unhold: (command) => unholdEdit(refOf(command), heldBy(command, {})),
+  hold: (command) => holdEdit(refOf(command), command),
+  unhold: (command) => unholdEdit(refOf(command), command),
   withdraw: marking('withdrawn'),
   floor: marking('floor'),
   'dead-end': marking('deadEnd'),
@@ -89,12 +89,6 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
   'channel-delete': (command) => endEdit(refOf(command), { force: command.force ?? false }),
   prune: (command) => pruneEdit(refOf(command), command.keep ?? 20),
 }
-
-const heldBy = <More extends object>({ version, board }: CommandOf<'hold' | 'unhold'>, more: More) => ({
-  version,
-  ...(board && { board }),
-  ...more,
-})
 
 const joined = (there: readonly Window[] = [], more: readonly Window[]): readonly Window[] => [
   ...there,

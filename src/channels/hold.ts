@@ -10,7 +10,10 @@ import { compareVersions, parseVersion } from '../release/version.ts'
 import type { BrakeEdit, EditState } from './plan.ts'
 
 /** A version, of one board or (no `board`) of all. */
-export type HeldVersion = Pick<Hold, 'version' | 'board'>
+export interface HeldVersion {
+  readonly version: string
+  readonly board?: string | undefined
+}
 
 const sourceOf = (current: ChannelManifest | undefined): readonly string[] =>
   current?.follow ? [current.follow.channel] : []
