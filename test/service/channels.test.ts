@@ -578,7 +578,7 @@ describe('what nobody could be offered by is not signed', () => {
     ['no window', { windows: [] }, /the windows of 3: none is given/],
     ['a window of no length', { windows: [{ ...day, to: day.from }] }, /the windows of 3: .* has no length/],
     ['a place that is nowhere', { windows: [{ ...day, timeZone: 'Mars/Base' }] }, /the windows of 3: .*"Mars\/Base"/],
-    ['a range that is none', { target: { from: 'new ones' } }, /the target of 3: "new ones" is no range/],
+    ['a range that is none', { target: { from: 'new ones' } }, /the target of 3: "new ones" is not a range/],
   ])('%s', async (_, fields, words) => {
     const before = await storedCatalog(store)
     const told = await refusal(edit(store.publisher, set('3', fields as Partial<Release>)))
