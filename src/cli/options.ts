@@ -1,7 +1,7 @@
 /** The options that commands share; each is also a variable and a member of platte.toml. */
 import { Command, InvalidArgumentError } from 'commander'
 import type { Publisher } from '../channels/publish.ts'
-import { isChannelName, isDuration, isInstant, longDuration } from '../documents/fields.ts'
+import { isDuration, isInstant, isName, longDuration } from '../documents/fields.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Environment, Setting } from '../kernel/setting.ts'
 import { loadOnlineKeys } from '../runtime/keys.ts'
@@ -107,7 +107,7 @@ export const collect = (value: string, list: readonly string[] = []): readonly s
 
 /** Reads a value as the name of a channel. */
 export function parseChannel(value: string): string {
-  if (!isChannelName(value)) throw new InvalidArgumentError('Use 1 to 64 of a-z 0-9 . _ - for a channel, such as beta.')
+  if (!isName(value)) throw new InvalidArgumentError('Use 1 to 64 of a-z 0-9 . _ - for a channel, such as beta.')
   return value
 }
 

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import type { Verified } from '../kernel/verified.ts'
-import { type Channel, type Release, type Target, type Window, weekdays } from '../release/channel.ts'
+import { type Channel, type Release, weekdays } from '../release/channel.ts'
 import { rampProblem } from '../release/ramp.ts'
 import { rangeProblem } from '../release/target.ts'
 import { compareVersions, parseVersion } from '../release/version.ts'
@@ -14,11 +14,10 @@ export const maxChannelBytes = 1024 * 1024
 const because = v.strictObject({ reason: field.reason })
 const clockTime = v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 22:00'))
 
-/** More than any schedule in the field; an explanation searches the edges of all. */
+/** More than any schedule in the field. An explanation searches the edges of all. */
 const maxWindows = 32
 const maxRampSteps = 200
 
-/** The times of the week at which something may happen. */
 export const windows = v.pipe(
   v.array(
     v.strictObject({
@@ -31,7 +30,6 @@ export const windows = v.pipe(
   v.maxLength(maxWindows),
 )
 
-/** Whom something is for. */
 export const target = v.strictObject({
   oem: v.exactOptional(
     v.strictObject({
@@ -74,14 +72,14 @@ const componentName = v.pipe(
   v.regex(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'must be a short name such as kernel'),
 )
 
-/** Versions of what is inside, by name. */
+/** Versions by name. */
 export const components = field.record(componentName, field.text(100))
-/** What a release fixes. */
+
 export const cves = v.array(
   v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234')),
 )
 
-/** A share that is not a number admits nobody, and must not cost the rest of the channel. */
+/** A share that is not a number admits nobody, and leaves the rest of the channel valid. */
 const share = v.pipe(
   v.unknown(),
   v.transform((value) => (typeof value === 'number' ? value : Number.NaN)),
@@ -146,7 +144,7 @@ export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => f
 
 /**
  * Checks what may be signed. Readers accept ramps, windows and targets that they cannot evaluate, and withhold the release:
- * their list of time zones may be older than the writer's.
+ * their list of time zones may be older.
  * @throws PlatteError(code) for a manifest that no reader would accept, or that would offer nothing.
  */
 export function checkChannel(value: unknown, code: ErrorCode = 'bad-document'): ChannelManifest {
@@ -156,19 +154,13 @@ export function checkChannel(value: unknown, code: ErrorCode = 'bad-document'): 
   return manifest
 }
 
-const releaseProblem = (release: Release): string | undefined =>
-  conditionsProblem(release.version, release) ??
-  labelled(`the ramp of ${release.version}`, release.ramp && signedRampProblem(release.ramp))
-
-const signedRampProblem = (ramp: NonNullable<Release['ramp']>): string | undefined =>
-  ramp.length === 0 ? 'it has no step, so it would never be offered' : rampProblem(ramp)
-
-interface Conditions {
-  readonly windows?: readonly Window[]
-  readonly target?: Target
+function releaseProblem(release: Release): string | undefined {
+  const { version, ramp } = release
+  const problem = ramp?.length === 0 ? 'it has no step, so it would never be offered' : ramp && rampProblem(ramp)
+  return conditionsProblem(version, release) ?? labelled(`the ramp of ${version}`, problem)
 }
 
-function conditionsProblem(name: string, { windows, target }: Conditions): string | undefined {
+function conditionsProblem(name: string, { windows, target }: Pick<Channel, 'windows' | 'target'>): string | undefined {
   if (windows?.length === 0) return `the windows of ${name}: none is given, so it would never be offered`
   return (
     labelled(`the windows of ${name}`, windows && firstOf(windows, windowProblem)) ??

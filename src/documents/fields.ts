@@ -1,10 +1,10 @@
-/** The fields that stored documents share, and how a payload is read and written. */
+/** The fields that stored documents share, and how a payload is read. */
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import type { Verified } from '../kernel/verified.ts'
 import { parseVersion } from '../release/version.ts'
 
-/** Names of members that every plain object has. */
+/** Members of every plain object. */
 const reservedNames = new Set(['constructor', 'prototype', '__proto__'])
 
 const withoutReservedKeys = v.custom<Record<string, unknown>>(
@@ -27,11 +27,7 @@ export const appName = v.pipe(
   v.check((name) => !name.includes('..') && !reservedNames.has(name), 'is a reserved name'),
 )
 
-/** Whether a text can be the name of an app or of a channel. */
-export const isName = (text: string): boolean => v.is(appName, text)
-
-/** A channel's name is of the same form. */
-export const channelName = v.pipe(appName)
+export const channelName = appName
 
 export const boardName = v.pipe(
   v.string(),
@@ -39,14 +35,14 @@ export const boardName = v.pipe(
   v.check((name) => !reservedNames.has(name), 'is a reserved name'),
 )
 
-/** The name of a package, the last part of its URL. */
+/** The last part of a package's URL. */
 export const packageName = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ + -'),
   v.check((name) => !name.includes('..'), 'must not contain ..'),
 )
 
-/** A published version: one that can be compared, and that can stand in a path. */
+/** Can be compared, and can be part of a path. */
 export const publishedVersion = v.pipe(
   v.string(),
   v.maxLength(64, 'must be at most 64 characters'),
@@ -56,7 +52,7 @@ export const publishedVersion = v.pipe(
   ),
 )
 
-/** An instant: RFC 3339 in UTC. */
+/** RFC 3339 in UTC. */
 export const instant = v.pipe(
   v.string(),
   v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/, 'must be an instant such as 2026-11-01T00:00:00Z'),
@@ -70,7 +66,7 @@ export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 export const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 /** An RFC 7638 thumbprint, base64url of SHA-256. */
 export const keyId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be a key id (43 characters of base64url)'))
-/** Text on one line, for people, without control characters. */
+/** For people. */
 export const text = (maxLength: number) =>
   v.pipe(
     v.string(),
@@ -82,7 +78,7 @@ export const text = (maxLength: number) =>
   )
 export const reason = v.pipe(text(500), v.minLength(1, 'must not be empty'))
 
-/** ISO 8601 durations of the kinds that name one length: P14D, PT72H, PT90M, P1DT12H. */
+/** The durations of ISO 8601 with one length: P14D, PT72H, PT90M, P1DT12H. */
 const durationForm = /^P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5})S)?)?$/
 export const duration = v.pipe(
   v.string(),
@@ -90,45 +86,49 @@ export const duration = v.pipe(
   v.check((text) => durationMs(text) > 0, 'must be longer than nothing'),
 )
 
-/** Whether a text is a duration that documents take. */
 export const isDuration = (text: string): boolean => v.is(duration, text)
+/** Whether a text may name an app or a channel. */
+export const isName = (text: string): boolean => v.is(appName, text)
+export const isInstant = (text: string): boolean => v.is(instant, text)
 
-/** Makes P7D of `7d`, and so on for `48h` and `90m`; returns any other text. */
+/** Turns `7d` into P7D, `48h` into PT48H, `90m` into PT90M; returns any other text unchanged. */
 export function longDuration(text: string): string {
   const [, count = '', unit = ''] = /^(\d{1,5})([dhm])$/.exec(text) ?? []
   if (unit === '') return text
   return unit === 'd' ? `P${count}D` : `PT${count}${unit.toUpperCase()}`
 }
-/** Whether a text may name a channel. */
-export const isChannelName = (text: string): boolean => v.is(channelName, text)
-
-/** Whether a text is an instant that documents take. */
-export const isInstant = (text: string): boolean => v.is(instant, text)
 
 /** @returns milliseconds, for a text that passed `duration`. */
 export function durationMs(text: string): number {
-  const [, days, hours, minutes, seconds] = (durationForm.exec(text) ?? []).map(Number)
-  const whole = (value: number | undefined): number => value || 0
-  return (((whole(days) * 24 + whole(hours)) * 60 + whole(minutes)) * 60 + whole(seconds)) * 1000
+  const [, days = 0, hours = 0, minutes = 0, seconds = 0] = (durationForm.exec(text) ?? []).map((part) =>
+    Number(part ?? 0),
+  )
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** Reads a verified payload. @throws PlatteError('bad-document') naming the document and the first wrong field. */
-export function decode<S extends v.GenericSchema>(
+export const decode: <S extends v.GenericSchema>(
   schema: S,
   name: string,
   bytes: Verified<Uint8Array>,
-): v.InferOutput<S> {
-  return check(schema, name, parseJson(name, bytes))
-}
+) => v.InferOutput<S> = decodeUnsigned
 
 /** Reads an unsigned document of the store. @throws PlatteError('bad-document') */
-export const decodeUnsigned = <S extends v.GenericSchema>(
+export function decodeUnsigned<S extends v.GenericSchema>(
   schema: S,
   name: string,
   bytes: Uint8Array,
-): v.InferOutput<S> => check(schema, name, parseJson(name, bytes))
+): v.InferOutput<S> {
+  let value: unknown
+  try {
+    value = JSON.parse(utf8.decode(bytes))
+  } catch (cause) {
+    throw new PlatteError('bad-document', `${name}: is not JSON in UTF-8`, { cause })
+  }
+  return check(schema, name, value)
+}
 
 /** Checks a value by its schema. @throws PlatteError(code) naming the first wrong field. */
 export function check<S extends v.GenericSchema>(
@@ -144,12 +144,4 @@ export function check<S extends v.GenericSchema>(
   if (path === 'format' && v.is(positive, issue.input) && issue.input > 1)
     throw new PlatteError(code, `${name}: written by a newer Platte (format ${issue.input}); upgrade this server`)
   throw new PlatteError(code, `${name}: ${path ?? 'the document'}: ${issue.message}`)
-}
-
-function parseJson(name: string, bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(utf8.decode(bytes))
-  } catch (cause) {
-    throw new PlatteError('bad-document', `${name}: is not JSON in UTF-8`, { cause })
-  }
 }

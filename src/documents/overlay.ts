@@ -4,20 +4,27 @@ import { PlatteError } from '../kernel/errors.ts'
 import type { Overlay } from '../release/overlay.ts'
 import * as field from './fields.ts'
 
-const restriction = v.strictObject({
-  holds: v.exactOptional(
-    v.array(
-      v.strictObject({
-        version: field.publishedVersion,
-        board: v.exactOptional(field.boardName),
-        reason: field.reason,
-      }),
-    ),
-  ),
-  versions: v.exactOptional(v.array(field.publishedVersion)),
-  after: v.exactOptional(v.pipe(v.string(), v.transform(field.longDuration), field.duration)),
-  over: v.exactOptional(v.pipe(v.string(), v.transform(field.longDuration), field.duration)),
+const hold = v.strictObject({
+  version: field.publishedVersion,
+  board: v.exactOptional(field.boardName),
+  reason: field.reason,
 })
+
+const length = v.pipe(v.string(), v.transform(field.longDuration), field.duration, v.transform(field.durationMs))
+
+const restriction = v.pipe(
+  v.strictObject({
+    holds: v.exactOptional(v.array(hold)),
+    versions: v.exactOptional(v.array(field.publishedVersion)),
+    after: v.exactOptional(length),
+    over: v.exactOptional(length),
+  }),
+  v.transform(({ after, over, ...others }) => ({
+    ...others,
+    ...(after !== undefined && { afterMs: after }),
+    ...(over !== undefined && { overMs: over }),
+  })),
+)
 
 /** `*`, a channel, or `app/channel`. */
 const ref = v.pipe(
@@ -29,25 +36,13 @@ const schema = v.strictObject({ channels: field.record(ref, restriction) })
 
 export const maxOverlayBytes = 256 * 1024
 
-function parseJson(text: string): unknown {
+/** @throws PlatteError('configuration') naming the first wrong field. */
+export function parseOverlay(text: string): Overlay {
+  let value: unknown
   try {
-    return JSON.parse(text)
+    value = JSON.parse(text)
   } catch (cause) {
     throw new PlatteError('configuration', 'the overlay: is not JSON', { cause })
   }
-}
-
-/** @throws PlatteError('configuration') naming the first field at fault. */
-export function parseOverlay(text: string): Overlay {
-  const { channels } = field.check(schema, 'the overlay', parseJson(text), 'configuration')
-  return Object.fromEntries(
-    Object.entries(channels).map(([name, { after, over, ...others }]) => [
-      name,
-      {
-        ...others,
-        ...(after && { afterMs: field.durationMs(after) }),
-        ...(over && { overMs: field.durationMs(over) }),
-      },
-    ]),
-  )
+  return field.check(schema, 'the overlay', value, 'configuration').channels
 }

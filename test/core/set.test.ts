@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { packageSetDigest } from '../../src/release/package-set.ts'
+import { packageSetDigest } from '../../src/documents/paths.ts'
 import { onePackage } from './releases.ts'
 
 /** The definition: the first 32 hex digits of SHA-256 over the sorted lines "name sha256\n". */
