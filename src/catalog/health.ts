@@ -2,7 +2,7 @@
 
 import type { Instant } from '../kernel/clock.ts'
 import { timeText } from '../kernel/format.ts'
-import { explainReason } from '../release/explanation.ts'
+import { explainReason } from '../release/reasons.ts'
 import type { VerifiedCatalog } from '../trust/verify-catalog.ts'
 import type { CatalogCache } from './cache.ts'
 

@@ -8,8 +8,8 @@ import { loadForWriting } from '../catalog/write.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import type { Release } from '../release/channel.ts'
-import type { Reason } from '../release/decide.ts'
 import { boardJson, boardText, releaseText } from '../release/describe.ts'
+import type { Reason } from '../release/reasons.ts'
 import {
   type ChannelState,
   type ListedRelease,

@@ -2,7 +2,7 @@
 
 import type { LoadedChannel } from '../catalog/channels.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { type Check, type Decision, decide, type Reason } from '../release/decide.ts'
+import { type Check, type Decision, decide } from '../release/decide.ts'
 import {
   type Course,
   explainChange,
@@ -13,6 +13,7 @@ import {
   numbersOf,
 } from '../release/explanation.ts'
 import { type ForecastChange, nextChange } from '../release/forecast.ts'
+import type { Reason } from '../release/reasons.ts'
 import { walk } from '../release/upgrade-path.ts'
 import { type Answering, findFor, noUpdateBecause, type Query } from './update-check.ts'
 

@@ -38,7 +38,6 @@ export const checkHold = (value: unknown): v.InferOutput<typeof hold> => field.c
 
 /** The short-lived signed list of everything that is offered. */
 export type Catalog = v.InferOutput<typeof schema>
-/** What the catalog says of one channel. */
 export type CatalogChannel = v.InferOutput<typeof channel>
 
 /** @throws PlatteError('bad-document') */

@@ -27,7 +27,7 @@ export const appName = v.pipe(
   v.check((name) => !name.includes('..') && !reservedNames.has(name), 'is a reserved name'),
 )
 
-export const channelName = appName
+export const channelName = v.pipe(appName)
 
 export const boardName = v.pipe(
   v.string(),

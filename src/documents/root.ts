@@ -1,4 +1,4 @@
-/** The root: which keys there are, and which role each may sign for. `root/<n>.jws`. */
+/** The root: the keys, and the role that each may sign for. `root/<n>.jws`. */
 import * as v from 'valibot'
 import type { Verified } from '../kernel/verified.ts'
 import * as field from './fields.ts'

@@ -3,7 +3,6 @@ import { PlatteError } from '../kernel/errors.ts'
 import type { BoardPackages, Channel, RampStep, Release } from './channel.ts'
 import { compareVersions, newestFirst, parseVersion } from './version.ts'
 
-/** What publishing adds: one version for one board. */
 export interface Addition {
   readonly version: string
   readonly board: string

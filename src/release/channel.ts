@@ -15,7 +15,6 @@ export interface Package {
   readonly required?: boolean
 }
 
-/** The packages of one release for one board. */
 export interface BoardPackages {
   /** Base URLs ending in "/", in the order clients try them; empty: this deployment serves the packages. */
   readonly codebases: readonly string[]
@@ -65,7 +64,6 @@ export interface Release {
   readonly withdrawn?: Reasoned
 }
 
-/** The channel-wide part. */
 export interface Channel {
   readonly windows?: readonly Window[]
   readonly target?: Target

@@ -1,30 +1,12 @@
 /** What one machine is offered, and why. Nothing else decides. Pure. */
 import { type Bucket, bucketOf } from './bucketing.ts'
 import { admits, shareAt } from './ramp.ts'
+import type { Reason } from './reasons.ts'
 import type { Machine } from './target.ts'
 import { compareVersions, parseVersion, type Version } from './version.ts'
 import type { BoardView, Candidate, ChannelView } from './view.ts'
 import { isOpen } from './window.ts'
 
-/** Every reason for `noupdate`. */
-export type Reason =
-  | 'unknown-app'
-  | 'unknown-channel'
-  | 'no-release-for-board'
-  | 'up-to-date'
-  | 'held'
-  | 'floor-held'
-  | 'withdrawn'
-  | 'dead-end'
-  | 'target'
-  | 'not-in-ramp'
-  | 'outside-window'
-  | 'not-mirrored'
-  | 'catalog-expired'
-  | 'store-unavailable'
-  | 'unverifiable'
-
-/** What a machine reports. */
 export interface Check extends Partial<Pick<Machine, 'oem' | 'machineId' | 'onNoList'>> {
   /** A text that is not a version is below everything. */
   readonly version: string
@@ -45,7 +27,6 @@ export type Decision =
       readonly because?: string
     }
 
-/** One check while it is decided. */
 interface Case {
   readonly check: Check
   readonly machine: Machine
@@ -131,7 +112,6 @@ function inWindow(one: Case, candidate: Candidate): Decision {
   return noUpdate('outside-window', candidate)
 }
 
-/** The bucket of a machine for a release. */
 export const bucketFor = ({ release }: Candidate, { scope }: ChannelView, { machineId = '' }: Check): Bucket =>
   bucketOf(scope, release.version, machineId)
 

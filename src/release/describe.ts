@@ -1,6 +1,6 @@
 /** The state of a channel as JSON, and as text for terminals. */
 import { percent, timeText } from '../kernel/format.ts'
-import { explainReason } from './explanation.ts'
+import { explainReason } from './reasons.ts'
 import {
   type ListedRelease,
   offeredFrom,

@@ -15,7 +15,6 @@ export interface Change {
   readonly effect?: string
 }
 
-/** A channel with its own fields. */
 export interface ChannelMetadata extends Channel {
   readonly aliases?: readonly string[]
   readonly description?: string
@@ -75,7 +74,6 @@ export function changeLine({ what, version, effect, ...texts }: Change): string 
   return effect === undefined ? line : `${line} (${effect})`
 }
 
-/** Fields whose texts hold instants or shares. */
 const isTimed: readonly string[] = ['ramp', 'expires', 'ramps stopped at']
 
 function diffTexts(before: Texts, after: Texts, version?: string): readonly Change[] {

@@ -63,7 +63,7 @@ export interface RampChange {
   readonly asOf?: number | undefined
   /** Whether the operator named a start. Without one, a ramp of the same form that has begun stays. */
   readonly hasStart: boolean
-  /** Whether the share may fall below what is offered now. */
+  /** Whether the share may fall. */
   readonly mayLower: boolean
 }
 

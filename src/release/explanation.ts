@@ -1,35 +1,14 @@
 /** A decision in a sentence for people. */
 import { timeText } from '../kernel/format.ts'
-import { bucketFor, type Check, type Decision, type Reason } from './decide.ts'
+import { bucketFor, type Check, type Decision } from './decide.ts'
 import type { ForecastChange } from './forecast.ts'
 import { shareAt } from './ramp.ts'
+import { type Reason, reasonSentences } from './reasons.ts'
 import { progressOf } from './rollout-status.ts'
 import type { Withheld } from './upgrade-path.ts'
 import { compareVersions, parseVersion } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
-
-/** `{version}` is the withheld version. */
-export const reasonSentences: Readonly<Record<Reason, string>> = {
-  'unknown-app': 'this app is not in the catalog',
-  'unknown-channel': 'this app has no channel of that name',
-  'no-release-for-board': 'this channel has no release for that board',
-  'up-to-date': 'it runs the newest release, or a newer one',
-  held: '{version} is held',
-  'floor-held': 'it must pass through {version} first, and that one is held or withdrawn',
-  withdrawn: '{version} was withdrawn',
-  'dead-end': '{version}, which it runs, is a dead end: no update is offered from it',
-  target: '{version} is not for this machine',
-  'not-in-ramp': '{version} has not reached this machine yet',
-  'outside-window': '{version} is offered in its windows only',
-  'not-mirrored': 'this store does not hold the manifest of that channel',
-  'catalog-expired': 'the catalog or the root has expired: it must be refreshed before anything is offered',
-  'store-unavailable': 'the store did not answer',
-  unverifiable: 'what the store holds could not be verified',
-}
-
-/** For no particular release. */
-export const explainReason = (reason: Reason): string => reasonSentences[reason].replace('{version}', 'the release')
 
 /** Reasons with the operator's own words, meant for the public. */
 const publicReasons: readonly Reason[] = ['held', 'floor-held', 'withdrawn', 'dead-end']
@@ -46,7 +25,6 @@ export function forEverybody(decision: Decision): Decision {
 export const reasonText = ({ reason, because }: Withheld): string =>
   because !== undefined && publicReasons.includes(reason) ? `${reason}: ${because}` : reason
 
-/** What surrounds a decision. */
 export interface Course {
   readonly running?: string
   /** All that the machine is offered, one after the other. */

@@ -7,7 +7,6 @@ import { nextEdge } from './window.ts'
 /** A channel with many long ramps has more instants. */
 const maxInstants = 100
 
-/** Another answer, and from when on. */
 export interface ForecastChange {
   /** Milliseconds since 1970-01-01T00:00:00Z, a whole number. */
   readonly at: number

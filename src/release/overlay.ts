@@ -1,8 +1,8 @@
 /** What a mirror's operator withholds, without signing it. It can only restrict. Pure. */
 import type { Channel } from './channel.ts'
-import { type Ramp, rampFrom } from './ramp.ts'
+import { rampFrom } from './ramp.ts'
 import { compareVersions, parseVersion } from './version.ts'
-import type { BoardView, Candidate, ChannelView, Refusal } from './view.ts'
+import { boardOf, type Candidate, type ChannelView, type Refusal } from './view.ts'
 
 export interface Restriction {
   readonly holds?: readonly { readonly version: string; readonly board?: string; readonly reason: string }[]
@@ -32,24 +32,24 @@ export function restrict(
   const versions = followed.length > 0 ? (source?.releases ?? []).map(({ version }) => parseVersion(version)) : []
   const restrictionsOf = ({ version }: Candidate): readonly Restriction[] =>
     versions.some((one) => compareVersions(one, version) === 0) ? [...own, ...followed] : own
-  const boards = [...view.boards].map(([board, one]) => [board, restrictBoard(board, one, restrictionsOf)] as const)
+  const boards = [...view.boards].map(
+    ([board, { candidates }]) =>
+      [board, boardOf(candidates.map((one) => restrictCandidate(board, one, restrictionsOf(one))))] as const,
+  )
   return { ...view, boards: new Map(boards) }
 }
 
-function restrictBoard(
-  board: string,
-  view: BoardView,
-  restrictionsOf: (candidate: Candidate) => readonly Restriction[],
-): BoardView {
-  const restricted = new Map(view.candidates.map((one) => [one, restrictCandidate(board, one, restrictionsOf(one))]))
-  const all = (candidates: readonly Candidate[]) => candidates.map((one) => restricted.get(one) ?? one)
-  return { ...view, candidates: all(view.candidates), floors: all(view.floors), deadEnds: all(view.deadEnds) }
-}
-
 function restrictCandidate(board: string, candidate: Candidate, restrictions: readonly Restriction[]): Candidate {
-  const refusal = restrictions.map((one) => refusalOf(board, candidate, one)).find((one) => one !== undefined)
-  const ramps = restrictions.flatMap((one) => slowRamp(candidate, one))
-  return { ...candidate, refusal: candidate.refusal ?? refusal, ramps: [...candidate.ramps, ...ramps] }
+  const publishedAt = Date.parse(candidate.release.publishedAt)
+  const refusals = restrictions.map((one) => refusalOf(board, candidate, one))
+  const ramps = restrictions.flatMap(({ afterMs = 0, overMs = 0 }) =>
+    afterMs + overMs === 0 ? [] : [rampFrom(publishedAt + afterMs, overMs)],
+  )
+  return {
+    ...candidate,
+    refusal: candidate.refusal ?? refusals.find((one) => one !== undefined),
+    ramps: [...candidate.ramps, ...ramps],
+  }
 }
 
 function refusalOf(board: string, { version }: Candidate, { holds = [], versions }: Restriction): Refusal | undefined {
@@ -58,9 +58,4 @@ function refusalOf(board: string, { version }: Candidate, { holds = [], versions
   if (hold) return { reason: 'held', because: `on this mirror: ${hold.reason}` }
   if (versions === undefined || versions.some(isIt)) return undefined
   return { reason: 'held', because: 'on this mirror: it was not approved' }
-}
-
-function slowRamp({ release }: Candidate, { afterMs = 0, overMs = 0 }: Restriction): readonly Ramp[] {
-  if (afterMs + overMs === 0) return []
-  return [rampFrom(Date.parse(release.publishedAt) + afterMs, overMs)]
 }

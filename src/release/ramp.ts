@@ -11,9 +11,7 @@ interface Point {
   readonly share: number
 }
 
-/** A ramp that was read. */
 export interface Ramp {
-  /** In order; without any, nobody is admitted. */
   readonly points: readonly Point[]
   /** When its clock was stopped, if it was. */
   readonly asOf: Instant | undefined
@@ -25,7 +23,6 @@ export function readRamp(steps: readonly RampStep[], asOf?: Instant): Ramp {
   return { points: rampProblem(steps) === undefined ? points : [], asOf }
 }
 
-/** @returns what is invalid about a ramp. */
 export function rampProblem(steps: readonly RampStep[]): string | undefined {
   let before = Number.NEGATIVE_INFINITY
   for (const { at, share } of steps) {

@@ -1,7 +1,8 @@
 /** What each board of a channel is offered, to whom, until when, and why not. All lists use this; it asks `decide`. Pure. */
 import type { Release } from './channel.ts'
-import { decide, type Reason } from './decide.ts'
+import { decide } from './decide.ts'
 import { shareAt } from './ramp.ts'
+import type { Reason } from './reasons.ts'
 import { candidateOf, type Walk, type Withheld, walk } from './upgrade-path.ts'
 import { compareVersions, newestFirst } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
@@ -36,7 +37,7 @@ export interface RolloutStatus {
 export interface ReleaseStatus {
   readonly board: string
   readonly candidate: Candidate
-  /** `floor`: on the way to what is offered. `later`: a follower does not offer it yet. Else why it is not offered. */
+  /** `floor`: on the way to the offered release. `later`: a follower does not offer it yet. Else why it is withheld. */
   readonly state: 'offered' | 'floor' | 'later' | 'superseded' | Reason
   /** The operator's words, or the condition of a target. */
   readonly because: string | undefined
@@ -176,7 +177,7 @@ function windowOf({ schedule }: Candidate, now: number): WindowStatus | undefine
   return { isOpen: schedule(now).some(({ from, to }) => from <= now && now < to), edge: nextEdge(schedule, 0, now) }
 }
 
-/** The ramp of a candidate; `undefined` where everybody has been reached, or there is none. */
+/** @returns `undefined` without a ramp, or where the ramp has reached everybody. */
 export function progressOf({ ramps }: Candidate, now: number): Progress | undefined {
   const share = Math.min(1, ...ramps.map((ramp) => shareAt(ramp, now)))
   const points = ramps.flatMap((ramp) => ramp.points)

@@ -6,7 +6,6 @@ import { type Admission, readTarget } from './target.ts'
 import { compareVersions, parseVersion, type Version } from './version.ts'
 import { readWindows, type Schedule } from './window.ts'
 
-/** One release as one board sees it. */
 interface BoardRelease {
   readonly release: Release
   readonly version: Version | undefined
@@ -22,7 +21,6 @@ export interface Refusal {
   readonly because: string
 }
 
-/** Who is offered a release, and when. */
 interface Conditions {
   readonly refusal: Refusal | undefined
   /** Before this instant a follower does not offer it, except as a floor. */
@@ -62,7 +60,6 @@ export interface Stored {
   readonly rampAsOf?: string | undefined
 }
 
-/** What a channel follows. */
 export interface Followed<Source = Stored> {
   readonly source: Source
   /** The follower offers a release this long after its source, in milliseconds. */
@@ -110,14 +107,17 @@ function viewBoard(board: string, own: Prepared, followed: Followed<Prepared> | 
   const candidates = [
     ...ours.map((one) => withSource(one, twinIn(theirs, one))),
     ...theirs.filter((one) => twinIn(ours, one) === undefined),
-  ].sort((a, b) => compareVersions(b.version, a.version))
-  return {
-    versions: new Map(candidates.flatMap(({ release, version }) => (version ? [[release.version, version]] : []))),
-    candidates,
-    floors: candidates.filter(({ floor }) => floor).reverse(),
-    deadEnds: candidates.filter(({ deadEnd }) => deadEnd),
-  }
+  ]
+  return boardOf(candidates.sort((a, b) => compareVersions(b.version, a.version)))
 }
+
+/** @param candidates newest first. */
+export const boardOf = (candidates: readonly Candidate[]): BoardView => ({
+  versions: new Map(candidates.flatMap(({ release, version }) => (version ? [[release.version, version]] : []))),
+  candidates,
+  floors: candidates.filter(({ floor }) => floor).reverse(),
+  deadEnds: candidates.filter(({ deadEnd }) => deadEnd),
+})
 
 const releasesOf = ({ releases }: Channel, board: string): readonly BoardRelease[] =>
   releases.flatMap((release) => {

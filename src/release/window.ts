@@ -2,7 +2,6 @@
 import type { Instant } from '../kernel/clock.ts'
 import { type Window, weekdays } from './channel.ts'
 
-/** From `from` until before `to`. */
 export interface Opening {
   readonly from: Instant
   readonly to: Instant
@@ -21,7 +20,6 @@ const daysRemembered = 16
 /** Machines start spread over this time, or over half of a shorter window. */
 const maxSpreadMs = 60 * 60 * 1000
 
-/** @returns what is invalid about a window. */
 export function windowProblem({ from, to, timeZone }: Window): string | undefined {
   if (from === to) return `a window from ${from} to ${to} has no length`
   return formatterOf(timeZone) === undefined ? `there is no time zone ${JSON.stringify(timeZone)}` : undefined

@@ -12,5 +12,5 @@ export const siteFeature: Feature<SettingValues<typeof siteSettings>> = {
 /** Loaded for the first page that someone asks for. */
 export const sitePages: Extension = {
   name: 'site',
-  fallback: async (...asked) => (await import('./pages/answer.ts')).answerPages(...asked),
+  fallback: async (serving, c) => (await import('./pages/answer.ts')).answerPages(serving, c),
 }

@@ -37,7 +37,6 @@ export interface ChannelStatus extends LoadedChannel, ChannelRef, ChannelState {
   readonly dueAt: Instant | undefined
 }
 
-/** A channel that cannot be shown, and why. */
 export interface Unreadable extends ChannelRef {
   readonly appName: string
   readonly problem: Problem
@@ -54,7 +53,6 @@ function rank(channel: string): string {
 
 const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Reads one channel by its name or an alias. */
 export async function readChannelStatus(
   { cache, reader }: Answering,
   { state, now, problem }: Status,
@@ -147,7 +145,7 @@ export async function readHistory(
   return found
 }
 
-/** The notes of a release as Markdown; `undefined`: missing, or not what was signed. */
+/** Markdown; `undefined` where the notes are missing, or do not match their digest. */
 export async function readNotes(
   { reader }: Answering,
   { sha256 }: { readonly sha256: string },

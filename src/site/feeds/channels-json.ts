@@ -26,7 +26,6 @@ export async function answerChannels({ c, status, service, link }: PageContext):
   return send(c, { type: json, text: JSON.stringify(body) })
 }
 
-/** Answers with one channel, and all of its releases. */
 export async function answerChannelJson(page: PageContext, app: string, name: string): Promise<Response> {
   const { c, status, service, serving } = page
   const channel = await readChannelStatus(service, status, { app, channel: name })

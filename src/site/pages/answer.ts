@@ -29,7 +29,6 @@ export const pageRoutes: readonly (readonly [RegExp, Answer])[] = [
   [/^\/([^/]{1,64})\/([^/]{1,64})\/([^/]{1,64})\/version\.txt$/, answerVersionFile],
 ]
 
-/** Files that never change under their paths. */
 const files: ReadonlyMap<string, readonly [type: string, text: string]> = new Map([
   [stylePath, ['text/css; charset=utf-8', style]],
   [iconPath, ['image/svg+xml', icon]],

@@ -1,6 +1,6 @@
-/** One board of a channel: what is offered, until when, and why not what is newer. */
+/** One board of a channel: the offered release, until when, and why not a newer one. */
 import { percent } from '../../kernel/format.ts'
-import type { Reason } from '../../release/decide.ts'
+import type { Reason } from '../../release/reasons.ts'
 import {
   offeredFrom,
   type Progress,
@@ -18,7 +18,6 @@ const maxComponents = 8
 interface Shown {
   readonly now: number
   readonly words: Words
-  /** Of headings. */
   readonly level: 4 | 3
 }
 
@@ -77,7 +76,6 @@ const keptBack = ({ withheld, newest, releases }: RolloutStatus): ReleaseStatus 
 const isStopped = (status: RolloutStatus): boolean =>
   status.withheld?.reason === 'not-in-ramp' && keptBack(status)?.progress?.stoppedAt !== undefined
 
-/** The state of a release, in a few words. */
 export function stateLabel({ state, progress }: Pick<ReleaseStatus, 'state' | 'progress'>, words: Words): string {
   if (state === 'offered' || state === 'floor' || state === 'later' || state === 'superseded') return words.board[state]
   if (state !== 'not-in-ramp' || progress === undefined) return words.reasons[state]

@@ -1,5 +1,4 @@
 /** `/channels/<app>/<channel>`: every release of a channel, and what happened to it. */
-
 import type { HistoryEntry } from '../../catalog/history.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { changeLine, targetText, windowsText } from '../../release/diff.ts'
@@ -20,7 +19,6 @@ const maxReleasesSize = 30_000
 const maxHistory = 5
 const maxChanges = 6
 
-/** Answers with the releases from the version `?from=` on. */
 export async function answerChannel(page: PageContext, app: string, name: string): Promise<Response> {
   const { status, service, words } = page
   const channel = await readChannelStatus(service, status, { app, channel: name })

@@ -21,7 +21,6 @@ const example = 'https://updates.example.org'
 const fields = ['group', 'system', 'strategy', 'start', 'length', 'lock'] as const
 type Field = (typeof fields)[number]
 
-/** Answers with the form, and the configuration. */
 export async function answerConfig(page: PageContext): Promise<Response> {
   const { words, serving } = page
   const { config: text } = words

@@ -17,7 +17,6 @@ type Field = (typeof fields)[number]
 
 type Values = Readonly<Record<Field, string>> & { readonly manual: boolean }
 
-/** Answers with the form, and an explanation where it is filled in. */
 export async function answerExplainPage(page: PageContext): Promise<Response> {
   const { serving, words } = page
   const title = words.explain.title

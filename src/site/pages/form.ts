@@ -18,9 +18,8 @@ interface Form<Field extends string> {
   readonly choices?: ByField<Field, readonly string[]>
   readonly suggestions: ByField<Field, readonly string[]>
   readonly required: readonly Field[]
-  /** Whether the label of every other field says "optional". */
+  /** Whether all other fields are marked as optional. */
   readonly marksOptional?: true
-  /** Between the fields and the button. */
   readonly more?: Html
   readonly submit: string
 }

@@ -55,7 +55,6 @@ export function lengthText(ms: number, words: Words): string {
   return hours % 24 === 0 ? words.length(hours / 24, 'day') : words.length(hours, 'hour')
 }
 
-/** Puts HTML in the place of `{time}`. */
 export function filled(sentence: string, inside: Html): Html {
   const [before = '', after = ''] = sentence.split('{time}')
   return part`${before}${inside}${after}`

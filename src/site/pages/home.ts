@@ -9,10 +9,8 @@ import type { Words } from './words-en.ts'
 
 /** Channels of one page: a Worker may ask a store 50 times. */
 const maxChannels = 12
-/** Characters of all cards. */
 const maxCards = 40_000
 
-/** Answers with the channels from number `?from=` on. */
 export async function answerHome(page: PageContext): Promise<Response> {
   const { status, words } = page
   const refs = status.state ? listedChannels(status.state) : []
@@ -28,24 +26,20 @@ ${pager(page, { from, to: from + count, total: refs.length })}`
   return answerPage(page, { title: words.home.title, section: 'channels' }, content)
 }
 
-/** Groups cards by app. */
 function fittingCards(page: PageContext, found: readonly (ChannelStatus | Unreadable)[]) {
-  const cards: Html[] = []
-  let [size, count, app] = [0, 0, '']
-  for (const one of found) {
-    const made = isGone(one) ? none : card(page, one)
-    size += made.length
-    if (count > 0 && size > maxCards) break
-    count++
-    if (made === none) continue
-    if (one.app !== app) cards.push(part`${app === '' ? none : endOfApp}<h2>${one.appName}</h2>\n<div class="cards">\n`)
-    app = one.app
-    cards.push(made)
-  }
-  return { cards: part`${cards}${app === '' ? none : endOfApp}`, count }
+  const all = found.map((one) => ({ one, html: isGone(one) ? none : card(page, one) }))
+  let size = 0
+  const end = all.findIndex(({ html }, i) => {
+    size += html.length
+    return i > 0 && size > maxCards
+  })
+  const count = end < 0 ? all.length : end
+  const shown = all.slice(0, count).filter(({ html }) => html !== none)
+  const cards = [...Map.groupBy(shown, ({ one }) => one.app).values()].map(
+    (list) => part`<h2>${list[0]?.one.appName}</h2>\n<div class="cards">\n${list.map(({ html }) => html)}</div>\n`,
+  )
+  return { cards: part`${cards}`, count }
 }
-
-const endOfApp = part`</div>\n`
 
 /** A deleted channel stays in the catalog, so that nobody can restore it. */
 const isGone = (one: ChannelStatus | Unreadable): boolean =>
@@ -64,7 +58,6 @@ ${manifest.description ? part`<p class="small soft">${manifest.description}</p>\
 }<ul class="facts">${cadenceFacts(one, status, words)}<li>${words.trust.sequence} ${manifest.seq}${words.comma}${filled(words.trust.issued, age(Date.parse(manifest.issuedAt), status.now, words))}</li></ul></article>\n`
 }
 
-/** How often a release is due, and when the next one is. */
 export function cadenceFacts({ manifest: { cadence }, dueAt }: ChannelStatus, { now }: Status, words: Words): Html {
   if (cadence === undefined) return none
   const sentence = dueAt !== undefined && dueAt < now ? words.cadence.overdue : words.cadence.due
@@ -72,7 +65,6 @@ export function cadenceFacts({ manifest: { cadence }, dueAt }: ChannelStatus, { 
 ${dueAt === undefined ? none : part`<li>${filled(sentence, age(dueAt, now, words))}</li>\n`}`
 }
 
-/** What was verified, by which keys, until when. */
 function trust({ status: { state, now, problem }, words }: PageContext): Html {
   if (state === undefined) return none
   const { catalog, root } = state

@@ -1,4 +1,4 @@
-/** The frame of every page, its headers, and what is wrong on top. */
+/** The frame of every page, its headers, and its warnings. */
 import { raw } from 'hono/html'
 import type { Problem } from '../../catalog/channels.ts'
 import { textDigest } from '../../kernel/digest.ts'
@@ -26,7 +26,6 @@ const maxTitle = 60
 interface Head {
   readonly title: string
   readonly section: (typeof sections)[number][0]
-  /** The path of the same content as a feed. */
   readonly feed?: string
   readonly status?: 200 | 400 | 404
 }
@@ -85,7 +84,6 @@ ${footer(page)}
 `
 }
 
-/** This page in the other language. */
 function otherLanguage({ c, words, link }: PageContext): string {
   const query = Object.fromEntries(Object.entries(c.req.query()).map(([name, text]) => [name, text.slice(0, 256)]))
   return link(c.req.path, { ...query, lang: words.nav.otherTag })
@@ -96,7 +94,6 @@ function footer({ status: { state, now }, words }: PageContext): Html {
   return part`<p>${filled(words.footer, time(state.catalog.issuedAtMs, now, words))}</p>`
 }
 
-/** What is wrong with the deployment, and what to do. */
 export function trouble({ status: { problem, problems, state }, words: { trouble, ...words } }: PageContext): Html {
   if (problem === undefined && problems.length === 0) return none
   const list = problems.map((one) => part`<li lang="en">${one}</li>\n`)

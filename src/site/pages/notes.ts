@@ -6,12 +6,11 @@ import { micromark } from 'micromark'
 import type { Answering } from '../../checks/update-check.ts'
 import { readNotes } from '../status.ts'
 
-/** Longer notes are cut there, in characters; whole they are at `/notes/`. */
+/** Characters on a page; `/notes/` has all. */
 const maxNotesLength = 12_000
-/** More quotes or lists inside of each other than anybody writes; each level costs the renderer its way through all. */
+/** Nested quotes and lists: the renderer's time grows with the square of the levels. */
 const maxDepth = 20
 
-/** Notes as they can be shown. */
 export interface Notes {
   /** HTML, safe to put into a page whose headings go to level 3. */
   readonly html: string
@@ -22,7 +21,7 @@ export interface Notes {
 const known = new Map<string, Notes>()
 const maxKnown = 64
 
-/** @returns `undefined` where they are missing, or not what was signed. */
+/** @returns `undefined` where they are missing, or do not match their digest. */
 export async function notesAsHtml(service: Answering, notes: { readonly sha256: string }): Promise<Notes | undefined> {
   const before = known.get(notes.sha256)
   if (before) return before
@@ -34,7 +33,7 @@ export async function notesAsHtml(service: Answering, notes: { readonly sha256: 
   return made
 }
 
-/** At the end of a paragraph, where there is one in the second half. */
+/** Prefers the end of a paragraph. */
 function cut(markdown: string): string {
   if (markdown.length <= maxNotesLength) return markdown
   const end = markdown.lastIndexOf('\n\n', maxNotesLength)
@@ -43,11 +42,11 @@ function cut(markdown: string): string {
 
 const safely = { disable: { null: ['labelStartImage'] } }
 
-/** Every heading becomes one of level 4, below the release that it belongs to. */
+/** Headings become level 4: a release is level 3. */
 const renderMarkdown = (markdown: string): string =>
   micromark(shallow(markdown), { extensions: [safely] }).replace(/<(\/?)h[1-6]>/g, '<$1h4>')
 
-/** Cuts what nests without end: the marks of lists and quotes at the beginning of a line. */
+/** Limits nesting: the marks of lists and quotes at the start of a line. */
 const shallow = (markdown: string): string =>
   markdown
     .replace(/[^\P{Cc}\n\t]/gu, '')

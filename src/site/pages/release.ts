@@ -17,7 +17,6 @@ const most = { components: 40, cves: 60, packages: 16, path: 12 } as const
 export interface Shown {
   readonly channel: ChannelStatus
   readonly listed: ListedRelease
-  /** The one before it. */
   readonly before: Release | undefined
   readonly path: readonly PathStep[]
   /** `undefined`: it has none. */
@@ -46,7 +45,6 @@ function states({ listed: { boards } }: Shown, { words }: PageContext): Html {
   )}`
 }
 
-/** Holds, withdrawals, dead ends and floors, with the operator's reasons. */
 function brakes({ entry, source }: ChannelStatus, release: Release, { words: { channel } }: PageContext): Html {
   const holds = [entry, source?.entry]
     .flatMap((one) => one?.holds ?? [])
@@ -60,7 +58,6 @@ function brakes({ entry, source }: ChannelStatus, release: Release, { words: { c
   return part`${shown.map(([what, reason]) => part`<p class="note small"><b>${what}</b> ${reasonLink(reason)}</p>\n`)}`
 }
 
-/** Through which channels it came. */
 function path({ path }: Shown, { words }: PageContext): Html {
   if (path.length < 2) return none
   const steps = path

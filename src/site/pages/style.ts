@@ -70,12 +70,10 @@ button{font:inherit;font-weight:600;padding:.45rem 1.4rem;border:0;border-radius
 @media print{body>header nav,body>footer,.skip,.pager,form{display:none}body{background:#fff;color:#000}.card,.sheet{border-color:#999;break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}pre{white-space:pre-wrap}}
 `.trimStart()
 
-/** Where the stylesheet is. */
 export const stylePath = `/pages/${textDigest(style).slice(0, 16)}.css`
 
 /** Three strands of a braided river. */
 export const icon =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b5fae"/><g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round"><path d="M5 10c7 0 8 12 22 12"/><path d="M5 22c7 0 8-12 22-12"/><path d="M5 16h22"/></g></svg>'
 
-/** Where the icon is. */
 export const iconPath = `/pages/${textDigest(icon).slice(0, 16)}.svg`

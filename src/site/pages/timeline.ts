@@ -4,20 +4,19 @@ import { type Html, none, part, time } from './fragments.ts'
 import type { Words } from './words-en.ts'
 
 const day = 24 * 60 * 60 * 1000
-/** Releases drawn. */
 const maxDrawn = 12
 const [width, height, left, right, line] = [720, 88, 40, 40, 48]
 
 interface Timeline {
   /** Newest first. */
   readonly releases: readonly Pick<ListedRelease, 'release' | 'offeredFrom'>[]
-  /** Milliseconds between two releases that are due, where the channel says so. */
+  /** The cadence of the channel, in milliseconds. */
   readonly everyMs: number | undefined
   readonly now: number
   readonly words: Words
 }
 
-/** Nothing where there is no more than one release. */
+/** Needs two releases. */
 export function timeline({ releases, everyMs, now, words }: Timeline): Html {
   const drawn = releases
     .map(({ release: { version }, offeredFrom: at }) => ({ version, at }))

@@ -1,6 +1,5 @@
-/** What pages say, in English. The type of this table is what every other language must fill. */
-
-import { reasonSentences } from '../../release/explanation.ts'
+/** The texts of pages in English. Other languages have the same type. */
+import { reasonSentences } from '../../release/reasons.ts'
 
 export const english = {
   /** As HTTP and HTML name the language, and as `?lang=` does. */
@@ -236,5 +235,4 @@ export const english = {
   },
 }
 
-/** Every word of the pages, in one language. */
 export type Words = typeof english

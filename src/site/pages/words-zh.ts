@@ -1,4 +1,4 @@
-/** What pages say, in Simplified Chinese. */
+/** The texts of pages in Simplified Chinese. */
 import { weekdays } from '../../release/channel.ts'
 import type { Words } from './words-en.ts'
 
