@@ -4,11 +4,9 @@ import type { Publisher } from '../channels/publish.ts'
 import { isDuration, isInstant, isName, longDuration } from '../documents/fields.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Environment, Setting } from '../kernel/setting.ts'
-import { loadOnlineKeys } from '../runtime/keys.ts'
-import { loadOverlay } from '../runtime/overlays.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows, type settingsTable } from '../runtime/settings.ts'
 import { type ReadFile, readSettingsFile } from '../runtime/settings-file.ts'
-import { openStore } from '../runtime/store.ts'
+import { openPublishing, openReading } from '../runtime/store.ts'
 import { notice } from './terminal.ts'
 
 type Table = typeof settingsTable
@@ -71,25 +69,19 @@ function settingsFile(): ReadFile | undefined {
 export const settingsOf = <K extends keyof Settings = never>(options: Options, needs: readonly K[]): SettingsWith<K> =>
   readSettings(environmentOf(options), needs, settingsFile())
 
-/** Opens the store that the options name, for reading: that needs no keys, so a damaged one does no harm. */
+interface Opened<K extends keyof Settings> {
+  readonly store: Publisher
+  readonly settings: SettingsWith<K | 'store' | 'pin'>
+}
+
+/** Opens the store that the options name, for reading. */
 export async function openReadingOf<K extends keyof Settings = never>(
   options: Options,
   log: Log,
   needs: readonly K[] = [],
-): Promise<{ readonly store: Publisher; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
+): Promise<Opened<K>> {
   const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
-  return {
-    store: {
-      ...(await openStore(settings.store)),
-      pin: settings.pin,
-      acceptStaleMs: settings.acceptStaleMs,
-      overlay: await loadOverlay(settings.overlay),
-      log,
-      release: [],
-      timestamp: [],
-    },
-    settings,
-  }
+  return { settings, store: await openReading(settings, log) }
 }
 
 /** Opens the store that the options name, with the keys at hand. */
@@ -97,9 +89,9 @@ export async function openStoreOf<K extends keyof Settings = never>(
   options: Options,
   log: Log,
   needs: readonly K[] = [],
-): Promise<{ readonly store: Publisher; readonly settings: SettingsWith<K | 'store' | 'pin'> }> {
-  const { store, settings } = await openReadingOf(options, log, needs)
-  return { store: { ...store, ...(await loadOnlineKeys(settings, environmentOf(options))) }, settings }
+): Promise<Opened<K>> {
+  const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
+  return { settings, store: await openPublishing(settings, environmentOf(options), log) }
 }
 
 /** For options that may be repeated. */

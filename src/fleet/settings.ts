@@ -6,14 +6,12 @@ export const fleetSettings = {
     variable: 'PLATTE_EVENTS',
     flag: '--events <where>',
     doc: '`store`: keep checks and events as files in the store (not on Workers and Lambda)',
-    unset: 'only the log has them',
     parse: wordOf('store', 'off'),
   },
   metrics: {
     variable: 'PLATTE_METRICS',
     flag: '--metrics <on>',
     doc: '`on`: serve metrics for Prometheus at `/metrics` (not on Workers and Lambda)',
-    unset: 'no metrics',
     parse: wordOf('on', 'off'),
   },
 } as const satisfies SettingRows

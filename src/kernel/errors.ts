@@ -60,3 +60,10 @@ export class PlatteError extends Error {
     this.hint = options.hint
   }
 }
+
+/** The message of anything thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** The same with the hint. */
+export const problemOf = (error: unknown): string =>
+  error instanceof PlatteError && error.hint ? `${error.message}: ${error.hint}` : messageOf(error)

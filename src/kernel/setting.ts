@@ -11,10 +11,6 @@ export interface Setting {
   readonly flag?: string
   /** What it sets, with code in backticks: for help and docs. */
   readonly doc: string
-  /** A page of docs that says more. */
-  readonly page?: string
-  /** What holds without it: for docs. */
-  readonly unset: string
   /** @throws Error that says what is wrong and repeats no secret. */
   readonly parse: (text: string) => unknown
   readonly default?: unknown

@@ -40,8 +40,6 @@ export const lockSettings = {
     variable: 'PLATTE_LOCKS',
     flag: '--locks <on>',
     doc: '`on`: give machines their turn to reboot',
-    page: 'locks.md',
-    unset: 'no reboot locks',
     parse: wordOf('on', 'off'),
     needs: 'locks',
     conflict: (on: 'on' | 'off', { store }: { readonly store?: { readonly kind: string } }) =>
@@ -52,7 +50,6 @@ export const lockSettings = {
   lockTokens: {
     variable: 'PLATTE_LOCK_TOKENS',
     doc: 'who may use reboot locks: `write:TOKEN,read:TOKEN,…`, each token at least 16 of `A-Z a-z 0-9 . _ ~ -`',
-    unset: 'everyone who reaches the server',
     parse: parseLockTokens,
     secret: true,
   },
@@ -60,7 +57,6 @@ export const lockSettings = {
     variable: 'PLATTE_LOCK_CHANNELS',
     flag: '--lock-channels <list>',
     doc: 'the group of the machines of each channel: `APP/CHANNEL=GROUP,…`',
-    unset: 'locks ignore holds and update checks',
     parse: parseLockChannels,
   },
 } as const satisfies SettingRows

@@ -12,8 +12,6 @@ export const mirrorSettings = {
     variable: 'PLATTE_UPSTREAM',
     flag: '--upstream <url>',
     doc: 'the deployment that the store mirrors: sends the packages that the store lacks. Without a store: answers from it',
-    page: 'mirrors.md',
-    unset: 'no upstream',
     parse: parseStoreUrl,
     needs: 'mirroring',
     /** Without a store, a deployment reads its upstream and remembers what it saw, in the folder where it runs. */
@@ -23,7 +21,6 @@ export const mirrorSettings = {
   mirrorChannels: {
     variable: 'PLATTE_MIRROR_CHANNELS',
     doc: `channels that Workers and Lambda mirror, with commas between them; at most ${maxChannels}`,
-    unset: 'all',
     parse: (text: string): readonly string[] => text.split(',').map((name) => name.trim()),
     inFunction: ({ length }: readonly string[]) =>
       length > maxChannels
@@ -33,14 +30,12 @@ export const mirrorSettings = {
   mirrorPackages: {
     variable: 'PLATTE_MIRROR_PACKAGES',
     doc: `packages that Workers and Lambda mirror: ${wants.join(', ')}`,
-    unset: 'all',
     parse: wordOf(...wants),
   },
   upstreamRoot: {
     variable: 'PLATTE_UPSTREAM_ROOT',
     flag: '--upstream-root <pin>',
     doc: 'for `adopt`: the root of the upstream, `VERSION:sha256:HEX`',
-    unset: 'required for `adopt`',
     parse: parsePin,
     hint: 'get the pin from the owner of the upstream, not from the upstream itself',
     only: 'command',

@@ -11,7 +11,7 @@ import {
 } from 'jose'
 import { readAtMost } from '../http/body.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 
 /** By the URL of the keys. */
 export type IssuerKeys = Map<string, JWKSCacheInput>
@@ -61,5 +61,5 @@ function whyOf(cause: unknown): string {
   const isNoSet =
     cause instanceof errors.JWKSInvalid || (cause instanceof errors.JOSEError && cause.cause instanceof SyntaxError)
   if (isNoSet) return 'are no set of keys (RFC 7517)'
-  return `cannot be read: ${cause instanceof Error ? cause.message : cause}`
+  return `cannot be read: ${messageOf(cause)}`
 }

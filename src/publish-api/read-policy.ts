@@ -1,18 +1,17 @@
 /** The policy that a setting names. */
 import type { FeatureContext } from '../checks/feature.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { type Policy, parsePolicy } from './policy-document.ts'
 import type { PolicySource } from './settings.ts'
 
 const maxPolicyBytes = 256 * 1024
 
-/** @throws PlatteError('configuration') naming the file, and what is wrong in it. */
+/** @throws PlatteError('configuration') naming the setting or the file, and what is wrong in it. */
 export async function readPolicy(source: PolicySource, readText: FeatureContext['readText']): Promise<Policy> {
-  if ('text' in source) return parsePolicy(source.text)
-  const { file } = source
   try {
-    return parsePolicy(await readText(file, maxPolicyBytes))
+    return parsePolicy('text' in source ? source.text : await readText(source.file, maxPolicyBytes))
   } catch (cause) {
-    throw new PlatteError('configuration', `${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    const where = 'text' in source ? 'PLATTE_PUBLISH_POLICY' : source.file
+    throw new PlatteError('configuration', `${where}: ${messageOf(cause)}`, { cause })
   }
 }

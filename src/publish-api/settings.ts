@@ -1,17 +1,16 @@
 /** Settings of publishing over HTTP: of the function, and of commands that call it. */
+import { parseJsonObject } from '../kernel/json.ts'
 import { plainText, type SettingRows } from '../kernel/setting.ts'
 import { parsePublicUrl } from '../kernel/setting-urls.ts'
-import { parsePolicy } from './policy-document.ts'
 
-/** Where a policy is: in the setting itself, or in a file. */
+/** Where a policy is: in the setting itself, or in a file. `publishFeature` reads it, so that checks load no policy. */
 export type PolicySource = { readonly file: string } | { readonly text: string }
 
 /** @throws Error for text that is neither. */
 function parsePolicySource(text: string): PolicySource {
   if (text.startsWith('file:') && text.length > 'file:'.length) return { file: text.slice('file:'.length) }
-  if (!text.startsWith('{')) throw new Error('is neither a policy as JSON nor file:PATH')
-  parsePolicy(text)
-  return { text }
+  if (parseJsonObject(text)) return { text }
+  throw new Error('is neither a policy as JSON nor file:PATH')
 }
 
 export const publishSettings = {
@@ -19,8 +18,6 @@ export const publishSettings = {
     variable: 'PLATTE_PUBLISH_POLICY',
     flag: '--publish-policy <policy>',
     doc: 'the pipelines that may publish here: `file:PATH`, or the JSON itself (on Workers and Lambda)',
-    page: 'ci.md#the-policy',
-    unset: 'nobody publishes over HTTP',
     parse: parsePolicySource,
     needs: 'publish-api',
     inFunction: (source: PolicySource) =>
@@ -30,20 +27,17 @@ export const publishSettings = {
     variable: 'PLATTE_ENDPOINT',
     flag: '--endpoint <url>',
     doc: 'for commands: the deployment that publishes, instead of a store',
-    unset: 'commands write the store',
     parse: parsePublicUrl,
     only: 'endpoint',
   },
   audience: {
     variable: 'PLATTE_AUDIENCE',
     doc: 'for commands with `--endpoint`: the audience of the identity token',
-    unset: 'the URL of the endpoint',
     parse: plainText,
   },
   idToken: {
     variable: 'PLATTE_ID_TOKEN',
     doc: 'for commands with `--endpoint`: the identity token',
-    unset: 'asked of GitHub Actions or Buildkite',
     parse: plainText,
     secret: true,
   },

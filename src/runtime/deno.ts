@@ -13,7 +13,7 @@
  *       --allow-read=/etc/platte/keys src/runtime/deno.ts
  */
 
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Environment } from '../kernel/setting.ts'
@@ -69,7 +69,7 @@ export const listen: Listen = async (address, make) => {
       },
     }
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
+    const message = messageOf(cause)
     throw cannotListen(address, { message, isTaken: cause instanceof Deno.errors.AddrInUse, cause })
   }
 }

@@ -5,7 +5,7 @@ import { open, readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Source } from '../channels/hash-and-stage.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 
 /** Release notes and component lists are short: a longer text is a mistake. */
 const maxTextBytes = 1024 * 1024
@@ -90,7 +90,7 @@ async function fetchShort(url: string): Promise<Uint8Array> {
 
 function unreadable(source: string, cause: unknown): PlatteError {
   const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
-  return new PlatteError('usage', `${source} cannot be read: ${reason instanceof Error ? reason.message : reason}`, {
+  return new PlatteError('usage', `${source} cannot be read: ${messageOf(reason)}`, {
     cause,
   })
 }

@@ -2,7 +2,7 @@
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 import type { Environment } from '../kernel/setting.ts'
 import { type Algorithm, generateKey, parsePrivateKey } from '../trust/keys.ts'
 import type { Signer } from '../trust/signer.ts'
@@ -88,7 +88,7 @@ async function writeOnce(file: string, text: string): Promise<boolean> {
     return true
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
-    const why = error instanceof Error ? error.message : error
+    const why = messageOf(error)
     throw new PlatteError('credentials', `${file} cannot be written: ${why}`, { cause: error })
   } finally {
     await rm(temporary, { force: true })
@@ -106,7 +106,7 @@ const readText = (file: string): Promise<string> =>
   })
 
 const unreadable = (path: string, cause: unknown): PlatteError =>
-  new PlatteError('credentials', `${path} cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
+  new PlatteError('credentials', `${path} cannot be read: ${messageOf(cause)}`, {
     hint: 'check PLATTE_KEYS, PLATTE_RELEASE_KEY and PLATTE_TIMESTAMP_KEY; `platte init` makes keys',
     cause,
   })

@@ -9,7 +9,7 @@ import { Hono } from 'hono/tiny'
 import { internalDetail } from '../http/failure.ts'
 import { refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { PlatteError, problemOf } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
 import { describeError } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
@@ -80,11 +80,6 @@ async function open(env: Environment): Promise<Deployment> {
   } catch (error) {
     return brokenDeployment(problemOf(error), log)
   }
-}
-
-function problemOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error instanceof PlatteError && error.hint ? `${error.message}: ${error.hint}` : error.message
 }
 
 /**

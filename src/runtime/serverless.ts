@@ -1,7 +1,4 @@
-/**
- * What Workers and Lambda do the same: they read settings from variables alone, answer 500 in words where these cannot be
- * used, and refresh the catalog when a schedule calls them.
- */
+/** What Workers and Lambda share: settings from variables alone, 500 in words where these are wrong, refreshing by schedule. */
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
 import { newCatalogCache } from '../catalog/cache.ts'
@@ -11,7 +8,7 @@ import type { FeatureContext } from '../checks/feature.ts'
 import type { Serving } from '../checks/serving.ts'
 import { refuse } from '../http/problem.ts'
 import { systemClock } from '../kernel/clock.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { PlatteError, problemOf } from '../kernel/errors.ts'
 import { describeError, type Log } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
 import type { Environment } from '../kernel/setting.ts'
@@ -23,11 +20,10 @@ import { refreshSlice, runLog } from './refreshing.ts'
 import type { KeySource } from './setting-values.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows } from './settings.ts'
 
-/** One for each isolate or environment, as long as that lives. */
 export interface Deployment {
   readonly app: Hono
   /**
-   * What a schedule calls. Never throws: failures are in the log.
+   * Never throws: failures are in the log.
    * @returns `idle` without a timestamp key or an upstream: others keep the catalog fresh.
    */
   refresh(): Promise<'refreshed' | 'idle'>
@@ -39,7 +35,7 @@ export interface Parts
     Pick<Serving, 'background'>,
     Pick<FeatureContext, 'packages' | 'newHasher' | 'openUploads' | 'bindings'> {
   readonly features: Features
-  /** How much one call of the schedule may look at. */
+  /** The bounds of one scheduled run. */
   readonly slice: Omit<Slice, 'turn'>
 }
 
@@ -69,8 +65,15 @@ export function settingsOrProblems<Name extends keyof Settings>(
   return problems.join('\n  ')
 }
 
-/** Serves with settings that can be used. @param env has the keys that the settings name. */
-export async function openDeployment(
+/** Serves; where a feature cannot use its settings, answers what is wrong. @param env has the keys that settings name. */
+export const openDeployment = (
+  settings: SettingsWith<'pin' | 'publicUrl'>,
+  env: Environment,
+  parts: Parts,
+): Promise<Deployment> =>
+  open(settings, env, parts).catch((error: unknown) => brokenDeployment(problemOf(error), parts.log))
+
+async function open(
   settings: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
   { documents, log, background, slice, features, ...parts }: Parts,

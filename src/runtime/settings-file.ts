@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { closest, distance } from 'fastest-levenshtein'
 import { parse, TomlError } from 'smol-toml'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { memberOf } from '../kernel/setting.ts'
 import { type SettingsFile, settingRows } from './settings.ts'
 
@@ -49,14 +49,10 @@ function readText(file: string, need: 'required' | 'optional'): string | undefin
     return readFileSync(file, 'utf8')
   } catch (cause) {
     if (need === 'optional' && isAbsent(cause)) return undefined
-    throw new PlatteError(
-      'configuration',
-      `${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        hint: need === 'required' ? 'correct PLATTE_CONFIG' : 'make it readable, or name another file in PLATTE_CONFIG',
-        cause,
-      },
-    )
+    throw new PlatteError('configuration', `${file} cannot be read: ${messageOf(cause)}`, {
+      hint: need === 'required' ? 'correct PLATTE_CONFIG' : 'make it readable, or name another file in PLATTE_CONFIG',
+      cause,
+    })
   }
 }
 

@@ -1,6 +1,6 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
 import { fleetSettings } from '../fleet/settings.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { PlatteError, problemOf } from '../kernel/errors.ts'
 import { type Environment, memberOf, type Setting, type SettingRows, type SettingValues } from '../kernel/setting.ts'
 import { lockSettings } from '../locks/settings.ts'
 import { mirrorSettings } from '../mirroring/settings.ts'
@@ -57,7 +57,7 @@ export function readSettings<Name extends keyof Settings = never>(
     try {
       found[name] = row.parse(text)
     } catch (error) {
-      problems.push(`${where}: ${wordsOf(error)}`)
+      problems.push(`${where}: ${problemOf(error)}`)
     }
   }
   for (const { name, row, where } of texts) {
@@ -86,11 +86,6 @@ function textOf(
   if (!member?.text) return undefined
   const line = member.line === undefined ? '' : ` line ${member.line}`
   return { text: member.text, where: `${file?.path}${line}: ${memberOf(row)}` }
-}
-
-function wordsOf(error: unknown): string {
-  const hint = error instanceof PlatteError && error.hint ? `: ${error.hint}` : ''
-  return `${error instanceof Error ? error.message : error}${hint}`
 }
 
 const defined = (values: Found): Found =>

@@ -1,34 +1,36 @@
 /** The store that a setting names, on a machine with files: Node and Deno. */
 import { mkdir } from 'node:fs/promises'
 import type { Publisher } from '../channels/publish.ts'
+import { maxOverlayBytes, parseOverlay } from '../documents/overlay.ts'
 import { systemClock } from '../kernel/clock.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
 import type { Environment } from '../kernel/setting.ts'
+import type { Overlay } from '../release/overlay.ts'
 import { folderDocuments } from '../store/folder/documents.ts'
 import { folderPackages } from '../store/folder/packages.ts'
 import { folderUploads } from '../store/folder/uploads.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
+import { readTextFile } from './files.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { loadOnlineKeys } from './keys.ts'
-import { loadOverlay } from './overlays.ts'
+import type { OverlaySource } from './setting-values.ts'
 import type { SettingsWith } from './settings.ts'
-import type { S3Setting, StoreSetting, UpstreamSetting } from './store-setting.ts'
+import type { S3Setting, StoreSetting } from './store-setting.ts'
 
-/** The clock of this machine, for commands that need no store. */
-export const machineClock = systemClock
+/** For commands that need no store. */
+export { nodeHasher as machineHasher, systemClock as machineClock }
 
-/** Hashes on this machine, for commands that need no store. */
-export const machineHasher = nodeHasher
-
-/** What a store setting stands for. What only one kind of store needs is loaded only for that. */
+/** What only one kind of store needs is loaded only for that. */
 export async function openStore(setting: StoreSetting) {
   return { ...(await openPorts(setting)), newHasher: nodeHasher, clock: systemClock, random: systemRandom }
 }
 
-async function openPorts(setting: StoreSetting): Promise<Pick<Publisher, 'documents' | 'packages'>> {
+type Ports = Pick<Publisher, 'documents' | 'packages'>
+
+async function openPorts(setting: StoreSetting): Promise<Ports> {
   switch (setting.kind) {
     case 'file':
       return {
@@ -37,41 +39,30 @@ async function openPorts(setting: StoreSetting): Promise<Pick<Publisher, 'docume
       }
     case 's3':
       return openBucket(setting)
-    case 'http':
-      return openUpstream(setting)
+    case 'http': {
+      const { upstreamDocuments, upstreamPackages } = await import('../store/http/upstream.ts')
+      return { documents: upstreamDocuments(setting.url), packages: upstreamPackages(setting.url) }
+    }
   }
 }
 
-async function openUpstream({ url }: UpstreamSetting): Promise<Pick<Publisher, 'documents' | 'packages'>> {
-  const { upstreamDocuments, upstreamPackages } = await import('../store/http/upstream.ts')
-  return { documents: upstreamDocuments(url), packages: upstreamPackages(url) }
-}
-
-/** The SDK takes a while to load, and only buckets need it. */
-async function openBucket(setting: S3Setting): Promise<Pick<Publisher, 'documents' | 'packages'>> {
-  const [{ openS3 }, { s3Documents }, { s3Packages }] = await Promise.all([
-    import('../store/s3/client.ts'),
-    import('../store/s3/documents.ts'),
-    import('../store/s3/packages.ts'),
-  ])
+/** The SDK takes a while to load. */
+async function openBucket(setting: S3Setting): Promise<Ports> {
+  const { openS3 } = await import('../store/s3/client.ts')
+  const { s3Documents } = await import('../store/s3/documents.ts')
+  const { s3Packages } = await import('../store/s3/packages.ts')
   const s3 = await openS3(setting, { random: systemRandom })
   return { documents: s3Documents(s3), packages: s3Packages(s3, nodeHasher) }
 }
 
-/**
- * How a store takes uploads.
- * @param packages of the same store.
- * @throws PlatteError('configuration') for a store that is only read.
- */
+/** @param packages of the same store. @throws PlatteError('configuration') for a store that is only read. */
 export async function openUploadsOf(setting: StoreSetting, packages: Packages): Promise<Uploads> {
   switch (setting.kind) {
     case 'file':
       return folderUploads(setting.dir, { clock: systemClock })
     case 's3': {
-      const [{ openS3 }, { s3Uploads }] = await Promise.all([
-        import('../store/s3/client.ts'),
-        import('../store/s3/uploads.ts'),
-      ])
+      const { openS3 } = await import('../store/s3/client.ts')
+      const { s3Uploads } = await import('../store/s3/uploads.ts')
       return s3Uploads(await openS3(setting, { random: systemRandom }), { packages })
     }
     case 'http':
@@ -86,23 +77,31 @@ export async function makeStore(setting: StoreSetting): Promise<void> {
   if (setting.kind !== 'file') return
   const { dir } = setting
   await mkdir(dir, { recursive: true }).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : cause
-    throw new PlatteError('store-unavailable', `${dir} cannot be made: ${why}`, { cause })
+    throw new PlatteError('store-unavailable', `${dir} cannot be made: ${messageOf(cause)}`, { cause })
   })
 }
 
-/** Everything that reads and writes the store, with the keys at hand. */
-export async function openPublishing(
+/** Opens the store without keys, so a damaged key does no harm. */
+export async function openReading(settings: SettingsWith<'store' | 'pin'>, log: Log): Promise<Publisher> {
+  const { pin, acceptStaleMs } = settings
+  const overlay = await loadOverlay(settings.overlay)
+  return { ...(await openStore(settings.store)), pin, acceptStaleMs, overlay, log, release: [], timestamp: [] }
+}
+
+/** Opens the store with the keys that settings name. */
+export const openPublishing = async (
   settings: SettingsWith<'store' | 'pin'>,
   env: Environment,
   log: Log,
-): Promise<Publisher> {
-  return {
-    ...(await openStore(settings.store)),
-    ...(await loadOnlineKeys(settings, env)),
-    pin: settings.pin,
-    acceptStaleMs: settings.acceptStaleMs,
-    overlay: await loadOverlay(settings.overlay),
-    log,
+): Promise<Publisher> => ({ ...(await openReading(settings, log)), ...(await loadOnlineKeys(settings, env)) })
+
+/** @throws PlatteError('configuration') naming the file: a broken overlay must not offer what it withholds. */
+async function loadOverlay(source: OverlaySource | undefined): Promise<Overlay | undefined> {
+  if (source === undefined || 'overlay' in source) return source?.overlay
+  try {
+    return parseOverlay(await readTextFile(source.file, maxOverlayBytes))
+  } catch (cause) {
+    const problem = `${source.file}: ${messageOf(cause)}`
+    throw new PlatteError('configuration', problem, { hint: 'correct it, or PLATTE_OVERLAY', cause })
   }
 }

@@ -6,7 +6,6 @@ export const siteSettings = {
     variable: 'PLATTE_PAGES',
     flag: '--pages <on>',
     doc: '`off`: no pages and feeds for people',
-    unset: 'pages and feeds, except in the Worker `src/runtime/worker.ts`',
     parse: wordOf('on', 'off'),
   },
 } as const satisfies SettingRows

@@ -1,7 +1,12 @@
 /** What a policy may say. */
 import { expect, test } from 'vitest'
+import { publishFeature } from '../../src/publish-api/feature.ts'
 import { parsePolicy } from '../../src/publish-api/policy-document.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { openDeployment } from '../../src/runtime/serverless.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
+import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
+import { memoryUploads } from '../../src/store/memory/uploads.ts'
 import { refusal } from '../world.ts'
 
 const issuer = 'https://token.actions.githubusercontent.com'
@@ -71,5 +76,22 @@ test('the setting is the policy, or names its file', async () => {
   expect(settings(JSON.stringify(policy))).toEqual({ text: JSON.stringify(policy) })
   expect(settings('file:/etc/platte/policy.json')).toEqual({ file: '/etc/platte/policy.json' })
   expect(() => settings('policy.json')).toThrow(/PLATTE_PUBLISH_POLICY.*neither a policy as JSON nor file:PATH/)
-  expect(() => settings('{"v":2}')).toThrow(/PLATTE_PUBLISH_POLICY/)
+  expect(() => settings('{"v":')).toThrow(/PLATTE_PUBLISH_POLICY.*neither a policy as JSON nor file:PATH/)
+})
+
+test('a deployment with a wrong policy answers nothing but what is wrong', async () => {
+  const env = {
+    PLATTE_ROOT: `1:sha256:${'0'.repeat(64)}`,
+    PLATTE_PUBLIC_URL: 'https://updates.example.org',
+    PLATTE_PUBLISH_POLICY: '{"v":2}',
+  }
+  const documents = memoryDocuments()
+  const { app } = await openDeployment(readSettings(env, ['pin', 'publicUrl']), env, {
+    ...{ documents, packages: memoryPackages(nodeHasher), newHasher: nodeHasher, log: () => {} },
+    ...{ slice: { most: 1, opens: 1 }, features: [publishFeature], bindings: {}, background: () => () => {} },
+    openUploads: async () => memoryUploads({ clock: () => 0 }),
+  })
+  const response = await app.request('/v1/publish')
+  expect(response.status).toBe(500)
+  expect(await response.json()).toMatchObject({ detail: expect.stringMatching(/^PLATTE_PUBLISH_POLICY: policy: v/) })
 })

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { command, type Options, openReadingOf, parseDuration, settingsOf } from '../../cli/options.ts'
 import { show, table, warn } from '../../cli/terminal.ts'
 import { durationMs, isInstant } from '../../documents/fields.ts'
-import { PlatteError } from '../../kernel/errors.ts'
+import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import { machineClock } from '../../runtime/store.ts'
 import type { ChannelReport, Counts } from '../model.ts'
 import { type Report, reportOn, storedEvents } from '../report.ts'
@@ -45,7 +45,7 @@ async function* fileLines(files: readonly string[]): AsyncIterable<string> {
     try {
       yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
     } catch (cause) {
-      throw new PlatteError('usage', `${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
+      throw new PlatteError('usage', `${file} cannot be read: ${messageOf(cause)}`, {
         cause,
       })
     }

@@ -1,6 +1,6 @@
 /** A mirror on a machine of its own: an upstream by its setting, and passes one after the other. */
 import type { Publisher } from '../../channels/publish.ts'
-import { PlatteError } from '../../kernel/errors.ts'
+import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import { openStore } from '../../runtime/store.ts'
 import { parseStore, type StoreSetting } from '../../runtime/store-setting.ts'
 import { type MirrorMemory, type MirrorResult, mirror } from '../mirror.ts'
@@ -14,7 +14,7 @@ export function parseUpstreamSetting(text: string): StoreSetting {
   try {
     return parseStore(text)
   } catch (cause) {
-    throw new PlatteError('usage', `the upstream ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new PlatteError('usage', `the upstream ${messageOf(cause)}`, { cause })
   }
 }
 

@@ -1,7 +1,7 @@
 /** The identity token of the pipeline that this runs in. Nothing here prints or logs one. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { PlatteError } from '../../kernel/errors.ts'
+import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import type { Environment } from '../../kernel/setting.ts'
 
 const timeoutMs = 20_000
@@ -50,6 +50,6 @@ async function askBuildkite(audience: string): Promise<string> {
 }
 
 const noToken = (who: string, cause: unknown): PlatteError =>
-  new PlatteError('unauthorized', `${who} gave no token: ${cause instanceof Error ? cause.message : cause}`, {
+  new PlatteError('unauthorized', `${who} gave no token: ${messageOf(cause)}`, {
     hint: 'let the job have permission for id tokens, then run it again',
   })

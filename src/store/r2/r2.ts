@@ -8,7 +8,7 @@
  */
 import type { R2Bucket, R2Conditional, R2ListOptions, R2ObjectBody } from '@cloudflare/workers-types'
 import { checkKey } from '../../documents/paths.ts'
-import { PlatteError } from '../../kernel/errors.ts'
+import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { Documents, Marked } from '../documents.ts'
 import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../packages.ts'
@@ -102,7 +102,7 @@ export async function asking<T>(action: string, key: string, work: () => Promise
   try {
     return await work()
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
+    const why = messageOf(cause)
     throw new PlatteError('store-unavailable', `${key}: R2 failed to ${action} it: ${why}`, { cause })
   }
 }
