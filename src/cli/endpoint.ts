@@ -3,7 +3,6 @@ import type { ChannelCommand } from '../channels/commands.ts'
 import type { Package } from '../release/channel.ts'
 import { type Options, settingsOf } from './options.ts'
 
-/** Packages to upload, and of what they are. */
 export interface AnnouncedUpload {
   readonly app: string
   readonly channel: string
@@ -12,21 +11,17 @@ export interface AnnouncedUpload {
   readonly packages: readonly Package[]
 }
 
-/** A publish function. */
 export interface Endpoint {
   /** Sends a command; with a release key at hand, signed too. @throws PlatteError as the function refuses. */
   send<Result>(command: ChannelCommand, options: { readonly dryRun?: boolean | undefined }): Promise<Result>
-  /**
-   * Uploads the packages that the function lacks.
-   * @param sending.files paths, by the names of packages.
-   * @param sending.onBytes called for each part that arrived.
-   * @throws PlatteError as the function refuses; 'mismatch' where other bytes arrived.
-   */
+  /** Uploads the packages that the function lacks. @throws PlatteError as it refuses; 'mismatch' for other bytes. */
   upload(announced: AnnouncedUpload, sending: Sending): Promise<void>
 }
 
 export interface Sending {
+  /** Paths by the names of packages. */
   readonly files: ReadonlyMap<string, string>
+  /** Called for each part that arrived. */
   readonly onBytes: (bytes: number) => void
 }
 

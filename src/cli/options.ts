@@ -16,7 +16,7 @@ type Camel<Text extends string> = Text extends `${infer Head}-${infer Rest}`
 type FlagOf<Row> = Row extends { readonly flag: `--${infer Name} <${string}>` } ? Camel<Name> : never
 /** The flag of a setting as commander names its value, such as `releaseKey`. */
 type Flag = { [Name in keyof Table]: FlagOf<Table[Name]> }[keyof Table]
-/** What commander hands to an action: flag values by name. */
+/** Values of flags by name. */
 export type Options = Readonly<Partial<Record<Flag, string>>> & { readonly json?: boolean }
 
 const nameOf = (flag: string): Flag =>
@@ -48,10 +48,10 @@ export function command(name: string, description: string, use: readonly Flag[])
 
 /** Variables with the flags laid over them. */
 export function environmentOf(options: Options): Environment {
-  const said = [...flags].flatMap(([flag, { variable }]) =>
+  const given = [...flags].flatMap(([flag, { variable }]) =>
     options[flag] === undefined ? [] : [[variable, options[flag]]],
   )
-  return { ...process.env, ...Object.fromEntries(said) }
+  return { ...process.env, ...Object.fromEntries(given) }
 }
 
 let file: { readonly read: ReadFile | undefined } | undefined
@@ -97,40 +97,35 @@ export async function openStoreOf<K extends keyof Settings = never>(
 /** For options that may be repeated. */
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
 
-/** Reads a value as the name of a channel. */
 export function parseChannel(value: string): string {
   if (!isName(value)) throw new InvalidArgumentError('Use 1 to 64 of a-z 0-9 . _ - for a channel, such as beta.')
   return value
 }
 
-/** Reads an option's value as a list with commas. */
 export function parseList(value: string): readonly string[] {
   const parts = value.split(',').map((part) => part.trim())
   if (parts.includes('')) throw new InvalidArgumentError('Use names with commas between them, such as azure,ami.')
   return parts
 }
 
-/** Reads an option's value as a duration: ISO 8601, or in short. */
+/** ISO 8601, or in short. */
 export function parseDuration(value: string): string {
   const duration = longDuration(value)
   if (!isDuration(duration)) throw new InvalidArgumentError('Use a duration such as 48h, 7d, P14D or PT72H.')
   return duration
 }
 
-/** Reads an option's value as an instant. */
 export function parseInstant(value: string): string {
   if (!isInstant(value)) throw new InvalidArgumentError('Use an instant such as 2026-11-24T13:12:00Z.')
   return value
 }
 
-/** Reads an option's value as a whole number of at least 1. */
 export function parseCount(value: string): number {
   const count = /^\d{1,6}$/.test(value) ? Number(value) : 0
   if (count < 1) throw new InvalidArgumentError('Use a whole number from 1.')
   return count
 }
 
-/** Reads an option's value as a share: 0.25, or 25%. */
 export function parseShare(value: string): number {
   const [, number = '', percent = ''] = /^(\d+(?:\.\d+)?)(%?)$/.exec(value) ?? []
   const share = number === '' ? Number.NaN : Number(number) / (percent === '%' ? 100 : 1)
@@ -138,7 +133,6 @@ export function parseShare(value: string): number {
   return share
 }
 
-/** Reads an option's value as one of a few words. */
 export function oneOf<T extends string>(words: readonly T[]): (value: string) => T {
   return (value) => {
     const found = words.find((word) => word === value)

@@ -9,12 +9,12 @@ export interface Setting {
   readonly variable: string
   /** As commander takes it, such as `--store <store>`. Without one, no flag sets it. */
   readonly flag?: string
-  /** What it sets, with code in backticks: for help and docs. */
+  /** For help and docs, with code in backticks. */
   readonly doc: string
-  /** @throws Error that says what is wrong and repeats no secret. */
+  /** @throws Error with the problem; it repeats no secret. */
   readonly parse: (text: string) => unknown
   readonly default?: unknown
-  /** What to do where it is required and missing. */
+  /** What to do when it is missing. */
   readonly hint?: string
   /** Messages never repeat it, and no other user should be able to read the file that holds it. */
   readonly secret?: true
@@ -30,7 +30,6 @@ export interface Setting {
   inFunction?(value: never): string | undefined
 }
 
-/** Settings by the name of their value. */
 export type SettingRows = Readonly<Record<string, Setting>>
 
 type ValueOf<Row extends Setting> = Exclude<ReturnType<Row['parse']>, undefined>
@@ -46,7 +45,6 @@ export type SettingValues<Rows extends SettingRows> = {
 /** The name of a setting in `platte.toml`. */
 export const memberOf = ({ variable }: Setting): string => variable.replace(/^PLATTE_/, '').toLowerCase()
 
-/** A setting that is one of a few words. */
 export const wordOf =
   <Word extends string>(...words: readonly Word[]) =>
   (text: string): Word => {
@@ -56,5 +54,4 @@ export const wordOf =
     throw new Error(`${JSON.stringify(text.slice(0, 80))} is ${known}`)
   }
 
-/** A setting that is any text. */
 export const plainText = (text: string): string => text.trim()

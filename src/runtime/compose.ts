@@ -1,4 +1,4 @@
-/** How the features of a deployment come together. */
+/** Composes the features of a deployment. */
 import { fanOut } from '../checks/events.ts'
 import type { Feature, FeatureContext } from '../checks/feature.ts'
 import type { Extension, Serving } from '../checks/serving.ts'
@@ -8,7 +8,7 @@ export type Features = readonly Feature<Settings>[]
 
 const isOn = (value: unknown): boolean => value !== undefined && value !== 'off'
 
-/** Opens the features that the settings want. */
+/** Opens the features that the settings turn on. */
 export async function openFeatures(
   carried: Features,
   settings: Settings,
@@ -20,13 +20,12 @@ export async function openFeatures(
   )
   const gauges: FeatureContext['gauges'] = async () =>
     (await Promise.all(opened.map((one) => one.gauges?.() ?? []))).flat()
-  const opened = (await Promise.all(wanted.map(({ open }) => open(settings, { ...context, gauges })))).filter(
-    (one) => one !== undefined,
-  )
+  const all = await Promise.all(wanted.map(({ open }) => open(settings, { ...context, gauges })))
+  const opened = all.filter((one) => one !== undefined)
   return opened
 }
 
-/** What settings need and this deployment does not carry. */
+/** Problems of settings whose feature this deployment does not carry. */
 export const missingFeatures = (settings: Settings, carried: Features): readonly string[] =>
   settingRows.flatMap(([key, { needs, variable }]) =>
     needs === undefined || !isOn(settings[key]) || carried.some(({ name }) => name === needs)
@@ -34,7 +33,6 @@ export const missingFeatures = (settings: Settings, carried: Features): readonly
       : [`${variable}: this build only answers checks; deploy src/runtime/worker-full.ts`],
   )
 
-/** What is served, with everything that features add. */
 export function servingWith(
   extensions: readonly Extension[],
   settings: Settings,

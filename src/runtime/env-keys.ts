@@ -4,15 +4,12 @@ import type { Environment } from '../kernel/setting.ts'
 import { parsePrivateKey } from '../trust/keys.ts'
 import type { Signer } from '../trust/signer.ts'
 
-/**
- * Loads the private key that a variable holds.
- * @throws PlatteError('credentials') naming the variable.
- */
+/** Loads the private key that a variable holds. @throws PlatteError('credentials') naming the variable. */
 export async function loadEnvSigner(variable: string, env: Environment): Promise<Signer> {
   const text = env[variable]
   if (text === undefined || text === '')
     throw new PlatteError('credentials', `env://${variable}: there is no such variable`, {
-      hint: `set ${variable} to the key as one JWK, or mend PLATTE_TIMESTAMP_KEY or PLATTE_RELEASE_KEY`,
+      hint: `set ${variable} to the key as one JWK, or correct PLATTE_TIMESTAMP_KEY or PLATTE_RELEASE_KEY`,
     })
   return parsePrivateKey(text, `env://${variable}`)
 }

@@ -1,20 +1,17 @@
 /** Files of this machine as sources, and short texts from files or URLs. */
-
 import { createReadStream, openAsBlob } from 'node:fs'
 import { open, readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Source } from '../channels/hash-and-stage.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { readAtMost } from '../store/streams.ts'
 
-/** Release notes and component lists are short: a longer text is a mistake. */
+/** Release notes and component lists are shorter. */
 const maxTextBytes = 1024 * 1024
 const fetchTimeoutMs = 20_000
 
-/**
- * A file to publish.
- * @throws PlatteError('usage') where it is missing or no plain file.
- */
+/** A file to publish. @throws PlatteError('usage') where it is missing or no plain file. */
 export async function fileSource(path: string): Promise<Source> {
   const { size } = await statFile(path)
   return {
@@ -24,7 +21,7 @@ export async function fileSource(path: string): Promise<Source> {
   }
 }
 
-/** A part of a file, read when it is sent. @param start counted from 0. */
+/** A part of a file, read when it is sent. */
 export const sliceOf = async (path: string, start: number, size: number): Promise<Blob> =>
   (await openAsBlob(path)).slice(start, start + size)
 
@@ -53,21 +50,13 @@ export async function startsLikePayload(path: string): Promise<boolean> {
   }
 }
 
-/**
- * Reads a short text from a file or an http(s) URL.
- * @throws PlatteError('usage') naming it, where it is missing, does not answer or is longer than 1 MiB.
- */
+/** Reads at most 1 MiB from a file or an http(s) URL. @throws PlatteError('usage') naming it. */
 export async function readShort(source: string): Promise<Uint8Array> {
-  const bytes = /^https?:\/\//.test(source) ? await fetchShort(source) : await readShortFile(source)
-  if (bytes.length > maxTextBytes) throw new PlatteError('usage', `${source} has more than ${maxTextBytes} bytes`)
-  return bytes
-}
-
-async function readShortFile(path: string): Promise<Uint8Array> {
-  if ((await statFile(path)).size > maxTextBytes)
-    throw new PlatteError('usage', `${path} has more than ${maxTextBytes} bytes`)
-  return readFile(path).catch((cause: unknown) => {
-    throw unreadable(path, cause)
+  if (/^https?:\/\//.test(source)) return fetchShort(source)
+  const { size } = await statFile(source)
+  if (size > maxTextBytes) throw new PlatteError('usage', `${source} has more than ${maxTextBytes} bytes`)
+  return readFile(source).catch((cause: unknown) => {
+    throw unreadable(source, cause)
   })
 }
 
@@ -75,14 +64,7 @@ async function fetchShort(url: string): Promise<Uint8Array> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(fetchTimeoutMs) })
     if (!response.ok) throw new Error(`it answered ${response.status}`)
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of response.body ?? []) {
-      size += chunk.length
-      if (size > maxTextBytes) throw new Error(`it has more than ${maxTextBytes} bytes`)
-      chunks.push(chunk)
-    }
-    return Buffer.concat(chunks)
+    return response.body ? await readAtMost(response.body, maxTextBytes, 'the answer') : new Uint8Array()
   } catch (cause) {
     throw unreadable(url, cause)
   }

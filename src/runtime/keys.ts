@@ -10,7 +10,6 @@ import { loadEnvSigner } from './env-keys.ts'
 import type { KeySource } from './setting-values.ts'
 import type { Settings } from './settings.ts'
 
-/** A private key that was loaded. */
 export interface KeyPair {
   readonly signer: Signer
   readonly publicKey: PublicKey
@@ -25,25 +24,20 @@ export interface OnlineKeys {
 /** The file of a role's first key in a keys folder; further ones are called `<role>-<anything>.jwk`. */
 export const keyFile = (folder: string, role: RoleName): string => join(folder, `${role}.jwk`)
 
-/**
- * Loads the release and timestamp keys that the settings name; a role without any is empty.
- * @throws PlatteError('credentials') naming the file or the variable.
- */
+/** A role without keys is empty. @throws PlatteError('credentials') naming the file or the variable. */
 export async function loadOnlineKeys(settings: Settings, env: Environment): Promise<OnlineKeys> {
-  const role = async (name: 'release' | 'timestamp', source: KeySource | undefined): Promise<readonly Signer[]> => {
-    if (source) return [await loadSigner(source, env)]
-    return settings.keysDir ? loadFolder(settings.keysDir, name) : []
+  const { keysDir, releaseKey, timestampKey } = settings
+  const role = async (name: RoleName, source: KeySource | undefined): Promise<readonly Signer[]> => {
+    if (source === undefined) return keysDir ? loadFolder(keysDir, name) : []
+    if ('variable' in source) return [await loadEnvSigner(source.variable, env)]
+    return [await parsePrivateKey(await readText(source.file), source.file)]
   }
-  return {
-    release: await role('release', settings.releaseKey),
-    timestamp: await role('timestamp', settings.timestampKey),
-  }
+  return { release: await role('release', releaseKey), timestamp: await role('timestamp', timestampKey) }
 }
 
 /** All keys of one role in a folder. */
-export async function loadFolder(folder: string, role: RoleName): Promise<readonly Signer[]> {
-  return (await loadPairs(folder, role)).map(({ signer }) => signer)
-}
+export const loadFolder = async (folder: string, role: RoleName): Promise<readonly Signer[]> =>
+  (await loadPairs(folder, role)).map(({ signer }) => signer)
 
 /** All key pairs of one role in a folder, in the order of their names. */
 export async function loadPairs(folder: string, role: RoleName): Promise<readonly KeyPair[]> {
@@ -88,16 +82,10 @@ async function writeOnce(file: string, text: string): Promise<boolean> {
     return true
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
-    const why = messageOf(error)
-    throw new PlatteError('credentials', `${file} cannot be written: ${why}`, { cause: error })
+    throw new PlatteError('credentials', `${file} cannot be written: ${messageOf(error)}`, { cause: error })
   } finally {
     await rm(temporary, { force: true })
   }
-}
-
-async function loadSigner(source: KeySource, env: Environment): Promise<Signer> {
-  if ('variable' in source) return loadEnvSigner(source.variable, env)
-  return parsePrivateKey(await readText(source.file), source.file)
 }
 
 const readText = (file: string): Promise<string> =>

@@ -1,5 +1,4 @@
-/** Keeping the catalog fresh by a schedule: one bounded look at a time, on every runtime. */
-
+/** Keeps the catalog fresh by a schedule: one bounded run at a time, on every runtime. */
 import { type CatalogCache, currentCatalog, reload } from '../catalog/cache.ts'
 import { refresh, type Slice } from '../catalog/refresh.ts'
 import type { StoreWriter } from '../catalog/write.ts'
@@ -9,12 +8,12 @@ import { describeError, type Log, logWith } from '../kernel/log.ts'
 /** How often a process with the timestamp key checks whether the catalog is due for a refresh. */
 export const refreshEveryMs = 60_000
 
-/** A log for one run of a schedule: its lines have an id in common. */
+/** Gives the lines of one run an id in common. */
 export const runLog = (log: Log): Log => logWith(log, { runId: crypto.randomUUID() })
 
 /**
- * One look: signs the catalog again where that is due, names what was committed, and does what features add. It shares
- * the memory of what is served, so a catalog that was put back is not signed anew. Never throws: failures are in the log.
+ * Signs the catalog again where that is due, names what was committed, and does what features add. It shares the memory
+ * of what is served, so it never signs a catalog that was put back. Never throws: failures are in the log.
  */
 export async function refreshSlice(
   writer: StoreWriter,

@@ -26,7 +26,6 @@ const slice = { most: 100, opens: 100 }
 /** How long running requests may go on after the signal to stop. */
 export const graceMs = 10_000
 
-/** A server that runs. */
 export interface Running {
   /** Where it listens, without a "/" at the end. */
   readonly url: string
@@ -34,14 +33,13 @@ export interface Running {
   stop(): Promise<void>
 }
 
-/** The endpoint as a runtime's own server calls it. */
+/** What a runtime's own server calls. */
 export interface Served {
   readonly fetch: (request: Request) => Response | Promise<Response>
-  /** The core of update checks, for a server that can do without a Request. */
+  /** For a server that answers checks without a Request. */
   readonly checks?: CheckCore | undefined
 }
 
-/** A server that listens. */
 interface Listening {
   /** Without a "/" at the end. */
   readonly url: string
@@ -62,10 +60,9 @@ export type Listen = (
 export const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : host)
 
 /**
- * Serves update checks and packages; with the timestamp key at hand it also keeps the catalog fresh.
+ * Serves update checks and packages; with a timestamp key it also keeps the catalog fresh.
  * @param settings read with the need `host`: beyond loopback there is a public URL.
- * @throws PlatteError('configuration') where the port is taken, and as `loadRoot`: without the pinned root it does not
- *   start.
+ * @throws PlatteError('configuration') where the port is taken; as `loadRoot` without the pinned root.
  */
 export async function serveWith(
   listen: Listen,
@@ -76,11 +73,18 @@ export async function serveWith(
   await checkPin(publisher)
   const cache = newCatalogCache()
   await reload(cache, publisher)
-  const extensions = await openExtensions(settings, publisher, cache)
+  const { packages } = publisher
+  const extensions = await openFeatures(serverFeatures, settings, {
+    ...{ cache, reader: publisher, packages, random: publisher.random, newHasher: publisher.newHasher },
+    openWriter: async () => publisher,
+    openUploads: () => openUploadsOf(settings.store, packages),
+    readText: readTextFile,
+    bindings: {},
+  })
   const stopRefreshing = await keepFresh(publisher, cache, extensions)
   const listening = await listen(settings, (port) => {
     const serving = servingWith(extensions, settings, {
-      ...{ cache, reader: publisher, packages: publisher.packages, events: publisher.log },
+      ...{ cache, reader: publisher, packages, events: publisher.log },
       publicUrl: settings.publicUrl ?? `http://${urlHost(settings.host)}:${port}`,
       background: () => (work: Promise<void>) => void work,
     })
@@ -99,20 +103,6 @@ export async function serveWith(
   }
 }
 
-const openExtensions = (
-  settings: SettingsWith<'store'>,
-  publisher: Publisher,
-  cache: CatalogCache,
-): Promise<readonly Extension[]> =>
-  openFeatures(serverFeatures, settings, {
-    ...{ cache, reader: publisher, packages: publisher.packages },
-    ...{ random: publisher.random, newHasher: publisher.newHasher },
-    openWriter: async () => publisher,
-    openUploads: () => openUploadsOf(settings.store, publisher.packages),
-    readText: readTextFile,
-    bindings: {},
-  })
-
 /** Where the store is not trusted, a file remembers its newest catalog. */
 async function openMark({ mark }: SettingsWith<'store'>): Promise<Partial<Publisher>> {
   if (mark === undefined) return {}
@@ -120,7 +110,6 @@ async function openMark({ mark }: SettingsWith<'store'>): Promise<Partial<Publis
   return { mark: markFile(mark) }
 }
 
-/** A port that cannot be listened on, in words. */
 export const cannotListen = (
   { host, port }: { readonly host: string; readonly port: number },
   { message, isTaken, cause }: { readonly message: string; readonly isTaken: boolean; readonly cause: unknown },

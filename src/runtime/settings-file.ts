@@ -6,41 +6,29 @@ import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { memberOf } from '../kernel/setting.ts'
 import { type SettingsFile, settingRows } from './settings.ts'
 
-/** In the working folder. */
-const defaultPath = 'platte.toml'
 const maxBytes = 256 * 1024
 
-/** What the file says, and what its owner should know. */
 export interface ReadFile extends SettingsFile {
   readonly warnings: readonly string[]
 }
 
 /**
- * Reads the settings file.
- * @param path what PLATTE_CONFIG says; without it `platte.toml`, which may be absent.
+ * @param path the value of PLATTE_CONFIG; without it `platte.toml` in the working folder, which may be absent.
  * @throws PlatteError('configuration') where it cannot be read or is no TOML.
  */
 export function readSettingsFile(path: string | undefined): ReadFile | undefined {
-  const file = path || defaultPath
+  const file = path || 'platte.toml'
   const text = readText(file, path ? 'required' : 'optional')
   if (text === undefined) return undefined
-  const values = Object.entries(parseToml(file, text)).map(([name, value]) => {
+  const members = new Map<string, { text: string; line: number | undefined }>()
+  const problems: string[] = []
+  for (const [name, value] of Object.entries(parseToml(file, text))) {
     const line = lineOf(text, name)
-    const where = line === undefined ? file : `${file} line ${line}`
-    return { name, line, where, read: readMember(name, value) }
-  })
-  const good = values.flatMap(({ name, line, read }) =>
-    'text' in read ? [[name, { text: read.text, line }] as const] : [],
-  )
-  return {
-    path: file,
-    members: new Map(good),
-    problems: values.flatMap(({ where, read }) => ('problem' in read ? [`${where}: ${read.problem}`] : [])),
-    warnings: warningsOf(
-      file,
-      good.map(([name]) => name),
-    ),
+    const read = readMember(name, value)
+    if ('text' in read) members.set(name, { text: read.text, line })
+    else problems.push(`${line === undefined ? file : `${file} line ${line}`}: ${read.problem}`)
   }
+  return { path: file, members, problems, warnings: warningsOf(file, [...members.keys()]) }
 }
 
 function readText(file: string, need: 'required' | 'optional'): string | undefined {
@@ -56,7 +44,7 @@ function readText(file: string, need: 'required' | 'optional'): string | undefin
   }
 }
 
-/** Deno lets a process read only the files that its flags name: then the file is not meant to be read. */
+/** Deno reads only the files that its flags name: without that permission there is no file. */
 const isAbsent = (cause: unknown): boolean =>
   cause instanceof Error && (('code' in cause && cause.code === 'ENOENT') || cause.name === 'NotCapable')
 
@@ -75,9 +63,8 @@ function parseToml(file: string, text: string): Readonly<Record<string, unknown>
 
 /** Known only where one line begins with the name. */
 function lineOf(text: string, name: string): number | undefined {
-  const start = new RegExp(
-    `^\\s*["']?${name.replace(/\W/g, '\\$&')}["']?\\s*=|^\\s*\\[${name.replace(/\W/g, '\\$&')}\\]`,
-  )
+  const plain = name.replace(/\W/g, '\\$&')
+  const start = new RegExp(`^\\s*["']?${plain}["']?\\s*=|^\\s*\\[${plain}\\]`)
   const lines = text.split('\n').flatMap((line, i) => (start.test(line) ? [i + 1] : []))
   return lines.length === 1 ? lines[0] : undefined
 }

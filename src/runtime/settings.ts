@@ -8,7 +8,6 @@ import { publishSettings } from '../publish-api/settings.ts'
 import { siteSettings } from '../site/settings.ts'
 import { ownSettings } from './own-settings.ts'
 
-/** Every setting. */
 export const settingsTable = {
   ...ownSettings,
   ...mirrorSettings,
@@ -20,26 +19,25 @@ export const settingsTable = {
 
 export type Settings = SettingValues<typeof settingsTable>
 
-/** Settings of which some are certain to be there. */
+/** Settings of which some are known to be there. */
 export type SettingsWith<Name extends keyof Settings> = Settings & {
   readonly [One in Name]-?: NonNullable<Settings[One]>
 }
 
-/** `platte.toml` as it was read: texts by their names there. */
+/** `platte.toml`: texts by their names there. */
 export interface SettingsFile {
   readonly path: string
   readonly members: ReadonlyMap<string, { readonly text: string; readonly line?: number | undefined }>
   readonly problems: readonly string[]
 }
 
-/** Every setting by its name, as rows. */
 export const settingRows: readonly (readonly [name: keyof Settings, row: Setting])[] = Object.entries(
   settingsTable satisfies SettingRows,
 ) as [keyof Settings, Setting][]
 
 /**
  * Reads the settings. A variable wins over `platte.toml`.
- * @param needs those that must be there; `host` is for who listens there, which beyond loopback needs a public URL.
+ * @param needs those that must be there; with `host`, a server beyond loopback needs a public URL.
  * @throws PlatteError('configuration') naming every setting that is missing or wrong, with a hint each.
  */
 export function readSettings<Name extends keyof Settings = never>(
@@ -49,30 +47,30 @@ export function readSettings<Name extends keyof Settings = never>(
 ): SettingsWith<Name> {
   const problems = [...(file?.problems ?? [])]
   const texts = settingRows.flatMap(([name, row]) => {
-    const said = textOf(row, env, file)
-    return said === undefined ? [] : [{ name, row, ...said }]
+    const found = textOf(row, env, file)
+    return found === undefined ? [] : [{ name, row, ...found }]
   })
-  const found: Found = Object.fromEntries(settingRows.map(([name, row]) => [name, row.default]))
+  const values: Values = Object.fromEntries(settingRows.map(([name, row]) => [name, row.default]))
   for (const { name, row, text, where } of texts) {
     try {
-      found[name] = row.parse(text)
+      values[name] = row.parse(text)
     } catch (error) {
       problems.push(`${where}: ${problemOf(error)}`)
     }
   }
   for (const { name, row, where } of texts) {
-    const conflict = found[name] !== undefined && row.conflict?.(found[name] as never, found as never)
+    const conflict = values[name] !== undefined && row.conflict?.(values[name] as never, values as never)
     if (conflict) problems.push(`${where}: ${conflict}`)
   }
-  const implied = texts.map(({ name, row }) => found[name] && row.implies?.(found[name] as never, found as never))
-  const settings = defined(Object.assign({}, ...implied, defined(found)))
+  const implied = texts.map(({ name, row }) => values[name] && row.implies?.(values[name] as never, values as never))
+  const settings = defined(Object.assign({}, ...implied, defined(values)))
   problems.push(...missing(needs, settings, new Set(texts.map(({ name }) => name))))
   if (problems.length > 0)
     throw new PlatteError('configuration', ['settings cannot be used:', ...problems].join('\n  '))
   return Object.freeze(settings) as SettingsWith<Name>
 }
 
-type Found = Partial<Record<string, unknown>>
+type Values = Partial<Record<string, unknown>>
 
 /** An empty text counts as none. */
 function textOf(
@@ -88,12 +86,12 @@ function textOf(
   return { text: member.text, where: `${file?.path}${line}: ${memberOf(row)}` }
 }
 
-const defined = (values: Found): Found =>
+const defined = (values: Values): Values =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 
-/** @param said settings that have a text, which may be wrong: that is reported once. */
-function missing(needs: readonly string[], settings: Found, said: ReadonlySet<string>): readonly string[] {
-  const isMissing = (name: string): boolean => settings[name] === undefined && !said.has(name)
+/** @param given settings that have a text; a wrong one is reported once. */
+function missing(needs: readonly string[], settings: Values, given: ReadonlySet<string>): readonly string[] {
+  const isMissing = (name: string): boolean => settings[name] === undefined && !given.has(name)
   const isLoopback = /^(127\.|localhost$|::1$)/.test(String(settings.host))
   const { publicUrl } = settingsTable
   const unreachable =
@@ -106,5 +104,5 @@ function missing(needs: readonly string[], settings: Found, said: ReadonlySet<st
   return [...unreachable, ...absent]
 }
 
-/** A setting as messages name it: by its variable, and the flag that says the same. */
+/** A setting as messages name it. */
 const named = ({ variable, flag }: Setting): string => (flag ? `${variable} (${flag.replace(/ .*/, '')})` : variable)

@@ -1,13 +1,6 @@
-/** What PLATTE_STORE names: where documents and packages are kept. */
+/** PLATTE_STORE: where documents and packages are. */
 import { parseStoreUrl, shown } from '../kernel/setting-urls.ts'
 
-/** A folder of this machine. */
-export interface FolderSetting {
-  readonly kind: 'file'
-  readonly dir: string
-}
-
-/** A bucket that speaks S3. */
 export interface S3Setting {
   readonly kind: 's3'
   readonly bucket: string
@@ -16,27 +9,21 @@ export interface S3Setting {
   /** Default: that of the AWS region. */
   readonly endpoint?: string
   readonly region?: string
-  /** Whether the bucket is part of the path instead of the host's name. */
+  /** The bucket is part of the path instead of the host's name. */
   readonly forcePathStyle: boolean
 }
 
-/** Another Platte, or the public URL of a bucket: it answers GET under keys, and is only read. */
-export interface UpstreamSetting {
-  readonly kind: 'http'
-  /** Ends in "/". */
-  readonly url: string
-}
-
-export type StoreSetting = FolderSetting | S3Setting | UpstreamSetting
+export type StoreSetting =
+  | { readonly kind: 'file'; readonly dir: string }
+  | S3Setting
+  /** Another Platte or the public URL of a bucket, only read. It ends in "/". */
+  | { readonly kind: 'http'; readonly url: string }
 
 export const storeForms = 'file:DIR, s3://BUCKET/PREFIX or https://HOST/'
 
 const holdsCredentials = 'holds credentials: for a bucket, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead'
 
-/**
- * Reads a store setting.
- * @throws Error saying what is wrong, for a message that names the variable.
- */
+/** @throws Error with the problem, for a message that names the variable. */
 export function parseStore(text: string): StoreSetting {
   const [, kind = '', rest = ''] = /^([a-z0-9]+):(.*)$/.exec(text) ?? []
   if (kind !== 'file' && /^\/\/[^/?]*@/.test(rest)) throw new Error(holdsCredentials)
