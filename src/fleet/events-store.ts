@@ -1,8 +1,4 @@
-/**
- * Events as files in the store: lines of JSON, in batches. One write at a time; what cannot be written is lost and
- * counted, never waited for by a check.
- */
-
+/** Events as files in the store: batches of JSON lines, one write at a time. Failed batches are lost and counted. */
 import type { EventSink } from '../checks/events.ts'
 import { eventsKey } from '../documents/paths.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -11,19 +7,18 @@ import { describeError, type Log } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Documents } from '../store/documents.ts'
 
-/** A batch is written at this age, */
+/** The age at which a batch is written. */
 const batchMs = 60_000
-/** or with this many characters. Lines are never cut; a character has at most four bytes. */
+/** The characters at which a batch is written. Lines are never cut; a character has at most four bytes. */
 const batchAt = 128 * 1024
-/** Held characters beyond which events are lost: the store hangs. */
+/** Held characters beyond which events are lost, as when the store hangs. */
 const holdAtMost = 2 * 1024 * 1024
 
-/** An open sink. */
 export interface StoredEvents {
   readonly sink: EventSink
-  /** How many events were lost since the start. */
+  /** Events lost since the start. */
   lost(): number
-  /** Writes what is held, and waits until it is written or lost; 5 seconds at most. */
+  /** Writes what is held; resolves after 5 seconds at the latest. */
   close(): Promise<void>
 }
 
@@ -42,7 +37,6 @@ interface Parts {
   readonly log: Log
 }
 
-/** Opens the sink. */
 export function storeEvents({ documents, clock, random, log }: Parts): StoredEvents {
   const waiting: Batch[] = []
   const { write, lose, lost } = batchWriter({ documents, clock, random, log })
@@ -91,7 +85,7 @@ function openBatch(waiting: Batch[], now: number): Batch {
   return batch
 }
 
-/** Writes batches, and counts the lines that are lost; the next batch reports them. */
+/** Writes batches, and counts lost lines; the next batch reports them. */
 function batchWriter({ documents, clock, random, log }: Parts) {
   let lost = 0
   let unreported = 0

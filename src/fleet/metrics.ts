@@ -3,13 +3,11 @@ import { Counter, Gauge, Registry } from 'prom-client'
 import type { EventSink, FleetEvent, ProgressEvent } from '../checks/events.ts'
 import type { Gauge as GaugeNow } from '../checks/serving.ts'
 
-/** Where the values come from. */
 export interface Measured {
   /** Whether the verified catalog names this channel, or has it as an alias. */
   isKnown(app: string, channel: string): boolean
-  /** Seconds since the catalog was last confirmed, and when it expires (seconds since 1970); `undefined`: none was read. */
+  /** Seconds since the catalog was confirmed, and its expiry in seconds since 1970; `undefined` before it was read. */
   catalog(): { readonly ageSeconds: number; readonly expiresAt: number } | undefined
-  /** Events that could not be kept. */
   lost(): number
   /** What features measure, read for each scrape. */
   readonly gauges?: () => Promise<readonly GaugeNow[]>
@@ -27,12 +25,11 @@ const eventLabels = ['app', 'channel', 'type', 'result', 'errorcode']
 
 const types: readonly number[] = [1, 2, 3, 4, 5, 9, 12, 13, 14, 54]
 const results: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-/** Series of events that fit into a scrape. Further ones count as `other`. */
+/** Series that fit into a scrape; more count as `other`. */
 const maxSeries = 10_000
-/** Codes with a name of their own; `http 404` and the like are one. */
+/** Codes with a name; `http 404` and its like count as one. */
 const namedError = /^\d+ (?!code )(http )?/
 
-/** Opens a registry of its own. */
 export function openMetrics(measured: Measured): Metrics {
   const registry = new Registry()
   const { checks, events } = countersOf(registry)
@@ -61,7 +58,7 @@ export function openMetrics(measured: Measured): Metrics {
   }
 }
 
-/** A store that is away leaves them out. */
+/** Leaves them out while the store is away. */
 function gaugeReader(registry: Registry, gauges: Measured['gauges'] = async () => []): () => Promise<void> {
   const known = new Map<string, Gauge>()
   return async () => {
@@ -95,7 +92,7 @@ function addGauges(registry: Registry, { catalog, lost }: Measured): void {
   gauge('platte_events_lost', 'Events that could not be kept since the start.', lost)
 }
 
-/** Whether labels are among the first `most` different ones. */
+/** Whether labels are among the first `most` different sets. */
 function roomFor(most: number): (labels: readonly string[]) => boolean {
   const seen = new Set<string>()
   return (labels) => {

@@ -1,16 +1,15 @@
-/** What a fleet did, from the lines of its events. Pure. Clients are not authenticated: any line may be made up. */
+/** Counts what a fleet did, from the lines of its events. Pure. Clients are not authenticated: any line may be false. */
 import { compareVersions, parseVersion } from '../release/version.ts'
 
-/** Machines that are told apart, one in two channels as two; beyond that, counts are "at least". */
+/** Machines that are counted one by one, per channel; beyond that, counts are "at least". */
 const maxMachines = 500_000
-/** Channels that are told apart; what clients make up beyond that is one. */
+/** Channels that are counted one by one; clients can make up more. */
 const maxChannels = 1_000
-/** Versions, reasons, errors and moves that are told apart in one channel. */
+/** Versions, reasons, errors and moves that are counted one by one in a channel. */
 const maxNames = 200
 
 const others = 'other'
 
-/** A line that was read: what of it counts. */
 export interface Line {
   /** Milliseconds since 1970-01-01T00:00:00Z. */
   readonly at: number
@@ -38,7 +37,7 @@ export interface ChannelReport {
   readonly channel: string
   /** Different machine ids. */
   readonly machines: number
-  /** Whether there were more machines than are told apart. */
+  /** Whether there were more machines than `machines` counts. */
   readonly isAtLeast: boolean
   readonly checks: number
   /** Checks by their reason, or `update`. */
@@ -58,15 +57,10 @@ export interface ChannelReport {
   readonly movedFrom: Counts
 }
 
-interface Seen {
-  version: string
-  at: number
-}
-
 interface Tally {
   readonly app: string
   readonly channel: string
-  readonly machines: Map<string, Seen>
+  readonly machines: Map<string, { version: string; at: number }>
   isAtLeast: boolean
   checks: number
   begun: number
@@ -85,7 +79,6 @@ export interface Reporter {
   report(): readonly ChannelReport[]
 }
 
-/** Begins a report. */
 export function newReporter(): Reporter {
   const tallies = new Map<string, Tally>()
   const room = { left: maxMachines }
@@ -101,12 +94,11 @@ export function newReporter(): Reporter {
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-function tallyOf(tallies: Map<string, Tally>, { app, channel }: Line): Tally {
+function tallyOf(tallies: Map<string, Tally>, { app, channel }: Pick<Line, 'app' | 'channel'>): Tally {
   const name = JSON.stringify([app, channel])
   const known = tallies.get(name)
   if (known) return known
-  if (tallies.size >= maxChannels && app !== others)
-    return tallyOf(tallies, { ...noLine, app: others, channel: others })
+  if (tallies.size >= maxChannels && app !== others) return tallyOf(tallies, { app: others, channel: others })
   const tally: Tally = {
     ...{ app, channel, machines: new Map(), isAtLeast: false },
     ...{ checks: 0, begun: 0, finished: 0, rebooted: 0, failed: 0, rollbacks: 0 },
@@ -116,12 +108,8 @@ function tallyOf(tallies: Map<string, Tally>, { app, channel }: Line): Tally {
   return tally
 }
 
-const noLine: Line = { at: 0, event: 'check', app: '', channel: '', version: '', machine: '' }
-
-/** How many machines may still be told apart. */
-interface Room {
-  left: number
-}
+/** Machines that may still be counted one by one. */
+type Room = { left: number }
 
 function addLine(tally: Tally, line: Line, room: Room): void {
   seeMachine(tally, line, room)
@@ -160,21 +148,21 @@ function count(counts: Map<string, number>, name: string): void {
   counts.set(known, (counts.get(known) ?? 0) + 1)
 }
 
-/** For each channel the machines that came from another one of the same app, by that one. */
+/** By channel: how many machines came from which other channel of the same app. */
 function movesOf(tallies: ReadonlyMap<string, Tally>): ReadonlyMap<Tally, Map<string, number>> {
-  const places = new Map<string, { tally: Tally; at: number }>()
+  const last = new Map<string, Tally>()
   const moves = new Map<Tally, Map<string, number>>()
   const sightings = [...tallies.values()].flatMap((tally) =>
     [...tally.machines].map(([machine, { at }]) => ({ tally, at, name: JSON.stringify([tally.app, machine]) })),
   )
-  for (const { tally, at, name } of sightings.sort((a, b) => a.at - b.at)) {
-    const before = places.get(name)
+  for (const { tally, name } of sightings.sort((a, b) => a.at - b.at)) {
+    const before = last.get(name)
     if (before) {
       const from = moves.get(tally) ?? new Map<string, number>()
-      count(from, before.tally.channel)
+      count(from, before.channel)
       moves.set(tally, from)
     }
-    places.set(name, { tally, at })
+    last.set(name, tally)
   }
   return moves
 }
@@ -196,6 +184,6 @@ function reportOf(tally: Tally, moves: ReadonlyMap<string, number> = new Map()):
 
 const byCount = (counts: ReadonlyMap<string, number>): Counts => record([...counts].sort(([, a], [, b]) => b - a))
 
-/** Names are strangers' words: none of them may be what objects carry anyway. */
+/** Without a prototype: clients choose the names. */
 const record = (entries: readonly (readonly [string, number])[]): Counts =>
   Object.assign(Object.create(null), Object.fromEntries(entries))

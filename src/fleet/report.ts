@@ -1,18 +1,17 @@
 /** Reads the lines of events, and reports what a fleet did. */
-
 import { eventsFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { parseJsonObject } from '../kernel/json.ts'
 import type { Documents } from '../store/documents.ts'
 import { type ChannelReport, type Line, newReporter } from './model.ts'
 
-/** A batch is smaller; what is larger was not written by a server of ours. */
+/** Servers write smaller batches. */
 const maxFileBytes = 1024 * 1024
-/** Texts that a client said are cut where they are logged; longer ones were not written by us. */
+/** Servers cut longer texts. */
 const maxTextLength = 100
 const dayMs = 24 * 60 * 60 * 1000
 
-/** What counts. */
 export interface ReportWindow {
   readonly since: Instant
   readonly until: Instant
@@ -25,13 +24,12 @@ export interface Report {
   readonly since: string
   readonly until: string
   readonly channels: readonly ChannelReport[]
-  /** Events that servers could not keep. */
   readonly lost: number
-  /** Lines that are no event and no other line of a log, and files that cannot be read. */
+  /** Lines that no server wrote, and files that cannot be read. */
   readonly unreadable: number
 }
 
-/** Reports over texts of lines, in any order. A line may not be cut by the end of a text. */
+/** Reports over texts of whole lines, in any order. */
 export async function reportOn(texts: AsyncIterable<string | undefined>, wanted: ReportWindow): Promise<Report> {
   const reporter = newReporter()
   let [lost, unreadable] = [0, 0]
@@ -77,9 +75,9 @@ export async function* storedEvents(
 
 type Read = Line | { readonly lostLines: number } | { readonly isElse: true } | undefined
 
-/** @returns `undefined` for what no server of ours wrote. */
+/** @returns `undefined` for a line that no server wrote. */
 function readLine(text: string): Read {
-  const value = parse(text)
+  const value = parseJsonObject(text)
   if (value === undefined) return undefined
   if (value.event === 'events' && typeof value.lostLines === 'number') return { lostLines: value.lostLines }
   if (value.event !== 'check' && value.event !== 'event')
@@ -107,13 +105,4 @@ function withAnswer(line: Line, { decision, reason }: Value): Line | undefined {
 function withProgress(line: Line, { type, result, error, previous }: Value): Line | undefined {
   if (typeof type !== 'number' || typeof result !== 'number') return undefined
   return { ...line, type, result, ...(isText(error) && { error }), ...(isText(previous) && { previous }) }
-}
-
-function parse(text: string): Value | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Value) : undefined
-  } catch {
-    return undefined
-  }
 }

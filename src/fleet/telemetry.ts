@@ -1,4 +1,4 @@
-/** Where checks and events go beside the log: to files in the store, and to metrics. */
+/** Checks and events as files in the store, and as metrics. */
 import type { CatalogCache } from '../catalog/cache.ts'
 import { type EventSink, fanOut } from '../checks/events.ts'
 import type { FeatureContext } from '../checks/feature.ts'
@@ -7,7 +7,7 @@ import { refuseMethod } from '../http/problem.ts'
 import { storeEvents } from './events-store.ts'
 import type { Metrics } from './metrics.ts'
 
-/** Opens what is wanted; metrics load a library, and only then. */
+/** Loads the library of metrics only where they are on. */
 export async function openTelemetry(
   wanted: { readonly events: boolean; readonly metrics: boolean },
   { reader, random, cache, gauges }: Pick<FeatureContext, 'reader' | 'random' | 'cache' | 'gauges'>,

@@ -1,5 +1,4 @@
-/** Publishes an upstream's release under the own release key: the same bytes, verified upstream, and copied. */
-
+/** Publishes an upstream's release under the own release key: the same bytes, verified and copied. */
 import { packagesOf, unknownChannel } from '../catalog/channels.ts'
 import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry, loadCatalog, loadChannel } from '../catalog/read.ts'
@@ -21,16 +20,13 @@ export interface Adoption {
   readonly from: ChannelRef
   /** The own channel of the same app. */
   readonly to: string
-  /** How old a release must be at the upstream, in milliseconds. */
+  /** Minimum age of a release at the upstream, in milliseconds. */
   readonly afterMs: number
-  /** Whether a missing channel is created. */
   readonly create?: boolean | undefined
-  /** Of each release in the own channel. */
   readonly ramp?: readonly RampStep[] | undefined
   readonly onPackage?: MirrorOptions['onPackage']
 }
 
-/** An adoption before anything is copied. */
 export interface PlannedAdoption extends Adoption {
   readonly planned: Plan
   /** The upstream's manifest with the chosen releases only. */
@@ -38,11 +34,10 @@ export interface PlannedAdoption extends Adoption {
 }
 
 /**
- * Plans to publish the newest release of an upstream's channel that is old enough there, neither held nor withdrawn, and
- * the floors before it that the own channel has not passed.
+ * Plans to publish the newest release of an upstream's channel that is old enough, neither held nor withdrawn, and the
+ * floors before it that the own channel has not passed.
  * @param upstream is verified under its own root.
- * @throws PlatteError('refused') where the channel does not exist, a floor on the way is held or withdrawn, or publishing
- *   refuses it; what verifying throws.
+ * @throws PlatteError('refused') for an unknown channel, a floor that is held or withdrawn, or as publishing refuses.
  */
 export async function planAdoption(
   publisher: Publisher,
@@ -82,10 +77,7 @@ function added(
   return edited === channel ? channel : withMarks(edited, release)
 }
 
-/**
- * Copies and publishes. Safe to repeat: a pipeline may run it every hour.
- * @throws PlatteError('missing') for a package that the upstream does not have; 'mismatch'; as `commit`.
- */
+/** Copies and publishes. Safe to repeat. @throws PlatteError('missing' | 'mismatch') for a package; as `commit`. */
 export async function adopt(
   publisher: Publisher,
   upstream: Mirroring['from'],
@@ -98,15 +90,14 @@ export async function adopt(
   return commit(publisher, planned)
 }
 
-interface Upstream {
-  readonly entry: CatalogChannel
-  readonly manifest: ChannelManifest
-}
-
 const order = (a: Release, b: Release): number => compareVersions(parseVersion(a.version), parseVersion(b.version))
 
 /** The releases to adopt, oldest first. @param until their latest publication, in milliseconds since 1970. */
-function choose({ entry, manifest }: Upstream, current: ChannelManifest | undefined, until: number): Release[] {
+function choose(
+  { entry, manifest }: { readonly entry: CatalogChannel; readonly manifest: ChannelManifest },
+  current: ChannelManifest | undefined,
+  until: number,
+): Release[] {
   const brakeOf = ({ version, withdrawn }: Release): string | undefined => {
     const isIt = (held: string) => compareVersions(parseVersion(held), parseVersion(version)) === 0
     return withdrawn?.reason ?? entry.holds?.find((hold) => isIt(hold.version))?.reason
@@ -123,7 +114,7 @@ function choose({ entry, manifest }: Upstream, current: ChannelManifest | undefi
   if (braked)
     throw new PlatteError(
       'refused',
-      `machines must pass through ${braked.version}, which is held or withdrawn at the upstream`,
+      `machines must pass through ${braked.version}: the upstream holds or withdrew it`,
       {
         hint: `its reason: ${brakeOf(braked)}`,
       },

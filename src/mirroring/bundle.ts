@@ -1,25 +1,62 @@
-/** What whoever gets a bundle has already, so that it can be left out. */
-
+/** Bundles: a store, or the newer part of one, as a tar archive for an air gap. */
 import { packagesOf } from '../catalog/channels.ts'
 import { type ChannelRef, channelEntry, loadCatalog, type StoreReader } from '../catalog/read.ts'
+import type { Publisher } from '../channels/publish.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { channelKey, notesKey } from '../documents/paths.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyPast } from '../trust/verify-channel.ts'
-import { placesToCopy } from './mirror-channels.ts'
+import { type MirrorResult, mirror } from './mirror.ts'
+import { channelsToCopy } from './mirror-channels.ts'
+import type { MirrorOptions } from './mirror-pass.ts'
+import { openTar } from './tar/read.ts'
+import { tarStore } from './tar/write.ts'
 
 /**
- * The keys that a copy of the store has which knows each channel up to a sequence number: manifests, notes and packages.
+ * Writes a bundle of a store, verified as it is read.
+ * @param options.since leaves out what a copy has that knows each channel up to this sequence number.
+ * @throws as `mirror` does; no reader accepts what was written until then.
+ */
+export async function exportBundle(
+  store: Publisher,
+  out: NodeJS.WritableStream,
+  { since, ...options }: MirrorOptions & { readonly since: number },
+): Promise<MirrorResult> {
+  const write = (bytes: Uint8Array): Promise<void> =>
+    new Promise((resolve, reject) => {
+      out.write(bytes, (cause) => {
+        if (!cause) return resolve()
+        reject(new PlatteError('store-unavailable', `the bundle cannot be written: ${cause.message}`, { cause }))
+      })
+    })
+  out.on('error', () => {})
+  const known = await keysUpTo(store, since, options.channels)
+  const { end, ...to } = tarStore(write, { newHasher: store.newHasher, known })
+  // With one at a time, the same store always makes the same bytes.
+  const result = await mirror({ from: store, to }, { ...options, packagesAtOnce: 1 })
+  await end()
+  return result
+}
+
+/** Copies a bundle as a mirror copies an upstream: the same verifier, the same order. */
+export async function importBundle(path: string, store: Publisher, options: MirrorOptions): Promise<MirrorResult> {
+  const { close, ...bundle } = await openTar(path)
+  try {
+    return await mirror({ from: { ...store, ...bundle }, to: store }, { ...options, fillFromOlder: true })
+  } finally {
+    await close()
+  }
+}
+
+/**
+ * The manifests, notes and packages that a copy of the store has which knows each channel up to a sequence number.
  * The current manifests are never among them.
  */
-export async function keysUpTo(
-  reader: StoreReader,
-  seq: number,
-  channels?: readonly string[] | undefined,
-): Promise<string[]> {
+async function keysUpTo(reader: StoreReader, seq: number, channels: readonly string[] | undefined): Promise<string[]> {
   const { catalog } = (await loadCatalog(reader)).catalog
   const keys: string[] = []
-  for (const ref of placesToCopy(catalog, channels)) {
+  for (const ref of channelsToCopy(catalog, channels)) {
     const newest = Math.min(seq, (channelEntry(catalog, ref.app, ref.channel)?.seq ?? 1) - 1)
     for (let one = 1; one <= newest; one++) keys.push(channelKey(ref.app, ref.channel, one))
     if (newest > 0) keys.push(...(await namedBy(reader, { ...ref, seq: newest })))
@@ -27,7 +64,7 @@ export async function keysUpTo(
   return keys
 }
 
-/** What a manifest of one's own store names; one that is not there names nothing. */
+/** The keys that a manifest of this store names; none where it is missing. */
 async function namedBy({ documents }: StoreReader, ref: ChannelRef & { readonly seq: number }): Promise<string[]> {
   const stored = await documents.get(channelKey(ref.app, ref.channel, ref.seq), maxChannelBytes)
   if (stored === undefined) return []

@@ -1,6 +1,7 @@
 /** Mirroring, as a deployment turns it on: packages from the upstream, and on Workers and Lambda the copying. */
 import type { Feature } from '../checks/feature.ts'
 import type { SettingValues } from '../kernel/setting.ts'
+import type { Packages } from '../store/packages.ts'
 import type { MirrorMemory } from './mirror.ts'
 import type { mirrorSettings } from './settings.ts'
 
@@ -14,7 +15,6 @@ export const mirrorFeature: Feature<Settings> = {
     // Without a store of its own, a deployment reads the upstream itself.
     if (upstream === undefined || store?.url === upstream) return undefined
     const { upstreamPackages } = await import('../store/http/upstream.ts')
-    const { packagesBehind } = await import('./packages-behind.ts')
     const memory: MirrorMemory = {}
     return {
       name: 'mirroring',
@@ -28,3 +28,10 @@ export const mirrorFeature: Feature<Settings> = {
     }
   },
 }
+
+/** Reads what the own store lacks from the upstream; callers check the bytes. Writes go to the own store. */
+const packagesBehind = (own: Packages, upstream: Packages): Packages => ({
+  ...own,
+  open: async (key, range) => (await own.open(key, range)) ?? (await upstream.open(key, range)),
+  stat: async (key) => (await own.stat(key)) ?? (await upstream.stat(key)),
+})

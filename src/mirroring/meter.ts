@@ -1,17 +1,17 @@
-/** Counts what a store is asked: where that is bounded, whoever works on it ends in time. */
+/** Counts the requests to a store: Workers bound them. */
 import type { Documents } from '../store/documents.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Store } from './mirror-pass.ts'
 
 export interface Meter {
-  /** How often a store was asked so far. */
+  /** Requests so far. */
   used: number
 }
 
-/** Stores list at least so many keys for one question. */
+/** Keys that a store lists in one request, at least. */
 const listedAtOnce = 1000
 
-/** A store whose every question is counted. A package is asked for, looked for and put by one each. */
+/** Counts one request for each call, and two for putting a package. */
 export function metered<S extends Store>(store: S, meter: Meter): S {
   const once = <T>(work: () => Promise<T>): Promise<T> => {
     meter.used++

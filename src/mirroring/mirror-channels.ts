@@ -1,5 +1,4 @@
 /** The channels of a pass: packages and manifests in the order of a publish, then their history. */
-
 import { packagesOf, storeFailures, viewOf } from '../catalog/channels.ts'
 import {
   type CatalogState,
@@ -19,24 +18,22 @@ import { sha256Hex } from '../trust/digest.ts'
 import { verifyPast } from '../trust/verify-channel.ts'
 import { copyByDigest, copyPackage, inParallel, keepRead, type Pass } from './mirror-pass.ts'
 
-/** So many manifests of the past are written while others are read. */
+/** Past manifests that are written while others are read. */
 const writesAtOnce = 8
-
-/** The keys that the own store has: listing is the cursor that a pass goes on from. */
-export type CopiedKeys = Set<string>
 
 /** What a pass works on. */
 export interface Work {
   readonly state: CatalogState
-  readonly places: readonly ChannelRef[]
-  readonly held: CopiedKeys
-  /** What manifests that were looked at say of the one before, by key. */
+  readonly channels: readonly ChannelRef[]
+  /** The keys that the own store has: a pass goes on from there. */
+  readonly held: Set<string>
+  /** Digests of the manifests before those that were read, by the key of the latter. */
   readonly previous: Map<string, string | undefined>
 }
 
-/** @throws PlatteError('refused') for a store that cannot list: nobody could say what it has. */
-export async function listHeld({ to, options }: Pass): Promise<CopiedKeys> {
-  const held: CopiedKeys = new Set()
+/** @throws PlatteError('refused') for a store that cannot list. */
+export async function listHeld({ to, options }: Pass): Promise<Set<string>> {
+  const held = new Set<string>()
   const prefixes = ['apps/', 'notes/'].map((prefix) => to.documents.list?.(prefix))
   const lists = [...prefixes, ...(options.packages === 'none' ? [] : [to.packages.list?.('packages/')])]
   for (const list of lists) {
@@ -46,30 +43,27 @@ export async function listHeld({ to, options }: Pass): Promise<CopiedKeys> {
   return held
 }
 
-/**
- * The channels of the catalog that are to be copied.
- * @throws PlatteError('refused') for a name that the catalog does not have.
- */
-export function placesToCopy(catalog: Catalog, names: readonly string[] | undefined): readonly ChannelRef[] {
-  const places = channelRefsOf(catalog)
-  if (names === undefined || names.length === 0) return places
+/** All channels, or those of these names. @throws PlatteError('refused') for a name that the catalog does not have. */
+export function channelsToCopy(catalog: Catalog, names: readonly string[] = []): readonly ChannelRef[] {
+  const channels = channelRefsOf(catalog)
+  if (names.length === 0) return channels
   const isMeant = (name: string, { app, channel }: ChannelRef) => name === channel || name === `${app}/${channel}`
-  const unknown = names.find((name) => !places.some((ref) => isMeant(name, ref)))
-  if (unknown === undefined) return places.filter((ref) => names.some((name) => isMeant(name, ref)))
-  const known = places.map(({ channel }) => channel).slice(0, 10)
+  const unknown = names.find((name) => !channels.some((ref) => isMeant(name, ref)))
+  if (unknown === undefined) return channels.filter((ref) => names.some((name) => isMeant(name, ref)))
+  const known = channels.map(({ channel }) => channel).slice(0, 10)
   throw new PlatteError('refused', `no channel there is called ${JSON.stringify(unknown)}`, {
     hint: `there are ${known.join(', ') || 'none'}`,
   })
 }
 
 /**
- * Copies the current manifest of each channel, after its notes and packages. A channel that cannot be verified holds up
- * no other; one whose manifest is not at the upstream, or has expired, is left out.
- * @returns the channels that were looked at, with those that they follow; or `more` where the bounds were reached.
- * @throws what is wrong, after all others were copied.
+ * Copies the current manifest of each channel, after its notes and packages. Leaves out a channel whose manifest is
+ * missing at the upstream or expired.
+ * @returns the channels with those that they follow; or `more` where the bounds were reached.
+ * @throws the first failure, after all other channels were copied.
  */
 export async function copyChannels(pass: Pass, work: Work): Promise<readonly ChannelRef[] | 'more'> {
-  const queue = [...work.places]
+  const queue = [...work.channels]
   const problems: PlatteError[] = []
   const left = { packages: pass.options.bounds?.packages ?? Number.POSITIVE_INFINITY }
   for (const ref of queue) {
@@ -91,9 +85,9 @@ export async function copyChannels(pass: Pass, work: Work): Promise<readonly Cha
 
 interface One {
   readonly ref: ChannelRef
-  /** How many packages may still be copied; below 0 there is more to do than the bounds allow. */
+  /** Packages that may still be copied; below 0 the bounds leave some out. */
   readonly left: { packages: number }
-  /** One level only. */
+  /** A channel that another one follows; following goes one level only. */
   readonly isSource?: boolean
 }
 
@@ -103,14 +97,14 @@ async function copyChannel(pass: Pass, work: Work, { ref, left, isSource }: One)
   if (entry === undefined) return undefined
   const key = channelKey(ref.app, ref.channel, entry.seq)
   const isHeld = work.held.has(key)
-  // A schedule looks at no manifest twice: it was copied after its packages.
-  // Where all channels are copied, what this one follows is looked at for itself.
+  // A manifest is copied after its packages, so a schedule need not read it again.
+  // Where all channels are copied, the followed one has its own turn.
   if (isHeld && pass.options.bounds && (isSource || !pass.options.channels?.length)) return undefined
   const reader = isHeld ? { ...pass.from, documents: pass.to.documents } : pass.from
   const manifest = await naming(isHeld ? `this store's ${key}` : key, () => current(reader, work.state, ref))
   if (manifest === undefined) return void pass.copied.absent.push(key)
   if (isHeld && pass.options.bounds) {
-    // It was copied after its packages; what it follows may have moved on.
+    // The channel that it follows may have moved on.
     const source = manifest.follow?.channel
     if (source) await copyChannel(pass, work, { ref: { ...ref, channel: source }, left, isSource: true })
     return undefined
@@ -129,7 +123,7 @@ async function copyChannel(pass: Pass, work: Work, { ref, left, isSource }: One)
   })
   const { follow } = manifest
   if (isHeld || left.packages < 0) return follow?.channel
-  // What it follows comes first: who finds the follower does not look at it again.
+  // The followed channel comes first: a schedule that finds the follower skips both.
   if (follow && pass.options.bounds && !isSource)
     await copyChannel(pass, work, { ref: { ...ref, channel: follow.channel }, left, isSource: true })
   if (left.packages < 0) return follow?.channel
@@ -138,7 +132,7 @@ async function copyChannel(pass: Pass, work: Work, { ref, left, isSource }: One)
   return follow?.channel
 }
 
-/** @returns `undefined` for one that is not there, or has expired: machines are told so by whoever reads the catalog. */
+/** @returns `undefined` for a missing or expired manifest, which checks report from the catalog. */
 async function current(
   reader: Pass['from'],
   state: CatalogState,
@@ -153,8 +147,8 @@ async function current(
   }
 }
 
-/** @returns whether all are there, or not at the upstream; else the bounds were reached. */
-async function copyNotes(pass: Pass, held: CopiedKeys, releases: readonly Release[]): Promise<boolean> {
+/** @returns whether the bounds left time for all. */
+async function copyNotes(pass: Pass, held: Set<string>, releases: readonly Release[]): Promise<boolean> {
   for (const { notes } of releases) {
     if (notes === undefined || held.has(notesKey(notes.sha256))) continue
     if (pass.options.bounds?.isSpent()) return false
@@ -164,7 +158,7 @@ async function copyNotes(pass: Pass, held: CopiedKeys, releases: readonly Releas
   return true
 }
 
-/** By key. What a follower may offer of its source is wanted with it. */
+/** By key, with what a follower may offer of its source. */
 async function packagesWanted(
   { from, options }: Pass,
   state: CatalogState,
@@ -186,8 +180,8 @@ async function packagesWanted(
 }
 
 /**
- * Copies what came before the current manifests, newest first, each vouched for by the digest in the one after it. An end
- * of the upstream's history is no failure: it is needed for looking back, and not for answering.
+ * Copies the manifests before the current ones, newest first, each verified by the digest in the next one. A gap in the
+ * upstream's history ends that channel without failure: answering does not need history.
  */
 export async function copyHistory(pass: Pass, work: Work): Promise<'done' | 'more'> {
   const writes: Promise<void>[] = []
@@ -195,7 +189,7 @@ export async function copyHistory(pass: Pass, work: Work): Promise<'done' | 'mor
     await Promise.all(writes.splice(0))
     return 'done'
   }
-  for (const ref of work.places) {
+  for (const ref of work.channels) {
     const entry = channelEntry(work.state.catalog.catalog, ref.app, ref.channel)
     let previous: string | undefined
     for (let seq = (entry?.seq ?? 0) - 1; seq > 0; seq--) {
@@ -212,7 +206,7 @@ export async function copyHistory(pass: Pass, work: Work): Promise<'done' | 'mor
       if (!manifest) break
       if (!(await copyNotes(pass, work.held, manifest.releases))) return finish().then(() => 'more')
       const write = keepRead(pass, key)
-      // It is waited for in `finish`; it may fail before.
+      // `finish` awaits it; it may fail before.
       write.catch(() => undefined)
       writes.push(write)
       work.held.add(key)
@@ -222,7 +216,7 @@ export async function copyHistory(pass: Pass, work: Work): Promise<'done' | 'mor
   return finish()
 }
 
-/** What the own copy names: it was verified when it was copied. */
+/** From the own copy, which was verified when it was copied. */
 async function previousIn({ to }: Pass, { app, channel }: ChannelRef, seq: number): Promise<string | undefined> {
   const stored = await to.documents.get(channelKey(app, channel, seq), maxChannelBytes)
   if (stored === undefined) return undefined
@@ -232,9 +226,9 @@ async function previousIn({ to }: Pass, { app, channel }: ChannelRef, seq: numbe
 async function readPast(
   pass: Pass,
   key: string,
-  { sha256, ...place }: ChannelRef & { readonly seq: number; readonly sha256: string },
+  { sha256, ...ref }: ChannelRef & { readonly seq: number; readonly sha256: string },
 ): Promise<ChannelManifest | undefined> {
   const stored = await pass.from.documents.get(key, maxChannelBytes)
   if (stored === undefined) return void pass.copied.absent.push(key)
-  return (await naming(key, () => verifyPast(stored.bytes, sha256, place))).manifest
+  return (await naming(key, () => verifyPast(stored.bytes, sha256, ref))).manifest
 }

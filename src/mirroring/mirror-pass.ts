@@ -1,5 +1,4 @@
-/** What one pass of a mirror is, and what it copies with: bytes as they were read and verified, into a store in which nothing but the catalog is ever replaced. */
-
+/** One pass of a mirror: verbatim, verified bytes into a store in which only the catalog is ever replaced. */
 import type { StoreReader } from '../catalog/read.ts'
 import { countBytes } from '../channels/hash-and-stage.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -8,65 +7,62 @@ import type { Documents, Token } from '../store/documents.ts'
 import type { Packages } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
 
-/** A store, as far as a mirror uses it. */
 export interface Store {
   readonly documents: Documents
   readonly packages: Packages
 }
 
-/** The upstream, and the store of one's own. */
+/** From the upstream to the own store. */
 export interface Mirroring {
   readonly from: StoreReader & Store
   readonly to: Store
-  /** The token that the upstream gives bytes of this SHA-256, where that is known without asking it. */
+  /** The token that the upstream gives bytes of this SHA-256, where it follows from them. */
   readonly tokenOf?: (sha256: string) => Token
 }
 
-/** Which packages are copied: every one that a current manifest names, those that may still be offered, or none. */
+/** Packages to copy: all that current manifests name, those that may still be offered, or none. */
 export const wants = ['all', 'current', 'none'] as const
 export type Want = (typeof wants)[number]
 
 export interface MirrorOptions {
   readonly packages: Want
-  /** Names of channels, or `app/channel`; without them all. What one of them follows comes along. */
+  /** `channel` or `app/channel`; all unless given. The channel that one follows comes along. */
   readonly channels?: readonly string[] | undefined
-  /** Is told of each package before it is copied; what it returns is told of its bytes. */
+  /** Called before each package; the result receives its bytes and its end. */
   readonly onPackage?:
     | ((one: Package) => { readonly add: (bytes: number) => void; readonly end: () => void })
     | undefined
-  /** How many packages are copied at a time; 8 unless given. With 1, their order is the same each time. */
+  /** 8 unless given. With 1, the order is the same each time. */
   readonly packagesAtOnce?: number
-  /** Whether what this store lacks is also taken from an upstream that shows an earlier state: a bundle has all it will have. */
+  /** Also copies what the own store lacks from an older upstream: a bundle never gets newer. */
   readonly fillFromOlder?: boolean
-  /** For schedules: what one pass may do. The catalog then comes before history. */
+  /** For schedules. With bounds the catalog comes before history. */
   readonly bounds?: MirrorBounds
 }
 
 export interface MirrorBounds {
   readonly packages: number
-  /** Whether nothing more is to be begun. */
+  /** Whether nothing more may begin. */
   isSpent(): boolean
 }
 
-/** What a pass did so far. */
 export interface Copied {
   documents: number
   packages: number
   /** Of packages. */
   bytes: number
-  /** Keys that something verified names and the upstream does not have. */
+  /** Keys that a verified document names and the upstream lacks. */
   readonly absent: string[]
 }
 
-/** One pass. */
 export interface Pass extends Mirroring {
   readonly options: MirrorOptions
-  /** What was read of the upstream, by key, until it is copied: what was verified is copied verbatim. */
+  /** Documents of the upstream by key, until they are copied. */
   readonly read: Map<string, Uint8Array>
   readonly copied: Copied
 }
 
-/** Begins a pass: the upstream's documents are remembered as they are read. */
+/** Begins a pass, which remembers the upstream's documents as they are read. */
 export function beginPass(mirroring: Mirroring, options: MirrorOptions): Pass {
   const { documents } = mirroring.from
   const read = new Map<string, Uint8Array>()
@@ -79,10 +75,7 @@ export function beginPass(mirroring: Mirroring, options: MirrorOptions): Pass {
   return { ...mirroring, from: { ...mirroring.from, documents: { ...documents, get } }, options, read, copied }
 }
 
-/**
- * Puts a document that was read and verified under its key.
- * @throws PlatteError('fork') where other bytes are there.
- */
+/** Stores a document that was read and verified. @throws PlatteError('fork') where other bytes are there. */
 export async function keepRead({ to, read, copied }: Pass, key: string): Promise<void> {
   const outcome = await to.documents.create(key, read.get(key) ?? new Uint8Array())
   if (outcome === 'taken')
@@ -93,10 +86,7 @@ export async function keepRead({ to, read, copied }: Pass, key: string): Promise
   if (outcome === 'created') copied.documents++
 }
 
-/**
- * Puts a document under a key that holds its digest; one that the upstream does not have is noted.
- * @throws PlatteError('mismatch') for other bytes.
- */
+/** Copies a document whose key holds its digest, or notes its absence. @throws PlatteError('mismatch') for other bytes. */
 export async function copyByDigest(
   pass: Pass,
   key: string,
@@ -110,8 +100,8 @@ export async function copyByDigest(
 }
 
 /**
- * Streams a package into the own store, which checks it on the way; one that the upstream does not have is noted.
- * @throws PlatteError('mismatch') for another size or digest, with nothing kept.
+ * Streams a package into the own store, which checks it, or notes its absence.
+ * @throws PlatteError('mismatch') for another size or digest; nothing is kept.
  */
 export async function copyPackage({ from, to, copied, options }: Pass, key: string, one: Package): Promise<void> {
   const open = await from.packages.open(key)
@@ -131,7 +121,7 @@ export async function copyPackage({ from, to, copied, options }: Pass, key: stri
   copied.bytes += one.size
 }
 
-/** Works on items, so many at a time; after a failure no further one is begun, and what runs is waited for. */
+/** Works on at most `most` items at a time. After a failure none begins; running ones are waited for. */
 export async function inParallel<T>(
   items: readonly T[],
   most: number,

@@ -1,9 +1,7 @@
 /**
- * Copies another store's channels, verified, into one's own: a mirror holds no key and cannot lie. Bytes are verbatim, and
- * the catalog comes last, so that everything it names is there before; wherever a pass died, the next one goes on. The
- * mirror's own catalog is its durable mark: it only moves forward.
+ * Copies another store's channels, verified and verbatim, without any key. The catalog comes last, so everything it names
+ * is there before, and a pass goes on where the last one died. The mirror's own catalog is its mark: it only moves forward.
  */
-
 import { type CatalogState, loadCatalog } from '../catalog/read.ts'
 import { maxCatalogBytes } from '../documents/catalog.ts'
 import { catalogKey } from '../documents/paths.ts'
@@ -13,27 +11,27 @@ import { systemRandom } from '../kernel/random.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyCatalog } from '../trust/verify-catalog.ts'
-import { copyChannels, copyHistory, listHeld, placesToCopy } from './mirror-channels.ts'
+import { channelsToCopy, copyChannels, copyHistory, listHeld } from './mirror-channels.ts'
 import { beginPass, type Copied, keepRead, type Mirroring, type MirrorOptions, type Pass } from './mirror-pass.ts'
 
-/** What a process remembers from one pass to the next; forgetting it costs requests, and no more. */
+/** Memory of a process between passes; losing it costs requests only. */
 export interface MirrorMemory {
-  /** The upstream's catalog with which everything was there. */
+  /** The upstream's catalog that was copied without gaps. */
   complete?: CatalogState
 }
 
 export interface MirrorResult extends Readonly<Copied> {
-  /** `more`: the bounds were reached. `not-newer`: the upstream shows an earlier state than was seen, as a stale cache does. */
+  /** `more`: the bounds were reached. `not-newer`: the upstream is older than this store, as a stale cache is. */
   readonly kind: 'mirrored' | 'unchanged' | 'not-newer' | 'more'
-  /** Of this store's catalog; absent before there is one. */
+  /** Of this store's catalog, if it has one. */
   readonly issuedAt?: string
   readonly expires?: string
 }
 
 /**
  * One pass.
- * @throws PlatteError('fork') where the upstream contradicts what was seen; 'bad-signature', 'mismatch', 'expired', … for
- *   what cannot be verified, which leaves the catalog as it is; 'store-unavailable'.
+ * @throws PlatteError('fork') where the upstream contradicts this store; 'bad-signature', 'mismatch', 'expired', … for
+ *   what fails to verify, with the catalog unchanged; 'store-unavailable'.
  */
 export async function mirror(
   mirroring: Mirroring,
@@ -50,7 +48,7 @@ export async function mirror(
   if (state === memory.complete) return resultOf(pass, state, 'unchanged')
   for (const key of pass.read.keys()) if (key.startsWith('root/')) await keepRead(pass, key)
   const kind = await copyAll(pass, state, mark)
-  // What was not there yet is asked for again.
+  // The next pass asks again for what was missing.
   if (kind !== 'more' && pass.copied.absent.length === 0) memory.complete = state
   return resultOf(pass, kind === 'more' ? mark : state, kind)
 }
@@ -69,18 +67,18 @@ async function copyAll(
 ): Promise<'mirrored' | 'unchanged' | 'more'> {
   const { bounds, channels } = pass.options
   const held = await listHeld(pass)
-  const named = placesToCopy(state.catalog.catalog, channels)
-  const looked = { state, held, places: named, previous: new Map<string, string | undefined>() }
-  const places = await copyChannels(pass, looked)
-  if (places === 'more') return 'more'
-  const work = { ...looked, places }
+  const chosen = channelsToCopy(state.catalog.catalog, channels)
+  const begun = { state, held, channels: chosen, previous: new Map<string, string | undefined>() }
+  const withFollowed = await copyChannels(pass, begun)
+  if (withFollowed === 'more') return 'more'
+  const work = { ...begun, channels: withFollowed }
   if (bounds === undefined) await copyHistory(pass, work)
   const isWritten = state.catalog.sha256 !== mark?.catalog.sha256 && (await putCatalog(pass, state))
   if (bounds !== undefined && (await copyHistory(pass, work)) === 'more') return 'more'
   return isWritten || pass.copied.documents + pass.copied.packages > 0 ? 'mirrored' : 'unchanged'
 }
 
-/** The newest catalog of the own store, whatever its age. */
+/** The catalog of the own store, whatever its age. */
 async function loadMark({ from, to, tokenOf }: Pass): Promise<CatalogState | undefined> {
   const stored = await to.documents.get(catalogKey, maxCatalogBytes)
   if (stored === undefined) return undefined
@@ -93,7 +91,7 @@ async function loadMark({ from, to, tokenOf }: Pass): Promise<CatalogState | und
   return { ...state, token: tokenOf?.(await sha256Hex(stored.bytes)) ?? '' }
 }
 
-/** @returns the upstream's catalog, `mark` itself where it has the same, or `undefined` where it has an earlier one. */
+/** @returns the upstream's catalog, `mark` where it is the same, or `undefined` where it is older. */
 async function loadNewer({ from }: Pass, mark: CatalogState | undefined): Promise<CatalogState | undefined> {
   try {
     const state = await loadCatalog(from, mark)
@@ -106,7 +104,7 @@ async function loadNewer({ from }: Pass, mark: CatalogState | undefined): Promis
   }
 }
 
-/** @returns whether it was written; another mirror of this store may have done that, or come further. */
+/** @returns whether it was written; another mirror of this store may have been faster. */
 async function putCatalog(pass: Pass, state: CatalogState): Promise<boolean> {
   const { from, to, read } = pass
   const bytes = read.get(catalogKey) ?? new Uint8Array()

@@ -1,5 +1,4 @@
-/** Mirroring by a schedule, one bounded step at a time: the store itself says where to go on. */
-
+/** Mirroring by a schedule, one bounded step at a time: the next one goes on from what the store holds. */
 import type { StoreReader } from '../catalog/read.ts'
 import { describeError } from '../kernel/log.ts'
 import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../store/http/upstream.ts'
@@ -18,12 +17,12 @@ export interface Stepping {
 
 /** Requests to both stores in one step: free Workers may send 50, and a redirect counts. */
 const maxRequests = 40
-/** Requests that what is begun may still cost: a channel with one package. */
+/** Requests kept back for work in progress: a channel with one package. */
 const reserve = 8
-/** Nothing begins after this time. A package that was begun is copied to its end. */
+/** Nothing begins after this time; a running copy of a package ends. */
 const stepMs = 20_000
 
-/** One step. Never throws: results and failures are in the log. */
+/** Never throws: results and failures are in the log. */
 export async function mirrorStep({ reader, store, upstream, wanted }: Stepping, memory: MirrorMemory): Promise<void> {
   const meter: Meter = { used: 0 }
   const until = reader.clock() + stepMs

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
-import { exportBundle } from '../../src/mirroring/bundle-files.ts'
+import { exportBundle } from '../../src/mirroring/bundle.ts'
 import { newStore, publishOne } from '../world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'platte-bundles-'))

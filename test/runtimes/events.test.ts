@@ -90,5 +90,5 @@ test('where events cannot be written, checks are answered as ever, and what is l
   })
   expect(await post(running, bodyOf('full-update-01'))).toBe(before)
   await running.stop()
-  expect(log()).toMatch(/"level":"warn","event":"events","problem":"[^"]+","attempt":2/)
+  expect(log()).toMatch(/"level":"warn","event":"events","problem":"[^"]+","code":"store-unavailable","attempt":2/)
 })

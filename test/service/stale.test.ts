@@ -9,7 +9,7 @@ import { findProblems } from '../../src/catalog/health.ts'
 import { refresh } from '../../src/catalog/refresh.ts'
 import { summarise } from '../../src/channels/summary.ts'
 import { catalogKey, rootKey } from '../../src/documents/paths.ts'
-import { exportBundle, importBundle } from '../../src/mirroring/bundle-files.ts'
+import { exportBundle, importBundle } from '../../src/mirroring/bundle.ts'
 import { ask, day, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'platte-bundle-'))

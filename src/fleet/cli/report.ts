@@ -14,7 +14,7 @@ interface ReportOptions extends Options {
   readonly channel?: string
 }
 
-/** Says what a fleet did. */
+/** Reports what a fleet did. */
 export function reportCommand(): Command {
   return command('report', 'what the machines did: versions, updates, failures', ['store', 'root', 'app'])
     .argument('[files...]', "files of a server's log, or - for what is piped in; without any, the store's")
@@ -34,7 +34,7 @@ export function reportCommand(): Command {
     })
 }
 
-/** Each day in between is listed. */
+/** Each day costs a listing of the store. */
 const maxSinceMs = 400 * 24 * 60 * 60 * 1000
 
 const parseSince = (value: string): string => (isInstant(value) ? value : parseDuration(value))
@@ -71,9 +71,9 @@ function linesOf({ since, until, channels, lost, unreadable }: Report): readonly
 
 function detailsOf({ app, channel, machines, versions, answers, errors, movedFrom }: ChannelReport): readonly string[] {
   const share = (count: number): string => `${count} (${Math.round((count / Math.max(1, machines)) * 100)} %)`
-  const line = (what: string, counts: Counts, text: (count: number) => string = String): readonly string[] => {
+  const line = (label: string, counts: Counts, text: (count: number) => string = String): readonly string[] => {
     const parts = Object.entries(counts).map(([name, count]) => `${name || '-'} ${text(count)}`)
-    return parts.length === 0 ? [] : [`  ${what}: ${parts.join(', ')}`]
+    return parts.length === 0 ? [] : [`  ${label}: ${parts.join(', ')}`]
   }
   return [
     `${app} ${channel}`,

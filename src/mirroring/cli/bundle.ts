@@ -14,7 +14,7 @@ import { notice, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { makeStore } from '../../runtime/store.ts'
-import { exportBundle, importBundle } from '../bundle-files.ts'
+import { exportBundle, importBundle } from '../bundle.ts'
 import { type Want, wants } from '../mirror-pass.ts'
 import { sentenceOf, warnAbsent } from './mirror.ts'
 

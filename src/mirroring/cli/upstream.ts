@@ -1,4 +1,5 @@
-/** A mirror on a machine of its own: an upstream by its setting, and passes one after the other. */
+/** A mirror as a process: opens the upstream, and repeats passes. */
+import { setTimeout } from 'node:timers/promises'
 import type { Publisher } from '../../channels/publish.ts'
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import { openStore } from '../../runtime/store.ts'
@@ -6,10 +7,7 @@ import { parseStore, type StoreSetting } from '../../runtime/store-setting.ts'
 import { type MirrorMemory, type MirrorResult, mirror } from '../mirror.ts'
 import type { Mirroring, MirrorOptions } from '../mirror-pass.ts'
 
-/**
- * Reads the argument that names an upstream.
- * @throws PlatteError('usage')
- */
+/** @throws PlatteError('usage') */
 export function parseUpstreamSetting(text: string): StoreSetting {
   try {
     return parseStore(text)
@@ -39,17 +37,6 @@ export async function mirrorUntil(mirroring: Mirroring, options: MirrorOptions, 
   const memory: MirrorMemory = {}
   while (!watch.signal.aborted) {
     await mirror(mirroring, options, memory).then(watch.onResult, watch.onError)
-    await wait(watch)
+    await setTimeout(watch.everyMs, undefined, { signal: watch.signal }).catch(() => {})
   }
-}
-
-function wait({ everyMs, signal }: Watch): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const timer = setTimeout(resolve, everyMs)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }

@@ -1,24 +1,23 @@
 /**
- * The heads of files in a tar archive: written as POSIX has them (ustar, and pax where a name or a size does not fit), and
- * read as GNU tar writes them, too.
+ * The headers of a tar archive: writes ustar, and pax where a name or a size does not fit; also reads GNU tar's.
  * @see IEEE Std 1003.1-2017, pax, "pax Interchange Format"
  */
 import { PlatteError } from '../../kernel/errors.ts'
+import { joined } from '../../store/streams.ts'
 
 export const blockBytes = 512
-/** No key and no attribute of ours is near it. */
+/** Far more than our keys and sizes need. */
 const mostExtendedBytes = 4096
 
-/** What a head says. */
 export interface TarHead {
   readonly name: string
   /** Bytes that follow, without what fills the last block. */
   readonly size: number
-  /** `0` a file, `5` a folder, `x` and `L` what is said of the next one, … */
+  /** `0` a file, `5` a folder, `x` and `L` an extension of the next header, … */
   readonly type: string
 }
 
-/** Bytes from the end of a file to its last block's. */
+/** Bytes that fill a file's last block. */
 export const paddingOf = (size: number): number => (blockBytes - (size % blockBytes)) % blockBytes
 
 const encoder = new TextEncoder()
@@ -31,18 +30,9 @@ export function renderTarHead(name: string, size: number): Uint8Array {
   const records = `${record('path', name)}${record('size', String(size))}`
   const body = new Uint8Array(records.length + paddingOf(records.length))
   body.set(encoder.encode(records))
-  const heads = [
-    block({ name: 'pax', prefix: '', size: records.length, type: 'x' }),
-    body,
-    block({ name: name.slice(-100), prefix: '', size: size % 8 ** 11, type: '0' }),
-  ]
-  const all = new Uint8Array(heads.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const head of heads) {
-    all.set(head, at)
-    at += head.length
-  }
-  return all
+  const pax = block({ name: 'pax', prefix: '', size: records.length, type: 'x' })
+  const head = block({ name: name.slice(-100), prefix: '', size: size % 8 ** 11, type: '0' })
+  return joined([pax, body, head], 2 * blockBytes + body.length)
 }
 
 /** ustar has 100 bytes for a name, and 155 for the folders before it. */
@@ -79,15 +69,11 @@ function block({ name, prefix, size, type }: TarHead & { readonly prefix: string
   return bytes
 }
 
-/** The sum of all bytes, with blanks where it stands itself. */
+/** The sum of all bytes, with blanks in its own field. */
 const checksumOf = (bytes: Uint8Array): number =>
   bytes.reduce((sum, byte, i) => sum + (i >= 148 && i < 156 ? 32 : byte), 0)
 
-/**
- * Reads a head.
- * @returns `undefined` for the blocks of zeros at the end.
- * @throws PlatteError('bad-document') for what is no head of a tar.
- */
+/** @returns `undefined` for the zeros at the end. @throws PlatteError('bad-document') for anything but a header. */
 export function parseTarHead(bytes: Uint8Array, at: number): TarHead | undefined {
   if (bytes.every((byte) => byte === 0)) return undefined
   const text = (from: number, length: number): string => {
@@ -110,10 +96,10 @@ function parseOctal(text: string): number | undefined {
   return /^[0-7]{1,12}$/.test(digits) ? Number.parseInt(digits, 8) : undefined
 }
 
-/** What stands before a head and is meant for it. */
+/** Fields that replace those of the next header. */
 export type Extended = Partial<Pick<TarHead, 'name' | 'size'>>
 
-/** Whether a head says how long what it says of the next one is, within bounds. @throws PlatteError('too-large') */
+/** Whether a header extends the next one. @throws PlatteError('too-large') */
 export function isExtension({ type, size, name }: TarHead): boolean {
   if (!['x', 'g', 'L'].includes(type)) return false
   if (size > mostExtendedBytes) throw new PlatteError('too-large', `${shown(name)}: says ${size} bytes of the next one`)
@@ -124,16 +110,16 @@ export function isExtension({ type, size, name }: TarHead): boolean {
 export function parseExtension(type: string, bytes: Uint8Array): Extended {
   const text = decoder.decode(bytes)
   if (type === 'L') return { name: text.replace(/\0.*$/s, '') }
-  const said: { name?: string; size?: number } = {}
+  const fields: { name?: string; size?: number } = {}
   for (let at = 0; at < text.length; ) {
     const [, length = '', field, value = ''] = /^(\d{1,4}) ([^=\n]+)=([^\n]*)\n/.exec(text.slice(at)) ?? []
     if (field === undefined || Number(length) !== `${length} ${field}=${value}\n`.length)
       throw new PlatteError('bad-document', 'what a tar says of its next file cannot be read')
-    if (field === 'path' && type === 'x') said.name = value
-    if (field === 'size' && type === 'x') said.size = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+    if (field === 'path' && type === 'x') fields.name = value
+    if (field === 'size' && type === 'x') fields.size = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
     at += Number(length)
   }
-  return said
+  return fields
 }
 
 /** A name as messages repeat it. */

@@ -1,7 +1,6 @@
 /**
- * A tar archive as a store that is only read. It is gone through once, and nothing of it is unpacked: a name that is no
- * key, a link, a name that comes twice or a document that is too long refuses the whole, by that name. What the files hold
- * is for whoever reads them to verify.
+ * A tar archive as a read-only store. Opening indexes it and unpacks nothing. A name that is no key, a link, a duplicate or
+ * an oversized document refuses the whole archive. Readers verify the contents.
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import { isKey, publicDocument } from '../../documents/paths.ts'
@@ -21,11 +20,11 @@ import {
   type TarHead,
 } from './format.ts'
 
-/** A store of a thousand channels has not so many. */
+/** More than a store of a thousand channels has. */
 const maxFiles = 200_000
 const chunkBytes = 256 * 1024
 
-interface Place {
+interface Extent {
   readonly at: number
   readonly size: number
 }
@@ -38,7 +37,8 @@ export interface TarReader {
 
 /**
  * Opens an archive.
- * @throws PlatteError('usage') for what is not there; 'bad-document' for what is no tar, is cut, or has a file that no store has; 'too-large'; 'store-unavailable'.
+ * @throws PlatteError('usage') where it is missing; 'bad-document' where it is no tar, cut, or has a file that no store has;
+ *   'too-large'; 'store-unavailable'.
  */
 export async function openTar(path: string): Promise<TarReader> {
   const handle = await open(path).catch((error: unknown) => {
@@ -46,16 +46,16 @@ export async function openTar(path: string): Promise<TarReader> {
     throw storeError(error, 'read', path)
   })
   try {
-    const places = await indexOf(handle, path)
-    return { ...storeOf(handle, places), close: () => handle.close() }
+    const extents = await indexOf(handle, path)
+    return { ...storeOf(handle, extents), close: () => handle.close() }
   } catch (error) {
     await handle.close()
     throw storeError(error, 'read', path)
   }
 }
 
-async function indexOf(handle: FileHandle, path: string): Promise<ReadonlyMap<string, Place>> {
-  const places = new Map<string, Place>()
+async function indexOf(handle: FileHandle, path: string): Promise<ReadonlyMap<string, Extent>> {
+  const extents = new Map<string, Extent>()
   const { size: length } = await handle.stat()
   const cut = (): PlatteError =>
     new PlatteError('bad-document', `${path}: ends before its end`, {
@@ -70,20 +70,20 @@ async function indexOf(handle: FileHandle, path: string): Promise<ReadonlyMap<st
   let extended: Extended = {}
   for (let at = 0; ; ) {
     const found = parseTarHead(await read(at, blockBytes), at)
-    if (found === undefined) return places
+    if (found === undefined) return extents
     at += blockBytes
     const head = isExtension(found) ? found : { ...found, ...extended }
     if (!(head.size >= 0 && at + head.size <= length)) throw cut()
     if (isExtension(found)) extended = { ...extended, ...parseExtension(found.type, await read(at, found.size)) }
     else {
-      addFile(places, head, at)
+      addFile(extents, head, at)
       extended = {}
     }
     at += head.size + paddingOf(head.size)
   }
 }
 
-function addFile(places: Map<string, Place>, { name, type, size }: TarHead, at: number): void {
+function addFile(extents: Map<string, Extent>, { name, type, size }: TarHead, at: number): void {
   const refuse = (why: string): never => {
     throw new PlatteError('bad-document', `${shown(name)}: ${why}: nothing was taken from this archive`, {
       hint: '`platte export` makes archives that hold a store and nothing else',
@@ -97,12 +97,12 @@ function addFile(places: Map<string, Place>, { name, type, size }: TarHead, at: 
   const kind = publicDocument(key)
   if (kind === undefined && !key.startsWith('packages/')) refuse('is no object that is handed on')
   if (kind !== undefined && size > kind.maxBytes) throw tooLarge(shown(key), kind.maxBytes)
-  if (places.has(key)) refuse('comes twice')
-  if (places.size === maxFiles) throw new PlatteError('too-large', `the archive has more than ${maxFiles} files`)
-  places.set(key, { at, size })
+  if (extents.has(key)) refuse('comes twice')
+  if (extents.size === maxFiles) throw new PlatteError('too-large', `the archive has more than ${maxFiles} files`)
+  extents.set(key, { at, size })
 }
 
-async function readAt(handle: FileHandle, { at, size }: Place): Promise<Uint8Array> {
+async function readAt(handle: FileHandle, { at, size }: Extent): Promise<Uint8Array> {
   const bytes = new Uint8Array(size)
   for (let done = 0; done < size; ) {
     const { bytesRead } = await handle.read(bytes, done, size - done, at + done)
@@ -116,34 +116,33 @@ const onlyRead = (key: string): never => {
   throw new PlatteError('refused', `${key}: an archive is only read`)
 }
 
-function storeOf(handle: FileHandle, places: ReadonlyMap<string, Place>): Omit<TarReader, 'close'> {
+function storeOf(handle: FileHandle, extents: ReadonlyMap<string, Extent>): Omit<TarReader, 'close'> {
   const get: Documents['get'] = async (key, maxBytes) => {
-    const ref = places.get(key)
-    if (ref === undefined) return undefined
-    if (ref.size > maxBytes) throw tooLarge(key, maxBytes)
-    return { bytes: await readAt(handle, ref), token: '' }
+    const extent = extents.get(key)
+    if (extent === undefined) return undefined
+    if (extent.size > maxBytes) throw tooLarge(key, maxBytes)
+    return { bytes: await readAt(handle, extent), token: '' }
   }
   return {
     documents: { get, create: async (key) => onlyRead(key), swap: async (key) => onlyRead(key) },
     packages: {
       async open(key, range) {
-        const ref = places.get(key)
-        if (ref === undefined) return undefined
-        const { start, end } = checkRange(key, range, ref.size)
-        return { size: ref.size, body: streamOf(handle, { at: ref.at + start, size: end + 1 - start }) }
+        const extent = extents.get(key)
+        if (extent === undefined) return undefined
+        const { start, end } = checkRange(key, range, extent.size)
+        return { size: extent.size, body: streamOf(handle, { at: extent.at + start, size: end + 1 - start }) }
       },
       async put(key, body) {
         await body.cancel()
         return onlyRead(key)
       },
-      stat: async (key) => places.get(key),
+      stat: async (key) => extents.get(key),
       remove: async (key) => onlyRead(key),
     },
   }
 }
 
-/** Reads only when asked. */
-function streamOf(handle: FileHandle, { at, size }: Place): ReadableStream<Uint8Array> {
+function streamOf(handle: FileHandle, { at, size }: Extent): ReadableStream<Uint8Array> {
   let done = 0
   return new ReadableStream<Uint8Array>(
     {

@@ -1,4 +1,4 @@
-/** A store that is only written, once, as a tar archive: what is put into it is appended, and the catalog comes last. */
+/** A write-once store that appends to a tar archive. */
 import { checkKey } from '../../documents/paths.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { Documents } from '../../store/documents.ts'
@@ -6,23 +6,23 @@ import type { Packages } from '../../store/packages.ts'
 import { hashInto } from '../../store/streams.ts'
 import { blockBytes, paddingOf, renderTarHead } from './format.ts'
 
-export interface TarOptions {
-  readonly newHasher: NewHasher
-  /** Keys that whoever reads the archive has already: they are listed as if they were here. */
-  readonly known: readonly string[]
-}
-
 export interface TarStore {
   readonly documents: Documents
   readonly packages: Packages
-  /** Writes the end, without which nobody reads the archive. */
+  /** Writes the end; readers refuse an archive without it. */
   end(): Promise<void>
 }
 
-/** @param write appends bytes; resolves when more may come. */
-export function tarStore(write: (bytes: Uint8Array) => Promise<void>, { newHasher, known }: TarOptions): TarStore {
+/**
+ * @param write appends bytes; resolves when more may come.
+ * @param known keys that the reader of the archive has already; they are listed.
+ */
+export function tarStore(
+  write: (bytes: Uint8Array) => Promise<void>,
+  { newHasher, known }: { readonly newHasher: NewHasher; readonly known: readonly string[] },
+): TarStore {
   let last: Promise<unknown> = Promise.resolve()
-  /** A tar has one file after the other, also where several are on their way. */
+  /** One file after the other, even where several are put at once. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const turn = last.then(work)
     last = turn
