@@ -255,7 +255,7 @@ describe('packages', () => {
     const ended = await packages().open('packages/os.gz')
     const cancelled = await packages().open('packages/os.gz')
     expect(await openFiles()).toBe(2)
-    expect((await new Response(ended?.body).bytes()).length).toBe(1_000_000)
+    expect((await new Response(ended?.body).arrayBuffer()).byteLength).toBe(1_000_000)
     const reader = cancelled?.body.getReader()
     await reader?.read()
     await reader?.cancel()

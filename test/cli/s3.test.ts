@@ -71,7 +71,7 @@ test('the package is where its key says, in parts; the same publish again change
   expect([object?.bytes.length, object?.etag]).toEqual([12_000_004, expect.stringMatching(/-3"$/)])
   s3.seen.length = 0
   expect((await publish('4152.2.0')).out).toBe(
-    '4152.2.0 for amd64-usr in beta: was published before; nothing was changed\n',
+    'No change: 4152.2.0 for amd64-usr is already published in beta (revision 1).\n',
   )
   const written = s3.seen.filter(({ operation }) => !/^(Get|Head)Object$|^List/.test(operation)).map(({ key }) => key)
   // What a store is tried out with before each publish.

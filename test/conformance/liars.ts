@@ -285,7 +285,8 @@ export const documentLiars: readonly Liar<Documents>[] = [
 
 async function* none(): AsyncIterable<string> {}
 
-const whole = async (body: ReadableStream<Uint8Array>): Promise<Uint8Array> => new Response(body).bytes()
+const whole = async (body: ReadableStream<Uint8Array>): Promise<Uint8Array> =>
+  new Uint8Array(await new Response(body).arrayBuffer())
 
 const streamOf = (bytes: Uint8Array): ReadableStream<Uint8Array> =>
   new ReadableStream<Uint8Array>({
