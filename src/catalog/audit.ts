@@ -23,7 +23,7 @@ import {
 import { loadForWriting } from './write.ts'
 
 export interface AuditFinding {
-  /** `error`: what was signed is lost, or is not what is stored; `note`: worth a look, and harmless. */
+  /** `error`: a signed object is lost or differs; `note`: worth a look, and harmless. */
   readonly level: 'error' | 'note'
   readonly key: string
   readonly problem: string

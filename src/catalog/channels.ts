@@ -78,7 +78,7 @@ export async function joinSource(reader: StoreReader, state: CatalogState, own: 
   return join(own, source, reader.overlay)
 }
 
-/** The name of a deleted channel stays in the catalog, so that nobody can bring it back. */
+/** The name of a deleted channel stays in the catalog, so that nothing brings the channel back. */
 const ended = { reason: 'unknown-channel', message: 'the channel was deleted' } as const
 
 /** Without its source a follower offers nothing: it would not know what is held, withdrawn or a floor there. */

@@ -99,7 +99,7 @@ export interface Committed {
 
 /**
  * Commits the next manifest of a channel: creating it IS the commit.
- * @param propose reads the newest state. It is called again where somebody else created that manifest first.
+ * @param propose reads the newest state. It is called again where another writer created that manifest first.
  * @param seal signs it; without it the release keys at hand do.
  * @throws PlatteError('conflict') where every race was lost; 'credentials'; whatever `propose` throws.
  */
@@ -125,7 +125,7 @@ const sealByKeys =
   async (manifest, { root }) =>
     sealEnvelope('platte-channel+jws', encode(manifest), signersOf(writer.release, 'release', root))
 
-/** @param edit takes the newest manifest (`seq` 0 and no releases for a new channel); the same object changes nothing. */
+/** @param edit takes the newest manifest, for a new channel one of `seq` 0; the same object changes nothing. */
 export const commitChannel = (
   writer: StoreWriter,
   ref: ChannelRef,

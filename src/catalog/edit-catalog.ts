@@ -74,7 +74,7 @@ export async function sealCatalog(
 }
 
 /**
- * Names the newest manifest of a channel in the catalog, and keeps what else the catalog says of it.
+ * Names the newest manifest of a channel in the catalog, and keeps its holds.
  * @throws PlatteError('from-the-future') for a manifest that readers refuse yet: the catalog keeps naming the one before.
  */
 export function nameHead(
@@ -100,7 +100,7 @@ export function withEntry(catalog: Catalog, ref: ChannelRef, entry: CatalogChann
 const aheadOf = ({ issuedAt }: Catalog, now: Instant): PlatteError =>
   new PlatteError(
     'from-the-future',
-    `the catalog was issued at ${timeText(issuedAt)}; the clock here says ${timeText(now)}`,
+    `the catalog was issued at ${timeText(issuedAt)}; the clock here shows ${timeText(now)}`,
     {
       hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
     },

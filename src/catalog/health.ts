@@ -19,16 +19,13 @@ export function findProblems(cache: CatalogCache, now: Instant): readonly string
   if (cache.failure) problems.push(`${cache.failure.reason}: ${explainReason(cache.failure.reason)}`)
   if (cache.state) {
     const { catalog, root } = cache.state
-    const leftMs = Date.parse(catalog.catalog.expires) - now
-    if (leftMs <= 0 && now < catalog.expiresMs) problems.push(staleSentence(catalog))
-    else if (leftMs <= 0)
-      problems.push(
-        `catalog-expired: the catalog expired at ${timeText(catalog.catalog.expires)}: check it, then run platte refresh --force`,
-      )
-    else if (leftMs < (Date.parse(catalog.catalog.expires) - catalog.issuedAtMs) / 3)
-      problems.push(
-        `the catalog expires at ${timeText(catalog.catalog.expires)} and was not refreshed: check the job that runs platte refresh`,
-      )
+    const expiresMs = Date.parse(catalog.catalog.expires)
+    const at = timeText(expiresMs)
+    if (now >= catalog.expiresMs)
+      problems.push(`catalog-expired: the catalog expired at ${at}: check it, then run platte refresh --force`)
+    else if (now >= expiresMs) problems.push(staleSentence(catalog))
+    else if (expiresMs - now < (expiresMs - catalog.issuedAtMs) / 3)
+      problems.push(`the catalog expires at ${at} and was not refreshed: check the job that runs platte refresh`)
     const { expires, version } = root.root
     if (expires !== undefined && Date.parse(expires) - now < rootWarningMs)
       problems.push(`root ${version} expires at ${timeText(expires)}: publish its successor`)

@@ -1,4 +1,4 @@
-/** Serves documents verbatim, to clients that verify them. A store may sit behind a web server that answers with any page of this network. */
+/** Documents verbatim, for clients that verify them. A store behind a web server may answer with any page of its network. */
 import { notesKey, type PublicDocument, publicDocument } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Documents } from '../store/documents.ts'

@@ -53,11 +53,10 @@ async function loadPinnedRoot({ documents, pin }: StoreReader): Promise<TrustedR
     throw new PlatteError('missing', `${rootKey(pin.version)}, which the pin names, is not in the store`, {
       hint: 'check PLATTE_STORE and PLATTE_ROOT; `platte init` makes a new store',
     })
-  return naming(rootKey(pin.version), () => verifyPinnedRoot(stored.bytes, pin), notPinned)
+  const advice =
+    'check PLATTE_STORE and PLATTE_ROOT (`platte init` printed the pin): the root of this store is another one'
+  return naming(rootKey(pin.version), () => verifyPinnedRoot(stored.bytes, pin), advice)
 }
-
-const notPinned =
-  'check PLATTE_STORE and PLATTE_ROOT: the store is another one, or its root was replaced; the pin comes from where `platte init` ran'
 
 /** Adds the key to the message of a failed check. @param advice the hint of a failure without one. */
 export async function naming<T>(key: string, check: () => Promise<T>, advice?: string): Promise<T> {
@@ -103,11 +102,10 @@ export async function loadCatalog(
 async function loadMark(reader: StoreReader): Promise<CatalogState | undefined> {
   const bytes = await reader.mark?.load()
   if (bytes === undefined) return undefined
-  return naming('the mark', () => openCatalog(reader, { bytes, token: '' }, { anyTime: true }), badMark)
+  const advice =
+    'remove the file of PLATTE_MARK only if it was damaged or written under another root: it stops rollbacks'
+  return naming('the mark', () => openCatalog(reader, { bytes, token: '' }, { anyTime: true }), advice)
 }
-
-const badMark =
-  'the file of PLATTE_MARK was damaged, or written under another root: only where that is so, remove it; it keeps an upstream from going back'
 
 interface Opening {
   readonly seen?: CatalogState | undefined

@@ -116,7 +116,7 @@ function turnOf<T>(items: readonly T[], { turn, most }: Slice): readonly T[] {
   return [...items.slice(start), ...items.slice(0, start)].slice(0, most)
 }
 
-/** Whether an object is where the next manifest belongs: one read of one key. Opening it finds out whether it is good. */
+/** Whether there is a next manifest. Opening it finds out whether it is good. */
 async function hasNewer({ documents }: StoreWriter, catalog: Catalog, { app, channel }: ChannelRef): Promise<boolean> {
   const seq = channelEntry(catalog, app, channel)?.seq ?? 0
   return documents.get(channelKey(app, channel, seq + 1), maxChannelBytes).then(

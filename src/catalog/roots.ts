@@ -17,8 +17,6 @@ import { loadRoot } from './read.ts'
 import { allChannelRefs } from './refresh.ts'
 import { encode, loadForWriting, type StoreWriter } from './write.ts'
 
-export type RoleKeys = Readonly<Record<RoleName, readonly [PublicKey, ...PublicKey[]]>>
-
 export interface RootEdit {
   readonly add?: { readonly role: RoleName; readonly key: PublicKey }
   readonly remove?: { readonly role: RoleName; readonly keyId: string }
@@ -32,18 +30,21 @@ export interface RootEdit {
 }
 
 /** The first root: every role with all of its keys and a threshold of 1. */
-export async function firstRoot(keys: RoleKeys, options: { issuedAt: string; maxValidity: string }): Promise<Root> {
+export async function firstRoot(
+  keys: Readonly<Record<RoleName, readonly [PublicKey, ...PublicKey[]]>>,
+  { issuedAt, maxValidity }: { issuedAt: string; maxValidity: string },
+): Promise<Root> {
   const role = async (name: RoleName) => ({ threshold: 1, keyIds: await Promise.all(keys[name].map(keyIdOf)) })
   return checkRoot({
     format: 1,
     type: 'root',
     version: 1,
-    issuedAt: options.issuedAt,
+    issuedAt,
     keys: await usedKeys(roleNames.flatMap((name) => keys[name])),
     roles: {
       root: await role('root'),
       release: await role('release'),
-      timestamp: { ...(await role('timestamp')), maxValidity: options.maxValidity },
+      timestamp: { ...(await role('timestamp')), maxValidity },
     },
   })
 }
@@ -95,8 +96,7 @@ export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: 
         'refused',
         `${name} would need ${roles[name].threshold} of ${roles[name].keyIds.length} keys`,
       )
-  const maxValidity = edit.maxValidity ?? root.roles.timestamp.maxValidity
-  const expires = edit.expires ?? root.expires
+  const { maxValidity = root.roles.timestamp.maxValidity, expires = root.expires } = edit
   const named = new Set(roleNames.flatMap((name) => roles[name].keyIds))
   return checkRoot({
     format: edit.format ?? root.format,

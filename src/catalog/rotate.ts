@@ -37,7 +37,7 @@ export async function rotateKey(
   const replaced = rotation.replaces ?? (others.length === 1 ? others[0] : undefined)
   if (replaced === undefined && others.length > 0)
     throw new PlatteError('usage', `${role} has ${others.length} other keys: ${others.join(', ')}`, {
-      hint: 'say with --replace which one goes',
+      hint: 'name the key to replace with --replace',
     })
   if (!root.root.roles[role].keyIds.includes(keyId)) root = await step(writer, root, { add: { role, key } }, signers)
   const isDone = replaced === undefined || !root.root.roles[role].keyIds.includes(replaced)

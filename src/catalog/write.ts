@@ -40,7 +40,7 @@ export function signersOf(signers: readonly Signer[], role: RoleName, { root }: 
 }
 
 /**
- * An expired catalog is not signed anew by itself: somebody who controls the store could have put it back.
+ * An expired catalog is not signed anew by itself: an attacker who controls the store could have put it back.
  * A reader's `acceptStaleMs` does not count here. @throws PlatteError('expired')
  */
 export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {

@@ -75,7 +75,7 @@ function checkFollow({ app, channel }: ChannelRef, name: string, { catalog, othe
 export const followersOf = (channel: string, others: EditState['others']): readonly ChannelManifest[] =>
   [...others.values()].filter(({ follow }) => follow?.channel === channel)
 
-/** Deletes a channel. The catalog keeps naming its last manifest, which has no releases, so that nothing brings it back. */
+/** The catalog keeps naming the last manifest, which has no releases, so that nothing brings the channel back. */
 export const endEdit = (
   ref: ChannelRef,
   { force = false, refuse }: { readonly force?: boolean; readonly refuse?: (current: ChannelManifest) => void } = {},

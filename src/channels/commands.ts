@@ -1,4 +1,4 @@
-/** The schema of each command that changes a channel. The command line makes them; the publish function reads them as JSON. */
+/** The schema of each command that changes a channel, for the command line and the publish function. */
 import * as v from 'valibot'
 import { components, cves, packageList, target, windows } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'

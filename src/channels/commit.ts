@@ -1,4 +1,4 @@
-/** Carries out plans. Where somebody else was faster, the same edit is planned again on the newest state. */
+/** Where another writer wins a race, the same edit is planned again on the newest state. */
 import { commitNext, type Issue, type Seal } from '../catalog/commit-channel.ts'
 import { checkKeys, editCatalog, pointCatalogAt, withEntry } from '../catalog/edit-catalog.ts'
 import { channelEntry } from '../catalog/read.ts'
@@ -39,8 +39,8 @@ export const change = async (writer: Committer, edit: Edit, signing: Signing = {
 /**
  * Carries out a plan. Safe to repeat.
  * @param seal signs manifests in place of the release keys at hand.
- * @throws PlatteError('credentials') without the keys; 'conflict' where every race was lost, or where somebody made a
- *   change that contradicts this one at the same time; 'missing' where packages were removed meanwhile.
+ * @throws PlatteError('credentials') without the keys; 'conflict' where every race was lost, or where a concurrent
+ *   change contradicts this one; 'missing' where packages were removed meanwhile.
  */
 export async function commit(writer: Committer, planned: Plan, seal?: Seal): Promise<EditResult> {
   const { edit } = planned
@@ -90,7 +90,7 @@ async function commitBrakes(writer: Committer, edit: BrakeEdit, planned: Plan): 
   return { kind: written ? 'changed' : 'unchanged', seq, inForce: true, sha256, changes }
 }
 
-/** Of two who contradict each other at the same time, at least one is refused. @throws PlatteError('conflict') */
+/** Of two contradicting edits at the same time, at least one is refused. @throws PlatteError('conflict') */
 async function recheck(writer: Committer, edit: Edit): Promise<void> {
   const state = await loadState(writer, edit)
   try {
@@ -113,7 +113,7 @@ async function requirePackages({ packages }: Pick<Committer, 'packages'>, keys: 
 
 async function keepNotes({ documents }: Committer, key: string, notes: Uint8Array): Promise<void> {
   if ((await documents.create(key, notes)) !== 'taken') return
-  throw new PlatteError('mismatch', `${key} is in the store with other bytes than its name says`, {
+  throw new PlatteError('mismatch', `${key} in the store has other bytes than its name promises`, {
     hint: 'something else wrote to this store: remove that object, and run `platte verify`',
   })
 }

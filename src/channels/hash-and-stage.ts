@@ -26,13 +26,9 @@ export async function hashAndStage(
 ): Promise<StagedPackage[]> {
   const staged: StagedPackage[] = []
   try {
-    for (const source of sources) {
-      staged.push(
-        packages.stage
-          ? await packages.stage(read(source, onBytes))
-          : await hashOnly({ packages, newHasher }, source, (bytes) => onBytes(bytes / 2)),
-      )
-    }
+    for (const source of sources)
+      if (packages.stage) staged.push(await packages.stage(read(source, onBytes)))
+      else staged.push(await hashOnly({ packages, newHasher }, source, (bytes) => onBytes(bytes / 2)))
     return staged
   } catch (error) {
     await Promise.all(staged.map((one) => one.discard()))

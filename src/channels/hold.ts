@@ -57,7 +57,7 @@ export const unholdEdit = (ref: ChannelRef, held: HeldVersion): BrakeEdit => ({
 
 const nameOf = ({ version, board }: HeldVersion): string => (board ? `${version} for ${board}` : version)
 
-/** Stops the clock of the ramps of a channel, or lets them go on from where they would be by now. */
+/** Stops the clock of the ramps of a channel, or lets it run on. */
 export const stopRampsEdit = (ref: ChannelRef, isStopped: boolean): BrakeEdit => ({
   ref,
   brake: ({ entry: { holds = [], rampAsOf } }, _, at) => ({ holds, ...(isStopped && { rampAsOf: rampAsOf ?? at }) }),

@@ -37,7 +37,7 @@ export function promoteEdit({ app, version, from, to, boards, ramp }: Promotion)
       const release = requireRelease(sourceOf(state), version)
       const promoted = boardsOf(release, { boards, to }, current)
       const { holds = [] } = channelEntry(state.catalog.catalog.catalog, app, from) ?? {}
-      refuseBraked(release, promoted, { holds, from })
+      refuseWithheld(release, promoted, { holds, from })
       const added = promoted.reduce((channel, board) => addBoard(channel, release, { board, at, ramp }), current)
       return added === current ? current : withMarks(added, release)
     },
@@ -51,7 +51,7 @@ export function promoteEdit({ app, version, from, to, boards, ramp }: Promotion)
   }
 }
 
-function refuseBraked(
+function refuseWithheld(
   { version, withdrawn }: Release,
   boards: readonly string[],
   { holds, from }: { readonly holds: readonly Hold[]; readonly from: string },
@@ -64,7 +64,7 @@ function refuseBraked(
     })
 }
 
-/** @throws PlatteError('refused') for boards that it lacks, or that the newest release of the channel has and it has not. */
+/** Refused for boards that it lacks, or that only the newest release of the channel has. */
 export function boardsOf(
   release: Release,
   { boards, to }: Pick<Promotion, 'boards' | 'to'>,

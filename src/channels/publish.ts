@@ -59,13 +59,11 @@ export interface PublishResult {
   readonly packages: readonly Package[]
 }
 
-type OnBytes = (bytes: number) => void
-
 /** @throws PlatteError('refused') by policy, before any byte is copied; 'credentials' without the release key. */
 export async function publish(
   publisher: Publisher,
   order: PublishOrder,
-  onBytes: OnBytes = () => {},
+  onBytes: (bytes: number) => void = () => {},
   signing: Signing = {},
 ): Promise<PublishResult> {
   const state = await admit(publisher, order)
@@ -90,7 +88,7 @@ export async function publish(
 export async function planPublish(
   publisher: Publisher,
   order: PublishOrder,
-  onBytes: OnBytes = () => {},
+  onBytes: (bytes: number) => void = () => {},
 ): Promise<PublishResult> {
   await admit(publisher, order)
   const hashed: Pick<Package, 'size' | 'sha256' | 'sha1'>[] = []
@@ -142,11 +140,8 @@ function describe(
   sources: PublishOrder['sources'],
   hashed: readonly Pick<Package, 'size' | 'sha256' | 'sha1'>[],
 ): BoardPackages['packages'] {
-  const [first, ...others] = hashed.map(({ size, sha256, sha1 }, i) => ({
-    ...{ name: sources[i]?.name ?? '', size, sha256, sha1 },
-  }))
-  if (first === undefined) throw new PlatteError('usage', 'nothing to publish: name a file')
-  return withOptional([first, ...others])
+  const packages = hashed.map(({ size, sha256, sha1 }, i) => ({ name: sources[i]?.name ?? '', size, sha256, sha1 }))
+  return withOptional(packages as [Package, ...Package[]])
 }
 
 /** A machine needs the first package, and may do without the others. */

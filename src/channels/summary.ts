@@ -1,4 +1,4 @@
-/** What is published and what is offered, for operators: the one reading, of the catalog and of what waits for a refresh. */
+/** What is published and what is offered, by the catalog and by what waits for a refresh. */
 
 import { joinSource, problemOf } from '../catalog/channels.ts'
 import { loadHead } from '../catalog/commit-channel.ts'
@@ -40,7 +40,7 @@ export interface Summary {
   readonly channels: readonly ChannelSummary[]
 }
 
-/** Reads all channels, or those of one app, or one. Names what is expired or cannot be read, and shows the rest. */
+/** Lists what is expired or cannot be read as a problem, and shows the rest. */
 export async function summarise(
   reader: StoreReader,
   only: { readonly app?: string | undefined; readonly channel?: string | undefined } = {},

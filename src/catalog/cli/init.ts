@@ -18,7 +18,7 @@ interface InitOptions extends Options {
   readonly maxValidity: string
 }
 
-/** Makes keys, a root and an empty catalog. Safe to repeat: what is there is used. */
+/** Safe to repeat: existing keys and an existing root are used. */
 export function initCommand(): Command {
   return command('init', 'make keys, a root and an empty catalog', ['store', 'keys'])
     .option('--root-keys <folder>', 'folder of the root keys, apart from the others: they belong offline')

@@ -7,11 +7,11 @@ import {
   openReadingOf,
   openStoreOf,
   parseDuration,
+  parseInstant,
   readFlags,
   writeFlags,
 } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
-import { isInstant } from '../../documents/fields.ts'
 import { type RoleName, roleNames } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
@@ -83,11 +83,7 @@ function editDraft(): Command {
     })
 }
 
-function parseExpiry(text: string): string {
-  if (text !== 'never' && !isInstant(text))
-    throw new InvalidArgumentError('Use an instant such as 2028-01-01T00:00:00Z.')
-  return text
-}
+const parseExpiry = (text: string): string => (text === 'never' ? text : parseInstant(text))
 
 function parseThreshold(text: string): { role: RoleName; count: number } {
   const [, name, count] = /^(\w+)=(\d{1,2})$/.exec(text) ?? []

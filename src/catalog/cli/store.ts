@@ -20,7 +20,7 @@ import { refresh } from '../refresh.ts'
 
 export function verifyCommand(): Command {
   return command('verify', 'check the whole store: chain, digests, packages, orphans', readFlags)
-    .option('--partial', 'for a mirror of a part: what is not there is a note, and no error')
+    .option('--partial', 'for a partial mirror: missing objects are notes, not errors')
     .action(async ({ partial, ...options }: Options & { readonly partial?: true }) => {
       const { store } = await openReadingOf(options, warn)
       const onPackage = ({ name, size }: { readonly name: string; readonly size: number }) => progress(name, size)
@@ -56,8 +56,8 @@ export function refreshCommand(): Command {
       ])
       const { length } = result.problems
       if (length === 0) return
-      throw new PlatteError('mismatch', `${length} ${length === 1 ? 'channel' : 'channels'} could not be looked at`, {
-        hint: '`platte verify` names what is wrong; the others are as they should be',
+      throw new PlatteError('mismatch', `${length} ${length === 1 ? 'channel' : 'channels'} cannot be verified`, {
+        hint: '`platte verify` names what is wrong; the other channels were refreshed',
       })
     })
 }
