@@ -7,6 +7,9 @@ export const timeText = (at: number | string, unit: 'second' | 'minute' = 'secon
     .slice(0, unit === 'second' ? 19 : 16)
     .replace('T', ' ')} UTC`
 
+/** RFC 3339, with milliseconds. */
+export const isoText = (at: number): string => new Date(at).toISOString()
+
 /** e.g. `37.5 %`. Rounds down, so that less than everybody is never 100 %; more than nobody is at least `0.1 %`. */
 export function percent(share: number): string {
   const rounded = Math.floor(Math.round(share * 1e9) / 1e6) / 10

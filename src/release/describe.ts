@@ -1,13 +1,7 @@
 /** The state of a channel as JSON, and as text for terminals. */
-import { percent, timeText } from '../kernel/format.ts'
+import { isoText, percent, timeText } from '../kernel/format.ts'
 import { explainReason } from './reasons.ts'
-import {
-  type ListedRelease,
-  offeredFrom,
-  type ReleaseStatus,
-  type RolloutStatus,
-  type WindowStatus,
-} from './rollout-status.ts'
+import { type ListedRelease, offeredFrom, type ReleaseStatus, type RolloutStatus } from './rollout-status.ts'
 import type { Candidate } from './view.ts'
 
 /** A board in `/v1/channels` and `show --json`. Instants are RFC 3339. */
@@ -35,8 +29,6 @@ export const boardJson = ({ board, newest, offered, via, withheld, window, rollb
     ...(rollbacks.length > 0 && { rollbacks: rollbacks.map(({ from, to }) => ({ from, to: versionOf(to) })) }),
   }
 }
-
-const isoText = (at: number): string => new Date(at).toISOString()
 
 const versionOf = ({ release }: Candidate): string => release.version
 
@@ -103,7 +95,7 @@ function rampText({ progress, board }: ReleaseStatus): string {
   return `ramp: ${offered}${to === undefined ? '' : `, 100 % at ${timeText(to)}`}`
 }
 
-function windowText({ isOpen, edge }: WindowStatus): string {
+function windowText({ isOpen, edge }: NonNullable<ReleaseStatus['window']>): string {
   if (edge === undefined) return isOpen ? 'window always open' : 'window never opens'
   return `window ${isOpen ? 'open' : 'closed'} until ${timeText(edge)}`
 }

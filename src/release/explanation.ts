@@ -1,5 +1,5 @@
 /** A decision in a sentence for people. */
-import { timeText } from '../kernel/format.ts'
+import { isoText, timeText } from '../kernel/format.ts'
 import { bucketFor, type Check, type Decision } from './decide.ts'
 import type { ForecastChange } from './forecast.ts'
 import { shareAt } from './ramp.ts'
@@ -78,8 +78,8 @@ export function numbersOf(decision: Decision, check: Check, view: ChannelView, n
   if (candidate.ramps.length === 0 && edge === undefined) return undefined
   return {
     ...(candidate.ramps.length > 0 && { draw: bucket.ramp, share }),
-    ...(stoppedAt !== undefined && { stoppedAt: new Date(stoppedAt).toISOString() }),
-    ...(edge !== undefined && { windowEdge: new Date(edge).toISOString() }),
+    ...(stoppedAt !== undefined && { stoppedAt: isoText(stoppedAt) }),
+    ...(edge !== undefined && { windowEdge: isoText(edge) }),
   }
 }
 

@@ -43,8 +43,10 @@ export interface Unreadable extends ChannelRef {
 }
 
 /** Every channel of the catalog, deleted ones too: by app, then stable, beta, alpha and the others by name. */
-export const listedChannels = ({ catalog }: CatalogState): readonly ChannelRef[] =>
-  [...channelRefsOf(catalog.catalog)].sort((a, b) => order(a.app, b.app) || order(rank(a.channel), rank(b.channel)))
+export const listedChannels = ({ state }: Status): readonly ChannelRef[] =>
+  (state ? [...channelRefsOf(state.catalog.catalog)] : []).sort(
+    (a, b) => order(a.app, b.app) || order(rank(a.channel), rank(b.channel)),
+  )
 
 function rank(channel: string): string {
   const index = ['stable', 'beta', 'alpha'].indexOf(channel)
@@ -108,9 +110,8 @@ export async function readPaths(
   status: Status,
   { app, channel }: ChannelRef,
 ): Promise<ReadonlyMap<string, readonly PathStep[]>> {
-  const refs = status.state ? listedChannels(status.state).filter((one) => one.app === app) : []
-  const siblings = refs.filter((one) => one.channel !== channel).slice(0, maxSiblings)
-  const found = await readListed(answering, status, [{ app, channel }, ...siblings])
+  const siblings = listedChannels(status).filter((one) => one.app === app && one.channel !== channel)
+  const found = await readListed(answering, status, [{ app, channel }, ...siblings.slice(0, maxSiblings)])
   const steps = found.flatMap((one) =>
     'problem' in one
       ? []

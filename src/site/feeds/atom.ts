@@ -1,6 +1,7 @@
 /** `/channels/<app>/<channel>/feed.atom`: the newest releases of a channel. @see RFC 4287 */
 import { raw } from 'hono/html'
 import { textDigest } from '../../kernel/digest.ts'
+import { isoText } from '../../kernel/format.ts'
 import type { Release } from '../../release/channel.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
 import { type Html, none, part } from '../pages/fragments.ts'
@@ -49,8 +50,6 @@ async function entryOf(
 <content type="html">${content}</content></entry>
 `
 }
-
-const isoText = (at: number): string => new Date(at).toISOString()
 
 /** XML has no form for most control characters, not even escaped. */
 const withoutControls = (xml: string): string =>

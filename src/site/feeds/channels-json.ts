@@ -1,6 +1,7 @@
 /** `/v1/channels` and `/v1/channels/<app>/<channel>`: what the pages show, as JSON. */
 import { packageFolder } from '../../documents/paths.ts'
 import { refuse } from '../../http/problem.ts'
+import { isoText } from '../../kernel/format.ts'
 import { boardJson } from '../../release/describe.ts'
 import type { PageContext } from '../pages/page-context.ts'
 import { type ChannelStatus, listedChannels, readChannelStatus, readListed, type Unreadable } from '../status.ts'
@@ -12,7 +13,7 @@ const maxChannels = 20
 
 /** Answers with a page of channels; `next` links to the following page. */
 export async function answerChannels({ c, status, service, link }: PageContext): Promise<Response> {
-  const refs = status.state ? listedChannels(status.state) : []
+  const refs = listedChannels(status)
   const from = Number(c.req.query('from') ?? 0)
   if (!Number.isSafeInteger(from) || from < 0) return refuse(c, 'bad-request', 'from must be a whole number from 0')
   const channels = await readListed(service, status, refs.slice(from, from + maxChannels))
@@ -32,7 +33,7 @@ export async function answerChannelJson(page: PageContext, app: string, name: st
   if ('problem' in channel) return refuseChannel(c, channel)
   const releases = channel.releases.map(({ release: { boards, ...release }, offeredFrom, boards: states }) => ({
     ...release,
-    offeredFrom: new Date(offeredFrom).toISOString(),
+    offeredFrom: isoText(offeredFrom),
     states: Object.fromEntries(states.map(({ board, state }) => [board, state])),
     boards: Object.fromEntries(
       Object.entries(boards).map(([board, { codebases, packages }]) => {
@@ -62,7 +63,7 @@ function summaryOf(one: ChannelStatus | Unreadable): object {
   const { seq, issuedAt, description, aliases, cadence, follow } = one.manifest
   return {
     ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow },
-    ...(one.dueAt !== undefined && { dueAt: new Date(one.dueAt).toISOString() }),
+    ...(one.dueAt !== undefined && { dueAt: isoText(one.dueAt) }),
     boards: one.boards.map(boardJson),
   }
 }

@@ -40,17 +40,17 @@ async function content(page: PageContext, channel: ChannelStatus, feed: string):
     0,
     releases.findIndex(({ release }) => release.version === page.c.req.query('from')),
   )
-  const { parts, count } = await fittingReleases(page, channel, from)
+  const parts = await fittingReleases(page, channel, from)
   const isFirst = from === 0
   const head = part`<p class="soft small">${appName}</p><h1>${manifest.channel}</h1>
 ${manifest.description ? part`<p class="lead">${manifest.description}</p>` : none}${trouble(page)}
 ${about(page, channel, feed)}`
-  const standing = part`<h2 id="now">${words.channel.now}</h2>
+  const now = part`<h2 id="now">${words.channel.now}</h2>
 <div class="sheet">${statuses.length === 0 ? words.home.empty : boards(statuses, { now: status.now, words, level: 3 })}</div>
 ${timeline({ releases, everyMs: manifest.cadence && durationMs(manifest.cadence.every), now: status.now, words })}`
-  const older = releases[from + count]
+  const older = releases[from + parts.length]
   const url = `/channels/${channel.app}/${channel.channel}`
-  return part`${head}${isFirst ? standing : part`<p><a href="${link(url)}">${words.channel.toNewest}</a></p>`}
+  return part`${head}${isFirst ? now : part`<p><a href="${link(url)}">${words.channel.toNewest}</a></p>`}
 <h2 id="releases">${words.channel.releases}</h2>
 ${parts}${older ? part`<p class="pager"><a rel="next" href="${link(url, { from: older.release.version })}#releases">${words.paging.next}</a></p>` : none}
 ${isFirst ? history(page, manifest.channel, await readHistory(page.service, channel, maxHistory)) : none}`
@@ -76,7 +76,7 @@ async function fittingReleases(page: PageContext, channel: ChannelStatus, from: 
     isFull = size > maxReleasesSize / 2
     parts.push(made)
   }
-  return { parts, count: parts.length }
+  return parts
 }
 
 function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
@@ -129,11 +129,12 @@ function history({ words, status }: PageContext, name: string, happened: readonl
 /** Lists the channels: a visitor mistyped a name, or followed an old link. */
 function notFound(page: PageContext): Response {
   const { words, status, link } = page
-  const refs = status.state ? listedChannels(status.state).slice(0, 50) : []
-  const list = refs.map(
-    ({ app, channel }) =>
-      part`<li><a href="${link(`/channels/${app}/${channel}`)}">${channel}</a> <code class="hash">${app}</code></li>\n`,
-  )
+  const list = listedChannels(status)
+    .slice(0, 50)
+    .map(
+      ({ app, channel }) =>
+        part`<li><a href="${link(`/channels/${app}/${channel}`)}">${channel}</a> <code class="hash">${app}</code></li>\n`,
+    )
   const { title, channel } = words.notFound
   const content = part`<h1>${title}</h1>${trouble(page)}<p>${channel}</p><ul>${list}</ul>`
   return answerPage(page, { title, section: 'channels', status: 404 }, content)

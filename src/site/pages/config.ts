@@ -39,8 +39,7 @@ ${definitions(Object.entries(text.strategyWords).map(([name, words]) => [part`<c
 
 /** The channels of the deployment's app, or of all. */
 function groupsOf({ status, serving }: PageContext): readonly string[] {
-  const refs = status.state ? listedChannels(status.state) : []
-  const own = refs.filter(({ app }) => serving.app === undefined || app === serving.app)
+  const own = listedChannels(status).filter(({ app }) => serving.app === undefined || app === serving.app)
   return [...new Set(own.map(({ channel }) => channel))]
 }
 
@@ -65,8 +64,8 @@ function problem({ words: { config } }: PageContext, wrong: readonly Wrong[]): H
 
 /** As for machines: by names and aliases, without deleted channels. */
 async function isKnown({ service, status, serving }: PageContext, channel: string): Promise<boolean> {
-  const refs = status.state ? listedChannels(status.state) : []
-  const apps = serving.app === undefined ? [...new Set(refs.map(({ app }) => app))].slice(0, 12) : [serving.app]
+  const all = [...new Set(listedChannels(status).map(({ app }) => app))]
+  const apps = serving.app === undefined ? all.slice(0, 12) : [serving.app]
   const found = await Promise.all(apps.map((app) => readChannelStatus(service, status, { app, channel })))
   return found.some((one) => !('problem' in one) || !one.problem.reason.startsWith('unknown-'))
 }

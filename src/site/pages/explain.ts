@@ -98,7 +98,7 @@ function whyText(
 
 function question(page: PageContext, values: Values): Html {
   const { explain: text } = page.words
-  const refs = page.status.state ? listedChannels(page.status.state) : []
+  const refs = listedChannels(page.status)
   const manual = part`<div class="wide"><label><input type="checkbox" name="manual" value="1"${values.manual ? part` checked` : none}>${text.manual}</label></div>\n`
   return part`<h2>${text.ask}</h2>${form<Field>(page, {
     ...{ path: '/explain', fields, labels: text, values, required: needed, marksOptional: true },

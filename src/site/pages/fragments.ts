@@ -1,7 +1,7 @@
 /** Small parts of pages. Texts are escaped unless they are marked as HTML. */
 import { html, raw } from 'hono/html'
 import type { HtmlEscapedString } from 'hono/utils/html'
-import { timeText } from '../../kernel/format.ts'
+import { isoText, timeText } from '../../kernel/format.ts'
 import type { Words } from './words-en.ts'
 
 export type Html = HtmlEscapedString
@@ -36,7 +36,7 @@ function ago(at: number, now: number, { lang, justNow }: Words): string {
 
 const formats = new Map<string, Intl.RelativeTimeFormat>()
 
-const marked = (at: number, text: string): Html => part`<time datetime="${new Date(at).toISOString()}">${text}</time>`
+const marked = (at: number, text: string): Html => part`<time datetime="${isoText(at)}">${text}</time>`
 
 /** e.g. `2026-08-13 15:48 UTC`. */
 export const instant = (at: number): Html => marked(at, timeText(at, 'minute'))

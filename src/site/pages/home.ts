@@ -13,7 +13,7 @@ const maxCards = 40_000
 
 export async function answerHome(page: PageContext): Promise<Response> {
   const { status, words } = page
-  const refs = status.state ? listedChannels(status.state) : []
+  const refs = listedChannels(status)
   const requested = Number(page.c.req.query('from') ?? 0)
   const from = Number.isSafeInteger(requested) && requested > 0 && requested < refs.length ? requested : 0
   const found = await readListed(page.service, status, refs.slice(from, from + maxChannels))
