@@ -6,7 +6,7 @@ import type { Reason } from './reasons.ts'
 import { candidateOf, type Walk, type Withheld, walk } from './upgrade-path.ts'
 import { compareVersions, newestFirst } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
-import { nextEdge } from './window.ts'
+import { isOpen, nextEdge } from './window.ts'
 
 /** A channel at one instant. Instants are milliseconds since 1970-01-01T00:00:00Z. */
 export interface ChannelState {
@@ -172,10 +172,8 @@ function releaseStatuses(
 const isBlocked = (reason: Reason): boolean =>
   ['catalog-expired', 'store-unavailable', 'unverifiable', 'not-mirrored'].includes(reason)
 
-function windowOf({ schedule }: Candidate, now: number): WindowStatus | undefined {
-  if (schedule === undefined) return undefined
-  return { isOpen: schedule(now).some(({ from, to }) => from <= now && now < to), edge: nextEdge(schedule, 0, now) }
-}
+const windowOf = ({ schedule }: Candidate, now: number): WindowStatus | undefined =>
+  schedule && { isOpen: isOpen(schedule, 0, now), edge: nextEdge(schedule, 0, now) }
 
 /** @returns `undefined` without a ramp, or where the ramp has reached everybody. */
 export function progressOf({ ramps }: Candidate, now: number): Progress | undefined {
