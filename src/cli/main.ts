@@ -69,7 +69,7 @@ const wanted = Object.entries(commands).filter(([name]) => name === word || !Obj
 for (const [, make] of wanted) program.addCommand(await make())
 prepare(program, 'platte')
 
-/** Errors name the command to ask for help; a reader that goes away ends it. */
+/** Errors point to the help of their command. */
 function prepare(one: Command, path: string): void {
   one.configureOutput({ writeOut: (text) => showText(text) })
   for (const sub of one.commands) {
@@ -79,34 +79,27 @@ function prepare(one: Command, path: string): void {
 }
 
 /** 0 done, 1 failed, 2 usage, 3 refused by policy, 4 credentials, 5 verification failed. */
-function exitCodeOf(code: ErrorCode): number {
-  switch (code) {
-    case 'usage':
-    case 'configuration':
-      return 2
-    case 'refused':
-    case 'conflict':
-      return 3
-    case 'credentials':
-    case 'forbidden':
-    case 'unauthorized':
-      return 4
-    case 'bad-document':
-    case 'bad-signature':
-    case 'expired':
-    case 'from-the-future':
-    case 'rollback':
-    case 'fork':
-    case 'mismatch':
-    case 'missing':
-      return 5
-    case 'bad-request':
-    case 'too-large':
-    case 'unsupported-encoding':
-    case 'store-unavailable':
-    case 'issuer-unavailable':
-      return 1
-  }
+const exitCodes: Readonly<Record<ErrorCode, 1 | 2 | 3 | 4 | 5>> = {
+  'bad-request': 1,
+  'too-large': 1,
+  'unsupported-encoding': 1,
+  'store-unavailable': 1,
+  'issuer-unavailable': 1,
+  usage: 2,
+  configuration: 2,
+  refused: 3,
+  conflict: 3,
+  credentials: 4,
+  forbidden: 4,
+  unauthorized: 4,
+  'bad-document': 5,
+  'bad-signature': 5,
+  expired: 5,
+  'from-the-future': 5,
+  rollback: 5,
+  fork: 5,
+  mismatch: 5,
+  missing: 5,
 }
 
 function fail(error: unknown): number {
@@ -117,7 +110,7 @@ function fail(error: unknown): number {
   }
   notice(`error: ${error.message}`)
   if (error.hint) notice(`hint: ${error.hint}`)
-  return exitCodeOf(error.code)
+  return exitCodes[error.code]
 }
 
 try {
