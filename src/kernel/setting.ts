@@ -3,12 +3,11 @@
 /** Variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** One setting. */
+/** One setting, as `setting` makes it. */
 export interface Setting {
-  /** Its name in `platte.toml` is the same in lower case, without `PLATTE_`. */
   readonly variable: string
-  /** As commander takes it, such as `--store <store>`. Without one, no flag sets it. */
-  readonly flag?: string
+  /** As commander takes it, such as `--store <store>`. */
+  readonly flag?: string | undefined
   /** For help and docs, with code in backticks. */
   readonly doc: string
   /** @throws Error with the problem; it repeats no secret. */
@@ -32,6 +31,26 @@ export interface Setting {
 
 export type SettingRows = Readonly<Record<string, Setting>>
 
+type Kebab<Text extends string> = Text extends `${infer Head}_${infer Rest}` ? `${Head}-${Kebab<Rest>}` : Text
+type Unprefixed<Text extends string> = Text extends `PLATTE_${infer Rest}` ? Rest : Text
+type FlagOf<Name extends string> = Name extends `${infer Variable} <${infer Value}>`
+  ? `--${Kebab<Lowercase<Unprefixed<Variable>>>} <${Value}>`
+  : undefined
+
+type Extras = Partial<Omit<Setting, 'variable' | 'flag' | 'doc' | 'parse'>>
+
+/** @param name the variable; with a value, such as `PLATTE_STORE <store>`, also a flag: `--store <store>`. */
+export function setting<const Name extends string, Value, const More extends Extras = object>(
+  name: Name,
+  doc: string,
+  parse: (text: string) => Value,
+  more?: More,
+) {
+  const [variable = '', value] = name.split(' ')
+  const flag = value && `--${memberOf({ variable }).replaceAll('_', '-')} ${value}`
+  return { variable, doc, parse, flag: flag as FlagOf<Name>, ...(more as More) }
+}
+
 type ValueOf<Row extends Setting> = Exclude<ReturnType<Row['parse']>, undefined>
 type Defaulted<Rows extends SettingRows> = {
   [Name in keyof Rows]: Rows[Name] extends { readonly default: unknown } ? Name : never
@@ -43,7 +62,8 @@ export type SettingValues<Rows extends SettingRows> = {
 } & { readonly [Name in Exclude<keyof Rows, Defaulted<Rows>>]?: ValueOf<Rows[Name]> }
 
 /** The name of a setting in `platte.toml`. */
-export const memberOf = ({ variable }: Setting): string => variable.replace(/^PLATTE_/, '').toLowerCase()
+export const memberOf = ({ variable }: Pick<Setting, 'variable'>): string =>
+  variable.replace(/^PLATTE_/, '').toLowerCase()
 
 export const wordOf =
   <Word extends string>(...words: readonly Word[]) =>

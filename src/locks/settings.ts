@@ -1,6 +1,6 @@
 /** Settings of reboot locks. */
 import { isGroupName } from '../documents/paths.ts'
-import { type SettingRows, wordOf } from '../kernel/setting.ts'
+import { setting, wordOf } from '../kernel/setting.ts'
 
 /** A token for reboot locks. One that writes also reads. */
 export interface LockToken {
@@ -36,27 +36,22 @@ function parseLockChannels(text: string): ReadonlyMap<string, string> {
 }
 
 export const lockSettings = {
-  locks: {
-    variable: 'PLATTE_LOCKS',
-    flag: '--locks <on>',
-    doc: '`on`: give machines their turn to reboot',
-    parse: wordOf('on', 'off'),
+  locks: setting('PLATTE_LOCKS <on>', '`on`: give machines their turn to reboot', wordOf('on', 'off'), {
     needs: 'locks',
     conflict: (on: 'on' | 'off', { store }: { readonly store?: { readonly kind: string } }) =>
       on === 'on' && store?.kind === 'http'
         ? 'locks are kept in the store, and a store at a URL cannot be written'
         : undefined,
-  },
-  lockTokens: {
-    variable: 'PLATTE_LOCK_TOKENS',
-    doc: 'who may use reboot locks: `write:TOKEN,read:TOKEN,…`, each token at least 16 of `A-Z a-z 0-9 . _ ~ -`',
-    parse: parseLockTokens,
-    secret: true,
-  },
-  lockChannels: {
-    variable: 'PLATTE_LOCK_CHANNELS',
-    flag: '--lock-channels <list>',
-    doc: 'the group of the machines of each channel: `APP/CHANNEL=GROUP,…`',
-    parse: parseLockChannels,
-  },
-} as const satisfies SettingRows
+  }),
+  lockTokens: setting(
+    'PLATTE_LOCK_TOKENS',
+    'who may use reboot locks: `write:TOKEN,read:TOKEN,…`, each token at least 16 of `A-Z a-z 0-9 . _ ~ -`',
+    parseLockTokens,
+    { secret: true },
+  ),
+  lockChannels: setting(
+    'PLATTE_LOCK_CHANNELS <list>',
+    'the group of the machines of each channel: `APP/CHANNEL=GROUP,…`',
+    parseLockChannels,
+  ),
+}

@@ -1,6 +1,6 @@
 /** Settings of publishing over HTTP: of the function, and of commands that call it. */
 import { parseJsonObject } from '../kernel/json.ts'
-import { plainText, type SettingRows } from '../kernel/setting.ts'
+import { plainText, setting } from '../kernel/setting.ts'
 import { parsePublicUrl } from '../kernel/setting-urls.ts'
 
 /** Where a policy is: in the setting itself, or in a file. `publishFeature` reads it, so that checks load no policy. */
@@ -14,31 +14,24 @@ function parsePolicySource(text: string): PolicySource {
 }
 
 export const publishSettings = {
-  publishPolicy: {
-    variable: 'PLATTE_PUBLISH_POLICY',
-    flag: '--publish-policy <policy>',
-    doc: 'the pipelines that may publish here: `file:PATH`, or the JSON itself (on Workers and Lambda)',
-    parse: parsePolicySource,
-    needs: 'publish-api',
-    inFunction: (source: PolicySource) =>
-      'file' in source ? 'names a file, and there are none here: set it to the policy itself, as JSON' : undefined,
-  },
-  endpoint: {
-    variable: 'PLATTE_ENDPOINT',
-    flag: '--endpoint <url>',
-    doc: 'for commands: the deployment that publishes, instead of a store',
-    parse: parsePublicUrl,
-    only: 'endpoint',
-  },
-  audience: {
-    variable: 'PLATTE_AUDIENCE',
-    doc: 'for commands with `--endpoint`: the audience of the identity token',
-    parse: plainText,
-  },
-  idToken: {
-    variable: 'PLATTE_ID_TOKEN',
-    doc: 'for commands with `--endpoint`: the identity token',
-    parse: plainText,
+  publishPolicy: setting(
+    'PLATTE_PUBLISH_POLICY <policy>',
+    'the pipelines that may publish here: `file:PATH`, or the JSON itself (on Workers and Lambda)',
+    parsePolicySource,
+    {
+      needs: 'publish-api',
+      inFunction: (source: PolicySource) =>
+        'file' in source ? 'names a file, and there are none here: set it to the policy itself, as JSON' : undefined,
+    },
+  ),
+  endpoint: setting(
+    'PLATTE_ENDPOINT <url>',
+    'for commands: the deployment that publishes, instead of a store',
+    parsePublicUrl,
+    { only: 'endpoint' },
+  ),
+  audience: setting('PLATTE_AUDIENCE', 'for commands with `--endpoint`: the audience of the identity token', plainText),
+  idToken: setting('PLATTE_ID_TOKEN', 'for commands with `--endpoint`: the identity token', plainText, {
     secret: true,
-  },
-} as const satisfies SettingRows
+  }),
+}
