@@ -58,8 +58,6 @@ interface Walk extends Inspecting {
   readonly wanted: Map<string, Package>
 }
 
-const unlisted = 'objects and channels that nothing names: this store cannot be listed'
-
 /** @throws PlatteError where the root or the catalog cannot be verified. */
 export async function inspectStore(inspecting: Inspecting): Promise<Inspection> {
   const state = await loadForWriting(inspecting)
@@ -74,7 +72,8 @@ export async function inspectStore(inspecting: Inspecting): Promise<Inspection> 
   for (const [key, one] of walk.wanted) await attempt(walk, key, () => inspectPackage(walk, key, one))
   await findOrphans(walk)
   const { documents, packages, findings, wanted } = walk
-  const unchecked = documents.list && packages.list ? [] : [unlisted]
+  const isListed = documents.list && packages.list
+  const unchecked = isListed ? [] : ['objects and channels that nothing names: this store cannot be listed']
   return { findings, channels: refs.length, manifests, packages: wanted.size, unchecked }
 }
 

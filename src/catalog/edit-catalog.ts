@@ -45,7 +45,12 @@ export async function editCatalog(
     if (edited === current) return { result: { catalog: current, written: false } }
     const now = writer.clock()
     const isAhead = state.catalog.issuedAtMs > now + maxAheadMs
-    if (isAhead && !force) throw aheadOf(current, now)
+    if (isAhead && !force) {
+      const [issued, here] = [timeText(current.issuedAt), timeText(now)]
+      throw new PlatteError('from-the-future', `the catalog was issued at ${issued}; the clock here shows ${here}`, {
+        hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
+      })
+    }
     if (!force) checkNotExpired(state, now)
     const seen = isAhead ? undefined : state.catalog
     const issuedAt = Math.max(now, (seen?.issuedAtMs ?? 0) + 1)
@@ -96,15 +101,6 @@ export function withEntry(catalog: Catalog, ref: ChannelRef, entry: CatalogChann
   const channels = { ...app?.channels, [ref.channel]: entry }
   return { ...catalog, apps: { ...catalog.apps, [ref.app]: { ...app, channels } } }
 }
-
-const aheadOf = ({ issuedAt }: Catalog, now: Instant): PlatteError =>
-  new PlatteError(
-    'from-the-future',
-    `the catalog was issued at ${timeText(issuedAt)}; the clock here shows ${timeText(now)}`,
-    {
-      hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
-    },
-  )
 
 /**
  * Checks before a commit that the keys at hand can sign it. Without a timestamp key it waits for a refresh.

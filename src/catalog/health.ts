@@ -6,9 +6,8 @@ import { explainReason } from '../release/reasons.ts'
 import type { VerifiedCatalog } from '../trust/verify-catalog.ts'
 import type { CatalogCache } from './cache.ts'
 
-const dayMs = 24 * 60 * 60 * 1000
 /** A root is rare to sign and needs people: warn this long before it expires. */
-const rootWarningMs = 30 * dayMs
+const rootWarningMs = 30 * 24 * 60 * 60 * 1000
 
 export const staleSentence = ({ catalog, expiresMs }: VerifiedCatalog): string =>
   `the catalog expired at ${timeText(catalog.expires)}: stale, but accepted until ${timeText(expiresMs)}`

@@ -1,6 +1,6 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
 
-import { checkNewName, isLive, storeFailures, unknownChannel } from '../catalog/channels.ts'
+import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel } from '../catalog/channels.ts'
 import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
 import { type CatalogState, type ChannelRef, channelEntry, channelsOf, type StoreReader } from '../catalog/read.ts'
 import { encode, instantText, loadForWriting, type StoreWriter } from '../catalog/write.ts'
@@ -55,11 +55,6 @@ export interface BrakeEdit extends AnyEdit {
 }
 
 export type Edit = ManifestEdit | BrakeEdit
-
-export interface ChannelEntry {
-  readonly entry: CatalogChannel
-  readonly manifest: ChannelManifest
-}
 
 export interface Committer extends StoreWriter {
   readonly packages: Packages

@@ -1,12 +1,11 @@
 /** Commands for when, and to which machines, a release is offered: ramps, windows and targets. */
-import { InvalidArgumentError, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseCount, parseDuration, parseInstant, parseList, parseShare } from '../../cli/options.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import type { Target } from '../../release/channel.ts'
+import { type Target, type Window, weekdays } from '../../release/channel.ts'
 import { machineHash } from '../../release/target.ts'
 import { readShort } from '../../runtime/files.ts'
 import { editing } from './editing.ts'
-import { type WindowOptions, windowOf, withWindow } from './window-options.ts'
 
 interface RampFields {
   readonly version?: string
@@ -115,4 +114,35 @@ async function readMachines(file: string): Promise<string[]> {
   const listed = [...new Set(ids.filter((id) => id !== '').map(machineHash))].sort()
   if (listed.length > 0) return listed
   throw new PlatteError('usage', `${file} names no machine`)
+}
+
+export interface WindowOptions {
+  readonly days?: Window['days']
+  readonly from?: string
+  readonly to?: string
+  readonly timeZone?: string
+}
+
+export const withWindow = (command: Command): Command =>
+  command
+    .option('--days <days>', 'such as Mon-Thu, or Sat,Sun', parseDays)
+    .option('--from <time>', 'such as 22:00')
+    .option('--to <time>', 'such as 04:00; on the next day if earlier than --from')
+    .option('--time-zone <zone>', 'such as Europe/Berlin')
+
+/** @param away the option that removes windows. */
+export function windowOf({ days, from, to, timeZone }: WindowOptions, away: '--none' | '--no-windows'): Window {
+  if (days && from && to && timeZone) return { days, from, to, timeZone }
+  throw new PlatteError('usage', `a window needs --days, --from, --to and --time-zone; ${away} removes it`)
+}
+
+function parseDays(value: string): Window['days'] {
+  const days = value.split(',').flatMap((part) => {
+    const [first = '', last = first] = part.split('-')
+    const [from, to] = [first, last].map((day) => weekdays.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
+    if (from === undefined || to === undefined || from < 0 || to < 0)
+      throw new PlatteError('usage', `${JSON.stringify(part)} is not a list of days: use Mon-Thu, or Sat,Sun`)
+    return from <= to ? weekdays.slice(from, to + 1) : [...weekdays.slice(from), ...weekdays.slice(0, to + 1)]
+  })
+  return weekdays.filter((day) => days.includes(day))
 }

@@ -20,7 +20,7 @@ import { fileSource, readShort, startsLikePayload } from '../../runtime/files.ts
 import { machineHasher } from '../../runtime/store.ts'
 import { readCommand } from '../commands.ts'
 import { digestsOf, type Source } from '../hash-and-stage.ts'
-import { type PublishResult, planPublish, publish } from '../publish.ts'
+import { type PublishResult, planPublish, publish, type ReleaseOrder } from '../publish.ts'
 
 interface PublishOptions extends Options {
   readonly channel: string
@@ -50,55 +50,64 @@ export function publishCommand(): Command {
     .action(publishFiles)
 }
 
-async function publishFiles(file: string, extras: readonly string[], options: PublishOptions): Promise<void> {
-  const files = [file, ...extras] as const
+async function publishFiles(file: string, others: readonly string[], options: PublishOptions): Promise<void> {
+  const files = [file, ...others] as const
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     notice(`warning: ${file} does not start with CrAU: update_engine refuses it as a payload`)
   const endpoint = await openEndpoint(options)
-  const result = await (endpoint ? publishThere(endpoint, files, options) : publishHere(files, options))
+  const { cve, components, notes } = options
+  const release = {
+    ...{ channel: options.channel, version: options.version, board: options.board, create: options.create ?? false },
+    ...(cve && { cves: cve }),
+    ...(components && { components: await readComponents(components) }),
+    ...(notes && { notes: await readShort(notes) }),
+  }
+  const result = await (endpoint
+    ? publishThere(endpoint, files, release, options)
+    : publishHere(files, release, options))
   show(options.json, result, [sentenceOf(result, options)])
 }
 
 type Files = readonly [string, ...string[]]
+type Release = Omit<ReleaseOrder, 'app'>
 
-async function publishHere([first, ...extras]: Files, options: PublishOptions): Promise<PublishResult> {
+async function publishHere([first, ...others]: Files, release: Release, options: PublishOptions) {
   const { store, settings } = await openStoreOf(options, warn, ['app'])
-  const sources = [await fileSource(first), ...(await Promise.all(extras.map(fileSource)))] as const
-  const { channel, version, board, cve, rampOver: over, create = false, dryRun = false } = options
+  const { rampOver: over, dryRun = false } = options
+  const sources = [await fileSource(first), ...(await Promise.all(others.map(fileSource)))] as const
   if (!dryRun) await refuseUnsafe(store)
-  const order = {
-    ...{ app: settings.app, channel, version, board, sources, create },
-    ...(cve && { cves: cve }),
-    ...(over && { ramp: rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 }) }),
-    ...(options.components && { components: await readComponents(options.components) }),
-    ...(options.notes && { notes: await readShort(options.notes) }),
-  }
+  const ramp = over && rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 })
+  const order = { ...release, app: settings.app, sources, ...(ramp && { ramp }) }
   const bar = progress(dryRun ? 'hashing' : 'publishing', sum(sources))
   return (dryRun ? planPublish : publish)(store, order, bar.add).finally(bar.end)
 }
 
-async function publishThere(endpoint: Endpoint, files: Files, options: PublishOptions): Promise<PublishResult> {
+/** Uploads what the publish function lacks. */
+async function publishThere(
+  endpoint: Endpoint,
+  files: Files,
+  { notes, create, ...release }: Release,
+  options: PublishOptions,
+): Promise<PublishResult> {
   const { app } = settingsOf(options, ['app'])
-  const { channel, version, board, cve, rampOver, create, dryRun } = options
+  const { rampOver, dryRun } = options
   const sources = await Promise.all(files.map(fileSource))
   const bar = progress('uploading', 2 * sum(sources))
   const packages: Package[] = []
   try {
     for (const source of sources)
       packages.push({ name: source.name, ...(await digestsOf(source, machineHasher, bar.add)) })
-    const announced = { app, channel, version, board, packages }
+    const { channel, version, board } = release
     const paths = new Map(sources.map(({ name }, i) => [name, files[i] ?? '']))
-    if (!dryRun) await endpoint.upload(announced, { files: paths, onBytes: bar.add })
+    if (!dryRun) await endpoint.upload({ app, channel, version, board, packages }, { files: paths, onBytes: bar.add })
   } finally {
     bar.end()
   }
   const command = readCommand('publish', {
-    ...{ app, channel, version, board, packages },
-    ...(cve && { cves: cve }),
+    ...{ ...release, app, packages },
     ...(rampOver && { rampOver }),
     ...(create && { create }),
-    ...(options.components && { components: await readComponents(options.components) }),
-    ...(options.notes && { notes: new TextDecoder().decode(await readShort(options.notes)) }),
+    ...(notes && { notes: new TextDecoder().decode(notes) }),
   })
   return endpoint.send<PublishResult>(command, { dryRun })
 }
@@ -114,18 +123,8 @@ function sentenceOf({ kind, seq, offered }: PublishResult, { version, board, cha
 }
 
 async function readComponents(file: string): Promise<Record<string, string>> {
-  const text = new TextDecoder().decode(await readShort(file))
-  const value = parseComponents(text)
+  const value: unknown = await new Response(await readShort(file)).json().catch(() => undefined)
   const isMap = typeof value === 'object' && value !== null && !Array.isArray(value)
-  if (!isMap || !Object.values(value).every((version) => typeof version === 'string'))
-    throw new PlatteError('usage', `${file} must be a JSON object of versions, such as {"kernel":"6.12.102"}`)
-  return Object.fromEntries(Object.entries(value).map(([name, version]) => [name, String(version)]))
-}
-
-function parseComponents(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  if (isMap && Object.values(value).every((version) => typeof version === 'string')) return { ...value }
+  throw new PlatteError('usage', `${file} must be a JSON object of versions, such as {"kernel":"6.12.102"}`)
 }

@@ -1,6 +1,6 @@
 /** `platte lock policy`: what a group's clients are held to, without their knowing of it. */
 import { type Command, InvalidArgumentError } from 'commander'
-import { type WindowOptions, windowOf, withWindow } from '../../channels/cli/window-options.ts'
+import { type WindowOptions, windowOf, withWindow } from '../../channels/cli/conditions.ts'
 import { parseDuration } from '../../cli/options.ts'
 import { show } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
