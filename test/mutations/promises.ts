@@ -92,10 +92,9 @@ export const promises: readonly Kept[] = [
   row('history does not fork', 'verifyHead', 'trust/channel', (real) => (bytes, trusted, head) => {
     return real(bytes, trusted, { ...head, previous: undefined })
   }),
-  row('a hold withholds', 'ownConditions', 'core/decide', (real) => (...args) => ({
-    ...real(...args),
-    refusal: undefined,
-  })),
+  row('a hold withholds', 'viewChannel', 'core/decide', (real) => (scope, stored, followed) => {
+    return real(scope, { ...stored, holds: [] }, followed)
+  }),
   row('a floor is never jumped', 'viewChannel', 'core/decide', boards({ floors: [] })),
   row('a dead end is never left', 'viewChannel', 'core/decide', boards({ deadEnds: [] })),
   row('a ramp admits its share', 'admits', 'core/conditions', always(true)),
@@ -113,13 +112,17 @@ export const promises: readonly Kept[] = [
     always(() => undefined),
   ),
   row('a stopped clock stops a ramp', 'readRamp', 'core/conditions', (real) => (steps) => real(steps)),
-  row('a follower waits', 'followedConditions', 'core/conditions', (real) => (release, own, followed, bytes) => {
-    return real(release, own, { ...followed, afterMs: 0 }, bytes)
+  row('a follower waits', 'viewChannel', 'core/conditions', (real) => (scope, stored, followed) => {
+    return real(scope, stored, followed && { ...followed, afterMs: 0 })
   }),
-  row('a follower keeps the holds of its source', 'followedConditions', 'core/conditions', (real) => (...args) => {
-    const [release, own, followed, bytes] = args
-    return real(release, own, { ...followed, source: { ...followed.source, holds: [] } }, bytes)
-  }),
+  row(
+    'a follower keeps the holds of its source',
+    'viewChannel',
+    'core/conditions',
+    (real) => (scope, stored, follow) => {
+      return real(scope, stored, follow && { ...follow, source: { ...follow.source, holds: [] } })
+    },
+  ),
   row('an overlay restricts', 'restrict', 'core/overlay', () => (view) => view),
   row('the next change is foretold', 'nextChange', 'core/conditions-properties', always(undefined)),
   row('a higher version is newer', 'compareVersions', 'core/version', (real) => (a, b) => real(b, a)),
