@@ -39,8 +39,9 @@ export async function reportOn(texts: AsyncIterable<string | undefined>, wanted:
       if (line === '') continue
       const read = readLine(line)
       if (read === undefined) unreadable += 1
+      else if (read === 'other') continue
       else if ('lostLines' in read) lost += read.lostLines
-      else if ('event' in read && isWanted(read, wanted)) reporter.add(read)
+      else if (isWanted(read, wanted)) reporter.add(read)
     }
   }
   const [since, until] = [wanted.since, wanted.until].map((at) => new Date(at).toISOString())
@@ -73,16 +74,15 @@ export async function* storedEvents(
     }
 }
 
-type Read = Line | { readonly lostLines: number } | { readonly isElse: true } | undefined
+type Read = Line | { readonly lostLines: number } | 'other' | undefined
 
 /** @returns `undefined` for a line that no server wrote. */
 function readLine(text: string): Read {
   const value = parseJsonObject(text)
   if (value === undefined) return undefined
   if (value.event === 'events' && typeof value.lostLines === 'number') return { lostLines: value.lostLines }
-  if (value.event !== 'check' && value.event !== 'event')
-    return typeof value.event === 'string' ? { isElse: true } : undefined
-  if (value.event === 'event' && value.type === undefined) return { isElse: true }
+  if (value.event !== 'check' && value.event !== 'event') return typeof value.event === 'string' ? 'other' : undefined
+  if (value.event === 'event' && value.type === undefined) return 'other'
   const at = typeof value.time === 'string' ? Date.parse(value.time) : Number.NaN
   const texts = [value.app, value.channel, value.version, value.machine]
   if (Number.isNaN(at) || !texts.every(isText)) return undefined

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import {
   collect,
@@ -15,9 +16,9 @@ import { durationMs } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
 import { makeStore } from '../../runtime/store.ts'
-import { type MirrorResult, mirror } from '../mirror.ts'
-import { type MirrorOptions, type Want, wants } from '../mirror-pass.ts'
-import { mirrorUntil, openMirroring, parseUpstreamSetting } from './upstream.ts'
+import { type MirrorMemory, type MirrorResult, mirror } from '../mirror.ts'
+import { type Mirroring, type MirrorOptions, type Want, wants } from '../mirror-pass.ts'
+import { openMirroring, parseUpstreamSetting } from './upstream.ts'
 
 interface Flags extends Options {
   readonly channel?: readonly string[]
@@ -50,14 +51,15 @@ export function mirrorCommand(): Command {
       const mirroring = await openMirroring(setting, store)
       const wanted = { packages: options.packages, channels: options.channel, onPackage: bars() }
       if (options.watch === undefined) return report(options, await mirror(mirroring, wanted))
-      await watchUpstream(options, durationMs(options.watch), (watch) => mirrorUntil(mirroring, wanted, watch))
+      await watchUpstream(mirroring, wanted, { ...options, everyMs: durationMs(options.watch) })
     })
 }
 
+/** Passes until a signal to stop; a failed pass does not end them. */
 async function watchUpstream(
-  options: Flags,
-  everyMs: number,
-  run: (watch: Parameters<typeof mirrorUntil>[2]) => Promise<void>,
+  mirroring: Mirroring,
+  wanted: MirrorOptions,
+  { everyMs, ...options }: Flags & { readonly everyMs: number },
 ): Promise<void> {
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
@@ -66,7 +68,11 @@ async function watchUpstream(
     notice(`error: ${error.message}`)
     if (error.hint) notice(`hint: ${error.hint}`)
   }
-  await run({ everyMs, signal: stop.signal, onResult: (result) => report(options, result), onError })
+  const memory: MirrorMemory = {}
+  while (!stop.signal.aborted) {
+    await mirror(mirroring, wanted, memory).then((result) => report(options, result), onError)
+    await setTimeout(everyMs, undefined, { signal: stop.signal }).catch(() => {})
+  }
 }
 
 /** One bar at a time: that of the first package of those copied side by side. */
