@@ -4,7 +4,7 @@ import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { registerEndpoint } from './endpoint.ts'
-import { notice, showText } from './terminal.ts'
+import { notice, noticeError, showText } from './terminal.ts'
 
 registerEndpoint(async (options) => (await import('../publish-api/cli/endpoint.ts')).openEndpoint(options))
 
@@ -108,8 +108,7 @@ function fail(error: unknown): number {
     notice(`error: a defect: ${error instanceof Error ? error.stack : error}`)
     return 1
   }
-  notice(`error: ${error.message}`)
-  if (error.hint) notice(`hint: ${error.hint}`)
+  noticeError(error)
   return exitCodes[error.code]
 }
 

@@ -1,5 +1,6 @@
 /** Data goes to stdout, messages to stderr, progress only to a terminal. */
 import { SingleBar } from 'cli-progress'
+import type { PlatteError } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
 
 /** Text from elsewhere could move the cursor, or write a line that looks like ours. */
@@ -16,6 +17,12 @@ const print = (line: string): void => void process.stdout.write(`${safe(line)}\n
 
 /** Writes a message of one line or several. */
 export const notice = (line: string): void => void process.stderr.write(`${safe(line)}\n`)
+
+/** Writes an expected error and what to do about it. */
+export function noticeError({ message, hint }: PlatteError): void {
+  notice(`error: ${message}`)
+  if (hint) notice(`hint: ${hint}`)
+}
 
 /** A reader that goes away (`| head`) is not a failure. */
 function endWithReader(): void {

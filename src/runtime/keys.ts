@@ -7,7 +7,7 @@ import type { Environment } from '../kernel/setting.ts'
 import { type Algorithm, generateKey, parsePrivateKey } from '../trust/keys.ts'
 import type { Signer } from '../trust/signer.ts'
 import { loadEnvSigner } from './env-keys.ts'
-import type { KeySource } from './setting-values.ts'
+import type { KeySource } from './own-settings.ts'
 import type { Settings } from './settings.ts'
 
 export interface KeyPair {

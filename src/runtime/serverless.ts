@@ -16,8 +16,8 @@ import type { Signer } from '../trust/signer.ts'
 import { createApp } from './app.ts'
 import { type Features, missingFeatures, openFeatures, servingWith } from './compose.ts'
 import { loadEnvSigner } from './env-keys.ts'
+import type { KeySource } from './own-settings.ts'
 import { refreshSlice, runLog } from './refreshing.ts'
-import type { KeySource } from './setting-values.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows } from './settings.ts'
 
 export interface Deployment {

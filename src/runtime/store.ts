@@ -16,7 +16,7 @@ import type { Uploads } from '../store/uploads.ts'
 import { readTextFile } from './files.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { loadOnlineKeys } from './keys.ts'
-import type { OverlaySource } from './setting-values.ts'
+import type { OverlaySource } from './own-settings.ts'
 import type { SettingsWith } from './settings.ts'
 import type { S3Setting, StoreSetting } from './store-setting.ts'
 

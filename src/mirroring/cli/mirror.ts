@@ -10,7 +10,7 @@ import {
   readFlags,
   settingsOf,
 } from '../../cli/options.ts'
-import { notice, progress, show, warn } from '../../cli/terminal.ts'
+import { notice, noticeError, progress, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
@@ -65,8 +65,7 @@ async function watchUpstream(
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   const onError = (error: unknown): void => {
     if (!(error instanceof PlatteError)) throw error
-    notice(`error: ${error.message}`)
-    if (error.hint) notice(`hint: ${error.hint}`)
+    noticeError(error)
   }
   const memory: MirrorMemory = {}
   while (!stop.signal.aborted) {
