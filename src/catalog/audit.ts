@@ -104,7 +104,7 @@ async function attempt<T>(walk: Walk, key: string, step: () => Promise<T>): Prom
   }
 }
 
-/** Goes back from the newest manifest. After a bad one it goes on at the manifest that the catalog names. @returns how many are good. */
+/** After a bad manifest the walk goes on at the one that the catalog names. @returns how many are good. */
 async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
   const entry = channelEntry(walk.state.catalog.catalog, ref.app, ref.channel)
   const named = entry?.seq ?? 0

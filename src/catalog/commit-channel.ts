@@ -11,10 +11,7 @@ import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-ch
 import { type CatalogState, type ChannelRef, channelEntry, loadRoot, naming, type StoreReader } from './read.ts'
 import { encode, instantText, loadForWriting, type StoreWriter, signersOf } from './write.ts'
 
-/**
- * How many manifests may be ahead of the catalog. A store that lists has an end. A server without lists could invent
- * manifests for ever: only the newest must be signed by today's keys.
- */
+/** A server without lists could invent manifests for ever: only the newest must be signed by the keys of today. */
 export const waitAtMost = ({ list }: Documents): number => (list === undefined ? 1000 : Number.POSITIVE_INFINITY)
 
 /**
@@ -97,12 +94,7 @@ export interface Committed {
   readonly changed: boolean
 }
 
-/**
- * Commits the next manifest of a channel: creating it IS the commit.
- * @param propose reads the newest state. It is called again where another writer created that manifest first.
- * @param seal signs it; without it the release keys at hand do.
- * @throws PlatteError('conflict') where every race was lost; 'credentials'; whatever `propose` throws.
- */
+/** Creating the next manifest IS the commit. @param propose is called again where another writer created it first. */
 export const commitNext = (
   writer: StoreWriter,
   ref: ChannelRef,

@@ -102,11 +102,7 @@ export function withEntry(catalog: Catalog, ref: ChannelRef, entry: CatalogChann
   return { ...catalog, apps: { ...catalog.apps, [ref.app]: { ...app, channels } } }
 }
 
-/**
- * Checks before a commit that the keys at hand can sign it. Without a timestamp key it waits for a refresh.
- * @param seal signs manifests in place of the release keys.
- * @throws PlatteError('credentials', 'expired')
- */
+/** @param seal signs in place of the release keys. @throws PlatteError('credentials', 'expired') */
 export function checkKeys({ release, timestamp, clock }: StoreWriter, state: CatalogState, seal?: Seal): void {
   if (seal === undefined) signersOf(release, 'release', state.root)
   if (timestamp.length === 0) return

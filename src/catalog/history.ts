@@ -26,11 +26,7 @@ interface Link {
   readonly keyIds: readonly string[]
 }
 
-/**
- * The manifests of a channel, newest first.
- * @throws PlatteError('refused') where there is no such channel; 'missing', 'mismatch', … naming the key at which the
- *   chain is broken, after what is good.
- */
+/** Newest first. Throws at the key where the chain is broken, after what is good; 'refused' for an unknown channel. */
 export async function* walkChain(reader: StoreReader, ref: ChannelRef): AsyncIterable<Link> {
   const state = await loadForWriting(reader)
   const head = await loadHead(reader, state, ref)

@@ -1,4 +1,4 @@
-/** Documents verbatim, for clients that verify them. A store behind a web server may answer with any page of its network. */
+/** Documents for clients that verify them. A store behind a web server may answer with any page of its network. */
 import { notesKey, type PublicDocument, publicDocument } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Documents } from '../store/documents.ts'
@@ -13,7 +13,7 @@ export interface PublishedDocument extends PublicDocument {
   readonly sha256: string
 }
 
-/** @returns `undefined` for a key that nobody may read. @throws PlatteError('bad-document', 'mismatch', 'bad-signature') */
+/** @returns `undefined` for a key that is not public. @throws PlatteError('bad-document', 'mismatch', 'bad-signature') */
 export async function readDocument(documents: Documents, key: string): Promise<PublishedDocument | undefined> {
   const known = publicDocument(key)
   if (known === undefined) return undefined

@@ -130,11 +130,7 @@ function parseDraft(draft: Uint8Array): unknown {
   }
 }
 
-/**
- * Stores a signed root after the newest one, if every channel verifies under it. Readers use it once the catalog names it.
- * @throws PlatteError('refused') where a channel would no longer verify; 'bad-signature' without both thresholds; 'expired',
- *   'from-the-future'.
- */
+/** Readers use the root once the catalog names it. */
 export async function publishRoot(writer: StoreWriter, bytes: Uint8Array): Promise<TrustedRoot> {
   const current = await loadRoot(writer)
   const stored = await writer.documents.get(rootKey(current.root.version), maxRootBytes)

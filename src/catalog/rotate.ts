@@ -20,11 +20,7 @@ export interface Rotation {
   readonly replaces?: string
 }
 
-/**
- * Replaces a key: root n+1 with the old and the new one → every channel issued anew → root n+2 without the old one.
- * Safe to repeat: each step reads the state first.
- * @param signers the root keys; for a rotation of the root role the new one too.
- */
+/** Root n+1 has both keys; then every channel is issued anew; root n+2 lacks the old key. Safe to repeat. */
 export async function rotateKey(
   writer: StoreWriter,
   rotation: Rotation,

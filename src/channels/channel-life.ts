@@ -146,10 +146,7 @@ function checkRename({ app, channel }: ChannelRef, name: string, { catalog, head
   )
 }
 
-/**
- * Copies the brakes before the old channel ends, and again what was held in between.
- * @param seq revision of the old channel that was copied; `undefined`: it has ended.
- */
+/** @param seq revision of the old channel that was copied; `undefined`: it has ended. */
 async function endOld(
   writer: Committer,
   { old, ref, result, seq }: { old: ChannelRef; ref: ChannelRef; result: EditResult; seq: number | undefined },
@@ -159,6 +156,7 @@ async function endOld(
     if (current.seq !== seq) throw differ(ref.channel, old.channel)
   }
   const ended = await change(writer, endEdit(old, { force: true, refuse }))
+  // What was held in between.
   await copyBrakes(writer, old, ref)
   return seq === undefined ? { ...ended, seq: result.seq } : { ...result, kind: 'changed' }
 }

@@ -70,7 +70,6 @@ export interface Plan {
   readonly manifest?: ChannelManifest
   readonly entry?: CatalogChannel
   readonly changes: readonly Change[]
-  readonly warnings: readonly string[]
   /** Keys of packages that the manifest needs. */
   readonly packages: readonly string[]
 }
@@ -131,10 +130,8 @@ async function loadLive(
 /** Pure. @throws PlatteError('refused', 'usage') by the state of the channel, or by the edit. */
 export function plan(edit: Edit, state: EditState, issue: Issue): Plan {
   edit.check?.(state)
-  const base = { edit, state, issue, warnings: state.unreadable }
-  return 'brake' in edit
-    ? { ...base, ...planBrakes(edit, state, issue) }
-    : { ...base, ...planManifest(edit, state, issue) }
+  const outcome = 'brake' in edit ? planBrakes(edit, state, issue) : planManifest(edit, state, issue)
+  return { edit, state, issue, ...outcome }
 }
 
 type Outcome = Pick<Plan, 'seq' | 'manifest' | 'entry' | 'changes' | 'packages'>

@@ -160,7 +160,7 @@ export async function planRelease(
   checkNotes(order)
   const edit = await releaseEdit(order)
   const planned = plan(edit, await loadState(publisher, edit), { at: at ?? publisher.clock(), provenance })
-  for (const problem of planned.warnings) publisher.log({ level: 'warn', event: 'publish', problem })
+  for (const problem of planned.state.unreadable) publisher.log({ level: 'warn', event: 'publish', problem })
   return planned
 }
 

@@ -7,17 +7,13 @@ import { compareVersions, parseVersion } from '../../release/version.ts'
 import { loadRoot } from '../read.ts'
 import { type DraftOptions, outOption, writeDraft } from './draft.ts'
 
-interface FormatOptions extends DraftOptions {
-  readonly oldestReader?: string
-}
-
 /** Lets a store use what older readers refuse: a root edit, so the root keys sign it. */
 export function formatCommand(): Command {
   return command('format', 'write a draft of a root that allows a newer format', readFlags)
     .argument('<format>', `the format, at most ${newestFormat}`, Number)
     .option('--oldest-reader <version>', 'the oldest version of Platte that reads this store, anywhere')
     .option(...outOption)
-    .action(async (format: number, options: FormatOptions) => {
+    .action(async (format: number, options: DraftOptions & { readonly oldestReader?: string }) => {
       const { store } = await openReadingOf(options, warn)
       const current = await loadRoot(store)
       checkFormat(format, current.root.format)

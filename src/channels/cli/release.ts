@@ -14,12 +14,7 @@ export const unholdCommand = () =>
     .argument('<version>', 'the release')
     .option('--board <board>', 'the board of the hold')
 
-interface Marking {
-  readonly reason?: string
-  readonly undo?: true
-}
-
-function reasonOrUndo<Given extends Marking>({ reason, undo, ...given }: Given) {
+function reasonOrUndo({ reason, undo, ...given }: { readonly reason?: string; readonly undo?: true }) {
   if (undo) return { ...given, undo }
   if (reason) return { ...given, reason }
   throw new PlatteError('usage', '--reason is missing', { hint: 'give a reason, or remove the mark with --undo' })
@@ -42,11 +37,6 @@ export const rollbackCommand = () =>
     .option('--to <version>', 'refuse if any machine would get another version')
     .option('--undo', 'offer the release again, and stop sending machines back')
 
-interface Promoting {
-  readonly to: string
-  readonly board?: readonly string[]
-}
-
 export const promoteCommand = () =>
   changing('promote', 'put a release of one channel into another: same bytes', 'promote', promotion)
     .argument('<version>', 'the release')
@@ -55,12 +45,11 @@ export const promoteCommand = () =>
     .option('--board <board>', 'only this board; repeatable', collect)
     .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
 
-const promotion = ({ to, board, ...given }: Promoting) => ({ ...given, channel: to, boards: board })
-
-interface Following {
-  readonly source?: string
-  readonly none?: true
-}
+const promotion = ({ to, board, ...given }: { readonly to: string; readonly board?: readonly string[] }) => ({
+  ...given,
+  channel: to,
+  boards: board,
+})
 
 export const followCommand = () =>
   editing('follow', 'let a channel offer the releases of another one, later', following)
@@ -69,7 +58,7 @@ export const followCommand = () =>
     .option('--over <duration>', 'then ramp it over this time, such as 48h', parseDuration)
     .option('--none', 'stop following')
 
-function following(given: Following): Following {
+function following(given: { readonly source?: string; readonly none?: true }): object {
   if ((given.none ?? false) !== (given.source !== undefined)) return given
   throw new PlatteError('usage', 'name the channel to follow, or use --none')
 }
