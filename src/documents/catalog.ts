@@ -1,6 +1,5 @@
 /** The catalog: all apps and channels, and each one's current ChannelManifest by sequence and digest. `catalog.jws`. */
 import * as v from 'valibot'
-import type { Verified } from '../kernel/verified.ts'
 import * as field from './fields.ts'
 
 export const maxCatalogBytes = 1024 * 1024
@@ -40,8 +39,4 @@ export const checkHold = (value: unknown): v.InferOutput<typeof hold> => field.c
 export type Catalog = v.InferOutput<typeof schema>
 export type CatalogChannel = v.InferOutput<typeof channel>
 
-/** @throws PlatteError('bad-document') */
-export const decodeCatalog = (bytes: Verified<Uint8Array>): Catalog => field.decode(schema, 'catalog', bytes)
-
-/** @throws PlatteError('bad-document') for a catalog that no reader would accept. */
-export const checkCatalog = (value: unknown): Catalog => field.check(schema, 'catalog', value)
+export const { decode: decodeCatalog, check: checkCatalog } = field.documentOf(schema, 'catalog')

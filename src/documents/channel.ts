@@ -1,7 +1,6 @@
 /** The ChannelManifest: one channel at one sequence number. `apps/<app>/<channel>/<seq>.jws`. */
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
-import type { Verified } from '../kernel/verified.ts'
 import { type Channel, type Release, weekdays } from '../release/channel.ts'
 import { rampProblem } from '../release/ramp.ts'
 import { rangeProblem } from '../release/target.ts'
@@ -139,8 +138,7 @@ export type ChannelManifest = Omit<v.InferOutput<typeof schema>, keyof Channel> 
 export const isEnded = ({ releases, issuedAt, expires }: ChannelManifest): boolean =>
   releases.length === 0 && expires !== undefined && Date.parse(expires) <= Date.parse(issuedAt)
 
-/** @throws PlatteError('bad-document') */
-export const decodeChannel = (bytes: Verified<Uint8Array>): ChannelManifest => field.decode(schema, 'channel', bytes)
+export const { decode: decodeChannel } = field.documentOf<v.GenericSchema<unknown, ChannelManifest>>(schema, 'channel')
 
 /**
  * Checks what may be signed. Readers accept ramps, windows and targets that they cannot evaluate, and withhold the release:

@@ -108,12 +108,11 @@ export function durationMs(text: string): number {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Reads a verified payload. @throws PlatteError('bad-document') naming the document and the first wrong field. */
-export const decode: <S extends v.GenericSchema>(
-  schema: S,
-  name: string,
-  bytes: Verified<Uint8Array>,
-) => v.InferOutput<S> = decodeUnsigned
+/** `decode` reads a verified payload; `check` takes a value to sign. Both throw PlatteError('bad-document'). */
+export const documentOf = <S extends v.GenericSchema>(schema: S, name: string) => ({
+  decode: (bytes: Verified<Uint8Array>): v.InferOutput<S> => decodeUnsigned(schema, name, bytes),
+  check: (value: unknown): v.InferOutput<S> => check(schema, name, value),
+})
 
 /** Reads an unsigned document of the store. @throws PlatteError('bad-document') */
 export function decodeUnsigned<S extends v.GenericSchema>(

@@ -1,6 +1,5 @@
 /** A receipt: the digests of a package as they were read in the store. `receipts/<slot>.jws`. */
 import * as v from 'valibot'
-import type { Verified } from '../kernel/verified.ts'
 import * as field from './fields.ts'
 
 export const maxReceiptBytes = 16 * 1024
@@ -18,8 +17,4 @@ const schema = v.strictObject({
 /** Signed with the timestamp key by the reader of the bytes, not by their sender. */
 export type Receipt = v.InferOutput<typeof schema>
 
-/** @throws PlatteError('bad-document') */
-export const decodeReceipt = (bytes: Verified<Uint8Array>): Receipt => field.decode(schema, 'receipt', bytes)
-
-/** @throws PlatteError('bad-document') for a receipt that no reader would accept. */
-export const checkReceipt = (value: unknown): Receipt => field.check(schema, 'receipt', value)
+export const { decode: decodeReceipt, check: checkReceipt } = field.documentOf(schema, 'receipt')

@@ -1,6 +1,5 @@
 /** The root: the keys, and the role that each may sign for. `root/<n>.jws`. */
 import * as v from 'valibot'
-import type { Verified } from '../kernel/verified.ts'
 import * as field from './fields.ts'
 import { newestFormat } from './format.ts'
 
@@ -46,14 +45,7 @@ export type PublicKey = Root['keys'][number]
 export type RoleName = keyof Root['roles']
 export const roleNames: readonly RoleName[] = ['root', 'release', 'timestamp']
 
-/**
- * The public key of a JWK, public or private, without its other members.
- * @throws PlatteError('bad-document') for other kinds of keys.
- */
+/** The public members of a JWK. @throws PlatteError('bad-document') for other kinds of keys. */
 export const publicKeyOf = (name: string, jwk: unknown): PublicKey => field.check(anyJwk, name, jwk)
 
-/** @throws PlatteError('bad-document') */
-export const decodeRoot = (bytes: Verified<Uint8Array>): Root => field.decode(schema, 'root', bytes)
-
-/** @throws PlatteError('bad-document') for a root that no reader would accept. */
-export const checkRoot = (value: unknown): Root => field.check(schema, 'root', value)
+export const { decode: decodeRoot, check: checkRoot } = field.documentOf(schema, 'root')
