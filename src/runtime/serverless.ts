@@ -87,7 +87,9 @@ async function open(
     ...{ release: await signers(releaseKey, env), timestamp: await signers(timestampKey, env) },
   })
   const context = { ...parts, cache, reader, random: systemRandom, openWriter, readText: noFiles }
-  const extensions = await openFeatures(features, settings, context)
+  // An upstream implies itself as the store; a function has a bucket of its own.
+  const { store: _, ...others } = settings
+  const extensions = await openFeatures(features, others, context)
   const { packages } = parts
   const replaced = extensions.find((one) => one.insteadOfRefresh)?.insteadOfRefresh
   return {

@@ -79,7 +79,7 @@ test('no step asks more than 50 times or copies two packages, and after some of 
 })
 
 test('then a step costs one conditional GET, and machines are answered from the copy', async () => {
-  expect(await step()).toEqual({ asked: 1, mirrored: undefined })
+  expect(await step()).toEqual({ requests: 1, mirrored: undefined })
   const answer = await server.getWorker('mirror').fetch('http://updates.example.org/v1/update/', {
     method: 'POST',
     body: bodyOf('full-update-01'),
