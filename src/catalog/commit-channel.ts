@@ -37,14 +37,12 @@ export async function loadHead(
   let sha256 = entry?.sha256
   let previous: string | undefined
   for (let seq = from; bytes !== undefined; seq++) {
+    const key = channelKey(ref.app, ref.channel, seq)
     if (seq > from + waitAtMost(reader.documents))
-      throw new PlatteError(
-        'bad-document',
-        `${channelKey(ref.app, ref.channel, seq)} is more than 1,000 manifests ahead of the catalog`,
-      )
+      throw new PlatteError('bad-document', `${key} is more than 1,000 manifests ahead of the catalog`)
     const next = seq < from + steps ? await read(seq + 1) : undefined
     const [here, before, digest] = [bytes, previous, sha256 ?? (await sha256Hex(bytes))]
-    const verified = await naming(channelKey(ref.app, ref.channel, seq), async () => {
+    const verified = await naming(key, async () => {
       const past = await verifyPast(here, digest, { ...ref, seq })
       if (before !== undefined && past.manifest.previous !== before)
         throw new PlatteError('fork', 'does not follow the manifest before it')
@@ -83,11 +81,10 @@ export function nextManifest(
   return checkChannel(manifest, code)
 }
 
-/** The newest state of a channel, and the manifest that is to follow. Without one, nothing changes. */
-export type Next = { readonly state: CatalogState } & (
+/** The manifest that is to follow the newest one, or the newest one where nothing changes. */
+type Next =
+  | { readonly state: CatalogState; readonly manifest: ChannelManifest }
   | { readonly head: VerifiedChannel; readonly manifest?: undefined }
-  | { readonly manifest: ChannelManifest }
-)
 
 export interface Committed {
   readonly head: VerifiedChannel
@@ -99,7 +96,8 @@ export const commitNext = (
   writer: StoreWriter,
   ref: ChannelRef,
   propose: () => Promise<Next>,
-  seal: Seal = sealByKeys(writer),
+  seal: Seal = async (manifest, { root }) =>
+    sealEnvelope('platte-channel+jws', encode(manifest), signersOf(writer.release, 'release', root)),
 ): Promise<Committed> =>
   update<Committed>(writer, `apps/${ref.app}/${ref.channel}`, async () => {
     const next = await propose()
@@ -112,11 +110,6 @@ export const commitNext = (
     return { result: { head, changed: true }, write: { key, bytes, token: undefined } }
   })
 
-const sealByKeys =
-  (writer: StoreWriter): Seal =>
-  async (manifest, { root }) =>
-    sealEnvelope('platte-channel+jws', encode(manifest), signersOf(writer.release, 'release', root))
-
 /** @param edit takes the newest manifest, for a new channel one of `seq` 0; the same object changes nothing. */
 export const commitChannel = (
   writer: StoreWriter,
@@ -128,7 +121,7 @@ export const commitChannel = (
     const head = await loadHead(writer, state, ref)
     const current = head?.manifest ?? { ...emptyChannel, ...ref }
     const edited = edit(current)
-    if (head !== undefined && edited === current) return { state, head }
+    if (head !== undefined && edited === current) return { head }
     return { state, manifest: nextManifest(head, edited, { at: writer.clock() }) }
   })
 

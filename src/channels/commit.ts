@@ -55,27 +55,25 @@ async function commitManifest(
   edit: ManifestEdit,
   { planned, seal }: { readonly planned: Plan; readonly seal: Seal | undefined },
 ): Promise<EditResult> {
-  let latest = planned
-  let isPlanned = true
+  let latest: Plan | undefined
   if (planned.manifest) checkKeys(writer, planned.state.catalog, seal)
   if (planned.manifest && edit.needsTimestamp) signersOf(writer.timestamp, 'timestamp', planned.state.catalog.root)
   for (const [key, notes] of edit.notes ?? []) await keepNotes(writer, key, notes)
   const propose = async () => {
-    if (!isPlanned) latest = plan(edit, await loadState(writer, edit), planned.issue)
-    isPlanned = false
+    latest = latest ? plan(edit, await loadState(writer, edit), planned.issue) : planned
     const { state, manifest } = latest
     if (manifest !== undefined) return { state: state.catalog, manifest }
     if (state.head === undefined) throw new Error('a new channel has a manifest')
-    return { state: state.catalog, head: state.head }
+    return { head: state.head }
   }
   const { head, changed } = await commitNext(writer, edit.ref, propose, seal)
+  const { changes, packages } = latest ?? planned
   // Another channel that had them may have been pruned meanwhile.
-  await requirePackages(writer, latest.packages)
+  await requirePackages(writer, packages)
   const inForce = await pointCatalogAt(writer, edit.ref, head)
   const { manifest, sha256 } = head
-  const { changes } = latest
   const result = { kind: changed ? 'changed' : 'unchanged', seq: manifest.seq, inForce, sha256, changes } as const
-  return (await edit.finish?.(writer, result, latest)) ?? result
+  return (await edit.finish?.(writer, result, latest ?? planned)) ?? result
 }
 
 async function commitBrakes(writer: Committer, edit: BrakeEdit, planned: Plan): Promise<EditResult> {
