@@ -4,7 +4,7 @@ import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } from '../release/add-release.ts'
+import { type Addition, addRelease, checkSameBytes, checkVersionOrder, findRelease } from '../release/add-release.ts'
 import type { BoardPackages, Package, RampStep } from '../release/channel.ts'
 import type { StagedPackage } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
@@ -133,7 +133,7 @@ function checkAdmission({ catalog, head }: EditState, order: ReleaseOrder): void
     refuseOtherName(catalog, { app, channel })
   }
   if (head === undefined) checkNewName(channel)
-  else checkPlace(head.manifest, order)
+  else checkVersionOrder(head.manifest, order)
 }
 
 function describe(

@@ -21,7 +21,7 @@ export interface Addition {
  * @throws PlatteError('refused') for a lower version, another spelling of a known version, or other content of one.
  */
 export function addRelease<C extends Channel>(channel: C, addition: Addition): C {
-  checkPlace(channel, addition)
+  checkVersionOrder(channel, addition)
   const known = findRelease(channel, addition.version)
   const release = known === undefined ? newRelease(addition) : mergeRelease(known, addition)
   if (release === known) return channel
@@ -32,7 +32,7 @@ export function addRelease<C extends Channel>(channel: C, addition: Addition): C
  * Checks what is known before the packages are read: the version is not lower than what its board has.
  * @throws PlatteError('refused')
  */
-export function checkPlace(channel: Channel, { version, board }: { version: string; board: string }): void {
+export function checkVersionOrder(channel: Channel, { version, board }: { version: string; board: string }): void {
   if (boardOf(findRelease(channel, version), board)) return
   const higher = channel.releases.find((release) => boardOf(release, board) && newestFirst(release, { version }) < 0)
   if (higher === undefined) return

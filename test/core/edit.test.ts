@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { PlatteError } from '../../src/kernel/errors.ts'
-import { type Addition, addRelease, checkPlace, checkSameBytes, findRelease } from '../../src/release/add-release.ts'
+import {
+  type Addition,
+  addRelease,
+  checkSameBytes,
+  checkVersionOrder,
+  findRelease,
+} from '../../src/release/add-release.ts'
 import type { Channel } from '../../src/release/channel.ts'
 import { bytesOf, onePackage, release } from './releases.ts'
 
@@ -114,13 +120,13 @@ describe('addRelease', () => {
 
   test('what objects carry anyway is no board', () => {
     for (const board of ['constructor', '__proto__', 'toString']) {
-      expect(() => checkPlace(channel, { version: '1', board })).not.toThrow()
+      expect(() => checkVersionOrder(channel, { version: '1', board })).not.toThrow()
       expect(() => checkSameBytes(channel, 'here', addition('3', { board }))).not.toThrow()
     }
   })
 })
 
-describe('checkPlace', () => {
+describe('checkVersionOrder', () => {
   test.each([
     ['4', 'amd64-usr', true],
     ['3', 'amd64-usr', true],
@@ -132,7 +138,7 @@ describe('checkPlace', () => {
     ['1', 'x', true],
     ['main', 'amd64-usr', false],
   ])('%s for %s: %s', (version, board, good) => {
-    const check = () => checkPlace(channel, { version, board })
+    const check = () => checkVersionOrder(channel, { version, board })
     if (good) check()
     else expect(check).toThrow(expect.objectContaining({ code: 'refused' }))
   })

@@ -32,7 +32,7 @@ export function releasePart(page: PageContext, shown: Shown): Html {
   const at = time(listed.offeredFrom, status.now, words)
   return part`<article class="sheet release" id="${release.version}"><header><h3><a href="#${release.version}">${release.version}</a></h3>
 ${states(shown, page)}<span class="small soft">${listed.offeredFrom > status.now ? filled(words.board.waits, at) : part`${words.channel.published} ${at}`}</span></header>
-${brakes(channel, release, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(release, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
+${restrictions(channel, release, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(release, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
 }
 
 /** Its state on each board, except where it is held or withdrawn: that is a note below. */
@@ -45,7 +45,7 @@ function states({ listed: { boards } }: Shown, { words }: PageContext): Html {
   )}`
 }
 
-function brakes({ entry, source }: ChannelStatus, release: Release, { words: { channel } }: PageContext): Html {
+function restrictions({ entry, source }: ChannelStatus, release: Release, { words: { channel } }: PageContext): Html {
   const holds = [entry, source?.entry]
     .flatMap((one) => one?.holds ?? [])
     .filter(({ version }) => version === release.version)
