@@ -59,7 +59,7 @@ export async function verifyChannel(
   const sha256 = await sha256Hex(bytes)
   if (sha256 !== entry.sha256) throw new PlatteError('mismatch', `${name}: its SHA-256 is not the catalog's`)
   const manifest = await open(bytes, trusted)
-  checkVersionOrder(manifest, { app, channel, seq: entry.seq })
+  checkPlace(manifest, { app, channel, seq: entry.seq })
   if (!answersTo(manifest, request))
     throw new PlatteError('mismatch', `${name}: does not name ${JSON.stringify(request.slice(0, 64))} as an alias`)
   if (!isEnded(manifest)) checkTimes(manifest, name, now)
@@ -78,7 +78,7 @@ export async function verifyHead(
   { app, channel, seq, previous }: HeadChannel,
 ): Promise<VerifiedChannel> {
   const manifest = await open(bytes, trusted)
-  checkVersionOrder(manifest, { app, channel, seq })
+  checkPlace(manifest, { app, channel, seq })
   const isFirst = seq === 1
   if (isFirst ? manifest.previous !== undefined : previous !== undefined && manifest.previous !== previous)
     throw new PlatteError('fork', `${app}/${channel}: ${seq} does not follow the manifest before it`)
@@ -96,7 +96,7 @@ export async function verifyPast(
   ref: ChannelPlace & { readonly seq: number },
 ): Promise<VerifiedChannel> {
   const manifest = decodeChannel(await openByDigest(bytes, type, sha256))
-  checkVersionOrder(manifest, ref)
+  checkPlace(manifest, ref)
   return { manifest, sha256, size: bytes.length }
 }
 
@@ -105,7 +105,7 @@ async function open(bytes: Uint8Array, trusted: TrustedRoot): Promise<ChannelMan
 }
 
 /** Step 4, and the seq of step 7. */
-function checkVersionOrder(manifest: ChannelManifest, want: ChannelPlace & { readonly seq: number }): void {
+function checkPlace(manifest: ChannelManifest, want: ChannelPlace & { readonly seq: number }): void {
   for (const field of ['app', 'channel', 'seq'] as const)
     if (manifest[field] !== want[field])
       throw new PlatteError(
