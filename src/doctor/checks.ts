@@ -1,19 +1,19 @@
-/** What a check of a store is, and what checks share. They need no test runner: `platte doctor` asks them of an operator's store. */
+/** Checks of a store, without a test runner: `platte doctor` runs them on an operator's store. */
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import type { Documents, StoredDocument, Token } from '../store/documents.ts'
 
-/** Makes a key that no other check uses; with an empty name, or one that ends in "/", a prefix of such keys. */
+/** Makes a key of this check's own; an empty name, or one that ends in "/", makes a prefix. */
 export type At = (name: string) => string
 
-/** One sentence of a port's contract, put to a store under scratch keys. */
+/** One sentence of a port's contract, tested on scratch keys. */
 export interface StoreCheck<Store> {
-  /** What holds in a store that keeps the contract. */
+  /** The sentence. */
   readonly name: string
-  /** What follows for publishers and machines where it does not hold. */
+  /** The consequence for publishers and machines if it is broken. */
   readonly otherwise: string
-  /** Whether the store is asked this at all; without it every store is. */
+  /** Whether this check applies to the store; absent: to every store. */
   readonly when?: (store: Store) => boolean
-  /** Whether only tidying needs it: an identity that may not do this can still publish. */
+  /** Only cleaning up needs it: an identity without this permission can still publish. */
   readonly spare?: true
   /**
    * @throws PlatteError('mismatch') where it does not hold, saying what came and what was due; and whatever the store
@@ -33,7 +33,7 @@ function shown(value: unknown): string {
   return value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value))
 }
 
-/** Tells bytes apart without printing them (FNV-1a). */
+/** A short fingerprint of bytes (FNV-1a), for messages. */
 function fingerprint(bytes: Uint8Array): string {
   let hash = 0x811c9dc5
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193)
@@ -53,8 +53,8 @@ export async function refuses(codes: readonly ErrorCode[], what: string, work: (
 }
 
 /**
- * Failures that decide nothing about what a store would have done: it did not answer, refuses this identity or is only
- * read, or the settings do not reach it.
+ * Failures that say nothing about the contract: the store did not answer, refuses this identity, is read-only, or the
+ * settings do not reach it.
  */
 export const undecided: readonly ErrorCode[] = [
   'store-unavailable',
@@ -76,7 +76,7 @@ export async function listed(keys: AsyncIterable<string>): Promise<readonly stri
   return all
 }
 
-/** Bytes that differ from seed to seed, and everywhere within. */
+/** Bytes without repetition, different for each seed. */
 export function sample(size: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(size)
   let state = (seed + 1) * 0x9e3779b1
@@ -89,7 +89,7 @@ export function sample(size: number, seed: number): Uint8Array {
 
 export const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
-/** More than any document of a check has. */
+/** More bytes than any document of a check has. */
 export const maxBytes = 1024 * 1024
 
 export const read = async (store: Documents, key: string): Promise<StoredDocument> =>
@@ -98,7 +98,7 @@ export const read = async (store: Documents, key: string): Promise<StoredDocumen
 export const holds = async (store: Documents, key: string, want: Uint8Array): Promise<void> =>
   same((await read(store, key)).bytes, want, `the bytes of ${key}`)
 
-/** Makes a document that is not there. @returns its token */
+/** Creates a document. @returns its token */
 export async function created(store: Documents, key: string, bytes: Uint8Array): Promise<Token> {
   same(await store.create(key, bytes), 'created', 'create')
   return (await read(store, key)).token

@@ -5,7 +5,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import { openStore } from '../runtime/store.ts'
 import { type Diagnosis, examine, type Finding } from './examine.ts'
 
-/** Tries out whether a store may hold channels. */
+/** Checks whether a store can hold channels. */
 export function doctorCommand(): Command {
   return command('doctor', 'try out whether a store may hold channels', ['store'])
     .addHelpText('after', '\nIt writes under doctor/ in the store, and removes that again. Nothing else is touched.')
@@ -47,7 +47,7 @@ function verdictOf({ verdict }: Diagnosis): string {
 /** The folder of the run, with "/" at the end. */
 const folderOf = ([key = '']: readonly string[]): string => key.split('/').slice(0, 2).join('/').concat('/')
 
-/** @throws PlatteError where the store may not hold channels, or nobody knows. */
+/** @throws PlatteError where the store cannot hold channels, or a check is undecided. */
 function throwUnlessFit({ verdict, findings }: Diagnosis): void {
   const broken = findings.filter(({ outcome }) => outcome === 'broken').length
   if (verdict === 'unfit')

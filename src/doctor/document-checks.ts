@@ -1,14 +1,11 @@
-/**
- * What a store of documents is asked before it may hold channels. Every check is a row of the port's suite as well, which
- * asks adapters some more; what stands here needs nothing but the store, and a bounded number of requests.
- */
+/** Checks of a document store. Each is also a row of the port's suite; these need only the store and bounded requests. */
 import type { Documents, Token } from '../store/documents.ts'
 import { type At, created, holds, listed, maxBytes, present, read, type StoreCheck, same, text } from './checks.ts'
 import { raceChecks } from './race-checks.ts'
 
 const [one, two, three] = [text('{"n":1}'), text('{"n":2}'), text('{"n":3}')]
 
-/** Asks something of a store where `a.jws` holds `one` under this token, and `b.jws` is not there. */
+/** Runs on a store where `a.jws` holds `one` under this token, and `b.jws` does not exist. */
 type Question = (store: Documents, at: At, token: Token) => Promise<void>
 
 const createOther: Question = async (store, at) =>
@@ -22,7 +19,7 @@ const swapStale: Question = async (store, at, token) => {
   same(await store.swap(at('a.jws'), three, token), 'conflict', 'a second swap with the same token')
 }
 
-/** A check of one question, and of what is stored afterwards. */
+/** Checks one question, and what is stored afterwards. */
 const asking =
   (question: Question, after: Uint8Array): StoreCheck<Documents>['run'] =>
   async (store, at) => {
@@ -32,8 +29,8 @@ const asking =
   }
 
 /**
- * What makes a store unsafe for two publishers, and for one whose answer was lost: asked before every publish. 7 calls
- * one after the other, of 100 bytes and less; over S3 these are 10 requests.
+ * Run before every publish: what makes a store unsafe for two publishers, or for one that lost an answer. 7 calls in
+ * series, 100 bytes or less each; 10 requests over S3.
  */
 export const essentials: StoreCheck<Documents>['run'] = async (store, at) => {
   same((await store.get(at('a.jws'), maxBytes))?.bytes, undefined, 'a key that was never written')
@@ -42,13 +39,13 @@ export const essentials: StoreCheck<Documents>['run'] = async (store, at) => {
 }
 
 /**
- * The first two ask whether the store can be read and written at all. Together 255 calls, of 100 bytes and less: some 300
- * requests over S3. Each check is by itself, so all may be asked at once; the longest takes 42 calls one after the other.
+ * The first two check that the store can be read and written. Together 255 calls of 100 bytes or less, about 300 requests
+ * over S3. Checks are independent and may run at once; the longest makes 42 calls in series.
  */
 export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documents>, ...StoreCheck<Documents>[]] = [
   {
     name: 'a key that was never written is absent',
-    otherwise: 'nothing could tell what is not published yet from what cannot be read: no publish would get through',
+    otherwise: 'no publish would get through: a missing document would look like a failed read',
     async run(store, at) {
       for (const name of ['catalog.jws', 'a/b/c/d/e.jws'])
         same((await store.get(at(name), maxBytes))?.bytes, undefined, `get ${name}`)
@@ -56,7 +53,7 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
   },
   {
     name: 'create stores the bytes',
-    otherwise: 'what was published would not be there',
+    otherwise: 'published releases would be missing',
     async run(store, at) {
       same(await store.create(at('a.jws'), one), 'created', 'create')
       await holds(store, at('a.jws'), one)
@@ -64,7 +61,7 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
   },
   {
     name: 'create with equal bytes is same',
-    otherwise: 'a publisher whose answer was lost would take its own release for that of somebody else',
+    otherwise: 'a publisher that lost an answer would take its own release for another publisher’s',
     async run(store, at) {
       await created(store, at('a.jws'), one)
       same(await store.create(at('a.jws'), one), 'same', 'the second create')
@@ -72,12 +69,12 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
   },
   {
     name: 'create with other bytes is taken and changes nothing',
-    otherwise: 'two publishers would both be told that they committed, and the release of one would be gone',
+    otherwise: 'two publishers would both report success, and one release would be lost',
     run: asking(createOther, one),
   },
   {
     name: 'swap replaces the state that its token marks',
-    otherwise: 'the catalog would stay what it is, and machines would never be offered what was published',
+    otherwise: 'the catalog would never change, and machines would never be offered a new release',
     async run(store, at) {
       let token = await created(store, at('a.jws'), one)
       for (const next of [two, one]) {
@@ -95,12 +92,12 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
   },
   {
     name: 'swap of a document that is not there is a conflict and makes none',
-    otherwise: 'a catalog that somebody removed would come back as whoever was writing it remembers it',
+    otherwise: 'a catalog that was removed would come back in an older state',
     run: asking(swapMissing, one),
   },
   {
     name: 'what is known is returned itself until the state is another one',
-    otherwise: 'servers would go on with a catalog that was replaced, or fetch it whole at every look',
+    otherwise: 'servers would keep using a replaced catalog, or download it at every poll',
     async run(store, at) {
       const token = await created(store, at('a.jws'), one)
       const known = { token, made: 'of it' }
@@ -113,7 +110,7 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
   },
   {
     name: 'every get after an answered write sees it',
-    otherwise: 'a publisher could build on a state that was replaced, and servers could go back to it',
+    otherwise: 'a publisher could build on a replaced state, and servers could return to it',
     async run(store, at) {
       let token = await created(store, at('a.jws'), text('0'))
       for (let n = 1; n <= 20; n++) {
@@ -127,7 +124,7 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
   ...raceChecks,
   {
     name: 'list gives the keys with the prefix, in byte order',
-    otherwise: 'verify would overlook what nothing signed accounts for',
+    otherwise: '`platte verify` would overlook objects that no signed document names',
     when: (store) => store.list !== undefined,
     async run(store, at) {
       const names = ['b/1.jws', 'a/2.jws', 'a/1.jws', 'a-b/1.jws', 'a.jws', 'B/1.jws', 'a/10.jws', 'ab']
@@ -142,7 +139,7 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
   },
   {
     name: 'folders names what holds keys',
-    otherwise: 'refresh would overlook channels that the catalog does not name yet',
+    otherwise: '`platte refresh` would overlook channels that the catalog does not name yet',
     when: (store) => store.list !== undefined,
     async run(store, at) {
       const names = ['b/1.jws', 'a/2.jws', 'a/1/x.jws', 'a-b/c/d/1.jws', 'a.jws', 'B/1.jws']

@@ -1,4 +1,4 @@
-/** Tries a store out on scratch keys, to find out whether it keeps what Documents and Packages promise. */
+/** Checks on scratch keys whether a store keeps the contracts of Documents and Packages. */
 import { scratchFolder } from '../documents/paths.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
@@ -9,26 +9,26 @@ import { type At, type StoreCheck, undecided } from './checks.ts'
 import { documentChecks, essentials } from './document-checks.ts'
 import { packageChecks } from './package-checks.ts'
 
-/** A store that is tried out. Its packages remove documents, too: both are objects of one folder or bucket. */
+/** The store under test. Its packages remove documents, too: both are objects of one folder or bucket. */
 export interface StoreUnderTest {
   readonly documents: Documents
   readonly packages: Packages
   readonly random: Random
 }
 
-/** How one check went. */
+/** The outcome of one check. */
 export interface Finding {
-  /** What was asked, as the sentence that should hold. */
+  /** The sentence that should hold. */
   readonly check: string
   /**
    * `unknown`: the store did not answer, or refuses this identity. `spared`: it refuses what only tidying needs.
    */
   readonly outcome: 'holds' | 'broken' | 'unknown' | 'spared'
-  /** What came and what was due, or why nothing is known. */
+  /** What came and what was expected, or why the check is undecided. */
   readonly problem?: string
-  /** What follows where it does not hold. */
+  /** The consequence if it is broken. */
   readonly otherwise?: string
-  /** Why nothing is known, as a code of our errors, and what to do about it. */
+  /** The error code of an undecided check, and the remedy. */
   readonly code?: ErrorCode
   readonly hint?: string
 }
@@ -43,16 +43,16 @@ export interface Diagnosis {
   readonly left: Leftovers
 }
 
-/** Keys of scratch objects that could not be removed, and why not. */
+/** Keys of scratch objects that could not be removed, and the reason. */
 export interface Leftovers {
   readonly keys: readonly string[]
   readonly problem?: string
 }
 
 /**
- * Puts every check to a store, on keys that nobody else uses, and removes what they wrote. A store that cannot be read or
- * written at all is asked no more. The checks run at once: some 360 requests over S3, in the time of 50 one after the other.
- * @throws only what is a defect: failures of the store are findings.
+ * Runs every check on keys of its own, then removes what was written. Stops after the first two where the store cannot be
+ * read or written. Checks run at once: about 360 requests over S3, in the time of 50 in series.
+ * @throws only defects: failures of the store are findings.
  */
 export async function examine(patient: StoreUnderTest): Promise<Diagnosis> {
   const scratch = newScratch(patient)
@@ -79,7 +79,7 @@ function verdictOf(findings: readonly Finding[]): Diagnosis['verdict'] {
   return findings.some(({ outcome }) => outcome === 'unknown') ? 'unknown' : 'fit'
 }
 
-/** A check together with the store that it is put to. */
+/** A check and its store. */
 interface StoreQuestion extends Pick<StoreCheck<unknown>, 'name' | 'otherwise' | 'spare'> {
   readonly run: (at: At) => Promise<void>
 }
@@ -109,8 +109,7 @@ async function ask({ name, otherwise, spare, run }: StoreQuestion, at: At): Prom
 }
 
 /**
- * Refuses a store that lets publishers harm each other, before anything is published to it: the essential checks on
- * scratch keys, which are removed.
+ * Refuses a store that is unsafe for concurrent publishers. Runs the essential checks on scratch keys, then removes them.
  * @throws PlatteError('refused') for such a store; 'forbidden' where this identity may not write scratch keys;
  *   'store-unavailable'.
  */
@@ -129,25 +128,25 @@ export async function refuseUnsafe(patient: StoreUnderTest & { readonly log: Log
 function refusalOf(error: PlatteError): PlatteError {
   if (undecided.includes(error.code)) return withHint(error)
   return new PlatteError('refused', `this store is not safe to publish to: ${error.message}`, {
-    hint: 'here two publishers could undo each other’s work unseen; `platte doctor` tells all that is wrong with it',
+    hint: 'two publishers could silently undo each other’s work; `platte doctor` lists what is wrong',
     cause: error,
   })
 }
 
-/** An identity may be kept to the keys of the store, and scratch keys forgotten. */
+/** A policy may allow the store's keys and forget the scratch keys. */
 function withHint(error: PlatteError): PlatteError {
   if (error.code !== 'forbidden') return error
-  const hint = 'a store is tried out under doctor/, where this identity has to read, write and remove, too'
+  const hint = 'checks write under doctor/: allow this identity to read, write and remove there'
   return new PlatteError(error.code, error.message, {
     hint: error.hint ? `${error.hint}; ${hint}` : hint,
     cause: error,
   })
 }
 
-/** Refusals after which nothing is there. */
+/** Refusals after which nothing was written. */
 const neverLanded: readonly ErrorCode[] = ['forbidden', 'refused']
 
-/** Scratch keys of one run, and the store with a memory of what was written to them. */
+/** Scratch keys of one run, and a store that records what was written to them. */
 function newScratch({ documents, packages, random }: StoreUnderTest) {
   const run = Array.from({ length: 3 }, () => Math.floor(random() * 36 ** 5).toString(36)).join('')
   const written = new Set<string>()
@@ -174,14 +173,14 @@ function newScratch({ documents, packages, random }: StoreUnderTest) {
     (name) =>
       scratchFolder(run, check) + name
   const remove = async (): Promise<Leftovers> => {
-    // Of writes that race, one may fail the check while others are under way.
+    // When one of the racing writes fails the check, others may still be running.
     await Promise.all(writes)
     return await removeAll(packages, [...written])
   }
   return { documents: scratchDocuments, packages: scratchPackages, at, remove }
 }
 
-/** Whether a write landed is not always known: removing what is not there is no error. */
+/** A write may or may not have landed: removing a missing key is no error. */
 async function removeAll(packages: Packages, keys: readonly string[]): Promise<Leftovers> {
   const problems = new Map<string, string>()
   await Promise.all(

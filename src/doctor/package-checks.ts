@@ -1,4 +1,4 @@
-/** What a store of packages is asked before it may hold any. Every check is a row of the port's suite as well. */
+/** Checks of a package store. Each is also a row of the port's suite. */
 
 import type { ByteRange, ExpectedPackage, Packages } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
@@ -36,7 +36,7 @@ export async function readAll(body: ReadableStream<Uint8Array>): Promise<Uint8Ar
   return all
 }
 
-/** What these bytes are announced as. */
+/** The size and digests announced for these bytes. */
 export const claimOf = async (bytes: Uint8Array): Promise<ExpectedPackage> => ({
   size: bytes.length,
   sha256: await sha256Hex(bytes),
@@ -59,13 +59,13 @@ export async function isAbsent(store: Packages, key: string): Promise<void> {
 }
 
 /**
- * Together 19 calls, which send 1.2 MB and read as much: some 30 requests over S3. Each check is by itself, so all may be
- * asked at once.
+ * Together 19 calls that send 1.2 MB and read as much, about 30 requests over S3. Checks are independent and may run at
+ * once.
  */
 export const packageChecks: readonly StoreCheck<Packages>[] = [
   {
     name: 'put stores the bytes',
-    otherwise: 'machines would download something else than what was published',
+    otherwise: 'machines would download other bytes than those published',
     async run(store, at) {
       const content = newContent()
       await stored(store, at('os.gz'), content)
@@ -75,7 +75,7 @@ export const packageChecks: readonly StoreCheck<Packages>[] = [
   },
   {
     name: 'a range is exactly its bytes',
-    otherwise: 'a download that was interrupted could not go on',
+    otherwise: 'an interrupted download could not resume',
     async run(store, at) {
       const content = newContent()
       await stored(store, at('os.gz'), content)
@@ -91,7 +91,7 @@ export const packageChecks: readonly StoreCheck<Packages>[] = [
   },
   {
     name: 'a body with another digest is refused and leaves nothing',
-    otherwise: 'an upload that went wrong would be served',
+    otherwise: 'a damaged upload would be served',
     async run(store, at) {
       const claim = await claimOf(sample(size, 8))
       await refuses(['mismatch'], 'put', () => store.put(at('os.gz'), bodyOf(newContent()), claim))
@@ -100,7 +100,7 @@ export const packageChecks: readonly StoreCheck<Packages>[] = [
   },
   {
     name: 'a removed package is absent, and removing nothing is no error',
-    otherwise: 'what is of no use any more would stay, and be paid for',
+    otherwise: 'unused packages would stay, and cost money',
     spare: true,
     async run(store, at) {
       await stored(store, at('os.gz'), newContent())

@@ -1,13 +1,13 @@
-/** Races of writers, put to a store of documents. */
+/** Races of writers on a document store. */
 import type { Documents } from '../store/documents.ts'
 import { created, holds, type StoreCheck, same, text } from './checks.ts'
 
-/** A store that only looks before it writes may win a race by chance, but not so often. */
+/** A store without atomic writes can pass one round by chance, but not this many. */
 const rounds = 5
 
 const range = (count: number): readonly number[] => Array.from({ length: count }, (_, n) => n)
 
-/** In each round one of `racers` creates wins, and the others know that they did not. */
+/** In each round one of `racers` creates wins, and the others see that they lost. */
 export const racingCreates =
   (racers: number): StoreCheck<Documents>['run'] =>
   async (store, at) => {
@@ -20,7 +20,7 @@ export const racingCreates =
     }
   }
 
-/** In each round one of `racers` swaps with one token wins, and the others know that they did not. */
+/** In each round one of `racers` swaps with the same token wins, and the others see that they lost. */
 export const racingSwaps =
   (racers: number): StoreCheck<Documents>['run'] =>
   async (store, at) => {
@@ -36,12 +36,12 @@ export const racingSwaps =
 export const raceChecks: readonly StoreCheck<Documents>[] = [
   {
     name: 'of 8 racing creates exactly one wins',
-    otherwise: 'pipelines that publish at the same moment would lose releases without a word',
+    otherwise: 'pipelines that publish at the same moment would silently lose releases',
     run: racingCreates(8),
   },
   {
     name: 'of 8 racing swaps exactly one wins',
-    otherwise: 'pipelines that publish at the same moment would undo each other’s entries in the catalog',
+    otherwise: 'pipelines that publish at the same moment would overwrite each other’s catalog entries',
     run: racingSwaps(8),
   },
 ]

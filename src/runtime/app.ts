@@ -1,4 +1,4 @@
-/** The routes, and what each kind of failure is on the wire. */
+/** The routes of the endpoint, and how errors look on the wire. */
 import type { Context } from 'hono'
 import { Hono } from 'hono/tiny'
 import { getPath } from 'hono/utils/url'
@@ -14,12 +14,12 @@ import { failureOf } from '../http/failure.ts'
 import { refuse, refuseInText, refuseMethod } from '../http/problem.ts'
 import { requestLog, sendRequestIds } from '../http/request-id.ts'
 
-/** Where documents are; which keys there are answered says `publicDocument`. */
+/** Paths of documents; `publicDocument` decides which keys are public. */
 const documentPaths = ['/catalog.jws', '/root/*', '/apps/*', '/notes/*']
 
 /**
  * The whole endpoint as one `fetch`.
- * @param more further routes, such as those of uploads: what only answers checks does not carry them.
+ * @param more routes of features, such as uploads.
  */
 export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   const app = new Hono({ getPath: resolvedPath })
@@ -42,7 +42,7 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   return app
 }
 
-/** Without Hono's dispatch, which is a tenth of what a check costs where there is no node:http. */
+/** Skips Hono's dispatch, which is a tenth of the cost of a check. */
 function answerChecksFirst(app: Hono, serving: Serving): void {
   const { fetch } = app
   const update = answerUpdate(serving)
@@ -53,7 +53,7 @@ function answerChecksFirst(app: Hono, serving: Serving): void {
   }
 }
 
-/** Deno hands a path on as it was sent; the others resolve "." and ".." before, and one path must be one path everywhere. */
+/** Deno passes paths on unresolved, other runtimes resolve "." and "..": routes must see the same path everywhere. */
 const resolvedPath = (request: Request): string =>
   getPath(isResolved(request.url) ? request : new Request(new URL(request.url)))
 
@@ -67,7 +67,7 @@ async function answerByFeature(serving: Serving, c: Context): Promise<Response |
   return undefined
 }
 
-/** Other methods and other paths; here, since a second handler on a path would cost every check a dispatch. */
+/** Other methods and paths. A second handler on a route would cost every check a dispatch. */
 function answerElse({ explain }: Serving, c: Context): Response {
   const { path } = c.req
   if (updatePaths.includes(path)) return refuseMethod(c, 'GET, HEAD, POST', refuseInText)
@@ -83,9 +83,9 @@ function answerElse({ explain }: Serving, c: Context): Response {
 
 const isCoreUpdate = (path: string): boolean => coreUpdatePaths.some((one) => one === path)
 
-/** Some clients' own protocols say what an error looks like. */
+/** Some client protocols define their own errors. */
 const dialectOf = (path: string): typeof refuse =>
   updatePaths.includes(path) ? refuseInText : isCoreUpdate(path) ? refuseCoreUpdate : refuse
 
-/** Without secrets: the id of an upload is all that it takes to send its parts. */
+/** The path without the id of an upload, which is a secret. */
 const loggedPath = (path: string): string => path.replace(/^(\/v1\/uploads\/).+/, '$1…')

@@ -5,7 +5,7 @@
  *     deno run --no-prompt --allow-env=PLATTE_*,PORT --allow-net=127.0.0.1:8787 \
  *       --allow-read=/var/lib/platte,/etc/platte/keys --allow-write=/var/lib/platte src/runtime/deno.ts
  *
- * Over a bucket it reads and writes no file of a store, but asks over the network, and the AWS SDK wants to know more:
+ * With a bucket it needs the network instead of the store's files, and the AWS SDK needs more:
  *
  *     deno run --no-prompt --allow-sys=osRelease,homedir \
  *       --allow-net=127.0.0.1:8787,example-updates.s3.eu-central-1.amazonaws.com \
@@ -22,7 +22,7 @@ import { readSettings } from './settings.ts'
 import { readSettingsFile } from './settings-file.ts'
 import { openPublishing } from './store.ts'
 
-/** What is used of Deno. @see https://docs.deno.com/api/deno/ */
+/** The parts of Deno's API in use. @see https://docs.deno.com/api/deno/ */
 interface Runtime {
   readonly env: { get(name: string): string | undefined }
   readonly errors: { readonly AddrInUse: new () => Error }
@@ -42,7 +42,7 @@ interface Runtime {
 
 const { Deno } = globalThis as unknown as { readonly Deno: Runtime }
 
-/** Asks for a variable when it is read, so that only those that are used need a permission. */
+/** Reads each variable on demand, so that only those in use need a permission. */
 const environment = new Proxy<Environment>(
   {},
   { get: (_, name) => (typeof name === 'string' ? Deno.env.get(name) : undefined) },
@@ -88,7 +88,7 @@ async function main(): Promise<void> {
     for (const problem of file?.warnings ?? []) log({ level: 'warn', event: 'settings', problem })
     const settings = readSettings(environment, ['store', 'pin', 'host'], file)
     const running = await serveWith(listen, settings, await openPublishing(settings, environment, log))
-    // Before it says that it serves: whoever reads that may stop it at once.
+    // Before the log says that it serves: a supervisor may send a signal right after that line.
     const stopped = new Promise<void>((resolve) => {
       for (const signal of ['SIGTERM', 'SIGINT'] as const) Deno.addSignalListener(signal, resolve)
     })

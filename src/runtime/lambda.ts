@@ -1,7 +1,7 @@
 /**
  * Platte on AWS Lambda: answers from a bucket (`PLATTE_STORE=s3://…`), and with the timestamp key keeps its catalog fresh
  * when a schedule calls it. `infra/aws/template.yaml` makes everything that it needs.
- * Between requests it does not run: nothing is done in the background, and the log is written before an answer is.
+ * Lambda freezes the process between requests, so there is no background work, and the log is flushed before each answer.
  */
 
 import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
@@ -22,17 +22,16 @@ import { features } from './features.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
 
-/** So many channels are looked at in a few seconds; with more of them, a commit is found some minutes later. */
+/** Bounds one scheduled run to a few seconds. With more channels, the next runs continue. */
 const slice = { most: 100, opens: 50 }
 const notS3 = 'PLATTE_STORE: on Lambda the store is a bucket, s3://BUCKET'
 
 const log = jsonLog((lines) => process.stdout.write(lines))
-/** One for each environment; opened while Lambda starts it. */
+/** One for each execution environment, opened at its start. */
 const opened = open(process.env).then((deployment) => ({ ...deployment, app: bounded(deployment.app) }))
 
 /**
- * What Lambda calls: with a request that came over HTTP, or by a schedule, which is a rule of EventBridge or whoever sends
- * `{"source":"platte.refresh"}`.
+ * Lambda's entry: an HTTP request, a schedule of EventBridge, or `{"source":"platte.refresh"}` sent by hand.
  * @throws PlatteError('bad-request') for any other event.
  */
 export async function handler(event: unknown): Promise<APIGatewayProxyResult | undefined> {
@@ -40,7 +39,7 @@ export async function handler(event: unknown): Promise<APIGatewayProxyResult | u
     const { app, refresh } = await opened
     if (isHttpEvent(event)) return await handle(app)(withoutStage(event))
     if (!isSchedule(event))
-      throw new PlatteError('bad-request', 'this event is no request over HTTP and no schedule', {
+      throw new PlatteError('bad-request', 'this event is neither an HTTP request nor a schedule', {
         hint: 'call it with {"source":"platte.refresh"} to refresh the catalog',
       })
     if ((await refresh()) === 'idle') log({ level: 'warn', event: 'refresh', problem: noKey })
@@ -55,7 +54,7 @@ const isHttpEvent = (event: unknown): event is LambdaEvent =>
 
 const noKey = 'PLATTE_TIMESTAMP_KEY is not set: this function does not refresh the catalog, and needs no schedule'
 
-/** Of a rule of EventBridge, of its Scheduler, and of whoever calls by hand. Nobody sends such an event over HTTP. */
+/** Events of EventBridge rules, of its Scheduler, and of calls by hand. HTTP requests never look like these. */
 const schedules: readonly unknown[] = ['aws.events', 'aws.scheduler', 'platte.refresh']
 
 const isSchedule = (event: unknown): boolean =>
@@ -83,9 +82,8 @@ async function open(env: Environment): Promise<Deployment> {
 }
 
 /**
- * Bounds packages to what Lambda can send at once: an answer has 6 MB at most (1 MB by way of a load balancer), base64 is
- * a third longer and takes a hundred times the memory while it is made. Other answers are text, and have bounds of their own.
- * A body that breaks off on the way is a refusal, never a shorter package.
+ * Bounds packages to what Lambda can return: 6 MB (1 MB behind a load balancer), and base64 adds a third. Other answers
+ * are text with bounds of their own. A body that breaks off becomes an error, never a shorter package.
  */
 function bounded(app: Hono): Hono {
   const outer = new Hono()
@@ -95,7 +93,7 @@ function bounded(app: Hono): Hono {
     const bytes = isPackage ? Number(response.headers.get('content-length')) : 0
     if (bytes <= mostBytes) return new Response(response.body && (await response.arrayBuffer()), response)
     await response.body?.cancel()
-    throw new PlatteError('too-large', `${bytes} bytes cannot be sent from here at once: ${tooLarge}`)
+    throw new PlatteError('too-large', `${bytes} bytes are more than Lambda can return: ${tooLarge}`)
   })
   outer.onError((error, c) => {
     const isTooLarge = error instanceof PlatteError && error.code === 'too-large'
@@ -108,7 +106,7 @@ function bounded(app: Hono): Hono {
 const mostBytes = 640 * 1024
 const tooLarge = 'set PLATTE_PACKAGES_URL to where the bucket can be read, or ask for ranges'
 
-/** Under API Gateway's own names, and only there, the paths of an HTTP API begin with its stage. */
+/** On API Gateway's own host names, and only there, paths of an HTTP API begin with the stage. */
 function withoutStage(event: LambdaEvent): LambdaEvent {
   if (!('rawPath' in event)) return event
   const { stage, domainName } = event.requestContext

@@ -1,6 +1,6 @@
 /**
- * Update checks straight from node:http: without a Request and a Response they cost about half. Only requests of the
- * shape that machines send; all others go to Hono, which knows what to do with them.
+ * Answers update checks from node:http directly, which costs about half of going through Request and Response. Only the
+ * shape that machines send; every other request goes to Hono.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { CheckAnswer, CheckCore } from '../checks/answer.ts'
@@ -9,7 +9,7 @@ import { bodyBrokeOff, emptyBody, isBlank } from '../http/body.ts'
 import { readIds } from '../http/request-id.ts'
 import { maxRequestBytes } from '../kernel/limits.ts'
 
-/** @param checks when a request comes; `undefined` as long as nothing is served. @param others answers everything else. */
+/** @param checks is called for each request; `undefined` before anything is served. @param others answers the rest. */
 export const checksFirst =
   (checks: () => CheckCore | undefined, others: RequestListener): RequestListener =>
   (request, response) => {
@@ -18,7 +18,7 @@ export const checksFirst =
     else others(request, response)
   }
 
-/** Node holds a body to its Content-Length, so what is announced here bounds what is read. */
+/** Node enforces Content-Length, so this bounds what is read. */
 const isPlainCheck = ({ method, url = '', headers }: IncomingMessage): boolean =>
   method === 'POST' &&
   updatePaths.includes(url) &&
@@ -44,7 +44,7 @@ function answerCheck(core: CheckCore, request: IncomingMessage, response: Server
   })
 }
 
-/** A client that went away meanwhile gets nothing: writing to it would be an error of the process. */
+/** A client that disconnected gets no answer: writing to it would emit an error event. */
 function send(response: ServerResponse, { status, headers, body }: CheckAnswer): void {
   if (response.destroyed) return
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)

@@ -8,7 +8,7 @@ import { checksFirst } from './node-checks.ts'
 import { cannotListen, graceMs, type Running, type Served, serveWith, urlHost } from './server.ts'
 import type { SettingsWith } from './settings.ts'
 
-/** A connection on which nothing moves for so long is ended; update_engine gives up after 90 seconds. */
+/** Idle connections are closed after this time; update_engine gives up after 90 seconds. */
 const idleMs = 120_000
 
 /** Serves as `serveWith` does, by node:http. */
@@ -23,7 +23,7 @@ export function startServer(settings: SettingsWith<'store' | 'pin'>, publisher: 
   )
 }
 
-/** Listens, and serves what `make` makes when the port is known: offers name it. */
+/** Listens, then calls `make` with the port, because offers contain it. */
 export function listen(
   { host, port }: { readonly host: string; readonly port: number },
   make: (port: number) => Served,
@@ -56,8 +56,8 @@ function close(server: Server): Promise<void> {
 }
 
 /**
- * One JSON line an entry on a stream; `flush` writes what is still held. A stream that fails (a full disk, a reader that
- * went away) loses lines; one that is slow is waited for, with a bound on what is held meanwhile.
+ * Logs JSON lines to a stream; `flush` writes what is buffered. A failing stream (full disk, closed pipe) loses lines; a
+ * slow one is waited for, with a bounded buffer.
  */
 export function jsonLogTo(stream: NodeJS.WritableStream): Log & { readonly flush: () => void } {
   stream.on('error', () => {})

@@ -1,7 +1,7 @@
 /**
  * What Cloudflare calls: answers from an R2 bucket, and with the timestamp key keeps its catalog fresh by a cron trigger.
  * `wrangler.toml` says what it is bound to.
- * What an isolate shares between requests is settings, bindings and plain data, never a promise or a stream.
+ * Requests of one isolate share settings, bindings and plain data, never a promise or a stream: Workers forbid that.
  */
 import type { AnalyticsEngineDataset, ExportedHandler, R2Bucket } from '@cloudflare/workers-types'
 import { analyticsFeature } from '../fleet/events-analytics.ts'
@@ -23,15 +23,12 @@ export interface Env {
 }
 
 /**
- * One call may ask R2 50 times where Workers are free: for a cold isolate 7 times around the catalog, once for a list of
- * apps and for each of their lists, once for each channel, and up to seven times for each that has something newer.
+ * Free Workers may call R2 50 times in one run: a cold isolate makes 7 calls for the catalog, 1 for the list of apps, 1 for
+ * each app, 1 for each channel, and up to 7 for each channel with something newer.
  */
 const slice = { most: 9, opens: 1 }
 
-const always: Features = [
-  // Small enough for every Worker.
-  analyticsFeature,
-]
+const always: Features = [analyticsFeature]
 
 /**
  * One deployment for each isolate.
@@ -40,7 +37,7 @@ const always: Features = [
  */
 export function workerHandler(features: Features, uploads?: typeof r2Uploads): Handler {
   let deployment: Deployment | undefined
-  // Requests share no promise: those that come first may each open one, and the first of these stays.
+  // Requests share no promise: the first ones may each open a deployment, and the first of these stays.
   const opened = async (env: Env): Promise<Deployment> => {
     const made = await open(env, [...always, ...features], uploads)
     deployment ??= made
@@ -56,7 +53,7 @@ export function workerHandler(features: Features, uploads?: typeof r2Uploads): H
   }
 }
 
-/** The handler in the web's types, which are the ones that everything else here is written in. */
+/** The handler in the web's types. */
 export interface Handler {
   fetch(
     request: Request,

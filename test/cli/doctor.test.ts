@@ -165,7 +165,7 @@ describe('a bucket that refuses this identity', () => {
     expect(doctor.stdout).toMatch(/\nthis store cannot be judged: .*\n$/)
     const publish = await platte('publish', 'os_update.gz', ...release, '--create')
     expect(publish).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining(words) })
-    expect(publish.stderr).toMatch(/\nhint: .*a store is tried out under doctor\//)
+    expect(publish.stderr).toMatch(/\nhint: .*checks write under doctor\//)
     expect(s3.bucket.objects).toEqual(before)
   })
 

@@ -58,7 +58,7 @@ test.each([
   expect((await ask(request('GET', pathOf(version, 'fits.gz')), { door, of })).body.length).toBe(most)
   const refused = await ask(request('GET', large), { door, of })
   expect([refused.status, refused.header('cache-control')]).toEqual([503, 'no-store'])
-  expect(refused.text).toMatch(`"detail":"${most + 1} bytes cannot be sent from here at once: set PLATTE_PACKAGES_URL`)
+  expect(refused.text).toMatch(`"detail":"${most + 1} bytes are more than Lambda can return: set PLATTE_PACKAGES_URL`)
   expect(logged()).toContainEqual(expect.objectContaining({ level: 'error', event: 'refused', status: 503 }))
   expect((await ask(request('HEAD', large), { door, of })).header('content-length')).toBe(`${most + 1}`)
   const range = await ask(request('GET', large, { Range: `bytes=1-${most}` }), { door, of })
