@@ -108,7 +108,7 @@ describe('a store that lies is not', () => {
       check: 'create with other bytes is taken and changes nothing',
       outcome: 'broken',
       problem: 'a second create, of other bytes: got "created", want "taken"',
-      otherwise: expect.stringContaining('both be told that they committed'),
+      otherwise: expect.stringContaining('both report success'),
     })
     expect(await bucket.keys()).toEqual(before)
   })
