@@ -1,8 +1,4 @@
-/**
- * The reboot semaphore of one group, and what Platte knows beside what clients see of it. `locks/<group>.json`, unsigned:
- * whoever may write the store may let machines reboot, or keep them from it.
- */
-
+/** `locks/<group>.json`, unsigned: write access to the store allows machines to reboot, or keeps them from it. */
 import * as v from 'valibot'
 import { windows } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
@@ -13,22 +9,15 @@ import { compareIds, isHolderId, maxHolders, maxSlots } from './semaphore.ts'
 /** Room for `maxHolders` with the longest ids. */
 export const maxLockBytes = 2 * 1024 * 1024
 
-/** So many of what happened last are kept, */
 export const maxHistory = 100
-/** and of the writes, so that one whose answer was lost is known again. */
+/** Of the last writes: a write whose answer was lost finds itself here. */
 export const maxNonces = 16
-/** The most that may be freed a day. */
+/** A day. */
 export const maxExpiries = 100
 
 const holderId = v.pipe(v.string(), v.check(isHolderId, 'must be 1 to 255 characters on one line'))
 const via = v.picklist(['locksmith', 'fleet-lock', 'operator'])
-
-const holder = v.strictObject({
-  id: holderId,
-  via,
-  since: field.instant,
-  seen: v.exactOptional(field.instant),
-})
+const holder = v.strictObject({ id: holderId, via, since: field.instant, seen: v.exactOptional(field.instant) })
 
 const policy = v.strictObject({
   windows: v.exactOptional(
@@ -76,7 +65,6 @@ const schema = v.strictObject({
   history: v.pipe(v.array(event), v.maxLength(maxHistory)),
 })
 
-/** What is stored of a group. */
 export type Lock = v.InferOutput<typeof schema>
 export type LockPolicy = Lock['policy']
 export type LockEvent = Lock['history'][number]

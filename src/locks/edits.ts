@@ -1,29 +1,16 @@
-/** Changes of a group's semaphore by clients and operators. Unlocking and setting `max` are never vetoed. */
-
+/** Changes of a group's semaphore by clients and operators. A policy never blocks unlocking and setting `max`. */
 import { instantText } from '../catalog/write.ts'
 import { durationMs } from '../documents/fields.ts'
 import type { Lock } from './document.ts'
 import { vetoOf } from './reboot-policy.ts'
-import {
-  available,
-  freeOverdue,
-  type Intent,
-  intentOf,
-  lastSeen,
-  lock as lockIn,
-  type Semaphore,
-  see,
-  unlock as unlockIn,
-  type Via,
-  type Written,
-} from './semaphore.ts'
+import type { Intent, Semaphore, Via, Written } from './semaphore.ts'
+import * as semaphores from './semaphore.ts'
 import { type Current, editLock, type LockChange, type LockEdit, type Locking, type LockOutcome } from './store.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 /** At most this often a holder that asks again is written: clients ask each minute. */
 const seenEveryMs = 5 * 60 * 1000
 
-/** Who asks for a slot, and what outside of the group forbids it. */
 export interface LockAttempt {
   readonly id: string
   readonly via: Via
@@ -36,7 +23,7 @@ export type LockResult =
   | { readonly kind: 'full'; readonly available: number }
   | { readonly kind: 'vetoed'; readonly reason: string }
 
-/** Gives a machine a slot. The policy does not bind an operator. */
+/** The policy does not bind an operator. */
 export const lockMachine = (
   locking: Locking,
   group: string,
@@ -45,37 +32,39 @@ export const lockMachine = (
   editLock<LockResult>(locking, group, (current) => {
     const { lock, freeing } = withoutStaleHolders(current, id)
     const since = instantText(current.now)
-    const outcome = lockIn(lock, { id, via, since })
+    const outcome = semaphores.lock(lock, { id, via, since })
     switch (outcome.kind) {
       case 'held': {
-        const isNews = current.now - lastSeen(outcome.holder) > seenEveryMs
-        return { result: { kind: 'held' }, change: isNews ? changed(freeing, see(lock, id, since)) : freeing }
+        const isNews = current.now - semaphores.lastSeen(outcome.holder) > seenEveryMs
+        return {
+          result: { kind: 'held' },
+          change: isNews ? changed(freeing, semaphores.see(lock, id, since)) : freeing,
+        }
       }
       case 'full':
         return { result: outcome, change: freeing }
       case 'locked': {
-        const reason = via === 'operator' ? undefined : vetoHere(lock, { now: current.now, held })
+        const reason = via === 'operator' ? undefined : vetoOf(lock, { now: current.now, held })
         if (reason !== undefined) return { result: { kind: 'vetoed', reason }, change: freeing }
         return { result: { kind: 'locked' }, change: changed(freeing, outcome.semaphore, { what: 'lock', via, id }) }
       }
     }
   })
 
-export type UnlockResult = 'unlocked' | 'not-held'
+type UnlockResult = 'unlocked' | 'not-held'
 
-/** Takes a machine's slot back. */
 export const unlockMachine = (
   locking: Locking,
   group: string,
   { id, via }: Omit<LockAttempt, 'held'>,
 ): Promise<LockOutcome<UnlockResult>> =>
   editLock<UnlockResult>(locking, group, ({ lock }) => {
-    const semaphore = unlockIn(lock, id)
+    const semaphore = semaphores.unlock(lock, id)
     if (semaphore === undefined) return { result: 'not-held' }
     return { result: 'unlocked', change: { semaphore, events: [{ what: 'unlock', via, id }] } }
   })
 
-/** Sets how many machines may reboot at once. Current holders keep their slots. */
+/** Holders keep their slots. */
 export const setMax = (locking: Locking, group: string, max: number): Promise<LockOutcome<undefined>> =>
   editLock(locking, group, ({ lock, exists }) => ({
     result: undefined,
@@ -85,10 +74,9 @@ export const setMax = (locking: Locking, group: string, max: number): Promise<Lo
         : { semaphore: { ...lock, max }, events: [{ what: 'set-max', via: 'operator', max }] },
   }))
 
-/** Settings of a group. Fields that `policy` omits are disabled. */
+/** Omitted fields of `policy` are disabled. */
 export type GroupSetting = Pick<Lock, 'max' | 'policy'>
 
-/** Sets how many machines may reboot at once, and when. */
 export const configureGroup = (
   locking: Locking,
   group: string,
@@ -106,7 +94,6 @@ export const configureGroup = (
     return { result: undefined, change: events.length === 0 ? undefined : change }
   })
 
-/** Creates a group, as locksmith does with its first request. */
 export const createGroup = (locking: Locking, group: string, max: number): Promise<LockOutcome<'created' | 'exists'>> =>
   editLock<'created' | 'exists'>(locking, group, ({ exists }) =>
     exists
@@ -127,7 +114,6 @@ export type SwapResult =
   | { readonly kind: 'swapped' | 'absent' | 'stale' }
   | { readonly kind: 'vetoed' | 'refused'; readonly reason: string }
 
-/** A compare-and-swap of locksmith. */
 export interface Swap {
   /** The number of the state that it read; may be larger than a safe integer. */
   readonly index: bigint
@@ -135,7 +121,7 @@ export interface Swap {
   readonly held?: string | undefined
 }
 
-/** Compare and swap, as locksmith does it: one holder added, one removed, or another `max`. */
+/** locksmith's compare-and-swap: one holder added, one removed, or another `max`. */
 export const swapSemaphore = (
   locking: Locking,
   group: string,
@@ -144,12 +130,13 @@ export const swapSemaphore = (
   editLock<SwapResult>(locking, group, ({ lock, exists, now }) => {
     if (!exists) return { result: { kind: 'absent' } }
     if (BigInt(lock.rev) !== index) return { result: { kind: 'stale' } }
-    const intent = intentOf(lock, written)
-    if (intent === undefined) return refused('one holder more, one holder less or another max: one of them at once')
-    const reason = intent.kind === 'lock' ? vetoHere(lock, { now, held }) : undefined
+    const intent = semaphores.intentOf(lock, written)
+    if (intent === undefined)
+      return refused('a write changes one thing: it adds a holder, removes a holder, or sets max')
+    const reason = intent.kind === 'lock' ? vetoOf(lock, { now, held }) : undefined
     if (reason !== undefined) return { result: { kind: 'vetoed', reason } }
     const semaphore = granted(lock, intent, instantText(now))
-    if (semaphore === undefined) return refused(`semaphore is at ${available(lock)}`)
+    if (semaphore === undefined) return refused(`semaphore is at ${semaphores.available(lock)}`)
     const events = intent.kind === 'nothing' ? [] : [{ ...eventOf(intent), via: 'locksmith' as const }]
     return { result: { kind: 'swapped' }, change: { semaphore, events } }
   })
@@ -161,11 +148,11 @@ function granted(lock: Semaphore, intent: Intent, since: string): Semaphore | un
     case 'nothing':
       return lock
     case 'unlock':
-      return unlockIn(lock, intent.id)
+      return semaphores.unlock(lock, intent.id)
     case 'set-max':
       return { ...lock, max: intent.max }
     case 'lock': {
-      const outcome = lockIn(lock, { id: intent.id, via: 'locksmith', since })
+      const outcome = semaphores.lock(lock, { id: intent.id, via: 'locksmith', since })
       return outcome.kind === 'locked' ? outcome.semaphore : undefined
     }
   }
@@ -174,37 +161,21 @@ function granted(lock: Semaphore, intent: Intent, since: string): Semaphore | un
 const eventOf = (intent: Exclude<Intent, { readonly kind: 'nothing' }>) =>
   intent.kind === 'set-max' ? { what: intent.kind, max: intent.max } : { what: intent.kind, id: intent.id }
 
-/** Why the group's policy gives no slot now. */
-export const vetoHere = (
-  { policy, rolledBackAt }: Lock,
-  { now, held }: { readonly now: number; readonly held: string | undefined },
-): string | undefined =>
-  vetoOf(
-    {
-      ...policy,
-      ...(policy.vetoAfterRollback && { vetoAfterRollbackMs: durationMs(policy.vetoAfterRollback) }),
-    },
-    { now, held, rolledBackAt: rolledBackAt === undefined ? undefined : Date.parse(rolledBackAt) },
-  )
-
-/** Frees overdue holders, where the policy says so, up to its limit per day. */
+/** Frees overdue holders up to the policy's limit per day. */
 function withoutStaleHolders(
   { lock, now }: Current,
   asking?: string,
-): {
-  readonly lock: Lock
-  readonly freeing: LockChange | undefined
-} {
+): { readonly lock: Lock; readonly freeing?: LockChange } {
   const { lease, expirePerDay = 0 } = lock.policy
-  if (lease === undefined || expirePerDay === 0) return { lock, freeing: undefined }
+  if (lease === undefined || expirePerDay === 0) return { lock }
   const today = lock.expiries.filter((at) => now - Date.parse(at) < dayMs)
-  const { semaphore, freed } = freeOverdue(lock, {
+  const { semaphore, freed } = semaphores.freeOverdue(lock, {
     leaseMs: durationMs(lease),
     allowance: expirePerDay - today.length,
     now,
     asking,
   })
-  if (freed.length === 0) return { lock, freeing: undefined }
+  if (freed.length === 0) return { lock }
   const expiries = [...today, ...freed.map(() => instantText(now))]
   const events = freed.map(({ id, via }) => ({ what: 'expire' as const, via, id }))
   return {
@@ -213,7 +184,6 @@ function withoutStaleHolders(
   }
 }
 
-/** Adds to a change. */
 const changed = (
   before: LockChange | undefined,
   semaphore: Semaphore,

@@ -1,35 +1,29 @@
-/**
- * The reboot semaphore of locksmith: how many machines of a group may reboot at once, and which of them do. Pure.
- * `null` holders are those of a semaphore that nobody ever held: locksmith writes the two differently.
- */
+/** The reboot semaphore of locksmith: how many machines of a group may reboot at once, and which do. Pure. */
 
 type Instant = number
 
-/** By what a holder took its slot. */
 export type Via = 'locksmith' | 'fleet-lock' | 'operator'
 
-/** A machine that holds a slot. */
 export interface Holder {
   /** locksmith's is the machine id, FleetLock's an HMAC of it. */
   readonly id: string
   readonly via: Via
   /** RFC 3339, UTC. */
   readonly since: string
-  /** When it was last heard of, where that was after `since`. */
+  /** When it last asked for its slot, if after `since`. */
   readonly seen?: string
 }
 
-/** The state of a group. At most `max` hold a slot, unless `max` was lowered below those that do. */
+/** At most `max` machines hold a slot, unless `max` was lowered. */
 export interface Semaphore {
   readonly max: number
-  /** By id, in byte order: locksmith looks them up by halving. */
+  /** By id, in byte order: locksmith searches them by halving. `null` if nobody ever held it: locksmith writes that too. */
   readonly holders: readonly Holder[] | null
 }
 
-/** What locksmith starts from. */
 export const firstSemaphore: Semaphore = { max: 1, holders: null }
 
-/** More than any group reboots at once; the document has to stay small. */
+/** Limits keep the document small. */
 export const maxHolders = 1000
 export const maxSlots = 1_000_000
 
@@ -39,10 +33,10 @@ export const available = ({ max, holders }: Semaphore): number => max - (holders
 export const findHolder = ({ holders }: Semaphore, id: string): Holder | undefined =>
   holders?.find((holder) => holder.id === id)
 
-/** An id that a holder may have: 1 to 255 characters, none of them for control, every one of them a character. */
+/** 1 to 255 characters, without control characters and lone surrogates. */
 export const isHolderId = (id: string): boolean => /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,255}$/u.test(id)
 
-/** Compares as the bytes of UTF-8 do, which is as Go does. */
+/** Compares by code point: like the bytes of UTF-8, and like Go. */
 export function compareIds(a: string, b: string): number {
   const [left, right] = [[...a], [...b]]
   for (const [i, one] of left.entries()) {
@@ -57,7 +51,7 @@ export type Locked =
   | { readonly kind: 'held'; readonly holder: Holder }
   | { readonly kind: 'full'; readonly available: number }
 
-/** Gives a machine a slot. One that has one keeps it, whatever is free. */
+/** Gives a machine a slot. A holder keeps its slot, even if none is free. */
 export function lock(semaphore: Semaphore, holder: Holder): Locked {
   const held = findHolder(semaphore, holder.id)
   if (held !== undefined) return { kind: 'held', holder: held }
@@ -68,38 +62,34 @@ export function lock(semaphore: Semaphore, holder: Holder): Locked {
   return { kind: 'locked', semaphore: { ...semaphore, holders: sorted } }
 }
 
-/** Takes a machine's slot back. @returns `undefined` where it has none. */
+/** @returns `undefined` for a machine without a slot. */
 export function unlock(semaphore: Semaphore, id: string): Semaphore | undefined {
   const holders = semaphore.holders ?? []
   const kept = holders.filter((holder) => holder.id !== id)
   return kept.length === holders.length ? undefined : { ...semaphore, holders: kept }
 }
 
-/** Notes that a holder was heard of. */
 export const see = (semaphore: Semaphore, id: string, seen: string): Semaphore => ({
   ...semaphore,
   holders: (semaphore.holders ?? []).map((holder) => (holder.id === id ? { ...holder, seen } : holder)),
 })
 
-/** When a holder was last heard of. */
 export const lastSeen = ({ since, seen = since }: Holder): Instant => Date.parse(seen)
 
-/** Holders that were not heard of for longer than a lease, those that were silent longest first. */
+/** Holders not seen for longer than a lease, the longest silent first. */
 export const overdue = ({ holders }: Semaphore, leaseMs: number, now: Instant): readonly Holder[] =>
   (holders ?? []).filter((holder) => now - lastSeen(holder) > leaseMs).sort((a, b) => lastSeen(a) - lastSeen(b))
 
 export interface Lease {
   readonly leaseMs: number
-  /** How many are freed at most. */
+  /** The most to free. */
   readonly allowance: number
   readonly now: Instant
-  /** Who is heard of right now. */
+  /** The holder that asks right now. */
   readonly asking?: string | undefined
 }
 
-/**
- * Frees machines that are overdue, those that were silent longest first. What an operator holds, an operator frees.
- */
+/** Frees overdue machines, the longest silent first. Only an operator frees what an operator locked. */
 export function freeOverdue(
   semaphore: Semaphore,
   { leaseMs, allowance, now, asking }: Lease,
@@ -108,13 +98,11 @@ export function freeOverdue(
     .filter(({ id, via }) => via !== 'operator' && id !== asking)
     .slice(0, Math.max(0, allowance))
   if (freed.length === 0) return { semaphore, freed }
-  return {
-    semaphore: { ...semaphore, holders: (semaphore.holders ?? []).filter((one) => !freed.includes(one)) },
-    freed,
-  }
+  const holders = (semaphore.holders ?? []).filter((one) => !freed.includes(one))
+  return { semaphore: { ...semaphore, holders }, freed }
 }
 
-/** What a client wants in place of what it read: one of these, or nothing that a client of locksmith would ask for. */
+/** The one thing that a client of locksmith changes. */
 export type Intent =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'lock' | 'unlock'; readonly id: string }
@@ -126,7 +114,7 @@ export interface Written {
   readonly holders: readonly string[]
 }
 
-/** Reads from two states what a client did. @returns `undefined` where that is more than one thing. */
+/** The difference between two states. @returns `undefined` for more than one change. */
 export function intentOf(from: Semaphore, to: Written): Intent | undefined {
   const before = new Set((from.holders ?? []).map(({ id }) => id))
   const after = new Set(to.holders)

@@ -2,7 +2,7 @@
 import { isGroupName } from '../documents/paths.ts'
 import { setting, wordOf } from '../kernel/setting.ts'
 
-/** A token for reboot locks. One that writes also reads. */
+/** A token that writes also reads. */
 export interface LockToken {
   readonly scope: 'read' | 'write'
   readonly token: string
@@ -24,7 +24,6 @@ export function parseLockTokens(text: string): readonly LockToken[] {
   })
 }
 
-/** Reads the group of each channel: `APP/CHANNEL=GROUP`, with commas between several. */
 function parseLockChannels(text: string): ReadonlyMap<string, string> {
   return new Map(
     text.split(',').map((one) => {
@@ -36,7 +35,7 @@ function parseLockChannels(text: string): ReadonlyMap<string, string> {
 }
 
 export const lockSettings = {
-  locks: setting('PLATTE_LOCKS <on>', '`on`: give machines their turn to reboot', wordOf('on', 'off'), {
+  locks: setting('PLATTE_LOCKS <on>', '`on`: let machines reboot in turns', wordOf('on', 'off'), {
     needs: 'locks',
     conflict: (on: 'on' | 'off', { store }: { readonly store?: { readonly kind: string } }) =>
       on === 'on' && store?.kind === 'http'

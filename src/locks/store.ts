@@ -1,9 +1,9 @@
 /**
- * Reads and changes the reboot semaphore of a group. A write whose answer was lost is looked for by its nonce: locksmith
- * would otherwise wait for ever for the slot that it holds itself.
+ * Reads and changes the reboot semaphore of a group. Finds a write whose answer was lost by its nonce: locksmith would
+ * otherwise wait forever for the slot that it holds itself.
  */
-
 import { encode, instantText } from '../catalog/write.ts'
+import { durationMs } from '../documents/fields.ts'
 import { lockKey } from '../documents/paths.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -11,16 +11,14 @@ import type { Random } from '../kernel/random.ts'
 import type { Documents, Token } from '../store/documents.ts'
 import { type Edited, update } from '../store/update.ts'
 import { checkLock, decodeLock, type Lock, type LockEvent, maxHistory, maxLockBytes, maxNonces } from './document.ts'
-import { firstSemaphore, type Semaphore } from './semaphore.ts'
+import { firstSemaphore, type Holder, overdue, type Semaphore } from './semaphore.ts'
 
-/** What a store of semaphores needs. */
 export interface Locking {
   readonly documents: Documents
   readonly clock: Clock
   readonly random: Random
 }
 
-/** A change of a group. */
 export interface LockChange {
   readonly semaphore?: Semaphore
   readonly more?: Partial<Pick<Lock, 'policy' | 'expiries' | 'rolledBackAt'>>
@@ -28,20 +26,20 @@ export interface LockChange {
   readonly events: readonly Omit<LockEvent, 'at'>[]
 }
 
-/** The state that an edit looks at. `lock` is an empty one where the group does not exist yet. */
+/** The state that an edit reads. `lock` is empty if the group does not exist yet. */
 export interface Current {
   readonly lock: Lock
   readonly exists: boolean
   readonly now: Instant
 }
 
-/** The result of an edit. Without a change nothing is written. */
+/** Without a change nothing is written. */
 export interface LockEdit<Result> {
   readonly result: Result
   readonly change?: LockChange | undefined
 }
 
-/** The outcome: `after` is stored now. */
+/** `after` is stored now. */
 export interface LockOutcome<Result> {
   readonly result: Result
   readonly before: Lock
@@ -50,10 +48,7 @@ export interface LockOutcome<Result> {
   readonly events: LockChange['events']
 }
 
-/**
- * The stored group.
- * @throws PlatteError('bad-document') for one that was damaged; as `Documents` does.
- */
+/** @throws PlatteError('bad-document') for a damaged group; as `Documents` does. */
 export async function readLock(
   { documents }: Pick<Locking, 'documents'>,
   group: string,
@@ -66,25 +61,22 @@ export async function readLock(
   return { lock, token: stored.token }
 }
 
+/** Holders that were silent for longer than the group's lease; none without a lease. */
+export const staleHoldersOf = (lock: Lock, now: number): readonly Holder[] =>
+  lock.policy.lease === undefined ? [] : overdue(lock, durationMs(lock.policy.lease), now)
+
 /** A group before its first request. */
 export const emptyLock = (group: string, now: Instant): Lock => ({
   format: 1,
   type: 'lock',
-  group,
-  rev: now,
-  created: now,
-  nonces: [],
-  max: firstSemaphore.max,
-  holders: null,
-  policy: {},
-  expiries: [],
-  history: [],
+  ...{ group, rev: now, created: now, nonces: [] },
+  ...firstSemaphore,
+  ...{ holders: null, policy: {}, expiries: [], history: [] },
 })
 
 /**
- * Changes a group.
  * @param edit takes the newest state, again after each lost race.
- * @throws PlatteError('conflict') where every race was lost; 'store-unavailable' where the outcome is unknown.
+ * @throws PlatteError('conflict') after losing every race; 'store-unavailable' if the outcome is unknown.
  */
 export async function editLock<Result>(
   locking: Locking,
@@ -95,15 +87,15 @@ export async function editLock<Result>(
   const ours = new Map<string, LockOutcome<Result>>()
   const attempt = async (): Promise<Edited<LockOutcome<Result>>> => {
     const stored = await readLock(locking, group)
-    const landed = stored?.lock.nonces.find((nonce) => ours.has(nonce))
-    const done = landed === undefined ? undefined : ours.get(landed)
-    if (done !== undefined) return { result: done }
+    const [landed] = stored?.lock.nonces.flatMap((nonce) => ours.get(nonce) ?? []) ?? []
+    if (landed !== undefined) return { result: landed }
     const now = locking.clock()
-    const before = stored?.lock ?? emptyLock(group, now)
-    const { result, change } = edit({ lock: before, exists: stored !== undefined, now })
+    const current = { lock: stored?.lock ?? emptyLock(group, now), exists: stored !== undefined, now }
+    const { lock: before } = current
+    const { result, change } = edit(current)
     if (change === undefined) return { result: { result, before, after: before, events: [] } }
     const nonce = nonceOf(locking.random)
-    const after = next(before, { change, nonce, now, isFirst: stored === undefined })
+    const after = next(current, change, nonce)
     const outcome = { result, before, after, events: change.events }
     ours.set(nonce, outcome)
     return { result: outcome, write: { key, bytes: encode(after), token: stored?.token } }
@@ -111,21 +103,13 @@ export async function editLock<Result>(
   return update(locking, key, attempt, { recognisesItself: true })
 }
 
-interface Step {
-  readonly change: LockChange
-  readonly nonce: string
-  readonly now: Instant
-  readonly isFirst: boolean
-}
-
 /** The first number is the time: a group that was removed and created again never repeats one. */
-function next(current: Lock, { change, nonce, now, isFirst }: Step): Lock {
-  const { semaphore, more, events } = change
+function next({ lock: current, exists, now }: Current, { semaphore, more, events }: LockChange, nonce: string): Lock {
   const at = instantText(now)
   return checkLock(lockKey(current.group), {
     ...current,
     ...more,
-    rev: isFirst ? current.rev : current.rev + 1,
+    rev: exists ? current.rev + 1 : current.rev,
     nonces: [...current.nonces, nonce].slice(-maxNonces),
     max: semaphore?.max ?? current.max,
     holders: semaphore === undefined ? current.holders : semaphore.holders,

@@ -5,27 +5,27 @@
 
 import { isGroupName } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { parseJsonObject } from '../kernel/json.ts'
 import { isHolderId } from './semaphore.ts'
 
-/** The protocol's header, which is always `true`. */
+/** Its value is always `true`. */
 export const fleetLockHeader = 'fleet-lock-protocol'
 
-/** A machine that asks. */
-export interface FleetLockClient {
+interface FleetLockClient {
   readonly id: string
   readonly group: string
 }
 
-/** More than any client sends. */
 export const maxFleetLockBytes = 4 * 1024
 
 /**
- * Reads a body, whatever its content type. Members that this protocol does not name are left to later versions of it.
+ * Reads a body of any content type. Ignores members that later versions of this protocol may add.
  * @throws PlatteError('bad-request') naming what is at fault.
  */
 export function parseFleetLock(body: string): FleetLockClient {
-  const { client_params: params } = objectOf(parseJson(body), 'the body')
-  const { id, group } = objectOf(params, 'client_params')
+  const { client_params: params } = parseJsonObject(body) ?? {}
+  if (typeof params !== 'object' || params === null) throw invalid('the body must be JSON with an object client_params')
+  const { id, group }: { readonly id?: unknown; readonly group?: unknown } = params
   if (typeof id !== 'string' || !isHolderId(id)) throw invalid('client_params.id must be 1 to 255 characters')
   if (typeof group !== 'string' || !isGroupName(group))
     throw invalid('client_params.group must be 1 to 64 of A-Z a-z 0-9 . -, a letter or digit first')
@@ -35,19 +35,6 @@ export function parseFleetLock(body: string): FleetLockClient {
 /** What clients send. */
 export const renderFleetLock = ({ id, group }: FleetLockClient): string =>
   JSON.stringify({ client_params: { id, group } })
-
-function objectOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
-  throw invalid(`${name} must be an object`)
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    throw invalid('the body is no JSON')
-  }
-}
 
 const invalid = (what: string): PlatteError => new PlatteError('bad-request', what)
 

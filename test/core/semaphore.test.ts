@@ -3,7 +3,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isGroupName } from '../../src/documents/paths.ts'
-import { type RebootPolicy, vetoOf } from '../../src/locks/reboot-policy.ts'
+import type { LockPolicy } from '../../src/locks/document.ts'
+import { vetoOf } from '../../src/locks/reboot-policy.ts'
 import {
   available,
   compareIds,
@@ -122,10 +123,12 @@ describe('names', () => {
 })
 
 const monday = Date.parse('2026-11-23T12:00:00Z')
-const night: RebootPolicy = { windows: [{ days: ['Mon'], from: '22:00', to: '04:00', timeZone: 'Europe/Berlin' }] }
+const night: LockPolicy = { windows: [{ days: ['Mon'], from: '22:00', to: '04:00', timeZone: 'Europe/Berlin' }] }
 const hour = 3_600_000
 
-test.each<[string, RebootPolicy, Parameters<typeof vetoOf>[1], string | undefined]>([
+type Circumstances = Parameters<typeof vetoOf>[1] & { readonly rolledBackAt?: number }
+
+test.each<[string, LockPolicy, Circumstances, string | undefined]>([
   ['nothing set', {}, { now: monday, held: 'x', rolledBackAt: monday }, undefined],
   ['before the window', night, { now: monday }, 'window closed until 2026-11-23 21:00 UTC'],
   ['as it opens', night, { now: monday + 9 * hour }, undefined],
@@ -135,11 +138,12 @@ test.each<[string, RebootPolicy, Parameters<typeof vetoOf>[1], string | undefine
   ['no hold', { vetoOnHold: true }, { now: monday }, undefined],
   [
     'a fallback',
-    { vetoAfterRollbackMs: hour },
+    { vetoAfterRollback: 'PT1H' },
     { now: monday + 1, rolledBackAt: monday },
     'a machine fell back into its old version; closed until 2026-11-23 13:00 UTC',
   ],
-  ['a fallback that is old', { vetoAfterRollbackMs: hour }, { now: monday + hour, rolledBackAt: monday }, undefined],
-])('veto: %s', (_, policy, circumstances, want) => {
-  expect(vetoOf(policy, circumstances)).toBe(want)
+  ['a fallback that is old', { vetoAfterRollback: 'PT1H' }, { now: monday + hour, rolledBackAt: monday }, undefined],
+])('veto: %s', (_, policy, { rolledBackAt, ...circumstances }, want) => {
+  const lock = { policy, ...(rolledBackAt !== undefined && { rolledBackAt: new Date(rolledBackAt).toISOString() }) }
+  expect(vetoOf(lock, circumstances)).toBe(want)
 })

@@ -4,8 +4,8 @@ import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { refresh } from '../../src/catalog/refresh.ts'
 import type { LockPolicy } from '../../src/locks/document.ts'
 import { configureGroup, lockMachine, setMax, unlockMachine } from '../../src/locks/edits.ts'
-import { allGroups, staleHoldersOf } from '../../src/locks/notes.ts'
-import { readLock } from '../../src/locks/store.ts'
+import { allGroups } from '../../src/locks/gauges.ts'
+import { readLock, staleHoldersOf } from '../../src/locks/store.ts'
 import { holdRelease, unholdRelease } from '../changes.ts'
 import type { Fault } from '../faults/faulty.ts'
 import { app, bytesOf, day, minute, refusal } from '../world.ts'
@@ -44,7 +44,7 @@ describe('an answer that is lost', () => {
     const etcd = await endpoint.ask(keyPath)
     expect([etcd.status, await etcd.json()]).toEqual([
       503,
-      { errorCode: 300, message: 'Raft Internal Error', cause: expect.stringContaining('log says why'), index: 0 },
+      { errorCode: 300, message: 'Raft Internal Error', cause: expect.stringContaining('see the log'), index: 0 },
     ])
     expect(await zincati(endpoint.ask, group, 'a').lock()).toBe('again')
     expect(await zincati(endpoint.ask, group, 'a').unlock()).toBe('again')
@@ -218,7 +218,7 @@ describe('vetoes', () => {
     expect((await post('b')).status).toBe(200)
     store.bucket.erase('catalog.jws')
     store.time.now += 15 * day
-    expect(await (await post('c')).json()).toMatchObject({ value: expect.stringMatching(/cannot be known/) })
+    expect(await (await post('c')).json()).toMatchObject({ value: expect.stringMatching(/cannot check/) })
     await policyOf(endpoint, {}, 9)
     expect((await post('c')).status).toBe(200)
   })

@@ -1,21 +1,20 @@
-/** `platte lock policy`: what a group's clients are held to, without their knowing of it. */
+/** The options of `platte lock policy`. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { type WindowOptions, windowOf, withWindow } from '../../channels/cli/conditions.ts'
 import { parseDuration } from '../../cli/options.ts'
-import { show } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { windowsText } from '../../release/diff.ts'
 import { windowProblem } from '../../release/window.ts'
-import { type Lock, maxExpiries } from '../document.ts'
+import { type Lock, type LockPolicy, maxExpiries } from '../document.ts'
 import { configureGroup, type GroupSetting } from '../edits.ts'
-import { emptyLock, readLock } from '../store.ts'
-import { type LockOptions, locking, openLocking, parseGroup, parseMax } from './locking.ts'
+import type { Locking } from '../store.ts'
 
 /** `false` is the option's `--no-…`. */
-interface PolicyOptions extends LockOptions, WindowOptions {
+export interface PolicyOptions extends WindowOptions {
   readonly max?: number
   readonly add?: boolean
-  readonly windows?: false
+  /** commander sets `true` without `--no-windows`. */
+  readonly windows?: boolean
   readonly vetoOnHold?: boolean
   readonly vetoAfterRollback?: string | false
   readonly lease?: string | false
@@ -24,106 +23,88 @@ interface PolicyOptions extends LockOptions, WindowOptions {
   readonly dryRun?: boolean
 }
 
-/** Shows and sets a group's policy. */
-export function lockPolicyCommand(): Command {
-  const made = locking('policy', 'show what a group is held to; with options, set it')
-    .argument('[group]', 'the group, as --group', parseGroup)
-    .option('--max <count>', 'how many may reboot at once', parseMax)
-  return withWindow(made)
-    .option('--add', 'a window beside those that there are')
+type Switch = readonly [flags: string, on: string, off: string, parse?: (text: string) => string | number]
+
+const switches: readonly Switch[] = [
+  ['veto-on-hold', 'no slots while a release is held in a channel of the group', 'ignore holds'],
+  [
+    'veto-after-rollback <duration>',
+    'no slots for this long after a machine fell back (error 44)',
+    'ignore machines that fell back',
+    parseDuration,
+  ],
+  ['lease <duration>', 'report holders not seen for longer, such as 4h', 'report none', parseDuration],
+  ['expire <count>', 'free overdue holders, at most this many a day', 'free none', parseExpire],
+  [
+    'release-on-reboot',
+    'free a holder of locksmith when its update check reports a new version',
+    'wait until it frees its slot itself',
+  ],
+]
+
+export function withPolicy(command: Command): Command {
+  const made = withWindow(command)
+    .option('--add', 'add to the existing windows')
     .option('--no-windows', 'slots at any time')
-    .option('--veto-on-hold', 'no slots while something is held in a channel of the group')
-    .option('--no-veto-on-hold', 'slots whatever is held')
-    .option(
-      '--veto-after-rollback <duration>',
-      'no slots for so long after a machine fell back (error 44)',
-      parseDuration,
-    )
-    .option('--no-veto-after-rollback', 'slots whoever falls back')
-    .option('--lease <duration>', 'report holders that were not heard of for longer, such as 4h', parseDuration)
-    .option('--no-lease', 'report none')
-    .option('--expire <count>', 'free holders that are overdue, so many a day at most', parseExpire)
-    .option('--no-expire', 'free none')
-    .option(
-      '--release-on-reboot',
-      'free a holder of locksmith whose update check says that it came up in a new version',
-    )
-    .option('--no-release-on-reboot', 'wait until it does that itself')
-    .option('--dry-run', 'say what would be so, and write nothing')
-    .action(async (named: string | undefined, options: PolicyOptions) => {
-      const group = named ?? options.group
-      const setting = await configure(group, options)
-      show(options.json, { group, ...setting }, [`group ${group}`, ...policyLines(setting)])
-    })
+  for (const [flags, on, off, parse] of switches) {
+    if (parse) made.option(`--${flags}`, on, parse)
+    else made.option(`--${flags}`, on)
+    made.option(`--no-${flags.replace(/ .*/, '')}`, off)
+  }
+  return made.option('--dry-run', 'show the result, and write nothing')
 }
 
-async function configure(group: string, options: PolicyOptions): Promise<GroupSetting> {
+/** Shows, plans or sets a policy. Only the last needs a store that is safe to write. */
+export async function configure(
+  group: string,
+  options: PolicyOptions,
+  { read, open }: { readonly read: () => Promise<Lock>; readonly open: () => Promise<Locking> },
+): Promise<GroupSetting> {
   const edit = (setting: GroupSetting): GroupSetting => edited(setting, options)
-  const isWriting = saysSomething(options) && !options.dryRun
-  const opened = await openLocking(options, { isWriting })
-  if (!isWriting) {
-    const stored = await readLock(opened, group)
-    const { max, policy } = edit(stored?.lock ?? emptyLock(group, opened.clock()))
-    return { max, policy }
-  }
-  const { max, policy } = (await configureGroup(opened, group, edit)).after
+  const isWriting = hasChange(options) && !options.dryRun
+  const { max, policy } = isWriting ? (await configureGroup(await open(), group, edit)).after : edit(await read())
   return { max, policy }
 }
 
-const told = [
-  'max',
-  'days',
-  'from',
-  'to',
-  'timeZone',
-  'windows',
-  'vetoOnHold',
-  'vetoAfterRollback',
-  'lease',
-  'expire',
-  'releaseOnReboot',
-] as const satisfies readonly (keyof PolicyOptions)[]
+const hasChange = (options: PolicyOptions): boolean => {
+  const { days, from, to, timeZone, max, vetoOnHold, vetoAfterRollback, lease, expire, releaseOnReboot } = options
+  const given = [days, from, to, timeZone, max, vetoOnHold, vetoAfterRollback, lease, expire, releaseOnReboot]
+  return options.windows === false || given.some((one) => one !== undefined)
+}
 
-const saysSomething = (options: PolicyOptions): boolean => told.some((name) => options[name] !== undefined)
-
-/** @throws PlatteError('usage') for a policy that could do nothing. */
+/** @throws PlatteError('usage') for a policy without effect. */
 function edited({ max, policy }: GroupSetting, options: PolicyOptions): GroupSetting {
   const set = {
-    ...policy,
     windows: windowsOf(policy, options),
-    vetoOnHold: flag(policy.vetoOnHold, options.vetoOnHold),
-    vetoAfterRollback: value(policy.vetoAfterRollback, options.vetoAfterRollback),
-    lease: value(policy.lease, options.lease),
-    expirePerDay: value(policy.expirePerDay, options.expire),
-    releaseOnReboot: flag(policy.releaseOnReboot, options.releaseOnReboot),
+    vetoOnHold: chosen(options.vetoOnHold, policy.vetoOnHold),
+    vetoAfterRollback: chosen(options.vetoAfterRollback, policy.vetoAfterRollback),
+    lease: chosen(options.lease, policy.lease),
+    expirePerDay: chosen(options.expire, policy.expirePerDay),
+    releaseOnReboot: chosen(options.releaseOnReboot, policy.releaseOnReboot),
   }
   if (set.expirePerDay !== undefined && set.lease === undefined)
-    throw new PlatteError('usage', 'who is overdue says the lease: give --lease, too, or --no-expire')
+    throw new PlatteError('usage', '--expire needs a lease: give --lease, too, or --no-expire')
   const kept = Object.fromEntries(Object.entries(set).filter(([, one]) => one !== undefined))
   return { max: options.max ?? max, policy: kept }
 }
 
-const value = <T>(before: T | undefined, said: T | false | undefined): T | undefined =>
-  said === undefined ? before : said === false ? undefined : said
+const chosen = <T>(given: T | false | undefined, before: T | undefined): T | undefined =>
+  given === undefined ? before : given || undefined
 
-const flag = (before: true | undefined, said: boolean | undefined): true | undefined =>
-  said === undefined ? before : said || undefined
-
-function windowsOf({ windows }: Lock['policy'], options: PolicyOptions): Lock['policy']['windows'] {
+function windowsOf({ windows = [] }: LockPolicy, options: PolicyOptions): LockPolicy['windows'] {
   const { days, from, to, timeZone, add } = options
   if (options.windows === false) return undefined
-  if (!days && !from && !to && !timeZone) return windows
+  if (!days && !from && !to && !timeZone) return windows.length > 0 ? windows : undefined
   const window = windowOf(options, '--no-windows')
   const problem = windowProblem(window)
   if (problem !== undefined) throw new PlatteError('usage', problem)
-  return [...(add ? (windows ?? []) : []), { ...window, days: [...window.days] }]
+  return [...(add ? windows : []), { ...window, days: [...window.days] }]
 }
 
 function parseExpire(text: string): number {
   const count = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (!(count >= 1 && count <= maxExpiries))
-    throw new InvalidArgumentError(`Use a whole number from 1 to ${maxExpiries}.`)
-  return count
+  if (count >= 1 && count <= maxExpiries) return count
+  throw new InvalidArgumentError(`Use a whole number from 1 to ${maxExpiries}.`)
 }
 
 /** A policy for people. */
@@ -132,10 +113,10 @@ export function policyLines({ max, policy }: GroupSetting): readonly string[] {
   const lines: readonly (string | undefined | false)[] = [
     `Max: ${max}`,
     windows && `Slots only: ${windowsText(windows)}`,
-    vetoOnHold && 'No slots while something is held in a channel of the group',
+    vetoOnHold && 'No slots while a release is held in a channel of the group',
     vetoAfterRollback && `No slots for ${vetoAfterRollback} after a machine fell back`,
-    lease && `Overdue after: ${lease}${expirePerDay ? `; then freed, ${expirePerDay} a day at most` : ''}`,
-    releaseOnReboot && 'Freed when an update check says that it came up in a new version',
+    lease && `Overdue after: ${lease}${expirePerDay ? `; then freed, at most ${expirePerDay} a day` : ''}`,
+    releaseOnReboot && 'Freed when an update check reports a new version',
   ]
   return lines.filter((line) => typeof line === 'string')
 }

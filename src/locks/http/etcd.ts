@@ -14,10 +14,8 @@ import {
   renderEtcdError,
   renderNode,
 } from '../wire-etcd.ts'
-import type { Scope } from './access.ts'
-import { heldIn, type LockProtocol, type LockRequest, logLock } from './lock-request.ts'
+import { heldIn, type LockProtocol, type LockRequest, logLock, type Scope } from './lock-request.ts'
 
-/** What stands before the keys. */
 export const etcdPrefix = '/v2/keys'
 
 type Status = 200 | 201 | 400 | 401 | 404 | 405 | 412 | 413 | 500 | 503
@@ -30,22 +28,26 @@ function answer(c: Context, status: Status, json: string, index = 0): Response {
 const fail = (c: Context, status: Status, code: EtcdErrorCode, [cause, index]: readonly [string, number?]): Response =>
   answer(c, status, renderEtcdError(code, cause, index), index)
 
-/** What a group that nobody asked for yet is called where it cannot be made; clients never write with this number. */
+/** A reader cannot create a group, so it sees an empty one with this number. Nobody can write over it. */
 const unmadeRev = 1
 
 export const etcd: LockProtocol = {
-  async answer(asked, scope) {
-    const { c, path } = asked
+  async answer(lockRequest, scope) {
+    const { c, path } = lockRequest
     if (scope === 'none') return denied(c, 'Insufficient credentials')
-    const found = parseEtcdKey(path.slice(etcdPrefix.length))
-    if (found === undefined) return fail(c, 404, 100, [path.slice(etcdPrefix.length, etcdPrefix.length + 200)])
+    const key = path.slice(etcdPrefix.length)
+    const found = parseEtcdKey(key)
+    if (found === undefined) return fail(c, 404, 100, [key.slice(0, 200)])
     const query = new URL(c.req.url).searchParams
     const { method } = c.req
-    if (method !== 'GET' && method !== 'PUT') return notAllowed(c)
+    if (method !== 'GET' && method !== 'PUT') {
+      c.header('allow', 'GET, HEAD, PUT')
+      return fail(c, 405, 209, ['method: only GET and PUT are known here'])
+    }
     const request =
       method === 'GET' ? parseEtcdGet(query) : parseEtcdPut(query, await readText(c.req.raw, maxValueBytes))
     if (request.kind === 'problem') return fail(c, 400, request.errorCode, [request.cause])
-    return serve(asked, found, request, scope)
+    return serve(lockRequest, found, request, scope)
   },
   refuse: (c, status, words) => fail(c, status, status < 500 ? 209 : 300, [words]),
 }
@@ -55,23 +57,17 @@ function denied(c: Context, cause: string): Response {
   return fail(c, 401, 110, [cause])
 }
 
-function notAllowed(c: Context): Response {
-  c.header('allow', 'GET, HEAD, PUT')
-  return fail(c, 405, 209, ['method: only GET and PUT are known here'])
-}
-
-/** @param scope a reader sees a group that does not exist yet as an empty one: clients ask for that first. */
 async function serve(
-  asked: LockRequest,
+  lockRequest: LockRequest,
   { key, group }: EtcdKey,
   request: EtcdRequest,
   scope: Scope,
 ): Promise<Response> {
-  const { c } = asked
-  const { locking } = asked.locks
+  const { c, locks } = lockRequest
+  const { locking } = locks
   switch (request.kind) {
     case 'get': {
-      const { result, after } = logLock(asked, group, await lookAtGroup(locking, group))
+      const { result, after } = logLock(lockRequest, group, await lookAtGroup(locking, group))
       if (result === 'there') return answer(c, 200, renderNode('get', key, after), after.rev)
       if (scope === 'write') return fail(c, 404, 100, [key])
       const unmade = { ...emptyLock(group, unmadeRev), rev: unmadeRev }
@@ -80,12 +76,12 @@ async function serve(
     case 'create': {
       if (scope === 'read') return fail(c, 412, 105, [key, unmadeRev])
       if (request.written.holders.length > 0) return fail(c, 400, 209, ['value: a new semaphore has no holders'])
-      const { result, after } = logLock(asked, group, await createGroup(locking, group, request.written.max))
+      const { result, after } = logLock(lockRequest, group, await createGroup(locking, group, request.written.max))
       if (result === 'exists') return fail(c, 412, 105, [key, after.rev])
       return answer(c, 201, renderNode('create', key, after), after.rev)
     }
     case 'swap':
-      return scope === 'read' ? denied(c, 'this token may only read') : swap(asked, { key, group }, request)
+      return scope === 'read' ? denied(c, 'this token may only read') : swap(lockRequest, { key, group }, request)
   }
 }
 

@@ -28,27 +28,28 @@ const done = (c: Context): Response => c.body(null, 200, { 'cache-control': 'no-
 export const fleetLock: LockProtocol = {
   async answer(request, scope) {
     const { c, path } = request
-    if (scope === 'none') return denied(c, 'the token is missing, or not known')
-    if (c.req.method !== 'POST') return notAllowed(c)
+    if (scope === 'none') return denied(c, 'the token is missing or unknown')
+    if (c.req.method !== 'POST') {
+      c.header('allow', 'POST')
+      return fail(c, 405, 'method_not_allowed', 'POST here')
+    }
     if (c.req.header(fleetLockHeader) !== 'true')
       return fail(c, 400, 'missing_header', `send the header ${fleetLockHeader}: true`)
     if (scope === 'read') return denied(c, 'this token may only read')
     const { id, group } = parseFleetLock(await readText(c.req.raw, maxFleetLockBytes))
     const { locking } = request.locks
+    const attempt = { id, via: 'fleet-lock' } as const
     if (path === steadyState) {
-      logLock(request, group, await unlockMachine(locking, group, { id, via: 'fleet-lock' }))
+      logLock(request, group, await unlockMachine(locking, group, attempt))
       return done(c)
     }
-    const asking = { id, via: 'fleet-lock', held: await heldIn(request, group) } as const
-    return answerLock(c, logLock(request, group, await lockMachine(locking, group, asking)).result)
+    const held = await heldIn(request, group)
+    return answerLock(c, logLock(request, group, await lockMachine(locking, group, { ...attempt, held })).result)
   },
-  refuse: (c, status, words, code) =>
-    fail(
-      c,
-      status,
-      status < 500 ? 'invalid_request' : code === 'conflict' ? 'failed_lock_conflict' : 'store_unavailable',
-      words,
-    ),
+  refuse(c, status, words, code) {
+    if (status < 500) return fail(c, status, 'invalid_request', words)
+    return fail(c, status, code === 'conflict' ? 'failed_lock_conflict' : 'store_unavailable', words)
+  },
 }
 
 function answerLock(c: Context, result: LockResult): Response {
@@ -66,9 +67,4 @@ function answerLock(c: Context, result: LockResult): Response {
 function denied(c: Context, words: string): Response {
   c.header('www-authenticate', 'Basic realm="reboot locks"')
   return fail(c, 401, 'unauthorized', words)
-}
-
-function notAllowed(c: Context): Response {
-  c.header('allow', 'POST')
-  return fail(c, 405, 'method_not_allowed', 'POST here')
 }

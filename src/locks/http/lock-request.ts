@@ -1,12 +1,13 @@
 /** What both protocols of reboot locks have in common. */
 import type { Context } from 'hono'
+import { currentCatalog } from '../../catalog/cache.ts'
+import { channelEntry } from '../../catalog/read.ts'
 import { answering, type Serving } from '../../checks/serving.ts'
+import { basicPassword, isSameSecret } from '../../http/credentials.ts'
 import { requestLog } from '../../http/request-id.ts'
 import type { ErrorCode } from '../../kernel/errors.ts'
-import { holdIn } from '../notes.ts'
 import type { LockToken } from '../settings.ts'
 import type { Locking, LockOutcome } from '../store.ts'
-import type { Scope } from './access.ts'
 
 /** What it takes to answer for reboot locks. */
 export interface Locks {
@@ -25,19 +26,43 @@ export interface LockRequest {
   readonly locks: Locks
 }
 
-/** A protocol: how it answers, and how it words what went wrong. */
+/** A protocol: how it answers, and how it words an error. */
 export interface LockProtocol {
   answer(request: LockRequest, scope: Scope): Promise<Response>
   refuse(c: Context, status: 400 | 413 | 500 | 503, words: string, code: ErrorCode | undefined): Response
 }
 
-/** The hold in a channel of a group, in words; whether it counts says the group's policy. */
-export async function heldIn({ c, serving, locks }: LockRequest, group: string): Promise<string | undefined> {
-  const places = [...locks.channels].flatMap(([place, of]) => (of === group ? [place] : []))
-  return places.length === 0 ? undefined : holdIn(answering(serving, c), places)
+/** `none`: the token is unknown, or missing where there are tokens. */
+export type Scope = LockToken['scope'] | 'none'
+
+/**
+ * Compares with every token, each in a time that does not depend on where they differ. Clients can send a token only in the
+ * path, or as the password of Basic.
+ */
+export async function scopeOf(c: Context, inPath: string | undefined, tokens: readonly LockToken[]): Promise<Scope> {
+  if (tokens.length === 0) return inPath === undefined ? 'write' : 'none'
+  const shown = inPath ?? basicPassword(c.req.raw.headers)
+  const matches = await Promise.all(tokens.map(({ token }) => isSameSecret(shown, token)))
+  const scopes = tokens.flatMap(({ scope }, i) => (matches[i] ? [scope] : []))
+  return scopes.includes('write') ? 'write' : (scopes[0] ?? 'none')
 }
 
-/** Writes to the log what was changed, and who was refused. */
+/** The hold in a channel of a group, in words. A catalog that cannot be read counts as a hold. */
+export async function heldIn({ c, serving, locks }: LockRequest, group: string): Promise<string | undefined> {
+  const refs = [...locks.channels].flatMap(([ref, of]) => (of === group ? [ref] : []))
+  if (refs.length === 0) return undefined
+  const { cache, reader, background } = answering(serving, c)
+  const state = await currentCatalog(cache, reader, background)
+  if ('reason' in state) return `cannot check ${refs.join(', ')} for holds: ${state.message}`
+  for (const ref of refs) {
+    const [app = '', channel = ''] = ref.split('/')
+    const [hold] = channelEntry(state.catalog.catalog, app, channel)?.holds ?? []
+    if (hold !== undefined) return `${hold.version} is held in ${channel}: ${hold.reason}`
+  }
+  return undefined
+}
+
+/** Logs changes and refusals. */
 export function logLock<Result>(
   { serving, c }: LockRequest,
   group: string,
