@@ -44,7 +44,7 @@ export const lockMachine = (
       case 'full':
         return { result: outcome, change: freeing }
       case 'locked': {
-        const reason = via === 'operator' ? undefined : vetoOf(lock, { now: current.now, held })
+        const reason = via === 'operator' ? undefined : vetoHere(lock, { now: current.now, held })
         if (reason !== undefined) return { result: { kind: 'vetoed', reason }, change: freeing }
         return { result: { kind: 'locked' }, change: changed(freeing, outcome.semaphore, { what: 'lock', via, id }) }
       }
@@ -133,7 +133,7 @@ export const swapSemaphore = (
     const intent = semaphores.intentOf(lock, written)
     if (intent === undefined)
       return refused('a write changes one thing: it adds a holder, removes a holder, or sets max')
-    const reason = intent.kind === 'lock' ? vetoOf(lock, { now, held }) : undefined
+    const reason = intent.kind === 'lock' ? vetoHere(lock, { now, held }) : undefined
     if (reason !== undefined) return { result: { kind: 'vetoed', reason } }
     const semaphore = granted(lock, intent, instantText(now))
     if (semaphore === undefined) return refused(`semaphore is at ${semaphores.available(lock)}`)
@@ -160,6 +160,17 @@ function granted(lock: Semaphore, intent: Intent, since: string): Semaphore | un
 
 const eventOf = (intent: Exclude<Intent, { readonly kind: 'nothing' }>) =>
   intent.kind === 'set-max' ? { what: intent.kind, max: intent.max } : { what: intent.kind, id: intent.id }
+
+/** Why the group's policy gives no slot now, in words. */
+export function vetoHere(
+  { policy, rolledBackAt }: Pick<Lock, 'policy' | 'rolledBackAt'>,
+  { now, held }: { readonly now: number; readonly held?: string | undefined },
+): string | undefined {
+  const { windows, vetoOnHold, vetoAfterRollback } = policy
+  const pausedUntil =
+    rolledBackAt && vetoAfterRollback ? Date.parse(rolledBackAt) + durationMs(vetoAfterRollback) : undefined
+  return vetoOf({ now, windows, held: vetoOnHold && held, pausedUntil })
+}
 
 /** Frees overdue holders up to the policy's limit per day. */
 function withoutStaleHolders(

@@ -1,29 +1,25 @@
 /** Whether a group's machines may reboot now. Pure. */
-import { durationMs } from '../documents/fields.ts'
 import { timeText } from '../kernel/format.ts'
+import type { Window } from '../release/channel.ts'
 import { nextEdge, readWindows } from '../release/window.ts'
-import type { Lock } from './document.ts'
 
 type Instant = number
 
-/** What a veto depends on besides the group. */
+/** What a veto depends on. */
 export interface Circumstances {
   readonly now: Instant
+  /** Slots are given only while one of these is open; without any, always. */
+  readonly windows?: readonly Window[] | undefined
   /** The hold in a channel of the group, in words. */
   readonly held?: string | undefined
+  /** The end of the pause after a machine fell back. */
+  readonly pausedUntil?: Instant | undefined
 }
 
 /** Why no machine gets a slot now, in words. */
-export function vetoOf(
-  { policy, rolledBackAt }: Pick<Lock, 'policy' | 'rolledBackAt'>,
-  { now, held }: Circumstances,
-): string | undefined {
-  const { windows = [], vetoOnHold, vetoAfterRollback } = policy
-  if (vetoOnHold && held !== undefined) return held
-  if (rolledBackAt !== undefined && vetoAfterRollback !== undefined) {
-    const opens = Date.parse(rolledBackAt) + durationMs(vetoAfterRollback)
-    if (now < opens) return `a machine fell back into its old version; closed until ${minuteText(opens)}`
-  }
+export function vetoOf({ now, windows = [], held, pausedUntil = 0 }: Circumstances): string | undefined {
+  if (held !== undefined) return held
+  if (now < pausedUntil) return `a machine fell back into its old version; closed until ${minuteText(pausedUntil)}`
   if (windows.length === 0) return undefined
   const schedule = readWindows(windows)
   if (schedule(now).some(({ from, to }) => from <= now && now < to)) return undefined

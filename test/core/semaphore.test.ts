@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isGroupName } from '../../src/documents/paths.ts'
 import type { LockPolicy } from '../../src/locks/document.ts'
-import { vetoOf } from '../../src/locks/reboot-policy.ts'
+import { vetoHere } from '../../src/locks/edits.ts'
 import {
   available,
   compareIds,
@@ -126,7 +126,7 @@ const monday = Date.parse('2026-11-23T12:00:00Z')
 const night: LockPolicy = { windows: [{ days: ['Mon'], from: '22:00', to: '04:00', timeZone: 'Europe/Berlin' }] }
 const hour = 3_600_000
 
-type Circumstances = Parameters<typeof vetoOf>[1] & { readonly rolledBackAt?: number }
+type Circumstances = Parameters<typeof vetoHere>[1] & { readonly rolledBackAt?: number }
 
 test.each<[string, LockPolicy, Circumstances, string | undefined]>([
   ['nothing set', {}, { now: monday, held: 'x', rolledBackAt: monday }, undefined],
@@ -145,5 +145,5 @@ test.each<[string, LockPolicy, Circumstances, string | undefined]>([
   ['a fallback that is old', { vetoAfterRollback: 'PT1H' }, { now: monday + hour, rolledBackAt: monday }, undefined],
 ])('veto: %s', (_, policy, { rolledBackAt, ...circumstances }, want) => {
   const lock = { policy, ...(rolledBackAt !== undefined && { rolledBackAt: new Date(rolledBackAt).toISOString() }) }
-  expect(vetoOf(lock, circumstances)).toBe(want)
+  expect(vetoHere(lock, circumstances)).toBe(want)
 })

@@ -8,8 +8,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
 import { openStore } from '../../runtime/store.ts'
 import type { Lock } from '../document.ts'
-import { lockMachine, setMax, unlockMachine } from '../edits.ts'
-import { vetoOf } from '../reboot-policy.ts'
+import { lockMachine, setMax, unlockMachine, vetoHere } from '../edits.ts'
 import { available, isHolderId, lastSeen, maxSlots } from '../semaphore.ts'
 import { emptyLock, type Locking, readLock, staleHoldersOf } from '../store.ts'
 import { configure, type PolicyOptions, policyLines, withPolicy } from './lock-policy.ts'
@@ -76,7 +75,7 @@ function wideLines(lock: Lock, stale: readonly string[], now: number): readonly 
     ...[one.id, one.via, timeText(one.since), timeText(lastSeen(one))],
     stale.includes(one.id) ? 'overdue' : '',
   ])
-  const veto = vetoOf(lock, { now })
+  const veto = vetoHere(lock, { now })
   return [
     `Available: ${available(lock)}`,
     ...policyLines(lock),
