@@ -1,11 +1,38 @@
 /** An identity token makes one change: the mark of its use binds it to the bytes of one request. */
 
+import * as v from 'valibot'
 import { encode, instantText, type StoreWriter } from '../catalog/write.ts'
+import * as field from '../documents/fields.ts'
 import { markKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { update } from '../store/update.ts'
 import type { VerifiedToken } from './oidc.ts'
-import { maxMarkBytes, readMark, type TokenUse } from './token-use.ts'
+
+const maxMarkBytes = 64 * 1024
+
+const schema = v.strictObject({
+  format: v.literal(1),
+  type: v.literal('mark'),
+  /** SHA-256 of the request's path and body. */
+  request: field.sha256,
+  /** When it came first; a repetition has the same date. */
+  at: field.instant,
+  /** What was answered, once it was executed. */
+  answer: v.exactOptional(v.record(v.string(), v.unknown())),
+})
+
+/** The mark that an identity token was used: `publish/<day>/<id>`, unsigned. */
+type TokenUse = v.InferOutput<typeof schema>
+
+/** @returns `undefined` for bytes that are no such document. */
+function readMark(bytes: Uint8Array): TokenUse | undefined {
+  try {
+    return field.check(schema, 'mark', JSON.parse(new TextDecoder().decode(bytes)))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof PlatteError) return undefined
+    throw error
+  }
+}
 
 type Writer = Pick<StoreWriter, 'documents' | 'clock' | 'random'>
 
