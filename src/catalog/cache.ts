@@ -200,6 +200,9 @@ export function findChannel(
   if (state === undefined) return storeUnavailable
   const index = cache.apps.get(app)
   if (index === undefined) return { reason: 'unknown-app', message: '' }
+  // No closures where the channel was read before: every check comes through here.
+  const known = index.channels.has(channel) ? cache.channels.get(`${app}/${channel}`) : undefined
+  if (known && 'view' in known) return inForce(known, reader.clock())
   const open = (name: string): MaybePromise<Loaded | Problem> => {
     const entry = index.channels.get(name)
     if (entry === undefined) return unknownChannel

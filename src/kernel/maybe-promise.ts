@@ -12,10 +12,9 @@ export const after = <A, B>(value: MaybePromise<A>, next: (value: A) => MaybePro
 export function mapInOrder<A, B>(
   items: readonly A[],
   work: (item: A) => MaybePromise<B>,
-  done: readonly B[] = [],
+  results: B[] = [],
 ): MaybePromise<readonly B[]> {
-  const results = [...done]
-  for (const item of items.slice(done.length)) {
+  for (const item of results.length === 0 ? items : items.slice(results.length)) {
     const result = work(item)
     if (result instanceof Promise) return result.then((one) => mapInOrder(items, work, [...results, one]))
     results.push(result)
