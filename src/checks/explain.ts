@@ -1,7 +1,8 @@
-/** Says what one machine gets, why, and when that changes: by the code that answers machines. */
+/** Explains what one machine gets, why, and when that changes, with the code that answers machines. */
 
 import type { LoadedChannel } from '../catalog/channels.ts'
 import type { Instant } from '../kernel/clock.ts'
+import { isoText } from '../kernel/format.ts'
 import { type Check, type Decision, decide } from '../release/decide.ts'
 import {
   type Course,
@@ -17,10 +18,9 @@ import type { Reason } from '../release/reasons.ts'
 import { walk } from '../release/upgrade-path.ts'
 import { type Answering, findFor, noUpdateBecause, type Query } from './update-check.ts'
 
-/** The question of an explanation. */
 export interface ExplainQuery {
   readonly query: Query
-  /** Without it, now. What is signed now counts at any instant. */
+  /** Default: now. Uses what is signed now for any instant. */
   readonly at?: Instant | undefined
   /** The public sees neither lists of machines nor internal errors. */
   readonly audience: 'operator' | 'everybody'
@@ -30,7 +30,7 @@ export interface ExplainQuery {
 export interface Outcome {
   readonly decision: Decision['kind']
   readonly offered?: string
-  /** All that it is offered one after the other, where `offered` is a floor on the way. */
+  /** The whole upgrade path, where `offered` is a floor. */
   readonly path?: readonly string[]
   /** Whether `offered` is below what the machine runs. */
   readonly isRollback?: true
@@ -41,18 +41,17 @@ export interface Outcome {
   readonly sentence: string
 }
 
-/** A machine's answer, explained. */
 export interface Explanation extends Outcome {
   /** RFC 3339. */
   readonly at: string
   readonly numbers?: Numbers
-  /** The next other offer, as far as what is signed now says. */
+  /** The next change, predicted from what is signed now. */
   readonly next?: Outcome & { readonly at: string }
   /** What this explanation leaves out. */
   readonly note?: string
 }
 
-/** Explains. Never throws: what keeps it from being decided is a reason, too. */
+/** Never throws: a channel that cannot be used is a reason, too. */
 export async function explain(answering: Answering, { query, at, audience }: ExplainQuery): Promise<Explanation> {
   const channel = await findFor(answering, query)
   const now = at ?? answering.reader.clock()
@@ -83,8 +82,7 @@ const nextOf = (change: ForecastChange): NonNullable<Explanation['next']> => ({
   sentence: explainChange(change),
 })
 
-const listsNote =
-  'this channel has lists of machines; who is on them is not told here, and this is the answer for others'
+const listsNote = 'this channel lists machines; a listed machine may get another answer'
 
 const hasLists = ({ manifest, source }: LoadedChannel): boolean =>
   [manifest, ...(source ? [source.manifest] : [])].some(({ target, releases }) =>
@@ -112,5 +110,3 @@ function outcomeOf(decision: Decision, course: Course = {}): Outcome {
     sentence,
   }
 }
-
-const isoText = (at: Instant): string => new Date(at).toISOString()

@@ -1,11 +1,15 @@
-/** `GET /_ah/api/update/v1/public/packages` and `…/channels`, as CoreUpdate has them. */
+/**
+ * CoreUpdate's public lists, `GET /_ah/api/update/v1/public/packages` and `…/channels`: updateservicectl downloads from
+ * them, and an old CoreUpdate takes them as its upstream.
+ * @see coreos/updateservicectl client/update/v1/update-api.json
+ */
 import type { Context } from 'hono'
 import { packageFolder } from '../documents/paths.ts'
 import { kindOf } from '../http/failure.ts'
 import type { refuse } from '../http/problem.ts'
 import { type Listed, listOffers } from './listing.ts'
+import { base64 } from './omaha/xml.ts'
 import { answering, type Serving } from './serving.ts'
-import { renderCoreUpdateChannels, renderCoreUpdateError, renderCoreUpdatePackages } from './wire-coreupdate.ts'
 
 export const coreUpdatePaths = ['/_ah/api/update/v1/public/packages', '/_ah/api/update/v1/public/channels'] as const
 
@@ -14,40 +18,60 @@ const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-cont
 /** As Google's APIs word errors: their clients print the message. */
 export const refuseCoreUpdate: typeof refuse = (c, code, message, { headers: more } = {}) => {
   const { status } = kindOf(code)
-  return c.body(renderCoreUpdateError(status, message), status, { ...headers, ...more })
+  return c.body(JSON.stringify({ error: { code: status, message } }), status, { ...headers, ...more })
 }
 
 export function answerCoreUpdate(serving: Serving, what: 'packages' | 'channels'): (c: Context) => Promise<Response> {
   return async (c) => {
     const offers = await listOffers(answering(serving, c))
     if ('reason' in offers) return refuseCoreUpdate(c, 'catalog-unavailable', offers.reason)
-    const body =
-      what === 'packages'
-        ? renderCoreUpdatePackages(firstOf(offers, packageName).map((one) => packageOf(serving, one)))
-        : renderCoreUpdateChannels(
-            firstOf(
-              offers.filter(({ isLast }) => isLast),
-              ({ app, channel }) => `${app}/${channel}`,
-            ).map(({ app, channel, version, publishedAt }) => ({
-              ...{ appId: app, label: channel, version, dateCreated: publishedAt },
-            })),
-          )
-    return new Response(body, { headers })
+    const items = what === 'packages' ? packagesOf(serving, offers) : channelsOf(offers)
+    return new Response(JSON.stringify({ items }), { headers })
   }
 }
 
-/** CoreUpdate knows no boards: a channel is what its first board is, and a version of one board is one package. */
+function packagesOf(serving: Serving, offers: readonly Listed[]) {
+  const packages = firstOf(offers, ({ app, version, board }) => `${app}/${version}/${board}`)
+  return [...Map.groupBy(packages, ({ app }) => app)].map(([AppId, ours]) => ({
+    AppId,
+    packages: ours.map((one) => packageOf(serving, one)),
+  }))
+}
+
+function channelsOf(offers: readonly Listed[]) {
+  const last = offers.filter(({ isLast }) => isLast)
+  return firstOf(last, ({ app, channel }) => `${app}/${channel}`).map(({ app, channel, version, publishedAt }) => ({
+    appId: app,
+    label: channel,
+    version,
+    dateCreated: publishedAt,
+    publish: true,
+    upstream: '',
+  }))
+}
+
+/** CoreUpdate knows no boards: a channel shows its first board, and each board of a version is a package of its own. */
 function firstOf(offers: readonly Listed[], nameOf: (one: Listed) => string): readonly Listed[] {
   const first = new Map<string, Listed>()
   for (const one of offers) if (!first.has(nameOf(one))) first.set(nameOf(one), one)
   return [...first.values()]
 }
 
-const packageName = ({ app, version, board }: Listed): string => `${app}/${version}/${board}`
-
+/** Numbers of 64 bits as text, digests in base64. */
 function packageOf({ publicUrl }: Serving, { app, version, board, publishedAt, packages: bytes }: Listed) {
-  const [os] = bytes.packages
+  const { name, size, sha1, sha256 } = bytes.packages[0]
   const folder = bytes.codebases[0] ?? `${publicUrl}/${packageFolder({ app, version, board }, bytes.packages)}`
-  const { name, size, sha1, sha256 } = os
-  return { appId: app, version, dateCreated: publishedAt, url: folder + name, size, sha1, sha256 }
+  return {
+    appId: app,
+    version,
+    dateCreated: publishedAt,
+    url: folder + name,
+    metadataSignatureRsa: '',
+    metadataSize: '',
+    releaseNotes: '',
+    required: true,
+    sha1Sum: base64(sha1),
+    sha256Sum: base64(sha256),
+    size: String(size),
+  }
 }

@@ -1,6 +1,5 @@
 /**
- * `GET` and `HEAD` of signed documents and notes, verbatim as they are stored: with these and the packages every Platte
- * is a complete upstream. Readers verify the signatures.
+ * `GET` and `HEAD` of signed documents and notes, verbatim. Every Platte is a complete upstream; readers verify signatures.
  */
 import type { Context } from 'hono'
 import { readDocument } from '../catalog/published-documents.ts'
@@ -30,7 +29,7 @@ export function answerDocument({ reader }: Serving): (c: Context) => Promise<Res
     const headers = {
       'content-type': type,
       'cache-control': caching,
-      // Notes are anybody's words: no browser is to take them for a page.
+      // Notes are untrusted text: no browser may render them as a page.
       'x-content-type-options': 'nosniff',
       etag: `"${found.sha256}"`,
     }

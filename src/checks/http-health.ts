@@ -1,4 +1,4 @@
-/** `GET /healthz`: 200 whenever the process can answer; what is wrong stands in the body. */
+/** `GET /healthz`: always 200; the body lists the problems. */
 import type { Context } from 'hono'
 import { currentCatalog } from '../catalog/cache.ts'
 import { findProblems } from '../catalog/health.ts'

@@ -1,6 +1,6 @@
 /**
  * `GET` and `HEAD /packages/…`: streamed, one range, immutable. Never a 206 from other bytes: keys hold the digest.
- * Where packages are kept elsewhere, a redirect to there.
+ * With `packagesUrl`, a redirect.
  */
 import type { Context } from 'hono'
 import { keyOfUrlPath, urlPathOf } from '../documents/paths.ts'
@@ -78,7 +78,7 @@ function missing({ reader }: Serving, c: Context, key: string, size: number | un
 
 /**
  * Reads a Range header, RFC 9110 §14.
- * @returns `undefined` where the whole is to be sent: no header, another unit, several ranges, or words that are none.
+ * @returns `undefined` where the whole is to be sent: no header, another unit, several ranges, or a malformed one.
  */
 function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   const match = /^bytes=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(header ?? '')

@@ -29,7 +29,7 @@ export function answerUpdate(
 
 const responseOf = ({ status, headers, body }: CheckAnswer): Response => new Response(body, { status, headers })
 
-/** Reports that the endpoint is up: people who open it in a browser take a 404 for an outage. */
+/** For people who open the endpoint in a browser: they take a 404 for an outage. */
 export function describeUpdateEndpoint(c: Context): Response {
   return c.text(
     `This is an Omaha update endpoint, and it is up.

@@ -5,14 +5,14 @@ import type { Problem } from '../catalog/channels.ts'
 import type { Package } from '../release/channel.ts'
 import type { Answering } from './update-check.ts'
 
-/** So many channels are read for one request; Workers may ask a store 50 times. */
+/** Channels read for one request: a Worker may ask a store 50 times. */
 const readAtMost = 20
-/** A catalog that is older than so long is read again before a package is said not to be there: a mirror may know a newer one. */
+/** An older catalog is read again before a package counts as missing: a mirror may know a newer one. */
 const anewMs = 2_000
 
 /**
- * Looks a key up, as `lookUp` does; what is not there may have been published just now.
- * An expired catalog stops offers, not downloads: what a verified manifest named stays what was signed.
+ * Finds a package by its key, also one that was published just now.
+ * An expired catalog stops offers, not downloads: the packages stay what was signed.
  * @returns `undefined` where no verified manifest names it. Never throws.
  */
 export async function findPackage(answering: Answering, key: string): Promise<Package | Problem | undefined> {
@@ -25,8 +25,8 @@ export async function findPackage(answering: Answering, key: string): Promise<Pa
 }
 
 /**
- * Looks a key up in the channels of the app that it names; those that nobody asked for yet are read first, a few for
- * each request: where there are more, the answer is not known before some requests later.
+ * Searches the channels of the key's app, those in the cache first. Reads a few others for each request: with more
+ * of them, the first requests get 'store-unavailable'.
  */
 async function lookUp(answering: Answering, key: string): Promise<Package | Problem | undefined> {
   const { cache, reader, background } = answering

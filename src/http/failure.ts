@@ -14,7 +14,7 @@ type RequestCode =
   | 'answer-unavailable'
 export type ProblemCode = ErrorCode | RequestCode
 
-/** Status and title. `as` is the code that clients see instead: they learn nothing of what is wrong inside. */
+/** `as` is the code that clients see instead: internal errors stay hidden. */
 interface Kind {
   readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 411 | 413 | 415 | 416 | 422 | 424 | 429 | 500 | 503
   readonly title: string
@@ -60,7 +60,7 @@ const kinds: Readonly<Record<ProblemCode, Kind>> = {
 
 export const kindOf = (code: ProblemCode): Kind => kinds[code]
 
-/** What may leave this process. */
+/** Safe to send. */
 export interface Failure {
   readonly code: ProblemCode
   /** One sentence for people. */

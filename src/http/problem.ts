@@ -19,7 +19,7 @@ interface Refusal {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Never stored: a cache would go on refusing what is there by now. */
+/** No caching: a cached refusal would outlive its cause. */
 const headersOf = (c: Context, more: Refusal['headers']): Record<string, string> => ({
   'cache-control': 'no-store',
   [idHeader]: idsOf(c.req.raw).requestId,

@@ -47,7 +47,7 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number]
 
-/** The one error that Platte throws on purpose. Anything else that is thrown is a defect. */
+/** The only error that Platte throws on purpose; any other is a defect. */
 export class PlatteError extends Error {
   override readonly name = 'PlatteError'
   readonly code: ErrorCode

@@ -1,8 +1,8 @@
-/** Log entries as lines of JSON. */
 import { type Clock, systemClock } from './clock.ts'
+import { isoText } from './format.ts'
 import type { Log, LogEntry } from './log.ts'
 
-/** Takes whole lines; where it answers with a promise, the next lines wait for that. */
+/** Takes whole lines; if it returns a promise, the next lines wait for it. */
 export type WriteLines = (lines: string) => unknown
 
 /** A log that is written in bunches; `flush` writes what is held, before a process ends. */
@@ -17,7 +17,7 @@ const holdAtMost = 4 * 1024 * 1024
 
 /**
  * One line of JSON for each entry: `{"time":"2026-11-23T06:00:00.000Z","level":"info","event":"check",…}`.
- * A writer that throws, rejects or hangs costs lines, never the caller; the next line that is written has their number.
+ * A writer that throws, rejects or hangs costs lines, never the caller; the next line written reports how many.
  */
 export function jsonLog(write: WriteLines, clock: Clock = systemClock): BufferedLog {
   let held = ''
@@ -67,14 +67,12 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
   return Object.assign(log, { flush })
 }
 
-/** JSON leaves these as they are, but a terminal or an old reader of lines takes them for commands. */
+/** JSON does not escape these, but terminals take them for commands and old readers for line ends. */
 const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** One entry as a line of JSON, with its line feed. */
 export const logLine = (now: number, entry: LogEntry): string => line(isoText(now), entry).replace(unsafe, escaped)
-
-const isoText = (now: number): string => new Date(now).toISOString()
 
 /** Unsafe characters are escaped later: for many lines at once that costs less. */
 const line = (time: string, entry: LogEntry): string => `{"time":"${time}",${JSON.stringify(entry).slice(1)}

@@ -23,7 +23,7 @@ const maxFrames = 12
 /** What a log line holds of an error. */
 export interface LoggedError {
   readonly problem: string
-  /** `defect` for what nobody threw on purpose. */
+  /** `defect` for anything but a PlatteError. */
   readonly code: string
   /** Where it was thrown, one frame a line, without the message. */
   readonly stack?: string

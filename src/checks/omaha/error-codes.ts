@@ -1,5 +1,5 @@
 /**
- * The words behind update_engine's error codes.
+ * Names of update_engine's error codes.
  * @see flatcar/update_engine action_processor.h, ActionExitCode
  */
 import type { OmahaErrorCode } from './omaha.ts'
@@ -59,7 +59,7 @@ const names: Readonly<Record<number, string>> = {
 
 /**
  * Names an error code without flag bits.
- * @returns e.g. `rollback`, `http 404`; `code 4711` where nobody named it.
+ * @returns e.g. `rollback`, `http 404`; `code 4711` for an unknown one.
  */
 export function omahaErrorName(base: number): string {
   const name = names[base]

@@ -1,5 +1,5 @@
 /**
- * Omaha 3.0 as values: what a request asks and what a response says, whatever its dialect on the wire.
+ * Omaha 3.0 requests and responses as values, independent of the format on the wire.
  * @see protocols: flatcar/update_engine omaha_request_action.cc, ChromiumOS update_engine, go-omaha protocol.go
  */
 
@@ -18,7 +18,7 @@ export interface OmahaAppRequest {
   readonly version: string
   /** The channel's name, without the quotes and blanks that update.conf files bring; empty where absent. */
   readonly track: string
-  /** `board`, else made from `os@arch`, else from `os@sp`; empty where none says. */
+  /** `board`, else made from `os@arch`, else from `os@sp`; empty without all three. */
   readonly board: string
   readonly machineId: string
   readonly oem: string
@@ -30,7 +30,7 @@ export interface OmahaAppRequest {
   readonly events: readonly OmahaEvent[]
   /** A Nebraska that copies releases, and whether it takes all that a machine must pass through at once. */
   readonly syncer?: 'one' | 'many'
-  /** What of this app's data could not be used and why, for the log: an empty appid, events that were dropped. The rest stands. */
+  /** For the log: which data of this app was ignored, and why. */
   readonly problem?: string
 }
 
@@ -46,7 +46,7 @@ export interface OmahaEvent {
 export interface OmahaErrorCode {
   /** Without update_engine's flag bits. */
   readonly base: number
-  /** e.g. `rollback`; `code 4711` where nobody named it. */
+  /** e.g. `rollback`; `code 4711` for an unknown one. */
   readonly name: string
 }
 
@@ -65,12 +65,12 @@ export interface OmahaAppResponse {
   readonly events: number
 }
 
-/** No update, and why: in one word, or more. Clients of today do not show it; people who look at their traffic see it. */
+/** No update, and why. Current clients do not show the reason; it helps people who look at the traffic. */
 export interface OmahaNoUpdate {
   readonly reason: string
 }
 
-/** All that a machine would be offered one after the other, for a server that copies: floors, and the target. */
+/** Every step of an upgrade path, for a server that copies releases: floors, and the target. */
 export interface OmahaWay {
   readonly steps: readonly [OmahaStep, ...OmahaStep[]]
 }
@@ -82,7 +82,6 @@ export interface OmahaStep {
   readonly isTarget: boolean
 }
 
-/** An update: cannot be made without a version, a place to fetch from and a complete first package. */
 export interface OmahaOffer {
   readonly version: string
   /** Absolute, each ending in "/". */

@@ -1,6 +1,6 @@
 /**
- * Makes well-formed what update_engine writes of a GROUP, alias or OEM id with double quotes in it: it escapes every
- * other character (Flatcar#1209, Flatcar#1424).
+ * Repairs attributes of update_engine, which leaves double quotes in a GROUP, alias or OEM id unescaped (Flatcar#1209,
+ * Flatcar#1424).
  */
 
 /** What stands behind the quote that ends a value: another attribute, or the end of the tag. Never reaches past the next quote. */
@@ -9,7 +9,7 @@ const afterValue = /[ \t\r\n]*(?:\/?>|[A-Za-z_:][\w:.-]*[ \t\r\n]*=[ \t\r\n]*["'
 /** Real values hold a pair or two; a body of nothing but quotes is not worth the work. */
 const maxInnerQuotes = 64
 
-/** Of any kind; the reader takes no more of them either, so what has more is not worth a repair. */
+/** As in the scanner: a text with more tags would be refused anyway. */
 const maxTags = 1024
 
 /** Markup that is no start tag, and how it ends. */
@@ -23,7 +23,7 @@ const others = [
 /**
  * Escapes the double quotes within values in double quotes: a quote ends a value only where an attribute, ">" or "/>"
  * follows. One pass that changes nothing else; what it returns may still be malformed.
- * @returns an equal text where there is nothing to escape, or more than anybody means.
+ * @returns an equal text where there is nothing to escape, or more than a limit.
  */
 export function escapeInnerQuotes(text: string): string {
   const inner: number[] = []

@@ -43,7 +43,7 @@ export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaA
 }
 
 /**
- * A Nebraska's syncer says that it is an old update_engine, but has neither a ping nor an event, which that always sends.
+ * Nebraska's syncer identifies as an old update_engine, but sends neither a ping nor an event; a machine sends one.
  * @see flatcar/nebraska syncer.go, omaha.go
  */
 function syncerOf(app: AppElement, engine: string): Pick<OmahaAppRequest, 'syncer'> {

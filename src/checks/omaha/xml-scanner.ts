@@ -1,6 +1,6 @@
 /**
- * A strict scanner of well-formed XML 1.0 that reports start tags and nothing else: all that an Omaha request says
- * stands in attributes. One pass, no recursion, no tree. No DTD, so no entities beyond XML's own five.
+ * A strict scanner of well-formed XML 1.0 that reports start tags only: Omaha requests keep all data in attributes.
+ * One pass, no recursion, no tree. No DTD, so no entities beyond XML's own five.
  */
 import { PlatteError } from '../../kernel/errors.ts'
 import { badCharacter, decodeReferences, nameEnd } from './xml-text.ts'
@@ -18,7 +18,7 @@ const maxAllAttributes = 1024
 /** References of all texts and values together; a real request holds none, or one for each odd character of a name. */
 const maxReferences = 1024
 
-/** Is told of each element in document order; `depth` of the root is 0. What it throws ends the scan. */
+/** Gets each element in document order; `depth` of the root is 0. What it throws ends the scan. */
 type OnElement = (name: string, attributes: ReadonlyMap<string, string>, depth: number) => void
 
 interface Scan {
@@ -26,7 +26,6 @@ interface Scan {
   readonly onElement: OnElement
   /** The names of the open elements, the root first. */
   readonly open: string[]
-  /** The start tag and the attribute that are being read, or ''. */
   tag: string
   attribute: string
   /** UTF-16 units, as in every message. */
@@ -59,7 +58,7 @@ export function scanXml(text: string, onElement: OnElement): void {
   if (scan.open.length > 0) fail(scan, 'the document ends too early')
   if (!scan.rooted) fail(scan, 'there is no element')
   const bad = badCharacter(text)
-  if (bad >= 0) fail({ ...scan, at: bad }, 'a character that XML cannot carry')
+  if (bad >= 0) fail({ ...scan, at: bad }, 'a character that XML does not allow')
 }
 
 const [equals, greater, slash] = [0x3d, 0x3e, 0x2f]
@@ -71,14 +70,14 @@ const declaration = new RegExp(
   'y',
 )
 
-/** Steps over a byte order mark and the XML declaration. The encoding's name says nothing: the body was decoded before. */
+/** Ignores the declared encoding: the body was decoded before. */
 function skipDeclaration(scan: Scan): void {
   if (scan.text.startsWith('\ufeff')) scan.at = 1
   declaration.lastIndex = scan.at
   if (declaration.test(scan.text)) scan.at = declaration.lastIndex
 }
 
-/** Steps to the next "<"; false at the end of the document. */
+/** @returns false at the end of the document. */
 function skipText(scan: Scan): boolean {
   const found = scan.text.indexOf('<', scan.at)
   const end = found < 0 ? scan.text.length : found
@@ -91,10 +90,10 @@ function checkText(scan: Scan, text: string): void {
   if (!/[^ \t\r\n]/.test(text)) return
   if (scan.open.length === 0) fail(scan, 'text outside of the root element')
   if (text.includes(']]>')) fail(scan, '"]]>" in text')
-  if (text.includes('&') && decode(scan, text) === undefined) fail(scan, 'a reference that XML does not know')
+  if (text.includes('&') && decode(scan, text) === undefined) fail(scan, 'unknown reference')
 }
 
-/** What stands behind a "<" that starts no element. */
+/** By the character after "<". */
 const readers: Readonly<Record<string, (scan: Scan) => void>> = {
   '/': readEndTag,
   '!': skipCommentOrCdata,
@@ -121,7 +120,7 @@ function readStartTag(scan: Scan): void {
   scan.onElement(name, attributes, depth)
 }
 
-/** Steps over the end of a start tag, or over the blanks before its next attribute. */
+/** @returns false where another attribute follows. */
 function readTagEnd(scan: Scan): boolean {
   const blanks = skipBlanks(scan)
   const code = scan.text.charCodeAt(scan.at)
@@ -134,7 +133,7 @@ function readTagEnd(scan: Scan): boolean {
     scan.at += 2
     return true
   }
-  return blanks > 0 ? false : fail(scan, 'a blank or ">" must stand here')
+  return blanks > 0 ? false : fail(scan, 'a blank or ">" is missing')
 }
 
 function readAttribute(scan: Scan, attributes: Map<string, string>): void {
@@ -145,7 +144,7 @@ function readAttribute(scan: Scan, attributes: Map<string, string>): void {
   scan.at++
   skipBlanks(scan)
   attributes.set(scan.attribute, readValue(scan))
-  if (attributes.size === before) fail(scan, 'it was there before')
+  if (attributes.size === before) fail(scan, 'duplicate attribute')
   if (before === maxAttributes) tooLarge(scan, `more than ${maxAttributes} attributes`)
   if (++scan.attributes > maxAllAttributes) tooLarge(scan, `more than ${maxAllAttributes} attributes in all`)
   scan.attribute = ''
@@ -166,7 +165,7 @@ function readValue(scan: Scan): string {
 function decodeValue(scan: Scan, raw: string): string {
   if (raw.includes('<')) fail(scan, 'the value holds "<"')
   const value = decode(scan, raw.replace(/\r\n|[\t\r\n]/g, ' '))
-  return value ?? fail(scan, 'the value holds a reference that XML does not know')
+  return value ?? fail(scan, 'unknown reference in the value')
 }
 
 function decode(scan: Scan, text: string): string | undefined {
@@ -177,10 +176,10 @@ function decode(scan: Scan, text: string): string | undefined {
 
 function readEndTag(scan: Scan): void {
   const name = scan.open.at(-1)
-  if (name === undefined || !scan.text.startsWith(name, scan.at + 2)) fail(scan, 'this end tag is another one')
+  if (name === undefined || !scan.text.startsWith(name, scan.at + 2)) fail(scan, 'mismatched end tag')
   scan.at += 2 + name.length
   skipBlanks(scan)
-  if (scan.text.charCodeAt(scan.at) !== greater) fail(scan, 'this end tag is another one')
+  if (scan.text.charCodeAt(scan.at) !== greater) fail(scan, 'mismatched end tag')
   scan.at++
   scan.open.pop()
 }
@@ -214,13 +213,12 @@ function skipPast(scan: Scan, from: number, end: string, what: string): void {
 
 function readName(scan: Scan): string {
   const end = nameEnd(scan.text, scan.at)
-  if (end === scan.at) fail(scan, 'a name must stand here')
+  if (end === scan.at) fail(scan, 'a name is missing')
   const name = scan.text.slice(scan.at, end)
   scan.at = end
   return name
 }
 
-/** @returns how many. */
 function skipBlanks(scan: Scan): number {
   const from = scan.at
   for (let code = scan.text.charCodeAt(from); code === 32 || code === 10 || code === 13 || code === 9; )

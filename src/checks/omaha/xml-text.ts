@@ -50,7 +50,7 @@ const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
 
 /**
  * Replaces the five named references and the numeric ones.
- * @returns `undefined` for an `&` that starts none of these, or one of a character that XML cannot carry.
+ * @returns `undefined` for an `&` that starts none of these, or one of a character that XML does not allow.
  */
 export function decodeReferences(text: string): string | undefined {
   let decoded = ''

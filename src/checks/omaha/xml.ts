@@ -70,7 +70,7 @@ function renderUpdateCheck({ updateCheck }: OmahaAppResponse): string {
   return 'steps' in updateCheck ? renderWay(updateCheck) : renderOffer(updateCheck)
 }
 
-/** A caller keeps one offer for a release and board and answers a fleet with it. */
+/** Callers reuse one offer object for each release and board. */
 const renderedOffers = new WeakMap<OmahaOffer, string>()
 
 function renderOffer(offer: OmahaOffer): string {
@@ -81,7 +81,7 @@ function renderOffer(offer: OmahaOffer): string {
   return rendered
 }
 
-/** There is one place for all of them, that of the last: this is how Nebraska answers, and what its syncer reads. */
+/** All manifests share the URL of the last step: Nebraska answers so, and its syncer expects it. */
 function renderWay({ steps }: OmahaWay): string {
   const manifests = steps.map((step) => renderManifest(step.offer, marksOf(step))).join('')
   return `<updatecheck status="ok">${renderUrls((steps.at(-1) ?? steps[0]).offer)}${manifests}</updatecheck>`
@@ -110,5 +110,5 @@ function renderAction({ packages, codebases }: OmahaOffer): string {
   return `<action event="postinstall" sha256="${base64(packages[0].sha256)}" DisablePayloadBackoff="true"${failures}/>`
 }
 
-const base64 = (hex: string): string =>
+export const base64 = (hex: string): string =>
   btoa(hex.replace(/../g, (byte) => String.fromCharCode(Number.parseInt(byte, 16))))
