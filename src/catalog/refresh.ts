@@ -2,7 +2,8 @@
 import type { Catalog } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { channelKey } from '../documents/paths.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { describeError } from '../kernel/log.ts'
 import { storeFailures } from './channels.ts'
 import { loadHead } from './commit-channel.ts'
 import { type CatalogOptions, editCatalog, nameHead } from './edit-catalog.ts'
@@ -45,10 +46,10 @@ const stepsAtMost = 5
  */
 export async function refresh(writer: StoreWriter, options: RefreshOptions = {}): Promise<RefreshResult> {
   let rolled: ChannelRef[] = []
-  let problems: string[] = []
+  let failures: PlatteError[] = []
   const refreshed = async (current: Catalog, state: CatalogState): Promise<Catalog> => {
     rolled = []
-    problems = []
+    failures = []
     let edited = current
     const isToSign = options.force || isDue(state, writer.clock())
     // Renewal must not wait for what lies in the store: newer manifests are read in the next pass.
@@ -61,19 +62,24 @@ export async function refresh(writer: StoreWriter, options: RefreshOptions = {})
         if (next !== edited) rolled.push(ref)
         edited = next
       } catch (error) {
-        problems.push(problemOf(error))
+        failures.push(channelFailure(error))
       }
     }
     return edited === current && isToSign ? { ...current } : edited
   }
   const { catalog, written } = await editCatalog(writer, refreshed, options)
-  for (const problem of problems) writer.log({ level: 'error', event: 'refresh', problem })
-  return { kind: written ? 'refreshed' : 'unchanged', expires: catalog.expires, rolled, problems }
+  for (const failure of failures) writer.log({ level: 'error', event: 'refresh', ...describeError(failure) })
+  return {
+    kind: written ? 'refreshed' : 'unchanged',
+    expires: catalog.expires,
+    rolled,
+    problems: failures.map(messageOf),
+  }
 }
 
 /** @throws everything but a problem of one channel. */
-function problemOf(error: unknown): string {
-  if (error instanceof PlatteError && !storeFailures.includes(error.code)) return error.message
+function channelFailure(error: unknown): PlatteError {
+  if (error instanceof PlatteError && !storeFailures.includes(error.code)) return error
   throw error
 }
 
@@ -121,7 +127,7 @@ async function hasNewer({ documents }: StoreWriter, catalog: Catalog, { app, cha
   const seq = channelEntry(catalog, app, channel)?.seq ?? 0
   return documents.get(channelKey(app, channel, seq + 1), maxChannelBytes).then(
     (found) => found !== undefined,
-    (error: unknown) => problemOf(error) !== undefined,
+    (error: unknown) => channelFailure(error) !== undefined,
   )
 }
 

@@ -72,7 +72,8 @@ const headersOf = ({ sha256 }: Package) => ({
 
 function missing({ reader }: Serving, c: Context, key: string, size: number | undefined, one: Package): Response {
   const problem = size === undefined ? 'is not in the store' : `has ${size} bytes in the store, not ${one.size}`
-  requestLog(reader.log, c.req.raw)({ level: 'error', event: 'package', key, problem })
+  const code = size === undefined ? 'missing' : 'mismatch'
+  requestLog(reader.log, c.req.raw)({ level: 'error', event: 'package', key, problem, code })
   return refuse(c, 'not-found', `this package ${problem}`)
 }
 

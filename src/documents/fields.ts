@@ -129,6 +129,16 @@ export function decodeUnsigned<S extends v.GenericSchema>(
   return check(schema, name, value)
 }
 
+/** @returns `undefined` where `decodeUnsigned` throws. */
+export function decodeIfValid<S extends v.GenericSchema>(schema: S, bytes: Uint8Array): v.InferOutput<S> | undefined {
+  try {
+    return decodeUnsigned(schema, '', bytes)
+  } catch (error) {
+    if (error instanceof PlatteError) return undefined
+    throw error
+  }
+}
+
 /** Checks a value by its schema. @throws PlatteError(code) naming the first wrong field. */
 export function check<S extends v.GenericSchema>(
   schema: S,

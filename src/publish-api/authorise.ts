@@ -1,5 +1,4 @@
 /** Decides what a pipeline may do, by its identity token and the policy. */
-
 import type { Clock } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { type IssuerKeys, issuerKeys } from './issuer-keys.ts'
@@ -27,24 +26,20 @@ export interface Authorised {
   /** The pipeline run, for the manifest's provenance. */
   readonly origin: Readonly<Record<string, string>>
   /** Whether manifests name the origin. */
-  readonly isTold: boolean
+  readonly isRecorded: boolean
 }
 
-/**
- * Verifies a token and judges it.
- * @throws PlatteError('unauthorized') for a token that does not hold; 'refused' naming each rule and what does not match;
- *   'issuer-unavailable'.
- */
+/** @throws PlatteError('unauthorized') for an invalid token; 'refused' naming each rule's mismatch; 'issuer-unavailable'. */
 export async function authorise(authorising: Authorising, token: string, intent: Intent): Promise<Authorised> {
   const { rules } = authorising.policy
   const verified = await verify(authorising, token)
   const { action, app, channels } = intent
-  const places = channels.map((channel) => `${app}/${channel}`)
-  const verdict = judge(rules, verified.issuer, verified.claims, { action, places })
+  const refs = channels.map((channel) => `${app}/${channel}`)
+  const verdict = judge(rules, verified.issuer, verified.claims, { action, refs })
   if (verdict.kind === 'refused')
     throw new PlatteError(
       'refused',
-      `the policy does not let this token ${action} in ${places.join(' and ')}: ${verdict.because.join('; ') || 'it has no rules'}`,
+      `the policy does not let this token ${action} in ${refs.join(' and ')}: ${verdict.because.join('; ') || 'it has no rules'}`,
       { hint: '`platte policy check` tries a policy out' },
     )
   const { rule } = verdict
@@ -52,7 +47,7 @@ export async function authorise(authorising: Authorising, token: string, intent:
     token: verified,
     rule: rule.id,
     origin: provenanceOf(verified.issuer, verified.claims),
-    isTold: rule.provenance ?? false,
+    isRecorded: rule.provenance ?? false,
   }
 }
 

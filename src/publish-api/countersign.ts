@@ -23,10 +23,7 @@ export interface Proposal {
   readonly hasProvenance: boolean
 }
 
-/**
- * Reads a proposal.
- * @throws PlatteError('usage') for anything but a sealed manifest with a date near `now`.
- */
+/** @throws PlatteError('usage') for anything but a sealed manifest with a date near `now`. */
 export function readProposal(envelope: object, now: number): Proposal {
   const bytes = encode(envelope)
   try {
@@ -43,15 +40,14 @@ export function readProposal(envelope: object, now: number): Proposal {
 }
 
 /**
- * Adds signatures to a proposal, where it is exactly the manifest that the function planned.
- * @returns what seals it. It throws PlatteError('conflict') where the plan differs by now, and 'credentials' where the
- *   signatures together are not enough.
+ * Adds signatures to a proposal that equals the manifest that the function planned.
+ * @throws PlatteError('conflict') if the plan differs; 'credentials' if the signatures are too few.
  */
 export const countersign =
   (release: readonly Signer[], { bytes, manifest: proposed }: Proposal): Seal =>
   async (manifest, { root }) => {
     if (!sameJson(manifest, proposed))
-      throw new PlatteError('conflict', `the signed manifest is not what follows as revision ${manifest.seq} now`, {
+      throw new PlatteError('conflict', `the signed manifest is not revision ${manifest.seq} of the current state`, {
         hint: 'run the same command again: it plans on the newest state',
       })
     const role = root.root.roles.release.keyIds
@@ -67,9 +63,9 @@ export const countersign =
   }
 
 /**
- * Signs a plan with the release keys at hand, also too few of them.
- * @returns the envelope, or `undefined` for a plan without a manifest.
- * @throws PlatteError('credentials') where none of them is in the role.
+ * Signs a plan with the release keys at hand, even if too few.
+ * @returns `undefined` for a plan without a manifest.
+ * @throws PlatteError('credentials') if none of them is in the role.
  */
 export async function proposalOf(release: readonly Signer[], { manifest, state }: Plan): Promise<object | undefined> {
   if (manifest === undefined) return undefined

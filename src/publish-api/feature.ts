@@ -7,7 +7,7 @@ export const publishFeature: Feature<SettingValues<typeof publishSettings>> = {
   name: 'publish-api',
   open: async ({ publishPolicy }, context) => {
     if (publishPolicy === undefined) return undefined
-    const { readPolicy } = await import('./read-policy.ts')
+    const { readPolicy } = await import('./policy-document.ts')
     const { openPublishFunction } = await import('./routes.ts')
     return openPublishFunction(await readPolicy(publishPolicy, context.readText), context)
   },

@@ -8,8 +8,7 @@ import type { Authorize, Routes } from '../checks/serving.ts'
 import { checkPlain, readJson } from '../http/body.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
-import { checkUploadOrder } from './upload-record.ts'
-import type { Uploading } from './upload-records.ts'
+import { checkUploadOrder, type Uploading } from './upload-records.ts'
 import { type Completed, completeUpload, type OpenedUpload, openUploads, takePart } from './uploads.ts'
 
 /** An order of 64 packages with long names has 20 kB. */
@@ -21,7 +20,6 @@ export interface UploadServing {
   readonly authorize: Authorize
 }
 
-/** The routes of uploads, for `createApp`. */
 export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
   const open = async (c: Context): Promise<Response> => {
     const { bytes, value } = await readJson(c.req.raw, maxOrderBytes)
@@ -42,8 +40,10 @@ export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
       return refuse(c, 'not-found', unknown)
     return c.json({ number }, 200, noStore)
   }
-  const complete = async (c: Context): Promise<Response> =>
-    answerCompleted(c, await completeUpload(loggedFor(uploading, c), c.req.param('id') ?? ''))
+  const complete = async (c: Context): Promise<Response> => {
+    const logged = { ...uploading, log: requestLog(uploading.log, c.req.raw) }
+    return answerCompleted(c, await completeUpload(logged, c.req.param('id') ?? ''))
+  }
   const others = (allow: string) => (c: Context) => refuseMethod(c, allow)
   return (app: Hono) => {
     app.post('/v1/uploads', open).all(others('POST'))
@@ -52,21 +52,14 @@ export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
   }
 }
 
-const loggedFor = (uploading: Uploading, c: Context): Uploading => ({
-  ...uploading,
-  log: requestLog(uploading.log, c.req.raw),
-})
-
 const unknown = 'this upload does not exist, or is over: ask for the uploads again'
 
 /** Parts that this deployment takes itself have a path, relative to the endpoint's URL. */
-const withPaths = (opened: OpenedUpload): OpenedUpload =>
-  opened.kind === 'there'
-    ? opened
-    : {
-        ...opened,
-        parts: opened.parts.map((part) => ({ ...part, url: part.url ?? `/v1/uploads/${opened.id}/${part.number}` })),
-      }
+function withPaths(opened: OpenedUpload): OpenedUpload {
+  if (opened.kind === 'there') return opened
+  const { id, parts } = opened
+  return { ...opened, parts: parts.map((part) => ({ ...part, url: part.url ?? `/v1/uploads/${id}/${part.number}` })) }
+}
 
 function answerCompleted(c: Context, completed: Completed): Response {
   switch (completed.kind) {

@@ -25,10 +25,8 @@ const cooldownMs = 30_000
 const usableForMs = 24 * 60 * 60 * 1000
 
 /**
- * Finds the key of a token among the keys at a URL.
- * @param url the operator's, never a token's; its answer is still bounded in bytes and time, and redirects are refused.
- * @returns a resolver that throws jose's JWKSNoMatchingKey, and PlatteError('issuer-unavailable') where the keys cannot
- *   be read and there are no usable older ones.
+ * @param url the operator's, never a token's; its answer is bounded in bytes and time, and redirects are refused.
+ * @returns a resolver that throws jose's JWKSNoMatchingKey, and PlatteError('issuer-unavailable') without usable keys.
  */
 export function issuerKeys(url: string, remembered: IssuerKeys, now: Instant): JWTVerifyGetKey {
   const cache = remembered.get(url) ?? {}

@@ -29,10 +29,7 @@ export interface VerifiedToken {
   readonly issuedAtMs: number
 }
 
-/**
- * Reads the issuer of a token that is not verified yet, to find the keys.
- * @throws PlatteError('unauthorized') for a text that is not a token.
- */
+/** The issuer of a token that is not verified yet, to find the keys. @throws PlatteError('unauthorized') */
 export function peekIssuer(token: string): string {
   if (token.length > maxTokenLength) throw refused(`has more than ${maxTokenLength} characters`)
   try {
@@ -44,10 +41,7 @@ export function peekIssuer(token: string): string {
   throw refused('names no issuer')
 }
 
-/**
- * Verifies a token (RFC 7519): signature, issuer, audience as one plain text, times.
- * @throws PlatteError('unauthorized') saying what is wrong; what `keys` throws.
- */
+/** Verifies a token (RFC 7519): signature, issuer, one audience, times. @throws PlatteError('unauthorized'); as `keys`. */
 export async function verifyToken(token: string, check: TokenCheck): Promise<VerifiedToken> {
   const { issuer, audience, algs, keys, now } = check
   try {

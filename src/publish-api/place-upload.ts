@@ -1,26 +1,23 @@
-/** Moves an upload to its place among the packages, or verifies a package that is there already. */
-
 import { PlatteError } from '../kernel/errors.ts'
 import type { ClaimedPackage } from './receipts.ts'
-import type { UploadRecord } from './upload-record.ts'
-import type { Uploading } from './upload-records.ts'
+import type { Uploading, UploadRecord } from './upload-records.ts'
 
 /**
- * Copies an upload to its place; the store refuses bytes that do not match the announced digests.
- * @returns what is wrong with the bytes.
+ * Moves an upload among the packages, or verifies a package that is there already.
+ * @returns what is wrong with the bytes. The store checks the announced digests.
  */
 export async function placeUpload(uploading: Uploading, upload: UploadRecord): Promise<string | undefined> {
   const { uploads, packages } = uploading
   const { key, token } = upload
   try {
-    if (token === undefined) return await lookAt(uploading, upload)
+    if (token === undefined) return await verifyStored(uploading, upload)
     for (let isRepeated = false; ; isRepeated = true) {
       const sent = await uploads.open(token)
       if (sent === undefined)
         throw new PlatteError('conflict', `${key}: upload parts are gone`, { hint: 'upload it again' })
       if ((await packages.put(key, sent.body, upload)) === 'stored') return undefined
       // An object of that size is there: a faster upload, or other bytes.
-      const problem = await lookAt(uploading, upload)
+      const problem = await verifyStored(uploading, upload)
       if (problem === undefined || isRepeated || (await packages.stat(key)) !== undefined) return problem
     }
   } catch (error) {
@@ -29,11 +26,8 @@ export async function placeUpload(uploading: Uploading, upload: UploadRecord): P
   }
 }
 
-/**
- * Verifies a package in its place. Its key is made of its SHA-256: other bytes are removed.
- * @returns what is wrong with it.
- */
-async function lookAt({ packages, newHasher }: Uploading, claim: ClaimedPackage): Promise<string | undefined> {
+/** Removes other bytes than those of the SHA-256 that its key is made of. @returns what is wrong. */
+async function verifyStored({ packages, newHasher }: Uploading, claim: ClaimedPackage): Promise<string | undefined> {
   const { key } = claim
   const open = await packages.open(key)
   if (open === undefined) return `${key}: disappeared while it was read`

@@ -1,11 +1,15 @@
-/** The policy of a publish function: whom it believes, and what they may change. Configuration, never in the store. */
+/** The policy of a publish function: which issuers it trusts, and what their tokens may change. Never in the store. */
 import * as v from 'valibot'
 import { actions } from '../channels/commands.ts'
+import type { FeatureContext } from '../checks/feature.ts'
 import * as field from '../documents/fields.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 import type { Rule } from './policy.ts'
+import type { PolicySource } from './settings.ts'
 
-/** What an issuer never gives to anybody else, whatever is renamed, deleted or made again. */
+const maxPolicyBytes = 256 * 1024
+
+/** An issuer never reuses these, unlike names. */
 const immutableIds = ['repository_id', 'project_id', 'organization_id']
 
 const isLoopback = ({ hostname }: URL): boolean => ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
@@ -51,10 +55,7 @@ const schema = v.pipe(
     audience: v.pipe(field.text(500), v.minLength(1)),
     issuers: field.record(
       httpsUrl,
-      v.strictObject({
-        jwks: httpsUrl,
-        algs: v.pipe(v.array(v.picklist(['RS256', 'ES256'])), v.minLength(1)),
-      }),
+      v.strictObject({ jwks: httpsUrl, algs: v.pipe(v.array(v.picklist(['RS256', 'ES256'])), v.minLength(1)) }),
     ),
     rules: v.array(
       v.strictObject({
@@ -70,24 +71,25 @@ const schema = v.pipe(
   v.check(({ rules }) => new Set(rules.map(({ id }) => id)).size === rules.length, 'two rules have the same id'),
 )
 
-/** An issuer of tokens. */
-export interface Issuer {
-  /** Where its keys are; only this is ever fetched, whatever a token says. */
-  readonly jwks: string
-  readonly algs: readonly ('RS256' | 'ES256')[]
-}
-
 export interface Policy {
-  /** The one `aud` of tokens that are for this function. */
+  /** The one `aud` of tokens for this function. */
   readonly audience: string
-  readonly issuers: Readonly<Record<string, Issuer>>
+  /** By `iss`. Keys are fetched from `jwks` only, whatever a token names. */
+  readonly issuers: Readonly<Record<string, { readonly jwks: string; readonly algs: readonly ('RS256' | 'ES256')[] }>>
   readonly rules: readonly Rule[]
 }
 
-/**
- * Reads a policy.
- * @throws PlatteError('configuration') naming the first field at fault.
- */
+/** @throws PlatteError('configuration') naming the setting or the file, and what is wrong in it. */
+export async function readPolicy(source: PolicySource, readText: FeatureContext['readText']): Promise<Policy> {
+  try {
+    return parsePolicy('text' in source ? source.text : await readText(source.file, maxPolicyBytes))
+  } catch (cause) {
+    const where = 'text' in source ? 'PLATTE_PUBLISH_POLICY' : source.file
+    throw new PlatteError('configuration', `${where}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** @throws PlatteError('configuration') naming the first field at fault. */
 export function parsePolicy(text: string): Policy {
   let value: unknown
   try {

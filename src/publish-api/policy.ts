@@ -1,6 +1,5 @@
-/** Which pipelines may change what: pure. Claims are compared exactly, in a list or by their beginning, never by patterns. */
+/** Which pipelines may change what. Pure. Claims are compared exactly, with a list or by prefix, never by patterns. */
 
-/** What one claim must be. */
 export type Matcher = string | { readonly in: readonly string[] } | { readonly prefix: string }
 
 export interface Rule {
@@ -12,15 +11,14 @@ export interface Rule {
   readonly actions: readonly string[]
   /** All of them must match. */
   readonly claims: Readonly<Record<string, Matcher>>
-  /** Whether manifests say where they came from. */
+  /** Whether manifests name their origin. */
   readonly provenance?: boolean
 }
 
-/** What is to be done, and where. */
 export interface PolicyRequest {
   readonly action: string
   /** Every `app/channel` that it changes. */
-  readonly places: readonly string[]
+  readonly refs: readonly string[]
 }
 
 export type Claims = Readonly<Record<string, unknown>>
@@ -30,18 +28,18 @@ export type Verdict =
   /** Why each rule did not match, in their order. */
   | { readonly kind: 'refused'; readonly because: readonly string[] }
 
-/** Events in which code runs that nobody has reviewed yet, by the claim that names them. */
+/** Events that run unreviewed code, by claim. */
 const unreviewed: readonly (readonly [claim: string, values: readonly string[]])[] = [
   ['event_name', ['pull_request', 'pull_request_target']],
   ['pipeline_source', ['merge_request_event', 'external_pull_request_event']],
 ]
 
-/** Judges a verified token's claims: the first rule that matches counts. */
+/** The first rule that matches a verified token's claims counts. */
 export function judge(rules: readonly Rule[], issuer: string, claims: Claims, wanted: PolicyRequest): Verdict {
   for (const [claim, values] of unreviewed) {
     const value = claimOf(claims, claim)
     if (value !== undefined && values.includes(value))
-      return { kind: 'refused', because: [`${claim} is ${value}: what nobody has merged changes no channel`] }
+      return { kind: 'refused', because: [`${claim} is ${value}: code that is not merged cannot change a channel`] }
   }
   const because: string[] = []
   for (const rule of rules) {
@@ -52,10 +50,10 @@ export function judge(rules: readonly Rule[], issuer: string, claims: Claims, wa
   return { kind: 'refused', because }
 }
 
-function problemOf(rule: Rule, issuer: string, claims: Claims, { action, places }: PolicyRequest): string | undefined {
+function problemOf(rule: Rule, issuer: string, claims: Claims, { action, refs }: PolicyRequest): string | undefined {
   if (rule.issuer !== issuer) return `is for issuer ${rule.issuer}`
   if (!rule.actions.includes(action)) return `allows ${rule.actions.join(', ')}, not ${action}`
-  const outside = places.find((ref) => !rule.allow.some((allowed) => covers(allowed, ref)))
+  const outside = refs.find((ref) => !rule.allow.some((allowed) => covers(allowed, ref)))
   if (outside !== undefined) return `is for ${rule.allow.join(', ')}, not ${outside}`
   for (const [name, matcher] of Object.entries(rule.claims)) {
     const value = claimOf(claims, name)
@@ -69,7 +67,7 @@ function problemOf(rule: Rule, issuer: string, claims: Claims, { action, places 
 const covers = (allowed: string, ref: string): boolean =>
   allowed.endsWith('*') ? ref.startsWith(allowed.slice(0, -1)) : ref === allowed
 
-/** Issuers write ids and booleans as texts, as numbers or as booleans. */
+/** Issuers write ids and booleans as texts or not. */
 function claimOf(claims: Claims, name: string): string | undefined {
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined
   return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined
@@ -84,10 +82,10 @@ function words(matcher: Matcher): string {
   if (typeof matcher === 'string') return JSON.stringify(matcher)
   return 'in' in matcher
     ? `one of ${matcher.in.map((one) => JSON.stringify(one)).join(', ')}`
-    : `what begins with ${JSON.stringify(matcher.prefix)}`
+    : `a text that begins with ${JSON.stringify(matcher.prefix)}`
 }
 
-/** Where the same thing stands in the claims of GitHub, GitLab and Buildkite. */
+/** The claims of GitHub, GitLab and Buildkite that mean the same. */
 const origins: readonly (readonly [name: string, claims: readonly string[]])[] = [
   ['repository', ['repository', 'project_path', 'pipeline_slug']],
   ['ref', ['ref', 'build_branch']],
@@ -96,7 +94,7 @@ const origins: readonly (readonly [name: string, claims: readonly string[]])[] =
   ['workflow', ['job_workflow_ref', 'ci_config_ref_uri', 'step_key']],
 ]
 
-/** Where a change came from, for the manifest that holds it. */
+/** The origin of a change, for its manifest. */
 export function provenanceOf(issuer: string, claims: Claims): Readonly<Record<string, string>> {
   const found = origins.flatMap(([name, names]) => {
     const value = names.map((claim) => claimOf(claims, claim)).find((one) => one !== undefined)

@@ -11,7 +11,6 @@ import { countersign, type Proposal, readProposal } from './countersign.ts'
 import { requireReceipt } from './receipts.ts'
 import { type Answer, onceFor } from './replay.ts'
 
-/** What it takes; one for each process. */
 export interface PublishFunction {
   readonly publisher: Publisher
   readonly authorising: Authorising
@@ -34,11 +33,11 @@ export interface Request extends CommandRequest {
 
 /** @throws PlatteError('usage') naming the first member at fault. */
 export function readRequest(action: Action, body: Readonly<Record<string, unknown>>): CommandRequest {
-  const { manifest, dryRun: isPlan = false, ...said } = body
+  const { manifest, dryRun: isPlan = false, ...fields } = body
   if (typeof isPlan !== 'boolean') throw new PlatteError('usage', `${action}: dryRun: must be true or false`)
   if (manifest !== undefined && (typeof manifest !== 'object' || manifest === null))
     throw new PlatteError('usage', 'manifest: must be a signed envelope, {"payload":…,"signatures":[…]}')
-  return { command: readCommand(action, said) as ChannelCommand, isPlan, manifest }
+  return { command: readCommand(action, fields) as ChannelCommand, isPlan, manifest }
 }
 
 /**
@@ -63,10 +62,13 @@ export async function answerCommand({ publisher, authorising }: PublishFunction,
   return onceFor(publisher, allowed.token, { request: digest, work })
 }
 
-/** How its manifest is dated and signed, and whether it names its origin. */
-function signingOf({ release }: Publisher, { origin, isTold }: Authorised, proposal: Proposal | undefined): Signing {
-  if (proposal === undefined) return isTold ? { provenance: origin } : {}
-  const provenance = isTold || proposal.hasProvenance ? origin : undefined
+function signingOf(
+  { release }: Publisher,
+  { origin, isRecorded }: Authorised,
+  proposal: Proposal | undefined,
+): Signing {
+  if (proposal === undefined) return isRecorded ? { provenance: origin } : {}
+  const provenance = isRecorded || proposal.hasProvenance ? origin : undefined
   return { at: proposal.issuedAtMs, provenance, seal: countersign(release, proposal) }
 }
 

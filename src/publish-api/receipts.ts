@@ -1,5 +1,4 @@
-/** Receipts: after reading a package in the store, the function signs its digests. Publishing demands that. */
-
+/** Receipts: after reading a package in the store, the function signs its digests. Publishing needs that signature. */
 import { storeFailures } from '../catalog/channels.ts'
 import { loadRoot, type StoreReader } from '../catalog/read.ts'
 import { encode, instantText, type StoreWriter, signersOf } from '../catalog/write.ts'
@@ -18,8 +17,8 @@ export interface Receiving extends StoreReader {
 }
 
 /**
- * Demands a receipt before a manifest is signed: the store holds this package, and its bytes were verified.
- * @throws PlatteError('refused') without one that the timestamp role signed; whatever the store fails with.
+ * Before a manifest is signed: the store must have the package, and its bytes must have been verified.
+ * @throws PlatteError('refused') without a receipt that the timestamp role signed; as the store fails.
  */
 export async function requireReceipt(
   receiving: Receiving,
@@ -71,10 +70,7 @@ async function openReceipt(
   )
 }
 
-/**
- * Signs that the bytes of a package were read and match the claim. An equal receipt stays.
- * @throws PlatteError('credentials') without the timestamp keys; 'conflict'.
- */
+/** Keeps an equal receipt. @throws PlatteError('credentials') without the timestamp keys; 'conflict'. */
 export async function leaveReceipt(
   writer: StoreWriter & Receiving,
   root: TrustedRoot,

@@ -5,8 +5,7 @@
 
 import { markDay, marksFolder, uploadFolder } from '../documents/paths.ts'
 import { describeError } from '../kernel/log.ts'
-import { maxUploadBytes, readUploadRecord } from './upload-record.ts'
-import { isOver, type Uploading, uploadForMs } from './upload-records.ts'
+import { isOver, maxUploadBytes, readUploadRecord, type Uploading, uploadForMs } from './upload-records.ts'
 
 /**
  * One bounded sweep. Documents are removed as objects: they and the packages share one folder or bucket.
@@ -56,7 +55,7 @@ async function oldMarks({ documents, clock }: Uploading, most: number): Promise<
   return keys
 }
 
-/** From a random place, so that a few sweeps reach all of them. */
+/** From a random position, so that a few sweeps reach all. */
 async function someRecords({ documents, random }: Uploading, most: number): Promise<readonly string[]> {
   const keys: string[] = []
   for await (const key of documents.list?.(uploadFolder) ?? []) keys.push(key)

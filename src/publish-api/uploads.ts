@@ -1,8 +1,7 @@
 /**
- * Packages that a pipeline uploads without a key: in parts, resumable, and verified in the store before they get the name
- * of a package. Safe to repeat from any point, and concurrently.
+ * Packages that a pipeline uploads without a key: in parts, resumable, and verified before they get the name of a package.
+ * Every step may be repeated, also concurrently.
  */
-
 import { loadRoot } from '../catalog/read.ts'
 import { signersOf } from '../catalog/write.ts'
 import { packageFolder } from '../documents/paths.ts'
@@ -11,14 +10,13 @@ import { PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Part } from '../store/uploads.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
-import { partsOf } from './chunks.ts'
 import { placeUpload } from './place-upload.ts'
 import { type ClaimedPackage, findReceipt, leaveReceipt } from './receipts.ts'
-import type { AnnouncedPackage, UploadOrder, UploadRecord } from './upload-record.ts'
-import { currentUpload, findUpload, type Uploading, uploadId } from './upload-records.ts'
+import type { AnnouncedPackage, Uploading, UploadOrder, UploadRecord } from './upload-records.ts'
+import * as records from './upload-records.ts'
 
 export interface PartToSend extends Part {
-  /** Absolute; `undefined` where it is sent to this deployment under the id. */
+  /** Absolute; `undefined` for a part that is sent to this deployment. */
   readonly url: string | undefined
 }
 
@@ -41,14 +39,14 @@ export type Completed =
   /** The upload does not exist, or is over: ask for the uploads again. */
   | { readonly kind: 'unknown' }
   | { readonly kind: 'incomplete'; readonly missing: readonly number[] }
-  /** Other bytes than were announced: they were removed, and the upload too. */
+  /** Other bytes than announced; they were removed, with the upload. */
   | { readonly kind: 'wrong'; readonly problem: string }
 
 /** Parts in one answer: a URL has some 1,500 characters, and Lambda sends 6 MB at most. */
 const mostPartsNamed = 1000
 
 /**
- * Finds for each package whether it has a receipt, or which parts to send. The same order again resumes.
+ * Finds packages with a receipt, and the parts to send of the others. The same order again resumes.
  * @param order checked and authorised.
  * @throws PlatteError('credentials') without the timestamp keys, which sign receipts; 'too-large' beyond the store's limit.
  */
@@ -80,7 +78,7 @@ async function openOne(
 ): Promise<OpenedUpload> {
   if (await findReceipt(uploading, root, claim)) return { name, kind: 'there' }
   const { uploads } = uploading
-  const upload = await currentUpload(uploading, claim)
+  const upload = await records.currentUpload(uploading, claim)
   const { token } = upload
   const missing = await missingParts(uploading, upload)
   const lacking = new Set(missing?.map(({ number }) => number))
@@ -88,29 +86,33 @@ async function openOne(
     return { ...part, url: token === undefined ? undefined : await uploads.partUrl?.(token, part) }
   })
   return {
-    ...{ name, kind: 'missing', id: uploadId(upload), partSize: upload.partBytes },
+    ...{ name, kind: 'missing', id: records.uploadId(upload), partSize: upload.partBytes },
     parts: await Promise.all(parts),
-    have: partsOf(upload.size, upload.partBytes).flatMap(({ number }) => (lacking.has(number) ? [] : [number])),
+    have: partsOf(upload).flatMap(({ number }) => (lacking.has(number) ? [] : [number])),
   }
 }
 
+/** Parts of a file: each of `partBytes`, counted from 1; the last has the rest. */
+const partsOf = ({ size, partBytes }: UploadRecord): readonly Part[] =>
+  Array.from({ length: Math.ceil(size / partBytes) }, (_, i) => ({
+    number: i + 1,
+    size: Math.min(partBytes, size - i * partBytes),
+  }))
+
 /** @returns `undefined` for an upload that is over. */
-async function missingParts(
-  { uploads }: Uploading,
-  { token, size, partBytes }: UploadRecord,
-): Promise<readonly Part[] | undefined> {
+async function missingParts({ uploads }: Uploading, upload: UploadRecord): Promise<readonly Part[] | undefined> {
+  const { token } = upload
   if (token === undefined) return []
   const there = await uploads.parts(token)
   if (there === undefined || there === 'whole') return there && []
   const sizes = new Map(there.map((part) => [part.number, part.size]))
-  return partsOf(size, partBytes).filter((part) => sizes.get(part.number) !== part.size)
+  return partsOf(upload).filter((part) => sizes.get(part.number) !== part.size)
 }
 
 /**
  * Stores a part that is sent to this deployment.
- * @param sent its number and announced size.
  * @returns `unknown` for an unknown id, or an upload that is over.
- * @throws PlatteError('bad-request') for a number that the upload does not have, or another size.
+ * @throws PlatteError('bad-request') for an unknown number, or another size.
  */
 export async function takePart(
   uploading: Uploading,
@@ -118,10 +120,10 @@ export async function takePart(
   { body, ...sent }: Part & { readonly body: ReadableStream<Uint8Array> },
 ): Promise<'stored' | 'unknown'> {
   try {
-    const upload = await findUpload(uploading, id)
+    const upload = await records.findUpload(uploading, id)
     const { uploads } = uploading
     if (upload?.token === undefined || uploads.putPart === undefined) return 'unknown'
-    const parts = partsOf(upload.size, upload.partBytes)
+    const parts = partsOf(upload)
     const part = parts[sent.number - 1]
     if (part === undefined)
       throw new PlatteError('bad-request', `there is no part ${sent.number}: this upload has ${parts.length}`)
@@ -133,12 +135,9 @@ export async function takePart(
   }
 }
 
-/**
- * Verifies what was sent, gives it the name of a package, and leaves a receipt. This may take minutes: a client that
- * timed out asks again.
- */
+/** Verifies an upload, moves it among the packages, and signs a receipt. May take minutes: clients repeat it after a time-out. */
 export async function completeUpload(uploading: Uploading, id: string): Promise<Completed> {
-  const upload = await findUpload(uploading, id)
+  const upload = await records.findUpload(uploading, id)
   if (upload === undefined) return { kind: 'unknown' }
   const root = await loadRoot(uploading)
   const done = async (): Promise<Completed | undefined> => {
@@ -174,7 +173,7 @@ async function receive(uploading: Uploading, root: TrustedRoot, upload: UploadRe
   return receipt ? { kind: 'received', receipt } : { kind: 'wrong', problem: problem ?? '' }
 }
 
-/** Parts that stay are swept later. Wrong ones must go, so that the next upload starts over. */
+/** Sweeping removes parts that stay. Wrong ones must go now, so that the next upload starts over. */
 async function tidy({ uploads, log }: Uploading, token: string, mustGo: boolean): Promise<void> {
   try {
     await uploads.discard(token)

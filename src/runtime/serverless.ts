@@ -117,7 +117,7 @@ async function noFiles(): Promise<never> {
 
 /** Without a root nothing can be verified: that must not look as if there were no updates. */
 export function brokenDeployment(problem: string, log: Log): Deployment {
-  const report = (event: string): void => log({ level: 'error', event, problem })
+  const report = (event: string): void => log({ level: 'error', event, problem, code: 'configuration' })
   report('serve')
   const app = new Hono()
   app.notFound((c: Context) => refuse(c, 'configuration', problem))

@@ -43,7 +43,7 @@ const seconds = () => Math.floor(time.now / 1000)
 test('a token that holds, whose rule matches', async () => {
   const token = await issuer.token({ jti: 'one' })
   const allowed = await authorise(authorising, token, intent)
-  expect(allowed).toMatchObject({ rule: 'os-stable', isTold: true, token: { issuedAtMs: seconds() * 1000 } })
+  expect(allowed).toMatchObject({ rule: 'os-stable', isRecorded: true, token: { issuedAtMs: seconds() * 1000 } })
   expect(allowed.origin).toEqual({
     issuer: issuer.url,
     repository: 'octocat/os',
@@ -136,15 +136,15 @@ describe('a token that holds, and is not let', () => {
       'a branch instead of a tag',
       { job_workflow_ref: 'octocat/os/.github/workflows/release.yml@refs/heads/v' },
       {},
-      /what begins with/,
+      /a text that begins with/,
     ],
     ['no environment', { environment: undefined }, {}, /claim environment is missing/],
     ['an environment of another case', { environment: 'Release' }, {}, /claim environment is "Release"/],
     ['a claim that is an object', { environment: { toString: 'release' } }, {}, /claim environment is missing/],
     ['an event that is not in the list', { event_name: 'schedule' }, {}, /not one of "push", "workflow_dispatch"/],
-    ['pull_request_target', { event_name: 'pull_request_target' }, {}, /nobody has merged/],
-    ['a pull request', { event_name: 'pull_request' }, {}, /nobody has merged/],
-    ['a merge request of GitLab', { pipeline_source: 'merge_request_event' }, {}, /nobody has merged/],
+    ['pull_request_target', { event_name: 'pull_request_target' }, {}, /not merged/],
+    ['a pull request', { event_name: 'pull_request' }, {}, /not merged/],
+    ['a merge request of GitLab', { pipeline_source: 'merge_request_event' }, {}, /not merged/],
     ['another action', {}, { action: 'prune' }, /allows publish, .*, not prune/],
     ['another channel', {}, { channels: ['alpha'] }, /not .*\/alpha/],
     ['another app', {}, { app: 'other' }, /not other\/stable/],

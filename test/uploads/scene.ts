@@ -1,8 +1,7 @@
 /** A store that takes uploads, files, and a pipeline that sends them. */
 import { createHash } from 'node:crypto'
 import { packageFolder } from '../../src/documents/paths.ts'
-import type { UploadOrder } from '../../src/publish-api/upload-record.ts'
-import type { Uploading } from '../../src/publish-api/upload-records.ts'
+import type { Uploading, UploadOrder } from '../../src/publish-api/upload-records.ts'
 import {
   type Completed,
   completeUpload,

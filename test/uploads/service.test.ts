@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { uploadKey } from '../../src/documents/paths.ts'
 import { requireReceipt } from '../../src/publish-api/receipts.ts'
-import { checkUploadOrder, type UploadOrder } from '../../src/publish-api/upload-record.ts'
+import { checkUploadOrder, type UploadOrder } from '../../src/publish-api/upload-records.ts'
 import { completeUpload, openUploads, takePart } from '../../src/publish-api/uploads.ts'
 import { listed, sample } from '../conformance/rows.ts'
 import { day, refusal } from '../world.ts'

@@ -20,10 +20,10 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
   const env = environmentOf(options)
   const signing = await openSigning(options)
   const newToken = () => findIdToken(idToken, env, audience ?? url)
-  const post = async <Result>(path: string, said: object, token?: string): Promise<Result> => {
-    const body = JSON.stringify(said)
+  const post = async <Result>(path: string, body: object, token?: string): Promise<Result> => {
+    const text = JSON.stringify(body)
     const headers = { authorization: `Bearer ${token ?? (await newToken())}`, 'content-type': 'application/json' }
-    return JSON.parse(await callFunction({ url: url + path, headers, body }))
+    return JSON.parse(await callFunction({ url: url + path, headers, body: text }))
   }
   return {
     upload: (announced, sending) => uploadAll({ url, open: (body) => post('/v1/uploads', body) }, announced, sending),
@@ -32,9 +32,9 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
       { dryRun }: { readonly dryRun?: boolean | undefined },
     ): Promise<Result> {
       const token = await newToken()
-      const { action, ...said } = command
+      const { action, ...fields } = command
       const manifest = signing && !dryRun && (await proposalFor(signing, command, token))
-      const body = { ...said, ...(dryRun && { dryRun }), ...(manifest && { manifest }) }
+      const body = { ...fields, ...(dryRun && { dryRun }), ...(manifest && { manifest }) }
       const answer = await post<Result & { readonly manifest: string }>(`/v1/${action}`, body, token)
       return { ...answer, manifest: new URL(answer.manifest, `${url}/`).href }
     },

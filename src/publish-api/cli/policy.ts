@@ -1,3 +1,4 @@
+/** `platte policy`: what a policy allows a pipeline. */
 import type { Command } from 'commander'
 import { actions } from '../../channels/commands.ts'
 import { command, type Options, oneOf, parseChannel, settingsOf } from '../../cli/options.ts'
@@ -5,7 +6,7 @@ import { show } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { readShort, readTextFile } from '../../runtime/files.ts'
 import { type Claims, judge } from '../policy.ts'
-import { readPolicy } from '../read-policy.ts'
+import { readPolicy } from '../policy-document.ts'
 
 interface CheckOptions extends Options {
   readonly claims?: string
@@ -13,7 +14,6 @@ interface CheckOptions extends Options {
   readonly channel: string
 }
 
-/** Tells what a policy lets a pipeline do. */
 export function policyCommand(): Command {
   const check = command('check', 'print the rule that allows a token something, or why none does', [
     'publishPolicy',
@@ -35,15 +35,15 @@ async function checkPolicy(options: CheckOptions): Promise<void> {
       `${rules.length} ${rules.length === 1 ? 'rule' : 'rules'} for tokens of audience ${audience}`,
     ])
   const claims = await readClaims(options.claims)
-  const places = [`${app}/${options.channel}`]
-  const verdict = judge(rules, String(claims.iss), claims, { action: options.action, places })
+  const refs = [`${app}/${options.channel}`]
+  const verdict = judge(rules, String(claims.iss), claims, { action: options.action, refs })
   const problems =
     claims.aud === audience ? [] : [`its aud is ${JSON.stringify(claims.aud)}, not ${JSON.stringify(audience)}`]
   if (verdict.kind === 'refused') problems.push(...verdict.because)
   if (problems.length > 0)
-    throw new PlatteError('refused', [`not allowed to ${options.action} in ${places}:`, ...problems].join('\n  '))
+    throw new PlatteError('refused', [`not allowed to ${options.action} in ${refs}:`, ...problems].join('\n  '))
   if (verdict.kind === 'allowed')
-    show(options.json, { rule: verdict.rule.id }, [`rule ${verdict.rule.id} allows ${options.action} in ${places}`])
+    show(options.json, { rule: verdict.rule.id }, [`rule ${verdict.rule.id} allows ${options.action} in ${refs}`])
 }
 
 /** @throws PlatteError('usage') for a file with neither a token nor claims. */

@@ -67,7 +67,7 @@ async function sendOne(
     const url = `${endpoint}/v1/uploads/${id}/complete`
     await callFunction({ url, attempts: completeAttempts })
   } catch (error) {
-    // Swept, or parts are missing: the next round tells what is left.
+    // Swept, or parts are missing: the next round sends the rest.
     if (!(error instanceof PlatteError && ['configuration', 'conflict'].includes(error.code))) throw error
   }
 }

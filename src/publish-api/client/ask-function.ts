@@ -4,7 +4,7 @@ import { type Problem, problemType } from '../../http/problem.ts'
 import { type ErrorCode, errorCodes, PlatteError } from '../../kernel/errors.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 
-/** What a status means to a pipeline, where the answer names none of Platte's own codes, or was a gateway's. */
+/** For an answer without one of Platte's own codes, such as a gateway's. */
 const codes: Readonly<Record<number, ErrorCode>> = {
   400: 'usage',
   401: 'unauthorized',
@@ -24,14 +24,13 @@ export interface FunctionRequest {
   readonly method?: 'POST' | 'PUT'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Blob
-  /** How many times it is asked where the other end fails. */
+  /** The most requests while the other end fails. */
   readonly attempts?: number
 }
 
 /**
- * Asks, and asks again where the answer was lost or the other end failed: every request is safe to repeat.
- * @returns the answer's text.
- * @throws PlatteError of the code and with the words that came back; 'store-unavailable' where nothing did.
+ * Repeats a request whose answer was lost: every request is safe to repeat.
+ * @throws PlatteError of the answer's code and words; 'store-unavailable' without an answer.
  */
 export async function callFunction({
   url,
