@@ -29,7 +29,7 @@ export function answerExplain(serving: Serving, access: ExplainAccess): (c: Cont
   }
 }
 
-/** What is wrong with the parameters, all of it. */
+/** @returns all problems of the parameters. */
 function problemOf(parameters: Readonly<Record<string, readonly string[]>>): string | undefined {
   const problems = [
     ...needed.filter((name) => !parameters[name]?.[0]).map((name) => `${name} is missing`),
@@ -48,18 +48,10 @@ function problemOf(parameters: Readonly<Record<string, readonly string[]>>): str
     : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&at=]`
 }
 
-function questionOf({
-  app = '',
-  channel = '',
-  version = '',
-  board = '',
-  machine = '',
-  oem = '',
-  manual,
-  at,
-}: Readonly<Record<string, string>>): Omit<ExplainQuery, 'audience'> {
+function questionOf(asked: Readonly<Record<string, string>>): Omit<ExplainQuery, 'audience'> {
+  const { app = '', channel = '', version = '', board = '', machine: machineId = '', oem = '', manual, at } = asked
   return {
-    query: { app: appKey(app), channel, version, board, machineId: machine, oem, isManual: manual === '1' },
+    query: { app: appKey(app), channel, version, board, machineId, oem, isManual: manual === '1' },
     at: at ? Date.parse(at) : undefined,
   }
 }

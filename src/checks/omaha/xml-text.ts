@@ -6,11 +6,7 @@
 /** The offset of the first character that no XML document may hold, or -1. */
 export function badCharacter(text: string): number {
   const at = text.search(/[^\t\n\r -\ufffd]/)
-  return at >= 0 || text.isWellFormed() ? at : loneSurrogate(text)
-}
-
-function loneSurrogate(text: string): number {
-  return text.search(/[\ud800-\udfff]/u)
+  return at >= 0 || text.isWellFormed() ? at : text.search(/[\ud800-\udfff]/u)
 }
 
 const wideNameStart =
