@@ -95,14 +95,11 @@ export const configureGroup = (
   })
 
 export const createGroup = (locking: Locking, group: string, max: number): Promise<LockOutcome<'created' | 'exists'>> =>
-  editLock<'created' | 'exists'>(locking, group, ({ exists }) =>
-    exists
-      ? { result: 'exists' }
-      : {
-          result: 'created',
-          change: { semaphore: { max, holders: null }, events: [{ what: 'create', via: 'locksmith', max }] },
-        },
-  )
+  editLock<'created' | 'exists'>(locking, group, ({ exists }) => {
+    if (exists) return { result: 'exists' }
+    const events: LockChange['events'] = [{ what: 'create', via: 'locksmith', max }]
+    return { result: 'created', change: { semaphore: { max, holders: null }, events } }
+  })
 
 /** A group as clients see it: without stale holders, where the policy frees them. */
 export const lookAtGroup = (locking: Locking, group: string): Promise<LockOutcome<'there' | 'absent'>> =>
