@@ -108,7 +108,7 @@ test('a manifest that the old release key signs after its rotation holds up no r
   store.time.now += 6 * day
   const { kind, problems } = await refresh(writer)
   expect([kind, problems]).toEqual(['refreshed', [expect.stringContaining(late)]])
-  expect(store.log.at(-1)).toMatchObject({ level: 'error', event: 'refresh' })
+  expect(store.log.at(-1)).toMatchObject({ level: 'error', event: 'refresh', code: expect.any(String) })
   expect(await ask(newReader(store), { channel: 'beta' })).toBe('update 3')
   expect(await ask(newReader(store))).toBe('update 2')
   expect(await refusal(publish(writer, orderOf('4')))).toContain(late)

@@ -101,7 +101,9 @@ test.each([
   const problem = JSON.parse(new TextDecoder().decode(body)).detail
   expect(status).toBe(500)
   for (const one of wanted) expect(problem).toMatch(one)
-  expect(logged()).toEqual([expect.objectContaining({ level: 'error', event: 'serve', problem })])
+  expect(logged()).toEqual([
+    expect.objectContaining({ level: 'error', event: 'serve', code: 'configuration', problem }),
+  ])
   expect(await invoke(rule)).toBeNull()
   expect(logged().at(-1)).toMatchObject({ level: 'error', event: 'refresh' })
 })

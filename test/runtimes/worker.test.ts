@@ -130,7 +130,9 @@ test.each([
   expect(answer.status).toBe(500)
   for (const one of wanted) expect(problem).toMatch(one)
   const logged = server.getLogs().map(({ message }) => JSON.parse(message))
-  expect(logged).toContainEqual(expect.objectContaining({ level: 'error', event: 'serve', problem }))
+  expect(logged).toContainEqual(
+    expect.objectContaining({ level: 'error', event: 'serve', code: 'configuration', problem }),
+  )
 })
 
 test.each([
