@@ -83,7 +83,7 @@ test.each(['aws.scheduler', 'platte.refresh'])(
 
 test.each([{}, { source: 'aws.s3' }, 'x', null])('%j is no event for it', async (event) => {
   const invoke = await start(withKey)
-  await expect(invoke(event)).rejects.toThrow('no request over HTTP and no schedule')
+  await expect(invoke(event)).rejects.toThrow('neither an HTTP request')
 })
 
 test.each([
