@@ -5,7 +5,7 @@
  */
 import { PlatteError } from '../kernel/errors.ts'
 
-/** Nothing is written in format 2 yet. */
+/** The newest that this version reads. It writes nothing that needs format 2. */
 export const newestFormat = 2
 
 /** The first version of Platte that reads a format. */

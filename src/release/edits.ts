@@ -45,7 +45,9 @@ export const markRelease = <C extends Channel>(
     if (marked.floor && (marked.withdrawn || marked.deadEnd))
       throw refusal(
         `${release.version} would be a floor and ${marked.withdrawn ? 'withdrawn' : 'a dead end'}: machines below it would never get further`,
-        'make another release the floor first, then take this mark away with --undo',
+        release.floor
+          ? `make another release the floor first, then run \`platte floor ${release.version} --undo\``
+          : `run \`platte ${release.withdrawn ? 'withdraw' : 'dead-end'} ${release.version} --undo\` first`,
       )
     const isOfferedAgain = release.withdrawn && !marked.withdrawn
     if (isOfferedAgain && channel.rollbackFrom?.some((one) => isSameVersion(one, release.version)))
@@ -77,14 +79,15 @@ export const rampRelease = <C extends Channel>(
   { ramp, now, asOf, hasStart, mayLower }: RampChange,
 ): C =>
   editRelease(channel, version, (release) => {
-    const [before, after] = [shareOf(release.ramp, now, asOf), shareOf(ramp, now, asOf)]
+    const before = release.withdrawn ? 0 : shareOf(release.ramp, now, asOf)
+    const after = shareOf(ramp, now, asOf)
     const isRepeated = !hasStart && ramp !== undefined && hasBegunAs(release.ramp ?? [], ramp, now)
     if (isRepeated && (!mayLower || before === after)) return release
     if (!mayLower && after < before)
       throw refusal(
         `${release.version} is offered to ${percent(before)} now, and would be to ${percent(after)}`,
         asOf === undefined
-          ? '--lower does it all the same; machines that were offered it keep it'
+          ? '--lower takes it from machines that have not installed it yet'
           : 'the ramps of this channel were stopped: `--resume` them first, or use --lower',
       )
     return withField(release, 'ramp', ramp)
@@ -148,13 +151,18 @@ export function rollBack<C extends Channel>(channel: C, bad: string, rollback: R
 }
 
 function checkRollback(channel: Channel, board: string, { to, now, asOf, isHeld }: Rollback): void {
+  const wanted = to === undefined ? undefined : findRelease(channel, to)
+  if (wanted?.withdrawn)
+    throw refusal(`${to} was withdrawn: ${wanted.withdrawn.reason}`, `name another release with --to`)
+  if (wanted && isHeld(wanted, board))
+    throw refusal(`${to} is held for ${board}`, `lift the hold first: platte unhold ${to}`)
   const [left] = channel.releases
     .filter((one) => Object.hasOwn(one.boards, board) && !one.withdrawn && !isHeld(one, board))
     .sort(newestFirst)
   if (left === undefined)
     throw refusal(`${board} has no other release to go to`, 'publish a higher version instead, or promote one here')
   if (to === undefined) return
-  if (left !== findRelease(channel, to))
+  if (left !== wanted)
     throw refusal(`${board} would go to ${left.version}, not to ${to}`, `withdraw or hold ${left.version} first`)
   if (left.target)
     throw refusal(

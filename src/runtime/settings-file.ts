@@ -88,8 +88,14 @@ function textOf(value: unknown): string | undefined {
 }
 
 function suggestion(name: string): string {
-  const nearest = closest(name.toLowerCase().replaceAll('-', '_'), [...known.keys()])
-  return distance(name, nearest) <= nearest.length / 2 ? `; did you mean ${nearest}?` : ''
+  const typed = name
+    .toLowerCase()
+    .replaceAll('-', '_')
+    .replace(/^platte_/, '')
+  const letters = (text: string): string => [...text].sort().join('')
+  const swapped = [...known.keys()].find((one) => letters(one) === letters(typed))
+  const nearest = swapped ?? closest(typed, [...known.keys()])
+  return distance(typed, nearest) <= nearest.length / 2 ? `; did you mean ${nearest}?` : ''
 }
 
 function warningsOf(file: string, names: readonly string[]): readonly string[] {
