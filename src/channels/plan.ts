@@ -154,7 +154,8 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }
   const manifest = nextManifest(state.head, edited, issue, 'usage')
   checkSize(manifest)
-  return { seq: manifest.seq, manifest, changes: diffChannels(current, edited), packages }
+  const holds = channelEntry(state.catalog.catalog.catalog, ref.app, ref.channel)?.holds
+  return { seq: manifest.seq, manifest, changes: diffChannels(current, edited, holds), packages }
 }
 
 function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue): Outcome {

@@ -2,6 +2,7 @@
 import { forPeople } from '../kernel/format.ts'
 import { findRelease } from './add-release.ts'
 import type { Channel, Hold, RampStep, Release, Target, Window } from './channel.ts'
+import { isHoldOf } from './edits.ts'
 import { newestFirst } from './version.ts'
 
 /** One difference. Without `from` the field is new, without `to` it is removed. */
@@ -25,12 +26,19 @@ export interface ChannelMetadata extends Channel {
 
 type Texts = Readonly<Record<string, string | undefined>>
 
-/** Every difference, the channel's own first, then by release, newest first. */
-export function diffChannels(before: ChannelMetadata, after: ChannelMetadata): readonly Change[] {
+/**
+ * Every difference, the channel's own first, then by release, newest first.
+ * @param holds of the channel now; none for the past, of which no holds are kept.
+ */
+export function diffChannels(
+  before: ChannelMetadata,
+  after: ChannelMetadata,
+  holds: readonly Hold[] = [],
+): readonly Change[] {
   const gone = before.releases.filter(({ version }) => findRelease(after, version) === undefined)
   return [
     ...diffTexts(channelTexts(before), channelTexts(after)).map((one) =>
-      one.what === 'rollbackFrom' ? { ...one, effect: rollbackEffect(before, after) } : one,
+      one.what === 'rollbackFrom' ? { ...one, effect: rollbackEffect(before, after, holds) } : one,
     ),
     ...after.releases.flatMap((release) => {
       const known = findRelease(before, release.version)
@@ -40,18 +48,20 @@ export function diffChannels(before: ChannelMetadata, after: ChannelMetadata): r
   ]
 }
 
-/** e.g. `machines on 2.0.0 are being sent back to 1.0.0`. Holds, unknown here, may send them further. */
-function rollbackEffect(before: ChannelMetadata, after: ChannelMetadata): string {
+/** e.g. `machines on 2.0.0 are being sent back to 1.0.0`. */
+function rollbackEffect(before: ChannelMetadata, after: ChannelMetadata, holds: readonly Hold[]): string {
   const [old = [], current = []] = [before.rollbackFrom, after.rollbackFrom]
-  const sent = current.filter((version) => !old.includes(version)).map((version) => sentBack(version, after))
+  const sent = current.filter((version) => !old.includes(version)).map((version) => sentBack(version, after, holds))
   const ended = old.filter((version) => !current.includes(version))
   return [...sent, ...(ended.length > 0 ? [`machines on ${ended.join(', ')} are no longer sent back`] : [])].join('; ')
 }
 
-function sentBack(version: string, { releases }: ChannelMetadata): string {
+function sentBack(version: string, { releases }: ChannelMetadata, holds: readonly Hold[]): string {
   const boards = Object.keys(releases.find((one) => one.version === version)?.boards ?? {})
   const left = releases.filter(({ withdrawn }) => !withdrawn).sort(newestFirst)
-  const targets = boards.flatMap((board) => left.find((one) => Object.hasOwn(one.boards, board))?.version ?? [])
+  const isOffered = (one: Release, board: string): boolean =>
+    Object.hasOwn(one.boards, board) && !holds.some(isHoldOf(one.version, [board]))
+  const targets = boards.flatMap((board) => left.find((one) => isOffered(one, board))?.version ?? [])
   const to = targets.length === 0 ? '' : ` to ${[...new Set(targets)].join(', ')}`
   return `machines on ${version} are being sent back${to}`
 }

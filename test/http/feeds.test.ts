@@ -397,6 +397,17 @@ describe('whoever has one', () => {
     expect(after.headers.get('last-modified')).toBe(new Date(end).toUTCString())
   })
 
+  test('says why nothing is offered now', async () => {
+    const other = await newStore()
+    await publishOne(other, '1')
+    await holdRelease(other.publisher, { app, channel: 'stable' }, { version: '1', reason: 'it does not boot' })
+    const answer = await serve(other).request('/stable/amd64-usr/current/version.txt')
+    expect([answer.status, JSON.parse(await answer.text()).detail]).toEqual([
+      404,
+      'nothing is offered to amd64-usr now: held',
+    ])
+  })
+
   test('is told that it changed when a release is held', async () => {
     const other = await newStore()
     for (const version of ['1', '2']) await publishOne(other, version)

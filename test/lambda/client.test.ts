@@ -52,7 +52,7 @@ describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () =
   })
 
   test('an event that is none is a failure, and the next one is answered', async () => {
-    await expect(plain.invoke({})).rejects.toThrow('no request over HTTP and no schedule')
+    await expect(plain.invoke({})).rejects.toThrow('neither an HTTP request nor a schedule')
     const event = doors['function URL']({ method: 'GET', path: '/healthz', headers: {}, body: undefined })
     expect(await plain.invoke(event)).toMatchObject({ statusCode: 200 })
   })

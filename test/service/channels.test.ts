@@ -509,6 +509,20 @@ describe('rollback', () => {
     expect(await ask(newReader(store), { channel: 'alpha', version: '3' })).toBe('update 1')
   })
 
+  test('to what is held or withdrawn is refused by name; what a plan prints is where machines go', async () => {
+    await order('hold', { version: '2', ...why })
+    expect(await refusal(order('rollback', { version: '3', ...why, to: '2' }))).toMatch(/^refused: 2 is held for amd64/)
+    const { changes } = await order('rollback', { version: '3', ...why, to: '1' })
+    expect(changes).toContainEqual(expect.objectContaining({ effect: 'machines on 3 are being sent back to 1' }))
+    expect(await ask(newReader(store), { channel: 'alpha', version: '3' })).toBe('update 1')
+    await order('unhold', { version: '2' })
+    await order('rollback', { version: '3', undo: true })
+    await order('withdraw', { version: '2', ...why })
+    expect(await refusal(order('rollback', { version: '3', ...why, to: '2' }))).toMatch(/^refused: 2 was withdrawn: /)
+    // Nobody is offered a withdrawn release, so a new ramp takes it from nobody.
+    await order('ramp', { version: '2', over: 'PT48H' })
+  })
+
   test('to what is not for every machine, or not in this channel alone, is refused', async () => {
     const to2 = () => refusal(order('rollback', { version: '3', ...why, to: '2' }))
     await order('target', { version: '2', target: { oem: { not: ['pxe'] } } })

@@ -26,9 +26,12 @@ export async function answerVersionFile(
   if (channel instanceof Response) return channel
   const { c, status } = page
   if (version === 'current' && status.problem) return refuse(c, 'catalog-unavailable', status.problem.reason)
+  const current = channel.boards.find((one) => one.board === board)
+  if (version === 'current' && current && !current.offered)
+    return refuse(c, 'not-found', `nothing is offered to ${board} now: ${current.withheld?.reason}`)
   const release =
     version === 'current'
-      ? channel.boards.find((one) => one.board === board)?.offered?.release
+      ? current?.offered?.release
       : channel.releases.find(({ release: one }) => one.version === version && Object.hasOwn(one.boards, board))
           ?.release
   if (release === undefined) return refuse(c, 'not-found', 'there is no such release for that board here')
