@@ -49,8 +49,8 @@ export function currentCatalog(
   cache: CatalogCache,
   reader: StoreReader,
   background: Background,
+  now = reader.clock(),
 ): MaybePromise<CatalogState | Problem> {
-  const now = reader.clock()
   const isCurrent = cache.state !== undefined && isFresh(cache.checkedAt, now)
   const load = isCurrent ? undefined : revalidate(cache, reader, background, now)
   return load ? load.then(() => usable(cache, reader.clock())) : usable(cache, now)
@@ -195,51 +195,42 @@ export function findChannel(
   cache: CatalogCache,
   reader: StoreReader,
   { app, channel }: ChannelRef,
+  now = reader.clock(),
 ): MaybePromise<LoadedChannel | Problem> {
   const { state } = cache
   if (state === undefined) return storeUnavailable
   const index = cache.apps.get(app)
   if (index === undefined) return { reason: 'unknown-app', message: '' }
-  // No closures where the channel was read before: every check comes through here.
-  const known = index.channels.has(channel) ? cache.channels.get(`${app}/${channel}`) : undefined
-  if (known && 'view' in known) return inForce(known, reader.clock())
+  const known = index.found.get(channel)
+  if (known !== undefined) return inForce(known, now)
   const open = (name: string): MaybePromise<Loaded | Problem> => {
     const entry = index.channels.get(name)
     if (entry === undefined) return unknownChannel
-    return (
-      remembered(cache, reader, `${app}/${name}`) ??
-      openOnce(cache, reader, { state, ref: { app, channel: name, entry } })
-    )
+    const loaded = cache.channels.get(`${app}/${name}`)
+    const isRemembered = loaded && !('reason' in loaded && !isFresh(loaded.at, reader.clock()))
+    return isRemembered ? loaded : openOnce(cache, reader, { state, ref: { app, channel: name, entry } })
   }
-  const byAlias = (name: string) => after(open(name), (loaded) => inForce(loaded, reader.clock(), channel))
+  const usable = (loaded: Loaded | Problem): LoadedChannel | Problem => {
+    if (!('reason' in loaded)) index.found.set(channel, loaded)
+    return inForce(loaded, now)
+  }
   const alias = index.aliases.get(channel)
-  if (!index.channels.has(channel)) return alias === undefined ? unknownChannel : byAlias(alias)
+  const byAlias = (loaded: Loaded | Problem): LoadedChannel | Problem =>
+    'reason' in loaded || loaded.manifest.aliases?.includes(channel) ? usable(loaded) : unsignedAlias
   return after(open(channel), (loaded) =>
     alias !== undefined && 'reason' in loaded && loaded.reason === 'unknown-channel'
-      ? byAlias(alias)
-      : inForce(loaded, reader.clock()),
+      ? after(open(alias), byAlias)
+      : usable(loaded),
   )
 }
 
 const unknownChannel = { reason: 'unknown-channel', message: '' } as const
+const unsignedAlias = { ...unknownChannel, message: 'an alias that the release key did not sign' } as const
 
-/** @param alias the name that the channel was found by, where that is not its own. */
-function inForce(loaded: Loaded | Problem, now: Instant, alias?: string): LoadedChannel | Problem {
-  if ('reason' in loaded) return loaded
-  if (now >= loaded.expiresMs)
-    return {
-      reason: 'catalog-expired',
-      message: `a manifest of the channel expired at ${timeText(loaded.expiresMs)}`,
-    }
-  if (alias !== undefined && !loaded.manifest.aliases?.includes(alias))
-    return { ...unknownChannel, message: 'an alias that the release key did not sign' }
-  return loaded
-}
-
-/** A channel that was opened under the catalog in use, or failed to be within the last TTL. */
-function remembered(cache: CatalogCache, reader: StoreReader, name: string): Loaded | undefined {
-  const loaded = cache.channels.get(name)
-  return loaded && 'reason' in loaded && !isFresh(loaded.at, reader.clock()) ? undefined : loaded
+function inForce(loaded: Loaded | Problem, now: Instant): LoadedChannel | Problem {
+  if ('reason' in loaded || now < loaded.expiresMs) return loaded
+  const message = `a manifest of the channel expired at ${timeText(loaded.expiresMs)}`
+  return { reason: 'catalog-expired', message }
 }
 
 async function openOnce(

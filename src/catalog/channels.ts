@@ -35,6 +35,8 @@ export interface LoadedChannel extends ChannelEntry {
 export interface AppIndex {
   readonly channels: ReadonlyMap<string, CatalogChannel>
   readonly aliases: ReadonlyMap<string, string>
+  /** Opened channels by the names that clients use: nearly every check is answered from here. */
+  readonly found: Map<string, LoadedChannel>
 }
 
 export type NamedChannel = ChannelRef & { readonly entry: CatalogChannel }
@@ -140,7 +142,7 @@ export function indexApps({ catalog }: CatalogState): ReadonlyMap<string, AppInd
   const apps = Object.entries(catalog.catalog.apps).map(([app, { channels }]) => {
     const entries = Object.entries(channels)
     const aliases = entries.flatMap(([name, { aliases = [] }]) => aliases.map((alias) => [alias, name] as const))
-    return [app, { channels: new Map(entries), aliases: new Map(aliases) }] as const
+    return [app, { channels: new Map(entries), aliases: new Map(aliases), found: new Map() }] as const
   })
   return new Map(apps)
 }

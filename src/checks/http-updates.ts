@@ -2,7 +2,7 @@
 import type { Context } from 'hono'
 import type { Background } from '../catalog/cache.ts'
 import { readBody } from '../http/body.ts'
-import { idsOf } from '../http/request-id.ts'
+import { readHeaders } from '../http/request-id.ts'
 import { type CheckAnswer, openChecks } from './answer.ts'
 import type { Serving } from './serving.ts'
 
@@ -15,7 +15,7 @@ export function answerUpdate(
 ): (request: Request, path: string, background: Background) => Promise<Response> {
   const checks = openChecks(serving)
   return async (request, path, background) => {
-    const context = { background, path, ids: idsOf(request) }
+    const context = { background, path, ids: readHeaders(request) }
     let text: string
     try {
       text = await readBody(request)

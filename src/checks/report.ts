@@ -42,6 +42,7 @@ export function reportEvents(serving: Serving, key: string, app: OmahaAppRequest
   const news = app.events.filter(
     ({ type, result, previousVersion }) => type !== 3 || result !== 2 || previousVersion !== undefined,
   )
+  if (news.length === 0) return
   if (news.length > maxEventLines)
     serving.reader.log({ level: 'warn', event: 'event', app: short(key), dropped: news.length - maxEventLines, ...ids })
   for (const { type, result, errorCode, previousVersion } of news.slice(0, maxEventLines))

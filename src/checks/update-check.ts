@@ -24,11 +24,13 @@ export interface Answering {
 
 type NoUpdate = Exclude<Decision, { kind: 'update' }>
 
-/** Decides one query; a channel that cannot be used is a reason for no update. Never throws. */
-export const checkForUpdate = (answering: Answering, query: Query): MaybePromise<Decision> =>
-  after(findFor(answering, query), (channel) =>
-    'view' in channel ? decide(query, channel.view, answering.reader.clock()) : noUpdateBecause(channel),
+/** Decides one query, as of its arrival. A channel that cannot be used is a reason for no update. Never throws. */
+export function checkForUpdate(answering: Answering, query: Query): MaybePromise<Decision> {
+  const now = answering.reader.clock()
+  return after(findFor(answering, query, now), (channel) =>
+    'view' in channel ? decide(query, channel.view, now) : noUpdateBecause(channel),
   )
+}
 
 /** Every release that a machine would be offered, one after the other. Never throws. */
 export const upgradePathForSyncer = (answering: Answering, query: Query): MaybePromise<UpgradePath | NoUpdate> =>
@@ -47,9 +49,10 @@ export const noUpdateBecause = ({ reason, message }: Problem): NoUpdate => ({
 export const findFor = (
   { cache, reader, background }: Answering,
   query: ChannelRef,
+  now = reader.clock(),
 ): MaybePromise<LoadedChannel | Problem> =>
-  after(currentCatalog(cache, reader, background), (state) =>
-    'reason' in state ? state : findChannel(cache, reader, query),
+  after(currentCatalog(cache, reader, background, now), (state) =>
+    'reason' in state ? state : findChannel(cache, reader, query, now),
   )
 
 /** The key of an app for an Omaha id: without braces, in lower case. */

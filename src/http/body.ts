@@ -16,10 +16,10 @@ export function readBody(request: Request): Promise<string> {
   const isBounded =
     Number(request.headers.get('content-length') ?? Number.NaN) <= maxRequestBytes &&
     request.headers.get('transfer-encoding') === null
-  const text = isBounded
-    ? request.text().catch(brokenOff)
+  const body = isBounded
+    ? request.text()
     : readAll(request, maxRequestBytes).then((bytes) => new TextDecoder().decode(bytes))
-  return text.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)))
+  return body.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)), brokenOff)
 }
 
 /** A body that does not start as XML is mostly no text at all: only then is it worth finding out why. */

@@ -6,8 +6,8 @@ import { type Log, logWith } from '../kernel/log.ts'
 export interface RequestIds {
   /** The caller's `x-request-id`, or one that is made here. */
   readonly requestId: string
-  /** As it was sent; left out where it is not well-formed. */
-  readonly traceparent?: string
+  /** As it was sent; `undefined` where it is not well-formed. */
+  readonly traceparent: string | undefined
 }
 
 export const idHeader = 'x-request-id'
@@ -17,12 +17,14 @@ const safeId = /^[\w.=-]{1,128}$/
 /** W3C Trace Context, section 3.2: version ff and ids of zeros are invalid. */
 const validTrace = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
-/** @param header the value of a header, by its lower-case name. */
-export function readIds(header: (name: string) => string | null | undefined): RequestIds {
-  const given = header(idHeader)
-  const traceparent = header('traceparent')
-  const requestId = given && safeId.test(given) ? given : newId()
-  return traceparent && validTrace.test(traceparent) ? { requestId, traceparent } : { requestId }
+type HeaderValue = string | null | undefined
+
+/** @param given the value of `idHeader`. */
+export function readIds(given: HeaderValue, traceparent: HeaderValue): RequestIds {
+  return {
+    requestId: given && safeId.test(given) ? given : newId(),
+    traceparent: traceparent && validTrace.test(traceparent) ? traceparent : undefined,
+  }
 }
 
 /** 12 random digits of this process and a count: a UUID for each request would cost a check ten times as much. */
@@ -40,9 +42,12 @@ function newId(): string {
 const key = Symbol('request ids')
 
 export const idsOf = (request: Request & { [key]?: RequestIds }): RequestIds => {
-  request[key] ??= readIds((name) => request.headers.get(name))
+  request[key] ??= readHeaders(request)
   return request[key]
 }
+
+export const readHeaders = ({ headers }: Request): RequestIds =>
+  readIds(headers.get(idHeader), headers.get('traceparent'))
 
 /** Sends the id back with every answer. */
 export function sendRequestIds(app: Hono): void {

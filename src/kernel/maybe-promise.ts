@@ -8,14 +8,14 @@ export type MaybePromise<T> = T | Promise<T>
 export const after = <A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> =>
   value instanceof Promise ? value.then(next) : next(value)
 
-/** One item after the other, as `for … await` does; an array at once where no item has to wait. */
+/** One item after the other, as `for … await` does; an array at once where no item has to wait. @param results so far. */
 export function mapInOrder<A, B>(
   items: readonly A[],
   work: (item: A) => MaybePromise<B>,
   results: B[] = [],
 ): MaybePromise<readonly B[]> {
-  for (const item of results.length === 0 ? items : items.slice(results.length)) {
-    const result = work(item)
+  while (results.length < items.length) {
+    const result = work(items[results.length] as A)
     if (result instanceof Promise) return result.then((one) => mapInOrder(items, work, [...results, one]))
     results.push(result)
   }

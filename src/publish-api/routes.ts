@@ -3,7 +3,6 @@
  * `POST /v1/refresh`, which does for one channel what the schedule does and needs no token.
  */
 import type { Context } from 'hono'
-import { Hono } from 'hono/tiny'
 import { type CatalogCache, reload } from '../catalog/cache.ts'
 import { refresh } from '../catalog/refresh.ts'
 import { type Action, actions } from '../channels/commands.ts'
@@ -13,6 +12,7 @@ import { isName } from '../documents/fields.ts'
 import { channelKey } from '../documents/paths.ts'
 import { readJson } from '../http/body.ts'
 import { bearerToken } from '../http/credentials.ts'
+import { newHono } from '../http/hono.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -45,7 +45,7 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
   const answer = async (c: Context): Promise<Response> => {
     const publisher = { ...(await openWriter()), ...receiving }
     const authorising = { policy, remembered, clock: publisher.clock }
-    const inner = new Hono()
+    const inner = newHono()
     const notPost = (c: Context) => refuseMethod(c, 'POST')
     for (const action of actions)
       inner.post(`/v1/${action}`, (c) => answerAction(c, action, { publisher, authorising }, cache)).all(notPost)

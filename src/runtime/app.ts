@@ -1,6 +1,5 @@
 /** The routes of the endpoint, and how errors look on the wire. */
-import type { Context } from 'hono'
-import { Hono } from 'hono/tiny'
+import type { Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { answerCoreUpdate, coreUpdatePaths, refuseCoreUpdate } from '../checks/http-coreupdate.ts'
 import { answerDocument } from '../checks/http-documents.ts'
@@ -11,6 +10,7 @@ import { answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/htt
 import type { Routes, Serving } from '../checks/serving.ts'
 import { publicDocument } from '../documents/paths.ts'
 import { failureOf } from '../http/failure.ts'
+import { newHono } from '../http/hono.ts'
 import { refuse, refuseInText, refuseMethod } from '../http/problem.ts'
 import { requestLog, sendRequestIds } from '../http/request-id.ts'
 
@@ -22,7 +22,7 @@ const documentPaths = ['/catalog.jws', '/root/*', '/apps/*', '/notes/*']
  * @param more routes of features, such as uploads.
  */
 export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
-  const app = new Hono({ getPath: resolvedPath })
+  const app = newHono({ getPath: resolvedPath })
   for (const path of updatePaths) app.get(path, describeUpdateEndpoint)
   app.get('/healthz', answerHealth(serving))
   if (serving.explain) app.get('/v1/explain', answerExplain(serving, serving.explain))

@@ -3,10 +3,10 @@
  * when a schedule calls it. `infra/aws/template.yaml` makes everything that it needs.
  * Lambda freezes the process between requests, so there is no background work, and the log is flushed before each answer.
  */
-
+import type { Hono } from 'hono'
 import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
-import { Hono } from 'hono/tiny'
 import { internalDetail } from '../http/failure.ts'
+import { newHono } from '../http/hono.ts'
 import { refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
 import { PlatteError, problemOf } from '../kernel/errors.ts'
@@ -86,7 +86,7 @@ async function open(env: Environment): Promise<Deployment> {
  * are text with bounds of their own. A body that breaks off becomes an error, never a shorter package.
  */
 function bounded(app: Hono): Hono {
-  const outer = new Hono()
+  const outer = newHono()
   outer.all('*', async (c) => {
     const response = await app.fetch(c.req.raw)
     const isPackage = response.body !== null && response.headers.get('content-type') === 'application/octet-stream'

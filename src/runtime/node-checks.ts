@@ -6,7 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { CheckAnswer, CheckCore } from '../checks/answer.ts'
 import { updatePaths } from '../checks/http-updates.ts'
 import { bodyBrokeOff, emptyBody, isBlank } from '../http/body.ts'
-import { readIds } from '../http/request-id.ts'
+import { idHeader, readIds } from '../http/request-id.ts'
 import { maxRequestBytes } from '../kernel/limits.ts'
 
 /** @param checks is called for each request; `undefined` before anything is served. @param others answers the rest. */
@@ -28,7 +28,8 @@ const isPlainCheck = ({ method, url = '', headers }: IncomingMessage): boolean =
   /^[\w.:[\]-]+$/.test(headers.host ?? '')
 
 function answerCheck(core: CheckCore, request: IncomingMessage, response: ServerResponse): void {
-  const ids = readIds((name) => request.headers[name]?.toString())
+  const { headers } = request
+  const ids = readIds(headers[idHeader]?.toString(), headers.traceparent?.toString())
   const context = { background: (work: Promise<void>) => void work, path: request.url ?? '', ids }
   const chunks: Buffer[] = []
   request.on('data', (chunk) => chunks.push(chunk))

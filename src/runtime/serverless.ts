@@ -1,11 +1,11 @@
 /** What Workers and Lambda share: settings from variables alone, 500 in words where these are wrong, refreshing by schedule. */
-import type { Context } from 'hono'
-import { Hono } from 'hono/tiny'
+import type { Context, Hono } from 'hono'
 import { newCatalogCache } from '../catalog/cache.ts'
 import type { StoreReader } from '../catalog/read.ts'
 import type { Slice } from '../catalog/refresh.ts'
 import type { FeatureContext } from '../checks/feature.ts'
 import type { Serving } from '../checks/serving.ts'
+import { newHono } from '../http/hono.ts'
 import { refuse } from '../http/problem.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { PlatteError, problemOf } from '../kernel/errors.ts'
@@ -119,7 +119,7 @@ async function noFiles(): Promise<never> {
 export function brokenDeployment(problem: string, log: Log): Deployment {
   const report = (event: string): void => log({ level: 'error', event, problem, code: 'configuration' })
   report('serve')
-  const app = new Hono()
+  const app = newHono()
   app.notFound((c: Context) => refuse(c, 'configuration', problem))
   return {
     app,

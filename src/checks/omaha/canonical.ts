@@ -28,30 +28,30 @@ const canonical = new RegExp(
   ].join(''),
 )
 
-/** What its groups hold, in their order. */
-const groups = (
-  'all protocol installsource sp appid version track bootid oem oemversion machineid machinealias board ping ' +
-  'updatecheck event eventtype eventresult errorcode previousversion'
-).split(' ')
-const groupOf: Readonly<Record<string, number>> = Object.fromEntries(groups.map((name, index) => [name, index]))
-
 /** @returns `undefined` for a request of any other shape, well-formed or not. */
 export function parseCanonical(text: string): OmahaRequest | undefined {
   const match = canonical.exec(text)
   if (match === null) return undefined
-  const attributes = (name: string): string => match[groupOf[name] ?? -1] ?? ''
-  const has = (name: string): boolean => attributes(name) !== ''
+  const [ping, updatecheck, event] = [match[13] !== undefined, match[14] !== undefined, match[15] !== undefined]
   // Neither is what a syncer sends, and no machine.
-  if (!has('ping') && !has('event')) return undefined
-  const app = {
-    attributes,
-    ping: has('ping'),
-    updatecheck: has('updatecheck'),
-    events: has('event') ? [attributes] : [],
+  if (!ping && !event) return undefined
+  const attributes = {
+    appid: match[4],
+    version: match[5],
+    track: match[6],
+    bootid: match[7],
+    oem: match[8],
+    oemversion: match[9],
+    machineid: match[10],
+    machinealias: match[11],
+    board: match[12],
   }
+  const events = event
+    ? [{ eventtype: match[16], eventresult: match[17], errorcode: match[18], previousversion: match[19] }]
+    : []
   return {
-    protocol: attributes('protocol'),
-    installSource: attributes('installsource'),
-    apps: [appRequest(app, attributes)],
+    protocol: match[1] ?? '',
+    installSource: match[2] ?? '',
+    apps: [appRequest({ attributes, ping, updatecheck, events }, { sp: match[3] })],
   }
 }

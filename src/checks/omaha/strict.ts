@@ -23,20 +23,18 @@ interface Draft {
   app: AppDraft | undefined
 }
 
-const none: Attributes = () => ''
-
 /**
  * Reads without the fast path and without repairs.
  * @throws PlatteError('bad-request') naming the element and offset at fault; 'too-large' naming the limit.
  */
 export function parseStrict(text: string): OmahaRequest {
-  const draft: Draft = { request: none, os: undefined, apps: [], app: undefined }
-  scanXml(text, (name, attributes, depth) => levels[depth]?.(draft, name, (key) => attributes.get(key) ?? ''))
-  const { request, os = none, apps } = draft
+  const draft: Draft = { request: {}, os: undefined, apps: [], app: undefined }
+  scanXml(text, (name, attributes, depth) => levels[depth]?.(draft, name, Object.fromEntries(attributes)))
+  const { request, os = {}, apps } = draft
   return {
-    protocol: request('protocol'),
-    installSource: request('installsource'),
-    apps: apps.map((app) => appRequest(app, os, request('version'))),
+    protocol: request.protocol ?? '',
+    installSource: request.installsource ?? '',
+    apps: apps.map((app) => appRequest(app, os, request.version)),
   }
 }
 
@@ -46,9 +44,10 @@ function readRequest(draft: Draft, name: string, attributes: Attributes): void {
   if (name !== 'request')
     throw new PlatteError('bad-request', `the root element is <${name.slice(0, 40)}> and not <request>`)
   draft.request = attributes
-  if (/^3\.\d{1,3}$/.test(attributes('protocol'))) return
-  const protocol = JSON.stringify(attributes('protocol').slice(0, 40))
-  throw new PlatteError('bad-request', `<request> is of Omaha protocol ${protocol}; this endpoint speaks 3.x`)
+  const { protocol = '' } = attributes
+  if (/^3\.\d{1,3}$/.test(protocol)) return
+  const shown = JSON.stringify(protocol.slice(0, 40))
+  throw new PlatteError('bad-request', `<request> is of Omaha protocol ${shown}; this endpoint speaks 3.x`)
 }
 
 function readRequestChild(draft: Draft, name: string, attributes: Attributes): void {

@@ -3,8 +3,8 @@
 import { omahaErrorCode } from './error-codes.ts'
 import type { OmahaAppRequest, OmahaEvent } from './omaha.ts'
 
-/** The attributes of an element by their names, '' for one that is absent. */
-export type Attributes = (name: string) => string
+export type Attributes = Readonly<Record<string, string | undefined>>
+type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
 
 /** An `<app>` as written. */
 export interface AppElement {
@@ -20,54 +20,53 @@ export interface AppElement {
  * @param engine what the request calls its client.
  */
 export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaAppRequest {
-  const { attributes, ping, updatecheck } = app
-  const read = app.events.map(readEvent)
-  const problems = read.filter((event) => typeof event === 'string')
-  if (attributes('appid').trim() === '') problems.unshift('appid is empty')
-  const request = {
-    appId: attributes('appid'),
-    version: attributes('version'),
-    track: bare(attributes('track')),
-    board: attributes('board') || boardOf(os),
-    machineId: attributes('machineid'),
-    oem: attributes('oem'),
-    oemVersion: attributes('oemversion'),
-    bootId: attributes('bootid'),
-    machineAlias: attributes('machinealias'),
+  const { ping, updatecheck } = app
+  const { appid = '', version = '', track = '', board, machineid = '', oem = '' } = app.attributes
+  const { oemversion = '', bootid = '', machinealias = '' } = app.attributes
+  const problems = appid.trim() === '' ? ['appid is empty'] : []
+  const events: OmahaEvent[] = []
+  for (const [index, element] of app.events.entries()) {
+    const event = readEvent(element, index)
+    if (typeof event === 'string') problems.push(event)
+    else events.push(event)
+  }
+  const request: Draft<OmahaAppRequest> = {
+    appId: appid,
+    version,
+    track: bare(track),
+    board: board || boardOf(os),
+    machineId: machineid,
+    oem,
+    oemVersion: oemversion,
+    bootId: bootid,
+    machineAlias: machinealias,
     ping,
     updateCheck: updatecheck,
-    events: read.filter((event) => typeof event !== 'string'),
-    ...syncerOf(app, engine),
+    events,
   }
-  return problems.length === 0 ? request : { ...request, problem: problems.join('; ') }
-}
-
-/**
- * Nebraska's syncer identifies as an old update_engine, but sends neither a ping nor an event; a machine sends one.
- * @see flatcar/nebraska syncer.go, omaha.go
- */
-function syncerOf(app: AppElement, engine: string): Pick<OmahaAppRequest, 'syncer'> {
-  if (app.ping || app.events.length > 0 || engine !== 'CoreOSUpdateEngine-0.1.0.0') return {}
-  return { syncer: app.attributes('multi_manifest_ok') === 'true' ? 'many' : 'one' }
+  // Nebraska's syncer identifies as an old update_engine, but sends neither a ping nor an event (nebraska syncer.go).
+  if (!ping && app.events.length === 0 && engine === 'CoreOSUpdateEngine-0.1.0.0')
+    request.syncer = app.attributes.multi_manifest_ok === 'true' ? 'many' : 'one'
+  if (problems.length > 0) request.problem = problems.join('; ')
+  return request
 }
 
 /** @returns the problem where a number cannot be read. */
 function readEvent(attributes: Attributes, index: number): OmahaEvent | string {
-  const odd = (['eventtype', 'eventresult', 'errorcode'] as const).find((name) => !numbers[name].test(attributes(name)))
-  if (odd) return `event ${index + 1} was dropped: ${odd} is ${JSON.stringify(attributes(odd).slice(0, 20))}`
-  const [errorCode, previousVersion] = [attributes('errorcode'), attributes('previousversion')]
-  return {
-    type: Number(attributes('eventtype')),
-    result: Number(attributes('eventresult')),
-    ...(errorCode !== '' && { errorCode: omahaErrorCode(Number(errorCode)) }),
-    ...(isVersion(previousVersion) && { previousVersion }),
+  const { eventtype = '', eventresult = '', errorcode = '', previousversion = '' } = attributes
+  for (const name of ['eventtype', 'eventresult', 'errorcode'] as const) {
+    const value = attributes[name] ?? ''
+    if (!numbers[name].test(value))
+      return `event ${index + 1} was dropped: ${name} is ${JSON.stringify(value.slice(0, 20))}`
   }
+  const event: Draft<OmahaEvent> = { type: Number(eventtype), result: Number(eventresult) }
+  if (errorcode !== '') event.errorCode = omahaErrorCode(Number(errorcode))
+  // update_engine sends '' or 0.0.0.0 with every check of a machine that has updated nothing.
+  if (previousversion !== '' && previousversion !== '0.0.0.0') event.previousVersion = previousversion
+  return event
 }
 
 const numbers = { eventtype: /^\d{1,9}$/, eventresult: /^\d{1,9}$/, errorcode: /^(?:-?\d{1,10})?$/ }
-
-/** update_engine sends '' or 0.0.0.0 with every check of a machine that has updated nothing. */
-const isVersion = (previous: string): boolean => previous !== '' && previous !== '0.0.0.0'
 
 /** Without the quotes and blanks around it that an update.conf with `GROUP="stable"` or CRLF brings (Flatcar#1209, #1424). */
 function bare(track: string): string {
@@ -89,7 +88,7 @@ const boards: Readonly<Record<string, string>> = {
 }
 
 function boardOf(os: Attributes): string {
-  const arch = os('arch')
+  const { arch = '', sp = '' } = os
   if (Object.hasOwn(boards, arch)) return boards[arch] ?? ''
-  return Object.entries(boards).find(([name]) => os('sp').endsWith(`_${name}`))?.[1] ?? ''
+  return Object.entries(boards).find(([name]) => sp.endsWith(`_${name}`))?.[1] ?? ''
 }
