@@ -36,7 +36,7 @@ export interface CatalogCache {
   /** When a load that is still running began. */
   loadingSince?: Instant
   /** By `app/channel`; a channel that failed is remembered for one TTL. */
-  readonly channels: Map<string, Loaded>
+  channels: Map<string, Loaded>
 }
 
 export const newCatalogCache = (): CatalogCache => ({ apps: new Map(), checkedAt: 0, channels: new Map() })
@@ -122,7 +122,8 @@ export async function reload(cache: CatalogCache, reader: StoreReader): Promise<
     const state = await loadCatalog(reader, seen)
     const next = state === seen ? undefined : await prepare(cache, reader, state)
     if (!isOvertaken()) {
-      if (next !== undefined) adopt(cache, state, next)
+      // At once: a check sees all of the old catalog or all of the new one.
+      Object.assign(cache, next)
       cache.checkedAt = began
       delete cache.failure
     }
@@ -138,53 +139,39 @@ export async function reload(cache: CatalogCache, reader: StoreReader): Promise<
 /** An older catalog is what a stale copy looks like. */
 const isRollback = (error: unknown): boolean => error instanceof PlatteError && error.code === 'rollback'
 
-/** What a new catalog needs before it can be served. */
-interface Next {
-  readonly apps: CatalogCache['apps']
-  readonly channels: readonly (readonly [string, Loaded])[]
-}
-
-async function prepare(cache: CatalogCache, reader: StoreReader, state: CatalogState): Promise<Next> {
-  const before = cache.state
+/** Opens the channels in use under a new catalog. */
+async function prepare(
+  cache: CatalogCache,
+  reader: StoreReader,
+  state: CatalogState,
+): Promise<Pick<CatalogCache, 'state' | 'apps' | 'channels'>> {
   const apps = indexApps(state)
-  const used = [...cache.channels.keys()].flatMap((name) => {
+  const used = [...cache.channels].map(async ([name, loaded]): Promise<readonly [string, Loaded][]> => {
     const [app = '', channel = ''] = name.split('/')
     const entry = apps.get(app)?.channels.get(channel)
-    const known = before?.root === state.root ? cache.channels.get(name) : undefined
-    return entry ? [{ name, place: { app, channel, entry }, known }] : []
+    if (entry === undefined) return []
+    const ref = { app, channel, entry }
+    const isSameRoot = cache.state?.root === state.root
+    const same = isSameRoot ? rejoin(loaded, { state, overlay: reader.overlay }, ref) : undefined
+    return [[name, same ?? (await open(cache, reader, { state, ref }))]]
   })
-  const channels = used.map(
-    async ({ name, place, known }) =>
-      [
-        name,
-        (known && rejoin(known, { state, overlay: reader.overlay }, place)) ??
-          (await open(cache, reader, { state, ref: place })),
-      ] as const,
-  )
-  return { apps, channels: await Promise.all(channels) }
+  return { state, apps, channels: new Map((await Promise.all(used)).flat()) }
 }
 
-/** At once: a check sees all of the old catalog or all of the new one. What was opened meanwhile was of the old one. */
-function adopt(cache: CatalogCache, state: CatalogState, { apps, channels }: Next): void {
-  cache.channels.clear()
-  for (const [name, loaded] of channels) cache.channels.set(name, loaded)
-  cache.apps = apps
-  cache.state = state
-}
-
-/** Opens a channel; one that takes longer than anybody waits is a problem until it is there. */
+/** Opens a channel, and keeps it where the catalog is still in use. One that is slow is a problem until it is there. */
 async function open(
   cache: CatalogCache,
   reader: StoreReader,
   { state, ref }: { readonly state: CatalogState; readonly ref: NamedChannel },
 ): Promise<Loaded> {
+  const keep = (loaded: Loaded): Loaded => {
+    if (cache.state === state) cache.channels.set(`${ref.app}/${ref.channel}`, loaded)
+    return loaded
+  }
   const work = openChannel(reader, state, ref)
   const loaded = await inTime(work)
-  if (loaded !== undefined) return loaded
-  void work.then((late) => {
-    if (cache.state === state) cache.channels.set(`${ref.app}/${ref.channel}`, late)
-  })
-  return { ...noAnswer, at: reader.clock() }
+  if (loaded === undefined) void work.then(keep)
+  return keep(loaded ?? { ...noAnswer, at: reader.clock() })
 }
 
 /**
@@ -203,12 +190,12 @@ export function findChannel(
   if (index === undefined) return { reason: 'unknown-app', message: '' }
   const known = index.found.get(channel)
   if (known !== undefined) return inForce(known, now)
-  const open = (name: string): MaybePromise<Loaded | Problem> => {
+  const openNamed = (name: string): MaybePromise<Loaded | Problem> => {
     const entry = index.channels.get(name)
     if (entry === undefined) return unknownChannel
     const loaded = cache.channels.get(`${app}/${name}`)
     const isRemembered = loaded && !('reason' in loaded && !isFresh(loaded.at, reader.clock()))
-    return isRemembered ? loaded : openOnce(cache, reader, { state, ref: { app, channel: name, entry } })
+    return isRemembered ? loaded : open(cache, reader, { state, ref: { app, channel: name, entry } })
   }
   const usable = (loaded: Loaded | Problem): LoadedChannel | Problem => {
     if (!('reason' in loaded)) index.found.set(channel, loaded)
@@ -217,9 +204,9 @@ export function findChannel(
   const alias = index.aliases.get(channel)
   const byAlias = (loaded: Loaded | Problem): LoadedChannel | Problem =>
     'reason' in loaded || loaded.manifest.aliases?.includes(channel) ? usable(loaded) : unsignedAlias
-  return after(open(channel), (loaded) =>
+  return after(openNamed(channel), (loaded) =>
     alias !== undefined && 'reason' in loaded && loaded.reason === 'unknown-channel'
-      ? after(open(alias), byAlias)
+      ? after(openNamed(alias), byAlias)
       : usable(loaded),
   )
 }
@@ -231,14 +218,4 @@ function inForce(loaded: Loaded | Problem, now: Instant): LoadedChannel | Proble
   if ('reason' in loaded || now < loaded.expiresMs) return loaded
   const message = `a manifest of the channel expired at ${timeText(loaded.expiresMs)}`
   return { reason: 'catalog-expired', message }
-}
-
-async function openOnce(
-  cache: CatalogCache,
-  reader: StoreReader,
-  wanted: { readonly state: CatalogState; readonly ref: NamedChannel },
-): Promise<Loaded> {
-  const loaded = await open(cache, reader, wanted)
-  if (cache.state === wanted.state) cache.channels.set(`${wanted.ref.app}/${wanted.ref.channel}`, loaded)
-  return loaded
 }

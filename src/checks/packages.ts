@@ -1,7 +1,7 @@
 /** Finds the packages that may be served: only what a verified manifest names, by the key that it gives. */
 
 import { currentCatalog, findChannel, reload } from '../catalog/cache.ts'
-import type { Problem } from '../catalog/channels.ts'
+import type { Loaded, Problem } from '../catalog/channels.ts'
 import type { Package } from '../release/channel.ts'
 import type { Answering } from './update-check.ts'
 
@@ -34,20 +34,18 @@ async function lookUp(answering: Answering, key: string): Promise<Package | Prob
   if (cache.state === undefined) return 'reason' in current ? current : undefined
   const app = key.split('/')[1] ?? ''
   const names = [...(cache.apps.get(app)?.channels.keys() ?? [])]
-  const packagesIn = (channel: string) => {
-    const loaded = cache.channels.get(`${app}/${channel}`)
-    return loaded && 'packages' in loaded ? loaded.packages : undefined
-  }
+  const loadedOf = (channel: string) => cache.channels.get(`${app}/${channel}`)
+  const packageIn = (loaded: Loaded | Problem | undefined) =>
+    loaded && 'packages' in loaded ? loaded.packages.get(key) : undefined
   for (const channel of names) {
-    const found = packagesIn(channel)?.get(key)
+    const found = packageIn(loadedOf(channel))
     if (found) return found
   }
-  const isNew = (name: string) => !cache.channels.has(`${app}/${name}`)
-  const unread = names.filter(isNew)
-  const failed = names.filter((name) => !isNew(name) && packagesIn(name) === undefined)
+  const unread = names.filter((channel) => loadedOf(channel) === undefined)
+  const failed = names.filter((channel) => 'reason' in (loadedOf(channel) ?? {}))
   const read = [...unread, ...failed].slice(0, readAtMost)
   for (const loaded of await Promise.all(read.map((channel) => findChannel(cache, reader, { app, channel })))) {
-    const found = 'packages' in loaded ? loaded.packages.get(key) : undefined
+    const found = packageIn(loaded)
     if (found) return found
   }
   return unread.length > readAtMost

@@ -34,34 +34,27 @@ export const emptyBody = (): PlatteError =>
   new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
 
 /**
- * Reads a body of any kind.
- * @throws PlatteError('too-large') beyond `maxBytes`, 'unsupported-encoding' for a compressed one, 'bad-request' for one
- *   that broke off.
+ * Reads text of any kind.
+ * @throws PlatteError('too-large') beyond `maxBytes`, 'unsupported-encoding' for a compressed body, 'bad-request' for one
+ *   that broke off or is not UTF-8.
  */
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  checkPlain(request.headers)
-  return readAll(request, maxBytes)
-}
-
-/** @throws PlatteError as `readBytes`, and 'bad-request' for a body that is not UTF-8. */
 export async function readText(request: Request, maxBytes: number): Promise<string> {
-  return textOf(await readBytes(request, maxBytes))
+  return (await readBytesAndText(request, maxBytes)).text
 }
 
 /** @throws PlatteError as `readText`, and 'bad-request' for a body that is not a JSON object. */
-export async function readJson(
-  request: Request,
-  maxBytes: number,
-): Promise<{ readonly bytes: Uint8Array; readonly value: Readonly<Record<string, unknown>> }> {
-  const bytes = await readBytes(request, maxBytes)
-  const value = parseJsonObject(textOf(bytes))
+export async function readJson(request: Request, maxBytes: number) {
+  const { bytes, text } = await readBytesAndText(request, maxBytes)
+  const value = parseJsonObject(text)
   if (value === undefined) throw new PlatteError('bad-request', 'the body must be a JSON object')
   return { bytes, value }
 }
 
-function textOf(bytes: Uint8Array): string {
+async function readBytesAndText(request: Request, maxBytes: number) {
+  checkPlain(request.headers)
+  const bytes = await readAll(request, maxBytes)
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return { bytes, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
   } catch (cause) {
     throw new PlatteError('bad-request', 'the body is not UTF-8', { cause })
   }

@@ -2,18 +2,6 @@
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { describeError, type Log } from '../kernel/log.ts'
 
-/** What only HTTP refuses. */
-type RequestCode =
-  | 'not-found'
-  | 'method-not-allowed'
-  | 'length-required'
-  | 'range-not-satisfiable'
-  | 'upload-mismatch'
-  | 'rate-limited'
-  | 'catalog-unavailable'
-  | 'answer-unavailable'
-export type ProblemCode = ErrorCode | RequestCode
-
 /** `as` is the code that clients see instead: internal errors stay hidden. */
 interface Kind {
   readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 411 | 413 | 415 | 416 | 422 | 424 | 429 | 500 | 503
@@ -26,8 +14,8 @@ const conflict: Kind = { status: 409, title: 'Conflict' }
 const unavailable: Kind = { status: 503, title: 'Service Unavailable' }
 const internal: Kind = { status: 500, title: 'Internal Server Error', as: 'internal' }
 
-/** Titles are HTTP's own, as RFC 9457 has it where a problem names no `type`. */
-const kinds: Readonly<Record<ProblemCode, Kind>> = {
+/** Every ErrorCode, and what only HTTP refuses. Titles are HTTP's own: RFC 9457 wants that without a `type`. */
+const kinds = {
   'bad-request': badRequest,
   usage: badRequest,
   unauthorized: { status: 401, title: 'Unauthorized' },
@@ -56,7 +44,9 @@ const kinds: Readonly<Record<ProblemCode, Kind>> = {
   mismatch: internal,
   missing: internal,
   configuration: { ...internal, as: undefined },
-}
+} satisfies Record<ErrorCode, Kind> & Record<string, Kind>
+
+export type ProblemCode = keyof typeof kinds
 
 export const kindOf = (code: ProblemCode): Kind => kinds[code]
 

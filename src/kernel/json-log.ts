@@ -24,42 +24,46 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
   let heldLines = 0
   let lost = 0
   let timer: ReturnType<typeof setTimeout> | undefined
-  let writer = false
-  const timeText = timeTexts()
+  let isWriting = false
+  /** Under load many lines fall into one millisecond, and its text costs as much as the rest of a line. */
+  let last = { now: Number.NaN, text: '' }
+  const time = (): string => {
+    const now = clock()
+    if (now !== last.now) last = { now, text: isoText(now) }
+    return last.text
+  }
 
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
-    if (writer || held === '') return
-    const notice = lost === 0 ? '' : line(timeText(clock()), { level: 'warn', event: 'log', lostLines: lost })
+    if (isWriting || held === '') return
+    const notice = lost === 0 ? '' : line(time(), { level: 'warn', event: 'log', lostLines: lost })
     const lines = (notice + held).replace(unsafe, escaped)
     const count = lost + heldLines
     const failed = (): void => {
       lost += count
+    }
+    const written = (): void => {
+      isWriting = false
+      flush()
     }
     held = ''
     heldLines = 0
     lost = 0
     try {
       const answer = write(lines)
-      if (answer instanceof Promise) waitFor(answer.catch(failed))
+      isWriting = answer instanceof Promise
+      if (answer instanceof Promise) void answer.catch(failed).then(written)
     } catch {
       failed()
     }
-  }
-  const waitFor = (answer: Promise<unknown>): void => {
-    writer = true
-    void answer.then(() => {
-      writer = false
-      flush()
-    })
   }
   const log = (entry: LogEntry): void => {
     if (held.length > holdAtMost) {
       lost += 1
       return
     }
-    held += line(timeText(clock()), entry)
+    held += line(time(), entry)
     heldLines += 1
     if (held.length >= writeAt) flush()
     else timer ??= later(flush)
@@ -77,15 +81,6 @@ export const logLine = (now: number, entry: LogEntry): string => line(isoText(no
 /** Unsafe characters are escaped later: for many lines at once that costs less. */
 const line = (time: string, entry: LogEntry): string => `{"time":"${time}",${JSON.stringify(entry).slice(1)}
 `
-
-/** Under load many lines fall into one millisecond, and its text costs as much as the rest of a line. */
-function timeTexts(): (now: number) => string {
-  let last = { now: Number.NaN, text: '' }
-  return (now) => {
-    if (now !== last.now) last = { now, text: isoText(now) }
-    return last.text
-  }
-}
 
 /** A log never keeps a process alive. */
 function later(flush: () => void): ReturnType<typeof setTimeout> {

@@ -59,21 +59,14 @@ export interface OmahaAppResponse {
   readonly status: 'ok' | 'error-unknownApplication'
   /** Acknowledged where it was sent. */
   readonly ping: boolean
-  /** Present exactly where an update check was sent. */
-  readonly updateCheck?: OmahaOffer | OmahaNoUpdate | OmahaWay
+  /** Present exactly where an update check was sent. No client shows `reason`; it helps people who look at the traffic. */
+  readonly updateCheck?: OmahaOffer | { readonly reason: string } | { readonly steps: OmahaSteps }
   /** How many events are acknowledged. */
   readonly events: number
 }
 
-/** No update, and why. Current clients do not show the reason; it helps people who look at the traffic. */
-export interface OmahaNoUpdate {
-  readonly reason: string
-}
-
 /** Every step of an upgrade path, for a server that copies releases: floors, and the target. */
-export interface OmahaWay {
-  readonly steps: readonly [OmahaStep, ...OmahaStep[]]
-}
+export type OmahaSteps = readonly [OmahaStep, ...OmahaStep[]]
 
 export interface OmahaStep {
   readonly offer: OmahaOffer

@@ -10,7 +10,7 @@ import type {
   OmahaRequest,
   OmahaResponse,
   OmahaStep,
-  OmahaWay,
+  OmahaSteps,
 } from './omaha.ts'
 import { escapeInnerQuotes } from './repair.ts'
 import { parseStrict } from './strict.ts'
@@ -35,15 +35,11 @@ function parseOrRepair(body: string): OmahaRequest {
   } catch (error) {
     const repaired = error instanceof PlatteError && error.code === 'bad-request' ? escapeInnerQuotes(body) : body
     if (repaired === body) throw error
-    return parseRepaired(repaired, error)
-  }
-}
-
-function parseRepaired(repaired: string, firstError: unknown): OmahaRequest {
-  try {
-    return parseStrict(repaired)
-  } catch {
-    throw firstError
+    try {
+      return parseStrict(repaired)
+    } catch {
+      throw error
+    }
   }
 }
 
@@ -67,7 +63,7 @@ function renderUpdateCheck({ updateCheck }: OmahaAppResponse): string {
   if (updateCheck === undefined) return ''
   if ('reason' in updateCheck)
     return `<updatecheck status="noupdate" _no_update_reason="${escapeAttribute(updateCheck.reason)}"/>`
-  return 'steps' in updateCheck ? renderWay(updateCheck) : renderOffer(updateCheck)
+  return 'steps' in updateCheck ? renderSteps(updateCheck.steps) : renderOffer(updateCheck)
 }
 
 /** Callers reuse one offer object for each release and board. */
@@ -82,7 +78,7 @@ function renderOffer(offer: OmahaOffer): string {
 }
 
 /** All manifests share the URL of the last step: Nebraska answers so, and its syncer expects it. */
-function renderWay({ steps }: OmahaWay): string {
+function renderSteps(steps: OmahaSteps): string {
   const manifests = steps.map((step) => renderManifest(step.offer, marksOf(step))).join('')
   return `<updatecheck status="ok">${renderUrls((steps.at(-1) ?? steps[0]).offer)}${manifests}</updatecheck>`
 }
