@@ -15,8 +15,10 @@ export const unit: readonly string[] = [
   ...['config', 'store-setting', 'settings'].map((name) => `runtimes/${name}.test.ts`),
 ]
 
-/** Containers, deployments and pipelines, second runtimes of a suite that `npm test` runs on a first one, every fault of every write. */
+/** Whole builds (`npm run check` deletes rooms, too), deployments, second runtimes of a suite, every fault of every write. */
 export const long: readonly string[] = [
+  'deletion/rooms.test.ts',
+  'formats/formats.test.ts',
   'infra/docker.test.ts',
   'infra/systemd.test.ts',
   'infra/github*.test.ts',
