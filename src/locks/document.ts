@@ -3,8 +3,9 @@ import * as v from 'valibot'
 import { windows } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 import { isGroupName } from '../documents/paths.ts'
+import type { Window } from '../release/channel.ts'
 import { windowProblem } from '../release/window.ts'
-import { compareIds, isHolderId, maxHolders, maxSlots } from './semaphore.ts'
+import { isHolderId, isInOrder, maxHolders, maxSlots } from './semaphore.ts'
 
 /** Room for `maxHolders` with the longest ids. */
 export const maxLockBytes = 2 * 1024 * 1024
@@ -19,11 +20,13 @@ const holderId = v.pipe(v.string(), v.check(isHolderId, 'must be 1 to 255 charac
 const via = v.picklist(['locksmith', 'fleet-lock', 'operator'])
 const holder = v.strictObject({ id: holderId, via, since: field.instant, seen: v.exactOptional(field.instant) })
 
+const isUsable = (window: Window): boolean => windowProblem(window) === undefined
+
 const policy = v.strictObject({
   windows: v.exactOptional(
     v.pipe(
       windows,
-      v.check((list) => list.every((one) => windowProblem(one) === undefined), 'must have lengths and time zones'),
+      v.check((list) => list.every(isUsable), 'must have lengths and time zones'),
     ),
   ),
   vetoOnHold: v.exactOptional(v.literal(true)),
@@ -41,9 +44,6 @@ const event = v.strictObject({
   max: v.exactOptional(field.count),
 })
 
-const inOrder = (holders: readonly { readonly id: string }[]): boolean =>
-  holders.every(({ id }, i) => i === 0 || compareIds(holders[i - 1]?.id ?? '', id) < 0)
-
 const schema = v.strictObject({
   format: v.literal(1),
   type: v.literal('lock'),
@@ -56,7 +56,7 @@ const schema = v.strictObject({
     v.pipe(
       v.array(holder),
       v.maxLength(maxHolders),
-      v.check((list) => inOrder(list), 'must be in byte order, each once'),
+      v.check((list) => isInOrder(list.map(({ id }) => id)), 'must be in byte order, each once'),
     ),
   ),
   policy,

@@ -2,10 +2,9 @@
 import { instantText } from '../catalog/write.ts'
 import { durationMs } from '../documents/fields.ts'
 import type { Lock } from './document.ts'
-import { vetoOf } from './reboot-policy.ts'
 import type { Intent, Semaphore, Via, Written } from './semaphore.ts'
 import * as semaphores from './semaphore.ts'
-import { type Current, editLock, type LockChange, type LockEdit, type Locking, type LockOutcome } from './store.ts'
+import { type Current, editLock, type LockChange, type LockEdit, type Locking } from './store.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 /** At most this often a holder that asks again is written: clients ask each minute. */
@@ -24,77 +23,54 @@ export type LockResult =
   | { readonly kind: 'vetoed'; readonly reason: string }
 
 /** The policy does not bind an operator. */
-export const lockMachine = (
-  locking: Locking,
-  group: string,
-  { id, via, held }: LockAttempt,
-): Promise<LockOutcome<LockResult>> =>
+export const lockMachine = (locking: Locking, group: string, { id, via, held }: LockAttempt) =>
   editLock<LockResult>(locking, group, (current) => {
     const { lock, freeing } = withoutStaleHolders(current, id)
     const since = instantText(current.now)
     const outcome = semaphores.lock(lock, { id, via, since })
-    switch (outcome.kind) {
-      case 'held': {
-        const isNews = current.now - semaphores.lastSeen(outcome.holder) > seenEveryMs
-        return {
-          result: { kind: 'held' },
-          change: isNews ? changed(freeing, semaphores.see(lock, id, since)) : freeing,
-        }
-      }
-      case 'full':
-        return { result: outcome, change: freeing }
-      case 'locked': {
-        const reason = via === 'operator' ? undefined : vetoHere(lock, { now: current.now, held })
-        if (reason !== undefined) return { result: { kind: 'vetoed', reason }, change: freeing }
-        return { result: { kind: 'locked' }, change: changed(freeing, outcome.semaphore, { what: 'lock', via, id }) }
-      }
+    if (outcome.kind === 'full') return { result: outcome, change: freeing }
+    if (outcome.kind === 'held') {
+      const isNews = current.now - semaphores.lastSeen(outcome.holder) > seenEveryMs
+      const change = isNews ? changed(freeing, semaphores.see(lock, id, since)) : freeing
+      return { result: { kind: 'held' }, change }
     }
+    const reason = via === 'operator' ? undefined : vetoHere(lock, { now: current.now, held })
+    if (reason !== undefined) return { result: { kind: 'vetoed', reason }, change: freeing }
+    return { result: { kind: 'locked' }, change: changed(freeing, outcome.semaphore, { what: 'lock', via, id }) }
   })
 
-type UnlockResult = 'unlocked' | 'not-held'
-
-export const unlockMachine = (
-  locking: Locking,
-  group: string,
-  { id, via }: Omit<LockAttempt, 'held'>,
-): Promise<LockOutcome<UnlockResult>> =>
-  editLock<UnlockResult>(locking, group, ({ lock }) => {
+export const unlockMachine = (locking: Locking, group: string, { id, via }: Omit<LockAttempt, 'held'>) =>
+  editLock<'unlocked' | 'not-held'>(locking, group, ({ lock }) => {
     const semaphore = semaphores.unlock(lock, id)
     if (semaphore === undefined) return { result: 'not-held' }
     return { result: 'unlocked', change: { semaphore, events: [{ what: 'unlock', via, id }] } }
   })
 
+const maxEvent = (max: number) => ({ what: 'set-max', via: 'operator', max }) as const
+
 /** Holders keep their slots. */
-export const setMax = (locking: Locking, group: string, max: number): Promise<LockOutcome<undefined>> =>
-  editLock(locking, group, ({ lock, exists }) => ({
-    result: undefined,
-    change:
-      exists && lock.max === max
-        ? undefined
-        : { semaphore: { ...lock, max }, events: [{ what: 'set-max', via: 'operator', max }] },
-  }))
+export const setMax = (locking: Locking, group: string, max: number) =>
+  editLock(locking, group, ({ lock, exists }) => {
+    if (exists && lock.max === max) return { result: undefined }
+    return { result: undefined, change: { semaphore: { ...lock, max }, events: [maxEvent(max)] } }
+  })
 
 /** Omitted fields of `policy` are disabled. */
 export type GroupSetting = Pick<Lock, 'max' | 'policy'>
 
-export const configureGroup = (
-  locking: Locking,
-  group: string,
-  edit: (setting: GroupSetting) => GroupSetting,
-): Promise<LockOutcome<undefined>> =>
+export const configureGroup = (locking: Locking, group: string, edit: (setting: GroupSetting) => GroupSetting) =>
   editLock(locking, group, ({ lock, exists }) => {
     const { max, policy } = edit(lock)
+    const isKept = exists && JSON.stringify(policy) === JSON.stringify(lock.policy)
     const events: LockChange['events'] = [
-      ...(exists && JSON.stringify(policy) === JSON.stringify(lock.policy)
-        ? []
-        : [{ what: 'policy' as const, via: 'operator' as const }]),
-      ...(max === lock.max ? [] : [{ what: 'set-max' as const, via: 'operator' as const, max }]),
+      ...(isKept ? [] : [{ what: 'policy', via: 'operator' } as const]),
+      ...(max === lock.max ? [] : [maxEvent(max)]),
     ]
     const change = { semaphore: { ...lock, max }, more: { policy }, events }
     return { result: undefined, change: events.length === 0 ? undefined : change }
   })
 
-export const createGroup = (locking: Locking, group: string, max: number): Promise<LockOutcome<'created' | 'exists'>> =>
+export const createGroup = (locking: Locking, group: string, max: number) =>
   editLock<'created' | 'exists'>(locking, group, ({ exists }) => {
     if (exists) return { result: 'exists' }
     const events: LockChange['events'] = [{ what: 'create', via: 'locksmith', max }]
@@ -102,7 +78,7 @@ export const createGroup = (locking: Locking, group: string, max: number): Promi
   })
 
 /** A group as clients see it: without stale holders, where the policy frees them. */
-export const lookAtGroup = (locking: Locking, group: string): Promise<LockOutcome<'there' | 'absent'>> =>
+export const lookAtGroup = (locking: Locking, group: string) =>
   editLock<'there' | 'absent'>(locking, group, (current) =>
     current.exists ? { result: 'there', change: withoutStaleHolders(current).freeing } : { result: 'absent' },
   )
@@ -119,11 +95,7 @@ export interface Swap {
 }
 
 /** locksmith's compare-and-swap: one holder added, one removed, or another `max`. */
-export const swapSemaphore = (
-  locking: Locking,
-  group: string,
-  { index, written, held }: Swap,
-): Promise<LockOutcome<SwapResult>> =>
+export const swapSemaphore = (locking: Locking, group: string, { index, written, held }: Swap) =>
   editLock<SwapResult>(locking, group, ({ lock, exists, now }) => {
     if (!exists) return { result: { kind: 'absent' } }
     if (BigInt(lock.rev) !== index) return { result: { kind: 'stale' } }
@@ -134,66 +106,52 @@ export const swapSemaphore = (
     if (reason !== undefined) return { result: { kind: 'vetoed', reason } }
     const semaphore = granted(lock, intent, instantText(now))
     if (semaphore === undefined) return refused(`semaphore is at ${semaphores.available(lock)}`)
-    const events = intent.kind === 'nothing' ? [] : [{ ...eventOf(intent), via: 'locksmith' as const }]
+    const { kind: what, ...more } = intent
+    const events = what === 'nothing' ? [] : [{ what, ...more, via: 'locksmith' as const }]
     return { result: { kind: 'swapped' }, change: { semaphore, events } }
   })
 
 const refused = (reason: string): LockEdit<SwapResult> => ({ result: { kind: 'refused', reason } })
 
 function granted(lock: Semaphore, intent: Intent, since: string): Semaphore | undefined {
-  switch (intent.kind) {
-    case 'nothing':
-      return lock
-    case 'unlock':
-      return semaphores.unlock(lock, intent.id)
-    case 'set-max':
-      return { ...lock, max: intent.max }
-    case 'lock': {
-      const outcome = semaphores.lock(lock, { id: intent.id, via: 'locksmith', since })
-      return outcome.kind === 'locked' ? outcome.semaphore : undefined
-    }
-  }
+  if (intent.kind === 'set-max') return { ...lock, max: intent.max }
+  if (intent.kind === 'unlock') return semaphores.unlock(lock, intent.id)
+  if (intent.kind === 'nothing') return lock
+  const outcome = semaphores.lock(lock, { id: intent.id, via: 'locksmith', since })
+  return outcome.kind === 'locked' ? outcome.semaphore : undefined
 }
-
-const eventOf = (intent: Exclude<Intent, { readonly kind: 'nothing' }>) =>
-  intent.kind === 'set-max' ? { what: intent.kind, max: intent.max } : { what: intent.kind, id: intent.id }
 
 /** Why the group's policy gives no slot now, in words. */
 export function vetoHere(
   { policy, rolledBackAt }: Pick<Lock, 'policy' | 'rolledBackAt'>,
   { now, held }: { readonly now: number; readonly held?: string | undefined },
 ): string | undefined {
-  const { windows, vetoOnHold, vetoAfterRollback } = policy
-  const pausedUntil =
-    rolledBackAt && vetoAfterRollback ? Date.parse(rolledBackAt) + durationMs(vetoAfterRollback) : undefined
-  return vetoOf({ now, windows, held: vetoOnHold && held, pausedUntil })
+  const { windows, vetoOnHold, vetoAfterRollback: pause } = policy
+  const pausedUntil = rolledBackAt && pause ? Date.parse(rolledBackAt) + durationMs(pause) : undefined
+  return semaphores.vetoOf({ now, windows, held: vetoOnHold && held, pausedUntil })
 }
 
+/** Holders that were silent for longer than the group's lease; none without a lease. */
+export const staleHoldersOf = (lock: Lock, now: number) =>
+  lock.policy.lease === undefined ? [] : semaphores.overdue(lock, durationMs(lock.policy.lease), now)
+
 /** Frees overdue holders up to the policy's limit per day. */
-function withoutStaleHolders(
-  { lock, now }: Current,
-  asking?: string,
-): { readonly lock: Lock; readonly freeing?: LockChange } {
+function withoutStaleHolders({ lock, now }: Current, asking?: string): { lock: Lock; freeing?: LockChange } {
   const { lease, expirePerDay = 0 } = lock.policy
   if (lease === undefined || expirePerDay === 0) return { lock }
   const today = lock.expiries.filter((at) => now - Date.parse(at) < dayMs)
-  const { semaphore, freed } = semaphores.freeOverdue(lock, {
-    leaseMs: durationMs(lease),
-    allowance: expirePerDay - today.length,
-    now,
-    asking,
-  })
+  const allowance = expirePerDay - today.length
+  const { semaphore, freed } = semaphores.freeOverdue(lock, { leaseMs: durationMs(lease), allowance, now, asking })
   if (freed.length === 0) return { lock }
   const expiries = [...today, ...freed.map(() => instantText(now))]
   const events = freed.map(({ id, via }) => ({ what: 'expire' as const, via, id }))
-  return {
-    lock: { ...lock, holders: semaphore.holders && [...semaphore.holders] },
-    freeing: { semaphore, more: { expiries }, events },
-  }
+  const holders = semaphore.holders && [...semaphore.holders]
+  return { lock: { ...lock, holders }, freeing: { semaphore, more: { expiries }, events } }
 }
 
-const changed = (
-  before: LockChange | undefined,
-  semaphore: Semaphore,
-  ...events: LockChange['events'][number][]
-): LockChange => ({ ...before, semaphore, events: [...(before?.events ?? []), ...events] })
+type Events = LockChange['events']
+
+const changed = (before: LockChange | undefined, semaphore: Semaphore, ...events: Events): LockChange => ({
+  ...before,
+  ...{ semaphore, events: [...(before?.events ?? []), ...events] },
+})

@@ -1,6 +1,8 @@
 /** The reboot semaphore of locksmith: how many machines of a group may reboot at once, and which do. Pure. */
-
-type Instant = number
+import type { Instant } from '../kernel/clock.ts'
+import { timeText } from '../kernel/format.ts'
+import type { Window } from '../release/channel.ts'
+import { nextEdge, readWindows } from '../release/window.ts'
 
 export type Via = 'locksmith' | 'fleet-lock' | 'operator'
 
@@ -46,6 +48,9 @@ export function compareIds(a: string, b: string): number {
   return left.length - right.length
 }
 
+export const isInOrder = (ids: readonly string[]): boolean =>
+  ids.every((id, i) => i === 0 || compareIds(ids[i - 1] ?? '', id) < 0)
+
 export type Locked =
   | { readonly kind: 'locked'; readonly semaphore: Semaphore }
   | { readonly kind: 'held'; readonly holder: Holder }
@@ -63,11 +68,8 @@ export function lock(semaphore: Semaphore, holder: Holder): Locked {
 }
 
 /** @returns `undefined` for a machine without a slot. */
-export function unlock(semaphore: Semaphore, id: string): Semaphore | undefined {
-  const holders = semaphore.holders ?? []
-  const kept = holders.filter((holder) => holder.id !== id)
-  return kept.length === holders.length ? undefined : { ...semaphore, holders: kept }
-}
+export const unlock = (semaphore: Semaphore, id: string): Semaphore | undefined =>
+  findHolder(semaphore, id) && { ...semaphore, holders: (semaphore.holders ?? []).filter((one) => one.id !== id) }
 
 export const see = (semaphore: Semaphore, id: string, seen: string): Semaphore => ({
   ...semaphore,
@@ -90,10 +92,7 @@ export interface Lease {
 }
 
 /** Frees overdue machines, the longest silent first. Only an operator frees what an operator locked. */
-export function freeOverdue(
-  semaphore: Semaphore,
-  { leaseMs, allowance, now, asking }: Lease,
-): { readonly semaphore: Semaphore; readonly freed: readonly Holder[] } {
+export function freeOverdue(semaphore: Semaphore, { leaseMs, allowance, now, asking }: Lease) {
   const freed = overdue(semaphore, leaseMs, now)
     .filter(({ id, via }) => via !== 'operator' && id !== asking)
     .slice(0, Math.max(0, allowance))
@@ -116,13 +115,36 @@ export interface Written {
 
 /** The difference between two states. @returns `undefined` for more than one change. */
 export function intentOf(from: Semaphore, to: Written): Intent | undefined {
-  const before = new Set((from.holders ?? []).map(({ id }) => id))
+  const before = new Set(from.holders?.map(({ id }) => id))
   const after = new Set(to.holders)
-  const [added, removed] = [to.holders.filter((id) => !before.has(id)), [...before].filter((id) => !after.has(id))]
   const steps: Intent[] = [
-    ...added.map((id) => ({ kind: 'lock' as const, id })),
-    ...removed.map((id) => ({ kind: 'unlock' as const, id })),
-    ...(to.max === from.max ? [] : [{ kind: 'set-max' as const, max: to.max }]),
+    ...to.holders.filter((id) => !before.has(id)).map((id) => ({ kind: 'lock', id }) as const),
+    ...[...before].filter((id) => !after.has(id)).map((id) => ({ kind: 'unlock', id }) as const),
+    ...(to.max === from.max ? [] : [{ kind: 'set-max', max: to.max } as const]),
   ]
   return steps.length > 1 ? undefined : (steps[0] ?? { kind: 'nothing' })
 }
+
+/** What a veto depends on. */
+interface Circumstances {
+  readonly now: Instant
+  /** Slots are given only while one of these is open; without any, always. */
+  readonly windows?: readonly Window[] | undefined
+  /** The hold in a channel of the group, in words. */
+  readonly held?: string | undefined
+  /** The end of the pause after a machine fell back. */
+  readonly pausedUntil?: Instant | undefined
+}
+
+/** Why no machine gets a slot now, in words. */
+export function vetoOf({ now, windows = [], held, pausedUntil = 0 }: Circumstances): string | undefined {
+  if (held !== undefined) return held
+  if (now < pausedUntil) return `a machine fell back into its old version; closed until ${minuteText(pausedUntil)}`
+  const schedule = readWindows(windows)
+  if (windows.length === 0 || schedule(now).some(({ from, to }) => from <= now && now < to)) return undefined
+  const opens = nextEdge(schedule, 0, now)
+  return `window closed${opens === undefined ? '' : ` until ${minuteText(opens)}`}`
+}
+
+/** Rounded up: a minute that has begun is not over. */
+const minuteText = (at: Instant): string => timeText(Math.ceil(at / 60_000) * 60_000, 'minute')

@@ -1,17 +1,13 @@
-/**
- * Reads and changes the reboot semaphore of a group. Finds a write whose answer was lost by its nonce: locksmith would
- * otherwise wait forever for the slot that it holds itself.
- */
+/** Reads and changes the reboot semaphore of a group. */
 import { encode, instantText } from '../catalog/write.ts'
-import { durationMs } from '../documents/fields.ts'
-import { lockKey } from '../documents/paths.ts'
+import { lockGroupOf, lockKey, locksFolder } from '../documents/paths.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Random } from '../kernel/random.ts'
-import type { Documents, Token } from '../store/documents.ts'
-import { type Edited, update } from '../store/update.ts'
+import type { Documents } from '../store/documents.ts'
+import { update } from '../store/update.ts'
 import { checkLock, decodeLock, type Lock, type LockEvent, maxHistory, maxLockBytes, maxNonces } from './document.ts'
-import { firstSemaphore, type Holder, overdue, type Semaphore } from './semaphore.ts'
+import { firstSemaphore, type Semaphore } from './semaphore.ts'
 
 export interface Locking {
   readonly documents: Documents
@@ -49,10 +45,7 @@ export interface LockOutcome<Result> {
 }
 
 /** @throws PlatteError('bad-document') for a damaged group; as `Documents` does. */
-export async function readLock(
-  { documents }: Pick<Locking, 'documents'>,
-  group: string,
-): Promise<{ readonly lock: Lock; readonly token: Token } | undefined> {
+export async function readLock({ documents }: Pick<Locking, 'documents'>, group: string) {
   const key = lockKey(group)
   const stored = await documents.get(key, maxLockBytes)
   if (stored === undefined) return undefined
@@ -61,20 +54,31 @@ export async function readLock(
   return { lock, token: stored.token }
 }
 
-/** Holders that were silent for longer than the group's lease; none without a lease. */
-export const staleHoldersOf = (lock: Lock, now: number): readonly Holder[] =>
-  lock.policy.lease === undefined ? [] : overdue(lock, durationMs(lock.policy.lease), now)
+const maxGroups = 200
+
+/** The groups of a store, in byte order, 200 at most; none where the store cannot list. */
+export async function allGroups({ documents }: Pick<Locking, 'documents'>): Promise<readonly Lock[]> {
+  const found: Lock[] = []
+  for await (const key of documents.list?.(locksFolder) ?? []) {
+    const group = lockGroupOf(key)
+    if (group === undefined) continue
+    if (found.length >= maxGroups) break
+    const stored = await readLock({ documents }, group)
+    if (stored !== undefined) found.push(stored.lock)
+  }
+  return found
+}
 
 /** A group before its first request. */
 export const emptyLock = (group: string, now: Instant): Lock => ({
   format: 1,
   type: 'lock',
   ...{ group, rev: now, created: now, nonces: [] },
-  ...firstSemaphore,
-  ...{ holders: null, policy: {}, expiries: [], history: [] },
+  ...{ ...firstSemaphore, holders: null, policy: {}, expiries: [], history: [] },
 })
 
 /**
+ * Finds a write whose answer was lost by its nonce: locksmith would otherwise wait forever for its own slot.
  * @param edit takes the newest state, again after each lost race.
  * @throws PlatteError('conflict') after losing every race; 'store-unavailable' if the outcome is unknown.
  */
@@ -85,13 +89,13 @@ export async function editLock<Result>(
 ): Promise<LockOutcome<Result>> {
   const key = lockKey(group)
   const ours = new Map<string, LockOutcome<Result>>()
-  const attempt = async (): Promise<Edited<LockOutcome<Result>>> => {
+  const attempt = async () => {
     const stored = await readLock(locking, group)
     const [landed] = stored?.lock.nonces.flatMap((nonce) => ours.get(nonce) ?? []) ?? []
     if (landed !== undefined) return { result: landed }
     const now = locking.clock()
-    const current = { lock: stored?.lock ?? emptyLock(group, now), exists: stored !== undefined, now }
-    const { lock: before } = current
+    const before = stored?.lock ?? emptyLock(group, now)
+    const current = { lock: before, exists: stored !== undefined, now }
     const { result, change } = edit(current)
     if (change === undefined) return { result: { result, before, after: before, events: [] } }
     const nonce = nonceOf(locking.random)
@@ -117,9 +121,7 @@ function next({ lock: current, exists, now }: Current, { semaphore, more, events
   })
 }
 
-const nonceOf = (random: Random): string =>
-  Array.from({ length: 4 }, () =>
-    Math.floor(random() * 2 ** 32)
-      .toString(16)
-      .padStart(8, '0'),
-  ).join('')
+const nonceOf = (random: Random): string => {
+  const words = Array.from({ length: 4 }, () => Math.floor(random() * 2 ** 32))
+  return words.map((word) => word.toString(16).padStart(8, '0')).join('')
+}

@@ -3,9 +3,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { isGroupName } from '../../src/documents/paths.ts'
+import { parseEtcdPut, renderValue } from '../../src/locks/http/etcd.ts'
+import { parseFleetLock } from '../../src/locks/http/fleet.ts'
 import { compareIds, isHolderId } from '../../src/locks/semaphore.ts'
-import { parseEtcdPut, renderValue } from '../../src/locks/wire-etcd.ts'
-import { parseFleetLock, renderFleetLock } from '../../src/locks/wire-fleet-lock.ts'
 
 const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter(isHolderId)
 
@@ -42,7 +42,10 @@ test('a body of FleetLock that was rendered is read as the same', () => {
   const group = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9.-]{0,20}$/).filter(isGroupName)
   fc.assert(
     fc.property(id, group, (client, of) => {
-      expect(parseFleetLock(renderFleetLock({ id: client, group: of }))).toEqual({ id: client, group: of })
+      expect(parseFleetLock(JSON.stringify({ client_params: { id: client, group: of } }))).toEqual({
+        id: client,
+        group: of,
+      })
     }),
   )
 })

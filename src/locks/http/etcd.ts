@@ -1,102 +1,196 @@
-/** locksmith's requests: the semaphore of a group as a key of etcd. */
+/**
+ * locksmith's requests: a group is a key of etcd's keys API v2, with three requests on it.
+ * @see https://github.com/coreos/locksmith/blob/master/lock/etcd.go
+ */
 import type { Context } from 'hono'
+import { isGroupName } from '../../documents/paths.ts'
 import { readText } from '../../http/body.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { parseJsonObject } from '../../kernel/json.ts'
+import type { Lock } from '../document.ts'
 import { createGroup, lookAtGroup, swapSemaphore } from '../edits.ts'
+import { available, isHolderId, isInOrder, maxHolders, maxSlots, type Semaphore, type Written } from '../semaphore.ts'
 import { emptyLock } from '../store.ts'
-import {
-  type EtcdErrorCode,
-  type EtcdKey,
-  type EtcdRequest,
-  maxValueBytes,
-  parseEtcdGet,
-  parseEtcdKey,
-  parseEtcdPut,
-  renderEtcdError,
-  renderNode,
-} from '../wire-etcd.ts'
-import { heldIn, type LockProtocol, type LockRequest, logLock, type Scope } from './lock-request.ts'
+import { heldIn, type LockProtocol, type LockRequest, logLock, noStore } from './lock-request.ts'
 
 export const etcdPrefix = '/v2/keys'
 
+/** Room for `maxHolders` machine ids, escaped for a form. */
+const maxValueBytes = 64 * 1024
+
+/** The default group has no name in its key. */
+const keyForm = /^\/coreos\.com\/updateengine\/rebootlock(?:\/groups\/([^/]*))?\/semaphore$/
+
+type Put =
+  | { readonly kind: 'create'; readonly written: Written }
+  | { readonly kind: 'swap'; readonly index: bigint; readonly written: Written }
+
+/** A request that locksmith never sends, with etcd's number for it. */
+interface EtcdProblem {
+  readonly kind: 'problem'
+  readonly errorCode: 203 | 209
+  readonly cause: string
+}
+
+const problem = (cause: string, errorCode: 203 | 209 = 209): EtcdProblem => ({ kind: 'problem', errorCode, cause })
+
+/** Ignores `quorum`, `consistent` and `sorted`: one key in one store has one answer. */
+function parseEtcdGet(query: URLSearchParams): { readonly kind: 'get' } | EtcdProblem {
+  const request = ['wait', 'recursive', 'stream'].find((name) => !['false', null].includes(query.get(name)))
+  return request === undefined ? { kind: 'get' } : problem(`${request}: only the current value of one key can be read`)
+}
+
+/** @param body the form, decoded from UTF-8; at most `maxValueBytes` bytes. */
+export function parseEtcdPut(query: URLSearchParams, body: string): Put | EtcdProblem {
+  const [exist, index] = [query.get('prevExist'), query.get('prevIndex')]
+  if (['prevValue', 'ttl', 'dir', 'refresh', 'value'].some((name) => query.has(name)))
+    return problem('prevValue, ttl, dir and refresh are not known here, and the value belongs in the body')
+  if (index === null ? exist !== 'false' : exist !== null)
+    return problem('a write needs prevExist=false, or the prevIndex that was read')
+  if (index !== null && !/^\d{1,20}$/.test(index)) return problem('prevIndex', 203)
+  if (index !== null && BigInt(index) === 0n) return problem('prevIndex: 0 is no state')
+  if (!isUtf8(body)) return problem('the body holds escapes that are not UTF-8')
+  const form = new URLSearchParams(body)
+  const [value, ...others] = form.getAll('value')
+  if (value === undefined || others.length > 0 || [...form.keys()].length > 1)
+    return problem('the body must be value=…, once and alone')
+  const written = parseValue(value)
+  if (typeof written === 'string') return problem(`value: ${written}`)
+  return index === null ? { kind: 'create', written } : { kind: 'swap', index: BigInt(index), written }
+}
+
+/** URLSearchParams replaces invalid UTF-8 silently, and ids would change. */
+function isUtf8(form: string): boolean {
+  try {
+    return decodeURIComponent(form) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** Refuses a value now that would make locksmith fail later. @returns the problem, if there is one. */
+function parseValue(value: string): Written | string {
+  const parsed = parseJsonObject(value)
+  if (parsed === undefined) return 'is no JSON object'
+  const { semaphore, max, holders, ...others } = parsed
+  const [other] = Object.keys(others)
+  if (other !== undefined) return `${JSON.stringify(other.slice(0, 40))} is not known here`
+  if (typeof max !== 'number' || !Number.isSafeInteger(max) || max < 0 || max > maxSlots)
+    return `max must be a whole number of 0 to ${maxSlots}`
+  const ids = holders === null ? [] : holders
+  if (!Array.isArray(ids) || !ids.every((id): id is string => typeof id === 'string' && isHolderId(id)))
+    return 'holders must be null or texts of 1 to 255 characters'
+  if (ids.length > maxHolders) return `more than ${maxHolders} holders`
+  if (!isInOrder(ids)) return 'holders must be in byte order, each once'
+  return semaphore === max - ids.length ? { max, holders: ids } : 'semaphore must be max less the number of holders'
+}
+
+/** A value as Go writes it, and so locksmith. */
+export function renderValue({ max, holders }: Semaphore): string {
+  const ids = holders?.map(({ id }) => id) ?? null
+  return JSON.stringify({ semaphore: available({ max, holders }), max, holders: ids }).replace(
+    /[&<>\u2028\u2029]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+const messages = {
+  100: 'Key not found',
+  101: 'Compare failed',
+  105: 'Key already exists',
+  110: 'The request requires user authentication',
+  203: 'The given index in POST form is not a number',
+  209: 'Invalid field',
+  300: 'Raft Internal Error',
+} as const
+
 type Status = 200 | 201 | 400 | 401 | 404 | 405 | 412 | 413 | 500 | 503
+type Cause = readonly [cause: string, index?: number]
 
-function answer(c: Context, status: Status, json: string, index = 0): Response {
-  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
-  return c.body(json, status, index > 0 ? { ...headers, 'x-etcd-index': String(index) } : headers)
+function send(c: Context, status: Status, value: object, index: number): Response {
+  const headers = { 'content-type': 'application/json', ...noStore }
+  return c.body(JSON.stringify(value), status, index > 0 ? { ...headers, 'x-etcd-index': String(index) } : headers)
 }
 
-const fail = (c: Context, status: Status, code: EtcdErrorCode, [cause, index]: readonly [string, number?]): Response =>
-  answer(c, status, renderEtcdError(code, cause, index), index)
-
-/** A reader cannot create a group, so it sees an empty one with this number. Nobody can write over it. */
-const unmadeRev = 1
-
-export const etcd: LockProtocol = {
-  async answer(lockRequest, scope) {
-    const { c, path } = lockRequest
-    if (scope === 'none') return denied(c, 'Insufficient credentials')
-    const key = path.slice(etcdPrefix.length)
-    const found = parseEtcdKey(key)
-    if (found === undefined) return fail(c, 404, 100, [key.slice(0, 200)])
-    const query = new URL(c.req.url).searchParams
-    const { method } = c.req
-    if (method !== 'GET' && method !== 'PUT') {
-      c.header('allow', 'GET, HEAD, PUT')
-      return fail(c, 405, 209, ['method: only GET and PUT are known here'])
-    }
-    const request =
-      method === 'GET' ? parseEtcdGet(query) : parseEtcdPut(query, await readText(c.req.raw, maxValueBytes))
-    if (request.kind === 'problem') return fail(c, 400, request.errorCode, [request.cause])
-    return serve(lockRequest, found, request, scope)
-  },
-  refuse: (c, status, words) => fail(c, status, status < 500 ? 209 : 300, [words]),
-}
+/** Clients print it as `code: message (cause) [index]`. */
+const fail = (c: Context, status: Status, errorCode: keyof typeof messages, [cause, index = 0]: Cause): Response =>
+  send(c, status, { errorCode, message: messages[errorCode], cause, index }, index)
 
 function denied(c: Context, cause: string): Response {
   c.header('www-authenticate', 'Basic realm="reboot locks"')
   return fail(c, 401, 110, [cause])
 }
 
-async function serve(
-  lockRequest: LockRequest,
-  { key, group }: EtcdKey,
-  request: EtcdRequest,
-  scope: Scope,
-): Promise<Response> {
-  const { c, locks } = lockRequest
-  const { locking } = locks
-  switch (request.kind) {
-    case 'get': {
-      const { result, after } = logLock(lockRequest, group, await lookAtGroup(locking, group))
-      if (result === 'there') return answer(c, 200, renderNode('get', key, after), after.rev)
-      if (scope === 'write') return fail(c, 404, 100, [key])
-      const unmade = { ...emptyLock(group, unmadeRev), rev: unmadeRev }
-      return answer(c, 200, renderNode('get', key, unmade), unmadeRev)
-    }
-    case 'create': {
-      if (scope === 'read') return fail(c, 412, 105, [key, unmadeRev])
-      if (request.written.holders.length > 0) return fail(c, 400, 209, ['value: a new semaphore has no holders'])
-      const { result, after } = logLock(lockRequest, group, await createGroup(locking, group, request.written.max))
-      if (result === 'exists') return fail(c, 412, 105, [key, after.rev])
-      return answer(c, 201, renderNode('create', key, after), after.rev)
-    }
-    case 'swap':
-      return scope === 'read' ? denied(c, 'this token may only read') : swap(lockRequest, { key, group }, request)
-  }
+type Action = 'get' | 'create' | 'compareAndSwap'
+
+function sendNode({ c, key }: KeyRequest, action: Action, after: Lock, before?: Lock): Response {
+  const nodeOf = (lock: Lock) => ({
+    key,
+    value: renderValue(lock),
+    modifiedIndex: lock.rev,
+    createdIndex: lock.created,
+  })
+  const value = { action, node: nodeOf(after), ...(before && { prevNode: nodeOf(before) }) }
+  return send(c, action === 'create' ? 201 : 200, value, after.rev)
 }
 
-async function swap(
-  request: LockRequest,
-  { key, group }: EtcdKey,
-  { index, written }: Extract<EtcdRequest, { readonly kind: 'swap' }>,
-): Promise<Response> {
-  const { c } = request
+/** A reader cannot create a group, so it sees an empty one with this number. Nobody can write over it. */
+const unmadeRev = 1
+
+interface KeyRequest extends LockRequest {
+  readonly key: string
+  readonly group: string
+}
+
+export const etcd: LockProtocol = {
+  async answer(request) {
+    const { c, path, scope } = request
+    if (scope === 'none') return denied(c, 'Insufficient credentials')
+    const key = path.slice(etcdPrefix.length)
+    const [found, group = 'default'] = keyForm.exec(key) ?? []
+    if (found === undefined) return fail(c, 404, 100, [key.slice(0, 200)])
+    if (!isGroupName(group)) throw new PlatteError('bad-request', badGroup)
+    const query = new URL(c.req.url).searchParams
+    const { method, raw } = c.req
+    if (method !== 'GET' && method !== 'PUT') {
+      c.header('allow', 'GET, HEAD, PUT')
+      return fail(c, 405, 209, ['method: only GET and PUT are known here'])
+    }
+    const asked = method === 'GET' ? parseEtcdGet(query) : parseEtcdPut(query, await readText(raw, maxValueBytes))
+    if (asked.kind === 'problem') return fail(c, 400, asked.errorCode, [asked.cause])
+    const keyRequest = { ...request, key, group }
+    if (asked.kind === 'get') return get(keyRequest)
+    return asked.kind === 'create' ? create(keyRequest, asked.written) : swap(keyRequest, asked)
+  },
+  refuse: (c, status, words) => fail(c, status, status < 500 ? 209 : 300, [words]),
+}
+
+const badGroup = 'group: use 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, no two dots in a row'
+
+async function get(request: KeyRequest): Promise<Response> {
+  const { c, locks, scope, key, group } = request
+  const { result, after } = logLock(request, group, await lookAtGroup(locks.locking, group))
+  if (result === 'there') return sendNode(request, 'get', after)
+  return scope === 'write' ? fail(c, 404, 100, [key]) : sendNode(request, 'get', emptyLock(group, unmadeRev))
+}
+
+async function create(request: KeyRequest, { max, holders }: Written): Promise<Response> {
+  const { c, locks, scope, key, group } = request
+  if (scope === 'read') return fail(c, 412, 105, [key, unmadeRev])
+  if (holders.length > 0) return fail(c, 400, 209, ['value: a new semaphore has no holders'])
+  const { result, after } = logLock(request, group, await createGroup(locks.locking, group, max))
+  return result === 'exists' ? fail(c, 412, 105, [key, after.rev]) : sendNode(request, 'create', after)
+}
+
+async function swap(request: KeyRequest, { index, written }: Extract<Put, { kind: 'swap' }>): Promise<Response> {
+  const { c, locks, scope, key, group } = request
+  if (scope === 'read') return denied(c, 'this token may only read')
   const swapping = { index, written, held: await heldIn(request, group) }
-  const { result, before, after } = logLock(request, group, await swapSemaphore(request.locks.locking, group, swapping))
+  const { result, before, after } = logLock(request, group, await swapSemaphore(locks.locking, group, swapping))
   const compared = `[${index} != ${after.rev}]`
   switch (result.kind) {
     case 'swapped':
-      return answer(c, 200, renderNode('compareAndSwap', key, after, before), after.rev)
+      return sendNode(request, 'compareAndSwap', after, before)
     case 'absent':
       return fail(c, 404, 100, [key])
     case 'stale':

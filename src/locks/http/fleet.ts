@@ -1,33 +1,63 @@
-/** Zincati's requests. A machine that releases a lock it does not hold gets 200: only then does Zincati look for updates. */
+/**
+ * FleetLock, as Zincati of Fedora CoreOS speaks it: two requests with one body. A machine that releases a lock it does not
+ * hold gets 200: only then does Zincati look for updates.
+ * @see https://github.com/coreos/zincati/blob/main/docs/development/fleetlock/protocol.md
+ */
 import type { Context } from 'hono'
+import { isGroupName } from '../../documents/paths.ts'
 import { readText } from '../../http/body.ts'
-import { type LockResult, lockMachine, unlockMachine } from '../edits.ts'
-import {
-  type FleetLockKind,
-  fleetLockHeader,
-  maxFleetLockBytes,
-  parseFleetLock,
-  renderFleetLockError,
-} from '../wire-fleet-lock.ts'
-import { heldIn, type LockProtocol, logLock } from './lock-request.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { parseJsonObject } from '../../kernel/json.ts'
+import { lockMachine, unlockMachine } from '../edits.ts'
+import { isHolderId } from '../semaphore.ts'
+import { heldIn, type LockProtocol, logLock, noStore } from './lock-request.ts'
 
 const preReboot = '/v1/pre-reboot'
 const steadyState = '/v1/steady-state'
 export const fleetLockPaths: readonly string[] = [preReboot, steadyState]
 
+/** Its value is always `true`. */
+const fleetLockHeader = 'fleet-lock-protocol'
+const maxBodyBytes = 4 * 1024
+
+/**
+ * Reads a body of any content type. Ignores members that later versions of this protocol may add.
+ * @throws PlatteError('bad-request') naming what is at fault.
+ */
+export function parseFleetLock(body: string): { readonly id: string; readonly group: string } {
+  const { client_params: params } = parseJsonObject(body) ?? {}
+  if (typeof params !== 'object' || params === null) throw invalid('the body must be JSON with an object client_params')
+  const { id, group }: { readonly id?: unknown; readonly group?: unknown } = params
+  if (typeof id !== 'string' || !isHolderId(id)) throw invalid('client_params.id must be 1 to 255 characters')
+  if (typeof group !== 'string' || !isGroupName(group))
+    throw invalid('client_params.group must be 1 to 64 of A-Z a-z 0-9 . -, a letter or digit first')
+  return { id, group }
+}
+
+const invalid = (what: string): PlatteError => new PlatteError('bad-request', what)
+
+/** Why a request was refused: a label of Zincati's `zincati_strategy_fleet_lock_errors_total`. */
+type FleetLockKind =
+  | 'missing_header'
+  | 'invalid_request'
+  | 'method_not_allowed'
+  | 'unauthorized'
+  | 'failed_lock_semaphore_full'
+  | 'failed_lock_policy'
+  | 'failed_lock_conflict'
+  | 'store_unavailable'
+
 type Status = 400 | 401 | 405 | 413 | 423 | 500 | 503
 
+/** An error: Zincati logs `value`, and counts `kind`. */
 const fail = (c: Context, status: Status, kind: FleetLockKind, value: string): Response =>
-  c.body(renderFleetLockError(kind, value), status, {
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
-  })
+  c.body(JSON.stringify({ kind, value }), status, { 'content-type': 'application/json', ...noStore })
 
-const done = (c: Context): Response => c.body(null, 200, { 'cache-control': 'no-store' })
+const done = (c: Context): Response => c.body(null, 200, noStore)
 
 export const fleetLock: LockProtocol = {
-  async answer(request, scope) {
-    const { c, path } = request
+  async answer(request) {
+    const { c, path, scope } = request
     if (scope === 'none') return denied(c, 'the token is missing or unknown')
     if (c.req.method !== 'POST') {
       c.header('allow', 'POST')
@@ -36,7 +66,7 @@ export const fleetLock: LockProtocol = {
     if (c.req.header(fleetLockHeader) !== 'true')
       return fail(c, 400, 'missing_header', `send the header ${fleetLockHeader}: true`)
     if (scope === 'read') return denied(c, 'this token may only read')
-    const { id, group } = parseFleetLock(await readText(c.req.raw, maxFleetLockBytes))
+    const { id, group } = parseFleetLock(await readText(c.req.raw, maxBodyBytes))
     const { locking } = request.locks
     const attempt = { id, via: 'fleet-lock' } as const
     if (path === steadyState) {
@@ -44,24 +74,15 @@ export const fleetLock: LockProtocol = {
       return done(c)
     }
     const held = await heldIn(request, group)
-    return answerLock(c, logLock(request, group, await lockMachine(locking, group, { ...attempt, held })).result)
+    const { result } = logLock(request, group, await lockMachine(locking, group, { ...attempt, held }))
+    if (result.kind === 'full')
+      return fail(c, 423, 'failed_lock_semaphore_full', `semaphore is at ${result.available}: no slot is free`)
+    return result.kind === 'vetoed' ? fail(c, 423, 'failed_lock_policy', result.reason) : done(c)
   },
   refuse(c, status, words, code) {
     if (status < 500) return fail(c, status, 'invalid_request', words)
     return fail(c, status, code === 'conflict' ? 'failed_lock_conflict' : 'store_unavailable', words)
   },
-}
-
-function answerLock(c: Context, result: LockResult): Response {
-  switch (result.kind) {
-    case 'locked':
-    case 'held':
-      return done(c)
-    case 'full':
-      return fail(c, 423, 'failed_lock_semaphore_full', `semaphore is at ${result.available}: no slot is free`)
-    case 'vetoed':
-      return fail(c, 423, 'failed_lock_policy', result.reason)
-  }
 }
 
 function denied(c: Context, words: string): Response {

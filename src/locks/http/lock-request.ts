@@ -9,6 +9,8 @@ import type { ErrorCode } from '../../kernel/errors.ts'
 import type { LockToken } from '../settings.ts'
 import type { Locking, LockOutcome } from '../store.ts'
 
+export const noStore = { 'cache-control': 'no-store' } as const
+
 /** What it takes to answer for reboot locks. */
 export interface Locks {
   readonly locking: Locking
@@ -22,18 +24,19 @@ export interface Locks {
 export interface LockRequest {
   readonly c: Context
   readonly path: string
+  readonly scope: Scope
   readonly serving: Serving
   readonly locks: Locks
 }
 
 /** A protocol: how it answers, and how it words an error. */
 export interface LockProtocol {
-  answer(request: LockRequest, scope: Scope): Promise<Response>
+  answer(request: LockRequest): Promise<Response>
   refuse(c: Context, status: 400 | 413 | 500 | 503, words: string, code: ErrorCode | undefined): Response
 }
 
 /** `none`: the token is unknown, or missing where there are tokens. */
-export type Scope = LockToken['scope'] | 'none'
+type Scope = LockToken['scope'] | 'none'
 
 /**
  * Compares with every token, each in a time that does not depend on where they differ. Clients can send a token only in the
@@ -63,11 +66,11 @@ export async function heldIn({ c, serving, locks }: LockRequest, group: string):
 }
 
 /** Logs changes and refusals. */
-export function logLock<Result>(
+export function logLock<Done extends LockOutcome<unknown>>(
   { serving, c }: LockRequest,
   group: string,
-  done: LockOutcome<Result>,
-): LockOutcome<Result> {
+  done: Done,
+): Done {
   const log = requestLog(serving.reader.log, c.req.raw)
   for (const { what, ...event } of done.events)
     log({ level: what === 'expire' ? 'warn' : 'info', event: 'lock', what, group, ...event })

@@ -34,7 +34,7 @@ export async function noteMachines(
   const work = notes.slice(0, maxNotes).map(async ({ what, group, id }) => {
     const about = { group, id: id.slice(0, 64) }
     try {
-      if (await note(locks.locking, group, { what, id })) log({ level: 'info', event: 'lock', what, ...about })
+      if (await note(locks.locking, { what, group, id })) log({ level: 'info', event: 'lock', what, ...about })
     } catch (error) {
       log({ level: 'warn', event: 'lock', ...describeError(error), ...about })
     }
@@ -47,25 +47,21 @@ export async function noteMachines(
 
 type What = 'release' | 'rollback'
 
+interface Note {
+  readonly what: What
+  readonly group: string
+  readonly id: string
+}
+
 function notesOf({ machineId, events }: OmahaAppRequest): readonly What[] {
-  const hasRebooted = events.some(
-    ({ type, result, previousVersion }) => type === 3 && result === 2 && previousVersion !== undefined,
-  )
+  const hasRebooted = events.some(({ type, result, previousVersion }) => type === 3 && result === 2 && previousVersion)
   const fellBack = events.some(({ result, errorCode }) => result === 0 && errorCode?.base === rollbackCode)
-  return [
-    ...(hasRebooted && machineId !== '' ? (['release'] as const) : []),
-    ...(fellBack ? (['rollback'] as const) : []),
-  ]
+  return [...(hasRebooted && machineId ? ['release' as const] : []), ...(fellBack ? ['rollback' as const] : [])]
 }
 
 /** @returns whether the group changed. Reads first: most reports change nothing. */
-async function note(
-  locking: Locking,
-  group: string,
-  { what, id }: { readonly what: What; readonly id: string },
-): Promise<boolean> {
-  const edit = (lock: Lock, now: number): LockEdit<boolean> =>
-    what === 'release' ? releaseOf(lock, id) : rollbackOf(lock, now)
+async function note(locking: Locking, { what, group, id }: Note): Promise<boolean> {
+  const edit = (lock: Lock, now: number) => (what === 'release' ? releaseOf(lock, id) : rollbackOf(lock, now))
   const { lock } = (await readLock(locking, group)) ?? {}
   if (lock === undefined || !edit(lock, locking.clock()).result) return false
   return (await editLock(locking, group, (current) => edit(current.lock, current.now))).result

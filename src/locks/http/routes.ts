@@ -1,14 +1,16 @@
-/** The routes of reboot locks. */
+/** The routes and metrics of reboot locks. */
 import type { Context } from 'hono'
-import type { Extension, Serving } from '../../checks/serving.ts'
+import type { Extension, Gauge, Serving } from '../../checks/serving.ts'
 import { refuse } from '../../http/problem.ts'
 import { requestLog } from '../../http/request-id.ts'
 import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
 import { describeError } from '../../kernel/log.ts'
-import { lockGauges } from '../gauges.ts'
+import type { Lock } from '../document.ts'
+import { staleHoldersOf } from '../edits.ts'
+import { allGroups, type Locking } from '../store.ts'
 import { etcd, etcdPrefix } from './etcd.ts'
 import { fleetLock, fleetLockPaths } from './fleet.ts'
-import { type LockProtocol, type Locks, scopeOf } from './lock-request.ts'
+import { type Locks, scopeOf } from './lock-request.ts'
 import { noteMachines } from './notes.ts'
 
 /** Both protocols, with and without a token before their own paths. */
@@ -22,30 +24,32 @@ export const openLocks = (locks: Locks): Extension => ({
   gauges: () => lockGauges(locks.locking),
 })
 
-/** Clients keep what stands before their protocol's own path: `/lock/TOKEN`, or nothing. */
-function splitPath(path: string): { readonly token: string | undefined; readonly path: string } {
-  const [, token, rest = path] = /^\/lock\/([^/]*)(\/.*)$/.exec(path) ?? []
-  return { token, path: rest }
+/** Reads every group once. */
+async function lockGauges({ documents, clock }: Locking): Promise<readonly Gauge[]> {
+  const groups = await allGroups({ documents })
+  const gauge = (name: string, help: string, read: (lock: Lock) => number): Gauge => ({
+    ...{ name: `platte_lock_${name}`, help, label: 'group' },
+    values: new Map(groups.map((lock) => [lock.group, read(lock)])),
+  })
+  const stale = (lock: Lock): number => staleHoldersOf(lock, clock()).length
+  return [
+    gauge('slots', 'Machines of a group that may reboot at once.', ({ max }) => max),
+    gauge('holders', 'Machines of a group that hold a slot.', ({ holders }) => holders?.length ?? 0),
+    gauge('overdue', 'Holders not seen for longer than their lease.', stale),
+  ]
 }
 
-function protocolOf(path: string): LockProtocol | undefined {
-  if (path.startsWith(`${etcdPrefix}/`)) return etcd
-  return fleetLockPaths.includes(path) ? fleetLock : undefined
-}
+const nothingHere = 'nothing here; locksmith asks below /lock/TOKEN/v2/keys/, Zincati has /lock/TOKEN/ as its base_url'
 
-/** Logs a refusal without the token in its path. */
+/** Logs a refusal without the token in its path: clients keep `/lock/TOKEN` before their protocol's own path, or nothing. */
 function answerLock(serving: Serving, locks: Locks): (c: Context) => Promise<Response> {
   return async (c) => {
-    const { token, path } = splitPath(c.req.path)
-    const protocol = protocolOf(path)
-    if (protocol === undefined)
-      return refuse(
-        c,
-        'not-found',
-        'nothing here; locksmith asks below /lock/TOKEN/v2/keys/, Zincati has /lock/TOKEN/ as its base_url',
-      )
+    const [, token, path = c.req.path] = /^\/lock\/([^/]*)(\/.*)$/.exec(c.req.path) ?? []
+    const isFleetLock = fleetLockPaths.includes(path)
+    if (!isFleetLock && !path.startsWith(`${etcdPrefix}/`)) return refuse(c, 'not-found', nothingHere)
+    const protocol = isFleetLock ? fleetLock : etcd
     try {
-      return await protocol.answer({ c, path, serving, locks }, await scopeOf(c, token, locks.tokens))
+      return await protocol.answer({ c, path, scope: await scopeOf(c, token, locks.tokens), serving, locks })
     } catch (error) {
       const code = error instanceof PlatteError ? error.code : undefined
       const status = (code && statuses[code]) ?? 500
