@@ -1,15 +1,10 @@
-/** Settings of events and metrics. */
+/** Settings of events and metrics; apart from the feature, which Workers cannot bundle. */
 import { setting, wordOf } from '../kernel/setting.ts'
 
+const eventsDoc = '`store`: keep checks and events as files in the store (not on Workers and Lambda)'
+const metricsDoc = '`on`: serve metrics for Prometheus at `/metrics` (not on Workers and Lambda)'
+
 export const fleetSettings = {
-  events: setting(
-    'PLATTE_EVENTS <where>',
-    '`store`: keep checks and events as files in the store (not on Workers and Lambda)',
-    wordOf('store', 'off'),
-  ),
-  metrics: setting(
-    'PLATTE_METRICS <on>',
-    '`on`: serve metrics for Prometheus at `/metrics` (not on Workers and Lambda)',
-    wordOf('on', 'off'),
-  ),
+  events: setting('PLATTE_EVENTS <where>', eventsDoc, wordOf('store', 'off')),
+  metrics: setting('PLATTE_METRICS <on>', metricsDoc, wordOf('on', 'off')),
 }

@@ -71,7 +71,17 @@ export const wordOf =
     const found = words.find((word) => word === text)
     if (found !== undefined) return found
     const known = words.length === 2 ? `neither ${words.join(' nor ')}` : `none of ${words.join(', ')}`
-    throw new Error(`${JSON.stringify(text.slice(0, 80))} is ${known}`)
+    throw new Error(`${quoted(text)} is ${known}`)
   }
+
+/** A text as messages repeat it. */
+export const quoted = (text: string): string => JSON.stringify(text.slice(0, 80))
+
+/** For `inFunction`, of a setting that may name a file. */
+export const noFile = (instead: string) => (source: object) =>
+  'file' in source ? `names a file, and there are none here: ${instead}` : undefined
+
+/** Shorter tokens can be guessed. */
+export const minTokenLength = 16
 
 export const plainText = (text: string): string => text.trim()
