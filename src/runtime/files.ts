@@ -9,7 +9,6 @@ import { readAtMost } from '../store/streams.ts'
 
 /** Release notes and component lists are shorter. */
 const maxTextBytes = 1024 * 1024
-const fetchTimeoutMs = 20_000
 
 /** A file to publish. @throws PlatteError('usage') where it is missing or no plain file. */
 export async function fileSource(path: string): Promise<Source> {
@@ -26,9 +25,7 @@ export const sliceOf = async (path: string, start: number, size: number): Promis
   (await openAsBlob(path)).slice(start, start + size)
 
 async function statFile(path: string): Promise<{ size: number }> {
-  const found = await stat(path).catch((cause: unknown) => {
-    throw unreadable(path, cause)
-  })
+  const found = await readable(path, stat(path))
   if (!found.isFile()) throw new PlatteError('usage', `${path} is not a file`)
   return found
 }
@@ -52,27 +49,20 @@ export async function startsLikePayload(path: string): Promise<boolean> {
 
 /** Reads at most 1 MiB from a file or an http(s) URL. @throws PlatteError('usage') naming it. */
 export async function readShort(source: string): Promise<Uint8Array> {
-  if (/^https?:\/\//.test(source)) return fetchShort(source)
+  if (/^https?:\/\//.test(source)) return readable(source, fetchShort(source))
   const { size } = await statFile(source)
   if (size > maxTextBytes) throw new PlatteError('usage', `${source} has more than ${maxTextBytes} bytes`)
-  return readFile(source).catch((cause: unknown) => {
-    throw unreadable(source, cause)
-  })
+  return readable(source, readFile(source))
 }
 
 async function fetchShort(url: string): Promise<Uint8Array> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(fetchTimeoutMs) })
-    if (!response.ok) throw new Error(`it answered ${response.status}`)
-    return response.body ? await readAtMost(response.body, maxTextBytes, 'the answer') : new Uint8Array()
-  } catch (cause) {
-    throw unreadable(url, cause)
-  }
+  const response = await fetch(url, { signal: AbortSignal.timeout(20_000) })
+  if (!response.ok) throw new Error(`it answered ${response.status}`)
+  return response.body ? await readAtMost(response.body, maxTextBytes, 'the answer') : new Uint8Array()
 }
 
-function unreadable(source: string, cause: unknown): PlatteError {
-  const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
-  return new PlatteError('usage', `${source} cannot be read: ${messageOf(reason)}`, {
-    cause,
+const readable = <T>(source: string, reading: Promise<T>): Promise<T> =>
+  reading.catch((cause: unknown) => {
+    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+    throw new PlatteError('usage', `${source} cannot be read: ${messageOf(reason)}`, { cause })
   })
-}

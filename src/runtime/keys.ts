@@ -15,17 +15,14 @@ export interface KeyPair {
   readonly publicKey: PublicKey
 }
 
-/** The keys that a deployment signs with every day. */
-export interface OnlineKeys {
-  readonly release: readonly Signer[]
-  readonly timestamp: readonly Signer[]
-}
-
 /** The file of a role's first key in a keys folder; further ones are called `<role>-<anything>.jwk`. */
 export const keyFile = (folder: string, role: RoleName): string => join(folder, `${role}.jwk`)
 
-/** A role without keys is empty. @throws PlatteError('credentials') naming the file or the variable. */
-export async function loadOnlineKeys(settings: Settings, env: Environment): Promise<OnlineKeys> {
+/**
+ * The keys that a deployment signs with every day; a role without keys is empty.
+ * @throws PlatteError('credentials') naming the file or the variable.
+ */
+export async function loadOnlineKeys(settings: Settings, env: Environment) {
   const { keysDir, releaseKey, timestampKey } = settings
   const role = async (name: RoleName, source: KeySource | undefined): Promise<readonly Signer[]> => {
     if (source === undefined) return keysDir ? loadFolder(keysDir, name) : []
@@ -41,9 +38,7 @@ export const loadFolder = async (folder: string, role: RoleName): Promise<readon
 
 /** All key pairs of one role in a folder, in the order of their names. */
 export async function loadPairs(folder: string, role: RoleName): Promise<readonly KeyPair[]> {
-  const names = await readdir(folder).catch((cause: unknown) => {
-    throw unreadable(folder, cause)
-  })
+  const names = await readable(folder, readdir(folder))
   const files = names.filter((name) => name === `${role}.jwk` || (name.startsWith(`${role}-`) && name.endsWith('.jwk')))
   return Promise.all(files.sort().map((name) => loadPair(join(folder, name))))
 }
@@ -51,8 +46,7 @@ export async function loadPairs(folder: string, role: RoleName): Promise<readonl
 /** @throws PlatteError('credentials') naming the file. */
 export async function loadPair(file: string): Promise<KeyPair> {
   const text = await readText(file)
-  const signer = await parsePrivateKey(text, file)
-  return { signer, publicKey: publicKeyOf(file, JSON.parse(text)) }
+  return { signer: await parsePrivateKey(text, file), publicKey: publicKeyOf(file, JSON.parse(text)) }
 }
 
 /** Reads the public half of a key file, public or private. */
@@ -88,13 +82,10 @@ async function writeOnce(file: string, text: string): Promise<boolean> {
   }
 }
 
-const readText = (file: string): Promise<string> =>
-  readFile(file, 'utf8').catch((cause: unknown) => {
-    throw unreadable(file, cause)
-  })
+const readText = (file: string): Promise<string> => readable(file, readFile(file, 'utf8'))
 
-const unreadable = (path: string, cause: unknown): PlatteError =>
-  new PlatteError('credentials', `${path} cannot be read: ${messageOf(cause)}`, {
-    hint: 'check PLATTE_KEYS, PLATTE_RELEASE_KEY and PLATTE_TIMESTAMP_KEY; `platte init` makes keys',
-    cause,
+const readable = <T>(path: string, reading: Promise<T>): Promise<T> =>
+  reading.catch((cause: unknown) => {
+    const hint = 'check PLATTE_KEYS, PLATTE_RELEASE_KEY and PLATTE_TIMESTAMP_KEY; `platte init` makes keys'
+    throw new PlatteError('credentials', `${path} cannot be read: ${messageOf(cause)}`, { hint, cause })
   })

@@ -1,17 +1,8 @@
 /** PLATTE_STORE: where documents and packages are. */
 import { parseStoreUrl, shown } from '../kernel/setting-urls.ts'
+import type { S3Location } from '../store/s3/client.ts'
 
-export interface S3Setting {
-  readonly kind: 's3'
-  readonly bucket: string
-  /** Precedes every key in the bucket: empty, or ends in "/". */
-  readonly prefix: string
-  /** Default: that of the AWS region. */
-  readonly endpoint?: string
-  readonly region?: string
-  /** The bucket is part of the path instead of the host's name. */
-  readonly forcePathStyle: boolean
-}
+export type S3Setting = S3Location & { readonly kind: 's3' }
 
 export type StoreSetting =
   | { readonly kind: 'file'; readonly dir: string }
@@ -51,14 +42,8 @@ function parseS3(text: string): S3Setting {
   const path = url.pathname.split('/').filter((part) => part !== '')
   if (!path.every((part) => /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(part)))
     throw new Error(`${shown(text)}: a prefix is made of letters, digits, ".", "_", "-" and "/"`)
-  return {
-    kind: 's3',
-    bucket: url.hostname,
-    prefix: path.map((part) => `${part}/`).join(''),
-    ...(endpoint !== undefined && { endpoint }),
-    ...(region !== undefined && { region }),
-    forcePathStyle: style === 'true',
-  }
+  const prefix = path.map((part) => `${part}/`).join('')
+  return { kind: 's3', bucket: url.hostname, prefix, endpoint, region, forcePathStyle: style === 'true' }
 }
 
 function checkEndpoint(endpoint: string, text: string): void {

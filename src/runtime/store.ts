@@ -20,64 +20,42 @@ import type { OverlaySource } from './own-settings.ts'
 import type { SettingsWith } from './settings.ts'
 import type { S3Setting, StoreSetting } from './store-setting.ts'
 
-/** For commands that need no store. */
-export { nodeHasher as machineHasher, systemClock as machineClock }
+const machine = { newHasher: nodeHasher, clock: systemClock, random: systemRandom }
 
 /** What only one kind of store needs is loaded only for that. */
-export async function openStore(setting: StoreSetting) {
-  return { ...(await openPorts(setting)), newHasher: nodeHasher, clock: systemClock, random: systemRandom }
-}
+export const openStore = async (setting: StoreSetting) => ({ ...(await openPorts(setting)), ...machine })
 
-type Ports = Pick<Publisher, 'documents' | 'packages'>
-
-async function openPorts(setting: StoreSetting): Promise<Ports> {
-  switch (setting.kind) {
-    case 'file':
-      return {
-        documents: folderDocuments(setting.dir, { clock: systemClock }),
-        packages: folderPackages(setting.dir, { clock: systemClock, newHasher: nodeHasher }),
-      }
-    case 's3':
-      return openBucket(setting)
-    case 'http': {
-      const { upstreamDocuments, upstreamPackages } = await import('../store/http/upstream.ts')
-      return { documents: upstreamDocuments(setting.url), packages: upstreamPackages(setting.url) }
-    }
+async function openPorts(setting: StoreSetting): Promise<Pick<Publisher, 'documents' | 'packages'>> {
+  if (setting.kind === 'file')
+    return { documents: folderDocuments(setting.dir, machine), packages: folderPackages(setting.dir, machine) }
+  if (setting.kind === 's3') {
+    const s3 = await openBucket(setting)
+    const { s3Documents } = await import('../store/s3/documents.ts')
+    const { s3Packages } = await import('../store/s3/packages.ts')
+    return { documents: s3Documents(s3), packages: s3Packages(s3, nodeHasher) }
   }
+  const { upstreamDocuments, upstreamPackages } = await import('../store/http/upstream.ts')
+  return { documents: upstreamDocuments(setting.url), packages: upstreamPackages(setting.url) }
 }
 
 /** The SDK takes a while to load. */
-async function openBucket(setting: S3Setting): Promise<Ports> {
-  const { openS3 } = await import('../store/s3/client.ts')
-  const { s3Documents } = await import('../store/s3/documents.ts')
-  const { s3Packages } = await import('../store/s3/packages.ts')
-  const s3 = await openS3(setting, { random: systemRandom })
-  return { documents: s3Documents(s3), packages: s3Packages(s3, nodeHasher) }
-}
+const openBucket = async (setting: S3Setting) => (await import('../store/s3/client.ts')).openS3(setting, machine)
 
 /** @param packages of the same store. @throws PlatteError('configuration') for a store that is only read. */
 export async function openUploadsOf(setting: StoreSetting, packages: Packages): Promise<Uploads> {
-  switch (setting.kind) {
-    case 'file':
-      return folderUploads(setting.dir, { clock: systemClock })
-    case 's3': {
-      const { openS3 } = await import('../store/s3/client.ts')
-      const { s3Uploads } = await import('../store/s3/uploads.ts')
-      return s3Uploads(await openS3(setting, { random: systemRandom }), { packages })
-    }
-    case 'http':
-      throw new PlatteError('configuration', 'PLATTE_STORE: a store at a URL is only read, and takes no uploads', {
-        hint: 'publish to the store that it is a copy of',
-      })
-  }
+  if (setting.kind === 'file') return folderUploads(setting.dir, machine)
+  if (setting.kind === 's3')
+    return (await import('../store/s3/uploads.ts')).s3Uploads(await openBucket(setting), { packages })
+  throw new PlatteError('configuration', 'PLATTE_STORE: a store at a URL is only read, and takes no uploads', {
+    hint: 'publish to the store that it is a copy of',
+  })
 }
 
 /** Makes the folder of a store; an existing one stays. Reading never makes it: a store that is not mounted is not empty. */
 export async function makeStore(setting: StoreSetting): Promise<void> {
   if (setting.kind !== 'file') return
-  const { dir } = setting
-  await mkdir(dir, { recursive: true }).catch((cause: unknown) => {
-    throw new PlatteError('store-unavailable', `${dir} cannot be made: ${messageOf(cause)}`, { cause })
+  await mkdir(setting.dir, { recursive: true }).catch((cause: unknown) => {
+    throw new PlatteError('store-unavailable', `${setting.dir} cannot be made: ${messageOf(cause)}`, { cause })
   })
 }
 

@@ -17,7 +17,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import type { Package } from '../../release/channel.ts'
 import { rampOver } from '../../release/edits.ts'
 import { fileSource, readShort, startsLikePayload } from '../../runtime/files.ts'
-import { machineHasher } from '../../runtime/store.ts'
+import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { readCommand } from '../commands.ts'
 import { digestsOf, type Source } from '../hash-and-stage.ts'
 import { type PublishResult, planPublish, publish, type ReleaseOrder } from '../publish.ts'
@@ -96,7 +96,7 @@ async function publishThere(
   const packages: Package[] = []
   try {
     for (const source of sources)
-      packages.push({ name: source.name, ...(await digestsOf(source, machineHasher, bar.add)) })
+      packages.push({ name: source.name, ...(await digestsOf(source, nodeHasher, bar.add)) })
     const { channel, version, board } = release
     const paths = new Map(sources.map(({ name }, i) => [name, files[i] ?? '']))
     if (!dryRun) await endpoint.upload({ app, channel, version, board, packages }, { files: paths, onBytes: bar.add })

@@ -4,8 +4,8 @@ import type { Command } from 'commander'
 import { command, type Options, openReadingOf, parseDuration, settingsOf } from '../../cli/options.ts'
 import { show, table, warn } from '../../cli/terminal.ts'
 import { durationMs, isInstant } from '../../documents/fields.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
-import { machineClock } from '../../runtime/store.ts'
 import type { ChannelReport, Counts } from '../model.ts'
 import { type Report, reportOn, storedEvents } from '../report.ts'
 
@@ -21,7 +21,7 @@ export function reportCommand(): Command {
     .option('--since <time>', 'a duration such as 24h or 7d, or an instant', parseSince, 'PT24H')
     .option('--channel <channel>', 'only this one')
     .action(async (files: readonly string[], options: ReportOptions) => {
-      const until = machineClock()
+      const until = systemClock()
       const since = isInstant(options.since) ? Date.parse(options.since) : until - durationMs(options.since)
       if (!(since < until && until - since <= maxSinceMs))
         throw new PlatteError('usage', `--since ${options.since} is not within the last 400 days`)

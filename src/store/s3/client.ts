@@ -15,9 +15,10 @@ export interface S3Location {
   /** Of every key in the bucket: empty, or ends in "/". */
   readonly prefix: string
   /** Default: that of the AWS region. */
-  readonly endpoint?: string
+  readonly endpoint?: string | undefined
   /** Default: what the AWS SDK finds, AWS_REGION first. */
-  readonly region?: string
+  readonly region?: string | undefined
+  /** The bucket is part of the path instead of the host's name. */
   readonly forcePathStyle: boolean
 }
 
