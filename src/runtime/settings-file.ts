@@ -8,9 +8,7 @@ import { type SettingsFile, settingRows } from './settings.ts'
 
 const maxBytes = 256 * 1024
 
-export interface ReadFile extends SettingsFile {
-  readonly warnings: readonly string[]
-}
+export type ReadFile = SettingsFile & { readonly warnings: readonly string[] }
 
 /**
  * @param path the value of PLATTE_CONFIG; without it `platte.toml` in the working folder, which may be absent.
@@ -24,9 +22,9 @@ export function readSettingsFile(path: string | undefined): ReadFile | undefined
   const problems: string[] = []
   for (const [name, value] of Object.entries(parseToml(file, text))) {
     const line = lineOf(text, name)
-    const read = readMember(name, value)
-    if ('text' in read) members.set(name, { text: read.text, line })
-    else problems.push(`${line === undefined ? file : `${file} line ${line}`}: ${read.problem}`)
+    const member = known.has(name) ? textOf(value) : undefined
+    if (member !== undefined) members.set(name, { text: member, line })
+    else problems.push(`${line === undefined ? file : `${file} line ${line}`}: ${problemOf(name)}`)
   }
   return { path: file, members, problems, warnings: warningsOf(file, [...members.keys()]) }
 }
@@ -71,13 +69,10 @@ function lineOf(text: string, name: string): number | undefined {
 
 const known = new Map(settingRows.map(([, row]) => [memberOf(row), row]))
 
-function readMember(name: string, value: unknown): { readonly text: string } | { readonly problem: string } {
-  if (!known.has(name)) return { problem: `there is no setting ${name}${suggestion(name)}` }
-  const text = textOf(value)
-  return text === undefined
-    ? { problem: `${name}: use a text, a whole number, true or false, or a list of texts` }
-    : { text }
-}
+const problemOf = (name: string): string =>
+  known.has(name)
+    ? `${name}: use a text, a whole number, true or false, or a list of texts`
+    : `there is no setting ${name}${suggestion(name)}`
 
 /** The text that a variable would have. */
 function textOf(value: unknown): string | undefined {
@@ -88,10 +83,7 @@ function textOf(value: unknown): string | undefined {
 }
 
 function suggestion(name: string): string {
-  const typed = name
-    .toLowerCase()
-    .replaceAll('-', '_')
-    .replace(/^platte_/, '')
+  const typed = memberOf({ variable: name.replaceAll('-', '_').toUpperCase() })
   const letters = (text: string): string => [...text].sort().join('')
   const swapped = [...known.keys()].find((one) => letters(one) === letters(typed))
   const nearest = swapped ?? closest(typed, [...known.keys()])

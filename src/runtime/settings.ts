@@ -48,7 +48,7 @@ export function readSettings<Name extends keyof Settings = never>(
   const problems = [...(file?.problems ?? [])]
   const texts = settingRows.flatMap(([name, row]) => {
     const found = textOf(row, env, file)
-    return found === undefined ? [] : [{ name, row, ...found }]
+    return found ? [{ name, row, ...found }] : []
   })
   const values: Values = Object.fromEntries(settingRows.map(([name, row]) => [name, row.default]))
   for (const { name, row, text, where } of texts) {
@@ -64,7 +64,9 @@ export function readSettings<Name extends keyof Settings = never>(
   }
   const implied = texts.map(({ name, row }) => values[name] && row.implies?.(values[name] as never, values as never))
   const settings = defined(Object.assign({}, ...implied, defined(values)))
-  problems.push(...missing(needs, settings, new Set(texts.map(({ name }) => name))))
+  // A wrong one is reported once.
+  const given: readonly string[] = texts.map(({ name }) => name)
+  problems.push(...missing(needs, (name) => settings[name] === undefined && !given.includes(name), settings.host))
   if (problems.length > 0)
     throw new PlatteError('configuration', ['settings cannot be used:', ...problems].join('\n  '))
   return Object.freeze(settings) as SettingsWith<Name>
@@ -73,35 +75,24 @@ export function readSettings<Name extends keyof Settings = never>(
 type Values = Partial<Record<string, unknown>>
 
 /** An empty text counts as none. */
-function textOf(
-  row: Setting,
-  env: Environment,
-  file: SettingsFile | undefined,
-): { readonly text: string; readonly where: string } | undefined {
+function textOf(row: Setting, env: Environment, file: SettingsFile | undefined) {
   const text = env[row.variable]
   if (text) return { text, where: named(row) }
   const member = file?.members.get(memberOf(row))
-  if (!member?.text) return undefined
-  const line = member.line === undefined ? '' : ` line ${member.line}`
-  return { text: member.text, where: `${file?.path}${line}: ${memberOf(row)}` }
+  const line = member?.line === undefined ? '' : ` line ${member.line}`
+  return member?.text ? { text: member.text, where: `${file?.path}${line}: ${memberOf(row)}` } : undefined
 }
 
 const defined = (values: Values): Values =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 
-/** @param given settings that have a text; a wrong one is reported once. */
-function missing(needs: readonly string[], settings: Values, given: ReadonlySet<string>): readonly string[] {
-  const isMissing = (name: string): boolean => settings[name] === undefined && !given.has(name)
-  const isLoopback = /^(127\.|localhost$|::1$)/.test(String(settings.host))
+function missing(needs: readonly string[], isMissing: (name: string) => boolean, host: unknown): readonly string[] {
+  const rows = settingRows.filter(([name]) => needs.includes(name) && isMissing(name))
+  const absent = rows.map(([, row]) => `${named(row)} is missing: ${row.hint}`)
+  const isLoopback = /^(127\.|localhost$|::1$)/.test(String(host))
+  if (!needs.includes('host') || isLoopback || !isMissing('publicUrl')) return absent
   const { publicUrl } = settingsTable
-  const unreachable =
-    needs.includes('host') && !isLoopback && isMissing('publicUrl')
-      ? [`${named(publicUrl)} is missing, and ${settings.host} is not loopback: ${publicUrl.hint}`]
-      : []
-  const absent = settingRows.flatMap(([name, row]) =>
-    needs.includes(name) && isMissing(name) ? [`${named(row)} is missing: ${row.hint}`] : [],
-  )
-  return [...unreachable, ...absent]
+  return [`${named(publicUrl)} is missing, and ${host} is not loopback: ${publicUrl.hint}`, ...absent]
 }
 
 /** A setting as messages name it. */
