@@ -13,11 +13,11 @@
  *       --allow-read=/etc/platte/keys src/runtime/deno.ts
  */
 
-import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Environment } from '../kernel/setting.ts'
-import { cannotListen, graceMs, type Listen, type Served, serveWith, urlHost } from './server.ts'
+import { cannotListen, graceMs, type Listen, type Served, serveWith, urlOf } from './server.ts'
 import { readSettings } from './settings.ts'
 import { readSettingsFile } from './settings-file.ts'
 import { openPublishing } from './store.ts'
@@ -30,12 +30,7 @@ interface Runtime {
   addSignalListener(signal: 'SIGTERM' | 'SIGINT', listener: () => void): void
   exit(code: number): never
   serve(
-    options: {
-      readonly hostname: string
-      readonly port: number
-      readonly signal: AbortSignal
-      readonly onListen: (address: { readonly port: number }) => void
-    },
+    options: { hostname: string; port: number; signal: AbortSignal; onListen: (at: { readonly port: number }) => void },
     handler: (request: Request) => Response | Promise<Response>,
   ): { readonly finished: Promise<void>; shutdown(): Promise<void> }
 }
@@ -43,34 +38,27 @@ interface Runtime {
 const { Deno } = globalThis as unknown as { readonly Deno: Runtime }
 
 /** Reads each variable on demand, so that only those in use need a permission. */
-const environment = new Proxy<Environment>(
-  {},
-  { get: (_, name) => (typeof name === 'string' ? Deno.env.get(name) : undefined) },
-)
+const get = (_: unknown, name: string | symbol) => (typeof name === 'string' ? Deno.env.get(name) : undefined)
+const environment = new Proxy<Environment>({}, { get })
 
-/** Listens by Deno's own server. */
 export const listen: Listen = async (address, make) => {
-  const { host, port } = address
   const abort = new AbortController()
-  const { promise: listening, resolve } = Promise.withResolvers<number>()
+  const { promise: listening, resolve } = Promise.withResolvers<{ readonly port: number }>()
   let app: Served | undefined
   try {
-    const options = { hostname: host, port, signal: abort.signal, onListen: (at: { port: number }) => resolve(at.port) }
+    const options = { hostname: address.host, port: address.port, signal: abort.signal, onListen: resolve }
     const server = Deno.serve(options, (request) => app?.fetch(request) ?? new Response(null, { status: 503 }))
-    const known = await listening
-    app = make(known)
-    return {
-      url: `http://${urlHost(host)}:${known}`,
-      close: async () => {
-        const timer = setTimeout(() => abort.abort(), graceMs)
-        await server.shutdown()
-        await server.finished
-        clearTimeout(timer)
-      },
+    const { port } = await listening
+    app = make(port)
+    const stop = async () => {
+      const timer = setTimeout(() => abort.abort(), graceMs)
+      await server.shutdown()
+      await server.finished
+      clearTimeout(timer)
     }
+    return { url: urlOf(address.host, port), stop }
   } catch (cause) {
-    const message = messageOf(cause)
-    throw cannotListen(address, { message, isTaken: cause instanceof Deno.errors.AddrInUse, cause })
+    throw cannotListen(address, cause instanceof Deno.errors.AddrInUse, cause)
   }
 }
 

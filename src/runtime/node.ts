@@ -1,33 +1,29 @@
-/** Platte on Node: one process with its own port. */
-import { createServer, type RequestListener, type Server } from 'node:http'
+/**
+ * Platte on Node: one process with its own port. It answers update checks from node:http directly, which costs about half
+ * of going through Request and Response: only the shape that machines send, every other request goes to Hono.
+ */
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
 import { serve } from '@hono/node-server'
 import type { Publisher } from '../channels/publish.ts'
+import type { CheckAnswer, CheckCore } from '../checks/answer.ts'
+import { updatePaths } from '../checks/http-updates.ts'
+import { bodyBrokeOff, emptyBody, isBlank } from '../http/body.ts'
+import { idHeader, readIds } from '../http/request-id.ts'
 import { jsonLog } from '../kernel/json-log.ts'
-import type { Log } from '../kernel/log.ts'
-import { checksFirst } from './node-checks.ts'
-import { cannotListen, graceMs, type Running, type Served, serveWith, urlHost } from './server.ts'
+import { maxRequestBytes } from '../kernel/limits.ts'
+import { type Address, cannotListen, graceMs, type Running, type Served, serveWith, urlOf } from './server.ts'
 import type { SettingsWith } from './settings.ts'
 
 /** Idle connections are closed after this time; update_engine gives up after 90 seconds. */
 const idleMs = 120_000
 
 /** Serves as `serveWith` does, by node:http. */
-export function startServer(settings: SettingsWith<'store' | 'pin'>, publisher: Publisher): Promise<Running> {
-  return serveWith(
-    async (address, make) => {
-      const { server, url } = await listen(address, make)
-      return { url, close: () => close(server) }
-    },
-    settings,
-    publisher,
-  )
-}
+export const startServer = (settings: SettingsWith<'store' | 'pin'>, publisher: Publisher): Promise<Running> =>
+  serveWith(listen, settings, publisher)
 
 /** Listens, then calls `make` with the port, because offers contain it. */
-export function listen(
-  { host, port }: { readonly host: string; readonly port: number },
-  make: (port: number) => Served,
-): Promise<{ server: Server; url: string }> {
+export function listen({ host, port }: Address, make: (port: number) => Served): Promise<Running & { server: Server }> {
   return new Promise((resolve, reject) => {
     let served: Served | undefined
     const fetch: Served['fetch'] = (request) => served?.fetch(request) ?? new Response(null, { status: 503 })
@@ -36,35 +32,69 @@ export function listen(
     const server = serve(options, (info) => {
       served = make(info.port)
       server.setTimeout(idleMs)
-      resolve({ server, url: `http://${urlHost(host)}:${info.port}` })
+      resolve({ server, url: urlOf(host, info.port), stop: () => close(server) })
     }) as Server
     server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(cannotListen({ host, port }, { message: cause.message, isTaken: cause.code === 'EADDRINUSE', cause })),
+      reject(cannotListen({ host, port }, cause.code === 'EADDRINUSE', cause)),
     )
   })
 }
 
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
-    server.close(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-    server.closeIdleConnections()
+async function close(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeIdleConnections()
+  await closed
+  clearTimeout(timer)
+}
+
+/** @param checks is called for each request; `undefined` before anything is served. @param others answers the rest. */
+const checksFirst =
+  (checks: () => CheckCore | undefined, others: RequestListener): RequestListener =>
+  (request, response) => {
+    const core = isPlainCheck(request) ? checks() : undefined
+    if (core) answerCheck(core, request, response)
+    else others(request, response)
+  }
+
+/** Node enforces Content-Length, so this bounds what is read. */
+const isPlainCheck = ({ method, url = '', headers }: IncomingMessage): boolean =>
+  method === 'POST' &&
+  updatePaths.includes(url) &&
+  Number(headers['content-length']) <= maxRequestBytes &&
+  headers['transfer-encoding'] === undefined &&
+  headers['content-encoding'] === undefined &&
+  /^[\w.:[\]-]+$/.test(headers.host ?? '')
+
+function answerCheck(core: CheckCore, request: IncomingMessage, response: ServerResponse): void {
+  const { headers } = request
+  const ids = readIds(headers[idHeader]?.toString(), headers.traceparent?.toString())
+  const context = { background: (work: Promise<void>) => void work, path: request.url ?? '', ids }
+  const chunks: Buffer[] = []
+  request.on('data', (chunk) => chunks.push(chunk))
+  request.on('error', (cause) => {
+    if (!request.complete) core.refuse(bodyBrokeOff(cause), context)
   })
+  request.on('end', () => {
+    const [first = Buffer.alloc(0), ...others] = chunks
+    const text = (others.length === 0 ? first : Buffer.concat(chunks)).toString()
+    const answer = isBlank(text) ? core.refuse(emptyBody(), context) : core.answer(text, context)
+    if (answer instanceof Promise) answer.then((later) => send(response, later))
+    else send(response, answer)
+  })
+}
+
+/** A client that disconnected gets no answer: writing to it would emit an error event. */
+function send(response: ServerResponse, { status, headers, body }: CheckAnswer): void {
+  if (response.destroyed) return
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
 }
 
 /**
  * Logs JSON lines to a stream; `flush` writes what is buffered. A failing stream (full disk, closed pipe) loses lines; a
  * slow one is waited for, with a bounded buffer.
  */
-export function jsonLogTo(stream: NodeJS.WritableStream): Log & { readonly flush: () => void } {
+export function jsonLogTo(stream: NodeJS.WritableStream) {
   stream.on('error', () => {})
-  return jsonLog(
-    (lines) =>
-      new Promise<void>((resolve, reject) => {
-        stream.write(lines, (error) => (error ? reject(error) : resolve()))
-      }),
-  )
+  return jsonLog(promisify((lines: string, done: (error?: Error | null) => void) => void stream.write(lines, done)))
 }

@@ -5,7 +5,7 @@ import type { Publisher } from '../channels/publish.ts'
 import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Extension } from '../checks/serving.ts'
 import { fleetFeature } from '../fleet/feature.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { createApp } from './app.ts'
 import { type Features, openFeatures, servingWith } from './compose.ts'
@@ -29,7 +29,7 @@ export const graceMs = 10_000
 export interface Running {
   /** Where it listens, without a "/" at the end. */
   readonly url: string
-  /** Takes no more requests, and resolves when the running ones have ended, at most 10 s later. */
+  /** Takes no more requests, and resolves when the running ones have ended, at most `graceMs` later. */
   stop(): Promise<void>
 }
 
@@ -40,24 +40,15 @@ export interface Served {
   readonly checks?: CheckCore | undefined
 }
 
-interface Listening {
-  /** Without a "/" at the end. */
-  readonly url: string
-  /** Takes no more requests; resolves when the running ones have ended, or were ended after `graceMs`. */
-  close(): Promise<void>
-}
+export type Address = { readonly host: string; readonly port: number }
 
 /**
  * How a runtime listens. `make` makes what it serves when the port is known, since offers name it.
  * @throws PlatteError('configuration') where it cannot.
  */
-export type Listen = (
-  address: { readonly host: string; readonly port: number },
-  make: (port: number) => Served,
-) => Promise<Listening>
+export type Listen = (address: Address, make: (port: number) => Served) => Promise<Running>
 
-/** A host as URLs write it. */
-export const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : host)
+export const urlOf = (host: string, port: number): string => `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 
 /**
  * Serves update checks and packages; with a timestamp key it also keeps the catalog fresh.
@@ -69,7 +60,7 @@ export async function serveWith(
   settings: SettingsWith<'store' | 'pin'>,
   opened: Publisher,
 ): Promise<Running> {
-  const publisher = { ...opened, ...(await openMark(settings)) }
+  const publisher = { ...opened, ...(settings.mark !== undefined && (await openMark(settings.mark))) }
   await checkPin(publisher)
   const cache = newCatalogCache()
   await reload(cache, publisher)
@@ -85,7 +76,7 @@ export async function serveWith(
   const listening = await listen(settings, (port) => {
     const serving = servingWith(extensions, settings, {
       ...{ cache, reader: publisher, packages, events: publisher.log },
-      publicUrl: settings.publicUrl ?? `http://${urlHost(settings.host)}:${port}`,
+      publicUrl: settings.publicUrl ?? urlOf(settings.host, port),
       background: () => (work: Promise<void>) => void work,
     })
     return { fetch: createApp(serving).fetch, checks: openChecks(serving) }
@@ -93,28 +84,21 @@ export async function serveWith(
     stopRefreshing()
     throw error
   })
-  return {
-    url: listening.url,
-    stop: async () => {
-      stopRefreshing()
-      await listening.close()
-      for (const { close } of extensions) await close?.()
-    },
+  const stop = async () => {
+    stopRefreshing()
+    await listening.stop()
+    for (const { close } of extensions) await close?.()
   }
+  return { url: listening.url, stop }
 }
 
 /** Where the store is not trusted, a file remembers its newest catalog. */
-async function openMark({ mark }: SettingsWith<'store'>): Promise<Partial<Publisher>> {
-  if (mark === undefined) return {}
-  const { markFile } = await import('../store/folder/high-water-mark.ts')
-  return { mark: markFile(mark) }
-}
+const openMark = async (file: string): Promise<Partial<Publisher>> => ({
+  mark: (await import('../store/folder/high-water-mark.ts')).markFile(file),
+})
 
-export const cannotListen = (
-  { host, port }: { readonly host: string; readonly port: number },
-  { message, isTaken, cause }: { readonly message: string; readonly isTaken: boolean; readonly cause: unknown },
-): PlatteError =>
-  new PlatteError('configuration', `cannot listen on ${host} port ${port}: ${message}`, {
+export const cannotListen = ({ host, port }: Address, isTaken: boolean, cause: unknown): PlatteError =>
+  new PlatteError('configuration', `cannot listen on ${host} port ${port}: ${messageOf(cause)}`, {
     hint: isTaken ? 'another process listens there: set PORT to another one' : 'check PORT and PLATTE_HOST',
     cause,
   })
@@ -130,11 +114,7 @@ async function checkPin(publisher: Publisher): Promise<void> {
 }
 
 /** One look at a time: looks at a slow store must not pile up and race each other for the catalog. */
-async function keepFresh(
-  publisher: Publisher,
-  cache: CatalogCache,
-  extensions: readonly Extension[],
-): Promise<() => void> {
+async function keepFresh(publisher: Publisher, cache: CatalogCache, extensions: readonly Extension[]) {
   if (publisher.timestamp.length === 0) return () => {}
   let isLooking = false
   const once = async (): Promise<void> => {

@@ -21,7 +21,7 @@ test('a store that is slow is looked at by one look at a time, and by the next o
     },
   }
   const running = await serveWith(
-    async () => ({ url: 'http://127.0.0.1', close: async () => {} }),
+    async () => ({ url: 'http://127.0.0.1', stop: async () => {} }),
     { explain: 'off', host: '127.0.0.1', port: 0, pin: publisher.pin, store: { kind: 'file', dir: '/nonexistent' } },
     { ...publisher, documents },
   )
