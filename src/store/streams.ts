@@ -5,11 +5,7 @@ import type { ByteRange, ExpectedPackage } from './packages.ts'
 import type { Part } from './uploads.ts'
 
 /** Reads a body to its end. @throws PlatteError('too-large') while reading, and what the body fails with. */
-export async function readAtMost(
-  body: ReadableStream<Uint8Array>,
-  maxBytes: number,
-  name: string,
-): Promise<Uint8Array> {
+export async function readAtMost(body: ReadableStream<Uint8Array>, maxBytes: number, name: string) {
   const chunks: Uint8Array[] = []
   let size = 0
   await pump(body, async (chunk) => {
@@ -67,7 +63,7 @@ export async function pumpPart(
 }
 
 /** How a package is hashed, and what it must turn out to be. */
-export interface Measure {
+interface Measure {
   readonly hasher: Hasher
   /** For messages. */
   readonly name: string
@@ -76,22 +72,22 @@ export interface Measure {
 
 function measuring({ hasher, name, expected }: Measure) {
   let size = 0
+  const wrong = (found: string, wanted: string | number): PlatteError =>
+    new PlatteError('mismatch', `${name}: has ${found}, expected ${wanted}`)
   return {
     /** @throws PlatteError('mismatch') once the package is too long, before the chunk is hashed. */
     add(chunk: Uint8Array): void | Promise<void> {
       size += chunk.length
-      if (expected !== undefined && size > expected.size) throw wrongSize(name, `more than ${expected.size}`, expected)
+      if (expected !== undefined && size > expected.size) throw wrong(`more than ${expected.size} bytes`, expected.size)
       return hasher.update(chunk)
     },
     /** @throws PlatteError('mismatch') */
     async end() {
-      if (expected !== undefined && size !== expected.size) throw wrongSize(name, `${size}`, expected)
-      const digests = await hasher.digest()
-      if (expected !== undefined && digests.sha256 !== expected.sha256)
-        throw new PlatteError('mismatch', `${name}: has SHA-256 ${digests.sha256}, expected ${expected.sha256}`)
-      if (expected?.sha1 !== undefined && digests.sha1 !== expected.sha1)
-        throw new PlatteError('mismatch', `${name}: has SHA-1 ${digests.sha1}, expected ${expected.sha1}`)
-      return { size, ...digests }
+      if (expected !== undefined && size !== expected.size) throw wrong(`${size} bytes`, expected.size)
+      const { sha256, sha1 } = await hasher.digest()
+      if (expected !== undefined && sha256 !== expected.sha256) throw wrong(`SHA-256 ${sha256}`, expected.sha256)
+      if (expected?.sha1 !== undefined && sha1 !== expected.sha1) throw wrong(`SHA-1 ${sha1}`, expected.sha1)
+      return { size, sha256, sha1 }
     },
   }
 }
@@ -120,36 +116,46 @@ export async function* hashedChunks(body: ReadableStream<Uint8Array>, measure: M
   await end()
 }
 
-const wrongSize = (name: string, size: string, expected: ExpectedPackage): PlatteError =>
-  new PlatteError('mismatch', `${name}: has ${size} bytes, expected ${expected.size}`)
+export const isRange = ({ start, end }: ByteRange): boolean =>
+  Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end
 
 /** @throws PlatteError('bad-request') for a range outside of `size` bytes. */
 export function checkRange(name: string, range: ByteRange | undefined, size: number): ByteRange {
   if (range === undefined) return { start: 0, end: size - 1 }
-  const { start, end } = range
-  if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end < size) return range
-  throw new PlatteError('bad-request', `${name}: range ${start} to ${end} is outside its ${size} bytes`)
+  if (isRange(range) && range.end < size) return range
+  throw new PlatteError('bad-request', `${name}: range ${range.start} to ${range.end} is outside its ${size} bytes`)
+}
+
+/** A body that is read on demand. @param next the next chunk, or `undefined` at the end; after a throw it is not called. */
+export function streamFrom(
+  next: () => Promise<Uint8Array | undefined>,
+  cancel: (reason: unknown) => void | PromiseLike<void> = () => {},
+): ReadableStream<Uint8Array> {
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    const chunk = await next()
+    if (chunk === undefined) controller.close()
+    else controller.enqueue(chunk)
+  }
+  return new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 })
 }
 
 /** Only these bytes of a body; does not wait for those behind them. */
 export function sliceOf(body: ReadableStream<Uint8Array>, { start, end }: ByteRange): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let at = 0
-  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-    for (let isEmpty = true; isEmpty; ) {
+  const next = async (): Promise<Uint8Array | undefined> => {
+    while (at <= end) {
       const { value } = await reader.read()
-      const part = value?.subarray(Math.max(0, start - at), end + 1 - at) ?? new Uint8Array()
-      at += value?.length ?? 0
-      isEmpty = part.length === 0
-      if (!isEmpty) controller.enqueue(part)
-      if (value !== undefined && at <= end) continue
-      await reader.cancel()
-      return controller.close()
+      if (value === undefined) break
+      const part = value.subarray(Math.max(0, start - at), end + 1 - at)
+      at += value.length
+      if (at > end) await reader.cancel()
+      if (part.length > 0) return part
     }
+    return undefined
   }
-  return new ReadableStream<Uint8Array>({ pull, cancel: (reason) => reader.cancel(reason) }, { highWaterMark: 0 })
+  return streamFrom(next, (reason) => reader.cancel(reason))
 }
 
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
-}
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i])

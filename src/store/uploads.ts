@@ -1,3 +1,5 @@
+/** The port for uploads, and what its adapters share. Imports nothing of a runtime. */
+import { PlatteError } from '../kernel/errors.ts'
 import type { OpenPackage } from './packages.ts'
 
 /** Opaque, at most 2,000 characters: made by `begin`, read by the same adapter only. */
@@ -50,3 +52,25 @@ export interface Uploads {
 
 /** The default: below the 100 MB limit of one request to a Worker, above the 5 MiB minimum of S3. */
 export const usualPartBytes = 32 * 1024 * 1024
+
+/** The upload ended, or its parts were replaced. */
+export const uploadGone = (): PlatteError =>
+  new PlatteError('conflict', 'upload parts changed', { hint: 'begin the upload again' })
+
+export const malformedToken = (): PlatteError =>
+  new PlatteError('bad-document', 'the stored record of an upload has a malformed token')
+
+/** An upload into a bucket: the mark in its key, and the bucket's own id for it. */
+interface BucketUpload {
+  readonly mark: string
+  readonly id: string
+}
+
+export const tokenOf = ({ mark, id }: BucketUpload): UploadToken => `${mark} ${id}`
+
+/** @throws PlatteError('bad-document'): tokens come from documents that nobody signed. */
+export function readToken(token: UploadToken): BucketUpload {
+  const [, mark, id] = /^([0-9a-f-]{36}) ([\x21-\x7e]{1,1900})$/.exec(token) ?? []
+  if (mark === undefined || id === undefined) throw malformedToken()
+  return { mark, id }
+}

@@ -27,19 +27,7 @@ import type { Clock, Instant } from '../../kernel/clock.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { Documents, StoredDocument, Token } from '../documents.ts'
 import { equalBytes, tooLarge } from '../streams.ts'
-import {
-  attempt,
-  discardFile,
-  isThere,
-  linkTo,
-  openFile,
-  removeFile,
-  sweep,
-  sweepTemporary,
-  syncFolder,
-  writeTemporary,
-} from './files.ts'
-import { listFiles, listFolders } from './list.ts'
+import * as files from './files.ts'
 
 /** The cap for reading back a write: more than any document has. */
 const readAtMostBytes = 16 * 1024 * 1024
@@ -71,9 +59,9 @@ export function folderDocuments(root: string, { clock }: FolderOptions): Documen
       return state && { bytes: state.bytes, token: state.token }
     },
     create: async (key, bytes) => create(store, checkKey(key), bytes.slice()),
-    swap: async (key, bytes, token) => swap(store, checkKey(key), { bytes: bytes.slice(), token }),
-    list: (prefix) => listFiles(root, prefix),
-    folders: (folder) => listFolders(root, folder),
+    swap: async (key, bytes, token) => swap(store, checkKey(key), bytes.slice(), token),
+    list: (prefix) => files.listFiles(root, prefix),
+    folders: (folder) => files.listFolders(root, folder),
   }
 }
 
@@ -87,29 +75,28 @@ const pathOf = (store: Store, key: string): string => join(store.root, key)
 
 const followerOf = (store: Store, key: string, token: Token): string => join(store.root, '.next', key, token)
 
-async function newest(store: Store, key: string, maxBytes: number): Promise<State | undefined> {
-  const first = await readState(store, pathOf(store, key), maxBytes)
-  return first && (await chain(store, key, { first, maxBytes })).at(-1)
-}
+const newest = async (store: Store, key: string, maxBytes: number): Promise<State | undefined> =>
+  (await chain(store, key, maxBytes)).at(-1)
 
-/** A state and all its followers. */
-async function chain(store: Store, key: string, from: { readonly first: State; readonly maxBytes: number }) {
-  const states = [from.first]
-  for (let { token } = from.first; states.length < followAtMost; token = states.at(-1)?.token ?? '') {
-    const follower = await readState(store, followerOf(store, key, token), from.maxBytes)
-    if (follower === undefined) return states
-    states.push(follower)
+/** A state and all its followers; empty if there is no document. */
+async function chain(store: Store, key: string, maxBytes: number): Promise<readonly State[]> {
+  const states: State[] = []
+  for (let path = pathOf(store, key); states.length < followAtMost; ) {
+    const state = await readState(store, path, maxBytes)
+    if (state === undefined) return states
+    states.push(state)
+    path = followerOf(store, key, state.token)
   }
   throw new PlatteError('conflict', `${pathOf(store, key)}: changes faster than it can be read`)
 }
 
 async function readState(store: Store, path: string, maxBytes: number): Promise<State | undefined> {
-  const file = await openFile(store.root, path)
+  const file = await files.openFile(store.root, path)
   if (file === undefined) return undefined
   const { size, ino, mtimeMs } = file.stats
   try {
     if (size > maxBytes) throw tooLarge(path, maxBytes)
-    const bytes = await attempt('read', path, () => readWhole(file.handle, Number(size), path))
+    const bytes = await files.attempt('read', path, () => readWhole(file.handle, Number(size), path))
     const modified = Number(mtimeMs)
     return { bytes, token: tokenOf(modified, bytes), inode: ino, modified }
   } finally {
@@ -131,21 +118,34 @@ async function readWhole(handle: FileHandle, size: number, path: string): Promis
 
 async function create(store: Store, key: string, bytes: Uint8Array): Promise<'created' | 'same' | 'taken'> {
   const path = pathOf(store, key)
-  if (await isThere(path)) {
+  if (await files.isThere(path)) {
     // Its writer may have crashed before the sync, and the caller relies on it.
-    await syncFolder(dirname(path))
+    await files.syncFolder(dirname(path))
     return await compare(store, key, bytes)
   }
-  const { path: temporary } = await writeTemporary(store.root, (handle, at) =>
-    attempt('write', at, () => handle.writeFile(bytes)),
+  const link = async (temporary: string): Promise<boolean> => {
+    const created = await files.linkTo(temporary, path)
+    await files.syncFolder(dirname(path))
+    return created
+  }
+  const created = await withTemporary(store, (handle) => handle.writeFile(bytes), link)
+  return created ? 'created' : await compare(store, key, bytes)
+}
+
+/** Writes a file under a temporary name, which is removed after `use`. */
+async function withTemporary<Written, Outcome>(
+  store: Store,
+  write: (handle: FileHandle) => Promise<Written>,
+  use: (temporary: string, written: Written) => Promise<Outcome>,
+): Promise<Outcome> {
+  const { path, result } = await files.writeTemporary(store.root, (handle, at) =>
+    files.attempt('write', at, () => write(handle)),
   )
   try {
-    const created = await linkTo(temporary, path)
-    await syncFolder(dirname(path))
-    return created ? 'created' : await compare(store, key, bytes)
+    return await use(path, result)
   } finally {
-    await discardFile(temporary)
-    await tidy(store, '', (now) => sweepTemporary(store.root, now))
+    await files.discardFile(path)
+    await tidy(store, '', (now) => files.sweepTemporary(store.root, now))
   }
 }
 
@@ -155,32 +155,22 @@ async function compare(store: Store, key: string, bytes: Uint8Array): Promise<'s
   throw new PlatteError('store-unavailable', `${pathOf(store, key)}: was removed while it was created`)
 }
 
-/** New bytes, and the token of the state that they replace. */
-interface Change {
-  readonly bytes: Uint8Array
-  readonly token: Token
-}
-
-async function swap(store: Store, key: string, { bytes, token }: Change): Promise<'ok' | 'conflict'> {
+/** @param token of the state that is replaced. */
+async function swap(store: Store, key: string, bytes: Uint8Array, token: Token): Promise<'ok' | 'conflict'> {
   const before = await newest(store, key, readAtMostBytes)
   if (before?.token !== token) return 'conflict'
-  const { path: temporary, result: mine } = await writeTemporary(store.root, (handle, at) =>
-    attempt('write', at, async () => {
-      await handle.writeFile(bytes)
-      return tokenOf(await dateAfter(handle, before.modified), bytes)
-    }),
-  )
-  try {
-    const follower = followerOf(store, key, token)
-    if (!(await linkTo(temporary, follower))) return 'conflict'
-    await syncFolder(dirname(follower))
-    if (await settle(store, key, { temporary, mine })) return 'ok'
-    await removeFile(follower)
-    return 'conflict'
-  } finally {
-    await discardFile(temporary)
-    await tidy(store, '', (now) => sweepTemporary(store.root, now))
+  const write = async (handle: FileHandle): Promise<Token> => {
+    await handle.writeFile(bytes)
+    return tokenOf(await dateAfter(handle, before.modified), bytes)
   }
+  return await withTemporary(store, write, async (temporary, mine) => {
+    const follower = followerOf(store, key, token)
+    if (!(await files.linkTo(temporary, follower))) return 'conflict'
+    await files.syncFolder(dirname(follower))
+    if (await settle(store, key, { temporary, mine })) return 'ok'
+    await files.removeFile(follower)
+    return 'conflict'
+  })
 }
 
 /**
@@ -206,14 +196,13 @@ async function dateAfter(handle: FileHandle, before: Instant): Promise<Instant> 
 async function settle(store: Store, key: string, linked: { readonly temporary: string; readonly mine: Token }) {
   const path = pathOf(store, key)
   for (let tries = 0; tries < moveAtMost; tries++) {
-    const first = await readState(store, path, readAtMostBytes)
-    const states = first ? await chain(store, key, { first, maxBytes: readAtMostBytes }) : []
+    const states = await chain(store, key, readAtMostBytes)
     const at = states.findIndex(({ token }) => token === linked.mine)
-    if (first === undefined || at === -1) return await isThere(followerOf(store, key, linked.mine))
+    if (states[0] === undefined || at === -1) return await files.isThere(followerOf(store, key, linked.mine))
     if (at === 0 || at < states.length - 1) return true
-    if (!replace(path, first, linked.temporary)) continue
-    await syncFolder(dirname(path))
-    await tidy(store, key, (now) => sweep(dirname(followerOf(store, key, linked.mine)), now - keepMs))
+    if (!replace(path, states[0], linked.temporary)) continue
+    await files.syncFolder(dirname(path))
+    await tidy(store, key, (now) => files.sweep(dirname(followerOf(store, key, linked.mine)), now - keepMs))
     return true
   }
   return true

@@ -1,14 +1,15 @@
 /**
- * Files of the folder stores: durable writes under a temporary name, folders, and the system's errors in plain words.
+ * Files of the folder stores: durable writes under a temporary name, folders, lists, and the system's errors in plain words.
  *
  * A key is a path below the root. Names that start with a dot are not keys, so `.tmp` (files being written), `.next` (see
  * documents.ts) and `.uploads` (see uploads.ts) are never served or listed. A file that is a symbolic link is refused;
  * folders that are links are followed when read, and not listed.
  */
 import { randomUUID } from 'node:crypto'
-import { type BigIntStats, constants } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, link, lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { checkKey, isKey } from '../../documents/paths.ts'
 import type { Instant } from '../../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
 
@@ -52,36 +53,33 @@ export async function attempt<T>(doing: Doing, path: string, work: () => Promise
   }
 }
 
-/** A file open for reading; the caller closes it. */
-export interface OpenFile {
-  readonly handle: FileHandle
-  readonly stats: BigIntStats
-}
+/** The same; `undefined` if there is no such file or folder. */
+export const attemptIfThere = <T>(doing: Doing, path: string, work: () => Promise<T>): Promise<T | undefined> =>
+  attempt(doing, path, () =>
+    work().catch((error: unknown) => {
+      if (errorName(error) !== 'ENOENT') throw error
+      return undefined
+    }),
+  )
 
 /** Opens a file for reading; a pipe does not hang, a link is not followed. @returns `undefined` if it does not exist. */
-export async function openFile(root: string, path: string): Promise<OpenFile | undefined> {
-  try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    const stats = await handle.stat({ bigint: true })
-    if (stats.isFile()) return { handle, stats }
-    await handle.close()
-  } catch (error) {
-    if (errorName(error) !== 'ENOENT') throw storeError(error, 'read', path)
-    await checkRoot(root)
-    return undefined
-  }
+export async function openFile(root: string, path: string) {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+  const file = await attemptIfThere('read', path, async () => {
+    const handle = await open(path, flags)
+    return { handle, stats: await handle.stat({ bigint: true }) }
+  })
+  if (file === undefined) await checkRoot(root)
+  if (file === undefined || file.stats.isFile()) return file
+  await file.handle.close()
   throw new PlatteError('store-unavailable', `${path}: is a folder or a device, not a file`)
 }
 
 /** A store that is not mounted must not look empty. */
 export async function checkRoot(root: string): Promise<void> {
-  try {
-    await stat(root)
-  } catch (cause) {
-    if (errorName(cause) !== 'ENOENT') throw storeError(cause, 'read', root)
-    const hint = 'mount what belongs there; `platte init` makes a new store'
-    throw new PlatteError('store-unavailable', `${root}: the folder of the store does not exist`, { cause, hint })
-  }
+  if ((await attemptIfThere('read', root, () => stat(root))) !== undefined) return
+  const hint = 'mount what belongs there; `platte init` makes a new store'
+  throw new PlatteError('store-unavailable', `${root}: the folder of the store does not exist`, { hint })
 }
 
 /** Makes a folder and its parents durably. */
@@ -112,7 +110,13 @@ const temporaryFolder = (root: string): string => join(root, '.tmp')
 /** Writes and syncs a file under a temporary name; after a failure nothing stays. @returns the path, and what `fill` returned. */
 export async function writeTemporary<T>(root: string, fill: (handle: FileHandle, path: string) => Promise<T>) {
   const path = join(temporaryFolder(root), randomUUID())
-  const handle = await attempt('write', path, () => openNew(path))
+  const openNew = () => open(path, 'wx')
+  const handle =
+    (await attemptIfThere('write', path, openNew)) ??
+    (await attempt('write', path, async () => {
+      await makeFolder(dirname(path))
+      return await openNew()
+    }))
   try {
     const result = await fill(handle, path)
     await attempt('write', path, async () => {
@@ -133,15 +137,8 @@ export const writeWhole = (handle: FileHandle, path: string, chunk: Uint8Array):
     for (let at = 0; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
   })
 
-async function openNew(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'wx')
-  } catch (error) {
-    if (errorName(error) !== 'ENOENT') throw error
-    await makeFolder(dirname(path))
-    return await open(path, 'wx')
-  }
-}
+/** A concurrent removal may take away the folder that was just made. */
+const linkAtMost = 4
 
 /** Links a written file to a free name: of many writers exactly one gets it. @returns whether we have the name. */
 export async function linkTo(temporary: string, path: string): Promise<boolean> {
@@ -159,58 +156,26 @@ export async function linkTo(temporary: string, path: string): Promise<boolean> 
   }
 }
 
-/** A concurrent removal may take away the folder that was just made. */
-const linkAtMost = 4
+const statOrNone = (path: string) => lstat(path, { bigint: true }).catch(() => undefined)
+
+export const isThere = async (path: string): Promise<boolean> => (await statOrNone(path)) !== undefined
 
 async function areOne(a: string, b: string): Promise<boolean> {
-  try {
-    const [first, second] = await Promise.all([lstat(a, { bigint: true }), lstat(b, { bigint: true })])
-    return first.ino === second.ino && first.dev === second.dev
-  } catch {
-    return false
-  }
+  const [first, second] = await Promise.all([statOrNone(a), statOrNone(b)])
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev
 }
 
 /** Removes a file; a missing one is no error. */
-export async function removeFile(path: string): Promise<void> {
-  try {
-    await unlink(path)
-  } catch (error) {
-    if (errorName(error) !== 'ENOENT') throw storeError(error, 'remove', path)
-  }
-}
-
-/** Removes the followers of a removed document, and empty folders. Never fails. */
-export async function tidyAfter(root: string, key: string): Promise<void> {
-  const followers = join('.next', key)
-  await rm(join(root, followers), { recursive: true, force: true }).catch(() => undefined)
-  for (const path of [followers, key]) await removeEmptyFolders(root, path)
-}
-
-async function removeEmptyFolders(root: string, path: string): Promise<void> {
-  try {
-    for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) await rmdir(join(root, folder))
-  } catch {
-    // The folder is in use.
-  }
-}
+export const removeFile = (path: string): Promise<void> => attemptIfThere('remove', path, () => unlink(path))
 
 /** Removes a file that nobody needs; after a failure it stays until it is swept. */
 export const discardFile = (path: string): Promise<void> => removeFile(path).catch(() => undefined)
 
-export const isThere = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  )
-
 /** Removes files directly in a folder that were last written before `before`. Never fails. */
 export async function sweep(folder: string, before: Instant): Promise<void> {
-  const names = await readdir(folder).catch(() => [])
-  for (const name of names) {
-    const path = join(folder, name)
-    const written = await lstat(path).catch(() => undefined)
-    if (written !== undefined && written.mtimeMs < before) await discardFile(path)
+  for (const name of await readdir(folder).catch(() => [])) {
+    const written = await statOrNone(join(folder, name))
+    if (written !== undefined && written.mtimeMs < before) await discardFile(join(folder, name))
   }
 }
 
@@ -218,3 +183,43 @@ const dayMs = 24 * 60 * 60 * 1000
 
 /** Removes what crashed writers left behind a day ago. */
 export const sweepTemporary = (root: string, now: Instant): Promise<void> => sweep(temporaryFolder(root), now - dayMs)
+
+/** All keys that start with `prefix`, in byte order. */
+export async function* listFiles(root: string, prefix: string): AsyncIterable<string> {
+  const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+  if (folder !== '') checkKey(folder.slice(0, -1))
+  await checkRoot(root)
+  for await (const key of walk(root, folder)) if (key.startsWith(prefix)) yield key
+}
+
+/** The names of the non-empty folders in `folder`, which ends in "/". */
+export async function* listFolders(root: string, folder: string): AsyncIterable<string> {
+  checkKey(folder.slice(0, -1))
+  await checkRoot(root)
+  for (const name of await namesIn(join(root, folder))) {
+    if (!name.endsWith('/')) continue
+    for await (const _ of walk(root, folder + name)) {
+      yield name.slice(0, -1)
+      break
+    }
+  }
+}
+
+async function* walk(root: string, folder: string): AsyncIterable<string> {
+  for (const name of await namesIn(join(root, folder))) {
+    if (name.endsWith('/')) yield* walk(root, folder + name)
+    else yield folder + name
+  }
+}
+
+/** The keys in a folder, in byte order; those of folders end in "/". */
+async function namesIn(path: string): Promise<readonly string[]> {
+  const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
+    if (['ENOENT', 'ENOTDIR'].includes(errorName(error) ?? '')) return []
+    throw storeError(error, 'list', path)
+  })
+  return entries
+    .filter((entry) => isKey(entry.name) && (entry.isDirectory() || entry.isFile()))
+    .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+    .sort()
+}

@@ -1,29 +1,27 @@
 /** The mark of a reader in one file, replaced as a whole and synced. */
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { catalogKey, publicDocument } from '../../documents/paths.ts'
-import type { HighWaterMark } from '../high-water-mark.ts'
+import type { HighWaterMark } from '../documents.ts'
 import { tooLarge } from '../streams.ts'
-import { attempt, errorName, storeError, syncFolder } from './files.ts'
+import { attempt, attemptIfThere, syncFolder } from './files.ts'
 
 const maxBytes = publicDocument(catalogKey)?.maxBytes ?? 0
 
 /** @param path a file that only this process writes, in a folder that exists. */
 export function markFile(path: string): HighWaterMark {
   return {
-    async load() {
-      const handle = await openOrNone(path)
-      if (handle === undefined) return undefined
-      return await attempt('read', path, async () => {
+    load: () =>
+      attemptIfThere('read', path, async () => {
+        const handle = await open(path)
         try {
           if ((await handle.stat()).size > maxBytes) throw tooLarge(path, maxBytes)
           return new Uint8Array(await handle.readFile())
         } finally {
           await handle.close()
         }
-      })
-    },
+      }),
     async keep(bytes) {
       const temporary = join(dirname(path), `.${randomUUID()}`)
       await attempt('write', path, async () => {
@@ -42,14 +40,5 @@ export function markFile(path: string): HighWaterMark {
       })
       await syncFolder(dirname(path))
     },
-  }
-}
-
-async function openOrNone(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path)
-  } catch (error) {
-    if (errorName(error) === 'ENOENT') return undefined
-    throw storeError(error, 'read', path)
   }
 }

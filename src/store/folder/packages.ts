@@ -1,28 +1,15 @@
 /** Packages as files of a folder, each copied and hashed in one pass under a temporary name, then linked into place. */
 import { Buffer } from 'node:buffer'
 import { createHash } from 'node:crypto'
-import { type FileHandle, rename } from 'node:fs/promises'
+import { type FileHandle, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkKey } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../packages.ts'
-import { checkRange, hashInto } from '../streams.ts'
+import { checkRange, hashInto, streamFrom } from '../streams.ts'
 import type { FolderOptions } from './documents.ts'
-import {
-  attempt,
-  discardFile,
-  linkTo,
-  openFile,
-  removeFile,
-  storeError,
-  sweepTemporary,
-  syncFolder,
-  tidyAfter,
-  writeTemporary,
-  writeWhole,
-} from './files.ts'
-import { listFiles } from './list.ts'
+import * as files from './files.ts'
 
 export interface FolderPackagesOptions extends FolderOptions {
   readonly newHasher: NewHasher
@@ -30,7 +17,6 @@ export interface FolderPackagesOptions extends FolderOptions {
 
 /** @param root the folder: must exist for reading, and is made by the first write. May be that of the documents. */
 export function folderPackages(root: string, options: FolderPackagesOptions): Packages {
-  const store = { root, ...options }
   const pathOf = (key: string): string => join(root, checkKey(key))
   return {
     open: async (key, range) => openPackage(root, pathOf(key), range),
@@ -38,18 +24,17 @@ export function folderPackages(root: string, options: FolderPackagesOptions): Pa
       const path = pathOf(key)
       if ((await sizeOf(root, path)) === expected.size) {
         await body.cancel()
-        await syncFolder(dirname(path))
+        await files.syncFolder(dirname(path))
         return 'same'
       }
-      return await place(root, path, await copy(store, body, { name: key, expected }))
+      return await place(root, path, await copy(root, body, { ...options, name: key, expected }))
     },
     async stage(body) {
-      const copied = await copy(store, body, { name: 'the package' })
-      const { size, sha256, sha1 } = copied
+      const { temporary, ...found } = await copy(root, body, { ...options, name: 'the package' })
       return {
-        ...{ size, sha256, sha1 },
-        keep: async (key) => place(root, pathOf(key), copied),
-        discard: () => removeFile(copied.temporary),
+        ...found,
+        keep: async (key) => place(root, pathOf(key), { temporary, ...found }),
+        discard: () => files.removeFile(temporary),
       }
     },
     async stat(key) {
@@ -57,69 +42,75 @@ export function folderPackages(root: string, options: FolderPackagesOptions): Pa
       return size === undefined ? undefined : { size }
     },
     async remove(key) {
-      await removeFile(pathOf(key))
+      await files.removeFile(pathOf(key))
       await tidyAfter(root, key)
     },
-    list: (prefix) => listFiles(root, prefix),
+    list: (prefix) => files.listFiles(root, prefix),
   }
 }
 
-/** A package under its temporary name. */
-interface Copied extends ExpectedPackage {
-  readonly temporary: string
-  readonly sha1: string
-}
-
+/** Writes and hashes a package under a temporary name. */
 async function copy(
-  { root, clock, newHasher }: FolderPackagesOptions & { readonly root: string },
+  root: string,
   body: ReadableStream<Uint8Array>,
-  what: { readonly name: string; readonly expected?: ExpectedPackage },
-): Promise<Copied> {
-  await sweepTemporary(root, clock())
-  const { path: temporary, result } = await writeTemporary(root, (handle, path) => {
-    const write = (chunk: Uint8Array): Promise<void> => writeWhole(handle, path, chunk)
-    return hashInto(body, write, { hasher: newHasher(), ...what })
-  }).catch(async (error) => {
-    // If the file could not be opened, the body is still uncancelled.
-    if (!body.locked) await body.cancel(error).catch(() => undefined)
-    throw error
-  })
+  { clock, newHasher, ...what }: FolderPackagesOptions & { readonly name: string; readonly expected?: ExpectedPackage },
+) {
+  await files.sweepTemporary(root, clock())
+  const { path: temporary, result } = await files
+    .writeTemporary(root, (handle, path) =>
+      hashInto(body, (chunk) => files.writeWhole(handle, path, chunk), { hasher: newHasher(), ...what }),
+    )
+    .catch(async (error) => {
+      // If the file could not be opened, the body is still uncancelled.
+      if (!body.locked) await body.cancel(error).catch(() => undefined)
+      throw error
+    })
   return { temporary, ...result }
 }
+
+type Copied = Pick<Awaited<ReturnType<typeof copy>>, 'temporary' | 'size' | 'sha256'>
 
 /** Links a copy into place; damaged bytes there (a file cut short) are replaced. */
 async function place(root: string, path: string, { temporary, size, sha256 }: Copied): Promise<'stored' | 'same'> {
   try {
-    const linked = await linkTo(temporary, path)
+    const linked = await files.linkTo(temporary, path)
     const same = !linked && (await sizeOf(root, path)) === size && (await sha256Of(root, path)) === sha256
-    if (!linked && !same) await attempt('write', path, () => rename(temporary, path))
-    await syncFolder(dirname(path))
+    if (!linked && !same) await files.attempt('write', path, () => rename(temporary, path))
+    await files.syncFolder(dirname(path))
     return same ? 'same' : 'stored'
   } finally {
-    await discardFile(temporary)
+    await files.discardFile(temporary)
   }
 }
 
 async function sizeOf(root: string, path: string): Promise<number | undefined> {
-  const file = await openFile(root, path)
+  const file = await files.openFile(root, path)
   await file?.handle.close()
   return file && Number(file.stats.size)
 }
 
 async function sha256Of(root: string, path: string): Promise<string | undefined> {
   const hash = createHash('sha256')
-  const open = await openPackage(root, path, undefined)
+  const open = await openPackage(root, path)
   for await (const chunk of open?.body ?? []) hash.update(chunk)
   return open && hash.digest('hex')
 }
 
+/** Removes the followers of a removed document, and empty folders. Never fails. */
+async function tidyAfter(root: string, key: string): Promise<void> {
+  const followers = join('.next', key)
+  await rm(join(root, followers), { recursive: true, force: true }).catch(() => undefined)
+  for (const path of [followers, key])
+    try {
+      for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) await rmdir(join(root, folder))
+    } catch {
+      // The folder is in use.
+    }
+}
+
 /** Opens a file of the store, or a range of it; `undefined` if it does not exist. */
-export async function openPackage(
-  root: string,
-  path: string,
-  range: ByteRange | undefined,
-): Promise<OpenPackage | undefined> {
-  const file = await openFile(root, path)
+export async function openPackage(root: string, path: string, range?: ByteRange): Promise<OpenPackage | undefined> {
+  const file = await files.openFile(root, path)
   if (file === undefined) return undefined
   const size = Number(file.stats.size)
   try {
@@ -136,28 +127,25 @@ const chunkBytes = 64 * 1024
 /** Reads on demand. Closes the file at the end, after a failure, and when the reader cancels. */
 function bodyOf(handle: FileHandle, path: string, { start, end }: ByteRange): ReadableStream<Uint8Array> {
   let at = start
-  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-    if (at <= end) {
-      // Not from Node's shared pool, where a reader could see its neighbours.
-      const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(chunkBytes, end + 1 - at)).buffer)
-      const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
-      if (bytesRead === 0) throw new PlatteError('store-unavailable', `${path}: ends before its size`)
-      at += bytesRead
-      controller.enqueue(chunk.subarray(0, bytesRead))
-    }
-    if (at <= end) return
-    await handle.close()
-    controller.close()
+  const next = async (): Promise<Uint8Array | undefined> => {
+    if (at > end) return undefined
+    // Not from Node's shared pool, where a reader could see its neighbours.
+    const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(chunkBytes, end + 1 - at)).buffer)
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
+    if (bytesRead === 0) throw new PlatteError('store-unavailable', `${path}: ends before its size`)
+    at += bytesRead
+    return chunk.subarray(0, bytesRead)
   }
-  return new ReadableStream<Uint8Array>(
-    {
-      pull: (controller) =>
-        pull(controller).catch(async (error) => {
-          await handle.close().catch(() => undefined)
-          throw storeError(error, 'read', path)
-        }),
-      cancel: () => handle.close(),
-    },
-    { highWaterMark: 0 },
-  )
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= handle.close())
+  return streamFrom(async () => {
+    try {
+      const chunk = await next()
+      if (at > end) await close()
+      return chunk
+    } catch (error) {
+      await close().catch(() => undefined)
+      throw files.storeError(error, 'read', path)
+    }
+  }, close)
 }

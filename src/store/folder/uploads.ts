@@ -7,13 +7,11 @@
 import { randomUUID } from 'node:crypto'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PlatteError } from '../../kernel/errors.ts'
 import type { OpenPackage } from '../packages.ts'
-import { pumpPart } from '../streams.ts'
-import { uploadGone } from '../upload-token.ts'
-import { type Part, type Uploads, type UploadToken, usualPartBytes } from '../uploads.ts'
+import { pumpPart, streamFrom } from '../streams.ts'
+import { malformedToken, type Part, type Uploads, type UploadToken, uploadGone, usualPartBytes } from '../uploads.ts'
 import type { FolderOptions } from './documents.ts'
-import { attempt, checkRoot, discardFile, errorName, makeFolder, storeError, writeWhole } from './files.ts'
+import * as files from './files.ts'
 import { openPackage } from './packages.ts'
 
 export interface FolderUploadsOptions extends FolderOptions {
@@ -30,21 +28,21 @@ export function folderUploads(root: string, { clock, partBytes = usualPartBytes 
     maxBytes: Number.MAX_SAFE_INTEGER,
     async begin() {
       const token = `${clock().toString(36)}-${randomUUID()}`
-      await makeFolder(pathOf(token))
+      await files.makeFolder(pathOf(token))
       return token
     },
     putPart: async (token, part, body) => writePart(pathOf(token), part, body),
     async parts(token) {
       if (await isFolder(wholeOf(token))) return 'whole'
       const parts = await partsIn(pathOf(token))
-      if (parts === undefined) await checkRoot(root)
+      if (parts === undefined) await files.checkRoot(root)
       return parts
     },
     async complete(token) {
       if (await isFolder(wholeOf(token))) return
       await rename(pathOf(token), wholeOf(token)).catch(async (error: unknown) => {
         if (await isFolder(wholeOf(token))) return
-        throw errorName(error) === 'ENOENT' ? uploadGone() : storeError(error, 'write', pathOf(token))
+        throw files.errorName(error) === 'ENOENT' ? uploadGone() : files.storeError(error, 'write', pathOf(token))
       })
     },
     async open(token) {
@@ -54,82 +52,73 @@ export function folderUploads(root: string, { clock, partBytes = usualPartBytes 
     },
     async discard(token) {
       for (const path of [pathOf(token), wholeOf(token)])
-        await attempt('remove', path, () => rm(path, { recursive: true, force: true }))
+        await files.attempt('remove', path, () => rm(path, { recursive: true, force: true }))
     },
     async *unfinished(before) {
-      const names = await readdir(above).catch(() => [])
-      for (const name of names) if (isToken(name) && begunAt(name) < before) yield name
+      for (const name of await readdir(above).catch(() => []))
+        if (isToken(name) && Number.parseInt(name, 36) < before) yield name
     },
   }
 }
 
+/** The time in milliseconds, in base 36, and a unique number. */
 const isToken = (text: string): boolean => /^[0-9a-z]{1,11}-[0-9a-f-]{36}$/.test(text)
-const begunAt = (token: UploadToken): number => Number.parseInt(token, 36)
 
 /** Tokens come from unsigned documents, so they must not lead out of the folder. */
 function checkToken(token: UploadToken): string {
   if (isToken(token)) return token
-  throw new PlatteError('bad-document', 'the stored record of an upload has a malformed token')
+  throw malformedToken()
 }
 
-const isFolder = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
+const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 
 const nameOf = ({ number }: Part): string => String(number).padStart(5, '0')
 
 async function writePart(folder: string, part: Part, body: ReadableStream<Uint8Array>): Promise<'stored' | 'gone'> {
   const path = join(folder, `.${randomUUID()}`)
-  const handle = await open(path, 'wx').catch(async (error: unknown) => {
-    await body.cancel(error).catch(() => undefined)
-    if (errorName(error) !== 'ENOENT') throw storeError(error, 'write', path)
+  const written = await files.attemptIfThere('write', path, async () => {
+    const handle = await open(path, 'wx').catch(async (error: unknown) => {
+      await body.cancel(error).catch(() => undefined)
+      throw error
+    })
+    try {
+      await pumpPart(body, part, (chunk) => files.writeWhole(handle, path, chunk))
+      await handle.close()
+      await rename(path, join(folder, nameOf(part)))
+      return 'stored' as const
+    } catch (error) {
+      await handle.close().catch(() => undefined)
+      await files.discardFile(path)
+      throw error
+    }
   })
-  if (handle === undefined) return 'gone'
-  try {
-    await pumpPart(body, part, (chunk) => writeWhole(handle, path, chunk))
-    await handle.close()
-    await rename(path, join(folder, nameOf(part)))
-    return 'stored'
-  } catch (error) {
-    await handle.close().catch(() => undefined)
-    await discardFile(path)
-    if (errorName(error) === 'ENOENT') return 'gone'
-    throw storeError(error, 'write', path)
-  }
+  return written ?? 'gone'
 }
 
 /** @returns `undefined` without such a folder. */
-async function partsIn(folder: string): Promise<readonly Part[] | undefined> {
-  try {
+const partsIn = (folder: string): Promise<readonly Part[] | undefined> =>
+  files.attemptIfThere('read', folder, async () => {
     const names = (await readdir(folder)).filter((name) => /^\d{5}$/.test(name)).sort()
-    return await Promise.all(
-      names.map(async (name) => ({ number: Number(name), size: (await stat(join(folder, name))).size })),
-    )
-  } catch (error) {
-    if (errorName(error) === 'ENOENT') return undefined
-    throw storeError(error, 'read', folder)
-  }
-}
+    const sizeOf = async (name: string): Promise<number> => (await stat(join(folder, name))).size
+    return await Promise.all(names.map(async (name) => ({ number: Number(name), size: await sizeOf(name) })))
+  })
 
 /** Opens each file when the one before has ended. */
 function joinedParts(root: string, folder: string, parts: readonly Part[]): OpenPackage {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
-  let next = 0
-  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+  const rest = [...parts]
+  const next = async (): Promise<Uint8Array | undefined> => {
     for (;;) {
       const chunk = await reader?.read()
-      if (chunk?.value !== undefined) return controller.enqueue(chunk.value)
-      const part = parts[next++]
-      if (part === undefined) return controller.close()
-      const file = await openPackage(root, join(folder, nameOf(part)), undefined)
+      if (chunk?.value !== undefined) return chunk.value
+      const part = rest.shift()
+      if (part === undefined) return undefined
+      const file = await openPackage(root, join(folder, nameOf(part)))
       if (file === undefined) throw uploadGone()
       reader = file.body.getReader()
     }
   }
-  return {
-    size: parts.reduce((total, { size }) => total + size, 0),
-    body: new ReadableStream<Uint8Array>({ pull, cancel: (reason) => reader?.cancel(reason) }, { highWaterMark: 0 }),
-  }
+  const size = parts.reduce((total, part) => total + part.size, 0)
+  return { size, body: streamFrom(next, (reason) => reader?.cancel(reason)) }
 }

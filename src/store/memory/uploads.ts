@@ -1,8 +1,7 @@
 /** Uploads in memory, for tests and trials. */
 import type { Clock } from '../../kernel/clock.ts'
 import { joined, pumpPart } from '../streams.ts'
-import { uploadGone } from '../upload-token.ts'
-import { type Part, type Uploads, usualPartBytes } from '../uploads.ts'
+import { type Part, type Uploads, uploadGone, usualPartBytes } from '../uploads.ts'
 import { streamOf } from './memory.ts'
 
 interface Held {

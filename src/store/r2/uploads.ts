@@ -8,8 +8,15 @@ import type { R2Bucket, R2UploadedPart } from '@cloudflare/workers-types'
 import { partKey, stagedKey } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { Packages } from '../packages.ts'
-import { readToken, tokenOf, uploadGone } from '../upload-token.ts'
-import { type Part, type Uploads, type UploadToken, usualPartBytes } from '../uploads.ts'
+import {
+  type Part,
+  readToken,
+  tokenOf,
+  type Uploads,
+  type UploadToken,
+  uploadGone,
+  usualPartBytes,
+} from '../uploads.ts'
 import { asking, fixedLength, pagesOf } from './r2.ts'
 
 export interface R2UploadsOptions {

@@ -1,12 +1,14 @@
 /**
- * A client of one S3 bucket: time-outs, retries and errors.
+ * A client of one S3 bucket: time-outs, retries, errors, bodies and lists.
  *
  * The SDK never retries a conditional write: a retry after a lost success looks like a lost race. Reads are retried once
  * here, parts of a package once by the SDK.
  */
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { Readable } from 'node:stream'
+import { ListObjectsV2Command, type ListObjectsV2CommandInput, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/random.ts'
+import { streamFrom } from '../streams.ts'
 import { type Action, failureOf, S3Failure, worded } from './failure.ts'
 
 /** Where a bucket is. */
@@ -29,66 +31,63 @@ export interface S3Options {
 }
 
 /** One bucket. */
-export interface S3 {
-  readonly client: S3Client
-  /** For packages: an upload fails after three times the patience without progress. */
-  readonly uploader: S3Client
-  /** For parts that a client sends, which has no checksums. */
-  readonly plain: S3Client
-  readonly bucket: string
-  readonly prefix: string
-  readonly patienceMs: number
-  /** Waits for `baseMs`, plus or minus a half. */
-  pause(baseMs: number): Promise<void>
-  /** One request, within the patience. @throws S3Failure, or the work's own PlatteError */
-  once<T>(work: Work<T>): Promise<T>
-  /** The same, retried once after a passing failure. */
-  twice<T>(work: Work<T>): Promise<T>
-  /** Makes a PlatteError of a failure; returns any other error. */
-  explain(error: unknown, key: string, action: Action): unknown
-}
+export type S3 = Awaited<ReturnType<typeof openS3>>
 
 /** A request; it ends when the signal says so. */
-export type Work<T> = (signal: AbortSignal) => Promise<T>
+type Work<T> = (options: { readonly abortSignal: AbortSignal }) => Promise<T>
 
 const connectMs = 5_000
-const patienceMs = 20_000
 const repeatMs = 100
 /** Slow downloads would hold the SDK's default of 50 connections, and the catalog would wait. */
 const anyNumber = { maxSockets: Number.POSITIVE_INFINITY }
 
 /** Opens a bucket, without a request. @throws PlatteError('configuration') without a region, and for Google's store. */
-export async function openS3(wanted: S3Location, options: S3Options): Promise<S3> {
+export async function openS3(wanted: S3Location, { random, patienceMs = 20_000 }: S3Options) {
   const location = await locationOf(wanted)
   const { bucket, prefix } = location
-  const patience = options.patienceMs ?? patienceMs
   refuseGoogle(location)
   const config = configOf(location)
-  const handler = {
-    connectionTimeout: Math.min(connectMs, patience),
-    httpAgent: anyNumber,
-    httpsAgent: anyNumber,
-  }
+  const handler = { connectionTimeout: Math.min(connectMs, patienceMs), httpAgent: anyNumber, httpsAgent: anyNumber }
   const client = new S3Client({ ...config, requestHandler: handler, maxAttempts: 1 })
   const { credentials } = client.config
-  const slow = { ...config, credentials, requestHandler: { ...handler, socketTimeout: 3 * patience } }
-  const uploader = new S3Client({ ...slow, maxAttempts: 2 })
-  const plain = new S3Client({ ...slow, ...noChecksums, maxAttempts: 1 })
+  const slow = { ...config, credentials, requestHandler: { ...handler, socketTimeout: 3 * patienceMs } }
   await checkRegion(client)
-  const pause = (baseMs: number) => new Promise<void>((done) => setTimeout(done, baseMs * (0.5 + options.random())))
-  const once = <T>(work: Work<T>): Promise<T> => within(patience, work)
-  const twice = async <T>(work: Work<T>): Promise<T> => {
-    try {
-      return await once(work)
-    } catch (error) {
+  const pause = (baseMs: number) => new Promise<void>((done) => setTimeout(done, baseMs * (0.5 + random())))
+  const once = <T>(work: Work<T>): Promise<T> => within(patienceMs, work)
+  const twice = <T>(work: Work<T>): Promise<T> =>
+    once(work).catch(async (error: unknown) => {
       if (!(error instanceof S3Failure && error.isPassing)) throw error
       await pause(repeatMs)
       return await once(work)
-    }
-  }
+    })
   const explain = (error: unknown, key: string, action: Action): unknown =>
     error instanceof S3Failure ? worded(error, { key, action, bucket }) : error
-  return { client, uploader, plain, bucket, prefix, patienceMs: patience, pause, once, twice, explain }
+  return {
+    ...{ client, bucket, prefix, patienceMs },
+    /** For packages: an upload fails after three times the patience without progress. */
+    uploader: new S3Client({ ...slow, maxAttempts: 2 }),
+    /** For parts that a client sends, which has no checksums. */
+    plain: new S3Client({ ...slow, ...noChecksums, maxAttempts: 1 }),
+    /** Waits for `baseMs`, plus or minus a half. */
+    pause,
+    /** One request, within the patience. @throws S3Failure, or the work's own PlatteError */
+    once,
+    /** The same, retried once after a passing failure. */
+    twice,
+    /** Makes a PlatteError of a failure; returns any other error. */
+    explain,
+    /** As `twice`. @throws PlatteError */
+    ask: <T>(key: string, action: Action, work: Work<T>): Promise<T> =>
+      twice(work).catch((error: unknown) => {
+        throw explain(error, key, action)
+      }),
+    /** As `ask`; `undefined` if the store answers that it does not exist. */
+    find: <T>(key: string, action: Action, work: Work<T>): Promise<T | undefined> =>
+      twice(work).catch((error: unknown) => {
+        if (error instanceof S3Failure && (action === 'parts' ? error.isNoUpload : error.isAbsent)) return undefined
+        throw explain(error, key, action)
+      }),
+  }
 }
 
 /** AWS_ENDPOINT_URL and the SDK's other sources must pass the same checks as `endpoint`. */
@@ -130,13 +129,11 @@ function configOf({ endpoint, region, forcePathStyle }: S3Location): S3ClientCon
 }
 
 async function checkRegion(client: S3Client): Promise<void> {
-  try {
-    await client.config.region()
-  } catch {
+  await client.config.region().catch(() => {
     throw new PlatteError('configuration', 'PLATTE_STORE names no region, and neither does AWS_REGION', {
       hint: 'put region=REGION into PLATTE_STORE, such as s3://updates?region=eu-central-1; other stores mostly take us-east-1',
     })
-  }
+  })
 }
 
 async function within<T>(patienceMs: number, work: Work<T>): Promise<T> {
@@ -149,10 +146,71 @@ async function within<T>(patienceMs: number, work: Work<T>): Promise<T> {
     }, patienceMs)
   })
   try {
-    return await Promise.race([work(abort.signal), late])
+    return await Promise.race([work({ abortSignal: abort.signal }), late])
   } catch (error) {
     throw error instanceof PlatteError ? error : failureOf(error)
   } finally {
     clearTimeout(timer)
   }
+}
+
+function readableOf(body: unknown): Readable {
+  if (body instanceof Readable) return body
+  throw new S3Failure('the store sent no body')
+}
+
+export const dropBody = (body: unknown): void => void readableOf(body).destroy()
+
+/**
+ * A body that is read on demand. Fails if the store sends nothing for `patienceMs` while the reader waits, or another
+ * number of bytes than `length`.
+ */
+export function streamBody(
+  body: unknown,
+  length: number | undefined,
+  { patienceMs, explain }: { readonly patienceMs: number; readonly explain: (failure: S3Failure) => unknown },
+): ReadableStream<Uint8Array> {
+  const stream = readableOf(body)
+  const chunks = (stream as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+  let size = 0
+  const next = async (): Promise<Uint8Array | undefined> => {
+    const stalled = new S3Failure(`the store sent nothing for ${patienceMs / 1000} s`, { kind: 'timeout' })
+    const timer = setTimeout(() => stream.destroy(stalled), patienceMs)
+    const { done, value } = await chunks.next().finally(() => clearTimeout(timer))
+    size += done ? 0 : value.length
+    if (length !== undefined && (size > length || (done && size < length)))
+      throw new S3Failure(`the store sent ${size} bytes where it announced ${length}`)
+    return done ? undefined : value
+  }
+  const failed = (error: unknown): never => {
+    stream.destroy()
+    throw explain(failureOf(error))
+  }
+  return streamFrom(
+    () => next().catch(failed),
+    () => void stream.destroy(),
+  )
+}
+
+/** Keys without the prefix of the bucket, in byte order. */
+export async function* listKeys(s3: S3, keyPrefix: string): AsyncIterable<string> {
+  for await (const { Contents } of pagesOf(s3, { Prefix: s3.prefix + keyPrefix }))
+    for (const { Key } of Contents ?? []) if (Key !== undefined) yield Key.slice(s3.prefix.length)
+}
+
+export async function* listFolders(s3: S3, folder: string): AsyncIterable<string> {
+  const above = s3.prefix + folder
+  for await (const { CommonPrefixes } of pagesOf(s3, { Prefix: above, Delimiter: '/' }))
+    for (const { Prefix } of CommonPrefixes ?? []) if (Prefix !== undefined) yield Prefix.slice(above.length, -1)
+}
+
+async function* pagesOf(s3: S3, input: Pick<ListObjectsV2CommandInput, 'Prefix' | 'Delimiter'>) {
+  let token: string | undefined
+  do {
+    const command = new ListObjectsV2Command({ ...input, Bucket: s3.bucket, ContinuationToken: token })
+    const key = (input.Prefix ?? '').slice(s3.prefix.length)
+    const page = await s3.ask(key, 'list', (options) => s3.client.send(command, options))
+    yield page
+    token = page.IsTruncated ? page.NextContinuationToken : undefined
+  } while (token !== undefined)
 }

@@ -6,11 +6,9 @@
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { checkKey } from '../../documents/paths.ts'
 import type { Documents, Marked, StoredDocument } from '../documents.ts'
-import { equalBytes } from '../streams.ts'
-import { readBody } from './body.ts'
-import type { S3 } from './client.ts'
+import { equalBytes, readAtMost, tooLarge } from '../streams.ts'
+import { dropBody, listFolders, listKeys, type S3, streamBody } from './client.ts'
 import { S3Failure } from './failure.ts'
-import { listFolders, listKeys } from './list.ts'
 
 /** The cap for reading back a write: more than any document has. */
 const readBackBytes = 16 * 1024 * 1024
@@ -27,7 +25,7 @@ type Outcome = 'landed' | 'equal' | 'other'
 export function s3Documents(s3: S3): Documents {
   const get = async <Known extends Marked = never>(key: string, maxBytes: number, known?: Known) => {
     try {
-      return await s3.twice((signal) => getObject(s3, { key, maxBytes, signal, unless: known?.token }))
+      return await getObject(s3, key, { maxBytes, unless: known?.token })
     } catch (error) {
       if (error instanceof S3Failure && error.isAbsent) return undefined
       if (known !== undefined && error instanceof S3Failure && error.status === 304) return known
@@ -42,7 +40,8 @@ export function s3Documents(s3: S3): Documents {
       return outcomeOfCreate[await write(checkKey(key), bytes, { IfNoneMatch: '*' })]
     },
     async swap(key, bytes, token) {
-      return outcomeOfSwap[await write(checkKey(key), bytes, { IfMatch: token })]
+      // Equal bytes of another writer are a lost race too: both may have incremented the same number.
+      return (await write(checkKey(key), bytes, { IfMatch: token })) === 'landed' ? 'ok' : 'conflict'
     },
     list: (prefix) => listKeys(s3, prefix),
     folders: (folder) => listFolders(s3, folder),
@@ -50,29 +49,25 @@ export function s3Documents(s3: S3): Documents {
 }
 
 const outcomeOfCreate = { landed: 'created', equal: 'same', other: 'taken' } as const
-/** Equal bytes of another writer are a lost race too: both may have incremented the same number. */
-const outcomeOfSwap = { landed: 'ok', equal: 'conflict', other: 'conflict' } as const
 
-async function getObject(
-  { client, bucket, prefix }: S3,
-  {
-    key,
-    maxBytes,
-    signal,
-    unless,
-  }: {
-    readonly key: string
-    readonly maxBytes: number
-    readonly signal: AbortSignal
-    readonly unless: string | undefined
-  },
+/** @param unless the token of a known state: then the answer is a failure with status 304. @throws S3Failure */
+function getObject(
+  { client, bucket, prefix, patienceMs, twice }: S3,
+  key: string,
+  { maxBytes, unless }: { readonly maxBytes: number; readonly unless: string | undefined },
 ): Promise<StoredDocument> {
   const command = new GetObjectCommand({ Bucket: bucket, Key: prefix + key, IfNoneMatch: unless })
-  const { Body, ContentLength, ETag } = await client.send(command, { abortSignal: signal })
-  const bytes = await readBody(Body, ContentLength, { maxBytes, name: key })
-  if (ETag === undefined)
+  return twice(async (options) => {
+    const { Body, ContentLength, ETag } = await client.send(command, options)
+    if (ContentLength !== undefined && ContentLength > maxBytes) {
+      dropBody(Body)
+      throw tooLarge(key, maxBytes)
+    }
+    const body = streamBody(Body, ContentLength, { patienceMs, explain: (failure) => failure })
+    const bytes = await readAtMost(body, maxBytes, key)
+    if (ETag !== undefined) return { bytes, token: ETag }
     throw new S3Failure('the store names no ETag, so documents cannot be replaced', { status: 200 })
-  return { bytes, token: ETag }
+  })
 }
 
 interface Write {
@@ -116,10 +111,9 @@ async function writeIf(s3: S3, write: Write): Promise<Outcome> {
 }
 
 async function tryToPut(s3: S3, { key, bytes, condition }: Write): Promise<S3Failure | undefined> {
-  const { client, bucket, prefix } = s3
-  const command = new PutObjectCommand({ Bucket: bucket, Key: prefix + key, Body: bytes, ...condition })
+  const command = new PutObjectCommand({ Bucket: s3.bucket, Key: s3.prefix + key, Body: bytes, ...condition })
   try {
-    await s3.once((signal) => client.send(command, { abortSignal: signal }))
+    await s3.once((options) => s3.client.send(command, options))
     return undefined
   } catch (error) {
     if (error instanceof S3Failure) return error

@@ -100,14 +100,8 @@ const needed: Readonly<Record<Action, string>> = {
   remove: 's3:DeleteObject',
 }
 
-const wrongCredentials = [
-  'InvalidAccessKeyId',
-  'SignatureDoesNotMatch',
-  'InvalidToken',
-  'ExpiredToken',
-  'TokenRefreshRequired',
-  'InvalidSecurity',
-]
+const wrongCredentials =
+  /^(InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|ExpiredToken|TokenRefreshRequired|InvalidSecurity)$/
 const setCredentials =
   'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there is one), or AWS_PROFILE, or run where a role gives them'
 
@@ -116,53 +110,32 @@ export function worded(
   failure: S3Failure,
   { key, action, bucket }: { readonly key: string; readonly action: Action; readonly bucket: string },
 ): PlatteError {
-  const { code, words, hint } = wordsOf(failure, action, bucket)
-  return new PlatteError(code, `${key || bucket}: ${words}`, { hint, cause: failure })
-}
-
-interface Words {
-  readonly code: ErrorCode
-  readonly words: string
-  readonly hint: string
-}
-
-function wordsOf(failure: S3Failure, action: Action, bucket: string): Words {
-  const { status, code, region, detail, kind, message } = failure
-  if (kind === 'credentials' || wrongCredentials.includes(code ?? ''))
-    return {
-      code: 'forbidden',
-      words: `${message}: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for PLATTE_STORE`,
-      hint: setCredentials,
-    }
-  if (code === 'RequestTimeTooSkewed')
-    return {
-      code: 'forbidden',
-      words: `${message}: the clocks of this machine and of the store in PLATTE_STORE differ`,
-      hint: 'set the clock of this machine, and keep it right (NTP): S3 takes 15 minutes at most',
-    }
-  if (code === 'NoSuchBucket')
-    return {
-      code: 'store-unavailable',
-      words: `${message}: there is no bucket ${bucket}: check PLATTE_STORE`,
-      hint: 'check the name of the bucket, its endpoint and its region in PLATTE_STORE; Platte makes no buckets',
-    }
-  if (status !== undefined && (code === 'AuthorizationHeaderMalformed' || (status >= 300 && status < 400)))
-    return {
-      code: 'store-unavailable',
-      words: `${message}: bucket ${bucket} is in ${region ? `region ${region}` : 'another region'}: check PLATTE_STORE`,
-      hint: `put region=${region ?? 'REGION'} into PLATTE_STORE: s3://${bucket}?region=${region ?? 'REGION'}`,
-    }
-  if (status === 401 || status === 403)
-    return {
-      code: 'forbidden',
-      words: `${message}${detail ? ` (${detail})` : ''}: the credentials for PLATTE_STORE need ${needed[action]}`,
-      hint: 'let the policy of the bucket, or of the user or role, allow that on this prefix',
-    }
-  return {
-    code: 'store-unavailable',
-    words: `${message}${status !== undefined && code === undefined ? ', without an S3 error code' : ''}: check PLATTE_STORE`,
-    hint: hintOf(failure),
+  const { status, code = '', region, detail, kind } = failure
+  const error = (as: ErrorCode, words: string, hint: string): PlatteError =>
+    new PlatteError(as, `${key || bucket}: ${failure.message}${words}`, { hint, cause: failure })
+  if (kind === 'credentials' || wrongCredentials.test(code)) {
+    const words = ': check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for PLATTE_STORE'
+    return error('forbidden', words, setCredentials)
   }
+  if (code === 'RequestTimeTooSkewed') {
+    const hint = 'set the clock of this machine, and keep it right (NTP): S3 takes 15 minutes at most'
+    return error('forbidden', ': the clocks of this machine and of the store in PLATTE_STORE differ', hint)
+  }
+  if (code === 'NoSuchBucket') {
+    const hint = 'check the name of the bucket, its endpoint and its region in PLATTE_STORE; Platte makes no buckets'
+    return error('store-unavailable', `: there is no bucket ${bucket}: check PLATTE_STORE`, hint)
+  }
+  if (status !== undefined && (code === 'AuthorizationHeaderMalformed' || (status >= 300 && status < 400))) {
+    const words = `: bucket ${bucket} is in ${region ? `region ${region}` : 'another region'}: check PLATTE_STORE`
+    const setting = `region=${region ?? 'REGION'}`
+    return error('store-unavailable', words, `put ${setting} into PLATTE_STORE: s3://${bucket}?${setting}`)
+  }
+  if (status === 401 || status === 403) {
+    const words = `${detail ? ` (${detail})` : ''}: the credentials for PLATTE_STORE need ${needed[action]}`
+    return error('forbidden', words, 'let the policy of the bucket, or of the user or role, allow that on this prefix')
+  }
+  const words = status !== undefined && code === '' ? ', without an S3 error code' : ''
+  return error('store-unavailable', `${words}: check PLATTE_STORE`, hintOf(failure))
 }
 
 function hintOf({ status, code, kind }: S3Failure): string {

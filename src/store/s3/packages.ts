@@ -10,11 +10,9 @@ import { checkKey } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../packages.ts'
-import { checkRange, hashedChunks } from '../streams.ts'
-import { dropBody, streamBody } from './body.ts'
-import type { S3 } from './client.ts'
+import { checkRange, hashedChunks, isRange, streamFrom } from '../streams.ts'
+import { dropBody, listKeys, type S3, streamBody } from './client.ts'
 import { failureOf, S3Failure } from './failure.ts'
-import { listKeys } from './list.ts'
 
 /**
  * S3 accepts 10,000 parts of 5 MiB to 5 GiB. Two at once save memory: with four of 8 MiB a publish of 500 MB held 215 MB
@@ -28,7 +26,7 @@ export function s3Packages(s3: S3, newHasher: NewHasher): Packages {
   const stat = async (key: string): Promise<{ readonly size: number } | undefined> => {
     const command = new HeadObjectCommand({ Bucket: s3.bucket, Key: s3.prefix + key })
     try {
-      const { ContentLength } = await s3.once((abortSignal) => s3.client.send(command, { abortSignal }))
+      const { ContentLength } = await s3.once((options) => s3.client.send(command, options))
       if (ContentLength !== undefined) return { size: ContentLength }
     } catch (error) {
       if (!(error instanceof S3Failure) || error.kind !== undefined) throw s3.explain(error, key, 'read')
@@ -50,10 +48,8 @@ export function s3Packages(s3: S3, newHasher: NewHasher): Packages {
   }
   const put = async (key: string, body: ReadableStream<Uint8Array>, expected: ExpectedPackage) => {
     if ((await stat(key))?.size === expected.size) return 'same'
-    const failure = await upload(s3, key, {
-      size: expected.size,
-      chunks: hashedChunks(body, { hasher: newHasher(), name: key, expected }),
-    })
+    const chunks = hashedChunks(body, { hasher: newHasher(), name: key, expected })
+    const failure = await upload(s3, key, { size: expected.size, chunks })
     // An upload whose confirmation was lost is stored whole or not at all.
     if (failure && !(isInDoubt(failure) && (await stat(key).catch(() => undefined))?.size === expected.size))
       throw s3.explain(failure, key, 'upload')
@@ -71,18 +67,11 @@ export function s3Packages(s3: S3, newHasher: NewHasher): Packages {
     stat: async (key) => stat(checkKey(key)),
     async remove(key) {
       const command = new DeleteObjectCommand({ Bucket: s3.bucket, Key: s3.prefix + checkKey(key) })
-      await s3
-        .twice((abortSignal) => s3.client.send(command, { abortSignal }))
-        .catch((error: unknown) => {
-          if (!(error instanceof S3Failure && error.isAbsent)) throw s3.explain(error, key, 'remove')
-        })
+      await s3.find(key, 'remove', (options) => s3.client.send(command, options))
     },
     list: (prefix) => listKeys(s3, prefix),
   }
 }
-
-const isRange = ({ start, end }: ByteRange): boolean =>
-  Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end
 
 const isUnsatisfiable = (error: unknown): boolean =>
   error instanceof PlatteError && error.cause instanceof S3Failure && error.cause.status === 416
@@ -90,24 +79,19 @@ const isUnsatisfiable = (error: unknown): boolean =>
 async function openPackage(s3: S3, key: string, range: ByteRange | undefined): Promise<OpenPackage | undefined> {
   const Range = range && `bytes=${range.start}-${range.end}`
   const command = new GetObjectCommand({ Bucket: s3.bucket, Key: s3.prefix + key, Range })
+  const found = await s3.find(key, 'read', (options) => s3.client.send(command, options))
+  if (found === undefined) return undefined
+  const { Body, ContentLength, ContentRange } = found
+  const explain = (error: unknown): unknown => s3.explain(error, key, 'read')
   try {
-    const { Body, ContentLength, ContentRange } = await s3.twice((abortSignal) =>
-      s3.client.send(command, { abortSignal }),
-    )
-    try {
-      const size = range === undefined ? ContentLength : Number(/^bytes \d+-\d+\/(\d+)$/.exec(ContentRange ?? '')?.[1])
-      if (size === undefined || ContentLength === undefined || !Number.isSafeInteger(size))
-        throw new S3Failure(range === undefined ? 'the store sends no Content-Length' : 'the store ignores ranges')
-      const { start, end } = checkRange(key, range, size)
-      const explain = (failure: S3Failure): unknown => s3.explain(failure, key, 'read')
-      return { size, body: streamBody(Body, end - start + 1, { patienceMs: s3.patienceMs, explain }) }
-    } catch (error) {
-      dropBody(Body)
-      throw error
-    }
+    const size = range === undefined ? ContentLength : Number(/^bytes \d+-\d+\/(\d+)$/.exec(ContentRange ?? '')?.[1])
+    if (size === undefined || ContentLength === undefined || !Number.isSafeInteger(size))
+      throw new S3Failure(range === undefined ? 'the store sends no Content-Length' : 'the store ignores ranges')
+    const { start, end } = checkRange(key, range, size)
+    return { size, body: streamBody(Body, end - start + 1, { patienceMs: s3.patienceMs, explain }) }
   } catch (error) {
-    if (error instanceof S3Failure && error.isAbsent) return undefined
-    throw s3.explain(error, key, 'read')
+    dropBody(Body)
+    throw explain(error)
   }
 }
 
@@ -118,17 +102,20 @@ const isInDoubt = ({ isPassing, kind, status }: S3Failure): boolean => isPassing
 async function upload(
   s3: S3,
   key: string,
-  { size, chunks }: { readonly size: number; readonly chunks: AsyncGenerator<Uint8Array> },
+  { size, chunks }: { readonly size: number; readonly chunks: AsyncGenerator<Uint8Array, undefined> },
 ): Promise<S3Failure | undefined> {
   let wrong: { readonly error: unknown } | undefined
-  const next = (): ReturnType<typeof chunks.next> =>
-    chunks.next().catch((error: unknown) => {
+  const next = async (): Promise<Uint8Array | undefined> => {
+    try {
+      return (await chunks.next()).value
+    } catch (error) {
       wrong = { error }
       throw error
-    })
+    }
+  }
   const sending = new Upload({
     client: s3.uploader,
-    params: { Bucket: s3.bucket, Key: s3.prefix + key, Body: streamOf(next) },
+    params: { Bucket: s3.bucket, Key: s3.prefix + key, Body: streamFrom(next) },
     partSize: Math.max(smallestPartBytes, Math.ceil(size / mostParts)),
     queueSize: partsAtOnce,
   })
@@ -143,15 +130,3 @@ async function upload(
     await chunks.return(undefined)
   }
 }
-
-const streamOf = (next: () => Promise<IteratorResult<Uint8Array, unknown>>): ReadableStream<Uint8Array> =>
-  new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await next()
-        if (done) controller.close()
-        else controller.enqueue(value)
-      },
-    },
-    { highWaterMark: 0 },
-  )
