@@ -6,12 +6,18 @@
  *
  * @see https://developers.cloudflare.com/r2/api/workers/workers-api-reference/
  */
-import type { R2Bucket, R2Conditional, R2ListOptions, R2ObjectBody } from '@cloudflare/workers-types'
+import type {
+  R2Bucket,
+  R2Conditional,
+  R2ListOptions,
+  R2ObjectBody,
+  ReadableStream as R2ReadableStream,
+} from '@cloudflare/workers-types'
 import { checkKey } from '../../documents/paths.ts'
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { Documents, Marked } from '../documents.ts'
-import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../packages.ts'
+import type { ByteRange, OpenPackage, Packages } from '../packages.ts'
 import { checkRange, equalBytes, hashInto, readAtMost, tooLarge } from '../streams.ts'
 
 /** The cap for reading back a write: more than any document has. */
@@ -67,8 +73,10 @@ export function r2Packages(bucket: R2Bucket, { newHasher, prefix = '' }: R2Packa
   }
   return {
     async open(key, range) {
+      const options = range && { range: { offset: range.start, length: range.end - range.start + 1 } }
       try {
-        return await openPackage(bucket, { key: checkKey(key), path: prefix + key, range })
+        const object = await asking('get', checkKey(key), () => bucket.get(prefix + key, options))
+        return object === null ? undefined : await packageIn(object, key, range)
       } catch (error) {
         // R2 reports an unsatisfiable range as any other failure.
         if (range !== undefined) checkRange(key, range, (await stat(key))?.size ?? 0)
@@ -80,14 +88,24 @@ export function r2Packages(bucket: R2Bucket, { newHasher, prefix = '' }: R2Packa
         await body.cancel()
         return 'same'
       }
-      const upload = startUpload(bucket, { key, path: prefix + key, expected })
+      const { readable, writable } = fixedLength(expected.size)
+      const writer = writable.getWriter()
+      let storeFailed = false
+      const storing = asking('put', key, () => bucket.put(prefix + key, readable, { sha256: expected.sha256 }))
+      // Without this, writes would wait for a reader that has gone.
+      const settled = storing.catch(async (error) => {
+        storeFailed = true
+        await writer.abort(error).catch(() => undefined)
+      })
       try {
-        await hashInto(body, upload.write, { hasher: newHasher(), name: key, expected })
-        await upload.finish()
+        await hashInto(body, (chunk) => writer.write(chunk), { hasher: newHasher(), name: key, expected })
+        await writer.close().catch(() => undefined)
+        await storing
       } catch (error) {
-        const storeFailed = upload.failed()
-        await upload.abort(error)
-        if (!storeFailed || (await stat(key))?.size !== expected.size) throw error
+        const isDoubtful = storeFailed
+        await writer.abort(error).catch(() => undefined)
+        await settled
+        if (!isDoubtful || (await stat(key))?.size !== expected.size) throw error
       }
       return 'stored'
     },
@@ -102,8 +120,7 @@ export async function asking<T>(action: string, key: string, work: () => Promise
   try {
     return await work()
   } catch (cause) {
-    const why = messageOf(cause)
-    throw new PlatteError('store-unavailable', `${key}: R2 failed to ${action} it: ${why}`, { cause })
+    throw new PlatteError('store-unavailable', `${key}: R2 failed to ${action} it: ${messageOf(cause)}`, { cause })
   }
 }
 
@@ -120,61 +137,23 @@ async function bytesOf(object: R2ObjectBody, maxBytes: number, key: string): Pro
   return await asking('send', key, () => readAtMost(body, maxBytes, key))
 }
 
-async function openPackage(
-  bucket: R2Bucket,
-  { key, path, range }: { readonly key: string; readonly path: string; readonly range: ByteRange | undefined },
-): Promise<OpenPackage | undefined> {
-  const options = range && { range: { offset: range.start, length: range.end - range.start + 1 } }
-  const object = await asking('get', key, () => bucket.get(path, options))
-  if (object === null) return undefined
+async function packageIn(object: R2ObjectBody, key: string, range: ByteRange | undefined): Promise<OpenPackage> {
   const body = bodyOf(object)
   try {
     checkRange(key, range, object.size)
+    return { size: object.size, body }
   } catch (error) {
     await body.cancel()
     throw error
   }
-  return { size: object.size, body }
-}
-
-interface FixedLength {
-  readonly readable: ReadableStream<Uint8Array>
-  readonly writable: WritableStream<Uint8Array>
 }
 
 /** R2 needs the length of a body: exactly `size` bytes must be written here. */
-export function fixedLength(size: number): FixedLength {
-  const { FixedLengthStream } = globalThis as unknown as { FixedLengthStream: new (size: number) => FixedLength }
-  return new FixedLengthStream(size)
-}
-
-function startUpload(
-  bucket: R2Bucket,
-  { key, path, expected }: { readonly key: string; readonly path: string; readonly expected: ExpectedPackage },
-) {
-  const { readable, writable } = fixedLength(expected.size)
-  const writer = writable.getWriter()
-  let hasFailed = false
-  const value = readable as unknown as Parameters<R2Bucket['put']>[1]
-  const storing = asking('put', key, () => bucket.put(path, value, { sha256: expected.sha256 }))
-  // Without this, writes would wait for a reader that has gone.
-  const settled = storing.catch(async (error) => {
-    hasFailed = true
-    await writer.abort(error).catch(() => undefined)
-  })
-  return {
-    write: (chunk: Uint8Array): Promise<void> => writer.write(chunk),
-    /** @throws PlatteError('store-unavailable') */
-    finish: async (): Promise<void> => {
-      await writer.close().catch(() => undefined)
-      await storing
-    },
-    abort: async (reason: unknown): Promise<void> => {
-      await writer.abort(reason).catch(() => undefined)
-      await settled
-    },
-    failed: (): boolean => hasFailed,
+export function fixedLength(size: number) {
+  const { FixedLengthStream } = globalThis as unknown as {
+    FixedLengthStream: new (size: number) => { readable: R2ReadableStream; writable: WritableStream<Uint8Array> }
   }
+  return new FixedLengthStream(size)
 }
 
 async function* listKeys(bucket: R2Bucket, prefix: string, keyPrefix: string): AsyncIterable<string> {

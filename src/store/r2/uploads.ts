@@ -6,7 +6,7 @@
  */
 import type { R2Bucket, R2UploadedPart } from '@cloudflare/workers-types'
 import { partKey, stagedKey } from '../../documents/paths.ts'
-import { PlatteError } from '../../kernel/errors.ts'
+import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import type { Packages } from '../packages.ts'
 import {
   type Part,
@@ -33,15 +33,9 @@ const mostBytes = 5 * 1000 ** 3
 const removeAtMost = 1000
 
 /** Only inside workerd: parts need its `FixedLengthStream`. */
-export function r2Uploads(
-  bucket: R2Bucket,
-  { packages, prefix = '', partBytes = usualPartBytes }: R2UploadsOptions,
-): Uploads {
-  const opened = (token: UploadToken) => {
-    const { mark, id } = readToken(token)
-    return { mark, upload: bucket.resumeMultipartUpload(prefix + stagedKey(mark), id) }
-  }
-  const isWhole = async (mark: string): Promise<boolean> => (await packages.stat(stagedKey(mark))) !== undefined
+export function r2Uploads(bucket: R2Bucket, options: R2UploadsOptions): Uploads {
+  const { packages, prefix = '', partBytes = usualPartBytes } = options
+  const opened = (token: UploadToken): Opened => openUpload(bucket, options, token)
   return {
     partBytes,
     maxBytes: mostBytes,
@@ -53,75 +47,89 @@ export function r2Uploads(
       await asking('put', key, () => bucket.put(prefix + partKey(mark, 0), ''))
       return tokenOf({ mark, id: uploadId })
     },
-    async putPart(token, part, body) {
-      const { mark, upload } = opened(token)
-      if ((await asking('head', partKey(mark, 0), () => bucket.head(prefix + partKey(mark, 0)))) === null) {
-        await body.cancel()
-        return 'gone'
-      }
-      const { readable, writable } = fixedLength(part.size)
-      const value = readable as unknown as Parameters<typeof upload.uploadPart>[1]
-      // Between two streams of workerd itself: no chunk passes through JavaScript.
-      const [sent] = await Promise.allSettled([
-        asking('take', `part ${part.number}`, () => upload.uploadPart(part.number, value)),
-        body.pipeTo(writable),
-      ])
-      if (sent.status === 'rejected') {
-        if (isNoUpload(sent.reason)) return 'gone'
-        if (isOfAnotherLength(sent.reason))
-          throw new PlatteError('bad-request', `part ${part.number} does not have ${part.size} bytes`, {
-            cause: sent.reason,
-          })
-        throw sent.reason
-      }
-      const { etag } = sent.value
-      const customMetadata = { etag, size: String(part.size) }
-      const key = partKey(mark, part.number)
-      await asking('put', key, () => bucket.put(prefix + key, '', { customMetadata }))
-      return 'stored'
-    },
+    putPart: async (token, part, body) => putPart(opened(token), part, body),
     async parts(token) {
-      const { mark } = readToken(token)
-      const known = await recordsOf(bucket, prefix + partKey(mark))
+      const { folder, isWhole } = opened(token)
+      const known = await recordsOf(bucket, folder)
       if (known !== undefined) return known.map(({ number, size }) => ({ number, size }))
-      return (await isWhole(mark)) ? 'whole' : undefined
+      return (await isWhole()) ? 'whole' : undefined
     },
-    async complete(token) {
-      const { mark, upload } = opened(token)
-      const known = await recordsOf(bucket, prefix + partKey(mark))
-      if (known === undefined) {
-        if (await isWhole(mark)) return
-        throw uploadGone()
-      }
-      const parts = known.map(({ number, etag }): R2UploadedPart => ({ partNumber: number, etag }))
-      await asking('complete', stagedKey(mark), () => upload.complete(parts)).catch(async (error: unknown) => {
-        if (await isWhole(mark)) return
-        if (!isNoUpload(error) && !isOtherPart(error)) throw error
-        // Of a part sent twice at once, the losing etag may be recorded: all parts must be sent again.
-        await forget(bucket, prefix + partKey(mark), isNoUpload(error))
-        throw uploadGone()
-      })
-      await forget(bucket, prefix + partKey(mark), true)
-    },
-    open: async (token) => packages.open(stagedKey(readToken(token).mark)),
+    complete: async (token) => complete(opened(token)),
+    open: async (token) => packages.open(opened(token).key),
     async discard(token) {
-      const { mark, upload } = opened(token)
-      await asking('abort', stagedKey(mark), () => upload.abort()).catch((error: unknown) => {
+      const { upload, key, folder } = opened(token)
+      await asking('abort', key, () => upload.abort()).catch((error: unknown) => {
         if (!isNoUpload(error)) throw error
       })
-      await packages.remove(stagedKey(mark))
-      await forget(bucket, prefix + partKey(mark), true)
+      await packages.remove(key)
+      await forget(bucket, folder, true)
     },
   }
 }
 
+type Opened = ReturnType<typeof openUpload>
+
+function openUpload(bucket: R2Bucket, { packages, prefix = '' }: R2UploadsOptions, token: UploadToken) {
+  const { mark, id } = readToken(token)
+  const key = stagedKey(mark)
+  return {
+    ...{ bucket, prefix, mark, key },
+    upload: bucket.resumeMultipartUpload(prefix + key, id),
+    /** Where its parts are recorded, with the prefix. */
+    folder: prefix + partKey(mark),
+    isWhole: async () => (await packages.stat(key)) !== undefined,
+  }
+}
+
+async function putPart(
+  { bucket, prefix, mark, upload }: Opened,
+  { number, size }: Part,
+  body: ReadableStream<Uint8Array>,
+): Promise<'stored' | 'gone'> {
+  if ((await asking('head', partKey(mark, 0), () => bucket.head(prefix + partKey(mark, 0)))) === null) {
+    await body.cancel()
+    return 'gone'
+  }
+  const { readable, writable } = fixedLength(size)
+  // Between two streams of workerd itself: no chunk passes through JavaScript.
+  const [sent] = await Promise.allSettled([
+    asking('take', `part ${number}`, () => upload.uploadPart(number, readable)),
+    body.pipeTo(writable),
+  ])
+  if (sent.status === 'rejected') {
+    const { reason: cause } = sent
+    if (isNoUpload(cause)) return 'gone'
+    if (!isOfAnotherLength(cause)) throw cause
+    throw new PlatteError('bad-request', `part ${number} does not have ${size} bytes`, { cause })
+  }
+  const customMetadata = { etag: sent.value.etag, size: String(size) }
+  const key = partKey(mark, number)
+  await asking('put', key, () => bucket.put(prefix + key, '', { customMetadata }))
+  return 'stored'
+}
+
+async function complete({ bucket, folder, key, upload, isWhole }: Opened): Promise<void> {
+  const known = await recordsOf(bucket, folder)
+  if (known === undefined) {
+    if (await isWhole()) return
+    throw uploadGone()
+  }
+  const parts = known.map(({ number, etag }): R2UploadedPart => ({ partNumber: number, etag }))
+  await asking('complete', key, () => upload.complete(parts)).catch(async (error: unknown) => {
+    if (await isWhole()) return
+    if (!isNoUpload(error) && !isOtherPart(error)) throw error
+    // Of a part sent twice at once, the losing etag may be recorded: all parts must be sent again.
+    await forget(bucket, folder, isNoUpload(error))
+    throw uploadGone()
+  })
+  await forget(bucket, folder, true)
+}
+
 /** R2 ends its messages with a number. */
-const isNoUpload = (error: unknown): boolean => saysNumber(error, 10024)
-const isOtherPart = (error: unknown): boolean => saysNumber(error, 10025)
-const saysNumber = (error: unknown, number: number): boolean =>
-  error instanceof Error && error.message.includes(`(${number})`)
+const isNoUpload = (error: unknown): boolean => messageOf(error).includes('(10024)')
+const isOtherPart = (error: unknown): boolean => messageOf(error).includes('(10025)')
 /** workerd's stream has two messages for it. */
-const isOfAnotherLength = (error: unknown): boolean => error instanceof Error && /FixedLengthStream/.test(error.message)
+const isOfAnotherLength = (error: unknown): boolean => messageOf(error).includes('FixedLengthStream')
 
 interface PartRecord extends Part {
   readonly etag: string
