@@ -3,9 +3,6 @@
 /** Which of the two siblings reads it: their files are at different paths. */
 export type System = 'flatcar' | 'coreos'
 
-/** When a machine reboots after an update, as locksmith names it. */
-export type Strategy = 'reboot' | 'etcd-lock' | 'off'
-
 /** What is written down for a machine. All of it was checked by `readClientConfig`. */
 export interface ClientConfig {
   readonly system: System
@@ -13,11 +10,74 @@ export interface ClientConfig {
   readonly group: string
   /** Where update checks go. */
   readonly server: string
-  readonly strategy: Strategy
+  /** When a machine reboots after an update, as locksmith names it. */
+  readonly strategy: 'reboot' | 'etcd-lock' | 'off'
   /** When it may reboot, local time: `Thu 04:00` or `04:00`, and for how long: `1h`. */
   readonly window?: { readonly start: string; readonly length: string }
   /** What takes etcd's place for `etcd-lock`; without it the machine's own etcd is asked. */
   readonly lock?: string
+}
+
+/** Texts as a command line or a form has them; empty or absent: unsaid. `url` has no "/" at its end. */
+export type Answers = {
+  readonly [Field in 'system' | 'group' | 'url' | 'strategy' | 'start' | 'length' | 'lock']?: string | undefined
+}
+
+/** What cannot be used, by the field that is at fault. */
+export type Wrong = keyof Answers | 'window'
+
+/** A configuration, or what is wrong. */
+export type Read =
+  | { readonly config: ClientConfig; readonly wasBestEffort: boolean }
+  | { readonly wrong: readonly Wrong[] }
+
+/** As channels are named; older groups have capitals and blanks, but none here. */
+const groupForm = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/
+/** What is neither a blank nor a quote, nor means something to a shell. */
+const urlForm = /^https?:\/\/[A-Za-z0-9.[\]:-]{1,255}(?:\/[A-Za-z0-9._~/?=&%-]{0,400})?$/
+/** @see protocols: locksmith pkg/timeutil/periodic.go */
+const startForm = /^(?:(?:Sun|Mon|Tue|Wed|Thu|Fri|Sat) )?(?:[01]\d|2[0-3]):[0-5]\d$/
+const lengthForm = /^(?:(\d{1,3})h)?(?:(\d{1,4})m)?$/
+
+/**
+ * Reads answers. `best-effort`, which locksmith removed in 0.6, becomes what it did: the lock where there is one, else a
+ * plain reboot.
+ */
+export function readClientConfig(answers: Answers): Read {
+  const { system = 'flatcar', group = '', url = '', strategy = 'reboot', start = '', length = '', lock = '' } = answers
+  const rules: readonly (readonly [Wrong, boolean])[] = [
+    ['system', system === 'flatcar' || system === 'coreos'],
+    ['group', groupForm.test(group)],
+    ['url', urlForm.test(url)],
+    ['strategy', ['reboot', 'etcd-lock', 'off', 'best-effort'].includes(strategy)],
+    ['window', (start === '') === (length === '')],
+    ['start', start === '' || startForm.test(start)],
+    ['length', length === '' || isWindowLength(length, start)],
+    ['lock', lock === '' || urlForm.test(lock)],
+  ]
+  const wrong = rules.flatMap(([field, holds]) => (holds ? [] : [field]))
+  if (wrong.length > 0) return { wrong }
+  const wasBestEffort = strategy === 'best-effort'
+  const used = (wasBestEffort ? (lock ? 'etcd-lock' : 'reboot') : strategy) as ClientConfig['strategy']
+  const config: ClientConfig = {
+    ...{ system: system as System, group, server: `${url.replace(/\/+$/, '')}/v1/update/`, strategy: used },
+    ...(start && { window: { start, length } }),
+    ...(lock && used === 'etcd-lock' && { lock }),
+  }
+  return { wasBestEffort, config }
+}
+
+/** As locksmith reads it: the day in letters of any size, hours and minutes of one digit, too. */
+const readableStart = /^(?:(?:sun|mon|tue|wed|thu|fri|sat)\s+)?(?:[01]?\d|2[0-3]):[0-5]?\d$/i
+
+/** Whether locksmith takes both of a window: longer than nothing, and shorter than what it repeats after. */
+export const isWindow = (start: string, length: string): boolean =>
+  readableStart.test(start) && isWindowLength(length, start)
+
+function isWindowLength(length: string, start: string): boolean {
+  const [, hours = '0', minutes = '0'] = lengthForm.exec(length) ?? []
+  const total = Number(hours) * 60 + Number(minutes)
+  return total > 0 && total < (/\s/.test(start) ? 7 : 1) * 24 * 60
 }
 
 /** The formats, by the name that a command line or a form gives them. */
@@ -35,94 +95,54 @@ export const pathOf = (system: System): string => `/etc/${system}/update.conf`
 export const restartOf = (system: System): string =>
   system === 'flatcar' ? 'systemctl restart locksmithd' : 'systemctl restart update-engine locksmithd'
 
-/** Writes it down. */
 export const renderClientConfig = (format: Format, config: ClientConfig): string => writers[format](config)
 
-const writers: Readonly<Record<Format, (config: ClientConfig) => string>> = {
-  'update.conf': (config) => updateConf(config),
-  'cloud-config': (config) => cloudConfig(config),
-  butane: (config) => butane(config),
-  ignition: (config) => ignition(config),
-  clc: (config) => containerLinuxConfig(config),
-}
+const linesText = (lines: readonly string[]): string => `${lines.join('\n')}\n`
 
 /** A blank in a value needs quotes, since shells read this file, too; GROUP and SERVER must never have any. */
-function updateConf({ group, server, strategy, window, lock }: ClientConfig): string {
-  const lines = [
-    `GROUP=${group}`,
-    `SERVER=${server}`,
-    `REBOOT_STRATEGY=${strategy}`,
-    ...(window
-      ? [`LOCKSMITHD_REBOOT_WINDOW_START="${window.start}"`, `LOCKSMITHD_REBOOT_WINDOW_LENGTH=${window.length}`]
-      : []),
-    ...(lock ? [`LOCKSMITHD_ENDPOINT=${lock}`] : []),
-  ]
-  return `${lines.join('\n')}\n`
-}
+const updateConf = ({ group, server, strategy, window, lock }: ClientConfig): readonly string[] => [
+  `GROUP=${group}`,
+  `SERVER=${server}`,
+  `REBOOT_STRATEGY=${strategy}`,
+  ...(window
+    ? [`LOCKSMITHD_REBOOT_WINDOW_START="${window.start}"`, `LOCKSMITHD_REBOOT_WINDOW_LENGTH=${window.length}`]
+    : []),
+  ...(lock ? [`LOCKSMITHD_ENDPOINT=${lock}`] : []),
+]
 
-/** A JSON string is a string of YAML, too, whatever stands in it. */
-const quoted = (text: string): string => JSON.stringify(text)
+/** Lines of a YAML mapping without what is absent. A JSON string is a string of YAML, too, whatever stands in it. */
+const mapping = (indent: string, values: Readonly<Record<string, string | undefined>>): readonly string[] =>
+  Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${indent}${name}: ${JSON.stringify(value)}`],
+  )
 
-/** Lines of a mapping; what is absent is left out. */
-const mapping = (indent: string, pairs: readonly (readonly [string, string | undefined])[]): readonly string[] =>
-  pairs.flatMap(([name, value]) => (value === undefined ? [] : [`${indent}${name}: ${quoted(value)}`]))
-
-function cloudConfig({ group, server, strategy, window, lock }: ClientConfig): string {
-  const locksmith = mapping('    ', [
-    ['endpoint', lock],
-    ['window_start', window?.start],
-    ['window_length', window?.length],
-  ])
-  const update = mapping('    ', [
-    ['group', group],
-    ['server', server],
-    ['reboot-strategy', strategy],
-  ])
-  const lines = ['#cloud-config', 'coreos:', '  update:', ...update]
-  return `${[...lines, ...(locksmith.length > 0 ? ['  locksmith:', ...locksmith] : [])].join('\n')}\n`
-}
-
-function butane(config: ClientConfig): string {
-  const inline = updateConf(config)
-    .trimEnd()
-    .split('\n')
-    .map((line) => `          ${line}`)
-  return `${[
-    'variant: flatcar',
-    'version: 1.1.0',
-    'storage:',
-    '  files:',
-    `    - path: ${pathOf(config.system)}`,
-    '      overwrite: true',
-    '      mode: 0644',
-    '      contents:',
-    '        inline: |',
-    ...inline,
-  ].join('\n')}\n`
-}
-
-const mode = 0o644
-
-/** Flatcar takes Ignition 3, Container Linux 2. */
-function ignition(config: ClientConfig): string {
-  const path = pathOf(config.system)
-  const contents = { source: `data:,${encodeURIComponent(updateConf(config))}` }
-  const isNew = config.system === 'flatcar'
-  const file = isNew ? { path, overwrite: true, mode, contents } : { filesystem: 'root', path, mode, contents }
-  const version = isNew ? '3.3.0' : '2.3.0'
-  return `${JSON.stringify({ ignition: { version }, storage: { files: [file] } }, null, 2)}\n`
-}
-
-function containerLinuxConfig({ group, server, strategy, window, lock }: ClientConfig): string {
-  const update = mapping('  ', [
-    ['group', group],
-    ['server', server],
-  ])
-  const locksmith = mapping('  ', [
-    ['reboot_strategy', strategy],
-    ['window_start', window?.start],
-    ['window_length', window?.length],
-    ['etcd_endpoints', lock],
-  ])
-  return `${['update:', ...update, 'locksmith:', ...locksmith].join('\n')}\n`
+const writers: Readonly<Record<Format, (config: ClientConfig) => string>> = {
+  'update.conf': (config) => linesText(updateConf(config)),
+  'cloud-config': ({ group, server, strategy, window, lock }) => {
+    const update = mapping('    ', { group, server, 'reboot-strategy': strategy })
+    const own = { endpoint: lock, window_start: window?.start, window_length: window?.length }
+    const locksmith = mapping('    ', own)
+    const rest = locksmith.length > 0 ? ['  locksmith:', ...locksmith] : []
+    return linesText(['#cloud-config', 'coreos:', '  update:', ...update, ...rest])
+  },
+  butane: (config) =>
+    linesText([
+      ...['variant: flatcar', 'version: 1.1.0', 'storage:', '  files:', `    - path: ${pathOf(config.system)}`],
+      ...['      overwrite: true', '      mode: 0644', '      contents:', '        inline: |'],
+      ...updateConf(config).map((line) => `          ${line}`),
+    ]),
+  /** Flatcar takes Ignition 3, Container Linux 2. */
+  ignition: (config) => {
+    const contents = { source: `data:,${encodeURIComponent(linesText(updateConf(config)))}` }
+    const [path, mode] = [pathOf(config.system), 0o644]
+    const isNew = config.system === 'flatcar'
+    const file = isNew ? { path, overwrite: true, mode, contents } : { filesystem: 'root', path, mode, contents }
+    const version = isNew ? '3.3.0' : '2.3.0'
+    return `${JSON.stringify({ ignition: { version }, storage: { files: [file] } }, null, 2)}\n`
+  },
+  clc: ({ group, server, strategy, window, lock }) => {
+    const times = { window_start: window?.start, window_length: window?.length }
+    const locksmith = mapping('  ', { reboot_strategy: strategy, ...times, etcd_endpoints: lock })
+    return linesText(['update:', ...mapping('  ', { group, server }), 'locksmith:', ...locksmith])
+  },
 }

@@ -1,4 +1,4 @@
-/** Settings of pages and feeds. */
+/** Settings of pages and feeds. Apart from `feature.ts`, whose lazy imports would slow every bundle that reads settings. */
 import { setting, wordOf } from '../kernel/setting.ts'
 
 export const siteSettings = {

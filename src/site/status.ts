@@ -23,6 +23,12 @@ export interface Status {
   readonly state: CatalogState | undefined
 }
 
+/** What it takes to read a channel. */
+interface Reading {
+  readonly service: Answering
+  readonly status: Status
+}
+
 export async function readStatus({ cache, reader, background }: Answering): Promise<Status> {
   const current = await currentCatalog(cache, reader, background)
   const now = reader.clock()
@@ -30,34 +36,35 @@ export async function readStatus({ cache, reader, background }: Answering): Prom
   return { now, problem, problems: findProblems(cache, now), state: cache.state }
 }
 
-export interface ChannelStatus extends LoadedChannel, ChannelRef, ChannelState {
+interface Named extends ChannelRef {
   /** For people; the app's key where it has no name. */
   readonly appName: string
+}
+
+export interface ChannelStatus extends Named, LoadedChannel, ChannelState {
   /** When the next release is due, if the channel has a cadence. */
   readonly dueAt: Instant | undefined
 }
 
-export interface Unreadable extends ChannelRef {
-  readonly appName: string
+export interface Unreadable extends Named {
   readonly problem: Problem
 }
 
+/** Whether a channel does not exist. A deleted one stays in the catalog, so that nobody can restore it. */
+export const isUnknown = (one: ChannelStatus | Unreadable): boolean =>
+  'problem' in one && one.problem.reason.startsWith('unknown-')
+
 /** Every channel of the catalog, deleted ones too: by app, then stable, beta, alpha and the others by name. */
 export const listedChannels = ({ state }: Status): readonly ChannelRef[] =>
-  (state ? [...channelRefsOf(state.catalog.catalog)] : []).sort(
-    (a, b) => order(a.app, b.app) || order(rank(a.channel), rank(b.channel)),
-  )
+  (state ? [...channelRefsOf(state.catalog.catalog)] : []).sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
 
-function rank(channel: string): string {
+function sortKey({ app, channel }: ChannelRef): string {
   const index = ['stable', 'beta', 'alpha'].indexOf(channel)
-  return `${index < 0 ? 9 : index} ${channel}`
+  return `${app}\0${index < 0 ? 9 : index}\0${channel}`
 }
 
-const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
 export async function readChannelStatus(
-  { cache, reader }: Answering,
-  { state, now, problem }: Status,
+  { service: { cache, reader }, status: { state, now, problem } }: Reading,
   ref: ChannelRef,
 ): Promise<ChannelStatus | Unreadable> {
   const apps = state?.catalog.catalog.apps ?? {}
@@ -71,17 +78,18 @@ export async function readChannelStatus(
 
 /** Reads channels by their own names: a deleted one is unknown, even where another has its name as an alias. */
 export const readListed = (
-  answering: Answering,
-  status: Status,
+  reading: Reading,
   refs: readonly ChannelRef[],
 ): Promise<readonly (ChannelStatus | Unreadable)[]> =>
   Promise.all(
     refs.map(async (ref) => {
-      const one = await readChannelStatus(answering, status, ref)
+      const one = await readChannelStatus(reading, ref)
       if ('problem' in one || one.channel === ref.channel) return one
       return { ...ref, appName: one.appName, problem: { reason: 'unknown-channel', message: '' } }
     }),
   )
+
+const dayMs = 24 * 60 * 60 * 1000
 
 /** Moved to the usual day of the week, by up to three days. */
 function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | undefined {
@@ -93,8 +101,6 @@ function dueAt({ manifest: { cadence, releases } }: LoadedChannel): Instant | un
   return at + (((day - new Date(at).getUTCDay() + 11) % 7) - 3) * dayMs
 }
 
-const dayMs = 24 * 60 * 60 * 1000
-
 /** When the state of a channel last changed. */
 export const changeOf = ({ manifest, source, view }: ChannelStatus, { state, now }: Status): Instant => {
   const signed = [manifest, source?.manifest].flatMap((one) => (one ? [Date.parse(one.issuedAt)] : []))
@@ -104,33 +110,33 @@ export const changeOf = ({ manifest, source, view }: ChannelStatus, { state, now
 /** A Worker may ask a store 50 times. */
 const maxSiblings = 11
 
-/** The channels of the app that offer each version, oldest first. */
-export async function readPaths(
-  answering: Answering,
-  status: Status,
-  { app, channel }: ChannelRef,
-): Promise<ReadonlyMap<string, readonly PathStep[]>> {
-  const siblings = listedChannels(status).filter((one) => one.app === app && one.channel !== channel)
-  const found = await readListed(answering, status, [{ app, channel }, ...siblings.slice(0, maxSiblings)])
-  const steps = found.flatMap((one) =>
-    'problem' in one
-      ? []
-      : one.releases
-          .filter(({ offeredFrom }) => offeredFrom <= status.now)
-          .map(({ release: { version }, offeredFrom: at }) => ({ version, channel: one.channel, at })),
-  )
-  steps.sort((a, b) => a.at - b.at)
-  return Map.groupBy(steps, ({ version }) => version)
+export interface PathStep {
+  readonly version: string
+  readonly channel: string
+  readonly at: Instant
 }
 
-export interface PathStep extends Pick<ChannelRef, 'channel'> {
-  readonly version: string
-  readonly at: Instant
+/** The channels of the app that offer each version, oldest first. */
+export async function readPaths(
+  reading: Reading,
+  { app, channel }: ChannelRef,
+): Promise<ReadonlyMap<string, readonly PathStep[]>> {
+  const { status } = reading
+  const siblings = listedChannels(status).filter((one) => one.app === app && one.channel !== channel)
+  const found = await readListed(reading, [{ app, channel }, ...siblings.slice(0, maxSiblings)])
+  const steps = found
+    .flatMap((one) => ('problem' in one ? [] : one.releases.map((listed) => ({ ...listed, channel: one.channel }))))
+    .filter(({ offeredFrom }) => offeredFrom <= status.now)
+    .map(({ release: { version }, channel, offeredFrom: at }) => ({ version, channel, at }))
+  return Map.groupBy(
+    steps.sort((a, b) => a.at - b.at),
+    ({ version }) => version,
+  )
 }
 
 /** The newest manifests of a channel and their changes, up to a break of the chain. */
 export async function readHistory(
-  { reader }: Answering,
+  { service: { reader } }: Reading,
   { app, channel, entry }: ChannelStatus,
   most: number,
 ): Promise<readonly HistoryEntry[]> {
@@ -148,7 +154,7 @@ export async function readHistory(
 
 /** Markdown; `undefined` where the notes are missing, or do not match their digest. */
 export async function readNotes(
-  { reader }: Answering,
+  { service: { reader } }: Reading,
   { sha256 }: { readonly sha256: string },
 ): Promise<string | undefined> {
   try {

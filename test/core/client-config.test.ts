@@ -2,9 +2,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { type Answers, readClientConfig } from '../../src/clients/answers.ts'
 import { checkUpdateConf } from '../../src/clients/check.ts'
-import { type ClientConfig, formatsOf, renderClientConfig } from '../../src/clients/config.ts'
+import {
+  type Answers,
+  type ClientConfig,
+  formatsOf,
+  readClientConfig,
+  renderClientConfig,
+} from '../../src/clients/config.ts'
 
 const url = 'https://updates.example.org'
 

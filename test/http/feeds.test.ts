@@ -2,7 +2,7 @@
 import { SaxesParser } from 'saxes'
 import * as v from 'valibot'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { versionFile } from '../../src/site/feeds/flatcar.ts'
+import { versionFile } from '../../src/site/feeds.ts'
 import { describeChannel, followChannel, holdRelease, renameChannel, stopRamps } from '../changes.ts'
 import { newPageStore, notes, publicUrl, serve } from '../pages/store.ts'
 import { app, ask, day, newReader, newStore, publishOne, type TestStore } from '../world.ts'

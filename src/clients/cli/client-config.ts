@@ -4,9 +4,17 @@ import { command, type Options, oneOf, openReadingOf, readFlags, settingsOf } fr
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { readShort } from '../../runtime/files.ts'
-import { readClientConfig, type Wrong } from '../answers.ts'
-import { checkUpdateConf, type Deployment, type Mistake } from '../check.ts'
-import { type ClientConfig, type Format, formats, formatsOf, pathOf, renderClientConfig, restartOf } from '../config.ts'
+import { checkUpdateConf, type Deployment } from '../check.ts'
+import {
+  type Format,
+  formats,
+  formatsOf,
+  pathOf,
+  readClientConfig,
+  renderClientConfig,
+  restartOf,
+  type Wrong,
+} from '../config.ts'
 
 interface ConfigOptions extends Options {
   readonly channel?: string
@@ -21,11 +29,8 @@ interface ConfigOptions extends Options {
 
 /** Writes the configuration of a machine that shall ask here, or finds the mistakes in one. */
 export function clientConfigCommand(): Command {
-  return command('client-config', 'write the configuration of a machine, or check one', [
-    ...readFlags,
-    'app',
-    'publicUrl',
-  ])
+  const flags = [...readFlags, 'app', 'publicUrl'] as const
+  return command('client-config', 'write the configuration of a machine, or check one', flags)
     .option('--channel <channel>', 'its channel: what it has as GROUP')
     .addOption(
       new Option('--format <format>', `one of ${formats.join(', ')}`).default('update.conf').argParser(oneOf(formats)),
@@ -56,11 +61,8 @@ async function write(options: ConfigOptions): Promise<void> {
     notice(`warning: there is no channel ${config.group} here: a machine with it would be offered nothing`)
   const text = renderClientConfig(format, config)
   show(options.json, { format, ...config, text }, [text.trimEnd()])
-  sayWhatToDo(format, config)
-}
-
-function sayWhatToDo(format: Format, { system }: ClientConfig): void {
-  if (format === 'update.conf') notice(`hint: this is ${pathOf(system)}; after a change: sudo ${restartOf(system)}`)
+  if (format === 'update.conf')
+    notice(`hint: this is ${pathOf(config.system)}; after a change: sudo ${restartOf(config.system)}`)
 }
 
 /** What is wrong with an option. */
@@ -81,27 +83,23 @@ async function check(options: ConfigOptions, file: string): Promise<void> {
   if (deployment.groups === undefined)
     notice('note: without PLATTE_STORE, PLATTE_ROOT and PLATTE_APP, GROUP is not compared')
   const found = checkUpdateConf(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes), deployment)
-  show(
-    options.json,
-    found,
-    found.length > 0 ? found.flatMap((one) => linesOf(file, one)) : [`${file}: no mistake found`],
-  )
+  const lines = found.flatMap(({ line, problem, fix }) => [
+    `${file}${line > 0 ? `:${line}` : ''}: ${problem}`,
+    `    ${fix}`,
+  ])
+  show(options.json, found, found.length > 0 ? lines : [`${file}: no mistake found`])
   if (found.length === 0) return
   throw new PlatteError('bad-request', `${found.length} ${found.length === 1 ? 'mistake' : 'mistakes'} in ${file}`, {
     hint: '`platte client-config --channel NAME` writes one without',
   })
 }
 
-const linesOf = (file: string, { line, problem, fix }: Mistake): readonly string[] => [
-  `${file}${line > 0 ? `:${line}` : ''}: ${problem}`,
-  `    ${fix}`,
-]
-
 /** What the settings say of the deployment; its channels where there is a store to read. */
 async function deploymentOf(options: Options): Promise<Deployment> {
   const { publicUrl: url, store, pin, app } = settingsOf(options, [])
-  if (!(store && pin && app)) return { ...(url && { url }) }
+  const own = url ? { url } : {}
+  if (!(store && pin && app)) return own
   const reader = await openReadingOf(options, warn, ['app'])
   const channels = await liveChannels(reader.store, app)
-  return { ...(url && { url }), groups: channels.flatMap(({ channel, aliases = [] }) => [channel, ...aliases]) }
+  return { ...own, groups: channels.flatMap(({ channel, aliases = [] }) => [channel, ...aliases]) }
 }

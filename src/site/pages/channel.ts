@@ -2,15 +2,12 @@
 import type { HistoryEntry } from '../../catalog/history.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { changeLine, targetText, windowsText } from '../../release/diff.ts'
-import { type ChannelStatus, listedChannels, readChannelStatus, readHistory, readPaths } from '../status.ts'
-import { boards } from './board.ts'
-import { definitions, type Html, inEnglish, lengthText, none, part, time } from './fragments.ts'
-import { cadenceFacts } from './home.ts'
-import { answerPage, channelTrouble, trouble } from './layout.ts'
-import { notesAsHtml } from './notes.ts'
-import type { PageContext } from './page-context.ts'
-import { releasePart } from './release.ts'
-import { timeline } from './timeline.ts'
+import type { ListedRelease } from '../../release/rollout-status.ts'
+import { type ChannelStatus, isUnknown, listedChannels, readChannelStatus, readHistory, readPaths } from '../status.ts'
+import { boards, cadenceFacts } from './board.ts'
+import { definitions, type Html, inEnglish, lengthText, none, part, type Shown, time } from './fragments.ts'
+import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
+import { notesAsHtml, releasePart } from './release.ts'
 
 /** A page ends after this many releases, or characters. */
 const maxReleases = 8
@@ -20,12 +17,11 @@ const maxHistory = 5
 const maxChanges = 6
 
 export async function answerChannel(page: PageContext, app: string, name: string): Promise<Response> {
-  const { status, service, words } = page
-  const channel = await readChannelStatus(service, status, { app, channel: name })
+  const { status, words } = page
+  const channel = await readChannelStatus(page, { app, channel: name })
   const { title, section } = { title: channel.channel, section: 'channels' } as const
   if ('problem' in channel) {
-    const { reason } = channel.problem
-    if (status.state && (reason === 'unknown-channel' || reason === 'unknown-app')) return notFound(page)
+    if (status.state && isUnknown(channel)) return notFound(page)
     const shown = part`<h1>${title}</h1>${trouble(page)}${channelTrouble(channel.problem, words)}`
     return answerPage(page, { title, section }, shown)
   }
@@ -34,83 +30,81 @@ export async function answerChannel(page: PageContext, app: string, name: string
 }
 
 async function content(page: PageContext, channel: ChannelStatus, feed: string): Promise<Html> {
-  const { status, words, link } = page
+  const { now, words, link } = page
+  const { headings, toNewest } = words.channel
   const { manifest, boards: statuses, releases, appName } = channel
-  const from = Math.max(
-    0,
-    releases.findIndex(({ release }) => release.version === page.c.req.query('from')),
-  )
+  const wanted = page.c.req.query('from')
+  const index = releases.findIndex(({ release }) => release.version === wanted)
+  const from = Math.max(0, index)
   const parts = await fittingReleases(page, channel, from)
-  const isFirst = from === 0
-  const head = part`<p class="soft small">${appName}</p><h1>${manifest.channel}</h1>
-${manifest.description ? part`<p class="lead">${manifest.description}</p>` : none}${trouble(page)}
-${about(page, channel, feed)}`
-  const now = part`<h2 id="now">${words.channel.now}</h2>
-<div class="sheet">${statuses.length === 0 ? words.home.empty : boards(statuses, { now: status.now, words, level: 3 })}</div>
-${timeline({ releases, everyMs: manifest.cadence && durationMs(manifest.cadence.every), now: status.now, words })}`
-  const older = releases[from + parts.length]
   const url = `/channels/${channel.app}/${channel.channel}`
-  return part`${head}${isFirst ? now : part`<p><a href="${link(url)}">${words.channel.toNewest}</a></p>`}
-<h2 id="releases">${words.channel.releases}</h2>
-${parts}${older ? part`<p class="pager"><a rel="next" href="${link(url, { from: older.release.version })}#releases">${words.paging.next}</a></p>` : none}
-${isFirst ? history(page, manifest.channel, await readHistory(page.service, channel, maxHistory)) : none}`
+  const everyMs = manifest.cadence && durationMs(manifest.cadence.every)
+  const newest =
+    from > 0
+      ? part`<p><a href="${link(url)}">${toNewest}</a></p>`
+      : part`<h2 id="now">${headings.now}</h2>
+<div class="sheet">${statuses.length === 0 ? words.home.empty : boards(statuses, page, 3)}</div>
+${timeline({ releases, everyMs, now, words })}`
+  const older = releases[from + parts.length]?.release.version
+  return part`<p class="soft small">${appName}</p><h1>${manifest.channel}</h1>
+${manifest.description ? part`<p class="lead">${manifest.description}</p>` : none}${trouble(page)}
+${about(page, channel, feed)}${newest}
+<h2 id="releases">${headings.releases}</h2>
+${parts}${older ? part`<p class="pager"><a rel="next" href="${link(url, { from: older })}#releases">${words.paging.next}</a></p>` : none}
+${from > 0 ? none : history(page, manifest.channel, await readHistory(page, channel, maxHistory))}`
 }
 
-async function fittingReleases(page: PageContext, channel: ChannelStatus, from: number) {
+async function fittingReleases(page: PageContext, channel: ChannelStatus, from: number): Promise<readonly Html[]> {
   const { releases } = channel
-  const paths = await readPaths(page.service, page.status, channel)
+  const paths = await readPaths(page, channel)
   const wanted = releases.slice(from, from + maxReleases)
   const notes = await Promise.all(
-    wanted.map(
-      async ({ release: { notes } }) => notes && ((await notesAsHtml(page.service, notes)) ?? ('missing' as const)),
-    ),
+    wanted.map(async ({ release: { notes } }) => notes && ((await notesAsHtml(page, notes)) ?? ('missing' as const))),
   )
   const parts: Html[] = []
-  let [size, isFull] = [0, false]
+  let size = 0
   for (const [i, listed] of wanted.entries()) {
+    const shown = { channel, listed, before: releases[from + i + 1]?.release, isNewest: from + i === 0 }
+    const isFull = size > maxReleasesSize / 2
     const path = paths.get(listed.release.version) ?? []
-    const shown = { channel, listed, before: releases[from + i + 1]?.release, path }
-    const made = releasePart(page, { ...shown, notes: isFull ? undefined : notes[i], isNewest: from + i === 0 })
+    const made = releasePart(page, { ...shown, path, notes: isFull ? undefined : notes[i] })
     size += made.length
     if (parts.length > 0 && size > maxReleasesSize) break
-    isFull = size > maxReleasesSize / 2
     parts.push(made)
   }
   return parts
 }
 
 function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
-  const { words, status, fileLink, serving } = page
+  const { words, fileLink, serving } = page
+  const { about, conditions, headings, follow: followText } = words.channel
   const { manifest, app, entry } = channel
-  const { aliases, follow, windows, target } = manifest
+  const { aliases, cadence, follow, windows, target } = manifest
   const inWords = (duration: string | undefined) => duration && lengthText(durationMs(duration), words)
   const list = `releases-${manifest.channel}.json`
+  const json = `/v1/channels/${app}/${manifest.channel}`
+  const own = part`, <a href="${fileLink(`/releases-json/${list}`)}">${list}</a>`
   return definitions([
-    [words.channel.app, part`<code>${app}</code>`],
-    [words.channel.aliases, aliases?.join(', ')],
-    [
-      words.channel.follows,
-      follow && `${follow.channel}${words.channel.follow(inWords(follow.after), inWords(follow.over))}`,
-    ],
-    [words.channel.cadence, manifest.cadence && part`<ul class="facts">${cadenceFacts(channel, status, words)}</ul>`],
-    [words.channel.windows, windows && inEnglish(windowsText(windows))],
-    [words.channel.target, target && inEnglish(targetText(target))],
+    [about.app, part`<code>${app}</code>`],
+    [about.aliases, aliases?.join(', ')],
+    [about.follows, follow && `${follow.channel}${followText(inWords(follow.after), inWords(follow.over))}`],
+    [about.cadence, cadence && part`<ul class="facts">${cadenceFacts(channel, page)}</ul>`],
+    [conditions.windows, windows && inEnglish(windowsText(windows))],
+    [conditions.target, target && inEnglish(targetText(target))],
     [
       words.trust.heading,
-      part`${words.trust.sequence} ${manifest.seq}${words.comma}${time(Date.parse(manifest.issuedAt), status.now, words)}${words.comma}SHA-256 <code class="hash">${entry.sha256}</code>`,
+      part`${words.manifest.sequence} ${manifest.seq}${words.comma}${time(Date.parse(manifest.issuedAt), page)}${words.comma}SHA-256 <code class="hash">${entry.sha256}</code>`,
     ],
     [
-      words.channel.feeds,
-      part`<a href="${fileLink(feed)}">Atom</a>, <a href="${fileLink(`/v1/channels/${app}/${manifest.channel}`)}">JSON</a>${
-        serving.app === app ? part`, <a href="${fileLink(`/releases-json/${list}`)}">${list}</a>` : none
-      }`,
+      headings.feeds,
+      part`<a href="${fileLink(feed)}">Atom</a>, <a href="${fileLink(json)}">JSON</a>${serving.app === app ? own : none}`,
     ],
   ])
 }
 
-function history({ words, status }: PageContext, name: string, happened: readonly HistoryEntry[]): Html {
+function history(page: PageContext, name: string, happened: readonly HistoryEntry[]): Html {
   if (happened.length === 0) return none
-  const { channel } = words
+  const { channel } = page.words
   const items = happened.map(({ seq, issuedAt, keyIds, provenance, changes }) => {
     const lines = changes
       .slice(0, maxChanges)
@@ -119,11 +113,57 @@ function history({ words, status }: PageContext, name: string, happened: readonl
     const from = Object.entries(provenance ?? {})
       .slice(0, 4)
       .map(([name, value]) => part` · ${name}: ${value.slice(0, 200)}`)
-    return part`<li><b>${seq}</b> <span class="small soft">${time(Date.parse(issuedAt), status.now, words)}, ${channel.signedBy} ${keyIds.map((id) => part`<code>${id.slice(0, 8)}</code> `)}${from}</span>
+    return part`<li><b>${seq}</b> <span class="small soft">${time(Date.parse(issuedAt), page)}, ${channel.signedBy} ${keyIds.map((id) => part`<code>${id.slice(0, 8)}</code> `)}${from}</span>
 <ul class="small">${changes.length === 0 ? part`<li>${channel.again}</li>` : lines}${rest}</ul></li>\n`
   })
-  return part`<h2 id="history">${channel.history}</h2>
+  return part`<h2 id="history">${channel.headings.history}</h2>
 <p class="small soft">${channel.historyNote} ${name}</p><ul class="sheet plain">${items}</ul>`
+}
+
+const day = 24 * 60 * 60 * 1000
+const maxDrawn = 12
+const [width, height, left, right, line] = [720, 88, 40, 40, 48]
+
+interface Timeline extends Shown {
+  /** Newest first. */
+  readonly releases: readonly Pick<ListedRelease, 'release' | 'offeredFrom'>[]
+  /** The cadence of the channel, in milliseconds. */
+  readonly everyMs: number | undefined
+}
+
+/** When releases were published, against the cadence: a drawing, with its numbers in a table. Needs two releases. */
+export function timeline({ releases, everyMs, now, words }: Timeline): Html {
+  const { headings, columns, timelineLabel, gap } = words.channel
+  const drawn = releases
+    .map(({ release: { version }, offeredFrom: at }) => ({ version, at }))
+    .filter(({ at }) => at <= now)
+    .sort((a, b) => a.at - b.at)
+    .slice(-maxDrawn)
+  const [first, last] = [drawn[0], drawn.at(-1)]
+  if (first === undefined || last === undefined || drawn.length < 2) return none
+  const due = everyMs === undefined ? [] : drawn.map(({ at }) => at + everyMs)
+  const end = Math.max(now, ...due, last.at)
+  const x = (at: number): string =>
+    (left + ((at - first.at) / Math.max(1, end - first.at)) * (width - left - right)).toFixed(1)
+  // Names alternate below and above, so that neighbours do not overlap.
+  const marks = drawn.map(({ version, at }, i) => {
+    const isNewest = i === drawn.length - 1
+    const y = i % 2 === 0 || isNewest ? line + 28 : line - 20
+    return part`<circle cx="${x(at)}" cy="${line}" r="4.5"/><text x="${x(at)}" y="${y}" text-anchor="middle"${isNewest ? part` class="new"` : none}>${version}</text>`
+  })
+  const rows = drawn.map(({ version, at }, i) => {
+    const days = i === 0 ? '–' : ((at - (drawn[i - 1]?.at ?? 0)) / day).toFixed(1)
+    return part`<tr><td>${version}</td><td>${time(at, { now, words })}</td><td class="n">${days}</td></tr>\n`
+  })
+  return part`<h2 id="timeline">${headings.timeline}</h2>
+<div class="sheet timeline"><section class="scroll" tabindex="0" aria-label="${headings.timeline}"><svg role="img" aria-label="${timelineLabel(drawn.length)}" viewBox="0 0 ${width} ${height}">
+<line x1="${left}" y1="${line}" x2="${width - right}" y2="${line}"/>
+${due.map((at) => part`<line class="due" x1="${x(at)}" y1="${line - 14}" x2="${x(at)}" y2="${line + 14}"/>`)}
+${marks}
+</svg></section>
+<details><summary>${gap}</summary>
+<section class="scroll" tabindex="0" aria-label="${gap}"><table><thead><tr><th scope="col">${columns.version}</th><th scope="col">${columns.published}</th><th scope="col" class="n">${gap}</th></tr></thead><tbody>
+${rows.reverse()}</tbody></table></section></details></div>`
 }
 
 /** Lists the channels: a visitor mistyped a name, or followed an old link. */

@@ -1,10 +1,16 @@
-/** Small parts of pages. Texts are escaped unless they are marked as HTML. */
+/** Parts that several pages show. Texts are escaped unless they are marked as HTML. */
 import { html, raw } from 'hono/html'
 import type { HtmlEscapedString } from 'hono/utils/html'
 import { isoText, timeText } from '../../kernel/format.ts'
 import type { Words } from './words-en.ts'
 
 export type Html = HtmlEscapedString
+
+/** In which language and at which time a page is read. */
+export interface Shown {
+  readonly now: number
+  readonly words: Words
+}
 
 /** Without promises inside, hono's template is never one. */
 export const part = html as (strings: TemplateStringsArray, ...values: unknown[]) => Html
@@ -25,8 +31,10 @@ const steps = [
   ['day', day, Number.POSITIVE_INFINITY],
 ] as const
 
+const formats = new Map<string, Intl.RelativeTimeFormat>()
+
 /** e.g. `5 days ago`, or `in 5 days`. */
-function ago(at: number, now: number, { lang, justNow }: Words): string {
+function ago(at: number, { now, words: { lang, justNow } }: Shown): string {
   if (Math.abs(at - now) < minute) return justNow
   const [unit, length] = steps.find(([, , below]) => Math.abs(at - now) < below) ?? steps[2]
   const format = formats.get(lang) ?? new Intl.RelativeTimeFormat(lang)
@@ -34,20 +42,18 @@ function ago(at: number, now: number, { lang, justNow }: Words): string {
   return format.format(Math.trunc((at - now) / length), unit)
 }
 
-const formats = new Map<string, Intl.RelativeTimeFormat>()
-
 const marked = (at: number, text: string): Html => part`<time datetime="${isoText(at)}">${text}</time>`
 
 /** e.g. `2026-08-13 15:48 UTC`. */
 export const instant = (at: number): Html => marked(at, timeText(at, 'minute'))
 
 /** e.g. `2026-08-13 15:48 UTC (5 days ago)`. */
-export const time = (at: number, now: number, words: Words): Html =>
-  part`${instant(at)} <span class="ago">(${ago(at, now, words)})</span>`
+export const time = (at: number, shown: Shown): Html =>
+  part`${instant(at)} <span class="ago">(${ago(at, shown)})</span>`
 
 /** e.g. `5 days ago (2026-08-13)`. */
-export const age = (at: number, now: number, words: Words): Html =>
-  part`${marked(at, ago(at, now, words))} <span class="ago">(${timeText(at).slice(0, 10)})</span>`
+export const age = (at: number, shown: Shown): Html =>
+  part`${marked(at, ago(at, shown))} <span class="ago">(${timeText(at).slice(0, 10)})</span>`
 
 /** e.g. `28 days`, or `36 hours`. */
 export function lengthText(ms: number, words: Words): string {
@@ -75,3 +81,9 @@ export const atMost = <T>(list: readonly T[], most: number, rest: (count: number
 /** A list of terms; leaves out those without a value. */
 export const definitions = (rows: readonly (readonly [string | Html, Html | string | undefined])[]): Html =>
   part`<dl class="about">${rows.flatMap(([term, value]) => (value ? [part`<dt>${term}</dt><dd>${value}</dd>\n`] : []))}</dl>`
+
+/** The operator's words; where they are a plain URL, a link to it. */
+export const reasonLink = (because: string): Html =>
+  /^https?:\/\/[^\s"'<>]+$/.test(because)
+    ? part`<a href="${because}" rel="noreferrer">${because}</a>`
+    : part`${because}`

@@ -1,14 +1,12 @@
 /** `/`: a card for each channel, with what its boards are offered. */
-import { durationMs } from '../../documents/fields.ts'
-import { type ChannelStatus, listedChannels, readListed, type Status, type Unreadable } from '../status.ts'
-import { boards } from './board.ts'
-import { age, filled, type Html, lengthText, none, part } from './fragments.ts'
-import { answerPage, channelTrouble, trouble } from './layout.ts'
-import type { PageContext } from './page-context.ts'
-import type { Words } from './words-en.ts'
+import { type ChannelStatus, isUnknown, listedChannels, readListed, type Unreadable } from '../status.ts'
+import { boards, cadenceFacts } from './board.ts'
+import { age, filled, type Html, none, part } from './fragments.ts'
+import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
 
 /** Channels of one page: a Worker may ask a store 50 times. */
 const maxChannels = 12
+/** Characters after which a page takes no further card. */
 const maxCards = 40_000
 
 export async function answerHome(page: PageContext): Promise<Response> {
@@ -16,18 +14,17 @@ export async function answerHome(page: PageContext): Promise<Response> {
   const refs = listedChannels(status)
   const requested = Number(page.c.req.query('from') ?? 0)
   const from = Number.isSafeInteger(requested) && requested > 0 && requested < refs.length ? requested : 0
-  const found = await readListed(page.service, status, refs.slice(from, from + maxChannels))
-  const { cards, count } = fittingCards(page, found)
+  const { cards, count } = fittingCards(page, await readListed(page, refs.slice(from, from + maxChannels)))
   const content = part`<h1>${words.home.title}</h1>
 <p class="lead">${words.home.intro}</p>
 ${trouble(page)}${trust(page)}
 ${refs.length === 0 && status.state ? part`<h2>${words.home.none}</h2><p>${words.home.noneHint}</p>` : cards}
-${pager(page, { from, to: from + count, total: refs.length })}`
+${pager(page, from, from + count, refs.length)}`
   return answerPage(page, { title: words.home.title, section: 'channels' }, content)
 }
 
 function fittingCards(page: PageContext, found: readonly (ChannelStatus | Unreadable)[]) {
-  const all = found.map((one) => ({ one, html: isGone(one) ? none : card(page, one) }))
+  const all = found.map((one) => ({ one, html: isUnknown(one) ? none : card(page, one) }))
   let size = 0
   const end = all.findIndex(({ html }, i) => {
     size += html.length
@@ -41,51 +38,36 @@ function fittingCards(page: PageContext, found: readonly (ChannelStatus | Unread
   return { cards: part`${cards}`, count }
 }
 
-/** A deleted channel stays in the catalog, so that nobody can restore it. */
-const isGone = (one: ChannelStatus | Unreadable): boolean =>
-  'problem' in one && one.problem.reason === 'unknown-channel'
-
-function card({ status, words, link }: PageContext, one: ChannelStatus | Unreadable): Html {
-  const url = link(`/channels/${one.app}/${one.channel}`)
-  const heading = part`<h3><a href="${url}">${one.channel}</a></h3>`
+function card(page: PageContext, one: ChannelStatus | Unreadable): Html {
+  const { words, link } = page
+  const heading = part`<h3><a href="${link(`/channels/${one.app}/${one.channel}`)}">${one.channel}</a></h3>`
   if ('problem' in one) return part`<article class="card">${heading}\n${channelTrouble(one.problem, words)}</article>\n`
   const { manifest, boards: statuses } = one
+  const issued = filled(words.manifest.issued, age(Date.parse(manifest.issuedAt), page))
   return part`<article class="card" id="${one.app}.${one.channel}">${heading}
 ${manifest.description ? part`<p class="small soft">${manifest.description}</p>\n` : none}${
-  statuses.length === 0
-    ? part`<p class="version nothing">${words.home.empty}</p>`
-    : boards(statuses, { now: status.now, words, level: 4 })
-}<ul class="facts">${cadenceFacts(one, status, words)}<li>${words.trust.sequence} ${manifest.seq}${words.comma}${filled(words.trust.issued, age(Date.parse(manifest.issuedAt), status.now, words))}</li></ul></article>\n`
+  statuses.length === 0 ? part`<p class="version nothing">${words.home.empty}</p>` : boards(statuses, page, 4)
+}<ul class="facts">${cadenceFacts(one, page)}<li>${words.manifest.sequence} ${manifest.seq}${words.comma}${issued}</li></ul></article>\n`
 }
 
-export function cadenceFacts({ manifest: { cadence }, dueAt }: ChannelStatus, { now }: Status, words: Words): Html {
-  if (cadence === undefined) return none
-  const sentence = dueAt !== undefined && dueAt < now ? words.cadence.overdue : words.cadence.due
-  return part`<li>${words.cadence.every(lengthText(durationMs(cadence.every), words), cadence.on)}</li>
-${dueAt === undefined ? none : part`<li>${filled(sentence, age(dueAt, now, words))}</li>\n`}`
-}
-
-function trust({ status: { state, now, problem }, words }: PageContext): Html {
+function trust(page: PageContext): Html {
+  const { state, problem } = page.status
   if (state === undefined) return none
   const { catalog, root } = state
-  const { trust } = words
-  const keys = (ids: readonly string[]) => ids.map((id) => part` <code>${id.slice(0, 8)}</code>`)
+  const { trust, keys, states } = page.words
+  const list = (ids: readonly string[]) => ids.map((id) => part` <code>${id.slice(0, 8)}</code>`)
   return part`<ul class="facts" aria-label="${trust.heading}">
-<li><span class="state ${problem ? 'bad' : 'good'}">${problem ? words.reasons[problem.reason] : trust.good}</span></li>
-<li>${filled(trust.signed, age(catalog.issuedAtMs, now, words))}</li>
-<li>${filled(trust.expires, age(catalog.expiresMs, now, words))}</li>
-<li>${trust.timestampKey}${keys(catalog.keyIds)}</li>
-<li>${trust.releaseKey}${keys(root.root.roles.release.keyIds)}</li>
-<li>${trust.root} ${root.root.version}</li>
+<li><span class="state ${problem ? 'bad' : 'good'}">${problem ? states[problem.reason] : trust.good}</span></li>
+<li>${filled(trust.signed, age(catalog.issuedAtMs, page))}</li>
+<li>${filled(trust.expires, age(catalog.expiresMs, page))}</li>
+<li>${keys.timestamp}${list(catalog.keyIds)}</li>
+<li>${keys.release}${list(root.root.roles.release.keyIds)}</li>
+<li>${keys.root} ${root.root.version}</li>
 </ul>`
 }
 
-function pager(
-  { words, link }: PageContext,
-  { from, to, total }: { readonly from: number; readonly to: number; readonly total: number },
-): Html {
+function pager({ words: { paging, home }, link }: PageContext, from: number, to: number, total: number): Html {
   if (from === 0 && to >= total) return none
-  const { paging, home } = words
   const before = Math.max(0, from - maxChannels)
   return part`<nav class="pager" aria-label="${paging.label}"><span class="soft">${home.shown(from + 1, to, total)}</span>
 ${from > 0 ? part`<a rel="prev" href="${link('/', before > 0 ? { from: String(before) } : {})}">${paging.before}</a>` : none}

@@ -1,20 +1,20 @@
-/** One release on the page of its channel. */
+/** One release on the page of its channel, and its notes as HTML. */
 import { raw } from 'hono/html'
+import { micromark } from 'micromark'
 import { notesKey, packageFolder, urlPathOf } from '../../documents/paths.ts'
 import { forPeople, timeText } from '../../kernel/format.ts'
 import type { Release } from '../../release/channel.ts'
 import { rampText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
-import type { ChannelStatus, PathStep } from '../status.ts'
-import { reasonLink, stateLabel } from './board.ts'
-import { atMost, bytes, definitions, filled, type Html, inEnglish, none, part, time } from './fragments.ts'
-import type { Notes } from './notes.ts'
-import type { PageContext } from './page-context.ts'
+import { type ChannelStatus, type PathStep, readNotes } from '../status.ts'
+import { stateLabel } from './board.ts'
+import { atMost, bytes, definitions, filled, type Html, inEnglish, none, part, reasonLink, time } from './fragments.ts'
+import type { PageContext } from './page.ts'
 
 /** More of each are in the JSON. */
 const most = { components: 40, cves: 60, packages: 16, path: 12 } as const
 
-export interface Shown {
+interface ShownRelease {
   readonly channel: ChannelStatus
   readonly listed: ListedRelease
   readonly before: Release | undefined
@@ -25,18 +25,19 @@ export interface Shown {
 }
 
 /** A release, under its version as an anchor. */
-export function releasePart(page: PageContext, shown: Shown): Html {
-  const { listed, channel } = shown
-  const { release } = listed
-  const { words, status } = page
-  const at = time(listed.offeredFrom, status.now, words)
-  return part`<article class="sheet release" id="${release.version}"><header><h3><a href="#${release.version}">${release.version}</a></h3>
-${states(shown, page)}<span class="small soft">${listed.offeredFrom > status.now ? filled(words.board.waits, at) : part`${words.channel.published} ${at}`}</span></header>
-${restrictions(channel, release, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(release, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
+export function releasePart(page: PageContext, shown: ShownRelease): Html {
+  const { release, offeredFrom } = shown.listed
+  const { version } = release
+  const { board, channel } = page.words
+  const at = time(offeredFrom, page)
+  const published = offeredFrom > page.now ? filled(board.waits, at) : part`${channel.columns.published} ${at}`
+  return part`<article class="sheet release" id="${version}"><header><h3><a href="#${version}">${version}</a></h3>
+${states(shown, page)}<span class="small soft">${published}</span></header>
+${restrictions(shown, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(release, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
 }
 
 /** Its state on each board, except where it is held or withdrawn: that is a note below. */
-function states({ listed: { boards } }: Shown, { words }: PageContext): Html {
+function states({ listed: { boards } }: ShownRelease, { words }: PageContext): Html {
   const shown = boards.filter(({ state }) => ['offered', 'floor', 'later', 'target', 'not-in-ramp'].includes(state))
   const groups = [...Map.groupBy(shown, (one) => stateLabel(one, words))]
   return part`${groups.map(
@@ -45,28 +46,26 @@ function states({ listed: { boards } }: Shown, { words }: PageContext): Html {
   )}`
 }
 
-function restrictions({ entry, source }: ChannelStatus, release: Release, { words: { channel } }: PageContext): Html {
-  const holds = [entry, source?.entry]
-    .flatMap((one) => one?.holds ?? [])
-    .filter(({ version }) => version === release.version)
-  const shown = [
-    ...holds.map(({ board, reason }) => [board ? `${channel.held} (${board})` : channel.held, reason] as const),
-    ...(release.withdrawn ? [[channel.withdrawn, release.withdrawn.reason] as const] : []),
-    ...(release.deadEnd ? [[channel.deadEnd, release.deadEnd.reason] as const] : []),
-    ...(release.floor ? [[channel.floor, release.floor.reason] as const] : []),
-  ]
-  return part`${shown.map(([what, reason]) => part`<p class="note small"><b>${what}</b> ${reasonLink(reason)}</p>\n`)}`
+function restrictions({ channel: { entry, source }, listed: { release } }: ShownRelease, { words }: PageContext): Html {
+  const { channel } = words
+  const holds = [entry, source?.entry].flatMap((one) => one?.holds ?? [])
+  const held = holds.filter(({ version }) => version === release.version)
+  const note = (what: string, { reason }: { readonly reason: string }) =>
+    part`<p class="note small"><b>${what}</b> ${reasonLink(reason)}</p>\n`
+  return part`${held.map((hold) => note(hold.board ? `${channel.parts.held} (${hold.board})` : channel.parts.held, hold))}${(
+    ['withdrawn', 'deadEnd', 'floor'] as const
+  ).map((mark) => (release[mark] ? note(channel[mark], release[mark]) : none))}`
 }
 
-function path({ path }: Shown, { words }: PageContext): Html {
+function path({ path }: ShownRelease, { words }: PageContext): Html {
   if (path.length < 2) return none
   const steps = path
     .slice(0, most.path)
     .map(({ channel, at }) => part`<li>${channel} <span class="soft">${timeText(at).slice(0, 10)}</span></li>\n`)
-  return part`<ol class="path" aria-label="${words.channel.path}">${steps}</ol>\n`
+  return part`<ol class="path" aria-label="${words.channel.parts.path}">${steps}</ol>\n`
 }
 
-function components({ listed: { release }, before }: Shown, { words: { channel } }: PageContext): Html {
+function components({ listed: { release }, before }: ShownRelease, { words: { channel } }: PageContext): Html {
   const now = Object.entries(release.components ?? {})
   if (now.length === 0) return none
   const then = before?.components ?? {}
@@ -77,7 +76,7 @@ function components({ listed: { release }, before }: Shown, { words: { channel }
     return part`<div><dt>${name}</dt><dd>${change === none ? version : part`<b>${version}</b> <span class="soft">${change}</span>`}</dd></div>\n`
   })
   const rest = (count: number) => part`<div><dt>${channel.more(count)}</dt><dd></dd></div>`
-  return part`<h4>${channel.components}</h4><dl class="parts">${atMost(list, most.components, rest)}</dl>
+  return part`<h4>${channel.parts.components}</h4><dl class="parts">${atMost(list, most.components, rest)}</dl>
 ${gone.length === 0 ? none : part`<p class="small soft">${channel.gone(gone.slice(0, most.components).join(', '))}</p>\n`}`
 }
 
@@ -85,22 +84,21 @@ function cves({ cves = [] }: Release, { words: { channel } }: PageContext): Html
   if (cves.length === 0) return none
   const shown = cves.slice(0, most.cves).join(', ')
   const rest = cves.length > most.cves ? ` ${channel.more(cves.length - most.cves)}` : ''
-  return part`<h4>${channel.cves} (${cves.length})</h4><p class="small">${shown}${rest}</p>\n`
+  return part`<h4>${channel.parts.cves} (${cves.length})</h4><p class="small">${shown}${rest}</p>\n`
 }
 
-function conditions({ ramp, windows, target }: Release, { words: { channel } }: PageContext): Html {
+function conditions({ ramp, windows, target }: Release, { words }: PageContext): Html {
   if (!ramp && !windows && !target) return none
+  const terms = words.channel.conditions
   return definitions([
-    [channel.rampOf, ramp && inEnglish(forPeople(rampText(ramp.slice(0, 12))))],
-    [channel.windows, windows && inEnglish(windowsText(windows))],
-    [channel.target, target && inEnglish(targetText(target))],
+    [terms.ramp, ramp && inEnglish(forPeople(rampText(ramp.slice(0, 12))))],
+    [terms.windows, windows && inEnglish(windowsText(windows))],
+    [terms.target, target && inEnglish(targetText(target))],
   ])
 }
 
-function packages(
-  { listed: { release }, channel: { app } }: Shown,
-  { words: { channel }, fileLink }: PageContext,
-): Html {
+function packages({ listed: { release }, channel: { app } }: ShownRelease, { words, fileLink }: PageContext): Html {
+  const { columns, parts, more } = words.channel
   const rows = Object.entries(release.boards).flatMap(([board, of]) => {
     const folder = packageFolder({ app, version: release.version, board }, of.packages)
     return of.packages.map((one) => {
@@ -108,16 +106,66 @@ function packages(
       return part`<tr><td>${board}</td><td><a href="${url}">${one.name}</a><br><code class="hash">${one.sha256}</code></td><td class="n">${bytes(one.size)}</td></tr>\n`
     })
   })
-  const rest = (count: number) => part`<tr><td colspan="3">${channel.more(count)}</td></tr>`
-  return part`<details><summary>${channel.packages} (${rows.length})</summary><section class="scroll" tabindex="0" aria-label="${channel.packages} ${release.version}"><table><thead><tr><th scope="col">${channel.board}</th><th scope="col">${channel.file}, SHA-256</th><th scope="col" class="n">${channel.size}</th></tr></thead><tbody>
+  const rest = (count: number) => part`<tr><td colspan="3">${more(count)}</td></tr>`
+  return part`<details><summary>${parts.packages} (${rows.length})</summary><section class="scroll" tabindex="0" aria-label="${parts.packages} ${release.version}"><table><thead><tr><th scope="col">${columns.board}</th><th scope="col">${columns.file}, SHA-256</th><th scope="col" class="n">${columns.size}</th></tr></thead><tbody>
 ${atMost(rows, most.packages, rest)}</tbody></table></section></details>\n`
 }
 
-function notes({ listed: { release }, notes, isNewest }: Shown, { words: { channel }, fileLink }: PageContext): Html {
+function notes(
+  { listed: { release }, notes, isNewest }: ShownRelease,
+  { words: { channel }, fileLink }: PageContext,
+): Html {
   if (release.notes === undefined) return none
   const whole = part`<p class="small"><a href="${fileLink(`/${notesKey(release.notes.sha256)}`)}">${channel.notesWhole}</a> (${bytes(release.notes.size)})</p>`
   if (notes === 'missing') return part`<p class="note small">${channel.notesGone}</p>\n`
   if (notes === undefined) return whole
   const cut = notes.isCut ? part`<p class="note small">${channel.notesCut}</p>` : none
   return part`<details${isNewest ? part` open` : none}><summary>${channel.notes}</summary><div class="notes">${raw(notes.html)}</div>${cut}${whole}</details>\n`
+}
+
+/** Characters on a page; `/notes/` has all. */
+const maxNotesLength = 12_000
+/** Nested quotes and lists: the renderer's time grows with the square of the levels. */
+const maxDepth = 20
+
+interface Notes {
+  /** HTML, safe to put into a page whose headings go to level 3. */
+  readonly html: string
+  readonly isCut: boolean
+}
+
+/** By digest: notes never change. */
+const known = new Map<string, Notes>()
+const maxKnown = 64
+
+/**
+ * Markdown that anybody may have written, as HTML without raw HTML, without dangerous links and without images, which
+ * would be of other hosts. @returns `undefined` where the notes are missing, or do not match their digest.
+ */
+export async function notesAsHtml(page: PageContext, notes: { readonly sha256: string }): Promise<Notes | undefined> {
+  const before = known.get(notes.sha256)
+  if (before) return before
+  const markdown = await readNotes(page, notes)
+  if (markdown === undefined) return undefined
+  const made = { html: renderMarkdown(cut(markdown)), isCut: markdown.length > maxNotesLength }
+  if (known.size >= maxKnown) known.clear()
+  known.set(notes.sha256, made)
+  return made
+}
+
+/** Prefers the end of a paragraph. */
+function cut(markdown: string): string {
+  if (markdown.length <= maxNotesLength) return markdown
+  const end = markdown.lastIndexOf('\n\n', maxNotesLength)
+  return markdown.slice(0, end > maxNotesLength / 2 ? end : maxNotesLength).toWellFormed()
+}
+
+/** Headings become level 4: a release is level 3. */
+function renderMarkdown(markdown: string): string {
+  const shallow = markdown
+    .replace(/[^\P{Cc}\n\t]/gu, '')
+    // The marks of lists and quotes at the start of a line.
+    .replace(/^(?:[ \t]*(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))){20,}/gm, (marks) => marks.slice(0, maxDepth))
+  const noImages = { disable: { null: ['labelStartImage'] } }
+  return micromark(shallow, { extensions: [noImages] }).replace(/<(\/?)h[1-6]>/g, '<$1h4>')
 }

@@ -1,0 +1,235 @@
+/** Feeds and files for programs: Atom (RFC 4287), the pages as JSON, and what Flatcar publishes beside its releases. */
+import { raw } from 'hono/html'
+import { notesKey, packageFolder } from '../documents/paths.ts'
+import { refuse } from '../http/problem.ts'
+import { textDigest } from '../kernel/digest.ts'
+import { isoText, timeText } from '../kernel/format.ts'
+import type { Release } from '../release/channel.ts'
+import { boardJson } from '../release/describe.ts'
+import type { ListedRelease } from '../release/rollout-status.ts'
+import { parseVersion } from '../release/version.ts'
+import { type Html, none, part } from './pages/fragments.ts'
+import { maxAgeSeconds, type PageContext } from './pages/page.ts'
+import { notesAsHtml } from './pages/release.ts'
+import {
+  type ChannelStatus,
+  changeOf,
+  isUnknown,
+  listedChannels,
+  readChannelStatus,
+  readListed,
+  readNotes,
+  type Unreadable,
+} from './status.ts'
+
+const types = {
+  atom: 'application/atom+xml; charset=utf-8',
+  json: 'application/json; charset=utf-8',
+  text: 'text/plain; charset=utf-8',
+}
+
+/**
+ * Answers 304 by time where the request has no tag (RFC 9110, 13.2.2). `answer.ts` compares tags.
+ * @param channel whose last change is known; absent where every moment may change the text.
+ */
+function send({ c, status }: PageContext, type: keyof typeof types, text: string, channel?: ChannelStatus): Response {
+  const changedAt = channel && changeOf(channel, status)
+  const headers = {
+    'content-type': types[type],
+    'cache-control': `public, max-age=${maxAgeSeconds}, no-transform`,
+    'access-control-allow-origin': '*',
+    'x-content-type-options': 'nosniff',
+    etag: `"${textDigest(text)}"`,
+    ...(changedAt !== undefined && { 'last-modified': new Date(changedAt).toUTCString() }),
+  }
+  const since = Date.parse(c.req.header('if-modified-since') ?? '')
+  const isTagged = c.req.header('if-none-match') !== undefined
+  // HTTP's dates have whole seconds.
+  const isKnown = !isTagged && changedAt !== undefined && Math.floor(changedAt / 1000) * 1000 <= since
+  return isKnown ? new Response(null, { status: 304, headers }) : new Response(text, { headers })
+}
+
+type Answer = (channel: ChannelStatus) => Response | Promise<Response>
+
+/** Refuses a channel that does not exist, or cannot be read now. */
+async function withChannel(page: PageContext, app: string, channel: string, answer: Answer): Promise<Response> {
+  const found = await readChannelStatus(page, { app, channel })
+  if (!('problem' in found)) return answer(found)
+  return isUnknown(found)
+    ? refuse(page.c, 'not-found', 'there is no such channel here')
+    : refuse(page.c, 'catalog-unavailable', found.problem.reason)
+}
+
+const architecture = (board: string): string => board.replace(/-usr$/, '')
+
+const maxEntries = 20
+
+/** `/channels/<app>/<channel>/feed.atom`: the newest releases of a channel. */
+export const answerAtom = (page: PageContext, app: string, name: string): Promise<Response> =>
+  withChannel(page, app, name, async (channel) => {
+    const xml = (await atomFeed(page, channel)).toString()
+    // XML has no form for most control characters, not even escaped.
+    const text = xml.replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
+    return send(page, 'atom', text, channel)
+  })
+
+async function atomFeed(page: PageContext, channel: ChannelStatus): Promise<Html> {
+  const { serving, status } = page
+  const { appName, manifest } = channel
+  const ref = `${channel.app}/${channel.channel}`
+  const pageUrl = `${serving.publicUrl}/channels/${ref}`
+  // A follower does not offer all of them yet.
+  const releases = channel.releases.filter(({ offeredFrom }) => offeredFrom <= status.now).slice(0, maxEntries)
+  const entries = await Promise.all(releases.map((one) => atomEntry(page, one, ref, pageUrl)))
+  return part`<?xml version="1.0" encoding="utf-8"?>
+<feed xmlns="http://www.w3.org/2005/Atom"><id>${atomId(ref)}</id><title>${appName}: ${channel.channel}</title>${
+    manifest.description ? part`<subtitle>${manifest.description}</subtitle>` : none
+  }<updated>${isoText(changeOf(channel, status))}</updated><author><name>${appName}</name></author><generator>Platte</generator>
+<link rel="self" type="application/atom+xml" href="${pageUrl}/feed.atom"/><link rel="alternate" type="text/html" href="${pageUrl}"/>
+${entries}</feed>
+`
+}
+
+async function atomEntry(
+  page: PageContext,
+  { release, offeredFrom }: ListedRelease,
+  ref: string,
+  pageUrl: string,
+): Promise<Html> {
+  const { version, notes, components = {}, cves = [], boards } = release
+  const at = isoText(offeredFrom)
+  const shown = notes && (await notesAsHtml(page, notes))
+  const list = Object.entries(components).map(([name, version]) => part`<li>${name}: ${version}</li>`)
+  const content = part`${shown ? raw(shown.html) : none}${list.length > 0 ? part`<h4>Packages</h4><ul>${list}</ul>` : none}${
+    cves.length > 0 ? part`<h4>CVEs</h4><p>${cves.join(', ')}</p>` : none
+  }<h4>Architectures</h4><ul>${Object.keys(boards).map((board) => part`<li>${architecture(board)}</li>`)}</ul>`
+  return part`<entry><id>${atomId(`${ref}/${version}`)}</id><title>${version}</title><published>${at}</published><updated>${at}</updated>
+<link rel="alternate" type="text/html" href="${pageUrl}?from=${encodeURIComponent(version)}#${version}"/>
+<content type="html">${content.toString()}</content></entry>
+`
+}
+
+/** A UUID of version 8 (RFC 9562, 5.8) from a digest: it stays when the deployment moves. */
+function atomId(name: string): string {
+  const hex = textDigest(`platte feed\0${name}`)
+  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0b11) | 0b1000).toString(16)
+  return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+/** Channels of one answer: a Worker may ask a store 50 times. */
+const maxChannels = 20
+
+/** `/v1/channels`: a page of channels; `next` links to the following page. */
+export async function answerChannels(page: PageContext): Promise<Response> {
+  const { c, status, link } = page
+  const refs = listedChannels(status)
+  const from = Number(c.req.query('from') ?? 0)
+  if (!Number.isSafeInteger(from) || from < 0) return refuse(c, 'bad-request', 'from must be a whole number from 0')
+  const channels = await readListed(page, refs.slice(from, from + maxChannels))
+  const after = from + maxChannels
+  const body = {
+    ...trustJson(status),
+    total: refs.length,
+    channels: channels.filter((one) => !isUnknown(one)).map(summaryJson),
+    ...(after < refs.length && { next: link('/v1/channels', { from: String(after) }) }),
+  }
+  return send(page, 'json', JSON.stringify(body))
+}
+
+/** `/v1/channels/<app>/<channel>`. */
+export const answerChannelJson = (page: PageContext, app: string, name: string): Promise<Response> =>
+  withChannel(page, app, name, (channel) => {
+    const releases = channel.releases.map(({ release: { boards, ...release }, offeredFrom, boards: states }) => ({
+      ...release,
+      offeredFrom: isoText(offeredFrom),
+      states: Object.fromEntries(states.map(({ board, state }) => [board, state])),
+      boards: Object.fromEntries(
+        Object.entries(boards).map(([board, { codebases, packages }]) => {
+          const folder = packageFolder({ app: channel.app, version: release.version, board }, packages)
+          const own = `${page.serving.publicUrl}/${folder}`
+          return [board, { codebases: codebases.length > 0 ? codebases : [own], packages }]
+        }),
+      ),
+    }))
+    const holds = [channel.entry, channel.source?.entry].flatMap((entry) => entry?.holds ?? [])
+    return send(page, 'json', JSON.stringify({ ...trustJson(page.status), ...summaryJson(channel), holds, releases }))
+  })
+
+function trustJson({ state, problem }: PageContext['status']) {
+  const { catalog, keyIds } = state?.catalog ?? {}
+  const { issuedAt, expires } = catalog ?? {}
+  return { status: problem?.reason ?? 'ok', ...(catalog && { catalog: { issuedAt, expires, keyIds } }) }
+}
+
+function summaryJson(one: ChannelStatus | Unreadable): object {
+  const { app, channel } = one
+  if ('problem' in one) return { app, channel, problem: one.problem.reason }
+  const { seq, issuedAt, description, aliases, cadence, follow } = one.manifest
+  return {
+    ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow },
+    ...(one.dueAt !== undefined && { dueAt: isoText(one.dueAt) }),
+    boards: one.boards.map(boardJson),
+  }
+}
+
+/** Flatcar's paths name no app. */
+const withOwnChannel = async (page: PageContext, name: string, answer: Answer): Promise<Response> =>
+  page.serving.app === undefined
+    ? refuse(page.c, 'not-found', 'no app has such files here: set PLATTE_APP')
+    : withChannel(page, page.serving.app, name, answer)
+
+/** `/<channel>/<board>/{current,<version>}/version.txt`. @see protocols: *.release.flatcar-linux.net */
+export const answerVersionFile = (page: PageContext, name: string, board: string, version: string): Promise<Response> =>
+  withOwnChannel(page, name, (channel) => {
+    const { c, status } = page
+    const isCurrent = version === 'current'
+    if (isCurrent && status.problem) return refuse(c, 'catalog-unavailable', status.problem.reason)
+    const current = channel.boards.find((one) => one.board === board)
+    if (isCurrent && current && !current.offered)
+      return refuse(c, 'not-found', `nothing is offered to ${board} now: ${current.withheld?.reason}`)
+    const known = channel.releases.map(({ release }) => release)
+    const release = isCurrent
+      ? current?.offered?.release
+      : known.find((one) => one.version === version && Object.hasOwn(one.boards, board))
+    if (release === undefined) return refuse(c, 'not-found', 'there is no such release for that board here')
+    return send(page, 'text', versionFile(release), channel)
+  })
+
+/** Scripts read it with `grep FLATCAR_VERSION= | cut -d= -f2`. */
+export function versionFile({ version, publishedAt, components = {} }: Release): string {
+  const [build = '0', branch = '0', patch = '0'] = parseVersion(version)?.parts ?? []
+  const lines = [
+    `FLATCAR_BUILD=${build}`,
+    `FLATCAR_BRANCH=${branch}`,
+    `FLATCAR_PATCH=${patch}`,
+    `FLATCAR_VERSION=${version}`,
+    `FLATCAR_VERSION_ID=${version}`,
+    `FLATCAR_BUILD_ID="${publishedAt.slice(0, 16).replace('T', '-').replace(':', '')}"`,
+    ...(Object.hasOwn(components, 'sdk') ? [`FLATCAR_SDK_VERSION=${components.sdk}`] : []),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/** Older releases have a link to their notes. */
+const maxNotes = 20
+
+/** `/releases-json/releases-<channel>.json`: one object by version, and `current`. @see protocols: flatcar.org/releases-json */
+export const answerReleasesJson = (page: PageContext, name: string): Promise<Response> =>
+  withOwnChannel(page, name, async (channel) => {
+    const entries = channel.releases.map(async ({ release, offeredFrom }, i) => {
+      const { version, boards, components = {}, notes } = release
+      const inside = notes && i < maxNotes ? await readNotes(page, notes) : undefined
+      const entry = {
+        channel: channel.channel,
+        architectures: Object.keys(boards).map(architecture),
+        release_date: timeText(offeredFrom).replace('UTC', '+0000'),
+        major_software: Object.fromEntries(Object.entries(components).map(([name, version]) => [name, [version]])),
+        release_notes: inside ?? (notes ? `${page.serving.publicUrl}/${notesKey(notes.sha256)}` : ''),
+      }
+      return [version, entry] as const
+    })
+    const known = Object.fromEntries(await Promise.all(entries))
+    const current = channel.boards.find(({ offered }) => offered)?.offered?.release.version
+    const body = { ...known, ...(current !== undefined && { current: known[current] }) }
+    return send(page, 'json', JSON.stringify(body), channel)
+  })
