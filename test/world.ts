@@ -2,13 +2,13 @@
 
 import { newCatalogCache } from '../src/catalog/cache.ts'
 import { firstRoot, initStore } from '../src/catalog/roots.ts'
-import { instantText } from '../src/catalog/write.ts'
 import type { Source } from '../src/channels/hash-and-stage.ts'
 import { type Publisher, type PublishOrder, type PublishResult, publish } from '../src/channels/publish.ts'
 import { type Answering, checkForUpdate, type Query } from '../src/checks/update-check.ts'
 import type { Catalog } from '../src/documents/catalog.ts'
 import { catalogKey } from '../src/documents/paths.ts'
 import type { PublicKey } from '../src/documents/root.ts'
+import { isoText } from '../src/kernel/format.ts'
 import type { LogEntry } from '../src/kernel/log.ts'
 import type { Random } from '../src/kernel/random.ts'
 import { nodeHasher } from '../src/runtime/hasher-node.ts'
@@ -132,7 +132,7 @@ export async function newStore(
   }
   const made = await firstRoot(
     { root: publicKeys(used.root), release: publicKeys(used.release), timestamp: publicKeys(used.timestamp) },
-    { issuedAt: instantText(now), maxValidity: 'P14D' },
+    { issuedAt: isoText(now), maxValidity: 'P14D' },
   )
   const { roles } = made
   const release = { ...roles.release, threshold: parts.threshold ?? 1 }

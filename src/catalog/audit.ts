@@ -1,14 +1,14 @@
 /** Goes through a whole store: chain, digests, packages, orphans. Reads everything, writes nothing. */
 
-import { type ChannelManifest, maxChannelBytes } from '../documents/channel.ts'
-import { catalogKey, channelFolder, channelKey, maxNotesBytes, notesKey, rootKey } from '../documents/paths.ts'
+import type { ChannelManifest } from '../documents/channel.ts'
+import { catalogKey, channelFolder, maxNotesBytes, notesKey, rootKey } from '../documents/paths.ts'
 import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Package, Release } from '../release/channel.ts'
 import type { Packages } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { verifyHead, verifyPast } from '../trust/verify-channel.ts'
+import { verifyHead, verifyPast } from '../trust/verify-documents.ts'
 import { type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { packagesOf } from './channels.ts'
 import { waitAtMost } from './commit-channel.ts'
@@ -17,10 +17,12 @@ import {
   type ChannelRef,
   channelEntry,
   channelRefsOf,
+  keyOf,
   loadCatalog,
+  loadForWriting,
+  readManifest,
   type StoreReader,
 } from './read.ts'
-import { loadForWriting } from './write.ts'
 
 export interface AuditFinding {
   /** `error`: a signed object is lost or differs; `note`: worth a look, and harmless. */
@@ -137,12 +139,10 @@ async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
   return good
 }
 
-const keyOf = ({ app, channel }: ChannelRef, seq: number): string => channelKey(app, channel, seq)
-
-async function newestSeq({ documents }: Walk, ref: ChannelRef, named: number): Promise<number> {
-  const most = named + waitAtMost(documents)
+async function newestSeq(walk: Walk, ref: ChannelRef, named: number): Promise<number> {
+  const most = named + waitAtMost(walk.documents)
   let seq = named
-  while (seq < most && (await documents.get(keyOf(ref, seq + 1), maxChannelBytes))) seq++
+  while (seq < most && (await readManifest(walk, ref, seq + 1))) seq++
   return seq
 }
 
@@ -160,7 +160,7 @@ async function inspectManifest(
   { seq, sha256, isNewest }: Link,
 ): Promise<ChannelManifest | undefined> {
   const verified = await attempt(walk, keyOf(ref, seq), async () => {
-    const stored = await walk.documents.get(keyOf(ref, seq), maxChannelBytes)
+    const stored = await readManifest(walk, ref, seq)
     if (stored === undefined)
       throw new PlatteError(
         'missing',

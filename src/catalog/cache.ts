@@ -2,24 +2,24 @@
  * The verified catalog and channels that checks are answered from. Plain data that the caller owns: Workers may not
  * share promises between requests, so what is shared here is only what was finished.
  */
-
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
 import { describeError } from '../kernel/log.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
+import { explainReason } from '../release/reasons.ts'
+import type { VerifiedCatalog } from '../trust/verify-documents.ts'
 import {
   type AppIndex,
   indexApps,
   type Loaded,
   type LoadedChannel,
-  type NamedChannel,
   openChannel,
   type Problem,
   problemOf,
   rejoin,
 } from './channels.ts'
-import { type CatalogState, type ChannelRef, loadCatalog, type StoreReader } from './read.ts'
+import { type CatalogState, type ChannelRef, loadCatalog, type NamedChannel, type StoreReader } from './read.ts'
 
 /** How long what was read is served without asking the store. */
 export const ttlMs = 30_000
@@ -58,17 +58,16 @@ export function currentCatalog(
 
 function usable({ state, failure }: CatalogCache, now: Instant): CatalogState | Problem {
   if (state === undefined) return failure ?? storeUnavailable
-  const expired = expiry(state, now)
-  return expired === undefined ? state : { reason: 'catalog-expired', message: expired }
+  const { expires, version } = state.root.root
+  if (now >= state.catalog.expiresMs) return expired('the catalog', state.catalog.catalog.expires)
+  if (expires !== undefined && now >= Date.parse(expires)) return expired(`root ${version}`, expires)
+  return state
 }
 
-/** @returns what has expired, in words. */
-function expiry({ catalog, root }: CatalogState, now: Instant): string | undefined {
-  if (now >= catalog.expiresMs) return `the catalog expired at ${timeText(catalog.catalog.expires)}`
-  const { expires, version } = root.root
-  if (expires !== undefined && now >= Date.parse(expires)) return `root ${version} expired at ${timeText(expires)}`
-  return undefined
-}
+const expired = (what: string, at: Instant | string): Problem => ({
+  reason: 'catalog-expired',
+  message: `${what} expired at ${timeText(at)}`,
+})
 
 /** @returns what a check has to wait for; `undefined` where it is answered from what was read before. */
 function revalidate(
@@ -79,8 +78,8 @@ function revalidate(
 ): Promise<void> | undefined {
   if (cache.failure !== undefined && isFresh(cache.failure.at, now)) return undefined
   const { loadingSince } = cache
-  const another = loadingSince !== undefined && now >= loadingSince && now - loadingSince < patienceMs
-  if (another && cache.state !== undefined) return undefined
+  const isLoading = loadingSince !== undefined && now >= loadingSince && now - loadingSince < patienceMs
+  if (isLoading && cache.state !== undefined) return undefined
   const load = reload(cache, reader)
   if (cache.state !== undefined && background !== undefined && now - cache.checkedAt < 2 * ttlMs) {
     background(load)
@@ -129,41 +128,31 @@ export async function reload(cache: CatalogCache, reader: StoreReader): Promise<
     }
   } catch (error) {
     const problem = problemOf(error)
-    const isCalm = seen !== undefined && (problem.reason === 'store-unavailable' || isRollback(error))
+    // An older catalog is what a stale copy looks like.
+    const isRollback = error instanceof PlatteError && error.code === 'rollback'
+    const isCalm = seen !== undefined && (problem.reason === 'store-unavailable' || isRollback)
     reader.log({ level: isCalm ? 'warn' : 'error', event: 'catalog', ...problem, ...describeError(error) })
     if (!isOvertaken()) cache.failure = { ...problem, at: reader.clock() }
   }
   if (cache.loadingSince === began) delete cache.loadingSince
 }
 
-/** An older catalog is what a stale copy looks like. */
-const isRollback = (error: unknown): boolean => error instanceof PlatteError && error.code === 'rollback'
-
 /** Opens the channels in use under a new catalog. */
-async function prepare(
-  cache: CatalogCache,
-  reader: StoreReader,
-  state: CatalogState,
-): Promise<Pick<CatalogCache, 'state' | 'apps' | 'channels'>> {
+async function prepare(cache: CatalogCache, reader: StoreReader, state: CatalogState): Promise<Partial<CatalogCache>> {
   const apps = indexApps(state)
   const used = [...cache.channels].map(async ([name, loaded]): Promise<readonly [string, Loaded][]> => {
     const [app = '', channel = ''] = name.split('/')
     const entry = apps.get(app)?.channels.get(channel)
     if (entry === undefined) return []
     const ref = { app, channel, entry }
-    const isSameRoot = cache.state?.root === state.root
-    const same = isSameRoot ? rejoin(loaded, { state, overlay: reader.overlay }, ref) : undefined
-    return [[name, same ?? (await open(cache, reader, { state, ref }))]]
+    const same = cache.state?.root === state.root ? rejoin(loaded, state, ref, reader.overlay) : undefined
+    return [[name, same ?? (await open(cache, reader, state, ref))]]
   })
   return { state, apps, channels: new Map((await Promise.all(used)).flat()) }
 }
 
 /** Opens a channel, and keeps it where the catalog is still in use. One that is slow is a problem until it is there. */
-async function open(
-  cache: CatalogCache,
-  reader: StoreReader,
-  { state, ref }: { readonly state: CatalogState; readonly ref: NamedChannel },
-): Promise<Loaded> {
+async function open(cache: CatalogCache, reader: StoreReader, state: CatalogState, ref: NamedChannel): Promise<Loaded> {
   const keep = (loaded: Loaded): Loaded => {
     if (cache.state === state) cache.channels.set(`${ref.app}/${ref.channel}`, loaded)
     return loaded
@@ -195,19 +184,19 @@ export function findChannel(
     if (entry === undefined) return unknownChannel
     const loaded = cache.channels.get(`${app}/${name}`)
     const isRemembered = loaded && !('reason' in loaded && !isFresh(loaded.at, reader.clock()))
-    return isRemembered ? loaded : open(cache, reader, { state, ref: { app, channel: name, entry } })
+    return isRemembered ? loaded : open(cache, reader, state, { app, channel: name, entry })
   }
-  const usable = (loaded: Loaded | Problem): LoadedChannel | Problem => {
+  const remember = (loaded: Loaded | Problem): LoadedChannel | Problem => {
     if (!('reason' in loaded)) index.found.set(channel, loaded)
     return inForce(loaded, now)
   }
   const alias = index.aliases.get(channel)
   const byAlias = (loaded: Loaded | Problem): LoadedChannel | Problem =>
-    'reason' in loaded || loaded.manifest.aliases?.includes(channel) ? usable(loaded) : unsignedAlias
+    'reason' in loaded || loaded.manifest.aliases?.includes(channel) ? remember(loaded) : unsignedAlias
   return after(openNamed(channel), (loaded) =>
     alias !== undefined && 'reason' in loaded && loaded.reason === 'unknown-channel'
       ? after(openNamed(alias), byAlias)
-      : usable(loaded),
+      : remember(loaded),
   )
 }
 
@@ -215,7 +204,34 @@ const unknownChannel = { reason: 'unknown-channel', message: '' } as const
 const unsignedAlias = { ...unknownChannel, message: 'an alias that the release key did not sign' } as const
 
 function inForce(loaded: Loaded | Problem, now: Instant): LoadedChannel | Problem {
-  if ('reason' in loaded || now < loaded.expiresMs) return loaded
-  const message = `a manifest of the channel expired at ${timeText(loaded.expiresMs)}`
-  return { reason: 'catalog-expired', message }
+  return 'reason' in loaded || now < loaded.expiresMs ? loaded : expired('a manifest of the channel', loaded.expiresMs)
+}
+
+/** A root is rare to sign and needs people: warn this long before it expires. */
+const rootWarningMs = 30 * 24 * 60 * 60 * 1000
+
+export const staleSentence = ({ catalog, expiresMs }: VerifiedCatalog): string =>
+  `the catalog expired at ${timeText(catalog.expires)}: stale, but accepted until ${timeText(expiresMs)}`
+
+/** @returns one sentence for each problem, safe to publish: the log has the details. */
+export function findProblems(cache: CatalogCache, now: Instant): readonly string[] {
+  const problems: string[] = []
+  if (cache.failure) problems.push(`${cache.failure.reason}: ${explainReason(cache.failure.reason)}`)
+  if (cache.state) {
+    const { catalog, root } = cache.state
+    const expiresMs = Date.parse(catalog.catalog.expires)
+    const at = timeText(expiresMs)
+    if (now >= catalog.expiresMs)
+      problems.push(`catalog-expired: the catalog expired at ${at}: check it, then run platte refresh --force`)
+    else if (now >= expiresMs) problems.push(staleSentence(catalog))
+    else if (expiresMs - now < (expiresMs - catalog.issuedAtMs) / 3)
+      problems.push(`the catalog expires at ${at} and was not refreshed: check the job that runs platte refresh`)
+    const { expires, version } = root.root
+    if (expires !== undefined && Date.parse(expires) - now < rootWarningMs)
+      problems.push(`root ${version} expires at ${timeText(expires)}: publish its successor`)
+  }
+  for (const [name, loaded] of cache.channels)
+    if ('reason' in loaded && loaded.reason !== 'unknown-channel')
+      problems.push(`${name}: ${loaded.reason}: ${explainReason(loaded.reason)}`)
+  return problems
 }

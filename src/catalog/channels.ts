@@ -12,7 +12,15 @@ import { type Overlay, restrict } from '../release/overlay.ts'
 import type { Reason } from '../release/reasons.ts'
 import type { Stored } from '../release/view.ts'
 import { type ChannelView, viewChannel } from '../release/view.ts'
-import { type CatalogState, type ChannelRef, channelEntry, channelsOf, loadChannel, type StoreReader } from './read.ts'
+import {
+  type CatalogState,
+  type ChannelRef,
+  channelEntry,
+  channelsOf,
+  loadChannel,
+  type NamedChannel,
+  type StoreReader,
+} from './read.ts'
 
 export interface Problem {
   readonly reason: Reason
@@ -39,15 +47,14 @@ export interface AppIndex {
   readonly found: Map<string, LoadedChannel>
 }
 
-export type NamedChannel = ChannelRef & { readonly entry: CatalogChannel }
-
 export type Loaded = LoadedChannel | (Problem & { readonly at: Instant })
 
 /** Keeps the manifests of a channel that a new catalog names as before. Their holds may have changed. */
 export function rejoin(
   known: Loaded,
-  { state: { catalog }, overlay }: { readonly state: CatalogState; readonly overlay: Overlay | undefined },
+  { catalog }: CatalogState,
   ref: NamedChannel,
+  overlay: Overlay | undefined,
 ): LoadedChannel | undefined {
   if ('reason' in known) return undefined
   const { manifest, source } = known

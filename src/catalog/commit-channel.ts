@@ -1,15 +1,30 @@
-/** Commits manifests of channels. Creating the next one is the commit; the catalog follows. */
-import { type ChannelManifest, checkChannel, maxChannelBytes } from '../documents/channel.ts'
-import { channelKey } from '../documents/paths.ts'
+/** The chain of a channel's manifests. Creating the next one is the commit; the catalog follows. */
+import type { CatalogChannel } from '../documents/catalog.ts'
+import { type ChannelManifest, checkChannel } from '../documents/channel.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import { isoText } from '../kernel/format.ts'
+import { type Change, type ChannelMetadata, diffChannels } from '../release/diff.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { seal as sealEnvelope } from '../trust/envelope.ts'
-import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-channel.ts'
-import { type CatalogState, type ChannelRef, channelEntry, loadRoot, naming, type StoreReader } from './read.ts'
-import { encode, instantText, loadForWriting, type StoreWriter, signersOf } from './write.ts'
+import { peekKeyIds, seal as sealEnvelope } from '../trust/envelope.ts'
+import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-documents.ts'
+import { unknownChannel } from './channels.ts'
+import {
+  type CatalogState,
+  type ChannelRef,
+  channelEntry,
+  encode,
+  keyOf,
+  loadForWriting,
+  loadRoot,
+  naming,
+  readManifest,
+  type StoreReader,
+  type StoreWriter,
+  signersOf,
+} from './read.ts'
 
 /** A server without lists could invent manifests for ever: only the newest must be signed by the keys of today. */
 export const waitAtMost = ({ list }: Documents): number => (list === undefined ? 1000 : Number.POSITIVE_INFINITY)
@@ -28,16 +43,14 @@ export async function loadHead(
   { steps = Number.POSITIVE_INFINITY }: { readonly steps?: number } = {},
 ): Promise<VerifiedChannel | undefined> {
   const entry = channelEntry(state.catalog.catalog, ref.app, ref.channel)
-  const read = async (seq: number) =>
-    (await reader.documents.get(channelKey(ref.app, ref.channel, seq), maxChannelBytes))?.bytes
+  const read = async (seq: number) => (await readManifest(reader, ref, seq))?.bytes
   const from = entry?.seq ?? 1
   let bytes = await read(from)
-  if (entry !== undefined && bytes === undefined)
-    throw new PlatteError('missing', `${channelKey(ref.app, ref.channel, from)} is not in the store`)
   let sha256 = entry?.sha256
   let previous: string | undefined
+  if (entry && !bytes) throw new PlatteError('missing', `${keyOf(ref, from)} is not in the store`)
   for (let seq = from; bytes !== undefined; seq++) {
-    const key = channelKey(ref.app, ref.channel, seq)
+    const key = keyOf(ref, seq)
     if (seq > from + waitAtMost(reader.documents))
       throw new PlatteError('bad-document', `${key} is more than 1,000 manifests ahead of the catalog`)
     const next = seq < from + steps ? await read(seq + 1) : undefined
@@ -75,7 +88,7 @@ export function nextManifest(
     ...content,
     seq: (head?.manifest.seq ?? 0) + 1,
     ...(head && { previous: head.sha256 }),
-    issuedAt: instantText(at),
+    issuedAt: isoText(at),
     ...(provenance && { provenance: { ...provenance } }),
   }
   return checkChannel(manifest, code)
@@ -106,8 +119,7 @@ export const commitNext = (
     const bytes = await seal(manifest, state)
     if ((await loadRoot(writer, undefined, state.root)) !== state.root) return undefined
     const head = { manifest, sha256: await sha256Hex(bytes), size: bytes.length }
-    const key = channelKey(ref.app, ref.channel, manifest.seq)
-    return { result: { head, changed: true }, write: { key, bytes, token: undefined } }
+    return { result: { head, changed: true }, write: { key: keyOf(ref, manifest.seq), bytes, token: undefined } }
   })
 
 /** @param edit takes the newest manifest, for a new channel one of `seq` 0; the same object changes nothing. */
@@ -126,3 +138,54 @@ export const commitChannel = (
   })
 
 export const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
+
+export interface HistoryEntry extends Readonly<Pick<ChannelManifest, 'seq' | 'issuedAt' | 'provenance'>> {
+  /** RFC 7638 thumbprints of the keys that signed it. */
+  readonly keyIds: readonly string[]
+  readonly changes: readonly Change[]
+}
+
+type Link = Pick<HistoryEntry, 'keyIds'> & { readonly manifest: ChannelManifest }
+
+/** Newest first. Throws at the key where the chain is broken, after what is good; 'refused' for an unknown channel. */
+export async function* walkChain(reader: StoreReader, ref: ChannelRef): AsyncIterable<Link> {
+  const state = await loadForWriting(reader)
+  const head = await loadHead(reader, state, ref)
+  if (head === undefined) throw unknownChannel(state, ref, '`platte channel list` shows them')
+  yield* walkBack(reader, ref, { seq: head.manifest.seq, sha256: head.sha256 })
+}
+
+/** A manifest that something verified names. */
+type NamedManifest = Pick<CatalogChannel, 'seq' | 'sha256'>
+
+async function* walkBack(reader: StoreReader, ref: ChannelRef, from: NamedManifest): AsyncIterable<Link> {
+  let sha256: string | undefined = from.sha256
+  for (let seq = from.seq; sha256 !== undefined; seq--) {
+    const digest: string = sha256
+    const key = keyOf(ref, seq)
+    const stored = await readManifest(reader, ref, seq)
+    if (stored === undefined) throw new PlatteError('missing', `${key} is not in the store: what was before is lost`)
+    const { manifest }: VerifiedChannel = await naming(key, () => verifyPast(stored.bytes, digest, { ...ref, seq }))
+    yield { manifest, keyIds: peekKeyIds(stored.bytes, 'platte-channel+jws') }
+    sha256 = manifest.previous
+  }
+}
+
+/** @param from the manifest to begin at; without it the newest in the store. */
+export async function* channelHistory(
+  reader: StoreReader,
+  ref: ChannelRef,
+  from?: NamedManifest,
+): AsyncIterable<HistoryEntry> {
+  let after: Link | undefined
+  for await (const link of from ? walkBack(reader, ref, from) : walkChain(reader, ref)) {
+    if (after) yield entryOf(after, link.manifest)
+    after = link
+  }
+  if (after) yield entryOf(after, { releases: [] })
+}
+
+function entryOf({ manifest, keyIds }: Link, before: ChannelMetadata): HistoryEntry {
+  const { seq, issuedAt, provenance } = manifest
+  return { seq, issuedAt, keyIds, ...(provenance && { provenance }), changes: diffChannels(before, manifest) }
+}

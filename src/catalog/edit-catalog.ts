@@ -1,20 +1,29 @@
 /** Writes catalogs: each is an edit of the newest one, and verified as a reader would before it is swapped in. */
-
 import { type Catalog, type CatalogChannel, checkCatalog } from '../documents/catalog.ts'
 import { durationMs } from '../documents/fields.ts'
 import { catalogKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { PlatteError } from '../kernel/errors.ts'
-import { timeText } from '../kernel/format.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { isoText, timeText } from '../kernel/format.ts'
+import { describeError } from '../kernel/log.ts'
 import { update } from '../store/update.ts'
 import { seal } from '../trust/envelope.ts'
-import { checkTimes, maxAheadMs } from '../trust/times.ts'
-import { verifyCatalog } from '../trust/verify-catalog.ts'
-import type { VerifiedChannel } from '../trust/verify-channel.ts'
-import type { TrustedRoot } from '../trust/verify-root.ts'
+import { type VerifiedChannel, verifyCatalog } from '../trust/verify-documents.ts'
+import { checkTimes, maxAheadMs, type TrustedRoot } from '../trust/verify-root.ts'
+import { storeFailures } from './channels.ts'
 import { loadHead, type Seal } from './commit-channel.ts'
-import { type CatalogState, type ChannelRef, channelEntry } from './read.ts'
-import { checkNotExpired, encode, instantText, loadForWriting, type StoreWriter, signersOf } from './write.ts'
+import {
+  type CatalogState,
+  type ChannelRef,
+  channelEntry,
+  channelRefsOf,
+  checkNotExpired,
+  encode,
+  loadForWriting,
+  readManifest,
+  type StoreWriter,
+  signersOf,
+} from './read.ts'
 
 export interface CatalogOptions {
   /** The newest catalog that this process verified before: an older one is not signed anew. */
@@ -23,10 +32,7 @@ export interface CatalogOptions {
   readonly force?: boolean
 }
 
-interface CatalogEdit {
-  readonly catalog: Catalog
-  readonly written: boolean
-}
+type CatalogEdit = Readonly<{ catalog: Catalog; written: boolean }>
 
 /**
  * Writes the next catalog, issued later than the one before it, naming the newest root.
@@ -54,25 +60,20 @@ export async function editCatalog(
     if (!force) checkNotExpired(state, now)
     const seen = isAhead ? undefined : state.catalog
     const issuedAt = Math.max(now, (seen?.issuedAtMs ?? 0) + 1)
-    const { bytes, catalog } = await sealCatalog(writer, state.root, edited, issuedAt)
+    const { bytes, catalog } = await sealCatalog(writer, state.root, edited.apps, issuedAt)
     await verifyCatalog(bytes, state.root, { now, seen })
     return { result: { catalog, written: true }, write: { key: catalogKey, bytes, token: state.token } }
   })
 }
 
-export async function sealCatalog(
-  writer: StoreWriter,
-  root: TrustedRoot,
-  content: Pick<Catalog, 'apps'>,
-  issuedAt: Instant,
-): Promise<{ readonly bytes: Uint8Array; readonly catalog: Catalog }> {
+export async function sealCatalog(writer: StoreWriter, root: TrustedRoot, apps: Catalog['apps'], issuedAt: Instant) {
   const catalog = checkCatalog({
     format: 1,
     type: 'catalog',
     root: root.root.version,
-    issuedAt: instantText(issuedAt),
-    expires: instantText(issuedAt + durationMs(root.root.roles.timestamp.maxValidity)),
-    apps: content.apps,
+    issuedAt: isoText(issuedAt),
+    expires: isoText(issuedAt + durationMs(root.root.roles.timestamp.maxValidity)),
+    apps,
   })
   const bytes = await seal('platte-catalog+jws', encode(catalog), signersOf(writer.timestamp, 'timestamp', root))
   return { bytes, catalog }
@@ -82,18 +83,13 @@ export async function sealCatalog(
  * Names the newest manifest of a channel in the catalog, and keeps its holds.
  * @throws PlatteError('from-the-future') for a manifest that readers refuse yet: the catalog keeps naming the one before.
  */
-export function nameHead(
-  catalog: Catalog,
-  ref: ChannelRef,
-  { manifest, sha256, size }: VerifiedChannel,
-  now: Instant,
-): Catalog {
-  checkTimes({ issuedAt: manifest.issuedAt }, `${ref.app}/${ref.channel}`, now)
-  const entry = channelEntry(catalog, ref.app, ref.channel)
-  if (entry !== undefined && entry.seq >= manifest.seq) return catalog
-  const { aliases: _, ...kept } = entry ?? {}
-  const aliases = manifest.aliases && { aliases: manifest.aliases }
-  return withEntry(catalog, ref, { ...kept, seq: manifest.seq, sha256, size, ...aliases })
+export function nameHead(catalog: Catalog, ref: ChannelRef, head: VerifiedChannel, now: Instant): Catalog {
+  const { seq, issuedAt, aliases } = head.manifest
+  checkTimes({ issuedAt }, `${ref.app}/${ref.channel}`, now)
+  const { aliases: _, ...entry } = channelEntry(catalog, ref.app, ref.channel) ?? { seq: 0 }
+  if (entry.seq >= seq) return catalog
+  const { sha256, size } = head
+  return withEntry(catalog, ref, { ...entry, seq, sha256, size, ...(aliases && { aliases }) })
 }
 
 export function withEntry(catalog: Catalog, ref: ChannelRef, entry: CatalogChannel): Catalog {
@@ -122,4 +118,126 @@ export async function pointCatalogAt(writer: StoreWriter, ref: ChannelRef, head:
     return nameHead(catalog, ref, newest ?? head, writer.clock())
   })
   return true
+}
+
+export interface RefreshResult {
+  /** `unchanged`: not due, and nothing newer was committed. */
+  readonly kind: 'refreshed' | 'unchanged'
+  readonly expires: string
+  /** Channels that went forward. */
+  readonly rolled: readonly ChannelRef[]
+  /** One sentence for each channel whose newest manifest cannot be used; the catalog keeps naming the one before. */
+  readonly problems: readonly string[]
+}
+
+/** Bounds of one pass of a schedule. */
+export interface Slice {
+  /** Counts the passes; some may be skipped. */
+  readonly turn: number
+  /** The most channels that the catalog names, that it does not name, and the most apps that are listed for those. */
+  readonly most: number
+  /** The most channels of either kind that are opened because they have something newer. */
+  readonly opens: number
+}
+
+export interface RefreshOptions extends CatalogOptions {
+  /** Reads some channels only, and opens those with a newer manifest: for schedules. */
+  readonly slice?: Slice
+  readonly only?: ChannelRef | undefined
+}
+
+/** The most manifests that a pass goes forward in one channel: a pipeline may have committed many. */
+const stepsAtMost = 5
+
+/**
+ * Signs the catalog again when a third of its validity has passed, or a newer manifest or root exists. `force` always
+ * signs, also an expired one or one of the future. A channel that cannot be used does not stop the others.
+ * @throws PlatteError('credentials') without the timestamp key, where something is to be signed; 'expired', 'rollback'.
+ */
+export async function refresh(writer: StoreWriter, options: RefreshOptions = {}): Promise<RefreshResult> {
+  let rolled: ChannelRef[] = []
+  let failures: PlatteError[] = []
+  const refreshed = async (current: Catalog, state: CatalogState): Promise<Catalog> => {
+    rolled = []
+    failures = []
+    let edited = current
+    const isToSign = options.force || isDue(state, writer.clock())
+    // Renewal must not wait for what lies in the store: newer manifests are read in the next pass.
+    if (options.slice && isToSign) return { ...current }
+    const steps = (options.slice ?? options.only) && { steps: stepsAtMost }
+    for await (const ref of options.only ? [options.only] : refsToOpen(writer, current, options.slice)) {
+      try {
+        const head = await loadHead(writer, state, ref, steps)
+        const next = head ? nameHead(edited, ref, head, writer.clock()) : edited
+        if (next !== edited) rolled.push(ref)
+        edited = next
+      } catch (error) {
+        failures.push(channelFailure(error))
+      }
+    }
+    return edited === current && isToSign ? { ...current } : edited
+  }
+  const { catalog, written } = await editCatalog(writer, refreshed, options)
+  for (const failure of failures) writer.log({ level: 'error', event: 'refresh', ...describeError(failure) })
+  const kind = written ? 'refreshed' : 'unchanged'
+  return { kind, expires: catalog.expires, rolled, problems: failures.map(messageOf) }
+}
+
+/** @throws everything but a problem of one channel. */
+function channelFailure(error: unknown): PlatteError {
+  if (error instanceof PlatteError && !storeFailures.includes(error.code)) return error
+  throw error
+}
+
+/** The catalog's channels, and, where the store can list, those that were committed but never named. */
+export async function allChannelRefs(
+  { documents }: StoreWriter,
+  catalog: Catalog,
+  slice?: Slice,
+): Promise<readonly ChannelRef[]> {
+  const names = new Set(channelRefsOf(catalog).map(({ app, channel }) => `${app}/${channel}`))
+  const apps: string[] = []
+  for await (const app of documents.folders?.('apps/') ?? []) apps.push(app)
+  for (const app of slice ? turnOf(apps, slice) : apps)
+    for await (const channel of documents.folders?.(`apps/${app}/`) ?? []) names.add(`${app}/${channel}`)
+  return [...names].sort().map((name) => {
+    const [app = '', channel = ''] = name.split('/')
+    return { app, channel }
+  })
+}
+
+/** Every channel; in a slice, those with something newer, the unnamed ones first. */
+async function* refsToOpen(writer: StoreWriter, catalog: Catalog, slice: Slice | undefined): AsyncIterable<ChannelRef> {
+  const refs = await allChannelRefs(writer, catalog, slice)
+  if (slice === undefined) return yield* refs
+  const isNamed = ({ app, channel }: ChannelRef) => channelEntry(catalog, app, channel) !== undefined
+  for (const kind of [refs.filter((ref) => !isNamed(ref)), refs.filter(isNamed)]) {
+    let opened = 0
+    for (const ref of turnOf(kind, slice)) {
+      if (opened === slice.opens) break
+      if (!(await hasNewer(writer, catalog, ref))) continue
+      opened++
+      yield ref
+    }
+  }
+}
+
+/** Steps of the golden ratio reach every item in a few rounds, whichever turns a schedule skips. */
+function turnOf<T>(items: readonly T[], { turn, most }: Slice): readonly T[] {
+  const start = Math.floor((((turn * (Math.sqrt(5) - 1)) / 2) % 1) * items.length)
+  return [...items.slice(start), ...items.slice(0, start)].slice(0, most)
+}
+
+/** Whether there is a next manifest. Opening it finds out whether it is good. */
+async function hasNewer(writer: StoreWriter, catalog: Catalog, ref: ChannelRef): Promise<boolean> {
+  const seq = channelEntry(catalog, ref.app, ref.channel)?.seq ?? 0
+  return readManifest(writer, ref, seq + 1).then(
+    (found) => found !== undefined,
+    (error: unknown) => channelFailure(error) !== undefined,
+  )
+}
+
+function isDue({ catalog, root }: CatalogState, now: number): boolean {
+  const third = (catalog.expiresMs - catalog.issuedAtMs) / 3
+  return now >= catalog.issuedAtMs + third || root.root.version > catalog.catalog.root
 }

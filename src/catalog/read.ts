@@ -1,17 +1,29 @@
-/** Reads signed documents from a store, and verifies each before anything is done with it. */
-
+/** Reads signed documents from a store and verifies each before anything is done with it; what writers start from. */
 import { type Catalog, type CatalogChannel, maxCatalogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
-import { catalogKey, channelKey, rootKey } from '../documents/paths.ts'
-import { maxRootBytes } from '../documents/root.ts'
-import type { Clock } from '../kernel/clock.ts'
+import { catalogKey, channelKey, notesKey, type PublicDocument, publicDocument, rootKey } from '../documents/paths.ts'
+import { maxRootBytes, type RoleName } from '../documents/root.ts'
+import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { timeText } from '../kernel/format.ts'
 import type { Log } from '../kernel/log.ts'
+import type { Random } from '../kernel/random.ts'
 import type { Overlay } from '../release/overlay.ts'
 import type { Documents, HighWaterMark, StoredDocument, Token } from '../store/documents.ts'
-import { peekCatalogRoot, type VerifiedCatalog, verifyCatalog } from '../trust/verify-catalog.ts'
-import { type VerifiedChannel, verifyChannel } from '../trust/verify-channel.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import { readEnvelope } from '../trust/envelope.ts'
+import type { Signer } from '../trust/keys.ts'
+import {
+  type ChannelRef,
+  peekCatalogRoot,
+  type VerifiedCatalog,
+  type VerifiedChannel,
+  verifyCatalog,
+  verifyChannel,
+} from '../trust/verify-documents.ts'
 import { checkRootFresh, type Pin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
+
+export type { ChannelRef }
 
 export interface StoreReader {
   readonly documents: Documents
@@ -23,6 +35,14 @@ export interface StoreReader {
   readonly overlay?: Overlay | undefined
   /** The newest catalog that this reader saw before it started. Writers need none. */
   readonly mark?: HighWaterMark | undefined
+}
+
+export interface StoreWriter extends StoreReader {
+  readonly random: Random
+  /** The release keys at hand; none: nothing can be published. */
+  readonly release: readonly Signer[]
+  /** The timestamp keys at hand; none: what is committed waits for a refresh. */
+  readonly timestamp: readonly Signer[]
 }
 
 /** A verified catalog, the root that it was verified under, and the mark to swap it by. */
@@ -47,14 +67,15 @@ export async function loadRoot(reader: StoreReader, upTo?: number, known?: Trust
 }
 
 async function loadPinnedRoot({ documents, pin }: StoreReader): Promise<TrustedRoot> {
-  const stored = await documents.get(rootKey(pin.version), maxRootBytes)
+  const key = rootKey(pin.version)
+  const stored = await documents.get(key, maxRootBytes)
   if (stored === undefined)
-    throw new PlatteError('missing', `${rootKey(pin.version)}, which the pin names, is not in the store`, {
+    throw new PlatteError('missing', `${key}, which the pin names, is not in the store`, {
       hint: 'check PLATTE_STORE and PLATTE_ROOT; `platte init` makes a new store',
     })
   const advice =
     'check PLATTE_STORE and PLATTE_ROOT (`platte init` printed the pin): the root of this store is another one'
-  return naming(rootKey(pin.version), () => verifyPinnedRoot(stored.bytes, pin), advice)
+  return naming(key, () => verifyPinnedRoot(stored.bytes, pin), advice)
 }
 
 /** Adds the key to the message of a failed check. @param advice the hint of a failure without one. */
@@ -114,34 +135,69 @@ interface Opening {
 
 async function openCatalog(
   reader: StoreReader,
-  stored: StoredDocument,
+  { bytes, token }: StoredDocument,
   { seen, known, anyTime = false }: Opening,
 ): Promise<CatalogState> {
-  const named = peekCatalogRoot(stored.bytes)
+  const named = peekCatalogRoot(bytes)
   if (seen !== undefined && named < seen.root.root.version)
     throw new PlatteError('rollback', `the catalog names root ${named}, after one that named ${seen.root.root.version}`)
   const root = await loadRoot(reader, Math.max(named, reader.pin.version), known)
   const now = reader.clock()
   if (!anyTime) checkRootFresh(root, now)
-  const catalog = await verifyCatalog(stored.bytes, root, {
-    now,
-    anyTime,
-    seen: seen?.catalog,
-    acceptStaleMs: reader.acceptStaleMs,
-  })
-  return { root, catalog, token: stored.token }
+  const checks = { now, anyTime, seen: seen?.catalog, acceptStaleMs: reader.acceptStaleMs }
+  return { root, catalog: await verifyCatalog(bytes, root, checks), token }
 }
+
+/** The newest root, and a catalog that may have expired. */
+export async function loadForWriting(reader: StoreReader, seen?: CatalogState): Promise<CatalogState> {
+  const state = await loadCatalog(reader, seen, { anyTime: true })
+  return { ...state, root: await loadRoot(reader, undefined, state.root) }
+}
+
+export const keyOf = ({ app, channel }: ChannelRef, seq: number): string => channelKey(app, channel, seq)
+
+/** Nothing of it is verified. */
+export const readManifest = ({ documents }: StoreReader, ref: ChannelRef, seq: number) =>
+  documents.get(keyOf(ref, seq), maxChannelBytes)
+
+export type NamedChannel = ChannelRef & { readonly entry: CatalogChannel }
 
 /** @throws PlatteError('missing') where the store does not hold it. */
 export async function loadChannel(
   reader: StoreReader,
   { root }: CatalogState,
-  ref: ChannelRef & { readonly entry: CatalogChannel },
+  ref: NamedChannel,
 ): Promise<VerifiedChannel> {
-  const key = channelKey(ref.app, ref.channel, ref.entry.seq)
-  const stored = await reader.documents.get(key, maxChannelBytes)
-  if (stored === undefined) throw new PlatteError('missing', `${key} is not in the store`)
-  return verifyChannel(stored.bytes, root, { ...ref, now: reader.clock() })
+  const stored = await readManifest(reader, ref, ref.entry.seq)
+  if (stored) return verifyChannel(stored.bytes, root, { ...ref, now: reader.clock() })
+  throw new PlatteError('missing', `${keyOf(ref, ref.entry.seq)} is not in the store`)
+}
+
+/** Notes that have their digest, or an envelope of which nothing is verified. */
+export interface PublishedDocument extends PublicDocument {
+  readonly bytes: Uint8Array
+  /** Lower-case hex. */
+  readonly sha256: string
+}
+
+/**
+ * A document for clients that verify it. A store behind a web server may answer with any page of its network.
+ * @returns `undefined` for a key that is not public. @throws PlatteError('bad-document', 'mismatch', 'bad-signature')
+ */
+export async function readDocument(documents: Documents, key: string): Promise<PublishedDocument | undefined> {
+  const known = publicDocument(key)
+  if (known === undefined) return undefined
+  const { kind, maxBytes } = known
+  const stored = await documents.get(key, maxBytes).catch((cause: unknown) => {
+    if (!(cause instanceof PlatteError && cause.code === 'too-large')) throw cause
+    throw new PlatteError('bad-document', cause.message, { cause })
+  })
+  if (stored === undefined) return undefined
+  const { bytes } = stored
+  const sha256 = await sha256Hex(bytes)
+  if (kind !== 'notes') await naming(key, async () => readEnvelope(bytes, `platte-${kind}+jws`))
+  else if (key !== notesKey(sha256)) throw new PlatteError('mismatch', `${key}: has SHA-256 ${sha256}`)
+  return { kind, maxBytes, bytes, sha256 }
 }
 
 /** The channels of an app, deleted ones included. Names are looked up as own members only. */
@@ -153,10 +209,32 @@ export function channelEntry(catalog: Catalog, app: string, channel: string): Ca
   return Object.hasOwn(channels, channel) ? channels[channel] : undefined
 }
 
-export interface ChannelRef {
-  readonly app: string
-  readonly channel: string
-}
-
 export const channelRefsOf = ({ apps }: Catalog): readonly ChannelRef[] =>
   Object.entries(apps).flatMap(([app, { channels }]) => Object.keys(channels).map((channel) => ({ app, channel })))
+
+/** The keys at hand that the role names. @throws PlatteError('credentials') without enough of them. */
+export function signersOf(signers: readonly Signer[], role: RoleName, { root }: TrustedRoot): readonly Signer[] {
+  const { threshold, keyIds } = root.roles[role]
+  const byId = new Map(signers.map((signer) => [signer.keyId, signer]))
+  const fit = [...byId.values()].filter(({ keyId }) => keyIds.includes(keyId))
+  if (fit.length >= threshold) return fit
+  const short = (ids: readonly string[]): string => ids.map((id) => id.slice(0, 8)).join(', ')
+  const wanted = `${threshold} ${role} ${threshold === 1 ? 'key' : 'keys'} of ${short(keyIds)}`
+  const ours = short(signers.map(({ keyId }) => keyId)) || 'none'
+  throw new PlatteError('credentials', `root ${root.version} wants ${wanted}; at hand: ${ours}`, {
+    hint: `set PLATTE_KEYS to the folder of ${role}*.jwk, or PLATTE_${role.toUpperCase()}_KEY to one key`,
+  })
+}
+
+/**
+ * An expired catalog is not signed anew by itself: an attacker who controls the store could have put it back.
+ * A reader's `acceptStaleMs` does not count here. @throws PlatteError('expired')
+ */
+export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
+  if (now < Date.parse(catalog.catalog.expires)) return
+  throw new PlatteError('expired', `the catalog expired at ${timeText(catalog.catalog.expires)}`, {
+    hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
+  })
+}
+
+export const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))

@@ -1,37 +1,34 @@
-/** Creates, edits, signs and publishes the root: the list of keys that everything else depends on. */
-
+/** Creates, edits, signs and publishes the root, the list of keys that everything else depends on; replaces keys. */
 import { maxCatalogBytes } from '../documents/catalog.ts'
 import { catalogKey, rootKey } from '../documents/paths.ts'
 import { checkRoot, maxRootBytes, type PublicKey, type RoleName, type Root, roleNames } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { isoText } from '../kernel/format.ts'
 import { sameJson } from '../release/add-release.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { addSignature, seal } from '../trust/envelope.ts'
-import { keyIdOf } from '../trust/keys.ts'
-import type { Signer } from '../trust/signer.ts'
+import { addSignature, peekKeyIds, seal } from '../trust/envelope.ts'
+import { keyIdOf, type Signer } from '../trust/keys.ts'
 import { checkRootFresh, formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { storeFailures } from './channels.ts'
-import { loadHead } from './commit-channel.ts'
-import { sealCatalog } from './edit-catalog.ts'
-import { loadRoot } from './read.ts'
-import { allChannelRefs } from './refresh.ts'
-import { encode, loadForWriting, type StoreWriter } from './write.ts'
+import { commitChannel, loadHead } from './commit-channel.ts'
+import { allChannelRefs, refresh, sealCatalog } from './edit-catalog.ts'
+import { type ChannelRef, encode, loadForWriting, loadRoot, readManifest, type StoreWriter } from './read.ts'
 
 export interface RootEdit {
-  readonly add?: { readonly role: RoleName; readonly key: PublicKey }
-  readonly remove?: { readonly role: RoleName; readonly keyId: string }
+  readonly add?: { readonly role: RoleName; readonly key: PublicKey } | undefined
+  readonly remove?: { readonly role: RoleName; readonly keyId: string } | undefined
   readonly thresholds?: Readonly<Partial<Record<RoleName, number>>>
   /** RFC 3339; `never` takes the date away. */
-  readonly expires?: string
+  readonly expires?: string | undefined
   /** ISO 8601 duration of the catalog's longest validity. */
-  readonly maxValidity?: string
+  readonly maxValidity?: string | undefined
   /** Never a lower one. */
   readonly format?: number
 }
 
 /** The first root: every role with all of its keys and a threshold of 1. */
 export async function firstRoot(
-  keys: Readonly<Record<RoleName, readonly [PublicKey, ...PublicKey[]]>>,
+  keys: Readonly<Record<RoleName, readonly PublicKey[]>>,
   { issuedAt, maxValidity }: { issuedAt: string; maxValidity: string },
 ): Promise<Root> {
   const role = async (name: RoleName) => ({ threshold: 1, keyIds: await Promise.all(keys[name].map(keyIdOf)) })
@@ -69,7 +66,7 @@ export async function initStore(
       hint: 'run `platte init` again',
     })
   if (await writer.documents.get(catalogKey, maxCatalogBytes)) return { pin: formatPin(pin), created: false }
-  const catalog = await sealCatalog({ ...writer, pin }, trusted, { apps: {} }, writer.clock())
+  const catalog = await sealCatalog({ ...writer, pin }, trusted, {}, writer.clock())
   await writer.documents.create(catalogKey, catalog.bytes)
   return { pin: formatPin(pin), created: true }
 }
@@ -79,24 +76,20 @@ const sameRoles = (a: Root, b: Root): boolean =>
 
 /** The next root. Keys that no role names any more are left out. */
 export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: string): Promise<Root> {
-  const added = edit.add && { role: edit.add.role, keyId: await keyIdOf(edit.add.key) }
-  const roleOf = (name: RoleName) => {
-    const kept = root.roles[name].keyIds.filter((id) => !(edit.remove?.role === name && edit.remove.keyId === id))
-    const fresh = added?.role === name && !kept.includes(added.keyId) ? [added.keyId] : []
-    return { threshold: edit.thresholds?.[name] ?? root.roles[name].threshold, keyIds: [...kept, ...fresh] }
-  }
-  if (edit.remove && !root.roles[edit.remove.role].keyIds.includes(edit.remove.keyId))
-    throw new PlatteError('refused', `${edit.remove.role} has no key ${edit.remove.keyId}`, {
+  const { add, remove, thresholds, expires = root.expires, maxValidity = root.roles.timestamp.maxValidity } = edit
+  const added = add && { role: add.role, keyId: await keyIdOf(add.key) }
+  if (remove && !root.roles[remove.role].keyIds.includes(remove.keyId))
+    throw new PlatteError('refused', `${remove.role} has no key ${remove.keyId}`, {
       hint: '`platte root show` lists them',
     })
-  const roles = { root: roleOf('root'), release: roleOf('release'), timestamp: roleOf('timestamp') }
-  for (const name of roleNames)
-    if (roles[name].threshold > roles[name].keyIds.length)
-      throw new PlatteError(
-        'refused',
-        `${name} would need ${roles[name].threshold} of ${roles[name].keyIds.length} keys`,
-      )
-  const { maxValidity = root.roles.timestamp.maxValidity, expires = root.expires } = edit
+  const roleOf = (name: RoleName) => {
+    const kept = root.roles[name].keyIds.filter((id) => !(remove?.role === name && remove.keyId === id))
+    const keyIds = [...new Set(added?.role === name ? [...kept, added.keyId] : kept)]
+    const threshold = thresholds?.[name] ?? root.roles[name].threshold
+    if (threshold <= keyIds.length) return { threshold, keyIds }
+    throw new PlatteError('refused', `${name} would need ${threshold} of ${keyIds.length} keys`)
+  }
+  const roles = { root: roleOf('root'), release: roleOf('release'), timestamp: { ...roleOf('timestamp'), maxValidity } }
   const named = new Set(roleNames.flatMap((name) => roles[name].keyIds))
   return checkRoot({
     format: edit.format ?? root.format,
@@ -104,8 +97,8 @@ export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: 
     version: root.version + 1,
     issuedAt,
     ...(expires && expires !== 'never' && { expires }),
-    keys: await usedKeys(edit.add ? [...root.keys, edit.add.key] : root.keys, named),
-    roles: { ...roles, timestamp: { ...roles.timestamp, maxValidity } },
+    keys: await usedKeys(add ? [...root.keys, add.key] : root.keys, named),
+    roles,
   })
 }
 
@@ -116,18 +109,15 @@ async function usedKeys(keys: readonly PublicKey[], named?: ReadonlySet<string>)
 
 /** Takes JSON, or adds a signature to a root that others have signed. */
 export async function signRoot(draft: Uint8Array, signer: Signer): Promise<Uint8Array> {
-  const value = parseDraft(draft)
-  if (typeof value === 'object' && value !== null && 'signatures' in value)
-    return addSignature(draft, 'platte-root+jws', signer)
-  return seal('platte-root+jws', encode(checkRoot(value)), [signer])
-}
-
-function parseDraft(draft: Uint8Array): unknown {
+  let value: unknown
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(draft))
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(draft))
   } catch (cause) {
     throw new PlatteError('bad-document', 'the draft of the root is not JSON in UTF-8', { cause })
   }
+  if (typeof value === 'object' && value !== null && 'signatures' in value)
+    return addSignature(draft, 'platte-root+jws', signer)
+  return seal('platte-root+jws', encode(checkRoot(value)), [signer])
 }
 
 /** Readers use the root once the catalog names it. */
@@ -159,4 +149,65 @@ async function checkChannelsUnder(writer: StoreWriter, root: TrustedRoot): Promi
         cause,
       })
     })
+}
+
+export interface Rotation {
+  readonly role: RoleName
+  readonly key: PublicKey
+  /** The key to replace; optional where the role has one key. */
+  readonly replaces?: string | undefined
+}
+
+/** Root n+1 has both keys; then every channel is issued anew; root n+2 lacks the old key. Safe to repeat. */
+export async function rotateKey(
+  writer: StoreWriter,
+  { role, key, replaces }: Rotation,
+  signers: readonly Signer[],
+): Promise<TrustedRoot> {
+  let root = await loadRoot(writer)
+  const step = async (edit: RootEdit): Promise<TrustedRoot> => {
+    const next = await editRoot(root, edit, isoText(writer.clock()))
+    const fit = signers.filter(({ keyId }) => [root.root, next].some(({ roles }) => roles.root.keyIds.includes(keyId)))
+    return publishRoot(writer, await seal('platte-root+jws', encode(next), fit))
+  }
+  const keyId = await keyIdOf(key)
+  const others = root.root.roles[role].keyIds.filter((id) => id !== keyId)
+  const replaced = replaces ?? (others.length === 1 ? others[0] : undefined)
+  if (replaced === undefined && others.length > 0)
+    throw new PlatteError('usage', `${role} has ${others.length} other keys: ${others.join(', ')}`, {
+      hint: 'name the key to replace with --replace',
+    })
+  if (!root.root.roles[role].keyIds.includes(keyId)) root = await step({ add: { role, key } })
+  if (replaced !== undefined && root.root.roles[role].keyIds.includes(replaced)) {
+    if (role === 'release') await reissueChannels(writer, replaced)
+    await refreshIfAble(writer)
+    root = await step({ remove: { role, keyId: replaced } })
+  }
+  await refreshIfAble(writer)
+  return root
+}
+
+/** @param leaving a key to leave out: only channels that it signed are issued anew. */
+export async function reissueChannels(writer: StoreWriter, leaving?: string): Promise<readonly ChannelRef[]> {
+  const staying = { ...writer, release: writer.release.filter(({ keyId }) => keyId !== leaving) }
+  const state = await loadForWriting(writer)
+  const issued: ChannelRef[] = []
+  for (const ref of await allChannelRefs(writer, state.catalog.catalog)) {
+    const head = await loadHead(writer, state, ref)
+    const stored = await readManifest(writer, ref, head?.manifest.seq ?? 0)
+    const signers = stored ? peekKeyIds(stored.bytes, 'platte-channel+jws') : []
+    if (leaving !== undefined && !signers.includes(leaving)) continue
+    await commitChannel(staying, ref, (current) => ({ ...current }))
+    issued.push(ref)
+  }
+  return issued
+}
+
+/** @returns whether the timestamp key was at hand; otherwise the next refresh does it. */
+export async function refreshIfAble(writer: StoreWriter): Promise<boolean> {
+  const { roles } = (await loadRoot(writer)).root
+  const fit = writer.timestamp.filter(({ keyId }) => roles.timestamp.keyIds.includes(keyId))
+  if (fit.length < roles.timestamp.threshold) return false
+  await refresh(writer)
+  return true
 }

@@ -1,8 +1,7 @@
 /** Where another writer wins a race, the same edit is planned again on the newest state. */
 import { commitNext, type Issue, type Seal } from '../catalog/commit-channel.ts'
 import { checkKeys, editCatalog, pointCatalogAt, withEntry } from '../catalog/edit-catalog.ts'
-import { channelEntry } from '../catalog/read.ts'
-import { signersOf } from '../catalog/write.ts'
+import { channelEntry, signersOf } from '../catalog/read.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import {
   type BrakeEdit,

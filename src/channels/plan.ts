@@ -2,15 +2,24 @@
 
 import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel } from '../catalog/channels.ts'
 import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
-import { type CatalogState, type ChannelRef, channelEntry, channelsOf, type StoreReader } from '../catalog/read.ts'
-import { encode, instantText, loadForWriting, type StoreWriter } from '../catalog/write.ts'
+import {
+  type CatalogState,
+  type ChannelRef,
+  channelEntry,
+  channelsOf,
+  encode,
+  loadForWriting,
+  type StoreReader,
+  type StoreWriter,
+} from '../catalog/read.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded, maxChannelBytes } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { isoText } from '../kernel/format.ts'
 import { sameJson } from '../release/add-release.ts'
 import { type Brakes, type Change, diffBrakes, diffChannels } from '../release/diff.ts'
 import type { Packages } from '../store/packages.ts'
-import type { VerifiedChannel } from '../trust/verify-channel.ts'
+import type { VerifiedChannel } from '../trust/verify-documents.ts'
 
 export interface EditState {
   readonly catalog: CatalogState
@@ -149,7 +158,7 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   if (current.seq === 0) checkNewName(ref.channel)
   const { expires: _, ...revived } = current
   const begun = isEnded(current) ? revived : current
-  const edited = edit.apply(begun, state, instantText(issue.at))
+  const edited = edit.apply(begun, state, isoText(issue.at))
   const packages = edit.packages?.(state) ?? []
   if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }
   const manifest = nextManifest(state.head, edited, issue, 'usage')
@@ -162,7 +171,7 @@ function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue):
   const entry = channelEntry(state.catalog.catalog.catalog, ref.app, ref.channel)
   const manifest = state.head?.manifest
   if (entry === undefined || !isLive(manifest)) throw unknownChannel(state.catalog, ref, howToCreate)
-  const brakes = brake({ entry, manifest }, state, instantText(at))
+  const brakes = brake({ entry, manifest }, state, isoText(at))
   const { holds: _, rampAsOf: __, ...named } = entry
   const { holds = [], rampAsOf } = brakes
   const edited = { ...named, ...(holds.length > 0 && { holds: [...holds] }), ...(rampAsOf && { rampAsOf }) }

@@ -1,11 +1,9 @@
 /** Takes old releases out of a channel, and their packages out of the store. */
 
 import { packagesOf, viewOf } from '../catalog/channels.ts'
-import { loadHead } from '../catalog/commit-channel.ts'
-import { walkChain } from '../catalog/history.ts'
-import { type ChannelRef, channelEntry, loadChannel } from '../catalog/read.ts'
-import { allChannelRefs } from '../catalog/refresh.ts'
-import { loadForWriting } from '../catalog/write.ts'
+import { loadHead, walkChain } from '../catalog/commit-channel.ts'
+import { allChannelRefs } from '../catalog/edit-catalog.ts'
+import { type ChannelRef, channelEntry, loadChannel, loadForWriting } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { findRelease } from '../release/add-release.ts'

@@ -1,10 +1,16 @@
 /** What is published and what is offered, by the catalog and by what waits for a refresh. */
 
+import { staleSentence } from '../catalog/cache.ts'
 import { joinSource, problemOf } from '../catalog/channels.ts'
 import { loadHead } from '../catalog/commit-channel.ts'
-import { staleSentence } from '../catalog/health.ts'
-import { type CatalogState, type ChannelRef, loadCatalog, loadChannel, type StoreReader } from '../catalog/read.ts'
-import { loadForWriting } from '../catalog/write.ts'
+import {
+  type CatalogState,
+  type ChannelRef,
+  loadCatalog,
+  loadChannel,
+  loadForWriting,
+  type StoreReader,
+} from '../catalog/read.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import type { Release } from '../release/channel.ts'

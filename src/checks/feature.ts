@@ -1,7 +1,6 @@
 /** What a deployment can do beside answering checks: each room that adds something exports one `Feature`. */
 import type { CatalogCache } from '../catalog/cache.ts'
-import type { StoreReader } from '../catalog/read.ts'
-import type { StoreWriter } from '../catalog/write.ts'
+import type { StoreReader, StoreWriter } from '../catalog/read.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Packages } from '../store/packages.ts'

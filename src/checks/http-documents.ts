@@ -2,7 +2,7 @@
  * `GET` and `HEAD` of signed documents and notes, verbatim. Every Platte is a complete upstream; readers verify signatures.
  */
 import type { Context } from 'hono'
-import { readDocument } from '../catalog/published-documents.ts'
+import { readDocument } from '../catalog/read.ts'
 import type { PublicDocument } from '../documents/paths.ts'
 import { matches } from '../http/conditions.ts'
 import { refuse } from '../http/problem.ts'

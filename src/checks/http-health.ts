@@ -1,7 +1,6 @@
 /** `GET /healthz`: always 200; the body lists the problems. */
 import type { Context } from 'hono'
-import { currentCatalog } from '../catalog/cache.ts'
-import { findProblems } from '../catalog/health.ts'
+import { currentCatalog, findProblems } from '../catalog/cache.ts'
 import { answering, type Serving } from './serving.ts'
 
 export function answerHealth(serving: Serving): (c: Context) => Promise<Response> {

@@ -1,8 +1,7 @@
 /** What every handler gets, and what features add to it. */
 import type { Context, Hono } from 'hono'
 import type { Background, CatalogCache } from '../catalog/cache.ts'
-import type { StoreReader } from '../catalog/read.ts'
-import type { StoreWriter } from '../catalog/write.ts'
+import type { StoreReader, StoreWriter } from '../catalog/read.ts'
 import type { RequestIds } from '../http/request-id.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Packages } from '../store/packages.ts'

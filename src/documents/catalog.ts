@@ -40,3 +40,24 @@ export type Catalog = v.InferOutput<typeof schema>
 export type CatalogChannel = v.InferOutput<typeof channel>
 
 export const { decode: decodeCatalog, check: checkCatalog } = field.documentOf(schema, 'catalog')
+
+/** @returns `undefined` for a payload that names no root. */
+export const peekRootVersion = (payload: Uint8Array): number | undefined =>
+  field.decodeIfValid(v.object({ root: field.positive }), payload)?.root
+
+export const maxReceiptBytes = 16 * 1024
+
+const receipt = v.strictObject({
+  format: v.literal(1),
+  type: v.literal('receipt'),
+  key: v.pipe(v.string(), v.maxLength(768)),
+  size: field.positive,
+  sha256: field.sha256,
+  sha1: field.hex(40),
+  at: field.instant,
+})
+
+/** Signed with the timestamp key by the reader of the bytes, not by their sender. */
+export type Receipt = v.InferOutput<typeof receipt>
+
+export const { decode: decodeReceipt, check: checkReceipt } = field.documentOf(receipt, 'receipt')

@@ -1,9 +1,17 @@
 /** The root: the keys, and the role that each may sign for. `root/<n>.jws`. */
 import * as v from 'valibot'
+import { PlatteError } from '../kernel/errors.ts'
 import * as field from './fields.ts'
-import { newestFormat } from './format.ts'
 
 export const maxRootBytes = 64 * 1024
+
+/**
+ * The newest format that this version reads; it writes nothing that needs format 2. Schemas are strict and all readers
+ * share one catalog: an unknown member stops an old reader. So a document has `format: 1` while it uses nothing newer,
+ * and newer features wait until the root allows their format (`platte root format`). A reader that is too old refuses that
+ * root first, and keeps its last verified catalog.
+ */
+export const newestFormat = 2
 
 const base64url32 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url'))
 
@@ -25,7 +33,7 @@ const role = {
 }
 
 const schema = v.strictObject({
-  /** The newest format that this store may use: see `format.ts`. */
+  /** The newest format that this store may use: see `newestFormat`. */
   format: v.pipe(field.positive, v.maxValue(newestFormat)),
   type: v.literal('root'),
   version: field.positive,
@@ -49,3 +57,14 @@ export const roleNames: readonly RoleName[] = ['root', 'release', 'timestamp']
 export const publicKeyOf = (name: string, jwk: unknown): PublicKey => field.check(anyJwk, name, jwk)
 
 export const { decode: decodeRoot, check: checkRoot } = field.documentOf(schema, 'root')
+
+/** The first version of Platte that reads a format. */
+export const firstReaderOf = (format: number): string => (format <= 1 ? '0.1.0' : '0.2.0')
+
+/** Call before writing what format 1 lacks. @param what the feature. @throws PlatteError('refused') if not allowed yet. */
+export function requireFormat(root: { readonly format: number }, format: number, what: string): void {
+  if (root.format >= format) return
+  throw new PlatteError('refused', `${what} needs format ${format}, and this store is at format ${root.format}`, {
+    hint: `upgrade everything that reads this store to Platte ${firstReaderOf(format)} or later, then run \`platte root format ${format}\``,
+  })
+}

@@ -1,6 +1,7 @@
 /** Changes of a group's semaphore by clients and operators. A policy never blocks unlocking and setting `max`. */
-import { instantText } from '../catalog/write.ts'
+
 import { durationMs } from '../documents/fields.ts'
+import { isoText } from '../kernel/format.ts'
 import type { Lock } from './document.ts'
 import type { Intent, Semaphore, Via, Written } from './semaphore.ts'
 import * as semaphores from './semaphore.ts'
@@ -26,7 +27,7 @@ export type LockResult =
 export const lockMachine = (locking: Locking, group: string, { id, via, held }: LockAttempt) =>
   editLock<LockResult>(locking, group, (current) => {
     const { lock, freeing } = withoutStaleHolders(current, id)
-    const since = instantText(current.now)
+    const since = isoText(current.now)
     const outcome = semaphores.lock(lock, { id, via, since })
     if (outcome.kind === 'full') return { result: outcome, change: freeing }
     if (outcome.kind === 'held') {
@@ -104,7 +105,7 @@ export const swapSemaphore = (locking: Locking, group: string, { index, written,
       return refused('a write changes one thing: it adds a holder, removes a holder, or sets max')
     const reason = intent.kind === 'lock' ? vetoHere(lock, { now, held }) : undefined
     if (reason !== undefined) return { result: { kind: 'vetoed', reason } }
-    const semaphore = granted(lock, intent, instantText(now))
+    const semaphore = granted(lock, intent, isoText(now))
     if (semaphore === undefined) return refused(`semaphore is at ${semaphores.available(lock)}`)
     const { kind: what, ...more } = intent
     const events = what === 'nothing' ? [] : [{ what, ...more, via: 'locksmith' as const }]
@@ -143,7 +144,7 @@ function withoutStaleHolders({ lock, now }: Current, asking?: string): { lock: L
   const allowance = expirePerDay - today.length
   const { semaphore, freed } = semaphores.freeOverdue(lock, { leaseMs: durationMs(lease), allowance, now, asking })
   if (freed.length === 0) return { lock }
-  const expiries = [...today, ...freed.map(() => instantText(now))]
+  const expiries = [...today, ...freed.map(() => isoText(now))]
   const events = freed.map(({ id, via }) => ({ what: 'expire' as const, via, id }))
   const holders = semaphore.holders && [...semaphore.holders]
   return { lock: { ...lock, holders }, freeing: { semaphore, more: { expiries }, events } }

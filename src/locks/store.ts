@@ -1,8 +1,9 @@
 /** Reads and changes the reboot semaphore of a group. */
-import { encode, instantText } from '../catalog/write.ts'
+import { encode } from '../catalog/read.ts'
 import { lockGroupOf, lockKey, locksFolder } from '../documents/paths.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { isoText } from '../kernel/format.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
@@ -109,7 +110,7 @@ export async function editLock<Result>(
 
 /** The first number is the time: a group that was removed and created again never repeats one. */
 function next({ lock: current, exists, now }: Current, { semaphore, more, events }: LockChange, nonce: string): Lock {
-  const at = instantText(now)
+  const at = isoText(now)
   return checkLock(lockKey(current.group), {
     ...current,
     ...more,

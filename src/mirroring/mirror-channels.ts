@@ -15,7 +15,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import type { Package, Release } from '../release/channel.ts'
 import { inUse, newestOf } from '../release/retention.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { verifyPast } from '../trust/verify-channel.ts'
+import { verifyPast } from '../trust/verify-documents.ts'
 import { copyByDigest, copyPackage, inParallel, keepRead, type Pass } from './mirror-pass.ts'
 
 /** Past manifests that are written while others are read. */

@@ -10,7 +10,7 @@ import { timeText } from '../kernel/format.ts'
 import { systemRandom } from '../kernel/random.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { verifyCatalog } from '../trust/verify-catalog.ts'
+import { verifyCatalog } from '../trust/verify-documents.ts'
 import { channelsToCopy, copyChannels, copyHistory, listHeld } from './mirror-channels.ts'
 import { beginPass, type Copied, keepRead, type Mirroring, type MirrorOptions, type Pass } from './mirror-pass.ts'
 

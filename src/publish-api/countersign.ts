@@ -1,15 +1,15 @@
 /** Manifests with two signatures: the pipeline signs its plan; the function plans the same command, compares and signs. */
 import type { Seal } from '../catalog/commit-channel.ts'
-import { encode } from '../catalog/write.ts'
+import { encode } from '../catalog/read.ts'
 import type { Plan } from '../channels/plan.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { isInstant } from '../documents/fields.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { sameJson } from '../release/add-release.ts'
-import { addSignature, peekKeyIds, peekPayload, seal } from '../trust/envelope.ts'
-import type { Signer } from '../trust/signer.ts'
-import { maxAheadMs } from '../trust/times.ts'
-import { verifyHead } from '../trust/verify-channel.ts'
+import { addSignature, peekKeyIds, readEnvelope, seal } from '../trust/envelope.ts'
+import type { Signer } from '../trust/keys.ts'
+import { verifyHead } from '../trust/verify-documents.ts'
+import { maxAheadMs } from '../trust/verify-root.ts'
 
 const type = 'platte-channel+jws'
 /** A proposal may be at most this old. */
@@ -27,7 +27,7 @@ export interface Proposal {
 export function readProposal(envelope: object, now: number): Proposal {
   const bytes = encode(envelope)
   try {
-    const manifest: unknown = JSON.parse(new TextDecoder().decode(peekPayload(bytes, type)))
+    const manifest: unknown = JSON.parse(new TextDecoder().decode(readEnvelope(bytes, type).payload))
     const { issuedAt, provenance } = manifest as Partial<ChannelManifest>
     const issuedAtMs = isInstant(String(issuedAt)) ? Date.parse(String(issuedAt)) : Number.NaN
     if (now - issuedAtMs <= maxAgeMs && issuedAtMs - now <= maxAheadMs)

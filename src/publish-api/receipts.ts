@@ -1,10 +1,10 @@
 /** Receipts: after reading a package in the store, the function signs its digests. Publishing needs that signature. */
 import { storeFailures } from '../catalog/channels.ts'
-import { loadRoot, type StoreReader } from '../catalog/read.ts'
-import { encode, instantText, type StoreWriter, signersOf } from '../catalog/write.ts'
+import { encode, loadRoot, type StoreReader, type StoreWriter, signersOf } from '../catalog/read.ts'
+import { checkReceipt, decodeReceipt, maxReceiptBytes, type Receipt } from '../documents/catalog.ts'
 import { receiptKey } from '../documents/paths.ts'
-import { checkReceipt, decodeReceipt, maxReceiptBytes, type Receipt } from '../documents/receipt.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { isoText } from '../kernel/format.ts'
 import type { Packages } from '../store/packages.ts'
 import { update } from '../store/update.ts'
 import { openEnvelope, seal } from '../trust/envelope.ts'
@@ -77,7 +77,7 @@ export async function leaveReceipt(
   claim: ClaimedPackage,
 ): Promise<Receipt> {
   const { key, size, sha256, sha1 } = claim
-  const at = instantText(writer.clock())
+  const at = isoText(writer.clock())
   const receipt = checkReceipt({ format: 1, type: 'receipt', key, size, sha256, sha1, at })
   const bytes = await seal('platte-receipt+jws', encode(receipt), signersOf(writer.timestamp, 'timestamp', root))
   return update(writer, receiptKey(key), async () => {

@@ -1,9 +1,10 @@
 /** An identity token makes one change: a document of its use binds it to the bytes of one request. */
 import * as v from 'valibot'
-import { encode, instantText, type StoreWriter } from '../catalog/write.ts'
+import { encode, type StoreWriter } from '../catalog/read.ts'
 import * as field from '../documents/fields.ts'
 import { markKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { isoText } from '../kernel/format.ts'
 import { update } from '../store/update.ts'
 import type { VerifiedToken } from './oidc.ts'
 
@@ -39,7 +40,7 @@ export async function onceFor(
 ): Promise<Answer> {
   const { documents, clock } = writer
   const key = markKey(id, issuedAtMs)
-  const fresh: TokenUse = { format: 1, type: 'mark', request, at: instantText(clock()) }
+  const fresh: TokenUse = { format: 1, type: 'mark', request, at: isoText(clock()) }
   const use = await update(writer, key, async () => {
     const stored = await documents.get(key, maxUseBytes)
     if (stored === undefined) return { result: fresh, write: { key, bytes: encode(fresh), token: undefined } }

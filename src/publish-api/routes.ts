@@ -4,7 +4,7 @@
  */
 import type { Context } from 'hono'
 import { type CatalogCache, reload } from '../catalog/cache.ts'
-import { refresh } from '../catalog/refresh.ts'
+import { refresh } from '../catalog/edit-catalog.ts'
 import { type Action, actions } from '../channels/commands.ts'
 import type { FeatureContext } from '../checks/feature.ts'
 import type { Extension } from '../checks/serving.ts'

@@ -5,12 +5,13 @@
  * the document, and 128 random bits, which the document holds.
  */
 import * as v from 'valibot'
-import { encode, instantText, type StoreWriter } from '../catalog/write.ts'
+import { encode, type StoreWriter } from '../catalog/read.ts'
 import * as field from '../documents/fields.ts'
 import { uploadKey, uploadSlot } from '../documents/paths.ts'
 import { isSameSecret } from '../http/credentials.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { toHex } from '../kernel/digest.ts'
+import { isoText } from '../kernel/format.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Documents, Token } from '../store/documents.ts'
 import { update } from '../store/update.ts'
@@ -120,7 +121,7 @@ function newRecord({ clock, uploads }: Uploading, wanted: ClaimedPackage, token:
   const { key, size, sha256, sha1 } = wanted
   return {
     ...{ format: 1, type: 'upload', key, size, sha256, sha1 },
-    begunAt: instantText(clock()),
+    begunAt: isoText(clock()),
     secret: toHex(crypto.getRandomValues(new Uint8Array(16))),
     ...(token !== undefined && { token }),
     partBytes: uploads.partBytes,

@@ -2,10 +2,9 @@
  * Packages that a pipeline uploads without a key: in parts, resumable, and verified before they get the name of a package.
  * Every step may be repeated, also concurrently.
  */
-import { loadRoot } from '../catalog/read.ts'
-import { signersOf } from '../catalog/write.ts'
+import { loadRoot, signersOf } from '../catalog/read.ts'
+import type { Receipt } from '../documents/catalog.ts'
 import { packageFolder } from '../documents/paths.ts'
-import type { Receipt } from '../documents/receipt.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Part } from '../store/uploads.ts'

@@ -1,8 +1,7 @@
 /** Keys in variables, on every runtime. Nothing here prints or logs what a variable holds. */
 import { PlatteError } from '../kernel/errors.ts'
 import type { Environment } from '../kernel/setting.ts'
-import { parsePrivateKey } from '../trust/keys.ts'
-import type { Signer } from '../trust/signer.ts'
+import { parsePrivateKey, type Signer } from '../trust/keys.ts'
 
 /** Loads the private key that a variable holds. @throws PlatteError('credentials') naming the variable. */
 export async function loadEnvSigner(variable: string, env: Environment): Promise<Signer> {

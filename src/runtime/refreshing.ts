@@ -1,7 +1,7 @@
 /** Keeps the catalog fresh by a schedule: one bounded run at a time, on every runtime. */
 import { type CatalogCache, currentCatalog, reload } from '../catalog/cache.ts'
-import { refresh, type Slice } from '../catalog/refresh.ts'
-import type { StoreWriter } from '../catalog/write.ts'
+import { refresh, type Slice } from '../catalog/edit-catalog.ts'
+import type { StoreWriter } from '../catalog/read.ts'
 import type { Extension } from '../checks/serving.ts'
 import { describeError, type Log, logWith } from '../kernel/log.ts'
 

@@ -1,10 +1,8 @@
 /** What pages and feeds show: the verified state that answers machines. Nothing here throws. */
-import { currentCatalog, findChannel } from '../catalog/cache.ts'
+import { currentCatalog, findChannel, findProblems } from '../catalog/cache.ts'
 import type { LoadedChannel, Problem } from '../catalog/channels.ts'
-import { findProblems } from '../catalog/health.ts'
-import { channelHistory, type HistoryEntry } from '../catalog/history.ts'
-import { readDocument } from '../catalog/published-documents.ts'
-import { type CatalogState, type ChannelRef, channelRefsOf } from '../catalog/read.ts'
+import { channelHistory, type HistoryEntry } from '../catalog/commit-channel.ts'
+import { type CatalogState, type ChannelRef, channelRefsOf, readDocument } from '../catalog/read.ts'
 import type { Answering } from '../checks/update-check.ts'
 import { durationMs } from '../documents/fields.ts'
 import { notesKey } from '../documents/paths.ts'

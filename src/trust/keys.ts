@@ -3,11 +3,23 @@
  * key's id is its RFC 7638 thumbprint, recomputed whenever a key is loaded.
  * No message or `cause` here carries key material: JSON.parse, for one, quotes the text that it cannot read.
  */
-import { calculateJwkThumbprint } from 'jose'
+import { base64url, calculateJwkThumbprint } from 'jose'
 import type { PublicKey } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { fromBase64url } from './base64url.ts'
-import type { Signer } from './signer.ts'
+
+/** Signs with one private key, wherever that lives (a file, a variable, a key service). */
+export interface Signer {
+  /** RFC 7638 thumbprint of the public key, base64url of SHA-256: the `kid` of its signatures. */
+  readonly keyId: string
+  /** JWS algorithm: `EdDSA` is Ed25519, `ES256` is P-256. */
+  readonly alg: 'EdDSA' | 'ES256'
+  /**
+   * @param input the JWS signing input (ASCII).
+   * @returns the raw signature, 64 bytes (for ES256 r‖s, not DER).
+   * @throws PlatteError('credentials') where the key refuses to sign.
+   */
+  sign(input: Uint8Array): Promise<Uint8Array>
+}
 
 export type Algorithm = Signer['alg']
 
@@ -41,11 +53,8 @@ export async function generateKey(alg: Algorithm): Promise<PrivateJwk> {
 }
 
 /** @returns exactly the members that the thumbprint covers, in the order of its input. */
-export function publicOf(key: PublicKey): PublicKey {
-  return key.kty === 'OKP'
-    ? { crv: key.crv, kty: key.kty, x: key.x }
-    : { crv: key.crv, kty: key.kty, x: key.x, y: key.y }
-}
+export const publicOf = (key: PublicKey): PublicKey =>
+  key.kty === 'OKP' ? { crv: key.crv, kty: key.kty, x: key.x } : { crv: key.crv, kty: key.kty, x: key.x, y: key.y }
 
 /** @returns the RFC 7638 thumbprint: SHA-256 in base64url, 43 characters. */
 export const keyIdOf = (key: PublicKey): Promise<string> => calculateJwkThumbprint(publicOf(key), 'sha256')
@@ -64,7 +73,13 @@ export async function loadPublicKey(key: PublicKey): Promise<VerifyingKey | unde
 
 /** Loads a private key: the JSON of one JWK. @param where names its source in errors. @throws PlatteError('credentials') */
 export async function parsePrivateKey(text: string, where: string): Promise<Signer> {
-  return importSigner(parseJson(text, where), where)
+  let jwk: unknown
+  try {
+    jwk = JSON.parse(text)
+  } catch {
+    throw credentials(`${where}: is not JSON; a private key is one JWK`)
+  }
+  return importSigner(jwk, where)
 }
 
 /**
@@ -101,7 +116,7 @@ async function importHalf(jwk: PublicKey | PrivateJwk, usage: 'sign' | 'verify',
 
 function readPrivate(jwk: unknown, where: string): PrivateJwk {
   if (!isObject(jwk)) throw credentials(`${where}: is not a JWK (a JSON object)`)
-  const problem = problemOfKind(jwk) ?? problemOfUse(jwk)
+  const problem = problemOf(jwk)
   if (problem !== undefined) throw credentials(`${where}: ${problem}`)
   const x = coordinate(jwk, 'x', where)
   const d = coordinate(jwk, 'd', where)
@@ -109,22 +124,16 @@ function readPrivate(jwk: unknown, where: string): PrivateJwk {
   return { crv: 'P-256', kty: 'EC', x, y: coordinate(jwk, 'y', where), d }
 }
 
-function problemOfKind(jwk: Record<string, unknown>): string | undefined {
-  if (Array.isArray(jwk.keys)) return 'is a set of keys; give one key'
-  if (jwk.kty === 'RSA') return 'is an RSA key, which is not used here'
-  if (jwk.kty === 'oct') return 'is a symmetric key, which cannot sign for others to verify'
-  if (jwk.crv !== 'Ed25519' && jwk.crv !== 'P-256') return 'is a key of a curve that is not used here'
-  if (jwk.kty !== kinds[jwk.crv].kty) return `has a kty that does not go with ${jwk.crv}`
-  if (jwk.d === undefined) return 'is a public key; signing needs the private one (the member d)'
-  return undefined
-}
-
-function problemOfUse(jwk: Record<string, unknown>): string | undefined {
-  const alg = jwk.crv === 'Ed25519' ? 'EdDSA' : 'ES256'
-  if (jwk.alg !== undefined && jwk.alg !== alg) return `its alg must be ${alg}, or be left out`
-  if (jwk.use !== undefined && jwk.use !== 'sig') return 'its use is not sig'
-  if (jwk.key_ops !== undefined && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes('sign')))
-    return 'its key_ops do not include sign'
+function problemOf({ keys, kty, crv, d, alg, use, key_ops: uses }: Record<string, unknown>): string | undefined {
+  if (Array.isArray(keys)) return 'is a set of keys; give one key'
+  if (kty === 'RSA') return 'is an RSA key, which is not used here'
+  if (kty === 'oct') return 'is a symmetric key, which cannot sign for others to verify'
+  if (crv !== 'Ed25519' && crv !== 'P-256') return 'is a key of a curve that is not used here'
+  if (kty !== kinds[crv].kty) return `has a kty that does not go with ${crv}`
+  if (d === undefined) return 'is a public key; signing needs the private one (the member d)'
+  if (alg !== undefined && alg !== kinds[crv].alg) return `its alg must be ${kinds[crv].alg}, or be left out`
+  if (use !== undefined && use !== 'sig') return 'its use is not sig'
+  if (uses !== undefined && !(Array.isArray(uses) && uses.includes('sign'))) return 'its key_ops do not include sign'
   return undefined
 }
 
@@ -134,15 +143,21 @@ function coordinate(jwk: Record<string, unknown>, member: string, where: string)
   throw credentials(`${where}: its ${member} must be 32 bytes in base64url without padding`)
 }
 
-function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw credentials(`${where}: is not JSON; a private key is one JWK`)
-  }
-}
-
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const credentials = (message: string): PlatteError => new PlatteError('credentials', message, { hint: wanted })
+
+/** base64url without padding (RFC 7515, section 2). */
+export const toBase64url = (bytes: Uint8Array): string => base64url.encode(bytes)
+
+/**
+ * Reads exactly what `toBase64url` writes. Padding, other alphabets, blanks and spare bits that are not 0 are refused, so
+ * that no two texts stand for the same bytes.
+ * @returns `undefined` for anything else.
+ */
+export function fromBase64url(text: string): Uint8Array | undefined {
+  if (text.length % 4 === 1 || !/^[A-Za-z0-9_-]*$/.test(text)) return undefined
+  const bytes = base64url.decode(text)
+  return base64url.encode(bytes) === text ? bytes : undefined
+}

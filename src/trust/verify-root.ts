@@ -5,10 +5,10 @@
 import { decodeRoot, type RoleName, type Root, roleNames } from '../documents/root.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { timeText } from '../kernel/format.ts'
 import { sha256Hex } from './digest.ts'
 import { openByDigest, openEnvelope, type SigningRole } from './envelope.ts'
 import { loadPublicKey, type VerifyingKey } from './keys.ts'
-import { checkTimes } from './times.ts'
 
 const type = 'platte-root+jws'
 
@@ -27,10 +27,7 @@ export interface TrustedRoot {
   readonly keys: ReadonlyMap<string, VerifyingKey>
 }
 
-/**
- * Reads a pin: `<version>:sha256:<64 hex digits>`.
- * @throws PlatteError('configuration')
- */
+/** Reads a pin: `<version>:sha256:<64 hex digits>`. @throws PlatteError('configuration') */
 export function parsePin(text: string): Pin {
   const [, version, sha256] = /^([1-9]\d{0,8}):sha256:([0-9a-f]{64})$/.exec(text.trim()) ?? []
   if (version !== undefined && sha256 !== undefined) return { version: Number(version), sha256 }
@@ -57,17 +54,16 @@ export async function verifyPinnedRoot(bytes: Uint8Array, pin: Pin): Promise<Tru
 /**
  * Opens the root after `current` (steps 1 to 4): version exactly one higher, signed by the threshold of both.
  * Expiry matters for the last of the chain only: `checkRootFresh`.
- * @throws PlatteError('rollback') for a version that is not higher, or a lower format, 'mismatch' for one that is skipped to; 'too-large',
- *   'bad-signature', 'bad-document'.
+ * @throws PlatteError('rollback') for a version that is not higher, or a lower format; 'mismatch' for one that is skipped
+ *   to; 'too-large', 'bad-signature', 'bad-document'.
  */
 export async function verifyNextRoot(bytes: Uint8Array, current: TrustedRoot): Promise<TrustedRoot> {
   const root = decodeRoot(await openEnvelope(bytes, type, roleOf(current, 'root')))
   const { version } = current.root
-  if (root.version !== version + 1)
-    throw new PlatteError(
-      root.version <= version ? 'rollback' : 'mismatch',
-      `root: version ${root.version} does not follow version ${version}`,
-    )
+  if (root.version !== version + 1) {
+    const code = root.version <= version ? 'rollback' : 'mismatch'
+    throw new PlatteError(code, `root: version ${root.version} does not follow version ${version}`)
+  }
   if (root.format < current.root.format)
     throw new PlatteError('rollback', `root: goes back from format ${current.root.format} to format ${root.format}`)
   const next = await trust(root, await sha256Hex(bytes))
@@ -76,9 +72,8 @@ export async function verifyNextRoot(bytes: Uint8Array, current: TrustedRoot): P
 }
 
 /** Step 5 for the last root of the chain. @throws PlatteError('expired', 'from-the-future') */
-export function checkRootFresh({ root }: TrustedRoot, now: Instant): void {
+export const checkRootFresh = ({ root }: TrustedRoot, now: Instant): void =>
   checkTimes(root, `root ${root.version}`, now)
-}
 
 /** The keys and the threshold of one role. */
 export function roleOf({ root, keys }: TrustedRoot, role: RoleName): SigningRole {
@@ -106,3 +101,20 @@ async function trust(root: Root, sha256: string): Promise<TrustedRoot> {
 
 const badRoot = (root: Root, why: string): PlatteError =>
   new PlatteError('bad-document', `root ${root.version}: ${why}`)
+
+/** How far a document's clock may be ahead of the reader's. */
+export const maxAheadMs = 5 * 60_000
+
+/** Step 5: checks `issuedAt` and `expires` (exclusive). @throws PlatteError('from-the-future', 'expired') */
+export function checkTimes(
+  { issuedAt, expires }: Pick<Root, 'issuedAt' | 'expires'>,
+  name: string,
+  now: Instant,
+): void {
+  if (Date.parse(issuedAt) > now + maxAheadMs)
+    throw new PlatteError('from-the-future', `${name}: was issued at ${timeText(issuedAt)}, which is in the future`, {
+      hint: 'Compare the clocks of this machine and of the one that signed.',
+    })
+  if (expires !== undefined && now >= Date.parse(expires))
+    throw new PlatteError('expired', `${name}: expired at ${timeText(expires)}`)
+}

@@ -1,8 +1,8 @@
 /** A channel as operators run it: it follows another one, in the middle of a ramp, with windows that are open for a part, and 200 releases. */
 
-import { instantText } from '../../src/catalog/write.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import type { Release, Window } from '../../src/release/channel.ts'
 import { editChannel } from '../changes.ts'
 import { type Answer, answerOf, type Handler } from './bare.ts'
@@ -32,7 +32,7 @@ export async function storeOf(variant: FlipVariant, store: Parameters<typeof new
 
 /** The newest is admitted to four fifths where it was published, to half of the machines behind it; all others to everybody. */
 function sourceReleases(now: number): readonly Release[] {
-  const at = (days: number): string => instantText(now + days * dayMs)
+  const at = (days: number): string => isoText(now + days * dayMs)
   const ramp = (from: number) => [
     { at: at(from), share: 0 },
     { at: at(from + 10), share: 1 },

@@ -5,7 +5,6 @@ import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { editCatalog, nameHead } from '../../src/catalog/edit-catalog.ts'
 import type { ChannelRef } from '../../src/catalog/read.ts'
 import { firstRoot, initStore } from '../../src/catalog/roots.ts'
-import { instantText } from '../../src/catalog/write.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
 import type { OmahaOffer } from '../../src/checks/omaha/omaha.ts'
 import type { Serving } from '../../src/checks/serving.ts'
@@ -13,14 +12,14 @@ import { type Answering, checkForUpdate } from '../../src/checks/update-check.ts
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import type { PublicKey } from '../../src/documents/root.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
 import type { Release } from '../../src/release/channel.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
-import { generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
-import type { Signer } from '../../src/trust/signer.ts'
-import type { VerifiedChannel } from '../../src/trust/verify-channel.ts'
+import { generateKey, importSigner, publicOf, type Signer } from '../../src/trust/keys.ts'
+import type { VerifiedChannel } from '../../src/trust/verify-documents.ts'
 import { formatPin, parsePin } from '../../src/trust/verify-root.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { type Answer, answerOf, type Handler } from './bare.ts'
@@ -109,7 +108,7 @@ export async function newStore(
   }
   const document = await firstRoot(
     { root: [root.key], release: [release.key], timestamp: [timestamp.key] },
-    { issuedAt: instantText(systemClock()), maxValidity: 'P14D' },
+    { issuedAt: isoText(systemClock()), maxValidity: 'P14D' },
   )
   const { pin } = await initStore(open, document, [root.signer])
   const publisher = { ...open, pin: parsePin(pin) }

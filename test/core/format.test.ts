@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { requireFormat } from '../../src/documents/format.ts'
+import { requireFormat } from '../../src/documents/root.ts'
 import { refusal } from '../world.ts'
 
 test('what needs a newer format is written only where the root allows it', async () => {

@@ -2,14 +2,13 @@
 import { describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { loadHead } from '../../src/catalog/commit-channel.ts'
-import { loadRoot } from '../../src/catalog/read.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
-import { editRoot, publishRoot, type RootEdit } from '../../src/catalog/roots.ts'
-import { reissueChannels, rotateKey } from '../../src/catalog/rotate.ts'
-import { instantText, loadForWriting } from '../../src/catalog/write.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
+import { loadForWriting, loadRoot } from '../../src/catalog/read.ts'
+import { editRoot, publishRoot, type RootEdit, reissueChannels, rotateKey } from '../../src/catalog/roots.ts'
 import { type Publisher, publish } from '../../src/channels/publish.ts'
 import { channelKey } from '../../src/documents/paths.ts'
 import type { RoleName } from '../../src/documents/root.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
   app,
@@ -125,7 +124,7 @@ test('a publish that the last step of a rotation overtakes is refused, and nothi
   await publishOne(store, '1')
   const [fresh, [old]] = [await newKey('EdDSA'), store.keys.release]
   const step = async (edit: RootEdit): Promise<void> => {
-    const next = await editRoot(await loadRoot(store.publisher), edit, instantText(store.time.now))
+    const next = await editRoot(await loadRoot(store.publisher), edit, isoText(store.time.now))
     await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(next), store.keys.root))
     await refresh(store.publisher)
   }

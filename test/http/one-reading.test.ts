@@ -1,8 +1,7 @@
 /** What a channel offers is one answer: in `show`, JSON, pages, CoreUpdate's lists, version.txt, and for the machine. */
 import { expect, test } from 'vitest'
-import { commitChannel } from '../../src/catalog/commit-channel.ts'
-import { channelHistory } from '../../src/catalog/history.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { channelHistory, commitChannel } from '../../src/catalog/commit-channel.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { summarise } from '../../src/channels/summary.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'

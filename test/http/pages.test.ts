@@ -2,7 +2,7 @@
 import { HtmlValidate, type Report } from 'html-validate'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'

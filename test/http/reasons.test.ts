@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import type { Explanation } from '../../src/checks/explain.ts'
 import { catalogKey, channelKey } from '../../src/documents/paths.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'

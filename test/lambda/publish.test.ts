@@ -6,8 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { encode, instantText } from '../../src/catalog/write.ts'
+import { encode } from '../../src/catalog/read.ts'
 import { markKey, uploadKey, uploadSlot } from '../../src/documents/paths.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import type { UploadRecord } from '../../src/publish-api/upload-records.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { s3Documents } from '../../src/store/s3/documents.ts'
@@ -83,7 +84,7 @@ describe('in this process', async () => {
     const upload: UploadRecord = {
       ...{ format: 1, type: 'upload', key, size: 1, sha256: '0'.repeat(64), sha1: '0'.repeat(40) },
       ...{
-        begunAt: instantText(old),
+        begunAt: isoText(old),
         secret: '0'.repeat(32),
         token: tokenOf({ mark: crypto.randomUUID(), id: 'gone' }),
         partBytes: 1,

@@ -1,7 +1,7 @@
 /** Reboot locks over a store: what a lost answer may not do, ghosts, vetoes, and what update checks tell. */
 import { describe, expect, test } from 'vitest'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import type { LockPolicy } from '../../src/locks/document.ts'
 import { configureGroup, lockMachine, setMax, staleHoldersOf, unlockMachine } from '../../src/locks/edits.ts'
 import { allGroups, readLock } from '../../src/locks/store.ts'

@@ -2,7 +2,7 @@
 
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { publish } from '../../src/channels/publish.ts'
 import type { Serving } from '../../src/checks/serving.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'

@@ -1,9 +1,9 @@
 /** An empty store of now, and its keys as a publish function has them. */
 
 import { firstRoot, initStore } from '../../src/catalog/roots.ts'
-import { instantText } from '../../src/catalog/write.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents } from '../../src/store/documents.ts'
@@ -36,7 +36,7 @@ export async function emptyStore(
   const keys = { root: [root.publicKey], release: [release.publicKey], timestamp: [timestamp.publicKey] } as const
   const document = await firstRoot(
     { root: [...keys.root], release: [...keys.release], timestamp: [...keys.timestamp] },
-    { issuedAt: instantText(systemClock()), maxValidity: 'P14D' },
+    { issuedAt: isoText(systemClock()), maxValidity: 'P14D' },
   )
   const { pin } = await initStore(writer, document, [root.signer])
   return {

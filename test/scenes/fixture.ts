@@ -1,13 +1,12 @@
 /** The store that every scene plays against, published as an operator would: new keys each time, the same packages always. */
 
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { firstRoot, initStore } from '../../src/catalog/roots.ts'
-import { instantText } from '../../src/catalog/write.ts'
 import type { Source } from '../../src/channels/hash-and-stage.ts'
 import { type Publisher, publish } from '../../src/channels/publish.ts'
-import type { Clock } from '../../src/kernel/clock.ts'
-import { systemClock } from '../../src/kernel/clock.ts'
+import { type Clock, systemClock } from '../../src/kernel/clock.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
 import { editLock } from '../../src/locks/store.ts'
 import type { Release } from '../../src/release/channel.ts'
@@ -52,7 +51,7 @@ export async function makeSceneStore(
     writer,
     await firstRoot(
       { root: [root.publicKey], release: [release.publicKey], timestamp: [timestamp.publicKey] },
-      { issuedAt: instantText(clock()), maxValidity: 'P14D' },
+      { issuedAt: isoText(clock()), maxValidity: 'P14D' },
     ),
     [root.signer],
   )

@@ -1,14 +1,12 @@
 /** What a reader takes from a store, and what it does not. */
 import { describe, expect, test } from 'vitest'
-import { reload, ttlMs } from '../../src/catalog/cache.ts'
+import { findProblems, reload, ttlMs } from '../../src/catalog/cache.ts'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
-import { editCatalog } from '../../src/catalog/edit-catalog.ts'
-import { findProblems } from '../../src/catalog/health.ts'
+import { editCatalog, refresh } from '../../src/catalog/edit-catalog.ts'
 import { loadRoot } from '../../src/catalog/read.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
 import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
-import { instantText } from '../../src/catalog/write.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
   app,
@@ -48,8 +46,8 @@ describe('what expired offers nothing', () => {
 
   test('a root, remembered or at a cold start', async () => {
     const store = await scene()
-    const expires = instantText(now + 2 * day)
-    const edited = await editRoot(await loadRoot(store.publisher), { expires }, instantText(now))
+    const expires = isoText(now + 2 * day)
+    const edited = await editRoot(await loadRoot(store.publisher), { expires }, isoText(now))
     await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
     await refresh(store.publisher)
     store.time.now += minute
@@ -65,7 +63,7 @@ describe('what expired offers nothing', () => {
     await publishOne(store, '2', { channel: 'beta' })
     await commitChannel(store.publisher, { app, channel: 'stable' }, (current) => ({
       ...current,
-      expires: instantText(now + day),
+      expires: isoText(now + day),
     }))
     await refresh(store.publisher)
     store.time.now += ttlMs
@@ -105,15 +103,15 @@ describe('what an attacker with the bucket can put there', () => {
     ['an empty catalog', ({ bucket }) => bucket.overwrite(catalogKey, new Uint8Array())],
     [
       'a catalog of a root that is not there',
-      (store) => forgeCatalog(store, (c) => ({ ...c, root: 9e15, issuedAt: instantText(now + minute) })),
+      (store) => forgeCatalog(store, (c) => ({ ...c, root: 9e15, issuedAt: isoText(now + minute) })),
     ],
     [
       'a catalog of next year',
       (store) =>
         forgeCatalog(store, (c) => ({
           ...c,
-          issuedAt: instantText(now + 365 * day),
-          expires: instantText(now + 366 * day),
+          issuedAt: isoText(now + 365 * day),
+          expires: isoText(now + 366 * day),
         })),
     ],
     [
@@ -121,14 +119,13 @@ describe('what an attacker with the bucket can put there', () => {
       (store) =>
         forgeCatalog(store, (c) => ({
           ...c,
-          issuedAt: instantText(now + minute),
-          expires: instantText(now + 999 * day),
+          issuedAt: isoText(now + minute),
+          expires: isoText(now + 999 * day),
         })),
     ],
     [
       'a catalog that expires before it was issued',
-      (store) =>
-        forgeCatalog(store, (c) => ({ ...c, issuedAt: instantText(now + minute), expires: instantText(now + 1) })),
+      (store) => forgeCatalog(store, (c) => ({ ...c, issuedAt: isoText(now + minute), expires: isoText(now + 1) })),
     ],
   ])('%s: the last good, and nothing at a cold start', async (_, attack) => {
     const store = await scene()
@@ -178,7 +175,7 @@ describe('what an attacker with the bucket can put there', () => {
     const store = await scene()
     await forgeCatalog(store, (catalog) => ({
       ...withEntry(catalog, { seq: 9e15 }),
-      issuedAt: instantText(now + minute),
+      issuedAt: isoText(now + minute),
     }))
     store.time.now += ttlMs
     expect(await ask(store.reader)).toBe('not-mirrored')
@@ -242,7 +239,7 @@ describe('a new catalog', () => {
 
   test('under a new root every manifest is verified again', async () => {
     const store = await scene()
-    const edited = await editRoot(await loadRoot(store.publisher), {}, instantText(now))
+    const edited = await editRoot(await loadRoot(store.publisher), {}, isoText(now))
     await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
     await refresh(store.publisher)
     store.time.now += ttlMs
@@ -273,7 +270,7 @@ describe('names', () => {
     const store = await withAliases([guid])
     await forgeCatalog(store, (c) => ({
       ...withEntry(c, { aliases: [guid, other] }),
-      issuedAt: instantText(now + minute),
+      issuedAt: isoText(now + minute),
     }))
     const reader = newReader(store)
     expect(await ask(reader, { channel: other })).toBe('unknown-channel')

@@ -1,7 +1,6 @@
 /** How old an answer may be, and what a store that hangs, fails or is slow does to it. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { reload, ttlMs } from '../../src/catalog/cache.ts'
-import { findProblems } from '../../src/catalog/health.ts'
+import { findProblems, reload, ttlMs } from '../../src/catalog/cache.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { app, ask, gate, minute, newReader, newStore, publishOne, watched } from '../world.ts'

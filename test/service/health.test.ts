@@ -1,17 +1,16 @@
 import { expect, test } from 'vitest'
-import { newCatalogCache, ttlMs } from '../../src/catalog/cache.ts'
-import { findProblems } from '../../src/catalog/health.ts'
+import { findProblems, newCatalogCache, ttlMs } from '../../src/catalog/cache.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { loadRoot } from '../../src/catalog/read.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
 import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
-import { instantText } from '../../src/catalog/write.ts'
 import { catalogKey, channelKey } from '../../src/documents/paths.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { app, ask, bytesOf, day, newReader, newStore, now, publishOne, type TestStore } from '../world.ts'
 
 const expiring = async (store: TestStore, inDays: number): Promise<void> => {
-  const edit = { expires: instantText(now + inDays * day) }
-  const root = await editRoot(await loadRoot(store.publisher), edit, instantText(now))
+  const edit = { expires: isoText(now + inDays * day) }
+  const root = await editRoot(await loadRoot(store.publisher), edit, isoText(now))
   await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(root), store.keys.root))
   await refresh(store.publisher)
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { loadRoot } from '../../src/catalog/read.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
 import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
-import { instantText } from '../../src/catalog/write.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { catalogKey, channelKey, notesKey, rootKey } from '../../src/documents/paths.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { seal } from '../../src/trust/envelope.ts'
@@ -41,7 +41,7 @@ async function scene(): Promise<Scene> {
   await publishOne(store, '2')
   await publishOne(store, '2', { channel: 'beta' })
   await publishOne(store, '3', { notes })
-  const edited = await editRoot(await loadRoot(store.publisher), {}, instantText(now))
+  const edited = await editRoot(await loadRoot(store.publisher), {}, isoText(now))
   await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
   await refresh(store.publisher)
   const keys = []
@@ -158,7 +158,7 @@ const rows: readonly (readonly [string, Damage, (store: Scene) => string[], stri
 /** What the release key can do with a copy of the store from before. */
 async function forkNext({ bucket, keys }: TestStore): Promise<void> {
   const manifest = { format: 1, type: 'channel', app, channel: 'stable', seq: 4, previous: 'a'.repeat(64) }
-  const payload = bytesOf({ ...manifest, issuedAt: instantText(now), releases: [] })
+  const payload = bytesOf({ ...manifest, issuedAt: isoText(now), releases: [] })
   await bucket.create(stable(4), await seal('platte-channel+jws', payload, keys.release))
 }
 
@@ -251,7 +251,7 @@ test('a chain that breaks beyond the catalog is rolled forward by nobody', async
   const store = await newStore()
   await publishOne(store, '2')
   const { bucket, keys, publisher } = store
-  const manifest = { format: 1, type: 'channel', app, channel: 'stable', issuedAt: instantText(now), releases: [] }
+  const manifest = { format: 1, type: 'channel', app, channel: 'stable', issuedAt: isoText(now), releases: [] }
   let previous = 'a'.repeat(64)
   for (const seq of [2, 3]) {
     const bytes = await seal('platte-channel+jws', bytesOf({ ...manifest, seq, previous }), keys.release)

@@ -1,7 +1,7 @@
 /** A mirror over stores of this process: what is copied, in which order, and that every pass can die anywhere. */
 import { describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
 import { metered } from '../../src/mirroring/meter.ts'
 import { type MirrorMemory, mirror } from '../../src/mirroring/mirror.ts'

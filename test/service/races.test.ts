@@ -4,15 +4,14 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { loadHead } from '../../src/catalog/commit-channel.ts'
-import { editCatalog } from '../../src/catalog/edit-catalog.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
-import { loadForWriting } from '../../src/catalog/write.ts'
+import { editCatalog, refresh } from '../../src/catalog/edit-catalog.ts'
+import { loadForWriting } from '../../src/catalog/read.ts'
 import { type Publisher, publish } from '../../src/channels/publish.ts'
 import { findPackage } from '../../src/checks/packages.ts'
 import { catalogKey, channelKey } from '../../src/documents/paths.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { folderDocuments } from '../../src/store/folder/documents.ts'
-import { verifyPast } from '../../src/trust/verify-channel.ts'
+import { verifyPast } from '../../src/trust/verify-documents.ts'
 import {
   app,
   ask,

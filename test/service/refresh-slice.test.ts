@@ -1,7 +1,7 @@
 /** Refreshing by a schedule: every look is bounded, and a few looks come by every channel. */
 import { expect, test } from 'vitest'
 import { newCatalogCache, reload } from '../../src/catalog/cache.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { checkKey } from '../../src/documents/paths.ts'
 import { refreshSlice } from '../../src/runtime/refreshing.ts'

@@ -1,15 +1,22 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { loadRoot } from '../../src/catalog/read.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
-import { editRoot, firstRoot, initStore, publishRoot, type RootEdit, signRoot } from '../../src/catalog/roots.ts'
-import { rotateKey } from '../../src/catalog/rotate.ts'
-import { instantText } from '../../src/catalog/write.ts'
+import {
+  editRoot,
+  firstRoot,
+  initStore,
+  publishRoot,
+  type RootEdit,
+  rotateKey,
+  signRoot,
+} from '../../src/catalog/roots.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { catalogKey, rootKey } from '../../src/documents/paths.ts'
 import type { Root } from '../../src/documents/root.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { addSignature, seal } from '../../src/trust/envelope.ts'
-import { verifyCatalog } from '../../src/trust/verify-catalog.ts'
+import { verifyCatalog } from '../../src/trust/verify-documents.ts'
 import { formatPin, type TrustedRoot } from '../../src/trust/verify-root.ts'
 import {
   app,
@@ -31,7 +38,7 @@ import {
 } from '../world.ts'
 
 const [a, b, c] = [await newKey('EdDSA'), await newKey('EdDSA'), await newKey('ES256')]
-const at = instantText(now)
+const at = isoText(now)
 const current = ({ publisher }: TestStore): Promise<TrustedRoot> => loadRoot(publisher)
 
 /** Edits, signs and publishes. */
@@ -200,7 +207,7 @@ describe('editRoot', () => {
 
   test('expires never takes an earlier date away', async () => {
     const store = await newStore()
-    await nextRoot(store, { expires: instantText(now + day) })
+    await nextRoot(store, { expires: isoText(now + day) })
     expect(await editRoot(await current(store), {}, at)).toHaveProperty('expires')
     expect(await editRoot(await current(store), { expires: 'never' }, at)).not.toHaveProperty('expires')
   })
@@ -227,7 +234,7 @@ describe('publishRoot', () => {
       (store) => nextRoot(store, { add: { role: 'release', key: a.jwk }, thresholds: { release: 2 } }),
       /^refused: .*stable would not verify/,
     ],
-    ['that has expired', (store) => nextRoot(store, { expires: instantText(now) }), /^expired: root 2/],
+    ['that has expired', (store) => nextRoot(store, { expires: isoText(now) }), /^expired: root 2/],
     [
       'of the future',
       async (store) =>
@@ -235,7 +242,7 @@ describe('publishRoot', () => {
           store.publisher,
           await seal(
             'platte-root+jws',
-            bytesOf(await editRoot(await current(store), {}, instantText(now + day))),
+            bytesOf(await editRoot(await current(store), {}, isoText(now + day))),
             keys.root,
           ),
         ),
@@ -333,7 +340,7 @@ describe('after a theft of the timestamp key', () => {
     const warm = newReader(store)
     expect(await ask(warm)).toBe('update 2')
     await forgeCatalog(store, ({ apps, ...rest }) => ({
-      ...{ ...rest, issuedAt: instantText(now + 1000) },
+      ...{ ...rest, issuedAt: isoText(now + 1000) },
       apps: { [app]: { channels: { stable: { ...apps[app]?.channels.stable, seq: 9e15 } } } },
     }))
     store.time.now += minute
@@ -439,7 +446,7 @@ test('a root of a newer format is refused with what to do, and the last good sta
   const newer = { ...(await editRoot(await current(store), {}, at)), format: 3 }
   await store.bucket.create(rootKey(2), await seal('platte-root+jws', bytesOf(newer), store.keys.root))
   store.time.now += 5 * minute
-  await forgeCatalog(store, (catalog) => Object.assign(catalog, { root: 2, issuedAt: instantText(store.time.now) }))
+  await forgeCatalog(store, (catalog) => Object.assign(catalog, { root: 2, issuedAt: isoText(store.time.now) }))
   expect(await ask(reader)).toBe('update 2')
   const problem = 'root/2.jws: root: written by a newer Platte (format 3); upgrade this server'
   expect(store.log).toContainEqual(expect.objectContaining({ level: 'error', event: 'catalog', message: problem }))

@@ -1,10 +1,10 @@
 /** A reader that has answered once, and what goes on around it. */
 import { expect, vi } from 'vitest'
 import { editCatalog } from '../../src/catalog/edit-catalog.ts'
-import { instantText } from '../../src/catalog/write.ts'
 import type { Answering } from '../../src/checks/update-check.ts'
 import { channelKey } from '../../src/documents/paths.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { app, ask, newReader, newStore, now, publishOne, type TestStore, watched } from '../world.ts'
 
 /** A store, a reader of it, and what that reader reads. */
@@ -41,6 +41,6 @@ export const hold = ({ publisher }: TestStore, version: string): Promise<unknown
     const found = catalog.apps[app]
     const entry = found?.channels.stable
     if (found === undefined || entry === undefined) throw new Error('there is no stable')
-    const holds = [{ version, reason: 'boot loop', at: instantText(now) }]
+    const holds = [{ version, reason: 'boot loop', at: isoText(now) }]
     return { ...catalog, apps: { [app]: { ...found, channels: { ...found.channels, stable: { ...entry, holds } } } } }
   })

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
-import { editCatalog } from '../../src/catalog/edit-catalog.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { editCatalog, refresh } from '../../src/catalog/edit-catalog.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { summarise } from '../../src/channels/summary.ts'
 import { app, day, newStore, now, orderOf, publishOne, type TestStore } from '../world.ts'

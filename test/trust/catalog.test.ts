@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { addSignature, seal } from '../../src/trust/envelope.ts'
-import { peekCatalogRoot, type VerifiedCatalog, verifyCatalog } from '../../src/trust/verify-catalog.ts'
+import { peekCatalogRoot, type VerifiedCatalog, verifyCatalog } from '../../src/trust/verify-documents.ts'
 import { verifyNextRoot } from '../../src/trust/verify-root.ts'
 import {
   algorithms,

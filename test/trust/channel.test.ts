@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { seal } from '../../src/trust/envelope.ts'
-import { answersTo, verifyChannel, verifyHead, verifyPast } from '../../src/trust/verify-channel.ts'
+import { answersTo, verifyChannel, verifyHead, verifyPast } from '../../src/trust/verify-documents.ts'
 import { verifyNextRoot } from '../../src/trust/verify-root.ts'
 import {
   algorithms,

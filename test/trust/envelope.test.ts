@@ -1,10 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { fromBase64url, toBase64url } from '../../src/trust/base64url.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { addSignature, openByDigest, openEnvelope, seal } from '../../src/trust/envelope.ts'
-import { loadPublicKey, type VerifyingKey } from '../../src/trust/keys.ts'
-import type { Signer } from '../../src/trust/signer.ts'
+import { fromBase64url, loadPublicKey, type Signer, toBase64url, type VerifyingKey } from '../../src/trust/keys.ts'
 import { algorithms, bytesOf, newKey, newKeys, refusal, type TestKey } from './world.ts'
 
 const type = 'platte-channel+jws'

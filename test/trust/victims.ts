@@ -1,10 +1,8 @@
 /** The three documents as an attacker meets them, and how to make forgeries of each. */
 
-import { seal } from '../../src/trust/envelope.ts'
-import type { EnvelopeType } from '../../src/trust/envelope-format.ts'
-import type { Signer } from '../../src/trust/signer.ts'
-import { verifyCatalog } from '../../src/trust/verify-catalog.ts'
-import { verifyHead } from '../../src/trust/verify-channel.ts'
+import { type EnvelopeType, seal } from '../../src/trust/envelope.ts'
+import type { Signer } from '../../src/trust/keys.ts'
+import { verifyCatalog, verifyHead } from '../../src/trust/verify-documents.ts'
 import { verifyNextRoot } from '../../src/trust/verify-root.ts'
 import {
   app,

@@ -3,10 +3,8 @@ import type { CatalogChannel } from '../../src/documents/catalog.ts'
 import type { PublicKey } from '../../src/documents/root.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
-import { seal } from '../../src/trust/envelope.ts'
-import type { EnvelopeType } from '../../src/trust/envelope-format.ts'
-import { type Algorithm, generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
-import type { Signer } from '../../src/trust/signer.ts'
+import { type EnvelopeType, seal } from '../../src/trust/envelope.ts'
+import { type Algorithm, generateKey, importSigner, publicOf, type Signer } from '../../src/trust/keys.ts'
 import { type TrustedRoot, verifyPinnedRoot } from '../../src/trust/verify-root.ts'
 
 export interface TestKey extends Signer {

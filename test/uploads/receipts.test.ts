@@ -1,11 +1,10 @@
 /** Receipts: what publishing demands, and what it does not take for one. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { rotateKey } from '../../src/catalog/rotate.ts'
+import { rotateKey } from '../../src/catalog/roots.ts'
 import { receiptKey } from '../../src/documents/paths.ts'
 import { requireReceipt } from '../../src/publish-api/receipts.ts'
 import { openUploads } from '../../src/publish-api/uploads.ts'
-import { seal } from '../../src/trust/envelope.ts'
-import type { EnvelopeType } from '../../src/trust/envelope-format.ts'
+import { type EnvelopeType, seal } from '../../src/trust/envelope.ts'
 import { bytesOf, newKey, refusal, type TestKey } from '../world.ts'
 import { announced, files, keysOf, orderOf, stored, type UploadScene, uploadAll, uploadScene } from './scene.ts'
 

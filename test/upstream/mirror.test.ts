@@ -1,12 +1,12 @@
 /** What a server may do to those who mirror it: each is refused by name, and what was good stays good. */
 import type { RequestListener, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { loadRoot } from '../../src/catalog/read.ts'
-import { refresh } from '../../src/catalog/refresh.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
+import { encode, loadRoot } from '../../src/catalog/read.ts'
 import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
-import { encode, instantText } from '../../src/catalog/write.ts'
 import type { Catalog } from '../../src/documents/catalog.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { type MirrorMemory, mirror } from '../../src/mirroring/mirror.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
@@ -92,7 +92,7 @@ const packageKey = async (): Promise<string> => {
 }
 const catalog = async (edit: (one: Catalog) => object, key = origin.keys.timestamp[0]): Promise<Uint8Array> =>
   seal('platte-catalog+jws', bytesOf(edit(await storedCatalog(origin))), [key])
-const later = (ms: number): string => instantText(origin.time.now + ms)
+const later = (ms: number): string => isoText(origin.time.now + ms)
 
 describe('after one good pass the origin publishes 3, and the server', () => {
   let old: Uint8Array
@@ -226,7 +226,7 @@ describe('after one good pass the origin publishes 3, and the server', () => {
 
 describe('a root', () => {
   const edited = async (more: object, signers = origin.keys.root as readonly Awaited<ReturnType<typeof newKey>>[]) => {
-    const root = await editRoot(await loadRoot(origin.publisher), {}, instantText(origin.time.now))
+    const root = await editRoot(await loadRoot(origin.publisher), {}, isoText(origin.time.now))
     return seal('platte-root+jws', encode({ ...root, ...more }), signers)
   }
   const shown = async (bytes: Uint8Array): Promise<string> => {

@@ -6,11 +6,11 @@ import { refuseUnsafe } from '../../doctor/examine.ts'
 import { rootKey } from '../../documents/paths.ts'
 import { maxRootBytes, type RoleName } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { isoText } from '../../kernel/format.ts'
 import { type KeyPair, keyFile, loadPairs, makeKey } from '../../runtime/keys.ts'
 import { makeStore, openStore } from '../../runtime/store.ts'
 import type { StoreSetting } from '../../runtime/store-setting.ts'
 import { firstRoot, initStore } from '../roots.ts'
-import { instantText } from '../write.ts'
 
 interface InitOptions extends Options {
   readonly rootKeys?: string
@@ -50,9 +50,9 @@ export async function initialise({ store, keysDir, rootKeysDir, alg, maxValidity
   const open = await openStore(store)
   await refuseUnsafe({ ...open, log: warn })
   const hasRoot = (await open.documents.get(rootKey(1), maxRootBytes)) !== undefined
-  const role = async (folder: string, name: RoleName): Promise<readonly [KeyPair, ...KeyPair[]]> => {
-    const [first, ...others] = existsSync(folder) ? await loadPairs(folder, name) : []
-    if (first) return [first, ...others]
+  const role = async (folder: string, name: RoleName): Promise<readonly KeyPair[]> => {
+    const found = existsSync(folder) ? await loadPairs(folder, name) : []
+    if (found.length > 0) return found
     if (hasRoot)
       throw new PlatteError('credentials', `this store has a root already, and ${folder} holds no ${name} key`, {
         hint: 'use another store, or the folders of the keys that the root names',
@@ -66,7 +66,7 @@ export async function initialise({ store, keysDir, rootKeysDir, alg, maxValidity
   const timestamp = await role(keysDir, 'timestamp')
   const first = await firstRoot(
     { root: publicKeys(root), release: publicKeys(release), timestamp: publicKeys(timestamp) },
-    { issuedAt: instantText(open.clock()), maxValidity },
+    { issuedAt: isoText(open.clock()), maxValidity },
   )
   const made = await initStore(
     { ...open, log: warn, release: [], timestamp: timestamp.map(({ signer }) => signer) },
@@ -79,8 +79,7 @@ export async function initialise({ store, keysDir, rootKeysDir, alg, maxValidity
   return made
 }
 
-const publicKeys = ([first, ...others]: readonly [KeyPair, ...KeyPair[]]) =>
-  [first.publicKey, ...others.map(({ publicKey }) => publicKey)] as const
+const publicKeys = (pairs: readonly KeyPair[]) => pairs.map(({ publicKey }) => publicKey)
 
 export function keygenCommand(): Command {
   return command('keygen', 'make a private key in FILE and print its public half', [])

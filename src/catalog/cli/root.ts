@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import {
   command,
@@ -12,17 +12,15 @@ import {
   writeFlags,
 } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
-import { type RoleName, roleNames } from '../../documents/root.ts'
+import { firstReaderOf, newestFormat, type RoleName, roleNames } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import { timeText } from '../../kernel/format.ts'
+import { isoText, timeText } from '../../kernel/format.ts'
+import { compareVersions, parseVersion } from '../../release/version.ts'
 import { loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
-import type { Signer } from '../../trust/signer.ts'
+import type { Signer } from '../../trust/keys.ts'
 import { formatPin, type TrustedRoot } from '../../trust/verify-root.ts'
-import { loadRoot } from '../read.ts'
-import { publishRoot, signRoot } from '../roots.ts'
-import { refreshIfAble, reissueChannels, rotateKey } from '../rotate.ts'
-import { type DraftOptions, outOption, readDraft, writeDraft } from './draft.ts'
-import { formatCommand } from './root-format.ts'
+import { loadRoot, type StoreReader } from '../read.ts'
+import { editRoot, publishRoot, type RootEdit, refreshIfAble, reissueChannels, rotateKey, signRoot } from '../roots.ts'
 
 export function rootCommand(): Command {
   const root = new Command('root').description('show and change the list of keys, roles and thresholds').exitOverride()
@@ -76,8 +74,8 @@ function editDraft(): Command {
         ...(addKey && role && { add: { role, key: await loadPublicKey(addKey) } }),
         ...(removeKey && role && { remove: { role, keyId: removeKey } }),
         ...(threshold && { thresholds: { [threshold.role]: threshold.count } }),
-        ...(expires && { expires }),
-        ...(maxValidity && { maxValidity }),
+        expires,
+        maxValidity,
       }
       await writeDraft(store, await loadRoot(store), edit, options)
     })
@@ -146,7 +144,7 @@ function rotate(): Command {
       const withFresh = (keys: readonly Signer[]): readonly Signer[] =>
         keys.some(({ keyId }) => keyId === fresh.signer.keyId) ? keys : [...keys, fresh.signer]
       const writer = role === 'root' ? store : { ...store, [role]: withFresh(store[role]) }
-      const rotation = { role, key: fresh.publicKey, ...(replace && { replaces: replace }) }
+      const rotation = { role, key: fresh.publicKey, replaces: replace }
       const trusted = await rotateKey(writer, rotation, role === 'root' ? withFresh(rootKeys) : rootKeys)
       notice(`${role} is signed by ${fresh.signer.keyId} now; pin the new root everywhere, then destroy the old key`)
       show(options.json, { version: trusted.root.version, pin: pinOf(trusted) }, [`PLATTE_ROOT=${pinOf(trusted)}`])
@@ -163,4 +161,84 @@ function reissue(): Command {
       show(options.json, issued, lines)
     },
   )
+}
+
+export interface DraftOptions extends Options {
+  readonly out?: string
+}
+
+export const outOption = ['--out <file>', 'where the draft goes (root-<version>.json)'] as const
+
+/** Writes the root that follows `current`, to be signed. */
+export async function writeDraft(
+  { clock }: StoreReader,
+  current: TrustedRoot,
+  edit: RootEdit,
+  { out, json }: DraftOptions,
+): Promise<void> {
+  const edited = await editRoot(current, edit, isoText(clock()))
+  const file = out ?? `root-${edited.version}.json`
+  await writeFile(file, `${JSON.stringify(edited, undefined, 2)}\n`, { flag: 'wx' }).catch(
+    refuse(`${file} cannot be written`, 'remove it, or name another file with --out'),
+  )
+  notice(`sign it with: platte root sign ${file} --key ROOT-KEY-FILE`)
+  show(json, edited, [file])
+}
+
+export const readDraft = (file: string): Promise<Uint8Array> => readFile(file).catch(refuse(`${file} cannot be read`))
+
+const refuse = (problem: string, hint?: string) => (cause: Error) => {
+  throw new PlatteError('usage', `${problem}: ${cause.message}`, { ...(hint && { hint }), cause })
+}
+
+/** Lets a store use what older readers refuse: a root edit, so the root keys sign it. */
+export function formatCommand(): Command {
+  return command('format', 'write a draft of a root that allows a newer format', readFlags)
+    .argument('<format>', `the format, at most ${newestFormat}`, Number)
+    .option('--oldest-reader <version>', 'the oldest version of Platte that reads this store, anywhere')
+    .option(...outOption)
+    .action(async (format: number, options: DraftOptions & { readonly oldestReader?: string }) => {
+      const { store } = await openReadingOf(options, warn)
+      const current = await loadRoot(store)
+      checkFormat(format, current.root.format)
+      if (format === current.root.format) {
+        notice(`this store is at format ${format} already`)
+        return show(options.json, current.root, [])
+      }
+      for (const line of beforehand(format, current.root.roles.timestamp.maxValidity)) notice(line)
+      confirm(format, options.oldestReader)
+      await writeDraft(store, current, { format }, options)
+    })
+}
+
+function checkFormat(format: number, current: number): void {
+  if (!Number.isSafeInteger(format) || format < 1 || format > newestFormat)
+    throw new PlatteError('usage', `this version of Platte knows format 1 to format ${newestFormat}`)
+  if (format < current)
+    throw new PlatteError('refused', `this store is at format ${current}, and a store never goes back`, {
+      hint: 'readers may rely on the newer format already; start a new store for older readers',
+    })
+}
+
+const beforehand = (format: number, maxValidity: string): readonly string[] => [
+  `Only Platte ${firstReaderOf(format)} and later read a store at format ${format}.`,
+  'Upgrade these first: servers, Workers, Lambda functions, sidecars, mirrors and their readers, pipelines that publish, and places that import bundles.',
+  `A reader that is too old refuses the new root. It answers from its last catalog until that expires (at most ${maxValidity}), then it offers nothing.`,
+  'A store never goes back to an earlier format.',
+]
+
+/** @throws PlatteError('refused') unless every reader is known to read the format. */
+function confirm(format: number, oldest: string | undefined): void {
+  const first = firstReaderOf(format)
+  if (oldest === undefined)
+    throw new PlatteError('refused', 'not confirmed, so no draft was written', {
+      hint: `once everything is upgraded, run it again with --oldest-reader VERSION (${first} or later)`,
+    })
+  const version = parseVersion(oldest)
+  if (version === undefined)
+    throw new PlatteError('usage', `--oldest-reader must be a version such as ${first}, not ${JSON.stringify(oldest)}`)
+  if (compareVersions(version, parseVersion(first)) < 0)
+    throw new PlatteError('refused', `Platte ${oldest} does not read format ${format}, so no draft was written`, {
+      hint: `upgrade that reader to ${first} or later first`,
+    })
 }

@@ -15,8 +15,8 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
 import { changeLine } from '../../release/diff.ts'
 import { inspectStore } from '../audit.ts'
-import { channelHistory, type HistoryEntry } from '../history.ts'
-import { refresh } from '../refresh.ts'
+import { channelHistory, type HistoryEntry } from '../commit-channel.ts'
+import { refresh } from '../edit-catalog.ts'
 
 export function verifyCommand(): Command {
   return command('verify', 'check the whole store: chain, digests, packages, orphans', readFlags)

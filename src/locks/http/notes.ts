@@ -1,8 +1,9 @@
 /** Machines' update checks may free their slot, or close their group for a while. */
-import { instantText } from '../../catalog/write.ts'
+
 import type { OmahaAppRequest } from '../../checks/omaha/omaha.ts'
 import type { Noted, Serving } from '../../checks/serving.ts'
 import { type Answering, appKey } from '../../checks/update-check.ts'
+import { isoText } from '../../kernel/format.ts'
 import { describeError, logWith } from '../../kernel/log.ts'
 import type { Lock } from '../document.ts'
 import { findHolder, unlock } from '../semaphore.ts'
@@ -79,6 +80,6 @@ function releaseOf(lock: Lock, id: string): LockEdit<boolean> {
 function rollbackOf({ policy, rolledBackAt }: Lock, now: number): LockEdit<boolean> {
   const before = rolledBackAt === undefined ? 0 : Date.parse(rolledBackAt)
   if (policy.vetoAfterRollback === undefined || now - before <= rollbackEveryMs) return { result: false }
-  const more = { rolledBackAt: instantText(now) }
+  const more = { rolledBackAt: isoText(now) }
   return { result: true, change: { more, events: [{ what: 'rollback', via: 'check' }] } }
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { initialise } from '../../catalog/cli/init.ts'
-import { refresh } from '../../catalog/refresh.ts'
+import { refresh } from '../../catalog/edit-catalog.ts'
 import type { Source } from '../../channels/hash-and-stage.ts'
 import { publish } from '../../channels/publish.ts'
 import { summarise } from '../../channels/summary.ts'

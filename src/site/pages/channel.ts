@@ -1,5 +1,5 @@
 /** `/channels/<app>/<channel>`: every release of a channel, and what happened to it. */
-import type { HistoryEntry } from '../../catalog/history.ts'
+import type { HistoryEntry } from '../../catalog/commit-channel.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { changeLine, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
