@@ -8,9 +8,9 @@ import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts
 import type { Decision } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
 import type { Candidate } from '../release/view.ts'
+import { reportCheck, reportEvents } from './events.ts'
 import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from './omaha/omaha.ts'
 import { parseOmahaRequest, renderOmahaResponse } from './omaha/xml.ts'
-import { reportCheck, reportEvents } from './report.ts'
 import type { Serving } from './serving.ts'
 import { type Answering, appKey, checkForUpdate, type Query, upgradePathForSyncer } from './update-check.ts'
 

@@ -1,33 +1,35 @@
-import type { LogEntry } from '../kernel/log.ts'
+/** Events: checks, and what machines report of their updates. Reports them to the sinks. */
+import type { RequestIds } from '../http/request-id.ts'
+import { describeError, type Log, type LogEntry } from '../kernel/log.ts'
+import type { Decision } from '../release/decide.ts'
+import type { OmahaAppRequest, OmahaRequest } from './omaha/omaha.ts'
 
-/** A check and its answer. Texts are the client's own, cut short; empty where it sent none. */
-export interface CheckEvent extends LogEntry {
+/** Texts are the client's own, cut short; empty where it sent none. */
+interface MachineEvent extends LogEntry {
   readonly level: 'info'
-  readonly event: 'check'
   readonly app: string
   readonly channel: string
   readonly version: string
   readonly board: string
   readonly machine: string
+}
+
+/** A check and its answer. */
+export interface CheckEvent extends MachineEvent {
+  readonly event: 'check'
   readonly oem: string
   /** Who started the check on the machine: `scheduler`, `ondemandupdate`, … */
   readonly source: string
   readonly decision: 'update' | 'no-update'
-  /** Of `core/decide.ts`, for `no-update`. */
+  /** Of `release/decide.ts`, for `no-update`. */
   readonly reason?: string | undefined
   /** The version, for `update`. */
   readonly offered?: string | undefined
 }
 
 /** A machine's report about an update. */
-export interface ProgressEvent extends LogEntry {
-  readonly level: 'info'
+export interface ProgressEvent extends MachineEvent {
   readonly event: 'event'
-  readonly app: string
-  readonly channel: string
-  readonly version: string
-  readonly board: string
-  readonly machine: string
   /** Omaha's: 13 download started, 14 download finished, 3 update complete. */
   readonly type: number
   /** Omaha's: 0 error, 1 success, 2 success after a reboot, 9 deferred. */
@@ -55,3 +57,75 @@ export function fanOut([first, ...others]: readonly [EventSink, ...EventSink[]])
     for (const sink of others) sink(event)
   }
 }
+
+interface Reporting {
+  readonly events: EventSink
+  readonly reader: { readonly log: Log }
+}
+
+/** update_engine sends one event a request; a log line for each of many would let a small request fill a disk. */
+const maxEventLines = 4
+
+export function reportCheck(
+  serving: Reporting,
+  key: string,
+  app: OmahaAppRequest,
+  { request, ids }: { readonly request: OmahaRequest; readonly ids: RequestIds },
+  decision: Decision,
+): void {
+  report(serving, {
+    level: 'info',
+    event: 'check',
+    app: short(key),
+    channel: short(app.track),
+    version: short(app.version),
+    board: short(app.board),
+    machine: short(app.machineId),
+    oem: short(app.oem),
+    source: short(request.installSource),
+    decision: decision.kind,
+    reason: decision.kind === 'update' ? undefined : decision.reason,
+    offered: decision.kind === 'update' ? decision.offer.release.version : undefined,
+    because: decision.kind === 'update' ? undefined : decision.because,
+    problem: app.problem,
+    requestId: ids.requestId,
+    traceparent: ids.traceparent,
+  })
+}
+
+/** Every check carries an event that says nothing new; those are not worth a line. */
+export function reportEvents(serving: Reporting, key: string, app: OmahaAppRequest, ids: RequestIds): void {
+  const news = app.events.filter(
+    ({ type, result, previousVersion }) => type !== 3 || result !== 2 || previousVersion !== undefined,
+  )
+  if (news.length === 0) return
+  if (news.length > maxEventLines)
+    serving.reader.log({ level: 'warn', event: 'event', app: short(key), dropped: news.length - maxEventLines, ...ids })
+  for (const { type, result, errorCode, previousVersion } of news.slice(0, maxEventLines))
+    report(serving, {
+      level: 'info',
+      event: 'event',
+      app: short(key),
+      channel: short(app.track),
+      version: short(app.version),
+      board: short(app.board),
+      machine: short(app.machineId),
+      type,
+      result,
+      error: errorCode && `${errorCode.base} ${errorCode.name}`,
+      previous: previousVersion && short(previousVersion),
+      ...ids,
+    })
+}
+
+/** A sink must not throw; one with a defect costs its event, and no check. */
+function report({ events, reader }: Reporting, event: FleetEvent): void {
+  try {
+    events(event)
+  } catch (error) {
+    reader.log({ level: 'error', event: 'events', ...describeError(error) })
+  }
+}
+
+/** A client's words in a log are cut at this many characters. */
+const short = (text: string): string => (text.length > 64 ? `${text.slice(0, 63)}…` : text)

@@ -4,12 +4,17 @@
  * @see coreos/updateservicectl client/update/v1/update-api.json
  */
 import type { Context } from 'hono'
+import { currentCatalog, findChannel } from '../catalog/cache.ts'
+import type { Problem } from '../catalog/channels.ts'
+import type { ChannelRef } from '../catalog/read.ts'
 import { packageFolder } from '../documents/paths.ts'
 import { kindOf } from '../http/failure.ts'
 import type { refuse } from '../http/problem.ts'
-import { type Listed, listOffers } from './listing.ts'
+import type { BoardPackages } from '../release/channel.ts'
+import { readChannelState } from '../release/rollout-status.ts'
 import { base64 } from './omaha/xml.ts'
 import { answering, type Serving } from './serving.ts'
+import type { Answering } from './update-check.ts'
 
 export const coreUpdatePaths = ['/_ah/api/update/v1/public/packages', '/_ah/api/update/v1/public/channels'] as const
 
@@ -74,4 +79,42 @@ function packageOf({ publicUrl }: Serving, { app, version, board, publishedAt, p
     sha256Sum: base64(sha256),
     size: String(size),
   }
+}
+
+/** Channels read for one request: a Worker may ask a store 50 times. */
+const readAtMost = 20
+
+/** A release that machines of a board end at, or pass through on the way. */
+interface Listed extends ChannelRef {
+  readonly board: string
+  readonly version: string
+  /** RFC 3339. */
+  readonly publishedAt: string
+  readonly packages: BoardPackages
+  /** Whether machines end here; else it is a floor. */
+  readonly isLast: boolean
+}
+
+/** Every channel and board that offers something, the last step first. Leaves out channels that cannot be used. Never throws. */
+async function listOffers(answering: Answering): Promise<readonly Listed[] | Problem> {
+  const { cache, reader, background } = answering
+  const state = await currentCatalog(cache, reader, background)
+  if ('reason' in state) return state
+  const places = [...cache.apps].flatMap(([app, { channels }]) =>
+    [...channels.keys()].map((channel) => ({ app, channel })),
+  )
+  const unread = places.filter(({ app, channel }) => !cache.channels.has(`${app}/${channel}`))
+  await Promise.all(unread.slice(0, readAtMost).map((ref) => findChannel(cache, reader, ref)))
+  if (unread.length > readAtMost) return { reason: 'store-unavailable', message: 'some channels are still to be read' }
+  const listed: Listed[] = []
+  for (const place of places) {
+    const found = await findChannel(cache, reader, place)
+    if ('reason' in found) continue
+    for (const { board, offered, via } of readChannelState(found.view, reader.clock()).boards)
+      for (const one of offered ? [offered, ...via.toReversed()] : []) {
+        const { version, publishedAt } = one.release
+        listed.push({ ...place, board, version, publishedAt, packages: one.packages, isLast: one === offered })
+      }
+  }
+  return listed
 }

@@ -1,15 +1,18 @@
 /**
  * `GET` and `HEAD /packages/…`: streamed, one range, immutable. Never a 206 from other bytes: keys hold the digest.
- * With `packagesUrl`, a redirect.
+ * With `packagesUrl`, a redirect. Only what a verified manifest names is served, by the key that it gives.
  */
 import type { Context } from 'hono'
+import { currentCatalog, findChannel, reload } from '../catalog/cache.ts'
+import type { Loaded, Problem } from '../catalog/channels.ts'
 import { keyOfUrlPath, urlPathOf } from '../documents/paths.ts'
 import { matches } from '../http/conditions.ts'
 import { refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
+import type { Package } from '../release/channel.ts'
 import type { ByteRange } from '../store/packages.ts'
-import { findPackage } from './packages.ts'
 import { answering, type Serving } from './serving.ts'
+import type { Answering } from './update-check.ts'
 
 /** Saves a request for each package; a changed setting is live within this time. */
 const redirectForSeconds = 300
@@ -44,14 +47,8 @@ export function answerPackage(serving: Serving): (c: Context) => Promise<Respons
     const body = opened?.body ?? null
     if (range === undefined) return new Response(body, { headers: { ...headers, 'content-length': String(size) } })
     const { start, end } = range
-    return new Response(body, {
-      status: 206,
-      headers: {
-        ...headers,
-        'content-length': String(end - start + 1),
-        'content-range': `bytes ${start}-${end}/${size}`,
-      },
-    })
+    const ranged = { 'content-length': String(end - start + 1), 'content-range': `bytes ${start}-${end}/${size}` }
+    return new Response(body, { status: 206, headers: { ...headers, ...ranged } })
   }
 }
 
@@ -78,4 +75,47 @@ function rangeOf(c: Context, etag: string, size: number): ByteRange | 'unsatisfi
   const start = Number(from)
   if (to !== '' && Number(to) < start) return undefined
   return start >= size ? 'unsatisfiable' : { start, end: to === '' ? size - 1 : Math.min(Number(to), size - 1) }
+}
+
+/** Channels read for one request: a Worker may ask a store 50 times. */
+const readAtMost = 20
+/** An older catalog is read again before a package counts as missing: a mirror may know a newer one. */
+const anewMs = 2_000
+
+/**
+ * Finds a package by its key, also one that was published just now.
+ * An expired catalog stops offers, not downloads: the packages stay what was signed.
+ * @returns `undefined` where no verified manifest names it. Never throws.
+ */
+export async function findPackage(answering: Answering, key: string): Promise<Package | Problem | undefined> {
+  const found = await lookUp(answering, key)
+  const { cache, reader } = answering
+  const lookedAt = Math.max(cache.checkedAt, cache.failure?.at ?? 0)
+  if (found !== undefined || reader.clock() - lookedAt < anewMs) return found
+  await reload(cache, reader)
+  return lookUp(answering, key)
+}
+
+/**
+ * Searches the channels of the key's app, those in the cache first. Reads a few others for each request: with more
+ * of them, the first requests get 'store-unavailable'.
+ */
+async function lookUp(answering: Answering, key: string): Promise<Package | Problem | undefined> {
+  const { cache, reader, background } = answering
+  const current = await currentCatalog(cache, reader, background)
+  if (cache.state === undefined) return 'reason' in current ? current : undefined
+  const app = key.split('/')[1] ?? ''
+  const names = [...(cache.apps.get(app)?.channels.keys() ?? [])]
+  const loadedOf = (channel: string) => cache.channels.get(`${app}/${channel}`)
+  const packageIn = (loaded: Loaded | Problem | undefined) =>
+    loaded && 'packages' in loaded ? (loaded.packages.get(key) ?? []) : []
+  const [known] = names.flatMap((channel) => packageIn(loadedOf(channel)))
+  if (known) return known
+  const unread = names.filter((channel) => loadedOf(channel) === undefined)
+  const failed = names.filter((channel) => 'reason' in (loadedOf(channel) ?? {}))
+  const read = [...unread, ...failed].slice(0, readAtMost)
+  const all = await Promise.all(read.map((channel) => findChannel(cache, reader, { app, channel })))
+  const [found] = all.flatMap(packageIn)
+  if (found || unread.length <= readAtMost) return found
+  return { reason: 'store-unavailable', message: 'not every channel was read yet' }
 }

@@ -1,10 +1,10 @@
-/** Update checks by Request and Response: a shell around the core of `answer.ts`. */
+/** Update checks by Request and Response: a shell around the core of `answer.ts`; and whether they are healthy. */
 import type { Context } from 'hono'
-import type { Background } from '../catalog/cache.ts'
+import { type Background, currentCatalog, findProblems } from '../catalog/cache.ts'
 import { readBody } from '../http/body.ts'
 import { readHeaders } from '../http/request-id.ts'
 import { type CheckAnswer, openChecks } from './answer.ts'
-import type { Serving } from './serving.ts'
+import { answering, type Serving } from './serving.ts'
 
 /** Both spellings of both paths: a redirect would lose the POST. */
 export const updatePaths: readonly string[] = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
@@ -29,6 +29,8 @@ export function answerUpdate(
 
 const responseOf = ({ status, headers, body }: CheckAnswer): Response => new Response(body, { status, headers })
 
+const noStore = { 'cache-control': 'no-store' }
+
 /** For people who open the endpoint in a browser: they take a 404 for an outage. */
 export function describeUpdateEndpoint(c: Context): Response {
   return c.text(
@@ -42,6 +44,18 @@ By hand:
 Health: /healthz
 `,
     200,
-    { 'cache-control': 'no-store' },
+    noStore,
   )
+}
+
+/** `GET /healthz`: always 200; the body lists the problems. */
+export function answerHealth(serving: Serving): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const { cache, reader, background } = answering(serving, c)
+    await currentCatalog(cache, reader, background)
+    const problems = findProblems(cache, reader.clock())
+    const status = problems.length === 0 ? 'ok' : 'degraded'
+    const catalogExpires = cache.state?.catalog.catalog.expires ?? null
+    return c.json({ status, catalogExpires, problems }, 200, noStore)
+  }
 }

@@ -15,21 +15,6 @@ export type ExplainAccess = 'public' | { readonly token: string }
 /** Adds routes to the app. */
 export type Routes = (app: Hono) => void
 
-/** What a request wants to do, and where. */
-export interface Intent {
-  /** Such as `publish`. */
-  readonly action: string
-  readonly app: string
-  readonly channel: string
-}
-
-/**
- * Decides whether the sender of a request may do what it wants.
- * @param body all of the request's bytes: a token may be bound to them.
- * @throws PlatteError where not.
- */
-export type Authorize = (request: Request, wanted: Intent, body: Uint8Array) => Promise<void>
-
 /** Numbers of one kind, as they are now. */
 export interface Gauge {
   readonly name: string

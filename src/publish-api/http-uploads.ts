@@ -4,7 +4,7 @@
  * The first needs an identity token; for the others the id is the secret.
  */
 import type { Context, Hono } from 'hono'
-import type { Authorize, Routes } from '../checks/serving.ts'
+import type { Routes } from '../checks/serving.ts'
 import { checkPlain, readJson } from '../http/body.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
@@ -17,7 +17,14 @@ const noStore = { 'cache-control': 'no-store' }
 
 export interface UploadServing {
   readonly uploading: Uploading
-  readonly authorize: Authorize
+  /** @throws PlatteError where the sender may not do what it wants. A token may be bound to `body`: all bytes. */
+  readonly authorize: (request: Request, wanted: Wanted, body: Uint8Array) => Promise<void>
+}
+
+interface Wanted {
+  readonly action: 'publish'
+  readonly app: string
+  readonly channel: string
 }
 
 export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {

@@ -1,7 +1,6 @@
 /** What the worst requests cost, as a multiple of an ordinary check that takes the strict reader. */
 
-import { parseStrict } from '../../src/checks/omaha/strict.ts'
-import { parseOmahaRequest, renderOmahaResponse } from '../../src/checks/omaha/xml.ts'
+import { parseOmahaRequest, parseStrict, renderOmahaResponse } from '../../src/checks/omaha/xml.ts'
 import { scanXml } from '../../src/checks/omaha/xml-scanner.ts'
 import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'

@@ -1,7 +1,6 @@
 /** What the parts of a check cost: parse, decide and render, each in µs. */
 
-import { parseStrict } from '../../src/checks/omaha/strict.ts'
-import { parseOmahaRequest, renderOmahaResponse } from '../../src/checks/omaha/xml.ts'
+import { parseOmahaRequest, parseStrict, renderOmahaResponse } from '../../src/checks/omaha/xml.ts'
 import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { microsPerTurn, type Work } from './loops.ts'
 import type { Row } from './row.ts'

@@ -3,15 +3,14 @@
  */
 import fc from 'fast-check'
 import { SaxesParser } from 'saxes'
-import { omahaErrorName } from '../../src/checks/omaha/error-codes.ts'
 import type {
   OmahaAppRequest,
   OmahaAppResponse,
   OmahaEvent,
   OmahaOffer,
   OmahaRequest,
-  OmahaResponse,
 } from '../../src/checks/omaha/omaha.ts'
+import { omahaErrorName } from '../../src/checks/omaha/values.ts'
 
 interface Node {
   readonly name: string
@@ -145,7 +144,7 @@ const renderEvent = ({ type, result, errorCode, previousVersion = '' }: OmahaEve
 const hexFromBase64 = (text: string | undefined): string => Buffer.from(text ?? '', 'base64').toString('hex')
 
 /** What a client reads of a response. */
-export function readResponse(text: string): OmahaResponse {
+export function readResponse(text: string): { readonly apps: readonly OmahaAppResponse[] } {
   const root = readTree(text)
   return { apps: all(root, 'app').map(appResponseFrom) }
 }

@@ -1,11 +1,9 @@
 /** What tables cannot list: generated, mutated, cut and hostile documents, held against saxes. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseCanonical } from '../../src/checks/omaha/canonical.ts'
-import { omahaErrorName } from '../../src/checks/omaha/error-codes.ts'
 import type { OmahaRequest } from '../../src/checks/omaha/omaha.ts'
-import { parseStrict } from '../../src/checks/omaha/strict.ts'
-import { parseOmahaRequest } from '../../src/checks/omaha/xml.ts'
+import { omahaErrorName } from '../../src/checks/omaha/values.ts'
+import { parseCanonical, parseOmahaRequest, parseStrict } from '../../src/checks/omaha/xml.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { parseWithSaxes, renderRequest, withoutWords, xmlText } from './omaha-xml-oracle.ts'
 import { bodyOf, syncerBody, syncerRequests, updateEngineRequests } from './samples.ts'

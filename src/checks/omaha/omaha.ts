@@ -43,15 +43,10 @@ export interface OmahaEvent {
   readonly previousVersion?: string
 }
 
+/** `base` is without update_engine's flag bits; `name` e.g. `rollback`, `code 4711` for an unknown one. */
 export interface OmahaErrorCode {
-  /** Without update_engine's flag bits. */
   readonly base: number
-  /** e.g. `rollback`; `code 4711` for an unknown one. */
   readonly name: string
-}
-
-export interface OmahaResponse {
-  readonly apps: readonly OmahaAppResponse[]
 }
 
 export interface OmahaAppResponse {
@@ -83,13 +78,12 @@ export interface OmahaOffer {
   readonly packages: readonly [OmahaPackage, ...OmahaPackage[]]
 }
 
+/** Digests in lower-case hex. */
 export interface OmahaPackage {
   readonly name: string
   /** Bytes. */
   readonly size: number
-  /** Lower-case hex. */
   readonly sha256: string
-  /** Lower-case hex. */
   readonly sha1: string
   readonly required: boolean
 }

@@ -1,7 +1,6 @@
 /** What the attributes of an Omaha request mean, after XML: the same for the strict reader and for the fast one. */
 
-import { omahaErrorCode } from './error-codes.ts'
-import type { OmahaAppRequest, OmahaEvent } from './omaha.ts'
+import type { OmahaAppRequest, OmahaErrorCode, OmahaEvent } from './omaha.ts'
 
 export type Attributes = Readonly<Record<string, string | undefined>>
 type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
@@ -20,10 +19,10 @@ export interface AppElement {
  * @param engine what the request calls its client.
  */
 export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaAppRequest {
-  const { ping, updatecheck } = app
-  const { appid = '', version = '', track = '', board, machineid = '', oem = '' } = app.attributes
-  const { oemversion = '', bootid = '', machinealias = '' } = app.attributes
-  const problems = appid.trim() === '' ? ['appid is empty'] : []
+  const { ping, updatecheck: updateCheck } = app
+  const { appid: appId = '', version = '', track = '', board, machineid: machineId = '', oem = '' } = app.attributes
+  const { oemversion: oemVersion = '', bootid: bootId = '', machinealias: machineAlias = '' } = app.attributes
+  const problems = appId.trim() === '' ? ['appid is empty'] : []
   const events: OmahaEvent[] = []
   for (const [index, element] of app.events.entries()) {
     const event = readEvent(element, index)
@@ -31,17 +30,17 @@ export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaA
     else events.push(event)
   }
   const request: Draft<OmahaAppRequest> = {
-    appId: appid,
+    appId,
     version,
     track: bare(track),
     board: board || boardOf(os),
-    machineId: machineid,
+    machineId,
     oem,
-    oemVersion: oemversion,
-    bootId: bootid,
-    machineAlias: machinealias,
+    oemVersion,
+    bootId,
+    machineAlias,
     ping,
-    updateCheck: updatecheck,
+    updateCheck,
     events,
   }
   // Nebraska's syncer identifies as an old update_engine, but sends neither a ping nor an event (nebraska syncer.go).
@@ -79,16 +78,40 @@ function bare(track: string): string {
 /** A blank, a control character or a quote. */
 const isWrapping = (code: number): boolean => code <= 32 || code === 34 || code === 39
 
-const boards: Readonly<Record<string, string>> = {
-  x86_64: 'amd64-usr',
-  amd64: 'amd64-usr',
-  x64: 'amd64-usr',
-  aarch64: 'arm64-usr',
-  arm64: 'arm64-usr',
-}
+const [amd64, arm64] = ['amd64-usr', 'arm64-usr']
+const boards: Readonly<Record<string, string>> = { x86_64: amd64, amd64, x64: amd64, aarch64: arm64, arm64 }
 
-function boardOf(os: Attributes): string {
-  const { arch = '', sp = '' } = os
+function boardOf({ arch = '', sp = '' }: Attributes): string {
   if (Object.hasOwn(boards, arch)) return boards[arch] ?? ''
   return Object.entries(boards).find(([name]) => sp.endsWith(`_${name}`))?.[1] ?? ''
+}
+
+/** Bits 28 to 31 say how the machine runs (own update URL, test image, resumed, developer mode), not what failed. */
+const baseBits = 0x0fffffff
+
+/** By number, from 0. @see flatcar/update_engine action_processor.h, ActionExitCode */
+const errorNames = `
+  success error omaha-request omaha-response-handler filesystem-copier postinstall set-bootable-flag
+  install-device-open kernel-device-open download-transfer payload-hash payload-size payload-verification
+  new-partition-info download-write rootfs-verification kernel-verification unsigned-payload bad-signature
+  booted-from-firmware-b download-state-initialization bad-magic signature-missing-in-manifest manifest-parse
+  metadata-signature metadata-signature-verification metadata-signature-mismatch operation-hash-verification
+  operation-execution operation-hash empty-response bad-xml metadata-size metadata-signature-invalid invalid-response
+  ignored-by-policy deferred-by-policy http-error operation-hash-missing metadata-signature-missing
+  deferred-by-back-off powerwash pcr-policy-verification pcr-policy-http rollback
+`
+  .trim()
+  .split(/\s+/)
+
+/** Names an error code without flag bits, such as `rollback` or `http 404`; `code 4711` for an unknown one. */
+export function omahaErrorName(base: number): string {
+  if (base === 2000) return 'no-http-answer'
+  if (base === 2999) return 'odd-http-code'
+  return errorNames[base] ?? (base > 2000 && base < 2999 ? `http ${base - 2000}` : `code ${base}`)
+}
+
+/** @param code as sent: base and flag bits, signed or unsigned 32 bits. */
+export function omahaErrorCode(code: number): OmahaErrorCode {
+  const base = code & baseBits
+  return { base, name: omahaErrorName(base) }
 }

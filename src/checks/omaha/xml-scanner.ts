@@ -21,38 +21,21 @@ const maxReferences = 1024
 /** Gets each element in document order; `depth` of the root is 0. What it throws ends the scan. */
 type OnElement = (name: string, attributes: ReadonlyMap<string, string>, depth: number) => void
 
-interface Scan {
-  readonly text: string
-  readonly onElement: OnElement
+function newScan(text: string, onElement: OnElement) {
   /** The names of the open elements, the root first. */
-  readonly open: string[]
-  tag: string
-  attribute: string
-  /** UTF-16 units, as in every message. */
-  at: number
-  rooted: boolean
-  markup: number
-  attributes: number
-  references: number
+  const open: string[] = []
+  const counts = { markup: 0, attributes: 0, references: 0 }
+  // `at` is in UTF-16 units, as in every message.
+  return { text, onElement, open, tag: '', attribute: '', at: 0, rooted: false, ...counts }
 }
+type Scan = ReturnType<typeof newScan>
 
 /**
  * @throws PlatteError('bad-request') for what is not well-formed, a DTD or XML 1.1; 'too-large' beyond a limit.
  *   Both name the element and the offset.
  */
 export function scanXml(text: string, onElement: OnElement): void {
-  const scan: Scan = {
-    text,
-    onElement,
-    open: [],
-    tag: '',
-    attribute: '',
-    at: 0,
-    rooted: false,
-    markup: 0,
-    attributes: 0,
-    references: 0,
-  }
+  const scan = newScan(text, onElement)
   skipDeclaration(scan)
   while (skipText(scan)) readMarkup(scan)
   if (scan.open.length > 0) fail(scan, 'the document ends too early')
@@ -61,7 +44,7 @@ export function scanXml(text: string, onElement: OnElement): void {
   if (bad >= 0) fail({ ...scan, at: bad }, 'a character that XML does not allow')
 }
 
-const [equals, greater, slash] = [0x3d, 0x3e, 0x2f]
+const [equals, greater] = [0x3d, 0x3e]
 
 const S = '[ \\t\\r\\n]'
 const pseudo = (name: string, value: string): string => `${S}+${name}${S}*=${S}*(?:"${value}"|'${value}')`
@@ -93,12 +76,9 @@ function checkText(scan: Scan, text: string): void {
   if (text.includes('&') && decode(scan, text) === undefined) fail(scan, 'unknown reference')
 }
 
+type Reader = (scan: Scan) => void
 /** By the character after "<". */
-const readers: Readonly<Record<string, (scan: Scan) => void>> = {
-  '/': readEndTag,
-  '!': skipCommentOrCdata,
-  '?': skipInstruction,
-}
+const readers: Record<string, Reader> = { '/': readEndTag, '!': skipCommentOrCdata, '?': skipInstruction }
 
 function readMarkup(scan: Scan): void {
   if (++scan.markup > maxMarkup) tooLarge(scan, `more than ${maxMarkup} tags and comments`)
@@ -123,25 +103,19 @@ function readStartTag(scan: Scan): void {
 /** @returns false where another attribute follows. */
 function readTagEnd(scan: Scan): boolean {
   const blanks = skipBlanks(scan)
-  const code = scan.text.charCodeAt(scan.at)
-  if (code === greater) {
-    scan.at += 1
-    scan.open.push(scan.tag)
-    return true
-  }
-  if (code === slash && scan.text.charCodeAt(scan.at + 1) === greater) {
-    scan.at += 2
-    return true
-  }
-  return blanks > 0 ? false : fail(scan, 'a blank or ">" is missing')
+  const isEmpty = scan.text.startsWith('/>', scan.at)
+  if (!isEmpty && scan.text.charCodeAt(scan.at) !== greater)
+    return blanks > 0 ? false : fail(scan, 'a blank or ">" is missing')
+  scan.at += isEmpty ? 2 : 1
+  if (!isEmpty) scan.open.push(scan.tag)
+  return true
 }
 
 function readAttribute(scan: Scan, attributes: Map<string, string>): void {
   const before = attributes.size
   scan.attribute = readName(scan)
   skipBlanks(scan)
-  if (scan.text.charCodeAt(scan.at) !== equals) fail(scan, '"=" must follow the name')
-  scan.at++
+  consume(scan, equals, '"=" must follow the name')
   skipBlanks(scan)
   attributes.set(scan.attribute, readValue(scan))
   if (attributes.size === before) fail(scan, 'duplicate attribute')
@@ -156,16 +130,12 @@ function readValue(scan: Scan): string {
   const end = scan.text.indexOf(quote, scan.at + 1)
   if (end < 0) fail(scan, 'the value does not end')
   const raw = scan.text.slice(scan.at + 1, end)
-  const value = /[<&\t\r\n]/.test(raw) ? decodeValue(scan, raw) : raw
+  if (raw.includes('<')) fail(scan, 'the value holds "<"')
+  // Attribute-value normalisation, 3.3.3: written blanks become spaces, referenced ones stay.
+  const value = /[&\t\r\n]/.test(raw) ? decode(scan, raw.replace(/\r\n|[\t\r\n]/g, ' ')) : raw
+  if (value === undefined) return fail(scan, 'unknown reference in the value')
   scan.at = end + 1
   return value
-}
-
-/** Attribute-value normalisation, 3.3.3: written blanks become spaces, referenced ones stay. */
-function decodeValue(scan: Scan, raw: string): string {
-  if (raw.includes('<')) fail(scan, 'the value holds "<"')
-  const value = decode(scan, raw.replace(/\r\n|[\t\r\n]/g, ' '))
-  return value ?? fail(scan, 'unknown reference in the value')
 }
 
 function decode(scan: Scan, text: string): string | undefined {
@@ -179,16 +149,19 @@ function readEndTag(scan: Scan): void {
   if (name === undefined || !scan.text.startsWith(name, scan.at + 2)) fail(scan, 'mismatched end tag')
   scan.at += 2 + name.length
   skipBlanks(scan)
-  if (scan.text.charCodeAt(scan.at) !== greater) fail(scan, 'mismatched end tag')
-  scan.at++
+  consume(scan, greater, 'mismatched end tag')
   scan.open.pop()
+}
+
+function consume(scan: Scan, code: number, problem: string): void {
+  if (scan.text.charCodeAt(scan.at) !== code) fail(scan, problem)
+  scan.at++
 }
 
 function skipCommentOrCdata(scan: Scan): void {
   if (scan.text.startsWith('<!--', scan.at)) {
     skipPast(scan, 4, '--', 'a comment')
-    if (scan.text.charCodeAt(scan.at) !== greater) fail(scan, '"--" in a comment')
-    scan.at++
+    consume(scan, greater, '"--" in a comment')
   } else if (scan.open.length > 0 && scan.text.startsWith('<![CDATA[', scan.at)) {
     skipPast(scan, 9, ']]>', 'a CDATA section')
   } else {

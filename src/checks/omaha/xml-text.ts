@@ -71,18 +71,11 @@ function referenced(reference: string): string | undefined {
   return badCharacter(character) < 0 ? character : undefined
 }
 
-const escapes: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  '\t': '&#9;',
-  '\n': '&#10;',
-  '\r': '&#13;',
-}
+const markup: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+const blanks: Readonly<Record<string, string>> = { '\t': '&#9;', '\n': '&#10;', '\r': '&#13;' }
 
 /** For an attribute in double quotes; what XML cannot carry becomes U+FFFD. */
 export function escapeAttribute(text: string): string {
   if (!/[^ !#-%'-;=?-~]/.test(text)) return text
-  return text.toWellFormed().replace(/[^ !#-%'-;=?-\ufffd]/g, (character) => escapes[character] ?? '\ufffd')
+  return text.toWellFormed().replace(/[^ !#-%'-;=?-\ufffd]/g, (one) => markup[one] ?? blanks[one] ?? '\ufffd')
 }

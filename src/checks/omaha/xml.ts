@@ -2,18 +2,10 @@
 
 import { PlatteError } from '../../kernel/errors.ts'
 import { maxRequestBytes } from '../../kernel/limits.ts'
-import { parseCanonical } from './canonical.ts'
-import type {
-  OmahaAppResponse,
-  OmahaOffer,
-  OmahaPackage,
-  OmahaRequest,
-  OmahaResponse,
-  OmahaStep,
-  OmahaSteps,
-} from './omaha.ts'
+import type { OmahaAppResponse, OmahaOffer, OmahaPackage, OmahaRequest, OmahaStep, OmahaSteps } from './omaha.ts'
 import { escapeInnerQuotes } from './repair.ts'
-import { parseStrict } from './strict.ts'
+import { type AppElement, type Attributes, appRequest } from './values.ts'
+import { scanXml } from './xml-scanner.ts'
 import { escapeAttribute } from './xml-text.ts'
 
 /**
@@ -24,8 +16,7 @@ import { escapeAttribute } from './xml-text.ts'
  * @see flatcar/update_engine omaha_request_action.cc, go-omaha protocol.go
  */
 export function parseOmahaRequest(body: string): OmahaRequest {
-  if (body.length > maxRequestBytes)
-    throw new PlatteError('too-large', `the request is too large: more than ${maxRequestBytes} bytes`)
+  if (body.length > maxRequestBytes) throw tooLarge(`${maxRequestBytes} bytes`)
   return parseCanonical(body) ?? parseOrRepair(body)
 }
 
@@ -43,11 +34,128 @@ function parseOrRepair(body: string): OmahaRequest {
   }
 }
 
+/*
+ * The one shape that update_engine writes (omaha_request_action.cc:89-241): one app, attributes in one order, ASCII.
+ * Anything else is left to the strict reader; what is read here reads there to the same values.
+ */
+
+/** An attribute's value that means itself: no references, no quotes, no blanks but spaces. */
+const V = `[ !#-%'-;=-~]*`
+/** Between elements. Every part below starts with a character that the part before it cannot hold, so nothing backtracks far. */
+const S = '[ \\n]*'
+
+const canonical = new RegExp(
+  [
+    `^<\\?xml version="1\\.0" encoding="UTF-8"\\?>${S}`,
+    `<request protocol="(3\\.\\d{1,3})" version="${V}" updaterversion="${V}"`,
+    ` installsource="(${V})" ismachine="${V}">${S}`,
+    `<os version="${V}" platform="${V}" sp="(${V})"></os>${S}`,
+    `<app appid="(${V})" version="(${V})" track="(${V})" bootid="(${V})"`,
+    ` oem="(${V})" oemversion="(${V})" alephversion="${V}" machineid="(${V})"`,
+    `(?: machinealias="(${V})")? lang="${V}" board="(${V})"`,
+    ` hardware_class="${V}" delta_okay="${V}" ?>${S}`,
+    `(<ping active="${V}"></ping>${S})?`,
+    `(<updatecheck></updatecheck>${S})?`,
+    `(<event eventtype="(${V})" eventresult="(${V})"`,
+    `(?: errorcode="(${V})")?(?: previousversion="(${V})")?></event>${S})?`,
+    `</app>${S}</request>${S}$`,
+  ].join(''),
+)
+
+/** @returns `undefined` for a request of any other shape, well-formed or not. */
+export function parseCanonical(text: string): OmahaRequest | undefined {
+  const match = canonical.exec(text)
+  if (match === null) return undefined
+  const [ping, updatecheck, event] = [match[13] !== undefined, match[14] !== undefined, match[15] !== undefined]
+  // Neither is what a syncer sends, and no machine.
+  if (!ping && !event) return undefined
+  const attributes = {
+    appid: match[4],
+    version: match[5],
+    track: match[6],
+    bootid: match[7],
+    oem: match[8],
+    oemversion: match[9],
+    machineid: match[10],
+    machinealias: match[11],
+    board: match[12],
+  }
+  const events = event
+    ? [{ eventtype: match[16], eventresult: match[17], errorcode: match[18], previousversion: match[19] }]
+    : []
+  return {
+    protocol: match[1] ?? '',
+    installSource: match[2] ?? '',
+    apps: [appRequest({ attributes, ping, updatecheck, events }, { sp: match[3] })],
+  }
+}
+
+/** A machine asks for its OS; ChromiumOS adds a dozen parts of it. */
+const maxApps = 32
+/** update_engine sends one; a go-omaha client that was offline may send a few. */
+const maxEvents = 64
+
+interface AppDraft extends AppElement {
+  ping: boolean
+  updatecheck: boolean
+  readonly events: Attributes[]
+}
+interface Draft {
+  request: Attributes
+  /** The first one that the request has. */
+  os: Attributes | undefined
+  readonly apps: AppDraft[]
+  /** The app whose children come next. */
+  app: AppDraft | undefined
+}
+
+/** Any well-formed request, in whatever order and with whatever unknown parts, without the fast path and repairs. */
+export function parseStrict(text: string): OmahaRequest {
+  const draft: Draft = { request: {}, os: undefined, apps: [], app: undefined }
+  scanXml(text, (name, attributes, depth) => levels[depth]?.(draft, name, Object.fromEntries(attributes)))
+  const { request, os = {}, apps } = draft
+  const { protocol = '', installsource: installSource = '', version } = request
+  return { protocol, installSource, apps: apps.map((app) => appRequest(app, os, version)) }
+}
+
+const levels = [readRequest, readRequestChild, readAppChild]
+
+function readRequest(draft: Draft, name: string, attributes: Attributes): void {
+  if (name !== 'request')
+    throw new PlatteError('bad-request', `the root element is <${name.slice(0, 40)}> and not <request>`)
+  draft.request = attributes
+  const { protocol = '' } = attributes
+  if (/^3\.\d{1,3}$/.test(protocol)) return
+  const shown = JSON.stringify(protocol.slice(0, 40))
+  throw new PlatteError('bad-request', `<request> is of Omaha protocol ${shown}; this endpoint speaks 3.x`)
+}
+
+function readRequestChild(draft: Draft, name: string, attributes: Attributes): void {
+  draft.app = undefined
+  if (name === 'os') draft.os ??= attributes
+  if (name !== 'app') return
+  if (draft.apps.length === maxApps) throw tooLarge(`${maxApps} apps`)
+  draft.app = { attributes, ping: false, updatecheck: false, events: [] }
+  draft.apps.push(draft.app)
+}
+
+function readAppChild({ app }: Draft, name: string, attributes: Attributes): void {
+  if (app === undefined) return
+  if (name === 'ping') app.ping = true
+  if (name === 'updatecheck') app.updatecheck = true
+  if (name !== 'event') return
+  if (app.events.length === maxEvents) throw tooLarge(`${maxEvents} events of one app`)
+  app.events.push(attributes)
+}
+
+const tooLarge = (what: string): PlatteError =>
+  new PlatteError('too-large', `the request is too large: more than ${what}`)
+
 /**
  * Writes a response that every generation of update_engine, go-omaha and ue-rs reads: no namespace, no indentation,
  * `codebase` alone in its `<url>`, nothing that changes from one check to the next.
  */
-export function renderOmahaResponse(response: OmahaResponse): string {
+export function renderOmahaResponse(response: { readonly apps: readonly OmahaAppResponse[] }): string {
   let apps = ''
   for (const app of response.apps) apps += renderApp(app)
   return `<?xml version="1.0" encoding="UTF-8"?>\n<response protocol="3.0" server="platte"><daystart elapsed_seconds="0"/>${apps}</response>`
