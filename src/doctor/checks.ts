@@ -7,7 +7,6 @@ export type At = (name: string) => string
 
 /** One sentence of a port's contract, tested on scratch keys. */
 export interface StoreCheck<Store> {
-  /** The sentence. */
   readonly name: string
   /** The consequence for publishers and machines if it is broken. */
   readonly otherwise: string
@@ -15,10 +14,7 @@ export interface StoreCheck<Store> {
   readonly when?: (store: Store) => boolean
   /** Only cleaning up needs it: an identity without this permission can still publish. */
   readonly spare?: true
-  /**
-   * @throws PlatteError('mismatch') where it does not hold, saying what came and what was due; and whatever the store
-   *   fails with.
-   */
+  /** @throws PlatteError('mismatch') where it does not hold, saying what came and what was due; as the store fails. */
   readonly run: (store: Store, at: At) => Promise<void>
 }
 
@@ -70,9 +66,9 @@ export function present<T>(value: T | undefined, what: string): T {
   return value
 }
 
-export async function listed(keys: AsyncIterable<string>): Promise<readonly string[]> {
+export async function listed(keys: AsyncIterable<string> | undefined): Promise<readonly string[]> {
   const all: string[] = []
-  for await (const key of keys) all.push(key)
+  for await (const key of keys ?? []) all.push(key)
   return all
 }
 

@@ -12,7 +12,7 @@ export function doctorCommand(): Command {
     .action(async (options: Options) => {
       const { store } = settingsOf(options, ['store'])
       const diagnosis = await examine(await openStore(store))
-      show(options.json, diagnosis, [...diagnosis.findings.flatMap(linesOf), verdictOf(diagnosis)])
+      show(options.json, diagnosis, [...diagnosis.findings.flatMap(linesOf), verdicts[diagnosis.verdict]])
       const { keys, problem } = diagnosis.left
       if (problem) notice(`warning: ${keys.length} scratch objects stay, remove ${folderOf(keys)} yourself: ${problem}`)
       throwUnlessFit(diagnosis)
@@ -31,17 +31,11 @@ function linesOf({ check, outcome, problem, otherwise }: Finding): string[] {
   return [`${marks[outcome]} ${check}`, ...more.map((line) => `        ${line}`)]
 }
 
-function verdictOf({ verdict }: Diagnosis): string {
-  switch (verdict) {
-    case 'fit':
-      return 'this store may hold channels'
-    case 'unfit':
-      return 'this store may not hold channels: publishers could undo each other’s work unseen, or machines miss it'
-    case 'unknown':
-      return 'this store cannot be judged: it did not answer, or not this identity'
-    case 'read-only':
-      return 'this store is only read: it holds what others publish, and is as good as the one they publish to'
-  }
+const verdicts: Readonly<Record<Diagnosis['verdict'], string>> = {
+  fit: 'this store may hold channels',
+  unfit: 'this store may not hold channels: publishers could undo each other’s work unseen, or machines miss it',
+  unknown: 'this store cannot be judged: it did not answer, or not this identity',
+  'read-only': 'this store is only read: it holds what others publish, and is as good as the one they publish to',
 }
 
 /** The folder of the run, with "/" at the end. */

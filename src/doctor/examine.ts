@@ -20,9 +20,7 @@ export interface StoreUnderTest {
 export interface Finding {
   /** The sentence that should hold. */
   readonly check: string
-  /**
-   * `unknown`: the store did not answer, or refuses this identity. `spared`: it refuses what only tidying needs.
-   */
+  /** `unknown`: the store did not answer, or refuses this identity. `spared`: it refuses what only tidying needs. */
   readonly outcome: 'holds' | 'broken' | 'unknown' | 'spared'
   /** What came and what was expected, or why the check is undecided. */
   readonly problem?: string
@@ -40,13 +38,8 @@ export interface Diagnosis {
    */
   readonly verdict: 'fit' | 'unfit' | 'unknown' | 'read-only'
   readonly findings: readonly Finding[]
-  readonly left: Leftovers
-}
-
-/** Keys of scratch objects that could not be removed, and the reason. */
-export interface Leftovers {
-  readonly keys: readonly string[]
-  readonly problem?: string
+  /** Keys of scratch objects that could not be removed, and the reason. */
+  readonly left: { readonly keys: readonly string[]; readonly problem?: string }
 }
 
 /**
@@ -59,7 +52,7 @@ export async function examine(patient: StoreUnderTest): Promise<Diagnosis> {
   const asking = [
     ...questionsOf(documentChecks, scratch.documents),
     ...questionsOf(packageChecks, scratch.packages),
-  ].map((question, number) => () => ask(question, scratch.at(number)))
+  ].map((question, number) => () => ask(question, (name) => scratch.key(number, name)))
   const settled: PromiseSettledResult<Finding>[] = []
   for (const some of [asking.slice(0, 1), asking.slice(1, 2), asking.slice(2)]) {
     settled.push(...(await Promise.allSettled(some.map((one) => one()))))
@@ -98,13 +91,8 @@ async function ask({ name, otherwise, spare, run }: StoreQuestion, at: At): Prom
     const { code, message: problem } = error
     if (!undecided.includes(code)) return { check: name, outcome: 'broken', problem, otherwise }
     const { hint } = withHint(error)
-    return {
-      check: name,
-      outcome: spare && code === 'forbidden' ? 'spared' : 'unknown',
-      problem,
-      code,
-      ...(hint && { hint }),
-    }
+    const outcome = spare && code === 'forbidden' ? 'spared' : 'unknown'
+    return { check: name, outcome, problem, code, ...(hint && { hint }) }
   }
 }
 
@@ -116,35 +104,26 @@ async function ask({ name, otherwise, spare, run }: StoreQuestion, at: At): Prom
 export async function refuseUnsafe(patient: StoreUnderTest & { readonly log: Log }): Promise<void> {
   const scratch = newScratch(patient)
   try {
-    await essentials(scratch.documents, scratch.at(0))
-  } catch (error) {
-    throw error instanceof PlatteError ? refusalOf(error) : error
+    await essentials(scratch.documents, (name) => scratch.key(0, name))
+  } catch (cause) {
+    if (!(cause instanceof PlatteError)) throw cause
+    if (undecided.includes(cause.code)) throw withHint(cause)
+    throw new PlatteError('refused', `this store is not safe to publish to: ${cause.message}`, {
+      hint: 'two publishers could silently undo each other’s work; `platte doctor` lists what is wrong',
+      cause,
+    })
   } finally {
     const { keys, problem } = await scratch.remove()
     if (problem) patient.log({ level: 'warn', event: 'scratch', problem: `${keys.join(', ')} stays: ${problem}` })
   }
 }
 
-function refusalOf(error: PlatteError): PlatteError {
-  if (undecided.includes(error.code)) return withHint(error)
-  return new PlatteError('refused', `this store is not safe to publish to: ${error.message}`, {
-    hint: 'two publishers could silently undo each other’s work; `platte doctor` lists what is wrong',
-    cause: error,
-  })
-}
-
 /** A policy may allow the store's keys and forget the scratch keys. */
-function withHint(error: PlatteError): PlatteError {
-  if (error.code !== 'forbidden') return error
+function withHint(cause: PlatteError): PlatteError {
+  if (cause.code !== 'forbidden') return cause
   const hint = 'checks write under doctor/: allow this identity to read, write and remove there'
-  return new PlatteError(error.code, error.message, {
-    hint: error.hint ? `${error.hint}; ${hint}` : hint,
-    cause: error,
-  })
+  return new PlatteError(cause.code, cause.message, { hint: cause.hint ? `${cause.hint}; ${hint}` : hint, cause })
 }
-
-/** Refusals after which nothing was written. */
-const neverLanded: readonly ErrorCode[] = ['forbidden', 'refused']
 
 /** Scratch keys of one run, and a store that records what was written to them. */
 function newScratch({ documents, packages, random }: StoreUnderTest) {
@@ -152,11 +131,11 @@ function newScratch({ documents, packages, random }: StoreUnderTest) {
   const written = new Set<string>()
   const writes: Promise<unknown>[] = []
   const note = <T>(key: string, write: Promise<T>): Promise<T> => {
-    const noting = write.then(
-      () => written.add(key),
-      (error: unknown) => (error instanceof PlatteError && neverLanded.includes(error.code)) || written.add(key),
-    )
-    writes.push(noting)
+    // Only after these refusals nothing was written.
+    const neverLanded = (error: unknown): boolean =>
+      error instanceof PlatteError && ['forbidden', 'refused'].includes(error.code)
+    const landed = () => written.add(key)
+    writes.push(write.then(landed, (error: unknown) => neverLanded(error) || landed()))
     return write
   }
   const scratchDocuments: Documents = {
@@ -168,29 +147,20 @@ function newScratch({ documents, packages, random }: StoreUnderTest) {
     ...packages,
     put: (key, body, expected) => note(key, packages.put(key, body, expected)),
   }
-  const at =
-    (check: number): At =>
-    (name) =>
-      scratchFolder(run, check) + name
-  const remove = async (): Promise<Leftovers> => {
+  const remove = async (): Promise<Diagnosis['left']> => {
     // When one of the racing writes fails the check, others may still be running.
     await Promise.all(writes)
-    return await removeAll(packages, [...written])
-  }
-  return { documents: scratchDocuments, packages: scratchPackages, at, remove }
-}
-
-/** A write may or may not have landed: removing a missing key is no error. */
-async function removeAll(packages: Packages, keys: readonly string[]): Promise<Leftovers> {
-  const problems = new Map<string, string>()
-  await Promise.all(
-    keys.map((key) =>
+    const problems = new Map<string, string>()
+    const removing = [...written].map((key) =>
       packages.remove(key).catch((error: unknown) => {
         if (!(error instanceof PlatteError)) throw error
         problems.set(key, error.message)
       }),
-    ),
-  )
-  const [problem] = problems.values()
-  return { keys: [...problems.keys()], ...(problem && { problem }) }
+    )
+    await Promise.all(removing)
+    const [problem] = problems.values()
+    return { keys: [...problems.keys()], ...(problem && { problem }) }
+  }
+  const key = (check: number, name: string): string => scratchFolder(run, check) + name
+  return { documents: scratchDocuments, packages: scratchPackages, key, remove }
 }

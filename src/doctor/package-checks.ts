@@ -1,6 +1,6 @@
 /** Checks of a package store. Each is also a row of the port's suite. */
-
 import type { ByteRange, ExpectedPackage, Packages } from '../store/packages.ts'
+import { readAtMost } from '../store/streams.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { listed, present, refuses, type StoreCheck, same, sample } from './checks.ts'
 
@@ -20,21 +20,8 @@ export function bodyOf(bytes: Uint8Array, chunk = 40_013): ReadableStream<Uint8A
   })
 }
 
-export async function readAll(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  for (const reader = body.getReader(); ; ) {
-    const { done, value } = await reader.read()
-    if (done) break
-    parts.push(value.slice())
-  }
-  const all = new Uint8Array(parts.reduce((total, part) => total + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
-}
+export const readAll = (body: ReadableStream<Uint8Array>): Promise<Uint8Array> =>
+  readAtMost(body, Number.POSITIVE_INFINITY, 'a package')
 
 /** The size and digests announced for these bytes. */
 export const claimOf = async (bytes: Uint8Array): Promise<ExpectedPackage> => ({
@@ -58,10 +45,7 @@ export async function isAbsent(store: Packages, key: string): Promise<void> {
   if (store.list !== undefined) same(await listed(store.list(key)), [], 'list')
 }
 
-/**
- * Together 19 calls that send 1.2 MB and read as much, about 30 requests over S3. Checks are independent and may run at
- * once.
- */
+/** Independent; together 19 calls that send 1.2 MB and read as much, about 30 requests over S3. */
 export const packageChecks: readonly StoreCheck<Packages>[] = [
   {
     name: 'put stores the bytes',

@@ -1,7 +1,6 @@
 /** The suite of the port `Documents`: what an operator's store is asked, and more. Every adapter passes every row; every lie in liars.ts fails one. */
 
-import { documentChecks } from '../../src/doctor/document-checks.ts'
-import { racingCreates, racingSwaps } from '../../src/doctor/race-checks.ts'
+import { documentChecks, racingCreates, racingSwaps } from '../../src/doctor/document-checks.ts'
 import type { Documents } from '../../src/store/documents.ts'
 import {
   badKeys,
