@@ -58,7 +58,10 @@ export async function planAdoption(
     create,
     others: 'all',
     check: ({ others }) => {
-      for (const other of others.values()) for (const one of releases) checkBytes(other, one)
+      for (const other of others.values())
+        for (const { version, boards } of releases)
+          for (const [board, packages] of Object.entries(boards))
+            checkSameBytes(other, `channel ${other.channel}`, { version, board, packages })
     },
     apply: (channel, _, at) =>
       releases.reduce((before, release) => added(before, release, { ...adoption, at }), channel),
@@ -83,11 +86,17 @@ export async function adopt(
   upstream: Mirroring['from'],
   { planned, manifest, onPackage }: PlannedAdoption,
 ): Promise<EditResult> {
-  if (manifest.releases.length > 0) {
-    checkKeys(publisher, planned.state.catalog)
-    await copyOf(publisher, upstream, { manifest, onPackage })
-  }
-  return commit(publisher, planned)
+  if (manifest.releases.length === 0) return commit(publisher, planned)
+  checkKeys(publisher, planned.state.catalog)
+  const pass = beginPass({ from: upstream, to: publisher }, { packages: 'all', onPackage })
+  for (const { notes } of manifest.releases)
+    if (notes && !(await publisher.documents.get(notesKey(notes.sha256), maxNotesBytes)))
+      await copyByDigest(pass, notesKey(notes.sha256), { sha256: notes.sha256, maxBytes: maxNotesBytes })
+  for (const [key, one] of packagesOf(manifest))
+    if ((await publisher.packages.stat(key))?.size !== one.size) await copyPackage(pass, key, one)
+  const [first] = pass.copied.absent
+  if (first === undefined) return commit(publisher, planned)
+  throw new PlatteError('missing', `${first} is missing at the upstream: nothing was published`)
 }
 
 const order = (a: Release, b: Release): number => compareVersions(parseVersion(a.version), parseVersion(b.version))
@@ -120,27 +129,4 @@ function choose(
       },
     )
   return [...floors, target]
-}
-
-function checkBytes(other: ChannelManifest, { version, boards }: Release): void {
-  for (const [board, packages] of Object.entries(boards))
-    checkSameBytes(other, `channel ${other.channel}`, { version, board, packages })
-}
-
-async function copyOf(
-  publisher: Publisher,
-  upstream: Mirroring['from'],
-  { manifest, onPackage }: Pick<PlannedAdoption, 'manifest' | 'onPackage'>,
-): Promise<void> {
-  const pass = beginPass({ from: upstream, to: publisher }, { packages: 'all', onPackage })
-  for (const { notes } of manifest.releases)
-    if (notes && !(await publisher.documents.get(notesKey(notes.sha256), maxNotesBytes)))
-      await copyByDigest(pass, notesKey(notes.sha256), { sha256: notes.sha256, maxBytes: maxNotesBytes })
-  for (const [key, one] of packagesOf(manifest)) {
-    const stat = await publisher.packages.stat(key)
-    if (stat?.size !== one.size) await copyPackage(pass, key, one)
-  }
-  const [first] = pass.copied.absent
-  if (first !== undefined)
-    throw new PlatteError('missing', `${first} is missing at the upstream: nothing was published`)
 }

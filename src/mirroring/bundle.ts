@@ -1,6 +1,6 @@
 /** Bundles: a store, or the newer part of one, as a tar archive for an air gap. */
 import { packagesOf } from '../catalog/channels.ts'
-import { type ChannelRef, channelEntry, loadCatalog, type StoreReader } from '../catalog/read.ts'
+import { channelEntry, loadCatalog, type StoreReader } from '../catalog/read.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { channelKey, notesKey } from '../documents/paths.ts'
@@ -10,8 +10,8 @@ import { verifyPast } from '../trust/verify-documents.ts'
 import { type MirrorResult, mirror } from './mirror.ts'
 import { channelsToCopy } from './mirror-channels.ts'
 import type { MirrorOptions } from './mirror-pass.ts'
-import { openTar } from './tar/read.ts'
-import { tarStore } from './tar/write.ts'
+import { openTar } from './tar-read.ts'
+import { tarStore } from './tar-write.ts'
 
 /**
  * Writes a bundle of a store, verified as it is read.
@@ -51,24 +51,19 @@ export async function importBundle(path: string, store: Publisher, options: Mirr
 
 /**
  * The manifests, notes and packages that a copy of the store has which knows each channel up to a sequence number.
- * The current manifests are never among them.
+ * The current manifests are never among them, nor what a missing manifest names.
  */
-async function keysUpTo(reader: StoreReader, seq: number, channels: readonly string[] | undefined): Promise<string[]> {
+async function keysUpTo(reader: StoreReader, most: number, channels: readonly string[] | undefined): Promise<string[]> {
   const { catalog } = (await loadCatalog(reader)).catalog
   const keys: string[] = []
-  for (const ref of channelsToCopy(catalog, channels)) {
-    const newest = Math.min(seq, (channelEntry(catalog, ref.app, ref.channel)?.seq ?? 1) - 1)
-    for (let one = 1; one <= newest; one++) keys.push(channelKey(ref.app, ref.channel, one))
-    if (newest > 0) keys.push(...(await namedBy(reader, { ...ref, seq: newest })))
+  for (const { app, channel } of channelsToCopy(catalog, channels)) {
+    const seq = Math.min(most, (channelEntry(catalog, app, channel)?.seq ?? 1) - 1)
+    for (let one = 1; one <= seq; one++) keys.push(channelKey(app, channel, one))
+    const stored = seq > 0 ? await reader.documents.get(channelKey(app, channel, seq), maxChannelBytes) : undefined
+    if (stored === undefined) continue
+    const { manifest } = await verifyPast(stored.bytes, await sha256Hex(stored.bytes), { app, channel, seq })
+    const notes = manifest.releases.flatMap((release) => (release.notes ? [notesKey(release.notes.sha256)] : []))
+    keys.push(...packagesOf(manifest).keys(), ...notes)
   }
   return keys
-}
-
-/** The keys that a manifest of this store names; none where it is missing. */
-async function namedBy({ documents }: StoreReader, ref: ChannelRef & { readonly seq: number }): Promise<string[]> {
-  const stored = await documents.get(channelKey(ref.app, ref.channel, ref.seq), maxChannelBytes)
-  if (stored === undefined) return []
-  const { manifest } = await verifyPast(stored.bytes, await sha256Hex(stored.bytes), ref)
-  const notes = manifest.releases.flatMap((release) => (release.notes ? [notesKey(release.notes.sha256)] : []))
-  return [...packagesOf(manifest).keys(), ...notes]
 }

@@ -1,5 +1,5 @@
 /** The channels of a pass: packages and manifests in the order of a publish, then their history. */
-import { packagesOf, storeFailures, viewOf } from '../catalog/channels.ts'
+import { type ChannelEntry, packagesOf, storeFailures, viewOf } from '../catalog/channels.ts'
 import {
   type CatalogState,
   type ChannelRef,
@@ -22,17 +22,28 @@ import { copyByDigest, copyPackage, inParallel, keepRead, type Pass } from './mi
 const writesAtOnce = 8
 
 /** What a pass works on. */
-export interface Work {
+export interface Work extends Pass {
   readonly state: CatalogState
   readonly channels: readonly ChannelRef[]
   /** The keys that the own store has: a pass goes on from there. */
   readonly held: Set<string>
   /** Digests of the manifests before those that were read, by the key of the latter. */
   readonly previous: Map<string, string | undefined>
+  /** Packages that may still be copied; below 0 the bounds leave some out. */
+  readonly left: { packages: number }
 }
 
-/** @throws PlatteError('refused') for a store that cannot list. */
-export async function listHeld({ to, options }: Pass): Promise<Set<string>> {
+const entryOf = ({ state }: Work, { app, channel }: ChannelRef) => channelEntry(state.catalog.catalog, app, channel)
+
+/** Begins the work of a pass. @throws PlatteError('refused') for an unknown channel, or a store that cannot list. */
+export async function beginWork(pass: Pass, state: CatalogState): Promise<Work> {
+  const { bounds, channels } = pass.options
+  const held = await listHeld(pass)
+  const left = { packages: bounds?.packages ?? Number.POSITIVE_INFINITY }
+  return { ...pass, state, held, left, previous: new Map(), channels: channelsToCopy(state.catalog.catalog, channels) }
+}
+
+async function listHeld({ to, options }: Pass): Promise<Set<string>> {
   const held = new Set<string>()
   const prefixes = ['apps/', 'notes/'].map((prefix) => to.documents.list?.(prefix))
   const lists = [...prefixes, ...(options.packages === 'none' ? [] : [to.packages.list?.('packages/')])]
@@ -62,20 +73,18 @@ export function channelsToCopy(catalog: Catalog, names: readonly string[] = []):
  * @returns the channels with those that they follow; or `more` where the bounds were reached.
  * @throws the first failure, after all other channels were copied.
  */
-export async function copyChannels(pass: Pass, work: Work): Promise<readonly ChannelRef[] | 'more'> {
+export async function copyChannels(work: Work): Promise<readonly ChannelRef[] | 'more'> {
   const queue = [...work.channels]
   const problems: PlatteError[] = []
-  const left = { packages: pass.options.bounds?.packages ?? Number.POSITIVE_INFINITY }
   for (const ref of queue) {
-    if (pass.options.bounds?.isSpent()) return 'more'
-    const followed = await copyChannel(pass, work, { ref, left }).catch((error: unknown) => {
+    if (work.options.bounds?.isSpent()) return 'more'
+    const followed = await copyChannel(work, ref).catch((error: unknown) => {
       if (!(error instanceof PlatteError) || storeFailures.includes(error.code)) throw error
       problems.push(error)
     })
-    if (left.packages < 0) return 'more'
-    const source = followed && { app: ref.app, channel: followed }
-    if (source && !queue.some(({ app, channel }) => app === source.app && channel === source.channel))
-      queue.push(source)
+    if (work.left.packages < 0) return 'more'
+    if (followed && !queue.some(({ app, channel }) => app === ref.app && channel === followed))
+      queue.push({ app: ref.app, channel: followed })
   }
   const [first, ...others] = problems
   if (first === undefined) return queue
@@ -83,64 +92,55 @@ export async function copyChannels(pass: Pass, work: Work): Promise<readonly Cha
   throw new PlatteError(first.code, first.message + more, { ...(first.hint && { hint: first.hint }), cause: first })
 }
 
-interface One {
-  readonly ref: ChannelRef
-  /** Packages that may still be copied; below 0 the bounds leave some out. */
-  readonly left: { packages: number }
-  /** A channel that another one follows; following goes one level only. */
-  readonly isSource?: boolean
-}
-
-/** @returns the channel that it follows. */
-async function copyChannel(pass: Pass, work: Work, { ref, left, isSource }: One): Promise<string | undefined> {
-  const entry = channelEntry(work.state.catalog.catalog, ref.app, ref.channel)
+/** @param isSource whether another channel follows it; following goes one level only. @returns what it follows. */
+async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promise<string | undefined> {
+  const { options, held, left } = work
+  const entry = entryOf(work, ref)
   if (entry === undefined) return undefined
   const key = channelKey(ref.app, ref.channel, entry.seq)
-  const isHeld = work.held.has(key)
+  const isHeld = held.has(key)
   // A manifest is copied after its packages, so a schedule need not read it again.
   // Where all channels are copied, the followed one has its own turn.
-  if (isHeld && pass.options.bounds && (isSource || !pass.options.channels?.length)) return undefined
-  const reader = isHeld ? { ...pass.from, documents: pass.to.documents } : pass.from
-  const manifest = await naming(isHeld ? `this store's ${key}` : key, () => current(reader, work.state, ref))
-  if (manifest === undefined) return void pass.copied.absent.push(key)
-  if (isHeld && pass.options.bounds) {
-    // The channel that it follows may have moved on.
-    const source = manifest.follow?.channel
-    if (source) await copyChannel(pass, work, { ref: { ...ref, channel: source }, left, isSource: true })
-    return undefined
-  }
+  if (isHeld && options.bounds && (isSource || !options.channels?.length)) return undefined
+  const reader = isHeld ? { ...work.from, documents: work.to.documents } : work.from
+  const own = await naming(isHeld ? `this store's ${key}` : key, () => current(work, ref, reader))
+  if (own === undefined) return void work.copied.absent.push(key)
+  const { manifest } = own
+  const source = manifest.follow?.channel
+  const copySource = async () =>
+    source && options.bounds && !isSource ? copyChannel(work, { ...ref, channel: source }, true) : undefined
+  // The channel that it follows may have moved on.
+  if (isHeld && options.bounds) return copySource().then(() => undefined)
   work.previous.set(key, manifest.previous)
-  if (!(await copyNotes(pass, work.held, manifest.releases))) {
+  if (!(await copyNotes(work, manifest.releases))) {
     left.packages = -1
     return undefined
   }
-  const lacking = [...(await packagesWanted(pass, work.state, manifest))].filter(([one]) => !work.held.has(one))
+  const lacking = [...(await packagesWanted(work, own))].filter(([one]) => !held.has(one))
   const now = lacking.slice(0, left.packages)
   left.packages -= lacking.length
-  await inParallel(now, pass.options.packagesAtOnce ?? 8, async ([one, file]) => {
-    await copyPackage(pass, one, file)
-    work.held.add(one)
+  await inParallel(now, options.packagesAtOnce ?? 8, async ([one, file]) => {
+    await copyPackage(work, one, file)
+    held.add(one)
   })
-  const { follow } = manifest
-  if (isHeld || left.packages < 0) return follow?.channel
+  if (isHeld || left.packages < 0) return source
   // The followed channel comes first: a schedule that finds the follower skips both.
-  if (follow && pass.options.bounds && !isSource)
-    await copyChannel(pass, work, { ref: { ...ref, channel: follow.channel }, left, isSource: true })
-  if (left.packages < 0) return follow?.channel
-  await keepRead(pass, key)
-  work.held.add(key)
-  return follow?.channel
+  await copySource()
+  if (left.packages < 0) return source
+  await keepRead(work, key)
+  held.add(key)
+  return source
 }
 
 /** @returns `undefined` for a missing or expired manifest, which checks report from the catalog. */
 async function current(
-  reader: Pass['from'],
-  state: CatalogState,
+  work: Work,
   ref: ChannelRef,
-): Promise<ChannelManifest | undefined> {
-  const entry = channelEntry(state.catalog.catalog, ref.app, ref.channel)
+  reader: Pass['from'] = work.from,
+): Promise<ChannelEntry | undefined> {
+  const entry = entryOf(work, ref)
   try {
-    return entry && (await loadChannel(reader, state, { ...ref, entry })).manifest
+    return entry && { entry, manifest: (await loadChannel(reader, work.state, { ...ref, entry })).manifest }
   } catch (error) {
     if (error instanceof PlatteError && ['missing', 'expired'].includes(error.code)) return undefined
     throw error
@@ -148,32 +148,25 @@ async function current(
 }
 
 /** @returns whether the bounds left time for all. */
-async function copyNotes(pass: Pass, held: Set<string>, releases: readonly Release[]): Promise<boolean> {
+async function copyNotes(work: Work, releases: readonly Release[]): Promise<boolean> {
   for (const { notes } of releases) {
-    if (notes === undefined || held.has(notesKey(notes.sha256))) continue
-    if (pass.options.bounds?.isSpent()) return false
-    await copyByDigest(pass, notesKey(notes.sha256), { sha256: notes.sha256, maxBytes: maxNotesBytes })
-    held.add(notesKey(notes.sha256))
+    if (notes === undefined || work.held.has(notesKey(notes.sha256))) continue
+    if (work.options.bounds?.isSpent()) return false
+    await copyByDigest(work, notesKey(notes.sha256), { sha256: notes.sha256, maxBytes: maxNotesBytes })
+    work.held.add(notesKey(notes.sha256))
   }
   return true
 }
 
 /** By key, with what a follower may offer of its source. */
-async function packagesWanted(
-  { from, options }: Pass,
-  state: CatalogState,
-  manifest: ChannelManifest,
-): Promise<ReadonlyMap<string, Package>> {
-  if (options.packages === 'none' || isEnded(manifest)) return new Map()
-  if (options.packages === 'all') return packagesOf(manifest)
-  const { app, channel, follow } = manifest
-  const entryOf = (name: string) => channelEntry(state.catalog.catalog, app, name)
-  const [entry, followed] = [entryOf(channel), follow && entryOf(follow.channel)]
-  const source = follow && followed && (await current(from, state, { app, channel: follow.channel }))
-  const own = entry && { entry, manifest }
-  const view = own && viewOf(own, source && followed && { entry: followed, manifest: source })
-  const kept = new Set([...newestOf(manifest, 1), ...(view ? inUse(view, from.clock()) : [])])
-  const parts = [manifest, ...(source ? [source] : [])].map((one) =>
+async function packagesWanted(work: Work, own: ChannelEntry): Promise<ReadonlyMap<string, Package>> {
+  const { manifest } = own
+  if (work.options.packages === 'none' || isEnded(manifest)) return new Map()
+  if (work.options.packages === 'all') return packagesOf(manifest)
+  const { app, follow } = manifest
+  const source = follow && (await current(work, { app, channel: follow.channel }))
+  const kept = new Set([...newestOf(manifest, 1), ...inUse(viewOf(own, source), work.from.clock())])
+  const parts = [manifest, ...(source ? [source.manifest] : [])].map((one) =>
     packagesOf({ ...one, releases: one.releases.filter((release) => kept.has(release)) }),
   )
   return new Map(parts.flatMap((part) => [...part]))
@@ -183,50 +176,51 @@ async function packagesWanted(
  * Copies the manifests before the current ones, newest first, each verified by the digest in the next one. A gap in the
  * upstream's history ends that channel without failure: answering does not need history.
  */
-export async function copyHistory(pass: Pass, work: Work): Promise<'done' | 'more'> {
+export async function copyHistory(work: Work): Promise<'done' | 'more'> {
+  const { held, options } = work
   const writes: Promise<void>[] = []
-  const finish = async (): Promise<'done'> => {
+  const finish = async <T>(result: T): Promise<T> => {
     await Promise.all(writes.splice(0))
-    return 'done'
+    return result
   }
   for (const ref of work.channels) {
-    const entry = channelEntry(work.state.catalog.catalog, ref.app, ref.channel)
     let previous: string | undefined
-    for (let seq = (entry?.seq ?? 0) - 1; seq > 0; seq--) {
+    for (let seq = (entryOf(work, ref)?.seq ?? 0) - 1; seq > 0; seq--) {
       const [key, after] = [channelKey(ref.app, ref.channel, seq), channelKey(ref.app, ref.channel, seq + 1)]
-      if (!work.held.has(after)) break
-      if (work.held.has(key)) {
+      if (!held.has(after)) break
+      if (held.has(key)) {
         previous = undefined
         continue
       }
-      if (writes.length >= writesAtOnce) await finish()
-      if (pass.options.bounds?.isSpent()) return finish().then(() => 'more')
-      previous ??= work.previous.get(after) ?? (await previousIn(pass, ref, seq + 1))
-      const manifest = previous && (await readPast(pass, key, { ...ref, seq, sha256: previous }))
+      if (writes.length >= writesAtOnce) await finish('done')
+      if (options.bounds?.isSpent()) return finish('more')
+      previous ??= work.previous.get(after) ?? (await previousIn(work, { ...ref, seq: seq + 1 }))
+      const manifest = previous && (await readPast(work, key, { ...ref, seq, sha256: previous }))
       if (!manifest) break
-      if (!(await copyNotes(pass, work.held, manifest.releases))) return finish().then(() => 'more')
-      const write = keepRead(pass, key)
+      if (!(await copyNotes(work, manifest.releases))) return finish('more')
+      const write = keepRead(work, key)
       // `finish` awaits it; it may fail before.
       write.catch(() => undefined)
       writes.push(write)
-      work.held.add(key)
+      held.add(key)
       previous = manifest.previous
     }
   }
-  return finish()
+  return finish('done')
 }
 
+type PastRef = ChannelRef & { readonly seq: number }
+
 /** From the own copy, which was verified when it was copied. */
-async function previousIn({ to }: Pass, { app, channel }: ChannelRef, seq: number): Promise<string | undefined> {
-  const stored = await to.documents.get(channelKey(app, channel, seq), maxChannelBytes)
-  if (stored === undefined) return undefined
-  return (await verifyPast(stored.bytes, await sha256Hex(stored.bytes), { app, channel, seq })).manifest.previous
+async function previousIn({ to }: Pass, ref: PastRef): Promise<string | undefined> {
+  const stored = await to.documents.get(channelKey(ref.app, ref.channel, ref.seq), maxChannelBytes)
+  return stored && (await verifyPast(stored.bytes, await sha256Hex(stored.bytes), ref)).manifest.previous
 }
 
 async function readPast(
   pass: Pass,
   key: string,
-  { sha256, ...ref }: ChannelRef & { readonly seq: number; readonly sha256: string },
+  { sha256, ...ref }: PastRef & { readonly sha256: string },
 ): Promise<ChannelManifest | undefined> {
   const stored = await pass.from.documents.get(key, maxChannelBytes)
   if (stored === undefined) return void pass.copied.absent.push(key)

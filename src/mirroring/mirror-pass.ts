@@ -37,13 +37,7 @@ export interface MirrorOptions {
   /** Also copies what the own store lacks from an older upstream: a bundle never gets newer. */
   readonly fillFromOlder?: boolean
   /** For schedules. With bounds the catalog comes before history. */
-  readonly bounds?: MirrorBounds
-}
-
-export interface MirrorBounds {
-  readonly packages: number
-  /** Whether nothing more may begin. */
-  isSpent(): boolean
+  readonly bounds?: { readonly packages: number /** Whether nothing more may begin. */; isSpent(): boolean }
 }
 
 export interface Copied {

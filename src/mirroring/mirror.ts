@@ -11,7 +11,7 @@ import { systemRandom } from '../kernel/random.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyCatalog } from '../trust/verify-documents.ts'
-import { channelsToCopy, copyChannels, copyHistory, listHeld } from './mirror-channels.ts'
+import { beginWork, copyChannels, copyHistory } from './mirror-channels.ts'
 import { beginPass, type Copied, keepRead, type Mirroring, type MirrorOptions, type Pass } from './mirror-pass.ts'
 
 /** Memory of a process between passes; losing it costs requests only. */
@@ -65,16 +65,14 @@ async function copyAll(
   state: CatalogState,
   mark: CatalogState | undefined,
 ): Promise<'mirrored' | 'unchanged' | 'more'> {
-  const { bounds, channels } = pass.options
-  const held = await listHeld(pass)
-  const chosen = channelsToCopy(state.catalog.catalog, channels)
-  const begun = { state, held, channels: chosen, previous: new Map<string, string | undefined>() }
-  const withFollowed = await copyChannels(pass, begun)
-  if (withFollowed === 'more') return 'more'
-  const work = { ...begun, channels: withFollowed }
-  if (bounds === undefined) await copyHistory(pass, work)
+  const isBounded = pass.options.bounds !== undefined
+  const begun = await beginWork(pass, state)
+  const channels = await copyChannels(begun)
+  if (channels === 'more') return 'more'
+  const work = { ...begun, channels }
+  if (!isBounded) await copyHistory(work)
   const isWritten = state.catalog.sha256 !== mark?.catalog.sha256 && (await putCatalog(pass, state))
-  if (bounds !== undefined && (await copyHistory(pass, work)) === 'more') return 'more'
+  if (isBounded && (await copyHistory(work)) === 'more') return 'more'
   return isWritten || pass.copied.documents + pass.copied.packages > 0 ? 'mirrored' : 'unchanged'
 }
 

@@ -1,8 +1,9 @@
 /** Mirroring by a schedule, one bounded step at a time: the next one goes on from what the store holds. */
 import type { StoreReader } from '../catalog/read.ts'
 import { describeError } from '../kernel/log.ts'
+import type { Documents } from '../store/documents.ts'
 import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../store/http/upstream.ts'
-import { type Meter, metered } from './meter.ts'
+import type { Packages } from '../store/packages.ts'
 import { type MirrorMemory, mirror } from './mirror.ts'
 import type { Store, Want } from './mirror-pass.ts'
 
@@ -24,7 +25,7 @@ const stepMs = 20_000
 
 /** Never throws: results and failures are in the log. */
 export async function mirrorStep({ reader, store, upstream, wanted }: Stepping, memory: MirrorMemory): Promise<void> {
-  const meter: Meter = { used: 0 }
+  const meter = { used: 0 }
   const until = reader.clock() + stepMs
   const isSpent = (): boolean => meter.used + reserve > maxRequests || reader.clock() >= until
   const there = { documents: upstreamDocuments(upstream), packages: upstreamPackages(upstream) }
@@ -39,4 +40,38 @@ export async function mirrorStep({ reader, store, upstream, wanted }: Stepping, 
   } catch (error) {
     reader.log({ level: 'error', event: 'mirror', ...describeError(error) })
   }
+}
+
+/** Keys that a store lists in one request, at least. */
+const listedAtOnce = 1000
+
+/** Counts the requests to a store, which Workers bound: one for each call, and two for putting a package. */
+export function metered<S extends Store>(store: S, meter: { used: number }): S {
+  const once = <T>(work: () => Promise<T>): Promise<T> => {
+    meter.used++
+    return work()
+  }
+  async function* listing(keys: AsyncIterable<string> | undefined): AsyncIterable<string> {
+    let count = 0
+    meter.used++
+    for await (const key of keys ?? []) {
+      if (++count % listedAtOnce === 0) meter.used++
+      yield key
+    }
+  }
+  const { documents: d, packages: p } = store
+  const documents: Documents = {
+    get: (key, maxBytes, known) => once(() => d.get(key, maxBytes, known)),
+    create: (key, bytes) => once(() => d.create(key, bytes)),
+    swap: (key, bytes, token) => once(() => d.swap(key, bytes, token)),
+    ...(d.list && { list: (prefix: string) => listing(d.list?.(prefix)) }),
+  }
+  const packages: Packages = {
+    open: (key, range) => once(() => p.open(key, range)),
+    put: (key, body, expected) => once(() => once(() => p.put(key, body, expected))),
+    stat: (key) => once(() => p.stat(key)),
+    remove: (key) => once(() => p.remove(key)),
+    ...(p.list && { list: (prefix: string) => listing(p.list?.(prefix)) }),
+  }
+  return { ...store, documents, packages }
 }

@@ -1,6 +1,6 @@
 /** Mirrors an upstream into a folder, as `platte mirror` does. Started by mirror.ts. */
 import { mkdir } from 'node:fs/promises'
-import { openMirroring } from '../../src/mirroring/cli/upstream.ts'
+import { openMirroring } from '../../src/mirroring/cli.ts'
 import { mirror } from '../../src/mirroring/mirror.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'

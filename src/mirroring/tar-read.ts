@@ -1,25 +1,19 @@
 /**
  * A tar archive as a read-only store. Opening indexes it and unpacks nothing. A name that is no key, a link, a duplicate or
- * an oversized document refuses the whole archive. Readers verify the contents.
+ * an oversized document refuses the whole archive. Readers verify the contents. Also reads GNU tar's.
  */
 import { type FileHandle, open } from 'node:fs/promises'
-import { isKey, publicDocument } from '../../documents/paths.ts'
-import { PlatteError } from '../../kernel/errors.ts'
-import type { Documents } from '../../store/documents.ts'
-import { errorName, storeError } from '../../store/folder/files.ts'
-import type { Packages } from '../../store/packages.ts'
-import { checkRange, tooLarge } from '../../store/streams.ts'
-import {
-  blockBytes,
-  type Extended,
-  isExtension,
-  paddingOf,
-  parseExtension,
-  parseTarHead,
-  shown,
-  type TarHead,
-} from './format.ts'
+import { isKey, publicDocument } from '../documents/paths.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { Documents } from '../store/documents.ts'
+import { errorName, storeError } from '../store/folder/files.ts'
+import { checkRange, tooLarge } from '../store/streams.ts'
+import type { Store } from './mirror-pass.ts'
+import { blockBytes, checksumOf, paddingOf, type TarHead } from './tar-write.ts'
 
+/** Of an extended header: far more than our keys and sizes need. */
+const mostExtendedBytes = 4096
+const decoder = new TextDecoder()
 /** More than a store of a thousand channels has. */
 const maxFiles = 200_000
 const chunkBytes = 256 * 1024
@@ -29,9 +23,13 @@ interface Extent {
   readonly size: number
 }
 
-export interface TarReader {
-  readonly documents: Documents
-  readonly packages: Packages
+/** Fields that replace those of the next header. */
+interface Extended {
+  name?: string
+  size?: number
+}
+
+export interface TarReader extends Store {
   close(): Promise<void>
 }
 
@@ -116,7 +114,7 @@ const onlyRead = (key: string): never => {
   throw new PlatteError('refused', `${key}: an archive is only read`)
 }
 
-function storeOf(handle: FileHandle, extents: ReadonlyMap<string, Extent>): Omit<TarReader, 'close'> {
+function storeOf(handle: FileHandle, extents: ReadonlyMap<string, Extent>): Store {
   const get: Documents['get'] = async (key, maxBytes) => {
     const extent = extents.get(key)
     if (extent === undefined) return undefined
@@ -156,3 +154,52 @@ function streamOf(handle: FileHandle, { at, size }: Extent): ReadableStream<Uint
     { highWaterMark: 0 },
   )
 }
+
+/** @returns `undefined` for the zeros at the end. @throws PlatteError('bad-document') for anything but a header. */
+export function parseTarHead(bytes: Uint8Array, at: number): TarHead | undefined {
+  if (bytes.every((byte) => byte === 0)) return undefined
+  const text = (from: number, length: number): string => {
+    const field = bytes.subarray(from, from + length)
+    const end = field.indexOf(0)
+    return decoder.decode(end < 0 ? field : field.subarray(0, end))
+  }
+  if (text(257, 5) !== 'ustar' || parseOctal(text(148, 8)) !== checksumOf(bytes))
+    throw new PlatteError('bad-document', `there is no head of a tar at byte ${at}`)
+  // Only POSIX's has one.
+  const prefix = bytes[262] === 0 ? text(345, 155) : ''
+  const size = parseOctal(text(124, 12))
+  const name = prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`
+  if (size === undefined) throw new PlatteError('bad-document', `${shown(name)}: does not say its size in octal`)
+  return { name, size, type: text(156, 1) || '0' }
+}
+
+function parseOctal(text: string): number | undefined {
+  const digits = text.trim()
+  return /^[0-7]{1,12}$/.test(digits) ? Number.parseInt(digits, 8) : undefined
+}
+
+/** Whether a header extends the next one. @throws PlatteError('too-large') */
+function isExtension({ type, size, name }: TarHead): boolean {
+  if (!['x', 'g', 'L'].includes(type)) return false
+  if (size > mostExtendedBytes) throw new PlatteError('too-large', `${shown(name)}: says ${size} bytes of the next one`)
+  return true
+}
+
+/** @throws PlatteError('bad-document') */
+export function parseExtension(type: string, bytes: Uint8Array): Extended {
+  const text = decoder.decode(bytes)
+  if (type === 'L') return { name: text.replace(/\0.*$/s, '') }
+  const fields: Extended = {}
+  for (let at = 0; at < text.length; ) {
+    const [, length = '', field, value = ''] = /^(\d{1,4}) ([^=\n]+)=([^\n]*)\n/.exec(text.slice(at)) ?? []
+    if (field === undefined || Number(length) !== `${length} ${field}=${value}\n`.length)
+      throw new PlatteError('bad-document', 'what a tar says of its next file cannot be read')
+    if (field === 'path' && type === 'x') fields.name = value
+    if (field === 'size' && type === 'x') fields.size = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+    at += Number(length)
+  }
+  return fields
+}
+
+/** A name as messages repeat it. */
+const shown = (name: string): string => JSON.stringify(name.slice(0, 200))

@@ -1,0 +1,218 @@
+/** `platte mirror`, `export`, `import` and `adopt`. */
+import { createWriteStream } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { ChannelRef } from '../catalog/read.ts'
+import { runHere } from '../channels/cli/editing.ts'
+import type { Publisher } from '../channels/publish.ts'
+import {
+  collect,
+  command,
+  type Options,
+  oneOf,
+  openReadingOf,
+  parseCount,
+  parseDuration,
+  readFlags,
+  settingsOf,
+  writeFlags,
+} from '../cli/options.ts'
+import { notice, noticeError, progress, show, warn } from '../cli/terminal.ts'
+import { refuseUnsafe } from '../doctor/examine.ts'
+import { durationMs } from '../documents/fields.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { timeText } from '../kernel/format.ts'
+import { rampOver } from '../release/edits.ts'
+import { makeStore, openStore } from '../runtime/store.ts'
+import { parseStore, type StoreSetting } from '../runtime/store-setting.ts'
+import { adopt, planAdoption } from './adopt.ts'
+import { exportBundle, importBundle } from './bundle.ts'
+import { type MirrorMemory, type MirrorResult, mirror } from './mirror.ts'
+import { type Mirroring, type MirrorOptions, type Want, wants } from './mirror-pass.ts'
+
+interface Flags extends Options {
+  readonly channel?: readonly string[]
+  readonly packages: Want
+  readonly watch?: string
+  readonly since?: number
+  readonly out?: string
+}
+
+const copying = (name: string, description: string, which: string): Command =>
+  command(name, description, readFlags)
+    .option('--channel <channel>', 'only this one, or APP/CHANNEL; may be repeated', collect)
+    .option('--packages <which>', which, oneOf(wants), 'all')
+
+export function mirrorCommand(): Command {
+  const which = 'all that current manifests name, those that may still be offered (current), or none'
+  return copying('mirror', 'copy the channels of another Platte or a public bucket, verified', which)
+    .argument('<upstream>', 'the URL of a Platte or of a bucket, or a store as --store takes it')
+    .option('--watch <duration>', 'look again after this time, such as 10m, until stopped', parseDuration)
+    .action(async (upstream: string, options: Flags) => {
+      const setting = parseUpstreamSetting(upstream)
+      const settings = settingsOf(options, ['store', 'pin'])
+      if (settings.store.kind === 'http')
+        throw new PlatteError('refused', 'a mirror writes its store: --store must name a folder or a bucket', {
+          hint: 'to answer from an upstream without a copy: platte serve --store URL',
+        })
+      await makeStore(settings.store)
+      const { store } = await openReadingOf(options, warn)
+      await refuseUnsafe(store)
+      const mirroring = await openMirroring(setting, store)
+      const wanted = { packages: options.packages, channels: options.channel, onPackage: bars() }
+      if (options.watch === undefined) return report(options, await mirror(mirroring, wanted))
+      await watchUpstream(mirroring, wanted, { ...options, everyMs: durationMs(options.watch) })
+    })
+}
+
+/** Passes until a signal to stop; a failed pass does not end them. */
+async function watchUpstream(
+  mirroring: Mirroring,
+  wanted: MirrorOptions,
+  { everyMs, ...options }: Flags & { readonly everyMs: number },
+): Promise<void> {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  const onError = (error: unknown): void => {
+    if (!(error instanceof PlatteError)) throw error
+    noticeError(error)
+  }
+  const memory: MirrorMemory = {}
+  while (!stop.signal.aborted) {
+    await mirror(mirroring, wanted, memory).then((result) => report(options, result), onError)
+    await setTimeout(everyMs, undefined, { signal: stop.signal }).catch(() => {})
+  }
+}
+
+/** One bar at a time: that of the first package of those copied side by side. */
+function bars(): MirrorOptions['onPackage'] {
+  let isShown = false
+  const silent = { add: () => {}, end: () => {} }
+  return ({ name, size }) => {
+    if (isShown) return silent
+    isShown = true
+    const bar = progress(name, size)
+    const end = (): void => {
+      isShown = false
+      bar.end()
+    }
+    return { ...bar, end }
+  }
+}
+
+const mirrorWords = {
+  absent: 'not at the upstream',
+  mirrored: 'mirrored',
+  unchanged: 'nothing new',
+  'not-newer': 'the upstream is not newer than this store: nothing was changed',
+  more: 'not done yet',
+}
+
+const importWords: typeof mirrorWords = {
+  ...mirrorWords,
+  absent: 'neither here nor in the bundle',
+  mirrored: 'imported',
+  'not-newer': 'the bundle is not newer than this store, whose catalog stays',
+}
+
+function report({ json }: Options, result: MirrorResult, words = mirrorWords): void {
+  if (!json) warnAbsent(words.absent, result.absent)
+  show(json, result, [sentenceOf(words[result.kind], result)])
+}
+
+/** Warns of what a verified document names and is not there; of the first ten. */
+function warnAbsent(where: string, absent: readonly string[]): void {
+  for (const key of absent.slice(0, 10)) notice(`warning: ${where}: ${key}`)
+  if (absent.length > 10) notice(`warning: ${where}: ${absent.length - 10} more`)
+}
+
+/** What was copied, in one line. */
+const sentenceOf = (
+  done: string,
+  { documents, packages, bytes, issuedAt = '-', expires = '-' }: MirrorResult,
+): string =>
+  `${done}: documents ${documents}, packages ${packages}, ${(bytes / 1e6).toFixed(1)} MB; the catalog is of ${timeText(issuedAt)} and expires ${timeText(expires)}`
+
+export function exportCommand(): Command {
+  const which = 'all, current or none, as for `platte mirror`'
+  return copying('export', 'write the store, verified, as a tar archive', which)
+    .option('--since <seq>', 'leave out what a copy with each channel up to this number has', parseCount)
+    .option('--out <file>', 'write to this file instead of stdout')
+    .action(async ({ channel, packages, since = 0, out, ...options }: Flags) => {
+      if (out === undefined && process.stdout.isTTY)
+        throw new PlatteError('usage', 'a bundle is not text: use --out FILE, or > FILE')
+      const { store } = await openReadingOf(options, warn)
+      const stream = out === undefined ? process.stdout : createWriteStream(out)
+      const result = await exportBundle(store, stream, { packages, channels: channel, since })
+      if (out !== undefined) await new Promise<void>((resolve) => stream.end(resolve))
+      warnAbsent('not in this store', result.absent)
+      notice(options.json ? JSON.stringify(result) : sentenceOf('exported', result))
+    })
+}
+
+export function importCommand(): Command {
+  return command('import', 'copy a bundle of `platte export` into the store, verified', readFlags)
+    .argument('<bundle>', 'the tar archive')
+    .action(async (bundle: string, options: Options) => {
+      await makeStore(settingsOf(options, ['store', 'pin']).store)
+      const { store } = await openReadingOf(options, warn)
+      await refuseUnsafe(store)
+      report(options, await importBundle(bundle, store, { packages: 'all' }), importWords)
+    })
+}
+
+interface AdoptOptions extends Options {
+  readonly as: string
+  readonly after?: string
+  readonly rampOver?: string
+  readonly create?: boolean
+  readonly dryRun?: boolean
+}
+
+export function adoptCommand(): Command {
+  return command('adopt', "publish an upstream's newest release under your own release key", [
+    ...writeFlags,
+    'upstreamRoot',
+  ])
+    .argument('<upstream>', 'the URL of a Platte or of a public bucket, or a store as --store takes it')
+    .argument('<app/channel>', 'the channel there, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable', parseRef)
+    .requiredOption('--as <channel>', 'your channel of the same app')
+    .option('--after <duration>', 'how old a release must be there, such as 7d', parseDuration)
+    .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
+    .option('--create', 'create your channel if it does not exist')
+    .option('--dry-run', 'print what would change; write nothing')
+    .action(async (upstream: string, from: ChannelRef, options: AdoptOptions) => {
+      const { upstreamRoot: pin } = settingsOf(options, ['upstreamRoot'])
+      const opened = { ...(await openStore(parseUpstreamSetting(upstream))), pin, log: warn }
+      const { as: to, after, rampOver: over, create } = options
+      await runHere({ ...options, app: from.app, channel: to }, async (store) => {
+        const ramp = over && rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 })
+        const afterMs = after === undefined ? 0 : durationMs(after)
+        const adoption = await planAdoption(store, opened, { from, to, afterMs, create, ...(ramp && { ramp }) })
+        return { planned: adoption.planned, commit: () => adopt(store, opened, adoption) }
+      })
+    })
+}
+
+function parseRef(text: string): ChannelRef {
+  const [, app, channel] = /^\{?([^/{}]+)\}?\/([^/]+)$/.exec(text) ?? []
+  if (app === undefined || channel === undefined) throw new InvalidArgumentError('Use APP/CHANNEL.')
+  return { app: app.toLowerCase(), channel }
+}
+
+/** @throws PlatteError('usage') */
+function parseUpstreamSetting(text: string): StoreSetting {
+  try {
+    return parseStore(text)
+  } catch (cause) {
+    throw new PlatteError('usage', `the upstream ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** Opens an upstream of this store. */
+export async function openMirroring(upstream: StoreSetting, { pin, log, ...to }: Publisher): Promise<Mirroring> {
+  const from = { ...(await openStore(upstream)), pin, log }
+  if (upstream.kind !== 'http') return { from, to }
+  const { tokenOfCopy } = await import('../store/http/upstream.ts')
+  return { from, to, tokenOf: tokenOfCopy }
+}
