@@ -5,7 +5,6 @@ import type { FeatureContext } from '../checks/feature.ts'
 import * as field from '../documents/fields.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import type { Rule } from './policy.ts'
-import type { PolicySource } from './settings.ts'
 
 const maxPolicyBytes = 256 * 1024
 
@@ -78,6 +77,9 @@ export interface Policy {
   readonly issuers: Readonly<Record<string, { readonly jwks: string; readonly algs: readonly ('RS256' | 'ES256')[] }>>
   readonly rules: readonly Rule[]
 }
+
+/** Where a policy is: in the setting itself, or in a file. `publishFeature` reads it, so that checks load no policy. */
+export type PolicySource = { readonly file: string } | { readonly text: string }
 
 /** @throws PlatteError('configuration') naming the setting or the file, and what is wrong in it. */
 export async function readPolicy(source: PolicySource, readText: FeatureContext['readText']): Promise<Policy> {

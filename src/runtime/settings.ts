@@ -4,7 +4,7 @@ import { PlatteError, problemOf } from '../kernel/errors.ts'
 import { type Environment, memberOf, type Setting, type SettingRows, type SettingValues } from '../kernel/setting.ts'
 import { lockSettings } from '../locks/settings.ts'
 import { mirrorSettings } from '../mirroring/feature.ts'
-import { publishSettings } from '../publish-api/settings.ts'
+import { publishSettings } from '../publish-api/feature.ts'
 import { siteSettings } from '../site/settings.ts'
 import { ownSettings } from './own-settings.ts'
 
