@@ -12,22 +12,20 @@ export const analyticsFeature: Feature<object> = {
   },
 }
 
+/** An index has at most 96 bytes, a character up to three. */
+const maxIndexLength = 32
+
 /** Writes one data point for each event; the runtime sends it after the response. */
 export const analyticsEvents =
   (dataset: AnalyticsEngineDataset): EventSink =>
   (event) => {
+    const indexes = [`${event.app}/${event.channel}`.slice(0, maxIndexLength)]
     try {
-      dataset.writeDataPoint({
-        indexes: [`${event.app}/${event.channel}`.slice(0, maxIndexLength)],
-        blobs: blobsOf(event),
-      })
+      dataset.writeDataPoint({ indexes, blobs: blobsOf(event) })
     } catch {
       // The runtime takes a bounded number for each request: the rest is lost.
     }
   }
-
-/** An index has at most 96 bytes, a character up to three. */
-const maxIndexLength = 32
 
 function blobsOf(event: FleetEvent): string[] {
   const { app, channel, version, board, machine } = event

@@ -1,9 +1,9 @@
 /** Metrics for Prometheus. Labels are bounded: names that a client made up count as `other`. */
 import { Counter, Gauge, Registry } from 'prom-client'
-import type { EventSink, FleetEvent, ProgressEvent } from '../checks/events.ts'
+import type { EventSink, ProgressEvent } from '../checks/events.ts'
 import type { Gauge as GaugeNow } from '../checks/serving.ts'
 
-export interface Measured {
+interface Measured {
   /** Whether the verified catalog names this channel, or has it as an alias. */
   isKnown(app: string, channel: string): boolean
   /** Seconds since the catalog was confirmed, and its expiry in seconds since 1970; `undefined` before it was read. */
@@ -13,16 +13,6 @@ export interface Measured {
   readonly gauges?: () => Promise<readonly GaugeNow[]>
 }
 
-export interface Metrics {
-  readonly sink: EventSink
-  /** In the text format of Prometheus. */
-  render(): Promise<string>
-  readonly contentType: string
-}
-
-const checkLabels = ['app', 'channel', 'decision', 'reason']
-const eventLabels = ['app', 'channel', 'type', 'result', 'errorcode']
-
 const types: readonly number[] = [1, 2, 3, 4, 5, 9, 12, 13, 14, 54]
 const results: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 /** Series that fit into a scrape; more count as `other`. */
@@ -30,32 +20,37 @@ const maxSeries = 10_000
 /** Codes with a name; `http 404` and its like count as one. */
 const namedError = /^\d+ (?!code )(http )?/
 
-export function openMetrics(measured: Measured): Metrics {
+const elsewhere = { app: 'other', channel: 'other' }
+
+/** `render` writes the text format of Prometheus. */
+export function openMetrics(measured: Measured) {
   const registry = new Registry()
-  const { checks, events } = countersOf(registry)
+  const counter = (name: string, help: string, labelNames: readonly string[]) =>
+    new Counter({ name, help, labelNames: ['app', 'channel', ...labelNames], registers: [registry] })
+  const checks = counter('platte_checks_total', 'Update checks that were answered.', ['decision', 'reason'])
+  const events = counter('platte_events_total', 'Events that machines sent.', ['type', 'result', 'errorcode'])
   addGauges(registry, measured)
   const readGauges = gaugeReader(registry, measured.gauges)
-  const hasRoom = roomFor(maxSeries)
-  const placeOf = ({ app, channel }: FleetEvent) => (measured.isKnown(app, channel) ? { app, channel } : elsewhere)
-  return {
-    sink: (event) => {
-      const ref = placeOf(event)
-      if (event.event === 'check') {
-        checks.inc({ ...ref, decision: event.decision, reason: event.reason ?? '' })
-        return
-      }
-      const type = labelOf(types, event.type)
-      const result = labelOf(results, event.result)
-      const errorcode = errorLabel(event)
-      const isCounted = hasRoom([ref.app, ref.channel, type, result, errorcode])
-      events.inc({ ...(isCounted ? ref : elsewhere), type, result, errorcode })
-    },
-    render: async () => {
-      await readGauges()
-      return registry.metrics()
-    },
-    contentType: registry.contentType,
+  const seen = new Set<string>()
+  const sink: EventSink = (event) => {
+    const { app, channel } = event
+    const ref = measured.isKnown(app, channel) ? { app, channel } : elsewhere
+    if (event.event === 'check') {
+      checks.inc({ ...ref, decision: event.decision, reason: event.reason ?? '' })
+      return
+    }
+    const type = labelOf(types, event.type)
+    const result = labelOf(results, event.result)
+    const errorcode = errorLabel(event)
+    const series = [ref.app, ref.channel, type, result, errorcode].join('\n')
+    if (seen.size < maxSeries) seen.add(series)
+    events.inc({ ...(seen.has(series) ? ref : elsewhere), type, result, errorcode })
   }
+  const render = async (): Promise<string> => {
+    await readGauges()
+    return registry.metrics()
+  }
+  return { sink, render, contentType: registry.contentType }
 }
 
 /** Leaves them out while the store is away. */
@@ -72,15 +67,6 @@ function gaugeReader(registry: Registry, gauges: Measured['gauges'] = async () =
   }
 }
 
-function countersOf(registry: Registry) {
-  const counter = (name: string, help: string, labelNames: readonly string[]) =>
-    new Counter({ name, help, labelNames, registers: [registry] })
-  return {
-    checks: counter('platte_checks_total', 'Update checks that were answered.', checkLabels),
-    events: counter('platte_events_total', 'Events that machines sent.', eventLabels),
-  }
-}
-
 function addGauges(registry: Registry, { catalog, lost }: Measured): void {
   const gauge = (name: string, help: string, value: () => number | undefined): void => {
     const collect = () => made.set(value() ?? Number.NaN)
@@ -92,23 +78,11 @@ function addGauges(registry: Registry, { catalog, lost }: Measured): void {
   gauge('platte_events_lost', 'Events that could not be kept since the start.', lost)
 }
 
-/** Whether labels are among the first `most` different sets. */
-function roomFor(most: number): (labels: readonly string[]) => boolean {
-  const seen = new Set<string>()
-  return (labels) => {
-    const series = labels.join('\n')
-    if (seen.size < most) seen.add(series)
-    return seen.has(series)
-  }
-}
-
-const elsewhere = { app: 'other', channel: 'other' }
-
 const labelOf = (known: readonly number[], value: number): string => (known.includes(value) ? String(value) : 'other')
 
 function errorLabel({ error }: ProgressEvent): string {
   if (error === undefined) return ''
-  const [, http] = namedError.exec(error) ?? [undefined, undefined]
-  if (http !== undefined) return 'http'
-  return namedError.test(error) ? error.replace(/ .*/, '') : 'other'
+  const named = namedError.exec(error)
+  if (named?.[1]) return 'http'
+  return named ? error.replace(/ .*/, '') : 'other'
 }

@@ -1,7 +1,7 @@
 /** Counts what a fleet did, from the lines of its events. Pure. Clients are not authenticated: any line may be false. */
 import { compareVersions, parseVersion } from '../release/version.ts'
 
-/** Machines that are counted one by one, per channel; beyond that, counts are "at least". */
+/** Machines that are counted one by one, over all channels; beyond that, counts are "at least". */
 const maxMachines = 500_000
 /** Channels that are counted one by one; clients can make up more. */
 const maxChannels = 1_000
@@ -32,59 +32,44 @@ export interface Line {
 /** A name and how often. */
 export type Counts = Readonly<Record<string, number>>
 
-export interface ChannelReport {
-  readonly app: string
-  readonly channel: string
-  /** Different machine ids. */
-  readonly machines: number
-  /** Whether there were more machines than `machines` counts. */
-  readonly isAtLeast: boolean
-  readonly checks: number
-  /** Checks by their reason, or `update`. */
-  readonly answers: Counts
-  /** Machines by the version that they had last, newest first. */
-  readonly versions: Counts
-  /** Downloads that began, updates that were written to disk, machines that came back in the new version. */
-  readonly begun: number
-  readonly finished: number
-  readonly rebooted: number
-  readonly failed: number
-  /** Failures by number and name. */
-  readonly errors: Counts
-  /** Machines that came back in their old version: error 44. */
-  readonly rollbacks: number
-  /** Machines that were in this channel last, by the one that they were in before. */
-  readonly movedFrom: Counts
-}
-
 interface Tally {
   readonly app: string
   readonly channel: string
-  readonly machines: Map<string, { version: string; at: number }>
+  /** Whether there were more machines than `machines` counts. */
   isAtLeast: boolean
   checks: number
+  /** Downloads that began, updates that were written to disk, machines that came back in the new version. */
   begun: number
   finished: number
   rebooted: number
   failed: number
+  /** Machines that came back in their old version: error 44. */
   rollbacks: number
+  readonly machines: Map<string, { version: string; at: number }>
+  /** Checks by their reason, or `update`. */
   readonly answers: Map<string, number>
+  /** Failures by number and name. */
   readonly errors: Map<string, number>
 }
 
-/** Takes lines in any order, one at a time. */
-export interface Reporter {
-  add(line: Line): void
-  /** By app and channel. */
-  report(): readonly ChannelReport[]
+export interface ChannelReport extends Readonly<Omit<Tally, 'machines' | 'answers' | 'errors'>> {
+  /** Different machine ids. */
+  readonly machines: number
+  readonly answers: Counts
+  readonly errors: Counts
+  /** Machines by the version that they had last, newest first. */
+  readonly versions: Counts
+  /** Machines that were in this channel last, by the one that they were in before. */
+  readonly movedFrom: Counts
 }
 
-export function newReporter(): Reporter {
+/** Takes lines in any order, one at a time; reports by app and channel. */
+export function newReporter() {
   const tallies = new Map<string, Tally>()
   const room = { left: maxMachines }
   return {
-    add: (line) => addLine(tallyOf(tallies, line), line, room),
-    report: () => {
+    add: (line: Line): void => addLine(tallyOf(tallies, line.app, line.channel), line, room),
+    report: (): readonly ChannelReport[] => {
       const moves = movesOf(tallies)
       const order = (a: Tally, b: Tally): number => compareText(a.app, b.app) || compareText(a.channel, b.channel)
       return [...tallies.values()].sort(order).map((tally) => reportOf(tally, moves.get(tally)))
@@ -94,11 +79,11 @@ export function newReporter(): Reporter {
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-function tallyOf(tallies: Map<string, Tally>, { app, channel }: Pick<Line, 'app' | 'channel'>): Tally {
+function tallyOf(tallies: Map<string, Tally>, app: string, channel: string): Tally {
   const name = JSON.stringify([app, channel])
   const known = tallies.get(name)
   if (known) return known
-  if (tallies.size >= maxChannels && app !== others) return tallyOf(tallies, { app: others, channel: others })
+  if (tallies.size >= maxChannels && app !== others) return tallyOf(tallies, others, others)
   const tally: Tally = {
     ...{ app, channel, machines: new Map(), isAtLeast: false },
     ...{ checks: 0, begun: 0, finished: 0, rebooted: 0, failed: 0, rollbacks: 0 },
@@ -108,10 +93,8 @@ function tallyOf(tallies: Map<string, Tally>, { app, channel }: Pick<Line, 'app'
   return tally
 }
 
-/** Machines that may still be counted one by one. */
-type Room = { left: number }
-
-function addLine(tally: Tally, line: Line, room: Room): void {
+/** @param room how many machines may still be counted one by one. */
+function addLine(tally: Tally, line: Line, room: { left: number }): void {
   seeMachine(tally, line, room)
   if (line.event === 'check') {
     tally.checks += 1
@@ -123,24 +106,18 @@ function addLine(tally: Tally, line: Line, room: Room): void {
   if (type === 3 && result === 1) tally.finished += 1
   if (type === 3 && result === 2 && previous !== '') tally.rebooted += 1
   if (result !== 0) return
-  const isRollback = error.startsWith('44 ')
-  if (isRollback) tally.rollbacks += 1
-  else tally.failed += 1
+  tally[error.startsWith('44 ') ? 'rollbacks' : 'failed'] += 1
   count(tally.errors, error)
 }
 
-function seeMachine(tally: Tally, { machine, version, at }: Line, room: Room): void {
+function seeMachine(tally: Tally, { machine, version, at }: Line, room: { left: number }): void {
   if (machine === '') return
-  const { machines } = tally
-  const seen = machines.get(machine)
+  const seen = tally.machines.get(machine)
   if (seen === undefined && room.left === 0) tally.isAtLeast = true
   else if (seen === undefined) {
     room.left -= 1
-    machines.set(machine, { version, at })
-  } else if (at >= seen.at) {
-    seen.version = version
-    seen.at = at
-  }
+    tally.machines.set(machine, { version, at })
+  } else if (at >= seen.at) Object.assign(seen, { version, at })
 }
 
 function count(counts: Map<string, number>, name: string): void {
@@ -173,12 +150,8 @@ function reportOf(tally: Tally, moves: ReadonlyMap<string, number> = new Map()):
   for (const { version } of machines.values()) count(versions, version)
   const newestFirst = [...versions].sort(([a], [b]) => compareVersions(parseVersion(b), parseVersion(a)))
   return {
-    ...numbers,
-    machines: machines.size,
-    answers: byCount(answers),
-    versions: record(newestFirst),
-    errors: byCount(errors),
-    movedFrom: byCount(moves),
+    ...{ ...numbers, machines: machines.size, answers: byCount(answers), versions: record(newestFirst) },
+    ...{ errors: byCount(errors), movedFrom: byCount(moves) },
   }
 }
 

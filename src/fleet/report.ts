@@ -2,6 +2,7 @@
 import { eventsFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { isoText } from '../kernel/format.ts'
 import { parseJsonObject } from '../kernel/json.ts'
 import type { Documents } from '../store/documents.ts'
 import { type ChannelReport, type Line, newReporter } from './model.ts'
@@ -12,7 +13,7 @@ const maxFileBytes = 1024 * 1024
 const maxTextLength = 100
 const dayMs = 24 * 60 * 60 * 1000
 
-export interface ReportWindow {
+interface ReportWindow {
   readonly since: Instant
   readonly until: Instant
   readonly app?: string | undefined
@@ -31,7 +32,7 @@ export interface Report {
 
 /** Reports over texts of whole lines, in any order. */
 export async function reportOn(texts: AsyncIterable<string | undefined>, wanted: ReportWindow): Promise<Report> {
-  const reporter = newReporter()
+  const { add, report } = newReporter()
   let [lost, unreadable] = [0, 0]
   for await (const text of texts) {
     if (text === undefined) unreadable += 1
@@ -41,11 +42,10 @@ export async function reportOn(texts: AsyncIterable<string | undefined>, wanted:
       if (read === undefined) unreadable += 1
       else if (read === 'other') continue
       else if ('lostLines' in read) lost += read.lostLines
-      else if (isWanted(read, wanted)) reporter.add(read)
+      else if (isWanted(read, wanted)) add(read)
     }
   }
-  const [since, until] = [wanted.since, wanted.until].map((at) => new Date(at).toISOString())
-  return { since: since ?? '', until: until ?? '', channels: reporter.report(), lost, unreadable }
+  return { since: isoText(wanted.since), until: isoText(wanted.until), channels: report(), lost, unreadable }
 }
 
 const isWanted = ({ at, app, channel }: Line, wanted: ReportWindow): boolean =>
@@ -65,7 +65,7 @@ export async function* storedEvents(
     })
   const decoder = new TextDecoder()
   for (let day = since - dayMs; day < until + dayMs; day += dayMs)
-    for await (const key of documents.list(eventsFolder(new Date(day).toISOString().slice(0, 10)))) {
+    for await (const key of documents.list(eventsFolder(isoText(day).slice(0, 10)))) {
       const stored = await documents.get(key, maxFileBytes).catch((error: unknown) => {
         if (error instanceof PlatteError && error.code === 'too-large') return undefined
         throw error
@@ -74,35 +74,25 @@ export async function* storedEvents(
     }
 }
 
-type Read = Line | { readonly lostLines: number } | 'other' | undefined
+const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= maxTextLength
 
 /** @returns `undefined` for a line that no server wrote. */
-function readLine(text: string): Read {
+function readLine(text: string): Line | { readonly lostLines: number } | 'other' | undefined {
   const value = parseJsonObject(text)
   if (value === undefined) return undefined
-  if (value.event === 'events' && typeof value.lostLines === 'number') return { lostLines: value.lostLines }
-  if (value.event !== 'check' && value.event !== 'event') return typeof value.event === 'string' ? 'other' : undefined
-  if (value.event === 'event' && value.type === undefined) return 'other'
+  const { event, lostLines, type, result, error, previous } = value
+  if (event === 'events' && typeof lostLines === 'number') return { lostLines }
+  if (event !== 'check' && event !== 'event') return typeof event === 'string' ? 'other' : undefined
+  if (event === 'event' && type === undefined) return 'other'
   const at = typeof value.time === 'string' ? Date.parse(value.time) : Number.NaN
   const texts = [value.app, value.channel, value.version, value.machine]
   if (Number.isNaN(at) || !texts.every(isText)) return undefined
   const [app = '', channel = '', version = '', machine = ''] = texts
-  const ref = { at, app, channel, version, machine }
-  return value.event === 'check'
-    ? withAnswer({ ...ref, event: 'check' }, value)
-    : withProgress({ ...ref, event: 'event' }, value)
-}
-
-type Value = Readonly<Record<string, unknown>>
-
-const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= maxTextLength
-
-function withAnswer(line: Line, { decision, reason }: Value): Line | undefined {
-  const answer = decision === 'update' ? 'update' : reason
-  return isText(answer) ? { ...line, answer } : undefined
-}
-
-function withProgress(line: Line, { type, result, error, previous }: Value): Line | undefined {
+  const line: Line = { at, event, app, channel, version, machine }
+  if (event === 'check') {
+    const answer = value.decision === 'update' ? 'update' : value.reason
+    return isText(answer) ? { ...line, answer } : undefined
+  }
   if (typeof type !== 'number' || typeof result !== 'number') return undefined
   return { ...line, type, result, ...(isText(error) && { error }), ...(isText(previous) && { previous }) }
 }

@@ -1,7 +1,7 @@
 /** Events as files: batches by age and size, one write at a time, losses counted, and never a throw or a wait. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { CheckEvent } from '../../src/checks/events.ts'
-import { storeEvents } from '../../src/fleet/events-store.ts'
+import { storeEvents } from '../../src/fleet/telemetry.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import type { LogEntry } from '../../src/kernel/log.ts'
 import { memoryDocuments } from '../../src/store/memory/memory.ts'

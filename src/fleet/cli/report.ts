@@ -14,7 +14,6 @@ interface ReportOptions extends Options {
   readonly channel?: string
 }
 
-/** Reports what a fleet did. */
 export function reportCommand(): Command {
   return command('report', 'what the machines did: versions, updates, failures', ['store', 'root', 'app'])
     .argument('[files...]', "files of a server's log, or - for what is piped in; without any, the store's")
@@ -45,19 +44,15 @@ async function* fileLines(files: readonly string[]): AsyncIterable<string> {
     try {
       yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
     } catch (cause) {
-      throw new PlatteError('usage', `${file} cannot be read: ${messageOf(cause)}`, {
-        cause,
-      })
+      throw new PlatteError('usage', `${file} cannot be read: ${messageOf(cause)}`, { cause })
     }
   }
 }
 
 function linesOf({ since, until, channels, lost, unreadable }: Report): readonly string[] {
   const heading = ['APP', 'CHANNEL', 'MACHINES', 'CHECKS', 'BEGUN', 'FINISHED', 'REBOOTED', 'FAILED', 'ROLLBACKS']
-  const rows = channels.map((one) => [
-    one.app,
-    one.channel,
-    `${one.isAtLeast ? '>=' : ''}${one.machines}`,
+  const rows = channels.map(({ app, channel, machines, isAtLeast, ...one }) => [
+    ...[app, channel, `${isAtLeast ? '>=' : ''}${machines}`],
     ...[one.checks, one.begun, one.finished, one.rebooted, one.failed, one.rollbacks].map(String),
   ])
   return [
