@@ -24,7 +24,6 @@ import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems }
 
 /** Bounds one scheduled run to a few seconds. With more channels, the next runs continue. */
 const slice = { most: 100, opens: 50 }
-const notS3 = 'PLATTE_STORE: on Lambda the store is a bucket, s3://BUCKET'
 
 const log = jsonLog((lines) => process.stdout.write(lines))
 /** One for each execution environment, opened at its start. */
@@ -49,33 +48,28 @@ export async function handler(event: unknown): Promise<APIGatewayProxyResult | u
   }
 }
 
-const isHttpEvent = (event: unknown): event is LambdaEvent =>
-  typeof event === 'object' && event !== null && 'requestContext' in event
+const isObject = (event: unknown): event is object => typeof event === 'object' && event !== null
+
+const isHttpEvent = (event: unknown): event is LambdaEvent => isObject(event) && 'requestContext' in event
 
 const noKey = 'PLATTE_TIMESTAMP_KEY is not set: this function does not refresh the catalog, and needs no schedule'
 
 /** Events of EventBridge rules, of its Scheduler, and of calls by hand. HTTP requests never look like these. */
 const schedules: readonly unknown[] = ['aws.events', 'aws.scheduler', 'platte.refresh']
 
-const isSchedule = (event: unknown): boolean =>
-  typeof event === 'object' && event !== null && 'source' in event && schedules.includes(event.source)
+const isSchedule = (event: unknown): boolean => isObject(event) && 'source' in event && schedules.includes(event.source)
 
 async function open(env: Environment): Promise<Deployment> {
   const isElsewhere = (env.PLATTE_STORE || env.PLATTE_UPSTREAM) && !env.PLATTE_STORE?.startsWith('s3:')
-  const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], {
-    others: isElsewhere ? [notS3] : [],
-    features,
-  })
+  const others = isElsewhere ? ['PLATTE_STORE: on Lambda the store is a bucket, s3://BUCKET'] : []
+  const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], { others, features })
   if (typeof settings === 'string' || settings.store.kind !== 's3') return brokenDeployment(String(settings), log)
   try {
     const s3 = await openS3(settings.store, { random: systemRandom })
     const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
-    return await openDeployment(settings, env, {
-      ...{ documents, packages, newHasher: nodeHasher, log, slice, features },
-      background: () => undefined,
-      openUploads: async () => s3Uploads(s3, { packages }),
-      bindings: {},
-    })
+    const openUploads = async () => s3Uploads(s3, { packages })
+    const parts = { documents, packages, newHasher: nodeHasher, log, slice, features, openUploads, bindings: {} }
+    return await openDeployment(settings, env, { ...parts, background: () => undefined })
   } catch (error) {
     return brokenDeployment(problemOf(error), log)
   }

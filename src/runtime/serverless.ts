@@ -41,8 +41,7 @@ export interface Parts
 
 /**
  * Reads the settings of a runtime that has no files.
- * @param more.others problems of what is no setting, such as a binding.
- * @param more.features what this entry carries.
+ * @param more.others problems of what is no setting, such as a binding. @param more.features what this entry carries.
  * @returns all problems at once where there are any.
  */
 export function settingsOrProblems<Name extends keyof Settings>(
@@ -66,12 +65,8 @@ export function settingsOrProblems<Name extends keyof Settings>(
 }
 
 /** Serves; where a feature cannot use its settings, answers what is wrong. @param env has the keys that settings name. */
-export const openDeployment = (
-  settings: SettingsWith<'pin' | 'publicUrl'>,
-  env: Environment,
-  parts: Parts,
-): Promise<Deployment> =>
-  open(settings, env, parts).catch((error: unknown) => brokenDeployment(problemOf(error), parts.log))
+export const openDeployment = (...given: Parameters<typeof open>): Promise<Deployment> =>
+  open(...given).catch((error: unknown) => brokenDeployment(problemOf(error), given[2].log))
 
 async function open(
   settings: SettingsWith<'pin' | 'publicUrl'>,
@@ -82,50 +77,44 @@ async function open(
   const overlay = settings.overlay && 'overlay' in settings.overlay ? settings.overlay.overlay : undefined
   const reader = { documents, pin, clock: systemClock, log, acceptStaleMs, overlay }
   const cache = newCatalogCache()
-  const openWriter = async () => ({
-    ...{ ...reader, random: systemRandom },
-    ...{ release: await signers(releaseKey, env), timestamp: await signers(timestampKey, env) },
-  })
-  const context = { ...parts, cache, reader, random: systemRandom, openWriter, readText: noFiles }
+  const random = systemRandom
+  const openWriter = async () => {
+    const keys = { release: await signers(releaseKey, env), timestamp: await signers(timestampKey, env) }
+    return { ...reader, random, ...keys }
+  }
+  const context = { ...parts, cache, reader, random, openWriter, readText: noFiles }
   // An upstream implies itself as the store; a function has a bucket of its own.
   const { store: _, ...others } = settings
   const extensions = await openFeatures(features, others, context)
   const { packages } = parts
   const replaced = extensions.find((one) => one.insteadOfRefresh)?.insteadOfRefresh
-  return {
-    app: createApp(servingWith(extensions, settings, { cache, reader, packages, events: log, publicUrl, background })),
-    async refresh() {
-      if (replaced === undefined && timestampKey === undefined) return 'idle'
-      const ofRun = runLog(log)
-      try {
-        if (replaced) await replaced(ofRun)
-        else await refreshSlice({ ...(await openWriter()), log: ofRun }, cache, slice, extensions)
-      } catch (error) {
-        ofRun({ level: 'error', event: 'refresh', ...describeError(error) })
-      }
-      return 'refreshed'
-    },
+  const serving = servingWith(extensions, settings, { cache, reader, packages, events: log, publicUrl, background })
+  const refresh = async () => {
+    if (replaced === undefined && timestampKey === undefined) return 'idle'
+    const ofRun = runLog(log)
+    try {
+      if (replaced) await replaced(ofRun)
+      else await refreshSlice({ ...(await openWriter()), log: ofRun }, cache, slice, extensions)
+    } catch (error) {
+      ofRun({ level: 'error', event: 'refresh', ...describeError(error) })
+    }
+    return 'refreshed'
   }
+  return { app: createApp(serving), refresh }
 }
 
 const signers = async (key: KeySource | undefined, env: Environment): Promise<readonly Signer[]> =>
   key && 'variable' in key ? [await loadEnvSigner(key.variable, env)] : []
 
-async function noFiles(): Promise<never> {
-  throw new Error('there are no files here')
-}
+const noFiles = () => Promise.reject(new Error('there are no files here'))
 
 /** Without a root nothing can be verified: that must not look as if there were no updates. */
 export function brokenDeployment(problem: string, log: Log): Deployment {
   const report = (event: string): void => log({ level: 'error', event, problem, code: 'configuration' })
   report('serve')
-  const app = newHono()
-  app.notFound((c: Context) => refuse(c, 'configuration', problem))
-  return {
-    app,
-    async refresh() {
-      report('refresh')
-      return 'refreshed'
-    },
+  const refresh = async () => {
+    report('refresh')
+    return 'refreshed' as const
   }
+  return { app: newHono().notFound((c: Context) => refuse(c, 'configuration', problem)), refresh }
 }
