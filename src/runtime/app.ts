@@ -31,7 +31,13 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   for (const add of more) add(app)
   app.get(coreUpdatePaths[0], answerCoreUpdate(serving, 'packages'))
   app.get(coreUpdatePaths[1], answerCoreUpdate(serving, 'channels'))
-  app.notFound(async (c) => (await answerByFeature(serving, c)) ?? answerElse(serving, c))
+  app.notFound(async (c) => {
+    for (const { fallback } of serving.extensions ?? []) {
+      const response = await fallback?.(serving, c)
+      if (response) return response
+    }
+    return answerElse(serving, c)
+  })
   app.onError((error, c) => {
     const { code, detail, hint } = failureOf(error, requestLog(serving.reader.log, c.req.raw), loggedPath(c.req.path))
     return dialectOf(c.req.path)(c, code, detail, { hint })
@@ -54,29 +60,15 @@ function answerChecksFirst(app: Hono, serving: Serving): void {
 
 /** Deno passes paths on unresolved, other runtimes resolve "." and "..": routes must see the same path everywhere. */
 const resolvedPath = (request: Request): string =>
-  getPath(isResolved(request.url) ? request : new Request(new URL(request.url)))
-
-const isResolved = (url: string): boolean => !url.includes('%') && !url.includes('/.')
-
-async function answerByFeature(serving: Serving, c: Context): Promise<Response | undefined> {
-  for (const { fallback } of serving.extensions ?? []) {
-    const response = await fallback?.(serving, c)
-    if (response !== undefined) return response
-  }
-  return undefined
-}
+  getPath(request.url.includes('%') || request.url.includes('/.') ? new Request(new URL(request.url)) : request)
 
 /** Other methods and paths. A second handler on a route would cost every check a dispatch. */
 function answerElse({ explain }: Serving, c: Context): Response {
   const { path } = c.req
   if (updatePaths.includes(path)) return refuseMethod(c, 'GET, HEAD, POST', refuseInText)
-  const isRead =
-    path === '/healthz' ||
-    (path === '/v1/explain' && explain !== undefined) ||
-    path.startsWith('/packages/') ||
-    isCoreUpdate(path) ||
-    publicDocument(path.slice(1)) !== undefined
-  if (isRead) return refuseMethod(c, 'GET, HEAD', dialectOf(path))
+  const isRoute = path === '/healthz' || (path === '/v1/explain' && explain) || path.startsWith('/packages/')
+  if (isRoute || isCoreUpdate(path) || publicDocument(path.slice(1)) !== undefined)
+    return refuseMethod(c, 'GET, HEAD', dialectOf(path))
   return refuse(c, 'not-found', 'nothing here; update checks go to /v1/update/, health is at /healthz')
 }
 

@@ -14,10 +14,10 @@ export async function openFeatures(
   settings: Settings,
   context: Omit<FeatureContext, 'gauges'>,
 ): Promise<readonly Extension[]> {
-  const needs = (name: string) => settingRows.filter(([, row]) => row.needs === name)
-  const wanted = carried.filter(
-    ({ name }) => needs(name).length === 0 || needs(name).some(([key]) => isOn(settings[key])),
-  )
+  const wanted = carried.filter(({ name }) => {
+    const needed = settingRows.filter(([, row]) => row.needs === name)
+    return needed.length === 0 || needed.some(([key]) => isOn(settings[key]))
+  })
   const gauges: FeatureContext['gauges'] = async () =>
     (await Promise.all(opened.map((one) => one.gauges?.() ?? []))).flat()
   const all = await Promise.all(wanted.map(({ open }) => open(settings, { ...context, gauges })))

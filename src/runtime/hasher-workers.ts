@@ -8,10 +8,7 @@ interface DigestStream extends WritableStream<Uint8Array> {
 
 const workersCrypto = crypto as unknown as { readonly DigestStream: new (algorithm: string) => DigestStream }
 
-/**
- * Digests with `crypto.DigestStream`, for Workers.
- * @see https://developers.cloudflare.com/workers/runtime-apis/web-crypto/
- */
+/** Digests for Workers. @see https://developers.cloudflare.com/workers/runtime-apis/web-crypto/ */
 export const digestStreamHasher: NewHasher = () => {
   const streams = ['SHA-256', 'SHA-1'].map((algorithm) => new workersCrypto.DigestStream(algorithm))
   const writers = streams.map((stream) => stream.getWriter())
@@ -21,9 +18,8 @@ export const digestStreamHasher: NewHasher = () => {
     },
     async digest() {
       await Promise.all(writers.map((writer) => writer.close()))
-      const [sha256 = '', sha1 = ''] = (await Promise.all(streams.map(({ digest }) => digest))).map((digest) =>
-        toHex(new Uint8Array(digest)),
-      )
+      const hex = streams.map(async ({ digest }) => toHex(new Uint8Array(await digest)))
+      const [sha256 = '', sha1 = ''] = await Promise.all(hex)
       return { sha256, sha1 }
     },
   }

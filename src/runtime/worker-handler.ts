@@ -3,7 +3,7 @@
  * `wrangler.toml` says what it is bound to.
  * Requests of one isolate share settings, bindings and plain data, never a promise or a stream: Workers forbid that.
  */
-import type { AnalyticsEngineDataset, ExportedHandler, R2Bucket } from '@cloudflare/workers-types'
+import type { AnalyticsEngineDataset, ExecutionContext, R2Bucket, ScheduledController } from '@cloudflare/workers-types'
 import { analyticsFeature } from '../fleet/events-analytics.ts'
 import { consoleLog } from '../kernel/console-log.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -35,10 +35,9 @@ const always: Features = [
 
 /**
  * One deployment for each isolate.
- * @param features what it carries beside checks.
- * @param uploads how the bucket takes them, where pipelines may publish.
+ * @param features what it carries beside checks. @param uploads how the bucket takes them, where pipelines may publish.
  */
-export function workerHandler(features: Features, uploads?: typeof r2Uploads): Handler {
+export function workerHandler(features: Features, uploads?: typeof r2Uploads) {
   let deployment: Deployment | undefined
   // Requests share no promise: the first ones may each open a deployment, and the first of these stays.
   const opened = async (env: Env): Promise<Deployment> => {
@@ -47,38 +46,27 @@ export function workerHandler(features: Features, uploads?: typeof r2Uploads): H
     return deployment
   }
   return {
-    async fetch(request, env, context) {
-      return (deployment ?? (await opened(env))).app.fetch(request, env, context)
-    },
-    async scheduled(_, env) {
+    fetch: async (request: Request, env: Env, context: ExecutionContext): Promise<Response> =>
+      (deployment ?? (await opened(env))).app.fetch(request, env, context),
+    async scheduled(_: ScheduledController, env: Env): Promise<void> {
       await (deployment ?? (await opened(env))).refresh()
     },
   }
 }
 
-/** The handler in the web's types. */
-export interface Handler {
-  fetch(
-    request: Request,
-    env: Env,
-    context: Parameters<NonNullable<ExportedHandler['fetch']>>[2],
-  ): Response | Promise<Response>
-  scheduled(controller: Parameters<NonNullable<ExportedHandler['scheduled']>>[0], env: Env): Promise<void>
-}
-
 async function open(bindings: Env, features: Features, uploads?: typeof r2Uploads): Promise<Deployment> {
-  const { PLATTE_BUCKET: bucket, ...others } = bindings
-  const env = variablesOf(others)
+  const { PLATTE_BUCKET: bucket } = bindings
+  const env = variablesOf(bindings)
   const settings = settingsOrProblems(env, ['pin', 'publicUrl'], { others: bucket ? [] : [noBucket], features })
   if (bucket === undefined || typeof settings === 'string') return brokenDeployment(String(settings), consoleLog)
-  const packages = r2Packages(bucket, { newHasher: digestStreamHasher })
+  const newHasher = digestStreamHasher
+  const packages = r2Packages(bucket, { newHasher })
   return openDeployment(settings, env, {
-    ...{ documents: r2Documents(bucket), packages, newHasher: digestStreamHasher, bindings, features, slice },
+    ...{ documents: r2Documents(bucket), packages, newHasher, bindings, features, slice, log: consoleLog },
     openUploads: async () => {
       if (uploads) return uploads(bucket, { packages })
       throw new PlatteError('configuration', 'this build takes no uploads')
     },
-    log: consoleLog,
     background: (c) => (work) => c.executionCtx.waitUntil(work),
   })
 }
