@@ -5,8 +5,7 @@ import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import type { Environment } from '../kernel/setting.ts'
 import { type Algorithm, generateKey, parsePrivateKey, type Signer } from '../trust/keys.ts'
-import { loadEnvSigner } from './env-keys.ts'
-import type { KeySource } from './own-settings.ts'
+import { type KeySource, loadEnvSigner } from './own-settings.ts'
 import type { Settings } from './settings.ts'
 
 export interface KeyPair {

@@ -14,10 +14,8 @@ import { systemRandom } from '../kernel/random.ts'
 import type { Environment } from '../kernel/setting.ts'
 import type { Signer } from '../trust/keys.ts'
 import { createApp } from './app.ts'
-import { type Features, missingFeatures, openFeatures, servingWith } from './compose.ts'
-import { loadEnvSigner } from './env-keys.ts'
-import type { KeySource } from './own-settings.ts'
-import { refreshSlice, runLog } from './refreshing.ts'
+import { type Features, missingFeatures, openFeatures, refreshSlice, runLog, servingWith } from './compose.ts'
+import { type KeySource, loadEnvSigner } from './own-settings.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows } from './settings.ts'
 
 export interface Deployment {

@@ -16,9 +16,8 @@ import type { Uploads } from '../store/uploads.ts'
 import { readTextFile } from './files.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { loadOnlineKeys } from './keys.ts'
-import type { OverlaySource } from './own-settings.ts'
+import type { OverlaySource, S3Setting, StoreSetting } from './own-settings.ts'
 import type { SettingsWith } from './settings.ts'
-import type { S3Setting, StoreSetting } from './store-setting.ts'
 
 const machine = { newHasher: nodeHasher, clock: systemClock, random: systemRandom }
 

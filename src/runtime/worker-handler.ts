@@ -6,12 +6,13 @@
 import type { AnalyticsEngineDataset, ExecutionContext, R2Bucket, ScheduledController } from '@cloudflare/workers-types'
 import { analyticsFeature } from '../fleet/events-analytics.ts'
 import { consoleLog } from '../kernel/console-log.ts'
+import { toHex } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import type { NewHasher } from '../kernel/hasher.ts'
 import type { Environment } from '../kernel/setting.ts'
 import { r2Documents, r2Packages } from '../store/r2/r2.ts'
 import type { r2Uploads } from '../store/r2/uploads.ts'
 import type { Features } from './compose.ts'
-import { digestStreamHasher } from './hasher-workers.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
 
 /** What `wrangler.toml` binds: the bucket, and texts under the names of settings; any of it may be missing. */
@@ -75,3 +76,27 @@ const noBucket = 'PLATTE_BUCKET is missing: bind an R2 bucket under this name in
 
 const variablesOf = (env: Readonly<Record<string, unknown>>): Environment =>
   Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+
+/** What workerd adds to WebCrypto, which itself digests whole buffers only. */
+interface DigestStream extends WritableStream<Uint8Array> {
+  readonly digest: Promise<ArrayBuffer>
+}
+
+const workersCrypto = crypto as unknown as { readonly DigestStream: new (algorithm: string) => DigestStream }
+
+/** Digests for Workers. @see https://developers.cloudflare.com/workers/runtime-apis/web-crypto/ */
+export const digestStreamHasher: NewHasher = () => {
+  const streams = ['SHA-256', 'SHA-1'].map((algorithm) => new workersCrypto.DigestStream(algorithm))
+  const writers = streams.map((stream) => stream.getWriter())
+  return {
+    async update(bytes) {
+      await Promise.all(writers.map((writer) => writer.write(bytes)))
+    },
+    async digest() {
+      await Promise.all(writers.map((writer) => writer.close()))
+      const hex = streams.map(async ({ digest }) => toHex(new Uint8Array(await digest)))
+      const [sha256 = '', sha1 = ''] = await Promise.all(hex)
+      return { sha256, sha1 }
+    },
+  }
+}

@@ -212,7 +212,7 @@ test.each([
   const script = `
     import { createRequire } from 'node:module'
     import { openStore } from '${root}/src/runtime/store.ts'
-    import { parseStore } from '${root}/src/runtime/store-setting.ts'
+    import { parseStore } from '${root}/src/runtime/own-settings.ts'
     await openStore(parseStore('${setting}'))
     console.log(Object.keys(createRequire('${root}/').cache).some((file) => file.includes('@aws-sdk')))`
   const one = spawn(process.execPath, ['--input-type=module', '-e', script], { env })

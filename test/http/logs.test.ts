@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import { createApp } from '../../src/runtime/app.ts'
-import { refreshSlice, runLog } from '../../src/runtime/refreshing.ts'
+import { refreshSlice, runLog } from '../../src/runtime/compose.ts'
 import type { Documents } from '../../src/store/documents.ts'
 import { app, newStore, publishOne } from '../world.ts'
 

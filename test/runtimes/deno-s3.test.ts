@@ -1,8 +1,8 @@
 /** The real Deno over a bucket: the suites of all ports, what it is told of failures, and the scenes. */
 import type { ChildProcess } from 'node:child_process'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { parseStore } from '../../src/runtime/own-settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
-import { parseStore } from '../../src/runtime/store-setting.ts'
 import { useCredentials } from '../s3/open.ts'
 import { type Fault, startS3 } from '../s3/server.ts'
 import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'

@@ -1,6 +1,6 @@
 /** Runs the suites of all ports and of reboot locks inside workerd and answers what failed as JSON. */
 import type { R2Bucket } from '@cloudflare/workers-types'
-import { digestStreamHasher } from '../../src/runtime/hasher-workers.ts'
+import { digestStreamHasher } from '../../src/runtime/worker-handler.ts'
 import { r2Documents, r2Packages } from '../../src/store/r2/r2.ts'
 import { r2Uploads } from '../../src/store/r2/uploads.ts'
 import { documentRows } from '../conformance/documents.ts'

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
-import { parseStore } from '../../src/runtime/store-setting.ts'
+import { parseStore } from '../../src/runtime/own-settings.ts'
 import { openS3 } from '../../src/store/s3/client.ts'
 import { s3Documents } from '../../src/store/s3/documents.ts'
 import { s3Packages } from '../../src/store/s3/packages.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseStore } from '../../src/runtime/store-setting.ts'
+import { parseStore } from '../../src/runtime/own-settings.ts'
 
 const s3 = { kind: 's3', bucket: 'updates', prefix: '', forcePathStyle: false }
 

@@ -1,6 +1,6 @@
 /** Opens the strict S3 as the runtime opens a bucket. */
 import { vi } from 'vitest'
-import { parseStore } from '../../src/runtime/store-setting.ts'
+import { parseStore } from '../../src/runtime/own-settings.ts'
 import { openS3, type S3, type S3Options } from '../../src/store/s3/client.ts'
 import type { StrictS3 } from './server.ts'
 

@@ -8,8 +8,8 @@ import { maxRootBytes, type RoleName } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { isoText } from '../../kernel/format.ts'
 import { type KeyPair, keyFile, loadPairs, makeKey } from '../../runtime/keys.ts'
+import type { StoreSetting } from '../../runtime/own-settings.ts'
 import { makeStore, openStore } from '../../runtime/store.ts'
-import type { StoreSetting } from '../../runtime/store-setting.ts'
 import { firstRoot, initStore } from '../roots.ts'
 
 interface InitOptions extends Options {
