@@ -85,14 +85,14 @@ async function main(): Promise<void> {
     await stopped
     await running.stop()
     log({ level: 'info', event: 'stop' })
+    log.flush()
+    Deno.exit(0)
   } catch (error) {
     const hint = error instanceof PlatteError ? error.hint : undefined
     log({ level: 'error', event: 'serve', ...describeError(error), hint })
     log.flush()
     Deno.exit(1)
   }
-  log.flush()
-  Deno.exit(0)
 }
 
 if (import.meta.main) await main()

@@ -8,10 +8,7 @@ import { type Algorithm, generateKey, parsePrivateKey, type Signer } from '../tr
 import { type KeySource, loadEnvSigner } from './own-settings.ts'
 import type { Settings } from './settings.ts'
 
-export interface KeyPair {
-  readonly signer: Signer
-  readonly publicKey: PublicKey
-}
+export type KeyPair = { readonly signer: Signer; readonly publicKey: PublicKey }
 
 /** The file of a role's first key in a keys folder; further ones are called `<role>-<anything>.jwk`. */
 export const keyFile = (folder: string, role: RoleName): string => join(folder, `${role}.jwk`)
@@ -53,8 +50,7 @@ export async function loadPublicKey(file: string): Promise<PublicKey> {
   try {
     return publicKeyOf(file, JSON.parse(text))
   } catch (error) {
-    if (error instanceof PlatteError) throw error
-    throw new PlatteError('credentials', `${file} is not JSON; a key is one JWK`)
+    throw error instanceof PlatteError ? error : new PlatteError('credentials', `${file} is not JSON; a key is one JWK`)
   }
 }
 

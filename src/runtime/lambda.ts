@@ -27,7 +27,9 @@ const slice = { most: 100, opens: 50 }
 
 const log = jsonLog((lines) => process.stdout.write(lines))
 /** One for each execution environment, opened at its start. */
-const opened = open(process.env).then((deployment) => ({ ...deployment, app: bounded(deployment.app) }))
+const opened = open(process.env)
+  .catch((error: unknown) => brokenDeployment(problemOf(error), log))
+  .then(({ app, refresh }) => ({ refresh, app: bounded(app) }))
 
 /**
  * Lambda's entry: an HTTP request, a schedule of EventBridge, or `{"source":"platte.refresh"}` sent by hand.
@@ -49,14 +51,12 @@ export async function handler(event: unknown): Promise<APIGatewayProxyResult | u
 }
 
 const isObject = (event: unknown): event is object => typeof event === 'object' && event !== null
-
 const isHttpEvent = (event: unknown): event is LambdaEvent => isObject(event) && 'requestContext' in event
 
 const noKey = 'PLATTE_TIMESTAMP_KEY is not set: this function does not refresh the catalog, and needs no schedule'
 
 /** Events of EventBridge rules, of its Scheduler, and of calls by hand. HTTP requests never look like these. */
 const schedules: readonly unknown[] = ['aws.events', 'aws.scheduler', 'platte.refresh']
-
 const isSchedule = (event: unknown): boolean => isObject(event) && 'source' in event && schedules.includes(event.source)
 
 async function open(env: Environment): Promise<Deployment> {
@@ -64,15 +64,11 @@ async function open(env: Environment): Promise<Deployment> {
   const others = isElsewhere ? ['PLATTE_STORE: on Lambda the store is a bucket, s3://BUCKET'] : []
   const settings = settingsOrProblems(env, ['store', 'pin', 'publicUrl'], { others, features })
   if (typeof settings === 'string' || settings.store.kind !== 's3') return brokenDeployment(String(settings), log)
-  try {
-    const s3 = await openS3(settings.store, { random: systemRandom })
-    const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
-    const openUploads = async () => s3Uploads(s3, { packages })
-    const parts = { documents, packages, newHasher: nodeHasher, log, slice, features, openUploads, bindings: {} }
-    return await openDeployment(settings, env, { ...parts, background: () => undefined })
-  } catch (error) {
-    return brokenDeployment(problemOf(error), log)
-  }
+  const s3 = await openS3(settings.store, { random: systemRandom })
+  const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
+  const openUploads = async () => s3Uploads(s3, { packages })
+  const parts = { documents, packages, newHasher: nodeHasher, log, slice, features, openUploads, bindings: {} }
+  return openDeployment(settings, env, { ...parts, background: () => undefined })
 }
 
 /**

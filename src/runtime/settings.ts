@@ -31,9 +31,7 @@ export interface SettingsFile {
   readonly problems: readonly string[]
 }
 
-export const settingRows: readonly (readonly [name: keyof Settings, row: Setting])[] = Object.entries(
-  settingsTable satisfies SettingRows,
-) as [keyof Settings, Setting][]
+export const settingRows = Object.entries(settingsTable satisfies SettingRows) as readonly [keyof Settings, Setting][]
 
 /**
  * Reads the settings. A variable wins over `platte.toml`.

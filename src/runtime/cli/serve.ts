@@ -3,12 +3,10 @@ import { command, type Options, openStoreOf, serverFlags } from '../../cli/optio
 import { notice } from '../../cli/terminal.ts'
 import { jsonLogTo, startServer } from '../node.ts'
 
-/** Serves update checks and packages until a signal stops it. */
-export function serveCommand(): Command {
-  return command('serve', 'answer update checks and serve packages', serverFlags).action((options: Options) =>
+export const serveCommand = (): Command =>
+  command('serve', 'answer update checks and serve packages', serverFlags).action((options: Options) =>
     serveUntilStopped(options, (url) => notice(`listening on ${url}/v1/update/`)),
   )
-}
 
 /**
  * Runs a server with one JSON log line a check on stdout; ends gracefully on SIGTERM and SIGINT.

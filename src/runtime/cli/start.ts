@@ -21,10 +21,8 @@ export function startCommand(): Command {
     .option('--dir <folder>', 'the folder of the development store and its keys', '.platte')
     .action(async (options: Options & { dir: string }) => {
       const pin = await prepare(options.dir)
-      const keys = join(options.dir, 'keys')
-      await serveUntilStopped({ ...options, store: storeOf(options.dir), root: pin, keys, app }, (url) =>
-        welcome(url, options.dir),
-      )
+      const given = { ...options, store: storeOf(options.dir), root: pin, keys: join(options.dir, 'keys'), app }
+      await serveUntilStopped(given, (url) => welcome(url, options.dir))
     })
 }
 
@@ -34,13 +32,8 @@ const storeOf = (dir: string): string => `file:${join(dir, 'store')}`
 async function prepare(dir: string): Promise<string> {
   const keysDir = join(dir, 'keys')
   const { store } = readSettings({ PLATTE_STORE: storeOf(dir) }, ['store'])
-  const { pin } = await initialise({
-    store,
-    keysDir,
-    rootKeysDir: join(dir, 'root-keys'),
-    alg: 'EdDSA',
-    maxValidity: 'P14D',
-  })
+  const rootKeysDir = join(dir, 'root-keys')
+  const { pin } = await initialise({ store, keysDir, rootKeysDir, alg: 'EdDSA', maxValidity: 'P14D' })
   const env = { PLATTE_STORE: storeOf(dir), PLATTE_ROOT: pin, PLATTE_KEYS: keysDir }
   const publisher = await openPublishing(readSettings(env, ['store', 'pin']), env, warn)
   const { channels } = await summarise(publisher, { app })
@@ -56,11 +49,7 @@ async function prepare(dir: string): Promise<string> {
 /** Bytes that begin as a payload does and install nothing. */
 function demoPayload(): Source {
   const bytes = new TextEncoder().encode(`CrAU\n${'This is a demo payload of Platte, not an update.\n'.repeat(200)}`)
-  return {
-    name: 'flatcar_production_update.gz',
-    size: bytes.length,
-    open: () => new Blob([bytes]).stream(),
-  }
+  return { name: 'flatcar_production_update.gz', size: bytes.length, open: () => new Blob([bytes]).stream() }
 }
 
 function welcome(url: string, dir: string): void {
