@@ -18,7 +18,7 @@ export type StoreSetting =
   /** Another Platte or the public URL of a bucket, only read. It ends in "/". */
   | { readonly kind: 'http'; readonly url: string }
 
-export const storeForms = 'file:DIR, s3://BUCKET/PREFIX or https://HOST/'
+const storeForms = 'file:DIR, s3://BUCKET/PREFIX or https://HOST/'
 
 const holdsCredentials = 'holds credentials: for a bucket, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead'
 
