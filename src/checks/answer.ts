@@ -12,7 +12,7 @@ import { reportCheck, reportEvents } from './events.ts'
 import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from './omaha/omaha.ts'
 import { parseOmahaRequest, renderOmahaResponse } from './omaha/xml.ts'
 import type { Serving } from './serving.ts'
-import { type Answering, appKey, checkForUpdate, type Query, upgradePathForSyncer } from './update-check.ts'
+import { type Answering, appKey, checkForUpdate, type Query } from './update-check.ts'
 
 /** What a shell sends. */
 export interface CheckAnswer {
@@ -94,18 +94,24 @@ function answerApp(checking: Checking, app: OmahaAppRequest): MaybePromise<Omaha
   return after(checkForUpdate(checking, query), (decision) => responseOf(checking, app, query.app, decision))
 }
 
-const queryOf = (
-  { installSource }: OmahaRequest,
-  { appId, track, version, board, oem, machineId }: OmahaAppRequest,
-): Query => ({
-  app: appKey(appId),
-  channel: track,
-  version,
-  board,
-  oem,
-  machineId,
-  isManual: installSource === 'ondemandupdate',
-})
+/** update_engine runs the old version although it installed an update. */
+const rollbackError = 44
+
+function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
+  const { appId, track, version, board, oem, machineId, limits, syncer, events } = app
+  const hasFallenBack = events.some(({ errorCode }) => errorCode?.base === rollbackError)
+  return {
+    app: appKey(appId),
+    channel: track,
+    version,
+    board,
+    oem,
+    machineId,
+    isManual: installSource === 'ondemandupdate',
+    isSyncer: syncer !== undefined,
+    limits: hasFallenBack ? { ...limits, hasFallenBack } : limits,
+  }
+}
 
 /** @param decision `undefined` where the app asked for none. */
 function responseOf(
@@ -131,27 +137,20 @@ function responseOf(
 }
 
 /**
- * A Nebraska that copies releases gets every floor. One that cannot take several releases at once gets nothing while
- * there are floors: its machines would jump over them.
+ * A Nebraska that copies releases gets one step of its path. One that cannot mark floors gets none of them: its machines
+ * would jump over them.
  */
 function answerSyncer(checking: Checking, app: OmahaAppRequest, query: Query): MaybePromise<OmahaAppResponse> {
   const { serving, offers } = checking
-  return after(upgradePathForSyncer(checking, query), (path) => {
-    if (path.kind === 'no-update') return responseOf(checking, app, query.app, path)
-    const last = path.steps.at(-1)
-    const isTooMany = app.syncer === 'one' && (path.steps.length > 1 || !path.isWhole)
+  return after(checkForUpdate(checking, query), (decided) => {
+    const floor = decided.kind === 'update' ? decided.offer.floor?.reason : undefined
     const decision: Decision =
-      last && !isTooMany
-        ? { kind: 'update', offer: last }
-        : { kind: 'no-update', reason: 'floor-held', because: noFloors }
+      app.syncer === 'one' && floor !== undefined
+        ? { kind: 'no-update', reason: 'floor-held', because: noFloors }
+        : decided
     const response = responseOf(checking, app, query.app, decision)
-    if (app.syncer === 'one') return response
-    const [first, ...others] = path.steps.map((one) => ({
-      offer: offerOf(serving, offers, query.app, app.board, one),
-      floor: one.release.floor?.reason,
-      isTarget: one === last && path.isWhole,
-    }))
-    return first ? { ...response, updateCheck: { steps: [first, ...others] } } : response
+    if (app.syncer === 'one' || decision.kind === 'no-update') return response
+    return { ...response, updateCheck: { step: offerOf(serving, offers, query.app, app.board, decision.offer), floor } }
   })
 }
 

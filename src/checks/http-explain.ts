@@ -8,7 +8,8 @@ import { answering, type ExplainAccess, type Serving } from './serving.ts'
 import { appKey } from './update-check.ts'
 
 const needed = ['app', 'channel', 'version', 'board'] as const
-const known: readonly string[] = [...needed, 'machine', 'oem', 'manual', 'at']
+const known: readonly string[] = [...needed, 'machine', 'oem', 'manual', 'syncer', 'prefix', 'at']
+const switches = ['manual', 'syncer'] as const
 /** Longer than any id or version of the field. */
 const maxLength = 256
 
@@ -40,18 +41,23 @@ function problemOf(parameters: Readonly<Record<string, readonly string[]>>): str
       return []
     }),
   ]
-  const [at, manual] = [parameters.at?.[0], parameters.manual?.[0]]
+  const at = parameters.at?.[0]
   if (at && !isInstant(at)) problems.push('at must be an instant such as 2026-11-24T13:12:00Z')
-  if (manual && !['0', '1'].includes(manual)) problems.push('manual must be 0 or 1')
+  for (const name of switches)
+    if (!['0', '1'].includes(parameters[name]?.[0] || '0')) problems.push(`${name} must be 0 or 1`)
   return problems.length === 0
     ? undefined
-    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&at=]`
+    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&syncer=1][&prefix=][&at=]`
 }
 
 function questionOf(asked: Readonly<Record<string, string>>): Omit<ExplainQuery, 'audience'> {
-  const { app = '', channel = '', version = '', board = '', machine: machineId = '', oem = '', manual, at } = asked
+  const { app = '', channel = '', version = '', board = '', machine: machineId = '', oem = '', prefix, at } = asked
   return {
-    query: { app: appKey(app), channel, version, board, machineId, oem, isManual: manual === '1' },
+    query: {
+      ...{ app: appKey(app), channel, version, board, machineId, oem },
+      ...{ isManual: asked.manual === '1', isSyncer: asked.syncer === '1' },
+      ...(prefix && { limits: { versionPrefix: prefix } }),
+    },
     at: at ? Date.parse(at) : undefined,
   }
 }

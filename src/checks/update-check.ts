@@ -5,7 +5,6 @@ import type { LoadedChannel, Problem } from '../catalog/channels.ts'
 import type { ChannelRef, StoreReader } from '../catalog/read.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import { type Check, type Decision, decide } from '../release/decide.ts'
-import { type UpgradePath, upgradePathOf } from '../release/upgrade-path.ts'
 
 /** One machine's question. */
 export interface Query extends Check {
@@ -31,12 +30,6 @@ export function checkForUpdate(answering: Answering, query: Query): MaybePromise
     'view' in channel ? decide(query, channel.view, now) : noUpdateBecause(channel),
   )
 }
-
-/** Every release that a machine would be offered, one after the other. Never throws. */
-export const upgradePathForSyncer = (answering: Answering, query: Query): MaybePromise<UpgradePath | NoUpdate> =>
-  after(findFor(answering, query), (channel) =>
-    'view' in channel ? upgradePathOf(query, channel.view, answering.reader.clock()) : noUpdateBecause(channel),
-  )
 
 /** What keeps a query from being decided, as a decision. */
 export const noUpdateBecause = ({ reason, message }: Problem): NoUpdate => ({

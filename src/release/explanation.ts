@@ -52,7 +52,9 @@ export function explainDecision(decision: Decision, course: Course = {}): string
   const { stoppedAt } = course
   const sentence = reasonSentences[reason].replace('{version}', () => candidate?.release.version ?? 'the release')
   const stop = reason === 'not-in-ramp' && stoppedAt ? `: its ramp was stopped at ${timeText(stoppedAt)}` : ''
-  return `no update: ${sentence}${stop}${because === undefined ? '' : ` (${because})`}`
+  const isOnTheWay = candidate?.floor && ['target', 'not-in-ramp', 'outside-window'].includes(reason)
+  const way = isOnTheWay ? '; it is a floor, which no machine passes by' : ''
+  return `no update: ${sentence}${stop}${way}${because === undefined ? '' : ` (${because})`}`
 }
 
 /** The numbers behind a decision about a release. */

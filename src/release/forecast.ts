@@ -1,6 +1,7 @@
 /** When a machine's answer will change, if nobody edits the channel. Pure and bounded. */
-import { bucketFor, type Check, type Decision, decide } from './decide.ts'
+import { boardFor, bucketFor, type Check, type Decision, decide } from './decide.ts'
 import { rampEdges } from './ramp.ts'
+import { compareVersions, parseVersion } from './version.ts'
 import type { ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
 
@@ -23,10 +24,11 @@ export function nextChange(check: Check, view: ChannelView, now: number): Foreca
   for (const [i, from] of instants.entries()) {
     const then = decide(check, view, from)
     if (!isSame(then, current)) return { at: from, decision: then }
-    const edge = windowEdge(then, check, view, from)
-    if (edge === undefined || edge >= (instants[i + 1] ?? Number.POSITIVE_INFINITY)) continue
-    const after = decide(check, view, edge)
-    if (!isSame(after, current)) return { at: edge, decision: after }
+    for (const edge of windowEdges(then, check, view, from)) {
+      if (edge >= (instants[i + 1] ?? Number.POSITIVE_INFINITY)) break
+      const after = decide(check, view, edge)
+      if (!isSame(after, current)) return { at: edge, decision: after }
+    }
   }
   return undefined
 }
@@ -38,7 +40,7 @@ function isSame(a: Decision, b: Decision): boolean {
 
 /** Later instants at which a ramp may change the answer, or a follower begins to offer a release. */
 function rampInstants(check: Check, view: ChannelView, now: number): readonly number[] {
-  const candidates = view.boards.get(check.board)?.candidates ?? []
+  const candidates = boardFor(view, check)?.candidates ?? []
   const instants = candidates.flatMap((candidate) => [
     candidate.seenFrom,
     ...candidate.ramps.flatMap((ramp) => rampEdges(ramp, bucketFor(candidate, view, check).ramp, now)),
@@ -47,10 +49,14 @@ function rampInstants(check: Check, view: ChannelView, now: number): readonly nu
   return [...new Set(later)].slice(0, maxInstants)
 }
 
-/** When the window of the offered release closes, or that of the withheld one opens. */
-function windowEdge(decision: Decision, check: Check, view: ChannelView, from: number): number | undefined {
-  const candidate = decision.kind === 'update' ? decision.offer : decision.candidate
-  const isAtStake = decision.kind === 'update' || decision.reason === 'outside-window'
-  if (candidate?.schedule === undefined || !isAtStake || check.isManual) return undefined
-  return nextEdge(candidate.schedule, bucketFor(candidate, view, check).window, from)
+/** When the window of the offered release or of the next floor closes, or that of the withheld one opens. In order. */
+function windowEdges(decision: Decision, check: Check, view: ChannelView, from: number): readonly number[] {
+  if (check.isManual || (decision.kind === 'no-update' && decision.reason !== 'outside-window')) return []
+  const running = parseVersion(check.version)
+  const floor = boardFor(view, check)?.floors.find(({ version }) => compareVersions(version, running) > 0)
+  const candidates = [decision.kind === 'update' ? decision.offer : decision.candidate, floor]
+  const edges = candidates.flatMap((one) =>
+    one?.schedule ? (nextEdge(one.schedule, bucketFor(one, view, check).window, from) ?? []) : [],
+  )
+  return edges.sort((a, b) => a - b)
 }

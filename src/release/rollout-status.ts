@@ -111,7 +111,7 @@ function statusOf(view: ChannelView, board: string, now: number, blocked?: Reaso
   const offered = path.steps.at(-1)
   return [
     {
-      ...{ board, newest, offered, via: path.steps.slice(0, -1) },
+      ...{ board, newest, offered, via: path.steps.slice(0, -1).filter(({ floor }) => floor) },
       withheld: offered === newest ? undefined : path.end,
       window: offered && windowOf(offered, now),
       rollbacks: blocked ? [] : rollbacksOf(view, board, now),
@@ -149,10 +149,10 @@ function releaseStatuses(
   let [isNewest, isGoal] = [true, true]
   const stateOf = (one: Candidate): Pick<ReleaseStatus, 'state'> & { readonly because?: string | undefined } => {
     if (one === offered) return { state: 'offered' }
-    if (steps.includes(one)) return { state: 'floor', because: one.floor?.reason }
+    if (one.floor && steps.includes(one)) return { state: 'floor', because: one.floor.reason }
     if (one.refusal) return { state: one.refusal.reason, because: one.refusal.because }
     if (offered && compareVersions(one.version, offered.version) < 0) return { state: 'superseded' }
-    if (end && isBlocked(end.reason)) return { state: end.reason }
+    if (end && (isBlocked(end.reason) || end.candidate === one)) return { state: end.reason, because: end.because }
     if (one.seenFrom > now) return { state: 'later' }
     const refused = one.targets.map((admission) => admission(machine)).find((because) => because !== undefined)
     if (refused !== undefined) return { state: 'target', because: refused }

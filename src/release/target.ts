@@ -12,6 +12,8 @@ export interface Machine {
   readonly machineId: string
   /** Answers as for a machine on no list, to keep the lists private. */
   readonly onNoList?: boolean
+  /** A server that copies releases, and offers them to its whole fleet. */
+  readonly isSyncer?: boolean
 }
 
 /** Why a target refuses a machine; `undefined`: it admits it. */
@@ -26,6 +28,7 @@ export function readTarget({ oem, from, machines }: Target): Admission {
   const allow = machines?.allow && new Set(machines.allow)
   const deny = machines?.deny && new Set(machines.deny)
   return (machine) => {
+    if (machine.isSyncer) return 'it is not for every machine, and a syncer offers it to all of its own'
     if (oem?.only && !oem.only.includes(machine.oem)) return `it is for OEM ${oem.only.join(', ')} only`
     if (oem?.not?.includes(machine.oem)) return `it is not for OEM ${machine.oem}`
     if (inRange && !inRange(machine.running)) return `it is for machines that run ${from}`

@@ -37,6 +37,19 @@ export const newestFirst = (a: { readonly version: string }, b: { readonly versi
 
 export const isSameVersion = (a: string, b: string): boolean => compareVersions(parseVersion(a), parseVersion(b)) === 0
 
+/**
+ * Whether a version begins with these parts, compared as numbers: `1.2` is a prefix of 1.2.3, and not of 1.20. A `$` at the
+ * end means the whole version. Nothing begins with what is no version.
+ */
+export function hasPrefix(version: Version | undefined, prefix: string): boolean {
+  const isWhole = prefix.endsWith('$')
+  const wanted = parseVersion(prefix.replace(/[.$]$/, ''))
+  if (version === undefined || wanted === undefined) return prefix === ''
+  if (isWhole) return compareVersions(version, wanted) === 0
+  const parts = prefix.replace(/\.$/, '').split('.').map(withoutLeadingZeros)
+  return parts.every((part, i) => part === (version.parts[i] ?? '0'))
+}
+
 function compareParts(a: readonly string[], b: readonly string[]): number {
   for (let i = 0; i < Math.max(a.length, b.length); i++) {
     const order = compareNumbers(a[i] ?? '0', b[i] ?? '0')

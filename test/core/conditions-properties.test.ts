@@ -172,7 +172,6 @@ test('a follower never exposes more than its source: nobody whom the source woul
       const to = decision.offer.release
       seen.followed += 1
       expect(to.deadEnd).toBeUndefined()
-      if (to.floor) return
       expect(Date.parse(to.publishedAt) + one.afterMs).toBeLessThanOrEqual(noon + ms)
       // The source with nothing but this release, asked by hand: neither a ramp nor a window stands in the way there.
       const alone = { ...source.content, rollbackFrom: [machine.version], releases: [to] }

@@ -112,10 +112,10 @@ describe('ramps', () => {
       'withdrawn 3 (boot loop)',
     ],
     [
-      'of a floor are skipped',
+      'of a floor hold back who is on the way',
       { machineId: late },
       { releases: [release('2', { floor: why, ramp: [step(hour, 1)] }), release('3')] },
-      'update 2',
+      'not-in-ramp 2',
     ],
     [
       'hold for those who go down, too',
@@ -444,10 +444,10 @@ describe('followers', () => {
       'dead-end 2 (boot loop)',
     ],
     [
-      'pass through floors, however young',
+      'wait for a floor that is too young',
       {},
       follow(source([published('2', 1, { floor: why }), published('3', 9)])),
-      'update 2',
+      'not-in-ramp 2',
     ],
     [
       'do not jump a held one',

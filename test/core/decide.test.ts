@@ -8,6 +8,8 @@ import { answer, bytesOf, held, night, noon, release, viewOf } from './releases.
 const why = { reason: 'boot loop' }
 /** Not begun at noon. */
 const ramp = [{ at: '2026-11-24T00:00:00Z', share: 1 }]
+/** Never complete. */
+const half = [{ at: '2026-11-01T00:00:00Z', share: 0.999999 }]
 const three = [release('1'), release('2'), release('3')]
 
 type Row = readonly [string, Partial<Check>, Release[], string, { holds?: Hold[]; more?: Omit<Channel, 'releases'> }?]
@@ -117,7 +119,7 @@ const rows: readonly Row[] = [
     'a held floor, and an older release below it',
     {},
     [release('1.5'), release('2', { floor: why }), release('3')],
-    'floor-held 2 (https://example.org/why)',
+    'update 1.5',
     { holds: [held('2')] },
   ],
   [
@@ -127,8 +129,48 @@ const rows: readonly Row[] = [
     'floor-held 2 (boot loop)',
   ],
   ['a floor held elsewhere', {}, [release('2', { floor: why }), release('3')], 'update 2', { holds: [held('2', 'x')] }],
-  ['a floor skips its ramp', {}, [release('2', { floor: why, ramp }), release('3')], 'update 2'],
-  ['a floor skips its target', {}, [release('2', { floor: why, target: { from: '<0' } }), release('3')], 'update 2'],
+  ['a floor obeys its ramp', {}, [release('2', { floor: why, ramp }), release('3')], 'not-in-ramp 2'],
+  [
+    'a floor that a person asks for skips its ramp and its window',
+    { isManual: true },
+    [release('2', { floor: why, ramp, windows: [night] }), release('3')],
+    'update 2',
+  ],
+  [
+    'a floor obeys its target',
+    { oem: 'pxe' },
+    [release('2', { floor: why, target: { oem: { not: ['pxe'] } } }), release('3')],
+    'target 2 (it is not for OEM pxe)',
+  ],
+  ...(
+    [
+      ['ramp', { ramp }],
+      ['target', { target: { from: '<0' } }],
+      ['window', { windows: [night] }],
+    ] as const
+  ).map(
+    ([what, more]): Row => [
+      `a floor closed by its ${what}: the newest complete release below it`,
+      {},
+      [
+        ...[release('1.2'), release('1.5'), release('1.6', { ramp }), release('1.7', { deadEnd: why })],
+        ...[release('2', { floor: why, ...more }), release('3')],
+      ],
+      'update 1.5',
+    ],
+  ),
+  [
+    'a closed floor, and below it only what it runs',
+    { version: '1.5' },
+    [release('1.5'), release('2', { floor: why, ramp }), release('3')],
+    'not-in-ramp 2',
+  ],
+  [
+    'a closed floor, and a closed window below it',
+    {},
+    [release('1.5', { windows: [night] }), release('2', { floor: why, ramp }), release('3')],
+    'outside-window 1.5',
+  ],
   ['a floor obeys its windows', {}, [release('2', { floor: why, windows: [night] }), release('3')], 'outside-window 2'],
   [
     'a floor with a target obeys its windows',
@@ -139,13 +181,19 @@ const rows: readonly Row[] = [
   [
     'a floor with a ramp obeys its windows',
     {},
-    [release('2', { floor: why, ramp, windows: [night] }), release('3')],
+    [release('2', { floor: why, ramp: [{ at: '2026-11-01T00:00:00Z', share: 1 }], windows: [night] }), release('3')],
     'outside-window 2',
   ],
   // Conditions.
   ['a ramp', {}, [release('3', { ramp })], 'not-in-ramp 3'],
   ['an empty ramp', {}, [release('3', { ramp: [] })], 'not-in-ramp 3'],
   ['a ramped newest: the one before', {}, [release('2'), release('3', { ramp })], 'update 2'],
+  [
+    'a ramped newest: never a dead end before it',
+    {},
+    [release('1.5'), release('2', { deadEnd: why }), release('3', { ramp })],
+    'update 1.5',
+  ],
   [
     'a target',
     { oem: 'pxe' },
@@ -188,6 +236,57 @@ const rows: readonly Row[] = [
     'held 3 (https://example.org/why)',
     { holds: [held('3')], more: { rollbackFrom: ['4'] } },
   ],
+  [
+    'rollbackFrom, and a held floor is the one to go to: a brake sends nobody below it',
+    { version: '3' },
+    [release('1'), release('2', { floor: why }), release('3', { withdrawn: why })],
+    'floor-held 2 (https://example.org/why)',
+    { holds: [held('2')], more: { rollbackFrom: ['3'] } },
+  ],
+  // What clients restrict.
+  ['a prefix', { limits: { versionPrefix: '2' } }, [release('2.1'), release('2.3'), release('3')], 'update 2.3'],
+  ['a prefix of parts, not of characters', { limits: { versionPrefix: '1' } }, [release('10')], 'version-prefix 10'],
+  ['a prefix with a dot', { limits: { versionPrefix: '2.0.' } }, [release('2'), release('2.1')], 'update 2'],
+  ['a whole version', { limits: { versionPrefix: '2.0$' } }, [release('2'), release('2.0.1')], 'update 2'],
+  ['no version as a prefix', { limits: { versionPrefix: 'x' } }, three, 'version-prefix 3'],
+  ['a prefix that it runs', { version: '3', limits: { versionPrefix: '2' } }, three, 'up-to-date'],
+  [
+    'a prefix, and a floor of another',
+    { limits: { versionPrefix: '3' } },
+    [release('2', { floor: why }), release('3')],
+    'version-prefix 2',
+  ],
+  ['no update at all', { limits: { takesNoUpdate: true } }, three, 'update-disabled 3'],
+  ['no update, and there is none', { version: '3', limits: { takesNoUpdate: true } }, three, 'up-to-date'],
+  [
+    'no rollback',
+    { version: '4', limits: { takesNoRollback: true } },
+    three,
+    'rollback-disabled 3',
+    { more: { rollbackFrom: ['4'] } },
+  ],
+  ['no rollback, and a higher one', { limits: { takesNoRollback: true } }, three, 'update 3'],
+  ['it fell back just now', { limits: { hasFallenBack: true } }, three, 'fell-back 3'],
+  // Boards.
+  ['no board, and packages for any', { board: '' }, [release('2', { boards: { any: bytesOf() } })], 'update 2'],
+  ['a board, and packages for any only', {}, [release('2', { boards: { any: bytesOf() } })], 'no-release-for-board'],
+  // Servers that copy.
+  [
+    'a syncer and a ramp',
+    { isSyncer: true, machineId: 'first' },
+    [release('2'), release('3', { ramp: [...half] })],
+    'update 2',
+  ],
+  ...(
+    [{ oem: { only: ['azure'] } }, { oem: { not: ['pxe'] } }, { from: '>=1' }, { machines: { deny: [] } }] as const
+  ).map(
+    (target): Row => [
+      `a syncer and a target: ${JSON.stringify(target)}`,
+      { isSyncer: true, oem: 'azure' },
+      [release('3', { target })],
+      'target 3 (it is not for every machine, and a syncer offers it to all of its own)',
+    ],
+  ),
   [
     'rollbackFrom is no way for an unreadable version',
     { version: 'main' },
@@ -260,7 +359,7 @@ test('whatever the channel: never lower, never over a floor, never held, withdra
       const between = channel.releases.filter((one) => order(one.version, from) > 0 && order(one.version, to) < 0)
       expect(between.filter(({ floor }) => floor)).toEqual([])
       expect([release.withdrawn, isHeld(to), release.windows]).toEqual([undefined, false, undefined])
-      if (!release.floor) expect(release.ramp).toBeUndefined()
+      expect(release.ramp).toBeUndefined()
       expect(channel.releases.find((one) => order(one.version, from) === 0)?.deadEnd).toBeUndefined()
     }),
     { numRuns: 2000, seed: 6 },

@@ -42,7 +42,7 @@ test.each<[string, Given, offered: string | undefined, reason: string | undefine
   ['the one before a held one', { holds: [hold] }, '2', 'held'],
   ['the one before a withdrawn one', { more: { '3': { withdrawn: because } } }, '2', 'withdrawn'],
   ['the one before a ramp', { more: { '3': { ramp } } }, '2', 'not-in-ramp'],
-  ['a floor that cannot be passed', { more: { '2': { floor: because, withdrawn: because } } }, undefined, 'floor-held'],
+  ['a floor that cannot be passed', { more: { '2': { floor: because, withdrawn: because } } }, '1', 'floor-held'],
   [
     'what most machines are offered',
     { more: Object.fromEntries(['1', '2', '3'].map((it) => [it, { target: { from: '>=1' } }])) },

@@ -98,7 +98,7 @@ const rows: Readonly<Record<string, Row>> = {
     shown: 'by way of 2',
     releases: { '2': 'floor on the way: why; window closed until 2026-11-23 12:00:00 UTC' },
     page: /By way of 2\./,
-    explained: 'no update: 2 is offered in its windows only',
+    explained: 'no update: 2 is offered in its windows only; it is a floor, which no machine passes by',
   },
   'a target': {
     make: (store) => change(store, { of: { '3': { target: { oem: { only: ['azure'] } } } } }),
@@ -122,15 +122,15 @@ const rows: Readonly<Record<string, Row>> = {
       await change(store, { of: { '2': { floor: because } } })
       await holdRelease(store.publisher, ref, { version: '2', reason: 'it loops' })
     },
-    offered: undefined,
+    offered: '1',
     withheld: 'floor-held',
     shown: '3: waits for a floor that is held or withdrawn: it loops',
     releases: {
       '3': 'waits for a floor that is held or withdrawn: it loops',
       '2': 'held for amd64-usr: it loops',
-      '1': 'superseded',
+      '1': 'offered',
     },
-    page: /the floor is held nothing is offered.*it loops Machines below the floor wait for it/,
+    page: /the floor is held 1 offered.*it loops/,
     explained: 'no update: it must pass through 2 first, and that one is held or withdrawn (it loops)',
   },
   'a running ramp': {

@@ -27,6 +27,10 @@ const channels: Readonly<Partial<Record<Reason, Partial<Release>>>> = {
   target: { target: { oem: { only: ['azure'] } } },
   'not-in-ramp': { ramp: [{ at, share: 1 }] },
   'outside-window': { windows: [{ days: ['Thu'], from: '04:00', to: '04:01', timeZone: 'UTC' }] },
+  'version-prefix': {},
+  'update-disabled': {},
+  'rollback-disabled': { withdrawn: why },
+  'fell-back': {},
   'not-mirrored': {},
   unverifiable: {},
 }
@@ -39,6 +43,7 @@ async function makeChannel(channel: string, fields: Partial<Release>): Promise<v
   for (const version of channel === 'floor-held' ? ['2', '3'] : ['2']) await publishOne(store, version, { channel })
   await commitChannel(store.publisher, { app, channel }, (current) => ({
     ...current,
+    ...(channel === 'rollback-disabled' && { rollbackFrom: ['2'] }),
     releases: current.releases.map((one) => {
       if (one.version === '1') return channel === 'dead-end' ? { ...one, deadEnd: why } : one
       return one.version === '2' ? { ...one, ...fields } : one
@@ -59,8 +64,11 @@ beforeAll(async () => {
 interface Told {
   /** `_no_update_reason`, as it stands in the answer. */
   readonly machine: string
-  /** What `/v1/explain` says with the token. */
-  readonly operator: string
+  /** What `/v1/explain` says with the token; absent where only the machine itself can know. */
+  readonly operator?: string
+  /** What the machine adds to its request. */
+  readonly updatecheck?: string
+  readonly event?: string
   /** What it says to everybody, where that is something else. */
   readonly everybody?: string
 }
@@ -87,6 +95,14 @@ const rows: Readonly<Record<Reason, Told>> = {
   target: { machine: 'target', operator: 'no update: 2 is not for this machine (it is for OEM azure only)' },
   'not-in-ramp': { machine: 'not-in-ramp', operator: 'no update: 2 has not reached this machine yet' },
   'outside-window': { machine: 'outside-window', operator: 'no update: 2 is offered in its windows only' },
+  'version-prefix': {
+    machine: 'version-prefix',
+    updatecheck: 'targetversionprefix="1."',
+    operator: 'no update: 2 is not of the versions that the machine asks for',
+  },
+  'update-disabled': { machine: 'update-disabled', updatecheck: 'updatedisabled="true"' },
+  'rollback-disabled': { machine: 'rollback-disabled', updatecheck: 'rollback_allowed="false"' },
+  'fell-back': { machine: 'fell-back', event: '<event eventtype="3" eventresult="0" errorcode="44"/>' },
   'not-mirrored': {
     machine: 'not-mirrored',
     operator: `no update: this store does not hold the manifest of that channel (${channelKey(app, 'not-mirrored', 3)} is not in the store)`,
@@ -137,17 +153,19 @@ const placeOf = (reason: Reason) => ({
 
 test.each(Object.entries(rows) as [Reason, Told][])(
   '%s',
-  async (reason, { machine, operator, everybody = operator }) => {
+  async (reason, { machine, operator, everybody = operator, updatecheck = '', event = '' }) => {
     const log: LogEntry[] = []
     const ref = placeOf(reason)
-    const body = `<request protocol="3.0"><app appid="${ref.app}" version="1" track="${ref.channel}" board="${ref.board}"><updatecheck/></app></request>`
+    const version = reason === 'rollback-disabled' ? '2' : '1'
+    const body = `<request protocol="3.0"><app appid="${ref.app}" version="${version}" track="${ref.channel}" board="${ref.board}"><updatecheck ${updatecheck}/>${event}</app></request>`
     const answer = await open(reason, 'public', log).request('/v1/update/', { method: 'POST', body })
     expect(answer.status).toBe(200)
     expect(await answer.text()).toContain(`<updatecheck status="noupdate" _no_update_reason="${machine}"/>`)
-    expect(log).toMatchObject([{ event: 'check', decision: 'no-update', reason }])
+    expect(log.filter(({ event }) => event === 'check')).toMatchObject([{ decision: 'no-update', reason }])
+    if (operator === undefined) return
     const sentences = await Promise.all(
       (['public', { token: 'a-token-that-is-long-enough' }] as const).map(async (explain) => {
-        const query = new URLSearchParams({ ...ref, version: '1' })
+        const query = new URLSearchParams({ ...ref, version, ...(reason === 'version-prefix' && { prefix: '1.' }) })
         const headers = { authorization: 'Bearer a-token-that-is-long-enough' }
         const told = await open(reason, explain, []).request(`/v1/explain?${query}`, { headers })
         const explained = (await told.json()) as Explanation

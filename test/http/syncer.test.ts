@@ -1,7 +1,7 @@
 /** Servers that copy: the captured requests of Nebraska's syncer, and what CoreUpdate's own clients read. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
-import { markRelease } from '../../src/release/edits.ts'
+import { editRelease, markRelease } from '../../src/release/edits.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { editChannel } from '../changes.ts'
 import { syncerBody } from '../protocol/samples.ts'
@@ -44,15 +44,13 @@ describe('a syncer of Nebraska', () => {
     expect(manifests(await sync('syncer-legacy'))).toEqual(['version="4000.0.0"'])
   })
 
-  test('with floors gets all of them, lowest first, and the place of the target; a legacy one nothing', async () => {
+  test('with floors gets the next one, written twice, with its own URL; a legacy one nothing', async () => {
     for (const version of ['2000.0.0', '3000.0.0', '3500.0.0', '4000.0.0']) await publish(version)
     for (const version of ['2000.0.0', '3000.0.0']) await setFloor(version)
     const answer = await sync('syncer-multi')
-    expect(manifests(answer)).toEqual([
-      'version="3000.0.0" is_floor="true" floor_reason="btrfs &quot;step&quot;"',
-      'version="4000.0.0" is_target="true"',
-    ])
-    expect(answer.match(/<urls><url codebase="[^"]*\/4000\.0\.0\/amd64-usr\/[0-9a-f]{32}\/"\/><\/urls>/g)?.length).toBe(
+    const mark = 'version="3000.0.0" is_floor="true" floor_reason="btrfs &quot;step&quot;"'
+    expect(manifests(answer)).toEqual([mark, `${mark} is_target="true"`])
+    expect(answer.match(/<urls><url codebase="[^"]*\/3000\.0\.0\/amd64-usr\/[0-9a-f]{32}\/"\/><\/urls>/g)?.length).toBe(
       1,
     )
     expect(answer.match(/<package name="update\.gz" hash="[^"]{28}" hash_sha256="[0-9a-f]{64}"/g)?.length).toBe(2)
@@ -62,17 +60,45 @@ describe('a syncer of Nebraska', () => {
     )
   })
 
-  test('a floor that is held ends the way before it; more than five come later', async () => {
-    for (let i = 0; i < 8; i++) await publish(`300${i}.0.0`)
-    for (let i = 0; i < 7; i++) await setFloor(`300${i}.0.0`)
-    const five = [0, 1, 2, 3, 4].map((i) =>
-      expect.stringMatching(`^version="300${i}.0.0" is_floor="true" floor_reason="[^"]*"$`),
-    )
-    expect(manifests(await sync('syncer-multi'))).toEqual(five)
-    await hold(store, '3002.0.0')
-    expect(manifests(await sync('syncer-multi'))).toEqual(five.slice(0, 2))
+  test('a newest release that is a floor is marked, and kept from a legacy one, which could not mark it', async () => {
+    await publish('3000.0.0')
+    await setFloor('3000.0.0')
+    expect(manifests(await sync('syncer-multi'))).toHaveLength(2)
+    expect(status(await sync('syncer-legacy'))).toMatch(/^status="noupdate" _no_update_reason="floor-held/)
+  })
+
+  test('a floor that is held ends the way before it', async () => {
+    for (const version of ['3000.0.0', '4000.0.0']) await publish(version)
+    await setFloor('3000.0.0')
     await hold(store, '3000.0.0')
     expect(status(await sync('syncer-multi'))).toMatch(/^status="noupdate" _no_update_reason="floor-held/)
+  })
+
+  test('comes last in a ramp, whatever its id', async () => {
+    await publish('3000.0.0')
+    await publish('4000.0.0')
+    await editChannel(store.publisher, { app, channel: 'stable' }, (one) =>
+      editRelease(one, '4000.0.0', (release) => ({
+        ...release,
+        ramp: [{ at: '2020-01-01T00:00:00Z', share: 0.99 }],
+      })),
+    )
+    const offered = new Set<string>()
+    for (let i = 0; i < 200; i++) {
+      const body = syncerBody('syncer-multi').replace('"floored"', '"stable"').replace('"m21"', `"{machine-${i}}"`)
+      const answer = await (await serve().request('/v1/update/', { method: 'POST', body })).text()
+      offered.add(manifests(answer).join())
+    }
+    expect([...offered]).toEqual(['version="3000.0.0" is_target="true"'])
+  })
+
+  test('gets nothing that is for some machines only', async () => {
+    await publish('3000.0.0')
+    await editChannel(store.publisher, { app, channel: 'stable' }, (one) => ({
+      ...one,
+      target: { oem: { not: ['pxe'] } },
+    }))
+    expect(status(await sync('syncer-multi'))).toBe('status="noupdate" _no_update_reason="target"')
   })
 
   test('a channel that is not there is answered as to anybody', async () => {

@@ -63,11 +63,12 @@ function appFrom(app: Node, os: Readonly<Record<string, string>>, engine: string
   const get = (name: string): string => app.attributes[name] ?? ''
   const events = all(app, 'event')
   const good = events.filter(isGoodEvent)
+  const isSyncer = engine === 'CoreOSUpdateEngine-0.1.0.0' && events.length + all(app, 'ping').length === 0
   const request = {
     appId: get('appid'),
     version: get('version'),
     track: get('track').replace(/^[\0- "']+|[\0- "']+$/g, ''),
-    board: get('board') || boardFrom(os.arch ?? '', os.sp ?? ''),
+    board: get('board') || (isSyncer && os.arch === 'arm' ? 'arm64-usr' : boardFrom(os.arch ?? '', os.sp ?? '')),
     machineId: get('machineid'),
     oem: get('oem'),
     oemVersion: get('oemversion'),
@@ -76,17 +77,28 @@ function appFrom(app: Node, os: Readonly<Record<string, string>>, engine: string
     ping: all(app, 'ping').length > 0,
     updateCheck: all(app, 'updatecheck').length > 0,
     events: good.map(eventFrom),
-    ...(engine === 'CoreOSUpdateEngine-0.1.0.0' && events.length + all(app, 'ping').length === 0
-      ? { syncer: get('multi_manifest_ok') === 'true' ? ('many' as const) : ('one' as const) }
-      : {}),
+    ...(isSyncer ? { syncer: get('multi_manifest_ok') === 'true' ? ('many' as const) : ('one' as const) } : {}),
+    ...limitsFrom(all(app, 'updatecheck')[0]?.attributes),
   }
   const hasProblem = good.length < events.length || request.appId.trim() === ''
   return hasProblem ? { ...request, problem: 'some' } : request
 }
 
+function limitsFrom(attributes: Readonly<Record<string, string>> = {}): Pick<OmahaAppRequest, 'limits'> {
+  const { targetversionprefix: prefix, updatedisabled, rollback_allowed: rollback } = attributes
+  if (!prefix && updatedisabled !== 'true' && rollback !== 'false') return {}
+  return {
+    limits: {
+      ...(prefix ? { versionPrefix: prefix } : {}),
+      ...(updatedisabled === 'true' ? { takesNoUpdate: true } : {}),
+      ...(rollback === 'false' ? { takesNoRollback: true } : {}),
+    },
+  }
+}
+
 function boardFrom(arch: string, sp: string): string {
   const byArch = /^(?:x86_64|amd64|x64)$/.test(arch) ? 'amd64-usr' : /^(?:aarch64|arm64)$/.test(arch) ? 'arm64-usr' : ''
-  if (byArch !== '') return byArch
+  if (arch !== '') return byArch
   return /_(?:x86_64|amd64|x64)$/.test(sp) ? 'amd64-usr' : /_(?:aarch64|arm64)$/.test(sp) ? 'arm64-usr' : ''
 }
 

@@ -177,7 +177,10 @@ describe('the board', () => {
     ['arch="aarch64"', 'arm64-usr'],
     ['arch="arm64"', 'arm64-usr'],
     ['arch="x64" sp="1_aarch64"', 'amd64-usr'],
-    ['arch="x86" sp="1_aarch64"', 'arm64-usr'],
+    ['arch="x86" sp="1_aarch64"', ''],
+    ['arch="arm" sp="1_aarch64"', ''],
+    ['arch=" " sp="1_aarch64"', ''],
+    ['arch="" sp="1_aarch64"', 'arm64-usr'],
     ['sp="4081.2.0_x86_64"', 'amd64-usr'],
     ['sp="4081.2.0_aarch64"', 'arm64-usr'],
     ['sp="4081.2.0_armv7l"', ''],
@@ -321,7 +324,7 @@ describe('what is refused', () => {
   const nested = (levels: number): string => `${repeated('<a>', levels)}${repeated('</a>', levels)}`
 
   test.each<[string, (count: number) => string, number]>([
-    ['apps', (count) => `<request protocol="3.0">${repeated(app, count)}</request>`, 32],
+    ['apps', (count) => `<request protocol="3.0">${repeated(app, count)}</request>`, 256],
     ['events of one app', (count) => withApp(repeated('<event eventtype="3" eventresult="1"/>', count)), 64],
     ['attributes', (count) => withApp(`<x ${attributes(count)}/>`), 64],
     ['references', (count) => withApp(`${repeated('&lt;', 512)}<x a="${repeated('&#38;', count - 512)}"/>`), 1024],

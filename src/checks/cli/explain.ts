@@ -12,6 +12,8 @@ interface ExplainOptions extends Options {
   readonly machine?: string
   readonly oem?: string
   readonly manual?: boolean
+  readonly syncer?: boolean
+  readonly prefix?: string
   readonly at?: string
 }
 
@@ -24,11 +26,16 @@ export function explainCommand(): Command {
     .option('--machine <id>', 'its machine id: ramps and windows depend on it')
     .option('--oem <oem>', 'its OEM, such as azure')
     .option('--manual', 'as if a person requested the update on the machine')
+    .option('--syncer', 'as a Nebraska that copies the channel')
+    .option('--prefix <versions>', 'as if the machine asked for these versions only, such as 4152.')
     .option('--at <instant>', 'at another time, such as 2026-11-24T13:12:00Z', parseInstant)
     .action(async (options: ExplainOptions) => {
       const { store, settings } = await openReadingOf(options, () => {}, ['app'])
-      const { channel, version, board, machine = '', oem = '', manual = false, at } = options
-      const query = { app: settings.app, channel, version, board, machineId: machine, oem, isManual: manual }
+      const { channel, version, board, machine = '', oem = '', manual = false, syncer = false, prefix, at } = options
+      const query = {
+        ...{ app: settings.app, channel, version, board, machineId: machine, oem, isManual: manual, isSyncer: syncer },
+        ...(prefix && { limits: { versionPrefix: prefix } }),
+      }
       const answering = { cache: newCatalogCache(), reader: store, background: undefined }
       const explanation = await explain(answering, {
         query,

@@ -2,6 +2,7 @@
  * Omaha 3.0 requests and responses as values, independent of the format on the wire.
  * @see protocols: flatcar/update_engine omaha_request_action.cc, ChromiumOS update_engine, go-omaha protocol.go
  */
+import type { ClientLimits } from '../../release/decide.ts'
 
 export interface OmahaRequest {
   /** As sent; 3.x. */
@@ -18,7 +19,7 @@ export interface OmahaAppRequest {
   readonly version: string
   /** The channel's name, without the quotes and blanks that update.conf files bring; empty where absent. */
   readonly track: string
-  /** `board`, else made from `os@arch`, else from `os@sp`; empty without all three. */
+  /** `board`; where it is empty, made from `os@arch`; where that is empty, from `os@sp`. Empty for an unknown value. */
   readonly board: string
   readonly machineId: string
   readonly oem: string
@@ -27,6 +28,8 @@ export interface OmahaAppRequest {
   readonly machineAlias: string
   readonly ping: boolean
   readonly updateCheck: boolean
+  /** What the client restricts in its update check. */
+  readonly limits?: ClientLimits
   readonly events: readonly OmahaEvent[]
   /** A Nebraska that copies releases, and whether it takes all that a machine must pass through at once. */
   readonly syncer?: 'one' | 'many'
@@ -55,19 +58,16 @@ export interface OmahaAppResponse {
   /** Acknowledged where it was sent. */
   readonly ping: boolean
   /** Present exactly where an update check was sent. No client shows `reason`; it helps people who look at the traffic. */
-  readonly updateCheck?: OmahaOffer | { readonly reason: string } | { readonly steps: OmahaSteps }
+  readonly updateCheck?: OmahaOffer | { readonly reason: string } | OmahaStep
   /** How many events are acknowledged. */
   readonly events: number
 }
 
-/** Every step of an upgrade path, for a server that copies releases: floors, and the target. */
-export type OmahaSteps = readonly [OmahaStep, ...OmahaStep[]]
-
+/** What a server that copies releases gets: the next step of its path. */
 export interface OmahaStep {
-  readonly offer: OmahaOffer
+  readonly step: OmahaOffer
   /** The operator's words, where it is a floor. */
   readonly floor: string | undefined
-  readonly isTarget: boolean
 }
 
 export interface OmahaOffer {

@@ -1,5 +1,6 @@
 /** What the attributes of an Omaha request mean, after XML: the same for the strict reader and for the fast one. */
 
+import type { ClientLimits } from '../../release/decide.ts'
 import type { OmahaAppRequest, OmahaErrorCode, OmahaEvent } from './omaha.ts'
 
 export type Attributes = Readonly<Record<string, string | undefined>>
@@ -9,7 +10,8 @@ type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
 export interface AppElement {
   readonly attributes: Attributes
   readonly ping: boolean
-  readonly updatecheck: boolean
+  /** Its attributes, where it is there. */
+  readonly updatecheck: Attributes | undefined
   readonly events: readonly Attributes[]
 }
 
@@ -19,7 +21,7 @@ export interface AppElement {
  * @param engine what the request calls its client.
  */
 export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaAppRequest {
-  const { ping, updatecheck: updateCheck } = app
+  const { ping, updatecheck } = app
   const { appid: appId = '', version = '', track = '', board, machineid: machineId = '', oem = '' } = app.attributes
   const { oemversion: oemVersion = '', bootid: bootId = '', machinealias: machineAlias = '' } = app.attributes
   const problems = appId.trim() === '' ? ['appid is empty'] : []
@@ -29,26 +31,43 @@ export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaA
     if (typeof event === 'string') problems.push(event)
     else events.push(event)
   }
+  // Nebraska's syncer identifies as an old update_engine, but sends neither a ping nor an event (nebraska syncer.go).
+  const isSyncer = !ping && app.events.length === 0 && engine === 'CoreOSUpdateEngine-0.1.0.0'
   const request: Draft<OmahaAppRequest> = {
     appId,
     version,
     track: bare(track),
-    board: board || boardOf(os),
+    board: board || boardOf(os, isSyncer),
     machineId,
     oem,
     oemVersion,
     bootId,
     machineAlias,
     ping,
-    updateCheck,
+    updateCheck: updatecheck !== undefined,
     events,
   }
-  // Nebraska's syncer identifies as an old update_engine, but sends neither a ping nor an event (nebraska syncer.go).
-  if (!ping && app.events.length === 0 && engine === 'CoreOSUpdateEngine-0.1.0.0')
-    request.syncer = app.attributes.multi_manifest_ok === 'true' ? 'many' : 'one'
+  if (isSyncer) request.syncer = app.attributes.multi_manifest_ok === 'true' ? 'many' : 'one'
+  const limits = limitsOf(updatecheck)
+  if (limits) request.limits = limits
   if (problems.length > 0) request.problem = problems.join('; ')
   return request
 }
+
+/** @see Omaha 3.0, the attributes of `<updatecheck>`. `rollback_allowed` counts only where it is written. */
+function limitsOf(updatecheck: Attributes | undefined): ClientLimits | undefined {
+  if (updatecheck === undefined || updatecheck === noAttributes) return undefined
+  const { targetversionprefix = '', updatedisabled, rollback_allowed } = updatecheck
+  const limits = {
+    ...(targetversionprefix !== '' && { versionPrefix: targetversionprefix }),
+    ...(updatedisabled === 'true' && { takesNoUpdate: true }),
+    ...(rollback_allowed === 'false' && { takesNoRollback: true }),
+  }
+  return Object.keys(limits).length > 0 ? limits : undefined
+}
+
+/** Of the `<updatecheck>` that update_engine writes. */
+export const noAttributes: Attributes = {}
 
 /** @returns the problem where a number cannot be read. */
 function readEvent(attributes: Attributes, index: number): OmahaEvent | string {
@@ -81,8 +100,13 @@ const isWrapping = (code: number): boolean => code <= 32 || code === 34 || code 
 const [amd64, arm64] = ['amd64-usr', 'arm64-usr']
 const boards: Readonly<Record<string, string>> = { x86_64: amd64, amd64, x64: amd64, aarch64: arm64, arm64 }
 
-function boardOf({ arch = '', sp = '' }: Attributes): string {
-  if (Object.hasOwn(boards, arch)) return boards[arch] ?? ''
+/**
+ * A stated value that is not known is no board: the next source knows less. Nebraska's syncer calls arm64 `arm`, whatever it
+ * runs on itself (nebraska syncer.go).
+ */
+function boardOf({ arch = '', sp = '' }: Attributes, isSyncer: boolean): string {
+  if (isSyncer && arch === 'arm') return 'arm64-usr'
+  if (arch !== '') return Object.hasOwn(boards, arch) ? (boards[arch] ?? '') : ''
   return Object.entries(boards).find(([name]) => sp.endsWith(`_${name}`))?.[1] ?? ''
 }
 

@@ -2,9 +2,9 @@
 
 import { PlatteError } from '../../kernel/errors.ts'
 import { maxRequestBytes } from '../../kernel/limits.ts'
-import type { OmahaAppResponse, OmahaOffer, OmahaPackage, OmahaRequest, OmahaStep, OmahaSteps } from './omaha.ts'
+import type { OmahaAppResponse, OmahaOffer, OmahaPackage, OmahaRequest, OmahaStep } from './omaha.ts'
 import { escapeInnerQuotes } from './repair.ts'
-import { type AppElement, type Attributes, appRequest } from './values.ts'
+import { type AppElement, type Attributes, appRequest, noAttributes } from './values.ts'
 import { scanXml } from './xml-scanner.ts'
 import { escapeAttribute } from './xml-text.ts'
 
@@ -66,7 +66,8 @@ const canonical = new RegExp(
 export function parseCanonical(text: string): OmahaRequest | undefined {
   const match = canonical.exec(text)
   if (match === null) return undefined
-  const [ping, updatecheck, event] = [match[13] !== undefined, match[14] !== undefined, match[15] !== undefined]
+  const [ping, event] = [match[13] !== undefined, match[15] !== undefined]
+  const updatecheck = match[14] === undefined ? undefined : noAttributes
   // Neither is what a syncer sends, and no machine.
   if (!ping && !event) return undefined
   const attributes = {
@@ -90,14 +91,14 @@ export function parseCanonical(text: string): OmahaRequest | undefined {
   }
 }
 
-/** A machine asks for its OS; ChromiumOS adds a dozen parts of it. */
-const maxApps = 32
+/** A machine asks for its OS; ChromiumOS adds dozens of parts of it. */
+const maxApps = 256
 /** update_engine sends one; a go-omaha client that was offline may send a few. */
 const maxEvents = 64
 
 interface AppDraft extends AppElement {
   ping: boolean
-  updatecheck: boolean
+  updatecheck: Attributes | undefined
   readonly events: Attributes[]
 }
 interface Draft {
@@ -135,14 +136,14 @@ function readRequestChild(draft: Draft, name: string, attributes: Attributes): v
   if (name === 'os') draft.os ??= attributes
   if (name !== 'app') return
   if (draft.apps.length === maxApps) throw tooLarge(`${maxApps} apps`)
-  draft.app = { attributes, ping: false, updatecheck: false, events: [] }
+  draft.app = { attributes, ping: false, updatecheck: undefined, events: [] }
   draft.apps.push(draft.app)
 }
 
 function readAppChild({ app }: Draft, name: string, attributes: Attributes): void {
   if (app === undefined) return
   if (name === 'ping') app.ping = true
-  if (name === 'updatecheck') app.updatecheck = true
+  if (name === 'updatecheck') app.updatecheck ??= attributes
   if (name !== 'event') return
   if (app.events.length === maxEvents) throw tooLarge(`${maxEvents} events of one app`)
   app.events.push(attributes)
@@ -171,7 +172,7 @@ function renderUpdateCheck({ updateCheck }: OmahaAppResponse): string {
   if (updateCheck === undefined) return ''
   if ('reason' in updateCheck)
     return `<updatecheck status="noupdate" _no_update_reason="${escapeAttribute(updateCheck.reason)}"/>`
-  return 'steps' in updateCheck ? renderSteps(updateCheck.steps) : renderOffer(updateCheck)
+  return 'step' in updateCheck ? renderStep(updateCheck) : renderOffer(updateCheck)
 }
 
 /** Callers reuse one offer object for each release and board. */
@@ -185,15 +186,15 @@ function renderOffer(offer: OmahaOffer): string {
   return rendered
 }
 
-/** All manifests share the URL of the last step: Nebraska answers so, and its syncer expects it. */
-function renderSteps(steps: OmahaSteps): string {
-  const manifests = steps.map((step) => renderManifest(step.offer, marksOf(step))).join('')
-  return `<updatecheck status="ok">${renderUrls((steps.at(-1) ?? steps[0]).offer)}${manifests}</updatecheck>`
+/**
+ * One step, because all manifests of an answer share its URL. Nebraska's syncer takes the last target, and marks as floors
+ * only other manifests: a floor is written twice.
+ */
+function renderStep({ step, floor }: OmahaStep): string {
+  const mark = floor === undefined ? '' : ` is_floor="true" floor_reason="${escapeAttribute(floor)}"`
+  const manifests = (mark && renderManifest(step, mark)) + renderManifest(step, `${mark} is_target="true"`)
+  return `<updatecheck status="ok">${renderUrls(step)}${manifests}</updatecheck>`
 }
-
-const marksOf = ({ floor, isTarget }: OmahaStep): string =>
-  (floor === undefined ? '' : ` is_floor="true" floor_reason="${escapeAttribute(floor)}"`) +
-  (isTarget ? ' is_target="true"' : '')
 
 const renderUrls = ({ codebases }: OmahaOffer): string =>
   `<urls>${codebases.map((codebase) => `<url codebase="${escapeAttribute(codebase)}"/>`).join('')}</urls>`
