@@ -6,6 +6,7 @@ import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Package, Release } from '../release/channel.ts'
+import { closedFloors } from '../release/rollout-status.ts'
 import type { Packages } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyHead, verifyPast } from '../trust/verify-documents.ts'
@@ -125,6 +126,7 @@ async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
     const manifest = await inspectManifest(walk, ref, { seq, sha256: expected, isNewest: seq === newest })
     if (manifest && (seq === newest || seq === named))
       for (const [name, one] of packagesOf(manifest)) walk.wanted.set(name, one)
+    if (manifest && seq === newest) noteFloors(walk, keyOf(ref, seq), manifest, entry?.rampAsOf)
     if (manifest) good++
     else walk.unsure.add(ref.app)
     sha256 = manifest?.previous
@@ -137,6 +139,11 @@ async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
   if (newest > named && !walk.findings.some((finding) => finding.key === key))
     walk.findings.push({ level: 'note', key, problem: 'is committed and waits for a refresh' })
   return good
+}
+
+function noteFloors(walk: Walk, key: string, manifest: ChannelManifest, rampAsOf: string | undefined): void {
+  const asOf = rampAsOf === undefined ? undefined : Date.parse(rampAsOf)
+  for (const problem of closedFloors(manifest, walk.clock(), asOf)) walk.findings.push({ level: 'note', key, problem })
 }
 
 async function newestSeq(walk: Walk, ref: ChannelRef, named: number): Promise<number> {

@@ -1,7 +1,8 @@
 /** What each board of a channel is offered, to whom, until when, and why not. All lists use this; it asks `decide`. Pure. */
-import type { Release } from './channel.ts'
+import { percent } from '../kernel/format.ts'
+import type { Channel, Release } from './channel.ts'
 import { decide } from './decide.ts'
-import { shareAt } from './ramp.ts'
+import { readRamp, shareAt } from './ramp.ts'
 import type { Reason } from './reasons.ts'
 import { candidateOf, type Walk, type Withheld, walk } from './upgrade-path.ts'
 import { compareVersions, newestFirst } from './version.ts'
@@ -197,3 +198,14 @@ export function changedAt({ boards }: ChannelView, signedAt: number, now: number
   )
   return Math.max(signedAt, ...instants.filter((at) => at <= now))
 }
+
+/** Floors whose own conditions keep machines back, a sentence each. @param asOf when the channel's ramps were stopped. */
+export const closedFloors = ({ releases }: Channel, now: number, asOf?: number): readonly string[] =>
+  releases.flatMap(({ version, floor, target, ramp, withdrawn }) => {
+    if (!floor || withdrawn) return []
+    const share = ramp ? shareAt(readRamp(ramp, asOf), now) : 1
+    return [
+      ...(target ? [`floor ${version} has a target: machines that it refuses stay below the floor`] : []),
+      ...(share < 1 ? [`floor ${version} is offered to ${percent(share)} of machines: the others stay below it`] : []),
+    ]
+  })

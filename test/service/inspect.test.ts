@@ -10,6 +10,7 @@ import { isoText } from '../../src/kernel/format.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { seal } from '../../src/trust/envelope.ts'
+import { editChannel } from '../changes.ts'
 import {
   app,
   ask,
@@ -295,4 +296,23 @@ test('a store that does not list is inspected without its orphans, and that is s
   expect(findings).toMatchObject([{ level: 'note', key: stable(4) }])
   expect(unchecked).toEqual([expect.stringContaining('cannot be listed')])
   expect((await inspectStore(store.publisher)).unchecked).toEqual([])
+})
+
+test('floors whose ramp or target keeps machines back are notes', async () => {
+  const store = await scene()
+  const floor = { reason: 'why' }
+  await editChannel(store.publisher, { app, channel: 'stable' }, (one) => ({
+    ...one,
+    releases: one.releases.map((release) => ({
+      ...release,
+      floor,
+      ...(release.version === '1' && { target: { oem: { not: ['pxe'] } } }),
+      ...(release.version === '2' && { ramp: [{ at: '2020-01-01T00:00:00Z', share: 0.25 }] }),
+    })),
+  }))
+  const found = (await inspectStore(store.publisher)).findings
+  expect(found.map(({ level, problem }) => `${level}: ${problem}`)).toEqual([
+    'note: floor 2 is offered to 25 % of machines: the others stay below it',
+    'note: floor 1 has a target: machines that it refuses stay below the floor',
+  ])
 })
