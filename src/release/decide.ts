@@ -29,7 +29,7 @@ export interface ClientLimits {
 }
 
 /** The board whose packages are for clients that name none. */
-export const anyBoard = 'any'
+const anyBoard = 'any'
 
 /** What a channel has for the board of a check. */
 export const boardFor = ({ boards }: ChannelView, { board }: Pick<Check, 'board'>): BoardView | undefined =>
