@@ -30,7 +30,7 @@ export function renderTarHead(name: string, size: number): Uint8Array {
   const padding = new Uint8Array(paddingOf(records.length))
   const pax = block({ name: 'pax', prefix: '', size: records.length, type: 'x' })
   const head = block({ name: name.slice(-100), prefix: '', size: size % 8 ** 11, type: '0' })
-  return joined([pax, encoder.encode(records), padding, head], 2 * blockBytes + records.length + padding.length)
+  return joined([pax, encoder.encode(records), padding, head])
 }
 
 /** ustar has 100 bytes for a name, and 155 for the folders before it. */

@@ -13,11 +13,11 @@ export async function readAtMost(body: ReadableStream<Uint8Array>, maxBytes: num
     if (size > maxBytes) throw tooLarge(name, maxBytes)
     chunks.push(chunk)
   })
-  return joined(chunks, size)
+  return joined(chunks)
 }
 
-export function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size)
+export function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((size, { length }) => size + length, 0))
   let at = 0
   for (const chunk of chunks) {
     bytes.set(chunk, at)

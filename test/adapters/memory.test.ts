@@ -1,7 +1,6 @@
 import { systemClock } from '../../src/kernel/clock.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
-import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
-import { memoryUploads } from '../../src/store/memory/uploads.ts'
+import { memoryDocuments, memoryPackages, memoryUploads } from '../../src/store/memory/memory.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { suite } from '../conformance/register.ts'

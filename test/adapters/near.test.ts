@@ -1,6 +1,6 @@
 /** Where a server may not send its readers. */
 import { expect, test } from 'vitest'
-import { addressScope, isRedirectAllowed } from '../../src/store/http/address-scope.ts'
+import { addressScope, isRedirectAllowed } from '../../src/store/http/fetch.ts'
 
 test.each([
   ['169.254.169.254', 'link'],

@@ -9,7 +9,7 @@ import {
   openUploads,
   takePart,
 } from '../../src/publish-api/uploads.ts'
-import { memoryUploads } from '../../src/store/memory/uploads.ts'
+import { memoryUploads } from '../../src/store/memory/memory.ts'
 import { sample } from '../conformance/rows.ts'
 import { app, newStore, type TestStore } from '../world.ts'
 

@@ -10,7 +10,7 @@ import { sha256Hex } from '../../trust/digest.ts'
 import type { Documents, Marked, StoredDocument } from '../documents.ts'
 import type { ByteRange, OpenPackage, Packages } from '../packages.ts'
 import { checkRange, readAtMost, sliceOf, tooLarge } from '../streams.ts'
-import { type FetchResponse, fetchBounded, unavailable } from './fetch.ts'
+import { type FetchRequest, type FetchResponse, fetchBounded, unavailable } from './fetch.ts'
 
 export interface UpstreamOptions {
   /** Gives up on a server that sends nothing for this long; a document may take three times that. */
@@ -36,14 +36,17 @@ export function upstreamDocuments(url: string, { idleMs = defaultIdleMs }: Upstr
 
 /** @param url the prefix of every key; ends in "/". */
 export function upstreamPackages(url: string, { idleMs = defaultIdleMs }: UpstreamOptions = {}): Packages {
-  const askedFor = (key: string): Asked => ({ url: url + urlPathOf(checkKey(key)), key, idleMs })
+  const askedFor = (key: string): FetchRequest => ({ url: url + urlPathOf(checkKey(key)), key, idleMs })
   return {
-    open: async (key, range) => openPackage(askedFor(key), range),
-    async stat(key) {
-      const answer = await found(key, await fetchBounded({ ...askedFor(key), method: 'HEAD' }))
-      await answer?.drop()
-      return answer && { size: await sizeOf(key, answer) }
+    async open(key, range) {
+      const headers = range && { range: `bytes=${range.start}-${range.end}` }
+      return ask({ ...askedFor(key), headers }, (answer) => packageIn(key, answer, range), range && [206, 416])
     },
+    stat: async (key) =>
+      ask({ ...askedFor(key), method: 'HEAD' }, async (answer) => {
+        await answer.drop()
+        return { size: sizeOf(key, answer) }
+      }),
     async put(key, body) {
       await body.cancel()
       return onlyRead(url, key)
@@ -59,44 +62,51 @@ function onlyRead(url: string, key: string): never {
   })
 }
 
-interface Asked {
-  readonly url: string
-  readonly key: string
-  readonly idleMs: number
-  readonly totalMs?: number
+/**
+ * Hands an answer to `take`, and drops it if that throws. @param also what is fine besides 200.
+ * @returns `undefined` if the server says that it does not exist. @throws PlatteError for any other answer.
+ */
+async function ask<T>(
+  request: FetchRequest,
+  take: (answer: FetchResponse) => T | Promise<T>,
+  also: readonly number[] = [],
+): Promise<T | undefined> {
+  const answer = await fetchBounded(request)
+  const { status, origin } = answer
+  try {
+    if (status === 200 || also.includes(status)) return await take(answer)
+    if (status === 401 || status === 403)
+      throw new PlatteError('forbidden', `${request.key}: ${origin} answers ${status}`, {
+        hint: 'allow public reads there; an S3 bucket needs public s3:GetObject and s3:ListBucket, or it answers 403 for missing keys',
+      })
+    if (status !== 404 && status !== 410) throw unavailable(request.key, `${origin} answers ${status}`)
+    await answer.drop()
+    return undefined
+  } catch (error) {
+    await answer.drop()
+    throw error
+  }
 }
 
 async function getDocument<Known extends Marked>(
-  request: Asked,
+  request: FetchRequest,
   maxBytes: number,
   known: Known | undefined,
 ): Promise<StoredDocument | Known | undefined> {
   const { key } = request
   const [digest, tag] = known?.token.split(' ') ?? []
-  const headers: Record<string, string> = tag === undefined ? {} : { 'if-none-match': tag }
-  const asking = await fetchBounded({ ...request, method: 'GET', headers })
-  if (asking.status === 304 && tag !== undefined) {
-    await asking.drop()
-    return known
+  const read = async (answer: FetchResponse): Promise<StoredDocument | Known | undefined> => {
+    if (answer.status === 304) {
+      await answer.drop()
+      return known
+    }
+    if ((answer.length ?? 0) > maxBytes) throw tooLarge(key, maxBytes)
+    const bytes = await readAtMost(answer.body(answer.length), maxBytes, key)
+    const sha256 = await sha256Hex(bytes)
+    return sha256 === digest ? known : { bytes, token: [sha256, ...tagOf(answer.headers)].join(' ') }
   }
-  const answer = await found(key, asking)
-  if (answer === undefined) return undefined
-  if ((answer.length ?? 0) > maxBytes) return refused(answer, tooLarge(key, maxBytes))
-  const bytes = await readAtMost(answer.body(answer.length), maxBytes, key)
-  const sha256 = await sha256Hex(bytes)
-  return sha256 === digest ? known : { bytes, token: [sha256, ...tagOf(answer.headers)].join(' ') }
-}
-
-/** @returns `undefined` if the server says that it does not exist. @throws PlatteError for any other answer. */
-async function found(key: string, answer: FetchResponse, status = 200): Promise<FetchResponse | undefined> {
-  if (answer.status === status) return answer
-  await answer.drop()
-  if (answer.status === 404 || answer.status === 410) return undefined
-  if (answer.status === 401 || answer.status === 403)
-    throw new PlatteError('forbidden', `${key}: ${answer.origin} answers ${answer.status}`, {
-      hint: 'allow public reads there; an S3 bucket needs public s3:GetObject and s3:ListBucket, or it answers 403 for missing keys',
-    })
-  throw unavailable(key, `${answer.origin} answers ${answer.status}`)
+  if (tag === undefined) return await ask(request, read)
+  return await ask({ ...request, headers: { 'if-none-match': tag } }, read, [304])
 }
 
 /** A strong tag, and none of a file that changed just now: many servers make tags of size and second. @see RFC 9110 §8.8.1 */
@@ -108,51 +118,27 @@ function tagOf(headers: Headers): readonly string[] {
   return isSettled ? [tag] : []
 }
 
-async function openPackage(request: Asked, range: ByteRange | undefined): Promise<OpenPackage | undefined> {
-  const { key } = request
-  const headers: Record<string, string> = range === undefined ? {} : { range: `bytes=${range.start}-${range.end}` }
-  const asking = await fetchBounded({ ...request, method: 'GET', headers })
-  if (range !== undefined && [206, 416].includes(asking.status)) return openPart(key, asking, range)
-  const answer = await found(key, asking)
-  if (answer === undefined) return undefined
-  const size = await sizeOf(key, answer)
-  if (range === undefined) return { size, body: answer.body(size) }
-  // This server ignores ranges.
-  return { size, body: sliceOf(answer.body(size), await checked(key, answer, { range, size })) }
-}
-
-/** @param answer 206 or 416. */
-async function openPart(key: string, answer: FetchResponse, range: ByteRange): Promise<OpenPackage> {
+/** @param answer 200; or 206 or 416 to a range. */
+function packageIn(key: string, answer: FetchResponse, range: ByteRange | undefined): OpenPackage {
+  if (range === undefined) return { size: sizeOf(key, answer), body: answer.body(answer.length) }
+  if (answer.status === 200) {
+    // This server ignores ranges.
+    const size = sizeOf(key, answer)
+    const asked = checkRange(key, range, size)
+    return { size, body: sliceOf(answer.body(size), asked) }
+  }
   const sent = answer.headers.get('content-range') ?? ''
   const size = Number(/^bytes (?:\d+-\d+|\*)\/(\d{1,15})$/.exec(sent)?.[1])
-  if (Number.isNaN(size))
-    return refused(answer, unavailable(key, `${answer.origin} sends a range without a Content-Range`))
-  const { start, end } = await checked(key, answer, { range, size })
+  if (Number.isNaN(size)) throw unavailable(key, `${answer.origin} sends a range without a Content-Range`)
+  const { start, end } = checkRange(key, range, size)
   if (sent !== `bytes ${start}-${end}/${size}`)
-    return refused(answer, unavailable(key, `${answer.origin} sends another range than ${start}-${end}`))
+    throw unavailable(key, `${answer.origin} sends another range than ${start}-${end}`)
   return { size, body: answer.body(end - start + 1) }
 }
 
-async function checked(
-  key: string,
-  answer: FetchResponse,
-  { range, size }: { readonly range: ByteRange; readonly size: number },
-): Promise<ByteRange> {
-  try {
-    return checkRange(key, range, size)
-  } catch (error) {
-    return refused(answer, error)
-  }
-}
-
-async function sizeOf(key: string, answer: FetchResponse): Promise<number> {
-  if (answer.length !== undefined) return answer.length
-  return refused(answer, unavailable(key, `${answer.origin} sends no Content-Length`))
-}
-
-async function refused(answer: FetchResponse, error: unknown): Promise<never> {
-  await answer.drop()
-  throw error
+function sizeOf(key: string, { length, origin }: FetchResponse): number {
+  if (length !== undefined) return length
+  throw unavailable(key, `${origin} sends no Content-Length`)
 }
 
 /** The token of bytes that were copied before: the tag of a Platte is the SHA-256. */

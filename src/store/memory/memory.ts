@@ -1,18 +1,17 @@
 /** Stores in memory, for tests and trials. */
 import { checkKey } from '../../documents/paths.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { Documents, StoredDocument } from '../documents.ts'
 import type { Packages } from '../packages.ts'
-import { checkRange, equalBytes, hashInto, joined, tooLarge } from '../streams.ts'
+import { checkRange, equalBytes, hashInto, joined, pumpPart, tooLarge } from '../streams.ts'
+import { type Uploads, uploadGone, usualPartBytes } from '../uploads.ts'
 
 /** A token is the number of the write: equal bytes written later are another state. */
 export function memoryDocuments(): Documents {
   const stored = new Map<string, StoredDocument>()
   let writes = 0
-  const put = (key: string, bytes: Uint8Array): void => {
-    writes += 1
-    stored.set(key, { bytes: bytes.slice(), token: `${writes}` })
-  }
+  const put = (key: string, bytes: Uint8Array) => stored.set(key, { bytes: bytes.slice(), token: `${++writes}` })
   return {
     async get(key, maxBytes, known) {
       const document = stored.get(checkKey(key))
@@ -52,12 +51,10 @@ export function memoryPackages(newHasher: NewHasher): Packages {
         return 'same'
       }
       const chunks: Uint8Array[] = []
-      const keep = async (chunk: Uint8Array): Promise<void> => {
-        chunks.push(chunk.slice())
-      }
+      const keep = async (chunk: Uint8Array) => void chunks.push(chunk.slice())
       await hashInto(body, keep, { hasher: newHasher(), name: key, expected })
       if (stored.get(key)?.length === expected.size) return 'same'
-      stored.set(key, joined(chunks, expected.size))
+      stored.set(key, joined(chunks))
       return 'stored'
     },
     async stat(key) {
@@ -80,4 +77,59 @@ async function* listFolders(stored: ReadonlyMap<string, unknown>, folder: string
   yield* [...new Set(below.filter((key) => key.includes('/')).map((key) => key.slice(0, key.indexOf('/'))))]
 }
 
-export const streamOf = (bytes: Uint8Array): ReadableStream<Uint8Array> => new Blob([bytes.slice()]).stream()
+const streamOf = (bytes: Uint8Array): ReadableStream<Uint8Array> => new Blob([bytes.slice()]).stream()
+
+interface Held {
+  readonly begun: number
+  readonly parts: Map<number, Uint8Array>
+  whole: Uint8Array | undefined
+}
+
+export interface MemoryUploadsOptions {
+  readonly clock: Clock
+  readonly partBytes?: number
+}
+
+export function memoryUploads({ clock, partBytes = usualPartBytes }: MemoryUploadsOptions): Uploads {
+  const uploads = new Map<string, Held>()
+  return {
+    partBytes,
+    maxBytes: 1024 ** 3,
+    async begin() {
+      const token = crypto.randomUUID()
+      uploads.set(token, { begun: clock(), parts: new Map(), whole: undefined })
+      return token
+    },
+    async putPart(token, part, body) {
+      const chunks: Uint8Array[] = []
+      await pumpPart(body, part, async (chunk) => void chunks.push(chunk.slice()))
+      const held = uploads.get(token)
+      if (held === undefined || held.whole !== undefined) return 'gone'
+      held.parts.set(part.number, joined(chunks))
+      return 'stored'
+    },
+    async parts(token) {
+      const held = uploads.get(token)
+      if (held?.whole !== undefined) return 'whole'
+      return held && inOrder(held).map(([number, { length }]) => ({ number, size: length }))
+    },
+    async complete(token) {
+      const held = uploads.get(token)
+      if (held === undefined) throw uploadGone()
+      const bytes = inOrder(held).map(([, part]) => part)
+      held.whole ??= joined(bytes)
+    },
+    async open(token) {
+      const bytes = uploads.get(token)?.whole
+      return bytes && { size: bytes.length, body: streamOf(bytes) }
+    },
+    async discard(token) {
+      uploads.delete(token)
+    },
+    async *unfinished(before) {
+      for (const [token, { begun, whole }] of [...uploads]) if (begun < before && whole === undefined) yield token
+    },
+  }
+}
+
+const inOrder = ({ parts }: Held): readonly (readonly [number, Uint8Array])[] => [...parts].sort(([a], [b]) => a - b)
