@@ -3,7 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
-import { registerEndpoint } from './endpoint.ts'
+import { registerEndpoint } from './options.ts'
 import { notice, noticeError, showText } from './terminal.ts'
 
 registerEndpoint(async (options) => (await import('../publish-api/cli/endpoint.ts')).openEndpoint(options))

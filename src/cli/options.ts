@@ -1,9 +1,11 @@
-/** The options that commands share; each is also a variable and a member of platte.toml. */
+/** The options that commands share, and what they open. Each is also a variable and a member of platte.toml. */
 import { Command, InvalidArgumentError } from 'commander'
+import type { ChannelCommand } from '../channels/commands.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { isDuration, isInstant, isName, longDuration } from '../documents/fields.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Environment, Setting } from '../kernel/setting.ts'
+import type { Package } from '../release/channel.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows, type settingsTable } from '../runtime/settings.ts'
 import { type ReadFile, readSettingsFile } from '../runtime/settings-file.ts'
 import { openPublishing, openReading } from '../runtime/store.ts'
@@ -69,74 +71,94 @@ function settingsFile(): ReadFile | undefined {
 export const settingsOf = <K extends keyof Settings = never>(options: Options, needs: readonly K[]): SettingsWith<K> =>
   readSettings(environmentOf(options), needs, settingsFile())
 
-interface Opened<K extends keyof Settings> {
-  readonly store: Publisher
-  readonly settings: SettingsWith<K | 'store' | 'pin'>
-}
+const openingWith =
+  (open: (settings: SettingsWith<'store' | 'pin'>, options: Options, log: Log) => Promise<Publisher>) =>
+  async <K extends keyof Settings = never>(options: Options, log: Log, needs: readonly K[] = []) => {
+    const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
+    return { settings, store: await open(settings, options, log) }
+  }
 
 /** Opens the store that the options name, for reading. */
-export async function openReadingOf<K extends keyof Settings = never>(
-  options: Options,
-  log: Log,
-  needs: readonly K[] = [],
-): Promise<Opened<K>> {
-  const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
-  return { settings, store: await openReading(settings, log) }
+export const openReadingOf = openingWith((settings, _, log) => openReading(settings, log))
+/** Opens the store that the options name, with the keys at hand. */
+export const openStoreOf = openingWith((settings, options, log) =>
+  openPublishing(settings, environmentOf(options), log),
+)
+
+/** Publish functions that commands call instead of writing a store. */
+export interface Endpoint {
+  /** Sends a command; with a release key at hand, signed too. @throws PlatteError as the function refuses. */
+  send<Result>(command: ChannelCommand, options: { readonly dryRun?: boolean | undefined }): Promise<Result>
+  /** Uploads the packages that the function lacks. @throws PlatteError as it refuses; 'mismatch' for other bytes. */
+  upload(announced: AnnouncedUpload, sending: Sending): Promise<void>
 }
 
-/** Opens the store that the options name, with the keys at hand. */
-export async function openStoreOf<K extends keyof Settings = never>(
-  options: Options,
-  log: Log,
-  needs: readonly K[] = [],
-): Promise<Opened<K>> {
-  const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
-  return { settings, store: await openPublishing(settings, environmentOf(options), log) }
+export interface AnnouncedUpload extends Readonly<Record<'app' | 'channel' | 'version' | 'board', string>> {
+  readonly packages: readonly Package[]
 }
+
+export interface Sending {
+  /** Paths by the names of packages. */
+  readonly files: ReadonlyMap<string, string>
+  /** Called for each part that arrived. */
+  readonly onBytes: (bytes: number) => void
+}
+
+type OpenEndpoint = (options: Options) => Promise<Endpoint>
+let openRegistered: OpenEndpoint | undefined
+
+/** Names what opens the endpoint of the settings; `main.ts` does. */
+export const registerEndpoint = (open: OpenEndpoint): void => {
+  openRegistered = open
+}
+
+/** @returns `undefined` where the settings name no endpoint. */
+export const openEndpoint = async (options: Options): Promise<Endpoint | undefined> =>
+  'endpoint' in settingsOf(options, []) ? openRegistered?.(options) : undefined
 
 /** For options that may be repeated. */
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
 
-export function parseChannel(value: string): string {
-  if (!isName(value)) throw new InvalidArgumentError('Use 1 to 64 of a-z 0-9 . _ - for a channel, such as beta.')
-  return value
-}
+/** @param read returns `undefined` for a wrong value. */
+const parser =
+  <Value>(hint: string, read: (text: string) => Value | undefined) =>
+  (text: string): Value => {
+    const value = read(text)
+    if (value === undefined) throw new InvalidArgumentError(hint)
+    return value
+  }
 
-export function parseList(value: string): readonly string[] {
-  const parts = value.split(',').map((part) => part.trim())
-  if (parts.includes('')) throw new InvalidArgumentError('Use names with commas between them, such as azure,ami.')
-  return parts
-}
+export const parseChannel = parser('Use 1 to 64 of a-z 0-9 . _ - for a channel, such as beta.', (text) =>
+  isName(text) ? text : undefined,
+)
+
+export const parseList = parser(
+  'Use names with commas between them, such as azure,ami.',
+  (text): readonly string[] | undefined => {
+    const parts = text.split(',').map((part) => part.trim())
+    return parts.includes('') ? undefined : parts
+  },
+)
 
 /** ISO 8601, or in short. */
-export function parseDuration(value: string): string {
-  const duration = longDuration(value)
-  if (!isDuration(duration)) throw new InvalidArgumentError('Use a duration such as 48h, 7d, P14D or PT72H.')
-  return duration
-}
+export const parseDuration = parser('Use a duration such as 48h, 7d, P14D or PT72H.', (text) => {
+  const duration = longDuration(text)
+  return isDuration(duration) ? duration : undefined
+})
 
-export function parseInstant(value: string): string {
-  if (!isInstant(value)) throw new InvalidArgumentError('Use an instant such as 2026-11-24T13:12:00Z.')
-  return value
-}
+export const parseInstant = parser('Use an instant such as 2026-11-24T13:12:00Z.', (text) =>
+  isInstant(text) ? text : undefined,
+)
 
-export function parseCount(value: string): number {
-  const count = /^\d{1,6}$/.test(value) ? Number(value) : 0
-  if (count < 1) throw new InvalidArgumentError('Use a whole number from 1.')
-  return count
-}
+export const parseCount = parser('Use a whole number from 1.', (text) =>
+  /^\d{1,6}$/.test(text) && Number(text) >= 1 ? Number(text) : undefined,
+)
 
-export function parseShare(value: string): number {
-  const [, number = '', percent = ''] = /^(\d+(?:\.\d+)?)(%?)$/.exec(value) ?? []
-  const share = number === '' ? Number.NaN : Number(number) / (percent === '%' ? 100 : 1)
-  if (!(share >= 0 && share <= 1)) throw new InvalidArgumentError('Use a share of 0 to 1, such as 0.25 or 25%.')
-  return share
-}
+export const parseShare = parser('Use a share of 0 to 1, such as 0.25 or 25%.', (text) => {
+  const [, number, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? []
+  const share = Number(number) / (percent === '%' ? 100 : 1)
+  return share <= 1 ? share : undefined
+})
 
-export function oneOf<T extends string>(words: readonly T[]): (value: string) => T {
-  return (value) => {
-    const found = words.find((word) => word === value)
-    if (found === undefined) throw new InvalidArgumentError(`Use one of ${words.join(', ')}.`)
-    return found
-  }
-}
+export const oneOf = <T extends string>(words: readonly T[]): ((text: string) => T) =>
+  parser(`Use one of ${words.join(', ')}.`, (text) => words.find((word) => word === text))

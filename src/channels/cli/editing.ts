@@ -1,10 +1,10 @@
 /** What the commands that edit a channel share: their options, and how results are printed. */
 import type { Command } from 'commander'
-import { openEndpoint } from '../../cli/endpoint.ts'
 import {
   command,
   endpointFlags,
   type Options,
+  openEndpoint,
   openStoreOf,
   parseChannel,
   settingsOf,

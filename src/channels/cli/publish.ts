@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
-import { type Endpoint, openEndpoint } from '../../cli/endpoint.ts'
 import {
   collect,
   command,
+  type Endpoint,
   endpointFlags,
   type Options,
+  openEndpoint,
   openStoreOf,
   parseDuration,
   settingsOf,

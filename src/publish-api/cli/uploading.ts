@@ -1,6 +1,6 @@
 /** Sends packages to a publish function in parts, and continues an earlier run. */
 
-import type { AnnouncedUpload, Sending } from '../../cli/endpoint.ts'
+import type { AnnouncedUpload, Sending } from '../../cli/options.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { sliceOf } from '../../runtime/files.ts'
 import { callFunction } from '../client/ask-function.ts'
