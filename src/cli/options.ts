@@ -128,9 +128,11 @@ const parser =
     return value
   }
 
-export const parseChannel = parser('Use 1 to 64 of a-z 0-9 . _ - for a channel, such as beta.', (text) =>
-  isName(text) ? text : undefined,
-)
+const form = (hint: string, isRight: (text: string) => boolean) =>
+  parser(hint, (text) => (isRight(text) ? text : undefined))
+
+export const parseChannel = form('Use 1 to 64 of a-z 0-9 . _ - for a channel, such as beta.', isName)
+export const parseInstant = form('Use an instant such as 2026-11-24T13:12:00Z.', isInstant)
 
 export const parseList = parser(
   'Use names with commas between them, such as azure,ami.',
@@ -145,10 +147,6 @@ export const parseDuration = parser('Use a duration such as 48h, 7d, P14D or PT7
   const duration = longDuration(text)
   return isDuration(duration) ? duration : undefined
 })
-
-export const parseInstant = parser('Use an instant such as 2026-11-24T13:12:00Z.', (text) =>
-  isInstant(text) ? text : undefined,
-)
 
 export const parseCount = parser('Use a whole number from 1.', (text) =>
   /^\d{1,6}$/.test(text) && Number(text) >= 1 ? Number(text) : undefined,

@@ -43,17 +43,17 @@ export function jsonLog(write: WriteLines, clock: Clock = systemClock): Buffered
     const failed = (): void => {
       lost += count
     }
-    const written = (): void => {
-      isWriting = false
-      flush()
-    }
     held = ''
     heldLines = 0
     lost = 0
     try {
       const answer = write(lines)
-      isWriting = answer instanceof Promise
-      if (answer instanceof Promise) void answer.catch(failed).then(written)
+      if (!(answer instanceof Promise)) return
+      isWriting = true
+      void answer.catch(failed).then(() => {
+        isWriting = false
+        flush()
+      })
     } catch {
       failed()
     }

@@ -33,15 +33,10 @@ export interface LoggedError {
 export function describeError(error: unknown, hasStack = !(error instanceof PlatteError)): LoggedError {
   const { message, stack = '' } = error instanceof Error ? error : new Error(String(error))
   const code = error instanceof PlatteError ? error.code : 'defect'
-  const frames = stack.match(/^\s+at .+$/gm) ?? []
+  const frames = (stack.match(/^\s+at .+$/gm) ?? []).slice(0, maxFrames)
   return {
     problem: message.slice(0, maxProblemLength),
     code,
-    ...(hasStack && {
-      stack: frames
-        .slice(0, maxFrames)
-        .map((frame) => frame.trim())
-        .join('\n'),
-    }),
+    ...(hasStack && { stack: frames.map((frame) => frame.trim()).join('\n') }),
   }
 }

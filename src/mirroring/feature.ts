@@ -1,7 +1,6 @@
 /** Mirroring, as a deployment turns it on: packages from the upstream, and on Workers and Lambda the copying. */
 import type { Feature } from '../checks/feature.ts'
-import { type SettingValues, setting, wordOf } from '../kernel/setting.ts'
-import { parseStoreUrl } from '../kernel/setting-urls.ts'
+import { parseStoreUrl, type SettingValues, setting, wordOf } from '../kernel/setting.ts'
 import type { Packages } from '../store/packages.ts'
 import { parsePin } from '../trust/verify-root.ts'
 import type { MirrorMemory } from './mirror.ts'

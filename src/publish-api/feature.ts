@@ -1,8 +1,7 @@
 /** Publishing over HTTP, as a deployment turns it on: of the function, and of commands that call it. */
 import type { Feature } from '../checks/feature.ts'
 import { parseJsonObject } from '../kernel/json.ts'
-import { noFile, plainText, type SettingValues, setting } from '../kernel/setting.ts'
-import { parsePublicUrl } from '../kernel/setting-urls.ts'
+import { noFile, parsePublicUrl, plainText, type SettingValues, setting } from '../kernel/setting.ts'
 import type { PolicySource } from './policy-document.ts'
 
 /** @throws Error for text that is neither. */

@@ -3,8 +3,18 @@ import * as v from 'valibot'
 import { appName, durationMs, isDuration, longDuration } from '../documents/fields.ts'
 import { parseOverlay } from '../documents/overlay.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { type Environment, minTokenLength, noFile, plainText, quoted, setting, wordOf } from '../kernel/setting.ts'
-import { parsePublicUrl, parseStoreUrl, shown } from '../kernel/setting-urls.ts'
+import {
+  type Environment,
+  minTokenLength,
+  noFile,
+  parsePublicUrl,
+  parseStoreUrl,
+  plainText,
+  quoted,
+  setting,
+  shown,
+  wordOf,
+} from '../kernel/setting.ts'
 import type { Overlay } from '../release/overlay.ts'
 import type { S3Location } from '../store/s3/client.ts'
 import { parsePrivateKey, type Signer } from '../trust/keys.ts'

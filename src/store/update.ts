@@ -6,29 +6,17 @@
  */
 import { PlatteError } from '../kernel/errors.ts'
 import type { Random } from '../kernel/random.ts'
-import { lostRace, maxAttempts, pause } from '../kernel/retry.ts'
 import type { Documents, Token } from './documents.ts'
 
-/** What an edit wants written. */
-export interface Write {
-  readonly key: string
-  readonly bytes: Uint8Array
-  /** The state that is replaced; `undefined`: there is no such document yet. */
-  readonly token: Token | undefined
-}
+/** Of 40 racing writers the last one loses 39 times. All pauses together take some 7 seconds. */
+export const maxAttempts = 60
+const [firstPauseMs, maxPauseMs] = [10, 250]
 
 /** The outcome of an edit. Without `write` nothing is written, and `result` is final. */
 export interface Edited<Result> {
   readonly result: Result
-  readonly write?: Write | undefined
-}
-
-export interface UpdateOptions {
-  /**
-   * Whether the edit recognises its own earlier write (by a nonce). Then a write whose answer was lost is looked for,
-   * where it would be thrown as 'store-unavailable' otherwise.
-   */
-  readonly recognisesItself?: boolean
+  /** The token of the state that is replaced; `undefined`: there is no such document yet. */
+  readonly write?: { readonly key: string; readonly bytes: Uint8Array; readonly token: Token | undefined } | undefined
 }
 
 /**
@@ -36,13 +24,15 @@ export interface UpdateOptions {
  * @param what is written, for the error.
  * @param edit reads the newest state and says what to write over it. It is called again after each lost race;
  *   `undefined` means that what it read is stale already.
+ * @param options.recognisesItself whether the edit recognises its own earlier write (by a nonce). Then a write whose answer
+ *   was lost is looked for, where it would be thrown as 'store-unavailable' otherwise.
  * @throws PlatteError('conflict') where every race was lost; whatever `edit` throws; as `Documents` does.
  */
 export async function update<Result>(
   { documents, random }: { readonly documents: Documents; readonly random: Random },
   what: string,
   edit: () => Promise<Edited<Result> | undefined>,
-  { recognisesItself = false }: UpdateOptions = {},
+  options: { readonly recognisesItself?: boolean } = {},
 ): Promise<Result> {
   let isWritten = false
   let doubt: unknown
@@ -53,21 +43,24 @@ export async function update<Result>(
       if (edited !== undefined) {
         if (edited.write === undefined) return edited.result
         isWritten = true
-        if (await put(documents, edited.write)) return edited.result
+        const { key, bytes, token } = edited.write
+        // Equal bytes under a new key are a win, too.
+        if (token === undefined && (await documents.create(key, bytes)) !== 'taken') return edited.result
+        if (token !== undefined && (await documents.swap(key, bytes, token)) === 'ok') return edited.result
       }
       doubt = undefined
     } catch (error) {
-      if (!(recognisesItself && isWritten && isUnavailable(error))) throw error
+      const isInDoubt = isWritten && error instanceof PlatteError && error.code === 'store-unavailable'
+      if (!options.recognisesItself || !isInDoubt) throw error
       doubt = error
     }
   }
-  throw doubt ?? lostRace(what)
+  const lost = `${what}: lost ${maxAttempts} races against concurrent changes`
+  throw doubt ?? new PlatteError('conflict', lost, { hint: 'run it again' })
 }
 
-const isUnavailable = (error: unknown): boolean => error instanceof PlatteError && error.code === 'store-unavailable'
-
-/** @returns whether the write won. Equal bytes under a new key are a win, too. */
-async function put(documents: Documents, { key, bytes, token }: Write): Promise<boolean> {
-  if (token === undefined) return (await documents.create(key, bytes)) !== 'taken'
-  return (await documents.swap(key, bytes, token)) === 'ok'
+/** A random time, so that writers do not collide again, and longer after each loss. */
+function pause(random: Random, losses: number): Promise<void> {
+  const mostMs = Math.min(firstPauseMs * 2 ** losses, maxPauseMs)
+  return new Promise((resolve) => setTimeout(resolve, random() * mostMs))
 }

@@ -1,10 +1,9 @@
 /** The one compare-and-swap loop: what it tries again, what it throws, and whose write it recognises. */
 import { expect, test } from 'vitest'
 import { PlatteError } from '../../src/kernel/errors.ts'
-import { maxAttempts } from '../../src/kernel/retry.ts'
 import type { Documents } from '../../src/store/documents.ts'
 import { memoryDocuments } from '../../src/store/memory/memory.ts'
-import { update } from '../../src/store/update.ts'
+import { maxAttempts, update } from '../../src/store/update.ts'
 import { bytesOf, refusal } from '../world.ts'
 
 const key = 'catalog.jws'
