@@ -10,7 +10,7 @@ registerEndpoint(async (options) => (await import('../publish-api/cli/endpoint.t
 
 /** In the order of help. Only the command that runs is loaded. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  init: async () => (await import('../catalog/cli/init.ts')).initCommand(),
+  init: async () => (await import('../catalog/cli/store.ts')).initCommand(),
   publish: async () => (await import('../channels/cli/publish.ts')).publishCommand(),
   promote: async () => (await import('../channels/cli/release.ts')).promoteCommand(),
   adopt: async () => (await import('../mirroring/cli.ts')).adoptCommand(),
@@ -41,7 +41,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   policy: async () => (await import('../publish-api/cli/policy.ts')).policyCommand(),
   refresh: async () => (await import('../catalog/cli/store.ts')).refreshCommand(),
   root: async () => (await import('../catalog/cli/root.ts')).rootCommand(),
-  keygen: async () => (await import('../catalog/cli/init.ts')).keygenCommand(),
+  keygen: async () => (await import('../catalog/cli/store.ts')).keygenCommand(),
   start: async () => (await import('../runtime/cli/start.ts')).startCommand(),
 }
 

@@ -31,6 +31,9 @@ export function rootCommand(): Command {
 
 const pinOf = ({ root, sha256 }: TrustedRoot): string => formatPin({ version: root.version, sha256 })
 
+const showPin = ({ json }: Options, trusted: TrustedRoot): void =>
+  show(json, { version: trusted.root.version, pin: pinOf(trusted) }, [`PLATTE_ROOT=${pinOf(trusted)}`])
+
 function showRoot(): Command {
   return command('show', 'show the newest root that the pin leads to', readFlags).action(async (options: Options) => {
     const { store } = await openReadingOf(options, warn)
@@ -74,8 +77,7 @@ function editDraft(): Command {
         ...(addKey && role && { add: { role, key: await loadPublicKey(addKey) } }),
         ...(removeKey && role && { remove: { role, keyId: removeKey } }),
         ...(threshold && { thresholds: { [threshold.role]: threshold.count } }),
-        expires,
-        maxValidity,
+        ...{ expires, maxValidity },
       }
       await writeDraft(store, await loadRoot(store), edit, options)
     })
@@ -113,7 +115,7 @@ function publishDraft(): Command {
       const trusted = await publishRoot(store, await readDraft(file))
       const named = await refreshIfAble(store)
       notice(named ? 'the catalog names it' : 'it is used once the catalog names it: run `platte refresh`, then pin it')
-      show(options.json, { version: trusted.root.version, pin: pinOf(trusted) }, [`PLATTE_ROOT=${pinOf(trusted)}`])
+      showPin(options, trusted)
     })
 }
 
@@ -147,52 +149,43 @@ function rotate(): Command {
       const rotation = { role, key: fresh.publicKey, replaces: replace }
       const trusted = await rotateKey(writer, rotation, role === 'root' ? withFresh(rootKeys) : rootKeys)
       notice(`${role} is signed by ${fresh.signer.keyId} now; pin the new root everywhere, then destroy the old key`)
-      show(options.json, { version: trusted.root.version, pin: pinOf(trusted) }, [`PLATTE_ROOT=${pinOf(trusted)}`])
+      showPin(options, trusted)
     })
 }
 
 function reissue(): Command {
-  return command('reissue', 'issue every channel anew, signed by all release keys at hand', writeFlags).action(
-    async (options: Options) => {
-      const { store } = await openStoreOf(options, warn)
-      const issued = await reissueChannels(store)
-      await refreshIfAble(store)
-      const lines = issued.map(({ app, channel }) => `${app}/${channel}: issued anew`)
-      show(options.json, issued, lines)
-    },
-  )
+  const made = command('reissue', 'issue every channel anew, signed by all release keys at hand', writeFlags)
+  return made.action(async (options: Options) => {
+    const { store } = await openStoreOf(options, warn)
+    const issued = await reissueChannels(store)
+    await refreshIfAble(store)
+    const lines = issued.map(({ app, channel }) => `${app}/${channel}: issued anew`)
+    show(options.json, issued, lines)
+  })
 }
 
-export interface DraftOptions extends Options {
-  readonly out?: string
-}
+type DraftOptions = Options & { readonly out?: string }
 
-export const outOption = ['--out <file>', 'where the draft goes (root-<version>.json)'] as const
+const outOption = ['--out <file>', 'where the draft goes (root-<version>.json)'] as const
 
 /** Writes the root that follows `current`, to be signed. */
-export async function writeDraft(
-  { clock }: StoreReader,
-  current: TrustedRoot,
-  edit: RootEdit,
-  { out, json }: DraftOptions,
-): Promise<void> {
-  const edited = await editRoot(current, edit, isoText(clock()))
+async function writeDraft(store: StoreReader, current: TrustedRoot, edit: RootEdit, { out, json }: DraftOptions) {
+  const edited = await editRoot(current, edit, isoText(store.clock()))
   const file = out ?? `root-${edited.version}.json`
-  await writeFile(file, `${JSON.stringify(edited, undefined, 2)}\n`, { flag: 'wx' }).catch(
-    refuse(`${file} cannot be written`, 'remove it, or name another file with --out'),
-  )
+  const refused = refuse(`${file} cannot be written`, 'remove it, or name another file with --out')
+  await writeFile(file, `${JSON.stringify(edited, undefined, 2)}\n`, { flag: 'wx' }).catch(refused)
   notice(`sign it with: platte root sign ${file} --key ROOT-KEY-FILE`)
   show(json, edited, [file])
 }
 
-export const readDraft = (file: string): Promise<Uint8Array> => readFile(file).catch(refuse(`${file} cannot be read`))
+const readDraft = (file: string): Promise<Uint8Array> => readFile(file).catch(refuse(`${file} cannot be read`))
 
 const refuse = (problem: string, hint?: string) => (cause: Error) => {
   throw new PlatteError('usage', `${problem}: ${cause.message}`, { ...(hint && { hint }), cause })
 }
 
 /** Lets a store use what older readers refuse: a root edit, so the root keys sign it. */
-export function formatCommand(): Command {
+function formatCommand(): Command {
   return command('format', 'write a draft of a root that allows a newer format', readFlags)
     .argument('<format>', `the format, at most ${newestFormat}`, Number)
     .option('--oldest-reader <version>', 'the oldest version of Platte that reads this store, anywhere')

@@ -1,22 +1,105 @@
-/** Commands that look at a store, or sign its catalog again. */
+/** Commands that make a store, look at it, or sign its catalog again. */
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import {
   command,
   type Options,
+  oneOf,
   openReadingOf,
   openStoreOf,
   parseChannel,
   parseCount,
+  parseDuration,
   readFlags,
+  settingsOf,
   writeFlags,
 } from '../../cli/options.ts'
-import { progress, show, warn } from '../../cli/terminal.ts'
+import { notice, progress, show, warn } from '../../cli/terminal.ts'
+import { refuseUnsafe } from '../../doctor/examine.ts'
+import { rootKey } from '../../documents/paths.ts'
+import { maxRootBytes, type RoleName } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import { timeText } from '../../kernel/format.ts'
+import { isoText, timeText } from '../../kernel/format.ts'
 import { changeLine } from '../../release/diff.ts'
+import { type KeyPair, keyFile, loadPairs, makeKey } from '../../runtime/keys.ts'
+import type { StoreSetting } from '../../runtime/own-settings.ts'
+import { makeStore, openStore } from '../../runtime/store.ts'
+import type { Algorithm } from '../../trust/keys.ts'
 import { inspectStore } from '../audit.ts'
 import { channelHistory, type HistoryEntry } from '../commit-channel.ts'
 import { refresh } from '../edit-catalog.ts'
+import { firstRoot, initStore } from '../roots.ts'
+
+interface InitOptions extends Options {
+  readonly rootKeys?: string
+  readonly alg: Algorithm
+  readonly maxValidity: string
+}
+
+const algs: readonly Algorithm[] = ['EdDSA', 'ES256']
+const algOption = ['--alg <alg>', 'EdDSA (Ed25519), or ES256 for key services', oneOf(algs), 'EdDSA'] as const
+const validityDoc = 'how long a catalog may be valid, such as P14D or PT72H'
+
+/** Safe to repeat: existing keys and an existing root are used. */
+export function initCommand(): Command {
+  return command('init', 'make keys, a root and an empty catalog', ['store', 'keys'])
+    .option('--root-keys <folder>', 'folder of the root keys, apart from the others: they belong offline')
+    .option(...algOption)
+    .option('--max-validity <duration>', validityDoc, parseDuration, 'P14D')
+    .action(async (options: InitOptions) => {
+      const { store, keysDir } = settingsOf(options, ['store', 'keysDir'])
+      const made = await initialise({ ...options, store, keysDir, rootKeysDir: options.rootKeys ?? keysDir })
+      show(options.json, made, [`PLATTE_ROOT=${made.pin}`])
+    })
+}
+
+interface NewStore extends Pick<InitOptions, 'alg' | 'maxValidity'> {
+  readonly store: StoreSetting
+  readonly keysDir: string
+  readonly rootKeysDir: string
+}
+
+/** What `init` does; `start` does it too. */
+export async function initialise({ store, keysDir, rootKeysDir, alg, maxValidity }: NewStore) {
+  await makeStore(store)
+  const open = await openStore(store)
+  await refuseUnsafe({ ...open, log: warn })
+  const hasRoot = (await open.documents.get(rootKey(1), maxRootBytes)) !== undefined
+  const role = async (folder: string, name: RoleName): Promise<readonly KeyPair[]> => {
+    const found = existsSync(folder) ? await loadPairs(folder, name) : []
+    if (found.length > 0) return found
+    if (hasRoot)
+      throw new PlatteError('credentials', `this store has a root already, and ${folder} holds no ${name} key`, {
+        hint: 'use another store, or the folders of the keys that the root names',
+      })
+    const made = await makeKey(keyFile(folder, name), alg)
+    if (made.created) notice(`made ${keyFile(folder, name)}`)
+    return [made]
+  }
+  const root = await role(rootKeysDir, 'root')
+  const release = await role(keysDir, 'release')
+  const timestamp = await role(keysDir, 'timestamp')
+  const keys = { root: publicKeys(root), release: publicKeys(release), timestamp: publicKeys(timestamp) }
+  const first = await firstRoot(keys, { issuedAt: isoText(open.clock()), maxValidity })
+  const made = await initStore({ ...open, log: warn, release: [], timestamp: signers(timestamp) }, first, signers(root))
+  notice(`the store ${made.created ? 'has a root and an empty catalog now' : 'was made before; nothing was changed'}`)
+  return made
+}
+
+const publicKeys = (pairs: readonly KeyPair[]) => pairs.map(({ publicKey }) => publicKey)
+const signers = (pairs: readonly KeyPair[]) => pairs.map(({ signer }) => signer)
+
+export function keygenCommand(): Command {
+  return command('keygen', 'make a private key in FILE and print its public half', [])
+    .argument('<file>', 'where the private key goes; it must not be there yet')
+    .option(...algOption)
+    .action(async (file: string, options: Options & { alg: Algorithm }) => {
+      const { created, signer, publicKey } = await makeKey(file, options.alg)
+      if (!created) throw new PlatteError('refused', `${file} exists already`, { hint: 'name another file' })
+      notice(`made ${file}; key id ${signer.keyId}`)
+      show(options.json, { keyId: signer.keyId, publicKey }, [JSON.stringify(publicKey)])
+    })
+}
 
 export function verifyCommand(): Command {
   return command('verify', 'check the whole store: chain, digests, packages, orphans', readFlags)
@@ -33,13 +116,10 @@ export function verifyCommand(): Command {
       ])
       const errors = findings.filter(({ level }) => level === 'error').length
       if (errors === 0) return
-      throw new PlatteError(
-        'mismatch',
-        `${errors} ${errors === 1 ? 'object is' : 'objects are'} lost, or not what was signed`,
-        {
-          hint: 'what was changed or lost comes back from a copy of the store, a package by publishing it again; a catalog that expired by `platte refresh --force`',
-        },
-      )
+      const problem = `${errors} ${errors === 1 ? 'object is' : 'objects are'} lost, or not what was signed`
+      throw new PlatteError('mismatch', problem, {
+        hint: 'what was changed or lost comes back from a copy of the store, a package by publishing it again; a catalog that expired by `platte refresh --force`',
+      })
     })
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { initialise } from '../../catalog/cli/init.ts'
+import { initialise } from '../../catalog/cli/store.ts'
 import { refresh } from '../../catalog/edit-catalog.ts'
 import type { Source } from '../../channels/hash-and-stage.ts'
 import { publish } from '../../channels/publish.ts'
