@@ -1,7 +1,7 @@
 /** The one core of an update check: a body in, an answer out. What listens for requests is a shell around it. */
 import type { Background } from '../catalog/cache.ts'
 import { packageFolder } from '../documents/paths.ts'
-import { failureOf, failureText, kindOf } from '../http/failure.ts'
+import { failureOf, failureText, kindOf } from '../http/problem.ts'
 import { idHeader, type RequestIds } from '../http/request-id.ts'
 import { logWith } from '../kernel/log.ts'
 import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts'
@@ -29,14 +29,6 @@ export interface CheckContext {
   readonly ids: RequestIds
 }
 
-/** Answers checks; never throws or rejects. */
-export interface CheckCore {
-  /** Answers the body of a check: at once, unless the store has to be read first. */
-  readonly answer: (body: string, context: CheckContext) => MaybePromise<CheckAnswer>
-  /** Answers a check whose body could not be read. */
-  readonly refuse: (error: unknown, context: CheckContext) => CheckAnswer
-}
-
 /** The id's name is `idHeader`, written out: an object with a computed name costs a check 1 %. */
 const answerHeaders = ({ requestId }: RequestIds) => ({
   'content-type': 'text/xml; charset=utf-8',
@@ -45,7 +37,10 @@ const answerHeaders = ({ requestId }: RequestIds) => ({
 })
 const refusalHeaders = { 'content-type': 'text/plain; charset=UTF-8', 'cache-control': 'no-store' }
 
-export function openChecks(serving: Serving): CheckCore {
+export type CheckCore = ReturnType<typeof openChecks>
+
+/** Answers checks; never throws or rejects. */
+export function openChecks(serving: Serving) {
   const { cache, reader, extensions = [] } = serving
   const onChecks = extensions.flatMap(({ onCheck }) => onCheck ?? [])
   const offers = new WeakMap<Candidate, OmahaOffer>()
@@ -55,8 +50,10 @@ export function openChecks(serving: Serving): CheckCore {
     return { status: kindOf(failure.code).status, headers, body: failureText(failure) }
   }
   return {
+    /** Answers a check whose body could not be read. */
     refuse,
-    answer(body, context) {
+    /** Answers the body of a check: at once, unless the store has to be read first. */
+    answer(body: string, context: CheckContext): MaybePromise<CheckAnswer> {
       try {
         const request = parseOmahaRequest(body)
         const { background, ids } = context
@@ -89,20 +86,20 @@ interface Checking extends Answering {
 
 function answerApp(checking: Checking, app: OmahaAppRequest): MaybePromise<OmahaAppResponse> {
   const query = queryOf(checking.request, app)
-  if (!app.updateCheck) return responseOf(checking, app, query.app, undefined)
+  if (!app.updateCheck) return responseOf(checking, app, query)
   if (app.syncer !== undefined) return answerSyncer(checking, app, query)
-  return after(checkForUpdate(checking, query), (decision) => responseOf(checking, app, query.app, decision))
+  return after(checkForUpdate(checking, query), (decision) => responseOf(checking, app, query, decision))
 }
 
 /** update_engine runs the old version although it installed an update. */
 const rollbackError = 44
 
 function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
-  const { appId, track, version, board, oem, machineId, limits, syncer, events } = app
+  const { appId, track: channel, version, board, oem, machineId, limits, syncer, events } = app
   const hasFallenBack = events.some(({ errorCode }) => errorCode?.base === rollbackError)
   return {
     app: appKey(appId),
-    channel: track,
+    channel,
     version,
     board,
     oem,
@@ -113,26 +110,20 @@ function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
   }
 }
 
-/** @param decision `undefined` where the app asked for none. */
-function responseOf(
-  { serving, offers, request, ids }: Checking,
-  app: OmahaAppRequest,
-  key: string,
-  decision: Decision | undefined,
-): OmahaAppResponse {
-  const { appId, ping, events } = app
-  reportEvents(serving, key, app, ids)
-  if (decision === undefined) return { appId, status: 'ok', ping, events: events.length }
-  reportCheck(serving, key, app, { request, ids }, decision)
+/** Without a decision the app asked for none. */
+function responseOf(checking: Checking, app: OmahaAppRequest, query: Query, decision?: Decision): OmahaAppResponse {
+  const { appId, ping } = app
+  const events = app.events.length
+  reportEvents(checking, query.app, app)
+  if (decision === undefined) return { appId, status: 'ok', ping, events }
+  reportCheck(checking, query.app, app, decision)
+  const isUpdate = decision.kind === 'update'
   return {
     appId,
-    status: decision.kind === 'no-update' && decision.reason === 'unknown-app' ? 'error-unknownApplication' : 'ok',
+    status: !isUpdate && decision.reason === 'unknown-app' ? 'error-unknownApplication' : 'ok',
     ping,
-    updateCheck:
-      decision.kind === 'update'
-        ? offerOf(serving, offers, key, app.board, decision.offer)
-        : { reason: reasonText(decision) },
-    events: events.length,
+    updateCheck: isUpdate ? offerOf(checking, query, decision.offer) : { reason: reasonText(decision) },
+    events,
   }
 }
 
@@ -141,37 +132,28 @@ function responseOf(
  * would jump over them.
  */
 function answerSyncer(checking: Checking, app: OmahaAppRequest, query: Query): MaybePromise<OmahaAppResponse> {
-  const { serving, offers } = checking
   return after(checkForUpdate(checking, query), (decided) => {
     const floor = decided.kind === 'update' ? decided.offer.floor?.reason : undefined
-    const decision: Decision =
-      app.syncer === 'one' && floor !== undefined
-        ? { kind: 'no-update', reason: 'floor-held', because: noFloors }
-        : decided
-    const response = responseOf(checking, app, query.app, decision)
+    const decision = app.syncer === 'one' && floor !== undefined ? noFloors : decided
+    const response = responseOf(checking, app, query, decision)
     if (app.syncer === 'one' || decision.kind === 'no-update') return response
-    return { ...response, updateCheck: { step: offerOf(serving, offers, query.app, app.board, decision.offer), floor } }
+    return { ...response, updateCheck: { step: offerOf(checking, query, decision.offer), floor } }
   })
 }
 
-const noFloors = 'this syncer takes no floors'
+const noFloors: Decision = { kind: 'no-update', reason: 'floor-held', because: 'this syncer takes no floors' }
 
-function offerOf(
-  { publicUrl }: Serving,
-  offers: Checking['offers'],
-  app: string,
-  board: string,
-  candidate: Candidate,
-): OmahaOffer {
+function offerOf({ serving, offers }: Checking, { app, board }: Query, candidate: Candidate): OmahaOffer {
   const known = offers.get(candidate)
   if (known) return known
   const { version } = candidate.release
   const { codebases, packages } = candidate.packages
   const [first, ...others] = codebases
   const [os, ...extras] = packages
+  const ours = `${serving.publicUrl}/${packageFolder({ app, version, board }, packages)}`
   const offer: OmahaOffer = {
     version,
-    codebases: first ? [first, ...others] : [`${publicUrl}/${packageFolder({ app, version, board }, packages)}`],
+    codebases: first ? [first, ...others] : [ours],
     packages: [{ ...os, required: true }, ...extras.map((one) => ({ ...one, required: one.required ?? true }))],
   }
   offers.set(candidate, offer)

@@ -58,21 +58,19 @@ export function fanOut([first, ...others]: readonly [EventSink, ...EventSink[]])
   }
 }
 
-interface Reporting {
-  readonly events: EventSink
-  readonly reader: { readonly log: Log }
+/** What is reported beside an app and its answer. */
+interface Reported {
+  readonly serving: { readonly events: EventSink; readonly reader: { readonly log: Log } }
+  readonly request: OmahaRequest
+  readonly ids: RequestIds
 }
 
 /** update_engine sends one event a request; a log line for each of many would let a small request fill a disk. */
 const maxEventLines = 4
 
-export function reportCheck(
-  serving: Reporting,
-  key: string,
-  app: OmahaAppRequest,
-  { request, ids }: { readonly request: OmahaRequest; readonly ids: RequestIds },
-  decision: Decision,
-): void {
+export function reportCheck(reported: Reported, key: string, app: OmahaAppRequest, decision: Decision): void {
+  const { serving, request, ids } = reported
+  const isUpdate = decision.kind === 'update'
   report(serving, {
     level: 'info',
     event: 'check',
@@ -84,9 +82,9 @@ export function reportCheck(
     oem: short(app.oem),
     source: short(request.installSource),
     decision: decision.kind,
-    reason: decision.kind === 'update' ? undefined : decision.reason,
-    offered: decision.kind === 'update' ? decision.offer.release.version : undefined,
-    because: decision.kind === 'update' ? undefined : decision.because,
+    reason: isUpdate ? undefined : decision.reason,
+    offered: isUpdate ? decision.offer.release.version : undefined,
+    because: isUpdate ? undefined : decision.because,
     problem: app.problem,
     requestId: ids.requestId,
     traceparent: ids.traceparent,
@@ -94,7 +92,7 @@ export function reportCheck(
 }
 
 /** Every check carries an event that says nothing new; those are not worth a line. */
-export function reportEvents(serving: Reporting, key: string, app: OmahaAppRequest, ids: RequestIds): void {
+export function reportEvents({ serving, ids }: Omit<Reported, 'request'>, key: string, app: OmahaAppRequest): void {
   const news = app.events.filter(
     ({ type, result, previousVersion }) => type !== 3 || result !== 2 || previousVersion !== undefined,
   )
@@ -119,7 +117,7 @@ export function reportEvents(serving: Reporting, key: string, app: OmahaAppReque
 }
 
 /** A sink must not throw; one with a defect costs its event, and no check. */
-function report({ events, reader }: Reporting, event: FleetEvent): void {
+function report({ events, reader }: Reported['serving'], event: FleetEvent): void {
   try {
     events(event)
   } catch (error) {

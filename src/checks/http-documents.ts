@@ -4,7 +4,7 @@
 import type { Context } from 'hono'
 import { readDocument } from '../catalog/read.ts'
 import type { PublicDocument } from '../documents/paths.ts'
-import { matches } from '../http/conditions.ts'
+import { matches } from '../http/credentials.ts'
 import { refuse } from '../http/problem.ts'
 import type { Serving } from './serving.ts'
 

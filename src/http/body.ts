@@ -13,12 +13,10 @@ const drainAtMostBytes = 1024 * 1024
  */
 export function readBody(request: Request): Promise<string> {
   // Every runtime's HTTP server holds a body without Transfer-Encoding to its Content-Length.
-  const isBounded =
-    Number(request.headers.get('content-length') ?? Number.NaN) <= maxRequestBytes &&
-    request.headers.get('transfer-encoding') === null
-  const body = isBounded
-    ? request.text()
-    : readAll(request, maxRequestBytes).then((bytes) => new TextDecoder().decode(bytes))
+  const length = request.headers.get('content-length')
+  const isBounded = length !== null && Number(length) <= maxRequestBytes && !request.headers.has('transfer-encoding')
+  const decoded = () => readAll(request, maxRequestBytes).then((bytes) => new TextDecoder().decode(bytes))
+  const body = isBounded ? request.text() : decoded()
   return body.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)), brokenOff)
 }
 
@@ -33,24 +31,20 @@ export const isBlank = (text: string): boolean => !text.startsWith('<') && text.
 export const emptyBody = (): PlatteError =>
   new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')
 
-/**
- * Reads text of any kind.
- * @throws PlatteError('too-large') beyond `maxBytes`, 'unsupported-encoding' for a compressed body, 'bad-request' for one
- *   that broke off or is not UTF-8.
- */
-export async function readText(request: Request, maxBytes: number): Promise<string> {
-  return (await readBytesAndText(request, maxBytes)).text
-}
-
 /** @throws PlatteError as `readText`, and 'bad-request' for a body that is not a JSON object. */
 export async function readJson(request: Request, maxBytes: number) {
-  const { bytes, text } = await readBytesAndText(request, maxBytes)
+  const { bytes, text } = await readText(request, maxBytes)
   const value = parseJsonObject(text)
   if (value === undefined) throw new PlatteError('bad-request', 'the body must be a JSON object')
   return { bytes, value }
 }
 
-async function readBytesAndText(request: Request, maxBytes: number) {
+/**
+ * Reads text of any kind.
+ * @throws PlatteError('too-large') beyond `maxBytes`, 'unsupported-encoding' for a compressed body, 'bad-request' for one
+ *   that broke off or is not UTF-8.
+ */
+export async function readText(request: Request, maxBytes: number) {
   checkPlain(request.headers)
   const bytes = await readAll(request, maxBytes)
   try {
@@ -73,10 +67,7 @@ async function readAll(request: Request, maxBytes: number): Promise<Uint8Array<A
 }
 
 /** @throws PlatteError('too-large') for a longer stream, of which at most a megabyte is read; what the stream fails with. */
-export async function readAtMost(
-  body: AsyncIterable<Uint8Array> | null,
-  maxBytes: number,
-): Promise<Uint8Array<ArrayBuffer>> {
+export async function readAtMost(body: AsyncIterable<Uint8Array> | null, maxBytes: number) {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body ?? []) {

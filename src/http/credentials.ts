@@ -1,4 +1,4 @@
-/** Secrets that requests carry. */
+/** Headers of requests: secrets and conditions. */
 
 /** Takes the same time wherever two texts differ. */
 export { timingSafeEqual as isSameSecret } from 'hono/utils/buffer'
@@ -16,3 +16,7 @@ export function basicPassword(headers: Headers): string {
     return ''
   }
 }
+
+/** Whether an If-None-Match names a tag: weak comparison over a list, RFC 9110 §13.1.2. */
+export const matches = (header: string | undefined, etag: string): boolean =>
+  (header ?? '').split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')))

@@ -20,12 +20,10 @@ const validTrace = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{1
 type HeaderValue = string | null | undefined
 
 /** @param given the value of `idHeader`. */
-export function readIds(given: HeaderValue, traceparent: HeaderValue): RequestIds {
-  return {
-    requestId: given && safeId.test(given) ? given : newId(),
-    traceparent: traceparent && validTrace.test(traceparent) ? traceparent : undefined,
-  }
-}
+export const readIds = (given: HeaderValue, traceparent: HeaderValue): RequestIds => ({
+  requestId: given && safeId.test(given) ? given : newId(),
+  traceparent: traceparent && validTrace.test(traceparent) ? traceparent : undefined,
+})
 
 /** 12 random digits of this process and a count: a UUID for each request would cost a check ten times as much. */
 let prefix = ''
@@ -41,7 +39,7 @@ function newId(): string {
 /** On the request itself, so that every layer has the same; a WeakMap costs a check more than all the rest of this. */
 const key = Symbol('request ids')
 
-export const idsOf = (request: Request & { [key]?: RequestIds }): RequestIds => {
+export function idsOf(request: Request & { [key]?: RequestIds }): RequestIds {
   request[key] ??= readHeaders(request)
   return request[key]
 }
@@ -52,13 +50,11 @@ export const readHeaders = ({ headers }: Request): RequestIds =>
 /** Sends the id back with every answer. */
 export function sendRequestIds(app: Hono): void {
   const { fetch } = app
-  app.fetch = (request, ...more) => withId(request, fetch(request, ...more))
-}
-
-async function withId(request: Request, answer: Response | Promise<Response>): Promise<Response> {
-  const response = await answer
-  response.headers.set(idHeader, idsOf(request).requestId)
-  return response
+  app.fetch = async (request, ...more) => {
+    const response = await fetch(request, ...more)
+    response.headers.set(idHeader, idsOf(request).requestId)
+    return response
+  }
 }
 
 /** The same log with the ids of a request in every line. */

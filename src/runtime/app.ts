@@ -8,9 +8,8 @@ import { answerPackage } from '../checks/http-packages.ts'
 import { answerHealth, answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
 import type { Routes, Serving } from '../checks/serving.ts'
 import { publicDocument } from '../documents/paths.ts'
-import { failureOf } from '../http/failure.ts'
 import { newHono } from '../http/hono.ts'
-import { refuse, refuseInText, refuseMethod } from '../http/problem.ts'
+import { failureOf, refuse, refuseInText, refuseMethod } from '../http/problem.ts'
 import { requestLog, sendRequestIds } from '../http/request-id.ts'
 
 /** Paths of documents; `publicDocument` decides which keys are public. */

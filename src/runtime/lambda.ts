@@ -5,9 +5,8 @@
  */
 import type { Hono } from 'hono'
 import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
-import { internalDetail } from '../http/failure.ts'
 import { newHono } from '../http/hono.ts'
-import { refuse } from '../http/problem.ts'
+import { internalDetail, refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
 import { PlatteError, problemOf } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'

@@ -156,7 +156,8 @@ export const etcd: LockProtocol = {
       c.header('allow', 'GET, HEAD, PUT')
       return fail(c, 405, 209, ['method: only GET and PUT are known here'])
     }
-    const asked = method === 'GET' ? parseEtcdGet(query) : parseEtcdPut(query, await readText(raw, maxValueBytes))
+    const isGet = method === 'GET'
+    const asked = isGet ? parseEtcdGet(query) : parseEtcdPut(query, (await readText(raw, maxValueBytes)).text)
     if (asked.kind === 'problem') return fail(c, 400, asked.errorCode, [asked.cause])
     const keyRequest = { ...request, key, group }
     if (asked.kind === 'get') return get(keyRequest)

@@ -66,7 +66,8 @@ export const fleetLock: LockProtocol = {
     if (c.req.header(fleetLockHeader) !== 'true')
       return fail(c, 400, 'missing_header', `send the header ${fleetLockHeader}: true`)
     if (scope === 'read') return denied(c, 'this token may only read')
-    const { id, group } = parseFleetLock(await readText(c.req.raw, maxBodyBytes))
+    const { text } = await readText(c.req.raw, maxBodyBytes)
+    const { id, group } = parseFleetLock(text)
     const { locking } = request.locks
     const attempt = { id, via: 'fleet-lock' } as const
     if (path === steadyState) {
