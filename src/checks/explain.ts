@@ -4,15 +4,7 @@ import type { LoadedChannel } from '../catalog/channels.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { type Check, type Decision, decide } from '../release/decide.ts'
-import {
-  type Course,
-  explainChange,
-  explainDecision,
-  forEverybody,
-  isRollback,
-  type Numbers,
-  numbersOf,
-} from '../release/explanation.ts'
+import * as explained from '../release/explanation.ts'
 import { type ForecastChange, nextChange } from '../release/forecast.ts'
 import type { Reason } from '../release/reasons.ts'
 import { walk } from '../release/upgrade-path.ts'
@@ -44,7 +36,7 @@ export interface Outcome {
 export interface Explanation extends Outcome {
   /** RFC 3339. */
   readonly at: string
-  readonly numbers?: Numbers
+  readonly numbers?: explained.Numbers
   /** The next change, predicted from what is signed now. */
   readonly next?: Outcome & { readonly at: string }
   /** What this explanation leaves out. */
@@ -56,17 +48,14 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
   const channel = await findFor(answering, query)
   const now = at ?? answering.reader.clock()
   const isPublic = audience === 'everybody'
-  const shown = (decision: Decision): Decision => (isPublic ? forEverybody(decision) : decision)
+  const shown = (decision: Decision): Decision => (isPublic ? explained.forEverybody(decision) : decision)
   if (!('view' in channel)) return { at: isoText(now), ...outcomeOf(shown(noUpdateBecause(channel))) }
   const { view } = channel
   const check: Check = isPublic ? { ...query, onNoList: true } : query
   const decision = decide(check, view, now)
-  const [numbers, change] = [numbersOf(decision, check, view, now), nextChange(check, view, now)]
-  const course: Course = {
-    running: check.version,
-    steps: walk(check, view, now, { isPatient: true }).steps,
-    stoppedAt: numbers?.stoppedAt,
-  }
+  const [numbers, change] = [explained.numbersOf(decision, check, view, now), nextChange(check, view, now)]
+  const { steps } = walk(check, view, now, { isPatient: true })
+  const course = { running: check.version, steps, stoppedAt: numbers?.stoppedAt }
   return {
     at: isoText(now),
     ...outcomeOf(shown(decision), course),
@@ -79,7 +68,7 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
 const nextOf = (change: ForecastChange): NonNullable<Explanation['next']> => ({
   at: isoText(change.at),
   ...outcomeOf(change.decision),
-  sentence: explainChange(change),
+  sentence: explained.explainChange(change),
 })
 
 const listsNote = 'this channel lists machines; a listed machine may get another answer'
@@ -89,24 +78,15 @@ const hasLists = ({ manifest, source }: LoadedChannel): boolean =>
     [target, ...releases.map((release) => release.target)].some((one) => one?.machines),
   )
 
-function outcomeOf(decision: Decision, course: Course = {}): Outcome {
-  const sentence = explainDecision(decision, course)
+function outcomeOf(decision: Decision, course: explained.Course = {}): Outcome {
+  const sentence = explained.explainDecision(decision, course)
   if (decision.kind === 'update') {
     const path = (course.steps ?? []).map(({ release }) => release.version)
-    return {
-      decision: 'update',
-      offered: decision.offer.release.version,
-      ...(path.length > 1 && { path }),
-      ...(isRollback(decision, course) && { isRollback: true }),
-      sentence,
-    }
+    const rollback = explained.isRollback(decision, course) && ({ isRollback: true } as const)
+    const offered = decision.offer.release.version
+    return { decision: 'update', offered, ...(path.length > 1 && { path }), ...rollback, sentence }
   }
   const { reason, candidate, because } = decision
-  return {
-    decision: 'no-update',
-    reason,
-    ...(candidate && { withheld: candidate.release.version }),
-    ...(because !== undefined && { because }),
-    sentence,
-  }
+  const withheld = candidate && { withheld: candidate.release.version }
+  return { decision: 'no-update', reason, ...withheld, ...(because !== undefined && { because }), sentence }
 }

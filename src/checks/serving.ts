@@ -1,10 +1,13 @@
-/** What every handler gets, and what features add to it. */
+/** What every handler gets, and what features add to it: each room that adds something exports one `Feature`. */
 import type { Context, Hono } from 'hono'
 import type { Background, CatalogCache } from '../catalog/cache.ts'
 import type { StoreReader, StoreWriter } from '../catalog/read.ts'
 import type { RequestIds } from '../http/request-id.ts'
+import type { NewHasher } from '../kernel/hasher.ts'
 import type { Log } from '../kernel/log.ts'
+import type { Random } from '../kernel/random.ts'
 import type { Packages } from '../store/packages.ts'
+import type { Uploads } from '../store/uploads.ts'
 import type { EventSink } from './events.ts'
 import type { OmahaAppRequest } from './omaha/omaha.ts'
 import type { Answering } from './update-check.ts'
@@ -53,6 +56,29 @@ export interface Extension {
   readonly close?: () => Promise<void>
 }
 
+/** What features are built on. Packages are those of the store itself. */
+export interface FeatureContext extends Pick<Serving, 'cache' | 'reader' | 'packages'> {
+  readonly random: Random
+  readonly newHasher: NewHasher
+  /** The store with the keys that settings name. */
+  readonly openWriter: () => Promise<StoreWriter>
+  /** @throws PlatteError('configuration') for a store that takes no uploads. */
+  readonly openUploads: () => Promise<Uploads>
+  /** A short file of this machine. @throws Error where it is too long, or there are no files. */
+  readonly readText: (file: string, maxBytes: number) => Promise<string>
+  /** What the runtime binds, by name. */
+  readonly bindings: Readonly<Record<string, unknown>>
+  /** Of all features. */
+  readonly gauges: () => Promise<readonly Gauge[]>
+}
+
+/** A feature, opened only where the settings that need it are on. What it loads, it loads there. */
+export interface Feature<Settings> {
+  readonly name: string
+  /** @returns `undefined` where the settings do not want it. */
+  readonly open: (settings: Settings, context: FeatureContext) => Promise<Extension | undefined>
+}
+
 /** What it takes to serve; one for each process. */
 export interface Serving {
   readonly cache: CatalogCache
@@ -79,8 +105,6 @@ export const hasFeature = ({ extensions = [] }: Serving, name: string): boolean 
   extensions.some((one) => one.name === name)
 
 /** The service behind one request. */
-export const answering = ({ cache, reader, background }: Serving, context: Context): Answering => ({
-  cache,
-  reader,
-  background: background(context),
-})
+export function answering({ cache, reader, background }: Serving, context: Context): Answering {
+  return { cache, reader, background: background(context) }
+}

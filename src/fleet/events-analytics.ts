@@ -1,7 +1,7 @@
 /** Events as data points of Workers Analytics Engine. docs/monitoring.md names the columns. */
 import type { AnalyticsEngineDataset } from '@cloudflare/workers-types'
 import type { EventSink, FleetEvent } from '../checks/events.ts'
-import type { Feature } from '../checks/feature.ts'
+import type { Feature } from '../checks/serving.ts'
 
 /** On Workers with a dataset bound as PLATTE_ANALYTICS. */
 export const analyticsFeature: Feature<object> = {

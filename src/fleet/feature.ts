@@ -1,5 +1,5 @@
 /** Events in the store and metrics, as a server turns them on. Workers and Lambda do not carry it. */
-import type { Feature } from '../checks/feature.ts'
+import type { Feature } from '../checks/serving.ts'
 import type { SettingValues } from '../kernel/setting.ts'
 import type { fleetSettings } from './settings.ts'
 

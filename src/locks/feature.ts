@@ -1,5 +1,5 @@
 /** Reboot locks, as a deployment turns them on. */
-import type { Feature } from '../checks/feature.ts'
+import type { Feature } from '../checks/serving.ts'
 import type { SettingValues } from '../kernel/setting.ts'
 import type { lockSettings } from './settings.ts'
 

@@ -1,5 +1,5 @@
 /** Mirroring, as a deployment turns it on: packages from the upstream, and on Workers and Lambda the copying. */
-import type { Feature } from '../checks/feature.ts'
+import type { Feature } from '../checks/serving.ts'
 import { parseStoreUrl, type SettingValues, setting, wordOf } from '../kernel/setting.ts'
 import type { Packages } from '../store/packages.ts'
 import { parsePin } from '../trust/verify-root.ts'

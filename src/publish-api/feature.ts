@@ -1,5 +1,5 @@
 /** Publishing over HTTP, as a deployment turns it on: of the function, and of commands that call it. */
-import type { Feature } from '../checks/feature.ts'
+import type { Feature } from '../checks/serving.ts'
 import { parseJsonObject } from '../kernel/json.ts'
 import { noFile, parsePublicUrl, plainText, type SettingValues, setting } from '../kernel/setting.ts'
 import type { PolicySource } from './policy-document.ts'

@@ -1,7 +1,7 @@
 /** The policy of a publish function: which issuers it trusts, and what their tokens may change. Never in the store. */
 import * as v from 'valibot'
 import { actions } from '../channels/commands.ts'
-import type { FeatureContext } from '../checks/feature.ts'
+import type { FeatureContext } from '../checks/serving.ts'
 import * as field from '../documents/fields.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import type { Rule } from './policy.ts'

@@ -1,6 +1,5 @@
 /** Pages and feeds, as a deployment turns them on. */
-import type { Feature } from '../checks/feature.ts'
-import type { Extension } from '../checks/serving.ts'
+import type { Extension, Feature } from '../checks/serving.ts'
 import type { SettingValues } from '../kernel/setting.ts'
 import type { siteSettings } from './settings.ts'
 
