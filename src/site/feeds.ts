@@ -11,16 +11,8 @@ import { parseVersion } from '../release/version.ts'
 import { type Html, none, part } from './pages/fragments.ts'
 import { maxAgeSeconds, type PageContext } from './pages/page.ts'
 import { notesAsHtml } from './pages/release.ts'
-import {
-  type ChannelStatus,
-  changeOf,
-  isUnknown,
-  listedChannels,
-  readChannelStatus,
-  readListed,
-  readNotes,
-  type Unreadable,
-} from './status.ts'
+import type { ChannelStatus, Unreadable } from './status.ts'
+import { changeOf, isUnknown, listedChannels, readChannelStatus, readListed, readNotes } from './status.ts'
 
 const types = {
   atom: 'application/atom+xml; charset=utf-8',

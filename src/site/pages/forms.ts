@@ -2,70 +2,51 @@
 import { type Explanation, explain } from '../../checks/explain.ts'
 import { hasFeature } from '../../checks/serving.ts'
 import { appKey } from '../../checks/update-check.ts'
-import {
-  type ClientConfig,
-  type Format,
-  formatsOf,
-  pathOf,
-  type Read,
-  readClientConfig,
-  renderClientConfig,
-  restartOf,
-} from '../../clients/config.ts'
+import type { Answers, ClientConfig, Format, Read } from '../../clients/config.ts'
+import { formatsOf, pathOf, readClientConfig, renderClientConfig, restartOf } from '../../clients/config.ts'
 import { isInstant } from '../../documents/fields.ts'
 import { percent } from '../../kernel/format.ts'
 import { isUnknown, listedChannels, readChannelStatus } from '../status.ts'
 import { definitions, filled, type Html, inEnglish, none, part, reasonLink, time } from './fragments.ts'
-import { answerPage, ownUrl, type PageContext, trouble } from './page.ts'
+import { answerPage, type PageContext, trouble } from './page.ts'
 
 /** Longer than any id, version or address of the field. */
 const maxLength = 256
 const maxSuggested = 50
 
-type ByField<Field extends string, T> = Readonly<Partial<Record<Field, T>>>
-
-interface Form<Field extends string> {
-  readonly path: string
-  readonly fields: readonly Field[]
-  readonly labels: Readonly<Record<Field, string>>
-  readonly values: Readonly<Record<Field, string>>
-  readonly hints: ByField<Field, string>
-  /** Fields without choices take any text. */
-  readonly choices?: ByField<Field, readonly string[]>
-  readonly suggestions: ByField<Field, readonly string[]>
-  readonly required: readonly Field[]
-  /** Stands beside all other fields. */
-  readonly optional?: string
-  readonly more?: Html
-  readonly submit: string
+interface Field {
+  readonly name: string
+  readonly label: string
+  readonly value: string
+  readonly isRequired?: boolean
+  readonly hint?: string
+  /** Without choices, it takes any text. */
+  readonly choices?: readonly string[]
+  readonly suggestions?: readonly string[]
 }
 
-/** A form that asks its own path, in the chosen language. */
-function form<Field extends string>({ words, fileLink, c }: PageContext, one: Form<Field>): Html {
+/** A form that asks its own path, in the chosen language. @param optional stands beside fields that are. */
+function form(page: PageContext, path: string, fields: readonly Field[], submit: string, optional = none, more = none) {
+  const { words, fileLink, c } = page
   const lang = c.req.query('lang') === words.tag ? part`<input type="hidden" name="lang" value="${words.tag}">` : none
-  const optional = one.optional ? part` <span class="soft">(${one.optional})</span>` : none
-  const fields = one.fields.map((name) => {
-    const hint = one.hints[name]
+  const rows = fields.map((field) => {
+    const { name, label, hint, isRequired } = field
     const below = hint === undefined ? none : part`<span class="hint" id="${name}-hint">${hint}</span>`
-    return part`<div><label for="${name}">${one.labels[name]}${one.required.includes(name) ? none : optional}</label>
-${control(name, one)}${below}</div>\n`
+    return part`<div><label for="${name}">${label}${isRequired ? none : optional}</label>
+${control(field)}${below}</div>\n`
   })
-  return part`<form class="sheet" method="get" action="${fileLink(one.path)}">${lang}
-${fields}${one.more ?? none}<div class="wide"><button type="submit">${one.submit}</button></div></form>`
+  return part`<form class="sheet" method="get" action="${fileLink(path)}">${lang}
+${rows}${more}<div class="wide"><button type="submit">${submit}</button></div></form>`
 }
 
-function control<Field extends string>(
-  name: Field,
-  { values, hints, choices, suggestions, required }: Form<Field>,
-): Html {
-  const value = values[name]
-  const described = hints[name] === undefined ? none : part` aria-describedby="${name}-hint"`
-  const options = choices?.[name]?.map(
+function control({ name, value, hint, choices, suggestions, isRequired }: Field): Html {
+  const described = hint === undefined ? none : part` aria-describedby="${name}-hint"`
+  const options = choices?.map(
     (one) => part`<option value="${one}"${one === value ? part` selected` : none}>${one}</option>`,
   )
   if (options) return part`<select id="${name}" name="${name}"${described}>${options}</select>`
-  const list = suggestions[name]?.slice(0, maxSuggested).map((one) => part`<option value="${one}"></option>`)
-  return part`<input type="text" id="${name}" name="${name}" value="${value.slice(0, maxLength)}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${required.includes(name) ? part` required` : none}${list ? part` list="${name}-list"` : none}${described}>${
+  const list = suggestions?.slice(0, maxSuggested).map((one) => part`<option value="${one}"></option>`)
+  return part`<input type="text" id="${name}" name="${name}" value="${value.slice(0, maxLength)}" maxlength="${maxLength}" autocomplete="off" spellcheck="false"${isRequired ? part` required` : none}${list ? part` list="${name}-list"` : none}${described}>${
     list ? part`<datalist id="${name}-list">${list}</datalist>` : none
   }`
 }
@@ -150,24 +131,24 @@ function whyText(
 function machineForm(page: PageContext, values: Machine): Html {
   const { explain: text } = page.words
   const refs = listedChannels(page.status)
+  const more: Readonly<Partial<Record<keyof Machine, Partial<Field>>>> = {
+    app: { suggestions: unique(refs.map(({ app }) => app)) },
+    channel: { suggestions: unique(refs.map(({ channel }) => channel)) },
+    board: { suggestions: ['amd64-usr', 'arm64-usr'] },
+    machine: { hint: text.machineHint },
+    at: { hint: text.atHint },
+  }
+  const fields = machineFields.map((name) => {
+    const isRequired = needed.some((one) => one === name)
+    return { name, label: text[name], value: values[name], isRequired, ...more[name] }
+  })
+  const optional = part` <span class="soft">(${text.optional})</span>`
   const manual = part`<div class="wide"><label><input type="checkbox" name="manual" value="1"${values.manual ? part` checked` : none}>${text.manual}</label></div>\n`
-  return part`<h2>${text.ask}</h2>${form(page, {
-    ...{ path: '/explain', fields: machineFields, labels: text, values, required: needed, optional: text.optional },
-    hints: { machine: text.machineHint, at: text.atHint },
-    suggestions: {
-      app: unique(refs.map(({ app }) => app)),
-      channel: unique(refs.map(({ channel }) => channel)),
-      board: ['amd64-usr', 'arm64-usr'],
-    },
-    more: manual,
-    submit: text.ask,
-  })}`
+  return part`<h2>${text.ask}</h2>${form(page, '/explain', fields, text.ask, optional, manual)}`
 }
 
 /** Stands in for the URL of a deployment that does not know its own. */
 const example = 'https://updates.example.org'
-
-const configFields = ['group', 'system', 'strategy', 'start', 'length', 'lock'] as const
 
 /** The configuration that points a machine at this deployment, in each format. */
 export async function answerConfig(page: PageContext): Promise<Response> {
@@ -175,26 +156,25 @@ export async function answerConfig(page: PageContext): Promise<Response> {
   const { config: text } = words
   const own = listedChannels(status).filter(({ app }) => serving.app === undefined || app === serving.app)
   const groups = unique(own.map(({ channel }) => channel))
-  const url = ownUrl(serving)
+  // A deployment that does not know its own URL has that of its packages as both.
+  const url = serving.publicUrl === serving.packagesUrl ? undefined : serving.publicUrl
   const given = (name: string): string | undefined => c.req.query(name)?.trim().slice(0, maxLength)
-  const values = {
-    group: given('group') || (groups[0] ?? 'stable'),
-    system: given('system') || 'flatcar',
-    strategy: given('strategy') || 'reboot',
-    start: given('start') ?? '',
-    length: given('length') ?? '',
-    lock: given('lock') ?? (hasFeature(serving, 'locks') ? url : undefined) ?? '',
-  }
-  const read = readClientConfig({ ...values, url: url ?? example })
-  const question = form(page, {
-    ...{ path: '/client-config', fields: configFields, labels: text, values, required: ['group'], submit: text.make },
-    hints: { start: text.startHint, length: text.lengthHint, lock: text.lockHint },
-    choices: { system: ['flatcar', 'coreos'], strategy: ['reboot', 'etcd-lock', 'off', 'best-effort'] },
-    suggestions: { group: groups },
-  })
+  const lock = given('lock') ?? (hasFeature(serving, 'locks') ? url : undefined) ?? ''
+  const strategies = ['reboot', 'etcd-lock', 'off', 'best-effort']
+  const group = given('group') || (groups[0] ?? 'stable')
+  const fields: readonly Field[] = [
+    { name: 'group', label: text.group, value: group, isRequired: true, suggestions: groups },
+    { name: 'system', label: text.system, value: given('system') || 'flatcar', choices: ['flatcar', 'coreos'] },
+    { name: 'strategy', label: text.strategy, value: given('strategy') || 'reboot', choices: strategies },
+    { name: 'start', label: text.start, value: given('start') ?? '', hint: text.startHint },
+    { name: 'length', label: text.length, value: given('length') ?? '', hint: text.lengthHint },
+    { name: 'lock', label: text.lock, value: lock, hint: text.lockHint },
+  ]
+  const answers: Answers = Object.fromEntries(fields.map(({ name, value }) => [name, value]))
+  const read = readClientConfig({ ...answers, url: url ?? example })
   const content = part`<h1>${text.title}</h1>
 <p class="lead">${text.intro}</p>
-${trouble(page)}${url === undefined ? part`<p class="note">${text.noUrl}</p>` : none}${question}
+${trouble(page)}${url === undefined ? part`<p class="note">${text.noUrl}</p>` : none}${form(page, '/client-config', fields, text.make)}
 ${await result(page, read)}
 <h2 id="strategies">${text.strategies}</h2>
 ${definitions(Object.entries(text.strategyWords).map(([name, words]) => [part`<code>${name}</code>`, words]))}

@@ -1,7 +1,6 @@
 /** `/`: a card for each channel, with what its boards are offered. */
 import { type ChannelStatus, isUnknown, listedChannels, readListed, type Unreadable } from '../status.ts'
-import { boards, cadenceFacts } from './board.ts'
-import { age, filled, type Html, none, part } from './fragments.ts'
+import { age, boards, cadenceFacts, filled, type Html, none, part } from './fragments.ts'
 import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
 
 /** Channels of one page: a Worker may ask a store 50 times. */

@@ -50,10 +50,6 @@ function chooseWords(parameter: string | undefined, accept: string | undefined):
   return found === chinese.tag ? chinese : english
 }
 
-/** Where machines reach this deployment, for their configuration; `undefined`: only the URL of packages is known. */
-export const ownUrl = ({ publicUrl, packagesUrl }: Serving): string | undefined =>
-  publicUrl === packagesUrl ? undefined : publicUrl
-
 const sections = { channels: '/', explain: '/explain', config: '/client-config' } as const
 type Section = keyof typeof sections
 

@@ -7,8 +7,8 @@ import type { Release } from '../../release/channel.ts'
 import { rampText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
 import { type ChannelStatus, type PathStep, readNotes } from '../status.ts'
-import { stateLabel } from './board.ts'
-import { atMost, bytes, definitions, filled, type Html, inEnglish, none, part, reasonLink, time } from './fragments.ts'
+import type { Html } from './fragments.ts'
+import { atMost, bytes, definitions, filled, inEnglish, none, part, reasonLink, stateLabel, time } from './fragments.ts'
 import type { PageContext } from './page.ts'
 
 /** More of each are in the JSON. */
