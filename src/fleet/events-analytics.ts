@@ -12,14 +12,12 @@ export const analyticsFeature: Feature<object> = {
   },
 }
 
-/** An index has at most 96 bytes, a character up to three. */
-const maxIndexLength = 32
-
 /** Writes one data point for each event; the runtime sends it after the response. */
 export const analyticsEvents =
   (dataset: AnalyticsEngineDataset): EventSink =>
   (event) => {
-    const indexes = [`${event.app}/${event.channel}`.slice(0, maxIndexLength)]
+    // An index has at most 96 bytes, a character up to three.
+    const indexes = [`${event.app}/${event.channel}`.slice(0, 32)]
     try {
       dataset.writeDataPoint({ indexes, blobs: blobsOf(event) })
     } catch {

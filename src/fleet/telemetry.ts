@@ -94,8 +94,11 @@ export function storeEvents(writing: Writing) {
     batch.lines.push(line)
     batch.size += line.length
     held += line.length
-    if (batch.size >= batchAt) flush()
-    else timer ??= later(flush)
+    if (batch.size >= batchAt) return flush()
+    if (timer !== undefined) return
+    timer = setTimeout(flush, batchMs)
+    // Events never keep a process alive.
+    if (typeof timer === 'object') timer.unref()
   }
   const close = async (): Promise<void> => {
     flush()
@@ -135,11 +138,4 @@ function batchWriter({ documents, clock, random, log }: Writing) {
     lose(lines.length)
   }
   return { write, lose, lost: () => lost }
-}
-
-/** Events never keep a process alive. */
-function later(flush: () => void): ReturnType<typeof setTimeout> {
-  const timer = setTimeout(flush, batchMs)
-  if (typeof timer === 'object') timer.unref()
-  return timer
 }

@@ -5,29 +5,16 @@ import { notice, show, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { readShort } from '../../runtime/files.ts'
 import { checkUpdateConf, type Deployment } from '../check.ts'
-import {
-  type Format,
-  formats,
-  formatsOf,
-  pathOf,
-  readClientConfig,
-  renderClientConfig,
-  restartOf,
-  type Wrong,
-} from '../config.ts'
+import type { Format, Wrong } from '../config.ts'
+import { formats, formatsOf, pathOf, readClientConfig, renderClientConfig, restartOf } from '../config.ts'
 
-interface ConfigOptions extends Options {
-  readonly channel?: string
+type Optional = 'channel' | 'windowStart' | 'windowLength' | 'lock' | 'check'
+interface ConfigOptions extends Options, Readonly<Partial<Record<Optional, string>>> {
   readonly format: Format
   readonly system: string
   readonly strategy: string
-  readonly windowStart?: string
-  readonly windowLength?: string
-  readonly lock?: string
-  readonly check?: string
 }
 
-/** Writes the configuration of a machine that shall ask here, or finds the mistakes in one. */
 export function clientConfigCommand(): Command {
   const flags = [...readFlags, 'app', 'publicUrl'] as const
   return command('client-config', 'write the configuration of a machine, or check one', flags)

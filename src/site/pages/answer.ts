@@ -50,13 +50,8 @@ export async function answerPages(serving: Serving, c: Context): Promise<Respons
 /** Answers 304 with the headers of the page. */
 const compareTags = etag({
   retainedHeaders: [
-    ...RETAINED_304_HEADERS,
-    'access-control-allow-origin',
-    'content-language',
-    'content-security-policy',
-    'last-modified',
-    'referrer-policy',
-    'x-content-type-options',
+    ...[...RETAINED_304_HEADERS, 'access-control-allow-origin', 'last-modified', 'content-language'],
+    ...['content-security-policy', 'referrer-policy', 'x-content-type-options'],
   ],
 })
 
