@@ -49,7 +49,7 @@ function ago(at: number, { now, words: { lang, justNow } }: Shown): string {
 const marked = (at: number, text: string): Html => part`<time datetime="${isoText(at)}">${text}</time>`
 
 /** e.g. `2026-08-13 15:48 UTC`. */
-export const instant = (at: number): Html => marked(at, timeText(at, 'minute'))
+const instant = (at: number): Html => marked(at, timeText(at, 'minute'))
 
 /** e.g. `2026-08-13 15:48 UTC (5 days ago)`. */
 export const time = (at: number, shown: Shown): Html =>
