@@ -6,7 +6,7 @@ import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { registerEndpoint } from './options.ts'
 import { notice, noticeError, showText } from './terminal.ts'
 
-registerEndpoint(async (options) => (await import('../publish-api/cli/endpoint.ts')).openEndpoint(options))
+registerEndpoint(async (options) => (await import('../publish-api/cli.ts')).openEndpoint(options))
 
 /** In the order of help. Only the command that runs is loaded. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -38,7 +38,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'client-config': async () => (await import('../clients/cli/client-config.ts')).clientConfigCommand(),
   verify: async () => (await import('../catalog/cli/store.ts')).verifyCommand(),
   doctor: async () => (await import('../doctor/cli.ts')).doctorCommand(),
-  policy: async () => (await import('../publish-api/cli/policy.ts')).policyCommand(),
+  policy: async () => (await import('../publish-api/cli.ts')).policyCommand(),
   refresh: async () => (await import('../catalog/cli/store.ts')).refreshCommand(),
   root: async () => (await import('../catalog/cli/root.ts')).rootCommand(),
   keygen: async () => (await import('../catalog/cli/store.ts')).keygenCommand(),

@@ -4,7 +4,6 @@ import { actions } from '../channels/commands.ts'
 import type { FeatureContext } from '../checks/serving.ts'
 import * as field from '../documents/fields.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
-import type { Rule } from './policy.ts'
 
 const maxPolicyBytes = 256 * 1024
 
@@ -24,14 +23,9 @@ const httpsUrl = v.pipe(
 )
 
 const claimText = v.pipe(field.text(500), v.minLength(1, 'is empty'))
-const matcher = v.union(
-  [
-    claimText,
-    v.strictObject({ in: v.pipe(v.array(claimText), v.minLength(1)) }),
-    v.strictObject({ prefix: claimText }),
-  ],
-  'must be a text, {"in":[…]} or {"prefix":"…"}',
-)
+const oneOf = v.strictObject({ in: v.pipe(v.array(claimText), v.minLength(1)) })
+const matchers = [claimText, oneOf, v.strictObject({ prefix: claimText })]
+const matcher = v.union(matchers, 'must be a text, {"in":[…]} or {"prefix":"…"}')
 
 const claims = v.pipe(
   field.record(field.text(100), matcher),
@@ -70,13 +64,8 @@ const schema = v.pipe(
   v.check(({ rules }) => new Set(rules.map(({ id }) => id)).size === rules.length, 'two rules have the same id'),
 )
 
-export interface Policy {
-  /** The one `aud` of tokens for this function. */
-  readonly audience: string
-  /** By `iss`. Keys are fetched from `jwks` only, whatever a token names. */
-  readonly issuers: Readonly<Record<string, { readonly jwks: string; readonly algs: readonly ('RS256' | 'ES256')[] }>>
-  readonly rules: readonly Rule[]
-}
+/** `audience`: the one `aud` of tokens. `issuers` by `iss`: keys are fetched from `jwks` only, whatever a token names. */
+export type Policy = Omit<v.InferOutput<typeof schema>, 'v'>
 
 /** Where a policy is: in the setting itself, or in a file. `publishFeature` reads it, so that checks load no policy. */
 export type PolicySource = { readonly file: string } | { readonly text: string }

@@ -15,11 +15,8 @@ export interface Rule {
   readonly provenance?: boolean
 }
 
-export interface PolicyRequest {
-  readonly action: string
-  /** Every `app/channel` that it changes. */
-  readonly refs: readonly string[]
-}
+/** What is wanted, and every `app/channel` that it changes. */
+export type PolicyRequest = { readonly action: string; readonly refs: readonly string[] }
 
 export type Claims = Readonly<Record<string, unknown>>
 
@@ -29,25 +26,22 @@ export type Verdict =
   | { readonly kind: 'refused'; readonly because: readonly string[] }
 
 /** Events that run unreviewed code, by claim. */
-const unreviewed: readonly (readonly [claim: string, values: readonly string[]])[] = [
-  ['event_name', ['pull_request', 'pull_request_target']],
-  ['pipeline_source', ['merge_request_event', 'external_pull_request_event']],
-]
+const unreviewed: Readonly<Record<string, readonly string[]>> = {
+  event_name: ['pull_request', 'pull_request_target'],
+  pipeline_source: ['merge_request_event', 'external_pull_request_event'],
+}
 
 /** The first rule that matches a verified token's claims counts. */
 export function judge(rules: readonly Rule[], issuer: string, claims: Claims, wanted: PolicyRequest): Verdict {
-  for (const [claim, values] of unreviewed) {
+  for (const [claim, values] of Object.entries(unreviewed)) {
     const value = claimOf(claims, claim)
     if (value !== undefined && values.includes(value))
       return { kind: 'refused', because: [`${claim} is ${value}: code that is not merged cannot change a channel`] }
   }
-  const because: string[] = []
-  for (const rule of rules) {
-    const problem = problemOf(rule, issuer, claims, wanted)
-    if (problem === undefined) return { kind: 'allowed', rule }
-    because.push(`rule ${rule.id}: ${problem}`)
-  }
-  return { kind: 'refused', because }
+  const problem = (rule: Rule) => problemOf(rule, issuer, claims, wanted)
+  const rule = rules.find((one) => problem(one) === undefined)
+  if (rule) return { kind: 'allowed', rule }
+  return { kind: 'refused', because: rules.map((one) => `rule ${one.id}: ${problem(one)}`) }
 }
 
 function problemOf(rule: Rule, issuer: string, claims: Claims, { action, refs }: PolicyRequest): string | undefined {
@@ -58,8 +52,8 @@ function problemOf(rule: Rule, issuer: string, claims: Claims, { action, refs }:
   for (const [name, matcher] of Object.entries(rule.claims)) {
     const value = claimOf(claims, name)
     if (value === undefined) return `claim ${name} is missing`
-    if (!matches(matcher, value))
-      return `claim ${name} is ${JSON.stringify(value.slice(0, 200))}, not ${words(matcher)}`
+    const [isMatch, words] = match(matcher, value)
+    if (!isMatch) return `claim ${name} is ${JSON.stringify(value.slice(0, 200))}, not ${words}`
   }
   return undefined
 }
@@ -73,30 +67,26 @@ function claimOf(claims: Claims, name: string): string | undefined {
   return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined
 }
 
-function matches(matcher: Matcher, value: string): boolean {
-  if (typeof matcher === 'string') return value === matcher
-  return 'in' in matcher ? matcher.in.includes(value) : value.startsWith(matcher.prefix)
-}
-
-function words(matcher: Matcher): string {
-  if (typeof matcher === 'string') return JSON.stringify(matcher)
-  return 'in' in matcher
-    ? `one of ${matcher.in.map((one) => JSON.stringify(one)).join(', ')}`
-    : `a text that begins with ${JSON.stringify(matcher.prefix)}`
+/** Whether a claim matches, and what would, in words. */
+function match(matcher: Matcher, value: string): readonly [isMatch: boolean, words: string] {
+  if (typeof matcher === 'string') return [value === matcher, JSON.stringify(matcher)]
+  if ('prefix' in matcher)
+    return [value.startsWith(matcher.prefix), `a text that begins with ${JSON.stringify(matcher.prefix)}`]
+  return [matcher.in.includes(value), `one of ${matcher.in.map((one) => JSON.stringify(one)).join(', ')}`]
 }
 
 /** The claims of GitHub, GitLab and Buildkite that mean the same. */
-const origins: readonly (readonly [name: string, claims: readonly string[]])[] = [
-  ['repository', ['repository', 'project_path', 'pipeline_slug']],
-  ['ref', ['ref', 'build_branch']],
-  ['commit', ['sha', 'build_commit']],
-  ['run', ['run_id', 'pipeline_id', 'build_number']],
-  ['workflow', ['job_workflow_ref', 'ci_config_ref_uri', 'step_key']],
-]
+const origins: Readonly<Record<string, readonly string[]>> = {
+  repository: ['repository', 'project_path', 'pipeline_slug'],
+  ref: ['ref', 'build_branch'],
+  commit: ['sha', 'build_commit'],
+  run: ['run_id', 'pipeline_id', 'build_number'],
+  workflow: ['job_workflow_ref', 'ci_config_ref_uri', 'step_key'],
+}
 
 /** The origin of a change, for its manifest. */
 export function provenanceOf(issuer: string, claims: Claims): Readonly<Record<string, string>> {
-  const found = origins.flatMap(([name, names]) => {
+  const found = Object.entries(origins).flatMap(([name, names]) => {
     const value = names.map((claim) => claimOf(claims, claim)).find((one) => one !== undefined)
     return value === undefined ? [] : [[name, value.replace(/\p{Cc}/gu, ' ').slice(0, 500)]]
   })

@@ -1,15 +1,21 @@
 /** Executes the commands of pipelines: allowed by the policy, once for each token, planned, signed and committed. */
+import * as v from 'valibot'
+import type { Seal } from '../catalog/commit-channel.ts'
+import { encode, type StoreWriter } from '../catalog/read.ts'
 import { type Action, type ChannelCommand, changedBy, readCommand } from '../channels/commands.ts'
-import { commit, preview, type Signing } from '../channels/commit.ts'
+import { commit, preview } from '../channels/commit.ts'
 import { planCommand } from '../channels/execute-command.ts'
 import type { EditResult, Plan } from '../channels/plan.ts'
 import { type Publisher, publishResult, withOptional } from '../channels/publish.ts'
+import * as field from '../documents/fields.ts'
+import { markKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { isoText } from '../kernel/format.ts'
+import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { type Authorised, type Authorising, authorise } from './authorise.ts'
+import { type Authorised, type Authorising, authorise, type VerifiedToken } from './authorise.ts'
 import { countersign, type Proposal, readProposal } from './countersign.ts'
 import { requireReceipt } from './receipts.ts'
-import { type Answer, onceFor } from './replay.ts'
 
 export interface PublishFunction {
   readonly publisher: Publisher
@@ -40,10 +46,7 @@ export function readRequest(action: Action, body: Readonly<Record<string, unknow
   return { command: readCommand(action, fields) as ChannelCommand, isPlan, manifest }
 }
 
-/**
- * Executes the command of a pipeline.
- * @throws PlatteError as `authorise`, `onceFor`, `planCommand`, `commit` and `countersign`.
- */
+/** Executes the command of a pipeline. @throws PlatteError as `authorise`, `planCommand`, `commit` and `countersign`. */
 export async function answerCommand({ publisher, authorising }: PublishFunction, request: Request): Promise<Answer> {
   const { command, isPlan, manifest, bytes, token } = request
   const { action, app, channel } = command
@@ -53,7 +56,7 @@ export async function answerCommand({ publisher, authorising }: PublishFunction,
   const work = async (at: number): Promise<Answer> => {
     const signing = { at, ...signingOf(publisher, allowed, proposal) }
     const planned = await planCommand(publisher, command, signing)
-    const result = isPlan ? await preview(publisher, planned) : await execute(publisher, command, { planned, signing })
+    const result = isPlan ? await preview(publisher, planned) : await execute(publisher, command, planned, signing.seal)
     publisher.log({ level: 'info', event: 'command', action, app, channel, rule, kind: result.kind, seq: result.seq })
     return { ...(command.action === 'publish' ? publishResult(result, withOptional(command.packages)) : result), rule }
   }
@@ -62,11 +65,7 @@ export async function answerCommand({ publisher, authorising }: PublishFunction,
   return onceFor(publisher, allowed.token, { request: digest, work })
 }
 
-function signingOf(
-  { release }: Publisher,
-  { origin, isRecorded }: Authorised,
-  proposal: Proposal | undefined,
-): Signing {
+function signingOf({ release }: Publisher, { origin, isRecorded }: Authorised, proposal?: Proposal) {
   if (proposal === undefined) return isRecorded ? { provenance: origin } : {}
   const provenance = isRecorded || proposal.hasProvenance ? origin : undefined
   return { at: proposal.issuedAtMs, provenance, seal: countersign(release, proposal) }
@@ -75,14 +74,67 @@ function signingOf(
 async function execute(
   publisher: Publisher,
   command: ChannelCommand,
-  { planned, signing }: { readonly planned: Plan; readonly signing: Signing },
+  planned: Plan,
+  seal: Seal | undefined,
 ): Promise<EditResult> {
-  if (command.action === 'channel-rename' && signing.seal)
+  if (command.action === 'channel-rename' && seal)
     throw new PlatteError('refused', 'renaming makes two manifests, which cannot be signed together', {
       hint: 'create a channel with the new name that has the old one as an alias',
     })
   if (command.action === 'publish' && planned.manifest)
     for (const [i, { size, sha256, sha1 }] of command.packages.entries())
       await requireReceipt(publisher, planned.packages[i] ?? '', { size, sha256, sha1 })
-  return commit(publisher, planned, signing.seal)
+  return commit(publisher, planned, seal)
+}
+
+const maxUseBytes = 64 * 1024
+
+/** The use of a token, `publish/<day>/<id>`, unsigned: binds it to the bytes of one request. */
+const schema = v.strictObject({
+  format: v.literal(1),
+  type: v.literal('mark'),
+  /** SHA-256 of the request's path and body. */
+  request: field.sha256,
+  /** The first use, which also dates repetitions. */
+  at: field.instant,
+  /** Missing until the work is done. */
+  answer: v.exactOptional(v.record(v.string(), v.unknown())),
+})
+
+type TokenUse = v.InferOutput<typeof schema>
+export type Answer = NonNullable<TokenUse['answer']>
+
+/**
+ * Works once for each token. The same request again gets the same answer; if the first did not finish, it works again with
+ * the same date.
+ * @param request SHA-256 of the request.
+ * @throws PlatteError('conflict') for a token that was used for another request; what `work` throws.
+ */
+export async function onceFor(
+  writer: Pick<StoreWriter, 'documents' | 'clock' | 'random'>,
+  { id, issuedAtMs }: Pick<VerifiedToken, 'id' | 'issuedAtMs'>,
+  { request, work }: { readonly request: string; readonly work: (datedAt: number) => Promise<Answer> },
+): Promise<Answer> {
+  const { documents, clock } = writer
+  const key = markKey(id, issuedAtMs)
+  const fresh: TokenUse = { format: 1, type: 'mark', request, at: isoText(clock()) }
+  const use = await update(writer, key, async () => {
+    const stored = await documents.get(key, maxUseBytes)
+    if (stored === undefined) return { result: fresh, write: { key, bytes: encode(fresh), token: undefined } }
+    const known = field.decodeIfValid(schema, stored.bytes)
+    if (known?.request === request) return { result: known }
+    throw new PlatteError('conflict', 'this identity token was used for another request', {
+      hint: 'a token allows one change: request a new token for each',
+    })
+  })
+  if (use.answer !== undefined) return use.answer
+  const answer = await work(Date.parse(use.at))
+  const bytes = encode({ ...use, answer })
+  // Without an answer that is too long: a repetition then works again, and finds nothing left to do.
+  if (bytes.length > maxUseBytes) return answer
+  return update(writer, key, async () => {
+    const stored = await documents.get(key, maxUseBytes)
+    const isDone = stored === undefined || field.decodeIfValid(schema, stored.bytes)?.answer !== undefined
+    return { result: answer, write: isDone ? undefined : { key, bytes, token: stored.token } }
+  })
 }

@@ -20,11 +20,7 @@ export interface Receiving extends StoreReader {
  * Before a manifest is signed: the store must have the package, and its bytes must have been verified.
  * @throws PlatteError('refused') without a receipt that the timestamp role signed; as the store fails.
  */
-export async function requireReceipt(
-  receiving: Receiving,
-  key: string,
-  claim: Omit<ClaimedPackage, 'key'>,
-): Promise<Receipt> {
+export async function requireReceipt(receiving: Receiving, key: string, claim: Omit<ClaimedPackage, 'key'>) {
   const root = await loadRoot(receiving)
   try {
     return await openReceipt(receiving, root, { ...claim, key })
@@ -38,24 +34,13 @@ export async function requireReceipt(
 }
 
 /** @returns `undefined` where `requireReceipt` would refuse. */
-export async function findReceipt(
-  receiving: Receiving,
-  root: TrustedRoot,
-  claim: ClaimedPackage,
-): Promise<Receipt | undefined> {
-  try {
-    return await openReceipt(receiving, root, claim)
-  } catch (error) {
+export const findReceipt = (receiving: Receiving, root: TrustedRoot, claim: ClaimedPackage) =>
+  openReceipt(receiving, root, claim).catch((error: unknown) => {
     if (error instanceof PlatteError && !storeFailures.includes(error.code)) return undefined
     throw error
-  }
-}
+  })
 
-async function openReceipt(
-  { documents, packages }: Receiving,
-  root: TrustedRoot,
-  claim: ClaimedPackage,
-): Promise<Receipt> {
+async function openReceipt({ documents, packages }: Receiving, root: TrustedRoot, claim: ClaimedPackage) {
   const stored = await documents.get(receiptKey(claim.key), maxReceiptBytes)
   if (stored === undefined) throw new PlatteError('missing', 'there is no receipt for it')
   const receipt = decodeReceipt(await openEnvelope(stored.bytes, 'platte-receipt+jws', roleOf(root, 'timestamp')))
@@ -64,10 +49,8 @@ async function openReceipt(
       throw new PlatteError('mismatch', `its receipt says ${member} ${receipt[member]}, not ${claim[member]}`)
   const size = (await packages.stat(claim.key))?.size
   if (size === claim.size) return receipt
-  throw new PlatteError(
-    'missing',
-    `it ${size === undefined ? 'is not' : `has ${size} bytes, not ${claim.size},`} in the store`,
-  )
+  const what = size === undefined ? 'is not' : `has ${size} bytes, not ${claim.size},`
+  throw new PlatteError('missing', `it ${what} in the store`)
 }
 
 /** Keeps an equal receipt. @throws PlatteError('credentials') without the timestamp keys; 'conflict'. */
@@ -76,14 +59,14 @@ export async function leaveReceipt(
   root: TrustedRoot,
   claim: ClaimedPackage,
 ): Promise<Receipt> {
-  const { key, size, sha256, sha1 } = claim
+  const { size, sha256, sha1 } = claim
   const at = isoText(writer.clock())
-  const receipt = checkReceipt({ format: 1, type: 'receipt', key, size, sha256, sha1, at })
+  const receipt = checkReceipt({ format: 1, type: 'receipt', key: claim.key, size, sha256, sha1, at })
   const bytes = await seal('platte-receipt+jws', encode(receipt), signersOf(writer.timestamp, 'timestamp', root))
-  return update(writer, receiptKey(key), async () => {
+  const key = receiptKey(claim.key)
+  return update(writer, key, async () => {
     const there = await findReceipt(writer, root, claim)
     if (there !== undefined) return { result: there }
-    const stored = await writer.documents.get(receiptKey(key), maxReceiptBytes)
-    return { result: receipt, write: { key: receiptKey(key), bytes, token: stored?.token } }
+    return { result: receipt, write: { key, bytes, token: (await writer.documents.get(key, maxReceiptBytes))?.token } }
   })
 }

@@ -1,30 +1,33 @@
 /**
  * The publish function: `POST /v1/<action>` for each command and `/v1/uploads`, with the identity token of a pipeline, and
  * `POST /v1/refresh`, which does for one channel what the schedule does and needs no token.
+ *
+ * `POST /v1/uploads` lists the missing parts and where to send them, `PUT /v1/uploads/<id>/<number>` takes a part where no
+ * bucket does, and `POST /v1/uploads/<id>/complete` verifies what was sent and leaves a receipt. There the id is the secret.
  */
-import type { Context } from 'hono'
+import type { Context, Hono } from 'hono'
 import { type CatalogCache, reload } from '../catalog/cache.ts'
 import { refresh } from '../catalog/edit-catalog.ts'
 import { type Action, actions } from '../channels/commands.ts'
-import type { Extension, FeatureContext } from '../checks/serving.ts'
+import type { Extension, FeatureContext, Routes } from '../checks/serving.ts'
 import { isName } from '../documents/fields.ts'
 import { channelKey } from '../documents/paths.ts'
-import { readJson } from '../http/body.ts'
+import { checkPlain, readJson } from '../http/body.ts'
 import { bearerToken } from '../http/credentials.ts'
 import { newHono } from '../http/hono.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { authorise } from './authorise.ts'
-import { uploadRoutes } from './http-uploads.ts'
-import type { IssuerKeys } from './issuer-keys.ts'
+import { authorise, type IssuerKeys } from './authorise.ts'
 import type { Policy } from './policy-document.ts'
 import { answerCommand, type PublishFunction, readRequest } from './publish-function.ts'
-import { sweepUploads } from './sweep-uploads.ts'
-import type { Uploading } from './upload-records.ts'
+import { checkUploadOrder, sweepUploads, type Uploading, type UploadOrder } from './upload-records.ts'
+import { type Completed, completeUpload, openUploads, takePart } from './uploads.ts'
 
 /** As long as a manifest may be. */
 const maxCommandBytes = 1024 * 1024
+/** An order of 64 packages with long names has 20 kB. */
+const maxOrderBytes = 64 * 1024
 /** A refresh reads the store: more frequent requests get 429. */
 const refreshEveryMs = 1000
 const noStore = { 'cache-control': 'no-store' }
@@ -52,12 +55,10 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
     uploadRoutes({
       uploading: publisher,
       // Uploads change no channel: their token is not used up.
-      authorize: async (request, { action, app, channel }) =>
-        void (await authorise(authorising, tokenOf(request), { action, app, channels: [channel] })),
+      authorize: async (request, { app, channel }) =>
+        void (await authorise(authorising, tokenOf(request), { action: 'publish', app, channels: [channel] })),
     })(inner)
-    inner.onError((error) => {
-      throw error
-    })
+    inner.onError((error) => Promise.reject(error))
     return inner.fetch(c.req.raw)
   }
   return {
@@ -78,10 +79,8 @@ async function answerAction(
   const { bytes, value } = await readJson(c.req.raw, maxCommandBytes)
   const request = readRequest(action, value)
   const logged = { ...publisher, log: requestLog(publisher.log, c.req.raw) }
-  const answer = await answerCommand(
-    { publisher: logged, authorising },
-    { ...request, bytes, token: tokenOf(c.req.raw) },
-  )
+  const token = tokenOf(c.req.raw)
+  const answer = await answerCommand({ publisher: logged, authorising }, { ...request, bytes, token })
   if (!request.isPlan) await reload(cache, publisher)
   const { command } = request
   const channel = command.action === 'channel-rename' ? command.name : command.channel
@@ -111,3 +110,54 @@ function tokenOf({ headers }: { readonly headers: Headers }): string {
   if (token) return token
   throw new PlatteError('unauthorized', 'send an identity token: Authorization: Bearer TOKEN')
 }
+
+export interface UploadServing {
+  readonly uploading: Uploading
+  /** @throws PlatteError where the sender may not upload to the channel. */
+  readonly authorize: (request: Request, order: Pick<UploadOrder, 'app' | 'channel'>) => Promise<void>
+}
+
+export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
+  const open = async (c: Context): Promise<Response> => {
+    const order = checkUploadOrder((await readJson(c.req.raw, maxOrderBytes)).value)
+    await authorize(c.req.raw, order)
+    return c.json({ packages: await openUploads(uploading, order) }, 200, noStore)
+  }
+  const take = async (c: Context): Promise<Response> => {
+    const { body, headers } = c.req.raw
+    const number = Number(/^[1-9]\d{0,4}$/.exec(c.req.param('number') ?? '')?.[0])
+    if (!number) return refuse(c, 'not-found', unknown)
+    checkPlain(headers)
+    const size = Number(/^\d{1,15}$/.exec(headers.get('content-length') ?? '')?.[0])
+    if (body === null || Number.isNaN(size))
+      return refuse(c, 'length-required', 'send the part with its Content-Length')
+    if ((await takePart(uploading, c.req.param('id') ?? '', { number, size, body })) === 'unknown')
+      return refuse(c, 'not-found', unknown)
+    return c.json({ number }, 200, noStore)
+  }
+  const complete = async (c: Context): Promise<Response> => {
+    const logged = { ...uploading, log: requestLog(uploading.log, c.req.raw) }
+    return answerCompleted(c, await completeUpload(logged, c.req.param('id') ?? ''))
+  }
+  const others = (allow: string) => (c: Context) => refuseMethod(c, allow)
+  return (app: Hono) => {
+    app.post('/v1/uploads', open).all(others('POST'))
+    app.post('/v1/uploads/:id/complete', complete).all(others('POST'))
+    app.put('/v1/uploads/:id/:number', take).all(others('PUT'))
+  }
+}
+
+const unknown = 'this upload does not exist, or is over: ask for the uploads again'
+
+function answerCompleted(c: Context, completed: Completed): Response {
+  if (completed.kind === 'unknown') return refuse(c, 'not-found', unknown)
+  if (completed.kind === 'incomplete')
+    return refuse(c, 'conflict', `these parts are missing: ${shortened(completed.missing)}; ask for the uploads again`)
+  if (completed.kind === 'wrong')
+    return refuse(c, 'upload-mismatch', `what was sent is not what was announced, and is gone. ${completed.problem}`)
+  const { key, size, sha256, sha1, at } = completed.receipt
+  return c.json({ key, size, sha256, sha1, at }, 200, noStore)
+}
+
+const shortened = (numbers: readonly number[]): string =>
+  numbers.length > 20 ? `${numbers.slice(0, 20).join(', ')} and ${numbers.length - 20} others` : numbers.join(', ')

@@ -7,28 +7,26 @@
 import * as v from 'valibot'
 import { encode, type StoreWriter } from '../catalog/read.ts'
 import * as field from '../documents/fields.ts'
-import { uploadKey, uploadSlot } from '../documents/paths.ts'
+import { markDay, marksFolder, uploadFolder, uploadKey, uploadSlot } from '../documents/paths.ts'
 import { isSameSecret } from '../http/credentials.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { toHex } from '../kernel/digest.ts'
 import { isoText } from '../kernel/format.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
-import type { Documents, Token } from '../store/documents.ts'
+import { describeError } from '../kernel/log.ts'
+import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import type { Uploads } from '../store/uploads.ts'
 import type { ClaimedPackage, Receiving } from './receipts.ts'
 
 /** Omaha's clients and all supported stores take packages of this size. */
 const maxPackageBytes = 20 * 1024 ** 3
+const tooLarge = `is larger than ${maxPackageBytes} bytes`
 /** Of a record; it is mostly the store's own token. */
-export const maxUploadBytes = 8 * 1024
+const maxUploadBytes = 8 * 1024
 
 const claim = {
-  size: v.pipe(
-    field.count,
-    v.minValue(1, 'is empty'),
-    v.maxValue(maxPackageBytes, `is larger than ${maxPackageBytes} bytes`),
-  ),
+  size: v.pipe(field.count, v.minValue(1, 'is empty'), v.maxValue(maxPackageBytes, tooLarge)),
   sha256: field.sha256,
   sha1: field.hex(40),
 }
@@ -74,36 +72,33 @@ export interface Uploading extends StoreWriter, Receiving {
 }
 
 /** Later, an upload is over. */
-export const uploadForMs = 24 * 60 * 60 * 1000
+const uploadForMs = 24 * 60 * 60 * 1000
 
 export const uploadId = ({ key, secret }: UploadRecord): string => uploadSlot(key) + secret
 
-export const isOver = ({ begunAt }: UploadRecord, now: Instant): boolean => Date.parse(begunAt) + uploadForMs <= now
-
-/** @returns a damaged record as `undefined`: the upload starts over. */
-export const readUploadRecord = (bytes: Uint8Array): UploadRecord | undefined => field.decodeIfValid(record, bytes)
+const isOver = ({ begunAt }: UploadRecord, now: Instant): boolean => Date.parse(begunAt) + uploadForMs <= now
 
 /** @returns `undefined` for an unknown id, or an upload that is over. */
 export async function findUpload({ documents, clock }: Uploading, id: string): Promise<UploadRecord | undefined> {
   const [, slot, secret] = /^([0-9a-f]{32})([0-9a-f]{32})$/.exec(id) ?? []
   if (slot === undefined || secret === undefined) return undefined
-  const found = (await readRecord(documents, slot))?.record
+  const found = (await readRecord(documents, uploadKey(slot)))?.record
   return found && (await isSameSecret(found.secret, secret)) && !isOver(found, clock()) ? found : undefined
 }
 
 /** The usable upload of a package, or a new one. Concurrent requests get the same. */
 export async function currentUpload(uploading: Uploading, wanted: ClaimedPackage): Promise<UploadRecord> {
   const { documents, uploads, packages } = uploading
-  const slot = uploadSlot(wanted.key)
+  const key = uploadKey(uploadSlot(wanted.key))
   let fresh: UploadRecord | undefined
-  const { current, useless } = await update(uploading, uploadKey(slot), async () => {
-    const stored = await readRecord(documents, slot)
+  const { current, useless } = await update(uploading, key, async () => {
+    const stored = await readRecord(documents, key)
     if (stored?.record !== undefined && (await isUsable(uploading, stored.record, wanted)))
       return { result: { current: stored.record, useless: fresh?.token } }
     // A package without a receipt is hashed in its place, not sent again: it may be served already.
     const isThere = (await packages.stat(wanted.key))?.size === wanted.size
     fresh ??= newRecord(uploading, wanted, isThere ? undefined : await uploads.begin())
-    const write = { key: uploadKey(slot), bytes: encode(fresh), token: stored?.token }
+    const write = { key, bytes: encode(fresh), token: stored?.token }
     return { result: { current: fresh, useless: stored?.record?.token }, write }
   })
   if (useless !== undefined) await uploads.discard(useless)
@@ -119,22 +114,84 @@ async function isUsable({ clock, uploads, packages }: Uploading, old: UploadReco
 
 function newRecord({ clock, uploads }: Uploading, wanted: ClaimedPackage, token: string | undefined): UploadRecord {
   const { key, size, sha256, sha1 } = wanted
+  const secret = toHex(crypto.getRandomValues(new Uint8Array(16)))
   return {
-    ...{ format: 1, type: 'upload', key, size, sha256, sha1 },
-    begunAt: isoText(clock()),
-    secret: toHex(crypto.getRandomValues(new Uint8Array(16))),
+    ...{ format: 1, type: 'upload', key, size, sha256, sha1, begunAt: isoText(clock()), secret },
     ...(token !== undefined && { token }),
     partBytes: uploads.partBytes,
   }
 }
 
-/** @returns without `record` for bytes that are not a record. */
-async function readRecord(
-  documents: Documents,
-  slot: string,
-): Promise<{ readonly record: UploadRecord | undefined; readonly token: Token } | undefined> {
-  const stored = await documents.get(uploadKey(slot), maxUploadBytes)
+/** @returns without `record` for bytes that are not a record: the upload starts over. */
+async function readRecord(documents: Documents, key: string) {
+  const stored = await documents.get(key, maxUploadBytes)
   if (stored === undefined) return undefined
-  const found = readUploadRecord(stored.bytes)
-  return { record: found && uploadSlot(found.key) === slot ? found : undefined, token: stored.token }
+  const found = field.decodeIfValid(record, stored.bytes)
+  return { record: found && uploadKey(uploadSlot(found.key)) === key ? found : undefined, token: stored.token }
+}
+
+/**
+ * Removes what pipelines leave behind, boundedly: unfinished uploads and all records of uploads after a day, and marks of
+ * identity tokens that have expired. Documents are removed as objects: they and the packages share one folder or bucket.
+ * @param most bounds the records read, and the uploads and marks removed.
+ * @returns how many were removed. Never throws: errors are logged.
+ */
+export async function sweepUploads(uploading: Uploading, most = 100): Promise<number> {
+  const { uploads, packages, clock } = uploading
+  let swept = 0
+  const trying = async (work: () => Promise<boolean>): Promise<void> => {
+    try {
+      if (await work()) swept += 1
+    } catch (error) {
+      uploading.log({ level: 'error', event: 'sweep', ...describeError(error) })
+    }
+  }
+  await trying(async () => {
+    for (const key of await someRecords(uploading, most)) await trying(() => sweepRecord(uploading, key))
+    return false
+  })
+  await trying(async () => {
+    let left = most
+    for await (const token of uploads.unfinished?.(clock() - uploadForMs) ?? []) {
+      if (left-- === 0) break
+      await trying(async () => uploads.discard(token).then(() => true))
+    }
+    return false
+  })
+  await trying(async () => {
+    for (const key of await oldMarks(uploading, most)) await trying(() => packages.remove(key).then(() => true))
+    return false
+  })
+  return swept
+}
+
+/** Of the days before yesterday: a token is valid for minutes. */
+async function oldMarks({ documents, clock }: Uploading, most: number): Promise<readonly string[]> {
+  const keys: string[] = []
+  const yesterday = markDay(clock() - uploadForMs)
+  for await (const day of documents.folders?.(marksFolder) ?? []) {
+    if (day >= yesterday) continue
+    for await (const key of documents.list?.(`${marksFolder}${day}/`) ?? []) {
+      keys.push(key)
+      if (keys.length === most) return keys
+    }
+  }
+  return keys
+}
+
+/** From a random position, so that a few sweeps reach all. */
+async function someRecords({ documents, random }: Uploading, most: number): Promise<readonly string[]> {
+  const keys: string[] = []
+  for await (const key of documents.list?.(uploadFolder) ?? []) keys.push(key)
+  const start = keys.length > most ? Math.floor(random() * keys.length) : 0
+  return [...keys.slice(start), ...keys.slice(0, start)].slice(0, most)
+}
+
+async function sweepRecord({ documents, packages, uploads, clock }: Uploading, key: string): Promise<boolean> {
+  const stored = await documents.get(key, maxUploadBytes)
+  const found = stored && field.decodeIfValid(record, stored.bytes)
+  if (found === undefined || !isOver(found, clock())) return false
+  if (found.token !== undefined) await uploads.discard(found.token)
+  await packages.remove(key)
+  return true
 }

@@ -9,15 +9,9 @@ import { PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Part } from '../store/uploads.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
-import { placeUpload } from './place-upload.ts'
 import { type ClaimedPackage, findReceipt, leaveReceipt } from './receipts.ts'
 import type { AnnouncedPackage, Uploading, UploadOrder, UploadRecord } from './upload-records.ts'
 import * as records from './upload-records.ts'
-
-export interface PartToSend extends Part {
-  /** Absolute; `undefined` for a part that is sent to this deployment. */
-  readonly url: string | undefined
-}
 
 export type OpenedUpload =
   | { readonly name: string; readonly kind: 'there' }
@@ -27,8 +21,8 @@ export type OpenedUpload =
       readonly id: string
       /** Bytes of each part but the last. */
       readonly partSize: number
-      /** The next parts to send. None left: complete the upload. */
-      readonly parts: readonly PartToSend[]
+      /** The next parts to send, and where: a path is of this deployment. None left: complete the upload. */
+      readonly parts: readonly (Part & { readonly url: string })[]
       /** Numbers of the parts that arrived. */
       readonly have: readonly number[]
     }
@@ -78,17 +72,16 @@ async function openOne(
   if (await findReceipt(uploading, root, claim)) return { name, kind: 'there' }
   const { uploads } = uploading
   const upload = await records.currentUpload(uploading, claim)
-  const { token } = upload
-  const missing = await missingParts(uploading, upload)
-  const lacking = new Set(missing?.map(({ number }) => number))
-  const parts = (missing ?? []).slice(0, room).map(async (part): Promise<PartToSend> => {
-    return { ...part, url: token === undefined ? undefined : await uploads.partUrl?.(token, part) }
+  const { token, partBytes: partSize } = upload
+  const id = records.uploadId(upload)
+  const missing = (await missingParts(uploading, upload)) ?? []
+  const lacking = new Set(missing.map(({ number }) => number))
+  const parts = missing.slice(0, room).map(async (part) => {
+    const direct = token === undefined ? undefined : await uploads.partUrl?.(token, part)
+    return { ...part, url: direct ?? `/v1/uploads/${id}/${part.number}` }
   })
-  return {
-    ...{ name, kind: 'missing', id: records.uploadId(upload), partSize: upload.partBytes },
-    parts: await Promise.all(parts),
-    have: partsOf(upload).flatMap(({ number }) => (lacking.has(number) ? [] : [number])),
-  }
+  const have = partsOf(upload).flatMap(({ number }) => (lacking.has(number) ? [] : [number]))
+  return { name, kind: 'missing', id, partSize, parts: await Promise.all(parts), have }
 }
 
 /** Parts of a file: each of `partBytes`, counted from 1; the last has the rest. */
@@ -165,19 +158,58 @@ async function receive(uploading: Uploading, root: TrustedRoot, upload: UploadRe
   if (token !== undefined) await uploading.uploads.complete(token)
   const problem = await placeUpload(uploading, upload)
   const receipt = problem === undefined ? await leaveReceipt(uploading, root, upload) : undefined
-  if (token !== undefined) await tidy(uploading, token, receipt === undefined)
+  // Sweeping removes parts that stay. Wrong ones must go now, so that the next upload starts over.
+  if (token !== undefined)
+    await uploading.uploads.discard(token).catch((error: unknown) => {
+      if (receipt === undefined) throw error
+      uploading.log({ level: 'warn', event: 'upload', ...describeError(error) })
+    })
   const { key, size } = upload
   if (receipt) uploading.log({ level: 'info', event: 'upload', key, size })
   else uploading.log({ level: 'warn', event: 'upload', key, size, problem })
   return receipt ? { kind: 'received', receipt } : { kind: 'wrong', problem: problem ?? '' }
 }
 
-/** Sweeping removes parts that stay. Wrong ones must go now, so that the next upload starts over. */
-async function tidy({ uploads, log }: Uploading, token: string, mustGo: boolean): Promise<void> {
+/**
+ * Moves an upload among the packages, or verifies a package that is there already.
+ * @returns what is wrong with the bytes. The store checks the announced digests.
+ */
+async function placeUpload(uploading: Uploading, upload: UploadRecord): Promise<string | undefined> {
+  const { uploads, packages } = uploading
+  const { key, token } = upload
   try {
-    await uploads.discard(token)
+    if (token === undefined) return await verifyStored(uploading, upload)
+    for (let isRepeated = false; ; isRepeated = true) {
+      const sent = await uploads.open(token)
+      if (sent === undefined)
+        throw new PlatteError('conflict', `${key}: upload parts are gone`, { hint: 'upload it again' })
+      if ((await packages.put(key, sent.body, upload)) === 'stored') return undefined
+      // An object of that size is there: a faster upload, or other bytes.
+      const problem = await verifyStored(uploading, upload)
+      if (problem === undefined || isRepeated || (await packages.stat(key)) !== undefined) return problem
+    }
   } catch (error) {
-    if (mustGo) throw error
-    log({ level: 'warn', event: 'upload', ...describeError(error) })
+    if (error instanceof PlatteError && error.code === 'mismatch') return error.message
+    throw error
   }
+}
+
+/** Removes other bytes than those of the SHA-256 that its key is made of. @returns what is wrong. */
+async function verifyStored({ packages, newHasher }: Uploading, claim: ClaimedPackage): Promise<string | undefined> {
+  const { key } = claim
+  const open = await packages.open(key)
+  if (open === undefined) return `${key}: disappeared while it was read`
+  const hasher = newHasher()
+  let size = 0
+  for await (const chunk of open.body) {
+    size += chunk.length
+    await hasher.update(chunk)
+  }
+  const { sha256, sha1 } = await hasher.digest()
+  if (sha256 !== claim.sha256) {
+    await packages.remove(key)
+    return `${key}: has SHA-256 ${sha256}, expected ${claim.sha256}`
+  }
+  if (sha1 !== claim.sha1) return `${key}: has SHA-1 ${sha1}, expected ${claim.sha1}`
+  return size === claim.size ? undefined : `${key}: has ${size} bytes, expected ${claim.size}`
 }

@@ -1,7 +1,7 @@
 /** Serves a new folder store that takes uploads from everybody. Started by package-upload.ts. */
 import { mkdir } from 'node:fs/promises'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
-import { uploadRoutes } from '../../src/publish-api/http-uploads.ts'
+import { uploadRoutes } from '../../src/publish-api/routes.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { listen } from '../../src/runtime/node.ts'
 import { openStore, openUploadsOf } from '../../src/runtime/store.ts'

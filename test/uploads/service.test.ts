@@ -91,7 +91,9 @@ describe('what is sent', () => {
     const { uploading } = scene
     const order = orderOf()
     const [first, second] = await openMissing(uploading, order)
-    expect(first?.parts).toEqual([1000, 1000, 500].map((size, i) => ({ number: i + 1, size, url: undefined })))
+    expect(first?.parts).toEqual(
+      [1000, 1000, 500].map((size, i) => ({ number: i + 1, size, url: `/v1/uploads/${first?.id}/${i + 1}` })),
+    )
     expect(first?.id).toMatch(/^[0-9a-f]{64}$/)
     expect([second?.parts.length, second?.have]).toEqual([1, []])
     expect(await uploadAll(uploading)).toEqual(['received', 'received'])

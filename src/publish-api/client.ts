@@ -1,0 +1,121 @@
+/** The client of a publish function: the identity token of the pipeline that this runs in, and requests by `fetch`. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { readAtMost } from '../http/body.ts'
+import { type Problem, problemType } from '../http/problem.ts'
+import { type ErrorCode, errorCodes, messageOf, PlatteError } from '../kernel/errors.ts'
+import { parseJsonObject } from '../kernel/json.ts'
+import type { Environment } from '../kernel/setting.ts'
+
+const tokenTimeoutMs = 20_000
+
+/**
+ * Finds a token for an audience: the given one, which GitLab's `id_tokens` sets; one of GitHub Actions; or one of
+ * Buildkite's agent. Nothing here prints or logs one. @throws PlatteError('unauthorized') without any.
+ */
+export async function findIdToken(given: string | undefined, env: Environment, audience: string): Promise<string> {
+  if (given) return given
+  const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer } = env
+  if (url && bearer) return askGitHub(url, bearer, audience)
+  if (env.BUILDKITE === 'true') return askBuildkite(audience)
+  throw new PlatteError('unauthorized', 'this process has no identity token', {
+    hint: 'GitHub: permissions: id-token: write; GitLab: id_tokens: PLATTE_ID_TOKEN: aud: …; elsewhere set PLATTE_ID_TOKEN',
+  })
+}
+
+async function askGitHub(url: string, bearer: string, audience: string): Promise<string> {
+  try {
+    const ref = new URL(url)
+    ref.searchParams.set('audience', audience)
+    const headers = { authorization: `Bearer ${bearer}`, accept: 'application/json' }
+    const response = await fetch(ref, { headers, signal: AbortSignal.timeout(tokenTimeoutMs) })
+    if (!response.ok) throw new Error(`it answered ${response.status}`)
+    const { value } = (await response.json()) as { readonly value?: unknown }
+    if (typeof value === 'string' && value !== '') return value
+    throw new Error('it answered without one')
+  } catch (cause) {
+    throw noToken('the token service of GitHub Actions', cause)
+  }
+}
+
+async function askBuildkite(audience: string): Promise<string> {
+  try {
+    // Its tokens hold the claims that a policy must name only on request.
+    const claims = ['organization_id', 'pipeline_id'].flatMap((claim) => ['--claim', claim])
+    const args = ['oidc', 'request-token', '--audience', audience, ...claims]
+    const { stdout } = await promisify(execFile)('buildkite-agent', args, { timeout: tokenTimeoutMs })
+    return stdout.trim()
+  } catch (cause) {
+    throw noToken('buildkite-agent oidc request-token', cause)
+  }
+}
+
+const noToken = (who: string, cause: unknown): PlatteError =>
+  new PlatteError('unauthorized', `${who} gave no token: ${messageOf(cause)}`, {
+    hint: 'let the job have permission for id tokens, then run it again',
+  })
+
+/** For an answer without one of Platte's own codes, such as a gateway's. */
+const codes: Readonly<Record<number, ErrorCode>> = {
+  400: 'usage',
+  401: 'unauthorized',
+  403: 'refused',
+  404: 'configuration',
+  405: 'configuration',
+  409: 'conflict',
+  413: 'too-large',
+  422: 'mismatch',
+  424: 'credentials',
+}
+const timeoutMs = 120_000
+const maxAnswerBytes = 1024 * 1024
+
+export interface FunctionRequest {
+  readonly url: string
+  readonly method?: 'POST' | 'PUT'
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Blob
+  /** The most requests while the other end fails. */
+  readonly attempts?: number
+}
+
+/**
+ * Repeats a request whose answer was lost: every request is safe to repeat.
+ * @throws PlatteError of the answer's code and words; 'store-unavailable' without an answer.
+ */
+export async function callFunction({ url, attempts = 4, ...request }: FunctionRequest): Promise<string> {
+  let failure: PlatteError | undefined
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(500 * 2 ** attempt, 10_000)))
+    try {
+      const signal = AbortSignal.timeout(timeoutMs)
+      const response = await fetch(url, { method: 'POST', ...request, signal, redirect: 'error' })
+      const text = new TextDecoder().decode(await readAtMost(response.body, maxAnswerBytes))
+      if (response.ok) return text
+      failure = refusalOf(response, text, url)
+      if (response.status <= 500) throw failure
+    } catch (cause) {
+      if (cause instanceof PlatteError) throw cause
+      const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)
+      failure = new PlatteError('store-unavailable', `${new URL(url).origin} did not answer: ${why}`, {
+        hint: 'run the same command again: it resumes',
+        cause,
+      })
+    }
+  }
+  throw failure
+}
+
+function refusalOf({ status, headers }: Response, text: string, url: string): PlatteError {
+  const isProblem = headers.get('content-type')?.startsWith(problemType)
+  const { code, detail = '', hint }: Partial<Problem> = (isProblem && parseJsonObject(text)) || {}
+  const { origin, pathname } = new URL(url)
+  const words = detail || `${origin} answered ${status}`
+  // The id of an upload is a secret.
+  const path = pathname.replace(/(uploads\/).+/, '$1…')
+  return new PlatteError(
+    errorCodes.find((one) => one === code && one !== 'bad-request') ?? codes[status] ?? 'store-unavailable',
+    status === 404 ? `${origin} has no ${path}: ${words}` : words,
+    { ...(hint !== undefined && { hint }) },
+  )
+}
