@@ -1,5 +1,4 @@
 /** Goes through a whole store: chain, digests, packages, orphans. Reads everything, writes nothing. */
-
 import type { ChannelManifest } from '../documents/channel.ts'
 import { catalogKey, channelFolder, maxNotesBytes, notesKey, rootKey } from '../documents/paths.ts'
 import { maxRootBytes } from '../documents/root.ts'
@@ -37,7 +36,6 @@ export interface Inspection {
   readonly channels: number
   readonly manifests: number
   readonly packages: number
-  /** Sentences. */
   readonly unchecked: readonly string[]
 }
 
@@ -57,7 +55,6 @@ interface Walk extends Inspecting {
   readonly known: Set<string>
   /** Apps with a manifest that cannot be read: what it named is no orphan. */
   readonly unsure: Set<string>
-  /** Packages to read, by key. */
   readonly wanted: Map<string, Package>
 }
 
@@ -117,12 +114,9 @@ async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
   let good = 0
   for (let seq = newest; seq > 0; seq--) {
     const expected = seq === named ? entry?.sha256 : sha256
+    const problem = 'does not follow the manifest before it'
     if (sha256 !== undefined && sha256 !== expected)
-      walk.findings.push({
-        level: 'error',
-        key: keyOf(ref, seq + 1),
-        problem: 'does not follow the manifest before it',
-      })
+      walk.findings.push({ level: 'error', key: keyOf(ref, seq + 1), problem })
     const manifest = await inspectManifest(walk, ref, { seq, sha256: expected, isNewest: seq === newest })
     if (manifest && (seq === newest || seq === named))
       for (const [name, one] of packagesOf(manifest)) walk.wanted.set(name, one)
@@ -153,26 +147,15 @@ async function newestSeq(walk: Walk, ref: ChannelRef, named: number): Promise<nu
   return seq
 }
 
-interface Link {
-  readonly seq: number
-  /** Where something verified names it. */
-  readonly sha256: string | undefined
-  /** Today's release keys must have signed the newest. */
-  readonly isNewest: boolean
-}
+/** `sha256` where something verified names it. Today's release keys must have signed the newest. */
+type Link = Readonly<{ seq: number; sha256: string | undefined; isNewest: boolean }>
 
-async function inspectManifest(
-  walk: Walk,
-  ref: ChannelRef,
-  { seq, sha256, isNewest }: Link,
-): Promise<ChannelManifest | undefined> {
+async function inspectManifest(walk: Walk, ref: ChannelRef, link: Link): Promise<ChannelManifest | undefined> {
+  const { seq, sha256, isNewest } = link
   const verified = await attempt(walk, keyOf(ref, seq), async () => {
     const stored = await readManifest(walk, ref, seq)
-    if (stored === undefined)
-      throw new PlatteError(
-        'missing',
-        `is not in the store: ${isNewest ? 'its channel offers nothing' : 'the history before it is lost'}`,
-      )
+    const loss = isNewest ? 'its channel offers nothing' : 'the history before it is lost'
+    if (stored === undefined) throw new PlatteError('missing', `is not in the store: ${loss}`)
     const past = sha256 === undefined ? undefined : await verifyPast(stored.bytes, sha256, { ...ref, seq })
     return isNewest || past === undefined ? verifyHead(stored.bytes, walk.state.root, { ...ref, seq }) : past
   })
@@ -212,11 +195,8 @@ async function inspectPackage(walk: Walk, key: string, one: Package): Promise<vo
 }
 
 async function findOrphans(walk: Walk): Promise<void> {
-  const lists = [
-    ...['root/', 'apps/', 'notes/'].map((prefix) => walk.documents.list?.(prefix)),
-    walk.packages.list?.('packages/'),
-  ]
-  for (const list of lists)
+  const documents = ['root/', 'apps/', 'notes/'].map((prefix) => walk.documents.list?.(prefix))
+  for (const list of [...documents, walk.packages.list?.('packages/')])
     for await (const key of list ?? []) {
       const problem = walk.known.has(key) ? undefined : orphanOf(walk, key)
       if (problem) walk.findings.push({ level: 'note', key, problem })

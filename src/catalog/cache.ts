@@ -70,12 +70,7 @@ const expired = (what: string, at: Instant | string): Problem => ({
 })
 
 /** @returns what a check has to wait for; `undefined` where it is answered from what was read before. */
-function revalidate(
-  cache: CatalogCache,
-  reader: StoreReader,
-  background: Background,
-  now: Instant,
-): Promise<void> | undefined {
+function revalidate(cache: CatalogCache, reader: StoreReader, background: Background, now: Instant) {
   if (cache.failure !== undefined && isFresh(cache.failure.at, now)) return undefined
   const { loadingSince } = cache
   const isLoading = loadingSince !== undefined && now >= loadingSince && now - loadingSince < patienceMs

@@ -1,5 +1,4 @@
 /** Channels of a verified catalog: opened, joined with their holds, and indexed by name. */
-
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
@@ -10,8 +9,7 @@ import { describeError } from '../kernel/log.ts'
 import type { Package } from '../release/channel.ts'
 import { type Overlay, restrict } from '../release/overlay.ts'
 import type { Reason } from '../release/reasons.ts'
-import type { Stored } from '../release/view.ts'
-import { type ChannelView, viewChannel } from '../release/view.ts'
+import { type ChannelView, type Stored, viewChannel } from '../release/view.ts'
 import {
   type CatalogState,
   type ChannelRef,
@@ -22,15 +20,8 @@ import {
   type StoreReader,
 } from './read.ts'
 
-export interface Problem {
-  readonly reason: Reason
-  readonly message: string
-}
-
-export interface ChannelEntry {
-  readonly entry: CatalogChannel
-  readonly manifest: ChannelManifest
-}
+export type Problem = Readonly<{ reason: Reason; message: string }>
+export type ChannelEntry = Readonly<{ entry: CatalogChannel; manifest: ChannelManifest }>
 
 export interface LoadedChannel extends ChannelEntry {
   readonly source: ChannelEntry | undefined
@@ -91,18 +82,13 @@ export async function joinSource(reader: StoreReader, state: CatalogState, own: 
 const ended = { reason: 'unknown-channel', message: 'the channel was deleted' } as const
 
 /** Without its source a follower offers nothing: it would not know what is held, withdrawn or a floor there. */
-async function openSource(
-  reader: StoreReader,
-  state: CatalogState,
-  { app, channel }: ChannelRef,
-): Promise<ChannelEntry> {
-  const entry = channelEntry(state.catalog.catalog, app, channel)
-  const manifest = entry && (await loadChannel(reader, state, { app, channel, entry })).manifest
-  if (entry === undefined || manifest === undefined || isEnded(manifest))
-    throw new PlatteError('missing', `it follows ${channel}, which is not there`, {
-      hint: 'bring that channel back, or let it follow another one',
-    })
-  return { entry, manifest }
+async function openSource(reader: StoreReader, state: CatalogState, ref: ChannelRef): Promise<ChannelEntry> {
+  const entry = channelEntry(state.catalog.catalog, ref.app, ref.channel)
+  const loaded = entry && (await loadChannel(reader, state, { ...ref, entry }))
+  if (loaded && !isEnded(loaded.manifest)) return { entry, manifest: loaded.manifest }
+  throw new PlatteError('missing', `it follows ${ref.channel}, which is not there`, {
+    hint: 'bring that channel back, or let it follow another one',
+  })
 }
 
 function join(own: ChannelEntry, source: ChannelEntry | undefined, overlay: Overlay | undefined): LoadedChannel {
@@ -120,17 +106,14 @@ function join(own: ChannelEntry, source: ChannelEntry | undefined, overlay: Over
 export function viewOf(own: ChannelEntry, source: ChannelEntry | undefined): ChannelView {
   const { app, channel, follow } = own.manifest
   const ms = (duration: string | undefined): number => (duration === undefined ? 0 : durationMs(duration))
-  return viewChannel(
-    { app, channel },
-    stored(own),
-    source && { source: stored(source), afterMs: ms(follow?.after), overMs: ms(follow?.over) },
-  )
+  const followed = source && { source: stored(source), afterMs: ms(follow?.after), overMs: ms(follow?.over) }
+  return viewChannel({ app, channel }, stored(own), followed)
 }
 
-const stored = ({ entry, manifest }: ChannelEntry): Stored => ({
-  content: manifest,
-  holds: entry.holds,
-  rampAsOf: entry.rampAsOf,
+const stored = ({ entry: { holds, rampAsOf }, manifest: content }: ChannelEntry): Stored => ({
+  content,
+  holds,
+  rampAsOf,
 })
 
 /** By key in the store; without packages that are served from elsewhere. */

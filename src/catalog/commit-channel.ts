@@ -40,7 +40,7 @@ export async function loadHead(
   reader: StoreReader,
   state: CatalogState,
   ref: ChannelRef,
-  { steps = Number.POSITIVE_INFINITY }: { readonly steps?: number } = {},
+  steps = Number.POSITIVE_INFINITY,
 ): Promise<VerifiedChannel | undefined> {
   const entry = channelEntry(state.catalog.catalog, ref.app, ref.channel)
   const read = async (seq: number) => (await readManifest(reader, ref, seq))?.bytes
@@ -71,11 +71,7 @@ export async function loadHead(
 export type Seal = (manifest: ChannelManifest, state: CatalogState) => Promise<Uint8Array>
 
 /** The date of a change, and who made it. The same command with the same date makes the same manifest. */
-export interface Issue {
-  readonly at: Instant
-  /** For the manifest's `provenance`. */
-  readonly provenance?: Readonly<Record<string, string>> | undefined
-}
+export type Issue = Readonly<{ at: Instant; provenance?: Readonly<Record<string, string>> | undefined }>
 
 /** @throws PlatteError('bad-document'), or another code, for content that may not be signed. */
 export function nextManifest(
@@ -99,10 +95,7 @@ type Next =
   | { readonly state: CatalogState; readonly manifest: ChannelManifest }
   | { readonly head: VerifiedChannel; readonly manifest?: undefined }
 
-export interface Committed {
-  readonly head: VerifiedChannel
-  readonly changed: boolean
-}
+export type Committed = Readonly<{ head: VerifiedChannel; changed: boolean }>
 
 /** Creating the next manifest IS the commit. @param propose is called again where another writer created it first. */
 export const commitNext = (
@@ -127,7 +120,7 @@ export const commitChannel = (
   writer: StoreWriter,
   ref: ChannelRef,
   edit: (current: ChannelManifest) => ChannelManifest,
-): Promise<Committed> =>
+) =>
   commitNext(writer, ref, async () => {
     const state = await loadForWriting(writer)
     const head = await loadHead(writer, state, ref)

@@ -164,7 +164,7 @@ export async function refresh(writer: StoreWriter, options: RefreshOptions = {})
     const isToSign = options.force || isDue(state, writer.clock())
     // Renewal must not wait for what lies in the store: newer manifests are read in the next pass.
     if (options.slice && isToSign) return { ...current }
-    const steps = (options.slice ?? options.only) && { steps: stepsAtMost }
+    const steps = (options.slice ?? options.only) && stepsAtMost
     for await (const ref of options.only ? [options.only] : refsToOpen(writer, current, options.slice)) {
       try {
         const head = await loadHead(writer, state, ref, steps)
@@ -190,16 +190,12 @@ function channelFailure(error: unknown): PlatteError {
 }
 
 /** The catalog's channels, and, where the store can list, those that were committed but never named. */
-export async function allChannelRefs(
-  { documents }: StoreWriter,
-  catalog: Catalog,
-  slice?: Slice,
-): Promise<readonly ChannelRef[]> {
+export async function allChannelRefs(store: StoreWriter, catalog: Catalog, slice?: Slice): Promise<ChannelRef[]> {
   const names = new Set(channelRefsOf(catalog).map(({ app, channel }) => `${app}/${channel}`))
   const apps: string[] = []
-  for await (const app of documents.folders?.('apps/') ?? []) apps.push(app)
+  for await (const app of store.documents.folders?.('apps/') ?? []) apps.push(app)
   for (const app of slice ? turnOf(apps, slice) : apps)
-    for await (const channel of documents.folders?.(`apps/${app}/`) ?? []) names.add(`${app}/${channel}`)
+    for await (const channel of store.documents.folders?.(`apps/${app}/`) ?? []) names.add(`${app}/${channel}`)
   return [...names].sort().map((name) => {
     const [app = '', channel = ''] = name.split('/')
     return { app, channel }

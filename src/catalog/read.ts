@@ -17,7 +17,6 @@ import {
   type ChannelRef,
   peekCatalogRoot,
   type VerifiedCatalog,
-  type VerifiedChannel,
   verifyCatalog,
   verifyChannel,
 } from '../trust/verify-documents.ts'
@@ -46,11 +45,7 @@ export interface StoreWriter extends StoreReader {
 }
 
 /** A verified catalog, the root that it was verified under, and the mark to swap it by. */
-export interface CatalogState {
-  readonly root: TrustedRoot
-  readonly catalog: VerifiedCatalog
-  readonly token: Token
-}
+export type CatalogState = Readonly<{ root: TrustedRoot; catalog: VerifiedCatalog; token: Token }>
 
 /** @param upTo the version to end at; without it the newest in the store. */
 export async function loadRoot(reader: StoreReader, upTo?: number, known?: TrustedRoot): Promise<TrustedRoot> {
@@ -127,17 +122,11 @@ async function loadMark(reader: StoreReader): Promise<CatalogState | undefined> 
   return naming('the mark', () => openCatalog(reader, { bytes, token: '' }, { anyTime: true }), advice)
 }
 
-interface Opening {
-  readonly seen?: CatalogState | undefined
-  readonly known?: TrustedRoot | undefined
-  readonly anyTime?: boolean
-}
+type Opening = Readonly<{ seen?: CatalogState | undefined; known?: TrustedRoot | undefined; anyTime?: boolean }>
 
-async function openCatalog(
-  reader: StoreReader,
-  { bytes, token }: StoredDocument,
-  { seen, known, anyTime = false }: Opening,
-): Promise<CatalogState> {
+async function openCatalog(reader: StoreReader, stored: StoredDocument, opening: Opening): Promise<CatalogState> {
+  const { bytes, token } = stored
+  const { seen, known, anyTime = false } = opening
   const named = peekCatalogRoot(bytes)
   if (seen !== undefined && named < seen.root.root.version)
     throw new PlatteError('rollback', `the catalog names root ${named}, after one that named ${seen.root.root.version}`)
@@ -163,22 +152,14 @@ export const readManifest = ({ documents }: StoreReader, ref: ChannelRef, seq: n
 export type NamedChannel = ChannelRef & { readonly entry: CatalogChannel }
 
 /** @throws PlatteError('missing') where the store does not hold it. */
-export async function loadChannel(
-  reader: StoreReader,
-  { root }: CatalogState,
-  ref: NamedChannel,
-): Promise<VerifiedChannel> {
+export async function loadChannel(reader: StoreReader, { root }: CatalogState, ref: NamedChannel) {
   const stored = await readManifest(reader, ref, ref.entry.seq)
   if (stored) return verifyChannel(stored.bytes, root, { ...ref, now: reader.clock() })
   throw new PlatteError('missing', `${keyOf(ref, ref.entry.seq)} is not in the store`)
 }
 
 /** Notes that have their digest, or an envelope of which nothing is verified. */
-export interface PublishedDocument extends PublicDocument {
-  readonly bytes: Uint8Array
-  /** Lower-case hex. */
-  readonly sha256: string
-}
+export type PublishedDocument = PublicDocument & Readonly<{ bytes: Uint8Array; sha256: string }>
 
 /**
  * A document for clients that verify it. A store behind a web server may answer with any page of its network.

@@ -15,8 +15,8 @@ import { allChannelRefs, refresh, sealCatalog } from './edit-catalog.ts'
 import { type ChannelRef, encode, loadForWriting, loadRoot, readManifest, type StoreWriter } from './read.ts'
 
 export interface RootEdit {
-  readonly add?: { readonly role: RoleName; readonly key: PublicKey } | undefined
-  readonly remove?: { readonly role: RoleName; readonly keyId: string } | undefined
+  readonly add?: Readonly<{ role: RoleName; key: PublicKey }>
+  readonly remove?: Readonly<{ role: RoleName; keyId: string }>
   readonly thresholds?: Readonly<Partial<Record<RoleName, number>>>
   /** RFC 3339; `never` takes the date away. */
   readonly expires?: string | undefined
@@ -47,11 +47,7 @@ export async function firstRoot(
 }
 
 /** Safe to repeat. @throws PlatteError('refused') where the store has a root of other keys. */
-export async function initStore(
-  writer: Omit<StoreWriter, 'pin'>,
-  root: Root,
-  signers: readonly Signer[],
-): Promise<{ readonly pin: string; readonly created: boolean }> {
+export async function initStore(writer: Omit<StoreWriter, 'pin'>, root: Root, signers: readonly Signer[]) {
   const stored = await writer.documents.get(rootKey(1), maxRootBytes)
   const bytes = stored?.bytes ?? (await seal('platte-root+jws', encode(root), signers))
   const pin = { version: 1, sha256: await sha256Hex(bytes) }
@@ -151,12 +147,8 @@ async function checkChannelsUnder(writer: StoreWriter, root: TrustedRoot): Promi
     })
 }
 
-export interface Rotation {
-  readonly role: RoleName
-  readonly key: PublicKey
-  /** The key to replace; optional where the role has one key. */
-  readonly replaces?: string | undefined
-}
+/** `replaces` is optional where the role has one key. */
+export type Rotation = Readonly<{ role: RoleName; key: PublicKey; replaces?: string | undefined }>
 
 /** Root n+1 has both keys; then every channel is issued anew; root n+2 lacks the old key. Safe to repeat. */
 export async function rotateKey(

@@ -111,7 +111,7 @@ export type ChannelCommand = { readonly [A in Action]: CommandOf<A> }[Action]
 
 /** @throws PlatteError(code) naming the first field at fault. */
 export function readCommand<A extends Action>(action: A, value: unknown, code: ErrorCode = 'usage'): CommandOf<A> {
-  const command = field.check<v.GenericSchema>(commands[action], action, value, code) as object
+  const command = field.check<object>(commands[action], action, value, code)
   return { ...command, action } as CommandOf<A>
 }
 

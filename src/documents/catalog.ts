@@ -4,7 +4,7 @@ import * as field from './fields.ts'
 
 export const maxCatalogBytes = 1024 * 1024
 
-const hold = v.strictObject({
+export const hold = v.strictObject({
   version: field.publishedVersion,
   board: v.exactOptional(field.boardName),
   reason: field.reason,
@@ -20,16 +20,16 @@ const channel = v.strictObject({
   rampAsOf: v.exactOptional(field.instant),
 })
 
+const channels = field.record(field.channelName, channel)
+const app = v.strictObject({ name: v.exactOptional(field.text(200)), channels })
+
 const schema = v.strictObject({
   format: v.literal(1),
   type: v.literal('catalog'),
   root: field.positive,
   issuedAt: field.instant,
   expires: field.instant,
-  apps: field.record(
-    field.appName,
-    v.strictObject({ name: v.exactOptional(field.text(200)), channels: field.record(field.channelName, channel) }),
-  ),
+  apps: field.record(field.appName, app),
 })
 
 /** @throws PlatteError('usage') for a hold that no catalog may have. */

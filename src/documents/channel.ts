@@ -11,35 +11,24 @@ import * as field from './fields.ts'
 export const maxChannelBytes = 1024 * 1024
 
 const because = v.strictObject({ reason: field.reason })
-const clockTime = v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 22:00'))
+const clockTime = field.matching(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 22:00')
 
 /** More than any schedule in the field. An explanation searches the edges of all. */
 const maxWindows = 32
 const maxRampSteps = 200
+const days = v.pipe(v.array(v.picklist(weekdays)), v.minLength(1), v.maxLength(7))
 
 export const windows = v.pipe(
-  v.array(
-    v.strictObject({
-      days: v.pipe(v.array(v.picklist(weekdays)), v.minLength(1), v.maxLength(7)),
-      from: clockTime,
-      to: clockTime,
-      timeZone: field.text(64),
-    }),
-  ),
+  v.array(v.strictObject({ days, from: clockTime, to: clockTime, timeZone: field.text(64) })),
   v.maxLength(maxWindows),
 )
 
+const names = v.exactOptional(v.array(field.text(64)))
+const digests = v.exactOptional(v.array(field.sha256))
 export const target = v.strictObject({
-  oem: v.exactOptional(
-    v.strictObject({
-      only: v.exactOptional(v.array(field.text(64))),
-      not: v.exactOptional(v.array(field.text(64))),
-    }),
-  ),
+  oem: v.exactOptional(v.strictObject({ only: names, not: names })),
   from: v.exactOptional(field.text(200)),
-  machines: v.exactOptional(
-    v.strictObject({ allow: v.exactOptional(v.array(field.sha256)), deny: v.exactOptional(v.array(field.sha256)) }),
-  ),
+  machines: v.exactOptional(v.strictObject({ allow: digests, deny: digests })),
 })
 
 /** A base URL as clients glue names to it: absolute, no query, ends in "/". */
@@ -66,17 +55,11 @@ export const packageList = v.pipe(
 
 const board = v.strictObject({ codebases: v.pipe(v.array(codebase), v.maxLength(10)), packages: packageList })
 
-const componentName = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'must be a short name such as kernel'),
-)
+const componentName = field.matching(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'must be a short name such as kernel')
 
 /** Versions by name. */
 export const components = field.record(componentName, field.text(100))
-
-export const cves = v.array(
-  v.pipe(v.string(), v.regex(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234')),
-)
+export const cves = v.array(field.matching(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234'))
 
 /** A share that is not a number admits nobody, and leaves the rest of the channel valid. */
 const share = v.pipe(
@@ -102,6 +85,7 @@ const release = v.strictObject({
   withdrawn: v.exactOptional(because),
 })
 
+const length = v.exactOptional(field.duration)
 const schema = v.strictObject({
   format: v.literal(1),
   type: v.literal('channel'),
@@ -114,20 +98,14 @@ const schema = v.strictObject({
   expires: v.exactOptional(field.instant),
   description: v.exactOptional(field.text(500)),
   cadence: v.exactOptional(v.strictObject({ every: field.duration, on: v.exactOptional(field.text(16)) })),
-  follow: v.exactOptional(
-    v.strictObject({
-      channel: field.channelName,
-      after: v.exactOptional(field.duration),
-      over: v.exactOptional(field.duration),
-    }),
-  ),
+  follow: v.exactOptional(v.strictObject({ channel: field.channelName, after: length, over: length })),
   windows: v.exactOptional(windows),
   target: v.exactOptional(target),
   rollbackFrom: v.exactOptional(v.array(field.publishedVersion)),
   provenance: v.exactOptional(field.record(field.text(64), field.text(500))),
   releases: v.pipe(
     v.array(release),
-    v.check((list) => haveDistinctVersions(list.map(({ version }) => version)), 'lists a version twice'),
+    v.check((list) => haveDistinctVersions(list), 'lists a version twice'),
   ),
 })
 
@@ -138,7 +116,7 @@ export type ChannelManifest = Omit<v.InferOutput<typeof schema>, keyof Channel> 
 export const isEnded = ({ releases, issuedAt, expires }: ChannelManifest): boolean =>
   releases.length === 0 && expires !== undefined && Date.parse(expires) <= Date.parse(issuedAt)
 
-export const { decode: decodeChannel } = field.documentOf<v.GenericSchema<unknown, ChannelManifest>>(schema, 'channel')
+export const { decode: decodeChannel } = field.documentOf<ChannelManifest>(schema, 'channel')
 
 /**
  * Checks what may be signed. Readers accept ramps, windows and targets that they cannot evaluate, and withhold the release:
@@ -168,13 +146,8 @@ function conditionsProblem(name: string, { windows, target }: Pick<Channel, 'win
 
 const labelled = (label: string, problem: string | undefined): string | undefined => problem && `${label}: ${problem}`
 
-function firstOf<T>(list: readonly T[], problemOf: (one: T) => string | undefined): string | undefined {
-  for (const one of list) {
-    const problem = problemOf(one)
-    if (problem !== undefined) return problem
-  }
-  return undefined
-}
+const firstOf = <T>(list: readonly T[], problemOf: (one: T) => string | undefined): string | undefined =>
+  list.reduce<string | undefined>((found, one) => found ?? problemOf(one), undefined)
 
 const order = v.object({
   app: field.appName,
@@ -193,10 +166,10 @@ const order = v.object({
 export const checkOrder = (value: unknown): void => void field.check(order, 'publish', value, 'usage')
 
 function haveDistinctNames(list: readonly { readonly name: string }[]): boolean {
-  return new Set(list.map(({ name }) => name)).size === list.length
+  return field.areDistinct(list.map(({ name }) => name))
 }
 
-function haveDistinctVersions(versions: readonly string[]): boolean {
-  const sorted = versions.map(parseVersion).sort(compareVersions)
+function haveDistinctVersions(releases: readonly Pick<Release, 'version'>[]): boolean {
+  const sorted = releases.map(({ version }) => parseVersion(version)).sort(compareVersions)
   return sorted.every((version, i) => i === 0 || compareVersions(sorted[i - 1], version) !== 0)
 }

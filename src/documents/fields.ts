@@ -7,82 +7,71 @@ import { parseVersion } from '../release/version.ts'
 /** Members of every plain object. */
 const reservedNames = new Set(['constructor', 'prototype', '__proto__'])
 
-const withoutReservedKeys = v.custom<Record<string, unknown>>(
-  (input) =>
-    typeof input === 'object' &&
-    input !== null &&
-    !Array.isArray(input) &&
-    !Object.keys(input).some((key) => reservedNames.has(key)),
-  'must be an object without reserved names',
-)
+const withoutReservedKeys = v.custom<Record<string, unknown>>((input) => {
+  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input)
+  return isObject && !Object.keys(input).some((key) => reservedNames.has(key))
+}, 'must be an object without reserved names')
 
 /** A map by name. Refuses reserved names. */
 export const record = <K extends v.GenericSchema<string, string>, V extends v.GenericSchema>(key: K, value: V) =>
   v.pipe(withoutReservedKeys, v.record(key, value))
 
+export const matching = (form: RegExp, message: string) => v.pipe(v.string(), v.regex(form, message))
+
 /** The key of an app: its Omaha id without braces, in lower case. */
 export const appName = v.pipe(
-  v.string(),
-  v.regex(/^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z 0-9 . _ -, letters or digits at both ends'),
+  matching(
+    /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/,
+    'must be 1 to 64 of a-z 0-9 . _ -, letters or digits at both ends',
+  ),
   v.check((name) => !name.includes('..') && !reservedNames.has(name), 'is a reserved name'),
 )
 
 export const channelName = v.pipe(appName)
-
 export const boardName = v.pipe(
-  v.string(),
-  v.regex(/^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z 0-9 _ -, such as amd64-usr'),
+  matching(/^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z 0-9 _ -, such as amd64-usr'),
   v.check((name) => !reservedNames.has(name), 'is a reserved name'),
 )
 
 /** The last part of a package's URL. */
 export const packageName = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ + -'),
+  matching(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ + -'),
   v.check((name) => !name.includes('..'), 'must not contain ..'),
 )
 
+const isVersion = (text: string): boolean => parseVersion(text) !== undefined && !text.includes('..')
 /** Can be compared, and can be part of a path. */
 export const publishedVersion = v.pipe(
   v.string(),
   v.maxLength(64, 'must be at most 64 characters'),
-  v.check(
-    (text) => parseVersion(text) !== undefined && !text.includes('..'),
-    'must be numbers between dots, such as 4152.2.0',
-  ),
+  v.check(isVersion, 'must be numbers between dots, such as 4152.2.0'),
 )
 
 /** RFC 3339 in UTC. */
 export const instant = v.pipe(
-  v.string(),
-  v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/, 'must be an instant such as 2026-11-01T00:00:00Z'),
+  matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/, 'must be an instant such as 2026-11-01T00:00:00Z'),
   v.check((text) => !Number.isNaN(Date.parse(text)), 'must be a date that exists'),
 )
 
-export const hex = (digits: number) =>
-  v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${digits}}$`), `must be ${digits} hex digits`))
+export const hex = (digits: number) => matching(new RegExp(`^[0-9a-f]{${digits}}$`), `must be ${digits} hex digits`)
 export const sha256 = hex(64)
 export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 export const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 /** An RFC 7638 thumbprint, base64url of SHA-256. */
-export const keyId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be a key id (43 characters of base64url)'))
+export const keyId = matching(/^[A-Za-z0-9_-]{43}$/, 'must be a key id (43 characters of base64url)')
 /** For people. */
 export const text = (maxLength: number) =>
-  v.pipe(
-    v.string(),
-    v.maxLength(maxLength, `must have at most ${maxLength} characters`),
-    v.check(
-      (words) => !/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(words),
-      'must be on one line, without control characters',
-    ),
-  )
+  v.pipe(v.string(), v.maxLength(maxLength, `must have at most ${maxLength} characters`), isOneLine)
+const isOneLine = v.check(
+  (words: string) => !/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(words),
+  'must be on one line, without control characters',
+)
 export const reason = v.pipe(text(500), v.minLength(1, 'must not be empty'))
 
 /** The durations of ISO 8601 with one length: P14D, PT72H, PT90M, P1DT12H. */
 const durationForm = /^P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?(?:(\d{1,5})S)?)?$/
 export const duration = v.pipe(
-  v.string(),
-  v.regex(durationForm, 'must be a duration such as P14D or PT72H'),
+  matching(durationForm, 'must be a duration such as P14D or PT72H'),
   v.check((text) => durationMs(text) > 0, 'must be longer than nothing'),
 )
 
@@ -100,26 +89,25 @@ export function longDuration(text: string): string {
 
 /** @returns milliseconds, for a text that passed `duration`. */
 export function durationMs(text: string): number {
-  const [, days = 0, hours = 0, minutes = 0, seconds = 0] = (durationForm.exec(text) ?? []).map((part) =>
-    Number(part ?? 0),
-  )
+  const parts = (durationForm.exec(text) ?? []).map((part) => Number(part ?? 0))
+  const [, days = 0, hours = 0, minutes = 0, seconds = 0] = parts
   return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000
 }
 
+export const areDistinct = (list: readonly string[]): boolean => new Set(list).size === list.length
+
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
+type Schema<T> = v.GenericSchema<unknown, T>
+
 /** `decode` reads a verified payload; `check` takes a value to sign. Both throw PlatteError('bad-document'). */
-export const documentOf = <S extends v.GenericSchema>(schema: S, name: string) => ({
-  decode: (bytes: Verified<Uint8Array>): v.InferOutput<S> => decodeUnsigned(schema, name, bytes),
-  check: (value: unknown): v.InferOutput<S> => check(schema, name, value),
+export const documentOf = <T>(schema: Schema<T>, name: string) => ({
+  decode: (bytes: Verified<Uint8Array>): T => decodeUnsigned(schema, name, bytes),
+  check: (value: unknown): T => check(schema, name, value),
 })
 
 /** Reads an unsigned document of the store. @throws PlatteError('bad-document') */
-export function decodeUnsigned<S extends v.GenericSchema>(
-  schema: S,
-  name: string,
-  bytes: Uint8Array,
-): v.InferOutput<S> {
+export function decodeUnsigned<T>(schema: Schema<T>, name: string, bytes: Uint8Array): T {
   let value: unknown
   try {
     value = JSON.parse(utf8.decode(bytes))
@@ -130,7 +118,7 @@ export function decodeUnsigned<S extends v.GenericSchema>(
 }
 
 /** @returns `undefined` where `decodeUnsigned` throws. */
-export function decodeIfValid<S extends v.GenericSchema>(schema: S, bytes: Uint8Array): v.InferOutput<S> | undefined {
+export function decodeIfValid<T>(schema: Schema<T>, bytes: Uint8Array): T | undefined {
   try {
     return decodeUnsigned(schema, '', bytes)
   } catch (error) {
@@ -140,12 +128,7 @@ export function decodeIfValid<S extends v.GenericSchema>(schema: S, bytes: Uint8
 }
 
 /** Checks a value by its schema. @throws PlatteError(code) naming the first wrong field. */
-export function check<S extends v.GenericSchema>(
-  schema: S,
-  name: string,
-  value: unknown,
-  code: ErrorCode = 'bad-document',
-): v.InferOutput<S> {
+export function check<T>(schema: Schema<T>, name: string, value: unknown, code: ErrorCode = 'bad-document'): T {
   const result = v.safeParse(schema, value, { abortEarly: true })
   if (result.success) return result.output
   const issue = result.issues[0]

@@ -2,19 +2,14 @@
 import * as v from 'valibot'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Overlay } from '../release/overlay.ts'
+import { hold } from './catalog.ts'
 import * as field from './fields.ts'
-
-const hold = v.strictObject({
-  version: field.publishedVersion,
-  board: v.exactOptional(field.boardName),
-  reason: field.reason,
-})
 
 const length = v.pipe(v.string(), v.transform(field.longDuration), field.duration, v.transform(field.durationMs))
 
 const restriction = v.pipe(
   v.strictObject({
-    holds: v.exactOptional(v.array(hold)),
+    holds: v.exactOptional(v.array(v.omit(hold, ['at']))),
     versions: v.exactOptional(v.array(field.publishedVersion)),
     after: v.exactOptional(length),
     over: v.exactOptional(length),
@@ -27,11 +22,7 @@ const restriction = v.pipe(
 )
 
 /** `*`, a channel, or `app/channel`. */
-const ref = v.pipe(
-  v.string(),
-  v.regex(/^(?:\*|(?:[a-z0-9._-]{1,64}\/)?[a-z0-9._-]{1,64})$/, 'must be a channel, app/channel or *'),
-)
-
+const ref = field.matching(/^(?:\*|(?:[a-z0-9._-]{1,64}\/)?[a-z0-9._-]{1,64})$/, 'must be a channel, app/channel or *')
 const schema = v.strictObject({ channels: field.record(ref, restriction) })
 
 export const maxOverlayBytes = 256 * 1024

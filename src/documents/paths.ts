@@ -4,6 +4,7 @@
  */
 import { textDigest } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import type { Package } from '../release/channel.ts'
 import { maxCatalogBytes } from './catalog.ts'
 import { maxChannelBytes } from './channel.ts'
 import { maxRootBytes } from './root.ts'
@@ -11,62 +12,52 @@ import { maxRootBytes } from './root.ts'
 export const maxNotesBytes = 1024 * 1024
 
 export const catalogKey = 'catalog.jws'
-
 export const rootKey = (version: number): string => `root/${version}.jws`
-
+export const notesKey = (sha256: string): string => `notes/${sha256}`
 export const channelFolder = (app: string, channel: string): string => `apps/${app}/${channel}/`
-
 export const channelKey = (app: string, channel: string, seq: number): string =>
   `${channelFolder(app, channel)}${String(seq).padStart(10, '0')}.jws`
 
-export const notesKey = (sha256: string): string => `notes/${sha256}`
+type PackageSet = readonly Pick<Package, 'name' | 'sha256'>[]
 
 /** The folder of one release and board. Omaha calls its URL the codebase. */
 export const packageFolder = (
-  release: { readonly app: string; readonly version: string; readonly board: string },
-  packages: readonly { readonly name: string; readonly sha256: string }[],
-): string => `packages/${release.app}/${release.version}/${release.board}/${packageSetDigest(packages)}/`
+  { app, version, board }: { readonly app: string; readonly version: string; readonly board: string },
+  packages: PackageSet,
+): string => `packages/${app}/${version}/${board}/${packageSetDigest(packages)}/`
 
 /** First 32 hex digits of SHA-256 over the sorted lines `name sha256`, each with its line feed: other bytes, another folder. */
-export function packageSetDigest(packages: readonly { readonly name: string; readonly sha256: string }[]): string {
-  const lines = packages.map((one) => `${one.name} ${one.sha256}\n`).sort()
+export function packageSetDigest(packages: PackageSet): string {
+  const lines = packages.map(({ name, sha256 }) => `${name} ${sha256}\n`).sort()
   return textDigest(lines.join('')).slice(0, 32)
 }
 
 /** The name of a package's upload: a repeated request finds the same upload. */
 export const uploadSlot = (packageKey: string): string => textDigest(packageKey).slice(0, 32)
-
 export const uploadFolder = 'uploads/'
-
 export const uploadKey = (slot: string): string => `${uploadFolder}${slot}.json`
-
 export const receiptKey = (packageKey: string): string => `receipts/${uploadSlot(packageKey)}.jws`
 
 /** Where a bucket keeps uploads until they become packages. */
 export const stagingFolder = 'staging/'
-
 /** The bytes of one upload. @param mark a unique number. */
 export const stagedKey = (mark: string): string => `${stagingFolder}${mark}/whole`
-
 /** The record of a part, for stores that cannot list parts; without a number, their folder. */
 export const partKey = (mark: string, number?: number): string =>
   `${stagingFolder}${mark}/parts/${number === undefined ? '' : String(number).padStart(5, '0')}`
 
+/** @param day such as 2026-11-24, UTC. */
+export const eventsFolder = (day: string): string => `events/dt=${day}/`
 /** A batch of events, by the time of its first line (UTC) and a unique number. */
 export function eventsKey(beganMs: number, number: number): string {
   const [day = '', time = ''] = new Date(beganMs).toISOString().split('T')
   return `${eventsFolder(day)}${time.slice(0, 8).replaceAll(':', '')}-${number.toString(16).padStart(8, '0')}.ndjson`
 }
 
-/** @param day such as 2026-11-24, UTC. */
-export const eventsFolder = (day: string): string => `events/dt=${day}/`
-
 /** Has a folder for each day on which used identity tokens were issued. */
 export const marksFolder = 'publish/'
-
 /** The name of a day's folder (UTC). */
 export const markDay = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
-
 /** The mark of a used identity token. @param id of the token, as hex. */
 export const markKey = (id: string, issuedAtMs: number): string => `${marksFolder}${markDay(issuedAtMs)}/${id}`
 
@@ -75,12 +66,10 @@ export const isGroupName = (name: string): boolean =>
   /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) && !name.includes('..') && !name.endsWith('.')
 
 export const locksFolder = 'locks/'
-
 /** The reboot semaphore of a group. @param group a name that `isGroupName` accepts. */
 export const lockKey = (group: string): string => `${locksFolder}${group}.json`
-
 /** @returns `undefined` for other keys. */
-export const lockGroupOf = (key: string): string | undefined => {
+export function lockGroupOf(key: string): string | undefined {
   const [, group = ''] = /^locks\/([^/]+)\.json$/.exec(key) ?? []
   return isGroupName(group) ? group : undefined
 }
@@ -90,7 +79,6 @@ export const scratchFolder = (run: string, check: number): string => `doctor/${r
 
 /** A key in a URL: S3 and proxies read a plain "+" as a blank. */
 export const urlPathOf = (key: string): string => key.replaceAll('+', '%2B')
-
 /** The key of a URL's path, with "+" in either spelling. @param path without its first "/". */
 export const keyOfUrlPath = (path: string): string => path.replace(/%2b/gi, '+')
 
@@ -98,7 +86,7 @@ export const keyOfUrlPath = (path: string): string => path.replace(/%2b/gi, '+')
  * The first segments of this endpoint's paths, which no channel may be named after. Frozen with format 1, since any other
  * name may be a channel's: add new routes below one of these, such as `/v1/`.
  */
-const taken: readonly string[] = [
+const taken = [
   ...['v1', 'v2', 'omaha', 'packages', 'root', 'apps', 'notes', 'catalog.jws', 'healthz', 'metrics', 'lock', 'locks'],
   ...['channels', 'explain', 'client-config', 'pages', 'releases-json', 'robots.txt', 'favicon.ico'],
 ]
@@ -106,20 +94,17 @@ const taken: readonly string[] = [
 /** Whether a channel's name would collide with another path. */
 export const isTakenPath = (name: string): boolean => taken.includes(name)
 
-/** A kind of document that anybody may read. */
-export interface PublicDocument {
-  readonly kind: 'root' | 'catalog' | 'channel' | 'notes'
-  readonly maxBytes: number
-}
-
 const name = '[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?'
 
-const publicDocuments: readonly (PublicDocument & { readonly form: RegExp })[] = [
+const publicDocuments = [
   { kind: 'root', maxBytes: maxRootBytes, form: /^root\/[1-9]\d{0,8}\.jws$/ },
   { kind: 'catalog', maxBytes: maxCatalogBytes, form: /^catalog\.jws$/ },
   { kind: 'channel', maxBytes: maxChannelBytes, form: new RegExp(`^apps/${name}/${name}/\\d{10}\\.jws$`) },
   { kind: 'notes', maxBytes: maxNotesBytes, form: /^notes\/[0-9a-f]{64}$/ },
-]
+] as const
+
+/** A kind of document that anybody may read. */
+export type PublicDocument = Pick<(typeof publicDocuments)[number], 'kind' | 'maxBytes'>
 
 /** The documents that verify or mirror a store. @returns `undefined` for packages, writers' documents and invalid keys. */
 export const publicDocument = (key: string): PublicDocument | undefined =>
@@ -128,20 +113,17 @@ export const publicDocument = (key: string): PublicDocument | undefined =>
 const day = /^dt=\d{4}-\d\d-\d\d$/
 const segment = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 
-/** Every adapter calls it first. @throws PlatteError('bad-request') for a key that no function above builds. */
-export function checkKey(key: string): string {
+/** Whether a function above could build the key. */
+export function isKey(key: string): boolean {
   const segments = key.split('/')
   const isDay = (part: string, i: number): boolean => i === 1 && segments[0] === 'events' && day.test(part)
-  if (key.length > 768 || !segments.every((part, i) => (segment.test(part) || isDay(part, i)) && !part.includes('..')))
-    throw new PlatteError('bad-request', `not a key of this store: ${JSON.stringify(key.slice(0, 80))}`)
-  return key
+  return (
+    key.length <= 768 && segments.every((part, i) => (segment.test(part) || isDay(part, i)) && !part.includes('..'))
+  )
 }
 
-/** Whether a text is a key. */
-export function isKey(name: string): boolean {
-  try {
-    return checkKey(name) === name
-  } catch {
-    return false
-  }
+/** Every adapter calls it first. @throws PlatteError('bad-request') */
+export function checkKey(key: string): string {
+  if (isKey(key)) return key
+  throw new PlatteError('bad-request', `not a key of this store: ${JSON.stringify(key.slice(0, 80))}`)
 }

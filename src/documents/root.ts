@@ -13,22 +13,19 @@ export const maxRootBytes = 64 * 1024
  */
 export const newestFormat = 2
 
-const base64url32 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url'))
-
+const base64url32 = field.matching(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in base64url')
 const ed25519 = { kty: v.literal('OKP'), crv: v.literal('Ed25519'), x: base64url32 }
 const p256 = { kty: v.literal('EC'), crv: v.literal('P-256'), x: base64url32, y: base64url32 }
-
 /** A public key, exactly the members that its thumbprint covers. */
 const publicKey = v.variant('kty', [v.strictObject(ed25519), v.strictObject(p256)])
 const anyJwk = v.variant('kty', [v.object(ed25519), v.object(p256)])
 
+const someKeyIds = v.pipe(v.array(field.keyId), v.minLength(1), v.maxLength(16))
 const role = {
   threshold: v.pipe(field.positive, v.maxValue(16)),
   keyIds: v.pipe(
-    v.array(field.keyId),
-    v.minLength(1),
-    v.maxLength(16),
-    v.check((ids) => new Set(ids).size === ids.length, 'names a key twice'),
+    someKeyIds,
+    v.check((ids) => field.areDistinct(ids), 'names a key twice'),
   ),
 }
 

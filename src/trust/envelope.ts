@@ -30,7 +30,6 @@ const types = {
   'platte-receipt+jws': { name: 'receipt', maxBytes: maxReceiptBytes },
 } as const
 
-/** The `typ` of a protected header. */
 export type EnvelopeType = keyof typeof types
 
 interface Signature {
@@ -42,18 +41,13 @@ interface Signature {
 type Bytes = Uint8Array<ArrayBuffer>
 type Payload = Verified<Uint8Array>
 
-/** Who must have signed. */
-export interface SigningRole {
-  readonly keys: readonly VerifyingKey[]
-  /** How many of the keys must sign. */
-  readonly threshold: number
-}
+/** Who must have signed, and how many of them. */
+export type SigningRole = Readonly<{ keys: readonly VerifyingKey[]; threshold: number }>
 
 const encoder = new TextEncoder()
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Signs a document.
  * @param payload JSON as `JSON.stringify` writes it, so that no member is there twice.
  * @throws PlatteError('credentials') if a key is missing, given twice or does not sign; 'bad-document'; 'too-large'.
  */
@@ -92,7 +86,6 @@ function checkCount({ length }: readonly unknown[], name: string): void {
 
 /**
  * Opens a document that enough keys of `role` have signed as `type` (steps 1 to 3 of verifying).
- * @returns the signed bytes.
  * @throws PlatteError('too-large') beyond the type's cap; 'bad-signature' saying why each signature did not count.
  */
 export async function openEnvelope(bytes: Uint8Array, type: EnvelopeType, role: SigningRole): Promise<Payload> {
@@ -112,13 +105,11 @@ export async function openEnvelope(bytes: Uint8Array, type: EnvelopeType, role: 
 }
 
 /**
- * Opens a document by a digest from the pin or a verified document, without checking signatures.
- * @param sha256 of the envelope's bytes, lower-case hex.
+ * Opens a document by its digest from the pin or a verified document, without checking signatures.
  * @throws PlatteError('mismatch') for other bytes; 'too-large', 'bad-signature' for a malformed envelope.
  */
 export async function openByDigest(bytes: Uint8Array, type: EnvelopeType, sha256: string): Promise<Payload> {
-  checkSize(bytes, type)
-  const found = await sha256Hex(bytes)
+  const found = await sha256Hex(checkSize(bytes, type))
   if (found !== sha256) throw new PlatteError('mismatch', `${types[type].name}: its SHA-256 is ${found}, not ${sha256}`)
   return asVerified(readEnvelope(bytes, type).payload)
 }
@@ -157,11 +148,8 @@ async function sign(type: EnvelopeType, text: string, signer: Signer): Promise<S
   return { protected: header64, signature: toBase64url(raw), header }
 }
 
-function render(type: EnvelopeType, text: string, signatures: readonly Signature[]): Bytes {
-  const bytes = encoder.encode(renderEnvelope(text, signatures))
-  checkSize(bytes, type)
-  return bytes
-}
+const render = (type: EnvelopeType, text: string, signatures: readonly Signature[]): Bytes =>
+  checkSize(encoder.encode(renderEnvelope(text, signatures)), type)
 
 /** The one spelling of an envelope. */
 const renderEnvelope = (payload: string, signatures: readonly Signature[]): string =>
@@ -173,14 +161,10 @@ const renderEnvelope = (payload: string, signatures: readonly Signature[]): stri
 /** The one spelling of a protected header. */
 const renderHeader = ({ alg, kid, typ }: Signature['header']): string => JSON.stringify({ alg, kid, typ })
 
-/**
- * An envelope of the right shape, with nothing verified.
- * @throws PlatteError('too-large'), PlatteError('bad-signature') for whatever is not in the one spelling.
- */
+/** Nothing of it is verified. @throws PlatteError('too-large'), 'bad-signature' for whatever is not in the one spelling. */
 export function readEnvelope(bytes: Uint8Array, type: EnvelopeType) {
   const { name } = types[type]
-  checkSize(bytes, type)
-  const [json, value] = parse(bytes) ?? []
+  const [json, value] = parse(checkSize(bytes, type)) ?? []
   if (json === undefined) throw malformed(name, 'the envelope is not JSON in UTF-8')
   const { payload: text, signatures: list } = members(value, ['payload', 'signatures'], name)
   const payload = typeof text === 'string' ? fromBase64url(text) : undefined
@@ -230,13 +214,12 @@ function members<N extends string>(value: unknown, names: readonly N[], name: st
 }
 
 /** @throws PlatteError('too-large') */
-function checkSize({ length }: Uint8Array, type: EnvelopeType): void {
+function checkSize<B extends Uint8Array>(bytes: B, type: EnvelopeType): B {
   const { name, maxBytes } = types[type]
-  if (length > maxBytes)
-    throw new PlatteError('too-large', `${name}: ${length} bytes, more than the limit of ${maxBytes}`)
+  if (bytes.length <= maxBytes) return bytes
+  throw new PlatteError('too-large', `${name}: ${bytes.length} bytes, more than the limit of ${maxBytes}`)
 }
 
 /** Untrusted text, short and without line breaks. */
 const quote = (value: unknown): string => (JSON.stringify(value) ?? 'nothing').slice(0, 64)
-
 const malformed = (name: string, why: string): PlatteError => new PlatteError('bad-signature', `${name}: ${why}`)

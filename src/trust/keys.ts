@@ -22,16 +22,11 @@ export interface Signer {
 }
 
 export type Algorithm = Signer['alg']
-
 /** A key pair; `d` is the secret. */
 export type PrivateJwk = PublicKey & { readonly d: string }
 
 /** A public key that was loaded: what a signature is checked with. */
-export interface VerifyingKey {
-  readonly keyId: string
-  readonly alg: Algorithm
-  readonly jwk: PublicKey
-}
+export type VerifyingKey = Readonly<{ keyId: string; alg: Algorithm; jwk: PublicKey }>
 
 /** Every kind of key there is here. The name `Ed25519` of RFC 9864 is not taken: one key, one name of its algorithm. */
 const kinds = {
@@ -39,7 +34,6 @@ const kinds = {
   'P-256': { alg: 'ES256', kty: 'EC', parameters: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } },
 } as const satisfies Record<PublicKey['crv'], { alg: Algorithm; kty: PublicKey['kty']; parameters: object }>
 
-const wanted = 'A key is a JWK of kty OKP with crv Ed25519, or of kty EC with crv P-256.'
 const encoder = new TextEncoder()
 
 /** Makes a key pair from the runtime's own source of randomness. */
@@ -60,7 +54,6 @@ export const publicOf = (key: PublicKey): PublicKey =>
 export const keyIdOf = (key: PublicKey): Promise<string> => calculateJwkThumbprint(publicOf(key), 'sha256')
 
 /**
- * Loads a public key.
  * @returns `undefined` if a coordinate is not canonical base64url: another spelling of a key would have another id, and
  *   could count twice towards a threshold.
  */
@@ -85,8 +78,7 @@ export async function parsePrivateKey(text: string, where: string): Promise<Sign
 /**
  * Loads a private key and proves by a signature that its two halves belong together.
  * @param jwk `alg`, `kid`, `use` and `key_ops` are optional and checked; other members are ignored.
- * @param where names its source in errors.
- * @throws PlatteError('credentials')
+ * @param where names its source in errors. @throws PlatteError('credentials')
  */
 export async function importSigner(jwk: unknown, where: string): Promise<Signer> {
   const key = readPrivate(jwk, where)
@@ -146,16 +138,13 @@ function coordinate(jwk: Record<string, unknown>, member: string, where: string)
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+const wanted = 'A key is a JWK of kty OKP with crv Ed25519, or of kty EC with crv P-256.'
 const credentials = (message: string): PlatteError => new PlatteError('credentials', message, { hint: wanted })
 
 /** base64url without padding (RFC 7515, section 2). */
 export const toBase64url = (bytes: Uint8Array): string => base64url.encode(bytes)
 
-/**
- * Reads exactly what `toBase64url` writes. Padding, other alphabets, blanks and spare bits that are not 0 are refused, so
- * that no two texts stand for the same bytes.
- * @returns `undefined` for anything else.
- */
+/** @returns `undefined` for what `toBase64url` does not write: no two texts stand for the same bytes. */
 export function fromBase64url(text: string): Uint8Array | undefined {
   if (text.length % 4 === 1 || !/^[A-Za-z0-9_-]*$/.test(text)) return undefined
   const bytes = base64url.decode(text)

@@ -54,9 +54,7 @@ export function peekCatalogRoot(bytes: Uint8Array): number {
 }
 
 /**
- * Opens a catalog (steps 1 to 6).
- *
- * A stale CDN causes 'rollback'; no honest store causes 'fork'. Seqs are claims, which only `verifyChannel` proves: once a
+ * Opens a catalog (steps 1 to 6). A stale CDN causes 'rollback'; no honest store causes 'fork'. Seqs are claims, which only `verifyChannel` proves: once a
  * timestamp key left the role, earlier claims are forgotten, since a stolen key could have named any seq.
  * @throws PlatteError('too-large'), 'bad-signature', 'bad-document', 'mismatch' (signed for a later root than `trusted`),
  *   'rollback' (for an earlier one, or older than `seen`), 'from-the-future', 'expired', 'fork'.
@@ -128,7 +126,7 @@ export interface VerifiedChannel {
   readonly manifest: ChannelManifest
   /** Of the envelope's bytes, lower-case hex: the next manifest's `previous`. */
   readonly sha256: string
-  /** Bytes of the envelope. */
+  /** Of the envelope, in bytes. */
   readonly size: number
 }
 
@@ -172,10 +170,8 @@ export async function verifyChannel(
 
 /**
  * Opens a ChannelManifest that no catalog names yet, for writers (steps 1 to 4). Ignores its times: a manifest of a wrong
- * clock must not block the next one.
- * @param ref `previous` is the digest of the manifest before it, where the writer knows it.
- * @throws PlatteError('fork') if it does not follow `previous`; 'mismatch' for another app, channel or seq; 'too-large',
- *   'bad-signature', 'bad-document'.
+ * clock must not block the next one. @param ref.previous where the writer knows it.
+ * @throws PlatteError('fork') if it does not follow `previous`; 'mismatch', 'too-large', 'bad-signature', 'bad-document'.
  */
 export async function verifyHead(
   bytes: Uint8Array,

@@ -1,7 +1,4 @@
-/**
- * The root chain: the pin vouches for one root, and each root for the next. Pure functions on bytes; the caller walks the
- * store. Step numbers are those of "Verifying" in docs/design.md.
- */
+/** The root chain: the pin vouches for one root, each root for the next. Pure functions; steps as in docs/design.md. */
 import { decodeRoot, type RoleName, type Root, roleNames } from '../documents/root.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -75,7 +72,6 @@ export async function verifyNextRoot(bytes: Uint8Array, current: TrustedRoot): P
 export const checkRootFresh = ({ root }: TrustedRoot, now: Instant): void =>
   checkTimes(root, `root ${root.version}`, now)
 
-/** The keys and the threshold of one role. */
 export function roleOf({ root, keys }: TrustedRoot, role: RoleName): SigningRole {
   const { keyIds, threshold } = root.roles[role]
   return { keys: keyIds.flatMap((id) => keys.get(id) ?? []), threshold }
@@ -105,12 +101,10 @@ const badRoot = (root: Root, why: string): PlatteError =>
 /** How far a document's clock may be ahead of the reader's. */
 export const maxAheadMs = 5 * 60_000
 
+type Dated = Pick<Root, 'issuedAt' | 'expires'>
+
 /** Step 5: checks `issuedAt` and `expires` (exclusive). @throws PlatteError('from-the-future', 'expired') */
-export function checkTimes(
-  { issuedAt, expires }: Pick<Root, 'issuedAt' | 'expires'>,
-  name: string,
-  now: Instant,
-): void {
+export function checkTimes({ issuedAt, expires }: Dated, name: string, now: Instant): void {
   if (Date.parse(issuedAt) > now + maxAheadMs)
     throw new PlatteError('from-the-future', `${name}: was issued at ${timeText(issuedAt)}, which is in the future`, {
       hint: 'Compare the clocks of this machine and of the one that signed.',

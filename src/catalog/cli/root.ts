@@ -17,7 +17,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { isoText, timeText } from '../../kernel/format.ts'
 import { compareVersions, parseVersion } from '../../release/version.ts'
 import { loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
-import type { Signer } from '../../trust/keys.ts'
+import type { Algorithm, Signer } from '../../trust/keys.ts'
 import { formatPin, type TrustedRoot } from '../../trust/verify-root.ts'
 import { loadRoot, type StoreReader } from '../read.ts'
 import { editRoot, publishRoot, type RootEdit, refreshIfAble, reissueChannels, rotateKey, signRoot } from '../roots.ts'
@@ -48,13 +48,11 @@ function showRoot(): Command {
   })
 }
 
-interface EditOptions extends DraftOptions {
+interface EditOptions extends DraftOptions, Pick<RootEdit, 'expires' | 'maxValidity'> {
   readonly addKey?: string
   readonly removeKey?: string
   readonly role?: RoleName
-  readonly threshold?: { readonly role: RoleName; readonly count: number }
-  readonly expires?: string
-  readonly maxValidity?: string
+  readonly threshold?: ReturnType<typeof parseThreshold>
 }
 
 function editDraft(): Command {
@@ -119,13 +117,7 @@ function publishDraft(): Command {
     })
 }
 
-interface RotateOptions extends Options {
-  readonly role: RoleName
-  readonly newKey: string
-  readonly alg: 'EdDSA' | 'ES256'
-  readonly replace?: string
-  readonly rootKeys: string
-}
+type RotateOptions = Options & { role: RoleName; newKey: string; alg: Algorithm; replace?: string; rootKeys: string }
 
 function rotate(): Command {
   return command('rotate', 'replace a key: safe to repeat until it is done', writeFlags)

@@ -30,11 +30,7 @@ import { channelHistory, type HistoryEntry } from '../commit-channel.ts'
 import { refresh } from '../edit-catalog.ts'
 import { firstRoot, initStore } from '../roots.ts'
 
-interface InitOptions extends Options {
-  readonly rootKeys?: string
-  readonly alg: Algorithm
-  readonly maxValidity: string
-}
+type InitOptions = Options & Readonly<{ rootKeys?: string; alg: Algorithm; maxValidity: string }>
 
 const algs: readonly Algorithm[] = ['EdDSA', 'ES256']
 const algOption = ['--alg <alg>', 'EdDSA (Ed25519), or ES256 for key services', oneOf(algs), 'EdDSA'] as const
