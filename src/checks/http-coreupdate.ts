@@ -45,38 +45,23 @@ function packagesOf(serving: Serving, offers: readonly Listed[]) {
 function channelsOf(offers: readonly Listed[]) {
   const last = offers.filter(({ isLast }) => isLast)
   return firstOf(last, ({ app, channel }) => `${app}/${channel}`).map(({ app, channel, version, publishedAt }) => ({
-    appId: app,
-    label: channel,
-    version,
-    dateCreated: publishedAt,
-    publish: true,
-    upstream: '',
+    ...{ appId: app, label: channel, version, dateCreated: publishedAt },
+    ...{ publish: true, upstream: '' },
   }))
 }
 
 /** CoreUpdate knows no boards: a channel shows its first board, and each board of a version is a package of its own. */
-function firstOf(offers: readonly Listed[], nameOf: (one: Listed) => string): readonly Listed[] {
-  const first = new Map<string, Listed>()
-  for (const one of offers) if (!first.has(nameOf(one))) first.set(nameOf(one), one)
-  return [...first.values()]
-}
+const firstOf = (offers: readonly Listed[], nameOf: (one: Listed) => string): readonly Listed[] =>
+  [...Map.groupBy(offers, nameOf).values()].flatMap(([first]) => first ?? [])
 
 /** Numbers of 64 bits as text, digests in base64. */
 function packageOf({ publicUrl }: Serving, { app, version, board, publishedAt, packages: bytes }: Listed) {
   const { name, size, sha1, sha256 } = bytes.packages[0]
   const folder = bytes.codebases[0] ?? `${publicUrl}/${packageFolder({ app, version, board }, bytes.packages)}`
   return {
-    appId: app,
-    version,
-    dateCreated: publishedAt,
-    url: folder + name,
-    metadataSignatureRsa: '',
-    metadataSize: '',
-    releaseNotes: '',
-    required: true,
-    sha1Sum: base64(sha1),
-    sha256Sum: base64(sha256),
-    size: String(size),
+    ...{ appId: app, version, dateCreated: publishedAt, url: folder + name },
+    ...{ metadataSignatureRsa: '', metadataSize: '', releaseNotes: '', required: true },
+    ...{ sha1Sum: base64(sha1), sha256Sum: base64(sha256), size: String(size) },
   }
 }
 
@@ -99,8 +84,8 @@ async function listOffers(answering: Answering): Promise<readonly Listed[] | Pro
   const { cache, reader, background } = answering
   const state = await currentCatalog(cache, reader, background)
   if ('reason' in state) return state
-  const places = [...cache.apps].flatMap(([app, { channels }]) =>
-    [...channels.keys()].map((channel) => ({ app, channel })),
+  const places = [...cache.apps].flatMap(([app, entry]) =>
+    [...entry.channels.keys()].map((channel) => ({ app, channel })),
   )
   const unread = places.filter(({ app, channel }) => !cache.channels.has(`${app}/${channel}`))
   await Promise.all(unread.slice(0, readAtMost).map((ref) => findChannel(cache, reader, ref)))

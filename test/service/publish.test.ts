@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { type PublishOrder, planPublish, publish } from '../../src/channels/publish.ts'
-import { findPackage } from '../../src/checks/http-packages.ts'
+import { findPackage } from '../../src/checks/http-files.ts'
 import { channelKey, notesKey, packageFolder } from '../../src/documents/paths.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { memoryPackages } from '../../src/store/memory/memory.ts'

@@ -1,5 +1,4 @@
 /** What the attributes of an Omaha request mean, after XML: the same for the strict reader and for the fast one. */
-
 import type { ClientLimits } from '../../release/decide.ts'
 import type { OmahaAppRequest, OmahaErrorCode, OmahaEvent } from './omaha.ts'
 
@@ -9,10 +8,10 @@ type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
 /** An `<app>` as written. */
 export interface AppElement {
   readonly attributes: Attributes
-  readonly ping: boolean
+  ping: boolean
   /** Its attributes, where it is there. */
-  readonly updatecheck: Attributes | undefined
-  readonly events: readonly Attributes[]
+  updatecheck: Attributes | undefined
+  readonly events: Attributes[]
 }
 
 /**

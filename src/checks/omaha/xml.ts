@@ -96,18 +96,13 @@ const maxApps = 256
 /** update_engine sends one; a go-omaha client that was offline may send a few. */
 const maxEvents = 64
 
-interface AppDraft extends AppElement {
-  ping: boolean
-  updatecheck: Attributes | undefined
-  readonly events: Attributes[]
-}
 interface Draft {
   request: Attributes
   /** The first one that the request has. */
   os: Attributes | undefined
-  readonly apps: AppDraft[]
+  readonly apps: AppElement[]
   /** The app whose children come next. */
-  app: AppDraft | undefined
+  app: AppElement | undefined
 }
 
 /** Any well-formed request, in whatever order and with whatever unknown parts, without the fast path and repairs. */

@@ -1,8 +1,8 @@
 /** Machines' update checks may free their slot, or close their group for a while. */
 
 import type { OmahaAppRequest } from '../../checks/omaha/omaha.ts'
-import type { Noted, Serving } from '../../checks/serving.ts'
-import { type Answering, appKey } from '../../checks/update-check.ts'
+import type { Extension } from '../../checks/serving.ts'
+import { appKey } from '../../checks/update-check.ts'
 import { isoText } from '../../kernel/format.ts'
 import { describeError, logWith } from '../../kernel/log.ts'
 import type { Lock } from '../document.ts'
@@ -18,41 +18,34 @@ const rollbackCode = 44
 const rollbackEveryMs = 60_000
 
 /** Notes them in the background where the runtime has one. Never throws: checks are answered the same. */
-export async function noteMachines(
-  { reader }: Serving,
-  locks: Locks,
-  { cache, background }: Answering,
-  { apps, ids }: Noted,
-): Promise<void> {
-  if (locks.channels.size === 0) return
-  const log = logWith(reader.log, ids)
-  const notes = apps.flatMap((app) => {
-    const key = appKey(app.appId)
-    const channel = cache.apps.get(key)?.aliases.get(app.track) ?? app.track
-    const group = locks.channels.get(`${key}/${channel}`)
-    return group === undefined ? [] : notesOf(app).map((what) => ({ what, group, id: app.machineId }))
-  })
-  const work = notes.slice(0, maxNotes).map(async ({ what, group, id }) => {
-    const about = { group, id: id.slice(0, 64) }
-    try {
-      if (await note(locks.locking, { what, group, id })) log({ level: 'info', event: 'lock', what, ...about })
-    } catch (error) {
-      log({ level: 'warn', event: 'lock', ...describeError(error), ...about })
-    }
-  })
-  if (work.length === 0) return
-  const done = Promise.all(work).then(() => undefined)
-  if (background === undefined) await done
-  else background(done)
-}
+export const noteMachines =
+  (locks: Locks): OnCheck =>
+  async ({ reader }, { cache, background }, { apps, ids }) => {
+    if (locks.channels.size === 0) return
+    const log = logWith(reader.log, ids)
+    const notes = apps.flatMap((app) => {
+      const key = appKey(app.appId)
+      const channel = cache.apps.get(key)?.aliases.get(app.track) ?? app.track
+      const group = locks.channels.get(`${key}/${channel}`)
+      return group === undefined ? [] : notesOf(app).map((what) => ({ what, group, id: app.machineId }))
+    })
+    const work = notes.slice(0, maxNotes).map(async ({ what, group, id }) => {
+      const about = { group, id: id.slice(0, 64) }
+      try {
+        if (await note(locks.locking, { what, group, id })) log({ level: 'info', event: 'lock', what, ...about })
+      } catch (error) {
+        log({ level: 'warn', event: 'lock', ...describeError(error), ...about })
+      }
+    })
+    if (work.length === 0) return
+    const done = Promise.all(work).then(() => undefined)
+    if (background === undefined) await done
+    else background(done)
+  }
 
+type OnCheck = NonNullable<Extension['onCheck']>
 type What = 'release' | 'rollback'
-
-interface Note {
-  readonly what: What
-  readonly group: string
-  readonly id: string
-}
+type Note = { readonly what: What; readonly group: string; readonly id: string }
 
 function notesOf({ machineId, events }: OmahaAppRequest): readonly What[] {
   const hasRebooted = events.some(({ type, result, previousVersion }) => type === 3 && result === 2 && previousVersion)

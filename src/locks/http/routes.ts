@@ -20,7 +20,7 @@ export const openLocks = (locks: Locks): Extension => ({
     const answer = answerLock(serving, locks)
     for (const path of [`${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
   },
-  onCheck: (serving, service, noted) => noteMachines(serving, locks, service, noted),
+  onCheck: noteMachines(locks),
   gauges: () => lockGauges(locks.locking),
 })
 

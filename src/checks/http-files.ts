@@ -1,11 +1,9 @@
-/**
- * `GET` and `HEAD /packages/…`: streamed, one range, immutable. Never a 206 from other bytes: keys hold the digest.
- * With `packagesUrl`, a redirect. Only what a verified manifest names is served, by the key that it gives.
- */
+/** `GET` and `HEAD` of what is published: packages, signed documents and notes. */
 import type { Context } from 'hono'
 import { currentCatalog, findChannel, reload } from '../catalog/cache.ts'
 import type { Loaded, Problem } from '../catalog/channels.ts'
-import { keyOfUrlPath, urlPathOf } from '../documents/paths.ts'
+import { readDocument } from '../catalog/read.ts'
+import { keyOfUrlPath, type PublicDocument, urlPathOf } from '../documents/paths.ts'
 import { matches } from '../http/credentials.ts'
 import { refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
@@ -17,6 +15,12 @@ import type { Answering } from './update-check.ts'
 /** Saves a request for each package; a changed setting is live within this time. */
 const redirectForSeconds = 300
 
+const immutable = 'public, max-age=31536000, immutable, no-transform'
+
+/**
+ * `/packages/…`: streamed, one range, immutable. Never a 206 from other bytes: keys hold the digest. With `packagesUrl`, a
+ * redirect. Only what a verified manifest names is served, by the key that it gives.
+ */
 export function answerPackage(serving: Serving): (c: Context) => Promise<Response> {
   return async (c) => {
     const key = keyOfUrlPath(c.req.path.slice(1))
@@ -27,7 +31,7 @@ export function answerPackage(serving: Serving): (c: Context) => Promise<Respons
     const { size, sha256 } = found
     const headers = {
       'content-type': 'application/octet-stream',
-      'cache-control': 'public, max-age=31536000, immutable, no-transform',
+      'cache-control': immutable,
       'accept-ranges': 'bytes',
       etag: `"${sha256}"`,
     }
@@ -118,4 +122,35 @@ async function lookUp(answering: Answering, key: string): Promise<Package | Prob
   const [found] = all.flatMap(packageIn)
   if (found || unread.length <= readAtMost) return found
   return { reason: 'store-unavailable', message: 'not every channel was read yet' }
+}
+
+/** Each cache on the way delays a change by this much. */
+const catalogForSeconds = 10
+
+const signed = 'application/jose+json'
+
+const kinds: Readonly<Record<PublicDocument['kind'], { readonly type: string; readonly caching: string }>> = {
+  root: { type: signed, caching: immutable },
+  catalog: { type: signed, caching: `public, max-age=${catalogForSeconds}, no-transform` },
+  channel: { type: signed, caching: immutable },
+  notes: { type: 'text/markdown; charset=utf-8', caching: immutable },
+}
+
+/** Signed documents and notes, verbatim. Every Platte is a complete upstream; readers verify signatures. */
+export function answerDocument({ reader }: Serving): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const found = await readDocument(reader.documents, c.req.path.slice(1))
+    if (found === undefined) return refuse(c, 'not-found', 'there is no such document here')
+    const { type, caching } = kinds[found.kind]
+    const headers = {
+      'content-type': type,
+      'cache-control': caching,
+      // Notes are untrusted text: no browser may render them as a page.
+      'x-content-type-options': 'nosniff',
+      etag: `"${found.sha256}"`,
+    }
+    if (matches(c.req.header('if-none-match'), headers.etag)) return new Response(null, { status: 304, headers })
+    const body = found.bytes as Uint8Array<ArrayBuffer>
+    return new Response(body, { headers: { ...headers, 'content-length': String(body.length) } })
+  }
 }
