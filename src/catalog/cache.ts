@@ -7,7 +7,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
 import { describeError } from '../kernel/log.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
-import { explainReason } from '../release/reasons.ts'
+import { explainReason } from '../release/decide.ts'
 import type { VerifiedCatalog } from '../trust/verify-documents.ts'
 import {
   type AppIndex,

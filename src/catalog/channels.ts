@@ -7,9 +7,8 @@ import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Package } from '../release/channel.ts'
-import { type Overlay, restrict } from '../release/overlay.ts'
-import type { Reason } from '../release/reasons.ts'
-import { type ChannelView, type Stored, viewChannel } from '../release/view.ts'
+import type { Reason } from '../release/decide.ts'
+import { type ChannelView, type Overlay, restrict, type Stored, viewChannel } from '../release/view.ts'
 import {
   type CatalogState,
   type ChannelRef,

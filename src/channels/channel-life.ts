@@ -3,19 +3,16 @@ import { isLive, unknownChannel } from '../catalog/channels.ts'
 import { editCatalog, withEntry } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
-import { PlatteError } from '../kernel/errors.ts'
-import { sameJson } from '../release/add-release.ts'
+import { defined } from '../kernel/json.ts'
+import { refusal, sameJson } from '../release/add-release.ts'
 import { withField } from '../release/edits.ts'
+import type { CommandOf } from './commands.ts'
 import { change } from './commit.ts'
 import { isSameHold } from './hold.ts'
 import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 
 /** `null` removes a field; an omitted one stays. */
-export interface Description {
-  readonly description?: string | null | undefined
-  readonly cadence?: NonNullable<ChannelManifest['cadence']> | null | undefined
-  readonly aliases?: readonly string[] | null | undefined
-}
+export type Description = Pick<CommandOf<'channel-edit'>, 'description' | 'cadence' | 'aliases'>
 
 /** Refused for a name or an alias that another channel of the app has. */
 export const describeEdit = (
@@ -32,22 +29,24 @@ export const describeEdit = (
     for (const name of [ref.channel, ...(claimed ?? [])]) refuseTaken(name, [...others.values()])
   },
   apply: (current) => {
-    const set = <K extends keyof ChannelManifest>(
-      manifest: ChannelManifest,
-      field: K,
-      value: ChannelManifest[K] | null | undefined,
-    ) => (value === undefined ? manifest : withField(manifest, field, value ?? undefined))
-    const described = set(set(current, 'description', description), 'cadence', cadence)
-    return set(described, 'aliases', aliases && [...aliases])
+    const after = <T>(given: T | null | undefined, before: T | undefined) =>
+      given === null ? undefined : (given ?? before)
+    return defined({
+      ...current,
+      description: after(description, current.description),
+      cadence: after(cadence, current.cadence),
+      aliases: after(aliases, current.aliases),
+    })
   },
 })
 
 function refuseTaken(name: string, others: readonly ChannelManifest[]): void {
   const taken = others.find(({ channel, aliases }) => channel === name || aliases?.includes(name))
   if (taken === undefined) return
-  throw new PlatteError('refused', `${JSON.stringify(name)} is already a name of channel ${taken.channel}`, {
-    hint: 'choose another name, or remove it from that channel first',
-  })
+  throw refusal(
+    `${JSON.stringify(name)} is already a name of channel ${taken.channel}`,
+    'choose another name, or remove it from that channel first',
+  )
 }
 
 /** Refused for itself, for a channel that follows, and for one that is followed. */
@@ -58,18 +57,20 @@ export const followEdit = (ref: ChannelRef, follow: ChannelManifest['follow']): 
 })
 
 function checkFollow({ app, channel }: ChannelRef, name: string, { catalog, others }: EditState): void {
-  if (name === channel) throw new PlatteError('refused', `${channel} cannot follow itself`)
+  if (name === channel) throw refusal(`${channel} cannot follow itself`)
   const source = others.get(name)
   if (source === undefined) throw unknownChannel(catalog, { app, channel: name }, '`platte channel list` shows them')
   if (source.follow)
-    throw new PlatteError('refused', `${name} follows ${source.follow.channel}: it cannot be followed`, {
-      hint: `one level only: follow ${source.follow.channel}, or run platte follow --none --channel ${name}`,
-    })
+    throw refusal(
+      `${name} follows ${source.follow.channel}: it cannot be followed`,
+      `one level only: follow ${source.follow.channel}, or run platte follow --none --channel ${name}`,
+    )
   const [follower] = followersOf(channel, others)
   if (follower === undefined) return
-  throw new PlatteError('refused', `${follower.channel} follows ${channel}: ${channel} cannot follow ${name}`, {
-    hint: `one level only: let ${follower.channel} follow ${name} itself`,
-  })
+  throw refusal(
+    `${follower.channel} follows ${channel}: ${channel} cannot follow ${name}`,
+    `one level only: let ${follower.channel} follow ${name} itself`,
+  )
 }
 
 export const followersOf = (channel: string, others: EditState['others']): readonly ChannelManifest[] =>
@@ -89,12 +90,9 @@ export const endEdit = (
     refuse?.(current)
     const { format, type, app, channel, seq, issuedAt, releases } = current
     if (releases.length === 0 || force) return { format, type, app, channel, seq, issuedAt, expires: at, releases: [] }
-    throw new PlatteError(
-      'refused',
+    throw refusal(
       `${channel} has ${releases.length} releases: its machines would get no more updates`,
-      {
-        hint: '--force deletes it anyway; `platte channel rename` keeps the old name working',
-      },
+      '--force deletes it anyway; `platte channel rename` keeps the old name working',
     )
   },
 })
@@ -103,9 +101,8 @@ function refuseFollowed(channel: string, others: EditState['others']): void {
   const followers = followersOf(channel, others)
   if (followers.length === 0) return
   const names = followers.map((one) => one.channel).join(', ')
-  throw new PlatteError('refused', `${names} ${followers.length === 1 ? 'follows' : 'follow'} ${channel}`, {
-    hint: 'let them follow another channel, or none, first',
-  })
+  const message = `${names} ${followers.length === 1 ? 'follows' : 'follow'} ${channel}`
+  throw refusal(message, 'let them follow another channel, or none, first')
 }
 
 /** The old name becomes an alias; holds go along. Safe to repeat: the new channel exists before the old one ends. */
@@ -133,7 +130,7 @@ const isRenamed = (made: ChannelManifest | undefined, channel: string): made is 
   isLive(made) && (made.aliases?.includes(channel) ?? false)
 
 function checkRename({ app, channel }: ChannelRef, name: string, { catalog, head, others }: EditState): void {
-  if (name === channel) throw new PlatteError('refused', `${channel} has that name already`)
+  if (name === channel) throw refusal(`${channel} has that name already`)
   const isMade = isRenamed(head?.manifest, channel)
   if (!others.has(channel) && !isMade)
     throw unknownChannel(catalog, { app, channel }, '`platte channel list` shows them')
@@ -161,21 +158,17 @@ async function endOld(
   return seq === undefined ? { ...ended, seq: result.seq } : { ...result, kind: 'changed' }
 }
 
-const differ = (name: string, channel: string): PlatteError =>
-  new PlatteError('refused', `${name} has the alias ${channel} already, and the two channels differ`, {
-    hint: `edit and hold in ${name} what machines of both shall get, then run platte channel delete ${channel} --force`,
-  })
+const differ = (name: string, channel: string) =>
+  refusal(
+    `${name} has the alias ${channel} already, and the two channels differ`,
+    `edit and hold in ${name} what machines of both shall get, then run platte channel delete ${channel} --force`,
+  )
 
 function moved(old: ChannelManifest, current: ChannelManifest, alias: string): ChannelManifest {
   const { channel, seq, issuedAt, previous, provenance } = current
   const { previous: _, provenance: __, ...content } = old
   const aliases = [...new Set([...(old.aliases ?? []), alias])].filter((one) => one !== channel)
-  return {
-    ...content,
-    ...{ channel, seq, issuedAt, aliases },
-    ...(previous && { previous }),
-    ...(provenance && { provenance }),
-  }
+  return { ...content, channel, seq, issuedAt, aliases, ...defined({ previous, provenance }) }
 }
 
 async function copyBrakes(writer: Committer, from: ChannelRef, to: ChannelRef): Promise<void> {

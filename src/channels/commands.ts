@@ -7,11 +7,14 @@ import type { ErrorCode } from '../kernel/errors.ts'
 /** Release notes are kept beside the manifest, and so are as long as a document may be. */
 const maxNotesLength = 256 * 1024
 
+const maybe = v.exactOptional
 const ref = { app: field.appName, channel: field.channelName }
 const release = { ...ref, version: field.publishedVersion }
-const maybeRelease = { ...ref, version: v.exactOptional(field.publishedVersion) }
-const flag = v.exactOptional(v.literal(true))
-const share = v.pipe(v.number(), v.minValue(0, 'must be 0 to 1'), v.maxValue(1, 'must be 0 to 1'))
+const maybeRelease = { ...ref, version: maybe(field.publishedVersion) }
+const duration = maybe(field.duration)
+const flag = maybe(v.literal(true))
+const share = maybe(v.pipe(v.number(), v.minValue(0, 'must be 0 to 1'), v.maxValue(1, 'must be 0 to 1')))
+const steps = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(100, 'must be at most 100'))
 
 const count = (command: object, names: readonly string[]): number =>
   names.filter((name) => Object.hasOwn(command, name)).length
@@ -23,33 +26,22 @@ const oneOf = <const Fields extends v.ObjectEntries>(fields: Fields, names: read
     v.check((command) => count(command, names) === 1, `give one of ${names.join(', ')}`),
   )
 
-const reasonOrUndo = { ...release, reason: v.exactOptional(field.reason), undo: flag }
+const reasonOrUndo = { ...release, reason: maybe(field.reason), undo: flag }
 const marked = oneOf(reasonOrUndo, ['reason', 'undo'])
+const held = { ...release, board: maybe(field.boardName) }
 
-const held = { ...release, board: v.exactOptional(field.boardName) }
-
-const described = {
+const described = v.strictObject({
   ...ref,
-  description: v.exactOptional(v.nullable(field.text(500))),
-  cadence: v.exactOptional(v.nullable(v.strictObject({ every: field.duration, on: v.exactOptional(field.text(16)) }))),
-  aliases: v.exactOptional(v.nullable(v.array(field.channelName))),
-}
+  description: maybe(v.nullable(field.text(500))),
+  cadence: maybe(v.nullable(v.strictObject({ every: field.duration, on: maybe(field.text(16)) }))),
+  aliases: maybe(v.nullable(v.array(field.channelName))),
+})
 
 const ramp = v.pipe(
   oneOf(
     {
-      ...maybeRelease,
-      over: v.exactOptional(field.duration),
-      start: v.exactOptional(field.instant),
-      steps: v.exactOptional(
-        v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(100, 'must be at most 100')),
-      ),
-      from: v.exactOptional(share),
-      share: v.exactOptional(share),
-      none: flag,
-      lower: flag,
-      stop: flag,
-      resume: flag,
+      ...{ ...maybeRelease, over: duration, start: maybe(field.instant), steps: maybe(steps), from: share, share },
+      ...{ none: flag, lower: flag, stop: flag, resume: flag },
     },
     ['over', 'share', 'none', 'stop', 'resume'],
   ),
@@ -62,45 +54,35 @@ const ramp = v.pipe(
 /** `publish` takes packages that were uploaded before. */
 export const commands = {
   publish: v.strictObject({
-    ...release,
-    board: field.boardName,
-    packages: packageList,
-    components: v.exactOptional(components),
-    cves: v.exactOptional(cves),
-    notes: v.exactOptional(v.pipe(v.string(), v.maxLength(maxNotesLength))),
-    rampOver: v.exactOptional(field.duration),
-    create: v.exactOptional(v.boolean()),
+    ...{ ...release, board: field.boardName, packages: packageList, components: maybe(components), cves: maybe(cves) },
+    notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
+    rampOver: duration,
+    create: maybe(v.boolean()),
   }),
   promote: v.strictObject({
     ...release,
     from: field.channelName,
-    boards: v.exactOptional(v.array(field.boardName)),
-    rampOver: v.exactOptional(field.duration),
+    boards: maybe(v.array(field.boardName)),
+    rampOver: duration,
   }),
   ramp,
-  window: oneOf({ ...maybeRelease, windows: v.exactOptional(windows), add: flag, none: flag }, ['windows', 'none']),
-  target: oneOf({ ...maybeRelease, target: v.exactOptional(target), none: flag }, ['target', 'none']),
+  window: oneOf({ ...maybeRelease, windows: maybe(windows), add: flag, none: flag }, ['windows', 'none']),
+  target: oneOf({ ...maybeRelease, target: maybe(target), none: flag }, ['target', 'none']),
   hold: v.strictObject({ ...held, reason: field.reason }),
   unhold: v.strictObject(held),
   withdraw: marked,
   floor: marked,
   'dead-end': marked,
-  rollback: oneOf({ ...reasonOrUndo, to: v.exactOptional(field.publishedVersion) }, ['reason', 'undo']),
-  follow: oneOf(
-    {
-      ...ref,
-      source: v.exactOptional(field.channelName),
-      after: v.exactOptional(field.duration),
-      over: v.exactOptional(field.duration),
-      none: flag,
-    },
-    ['source', 'none'],
-  ),
-  'channel-create': v.strictObject(described),
-  'channel-edit': v.strictObject(described),
+  rollback: oneOf({ ...reasonOrUndo, to: maybe(field.publishedVersion) }, ['reason', 'undo']),
+  follow: oneOf({ ...ref, source: maybe(field.channelName), after: duration, over: duration, none: flag }, [
+    'source',
+    'none',
+  ]),
+  'channel-create': described,
+  'channel-edit': described,
   'channel-rename': v.strictObject({ ...ref, name: field.channelName }),
   'channel-delete': v.strictObject({ ...ref, force: flag }),
-  prune: v.strictObject({ ...ref, keep: v.exactOptional(field.positive) }),
+  prune: v.strictObject({ ...ref, keep: maybe(field.positive) }),
 } as const
 
 export type Action = keyof typeof commands

@@ -3,16 +3,8 @@ import { commitNext, type Issue, type Seal } from '../catalog/commit-channel.ts'
 import { checkKeys, editCatalog, pointCatalogAt, withEntry } from '../catalog/edit-catalog.ts'
 import { channelEntry, signersOf } from '../catalog/read.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import {
-  type BrakeEdit,
-  type Committer,
-  type Edit,
-  type EditResult,
-  loadState,
-  type ManifestEdit,
-  type Plan,
-  plan,
-} from './plan.ts'
+import type { BrakeEdit, Committer, Edit, EditResult, ManifestEdit, Plan } from './plan.ts'
+import { loadState, plan } from './plan.ts'
 
 /** How one change is dated and signed; by default now, by the release keys at hand. */
 export interface Signing extends Partial<Issue> {
@@ -43,21 +35,25 @@ export const change = async (writer: Committer, edit: Edit, signing: Signing = {
  */
 export async function commit(writer: Committer, planned: Plan, seal?: Seal): Promise<EditResult> {
   const { edit } = planned
-  const result =
-    'brake' in edit ? await commitBrakes(writer, edit, planned) : await commitManifest(writer, edit, { planned, seal })
+  const result = await ('brake' in edit
+    ? commitBrakes(writer, { ...planned, edit })
+    : commitManifest(writer, { ...planned, edit }, seal))
   if (edit.isRechecked) await recheck(writer, edit)
   return result
 }
 
-async function commitManifest(
-  writer: Committer,
-  edit: ManifestEdit,
-  { planned, seal }: { readonly planned: Plan; readonly seal: Seal | undefined },
-): Promise<EditResult> {
+type PlanOf<E extends Edit> = Plan & { readonly edit: E }
+
+async function commitManifest(writer: Committer, planned: PlanOf<ManifestEdit>, seal?: Seal): Promise<EditResult> {
   let latest: Plan | undefined
+  const { edit } = planned
   if (planned.manifest) checkKeys(writer, planned.state.catalog, seal)
   if (planned.manifest && edit.needsTimestamp) signersOf(writer.timestamp, 'timestamp', planned.state.catalog.root)
-  for (const [key, notes] of edit.notes ?? []) await keepNotes(writer, key, notes)
+  for (const [key, notes] of edit.notes ?? [])
+    if ((await writer.documents.create(key, notes)) === 'taken')
+      throw new PlatteError('mismatch', `${key} in the store has other bytes than its name promises`, {
+        hint: 'something else wrote to this store: remove that object, and run `platte verify`',
+      })
   const propose = async () => {
     latest = latest ? plan(edit, await loadState(writer, edit), planned.issue) : planned
     const { state, manifest } = latest
@@ -75,8 +71,9 @@ async function commitManifest(
   return (await edit.finish?.(writer, result, latest ?? planned)) ?? result
 }
 
-async function commitBrakes(writer: Committer, edit: BrakeEdit, planned: Plan): Promise<EditResult> {
-  let latest = planned
+async function commitBrakes(writer: Committer, planned: PlanOf<BrakeEdit>): Promise<EditResult> {
+  const { edit } = planned
+  let latest: Plan = planned
   if (planned.entry) signersOf(writer.timestamp, 'timestamp', planned.state.catalog.root)
   const { catalog, written } = await editCatalog(writer, async (current, state) => {
     latest = plan(edit, await loadState(writer, edit, state), planned.issue)
@@ -100,17 +97,10 @@ async function recheck(writer: Committer, edit: Edit): Promise<void> {
   }
 }
 
-async function requirePackages({ packages }: Pick<Committer, 'packages'>, keys: readonly string[]): Promise<void> {
+async function requirePackages({ packages }: Committer, keys: readonly string[]): Promise<void> {
   for (const key of keys)
     if ((await packages.stat(key)) === undefined)
       throw new PlatteError('missing', `${key} is not in the store`, {
         hint: 'publish that release again: this restores it',
       })
-}
-
-async function keepNotes({ documents }: Committer, key: string, notes: Uint8Array): Promise<void> {
-  if ((await documents.create(key, notes)) !== 'taken') return
-  throw new PlatteError('mismatch', `${key} in the store has other bytes than its name promises`, {
-    hint: 'something else wrote to this store: remove that object, and run `platte verify`',
-  })
 }

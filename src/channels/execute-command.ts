@@ -1,9 +1,9 @@
 /** Turns commands into edits: the command line, the publish function and a pipeline's signature share them. */
-import { channelEntry } from '../catalog/read.ts'
+import { type ChannelRef, channelEntry } from '../catalog/read.ts'
 import { durationMs } from '../documents/fields.ts'
-import { PlatteError } from '../kernel/errors.ts'
-import { sameJson } from '../release/add-release.ts'
-import type { Release, Target, Window } from '../release/channel.ts'
+import { defined } from '../kernel/json.ts'
+import { refusal, sameJson } from '../release/add-release.ts'
+import type { Conditions, RampStep, Release, Window } from '../release/channel.ts'
 import {
   editRelease,
   isHoldOf,
@@ -42,22 +42,27 @@ const marking = <A extends 'withdraw' | 'floor' | 'dead-end'>(mark: ReleaseMark)
     return (current) => markRelease(current, version, { mark, because })
   })
 
+/** A ramp to everybody, from an instant. */
+export const risingOver = (over: string | undefined, start: number): readonly RampStep[] | undefined =>
+  over === undefined ? undefined : rampOver({ start, overMs: durationMs(over) })
+
+/** Sets a condition of one release, or of the whole channel. */
+const onReleaseOrAll =
+  (version: string | undefined, set: <T extends Conditions>(one: T) => T): ManifestEdit['apply'] =>
+  (current) =>
+    version === undefined ? set(current) : editRelease(current, version, set)
+
 const edits: { readonly [A in EditAction]: EditOf<A> } = {
-  promote: ({ app, channel: to, version, from, boards, rampOver: over }, at) => {
-    const ramp = over && rampOver({ start: at, overMs: durationMs(over), from: 0 })
-    return promoteEdit({ app, version, from, to, boards, ...(ramp && { ramp }) })
-  },
+  promote: ({ app, channel: to, version, from, boards, rampOver: over }, at) =>
+    promoteEdit({ app, version, from, to, boards, ramp: risingOver(over, at) }),
   ramp: (command, at) =>
     command.stop || command.resume ? stopRampsEdit(refOf(command), command.stop ?? false) : rampEdit(command, at),
-  window: editing(({ version, windows, add }) => (current) => {
-    const set = <T extends { readonly windows?: readonly Window[] }>(one: T): T =>
-      withField(one, 'windows', windows && (add ? joined(one.windows, windows) : windows))
-    return version === undefined ? set(current) : editRelease(current, version, set)
-  }),
-  target: editing(({ version, target }) => (current) => {
-    const set = <T extends { readonly target?: Target }>(one: T): T => withField(one, 'target', target)
-    return version === undefined ? set(current) : editRelease(current, version, set)
-  }),
+  window: editing(({ version, windows, add }) =>
+    onReleaseOrAll(version, (one) =>
+      withField(one, 'windows', windows && (add ? joined(one.windows, windows) : windows)),
+    ),
+  ),
+  target: editing(({ version, target }) => onReleaseOrAll(version, (one) => withField(one, 'target', target))),
   hold: (command) => holdEdit(refOf(command), command),
   unhold: (command) => unholdEdit(refOf(command), command),
   withdraw: marking('withdrawn'),
@@ -66,12 +71,9 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
   rollback: editing(({ channel, version, reason, to }, now) => (current, state) => {
     if (reason === undefined) return undoRollBack(current, version)
     if (to !== undefined && current.follow)
-      throw new PlatteError(
-        'refused',
+      throw refusal(
         `${channel} follows ${current.follow.channel}: machines may go to its releases`,
-        {
-          hint: 'without --to, each machine goes to the newest release that it may have',
-        },
+        'without --to, each machine goes to the newest release that it may have',
       )
     const { holds = [], asOf } = brakesOf(state, current)
     const isHeld = (release: Release, board: string): boolean => holds.some(isHoldOf(release.version, [board]))
@@ -79,9 +81,7 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
   }),
   follow: (command) => {
     const { source, after, over } = command
-    const follow =
-      source === undefined ? undefined : { channel: source, ...(after && { after }), ...(over && { over }) }
-    return followEdit(refOf(command), follow)
+    return followEdit(refOf(command), source === undefined ? undefined : defined({ channel: source, after, over }))
   },
   'channel-create': (command) => describeEdit(refOf(command), command, true),
   'channel-edit': (command) => describeEdit(refOf(command), command),
@@ -95,7 +95,7 @@ const joined = (there: readonly Window[] = [], more: readonly Window[]): readonl
   ...more.filter((window) => !there.some((one) => sameJson(one, window))),
 ]
 
-function brakesOf({ catalog }: EditState, { app, channel }: { readonly app: string; readonly channel: string }) {
+function brakesOf({ catalog }: EditState, { app, channel }: ChannelRef) {
   const { holds, rampAsOf } = channelEntry(catalog.catalog.catalog, app, channel) ?? {}
   return { holds, asOf: rampAsOf === undefined ? undefined : Date.parse(rampAsOf) }
 }
@@ -118,15 +118,9 @@ export function planCommand(writer: Committer, command: ChannelCommand, signing:
   return planChange(writer, edit(command as CommandOf<EditAction>, at), { ...signing, at })
 }
 
-function storedOrder(
-  { action: _, notes, rampOver: over, create = false, ...order }: CommandOf<'publish'>,
-  at: number,
-): StoredOrder {
-  return {
-    ...order,
-    create,
-    packages: withOptional(order.packages),
-    ...(notes !== undefined && { notes: new TextEncoder().encode(notes) }),
-    ...(over && { ramp: rampOver({ start: at, overMs: durationMs(over), from: 0 }) }),
-  }
+function storedOrder(command: CommandOf<'publish'>, at: number): StoredOrder {
+  const { action: _, notes, rampOver: over, create = false, ...order } = command
+  const bytes = notes === undefined ? undefined : new TextEncoder().encode(notes)
+  const packages = withOptional(order.packages)
+  return { ...order, create, packages, ...defined({ notes: bytes, ramp: risingOver(over, at) }) }
 }

@@ -2,16 +2,14 @@
 import type { ChannelRef } from '../catalog/read.ts'
 import { checkHold } from '../documents/catalog.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
-import { PlatteError } from '../kernel/errors.ts'
-import { findRelease } from '../release/add-release.ts'
-import type { Channel, Hold } from '../release/channel.ts'
+import { findRelease, refusal } from '../release/add-release.ts'
+import type { Channel, Hold, Release } from '../release/channel.ts'
 import { requireRelease } from '../release/edits.ts'
-import { compareVersions, parseVersion } from '../release/version.ts'
+import { isSameVersion } from '../release/version.ts'
 import type { BrakeEdit, EditState } from './plan.ts'
 
 /** A version, of one board or (no `board`) of all. */
-export interface HeldVersion {
-  readonly version: string
+export interface HeldVersion extends Pick<Hold, 'version'> {
   readonly board?: string | undefined
 }
 
@@ -26,9 +24,10 @@ export const holdEdit = (ref: ChannelRef, { reason, ...held }: HeldVersion & Pic
     const release = requireRelease(withSource(manifest, state), held.version)
     const { board } = held
     if (board !== undefined && !Object.hasOwn(release.boards, board))
-      throw new PlatteError('refused', `${release.version} has no board ${JSON.stringify(board)}`, {
-        hint: `it has ${Object.keys(release.boards).join(', ')}`,
-      })
+      throw refusal(
+        `${release.version} has no board ${JSON.stringify(board)}`,
+        `it has ${Object.keys(release.boards).join(', ')}`,
+      )
     const { holds = [] } = entry
     const known = holds.find((hold) => isSameHold(hold, held))
     if (known?.reason === reason) return entry
@@ -45,11 +44,8 @@ export const unholdEdit = (ref: ChannelRef, held: HeldVersion): BrakeEdit => ({
     const { holds = [] } = entry
     const kept = holds.filter((hold) => !isSameHold(hold, held))
     if (kept.length < holds.length) return { ...entry, holds: kept }
-    const others = holds.filter(({ version }) => isSameHold({ version }, { version: held.version }))
-    if (others.length > 0)
-      throw new PlatteError('refused', `${nameOf(held)} is not held`, {
-        hint: `on hold: ${others.map(nameOf).join(', ')}`,
-      })
+    const others = holds.filter(({ version }) => isSameVersion(version, held.version))
+    if (others.length > 0) throw refusal(`${nameOf(held)} is not held`, `on hold: ${others.map(nameOf).join(', ')}`)
     requireRelease(withSource(manifest, state), held.version)
     return entry
   },
@@ -64,16 +60,13 @@ export const stopRampsEdit = (ref: ChannelRef, isStopped: boolean): BrakeEdit =>
 })
 
 export const isSameHold = (hold: HeldVersion, other: HeldVersion): boolean =>
-  hold.board === other.board && compareVersions(parseVersion(hold.version), parseVersion(other.version)) === 0
+  hold.board === other.board && isSameVersion(hold.version, other.version)
 
 /** The releases of a channel and of its source, each with the boards that it has in either. */
 function withSource(manifest: ChannelManifest, { others }: EditState): Channel {
   const source = manifest.follow && others.get(manifest.follow.channel)
   if (source === undefined) return manifest
   const followed = source.releases.filter(({ version }) => findRelease(manifest, version) === undefined)
-  const ours = manifest.releases.map((one) => ({
-    ...one,
-    boards: { ...findRelease(source, one.version)?.boards, ...one.boards },
-  }))
-  return { releases: [...ours, ...followed] }
+  const boardsOf = ({ version, boards }: Release) => ({ ...findRelease(source, version)?.boards, ...boards })
+  return { releases: [...manifest.releases.map((one) => ({ ...one, boards: boardsOf(one) })), ...followed] }
 }

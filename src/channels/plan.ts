@@ -1,5 +1,4 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
-
 import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel } from '../catalog/channels.ts'
 import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
 import {
@@ -16,8 +15,9 @@ import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded, maxChannelBytes } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
-import { sameJson } from '../release/add-release.ts'
+import { refusal, sameJson } from '../release/add-release.ts'
 import { type Brakes, type Change, diffBrakes, diffChannels } from '../release/diff.ts'
+import { withField } from '../release/edits.ts'
 import type { Packages } from '../store/packages.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
 
@@ -122,16 +122,14 @@ async function loadLive(
   reader: StoreReader,
   state: CatalogState,
   { app, names }: { readonly app: string; readonly names: readonly string[] },
-  onFailure?: (channel: string, error: unknown) => void,
+  onFailure: (channel: string, error: unknown) => void = (_, error) => {
+    throw error
+  },
 ): Promise<ReadonlyMap<string, ChannelManifest>> {
   const found = new Map<string, ChannelManifest>()
   for (const channel of names) {
-    const head = await loadHead(reader, state, { app, channel }).catch((error: unknown) => {
-      if (onFailure === undefined) throw error
-      onFailure(channel, error)
-      return undefined
-    })
-    if (isLive(head?.manifest)) found.set(channel, head.manifest)
+    const head = await loadHead(reader, state, { app, channel }).catch((error) => void onFailure(channel, error))
+    if (head && isLive(head.manifest)) found.set(channel, head.manifest)
   }
   return found
 }
@@ -156,8 +154,7 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   const isThere = isLive(current)
   if (!isThere && !create) throw unknownChannel(state.catalog, ref, howToCreate)
   if (current.seq === 0) checkNewName(ref.channel)
-  const { expires: _, ...revived } = current
-  const begun = isEnded(current) ? revived : current
+  const begun = isEnded(current) ? withField(current, 'expires', undefined) : current
   const edited = edit.apply(begun, state, isoText(issue.at))
   const packages = edit.packages?.(state) ?? []
   if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }
@@ -172,9 +169,8 @@ function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue):
   const manifest = state.head?.manifest
   if (entry === undefined || !isLive(manifest)) throw unknownChannel(state.catalog, ref, howToCreate)
   const brakes = brake({ entry, manifest }, state, isoText(at))
-  const { holds: _, rampAsOf: __, ...named } = entry
-  const { holds = [], rampAsOf } = brakes
-  const edited = { ...named, ...(holds.length > 0 && { holds: [...holds] }), ...(rampAsOf && { rampAsOf }) }
+  const holds = brakes.holds?.length ? [...brakes.holds] : undefined
+  const edited = withField(withField(entry, 'rampAsOf', brakes.rampAsOf), 'holds', holds)
   if (sameJson(edited, entry)) return { ...nothing, seq: entry.seq }
   return { ...nothing, seq: entry.seq, entry: edited, changes: diffBrakes(entry, brakes) }
 }
@@ -183,7 +179,8 @@ function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue):
 function checkSize(manifest: ChannelManifest): void {
   const bytes = Math.ceil((encode(manifest).length * 4) / 3)
   if (bytes <= maxChannelBytes) return
-  throw new PlatteError('refused', `the manifest would have ${bytes} bytes; the limit is ${maxChannelBytes}`, {
-    hint: 'prune old releases, or list fewer machines',
-  })
+  throw refusal(
+    `the manifest would have ${bytes} bytes; the limit is ${maxChannelBytes}`,
+    'prune old releases, or list fewer machines',
+  )
 }

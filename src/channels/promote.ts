@@ -1,11 +1,9 @@
 /** Puts a release of one channel into another: the same bytes under the same keys, so nothing is copied. */
-
 import { packagesOf, unknownChannel } from '../catalog/channels.ts'
 import { channelEntry } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
-import { PlatteError } from '../kernel/errors.ts'
-import { addRelease, findRelease } from '../release/add-release.ts'
-import type { Hold, RampStep, Release } from '../release/channel.ts'
+import { addRelease, findRelease, refusal } from '../release/add-release.ts'
+import { packagesFor, type RampStep, type Release } from '../release/channel.ts'
 import { isHoldOf, markRelease, requireRelease } from '../release/edits.ts'
 import type { EditState, ManifestEdit } from './plan.ts'
 
@@ -37,9 +35,11 @@ export function promoteEdit({ app, version, from, to, boards, ramp }: Promotion)
       const release = requireRelease(sourceOf(state), version)
       const promoted = boardsOf(release, { boards, to }, current)
       const { holds = [] } = channelEntry(state.catalog.catalog.catalog, app, from) ?? {}
-      refuseWithheld(release, promoted, { holds, from })
-      const added = promoted.reduce((channel, board) => addBoard(channel, release, { board, at, ramp }), current)
-      return added === current ? current : withMarks(added, release)
+      if (release.withdrawn) throw refusal(`${release.version} was withdrawn from ${from}: ${release.withdrawn.reason}`)
+      const hold = holds.find(isHoldOf(release.version, promoted))
+      if (hold)
+        throw refusal(`${release.version} is held in ${from}: ${hold.reason}`, 'lift the hold first: platte unhold')
+      return addBoards(current, release, { boards: promoted, at, ramp })
     },
     packages: (state) => {
       const source = sourceOf(state)
@@ -51,19 +51,6 @@ export function promoteEdit({ app, version, from, to, boards, ramp }: Promotion)
   }
 }
 
-function refuseWithheld(
-  { version, withdrawn }: Release,
-  boards: readonly string[],
-  { holds, from }: { readonly holds: readonly Hold[]; readonly from: string },
-): void {
-  if (withdrawn) throw new PlatteError('refused', `${version} was withdrawn from ${from}: ${withdrawn.reason}`)
-  const hold = holds.find(isHoldOf(version, boards))
-  if (hold)
-    throw new PlatteError('refused', `${version} is held in ${from}: ${hold.reason}`, {
-      hint: 'lift the hold first: platte unhold',
-    })
-}
-
 /** Refused for boards that it lacks, or that only the newest release of the channel has. */
 export function boardsOf(
   release: Release,
@@ -73,36 +60,32 @@ export function boardsOf(
   const has = Object.keys(release.boards)
   const lacking = (boards ?? []).filter((board) => !has.includes(board))
   if (lacking.length > 0)
-    throw new PlatteError('refused', `${release.version} has no board ${lacking.join(', ')}`, {
-      hint: `it has ${has.join(', ')}`,
-    })
+    throw refusal(`${release.version} has no board ${lacking.join(', ')}`, `it has ${has.join(', ')}`)
   if (boards) return boards
   const left = Object.keys(current.releases[0]?.boards ?? {}).filter((board) => !has.includes(board))
   if (left.length > 0)
-    throw new PlatteError('refused', `${to} has ${left.join(', ')}, but ${release.version} does not`, {
-      hint: `publish it for ${left.join(', ')} first, or use --board ${has.join(' --board ')}`,
-    })
+    throw refusal(
+      `${to} has ${left.join(', ')}, but ${release.version} does not`,
+      `publish it for ${left.join(', ')} first, or use --board ${has.join(' --board ')}`,
+    )
   return has
 }
 
-export function addBoard(
-  channel: ChannelManifest,
-  { version, components, cves, notes, boards }: Release,
-  { board, at, ramp }: { readonly board: string; readonly at: string; readonly ramp: Promotion['ramp'] },
+/** Adds boards of another channel's release, and marks it here as there. */
+export function addBoards(
+  current: ChannelManifest,
+  release: Release,
+  { boards, at, ramp }: Pick<Promotion, 'ramp'> & { readonly boards: readonly string[]; readonly at: string },
 ): ChannelManifest {
-  const packages = boards[board]
-  if (packages === undefined) return channel
-  return addRelease(channel, {
-    ...{ version, board, packages, publishedAt: at },
-    ...(components && { components }),
-    ...(cves && { cves }),
-    ...(notes && { notes }),
-    ...(ramp && { ramp }),
-  })
+  const { version, components, cves, notes } = release
+  const added = boards.reduce((channel, board) => {
+    const packages = packagesFor(release, board)
+    if (packages === undefined) return channel
+    return addRelease(channel, { version, board, packages, publishedAt: at, components, cves, notes, ramp })
+  }, current)
+  if (added === current) return current
+  return (['floor', 'deadEnd'] as const).reduce((marked, mark) => {
+    const [because, there] = [release[mark], findRelease(marked, version)?.[mark]]
+    return because && !there ? markRelease(marked, version, { mark, because }) : marked
+  }, added)
 }
-
-export const withMarks = (channel: ChannelManifest, release: Release): ChannelManifest =>
-  (['floor', 'deadEnd'] as const).reduce((marked, mark) => {
-    const [because, there] = [release[mark], findRelease(marked, release.version)?.[mark]]
-    return because && !there ? markRelease(marked, release.version, { mark, because }) : marked
-  }, channel)

@@ -1,5 +1,4 @@
 /** Takes old releases out of a channel, and their packages out of the store. */
-
 import { packagesOf, viewOf } from '../catalog/channels.ts'
 import { loadHead, walkChain } from '../catalog/commit-channel.ts'
 import { allChannelRefs } from '../catalog/edit-catalog.ts'
@@ -7,8 +6,10 @@ import { type ChannelRef, channelEntry, loadChannel, loadForWriting } from '../c
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { findRelease } from '../release/add-release.ts'
-import type { Release } from '../release/channel.ts'
-import { inUse, newestOf } from '../release/retention.ts'
+import type { Channel, Release } from '../release/channel.ts'
+import { isComplete } from '../release/decide.ts'
+import { newestFirst } from '../release/version.ts'
+import type { Candidate, ChannelView } from '../release/view.ts'
 import { followersOf } from './channel-life.ts'
 import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 
@@ -36,14 +37,32 @@ export const pruneEdit = (ref: ChannelRef, keep: number): ManifestEdit => ({
   },
 })
 
+/** For each board, the newest release for everybody, and all newer ones. Pure. */
+export function inUse({ boards }: ChannelView, now: number): ReadonlySet<Release> {
+  const isForEverybody = (one: Candidate): boolean =>
+    one.refusal === undefined && one.targets.length === 0 && one.seenFrom <= now && isComplete(one, now)
+  const used = [...boards.values()].flatMap(({ candidates }) => {
+    const last = candidates.findIndex(isForEverybody)
+    return last < 0 ? candidates : candidates.slice(0, last + 1)
+  })
+  return new Set(used.map(({ release }) => release))
+}
+
+/** Floors, dead ends, and the newest `count` releases of each board. Pure. */
+export function newestOf({ releases }: Channel, count: number): ReadonlySet<Release> {
+  const sorted = [...releases].sort(newestFirst)
+  const boards = new Set(releases.flatMap((release) => Object.keys(release.boards)))
+  const newest = [...boards].flatMap((board) =>
+    sorted.filter((release) => Object.hasOwn(release.boards, board)).slice(0, count),
+  )
+  return new Set([...newest, ...releases.filter(({ floor, deadEnd }) => floor || deadEnd)])
+}
+
 function inUseHere(current: ChannelManifest, { catalog, others }: EditState, now: number) {
   const entryOf = ({ app, channel }: ChannelRef) => channelEntry(catalog.catalog.catalog, app, channel) ?? unnamed
   const own = { entry: entryOf(current), manifest: current }
-  const followers = followersOf(current.channel, others)
-  const views = [
-    viewOf(own, undefined),
-    ...followers.map((manifest) => viewOf({ entry: entryOf(manifest), manifest }, own)),
-  ]
+  const followers = followersOf(current.channel, others).map((manifest) => ({ entry: entryOf(manifest), manifest }))
+  const views = [viewOf(own, undefined), ...followers.map((follower) => viewOf(follower, own))]
   return views.flatMap((view) => [...inUse(view, now)].map(({ version }) => findRelease(current, version)))
 }
 
@@ -57,7 +76,7 @@ async function removeUnnamed(writer: Committer, ref: ChannelRef, packages: Packa
   if (lost.length > 0)
     throw new PlatteError(
       'conflict',
-      `removed while a channel was given it: ${lost.map(({ key }) => key).join(', ')}`,
+      `removed while a channel was given it: ${lost.map((one) => one.key).join(', ')}`,
       {
         hint: 'publish that release again: this restores it',
       },

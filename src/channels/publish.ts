@@ -4,12 +4,12 @@ import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { type Addition, addRelease, checkSameBytes, checkVersionOrder, findRelease } from '../release/add-release.ts'
-import type { BoardPackages, Package, RampStep } from '../release/channel.ts'
-import type { StagedPackage } from '../store/packages.ts'
+import type { Digests, NewHasher } from '../kernel/hasher.ts'
+import { addRelease, checkSameBytes, checkVersionOrder, findRelease } from '../release/add-release.ts'
+import type { BoardPackages, Package, Release } from '../release/channel.ts'
+import type { Packages, StagedPackage } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { commit, type Signing } from './commit.ts'
-import { digestsOf, hashAndStage, type Source, type Staging } from './hash-and-stage.ts'
 import {
   type Committer,
   type EditResult,
@@ -20,19 +20,23 @@ import {
   plan,
 } from './plan.ts'
 
-export interface ReleaseOrder {
+/** A ramp is for a release that is new. */
+export interface ReleaseOrder extends Pick<Release, 'version' | 'components' | 'cves' | 'ramp'> {
   readonly app: string
   readonly channel: string
-  readonly version: string
   readonly board: string
-  readonly components?: Readonly<Record<string, string>>
-  readonly cves?: readonly string[]
   /** Markdown. */
   readonly notes?: Uint8Array
-  /** Of a release that is new. */
-  readonly ramp?: readonly RampStep[]
   /** Whether a missing channel is created. */
   readonly create: boolean
+}
+
+/** A file to publish; it can be read more than once. */
+export interface Source {
+  readonly name: string
+  /** Bytes. */
+  readonly size: number
+  open(): ReadableStream<Uint8Array>
 }
 
 export interface PublishOrder extends ReleaseOrder {
@@ -40,22 +44,23 @@ export interface PublishOrder extends ReleaseOrder {
   readonly sources: readonly [Source, ...Source[]]
 }
 
-export interface StoredOrder extends ReleaseOrder {
-  /** The OS package first. */
-  readonly packages: BoardPackages['packages']
+export type StoredOrder = ReleaseOrder & Pick<BoardPackages, 'packages'>
+
+interface Staging {
+  readonly packages: Packages
+  readonly newHasher: NewHasher
 }
 
 export interface Publisher extends Committer, Staging {}
 
-export interface PublishResult {
+/** Takes the size of each chunk. The sum is the size of the files: where they are read twice, half each. */
+type OnBytes = (bytes: number) => void
+
+export interface PublishResult extends Pick<EditResult, 'seq' | 'sha256'> {
   /** `unchanged`: all of it was published before. */
   readonly kind: 'published' | 'unchanged' | 'dry-run'
-  /** Revision of the channel. */
-  readonly seq: number
   /** `false`: offered after the next refresh, because the timestamp key was not at hand. */
   readonly offered: boolean
-  /** Of the manifest; not of a plan. */
-  readonly sha256?: string
   readonly packages: readonly Package[]
 }
 
@@ -63,11 +68,12 @@ export interface PublishResult {
 export async function publish(
   publisher: Publisher,
   order: PublishOrder,
-  onBytes: (bytes: number) => void = () => {},
+  onBytes: OnBytes = () => {},
   signing: Signing = {},
 ): Promise<PublishResult> {
-  const state = await admit(publisher, order)
-  if (!isPublished(state, order)) checkKeys(publisher, state.catalog)
+  const { catalog, head } = await admit(publisher, order)
+  const known = head && findRelease(head.manifest, order.version)
+  if (!Object.hasOwn(known?.boards ?? {}, order.board)) checkKeys(publisher, catalog)
   const staged = await hashAndStage(publisher, order.sources, onBytes)
   const kept = new Set<StagedPackage>()
   try {
@@ -88,58 +94,46 @@ export async function publish(
 export async function planPublish(
   publisher: Publisher,
   order: PublishOrder,
-  onBytes: (bytes: number) => void = () => {},
+  onBytes: OnBytes = () => {},
 ): Promise<PublishResult> {
   await admit(publisher, order)
-  const hashed: Pick<Package, 'size' | 'sha256' | 'sha1'>[] = []
+  const hashed: Omit<Package, 'name'>[] = []
   for (const source of order.sources) hashed.push(await digestsOf(source, publisher.newHasher, onBytes))
   const packages = describe(order.sources, hashed)
   const { seq } = await planRelease(publisher, { ...order, packages })
   return { kind: 'dry-run', seq, offered: false, packages }
 }
 
-export const publishResult = (
-  { kind, seq, inForce, sha256 }: EditResult,
-  packages: readonly Package[],
-): PublishResult => ({
-  kind: kind === 'changed' ? 'published' : kind,
-  seq,
-  offered: inForce,
-  ...(sha256 && { sha256 }),
-  packages,
-})
+export function publishResult(result: EditResult, packages: readonly Package[]): PublishResult {
+  const { kind, seq, inForce, sha256 } = result
+  const done = kind === 'changed' ? 'published' : kind
+  return { kind: done, seq, offered: inForce, ...(sha256 && { sha256 }), packages }
+}
 
 /** Refuses what can be refused before a file is read. */
 async function admit(publisher: Publisher, order: PublishOrder): Promise<EditState> {
-  checkOrder({ ...order, files: order.sources })
-  checkNotes(order)
+  checkRelease(order, order.sources)
   const state = await loadState(publisher, { ref: order })
   checkAdmission(state, order)
   return state
 }
 
-const isPublished = ({ head }: EditState, { version, board }: ReleaseOrder): boolean =>
-  Object.hasOwn((head && findRelease(head.manifest, version)?.boards) ?? {}, board)
-
-function checkNotes({ notes }: ReleaseOrder): void {
-  if ((notes?.length ?? 0) <= maxNotesBytes) return
+function checkRelease(order: ReleaseOrder, files: readonly Pick<Source, 'name' | 'size'>[]): void {
+  checkOrder({ ...order, files })
+  if ((order.notes?.length ?? 0) <= maxNotesBytes) return
   throw new PlatteError('usage', `the notes have more than ${maxNotesBytes} bytes, the limit of every reader`)
 }
 
 function checkAdmission({ catalog, head }: EditState, order: ReleaseOrder): void {
-  const { app, channel } = order
   if (!isLive(head?.manifest)) {
-    if (!order.create) throw unknownChannel(catalog, { app, channel }, '--create makes a new one')
-    refuseOtherName(catalog, { app, channel })
+    if (!order.create) throw unknownChannel(catalog, order, '--create makes a new one')
+    refuseOtherName(catalog, order)
   }
-  if (head === undefined) checkNewName(channel)
+  if (head === undefined) checkNewName(order.channel)
   else checkVersionOrder(head.manifest, order)
 }
 
-function describe(
-  sources: PublishOrder['sources'],
-  hashed: readonly Pick<Package, 'size' | 'sha256' | 'sha1'>[],
-): BoardPackages['packages'] {
+function describe(sources: PublishOrder['sources'], hashed: readonly Omit<Package, 'name'>[]) {
   const packages = hashed.map(({ size, sha256, sha1 }, i) => ({ name: sources[i]?.name ?? '', size, sha256, sha1 }))
   return withOptional(packages as [Package, ...Package[]])
 }
@@ -156,8 +150,7 @@ export async function planRelease(
   order: StoredOrder,
   { at, provenance }: Signing = {},
 ): Promise<Plan> {
-  checkOrder({ ...order, files: order.packages })
-  checkNotes(order)
+  checkRelease(order, order.packages)
   const edit = await releaseEdit(order)
   const planned = plan(edit, await loadState(publisher, edit), { at: at ?? publisher.clock(), provenance })
   for (const problem of planned.state.unreadable) publisher.log({ level: 'warn', event: 'publish', problem })
@@ -166,21 +159,15 @@ export async function planRelease(
 
 /** A version means the same bytes in every channel of the app. */
 async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
-  const { app, channel, board, packages, components, cves, notes, ramp, create } = order
-  const ref = { app, channel }
-  const digest = notes && (await sha256Hex(notes))
+  const { app, channel, board, packages, components, ramp, create } = order
+  const notes = order.notes && { sha256: await sha256Hex(order.notes), size: order.notes.length }
   // A known version keeps its spelling: it names the folder of the packages.
   const versionIn = (current: ChannelManifest | undefined): string =>
     (current && findRelease(current, order.version)?.version) ?? order.version
-  const addition = {
-    ...{ board, packages: { codebases: [], packages } },
-    ...(components && { components }),
-    ...(cves && { cves: [...new Set(cves)] }),
-    ...(ramp && { ramp }),
-    ...(notes && digest && { notes: { sha256: digest, size: notes.length } }),
-  } satisfies Omit<Addition, 'version' | 'publishedAt'>
+  const cves = order.cves && [...new Set(order.cves)]
+  const addition = { board, packages: { codebases: [], packages }, components, cves, ramp, notes }
   return {
-    ref,
+    ref: { app, channel },
     create,
     others: 'readable',
     check: (state) => {
@@ -193,6 +180,66 @@ async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
       const folder = packageFolder({ app, version: versionIn(head?.manifest), board }, packages)
       return packages.map(({ name }) => folder + name)
     },
-    ...(notes && digest && { notes: new Map([[notesKey(digest), notes]]) }),
+    ...(notes && order.notes && { notes: new Map([[notesKey(notes.sha256), order.notes]]) }),
   }
+}
+
+/** Hashes every file, and copies it in the same pass where the store takes bytes before their name. */
+async function hashAndStage(staging: Staging, sources: readonly Source[], onBytes: OnBytes): Promise<StagedPackage[]> {
+  const staged: StagedPackage[] = []
+  try {
+    for (const source of sources)
+      if (staging.packages.stage) staged.push(await staging.packages.stage(read(source, onBytes)))
+      else staged.push(await hashOnly(staging, source, (bytes) => onBytes(bytes / 2)))
+    return staged
+  } catch (error) {
+    await Promise.all(staged.map((one) => one.discard()))
+    throw error
+  }
+}
+
+const read = (source: Source, onBytes: OnBytes): ReadableStream<Uint8Array> =>
+  source.open().pipeThrough(countBytes(onBytes))
+
+export async function digestsOf(
+  source: Source,
+  newHasher: NewHasher,
+  onBytes: OnBytes,
+): Promise<{ readonly size: number } & Digests> {
+  const hasher = newHasher()
+  let size = 0
+  for await (const chunk of read(source, onBytes)) {
+    size += chunk.length
+    await hasher.update(chunk)
+  }
+  return { size, ...(await hasher.digest()) }
+}
+
+/** For stores that need a name first: hash now, copy when the name is known. */
+async function hashOnly({ packages, newHasher }: Staging, source: Source, onBytes: OnBytes): Promise<StagedPackage> {
+  const { size, ...digests } = await digestsOf(source, newHasher, onBytes)
+  return {
+    ...{ size, ...digests },
+    async keep(key) {
+      let left = size
+      const body = read(source, (bytes) => {
+        left -= bytes
+        onBytes(bytes)
+      })
+      const outcome = await packages.put(key, body, { size, sha256: digests.sha256 })
+      // A package that is there already was not read.
+      onBytes(left)
+      return outcome
+    },
+    discard: async () => {},
+  }
+}
+
+export function countBytes(onBytes: OnBytes): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream({
+    transform(chunk, controller) {
+      onBytes(chunk.length)
+      controller.enqueue(chunk)
+    },
+  })
 }

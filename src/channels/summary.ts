@@ -1,21 +1,14 @@
 /** What is published and what is offered, by the catalog and by what waits for a refresh. */
-
 import { staleSentence } from '../catalog/cache.ts'
-import { joinSource, problemOf } from '../catalog/channels.ts'
+import { type ChannelEntry, joinSource, problemOf } from '../catalog/channels.ts'
 import { loadHead } from '../catalog/commit-channel.ts'
-import {
-  type CatalogState,
-  type ChannelRef,
-  loadCatalog,
-  loadChannel,
-  loadForWriting,
-  type StoreReader,
-} from '../catalog/read.ts'
-import type { CatalogChannel } from '../documents/catalog.ts'
-import { type ChannelManifest, isEnded } from '../documents/channel.ts'
+import type { CatalogState, ChannelRef, NamedChannel, StoreReader } from '../catalog/read.ts'
+import { loadCatalog, loadChannel, loadForWriting } from '../catalog/read.ts'
+import type { Catalog } from '../documents/catalog.ts'
+import { isEnded } from '../documents/channel.ts'
 import type { Release } from '../release/channel.ts'
+import type { Reason } from '../release/decide.ts'
 import { boardJson, boardText, releaseText } from '../release/describe.ts'
-import type { Reason } from '../release/reasons.ts'
 import {
   type ChannelState,
   type ListedRelease,
@@ -37,10 +30,7 @@ export interface ChannelSummary extends ChannelRef {
   readonly releases: readonly (Release & { readonly state: string; readonly offeredFrom: string })[]
 }
 
-export interface Summary {
-  readonly issuedAt: string
-  readonly expires: string
-  readonly root: number
+export interface Summary extends Pick<Catalog, 'issuedAt' | 'expires' | 'root'> {
   /** What keeps machines from being offered something, in sentences. */
   readonly problems: readonly string[]
   readonly channels: readonly ChannelSummary[]
@@ -49,7 +39,7 @@ export interface Summary {
 /** Lists what is expired or cannot be read as a problem, and shows the rest. */
 export async function summarise(
   reader: StoreReader,
-  only: { readonly app?: string | undefined; readonly channel?: string | undefined } = {},
+  only: { readonly [Name in keyof ChannelRef]?: string | undefined } = {},
 ): Promise<Summary> {
   const state = await loadForWriting(reader)
   const problems: string[] = []
@@ -69,10 +59,8 @@ export async function summarise(
   for (const [app, { channels: entries }] of Object.entries(state.catalog.catalog.apps))
     for (const [channel, entry] of Object.entries(entries)) {
       if ((only.app ?? app) !== app || (only.channel ?? channel) !== channel) continue
-      const found = await attempt(
-        `${app}/${channel}`,
-        summariseChannel({ reader, state, blocked }, { app, channel, entry }),
-      )
+      const work = summariseChannel({ reader, state, blocked }, { app, channel, entry })
+      const found = await attempt(`${app}/${channel}`, work)
       if (typeof found === 'object') channels.push(found)
     }
   const { issuedAt, expires, root } = state.catalog.catalog
@@ -86,28 +74,22 @@ interface Reading {
   readonly blocked: Reason | undefined
 }
 
-async function summariseChannel(
-  reading: Reading,
-  ref: ChannelRef & { readonly entry: CatalogChannel },
-): Promise<ChannelSummary | undefined> {
+async function summariseChannel(reading: Reading, ref: NamedChannel): Promise<ChannelSummary | undefined> {
   const { reader, state } = reading
   const head = await loadHead(reader, state, ref)
   if (head === undefined) return undefined
   const named = head.manifest.seq === ref.entry.seq ? head : await loadChannel(reader, state, ref)
   if (isEnded(head.manifest) && isEnded(named.manifest)) return undefined
-  const now = await readState(reading, ref.entry, named.manifest)
-  const next = named === head ? now : await readState(reading, ref.entry, head.manifest)
+  const { entry } = ref
+  const now = await readState(reading, { entry, manifest: named.manifest })
+  const next = named === head ? now : await readState(reading, { entry, manifest: head.manifest })
   const { app, channel, seq } = head.manifest
   return { app, channel, seq, boards: boardsOf(now, next), releases: releasesOf(now, next) }
 }
 
-async function readState(
-  { reader, state, blocked }: Reading,
-  entry: CatalogChannel,
-  manifest: ChannelManifest,
-): Promise<ChannelState> {
-  if (isEnded(manifest)) return { boards: [], releases: [] }
-  const { view, expiresMs } = await joinSource(reader, state, { entry, manifest })
+async function readState({ reader, state, blocked }: Reading, own: ChannelEntry): Promise<ChannelState> {
+  if (isEnded(own.manifest)) return { boards: [], releases: [] }
+  const { view, expiresMs } = await joinSource(reader, state, own)
   const now = reader.clock()
   return readChannelState(view, now, blocked ?? (now >= expiresMs ? 'catalog-expired' : undefined))
 }

@@ -3,11 +3,9 @@
 import type { LoadedChannel } from '../catalog/channels.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
-import { type Check, type Decision, decide } from '../release/decide.ts'
+import { type Check, type Decision, decide, type Reason } from '../release/decide.ts'
 import * as explained from '../release/explanation.ts'
-import { type ForecastChange, nextChange } from '../release/forecast.ts'
-import type { Reason } from '../release/reasons.ts'
-import { walk } from '../release/upgrade-path.ts'
+import { walk } from '../release/rollout-status.ts'
 import { type Answering, findFor, noUpdateBecause, type Query } from './update-check.ts'
 
 export interface ExplainQuery {
@@ -53,7 +51,7 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
   const { view } = channel
   const check: Check = isPublic ? { ...query, onNoList: true } : query
   const decision = decide(check, view, now)
-  const [numbers, change] = [explained.numbersOf(decision, check, view, now), nextChange(check, view, now)]
+  const [numbers, change] = [explained.numbersOf(decision, check, view, now), explained.nextChange(check, view, now)]
   const { steps } = walk(check, view, now, { isPatient: true })
   const course = { running: check.version, steps, stoppedAt: numbers?.stoppedAt }
   return {
@@ -65,7 +63,7 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
   }
 }
 
-const nextOf = (change: ForecastChange): NonNullable<Explanation['next']> => ({
+const nextOf = (change: explained.ForecastChange): NonNullable<Explanation['next']> => ({
   at: isoText(change.at),
   ...outcomeOf(change.decision),
   sentence: explained.explainChange(change),

@@ -1,7 +1,7 @@
 /** The overlay of a mirror: unsigned configuration of its operator. */
 import * as v from 'valibot'
 import { PlatteError } from '../kernel/errors.ts'
-import type { Overlay } from '../release/overlay.ts'
+import type { Overlay } from '../release/view.ts'
 import { hold } from './catalog.ts'
 import * as field from './fields.ts'
 

@@ -4,7 +4,7 @@ import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry, loadCatalog, loadChannel } from '../catalog/read.ts'
 import { commit } from '../channels/commit.ts'
 import { type EditResult, loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
-import { addBoard, boardsOf, withMarks } from '../channels/promote.ts'
+import { addBoards, boardsOf } from '../channels/promote.ts'
 import type { Publisher } from '../channels/publish.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
@@ -12,7 +12,7 @@ import { maxNotesBytes, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { checkSameBytes } from '../release/add-release.ts'
 import type { RampStep, Release } from '../release/channel.ts'
-import { compareVersions, parseVersion } from '../release/version.ts'
+import { isSameVersion, oldestFirst } from '../release/version.ts'
 import { beginPass, copyByDigest, copyPackage, type Mirroring, type MirrorOptions } from './mirror-pass.ts'
 
 export interface Adoption {
@@ -64,20 +64,13 @@ export async function planAdoption(
             checkSameBytes(other, `channel ${other.channel}`, { version, board, packages })
     },
     apply: (channel, _, at) =>
-      releases.reduce((before, release) => added(before, release, { ...adoption, at }), channel),
+      releases.reduce((before, release) => {
+        const boards = boardsOf(release, { to }, before)
+        return addBoards(before, release, { boards, at, ramp: adoption.ramp })
+      }, channel),
   }
   const planned = plan(edit, own, { at: publisher.clock() })
   return { ...adoption, planned, manifest: { ...manifest, releases } }
-}
-
-function added(
-  channel: ChannelManifest,
-  release: Release,
-  { to, at, ramp }: Adoption & { readonly at: string },
-): ChannelManifest {
-  const boards = boardsOf(release, { to }, channel)
-  const edited = boards.reduce((one, board) => addBoard(one, release, { board, at, ramp }), channel)
-  return edited === channel ? channel : withMarks(edited, release)
 }
 
 /** Copies and publishes. Safe to repeat. @throws PlatteError('missing' | 'mismatch') for a package; as `commit`. */
@@ -99,25 +92,21 @@ export async function adopt(
   throw new PlatteError('missing', `${first} is missing at the upstream: nothing was published`)
 }
 
-const order = (a: Release, b: Release): number => compareVersions(parseVersion(a.version), parseVersion(b.version))
-
 /** The releases to adopt, oldest first. @param until their latest publication, in milliseconds since 1970. */
 function choose(
   { entry, manifest }: { readonly entry: CatalogChannel; readonly manifest: ChannelManifest },
   current: ChannelManifest | undefined,
   until: number,
 ): Release[] {
-  const brakeOf = ({ version, withdrawn }: Release): string | undefined => {
-    const isIt = (held: string) => compareVersions(parseVersion(held), parseVersion(version)) === 0
-    return withdrawn?.reason ?? entry.holds?.find((hold) => isIt(hold.version))?.reason
-  }
-  const sorted = [...manifest.releases].sort(order)
+  const brakeOf = ({ version, withdrawn }: Release): string | undefined =>
+    withdrawn?.reason ?? entry.holds?.find((hold) => isSameVersion(hold.version, version))?.reason
+  const sorted = [...manifest.releases].sort(oldestFirst)
   const target = sorted.findLast((one) => Date.parse(one.publishedAt) <= until && brakeOf(one) === undefined)
   if (target === undefined) return []
-  const newest = [...(current?.releases ?? [])].sort(order).at(-1)
-  if (newest !== undefined && order(target, newest) < 0) return []
+  const newest = [...(current?.releases ?? [])].sort(oldestFirst).at(-1)
+  if (newest !== undefined && oldestFirst(target, newest) < 0) return []
   const floors = sorted.filter(
-    (one) => one.floor && order(one, target) < 0 && (newest === undefined || order(one, newest) > 0),
+    (one) => one.floor && oldestFirst(one, target) < 0 && (newest === undefined || oldestFirst(one, newest) > 0),
   )
   const braked = floors.find((one) => brakeOf(one) !== undefined)
   if (braked)

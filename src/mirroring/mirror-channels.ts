@@ -8,12 +8,12 @@ import {
   loadChannel,
   naming,
 } from '../catalog/read.ts'
+import { inUse, newestOf } from '../channels/prune.ts'
 import type { Catalog } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded, maxChannelBytes } from '../documents/channel.ts'
 import { channelKey, maxNotesBytes, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Package, Release } from '../release/channel.ts'
-import { inUse, newestOf } from '../release/retention.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyPast } from '../trust/verify-documents.ts'
 import { copyByDigest, copyPackage, inParallel, keepRead, type Pass } from './mirror-pass.ts'

@@ -1,6 +1,6 @@
 /** One pass of a mirror: verbatim, verified bytes into a store in which only the catalog is ever replaced. */
 import type { StoreReader } from '../catalog/read.ts'
-import { countBytes } from '../channels/hash-and-stage.ts'
+import { countBytes } from '../channels/publish.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Package } from '../release/channel.ts'
 import type { Documents, Token } from '../store/documents.ts'

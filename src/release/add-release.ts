@@ -1,19 +1,18 @@
 /** Adds releases to a channel. Pure and idempotent by content. */
 import { PlatteError } from '../kernel/errors.ts'
-import type { BoardPackages, Channel, RampStep, Release } from './channel.ts'
+import { defined } from '../kernel/json.ts'
+import { type BoardPackages, type Channel, packagesFor, type Release } from './channel.ts'
 import { compareVersions, newestFirst, parseVersion } from './version.ts'
 
-export interface Addition {
-  readonly version: string
+const details = ['components', 'cves', 'notes'] as const
+
+/** A ramp is only for a new release; a known one keeps its own. */
+export interface Addition extends Pick<Release, 'version' | 'publishedAt'>, Details {
   readonly board: string
   readonly packages: BoardPackages
-  readonly publishedAt: string
-  readonly components?: Readonly<Record<string, string>>
-  readonly cves?: readonly string[]
-  readonly notes?: { readonly sha256: string; readonly size: number }
-  /** Only for a new release; a known one keeps its own. */
-  readonly ramp?: readonly RampStep[]
 }
+
+type Details = { readonly [K in 'ramp' | (typeof details)[number]]?: Release[K] | undefined }
 
 /**
  * Adds a release, or a new board of a known one.
@@ -23,18 +22,16 @@ export interface Addition {
 export function addRelease<C extends Channel>(channel: C, addition: Addition): C {
   checkVersionOrder(channel, addition)
   const known = findRelease(channel, addition.version)
-  const release = known === undefined ? newRelease(addition) : mergeRelease(known, addition)
+  const { board, packages, ...content } = addition
+  const release = known ? mergeRelease(known, addition) : { ...defined(content), boards: { [board]: packages } }
   if (release === known) return channel
   return { ...channel, releases: [release, ...channel.releases.filter((other) => other !== known)].sort(newestFirst) }
 }
 
-/**
- * Checks what is known before the packages are read: the version is not lower than what its board has.
- * @throws PlatteError('refused')
- */
+/** Refuses a version lower than what its board has: known before packages are read. @throws PlatteError('refused') */
 export function checkVersionOrder(channel: Channel, { version, board }: { version: string; board: string }): void {
   if (boardOf(findRelease(channel, version), board)) return
-  const higher = channel.releases.find((release) => boardOf(release, board) && newestFirst(release, { version }) < 0)
+  const higher = channel.releases.find((one) => packagesFor(one, board) && newestFirst(one, { version }) < 0)
   if (higher === undefined) return
   throw refusal(
     `${version} is lower than ${higher.version}, which ${board} already has here`,
@@ -42,10 +39,7 @@ export function checkVersionOrder(channel: Channel, { version, board }: { versio
   )
 }
 
-/**
- * A version means the same bytes in every channel of an app.
- * @throws PlatteError('refused')
- */
+/** A version means the same bytes in every channel of an app. @throws PlatteError('refused') */
 export function checkSameBytes(
   channel: Channel,
   where: string,
@@ -67,21 +61,10 @@ export function findRelease({ releases }: Channel, version: string): Release | u
 }
 
 /** An error for what policy forbids, and what to do instead. */
-export const refusal = (message: string, hint: string): PlatteError => new PlatteError('refused', message, { hint })
+export const refusal = (message: string, hint?: string): PlatteError =>
+  new PlatteError('refused', message, defined({ hint }))
 
-const boardOf = (release: Release | undefined, board: string): BoardPackages | undefined =>
-  release && Object.hasOwn(release.boards, board) ? release.boards[board] : undefined
-
-const details = ['components', 'cves', 'notes'] as const
-
-function newRelease({ version, board, packages, publishedAt, ramp, ...others }: Addition): Release {
-  const given = details.filter((field) => others[field])
-  return {
-    ...{ version, publishedAt, ...Object.fromEntries(given.map((field) => [field, others[field]])) },
-    ...(ramp && { ramp }),
-    boards: { [board]: packages },
-  }
-}
+const boardOf = (release: Release | undefined, board: string) => release && packagesFor(release, board)
 
 function mergeRelease(known: Release, addition: Addition): Release {
   checkSameBytes({ releases: [known] }, 'this channel', addition)
@@ -91,7 +74,7 @@ function mergeRelease(known: Release, addition: Addition): Release {
         `${known.version} is already published with other ${field}`,
         `leave ${field} out, or repeat what was published`,
       )
-  const packages = boardOf(known, addition.board)
+  const packages = packagesFor(known, addition.board)
   if (packages === undefined && addition.version !== known.version)
     throw refusal(
       `${addition.version} is published as ${known.version} here`,

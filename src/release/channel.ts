@@ -3,13 +3,12 @@
  * `documents/channel.ts` has the schema that decodes it.
  */
 
+/** Digests in lower-case hex. */
 export interface Package {
   readonly name: string
   /** Bytes. */
   readonly size: number
-  /** Lower-case hex. */
   readonly sha256: string
-  /** Lower-case hex. */
   readonly sha1: string
   /** `false`: optional. Absent means required. */
   readonly required?: boolean
@@ -48,25 +47,26 @@ export interface Reasoned {
   readonly reason: string
 }
 
-export interface Release {
+export interface Conditions {
+  readonly windows?: readonly Window[]
+  readonly target?: Target
+}
+
+export interface Release extends Conditions {
   readonly version: string
   /** RFC 3339, UTC. */
   readonly publishedAt: string
   readonly components?: Readonly<Record<string, string>>
   readonly cves?: readonly string[]
-  readonly notes?: { readonly sha256: string; readonly size: number }
+  readonly notes?: Pick<Package, 'sha256' | 'size'>
   readonly boards: Readonly<Record<string, BoardPackages>>
   readonly ramp?: readonly RampStep[]
-  readonly windows?: readonly Window[]
-  readonly target?: Target
   readonly floor?: Reasoned
   readonly deadEnd?: Reasoned
   readonly withdrawn?: Reasoned
 }
 
-export interface Channel {
-  readonly windows?: readonly Window[]
-  readonly target?: Target
+export interface Channel extends Conditions {
   /** Running versions that are offered the newest release even where it is lower. */
   readonly rollbackFrom?: readonly string[]
   readonly releases: readonly Release[]
@@ -78,3 +78,6 @@ export interface Hold extends Reasoned {
   readonly board?: string
   readonly at: string
 }
+
+export const packagesFor = ({ boards }: Release, board: string): BoardPackages | undefined =>
+  Object.hasOwn(boards, board) ? boards[board] : undefined

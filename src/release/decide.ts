@@ -1,11 +1,37 @@
 /** What one machine is offered, and why. Nothing else decides. Pure. */
-import { type Bucket, bucketOf } from './bucketing.ts'
-import { admits, shareAt } from './ramp.ts'
-import type { Reason } from './reasons.ts'
+import { admits, type Bucket, bucketOf, shareAt } from './ramp.ts'
 import type { Machine } from './target.ts'
 import { compareVersions, hasPrefix, parseVersion } from './version.ts'
 import type { BoardView, Candidate, ChannelView } from './view.ts'
 import { isOpen } from './window.ts'
+
+/** Why a machine is offered nothing; `{version}` is the withheld version. */
+export const reasonSentences = {
+  'unknown-app': 'this app is not in the catalog',
+  'unknown-channel': 'this app has no channel of that name',
+  'no-release-for-board': 'this channel has no release for that board',
+  'up-to-date': 'it runs the newest release, or a newer one',
+  held: '{version} is held',
+  'floor-held': 'it must pass through {version} first, and that one is held or withdrawn',
+  withdrawn: '{version} was withdrawn',
+  'dead-end': '{version}, which it runs, is a dead end: no update is offered from it',
+  target: '{version} is not for this machine',
+  'not-in-ramp': '{version} has not reached this machine yet',
+  'outside-window': '{version} is offered in its windows only',
+  'version-prefix': '{version} is not of the versions that the machine asks for',
+  'update-disabled': 'the machine says that it takes no update',
+  'rollback-disabled': 'the machine says that it does not go back to an older version, {version}',
+  'fell-back': 'the machine reports in this request that an update did not start, and that it went back',
+  'not-mirrored': 'this store does not hold the manifest of that channel',
+  'catalog-expired': 'the catalog or the root has expired: it must be refreshed before anything is offered',
+  'store-unavailable': 'the store did not answer',
+  unverifiable: 'what the store holds could not be verified',
+}
+
+export type Reason = keyof typeof reasonSentences
+
+/** For no particular release. */
+export const explainReason = (reason: Reason): string => reasonSentences[reason].replace('{version}', 'the release')
 
 export interface Check extends Partial<Pick<Machine, 'oem' | 'machineId' | 'onNoList' | 'isSyncer'>> {
   /** A text that is not a version is below everything. */
@@ -35,16 +61,21 @@ const anyBoard = 'any'
 export const boardFor = ({ boards }: ChannelView, { board }: Pick<Check, 'board'>): BoardView | undefined =>
   boards.get(board || anyBoard)
 
-export type Decision =
-  | { readonly kind: 'update'; readonly offer: Candidate }
-  | {
-      readonly kind: 'no-update'
-      readonly reason: Reason
-      /** The release that is withheld, or the dead end. */
-      readonly candidate?: Candidate
-      /** The operator's words, or what went wrong. */
-      readonly because?: string
-    }
+interface Offered {
+  readonly kind: 'update'
+  readonly offer: Candidate
+}
+
+export interface Withheld {
+  readonly kind: 'no-update'
+  readonly reason: Reason
+  /** The release that is withheld, or the dead end. */
+  readonly candidate?: Candidate
+  /** The operator's words, or what went wrong. */
+  readonly because?: string
+}
+
+export type Decision = Offered | Withheld
 
 interface Case {
   readonly check: Check
@@ -75,11 +106,11 @@ export function decide(check: Check, view: ChannelView, now: number): Decision {
  * The newest candidate for this machine, if its ramp admits it; else the first older one with a complete ramp that is no
  * dead end. A manual check takes the newest. Without any, why the newest is not offered.
  */
-function chooseTarget(one: Case, board: BoardView): Candidate | Decision {
+function chooseTarget(one: Case, board: BoardView): Candidate | Withheld {
   const { check, machine, view, now } = one
   const mayGoDown = view.rollbackFrom.some(({ version }) => compareVersions(version, machine.running) === 0)
   let isNewest = true
-  let refused: Decision | undefined
+  let refused: Withheld | undefined
   for (const candidate of board.candidates) {
     const order = compareVersions(candidate.version, machine.running)
     if (order < 0 && !mayGoDown) break
@@ -95,18 +126,13 @@ function chooseTarget(one: Case, board: BoardView): Candidate | Decision {
     }
     refused ??= refusal ?? noUpdate('not-in-ramp', candidate)
   }
+  if (refused) return refused
   const [newest] = board.candidates
-  if (
-    refused === undefined &&
-    newest &&
-    !isWanted(check, newest) &&
-    compareVersions(newest.version, machine.running) > 0
-  )
-    return noUpdate('version-prefix', newest)
-  return refused ?? { kind: 'no-update', reason: 'up-to-date' }
+  const isUnwanted = newest && !isWanted(check, newest) && compareVersions(newest.version, machine.running) > 0
+  return isUnwanted ? noUpdate('version-prefix', newest) : { kind: 'no-update', reason: 'up-to-date' }
 }
 
-function refusalOf(candidate: Candidate, machine: Machine): Decision | undefined {
+function refusalOf(candidate: Candidate, machine: Machine): Withheld | undefined {
   const { refusal, targets } = candidate
   if (refusal) return noUpdate(refusal.reason, candidate, refusal.because)
   for (const admission of targets) {
@@ -116,7 +142,8 @@ function refusalOf(candidate: Candidate, machine: Machine): Decision | undefined
   return undefined
 }
 
-const isComplete = ({ ramps }: Candidate, now: number): boolean => ramps.every((ramp) => shareAt(ramp, now) >= 1)
+/** Whether every ramp has reached everybody. */
+export const isComplete = ({ ramps }: Candidate, now: number): boolean => ramps.every((ramp) => shareAt(ramp, now) >= 1)
 
 function isAdmitted(one: Case, candidate: Candidate): boolean {
   if (isComplete(candidate, one.now)) return true
@@ -129,10 +156,8 @@ function bucketIn(one: Case, candidate: Candidate): Bucket {
   return one.bucket.value
 }
 
-const lowestFloor = (board: BoardView, { running }: Machine, target: Candidate): Candidate | undefined =>
-  board.floors.find(
-    ({ version }) => compareVersions(version, running) > 0 && compareVersions(version, target.version) < 0,
-  )
+const lowestFloor = ({ floors }: BoardView, { running }: Machine, target: Candidate): Candidate | undefined =>
+  floors.find(({ version }) => compareVersions(version, running) > 0 && compareVersions(version, target.version) < 0)
 
 /** A floor is offered on its own conditions. A machine that they keep back gets the newest complete release below it. */
 function passFloor(one: Case, board: BoardView, floor: Candidate): Decision {
@@ -170,7 +195,7 @@ function inWindow(one: Case, candidate: Candidate): Decision {
 const isWanted = ({ limits }: Check, { version }: Candidate): boolean =>
   limits?.versionPrefix === undefined || hasPrefix(version, limits.versionPrefix)
 
-function limited({ machine }: Case, limits: ClientLimits, { offer }: Extract<Decision, { kind: 'update' }>): Decision {
+function limited({ machine }: Case, limits: ClientLimits, { offer }: Offered): Decision {
   const isDown = compareVersions(offer.version, machine.running) < 0
   if (limits.takesNoUpdate) return noUpdate('update-disabled', offer)
   if (limits.hasFallenBack) return noUpdate('fell-back', offer)
@@ -187,5 +212,5 @@ export const bucketFor = (
   { machineId = '', isSyncer }: Check,
 ): Bucket => bucketOf(scope, release.version, isSyncer ? '' : machineId)
 
-const noUpdate = (reason: Reason, candidate: Candidate, because?: string): Decision =>
+const noUpdate = (reason: Reason, candidate: Candidate, because?: string): Withheld =>
   because === undefined ? { kind: 'no-update', reason, candidate } : { kind: 'no-update', reason, candidate, because }

@@ -1,6 +1,6 @@
 /** The state of a channel as JSON, and as text for terminals. */
 import { isoText, percent, timeText } from '../kernel/format.ts'
-import { explainReason } from './reasons.ts'
+import { explainReason } from './decide.ts'
 import { type ListedRelease, offeredFrom, type ReleaseStatus, type RolloutStatus } from './rollout-status.ts'
 import type { Candidate } from './view.ts'
 
@@ -9,9 +9,7 @@ export const boardJson = ({ board, newest, offered, via, withheld, window, rollb
   const shown = offered ?? newest
   const progress = releases[0]?.progress
   return {
-    board,
-    offered: offered?.release.version ?? null,
-    newest: newest.release.version,
+    ...{ board, offered: offered ? versionOf(offered) : null, newest: versionOf(newest) },
     publishedAt: shown.release.publishedAt,
     offeredFrom: isoText(offeredFrom(shown)),
     components: shown.release.components,
@@ -46,31 +44,26 @@ export function boardText({ newest, offered, via, window, rollbacks, releases }:
 /** The states of a release; boards are named where they differ. */
 export function releaseText({ boards }: ListedRelease): string {
   const groups = [...Map.groupBy(boards, stateText)]
-  return groups
-    .map(([text, same]) =>
-      groups.length === 1 || same.some(({ board }) => text.includes(board))
-        ? text
-        : `${text} (${same.map(({ board }) => board).join(', ')})`,
-    )
-    .join('; ')
+  const texts = groups.map(([text, same]) => {
+    const names = same.map(({ board }) => board)
+    return groups.length === 1 || names.some((name) => text.includes(name)) ? text : `${text} (${names.join(', ')})`
+  })
+  return texts.join('; ')
 }
 
 function stateText(status: ReleaseStatus): string {
   const { candidate, state, because, window, board } = status
-  const { floor, deadEnd } = candidate
   const reason = because === undefined ? '' : `: ${because}`
+  const hours = window ? [windowText(window)] : []
+  const { floor, deadEnd } = candidate
+  const marks = [...(deadEnd ? [`dead end: ${deadEnd.reason}`] : []), ...(floor ? [`floor: ${floor.reason}`] : [])]
   switch (state) {
     case 'offered':
-      return [
-        'offered',
-        ...(window ? [windowText(window)] : []),
-        ...(deadEnd ? [`dead end: ${deadEnd.reason}`] : []),
-        ...(floor ? [`floor: ${floor.reason}`] : []),
-      ].join('; ')
+      return ['offered', ...hours, ...marks].join('; ')
     case 'floor':
-      return `floor on the way${reason}${window ? `; ${windowText(window)}` : ''}`
+      return [`floor on the way${reason}`, ...hours].join('; ')
     case 'superseded':
-      return deadEnd ? `dead end: ${deadEnd.reason}` : floor ? `floor: ${floor.reason}` : 'superseded'
+      return marks[0] ?? 'superseded'
     case 'held':
     case 'withdrawn':
     case 'dead-end':

@@ -1,5 +1,6 @@
 /** The differences between two states of a channel, as data and as lines for people. */
 import { forPeople } from '../kernel/format.ts'
+import { defined } from '../kernel/json.ts'
 import { findRelease } from './add-release.ts'
 import type { Channel, Hold, RampStep, Release, Target, Window } from './channel.ts'
 import { isHoldOf } from './edits.ts'
@@ -40,10 +41,9 @@ export function diffChannels(
     ...diffTexts(channelTexts(before), channelTexts(after)).map((one) =>
       one.what === 'rollbackFrom' ? { ...one, effect: rollbackEffect(before, after, holds) } : one,
     ),
-    ...after.releases.flatMap((release) => {
-      const known = findRelease(before, release.version)
-      return diffTexts(known ? releaseTexts(known) : {}, releaseTexts(release), release.version)
-    }),
+    ...after.releases.flatMap((release) =>
+      diffTexts(releaseTexts(findRelease(before, release.version)), releaseTexts(release), release.version),
+    ),
     ...gone.flatMap((release) => diffTexts(releaseTexts(release), {}, release.version)),
   ]
 }
@@ -90,8 +90,7 @@ function diffTexts(before: Texts, after: Texts, version?: string): readonly Chan
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
   return names.flatMap((what) => {
     const [from, to] = [before[what], after[what]]
-    if (from === to) return []
-    return [{ what, ...(version && { version }), ...(from !== undefined && { from }), ...(to !== undefined && { to }) }]
+    return from === to ? [] : [defined({ what, version, from, to })]
   })
 }
 
@@ -99,14 +98,15 @@ const channelTexts = (channel: ChannelMetadata): Texts => ({
   aliases: channel.aliases?.join(', '),
   description: channel.description,
   cadence: channel.cadence && [channel.cadence.every, channel.cadence.on].filter(Boolean).join(' on '),
-  follow: followText(channel),
+  follow: channel.follow && followText(channel.follow),
   windows: channel.windows && windowsText(channel.windows),
   target: channel.target && targetText(channel.target),
   rollbackFrom: channel.rollbackFrom?.join(', '),
   expires: channel.expires,
 })
 
-function releaseTexts(release: Release): Texts {
+function releaseTexts(release: Release | undefined): Texts {
+  if (release === undefined) return {}
   const boards = Object.entries(release.boards).map(
     ([board, { packages }]) => [board, pairsText(packages.map(({ name, size }) => [name, size]))] as const,
   )
@@ -132,11 +132,9 @@ function brakeTexts({ holds = [], rampAsOf }: Brakes): Texts {
 const pairsText = (pairs: readonly (readonly [string, string | number])[]): string =>
   pairs.map(([name, value]) => `${name} ${value}`).join(', ')
 
-const followText = ({ follow }: ChannelMetadata): string | undefined =>
-  follow &&
-  [follow.channel, follow.after && `after ${follow.after}`, follow.over && `over ${follow.over}`]
-    .filter(Boolean)
-    .join(' ')
+function followText({ channel, after, over }: NonNullable<ChannelMetadata['follow']>): string {
+  return [channel, after && `after ${after}`, over && `over ${over}`].filter(Boolean).join(' ')
+}
 
 /** e.g. `0 % at 2026-11-24T09:00:00Z, 100 % at 2026-11-26T09:00:00Z`. */
 export const rampText = (steps: readonly RampStep[]): string =>

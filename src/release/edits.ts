@@ -19,7 +19,7 @@ export function requireRelease(channel: Channel, version: string): Release {
   )
 }
 
-/** Replaces one release. @throws PlatteError('refused') where the channel does not have it. */
+/** @throws PlatteError('refused') where the channel does not have the release. */
 export function editRelease<C extends Channel>(channel: C, version: string, edit: (release: Release) => Release): C {
   const known = requireRelease(channel, version)
   return { ...channel, releases: channel.releases.map((release) => (release === known ? edit(release) : release)) }
@@ -69,10 +69,7 @@ export interface RampChange {
   readonly mayLower: boolean
 }
 
-/**
- * Sets the ramp of a release. Idempotent.
- * @throws PlatteError('refused') where the share would fall and must not.
- */
+/** Sets the ramp of a release. Idempotent. @throws PlatteError('refused') where the share would fall and must not. */
 export const rampRelease = <C extends Channel>(
   channel: C,
   version: string,
@@ -98,8 +95,7 @@ const shareOf = (ramp: readonly RampStep[] | undefined, now: number, asOf: numbe
 
 function hasBegunAs(known: readonly RampStep[], ramp: readonly RampStep[], now: number): boolean {
   const startOf = (steps: readonly RampStep[]): number => Date.parse(steps[0]?.at ?? '')
-  const formOf = (steps: readonly RampStep[]) =>
-    steps.map(({ at, share }) => [Date.parse(at) - startOf(steps), share] as const)
+  const formOf = (steps: readonly RampStep[]) => steps.map(({ at, share }) => [Date.parse(at) - startOf(steps), share])
   return startOf(known) <= now && sameJson(formOf(known), formOf(ramp))
 }
 
@@ -108,27 +104,24 @@ interface RampOver {
   readonly overMs: number
   readonly steps?: number | undefined
   /** The share at its start, 0 to 1. */
-  readonly from: number
+  readonly from?: number
 }
 
 /** The points of a ramp that rises over a time: a line, or a number of equal steps, the first at its start. */
-export function rampOver({ start, overMs, steps, from }: RampOver): readonly RampStep[] {
+export function rampOver({ start, overMs, steps, from = 0 }: RampOver): readonly RampStep[] {
   const point = (ms: number, share: number): RampStep => ({ at: new Date(Math.round(ms)).toISOString(), share })
   if (steps === undefined) return [point(start, from), point(start + overMs, 1)]
   const share = (i: number): number => (i >= steps ? 1 : from + ((1 - from) * i) / steps)
-  return Array.from({ length: steps }, (_, i) => {
-    const at = start + (overMs * i) / Math.max(1, steps - 1)
-    return i === 0 ? [point(at, share(1))] : [point(at, share(i)), point(at, share(i + 1))]
-  }).flat()
+  const instant = (i: number): number => start + (overMs * i) / Math.max(1, steps - 1)
+  const jumps = Array.from({ length: steps }, (_, i) => [i, i + 1].map((n) => point(instant(i), share(n))))
+  return jumps.flat().slice(1)
 }
 
 /** What a rollback depends on. */
-export interface Rollback {
+export interface Rollback extends Pick<RampChange, 'now' | 'asOf'> {
   readonly because: Reasoned
   /** The version that all machines must end at. */
   readonly to?: string
-  readonly now: number
-  readonly asOf?: number | undefined
   readonly isHeld: (release: Release, board: string) => boolean
 }
 
@@ -156,9 +149,8 @@ function checkRollback(channel: Channel, board: string, { to, now, asOf, isHeld 
     throw refusal(`${to} was withdrawn: ${wanted.withdrawn.reason}`, `name another release with --to`)
   if (wanted && isHeld(wanted, board))
     throw refusal(`${to} is held for ${board}`, `lift the hold first: platte unhold ${to}`)
-  const [left] = channel.releases
-    .filter((one) => Object.hasOwn(one.boards, board) && !one.withdrawn && !isHeld(one, board))
-    .sort(newestFirst)
+  const isLeft = (one: Release) => Object.hasOwn(one.boards, board) && !one.withdrawn && !isHeld(one, board)
+  const [left] = channel.releases.filter(isLeft).sort(newestFirst)
   if (left === undefined)
     throw refusal(`${board} has no other release to go to`, 'publish a higher version instead, or promote one here')
   if (to === undefined) return

@@ -1,11 +1,17 @@
-/** A decision in a sentence for people. */
+/** A decision in a sentence for people, and when it changes if nobody edits the channel. Pure and bounded. */
 import { isoText, timeText } from '../kernel/format.ts'
-import { bucketFor, type Check, type Decision } from './decide.ts'
-import type { ForecastChange } from './forecast.ts'
-import { shareAt } from './ramp.ts'
-import { type Reason, reasonSentences } from './reasons.ts'
+import {
+  boardFor,
+  bucketFor,
+  type Check,
+  type Decision,
+  decide,
+  type Reason,
+  reasonSentences,
+  type Withheld,
+} from './decide.ts'
+import { rampEdges, shareAt } from './ramp.ts'
 import { progressOf } from './rollout-status.ts'
-import type { Withheld } from './upgrade-path.ts'
 import { compareVersions, parseVersion } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
@@ -42,11 +48,10 @@ export const isRollback = (decision: Decision, { running }: Course): boolean =>
 /** One sentence without a full stop, e.g. `no update: 4593.2.0 is held (https://example.org/why)`. */
 export function explainDecision(decision: Decision, course: Course = {}): string {
   if (decision.kind === 'update') {
-    const [first, ...others] = course.steps ?? [decision.offer]
-    const to = first?.release.version
+    const [to, ...others] = (course.steps ?? [decision.offer]).map(({ release }) => release.version)
     if (isRollback(decision, course))
       return `update to ${to}: machines on ${course.running} are being sent back to ${to}`
-    return `update to ${[to, ...others.map(({ release }) => release.version)].join(', then to ')}`
+    return `update to ${[to, ...others].join(', then to ')}`
   }
   const { reason, candidate, because } = decision
   const { stoppedAt } = course
@@ -57,21 +62,22 @@ export function explainDecision(decision: Decision, course: Course = {}): string
   return `no update: ${sentence}${stop}${way}${because === undefined ? '' : ` (${because})`}`
 }
 
-/** The numbers behind a decision about a release. */
+/** The numbers behind a decision about a release. Instants are RFC 3339, shares 0 to 1. */
 export interface Numbers {
-  /** The machine's bucket, 0 to 1: a higher share admits it. Absent without a ramp. */
+  /** The machine's bucket: a higher share admits it. Absent without a ramp. */
   readonly draw?: number
-  /** 0 to 1. */
   readonly share?: number
-  /** RFC 3339. */
   readonly stoppedAt?: string
-  /** When the window next opens or closes for this machine, RFC 3339. */
+  /** When the window next opens or closes for this machine. */
   readonly windowEdge?: string
 }
 
+const subjectOf = (decision: Decision): Candidate | undefined =>
+  decision.kind === 'update' ? decision.offer : decision.candidate
+
 /** @returns `undefined` without a release, or for one without ramp and window. */
 export function numbersOf(decision: Decision, check: Check, view: ChannelView, now: number): Numbers | undefined {
-  const candidate = decision.kind === 'update' ? decision.offer : decision.candidate
+  const candidate = subjectOf(decision)
   if (candidate === undefined) return undefined
   const bucket = bucketFor(candidate, view, check)
   const share = Math.min(...candidate.ramps.map((ramp) => shareAt(ramp, now)))
@@ -85,9 +91,60 @@ export function numbersOf(decision: Decision, check: Check, view: ChannelView, n
   }
 }
 
+export interface ForecastChange {
+  /** Milliseconds since 1970-01-01T00:00:00Z, a whole number. */
+  readonly at: number
+  readonly decision: Decision
+}
+
 /** e.g. `this machine is offered 4593.2.0 from 2026-11-24 13:12:05 UTC`. */
 export function explainChange({ at, decision }: ForecastChange): string {
   const from = `from ${timeText(Math.ceil(at / 1000) * 1000)}`
   if (decision.kind === 'update') return `this machine is offered ${decision.offer.release.version} ${from}`
   return `this machine is offered nothing ${from}: ${explainDecision(decision)}`
+}
+
+/** A channel with many long ramps has more instants. */
+const maxInstants = 100
+
+/**
+ * The next instant at which `decide` offers the same machine something else, or nothing.
+ * @returns `undefined` where nothing that is signed now changes the answer.
+ */
+export function nextChange(check: Check, view: ChannelView, now: number): ForecastChange | undefined {
+  const offerOf = (decision: Decision) => (decision.kind === 'update' ? decision.offer : undefined)
+  const current = offerOf(decide(check, view, now))
+  const instants = [now, ...rampInstants(check, view, now)]
+  for (const [i, from] of instants.entries()) {
+    const then = decide(check, view, from)
+    if (offerOf(then) !== current) return { at: from, decision: then }
+    for (const edge of windowEdges(then, check, view, from)) {
+      if (edge >= (instants[i + 1] ?? Number.POSITIVE_INFINITY)) break
+      const after = decide(check, view, edge)
+      if (offerOf(after) !== current) return { at: edge, decision: after }
+    }
+  }
+  return undefined
+}
+
+/** Later instants at which a ramp may change the answer, or a follower begins to offer a release. */
+function rampInstants(check: Check, view: ChannelView, now: number): readonly number[] {
+  const candidates = boardFor(view, check)?.candidates ?? []
+  const instants = candidates.flatMap((candidate) => [
+    candidate.seenFrom,
+    ...candidate.ramps.flatMap((ramp) => rampEdges(ramp, bucketFor(candidate, view, check).ramp, now)),
+  ])
+  const later = instants.filter((at) => at > now).sort((a, b) => a - b)
+  return [...new Set(later)].slice(0, maxInstants)
+}
+
+/** When the window of the offered release or of the next floor closes, or that of the withheld one opens. In order. */
+function windowEdges(decision: Decision, check: Check, view: ChannelView, from: number): readonly number[] {
+  if (check.isManual || (decision.kind === 'no-update' && decision.reason !== 'outside-window')) return []
+  const running = parseVersion(check.version)
+  const floor = boardFor(view, check)?.floors.find(({ version }) => compareVersions(version, running) > 0)
+  const edges = [subjectOf(decision), floor].flatMap((one) =>
+    one?.schedule ? (nextEdge(one.schedule, bucketFor(one, view, check).window, from) ?? []) : [],
+  )
+  return edges.sort((a, b) => a - b)
 }

@@ -1,7 +1,9 @@
 /**
  * The share of machines that may be offered a release, as a function of time: 0 before the first point, linear between
- * points, the last one's after it. Two points at one instant are a jump.
+ * points, the last one's after it. Two points at one instant are a jump. And a machine's place in it, its bucket.
  */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Instant } from '../kernel/clock.ts'
 import type { RampStep } from './channel.ts'
 
@@ -17,6 +19,31 @@ export interface Ramp {
   readonly asOf: Instant | undefined
 }
 
+/** Two independent numbers of 0 to 1. They differ by release, stay the same at every check, and are never stored. */
+export interface Bucket {
+  /** A ramp with a higher share admits the machine. */
+  readonly ramp: number
+  /** How far into the spread of a window the machine starts. */
+  readonly window: number
+}
+
+/** What buckets depend on beside the release: a follower has its own. */
+export interface BucketScope {
+  readonly app: string
+  readonly channel: string
+}
+
+/**
+ * The first and the second 32 bits of SHA-256 over `v1`, app, channel, version and the machine's id in lower case, with a
+ * zero byte between each; as fractions. A machine without an id comes last.
+ */
+export function bucketOf({ app, channel }: BucketScope, version: string, machineId: string): Bucket {
+  if (machineId === '') return { ramp: 1, window: 1 }
+  const digest = sha256(utf8ToBytes(`v1\0${app}\0${channel}\0${version}\0${machineId.toLowerCase()}`))
+  const words = new DataView(digest.buffer, digest.byteOffset)
+  return { ramp: words.getUint32(0) / 2 ** 32, window: words.getUint32(4) / 2 ** 32 }
+}
+
 /** Reads a ramp. One that is invalid admits nobody. */
 export function readRamp(steps: readonly RampStep[], asOf?: Instant): Ramp {
   const points = steps.map(({ at, share }) => ({ at: Date.parse(at), share }))
@@ -24,24 +51,18 @@ export function readRamp(steps: readonly RampStep[], asOf?: Instant): Ramp {
 }
 
 export function rampProblem(steps: readonly RampStep[]): string | undefined {
-  let before = Number.NEGATIVE_INFINITY
-  for (const { at, share } of steps) {
+  for (const [i, { at, share }] of steps.entries()) {
     if (typeof share !== 'number' || !(share >= 0 && share <= 1)) return `its share ${share} is not a number of 0 to 1`
-    const instant = Date.parse(at)
-    if (!(instant >= before)) return `its steps are out of order at ${at}`
-    before = instant
+    if (!(Date.parse(at) >= Date.parse(steps[i - 1]?.at ?? at))) return `its steps are out of order at ${at}`
   }
   return undefined
 }
 
 /** A ramp from nobody to everybody, at once where it takes no time. */
-export const rampFrom = (from: Instant, overMs: number, asOf?: Instant): Ramp => ({
-  points: [
-    { at: from, share: 0 },
-    { at: from + overMs, share: 1 },
-  ],
-  asOf,
-})
+export const rampFrom = (from: Instant, overMs: number, asOf?: Instant): Ramp => {
+  const point = (at: Instant, share: number): Point => ({ at, share })
+  return { points: [point(from, 0), point(from + overMs, 1)], asOf }
+}
 
 /** The share at an instant, 0 to 1. A stopped clock can only withhold: a share that falls goes on falling. */
 export function shareAt({ points, asOf }: Ramp, now: Instant): number {
@@ -66,12 +87,9 @@ export function admits(ramp: Ramp, bucket: number, now: Instant): boolean {
 /** Instants after `now`, in order, at which a ramp begins or ceases to admit a machine, or everybody. */
 export function rampEdges(ramp: Ramp, bucket: number, now: Instant): readonly Instant[] {
   // A millisecond after a point: there a share that was 1 at that point only begins to fall.
-  const later = [now, ...ramp.points.flatMap(({ at }) => [at, at + 1]).filter((at) => at > now)]
-  const crossings = later.flatMap((from, i) => {
-    const to = later[i + 1]
-    return to === undefined ? [] : crossing(ramp, bucket, from, to - 1)
-  })
-  return [...later.slice(1), ...crossings].sort((a, b) => a - b)
+  const later = ramp.points.flatMap(({ at }) => [at, at + 1]).filter((at) => at > now)
+  const crossings = later.flatMap((to, i) => crossing(ramp, bucket, later[i - 1] ?? now, to - 1))
+  return [...later, ...crossings].sort((a, b) => a - b)
 }
 
 /** The first millisecond of `from` to `to` with another answer than `from`; the share between is a straight line. */

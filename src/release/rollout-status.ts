@@ -1,10 +1,8 @@
 /** What each board of a channel is offered, to whom, until when, and why not. All lists use this; it asks `decide`. Pure. */
 import { percent } from '../kernel/format.ts'
 import type { Channel, Release } from './channel.ts'
-import { decide } from './decide.ts'
+import { type Check, type Decision, decide, type Reason, type Withheld } from './decide.ts'
 import { readRamp, shareAt } from './ramp.ts'
-import type { Reason } from './reasons.ts'
-import { candidateOf, type Walk, type Withheld, walk } from './upgrade-path.ts'
 import { compareVersions, newestFirst } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 import { isOpen, nextEdge } from './window.ts'
@@ -29,7 +27,8 @@ export interface RolloutStatus {
   readonly withheld: Withheld | undefined
   /** Of `offered`. */
   readonly window: WindowStatus | undefined
-  readonly rollbacks: readonly Rollback[]
+  /** Machines that run one of `from` are offered `to`. */
+  readonly rollbacks: ReturnType<typeof rollbacksOf>
   /** Newest first. */
   readonly releases: readonly ReleaseStatus[]
 }
@@ -48,25 +47,9 @@ export interface ReleaseStatus {
 }
 
 /** Whether a window is open, and until or from when. */
-export interface WindowStatus {
-  readonly isOpen: boolean
-  readonly edge: number | undefined
-}
+export type WindowStatus = NonNullable<ReturnType<typeof windowOf>>
 
-/** Machines that run one of `from` are offered `to`. */
-export interface Rollback {
-  readonly from: readonly string[]
-  readonly to: Candidate
-}
-
-export interface Progress {
-  readonly from: number
-  /** When everybody is reached; `undefined`: never, the ramp stays at a share or was stopped. */
-  readonly to: number | undefined
-  /** The share of machines that are admitted now, 0 to 1. */
-  readonly share: number
-  readonly stoppedAt: number | undefined
-}
+export type Progress = NonNullable<ReturnType<typeof progressOf>>
 
 /** A release of a channel, over all of its boards. */
 export interface ListedRelease {
@@ -79,10 +62,8 @@ export interface ListedRelease {
 /** @param blocked why nothing is offered, such as an expired catalog. */
 export function readChannelState(view: ChannelView, now: number, blocked?: Reason): ChannelState {
   const boards = [...view.boards.keys()].sort().flatMap((board) => statusOf(view, board, now, blocked))
-  const byVersion = Map.groupBy(
-    boards.flatMap(({ releases }) => releases),
-    ({ candidate }) => candidate.release.version,
-  )
+  const statuses = boards.flatMap(({ releases }) => releases)
+  const byVersion = Map.groupBy(statuses, ({ candidate }) => candidate.release.version)
   const releases = [...byVersion.values()].flatMap(listRelease)
   return { boards, releases: releases.sort((a, b) => newestFirst(a.release, b.release)) }
 }
@@ -110,15 +91,11 @@ function statusOf(view: ChannelView, board: string, now: number, blocked?: Reaso
     ? { steps: [], end: { kind: 'no-update', reason: blocked } }
     : pathOfMost({ ...view, rollbackFrom: [] }, board, now)
   const offered = path.steps.at(-1)
-  return [
-    {
-      ...{ board, newest, offered, via: path.steps.slice(0, -1).filter(({ floor }) => floor) },
-      withheld: offered === newest ? undefined : path.end,
-      window: offered && windowOf(offered, now),
-      rollbacks: blocked ? [] : rollbacksOf(view, board, now),
-      releases: releaseStatuses(board, candidates, path, now),
-    },
-  ]
+  const withheld = offered === newest ? undefined : path.end
+  const rollbacks = blocked ? [] : rollbacksOf(view, board, now)
+  const releases = releaseStatuses(board, candidates, path, now)
+  const via = path.steps.slice(0, -1).filter(({ floor }) => floor)
+  return [{ board, newest, offered, via, withheld, window: offered && windowOf(offered, now), rollbacks, releases }]
 }
 
 /** The path of a machine that runs nothing yet. */
@@ -131,7 +108,7 @@ function pathOfMost(view: ChannelView, board: string, now: number): Walk {
   return compareVersions(other.steps.at(-1)?.version, first.steps.at(-1)?.version) > 0 ? other : first
 }
 
-function rollbacksOf(view: ChannelView, board: string, now: number): readonly Rollback[] {
+function rollbacksOf(view: ChannelView, board: string, now: number) {
   const sent = view.rollbackFrom.flatMap(({ text, version }) => {
     const to = candidateOf(decide({ version: text, board, onNoList: true }, view, now))
     return to && compareVersions(to.version, version) < 0 ? [{ text, to }] : []
@@ -139,16 +116,11 @@ function rollbacksOf(view: ChannelView, board: string, now: number): readonly Ro
   return [...Map.groupBy(sent, ({ to }) => to)].map(([to, list]) => ({ from: list.map(({ text }) => text), to }))
 }
 
-function releaseStatuses(
-  board: string,
-  candidates: readonly Candidate[],
-  { steps, end }: Walk,
-  now: number,
-): readonly ReleaseStatus[] {
+function releaseStatuses(board: string, candidates: readonly Candidate[], { steps, end }: Walk, now: number) {
   const offered = steps.at(-1)
   const machine = { running: offered?.version, oem: '', machineId: '', onNoList: true }
   let [isNewest, isGoal] = [true, true]
-  const stateOf = (one: Candidate): Pick<ReleaseStatus, 'state'> & { readonly because?: string | undefined } => {
+  const stateOf = (one: Candidate): Pick<ReleaseStatus, 'state'> & Partial<Pick<ReleaseStatus, 'because'>> => {
     if (one === offered) return { state: 'offered' }
     if (one.floor && steps.includes(one)) return { state: 'floor', because: one.floor.reason }
     if (one.refusal) return { state: one.refusal.reason, because: one.refusal.because }
@@ -163,21 +135,24 @@ function releaseStatuses(
     isGoal = false
     return wasGoal && end ? { state: end.reason, because: end.because } : { state: 'superseded' }
   }
-  return candidates.map((candidate) => {
+  return candidates.map((candidate): ReleaseStatus => {
     // Reading windows is expensive, and nobody needs those of old releases.
-    const status = { board, candidate, because: undefined, progress: progressOf(candidate, now), ...stateOf(candidate) }
-    return { ...status, window: steps.includes(candidate) ? windowOf(candidate, now) : undefined }
+    const window = steps.includes(candidate) ? windowOf(candidate, now) : undefined
+    return { board, candidate, because: undefined, progress: progressOf(candidate, now), ...stateOf(candidate), window }
   })
 }
 
 const isBlocked = (reason: Reason): boolean =>
   ['catalog-expired', 'store-unavailable', 'unverifiable', 'not-mirrored'].includes(reason)
 
-const windowOf = ({ schedule }: Candidate, now: number): WindowStatus | undefined =>
+const windowOf = ({ schedule }: Candidate, now: number) =>
   schedule && { isOpen: isOpen(schedule, 0, now), edge: nextEdge(schedule, 0, now) }
 
-/** @returns `undefined` without a ramp, or where the ramp has reached everybody. */
-export function progressOf({ ramps }: Candidate, now: number): Progress | undefined {
+/**
+ * The share of machines that are admitted now, 0 to 1, and when everybody is reached (`to: undefined`: never, the ramp stays
+ * at a share or was stopped). @returns `undefined` without a ramp, or where the ramp has reached everybody.
+ */
+export function progressOf({ ramps }: Candidate, now: number) {
   const share = Math.min(1, ...ramps.map((ramp) => shareAt(ramp, now)))
   const points = ramps.flatMap((ramp) => ramp.points)
   const [first, ...others] = points.map(({ at }) => at)
@@ -190,12 +165,9 @@ export function progressOf({ ramps }: Candidate, now: number): Progress | undefi
 
 /** The last instant until now at which the state may have changed. @param signedAt when the documents were signed. */
 export function changedAt({ boards }: ChannelView, signedAt: number, now: number): number {
-  const instants = [...boards.values()].flatMap(({ candidates }) =>
-    candidates.flatMap(({ seenFrom, ramps }) => [
-      seenFrom,
-      ...ramps.flatMap(({ points }) => points.map(({ at }) => at)),
-    ]),
-  )
+  const candidates = [...boards.values()].flatMap(({ candidates }) => candidates)
+  const points = candidates.flatMap(({ ramps }) => ramps.flatMap(({ points }) => points))
+  const instants = [...candidates.map(({ seenFrom }) => seenFrom), ...points.map(({ at }) => at)]
   return Math.max(signedAt, ...instants.filter((at) => at <= now))
 }
 
@@ -209,3 +181,27 @@ export const closedFloors = ({ releases }: Channel, now: number, asOf?: number):
       ...(share < 1 ? [`floor ${version} is offered to ${percent(share)} of machines: the others stay below it`] : []),
     ]
   })
+
+interface Walk {
+  readonly steps: readonly Candidate[]
+  /** Why there is no further step; `undefined`: the offers form a circle. */
+  readonly end: Withheld | undefined
+}
+
+/** Takes each offer until there is none. @param isPatient whether it waits for a closed window, or stops there. */
+export function walk(check: Check, view: ChannelView, now: number, { isPatient = false } = {}): Walk {
+  const steps: Candidate[] = []
+  for (;;) {
+    const decision = decide({ ...check, version: steps.at(-1)?.release.version ?? check.version }, view, now)
+    const next = decision.kind === 'update' || isPatient ? candidateOf(decision) : undefined
+    if (next === undefined) return { steps, end: decision.kind === 'update' ? undefined : decision }
+    if (steps.includes(next)) return { steps, end: undefined }
+    steps.push(next)
+  }
+}
+
+/** What a machine is offered, now or when the window opens. */
+function candidateOf(decision: Decision): Candidate | undefined {
+  if (decision.kind === 'update') return decision.offer
+  return decision.reason === 'outside-window' ? decision.candidate : undefined
+}

@@ -17,8 +17,7 @@ const form = /^(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?$/
 
 /** @returns `undefined` for a text that is no version; it is below everything. */
 export function parseVersion(text: string): Version | undefined {
-  if (text.length > maxVersionLength) return undefined
-  const match = form.exec(text)
+  const match = text.length > maxVersionLength ? null : form.exec(text)
   if (match?.[1] === undefined) return undefined
   const parts = match[1].split('.').map(withoutLeadingZeros)
   while (parts.length > 1 && parts.at(-1) === '0') parts.pop()
@@ -31,9 +30,14 @@ export function compareVersions(a: Version | undefined, b: Version | undefined):
   return compareParts(a.parts, b.parts) || comparePre(a.pre, b.pre)
 }
 
-/** Sorts by version. */
-export const newestFirst = (a: { readonly version: string }, b: { readonly version: string }): number =>
-  compareVersions(parseVersion(b.version), parseVersion(a.version))
+interface Versioned {
+  readonly version: string
+}
+
+export const oldestFirst = (a: Versioned, b: Versioned): number =>
+  compareVersions(parseVersion(a.version), parseVersion(b.version))
+
+export const newestFirst = (a: Versioned, b: Versioned): number => oldestFirst(b, a)
 
 export const isSameVersion = (a: string, b: string): boolean => compareVersions(parseVersion(a), parseVersion(b)) === 0
 
@@ -61,19 +65,15 @@ function compareParts(a: readonly string[], b: readonly string[]): number {
 function comparePre(a: string, b: string): number {
   if (a === '' || b === '') return a === b ? 0 : a === '' ? 1 : -1
   const [as, bs] = [a.split('.'), b.split('.')]
-  for (let i = 0; i < Math.min(as.length, bs.length); i++) {
-    const order = comparePreParts(as[i] ?? '', bs[i] ?? '')
-    if (order !== 0) return order
-  }
-  return as.length - bs.length
+  const orders = as.slice(0, bs.length).map((part, i) => comparePreParts(part, bs[i] ?? ''))
+  return orders.find((order) => order !== 0) ?? as.length - bs.length
 }
 
 /** Numbers by size and below words, words by their characters: the order of Semantic Versioning, 11.4. */
 function comparePreParts(a: string, b: string): number {
   const [aIsNumber, bIsNumber] = [/^\d+$/.test(a), /^\d+$/.test(b)]
   if (aIsNumber && bIsNumber) return compareNumbers(withoutLeadingZeros(a), withoutLeadingZeros(b))
-  if (aIsNumber !== bIsNumber) return aIsNumber ? -1 : 1
-  return compareTexts(a, b)
+  return aIsNumber === bIsNumber ? compareTexts(a, b) : aIsNumber ? -1 : 1
 }
 
 const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -1,7 +1,6 @@
-/** A channel prepared for deciding, once: a check then costs the same for 1 release as for 200. */
-import type { BucketScope } from './bucketing.ts'
-import type { BoardPackages, Channel, Hold, Reasoned, Release } from './channel.ts'
-import { type Ramp, rampFrom, readRamp } from './ramp.ts'
+/** A channel prepared for deciding, once: a check then costs the same for 1 release as for 200. Pure. */
+import { type BoardPackages, type Channel, type Hold, packagesFor, type Reasoned, type Release } from './channel.ts'
+import { type BucketScope, type Ramp, rampFrom, readRamp } from './ramp.ts'
 import { type Admission, readTarget } from './target.ts'
 import { compareVersions, parseVersion, type Version } from './version.ts'
 import { readWindows, type Schedule } from './window.ts'
@@ -21,7 +20,7 @@ export interface Refusal {
   readonly because: string
 }
 
-interface Conditions {
+export interface Candidate extends BoardRelease {
   readonly refusal: Refusal | undefined
   /** Before this instant a follower does not offer it, except as a floor. */
   readonly seenFrom: number
@@ -32,8 +31,6 @@ interface Conditions {
   /** `undefined`: at any time. */
   readonly schedule: Schedule | undefined
 }
-
-export interface Candidate extends BoardRelease, Conditions {}
 
 export interface BoardView {
   /** Parsed versions by text: nearly every machine runs one of these. */
@@ -60,11 +57,10 @@ export interface Stored {
   readonly rampAsOf?: string | undefined
 }
 
+/** A follower offers a release `afterMs` after its source, and ramps it over `overMs` from then on. */
 export interface Followed<Source = Stored> {
   readonly source: Source
-  /** The follower offers a release this long after its source, in milliseconds. */
   readonly afterMs: number
-  /** From then on it is ramped over this time, in milliseconds. */
   readonly overMs: number
 }
 
@@ -76,12 +72,11 @@ export function viewChannel(scope: BucketScope, stored: Stored, followed?: Follo
   const source = followed && { ...followed, source: prepare(followed.source) }
   const contents = [own.content, ...(source ? [source.source.content] : [])]
   const boards = new Set(contents.flatMap(({ releases }) => releases.flatMap(({ boards }) => Object.keys(boards))))
+  const rollbacks = contents.flatMap(({ rollbackFrom = [] }) => rollbackFrom)
   return {
     scope,
     boards: new Map([...boards].map((board) => [board, viewBoard(board, own, source)])),
-    rollbackFrom: contents.flatMap(({ rollbackFrom = [] }) =>
-      rollbackFrom.map((text) => ({ text, version: parseVersion(text) })),
-    ),
+    rollbackFrom: rollbacks.map((text) => ({ text, version: parseVersion(text) })),
   }
 }
 
@@ -95,24 +90,19 @@ const prepare = ({ content, holds = [], rampAsOf }: Stored) => ({
 })
 
 function viewBoard(board: string, own: Prepared, followed: Followed<Prepared> | undefined): BoardView {
-  const ours = releasesOf(own.content, board).map((one) => ({ ...one, ...ownConditions(one, board, own) }))
+  const ours = releasesOf(own.content, board).map((one) => ownCandidate(one, board, own))
   const theirs = followed
-    ? releasesOf(followed.source.content, board).map((one) => ({
-        ...one,
-        ...followedConditions(one, board, { own, followed }),
-      }))
+    ? releasesOf(followed.source.content, board).map((one) => followedCandidate(one, board, { own, ...followed }))
     : []
   const twinIn = (list: readonly Candidate[], { version }: Candidate) =>
     list.find((one) => compareVersions(one.version, version) === 0)
-  const candidates = [
-    ...ours.map((one) => withSource(one, twinIn(theirs, one))),
-    ...theirs.filter((one) => twinIn(ours, one) === undefined),
-  ]
-  return boardOf(candidates.sort((a, b) => compareVersions(b.version, a.version)))
+  const joined = ours.map((one) => withSource(one, twinIn(theirs, one)))
+  const others = theirs.filter((one) => twinIn(ours, one) === undefined)
+  return boardOf([...joined, ...others].sort((a, b) => compareVersions(b.version, a.version)))
 }
 
 /** @param candidates newest first. */
-export const boardOf = (candidates: readonly Candidate[]): BoardView => ({
+const boardOf = (candidates: readonly Candidate[]): BoardView => ({
   versions: new Map(candidates.flatMap(({ release, version }) => (version ? [[release.version, version]] : []))),
   candidates,
   floors: candidates.filter(({ floor }) => floor).reverse(),
@@ -121,9 +111,9 @@ export const boardOf = (candidates: readonly Candidate[]): BoardView => ({
 
 const releasesOf = ({ releases }: Channel, board: string): readonly BoardRelease[] =>
   releases.flatMap((release) => {
-    const packages = Object.hasOwn(release.boards, board) ? release.boards[board] : undefined
-    const { floor, deadEnd } = release
-    return packages ? [{ release, version: parseVersion(release.version), packages, floor, deadEnd }] : []
+    const packages = packagesFor(release, board)
+    const { version, floor, deadEnd } = release
+    return packages ? [{ release, version: parseVersion(version), packages, floor, deadEnd }] : []
   })
 
 /** A follower sets its own conditions; refusals, floors and dead ends of its source apply to the same version here. */
@@ -134,9 +124,10 @@ function withSource(one: Candidate, source: Candidate | undefined): Candidate {
 }
 
 /** A release's windows replace the channel's; targets of both apply. */
-function ownConditions(one: BoardRelease, board: string, own: Prepared): Conditions {
+function ownCandidate(one: BoardRelease, board: string, own: Prepared): Candidate {
   const { ramp, target, windows } = one.release
   return {
+    ...one,
     refusal: refusalOf(one, board, own),
     seenFrom: Number.NEGATIVE_INFINITY,
     targets: [own.target, target && readTarget(target)].filter((one) => one !== undefined),
@@ -146,35 +137,84 @@ function ownConditions(one: BoardRelease, board: string, own: Prepared): Conditi
 }
 
 /** Never more than the source offers, but in the follower's own windows. */
-function followedConditions(
+function followedCandidate(
   one: BoardRelease,
   board: string,
-  { own, followed: { source, afterMs, overMs } }: { readonly own: Prepared; readonly followed: Followed<Prepared> },
-): Conditions {
+  { own, source, afterMs, overMs }: Followed<Prepared> & { readonly own: Prepared },
+): Candidate {
   const { release, deadEnd } = one
-  const { targets, ramps, schedule, refusal } = ownConditions(one, board, source)
+  const there = ownCandidate(one, board, source)
   const seenFrom = Date.parse(release.publishedAt) + afterMs
   const end = deadEnd && ({ reason: 'dead-end', because: deadEnd.reason } as const)
-  const isStoppedHere = release.ramp && own.asOf !== source.asOf
+  const stoppedHere = own.asOf === source.asOf ? undefined : release.ramp
   return {
-    refusal: refusal ?? refusalOf(one, board, own) ?? end,
+    ...there,
+    refusal: there.refusal ?? refusalOf(one, board, own) ?? end,
     seenFrom,
-    targets: own.target ? [...targets, own.target] : targets,
+    targets: own.target ? [...there.targets, own.target] : there.targets,
     ramps: [
       ...(overMs > 0 ? [rampFrom(seenFrom, overMs, own.asOf)] : []),
-      ...ramps,
-      ...(isStoppedHere ? [readRamp(release.ramp, own.asOf)] : []),
+      ...there.ramps,
+      ...(stoppedHere ? [readRamp(stoppedHere, own.asOf)] : []),
     ],
-    schedule: own.schedule ?? schedule,
+    schedule: own.schedule ?? there.schedule,
   }
 }
 
-function refusalOf(
-  { release: { withdrawn }, version }: BoardRelease,
-  board: string,
-  { holds }: Prepared,
-): Refusal | undefined {
-  if (withdrawn) return { reason: 'withdrawn', because: withdrawn.reason }
+function refusalOf({ release: { withdrawn }, version }: BoardRelease, board: string, { holds }: Prepared) {
+  if (withdrawn) return { reason: 'withdrawn', because: withdrawn.reason } as const
   const hold = holds.find((one) => (one.board ?? board) === board && compareVersions(one.parsed, version) === 0)
-  return hold && { reason: 'held', because: hold.reason }
+  return hold && ({ reason: 'held', because: hold.reason } as const)
+}
+
+/** What a mirror's operator withholds, without signing it. It can only restrict. Times are in milliseconds. */
+export interface Restriction {
+  readonly holds?: readonly Omit<Hold, 'at'>[]
+  /** Approved versions; all others are held. */
+  readonly versions?: readonly string[]
+  /** A second ramp of each release begins this long after publication, … */
+  readonly afterMs?: number
+  /** … and lasts this long. */
+  readonly overMs?: number
+}
+
+/** Restrictions by `app/channel`, `channel` or `*`. All that name a channel apply, to its followers too. */
+export type Overlay = Readonly<Record<string, Restriction>>
+
+/** Applies an overlay. @param source what the channel follows: restrictions of it apply to its releases here. */
+export function restrict(
+  view: ChannelView,
+  overlay: Overlay | undefined,
+  source?: Channel & { readonly channel: string },
+): ChannelView {
+  const { app, channel } = view.scope
+  const restrictionsFor = (names: readonly string[]): readonly Restriction[] =>
+    names.flatMap((name) => (overlay && Object.hasOwn(overlay, name) ? [overlay[name] ?? {}] : []))
+  const own = restrictionsFor([`${app}/${channel}`, channel, '*'])
+  const followed = source ? restrictionsFor([`${app}/${source.channel}`, source.channel]) : []
+  if (own.length + followed.length === 0) return view
+  const versions = followed.length > 0 ? (source?.releases ?? []).map(({ version }) => parseVersion(version)) : []
+  const restrictionsOf = ({ version }: Candidate): readonly Restriction[] =>
+    versions.some((one) => compareVersions(one, version) === 0) ? [...own, ...followed] : own
+  const restricted = ([board, { candidates }]: readonly [string, BoardView]) =>
+    [board, boardOf(candidates.map((one) => restrictCandidate(board, one, restrictionsOf(one))))] as const
+  return { ...view, boards: new Map([...view.boards].map(restricted)) }
+}
+
+function restrictCandidate(board: string, candidate: Candidate, restrictions: readonly Restriction[]): Candidate {
+  const publishedAt = Date.parse(candidate.release.publishedAt)
+  const refusals = restrictions.map((one) => restrictionRefusal(board, candidate, one))
+  const ramps = restrictions.flatMap(({ afterMs = 0, overMs = 0 }) =>
+    afterMs + overMs === 0 ? [] : [rampFrom(publishedAt + afterMs, overMs)],
+  )
+  const refusal = candidate.refusal ?? refusals.find((one) => one !== undefined)
+  return { ...candidate, refusal, ramps: [...candidate.ramps, ...ramps] }
+}
+
+function restrictionRefusal(board: string, { version }: Candidate, { holds = [], versions }: Restriction) {
+  const isIt = (text: string): boolean => compareVersions(parseVersion(text), version) === 0
+  const hold = holds.find((one) => (one.board ?? board) === board && isIt(one.version))
+  if (hold) return { reason: 'held', because: `on this mirror: ${hold.reason}` } as const
+  if (versions === undefined || versions.some(isIt)) return undefined
+  return { reason: 'held', because: 'on this mirror: it was not approved' } as const
 }

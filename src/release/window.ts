@@ -7,10 +7,7 @@ export interface Opening {
   readonly to: Instant
 }
 
-/**
- * The openings around an instant, in order and without overlaps: from two days before until a week after.
- * Pure; caches the days asked for.
- */
+/** The openings around an instant, in order, without overlaps: from two days before until a week after. Caches days. */
 export type Schedule = (now: Instant) => readonly Opening[]
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -37,12 +34,11 @@ export function readWindows(windows: readonly Window[]): Schedule {
     const found = known.get(today)
     if (found) return found
     const days = Array.from({ length: daysBehind + daysAhead + 1 }, (_, i) => today - daysBehind + i)
-    const openings = merge(
-      zones.flatMap(({ window, formatter }) => days.flatMap((day) => openingOn(window, formatter, day))),
-    )
+    const openings = zones.flatMap(({ window, formatter }) => days.flatMap((day) => openingOn(window, formatter, day)))
     if (known.size >= daysRemembered) known.clear()
-    known.set(today, openings)
-    return openings
+    const merged = merge(openings)
+    known.set(today, merged)
+    return merged
   }
 }
 
@@ -75,17 +71,15 @@ function merge(openings: readonly Opening[]): readonly Opening[] {
 function openingOn({ days, from, to }: Window, formatter: Intl.DateTimeFormat, day: number): readonly Opening[] {
   const weekday = weekdays[(((day + 3) % 7) + 7) % 7]
   if (weekday === undefined || !days.includes(weekday)) return []
-  const lastDay = minutesOf(to) < minutesOf(from) ? day + 1 : day
-  const opening = {
-    from: instantOf(formatter, day * dayMs + minutesOf(from) * 60_000),
-    to: instantOf(formatter, lastDay * dayMs + minutesOf(to) * 60_000),
-  }
-  return opening.from < opening.to ? [opening] : []
+  const lastDay = msOf(to) < msOf(from) ? day + 1 : day
+  const opens = instantOf(formatter, day * dayMs + msOf(from))
+  const closes = instantOf(formatter, lastDay * dayMs + msOf(to))
+  return opens < closes ? [{ from: opens, to: closes }] : []
 }
 
-function minutesOf(clockTime: string): number {
+function msOf(clockTime: string): number {
   const [hours = 0, minutes = 0] = clockTime.split(':').map(Number)
-  return hours * 60 + minutes
+  return (hours * 60 + minutes) * 60_000
 }
 
 /**
@@ -116,7 +110,7 @@ function formatterOf(timeZone: string): Intl.DateTimeFormat | undefined {
   const known = formatters.get(timeZone)
   if (known) return known
   try {
-    const made = new Intl.DateTimeFormat('en-US', { timeZone, ...everyPart })
+    const made = new Intl.DateTimeFormat('en-US', { timeZone, ...calendar, ...date, ...time })
     if (formatters.size >= zonesRemembered) formatters.clear()
     formatters.set(timeZone, made)
     return made
@@ -125,14 +119,6 @@ function formatterOf(timeZone: string): Intl.DateTimeFormat | undefined {
   }
 }
 
-const everyPart = {
-  hourCycle: 'h23',
-  calendar: 'gregory',
-  numberingSystem: 'latn',
-  year: 'numeric',
-  month: 'numeric',
-  day: 'numeric',
-  hour: 'numeric',
-  minute: 'numeric',
-  second: 'numeric',
-} as const
+const calendar = { hourCycle: 'h23', calendar: 'gregory', numberingSystem: 'latn' } as const
+const date = { year: 'numeric', month: 'numeric', day: 'numeric' } as const
+const time = { hour: 'numeric', minute: 'numeric', second: 'numeric' } as const

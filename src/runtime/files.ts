@@ -3,7 +3,7 @@ import { createReadStream, openAsBlob } from 'node:fs'
 import { open, readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
-import type { Source } from '../channels/hash-and-stage.ts'
+import type { Source } from '../channels/publish.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { readAtMost } from '../store/streams.ts'
 

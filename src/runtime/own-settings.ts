@@ -15,7 +15,7 @@ import {
   shown,
   wordOf,
 } from '../kernel/setting.ts'
-import type { Overlay } from '../release/overlay.ts'
+import type { Overlay } from '../release/view.ts'
 import type { S3Location } from '../store/s3/client.ts'
 import { parsePrivateKey, type Signer } from '../trust/keys.ts'
 import { parsePin } from '../trust/verify-root.ts'

@@ -1,10 +1,9 @@
 /** Ramps, windows, targets and followers, as tables. All at noon of a Monday (UTC) where nothing else is said. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
-import { bucketOf } from '../../src/release/bucketing.ts'
 import type { Channel, RampStep, Release, Target, Window } from '../../src/release/channel.ts'
 import type { Check } from '../../src/release/decide.ts'
-import { rampProblem, readRamp, shareAt } from '../../src/release/ramp.ts'
+import { bucketOf, rampProblem, readRamp, shareAt } from '../../src/release/ramp.ts'
 import { machineHash, rangeProblem } from '../../src/release/target.ts'
 import type { Stored } from '../../src/release/view.ts'
 import { viewChannel } from '../../src/release/view.ts'

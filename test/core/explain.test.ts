@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Decision } from '../../src/release/decide.ts'
+import type { Decision, Reason } from '../../src/release/decide.ts'
 import { explainDecision } from '../../src/release/explanation.ts'
-import type { Reason } from '../../src/release/reasons.ts'
 import { parseVersion } from '../../src/release/version.ts'
 import type { Candidate } from '../../src/release/view.ts'
 import { bytesOf, release } from './releases.ts'

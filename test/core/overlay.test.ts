@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseOverlay } from '../../src/documents/overlay.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
-import { type Overlay, restrict } from '../../src/release/overlay.ts'
+import { type Overlay, restrict } from '../../src/release/view.ts'
 import { answer, noon, release, viewOf } from './releases.ts'
 
 const day = 24 * 60 * 60 * 1000

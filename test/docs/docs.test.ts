@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { errorCodes } from '../../src/kernel/errors.ts'
-import { reasonSentences } from '../../src/release/reasons.ts'
+import { reasonSentences } from '../../src/release/decide.ts'
 
 const read = (file: string): string => readFileSync(file, 'utf8')
 const pages = [

@@ -3,7 +3,7 @@
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { firstRoot, initStore } from '../../src/catalog/roots.ts'
-import type { Source } from '../../src/channels/hash-and-stage.ts'
+import type { Source } from '../../src/channels/publish.ts'
 import { type Publisher, publish } from '../../src/channels/publish.ts'
 import { type Clock, systemClock } from '../../src/kernel/clock.ts'
 import { isoText } from '../../src/kernel/format.ts'

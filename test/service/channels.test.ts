@@ -14,8 +14,8 @@ import type { ChannelManifest } from '../../src/documents/channel.ts'
 import { channelKey } from '../../src/documents/paths.ts'
 import type { Release } from '../../src/release/channel.ts'
 import { markRelease, rampRelease, rollBack, undoRollBack, withField } from '../../src/release/edits.ts'
-import type { Overlay } from '../../src/release/overlay.ts'
 import { machineHash } from '../../src/release/target.ts'
+import type { Overlay } from '../../src/release/view.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
   describeChannel,

@@ -1,3 +1,4 @@
+/** Commands that create, describe, list and show channels. */
 import { type Command, Option } from 'commander'
 import {
   collect,
@@ -9,17 +10,18 @@ import {
   parseDuration,
   readFlags,
 } from '../../cli/options.ts'
-import { show, table, warn } from '../../cli/terminal.ts'
+import { notice, show, table, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { weekdays } from '../../release/channel.ts'
 import { liveChannels } from '../plan.ts'
+import { type ChannelSummary, summarise } from '../summary.ts'
 import { changing } from './editing.ts'
 
 export function channelCommand(): Command {
+  const create = describing('create', 'create a channel')
+  const edit = describing('edit', 'describe a channel; an empty value removes a field')
   const channel = command('channel', 'create, describe, rename, delete and list channels', [])
-  channel.addCommand(describing('create', 'create a channel'))
-  channel.addCommand(describing('edit', 'describe a channel; an empty value removes a field'))
-  for (const make of [rename, remove, list]) channel.addCommand(make())
+  for (const one of [create, edit, rename(), remove(), list()]) channel.addCommand(one)
   return channel
 }
 
@@ -67,17 +69,45 @@ function list(): Command {
     const { store, settings } = await openReadingOf(options, warn, ['app'])
     const channels = await liveChannels(store, settings.app)
     const rows = channels.map(({ channel, seq, releases, follow, cadence, aliases = [], description = '' }) => [
-      channel,
-      String(seq),
-      String(releases.length),
-      releases[0]?.version ?? '-',
-      follow?.channel ?? '-',
-      cadence?.every ?? '-',
-      aliases.join(',') || '-',
-      description,
+      ...[channel, `${seq}`, `${releases.length}`, releases[0]?.version ?? '-', follow?.channel ?? '-'],
+      ...[cadence?.every ?? '-', aliases.join(',') || '-', description],
     ])
     const heading = ['CHANNEL', 'SEQ', 'RELEASES', 'NEWEST', 'FOLLOWS', 'CADENCE', 'ALIASES', 'DESCRIPTION']
     const data = channels.map(({ releases, ...channel }) => ({ ...channel, releases: releases.length }))
     show(options.json, data, table([heading, ...rows]))
   })
+}
+
+export function showCommand(): Command {
+  return command('show', 'show apps, channels and releases', readFlags)
+    .argument('[app]', 'one app only')
+    .argument('[channel]', 'one channel of it, with its releases')
+    .action(async (app: string | undefined, channel: string | undefined, options: Options) => {
+      const { store } = await openReadingOf(options, warn)
+      const summary = await summarise(store, { app: app?.replace(/^\{(.*)\}$/, '$1').toLowerCase(), channel })
+      for (const problem of summary.problems) notice(`warning: ${problem}`)
+      const what = channel === undefined ? `app: ${app}` : `channel: ${app}/${channel}`
+      if (app !== undefined && summary.channels.length === 0 && summary.problems.length === 0)
+        throw new PlatteError('usage', `no such ${what}`, { hint: '`platte show` lists what there is' })
+      const [only] = summary.channels
+      show(options.json, summary, channel !== undefined && only ? releasesOf(only) : channelsOf(summary.channels))
+    })
+}
+
+function channelsOf(channels: readonly ChannelSummary[]): string[] {
+  const rows = channels.flatMap(({ app, channel, seq, boards }) =>
+    boards.map(({ board, offered = '-', newest, state }) => [app, channel, `${seq}`, board, offered, newest, state]),
+  )
+  return table([['APP', 'CHANNEL', 'SEQ', 'BOARD', 'OFFERED', 'NEWEST', 'STATE'], ...rows])
+}
+
+function releasesOf({ releases, boards }: ChannelSummary): string[] {
+  const rows = releases.map(({ version, offeredFrom, boards, state, components = {} }) => {
+    const named = Object.entries(components).map(([name, value]) => `${name} ${value}`)
+    return [version, offeredFrom.slice(0, 10), Object.keys(boards).join(','), state, named.join(', ')]
+  })
+  const sentBack = boards.flatMap(({ rollbacks = [], board }) =>
+    rollbacks.map(({ from, to }) => `${board}: machines on ${from.join(', ')} are being sent back to ${to}`),
+  )
+  return [...table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows]), ...sentBack]
 }

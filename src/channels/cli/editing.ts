@@ -12,6 +12,7 @@ import {
 } from '../../cli/options.ts'
 import { show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
+import { defined } from '../../kernel/json.ts'
 import { changeLine } from '../../release/diff.ts'
 import { readCommand } from '../commands.ts'
 import { commit, preview } from '../commit.ts'
@@ -26,29 +27,23 @@ interface EditingOptions extends Options {
 
 type FieldsOf<Given> = (given: Given) => object | Promise<object>
 
-/**
- * A command that edits a channel, in the store or by a publish function. What a caller adds to it, arguments and options,
- * are the fields of the command, unless `fieldsOf` makes others.
- */
+/** A command that runs here or by a publish function. Its fields are the arguments and options that a caller adds. */
 export function changing<Given extends object>(
   name: string,
   description: string,
   action: EditAction,
   fieldsOf: FieldsOf<Given> = (given) => given,
 ): Command {
-  const made = command(name, description, [...writeFlags, ...endpointFlags, 'app']).option(
-    '--dry-run',
-    'print what would change; write nothing',
-  )
-  const shared = new Set(made.options)
+  const made = command(name, description, [...writeFlags, ...endpointFlags, 'app'])
+  const shared = new Set(made.option('--dry-run', 'print what would change; write nothing').options)
   return made.action(async () => {
     const values: Record<string, unknown> = made.opts()
     const names = made.options.filter((option) => !shared.has(option)).map((option) => option.attributeName())
-    const given = Object.fromEntries([
+    const given = [
       ...made.registeredArguments.map((argument, i) => [argument.name(), made.processedArgs[i]]),
       ...names.map((one) => [one, values[one]]),
-    ])
-    await runCommand(values, action, await fieldsOf(given as Given))
+    ]
+    await runCommand(values, action, await fieldsOf(Object.fromEntries(given) as Given))
   })
 }
 
@@ -62,8 +57,7 @@ export const editing = <Given extends object>(action: EditAction, description: s
 /** Runs a command, here or by a publish function, and prints the result. Its `undefined` fields are left out. */
 async function runCommand(options: Options & { readonly dryRun?: boolean }, action: EditAction, fields: object) {
   const { app } = settingsOf(options, ['app'])
-  const given = Object.entries({ app, ...fields }).filter(([, value]) => value !== undefined)
-  const command = readCommand(action, Object.fromEntries(given)) as EditCommand
+  const command = readCommand(action, defined({ app, ...fields })) as EditCommand
   const channel = command.action === 'channel-rename' ? command.name : command.channel
   const endpoint = await openEndpoint(options)
   if (endpoint) return print(options, channel, await endpoint.send<EditResult>(command, options))

@@ -13,20 +13,16 @@ import {
 } from '../../cli/options.ts'
 import { notice, progress, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
-import { durationMs } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { defined, parseJsonObject } from '../../kernel/json.ts'
 import type { Package } from '../../release/channel.ts'
-import { rampOver } from '../../release/edits.ts'
 import { fileSource, readShort, startsLikePayload } from '../../runtime/files.ts'
 import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { readCommand } from '../commands.ts'
-import { digestsOf, type Source } from '../hash-and-stage.ts'
-import { type PublishResult, planPublish, publish, type ReleaseOrder } from '../publish.ts'
+import { risingOver } from '../execute-command.ts'
+import { digestsOf, type PublishResult, planPublish, publish, type ReleaseOrder, type Source } from '../publish.ts'
 
-interface PublishOptions extends Options {
-  readonly channel: string
-  readonly version: string
-  readonly board: string
+interface PublishOptions extends Options, Pick<ReleaseOrder, 'channel' | 'version' | 'board'> {
   readonly components?: string
   readonly notes?: string
   readonly cve?: readonly string[]
@@ -56,13 +52,10 @@ async function publishFiles(file: string, others: readonly string[], options: Pu
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     notice(`warning: ${file} does not start with CrAU: update_engine refuses it as a payload`)
   const endpoint = await openEndpoint(options)
-  const { cve, components, notes } = options
-  const release = {
-    ...{ channel: options.channel, version: options.version, board: options.board, create: options.create ?? false },
-    ...(cve && { cves: cve }),
-    ...(components && { components: await readComponents(components) }),
-    ...(notes && { notes: await readShort(notes) }),
-  }
+  const { channel, version, board, cve: cves, create = false } = options
+  const components = options.components ? await readComponents(options.components) : undefined
+  const notes = options.notes ? await readShort(options.notes) : undefined
+  const release = { channel, version, board, create, ...defined({ cves, components, notes }) }
   const result = await (endpoint
     ? publishThere(endpoint, files, release, options)
     : publishHere(files, release, options))
@@ -77,19 +70,14 @@ async function publishHere([first, ...others]: Files, release: Release, options:
   const { rampOver: over, dryRun = false } = options
   const sources = [await fileSource(first), ...(await Promise.all(others.map(fileSource)))] as const
   if (!dryRun) await refuseUnsafe(store)
-  const ramp = over && rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 })
-  const order = { ...release, app: settings.app, sources, ...(ramp && { ramp }) }
+  const order = { ...release, app: settings.app, sources, ...defined({ ramp: risingOver(over, store.clock()) }) }
   const bar = progress(dryRun ? 'hashing' : 'publishing', sum(sources))
   return (dryRun ? planPublish : publish)(store, order, bar.add).finally(bar.end)
 }
 
 /** Uploads what the publish function lacks. */
-async function publishThere(
-  endpoint: Endpoint,
-  files: Files,
-  { notes, create, ...release }: Release,
-  options: PublishOptions,
-): Promise<PublishResult> {
+async function publishThere(endpoint: Endpoint, files: Files, order: Release, options: PublishOptions) {
+  const { notes, create, ...release } = order
   const { app } = settingsOf(options, ['app'])
   const { rampOver, dryRun } = options
   const sources = await Promise.all(files.map(fileSource))
@@ -104,12 +92,8 @@ async function publishThere(
   } finally {
     bar.end()
   }
-  const command = readCommand('publish', {
-    ...{ ...release, app, packages },
-    ...(rampOver && { rampOver }),
-    ...(create && { create }),
-    ...(notes && { notes: new TextDecoder().decode(notes) }),
-  })
+  const texts = { rampOver, create: create || undefined, notes: notes && new TextDecoder().decode(notes) }
+  const command = readCommand('publish', { ...release, app, packages, ...defined(texts) })
   return endpoint.send<PublishResult>(command, { dryRun })
 }
 
@@ -124,8 +108,8 @@ function sentenceOf({ kind, seq, offered }: PublishResult, { version, board, cha
 }
 
 async function readComponents(file: string): Promise<Record<string, string>> {
-  const value: unknown = await new Response(await readShort(file)).json().catch(() => undefined)
-  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value)
-  if (isMap && Object.values(value).every((version) => typeof version === 'string')) return { ...value }
+  const value = parseJsonObject(new TextDecoder().decode(await readShort(file)))
+  const isText = (version: unknown) => typeof version === 'string'
+  if (value && Object.values(value).every(isText)) return value as Record<string, string>
   throw new PlatteError('usage', `${file} must be a JSON object of versions, such as {"kernel":"6.12.102"}`)
 }

@@ -1,6 +1,20 @@
-/** Commands that withhold a release, or move it between channels. */
-import { collect, parseChannel, parseCount, parseDuration } from '../../cli/options.ts'
+/** Commands that withhold a release, move it between channels, or say when and to which machines it is offered. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import {
+  collect,
+  parseChannel,
+  parseCount,
+  parseDuration,
+  parseInstant,
+  parseList,
+  parseShare,
+} from '../../cli/options.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { defined } from '../../kernel/json.ts'
+import { type Target, type Window, weekdays } from '../../release/channel.ts'
+import { machineHash } from '../../release/target.ts'
+import { readShort } from '../../runtime/files.ts'
+import type { CommandOf } from '../commands.ts'
 import { changing, editing } from './editing.ts'
 
 export const holdCommand = () =>
@@ -45,11 +59,9 @@ export const promoteCommand = () =>
     .option('--board <board>', 'only this board; repeatable', collect)
     .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
 
-const promotion = ({ to, board, ...given }: { readonly to: string; readonly board?: readonly string[] }) => ({
-  ...given,
-  channel: to,
-  boards: board,
-})
+function promotion({ to, board, ...given }: { readonly to: string; readonly board?: readonly string[] }) {
+  return { ...given, channel: to, boards: board }
+}
 
 export const followCommand = () =>
   editing('follow', 'let a channel offer the releases of another one, later', following)
@@ -63,10 +75,121 @@ function following(given: { readonly source?: string; readonly none?: true }): o
   throw new PlatteError('usage', 'name the channel to follow, or use --none')
 }
 
-export const pruneCommand = () =>
-  editing('prune', 'remove old releases from a channel, and their packages from the store').option(
-    '--keep <count>',
-    'how many of the newest releases of each board stay',
-    parseCount,
-    20,
-  )
+export function pruneCommand(): Command {
+  const made = editing('prune', 'remove old releases from a channel, and their packages from the store')
+  return made.option('--keep <count>', 'how many of the newest releases of each board stay', parseCount, 20)
+}
+
+export const rampCommand = () =>
+  editing('ramp', 'offer a release to a rising share of machines', rampFields)
+    .argument('[version]', 'the release; none with --stop and --resume')
+    .option('--over <duration>', 'from 0 to 100 % over this time, such as 48h', parseDuration)
+    .option('--start <instant>', 'when the ramp begins; default: now', parseInstant)
+    .option('--steps <count>', 'in this many equal steps, at most 100, instead of a line', parseSteps)
+    .option('--from <share>', 'share at the start, such as 1%', parseShare)
+    .option('--share <share>', 'this share from now on', parseShare)
+    .option('--finish', 'offer it to 100 % now')
+    .addOption(new Option('--none', 'the earlier name of --finish').hideHelp())
+    .option('--lower', 'allow a lower share than now')
+    .option('--stop', 'freeze the ramps of the channel; needs only the timestamp key')
+    .option('--resume', 'continue the ramps from where they would be by now')
+
+/** A manifest takes 200 points; a step has two. */
+function parseSteps(value: string): number {
+  const steps = parseCount(value)
+  if (steps > 100) throw new InvalidArgumentError('Use at most 100.')
+  return steps
+}
+
+function rampFields({ finish, ...given }: Partial<CommandOf<'ramp'>> & { readonly finish?: true }): object {
+  const { version, over, share, none = finish, stop, resume } = given
+  const chosen = [over, share, none, stop, resume].filter((one) => one !== undefined)
+  if (chosen.length !== 1) throw new PlatteError('usage', 'use one of --over, --share, --stop, --resume and --finish')
+  if ((stop || resume) !== undefined && version !== undefined)
+    throw new PlatteError('usage', '--stop and --resume apply to the whole channel: name no version', {
+      hint: '`platte hold` withholds one version',
+    })
+  if ((stop || resume) === undefined && version === undefined) throw new PlatteError('usage', 'name the release')
+  return { ...given, none }
+}
+
+export const windowCommand = () =>
+  withWindow(editing('window', 'offer a channel, or one release, at certain times of the week only', windowFields))
+    .argument('[version]', "one release: its windows stand in for the channel's")
+    .option('--add', 'add to the existing windows')
+    .option('--none', 'remove the windows; a release then has those of its channel')
+
+const windowFields = ({ version, add, none, ...window }: WindowOptions & Partial<CommandOf<'window'>>) =>
+  none ? { version, none } : { version, windows: [windowOf(window, '--none')], add }
+
+interface TargetFields extends Pick<CommandOf<'target'>, 'version' | 'none'> {
+  readonly oem?: readonly string[]
+  readonly notOem?: readonly string[]
+  readonly running?: string
+  readonly allowMachines?: string
+  readonly denyMachines?: string
+}
+
+export const targetCommand = () =>
+  editing('target', 'offer a channel, or one release, to certain machines only', targetFields)
+    .argument('[version]', "one release: its target adds to the channel's")
+    .option('--oem <names>', 'only to these OEMs, such as azure,ami', parseList)
+    .option('--not-oem <names>', 'to all OEMs but these, such as pxe', parseList)
+    .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"')
+    .option('--allow-machines <file>', 'only to these: a file with one machine id per line; stored as hashes')
+    .option('--deny-machines <file>', 'to all machines but these: a file as above')
+    .option('--none', 'remove the target')
+
+const targetFields = async ({ version, none, ...given }: TargetFields) => ({
+  version,
+  ...(none ? { none } : { target: await targetOf(given) }),
+})
+
+async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: TargetFields): Promise<Target> {
+  const allow = allowMachines ? await readMachines(allowMachines) : undefined
+  const deny = denyMachines ? await readMachines(denyMachines) : undefined
+  const target = {
+    ...((oem || notOem) && { oem: defined({ only: oem, not: notOem }) }),
+    ...(running && { from: running }),
+    ...((allow || deny) && { machines: defined({ allow, deny }) }),
+  }
+  if (Object.keys(target).length > 0) return target
+  throw new PlatteError('usage', 'name the machines with --oem, --running, …, or use --none')
+}
+
+/** One id per line; blank lines and comments after # are ignored. */
+async function readMachines(file: string): Promise<string[]> {
+  const lines = new TextDecoder().decode(await readShort(file)).split('\n')
+  const ids = lines.map((line) => line.replace(/#.*/, '').trim())
+  const bad = ids.findIndex((id) => id !== '' && !/^[!-~]{1,128}$/.test(id))
+  if (bad >= 0) throw new PlatteError('usage', `${file}: line ${bad + 1} is not a machine id`)
+  const listed = [...new Set(ids.filter((id) => id !== '').map(machineHash))].sort()
+  if (listed.length > 0) return listed
+  throw new PlatteError('usage', `${file} names no machine`)
+}
+
+export type WindowOptions = Partial<Window>
+
+export const withWindow = (command: Command): Command =>
+  command
+    .option('--days <days>', 'such as Mon-Thu, or Sat,Sun', parseDays)
+    .option('--from <time>', 'such as 22:00')
+    .option('--to <time>', 'such as 04:00; on the next day if earlier than --from')
+    .option('--time-zone <zone>', 'such as Europe/Berlin')
+
+/** @param away the option that removes windows. */
+export function windowOf({ days, from, to, timeZone }: WindowOptions, away: '--none' | '--no-windows'): Window {
+  if (days && from && to && timeZone) return { days, from, to, timeZone }
+  throw new PlatteError('usage', `a window needs --days, --from, --to and --time-zone; ${away} removes it`)
+}
+
+function parseDays(value: string): Window['days'] {
+  const days = value.split(',').flatMap((part) => {
+    const [first = '', last = first] = part.split('-')
+    const [from, to] = [first, last].map((day) => weekdays.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
+    if (from === undefined || to === undefined || from < 0 || to < 0)
+      throw new PlatteError('usage', `${JSON.stringify(part)} is not a list of days: use Mon-Thu, or Sat,Sun`)
+    return from <= to ? weekdays.slice(from, to + 1) : [...weekdays.slice(from), ...weekdays.slice(0, to + 1)]
+  })
+  return weekdays.filter((day) => days.includes(day))
+}

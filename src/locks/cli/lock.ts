@@ -1,6 +1,6 @@
 /** `platte lock`: what locksmithctl does, over the store itself; and what only an operator of the store can. */
 import { Command, InvalidArgumentError } from 'commander'
-import { type WindowOptions, windowOf, withWindow } from '../../channels/cli/conditions.ts'
+import { type WindowOptions, windowOf, withWindow } from '../../channels/cli/release.ts'
 import { command, type Options, parseCount, parseDuration, settingsOf } from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'

@@ -1,5 +1,5 @@
 /** The texts of pages in English. Other languages have the same type. */
-import { reasonSentences } from '../../release/reasons.ts'
+import { reasonSentences } from '../../release/decide.ts'
 
 export const english = {
   /** As HTTP and HTML name the language, and as `?lang=` does. */

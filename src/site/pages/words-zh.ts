@@ -1,6 +1,6 @@
 /** The texts of pages in Simplified Chinese. */
 import { weekdays } from '../../release/channel.ts'
-import type { Reason } from '../../release/reasons.ts'
+import type { Reason } from '../../release/decide.ts'
 import type { Words } from './words-en.ts'
 
 /** @param day `Mon` to `Sun`. */
