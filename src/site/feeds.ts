@@ -14,20 +14,14 @@ import { notesAsHtml } from './pages/release.ts'
 import type { ChannelStatus, Unreadable } from './status.ts'
 import { changeOf, isUnknown, listedChannels, readChannelStatus, readListed, readNotes } from './status.ts'
 
-const types = {
-  atom: 'application/atom+xml; charset=utf-8',
-  json: 'application/json; charset=utf-8',
-  text: 'text/plain; charset=utf-8',
-}
-
 /**
  * Answers 304 by time where the request has no tag (RFC 9110, 13.2.2). `answer.ts` compares tags.
  * @param channel whose last change is known; absent where every moment may change the text.
  */
-function send({ c, status }: PageContext, type: keyof typeof types, text: string, channel?: ChannelStatus): Response {
+function send({ c, status }: PageContext, type: string, text: string, channel?: ChannelStatus): Response {
   const changedAt = channel && changeOf(channel, status)
   const headers = {
-    'content-type': types[type],
+    'content-type': `${type}; charset=utf-8`,
     'cache-control': `public, max-age=${maxAgeSeconds}, no-transform`,
     'access-control-allow-origin': '*',
     'x-content-type-options': 'nosniff',
@@ -62,7 +56,7 @@ export const answerAtom = (page: PageContext, app: string, name: string): Promis
     const xml = (await atomFeed(page, channel)).toString()
     // XML has no form for most control characters, not even escaped.
     const text = xml.replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
-    return send(page, 'atom', text, channel)
+    return send(page, 'application/atom+xml', text, channel)
   })
 
 async function atomFeed(page: PageContext, channel: ChannelStatus): Promise<Html> {
@@ -90,7 +84,7 @@ async function atomEntry(
 ): Promise<Html> {
   const { version, notes, components = {}, cves = [], boards } = release
   const at = isoText(offeredFrom)
-  const shown = notes && (await notesAsHtml(page, notes))
+  const shown = notes && (await notesAsHtml(page, notes.sha256))
   const list = Object.entries(components).map(([name, version]) => part`<li>${name}: ${version}</li>`)
   const content = part`${shown ? raw(shown.html) : none}${list.length > 0 ? part`<h4>Packages</h4><ul>${list}</ul>` : none}${
     cves.length > 0 ? part`<h4>CVEs</h4><p>${cves.join(', ')}</p>` : none
@@ -125,7 +119,7 @@ export async function answerChannels(page: PageContext): Promise<Response> {
     channels: channels.filter((one) => !isUnknown(one)).map(summaryJson),
     ...(after < refs.length && { next: link('/v1/channels', { from: String(after) }) }),
   }
-  return send(page, 'json', JSON.stringify(body))
+  return send(page, 'application/json', JSON.stringify(body))
 }
 
 /** `/v1/channels/<app>/<channel>`. */
@@ -144,7 +138,11 @@ export const answerChannelJson = (page: PageContext, app: string, name: string):
       ),
     }))
     const holds = [channel.entry, channel.source?.entry].flatMap((entry) => entry?.holds ?? [])
-    return send(page, 'json', JSON.stringify({ ...trustJson(page.status), ...summaryJson(channel), holds, releases }))
+    return send(
+      page,
+      'application/json',
+      JSON.stringify({ ...trustJson(page.status), ...summaryJson(channel), holds, releases }),
+    )
   })
 
 function trustJson({ state, problem }: PageContext['status']) {
@@ -184,7 +182,7 @@ export const answerVersionFile = (page: PageContext, name: string, board: string
       ? current?.offered?.release
       : known.find((one) => one.version === version && Object.hasOwn(one.boards, board))
     if (release === undefined) return refuse(c, 'not-found', 'there is no such release for that board here')
-    return send(page, 'text', versionFile(release), channel)
+    return send(page, 'text/plain', versionFile(release), channel)
   })
 
 /** Scripts read it with `grep FLATCAR_VERSION= | cut -d= -f2`. */
@@ -210,7 +208,7 @@ export const answerReleasesJson = (page: PageContext, name: string): Promise<Res
   withOwnChannel(page, name, async (channel) => {
     const entries = channel.releases.map(async ({ release, offeredFrom }, i) => {
       const { version, boards, components = {}, notes } = release
-      const inside = notes && i < maxNotes ? await readNotes(page, notes) : undefined
+      const inside = notes && i < maxNotes ? await readNotes(page, notes.sha256) : undefined
       const entry = {
         channel: channel.channel,
         architectures: Object.keys(boards).map(architecture),
@@ -223,5 +221,5 @@ export const answerReleasesJson = (page: PageContext, name: string): Promise<Res
     const known = Object.fromEntries(await Promise.all(entries))
     const current = channel.boards.find(({ offered }) => offered)?.offered?.release.version
     const body = { ...known, ...(current !== undefined && { current: known[current] }) }
-    return send(page, 'json', JSON.stringify(body), channel)
+    return send(page, 'application/json', JSON.stringify(body), channel)
   })

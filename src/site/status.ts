@@ -151,10 +151,7 @@ export async function readHistory(
 }
 
 /** Markdown; `undefined` where the notes are missing, or do not match their digest. */
-export async function readNotes(
-  { service: { reader } }: Reading,
-  { sha256 }: { readonly sha256: string },
-): Promise<string | undefined> {
+export async function readNotes({ service: { reader } }: Reading, sha256: string): Promise<string | undefined> {
   try {
     const found = await readDocument(reader.documents, notesKey(sha256))
     return found && new TextDecoder().decode(found.bytes)

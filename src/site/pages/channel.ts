@@ -59,7 +59,9 @@ async function fittingReleases(page: PageContext, channel: ChannelStatus, from: 
   const paths = await readPaths(page, channel)
   const wanted = releases.slice(from, from + maxReleases)
   const notes = await Promise.all(
-    wanted.map(async ({ release: { notes } }) => notes && ((await notesAsHtml(page, notes)) ?? ('missing' as const))),
+    wanted.map(
+      async ({ release: { notes } }) => notes && ((await notesAsHtml(page, notes.sha256)) ?? ('missing' as const)),
+    ),
   )
   const parts: Html[] = []
   let size = 0

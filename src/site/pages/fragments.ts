@@ -97,18 +97,17 @@ const maxComponents = 8
 
 /** Boards that are offered the same are shown once, under all of their names. @param level of their headings. */
 export function boards(statuses: readonly RolloutStatus[], shown: Shown, level: 3 | 4): readonly Html[] {
-  const groups = Map.groupBy(statuses, keyOf)
+  const groups = Map.groupBy(statuses, ({ offered, newest, via, withheld, rollbacks }) =>
+    JSON.stringify([
+      ...[offered, newest, ...via].map((one) => one?.release.version),
+      ...[withheld?.reason, withheld?.because],
+      ...rollbacks.map(({ from, to }) => [...from, to.release.version]),
+    ]),
+  )
   return [...groups.values()].flatMap(([first, ...others]) =>
     first ? [board(first, [first, ...others].map((one) => one.board).join(', '), shown, level)] : [],
   )
 }
-
-const keyOf = ({ offered, newest, via, withheld, rollbacks }: RolloutStatus): string =>
-  JSON.stringify([
-    ...[offered, newest, ...via].map((one) => one?.release.version),
-    ...[withheld?.reason, withheld?.because],
-    ...rollbacks.map(({ from, to }) => [...from, to.release.version]),
-  ])
 
 function board(status: RolloutStatus, names: string, shown: Shown, level: 3 | 4): Html {
   const { offered, newest, via, withheld, rollbacks } = status

@@ -142,14 +142,14 @@ const maxKnown = 64
  * Markdown that anybody may have written, as HTML without raw HTML, without dangerous links and without images, which
  * would be of other hosts. @returns `undefined` where the notes are missing, or do not match their digest.
  */
-export async function notesAsHtml(page: PageContext, notes: { readonly sha256: string }): Promise<Notes | undefined> {
-  const before = known.get(notes.sha256)
+export async function notesAsHtml(page: PageContext, sha256: string): Promise<Notes | undefined> {
+  const before = known.get(sha256)
   if (before) return before
-  const markdown = await readNotes(page, notes)
+  const markdown = await readNotes(page, sha256)
   if (markdown === undefined) return undefined
   const made = { html: renderMarkdown(cut(markdown)), isCut: markdown.length > maxNotesLength }
   if (known.size >= maxKnown) known.clear()
-  known.set(notes.sha256, made)
+  known.set(sha256, made)
   return made
 }
 
