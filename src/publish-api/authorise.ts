@@ -115,7 +115,8 @@ function peekIssuer(token: string): string {
 }
 
 function whyOf(error: jose.errors.JOSEError, issuer: string): string {
-  const { errors } = jose
+  // Not destructured: that would keep all of jose in bundles.
+  const errors = jose.errors
   if (error instanceof errors.JWKSNoMatchingKey) return `is signed with a key that ${issuer} does not publish`
   if (error instanceof errors.JWTExpired) return `is too old: ${error.message}`
   if (error instanceof errors.JWTClaimValidationFailed)
