@@ -18,6 +18,10 @@ export interface StoreCheck<Store> {
   readonly run: (store: Store, at: At) => Promise<void>
 }
 
+/** Checks by their sentences. */
+export const checksOf = <Store>(rows: Readonly<Record<string, Omit<StoreCheck<Store>, 'name'>>>): StoreCheck<Store>[] =>
+  Object.entries(rows).map(([name, check]) => ({ name, ...check }))
+
 /** @throws PlatteError('mismatch') where two values are not the same; bytes and lists are compared by content. */
 export function same(got: unknown, want: unknown, what: string): void {
   const [a, b] = [shown(got), shown(want)]

@@ -1,6 +1,7 @@
 /** Checks of a document store. Each is also a row of the port's suite; these need only the store and bounded requests. */
 import type { Documents, Token } from '../store/documents.ts'
-import { type At, created, holds, listed, maxBytes, present, read, type StoreCheck, same, text } from './checks.ts'
+import type { At, StoreCheck } from './checks.ts'
+import { checksOf, created, holds, listed, maxBytes, present, read, same, text } from './checks.ts'
 
 type Run = StoreCheck<Documents>['run']
 const [one, two, three] = [text('{"n":1}'), text('{"n":2}'), text('{"n":3}')]
@@ -70,38 +71,33 @@ export const racingSwaps = (racers: number): Run =>
  * The first two check that the store can be read and written. Together 255 calls of 100 bytes or less, about 300 requests
  * over S3. Checks are independent and may run at once; the longest makes 42 calls in series.
  */
-export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documents>, ...StoreCheck<Documents>[]] = [
-  {
-    name: 'a key that was never written is absent',
+export const documentChecks = checksOf<Documents>({
+  'a key that was never written is absent': {
     otherwise: 'no publish would get through: a missing document would look like a failed read',
     async run(store, at) {
       for (const name of ['catalog.jws', 'a/b/c/d/e.jws'])
         same((await store.get(at(name), maxBytes))?.bytes, undefined, `get ${name}`)
     },
   },
-  {
-    name: 'create stores the bytes',
+  'create stores the bytes': {
     otherwise: 'published releases would be missing',
     async run(store, at) {
       same(await store.create(at('a.jws'), one), 'created', 'create')
       await holds(store, at('a.jws'), one)
     },
   },
-  {
-    name: 'create with equal bytes is same',
+  'create with equal bytes is same': {
     otherwise: 'a publisher that lost an answer would take its own release for another publisher’s',
     async run(store, at) {
       await created(store, at('a.jws'), one)
       same(await store.create(at('a.jws'), one), 'same', 'the second create')
     },
   },
-  {
-    name: 'create with other bytes is taken and changes nothing',
+  'create with other bytes is taken and changes nothing': {
     otherwise: 'two publishers would both report success, and one release would be lost',
     run: asking(createOther, one),
   },
-  {
-    name: 'swap replaces the state that its token marks',
+  'swap replaces the state that its token marks': {
     otherwise: 'the catalog would never change, and machines would never be offered a new release',
     async run(store, at) {
       let token = await created(store, at('a.jws'), one)
@@ -112,19 +108,16 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
       }
     },
   },
-  {
-    name: 'swap with a stale token is a conflict and changes nothing',
+  'swap with a stale token is a conflict and changes nothing': {
     otherwise:
       'of two writers of the catalog the later one would undo what the earlier one wrote: a release, or a hold',
     run: asking(swapStale, two),
   },
-  {
-    name: 'swap of a document that is not there is a conflict and makes none',
+  'swap of a document that is not there is a conflict and makes none': {
     otherwise: 'a catalog that was removed would come back in an older state',
     run: asking(swapMissing, one),
   },
-  {
-    name: 'what is known is returned itself until the state is another one',
+  'what is known is returned itself until the state is another one': {
     otherwise: 'servers would keep using a replaced catalog, or download it at every poll',
     async run(store, at) {
       const token = await created(store, at('a.jws'), one)
@@ -136,8 +129,7 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
       same(await store.get(at('b.jws'), maxBytes, known), undefined, 'another key')
     },
   },
-  {
-    name: 'every get after an answered write sees it',
+  'every get after an answered write sees it': {
     otherwise: 'a publisher could build on a replaced state, and servers could return to it',
     async run(store, at) {
       let token = await created(store, at('a.jws'), text('0'))
@@ -149,18 +141,15 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
       }
     },
   },
-  {
-    name: 'of 8 racing creates exactly one wins',
+  'of 8 racing creates exactly one wins': {
     otherwise: 'pipelines that publish at the same moment would silently lose releases',
     run: racingCreates(8),
   },
-  {
-    name: 'of 8 racing swaps exactly one wins',
+  'of 8 racing swaps exactly one wins': {
     otherwise: 'pipelines that publish at the same moment would overwrite each other’s catalog entries',
     run: racingSwaps(8),
   },
-  {
-    name: 'list gives the keys with the prefix, in byte order',
+  'list gives the keys with the prefix, in byte order': {
     otherwise: '`platte verify` would overlook objects that no signed document names',
     when: (store) => store.list !== undefined,
     async run(store, at) {
@@ -174,8 +163,7 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
       same(await list(at('nothing/')), [], 'list of nothing')
     },
   },
-  {
-    name: 'folders names what holds keys',
+  'folders names what holds keys': {
     otherwise: '`platte refresh` would overlook channels that the catalog does not name yet',
     when: (store) => store.list !== undefined,
     async run(store, at) {
@@ -188,4 +176,4 @@ export const documentChecks: readonly [StoreCheck<Documents>, StoreCheck<Documen
       same(await folders(at('nothing/')), [], 'folders of nothing')
     },
   },
-]
+})

@@ -1,8 +1,8 @@
 /** Checks of a package store. Each is also a row of the port's suite. */
 import type { ByteRange, ExpectedPackage, Packages } from '../store/packages.ts'
-import { readAtMost } from '../store/streams.ts'
+import { readAtMost, streamFrom } from '../store/streams.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { listed, present, refuses, type StoreCheck, same, sample } from './checks.ts'
+import { checksOf, listed, present, refuses, same, sample } from './checks.ts'
 
 /** Bytes of the package that checks put. */
 export const size = 300_000
@@ -11,12 +11,9 @@ export const newContent = (): Uint8Array => sample(size, 7)
 /** A body in chunks of uneven sizes. */
 export function bodyOf(bytes: Uint8Array, chunk = 40_013): ReadableStream<Uint8Array> {
   let at = 0
-  return new ReadableStream<Uint8Array>({
-    pull(controller) {
-      if (at < bytes.length) controller.enqueue(bytes.slice(at, at + chunk))
-      at += chunk
-      if (at >= bytes.length) controller.close()
-    },
+  return streamFrom(async () => {
+    at += chunk
+    return at - chunk < bytes.length ? bytes.slice(at - chunk, at) : undefined
   })
 }
 
@@ -46,9 +43,8 @@ export async function isAbsent(store: Packages, key: string): Promise<void> {
 }
 
 /** Independent; together 19 calls that send 1.2 MB and read as much, about 30 requests over S3. */
-export const packageChecks: readonly StoreCheck<Packages>[] = [
-  {
-    name: 'put stores the bytes',
+export const packageChecks = checksOf<Packages>({
+  'put stores the bytes': {
     otherwise: 'machines would download other bytes than those published',
     async run(store, at) {
       const content = newContent()
@@ -57,8 +53,7 @@ export const packageChecks: readonly StoreCheck<Packages>[] = [
       same(await store.stat(at('os.gz')), { size }, 'stat')
     },
   },
-  {
-    name: 'a range is exactly its bytes',
+  'a range is exactly its bytes': {
     otherwise: 'an interrupted download could not resume',
     async run(store, at) {
       const content = newContent()
@@ -73,8 +68,7 @@ export const packageChecks: readonly StoreCheck<Packages>[] = [
         same(await opened(store, at('os.gz'), { start, end }), content.slice(start, end + 1), `${start}-${end}`)
     },
   },
-  {
-    name: 'a body with another digest is refused and leaves nothing',
+  'a body with another digest is refused and leaves nothing': {
     otherwise: 'a damaged upload would be served',
     async run(store, at) {
       const claim = await claimOf(sample(size, 8))
@@ -82,8 +76,7 @@ export const packageChecks: readonly StoreCheck<Packages>[] = [
       await isAbsent(store, at('os.gz'))
     },
   },
-  {
-    name: 'a removed package is absent, and removing nothing is no error',
+  'a removed package is absent, and removing nothing is no error': {
     otherwise: 'unused packages would stay, and cost money',
     spare: true,
     async run(store, at) {
@@ -93,4 +86,4 @@ export const packageChecks: readonly StoreCheck<Packages>[] = [
       await store.remove(at('os.gz'))
     },
   },
-]
+})

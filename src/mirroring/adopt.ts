@@ -13,7 +13,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import { checkSameBytes } from '../release/add-release.ts'
 import type { RampStep, Release } from '../release/channel.ts'
 import { isSameVersion, oldestFirst } from '../release/version.ts'
-import { beginPass, copyByDigest, copyPackage, type Mirroring, type MirrorOptions } from './mirror-pass.ts'
+import { beginPass, copyNotes, copyPackage, type Mirroring, type MirrorOptions } from './mirror-pass.ts'
 
 export interface Adoption {
   /** The channel of the upstream. */
@@ -84,7 +84,7 @@ export async function adopt(
   const pass = beginPass({ from: upstream, to: publisher }, { packages: 'all', onPackage })
   for (const { notes } of manifest.releases)
     if (notes && !(await publisher.documents.get(notesKey(notes.sha256), maxNotesBytes)))
-      await copyByDigest(pass, notesKey(notes.sha256), { sha256: notes.sha256, maxBytes: maxNotesBytes })
+      await copyNotes(pass, notes.sha256)
   for (const [key, one] of packagesOf(manifest))
     if ((await publisher.packages.stat(key))?.size !== one.size) await copyPackage(pass, key, one)
   const [first] = pass.copied.absent

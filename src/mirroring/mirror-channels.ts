@@ -1,22 +1,16 @@
 /** The channels of a pass: packages and manifests in the order of a publish, then their history. */
 import { type ChannelEntry, packagesOf, storeFailures, viewOf } from '../catalog/channels.ts'
-import {
-  type CatalogState,
-  type ChannelRef,
-  channelEntry,
-  channelRefsOf,
-  loadChannel,
-  naming,
-} from '../catalog/read.ts'
+import type { CatalogState, ChannelRef } from '../catalog/read.ts'
+import { channelEntry, channelRefsOf, loadChannel, naming } from '../catalog/read.ts'
 import { inUse, newestOf } from '../channels/prune.ts'
 import type { Catalog } from '../documents/catalog.ts'
-import { type ChannelManifest, isEnded, maxChannelBytes } from '../documents/channel.ts'
-import { channelKey, maxNotesBytes, notesKey } from '../documents/paths.ts'
+import { isEnded, maxChannelBytes } from '../documents/channel.ts'
+import { channelKey, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Package, Release } from '../release/channel.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyPast } from '../trust/verify-documents.ts'
-import { copyByDigest, copyPackage, inParallel, keepRead, type Pass } from './mirror-pass.ts'
+import { copyNotes, copyPackage, inParallel, keepRead, type Pass } from './mirror-pass.ts'
 
 /** Past manifests that are written while others are read. */
 const writesAtOnce = 8
@@ -112,7 +106,7 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
   // The channel that it follows may have moved on.
   if (isHeld && options.bounds) return copySource().then(() => undefined)
   work.previous.set(key, manifest.previous)
-  if (!(await copyNotes(work, manifest.releases))) {
+  if (!(await copyAllNotes(work, manifest.releases))) {
     left.packages = -1
     return undefined
   }
@@ -133,11 +127,7 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
 }
 
 /** @returns `undefined` for a missing or expired manifest, which checks report from the catalog. */
-async function current(
-  work: Work,
-  ref: ChannelRef,
-  reader: Pass['from'] = work.from,
-): Promise<ChannelEntry | undefined> {
+async function current(work: Work, ref: ChannelRef, reader = work.from): Promise<ChannelEntry | undefined> {
   const entry = entryOf(work, ref)
   try {
     return entry && { entry, manifest: (await loadChannel(reader, work.state, { ...ref, entry })).manifest }
@@ -148,11 +138,11 @@ async function current(
 }
 
 /** @returns whether the bounds left time for all. */
-async function copyNotes(work: Work, releases: readonly Release[]): Promise<boolean> {
+async function copyAllNotes(work: Work, releases: readonly Release[]): Promise<boolean> {
   for (const { notes } of releases) {
     if (notes === undefined || work.held.has(notesKey(notes.sha256))) continue
     if (work.options.bounds?.isSpent()) return false
-    await copyByDigest(work, notesKey(notes.sha256), { sha256: notes.sha256, maxBytes: maxNotesBytes })
+    await copyNotes(work, notes.sha256)
     work.held.add(notesKey(notes.sha256))
   }
   return true
@@ -197,7 +187,7 @@ export async function copyHistory(work: Work): Promise<'done' | 'more'> {
       previous ??= work.previous.get(after) ?? (await previousIn(work, { ...ref, seq: seq + 1 }))
       const manifest = previous && (await readPast(work, key, { ...ref, seq, sha256: previous }))
       if (!manifest) break
-      if (!(await copyNotes(work, manifest.releases))) return finish('more')
+      if (!(await copyAllNotes(work, manifest.releases))) return finish('more')
       const write = keepRead(work, key)
       // `finish` awaits it; it may fail before.
       write.catch(() => undefined)
@@ -217,11 +207,7 @@ async function previousIn({ to }: Pass, ref: PastRef): Promise<string | undefine
   return stored && (await verifyPast(stored.bytes, await sha256Hex(stored.bytes), ref)).manifest.previous
 }
 
-async function readPast(
-  pass: Pass,
-  key: string,
-  { sha256, ...ref }: PastRef & { readonly sha256: string },
-): Promise<ChannelManifest | undefined> {
+async function readPast(pass: Pass, key: string, { sha256, ...ref }: PastRef & { readonly sha256: string }) {
   const stored = await pass.from.documents.get(key, maxChannelBytes)
   if (stored === undefined) return void pass.copied.absent.push(key)
   return (await naming(key, () => verifyPast(stored.bytes, sha256, ref))).manifest

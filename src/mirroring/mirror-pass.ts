@@ -1,6 +1,7 @@
 /** One pass of a mirror: verbatim, verified bytes into a store in which only the catalog is ever replaced. */
 import type { StoreReader } from '../catalog/read.ts'
 import { countBytes } from '../channels/publish.ts'
+import { maxNotesBytes, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Package } from '../release/channel.ts'
 import type { Documents, Token } from '../store/documents.ts'
@@ -29,15 +30,13 @@ export interface MirrorOptions {
   /** `channel` or `app/channel`; all unless given. The channel that one follows comes along. */
   readonly channels?: readonly string[] | undefined
   /** Called before each package; the result receives its bytes and its end. */
-  readonly onPackage?:
-    | ((one: Package) => { readonly add: (bytes: number) => void; readonly end: () => void })
-    | undefined
+  readonly onPackage?: ((one: Package) => { add: (bytes: number) => void; end: () => void }) | undefined
   /** 8 unless given. With 1, the order is the same each time. */
   readonly packagesAtOnce?: number
   /** Also copies what the own store lacks from an older upstream: a bundle never gets newer. */
   readonly fillFromOlder?: boolean
-  /** For schedules. With bounds the catalog comes before history. */
-  readonly bounds?: { readonly packages: number /** Whether nothing more may begin. */; isSpent(): boolean }
+  /** For schedules: the catalog comes before history, and nothing begins once they are spent. */
+  readonly bounds?: { readonly packages: number; readonly isSpent: () => boolean }
 }
 
 export interface Copied {
@@ -80,13 +79,10 @@ export async function keepRead({ to, read, copied }: Pass, key: string): Promise
   if (outcome === 'created') copied.documents++
 }
 
-/** Copies a document whose key holds its digest, or notes its absence. @throws PlatteError('mismatch') for other bytes. */
-export async function copyByDigest(
-  pass: Pass,
-  key: string,
-  { sha256, maxBytes }: { readonly sha256: string; readonly maxBytes: number },
-): Promise<void> {
-  const stored = await pass.from.documents.get(key, maxBytes)
+/** Copies release notes, or records their absence. @throws PlatteError('mismatch') for other bytes. */
+export async function copyNotes(pass: Pass, sha256: string): Promise<void> {
+  const key = notesKey(sha256)
+  const stored = await pass.from.documents.get(key, maxNotesBytes)
   if (stored === undefined) return void pass.copied.absent.push(key)
   const found = await sha256Hex(stored.bytes)
   if (found !== sha256) throw new PlatteError('mismatch', `${key}: has SHA-256 ${found} at the upstream`)
@@ -116,11 +112,7 @@ export async function copyPackage({ from, to, copied, options }: Pass, key: stri
 }
 
 /** Works on at most `most` items at a time. After a failure none begins; running ones are waited for. */
-export async function inParallel<T>(
-  items: readonly T[],
-  most: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
+export async function inParallel<T>(items: readonly T[], most: number, work: (item: T) => Promise<void>) {
   const left = [...items]
   const failures: unknown[] = []
   const worker = async (): Promise<void> => {

@@ -42,36 +42,24 @@ export async function mirrorStep({ reader, store, upstream, wanted }: Stepping, 
   }
 }
 
-/** Keys that a store lists in one request, at least. */
-const listedAtOnce = 1000
-
-/** Counts the requests to a store, which Workers bound: one for each call, and two for putting a package. */
+/** Counts the requests to a store, which Workers bound: 2 for `put`, 1 for each 1,000 listed keys, 1 for any other call. */
 export function metered<S extends Store>(store: S, meter: { used: number }): S {
-  const once = <T>(work: () => Promise<T>): Promise<T> => {
-    meter.used++
-    return work()
-  }
-  async function* listing(keys: AsyncIterable<string> | undefined): AsyncIterable<string> {
+  async function* listing(keys: AsyncIterable<string>): AsyncIterable<string> {
     let count = 0
-    meter.used++
-    for await (const key of keys ?? []) {
-      if (++count % listedAtOnce === 0) meter.used++
+    for await (const key of keys) {
+      if (++count % 1000 === 0) meter.used++
       yield key
     }
   }
-  const { documents: d, packages: p } = store
-  const documents: Documents = {
-    get: (key, maxBytes, known) => once(() => d.get(key, maxBytes, known)),
-    create: (key, bytes) => once(() => d.create(key, bytes)),
-    swap: (key, bytes, token) => once(() => d.swap(key, bytes, token)),
-    ...(d.list && { list: (prefix: string) => listing(d.list?.(prefix)) }),
+  const counted = <Port extends Documents | Packages>(port: Port): Port => {
+    const calls = Object.entries(port).map(([name, call]) => [
+      name,
+      (...args: unknown[]) => {
+        meter.used += name === 'put' ? 2 : 1
+        return name === 'list' ? listing(call(...args)) : call(...args)
+      },
+    ])
+    return Object.fromEntries(calls)
   }
-  const packages: Packages = {
-    open: (key, range) => once(() => p.open(key, range)),
-    put: (key, body, expected) => once(() => once(() => p.put(key, body, expected))),
-    stat: (key) => once(() => p.stat(key)),
-    remove: (key) => once(() => p.remove(key)),
-    ...(p.list && { list: (prefix: string) => listing(p.list?.(prefix)) }),
-  }
-  return { ...store, documents, packages }
+  return { ...store, documents: counted(store.documents), packages: counted(store.packages) }
 }

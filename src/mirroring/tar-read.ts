@@ -5,9 +5,8 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { isKey, publicDocument } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import type { Documents } from '../store/documents.ts'
 import { errorName, storeError } from '../store/folder/files.ts'
-import { checkRange, tooLarge } from '../store/streams.ts'
+import { checkRange, streamFrom, tooLarge } from '../store/streams.ts'
 import type { Store } from './mirror-pass.ts'
 import { blockBytes, checksumOf, paddingOf, type TarHead } from './tar-write.ts'
 
@@ -55,10 +54,8 @@ export async function openTar(path: string): Promise<TarReader> {
 async function indexOf(handle: FileHandle, path: string): Promise<ReadonlyMap<string, Extent>> {
   const extents = new Map<string, Extent>()
   const { size: length } = await handle.stat()
-  const cut = (): PlatteError =>
-    new PlatteError('bad-document', `${path}: ends before its end`, {
-      hint: 'copy it again; `platte export` ends with exit code 0',
-    })
+  const hint = 'copy it again; `platte export` ends with exit code 0'
+  const cut = () => new PlatteError('bad-document', `${path}: ends before its end`, { hint })
   const read = async (at: number, size: number): Promise<Uint8Array> => {
     if (at + size > length) throw cut()
     return readAt(handle, { at, size })
@@ -115,14 +112,16 @@ const onlyRead = (key: string): never => {
 }
 
 function storeOf(handle: FileHandle, extents: ReadonlyMap<string, Extent>): Store {
-  const get: Documents['get'] = async (key, maxBytes) => {
-    const extent = extents.get(key)
-    if (extent === undefined) return undefined
-    if (extent.size > maxBytes) throw tooLarge(key, maxBytes)
-    return { bytes: await readAt(handle, extent), token: '' }
-  }
   return {
-    documents: { get, create: async (key) => onlyRead(key), swap: async (key) => onlyRead(key) },
+    documents: {
+      async get(key: string, maxBytes: number) {
+        const extent = extents.get(key)
+        if (extent !== undefined && extent.size > maxBytes) throw tooLarge(key, maxBytes)
+        return extent && { bytes: await readAt(handle, extent), token: '' }
+      },
+      create: async (key) => onlyRead(key),
+      swap: async (key) => onlyRead(key),
+    },
     packages: {
       async open(key, range) {
         const extent = extents.get(key)
@@ -142,17 +141,11 @@ function storeOf(handle: FileHandle, extents: ReadonlyMap<string, Extent>): Stor
 
 function streamOf(handle: FileHandle, { at, size }: Extent): ReadableStream<Uint8Array> {
   let done = 0
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const part = { at: at + done, size: Math.min(chunkBytes, size - done) }
-        if (part.size > 0) controller.enqueue(await readAt(handle, part))
-        done += part.size
-        if (done === size) controller.close()
-      },
-    },
-    { highWaterMark: 0 },
-  )
+  return streamFrom(async () => {
+    const part = { at: at + done, size: Math.min(chunkBytes, size - done) }
+    done += part.size
+    return part.size > 0 ? readAt(handle, part) : undefined
+  })
 }
 
 /** @returns `undefined` for the zeros at the end. @throws PlatteError('bad-document') for anything but a header. */

@@ -7,6 +7,7 @@ import type { AnnouncedUpload, Endpoint, Options, Sending } from '../cli/options
 import { command, environmentOf, oneOf, openStoreOf, parseChannel, settingsOf } from '../cli/options.ts'
 import { show, warn } from '../cli/terminal.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { parseJsonObject } from '../kernel/json.ts'
 import { readShort, readTextFile, sliceOf } from '../runtime/files.ts'
 import { callFunction, findIdToken } from './client.ts'
 import { proposalOf } from './countersign.ts'
@@ -27,11 +28,8 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
     return JSON.parse(await callFunction({ url: url + path, headers, body: text }))
   }
   return {
-    upload: (announced, sending) => uploadAll({ url, open: (body) => post('/v1/uploads', body) }, announced, sending),
-    async send<Result>(
-      command: ChannelCommand,
-      { dryRun }: { readonly dryRun?: boolean | undefined },
-    ): Promise<Result> {
+    upload: (announced, sending) => uploadAll((body) => post('/v1/uploads', body), announced, { ...sending, url }),
+    async send<Result>(command: ChannelCommand, { dryRun }: { readonly dryRun?: boolean | undefined }) {
       const token = await newToken()
       const { action, ...fields } = command
       const manifest = signing && !dryRun && (await proposalFor(signing, command, token))
@@ -73,24 +71,21 @@ const maxRounds = 50
 /** Reading an upload may take longer than a gateway waits. */
 const completeAttempts = 40
 
-/** Where uploads go: the URL has no "/" at the end; `open` announces packages. */
-interface UploadEndpoint {
-  readonly url: string
-  open(body: object): Promise<{ readonly packages: readonly OpenedUpload[] }>
-}
+/** Announces packages. */
+type OpenUploads = (body: object) => Promise<{ readonly packages: readonly OpenedUpload[] }>
 
 /** Uploads what the endpoint lacks. @throws PlatteError as `Endpoint` of the command line. */
 async function uploadAll(
-  endpoint: UploadEndpoint,
+  open: OpenUploads,
   announced: AnnouncedUpload,
-  { files, onBytes }: Sending,
+  { files, onBytes, url }: Sending & { readonly url: string },
 ): Promise<void> {
   const packages = announced.packages.map(({ name, size, sha256, sha1 }) => ({ name, size, sha256, sha1 }))
   for (let round = 0; round < maxRounds; round++) {
-    const { packages: opened } = await endpoint.open({ ...announced, packages })
+    const { packages: opened } = await open({ ...announced, packages })
     const missing = opened.filter((one) => one.kind === 'missing')
     if (missing.length === 0) return
-    for (const one of missing) await sendOne(endpoint.url, one, { file: files.get(one.name) ?? '', onBytes })
+    for (const one of missing) await sendOne(url, one, { file: files.get(one.name) ?? '', onBytes })
   }
   throw new PlatteError('store-unavailable', `upload did not finish after ${maxRounds} rounds`, {
     hint: 'run the same command again',
@@ -102,10 +97,9 @@ async function sendOne(
   { id, partSize, parts }: Extract<OpenedUpload, { readonly kind: 'missing' }>,
   { file, onBytes }: { readonly file: string; readonly onBytes: (bytes: number) => void },
 ): Promise<void> {
-  const left = [...parts]
+  const left = parts.values()
   const sendNext = async (): Promise<void> => {
-    for (let part = left.shift(); part !== undefined; part = left.shift()) {
-      const { number, size, url } = part
+    for (const { number, size, url } of left) {
       const body = await sliceOf(file, (number - 1) * partSize, size)
       await callFunction({ url: new URL(url, `${endpoint}/`).href, method: 'PUT', body })
       onBytes(size)
@@ -119,23 +113,17 @@ async function sendOne(
   })
 }
 
-interface CheckOptions extends Options {
-  readonly claims?: string
-  readonly action: string
-  readonly channel: string
-}
-
 export function policyCommand(): Command {
-  const check = command('check', 'print the rule that allows a token something, or why none does', [
-    'publishPolicy',
-    'app',
-  ])
+  const about = 'print the rule that allows a token something, or why none does'
+  const check = command('check', about, ['publishPolicy', 'app'])
     .option('--claims <file>', 'a token, or its claims as JSON, not verified; without it, only the policy is checked')
     .option('--action <action>', `the action: ${actions.join(', ')}`, oneOf(actions), 'publish')
     .option('--channel <channel>', 'the channel', parseChannel, 'stable')
     .action(checkPolicy)
   return command('policy', 'try out the policy of a publish function', []).addCommand(check)
 }
+
+type CheckOptions = Options & { readonly claims?: string; readonly action: string; readonly channel: string }
 
 async function checkPolicy(options: CheckOptions): Promise<void> {
   const { publishPolicy, app } = settingsOf(options, options.claims ? ['app'] : [])
@@ -161,11 +149,8 @@ async function checkPolicy(options: CheckOptions): Promise<void> {
 async function readClaims(ref: string): Promise<Claims> {
   const text = new TextDecoder().decode(await readShort(ref)).trim()
   const [, payload] = text.split('.')
-  try {
-    const value: unknown = JSON.parse(
-      text.startsWith('{') || !payload ? text : Buffer.from(payload, 'base64url').toString(),
-    )
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Claims
-  } catch {}
+  const json = text.startsWith('{') || !payload ? text : Buffer.from(payload, 'base64url').toString()
+  const claims = parseJsonObject(json)
+  if (claims) return claims
   throw new PlatteError('usage', `${ref} holds neither a token nor its claims as a JSON object`)
 }

@@ -97,10 +97,8 @@ export async function callFunction({ url, attempts = 4, ...request }: FunctionRe
     } catch (cause) {
       if (cause instanceof PlatteError) throw cause
       const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)
-      failure = new PlatteError('store-unavailable', `${new URL(url).origin} did not answer: ${why}`, {
-        hint: 'run the same command again: it resumes',
-        cause,
-      })
+      const hint = 'run the same command again: it resumes'
+      failure = new PlatteError('store-unavailable', `${new URL(url).origin} did not answer: ${why}`, { hint, cause })
     }
   }
   throw failure
@@ -113,9 +111,7 @@ function refusalOf({ status, headers }: Response, text: string, url: string): Pl
   const words = detail || `${origin} answered ${status}`
   // The id of an upload is a secret.
   const path = pathname.replace(/(uploads\/).+/, '$1…')
-  return new PlatteError(
-    errorCodes.find((one) => one === code && one !== 'bad-request') ?? codes[status] ?? 'store-unavailable',
-    status === 404 ? `${origin} has no ${path}: ${words}` : words,
-    { ...(hint !== undefined && { hint }) },
-  )
+  const known = errorCodes.find((one) => one === code && one !== 'bad-request') ?? codes[status]
+  const message = status === 404 ? `${origin} has no ${path}: ${words}` : words
+  return new PlatteError(known ?? 'store-unavailable', message, { ...(hint !== undefined && { hint }) })
 }
