@@ -55,16 +55,13 @@ const isWanted = ({ at, app, channel }: Line, wanted: ReportWindow): boolean =>
  * The files of events in a store, from the day before on: a batch is named by its first line.
  * @throws PlatteError('refused') where the store cannot be listed.
  */
-export async function* storedEvents(
-  documents: Documents,
-  { since, until }: ReportWindow,
-): AsyncIterable<string | undefined> {
+export async function* storedEvents(documents: Documents, window: ReportWindow): AsyncIterable<string | undefined> {
   if (documents.list === undefined)
     throw new PlatteError('refused', 'this store cannot be listed, so its events cannot be found', {
       hint: 'run it where the store is, or give it the files',
     })
   const decoder = new TextDecoder()
-  for (let day = since - dayMs; day < until + dayMs; day += dayMs)
+  for (let day = window.since - dayMs; day < window.until + dayMs; day += dayMs)
     for await (const key of documents.list(eventsFolder(isoText(day).slice(0, 10)))) {
       const stored = await documents.get(key, maxFileBytes).catch((error: unknown) => {
         if (error instanceof PlatteError && error.code === 'too-large') return undefined

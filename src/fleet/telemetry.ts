@@ -19,9 +19,8 @@ export async function openTelemetry(
   const lost = (): number => stored?.lost() ?? 0
   const metrics = wanted.metrics
     ? (await import('./metrics.ts')).openMetrics({
+        ...{ lost, gauges, catalog: () => ageOf(cache, reader.clock()) },
         isKnown: (app, channel) => knows(cache, app, channel),
-        catalog: () => ageOf(cache, reader.clock()),
-        ...{ lost, gauges },
       })
     : undefined
   const sinks = [stored, metrics].flatMap((one) => one?.sink ?? [])

@@ -11,7 +11,7 @@ import { parseVersion } from '../release/version.ts'
 import { type Html, none, part } from './pages/fragments.ts'
 import { maxAgeSeconds, type PageContext } from './pages/page.ts'
 import { notesAsHtml } from './pages/release.ts'
-import type { ChannelStatus, Unreadable } from './status.ts'
+import type { ChannelStatus, Found } from './status.ts'
 import { changeOf, isUnknown, listedChannels, readChannelStatus, readListed, readNotes } from './status.ts'
 
 /**
@@ -151,7 +151,7 @@ function trustJson({ state, problem }: PageContext['status']) {
   return { status: problem?.reason ?? 'ok', ...(catalog && { catalog: { issuedAt, expires, keyIds } }) }
 }
 
-function summaryJson(one: ChannelStatus | Unreadable): object {
+function summaryJson(one: Found): object {
   const { app, channel } = one
   if ('problem' in one) return { app, channel, problem: one.problem.reason }
   const { seq, issuedAt, description, aliases, cadence, follow } = one.manifest

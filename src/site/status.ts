@@ -44,13 +44,11 @@ export interface ChannelStatus extends Named, LoadedChannel, ChannelState {
   readonly dueAt: Instant | undefined
 }
 
-export interface Unreadable extends Named {
-  readonly problem: Problem
-}
+/** A channel, or why it cannot be shown. */
+export type Found = ChannelStatus | (Named & { readonly problem: Problem })
 
 /** Whether a channel does not exist. A deleted one stays in the catalog, so that nobody can restore it. */
-export const isUnknown = (one: ChannelStatus | Unreadable): boolean =>
-  'problem' in one && one.problem.reason.startsWith('unknown-')
+export const isUnknown = (one: Found): boolean => 'problem' in one && one.problem.reason.startsWith('unknown-')
 
 /** Every channel of the catalog, deleted ones too: by app, then stable, beta, alpha and the others by name. */
 export const listedChannels = ({ state }: Status): readonly ChannelRef[] =>
@@ -64,7 +62,7 @@ function sortKey({ app, channel }: ChannelRef): string {
 export async function readChannelStatus(
   { service: { cache, reader }, status: { state, now, problem } }: Reading,
   ref: ChannelRef,
-): Promise<ChannelStatus | Unreadable> {
+): Promise<Found> {
   const apps = state?.catalog.catalog.apps ?? {}
   const appName = (Object.hasOwn(apps, ref.app) ? apps[ref.app]?.name : undefined) ?? ref.app
   const loaded = await findChannel(cache, reader, ref)
@@ -75,10 +73,7 @@ export async function readChannelStatus(
 }
 
 /** Reads channels by their own names: a deleted one is unknown, even where another has its name as an alias. */
-export const readListed = (
-  reading: Reading,
-  refs: readonly ChannelRef[],
-): Promise<readonly (ChannelStatus | Unreadable)[]> =>
+export const readListed = (reading: Reading, refs: readonly ChannelRef[]): Promise<readonly Found[]> =>
   Promise.all(
     refs.map(async (ref) => {
       const one = await readChannelStatus(reading, ref)

@@ -1,5 +1,5 @@
 /** `/`: a card for each channel, with what its boards are offered. */
-import { type ChannelStatus, isUnknown, listedChannels, readListed, type Unreadable } from '../status.ts'
+import { type Found, isUnknown, listedChannels, readListed } from '../status.ts'
 import { age, boards, cadenceFacts, filled, type Html, none, part } from './fragments.ts'
 import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
 
@@ -22,7 +22,7 @@ ${pager(page, from, from + count, refs.length)}`
   return answerPage(page, { title: words.home.title, section: 'channels' }, content)
 }
 
-function fittingCards(page: PageContext, found: readonly (ChannelStatus | Unreadable)[]) {
+function fittingCards(page: PageContext, found: readonly Found[]) {
   const all = found.map((one) => ({ one, html: isUnknown(one) ? none : card(page, one) }))
   let size = 0
   const end = all.findIndex(({ html }, i) => {
@@ -37,7 +37,7 @@ function fittingCards(page: PageContext, found: readonly (ChannelStatus | Unread
   return { cards: part`${cards}`, count }
 }
 
-function card(page: PageContext, one: ChannelStatus | Unreadable): Html {
+function card(page: PageContext, one: Found): Html {
   const { words, link } = page
   const heading = part`<h3><a href="${link(`/channels/${one.app}/${one.channel}`)}">${one.channel}</a></h3>`
   if ('problem' in one) return part`<article class="card">${heading}\n${channelTrouble(one.problem, words)}</article>\n`
