@@ -7,9 +7,7 @@ import type { BrakeEdit, Committer, Edit, EditResult, ManifestEdit, Plan } from 
 import { loadState, plan } from './plan.ts'
 
 /** How one change is dated and signed; by default now, by the release keys at hand. */
-export interface Signing extends Partial<Issue> {
-  readonly seal?: Seal | undefined
-}
+export type Signing = Partial<Issue> & { readonly seal?: Seal | undefined }
 
 /** @throws PlatteError('refused', 'usage') as `plan`; 'missing' for a package that the manifest needs. */
 export async function planChange(writer: Committer, edit: Edit, { at, provenance }: Signing = {}): Promise<Plan> {

@@ -9,9 +9,7 @@ import { isSameVersion } from '../release/version.ts'
 import type { BrakeEdit, EditState } from './plan.ts'
 
 /** A version, of one board or (no `board`) of all. */
-export interface HeldVersion extends Pick<Hold, 'version'> {
-  readonly board?: string | undefined
-}
+export type HeldVersion = Readonly<{ version: string; board?: string | undefined }>
 
 const sourceOf = (current: ChannelManifest | undefined): readonly string[] =>
   current?.follow ? [current.follow.channel] : []

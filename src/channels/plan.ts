@@ -1,16 +1,8 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
 import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel } from '../catalog/channels.ts'
 import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
-import {
-  type CatalogState,
-  type ChannelRef,
-  channelEntry,
-  channelsOf,
-  encode,
-  loadForWriting,
-  type StoreReader,
-  type StoreWriter,
-} from '../catalog/read.ts'
+import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../catalog/read.ts'
+import { channelEntry, channelsOf, encode, loadForWriting } from '../catalog/read.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded, maxChannelBytes } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -59,15 +51,11 @@ export interface ManifestEdit extends AnyEdit {
 }
 
 /** Changes what the timestamp key signs of a channel: its holds, and when its ramps were stopped. */
-export interface BrakeEdit extends AnyEdit {
-  readonly brake: (current: ChannelEntry, state: EditState, at: string) => Brakes
-}
+export type BrakeEdit = AnyEdit & { readonly brake: (current: ChannelEntry, state: EditState, at: string) => Brakes }
 
 export type Edit = ManifestEdit | BrakeEdit
 
-export interface Committer extends StoreWriter {
-  readonly packages: Packages
-}
+export type Committer = StoreWriter & { readonly packages: Packages }
 
 export interface Plan {
   readonly edit: Edit
@@ -121,7 +109,7 @@ export async function liveChannels(reader: StoreReader, app: string): Promise<re
 async function loadLive(
   reader: StoreReader,
   state: CatalogState,
-  { app, names }: { readonly app: string; readonly names: readonly string[] },
+  { app, names }: Readonly<{ app: string; names: readonly string[] }>,
   onFailure: (channel: string, error: unknown) => void = (_, error) => {
     throw error
   },

@@ -31,25 +31,14 @@ export interface ReleaseOrder extends Pick<Release, 'version' | 'components' | '
   readonly create: boolean
 }
 
-/** A file to publish; it can be read more than once. */
-export interface Source {
-  readonly name: string
-  /** Bytes. */
-  readonly size: number
-  open(): ReadableStream<Uint8Array>
-}
+/** A file to publish, its size in bytes; it can be read more than once. */
+export type Source = Readonly<{ name: string; size: number; open(): ReadableStream<Uint8Array> }>
 
-export interface PublishOrder extends ReleaseOrder {
-  /** The OS package first. */
-  readonly sources: readonly [Source, ...Source[]]
-}
-
+/** The OS package first. */
+export type PublishOrder = ReleaseOrder & { readonly sources: readonly [Source, ...Source[]] }
 export type StoredOrder = ReleaseOrder & Pick<BoardPackages, 'packages'>
 
-interface Staging {
-  readonly packages: Packages
-  readonly newHasher: NewHasher
-}
+type Staging = Readonly<{ packages: Packages; newHasher: NewHasher }>
 
 export interface Publisher extends Committer, Staging {}
 
@@ -97,7 +86,7 @@ export async function planPublish(
   onBytes: OnBytes = () => {},
 ): Promise<PublishResult> {
   await admit(publisher, order)
-  const hashed: Omit<Package, 'name'>[] = []
+  const hashed: Hashed[] = []
   for (const source of order.sources) hashed.push(await digestsOf(source, publisher.newHasher, onBytes))
   const packages = describe(order.sources, hashed)
   const { seq } = await planRelease(publisher, { ...order, packages })
@@ -133,7 +122,7 @@ function checkAdmission({ catalog, head }: EditState, order: ReleaseOrder): void
   else checkVersionOrder(head.manifest, order)
 }
 
-function describe(sources: PublishOrder['sources'], hashed: readonly Omit<Package, 'name'>[]) {
+function describe(sources: PublishOrder['sources'], hashed: readonly Hashed[]) {
   const packages = hashed.map(({ size, sha256, sha1 }, i) => ({ name: sources[i]?.name ?? '', size, sha256, sha1 }))
   return withOptional(packages as [Package, ...Package[]])
 }
@@ -145,14 +134,11 @@ export const withOptional = ([first, ...others]: BoardPackages['packages']): Boa
 ]
 
 /** Other channels that cannot be read are logged as warnings. */
-export async function planRelease(
-  publisher: Committer,
-  order: StoredOrder,
-  { at, provenance }: Signing = {},
-): Promise<Plan> {
+export async function planRelease(publisher: Committer, order: StoredOrder, signing: Signing = {}): Promise<Plan> {
   checkRelease(order, order.packages)
+  const { at = publisher.clock(), provenance } = signing
   const edit = await releaseEdit(order)
-  const planned = plan(edit, await loadState(publisher, edit), { at: at ?? publisher.clock(), provenance })
+  const planned = plan(edit, await loadState(publisher, edit), { at, provenance })
   for (const problem of planned.state.unreadable) publisher.log({ level: 'warn', event: 'publish', problem })
   return planned
 }
@@ -201,11 +187,9 @@ async function hashAndStage(staging: Staging, sources: readonly Source[], onByte
 const read = (source: Source, onBytes: OnBytes): ReadableStream<Uint8Array> =>
   source.open().pipeThrough(countBytes(onBytes))
 
-export async function digestsOf(
-  source: Source,
-  newHasher: NewHasher,
-  onBytes: OnBytes,
-): Promise<{ readonly size: number } & Digests> {
+type Hashed = { readonly size: number } & Digests
+
+export async function digestsOf(source: Source, newHasher: NewHasher, onBytes: OnBytes): Promise<Hashed> {
   const hasher = newHasher()
   let size = 0
   for await (const chunk of read(source, onBytes)) {

@@ -67,12 +67,8 @@ export async function summarise(
   return { issuedAt, expires, root, problems, channels }
 }
 
-interface Reading {
-  readonly reader: StoreReader
-  readonly state: CatalogState
-  /** Why nothing at all is offered. */
-  readonly blocked: Reason | undefined
-}
+/** `blocked`: why nothing at all is offered. */
+type Reading = Readonly<{ reader: StoreReader; state: CatalogState; blocked: Reason | undefined }>
 
 async function summariseChannel(reading: Reading, ref: NamedChannel): Promise<ChannelSummary | undefined> {
   const { reader, state } = reading

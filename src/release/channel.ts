@@ -3,16 +3,8 @@
  * `documents/channel.ts` has the schema that decodes it.
  */
 
-/** Digests in lower-case hex. */
-export interface Package {
-  readonly name: string
-  /** Bytes. */
-  readonly size: number
-  readonly sha256: string
-  readonly sha1: string
-  /** `false`: optional. Absent means required. */
-  readonly required?: boolean
-}
+/** Size in bytes, digests in lower-case hex; `required: false` is optional, absent is required. */
+export type Package = Readonly<{ name: string; size: number; sha256: string; sha1: string; required?: boolean }>
 
 export interface BoardPackages {
   /** Base URLs ending in "/", in the order clients try them; empty: this deployment serves the packages. */
@@ -21,21 +13,14 @@ export interface BoardPackages {
   readonly packages: readonly [Package, ...Package[]]
 }
 
-export interface RampStep {
-  readonly at: string
-  /** 0 to 1. */
-  readonly share: number
-}
+/** Shares are 0 to 1. */
+export type RampStep = Readonly<{ at: string; share: number }>
 
 /** As windows and cadences name them. */
 export const weekdays = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 
-export interface Window {
-  readonly days: readonly (typeof weekdays)[number][]
-  readonly from: string
-  readonly to: string
-  readonly timeZone: string
-}
+export type Window = Readonly<{ days: readonly Weekday[]; from: string; to: string; timeZone: string }>
+type Weekday = (typeof weekdays)[number]
 
 export interface Target {
   readonly oem?: { readonly only?: readonly string[]; readonly not?: readonly string[] }
@@ -43,14 +28,8 @@ export interface Target {
   readonly machines?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] }
 }
 
-export interface Reasoned {
-  readonly reason: string
-}
-
-export interface Conditions {
-  readonly windows?: readonly Window[]
-  readonly target?: Target
-}
+export type Reasoned = Readonly<{ reason: string }>
+export type Conditions = Readonly<{ windows?: readonly Window[]; target?: Target }>
 
 export interface Release extends Conditions {
   readonly version: string
@@ -73,11 +52,7 @@ export interface Channel extends Conditions {
 }
 
 /** Withholds a version, on one board or (no `board`) on all. The timestamp key signs it. */
-export interface Hold extends Reasoned {
-  readonly version: string
-  readonly board?: string
-  readonly at: string
-}
+export type Hold = Reasoned & Readonly<{ version: string; board?: string; at: string }>
 
 export const packagesFor = ({ boards }: Release, board: string): BoardPackages | undefined =>
   Object.hasOwn(boards, board) ? boards[board] : undefined

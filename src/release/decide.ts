@@ -61,29 +61,16 @@ const anyBoard = 'any'
 export const boardFor = ({ boards }: ChannelView, { board }: Pick<Check, 'board'>): BoardView | undefined =>
   boards.get(board || anyBoard)
 
-interface Offered {
-  readonly kind: 'update'
-  readonly offer: Candidate
-}
+type Offered = Readonly<{ kind: 'update'; offer: Candidate }>
 
-export interface Withheld {
-  readonly kind: 'no-update'
-  readonly reason: Reason
-  /** The release that is withheld, or the dead end. */
-  readonly candidate?: Candidate
-  /** The operator's words, or what went wrong. */
-  readonly because?: string
-}
+/** The release that is withheld, or the dead end; and the operator's words, or what went wrong. */
+export type Withheld = Readonly<{ kind: 'no-update'; reason: Reason; candidate?: Candidate; because?: string }>
 
 export type Decision = Offered | Withheld
 
-interface Case {
-  readonly check: Check
-  readonly machine: Machine
-  readonly view: ChannelView
-  readonly now: number
-  /** The last one computed: ramp and window share one hash. */
-  bucket?: { readonly of: Candidate; readonly value: Bucket }
+/** The last bucket computed is kept: ramp and window share one hash. */
+type Case = Readonly<{ check: Check; machine: Machine; view: ChannelView; now: number }> & {
+  bucket?: Readonly<{ of: Candidate; value: Bucket }>
 }
 
 /** Decides for one machine. @param now milliseconds since 1970-01-01T00:00:00Z. */
@@ -206,11 +193,8 @@ function limited({ machine }: Case, limits: ClientLimits, { offer }: Offered): D
 }
 
 /** A syncer offers what it gets to its whole fleet: it comes last, as a machine without an id. */
-export const bucketFor = (
-  { release }: Candidate,
-  { scope }: ChannelView,
-  { machineId = '', isSyncer }: Check,
-): Bucket => bucketOf(scope, release.version, isSyncer ? '' : machineId)
+export const bucketFor = ({ release }: Candidate, { scope }: ChannelView, check: Check): Bucket =>
+  bucketOf(scope, release.version, check.isSyncer ? '' : (check.machineId ?? ''))
 
 const noUpdate = (reason: Reason, candidate: Candidate, because?: string): Withheld =>
   because === undefined ? { kind: 'no-update', reason, candidate } : { kind: 'no-update', reason, candidate, because }

@@ -6,16 +6,11 @@ import type { Channel, Hold, RampStep, Release, Target, Window } from './channel
 import { isHoldOf } from './edits.ts'
 import { newestFirst } from './version.ts'
 
-/** One difference. Without `from` the field is new, without `to` it is removed. */
-export interface Change {
-  /** The field of the channel, or of the release where there is a version: `ramp`, `windows`, `amd64-usr`, … */
-  readonly what: string
-  readonly version?: string
-  readonly from?: string
-  readonly to?: string
-  /** What it does to machines, where the field does not show it. */
-  readonly effect?: string
-}
+/**
+ * One difference of a field of the channel, or of the release where there is a version: `ramp`, `windows`, `amd64-usr`, …
+ * Without `from` it is new, without `to` it is removed. `effect`: what it does to machines, where the field does not show it.
+ */
+export type Change = Readonly<{ what: string; version?: string; from?: string; to?: string; effect?: string }>
 
 export interface ChannelMetadata extends Channel {
   readonly aliases?: readonly string[]
@@ -27,20 +22,18 @@ export interface ChannelMetadata extends Channel {
 
 type Texts = Readonly<Record<string, string | undefined>>
 
+type Holds = readonly Hold[]
+
 /**
  * Every difference, the channel's own first, then by release, newest first.
  * @param holds of the channel now; none for the past, of which no holds are kept.
  */
-export function diffChannels(
-  before: ChannelMetadata,
-  after: ChannelMetadata,
-  holds: readonly Hold[] = [],
-): readonly Change[] {
+export function diffChannels(before: ChannelMetadata, after: ChannelMetadata, holds: Holds = []): readonly Change[] {
   const gone = before.releases.filter(({ version }) => findRelease(after, version) === undefined)
+  const withEffect = (one: Change): Change =>
+    one.what === 'rollbackFrom' ? { ...one, effect: rollbackEffect(before, after, holds) } : one
   return [
-    ...diffTexts(channelTexts(before), channelTexts(after)).map((one) =>
-      one.what === 'rollbackFrom' ? { ...one, effect: rollbackEffect(before, after, holds) } : one,
-    ),
+    ...diffTexts(channelTexts(before), channelTexts(after)).map(withEffect),
     ...after.releases.flatMap((release) =>
       diffTexts(releaseTexts(findRelease(before, release.version)), releaseTexts(release), release.version),
     ),
@@ -49,14 +42,14 @@ export function diffChannels(
 }
 
 /** e.g. `machines on 2.0.0 are being sent back to 1.0.0`. */
-function rollbackEffect(before: ChannelMetadata, after: ChannelMetadata, holds: readonly Hold[]): string {
+function rollbackEffect(before: ChannelMetadata, after: ChannelMetadata, holds: Holds): string {
   const [old = [], current = []] = [before.rollbackFrom, after.rollbackFrom]
   const sent = current.filter((version) => !old.includes(version)).map((version) => sentBack(version, after, holds))
   const ended = old.filter((version) => !current.includes(version))
   return [...sent, ...(ended.length > 0 ? [`machines on ${ended.join(', ')} are no longer sent back`] : [])].join('; ')
 }
 
-function sentBack(version: string, { releases }: ChannelMetadata, holds: readonly Hold[]): string {
+function sentBack(version: string, { releases }: ChannelMetadata, holds: Holds): string {
   const boards = Object.keys(releases.find((one) => one.version === version)?.boards ?? {})
   const left = releases.filter(({ withdrawn }) => !withdrawn).sort(newestFirst)
   const isOffered = (one: Release, board: string): boolean =>
@@ -67,10 +60,7 @@ function sentBack(version: string, { releases }: ChannelMetadata, holds: readonl
 }
 
 /** What the catalog adds to a channel. */
-export interface Brakes {
-  readonly holds?: readonly Hold[]
-  readonly rampAsOf?: string
-}
+export type Brakes = Readonly<{ holds?: readonly Hold[]; rampAsOf?: string }>
 
 export const diffBrakes = (before: Brakes, after: Brakes): readonly Change[] =>
   diffTexts(brakeTexts(before), brakeTexts(after))

@@ -99,15 +99,9 @@ function hasBegunAs(known: readonly RampStep[], ramp: readonly RampStep[], now: 
   return startOf(known) <= now && sameJson(formOf(known), formOf(ramp))
 }
 
-interface RampOver {
-  readonly start: number
-  readonly overMs: number
-  readonly steps?: number | undefined
-  /** The share at its start, 0 to 1. */
-  readonly from?: number
-}
+type RampOver = Readonly<{ start: number; overMs: number; steps?: number | undefined; from?: number }>
 
-/** The points of a ramp that rises over a time: a line, or a number of equal steps, the first at its start. */
+/** The points of a ramp that rises over a time from a share: a line, or equal steps, the first at its start. */
 export function rampOver({ start, overMs, steps, from = 0 }: RampOver): readonly RampStep[] {
   const point = (ms: number, share: number): RampStep => ({ at: new Date(Math.round(ms)).toISOString(), share })
   if (steps === undefined) return [point(start, from), point(start + overMs, 1)]

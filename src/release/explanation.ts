@@ -12,7 +12,7 @@ import {
 } from './decide.ts'
 import { rampEdges, shareAt } from './ramp.ts'
 import { progressOf } from './rollout-status.ts'
-import { compareVersions, parseVersion } from './version.ts'
+import { compareVersions, newestFirst, parseVersion } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 import { nextEdge } from './window.ts'
 
@@ -31,19 +31,12 @@ export function forEverybody(decision: Decision): Decision {
 export const reasonText = ({ reason, because }: Withheld): string =>
   because !== undefined && publicReasons.includes(reason) ? `${reason}: ${because}` : reason
 
-export interface Course {
-  readonly running?: string
-  /** All that the machine is offered, one after the other. */
-  readonly steps?: readonly Candidate[]
-  /** When the ramp of the release was stopped, RFC 3339. */
-  readonly stoppedAt?: string | undefined
-}
+/** All that the machine is offered, one after the other; and when the ramp of the release was stopped, RFC 3339. */
+export type Course = Readonly<{ running?: string; steps?: readonly Candidate[]; stoppedAt?: string | undefined }>
 
 /** Whether the machine is sent back to a lower version. */
 export const isRollback = (decision: Decision, { running }: Course): boolean =>
-  decision.kind === 'update' &&
-  running !== undefined &&
-  compareVersions(decision.offer.version, parseVersion(running)) < 0
+  decision.kind === 'update' && running !== undefined && newestFirst(decision.offer.release, { version: running }) > 0
 
 /** One sentence without a full stop, e.g. `no update: 4593.2.0 is held (https://example.org/why)`. */
 export function explainDecision(decision: Decision, course: Course = {}): string {
@@ -62,15 +55,11 @@ export function explainDecision(decision: Decision, course: Course = {}): string
   return `no update: ${sentence}${stop}${way}${because === undefined ? '' : ` (${because})`}`
 }
 
-/** The numbers behind a decision about a release. Instants are RFC 3339, shares 0 to 1. */
-export interface Numbers {
-  /** The machine's bucket: a higher share admits it. Absent without a ramp. */
-  readonly draw?: number
-  readonly share?: number
-  readonly stoppedAt?: string
-  /** When the window next opens or closes for this machine. */
-  readonly windowEdge?: string
-}
+/**
+ * The numbers behind a decision about a release: the machine's bucket (`draw`, absent without a ramp: a higher share admits
+ * it), and when the window next opens or closes for it. Instants are RFC 3339, shares 0 to 1.
+ */
+export type Numbers = Readonly<{ draw?: number; share?: number; stoppedAt?: string; windowEdge?: string }>
 
 const subjectOf = (decision: Decision): Candidate | undefined =>
   decision.kind === 'update' ? decision.offer : decision.candidate
@@ -91,11 +80,8 @@ export function numbersOf(decision: Decision, check: Check, view: ChannelView, n
   }
 }
 
-export interface ForecastChange {
-  /** Milliseconds since 1970-01-01T00:00:00Z, a whole number. */
-  readonly at: number
-  readonly decision: Decision
-}
+/** `at`: milliseconds since 1970-01-01T00:00:00Z, a whole number. */
+export type ForecastChange = Readonly<{ at: number; decision: Decision }>
 
 /** e.g. `this machine is offered 4593.2.0 from 2026-11-24 13:12:05 UTC`. */
 export function explainChange({ at, decision }: ForecastChange): string {

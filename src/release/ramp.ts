@@ -7,31 +7,19 @@ import { utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Instant } from '../kernel/clock.ts'
 import type { RampStep } from './channel.ts'
 
-interface Point {
-  readonly at: Instant
-  /** 0 to 1. */
-  readonly share: number
-}
+type Point = Readonly<{ at: Instant; share: number }>
 
-export interface Ramp {
-  readonly points: readonly Point[]
-  /** When its clock was stopped, if it was. */
-  readonly asOf: Instant | undefined
-}
+/** `asOf`: when its clock was stopped, if it was. */
+export type Ramp = Readonly<{ points: readonly Point[]; asOf: Instant | undefined }>
 
-/** Two independent numbers of 0 to 1. They differ by release, stay the same at every check, and are never stored. */
-export interface Bucket {
-  /** A ramp with a higher share admits the machine. */
-  readonly ramp: number
-  /** How far into the spread of a window the machine starts. */
-  readonly window: number
-}
+/**
+ * Two independent numbers of 0 to 1. They differ by release, stay the same at every check, and are never stored. A ramp with
+ * a higher share than `ramp` admits the machine; `window` is how far into the spread of a window it starts.
+ */
+export type Bucket = Readonly<{ ramp: number; window: number }>
 
 /** What buckets depend on beside the release: a follower has its own. */
-export interface BucketScope {
-  readonly app: string
-  readonly channel: string
-}
+export type BucketScope = Readonly<{ app: string; channel: string }>
 
 /**
  * The first and the second 32 bits of SHA-256 over `v1`, app, channel, version and the machine's id in lower case, with a
@@ -46,8 +34,8 @@ export function bucketOf({ app, channel }: BucketScope, version: string, machine
 
 /** Reads a ramp. One that is invalid admits nobody. */
 export function readRamp(steps: readonly RampStep[], asOf?: Instant): Ramp {
-  const points = steps.map(({ at, share }) => ({ at: Date.parse(at), share }))
-  return { points: rampProblem(steps) === undefined ? points : [], asOf }
+  const valid = rampProblem(steps) === undefined ? steps : []
+  return { points: valid.map(({ at, share }) => ({ at: Date.parse(at), share })), asOf }
 }
 
 export function rampProblem(steps: readonly RampStep[]): string | undefined {

@@ -182,11 +182,8 @@ export const closedFloors = ({ releases }: Channel, now: number, asOf?: number):
     ]
   })
 
-interface Walk {
-  readonly steps: readonly Candidate[]
-  /** Why there is no further step; `undefined`: the offers form a circle. */
-  readonly end: Withheld | undefined
-}
+/** `end`: why there is no further step; `undefined`: the offers form a circle. */
+type Walk = Readonly<{ steps: readonly Candidate[]; end: Withheld | undefined }>
 
 /** Takes each offer until there is none. @param isPatient whether it waits for a closed window, or stops there. */
 export function walk(check: Check, view: ChannelView, now: number, { isPatient = false } = {}): Walk {

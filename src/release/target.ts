@@ -3,12 +3,10 @@ import { textDigest } from '../kernel/digest.ts'
 import type { Target } from './channel.ts'
 import { compareVersions, parseVersion, type Version } from './version.ts'
 
+/** Texts are empty where unknown; without a version that it runs, it is below everything. */
 export interface Machine {
-  /** What it runs; `undefined` is below everything. */
   readonly running: Version | undefined
-  /** Empty where unknown. */
   readonly oem: string
-  /** Empty where unknown. */
   readonly machineId: string
   /** Answers as for a machine on no list, to keep the lists private. */
   readonly onNoList?: boolean

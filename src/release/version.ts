@@ -3,12 +3,8 @@
  * `-x` below the plain one, `+x` ignored.
  */
 
-export interface Version {
-  /** Decimal digits without leading zeros. */
-  readonly parts: readonly string[]
-  /** The text after `-`, or empty. */
-  readonly pre: string
-}
+/** Decimal digits without leading zeros; and the text after `-`, or empty. */
+export type Version = Readonly<{ parts: readonly string[]; pre: string }>
 
 /** The longest in the field has 40 characters. */
 const maxVersionLength = 256
@@ -30,9 +26,7 @@ export function compareVersions(a: Version | undefined, b: Version | undefined):
   return compareParts(a.parts, b.parts) || comparePre(a.pre, b.pre)
 }
 
-interface Versioned {
-  readonly version: string
-}
+type Versioned = Readonly<{ version: string }>
 
 export const oldestFirst = (a: Versioned, b: Versioned): number =>
   compareVersions(parseVersion(a.version), parseVersion(b.version))

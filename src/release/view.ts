@@ -13,12 +13,8 @@ interface BoardRelease {
   readonly deadEnd: Reasoned | undefined
 }
 
-/** Why one release is offered to nobody. */
-export interface Refusal {
-  readonly reason: 'withdrawn' | 'held' | 'dead-end'
-  /** The operator's words. */
-  readonly because: string
-}
+/** Why one release is offered to nobody, with the operator's words. */
+type Refusal = Readonly<{ reason: 'withdrawn' | 'held' | 'dead-end'; because: string }>
 
 export interface Candidate extends BoardRelease {
   readonly refusal: Refusal | undefined
@@ -49,20 +45,11 @@ export interface ChannelView {
   readonly rollbackFrom: readonly { readonly text: string; readonly version: Version | undefined }[]
 }
 
-/** A channel, and what the catalog adds. */
-export interface Stored {
-  readonly content: Channel
-  readonly holds?: readonly Hold[] | undefined
-  /** When the clock of its ramps was stopped, RFC 3339. */
-  readonly rampAsOf?: string | undefined
-}
+/** A channel, and what the catalog adds: holds, and when the clock of its ramps was stopped, RFC 3339. */
+export type Stored = Readonly<{ content: Channel; holds?: readonly Hold[] | undefined; rampAsOf?: string | undefined }>
 
 /** A follower offers a release `afterMs` after its source, and ramps it over `overMs` from then on. */
-export interface Followed<Source = Stored> {
-  readonly source: Source
-  readonly afterMs: number
-  readonly overMs: number
-}
+export type Followed<Source = Stored> = Readonly<{ source: Source; afterMs: number; overMs: number }>
 
 type Prepared = ReturnType<typeof prepare>
 
@@ -167,15 +154,13 @@ function refusalOf({ release: { withdrawn }, version }: BoardRelease, board: str
   return hold && ({ reason: 'held', because: hold.reason } as const)
 }
 
-/** What a mirror's operator withholds, without signing it. It can only restrict. Times are in milliseconds. */
-export interface Restriction {
+/**
+ * What a mirror's operator withholds, without signing it: holds, all but some approved versions, and a second ramp of each
+ * release, which begins `afterMs` after publication and lasts `overMs`. It can only restrict.
+ */
+interface Restriction extends Partial<Pick<Followed, 'afterMs' | 'overMs'>> {
   readonly holds?: readonly Omit<Hold, 'at'>[]
-  /** Approved versions; all others are held. */
   readonly versions?: readonly string[]
-  /** A second ramp of each release begins this long after publication, … */
-  readonly afterMs?: number
-  /** … and lasts this long. */
-  readonly overMs?: number
 }
 
 /** Restrictions by `app/channel`, `channel` or `*`. All that name a channel apply, to its followers too. */

@@ -2,10 +2,7 @@
 import type { Instant } from '../kernel/clock.ts'
 import { type Window, weekdays } from './channel.ts'
 
-export interface Opening {
-  readonly from: Instant
-  readonly to: Instant
-}
+type Opening = Readonly<{ from: Instant; to: Instant }>
 
 /** The openings around an instant, in order, without overlaps: from two days before until a week after. Caches days. */
 export type Schedule = (now: Instant) => readonly Opening[]
