@@ -3,14 +3,14 @@ import type { ChannelRef } from '../src/catalog/read.ts'
 import { type Description, describeEdit, endEdit, followEdit, renameEdit } from '../src/channels/channel-life.ts'
 import { type ChannelCommand, readCommand } from '../src/channels/commands.ts'
 import { change, commit } from '../src/channels/commit.ts'
-import { type EditAction, planCommand } from '../src/channels/execute-command.ts'
-import { type HeldVersion, holdEdit, stopRampsEdit, unholdEdit } from '../src/channels/hold.ts'
+import { type EditAction, holdEdit, planCommand, stopRampsEdit, unholdEdit } from '../src/channels/execute-command.ts'
 import type { Committer, EditResult, ManifestEdit } from '../src/channels/plan.ts'
 import { type Promotion, promoteEdit } from '../src/channels/promote.ts'
 import { pruneEdit } from '../src/channels/prune.ts'
 import type { Publisher } from '../src/channels/publish.ts'
 import type { ChannelManifest } from '../src/documents/channel.ts'
 import { type Adoption, adopt as adoptPlanned, planAdoption } from '../src/mirroring/adopt.ts'
+import type { HeldVersion } from '../src/release/edits.ts'
 
 type Change = Promise<EditResult>
 

@@ -5,10 +5,9 @@ import { type ChannelRef, channelEntry } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { defined } from '../kernel/json.ts'
 import { refusal, sameJson } from '../release/add-release.ts'
-import { withField } from '../release/edits.ts'
+import { isSameHold, withField } from '../release/edits.ts'
 import type { CommandOf } from './commands.ts'
 import { change } from './commit.ts'
-import { isSameHold } from './hold.ts'
 import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 
 /** `null` removes a field; an omitted one stays. */
@@ -136,18 +135,15 @@ function checkRename({ app, channel }: ChannelRef, name: string, { catalog, head
     throw unknownChannel(catalog, { app, channel }, '`platte channel list` shows them')
   refuseFollowed(channel, others)
   if (isMade) return
-  const made = isLive(head?.manifest) ? [head.manifest] : []
-  refuseTaken(
-    name,
-    [...made, ...others.values()].filter((one) => one.channel !== channel),
-  )
+  const live = [...(isLive(head?.manifest) ? [head.manifest] : []), ...others.values()]
+  const rest = live.filter((one) => one.channel !== channel)
+  refuseTaken(name, rest)
 }
 
-/** @param seq revision of the old channel that was copied; `undefined`: it has ended. */
-async function endOld(
-  writer: Committer,
-  { old, ref, result, seq }: { old: ChannelRef; ref: ChannelRef; result: EditResult; seq: number | undefined },
-): Promise<EditResult> {
+/** `seq`: revision of the old channel that was copied; `undefined`: it has ended. */
+type Renamed = Readonly<{ old: ChannelRef; ref: ChannelRef; result: EditResult; seq: number | undefined }>
+
+async function endOld(writer: Committer, { old, ref, result, seq }: Renamed): Promise<EditResult> {
   if (seq !== undefined) await copyBrakes(writer, old, ref)
   const refuse = (current: ChannelManifest): void => {
     if (current.seq !== seq) throw differ(ref.channel, old.channel)

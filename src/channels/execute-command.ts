@@ -1,25 +1,29 @@
 /** Turns commands into edits: the command line, the publish function and a pipeline's signature share them. */
 import { type ChannelRef, channelEntry } from '../catalog/read.ts'
+import { checkHold } from '../documents/catalog.ts'
+import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
-import { refusal, sameJson } from '../release/add-release.ts'
-import type { Conditions, RampStep, Release, Window } from '../release/channel.ts'
+import { findRelease, refusal, sameJson } from '../release/add-release.ts'
+import type { Channel, Conditions, Hold, RampStep, Release, Window } from '../release/channel.ts'
+import type { HeldVersion, ReleaseMark } from '../release/edits.ts'
 import {
   editRelease,
   isHoldOf,
+  isSameHold,
   markRelease,
-  type ReleaseMark,
   rampOver,
   rampRelease,
+  requireRelease,
   rollBack,
   undoRollBack,
   withField,
 } from '../release/edits.ts'
+import { isSameVersion } from '../release/version.ts'
 import { describeEdit, endEdit, followEdit, renameEdit } from './channel-life.ts'
 import type { Action, ChannelCommand, CommandOf } from './commands.ts'
 import { planChange, type Signing } from './commit.ts'
-import { holdEdit, stopRampsEdit, unholdEdit } from './hold.ts'
-import type { Committer, Edit, EditState, ManifestEdit, Plan } from './plan.ts'
+import type { BrakeEdit, Committer, Edit, EditState, ManifestEdit, Plan } from './plan.ts'
 import { promoteEdit } from './promote.ts'
 import { pruneEdit } from './prune.ts'
 import { planRelease, type StoredOrder, withOptional } from './publish.ts'
@@ -59,7 +63,7 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
     command.stop || command.resume ? stopRampsEdit(refOf(command), command.stop ?? false) : rampEdit(command, at),
   window: editing(({ version, windows, add }) =>
     onReleaseOrAll(version, (one) =>
-      withField(one, 'windows', windows && (add ? joined(one.windows, windows) : windows)),
+      withField(one, 'windows', add && windows ? joined(one.windows, windows) : windows),
     ),
   ),
   target: editing(({ version, target }) => onReleaseOrAll(version, (one) => withField(one, 'target', target))),
@@ -109,6 +113,61 @@ const rampEdit = editing<'ramp'>(({ version = '', over, share, start, steps, fro
     return rampRelease(current, version, { ramp, now, asOf, hasStart: start !== undefined, mayLower: lower })
   }
 })
+
+const sourceOf = (current: ChannelManifest | undefined): readonly string[] =>
+  current?.follow ? [current.follow.channel] : []
+
+/** Refused for a version or a board that neither the channel nor its source has. */
+export const holdEdit = (ref: ChannelRef, { reason, ...held }: HeldVersion & Pick<Hold, 'reason'>): BrakeEdit => ({
+  ref,
+  others: sourceOf,
+  brake: ({ entry, manifest }, state, at) => {
+    const release = requireRelease(withSource(manifest, state), held.version)
+    const { board } = held
+    if (board !== undefined && !Object.hasOwn(release.boards, board))
+      throw refusal(
+        `${release.version} has no board ${JSON.stringify(board)}`,
+        `it has ${Object.keys(release.boards).join(', ')}`,
+      )
+    const { holds = [] } = entry
+    const known = holds.find((hold) => isSameHold(hold, held))
+    if (known?.reason === reason) return entry
+    const hold = checkHold({ version: release.version, ...(board && { board }), reason, at })
+    return { ...entry, holds: [...holds.filter((one) => one !== known), hold] }
+  },
+})
+
+/** Refused for an unknown version, and for one of which another board is held. */
+export const unholdEdit = (ref: ChannelRef, held: HeldVersion): BrakeEdit => ({
+  ref,
+  others: sourceOf,
+  brake: ({ entry, manifest }, state) => {
+    const { holds = [] } = entry
+    const kept = holds.filter((hold) => !isSameHold(hold, held))
+    if (kept.length < holds.length) return { ...entry, holds: kept }
+    const others = holds.filter(({ version }) => isSameVersion(version, held.version))
+    if (others.length > 0) throw refusal(`${nameOf(held)} is not held`, `on hold: ${others.map(nameOf).join(', ')}`)
+    requireRelease(withSource(manifest, state), held.version)
+    return entry
+  },
+})
+
+const nameOf = ({ version, board }: HeldVersion): string => (board ? `${version} for ${board}` : version)
+
+/** Stops the clock of the ramps of a channel, or lets it run on. */
+export const stopRampsEdit = (ref: ChannelRef, isStopped: boolean): BrakeEdit => ({
+  ref,
+  brake: ({ entry: { holds = [], rampAsOf } }, _, at) => ({ holds, ...(isStopped && { rampAsOf: rampAsOf ?? at }) }),
+})
+
+/** The releases of a channel and of its source, each with the boards that it has in either. */
+function withSource(manifest: ChannelManifest, { others }: EditState): Channel {
+  const source = manifest.follow && others.get(manifest.follow.channel)
+  if (source === undefined) return manifest
+  const followed = source.releases.filter(({ version }) => findRelease(manifest, version) === undefined)
+  const boardsOf = ({ version, boards }: Release) => ({ ...findRelease(source, version)?.boards, ...boards })
+  return { releases: [...manifest.releases.map((one) => ({ ...one, boards: boardsOf(one) })), ...followed] }
+}
 
 /** @throws PlatteError('refused', 'usage') by the state of the channel; 'missing' for a package that it needs. */
 export function planCommand(writer: Committer, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {

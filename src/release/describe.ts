@@ -1,7 +1,13 @@
 /** The state of a channel as JSON, and as text for terminals. */
 import { isoText, percent, timeText } from '../kernel/format.ts'
-import { explainReason } from './decide.ts'
-import { type ListedRelease, offeredFrom, type ReleaseStatus, type RolloutStatus } from './rollout-status.ts'
+import { explainReason, type Reason } from './decide.ts'
+import {
+  type ListedRelease,
+  offeredFrom,
+  type Progress,
+  type ReleaseStatus,
+  type RolloutStatus,
+} from './rollout-status.ts'
 import type { Candidate } from './view.ts'
 
 /** A board in `/v1/channels` and `show --json`. Instants are RFC 3339. */
@@ -15,18 +21,17 @@ export const boardJson = ({ board, newest, offered, via, withheld, window, rollb
     components: shown.release.components,
     ...(via.length > 0 && { via: via.map(versionOf) }),
     ...(withheld && { withheld: { reason: withheld.reason, because: withheld.because } }),
-    ...(progress && {
-      ramp: {
-        from: isoText(progress.from),
-        to: progress.to === undefined ? null : isoText(progress.to),
-        ...(progress.stoppedAt !== undefined && { stoppedAt: isoText(progress.stoppedAt) }),
-        share: progress.share,
-      },
-    }),
+    ...(progress && { ramp: rampJson(progress) }),
     ...(window && { window: { isOpen: window.isOpen, edge: window.edge && isoText(window.edge) } }),
     ...(rollbacks.length > 0 && { rollbacks: rollbacks.map(({ from, to }) => ({ from, to: versionOf(to) })) }),
   }
 }
+
+const rampJson = ({ from, to, stoppedAt, share }: Progress) => ({
+  ...{ from: isoText(from), to: to === undefined ? null : isoText(to) },
+  ...(stoppedAt !== undefined && { stoppedAt: isoText(stoppedAt) }),
+  share,
+})
 
 const versionOf = ({ release }: Candidate): string => release.version
 
@@ -52,33 +57,31 @@ export function releaseText({ boards }: ListedRelease): string {
 }
 
 function stateText(status: ReleaseStatus): string {
-  const { candidate, state, because, window, board } = status
-  const reason = because === undefined ? '' : `: ${because}`
-  const hours = window ? [windowText(window)] : []
-  const { floor, deadEnd } = candidate
-  const marks = [...(deadEnd ? [`dead end: ${deadEnd.reason}`] : []), ...(floor ? [`floor: ${floor.reason}`] : [])]
-  switch (state) {
-    case 'offered':
-      return ['offered', ...hours, ...marks].join('; ')
-    case 'floor':
-      return [`floor on the way${reason}`, ...hours].join('; ')
-    case 'superseded':
-      return marks[0] ?? 'superseded'
-    case 'held':
-    case 'withdrawn':
-    case 'dead-end':
-      return `${state} for ${board}${reason}`
-    case 'not-in-ramp':
-      return rampText(status)
-    case 'later':
-      return `waits until ${timeText(candidate.seenFrom)}`
-    case 'target':
-      return `for some machines${reason}`
-    case 'floor-held':
-      return `waits for a floor that is held or withdrawn${reason}`
-    default:
-      return `not offered: ${explainReason(state)}`
-  }
+  const { state, because } = status
+  const text = stateTexts[state] ?? (() => `not offered: ${explainReason(state as Reason)}`)
+  return text(status, because === undefined ? '' : `: ${because}`)
+}
+
+type StateText = (status: ReleaseStatus, reason: string) => string
+
+const hoursOf = ({ window }: ReleaseStatus): readonly string[] => (window ? [windowText(window)] : [])
+const marksOf = ({ candidate: { floor, deadEnd } }: ReleaseStatus): readonly string[] => [
+  ...(deadEnd ? [`dead end: ${deadEnd.reason}`] : []),
+  ...(floor ? [`floor: ${floor.reason}`] : []),
+]
+const brakeText: StateText = ({ state, board }, reason) => `${state} for ${board}${reason}`
+
+const stateTexts: { readonly [State in ReleaseStatus['state']]?: StateText } = {
+  offered: (status) => ['offered', ...hoursOf(status), ...marksOf(status)].join('; '),
+  floor: (status, reason) => [`floor on the way${reason}`, ...hoursOf(status)].join('; '),
+  superseded: (status) => marksOf(status)[0] ?? 'superseded',
+  held: brakeText,
+  withdrawn: brakeText,
+  'dead-end': brakeText,
+  'not-in-ramp': (status) => rampText(status),
+  later: ({ candidate }) => `waits until ${timeText(candidate.seenFrom)}`,
+  target: (_, reason) => `for some machines${reason}`,
+  'floor-held': (_, reason) => `waits for a floor that is held or withdrawn${reason}`,
 }
 
 function rampText({ progress, board }: ReleaseStatus): string {

@@ -5,7 +5,6 @@ import type { Channel, Hold, RampStep, Reasoned, Release } from './channel.ts'
 import { readRamp, shareAt } from './ramp.ts'
 import { isSameVersion, newestFirst } from './version.ts'
 
-/** What can be marked on a release, each with a reason. */
 export type ReleaseMark = 'withdrawn' | 'floor' | 'deadEnd'
 
 /** @throws PlatteError('refused') naming the newest releases. */
@@ -111,8 +110,7 @@ export function rampOver({ start, overMs, steps, from = 0 }: RampOver): readonly
   return jumps.flat().slice(1)
 }
 
-/** What a rollback depends on. */
-export interface Rollback extends Pick<RampChange, 'now' | 'asOf'> {
+interface Rollback extends Pick<RampChange, 'now' | 'asOf'> {
   readonly because: Reasoned
   /** The version that all machines must end at. */
   readonly to?: string
@@ -162,6 +160,12 @@ function checkRollback(channel: Channel, board: string, { to, now, asOf, isHeld 
       `platte ramp ${left.version} --finish offers it to everybody`,
     )
 }
+
+/** A version, of one board or (no `board`) of all. */
+export type HeldVersion = Readonly<{ version: string; board?: string | undefined }>
+
+export const isSameHold = (hold: HeldVersion, other: HeldVersion): boolean =>
+  hold.board === other.board && isSameVersion(hold.version, other.version)
 
 /** Whether a hold is of a version, and of any of these boards. */
 export const isHoldOf =

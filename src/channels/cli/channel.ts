@@ -1,15 +1,7 @@
 /** Commands that create, describe, list and show channels. */
 import { type Command, Option } from 'commander'
-import {
-  collect,
-  command,
-  type Options,
-  oneOf,
-  openReadingOf,
-  parseChannel,
-  parseDuration,
-  readFlags,
-} from '../../cli/options.ts'
+import type { Options } from '../../cli/options.ts'
+import { collect, command, oneOf, openReadingOf, parseChannel, parseDuration, readFlags } from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { weekdays } from '../../release/channel.ts'

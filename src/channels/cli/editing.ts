@@ -1,9 +1,9 @@
 /** What the commands that edit a channel share: their options, and how results are printed. */
 import type { Command } from 'commander'
+import type { Options } from '../../cli/options.ts'
 import {
   command,
   endpointFlags,
-  type Options,
   openEndpoint,
   openStoreOf,
   parseChannel,

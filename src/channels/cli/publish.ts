@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
+import type { Endpoint, Options } from '../../cli/options.ts'
 import {
   collect,
   command,
-  type Endpoint,
   endpointFlags,
-  type Options,
   openEndpoint,
   openStoreOf,
   parseDuration,
