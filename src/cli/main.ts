@@ -32,7 +32,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   mirror: async () => (await import('../mirroring/cli.ts')).mirrorCommand(),
   export: async () => (await import('../mirroring/cli.ts')).exportCommand(),
   import: async () => (await import('../mirroring/cli.ts')).importCommand(),
-  serve: async () => (await import('../runtime/cli/serve.ts')).serveCommand(),
+  serve: async () => (await import('../runtime/cli.ts')).serveCommand(),
   show: async () => (await import('../channels/cli/channel.ts')).showCommand(),
   explain: async () => (await import('../checks/cli/explain.ts')).explainCommand(),
   'client-config': async () => (await import('../clients/cli/client-config.ts')).clientConfigCommand(),
@@ -42,7 +42,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   refresh: async () => (await import('../catalog/cli/store.ts')).refreshCommand(),
   root: async () => (await import('../catalog/cli/root.ts')).rootCommand(),
   keygen: async () => (await import('../catalog/cli/store.ts')).keygenCommand(),
-  start: async () => (await import('../runtime/cli/start.ts')).startCommand(),
+  start: async () => (await import('../runtime/cli.ts')).startCommand(),
 }
 
 const examples = `Examples:

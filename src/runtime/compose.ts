@@ -30,11 +30,9 @@ export async function openFeatures(
 
 /** Problems of settings whose feature this deployment does not carry. */
 export const missingFeatures = (settings: Settings, carried: Features): readonly string[] =>
-  settingRows.flatMap(([key, { needs, variable }]) =>
-    needs === undefined || !isOn(settings[key]) || carried.some(({ name }) => name === needs)
-      ? []
-      : [`${variable}: this build only answers checks; deploy src/runtime/worker-full.ts`],
-  )
+  settingRows
+    .filter(([key, { needs }]) => needs && isOn(settings[key]) && !carried.some(({ name }) => name === needs))
+    .map(([, { variable }]) => `${variable}: this build only answers checks; deploy src/runtime/worker-full.ts`)
 
 export function servingWith(
   extensions: readonly Extension[],

@@ -35,10 +35,9 @@ function readText(file: string, need: 'required' | 'optional'): string | undefin
     return readFileSync(file, 'utf8')
   } catch (cause) {
     if (need === 'optional' && isAbsent(cause)) return undefined
-    throw new PlatteError('configuration', `${file} cannot be read: ${messageOf(cause)}`, {
-      hint: need === 'required' ? 'correct PLATTE_CONFIG' : 'make it readable, or name another file in PLATTE_CONFIG',
-      cause,
-    })
+    const hint =
+      need === 'required' ? 'correct PLATTE_CONFIG' : 'make it readable, or name another file in PLATTE_CONFIG'
+    throw new PlatteError('configuration', `${file} cannot be read: ${messageOf(cause)}`, { hint, cause })
   }
 }
 

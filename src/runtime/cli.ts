@@ -1,15 +1,41 @@
+/** Commands that serve: a store, or a development store that they make. */
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { initialise } from '../../catalog/cli/store.ts'
-import { refresh } from '../../catalog/edit-catalog.ts'
-import type { Source } from '../../channels/publish.ts'
-import { publish } from '../../channels/publish.ts'
-import { summarise } from '../../channels/summary.ts'
-import { command, type Options } from '../../cli/options.ts'
-import { notice, warn } from '../../cli/terminal.ts'
-import { readSettings } from '../settings.ts'
-import { openPublishing } from '../store.ts'
-import { serveUntilStopped } from './serve.ts'
+import { initialise } from '../catalog/cli/store.ts'
+import { refresh } from '../catalog/edit-catalog.ts'
+import { publish, type Source } from '../channels/publish.ts'
+import { summarise } from '../channels/summary.ts'
+import { command, type Options, openStoreOf, serverFlags } from '../cli/options.ts'
+import { notice, warn } from '../cli/terminal.ts'
+import { jsonLogTo, startServer } from './node.ts'
+import { readSettings } from './settings.ts'
+import { openPublishing } from './store.ts'
+
+export const serveCommand = (): Command =>
+  command('serve', 'answer update checks and serve packages', serverFlags).action((options: Options) =>
+    serveUntilStopped(options, (url) => notice(`listening on ${url}/v1/update/`)),
+  )
+
+/**
+ * Runs a server with one JSON log line a check on stdout; ends gracefully on SIGTERM and SIGINT.
+ * @param onReady called with the URL that it listens on.
+ */
+async function serveUntilStopped(options: Options, onReady: (url: string) => void): Promise<void> {
+  const log = jsonLogTo(process.stdout)
+  const { store, settings } = await openStoreOf(options, log, ['host'])
+  const running = await startServer(settings, store)
+  // Before onReady: a caller may stop it at once.
+  const stopped = new Promise<string>((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name))
+  })
+  onReady(running.url)
+  const signal = await stopped
+  notice(`${signal}: letting requests end`)
+  await running.stop()
+  log.flush()
+  // A log without a reader must not keep the process.
+  setTimeout(() => process.exit(0), 1000).unref()
+}
 
 /** Flatcar Container Linux. */
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
@@ -30,9 +56,8 @@ const storeOf = (dir: string): string => `file:${join(dir, 'store')}`
 
 /** Makes what is missing. @returns the pin */
 async function prepare(dir: string): Promise<string> {
-  const keysDir = join(dir, 'keys')
+  const [keysDir, rootKeysDir] = [join(dir, 'keys'), join(dir, 'root-keys')]
   const { store } = readSettings({ PLATTE_STORE: storeOf(dir) }, ['store'])
-  const rootKeysDir = join(dir, 'root-keys')
   const { pin } = await initialise({ store, keysDir, rootKeysDir, alg: 'EdDSA', maxValidity: 'P14D' })
   const env = { PLATTE_STORE: storeOf(dir), PLATTE_ROOT: pin, PLATTE_KEYS: keysDir }
   const publisher = await openPublishing(readSettings(env, ['store', 'pin']), env, warn)
