@@ -64,19 +64,16 @@ export async function refreshSlice(
   bounds: Omit<Slice, 'turn'>,
   extensions: readonly Extension[] = [],
 ): Promise<void> {
-  await refreshOnce(writer, cache, bounds)
-  for (const { onSchedule } of extensions) await onSchedule?.(writer, bounds.most)
-}
-
-async function refreshOnce(writer: StoreWriter, cache: CatalogCache, bounds: Omit<Slice, 'turn'>): Promise<void> {
   try {
     await currentCatalog(cache, writer, undefined)
     const slice = { turn: Math.floor(writer.clock() / refreshEveryMs), ...bounds }
     const { kind, expires } = await refresh(writer, { seen: cache.state, slice })
-    if (kind === 'unchanged') return
-    await reload(cache, writer)
-    writer.log({ level: 'info', event: 'refresh', expires })
+    if (kind !== 'unchanged') {
+      await reload(cache, writer)
+      writer.log({ level: 'info', event: 'refresh', expires })
+    }
   } catch (error) {
     writer.log({ level: 'error', event: 'refresh', ...describeError(error) })
   }
+  for (const { onSchedule } of extensions) await onSchedule?.(writer, bounds.most)
 }

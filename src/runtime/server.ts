@@ -7,6 +7,7 @@ import type { Extension } from '../checks/serving.ts'
 import { fleetFeature } from '../fleet/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
+import { markFile } from '../store/folder/high-water-mark.ts'
 import { createApp } from './app.ts'
 import { type Features, openFeatures, refreshEveryMs, refreshSlice, runLog, servingWith } from './compose.ts'
 import { features } from './features.ts'
@@ -59,7 +60,8 @@ export async function serveWith(
   settings: SettingsWith<'store' | 'pin'>,
   opened: Publisher,
 ): Promise<Running> {
-  const publisher = { ...opened, ...(settings.mark !== undefined && (await openMark(settings.mark))) }
+  // Where the store is not trusted, a file remembers its newest catalog.
+  const publisher = { ...opened, ...(settings.mark !== undefined && { mark: markFile(settings.mark) }) }
   await checkPin(publisher)
   const cache = newCatalogCache()
   await reload(cache, publisher)
@@ -91,11 +93,6 @@ export async function serveWith(
   return { url: listening.url, stop }
 }
 
-/** Where the store is not trusted, a file remembers its newest catalog. */
-const openMark = async (file: string): Promise<Partial<Publisher>> => ({
-  mark: (await import('../store/folder/high-water-mark.ts')).markFile(file),
-})
-
 export const cannotListen = ({ host, port }: Address, isTaken: boolean, cause: unknown): PlatteError =>
   new PlatteError('configuration', `cannot listen on ${host} port ${port}: ${messageOf(cause)}`, {
     hint: isTaken ? 'another process listens there: set PORT to another one' : 'check PORT and PLATTE_HOST',
@@ -103,14 +100,11 @@ export const cannotListen = ({ host, port }: Address, isTaken: boolean, cause: u
   })
 
 /** A wrong pin must not start. A store that is down may: checks get `noupdate` until it is back. */
-async function checkPin(publisher: Publisher): Promise<void> {
-  try {
-    await loadRoot(publisher, publisher.pin.version)
-  } catch (error) {
+const checkPin = (publisher: Publisher) =>
+  loadRoot(publisher, publisher.pin.version).catch((error: unknown) => {
     if (!(error instanceof PlatteError && error.code === 'store-unavailable')) throw error
     publisher.log({ level: 'error', event: 'catalog', ...describeError(error) })
-  }
-}
+  })
 
 /** One look at a time: looks at a slow store must not pile up and race each other for the catalog. */
 async function keepFresh(publisher: Publisher, cache: CatalogCache, extensions: readonly Extension[]) {

@@ -75,10 +75,9 @@ export const openPublishing = async (
 /** @throws PlatteError('configuration') naming the file: a broken overlay must not offer what it withholds. */
 async function loadOverlay(source: OverlaySource | undefined): Promise<Overlay | undefined> {
   if (source === undefined || 'overlay' in source) return source?.overlay
-  try {
-    return parseOverlay(await readTextFile(source.file, maxOverlayBytes))
-  } catch (cause) {
+  const text = readTextFile(source.file, maxOverlayBytes)
+  return text.then(parseOverlay).catch((cause: unknown) => {
     const problem = `${source.file}: ${messageOf(cause)}`
     throw new PlatteError('configuration', problem, { hint: 'correct it, or PLATTE_OVERLAY', cause })
-  }
+  })
 }

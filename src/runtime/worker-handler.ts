@@ -58,7 +58,8 @@ export function workerHandler(features: Features, uploads?: typeof r2Uploads) {
 async function open(bindings: Env, features: Features, uploads?: typeof r2Uploads): Promise<Deployment> {
   const { PLATTE_BUCKET: bucket } = bindings
   const env = variablesOf(bindings)
-  const settings = settingsOrProblems(env, ['pin', 'publicUrl'], { others: bucket ? [] : [noBucket], features })
+  const others = bucket ? [] : ['PLATTE_BUCKET is missing: bind an R2 bucket under this name in wrangler.toml']
+  const settings = settingsOrProblems(env, ['pin', 'publicUrl'], { others, features })
   if (bucket === undefined || typeof settings === 'string') return brokenDeployment(String(settings), consoleLog)
   const newHasher = digestStreamHasher
   const packages = r2Packages(bucket, { newHasher })
@@ -72,16 +73,11 @@ async function open(bindings: Env, features: Features, uploads?: typeof r2Upload
   })
 }
 
-const noBucket = 'PLATTE_BUCKET is missing: bind an R2 bucket under this name in wrangler.toml'
-
 const variablesOf = (env: Readonly<Record<string, unknown>>): Environment =>
   Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
 
 /** What workerd adds to WebCrypto, which itself digests whole buffers only. */
-interface DigestStream extends WritableStream<Uint8Array> {
-  readonly digest: Promise<ArrayBuffer>
-}
-
+type DigestStream = WritableStream<Uint8Array> & { readonly digest: Promise<ArrayBuffer> }
 const workersCrypto = crypto as unknown as { readonly DigestStream: new (algorithm: string) => DigestStream }
 
 /** Digests for Workers. @see https://developers.cloudflare.com/workers/runtime-apis/web-crypto/ */
