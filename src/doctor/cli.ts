@@ -5,7 +5,6 @@ import { PlatteError } from '../kernel/errors.ts'
 import { openStore } from '../runtime/store.ts'
 import { type Diagnosis, examine, type Finding } from './examine.ts'
 
-/** Checks whether a store can hold channels. */
 export function doctorCommand(): Command {
   return command('doctor', 'try out whether a store may hold channels', ['store'])
     .addHelpText('after', '\nIt writes under doctor/ in the store, and removes that again. Nothing else is touched.')
@@ -14,7 +13,8 @@ export function doctorCommand(): Command {
       const diagnosis = await examine(await openStore(store))
       show(options.json, diagnosis, [...diagnosis.findings.flatMap(linesOf), verdicts[diagnosis.verdict]])
       const { keys, problem } = diagnosis.left
-      if (problem) notice(`warning: ${keys.length} scratch objects stay, remove ${folderOf(keys)} yourself: ${problem}`)
+      const [folder, run] = keys[0]?.split('/') ?? []
+      if (problem) notice(`warning: ${keys.length} scratch objects stay, remove ${folder}/${run}/ yourself: ${problem}`)
       throwUnlessFit(diagnosis)
     })
 }
@@ -37,9 +37,6 @@ const verdicts: Readonly<Record<Diagnosis['verdict'], string>> = {
   unknown: 'this store cannot be judged: it did not answer, or not this identity',
   'read-only': 'this store is only read: it holds what others publish, and is as good as the one they publish to',
 }
-
-/** The folder of the run, with "/" at the end. */
-const folderOf = ([key = '']: readonly string[]): string => key.split('/').slice(0, 2).join('/').concat('/')
 
 /** @throws PlatteError where the store cannot hold channels, or a check is undecided. */
 function throwUnlessFit({ verdict, findings }: Diagnosis): void {

@@ -16,15 +16,12 @@ export interface StoreUnderTest {
   readonly random: Random
 }
 
-/** The outcome of one check. */
 export interface Finding {
-  /** The sentence that should hold. */
   readonly check: string
   /** `unknown`: the store did not answer, or refuses this identity. `spared`: it refuses what only tidying needs. */
   readonly outcome: 'holds' | 'broken' | 'unknown' | 'spared'
   /** What came and what was expected, or why the check is undecided. */
   readonly problem?: string
-  /** The consequence if it is broken. */
   readonly otherwise?: string
   /** The error code of an undecided check, and the remedy. */
   readonly code?: ErrorCode
@@ -52,7 +49,7 @@ export async function examine(patient: StoreUnderTest): Promise<Diagnosis> {
   const asking = [
     ...questionsOf(documentChecks, scratch.documents),
     ...questionsOf(packageChecks, scratch.packages),
-  ].map((question, number) => () => ask(question, (name) => scratch.key(number, name)))
+  ].map((question, number) => () => question((name) => scratch.key(number, name)))
   const settled: PromiseSettledResult<Finding>[] = []
   for (const some of [asking.slice(0, 1), asking.slice(1, 2), asking.slice(2)]) {
     settled.push(...(await Promise.allSettled(some.map((one) => one()))))
@@ -72,19 +69,13 @@ function verdictOf(findings: readonly Finding[]): Diagnosis['verdict'] {
   return findings.some(({ outcome }) => outcome === 'unknown') ? 'unknown' : 'fit'
 }
 
-/** A check and its store. */
-interface StoreQuestion extends Pick<StoreCheck<unknown>, 'name' | 'otherwise' | 'spare'> {
-  readonly run: (at: At) => Promise<void>
-}
+const questionsOf = <Store>(checks: readonly StoreCheck<Store>[], store: Store): ((at: At) => Promise<Finding>)[] =>
+  checks.filter(({ when }) => when === undefined || when(store)).map((check) => (at) => ask(check, store, at))
 
-const questionsOf = <Store>(checks: readonly StoreCheck<Store>[], store: Store): StoreQuestion[] =>
-  checks
-    .filter(({ when }) => when === undefined || when(store))
-    .map((check) => ({ ...check, run: (at) => check.run(store, at) }))
-
-async function ask({ name, otherwise, spare, run }: StoreQuestion, at: At): Promise<Finding> {
+async function ask<Store>(check: StoreCheck<Store>, store: Store, at: At): Promise<Finding> {
+  const { name, otherwise, spare } = check
   try {
-    await run(at)
+    await check.run(store, at)
     return { check: name, outcome: 'holds' }
   } catch (error) {
     if (!(error instanceof PlatteError)) throw error

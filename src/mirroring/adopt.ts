@@ -1,12 +1,11 @@
 /** Publishes an upstream's release under the own release key: the same bytes, verified and copied. */
-import { packagesOf, unknownChannel } from '../catalog/channels.ts'
+import { type ChannelEntry, packagesOf, unknownChannel } from '../catalog/channels.ts'
 import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry, loadCatalog, loadChannel } from '../catalog/read.ts'
 import { commit } from '../channels/commit.ts'
-import { type EditResult, loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
+import { loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
 import { addBoards, boardsOf } from '../channels/promote.ts'
 import type { Publisher } from '../channels/publish.ts'
-import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -39,11 +38,7 @@ export interface PlannedAdoption extends Adoption {
  * @param upstream is verified under its own root.
  * @throws PlatteError('refused') for an unknown channel, a floor that is held or withdrawn, or as publishing refuses.
  */
-export async function planAdoption(
-  publisher: Publisher,
-  upstream: Mirroring['from'],
-  adoption: Adoption,
-): Promise<PlannedAdoption> {
+export async function planAdoption(publisher: Publisher, upstream: Mirroring['from'], adoption: Adoption) {
   const { from, to, create } = adoption
   const state = await loadCatalog(upstream)
   const entry = channelEntry(state.catalog.catalog, from.app, from.channel)
@@ -74,11 +69,8 @@ export async function planAdoption(
 }
 
 /** Copies and publishes. Safe to repeat. @throws PlatteError('missing' | 'mismatch') for a package; as `commit`. */
-export async function adopt(
-  publisher: Publisher,
-  upstream: Mirroring['from'],
-  { planned, manifest, onPackage }: PlannedAdoption,
-): Promise<EditResult> {
+export async function adopt(publisher: Publisher, upstream: Mirroring['from'], adoption: PlannedAdoption) {
+  const { planned, manifest, onPackage } = adoption
   if (manifest.releases.length === 0) return commit(publisher, planned)
   checkKeys(publisher, planned.state.catalog)
   const pass = beginPass({ from: upstream, to: publisher }, { packages: 'all', onPackage })
@@ -93,11 +85,7 @@ export async function adopt(
 }
 
 /** The releases to adopt, oldest first. @param until their latest publication, in milliseconds since 1970. */
-function choose(
-  { entry, manifest }: { readonly entry: CatalogChannel; readonly manifest: ChannelManifest },
-  current: ChannelManifest | undefined,
-  until: number,
-): Release[] {
+function choose({ entry, manifest }: ChannelEntry, current: ChannelManifest | undefined, until: number): Release[] {
   const brakeOf = ({ version, withdrawn }: Release): string | undefined =>
     withdrawn?.reason ?? entry.holds?.find((hold) => isSameVersion(hold.version, version))?.reason
   const sorted = [...manifest.releases].sort(oldestFirst)
@@ -109,13 +97,7 @@ function choose(
     (one) => one.floor && oldestFirst(one, target) < 0 && (newest === undefined || oldestFirst(one, newest) > 0),
   )
   const braked = floors.find((one) => brakeOf(one) !== undefined)
-  if (braked)
-    throw new PlatteError(
-      'refused',
-      `machines must pass through ${braked.version}: the upstream holds or withdrew it`,
-      {
-        hint: `its reason: ${brakeOf(braked)}`,
-      },
-    )
-  return [...floors, target]
+  if (braked === undefined) return [...floors, target]
+  const message = `machines must pass through ${braked.version}: the upstream holds or withdrew it`
+  throw new PlatteError('refused', message, { hint: `its reason: ${brakeOf(braked)}` })
 }

@@ -13,16 +13,14 @@ import type { MirrorOptions } from './mirror-pass.ts'
 import { openTar } from './tar-read.ts'
 import { tarStore } from './tar-write.ts'
 
+type ExportOptions = MirrorOptions & { readonly since: number }
+
 /**
  * Writes a bundle of a store, verified as it is read.
  * @param options.since leaves out what a copy has that knows each channel up to this sequence number.
  * @throws as `mirror` does; no reader accepts what was written until then.
  */
-export async function exportBundle(
-  store: Publisher,
-  out: NodeJS.WritableStream,
-  { since, ...options }: MirrorOptions & { readonly since: number },
-): Promise<MirrorResult> {
+export async function exportBundle(store: Publisher, out: NodeJS.WritableStream, { since, ...options }: ExportOptions) {
   const write = (bytes: Uint8Array): Promise<void> =>
     new Promise((resolve, reject) => {
       out.write(bytes, (cause) => {

@@ -61,7 +61,7 @@ export function mirrorCommand(): Command {
       const mirroring = await openMirroring(setting, store)
       const wanted = { packages: options.packages, channels: options.channel, onPackage: bars() }
       if (options.watch === undefined) return report(options, await mirror(mirroring, wanted))
-      await watchUpstream(mirroring, wanted, { ...options, everyMs: durationMs(options.watch) })
+      await watchUpstream(mirroring, wanted, options, options.watch)
     })
 }
 
@@ -69,7 +69,8 @@ export function mirrorCommand(): Command {
 async function watchUpstream(
   mirroring: Mirroring,
   wanted: MirrorOptions,
-  { everyMs, ...options }: Flags & { readonly everyMs: number },
+  options: Flags,
+  every: string,
 ): Promise<void> {
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
@@ -80,7 +81,7 @@ async function watchUpstream(
   const memory: MirrorMemory = {}
   while (!stop.signal.aborted) {
     await mirror(mirroring, wanted, memory).then((result) => report(options, result), onError)
-    await setTimeout(everyMs, undefined, { signal: stop.signal }).catch(() => {})
+    await setTimeout(durationMs(every), undefined, { signal: stop.signal }).catch(() => {})
   }
 }
 
@@ -127,11 +128,10 @@ function warnAbsent(where: string, absent: readonly string[]): void {
 }
 
 /** What was copied, in one line. */
-const sentenceOf = (
-  done: string,
-  { documents, packages, bytes, issuedAt = '-', expires = '-' }: MirrorResult,
-): string =>
-  `${done}: documents ${documents}, packages ${packages}, ${(bytes / 1e6).toFixed(1)} MB; the catalog is of ${timeText(issuedAt)} and expires ${timeText(expires)}`
+function sentenceOf(done: string, { documents, packages, bytes, issuedAt = '-', expires = '-' }: MirrorResult): string {
+  const copied = `documents ${documents}, packages ${packages}, ${(bytes / 1e6).toFixed(1)} MB`
+  return `${done}: ${copied}; the catalog is of ${timeText(issuedAt)} and expires ${timeText(expires)}`
+}
 
 export function exportCommand(): Command {
   const which = 'all, current or none, as for `platte mirror`'
@@ -170,10 +170,8 @@ interface AdoptOptions extends Options {
 }
 
 export function adoptCommand(): Command {
-  return command('adopt', "publish an upstream's newest release under your own release key", [
-    ...writeFlags,
-    'upstreamRoot',
-  ])
+  const about = "publish an upstream's newest release under your own release key"
+  return command('adopt', about, [...writeFlags, 'upstreamRoot'])
     .argument('<upstream>', 'the URL of a Platte or of a public bucket, or a store as --store takes it')
     .argument('<app/channel>', 'the channel there, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable', parseRef)
     .requiredOption('--as <channel>', 'your channel of the same app')

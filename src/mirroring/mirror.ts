@@ -29,15 +29,10 @@ export interface MirrorResult extends Readonly<Copied> {
 }
 
 /**
- * One pass.
  * @throws PlatteError('fork') where the upstream contradicts this store; 'bad-signature', 'mismatch', 'expired', … for
  *   what fails to verify, with the catalog unchanged; 'store-unavailable'.
  */
-export async function mirror(
-  mirroring: Mirroring,
-  options: MirrorOptions,
-  memory: MirrorMemory = {},
-): Promise<MirrorResult> {
+export async function mirror(mirroring: Mirroring, options: MirrorOptions, memory: MirrorMemory = {}) {
   const pass = beginPass(mirroring, options)
   const mark = memory.complete ?? (await loadMark(pass))
   const state = await loadNewer(pass, mark)
@@ -60,11 +55,7 @@ function resultOf({ copied }: Pass, state: CatalogState | undefined, kind: Mirro
 }
 
 /** In the order of a publish: packages, manifests, catalog. A schedule leaves history to the end. */
-async function copyAll(
-  pass: Pass,
-  state: CatalogState,
-  mark: CatalogState | undefined,
-): Promise<'mirrored' | 'unchanged' | 'more'> {
+async function copyAll(pass: Pass, state: CatalogState, mark?: CatalogState): Promise<MirrorResult['kind']> {
   const isBounded = pass.options.bounds !== undefined
   const begun = await beginWork(pass, state)
   const channels = await copyChannels(begun)

@@ -28,16 +28,11 @@ interface Extended {
   size?: number
 }
 
-export interface TarReader extends Store {
-  close(): Promise<void>
-}
-
 /**
- * Opens an archive.
  * @throws PlatteError('usage') where it is missing; 'bad-document' where it is no tar, cut, or has a file that no store has;
  *   'too-large'; 'store-unavailable'.
  */
-export async function openTar(path: string): Promise<TarReader> {
+export async function openTar(path: string): Promise<Store & { close(): Promise<void> }> {
   const handle = await open(path).catch((error: unknown) => {
     if (errorName(error) === 'ENOENT') throw new PlatteError('usage', `${path} is not there`)
     throw storeError(error, 'read', path)

@@ -68,11 +68,6 @@ const octal = (value: number, digits: number): string => value.toString(8).padSt
 export const checksumOf = (bytes: Uint8Array): number =>
   bytes.reduce((sum, byte, i) => sum + (i >= 148 && i < 156 ? 32 : byte), 0)
 
-export interface TarStore extends Store {
-  /** Writes the end; readers refuse an archive without it. */
-  end(): Promise<void>
-}
-
 /**
  * @param write appends bytes; resolves when more may come.
  * @param known keys that the reader of the archive has already; they are listed.
@@ -80,7 +75,7 @@ export interface TarStore extends Store {
 export function tarStore(
   write: (bytes: Uint8Array) => Promise<void>,
   { newHasher, known }: { readonly newHasher: NewHasher; readonly known: readonly string[] },
-): TarStore {
+): Store & { end(): Promise<void> } {
   let last: Promise<unknown> = Promise.resolve()
   /** One file after the other, even where several are put at once. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -117,6 +112,7 @@ export function tarStore(
       remove: async () => {},
       list,
     },
+    // Readers refuse an archive without it.
     end: () => inTurn(() => write(new Uint8Array(2 * blockBytes))),
   }
 }

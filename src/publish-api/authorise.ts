@@ -46,42 +46,34 @@ export interface VerifiedToken {
 
 export interface Authorised {
   readonly token: VerifiedToken
-  /** The rule that matched. */
   readonly rule: string
   /** The pipeline run, for the manifest's provenance. */
   readonly origin: Readonly<Record<string, string>>
-  /** Whether manifests name the origin. */
+  /** Whether manifests name it. */
   readonly isRecorded: boolean
 }
 
 /** @throws PlatteError('unauthorized') for an invalid token; 'refused' naming each rule's mismatch; 'issuer-unavailable'. */
-export async function authorise(
-  authorising: Authorising,
-  text: string,
-  { action, app, channels }: Intent,
-): Promise<Authorised> {
+export async function authorise(authorising: Authorising, text: string, intent: Intent): Promise<Authorised> {
+  const { action, app, channels } = intent
   const token = await verifyToken(authorising, text)
   const refs = channels.map((channel) => `${app}/${channel}`)
   const verdict = judge(authorising.policy.rules, token.issuer, token.claims, { action, refs })
-  if (verdict.kind === 'refused')
-    throw new PlatteError(
-      'refused',
-      `the policy does not let this token ${action} in ${refs.join(' and ')}: ${verdict.because.join('; ') || 'it has no rules'}`,
-      { hint: '`platte policy check` tries a policy out' },
-    )
-  const { id: rule, provenance: isRecorded = false } = verdict.rule
-  return { token, rule, origin: provenanceOf(token.issuer, token.claims), isRecorded }
+  if (verdict.kind === 'allowed') {
+    const { id: rule, provenance: isRecorded = false } = verdict.rule
+    return { token, rule, origin: provenanceOf(token.issuer, token.claims), isRecorded }
+  }
+  const why = `${refs.join(' and ')}: ${verdict.because.join('; ') || 'it has no rules'}`
+  const hint = '`platte policy check` tries a policy out'
+  throw new PlatteError('refused', `the policy does not let this token ${action} in ${why}`, { hint })
 }
 
 /** Verifies a token (RFC 7519): its issuer is in the policy, its signature holds; one audience, times. */
 async function verifyToken({ policy, remembered, clock }: Authorising, token: string): Promise<VerifiedToken> {
   const issuer = peekIssuer(token)
   const trusted = Object.hasOwn(policy.issuers, issuer) ? policy.issuers[issuer] : undefined
-  if (trusted === undefined)
-    throw new PlatteError(
-      'unauthorized',
-      `the identity token is from ${JSON.stringify(issuer.slice(0, 200))}, which the policy does not name`,
-    )
+  const named = `the identity token is from ${JSON.stringify(issuer.slice(0, 200))}`
+  if (trusted === undefined) throw new PlatteError('unauthorized', `${named}, which the policy does not name`)
   const { audience } = policy
   const now = clock()
   try {

@@ -49,11 +49,9 @@ async function proposalFor(signing: Publisher, command: ChannelCommand, token: s
 
 /** @throws PlatteError('unauthorized') for anything but a token. */
 function claimsOf(token: string): Claims {
-  try {
-    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
-  } catch {
-    throw new PlatteError('unauthorized', 'the identity token of this pipeline is not a JSON Web Token')
-  }
+  const claims = parseJsonObject(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+  if (claims) return claims
+  throw new PlatteError('unauthorized', 'the identity token of this pipeline is not a JSON Web Token')
 }
 
 /** Only with a release key at hand: reads the store, or else the documents that the endpoint serves. */
@@ -71,21 +69,18 @@ const maxRounds = 50
 /** Reading an upload may take longer than a gateway waits. */
 const completeAttempts = 40
 
-/** Announces packages. */
-type OpenUploads = (body: object) => Promise<{ readonly packages: readonly OpenedUpload[] }>
-
 /** Uploads what the endpoint lacks. @throws PlatteError as `Endpoint` of the command line. */
 async function uploadAll(
-  open: OpenUploads,
+  open: (body: object) => Promise<{ readonly packages: readonly OpenedUpload[] }>,
   announced: AnnouncedUpload,
-  { files, onBytes, url }: Sending & { readonly url: string },
+  sending: Sending & { readonly url: string },
 ): Promise<void> {
   const packages = announced.packages.map(({ name, size, sha256, sha1 }) => ({ name, size, sha256, sha1 }))
   for (let round = 0; round < maxRounds; round++) {
     const { packages: opened } = await open({ ...announced, packages })
     const missing = opened.filter((one) => one.kind === 'missing')
     if (missing.length === 0) return
-    for (const one of missing) await sendOne(url, one, { file: files.get(one.name) ?? '', onBytes })
+    for (const one of missing) await sendOne(one, sending)
   }
   throw new PlatteError('store-unavailable', `upload did not finish after ${maxRounds} rounds`, {
     hint: 'run the same command again',
@@ -93,14 +88,13 @@ async function uploadAll(
 }
 
 async function sendOne(
-  endpoint: string,
-  { id, partSize, parts }: Extract<OpenedUpload, { readonly kind: 'missing' }>,
-  { file, onBytes }: { readonly file: string; readonly onBytes: (bytes: number) => void },
+  { id, name, partSize, parts }: Extract<OpenedUpload, { readonly kind: 'missing' }>,
+  { files, onBytes, url: endpoint }: Sending & { readonly url: string },
 ): Promise<void> {
   const left = parts.values()
   const sendNext = async (): Promise<void> => {
     for (const { number, size, url } of left) {
-      const body = await sliceOf(file, (number - 1) * partSize, size)
+      const body = await sliceOf(files.get(name) ?? '', (number - 1) * partSize, size)
       await callFunction({ url: new URL(url, `${endpoint}/`).href, method: 'PUT', body })
       onBytes(size)
     }

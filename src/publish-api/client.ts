@@ -16,44 +16,38 @@ const tokenTimeoutMs = 20_000
 export async function findIdToken(given: string | undefined, env: Environment, audience: string): Promise<string> {
   if (given) return given
   const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer } = env
-  if (url && bearer) return askGitHub(url, bearer, audience)
-  if (env.BUILDKITE === 'true') return askBuildkite(audience)
+  if (url && bearer) return orNone('the token service of GitHub Actions', askGitHub(url, bearer, audience))
+  if (env.BUILDKITE === 'true') return orNone('buildkite-agent oidc request-token', askBuildkite(audience))
   throw new PlatteError('unauthorized', 'this process has no identity token', {
     hint: 'GitHub: permissions: id-token: write; GitLab: id_tokens: PLATTE_ID_TOKEN: aud: …; elsewhere set PLATTE_ID_TOKEN',
   })
 }
 
+const orNone = (who: string, asking: Promise<string>): Promise<string> =>
+  asking.catch((cause: unknown) => {
+    throw new PlatteError('unauthorized', `${who} gave no token: ${messageOf(cause)}`, {
+      hint: 'let the job have permission for id tokens, then run it again',
+    })
+  })
+
 async function askGitHub(url: string, bearer: string, audience: string): Promise<string> {
-  try {
-    const ref = new URL(url)
-    ref.searchParams.set('audience', audience)
-    const headers = { authorization: `Bearer ${bearer}`, accept: 'application/json' }
-    const response = await fetch(ref, { headers, signal: AbortSignal.timeout(tokenTimeoutMs) })
-    if (!response.ok) throw new Error(`it answered ${response.status}`)
-    const { value } = (await response.json()) as { readonly value?: unknown }
-    if (typeof value === 'string' && value !== '') return value
-    throw new Error('it answered without one')
-  } catch (cause) {
-    throw noToken('the token service of GitHub Actions', cause)
-  }
+  const ref = new URL(url)
+  ref.searchParams.set('audience', audience)
+  const headers = { authorization: `Bearer ${bearer}`, accept: 'application/json' }
+  const response = await fetch(ref, { headers, signal: AbortSignal.timeout(tokenTimeoutMs) })
+  if (!response.ok) throw new Error(`it answered ${response.status}`)
+  const { value } = (await response.json()) as { readonly value?: unknown }
+  if (typeof value === 'string' && value !== '') return value
+  throw new Error('it answered without one')
 }
 
 async function askBuildkite(audience: string): Promise<string> {
-  try {
-    // Its tokens hold the claims that a policy must name only on request.
-    const claims = ['organization_id', 'pipeline_id'].flatMap((claim) => ['--claim', claim])
-    const args = ['oidc', 'request-token', '--audience', audience, ...claims]
-    const { stdout } = await promisify(execFile)('buildkite-agent', args, { timeout: tokenTimeoutMs })
-    return stdout.trim()
-  } catch (cause) {
-    throw noToken('buildkite-agent oidc request-token', cause)
-  }
+  // Its tokens hold the claims that a policy must name only on request.
+  const claims = ['organization_id', 'pipeline_id'].flatMap((claim) => ['--claim', claim])
+  const args = ['oidc', 'request-token', '--audience', audience, ...claims]
+  const { stdout } = await promisify(execFile)('buildkite-agent', args, { timeout: tokenTimeoutMs })
+  return stdout.trim()
 }
-
-const noToken = (who: string, cause: unknown): PlatteError =>
-  new PlatteError('unauthorized', `${who} gave no token: ${messageOf(cause)}`, {
-    hint: 'let the job have permission for id tokens, then run it again',
-  })
 
 /** For an answer without one of Platte's own codes, such as a gateway's. */
 const codes: Readonly<Record<number, ErrorCode>> = {
@@ -70,11 +64,8 @@ const codes: Readonly<Record<number, ErrorCode>> = {
 const timeoutMs = 120_000
 const maxAnswerBytes = 1024 * 1024
 
-export interface FunctionRequest {
+export interface FunctionRequest extends Pick<RequestInit, 'method' | 'headers' | 'body'> {
   readonly url: string
-  readonly method?: 'POST' | 'PUT'
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Blob
   /** The most requests while the other end fails. */
   readonly attempts?: number
 }

@@ -62,11 +62,7 @@ export const countersign =
     return signed
   }
 
-/**
- * Signs a plan with the release keys at hand, even if too few.
- * @returns `undefined` for a plan without a manifest.
- * @throws PlatteError('credentials') if none of them is in the role.
- */
+/** Signs a plan that has a manifest with the release keys at hand. @throws PlatteError('credentials') for none of the role. */
 export async function proposalOf(release: readonly Signer[], { manifest, state }: Plan): Promise<object | undefined> {
   if (manifest === undefined) return undefined
   const { keyIds } = state.catalog.root.root.roles.release

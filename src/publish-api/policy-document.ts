@@ -10,14 +10,13 @@ const maxPolicyBytes = 256 * 1024
 /** An issuer never reuses these, unlike names. */
 const immutableIds = ['repository_id', 'project_id', 'organization_id']
 
-const isLoopback = ({ hostname }: URL): boolean => ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
-
+const loopback = ['127.0.0.1', '[::1]', 'localhost']
 const httpsUrl = v.pipe(
   v.string(),
   v.maxLength(500),
   v.check((text) => {
     const url = URL.canParse(text) ? new URL(text) : undefined
-    const isSafe = url && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url)))
+    const isSafe = url && (url.protocol === 'https:' || (url.protocol === 'http:' && loopback.includes(url.hostname)))
     return isSafe === true && url?.username === '' && url.password === '' && !/[?#]/.test(text)
   }, 'must be a plain https URL'),
 )

@@ -4,12 +4,10 @@ export type Matcher = string | { readonly in: readonly string[] } | { readonly p
 
 export interface Rule {
   readonly id: string
-  /** The token's `iss`. */
   readonly issuer: string
   /** `app/channel`; a `*` at the end stands for anything. */
   readonly allow: readonly string[]
   readonly actions: readonly string[]
-  /** All of them must match. */
   readonly claims: Readonly<Record<string, Matcher>>
   /** Whether manifests name their origin. */
   readonly provenance?: boolean

@@ -5,7 +5,7 @@ import { encode, type StoreWriter } from '../catalog/read.ts'
 import { type Action, type ChannelCommand, changedBy, readCommand } from '../channels/commands.ts'
 import { commit, preview } from '../channels/commit.ts'
 import { planCommand } from '../channels/execute-command.ts'
-import type { EditResult, Plan } from '../channels/plan.ts'
+import type { Plan } from '../channels/plan.ts'
 import { type Publisher, publishResult, withOptional } from '../channels/publish.ts'
 import * as field from '../documents/fields.ts'
 import { markKey } from '../documents/paths.ts'
@@ -71,12 +71,7 @@ function signingOf({ release }: Publisher, { origin, isRecorded }: Authorised, p
   return { at: proposal.issuedAtMs, provenance, seal: countersign(release, proposal) }
 }
 
-async function execute(
-  publisher: Publisher,
-  command: ChannelCommand,
-  planned: Plan,
-  seal: Seal | undefined,
-): Promise<EditResult> {
+async function execute(publisher: Publisher, command: ChannelCommand, planned: Plan, seal: Seal | undefined) {
   if (command.action === 'channel-rename' && seal)
     throw new PlatteError('refused', 'renaming makes two manifests, which cannot be signed together', {
       hint: 'create a channel with the new name that has the old one as an alias',
@@ -105,10 +100,8 @@ type TokenUse = v.InferOutput<typeof schema>
 export type Answer = NonNullable<TokenUse['answer']>
 
 /**
- * Works once for each token. The same request again gets the same answer; if the first did not finish, it works again with
- * the same date.
- * @param request SHA-256 of the request.
- * @throws PlatteError('conflict') for a token that was used for another request; what `work` throws.
+ * Works once for each token. The same request again (by its SHA-256) gets the same answer; if the first did not finish, it
+ * works again with the same date. @throws PlatteError('conflict') for a token that was used for another request.
  */
 export async function onceFor(
   writer: Pick<StoreWriter, 'documents' | 'clock' | 'random'>,

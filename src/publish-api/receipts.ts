@@ -54,11 +54,7 @@ async function openReceipt({ documents, packages }: Receiving, root: TrustedRoot
 }
 
 /** Keeps an equal receipt. @throws PlatteError('credentials') without the timestamp keys; 'conflict'. */
-export async function leaveReceipt(
-  writer: StoreWriter & Receiving,
-  root: TrustedRoot,
-  claim: ClaimedPackage,
-): Promise<Receipt> {
+export async function leaveReceipt(writer: StoreWriter & Receiving, root: TrustedRoot, claim: ClaimedPackage) {
   const { size, sha256, sha1 } = claim
   const at = isoText(writer.clock())
   const receipt = checkReceipt({ format: 1, type: 'receipt', key: claim.key, size, sha256, sha1, at })

@@ -51,7 +51,7 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
     const notPost = (c: Context) => refuseMethod(c, 'POST')
     for (const action of actions)
       inner.post(`/v1/${action}`, (c) => answerAction(c, action, { publisher, authorising }, cache)).all(notPost)
-    inner.post('/v1/refresh', (c) => answerRefresh(c, publisher, { cache, lastRefresh })).all(notPost)
+    inner.post('/v1/refresh', (c) => answerRefresh(c, publisher, cache, lastRefresh)).all(notPost)
     uploadRoutes({
       uploading: publisher,
       // Uploads change no channel: their token is not used up.
@@ -70,12 +70,8 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
   }
 }
 
-async function answerAction(
-  c: Context,
-  action: Action,
-  { publisher, authorising }: PublishFunction,
-  cache: CatalogCache,
-): Promise<Response> {
+async function answerAction(c: Context, action: Action, serving: PublishFunction, cache: CatalogCache) {
+  const { publisher, authorising } = serving
   const { bytes, value } = await readJson(c.req.raw, maxCommandBytes)
   const request = readRequest(action, value)
   const logged = { ...publisher, log: requestLog(publisher.log, c.req.raw) }
@@ -87,11 +83,7 @@ async function answerAction(
   return c.json({ ...answer, manifest: `/${channelKey(command.app, channel, Number(answer.seq))}` }, 200, noStore)
 }
 
-async function answerRefresh(
-  c: Context,
-  publisher: Uploading,
-  { cache, lastRefresh }: { readonly cache: CatalogCache; readonly lastRefresh: { at: number } },
-): Promise<Response> {
+async function answerRefresh(c: Context, publisher: Uploading, cache: CatalogCache, lastRefresh: { at: number }) {
   const only = { app: c.req.query('app') ?? '', channel: c.req.query('channel') ?? '' }
   if (!isName(only.app) || !isName(only.channel))
     return refuse(c, 'bad-request', 'name the channel: /v1/refresh?app=APP&channel=CHANNEL')

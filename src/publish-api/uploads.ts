@@ -43,10 +43,7 @@ const mostPartsNamed = 1000
  * @param order checked and authorised.
  * @throws PlatteError('credentials') without the timestamp keys, which sign receipts; 'too-large' beyond the store's limit.
  */
-export async function openUploads(
-  uploading: Uploading,
-  order: Omit<UploadOrder, 'channel'>,
-): Promise<readonly OpenedUpload[]> {
+export async function openUploads(uploading: Uploading, order: Omit<UploadOrder, 'channel'>): Promise<OpenedUpload[]> {
   const { maxBytes } = uploading.uploads
   const big = order.packages.find(({ size }) => size > maxBytes)
   if (big) throw new PlatteError('too-large', `${big.name}: has ${big.size} bytes; the store's limit is ${maxBytes}`)
@@ -170,10 +167,7 @@ async function receive(uploading: Uploading, root: TrustedRoot, upload: UploadRe
   return receipt ? { kind: 'received', receipt } : { kind: 'wrong', problem: problem ?? '' }
 }
 
-/**
- * Moves an upload among the packages, or verifies a package that is there already.
- * @returns what is wrong with the bytes. The store checks the announced digests.
- */
+/** Moves an upload, whose digests the store checks, or verifies a package that is there. @returns what is wrong. */
 async function placeUpload(uploading: Uploading, upload: UploadRecord): Promise<string | undefined> {
   const { uploads, packages } = uploading
   const { key, token } = upload
