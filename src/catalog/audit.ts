@@ -24,20 +24,8 @@ import {
   type StoreReader,
 } from './read.ts'
 
-export interface AuditFinding {
-  /** `error`: a signed object is lost or differs; `note`: worth a look, and harmless. */
-  readonly level: 'error' | 'note'
-  readonly key: string
-  readonly problem: string
-}
-
-export interface Inspection {
-  readonly findings: readonly AuditFinding[]
-  readonly channels: number
-  readonly manifests: number
-  readonly packages: number
-  readonly unchecked: readonly string[]
-}
+/** `error`: a signed object is lost or differs; `note`: worth a look, and harmless. */
+type AuditFinding = Readonly<{ level: 'error' | 'note'; key: string; problem: string }>
 
 export interface Inspecting extends StoreReader {
   readonly packages: Packages
@@ -59,7 +47,7 @@ interface Walk extends Inspecting {
 }
 
 /** @throws PlatteError where the root or the catalog cannot be verified. */
-export async function inspectStore(inspecting: Inspecting): Promise<Inspection> {
+export async function inspectStore(inspecting: Inspecting) {
   const state = await loadForWriting(inspecting)
   const collected = { findings: [], known: new Set([catalogKey]), unsure: new Set<string>(), wanted: new Map() }
   const walk: Walk = { ...inspecting, state, ...collected }

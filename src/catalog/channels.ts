@@ -40,12 +40,7 @@ export interface AppIndex {
 export type Loaded = LoadedChannel | (Problem & { readonly at: Instant })
 
 /** Keeps the manifests of a channel that a new catalog names as before. Their holds may have changed. */
-export function rejoin(
-  known: Loaded,
-  { catalog }: CatalogState,
-  ref: NamedChannel,
-  overlay: Overlay | undefined,
-): LoadedChannel | undefined {
+export function rejoin(known: Loaded, { catalog }: CatalogState, ref: NamedChannel, overlay: Overlay | undefined) {
   if ('reason' in known) return undefined
   const { manifest, source } = known
   const entry = source && channelEntry(catalog.catalog, ref.app, source.manifest.channel)

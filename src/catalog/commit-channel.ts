@@ -165,11 +165,7 @@ async function* walkBack(reader: StoreReader, ref: ChannelRef, from: NamedManife
 }
 
 /** @param from the manifest to begin at; without it the newest in the store. */
-export async function* channelHistory(
-  reader: StoreReader,
-  ref: ChannelRef,
-  from?: NamedManifest,
-): AsyncIterable<HistoryEntry> {
+export async function* channelHistory(reader: StoreReader, ref: ChannelRef, from?: NamedManifest) {
   let after: Link | undefined
   for await (const link of from ? walkBack(reader, ref, from) : walkChain(reader, ref)) {
     if (after) yield entryOf(after, link.manifest)

@@ -32,11 +32,8 @@ const types = {
 
 export type EnvelopeType = keyof typeof types
 
-interface Signature {
-  readonly protected: string
-  readonly signature: string
-  readonly header: { readonly alg: Signer['alg']; readonly kid: string; readonly typ: string }
-}
+type Header = Readonly<{ alg: Signer['alg']; kid: string; typ: string }>
+type Signature = Readonly<{ protected: string; signature: string; header: Header }>
 
 type Bytes = Uint8Array<ArrayBuffer>
 type Payload = Verified<Uint8Array>
@@ -95,7 +92,7 @@ export async function openEnvelope(bytes: Uint8Array, type: EnvelopeType, role: 
   const reasons: string[] = []
   for (const signature of signatures) {
     const { kid } = signature.header
-    const reason = good.has(kid) ? 'counts once' : await whyNot(signature, { type, text, key: keys.get(kid) })
+    const reason = good.has(kid) ? 'counts once' : await whyNot(signature, type, text, keys.get(kid))
     if (reason === undefined) good.add(kid)
     else reasons.push(`key ${kid.slice(0, 8)}…: ${reason}`)
     if (good.size >= role.threshold) return asVerified(payload)
@@ -122,9 +119,12 @@ export const peekKeyIds = (bytes: Uint8Array, type: EnvelopeType): readonly stri
 
 /** @returns why a signature does not count; `undefined` where it does. Keys outside the role cost no cryptography. */
 async function whyNot(
-  { protected: header64, signature, header }: Signature,
-  { type, text, key }: { type: EnvelopeType; text: string; key: VerifyingKey | undefined },
+  one: Signature,
+  type: EnvelopeType,
+  text: string,
+  key?: VerifyingKey,
 ): Promise<string | undefined> {
+  const { protected: header64, signature, header } = one
   if (key === undefined) return 'is not a key of this role'
   if (header.typ !== type) return `signed it as ${quote(header.typ)}`
   if (header.alg !== key.alg) return `is a key for ${key.alg}, not for ${header.alg}`
@@ -159,7 +159,7 @@ const renderEnvelope = (payload: string, signatures: readonly Signature[]): stri
   })
 
 /** The one spelling of a protected header. */
-const renderHeader = ({ alg, kid, typ }: Signature['header']): string => JSON.stringify({ alg, kid, typ })
+const renderHeader = ({ alg, kid, typ }: Header): string => JSON.stringify({ alg, kid, typ })
 
 /** Nothing of it is verified. @throws PlatteError('too-large'), 'bad-signature' for whatever is not in the one spelling. */
 export function readEnvelope(bytes: Uint8Array, type: EnvelopeType) {

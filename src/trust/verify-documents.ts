@@ -29,7 +29,7 @@ export interface VerifiedCatalog {
   readonly marks: ReadonlyMap<string, ChannelMark>
 }
 
-interface CatalogChecks {
+interface Checks {
   readonly now: Instant
   /** The newest catalog that was verified before. */
   readonly seen?: VerifiedCatalog | undefined
@@ -59,11 +59,8 @@ export function peekCatalogRoot(bytes: Uint8Array): number {
  * @throws PlatteError('too-large'), 'bad-signature', 'bad-document', 'mismatch' (signed for a later root than `trusted`),
  *   'rollback' (for an earlier one, or older than `seen`), 'from-the-future', 'expired', 'fork'.
  */
-export async function verifyCatalog(
-  bytes: Uint8Array,
-  trusted: TrustedRoot,
-  { now, seen, anyTime = false, acceptStaleMs = 0 }: CatalogChecks,
-): Promise<VerifiedCatalog> {
+export async function verifyCatalog(bytes: Uint8Array, trusted: TrustedRoot, checks: Checks): Promise<VerifiedCatalog> {
+  const { now, seen, anyTime = false, acceptStaleMs = 0 } = checks
   const payload = await openEnvelope(bytes, catalogType, roleOf(trusted, 'timestamp'))
   const catalog = decodeCatalog(payload)
   const { version, roles } = trusted.root
@@ -74,7 +71,7 @@ export async function verifyCatalog(
     )
   const issuedAtMs = Date.parse(catalog.issuedAt)
   const expiresMs = Date.parse(catalog.expires) + acceptStaleMs
-  if (!anyTime) checkFresh(catalog, { now, expiresMs, maxValidity: roles.timestamp.maxValidity })
+  if (!anyTime) checkFresh(catalog, roles.timestamp.maxValidity, now, expiresMs)
   const sha256 = await sha256Hex(payload)
   if (seen !== undefined) checkIssue({ sha256, issuedAtMs }, seen)
   const { keyIds } = roles.timestamp
@@ -83,10 +80,7 @@ export async function verifyCatalog(
 }
 
 /** Step 5. */
-function checkFresh(
-  { issuedAt, expires }: Catalog,
-  { now, expiresMs, maxValidity }: { readonly now: Instant; readonly expiresMs: Instant; readonly maxValidity: string },
-): void {
+function checkFresh({ issuedAt, expires }: Catalog, maxValidity: string, now: Instant, expiresMs: Instant): void {
   checkTimes({ issuedAt }, 'catalog', now)
   if (now >= expiresMs) throw new PlatteError('expired', `catalog: expired at ${timeText(expires)}`)
   const validityMs = Date.parse(expires) - Date.parse(issuedAt)
@@ -121,20 +115,15 @@ function advance(known: ReadonlyMap<string, ChannelMark>, catalog: Catalog): Rea
   return marks
 }
 
-/** A verified ChannelManifest. Plain data, safe to keep and share. */
-export interface VerifiedChannel {
-  readonly manifest: ChannelManifest
-  /** Of the envelope's bytes, lower-case hex: the next manifest's `previous`. */
-  readonly sha256: string
-  /** Of the envelope, in bytes. */
-  readonly size: number
-}
+/** Plain data, safe to keep and share. Size and digest, the next manifest's `previous`, are those of the envelope. */
+export type VerifiedChannel = Readonly<{ manifest: ChannelManifest; sha256: string; size: number }>
 
 /** Both names are those of a manifest's key in the store and in the catalog, no aliases. */
 export type ChannelRef = Readonly<Pick<ChannelManifest, 'app' | 'channel'>>
 type ManifestRef = ChannelRef & { readonly seq: number }
+type HeadRef = ManifestRef & { readonly previous?: string | undefined }
 
-interface CurrentChannel extends ChannelRef {
+interface CurrentRef extends ChannelRef {
   /** What a client asked for, where that is not `channel` itself: must then be an alias that the manifest names. */
   readonly request?: string | undefined
   /** What the verified catalog says under these names. */
@@ -154,8 +143,9 @@ export const answersTo = (manifest: ChannelManifest, name: string): boolean =>
 export async function verifyChannel(
   bytes: Uint8Array,
   trusted: TrustedRoot,
-  { app, channel, request = channel, entry, now }: CurrentChannel,
+  ref: CurrentRef,
 ): Promise<VerifiedChannel> {
+  const { app, channel, request = channel, entry, now } = ref
   const name = `${app}/${channel}`
   if (bytes.length !== entry.size)
     throw new PlatteError('mismatch', `${name}: ${bytes.length} bytes, the catalog says ${entry.size}`)
@@ -170,14 +160,11 @@ export async function verifyChannel(
 
 /**
  * Opens a ChannelManifest that no catalog names yet, for writers (steps 1 to 4). Ignores its times: a manifest of a wrong
- * clock must not block the next one. @param ref.previous where the writer knows it.
+ * clock must not block the next one. @param head.previous where the writer knows it.
  * @throws PlatteError('fork') if it does not follow `previous`; 'mismatch', 'too-large', 'bad-signature', 'bad-document'.
  */
-export async function verifyHead(
-  bytes: Uint8Array,
-  trusted: TrustedRoot,
-  { previous, ...ref }: ManifestRef & { readonly previous?: string | undefined },
-): Promise<VerifiedChannel> {
+export async function verifyHead(bytes: Uint8Array, trusted: TrustedRoot, head: HeadRef): Promise<VerifiedChannel> {
+  const { previous, ...ref } = head
   const manifest = await openChannel(bytes, trusted, ref)
   const isFirst = ref.seq === 1
   if (isFirst ? manifest.previous !== undefined : previous !== undefined && manifest.previous !== previous)

@@ -9,20 +9,11 @@ import { loadPublicKey, type VerifyingKey } from './keys.ts'
 
 const type = 'platte-root+jws'
 
-/** The root that a deployment starts from: the only thing it trusts without proof. */
-export interface Pin {
-  readonly version: number
-  /** Of the bytes of `root/<version>.jws`, lower-case hex: what `sha256sum` prints for the file. */
-  readonly sha256: string
-}
+/** The root that a deployment starts from, trusted without proof; `sha256sum` of its file prints the digest. */
+export type Pin = Readonly<{ version: number; sha256: string }>
 
-/** A root that the pin vouches for. Plain data, safe to keep and share. */
-export interface TrustedRoot {
-  readonly root: Root
-  /** Of the envelope's bytes, lower-case hex. */
-  readonly sha256: string
-  readonly keys: ReadonlyMap<string, VerifyingKey>
-}
+/** A root that the pin vouches for; the digest is of the envelope. Plain data, safe to keep and share. */
+export type TrustedRoot = Readonly<{ root: Root; sha256: string; keys: ReadonlyMap<string, VerifyingKey> }>
 
 /** Reads a pin: `<version>:sha256:<64 hex digits>`. @throws PlatteError('configuration') */
 export function parsePin(text: string): Pin {
