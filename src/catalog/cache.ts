@@ -87,7 +87,6 @@ function revalidate(cache: CatalogCache, reader: StoreReader, background: Backgr
 
 const storeUnavailable = { reason: 'store-unavailable', message: 'nothing was read yet' } as const
 const noAnswer = { ...storeUnavailable, message: `no answer within ${patienceMs} ms` } as const
-
 const isFresh = (at: Instant, now: Instant): boolean => now >= at && now - at < ttlMs
 
 /** @returns `undefined` where the work takes longer than anybody waits; it goes on. */

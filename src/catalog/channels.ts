@@ -8,7 +8,7 @@ import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Package } from '../release/channel.ts'
 import type { Reason } from '../release/decide.ts'
-import { type ChannelView, type Overlay, restrict, type Stored, viewChannel } from '../release/view.ts'
+import { type ChannelView, type Overlay, restrict, viewChannel } from '../release/view.ts'
 import {
   type CatalogState,
   type ChannelRef,
@@ -49,7 +49,7 @@ export function rejoin(known: Loaded, { catalog }: CatalogState, ref: NamedChann
 }
 
 const isSame = (old: CatalogChannel, entry: CatalogChannel): boolean =>
-  (['sha256', 'seq', 'size'] as const).every((field) => old[field] === entry[field])
+  old.sha256 === entry.sha256 && old.seq === entry.seq && old.size === entry.size
 
 /** Never throws. */
 export async function openChannel(reader: StoreReader, state: CatalogState, ref: NamedChannel): Promise<Loaded> {
@@ -104,11 +104,7 @@ export function viewOf(own: ChannelEntry, source: ChannelEntry | undefined): Cha
   return viewChannel({ app, channel }, stored(own), followed)
 }
 
-const stored = ({ entry: { holds, rampAsOf }, manifest: content }: ChannelEntry): Stored => ({
-  content,
-  holds,
-  rampAsOf,
-})
+const stored = ({ entry: { holds, rampAsOf }, manifest: content }: ChannelEntry) => ({ content, holds, rampAsOf })
 
 /** By key in the store; without packages that are served from elsewhere. */
 export function packagesOf({ app, releases }: ChannelManifest): ReadonlyMap<string, Package> {

@@ -32,8 +32,7 @@ export const waitAtMost = ({ list }: Documents): number => (list === undefined ?
 /**
  * The newest manifest of a channel. After a crash, or without the timestamp key, it is ahead of the catalog. Its signature
  * is verified under the newest root; the manifests between the catalog's and it by the digests in `previous`.
- * @param steps how far ahead of the catalog it looks.
- * @returns `undefined` where there is no such channel.
+ * @param steps how far ahead of the catalog it looks. @returns `undefined` where there is no such channel.
  * @throws PlatteError('missing', 'mismatch', 'fork', 'bad-signature', …) naming the key.
  */
 export async function loadHead(
@@ -90,6 +89,11 @@ export function nextManifest(
   return checkChannel(manifest, code)
 }
 
+const sealBy = ({ release }: StoreWriter): Seal => {
+  return async (manifest, { root }) =>
+    sealEnvelope('platte-channel+jws', encode(manifest), signersOf(release, 'release', root))
+}
+
 /** The manifest that is to follow the newest one, or the newest one where nothing changes. */
 type Next =
   | { readonly state: CatalogState; readonly manifest: ChannelManifest }
@@ -98,13 +102,7 @@ type Next =
 export type Committed = Readonly<{ head: VerifiedChannel; changed: boolean }>
 
 /** Creating the next manifest IS the commit. @param propose is called again where another writer created it first. */
-export const commitNext = (
-  writer: StoreWriter,
-  ref: ChannelRef,
-  propose: () => Promise<Next>,
-  seal: Seal = async (manifest, { root }) =>
-    sealEnvelope('platte-channel+jws', encode(manifest), signersOf(writer.release, 'release', root)),
-): Promise<Committed> =>
+export const commitNext = (writer: StoreWriter, ref: ChannelRef, propose: () => Promise<Next>, seal = sealBy(writer)) =>
   update<Committed>(writer, `apps/${ref.app}/${ref.channel}`, async () => {
     const next = await propose()
     if (next.manifest === undefined) return { result: { head: next.head, changed: false } }
@@ -115,12 +113,10 @@ export const commitNext = (
     return { result: { head, changed: true }, write: { key: keyOf(ref, manifest.seq), bytes, token: undefined } }
   })
 
-/** @param edit takes the newest manifest, for a new channel one of `seq` 0; the same object changes nothing. */
-export const commitChannel = (
-  writer: StoreWriter,
-  ref: ChannelRef,
-  edit: (current: ChannelManifest) => ChannelManifest,
-) =>
+/** Takes the newest manifest, for a new channel one of `seq` 0; the same object changes nothing. */
+type Edit = (current: ChannelManifest) => ChannelManifest
+
+export const commitChannel = (writer: StoreWriter, ref: ChannelRef, edit: Edit): Promise<Committed> =>
   commitNext(writer, ref, async () => {
     const state = await loadForWriting(writer)
     const head = await loadHead(writer, state, ref)

@@ -120,16 +120,6 @@ export async function pointCatalogAt(writer: StoreWriter, ref: ChannelRef, head:
   return true
 }
 
-export interface RefreshResult {
-  /** `unchanged`: not due, and nothing newer was committed. */
-  readonly kind: 'refreshed' | 'unchanged'
-  readonly expires: string
-  /** Channels that went forward. */
-  readonly rolled: readonly ChannelRef[]
-  /** One sentence for each channel whose newest manifest cannot be used; the catalog keeps naming the one before. */
-  readonly problems: readonly string[]
-}
-
 /** Bounds of one pass of a schedule. */
 export interface Slice {
   /** Counts the passes; some may be skipped. */
@@ -152,9 +142,11 @@ const stepsAtMost = 5
 /**
  * Signs the catalog again when a third of its validity has passed, or a newer manifest or root exists. `force` always
  * signs, also an expired one or one of the future. A channel that cannot be used does not stop the others.
+ * @returns `rolled`: the channels that went forward; `problems`: a sentence for each channel whose newest manifest cannot
+ *   be used, where the catalog keeps naming the one before.
  * @throws PlatteError('credentials') without the timestamp key, where something is to be signed; 'expired', 'rollback'.
  */
-export async function refresh(writer: StoreWriter, options: RefreshOptions = {}): Promise<RefreshResult> {
+export async function refresh(writer: StoreWriter, options: RefreshOptions = {}) {
   let rolled: ChannelRef[] = []
   let failures: PlatteError[] = []
   const refreshed = async (current: Catalog, state: CatalogState): Promise<Catalog> => {

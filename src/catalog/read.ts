@@ -1,7 +1,7 @@
 /** Reads signed documents from a store and verifies each before anything is done with it; what writers start from. */
 import { type Catalog, type CatalogChannel, maxCatalogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
-import { catalogKey, channelKey, notesKey, type PublicDocument, publicDocument, rootKey } from '../documents/paths.ts'
+import { catalogKey, channelKey, notesKey, publicDocument, rootKey } from '../documents/paths.ts'
 import { maxRootBytes, type RoleName } from '../documents/root.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -158,14 +158,11 @@ export async function loadChannel(reader: StoreReader, { root }: CatalogState, r
   throw new PlatteError('missing', `${keyOf(ref, ref.entry.seq)} is not in the store`)
 }
 
-/** Notes that have their digest, or an envelope of which nothing is verified. */
-export type PublishedDocument = PublicDocument & Readonly<{ bytes: Uint8Array; sha256: string }>
-
 /**
  * A document for clients that verify it. A store behind a web server may answer with any page of its network.
- * @returns `undefined` for a key that is not public. @throws PlatteError('bad-document', 'mismatch', 'bad-signature')
+ * @returns notes that have their digest, or an envelope with nothing verified; `undefined` for a key that is not public. @throws PlatteError('bad-document', 'mismatch', 'bad-signature')
  */
-export async function readDocument(documents: Documents, key: string): Promise<PublishedDocument | undefined> {
+export async function readDocument(documents: Documents, key: string) {
   const known = publicDocument(key)
   if (known === undefined) return undefined
   const { kind, maxBytes } = known

@@ -14,15 +14,13 @@ import { commitChannel, loadHead } from './commit-channel.ts'
 import { allChannelRefs, refresh, sealCatalog } from './edit-catalog.ts'
 import { type ChannelRef, encode, loadForWriting, loadRoot, readManifest, type StoreWriter } from './read.ts'
 
+/** `expires` is RFC 3339, or `never`; `maxValidity` an ISO 8601 duration for catalogs; `format` is never a lower one. */
 export interface RootEdit {
   readonly add?: Readonly<{ role: RoleName; key: PublicKey }>
   readonly remove?: Readonly<{ role: RoleName; keyId: string }>
   readonly thresholds?: Readonly<Partial<Record<RoleName, number>>>
-  /** RFC 3339; `never` takes the date away. */
   readonly expires?: string | undefined
-  /** ISO 8601 duration of the catalog's longest validity. */
   readonly maxValidity?: string | undefined
-  /** Never a lower one. */
   readonly format?: number
 }
 
@@ -151,11 +149,8 @@ async function checkChannelsUnder(writer: StoreWriter, root: TrustedRoot): Promi
 export type Rotation = Readonly<{ role: RoleName; key: PublicKey; replaces?: string | undefined }>
 
 /** Root n+1 has both keys; then every channel is issued anew; root n+2 lacks the old key. Safe to repeat. */
-export async function rotateKey(
-  writer: StoreWriter,
-  { role, key, replaces }: Rotation,
-  signers: readonly Signer[],
-): Promise<TrustedRoot> {
+export async function rotateKey(writer: StoreWriter, rotation: Rotation, signers: readonly Signer[]) {
+  const { role, key, replaces } = rotation
   let root = await loadRoot(writer)
   const step = async (edit: RootEdit): Promise<TrustedRoot> => {
     const next = await editRoot(root, edit, isoText(writer.clock()))

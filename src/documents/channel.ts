@@ -17,7 +17,6 @@ const clockTime = field.matching(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time su
 const maxWindows = 32
 const maxRampSteps = 200
 const days = v.pipe(v.array(v.picklist(weekdays)), v.minLength(1), v.maxLength(7))
-
 export const windows = v.pipe(
   v.array(v.strictObject({ days, from: clockTime, to: clockTime, timeZone: field.text(64) })),
   v.maxLength(maxWindows),
@@ -30,6 +29,8 @@ export const target = v.strictObject({
   from: v.exactOptional(field.text(200)),
   machines: v.exactOptional(v.strictObject({ allow: digests, deny: digests })),
 })
+
+const conditions = { windows: v.exactOptional(windows), target: v.exactOptional(target) }
 
 /** A base URL as clients glue names to it: absolute, no query, ends in "/". */
 const codebase = v.pipe(
@@ -56,16 +57,13 @@ export const packageList = v.pipe(
 const board = v.strictObject({ codebases: v.pipe(v.array(codebase), v.maxLength(10)), packages: packageList })
 
 const componentName = field.matching(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'must be a short name such as kernel')
-
 /** Versions by name. */
 export const components = field.record(componentName, field.text(100))
 export const cves = v.array(field.matching(/^CVE-\d{4}-\d{4,19}$/, 'must be a CVE number such as CVE-2026-1234'))
 
+const numberOrNaN = v.transform((value: unknown) => (typeof value === 'number' ? value : Number.NaN))
 /** A share that is not a number admits nobody, and leaves the rest of the channel valid. */
-const share = v.pipe(
-  v.unknown(),
-  v.transform((value) => (typeof value === 'number' ? value : Number.NaN)),
-)
+const share = v.pipe(v.unknown(), numberOrNaN)
 
 const release = v.strictObject({
   version: field.publishedVersion,
@@ -78,8 +76,7 @@ const release = v.strictObject({
     v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
   ),
   ramp: v.exactOptional(v.pipe(v.array(v.strictObject({ at: field.instant, share })), v.maxLength(maxRampSteps))),
-  windows: v.exactOptional(windows),
-  target: v.exactOptional(target),
+  ...conditions,
   floor: v.exactOptional(because),
   deadEnd: v.exactOptional(because),
   withdrawn: v.exactOptional(because),
@@ -99,8 +96,7 @@ const schema = v.strictObject({
   description: v.exactOptional(field.text(500)),
   cadence: v.exactOptional(v.strictObject({ every: field.duration, on: v.exactOptional(field.text(16)) })),
   follow: v.exactOptional(v.strictObject({ channel: field.channelName, after: length, over: length })),
-  windows: v.exactOptional(windows),
-  target: v.exactOptional(target),
+  ...conditions,
   rollbackFrom: v.exactOptional(v.array(field.publishedVersion)),
   provenance: v.exactOptional(field.record(field.text(64), field.text(500))),
   releases: v.pipe(
@@ -145,7 +141,6 @@ function conditionsProblem(name: string, { windows, target }: Pick<Channel, 'win
 }
 
 const labelled = (label: string, problem: string | undefined): string | undefined => problem && `${label}: ${problem}`
-
 const firstOf = <T>(list: readonly T[], problemOf: (one: T) => string | undefined): string | undefined =>
   list.reduce<string | undefined>((found, one) => found ?? problemOf(one), undefined)
 
@@ -165,9 +160,8 @@ const order = v.object({
 /** Checks the arguments of a publish. @throws PlatteError('usage') naming the first wrong one. */
 export const checkOrder = (value: unknown): void => void field.check(order, 'publish', value, 'usage')
 
-function haveDistinctNames(list: readonly { readonly name: string }[]): boolean {
-  return field.areDistinct(list.map(({ name }) => name))
-}
+const haveDistinctNames = (list: readonly { readonly name: string }[]): boolean =>
+  field.areDistinct(list.map(({ name }) => name))
 
 function haveDistinctVersions(releases: readonly Pick<Release, 'version'>[]): boolean {
   const sorted = releases.map(({ version }) => parseVersion(version)).sort(compareVersions)

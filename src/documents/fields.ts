@@ -6,7 +6,6 @@ import { parseVersion } from '../release/version.ts'
 
 /** Members of every plain object. */
 const reservedNames = new Set(['constructor', 'prototype', '__proto__'])
-
 const withoutReservedKeys = v.custom<Record<string, unknown>>((input) => {
   const isObject = typeof input === 'object' && input !== null && !Array.isArray(input)
   return isObject && !Object.keys(input).some((key) => reservedNames.has(key))
@@ -81,11 +80,8 @@ export const isName = (text: string): boolean => v.is(appName, text)
 export const isInstant = (text: string): boolean => v.is(instant, text)
 
 /** Turns `7d` into P7D, `48h` into PT48H, `90m` into PT90M; returns any other text unchanged. */
-export function longDuration(text: string): string {
-  const [, count = '', unit = ''] = /^(\d{1,5})([dhm])$/.exec(text) ?? []
-  if (unit === '') return text
-  return unit === 'd' ? `P${count}D` : `PT${count}${unit.toUpperCase()}`
-}
+export const longDuration = (text: string): string =>
+  text.replace(/^\d{1,5}[dhm]$/, (short) => `${short.endsWith('d') ? 'P' : 'PT'}${short.toUpperCase()}`)
 
 /** @returns milliseconds, for a text that passed `duration`. */
 export function durationMs(text: string): number {
@@ -97,7 +93,6 @@ export function durationMs(text: string): number {
 export const areDistinct = (list: readonly string[]): boolean => new Set(list).size === list.length
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
-
 type Schema<T> = v.GenericSchema<unknown, T>
 
 /** `decode` reads a verified payload; `check` takes a value to sign. Both throw PlatteError('bad-document'). */

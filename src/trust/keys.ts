@@ -34,8 +34,6 @@ const kinds = {
   'P-256': { alg: 'ES256', kty: 'EC', parameters: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } },
 } as const satisfies Record<PublicKey['crv'], { alg: Algorithm; kty: PublicKey['kty']; parameters: object }>
 
-const encoder = new TextEncoder()
-
 /** Makes a key pair from the runtime's own source of randomness. */
 export async function generateKey(alg: Algorithm): Promise<PrivateJwk> {
   const kind = alg === 'EdDSA' ? kinds.Ed25519 : kinds['P-256']
@@ -90,7 +88,7 @@ export async function importSigner(jwk: unknown, where: string): Promise<Signer>
   const publicKey = await importHalf(publicOf(key), 'verify', where)
   const sign = async (input: Uint8Array): Promise<Uint8Array> =>
     new Uint8Array(await crypto.subtle.sign(parameters, privateKey, input))
-  const probe = encoder.encode(`platte probe ${keyId}`)
+  const probe = new TextEncoder().encode(`platte probe ${keyId}`)
   const good = await sign(probe)
     .then((signature) => crypto.subtle.verify(parameters, publicKey, signature, probe))
     .catch(() => false)

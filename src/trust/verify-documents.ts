@@ -33,19 +33,15 @@ interface Checks {
   readonly now: Instant
   /** The newest catalog that was verified before. */
   readonly seen?: VerifiedCatalog | undefined
-  /**
-   * For writers, which must read what they sign anew: skips step 5, and accepts a catalog of an earlier root than the
-   * pinned one if keys of the pinned one signed it.
-   */
+  /** For writers, who sign it anew: skips step 5, and takes one of an earlier root if keys of the pinned one signed it. */
   readonly anyTime?: boolean
   /** For readers behind an air gap: how long after its expiry a catalog is trusted. */
   readonly acceptStaleMs?: number | undefined
 }
 
 /**
- * Which root an unverified catalog asks to be verified with. Only good for knowing how far to walk: the walk ends at the
- * first root that is not there or does not verify, and `verifyCatalog` then says whether the catalog was right.
- * @throws PlatteError('too-large'), PlatteError('bad-signature'), PlatteError('bad-document')
+ * Which root an unverified catalog asks to be verified with: only good for knowing how far to walk.
+ * @throws PlatteError('too-large', 'bad-signature', 'bad-document')
  */
 export function peekCatalogRoot(bytes: Uint8Array): number {
   const version = peekRootVersion(readEnvelope(bytes, catalogType).payload)
@@ -64,11 +60,9 @@ export async function verifyCatalog(bytes: Uint8Array, trusted: TrustedRoot, che
   const payload = await openEnvelope(bytes, catalogType, roleOf(trusted, 'timestamp'))
   const catalog = decodeCatalog(payload)
   const { version, roles } = trusted.root
+  const code = catalog.root < version ? 'rollback' : 'mismatch'
   if (catalog.root !== version && !(anyTime && catalog.root < version))
-    throw new PlatteError(
-      catalog.root < version ? 'rollback' : 'mismatch',
-      `catalog: is of root ${catalog.root}, this is root ${version}`,
-    )
+    throw new PlatteError(code, `catalog: is of root ${catalog.root}, this is root ${version}`)
   const issuedAtMs = Date.parse(catalog.issuedAt)
   const expiresMs = Date.parse(catalog.expires) + acceptStaleMs
   if (!anyTime) checkFresh(catalog, roles.timestamp.maxValidity, now, expiresMs)
