@@ -73,18 +73,14 @@ export type Seal = (manifest: ChannelManifest, state: CatalogState) => Promise<U
 export type Issue = Readonly<{ at: Instant; provenance?: Readonly<Record<string, string>> | undefined }>
 
 /** @throws PlatteError('bad-document'), or another code, for content that may not be signed. */
-export function nextManifest(
-  head: VerifiedChannel | undefined,
-  { provenance: _, ...content }: ChannelManifest,
-  { at, provenance }: Issue,
-  code?: ErrorCode,
-): ChannelManifest {
+export function nextManifest(head: VerifiedChannel | undefined, next: ChannelManifest, issue: Issue, code?: ErrorCode) {
+  const { provenance: _, ...content } = next
   const manifest = {
     ...content,
     seq: (head?.manifest.seq ?? 0) + 1,
     ...(head && { previous: head.sha256 }),
-    issuedAt: isoText(at),
-    ...(provenance && { provenance: { ...provenance } }),
+    issuedAt: isoText(issue.at),
+    ...(issue.provenance && { provenance: { ...issue.provenance } }),
   }
   return checkChannel(manifest, code)
 }

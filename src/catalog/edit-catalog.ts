@@ -32,6 +32,7 @@ export interface CatalogOptions {
   readonly force?: boolean
 }
 
+type Edit = (catalog: Catalog, state: CatalogState) => Catalog | Promise<Catalog>
 type CatalogEdit = Readonly<{ catalog: Catalog; written: boolean }>
 
 /**
@@ -39,11 +40,8 @@ type CatalogEdit = Readonly<{ catalog: Catalog; written: boolean }>
  * @param edit takes the newest catalog; the same object changes nothing.
  * @throws PlatteError('from-the-future') where the catalog or the clock here is wrong; 'credentials', 'conflict'.
  */
-export async function editCatalog(
-  writer: StoreWriter,
-  edit: (catalog: Catalog, state: CatalogState) => Catalog | Promise<Catalog>,
-  { seen: before, force = false }: CatalogOptions = {},
-): Promise<CatalogEdit> {
+export async function editCatalog(writer: StoreWriter, edit: Edit, options: CatalogOptions = {}): Promise<CatalogEdit> {
+  const { seen: before, force = false } = options
   return update<CatalogEdit>(writer, catalogKey, async () => {
     const state = await loadForWriting(writer, before)
     const current = state.catalog.catalog

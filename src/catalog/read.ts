@@ -87,14 +87,11 @@ export async function naming<T>(key: string, check: () => Promise<T>, advice?: s
 /**
  * Reads the catalog.
  * @param seen the newest catalog that this reader verified before: nothing older is taken.
- * @param options.anyTime also reads an expired one: for writers, who renew it.
+ * @param time.anyTime also reads an expired one: for writers, who renew it.
  * @returns `seen` itself where the store still holds those bytes. The caller checks whether they have expired.
  */
-export async function loadCatalog(
-  reader: StoreReader,
-  seen?: CatalogState,
-  { anyTime = false }: { readonly anyTime?: boolean } = {},
-): Promise<CatalogState> {
+export async function loadCatalog(reader: StoreReader, seen?: CatalogState, time: AnyTime = {}): Promise<CatalogState> {
+  const { anyTime = false } = time
   // A new reader needs both: one round trip less.
   const pinned = seen === undefined ? loadPinnedRoot(reader) : undefined
   pinned?.catch(() => {})
@@ -122,7 +119,8 @@ async function loadMark(reader: StoreReader): Promise<CatalogState | undefined> 
   return naming('the mark', () => openCatalog(reader, { bytes, token: '' }, { anyTime: true }), advice)
 }
 
-type Opening = Readonly<{ seen?: CatalogState | undefined; known?: TrustedRoot | undefined; anyTime?: boolean }>
+type AnyTime = Readonly<{ anyTime?: boolean }>
+type Opening = AnyTime & Readonly<{ seen?: CatalogState | undefined; known?: TrustedRoot | undefined }>
 
 async function openCatalog(reader: StoreReader, stored: StoredDocument, opening: Opening): Promise<CatalogState> {
   const { bytes, token } = stored
