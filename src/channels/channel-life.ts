@@ -14,28 +14,21 @@ import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 export type Description = Pick<CommandOf<'channel-edit'>, 'description' | 'cadence' | 'aliases'>
 
 /** Refused for a name or an alias that another channel of the app has. */
-export const describeEdit = (
-  ref: ChannelRef,
-  { description, cadence, aliases }: Description,
-  create = false,
-): ManifestEdit => ({
+export const describeEdit = (ref: ChannelRef, given: Description, create = false): ManifestEdit => ({
   ref,
   create,
   others: 'all',
-  isRechecked: create || (aliases?.length ?? 0) > 0,
+  isRechecked: create || (given.aliases?.length ?? 0) > 0,
   check: ({ head, others }) => {
-    const claimed = aliases === undefined ? head?.manifest.aliases : aliases
+    const claimed = given.aliases === undefined ? head?.manifest.aliases : given.aliases
     for (const name of [ref.channel, ...(claimed ?? [])]) refuseTaken(name, [...others.values()])
   },
   apply: (current) => {
-    const after = <T>(given: T | null | undefined, before: T | undefined) =>
-      given === null ? undefined : (given ?? before)
-    return defined({
-      ...current,
-      description: after(description, current.description),
-      cadence: after(cadence, current.cadence),
-      aliases: after(aliases, current.aliases),
-    })
+    const after = <T>(value: T | null | undefined, before: T | undefined) =>
+      value === null ? undefined : (value ?? before)
+    const description = after(given.description, current.description)
+    const cadence = after(given.cadence, current.cadence)
+    return defined({ ...current, description, cadence, aliases: after(given.aliases, current.aliases) })
   },
 })
 

@@ -6,19 +6,7 @@ import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
 import { findRelease, refusal, sameJson } from '../release/add-release.ts'
 import type { Channel, Conditions, Hold, RampStep, Release, Window } from '../release/channel.ts'
-import type { HeldVersion, ReleaseMark } from '../release/edits.ts'
-import {
-  editRelease,
-  isHoldOf,
-  isSameHold,
-  markRelease,
-  rampOver,
-  rampRelease,
-  requireRelease,
-  rollBack,
-  undoRollBack,
-  withField,
-} from '../release/edits.ts'
+import * as edit from '../release/edits.ts'
 import { isSameVersion } from '../release/version.ts'
 import { describeEdit, endEdit, followEdit, renameEdit } from './channel-life.ts'
 import type { Action, ChannelCommand, CommandOf } from './commands.ts'
@@ -40,21 +28,21 @@ const editing =
   <A extends EditAction>(applyOf: (command: CommandOf<A>, at: number) => ManifestEdit['apply']): EditOf<A> =>
   (command, at) => ({ ref: refOf(command as EditCommand), apply: applyOf(command, at) })
 
-const marking = <A extends 'withdraw' | 'floor' | 'dead-end'>(mark: ReleaseMark): EditOf<A> =>
+const marking = <A extends 'withdraw' | 'floor' | 'dead-end'>(mark: edit.ReleaseMark): EditOf<A> =>
   editing(({ version, reason }) => {
     const because = reason === undefined ? undefined : { reason }
-    return (current) => markRelease(current, version, { mark, because })
+    return (current) => edit.markRelease(current, version, { mark, because })
   })
 
 /** A ramp to everybody, from an instant. */
 export const risingOver = (over: string | undefined, start: number): readonly RampStep[] | undefined =>
-  over === undefined ? undefined : rampOver({ start, overMs: durationMs(over) })
+  over === undefined ? undefined : edit.rampOver({ start, overMs: durationMs(over) })
 
 /** Sets a condition of one release, or of the whole channel. */
 const onReleaseOrAll =
   (version: string | undefined, set: <T extends Conditions>(one: T) => T): ManifestEdit['apply'] =>
   (current) =>
-    version === undefined ? set(current) : editRelease(current, version, set)
+    version === undefined ? set(current) : edit.editRelease(current, version, set)
 
 const edits: { readonly [A in EditAction]: EditOf<A> } = {
   promote: ({ app, channel: to, version, from, boards, rampOver: over }, at) =>
@@ -63,25 +51,25 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
     command.stop || command.resume ? stopRampsEdit(refOf(command), command.stop ?? false) : rampEdit(command, at),
   window: editing(({ version, windows, add }) =>
     onReleaseOrAll(version, (one) =>
-      withField(one, 'windows', add && windows ? joined(one.windows, windows) : windows),
+      edit.withField(one, 'windows', add && windows ? joined(one.windows, windows) : windows),
     ),
   ),
-  target: editing(({ version, target }) => onReleaseOrAll(version, (one) => withField(one, 'target', target))),
+  target: editing(({ version, target }) => onReleaseOrAll(version, (one) => edit.withField(one, 'target', target))),
   hold: (command) => holdEdit(refOf(command), command),
   unhold: (command) => unholdEdit(refOf(command), command),
   withdraw: marking('withdrawn'),
   floor: marking('floor'),
   'dead-end': marking('deadEnd'),
   rollback: editing(({ channel, version, reason, to }, now) => (current, state) => {
-    if (reason === undefined) return undoRollBack(current, version)
+    if (reason === undefined) return edit.undoRollBack(current, version)
     if (to !== undefined && current.follow)
       throw refusal(
         `${channel} follows ${current.follow.channel}: machines may go to its releases`,
         'without --to, each machine goes to the newest release that it may have',
       )
     const { holds = [], asOf } = brakesOf(state, current)
-    const isHeld = (release: Release, board: string): boolean => holds.some(isHoldOf(release.version, [board]))
-    return rollBack(current, version, { because: { reason }, now, asOf, isHeld, ...(to && { to }) })
+    const isHeld = (release: Release, board: string): boolean => holds.some(edit.isHoldOf(release.version, [board]))
+    return edit.rollBack(current, version, { because: { reason }, now, asOf, isHeld, ...(to && { to }) })
   }),
   follow: (command) => {
     const { source, after, over } = command
@@ -106,11 +94,11 @@ function brakesOf({ catalog }: EditState, { app, channel }: ChannelRef) {
 
 const rampEdit = editing<'ramp'>(({ version = '', over, share, start, steps, from = 0, lower = false }, now) => {
   const begin = start === undefined ? now : Date.parse(start)
-  const line = over === undefined ? undefined : rampOver({ start: begin, overMs: durationMs(over), steps, from })
+  const line = over === undefined ? undefined : edit.rampOver({ start: begin, overMs: durationMs(over), steps, from })
   const ramp = share === undefined ? line : [{ at: new Date(begin).toISOString(), share }]
   return (current, state) => {
     const { asOf } = brakesOf(state, current)
-    return rampRelease(current, version, { ramp, now, asOf, hasStart: start !== undefined, mayLower: lower })
+    return edit.rampRelease(current, version, { ramp, now, asOf, hasStart: start !== undefined, mayLower: lower })
   }
 })
 
@@ -118,11 +106,11 @@ const sourceOf = (current: ChannelManifest | undefined): readonly string[] =>
   current?.follow ? [current.follow.channel] : []
 
 /** Refused for a version or a board that neither the channel nor its source has. */
-export const holdEdit = (ref: ChannelRef, { reason, ...held }: HeldVersion & Pick<Hold, 'reason'>): BrakeEdit => ({
+export const holdEdit = (ref: ChannelRef, { reason, ...held }: edit.HeldVersion & Pick<Hold, 'reason'>): BrakeEdit => ({
   ref,
   others: sourceOf,
   brake: ({ entry, manifest }, state, at) => {
-    const release = requireRelease(withSource(manifest, state), held.version)
+    const release = edit.requireRelease(withSource(manifest, state), held.version)
     const { board } = held
     if (board !== undefined && !Object.hasOwn(release.boards, board))
       throw refusal(
@@ -130,7 +118,7 @@ export const holdEdit = (ref: ChannelRef, { reason, ...held }: HeldVersion & Pic
         `it has ${Object.keys(release.boards).join(', ')}`,
       )
     const { holds = [] } = entry
-    const known = holds.find((hold) => isSameHold(hold, held))
+    const known = holds.find((hold) => edit.isSameHold(hold, held))
     if (known?.reason === reason) return entry
     const hold = checkHold({ version: release.version, ...(board && { board }), reason, at })
     return { ...entry, holds: [...holds.filter((one) => one !== known), hold] }
@@ -138,21 +126,21 @@ export const holdEdit = (ref: ChannelRef, { reason, ...held }: HeldVersion & Pic
 })
 
 /** Refused for an unknown version, and for one of which another board is held. */
-export const unholdEdit = (ref: ChannelRef, held: HeldVersion): BrakeEdit => ({
+export const unholdEdit = (ref: ChannelRef, held: edit.HeldVersion): BrakeEdit => ({
   ref,
   others: sourceOf,
   brake: ({ entry, manifest }, state) => {
     const { holds = [] } = entry
-    const kept = holds.filter((hold) => !isSameHold(hold, held))
+    const kept = holds.filter((hold) => !edit.isSameHold(hold, held))
     if (kept.length < holds.length) return { ...entry, holds: kept }
     const others = holds.filter(({ version }) => isSameVersion(version, held.version))
     if (others.length > 0) throw refusal(`${nameOf(held)} is not held`, `on hold: ${others.map(nameOf).join(', ')}`)
-    requireRelease(withSource(manifest, state), held.version)
+    edit.requireRelease(withSource(manifest, state), held.version)
     return entry
   },
 })
 
-const nameOf = ({ version, board }: HeldVersion): string => (board ? `${version} for ${board}` : version)
+const nameOf = ({ version, board }: edit.HeldVersion): string => (board ? `${version} for ${board}` : version)
 
 /** Stops the clock of the ramps of a channel, or lets it run on. */
 export const stopRampsEdit = (ref: ChannelRef, isStopped: boolean): BrakeEdit => ({
@@ -173,8 +161,8 @@ function withSource(manifest: ChannelManifest, { others }: EditState): Channel {
 export function planCommand(writer: Committer, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
   const at = signing.at ?? writer.clock()
   if (command.action === 'publish') return planRelease(writer, storedOrder(command, at), { ...signing, at })
-  const edit = edits[command.action] as EditOf<EditAction>
-  return planChange(writer, edit(command as CommandOf<EditAction>, at), { ...signing, at })
+  const editOf = edits[command.action] as EditOf<EditAction>
+  return planChange(writer, editOf(command as CommandOf<EditAction>, at), { ...signing, at })
 }
 
 function storedOrder(command: CommandOf<'publish'>, at: number): StoredOrder {

@@ -7,11 +7,7 @@ import { packagesFor, type RampStep, type Release } from '../release/channel.ts'
 import { isHoldOf, markRelease, requireRelease } from '../release/edits.ts'
 import type { EditState, ManifestEdit } from './plan.ts'
 
-export interface Promotion {
-  readonly app: string
-  readonly version: string
-  readonly from: string
-  readonly to: string
+export interface Promotion extends Readonly<Record<'app' | 'version' | 'from' | 'to', string>> {
   /** Only these boards; by default all of the release. */
   readonly boards?: readonly string[] | undefined
   readonly ramp?: readonly RampStep[] | undefined
@@ -71,12 +67,10 @@ export function boardsOf(
   return has
 }
 
+type Copied = Pick<Promotion, 'ramp'> & Readonly<{ boards: readonly string[]; at: string }>
+
 /** Adds boards of another channel's release, and marks it here as there. */
-export function addBoards(
-  current: ChannelManifest,
-  release: Release,
-  { boards, at, ramp }: Pick<Promotion, 'ramp'> & { readonly boards: readonly string[]; readonly at: string },
-): ChannelManifest {
+export function addBoards(current: ChannelManifest, release: Release, { boards, at, ramp }: Copied): ChannelManifest {
   const { version, components, cves, notes } = release
   const added = boards.reduce((channel, board) => {
     const packages = packagesFor(release, board)

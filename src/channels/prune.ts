@@ -6,7 +6,7 @@ import { type ChannelRef, channelEntry, loadChannel, loadForWriting } from '../c
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { findRelease } from '../release/add-release.ts'
-import type { Channel, Release } from '../release/channel.ts'
+import { type Channel, packagesFor, type Release } from '../release/channel.ts'
 import { isComplete } from '../release/decide.ts'
 import { newestFirst } from '../release/version.ts'
 import type { Candidate, ChannelView } from '../release/view.ts'
@@ -52,9 +52,7 @@ export function inUse({ boards }: ChannelView, now: number): ReadonlySet<Release
 export function newestOf({ releases }: Channel, count: number): ReadonlySet<Release> {
   const sorted = [...releases].sort(newestFirst)
   const boards = new Set(releases.flatMap((release) => Object.keys(release.boards)))
-  const newest = [...boards].flatMap((board) =>
-    sorted.filter((release) => Object.hasOwn(release.boards, board)).slice(0, count),
-  )
+  const newest = [...boards].flatMap((board) => sorted.filter((one) => packagesFor(one, board)).slice(0, count))
   return new Set([...newest, ...releases.filter(({ floor, deadEnd }) => floor || deadEnd)])
 }
 
@@ -73,14 +71,9 @@ async function removeUnnamed(writer: Committer, ref: ChannelRef, packages: Packa
   for (const { key } of packages) await writer.packages.remove(key)
   const named = packages.length === 0 ? new Set() : await namedPackages(writer, ref)
   const lost = packages.filter(({ key }) => named.has(key))
-  if (lost.length > 0)
-    throw new PlatteError(
-      'conflict',
-      `removed while a channel was given it: ${lost.map((one) => one.key).join(', ')}`,
-      {
-        hint: 'publish that release again: this restores it',
-      },
-    )
+  if (lost.length === 0) return
+  const message = `removed while a channel was given it: ${lost.map(({ key }) => key).join(', ')}`
+  throw new PlatteError('conflict', message, { hint: 'publish that release again: this restores it' })
 }
 
 /** The entry of a channel that the catalog does not name yet. */
@@ -103,14 +96,15 @@ async function unnamedPackages(writer: Committer, ref: ChannelRef, after?: Chann
 /** By the newest manifests of all channels of the app, and by those that the catalog names, which may be older. */
 async function namedPackages(
   writer: Committer,
-  { app, channel: pruned }: ChannelRef,
+  ref: ChannelRef,
   after?: ChannelManifest,
 ): Promise<ReadonlySet<string>> {
+  const { app } = ref
   const state = await loadForWriting(writer)
   const { catalog } = state.catalog
   const manifests: ChannelManifest[] = after ? [after] : []
-  for (const { channel } of (await allChannelRefs(writer, catalog)).filter((ref) => ref.app === app)) {
-    if (after && channel === pruned) continue
+  for (const { channel } of (await allChannelRefs(writer, catalog)).filter((one) => one.app === app)) {
+    if (after && channel === ref.channel) continue
     const head = await loadHead(writer, state, { app, channel })
     if (head) manifests.push(head.manifest)
     const entry = channelEntry(catalog, app, channel)

@@ -9,12 +9,8 @@ import { isEnded } from '../documents/channel.ts'
 import type { Release } from '../release/channel.ts'
 import type { Reason } from '../release/decide.ts'
 import { boardJson, boardText, releaseText } from '../release/describe.ts'
-import {
-  type ChannelState,
-  type ListedRelease,
-  type RolloutStatus,
-  readChannelState,
-} from '../release/rollout-status.ts'
+import type { ChannelState, ListedRelease, RolloutStatus } from '../release/rollout-status.ts'
+import { readChannelState } from '../release/rollout-status.ts'
 
 export interface BoardSummary extends Omit<ReturnType<typeof boardJson>, 'offered'> {
   /** What machines are offered now. */

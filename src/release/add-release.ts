@@ -40,11 +40,8 @@ export function checkVersionOrder(channel: Channel, { version, board }: { versio
 }
 
 /** A version means the same bytes in every channel of an app. @throws PlatteError('refused') */
-export function checkSameBytes(
-  channel: Channel,
-  where: string,
-  { version, board, packages }: Pick<Addition, 'version' | 'board' | 'packages'>,
-): void {
+export function checkSameBytes(channel: Channel, where: string, added: Omit<Addition, 'publishedAt'>): void {
+  const { version, board, packages } = added
   const known = boardOf(findRelease(channel, version), board)
   if (known === undefined || sameJson(contentOf(known), contentOf(packages))) return
   const names = known.packages.map(({ name }) => name).join(', ')

@@ -36,7 +36,7 @@ export const explainReason = (reason: Reason): string => reasonSentences[reason]
 export interface Check extends Partial<Pick<Machine, 'oem' | 'machineId' | 'onNoList' | 'isSyncer'>> {
   /** A text that is not a version is below everything. */
   readonly version: string
-  /** Empty where unknown: `anyBoard` then. */
+  /** Empty where unknown: `any` then. */
   readonly board: string
   /** Whether a person asked for an update: skips ramps and windows. */
   readonly isManual?: boolean
@@ -54,12 +54,9 @@ export interface ClientLimits {
   readonly hasFallenBack?: boolean
 }
 
-/** The board whose packages are for clients that name none. */
-const anyBoard = 'any'
-
-/** What a channel has for the board of a check. */
+/** What a channel has for the board of a check. Packages for clients that name none are those of `any`. */
 export const boardFor = ({ boards }: ChannelView, { board }: Pick<Check, 'board'>): BoardView | undefined =>
-  boards.get(board || anyBoard)
+  boards.get(board || 'any')
 
 type Offered = Readonly<{ kind: 'update'; offer: Candidate }>
 
@@ -182,14 +179,12 @@ function inWindow(one: Case, candidate: Candidate): Decision {
 const isWanted = ({ limits }: Check, { version }: Candidate): boolean =>
   limits?.versionPrefix === undefined || hasPrefix(version, limits.versionPrefix)
 
-function limited({ machine }: Case, limits: ClientLimits, { offer }: Offered): Decision {
+function limited({ check, machine }: Case, limits: ClientLimits, { offer }: Offered): Decision {
   const isDown = compareVersions(offer.version, machine.running) < 0
   if (limits.takesNoUpdate) return noUpdate('update-disabled', offer)
   if (limits.hasFallenBack) return noUpdate('fell-back', offer)
   if (limits.takesNoRollback && isDown) return noUpdate('rollback-disabled', offer)
-  if (limits.versionPrefix !== undefined && !hasPrefix(offer.version, limits.versionPrefix))
-    return noUpdate('version-prefix', offer)
-  return { kind: 'update', offer }
+  return isWanted(check, offer) ? { kind: 'update', offer } : noUpdate('version-prefix', offer)
 }
 
 /** A syncer offers what it gets to its whole fleet: it comes last, as a machine without an id. */

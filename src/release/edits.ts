@@ -6,6 +6,7 @@ import { readRamp, shareAt } from './ramp.ts'
 import { isSameVersion, newestFirst } from './version.ts'
 
 export type ReleaseMark = 'withdrawn' | 'floor' | 'deadEnd'
+type Marking = Readonly<{ mark: ReleaseMark; because: Reasoned | undefined }>
 
 /** @throws PlatteError('refused') naming the newest releases. */
 export function requireRelease(channel: Channel, version: string): Release {
@@ -34,11 +35,7 @@ export function withField<T extends object, K extends keyof T>(value: T, field: 
  * Marks a release, or removes the mark (`because: undefined`).
  * @throws PlatteError('refused') for a floor that is withdrawn or a dead end: machines must pass through it.
  */
-export const markRelease = <C extends Channel>(
-  channel: C,
-  version: string,
-  { mark, because }: { readonly mark: ReleaseMark; readonly because: Reasoned | undefined },
-): C =>
+export const markRelease = <C extends Channel>(channel: C, version: string, { mark, because }: Marking): C =>
   editRelease(channel, version, (release) => {
     const marked = withField(release, mark, because)
     if (marked.floor && (marked.withdrawn || marked.deadEnd))
@@ -69,12 +66,9 @@ export interface RampChange {
 }
 
 /** Sets the ramp of a release. Idempotent. @throws PlatteError('refused') where the share would fall and must not. */
-export const rampRelease = <C extends Channel>(
-  channel: C,
-  version: string,
-  { ramp, now, asOf, hasStart, mayLower }: RampChange,
-): C =>
+export const rampRelease = <C extends Channel>(channel: C, version: string, change: RampChange): C =>
   editRelease(channel, version, (release) => {
+    const { ramp, now, asOf, hasStart, mayLower } = change
     const before = release.withdrawn ? 0 : shareOf(release.ramp, now, asOf)
     const after = shareOf(ramp, now, asOf)
     const isRepeated = !hasStart && ramp !== undefined && hasBegunAs(release.ramp ?? [], ramp, now)

@@ -1,15 +1,7 @@
 /** A decision in a sentence for people, and when it changes if nobody edits the channel. Pure and bounded. */
 import { isoText, timeText } from '../kernel/format.ts'
-import {
-  boardFor,
-  bucketFor,
-  type Check,
-  type Decision,
-  decide,
-  type Reason,
-  reasonSentences,
-  type Withheld,
-} from './decide.ts'
+import type { Check, Decision, Reason, Withheld } from './decide.ts'
+import { boardFor, bucketFor, decide, reasonSentences } from './decide.ts'
 import { rampEdges, shareAt } from './ramp.ts'
 import { progressOf } from './rollout-status.ts'
 import { compareVersions, newestFirst, parseVersion } from './version.ts'

@@ -17,13 +17,8 @@ export function channelCommand(): Command {
   return channel
 }
 
-interface DescribeFields {
-  readonly channel: string
-  readonly description?: string
-  readonly cadence?: string
-  readonly on?: string
-  readonly alias?: readonly string[]
-}
+type DescribeFields = Readonly<{ channel: string; alias?: readonly string[] }> &
+  Partial<Record<'description' | 'cadence' | 'on', string>>
 
 const describing = (name: 'create' | 'edit', description: string): Command =>
   changing(name, description, `channel-${name}`, described)

@@ -1,15 +1,6 @@
 /** What the commands that edit a channel share: their options, and how results are printed. */
 import type { Command } from 'commander'
-import type { Options } from '../../cli/options.ts'
-import {
-  command,
-  endpointFlags,
-  openEndpoint,
-  openStoreOf,
-  parseChannel,
-  settingsOf,
-  writeFlags,
-} from '../../cli/options.ts'
+import * as cli from '../../cli/options.ts'
 import { show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { defined } from '../../kernel/json.ts'
@@ -20,10 +11,7 @@ import { type EditAction, type EditCommand, planCommand } from '../execute-comma
 import type { EditResult, Plan } from '../plan.ts'
 import type { Publisher } from '../publish.ts'
 
-interface EditingOptions extends Options {
-  readonly channel: string
-  readonly dryRun?: boolean
-}
+type EditingOptions = cli.Options & Readonly<{ channel: string; dryRun?: boolean }>
 
 type FieldsOf<Given> = (given: Given) => object | Promise<object>
 
@@ -34,7 +22,7 @@ export function changing<Given extends object>(
   action: EditAction,
   fieldsOf: FieldsOf<Given> = (given) => given,
 ): Command {
-  const made = command(name, description, [...writeFlags, ...endpointFlags, 'app'])
+  const made = cli.command(name, description, [...cli.writeFlags, ...cli.endpointFlags, 'app'])
   const shared = new Set(made.option('--dry-run', 'print what would change; write nothing').options)
   return made.action(async () => {
     const values: Record<string, unknown> = made.opts()
@@ -52,14 +40,14 @@ export const editing = <Given extends object>(action: EditAction, description: s
   changing<Given & { readonly channel: string }>(action, description, action, async (given) => ({
     channel: given.channel,
     ...(await (fieldsOf?.(given) ?? given)),
-  })).requiredOption('--channel <channel>', 'the channel', parseChannel)
+  })).requiredOption('--channel <channel>', 'the channel', cli.parseChannel)
 
 /** Runs a command, here or by a publish function, and prints the result. Its `undefined` fields are left out. */
-async function runCommand(options: Options & { readonly dryRun?: boolean }, action: EditAction, fields: object) {
-  const { app } = settingsOf(options, ['app'])
+async function runCommand(options: cli.Options & { readonly dryRun?: boolean }, action: EditAction, fields: object) {
+  const { app } = cli.settingsOf(options, ['app'])
   const command = readCommand(action, defined({ app, ...fields })) as EditCommand
   const channel = command.action === 'channel-rename' ? command.name : command.channel
-  const endpoint = await openEndpoint(options)
+  const endpoint = await cli.openEndpoint(options)
   if (endpoint) return print(options, channel, await endpoint.send<EditResult>(command, options))
   await runHere({ ...options, channel }, async (store) => {
     const planned = await planCommand(store, command)
@@ -72,7 +60,7 @@ export async function runHere(
   options: EditingOptions,
   planHere: (store: Publisher) => Promise<{ readonly planned: Plan; commit(): Promise<EditResult> }>,
 ): Promise<void> {
-  const { store } = await openStoreOf(options, warn)
+  const { store } = await cli.openStoreOf(options, warn)
   const change = await planHere(store)
   if (options.dryRun) return print(options, options.channel, await preview(store, change.planned))
   // The timestamp key alone writes one object, and often in a hurry: as a refresh does.
@@ -80,7 +68,7 @@ export async function runHere(
   print(options, options.channel, await change.commit())
 }
 
-function print({ json }: Options, channel: string, result: EditResult): void {
+function print({ json }: cli.Options, channel: string, result: EditResult): void {
   const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
   show(json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(channel, result)])
 }

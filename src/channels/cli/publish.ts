@@ -1,15 +1,5 @@
 import type { Command } from 'commander'
-import type { Endpoint, Options } from '../../cli/options.ts'
-import {
-  collect,
-  command,
-  endpointFlags,
-  openEndpoint,
-  openStoreOf,
-  parseDuration,
-  settingsOf,
-  writeFlags,
-} from '../../cli/options.ts'
+import * as cli from '../../cli/options.ts'
 import { notice, progress, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { PlatteError } from '../../kernel/errors.ts'
@@ -21,7 +11,7 @@ import { readCommand } from '../commands.ts'
 import { risingOver } from '../execute-command.ts'
 import { digestsOf, type PublishResult, planPublish, publish, type ReleaseOrder, type Source } from '../publish.ts'
 
-interface PublishOptions extends Options, Pick<ReleaseOrder, 'channel' | 'version' | 'board'> {
+interface PublishOptions extends cli.Options, Pick<ReleaseOrder, 'channel' | 'version' | 'board'> {
   readonly components?: string
   readonly notes?: string
   readonly cve?: readonly string[]
@@ -31,7 +21,8 @@ interface PublishOptions extends Options, Pick<ReleaseOrder, 'channel' | 'versio
 }
 
 export function publishCommand(): Command {
-  return command('publish', 'publish a release for one board', [...writeFlags, ...endpointFlags, 'app'])
+  return cli
+    .command('publish', 'publish a release for one board', [...cli.writeFlags, ...cli.endpointFlags, 'app'])
     .argument('<file>', 'the OS package: the payload that update_engine installs')
     .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
     .requiredOption('--channel <channel>', 'the channel it goes into')
@@ -39,8 +30,12 @@ export function publishCommand(): Command {
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
     .option('--components <file>', 'JSON file of component versions: {"kernel":"6.12.102"}')
     .option('--notes <place>', 'Markdown release notes: a file or a URL')
-    .option('--cve <cve>', 'a CVE that it fixes; repeatable', collect)
-    .option('--ramp-over <duration>', 'ramp a new release from 0 to 100 % over this time, such as 48h', parseDuration)
+    .option('--cve <cve>', 'a CVE that it fixes; repeatable', cli.collect)
+    .option(
+      '--ramp-over <duration>',
+      'ramp a new release from 0 to 100 % over this time, such as 48h',
+      cli.parseDuration,
+    )
     .option('--create', 'create the channel if it does not exist')
     .option('--dry-run', 'check everything and print what would change; write nothing')
     .action(publishFiles)
@@ -50,7 +45,7 @@ async function publishFiles(file: string, others: readonly string[], options: Pu
   const files = [file, ...others] as const
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     notice(`warning: ${file} does not start with CrAU: update_engine refuses it as a payload`)
-  const endpoint = await openEndpoint(options)
+  const endpoint = await cli.openEndpoint(options)
   const { channel, version, board, cve: cves, create = false } = options
   const components = options.components ? await readComponents(options.components) : undefined
   const notes = options.notes ? await readShort(options.notes) : undefined
@@ -65,7 +60,7 @@ type Files = readonly [string, ...string[]]
 type Release = Omit<ReleaseOrder, 'app'>
 
 async function publishHere([first, ...others]: Files, release: Release, options: PublishOptions) {
-  const { store, settings } = await openStoreOf(options, warn, ['app'])
+  const { store, settings } = await cli.openStoreOf(options, warn, ['app'])
   const { rampOver: over, dryRun = false } = options
   const sources = [await fileSource(first), ...(await Promise.all(others.map(fileSource)))] as const
   if (!dryRun) await refuseUnsafe(store)
@@ -75,9 +70,9 @@ async function publishHere([first, ...others]: Files, release: Release, options:
 }
 
 /** Uploads what the publish function lacks. */
-async function publishThere(endpoint: Endpoint, files: Files, order: Release, options: PublishOptions) {
+async function publishThere(endpoint: cli.Endpoint, files: Files, order: Release, options: PublishOptions) {
   const { notes, create, ...release } = order
-  const { app } = settingsOf(options, ['app'])
+  const { app } = cli.settingsOf(options, ['app'])
   const { rampOver, dryRun } = options
   const sources = await Promise.all(files.map(fileSource))
   const bar = progress('uploading', 2 * sum(sources))

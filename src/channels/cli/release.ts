@@ -1,14 +1,6 @@
 /** Commands that withhold a release, move it between channels, or say when and to which machines it is offered. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import {
-  collect,
-  parseChannel,
-  parseCount,
-  parseDuration,
-  parseInstant,
-  parseList,
-  parseShare,
-} from '../../cli/options.ts'
+import * as cli from '../../cli/options.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { defined } from '../../kernel/json.ts'
 import { type Target, type Window, weekdays } from '../../release/channel.ts'
@@ -54,10 +46,10 @@ export const rollbackCommand = () =>
 export const promoteCommand = () =>
   changing('promote', 'put a release of one channel into another: same bytes', 'promote', promotion)
     .argument('<version>', 'the release')
-    .requiredOption('--from <channel>', 'the channel that has it', parseChannel)
-    .requiredOption('--to <channel>', 'the channel that gets it', parseChannel)
-    .option('--board <board>', 'only this board; repeatable', collect)
-    .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
+    .requiredOption('--from <channel>', 'the channel that has it', cli.parseChannel)
+    .requiredOption('--to <channel>', 'the channel that gets it', cli.parseChannel)
+    .option('--board <board>', 'only this board; repeatable', cli.collect)
+    .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', cli.parseDuration)
 
 function promotion({ to, board, ...given }: { readonly to: string; readonly board?: readonly string[] }) {
   return { ...given, channel: to, boards: board }
@@ -65,9 +57,9 @@ function promotion({ to, board, ...given }: { readonly to: string; readonly boar
 
 export const followCommand = () =>
   editing('follow', 'let a channel offer the releases of another one, later', following)
-    .argument('[source]', 'the channel to follow', parseChannel)
-    .option('--after <duration>', 'how old a release must be there, such as 7d', parseDuration)
-    .option('--over <duration>', 'then ramp it over this time, such as 48h', parseDuration)
+    .argument('[source]', 'the channel to follow', cli.parseChannel)
+    .option('--after <duration>', 'how old a release must be there, such as 7d', cli.parseDuration)
+    .option('--over <duration>', 'then ramp it over this time, such as 48h', cli.parseDuration)
     .option('--none', 'stop following')
 
 function following(given: { readonly source?: string; readonly none?: true }): object {
@@ -77,17 +69,17 @@ function following(given: { readonly source?: string; readonly none?: true }): o
 
 export function pruneCommand(): Command {
   const made = editing('prune', 'remove old releases from a channel, and their packages from the store')
-  return made.option('--keep <count>', 'how many of the newest releases of each board stay', parseCount, 20)
+  return made.option('--keep <count>', 'how many of the newest releases of each board stay', cli.parseCount, 20)
 }
 
 export const rampCommand = () =>
   editing('ramp', 'offer a release to a rising share of machines', rampFields)
     .argument('[version]', 'the release; none with --stop and --resume')
-    .option('--over <duration>', 'from 0 to 100 % over this time, such as 48h', parseDuration)
-    .option('--start <instant>', 'when the ramp begins; default: now', parseInstant)
+    .option('--over <duration>', 'from 0 to 100 % over this time, such as 48h', cli.parseDuration)
+    .option('--start <instant>', 'when the ramp begins; default: now', cli.parseInstant)
     .option('--steps <count>', 'in this many equal steps, at most 100, instead of a line', parseSteps)
-    .option('--from <share>', 'share at the start, such as 1%', parseShare)
-    .option('--share <share>', 'this share from now on', parseShare)
+    .option('--from <share>', 'share at the start, such as 1%', cli.parseShare)
+    .option('--share <share>', 'this share from now on', cli.parseShare)
     .option('--finish', 'offer it to 100 % now')
     .addOption(new Option('--none', 'the earlier name of --finish').hideHelp())
     .option('--lower', 'allow a lower share than now')
@@ -96,7 +88,7 @@ export const rampCommand = () =>
 
 /** A manifest takes 200 points; a step has two. */
 function parseSteps(value: string): number {
-  const steps = parseCount(value)
+  const steps = cli.parseCount(value)
   if (steps > 100) throw new InvalidArgumentError('Use at most 100.')
   return steps
 }
@@ -122,19 +114,14 @@ export const windowCommand = () =>
 const windowFields = ({ version, add, none, ...window }: WindowOptions & Partial<CommandOf<'window'>>) =>
   none ? { version, none } : { version, windows: [windowOf(window, '--none')], add }
 
-interface TargetFields extends Pick<CommandOf<'target'>, 'version' | 'none'> {
-  readonly oem?: readonly string[]
-  readonly notOem?: readonly string[]
-  readonly running?: string
-  readonly allowMachines?: string
-  readonly denyMachines?: string
-}
+type TargetFields = Pick<CommandOf<'target'>, 'version' | 'none'> &
+  Partial<Record<'oem' | 'notOem', readonly string[]> & Record<'running' | 'allowMachines' | 'denyMachines', string>>
 
 export const targetCommand = () =>
   editing('target', 'offer a channel, or one release, to certain machines only', targetFields)
     .argument('[version]', "one release: its target adds to the channel's")
-    .option('--oem <names>', 'only to these OEMs, such as azure,ami', parseList)
-    .option('--not-oem <names>', 'to all OEMs but these, such as pxe', parseList)
+    .option('--oem <names>', 'only to these OEMs, such as azure,ami', cli.parseList)
+    .option('--not-oem <names>', 'to all OEMs but these, such as pxe', cli.parseList)
     .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"')
     .option('--allow-machines <file>', 'only to these: a file with one machine id per line; stored as hashes')
     .option('--deny-machines <file>', 'to all machines but these: a file as above')
