@@ -129,10 +129,8 @@ function rotate(): Command {
     .action(async (options: RotateOptions) => {
       const { store } = await openStoreOf(options, warn)
       const rootKeys = await loadFolder(options.rootKeys, 'root')
-      if (rootKeys.length === 0)
-        throw new PlatteError('credentials', `${options.rootKeys} holds no root key`, {
-          hint: 'name the folder of root*.jwk with --root-keys',
-        })
+      const hint = 'name the folder of root*.jwk with --root-keys'
+      if (rootKeys.length === 0) throw new PlatteError('credentials', `${options.rootKeys} holds no root key`, { hint })
       const fresh = await makeKey(options.newKey, options.alg)
       const { role, replace } = options
       const withFresh = (keys: readonly Signer[]): readonly Signer[] =>

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { liveChannels } from '../../channels/plan.ts'
 import { command, type Options, oneOf, openReadingOf, readFlags, settingsOf } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
@@ -19,9 +19,7 @@ export function clientConfigCommand(): Command {
   const flags = [...readFlags, 'app', 'publicUrl'] as const
   return command('client-config', 'write the configuration of a machine, or check one', flags)
     .option('--channel <channel>', 'its channel: what it has as GROUP')
-    .addOption(
-      new Option('--format <format>', `one of ${formats.join(', ')}`).default('update.conf').argParser(oneOf(formats)),
-    )
+    .option('--format <format>', `one of ${formats.join(', ')}`, oneOf(formats), 'update.conf')
     .option('--system <system>', 'flatcar or coreos', 'flatcar')
     .option('--strategy <strategy>', 'when it reboots: reboot, etcd-lock or off', 'reboot')
     .option('--window-start <time>', 'when it may reboot, its local time: 04:00, or "Thu 04:00"')

@@ -9,10 +9,7 @@ import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import type { ChannelReport, Counts } from '../model.ts'
 import { type Report, reportOn, storedEvents } from '../report.ts'
 
-interface ReportOptions extends Options {
-  readonly since: string
-  readonly channel?: string
-}
+type ReportOptions = Options & { readonly since: string; readonly channel?: string }
 
 export function reportCommand(): Command {
   return command('report', 'what the machines did: versions, updates, failures', ['store', 'root', 'app'])
