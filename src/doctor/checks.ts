@@ -98,7 +98,6 @@ export const read = async (store: Documents, key: string): Promise<StoredDocumen
 export const holds = async (store: Documents, key: string, want: Uint8Array): Promise<void> =>
   same((await read(store, key)).bytes, want, `the bytes of ${key}`)
 
-/** Creates a document. @returns its token */
 export async function created(store: Documents, key: string, bytes: Uint8Array): Promise<Token> {
   same(await store.create(key, bytes), 'created', 'create')
   return (await read(store, key)).token

@@ -20,13 +20,11 @@ const cooldownMs = 30_000
 /** Older keys serve this long while their issuer does not answer. */
 const usableForMs = 24 * 60 * 60 * 1000
 
-/** The published keys of issuers by their URL, as jose caches them: caller-owned plain data, as Workers need it. */
-export type IssuerKeys = Map<string, jose.JWKSCacheInput>
-
 /** One for each process. */
 export interface Authorising {
   readonly policy: Policy
-  readonly remembered: IssuerKeys
+  /** Published keys of issuers by their URL, as jose caches them: caller-owned plain data, as Workers need it. */
+  readonly remembered: Map<string, jose.JWKSCacheInput>
   readonly clock: Clock
 }
 
@@ -128,7 +126,7 @@ const refused = (words: string, cause?: unknown): PlatteError =>
  * @param url the operator's, never a token's; its answer is bounded in bytes and time, and redirects are refused.
  * @returns a resolver that throws jose's JWKSNoMatchingKey, and PlatteError('issuer-unavailable') without usable keys.
  */
-function issuerKeys(url: string, remembered: IssuerKeys, now: Instant): jose.JWTVerifyGetKey {
+function issuerKeys(url: string, remembered: Authorising['remembered'], now: Instant): jose.JWTVerifyGetKey {
   const cache = remembered.get(url) ?? {}
   remembered.set(url, cache)
   const bounds = { cacheMaxAge: freshForMs, cooldownDuration: cooldownMs }

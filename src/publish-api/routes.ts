@@ -18,7 +18,7 @@ import { newHono } from '../http/hono.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { authorise, type IssuerKeys } from './authorise.ts'
+import { type Authorising, authorise } from './authorise.ts'
 import type { Policy } from './policy-document.ts'
 import { answerCommand, type PublishFunction, readRequest } from './publish-function.ts'
 import { checkUploadOrder, sweepUploads, type Uploading, type UploadOrder } from './upload-records.ts'
@@ -42,7 +42,7 @@ export const publishPaths: readonly string[] = [
 export async function openPublishFunction(policy: Policy, context: FeatureContext): Promise<Extension> {
   const { cache, packages, newHasher, openWriter, openUploads } = context
   const receiving = { packages, newHasher, uploads: await openUploads() }
-  const remembered: IssuerKeys = new Map()
+  const remembered: Authorising['remembered'] = new Map()
   const lastRefresh = { at: Number.NEGATIVE_INFINITY }
   const answer = async (c: Context): Promise<Response> => {
     const publisher = { ...(await openWriter()), ...receiving }

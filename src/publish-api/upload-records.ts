@@ -1,6 +1,5 @@
 /**
  * Records of uploads between requests, so that an interrupted pipeline resumes. Unsigned: `uploads/<slot>.json`.
- *
  * The id of an upload is a secret that never reaches a log. It is the slot, which follows from the package's key and finds
  * the document, and 128 random bits, which the document holds.
  */

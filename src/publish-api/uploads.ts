@@ -39,8 +39,7 @@ export type Completed =
 const mostPartsNamed = 1000
 
 /**
- * Finds packages with a receipt, and the parts to send of the others. The same order again resumes.
- * @param order checked and authorised.
+ * Finds packages of an authorised order with a receipt, and the parts to send of the others. The same order again resumes.
  * @throws PlatteError('credentials') without the timestamp keys, which sign receipts; 'too-large' beyond the store's limit.
  */
 export async function openUploads(uploading: Uploading, order: Omit<UploadOrder, 'channel'>): Promise<OpenedUpload[]> {
