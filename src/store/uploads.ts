@@ -1,6 +1,7 @@
 /** The port for uploads, and what its adapters share. Imports nothing of a runtime. */
+import type { Clock } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import type { OpenPackage } from './packages.ts'
+import type { OpenPackage, Packages } from './packages.ts'
 
 /** Opaque, at most 2,000 characters: made by `begin`, read by the same adapter only. */
 export type UploadToken = string
@@ -50,6 +51,18 @@ export interface Uploads {
   unfinished?(before: number): AsyncIterable<UploadToken>
 }
 
+export interface MachineUploads {
+  readonly clock: Clock
+  readonly partBytes?: number
+}
+
+export interface BucketUploads {
+  /** Of the same bucket: for reading and removing completed uploads. */
+  readonly packages: Packages
+  /** On S3 at least 5 MiB, its minimum for all parts but the last. */
+  readonly partBytes?: number
+}
+
 /** The default: below the 100 MB limit of one request to a Worker, above the 5 MiB minimum of S3. */
 export const usualPartBytes = 32 * 1024 * 1024
 
@@ -60,16 +73,11 @@ export const uploadGone = (): PlatteError =>
 export const malformedToken = (): PlatteError =>
   new PlatteError('bad-document', 'the stored record of an upload has a malformed token')
 
-/** An upload into a bucket: the mark in its key, and the bucket's own id for it. */
-interface BucketUpload {
-  readonly mark: string
-  readonly id: string
-}
-
-export const tokenOf = ({ mark, id }: BucketUpload): UploadToken => `${mark} ${id}`
+/** The token of an upload into a bucket. @param mark in its key. @param id the bucket's own. */
+export const tokenOf = (mark: string, id: string): UploadToken => `${mark} ${id}`
 
 /** @throws PlatteError('bad-document'): tokens come from documents that nobody signed. */
-export function readToken(token: UploadToken): BucketUpload {
+export function readToken(token: UploadToken): { readonly mark: string; readonly id: string } {
   const [, mark, id] = /^([0-9a-f-]{36}) ([\x21-\x7e]{1,1900})$/.exec(token) ?? []
   if (mark === undefined || id === undefined) throw malformedToken()
   return { mark, id }

@@ -86,7 +86,7 @@ describe('in this process', async () => {
       ...{
         begunAt: isoText(old),
         secret: '0'.repeat(32),
-        token: tokenOf({ mark: crypto.randomUUID(), id: 'gone' }),
+        token: tokenOf(crypto.randomUUID(), 'gone'),
         partBytes: 1,
       },
     }

@@ -12,15 +12,14 @@ import { uploadRows } from '../conformance/uploads.ts'
 export default {
   async fetch(request: Request, { STORE }: { readonly STORE: R2Bucket }): Promise<Response> {
     const { pathname } = new URL(request.url)
-    if (pathname === '/locks')
-      return Response.json(await failures(lockRows, () => () => r2Documents(STORE, 'here/'), 'locks'))
-    const packages = () => r2Packages(STORE, { newHasher: digestStreamHasher, prefix: 'here/' })
+    if (pathname === '/locks') return Response.json(await failures(lockRows, () => () => r2Documents(STORE), 'locks'))
+    const packages = () => r2Packages(STORE, { newHasher: digestStreamHasher })
     if (pathname === '/packages')
       return Response.json(await failures(packageRows(digestStreamHasher), packages, 'packages'))
     if (pathname === '/uploads') {
-      const open = () => r2Uploads(STORE, { packages: packages(), prefix: 'here/', partBytes: 5 * 1024 * 1024 })
+      const open = () => r2Uploads(STORE, { packages: packages(), partBytes: 5 * 1024 * 1024 })
       return Response.json(await failures(uploadRows, open, 'uploads'))
     }
-    return Response.json(await failures(documentRows, () => r2Documents(STORE, 'here/'), 'documents'))
+    return Response.json(await failures(documentRows, () => r2Documents(STORE), 'documents'))
   },
 }

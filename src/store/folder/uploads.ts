@@ -9,17 +9,20 @@ import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenPackage } from '../packages.ts'
 import { pumpPart, streamFrom } from '../streams.ts'
-import { malformedToken, type Part, type Uploads, type UploadToken, uploadGone, usualPartBytes } from '../uploads.ts'
-import type { FolderOptions } from './documents.ts'
+import {
+  type MachineUploads,
+  malformedToken,
+  type Part,
+  type Uploads,
+  type UploadToken,
+  uploadGone,
+  usualPartBytes,
+} from '../uploads.ts'
 import * as files from './files.ts'
 import { openPackage } from './packages.ts'
 
-export interface FolderUploadsOptions extends FolderOptions {
-  readonly partBytes?: number
-}
-
 /** @param root the folder of the store. */
-export function folderUploads(root: string, { clock, partBytes = usualPartBytes }: FolderUploadsOptions): Uploads {
+export function folderUploads(root: string, { clock, partBytes = usualPartBytes }: MachineUploads): Uploads {
   const above = join(root, '.uploads')
   const pathOf = (token: UploadToken): string => join(above, checkToken(token))
   const wholeOf = (token: UploadToken): string => `${pathOf(token)}.whole`

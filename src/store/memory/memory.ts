@@ -1,11 +1,10 @@
 /** Stores in memory, for tests and trials. */
 import { checkKey } from '../../documents/paths.ts'
-import type { Clock } from '../../kernel/clock.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { Documents, StoredDocument } from '../documents.ts'
 import type { Packages } from '../packages.ts'
 import { checkRange, equalBytes, hashInto, joined, pumpPart, tooLarge } from '../streams.ts'
-import { type Uploads, uploadGone, usualPartBytes } from '../uploads.ts'
+import { type MachineUploads, type Uploads, uploadGone, usualPartBytes } from '../uploads.ts'
 
 /** A token is the number of the write: equal bytes written later are another state. */
 export function memoryDocuments(): Documents {
@@ -85,12 +84,7 @@ interface Held {
   whole: Uint8Array | undefined
 }
 
-export interface MemoryUploadsOptions {
-  readonly clock: Clock
-  readonly partBytes?: number
-}
-
-export function memoryUploads({ clock, partBytes = usualPartBytes }: MemoryUploadsOptions): Uploads {
+export function memoryUploads({ clock, partBytes = usualPartBytes }: MachineUploads): Uploads {
   const uploads = new Map<string, Held>()
   return {
     partBytes,

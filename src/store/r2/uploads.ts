@@ -4,28 +4,12 @@
  *
  * @see https://developers.cloudflare.com/r2/api/workers/workers-multipart-usage/
  */
-import type { R2Bucket, R2UploadedPart } from '@cloudflare/workers-types'
+import type { R2Bucket } from '@cloudflare/workers-types'
 import { partKey, stagedKey } from '../../documents/paths.ts'
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import type { Packages } from '../packages.ts'
-import {
-  type Part,
-  readToken,
-  tokenOf,
-  type Uploads,
-  type UploadToken,
-  uploadGone,
-  usualPartBytes,
-} from '../uploads.ts'
+import * as port from '../uploads.ts'
 import { asking, fixedLength, pagesOf } from './r2.ts'
-
-export interface R2UploadsOptions {
-  /** Of the same bucket: for reading and removing completed uploads. */
-  readonly packages: Packages
-  /** Of every key in the bucket. */
-  readonly prefix?: string
-  readonly partBytes?: number
-}
 
 /** The limit of one R2 request: a completed upload is copied in one. */
 const mostBytes = 5 * 1000 ** 3
@@ -33,19 +17,21 @@ const mostBytes = 5 * 1000 ** 3
 const removeAtMost = 1000
 
 /** Only inside workerd: parts need its `FixedLengthStream`. */
-export function r2Uploads(bucket: R2Bucket, options: R2UploadsOptions): Uploads {
-  const { packages, prefix = '', partBytes = usualPartBytes } = options
-  const opened = (token: UploadToken): Opened => openUpload(bucket, options, token)
+export function r2Uploads(
+  bucket: R2Bucket,
+  { packages, partBytes = port.usualPartBytes }: port.BucketUploads,
+): port.Uploads {
+  const opened = (token: port.UploadToken): Opened => openUpload(bucket, packages, token)
   return {
     partBytes,
     maxBytes: mostBytes,
     async begin() {
       const mark = crypto.randomUUID()
       const key = stagedKey(mark)
-      const { uploadId } = await asking('begin', key, () => bucket.createMultipartUpload(prefix + key))
+      const { uploadId } = await asking('begin', key, () => bucket.createMultipartUpload(key))
       // Records the upload itself, since R2 does not say whether it exists.
-      await asking('put', key, () => bucket.put(prefix + partKey(mark, 0), ''))
-      return tokenOf({ mark, id: uploadId })
+      await asking('put', key, () => bucket.put(partKey(mark, 0), ''))
+      return port.tokenOf(mark, uploadId)
     },
     putPart: async (token, part, body) => putPart(opened(token), part, body),
     async parts(token) {
@@ -69,24 +55,24 @@ export function r2Uploads(bucket: R2Bucket, options: R2UploadsOptions): Uploads 
 
 type Opened = ReturnType<typeof openUpload>
 
-function openUpload(bucket: R2Bucket, { packages, prefix = '' }: R2UploadsOptions, token: UploadToken) {
-  const { mark, id } = readToken(token)
+function openUpload(bucket: R2Bucket, packages: Packages, token: port.UploadToken) {
+  const { mark, id } = port.readToken(token)
   const key = stagedKey(mark)
   return {
-    ...{ bucket, prefix, mark, key },
-    upload: bucket.resumeMultipartUpload(prefix + key, id),
-    /** Where its parts are recorded, with the prefix. */
-    folder: prefix + partKey(mark),
+    ...{ bucket, mark, key },
+    upload: bucket.resumeMultipartUpload(key, id),
+    /** Where its parts are recorded. */
+    folder: partKey(mark),
     isWhole: async () => (await packages.stat(key)) !== undefined,
   }
 }
 
 async function putPart(
-  { bucket, prefix, mark, upload }: Opened,
-  { number, size }: Part,
+  { bucket, mark, upload }: Opened,
+  { number, size }: port.Part,
   body: ReadableStream<Uint8Array>,
 ): Promise<'stored' | 'gone'> {
-  if ((await asking('head', partKey(mark, 0), () => bucket.head(prefix + partKey(mark, 0)))) === null) {
+  if ((await asking('head', partKey(mark, 0), () => bucket.head(partKey(mark, 0)))) === null) {
     await body.cancel()
     return 'gone'
   }
@@ -104,7 +90,7 @@ async function putPart(
   }
   const customMetadata = { etag: sent.value.etag, size: String(size) }
   const key = partKey(mark, number)
-  await asking('put', key, () => bucket.put(prefix + key, '', { customMetadata }))
+  await asking('put', key, () => bucket.put(key, '', { customMetadata }))
   return 'stored'
 }
 
@@ -112,15 +98,15 @@ async function complete({ bucket, folder, key, upload, isWhole }: Opened): Promi
   const known = await recordsOf(bucket, folder)
   if (known === undefined) {
     if (await isWhole()) return
-    throw uploadGone()
+    throw port.uploadGone()
   }
-  const parts = known.map(({ number, etag }): R2UploadedPart => ({ partNumber: number, etag }))
+  const parts = known.map(({ number, etag }) => ({ partNumber: number, etag }))
   await asking('complete', key, () => upload.complete(parts)).catch(async (error: unknown) => {
     if (await isWhole()) return
     if (!isNoUpload(error) && !isOtherPart(error)) throw error
     // Of a part sent twice at once, the losing etag may be recorded: all parts must be sent again.
     await forget(bucket, folder, isNoUpload(error))
-    throw uploadGone()
+    throw port.uploadGone()
   })
   await forget(bucket, folder, true)
 }
@@ -131,13 +117,11 @@ const isOtherPart = (error: unknown): boolean => messageOf(error).includes('(100
 /** workerd's stream has two messages for it. */
 const isOfAnotherLength = (error: unknown): boolean => messageOf(error).includes('FixedLengthStream')
 
-interface PartRecord extends Part {
-  readonly etag: string
-}
+type Recorded = port.Part & { readonly etag: string }
 
 /** @returns `undefined` if no upload is recorded. */
-async function recordsOf(bucket: R2Bucket, folder: string): Promise<readonly PartRecord[] | undefined> {
-  const found: PartRecord[] = []
+async function recordsOf(bucket: R2Bucket, folder: string): Promise<readonly Recorded[] | undefined> {
+  const found: Recorded[] = []
   let isRemembered = false
   for await (const { objects } of pagesOf(bucket, { prefix: folder, include: ['customMetadata'] }))
     for (const { key, customMetadata } of objects) {
