@@ -96,9 +96,8 @@ async function recheck(writer: Committer, edit: Edit): Promise<void> {
 }
 
 async function requirePackages({ packages }: Committer, keys: readonly string[]): Promise<void> {
+  const hint = 'publish that release again: this restores it'
   for (const key of keys)
     if ((await packages.stat(key)) === undefined)
-      throw new PlatteError('missing', `${key} is not in the store`, {
-        hint: 'publish that release again: this restores it',
-      })
+      throw new PlatteError('missing', `${key} is not in the store`, { hint })
 }

@@ -54,7 +54,6 @@ export interface ManifestEdit extends AnyEdit {
 export type BrakeEdit = AnyEdit & { readonly brake: (current: ChannelEntry, state: EditState, at: string) => Brakes }
 
 export type Edit = ManifestEdit | BrakeEdit
-
 export type Committer = StoreWriter & { readonly packages: Packages }
 
 export interface Plan {
@@ -71,17 +70,14 @@ export interface Plan {
   readonly packages: readonly string[]
 }
 
-export interface EditResult {
+/** `seq`: revision of the channel. `sha256`: of the manifest; not of a plan. */
+export interface EditResult extends Pick<Plan, 'seq' | 'changes'> {
   readonly kind: 'changed' | 'unchanged' | 'dry-run'
-  /** Revision of the channel. */
-  readonly seq: number
   /** `false`: live after the next refresh, because the timestamp key was not at hand. */
   readonly inForce: boolean
-  /** Of the manifest; not of a plan. */
   readonly sha256?: string
-  readonly changes: readonly Change[]
   /** Packages that were, or would be, removed. */
-  readonly packages?: readonly { readonly key: string; readonly size: number }[]
+  readonly packages?: readonly Readonly<{ key: string; size: number }>[]
 }
 
 export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: CatalogState): Promise<EditState> {
@@ -132,7 +128,6 @@ export function plan(edit: Edit, state: EditState, issue: Issue): Plan {
 type Outcome = Pick<Plan, 'seq' | 'manifest' | 'entry' | 'changes' | 'packages'>
 
 const howToCreate = '`platte channel create` makes a new one'
-
 const nothing = { changes: [], packages: [] } as const
 
 function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outcome {
@@ -166,9 +161,6 @@ function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue):
 /** An envelope carries the manifest in base64. */
 function checkSize(manifest: ChannelManifest): void {
   const bytes = Math.ceil((encode(manifest).length * 4) / 3)
-  if (bytes <= maxChannelBytes) return
-  throw refusal(
-    `the manifest would have ${bytes} bytes; the limit is ${maxChannelBytes}`,
-    'prune old releases, or list fewer machines',
-  )
+  const message = `the manifest would have ${bytes} bytes; the limit is ${maxChannelBytes}`
+  if (bytes > maxChannelBytes) throw refusal(message, 'prune old releases, or list fewer machines')
 }

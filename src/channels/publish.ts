@@ -1,6 +1,7 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
 import { checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/channels.ts'
 import { checkKeys } from '../catalog/edit-catalog.ts'
+import type { ChannelRef } from '../catalog/read.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -21,9 +22,7 @@ import {
 } from './plan.ts'
 
 /** A ramp is for a release that is new. */
-export interface ReleaseOrder extends Pick<Release, 'version' | 'components' | 'cves' | 'ramp'> {
-  readonly app: string
-  readonly channel: string
+export interface ReleaseOrder extends ChannelRef, Pick<Release, 'version' | 'components' | 'cves' | 'ramp'> {
   readonly board: string
   /** Markdown. */
   readonly notes?: Uint8Array
@@ -83,7 +82,7 @@ export async function publish(
 export async function planPublish(
   publisher: Publisher,
   order: PublishOrder,
-  onBytes: OnBytes = () => {},
+  onBytes?: OnBytes,
 ): Promise<PublishResult> {
   await admit(publisher, order)
   const hashed: Hashed[] = []
@@ -189,7 +188,7 @@ const read = (source: Source, onBytes: OnBytes): ReadableStream<Uint8Array> =>
 
 type Hashed = { readonly size: number } & Digests
 
-export async function digestsOf(source: Source, newHasher: NewHasher, onBytes: OnBytes): Promise<Hashed> {
+export async function digestsOf(source: Source, newHasher: NewHasher, onBytes: OnBytes = () => {}): Promise<Hashed> {
   const hasher = newHasher()
   let size = 0
   for await (const chunk of read(source, onBytes)) {

@@ -59,10 +59,8 @@ export const boardFor = ({ boards }: ChannelView, { board }: Pick<Check, 'board'
   boards.get(board || 'any')
 
 type Offered = Readonly<{ kind: 'update'; offer: Candidate }>
-
 /** The release that is withheld, or the dead end; and the operator's words, or what went wrong. */
 export type Withheld = Readonly<{ kind: 'no-update'; reason: Reason; candidate?: Candidate; because?: string }>
-
 export type Decision = Offered | Withheld
 
 /** The last bucket computed is kept: ramp and window share one hash. */

@@ -12,16 +12,13 @@ import { newestFirst } from './version.ts'
  */
 export type Change = Readonly<{ what: string; version?: string; from?: string; to?: string; effect?: string }>
 
-export interface ChannelMetadata extends Channel {
+export interface ChannelMetadata extends Channel, Readonly<{ description?: string; expires?: string }> {
   readonly aliases?: readonly string[]
-  readonly description?: string
-  readonly cadence?: { readonly every: string; readonly on?: string }
-  readonly follow?: { readonly channel: string; readonly after?: string; readonly over?: string }
-  readonly expires?: string
+  readonly cadence?: Readonly<{ every: string; on?: string }>
+  readonly follow?: Readonly<{ channel: string; after?: string; over?: string }>
 }
 
 type Texts = Readonly<Record<string, string | undefined>>
-
 type Holds = readonly Hold[]
 
 /**

@@ -7,13 +7,11 @@ import { compareVersions, newestFirst } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 import { isOpen, nextEdge } from './window.ts'
 
-/** A channel at one instant. Instants are milliseconds since 1970-01-01T00:00:00Z. */
-export interface ChannelState {
-  /** In the order of their names. */
-  readonly boards: readonly RolloutStatus[]
-  /** Newest first, with those of its source. */
-  readonly releases: readonly ListedRelease[]
-}
+/**
+ * A channel at one instant: boards in the order of their names; releases newest first, with those of its source. Instants are
+ * milliseconds since 1970-01-01T00:00:00Z.
+ */
+export type ChannelState = Readonly<{ boards: readonly RolloutStatus[]; releases: readonly ListedRelease[] }>
 
 /** One board of a channel, as machines without an id or an OEM see it: they are the last ones that a ramp reaches. */
 export interface RolloutStatus {
@@ -48,16 +46,10 @@ export interface ReleaseStatus {
 
 /** Whether a window is open, and until or from when. */
 export type WindowStatus = NonNullable<ReturnType<typeof windowOf>>
-
 export type Progress = NonNullable<ReturnType<typeof progressOf>>
 
-/** A release of a channel, over all of its boards. */
-export interface ListedRelease {
-  readonly release: Release
-  /** When this channel began to offer it: of a follower, not when its source did. */
-  readonly offeredFrom: number
-  readonly boards: readonly ReleaseStatus[]
-}
+/** A release of a channel, over all of its boards, since when this channel offers it: of a follower, not its source. */
+export type ListedRelease = Readonly<{ release: Release; offeredFrom: number; boards: readonly ReleaseStatus[] }>
 
 /** @param blocked why nothing is offered, such as an expired catalog. */
 export function readChannelState(view: ChannelView, now: number, blocked?: Reason): ChannelState {

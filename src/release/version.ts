@@ -27,12 +27,10 @@ export function compareVersions(a: Version | undefined, b: Version | undefined):
 }
 
 type Versioned = Readonly<{ version: string }>
-
 export const oldestFirst = (a: Versioned, b: Versioned): number =>
   compareVersions(parseVersion(a.version), parseVersion(b.version))
 
 export const newestFirst = (a: Versioned, b: Versioned): number => oldestFirst(b, a)
-
 export const isSameVersion = (a: string, b: string): boolean => compareVersions(parseVersion(a), parseVersion(b)) === 0
 
 /**

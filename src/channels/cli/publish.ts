@@ -20,9 +20,10 @@ interface PublishOptions extends cli.Options, Pick<ReleaseOrder, 'channel' | 've
   readonly dryRun?: boolean
 }
 
+const { collect, command, parseDuration } = cli
+
 export function publishCommand(): Command {
-  return cli
-    .command('publish', 'publish a release for one board', [...cli.writeFlags, ...cli.endpointFlags, 'app'])
+  return command('publish', 'publish a release for one board', [...cli.writeFlags, ...cli.endpointFlags, 'app'])
     .argument('<file>', 'the OS package: the payload that update_engine installs')
     .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
     .requiredOption('--channel <channel>', 'the channel it goes into')
@@ -30,12 +31,8 @@ export function publishCommand(): Command {
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
     .option('--components <file>', 'JSON file of component versions: {"kernel":"6.12.102"}')
     .option('--notes <place>', 'Markdown release notes: a file or a URL')
-    .option('--cve <cve>', 'a CVE that it fixes; repeatable', cli.collect)
-    .option(
-      '--ramp-over <duration>',
-      'ramp a new release from 0 to 100 % over this time, such as 48h',
-      cli.parseDuration,
-    )
+    .option('--cve <cve>', 'a CVE that it fixes; repeatable', collect)
+    .option('--ramp-over <duration>', 'ramp a new release from 0 to 100 % over this time, such as 48h', parseDuration)
     .option('--create', 'create the channel if it does not exist')
     .option('--dry-run', 'check everything and print what would change; write nothing')
     .action(publishFiles)
