@@ -9,7 +9,13 @@ import type { Decision } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
 import type { Candidate } from '../release/view.ts'
 import { reportCheck, reportEvents } from './events.ts'
-import type { OmahaAppRequest, OmahaAppResponse, OmahaOffer, OmahaRequest } from './omaha/omaha.ts'
+import {
+  type OmahaAppRequest,
+  type OmahaAppResponse,
+  type OmahaOffer,
+  type OmahaRequest,
+  rollbackError,
+} from './omaha/omaha.ts'
 import { parseOmahaRequest, renderOmahaResponse } from './omaha/xml.ts'
 import type { Serving } from './serving.ts'
 import { type Answering, appKey, checkForUpdate, type Query } from './update-check.ts'
@@ -90,9 +96,6 @@ function answerApp(checking: Checking, app: OmahaAppRequest): MaybePromise<Omaha
   if (app.syncer !== undefined) return answerSyncer(checking, app, query)
   return after(checkForUpdate(checking, query), (decision) => responseOf(checking, app, query, decision))
 }
-
-/** update_engine runs the old version although it installed an update. */
-const rollbackError = 44
 
 function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
   const { appId, track: channel, version, board, oem, machineId, limits, syncer, events } = app

@@ -1,12 +1,16 @@
 /** Explains what one machine gets, why, and when that changes, with the code that answers machines. */
-
+import type { Context } from 'hono'
 import type { LoadedChannel } from '../catalog/channels.ts'
+import { isInstant } from '../documents/fields.ts'
+import { bearerToken, isSameSecret } from '../http/credentials.ts'
+import { refuse } from '../http/problem.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { type Check, type Decision, decide, type Reason } from '../release/decide.ts'
 import * as explained from '../release/explanation.ts'
 import { walk } from '../release/rollout-status.ts'
-import { type Answering, findFor, noUpdateBecause, type Query } from './update-check.ts'
+import { answering, type ExplainAccess, type Serving } from './serving.ts'
+import { type Answering, appKey, findFor, noUpdateBecause, type Query } from './update-check.ts'
 
 export interface ExplainQuery {
   readonly query: Query
@@ -42,9 +46,9 @@ export interface Explanation extends Outcome {
 }
 
 /** Never throws: a channel that cannot be used is a reason, too. */
-export async function explain(answering: Answering, { query, at, audience }: ExplainQuery): Promise<Explanation> {
-  const channel = await findFor(answering, query)
-  const now = at ?? answering.reader.clock()
+export async function explain(service: Answering, { query, at, audience }: ExplainQuery): Promise<Explanation> {
+  const channel = await findFor(service, query)
+  const now = at ?? service.reader.clock()
   const isPublic = audience === 'everybody'
   const shown = (decision: Decision): Decision => (isPublic ? explained.forEverybody(decision) : decision)
   if (!('view' in channel)) return { at: isoText(now), ...outcomeOf(shown(noUpdateBecause(channel))) }
@@ -59,7 +63,8 @@ export async function explain(answering: Answering, { query, at, audience }: Exp
     ...outcomeOf(shown(decision), course),
     ...(numbers && { numbers }),
     ...(change && { next: nextOf({ ...change, decision: shown(change.decision) }) }),
-    ...(isPublic && hasLists(channel) && { note: listsNote }),
+    ...(isPublic &&
+      hasLists(channel) && { note: 'this channel lists machines; a listed machine may get another answer' }),
   }
 }
 
@@ -68,8 +73,6 @@ const nextOf = (change: explained.ForecastChange): NonNullable<Explanation['next
   ...outcomeOf(change.decision),
   sentence: explained.explainChange(change),
 })
-
-const listsNote = 'this channel lists machines; a listed machine may get another answer'
 
 const hasLists = ({ manifest, source }: LoadedChannel): boolean =>
   [manifest, ...(source ? [source.manifest] : [])].some(({ target, releases }) =>
@@ -87,4 +90,60 @@ function outcomeOf(decision: Decision, course: explained.Course = {}): Outcome {
   const { reason, candidate, because } = decision
   const withheld = candidate && { withheld: candidate.release.version }
   return { decision: 'no-update', reason, ...withheld, ...(because !== undefined && { because }), sentence }
+}
+
+const needed = ['app', 'channel', 'version', 'board'] as const
+const known: readonly string[] = [...needed, 'machine', 'oem', 'manual', 'syncer', 'prefix', 'at']
+const switches = ['manual', 'syncer'] as const
+/** Longer than any id or version of the field. */
+const maxLength = 256
+
+/** `GET /v1/explain`, as JSON. */
+export function answerExplain(serving: Serving, access: ExplainAccess): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const headers = { 'cache-control': 'no-store', 'access-control-allow-origin': '*' }
+    if (access !== 'public' && !(await isSameSecret(bearerToken(c.req.raw.headers), access.token)))
+      return refuse(c, 'unauthorized', 'send the token: Authorization: Bearer TOKEN', {
+        headers: { 'www-authenticate': 'Bearer' },
+      })
+    const parameters = c.req.queries()
+    const problem = problemOf(parameters)
+    if (problem !== undefined) return refuse(c, 'bad-request', problem)
+    const audience = access === 'public' ? 'everybody' : 'operator'
+    const asked = Object.fromEntries(Object.entries(parameters).map(([name, [text = '']]) => [name, text]))
+    const explanation = await explain(answering(serving, c), { ...questionOf(asked), audience })
+    return c.json({ asked, ...explanation }, 200, headers)
+  }
+}
+
+/** @returns all problems of the parameters. */
+function problemOf(parameters: Readonly<Record<string, readonly string[]>>): string | undefined {
+  const problems = [
+    ...needed.filter((name) => !parameters[name]?.[0]).map((name) => `${name} is missing`),
+    ...Object.entries(parameters).flatMap(([name, values]) => {
+      if (!known.includes(name)) return [`there is no parameter ${JSON.stringify(name.slice(0, 40))}`]
+      if (values.length > 1) return [`${name} is given twice`]
+      if (values.some((value) => value.length > maxLength)) return [`${name} has more than ${maxLength} characters`]
+      return []
+    }),
+  ]
+  const at = parameters.at?.[0]
+  if (at && !isInstant(at)) problems.push('at must be an instant such as 2026-11-24T13:12:00Z')
+  for (const name of switches)
+    if (!['0', '1'].includes(parameters[name]?.[0] || '0')) problems.push(`${name} must be 0 or 1`)
+  return problems.length === 0
+    ? undefined
+    : `${problems.join('; ')}. Ask as /v1/explain?app=&channel=&version=&board=[&machine=][&oem=][&manual=1][&syncer=1][&prefix=][&at=]`
+}
+
+function questionOf(asked: Readonly<Record<string, string>>): Omit<ExplainQuery, 'audience'> {
+  const { app = '', channel = '', version = '', board = '', machine: machineId = '', oem = '', prefix, at } = asked
+  return {
+    query: {
+      ...{ app: appKey(app), channel, version, board, machineId, oem },
+      ...{ isManual: asked.manual === '1', isSyncer: asked.syncer === '1' },
+      ...(prefix && { limits: { versionPrefix: prefix } }),
+    },
+    at: at ? Date.parse(at) : undefined,
+  }
 }

@@ -13,7 +13,7 @@ import type { BoardPackages } from '../release/channel.ts'
 import { readChannelState } from '../release/rollout-status.ts'
 import { base64 } from './omaha/xml.ts'
 import { answering, type Serving } from './serving.ts'
-import type { Answering } from './update-check.ts'
+import { type Answering, readAtMost } from './update-check.ts'
 
 export const coreUpdatePaths = ['/_ah/api/update/v1/public/packages', '/_ah/api/update/v1/public/channels'] as const
 
@@ -64,9 +64,6 @@ function packageOf({ publicUrl }: Serving, { app, version, board, publishedAt, p
     ...{ sha1Sum: base64(sha1), sha256Sum: base64(sha256), size: String(size) },
   }
 }
-
-/** Channels read for one request: a Worker may ask a store 50 times. */
-const readAtMost = 20
 
 /** A release that machines of a board end at, or pass through on the way. */
 interface Listed extends ChannelRef {

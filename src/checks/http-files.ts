@@ -10,7 +10,7 @@ import { requestLog } from '../http/request-id.ts'
 import type { Package } from '../release/channel.ts'
 import type { ByteRange } from '../store/packages.ts'
 import { answering, type Serving } from './serving.ts'
-import type { Answering } from './update-check.ts'
+import { type Answering, readAtMost } from './update-check.ts'
 
 /** Saves a request for each package; a changed setting is live within this time. */
 const redirectForSeconds = 300
@@ -81,8 +81,6 @@ function rangeOf(c: Context, etag: string, size: number): ByteRange | 'unsatisfi
   return start >= size ? 'unsatisfiable' : { start, end: to === '' ? size - 1 : Math.min(Number(to), size - 1) }
 }
 
-/** Channels read for one request: a Worker may ask a store 50 times. */
-const readAtMost = 20
 /** An older catalog is read again before a package counts as missing: a mirror may know a newer one. */
 const anewMs = 2_000
 

@@ -15,7 +15,6 @@ import type { Answering } from './update-check.ts'
 /** Who may ask for explanations: everyone, without learning who is on a list of machines, or holders of the token. */
 export type ExplainAccess = 'public' | { readonly token: string }
 
-/** Adds routes to the app. */
 export type Routes = (app: Hono) => void
 
 /** Numbers of one kind, as they are now. */
@@ -28,15 +27,11 @@ export interface Gauge {
 }
 
 /** An update check, as features see it. */
-export interface Noted {
-  readonly apps: readonly OmahaAppRequest[]
-  readonly ids: RequestIds
-}
+type Noted = { readonly apps: readonly OmahaAppRequest[]; readonly ids: RequestIds }
 
 /** What an open feature adds to a deployment. */
 export interface Extension {
   readonly name: string
-  /** Adds routes. */
   readonly mount?: (app: Hono, serving: Serving) => void
   /** Runs before an update check is answered. Never throws. */
   readonly onCheck?: (serving: Serving, answering: Answering, noted: Noted) => Promise<void>
@@ -100,7 +95,6 @@ export interface Serving {
   readonly background: (context: Pick<Context, 'executionCtx'>) => Background
 }
 
-/** Whether a feature is on. */
 export const hasFeature = ({ extensions = [] }: Serving, name: string): boolean =>
   extensions.some((one) => one.name === name)
 

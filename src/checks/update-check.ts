@@ -1,5 +1,4 @@
 /** Answers what a machine gets, from the verified catalog. Everything here answers at once where the cache is fresh. */
-
 import { type Background, type CatalogCache, currentCatalog, findChannel } from '../catalog/cache.ts'
 import type { LoadedChannel, Problem } from '../catalog/channels.ts'
 import type { ChannelRef, StoreReader } from '../catalog/read.ts'
@@ -13,6 +12,9 @@ export interface Query extends Check {
   /** What the client calls its channel; only ever looked up. */
   readonly channel: string
 }
+
+/** Channels read for one request: a Worker may ask a store 50 times. */
+export const readAtMost = 20
 
 /** What it takes to answer checks; one for each process. */
 export interface Answering {
@@ -32,11 +34,9 @@ export function checkForUpdate(answering: Answering, query: Query): MaybePromise
 }
 
 /** What keeps a query from being decided, as a decision. */
-export const noUpdateBecause = ({ reason, message }: Problem): NoUpdate => ({
-  kind: 'no-update',
-  reason,
-  ...(message && { because: message }),
-})
+export function noUpdateBecause({ reason, message }: Problem): NoUpdate {
+  return { kind: 'no-update', reason, ...(message && { because: message }) }
+}
 
 /** The channel that a query means, ready for deciding, or why there is none. Never throws. */
 export const findFor = (

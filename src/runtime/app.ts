@@ -2,7 +2,7 @@
 import type { Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { answerCoreUpdate, coreUpdatePaths, refuseCoreUpdate } from '../checks/http-coreupdate.ts'
-import { answerExplain } from '../checks/http-explain.ts'
+import { answerExplain } from '../checks/explain.ts'
 import { answerDocument, answerPackage } from '../checks/http-files.ts'
 import { answerHealth, answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
 import type { Routes, Serving } from '../checks/serving.ts'

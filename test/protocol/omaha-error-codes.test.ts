@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { omahaErrorCode, omahaErrorName } from '../../src/checks/omaha/values.ts'
+import { omahaErrorCode, omahaErrorName } from '../../src/checks/omaha/omaha.ts'
 
 test.each([
   [0, 'success'],

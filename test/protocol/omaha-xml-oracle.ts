@@ -10,7 +10,7 @@ import type {
   OmahaOffer,
   OmahaRequest,
 } from '../../src/checks/omaha/omaha.ts'
-import { omahaErrorName } from '../../src/checks/omaha/values.ts'
+import { omahaErrorName } from '../../src/checks/omaha/omaha.ts'
 
 interface Node {
   readonly name: string

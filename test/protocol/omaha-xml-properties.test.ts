@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { OmahaRequest } from '../../src/checks/omaha/omaha.ts'
-import { omahaErrorName } from '../../src/checks/omaha/values.ts'
+import { omahaErrorName } from '../../src/checks/omaha/omaha.ts'
 import { parseCanonical, parseOmahaRequest, parseStrict } from '../../src/checks/omaha/xml.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { parseWithSaxes, renderRequest, withoutWords, xmlText } from './omaha-xml-oracle.ts'

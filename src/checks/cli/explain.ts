@@ -37,11 +37,7 @@ export function explainCommand(): Command {
         ...(prefix && { limits: { versionPrefix: prefix } }),
       }
       const answering = { cache: newCatalogCache(), reader: store, background: undefined }
-      const explanation = await explain(answering, {
-        query,
-        at: at === undefined ? undefined : Date.parse(at),
-        audience: 'operator',
-      })
+      const explanation = await explain(answering, { query, at: at ? Date.parse(at) : undefined, audience: 'operator' })
       const { sentence, numbers: { draw, share } = {}, next } = explanation
       const behind =
         draw === undefined || share === undefined ? [] : [`bucket ${percent(draw)}, ramp ${percent(share)}`]

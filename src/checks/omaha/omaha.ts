@@ -1,5 +1,6 @@
 /**
- * Omaha 3.0 requests and responses as values, independent of the format on the wire.
+ * Omaha 3.0 requests and responses as values, and what attributes of a request mean: the same for the strict reader and for
+ * the fast one.
  * @see protocols: flatcar/update_engine omaha_request_action.cc, ChromiumOS update_engine, go-omaha protocol.go
  */
 import type { ClientLimits } from '../../release/decide.ts'
@@ -55,7 +56,6 @@ export interface OmahaErrorCode {
 export interface OmahaAppResponse {
   readonly appId: string
   readonly status: 'ok' | 'error-unknownApplication'
-  /** Acknowledged where it was sent. */
   readonly ping: boolean
   /** Present exactly where an update check was sent. No client shows `reason`; it helps people who look at the traffic. */
   readonly updateCheck?: OmahaOffer | { readonly reason: string } | OmahaStep
@@ -63,10 +63,9 @@ export interface OmahaAppResponse {
   readonly events: number
 }
 
-/** What a server that copies releases gets: the next step of its path. */
+/** What a server that copies releases gets: the next step of its path, and the operator's words where it is a floor. */
 export interface OmahaStep {
   readonly step: OmahaOffer
-  /** The operator's words, where it is a floor. */
   readonly floor: string | undefined
 }
 
@@ -78,12 +77,151 @@ export interface OmahaOffer {
   readonly packages: readonly [OmahaPackage, ...OmahaPackage[]]
 }
 
-/** Digests in lower-case hex. */
+/** `size` in bytes, digests in lower-case hex. */
 export interface OmahaPackage {
   readonly name: string
-  /** Bytes. */
   readonly size: number
   readonly sha256: string
   readonly sha1: string
   readonly required: boolean
+}
+
+export type Attributes = Readonly<Record<string, string | undefined>>
+type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
+
+/** An `<app>` as written. */
+export interface AppElement {
+  readonly attributes: Attributes
+  ping: boolean
+  /** Its attributes, where it is there. */
+  updatecheck: Attributes | undefined
+  readonly events: Attributes[]
+}
+
+/**
+ * Makes an app's request from its element. Never throws: what cannot be used is named in `problem`.
+ * @param os says which board this is: `arch`, or `sp`, which is `<version>_<uname -m>`.
+ * @param engine what the request calls its client.
+ */
+export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaAppRequest {
+  const { ping, updatecheck } = app
+  const { appid: appId = '', version = '', track = '', board, machineid: machineId = '', oem = '' } = app.attributes
+  const { oemversion: oemVersion = '', bootid: bootId = '', machinealias: machineAlias = '' } = app.attributes
+  const problems = appId.trim() === '' ? ['appid is empty'] : []
+  const events: OmahaEvent[] = []
+  for (const [index, element] of app.events.entries()) {
+    const event = readEvent(element, index)
+    if (typeof event === 'string') problems.push(event)
+    else events.push(event)
+  }
+  // Nebraska's syncer identifies as an old update_engine, but sends neither a ping nor an event (nebraska syncer.go).
+  const isSyncer = !ping && app.events.length === 0 && engine === 'CoreOSUpdateEngine-0.1.0.0'
+  const request: Draft<OmahaAppRequest> = {
+    appId,
+    version,
+    track: bare(track),
+    board: board || boardOf(os, isSyncer),
+    machineId,
+    oem,
+    oemVersion,
+    bootId,
+    machineAlias,
+    ping,
+    updateCheck: updatecheck !== undefined,
+    events,
+  }
+  if (isSyncer) request.syncer = app.attributes.multi_manifest_ok === 'true' ? 'many' : 'one'
+  const limits = limitsOf(updatecheck)
+  if (limits) request.limits = limits
+  if (problems.length > 0) request.problem = problems.join('; ')
+  return request
+}
+
+/** @see Omaha 3.0, the attributes of `<updatecheck>`. `rollback_allowed` counts only where it is written. */
+function limitsOf(updatecheck: Attributes | undefined): ClientLimits | undefined {
+  if (updatecheck === undefined || updatecheck === noAttributes) return undefined
+  const { targetversionprefix = '', updatedisabled, rollback_allowed } = updatecheck
+  const limits = {
+    ...(targetversionprefix !== '' && { versionPrefix: targetversionprefix }),
+    ...(updatedisabled === 'true' && { takesNoUpdate: true }),
+    ...(rollback_allowed === 'false' && { takesNoRollback: true }),
+  }
+  return Object.keys(limits).length > 0 ? limits : undefined
+}
+
+/** Of the `<updatecheck>` that update_engine writes. */
+export const noAttributes: Attributes = {}
+
+/** @returns the problem where a number cannot be read. */
+function readEvent(attributes: Attributes, index: number): OmahaEvent | string {
+  const { eventtype = '', eventresult = '', errorcode = '', previousversion = '' } = attributes
+  for (const name of ['eventtype', 'eventresult', 'errorcode'] as const) {
+    const value = attributes[name] ?? ''
+    if (!numbers[name].test(value))
+      return `event ${index + 1} was dropped: ${name} is ${JSON.stringify(value.slice(0, 20))}`
+  }
+  const event: Draft<OmahaEvent> = { type: Number(eventtype), result: Number(eventresult) }
+  if (errorcode !== '') event.errorCode = omahaErrorCode(Number(errorcode))
+  // update_engine sends '' or 0.0.0.0 with every check of a machine that has updated nothing.
+  if (previousversion !== '' && previousversion !== '0.0.0.0') event.previousVersion = previousversion
+  return event
+}
+
+const numbers = { eventtype: /^\d{1,9}$/, eventresult: /^\d{1,9}$/, errorcode: /^(?:-?\d{1,10})?$/ }
+
+/** Without the quotes and blanks around it that an update.conf with `GROUP="stable"` or CRLF brings (Flatcar#1209, #1424). */
+function bare(track: string): string {
+  let [start, end] = [0, track.length]
+  while (start < end && isWrapping(track.charCodeAt(start))) start++
+  while (start < end && isWrapping(track.charCodeAt(end - 1))) end--
+  return track.slice(start, end)
+}
+
+/** A blank, a control character or a quote. */
+const isWrapping = (code: number): boolean => code <= 32 || code === 34 || code === 39
+
+const [amd64, arm64] = ['amd64-usr', 'arm64-usr']
+const boards: Readonly<Record<string, string>> = { x86_64: amd64, amd64, x64: amd64, aarch64: arm64, arm64 }
+
+/**
+ * A stated value that is not known is no board: the next source knows less. Nebraska's syncer calls arm64 `arm`, whatever it
+ * runs on itself (nebraska syncer.go).
+ */
+function boardOf({ arch = '', sp = '' }: Attributes, isSyncer: boolean): string {
+  if (isSyncer && arch === 'arm') return 'arm64-usr'
+  if (arch !== '') return Object.hasOwn(boards, arch) ? (boards[arch] ?? '') : ''
+  return Object.entries(boards).find(([name]) => sp.endsWith(`_${name}`))?.[1] ?? ''
+}
+
+/** Bits 28 to 31 say how the machine runs (own update URL, test image, resumed, developer mode), not what failed. */
+const baseBits = 0x0fffffff
+
+/** update_engine runs the old version although it installed an update. */
+export const rollbackError = 44
+
+/** By number, from 0. @see flatcar/update_engine action_processor.h, ActionExitCode */
+const errorNames = `
+  success error omaha-request omaha-response-handler filesystem-copier postinstall set-bootable-flag
+  install-device-open kernel-device-open download-transfer payload-hash payload-size payload-verification
+  new-partition-info download-write rootfs-verification kernel-verification unsigned-payload bad-signature
+  booted-from-firmware-b download-state-initialization bad-magic signature-missing-in-manifest manifest-parse
+  metadata-signature metadata-signature-verification metadata-signature-mismatch operation-hash-verification
+  operation-execution operation-hash empty-response bad-xml metadata-size metadata-signature-invalid invalid-response
+  ignored-by-policy deferred-by-policy http-error operation-hash-missing metadata-signature-missing
+  deferred-by-back-off powerwash pcr-policy-verification pcr-policy-http rollback
+`
+  .trim()
+  .split(/\s+/)
+
+/** Names an error code without flag bits, such as `rollback` or `http 404`; `code 4711` for an unknown one. */
+export function omahaErrorName(base: number): string {
+  if (base === 2000) return 'no-http-answer'
+  if (base === 2999) return 'odd-http-code'
+  return errorNames[base] ?? (base > 2000 && base < 2999 ? `http ${base - 2000}` : `code ${base}`)
+}
+
+/** @param code as sent: base and flag bits, signed or unsigned 32 bits. */
+export function omahaErrorCode(code: number): OmahaErrorCode {
+  const base = code & baseBits
+  return { base, name: omahaErrorName(base) }
 }

@@ -1,14 +1,10 @@
-/**
- * Repairs attributes of update_engine, which leaves double quotes in a GROUP, alias or OEM id unescaped (Flatcar#1209,
- * Flatcar#1424).
- */
+/** Repairs requests of update_engine: it leaves quotes in a GROUP, alias or OEM id unescaped (Flatcar#1209, Flatcar#1424). */
 
 /** What stands behind the quote that ends a value: another attribute, or the end of the tag. Never reaches past the next quote. */
 const afterValue = /[ \t\r\n]*(?:\/?>|[A-Za-z_:][\w:.-]*[ \t\r\n]*=[ \t\r\n]*["'])/y
 
 /** Real values hold a pair or two; a body of nothing but quotes is not worth the work. */
 const maxInnerQuotes = 64
-
 /** As in the scanner: a text with more tags would be refused anyway. */
 const maxTags = 1024
 
@@ -49,11 +45,8 @@ function tagEnd(text: string, from: number, inner: number[]): number {
 
 /** The offset of the quote that ends a value. */
 function valueEnd(text: string, from: number, inner: number[]): number {
-  for (
-    let quote = text.indexOf('"', from);
-    quote >= 0 && inner.length <= maxInnerQuotes;
-    quote = text.indexOf('"', quote + 1)
-  ) {
+  let quote = text.indexOf('"', from)
+  for (; quote >= 0 && inner.length <= maxInnerQuotes; quote = text.indexOf('"', quote + 1)) {
     afterValue.lastIndex = quote + 1
     if (afterValue.test(text)) return quote
     inner.push(quote)

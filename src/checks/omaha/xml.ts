@@ -1,10 +1,9 @@
 /** Omaha 3.0 as XML: what update_engine, go-omaha and ue-rs send and accept. */
-
 import { PlatteError } from '../../kernel/errors.ts'
 import { maxRequestBytes } from '../../kernel/limits.ts'
 import type { OmahaAppResponse, OmahaOffer, OmahaPackage, OmahaRequest, OmahaStep } from './omaha.ts'
+import { type AppElement, type Attributes, appRequest, noAttributes } from './omaha.ts'
 import { escapeInnerQuotes } from './repair.ts'
-import { type AppElement, type Attributes, appRequest, noAttributes } from './values.ts'
 import { scanXml } from './xml-scanner.ts'
 import { escapeAttribute } from './xml-text.ts'
 
@@ -17,12 +16,8 @@ import { escapeAttribute } from './xml-text.ts'
  */
 export function parseOmahaRequest(body: string): OmahaRequest {
   if (body.length > maxRequestBytes) throw tooLarge(`${maxRequestBytes} bytes`)
-  return parseCanonical(body) ?? parseOrRepair(body)
-}
-
-function parseOrRepair(body: string): OmahaRequest {
   try {
-    return parseStrict(body)
+    return parseCanonical(body) ?? parseStrict(body)
   } catch (error) {
     const repaired = error instanceof PlatteError && error.code === 'bad-request' ? escapeInnerQuotes(body) : body
     if (repaired === body) throw error
@@ -84,11 +79,8 @@ export function parseCanonical(text: string): OmahaRequest | undefined {
   const events = event
     ? [{ eventtype: match[16], eventresult: match[17], errorcode: match[18], previousversion: match[19] }]
     : []
-  return {
-    protocol: match[1] ?? '',
-    installSource: match[2] ?? '',
-    apps: [appRequest({ attributes, ping, updatecheck, events }, { sp: match[3] })],
-  }
+  const app = appRequest({ attributes, ping, updatecheck, events }, { sp: match[3] })
+  return { protocol: match[1] ?? '', installSource: match[2] ?? '', apps: [app] }
 }
 
 /** A machine asks for its OS; ChromiumOS adds dozens of parts of it. */

@@ -26,13 +26,8 @@ type Put =
   | { readonly kind: 'swap'; readonly index: bigint; readonly written: Written }
 
 /** A request that locksmith never sends, with etcd's number for it. */
-interface EtcdProblem {
-  readonly kind: 'problem'
-  readonly errorCode: 203 | 209
-  readonly cause: string
-}
-
-const problem = (cause: string, errorCode: 203 | 209 = 209): EtcdProblem => ({ kind: 'problem', errorCode, cause })
+const problem = (cause: string, errorCode: 203 | 209 = 209) => ({ kind: 'problem', errorCode, cause }) as const
+type EtcdProblem = ReturnType<typeof problem>
 
 /** Ignores `quorum`, `consistent` and `sorted`: one key in one store has one answer. */
 function parseEtcdGet(query: URLSearchParams): { readonly kind: 'get' } | EtcdProblem {
@@ -189,16 +184,8 @@ async function swap(request: KeyRequest, { index, written }: Extract<Put, { kind
   const swapping = { index, written, held: await heldIn(request, group) }
   const { result, before, after } = logLock(request, group, await swapSemaphore(locks.locking, group, swapping))
   const compared = `[${index} != ${after.rev}]`
-  switch (result.kind) {
-    case 'swapped':
-      return sendNode(request, 'compareAndSwap', after, before)
-    case 'absent':
-      return fail(c, 404, 100, [key])
-    case 'stale':
-      return fail(c, 412, 101, [compared, after.rev])
-    case 'vetoed':
-      return fail(c, 412, 101, [`${compared} ${result.reason}`, after.rev])
-    case 'refused':
-      return fail(c, 400, 209, [`value: ${result.reason}`, after.rev])
-  }
+  if (result.kind === 'swapped') return sendNode(request, 'compareAndSwap', after, before)
+  if (result.kind === 'absent') return fail(c, 404, 100, [key])
+  if (result.kind === 'refused') return fail(c, 400, 209, [`value: ${result.reason}`, after.rev])
+  return fail(c, 412, 101, [result.kind === 'vetoed' ? `${compared} ${result.reason}` : compared, after.rev])
 }
