@@ -1,8 +1,8 @@
 /** The routes of the endpoint, and how errors look on the wire. */
 import type { Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
-import { answerCoreUpdate, coreUpdatePaths, refuseCoreUpdate } from '../checks/http-coreupdate.ts'
 import { answerExplain } from '../checks/explain.ts'
+import { answerCoreUpdate, coreUpdatePaths, refuseCoreUpdate } from '../checks/http-coreupdate.ts'
 import { answerDocument, answerPackage } from '../checks/http-files.ts'
 import { answerHealth, answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
 import type { Routes, Serving } from '../checks/serving.ts'
