@@ -37,7 +37,6 @@ export const readFlags: readonly Flag[] = ['store', 'root', 'acceptStale', 'over
 export const writeFlags: readonly Flag[] = ['store', 'root', 'keys', 'releaseKey', 'timestampKey']
 /** For commands that a publish function can run. */
 export const endpointFlags: readonly Flag[] = flagsOnlyFor('endpoint')
-/** For a server. */
 export const serverFlags: readonly Flag[] = flagsOnlyFor(undefined)
 
 /** A command with shared options and `--json`. */

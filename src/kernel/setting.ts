@@ -1,9 +1,7 @@
 /** Settings as rows. Each room has its own; `runtime/settings.ts` joins them, and flags, platte.toml and docs follow. */
 
-/** Variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** One setting, as `setting` makes it. */
 export interface Setting {
   readonly variable: string
   /** As commander takes it, such as `--store <store>`. */

@@ -65,7 +65,6 @@ export async function pumpPart(
 /** How a package is hashed, and what it must turn out to be. */
 interface Measure {
   readonly hasher: Hasher
-  /** For messages. */
   readonly name: string
   readonly expected?: ExpectedPackage
 }

@@ -26,7 +26,6 @@ export interface Uploads {
   readonly partBytes: number
   /** The most bytes that one upload can have. */
   readonly maxBytes: number
-  /** Begins an upload. */
   begin(): Promise<UploadToken>
   /** A URL to which the client sends one PUT of exactly that many bytes, within an hour. An adapter has this or `putPart`. */
   partUrl?(upload: UploadToken, part: Part): Promise<string>

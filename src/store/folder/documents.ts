@@ -72,7 +72,6 @@ interface Store extends FolderOptions {
 }
 
 const pathOf = (store: Store, key: string): string => join(store.root, key)
-
 const followerOf = (store: Store, key: string, token: Token): string => join(store.root, '.next', key, token)
 
 const newest = async (store: Store, key: string, maxBytes: number): Promise<State | undefined> =>

@@ -21,7 +21,6 @@ import {
 import * as files from './files.ts'
 import { openPackage } from './packages.ts'
 
-/** @param root the folder of the store. */
 export function folderUploads(root: string, { clock, partBytes = usualPartBytes }: MachineUploads): Uploads {
   const above = join(root, '.uploads')
   const pathOf = (token: UploadToken): string => join(above, checkToken(token))

@@ -12,7 +12,6 @@ const redirects: readonly number[] = [301, 302, 303, 307, 308]
 export interface FetchRequest {
   readonly method?: 'GET' | 'HEAD'
   readonly url: string
-  /** For messages. */
   readonly key: string
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Gives up on a server that sends nothing for this long while a reader waits. */
@@ -92,7 +91,6 @@ function watchOver({ url, key, idleMs, totalMs }: FetchRequest) {
   }
 }
 
-/** @param origin for messages. */
 function answerOf(response: Response, origin: string, watch: Watch) {
   const { status, headers } = response
   const length = headers.get('content-length') ?? ''

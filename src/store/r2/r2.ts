@@ -3,7 +3,6 @@
  * bucket is not, because a cache lies in front of it.
  *
  * A token is the object's `etag` (conditions on the quoted `httpEtag` fail): equal bytes are the same state.
- *
  * @see https://developers.cloudflare.com/r2/api/workers/workers-api-reference/
  */
 import type * as cf from '@cloudflare/workers-types'

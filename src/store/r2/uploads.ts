@@ -1,7 +1,6 @@
 /**
  * Uploads into an R2 bucket bound to a Worker, part by part. The binding cannot list parts, so a small object records each
  * with its etag and size. R2 itself removes uncompleted uploads, by default after seven days.
- *
  * @see https://developers.cloudflare.com/r2/api/workers/workers-multipart-usage/
  */
 import type { R2Bucket } from '@cloudflare/workers-types'

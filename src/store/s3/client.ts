@@ -11,7 +11,6 @@ import type { Random } from '../../kernel/random.ts'
 import { streamFrom } from '../streams.ts'
 import { type Action, failureOf, S3Failure, worded } from './failure.ts'
 
-/** Where a bucket is. */
 export interface S3Location {
   readonly bucket: string
   /** Of every key in the bucket: empty, or ends in "/". */
@@ -30,10 +29,8 @@ export interface S3Options {
   readonly patienceMs?: number
 }
 
-/** One bucket. */
 export type S3 = Awaited<ReturnType<typeof openS3>>
 
-/** A request; it ends when the signal says so. */
 type Work<T> = (options: { readonly abortSignal: AbortSignal }) => Promise<T>
 
 const connectMs = 5_000

@@ -1,6 +1,5 @@
 /**
  * Documents in an S3 bucket that honours conditional writes. A token is the quoted ETag: equal bytes are the same state.
- *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
  */
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'

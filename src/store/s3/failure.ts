@@ -3,7 +3,6 @@
  * may reach a log.
  *
  * The HTTP status decides. The code in a body refines the message, and tells a missing bucket from a missing key.
- *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
 import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'

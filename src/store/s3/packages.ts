@@ -1,7 +1,6 @@
 /**
  * Packages in an S3 bucket. They are uploaded in parts and appear when the last one is confirmed, so unexpected bytes never
  * get a key.
- *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
  */
 import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'

@@ -1,6 +1,5 @@
 /**
  * Uploads into an S3 bucket: clients send the parts to the bucket itself, by URLs that are signed here.
- *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
  */
