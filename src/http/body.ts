@@ -17,14 +17,12 @@ export function readBody(request: Request): Promise<string> {
   const isBounded = length !== null && Number(length) <= maxRequestBytes && !request.headers.has('transfer-encoding')
   const decoded = () => readAll(request, maxRequestBytes).then((bytes) => new TextDecoder().decode(bytes))
   const body = isBounded ? request.text() : decoded()
-  return body.then((text) => (text.startsWith('<') ? text : checkOdd(text, request.headers)), brokenOff)
-}
-
-/** A body that does not start as XML is mostly no text at all: only then is it worth finding out why. */
-function checkOdd(text: string, headers: Headers): string {
-  checkPlain(headers)
-  if (isBlank(text)) throw emptyBody()
-  return text
+  return body.then((text) => {
+    // A body that does not start as XML is mostly no text at all: only then is it worth finding out why.
+    if (!text.startsWith('<')) checkPlain(request.headers)
+    if (isBlank(text)) throw emptyBody()
+    return text
+  }, brokenOff)
 }
 
 export const isBlank = (text: string): boolean => !text.startsWith('<') && text.trim() === ''

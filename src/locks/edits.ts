@@ -1,5 +1,4 @@
 /** Changes of a group's semaphore by clients and operators. A policy never blocks unlocking and setting `max`. */
-
 import { durationMs } from '../documents/fields.ts'
 import { isoText } from '../kernel/format.ts'
 import type { Lock } from './document.ts'
