@@ -33,7 +33,8 @@ export function explainCommand(): Command {
       const { store, settings } = await openReadingOf(options, () => {}, ['app'])
       const { channel, version, board, machine = '', oem = '', manual = false, syncer = false, prefix, at } = options
       const query = {
-        ...{ app: settings.app, channel, version, board, machineId: machine, oem, isManual: manual, isSyncer: syncer },
+        ...{ app: settings.app, channel, version, board, machineId: machine, oem, isManual: manual },
+        ...(syncer && { isSyncer: true }),
         ...(prefix && { limits: { versionPrefix: prefix } }),
       }
       const answering = { cache: newCatalogCache(), reader: store, background: undefined }
