@@ -4,7 +4,7 @@ import type { CheckEvent } from '../../src/checks/events.ts'
 import { storeEvents } from '../../src/fleet/telemetry.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import type { LogEntry } from '../../src/kernel/log.ts'
-import { memoryDocuments } from '../../src/store/memory/memory.ts'
+import { memoryDocuments } from '../memory.ts'
 import { gate, seeded } from '../world.ts'
 
 beforeEach(() => void vi.useFakeTimers({ now: Date.parse('2026-11-23T23:59:30Z') }))

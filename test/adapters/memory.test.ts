@@ -1,10 +1,10 @@
 import { systemClock } from '../../src/kernel/clock.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
-import { memoryDocuments, memoryPackages, memoryUploads } from '../../src/store/memory/memory.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { suite } from '../conformance/register.ts'
 import { uploadRows } from '../conformance/uploads.ts'
+import { memoryDocuments, memoryPackages, memoryUploads } from '../memory.ts'
 
 suite('memoryDocuments', documentRows, memoryDocuments)
 suite('memoryPackages', packageRows(nodeHasher), () => memoryPackages(nodeHasher))

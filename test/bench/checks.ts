@@ -2,7 +2,7 @@
 import { open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { memoryDocuments } from '../../src/store/memory/memory.ts'
+import { memoryDocuments } from '../memory.ts'
 import { startChild } from './child.ts'
 import { answersOf, machinesOf, storeOf } from './ramping.ts'
 import { atLeast, type Row } from './row.ts'

@@ -4,7 +4,7 @@ import { ttlMs } from '../../src/catalog/cache.ts'
 import { type Answering, checkForUpdate } from '../../src/checks/update-check.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import type { Documents } from '../../src/store/documents.ts'
-import { memoryDocuments } from '../../src/store/memory/memory.ts'
+import { memoryDocuments } from '../memory.ts'
 import { atMost, type Row } from './row.ts'
 import { answeringFrom, app, newStore, releasesOf, runningVersion } from './world.ts'
 

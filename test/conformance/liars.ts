@@ -4,9 +4,9 @@ import { systemClock } from '../../src/kernel/clock.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents, StoredDocument } from '../../src/store/documents.ts'
-import { memoryDocuments, memoryPackages, memoryUploads } from '../../src/store/memory/memory.ts'
 import type { Packages } from '../../src/store/packages.ts'
 import type { Uploads } from '../../src/store/uploads.ts'
+import { memoryDocuments, memoryPackages, memoryUploads } from '../memory.ts'
 
 /** What the liar does, the row that must fail, and the liar. */
 export type Liar<Store> = readonly [lie: string, row: string, open: () => Store]

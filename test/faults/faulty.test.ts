@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
-import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { suite } from '../conformance/register.ts'
+import { memoryDocuments, memoryPackages } from '../memory.ts'
 import { type Fault, faultsOf, faultyDocuments, faultyPackages } from './faulty.ts'
 
 suite('faultyDocuments', documentRows, () => faultyDocuments(memoryDocuments(), faultsOf()))

@@ -7,7 +7,7 @@ import { PlatteError } from '../../src/kernel/errors.ts'
 import type { LogEntry } from '../../src/kernel/log.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import type { Documents } from '../../src/store/documents.ts'
-import { memoryDocuments } from '../../src/store/memory/memory.ts'
+import { memoryDocuments } from '../memory.ts'
 import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'
 
 const documents = memoryDocuments()

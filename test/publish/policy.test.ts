@@ -5,7 +5,7 @@ import { parsePolicy } from '../../src/publish-api/policy-document.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { openDeployment } from '../../src/runtime/serverless.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
-import { memoryDocuments, memoryPackages, memoryUploads } from '../../src/store/memory/memory.ts'
+import { memoryDocuments, memoryPackages, memoryUploads } from '../memory.ts'
 import { refusal } from '../world.ts'
 
 const issuer = 'https://token.actions.githubusercontent.com'

@@ -7,10 +7,10 @@ import { isoText } from '../../src/kernel/format.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents } from '../../src/store/documents.ts'
-import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import type { Packages } from '../../src/store/packages.ts'
 import { generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
+import { memoryDocuments, memoryPackages } from '../memory.ts'
 import { policyFor, type TestIssuer } from './issuer.ts'
 
 export interface EmptyStore {

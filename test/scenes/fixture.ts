@@ -13,10 +13,10 @@ import type { Release } from '../../src/release/channel.ts'
 import { machineHash } from '../../src/release/target.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents } from '../../src/store/documents.ts'
-import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import type { Packages } from '../../src/store/packages.ts'
 import { type Algorithm, generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
+import { memoryDocuments, memoryPackages } from '../memory.ts'
 
 /** A setting, so that what is answered is the same on every port. */
 export const publicUrl = 'https://updates.example.org'

@@ -14,10 +14,10 @@ import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents } from '../../src/store/documents.ts'
 import { folderDocuments } from '../../src/store/folder/documents.ts'
 import { folderPackages } from '../../src/store/folder/packages.ts'
-import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import { documentLiars, type Liar, packageLiars } from '../conformance/liars.ts'
 import { listed } from '../conformance/rows.ts'
 import { faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
+import { memoryDocuments, memoryPackages } from '../memory.ts'
 import { newStore, seeded } from '../world.ts'
 
 const honest = (): StoreUnderTest => ({

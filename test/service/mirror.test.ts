@@ -8,10 +8,10 @@ import type { MirrorOptions } from '../../src/mirroring/mirror-pass.ts'
 import { metered } from '../../src/mirroring/step.ts'
 import { withField } from '../../src/release/edits.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
-import { memoryPackages } from '../../src/store/memory/memory.ts'
 import { describeChannel, editChannel, followChannel } from '../changes.ts'
 import { faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
 import { everyFault } from '../faults/scene.ts'
+import { memoryPackages } from '../memory.ts'
 import {
   app,
   ask,

@@ -4,9 +4,9 @@ import { type PublishOrder, planPublish, publish } from '../../src/channels/publ
 import { findPackage } from '../../src/checks/http-files.ts'
 import { channelKey, notesKey, packageFolder } from '../../src/documents/paths.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
-import { memoryPackages } from '../../src/store/memory/memory.ts'
 import type { Packages } from '../../src/store/packages.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
+import { memoryPackages } from '../memory.ts'
 import {
   app,
   ask,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { ChannelReport } from '../../src/fleet/model.ts'
 import { reportOn, storedEvents } from '../../src/fleet/report.ts'
 import { storeEvents } from '../../src/fleet/telemetry.ts'
-import { memoryDocuments } from '../../src/store/memory/memory.ts'
+import { memoryDocuments } from '../memory.ts'
 import { app, day, minute, now, seeded } from '../world.ts'
 
 const wanted = { since: now - day, until: now + day }

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import type { Documents } from '../../src/store/documents.ts'
-import { memoryDocuments } from '../../src/store/memory/memory.ts'
 import { maxAttempts, update } from '../../src/store/update.ts'
+import { memoryDocuments } from '../memory.ts'
 import { bytesOf, refusal } from '../world.ts'
 
 const key = 'catalog.jws'

@@ -9,8 +9,8 @@ import {
   openUploads,
   takePart,
 } from '../../src/publish-api/uploads.ts'
-import { memoryUploads } from '../../src/store/memory/memory.ts'
 import { sample } from '../conformance/rows.ts'
+import { memoryUploads } from '../memory.ts'
 import { app, newStore, type TestStore } from '../world.ts'
 
 export interface File {

@@ -10,8 +10,8 @@ import { isoText } from '../../src/kernel/format.ts'
 import { type MirrorMemory, mirror } from '../../src/mirroring/mirror.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
-import { memoryPackages } from '../../src/store/memory/memory.ts'
 import { seal } from '../../src/trust/envelope.ts'
+import { memoryPackages } from '../memory.ts'
 import {
   app,
   ask,

@@ -5,8 +5,8 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents } from '../../src/store/documents.ts'
-import { memoryDocuments, memoryPackages } from '../../src/store/memory/memory.ts'
 import type { Packages } from '../../src/store/packages.ts'
+import { memoryDocuments, memoryPackages } from '../memory.ts'
 
 /** A request as it came. */
 export interface Seen {

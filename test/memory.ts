@@ -1,10 +1,10 @@
-/** Stores in memory, for tests and trials. */
-import { checkKey } from '../../documents/paths.ts'
-import type { NewHasher } from '../../kernel/hasher.ts'
-import type { Documents, StoredDocument } from '../documents.ts'
-import type { Packages } from '../packages.ts'
-import { checkRange, equalBytes, hashInto, joined, pumpPart, tooLarge } from '../streams.ts'
-import { type MachineUploads, type Uploads, uploadGone, usualPartBytes } from '../uploads.ts'
+/** Stores in memory. */
+import { checkKey } from '../src/documents/paths.ts'
+import type { NewHasher } from '../src/kernel/hasher.ts'
+import type { Documents, StoredDocument } from '../src/store/documents.ts'
+import type { Packages } from '../src/store/packages.ts'
+import { checkRange, equalBytes, hashInto, joined, pumpPart, tooLarge } from '../src/store/streams.ts'
+import { type MachineUploads, type Uploads, uploadGone, usualPartBytes } from '../src/store/uploads.ts'
 
 /** A token is the number of the write: equal bytes written later are another state. */
 export function memoryDocuments(): Documents {
