@@ -1,22 +1,17 @@
 /** Data goes to stdout, messages to stderr, progress only to a terminal. */
 import { SingleBar } from 'cli-progress'
 import type { PlatteError } from '../kernel/errors.ts'
+import { visible } from '../kernel/format.ts'
 import type { Log } from '../kernel/log.ts'
-
-/** Text from elsewhere could move the cursor, or write a line that looks like ours. */
-const safe = (text: string): string =>
-  text.replace(
-    /[^\P{Cc}\n]|[\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
-    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
 
 /** A closed stderr ends nothing. */
 process.stderr.on('error', () => {})
 
-const print = (line: string): void => void process.stdout.write(`${safe(line)}\n`)
+/** Text from elsewhere could move the cursor, or write a line that looks like ours. */
+const print = (line: string): void => void process.stdout.write(`${visible(line)}\n`)
 
 /** Writes a message of one line or several. */
-export const notice = (line: string): void => void process.stderr.write(`${safe(line)}\n`)
+export const notice = (line: string): void => void process.stderr.write(`${visible(line)}\n`)
 
 /** Writes an expected error and what to do about it. */
 export function noticeError({ message, hint }: PlatteError): void {

@@ -1,6 +1,7 @@
 /** The fields that stored documents share, and how a payload is read. */
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import { isVisible } from '../kernel/format.ts'
 import type { Verified } from '../kernel/verified.ts'
 import { parseVersion } from '../release/version.ts'
 
@@ -61,10 +62,7 @@ export const keyId = matching(/^[A-Za-z0-9_-]{43}$/, 'must be a key id (43 chara
 /** For people. */
 export const text = (maxLength: number) =>
   v.pipe(v.string(), v.maxLength(maxLength, `must have at most ${maxLength} characters`), isOneLine)
-const isOneLine = v.check(
-  (words: string) => !/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(words),
-  'must be on one line, without control characters',
-)
+const isOneLine = v.check(isVisible, 'must be on one line, without control characters')
 export const reason = v.pipe(text(500), v.minLength(1, 'must not be empty'))
 
 /** The durations of ISO 8601 with one length: P14D, PT72H, PT90M, P1DT12H. */

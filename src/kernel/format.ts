@@ -21,3 +21,13 @@ export const forPeople = (text: string): string =>
   text
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (instant) => timeText(instant))
     .replace(/\d+\.\d+(?= %)/g, (share) => percent(Number(share) / 100).slice(0, -2))
+
+const hidden = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
+const everyHidden = new RegExp(hidden, 'gu')
+
+/** Whether a text is on one line, without controls and without marks that reorder it to look like another text. */
+export const isVisible = (text: string): boolean => !hidden.test(text)
+
+/** Text from elsewhere, with such characters written out, such as `\\u202e`. Line feeds stay. */
+export const visible = (text: string): string =>
+  text.replace(everyHidden, (one) => (one === '\n' ? one : `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`))

@@ -8,6 +8,7 @@ import type { Release } from '../release/channel.ts'
 import { boardJson } from '../release/describe.ts'
 import type { ListedRelease } from '../release/rollout-status.ts'
 import { parseVersion } from '../release/version.ts'
+import { linkText } from './markdown/inline.ts'
 import { type Html, none, part } from './pages/fragments.ts'
 import { maxAgeSeconds, type PageContext } from './pages/page.ts'
 import { notesAsHtml } from './pages/release.ts'
@@ -87,7 +88,7 @@ async function atomEntry(
   const shown = notes && (await notesAsHtml(page, notes.sha256))
   const list = Object.entries(components).map(([name, version]) => part`<li>${name}: ${version}</li>`)
   const content = part`${shown ? raw(shown.html) : none}${list.length > 0 ? part`<h4>Packages</h4><ul>${list}</ul>` : none}${
-    cves.length > 0 ? part`<h4>CVEs</h4><p>${cves.join(', ')}</p>` : none
+    cves.length > 0 ? part`<h4>CVEs</h4><p>${raw(linkText(cves.join(', ')))}</p>` : none
   }<h4>Architectures</h4><ul>${Object.keys(boards).map((board) => part`<li>${architecture(board)}</li>`)}</ul>`
   return part`<entry><id>${atomId(`${ref}/${version}`)}</id><title>${version}</title><published>${at}</published><updated>${at}</updated>
 <link rel="alternate" type="text/html" href="${pageUrl}?from=${encodeURIComponent(version)}#${version}"/>

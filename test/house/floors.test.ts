@@ -67,7 +67,6 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 /** What belongs to some files of a room only. */
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
   [/^fleet\/metrics\.ts$/, ['prom-client']],
-  [/^site\/pages\/release\.ts$/, ['micromark']],
   [/^store\/s3\/(client|documents|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
   [/^store\/s3\/uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
 ]

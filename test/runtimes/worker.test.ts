@@ -153,7 +153,7 @@ test.each([
   expect(imports.filter((path) => path.startsWith('node:'))).toEqual([])
   const inputs = Object.keys(metafile.inputs)
   expect(inputs).toContain('src/store/r2/r2.ts')
-  expect(inputs.some((path) => /src\/site\/pages|micromark/.test(path))).toBe(withPages)
+  expect(inputs.some((path) => /src\/site\/(pages|markdown)/.test(path))).toBe(withPages)
   expect(
     inputs.filter((path) => /folder|memory|\/cli(\/|\.ts$)|commander|node-server|aws-sdk|hasher-node/.test(path)),
   ).toEqual([])

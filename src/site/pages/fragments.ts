@@ -5,6 +5,7 @@ import { durationMs } from '../../documents/fields.ts'
 import { isoText, percent, timeText } from '../../kernel/format.ts'
 import type { Reason } from '../../release/decide.ts'
 import { offeredFrom, type Progress, type ReleaseStatus, type RolloutStatus } from '../../release/rollout-status.ts'
+import { linkText } from '../markdown/inline.ts'
 import type { ChannelStatus } from '../status.ts'
 import type { Words } from './words-en.ts'
 
@@ -86,11 +87,8 @@ export const atMost = <T>(list: readonly T[], most: number, rest: (count: number
 export const definitions = (rows: readonly (readonly [string | Html, Html | string | undefined])[]): Html =>
   part`<dl class="about">${rows.flatMap(([term, value]) => (value ? [part`<dt>${term}</dt><dd>${value}</dd>\n`] : []))}</dl>`
 
-/** The operator's words; where they are a plain URL, a link to it. */
-export const reasonLink = (because: string): Html =>
-  /^https?:\/\/[^\s"'<>]+$/.test(because)
-    ? part`<a href="${because}" rel="noreferrer">${because}</a>`
-    : part`${because}`
+/** The operator's words, with links for the http(s) URLs and CVEs in them. */
+export const reasonLink = (because: string): Html => raw(linkText(because))
 
 /** More are in the JSON, and on the page of the channel. */
 const maxComponents = 8

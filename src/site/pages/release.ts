@@ -1,11 +1,12 @@
 /** One release on the page of its channel, and its notes as HTML. */
 import { raw } from 'hono/html'
-import { micromark } from 'micromark'
 import { notesKey, packageFolder, urlPathOf } from '../../documents/paths.ts'
 import { forPeople, timeText } from '../../kernel/format.ts'
 import type { Release } from '../../release/channel.ts'
 import { rampText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
+import { linkText } from '../markdown/inline.ts'
+import { renderMarkdown } from '../markdown/markdown.ts'
 import { type ChannelStatus, type PathStep, readNotes } from '../status.ts'
 import type { Html } from './fragments.ts'
 import { atMost, bytes, definitions, filled, inEnglish, none, part, reasonLink, stateLabel, time } from './fragments.ts'
@@ -84,7 +85,7 @@ function cves({ cves = [] }: Release, { words: { channel } }: PageContext): Html
   if (cves.length === 0) return none
   const shown = cves.slice(0, most.cves).join(', ')
   const rest = cves.length > most.cves ? ` ${channel.more(cves.length - most.cves)}` : ''
-  return part`<h4>${channel.parts.cves} (${cves.length})</h4><p class="small">${shown}${rest}</p>\n`
+  return part`<h4>${channel.parts.cves} (${cves.length})</h4><p class="small">${raw(linkText(shown))}${rest}</p>\n`
 }
 
 function conditions({ ramp, windows, target }: Release, { words }: PageContext): Html {
@@ -125,8 +126,6 @@ function notes(
 
 /** Characters on a page; `/notes/` has all. */
 const maxNotesLength = 12_000
-/** Nested quotes and lists: the renderer's time grows with the square of the levels. */
-const maxDepth = 20
 
 interface Notes {
   /** HTML, safe to put into a page whose headings go to level 3. */
@@ -134,23 +133,23 @@ interface Notes {
   readonly isCut: boolean
 }
 
-/** By digest: notes never change. */
+/** By digest: notes never change. Those used last stay. */
 const known = new Map<string, Notes>()
-const maxKnown = 64
+const maxKnown = 200
 
-/**
- * Markdown that anybody may have written, as HTML without raw HTML, without dangerous links and without images, which
- * would be of other hosts. @returns `undefined` where the notes are missing, or do not match their digest.
- */
+/** @returns `undefined` where the notes are missing, or do not match their digest. */
 export async function notesAsHtml(page: PageContext, sha256: string): Promise<Notes | undefined> {
-  const before = known.get(sha256)
-  if (before) return before
-  const markdown = await readNotes(page, sha256)
-  if (markdown === undefined) return undefined
-  const made = { html: renderMarkdown(cut(markdown)), isCut: markdown.length > maxNotesLength }
-  if (known.size >= maxKnown) known.clear()
-  known.set(sha256, made)
-  return made
+  let found = known.get(sha256)
+  if (found === undefined) {
+    const markdown = await readNotes(page, sha256)
+    if (markdown === undefined) return undefined
+    found = { html: renderMarkdown(cut(markdown)), isCut: markdown.length > maxNotesLength }
+  }
+  known.delete(sha256)
+  known.set(sha256, found)
+  const [oldest] = known.keys()
+  if (known.size > maxKnown && oldest !== undefined) known.delete(oldest)
+  return found
 }
 
 /** Prefers the end of a paragraph. */
@@ -158,14 +157,4 @@ function cut(markdown: string): string {
   if (markdown.length <= maxNotesLength) return markdown
   const end = markdown.lastIndexOf('\n\n', maxNotesLength)
   return markdown.slice(0, end > maxNotesLength / 2 ? end : maxNotesLength).toWellFormed()
-}
-
-/** Headings become level 4: a release is level 3. */
-function renderMarkdown(markdown: string): string {
-  const shallow = markdown
-    .replace(/[^\P{Cc}\n\t]/gu, '')
-    // The marks of lists and quotes at the start of a line.
-    .replace(/^(?:[ \t]*(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))){20,}/gm, (marks) => marks.slice(0, maxDepth))
-  const noImages = { disable: { null: ['labelStartImage'] } }
-  return micromark(shallow, { extensions: [noImages] }).replace(/<(\/?)h[1-6]>/g, '<$1h4>')
 }

@@ -53,7 +53,7 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}th{text-align:start;
 .release>header{display:flex;flex-wrap:wrap;gap:.15rem .85rem;align-items:baseline}
 .release h3{font-size:1.25rem;font-variant-numeric:tabular-nums}.release h3 a{color:inherit;text-decoration:none}
 .path{display:flex;flex-wrap:wrap;list-style:none;margin:.5rem 0 0;padding:0;font-size:.875rem}.path li+li:before{content:"→";margin:0 .6rem;color:var(--soft)}
-.notes{max-width:46rem;overflow-wrap:anywhere}.notes pre{white-space:pre-wrap}.notes h4{font-size:1rem}.notes ul,.notes ol{padding-inline-start:1.4rem}.notes table{width:auto}
+.notes{max-width:46rem;overflow-wrap:anywhere}.notes pre{white-space:pre-wrap}.notes h4{font-size:1rem}.notes ul,.notes ol{padding-inline-start:1.4rem}.notes table{width:auto;display:block;overflow-x:auto}
 summary{cursor:pointer;color:var(--accent);font-size:.9375rem;margin-top:.6rem}
 .plain,.plain ul{list-style:none;padding-inline-start:0;margin:0}.plain.sheet{padding:1rem 1.15rem}.plain>li+li{margin-top:.6rem;padding-top:.6rem;border-top:1px solid var(--line)}
 .hash{font-size:.8em;color:var(--soft);word-break:break-all}
