@@ -96,6 +96,18 @@ export const promises: readonly Kept[] = [
     return real(scope, { ...stored, holds: [] }, followed)
   }),
   row('a floor is never jumped', 'viewChannel', 'core/decide', boards({ floors: [] })),
+  row('a floor is offered on its own conditions', 'viewChannel', 'core/decide', (real) => (...args) => {
+    const view = real(...args)
+    const open = (floor: object) => ({ ...floor, ramps: [], targets: [] })
+    const changed = [...view.boards].map(
+      ([name, board]) => [name, { ...board, floors: board.floors.map(open) }] as const,
+    )
+    return { ...view, boards: new Map(changed) }
+  }),
+  row('a syncer comes last', 'bucketFor', 'http/syncer', (real) => (candidate, view, check) => {
+    return real(candidate, view, { ...check, isSyncer: false })
+  }),
+  row('a client gets the versions that it asks for', 'hasPrefix', 'core/decide', always(true)),
   row('a dead end is never left', 'viewChannel', 'core/decide', boards({ deadEnds: [] })),
   row('a ramp admits its share', 'admits', 'core/conditions', always(true)),
   row('a machine without an id comes last', 'bucketOf', 'core/conditions', (real) => (scope, version, machine) => {
@@ -106,7 +118,7 @@ export const promises: readonly Kept[] = [
   }),
   row('outside of its windows nothing is offered', 'isOpen', 'core/conditions', always(true)),
   row(
-    'a target is kept to',
+    'a target restricts',
     'readTarget',
     'core/conditions',
     always(() => undefined),
@@ -124,7 +136,7 @@ export const promises: readonly Kept[] = [
     },
   ),
   row('an overlay restricts', 'restrict', 'core/overlay', () => (view) => view),
-  row('the next change is foretold', 'nextChange', 'core/conditions-properties', always(undefined)),
+  row('the next change is predicted', 'nextChange', 'core/conditions-properties', always(undefined)),
   row('a higher version is newer', 'compareVersions', 'core/version', (real) => (a, b) => real(b, a)),
   row('a version means the same bytes everywhere', 'checkSameBytes', 'service/publish', always(undefined)),
   row('what a machine may need is never pruned', 'inUse', 'service/channels', always(new Set())),
