@@ -63,6 +63,10 @@ export async function makeSceneStore(
     ...current,
     releases: current.releases.map((one) => (one.version === '4152.2.0' ? { ...one, ...rollout } : one)),
   }))
+  await commitChannel(publisher, { app, channel: 'floors' }, (current) => ({
+    ...current,
+    releases: current.releases.map((one) => ({ ...one, ...floors[one.version] })),
+  }))
   await refresh(publisher)
   await closeGroup(publisher)
   return { publisher, pin, timestampKey: JSON.stringify(timestamp.jwk) }
@@ -120,7 +124,17 @@ const releases: readonly (readonly [string, string, string, readonly [Source, ..
   ['stable', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
   ['rollout', '4081.2.0', 'amd64-usr', [payload(4081), plus]],
   ['rollout', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
+  ['floors', '4081.2.0', 'amd64-usr', [payload(4081), plus]],
+  ['floors', '4117.2.0', 'amd64-usr', [payload(4117)]],
+  ['floors', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
 ]
+
+const floor = { reason: 'https://example.org/why' }
+/** The second one reaches half of all machines, and never one without an id. */
+const floors: Readonly<Record<string, Partial<Release>>> = {
+  '4081.2.0': { floor },
+  '4117.2.0': { floor, ramp: [{ at: '2026-01-01T00:00:00Z', share: 0.5 }] },
+}
 
 /** Far from now, so that a scene says the instant that it asks about. */
 const rollout: Partial<Release> = {
