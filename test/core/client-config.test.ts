@@ -47,7 +47,7 @@ const meant = ({ group, server, strategy, window, lock }: ClientConfig): Record<
   ...(lock && { LOCKSMITHD_ENDPOINT: lock }),
 })
 
-describe('whatever is asked for,', () => {
+describe('for any configuration', () => {
   const each = (name: string, check: (config: ClientConfig) => void): void =>
     test(name, () => fc.assert(fc.property(answers, (request) => check(configOf(request)))))
 
@@ -189,14 +189,14 @@ test.each<[string, text: string, mistakes: readonly [line: number, words: RegExp
   ['no setting', `${good}nonsense\n`, [[3, /sets nothing/]]],
   ['no end', good.trimEnd(), [[2, /no end/]]],
   ['an object’s own name', `${good}constructor=1\n`, [[3, /nothing reads/]]],
-])('in an update.conf with %s', (_, text, mistakes) => {
+])('mistakes in an update.conf with %s', (_, text, mistakes) => {
   const found = checkUpdateConf(text, deployment)
   expect(found.map(({ line }) => line)).toEqual(mistakes.map(([line]) => line))
   for (const [i, [, words]] of mistakes.entries()) expect(found[i]?.problem).toMatch(words)
   for (const { fix } of found) expect(fix).not.toBe('')
 })
 
-test('any file is judged, and a huge one to its end', () => {
+test('any update.conf can be checked, in linear time', () => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => void checkUpdateConf(text, deployment)))
   // A pattern that goes back and forth would never end here.
   expect(checkUpdateConf('GROUP = "\r\n'.repeat(100_000), deployment)).not.toEqual([])

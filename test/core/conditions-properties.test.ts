@@ -124,7 +124,7 @@ const sameAs =
   (one: Versioned) =>
     order(one.version, version) === 0
 
-test('only what was signed, never lower, never over a floor, never held or withdrawn, never from a dead end', () => {
+test('an offer is always signed, never lower, never past a floor, never held or withdrawn, never from a dead end', () => {
   const seen = { offers: 0, ours: 0, floors: 0, lower: 0, twins: 0 }
   fc.assert(
     fc.property(world, check, instant, (one, machine, ms) => {
@@ -160,7 +160,7 @@ test('only what was signed, never lower, never over a floor, never held or withd
 
 const bare = channel.map((one): Channel => ({ ...one, releases: [] }))
 
-test('a follower never exposes more than its source: nobody whom the source would refuse, no larger share, and later', () => {
+test('a follower never exposes more than its source: no machine the source refuses, no larger share, and later', () => {
   const seen = { followed: 0, ramped: 0 }
   fc.assert(
     fc.property(worldOf(bare, channel), check, instant, (one, machine, ms) => {
@@ -185,7 +185,7 @@ test('a follower never exposes more than its source: nobody whom the source woul
   expect(Math.min(...Object.values(seen))).toBeGreaterThan(rounds(50))
 })
 
-test('in one release, a ramp that rises and inside the window, what is offered stays offered', () => {
+test('with a rising ramp and an open window, an offer never goes away', () => {
   let offers = 0
   fc.assert(
     fc.property(ramp(true), rarely(windows), fc.uuid(), instant, (steps, windows, machineId, ms) => {
@@ -217,7 +217,7 @@ const clockIn = (timeZone: string, at: number): string => {
 }
 const week = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const
 
-test('a window is open whenever the clocks of its zone show one of its days and times', () => {
+test('a window is open exactly at its days and times on the clocks of its time zone', () => {
   const zones = [
     'UTC',
     'Europe/Berlin',
@@ -261,7 +261,7 @@ test('a window is open whenever the clocks of its zone show one of its days and 
   expect(Math.min(...Object.values(seen))).toBeGreaterThan(rounds(500))
 })
 
-test('a fleet is offered what was signed: at each hour the share of machines is the share of the ramp', () => {
+test('at each hour, the share of machines that get the offer is the share of the ramp', () => {
   const view = viewOf({
     releases: [
       release('3', {
@@ -283,7 +283,7 @@ test('a fleet is offered what was signed: at each hour the share of machines is 
   }
 })
 
-test('two ramps of one per cent share hardly a machine', () => {
+test('two ramps of 1 % have almost no machines in common', () => {
   const machines = Array.from({ length: 100_000 }, (_, i) => `machine-${i}`)
   const admitted = (version: string) => machines.filter((machine) => bucketOf(queue, version, machine).ramp < 0.01)
   const first = admitted('4593.2.0')
@@ -297,7 +297,7 @@ test('two ramps of one per cent share hardly a machine', () => {
   expect(shared[3]).toBeLessThanOrEqual(10)
 })
 
-test('a hold beats everything: whoever asks, however, gets something else or nothing', () => {
+test('a hold applies to every check: each gets another release or nothing', () => {
   fc.assert(
     fc.property(world, check, instant, version, (one, machine, ms, what) => {
       const held = { ...one, ownHolds: [...one.ownHolds, { version: what, reason: 'x', at: at(0) }] }
@@ -308,7 +308,7 @@ test('a hold beats everything: whoever asks, however, gets something else or not
   )
 })
 
-test('the next change is the next one: nothing else before it, and another offer from that millisecond on', () => {
+test('nextChange is the next change: nothing changes before it, and the offer differs from that millisecond on', () => {
   const seen = { changes: 0, none: 0 }
   fc.assert(
     fc.property(world, check, instant, (one, machine, ms) => {
@@ -353,7 +353,7 @@ const overlay: fc.Arbitrary<Overlay> = fc
   )
   .map((restrictions) => ({ ...restrictions }))
 
-test('an overlay only restricts: what is offered under it, the channel offers where some newer releases are held', () => {
+test('an overlay only restricts: its offers are those of the channel with some newer releases held', () => {
   const seen = { offers: 0, others: 0, none: 0 }
   fc.assert(
     fc.property(world, overlay, check, instant, (one, restrictions, machine, ms) => {

@@ -15,7 +15,7 @@ const day = 24 * hour
 const at = (ms: number): string => new Date(noon + ms).toISOString()
 const why = { reason: 'boot loop' }
 
-test('a draw is two numbers of one SHA-256, and what names it is all that it depends on', () => {
+test('a bucket is two numbers of one SHA-256, and depends on nothing but its inputs', () => {
   const machine = '0123456789ABCDEF'
   const digest = createHash('sha256').update(`v1\0example.app\0stable\0${'1.2.3'}\0${machine.toLowerCase()}`).digest()
   const want = { ramp: digest.readUInt32BE(0) / 2 ** 32, window: digest.readUInt32BE(4) / 2 ** 32 }
@@ -57,7 +57,7 @@ describe('the share of a ramp', () => {
     ['no number', [step(0, Number.NaN)], /share NaN is not/],
     ['a text', [{ at: at(0), share: JSON.parse('"x"') }], /share x is not/],
     ['out of order', [step(1, 0), step(0, 1)], /out of order at 2026-11-23T12:00:00.000Z/],
-  ])('says what is wrong with one that is %s', (_, steps, want) => {
+  ])('reports the problem of a ramp that is %s', (_, steps, want) => {
     expect(rampProblem(steps)).toMatch(want)
   })
 
@@ -126,7 +126,7 @@ describe('ramps', () => {
     expect(answer(check, viewOf(channel))).toBe(want)
   })
 
-  test('a stopped clock stops them', () => {
+  test('stop with the clock of their channel', () => {
     const channel = { releases: [release('3', { ramp: [step(-2 * hour, 0), step(0, 1)] })] }
     expect(answer({ machineId: late }, viewOf(channel))).toBe('update 3')
     expect(answer({ machineId: late }, viewOf(channel, [], at(-2 * hour)))).toBe('not-in-ramp 3')
@@ -188,7 +188,7 @@ describe('windows', () => {
     expect(isOpen(readWindows(windows), 0, Date.parse(now))).toBe(want)
   })
 
-  test('open for each machine a while after they open, and close for all at once', () => {
+  test('open gradually across machines, and close at once for all', () => {
     const schedule = readWindows([window('Mon', '12:00', '18:00'), window('Tue', '12:00', '12:30')])
     expect(nextEdge(schedule, 0, noon - 1)).toBe(noon)
     expect(nextEdge(schedule, 0.5, noon - 1)).toBe(noon + hour / 2)
@@ -199,24 +199,24 @@ describe('windows', () => {
     expect(isOpen(schedule, 1, noon + hour)).toBe(true)
   })
 
-  test('that touch are one', () => {
+  test('merge if they touch', () => {
     const schedule = readWindows([window('Mon', '12:00', '13:00'), window('Mon', '13:00', '14:00')])
     expect(isOpen(schedule, 1, noon + hour + 1)).toBe(true)
     expect(nextEdge(schedule, 1, noon + hour)).toBe(noon + 2 * hour)
   })
 
-  test('that leave no time between them have no edge', () => {
+  test('without a gap have no edge between them', () => {
     const schedule = readWindows([everyDay('00:00', '12:00'), everyDay('12:00', '00:00')])
     expect(nextEdge(schedule, 0.5, noon)).toBeUndefined()
     expect(isOpen(schedule, 1, noon)).toBe(true)
   })
 
-  test('that clocks swallow when they are put forward open a week later', () => {
+  test('skipped when clocks go forward open a week later', () => {
     const schedule = readWindows([window('Sun', '02:30', '03:00', 'Europe/Berlin')])
     expect(nextEdge(schedule, 0, Date.parse('2026-03-22T02:00:00Z'))).toBe(Date.parse('2026-04-05T00:30:00Z'))
   })
 
-  test('of a floor are spread by the draw for the floor, not by that for the ramp beyond it', () => {
+  test('of a floor use the bucket of the floor, not of the release beyond it', () => {
     const view = viewOf({
       releases: [
         release('2', { floor: why, windows: [window('Mon', '11:30', '17:30')] }),
@@ -234,7 +234,7 @@ describe('windows', () => {
   test.each<[string, Window, RegExp]>([
     ['no length', window('Mon', '10:00', '10:00'), /from 10:00 to 10:00 has no length/],
     ['no zone', window('Mon', '10:00', '11:00', 'Mars/Base'), /there is no time zone "Mars\/Base"/],
-  ])('say what is wrong: %s', (_, one, want) => {
+  ])('report the problem: %s', (_, one, want) => {
     expect(windowProblem(one)).toMatch(want)
   })
 
@@ -282,7 +282,7 @@ const targeted = (target: Target): { releases: Release[] } => ({ releases: [rele
 const listed = [machineHash(machine)]
 
 describe('targets', () => {
-  test('name machines by the SHA-256 of their ids', () => {
+  test('list machines by the SHA-256 of their ids', () => {
     expect(machineHash('FEEDfeed')).toBe(createHash('sha256').update('feedfeed').digest('hex'))
   })
 
@@ -361,12 +361,12 @@ describe('targets', () => {
     expect(answer(check, viewOf(channel))).toBe(want)
   })
 
-  test.each(['', ' ', '>=', '1', '>=1  <2', '>=x', '=>1', '>=1,<2', '~1'])('%j is no range', (text) => {
+  test.each(['', ' ', '>=', '1', '>=1  <2', '>=x', '=>1', '>=1,<2', '~1'])('%j is not a version range', (text) => {
     expect(rangeProblem(text)).toMatch(/is not a range of versions/)
   })
 })
 
-test('what the releases of a channel share, such as a list of machines, is read once', () => {
+test('a target shared by releases, such as a list of machines, is parsed once', () => {
   const releases = [release('1'), release('2', { target: { from: '<9' } }), release('3')]
   const view = viewOf({ target: { machines: { allow: listed } }, windows: [everyDay('00:00', '12:00')], releases })
   const { candidates = [] } = view.boards.get('amd64-usr') ?? {}
@@ -375,7 +375,7 @@ test('what the releases of a channel share, such as a list of machines, is read 
   expect(new Set(candidates.map(({ schedule }) => schedule)).size).toBe(1)
 })
 
-test('the calendar of a zone is made once, however many releases have windows there', () => {
+test('the calendar of a time zone is created once for all releases', () => {
   const made = vi.spyOn(Intl, 'DateTimeFormat')
   const windows = [{ ...everyDay('00:00', '12:00'), timeZone: 'Pacific/Chatham' }]
   viewOf({ releases: Array.from({ length: 50 }, (_, i) => release(String(i), { windows })) })
@@ -536,7 +536,7 @@ describe('followers', () => {
     expect(answer(check, view)).toBe(want)
   })
 
-  test('draw by their own name', () => {
+  test('have buckets of their own', () => {
     const view = follow(source([published('3', 9)]))
     expect(view.scope).toEqual({ app: 'example.app', channel: 'fleet' })
   })

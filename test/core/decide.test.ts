@@ -300,7 +300,7 @@ describe('decide', () => {
   for (const [name, check, releases, want, { holds = [], more = {} } = {}] of rows)
     test(name, () => expect(answer(check, viewOf({ ...more, releases }, holds))).toBe(want))
 
-  test('what is offered carries the packages of the board', () => {
+  test('an offer has the packages of the board', () => {
     const boards = { 'amd64-usr': bytesOf('a'), 'arm64-usr': bytesOf('b') }
     const decision = decide(
       { version: '1', board: 'arm64-usr' },
@@ -310,7 +310,7 @@ describe('decide', () => {
     expect(decision.kind === 'update' && decision.offer.packages).toEqual(bytesOf('b'))
   })
 
-  test('a view does not look at what becomes of the channel afterwards', () => {
+  test('a view is a snapshot: later changes of the channel do not affect it', () => {
     const releases = [release('2')]
     const view = viewOf({ releases })
     releases.push(release('3'))
@@ -344,7 +344,7 @@ const holds = fc.array(
 const running = fc.oneof(version, fc.constant('developer'))
 const order = (a: string, b: string): number => compareVersions(parseVersion(a), parseVersion(b))
 
-test('whatever the channel: never lower, never over a floor, never held, withdrawn or conditional, never from a dead end', () => {
+test('for any channel: never lower, never past a floor, never held, withdrawn or with unmet conditions, never from a dead end', () => {
   let offers = 0
   fc.assert(
     fc.property(anyChannel, holds, running, (channel, holds, from) => {
@@ -367,7 +367,7 @@ test('whatever the channel: never lower, never over a floor, never held, withdra
   expect(offers).toBeGreaterThan(200)
 })
 
-test('a hold moves no machine further: with it, it gets the same, an older one, what lies below a closed floor, or nothing', () => {
+test('a hold moves no machine further: it gets the same, an older one, one below a held floor, or nothing', () => {
   fc.assert(
     fc.property(anyChannel, holds, version, (channel, holds, from) => {
       const [free, braked] = [[], holds].map((some) =>

@@ -46,11 +46,11 @@ describe('addRelease', () => {
       'required said or left out',
       addition('3', { packages: { codebases: [], packages: [{ ...onePackage(), required: true }] } }),
     ],
-  ])('%s: the very same channel', (_, again) => {
+  ])('%s: returns the same channel object', (_, again) => {
     expect(addRelease(channel, again)).toBe(channel)
   })
 
-  test('a new version goes in front, and all else stays', () => {
+  test('a new version is first, and everything else is unchanged', () => {
     const after = addRelease(channel, addition('4', words))
     expect(after).toEqual({
       ...channel,
@@ -59,7 +59,7 @@ describe('addRelease', () => {
     expect(versions(channel)).toEqual(['3.0.0', '2'])
   })
 
-  test('a new board of a known version joins it', () => {
+  test('a new board joins its existing version', () => {
     const after = addRelease(channel, addition('3.0.0', { board: 'arm64-usr', packages: bytesOf('d') }))
     expect(after.releases[0]).toEqual({
       ...release('3.0.0', words),
@@ -67,12 +67,12 @@ describe('addRelease', () => {
     })
   })
 
-  test('"lower" is judged per board: a board that never had a release may start below the others', () => {
+  test('"lower" is judged per board: a board without releases may start below the others', () => {
     expect(versions(addRelease(channel, addition('1', { board: 'riscv-usr' })))).toEqual(['3.0.0', '2', '1'])
     expect(versions(addRelease(channel, addition('2.5', { board: 'arm64-usr' })))).toEqual(['3.0.0', '2.5', '2'])
   })
 
-  test('words that were left out may follow', () => {
+  test('omitted texts may be added later', () => {
     const after = addRelease(channel, addition('2', words))
     expect(after.releases[1]).toMatchObject(words)
     expect(addRelease(after, addition('2', words))).toBe(after)
@@ -118,7 +118,7 @@ describe('addRelease', () => {
     expect(() => addRelease(channel, wrong)).toThrow(expect.objectContaining({ code: 'refused' }))
   })
 
-  test('what objects carry anyway is no board', () => {
+  test('names of Object.prototype are not boards', () => {
     for (const board of ['constructor', '__proto__', 'toString']) {
       expect(() => checkVersionOrder(channel, { version: '1', board })).not.toThrow()
       expect(() => checkSameBytes(channel, 'here', addition('3', { board }))).not.toThrow()
@@ -144,7 +144,7 @@ describe('checkVersionOrder', () => {
   })
 })
 
-test('checkSameBytes says where the other bytes are', () => {
+test('checkSameBytes names the channel with different bytes', () => {
   expect(() => checkSameBytes(channel, 'channel beta', addition('3', { packages: bytesOf('b') }))).toThrow(
     '3 for amd64-usr is already in channel beta, with other bytes',
   )

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { requireFormat } from '../../src/documents/root.ts'
 import { refusal } from '../world.ts'
 
-test('what needs a newer format is written only where the root allows it', async () => {
+test('a feature that needs a newer format is written only if the root allows it', async () => {
   expect(() => requireFormat({ format: 2 }, 2, 'a delta')).not.toThrow()
   expect(() => requireFormat({ format: 1 }, 1, 'a release')).not.toThrow()
   const refused = await refusal((async () => requireFormat({ format: 1 }, 2, 'a delta'))())

@@ -30,7 +30,7 @@ test.each<[string, Overlay, string]>([
   expect(answer(first, restrict(viewOf(channel), overlay), noon)).toBe(want)
 })
 
-test('a floor that is withheld is never jumped, and what was withheld before stays so', () => {
+test('a withheld floor is never skipped, and overlays add to earlier withholding', () => {
   const floored = viewOf({ releases: [release('3'), release('2', { floor: { reason: 'step' } })] })
   expect(answer({}, restrict(floored, { '*': { versions: ['3'] } }))).toBe(
     'floor-held 2 (on this mirror: it was not approved)',
@@ -39,8 +39,8 @@ test('a floor that is withheld is never jumped, and what was withheld before sta
   expect(answer({}, restrict(withdrawn, { '*': { versions: ['3'] } }))).toBe('withdrawn 3 (bad)')
 })
 
-describe('as text', () => {
-  test('is read, with durations as people write them', () => {
+describe('overlay JSON', () => {
+  test('is parsed, with durations as people write them', () => {
     const text = '{"channels":{"stable":{"after":"7d","over":"PT48H","versions":["4152.2.0"]}}}'
     expect(parseOverlay(text)).toEqual({ stable: { afterMs: 7 * day, overMs: 2 * day, versions: ['4152.2.0'] } })
   })

@@ -39,7 +39,7 @@ test.each<[string, Semaphore, string, string]>([
   expect(outcome.kind + more).toBe(want)
 })
 
-test('unlock: an empty list is left where there was one', () => {
+test('unlock of the last holder leaves an empty list', () => {
   expect(unlock(held(1, 'a'), 'a')).toEqual({ max: 1, holders: [] })
   expect(unlock(held(1, 'a'), 'b')).toBeUndefined()
   expect(unlock(firstSemaphore, 'a')).toBeUndefined()
@@ -47,7 +47,7 @@ test('unlock: an empty list is left where there was one', () => {
 
 const ids = fc.string({ unit: 'binary', minLength: 1, maxLength: 6 })
 
-test('ids are compared as the bytes of UTF-8 are', () => {
+test('ids are compared by their UTF-8 bytes', () => {
   fc.assert(
     fc.property(ids, ids, (a, b) => {
       expect(Math.sign(compareIds(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)))
@@ -63,7 +63,7 @@ test('ids are compared as the bytes of UTF-8 are', () => {
   )
 })
 
-test('any locks and unlocks: never more than may, in order, each once', () => {
+test('any sequence of locks and unlocks: never above max, sorted, each id once', () => {
   const step = fc.tuple(fc.constantFrom('lock', 'unlock'), ids.filter(isHolderId))
   fc.assert(
     fc.property(fc.nat(4), fc.array(step, { maxLength: 40 }), (max, steps) => {
@@ -89,11 +89,11 @@ test.each<[string, Semaphore, number, string[], Intent | undefined]>([
   ['a holder in place of another', held(1, 'a'), 1, ['b'], undefined],
   ['two holders more', held(3), 3, ['a', 'b'], undefined],
   ['a holder and max', held(1), 2, ['a'], undefined],
-])('a write is taken for: %s', (_, from, max, holders, want) => {
+])('the intent of a write is: %s', (_, from, max, holders, want) => {
   expect(intentOf(from, { max, holders })).toEqual(want)
 })
 
-test('of those that are overdue, the one that was silent longest is freed first, and no more than may be', () => {
+test('overdue holders are freed longest silent first, at most the allowance', () => {
   const at = (id: string, hours: number, seen?: number) => ({
     ...holder(id),
     since: new Date(hours * 3_600_000).toISOString(),
@@ -111,10 +111,10 @@ test('of those that are overdue, the one that was silent longest is freed first,
 describe('names', () => {
   test.each(['default', 'a', 'Rack-1_b.c', '9'])('%s is a group', (name) => expect(isGroupName(name)).toBe(true))
   test.each(['', '.', '..', 'a..b', '-a', '_a', '.a', 'a.', 'a/b', 'a b', 'a%2Fb', 'é', 'a'.repeat(65), 'a\n'])(
-    '%j is none',
+    '%j is not a group',
     (name) => expect(isGroupName(name)).toBe(false),
   )
-  test.each(['', 'a\n', 'a\u0000', '\ud800', 'a\u2028', 'a'.repeat(256)])('%j is no holder', (id) =>
+  test.each(['', 'a\n', 'a\u0000', '\ud800', 'a\u2028', 'a'.repeat(256)])('%j is not a holder', (id) =>
     expect(isHolderId(id)).toBe(false),
   )
   test.each(['010a2e41e747415ba51212fa995801dd', 'a b', '<&>', '😀', 'a'.repeat(255)])('%s is a holder', (id) =>

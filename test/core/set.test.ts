@@ -41,7 +41,7 @@ test.each([
   expect(packageSetDigest(packages.map(([name, sha256]) => ({ name, sha256 })))).toBe(byDefinition(lines))
 })
 
-test('the order in which packages are named does not matter; any other byte does', () => {
+test('the order of packages does not matter; any other difference does', () => {
   const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,20}$/)
   const packages = fc.uniqueArray(fc.record({ name, sha256: fc.constantFrom(a, b) }), {
     selector: (one) => one.name,
@@ -59,7 +59,7 @@ test('the order in which packages are named does not matter; any other byte does
   )
 })
 
-test('sizes, SHA-1 and whether it is required are not part of it', () => {
+test('size, SHA-1 and required are not included', () => {
   const other = { ...onePackage(), size: 1, sha1: '', required: false }
   expect(packageSetDigest([other])).toBe(packageSetDigest([onePackage()]))
 })

@@ -67,7 +67,7 @@ test.each<[string, Given, offered: string | undefined, reason: string | undefine
   expect(standing?.withheld?.reason).toBe(reason)
 })
 
-test('a window closes and opens, and is no reason to show less', () => {
+test('a closed window does not change what is shown', () => {
   const windows = [{ days: ['Tue'] as const, from: '13:00', to: '14:00', timeZone: 'UTC' }]
   const view = viewOf({ more: { '3': { windows } } })
   const shown = (ms: number) => readChannelState(view, ms).boards[0]
@@ -100,7 +100,7 @@ test.each<[string, object, object]>([
   expect(progress).toEqual({ from: now - 6 * hour, to: undefined, ...want })
 })
 
-test('a follower shows the releases of its source, and says when it sees them', () => {
+test('a follower shows the releases of its source, with the time from which it offers them', () => {
   const source = { content: { releases: [release('1'), release('2', { publishedAt: at(-24) })] } }
   const followed: Followed = { source, afterMs: 48 * hour, overMs: 0 }
   const view = viewChannel(queue, { content: { releases: [] } }, followed)
@@ -110,7 +110,7 @@ test('a follower shows the releases of its source, and says when it sees them', 
   expect(standing?.newest.seenFrom).toBe(now + 24 * hour)
 })
 
-test('a version that a follower has for one board, and its source for two, is one release', () => {
+test('a version with one board in a follower and two in its source is one release', () => {
   const packages = { codebases: [], packages: [file] } as const
   const own = release('1', { boards: { arm: { codebases: ['https://x/'], packages: [file] } } })
   const source = { content: { releases: [release('1', { boards: { [board]: packages, arm: packages } })] } }
@@ -121,7 +121,7 @@ test('a version that a follower has for one board, and its source for two, is on
   ])
 })
 
-test('it changed when it was signed, or when a ramp or a delay last said something new', () => {
+test('changedAt is the time of signing, or of the last change by a ramp or delay', () => {
   const view = viewOf({ more: { '3': { ramp } } })
   expect(changedAt(view, now - 10 * hour, now)).toBe(now - 6 * hour)
   expect(changedAt(view, now - hour, now)).toBe(now - hour)

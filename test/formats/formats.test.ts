@@ -71,7 +71,7 @@ const answers: readonly (readonly [channel: string, version: string, at: string,
   ['gone', '1.0.0', afterwards, 'unknown-channel'],
 ]
 
-describe('the store that an earlier version recorded', () => {
+describe('a store of an earlier version', () => {
   test('is whole', hangs, () => {
     const { findings, channels, manifests, packages } = JSON.parse(
       recorded('whole').must(afterwards, 'verify', '--json'),
@@ -84,7 +84,7 @@ describe('the store that an earlier version recorded', () => {
     })
   })
 
-  test('answers as it did', hangs, () => {
+  test('gives the same answers', hangs, () => {
     const platte = recorded('answers')
     const got = answers.map(([channel, version, at]) => [channel, version, at, explain(platte, at, [channel, version])])
     expect(got).toEqual(answers)
@@ -94,7 +94,7 @@ describe('the store that an earlier version recorded', () => {
     expect(JSON.stringify(lock)).toContain(machine)
   })
 
-  test('goes on: what today’s version adds, the earlier one reads', hangs, async () => {
+  test('stays readable for the earlier version after writes by this one', hangs, async () => {
     const platte = recorded('goes-on')
     writeFileSync(join(platte.folder, 'os-4.gz'), 'the fourth release')
     for (const command of [
@@ -115,8 +115,8 @@ describe('the store that an earlier version recorded', () => {
   })
 })
 
-describe('the earlier version', () => {
-  test('reads a store that today’s wrote as it reads its own', hangs, async () => {
+describe('an earlier version', () => {
+  test('reads a store written by this version like its own', hangs, async () => {
     const today = platteIn(folderOf('today'), main.today)
     tellStory(today)
     const earlier = sameStore(today, main.earlier)
@@ -170,7 +170,7 @@ function allowFormat2(platte: Platte): void {
 }
 
 describe('platte root format', () => {
-  test('says who must be upgraded first, and wants that confirmed', hangs, () => {
+  test('lists what must be upgraded first, and asks for confirmation', hangs, () => {
     const platte = recorded('confirm')
     const unconfirmed = platte.run(afterwards, 'root', 'format', '2')
     expect(unconfirmed.status).toBe(3)

@@ -9,7 +9,7 @@ import { compareIds, isHolderId } from '../../src/locks/semaphore.ts'
 
 const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter(isHolderId)
 
-test('a value that was rendered is read as the same', () => {
+test('a rendered value parses back to the same value', () => {
   fc.assert(
     fc.property(fc.nat(1000), fc.option(fc.uniqueArray(id, { maxLength: 20 })), (max, ids) => {
       const holders = ids && [...ids].sort(compareIds)
@@ -28,7 +28,7 @@ test('a value that was rendered is read as the same', () => {
   )
 })
 
-test('nothing that a PUT may hold makes it throw', () => {
+test('no PUT body makes the parser throw', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), fc.json(), (query, body, value) => {
       for (const sent of [body, `value=${body}`, new URLSearchParams({ value }).toString()])
@@ -38,7 +38,7 @@ test('nothing that a PUT may hold makes it throw', () => {
   )
 })
 
-test('a body of FleetLock that was rendered is read as the same', () => {
+test('a rendered FleetLock body parses back to the same values', () => {
   const group = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9.-]{0,20}$/).filter(isGroupName)
   fc.assert(
     fc.property(id, group, (client, of) => {

@@ -144,7 +144,7 @@ describe('shapes of other clients', () => {
     expect(first(withApp(inside))?.problem).toBe(want.problem)
   })
 
-  test('an app that cannot be used leaves the others alone', () => {
+  test('an unusable app does not affect the others', () => {
     const { apps } = parseOmahaRequest(
       '<request protocol="3.0"><app><ping/></app><app appid=" "/><app appid="b"/></request>',
     )
@@ -155,10 +155,13 @@ describe('shapes of other clients', () => {
     ])
   })
 
-  test.each(['{E96281A6-d1af-4bde-9a0a-97b76e56dc57}', 'e96281a6', 'é<&>"\'', 'a  b\n\t'])('appid %j is kept', (id) => {
-    const written = id.replace(/[&<>"\n\t]/g, (character) => `&#x${character.charCodeAt(0).toString(16)};`)
-    expect(first(`<request protocol="3.0"><app appid="${written}"/></request>`)?.appId).toBe(id)
-  })
+  test.each(['{E96281A6-d1af-4bde-9a0a-97b76e56dc57}', 'e96281a6', 'é<&>"\'', 'a  b\n\t'])(
+    'appid %j is preserved',
+    (id) => {
+      const written = id.replace(/[&<>"\n\t]/g, (character) => `&#x${character.charCodeAt(0).toString(16)};`)
+      expect(first(`<request protocol="3.0"><app appid="${written}"/></request>`)?.appId).toBe(id)
+    },
+  )
 })
 
 describe('the board', () => {
@@ -195,7 +198,7 @@ describe('the board', () => {
   })
 })
 
-describe('what real clients write wrongly', () => {
+describe('mistakes of real clients', () => {
   const sample = bodyOf('updatecheck-scheduled-steady-state')
   const [track, alias] = ['track="beta"', 'machinealias="web-1"']
 
@@ -231,7 +234,7 @@ describe('what real clients write wrongly', () => {
     ['an instruction with quotes', `<?p > <a b=" ?>`],
     ['a CDATA section with quotes', `<![CDATA[ > <a b=" ]]>`],
     ['an attribute in apostrophes', `<a b='"c" d"' e='>'/>`],
-  ])('%s is stepped over by a repair', (_, inside) => {
+  ])('%s is repaired', (_, inside) => {
     const [app] = parseOmahaRequest(`<request protocol="3.0">${inside}<app appid="x" track=""beta""/></request>`).apps
     expect(app).toMatchObject({ appId: 'x', track: 'beta' })
   })
@@ -243,14 +246,14 @@ describe('what real clients write wrongly', () => {
     )
   })
 
-  test('a body of nothing but quotes is not repaired', () => {
+  test('a body of quotes only is not repaired', () => {
     const body = (quotes: number): string => sample.replace(alias, `machinealias="${'"'.repeat(quotes)}"`)
     expect(first(body(64))?.machineAlias).toBe('"'.repeat(64))
     expect(() => parseOmahaRequest(body(65))).toThrow(PlatteError)
   })
 })
 
-describe('what is refused', () => {
+describe('refused requests', () => {
   const app = '<app appid="x"/>'
   test.each<[string, string, RegExp]>([
     ['nothing', '', /there is no element, at offset 0/],
@@ -345,12 +348,12 @@ describe('what is refused', () => {
   test.each([
     ['200,000 levels', `<request protocol="3.0">${repeated('<a>', 200_000)}`],
     ['50,000 attributes', `<request protocol="3.0" ${attributes(50_000)}/>`],
-  ])('%s, read without any limit of length', (_, body) => {
+  ])('%s, parsed without length limits', (_, body) => {
     expect(() => parseStrict(body)).toThrow(expect.objectContaining({ code: 'too-large' }))
     expect(() => parseOmahaRequest(body)).toThrow(expect.objectContaining({ code: 'too-large' }))
   })
 
-  test('long names are shortened in messages', () => {
+  test('long names are truncated in messages', () => {
     const name = repeated('n', 60_000)
     for (const body of [`<${name}/>`, `<${name}><${name} ${name}=x`, `<request protocol="${name}"/>`])
       expect(() => parseOmahaRequest(body)).toThrow(/^.{10,200}$/)

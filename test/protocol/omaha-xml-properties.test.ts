@@ -126,15 +126,15 @@ const refilled = fc
     })
   })
 
-describe('against saxes', () => {
-  test('generated documents read to the same values', () => {
+describe('compared with saxes', () => {
+  test('generated documents parse to the same values', () => {
     const check = fc.property(generated, (text) => {
       expect(withoutWords(parseStrict(text))).toStrictEqual(withoutWords(parseWithSaxes(text)))
     })
     fc.assert(check, { numRuns: 500 })
   })
 
-  test('what is read of mutated documents, saxes reads too, to the same values', () => {
+  test('every mutated document that is accepted parses to the same values in saxes', () => {
     let read = 0
     const check = fc.property(mutated(fc.oneof(generated, fc.constantFrom(...samples))), (text) => {
       const ours = outcome(parseStrict, text)
@@ -146,7 +146,7 @@ describe('against saxes', () => {
     expect(read).toBeGreaterThan(100)
   })
 
-  test('names and text take the characters that saxes takes', () => {
+  test('names and text accept the same characters as saxes', () => {
     const edges =
       'b7 c0 d7 f7 300 370 37e 2000 200c 200e 203f 2041 2070 2190 2c00 2ff0 3001 e000 f900 fdd0 fdf0 fffe f0000 10ffff'
     const around = edges.split(' ').flatMap((hex) => [-1, 0, 1].map((step) => Number.parseInt(hex, 16) + step))
@@ -169,7 +169,7 @@ describe('against saxes', () => {
 })
 
 describe('the fast path', () => {
-  test('reads what it reads as the strict reader does', () => {
+  test('gives the same result as the strict parser', () => {
     let fast = 0
     const check = fc.property(fc.oneof(refilled, mutated(refilled), mutated(fc.constantFrom(...samples))), (text) => {
       const read = parseCanonical(text)
@@ -200,7 +200,7 @@ describe('the fast path', () => {
     ['another order', 'lang="en-US" board="amd64-usr"', 'board="amd64-usr" lang="en-US"'],
     ['a second app', '</app>', '</app><app appid="x"></app>'],
     ['an unknown attribute', ' lang=', ' a="" lang='],
-  ])('leaves %s to the strict reader', (_, from, to) => {
+  ])('leaves %s to the strict parser', (_, from, to) => {
     const text = bodyOf('updatecheck-scheduled-steady-state').replace(from, to)
     expect(parseCanonical(text)).toBeUndefined()
     expect(parseOmahaRequest(text)).toStrictEqual(parseWithSaxes(text))
@@ -214,7 +214,7 @@ describe('damaged samples', () => {
     expect(parseOmahaRequest(text).apps).toHaveLength(1)
   })
 
-  test('every character left out, doubled or replaced is read or refused', () => {
+  test('every character removed, doubled or replaced is accepted or refused cleanly', () => {
     const text = bodyOf('updatecheck-postreboot')
     for (let at = 0; at < text.length; at++)
       for (const piece of [
@@ -234,7 +234,7 @@ describe('damaged samples', () => {
         outcome(parseOmahaRequest, text.slice(0, at) + piece + text.slice(at + 1))
   })
 
-  test('a repair reads only what a strict reader of the repaired text reads', () => {
+  test('a repair gives exactly what the strict parser reads from the repaired text', () => {
     const quotes = fc.record({ at: fc.nat(), remove: fc.constant(0), insert: oneOf('"', '""', '" "', '" a="', '"/>') })
     const check = fc.property(fc.constantFrom(...samples), fc.array(quotes, { maxLength: 3 }), (sample, edits) => {
       const text = edits.reduce((now, { at, insert }) => {
@@ -281,7 +281,7 @@ describe('parse and render are a pair', () => {
     { noNullPrototype: true },
   )
 
-  test('a rendered request reads back to the same values', () => {
+  test('a rendered request parses back to the same values', () => {
     const check = fc.property(request, (want) => {
       expect(parseOmahaRequest(renderRequest(want))).toStrictEqual(want)
     })

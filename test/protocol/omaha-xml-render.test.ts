@@ -45,7 +45,7 @@ const asOurs = (golden: string): string =>
 
 const render = (...apps: readonly OmahaAppResponse[]): string => renderOmahaResponse({ apps })
 
-describe('what real clients accepted', () => {
+describe('responses that real clients accepted', () => {
   test('an update with an OEM package and an extension', () => {
     expect(render({ ...ok, updateCheck: release })).toBe(asOurs(goldenUpdate))
   })
@@ -61,7 +61,7 @@ describe('what real clients accepted', () => {
 const inside = (app: Partial<OmahaAppResponse>): string =>
   /<app [^>]*>(.*)<\/app>/.exec(render({ ...ok, ping: false, events: 0, ...app }))?.[1] ?? 'none'
 
-describe('an app', () => {
+describe('apps in a response', () => {
   test.each<[string, Partial<OmahaAppResponse>, string]>([
     ['nothing asked', {}, ''],
     ['a ping', { ping: true }, '<ping status="ok"/>'],
@@ -75,7 +75,7 @@ describe('an app', () => {
     expect(inside(app)).toBe(want)
   })
 
-  test('that is not known', () => {
+  test('an unknown app has an error status', () => {
     const text = render({
       ...ok,
       status: 'error-unknownApplication',
@@ -100,14 +100,14 @@ describe('an app', () => {
 describe('an offer', () => {
   const mirrored: OmahaOffer = { ...release, codebases: ['https://a/1/', 'https://b/1/'] }
 
-  test('with mirrors lets a dead one cost one check', () => {
+  test('with mirrors fails over after one failure per URL', () => {
     const text = inside({ updateCheck: mirrored })
     expect(text).toContain('<urls><url codebase="https://a/1/"/><url codebase="https://b/1/"/></urls>')
     expect(text).toContain('DisablePayloadBackoff="true" MaxFailureCountPerUrl="1"/></actions>')
     expect(inside({ updateCheck: release })).not.toContain('MaxFailureCountPerUrl')
   })
 
-  test('is rendered the same again, and not mistaken for another', () => {
+  test('renders the same for equal releases, and differently for another', () => {
     const [again, other] = [{ ...release }, { ...release, version: '4153.0.0' }]
     expect(inside({ updateCheck: release })).toBe(inside({ updateCheck: again }))
     expect(inside({ updateCheck: release })).toBe(inside({ updateCheck: release }))
@@ -115,7 +115,7 @@ describe('an offer', () => {
   })
 })
 
-describe("a client's words", () => {
+describe('text of the client', () => {
   test.each([
     ['markup', `"/><a b='&'>`, "&quot;/&gt;&lt;a b='&amp;'&gt;"],
     ['blanks that would be normalised', 'a\tb\nc\rd e', 'a&#9;b&#10;c&#13;d e'],
@@ -150,7 +150,7 @@ describe('parse and render are a pair', () => {
     { requiredKeys: ['appId', 'status', 'ping', 'events'], noNullPrototype: true },
   )
 
-  test('a rendered response reads back to the same values', () => {
+  test('a rendered response parses back to the same values', () => {
     const check = fc.property(fc.array(app, { maxLength: 3 }), (apps) => {
       expect(readResponse(render(...apps))).toStrictEqual({ apps })
     })

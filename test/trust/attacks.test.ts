@@ -330,7 +330,7 @@ describe.each(algorithms)('%s', async (alg) => {
   describe.each(Object.keys(victims))('%s', async (name) => {
     const scene = await sceneOf(world, name)
 
-    test('is opened where it is honest', async () => {
+    test('is accepted without changes', async () => {
       expect(await refusal(scene.open(bytesOf(scene.honest)))).toBe('accepted')
     })
 

@@ -34,7 +34,7 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
   const open = async (document: object, seen?: VerifiedCatalog, signers?: readonly TestKey[]) =>
     verifyCatalog(await sealCatalog(world, document, signers), trusted, { now, seen })
 
-  test('is opened with all that a cache wants to know', async () => {
+  test('is opened with everything that a cache needs', async () => {
     const document = catalogDocument()
     const found = await open(document)
     expect(found.catalog).toEqual(document)
@@ -90,7 +90,7 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
     expect(await refusal(open(catalogDocument(more)))).toMatch(want)
   })
 
-  test('with __proto__ among its apps is refused, and pollutes nothing', async () => {
+  test('with __proto__ among its apps is refused, without pollution', async () => {
     const text = JSON.stringify(catalogDocument()).replace(
       '"apps":{',
       '"apps":{"__proto__":{"channels":{},"polluted":1},',
@@ -101,7 +101,7 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
     expect('polluted' in {}).toBe(false)
   })
 
-  test('of an earlier root is not newer', async () => {
+  test('under an earlier root is not newer', async () => {
     const bytes = await seal('platte-root+jws', bytesOf(rootDocument({ ...world, version: 2 })), world.root)
     const second = await verifyNextRoot(bytes, trusted)
     expect(await refusal(verifyCatalog(await sealCatalog(world, catalogDocument()), second, { now }))).toMatch(
@@ -109,7 +109,7 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
     )
   })
 
-  test('past its time is opened for a writer that signs it anew', async () => {
+  test('that expired can be opened by a writer that signs it again', async () => {
     for (const more of [
       { issuedAt: at(-99 * day), expires: at(-day) },
       { issuedAt: at(day) },
@@ -171,20 +171,20 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
       expect(await refusal(open(catalogDocument(more, channels), seen))).toMatch(want)
     })
 
-    test('one that comes back without a channel does not make its seq forgotten', async () => {
+    test('keeps the seq of a channel that is dropped and comes back', async () => {
       const without = await open(catalogDocument({ issuedAt: at(-1000) }, { beta: catalogEntry(7, 'b') }), seen)
       const back = { stable: catalogEntry(41), beta: catalogEntry(7, 'b') }
       expect(await refusal(open(catalogDocument(later, back), without))).toMatch(/^rollback: .*goes back from 42 to 41/)
     })
 
-    test('the same with one more signature, or with a new signature, is no fork', async () => {
+    test('the same with one more signature, or another signature, is not a fork', async () => {
       const document = catalogDocument({}, { stable: catalogEntry(42), beta: catalogEntry(7, 'b') })
       const bytes = await addSignature(await sealCatalog(world, document), type, world.stranger)
       expect(await refusal(verifyCatalog(bytes, trusted, { now, seen }))).toBe('accepted')
     })
   })
 
-  test('of a stolen key that names seq 9e15 harms only until the key is taken away', async () => {
+  test('of a stolen key with seq 9e15 does harm only until the key is removed', async () => {
     const seen = await open(catalogDocument({ issuedAt: at(-2 * minute) }, { stable: catalogEntry(9e15) }))
     const honest = { stable: catalogEntry(43) }
     expect(await refusal(open(catalogDocument({}, honest), seen))).toMatch(/^rollback: /)
@@ -197,7 +197,7 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
     expect(await refusal(verifyCatalog(older, second, { now, seen }))).toMatch(/^rollback: catalog: not newer/)
   })
 
-  test('keeps what was seen where a root only adds a timestamp key', async () => {
+  test('keeps what was seen if a root only adds a timestamp key', async () => {
     const seen = await open(catalogDocument({ issuedAt: at(-2 * minute) }))
     const timestamp = [...world.timestamp, ...(await newKeys(alg, 1))]
     const next = await seal('platte-root+jws', bytesOf(rootDocument({ ...world, timestamp, version: 2 })), world.root)
@@ -210,7 +210,7 @@ describe('peekCatalogRoot', async () => {
   const world = await newWorld('EdDSA')
   const peek = async (document: unknown) => peekCatalogRoot(await seal(type, bytesOf(document), [world.stranger]))
 
-  test('says which root to walk to, whoever signed', async () => {
+  test('returns the root version, without checking signatures', async () => {
     expect(await peek(catalogDocument({ root: 7 }))).toBe(7)
   })
 
@@ -224,11 +224,11 @@ describe('peekCatalogRoot', async () => {
     ['one in a list', [{ root: 1 }]],
     ['one behind __proto__', '{"__proto__":{"root":1}}'],
     ['nothing', 'null'],
-  ])('does not take %s', async (_title, document) => {
+  ])('refuses %s', async (_title, document) => {
     expect(await refusal(peek(document))).toBe('bad-document: catalog: names no root')
   })
 
-  test('refuses what is no envelope, and what is too large', async () => {
+  test('refuses malformed and oversized envelopes', async () => {
     expect(await refusal((async () => peekCatalogRoot(bytesOf('{}')))())).toMatch(/^bad-signature: catalog/)
     expect(await refusal((async () => peekCatalogRoot(new Uint8Array(1024 * 1024 + 1)))())).toMatch(
       /^too-large: catalog/,
@@ -236,7 +236,7 @@ describe('peekCatalogRoot', async () => {
   })
 })
 
-test('honest catalogs in any order never take back what is kept', async () => {
+test('honest catalogs in any order never move the mark back', async () => {
   const world = await newWorld('EdDSA')
   const step = fc.record({ stable: fc.nat(2), beta: fc.nat(2), hasBeta: fc.boolean() })
   const digit = (seq: number): string => (seq % 16).toString(16)

@@ -31,7 +31,7 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
   const honest = await sealChannel()
   const entry = await entryOf(honest)
 
-  test('that the catalog names is opened, by its name and by its alias', async () => {
+  test('named by the catalog is opened, by its name and by its alias', async () => {
     const found = await verifyChannel(honest, trusted, { ...ref, entry, now })
     expect(found).toEqual({ manifest: channelDocument(), sha256: entry.sha256, size: honest.length })
     expect(await refusal(verifyChannel(honest, trusted, { ...ref, request: alias, entry, now }))).toBe('accepted')
@@ -89,14 +89,14 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
     expect(await refusal(verifyChannel(bytes, trusted, checks))).toMatch(want)
   })
 
-  test('signed by the timestamp key is refused, whatever the catalog says', async () => {
+  test('signed by the timestamp key is refused, whatever the catalog names', async () => {
     const bytes = await sealChannel({}, timestamp)
     expect(await refusal(verifyChannel(bytes, trusted, { ...ref, entry: await entryOf(bytes), now }))).toMatch(
       /^bad-signature: channel: 0 of 1 .*is not a key of this role/,
     )
   })
 
-  test('of a key that serves two roles is no catalog, and a catalog no ChannelManifest', async () => {
+  test('and a catalog cannot replace each other, even if one key serves two roles', async () => {
     const shared = rootDocument({ ...world, timestamp: release, version: 2 })
     const both = await verifyNextRoot(await seal('platte-root+jws', bytesOf(shared), world.root), trusted)
     expect(await refusal(verifyChannel(honest, both, { ...ref, entry, now }))).toBe('accepted')
@@ -106,7 +106,7 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
     )
   })
 
-  describe('beyond the catalog', () => {
+  describe('ahead of the catalog', () => {
     const previous = 'b'.repeat(64)
     test.each([
       ['that follows', {}, { previous }, 'accepted'],
@@ -135,7 +135,7 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
       expect(await refusal(verifyHead(await sealChannel(more), trusted, { ...ref, seq: 42, ...check }))).toMatch(want)
     })
 
-    test('is opened with what the next catalog says of it', async () => {
+    test('is opened to the same result as through the next catalog', async () => {
       const found = await verifyHead(honest, trusted, { ...ref, seq: 42 })
       expect(found).toEqual(await verifyChannel(honest, trusted, { ...ref, entry, now }))
     })
@@ -147,7 +147,7 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
   })
 
   describe('of the past', () => {
-    test('is opened by its digest after its key was taken away', async () => {
+    test('is opened by its digest after its key was removed', async () => {
       const rotated = rootDocument({ ...world, release: await newKeys(alg, 1), version: 2 })
       const second = await verifyNextRoot(await seal('platte-root+jws', bytesOf(rotated), world.root), trusted)
       expect(await refusal(verifyChannel(honest, second, { ...ref, entry, now }))).toMatch(/^bad-signature/)

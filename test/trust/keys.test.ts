@@ -32,7 +32,7 @@ const p384 = await crypto.subtle.exportKey('jwk', p384Pair.privateKey)
 const { d: _d, ...publicEd } = ed
 
 describe('a key', () => {
-  test('has the id, and makes the signature, of RFC 8037', async () => {
+  test('has the id and the signature of RFC 8037', async () => {
     expect(await keyIdOf(rfc8037)).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
     const signer = await importSigner(rfc8037, 'RFC 8037')
     expect(signer.keyId).toBe('kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
@@ -42,7 +42,7 @@ describe('a key', () => {
     )
   })
 
-  test.each(algorithms)('of %s is made, written, read again and signs 64 bytes', async (alg) => {
+  test.each(algorithms)('of %s is created, written, read back, and signs 64 bytes', async (alg) => {
     const jwk = await generateKey(alg)
     const signer = await parsePrivateKey(JSON.stringify(jwk, null, 2), 'key.json')
     expect(signer.alg).toBe(alg)
@@ -52,7 +52,7 @@ describe('a key', () => {
     expect(await loadPublicKey(jwk)).toEqual({ keyId: signer.keyId, alg, jwk: publicOf(jwk) })
   })
 
-  test('may carry what other tools write into a JWK', async () => {
+  test('may have members that other tools write into a JWK', async () => {
     const extras = { alg: 'ES256', use: 'sig', key_ops: ['sign'], ext: true, kid: await keyIdOf(es), iat: 1 }
     expect((await importSigner({ ...es, ...extras }, 'key.json')).alg).toBe('ES256')
     const nothing = { alg: undefined, use: undefined, key_ops: undefined, kid: undefined }
@@ -95,7 +95,7 @@ describe('a key', () => {
     ['a wrong pair', JSON.stringify({ ...ed, x: otherEd.x })],
     ['a point off the curve', JSON.stringify({ ...es, x: es.d })],
     ['a secret that is too long', JSON.stringify({ ...ed, d: `${ed.d}AAAA` })],
-  ])('%s is refused without a word of the secret', async (_name, text) => {
+  ])('%s is refused without printing the secret', async (_name, text) => {
     const error: unknown = await parsePrivateKey(text, 'key.json').catch((reason: unknown) => reason)
     if (!(error instanceof PlatteError)) throw new Error('was accepted')
     const told = `${error.message} ${error.hint} ${error.stack} ${String(error.cause)}`
@@ -103,14 +103,14 @@ describe('a key', () => {
       for (let i = 0; i + 6 <= secret.length; i++) expect(told).not.toContain(secret.slice(i, i + 6))
   })
 
-  test('is proved by a signature, where a runtime imports any two halves', async () => {
+  test('is proved by a signature, because a runtime may import mismatched halves', async () => {
     vi.spyOn(crypto.subtle, 'verify').mockResolvedValueOnce(false)
     expect(await refusal(importSigner(ed, 'a.json'))).toBe(
       'credentials: a.json: the private and the public half are not of one key',
     )
   })
 
-  test('in another spelling is not loaded: it would be a second key', async () => {
+  test('in another spelling is refused: it would count as a second key', async () => {
     const twin = { ...publicOf(ed), x: respell(ed.x) }
     expect(Buffer.from(twin.x, 'base64url')).toEqual(Buffer.from(ed.x, 'base64url'))
     expect(await keyIdOf(twin)).not.toBe(await keyIdOf(ed))

@@ -33,7 +33,7 @@ const pinOf = async (bytes: Uint8Array, version = 1) => ({ version, sha256: awai
 
 describe('a pin', () => {
   const digest = '0123456789abcdef'.repeat(4)
-  test('is read as it is written', () => {
+  test('is parsed', () => {
     expect(parsePin(`1:sha256:${digest}`)).toEqual({ version: 1, sha256: digest })
     expect(parsePin(` 12:sha256:${digest}\n`)).toEqual({ version: 12, sha256: digest })
     expect(formatPin({ version: 3, sha256: digest })).toBe(`3:sha256:${digest}`)
@@ -54,7 +54,7 @@ describe('a pin', () => {
     `1:sha256:${digest}0`,
     `1:sha256:${digest}\n1:sha256:${digest}`,
     '1'.repeat(60_000),
-  ])('%j is none', (text) => {
+  ])('%j is refused', (text) => {
     expect(() => parsePin(text)).toThrow(
       expect.objectContaining({ code: 'configuration', hint: expect.stringContaining('1:sha256:<64 hex digits') }),
     )
@@ -67,7 +67,7 @@ describe.each(algorithms)('the pinned root (%s)', async (alg) => {
   const honest = rootDocument(parts)
   const bytes = await sealRoot(honest, root)
 
-  test('is opened, and says who may sign for what', async () => {
+  test('is opened, with the signers of each role', async () => {
     const trusted = await verifyPinnedRoot(bytes, await pinOf(bytes))
     expect(trusted.root.version).toBe(1)
     expect(formatPin({ version: 1, sha256: trusted.sha256 })).toBe(formatPin(await pinOf(bytes)))
@@ -180,7 +180,7 @@ describe.each(algorithms)('the pinned root (%s)', async (alg) => {
     expect(await refusal(verifyPinnedRoot(sealed, { ...(await pinOf(sealed)), ...pin }))).toMatch(want)
   })
 
-  test('is refused where one of its keys is another spelling of the other', async () => {
+  test('is refused if two of its keys are spellings of one key', async () => {
     const [key] = root
     if (key === undefined) throw new Error('no key')
     const twin = { ...key.jwk, x: respell(key.jwk.x) }
@@ -190,7 +190,7 @@ describe.each(algorithms)('the pinned root (%s)', async (alg) => {
     )
   })
 
-  test('is refused with more bytes than the cap, before they are hashed or read', async () => {
+  test('is refused above the size limit, before it is hashed or read', async () => {
     expect(await refusal(verifyPinnedRoot(new Uint8Array(64 * 1024 + 1), await pinOf(bytes)))).toMatch(
       /^too-large: root/,
     )
@@ -203,7 +203,7 @@ describe.each(algorithms)('the pinned root (%s)', async (alg) => {
     expect(await refusal(verifyPinnedRoot(both, await pinOf(both)))).toBe('accepted')
   })
 
-  test('may have more keys than it needs', async () => {
+  test('may have more keys than its threshold', async () => {
     const strict = rootDocument({ ...parts, root: [...root, stranger] })
     const sealed = await sealRoot(strict, [stranger, ...root.slice(1)])
     expect(await refusal(verifyPinnedRoot(sealed, await pinOf(sealed)))).toBe('accepted')
@@ -218,7 +218,7 @@ describe.each(algorithms)('the next root (%s)', async (alg) => {
   const document = (more: object = {}, version = 2) => rootDocument({ ...parts, version, threshold: 1, more })
   const all = [...oldKeys, ...newKeysOfRoot]
 
-  test('is opened where both roles signed it', async () => {
+  test('is opened if both the old and the new root role signed it', async () => {
     const bytes = await sealRoot(document(), all.slice(0, 2))
     const next = await verifyNextRoot(bytes, trusted)
     expect(next.root.version).toBe(2)
@@ -255,7 +255,7 @@ describe.each(algorithms)('the next root (%s)', async (alg) => {
     expect(await refusal(verifyNextRoot(await sealRoot(document(), all), second))).toMatch(/^rollback: /)
   })
 
-  test('may allow a newer format, which later ones cannot take back', async () => {
+  test('may raise the format, and later ones cannot lower it', async () => {
     const second = await verifyNextRoot(await sealRoot(document({ format: 2 }), all), trusted)
     expect(second.root.format).toBe(2)
     const third = (format: number) => sealRoot(document({ format }, 3), newKeysOfRoot)
@@ -265,13 +265,13 @@ describe.each(algorithms)('the next root (%s)', async (alg) => {
     )
   })
 
-  test('takes a stolen root key out: what it signs alone afterwards is nothing', async () => {
+  test('removes a stolen root key: its signature alone no longer counts', async () => {
     const second = await verifyNextRoot(await sealRoot(document(), all), trusted)
     const evil = rootDocument({ root: oldKeys, release: oldKeys, timestamp: oldKeys, version: 3 })
     expect(await refusal(verifyNextRoot(await sealRoot(evil, oldKeys), second))).toMatch(/^bad-signature: root: 0 of 1/)
   })
 
-  test('may mix both kinds of keys', async () => {
+  test('may mix both types of keys', async () => {
     const other = await newKey(alg === 'EdDSA' ? 'ES256' : 'EdDSA')
     const mixed = rootDocument({ root: [...oldKeys, other], release, timestamp: [other], version: 2, threshold: 1 })
     const bytes = await sealRoot({ ...mixed, roles: { ...mixed.roles, root: { ...mixed.roles.root, threshold: 2 } } }, [

@@ -88,7 +88,7 @@ describe.each(algorithms)('a threshold of 2 (%s)', async (alg) => {
   })
 })
 
-describe('the work that a document can ask for', async () => {
+describe('the cost of a document', async () => {
   const world = await newWorld('EdDSA')
   const scene = await sceneOf(world, 'catalog')
   const bad = scene.honest.signatures.map((one) => ({ ...one, signature: flipLast(one.signature) }))
