@@ -53,7 +53,7 @@ const works: readonly (readonly [string, number, (publisher: Publisher) => Promi
 ]
 
 describe.each(works)('%s', (_, writes, work) => {
-  test('makes so many writes, and none when it is said again', async () => {
+  test('the number of writes is fixed, and a repeated command makes none', async () => {
     const store = await begin()
     expect(await countWrites(store, work)).toHaveLength(writes)
     expect(await countWrites(store, work)).toEqual([])

@@ -31,7 +31,7 @@ describe('the second write', () => {
   })
 })
 
-test('documents and packages share one count, and a body that is not wanted is cancelled', async () => {
+test('documents and packages share one count, and an unused body is cancelled', async () => {
   const faults = faultsOf({ 2: 'before' })
   const documents = faultyDocuments(memoryDocuments(), faults)
   const packages = faultyPackages(memoryPackages(nodeHasher), faults)

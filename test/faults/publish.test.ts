@@ -39,7 +39,7 @@ describe.each(Object.entries(storesOf))('publish of a new channel, packages in %
     return store
   }
 
-  test('makes five writes, the commit last but one', async () => {
+  test('makes five writes, the commit second to last', async () => {
     const written = await countWrites(await begin(), (writer) => publish(writer, order()))
     expect(written.map((key) => key.split('/')[0])).toEqual(['packages', 'packages', 'notes', 'apps', 'catalog.jws'])
   })
@@ -86,7 +86,7 @@ describe('publish of a next version and of a second board', () => {
     }
   })
 
-  test.each(everyFault(3))('write $at $face, and another publisher comes in between', async (fault) => {
+  test.each(everyFault(3))('write $at $face, and another publisher in between', async (fault) => {
     const store = await newStore()
     await publishOne(store, '2')
     await withFault(store, fault, (writer) => publish(writer, orderOf('3')))
@@ -115,7 +115,7 @@ describe('refresh', () => {
   })
 })
 
-test('a commit and a swap that landed and are answered as lost: one manifest, one publish', async () => {
+test('a commit and a swap that landed with lost answers: one manifest, one publish', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   const { documents } = store.publisher
@@ -140,7 +140,7 @@ test('a commit and a swap that landed and are answered as lost: one manifest, on
   await endsWell(store, { stable: 2 }, { manifests: 2, packages: 2 })
 })
 
-test('a fault is a PlatteError like any other: the table would not notice a defect otherwise', async () => {
+test('an injected fault is an ordinary PlatteError: otherwise the table would miss defects', async () => {
   const store = await newStore()
   const { documents } = faulty(store.publisher, { at: 1, face: 'kill-before' })
   await expect(documents.create('a', bytesOf('a'))).rejects.toThrow(PlatteError)

@@ -50,7 +50,7 @@ describe.each([
     return { store, fresh, rotate: rotating(role, fresh, store), warm: newReader(store) }
   }
 
-  test('its writes', async () => {
+  test('makes these writes', async () => {
     const { store, rotate } = await begin()
     expect((await countWrites(store, rotate)).map((key) => (key.startsWith('apps/') ? 'apps' : key))).toEqual(writes)
   })
@@ -95,7 +95,7 @@ async function onlyTheNewKey(store: TestStore, role: RoleName, fresh: TestKey): 
   expect(await ask(newReader(store))).toBe('update 3')
 }
 
-test('a manifest that the old release key signs after its rotation holds up no refresh, and is named until it is gone', async () => {
+test('a manifest signed by the old release key after rotation does not block refresh, and is reported until removed', async () => {
   const store = await newStore()
   await publishOne(store, '2', { channel: 'beta' })
   await publishOne(store, '2')
@@ -119,7 +119,7 @@ test('a manifest that the old release key signs after its rotation holds up no r
   expect(await ask(newReader(store))).toBe('update 4')
 })
 
-test('a publish that the last step of a rotation overtakes is refused, and nothing that it wrote is named', async () => {
+test('a publish overtaken by the last step of a rotation is refused, and nothing that it wrote is offered', async () => {
   const store = await newStore()
   await publishOne(store, '1')
   const [fresh, [old]] = [await newKey('EdDSA'), store.keys.release]
@@ -145,7 +145,7 @@ test('a publish that the last step of a rotation overtakes is refused, and nothi
   expect((await errorsOf(store)).map(({ key }) => key)).toEqual([channelKey(app, 'stable', 3)])
 })
 
-test('a publish that begins under a root that has gone begins again', async () => {
+test('a publish that began under an old root starts again', async () => {
   const store = await newStore()
   await publishOne(store, '1')
   const rotate = rotating('release', await newKey('EdDSA'), store)
@@ -175,7 +175,7 @@ async function commitLate({ publisher, bucket, keys }: TestStore): Promise<strin
   return late
 }
 
-test('a channel that was committed but never named is rotated too', async () => {
+test('a channel that was committed but is not in the catalog is rotated, too', async () => {
   const store = await newStore()
   await publish({ ...store.publisher, timestamp: [] }, orderOf('2'))
   const fresh = await newKey('EdDSA')

@@ -53,7 +53,7 @@ async function scene() {
 }
 const prod = (own: TestStore, version = '1') => ask(newReader(own), { channel: 'prod-eu', version })
 
-test('the newest release comes with its packages and notes; again changes nothing', async () => {
+test('the newest release is published with its packages and notes; adopting again changes nothing', async () => {
   const { origin, own, run } = await scene()
   await publishOne(origin, '2', {
     notes: bytesOf('# Two'),
@@ -67,7 +67,7 @@ test('the newest release comes with its packages and notes; again changes nothin
   expect(channelEntry(await storedCatalog(own), app, 'prod-eu')?.seq).toBe(1)
 })
 
-test('only what is old enough there, neither held nor withdrawn', async () => {
+test('only releases of the given age that are neither held nor withdrawn are adopted', async () => {
   const { origin, own, tick, run } = await scene()
   await publishOne(origin, '2')
   tick(3 * day)
@@ -83,7 +83,7 @@ test('only what is old enough there, neither held nor withdrawn', async () => {
   expect(await prod(own)).toBe('update 2')
 })
 
-test('floors on the way come along, once; one that is held there stops it', async () => {
+test('floors on the path are adopted once; a held floor stops it', async () => {
   const { origin, own, run } = await scene()
   await publishOne(origin, '2')
   await setFloor(origin, '2')
@@ -98,7 +98,7 @@ test('floors on the way come along, once; one that is held there stops it', asyn
   expect(await prod(own, '3')).toBe('up-to-date')
 })
 
-test('what the upstream does not have, or has with other bytes, is not published', async () => {
+test('packages that the upstream lacks or has with other bytes are not published', async () => {
   const { origin, own, run } = await scene()
   await publishOne(origin, '2')
   const keys: string[] = []
@@ -111,7 +111,7 @@ test('what the upstream does not have, or has with other bytes, is not published
   expect(await refusal(run({ from: { app, channel: 'edge' } }))).toMatch(/^refused: .* has no channel "edge"/)
 })
 
-test('a dry run writes nothing, and a channel that is not there is not made by mistake', async () => {
+test('a dry run writes nothing, and a missing channel is not created without --create', async () => {
   const { origin, own, run, look } = await scene()
   await publishOne(origin, '2')
   expect(await look()).toMatchObject({ kind: 'dry-run', seq: 1 })

@@ -25,8 +25,8 @@ import {
 } from '../world.ts'
 import { down, hold, scene, settled, stable } from './scene.ts'
 
-describe('what expired offers nothing', () => {
-  test('a catalog, also one that is remembered', async () => {
+describe('expired documents offer nothing', () => {
+  test('a catalog, also a cached one', async () => {
     const { reader, time, hook } = await scene()
     hook.onGet = down
     const expires = Date.parse(reader.cache.state?.catalog.catalog.expires ?? '')
@@ -44,7 +44,7 @@ describe('what expired offers nothing', () => {
     expect(await ask(newReader(store))).toBe('catalog-expired')
   })
 
-  test('a root, remembered or at a cold start', async () => {
+  test('a root, cached or at a cold start', async () => {
     const store = await scene()
     const expires = isoText(now + 2 * day)
     const edited = await editRoot(await loadRoot(store.publisher), { expires }, isoText(now))
@@ -58,7 +58,7 @@ describe('what expired offers nothing', () => {
     expect(await ask(newReader(store))).toBe('catalog-expired')
   })
 
-  test("a manifest of its own date, and its channel's neighbours go on", async () => {
+  test('a manifest with an expiry of its own; other channels are unaffected', async () => {
     const store = await scene()
     await publishOne(store, '2', { channel: 'beta' })
     await commitChannel(store.publisher, { app, channel: 'stable' }, (current) => ({
@@ -75,8 +75,8 @@ describe('what expired offers nothing', () => {
   })
 })
 
-describe('what an attacker with the bucket can put there', () => {
-  test('an older catalog is not taken; the last good stays', async () => {
+describe('an attacker with write access to the bucket', () => {
+  test('an older catalog is refused; the last good one is used', async () => {
     const store = await scene()
     const old = await store.bucket.read(catalogKey)
     store.time.now += ttlMs
@@ -88,7 +88,7 @@ describe('what an attacker with the bucket can put there', () => {
     expect(findProblems(store.reader.cache, store.time.now)).toEqual([expect.stringMatching(/^unverifiable: /)])
   })
 
-  test('two catalogs of one instant: the last good stays, and it is said loudly', async () => {
+  test('two catalogs of the same time: the last good one is used, and an error is logged', async () => {
     const store = await scene()
     await forgeCatalog(store, (catalog) => ({ ...catalog, apps: {} }))
     store.time.now += ttlMs
@@ -127,7 +127,7 @@ describe('what an attacker with the bucket can put there', () => {
       'a catalog that expires before it was issued',
       (store) => forgeCatalog(store, (c) => ({ ...c, issuedAt: isoText(now + minute), expires: isoText(now + 1) })),
     ],
-  ])('%s: the last good, and nothing at a cold start', async (_, attack) => {
+  ])('%s: the last good one is used, and nothing at a cold start', async (_, attack) => {
     const store = await scene()
     await attack(store)
     store.time.now += ttlMs
@@ -136,7 +136,7 @@ describe('what an attacker with the bucket can put there', () => {
     expect(findProblems(store.reader.cache, store.time.now)).toHaveLength(1)
   })
 
-  test('a manifest that is not there: not-mirrored; the other channels go on; back when it is', async () => {
+  test('a missing manifest: not-mirrored; other channels are unaffected; recovers when it returns', async () => {
     const store = await scene()
     await publishOne(store, '2', { channel: 'beta' })
     const bytes = await store.bucket.read(stable(1))
@@ -161,17 +161,20 @@ describe('what an attacker with the bucket can put there', () => {
     ['cut short', async ({ bucket }) => (await bucket.read(stable(1))).slice(0, -1)],
     ["another channel's", ({ bucket }) => bucket.read(channelKey(app, 'beta', 1))],
     ['empty', async () => new Uint8Array()],
-  ])('a manifest that is not the one signed (%s): unverifiable; the others go on', async (_, make) => {
-    const store = await scene()
-    await publishOne(store, '2', { channel: 'beta' })
-    await store.bucket.overwrite(stable(1), await make(store))
-    const reader = newReader(store)
-    expect(await ask(reader)).toBe('unverifiable')
-    expect(await ask(reader, { channel: 'beta' })).toBe('update 2')
-    expect(await ask(store.reader)).toBe('update 2')
-  })
+  ])(
+    'a manifest that differs from the signed one (%s): unverifiable; other channels are unaffected',
+    async (_, make) => {
+      const store = await scene()
+      await publishOne(store, '2', { channel: 'beta' })
+      await store.bucket.overwrite(stable(1), await make(store))
+      const reader = newReader(store)
+      expect(await ask(reader)).toBe('unverifiable')
+      expect(await ask(reader, { channel: 'beta' })).toBe('update 2')
+      expect(await ask(store.reader)).toBe('update 2')
+    },
+  )
 
-  test('with the timestamp key: a seq that no manifest has, also where the bytes are known', async () => {
+  test('with the timestamp key: a seq without a manifest, even one with known bytes', async () => {
     const store = await scene()
     await forgeCatalog(store, (catalog) => ({
       ...withEntry(catalog, { seq: 9e15 }),
@@ -190,7 +193,7 @@ const withEntry = (catalog: Awaited<ReturnType<typeof storedCatalog>>, more: obj
 }
 
 describe('a new catalog', () => {
-  test('its holds are in force, and lifted by the next', async () => {
+  test('puts its holds in force, and lifts those that it omits', async () => {
     const store = await scene()
     await hold(store, '2')
     expect(await ask(store.reader)).toBe('update 2')
@@ -202,7 +205,7 @@ describe('a new catalog', () => {
     expect(store.reads.filter((key) => key === stable(1))).toEqual([])
   })
 
-  test('its manifests are there before it is served', async () => {
+  test('is served after its manifests are loaded', async () => {
     const store = await scene()
     await publishOne(store, '3')
     const { opened, open } = gate()
@@ -217,7 +220,7 @@ describe('a new catalog', () => {
     expect(await ask(store.reader)).toBe('update 3')
   })
 
-  test('a channel that it leaves out is gone', async () => {
+  test('removes channels that it omits', async () => {
     const store = await scene()
     await editCatalog(store.publisher, (catalog) => ({ ...catalog, apps: { other: { channels: {} } } }))
     store.time.now += ttlMs
@@ -225,7 +228,7 @@ describe('a new catalog', () => {
     expect(await ask(store.reader, { app: 'other' })).toBe('unknown-channel')
   })
 
-  test('a channel that failed is tried again with it', async () => {
+  test('retries a channel that failed', async () => {
     const store = await scene()
     const bytes = await store.bucket.read(stable(1))
     store.bucket.erase(stable(1))
@@ -237,7 +240,7 @@ describe('a new catalog', () => {
     expect(await ask(reader)).toBe('update 2')
   })
 
-  test('under a new root every manifest is verified again', async () => {
+  test('under a new root verifies every manifest again', async () => {
     const store = await scene()
     const edited = await editRoot(await loadRoot(store.publisher), {}, isoText(now))
     await publishRoot(store.publisher, await seal('platte-root+jws', bytesOf(edited), store.keys.root))
@@ -260,13 +263,13 @@ describe('names', () => {
     return store
   }
 
-  test('an alias that the release key signed', async () => {
+  test('an alias signed by the release key is accepted', async () => {
     const reader = newReader(await withAliases([guid]))
     expect(await ask(reader, { channel: guid })).toBe('update 2')
     expect(await ask(reader, { channel: other })).toBe('unknown-channel')
   })
 
-  test('an alias that only the catalog names is none', async () => {
+  test('an alias that only the catalog has is ignored', async () => {
     const store = await withAliases([guid])
     await forgeCatalog(store, (c) => ({
       ...withEntry(c, { aliases: [guid, other] }),
@@ -297,7 +300,7 @@ describe('names', () => {
     'x'.repeat(65536),
   ]
   test.each(hostile.map((name) => [JSON.stringify(name).slice(0, 20), name]))(
-    '%s is no channel and no app',
+    '%s is neither a channel nor an app',
     async (_, name) => {
       const { reader, reads } = await scene()
       expect(await ask(reader, { channel: name })).toBe('unknown-channel')

@@ -12,15 +12,15 @@ afterEach(() => {
 
 const never = new Promise<void>(() => {})
 
-describe('how old an answer may be', () => {
-  test('younger than the TTL: the store is not asked', async () => {
+describe('the age of an answer', () => {
+  test('below the TTL: the store is not read', async () => {
     const { reader, reads, time } = await scene()
     time.now += ttlMs - 1
     expect(await ask(reader)).toBe('update 2')
     expect(reads).toEqual([])
   })
 
-  test('up to twice the TTL: served at once, and one load runs in the background', async () => {
+  test('up to twice the TTL: answered at once, with one load in the background', async () => {
     const store = await scene()
     await publishOne(store, '3')
     const works: Promise<void>[] = []
@@ -35,14 +35,14 @@ describe('how old an answer may be', () => {
     expect(await ask(reader)).toBe('update 3')
   })
 
-  test('where nothing outlives a request: older than the TTL waits', async () => {
+  test('without background work: above the TTL, checks wait', async () => {
     const store = await scene()
     await publishOne(store, '3')
     store.time.now += ttlMs
     expect(await ask(store.reader)).toBe('update 3')
   })
 
-  test('older than twice the TTL waits, also where work could outlive the request', async () => {
+  test('above twice the TTL, checks wait, even with background work', async () => {
     const store = await scene()
     await publishOne(store, '3')
     store.time.now += 2 * ttlMs
@@ -57,7 +57,7 @@ describe('how old an answer may be', () => {
     expect(reads).toEqual([catalogKey])
   })
 
-  test('a clock that jumps back does not keep an old catalog fresh', async () => {
+  test('a clock set back does not keep an old catalog fresh', async () => {
     const store = await scene()
     await publishOne(store, '3')
     store.time.now -= minute
@@ -65,7 +65,7 @@ describe('how old an answer may be', () => {
   })
 })
 
-test('a load that hung while the clock was set back keeps nobody from loading', async () => {
+test('a load that hung while the clock was set back does not block later loads', async () => {
   const store = await scene()
   await publishOne(store, '3')
   store.hook.onGet = () => never
@@ -77,7 +77,7 @@ test('a load that hung while the clock was set back keeps nobody from loading', 
 })
 
 describe('a store that hangs or fails', () => {
-  test('hangs: the last good after 2 s, and for one TTL nobody waits again', async () => {
+  test('hangs: the last good state after 2 s, and nobody waits again for one TTL', async () => {
     const { reader, reads, hook, time } = await scene()
     hook.onGet = () => never
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
@@ -98,7 +98,7 @@ describe('a store that hangs or fails', () => {
     expect(reads).toEqual([catalogKey, catalogKey])
   })
 
-  test('hangs at a cold start: store-unavailable after 2 s, and remembered', async () => {
+  test('hangs at a cold start: store-unavailable after 2 s, cached', async () => {
     const store = await newStore()
     const { documents, reads, hook } = watched(store.bucket)
     hook.onGet = () => never
@@ -111,7 +111,7 @@ describe('a store that hangs or fails', () => {
     expect(reads.toSorted()).toEqual([catalogKey, rootKey(1)])
   })
 
-  test('a manifest that hangs: store-unavailable after 2 s, the other channels go on, and it is there when it arrives', async () => {
+  test('a hanging manifest: store-unavailable after 2 s, other channels are unaffected, and it is used when it arrives', async () => {
     const store = await scene()
     await publishOne(store, '2', { channel: 'beta' })
     const { documents, reads, hook } = watched(store.bucket)
@@ -132,7 +132,7 @@ describe('a store that hangs or fails', () => {
     expect(await ask(reader, { channel: 'beta' })).toBe('update 2')
   })
 
-  test('fails: the last good, one read for each TTL, and back as soon as it answers', async () => {
+  test('fails: the last good state, one read per TTL, and recovery at the next good read', async () => {
     const store = await scene()
     const { reader, reads, hook, time, log } = store
     await publishOne(store, '3')
@@ -149,7 +149,7 @@ describe('a store that hangs or fails', () => {
     expect(findProblems(reader.cache, time.now)).toEqual([])
   })
 
-  test('fails at a cold start: store-unavailable, remembered for one TTL', async () => {
+  test('fails at a cold start: store-unavailable, cached for one TTL', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const { documents, reads, hook } = watched(store.bucket)
@@ -164,7 +164,7 @@ describe('a store that hangs or fails', () => {
     expect(await ask(reader)).toBe('update 2')
   })
 
-  test('a store that refuses us, or throws what nobody expects: a reason, never an exception', async () => {
+  test('a store that is forbidden or throws an unexpected error gives a reason, never an exception', async () => {
     const store = await newStore()
     for (const [error, want] of [
       [new PlatteError('forbidden', 'needs s3:GetObject'), 'store-unavailable'],
@@ -179,7 +179,7 @@ describe('a store that hangs or fails', () => {
   })
 })
 
-describe('loads that overtake each other', () => {
+describe('concurrent loads', () => {
   test('a slow load of an old catalog never replaces a newer one', async () => {
     const store = await scene()
     const { reader, hook } = store
@@ -200,7 +200,7 @@ describe('loads that overtake each other', () => {
     expect(await ask(reader)).toBe('update 4')
   })
 
-  test('nor does a slow load that finds what it had', async () => {
+  test('a slow load that found no change never replaces a newer one', async () => {
     const store = await scene()
     const { reader, hook } = store
     const { opened, open } = gate()
@@ -215,7 +215,7 @@ describe('loads that overtake each other', () => {
     expect(await ask(reader)).toBe('update 3')
   })
 
-  test('a slow load counts from when it began: what it found may be old by then', async () => {
+  test('a slow load is as old as its start', async () => {
     const store = await scene()
     const { opened, open } = gate()
     store.hook.onGet = () => opened
@@ -230,7 +230,7 @@ describe('loads that overtake each other', () => {
     expect(await ask(store.reader)).toBe('update 3')
   })
 
-  test('nor does a failure that comes late put a problem over a newer good state', async () => {
+  test('a late failure does not replace a newer good state', async () => {
     const store = await scene()
     const { reader, hook } = store
     const { opened, open } = gate()
@@ -248,7 +248,7 @@ describe('loads that overtake each other', () => {
     expect(findProblems(reader.cache, store.time.now)).toEqual([])
   })
 
-  test('a channel that is opened while a new catalog is taken over has the holds of the new one', async () => {
+  test('a channel opened during a catalog change has the holds of the new catalog', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     await publishOne(store, '2', { channel: 'beta' })
@@ -267,7 +267,7 @@ describe('loads that overtake each other', () => {
     expect(await ask(reader)).toBe('held')
   })
 
-  test('a check that found the old catalog and opens a channel late leaves nothing old behind', async () => {
+  test('a check that began on the old catalog caches no channel of it', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const { documents, hook, reads } = watched(store.bucket)

@@ -76,8 +76,8 @@ const line = [
   { at: '2027-11-20T00:00:00.000Z', share: 1 },
 ]
 
-describe('operators at once', () => {
-  test('all edits land, of the manifest and of the brakes', async () => {
+describe('concurrent operators', () => {
+  test('all edits of manifests and brakes land', async () => {
     const edits: ((publisher: Publisher) => Promise<EditResult>)[] = [
       (one) => edit(one, (current) => markRelease(current, '1', { mark: 'floor', because: why })),
       (one) => edit(one, (current) => markRelease(current, '2', { mark: 'withdrawn', because: why })),
@@ -99,7 +99,7 @@ describe('operators at once', () => {
     expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
   })
 
-  test('two that contradict each other: one lands, and the other is told why not', async () => {
+  test('of two contradicting edits one lands, and the other gets the reason', async () => {
     const marks = ['floor', 'withdrawn'] as const
     const results = await Promise.all(
       marks.map((mark, i) =>
@@ -109,7 +109,7 @@ describe('operators at once', () => {
     expect(results.sort()).toEqual(['accepted', expect.stringMatching(/^refused: 2 would be a floor and withdrawn/)])
   })
 
-  test('what is published while a channel is pruned stays', async () => {
+  test('a release published during a prune stays', async () => {
     let isDone = false
     const { documents } = store.publisher
     const create: typeof documents.create = async (key, bytes) => {
@@ -126,13 +126,13 @@ describe('operators at once', () => {
     expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
   })
 
-  test('what waits in a channel that the catalog does not name stays', async () => {
+  test('a release waiting in a channel that is not in the catalog stays', async () => {
     await publishOne({ publisher: { ...store.publisher, timestamp: [] } }, '2', { channel: 'beta' })
     const { packages } = await pruneChannel(store.publisher, alpha, { keep: 1 })
     expect(packages).toEqual([])
   })
 
-  test('who prunes what is being published elsewhere is told; publishing again mends it', async () => {
+  test('pruning packages that are being published elsewhere is reported; publishing again repairs it', async () => {
     const { packages } = store.publisher
     const remove = async (key: string): Promise<void> => {
       await publishOne(store, '2')
@@ -144,7 +144,7 @@ describe('operators at once', () => {
     expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
   })
 
-  test('a promotion of what was pruned on the way is told', async () => {
+  test('promoting a release that is pruned meanwhile is reported', async () => {
     let isDone = false
     const { documents } = store.publisher
     const create: typeof documents.create = async (key, bytes) => {
@@ -159,7 +159,7 @@ describe('operators at once', () => {
   })
 })
 
-describe('what is said twice changes nothing the second time', () => {
+describe('a repeated command changes nothing', () => {
   const now = () => store.time.now
   const ramp = (shares: readonly number[], hasStart = false) => {
     const steps = shares.map((share, i) => ({ at: new Date(now() + i * 1_000_000).toISOString(), share }))
@@ -195,7 +195,7 @@ describe('what is said twice changes nothing the second time', () => {
     expect(await storedCatalog(store)).toEqual(before)
   })
 
-  test('unhold, whatever was held; but not of another board', async () => {
+  test('unhold; but a hold of one board is lifted for that board only', async () => {
     const { publisher } = store
     await holdRelease(publisher, alpha, { version: '3', board: 'amd64-usr', ...why })
     expect(await refusal(unholdRelease(publisher, alpha, { version: '3' }))).toMatch(/^refused: 3 is not held/)
@@ -207,7 +207,7 @@ describe('what is said twice changes nothing the second time', () => {
     )
   })
 
-  test('a rollback among others, and its undoing', async () => {
+  test('a rollback among others, and its undo', async () => {
     const both = async () => (await headOf(alpha)).rollbackFrom
     for (const bad of ['3', '2', '3']) await edit(store.publisher, (current) => rollBack(current, bad, rollback))
     expect(await both()).toEqual(['3', '2'])
@@ -215,7 +215,7 @@ describe('what is said twice changes nothing the second time', () => {
     expect(await both()).toEqual(['2'])
   })
 
-  test('a ramp that began goes on; with a start, or lowered, it is another one', async () => {
+  test('a running ramp stays; a start or another share makes a new one', async () => {
     const { publisher } = store
     await edit(publisher, set('3', { ramp: [{ at: '2026-01-01T00:00:00Z', share: 0.1 }] }))
     expect(await ramp([0.1])).toMatchObject({ kind: 'unchanged' })
@@ -226,7 +226,7 @@ describe('what is said twice changes nothing the second time', () => {
   })
 })
 
-test('a share falls only where somebody says so', async () => {
+test('a share is lowered only with --lower', async () => {
   const lower = (mayLower: boolean) =>
     refusal(
       edit(store.publisher, (current) =>
@@ -244,7 +244,7 @@ const stopAfterADay = async () => {
   await order('ramp', { stop: true })
 }
 
-test('nor does it by a ramp that begins behind the clock of a stopped channel', async () => {
+test('a ramp that starts after the stopped clock counts as lowering the share', async () => {
   await order('ramp', { version: '3', over: 'PT48H', lower: true })
   await stopAfterADay()
   const start = new Date(store.time.now).toISOString()
@@ -257,7 +257,7 @@ test('nor does it by a ramp that begins behind the clock of a stopped channel', 
   expect(await ask(newReader(store), { channel: 'alpha', version: '2', machineId: 'x' })).toBe('not-in-ramp')
 })
 
-test('a list of machines that no manifest can hold is refused, also in a dry run', async () => {
+test('a list of machines too large for a manifest is refused, also in a dry run', async () => {
   const allow = Array.from({ length: 12_000 }, (_, i) => machineHash(`machine-${i}`))
   const apply = (current: ChannelManifest) => withField(current, 'target', { machines: { allow } })
   const looking = () => planChange(store.publisher, { ref: alpha, apply })
@@ -266,7 +266,7 @@ test('a list of machines that no manifest can hold is refused, also in a dry run
 })
 
 describe('names', () => {
-  test('a channel is not renamed to itself, nor to what is another one', async () => {
+  test('a channel cannot be renamed to itself or to an existing channel', async () => {
     expect(await refusal(renameChannel(store.publisher, alpha, 'alpha'))).toMatch(/^refused: alpha has that name/)
     expect(await refusal(renameChannel(store.publisher, alpha, 'stable'))).toMatch(
       /^refused: "stable" is already a name of/,
@@ -274,7 +274,7 @@ describe('names', () => {
     expect(await versionsIn(alpha)).toEqual(['3', '2', '1'])
   })
 
-  test('a renamed channel keeps its brakes, and its old name', async () => {
+  test('a renamed channel keeps its brakes, and its old name as an alias', async () => {
     await holdRelease(store.publisher, alpha, { version: '3', ...why })
     await stopRamps(store.publisher, alpha, true)
     const before = await catalogOf('alpha')
@@ -284,13 +284,13 @@ describe('names', () => {
     for (const channel of ['alpha', 'edge']) expect(await ask(newReader(store), { channel })).toBe('update 2')
   })
 
-  test('who edits a channel by its old name is told the new one', async () => {
+  test('editing a channel by its old name names the new one', async () => {
     await renameChannel(store.publisher, alpha, 'edge')
     const told = holdRelease(store.publisher, alpha, { version: '3', ...why })
     await expect(told).rejects.toMatchObject({ code: 'refused', hint: 'alpha is an alias of edge: use that name' })
   })
 
-  test('no publish takes the machines of an old name away, though it may make channels', async () => {
+  test('publishing with --create does not take over an alias', async () => {
     await renameChannel(store.publisher, alpha, 'edge')
     await describeChannel(store.publisher, { app, channel: 'edge' }, { aliases: ['alpha', 'next'] })
     for (const channel of ['alpha', 'next']) {
@@ -299,7 +299,7 @@ describe('names', () => {
     }
   })
 
-  describe('renaming that was broken off, begun again', () => {
+  describe('an interrupted rename, repeated', () => {
     const rename = (one: Publisher) => renameChannel(one, alpha, 'edge')
     const edge = { app, channel: 'edge' }
     beforeEach(async () => {
@@ -315,7 +315,7 @@ describe('names', () => {
       for (const channel of ['alpha', 'edge']) expect(await ask(newReader(store), { channel })).toBe('update 2')
     })
 
-    test.each([alpha, edge])('loses no edit of $channel: the operator is told to look', async (ref) => {
+    test.each([alpha, edge])('refuses if $channel was edited meanwhile, and loses no edit', async (ref) => {
       await editChannel(store.publisher, ref, (current) =>
         markRelease(current, '3', { mark: 'withdrawn', because: why }),
       )
@@ -324,7 +324,7 @@ describe('names', () => {
     })
   })
 
-  test('a follower holds a board that only its source has of a release', async () => {
+  test('a follower can hold a board that only its source has', async () => {
     await publishOne(store, '3', { channel: 'alpha', board: 'arm64-usr' })
     await publishOne(store, '3')
     await followChannel(store.publisher, stable, { channel: 'alpha' })
@@ -334,7 +334,7 @@ describe('names', () => {
     expect(await ask(newReader(store))).toBe('update 3')
   })
 
-  test('a channel that follows another offers nothing while that one is gone', async () => {
+  test('a follower without its source offers nothing', async () => {
     await followChannel(store.publisher, stable, { channel: 'alpha' })
     expect(await refusal(endChannel(store.publisher, alpha, { force: true }))).toMatch(/^refused: stable follows alpha/)
     expect(await ask(newReader(store))).toBe('update 3')
@@ -343,8 +343,8 @@ describe('names', () => {
   })
 })
 
-describe('a channel that was deleted', () => {
-  test('stays deleted until somebody makes it again', async () => {
+describe('a deleted channel', () => {
+  test('stays deleted until it is created again', async () => {
     await endChannel(store.publisher, alpha, { force: true })
     await refresh(store.publisher, { force: true })
     expect(await ask(newReader(store), { channel: 'alpha' })).toBe('unknown-channel')
@@ -359,7 +359,7 @@ describe('a channel that was deleted', () => {
     expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
   })
 
-  test('and so it does where the catalog was not written any more', async () => {
+  test('stays deleted if the catalog could not be written', async () => {
     await endChannel({ ...store.publisher, timestamp: [] }, alpha, { force: true })
     expect(await ask(newReader(store), { channel: 'alpha' })).toBe('update 3')
     expect(await refusal(publishOne(store, '4', { channel: 'alpha', create: false }))).toMatch(/^refused/)
@@ -368,7 +368,7 @@ describe('a channel that was deleted', () => {
   })
 })
 
-test('what a deleted channel leaves is pruned', async () => {
+test('the files of a deleted channel are pruned', async () => {
   await endChannel(store.publisher, alpha, { force: true })
   const { packages, ...edited } = await pruneChannel(store.publisher, alpha, { keep: 1 })
   expect([edited.kind, packages.map(({ key }) => key.split('/')[2])]).toEqual(['unchanged', ['3', '2']])
@@ -380,7 +380,7 @@ describe('following', () => {
   const follow = (channel: string, source: string) =>
     refusal(followChannel(store.publisher, { app, channel }, { channel: source }))
 
-  test('has one level, and no way round', async () => {
+  test('has one level and no cycles', async () => {
     await publishOne(store, '1', { channel: 'fleet' })
     expect(await follow('fleet', 'stable')).toBe('accepted')
     expect(await follow('stable', 'fleet')).toMatch(/^refused: fleet follows stable: it cannot be followed/)
@@ -390,7 +390,7 @@ describe('following', () => {
     expect(await follow('alpha', 'nowhere')).toMatch(/^refused: .* has no channel "nowhere"/)
   })
 
-  test.each(['alpha', `${app}/alpha`])('an overlay on %s reaches what follows it', async (name) => {
+  test.each(['alpha', `${app}/alpha`])('an overlay on %s applies to its followers', async (name) => {
     await followChannel(store.publisher, stable, { channel: 'alpha' })
     const holds = [{ version: '3', reason: 'not here' }]
     const reader = (overlay: Overlay) => newReader(store, { overlay })
@@ -405,7 +405,7 @@ describe('following', () => {
     expect(await boards()).toMatchObject([{ newest: '3', offered: '2' }])
   })
 
-  test('an overlay on what a channel follows says nothing of its own releases', async () => {
+  test('an overlay on a source does not apply to the releases of the follower itself', async () => {
     await followChannel(store.publisher, stable, { channel: 'alpha' })
     await publishOne(store, '4')
     const reader = (said: Overlay[string]) => newReader(store, { overlay: { alpha: said } })
@@ -415,7 +415,7 @@ describe('following', () => {
     expect(await ask(reader({ holds: [{ version: '4', reason: 'not here' }] }))).toBe('update 4')
   })
 
-  test('a loop that two operators made at once is none for machines: each sees the other one alone', async () => {
+  test('a cycle created by two concurrent operators does not loop: each channel offers the releases of the other', async () => {
     const places = [
       [alpha, 'stable'],
       [stable, 'alpha'],
@@ -440,7 +440,7 @@ describe('holds', () => {
     expect((await catalogOf('alpha'))?.holds).toBeUndefined()
   })
 
-  test('of what is followed hold here alone', async () => {
+  test('on a follower apply to the follower only', async () => {
     await followChannel(store.publisher, stable, { channel: 'alpha' })
     await holdRelease(store.publisher, stable, { version: '3', ...why })
     expect(await ask(newReader(store))).toBe('update 2')
@@ -449,7 +449,7 @@ describe('holds', () => {
 })
 
 describe('promotion', () => {
-  test('moves the same bytes under the same keys, and marks that go with them', async () => {
+  test('keeps the bytes, the keys and the marks', async () => {
     await edit(store.publisher, set('2', { floor: why }))
     const list = async () => [...packagesOf(await headOf(alpha)).keys()].filter((key) => key.includes('/2/'))
     await promote(store.publisher, promoted)
@@ -459,7 +459,7 @@ describe('promotion', () => {
     expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], packages: 3 })
   })
 
-  test('of one board is not kept by a hold of another', async () => {
+  test('of one board is not affected by a hold of another', async () => {
     await publishOne(store, '3', { channel: 'alpha', board: 'arm64-usr' })
     await holdRelease(store.publisher, alpha, { version: '3', board: 'arm64-usr', ...why })
     const three = { ...promoted, version: '3' }
@@ -467,7 +467,7 @@ describe('promotion', () => {
     expect(await promote(store.publisher, { ...three, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
   })
 
-  test('into a channel that has a board which it lacks is refused, unless boards are named', async () => {
+  test('without a board that the target channel has is refused, unless boards are given', async () => {
     await publishOne(store, '1', { board: 'arm64-usr' })
     expect(await refusal(promote(store.publisher, promoted))).toMatch(/^refused: stable has arm64-usr, but 2 does not/)
     expect(await promote(store.publisher, { ...promoted, boards: ['amd64-usr'] })).toMatchObject({ kind: 'changed' })
@@ -475,14 +475,14 @@ describe('promotion', () => {
     expect(await refusal(promote(store.publisher, unknown))).toMatch(/^refused: 2 has no board riscv/)
   })
 
-  test('of what is not in the store is refused', async () => {
+  test('of a package that is not in the store is refused', async () => {
     const [key = ''] = [...packagesOf(await headOf(alpha)).keys()].filter((one) => one.includes('/2/'))
     await store.packages.remove(key)
     expect(await refusal(promote(store.publisher, promoted))).toMatch(/^missing: packages\//)
     expect(await versionsIn(stable)).toEqual(['1'])
   })
 
-  test('into a channel that has withdrawn it makes no floor of it', async () => {
+  test('into a channel that has withdrawn the release does not make it a floor', async () => {
     await promote(store.publisher, promoted)
     await editChannel(store.publisher, stable, (current) =>
       markRelease(current, '2', { mark: 'withdrawn', because: why }),
@@ -500,7 +500,7 @@ describe('rollback', () => {
         rollBack(current, '3', { because: why, now: store.time.now, isHeld: () => false, ...more }),
       ),
     )
-  test('sends all machines where it says, or is refused', async () => {
+  test('sends all machines to the given version, or is refused', async () => {
     await edit(store.publisher, set('2', { ramp: line }))
     expect(await roll({ to: '1' })).toMatch(/^refused: amd64-usr would go to 2, not to 1/)
     expect(await roll({ to: '2' })).toMatch(/^refused: 2 is offered to [\d.]+ % only; the others go further back/)
@@ -509,7 +509,7 @@ describe('rollback', () => {
     expect(await ask(newReader(store), { channel: 'alpha', version: '3' })).toBe('update 1')
   })
 
-  test('to what is held or withdrawn is refused by name; what a plan prints is where machines go', async () => {
+  test('to a held or withdrawn release is refused by name; the plan prints where machines go', async () => {
     await order('hold', { version: '2', ...why })
     expect(await refusal(order('rollback', { version: '3', ...why, to: '2' }))).toMatch(/^refused: 2 is held for amd64/)
     const { changes } = await order('rollback', { version: '3', ...why, to: '1' })
@@ -523,7 +523,7 @@ describe('rollback', () => {
     await order('ramp', { version: '2', over: 'PT48H' })
   })
 
-  test('to what is not for every machine, or not in this channel alone, is refused', async () => {
+  test('to a release with a target, or not in this channel alone, is refused', async () => {
     const to2 = () => refusal(order('rollback', { version: '3', ...why, to: '2' }))
     await order('target', { version: '2', target: { oem: { not: ['pxe'] } } })
     expect(await to2()).toMatch(/^refused: 2 is not for every machine of this channel/)
@@ -534,7 +534,7 @@ describe('rollback', () => {
     expect(await to2()).toBe('accepted')
   })
 
-  test('to what a stopped ramp offers to a part is refused, however long ago it was stopped', async () => {
+  test('to a release whose stopped ramp is below 100 % is refused at any age', async () => {
     await order('ramp', { version: '2', over: 'PT48H', lower: true })
     await stopAfterADay()
     store.time.now += 7 * day
@@ -543,7 +543,7 @@ describe('rollback', () => {
     )
   })
 
-  test('is taken back as a whole: a release alone, or machines would go to and fro', async () => {
+  test('is undone only as a whole: undoing one part would send machines to and fro', async () => {
     const told = () => Promise.all(['2', '3'].map((version) => ask(newReader(store), { channel: 'alpha', version })))
     await order('rollback', { version: '3.0', ...why })
     expect(await told()).toEqual(['withdrawn', 'update 2'])
@@ -558,14 +558,14 @@ describe('rollback', () => {
     expect(await told()).toEqual(['update 3', 'up-to-date'])
   })
 
-  test('from a dead end is refused: nothing is offered there', async () => {
+  test('from a dead end is refused: it offers nothing', async () => {
     await edit(store.publisher, set('3', { deadEnd: why }))
     expect(await roll()).toMatch(/^refused: 3 is a dead end/)
   })
 })
 
-describe('what is pruned', () => {
-  test('is neither a floor, nor a dead end, nor what a follower still waits for', async () => {
+describe('prune', () => {
+  test('keeps floors, dead ends and releases that a follower still waits for', async () => {
     for (const version of ['4', '5', '6']) await publishOne(store, version, { channel: 'alpha' })
     await edit(store.publisher, set('1', { floor: why }))
     await edit(store.publisher, set('2', { deadEnd: why }))
@@ -581,7 +581,7 @@ describe('what is pruned', () => {
 
 const at = '2026-11-20T00:00:00.000Z'
 
-describe('what nobody could be offered by is not signed', () => {
+describe('edits that would make a release unavailable to everyone are refused', () => {
   const day = { days: ['Mon'], from: '10:00', to: '11:00', timeZone: 'UTC' } as const
   test.each<[string, object, RegExp]>([
     ['a share above one', { ramp: [{ at, share: 1.5 }] }, /the ramp of 3: its share 1.5 is not a number/],
@@ -603,7 +603,7 @@ describe('what nobody could be offered by is not signed', () => {
 })
 
 test.each([1.5, -1, null, 'x', '1', [1]])(
-  'signed all the same, a share of %j is none, and costs no other release',
+  'a signed share of %j admits nobody, and does not affect other releases',
   async (share) => {
     const state = await loadForWriting(store.publisher)
     const head = await loadHead(store.publisher, state, alpha)

@@ -47,28 +47,28 @@ const refusing = (code: ErrorCode) => async (): Promise<never> => {
 const outcomes = ({ findings }: Diagnosis): string[] => [...new Set(findings.map(({ outcome }) => outcome))]
 
 describe('an honest store is fit', () => {
-  test('every check was asked, and holds', async () => {
+  test('every check runs and passes', async () => {
     const diagnosis = await examine(honest())
     expect(diagnosis).toMatchObject({ verdict: 'fit', left: { keys: [] } })
     expect(outcomes(diagnosis)).toEqual(['holds'])
     expect(diagnosis.findings).toHaveLength(documentChecks.length + packageChecks.length)
   })
 
-  test('nothing of it stays', async () => {
+  test('nothing is left behind', async () => {
     const bucket = await newBucket()
     const before = await bucket.keys()
     expect(await examine(bucket)).toMatchObject({ verdict: 'fit' })
     expect(await bucket.keys()).toEqual(before)
   })
 
-  test('a store that does not list is not asked what it lists', async () => {
+  test('a store without lists skips the checks of lists', async () => {
     const { list: _, folders: __, ...documents } = memoryDocuments()
     const diagnosis = await examine({ ...honest(), documents })
     expect(diagnosis.verdict).toBe('fit')
     expect(diagnosis.findings).toHaveLength(documentChecks.length + packageChecks.length - 2)
   })
 
-  test('it costs no more calls than the checks say', async () => {
+  test('makes at most the calls that the checks declare', async () => {
     const faults = faultsOf()
     const { documents, packages, random } = honest()
     await examine({ documents: faultyDocuments(documents, faults), packages: faultyPackages(packages, faults), random })
@@ -78,7 +78,7 @@ describe('an honest store is fit', () => {
   })
 })
 
-describe('a store that lies is not', () => {
+describe('a store that breaks its contract is not fit', () => {
   const request = <Store>(liars: readonly Liar<Store>[], checks: readonly { readonly name: string }[]) =>
     liars.filter(([, row]) => checks.some(({ name }) => name === row))
 
@@ -95,12 +95,12 @@ describe('a store that lies is not', () => {
     expect(findings.find(({ check }) => check === row)).toMatchObject({ outcome: 'broken' })
   })
 
-  test('every check finds a liar out', () => {
+  test('every check detects its liar', () => {
     const found = new Set([...documentLiars, ...packageLiars].map(([, row]) => row))
     expect([...documentChecks, ...packageChecks].map(({ name }) => name).filter((name) => !found.has(name))).toEqual([])
   })
 
-  test('what happened is said, what follows, and nothing of it stays', async () => {
+  test('the report has the finding and its consequence, and nothing is left behind', async () => {
     const bucket = await newBucket()
     const before = await bucket.keys()
     const { findings } = await examine({ ...bucket, documents: ignoringConditions(bucket.documents) })
@@ -134,7 +134,7 @@ const ignoringConditions = (documents: Documents): Documents => {
   }
 }
 
-describe('a store that does not answer cannot be judged', () => {
+describe('a store that does not answer is inconclusive', () => {
   test.each<[string, Partial<Documents>, asked: number, object]>([
     ['it is not there', { get: refusing('store-unavailable') }, 1, { code: 'store-unavailable' }],
     ['what is absent is refused', { get: refusing('forbidden') }, 1, { code: 'forbidden' }],
@@ -153,7 +153,7 @@ describe('a store that does not answer cannot be judged', () => {
     expect(diagnosis.findings.find(({ outcome }) => outcome === 'unknown')).toMatchObject(finding)
   })
 
-  test('one that is only read says so', async () => {
+  test('a read-only store is reported as such', async () => {
     const patient = honest()
     const documents = { ...patient.documents, create: refusing('refused') }
     const packages = { ...patient.packages, remove: refusing('refused') }
@@ -163,7 +163,7 @@ describe('a store that does not answer cannot be judged', () => {
     })
   })
 
-  test('what lands after its check has failed is removed, too', async () => {
+  test('a write that lands after its check failed is removed, too', async () => {
     const bucket = await newBucket()
     const before = await bucket.keys()
     const late = Promise.withResolvers<void>()
@@ -188,7 +188,7 @@ describe('a store that does not answer cannot be judged', () => {
     expect(await bucket.keys()).toEqual(before)
   })
 
-  test('a defect is thrown, and what was written is removed', async () => {
+  test('a defect is thrown, and scratch objects are removed', async () => {
     const bucket = await newBucket()
     const before = await bucket.keys()
     const documents = { ...bucket.documents, swap: () => Promise.reject(new TypeError('a defect')) }
@@ -197,7 +197,7 @@ describe('a store that does not answer cannot be judged', () => {
   })
 })
 
-test('an identity that may not remove can publish: what stays is named', async () => {
+test('an identity without delete permission can publish; objects left behind are listed', async () => {
   const bucket = await newBucket()
   const packages = { ...bucket.packages, remove: refusing('forbidden') }
   const { verdict, findings, left } = await examine({ ...bucket, packages })
@@ -217,7 +217,7 @@ describe('before a publish', () => {
     log.length = 0
   })
 
-  test('an honest store passes, in 7 calls and two that tidy', async () => {
+  test('an honest store passes in 7 calls and 2 for cleanup', async () => {
     const bucket = await newBucket()
     const before = await bucket.keys()
     const faults = faultsOf()
@@ -256,7 +256,7 @@ describe('before a publish', () => {
     },
   )
 
-  test('a store that ignores conditions is refused, and nothing stays in it', async () => {
+  test('a store that ignores conditions is refused, and nothing is left behind', async () => {
     const bucket = await newBucket()
     const before = await bucket.keys()
     await expect(guarded({ ...bucket, documents: ignoringConditions(bucket.documents) })).rejects.toMatchObject({
@@ -270,7 +270,7 @@ describe('before a publish', () => {
     await expect(guarded({ ...honest(), documents })).rejects.toMatchObject({ code, message: 'the store says no' })
   })
 
-  test('an identity that may not remove publishes, with a warning', async () => {
+  test('an identity without delete permission publishes, with a warning', async () => {
     const bucket = await newBucket()
     await guarded({ ...bucket, packages: { ...bucket.packages, remove: refusing('forbidden') } })
     expect(log).toMatchObject([
@@ -293,7 +293,7 @@ describe('a folder', () => {
   })
   const log = () => {}
 
-  test('is fit, also while others try it out, and is then as it was', async () => {
+  test('is fit, also with concurrent doctors, and is left unchanged', async () => {
     const text = new TextEncoder().encode('{}')
     await folder().documents.create('apps/a/stable/0000000001.jws', text)
     const before = await readdir(root, { recursive: true })
@@ -305,7 +305,7 @@ describe('a folder', () => {
     expect(await readdir(root, { recursive: true })).toEqual(before)
   })
 
-  test('that is not there is not made', async () => {
+  test('is not created if it does not exist', async () => {
     const path = join(root, 'not-mounted')
     expect(await examine(folder(path))).toMatchObject({ verdict: 'unknown' })
     await expect(refuseUnsafe({ ...folder(path), log })).rejects.toMatchObject({ code: 'store-unavailable' })

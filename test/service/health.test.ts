@@ -15,7 +15,7 @@ const expiring = async (store: TestStore, inDays: number): Promise<void> => {
   await refresh(store.publisher)
 }
 
-test('a cache that has read nothing has no problem yet', () => {
+test('a cache without any read has no problem yet', () => {
   expect(findProblems(newCatalogCache(), now)).toEqual([])
 })
 
@@ -65,7 +65,7 @@ test.each<[string, (store: TestStore) => unknown, number, string[]]>([
   expect(findProblems(reader.cache, now + days * day)).toEqual(want)
 })
 
-test('a store that fails is one problem, and none when it is back', async () => {
+test('a failing store is one problem, and none after recovery', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   const bytes = await store.bucket.read(catalogKey)

@@ -65,7 +65,7 @@ async function replacePackage({ packages }: TestStore, key: string, text: string
   await packages.put(key, source.open(), { size: source.size, sha256: await sha256Hex(bytesOf(text)) })
 }
 
-test('a store as it should be', async () => {
+test('an intact store has no findings', async () => {
   const store = await scene()
   expect(await inspectStore(store.publisher)).toEqual({
     unchecked: [],
@@ -169,7 +169,7 @@ async function swapPast({ bucket }: TestStore): Promise<void> {
   await bucket.overwrite(stable(2), one)
 }
 
-describe('one object that is not what was signed is named, and no other', () => {
+describe('a changed object is reported, and no other', () => {
   test.each(rows)('%s', async (_, damage, want, answer) => {
     const store = await scene()
     await damage(store)
@@ -180,7 +180,7 @@ describe('one object that is not what was signed is named, and no other', () => 
   })
 })
 
-describe('where the root or the catalog cannot be verified nothing can be said of the rest', () => {
+describe('without a verifiable root or catalog, nothing else is reported', () => {
   test.each<[string, Damage, RegExp]>([
     ['the pinned root: one byte', change(rootKey(1), flip(40)), /^mismatch: root\/1\.jws: /],
     ['the pinned root: gone', ({ bucket }) => bucket.erase(rootKey(1)), /^missing: root\/1\.jws, which the pin names/],
@@ -207,7 +207,7 @@ describe('where the root or the catalog cannot be verified nothing can be said o
   })
 })
 
-test('a catalog that was rolled back: what is committed beyond it is noted, and readers that remember do not go back', async () => {
+test('a rolled-back catalog: later commits are noted, and readers with a mark do not go back', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   const old = await store.bucket.read(catalogKey)
@@ -227,7 +227,7 @@ test('a catalog that was rolled back: what is committed beyond it is noted, and 
   expect(await ask(newReader(store))).toBe('update 3')
 })
 
-test('an expired catalog is an error of the catalog, and all else is still gone through', async () => {
+test('an expired catalog is an error of the catalog, and everything else is still checked', async () => {
   const store = await scene()
   store.time.now += 20 * day
   expect(await inspectStore(store.publisher)).toMatchObject({
@@ -236,7 +236,7 @@ test('an expired catalog is an error of the catalog, and all else is still gone 
   })
 })
 
-test('a SHA-1 that is not the one of the bytes: what Omaha would tell clients', async () => {
+test('a SHA-1 that differs from the package: Omaha clients would get it', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   await commitChannel(store.publisher, { app, channel: 'stable' }, (current) => {
@@ -248,7 +248,7 @@ test('a SHA-1 that is not the one of the bytes: what Omaha would tell clients', 
   expect(findings).toMatchObject([{ level: 'error', problem: expect.stringMatching(/^its SHA-1 is/) }])
 })
 
-test('a chain that breaks beyond the catalog is rolled forward by nobody', async () => {
+test('a chain broken after the catalog is not moved forward', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   const { bucket, keys, publisher } = store
@@ -269,7 +269,7 @@ test('a chain that breaks beyond the catalog is rolled forward by nobody', async
   expect(await ask(newReader(store))).toBe('update 2')
 })
 
-test('packages are told of before they are read, and every byte of them', async () => {
+test('progress names packages before they are read, and counts every byte', async () => {
   const store = await scene()
   const seen: string[] = []
   let bytes = 0
@@ -287,7 +287,7 @@ test('packages are told of before they are read, and every byte of them', async 
   expect([seen.length, bytes]).toEqual([3, 0])
 })
 
-test('a store that does not list is inspected without its orphans, and that is said', async () => {
+test('a store without lists is checked without orphans, and the report notes it', async () => {
   const store = await scene()
   await publish({ ...store.publisher, timestamp: [] }, orderOf('4'))
   await store.bucket.create('notes/x', notes)
@@ -298,7 +298,7 @@ test('a store that does not list is inspected without its orphans, and that is s
   expect((await inspectStore(store.publisher)).unchecked).toEqual([])
 })
 
-test('floors whose ramp or target keeps machines back are notes', async () => {
+test('a floor that keeps machines back by ramp or target is a note', async () => {
   const store = await scene()
   const floor = { reason: 'why' }
   await editChannel(store.publisher, { app, channel: 'stable' }, (one) => ({

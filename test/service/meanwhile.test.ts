@@ -53,14 +53,14 @@ describe('a channel that is renamed', () => {
   test.each<[string, () => Promise<unknown>, string]>([
     ['a withdrawal', () => order('withdraw', { version: '3', ...why }), 'update 2'],
     ['a release', () => publishOne(store, '4'), 'update 4'],
-  ])('%s that lands before it ends is not lost: it goes on, and the operator is told', async (_, work, want) => {
+  ])('%s meanwhile is kept in the old channel, and the rename is refused', async (_, work, want) => {
     expect(await refusal(rename(interrupted('stable', work)))).toMatch(
       /^refused: lts has the alias stable already, and the two channels differ/,
     )
     expect(await told()).toEqual([want, 'update 3'])
   })
 
-  test('a hold that lands before it ends goes along', async () => {
+  test('a hold meanwhile moves along', async () => {
     expect(await rename(interrupted('stable', () => order('hold', { version: '3', ...why })))).toMatchObject({
       kind: 'changed',
     })
@@ -68,7 +68,7 @@ describe('a channel that is renamed', () => {
   })
 
   test.each([undefined, { repository: 'octocat/os', run: '77' }])(
-    'is renamed in the end where that was broken off: provenance %j',
+    'an interrupted rename completes when repeated: provenance %j',
     async (provenance) => {
       await publish(store.publisher, orderOf('4'), () => {}, { provenance })
       await withFault(store, { at: 3, face: 'kill-before' }, rename)
@@ -80,7 +80,7 @@ describe('a channel that is renamed', () => {
   )
 })
 
-describe('two who contradict each other', () => {
+describe('two contradicting operators', () => {
   const follow = (one: Publisher, channel: string, source: string) =>
     followChannel(one, ref(channel), { channel: source })
   const alias = (one: Publisher, channel: string) => describeChannel(one, ref(channel), { aliases: ['prod'] })
@@ -97,25 +97,25 @@ describe('two who contradict each other', () => {
     await publishOne(store, '3', { channel: 'b' })
   })
 
-  test.each(rows)('%s: who comes last is told', async (_, channel, change, other, words) => {
+  test.each(rows)('%s: the later one is refused', async (_, channel, change, other, words) => {
     const told = await refusal(change(interrupted(channel, () => other(store.publisher))))
     expect(told).toMatch(/^conflict: .*: concurrent change$/)
     expect(told).toMatch(words)
   })
 
-  test.each(rows)('%s in the same moment: one of them at least is told', async (_, __, change, other) => {
+  test.each(rows)('%s at the same time: at least one is refused', async (_, __, change, other) => {
     const both = [change, other].map((one, i) => refusal(one({ ...store.publisher, random: seeded(i) })))
     expect(await Promise.all(both)).toContainEqual(expect.stringMatching(/^conflict: /))
   })
 
-  test('a dry run looks no second time', async () => {
+  test('a dry run does not check again', async () => {
     const planned = await planChange(store.publisher, followEdit(ref('a'), { channel: 'b' }))
     await end(store.publisher)
     expect(await preview(store.publisher, planned)).toMatchObject({ kind: 'dry-run', seq: 2 })
   })
 })
 
-test('who publishes what is pruned elsewhere meanwhile is told; publishing again mends it', async () => {
+test('publishing packages that are pruned meanwhile is reported; publishing again repairs it', async () => {
   for (const version of ['1', '2']) await publishOne(store, version, { channel: 'alpha' })
   const prune = async () => {
     const { packages } = await pruneChannel(store.publisher, ref('alpha'), { keep: 1 })

@@ -53,7 +53,7 @@ const keysOf = async (bucket: Bucket): Promise<string[]> => {
   return keys
 }
 
-test('everything is copied verbatim, and verifies as its origin does', async () => {
+test('everything is copied byte for byte, and verifies like the origin', async () => {
   const { origin, bucket, own, mirroring } = await scene()
   const result = await mirror(mirroring, all)
   expect(result).toMatchObject({ kind: 'mirrored', documents: 5, packages: 3, absent: [] })
@@ -62,7 +62,7 @@ test('everything is copied verbatim, and verifies as its origin does', async () 
   expect(await ask(newReader({ publisher: own }))).toBe('update 2')
 })
 
-test('a new release is taken over with as few questions as it needs; nothing new costs one', async () => {
+test('a new release is copied with the minimum of requests; no change costs one', async () => {
   const { origin, own, mirroring, reads } = await scene()
   const memory: MirrorMemory = {}
   await mirror(mirroring, all, memory)
@@ -77,7 +77,7 @@ test('a new release is taken over with as few questions as it needs; nothing new
   expect(await ask(newReader({ publisher: own }))).toBe('update 3')
 })
 
-test('a refreshed catalog with nothing new in it is copied alone', async () => {
+test('of a refreshed catalog without changes, only the catalog is copied', async () => {
   const { origin, bucket, mirroring, reads } = await scene()
   await mirror(mirroring, all)
   origin.time.now += 6 * day
@@ -88,7 +88,7 @@ test('a refreshed catalog with nothing new in it is copied alone', async () => {
   expect(await bucket.read(catalogKey)).toEqual(await origin.bucket.read(catalogKey))
 })
 
-test('only the channels that are named; the others answer not-mirrored, and can come later', async () => {
+test('only the named channels are copied; others answer not-mirrored, and can be added later', async () => {
   const { own, mirroring } = await scene()
   await mirror(mirroring, { packages: 'all', channels: ['beta'] })
   const reader = newReader({ publisher: own })
@@ -115,7 +115,7 @@ test.each([
   expect((await inspectStore(own)).findings).toEqual([])
 })
 
-test('a follower brings its source along, and what it may still offer of it', async () => {
+test('a follower brings its source, with the releases that it may still offer', async () => {
   const { origin, own, mirroring } = await scene()
   const later = { app, channel: 'later' }
   await describeChannel(origin.publisher, later, {}, { create: true })
@@ -128,11 +128,11 @@ test('a follower brings its source along, and what it may still offer of it', as
   expect(await ask(newReader({ publisher: own }), { channel: 'beta' })).toBe('not-mirrored')
 })
 
-describe('a pass that dies', () => {
+describe('an interrupted pass', () => {
   /** The root; a package and its manifest; notes, two packages and their manifest; what was before it; the catalog. */
   const writes = 9
 
-  test('makes so many writes, and the catalog is the last', async () => {
+  test('the number of writes is fixed, and the catalog is last', async () => {
     const { mirroring } = await scene()
     const faults = faultsOf()
     await mirror({ ...mirroring, to: faulty(mirroring.to, faults) }, all)
@@ -142,7 +142,7 @@ describe('a pass that dies', () => {
   })
 
   test.each(everyFault(writes))(
-    'write $at $face: nothing is offered before all is there, and the next goes on',
+    'write $at $face: nothing is offered before everything is copied, and the next pass continues',
     async ({ at, face }) => {
       const { own, mirroring } = await scene()
       const faults = faultsOf({ [at]: face })
@@ -167,7 +167,7 @@ const faulty = (
   packages: faultyPackages(packages, faults),
 })
 
-test('two mirrors of one store: whoever is behind goes on from what the other did', async () => {
+test('two mirrors of one store: the slower one continues from the work of the other', async () => {
   const { origin, own, mirroring } = await scene()
   const stale = await origin.bucket.read(catalogKey)
   origin.time.now += minute
@@ -187,7 +187,7 @@ test('two mirrors of one store: whoever is behind goes on from what the other di
   expect(await inspectStore(own)).toMatchObject({ findings: [], manifests: 4, packages: 4 })
 })
 
-test('what was not there is asked for again, and one bad channel holds up no other', async () => {
+test('missing objects are requested again, and one bad channel does not block others', async () => {
   const { origin, own, mirroring } = await scene()
   const manifest = await origin.bucket.read(channelKey(app, 'beta', 1))
   origin.bucket.erase(channelKey(app, 'beta', 1))
@@ -205,7 +205,7 @@ test('what was not there is asked for again, and one bad channel holds up no oth
   expect(await ask(newReader({ publisher: own }))).toBe('update 2')
 })
 
-test('a mirror that another one overtook leaves the newer catalog alone', async () => {
+test('an overtaken mirror leaves the newer catalog alone', async () => {
   const { origin, bucket, own, mirroring } = await scene()
   const overtaken: typeof mirroring.to.documents = {
     ...bucket,
@@ -222,7 +222,7 @@ test('a mirror that another one overtook leaves the newer catalog alone', async 
   expect(await ask(newReader({ publisher: own }))).toBe('update 3')
 })
 
-test('in bounded steps nothing is begun that may exceed them, and the catalog comes before history', async () => {
+test('bounded steps start nothing beyond their bounds, and write the catalog before history', async () => {
   const { origin, bucket, own, mirroring } = await scene()
   for (let i = 0; i < 12; i++) await publishOne(origin, '1', { channel: `more-${i}` })
   const steps: number[] = []
@@ -240,7 +240,7 @@ test('in bounded steps nothing is begun that may exceed them, and the catalog co
   expect(await inspectStore(own)).toMatchObject({ channels: 14, manifests: 15 })
 })
 
-test('a step that ends behind a follower has copied what it follows', async () => {
+test('a step that ends at a follower has copied its source', async () => {
   const { origin, own, mirroring } = await scene()
   const later = { app, channel: 'later' }
   await describeChannel(origin.publisher, later, {}, { create: true })
@@ -254,7 +254,7 @@ test('a step that ends behind a follower has copied what it follows', async () =
   expect(await ask(newReader({ publisher: own }), { channel: 'later', version: '0' })).toBe('update 1')
 })
 
-test('a schedule that mirrors a follower takes along what is new in its source', async () => {
+test('a schedule that mirrors a follower also copies new releases of its source', async () => {
   const { origin, own, mirroring } = await scene()
   const later = { app, channel: 'later' }
   await describeChannel(origin.publisher, later, {}, { create: true })
@@ -272,7 +272,7 @@ test('a schedule that mirrors a follower takes along what is new in its source',
 })
 
 test.each([undefined, ['alpha'], ['alpha', 'beta']])(
-  'two channels that follow each other have an end in a schedule: %j',
+  'two channels that follow each other do not loop in a schedule: %j',
   async (channels) => {
     const { origin, own, mirroring, reads } = await scene()
     await publishOne(origin, '3', { channel: 'alpha' })
@@ -299,7 +299,7 @@ test.each([undefined, ['alpha'], ['alpha', 'beta']])(
   },
 )
 
-test('other bytes in the own store are a fork, or damage: both are said loudly', async () => {
+test('different bytes in the mirror’s store are a fork or damage: both are logged as errors', async () => {
   const { bucket, mirroring } = await scene()
   await bucket.overwrite(channelKey(app, 'stable', 2), bytesOf('other'))
   expect(await refusal(mirror(mirroring, all))).toMatch(/^mismatch: this store's apps.*stable\/0000000002\.jws/)

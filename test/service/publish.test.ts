@@ -44,7 +44,7 @@ function countingPackages(): { readonly packages: Packages; readonly puts: strin
   return { packages: { ...packages, put }, puts }
 }
 
-test('a CVE that is said twice is kept once, in its place', async () => {
+test('a repeated CVE is stored once, in its place', async () => {
   const store = await newStore()
   const cves = ['CVE-2026-2222', 'CVE-2026-1111', 'CVE-2026-2222']
   expect(await publishOne(store, '1', { cves })).toMatchObject({ kind: 'published' })
@@ -54,7 +54,7 @@ test('a CVE that is said twice is kept once, in its place', async () => {
   expect(releases[0].cves).toEqual(cves.slice(0, 2))
 })
 
-describe('what is refused leaves nothing behind', () => {
+describe('a refused publish leaves nothing behind', () => {
   const file = (name: string) => ({ sources: [sourceOf(name, 'CrAU 3 amd64-usr')] as const })
   test.each<[string, Partial<PublishOrder>, RegExp]>([
     ['a lower version', { version: '1' }, /^refused: 1 is lower than 2/],
@@ -112,7 +112,7 @@ describe('what is refused leaves nothing behind', () => {
     expect(await allKeys(store)).toEqual(before)
   })
 
-  test('a manifest that would be too large for readers', async () => {
+  test('for a manifest above the size limit', async () => {
     const store = await newStore()
     await commitChannel(store.publisher, { app, channel: 'stable' }, (current) => ({
       ...current,
@@ -125,7 +125,7 @@ describe('what is refused leaves nothing behind', () => {
 })
 
 describe('dry run', () => {
-  test('says what would be, writes nothing, needs no key', async () => {
+  test('prints the result, writes nothing, needs no key', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const before = await allKeys(store)
@@ -143,7 +143,7 @@ describe('dry run', () => {
     expect(await allKeys(store)).toEqual(before)
   })
 
-  test('needs no leave to write, also where packages are taken in before their name', async () => {
+  test('needs no write permission, even on stores that stage packages', async () => {
     const { publisher } = await newStore()
     const refused = async (): Promise<never> => {
       throw new Error('it is only read')
@@ -159,13 +159,13 @@ describe('dry run', () => {
   })
 })
 
-test('what was published before needs no release key again', async () => {
+test('a published version needs no release key again', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   expect(await publish({ ...store.publisher, release: [] }, orderOf('2'))).toMatchObject({ kind: 'unchanged', seq: 1 })
 })
 
-test('one version is the same bytes in every channel, and shares its folder', async () => {
+test('one version has the same bytes in every channel, and one folder', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   const before = (await allKeys(store)).filter((key) => key.startsWith('packages/'))
@@ -173,7 +173,7 @@ test('one version is the same bytes in every channel, and shares its folder', as
   expect((await allKeys(store)).filter((key) => key.startsWith('packages/'))).toEqual(before)
 })
 
-test('the first package is required, the others are not', async () => {
+test('the first package is required, the others are optional', async () => {
   const sources = [sourceOf('update.gz', 'CrAU'), sourceOf('oem.gz', 'oem')] as const
   const { packages } = await publishOne(await newStore(), '2', { sources })
   expect(packages.map(({ name, size, required }) => [name, size, required])).toEqual([
@@ -182,7 +182,7 @@ test('the first package is required, the others are not', async () => {
   ])
 })
 
-test('bytes are told as they are read: half of them for hashing, half for copying, also where nothing is to copy', async () => {
+test('progress counts each byte half for hashing and half for copying, even if the copy is skipped', async () => {
   const store = await newStore()
   let bytes = 0
   const whenCopying: number[] = []
@@ -203,7 +203,7 @@ test('bytes are told as they are read: half of them for hashing, half for copyin
   expect(bytes).toBe(2 * 7)
 })
 
-test('a file that changes between two readings is not published', async () => {
+test('a file that changes between two reads is not published', async () => {
   const store = await newStore()
   let reads = 0
   const [first, second] = [sourceOf('update.gz', 'CrAU a'), sourceOf('update.gz', 'CrAU b')]
@@ -212,7 +212,7 @@ test('a file that changes between two readings is not published', async () => {
   expect(await ask(newReader(store))).toBe('unknown-app')
 })
 
-test('notes that somebody put there under a name that is not theirs stop the publish', async () => {
+test('notes in the store with unexpected bytes stop the publish', async () => {
   const store = await newStore()
   const notes = bytesOf('# Version 2')
   const key = notesKey(await sha256Hex(notes))
@@ -224,14 +224,14 @@ test('notes that somebody put there under a name that is not theirs stop the pub
   expect(await store.bucket.read(key)).toEqual(notes)
 })
 
-describe('packages that may be served', () => {
+describe('packages that are served', () => {
   const folderOf = async (version: string) => {
     const text = `CrAU ${version} amd64-usr`
     const ref = { app, version, board: 'amd64-usr' }
     return packageFolder(ref, [{ name: 'update.gz', sha256: await sha256Hex(bytesOf(text)) }])
   }
 
-  test('those that a verified manifest names, also after the catalog expired, and nothing else', async () => {
+  test('are those that a verified manifest names, also after the catalog expired', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     await publishOne(store, '3', { channel: 'beta' })
@@ -256,7 +256,7 @@ describe('packages that may be served', () => {
     expect(await findPackage(reader, key)).toMatchObject({ name: 'update.gz' })
   })
 
-  test('a channel that failed is tried again when its time has come', async () => {
+  test('a failed channel is retried when its time has come', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const key = channelKey(app, 'stable', 1)
@@ -270,7 +270,7 @@ describe('packages that may be served', () => {
     expect(await findPackage(reader, wanted)).toMatchObject({ name: 'update.gz' })
   })
 
-  test('one request reads 20 channels at most; the next ones go on', async () => {
+  test('one request reads at most 20 channels; later requests read the rest', async () => {
     const store = await newStore()
     const names = Array.from({ length: 45 }, (_, n) => `c${String(n).padStart(2, '0')}`)
     for (const channel of names) await publishOne(store, channel === 'c44' ? '3' : '2', { channel })
@@ -291,7 +291,7 @@ describe('packages that may be served', () => {
     expect(await findPackage(reader, `${wanted}x`)).toBeUndefined()
   })
 
-  test('where nothing could be read: the reason', async () => {
+  test('if nothing could be read: the reason', async () => {
     const store = await newStore()
     store.bucket.erase('catalog.jws')
     expect(await findPackage(newReader(store), 'packages/a/b')).toMatchObject({ reason: 'unverifiable' })

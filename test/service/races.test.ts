@@ -44,7 +44,7 @@ const seqOf = async ({ publisher }: TestStore) =>
   (await loadForWriting(publisher)).catalog.catalog.apps[app]?.channels.stable?.seq
 
 describe.each(Object.entries(stores))('%s', (_, open) => {
-  test('40 publishers at once, each of another board: 40 numbers, one chain, everything offered', async () => {
+  test('40 concurrent publishers of different boards: 40 sequence numbers, one chain, everything offered', async () => {
     const store = await open()
     const boards = Array.from({ length: 40 }, (_, i) => `board-${i}`)
     const results = await Promise.all(boards.map((board, i) => publish(process(store, i), orderOf('2', { board }))))
@@ -59,7 +59,7 @@ describe.each(Object.entries(stores))('%s', (_, open) => {
     await chainIsUnbroken(store, 40)
   })
 
-  test('two publishers of the same bytes at once: one manifest, and both are told that it is there', async () => {
+  test('two concurrent publishers of the same bytes: one manifest, and both succeed', async () => {
     const store = await open()
     const results = await Promise.all([1, 2].map((seed) => publish(process(store, seed), orderOf('2'))))
     expect(results.map(({ seq, offered }) => [seq, offered])).toEqual([
@@ -70,7 +70,7 @@ describe.each(Object.entries(stores))('%s', (_, open) => {
     expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], manifests: 1 })
   })
 
-  test('publishers and refreshers at once', async () => {
+  test('concurrent publishers and refreshers', async () => {
     const store = await open()
     await publishOne(store, '1')
     const publishers = ['2', '3', '4'].map((_, i) => publish(process(store, i), orderOf('2', { board: `board-${i}` })))
@@ -95,8 +95,8 @@ async function chainIsUnbroken(store: TestStore, length: number): Promise<void> 
   expect(previous).toBeUndefined()
 }
 
-describe('publishers that do not agree', () => {
-  test('two versions at once: the lower one either came first or is refused', async () => {
+describe('contradicting publishers', () => {
+  test('two versions at once: the lower one was first or is refused', async () => {
     const store = await newStore()
     const [three, two] = await Promise.allSettled([
       publish(process(store, 1), orderOf('3')),
@@ -120,7 +120,7 @@ describe('publishers that do not agree', () => {
     ).toHaveLength(1)
   })
 
-  test('two spellings of one version: a second board is offered where its packages are', async () => {
+  test('two spellings of one version: a second board is offered at the place of its packages', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     await publishOne(store, '2.0.0', { board: 'arm64-usr' })
@@ -128,7 +128,7 @@ describe('publishers that do not agree', () => {
     expect(await publishOne(store, '02', { sources: orderOf('2').sources })).toMatchObject({ kind: 'unchanged' })
   })
 
-  test('two spellings of one version at once: what is offered is where its packages are', async () => {
+  test('two spellings of one version at once: each is offered at the place of its packages', async () => {
     const store = await newStore()
     const outcomes = await Promise.all([
       refusal(publish(process(store, 1), orderOf('2'))),
@@ -167,7 +167,7 @@ describe('without the timestamp key', () => {
     expect(await publish(offline, orderOf('3'))).toMatchObject({ kind: 'unchanged', offered: true })
   })
 
-  test('a channel that no catalog names yet is found where the store lists, and named when it is published again where it does not', async () => {
+  test('a channel that is not in the catalog is found by listing; without lists, publishing again adds it', async () => {
     const store = await newStore()
     await publish({ ...store.publisher, timestamp: [] }, orderOf('2'))
     const { list: _, folders: __, ...documents } = store.publisher.documents
@@ -179,7 +179,7 @@ describe('without the timestamp key', () => {
     expect(await ask(newReader(store))).toBe('update 2')
   })
 
-  test('what else lies under apps/ is no channel', async () => {
+  test('other files under apps/ are not channels', async () => {
     const store = await newStore()
     for (const key of [
       'apps/README',
@@ -195,7 +195,7 @@ describe('without the timestamp key', () => {
 })
 
 describe('an expired catalog', () => {
-  test('is not signed anew without a word: it could have been put back', async () => {
+  test('is not signed again without --force: it could be a replay', async () => {
     const store = await newStore()
     await publishOne(store, '1')
     store.time.now += 30 * day
@@ -208,7 +208,7 @@ describe('an expired catalog', () => {
     expect(await ask(newReader(store))).toBe('update 2')
   })
 
-  test('nor is an older one by who remembers a newer one', async () => {
+  test('that is older than the remembered one is not signed again', async () => {
     const store = await newStore()
     await publishOne(store, '1')
     const old = await store.bucket.read(catalogKey)
@@ -221,7 +221,7 @@ describe('an expired catalog', () => {
     expect(await refusal(again)).toMatch(/^rollback: catalog: not newer/)
   })
 
-  test('publishing without the timestamp key commits, and a refresh makes it fresh', async () => {
+  test('publishing without the timestamp key commits, and a refresh makes it current', async () => {
     const store = await newStore()
     await publishOne(store, '1')
     store.time.now += 30 * day
@@ -233,7 +233,7 @@ describe('an expired catalog', () => {
 })
 
 describe('refresh', () => {
-  test('signs again past a third of the validity, and not before', async () => {
+  test('signs again after a third of the validity, and not before', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     store.time.now += (14 * day) / 3 - minute
@@ -247,7 +247,7 @@ describe('refresh', () => {
     expect([kind, Date.parse(expires)]).toEqual(['refreshed', store.time.now + 14 * day])
   })
 
-  test('keeps holds, names and rampAsOf', async () => {
+  test('keeps holds, aliases and rampAsOf', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const kept = {
@@ -269,7 +269,7 @@ describe('refresh', () => {
     })
   })
 
-  test('a store that fails is no problem of a channel', async () => {
+  test('reports a store failure as such, not as a problem of a channel', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const documents = {
@@ -285,9 +285,9 @@ describe('refresh', () => {
   })
 })
 
-describe('clocks that are wrong', () => {
+describe('wrong clocks', () => {
   test.each([10 * minute, 30 * day, 3650 * day])(
-    'a writer whose clock was %i ms ahead: readers that knew a good catalog go on, and force makes it good',
+    'a writer %i ms ahead: readers with a good catalog continue, and --force repairs it',
     async (aheadMs) => {
       const store = await newStore()
       await publishOne(store, '2')
@@ -308,19 +308,16 @@ describe('clocks that are wrong', () => {
     },
   )
 
-  test.each([1000, 4 * minute])(
-    'a writer whose clock was %i ms ahead is within what readers allow',
-    async (aheadMs) => {
-      const store = await newStore()
-      await publish({ ...store.publisher, clock: () => now + aheadMs }, orderOf('2'))
-      expect(await ask(newReader(store))).toBe('update 2')
-      await publishOne(store, '3')
-      expect(Date.parse((await storedCatalog(store)).issuedAt)).toBe(now + aheadMs + 1)
-      expect(await ask(newReader(store))).toBe('update 3')
-    },
-  )
+  test.each([1000, 4 * minute])('a writer %i ms ahead is within the tolerance of readers', async (aheadMs) => {
+    const store = await newStore()
+    await publish({ ...store.publisher, clock: () => now + aheadMs }, orderOf('2'))
+    expect(await ask(newReader(store))).toBe('update 2')
+    await publishOne(store, '3')
+    expect(Date.parse((await storedCatalog(store)).issuedAt)).toBe(now + aheadMs + 1)
+    expect(await ask(newReader(store))).toBe('update 3')
+  })
 
-  test('a manifest that is an hour ahead waits: the one before is offered until then, and it is said', async () => {
+  test('a manifest dated an hour ahead waits: the previous one is offered, and it is reported', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const warm = newReader(store)
@@ -337,7 +334,7 @@ describe('clocks that are wrong', () => {
     expect(await ask(newReader(store))).toBe('update 3')
   })
 
-  test('a writer whose clock is a little behind still moves the mark forward', async () => {
+  test('a writer slightly behind still moves the mark forward', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const before = (await storedCatalog(store)).issuedAt
@@ -346,19 +343,16 @@ describe('clocks that are wrong', () => {
     expect(await ask(newReader(store))).toBe('update 3')
   })
 
-  test.each([0, now - day])(
-    'a writer that starts at %i, before it was told the time, changes nothing that is offered',
-    async (clock) => {
-      const store = await newStore()
-      await publishOne(store, '2')
-      const before = await store.bucket.read(catalogKey)
-      const behind = { ...store.publisher, clock: () => clock }
-      expect(await refresh(behind)).toMatchObject({ kind: 'unchanged' })
-      expect(await refusal(publish(behind, orderOf('3')))).toMatch(/^from-the-future/)
-      expect(await store.bucket.read(catalogKey)).toEqual(before)
-      expect(await ask(newReader(store))).toBe('update 2')
-      await refresh(store.publisher)
-      expect(await ask(newReader(store))).toBe('update 3')
-    },
-  )
+  test.each([0, now - day])('a writer that starts at %i, before clock sync, changes no offer', async (clock) => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const before = await store.bucket.read(catalogKey)
+    const behind = { ...store.publisher, clock: () => clock }
+    expect(await refresh(behind)).toMatchObject({ kind: 'unchanged' })
+    expect(await refusal(publish(behind, orderOf('3')))).toMatch(/^from-the-future/)
+    expect(await store.bucket.read(catalogKey)).toEqual(before)
+    expect(await ask(newReader(store))).toBe('update 2')
+    await refresh(store.publisher)
+    expect(await ask(newReader(store))).toBe('update 3')
+  })
 })

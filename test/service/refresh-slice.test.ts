@@ -19,7 +19,7 @@ const commit = async (store: Awaited<ReturnType<typeof storeOf>>, channels: read
   for (const channel of channels) await publish({ ...store.publisher, timestamp: [] }, { ...orderOf(version), channel })
 }
 
-test.each([1, 2, 3, 5, 12, 60])('looks that step by %i turns come by every channel', async (step) => {
+test.each([1, 2, 3, 5, 12, 60])('runs that advance by %i turns visit every channel', async (step) => {
   const store = await storeOf(names)
   await commit(store, names, '2')
   let looks = 0
@@ -32,7 +32,7 @@ test.each([1, 2, 3, 5, 12, 60])('looks that step by %i turns come by every chann
   expect(looks).toBeLessThan(24)
 })
 
-test('channels that no catalog names yet are looked at beside those that are', async () => {
+test('channels missing from the catalog are checked beside those in it', async () => {
   const store = await storeOf(names.slice(0, 2))
   await commit(store, names.slice(2, 5), '1')
   await commit(store, names.slice(0, 1), '2')
@@ -40,7 +40,7 @@ test('channels that no catalog names yet are looked at beside those that are', a
   expect(rolled.map(({ channel }) => channel).toSorted()).toEqual(['c00', 'c02', 'c03', 'c04'])
 })
 
-test('a look opens no more of either kind than it may, and later looks open the others', async () => {
+test('a run opens at most its limit of each kind, and later runs open the rest', async () => {
   const store = await storeOf(names.slice(0, 6))
   await commit(store, names.slice(0, 6), '2')
   await commit(store, names.slice(6, 12), '1')
@@ -55,7 +55,7 @@ test('a look opens no more of either kind than it may, and later looks open the 
   ])
 })
 
-test('a look reads one key for each channel, and no manifest that is named already', async () => {
+test('a run reads one key per channel, and no manifest that the catalog names', async () => {
   const store = await storeOf(names)
   const { documents, reads } = watched(store.publisher.documents)
   const cache = newCatalogCache()
@@ -69,7 +69,7 @@ test('a look reads one key for each channel, and no manifest that is named alrea
   expect(await storedCatalog(store)).toEqual(before)
 })
 
-test('the catalog is signed again when a third of its validity has passed, whatever the slice', async () => {
+test('the catalog is signed again after a third of its validity, whatever the slice', async () => {
   const store = await storeOf(names.slice(0, 1))
   const cache = newCatalogCache()
   const before = await storedCatalog(store)
@@ -80,7 +80,7 @@ test('the catalog is signed again when a third of its validity has passed, whate
   expect((await storedCatalog(store)).issuedAt).toBe(new Date(store.time.now).toISOString())
 })
 
-test('a process that served nothing yet reads first, and one with a memory does not go back', async () => {
+test('a new process reads first, and one with a mark does not go back', async () => {
   const store = await storeOf(names.slice(0, 1))
   const old = await store.bucket.read('catalog.jws')
   store.time.now += minute
@@ -95,7 +95,7 @@ test('a process that served nothing yet reads first, and one with a memory does 
   expect(await store.bucket.read('catalog.jws')).toEqual(old)
 })
 
-test('what a look wrote is remembered, also where nothing else is served', async () => {
+test('a catalog written by a run is remembered, even if nothing else is served', async () => {
   const store = await storeOf(names.slice(0, 1))
   const cache = newCatalogCache()
   await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
@@ -107,7 +107,7 @@ test('what a look wrote is remembered, also where nothing else is served', async
   expect(await store.bucket.read('catalog.jws')).toEqual(old)
 })
 
-test('what a look saw is remembered, though others wrote it', async () => {
+test('a catalog seen by a run is remembered, even if others wrote it', async () => {
   const store = await storeOf(names.slice(0, 1))
   const cache = newCatalogCache()
   await refreshSlice(store.publisher, cache, { most: 1, opens: 1 })
@@ -126,7 +126,7 @@ test.each([
   ['a folder of an app under such a name', `apps/${app}/Copy of stable/`, [`apps/${app}/`, 'Copy of stable']],
   ['more bytes than any manifest has', `apps/${app}/new/0000000001.jws`, undefined],
   ['more bytes than any manifest has, where a known channel goes on', `apps/${app}/c00/0000000002.jws`, undefined],
-] as const)('%s holds up nothing else', async (_, key, folder) => {
+] as const)('%s does not block other channels', async (_, key, folder) => {
   const store = await storeOf(names.slice(0, 2))
   await commit(store, names.slice(1, 2), '2')
   if (folder === undefined) await store.bucket.overwrite(key, new Uint8Array(2 ** 20 + 1))
@@ -151,7 +151,7 @@ test.each([
   expect(store.log).toContainEqual(expect.objectContaining({ level: 'error', problem: expect.stringContaining(key) }))
 })
 
-test('a channel that is far ahead goes forward by a few manifests at each look', async () => {
+test('a channel far ahead advances by a few manifests per run', async () => {
   const store = await storeOf(names.slice(0, 1))
   for (let n = 2; n <= 13; n++) await commit(store, names.slice(0, 1), `${n}`)
   const seqs = []

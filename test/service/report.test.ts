@@ -62,7 +62,7 @@ test.each<[string, readonly string[], object]>([
   expect(await report(...lines)).toMatchObject([want])
 })
 
-test('machines that changed channel, by where they came from', async () => {
+test('machines that changed channel are counted by their old channel', async () => {
   const moved = await report(
     check({ channel: 'beta', time: time(-minute) }),
     check(),
@@ -76,13 +76,13 @@ test('machines that changed channel, by where they came from', async () => {
   ])
 })
 
-test('what is not wanted does not count', async () => {
+test('filtered events are not counted', async () => {
   const lines = [check({ time: time(-2 * day) }), check({ app: 'other.app' }), check({ channel: 'beta' }), check()]
   const { channels } = await reportOn(textsOf(lines.join('\n')), { ...wanted, app, channel: 'stable' })
   expect(channels).toMatchObject([{ channel: 'stable', checks: 1 }])
 })
 
-test('what cannot be read is counted, and ends nothing; other lines of a log are none of it', async () => {
+test('unreadable lines are counted and skipped; other log lines are ignored', async () => {
   const odd = [
     '',
     'nonsense',
@@ -109,7 +109,7 @@ test('what cannot be read is counted, and ends nothing; other lines of a log are
   expect(found).toMatchObject({ unreadable: 8, lost: 7, channels: [{ checks: 1 }] })
 })
 
-test('events that a server kept are found in its store, by the day of their file', async () => {
+test('events in a store are found by the day of their file', async () => {
   const documents = memoryDocuments()
   let clock = now - 3 * 60 * minute
   const stored = storeEvents({ documents, clock: () => clock, random: seeded(1), log: () => {} })
@@ -132,7 +132,7 @@ test('events that a server kept are found in its store, by the day of their file
   expect(channels).toMatchObject([{ checks: 1_001 }])
 })
 
-test('the report over many files is that over one, in any order', async () => {
+test('a report over many files equals the report over one, in any order', async () => {
   const lines = fc.array(
     fc.record({
       n: fc.nat(5),
@@ -160,7 +160,7 @@ const sortedCounts = ({ answers, versions, movedFrom, ...others }: ChannelReport
   counts: [answers, versions, movedFrom].map((counts) => Object.entries(counts).sort()),
 })
 
-test('whatever is made up, what is told apart has a bound', async () => {
+test('made-up values cannot exceed the bounds of the report', async () => {
   const forged = Array.from({ length: 300_000 }, (_, i) =>
     check({ channel: `c${i % 5_000}`, machine: `m${i}`, version: `${i}`, reason: `r${i}` }),
   )

@@ -56,14 +56,14 @@ describe('initStore', () => {
   })
   const pinOf = ({ publisher }: TestStore) => formatPin(publisher.pin)
 
-  test('again: the same pin, and nothing is written', async () => {
+  test('repeated: the same pin, and no writes', async () => {
     await publishOne(store, '2')
     const before = await store.bucket.read(catalogKey)
     expect(await initStore(store.publisher, first, keys.root)).toEqual({ pin: pinOf(store), created: false })
     expect(await store.bucket.read(catalogKey)).toEqual(before)
   })
 
-  test('with other keys: refused, whichever role they are of', async () => {
+  test('with other keys of any role: refused', async () => {
     for (const role of ['root', 'release', 'timestamp'] as const) {
       const [root, release, timestamp] = [keys.root[0].jwk, keys.release[0].jwk, keys.timestamp[0].jwk]
       const other = { root: [root], release: [release], timestamp: [timestamp], [role]: [a.jwk] } as const
@@ -74,7 +74,7 @@ describe('initStore', () => {
     }
   })
 
-  test('with the keys of the root in whatever order: it is the same', async () => {
+  test('with the keys of the root in another order: the same pin', async () => {
     await nextRoot(store, { add: { role: 'release', key: a.jwk } })
     store.bucket.erase(catalogKey)
     for (const release of [
@@ -88,21 +88,21 @@ describe('initStore', () => {
     expect(await store.bucket.read(catalogKey)).toBeDefined()
   })
 
-  test('goes on where it stopped between the root and the catalog', async () => {
+  test('interrupted between root and catalog: continues', async () => {
     store.bucket.erase(catalogKey)
     expect(await initStore(store.publisher, first, keys.root)).toEqual({ pin: pinOf(store), created: true })
     await publishOne(store, '2')
     expect(await ask(newReader(store))).toBe('update 2')
   })
 
-  test('a root that was cut short is refused, not replaced', async () => {
+  test('a truncated root is refused, not replaced', async () => {
     const cut = (await store.bucket.read(rootKey(1))).slice(0, 100)
     await store.bucket.overwrite(rootKey(1), cut)
     expect(await refusal(initStore(store.publisher, first, keys.root))).toMatch(/^bad-signature/)
     expect(await store.bucket.read(rootKey(1))).toEqual(cut)
   })
 
-  test('two at once with one key: one root, whoever wins', async () => {
+  test('two at once with one key: one root', async () => {
     const empty = await newStore()
     empty.bucket.erase(catalogKey)
     empty.bucket.erase(rootKey(1))
@@ -112,7 +112,7 @@ describe('initStore', () => {
     expect(await inspectStore(empty.publisher)).toMatchObject({ findings: [], channels: 0 })
   })
 
-  test('a catalog that was lost after a rotation is made again with the keys of today, and a refresh finds the channels', async () => {
+  test('a catalog lost after a rotation is created with the current keys, and a refresh finds the channels', async () => {
     await publishOne(store, '2')
     await rotateKey({ ...store.publisher, release: [keys.release[0], a] }, { role: 'release', key: a.jwk }, keys.root)
     store.bucket.erase(catalogKey)
@@ -205,7 +205,7 @@ describe('editRoot', () => {
     expect(await refusal(editRoot(await current(await newStore()), edit, at))).toMatch(message)
   })
 
-  test('expires never takes an earlier date away', async () => {
+  test('expires never moves an expiry to an earlier date', async () => {
     const store = await newStore()
     await nextRoot(store, { expires: isoText(now + day) })
     expect(await editRoot(await current(store), {}, at)).toHaveProperty('expires')
@@ -281,13 +281,13 @@ describe('publishRoot', () => {
     expect(await ask(newReader(store))).toBe('update 2')
   })
 
-  test('refuses for a channel that was committed and never named, too', async () => {
+  test('refuses for a channel that is not in the catalog, too', async () => {
     const store = await newStore()
     await publish({ ...store.publisher, timestamp: [] }, orderOf('2'))
     expect(await refusal(nextRoot(store, swapRelease))).toMatch(/^refused: .*stable would not verify/)
   })
 
-  test('again: the root that is there', async () => {
+  test('repeated: the same root', async () => {
     const store = await newStore()
     const signed = await seal('platte-root+jws', bytesOf(await editRoot(await current(store), {}, at)), keys.root)
     const once = await publishRoot(store.publisher, signed)
@@ -295,14 +295,14 @@ describe('publishRoot', () => {
     expect((await current(store)).root.version).toBe(2)
   })
 
-  test('two at once: one wins, the other is told to edit again', async () => {
+  test('two at once: one wins, the other must edit again', async () => {
     const store = await newStore()
     const outcomes = await Promise.all(['P10D', 'P11D'].map((maxValidity) => refusal(nextRoot(store, { maxValidity }))))
     expect(outcomes).toContain('accepted')
     expect(outcomes.find((one) => one !== 'accepted')).toMatch(/^(conflict|rollback)/)
   })
 
-  test('a timestamp key that was stolen and replaced signs nothing any more', async () => {
+  test('a stolen timestamp key that was replaced can no longer sign', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const stolen = { ...store.publisher, timestamp: store.keys.timestamp }
@@ -313,7 +313,7 @@ describe('publishRoot', () => {
     expect(await ask(newReader(store))).toBe('update 2')
   })
 
-  test('a deployment that pins the new root before any refresh refreshes by itself', async () => {
+  test('a deployment pinned to the new root before any refresh refreshes by itself', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const trusted = await nextRoot(store, {})
@@ -324,7 +324,7 @@ describe('publishRoot', () => {
     expect(await ask(newReader(store))).toBe('update 2')
   })
 
-  test('and never by a catalog that the keys of that root did not sign', async () => {
+  test('such a deployment refuses a catalog that the keys of that root did not sign', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const trusted = await nextRoot(store, swapTimestamp)
@@ -334,7 +334,7 @@ describe('publishRoot', () => {
 })
 
 describe('after a theft of the timestamp key', () => {
-  test('a seq that is not there keeps nobody from replacing the key, and a new catalog makes it good', async () => {
+  test('a nonexistent seq does not block replacing the key, and a new catalog repairs it', async () => {
     const store = await newStore()
     await publishOne(store, '2')
     const warm = newReader(store)
@@ -359,7 +359,7 @@ describe('after a theft of the timestamp key', () => {
     expect(await ask(newReader(store))).toBe('update 3')
   })
 
-  test('a writer takes no catalog of a later root than it knows', async () => {
+  test('a writer refuses a catalog of a later root than it knows', async () => {
     const store = await newStore()
     const first = await current(store)
     await nextRoot(store, {})
@@ -369,7 +369,7 @@ describe('after a theft of the timestamp key', () => {
   })
 })
 
-describe('two keys for a release', () => {
+describe('a release role with threshold 2', () => {
   async function withTwo(): Promise<TestStore> {
     const store = await newStore({ release: [a, b] })
     await nextRoot(store, { thresholds: { release: 2 } })
@@ -377,7 +377,7 @@ describe('two keys for a release', () => {
     return store
   }
 
-  test('both sign: it is offered', async () => {
+  test('signed by both: offered', async () => {
     const store = await withTwo()
     await publishOne(store, '2')
     expect(await ask(newReader(store))).toBe('update 2')
@@ -412,7 +412,7 @@ describe('two keys for a release', () => {
 describe('signRoot', () => {
   const draftOf = async (store: TestStore, edit: RootEdit) => bytesOf(await editRoot(await current(store), edit, at))
 
-  test('a draft, then a second signature, make a root of two keys', async () => {
+  test('a draft and a second signature make a root of two keys', async () => {
     const store = await newStore()
     const draft = await draftOf(store, { add: { role: 'root', key: a.jwk }, thresholds: { root: 2 } })
     const once = await signRoot(draft, keys.root[0])
@@ -421,7 +421,7 @@ describe('signRoot', () => {
     expect((await publishRoot(store.publisher, twice)).root.version).toBe(2)
   })
 
-  test('the same key again changes nothing', async () => {
+  test('signing again with the same key changes nothing', async () => {
     const store = await newStore()
     const once = await signRoot(await draftOf(store, {}), keys.root[0])
     expect(await signRoot(once, keys.root[0])).toEqual(once)
@@ -438,7 +438,7 @@ describe('signRoot', () => {
   })
 })
 
-test('a root of a newer format is refused with what to do, and the last good state goes on being served', async () => {
+test('a root of a newer format is refused with a hint, and the last good state is served', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   const reader = newReader(store)

@@ -37,7 +37,7 @@ beforeAll(async () => {
   origin.time.now += 20 * day
 })
 
-test('it is refused, unless so much is accepted; then it is offered from, and verifies', async () => {
+test('a stale catalog is refused unless its age is accepted; then it is offered and verified', async () => {
   expect(await refusal(importBundle(bundle, readerAt(), all))).toMatch(/^expired: catalog: expired at/)
   expect(await refusal(importBundle(bundle, readerAt(5 * day), all))).toMatch(/^expired: catalog/)
   expect(await importBundle(bundle, readerAt(45 * day), all)).toMatchObject({ kind: 'mirrored', absent: [] })
@@ -46,7 +46,7 @@ test('it is refused, unless so much is accepted; then it is offered from, and ve
   expect((await inspectStore(readerAt(45 * day))).findings).toEqual([])
 })
 
-test('health and `show` say so, as long as it is accepted and after', async () => {
+test('health and `show` report it, while it is accepted and after', async () => {
   const reader = newReader({ publisher: readerAt(45 * day) })
   await reload(reader.cache, reader.reader)
   const stale = /^the catalog expired at 2026-12-07 \S+ UTC: stale, but accepted until 2027-01-21 /
@@ -61,7 +61,7 @@ test('health and `show` say so, as long as it is accepted and after', async () =
   origin.time.now -= 40 * day
 })
 
-test('what is accepted although it is stale is never signed anew for that', async () => {
+test('an accepted stale catalog is never signed again', async () => {
   const reader = newReader({ publisher: readerAt(45 * day) })
   await reload(reader.cache, reader.reader)
   expect(await refusal(refresh(readerAt(45 * day), { seen: reader.cache.state }))).toMatch(
@@ -69,7 +69,7 @@ test('what is accepted although it is stale is never signed anew for that', asyn
   )
 })
 
-test('one of the future is refused, however much is accepted', async () => {
+test('a catalog from the future is refused under any setting', async () => {
   const early = { ...readerAt(45 * day), clock: () => origin.time.now - 30 * day }
   expect(await ask(newReader({ publisher: early }))).toBe('unverifiable')
 })

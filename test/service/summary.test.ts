@@ -20,7 +20,7 @@ test('an empty store', async () => {
   expect((await summarise(store.publisher)).problems).toEqual([])
 })
 
-test('what is offered, what is held, and what waits for a refresh', async () => {
+test('offered, held, and waiting for a refresh', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   await publishOne(store, '3')
@@ -47,7 +47,7 @@ test('what is offered, what is held, and what waits for a refresh', async () => 
   expect(beta?.releases[0]).toMatchObject({ version: '2', state: 'waits for a refresh' })
 })
 
-test('an expired catalog is shown, with the problem', async () => {
+test('an expired catalog is shown with the problem', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   store.time.now += 20 * day
@@ -66,7 +66,7 @@ test('a channel without releases is shown without boards', async () => {
   expect(await summarise(store.publisher)).toMatchObject({ channels: [{ seq: 2, boards: [] }] })
 })
 
-test('a channel that cannot be read is named, and the others are shown', async () => {
+test('an unreadable channel is shown with its problem, beside the others', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   await publishOne(store, '2', { channel: 'beta' })

@@ -20,7 +20,7 @@ const addOne =
     return { result: names.length, write: { key, bytes: bytesOf(names), token: stored?.token } }
   }
 
-test('of 40 writers at once none is lost', async () => {
+test('40 concurrent writers lose no update', async () => {
   const documents = memoryDocuments()
   const sums = await Promise.all(
     Array.from({ length: 40 }, (_, i) => update({ documents, random }, key, addOne(documents, `${i}`))),
@@ -28,7 +28,7 @@ test('of 40 writers at once none is lost', async () => {
   expect(sums.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
 })
 
-test('an edit without a write ends it; a stale one is called again', async () => {
+test('an edit without a write ends; after a conflict it is called again', async () => {
   const documents = memoryDocuments()
   expect(await update({ documents, random }, key, async () => ({ result: 'as before' }))).toBe('as before')
   let calls = 0
@@ -37,7 +37,7 @@ test('an edit without a write ends it; a stale one is called again', async () =>
   expect(await documents.get(key, cap)).toBeUndefined()
 })
 
-test('a writer that loses every race says so', async () => {
+test('a writer that loses every race gets an error', async () => {
   const documents: Documents = { ...memoryDocuments(), create: async () => 'taken' }
   let calls = 0
   const edit = () => {
@@ -51,7 +51,7 @@ test('a writer that loses every race says so', async () => {
 test.each([
   [false, 1, /^store-unavailable/],
   [true, 2, /^accepted/],
-])('a write whose answer was lost: recognises itself %s, calls %i', async (recognisesItself, want, outcome) => {
+])('a write with a lost answer: recognises itself %s, calls %i', async (recognisesItself, want, outcome) => {
   const inner = memoryDocuments()
   const create: Documents['create'] = async (at, bytes) => {
     await inner.create(at, bytes)
@@ -68,7 +68,7 @@ test.each([
   expect(calls).toBe(want)
 })
 
-test('what cannot be read before the first write is thrown at once', async () => {
+test('a read error before the first write is thrown at once', async () => {
   let calls = 0
   const edit = async () => {
     calls++
