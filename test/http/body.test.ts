@@ -25,7 +25,7 @@ function* endless(): Generator<Uint8Array> {
   for (;;) yield new Uint8Array(16_384).fill(97)
 }
 
-test('a body without an end is read for a megabyte and then given up', async () => {
+test('an endless body is read up to a megabyte, then rejected', async () => {
   const { sent, request } = requestOf(endless())
   await expect(readBody(request)).rejects.toMatchObject({ code: 'too-large' })
   expect(sent.cancelled).toBe(true)
@@ -46,13 +46,13 @@ test.each([
   expect(got).toBe(want)
 })
 
-test('a character across two chunks stays whole', async () => {
+test('a character split across two chunks stays whole', async () => {
   const bytes = new TextEncoder().encode('<é/>')
   const { request } = requestOf([bytes.subarray(0, 2), bytes.subarray(2)])
   expect(await readBody(request)).toBe('<é/>')
 })
 
-test('a client that goes away in the middle is no failure of ours', async () => {
+test('a client that disconnects halfway is not logged as our error', async () => {
   const { request } = requestOf(
     (function* () {
       yield new Uint8Array([60])

@@ -40,7 +40,7 @@ const stored = async (key: string): Promise<Uint8Array> => {
   return found.bytes
 }
 
-test('every public document of a store comes back verbatim, and is known by its SHA-256', async () => {
+test('every public document of a store is served byte for byte, with its SHA-256 as ETag', async () => {
   const all: string[] = []
   for await (const key of documents.list?.('') ?? []) if (!key.startsWith('locks/')) all.push(key)
   expect(all.map((key) => publicDocument(key)?.kind)).toEqual(
@@ -76,7 +76,7 @@ test.each([
   `notes/${'A'.repeat(64)}`,
   'notes/README.md',
   'catalog.jws.1',
-])('%s is in the store, and is not served', async (key) => {
+])('%s is in the store, but is not served', async (key) => {
   const secret = new TextEncoder().encode('what only writers know')
   // Keys that no adapter takes are not there for it either.
   await documents.create(key, secret).catch(() => undefined)
@@ -92,7 +92,7 @@ const failing = (error: Error): Documents => ({ ...documents, get: () => Promise
 test.each([
   ['store-unavailable', new PlatteError('store-unavailable', 'secret-bucket does not answer')],
   ['forbidden', new PlatteError('forbidden', 'secret-bucket wants s3:GetObject')],
-])('a store that fails with %s is 503, and the log says why', async (_, error) => {
+])('a store that fails with %s is 503, and the log has the reason', async (_, error) => {
   log.length = 0
   const answer = await ask('/catalog.jws', {}, failing(error))
   expect(answer.status).toBe(503)
@@ -110,14 +110,14 @@ test.each([
   ['root/9.jws', 64 * 1024],
   [`notes/${'9'.repeat(64)}`, 1024 * 1024],
   ['apps/example.app/stable/0000000009.jws', 1024 * 1024],
-])('%s of more bytes than any reader takes is a failure of this store', async (key, maxBytes) => {
+])('%s above the size limit is reported as an error of the store', async (key, maxBytes) => {
   await put(key, new Uint8Array(maxBytes + 1))
   log.length = 0
   expect((await ask(`/${key}`)).status).toBe(500)
   expect(log).toContainEqual(expect.objectContaining({ problem: `${key}: is larger than ${maxBytes} bytes` }))
 })
 
-test('notes as long as they may be are served', async () => {
+test('notes of the maximum size are served', async () => {
   const notes = new Uint8Array(1024 * 1024)
   const key = `notes/${createHash('sha256').update(notes).digest('hex')}`
   await put(key, notes)
@@ -125,7 +125,7 @@ test('notes as long as they may be are served', async () => {
 })
 
 test.each(['root/8.jws', `notes/${'8'.repeat(64)}`, 'apps/example.app/stable/0000000008.jws'])(
-  '%s that is no such document is not handed on: an upstream may redirect to what only this machine reaches',
+  '%s that is not a valid document is not passed on: an upstream may redirect to internal hosts',
   async (key) => {
     for (const text of ['{"AccessKeyId":"inside"}', '{"payload":"aW5zaWRl","signatures":[]}']) {
       await put(key, new TextEncoder().encode(text))

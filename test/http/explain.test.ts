@@ -122,7 +122,7 @@ function machines(count: number): readonly Machine[] {
   }))
 }
 
-test('many machines are explained what they get', async () => {
+test('explanations match the answers of many machines', async () => {
   const endpoint = open(token)
   const random = seeded(3)
   const kinds = new Set<string>()
@@ -146,7 +146,7 @@ test('many machines are explained what they get', async () => {
   expect([...kinds].sort()).toEqual(['1', '2', '3', '4', '5', ...reasons])
 })
 
-test('what is foretold happens at that instant, and not a second before', async () => {
+test('a predicted change happens at that second, and not before', async () => {
   let changes = 0
   for (const machine of machines(rounds(1_000))) {
     const endpoint = open(token)
@@ -167,7 +167,7 @@ test('what is foretold happens at that instant, and not a second before', async 
 /** `undefined` for a reason. */
 const offerIn = (answer: string): string | undefined => (/^\d+$/.test(answer) ? answer : undefined)
 
-test('everybody is told the same of a machine, whether or not it is on a list', async () => {
+test('the public answer does not reveal whether a machine is on a list', async () => {
   store.time.now = now
   const [told, known] = [open('public'), open(token)]
   const on = (machine: string): Machine => ({ channel: 'fleet', version: '2', machine, oem: '', manual: '0' })
@@ -186,21 +186,21 @@ test.each([
   ['another', { authorization: 'Bearer a-token-that-is-long-enougH' }],
   ['another scheme', { authorization: `Basic ${token.token}` }],
   ['an empty one', { authorization: 'Bearer ' }],
-])('with a token set, whoever sends %s is told nothing', async (_, headers) => {
+])('with a token set, %s is refused', async (_, headers) => {
   const answer = await open(token).request('/v1/explain?app=x', { headers })
   expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
 })
 
-test('what is given twice is refused', async () => {
+test('repeated parameters are refused', async () => {
   const answer = await open('public').request(`/v1/explain?app=${app}&channel=a&channel=b&version=1&board=x`)
   expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('channel is given twice')])
 })
 
-test('off is off', async () => {
+test('off answers 404', async () => {
   expect((await open().request('/v1/explain')).status).toBe(404)
 })
 
-test('everybody is told the reason of a failure, and the operator what failed', async () => {
+test('clients get the reason of a failure, and the log gets the details', async () => {
   store.time.now = now + 60 * day
   const machine: Machine = { channel: 'fleet', version: '1', machine: '', oem: '', manual: '0' }
   const known = await explained(open(token), machine, authorization)

@@ -113,7 +113,7 @@ function readFeed(xml: string): v.InferOutput<typeof atom> {
 describe('Atom', () => {
   const path = `/channels/${app}/stable/feed.atom`
 
-  test('is a feed of RFC 4287, newest first, that names itself', async () => {
+  test('is a feed of RFC 4287, newest first, with its own URL', async () => {
     const answer = await get(path)
     expect(answer.headers.get('content-type')).toBe('application/atom+xml; charset=utf-8')
     const feed = readFeed(await answer.text())
@@ -125,7 +125,7 @@ describe('Atom', () => {
     expect(new Set([feed.id, ...feed.entries.map(({ id }) => id)]).size).toBe(6)
   })
 
-  test('its ids stay when the deployment moves, and when more is published', async () => {
+  test('ids stay the same when the deployment moves and when more is published', async () => {
     const here = readFeed(await (await get(path)).text())
     const moved = serve(store, { publicUrl: 'https://elsewhere.example.net' })
     const there = readFeed(await (await moved.request(path)).text())
@@ -133,7 +133,7 @@ describe('Atom', () => {
     expect(there.self).toBe(`https://elsewhere.example.net${path}`)
   })
 
-  test('of a channel without releases has none', async () => {
+  test('of a channel without releases has no entries', async () => {
     const other = await newStore()
     await publishOne(other, '1')
     await describeChannel(other.publisher, { app, channel: 'new' }, { description: 'x' }, { create: true })
@@ -141,7 +141,7 @@ describe('Atom', () => {
     expect(feed.entries).toEqual([])
   })
 
-  test('of a follower has no release that it offers to nobody yet', async () => {
+  test('of a follower omits releases that it does not offer yet', async () => {
     const other = await newStore()
     await publishOne(other, '1')
     const ref = { app, channel: 'later' }
@@ -156,7 +156,7 @@ describe('Atom', () => {
     expect(await titles()).toEqual(['1'])
   })
 
-  test('whatever notes say is well-formed', async () => {
+  test('is well-formed for any notes', async () => {
     const other = await newStore()
     const words = ']]> ]]> <![CDATA[ &#0; \u0000\u0008\u000b\ufffe </feed> ]]>'
     await publishOne(other, '1', { notes: new TextEncoder().encode(words), components: { a: ']]>]]><x>' } })
@@ -203,7 +203,7 @@ describe('JSON', () => {
     ])
   })
 
-  test('of one channel has its releases, with packages that can be fetched', async () => {
+  test('of one channel has its releases, with URLs of packages that can be downloaded', async () => {
     const body = await (await get(`/v1/channels/${app}/stable`)).json()
     const { releases } = v.parse(
       v.object({
@@ -230,7 +230,7 @@ describe('JSON', () => {
     expect(await file.text()).toBe('CrAU 4593.2.0 amd64-usr')
   })
 
-  test('of a channel that was renamed names it once', async () => {
+  test('of a renamed channel lists it once', async () => {
     const other = await newStore()
     await publishOne(other, '1')
     await renameChannel(other.publisher, { app, channel: 'stable' }, 'steady')
@@ -239,7 +239,7 @@ describe('JSON', () => {
     expect(channels.map((one) => one.channel)).toEqual(['steady'])
   })
 
-  test('a server that begins with an expired catalog says why, as the check does', async () => {
+  test('of a server that starts with an expired catalog has the same reason as the check', async () => {
     const other = await newStore()
     await publishOne(other, '1')
     other.time.now += 15 * day
@@ -248,7 +248,7 @@ describe('JSON', () => {
     expect(await ask(newReader(other))).toBe('catalog-expired')
   })
 
-  test('a ramp has an end, unless it stays at a share or was stopped', async () => {
+  test('a ramp has an end, unless it ends below 100 % or is stopped', async () => {
     const other = await newStore()
     await publishOne(other, '1')
     const at = (hours: number): string => new Date(other.time.now + hours * 60 * 60_000).toISOString()
@@ -304,8 +304,8 @@ describe('JSON', () => {
   })
 })
 
-describe('as Flatcar publishes them', () => {
-  test('version.txt is what scripts grep', async () => {
+describe('in Flatcar’s formats', () => {
+  test('version.txt has what scripts grep', async () => {
     const text = await (await get('/stable/amd64-usr/current/version.txt')).text()
     expect(text).toBe(
       [
@@ -338,7 +338,7 @@ describe('as Flatcar publishes them', () => {
       expect((await serve(other).request(`/stable/amd64-usr/${version}/version.txt`)).status).toBe(200)
   })
 
-  test('releases-stable.json is of their shape', async () => {
+  test('releases-stable.json has the shape of Flatcar’s', async () => {
     const entry = v.strictObject({
       channel: v.literal('stable'),
       architectures: v.array(v.picklist(['amd64', 'arm64'])),
@@ -352,19 +352,19 @@ describe('as Flatcar publishes them', () => {
     expect(body.current?.release_notes).toBe(notes)
   })
 
-  test('no app has them where none is named', async () => {
+  test('no app has them unless PLATTE_APP is set', async () => {
     const served = serve(store, { app: undefined })
     for (const path of ['/stable/amd64-usr/current/version.txt', '/releases-json/releases-stable.json'])
       expect((await served.request(path)).status).toBe(404)
   })
 })
 
-describe('whoever has one', () => {
+describe('conditional requests', () => {
   test.each([
     '/stable/amd64-usr/current/version.txt',
     '/releases-json/releases-stable.json',
     `/channels/${app}/stable/feed.atom`,
-  ])('of %s is told so by tag and by time', async (path) => {
+  ])('for %s get 304 by ETag and by date', async (path) => {
     const headers = (await get(path)).headers
     const [etag, modified] = [headers.get('etag') ?? '', headers.get('last-modified') ?? '']
     expect(headers.get('cache-control')).toBe('public, max-age=10, no-transform')
@@ -375,7 +375,7 @@ describe('whoever has one', () => {
     expect((await get(path, { 'if-modified-since': 'not a date' })).status).toBe(200)
   })
 
-  test('is told that it changed when a ramp ends, though nothing was signed', async () => {
+  test('get 200 when a ramp ends, although nothing was signed', async () => {
     const other = await newStore()
     await publishOne(other, '1')
     const end = other.time.now + 60 * 60_000
@@ -397,7 +397,7 @@ describe('whoever has one', () => {
     expect(after.headers.get('last-modified')).toBe(new Date(end).toUTCString())
   })
 
-  test('says why nothing is offered now', async () => {
+  test('get the reason why nothing is offered now', async () => {
     const other = await newStore()
     await publishOne(other, '1')
     await holdRelease(other.publisher, { app, channel: 'stable' }, { version: '1', reason: 'it does not boot' })
@@ -408,7 +408,7 @@ describe('whoever has one', () => {
     ])
   })
 
-  test('is told that it changed when a release is held', async () => {
+  test('get 200 when a release is held', async () => {
     const other = await newStore()
     for (const version of ['1', '2']) await publishOne(other, version)
     const served = serve(other)

@@ -46,7 +46,7 @@ describe('x-request-id', () => {
     ['a lock', '/v1/pre-reboot', { method: 'POST', body: lock, headers: fleetLock }, 200],
     ['nothing', '/nothing', {}, 404],
   ]
-  test.each(routes)('%s sends it back', async (_, path, init, status) => {
+  test.each(routes)('%s returns it', async (_, path, init, status) => {
     const headers = { ...init.headers, 'x-request-id': 'job-7.retry_2' }
     const answer = await served.request(path, { ...init, headers })
     expect([answer.status, answer.headers.get('x-request-id')]).toEqual([status, 'job-7.retry_2'])
@@ -60,7 +60,7 @@ describe('x-request-id', () => {
     ['with a blank', 'a b'],
     ['with markup', '<b>'],
     ['with an escape', 'a%0a'],
-  ])('one is made where the request has %s', async (_, given) => {
+  ])('is generated if the request has %s', async (_, given) => {
     const headers: Record<string, string> = given === undefined ? {} : { 'x-request-id': given }
     const answer = await served.request('/v1/update/', { method: 'POST', body: check, headers })
     const id = answer.headers.get('x-request-id')
@@ -68,7 +68,7 @@ describe('x-request-id', () => {
     expect(log.map(({ event, requestId }) => [event, requestId])).toEqual([['check', id]])
   })
 
-  test('each request has its own', async () => {
+  test('differs for each request', async () => {
     const ids = await Promise.all(
       Array.from({ length: 3 }, async () => (await served.request('/healthz')).headers.get('x-request-id')),
     )
@@ -92,8 +92,8 @@ test.each([
   expect(log[0]?.traceparent).toBe(isValid ? traceparent : undefined)
 })
 
-describe('the line of a refusal', () => {
-  test('an expected one has a code and no stack', async () => {
+describe('the log line of a refusal', () => {
+  test('has a code and no stack for an expected error', async () => {
     const answer = await served.request('/v1/update/?secret=canary', { method: 'POST', body: 'canary' })
     expect(log).toEqual([
       {
@@ -104,7 +104,7 @@ describe('the line of a refusal', () => {
     ])
   })
 
-  test('a defect has its stack, and the client learns nothing', async () => {
+  test('has the stack of a defect, and the client gets no details', async () => {
     const broken = endpoint({ get: () => Promise.reject(new TypeError('canary is not a function')) })
     const answer = await broken.request('/root/1.jws?secret=canary')
     const id = answer.headers.get('x-request-id')
@@ -120,7 +120,7 @@ describe('the line of a refusal', () => {
     expect(log[0]?.stack).not.toContain('canary')
   })
 
-  test('a defect of a lock, in the dialect of its client', async () => {
+  test('of a defect in a lock request follows the client’s protocol', async () => {
     const documents = { ...publisher.documents, get: () => Promise.reject(new TypeError('x')) }
     const locks = openLocks({ locking: { ...publisher, documents }, tokens: [], channels: new Map() })
     const serving = { cache: newCatalogCache(), reader: publisher, packages: publisher.packages, events: () => {} }
@@ -132,7 +132,7 @@ describe('the line of a refusal', () => {
   })
 })
 
-test('the lines of one scheduled run have one id, and another run has another', async () => {
+test('all lines of one scheduled run share an id, and each run has its own', async () => {
   const get = () => Promise.reject(new TypeError('x'))
   const documents = { ...publisher.documents, get }
   for (let run = 0; run < 2; run++)

@@ -55,12 +55,12 @@ test.each([
 test.each([
   ...['javascript:x', 'JaVaScRiPt:x', 'javascript&#58;x', 'javascript\\:x', '<java\tscript:x>', 'data:text/html,x'],
   ...['vbscript:x', '<\u0001javascript:x>', 'file:///etc/passwd', 'blob:x', 'ssh://host'],
-])('the target %j is no link', (target) => {
+])('the target %j is not made a link', (target) => {
   for (const text of [`[a](${target})`, `[a]\n\n[a]: ${target}`, `![a](${target})`])
     expect(renderMarkdown(text)).not.toContain('<a ')
 })
 
-test('characters that reorder or hide text are written out, however they come', () => {
+test('characters that reorder or hide text are written out, in any encoding', () => {
   for (const one of [...'\u061c\u200e\u200f\u202a\u202e\u2066\u2069\u0008\u001b\u2028']) {
     const code = one.charCodeAt(0).toString(16).padStart(4, '0')
     expect(renderMarkdown(`a${one}b`)).toBe(`<p>a\\u${code}b</p>`)
@@ -198,21 +198,21 @@ describe('cost', () => {
     expect(worst.filter(([, text]) => !isCheap(text)).map(([name]) => name)).toEqual([])
   })
 
-  test('so do random ones', () => {
+  test('random documents cost at most 100 times as much, too', () => {
     fc.assert(
       fc.property(anything, (text) => isCheap(text)),
       { numRuns: rounds(300) },
     )
   })
 
-  test('what is four times as long takes no more than eight times as long', () => {
+  test('a document four times as long takes at most eight times as long', () => {
     const isLinear = (text: string): boolean =>
       [1, 2, 3].some(() => costOf(text) < 8 * costOf(text.slice(0, maxLength / 4)) + 1000)
     expect(pieces.filter((piece) => !isLinear(filledWith(piece)))).toEqual([])
   })
 })
 
-describe('whatever notes say', () => {
+describe('for any notes', () => {
   const allowed = /^(?:a|b|blockquote|br|code|del|em|h4|hr|li|ol|p|pre|strong|table|tbody|td|th|thead|tr|ul|x)$/
 
   function problemsOf(text: string): string[] {

@@ -114,7 +114,7 @@ test.each([
 })
 
 test.each(['arm', 'x86', 'riscv64'])(
-  'a machine that says arch %s and no board gets no packages of another',
+  'a machine that sends arch %s and no board gets no packages of another',
   async (arch) => {
     const { send } = await open()
     const body = `<request protocol="3.0"><os arch="${arch}" sp="766.0.0_x86_64"/><app appid="${app}" version="1.0.0" track="stable"><ping/><updatecheck/></app></request>`

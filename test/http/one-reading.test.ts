@@ -288,7 +288,7 @@ test.each(Object.entries(rows))('%s', async (_, row) => {
   expect(explained.path).toEqual(row.path)
 })
 
-test('a follower shows its own instants, and its source the source’s', async () => {
+test('a follower shows its own times, and its source the times of the source', async () => {
   const store = await newStore()
   await publishOne(store, '1')
   const follower = { app, channel: 'later' }
@@ -315,7 +315,7 @@ test('a follower shows its own instants, and its source the source’s', async (
   expect(channels[0]?.releases[0]).toMatchObject({ ...instants, state: 'offered' })
 })
 
-test('a channel that expired, or whose source is gone, offers nothing in show either', async () => {
+test('a channel that expired, or whose source is missing, offers nothing in show either', async () => {
   const store = await newStore()
   await publishOne(store, '1')
   await change(store, { expires: at(store, 1) })
@@ -326,7 +326,7 @@ test('a channel that expired, or whose source is gone, offers nothing in show ei
   expect(channels[0]?.releases[0]?.state).toContain('not offered: the catalog or the root has expired')
 })
 
-test('history says what a rollback does, and when it ends', async () => {
+test('history shows what a rollback does and when it ends', async () => {
   const store = await newStore()
   for (const version of ['1', '2']) await publishOne(store, version)
   await change(store, { rollbackFrom: ['2'], of: { '2': { withdrawn: because } } })
@@ -339,7 +339,7 @@ test('history says what a rollback does, and when it ends', async () => {
   ])
 })
 
-test('in Chinese, a rollback and a stopped ramp are said, too', async () => {
+test('the Chinese page shows a rollback and a stopped ramp', async () => {
   const store = await newStore()
   for (const version of ['1', '2', '3']) await publishOne(store, version)
   await change(store, { rollbackFrom: ['3'], of: { '3': { withdrawn: because }, '2': { ramp: rampOf(store) } } })

@@ -46,7 +46,7 @@ const problemsOf = ({ results }: Report): readonly string[] =>
   results.flatMap(({ messages }) => messages.map(({ ruleId, message, line }) => `${line} ${ruleId}: ${message}`))
 
 describe.each(['en', 'zh'])('in the language %s', (lang) => {
-  test.each(paths)('%s is valid, small, of one host, and without scripts', async (path) => {
+  test.each(paths)('%s is valid, small, from one host, and without scripts', async (path) => {
     const answer = await serve(store).request(path, { headers: { 'accept-language': lang } })
     const html = await answer.text()
     const report = await validator.validateString(html)
@@ -73,7 +73,7 @@ async function cards(served: ReturnType<typeof serve>): Promise<Record<string, s
   )
 }
 
-test('what a card calls offered is what a machine without an id ends at', async () => {
+test('a card shows as offered what a machine without an id gets in the end', async () => {
   const found = await cards(serve(store))
   for (const [channel, version] of [
     ['stable', '4372.2.0'],
@@ -94,7 +94,7 @@ test('what a card calls offered is what a machine without an id ends at', async 
   expect(found['prod-eu']).toMatch(/The window is closed until 2026-.*It is offered from 2026-/)
 })
 
-test('a publish, a ramp and a hold are on the page within two TTLs', async () => {
+test('a publish, a ramp and a hold appear on the page within two TTLs', async () => {
   const one = await newStore()
   await publishOne(one, '1')
   const served = serve(one)
@@ -113,7 +113,7 @@ test('a publish, a ramp and a hold are on the page within two TTLs', async () =>
   expect(await shown()).toMatch(/ramp 25 % 1 offered/)
 })
 
-test('a channel that was renamed has one card, under its new name', async () => {
+test('a renamed channel has one card, under its new name', async () => {
   const one = await newStore()
   await publishOne(one, '1')
   await renameChannel(one.publisher, { app, channel: 'stable' }, 'steady')
@@ -133,14 +133,14 @@ async function pageWith(more: Partial<Release>, versions: readonly string[] = ['
   return one
 }
 
-test('a release for some machines is not called offered to all', async () => {
+test('a release with a target is not shown as offered to all', async () => {
   const some = await cards(serve(await pageWith({ target: { oem: { not: ['pxe'] } } }, ['1', '2'])))
   expect(some.stable).toMatch(/^ ?stable.* for some machines 2 offered/)
   const all = await cards(serve(await pageWith({}, ['1', '2'])))
   expect(all.stable).toMatch(/offered to all 2 offered/)
 })
 
-test('a channel for some machines only says what the others get, and for whom it is in English', async () => {
+test('a channel with a target shows what other machines get, and describes the target in English', async () => {
   const one = await pageWith({ target: { oem: { only: ['azure'] } } }, ['2'])
   expect((await cards(serve(one))).stable).toMatch(
     /for some machines nothing is offered .*it is for OEM azure only Other machines are offered nothing\./,
@@ -153,7 +153,7 @@ test('a channel for some machines only says what the others get, and for whom it
   expect(explained).toContain('<dt>条件</dt><dd><span lang="en">it is for OEM azure only</span></dd>')
 })
 
-test('a floor that is held keeps only the machines below it', async () => {
+test('a held floor affects only machines below it', async () => {
   const one = await pageWith({ floor: { reason: 'the disk is laid out anew' } })
   await holdRelease(one.publisher, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
   const card = (await cards(serve(one))).stable
@@ -161,7 +161,7 @@ test('a floor that is held keeps only the machines below it', async () => {
   expect(card).not.toContain('Meanwhile')
 })
 
-test('a ramp that was stopped shows no end', async () => {
+test('a stopped ramp shows no end', async () => {
   const one = await newStore()
   await publishOne(one, '1')
   const at = (hours: number): string => new Date(one.time.now + hours * 60 * 60_000).toISOString()
@@ -188,7 +188,7 @@ test('on the timeline, each release makes the next one due', () => {
 
 const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>]]>&amp;{{x}}`
 
-test('HTML in names, descriptions, components, reasons and notes is text', async () => {
+test('HTML in names, descriptions, components, reasons and notes is escaped', async () => {
   const one = await newStore()
   const notes = `# <b>x</b>\n<script>alert(1)</script>\n\n[x](javascript:alert(1)) ![x](https://elsewhere.example/x.png) <https://e.example> <style>*{}</style>\n\n<a href="x" onclick="y">z</a>\n\`\`\`html\n${hostile}\n\`\`\`\n`
   const reason = hostile.slice(0, 200)
@@ -222,7 +222,7 @@ test('HTML in names, descriptions, components, reasons and notes is text', async
   }
 })
 
-test('a reason that is a URL is a link, and nothing else is', async () => {
+test('only a reason that is a URL becomes a link', async () => {
   const one = await newStore()
   await publishOne(one, '1')
   for (const reason of ['javascript:alert(1)', 'https://x.example/"onmouseover="y', 'https://good.example/why']) {
@@ -233,7 +233,7 @@ test('a reason that is a URL is a link, and nothing else is', async () => {
   }
 })
 
-test('10 MB of notes cannot be published; the most that can do not make the page long, or slow', async () => {
+test('10 MB of notes are refused; the largest allowed notes keep the page short and fast', async () => {
   const one = await newStore()
   await expect(publishOne(one, '1', { notes: new Uint8Array(10 * 2 ** 20) })).rejects.toThrow(/notes/)
   const worst = [
@@ -251,7 +251,7 @@ test('10 MB of notes cannot be published; the most that can do not make the page
   expect(html).toMatch(/<a href="\/notes\/[0-9a-f]{64}">/)
 })
 
-test('a release with more than anybody has is cut, and says where the rest is', async () => {
+test('an unusually large release is truncated, with a link to the rest', async () => {
   const one = await newStore()
   const components = Object.fromEntries(
     Array.from({ length: 3000 }, (_, i) => [`component ${i}`, `${i}.0.0 of a long name`]),
@@ -295,13 +295,13 @@ test('5,000 channels are paged, and each is on exactly one page', async () => {
   }
 })
 
-describe('when nothing is offered, the page says so in red, and answers 200', () => {
+describe('if nothing is offered, the page shows why in red, and answers 200', () => {
   const read = async (one: TestStore, path = '/') => {
     const answer = await serve(one).request(path)
     return { status: answer.status, html: await answer.text() }
   }
 
-  test('the catalog expired', async () => {
+  test('the catalog has expired', async () => {
     const one = await newStore()
     await publishOne(one, '1')
     const served = serve(one)
@@ -317,7 +317,7 @@ describe('when nothing is offered, the page says so in red, and answers 200', ()
     expect((await served.request('/stable/amd64-usr/current/version.txt')).status).toBe(503)
   })
 
-  test('the catalog is of another key', async () => {
+  test('the catalog is signed by another key', async () => {
     const one = await newStore()
     await publishOne(one, '1')
     await one.bucket.overwrite('catalog.jws', new TextEncoder().encode('{}'))
@@ -326,7 +326,7 @@ describe('when nothing is offered, the page says so in red, and answers 200', ()
     expect(html).toMatch(/Nothing is offered: cannot be verified<\/h2>\s*<p>[^<]*platte verify/)
   })
 
-  test('a manifest is not there', async () => {
+  test('a manifest is missing', async () => {
     const one = await newStore()
     await publishOne(one, '1')
     one.bucket.erase(`apps/${app}/stable/0000000001.jws`)
@@ -337,15 +337,15 @@ describe('when nothing is offered, the page says so in red, and answers 200', ()
     }
   })
 
-  test('there is nothing yet', async () => {
+  test('the store is empty', async () => {
     const { status, html } = await read(await newStore())
     expect(status).toBe(200)
     expect(html).toContain('No channel yet')
   })
 })
 
-describe('whoever asks', () => {
-  test('Host and its forwarded siblings change nothing', async () => {
+describe('requests', () => {
+  test('Host and X-Forwarded headers have no effect', async () => {
     const served = serve(store)
     const headers = {
       host: 'evil.example',
@@ -369,19 +369,19 @@ describe('whoever asks', () => {
     ['zh-Hans', 'zh', 'en'],
     ['en', 'constructor', '*'],
     ['en', 'x'.repeat(5000), ','.repeat(5000)],
-  ])('is answered in %s for lang=%s and Accept-Language %s', async (want, lang, accept) => {
+  ])('the language is %s for lang=%s and Accept-Language %s', async (want, lang, accept) => {
     const path = `/${lang === undefined ? '' : `?lang=${lang}`}`
     const answer = await serve(store).request(path, { headers: { ...(accept && { 'accept-language': accept }) } })
     expect(answer.headers.get('content-language')).toBe(want)
     expect(answer.headers.get('vary')).toBe('accept-language')
   })
 
-  test('an Accept that asks for something else gets the page all the same', async () => {
+  test('an Accept header without HTML still gets the page', async () => {
     const answer = await serve(store).request('/', { headers: { accept: 'image/avif' } })
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
   })
 
-  test('who has a page is told so, and HEAD has no body', async () => {
+  test('an unchanged page is 304, and HEAD has no body', async () => {
     const served = serve(store)
     const etag = (await served.request('/')).headers.get('etag') ?? ''
     expect((await served.request('/', { headers: { 'if-none-match': `W/${etag}` } })).status).toBe(304)
@@ -389,12 +389,12 @@ describe('whoever asks', () => {
     expect([head.status, head.headers.get('etag'), await head.text()]).toEqual([200, etag, ''])
   })
 
-  test('pages are only read', async () => {
+  test('pages are read-only', async () => {
     for (const path of ['/', '/explain', '/v1/channels'])
       expect((await serve(store).request(path, { method: 'POST' })).headers.get('allow')).toBe('GET, HEAD')
   })
 
-  test('the stylesheet and the icon are kept for ever, under names of their own', async () => {
+  test('the stylesheet and the icon have versioned names and are cached without limit', async () => {
     const html = await (await serve(store).request('/')).text()
     for (const [, path = ''] of html.matchAll(/href="(\/pages\/[0-9a-f]{16}\.(?:css|svg))"/g)) {
       const answer = await serve(store).request(path)
@@ -404,13 +404,13 @@ describe('whoever asks', () => {
     expect(html.match(/\/pages\//g)).toHaveLength(2)
   })
 
-  test('without pages there are none, and nothing else is missing', async () => {
+  test('PLATTE_PAGES=off removes the pages and nothing else', async () => {
     const served = serve(store, { extensions: [] })
     for (const path of paths) expect((await served.request(path)).status).toBe(404)
     expect((await served.request('/healthz')).status).toBe(200)
   })
 
-  test('explanations for operators only are not given to others', async () => {
+  test('explanations restricted to operators are not shown to others', async () => {
     const served = serve(store, { explain: { token: 'a token that is long' } })
     const html = await (await served.request(paths[7] ?? '')).text()
     expect(html).toContain('Only operators can ask here')
@@ -422,7 +422,7 @@ describe('whoever asks', () => {
     for (const [, href = ''] of html.matchAll(/href="(\/[^"]*)"/g)) expect(href).toMatch(/^\/updates\//)
   })
 
-  test('a deployment that does not know where it is says so in the configuration', async () => {
+  test('without PLATTE_PUBLIC_URL, the configuration has a placeholder and a notice', async () => {
     const elsewhere = 'https://packages.example.net'
     const html = await (
       await serve(store, { publicUrl: elsewhere, packagesUrl: elsewhere }).request('/client-config')
@@ -432,12 +432,12 @@ describe('whoever asks', () => {
   })
 })
 
-describe('the configuration', () => {
+describe('the client configuration', () => {
   const read = async (served: ReturnType<typeof serve>, query = '') =>
     (await served.request(`/client-config${query}`)).text()
   const field = (html: string): string | undefined => /<input[^>]* name="lock" value="([^"]*)"/.exec(html)?.[1]
 
-  test('names the lock of this deployment where there are locks, and none elsewhere', async () => {
+  test('names the lock URL only if the deployment has locks', async () => {
     const without = serve(store)
     expect(field(await read(without))).toBe('')
     const plain = await read(without, '?strategy=best-effort')
@@ -451,7 +451,7 @@ describe('the configuration', () => {
     for (const lang of ['en', 'zh']) expect(await read(locked, `?lang=${lang}`)).toContain('URL/lock/TOKEN/')
   })
 
-  test('knows a channel by its alias, and none that has ended', async () => {
+  test('accepts an alias of a channel, but not a deleted channel', async () => {
     const one = await newStore()
     for (const channel of ['stable', 'edge']) await publishOne(one, '1', { channel })
     await renameChannel(one.publisher, { app, channel: 'stable' }, 'steady')
@@ -469,7 +469,7 @@ describe('the configuration', () => {
   })
 })
 
-test('a channel whose name is a path cannot be made, but one that is there is published to', async () => {
+test('a channel named like a route cannot be created, but an existing one can be published to', async () => {
   const one = await newStore()
   await expect(publish(one.publisher, orderOf('1', { channel: 'channels' }))).rejects.toThrow(/cannot be called/)
   const ref = { app, channel: 'notes' }

@@ -26,7 +26,7 @@ const frozen = [
 const firstOf = (path: string): string =>
   /^\/([a-z0-9._-]+)/.exec(path.replace(/\\(.)/g, '$1').replace(/^\^/, ''))?.[1] ?? ''
 
-test('every route is below a name that no channel has', async () => {
+test('every route is below a name that no channel may have', async () => {
   const { publisher } = await newStore()
   const cache = newCatalogCache()
   const parts = { cache, reader: publisher, random: publisher.random, gauges: async () => [] }
@@ -55,7 +55,7 @@ test('every route is below a name that no channel has', async () => {
   expect(firsts.filter((name) => !frozen.includes(name))).toEqual([])
 })
 
-test('the names that no channel may have are those of format 1', () => {
+test('the reserved names are those of format 1', () => {
   expect(frozen.filter((name) => !isTakenPath(name))).toEqual([])
   for (const name of ['stable', 'alpha', 'v3', 'api', 'admin', 'static', 'assets', 'login'])
     expect(isTakenPath(name)).toBe(false)

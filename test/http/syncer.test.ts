@@ -37,14 +37,14 @@ const manifests = (answer: string): string[] =>
 const status = (answer: string): string => /<updatecheck ([^>]*?)\/?>/.exec(answer)?.[1] ?? answer
 
 describe('a syncer of Nebraska', () => {
-  test('without floors gets the newest, which is the target', async () => {
+  test('without floors gets the newest release, marked as target', async () => {
     await publish('3000.0.0')
     await publish('4000.0.0')
     expect(manifests(await sync('syncer-multi'))).toEqual(['version="4000.0.0" is_target="true"'])
     expect(manifests(await sync('syncer-legacy'))).toEqual(['version="4000.0.0"'])
   })
 
-  test('with floors gets the next one, written twice, with its own URL; a legacy one nothing', async () => {
+  test('with floors gets the next one in two manifests with its own URL; a legacy syncer gets nothing', async () => {
     for (const version of ['2000.0.0', '3000.0.0', '3500.0.0', '4000.0.0']) await publish(version)
     for (const version of ['2000.0.0', '3000.0.0']) await setFloor(version)
     const answer = await sync('syncer-multi')
@@ -60,21 +60,21 @@ describe('a syncer of Nebraska', () => {
     )
   })
 
-  test('a newest release that is a floor is marked, and kept from a legacy one, which could not mark it', async () => {
+  test('gets a newest release that is a floor with its mark; a legacy syncer gets nothing', async () => {
     await publish('3000.0.0')
     await setFloor('3000.0.0')
     expect(manifests(await sync('syncer-multi'))).toHaveLength(2)
     expect(status(await sync('syncer-legacy'))).toMatch(/^status="noupdate" _no_update_reason="floor-held/)
   })
 
-  test('a floor that is held ends the way before it', async () => {
+  test('stops before a held floor', async () => {
     for (const version of ['3000.0.0', '4000.0.0']) await publish(version)
     await setFloor('3000.0.0')
     await hold(store, '3000.0.0')
     expect(status(await sync('syncer-multi'))).toMatch(/^status="noupdate" _no_update_reason="floor-held/)
   })
 
-  test('comes last in a ramp, whatever its id', async () => {
+  test('comes last in a ramp, with any id', async () => {
     await publish('3000.0.0')
     await publish('4000.0.0')
     await editChannel(store.publisher, { app, channel: 'stable' }, (one) =>
@@ -92,7 +92,7 @@ describe('a syncer of Nebraska', () => {
     expect([...offered]).toEqual(['version="3000.0.0" is_target="true"'])
   })
 
-  test('gets nothing that is for some machines only', async () => {
+  test('gets no release that has a target', async () => {
     await publish('3000.0.0')
     await editChannel(store.publisher, { app, channel: 'stable' }, (one) => ({
       ...one,
@@ -101,11 +101,11 @@ describe('a syncer of Nebraska', () => {
     expect(status(await sync('syncer-multi'))).toBe('status="noupdate" _no_update_reason="target"')
   })
 
-  test('a channel that is not there is answered as to anybody', async () => {
+  test('gets the usual answer for an unknown channel', async () => {
     expect(status(await sync('syncer-multi', 'edge'))).toMatch(/unknown-app/)
   })
 
-  test('an old update_engine by that name, which pings, is no syncer', async () => {
+  test('an old update_engine with the same name that pings is not treated as a syncer', async () => {
     for (const version of ['3000.0.0', '4000.0.0']) await publish(version)
     await setFloor('3000.0.0')
     const body = syncerBody('syncer-legacy')
@@ -115,7 +115,7 @@ describe('a syncer of Nebraska', () => {
     expect(manifests(answer)).toEqual(['version="3000.0.0"'])
   })
 
-  test('without a board, by the architecture that it says of itself', async () => {
+  test('without a board gets packages by its architecture', async () => {
     await publish('4000.0.0')
     const body = syncerBody('syncer-multi')
       .replace('track="floored"', 'track="stable"')
@@ -129,7 +129,7 @@ describe('a client of CoreUpdate', () => {
   const get = async (path: string, init: RequestInit = {}) =>
     serve().request(`/_ah/api/update/v1/public/${path}`, { ...init, headers: { authorization: 'Hawk id="x"' } })
 
-  test('packages by app, each with where it is', async () => {
+  test('gets packages by app, each with its URL', async () => {
     await publish('4000.0.0')
     await publishOne(store, '4000.0.0', { board: 'arm64-usr' })
     await publishOne(store, '3000.0.0', { channel: 'beta' })
@@ -144,7 +144,7 @@ describe('a client of CoreUpdate', () => {
     expect(await (await serve().request(pathname)).text()).toBe('CrAU 4000.0.0')
   })
 
-  test('channels with what they offer', async () => {
+  test('gets channels with what they offer', async () => {
     await publish('4000.0.0')
     const { items } = JSON.parse(await (await get('channels')).text())
     expect(items).toEqual([
@@ -159,7 +159,7 @@ describe('a client of CoreUpdate', () => {
     ])
   })
 
-  test('nothing can be written, and a store that is away is 503', async () => {
+  test('cannot write anything, and gets 503 if the store is unavailable', async () => {
     expect((await get('packages', { method: 'POST' })).status).toBe(405)
     store.bucket.erase('catalog.jws')
     expect((await get('channels')).status).toBe(503)

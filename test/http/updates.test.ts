@@ -22,7 +22,7 @@ const rollback =
 test.each([
   ['a check', bodyOf('full-update-01'), 1],
   ['an event', rollback, 1],
-])('a sink that throws costs %s its event, and nothing else', async (_, body, events) => {
+])('a sink that throws loses its event for %s, and nothing else', async (_, body, events) => {
   const want = await answer(() => {}, body)
   store.log.length = 0
   const told = await answer(() => {

@@ -99,7 +99,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
 
   const desktop = { scheme: 'light', size: { width: 1280, height: 900 }, scripts: false, lang: 'en' } as const
 
-  test('by keyboard, the first stop skips to the content, and the form is sent without scripts', async () => {
+  test('the first tab stop skips to the content, and the form submits without scripts', async () => {
     const { context, page } = await open({ ...desktop, path: '/explain' })
     await page.keyboard.press('Tab')
     expect(await page.locator(':focus').innerText()).toBe('Skip to content')
@@ -111,7 +111,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     await context.close()
   })
 
-  test('from the home page to a release by its anchor, and to the other language and back', async () => {
+  test('navigation works from the home page to a release by its anchor, and between the languages', async () => {
     const { context, page } = await open({ ...desktop, path: '/' })
     await page.getByRole('link', { name: 'stable', exact: true }).click()
     await page.getByRole('link', { name: '4372.2.0', exact: true }).click()
@@ -126,7 +126,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     await context.close()
   })
 
-  test('on paper there is no navigation, and black on white', async () => {
+  test('print has no navigation, and is black on white', async () => {
     const { context, page } = await open({ ...desktop, scheme: 'dark', path: '/' })
     await page.emulateMedia({ media: 'print' })
     expect(await page.getByRole('navigation').first().isVisible()).toBe(false)
@@ -134,7 +134,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     await context.close()
   })
 
-  test('an expired catalog is told in red, and axe has nothing against that', async () => {
+  test('an expired catalog is shown in red, and passes axe', async () => {
     const before = store.time.now
     store.time.now += 15 * day
     try {
