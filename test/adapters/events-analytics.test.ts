@@ -23,7 +23,7 @@ test.each(events)('$event keeps within the limits', (event) => {
   expect(blobs.reduce<number>((sum, blob) => sum + size(String(blob)), 0)).toBeLessThan(16 * 1024)
 })
 
-test.each(events)('what the runtime does not take of $event is lost, and throws nothing', (event) => {
+test.each(events)('$event data beyond the runtime’s limits is dropped without an exception', (event) => {
   const refusing = {
     writeDataPoint() {
       throw new Error('too many data points in one request')

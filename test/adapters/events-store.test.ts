@@ -43,7 +43,7 @@ function open(fault: () => Promise<void> | void = () => {}) {
   return { ...stored, files, log }
 }
 
-test('a minute of events is one file under the day and time of its first', async () => {
+test('one minute of events is one file, named by the time of its first event', async () => {
   const { sink, files } = open()
   sink(check('a'))
   await vi.advanceTimersByTimeAsync(59_000)
@@ -67,7 +67,7 @@ test('a minute of events is one file under the day and time of its first', async
   ])
 })
 
-test('many events are written before the minute is over, none lost and none twice', async () => {
+test('a large number of events is written before the minute ends, each exactly once', async () => {
   const { sink, files, close } = open()
   for (let i = 0; i < 5_000; i++) sink(check(`m${i}`))
   await close()
@@ -78,7 +78,7 @@ test('many events are written before the minute is over, none lost and none twic
   expect(machines).toHaveLength(5_000)
 })
 
-test('files have a bound also while the one before is being written', async () => {
+test('files stay within their size limit while an earlier one is still being written', async () => {
   const slow = gate()
   const { sink, files, close } = open(() => slow.opened)
   for (let i = 0; i < 5_000; i++) sink(check(`m${i}`))
@@ -87,7 +87,7 @@ test('files have a bound also while the one before is being written', async () =
   for (const lines of Object.values(await files())) expect(lines.join('\n').length).toBeLessThan(130 * 1024)
 })
 
-test('after many events and a quiet minute, what comes next is written, too', async () => {
+test('after many events and a quiet minute, the next events are written', async () => {
   const { sink, files, lost } = open()
   for (let i = 0; i < 1_000; i++) sink(check(`m${i}`))
   await vi.advanceTimersByTimeAsync(120_000)
@@ -97,7 +97,7 @@ test('after many events and a quiet minute, what comes next is written, too', as
   expect([machines.length, machines.at(-1), lost()]).toEqual([1_001, 'later', 0])
 })
 
-test('a store that hangs holds up nobody: what is held has a bound, the rest is lost and counted', async () => {
+test('a hanging store blocks nobody: the buffer is bounded, the rest is dropped and counted', async () => {
   const hanging = gate()
   const { sink, lost, close, files } = open(() => hanging.opened)
   const most = 40_000
@@ -116,7 +116,7 @@ test('a store that hangs holds up nobody: what is held has a bound, the rest is 
   expect(lines.filter(({ event }) => event === 'check').length + said).toBe(most)
 })
 
-test('a write that fails is tried once more; then its events are lost, and the next file says how many', async () => {
+test('a failed write is retried once; then its events are dropped, and the next file counts them', async () => {
   let failures = 3
   const { sink, lost, files, log } = open(() => {
     if (failures-- > 0) throw new PlatteError('store-unavailable', 'no answer')

@@ -27,12 +27,12 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true }))
 
-test('the suites of all ports', () => {
+test('passes the suites of all ports', () => {
   const script = join(import.meta.dirname, '../runtimes/folder-suite.deno.ts')
   expect(execFileSync(deno, [...permissions(root), script, root], { encoding: 'utf8' })).toBe('[]\n')
 })
 
-test('a process of Node and one of Deno that add 40 each make 80', async () => {
+test('a Node process and a Deno process that each add 40 reach 80', async () => {
   const script = join(import.meta.dirname, 'folder-child.ts')
   const store = folderDocuments(root, { clock: systemClock })
   await store.create(counterKey, counterState(0))

@@ -33,7 +33,7 @@ function start(...args: string[]): { readonly child: ChildProcess; readonly said
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-test('4 processes that add 40 each make 160', async () => {
+test('4 processes that each add 40 reach 160', async () => {
   const writers = [1, 2, 3, 4].map(() => start('count', '40'))
   await Promise.all(writers.map(({ child }) => once(child, 'close')))
   expect(await counted()).toBe(160)
@@ -41,7 +41,7 @@ test('4 processes that add 40 each make 160', async () => {
   expect(all).toEqual(Array.from({ length: 160 }, (_, n) => n + 1))
 })
 
-test('a process that is killed at any moment leaves a whole state, loses nothing that it answered, and blocks nobody', async () => {
+test('a process killed at any moment leaves a complete state, loses no acknowledged write and blocks nobody', async () => {
   for (let round = 0; round < 8; round++) {
     const { child, said } = start('loop')
     await expect.poll(() => said().length, { interval: 2, timeout: 120_000 }).toBeGreaterThan(0)
@@ -55,7 +55,7 @@ test('a process that is killed at any moment leaves a whole state, loses nothing
   }
 })
 
-test('a process that sleeps at any moment while others write overwrites nothing', async () => {
+test('a process suspended at any moment overwrites nothing that others wrote', async () => {
   const { child, said } = start('loop')
   await expect.poll(() => said().length, { interval: 2, timeout: 120_000 }).toBeGreaterThan(0)
   const ours: number[] = []

@@ -21,7 +21,7 @@ suite('folderPackages', packageRows(nodeHasher), () =>
 )
 suite('folderUploads', uploadRows, () => folderUploads(root, { clock: systemClock, partBytes: 200_000 }))
 
-test('no temporary file is left', async () => {
+test('leaves no temporary files', async () => {
   expect(await readdir(join(root, '.tmp'))).toEqual([])
   expect(await readdir(join(root, '.uploads'))).toEqual([])
 })

@@ -55,18 +55,18 @@ async function unfinishedSwap(): Promise<string> {
 }
 
 describe('a swap whose writer died before its rename', () => {
-  test('is seen by every reader', async () => {
+  test('is visible to every reader', async () => {
     await unfinishedSwap()
     expect((await read()).text).toBe('two')
   })
 
-  test('stays: the state that it replaced cannot be replaced again', async () => {
+  test('is permanent: a swap with the earlier token is a conflict', async () => {
     const token = await unfinishedSwap()
     expect(await documents().swap(key, bytesOf('three'), token)).toBe('conflict')
     expect((await read()).text).toBe('two')
   })
 
-  test('is finished by the next swap, of which two at once have one winner', async () => {
+  test('is completed by the next swap; of two concurrent swaps one wins', async () => {
     await unfinishedSwap()
     const { token } = await read()
     const outcomes = await Promise.all(['a', 'b'].map((text) => documents().swap(key, bytesOf(text), token)))
@@ -77,15 +77,15 @@ describe('a swap whose writer died before its rename', () => {
     expect((await read()).text).toBe(winner)
   })
 
-  test('decides what create compares with', async () => {
+  test('is the state that create compares with', async () => {
     await unfinishedSwap()
     expect(await documents().create(key, bytesOf('two'))).toBe('same')
     expect(await documents().create(key, bytesOf('one'))).toBe('taken')
   })
 })
 
-describe('files that others change', () => {
-  test('a copy put there by hand is the document', async () => {
+describe('files changed by other programs', () => {
+  test('a file copied in by hand is the document', async () => {
     await unfinishedSwap()
     await writeFile(at('by-hand'), 'by hand')
     await cp(at('by-hand'), at(key))
@@ -95,7 +95,7 @@ describe('files that others change', () => {
     expect((await read()).text).toBe('next')
   })
 
-  test('a document dated in the future can be swapped, and its states stay apart', async () => {
+  test('a document with a future date can be swapped, and its states get distinct tokens', async () => {
     await documents().create(key, bytesOf('one'))
     const year2040 = 2_208_988_800
     await utimes(at(key), year2040, year2040)
@@ -108,7 +108,7 @@ describe('files that others change', () => {
 })
 
 describe('leftovers', () => {
-  test('files of writers that died are removed after a day', async () => {
+  test('temporary files of dead writers are removed after a day', async () => {
     await documents().create('a', bytesOf('a'))
     await writeFile(at('.tmp', 'left'), 'half')
     await documents(() => Date.now() + 23 * hourMs).create('b', bytesOf('b'))
@@ -117,7 +117,7 @@ describe('leftovers', () => {
     expect(await readdir(at('.tmp'))).toEqual([])
   })
 
-  test('followers are removed after an hour, and the document goes on', async () => {
+  test('superseded states are removed after an hour, and the document stays writable', async () => {
     await documents().create(key, bytesOf('0'))
     for (const n of ['1', '2', '3']) await documents().swap(key, bytesOf(n), (await read()).token)
     expect((await readdir(at('.next', key))).length).toBe(3)
@@ -135,7 +135,7 @@ const put = async (name: string, text: string): Promise<'stored' | 'same'> => {
   return await packages().put(name, new Blob([text]).stream(), { size: text.length, sha256 })
 }
 
-describe('what is not a file is named, and never absent', () => {
+describe('anything but a regular file is an error that names it, not an absent document', () => {
   const get = (name: string) => documents().get(name, 100)
   const open = (name: string) => packages().open(name)
   const create = (name: string) => documents().create(name, bytesOf('x'))
@@ -159,7 +159,7 @@ describe('what is not a file is named, and never absent', () => {
     })
   })
 
-  test('a root that is not there', async () => {
+  test('a root that does not exist', async () => {
     const store = folderDocuments(at('not', 'mounted'), { clock: systemClock })
     const message = expect.stringMatching(/not\/mounted: the folder of the store does not exist/)
     await expect(store.get('catalog.jws', 10)).rejects.toMatchObject({ code: 'store-unavailable', message })
@@ -167,7 +167,7 @@ describe('what is not a file is named, and never absent', () => {
     expect(await store.get('catalog.jws', 10)).toBeDefined()
   })
 
-  test('links and odd names are not listed', async () => {
+  test('links and unusual names are not listed', async () => {
     await documents().create('notes/a', bytesOf('a'))
     await symlink('/etc/hostname', at('notes', 'link'))
     await symlink('/etc', at('notes', 'folder'))
@@ -184,7 +184,7 @@ describe('permissions', () => {
   const run = (mode: string, size: string): string =>
     spawnSync(process.execPath, [script, root, mode, size, 'nobody'], { encoding: 'utf8' }).stdout
 
-  test('a document that may not be read is forbidden, not absent', async () => {
+  test('an unreadable document is forbidden, not absent', async () => {
     await documents().create('notes/secret', bytesOf('secret'))
     await chmod(root, 0o755)
     await chmod(at('notes', 'secret'), 0)
@@ -193,15 +193,15 @@ describe('permissions', () => {
     )
   })
 
-  test('a folder that may not be written is forbidden', async () => {
+  test('a folder without write permission is forbidden', async () => {
     await chmod(root, 0o555)
     expect(run('create', '10')).toMatch(/^forbidden: .*: this user has no permission to write it \(EACCES\)\n$/)
     await chmod(root, 0o755)
   })
 })
 
-describe('disks that end', () => {
-  test('a file beyond the limit of its process is an error in words, and nothing stays', async () => {
+describe('file size limits and full disks', () => {
+  test('exceeding the process’s file size limit is a readable error and leaves nothing behind', async () => {
     const child = join(import.meta.dirname, 'folder-child.ts')
     const limited = 'ulimit -f 64; exec "$@"'
     const args = ['-c', limited, 'sh', process.execPath, child, root, 'create', '1000000']
@@ -210,7 +210,7 @@ describe('disks that end', () => {
     expect([await readdir(root), await readdir(at('.tmp'))]).toEqual([['.tmp'], []])
   })
 
-  test('a full disk is an error in words, and what was there stays', async ({ skip }) => {
+  test('a full disk is a readable error and keeps existing files', async ({ skip }) => {
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'platte-test', root], { stdio: 'pipe' })
     } catch {
@@ -236,7 +236,7 @@ describe('disks that end', () => {
 })
 
 describe('packages', () => {
-  test('a file of another size in its place is replaced', async () => {
+  test('a file of the wrong size is replaced', async () => {
     await put('packages/os.gz', 'whole')
     await writeFile(at('packages', 'os.gz'), 'who')
     expect(await put('packages/os.gz', 'whole')).toBe('stored')
@@ -244,7 +244,7 @@ describe('packages', () => {
     expect(await readdir(at('.tmp'))).toEqual([])
   })
 
-  test.skipIf(process.platform !== 'linux')('reads that end or are cancelled close their files', async () => {
+  test.skipIf(process.platform !== 'linux')('finished and cancelled reads close their files', async () => {
     await put('packages/os.gz', 'x'.repeat(1_000_000))
     const openFiles = async (): Promise<number> => {
       const numbers = await readdir('/proc/self/fd')
@@ -263,7 +263,7 @@ describe('packages', () => {
     expect(await openFiles()).toBe(0)
   })
 
-  test('a file that is cut while it is read fails, and does not end early', async () => {
+  test('a file truncated during a read is an error, not an early end', async () => {
     await put('packages/os.gz', 'x'.repeat(1_000_000))
     const found = await packages().open('packages/os.gz')
     const reader = found?.body.getReader()

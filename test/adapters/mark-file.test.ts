@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'platte-mark-'))
 const path = join(folder, 'mark.jws')
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test('what is kept is there afterwards, alone', async () => {
+test('a written mark can be read back, and leaves no other file', async () => {
   const mark = markFile(path)
   expect(await mark.load()).toBeUndefined()
   await mark.keep(bytesOf('one'))
@@ -19,7 +19,7 @@ test('what is kept is there afterwards, alone', async () => {
   expect(readdirSync(folder)).toEqual(['mark.jws'])
 })
 
-test('what cannot be read or written is said with its path, and what was there stays', async () => {
+test('read and write errors name the path, and the old mark stays', async () => {
   expect(await refusal(markFile(join(folder, 'no/mark')).keep(bytesOf('x')))).toMatch(/^store-unavailable: .*no\/mark/)
   expect(await refusal(markFile(folder).load())).toMatch(/^store-unavailable: /)
   writeFileSync(path, '')

@@ -58,7 +58,7 @@ test.each<[string, CheckEvent | ProgressEvent, string]>([
   expect(await series([event])).toEqual([want, ...gauges])
 })
 
-test('whatever clients make up, there are few series', async () => {
+test('made-up values from clients create few series', async () => {
   const forged = Array.from({ length: 10_000 }, (_, i): (typeof check | typeof progress)[] => [
     { ...check, app: `app${i}`, channel: `channel${i}`, machine: `m${i % 1000}` },
     { ...progress, channel: i % 2 ? 'stable' : `c${i}`, type: i, result: i % 40, error: `${i} code ${i}` },
@@ -67,7 +67,7 @@ test('whatever clients make up, there are few series', async () => {
   expect((await series(forged)).length).toBeLessThan(300)
 })
 
-test('what features measure is read for each scrape', async () => {
+test('gauges of features are measured at each scrape', async () => {
   const numbers = { platte_lock_slots: 3, platte_lock_holders: 2, platte_lock_overdue: 1 }
   const gauges = Object.entries(numbers).map(([name, number]) => ({
     ...{ name, help: 'Reboot locks.', label: 'group', values: new Map([['workers', number]]) },
@@ -87,7 +87,7 @@ test('what features measure is read for each scrape', async () => {
   expect(await told()).toEqual([])
 })
 
-test('nor are there more than a scrape can carry, whatever is combined in however many channels', async () => {
+test('the number of series is bounded for any combination of channels and labels', async () => {
   const { sink, render } = openMetrics({ isKnown: () => true, catalog: () => undefined, lost: () => 0 })
   const errors = ['44 rollback', ...Array.from({ length: 43 }, (_, i) => `${i} name`)]
   for (let i = 0; i < 60_000; i++)

@@ -50,7 +50,7 @@ const broken = async (): Promise<never> => {
   throw new Error('put: We encountered an internal error. Please try again. (10001)')
 }
 
-describe('a write that R2 answers with a failure', () => {
+describe('a write that R2 answers with an error', () => {
   const landing: Partial<R2Bucket> = {
     put: async (key: string, value: Uint8Array) => {
       await (await bucket()).put(key, value)
@@ -65,7 +65,7 @@ describe('a write that R2 answers with a failure', () => {
   test.each([
     ['create', create, 'created'],
     ['swap', swap, 'ok'],
-  ] as const)('%s is done where it had landed', async (name, write, outcome) => {
+  ] as const)('%s succeeds if it landed', async (name, write, outcome) => {
     const store = r2Documents(changed(await bucket(), landing))
     expect(await write(store, `landed/${name}`)).toBe(outcome)
   })
@@ -73,19 +73,19 @@ describe('a write that R2 answers with a failure', () => {
   test.each([
     ['create', create],
     ['swap', swap],
-  ] as const)('%s is unknown where it had not', async (name, write) => {
+  ] as const)('%s is unknown if it did not land', async (name, write) => {
     const store = r2Documents(changed(await bucket(), { put: broken }))
     const message = expect.stringMatching(/^lost\/.*: R2 failed to put it: .*10001/)
     await expect(write(store, `lost/${name}`)).rejects.toMatchObject({ code: 'store-unavailable', message })
   })
 
-  test('it is unknown where the store cannot be read either', async () => {
+  test('is unknown if the store cannot be read either', async () => {
     const store = r2Documents(changed(await bucket(), { ...landing, get: broken }))
     await expect(store.create('unknown', one)).rejects.toMatchObject({ code: 'store-unavailable' })
   })
 })
 
-test('list goes on behind a page', async () => {
+test('list continues on the next page', async () => {
   const real = await bucket()
   const paged = changed(real, { list: (options) => real.list({ ...options, limit: 2 }) })
   const store = r2Documents(paged)
@@ -110,14 +110,14 @@ describe('an upload', () => {
     return { real, store, token, mark, id, remember }
   }
 
-  test('whose part is remembered by another name is to be sent again', async () => {
+  test('sends a part again if its recorded ETag differs', async () => {
     const { store, token, remember } = await begun()
     await remember('0'.repeat(32))
     await expect(store.complete(token)).rejects.toMatchObject({ code: 'conflict' })
     expect(await store.parts(token)).toEqual([])
   })
 
-  test('that was completed by who died then is complete', async () => {
+  test('completed by a process that died afterwards is complete', async () => {
     const { real, store, token, mark, id } = await begun()
     const [{ etag = '' } = {}] = [(await real.head(partKey(mark, 1)))?.customMetadata]
     await real.resumeMultipartUpload(`staging/${mark}/whole`, id).complete([{ partNumber: 1, etag }])
@@ -126,7 +126,7 @@ describe('an upload', () => {
     expect(await store.parts(token)).toBe('whole')
   })
 
-  test('that R2 itself forgot is gone', async () => {
+  test('that R2 has dropped is gone', async () => {
     const { real, store, token, mark, id } = await begun()
     await real.resumeMultipartUpload(`staging/${mark}/whole`, id).abort()
     await expect(store.complete(token)).rejects.toMatchObject({ code: 'conflict' })
@@ -134,7 +134,7 @@ describe('an upload', () => {
     await store.discard(token)
   })
 
-  test('whose completion fails for another reason keeps its parts', async () => {
+  test('keeps its parts if completion fails for another reason', async () => {
     const { real, store: whole, token } = await begun()
     const failing = changed(real, {
       resumeMultipartUpload: (key, id) => ({ ...real.resumeMultipartUpload(key, id), complete: broken }),

@@ -179,14 +179,14 @@ describe.each(Object.entries(bad))('%s', (name, { make, code, says, ways = allWa
   })
 })
 
-test('the trap is real: the SDK’s own error holds the session token', async () => {
+test('the SDK’s own error really contains the session token', async () => {
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'another canary')
   const { client, bucket } = await openStrict(s3)
   const error = await client.send(new GetObjectCommand({ Bucket: bucket, Key: 'a' })).catch((thrown) => thrown)
   expect(inspect(error, { depth: 20 })).toContain(secrets.sessionToken)
 })
 
-test('without credentials the variables are named', async () => {
+test('missing credentials are reported with the names of the variables', async () => {
   for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']) vi.stubEnv(name, undefined)
   const { error } = await refusalOf(async () => calls.get(await open()))
   expect(error).toMatchObject({
@@ -209,7 +209,7 @@ test.each([
   expect(error).toMatchObject({ code: 'configuration', message: expect.stringMatching(message) })
 })
 
-test('an endpoint that only the SDK knows of is taken, and looked at', async () => {
+test('an endpoint configured only for the SDK is used and validated', async () => {
   vi.stubEnv('AWS_ENDPOINT_URL_S3', s3.url)
   const setting = s3.setting.replace(/endpoint=[^&]*&/, '')
   expect(await calls.get(await open(setting))).toBeUndefined()
@@ -220,7 +220,7 @@ test('an endpoint that only the SDK knows of is taken, and looked at', async () 
   expect((await refusalOf(() => open(setting))).error).toMatchObject({ code: 'configuration' })
 })
 
-test('a web server that answers 200 to everything is no store', async () => {
+test('a web server that answers everything with 200 is not accepted as a store', async () => {
   const server = createServer((_, response) => response.end('welcome')).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

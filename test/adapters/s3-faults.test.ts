@@ -73,7 +73,7 @@ describe.each(['create', 'swap'] as const)('%s', (kind) => {
     ['lost', 1],
     ['late-error', 1],
     ['late-hang', 1],
-  ])('that meets %s once is done in %i', async (fault, tries) => {
+  ])('that meets %s once succeeds after %i requests', async (fault, tries) => {
     const { key, store } = await begin(fault)
     failing('PutObject', fault, 1)
     expect(await write(store, key)).toBe(won)
@@ -87,7 +87,7 @@ describe.each(['create', 'swap'] as const)('%s', (kind) => {
     ['error', 2],
     ['hang', 1],
     ['conflict', 4],
-  ])('that meets %s always is given up after %i, and is not there', async (fault, tries) => {
+  ])('that always meets %s gives up after %i requests, and nothing is stored', async (fault, tries) => {
     const { key, store } = await begin(fault)
     failing('PutObject', fault)
     await expect(write(store, key)).rejects.toMatchObject({
@@ -123,7 +123,7 @@ describe.each(['create', 'swap'] as const)('%s', (kind) => {
   )
 })
 
-test('a create that something on the way repeated is the same, though S3 says no', async () => {
+test('a create that a proxy repeated is "same", although S3 answers 412', async () => {
   failing('PutObject', 'late-412', 1)
   expect(await (await open()).create('repeated', two)).toBe('same')
   expect(textOf('repeated')).toBe('two')
@@ -132,7 +132,7 @@ test('a create that something on the way repeated is the same, though S3 says no
 test.each<[string, Fault | undefined, requests: number]>([
   ['412', undefined, 1],
   ['409, since it overlapped', 'conflict', 2],
-])('a swap that S3 says no to (%s) has lost, also to equal bytes: two may add one', async (_, fault, requests) => {
+])('a swap rejected by S3 (%s) is lost, even with equal bytes: two writers may add one', async (_, fault, requests) => {
   s3.bucket.put('here/lost', one, unconditional)
   const token = etagOf('lost')
   s3.bucket.put('here/lost', two, unconditional)
@@ -141,7 +141,7 @@ test.each<[string, Fault | undefined, requests: number]>([
   expect(s3.seen.length).toBe(requests)
 })
 
-test('a swap that came late, because the first try had landed, is done', async () => {
+test('a late swap succeeds if its first attempt landed', async () => {
   s3.bucket.put('here/late', one, unconditional)
   const token = etagOf('late')
   let reads = 0
@@ -176,7 +176,7 @@ describe('a read', () => {
     ['hang', 1, /: the store did not answer within 0.4 s: check PLATTE_STORE$/],
     ['stalls', 1, /: the store did not answer within 0.4 s: check PLATTE_STORE$/],
     ['page', 1, /: the store answered 404, without an S3 error code: check PLATTE_STORE$/],
-  ])('that meets %s always ends after %i requests', async (fault, requests, message) => {
+  ])('that always meets %s ends after %i requests', async (fault, requests, message) => {
     failing('GetObject', fault)
     await expect((await open(fault)).get(key, 200_000)).rejects.toMatchObject({
       code: 'store-unavailable',
@@ -185,7 +185,7 @@ describe('a read', () => {
     expect(s3.seen.length).toBe(requests)
   })
 
-  test('of a body longer than announced gives no more than was announced', async () => {
+  test('yields at most the announced size', async () => {
     failing('GetObject', 'longer')
     const store = await open()
     expect((await store.get(key, 200_000))?.bytes.length).toBe(50_000)
@@ -193,7 +193,7 @@ describe('a read', () => {
     expect((await store.get(key, 200_000))?.bytes.length).toBe(100_000)
   })
 
-  test('of what is known sends no bytes', async () => {
+  test('of a known state transfers no body', async () => {
     const store = await open()
     const known = await store.get(key, 200_000)
     expect(await store.get(key, 1, known)).toBe(known)

@@ -56,14 +56,14 @@ const nothing = () => {
 }
 
 describe('put', () => {
-  test('sends a package in parts, each once', async () => {
+  test('uploads a package in parts, each once', async () => {
     expect(await (await open()).put(key, bodyOf(content), expected)).toBe('stored')
     expect(isStored()).toBe(true)
     expect(count('UploadPart')).toBe(4)
     expect(s3.bucket.objects.get(`here/${key}`)?.etag).toMatch(/-4"$/)
   })
 
-  test('of other bytes ends before they get a name, and takes the parts back', async () => {
+  test('of unexpected bytes aborts the upload before they get a key', async () => {
     const other = content.slice()
     other[other.length - 1] = ~(other.at(-1) ?? 0)
     await expect((await open()).put(key, bodyOf(other), expected)).rejects.toMatchObject({ code: 'mismatch' })
@@ -72,7 +72,7 @@ describe('put', () => {
     nothing()
   })
 
-  test('that may not take parts back still says what was wrong', async () => {
+  test('reports unexpected bytes even if it may not abort the upload', async () => {
     s3.denied.add('s3:AbortMultipartUpload')
     const put = (await open()).put(key, bodyOf(content.slice(1)), expected)
     await expect(put).rejects.toMatchObject({ code: 'mismatch' })
@@ -90,7 +90,7 @@ describe('put', () => {
     ['CompleteMultipartUpload', 'lost'],
     ['CompleteMultipartUpload', 'late-error'],
     ['CompleteMultipartUpload', 'slow-down'],
-  ])('that meets one %s %s is done', async (operation, fault) => {
+  ])('that meets one %s %s succeeds', async (operation, fault) => {
     failing(operation, fault, 1)
     expect(await (await open()).put(key, bodyOf(content), expected)).toBe('stored')
     expect(isStored()).toBe(true)
@@ -102,7 +102,7 @@ describe('put', () => {
     ['UploadPart', 'reset'],
     ['UploadPart', 'slow-down'],
     ['CompleteMultipartUpload', 'error'],
-  ])('that always meets %s %s ends soon, and leaves nothing', async (operation, fault) => {
+  ])('that always meets %s %s fails soon, and leaves nothing', async (operation, fault) => {
     failing(operation, fault)
     await expect((await open()).put(key, bodyOf(content), expected)).rejects.toMatchObject({
       code: 'store-unavailable',
@@ -112,7 +112,7 @@ describe('put', () => {
     nothing()
   })
 
-  test('that hangs ends', async () => {
+  test('that hangs times out', async () => {
     failing('UploadPart', 'hang')
     const put = (await open(400)).put(key, bodyOf(content), expected)
     await expect(put).rejects.toMatchObject({
@@ -121,7 +121,7 @@ describe('put', () => {
     nothing()
   })
 
-  test('over a package that was cut replaces it', async () => {
+  test('replaces a truncated package', async () => {
     s3.bucket.put(`here/${key}`, content.subarray(0, 5), { ifMatch: undefined, ifNoneMatch: undefined })
     expect(await (await open()).put(key, bodyOf(content), expected)).toBe('stored')
     expect(isStored()).toBe(true)
@@ -144,7 +144,7 @@ describe('open', () => {
   test.each<[Fault, number | undefined, RegExp]>([
     ['truncated', undefined, /aborted|announced/],
     ['stalls', 300, /sent nothing for 0.3 s/],
-  ])('of a body that is %s fails while it is read', async (fault, patienceMs, says) => {
+  ])('of a body that is %s fails during the read', async (fault, patienceMs, says) => {
     const store = await open(patienceMs)
     failing('GetObject', fault)
     await expect(readAll(store)).rejects.toMatchObject({
@@ -153,18 +153,18 @@ describe('open', () => {
     })
   })
 
-  test('a reader may take its time', async () => {
+  test('allows slow readers', async () => {
     expect(await readAll(await open(300), 900)).toBe(content.length)
   })
 
-  test('a reader that goes away ends the connection', async () => {
+  test('closes the connection if the reader cancels', async () => {
     const body = (await (await open()).open(key))?.body
     await body?.cancel()
     await vi.waitFor(() => expect(s3.sending()).toBe(0), { timeout: 120_000 })
   })
 })
 
-test('machines that download slowly keep nobody else waiting: each has a connection of its own', async () => {
+test('slow downloads delay nobody: each has a connection of its own', async () => {
   const s3Place = await openStrict(s3, { patienceMs: 5_000 })
   const packages = s3Packages(s3Place, nodeHasher)
   await s3Documents(s3Place).create('catalog.jws', new Uint8Array(3))
@@ -176,7 +176,7 @@ test('machines that download slowly keep nobody else waiting: each has a connect
   await Promise.all(bodies.map((body) => body.cancel()))
 })
 
-test('a document that is too long is let go: nothing goes on coming', async () => {
+test('an oversized document is cancelled: no more bytes arrive', async () => {
   const ref = await openStrict(s3)
   await s3Packages(ref, nodeHasher).put(key, bodyOf(content), expected)
   await expect(s3Documents(ref).get(key, 1000)).rejects.toMatchObject({ code: 'too-large' })

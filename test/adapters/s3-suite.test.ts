@@ -29,14 +29,14 @@ suite('s3Uploads', uploadRows, async () => {
 // Where writes overlap, S3 may say 409 to those that it did not let through.
 suite('s3Documents-409', documentRows, async () => s3Documents(await openStrict(overlapping)))
 
-test('no part of a package is left that did not become one', () => {
+test('leaves no parts of failed uploads', () => {
   expect([...s3.bucket.uploads]).toEqual([])
 })
 
 describe.each([
   ['412', s3],
   ['409', overlapping],
-] as const)('16 clients that race, losers hear %s', (name, one) => {
+] as const)('16 clients race; losers get %s', (name, one) => {
   const clients = async () => Promise.all(Array.from({ length: 16 }, async () => s3Documents(await openStrict(one))))
   const bytes = (n: number): Uint8Array => new TextEncoder().encode(`client ${n}`)
   const holds = (key: string): string => Buffer.from(one.bucket.objects.get(`here/${key}`)?.bytes ?? []).toString()

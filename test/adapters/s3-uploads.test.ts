@@ -55,7 +55,7 @@ test.each<[Operation, Fault]>([
   ['CompleteMultipartUpload', 'lost'],
   ['CompleteMultipartUpload', 'late-error'],
   ['AbortMultipartUpload', 'reset'],
-])('one %s %s is made up for', async (operation, fault) => {
+])('one %s %s is recovered from', async (operation, fault) => {
   failing(operation, fault, 1)
   expect(await upload()).toEqual(bytes)
   expect([...s3.bucket.objects.keys()]).toEqual([])
@@ -69,7 +69,7 @@ test.each<[Operation, Fault]>([
   ['ListParts', 'page'],
   ['CompleteMultipartUpload', 'error'],
   ['CompleteMultipartUpload', 'reset'],
-])('%s that is always answered by %s ends soon, in words that name the setting', async (operation, fault) => {
+])('%s that always gets %s fails soon, and the error names the setting', async (operation, fault) => {
   failing(operation, fault)
   await expect(upload()).rejects.toMatchObject({
     code: 'store-unavailable',
@@ -80,13 +80,13 @@ test.each<[Operation, Fault]>([
 test.each<[Operation, string]>([
   ['CreateMultipartUpload', 's3:PutObject'],
   ['ListParts', 's3:ListMultipartUploadParts'],
-])('%s that is not allowed names the permission', async (_, permission) => {
+])('%s without permission names the permission', async (_, permission) => {
   s3.denied.add(permission)
   const message = expect.stringContaining(permission)
   await expect(upload()).rejects.toMatchObject({ code: 'forbidden', message })
 })
 
-test('a part that changes while it is completed is a conflict, and nothing is joined', async () => {
+test('a part that changes during completion is a conflict, and nothing is joined', async () => {
   const token = await store.begin()
   const url = (await store.partUrl?.(token, { number: 1, size: bytes.length })) ?? ''
   const send = (body: Uint8Array) => fetch(url, { method: 'PUT', body: body.slice() as Uint8Array<ArrayBuffer> })

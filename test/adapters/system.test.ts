@@ -19,7 +19,7 @@ function logging(answer: () => unknown = () => undefined) {
 const check = { level: 'info', event: 'check' } as const
 
 describe('jsonLog', () => {
-  test('writes one line of JSON an entry', () => {
+  test('writes one line of JSON per entry', () => {
     const { log, written } = logging()
     log({ ...check, app: 'a', tookMs: 1.5, manual: false, reason: undefined })
     log({ level: 'warn', event: 'catalog' })
@@ -41,7 +41,7 @@ describe('jsonLog', () => {
     ['line separators', '\u2028\u2029'],
     ['text that runs backwards', '\u202egnp.exe\u2066'],
     ['half a character', '\ud800'],
-  ])('%s cannot leave its line', (_, value) => {
+  ])('%s cannot break the line', (_, value) => {
     const { log, lines } = logging()
     log({ ...check, machine: value })
     log.flush()
@@ -50,7 +50,7 @@ describe('jsonLog', () => {
     expect(lines()[0]).toMatch(/^[\x20-\x7e]+$/)
   })
 
-  test('writes by itself, and at once where much is held', async () => {
+  test('flushes by itself, and at once if much is buffered', async () => {
     const { log, written } = logging()
     log(check)
     await expect.poll(() => written.length).toBe(1)
@@ -65,7 +65,7 @@ describe('jsonLog', () => {
   test.each([
     ['throws', throws],
     ['rejects', rejects],
-  ])('a writer that %s costs lines, which are counted', async (_, fail) => {
+  ])('a writer that %s loses lines, and they are counted', async (_, fail) => {
     let broken = true
     const { log, written } = logging(() => (broken ? fail() : undefined))
     for (let n = 0; n < 3; n++) log(check)
@@ -78,7 +78,7 @@ describe('jsonLog', () => {
     expect(written[1]?.split('\n').length).toBe(3)
   })
 
-  test('a writer that hangs holds up nobody, and memory has an end', async () => {
+  test('a hanging writer blocks nobody, and memory stays bounded', async () => {
     let release = (): void => undefined
     const { log, written, lines } = logging(
       () =>

@@ -32,7 +32,7 @@ function read(bytes: Uint8Array) {
   return { ...parseTarHead(bytes.subarray(bytes.length - 512), 0), ...said }
 }
 
-test('what is written is read', () => {
+test('a written archive can be read back', () => {
   const seen = { plain: 0, extended: 0 }
   fc.assert(
     fc.property(name, size, (name, size) => {
@@ -49,7 +49,7 @@ test('what is written is read', () => {
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 const long = `packages/${'a'.repeat(64)}/${'1.'.repeat(31)}1/${'b'.repeat(64)}/${'c'.repeat(32)}/${'d'.repeat(100)}.gz`
 
-test('GNU tar reads what is written, also long names, and the store reads what GNU tar writes', async () => {
+test('GNU tar reads our archives, also with long names, and the store reads GNU tar’s', async () => {
   const chunks: Uint8Array[] = []
   const write = async (bytes: Uint8Array): Promise<void> => void chunks.push(bytes.slice())
   const { documents, packages, end } = tarStore(write, { newHasher: nodeHasher, known: [] })
@@ -85,7 +85,7 @@ test('GNU tar reads what is written, also long names, and the store reads what G
   }
 })
 
-test('a package that is not what was announced leaves no archive that anybody reads', async () => {
+test('an unexpected package leaves an unreadable archive', async () => {
   const chunks: Uint8Array[] = []
   const store = tarStore(async (bytes) => void chunks.push(bytes.slice()), { newHasher: nodeHasher, known: [] })
   const put = store.packages.put('packages/a/1/b/c/os.gz', new Blob(['short']).stream(), {

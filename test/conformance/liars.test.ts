@@ -13,19 +13,19 @@ function rowOf<Store>(rows: readonly Row<Store>[], name: string): readonly Row<S
   return found
 }
 
-describe('the suite of Documents finds out a store where', () => {
+describe('the Documents suite detects a store where', () => {
   test.each(documentLiars)('%s', async (_, row, open) => {
     expect((await failures(rowOf(documentRows, row), open)).map((failure) => failure.row)).toEqual([row])
   })
 })
 
-describe('the suite of Packages finds out a store where', () => {
+describe('the Packages suite detects a store where', () => {
   test.each(packageLiars)('%s', async (_, row, open) => {
     expect((await failures(rowOf(packageRows(nodeHasher), row), open)).map((failure) => failure.row)).toEqual([row])
   })
 })
 
-describe('the suite of Uploads finds out a store where', () => {
+describe('the Uploads suite detects a store where', () => {
   test.each(uploadLiars)('%s', async (_, row, open) => {
     expect((await failures(rowOf(uploadRows, row), open)).map((failure) => failure.row)).toEqual([row])
   })

@@ -37,7 +37,7 @@ const refusalOf = (work: Promise<unknown>): Promise<string> =>
     ({ $metadata, Code }) => `${$metadata?.httpStatusCode} ${Code}`,
   )
 
-test('what is put is there, with its checksum checked, under keys of any kind', async () => {
+test('an object is readable after put, with its checksum verified, under keys of any kind', async () => {
   for (const key of ['a/b+c d/é', '1.jws']) {
     const { ETag } = await put(key, 'hello')
     const got = await client.send(new GetObjectCommand({ Bucket, Key: key }))
@@ -63,7 +63,7 @@ test.each<[string, RequestInit & { path?: string }, string]>([
   expect(`${response.status} ${/<Code>(.*?)</.exec(await response.text())?.[1]}`).toBe(want)
 })
 
-describe('a request that was signed and then changed', () => {
+describe('a signed request that was changed', () => {
   /** Sends what a client signed, after an edit. */
   async function edited(edit: (request: { headers: Record<string, string>; body: unknown }) => void): Promise<string> {
     const changing = clientOf()
@@ -93,7 +93,7 @@ describe('a request that was signed and then changed', () => {
   })
 })
 
-test('a clock that is 15 minutes wrong is refused', async () => {
+test('a clock 15 minutes off is refused', async () => {
   for (const [minutes, want] of [
     [14, 'done'],
     [16, '403 RequestTimeTooSkewed'],
@@ -105,7 +105,7 @@ test('a clock that is 15 minutes wrong is refused', async () => {
   s3.skewMs = 0
 })
 
-test('conditions hold: on keys that are there, and on keys that are not', async () => {
+test('conditions are enforced on existing and on missing keys', async () => {
   const { ETag } = await put('conditional', 'one')
   expect(await refusalOf(put('conditional', 'two', { IfNoneMatch: '*' }))).toBe('412 PreconditionFailed')
   expect(await refusalOf(put('conditional', 'two', { IfMatch: '"0"' }))).toBe('412 PreconditionFailed')
@@ -120,7 +120,7 @@ test('conditions hold: on keys that are there, and on keys that are not', async 
   expect(await refusalOf(same)).toBe('304 undefined')
 })
 
-test('what is not there, and where it is not', async () => {
+test('missing objects and missing buckets', async () => {
   const get = (bucket: string) => refusalOf(client.send(new GetObjectCommand({ Bucket: bucket, Key: 'nothing' })))
   expect([await get('updates'), await get('upstaes'), await get('far')]).toEqual([
     '404 NoSuchKey',
@@ -132,7 +132,7 @@ test('what is not there, and where it is not', async () => {
   s3.denied.clear()
 })
 
-test('a list comes in pages, each behind a token', async () => {
+test('a list is paged with tokens', async () => {
   for (const key of ['l/1', 'l/2', 'l/3/x', 'l/3/y', 'l/4']) await put(key, '')
   const page = (more = {}) => client.send(new ListObjectsV2Command({ Bucket, Prefix: 'l/', Delimiter: '/', ...more }))
   const first = await page()
@@ -142,7 +142,7 @@ test('a list comes in pages, each behind a token', async () => {
   expect(await refusalOf(page({ ContinuationToken: 'x' }))).toBe('400 InvalidArgument')
 })
 
-test('an upload takes parts in their order, of 5 MiB but for the last', async () => {
+test('an upload takes parts in order, of at least 5 MiB except the last', async () => {
   const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key: 'big' }))
   const part = async (PartNumber: number, size: number) => {
     const Body = Buffer.alloc(size, PartNumber)
@@ -163,7 +163,7 @@ test('an upload takes parts in their order, of 5 MiB but for the last', async ()
   expect(await complete([one, two])).toBe('404 NoSuchUpload')
 })
 
-test('an upload as it goes to AWS carries checksums, and they are looked at', async () => {
+test('an upload as sent to AWS has checksums, and they are verified', async () => {
   s3.seen.length = 0
   const Body = new Blob([new Uint8Array(6 * 1024 * 1024)]).stream()
   await new Upload({ client, params: { Bucket, Key: 'summed', Body }, partSize: 5 * 1024 * 1024 }).done()
