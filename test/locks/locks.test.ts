@@ -17,7 +17,7 @@ const policyOf = (endpoint: Endpoint, policy: LockPolicy, max = 1) =>
 const take = async ({ locking }: Endpoint, id: string, via: 'fleet-lock' | 'operator' = 'fleet-lock') =>
   (await lockMachine(locking, group, { id, via })).result.kind
 
-describe('an answer that is lost', () => {
+describe('a lost answer', () => {
   test.each<[string, Readonly<Record<number, Fault>>, number]>([
     ['the first write landed, and nobody said so', { 1: 'after' }, 1],
     ['the first write did not land', { 1: 'before' }, 2],
@@ -30,14 +30,14 @@ describe('an answer that is lost', () => {
     expect(endpoint.faults.writes).toBe(writes)
   })
 
-  test('locksmith is told that its swap was made, and does not wait for itself', async () => {
+  test('locksmith gets success for its own swap, and does not wait for itself', async () => {
     const endpoint = await openEndpoint({ plan: { 2: 'after' } })
     const machine = locksmith(endpoint.ask, group, 'a')
     expect(await machine.lock()).toBe('done')
     expect(await endpoint.history()).toEqual(['create 1', 'lock a'])
   })
 
-  test('a store that stays away is said to be away, in the words of each client', async () => {
+  test('an unavailable store is reported in the terms of each client', async () => {
     const endpoint = await openEndpoint({ plan: { 1: 'kill-before' } })
     expect(await refusal(take(endpoint, 'a'))).toMatch(/^store-unavailable/)
     const etcd = await endpoint.ask(keyPath)
@@ -50,7 +50,7 @@ describe('an answer that is lost', () => {
   })
 })
 
-test('a document that somebody damaged is neither read nor overwritten', async () => {
+test('a damaged document is neither read nor overwritten', async () => {
   const endpoint = await openEndpoint()
   await take(endpoint, 'a')
   const damaged = bytesOf({ ...(await readLock(endpoint.locking, group))?.lock, max: -1 })
@@ -61,7 +61,7 @@ test('a document that somebody damaged is neither read nor overwritten', async (
   expect(await endpoint.store.bucket.read(`locks/${group}.json`)).toEqual(damaged)
 })
 
-test.each(['locksmith', 'zincati'] as const)('of 30 machines at once exactly 3 get the 3 slots: %s', async (kind) => {
+test.each(['locksmith', 'zincati'] as const)('30 machines at once: exactly 3 get the 3 slots: %s', async (kind) => {
   const endpoint = await openEndpoint()
   await setMax(endpoint.locking, group, 3)
   const client = kind === 'locksmith' ? locksmith : zincati
@@ -77,7 +77,7 @@ test.each(['locksmith', 'zincati'] as const)('of 30 machines at once exactly 3 g
   expect(await endpoint.holders()).toHaveLength(3)
 })
 
-test('what each operation costs in documents', async () => {
+test('the number of document operations per request', async () => {
   const endpoint = await openEndpoint({ channels: new Map() })
   const cost = async (work: () => Promise<unknown>): Promise<string> => {
     const { reads, writes } = endpoint.faults
@@ -95,8 +95,8 @@ test('what each operation costs in documents', async () => {
   expect(await cost(() => b.lock())).toBe('1 reads, 1 writes')
 })
 
-describe('ghosts', () => {
-  test('are reported, and freed only where the operator wants that, so many a day', async () => {
+describe('stale holders', () => {
+  test('are reported, and freed only if the operator enables it, up to a daily limit', async () => {
     const endpoint = await openEndpoint()
     const { time } = endpoint.store
     await policyOf(endpoint, { lease: 'PT4H' }, 3)
@@ -120,7 +120,7 @@ describe('ghosts', () => {
     expect(await endpoint.holders()).toEqual(['d'])
   })
 
-  test('a holder that asks again was heard of; that is written every 5 minutes at most', async () => {
+  test('are seen again when they ask; this is written at most every 5 minutes', async () => {
     const endpoint = await openEndpoint()
     const { time } = endpoint.store
     await policyOf(endpoint, { lease: 'PT1H', expirePerDay: 5 })
@@ -138,7 +138,7 @@ describe('ghosts', () => {
 describe('a lease', () => {
   const policy: LockPolicy = { lease: 'PT4H', expirePerDay: 2 }
 
-  test('frees machines, and never what an operator holds', async () => {
+  test('frees machines, but never a slot held by an operator', async () => {
     const endpoint = await openEndpoint()
     await policyOf(endpoint, policy, 2)
     await take(endpoint, 'maintenance', 'operator')
@@ -149,7 +149,7 @@ describe('a lease', () => {
     expect(await take(endpoint, 'c')).toBe('full')
   })
 
-  test('that is over takes no slot from the machine that asks again, whatever the policy says by now', async () => {
+  test('that ended does not take the slot from a holder that asks again, whatever the policy', async () => {
     const endpoint = await openEndpoint()
     const { time } = endpoint.store
     await policyOf(endpoint, {
@@ -169,7 +169,7 @@ describe('a lease', () => {
 describe('vetoes', () => {
   const closed: LockPolicy = { windows: [{ days: ['Mon'], from: '02:00', to: '03:00', timeZone: 'UTC' }] }
 
-  test('a closed window keeps clients waiting, tells them until when, and keeps no slot from being given back', async () => {
+  test('a closed window refuses slots, states when it opens, and still accepts unlocks', async () => {
     const endpoint = await openEndpoint()
     await take(endpoint, 'a')
     await policyOf(endpoint, closed, 2)
@@ -193,7 +193,7 @@ describe('vetoes', () => {
     expect(await machine.lock()).toBe('done')
   })
 
-  test('a hold in a channel of the group, for as long as it is there', async () => {
+  test('a hold in a channel of the group refuses slots until it is lifted', async () => {
     const endpoint = await openEndpoint()
     const { store, ask } = endpoint
     const ref = { app, channel: 'stable' }
@@ -228,7 +228,7 @@ const check = (machine: string, event: string, track = 'stable'): string =>
 const rebooted = '<event eventtype="3" eventresult="2" previousversion="1"/>'
 const tell = async ({ ask }: Endpoint, body: string) => (await ask('/v1/update/', { method: 'POST', body })).status
 
-describe('what update checks tell', () => {
+describe('update checks', () => {
   const both = async (policy: LockPolicy): Promise<Endpoint> => {
     const endpoint = await openEndpoint()
     await commitChannel(endpoint.store.publisher, { app, channel: 'stable' }, (current) => ({
@@ -265,13 +265,13 @@ describe('what update checks tell', () => {
     expect(await endpoint.holders()).toEqual(left)
   })
 
-  test('nothing, where the operator did not ask for it', async () => {
+  test('change nothing unless the operator enables it', async () => {
     const endpoint = await both({})
     await tell(endpoint, check('a', rebooted))
     expect(await endpoint.holders()).toEqual(['a', 'b'])
   })
 
-  test('a store that is away changes no answer', async () => {
+  test('are answered the same if the lock store is unavailable', async () => {
     const endpoint = await both({ releaseOnReboot: true })
     await tell(endpoint, check('', ''))
     endpoint.faults.killed = true
@@ -279,7 +279,7 @@ describe('what update checks tell', () => {
     expect(endpoint.store.log).toContainEqual(expect.objectContaining({ level: 'warn', event: 'lock', id: 'a' }))
   })
 
-  test('a machine that fell back closes its group for a while, and is noted once a minute', async () => {
+  test('of a machine that fell back pause its group, noted at most once a minute', async () => {
     const endpoint = await both({ vetoAfterRollback: 'PT2H' })
     const { time } = endpoint.store
     const fallback = check('c', '<event eventtype="3" eventresult="0" errorcode="44"/>')
@@ -297,7 +297,7 @@ describe('what update checks tell', () => {
 describe('access', () => {
   const token = 'secret-canary-token'
 
-  test('a token is in no line of the log', async () => {
+  test('no log line contains a token', async () => {
     const endpoint = await openEndpoint({ tokens: [{ scope: 'write', token }] })
     endpoint.faults.killed = true
     const paths = [keyPath, `${keyPath}?recursive=true`, '/v1/pre-reboot', '/v2/keys/other', '/healthz']
@@ -310,13 +310,13 @@ describe('access', () => {
     expect(JSON.stringify(endpoint.store.log)).not.toContain('canary')
   })
 
-  test('a token where there are none is no way around', async () => {
+  test('a token is refused if the server has none', async () => {
     const endpoint = await openEndpoint()
     expect((await endpoint.ask(`/lock/${token}${keyPath}`)).status).toBe(401)
   })
 })
 
-test('a group that was removed and made again repeats no number', async () => {
+test('a group that was removed and created again reuses no index', async () => {
   const endpoint = await openEndpoint()
   const numbers = new Set<number>()
   for (let round = 0; round < 3; round++) {

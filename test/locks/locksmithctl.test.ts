@@ -52,7 +52,7 @@ function run(command: string): Promise<string> {
   })
 }
 
-test.skipIf(binary === '')('what locksmithctl prints', async () => {
+test.skipIf(binary === '')('locksmithctl prints what its transcript records', async () => {
   const text = await readFile(file, 'utf8')
   const played: string[] = []
   for (const line of text.split('\n')) {

@@ -121,7 +121,7 @@ async function play({ seed, rough, kinds, maxes }: Plan): Promise<void> {
 
 const share = (most: number) => fc.double({ min: 0, max: most, noNaN: true })
 
-test('never over max, no holder lost, nobody stuck', async () => {
+test('never above max, no holder lost, nobody blocked', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({

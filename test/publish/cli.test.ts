@@ -84,7 +84,7 @@ const publish = [
   '--create',
 ]
 
-test('publish, and again: nothing is sent twice', async () => {
+test('publish twice: nothing is uploaded twice', async () => {
   const dry = await platte([...publish, '--dry-run'], job())
   expect(dry).toMatchObject({
     code: 0,
@@ -110,7 +110,7 @@ test('publish, and again: nothing is sent twice', async () => {
   expect(first.stderr + again.stderr).not.toContain('canary')
 })
 
-test('edits go the same way', async () => {
+test('edits use the endpoint, too', async () => {
   const made = await platte(['channel', 'create', 'staging'], job())
   expect(made).toMatchObject({ code: 0, stdout: 'staging updated (revision 1). Live within 1 minute.\n' })
   const promoted = await platte(['promote', '1.0.0', '--from', 'stable', '--to', 'staging'], job())
@@ -149,7 +149,7 @@ test.each<readonly [string, readonly string[], Record<string, unknown>, Record<s
   expect(ended.stderr).not.toContain('canary')
 })
 
-test('a policy is tried out without a server', async () => {
+test('a policy can be tested without a server', async () => {
   writeFileSync(join(dir, 'token'), await issuer.token())
   const check = ['policy', 'check', '--publish-policy', 'file:policy.json', '--claims', 'token', '--app', app]
   expect(await platte([...check, '--channel', 'stable'])).toMatchObject({

@@ -54,19 +54,19 @@ const seqOf = async (): Promise<number> => {
   return count
 }
 
-test('what both sign is in force', async () => {
+test('a manifest signed by both is in force', async () => {
   expect(await send(await propose())).toMatchObject({ kind: 'changed', seq: 2, inForce: true })
   expect(await ask(newReader(store), { machineId: 'x' })).toBe('not-in-ramp')
 })
 
-test('neither ships alone', async () => {
+test('neither can publish alone', async () => {
   expect(await refusal(send(undefined))).toMatch(/^credentials: root 1 wants 2 release keys/)
   expect(await refusal(send(await propose(), order, { release: [] }))).toMatch(/^credentials: .*1 of 2 needed/)
   expect(await refusal(send(await propose(order, {}, [stranger]).catch(() => ({}))))).toMatch(/^(usage|credentials)/)
   expect(await seqOf()).toBe(1)
 })
 
-test('the function signs nothing but what follows from the order', async () => {
+test('the function signs only what follows from the request', async () => {
   const other = readCommand('ramp', {
     app,
     channel: 'stable',
@@ -82,14 +82,14 @@ test('the function signs nothing but what follows from the order', async () => {
   expect(await seqOf()).toBe(1)
 })
 
-test('somebody was faster: nothing lands, and it is said what to do', async () => {
+test('a lost race stores nothing, and the error has a hint', async () => {
   const proposed = await propose()
   await publishOne(store, '3')
   expect(await refusal(send(proposed))).toMatch(/^conflict: the signed manifest is not revision 3/)
   expect(await send(await propose())).toMatchObject({ kind: 'changed', seq: 3 })
 })
 
-test('an old proposal, or one that is none', async () => {
+test('an old or malformed proposal is refused', async () => {
   const proposed = await propose()
   store.time.now += 11 * 60_000
   expect(await refusal(send(proposed))).toMatch(/^usage: manifest: was issued too long ago/)
@@ -99,7 +99,7 @@ test('an old proposal, or one that is none', async () => {
 test.each([
   [9, /^usage: manifest: was issued too long ago, or in the future/],
   [4, /^accepted$/],
-])('a proposal that is dated %i minutes ahead', async (minutes, want) => {
+])('a proposal dated %i minutes ahead', async (minutes, want) => {
   const proposed = await propose(order, { at: store.time.now + minutes * minute })
   expect(await refusal(send(proposed))).toMatch(want)
   expect(await ask(newReader(store), { version: '2' })).toBe('up-to-date')

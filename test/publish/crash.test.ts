@@ -47,7 +47,7 @@ async function uploaded(): Promise<UploadScene> {
 
 const { writes, answer } = await send(await uploaded(), await issuer.token())
 
-test('a publish is so many writes', () => {
+test('a publish makes a fixed number of writes', () => {
   expect(answer).toMatchObject({ kind: 'published', seq: 1, offered: true })
   // The mark, the notes, the manifest, the catalog, the answer.
   expect(writes).toBe(5)

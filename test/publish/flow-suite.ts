@@ -36,12 +36,12 @@ export function flowSuite(name: string, open: () => Target): void {
       target = open()
     })
 
-    test('packages that nobody sent are not published', async () => {
+    test('packages that were not uploaded cannot be published', async () => {
       const { status, text } = await post('/v1/publish', { ...release, packages: [file], create: true })
       expect([status, text]).toEqual([403, expect.stringContaining('upload it')])
     })
 
-    test('token, uploads, publish: machines are told at once', async () => {
+    test('token, uploads, publish: machines get the offer at once', async () => {
       const opened = await post('/v1/uploads', { ...release, packages: [file] })
       expect(opened.status).toBe(200)
       const [upload] = opened.json.packages
@@ -68,14 +68,14 @@ export function flowSuite(name: string, open: () => Target): void {
       expect(rerun.json).toMatchObject({ kind: 'unchanged', seq: 1 })
     })
 
-    test('the manifest is where the answer says, and says where it came from', async () => {
+    test('the answer has the key of the manifest, and the manifest its provenance', async () => {
       const { json } = await post('/v1/publish', { ...release, packages: [file] })
       const envelope = (await (await target.fetch(json.manifest, {})).json()) as { payload: string }
       const manifest = JSON.parse(Buffer.from(envelope.payload, 'base64url').toString())
       expect(manifest.provenance).toMatchObject({ issuer: target.issuer.url, repository: 'octocat/os', run: '77' })
     })
 
-    test('edits by their routes, in force at once', async () => {
+    test('edits are in force at once', async () => {
       const ref = { app, channel: 'staging' }
       const tried = await post('/v1/promote', { ...ref, version: '2', from: 'stable', dryRun: true })
       expect(tried.text).toContain('has no channel')
@@ -140,7 +140,7 @@ export function flowSuite(name: string, open: () => Target): void {
       expect([refused.status, refused.text]).toEqual([status, expect.stringMatching(words)])
     })
 
-    test('without a token nothing is done', async () => {
+    test('without a token every request is refused', async () => {
       for (const path of ['/v1/publish', '/v1/hold', '/v1/uploads']) {
         const body = JSON.stringify({ ...release, packages: [file], reason: 'x' })
         const said = path === '/v1/hold' ? JSON.stringify({ app, channel: 'stable', version: '2', reason: 'x' }) : body
@@ -153,7 +153,7 @@ export function flowSuite(name: string, open: () => Target): void {
       expect((await target.fetch('/v1/publish', { method: 'GET' })).status).toBe(405)
     })
 
-    test('a refresh of one channel needs none, and may not be asked for all the time', async () => {
+    test('a refresh of one channel needs no token, and is rate limited', async () => {
       const path = `/v1/refresh?app=${app}&channel=stable`
       expect((await target.fetch(path, { method: 'POST' })).status).toBe(200)
       expect((await target.fetch(path, { method: 'POST' })).status).toBe(429)

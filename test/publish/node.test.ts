@@ -31,6 +31,6 @@ afterAll(async () => {
 
 flowSuite('on Node', () => ({ issuer, fetch: (path, init) => fetch(server.url + path, init) }))
 
-test('its first look swept what pipelines left', async () => {
+test('the first scheduled run sweeps abandoned uploads', async () => {
   expect(await documents.get(oldMark, 1)).toBeUndefined()
 })

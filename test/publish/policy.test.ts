@@ -25,7 +25,7 @@ const policy = {
 const withRule = (more: object) => ({ ...policy, rules: [{ ...rule, ...more }] })
 const parse = async (value: unknown) => parsePolicy(typeof value === 'string' ? value : JSON.stringify(value))
 
-test('a policy that can be used', async () => {
+test('a valid policy', async () => {
   expect(await parse(policy)).toMatchObject({ audience: policy.audience })
   expect(await parse(withRule({ claims: { project_id: { in: ['1', '2'] }, ref: { prefix: 'v' } } }))).toBeDefined()
 })
@@ -70,7 +70,7 @@ test.each<readonly [string, unknown, RegExp]>([
   expect(problem).toMatch(/^configuration: policy/)
 })
 
-test('the setting is the policy, or names its file', async () => {
+test('the setting is the policy itself, or the name of its file', async () => {
   const settings = (text: string) => readSettings({ PLATTE_PUBLISH_POLICY: text }).publishPolicy
   expect(settings(JSON.stringify(policy))).toEqual({ text: JSON.stringify(policy) })
   expect(settings('file:/etc/platte/policy.json')).toEqual({ file: '/etc/platte/policy.json' })
@@ -78,7 +78,7 @@ test('the setting is the policy, or names its file', async () => {
   expect(() => settings('{"v":')).toThrow(/PLATTE_PUBLISH_POLICY.*neither a policy as JSON nor file:PATH/)
 })
 
-test('a deployment with a wrong policy answers nothing but what is wrong', async () => {
+test('a deployment with an invalid policy answers every request with the problem', async () => {
   const env = {
     PLATTE_ROOT: `1:sha256:${'0'.repeat(64)}`,
     PLATTE_PUBLIC_URL: 'https://updates.example.org',

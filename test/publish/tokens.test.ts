@@ -39,7 +39,7 @@ beforeEach(() => {
 
 const seconds = () => Math.floor(time.now / 1000)
 
-test('a token that holds, whose rule matches', async () => {
+test('a valid token with a matching rule', async () => {
   const token = await issuer.token({ jti: 'one' })
   const allowed = await authorise(authorising, token, intent)
   expect(allowed).toMatchObject({ rule: 'os-stable', isRecorded: true, token: { issuedAtMs: seconds() * 1000 } })
@@ -53,14 +53,14 @@ test('a token that holds, whose rule matches', async () => {
   })
 })
 
-test('a token without an id is named by its signed part', async () => {
+test('a token without jti is identified by its signed part', async () => {
   const [one, other] = [await issuer.token({ jti: undefined }), await issuer.token({ jti: undefined, run_id: '78' })]
   const idOf = async (token: string) => (await authorise(authorising, token, intent)).token.id
   expect(await idOf(one)).toBe(await idOf(one))
   expect(await idOf(one)).not.toBe(await idOf(other))
 })
 
-describe('a token that does not hold', () => {
+describe('an invalid token', () => {
   const forged: readonly (readonly [string, () => Promise<string> | string, RegExp])[] = [
     ['is nothing', () => 'x', /^unauthorized: .*no JSON Web Token/],
     ['has no end', () => `e30.${'A'.repeat(20_000)}.x`, /^unauthorized: .*more than 16384 characters/],
@@ -116,7 +116,7 @@ describe('a token that does not hold', () => {
   })
 })
 
-describe('a token that holds, and is not let', () => {
+describe('a valid token that is refused', () => {
   const refused: readonly (readonly [string, Record<string, unknown>, Partial<Intent>, RegExp])[] = [
     [
       'another repository of the same name',
@@ -156,11 +156,11 @@ describe('a token that holds, and is not let', () => {
   })
 })
 
-describe('names that an order takes', () => {
+describe('requests with aliases', () => {
   const order = (action: 'channel-create' | 'channel-edit', aliases: readonly string[]) =>
     readCommand(action, { app, channel: 'stable', aliases }) as ChannelCommand
 
-  test.each(['channel-create', 'channel-edit'] as const)('need the leave of the policy: %s', async (action) => {
+  test.each(['channel-create', 'channel-edit'] as const)('need permission in the policy: %s', async (action) => {
     const store = await newStore()
     await publishOne(store, '2')
     const { publisher } = store
@@ -178,7 +178,7 @@ describe('names that an order takes', () => {
   })
 })
 
-test('an answer that is longer than a mark may be is made anew when it is asked for again', async () => {
+test('an answer too large for its record is computed again when the request is repeated', async () => {
   const { publisher } = await newStore()
   const token = { id: 'ab'.repeat(32), issuedAtMs: publisher.clock() }
   const dates: number[] = []
@@ -195,7 +195,7 @@ test('an answer that is longer than a mark may be is made anew when it is asked 
 describe('the keys of an issuer', () => {
   const ask = async () => authorise(authorising, await issuer.token(), intent)
 
-  test('are asked for once in ten minutes', async () => {
+  test('are fetched once in ten minutes', async () => {
     const before = issuer.request()
     for (let i = 0; i < 5; i++) await ask()
     expect(issuer.request() - before).toBe(1)
@@ -204,7 +204,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.request() - before).toBe(2)
   })
 
-  test('are asked for again for a key that is new, but not for every token that names none', async () => {
+  test('are fetched again for an unknown key id, but not for every token with one', async () => {
     await ask()
     const before = issuer.request()
     time.now += 31_000
@@ -224,15 +224,18 @@ describe('the keys of an issuer', () => {
     ['without an end', (response) => void response.end('x'.repeat(300 * 1024)), /more than 262144 bytes/],
     ['nothing', () => {}, /cannot be read/],
   ]
-  test.each(bad)('%s: those that were good serve for a day; without any, it is said', async (_, how, words) => {
-    await ask()
-    issuer.answer(how)
-    const asked = stranger.request()
-    time.now += 11 * 60_000
-    await expect(ask()).resolves.toMatchObject({ rule: 'os-stable' })
-    time.now += 25 * 60 * 60_000
-    expect(await refusal(ask())).toMatch(words)
-    expect(await refusal(ask())).toMatch(/^issuer-unavailable: /)
-    expect(stranger.request()).toBe(asked)
-  })
+  test.each(bad)(
+    '%s: the last good keys are used for a day; without any, the problem is reported',
+    async (_, how, words) => {
+      await ask()
+      issuer.answer(how)
+      const asked = stranger.request()
+      time.now += 11 * 60_000
+      await expect(ask()).resolves.toMatchObject({ rule: 'os-stable' })
+      time.now += 25 * 60 * 60_000
+      expect(await refusal(ask())).toMatch(words)
+      expect(await refusal(ask())).toMatch(/^issuer-unavailable: /)
+      expect(stranger.request()).toBe(asked)
+    },
+  )
 })

@@ -19,10 +19,10 @@ import {
 
 const [file] = files
 
-describe('bytes that are not those announced', () => {
+describe('bytes that differ from the announced ones', () => {
   const other = { name: file.name, bytes: file.bytes.with(7, (file.bytes[7] ?? 0) ^ 1) }
 
-  test('never get the name of a package, are named by both digests, and the next upload begins anew', async () => {
+  test('never get a package key, are reported with both digests, and the next upload starts over', async () => {
     const scene = await uploadScene()
     const { uploading } = scene
     const order = orderOf([file])
@@ -40,7 +40,7 @@ describe('bytes that are not those announced', () => {
     expect(await uploadAll(uploading, [file])).toEqual(['received'])
   })
 
-  test('but only by their SHA-1 are refused as well', async () => {
+  test('in SHA-1 only are refused as well', async () => {
     const { uploading } = await uploadScene()
     const order = orderOf([file])
     const wrong = { ...order, packages: [{ ...announced(file), sha1: announced(other).sha1 }] }
@@ -50,11 +50,11 @@ describe('bytes that are not those announced', () => {
   })
 })
 
-describe('a package that is in its place already, without a receipt', () => {
+describe('a package in its place without a receipt', () => {
   const order = orderOf([file])
   const [key = ''] = keysOf(order)
 
-  test('is not sent again, but looked at', async () => {
+  test('is verified instead of uploaded again', async () => {
     const { uploading, packages } = await uploadScene()
     await packages.put(key, bodyOf(file.bytes), announced(file))
     const [upload] = await openMissing(uploading, order)
@@ -62,7 +62,7 @@ describe('a package that is in its place already, without a receipt', () => {
     expect((await completeUpload(uploading, upload?.id ?? '')).kind).toBe('received')
   })
 
-  test('is removed where its bytes belong to another key, and then sent', async () => {
+  test('is removed if its bytes belong to another key, and then uploaded', async () => {
     const scene = await uploadScene()
     const { uploading, packages } = scene
     const bad = sample(file.bytes.length, 99)
@@ -73,7 +73,7 @@ describe('a package that is in its place already, without a receipt', () => {
     expect(await stored(scene, key)).toEqual(file.bytes)
   })
 
-  test('is removed where it came while the right one was sent', async () => {
+  test('is removed if it arrived during the upload of the right one', async () => {
     const scene = await uploadScene()
     const { uploading, packages } = scene
     const bad = sample(file.bytes.length, 99)
@@ -88,7 +88,7 @@ describe('a package that is in its place already, without a receipt', () => {
   test.each<[string, object]>([
     ['another size', { size: file.bytes.length - 1 }],
     ['another SHA-1', { sha1: 'a'.repeat(40) }],
-  ])('outlives who claims %s of it', async (_, claim) => {
+  ])('survives a client that claims %s', async (_, claim) => {
     const scene = await uploadScene()
     const { uploading, packages } = scene
     await packages.put(key, bodyOf(file.bytes), announced(file))
@@ -100,7 +100,7 @@ describe('a package that is in its place already, without a receipt', () => {
 })
 
 describe('two clients at once', () => {
-  test('are given the same uploads, and both are told that it is done', async () => {
+  test('get the same uploads, and both succeed', async () => {
     const scene = await uploadScene()
     const { uploading } = scene
     const [one, two] = await Promise.all([openMissing(uploading), openMissing(uploading)])
@@ -113,7 +113,7 @@ describe('two clients at once', () => {
     for (const [i, key] of keysOf(orderOf()).entries()) expect(await stored(scene, key)).toEqual(files[i]?.bytes)
   })
 
-  test('that claim different things of one package cannot make it what it is not', async () => {
+  test('that claim different bytes for one package cannot change it', async () => {
     const { uploading } = await uploadScene()
     const order = orderOf([file])
     const lie = { ...order, packages: [{ ...announced(file), sha1: 'a'.repeat(40) }] }

@@ -36,14 +36,14 @@ async function areWholeOrAbsent(scene: UploadScene): Promise<void> {
 
 const { writes } = await run({})
 
-test('an upload of two files is so many writes', () => {
+test('an upload of two files makes a fixed number of writes', () => {
   // Begin, document, three parts, complete, put, receipt, discard; and the same with one part.
   expect(writes).toBe(9 + 7)
 })
 
 const faults: readonly Fault[] = ['before', 'after', 'kill-before', 'kill-after']
 test.each(faults.flatMap((fault) => Array.from({ length: writes }, (_, i) => [fault, i + 1] as const)))(
-  '%s write %i: the next run ends it',
+  '%s write %i: the next run completes it',
   async (fault, n) => {
     const { scene } = await run({ [n]: fault })
     const outcomes = await uploadAll(scene.uploading)

@@ -97,7 +97,7 @@ export function httpSuite(name: string, target: () => Target): void {
   }
 
   describe(name, () => {
-    test('files are sent, looked at and there', async () => {
+    test('files are uploaded, verified and stored', async () => {
       const { files, order } = fresh()
       const [one] = await open(target(), order)
       expect(one?.parts.map(({ number, size }) => [number, size])).toEqual([
@@ -112,7 +112,7 @@ export function httpSuite(name: string, target: () => Target): void {
       expect([again.status, JSON.parse(again.text)]).toMatchObject([200, claim])
     })
 
-    test('what was sent is not asked for again', async () => {
+    test('received parts are not requested again', async () => {
       const { files, order } = fresh()
       const one = await missing(order)
       await put(target(), one.parts[1]?.url ?? '', files[0].bytes.slice(one.partSize))
@@ -124,7 +124,7 @@ export function httpSuite(name: string, target: () => Target): void {
       expect(await upload(target(), files, order)).toEqual(['200', '200'])
     })
 
-    test('other bytes are refused by both digests, and the next upload begins anew', async () => {
+    test('unexpected bytes are refused with both digests, and the next upload starts over', async () => {
       const { files, order } = fresh()
       const other = { name: '', bytes: files[0].bytes.map((byte) => byte ^ 1) }
       const one = await missing(order)
@@ -152,17 +152,17 @@ export function httpSuite(name: string, target: () => Target): void {
       ],
       ['of more than 64 KiB', { ...orderOf(), more: 'x'.repeat(70_000) }, 413, /more than 65536 bytes/],
       ['of 2 MB', 'x'.repeat(2_000_000), 413, /more than 65536 bytes/],
-    ])('an order %s is refused', async (_, order, status, says) => {
+    ])('a request %s is refused', async (_, order, status, says) => {
       const refused = await post(target(), '/v1/uploads', order)
       expect(refused.status).toBe(status)
       expect(refused.text).toMatch(says)
     })
 
     test.each<[string, Readonly<Record<string, string>>, object]>([
-      ['nobody', {}, orderOf()],
-      ['somebody else', { Authorization: 'Bearer please' }, orderOf()],
-      ['who may not publish there', bearer, { ...orderOf(), channel: 'beta' }],
-    ])('%s is not answered', async (_, headers, order) => {
+      ['a request without a token', {}, orderOf()],
+      ['an unknown token', { Authorization: 'Bearer please' }, orderOf()],
+      ['a token without permission for the channel', bearer, { ...orderOf(), channel: 'beta' }],
+    ])('%s is refused', async (_, headers, order) => {
       const refused = await post(target(), '/v1/uploads', order, headers)
       expect([refused.status, JSON.parse(refused.text)]).toMatchObject([400, { detail: 'who are you?' }])
     })
@@ -184,7 +184,7 @@ export function httpSuite(name: string, target: () => Target): void {
       }
     })
 
-    test('parts that are none are refused, and leave nothing', async ({ skip }) => {
+    test('invalid parts are refused, and leave nothing', async ({ skip }) => {
       if (target().isDirect) skip()
       const { files, order } = fresh()
       const one = await missing(order)
@@ -213,7 +213,7 @@ export function httpSuite(name: string, target: () => Target): void {
       expect((await missing(order)).have).toEqual([])
     })
 
-    test('no id was ever logged', () => {
+    test('no log line has an id', () => {
       expect(target().logs()).toMatch(/\/v1\/uploads/)
       for (const id of ids) expect(target().logs()).not.toContain(id.slice(32))
     })

@@ -63,7 +63,7 @@ const put = async (url: URL, bytes: Uint8Array): Promise<string> => {
   return answer.ok ? 'ok' : (/<Code>(\w+)<\/Code>/.exec(await answer.text())?.[1] ?? '')
 }
 
-test('a URL is for its part, its size and its hour, and for nothing else', async () => {
+test('a URL is valid for its part, size and hour only', async () => {
   const { order, url } = await urlOf('3')
   const changed = (change: (url: URL) => void): URL => {
     const copy = new URL(url)
@@ -93,7 +93,7 @@ test('a URL is for its part, its size and its hour, and for nothing else', async
   expect((await openMissing(uploading, order))[0]?.have).toEqual([1])
 })
 
-test('what the bucket does not allow is said by the name of the permission', async () => {
+test('a missing permission is named in the error', async () => {
   s3.denied.add('s3:ListMultipartUploadParts')
   await expect(urlOf('3')).rejects.toMatchObject({
     code: 'forbidden',

@@ -44,7 +44,7 @@ afterAll(async () => {
 
 httpSuite('Node', () => target)
 
-test('a sender that goes away in the middle of a part leaves nothing', async () => {
+test('a client that disconnects in the middle of a part leaves nothing', async () => {
   const order = orderOf([{ name: 'update.gz', bytes: sample(partBytes, 3) }], { version: '7' })
   const [upload] = await openMissing(uploading, order)
   if (upload === undefined) throw new Error('nothing is missing')

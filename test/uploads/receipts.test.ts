@@ -35,12 +35,12 @@ async function comesBack(): Promise<void> {
   expect(await required()).toBe('accepted')
 }
 
-test('one that the function left is taken', async () => {
+test('a receipt by the publish function is accepted', async () => {
   expect(await required()).toBe('accepted')
 })
 
-describe('is refused', () => {
-  test('where there is none', async () => {
+describe('a receipt is refused', () => {
+  test('if there is none', async () => {
     scene.bucket.erase(receiptKey(key))
     expect(await required()).toBe(`refused: ${key} cannot be published: there is no receipt for it`)
     await comesBack()
@@ -54,7 +54,7 @@ describe('is refused', () => {
     expect(await required(more)).toMatch(words)
   })
 
-  test('of another package, put in its place', async () => {
+  test('of another package, copied to this one', async () => {
     await forge(scene.keys.timestamp, { key: key.replace('/2/', '/3/') })
     expect(await required()).toMatch(/^refused: .*its receipt says key /)
     await comesBack()
@@ -66,7 +66,7 @@ describe('is refused', () => {
     await comesBack()
   })
 
-  test('signed by a stranger', async () => {
+  test('signed by an unknown key', async () => {
     await forge([await newKey('ES256')])
     expect(await required()).toMatch(/^refused: .*0 of 1 needed signatures/)
     await comesBack()
@@ -87,7 +87,7 @@ describe('is refused', () => {
     await comesBack()
   })
 
-  test('of a key that left the role', async () => {
+  test('signed by a key that left the role', async () => {
     const timestamp = await newKey('ES256')
     const rotation = { role: 'timestamp', key: timestamp.jwk } as const
     await rotateKey({ ...scene.publisher, timestamp: [...scene.keys.timestamp, timestamp] }, rotation, scene.keys.root)
@@ -99,19 +99,19 @@ describe('is refused', () => {
   test.each<[string, string]>([
     ['nothing', ''],
     ['other JSON', '{}'],
-  ])('where %s lies there', async (_, text) => {
+  ])('if the object holds %s', async (_, text) => {
     await scene.bucket.overwrite(receiptKey(key), bytesOf(text))
     expect(await required()).toMatch(/^refused: /)
     await comesBack()
   })
 
-  test('where more lies there than any receipt has: that is for people to remove', async () => {
+  test('if the object is above the size limit: an operator must remove it', async () => {
     await scene.bucket.overwrite(receiptKey(key), bytesOf('x'.repeat(20_000)))
     expect(await required()).toMatch(/^refused: .*receipts\/[0-9a-f]{32}\.jws: is larger than 16384 bytes/)
     expect(await refusal(uploadAll(scene.uploading, [file]))).toMatch(/^too-large: receipts\//)
   })
 
-  test('where the package went away', async () => {
+  test('if the package is missing', async () => {
     await scene.packages.remove(key)
     expect(await required()).toBe(`refused: ${key} cannot be published: it is not in the store`)
     await comesBack()
@@ -119,7 +119,7 @@ describe('is refused', () => {
   })
 })
 
-test('a store that is down refuses nothing, and says that it is down', async () => {
+test('an unavailable store is reported as such, not as a missing receipt', async () => {
   const down = { ...scene.uploading.documents, get: () => Promise.reject(new Error('the line went dead')) }
   await expect(requireReceipt({ ...scene.uploading, documents: down }, key, claim)).rejects.toThrow('went dead')
 })

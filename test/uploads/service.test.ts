@@ -24,7 +24,7 @@ import {
 const [file] = files
 const gibibyte = 1024 ** 3
 
-describe('an order', () => {
+describe('an upload request', () => {
   const one = announced(file)
   const withPackage = (more: object) => ({ ...orderOf(), packages: [{ ...one, ...more }] })
   test.each<[string, unknown, RegExp]>([
@@ -56,7 +56,7 @@ describe('an order', () => {
     expect(refused).toMatch(says)
   })
 
-  test('of 20 GiB is taken, where the store takes that', async () => {
+  test('of 20 GiB is accepted if the store can take it', async () => {
     const { uploading } = await uploadScene()
     const order = checkUploadOrder(withPackage({ size: 20 * gibibyte })) satisfies UploadOrder
     expect(await refusal(openUploads(uploading, order))).toMatch(
@@ -67,7 +67,7 @@ describe('an order', () => {
     expect(upload?.parts.length).toBe(640)
   })
 
-  test('names a thousand parts at most, and the others when it is asked again', async () => {
+  test('returns at most a thousand parts, and the others when repeated', async () => {
     const { uploading } = await uploadScene()
     const many = [0, 1, 2].map((i) => ({ name: `${i}.gz`, bytes: sample(700 * partBytes, i) }))
     expect((await openMissing(uploading, orderOf(many))).map(({ parts }) => parts.length)).toEqual([700, 300, 0])
@@ -78,15 +78,15 @@ describe('an order', () => {
     expect(await uploadAll(uploading, many)).toEqual(['received', 'received', 'received'])
   })
 
-  test('is refused where nobody could sign the receipt, before anything is sent', async () => {
+  test('is refused before any upload if the receipt cannot be signed', async () => {
     const { uploading, bucket } = await uploadScene()
     expect(await refusal(openUploads({ ...uploading, timestamp: [] }, orderOf()))).toMatch(/^credentials: /)
     expect(await listed(bucket.list('uploads/'))).toEqual([])
   })
 })
 
-describe('what is sent', () => {
-  test('is a package with a receipt when it is complete, and there from then on', async () => {
+describe('an uploaded package', () => {
+  test('has a receipt once it is complete, and is in place from then on', async () => {
     const scene = await uploadScene()
     const { uploading } = scene
     const order = orderOf()
@@ -105,7 +105,7 @@ describe('what is sent', () => {
     expect(await openUploads(uploading, order)).toEqual(files.map(({ name }) => ({ name, kind: 'there' })))
   })
 
-  test('is not sent again: the same order has the same ids, and names what is there', async () => {
+  test('is not uploaded again: the same request has the same ids, and lists received parts', async () => {
     const { uploading } = await uploadScene()
     const [first] = await openMissing(uploading)
     if (first === undefined) throw new Error('nothing is missing')
@@ -116,7 +116,7 @@ describe('what is sent', () => {
     expect(await uploadAll(uploading)).toEqual(['received', 'received'])
   })
 
-  test('has no other’s id for another version, channel or board', async () => {
+  test('has a different id for another version, channel or board', async () => {
     const { uploading } = await uploadScene()
     const ids = [orderOf(), orderOf(files, { version: '3' }), orderOf(files, { board: 'arm64-usr' })].map(
       async (order) => (await openMissing(uploading, order)).map(({ id }) => id),
@@ -140,7 +140,7 @@ describe('what is sent', () => {
   test.each([
     ['short', 999, /part 1 has 999 instead of 1000 bytes/],
     ['long', 1001, /part 1 has more than 1000 bytes/],
-  ])('a body that is %s is refused, whatever was announced, and leaves nothing', async (_, size, says) => {
+  ])('with a body that is %s is refused, whatever was announced, and leaves nothing', async (_, size, says) => {
     const { uploading } = await uploadScene()
     const [upload] = await openMissing(uploading)
     const body = bodyOf(sample(size, 1))
@@ -149,7 +149,7 @@ describe('what is sent', () => {
   })
 })
 
-test('a part of another size, however it came, is missing', async () => {
+test('a part of another size is missing, however it got there', async () => {
   const { uploading } = await uploadScene()
   const { uploads } = uploading
   const cut = {
@@ -164,7 +164,7 @@ test('a part of another size, however it came, is missing', async () => {
   expect(await completeUpload({ ...uploading, uploads: cut }, upload?.id ?? '')).toMatchObject({ missing: [2, 3] })
 })
 
-describe('an id', () => {
+describe('an upload id', () => {
   test.each<[string, (id: string) => string]>([
     ['of nothing', () => 'f'.repeat(64)],
     ['with another secret', (id) => id.slice(0, 63) + (id.endsWith('0') ? '1' : '0')],
@@ -181,7 +181,7 @@ describe('an id', () => {
     expect(await takePart(uploading, id, { number: 1, size: 1000, body: bodyOf(sample(1000, 1)) })).toBe('unknown')
   })
 
-  test('is over after a day, and the order begins anew', async () => {
+  test('expires after a day, and the request starts over', async () => {
     const { uploading, time } = await uploadScene()
     const [upload] = await openMissing(uploading)
     time.now += day - 1
@@ -192,7 +192,7 @@ describe('an id', () => {
     expect(await uploadAll(uploading)).toEqual(['received', 'received'])
   })
 
-  test('is not believed from a document that somebody else put there', async () => {
+  test('is not trusted from a document that somebody else wrote', async () => {
     const { uploading, bucket } = await uploadScene()
     const [upload] = await openMissing(uploading)
     const slot = (upload?.id ?? '').slice(0, 32)

@@ -48,7 +48,7 @@ async function begun(version: string) {
   return upload
 }
 
-test('an upload that was begun a day ago is gone, with its parts; a younger one stays', async () => {
+test('an upload of yesterday is removed with its parts; a younger one stays', async () => {
   const old = await begun('2')
   time.now += day / 2
   const young = await begun('3')
@@ -60,7 +60,7 @@ test('an upload that was begun a day ago is gone, with its parts; a younger one 
   expect(await sweepUploads(uploading)).toBe(0)
 })
 
-test('what was received stays, with its receipt; only that it was sent is forgotten', async () => {
+test('a received package and its receipt stay; only the upload record is removed', async () => {
   await uploadAll(uploading, [file])
   time.now += day
   expect(await sweepUploads(uploading)).toBe(1)
@@ -68,14 +68,14 @@ test('what was received stays, with its receipt; only that it was sent is forgot
   expect((await openUploads(uploading, orderOf([file]))).map(({ kind }) => kind)).toEqual(['there'])
 })
 
-test('an upload that nobody remembers is gone as well', async () => {
+test('an upload without a record is removed, too', async () => {
   await uploading.uploads.begin()
   time.now += day + 1
   expect(await sweepUploads(uploading)).toBe(1)
   expect(await left()).toEqual({ documents: 0, uploads: 0 })
 })
 
-test('marks of used tokens are gone when their day and the next have passed', async () => {
+test('records of used tokens are removed after their day and the next', async () => {
   const { documents } = uploading
   const mark = (id: string): string => markKey(id, time.now)
   const keys = [mark('a'), mark('b'), mark('c')]
@@ -99,7 +99,7 @@ test('marks of used tokens are gone when their day and the next have passed', as
   ])
 })
 
-test('one look removes so many at most, and further looks the others', async () => {
+test('one run removes at most its limit, and later runs the rest', async () => {
   for (const version of ['2', '3', '4', '5', '6']) await begun(version)
   time.now += day
   const swept: number[] = []
@@ -108,7 +108,7 @@ test('one look removes so many at most, and further looks the others', async () 
   expect(await left()).toEqual({ documents: 0, uploads: 0 })
 })
 
-test('a look of the schedule sweeps as well', async () => {
+test('a scheduled run sweeps as well', async () => {
   await begun('2')
   time.now += day
   const publishing = await openPublishFunction(
@@ -124,7 +124,7 @@ test('a look of the schedule sweeps as well', async () => {
   expect(await left()).toEqual({ documents: 0, uploads: 0 })
 })
 
-test('what cannot be read, or removed, keeps no other from being swept, and is said', async () => {
+test('an object that cannot be read or removed does not block others, and is reported', async () => {
   await begun('2')
   await writeFile(join(root, 'uploads', '0.json'), 'no document')
   await writeFile(join(root, 'uploads', `${'0'.repeat(32)}.json`), 'x'.repeat(10_000))

@@ -72,7 +72,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('origin, mirror, sidecar, client: the offer and every byte come through; a new release, too', async () => {
+test('origin, mirror, sidecar, client: the offer and every byte pass through; also a new release', async () => {
   const mirror = start(['mirror', origin.url, '--store', 'file:mirror', '--watch', 'PT1S', '--json'])
   await vi.waitFor(() => expect(existsSync(join(folder, 'mirror/catalog.jws'))).toBe(true), { timeout: 120_000 })
   const second = await serve(['--store', 'file:mirror', '--upstream', origin.url])
@@ -123,7 +123,7 @@ test('origin, mirror, sidecar, client: the offer and every byte come through; a 
   platte(['mirror', 'file:origin', '--store', 'file:mirror'], base)
 })
 
-test('a mirror that is killed while it copies goes on where it was, and never shows half of anything', async () => {
+test('a mirror killed during a copy continues where it was, and never offers a partial copy', async () => {
   const store = join(folder, 'killed')
   for (let tries = 0; tries < 3; tries++) {
     const child = start(['mirror', origin.url, '--store', 'file:killed'])
@@ -143,7 +143,7 @@ test('a mirror that is killed while it copies goes on where it was, and never sh
   expect(platte(['verify', '--store', 'file:killed'], base)).toBe('channels 1, manifests 2, packages 2\n')
 })
 
-test('where the disk takes no more, it says so, keeps what is good, and goes on when there is room', async () => {
+test('a full disk is reported, keeps good copies, and the mirror continues when there is room', async () => {
   const limited = ['-c', 'ulimit -f 4000; exec "$@"', 'sh', process.execPath, main]
   const args = ['mirror', origin.url, '--store', 'file:limited']
   const child = spawn('bash', [...limited, ...args], { cwd: folder, env: base, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -158,7 +158,7 @@ test('where the disk takes no more, it says so, keeps what is good, and goes on 
   expect(platte(['verify', '--store', 'file:limited'], base)).toBe('channels 1, manifests 2, packages 2\n')
 })
 
-test('packages that were not mirrored are sent from the upstream', async () => {
+test('packages that were not mirrored are served from the upstream', async () => {
   platte(['mirror', origin.url, '--store', 'file:bare', '--packages', 'none'], base)
   const bare = await serve(['--store', 'file:bare', '--upstream', origin.url])
   const [, codebase = '', name = ''] = /codebase="([^"]+)".*?<package name="([^"]+)"/.exec(await ask(bare.url)) ?? []
@@ -170,7 +170,7 @@ test('packages that were not mirrored are sent from the upstream', async () => {
   await end(alone.child)
 })
 
-test('a mark that is damaged starts a sidecar that offers nothing, and says what to do', async () => {
+test('a damaged mark starts a sidecar that offers nothing, and prints a hint', async () => {
   writeFileSync(join(folder, 'damaged.jws'), 'not a catalog')
   const child = start(['serve', '--upstream', origin.url, '--mark', 'damaged.jws'])
   let url = ''

@@ -44,7 +44,7 @@ const later = (ms: number): void => {
 const newcomer = (): Answering => newReader(store, { documents: upstreamDocuments(server.url) })
 const stable = (seq: number): string => channelKey(app, 'stable', seq)
 
-test('an earlier catalog: who saw a newer one stays with that, a newcomer is frozen until it expires', async () => {
+test('an earlier catalog: a server with a newer mark keeps it, a new server is frozen until it expires', async () => {
   const earlier = await store.bucket.read(catalogKey)
   later(minute)
   await publishOne(store, '3')
@@ -60,7 +60,7 @@ test('an earlier catalog: who saw a newer one stays with that, a newcomer is fro
   expect([await ask(reader), await ask(newcomer())]).toEqual(['catalog-expired', 'catalog-expired'])
 })
 
-test('"nothing changed" for ever is the same freeze', async () => {
+test('endless 304 answers are the same freeze', async () => {
   always304 = true
   later(minute)
   await publishOne(store, '3')
@@ -69,7 +69,7 @@ test('"nothing changed" for ever is the same freeze', async () => {
   expect(await ask(reader)).toBe('catalog-expired')
 })
 
-test('a manifest of an earlier time in the place of a later one', async () => {
+test('an earlier manifest in place of a later one', async () => {
   await publishOne(store, '3')
   const earlier = await store.bucket.read(stable(1))
   forged.set(stable(2), () => earlier)
@@ -95,7 +95,7 @@ test('a catalog, a manifest or a root of other keys', async () => {
   }
 })
 
-test('manifests that are made up while they are asked for come to an end', async () => {
+test('an endless chain of invented manifests is given up', async () => {
   const stranger = await newKey('EdDSA')
   const made = [await store.bucket.read(stable(1))]
   const { payload } = JSON.parse(Buffer.from(made[0] ?? []).toString())

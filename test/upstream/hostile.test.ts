@@ -96,7 +96,7 @@ describe('a document', () => {
     expect(server.seen.length).toBeLessThan(10)
   })
 
-  test.each([404, 410])('%s means that it is not there', async (code) => {
+  test.each([404, 410])('%s is an absent document', async (code) => {
     const { documents, packages } = await from(status(code))
     expect(await documents.get('catalog.jws', 1000)).toBeUndefined()
     expect(await packages.open(key)).toBeUndefined()
@@ -107,7 +107,7 @@ describe('a document', () => {
     ['a weak tag', 'W/"1"', undefined],
     ['a tag that is none', '1', undefined],
     ['a tag of a file that changed just now', '"1"', 0],
-  ])('%s is not relied upon', async (_, tag, ageMs) => {
+  ])('%s is not trusted', async (_, tag, ageMs) => {
     const modified = ageMs === undefined ? {} : { 'Last-Modified': new Date(Date.now() - ageMs).toUTCString() }
     let state = 'one'
     const { documents, server } = await from((_request, response) => {
@@ -120,7 +120,7 @@ describe('a document', () => {
     expect(server.seen.map(({ headers }) => headers['if-none-match'])).toEqual([undefined, undefined])
   })
 
-  test('a server that is not there', async () => {
+  test('an unreachable server', async () => {
     const { documents, server } = await from(status(200))
     await server.close()
     expect(await failure(documents.get('catalog.jws', 1000))).toMatch(
@@ -129,7 +129,7 @@ describe('a document', () => {
     await from(status(200))
   })
 
-  test('nothing of ours is sent along, and no other bytes are asked for', async () => {
+  test('a request has no credentials, and asks for unencoded bytes', async () => {
     const { documents, server } = await from(status(200))
     const got = await documents.get('catalog.jws', 1000)
     expect(new TextDecoder().decode(got?.bytes)).toBe(page)
@@ -160,7 +160,7 @@ const partial = (contentRange: string, body: Uint8Array): RequestListener => {
 const read = async (work: ReturnType<ReturnType<typeof upstreamPackages>['open']>): Promise<string> =>
   new Response((await work)?.body).text()
 
-describe('a part of a package', () => {
+describe('a range of a package', () => {
   test.each<[string, RequestListener, string | RegExp]>([
     ['the part', partial('bytes 10-19/100', bytes.subarray(10, 20)), 'came: "0123456789"'],
     ['the whole', (_, response) => response.writeHead(200, { 'Content-Length': 100 }).end(bytes), 'came: "0123456789"'],
@@ -213,7 +213,7 @@ describe('a package', () => {
     expect(await failure(read(packages.open(key)))).toMatch(want)
   })
 
-  test('a reader may take its time: only the server is hurried', async () => {
+  test('slow readers are allowed: only the server has timeouts', async () => {
     const sent = Buffer.alloc(5_000_000, 'x')
     const answer: RequestListener = (_, response) =>
       response.writeHead(200, { 'Content-Length': sent.length }).end(sent)
@@ -223,7 +223,7 @@ describe('a package', () => {
     expect((await new Response(open?.body).arrayBuffer()).byteLength).toBe(sent.length)
   })
 
-  test('redirects are followed with what was asked, to other hosts too', async () => {
+  test('redirects are followed with the same request, to other hosts too', async () => {
     const other = await serve((_, response) => {
       response.writeHead(206, { 'Content-Range': 'bytes 10-19/100' }).end(bytes.subarray(10, 20))
     })
@@ -236,7 +236,7 @@ describe('a package', () => {
   })
 })
 
-describe('silence', () => {
+describe('a server that stops sending', () => {
   const stops: RequestListener = (_, response) => void response.writeHead(200, { 'Content-Length': 9 }).write('x')
 
   test('before an answer', async () => {
@@ -253,12 +253,12 @@ describe('silence', () => {
     expect(await failure(read(packages.open(key)))).toMatch(/nothing came from \S+ for 1000 ms/)
   })
 
-  test('a document that drips ends too', async () => {
+  test('a document that trickles times out, too', async () => {
     const { documents } = await from((_, response) => drip(response), 1000)
     expect(await failure(documents.get('catalog.jws', 1000))).toMatch(/did not come from \S+ within 3000 ms/)
   })
 
-  test('who is given up is told: the connection is closed', async () => {
+  test('a timeout closes the connection', async () => {
     const { promise: closed, resolve } = Promise.withResolvers<void>()
     const { packages } = await from((_, response) => {
       response.on('close', resolve)
@@ -269,7 +269,7 @@ describe('silence', () => {
   })
 })
 
-test('nothing is written', async () => {
+test('every write is refused', async () => {
   const { documents, packages, server } = await from(status(200))
   const body = new ReadableStream<Uint8Array>()
   const writes = [

@@ -211,7 +211,7 @@ describe('after one good pass the origin publishes 3, and the server', () => {
   test.each([
     ['a manifest', () => stable(2), 'not-mirrored'],
     ['a package', packageKey, 'update 3'],
-  ])('does not have %s: that is said, and holds up nothing else', async (_, key, told) => {
+  ])('lacks %s: this is reported, and does not block other channels', async (_, key, told) => {
     await publishOne(origin, '5', { channel: 'beta' })
     const missing = await key()
     instead.set(missing, status(404))
@@ -265,7 +265,7 @@ describe('a root', () => {
   })
 })
 
-test('nothing new costs one conditional GET, also for a process that has just begun', async () => {
+test('no change costs one conditional GET, also for a new process', async () => {
   const memory: MirrorMemory = {}
   for (const one of [memory, memory, {}]) {
     server.seen.length = 0

@@ -68,14 +68,14 @@ describe('over another Platte', () => {
     ['that serves its packages', () => whole.url],
     ['that sends elsewhere for its packages', () => elsewhere.url],
     ['that is a plain server of files', () => files.url],
-  ])('%s: `verify` reads everything, and says what it could not look at', async (_, url) => {
+  ])('%s: `verify` reads everything, and lists what it could not check', async (_, url) => {
     const { code, out, talk } = await platte(['verify', '--store', url()])
     expect([code, talk]).toEqual([0, ''])
     expect(out).toMatch(/^not checked: objects and channels that nothing names: .*cannot be listed$/m)
     expect(out).toMatch(/^channels 3, manifests 8, packages 5$/m)
   })
 
-  test('`show` and `explain` say what there is', async () => {
+  test('`show` and `explain` print its contents', async () => {
     const shown = await platte(['show', '--store', whole.url])
     expect(shown).toMatchObject({ code: 0, talk: '' })
     expect(shown.out).toMatch(/beta +3 +arm64-usr +4152\.2\.0 +4152\.2\.0/)
@@ -84,7 +84,7 @@ describe('over another Platte', () => {
     expect(JSON.parse(out)).toMatchObject({ decision: 'update', offered: '4152.2.0' })
   })
 
-  test('what would write is refused', async () => {
+  test('writing commands are refused', async () => {
     const run = await platte([
       'publish',
       main,
@@ -105,7 +105,7 @@ describe('over another Platte', () => {
     expect(talk).toContain('error: ')
   })
 
-  test('documents that did not change are asked for by their tags', async () => {
+  test('unchanged documents are requested by ETag', async () => {
     const { get } = upstreamDocuments(`${whole.url}/`)
     const known = await get(catalogKey, 2 ** 20)
     expect(known?.token).toMatch(/^[0-9a-f]{64} "[0-9a-f]{64}"$/)
@@ -117,7 +117,7 @@ describe('over another Platte', () => {
   })
 })
 
-describe('a Platte over a Platte answers every scene as the first one does', () => {
+describe('a Platte over a Platte gives the same answer in every scene', () => {
   let second: Running
   beforeAll(async () => {
     const { pin } = store.publisher
@@ -132,7 +132,7 @@ describe('a Platte over a Platte answers every scene as the first one does', () 
   test.each(readable)('%s', (name) => playScene(name, sendOver(second.url)))
 })
 
-test('a login page instead of a store is not believed, and not offered to machines', async () => {
+test('a login page instead of a store is refused, and not offered to machines', async () => {
   const portal = await serve((_, response) => void response.end('<!DOCTYPE html><title>Please log in</title>'))
   for (const command of ['verify', 'show', 'serve']) {
     const { code, talk, out } = await platte([command, '--store', portal.url])
@@ -142,7 +142,7 @@ test('a login page instead of a store is not believed, and not offered to machin
   await portal.close()
 })
 
-test('a package that was changed on the way is found by `verify`', async () => {
+test('a package changed in transit is reported by `verify`', async () => {
   const changed = await serve((request, response) => {
     if (request.url?.endsWith('oem-ami.gz')) response.end('other bytes')
     else fileServer(store.publisher, { tags: 'none', ranges: false })(request, response)

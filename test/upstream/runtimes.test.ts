@@ -100,7 +100,7 @@ const expectReads = (outcomes: unknown): void => {
 
 test('on Node', async () => expectReads(await readAll(server.url)))
 
-test('in Deno, with no permission but that of the network', async () => {
+test('in Deno, with network permission only', async () => {
   const deno = join(import.meta.dirname, '../../node_modules/.bin/deno')
   const script = join(import.meta.dirname, '../runtimes/upstream-suite.deno.ts')
   const args = [
