@@ -60,7 +60,7 @@ async function init(): Promise<void> {
 const keys = (): string[] => [...s3.bucket.objects.keys()]
 
 describe('an honest bucket', () => {
-  test('may hold channels, and is as it was', async () => {
+  test('is fit for channels, and is left unchanged', async () => {
     const { code, stdout, stderr } = await platte('doctor')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const lines = stdout.trimEnd().split('\n')
@@ -71,7 +71,7 @@ describe('an honest bucket', () => {
     expect(s3.bucket.uploads.size).toBe(0)
   })
 
-  test('costs 10 requests more for a publish, and none that writes for a dry run', async () => {
+  test('costs 10 more requests for a publish, and none that writes for a dry run', async () => {
     await init()
     expect(await platte('publish', 'os_update.gz', ...release, '--create', '--dry-run')).toMatchObject({ code: 0 })
     expect(s3.seen.filter(({ operation }) => !/^(Get|Head)/.test(operation))).toEqual([])
@@ -81,8 +81,8 @@ describe('an honest bucket', () => {
   })
 })
 
-describe('whoever has the timestamp key alone', () => {
-  test('holds a release with no more than the catalog to write; who edits a channel tries the store out', async () => {
+describe('with the timestamp key alone', () => {
+  test('hold needs write access to the catalog only; editing a channel tests the store first', async () => {
     await init()
     await platte('publish', 'os_update.gz', ...release, '--create')
     s3.seen.length = 0
@@ -98,7 +98,7 @@ describe('whoever has the timestamp key alone', () => {
 })
 
 describe('a bucket that ignores conditions', () => {
-  test('may not hold channels: what failed is said, and nothing stays', async () => {
+  test('is not fit for channels: failed checks are printed, and nothing is left behind', async () => {
     ignoreConditions()
     const { code, stdout, stderr } = await platte('doctor')
     expect(code).toBe(5)
@@ -117,7 +117,7 @@ describe('a bucket that ignores conditions', () => {
     expect(keys()).toEqual([])
   })
 
-  test('says the same as JSON', async () => {
+  test('prints the same as JSON', async () => {
     ignoreConditions()
     const { code, stdout } = await platte('doctor', '--json')
     expect(code).toBe(5)
@@ -131,7 +131,7 @@ describe('a bucket that ignores conditions', () => {
     })
   })
 
-  test('is not made a store: no key, no root, no catalog', async () => {
+  test('is refused by init: no key, no root, no catalog', async () => {
     ignoreConditions()
     const { code, stdout, stderr } = await platte('init')
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
@@ -140,7 +140,7 @@ describe('a bucket that ignores conditions', () => {
     expect(readdirSync(folder)).toEqual(['os_update.gz'])
   })
 
-  test('is not published to', async () => {
+  test('is refused by publish', async () => {
     await init()
     const before = new Map(s3.bucket.objects)
     ignoreConditions()
@@ -156,7 +156,7 @@ describe('a bucket that refuses this identity', () => {
   test.each([
     ['s3:ListBucket', 's3:ListBucket (without the latter, S3 answers 403 for missing keys)'],
     ['s3:PutObject', 'need s3:PutObject'],
-  ])('%s: cannot be judged, is not published to, and the permission is named', async (permission, words) => {
+  ])('%s: is inconclusive, is refused by publish, and the permission is named', async (permission, words) => {
     await init()
     const before = new Map(s3.bucket.objects)
     s3.denied.add(permission)
@@ -169,7 +169,7 @@ describe('a bucket that refuses this identity', () => {
     expect(s3.bucket.objects).toEqual(before)
   })
 
-  test('s3:DeleteObject: may hold channels, and what stays is named', async () => {
+  test('s3:DeleteObject: is fit for channels, and objects left behind are listed', async () => {
     await init()
     s3.denied.add('s3:DeleteObject')
     const doctor = await platte('doctor')
@@ -186,7 +186,7 @@ describe('a bucket that refuses this identity', () => {
   })
 })
 
-test('a bucket that does not answer cannot be judged', async () => {
+test('a bucket that does not answer is inconclusive', async () => {
   s3.fault = () => 'error'
   const { code, stdout, stderr } = await platte('doctor')
   expect(code).toBe(1)

@@ -65,7 +65,7 @@ beforeAll(async () => {
   })
 })
 
-test('the package is where its key says, in parts; the same publish again changes nothing', async () => {
+test('the package is at its key, uploaded in parts; the same publish again changes nothing', async () => {
   const [[key = '', object] = []] = [...s3.bucket.objects].filter(([name]) => name.includes('/packages/'))
   expect(key).toMatch(/^here\/packages\/e96281a6-.*\/4152\.2\.0\/amd64-usr\/[0-9a-f]{32}\/os_update\.gz$/)
   expect([object?.bytes.length, object?.etag]).toEqual([12_000_004, expect.stringMatching(/-3"$/)])
@@ -85,7 +85,7 @@ test('show, verify and refresh', async () => {
   expect(await platte(['refresh', '--force'])).toMatchObject({ code: 0, out: expect.stringMatching(/^refreshed;/) })
 })
 
-test('verify finds a package that is gone and an object that nobody named', async () => {
+test('verify reports a missing package and an orphan', async () => {
   const saved = new Map(s3.bucket.objects)
   const key = [...saved.keys()].find((name) => name.includes('/packages/')) ?? ''
   s3.bucket.objects.delete(key)
@@ -97,14 +97,14 @@ test('verify finds a package that is gone and an object that nobody named', asyn
   for (const [name, object] of saved) s3.bucket.objects.set(name, object)
 })
 
-test('four publishers at once: each gets a number of its own, and all are offered', async () => {
+test('four concurrent publishers get four sequence numbers, and every release is offered', async () => {
   const boards = ['arm64-usr', 'riscv64-usr', 'x-usr', 'y-usr']
   const ended = await Promise.all(boards.map((board) => publish('4152.2.0', board)))
   expect(ended.map(({ out }) => /revision (\d+)\). Live/.exec(out)?.[1]).toSorted()).toEqual(['2', '3', '4', '5'])
   expect(await platte(['verify'])).toMatchObject({ code: 0, out: 'channels 1, manifests 5, packages 5\n' })
 })
 
-describe('what is wrong', () => {
+describe('reports', () => {
   test.each<[string, NodeJS.ProcessEnv, number, RegExp]>([
     [
       'no bucket',
@@ -170,7 +170,7 @@ async function serve(more: NodeJS.ProcessEnv = {}) {
   return { url: '', log }
 }
 
-test('a server answers and streams from the bucket, goes on when that fails, and logs no secret', async () => {
+test('a server answers and streams from the bucket, survives its failure, and logs no secret', async () => {
   const { url, log } = await serve()
   const ask = async () => (await fetch(`${url}/v1/update/`, { method: 'POST', body: bodyOf('full-update-01') })).text()
   const answer = await ask()
@@ -193,7 +193,7 @@ test('a server answers and streams from the bucket, goes on when that fails, and
   expect(log.join('')).not.toMatch(/canary/i)
 })
 
-test('a server with wrong credentials does not start; one whose bucket is away starts and says so', async () => {
+test('a server with wrong credentials does not start; with an unreachable bucket it starts and reports it', async () => {
   const refused = await serve({ AWS_SECRET_ACCESS_KEY: 'another canary' })
   expect(refused).toMatchObject({ url: '' })
   expect(refused.log.join('')).toMatch(/SignatureDoesNotMatch: check AWS_ACCESS_KEY_ID/)
@@ -208,7 +208,7 @@ test('a server with wrong credentials does not start; one whose bucket is away s
 test.each([
   ['file:store', false],
   [s3.setting, true],
-])('%s: the SDK is loaded only for a bucket', async (setting, isLoaded) => {
+])('%s: loads the SDK only for a bucket', async (setting, isLoaded) => {
   const script = `
     import { createRequire } from 'node:module'
     import { openStore } from '${root}/src/runtime/store.ts'

@@ -54,7 +54,7 @@ const ask = async (url: string): Promise<string> =>
   (await fetch(`${url}/v1/update/`, { method: 'POST', body: bodyOf('full-update-01') })).text()
 const offer = expect.stringContaining('<manifest version="4152.2.0">')
 
-test('SIGTERM lets a download end, then it ends with 0, and its log is whole', async () => {
+test('SIGTERM lets a download finish, then exits with 0 and a complete log', async () => {
   const log = join(folder, 'checks.log')
   const descriptor = openSync(log, 'w')
   const url = await serve(descriptor)
@@ -73,7 +73,7 @@ test('SIGTERM lets a download end, then it ends with 0, and its log is whole', a
   ])
 })
 
-test('a log on a full disk costs lines, not the server', async () => {
+test('a full disk loses log lines, not the server', async () => {
   const descriptor = openSync('/dev/full', 'w')
   const url = await serve(descriptor)
   closeSync(descriptor)
@@ -84,7 +84,7 @@ test('a log on a full disk costs lines, not the server', async () => {
   expect(await end()).toBe(0)
 })
 
-test('a reader of the log that goes away costs lines, not the server', async () => {
+test('a closed log pipe loses log lines, not the server', async () => {
   const url = await serve('pipe')
   child?.stdout?.destroy()
   for (let i = 0; i < 3; i++) {
@@ -94,7 +94,7 @@ test('a reader of the log that goes away costs lines, not the server', async () 
   expect(await end()).toBe(0)
 })
 
-test('a port that is taken ends it at once, with what to do', async () => {
+test('a port in use exits at once with a hint', async () => {
   const url = await serve('pipe')
   const second = spawn(process.execPath, [main, 'serve', '--port', new URL(url).port], { cwd: folder, env })
   let talk = ''
@@ -108,7 +108,7 @@ test('a port that is taken ends it at once, with what to do', async () => {
   await end()
 })
 
-test('a key that was pasted into a setting is not printed', () => {
+test('a key pasted into a setting is not printed', () => {
   const key = readFileSync(join(folder, 'keys/release.jwk'), 'utf8')
   const { d } = JSON.parse(key)
   let talk = ''

@@ -54,12 +54,12 @@ const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
 describe.each(['locks', 'site', 'mirroring', 'publish-api', 'fleet'])('without %s', (room) => {
   const copy = without(room)
 
-  test('a few lines registered it', () => {
+  test('is registered in a few lines', () => {
     expect(copy.lines).toBeGreaterThanOrEqual(5)
     expect(copy.lines).toBeLessThanOrEqual(12)
   })
 
-  test('types are right', async () => expect(await output(copy.dir, 'tsc -p tsconfig.json')).toBe(''), timeout)
+  test('type-checks', async () => expect(await output(copy.dir, 'tsc -p tsconfig.json')).toBe(''), timeout)
 
   test.each(builds)('%s', async (script) => expect(await output(copy.dir, scripts[script])).toBe(''), timeout)
 })

@@ -55,12 +55,12 @@ function rowsBelow(file: string, heading: string): string[][] {
 const codesIn = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
 
 describe('documents', () => {
-  test('every link leads somewhere', () => {
+  test('every link resolves', () => {
     expect(links.length).toBeGreaterThan(60)
     expect(links.filter(isBroken)).toEqual([])
   })
 
-  test('every path that is named exists', () => {
+  test('every path mentioned exists', () => {
     const named = pages
       .filter((page) => page !== 'CHANGELOG.md')
       .flatMap((page) => codesIn(prose(read(page))).map((code) => ({ page, path: code.split(' ')[0] ?? '' })))
@@ -69,7 +69,7 @@ describe('documents', () => {
     expect(named.filter(({ path }) => !existsSync(path))).toEqual([])
   })
 
-  test('README leads to every page, and the index to every decision', () => {
+  test('README links to every page, and the index to every decision', () => {
     const fromReadme = links.filter(({ page }) => page === 'README.md').map(targetOf)
     const all = readdirSync('docs').filter((name) => name.endsWith('.md'))
     expect(all.filter((name) => !fromReadme.includes(`docs/${name}`))).toEqual([])
@@ -83,7 +83,7 @@ describe('documents', () => {
     expect(named.toSorted()).toEqual(readdirSync('src').toSorted())
   })
 
-  test('"Where is what" names files and what they declare', () => {
+  test('"Where is what" lists existing files and their exports', () => {
     const rows = rowsBelow('docs/design.md', 'Where is what').slice(1)
     expect(rows.length).toBeGreaterThan(30)
     const wrong = rows.flatMap(([question, path = '', names = '']) => {
@@ -109,7 +109,7 @@ describe('documents', () => {
     expect(explained.toSorted()).toEqual([...members].toSorted())
   })
 
-  test('troubleshooting quotes what the code says', () => {
+  test('troubleshooting quotes the texts of the code', () => {
     const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .map((name) => read(join('src', name)))
@@ -122,7 +122,7 @@ describe('documents', () => {
     expect(fragments.filter((part) => !sources.includes(part.trim()))).toEqual([])
   })
 
-  test('the words are plain', () => {
+  test('use plain words', () => {
     const riddles = /\b(whoever|so long as|is told|that is none|is so|holds good|may not be had|foretold|as it is)\b/gi
     const found = pages.flatMap((page) => [...prose(read(page)).matchAll(riddles)].map(([word]) => `${page}: ${word}`))
     expect(found).toEqual([])

@@ -35,7 +35,7 @@ test('docs/settings.md has every setting', () => {
   expect(readFileSync(page, 'utf8')).toBe(made)
 })
 
-test('names are told apart, in flags and in platte.toml too', () => {
+test('names are distinct in flags and in platte.toml, too', () => {
   const rows = settingRows.map(([, row]) => row)
   const namesOf = [({ variable }: Setting) => variable, memberOf, ({ flag }: Setting) => flag?.replace(/ .*/, '')]
   for (const nameOf of namesOf) {

@@ -105,8 +105,8 @@ function isAllowed({ file, target }: Import): boolean {
 const lowest = (left: ReadonlyMap<string, readonly string[]>): string | undefined =>
   [...left.keys()].find((room) => left.get(room)?.every((used) => !left.has(used)))
 
-describe('the house', () => {
-  test('every file stands in a room with a floor', () => {
+describe('the structure of src', () => {
+  test('every file is in a known room', () => {
     expect(files.filter((file) => !Object.hasOwn(floors, roomOf(file)))).toEqual([])
     expect(files.length).toBeGreaterThan(50)
   })
@@ -117,7 +117,7 @@ describe('the house', () => {
     expect(imports.filter((one) => !isAllowed(one))).toEqual([])
   })
 
-  test('no circles between files', () => {
+  test('no import cycles between files', () => {
     const graph = new Map(files.map((file) => [file, importsOf(file).map(({ target }) => target)]))
     const circles: string[] = []
     const page = (file: string, path: readonly string[]): void => {
@@ -131,7 +131,7 @@ describe('the house', () => {
     expect(circles).toEqual([])
   })
 
-  test('no circles between rooms', () => {
+  test('no import cycles between rooms', () => {
     const rooms = Object.keys(floors)
     const uses = (room: string) =>
       new Set(
@@ -159,14 +159,14 @@ describe('the house', () => {
     ['which runtime this is', /\bDeno\b|\bnavigator\b|process\.(versions|release|platform)\b/, ['runtime']],
     ['a Verified that nobody checked', /\bas Verified\b/, ['trust/envelope.ts']],
     ['the machine’s console', /\bconsole\./, ['kernel/console-log.ts']],
-  ])('%s stays where it belongs', (_, form, places) => {
+  ])('%s appears only where it belongs', (_, form, places) => {
     const strangers = files.filter(
       (file) => form.test(source(file)) && !places.some((place) => place === roomOf(file) || file.startsWith(place)),
     )
     expect(strangers).toEqual([])
   })
 
-  test('there are no barrels', () => {
+  test('there are no barrel files', () => {
     expect(files.filter((file) => /\/index\.ts$/.test(file) || /^export \* /m.test(source(file)))).toEqual([])
   })
 })

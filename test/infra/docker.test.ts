@@ -24,7 +24,7 @@ const lastOf = (op: string) => final.steps.findLast((step) => step.op === op)?.t
 describe('compose.yaml', () => {
   const { services, secrets, volumes } = compose({ PLATTE_ROOT: '1:sha256:0' })
 
-  test.each(['platte', 'cli'] as const)('%s has no rights beyond its volumes', (name) => {
+  test.each(['platte', 'cli'] as const)('%s has write access to its volumes only', (name) => {
     expect(services[name]).toMatchObject({
       user: lastOf('USER'),
       read_only: true,
@@ -33,7 +33,7 @@ describe('compose.yaml', () => {
     })
   })
 
-  test('the server gets the timestamp key and no other', () => {
+  test('gives the server the timestamp key and no other', () => {
     const { platte } = services
     expect(platte.secrets).toEqual(Object.keys(secrets))
     expect(secrets).toEqual({ 'timestamp.jwk': { file: '/etc/platte/keys/timestamp.jwk' } })
@@ -41,19 +41,19 @@ describe('compose.yaml', () => {
     expect(platte.volumes).toEqual([`${Object.keys(volumes)[0]}:${image.env.PLATTE_STORE?.replace('file:', '')}`])
   })
 
-  test('it listens where the image does, and its port is this machine’s only, if nobody says otherwise', () => {
+  test('uses the port of the image, and publishes it on this machine only by default', () => {
     expect(services.platte.ports).toEqual([`127.0.0.1:8787:${image.env.PORT}`])
     expect(compose({ PLATTE_LISTEN: '10.0.0.5:80' }).services.platte.ports).toEqual([`10.0.0.5:80:${image.env.PORT}`])
     expect(lastOf('EXPOSE')).toBe(image.env.PORT)
   })
 
-  test('it builds this image, and leaves requests more time to end than the server gives them', () => {
+  test('builds this image, and its stop grace period exceeds the drain time of the server', () => {
     expect(services.platte.build).toEqual({ context: '../..', dockerfile: 'infra/docker/Dockerfile' })
     expect(services.cli.image).toBe(services.platte.image)
     expect(Number.parseInt(services.platte.stop_grace_period ?? '', 10)).toBeGreaterThan(10)
   })
 
-  test.each(['PLATTE_PUBLIC_URL', 'PLATTE_KEYS_DIR'])('without %s it starts nothing', (name) => {
+  test.each(['PLATTE_PUBLIC_URL', 'PLATTE_KEYS_DIR'])('requires %s', (name) => {
     expect(() => compose({ [name]: '' })).toThrow(`required variable ${name} is missing`)
   })
 })
@@ -117,12 +117,12 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('holds one file', () => {
+  test('contains one file', () => {
     const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     expect(files.map(({ name }) => name).sort()).toEqual(['node', 'platte.mjs'])
   })
 
-  test('without its settings the server names them and ends', () => {
+  test('without its settings the server lists them and exits', () => {
     const { status, stderr } = runIn({ ...compose().services.platte, environment: {} }, [
       ...image.entrypoint,
       ...image.command,
@@ -132,7 +132,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
     expect(status).toBe(2)
   })
 
-  test('init and publish by the cli, a check and a package by the server, until it is stopped', async () => {
+  test('runs init and publish by the cli, and a check and a download by the server, until it is stopped', async () => {
     pin = cli('init', '--root-keys', '/keys/offline').replace('PLATTE_ROOT=', '').trim()
     writeFileSync(join(root, 'keys/os_update.gz'), 'CrAU')
     give(join(root, 'keys/os_update.gz'))
@@ -170,7 +170,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
     ['the program', '/opt/platte/platte.mjs', false],
     ['a folder of root', '/var/x', false],
     ['a folder of its own that is no volume', '/run/own/x', !canMount],
-  ])('it may write to %s: %s %s', (_, path, may) => {
+  ])('may write to %s: %s %s', (_, path, may) => {
     mkdirSync(join(root, 'run/own'), { recursive: true })
     give(join(root, 'run/own'))
     const write = "try { fs.appendFileSync(process.argv[1], 'x') } catch { process.exit(1) }"

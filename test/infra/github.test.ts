@@ -73,13 +73,13 @@ async function run(inputs: Readonly<Record<string, string>>) {
 }
 
 describe('action.yml', () => {
-  test('no input stands in a script', () => {
+  test('no script contains an input', () => {
     const scripts = actionSteps(job).map(({ run }) => run ?? '')
     expect(scripts.filter((script) => script !== '')).toHaveLength(2)
     for (const script of scripts) expect(script).not.toContain('${{')
   })
 
-  test('publishes, and says what', async () => {
+  test('publishes, and outputs the result', async () => {
     const { status, outputs, log } = await run(publish())
     expect([status, log]).toEqual([0, expect.stringContaining('"kind":"published"')])
     expect(outputs).toEqual({
@@ -94,7 +94,7 @@ describe('action.yml', () => {
     expect(await there.told('beta')).toContain('<manifest version="4152.2.0">')
   })
 
-  test('without an endpoint, it publishes into the store that it is given', async () => {
+  test('without an endpoint publishes into the given store', async () => {
     const { PATH: _, ...env } = there.newStore()
     const inputs = { ...publish(), endpoint: '' }
     const published = await runAction({ ...job, env }, inputs)
@@ -113,12 +113,12 @@ describe('action.yml', () => {
     expect((await runAction({ ...job, env: keyless }, { ...inputs, version: '4153.0.0' })).status).toBe(4)
   })
 
-  test('rerun, it changes nothing', async () => {
+  test('run again, changes nothing', async () => {
     const { status, outputs } = await run(publish())
     expect([status, outputs.changed, outputs.sequence]).toEqual([0, 'false', '2'])
   })
 
-  test('promotes, tried out first', async () => {
+  test('promotes, with a dry run first', async () => {
     const inputs = { ...place(), command: 'promote', from: 'beta', channel: 'stable', ramp: '48h' }
     expect(await run({ ...inputs, 'dry-run': 'true' })).toMatchObject({
       status: 0,
@@ -139,7 +139,7 @@ describe('action.yml', () => {
     expect((await run({ ...place(), version, command: 'ramp', channel: 'stable', ramp })).status).toBe(status)
   })
 
-  test('holds, and says why as it was said', async () => {
+  test('holds with exactly the given reason', async () => {
     expect(await there.told('stable')).toContain('<manifest version="4152.2.0">')
     const reason = '`boot` |loop| <b>*now*</b> $(id)'
     expect((await run({ ...place(), command: 'hold', channel: 'stable', reason })).status).toBe(0)
@@ -147,7 +147,7 @@ describe('action.yml', () => {
     expect((await run({ ...place(), command: 'unhold', channel: 'stable' })).status).toBe(0)
   })
 
-  test('what the policy refuses ends with 3, and names the rule and the claim', async () => {
+  test('a refusal by policy exits with 3, and names the rule and the claim', async () => {
     there.claim({ environment: 'staging' })
     const { status, summary, outputs } = await run({ ...publish(), version: '4200.0.0' })
     there.claim({})
@@ -179,11 +179,11 @@ describe('action.yml', () => {
     expect(ran.outputs).toEqual({})
   })
 
-  test('platte is built once in a job', () => {
+  test('platte is built once per job', () => {
     expect(readFileSync(join(there.folder, 'npm.log'), 'utf8')).toBe('npm ci --no-audit --no-fund\nnpm run build:cli\n')
   })
 
-  test('its summaries are those of github-summary.md', () => {
+  test('its summaries match github-summary.md', () => {
     if (process.env.UPDATE) writeFileSync(golden, summaries.join(''))
     expect(summaries.join('')).toBe(readFileSync(golden, 'utf8'))
   })
@@ -244,7 +244,7 @@ describe('platte.yml', () => {
 describe('two signatures', () => {
   const edit = { command: 'promote', from: 'beta', channel: 'stable', version: '4230.0.0' }
 
-  test('neither the function nor the pipeline ships alone', async () => {
+  test('neither the function nor the pipeline can publish alone', async () => {
     const env = { ...job.env, ...there.demandTwo() }
     const alone = await runAction(job, { ...place(), ...edit })
     expect([alone.status, alone.outputs]).toEqual([4, {}])

@@ -23,7 +23,7 @@ const variables = (text: string) =>
 
 const board = ['--board', 'amd64-usr']
 
-test('every setting is given once, but for lists', () => {
+test('every setting occurs once, except lists', () => {
   const names = unit.map(([name]) => name).filter((name) => name !== 'SystemCallFilter')
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
   expect(names.length).toBeGreaterThan(40)
@@ -124,14 +124,14 @@ describe.runIf(canDropPrivileges)('platte.service', () => {
     rmSync(root, { recursive: true, force: true })
   })
 
-  test('ExecStart answers a check, and is ended by SIGTERM', async () => {
+  test('ExecStart answers a check, and stops on SIGTERM', async () => {
     const url = await start()
     expect(await ask(url)).toBe('noupdate')
     expect(await (await fetch(`${url}/healthz`)).json()).toMatchObject({ status: 'ok' })
     expect(await stop()).toEqual([0, null])
   })
 
-  test('the service and whoever publishes write to one store by turns', async () => {
+  test('the service and operators take turns writing to one store', async () => {
     platte('publish', `${home}/os_update.gz`, '--channel', 'beta', '--version', '4152.2.0', ...board, '--create')
     // Without the timestamp key a publish is in force when the service has signed the catalog.
     rmSync(join(root, home, 'keys/timestamp.jwk'))

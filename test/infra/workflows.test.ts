@@ -38,19 +38,19 @@ describe('the examples', () => {
     }
   })
 
-  test.each(['publish.yml', 'operate.yml'])('%s: no input stands in a script', (name) => {
+  test.each(['publish.yml', 'operate.yml'])('%s: no script contains an input', (name) => {
     for (const { steps } of Object.values(workflow(name).jobs))
       for (const { run = '' } of steps) expect(run).not.toContain('${{')
   })
 
-  test('publishing waits for the build, which hands over a file', () => {
+  test('publishing waits for the build, which passes it a file', () => {
     const { build, publish } = workflow('publish.yml').jobs
     expect(publish?.needs).toBe('build')
     expect(build?.steps.some(({ uses }) => uses?.includes('upload-artifact'))).toBe(true)
     expect(publish?.steps.some(({ uses }) => uses?.includes('checkout'))).toBe(false)
   })
 
-  test('the form offers what the action takes', () => {
+  test('the form offers the inputs of the action', () => {
     const { command } = workflow('operate.yml').on.workflow_dispatch?.inputs ?? {}
     expect(command?.options).toEqual(expect.arrayContaining(['promote', 'ramp', 'hold']))
     for (const name of command?.options ?? []) expect(read('github/run.mjs')).toMatch(new RegExp(`^  ${name}: `, 'm'))

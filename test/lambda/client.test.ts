@@ -51,20 +51,20 @@ describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () =
     expect(signed()).not.toBe(before)
   })
 
-  test('an event that is none is a failure, and the next one is answered', async () => {
+  test('an unknown event is an error, and the next event is answered', async () => {
     await expect(plain.invoke({})).rejects.toThrow('neither an HTTP request nor a schedule')
     const event = doors['function URL']({ method: 'GET', path: '/healthz', headers: {}, body: undefined })
     expect(await plain.invoke(event)).toMatchObject({ statusCode: 200 })
   })
 
-  test('a function that was set up wrongly starts, answers 500 and says why', async () => {
+  test('a misconfigured function starts, answers 500 and reports why', async () => {
     const { invoke, output } = await start(file, store, {})
     const event = doors['function URL']({ method: 'POST', path: '/v1/update/', headers: {}, body: undefined })
     expect(await invoke(event)).toMatchObject({ statusCode: 500 })
     expect(JSON.parse(output())).toMatchObject({ level: 'error', event: 'serve' })
   })
 
-  test('its log is lines of JSON, one for each check, and none holds the key', () => {
+  test('logs lines of JSON, one per check, and never the key', () => {
     const lines = plain
       .output()
       .split('\n')

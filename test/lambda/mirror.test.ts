@@ -28,7 +28,7 @@ afterAll(async () => {
   await s3.close()
 })
 
-test('after some steps everything is there, and machines are answered from the copy', async () => {
+test('after some steps the mirror is complete, and machines are answered from the copy', async () => {
   const steps = () => logged().filter(({ event }) => event === 'mirror')
   do await invoke({ source: 'aws.events' })
   while (steps().at(-1)?.kind === 'more' && steps().length < 20)
@@ -55,7 +55,7 @@ test('after some steps everything is there, and machines are answered from the c
   expect(new TextDecoder().decode(body)).toContain('<manifest version="4152.2.0">')
 })
 
-test('what is there already costs one question, which is to the upstream', async () => {
+test('a complete mirror costs one request, to the upstream', async () => {
   upstream.seen.length = 0
   s3.seen.length = 0
   await invoke({ source: 'aws.events' })

@@ -77,7 +77,7 @@ describe('in this process', async () => {
   })
   flowSuite('on Lambda', () => targetOf(invoke))
 
-  test('the schedule may sweep what pipelines left', async () => {
+  test('the schedule may sweep abandoned uploads', async () => {
     const old = Date.now() - 3 * day
     const key = `packages/${app}/1/amd64-usr/${'0'.repeat(32)}/update.gz`
     const [mark, record] = [markKey('a', old), uploadKey(uploadSlot(key))]
@@ -118,7 +118,7 @@ describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () =
   flowSuite('under it', () => targetOf(started.invoke))
 })
 
-describe('what the template allows', () => {
+describe('the permissions in the template', () => {
   const isAllowed = (parameters: Readonly<Record<string, string>>, key: string, headers = {}): boolean =>
     givenBy(parameters).allows('s3:PutObject', { operation: 'PutObject', key, headers })
   const created = { 'if-none-match': '*' }
@@ -131,7 +131,7 @@ describe('what the template allows', () => {
     ['a manifest, over one', 'apps/a/stable/0000000001.jws', {}, false, false, false],
     ['a root', 'root/2.jws', created, false, false, false],
     ['a lock', 'locks/web.json', created, false, false, false],
-  ])('%s is written by whom it is for', (_, key, headers, ...expected) => {
+  ])('%s can be written only by its intended writer', (_, key, headers, ...expected) => {
     const sets = [{}, { TimestampKeySecret: 'x' }, publisher]
     expect(sets.map((parameters) => isAllowed(parameters, key, headers))).toEqual(expected)
   })

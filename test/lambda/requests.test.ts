@@ -49,7 +49,7 @@ const pathOf = (version: string, name: string): string =>
 test.each([
   ['function URL', '1'],
   ['load balancer', '2'],
-] as const)('%s: more than 640 KiB are too large for one answer, and said to be', async (door, version) => {
+] as const)('%s: an answer above 640 KiB is refused as too large', async (door, version) => {
   const most = 640 * 1024
   const sources = [sourceOf('fits.gz', 'x'.repeat(most)), sourceOf('large.gz', 'y'.repeat(most + 1))] as const
   await publish(publisher, orderOf(version, { channel: `big-${version}`, sources }))
@@ -65,7 +65,7 @@ test.each([
   expect([range.status, range.body.length]).toEqual([206, most])
 })
 
-test('a package that breaks off is a refusal, never a shorter package', async () => {
+test('an interrupted package is an error, never a shorter package', async () => {
   const path = pathOf('4152.2.0', 'flatcar_production_update.gz')
   s3.fault = ({ operation, key }) => (operation === 'GetObject' && key.includes('packages/') ? 'truncated' : undefined)
   const { status, text } = await ask(request('GET', path))
@@ -75,12 +75,12 @@ test('a package that breaks off is a refusal, never a shorter package', async ()
   expect((await ask(request('GET', path))).body.length).toBe(150_000)
 })
 
-test('the log of a check is written before its answer is', async () => {
+test('the log line of a check is written before its answer', async () => {
   await ask(check)
   expect(logged()).toEqual([expect.objectContaining({ level: 'info', event: 'check', offered: '4152.2.0' })])
 })
 
-test('nothing runs behind an answer: a check waits for the catalog that it is due to look at', async () => {
+test('no work continues after an answer: a check waits for the catalog that is due', async () => {
   const of = await start(env)
   expect((await ask(check, { of })).text).toContain('<manifest version="4152.2.0">')
   await publish(publisher, orderOf('4153.0.0', { channel: 'beta' }))
@@ -88,7 +88,7 @@ test('nothing runs behind an answer: a check waits for the catalog that it is du
   expect((await ask(check, { of })).text).toContain('<manifest version="4153.0.0">')
 })
 
-test('a bucket that is down is no update, and the log says why', async () => {
+test('an unavailable bucket is answered with noupdate, and the log has the reason', async () => {
   s3.fault = () => 'reset'
   expect((await ask(check, { of: await start(env) })).text).toContain('<updatecheck status="noupdate"')
   expect(logged()).toContainEqual(expect.objectContaining({ event: 'check', reason: 'store-unavailable' }))

@@ -33,7 +33,7 @@ describe.each(doorNames)('%s', (door) => {
   test('pages and feeds', () => lookAtPages(sendThrough(door, plain)))
 })
 
-test('the bundle needs nothing beside Node, and holds nothing of folders, other runtimes or the command line', () => {
+test('the bundle needs nothing but Node, and contains no folder store, other runtime or command line', () => {
   const [output] = Object.values(metafile.outputs)
   expect(
     output?.imports.map(({ path }) => path.replace('node:', '')).filter((path) => !builtinModules.includes(path)),

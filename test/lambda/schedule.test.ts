@@ -28,7 +28,7 @@ function catalog(): Catalog {
   return JSON.parse(Buffer.from(payload, 'base64url').toString())
 }
 
-test('without a key nothing is asked of the bucket, and the log says so', async () => {
+test('without a key the bucket is not read, and the log has the reason', async () => {
   const invoke = await start(env)
   s3.seen.length = 0
   expect(await invoke(rule)).toBeNull()
@@ -42,7 +42,7 @@ test('without a key nothing is asked of the bucket, and the log says so', async 
   expect(s3.seen).toEqual([])
 })
 
-test('a key that is missing is an error in the log', async () => {
+test('a missing key is an error in the log', async () => {
   const invoke = await start({ ...withKey, TIMESTAMP_JWK: '' })
   expect(await invoke(rule)).toBeNull()
   expect(logged()).toEqual([
@@ -54,7 +54,7 @@ test('a key that is missing is an error in the log', async () => {
   ])
 })
 
-test('a catalog of which a third has passed is signed again', async () => {
+test('a catalog is signed again after a third of its validity', async () => {
   const invoke = await start(withKey)
   const [began, before] = [Date.now(), catalog()]
   expect(await invoke(rule)).toBeNull()
@@ -64,7 +64,7 @@ test('a catalog of which a third has passed is signed again', async () => {
 })
 
 test.each(['aws.scheduler', 'platte.refresh'])(
-  '%s takes a committed manifest forward, with one write',
+  '%s points the catalog at a committed manifest, with one write',
   async (source) => {
     time.now = Date.now()
     await publish(
@@ -81,7 +81,7 @@ test.each(['aws.scheduler', 'platte.refresh'])(
   },
 )
 
-test.each([{}, { source: 'aws.s3' }, 'x', null])('%j is no event for it', async (event) => {
+test.each([{}, { source: 'aws.s3' }, 'x', null])('%j is not an event that it accepts', async (event) => {
   const invoke = await start(withKey)
   await expect(invoke(event)).rejects.toThrow('neither an HTTP request')
 })
@@ -108,7 +108,7 @@ test.each([
   expect(logged().at(-1)).toMatchObject({ level: 'error', event: 'refresh' })
 })
 
-test('a path and a key of the timestamp never meet: what is signed is not in any answer or log', async () => {
+test('the timestamp key appears in no answer and no log line', async () => {
   const { d } = JSON.parse(timestampKey)
   const invoke = await start(withKey)
   const results = [await invoke(doors['function URL'](request)), await invoke(rule)]

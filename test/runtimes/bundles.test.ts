@@ -10,7 +10,7 @@ import { newStore, publishOne } from '../world.ts'
 const folder = mkdtempSync(join(tmpdir(), 'platte-bundles-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test('it has the same bytes each time, however long each package takes to open', async () => {
+test('it has the same bytes in every build, whatever the loading order of its packages', async () => {
   const { publisher } = await newStore()
   for (const version of ['1', '2', '3']) await publishOne({ publisher }, version)
   const exported = async (delays: number[]): Promise<Buffer> => {

@@ -16,12 +16,12 @@ test.each([
 test.each([
   ['publicUrl', {}],
   ['host', { PLATTE_HOST: '0.0.0.0' }],
-] as const)('without either URL, what needs %s says which one is missing', (need, env) => {
+] as const)('without either URL, the error of %s names the missing one', (need, env) => {
   expect(() => readSettings(env, [need])).toThrow(/PLATTE_PUBLIC_URL \(--public-url\) is missing/)
 })
 
 test.each(['https://me:pass/canary@packages.example.org', 'https://packages.example.org/?token=canary'])(
-  'a secret in a URL is not repeated: %s',
+  'a secret in a URL is not printed: %s',
   (url) => {
     const read = () => readSettings({ PLATTE_PACKAGES_URL: url })
     expect(read).toThrow(/PLATTE_PACKAGES_URL .*is not a plain/)
@@ -33,7 +33,7 @@ test.each([
   '{"kty":"OKP","d":"canary"}',
   '-----BEGIN PRIVATE KEY----- canary',
   'canaryAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
-])('a key where its place belongs is not repeated: %s', (key) => {
+])('a key in place of a path is not printed: %s', (key) => {
   const read = () => readSettings({ PLATTE_TIMESTAMP_KEY: key, PLATTE_RELEASE_KEY: key })
   expect(read).toThrow(/PLATTE_RELEASE_KEY .*holds a key itself[\s\S]*PLATTE_TIMESTAMP_KEY .*holds a key itself/)
   expect(read).not.toThrow(/canary/)
@@ -48,7 +48,7 @@ test.each([
   expect(() => readSettings({ PLATTE_PAGES: 'no' })).toThrow(/PLATTE_PAGES \(--pages\): "no" is neither on nor off/)
 })
 
-test('reboot locks are off unless they are on; tokens and channels are read then', () => {
+test('reboot locks are off by default; tokens and channels are read only if they are on', () => {
   const env = {
     PLATTE_LOCK_TOKENS: 'write:0123456789abcdef, read:a~b.c_d-0123456789',
     PLATTE_LOCK_CHANNELS: 'a/b=c,a/d=E_1',
@@ -76,7 +76,7 @@ test.each([
   [{ PLATTE_LOCK_CHANNELS: 'stable=workers' }, /PLATTE_LOCK_CHANNELS .*APP\/CHANNEL=GROUP/],
   [{ PLATTE_LOCK_CHANNELS: 'a/stable=../x' }, /PLATTE_LOCK_CHANNELS .*APP\/CHANNEL=GROUP/],
   [{ PLATTE_LOCKS: 'on', PLATTE_STORE: 'https://example.org/' }, /PLATTE_LOCKS .*cannot be written/],
-])('%j is refused, and no token is repeated', (env, problem) => {
+])('%j is refused, and no token is printed', (env, problem) => {
   expect(() => readSettings(env)).toThrow(problem)
   expect(() => readSettings(env)).not.toThrow(/canary/)
 })
@@ -84,7 +84,7 @@ test.each([
 test.each([
   [16, undefined],
   [17, /^PLATTE_MIRROR_CHANNELS names more than 16 channels/],
-])('a schedule mirrors %i channels by name', (count, want) => {
+])('PLATTE_MIRROR_CHANNELS takes at most 16 channels: %i', (count, want) => {
   const names = Array.from({ length: count }, (_, i) => `channel-${i}`)
   const env = { PLATTE_MIRROR_CHANNELS: names.join(',') }
   const read = settingsOrProblems(env, [], { features: [] })

@@ -54,7 +54,7 @@ afterAll(async () => {
 
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 
-test('the suites of all ports', async () => {
+test('passes the suites of all ports', async () => {
   expect(await suite()).toEqual([])
 })
 
@@ -64,7 +64,7 @@ test.each<[Fault, document: RegExp, body: RegExp]>([
   ['truncated', /check PLATTE_STORE$/, /check PLATTE_STORE$/],
   ['hang', /did not answer within 1 s: check PLATTE_STORE$/, /did not answer within 1 s: check PLATTE_STORE$/],
   ['stalls', /did not answer within 1 s: check PLATTE_STORE$/, /sent nothing for 1 s: check PLATTE_STORE$/],
-])('a bucket that fails (%s) is told in words', async (fault, document, body) => {
+])('a bucket that fails (%s) gives a readable error', async (fault, document, body) => {
   s3.bucket.put('here/packages/os.gz', new Uint8Array(3_000_000), { ifMatch: undefined, ifNoneMatch: undefined })
   s3.fault = () => fault
   expect(await suite('fails')).toEqual([expect.stringMatching(document), expect.stringMatching(body)])

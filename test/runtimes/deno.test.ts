@@ -57,7 +57,7 @@ test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 test('pages and feeds', () => lookAtPages(sendOver(url)))
 test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhereUrl)))
 
-test('it tells numbers, and keeps events as files when it stops', async () => {
+test('serves metrics, and writes events as files on shutdown', async () => {
   const body = '<request protocol="3.0"><app appid="x" version="1" track="y"><updatecheck/></app></request>'
   await fetch(`${elsewhereUrl}/v1/update/`, { method: 'POST', body })
   const numbers = await (await fetch(`${elsewhereUrl}/metrics`)).text()
@@ -75,7 +75,7 @@ test('it tells numbers, and keeps events as files when it stops', async () => {
   ])
 })
 
-test('without its settings it does not start, and names them', async () => {
+test('without its settings it exits and lists them', async () => {
   const bare = start({})
   const [line, [code]] = await Promise.all([firstLine(bare), once(bare, 'exit')])
   expect(line).toMatchObject({ level: 'error', event: 'serve' })
@@ -83,7 +83,7 @@ test('without its settings it does not start, and names them', async () => {
   expect(code).toBe(1)
 })
 
-test('SIGTERM lets a request that runs end, and then it ends', async () => {
+test('SIGTERM lets a running request finish, then exits', async () => {
   const { hostname, port } = new URL(url)
   const slow = request({ hostname, port, method: 'POST', path: '/v1/update/', agent: false })
   await new Promise((sent) => slow.write('<request protocol="3.0">', sent))

@@ -48,7 +48,7 @@ async function sendAll(running: Running, count: number): Promise<void> {
   await Promise.all(Array.from({ length: 8 }, worker))
 }
 
-test('a flood of forged requests of 1,000 machines change no answer, and leave few series and every line', async () => {
+test('a flood of forged requests of 1,000 machines changes no answer, and adds few series and one line each', async () => {
   const { running, dir } = await open('flooded')
   const before = await post(running, bodyOf('full-update-01'))
   await sendAll(running, flood)
@@ -79,7 +79,7 @@ async function storedTexts(dir: string): Promise<readonly string[]> {
   return Promise.all(names.map((name) => readFile(join(dir, 'events', name), 'utf8')))
 }
 
-test('where events cannot be written, checks are answered as ever, and what is lost is counted and said', async () => {
+test('if events cannot be written, checks are answered, and lost events are counted and logged', async () => {
   const { running, dir, log } = await open('no-folder')
   // A file where the folder would be: not even root can write there.
   await writeFile(join(dir, 'events'), '')

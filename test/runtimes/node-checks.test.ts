@@ -61,7 +61,7 @@ test.each([
   expect(await outcomesOf(url, { pieces: [Buffer.from(asked), check] })).toEqual(want)
 })
 
-test('sends the id of a request back, and logs it', async () => {
+test('returns the id of a request, and logs it', async () => {
   const headers = { 'x-request-id': 'abc-1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` }
   const answer = await fetch(`${url}/v1/update/`, { method: 'POST', headers, body: '' })
   expect([answer.status, answer.headers.get('x-request-id')]).toEqual([400, 'abc-1'])
@@ -71,7 +71,7 @@ test('sends the id of a request back, and logs it', async () => {
   expect(log).toEqual([expect.objectContaining(refused)])
 })
 
-test('a client that goes away in the middle of its body is logged, and no failure', async () => {
+test('a client that disconnects halfway through its body is logged, but not as an error', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   socket.write(head('Content-Length: 9999'))
   socket.write(check)
@@ -84,7 +84,7 @@ test('a client that goes away in the middle of its body is logged, and no failur
   )
 })
 
-test('a client that goes away while the store is read costs nothing', async () => {
+test('a client that disconnects during a store read causes no error', async () => {
   const slow = gate()
   checks = coreOver(slow.opened)
   const socket = connect(Number(new URL(url).port), '127.0.0.1')

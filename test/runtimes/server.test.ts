@@ -5,7 +5,7 @@ import { gate, newStore, orderOf } from '../world.ts'
 
 afterEach(() => void vi.useRealTimers())
 
-test('a store that is slow is looked at by one look at a time, and by the next one when that has ended', async () => {
+test('a slow store is refreshed by one run at a time, and the next run starts after it', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   const { publisher } = await newStore()
   await publish(publisher, orderOf('1'))

@@ -21,7 +21,7 @@ async function write(text: string, mode = 0o600): Promise<string> {
 
 const read = async (text: string, env: Environment = {}) => readSettings(env, [], readSettingsFile(await write(text)))
 
-test('every form of a value means what its variable would', async () => {
+test('every form of a value has the same meaning as in its variable', async () => {
   const text = `
 # A mirror with locks.
 store = "file:/var/lib/platte"
@@ -44,7 +44,7 @@ accept_stale = "45d"
   })
 })
 
-test('a variable wins over the file, an empty one does not, and the file over the default', async () => {
+test('a variable overrides the file, an empty one does not, and the file overrides the default', async () => {
   expect(await read('port = 1', { PORT: '2' })).toMatchObject({ port: 2 })
   expect(await read('port = 1', { PORT: '' })).toMatchObject({ port: 1 })
   expect(await read('')).toMatchObject({ port: 8787 })
@@ -64,19 +64,19 @@ test.each([
   ['locks = true\nstore = "https://example.org/"', /line 1: locks: locks are kept in the store/],
   ['store = "canary', /\.toml line 1: not TOML/],
   ['store = "a"\nstore = "canary"', /\.toml line 2: not TOML/],
-])('%j is refused, and no secret is repeated', async (text, want) => {
+])('%j is refused, and no secret is printed', async (text, want) => {
   await expect(read(text)).rejects.toThrow(want)
   await expect(read(text)).rejects.not.toThrow(/canary/)
 })
 
-test('all problems are reported together, whatever they come from', async () => {
+test('all problems are reported together, from every source', async () => {
   const problem = read('port = -1\nprot = 2', { PLATTE_STORE: 'nowhere' })
   await expect(problem).rejects.toThrow(
     /prot.*\n.*PLATTE_STORE \(--store\): "nowhere" is no store.*\n.*port: "-1" is no port/,
   )
 })
 
-test('the file that PLATTE_CONFIG names must be there; platte.toml need not', () => {
+test('the file named by PLATTE_CONFIG must exist; platte.toml is optional', () => {
   expect(() => readSettingsFile(join(dir, 'absent.toml'))).toThrow(/absent\.toml cannot be read/)
   expect(readSettingsFile(undefined)).toBeUndefined()
   expect(readSettingsFile('')).toBeUndefined()

@@ -21,7 +21,7 @@ test.each([
   expect(parseStore(text)).toEqual(setting)
 })
 
-describe('what names no store says what would', () => {
+describe('an invalid store lists the valid forms', () => {
   test.each([
     ['/var/lib/platte', /is no store: use file:DIR, s3:\/\/BUCKET\/PREFIX or https:\/\/HOST\//],
     ['file:', /is no store/],
@@ -61,7 +61,7 @@ describe('what names no store says what would', () => {
     's3://updates?endpoint=https://127.0.0.1/?canary',
     'https://updates.example.org/?token=canary',
     'gs://bucket?token=canary',
-  ])('a secret in it is not repeated: %s', (text) => {
+  ])('and does not print a secret: %s', (text) => {
     const words = (): string => {
       try {
         return JSON.stringify(parseStore(text))

@@ -61,7 +61,7 @@ const bytes = async (key: string) => {
   return object && new Uint8Array(await object.arrayBuffer())
 }
 
-test('no step asks more than 50 times or copies two packages, and after some of them everything is there', async () => {
+test('each step makes at most 50 requests and copies at most one package, and some steps complete the mirror', async () => {
   const steps: Awaited<ReturnType<typeof step>>[] = []
   do steps.push(await step())
   while (steps.at(-1)?.mirrored?.kind === 'more' && steps.length < 100)
@@ -78,7 +78,7 @@ test('no step asks more than 50 times or copies two packages, and after some of 
   expect(await bytes(catalogKey)).toEqual((await documents.get(catalogKey, 1e6))?.bytes)
 })
 
-test('then a step costs one conditional GET, and machines are answered from the copy', async () => {
+test('a complete mirror costs one conditional GET per step, and machines are answered from the copy', async () => {
   expect(await step()).toEqual({ requests: 1, mirrored: undefined })
   const answer = await server.getWorker('mirror').fetch('http://updates.example.org/v1/update/', {
     method: 'POST',

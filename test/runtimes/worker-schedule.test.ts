@@ -77,7 +77,7 @@ async function catalog(from = bucket): Promise<Catalog> {
 test.each([
   ['no-key', []],
   ['key-missing', [{ level: 'error', event: 'refresh', problem: 'env://TIMESTAMP_JWK: there is no such variable' }]],
-])('%s: nothing is asked of R2, though the catalog is due', async (name, wanted) => {
+])('%s: R2 is not read, although the catalog is due', async (name, wanted) => {
   const before = await catalog()
   const { asked, others } = await schedule(name)
   expect(asked).toBe(0)
@@ -85,7 +85,7 @@ test.each([
   expect(await catalog()).toEqual(before)
 })
 
-test('a key that is none is an error in the log, which does not quote it', async () => {
+test('an invalid key is an error in the log, which does not quote it', async () => {
   const { asked, others } = await schedule('key-broken')
   expect(asked).toBe(0)
   expect(others).toEqual([expect.objectContaining({ level: 'error', event: 'refresh' })])
@@ -93,7 +93,7 @@ test('a key that is none is an error in the log, which does not quote it', async
   expect(JSON.stringify(others)).not.toContain('canary')
 })
 
-test('a key in a file cannot be meant: it answers 500, and says what to use', async () => {
+test('a key in a file is refused: it answers 500 with a hint', async () => {
   const answer = await server.getWorker('key-in-a-file').fetch('http://updates.example.org/v1/update/')
   expect([answer.status, await answer.text()]).toEqual([
     500,
@@ -103,7 +103,7 @@ test('a key in a file cannot be meant: it answers 500, and says what to use', as
   expect(others).toContainEqual(expect.objectContaining({ level: 'error', event: 'refresh' }))
 })
 
-test('a catalog of which a third has passed is signed again, and then left alone', async () => {
+test('a catalog is signed again after a third of its validity, and then left alone', async () => {
   const began = Date.now()
   const before = await catalog()
   const { others } = await schedule('with-key')
@@ -115,7 +115,7 @@ test('a catalog of which a third has passed is signed again, and then left alone
   expect(await catalog()).toEqual(after)
 })
 
-test('a manifest that was committed without the key is offered after the next call', async () => {
+test('a manifest committed without the key is offered after the next run', async () => {
   time.now = Date.now()
   await publish({ ...store.publisher, timestamp: [] }, orderOf('4200.0.0', { channel: 'beta' }))
   await fillBucket(bucket, store.publisher)
@@ -126,7 +126,7 @@ test('a manifest that was committed without the key is offered after the next ca
   expect(after?.stable).toEqual(before?.stable)
 })
 
-test('what it served is remembered: an earlier catalog that is put back is not signed anew', async () => {
+test('the newest catalog served is remembered: a restored older one is not signed again', async () => {
   const { bytes: old } = (await store.publisher.documents.get(catalogKey, 2 ** 20)) ?? {}
   await bucket.put(catalogKey, old ?? '')
   const { others } = await schedule('with-key')
@@ -134,7 +134,7 @@ test('what it served is remembered: an earlier catalog that is put back is not s
   expect(new Uint8Array((await (await bucket.get(catalogKey))?.arrayBuffer()) ?? [])).toEqual(old)
 })
 
-test('many apps with many channels that are ahead: no call asks more than 50 times, and each takes some forward', async () => {
+test('many apps with many channels ahead: each run makes at most 50 requests and moves some forward', async () => {
   const apps = Array.from({ length: 18 }, (_, n) => `0000${10 + n}00-0000-4000-8000-000000000000`)
   for (const one of apps) await publish(crowd.publisher, orderOf('1', { app: one }))
   const ahead = { ...crowd.publisher, timestamp: [] }

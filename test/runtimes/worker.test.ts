@@ -67,7 +67,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-test('twenty checks at once in a cold isolate share nothing that belongs to one of them', async () => {
+test('twenty concurrent checks in a cold isolate share no request state', async () => {
   const checks = Array.from({ length: 20 }, startCheck)
   await Promise.all(checks.map(({ started }) => started))
   const answers = await Promise.all(checks.map(({ finish }) => finish()))
@@ -97,7 +97,7 @@ test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 
 test('pages and feeds', () => lookAtPages(sendOver(url)))
 
-test('the Worker for checks alone has none', async () => {
+test('the Worker for checks only has no pages', async () => {
   const { fetch } = server.getWorker('checks-alone')
   for (const path of ['/', '/explain', '/v1/channels', '/v2/keys/coreos.com/updateengine/rebootlock/semaphore'])
     expect((await fetch(`${publicUrl}${path}`)).status).toBe(404)
@@ -138,7 +138,7 @@ test.each([
 test.each([
   ['worker.ts', false],
   ['worker-pages.ts', true],
-])('the bundle of %s holds nothing of Node, folders or the command line, and pages: %s', async (entry, withPages) => {
+])('the bundle of %s contains no Node, folder store or command line; pages: %s', async (entry, withPages) => {
   const { metafile } = await build({
     entryPoints: [resolve(root, 'src/runtime', entry)],
     bundle: true,
