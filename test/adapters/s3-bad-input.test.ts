@@ -35,7 +35,7 @@ interface Stores {
 }
 
 /** Short only where the store hangs: a busy machine must not look like one. */
-const patienceOf = (name: string) => (/hang|stalls/.test(name) ? { patienceMs: 400 } : {})
+const patienceOf = (name: string) => (/hang|stalls/.test(name) ? { patienceMs: 3_000 } : {})
 
 async function open(setting = s3.setting, name = ''): Promise<Stores> {
   const opened = await openStrict({ setting }, patienceOf(name))
@@ -163,7 +163,7 @@ const bad: Readonly<Record<string, Bad>> = {
   '503 SlowDown': unavailable(always('slow-down'), /503 SlowDown: check PLATTE_STORE$/),
   '500': unavailable(always('error'), /500 InternalError: check PLATTE_STORE$/),
   'a reset connection': unavailable(always('reset'), /(socket hang up|ECONNRESET).*: check PLATTE_STORE$/),
-  'a store that hangs': unavailable(always('hang'), /did not answer within 0.4 s: check PLATTE_STORE$/),
+  'a store that hangs': unavailable(always('hang'), /did not answer within 3 s: check PLATTE_STORE$/),
   'something else that answers': unavailable(always('page'), /404, without an S3 error code: check PLATTE_STORE$/),
   'nobody there': unavailable(withSetting(/127\.0\.0\.1:\d+/, '127.0.0.1:9'), /ECONNREFUSED.*: check PLATTE_STORE$/),
 }

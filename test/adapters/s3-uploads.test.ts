@@ -22,7 +22,7 @@ beforeEach(() => {
   s3.bucket.uploads.clear()
 })
 
-const client = await openStrict(s3, { patienceMs: 500 })
+const client = await openStrict(s3, { patienceMs: 3_000 })
 const store = s3Uploads(client, { packages: s3Packages(client, nodeHasher), partBytes: 5 * 1024 * 1024 })
 const bytes = sample(70_001, 3)
 

@@ -62,8 +62,8 @@ test.each<[Fault, document: RegExp, body: RegExp]>([
   ['reset', /check PLATTE_STORE$/, /check PLATTE_STORE$/],
   ['slow-down', /503 SlowDown: check PLATTE_STORE$/, /503 SlowDown: check PLATTE_STORE$/],
   ['truncated', /check PLATTE_STORE$/, /check PLATTE_STORE$/],
-  ['hang', /did not answer within 1 s: check PLATTE_STORE$/, /did not answer within 1 s: check PLATTE_STORE$/],
-  ['stalls', /did not answer within 1 s: check PLATTE_STORE$/, /sent nothing for 1 s: check PLATTE_STORE$/],
+  ['hang', /did not answer within 3 s: check PLATTE_STORE$/, /did not answer within 3 s: check PLATTE_STORE$/],
+  ['stalls', /did not answer within 3 s: check PLATTE_STORE$/, /sent nothing for 3 s: check PLATTE_STORE$/],
 ])('a bucket that fails (%s) gives a readable error', async (fault, document, body) => {
   s3.bucket.put('here/packages/os.gz', new Uint8Array(3_000_000), { ifMatch: undefined, ifNoneMatch: undefined })
   s3.fault = () => fault

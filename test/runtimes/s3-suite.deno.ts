@@ -17,7 +17,7 @@ import { uploadRows } from '../conformance/uploads.ts'
 const [setting = '', what] = process.argv.slice(2)
 const ref = parseStore(setting)
 if (ref.kind !== 's3') throw new Error(`${setting} is no bucket`)
-const s3 = await openS3(ref, { random: () => 0, ...(what === 'fails' && { patienceMs: 1000 }) })
+const s3 = await openS3(ref, { random: () => 0, ...(what === 'fails' && { patienceMs: 3000 }) })
 
 const messageOf = (work: Promise<unknown>): Promise<string> => work.then(String, (error) => error.message)
 
