@@ -10,6 +10,7 @@ import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { peekKeyIds, seal as sealEnvelope } from '../trust/envelope.ts'
 import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-documents.ts'
+import type { TrustedRoot } from '../trust/verify-root.ts'
 import { unknownChannel } from './channels.ts'
 import {
   type CatalogState,
@@ -18,13 +19,12 @@ import {
   encode,
   keyOf,
   loadForWriting,
-  loadRoot,
-  naming,
   readManifest,
   type StoreReader,
   type StoreWriter,
   signersOf,
 } from './read.ts'
+import { loadRoot, naming } from './walk-roots.ts'
 
 /** A server without lists could invent manifests for ever: only the newest must be signed by the keys of today. */
 export const waitAtMost = ({ list }: Documents): number => (list === undefined ? 1000 : Number.POSITIVE_INFINITY)
@@ -104,7 +104,7 @@ export const commitNext = (writer: StoreWriter, ref: ChannelRef, propose: () => 
     if (next.manifest === undefined) return { result: { head: next.head, changed: false } }
     const { manifest, state } = next
     const bytes = await seal(manifest, state)
-    if ((await loadRoot(writer, undefined, state.root)) !== state.root) return undefined
+    if ((await loadRoot(writer, state.root)) !== state.root) return undefined
     const head = { manifest, sha256: await sha256Hex(bytes), size: bytes.length }
     return { result: { head, changed: true }, write: { key: keyOf(ref, manifest.seq), bytes, token: undefined } }
   })
@@ -112,10 +112,11 @@ export const commitNext = (writer: StoreWriter, ref: ChannelRef, propose: () => 
 /** Takes the newest manifest, for a new channel one of `seq` 0; the same object changes nothing. */
 type Edit = (current: ChannelManifest) => ChannelManifest
 
-export const commitChannel = (writer: StoreWriter, ref: ChannelRef, edit: Edit): Promise<Committed> =>
+/** @param before a root that the newest manifest verifies under, if not the newest. */
+export const commitChannel = (writer: StoreWriter, ref: ChannelRef, edit: Edit, before?: TrustedRoot) =>
   commitNext(writer, ref, async () => {
     const state = await loadForWriting(writer)
-    const head = await loadHead(writer, state, ref)
+    const head = await loadHead(writer, { ...state, root: before ?? state.root }, ref)
     const current = head?.manifest ?? { ...emptyChannel, ...ref }
     const edited = edit(current)
     if (head !== undefined && edited === current) return { head }

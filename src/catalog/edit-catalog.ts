@@ -28,6 +28,8 @@ import {
 export interface CatalogOptions {
   /** The newest catalog that this process verified before: an older one is not signed anew. */
   readonly seen?: CatalogState | undefined
+  /** The root before the newest: a catalog of its keys is taken, too. For whoever has just replaced them. */
+  readonly before?: TrustedRoot | undefined
   /** Signs an expired one anew, and replaces one that a wrong clock dated into the future. */
   readonly force?: boolean
 }
@@ -41,9 +43,9 @@ type CatalogEdit = Readonly<{ catalog: Catalog; written: boolean }>
  * @throws PlatteError('from-the-future') where the catalog or the clock here is wrong; 'credentials', 'conflict'.
  */
 export async function editCatalog(writer: StoreWriter, edit: Edit, options: CatalogOptions = {}): Promise<CatalogEdit> {
-  const { seen: before, force = false } = options
+  const { seen: newest, before, force = false } = options
   return update<CatalogEdit>(writer, catalogKey, async () => {
-    const state = await loadForWriting(writer, before)
+    const state = await loadForWriting(writer, newest, before)
     const current = state.catalog.catalog
     const edited = await edit(current, state)
     if (edited === current) return { result: { catalog: current, written: false } }

@@ -2,11 +2,10 @@
 import { type Catalog, type CatalogChannel, maxCatalogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { catalogKey, channelKey, notesKey, publicDocument, rootKey } from '../documents/paths.ts'
-import { maxRootBytes, type RoleName } from '../documents/root.ts'
+import type { RoleName } from '../documents/root.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
-import type { Log } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Overlay } from '../release/view.ts'
 import type { Documents, HighWaterMark, StoredDocument, Token } from '../store/documents.ts'
@@ -20,15 +19,13 @@ import {
   verifyCatalog,
   verifyChannel,
 } from '../trust/verify-documents.ts'
-import { checkRootFresh, type Pin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
+import { checkRootFresh, type TrustedRoot } from '../trust/verify-root.ts'
+import { loadPinnedRoot, naming, type RootReader, readRoot, type Walk, walk } from './walk-roots.ts'
 
 export type { ChannelRef }
 
-export interface StoreReader {
-  readonly documents: Documents
-  readonly pin: Pin
+export interface StoreReader extends RootReader {
   readonly clock: Clock
-  readonly log: Log
   /** How long after its expiry a catalog is still read, in milliseconds. Writers ignore this. */
   readonly acceptStaleMs?: number | undefined
   readonly overlay?: Overlay | undefined
@@ -47,99 +44,117 @@ export interface StoreWriter extends StoreReader {
 /** A verified catalog, the root that it was verified under, and the mark to swap it by. */
 export type CatalogState = Readonly<{ root: TrustedRoot; catalog: VerifiedCatalog; token: Token }>
 
-/** @param upTo the version to end at; without it the newest in the store. */
-export async function loadRoot(reader: StoreReader, upTo?: number, known?: TrustedRoot): Promise<TrustedRoot> {
-  let root = known ?? (await loadPinnedRoot(reader))
-  while (upTo === undefined || root.root.version < upTo) {
-    const key = rootKey(root.root.version + 1)
-    const next = await reader.documents.get(key, maxRootBytes)
-    const before = root
-    if (next !== undefined) root = await naming(key, () => verifyNextRoot(next.bytes, before))
-    else if (upTo === undefined) break
-    else throw new PlatteError('missing', `the catalog names root ${upTo}, but ${key} is not in the store`)
-  }
-  return root
-}
-
-async function loadPinnedRoot({ documents, pin }: StoreReader): Promise<TrustedRoot> {
-  const key = rootKey(pin.version)
-  const stored = await documents.get(key, maxRootBytes)
-  if (stored === undefined)
-    throw new PlatteError('missing', `${key}, which the pin names, is not in the store`, {
-      hint: 'check PLATTE_STORE and PLATTE_ROOT; `platte init` makes a new store',
-    })
-  const advice =
-    'check PLATTE_STORE and PLATTE_ROOT (`platte init` printed the pin): the root of this store is another one'
-  return naming(key, () => verifyPinnedRoot(stored.bytes, pin), advice)
-}
-
-/** Adds the key to the message of a failed check. @param advice the hint of a failure without one. */
-export async function naming<T>(key: string, check: () => Promise<T>, advice?: string): Promise<T> {
-  try {
-    return await check()
-  } catch (cause) {
-    if (!(cause instanceof PlatteError)) throw cause
-    const hint = cause.hint ?? advice
-    throw new PlatteError(cause.code, `${key}: ${cause.message}`, { ...(hint && { hint }), cause })
-  }
+interface Reading {
+  /** Also reads an expired one: for writers, who renew it. */
+  readonly anyTime?: boolean
+  /** Also looks for newer roots where the catalog is the same: it may have been read by somebody else. */
+  readonly anew?: boolean
+  /** A root whose keys may have signed it instead of those of the newest. */
+  readonly before?: TrustedRoot | undefined
 }
 
 /**
- * Reads the catalog.
+ * Reads the catalog. The timestamp keys of the newest root in the store must have signed it, whatever root it names.
  * @param seen the newest catalog that this reader verified before: nothing older is taken.
- * @param time.anyTime also reads an expired one: for writers, who renew it.
- * @returns `seen` itself where the store still holds those bytes. The caller checks whether they have expired.
+ * @returns `seen` itself where nothing changed. The caller checks whether it has expired.
  */
-export async function loadCatalog(reader: StoreReader, seen?: CatalogState, time: AnyTime = {}): Promise<CatalogState> {
-  const { anyTime = false } = time
-  // A new reader needs both: one round trip less.
+export async function loadCatalog(reader: StoreReader, seen?: CatalogState, how: Reading = {}): Promise<CatalogState> {
+  const { documents, pin, mark } = reader
+  const { anyTime = false, anew = false, before } = how
+  // A new reader needs all three: one round trip.
   const pinned = seen === undefined ? loadPinnedRoot(reader) : undefined
-  pinned?.catch(() => {})
-  const stored = await reader.documents.get(catalogKey, maxCatalogBytes, seen)
-  if (stored === undefined)
-    throw new PlatteError('missing', `${catalogKey} is not in the store`, {
-      hint: 'bring it back from a copy; or `platte init` with the same keys, then `platte refresh`: holds are lost',
-    })
-  if (!('bytes' in stored)) return stored
-  const known = seen?.root ?? (await pinned)
-  if (anyTime || reader.mark === undefined) return openCatalog(reader, stored, { seen, known, anyTime })
-  const marked = seen ?? (await loadMark(reader))
-  const state = await openCatalog(reader, stored, { seen: marked, known: marked?.root ?? known })
+  const first = pinned && readRoot(reader, rootKey(pin.version + 1), anyTime)
+  for (const read of [pinned, first]) read?.catch(() => {})
+  let stored = foundCatalog(await documents.get(catalogKey, maxCatalogBytes, seen))
+  if (seen !== undefined && !('bytes' in stored)) {
+    // A mirror may have been between a catalog and the root that it names.
+    if (!anew && seen.catalog.catalog.root <= seen.root.root.version) return seen
+    const expected = seen.catalog.catalog.root
+    if ((await walk(reader, seen.root, { expected, isWriter: anyTime })) === seen.root) return seen
+    stored = foundCatalog(await documents.get(catalogKey, maxCatalogBytes))
+  }
+  const { bytes } = stored as StoredDocument
+  const marked = seen ?? (anyTime ? undefined : await loadMark(reader, pinned))
+  const known = marked?.root ?? (await (pinned ?? loadPinnedRoot(reader)))
+  const state = await openCatalog(reader, stored as StoredDocument, {
+    ...{ seen: marked, known, anyTime, before },
+    first: known.root.version === pin.version ? first : undefined,
+  })
   // Before any answer is made from it.
-  if (state.catalog.sha256 !== marked?.catalog.sha256) await reader.mark.keep(stored.bytes)
+  if (!anyTime && state.catalog.sha256 !== marked?.catalog.sha256) await mark?.keep(bytes)
   return state
 }
 
+/** @throws PlatteError('missing') */
+export function foundCatalog<T>(stored: T | undefined): T {
+  if (stored !== undefined) return stored
+  throw new PlatteError('missing', `${catalogKey} is not in the store`, {
+    hint: 'bring it back from a copy; or `platte init` with the same keys, then `platte refresh`: holds are lost',
+  })
+}
+
 /** The newest catalog before this process started, of any age. */
-async function loadMark(reader: StoreReader): Promise<CatalogState | undefined> {
+async function loadMark(reader: StoreReader, pinned?: Promise<TrustedRoot>): Promise<CatalogState | undefined> {
   const bytes = await reader.mark?.load()
   if (bytes === undefined) return undefined
   const advice =
     'remove the file of PLATTE_MARK only if it was damaged or written under another root: it stops rollbacks'
-  return naming('the mark', () => openCatalog(reader, { bytes, token: '' }, { anyTime: true }), advice)
+  return naming('the mark', () => openOwnCatalog(reader, { bytes, token: '' }, pinned), advice)
 }
 
-type AnyTime = Readonly<{ anyTime?: boolean }>
-type Opening = AnyTime & Readonly<{ seen?: CatalogState | undefined; known?: TrustedRoot | undefined }>
-
-async function openCatalog(reader: StoreReader, stored: StoredDocument, opening: Opening): Promise<CatalogState> {
-  const { bytes, token } = stored
-  const { seen, known, anyTime = false } = opening
+/**
+ * A catalog that was verified when it was stored, of any age: under the root that it names, since its keys may have left.
+ * @returns `undefined` where they left before the pinned root: what it says counts no more.
+ */
+export async function openOwnCatalog(
+  reader: StoreReader,
+  { bytes, token }: StoredDocument,
+  pinned = loadPinnedRoot(reader),
+): Promise<CatalogState | undefined> {
   const named = peekCatalogRoot(bytes)
-  if (seen !== undefined && named < seen.root.root.version)
-    throw new PlatteError('rollback', `the catalog names root ${named}, after one that named ${seen.root.root.version}`)
-  const root = await loadRoot(reader, Math.max(named, reader.pin.version), known)
+  const root = await walk(reader, await pinned, { upTo: named, expected: named })
+  try {
+    return { root, token, catalog: await verifyCatalog(bytes, root, { now: reader.clock(), anyTime: true }) }
+  } catch (error) {
+    if (named < reader.pin.version && error instanceof PlatteError && error.code === 'bad-signature') return undefined
+    throw error
+  }
+}
+
+interface Opening extends Pick<Walk, 'first'> {
+  readonly seen: CatalogState | undefined
+  readonly known: TrustedRoot
+  readonly anyTime: boolean
+  readonly before: TrustedRoot | undefined
+}
+
+async function openCatalog(reader: StoreReader, { bytes, token }: StoredDocument, opening: Opening) {
+  const { seen, known, first, anyTime, before } = opening
+  const named = peekCatalogRoot(bytes)
+  const root = await walk(reader, known, { expected: named, first, isWriter: anyTime })
+  const absent = named > root.root.version
+  const missing = (cause?: unknown): PlatteError =>
+    new PlatteError(
+      'missing',
+      `the catalog names root ${named}, but ${rootKey(root.root.version + 1)} is not in the store`,
+      { cause },
+    )
+  // A mirror writes a root that takes keys away after the catalog: readers need not wait for it.
+  if (absent && anyTime) throw missing()
   const now = reader.clock()
   if (!anyTime) checkRootFresh(root, now)
   const checks = { now, anyTime, seen: seen?.catalog, acceptStaleMs: reader.acceptStaleMs }
-  return { root, catalog: await verifyCatalog(bytes, root, checks), token }
+  const catalog = await verifyCatalog(bytes, root, checks).catch((error: unknown) => {
+    if (!(error instanceof PlatteError && error.code === 'bad-signature')) throw error
+    if (before) return verifyCatalog(bytes, before, checks)
+    throw absent ? missing(error) : error
+  })
+  return { root, catalog, token }
 }
 
 /** The newest root, and a catalog that may have expired. */
-export async function loadForWriting(reader: StoreReader, seen?: CatalogState): Promise<CatalogState> {
-  const state = await loadCatalog(reader, seen, { anyTime: true })
-  return { ...state, root: await loadRoot(reader, undefined, state.root) }
-}
+export const loadForWriting = (reader: StoreReader, seen?: CatalogState, before?: TrustedRoot): Promise<CatalogState> =>
+  loadCatalog(reader, seen, { anyTime: true, anew: true, before })
 
 export const keyOf = ({ app, channel }: ChannelRef, seq: number): string => channelKey(app, channel, seq)
 

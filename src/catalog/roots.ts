@@ -6,13 +6,24 @@ import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
 import { sameJson } from '../release/add-release.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { addSignature, peekKeyIds, seal } from '../trust/envelope.ts'
+import { addSignature, isSamePayload, peekKeyIds, seal } from '../trust/envelope.ts'
 import { keyIdOf, type Signer } from '../trust/keys.ts'
+import { verifyCatalog } from '../trust/verify-documents.ts'
 import { checkRootFresh, formatPin, type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { storeFailures } from './channels.ts'
 import { commitChannel, loadHead } from './commit-channel.ts'
-import { allChannelRefs, refresh, sealCatalog } from './edit-catalog.ts'
-import { type ChannelRef, encode, loadForWriting, loadRoot, readManifest, type StoreWriter } from './read.ts'
+import { allChannelRefs, editCatalog, refresh, sealCatalog } from './edit-catalog.ts'
+import {
+  type ChannelRef,
+  channelEntry,
+  encode,
+  foundCatalog,
+  loadChannel,
+  loadForWriting,
+  readManifest,
+  type StoreWriter,
+} from './read.ts'
+import { loadRoot } from './walk-roots.ts'
 
 /** `expires` is RFC 3339, or `never`; `maxValidity` an ISO 8601 duration for catalogs; `format` is never a lower one. */
 export interface RootEdit {
@@ -114,14 +125,18 @@ export async function signRoot(draft: Uint8Array, signer: Signer): Promise<Uint8
   return seal('platte-root+jws', encode(checkRoot(value)), [signer])
 }
 
-/** Readers use the root once the catalog names it. */
+/**
+ * Readers use the root from now on, so what the catalog offers must verify under it, and the catalog itself.
+ * @throws PlatteError('refused') otherwise, saying what to do first.
+ */
 export async function publishRoot(writer: StoreWriter, bytes: Uint8Array): Promise<TrustedRoot> {
   const current = await loadRoot(writer)
   const stored = await writer.documents.get(rootKey(current.root.version), maxRootBytes)
-  if (stored && (await sha256Hex(bytes)) === (await sha256Hex(stored.bytes))) return current
+  if (stored && isSamePayload(bytes, stored.bytes, 'platte-root+jws')) return current
   const next = await verifyNextRoot(bytes, current)
   checkRootFresh(next, writer.clock())
   await checkChannelsUnder(writer, next)
+  await checkCatalogUnder(writer, next)
   if ((await writer.documents.create(rootKey(next.root.version), bytes)) === 'taken')
     throw new PlatteError('conflict', `concurrent change: another root ${next.root.version} was published`, {
       hint: 'edit and sign the newest root again',
@@ -129,26 +144,45 @@ export async function publishRoot(writer: StoreWriter, bytes: Uint8Array): Promi
   return next
 }
 
+async function checkCatalogUnder({ documents, clock }: StoreWriter, root: TrustedRoot): Promise<void> {
+  const { bytes } = foundCatalog(await documents.get(catalogKey, maxCatalogBytes))
+  await verifyCatalog(bytes, root, { now: clock(), anyTime: true }).catch((cause: unknown) => {
+    const { version } = root.root
+    throw new PlatteError('refused', `the catalog would not verify under root ${version}`, {
+      hint: 'publish a root with the new timestamp key beside the old one, sign the catalog with both (`platte refresh --force`), then publish the root without the old key; `platte root rotate` does all three',
+      cause,
+    })
+  })
+}
+
 /** A channel that cannot be used under today's root either does not stop the next one. */
 async function checkChannelsUnder(writer: StoreWriter, root: TrustedRoot): Promise<void> {
   const state = await loadForWriting(writer)
-  for (const ref of await allChannelRefs(writer, state.catalog.catalog))
-    await loadHead(writer, { ...state, root }, ref).catch(async (cause: unknown) => {
-      if (!(cause instanceof PlatteError) || storeFailures.includes(cause.code)) throw cause
-      const today = await loadHead(writer, state, ref).catch(() => undefined)
-      if (today === undefined) return
-      const { version } = root.root
-      throw new PlatteError('refused', `${ref.app}/${ref.channel} would not verify under root ${version}`, {
-        hint: 'issue the channels anew with enough keys (`platte root reissue`), and let the catalog name them (`platte refresh`)',
-        cause,
+  const { catalog } = state.catalog
+  for (const ref of await allChannelRefs(writer, catalog)) {
+    const entry = channelEntry(catalog, ref.app, ref.channel)
+    // Machines get what the catalog names; publishers go on from the newest.
+    const readings = [
+      (under: TrustedRoot) => loadHead(writer, { ...state, root: under }, ref),
+      async (under: TrustedRoot) => entry && loadChannel(writer, { ...state, root: under }, { ...ref, entry }),
+    ]
+    for (const read of readings)
+      await read(root).catch(async (cause: unknown) => {
+        if (!(cause instanceof PlatteError) || storeFailures.includes(cause.code)) throw cause
+        if ((await read(state.root).catch(() => undefined)) === undefined) return
+        const { version } = root.root
+        throw new PlatteError('refused', `${ref.app}/${ref.channel} would not verify under root ${version}`, {
+          hint: 'issue the channels anew with enough keys (`platte root reissue`), and let the catalog name them (`platte refresh`)',
+          cause,
+        })
       })
-    })
+  }
 }
 
 /** `replaces` is optional where the role has one key. */
 export type Rotation = Readonly<{ role: RoleName; key: PublicKey; replaces?: string | undefined }>
 
-/** Root n+1 has both keys; then every channel is issued anew; root n+2 lacks the old key. Safe to repeat. */
+/** Root n+1 has both keys; then all that it must verify is signed anew; root n+2 lacks the old key. Safe to repeat. */
 export async function rotateKey(writer: StoreWriter, rotation: Rotation, signers: readonly Signer[]) {
   const { role, key, replaces } = rotation
   let root = await loadRoot(writer)
@@ -168,33 +202,50 @@ export async function rotateKey(writer: StoreWriter, rotation: Rotation, signers
   if (replaced !== undefined && root.root.roles[role].keyIds.includes(replaced)) {
     if (role === 'release') await reissueChannels(writer, replaced)
     await refreshIfAble(writer)
+    if (role === 'timestamp') await signWithout(writer, replaced, root)
+    const before = root
     root = await step({ remove: { role, keyId: replaced } })
+    // Somebody else may have signed with the old key meanwhile.
+    await refreshIfAble(writer, before)
+    if (role === 'release' && (await reissueChannels(writer, replaced, before)).length === 0) return root
   }
   await refreshIfAble(writer)
   return root
 }
 
-/** @param leaving a key to leave out: only channels that it signed are issued anew. */
-export async function reissueChannels(writer: StoreWriter, leaving?: string): Promise<readonly ChannelRef[]> {
+/** Signs the catalog again unless enough keys signed it that stay. */
+async function signWithout(writer: StoreWriter, leaving: string, { root }: TrustedRoot): Promise<void> {
+  const { keyIds, threshold } = root.roles.timestamp
+  const { bytes } = foundCatalog(await writer.documents.get(catalogKey, maxCatalogBytes))
+  const staying = peekKeyIds(bytes, 'platte-catalog+jws').filter((id) => id !== leaving && keyIds.includes(id))
+  if (staying.length < threshold) await editCatalog(writer, (catalog) => ({ ...catalog }))
+}
+
+/**
+ * @param leaving a key to leave out: only channels that it signed are issued anew.
+ * @param before the root that still had that key: only what the catalog names by then is issued anew.
+ */
+export async function reissueChannels(writer: StoreWriter, leaving?: string, before?: TrustedRoot) {
   const staying = { ...writer, release: writer.release.filter(({ keyId }) => keyId !== leaving) }
   const state = await loadForWriting(writer)
   const issued: ChannelRef[] = []
   for (const ref of await allChannelRefs(writer, state.catalog.catalog)) {
-    const head = await loadHead(writer, state, ref)
+    const head = await loadHead(writer, { ...state, root: before ?? state.root }, ref)
+    if (before && head?.manifest.seq !== channelEntry(state.catalog.catalog, ref.app, ref.channel)?.seq) continue
     const stored = await readManifest(writer, ref, head?.manifest.seq ?? 0)
     const signers = stored ? peekKeyIds(stored.bytes, 'platte-channel+jws') : []
     if (leaving !== undefined && !signers.includes(leaving)) continue
-    await commitChannel(staying, ref, (current) => ({ ...current }))
+    await commitChannel(staying, ref, (current) => ({ ...current }), before)
     issued.push(ref)
   }
   return issued
 }
 
 /** @returns whether the timestamp key was at hand; otherwise the next refresh does it. */
-export async function refreshIfAble(writer: StoreWriter): Promise<boolean> {
+export async function refreshIfAble(writer: StoreWriter, before?: TrustedRoot): Promise<boolean> {
   const { roles } = (await loadRoot(writer)).root
   const fit = writer.timestamp.filter(({ keyId }) => roles.timestamp.keyIds.includes(keyId))
   if (fit.length < roles.timestamp.threshold) return false
-  await refresh(writer)
+  await refresh(writer, { before })
   return true
 }

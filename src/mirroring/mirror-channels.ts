@@ -1,7 +1,8 @@
 /** The channels of a pass: packages and manifests in the order of a publish, then their history. */
 import { type ChannelEntry, packagesOf, storeFailures, viewOf } from '../catalog/channels.ts'
 import type { CatalogState, ChannelRef } from '../catalog/read.ts'
-import { channelEntry, channelRefsOf, loadChannel, naming } from '../catalog/read.ts'
+import { channelEntry, channelRefsOf, loadChannel } from '../catalog/read.ts'
+import { naming } from '../catalog/walk-roots.ts'
 import { inUse, newestOf } from '../channels/prune.ts'
 import type { Catalog } from '../documents/catalog.ts'
 import { isEnded, maxChannelBytes } from '../documents/channel.ts'

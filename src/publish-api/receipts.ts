@@ -1,6 +1,7 @@
 /** Receipts: after reading a package in the store, the function signs its digests. Publishing needs that signature. */
 import { storeFailures } from '../catalog/channels.ts'
-import { encode, loadRoot, type StoreReader, type StoreWriter, signersOf } from '../catalog/read.ts'
+import { encode, type StoreReader, type StoreWriter, signersOf } from '../catalog/read.ts'
+import { loadRoot } from '../catalog/walk-roots.ts'
 import { checkReceipt, decodeReceipt, maxReceiptBytes, type Receipt } from '../documents/catalog.ts'
 import { receiptKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'

@@ -2,7 +2,8 @@
  * Packages that a pipeline uploads without a key: in parts, resumable, and verified before they get the name of a package.
  * Every step may be repeated, also concurrently.
  */
-import { loadRoot, signersOf } from '../catalog/read.ts'
+import { signersOf } from '../catalog/read.ts'
+import { loadRoot } from '../catalog/walk-roots.ts'
 import type { Receipt } from '../documents/catalog.ts'
 import { packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'

@@ -1,6 +1,6 @@
 /** What every process that serves does, on Node and Deno. */
 import { type CatalogCache, newCatalogCache, reload } from '../catalog/cache.ts'
-import { loadRoot } from '../catalog/read.ts'
+import { loadPinnedRoot } from '../catalog/walk-roots.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Extension } from '../checks/serving.ts'
@@ -53,7 +53,7 @@ export const urlOf = (host: string, port: number): string => `http://${host.incl
 /**
  * Serves update checks and packages; with a timestamp key it also keeps the catalog fresh.
  * @param settings read with the need `host`: beyond loopback there is a public URL.
- * @throws PlatteError('configuration') where the port is taken; as `loadRoot` without the pinned root.
+ * @throws PlatteError('configuration') where the port is taken; as `loadPinnedRoot` without the pinned root.
  */
 export async function serveWith(
   listen: Listen,
@@ -101,7 +101,7 @@ export const cannotListen = ({ host, port }: Address, isTaken: boolean, cause: u
 
 /** A wrong pin must not start. A store that is down may: checks get `noupdate` until it is back. */
 const checkPin = (publisher: Publisher) =>
-  loadRoot(publisher, publisher.pin.version).catch((error: unknown) => {
+  loadPinnedRoot(publisher).catch((error: unknown) => {
     if (!(error instanceof PlatteError && error.code === 'store-unavailable')) throw error
     publisher.log({ level: 'error', event: 'catalog', ...describeError(error) })
   })

@@ -113,6 +113,10 @@ export async function openByDigest(bytes: Uint8Array, type: EnvelopeType, sha256
 
 const asVerified = (payload: Uint8Array): Payload => payload as Verified<Uint8Array>
 
+/** Whether two documents say the same, whoever signed them: anybody can add a signature. Nothing is verified. */
+export const isSamePayload = (one: Uint8Array, other: Uint8Array, type: EnvelopeType): boolean =>
+  readEnvelope(one, type).text === readEnvelope(other, type).text
+
 /** The unverified key ids of a well-formed envelope: for finding what to sign anew. */
 export const peekKeyIds = (bytes: Uint8Array, type: EnvelopeType): readonly string[] =>
   readEnvelope(bytes, type).signatures.map(({ header }) => header.kid)

@@ -33,7 +33,7 @@ interface Checks {
   readonly now: Instant
   /** The newest catalog that was verified before. */
   readonly seen?: VerifiedCatalog | undefined
-  /** For writers, who sign it anew: skips step 5, and takes one of an earlier root if keys of the pinned one signed it. */
+  /** For writers, who sign it anew: skips step 5. */
   readonly anyTime?: boolean
   /** For readers behind an air gap: how long after its expiry a catalog is trusted. */
   readonly acceptStaleMs?: number | undefined
@@ -50,19 +50,17 @@ export function peekCatalogRoot(bytes: Uint8Array): number {
 }
 
 /**
- * Opens a catalog (steps 1 to 6). A stale CDN causes 'rollback'; no honest store causes 'fork'. Seqs are claims, which only `verifyChannel` proves: once a
- * timestamp key left the role, earlier claims are forgotten, since a stolen key could have named any seq.
- * @throws PlatteError('too-large'), 'bad-signature', 'bad-document', 'mismatch' (signed for a later root than `trusted`),
- *   'rollback' (for an earlier one, or older than `seen`), 'from-the-future', 'expired', 'fork'.
+ * Opens a catalog (steps 1 to 6), whatever root it names: the keys of `trusted` decide. A stale CDN causes 'rollback'; no
+ * honest store causes 'fork'. Seqs are claims, which only `verifyChannel` proves: once a timestamp key left the role, earlier
+ * claims are forgotten, since a stolen key could have named any seq.
+ * @throws PlatteError('too-large'), 'bad-signature', 'bad-document', 'rollback' (older than `seen`), 'from-the-future',
+ *   'expired', 'fork'.
  */
 export async function verifyCatalog(bytes: Uint8Array, trusted: TrustedRoot, checks: Checks): Promise<VerifiedCatalog> {
   const { now, seen, anyTime = false, acceptStaleMs = 0 } = checks
   const payload = await openEnvelope(bytes, catalogType, roleOf(trusted, 'timestamp'))
   const catalog = decodeCatalog(payload)
-  const { version, roles } = trusted.root
-  const code = catalog.root < version ? 'rollback' : 'mismatch'
-  if (catalog.root !== version && !(anyTime && catalog.root < version))
-    throw new PlatteError(code, `catalog: is of root ${catalog.root}, this is root ${version}`)
+  const { roles } = trusted.root
   const issuedAtMs = Date.parse(catalog.issuedAt)
   const expiresMs = Date.parse(catalog.expires) + acceptStaleMs
   if (!anyTime) checkFresh(catalog, roles.timestamp.maxValidity, now, expiresMs)

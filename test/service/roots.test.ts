@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
-import { loadRoot } from '../../src/catalog/read.ts'
 import {
   editRoot,
   firstRoot,
@@ -11,6 +10,7 @@ import {
   rotateKey,
   signRoot,
 } from '../../src/catalog/roots.ts'
+import { loadRoot } from '../../src/catalog/walk-roots.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { catalogKey, rootKey } from '../../src/documents/paths.ts'
 import type { Root } from '../../src/documents/root.ts'

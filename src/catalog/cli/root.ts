@@ -19,8 +19,9 @@ import { compareVersions, parseVersion } from '../../release/version.ts'
 import { loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
 import type { Algorithm, Signer } from '../../trust/keys.ts'
 import { formatPin, type TrustedRoot } from '../../trust/verify-root.ts'
-import { loadRoot, type StoreReader } from '../read.ts'
+import type { StoreReader } from '../read.ts'
 import { editRoot, publishRoot, type RootEdit, refreshIfAble, reissueChannels, rotateKey, signRoot } from '../roots.ts'
+import { loadRoot } from '../walk-roots.ts'
 
 export function rootCommand(): Command {
   const root = new Command('root').description('show and change the list of keys, roles and thresholds').exitOverride()
