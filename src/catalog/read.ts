@@ -63,8 +63,8 @@ export async function loadCatalog(reader: StoreReader, seen?: CatalogState, how:
   const { anyTime = false, anew = false, before } = how
   // A new reader needs all three: one round trip.
   const pinned = seen === undefined ? loadPinnedRoot(reader) : undefined
-  const first = pinned && readRoot(reader, rootKey(pin.version + 1), anyTime)
-  for (const read of [pinned, first]) read?.catch(() => {})
+  const first = pinned && readRoot(reader, pin.version + 1)
+  pinned?.catch(() => {})
   let stored = foundCatalog(await documents.get(catalogKey, maxCatalogBytes, seen))
   if (seen !== undefined && !('bytes' in stored)) {
     // A mirror may have been between a catalog and the root that it names.
@@ -132,24 +132,25 @@ async function openCatalog(reader: StoreReader, { bytes, token }: StoredDocument
   const { seen, known, first, anyTime, before } = opening
   const named = peekCatalogRoot(bytes)
   const root = await walk(reader, known, { expected: named, first, isWriter: anyTime })
-  const absent = named > root.root.version
-  const missing = (cause?: unknown): PlatteError =>
-    new PlatteError(
-      'missing',
-      `the catalog names root ${named}, but ${rootKey(root.root.version + 1)} is not in the store`,
-      { cause },
-    )
   // A mirror writes a root that takes keys away after the catalog: readers need not wait for it.
-  if (absent && anyTime) throw missing()
+  if (anyTime) checkRootThere(named, root)
   const now = reader.clock()
   if (!anyTime) checkRootFresh(root, now)
   const checks = { now, anyTime, seen: seen?.catalog, acceptStaleMs: reader.acceptStaleMs }
   const catalog = await verifyCatalog(bytes, root, checks).catch((error: unknown) => {
     if (!(error instanceof PlatteError && error.code === 'bad-signature')) throw error
     if (before) return verifyCatalog(bytes, before, checks)
-    throw absent ? missing(error) : error
+    checkRootThere(named, root, error)
+    throw error
   })
   return { root, catalog, token }
+}
+
+/** @throws PlatteError('missing') where a catalog names a later root than there is. */
+export function checkRootThere(named: number, { root }: TrustedRoot, cause?: unknown): void {
+  if (named <= root.version) return
+  const message = `the catalog names root ${named}, but ${rootKey(root.version + 1)} is not in the store`
+  throw new PlatteError('missing', message, { cause })
 }
 
 /** The newest root, and a catalog that may have expired. */

@@ -34,7 +34,7 @@ export interface Walk {
   /** Of the newest root, as somebody says who is not trusted: so many are read at once. */
   readonly expected?: number | undefined
   /** The read of the next root, where it has begun. */
-  readonly first?: Promise<StoredDocument | undefined> | undefined
+  readonly first?: ReturnType<typeof readRoot> | undefined
   readonly isWriter?: boolean
 }
 
@@ -47,11 +47,11 @@ export async function walk(reader: RootReader, start: TrustedRoot, options: Walk
   while (root.root.version < upTo) {
     const from = root.root.version + 1
     const most = Math.min(Math.max(from, expected + 1), upTo, from + rootsAtOnce - 1)
-    const keys = Array.from({ length: most - from + 1 }, (_, i) => rootKey(from + i))
-    const reads = keys.map((key, i) => (root === start && i === 0 && first) || readRoot(reader, key, isWriter))
-    const found = await Promise.all(reads)
-    for (const [i, key] of keys.entries()) {
-      const next = found[i] && (await openNextRoot(reader, { key, ...found[i] }, root, isWriter))
+    const reads = Array.from({ length: most - from + 1 }, (_, i) =>
+      i === 0 && root === start && first ? first : readRoot(reader, from + i),
+    )
+    for (const read of reads) {
+      const next = await openNextRoot(reader, read, root, isWriter || root.root.version < expected)
       if (next === undefined) return root
       root = next
     }
@@ -59,23 +59,32 @@ export async function walk(reader: RootReader, start: TrustedRoot, options: Walk
   return root
 }
 
-/** Some stores answer 403 for what is not there; that proves as much as their 404. */
-export const readRoot = (reader: RootReader, key: string, isWriter = false): Promise<StoredDocument | undefined> =>
-  reader.documents.get(key, maxRootBytes).catch((error: unknown) => notTheRoot(reader, error, isWriter))
+export function readRoot({ documents }: RootReader, version: number): Promise<StoredDocument | undefined> {
+  const read = documents.get(rootKey(version), maxRootBytes)
+  // Awaited in turn, and not at all behind a gap.
+  read.catch(() => {})
+  return read
+}
 
-const openNextRoot = (
-  reader: RootReader,
-  { key, bytes }: StoredDocument & { readonly key: string },
+/**
+ * Some stores answer 403 for what is not there, some web servers have a page for every path: that proves as much as a 404.
+ * Whoever can put something else in the place of a root can hide it, too.
+ */
+async function openNextRoot(
+  { log }: RootReader,
+  read: ReturnType<typeof readRoot>,
   before: TrustedRoot,
-  isWriter: boolean,
-): Promise<TrustedRoot | undefined> =>
-  naming(key, () => verifyNextRoot(bytes, before)).catch((error: unknown) => notTheRoot(reader, error, isWriter))
-
-/** A web server may have a page for every path. Whoever can put something else in the place of a root can also hide it. */
-function notTheRoot({ log }: RootReader, error: unknown, isWriter: boolean): undefined {
-  const isTolerated = error instanceof PlatteError && ['forbidden', 'too-large', 'bad-signature'].includes(error.code)
-  if (isWriter || !isTolerated) throw error
-  log({ level: 'warn', event: 'root', ...describeError(error) })
+  isStrict: boolean,
+) {
+  try {
+    const stored = await read
+    return stored && (await naming(rootKey(before.root.version + 1), () => verifyNextRoot(stored.bytes, before)))
+  } catch (error) {
+    const isTolerated = error instanceof PlatteError && ['forbidden', 'too-large', 'bad-signature'].includes(error.code)
+    if (isStrict || !isTolerated) throw error
+    log({ level: 'warn', event: 'root', ...describeError(error) })
+    return undefined
+  }
 }
 
 /** Adds the key to the message of a failed check. @param advice the hint of a failure without one. */

@@ -93,12 +93,12 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
   const entry = entryOf(work, ref)
   if (entry === undefined) return undefined
   const key = channelKey(ref.app, ref.channel, entry.seq)
-  const isHeld = held.has(key)
   // A manifest is copied after its packages, so a schedule need not read it again.
   // Where all channels are copied, the followed one has its own turn.
-  if (isHeld && options.bounds && (isSource || !options.channels?.length)) return undefined
-  const reader = isHeld ? { ...work.from, documents: work.to.documents } : work.from
-  const own = await naming(isHeld ? `this store's ${key}` : key, () => current(work, ref, reader))
+  if (held.has(key) && options.bounds && (isSource || !options.channels?.length)) return undefined
+  const kept = held.has(key) ? await heldManifest(work, ref) : undefined
+  const isHeld = kept !== undefined
+  const own = kept ?? (await naming(key, () => current(work, ref)))
   if (own === undefined) return void work.copied.absent.push(key)
   const { manifest } = own
   const source = manifest.follow?.channel
@@ -122,7 +122,7 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
   // The followed channel comes first: a schedule that finds the follower skips both.
   await copySource()
   if (left.packages < 0) return source
-  await keepRead(work, key)
+  await keepRead(work, key, work.state.root)
   held.add(key)
   return source
 }
@@ -134,6 +134,16 @@ async function current(work: Work, ref: ChannelRef, reader = work.from): Promise
     return entry && { entry, manifest: (await loadChannel(reader, work.state, { ...ref, entry })).manifest }
   } catch (error) {
     if (error instanceof PlatteError && ['missing', 'expired'].includes(error.code)) return undefined
+    throw error
+  }
+}
+
+/** @returns `undefined` for a damaged copy, which is read from the upstream again. */
+async function heldManifest(work: Work, ref: ChannelRef): Promise<ChannelEntry | undefined> {
+  try {
+    return await current(work, ref, { ...work.from, documents: work.to.documents })
+  } catch (error) {
+    if (error instanceof PlatteError && !storeFailures.includes(error.code)) return undefined
     throw error
   }
 }
@@ -189,7 +199,7 @@ export async function copyHistory(work: Work): Promise<'done' | 'more'> {
       const manifest = previous && (await readPast(work, key, { ...ref, seq, sha256: previous }))
       if (!manifest) break
       if (!(await copyAllNotes(work, manifest.releases))) return finish('more')
-      const write = keepRead(work, key)
+      const write = keepRead(work, key, work.state.root)
       // `finish` awaits it; it may fail before.
       write.catch(() => undefined)
       writes.push(write)

@@ -7,6 +7,8 @@ import type { Package } from '../release/channel.ts'
 import type { Documents, Token } from '../store/documents.ts'
 import type { Packages } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
+import { isSamePayload, openEnvelope } from '../trust/envelope.ts'
+import { roleOf, type TrustedRoot } from '../trust/verify-root.ts'
 
 export interface Store {
   readonly documents: Documents
@@ -68,15 +70,42 @@ export function beginPass(mirroring: Mirroring, options: MirrorOptions): Pass {
   return { ...mirroring, from: { ...mirroring.from, documents: { ...documents, get } }, options, read, copied }
 }
 
-/** Stores a document that was read and verified. @throws PlatteError('fork') where other bytes are there. */
-export async function keepRead({ to, read, copied }: Pass, key: string): Promise<void> {
-  const outcome = await to.documents.create(key, read.get(key) ?? new Uint8Array())
-  if (outcome === 'taken')
-    throw new PlatteError('fork', `${key}: this store holds other bytes than the upstream, whose were verified`, {
-      hint: 'run `platte verify` on this store: where its copy is damaged, remove that and mirror again; else a signing key is in other hands',
-    })
+/**
+ * Stores a document that was read and verified, also over a damaged copy: anybody on the way can add a signature to one.
+ * @throws PlatteError('fork') where keys of `trusted` signed something else.
+ */
+export async function keepRead(pass: Pass, key: string, trusted?: TrustedRoot): Promise<void> {
+  const { to, from, read, copied } = pass
+  const bytes = read.get(key) ?? new Uint8Array()
+  const outcome = await to.documents.create(key, bytes)
   read.delete(key)
-  if (outcome === 'created') copied.documents++
+  if (outcome === 'same') return
+  copied.documents++
+  if (outcome === 'created') return
+  const stored = await to.documents.get(key, damagedBytes)
+  if (trusted && stored && (await isSignedOtherwise(key, stored.bytes, bytes, trusted)))
+    throw new PlatteError('fork', `${key}: this store holds another document than the upstream, and both are signed`, {
+      hint: 'a signing key is in other hands, or one store was restored from a copy: find out which before anything is published',
+    })
+  from.log({ level: 'warn', event: 'mirror', problem: `${key}: this store held other bytes than were verified` })
+  if ((await to.documents.swap(key, bytes, stored?.token ?? '')) === 'ok') return
+  throw new PlatteError('conflict', `${key}: concurrent change`, { hint: 'run it again' })
+}
+
+/** More than any document has: a damaged one may be longer. */
+export const damagedBytes = 16 * 1024 * 1024
+
+async function isSignedOtherwise(key: string, own: Uint8Array, bytes: Uint8Array, trusted: TrustedRoot) {
+  const [kind, role] = key.startsWith('root/') ? (['root', 'root'] as const) : (['channel', 'release'] as const)
+  const type = `platte-${kind}+jws` as const
+  try {
+    if (isSamePayload(own, bytes, type)) return false
+    await openEnvelope(own, type, roleOf(trusted, role))
+    return true
+  } catch (error) {
+    if (error instanceof PlatteError) return false
+    throw error
+  }
 }
 
 /** Copies release notes, or records their absence. @throws PlatteError('mismatch') for other bytes. */

@@ -2,17 +2,28 @@
  * Copies another store's channels, verified and verbatim, without any key. The catalog comes last, so everything it names
  * is there before, and a pass goes on where the last one died. The mirror's own catalog is its mark: it only moves forward.
  */
-import { type CatalogState, loadCatalog } from '../catalog/read.ts'
-import { maxCatalogBytes } from '../documents/catalog.ts'
+import { storeFailures } from '../catalog/channels.ts'
+import { type CatalogState, checkRootThere, loadCatalog, openOwnCatalog } from '../catalog/read.ts'
 import { catalogKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
+import { describeError } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
+import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyCatalog } from '../trust/verify-documents.ts'
 import { beginWork, copyChannels, copyHistory } from './mirror-channels.ts'
-import { beginPass, type Copied, keepRead, type Mirroring, type MirrorOptions, type Pass } from './mirror-pass.ts'
+import {
+  beginPass,
+  type Copied,
+  damagedBytes,
+  keepRead,
+  type Mirroring,
+  type MirrorOptions,
+  type Pass,
+} from './mirror-pass.ts'
+import { noRoots, orderRoots } from './mirror-roots.ts'
 
 /** Memory of a process between passes; losing it costs requests only. */
 export interface MirrorMemory {
@@ -35,14 +46,15 @@ export interface MirrorResult extends Readonly<Copied> {
 export async function mirror(mirroring: Mirroring, options: MirrorOptions, memory: MirrorMemory = {}) {
   const pass = beginPass(mirroring, options)
   const mark = memory.complete ?? (await loadMark(pass))
-  const state = await loadNewer(pass, mark)
+  const state = await loadNewer(pass, mark, memory.complete === undefined)
   if (state === undefined) {
     if (mark && options.fillFromOlder) await copyAll(pass, mark, mark)
     return resultOf(pass, mark, 'not-newer')
   }
   if (state === memory.complete) return resultOf(pass, state, 'unchanged')
-  for (const key of pass.read.keys()) if (key.startsWith('root/')) await keepRead(pass, key)
-  const kind = await copyAll(pass, state, mark)
+  const roots = await orderRoots(pass, state, mark)
+  for (const key of roots.early) await keepRead(pass, key, state.root)
+  const kind = await copyAll(pass, state, mark, roots)
   // The next pass asks again for what was missing.
   if (kind !== 'more' && pass.copied.absent.length === 0) memory.complete = state
   return resultOf(pass, kind === 'more' ? mark : state, kind)
@@ -55,35 +67,52 @@ function resultOf({ copied }: Pass, state: CatalogState | undefined, kind: Mirro
 }
 
 /** In the order of a publish: packages, manifests, catalog. A schedule leaves history to the end. */
-async function copyAll(pass: Pass, state: CatalogState, mark?: CatalogState): Promise<MirrorResult['kind']> {
+async function copyAll(
+  pass: Pass,
+  state: CatalogState,
+  mark?: CatalogState,
+  roots = noRoots,
+): Promise<MirrorResult['kind']> {
   const isBounded = pass.options.bounds !== undefined
   const begun = await beginWork(pass, state)
   const channels = await copyChannels(begun)
   if (channels === 'more') return 'more'
   const work = { ...begun, channels }
   if (!isBounded) await copyHistory(work)
+  for (const key of roots.beforeCatalog) await keepRead(pass, key, state.root)
   const isWritten = state.catalog.sha256 !== mark?.catalog.sha256 && (await putCatalog(pass, state))
+  for (const key of roots.afterCatalog) await keepRead(pass, key, state.root)
   if (isBounded && (await copyHistory(work)) === 'more') return 'more'
   return isWritten || pass.copied.documents + pass.copied.packages > 0 ? 'mirrored' : 'unchanged'
 }
 
-/** The catalog of the own store, whatever its age. */
+/** The catalog of the own store, whatever its age; `undefined` where it is damaged, as a new mirror has none. */
 async function loadMark({ from, to, tokenOf }: Pass): Promise<CatalogState | undefined> {
-  const stored = await to.documents.get(catalogKey, maxCatalogBytes)
+  const stored = await to.documents.get(catalogKey, damagedBytes)
   if (stored === undefined) return undefined
-  // A pin may name a root that only the upstream has yet.
-  const get: typeof to.documents.get = async (key, maxBytes, known) => {
-    if (key === catalogKey) return stored
-    return (await to.documents.get(key, maxBytes, known)) ?? (await from.documents.get(key, maxBytes, known))
+  const token = tokenOf?.(await sha256Hex(stored.bytes)) ?? ''
+  // A pin may name a root that only the upstream has yet, and the own copy of one may be damaged.
+  for (const [first, second] of [
+    [to, from],
+    [from, to],
+  ] as const) {
+    const get: Documents['get'] = async (key, maxBytes) =>
+      (await first.documents.get(key, maxBytes)) ?? (await second.documents.get(key, maxBytes))
+    try {
+      return await openOwnCatalog({ ...from, documents: { ...to.documents, get } }, { bytes: stored.bytes, token })
+    } catch (error) {
+      if (!(error instanceof PlatteError) || storeFailures.includes(error.code)) throw error
+      from.log({ level: 'warn', event: 'mirror', ...describeError(error) })
+    }
   }
-  const state = await loadCatalog({ ...from, documents: { ...to.documents, get } }, undefined, { anyTime: true })
-  return { ...state, token: tokenOf?.(await sha256Hex(stored.bytes)) ?? '' }
+  return undefined
 }
 
 /** @returns the upstream's catalog, `mark` where it is the same, or `undefined` where it is older. */
-async function loadNewer({ from }: Pass, mark: CatalogState | undefined): Promise<CatalogState | undefined> {
+async function loadNewer({ from }: Pass, mark: CatalogState | undefined, anew: boolean) {
   try {
-    const state = await loadCatalog(from, mark)
+    const state = await loadCatalog(from, mark, { anew })
+    checkRootThere(state.catalog.catalog.root, state.root)
     if (from.clock() < state.catalog.expiresMs) return state
     throw new PlatteError('expired', `the upstream's catalog expired at ${timeText(state.catalog.catalog.expires)}`)
   } catch (error) {
@@ -98,7 +127,7 @@ async function putCatalog(pass: Pass, state: CatalogState): Promise<boolean> {
   const { from, to, read } = pass
   const bytes = read.get(catalogKey) ?? new Uint8Array()
   return update({ documents: to.documents, random: systemRandom }, catalogKey, async () => {
-    const token = (await to.documents.get(catalogKey, maxCatalogBytes))?.token
+    const token = (await to.documents.get(catalogKey, damagedBytes))?.token
     const mark = await loadMark(pass)
     if (mark !== undefined && mark.catalog.issuedAtMs > state.catalog.issuedAtMs) return { result: false }
     const { acceptStaleMs } = from

@@ -108,7 +108,7 @@ describe('a store that hangs or fails', () => {
     await vi.advanceTimersByTimeAsync(2_000)
     expect(await answer).toBe('store-unavailable')
     expect(await ask(reader)).toBe('store-unavailable')
-    expect(reads.toSorted()).toEqual([catalogKey, rootKey(1)])
+    expect(reads.toSorted()).toEqual([catalogKey, rootKey(1), rootKey(2)])
   })
 
   test('a hanging manifest: store-unavailable after 2 s, other channels are unaffected, and it is used when it arrives', async () => {
@@ -156,7 +156,7 @@ describe('a store that hangs or fails', () => {
     hook.onGet = down
     const reader = newReader(store, { documents })
     for (let i = 0; i < 3; i++) expect(await ask(reader)).toBe('store-unavailable')
-    expect(reads.toSorted()).toEqual([catalogKey, rootKey(1)])
+    expect(reads.toSorted()).toEqual([catalogKey, rootKey(1), rootKey(2)])
     expect(store.log.at(-1)).toMatchObject({ level: 'error', event: 'catalog' })
     hook.onGet = () => {}
     expect(await ask(reader)).toBe('store-unavailable')

@@ -2,12 +2,18 @@
 import { describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
+import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
+import { loadRoot } from '../../src/catalog/walk-roots.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { isoText } from '../../src/kernel/format.ts'
 import { type MirrorMemory, mirror } from '../../src/mirroring/mirror.ts'
 import type { MirrorOptions } from '../../src/mirroring/mirror-pass.ts'
 import { metered } from '../../src/mirroring/step.ts'
 import { withField } from '../../src/release/edits.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { sha256Hex } from '../../src/trust/digest.ts'
+import { seal } from '../../src/trust/envelope.ts'
 import { describeChannel, editChannel, followChannel } from '../changes.ts'
 import { faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
 import { everyFault } from '../faults/scene.ts'
@@ -73,7 +79,7 @@ test('a new release is copied with the minimum of requests; no change costs one'
   await publishOne(origin, '3')
   reads.length = 0
   expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', documents: 1, packages: 1 })
-  expect(reads).toEqual([catalogKey, channelKey(app, 'stable', 3)])
+  expect(reads).toEqual([catalogKey, rootKey(2), channelKey(app, 'stable', 3)])
   expect(await ask(newReader({ publisher: own }))).toBe('update 3')
 })
 
@@ -84,7 +90,7 @@ test('of a refreshed catalog without changes, only the catalog is copied', async
   await refresh(origin.publisher)
   reads.length = 0
   expect(await mirror(mirroring, all)).toMatchObject({ kind: 'mirrored', documents: 0, packages: 0 })
-  expect(reads).toEqual([catalogKey])
+  expect(reads).toEqual([catalogKey, rootKey(2)])
   expect(await bucket.read(catalogKey)).toEqual(await origin.bucket.read(catalogKey))
 })
 
@@ -299,11 +305,88 @@ test.each([undefined, ['alpha'], ['alpha', 'beta']])(
   },
 )
 
-test('different bytes in the mirror’s store are a fork or damage: both are logged as errors', async () => {
-  const { bucket, mirroring } = await scene()
-  await bucket.overwrite(channelKey(app, 'stable', 2), bytesOf('other'))
-  expect(await refusal(mirror(mirroring, all))).toMatch(/^mismatch: this store's apps.*stable\/0000000002\.jws/)
-  bucket.erase(channelKey(app, 'stable', 2))
-  await bucket.overwrite(rootKey(1), bytesOf('other'))
-  expect(await refusal(mirror(mirroring, all))).toMatch(/^fork: root\/1\.jws: this store holds other bytes/)
+describe('other bytes in the own store', () => {
+  /** A signature of nobody's, in the right form: anything on the way can add one. */
+  const withJunk = (bytes: Uint8Array): Uint8Array => {
+    const envelope = JSON.parse(Buffer.from(bytes).toString())
+    const header = Buffer.from(JSON.stringify({ alg: 'EdDSA', kid: 'A'.repeat(43), typ: 'platte-root+jws' }))
+    const junk = { protected: header.toString('base64url'), signature: 'A'.repeat(85).concat('A') }
+    return bytesOf({ ...envelope, signatures: [...envelope.signatures, junk] })
+  }
+  const kinds = [
+    ['the pinned root', rootKey(1)],
+    ['a later root', rootKey(2)],
+    ['a manifest', channelKey(app, 'stable', 2)],
+    ['an earlier manifest', channelKey(app, 'stable', 1)],
+    ['the catalog', catalogKey],
+  ] as const
+  const damages = [
+    ['a signature of nobody', withJunk],
+    ['other bytes', () => bytesOf('other')],
+    ['no bytes', () => new Uint8Array()],
+    ['a page of 2 MB', () => bytesOf('x'.repeat(2_000_000))],
+  ] as const
+
+  test.each(kinds.flatMap(([name, key]) => damages.map(([damage, make]) => [name, damage, key, make] as const)))(
+    "%s with %s: is not stuck, and its readers get the upstream's state",
+    async (_name, _damage, key, make) => {
+      const { origin, bucket, own, mirroring } = await scene()
+      await nextRoot(origin)
+      await refresh(origin.publisher)
+      for (const isFirst of [true, false]) {
+        if (isFirst) await bucket.overwrite(key, make(await origin.bucket.read(key)))
+        else {
+          await bucket.overwrite(key, make(await origin.bucket.read(key)))
+          origin.time.now += minute
+          await publishOne(origin, '3')
+        }
+        await mirror(mirroring, all)
+        expect(await ask(newReader({ publisher: own }))).toBe(isFirst ? 'update 2' : 'update 3')
+      }
+    },
+  )
+
+  test('a cache adds a signature to a root and breaks off: the next pass takes the root as it is', async () => {
+    const { origin, bucket, own, mirroring } = await scene()
+    await mirror(mirroring, all)
+    const { root } = await nextRoot(origin)
+    await publishOne(origin, '3')
+    const junk = withJunk(await origin.bucket.read(rootKey(2)))
+    const get: typeof bucket.get = async (key, maxBytes, known) => {
+      if (key === rootKey(2)) return { bytes: junk, token: 'junk' }
+      if (key.startsWith('apps/')) throw new PlatteError('store-unavailable', 'the line is cut')
+      return mirroring.from.documents.get(key, maxBytes, known)
+    }
+    const cut = { ...mirroring, from: { ...mirroring.from, documents: { ...mirroring.from.documents, get } } }
+    expect(await refusal(mirror(cut, all))).toMatch(/^store-unavailable/)
+    expect(await bucket.read(rootKey(2))).toEqual(junk)
+    expect(await ask(newReader({ publisher: own }))).toBe('update 2')
+    await mirror(mirroring, all)
+    expect(await bucket.read(rootKey(2))).toEqual(await origin.bucket.read(rootKey(2)))
+    const pin = { version: root.version, sha256: await sha256Hex(await origin.bucket.read(rootKey(2))) }
+    expect(await ask(newReader({ publisher: { ...own, pin } }))).toBe('update 3')
+  })
+
+  test.each([
+    ['root', rootKey(2), 'platte-root+jws'],
+    ['manifest', channelKey(app, 'stable', 3), 'platte-channel+jws'],
+  ] as const)('another %s of the same keys is a fork, which stays as it is', async (_, key, type) => {
+    const { origin, bucket, mirroring } = await scene()
+    await mirror(mirroring, all)
+    await nextRoot(origin)
+    await publishOne(origin, '3')
+    const { payload } = JSON.parse(Buffer.from(await origin.bucket.read(key)).toString())
+    const other = { ...JSON.parse(Buffer.from(payload, 'base64url').toString()), issuedAt: '2026-11-01T00:00:00Z' }
+    const { root, release } = origin.keys
+    const bytes = await seal(type, bytesOf(other), type === 'platte-root+jws' ? root : release)
+    await bucket.overwrite(key, bytes)
+    expect(await refusal(mirror(mirroring, all))).toMatch(/^fork: (root|apps)\/.*both are signed/)
+    expect(await bucket.read(key)).toEqual(bytes)
+  })
+
+  /** A root that only has a later date. */
+  async function nextRoot({ publisher, keys }: TestStore) {
+    const next = await editRoot(await loadRoot(publisher), {}, isoText(publisher.clock()))
+    return publishRoot(publisher, await seal('platte-root+jws', bytesOf(next), keys.root))
+  }
 })

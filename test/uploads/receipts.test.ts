@@ -1,6 +1,6 @@
 /** Receipts: what publishing demands, and what it does not take for one. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { rotateKey } from '../../src/catalog/roots.ts'
+import { rotateKey } from '../../src/catalog/rotate.ts'
 import { receiptKey } from '../../src/documents/paths.ts'
 import { requireReceipt } from '../../src/publish-api/receipts.ts'
 import { openUploads } from '../../src/publish-api/uploads.ts'

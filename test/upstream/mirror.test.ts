@@ -266,12 +266,13 @@ describe('a root', () => {
   })
 })
 
-test('no change costs one conditional GET, also for a new process', async () => {
+test('no change costs one conditional GET; a new process also looks for a newer root', async () => {
   const memory: MirrorMemory = {}
+  await mirror(mirrored.mirroring, all, memory)
   for (const one of [memory, memory, {}]) {
     server.seen.length = 0
     expect(await mirror(mirrored.mirroring, all, one)).toMatchObject({ kind: 'unchanged' })
-    expect(server.seen.map(({ path }) => path)).toEqual(['/catalog.jws'])
+    expect(server.seen.map(({ path }) => path)).toEqual(['/catalog.jws', ...(one === memory ? [] : ['/root/2.jws'])])
   }
   expect(server.seen[0]?.headers['if-none-match']).toMatch(/^"[0-9a-f]{20,64}"$/)
 })

@@ -20,7 +20,8 @@ import { loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys
 import type { Algorithm, Signer } from '../../trust/keys.ts'
 import { formatPin, type TrustedRoot } from '../../trust/verify-root.ts'
 import type { StoreReader } from '../read.ts'
-import { editRoot, publishRoot, type RootEdit, refreshIfAble, reissueChannels, rotateKey, signRoot } from '../roots.ts'
+import { editRoot, publishRoot, type RootEdit, signRoot } from '../roots.ts'
+import { refreshIfAble, reissueChannels, rotateKey } from '../rotate.ts'
 import { loadRoot } from '../walk-roots.ts'
 
 export function rootCommand(): Command {
