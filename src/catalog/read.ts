@@ -111,10 +111,10 @@ export async function openOwnCatalog(
   { bytes, token }: StoredDocument,
   pinned = loadPinnedRoot(reader),
 ): Promise<CatalogState | undefined> {
-  const named = peekCatalogRoot(bytes)
+  const [named, now, { acceptStaleMs }] = [peekCatalogRoot(bytes), reader.clock(), reader]
   const root = await walk(reader, await pinned, { upTo: named, expected: named })
   try {
-    return { root, token, catalog: await verifyCatalog(bytes, root, { now: reader.clock(), anyTime: true }) }
+    return { root, token, catalog: await verifyCatalog(bytes, root, { now, anyTime: true, acceptStaleMs }) }
   } catch (error) {
     if (named < reader.pin.version && error instanceof PlatteError && error.code === 'bad-signature') return undefined
     throw error

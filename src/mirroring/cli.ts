@@ -208,8 +208,9 @@ function parseUpstreamSetting(text: string): StoreSetting {
 }
 
 /** Opens an upstream of this store. */
-export async function openMirroring(upstream: StoreSetting, { pin, log, ...to }: Publisher): Promise<Mirroring> {
-  const from = { ...(await openStore(upstream)), pin, log }
+export async function openMirroring(upstream: StoreSetting, to: Publisher): Promise<Mirroring> {
+  const { pin, log, acceptStaleMs } = to
+  const from = { ...(await openStore(upstream)), pin, log, acceptStaleMs }
   if (upstream.kind !== 'http') return { from, to }
   const { tokenOfCopy } = await import('../store/http/upstream.ts')
   return { from, to, tokenOf: tokenOfCopy }
