@@ -197,5 +197,5 @@ function orphanOf({ state, unsure }: Walk, key: string): string | undefined {
   if ((kind === 'packages' && unsure.has(app)) || (kind === 'notes' && unsure.size > 0)) return undefined
   if (kind === 'apps' && channelEntry(state.catalog.catalog, app, channel) === undefined)
     return `${channelFolder(app, channel)} is in no catalog: a refresh names it if it verifies`
-  return 'nothing that was verified names it'
+  return 'no verified document names it'
 }

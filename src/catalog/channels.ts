@@ -80,8 +80,8 @@ async function openSource(reader: StoreReader, state: CatalogState, ref: Channel
   const entry = channelEntry(state.catalog.catalog, ref.app, ref.channel)
   const loaded = entry && (await loadChannel(reader, state, { ...ref, entry }))
   if (loaded && !isEnded(loaded.manifest)) return { entry, manifest: loaded.manifest }
-  throw new PlatteError('missing', `it follows ${ref.channel}, which is not there`, {
-    hint: 'bring that channel back, or let it follow another one',
+  throw new PlatteError('missing', `it follows ${ref.channel}, which does not exist`, {
+    hint: 'create that channel again, or follow another one',
   })
 }
 

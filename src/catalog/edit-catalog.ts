@@ -54,7 +54,7 @@ export async function editCatalog(writer: StoreWriter, edit: Edit, options: Cata
     if (isAhead && !force) {
       const [issued, here] = [timeText(current.issuedAt), timeText(now)]
       throw new PlatteError('from-the-future', `the catalog was issued at ${issued}; the clock here shows ${here}`, {
-        hint: 'set this clock; if it was the other one that was wrong, `platte refresh --force` signs an older one',
+        hint: 'correct this clock; if the other clock was wrong, run `platte refresh --force`',
       })
     }
     if (!force) checkNotExpired(state, now)

@@ -150,7 +150,7 @@ async function endOld(writer: Committer, { old, ref, result, seq }: Renamed): Pr
 const differ = (name: string, channel: string) =>
   refusal(
     `${name} has the alias ${channel} already, and the two channels differ`,
-    `edit and hold in ${name} what machines of both shall get, then run platte channel delete ${channel} --force`,
+    `repeat in ${name} the edits and holds that machines of both need, then run platte channel delete ${channel} --force`,
   )
 
 function moved(old: ChannelManifest, current: ChannelManifest, alias: string): ChannelManifest {

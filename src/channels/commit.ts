@@ -49,7 +49,7 @@ async function commitManifest(writer: Committer, planned: PlanOf<ManifestEdit>, 
   if (planned.manifest && edit.needsTimestamp) signersOf(writer.timestamp, 'timestamp', planned.state.catalog.root)
   for (const [key, notes] of edit.notes ?? [])
     if ((await writer.documents.create(key, notes)) === 'taken')
-      throw new PlatteError('mismatch', `${key} in the store has other bytes than its name promises`, {
+      throw new PlatteError('mismatch', `${key} in the store does not match the SHA-256 in its name`, {
         hint: 'something else wrote to this store: remove that object, and run `platte verify`',
       })
   const propose = async () => {

@@ -65,7 +65,7 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
     if (to !== undefined && current.follow)
       throw refusal(
         `${channel} follows ${current.follow.channel}: machines may go to its releases`,
-        'without --to, each machine goes to the newest release that it may have',
+        'without --to, each machine gets the newest release that it is eligible for',
       )
     const { holds = [], asOf } = brakesOf(state, current)
     const isHeld = (release: Release, board: string): boolean => holds.some(edit.isHoldOf(release.version, [board]))

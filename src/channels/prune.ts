@@ -72,7 +72,7 @@ async function removeUnnamed(writer: Committer, ref: ChannelRef, packages: Packa
   const named = packages.length === 0 ? new Set() : await namedPackages(writer, ref)
   const lost = packages.filter(({ key }) => named.has(key))
   if (lost.length === 0) return
-  const message = `removed while a channel was given it: ${lost.map(({ key }) => key).join(', ')}`
+  const message = `removed while a channel was about to use it: ${lost.map(({ key }) => key).join(', ')}`
   throw new PlatteError('conflict', message, { hint: 'publish that release again: this restores it' })
 }
 

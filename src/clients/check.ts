@@ -181,7 +181,12 @@ function windowMistakes(settings: readonly Setting[]): readonly Mistake[] {
   const [start, length] = [find('REBOOT_WINDOW_START'), find('REBOOT_WINDOW_LENGTH')]
   const line = (start ?? length)?.line ?? 0
   if (start === undefined || length === undefined)
-    return when(line > 0, line, 'a window needs a start and a length: locksmith ends without both', 'add the other one')
+    return when(
+      line > 0,
+      line,
+      'a window needs a start and a length: locksmith exits without both',
+      'add the other one',
+    )
   const isRead = isWindow(start.value, length.value)
   return when(!isRead, line, 'locksmith cannot read this window', 'write it as "Thu 04:00" or 04:00, and 1h or 90m')
 }

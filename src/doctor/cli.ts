@@ -6,7 +6,7 @@ import { openStore } from '../runtime/store.ts'
 import { type Diagnosis, examine, type Finding } from './examine.ts'
 
 export function doctorCommand(): Command {
-  return command('doctor', 'try out whether a store may hold channels', ['store'])
+  return command('doctor', 'test whether a store can hold channels', ['store'])
     .addHelpText('after', '\nIt writes under doctor/ in the store, and removes that again. Nothing else is touched.')
     .action(async (options: Options) => {
       const { store } = settingsOf(options, ['store'])
@@ -32,10 +32,10 @@ function linesOf({ check, outcome, problem, otherwise }: Finding): string[] {
 }
 
 const verdicts: Readonly<Record<Diagnosis['verdict'], string>> = {
-  fit: 'this store may hold channels',
-  unfit: 'this store may not hold channels: publishers could undo each other’s work unseen, or machines miss it',
-  unknown: 'this store cannot be judged: it did not answer, or not this identity',
-  'read-only': 'this store is only read: it holds what others publish, and is as good as the one they publish to',
+  fit: 'this store can hold channels',
+  unfit: 'this store cannot hold channels: publishers could silently undo each other’s work, or machines miss releases',
+  unknown: 'inconclusive: the store did not answer, or it refuses this identity',
+  'read-only': 'this store is read-only here: run `platte doctor` where it is published to',
 }
 
 /** @throws PlatteError where the store cannot hold channels, or a check is undecided. */

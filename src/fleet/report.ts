@@ -52,7 +52,7 @@ const isWanted = ({ at, app, channel }: Line, wanted: ReportWindow): boolean =>
   at >= wanted.since && at < wanted.until && (wanted.app ?? app) === app && (wanted.channel ?? channel) === channel
 
 /**
- * The files of events in a store, from the day before on: a batch is named by its first line.
+ * The files of events in a store. Starts a day early: a file is named by the day of its first line, and later lines may be of the next day.
  * @throws PlatteError('refused') where the store cannot be listed.
  */
 export async function* storedEvents(documents: Documents, window: ReportWindow): AsyncIterable<string | undefined> {

@@ -17,7 +17,7 @@ type ExportOptions = MirrorOptions & { readonly since: number }
 
 /**
  * Writes a bundle of a store, verified as it is read.
- * @param options.since leaves out what a copy has that knows each channel up to this sequence number.
+ * @param options.since omits what a copy with each channel up to this sequence number has already.
  * @throws as `mirror` does; no reader accepts what was written until then.
  */
 export async function exportBundle(store: Publisher, out: NodeJS.WritableStream, { since, ...options }: ExportOptions) {

@@ -44,10 +44,10 @@ const copying = (name: string, description: string, which: string): Command =>
     .option('--packages <which>', which, oneOf(wants), 'all')
 
 export function mirrorCommand(): Command {
-  const which = 'all that current manifests name, those that may still be offered (current), or none'
+  const which = 'all (of current manifests), current (only those that may still be offered), or none'
   return copying('mirror', 'copy the channels of another Platte or a public bucket, verified', which)
     .argument('<upstream>', 'the URL of a Platte or of a bucket, or a store as --store takes it')
-    .option('--watch <duration>', 'look again after this time, such as 10m, until stopped', parseDuration)
+    .option('--watch <duration>', 'repeat at this interval, such as 10m, until stopped', parseDuration)
     .action(async (upstream: string, options: Flags) => {
       const setting = parseUpstreamSetting(upstream)
       const settings = settingsOf(options, ['store', 'pin'])
@@ -136,7 +136,7 @@ function sentenceOf(done: string, { documents, packages, bytes, issuedAt = '-', 
 export function exportCommand(): Command {
   const which = 'all, current or none, as for `platte mirror`'
   return copying('export', 'write the store, verified, as a tar archive', which)
-    .option('--since <seq>', 'leave out what a copy with each channel up to this number has', parseCount)
+    .option('--since <seq>', 'omit everything up to this revision of each channel', parseCount)
     .option('--out <file>', 'write to this file instead of stdout')
     .action(async ({ channel, packages, since = 0, out, ...options }: Flags) => {
       if (out === undefined && process.stdout.isTTY)

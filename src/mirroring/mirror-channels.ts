@@ -57,7 +57,7 @@ export function channelsToCopy(catalog: Catalog, names: readonly string[] = []):
   const unknown = names.find((name) => !channels.some((ref) => isMeant(name, ref)))
   if (unknown === undefined) return channels.filter((ref) => names.some((name) => isMeant(name, ref)))
   const known = channels.map(({ channel }) => channel).slice(0, 10)
-  throw new PlatteError('refused', `no channel there is called ${JSON.stringify(unknown)}`, {
+  throw new PlatteError('refused', `the upstream has no channel ${JSON.stringify(unknown)}`, {
     hint: `there are ${known.join(', ') || 'none'}`,
   })
 }

@@ -71,7 +71,7 @@ export function beginPass(mirroring: Mirroring, options: MirrorOptions): Pass {
 }
 
 /**
- * Stores a document that was read and verified, also over a damaged copy: anybody on the way can add a signature to one.
+ * Stores a document that was read and verified, also over a damaged copy: anyone between the stores can add a signature.
  * @throws PlatteError('fork') where keys of `trusted` signed something else.
  */
 export async function keepRead(pass: Pass, key: string, trusted?: TrustedRoot): Promise<void> {
@@ -85,7 +85,7 @@ export async function keepRead(pass: Pass, key: string, trusted?: TrustedRoot): 
   const stored = await to.documents.get(key, damagedBytes)
   if (trusted && stored && (await isSignedOtherwise(key, stored.bytes, bytes, trusted)))
     throw new PlatteError('fork', `${key}: this store holds another document than the upstream, and both are signed`, {
-      hint: 'a signing key is in other hands, or one store was restored from a copy: find out which before anything is published',
+      hint: 'a signing key is compromised, or one store was restored from a backup: find out which before you publish',
     })
   from.log({ level: 'warn', event: 'mirror', problem: `${key}: this store held other bytes than were verified` })
   if ((await to.documents.swap(key, bytes, stored?.token ?? '')) === 'ok') return

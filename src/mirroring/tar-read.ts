@@ -50,7 +50,7 @@ async function indexOf(handle: FileHandle, path: string): Promise<ReadonlyMap<st
   const extents = new Map<string, Extent>()
   const { size: length } = await handle.stat()
   const hint = 'copy it again; `platte export` ends with exit code 0'
-  const cut = () => new PlatteError('bad-document', `${path}: ends before its end`, { hint })
+  const cut = () => new PlatteError('bad-document', `${path}: is truncated, or not a tar archive`, { hint })
   const read = async (at: number, size: number): Promise<Uint8Array> => {
     if (at + size > length) throw cut()
     return readAt(handle, { at, size })
@@ -81,11 +81,11 @@ function addFile(extents: Map<string, Extent>, { name, type, size }: TarHead, at
   }
   if (type === '5') return
   if (type === '1' || type === '2') refuse('is a link')
-  if (type !== '0') refuse('is no plain file')
+  if (type !== '0') refuse('is not a regular file')
   const key = name.replace(/^\.\//, '')
-  if (!isKey(key)) refuse('is no object of a store')
+  if (!isKey(key)) refuse('is not a store object')
   const kind = publicDocument(key)
-  if (kind === undefined && !key.startsWith('packages/')) refuse('is no object that is handed on')
+  if (kind === undefined && !key.startsWith('packages/')) refuse('is not an object that a bundle may hold')
   if (kind !== undefined && size > kind.maxBytes) throw tooLarge(shown(key), kind.maxBytes)
   if (extents.has(key)) refuse('comes twice')
   if (extents.size === maxFiles) throw new PlatteError('too-large', `the archive has more than ${maxFiles} files`)
@@ -103,7 +103,7 @@ async function readAt(handle: FileHandle, { at, size }: Extent): Promise<Uint8Ar
 }
 
 const onlyRead = (key: string): never => {
-  throw new PlatteError('refused', `${key}: an archive is only read`)
+  throw new PlatteError('refused', `${key}: an archive is read-only`)
 }
 
 function storeOf(handle: FileHandle, extents: ReadonlyMap<string, Extent>): Store {
@@ -181,7 +181,7 @@ export function parseExtension(type: string, bytes: Uint8Array): Extended {
   for (let at = 0; at < text.length; ) {
     const [, length = '', field, value = ''] = /^(\d{1,4}) ([^=\n]+)=([^\n]*)\n/.exec(text.slice(at)) ?? []
     if (field === undefined || Number(length) !== `${length} ${field}=${value}\n`.length)
-      throw new PlatteError('bad-document', 'what a tar says of its next file cannot be read')
+      throw new PlatteError('bad-document', 'the tar has a malformed pax header')
     if (field === 'path' && type === 'x') fields.name = value
     if (field === 'size' && type === 'x') fields.size = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
     at += Number(length)

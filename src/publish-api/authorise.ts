@@ -141,7 +141,7 @@ function issuerKeys(url: string, remembered: Authorising['remembered'], now: Ins
       if (jwks && now - uat < usableForMs) return jose.createLocalJWKSet(jwks)(header, token)
       const { JOSEError, JWKSInvalid } = jose.errors
       const isNoSet = cause instanceof JWKSInvalid || (cause instanceof JOSEError && cause.cause instanceof SyntaxError)
-      const why = isNoSet ? 'are no set of keys (RFC 7517)' : `cannot be read: ${messageOf(cause)}`
+      const why = isNoSet ? 'are not a JWK Set (RFC 7517)' : `cannot be read: ${messageOf(cause)}`
       throw new PlatteError('issuer-unavailable', `the keys at ${url} ${why}`, { cause })
     }
   }

@@ -114,7 +114,7 @@ export function policyCommand(): Command {
     .option('--action <action>', `the action: ${actions.join(', ')}`, oneOf(actions), 'publish')
     .option('--channel <channel>', 'the channel', parseChannel, 'stable')
     .action(checkPolicy)
-  return command('policy', 'try out the policy of a publish function', []).addCommand(check)
+  return command('policy', 'test the policy of a publish function', []).addCommand(check)
 }
 
 type CheckOptions = Options & { readonly claims?: string; readonly action: string; readonly channel: string }

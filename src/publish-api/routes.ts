@@ -146,7 +146,11 @@ function answerCompleted(c: Context, completed: Completed): Response {
   if (completed.kind === 'incomplete')
     return refuse(c, 'conflict', `these parts are missing: ${shortened(completed.missing)}; ask for the uploads again`)
   if (completed.kind === 'wrong')
-    return refuse(c, 'upload-mismatch', `what was sent is not what was announced, and is gone. ${completed.problem}`)
+    return refuse(
+      c,
+      'upload-mismatch',
+      `the uploaded bytes differ from those announced, and were removed. ${completed.problem}`,
+    )
   const { key, size, sha256, sha1, at } = completed.receipt
   return c.json({ key, size, sha256, sha1, at }, 200, noStore)
 }

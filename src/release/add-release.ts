@@ -35,7 +35,7 @@ export function checkVersionOrder(channel: Channel, { version, board }: { versio
   if (higher === undefined) return
   throw refusal(
     `${version} is lower than ${higher.version}, which ${board} already has here`,
-    'publish a higher version; machines are not moved back by publishing',
+    'publish a higher version; to move machines back, use `platte rollback`',
   )
 }
 

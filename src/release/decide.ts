@@ -18,14 +18,14 @@ export const reasonSentences = {
   target: '{version} is not for this machine',
   'not-in-ramp': '{version} has not reached this machine yet',
   'outside-window': '{version} is offered in its windows only',
-  'version-prefix': '{version} is not of the versions that the machine asks for',
-  'update-disabled': 'the machine says that it takes no update',
-  'rollback-disabled': 'the machine says that it does not go back to an older version, {version}',
+  'version-prefix': '{version} does not match the version prefix that the machine requests',
+  'update-disabled': 'the machine has disabled updates in its request',
+  'rollback-disabled': 'the machine does not allow a rollback to {version}',
   'fell-back': 'the machine reports in this request that an update did not start, and that it went back',
   'not-mirrored': 'this store does not hold the manifest of that channel',
   'catalog-expired': 'the catalog or the root has expired: it must be refreshed before anything is offered',
   'store-unavailable': 'the store did not answer',
-  unverifiable: 'what the store holds could not be verified',
+  unverifiable: 'the content of the store could not be verified',
 }
 
 export type Reason = keyof typeof reasonSentences

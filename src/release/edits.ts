@@ -48,7 +48,7 @@ export const markRelease = <C extends Channel>(channel: C, version: string, { ma
     const isOfferedAgain = release.withdrawn && !marked.withdrawn
     if (isOfferedAgain && channel.rollbackFrom?.some((one) => isSameVersion(one, release.version)))
       throw refusal(
-        `machines that run ${release.version} are sent back: it would be offered to them again and again`,
+        `machines that run ${release.version} are sent back: they would get it again and again`,
         `platte rollback ${release.version} --undo takes both back`,
       )
     return marked
@@ -77,7 +77,7 @@ export const rampRelease = <C extends Channel>(channel: C, version: string, chan
       throw refusal(
         `${release.version} is offered to ${percent(before)} now, and would be to ${percent(after)}`,
         asOf === undefined
-          ? '--lower takes it from machines that have not installed it yet'
+          ? '--lower withdraws the offer from machines that have not installed it yet'
           : 'the ramps of this channel were stopped: `--resume` them first, or use --lower',
       )
     return withField(release, 'ramp', ramp)
@@ -145,13 +145,13 @@ function checkRollback(channel: Channel, board: string, { to, now, asOf, isHeld 
   if (left.target)
     throw refusal(
       `${left.version} is not for every machine of this channel`,
-      'without --to, each machine goes where it would',
+      'without --to, each machine gets the release that it is eligible for',
     )
   const share = shareOf(left.ramp, now, asOf)
   if (share < 1)
     throw refusal(
       `${left.version} is offered to ${percent(share)} only; the others go further back`,
-      `platte ramp ${left.version} --finish offers it to everybody`,
+      `platte ramp ${left.version} --finish offers it to every machine`,
     )
 }
 

@@ -43,7 +43,7 @@ export function explainDecision(decision: Decision, course: Course = {}): string
   const sentence = reasonSentences[reason].replace('{version}', () => candidate?.release.version ?? 'the release')
   const stop = reason === 'not-in-ramp' && stoppedAt ? `: its ramp was stopped at ${timeText(stoppedAt)}` : ''
   const isOnTheWay = candidate?.floor && ['target', 'not-in-ramp', 'outside-window'].includes(reason)
-  const way = isOnTheWay ? '; it is a floor, which no machine passes by' : ''
+  const way = isOnTheWay ? '; it is a floor: older machines must install it first' : ''
   return `no update: ${sentence}${stop}${way}${because === undefined ? '' : ` (${because})`}`
 }
 

@@ -30,7 +30,7 @@ async function serveUntilStopped(options: Options, onReady: (url: string) => voi
   })
   onReady(running.url)
   const signal = await stopped
-  notice(`${signal}: letting requests end`)
+  notice(`${signal}: finishing running requests`)
   await running.stop()
   log.flush()
   // A log without a reader must not keep the process.

@@ -78,7 +78,7 @@ export type KeySource = { readonly file: string } | { readonly variable: string 
 export type OverlaySource = { readonly overlay: Overlay } | { readonly file: string }
 
 function parseKey(text: string): KeySource {
-  // JSON, PEM or the private number alone: messages must not repeat it.
+  // A pasted key (JSON, PEM or its bare private value): error messages must not repeat it.
   if (/[{"\n]|-----|^[A-Za-z0-9+_=-]{40,}$/.test(text))
     throw new Error('holds a key itself: use a file, or env://NAME for a variable that holds it')
   if (!text.startsWith('env://')) return { file: text }
@@ -130,10 +130,10 @@ function tokenProblem(token = ''): string | undefined {
 const storeDoc = 'where documents and packages are: `file:DIR`, `s3://BUCKET/PREFIX` or `https://HOST/` (read only)'
 const staleDoc = 'keep using an expired catalog for this long, such as `45d`; at most `366d`'
 const overlayDoc = 'what this mirror withholds: a file, or the JSON itself'
-const appDoc = "the app: its Omaha id; a server has files for Flatcar's tools for this one"
+const appDoc = 'the Omaha id of the app; a server also has Flatcar-style `version.txt` and releases JSON for it'
 const publicDoc = 'the URL that clients use; offers name packages under it'
-const packagesDoc = 'where else clients find packages, with the scheme of `PLATTE_PUBLIC_URL`'
-const explainDoc = 'who may ask `/v1/explain`: `public`, `token` or `off`'
+const packagesDoc = 'the CDN or bucket that sends packages; its URL needs the scheme of `PLATTE_PUBLIC_URL`'
+const explainDoc = 'who may use `/v1/explain`: `public`, `token` or `off`'
 const tokenDoc = 'the token for explanations, at least 16 characters'
 /** Of settings that name a key. */
 const keyRow = { inFunction: noFile('use env://NAME for a secret variable that holds the key') }

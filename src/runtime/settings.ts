@@ -72,7 +72,7 @@ export function readSettings<Name extends keyof Settings = never>(
 
 type Values = Partial<Record<string, unknown>>
 
-/** An empty text counts as none. */
+/** An empty variable counts as unset. */
 function textOf(row: Setting, env: Environment, file: SettingsFile | undefined) {
   const text = env[row.variable]
   if (text) return { text, where: named(row) }

@@ -29,7 +29,7 @@ export interface StagedPackage extends ExpectedPackage {
 }
 
 /**
- * Large immutable objects under keys of `documents/paths.ts`. A key holds the set digest of its packages, so one key
+ * Large immutable objects under keys of `documents/paths.ts`. A key contains `packageSetDigest` of its packages, so one key
  * never has two contents, and every write may be repeated.
  *
  * A package is stored whole or not at all. Throws as Documents does, and 'mismatch' for unexpected bytes.

@@ -162,10 +162,10 @@ const renderEnvelope = (payload: string, signatures: readonly Signature[]): stri
     signatures: signatures.map((one) => ({ protected: one.protected, signature: one.signature })),
   })
 
-/** The one spelling of a protected header. */
+/** The canonical form of a protected header. */
 const renderHeader = ({ alg, kid, typ }: Header): string => JSON.stringify({ alg, kid, typ })
 
-/** Nothing of it is verified. @throws PlatteError('too-large'), 'bad-signature' for whatever is not in the one spelling. */
+/** Nothing of it is verified. @throws PlatteError('too-large'), 'bad-signature' for anything but the canonical form. */
 export function readEnvelope(bytes: Uint8Array, type: EnvelopeType) {
   const { name } = types[type]
   const [json, value] = parse(checkSize(bytes, type)) ?? []

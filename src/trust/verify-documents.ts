@@ -87,7 +87,7 @@ function checkIssue(found: Pick<VerifiedCatalog, 'sha256' | 'issuedAtMs'>, seen:
     throw new PlatteError('rollback', `catalog: not newer than the one of ${seen.catalog.issuedAt}`)
   if (found.issuedAtMs === seen.issuedAtMs && found.sha256 !== seen.sha256)
     throw new PlatteError('fork', `catalog: there are two of ${seen.catalog.issuedAt}`, {
-      hint: 'Two writers signed with one key, or a signing key is in other hands: find out before anything is published.',
+      hint: 'Two writers signed with one key, or a signing key is compromised: find out before anything is published.',
     })
 }
 

@@ -31,16 +31,16 @@ const sentences: Record<Reason, string> = {
   target: 'no update: 3 is not for this machine (why)',
   'not-in-ramp': 'no update: 3 has not reached this machine yet (why)',
   'outside-window': 'no update: 3 is offered in its windows only (why)',
-  'version-prefix': 'no update: 3 is not of the versions that the machine asks for (why)',
-  'update-disabled': 'no update: the machine says that it takes no update (why)',
-  'rollback-disabled': 'no update: the machine says that it does not go back to an older version, 3 (why)',
+  'version-prefix': 'no update: 3 does not match the version prefix that the machine requests (why)',
+  'update-disabled': 'no update: the machine has disabled updates in its request (why)',
+  'rollback-disabled': 'no update: the machine does not allow a rollback to 3 (why)',
   'fell-back':
     'no update: the machine reports in this request that an update did not start, and that it went back (why)',
   'not-mirrored': 'no update: this store does not hold the manifest of that channel (why)',
   'catalog-expired':
     'no update: the catalog or the root has expired: it must be refreshed before anything is offered (why)',
   'store-unavailable': 'no update: the store did not answer (why)',
-  unverifiable: 'no update: what the store holds could not be verified (why)',
+  unverifiable: 'no update: the content of the store could not be verified (why)',
 }
 
 test.each(Object.entries(sentences) as [Reason, string][])('%s', (reason, want) => {

@@ -98,7 +98,7 @@ const rows: Readonly<Record<string, Row>> = {
     shown: 'by way of 2',
     releases: { '2': 'floor on the way: why; window closed until 2026-11-23 12:00:00 UTC' },
     page: /By way of 2\./,
-    explained: 'no update: 2 is offered in its windows only; it is a floor, which no machine passes by',
+    explained: 'no update: 2 is offered in its windows only; it is a floor: older machines must install it first',
   },
   'a target': {
     make: (store) => change(store, { of: { '3': { target: { oem: { only: ['azure'] } } } } }),

@@ -98,7 +98,7 @@ const rows: Readonly<Record<Reason, Told>> = {
   'version-prefix': {
     machine: 'version-prefix',
     updatecheck: 'targetversionprefix="1."',
-    operator: 'no update: 2 is not of the versions that the machine asks for',
+    operator: 'no update: 2 does not match the version prefix that the machine requests',
   },
   'update-disabled': { machine: 'update-disabled', updatecheck: 'updatedisabled="true"' },
   'rollback-disabled': { machine: 'rollback-disabled', updatecheck: 'rollback_allowed="false"' },
@@ -121,8 +121,8 @@ const rows: Readonly<Record<Reason, Told>> = {
   },
   unverifiable: {
     machine: 'unverifiable',
-    operator: `no update: what the store holds could not be verified (${app}/unverifiable: 12 bytes, the catalog says 1300)`,
-    everybody: 'no update: what the store holds could not be verified',
+    operator: `no update: the content of the store could not be verified (${app}/unverifiable: 12 bytes, the catalog says 1300)`,
+    everybody: 'no update: the content of the store could not be verified',
   },
 }
 

@@ -219,8 +219,8 @@ describe('the keys of an issuer', () => {
   const bad: readonly (readonly [string, (response: import('node:http').ServerResponse) => void, RegExp])[] = [
     ['a failure', (response) => void response.writeHead(503).end(), /it answers 503/],
     ['a redirect', (response) => void response.writeHead(302, { location: stranger.jwks }).end(), /it answers 302/],
-    ['no JSON', (response) => void response.end('<html>'), /no set of keys/],
-    ['no keys', (response) => void response.end('{"keys":7}'), /no set of keys/],
+    ['no JSON', (response) => void response.end('<html>'), /not a JWK Set/],
+    ['no keys', (response) => void response.end('{"keys":7}'), /not a JWK Set/],
     ['without an end', (response) => void response.end('x'.repeat(300 * 1024)), /more than 262144 bytes/],
     ['nothing', () => {}, /cannot be read/],
   ]

@@ -548,7 +548,7 @@ describe('rollback', () => {
     await order('rollback', { version: '3.0', ...why })
     expect(await told()).toEqual(['withdrawn', 'update 2'])
     expect(await refusal(order('withdraw', { version: '3', undo: true }))).toMatch(
-      /^refused: machines that run 3 are sent back: it would be offered to them again and again/,
+      /^refused: machines that run 3 are sent back: they would get it again and again/,
     )
     expect(await told()).toEqual(['withdrawn', 'update 2'])
     await order('rollback', { version: '3', undo: true })

@@ -72,7 +72,7 @@ test('a failing store is one problem, and none after recovery', async () => {
   const reader = newReader(store)
   store.bucket.erase(catalogKey)
   await ask(reader)
-  expect(findProblems(reader.cache, now)).toEqual(['unverifiable: what the store holds could not be verified'])
+  expect(findProblems(reader.cache, now)).toEqual(['unverifiable: the content of the store could not be verified'])
   await store.bucket.overwrite(catalogKey, bytes)
   store.time.now += ttlMs
   await ask(reader)

@@ -114,14 +114,14 @@ export function verifyCommand(): Command {
       if (errors === 0) return
       const problem = `${errors} ${errors === 1 ? 'object is' : 'objects are'} lost, or not what was signed`
       throw new PlatteError('mismatch', problem, {
-        hint: 'what was changed or lost comes back from a copy of the store, a package by publishing it again; a catalog that expired by `platte refresh --force`',
+        hint: 'restore changed or lost objects from a backup, and publish lost packages again; for an expired catalog, run `platte refresh --force`',
       })
     })
 }
 
 export function refreshCommand(): Command {
-  return command('refresh', 'sign the catalog again and name what was committed', writeFlags)
-    .option('--force', 'sign it again though it is young, expired or of the future')
+  return command('refresh', 'sign the catalog again, with newly committed manifests', writeFlags)
+    .option('--force', 'sign it even if it is recent, expired or dated in the future')
     .action(async (options: Options & { force?: boolean }) => {
       const { store } = await openStoreOf(options, warn)
       const result = await refresh(store, { force: options.force ?? false })

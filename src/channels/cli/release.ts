@@ -74,7 +74,7 @@ export function pruneCommand(): Command {
 
 export const rampCommand = () =>
   editing('ramp', 'offer a release to a rising share of machines', rampFields)
-    .argument('[version]', 'the release; none with --stop and --resume')
+    .argument('[version]', 'the release; omit it with --stop and --resume')
     .option('--over <duration>', 'from 0 to 100 % over this time, such as 48h', cli.parseDuration)
     .option('--start <instant>', 'when the ramp begins; default: now', cli.parseInstant)
     .option('--steps <count>', 'in this many equal steps, at most 100, instead of a line', parseSteps)

@@ -100,7 +100,7 @@ function readStartTag(scan: Scan): void {
   scan.onElement(name, attributes, depth)
 }
 
-/** @returns false where another attribute follows. */
+/** @returns `false` if another attribute follows. */
 function readTagEnd(scan: Scan): boolean {
   const blanks = skipBlanks(scan)
   const isEmpty = scan.text.startsWith('/>', scan.at)

@@ -53,13 +53,13 @@ async function write(options: ConfigOptions): Promise<void> {
 /** What is wrong with an option. */
 const mistakes: Readonly<Record<Wrong, string>> = {
   system: '--system is flatcar or coreos',
-  group: '--channel is missing, or no name of a channel',
-  url: '--public-url is no plain http(s) URL',
+  group: '--channel is missing or not a channel name',
+  url: '--public-url is not a plain http(s) URL',
   strategy: '--strategy is reboot, etcd-lock or off',
   window: '--window-start and --window-length need each other',
   start: '--window-start is a time such as 04:00, or "Thu 04:00"',
   length: '--window-length is a length such as 1h or 90m, shorter than a day, or than a week for one day',
-  lock: '--lock is no plain http(s) URL',
+  lock: '--lock is not a plain http(s) URL',
 }
 
 async function check(options: ConfigOptions, file: string): Promise<void> {

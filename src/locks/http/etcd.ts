@@ -66,7 +66,7 @@ function isUtf8(form: string): boolean {
 /** Refuses a value now that would make locksmith fail later. @returns the problem, if there is one. */
 function parseValue(value: string): Written | string {
   const parsed = parseJsonObject(value)
-  if (parsed === undefined) return 'is no JSON object'
+  if (parsed === undefined) return 'is not a JSON object'
   const { semaphore, max, holders, ...others } = parsed
   const [other] = Object.keys(others)
   if (other !== undefined) return `${JSON.stringify(other.slice(0, 40))} is not known here`

@@ -60,7 +60,7 @@ const policy =
 /** In caches. Each cache on the way delays a change by that much. */
 export const maxAgeSeconds = 10
 
-/** Tabs and lists of results show no more. */
+/** Browser tabs and search results truncate longer titles. */
 const maxTitle = 60
 
 interface Head {

@@ -65,7 +65,7 @@ function getObject(
     const body = streamBody(Body, ContentLength, { patienceMs, explain: (failure) => failure })
     const bytes = await readAtMost(body, maxBytes, key)
     if (ETag !== undefined) return { bytes, token: ETag }
-    throw new S3Failure('the store names no ETag, so documents cannot be replaced', { status: 200 })
+    throw new S3Failure('the store returns no ETag, so documents cannot be replaced', { status: 200 })
   })
 }
 

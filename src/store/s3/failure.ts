@@ -141,7 +141,7 @@ function hintOf({ status, code, kind }: S3Failure): string {
   if (kind === 'timeout' || status === undefined)
     return 'check the endpoint in PLATTE_STORE, and that this machine reaches it'
   if (code === undefined) return 'something else answers there: check the endpoint in PLATTE_STORE'
-  if (status === 501) return 'this store does not do what Platte needs, conditional writes above all'
+  if (status === 501) return 'this store lacks an operation that Platte needs, such as conditional writes'
   if (status >= 500 || status === 429) return 'the store is at fault or too busy: try again later'
-  return 'the store does not take what Platte asks: check the endpoint in PLATTE_STORE'
+  return 'the store rejects requests of Platte: check the endpoint in PLATTE_STORE'
 }
