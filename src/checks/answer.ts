@@ -1,14 +1,13 @@
 /** The one core of an update check: a body in, an answer out. What listens for requests is a shell around it. */
 import type { Background } from '../catalog/cache.ts'
 import { packageFolder } from '../documents/paths.ts'
-import { failureOf, failureText, kindOf } from '../http/problem.ts'
+import { failureText, kindOf } from '../http/problem.ts'
 import { idHeader, type RequestIds } from '../http/request-id.ts'
-import { logWith } from '../kernel/log.ts'
 import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts'
 import type { Decision } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
 import type { Candidate } from '../release/view.ts'
-import { reportCheck, reportEvents } from './events.ts'
+import { reportContact, reportRefusal, type Sender } from './events.ts'
 import {
   type OmahaAppRequest,
   type OmahaAppResponse,
@@ -28,11 +27,8 @@ export interface CheckAnswer {
 }
 
 /** What a shell knows of a request beside its body. */
-export interface CheckContext {
+export interface CheckContext extends Sender {
   readonly background: Background
-  readonly path: string
-  /** In every log line of this request. */
-  readonly ids: RequestIds
 }
 
 /** The id's name is `idHeader`, written out: an object with a computed name costs a check 1 %. */
@@ -50,9 +46,9 @@ export function openChecks(serving: Serving) {
   const { cache, reader, extensions = [] } = serving
   const onChecks = extensions.flatMap(({ onCheck }) => onCheck ?? [])
   const offers = new WeakMap<Candidate, OmahaOffer>()
-  const refuse = (error: unknown, { path, ids }: CheckContext): CheckAnswer => {
-    const failure = failureOf(error, logWith(reader.log, ids), path)
-    const headers = { ...refusalHeaders, [idHeader]: ids.requestId }
+  const refuse = (error: unknown, context: CheckContext, body?: string): CheckAnswer => {
+    const failure = reportRefusal(serving, error, context, body)
+    const headers = { ...refusalHeaders, [idHeader]: context.ids.requestId }
     return { status: kindOf(failure.code).status, headers, body: failureText(failure) }
   }
   return {
@@ -73,9 +69,9 @@ export function openChecks(serving: Serving) {
             return Promise.all(onChecks.map((run) => run(serving, checking, noted))).then(() => rendered)
           },
         )
-        return answer instanceof Promise ? answer.catch((error) => refuse(error, context)) : answer
+        return answer instanceof Promise ? answer.catch((error) => refuse(error, context, body)) : answer
       } catch (error) {
-        return refuse(error, context)
+        return refuse(error, context, body)
       }
     },
   }
@@ -117,9 +113,8 @@ function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
 function responseOf(checking: Checking, app: OmahaAppRequest, query: Query, decision?: Decision): OmahaAppResponse {
   const { appId, ping } = app
   const events = app.events.length
-  reportEvents(checking, query.app, app)
+  reportContact(checking, query.app, app, decision)
   if (decision === undefined) return { appId, status: 'ok', ping, events }
-  reportCheck(checking, query.app, app, decision)
   const isUpdate = decision.kind === 'update'
   return {
     appId,

@@ -1,35 +1,50 @@
-/** Events: checks, and what machines report of their updates. Reports them to the sinks. */
+/** Contacts: what an app of a request asked, what it got and what it reported, as one line for the sinks. */
+import { failureOf } from '../http/problem.ts'
 import type { RequestIds } from '../http/request-id.ts'
 import { describeError, type Log, type LogEntry } from '../kernel/log.ts'
 import type { Decision } from '../release/decide.ts'
-import type { OmahaAppRequest, OmahaRequest } from './omaha/omaha.ts'
+import type { OmahaAppRequest, OmahaEvent, OmahaRequest } from './omaha/omaha.ts'
+import { appKey } from './update-check.ts'
 
-/** Texts are the client's own, cut short; empty where it sent none. */
-interface MachineEvent extends LogEntry {
-  readonly level: 'info'
+interface Line extends LogEntry {
+  readonly event: 'contact'
+  readonly requestId?: string | undefined
+  readonly traceparent?: string | undefined
+}
+
+/** One app of one request. Texts are the client's own, cut short. docs/monitoring.md describes each member. */
+export interface Contact extends Line {
+  /** Empty where the client sent none, as the next ones. */
   readonly app: string
   readonly channel: string
   readonly version: string
   readonly board: string
   readonly machine: string
-}
-
-/** A check and its answer. */
-export interface CheckEvent extends MachineEvent {
-  readonly event: 'check'
   readonly oem: string
-  /** Who started the check on the machine: `scheduler`, `ondemandupdate`, … */
+  /** Who started the request on the machine: `scheduler`, `ondemandupdate`, … */
   readonly source: string
-  readonly decision: 'update' | 'no-update'
+  readonly machinealias?: string | undefined
+  readonly oemVersion?: string | undefined
+  readonly syncer?: true | undefined
+  readonly ping?: true | undefined
+  readonly check?: true | undefined
+  /** The answer to a check. */
+  readonly decision?: 'update' | 'no-update' | undefined
   /** Of `release/decide.ts`, for `no-update`. */
   readonly reason?: string | undefined
+  readonly because?: string | undefined
   /** The version, for `update`. */
   readonly offered?: string | undefined
+  readonly reported?: readonly Reported[] | undefined
+  /** How many events `reported` leaves out. */
+  readonly dropped?: number | undefined
+  readonly problem?: string | undefined
+  readonly refused?: undefined
+  readonly leftOut?: undefined
 }
 
-/** A machine's report about an update. */
-export interface ProgressEvent extends MachineEvent {
-  readonly event: 'event'
+/** What a machine reports of an update. */
+export interface Reported {
   /** Omaha's: 13 download started, 14 download finished, 3 update complete. */
   readonly type: number
   /** Omaha's: 0 error, 1 success, 2 success after a reboot, 9 deferred. */
@@ -40,8 +55,21 @@ export interface ProgressEvent extends MachineEvent {
   readonly previous?: string | undefined
 }
 
+/** A request that was not answered as an update check. */
+interface Refusal extends Line {
+  /** A code of `http/problem.ts`, or `defect`. */
+  readonly refused: string
+  readonly leftOut?: undefined
+}
+
+/** How many apps of a request got no line. */
+interface LeftOut extends Line {
+  readonly leftOut: number
+  readonly refused?: undefined
+}
+
 /** A report of the fleet. Clients are not authenticated: any of it may be made up. */
-export type FleetEvent = CheckEvent | ProgressEvent
+export type FleetEvent = Contact | Refusal | LeftOut
 
 /**
  * Takes an event and returns at once. Never throws, never waits, and holds a bounded amount; counts what it loses. Never
@@ -58,66 +86,121 @@ export function fanOut([first, ...others]: readonly [EventSink, ...EventSink[]])
   }
 }
 
+interface Reporting {
+  readonly events: EventSink
+  readonly reader: { readonly log: Log }
+}
+
 /** What is reported beside an app and its answer. */
-interface Reported {
-  readonly serving: { readonly events: EventSink; readonly reader: { readonly log: Log } }
+interface Answered {
+  readonly serving: Reporting
   readonly request: OmahaRequest
   readonly ids: RequestIds
 }
 
-/** update_engine sends one event a request; a log line for each of many would let a small request fill a disk. */
-const maxEventLines = 4
+/** Lines of one request: one of many apps must not fill a disk. ChromiumOS asks for dozens. */
+const maxContacts = 64
+/** Events of one line, the last ones; update_engine sends one. */
+const maxReported = 8
+/** The characters of a problem: it may name each of many events. */
+const maxProblem = 200
 
-export function reportCheck(reported: Reported, key: string, app: OmahaAppRequest, decision: Decision): void {
-  const { serving, request, ids } = reported
-  const isUpdate = decision.kind === 'update'
-  report(serving, {
+/** @param decision `undefined` where the app asked for none. */
+export function reportContact(from: Answered, key: string, app: OmahaAppRequest, decision?: Decision): void {
+  const { serving, request, ids } = from
+  if (request.apps.length > maxContacts && isLeftOut(from, app)) return
+  const withheld = decision?.kind === 'no-update' ? decision : undefined
+  const contact: Draft<Contact> = {
     level: 'info',
-    event: 'check',
-    app: short(key),
-    channel: short(app.track),
-    version: short(app.version),
-    board: short(app.board),
-    machine: short(app.machineId),
-    oem: short(app.oem),
-    source: short(request.installSource),
-    decision: decision.kind,
-    reason: isUpdate ? undefined : decision.reason,
-    offered: isUpdate ? decision.offer.release.version : undefined,
-    because: isUpdate ? undefined : decision.because,
-    problem: app.problem,
+    event: 'contact',
+    app: cut(key),
+    channel: cut(app.track),
+    version: cut(app.version),
+    board: cut(app.board),
+    machine: cut(app.machineId),
+    oem: cut(app.oem),
+    source: cut(request.installSource),
+    oemVersion: cut(app.oemVersion) || undefined,
+    machinealias: cut(app.machineAlias) || undefined,
+    ping: app.ping || undefined,
+    check: app.updateCheck || undefined,
+    decision: decision?.kind,
+    reason: withheld?.reason,
     requestId: ids.requestId,
-    traceparent: ids.traceparent,
-  })
+  }
+  // What most contacts lack: each member costs every line, also without a value.
+  if (decision?.kind === 'update') contact.offered = decision.offer.release.version
+  if (withheld?.because !== undefined) contact.because = withheld.because
+  if (app.events.length > 0) addEvents(contact, app)
+  if (app.syncer) contact.syncer = true
+  if (app.problem !== undefined) contact.problem = cut(app.problem, maxProblem)
+  if (ids.traceparent !== undefined) contact.traceparent = ids.traceparent
+  report(serving, contact)
 }
 
-/** Every check carries an event that says nothing new; those are not worth a line. */
-export function reportEvents({ serving, ids }: Omit<Reported, 'request'>, key: string, app: OmahaAppRequest): void {
-  const news = app.events.filter(
-    ({ type, result, previousVersion }) => type !== 3 || result !== 2 || previousVersion !== undefined,
-  )
+type Draft<T> = { -readonly [Member in keyof T]: T[Member] }
+
+function addEvents(contact: Draft<Contact>, app: OmahaAppRequest): void {
+  const news = app.events.filter((event) => isNews(event, app))
   if (news.length === 0) return
-  if (news.length > maxEventLines)
-    serving.reader.log({ level: 'warn', event: 'event', app: short(key), dropped: news.length - maxEventLines, ...ids })
-  for (const { type, result, errorCode, previousVersion } of news.slice(0, maxEventLines))
-    report(serving, {
-      level: 'info',
-      event: 'event',
-      app: short(key),
-      channel: short(app.track),
-      version: short(app.version),
-      board: short(app.board),
-      machine: short(app.machineId),
-      type,
-      result,
-      error: errorCode && `${errorCode.base} ${errorCode.name}`,
-      previous: previousVersion && short(previousVersion),
-      ...ids,
-    })
+  contact.reported = news.slice(-maxReported).map(reportedOf)
+  if (news.length > maxReported) contact.dropped = news.length - maxReported
+}
+
+/** Reports once how many are left out. */
+function isLeftOut({ serving, request: { apps }, ids }: Answered, app: OmahaAppRequest): boolean {
+  const index = apps.indexOf(app)
+  const leftOut = apps.length - maxContacts
+  if (index === maxContacts) report(serving, { level: 'warn', event: 'contact', leftOut, ...ids })
+  return index >= maxContacts
+}
+
+/**
+ * update_engine and go-omaha say "update complete, after a reboot" with every check: with no version before the reboot, or
+ * without mentioning one. Nebraska's updater says it once, alone.
+ */
+const isNews = ({ type, result, previousVersion }: OmahaEvent, { updateCheck }: OmahaAppRequest): boolean =>
+  type !== 3 || result !== 2 || (previousVersion === undefined ? !updateCheck : previousVersion !== '')
+
+const reportedOf = ({ type, result, errorCode, previousVersion }: OmahaEvent): Reported => ({
+  type,
+  result,
+  error: errorCode && `${errorCode.base} ${errorCode.name}`,
+  previous: (previousVersion && cut(previousVersion)) || undefined,
+})
+
+/** What is known of who sent a request that is refused. */
+export interface Sender {
+  /** As it may be logged, without secrets. */
+  readonly path: string
+  readonly agent: () => string | null | undefined
+  readonly ids: RequestIds
+}
+
+/** Reports a refused request, and finds words for the client. @param body as far as it was read. */
+export function reportRefusal(serving: Reporting, error: unknown, sender: Sender, body = '') {
+  const log = ({ level, code, event: _, ...entry }: LogEntry): void =>
+    report(serving, { level, event: 'contact', refused: String(code), ...entry, ...senderOf(sender, body) })
+  return failureOf(error, log, sender.path)
+}
+
+/** Reports a POST where no update checks are answered: the SERVER of a machine is wrong. */
+export function reportStray(serving: Reporting, { status }: Response, sender: Sender): void {
+  const refused = status === 405 ? 'method-not-allowed' : 'not-found'
+  const entry = { refused, path: sender.path.slice(0, 100), status, problem: 'update checks go to /v1/update/' }
+  report(serving, { level: 'info', event: 'contact', ...entry, ...senderOf(sender, '') })
+}
+
+/** With what can be read of the first app, whatever makes the body unreadable: update_engine has no user agent. */
+function senderOf({ agent, ids }: Sender, body: string) {
+  const [, attributes = ''] = /<app\s([^<>]{0,2000})/.exec(body) ?? []
+  const valueIn = (name: string) => new RegExp(`(?:^|\\s)${name}="([^"]{1,64})"`).exec(attributes)?.[1]
+  const [app = '', channel, version, machine] = ['appid', 'track', 'version', 'machineid'].map(valueIn)
+  return { app: appKey(app) || undefined, channel, version, machine, agent: cut(agent() ?? '') || undefined, ...ids }
 }
 
 /** A sink must not throw; one with a defect costs its event, and no check. */
-function report({ events, reader }: Reported['serving'], event: FleetEvent): void {
+function report({ events, reader }: Reporting, event: FleetEvent): void {
   try {
     events(event)
   } catch (error) {
@@ -126,4 +209,4 @@ function report({ events, reader }: Reported['serving'], event: FleetEvent): voi
 }
 
 /** A client's words in a log are cut at this many characters. */
-const short = (text: string): string => (text.length > 64 ? `${text.slice(0, 63)}…` : text)
+const cut = (text: string, most = 64): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text)

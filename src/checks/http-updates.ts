@@ -15,7 +15,8 @@ export function answerUpdate(
 ): (request: Request, path: string, background: Background) => Promise<Response> {
   const checks = openChecks(serving)
   return async (request, path, background) => {
-    const context = { background, path, ids: readHeaders(request) }
+    const agent = () => request.headers.get('user-agent')
+    const context = { background, path, ids: readHeaders(request), agent }
     let text: string
     try {
       text = await readBody(request)

@@ -1,6 +1,6 @@
 /** Events as data points of Workers Analytics Engine. docs/monitoring.md names the columns. */
 import type { AnalyticsEngineDataset } from '@cloudflare/workers-types'
-import type { EventSink, FleetEvent } from '../checks/events.ts'
+import type { Contact, EventSink, FleetEvent } from '../checks/events.ts'
 import type { Feature } from '../checks/serving.ts'
 
 /** On Workers with a dataset bound as PLATTE_ANALYTICS. */
@@ -12,26 +12,34 @@ export const analyticsFeature: Feature<object> = {
   },
 }
 
-/** Writes one data point for each event; the runtime sends it after the response. */
+/** Writes one data point for each contact; the runtime sends it after the response. */
 export const analyticsEvents =
   (dataset: AnalyticsEngineDataset): EventSink =>
   (event) => {
+    const { app = '', channel = '' } = event
     // An index has at most 96 bytes, a character up to three.
-    const indexes = [`${event.app}/${event.channel}`.slice(0, 32)]
+    const indexes = [`${app}/${channel}`.slice(0, 32)]
+    const blobs = blobColumns.map((column) => String(column(event) ?? ''))
     try {
-      dataset.writeDataPoint({ indexes, blobs: blobsOf(event) })
+      dataset.writeDataPoint({ indexes, blobs })
     } catch {
       // The runtime takes a bounded number for each request: the rest is lost.
     }
   }
 
-function blobsOf(event: FleetEvent): string[] {
-  const { app, channel, version, board, machine } = event
-  const shared = [event.event, app, channel, version, board, machine]
-  if (event.event === 'check') {
-    const { decision, reason = '', offered = '', source, oem } = event
-    return [...shared, decision, reason, offered, '', '', '', '', source, oem]
-  }
-  const { type, result, error = '', previous = '' } = event
-  return [...shared, '', '', '', String(type), String(result), error, previous, '', '']
+/** Of several events, the last one. */
+const last = ({ reported }: FleetEvent) => (reported as Contact['reported'])?.at(-1)
+
+/** At most 20, and each keeps its place. */
+const blobColumns: readonly ((event: FleetEvent) => unknown)[] = [
+  ...['event', 'app', 'channel', 'version', 'board', 'machine', 'decision', 'reason', 'offered'].map(member),
+  (event) => last(event)?.type,
+  (event) => last(event)?.result,
+  (event) => last(event)?.error,
+  (event) => last(event)?.previous,
+  ...['source', 'oem', 'machinealias', 'oemVersion', 'ping', 'syncer', 'refused'].map(member),
+]
+
+function member(name: string): (event: FleetEvent) => unknown {
+  return (event) => event[name]
 }

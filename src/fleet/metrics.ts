@@ -1,6 +1,6 @@
 /** Metrics for Prometheus. Labels are bounded: names that a client made up count as `other`. */
 import { Counter, Gauge, Registry } from 'prom-client'
-import type { EventSink, ProgressEvent } from '../checks/events.ts'
+import type { Contact, EventSink, Reported } from '../checks/events.ts'
 import type { Gauge as GaugeNow } from '../checks/serving.ts'
 
 interface Measured {
@@ -13,7 +13,7 @@ interface Measured {
   readonly gauges?: () => Promise<readonly GaugeNow[]>
 }
 
-const types: readonly number[] = [1, 2, 3, 4, 5, 9, 12, 13, 14, 54]
+const types: readonly number[] = [1, 2, 3, 4, 5, 9, 12, 13, 14, 54, 800]
 const results: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 /** Series that fit into a scrape; more count as `other`. */
 const maxSeries = 10_000
@@ -26,19 +26,32 @@ const elsewhere = { app: 'other', channel: 'other' }
 export function openMetrics(measured: Measured) {
   const registry = new Registry()
   const counter = (name: string, help: string, labelNames: readonly string[]) =>
-    new Counter({ name, help, labelNames: ['app', 'channel', ...labelNames], registers: [registry] })
-  const checks = counter('platte_checks_total', 'Update checks that were answered.', ['decision', 'reason'])
-  const events = counter('platte_events_total', 'Events that machines sent.', ['type', 'result', 'errorcode'])
+    new Counter({ name, help, labelNames, registers: [registry] })
+  const refused = counter('platte_refused_total', 'Requests that were not answered as update checks.', ['code'])
+  const count = contactCounter(measured, (name, help, ...labels) => counter(name, help, ['app', 'channel', ...labels]))
   addGauges(registry, measured)
   const readGauges = gaugeReader(registry, measured.gauges)
-  const seen = new Set<string>()
   const sink: EventSink = (event) => {
-    const { app, channel } = event
-    const ref = measured.isKnown(app, channel) ? { app, channel } : elsewhere
-    if (event.event === 'check') {
-      checks.inc({ ...ref, decision: event.decision, reason: event.reason ?? '' })
-      return
-    }
+    if (event.refused !== undefined) refused.inc({ code: event.refused })
+    else if (event.leftOut === undefined) count(event)
+  }
+  const render = async (): Promise<string> => {
+    await readGauges()
+    return registry.metrics()
+  }
+  return { sink, render, contentType: registry.contentType }
+}
+
+type MakeCounter = (name: string, help: string, ...labels: readonly string[]) => Counter
+
+/** Syncers are counted apart: each asks for a fleet. */
+function contactCounter({ isKnown }: Measured, counter: MakeCounter): (contact: Contact) => void {
+  const contacts = counter('platte_contacts_total', 'Requests of machines, one for each app.')
+  const checks = counter('platte_checks_total', 'Update checks that were answered.', 'decision', 'reason')
+  const syncerChecks = counter('platte_syncer_checks_total', 'Update checks of syncers.', 'decision', 'reason')
+  const events = counter('platte_events_total', 'Events that machines sent.', 'type', 'result', 'errorcode')
+  const seen = new Set<string>()
+  const countEvent = (ref: typeof elsewhere, event: Reported): void => {
     const type = labelOf(types, event.type)
     const result = labelOf(results, event.result)
     const errorcode = errorLabel(event)
@@ -46,11 +59,12 @@ export function openMetrics(measured: Measured) {
     if (seen.size < maxSeries) seen.add(series)
     events.inc({ ...(seen.has(series) ? ref : elsewhere), type, result, errorcode })
   }
-  const render = async (): Promise<string> => {
-    await readGauges()
-    return registry.metrics()
+  return ({ app, channel, syncer, decision, reason = '', reported = [] }) => {
+    const ref = isKnown(app, channel) ? { app, channel } : elsewhere
+    if (!syncer) contacts.inc(ref)
+    if (decision) (syncer ? syncerChecks : checks).inc({ ...ref, decision, reason })
+    for (const event of reported) countEvent(ref, event)
   }
-  return { sink, render, contentType: registry.contentType }
 }
 
 /** Leaves them out while the store is away. */
@@ -80,7 +94,7 @@ function addGauges(registry: Registry, { catalog, lost }: Measured): void {
 
 const labelOf = (known: readonly number[], value: number): string => (known.includes(value) ? String(value) : 'other')
 
-function errorLabel({ error }: ProgressEvent): string {
+function errorLabel({ error }: Reported): string {
   if (error === undefined) return ''
   const named = namedError.exec(error)
   if (named?.[1]) return 'http'

@@ -1,5 +1,7 @@
 /** Counts what a fleet did, from the lines of its events. Pure. Clients are not authenticated: any line may be false. */
+import type { Reported } from '../checks/events.ts'
 import { compareVersions, parseVersion } from '../release/version.ts'
+import { followUpdate, hasEndedUnsaid, isReboot, type Seen } from './updates.ts'
 
 /** Machines that are counted one by one, over all channels; beyond that, counts are "at least". */
 const maxMachines = 500_000
@@ -13,20 +15,15 @@ const others = 'other'
 export interface Line {
   /** Milliseconds since 1970-01-01T00:00:00Z. */
   readonly at: number
-  readonly event: 'check' | 'event'
   readonly app: string
   readonly channel: string
   readonly version: string
   /** Empty where the client did not say. */
   readonly machine: string
+  readonly isSyncer: boolean
   /** Of a check: the reason, or `update`. */
-  readonly answer?: string
-  /** Of an event, as Omaha numbers them. */
-  readonly type?: number
-  readonly result?: number
-  /** Such as `44 rollback`. */
-  readonly error?: string
-  readonly previous?: string
+  readonly answer?: string | undefined
+  readonly reported: readonly Reported[]
 }
 
 /** A name and how often. */
@@ -38,23 +35,30 @@ interface Tally {
   /** Whether there were more machines than `machines` counts. */
   isAtLeast: boolean
   checks: number
-  /** Downloads that began, updates that were written to disk, machines that came back in the new version. */
+  /**
+   * Downloads that began, updates that were written to disk, machines that came back in the new version: by what they
+   * report, or, without that, by the version that they have after an update began.
+   */
   begun: number
   finished: number
   rebooted: number
   failed: number
   /** Machines that came back in their old version: error 44. */
   rollbacks: number
-  readonly machines: Map<string, { version: string; at: number }>
+  readonly machines: Map<string, Seen>
+  /** Servers that copy releases: different ids, and their checks, which count nowhere else. */
+  readonly syncers: Set<string>
+  syncerChecks: number
   /** Checks by their reason, or `update`. */
   readonly answers: Map<string, number>
   /** Failures by number and name. */
   readonly errors: Map<string, number>
 }
 
-export interface ChannelReport extends Readonly<Omit<Tally, 'machines' | 'answers' | 'errors'>> {
+export interface ChannelReport extends Readonly<Omit<Tally, 'machines' | 'syncers' | 'answers' | 'errors'>> {
   /** Different machine ids. */
   readonly machines: number
+  readonly syncers: number
   readonly answers: Counts
   readonly errors: Counts
   /** Machines by the version that they had last, newest first. */
@@ -85,7 +89,7 @@ function tallyOf(tallies: Map<string, Tally>, app: string, channel: string): Tal
   if (known) return known
   if (tallies.size >= maxChannels && app !== others) return tallyOf(tallies, others, others)
   const tally: Tally = {
-    ...{ app, channel, machines: new Map(), isAtLeast: false },
+    ...{ app, channel, machines: new Map(), isAtLeast: false, syncers: new Set(), syncerChecks: 0 },
     ...{ checks: 0, begun: 0, finished: 0, rebooted: 0, failed: 0, rollbacks: 0 },
     ...{ answers: new Map(), errors: new Map() },
   }
@@ -95,29 +99,44 @@ function tallyOf(tallies: Map<string, Tally>, app: string, channel: string): Tal
 
 /** @param room how many machines may still be counted one by one. */
 function addLine(tally: Tally, line: Line, room: { left: number }): void {
-  seeMachine(tally, line, room)
-  if (line.event === 'check') {
-    tally.checks += 1
-    count(tally.answers, line.answer ?? others)
+  if (line.isSyncer) {
+    if (line.answer !== undefined) tally.syncerChecks += 1
+    if (tally.syncers.size < maxNames) tally.syncers.add(line.machine)
     return
   }
-  const { type, result, error = 'unnamed', previous = '' } = line
+  const seen = seeMachine(tally, line, room)
+  if (line.answer !== undefined) {
+    tally.checks += 1
+    count(tally.answers, line.answer)
+  }
+  for (const event of line.reported) {
+    addEvent(tally, event)
+    if (seen) followUpdate(seen, line, event)
+  }
+}
+
+function addEvent(tally: Tally, event: Reported): void {
+  const { type, result, error = 'unnamed', previous = '' } = event
   if (type === 13 && result === 1) tally.begun += 1
   if (type === 3 && result === 1) tally.finished += 1
-  if (type === 3 && result === 2 && previous !== '') tally.rebooted += 1
+  if (isReboot(event) && previous !== '') tally.rebooted += 1
   if (result !== 0) return
   tally[error.startsWith('44 ') ? 'rollbacks' : 'failed'] += 1
   count(tally.errors, error)
 }
 
-function seeMachine(tally: Tally, { machine, version, at }: Line, room: { left: number }): void {
-  if (machine === '') return
+function seeMachine(tally: Tally, { machine, version, at }: Line, room: { left: number }): Seen | undefined {
+  if (machine === '') return undefined
   const seen = tally.machines.get(machine)
-  if (seen === undefined && room.left === 0) tally.isAtLeast = true
-  else if (seen === undefined) {
-    room.left -= 1
-    tally.machines.set(machine, { version, at })
-  } else if (at >= seen.at) Object.assign(seen, { version, at })
+  if (seen === undefined && room.left === 0) {
+    tally.isAtLeast = true
+    return undefined
+  }
+  if (seen) return at >= seen.at ? Object.assign(seen, { version, at }) : seen
+  room.left -= 1
+  const first: Seen = { version, at }
+  tally.machines.set(machine, first)
+  return first
 }
 
 function count(counts: Map<string, number>, name: string): void {
@@ -145,12 +164,17 @@ function movesOf(tallies: ReadonlyMap<string, Tally>): ReadonlyMap<Tally, Map<st
 }
 
 function reportOf(tally: Tally, moves: ReadonlyMap<string, number> = new Map()): ChannelReport {
-  const { machines, answers, errors, ...numbers } = tally
+  const { machines, syncers, answers, errors, ...numbers } = tally
   const versions = new Map<string, number>()
-  for (const { version } of machines.values()) count(versions, version)
+  let { rebooted } = tally
+  for (const seen of machines.values()) {
+    count(versions, seen.version)
+    if (hasEndedUnsaid(seen)) rebooted += 1
+  }
   const newestFirst = [...versions].sort(([a], [b]) => compareVersions(parseVersion(b), parseVersion(a)))
   return {
-    ...{ ...numbers, machines: machines.size, answers: byCount(answers), versions: record(newestFirst) },
+    ...{ ...numbers, rebooted, machines: machines.size, syncers: syncers.size },
+    ...{ answers: byCount(answers), versions: record(newestFirst) },
     ...{ errors: byCount(errors), movedFrom: byCount(moves) },
   }
 }

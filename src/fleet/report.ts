@@ -1,4 +1,5 @@
 /** Reads the lines of events, and reports what a fleet did. */
+import type { Reported } from '../checks/events.ts'
 import { eventsFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -11,6 +12,8 @@ import { type ChannelReport, type Line, newReporter } from './model.ts'
 const maxFileBytes = 1024 * 1024
 /** Servers cut longer texts. */
 const maxTextLength = 100
+/** Servers report fewer events in one line. */
+const maxEvents = 64
 const dayMs = 24 * 60 * 60 * 1000
 
 interface ReportWindow {
@@ -26,6 +29,8 @@ export interface Report {
   readonly until: string
   readonly channels: readonly ChannelReport[]
   readonly lost: number
+  /** Requests that were not answered as update checks. */
+  readonly refused: number
   /** Lines that no server wrote, and files that cannot be read. */
   readonly unreadable: number
 }
@@ -33,7 +38,7 @@ export interface Report {
 /** Reports over texts of whole lines, in any order. */
 export async function reportOn(texts: AsyncIterable<string | undefined>, wanted: ReportWindow): Promise<Report> {
   const { add, report } = newReporter()
-  let [lost, unreadable] = [0, 0]
+  let [lost, refused, unreadable] = [0, 0, 0]
   for await (const text of texts) {
     if (text === undefined) unreadable += 1
     for (const line of (text ?? '').split('\n')) {
@@ -42,14 +47,17 @@ export async function reportOn(texts: AsyncIterable<string | undefined>, wanted:
       if (read === undefined) unreadable += 1
       else if (read === 'other') continue
       else if ('lostLines' in read) lost += read.lostLines
+      else if ('refused' in read) refused += isWithin(read, wanted) ? 1 : 0
       else if (isWanted(read, wanted)) add(read)
     }
   }
-  return { since: isoText(wanted.since), until: isoText(wanted.until), channels: report(), lost, unreadable }
+  return { since: isoText(wanted.since), until: isoText(wanted.until), channels: report(), lost, refused, unreadable }
 }
 
-const isWanted = ({ at, app, channel }: Line, wanted: ReportWindow): boolean =>
-  at >= wanted.since && at < wanted.until && (wanted.app ?? app) === app && (wanted.channel ?? channel) === channel
+const isWithin = ({ at }: Pick<Line, 'at'>, { since, until }: ReportWindow): boolean => at >= since && at < until
+
+const isWanted = (line: Line, wanted: ReportWindow): boolean =>
+  isWithin(line, wanted) && (wanted.app ?? line.app) === line.app && (wanted.channel ?? line.channel) === line.channel
 
 /**
  * The files of events in a store. Starts a day early: a file is named by the day of its first line, and later lines may be of the next day.
@@ -73,23 +81,42 @@ export async function* storedEvents(documents: Documents, window: ReportWindow):
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= maxTextLength
 
-/** @returns `undefined` for a line that no server wrote. */
-function readLine(text: string): Line | { readonly lostLines: number } | 'other' | undefined {
+type Other = { readonly lostLines: number } | { readonly refused: string; readonly at: number }
+
+/**
+ * Servers of before 0.2.0 wrote a check and each event as a line of its own.
+ * @returns `undefined` for a line that no server wrote.
+ */
+function readLine(text: string): Line | Other | 'other' | undefined {
   const value = parseJsonObject(text)
   if (value === undefined) return undefined
-  const { event, lostLines, type, result, error, previous } = value
+  const { event, lostLines, leftOut, refused, type } = value
   if (event === 'events' && typeof lostLines === 'number') return { lostLines }
-  if (event !== 'check' && event !== 'event') return typeof event === 'string' ? 'other' : undefined
-  if (event === 'event' && type === undefined) return 'other'
+  if (event === 'contact' && typeof leftOut === 'number') return { lostLines: leftOut }
+  const isEvent = event === 'event' && type !== undefined
+  if (event !== 'contact' && event !== 'check' && !isEvent) return typeof event === 'string' ? 'other' : undefined
   const at = typeof value.time === 'string' ? Date.parse(value.time) : Number.NaN
+  if (Number.isNaN(at)) return undefined
+  if (event === 'contact' && isText(refused)) return { refused, at }
+  return readContact(value, at, isEvent ? [value] : value.reported)
+}
+
+type Values = Readonly<Record<string, unknown>>
+
+function readContact(value: Values, at: number, reported: unknown = []): Line | undefined {
   const texts = [value.app, value.channel, value.version, value.machine]
-  if (Number.isNaN(at) || !texts.every(isText)) return undefined
+  const answer = value.decision === 'update' ? 'update' : value.reason
+  const isAnswered = value.event === 'check' || value.decision !== undefined
+  if (!texts.every(isText) || !Array.isArray(reported) || (isAnswered && !isText(answer))) return undefined
+  const events = reported.slice(0, maxEvents).map(readEvent)
+  if (!events.every((one) => one !== undefined)) return undefined
   const [app = '', channel = '', version = '', machine = ''] = texts
-  const line: Line = { at, event, app, channel, version, machine }
-  if (event === 'check') {
-    const answer = value.decision === 'update' ? 'update' : value.reason
-    return isText(answer) ? { ...line, answer } : undefined
-  }
+  const line = { at, app, channel, version, machine, isSyncer: value.syncer === true, reported: events }
+  return isAnswered ? { ...line, answer: String(answer) } : line
+}
+
+function readEvent(value: unknown): Reported | undefined {
+  const { type, result, error, previous }: Values = typeof value === 'object' && value ? { ...value } : {}
   if (typeof type !== 'number' || typeof result !== 'number') return undefined
-  return { ...line, type, result, ...(isText(error) && { error }), ...(isText(previous) && { previous }) }
+  return { type, result, ...(isText(error) && { error }), ...(isText(previous) && { previous }) }
 }

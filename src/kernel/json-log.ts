@@ -16,7 +16,7 @@ const writeAt = 64 * 1024
 const holdAtMost = 4 * 1024 * 1024
 
 /**
- * One line of JSON for each entry: `{"time":"2026-11-23T06:00:00.000Z","level":"info","event":"check",…}`.
+ * One line of JSON for each entry: `{"time":"2026-11-23T06:00:00.000Z","level":"info","event":"contact",…}`.
  * A writer that throws, rejects or hangs costs lines, never the caller; the next line written reports how many.
  */
 export function jsonLog(write: WriteLines, clock: Clock = systemClock): BufferedLog {

@@ -1,11 +1,11 @@
 import { PlatteError } from './errors.ts'
 
-/** One thing that happened. Values are short and never secret: no bodies, headers, keys or query strings. */
+/** One thing that happened. Values are short and never secret: no bodies, keys or query strings, no headers but a user agent. */
 export interface LogEntry {
   readonly level: 'info' | 'warn' | 'error'
-  /** What happened, a fixed word: `check`, `catalog`, `publish`, `serve`, … */
+  /** What happened, a fixed word: `contact`, `catalog`, `publish`, `serve`, … */
   readonly event: string
-  readonly [field: string]: string | number | boolean | undefined
+  readonly [field: string]: string | number | boolean | undefined | readonly object[]
 }
 
 /** Takes an entry and returns at once; never throws, never delays an answer. */

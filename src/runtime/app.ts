@@ -1,6 +1,7 @@
 /** The routes of the endpoint, and how errors look on the wire. */
 import type { Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
+import { reportStray } from '../checks/events.ts'
 import { answerExplain } from '../checks/explain.ts'
 import { answerCoreUpdate, coreUpdatePaths, refuseCoreUpdate } from '../checks/http-coreupdate.ts'
 import { answerDocument, answerPackage } from '../checks/http-files.ts'
@@ -9,7 +10,7 @@ import type { Routes, Serving } from '../checks/serving.ts'
 import { publicDocument } from '../documents/paths.ts'
 import { newHono } from '../http/hono.ts'
 import { failureOf, refuse, refuseInText, refuseMethod } from '../http/problem.ts'
-import { requestLog, sendRequestIds } from '../http/request-id.ts'
+import { idsOf, requestLog, sendRequestIds } from '../http/request-id.ts'
 
 /** Paths of documents; `publicDocument` decides which keys are public. */
 const documentPaths = ['/catalog.jws', '/root/*', '/apps/*', '/notes/*']
@@ -30,11 +31,11 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   app.get(coreUpdatePaths[0], answerCoreUpdate(serving, 'packages'))
   app.get(coreUpdatePaths[1], answerCoreUpdate(serving, 'channels'))
   app.notFound(async (c) => {
-    for (const { fallback } of serving.extensions ?? []) {
-      const response = await fallback?.(serving, c)
-      if (response) return response
-    }
-    return answerElse(serving, c)
+    const response = await answerUnrouted(serving, c)
+    const { method, path, raw } = c.req
+    const sender = { path: loggedPath(path), agent: () => raw.headers.get('user-agent'), ids: idsOf(raw) }
+    if (method === 'POST' && !response.ok) reportStray(serving, response, sender)
+    return response
   })
   app.onError((error, c) => {
     const { code, detail, hint } = failureOf(error, requestLog(serving.reader.log, c.req.raw), loggedPath(c.req.path))
@@ -59,6 +60,14 @@ function answerChecksFirst(app: Hono, serving: Serving): void {
 /** Deno passes paths on unresolved, other runtimes resolve "." and "..": routes must see the same path everywhere. */
 const resolvedPath = (request: Request): string =>
   getPath(request.url.includes('%') || request.url.includes('/.') ? new Request(new URL(request.url)) : request)
+
+async function answerUnrouted(serving: Serving, c: Context): Promise<Response> {
+  for (const { fallback } of serving.extensions ?? []) {
+    const response = await fallback?.(serving, c)
+    if (response) return response
+  }
+  return answerElse(serving, c)
+}
 
 /** Other methods and paths. A second handler on a route would cost every check a dispatch. */
 function answerElse({ explain }: Serving, c: Context): Response {

@@ -69,7 +69,8 @@ const isPlainCheck = ({ method, url = '', headers }: IncomingMessage): boolean =
 function answerCheck(core: CheckCore, request: IncomingMessage, response: ServerResponse): void {
   const { headers } = request
   const ids = readIds(headers[idHeader]?.toString(), headers.traceparent?.toString())
-  const context = { background: (work: Promise<void>) => void work, path: request.url ?? '', ids }
+  const agent = () => headers['user-agent']
+  const context = { background: (work: Promise<void>) => void work, path: request.url ?? '', ids, agent }
   const chunks: Buffer[] = []
   request.on('data', (chunk) => chunks.push(chunk))
   request.on('error', (cause) => {

@@ -1,6 +1,6 @@
 /** Events as files: batches by age and size, one write at a time, losses counted, and never a throw or a wait. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { CheckEvent } from '../../src/checks/events.ts'
+import type { Contact } from '../../src/checks/events.ts'
 import { storeEvents } from '../../src/fleet/telemetry.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import type { LogEntry } from '../../src/kernel/log.ts'
@@ -10,11 +10,11 @@ import { gate, seeded } from '../world.ts'
 beforeEach(() => void vi.useFakeTimers({ now: Date.parse('2026-11-23T23:59:30Z') }))
 afterEach(() => void vi.useRealTimers())
 
-const check = (machine: string): CheckEvent => ({
+const check = (machine: string): Contact => ({
   level: 'info',
-  event: 'check',
+  event: 'contact',
   ...{ app: 'example.app', channel: 'stable', version: '1', board: 'amd64-usr', machine, oem: '' },
-  ...{ source: 'scheduler', decision: 'no-update', reason: 'up-to-date' },
+  ...{ source: 'scheduler', check: true, decision: 'no-update', reason: 'up-to-date' },
 })
 
 /** A sink over documents of which `fault` may throw or wait. */
@@ -113,7 +113,7 @@ test('a hanging store blocks nobody: the buffer is bounded, the rest is dropped 
     .flat()
     .map((line) => JSON.parse(line))
   const said = lines.reduce((sum, { lostLines = 0 }) => sum + lostLines, 0)
-  expect(lines.filter(({ event }) => event === 'check').length + said).toBe(most)
+  expect(lines.filter(({ event }) => event === 'contact').length + said).toBe(most)
 })
 
 test('a failed write is retried once; then its events are dropped, and the next file counts them', async () => {

@@ -1,6 +1,6 @@
 /** Numbers for Prometheus: what is counted, under bounded labels. */
 import { expect, test } from 'vitest'
-import type { CheckEvent, ProgressEvent } from '../../src/checks/events.ts'
+import type { Contact, FleetEvent, Reported } from '../../src/checks/events.ts'
 import { openMetrics } from '../../src/fleet/metrics.ts'
 
 const app = 'example.app'
@@ -11,11 +11,14 @@ const open = () =>
     lost: () => 3,
   })
 
-const client = { level: 'info', app, channel: 'stable', version: '1', board: 'x', machine: 'm' } as const
-const check: CheckEvent = { ...client, event: 'check', oem: '', source: '', decision: 'no-update', reason: 'held' }
-const progress: ProgressEvent = { ...client, event: 'event', type: 3, result: 0 }
+const ping: Contact = {
+  ...{ level: 'info', event: 'contact', app, channel: 'stable', version: '1', board: 'x', machine: 'm' },
+  ...{ oem: '', source: '', ping: true },
+}
+const check: Contact = { ...ping, check: true, decision: 'no-update', reason: 'held' }
+const progress = (event: Partial<Reported>): Contact => ({ ...ping, reported: [{ type: 3, result: 0, ...event }] })
 
-async function series(events: readonly (CheckEvent | ProgressEvent)[]): Promise<readonly string[]> {
+async function series(events: readonly FleetEvent[]): Promise<readonly string[]> {
   const { sink, render } = open()
   for (const event of events) sink(event)
   return (await render()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
@@ -27,42 +30,65 @@ const gauges = [
   'platte_events_lost 3',
 ]
 
-test.each<[string, CheckEvent | ProgressEvent, string]>([
-  ['a check', check, `platte_checks_total{app="${app}",channel="stable",decision="no-update",reason="held"} 1`],
+const one = `platte_contacts_total{app="${app}",channel="stable"} 1`
+const counted = (name: string, labels: string): string => `${name}{app="${app}",channel="stable",${labels}} 1`
+
+test.each<[string, FleetEvent, readonly string[]]>([
+  ['a ping', ping, [one]],
+  ['a check', check, [one, counted('platte_checks_total', 'decision="no-update",reason="held"')]],
   [
     'an update',
     { ...check, decision: 'update', reason: undefined, offered: '2' },
-    `platte_checks_total{app="${app}",channel="stable",decision="update",reason=""} 1`,
+    [one, counted('platte_checks_total', 'decision="update",reason=""')],
+  ],
+  [
+    'a check of a syncer, which is no machine',
+    { ...check, ping: undefined, syncer: true },
+    [counted('platte_syncer_checks_total', 'decision="no-update",reason="held"')],
   ],
   [
     'a channel that nobody knows',
     { ...check, channel: 'sta\nble' },
-    'platte_checks_total{app="other",channel="other",decision="no-update",reason="held"} 1',
+    [
+      'platte_contacts_total{app="other",channel="other"} 1',
+      'platte_checks_total{app="other",channel="other",decision="no-update",reason="held"} 1',
+    ],
   ],
   [
-    'a rollback',
-    { ...progress, error: '44 rollback' },
-    `platte_events_total{app="${app}",channel="stable",type="3",result="0",errorcode="44"} 1`,
+    'a rollback, beside a check',
+    { ...check, ...progress({ error: '44 rollback' }) },
+    [
+      one,
+      counted('platte_checks_total', 'decision="no-update",reason="held"'),
+      counted('platte_events_total', 'type="3",result="0",errorcode="44"'),
+    ],
   ],
   [
     'an HTTP failure',
-    { ...progress, error: '2404 http 404' },
-    `platte_events_total{app="${app}",channel="stable",type="3",result="0",errorcode="http"} 1`,
+    progress({ error: '2404 http 404' }),
+    [one, counted('platte_events_total', 'type="3",result="0",errorcode="http"')],
   ],
   [
     'a code that nobody named',
-    { ...progress, type: 4711, result: -1, error: '4711 code 4711' },
-    `platte_events_total{app="${app}",channel="stable",type="other",result="other",errorcode="other"} 1`,
+    progress({ type: 4711, result: -1, error: '4711 code 4711' }),
+    [one, counted('platte_events_total', 'type="other",result="other",errorcode="other"')],
   ],
+  [
+    'a refused request',
+    { level: 'info', event: 'contact', refused: 'bad-request', status: 400, path: '/v1/update/' },
+    ['platte_refused_total{code="bad-request"} 1'],
+  ],
+  ['apps that got no line', { level: 'warn', event: 'contact', leftOut: 192 }, []],
 ])('%s', async (_, event, want) => {
-  expect(await series([event])).toEqual([want, ...gauges])
+  const found = await series([event])
+  expect(found.toSorted()).toEqual([...want, ...gauges].toSorted())
 })
 
 test('made-up values from clients create few series', async () => {
-  const forged = Array.from({ length: 10_000 }, (_, i): (typeof check | typeof progress)[] => [
+  const forged = Array.from({ length: 10_000 }, (_, i): FleetEvent[] => [
     { ...check, app: `app${i}`, channel: `channel${i}`, machine: `m${i % 1000}` },
-    { ...progress, channel: i % 2 ? 'stable' : `c${i}`, type: i, result: i % 40, error: `${i} code ${i}` },
-    { ...progress, error: `${2000 + i} http ${i}` },
+    { ...progress({ type: i, result: i % 40, error: `${i} code ${i}` }), channel: i % 2 ? 'stable' : `c${i}` },
+    progress({ error: `${2000 + i} http ${i}` }),
   ]).flat()
   expect((await series(forged)).length).toBeLessThan(300)
 })
@@ -91,7 +117,7 @@ test('the number of series is bounded for any combination of channels and labels
   const { sink, render } = openMetrics({ isKnown: () => true, catalog: () => undefined, lost: () => 0 })
   const errors = ['44 rollback', ...Array.from({ length: 43 }, (_, i) => `${i} name`)]
   for (let i = 0; i < 60_000; i++)
-    sink({ ...progress, channel: `c${i % 100}`, type: i % 17, result: i % 11, error: errors[i % errors.length] })
+    sink({ ...progress({ type: i % 17, result: i % 11, error: errors[i % errors.length] }), channel: `c${i % 100}` })
   const lines = (await render()).split('\n').filter((line) => line.startsWith('platte_events_total{'))
   expect(lines.length).toBeLessThan(11_000)
   expect(lines.reduce((sum, line) => sum + Number(line.split(' ')[1]), 0)).toBe(60_000)

@@ -68,7 +68,7 @@ test('SIGTERM lets a download finish, then exits with 0 and a complete log', asy
   expect(size).toBe(3_000_004)
   expect(await ended).toBe(0)
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
-  expect(lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'check')).toMatchObject([
+  expect(lines.map((line) => JSON.parse(line)).filter(({ event }) => event === 'contact')).toMatchObject([
     { decision: 'update', offered: '4152.2.0', machine: '0123456789abcdef0123456789abcdef' },
   ])
 })

@@ -65,7 +65,7 @@ describe('x-request-id', () => {
     const answer = await served.request('/v1/update/', { method: 'POST', body: check, headers })
     const id = answer.headers.get('x-request-id')
     expect(id).toMatch(made)
-    expect(log.map(({ event, requestId }) => [event, requestId])).toEqual([['check', id]])
+    expect(log.map(({ event, requestId }) => [event, requestId])).toEqual([['contact', id]])
   })
 
   test('differs for each request', async () => {
@@ -97,7 +97,7 @@ describe('the log line of a refusal', () => {
     const answer = await served.request('/v1/update/?secret=canary', { method: 'POST', body: 'canary' })
     expect(log).toEqual([
       {
-        ...{ level: 'info', event: 'refused', path: '/v1/update/', status: 400, code: 'bad-request' },
+        ...{ level: 'info', event: 'contact', refused: 'bad-request', path: '/v1/update/', status: 400 },
         problem: expect.stringContaining('not well-formed'),
         requestId: answer.headers.get('x-request-id'),
       },

@@ -161,7 +161,7 @@ test.each(Object.entries(rows) as [Reason, Told][])(
     const answer = await open(reason, 'public', log).request('/v1/update/', { method: 'POST', body })
     expect(answer.status).toBe(200)
     expect(await answer.text()).toContain(`<updatecheck status="noupdate" _no_update_reason="${machine}"/>`)
-    expect(log.filter(({ event }) => event === 'check')).toMatchObject([{ decision: 'no-update', reason }])
+    expect(log.filter(({ event }) => event === 'contact')).toMatchObject([{ decision: 'no-update', reason }])
     if (operator === undefined) return
     const sentences = await Promise.all(
       (['public', { token: 'a-token-that-is-long-enough' }] as const).map(async (explain) => {

@@ -70,7 +70,7 @@ describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () =
       .split('\n')
       .filter((line) => line.startsWith('{"time"'))
       .map((line) => JSON.parse(line))
-    expect(lines).toContainEqual(expect.objectContaining({ event: 'check', channel: 'beta', offered: '4152.2.0' }))
+    expect(lines).toContainEqual(expect.objectContaining({ event: 'contact', channel: 'beta', offered: '4152.2.0' }))
     expect(plain.output()).not.toContain(JSON.parse(store.timestampKey).d)
   })
 })

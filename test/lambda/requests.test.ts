@@ -77,7 +77,7 @@ test('an interrupted package is an error, never a shorter package', async () => 
 
 test('the log line of a check is written before its answer', async () => {
   await ask(check)
-  expect(logged()).toEqual([expect.objectContaining({ level: 'info', event: 'check', offered: '4152.2.0' })])
+  expect(logged()).toEqual([expect.objectContaining({ level: 'info', event: 'contact', offered: '4152.2.0' })])
 })
 
 test('no work continues after an answer: a check waits for the catalog that is due', async () => {
@@ -91,7 +91,7 @@ test('no work continues after an answer: a check waits for the catalog that is d
 test('an unavailable bucket is answered with noupdate, and the log has the reason', async () => {
   s3.fault = () => 'reset'
   expect((await ask(check, { of: await start(env) })).text).toContain('<updatecheck status="noupdate"')
-  expect(logged()).toContainEqual(expect.objectContaining({ event: 'check', reason: 'store-unavailable' }))
+  expect(logged()).toContainEqual(expect.objectContaining({ event: 'contact', reason: 'store-unavailable' }))
 })
 
 const gateway = doors['HTTP API'](request('GET', '/healthz'))

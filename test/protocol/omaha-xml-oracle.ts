@@ -109,13 +109,13 @@ function isGoodEvent({ attributes }: Node): boolean {
 }
 
 function eventFrom({ attributes }: Node): OmahaEvent {
-  const { eventtype, eventresult, errorcode = '', previousversion = '' } = attributes
+  const { eventtype, eventresult, errorcode = '', previousversion } = attributes
   const base = Number(((BigInt(errorcode) % 268435456n) + 268435456n) % 268435456n)
   return {
     type: Number(eventtype),
     result: Number(eventresult),
     ...(errorcode === '' ? {} : { errorCode: { base, name: omahaErrorName(base) } }),
-    ...(['', '0.0.0.0'].includes(previousversion) ? {} : { previousVersion: previousversion }),
+    ...(previousversion === undefined ? {} : { previousVersion: previousversion.replace(/^0\.0\.0\.0$/, '') }),
   }
 }
 
@@ -145,12 +145,12 @@ function renderApp(app: OmahaAppRequest): string {
   return tag('app', attributes, children)
 }
 
-const renderEvent = ({ type, result, errorCode, previousVersion = '' }: OmahaEvent): string =>
+const renderEvent = ({ type, result, errorCode, previousVersion }: OmahaEvent): string =>
   tag('event', {
     eventtype: `${type}`,
     eventresult: `${result}`,
     errorcode: `${errorCode?.base ?? ''}`,
-    previousversion: previousVersion,
+    ...(previousVersion !== undefined && { previousversion: previousVersion }),
   })
 
 const hexFromBase64 = (text: string | undefined): string => Buffer.from(text ?? '', 'base64').toString('hex')

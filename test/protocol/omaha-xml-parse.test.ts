@@ -24,18 +24,26 @@ const check = { ping: true, updateCheck: true }
 
 describe('captured requests of update_engine', () => {
   test.each<[(typeof updateEngineRequests)[number], string, Partial<OmahaAppRequest>]>([
-    ['full-update-01', 'ondemandupdate', { ...check, events: [{ type: 3, result: 2 }] }],
+    ['full-update-01', 'ondemandupdate', { ...check, events: [{ type: 3, result: 2, previousVersion: '' }] }],
     ['full-update-02', 'ondemandupdate', { events: [{ type: 13, result: 1 }] }],
     ['full-update-04', 'ondemandupdate', { events: [{ type: 14, result: 1 }] }],
     ['full-update-05', 'ondemandupdate', { events: [{ type: 3, result: 1 }] }],
     ['ping-only-need-reboot', 'scheduler', { ping: true }],
-    ['updatecheck-first-ever-on-demand', 'ondemandupdate', { ...check, events: [{ type: 3, result: 2 }] }],
+    [
+      'updatecheck-first-ever-on-demand',
+      'ondemandupdate',
+      { ...check, events: [{ type: 3, result: 2, previousVersion: '' }] },
+    ],
     [
       'updatecheck-postreboot',
       'ondemandupdate',
       { ...check, version: '4152.2.0', events: [{ type: 3, result: 2, previousVersion: '4081.2.0' }] },
     ],
-    ['updatecheck-scheduled-steady-state', 'scheduler', { ...check, events: [{ type: 3, result: 2 }] }],
+    [
+      'updatecheck-scheduled-steady-state',
+      'scheduler',
+      { ...check, events: [{ type: 3, result: 2, previousVersion: '' }] },
+    ],
   ])('%s', (name, installSource, app) => {
     const want: OmahaRequest = { protocol: '3.0', installSource, apps: [{ ...machine, ...app }] }
     const body = bodyOf(name)
@@ -226,7 +234,12 @@ describe('mistakes of real clients', () => {
   ])('%s', (_, from, to, want) => {
     const body = sample.replace(from, to)
     expect(first(body)).toMatchObject(want)
-    expect(first(body)).toMatchObject({ ...machine, ...check, events: [{ type: 3, result: 2 }], ...want })
+    expect(first(body)).toMatchObject({
+      ...machine,
+      ...check,
+      events: [{ type: 3, result: 2, previousVersion: '' }],
+      ...want,
+    })
   })
 
   test.each<[string, string]>([

@@ -71,7 +71,7 @@ test('serves metrics, and writes events as files on shutdown', async () => {
   const [file = ''] = files.filter((name) => name.endsWith('.ndjson'))
   const lines = (await readFile(join(dir, 'store', 'events', file), 'utf8')).trimEnd().split('\n')
   expect(lines.map((line) => JSON.parse(line))).toEqual([
-    expect.objectContaining({ level: 'info', event: 'check', app: 'x', channel: 'y', reason: 'unknown-app' }),
+    expect.objectContaining({ level: 'info', event: 'contact', app: 'x', channel: 'y', reason: 'unknown-app' }),
   ])
 })
 

@@ -67,7 +67,15 @@ test('returns the id of a request, and logs it', async () => {
   expect([answer.status, answer.headers.get('x-request-id')]).toEqual([400, 'abc-1'])
   expect(await answer.text()).toBe('error: the body is empty: POST an Omaha request here\n')
   const { traceparent } = headers
-  const refused = { level: 'info', event: 'refused', path: '/v1/update/', status: 400, requestId: 'abc-1', traceparent }
+  const refused = {
+    level: 'info',
+    event: 'contact',
+    refused: 'bad-request',
+    path: '/v1/update/',
+    status: 400,
+    requestId: 'abc-1',
+    traceparent,
+  }
   expect(log).toEqual([expect.objectContaining(refused)])
 })
 
@@ -79,7 +87,12 @@ test('a client that disconnects halfway through its body is logged, but not as a
   socket.destroy()
   await vi.waitFor(() =>
     expect(log).toEqual([
-      expect.objectContaining({ level: 'info', event: 'refused', problem: 'the body broke off before its end' }),
+      expect.objectContaining({
+        level: 'info',
+        event: 'contact',
+        refused: 'bad-request',
+        problem: 'the body broke off before its end',
+      }),
     ]),
   )
 })
@@ -95,7 +108,7 @@ test('a client that disconnects during a store read causes no error', async () =
   socket.destroy()
   await once(response, 'close')
   slow.open()
-  await vi.waitFor(() => expect(log).toContainEqual(expect.objectContaining({ event: 'check' })))
+  await vi.waitFor(() => expect(log).toContainEqual(expect.objectContaining({ event: 'contact' })))
   expect(answered).not.toHaveBeenCalled()
   checks = coreOver(Promise.resolve())
   expect(await outcomesOf(url, { pieces: [Buffer.from(head(length)), check] })).toEqual([200])

@@ -118,7 +118,7 @@ test.each(elsewhereNames)('%s', (name) =>
 
 test('a check is one line of JSON in the log', async () => {
   const lines = server.getLogs().map(({ message }) => JSON.parse(message))
-  expect(lines).toContainEqual(expect.objectContaining({ event: 'check', channel: 'beta', offered: '4152.2.0' }))
+  expect(lines).toContainEqual(expect.objectContaining({ event: 'contact', channel: 'beta', offered: '4152.2.0' }))
 })
 
 test.each([

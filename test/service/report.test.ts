@@ -1,6 +1,6 @@
 /** Reports over the lines that servers write, and over lines that nobody should have written. */
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { ChannelReport } from '../../src/fleet/model.ts'
 import { reportOn, storedEvents } from '../../src/fleet/report.ts'
 import { storeEvents } from '../../src/fleet/telemetry.ts'
@@ -25,41 +25,166 @@ const line = (fields: object): string =>
     machine: 'm1',
     ...fields,
   })
+const contact = (fields: object = {}): string => line({ event: 'contact', ...fields })
 const check = (fields: object = {}): string =>
+  contact({ check: true, decision: 'no-update', reason: 'up-to-date', ...fields })
+const event = ({ type, result, error, previous, ...fields }: Record<string, unknown>): string =>
+  contact({ reported: [{ type, result, error, previous }], ...fields })
+
+/** As servers wrote them before contacts. */
+const formerCheck = (fields: object = {}): string =>
   line({ event: 'check', decision: 'no-update', reason: 'up-to-date', ...fields })
-const event = (fields: object): string => line({ event: 'event', ...fields })
+const formerEvent = (fields: object): string => line({ event: 'event', ...fields })
 
 const report = async (...lines: readonly string[]): Promise<ChannelReport[]> => [
   ...(await reportOn(textsOf(lines.join('\n')), wanted)).channels,
 ]
 
+describe.each([
+  ['contacts', check, event],
+  ['checks and events, as they were written before', formerCheck, formerEvent],
+])('%s', (_, check, event) => {
+  test.each<[string, readonly string[], object]>([
+    [
+      'checks by their answer',
+      [check(), check({ decision: 'update', reason: undefined }), check({ reason: 'held' })],
+      { checks: 3, answers: { 'up-to-date': 1, update: 1, held: 1 } },
+    ],
+    ['machines once', [check(), check(), check({ machine: 'm2' }), check({ machine: '' })], { machines: 2, checks: 4 }],
+    [
+      'the version that each machine had last, whatever the order of lines, newest first',
+      [check({ version: '2', time: time(minute) }), check(), check({ machine: 'm2', version: '10' })],
+      { versions: { '10': 1, '2': 1 } },
+    ],
+    [
+      'what became of updates',
+      [
+        event({ type: 13, result: 1 }),
+        event({ type: 14, result: 1 }),
+        event({ type: 3, result: 1 }),
+        event({ type: 3, result: 2, previous: '1' }),
+        event({ type: 3, result: 0, error: '10 payload-hash' }),
+        event({ type: 3, result: 0, error: '44 rollback' }),
+      ],
+      {
+        ...{ begun: 1, finished: 1, rebooted: 1, failed: 1, rollbacks: 1 },
+        errors: { '10 payload-hash': 1, '44 rollback': 1 },
+      },
+    ],
+    ['names that objects carry anyway', [check({ version: '__proto__' })], { machines: 1 }],
+  ])('%s', async (_, lines, want) => {
+    expect(await report(...lines)).toMatchObject([want])
+  })
+})
+
+test('files of both kinds are one report', async () => {
+  const former = [formerCheck(), formerEvent({ type: 3, result: 0, error: '44 rollback' })]
+  const lines = [...former, check({ machine: 'm2' }), event({ type: 13, result: 1, machine: 'm2' })]
+  expect(await report(...lines)).toMatchObject([{ machines: 2, checks: 2, rollbacks: 1, begun: 1 }])
+})
+
 test.each<[string, readonly string[], object]>([
   [
-    'checks by their answer',
-    [check(), check({ decision: 'update', reason: undefined }), check({ reason: 'held' })],
-    { checks: 3, answers: { 'up-to-date': 1, update: 1, held: 1 } },
+    'a machine that waits for its reboot only pings, and is there',
+    [contact({ ping: true })],
+    { machines: 1, checks: 0 },
   ],
-  ['machines once', [check(), check(), check({ machine: 'm2' }), check({ machine: '' })], { machines: 2, checks: 4 }],
+  ['a PXE machine sends no news, and is there', [contact()], { machines: 1, checks: 0, rebooted: 0 }],
   [
-    'the version that each machine had last, whatever the order of lines, newest first',
-    [check({ version: '2', time: time(minute) }), check(), check({ machine: 'm2', version: '10' })],
-    { versions: { '10': 1, '2': 1 } },
+    'a check that reports counts as both, and as one machine',
+    [check({ reported: [{ type: 3, result: 0, error: '44 rollback' }] })],
+    { machines: 1, checks: 1, rollbacks: 1 },
   ],
   [
-    'what became of updates',
-    [
-      event({ type: 13, result: 1 }),
-      event({ type: 14, result: 1 }),
-      event({ type: 3, result: 1 }),
-      event({ type: 3, result: 2, previous: '1' }),
-      event({ type: 3, result: 0, error: '10 payload-hash' }),
-      event({ type: 3, result: 0, error: '44 rollback' }),
-    ],
-    { begun: 1, finished: 1, rebooted: 1, failed: 1, rollbacks: 1, errors: { '10 payload-hash': 1, '44 rollback': 1 } },
+    'a syncer is no machine, and its checks are not theirs',
+    [check(), check({ machine: 's1', syncer: true }), check({ machine: 's1', syncer: true, reason: 'held' })],
+    { machines: 1, checks: 1, answers: { 'up-to-date': 1 }, versions: { '1': 1 }, syncers: 1, syncerChecks: 2 },
   ],
-  ['names that objects carry anyway', [check({ version: '__proto__' })], { machines: 1 }],
 ])('%s', async (_, lines, want) => {
   expect(await report(...lines)).toMatchObject([want])
+})
+
+const at = (minutes: number, fields: object = {}) => ({ time: time(minutes * minute), ...fields })
+
+describe('the end of an update', () => {
+  test.each<[string, readonly string[], number]>([
+    [
+      'update_engine names the version before: once',
+      [
+        event({ type: 13, result: 1, ...at(0) }),
+        event({ type: 3, result: 1, ...at(1) }),
+        contact({ ping: true, ...at(2) }),
+        check({ version: '2', ...at(3), reported: [{ type: 3, result: 2, previous: '1' }] }),
+        check({ version: '2', ...at(4) }),
+      ],
+      1,
+    ],
+    [
+      'go-omaha does not: by its version',
+      [event({ type: 14, result: 1, ...at(0) }), check({ version: '2', ...at(3) }), check({ version: '2', ...at(4) })],
+      1,
+    ],
+    [
+      "Nebraska's updater reports a reboot (3/2) in its new version",
+      [
+        event({ type: 14, result: 1, ...at(0) }),
+        event({ version: '2', type: 3, result: 2, ...at(1) }),
+        contact({ version: '2', ping: true, ...at(2) }),
+      ],
+      1,
+    ],
+    [
+      'or, in a version that it does not change',
+      [event({ type: 13, result: 1, ...at(0) }), event({ type: 3, result: 2, ...at(1) })],
+      1,
+    ],
+    [
+      "Nebraska's updater without a reboot (3/1), in its new version",
+      [
+        ...[13, 14, 800, 2].map((type) => event({ type, result: 1, ...at(0) })),
+        event({ version: '2', type: 3, result: 1, ...at(1) }),
+      ],
+      1,
+    ],
+    [
+      'an update that is only installed has not ended',
+      [event({ type: 3, result: 1 }), contact({ ping: true, ...at(1) })],
+      0,
+    ],
+    ['a reboot of a machine that was not updating is none', [event({ type: 3, result: 2 }), check({ ...at(1) })], 0],
+    ['nor is another version without an update', [check(), check({ version: '2', ...at(1) })], 0],
+    [
+      'a machine that fell back has not ended its update, whatever it runs later',
+      [
+        event({ type: 3, result: 1, ...at(0) }),
+        event({ type: 3, result: 0, error: '44 rollback', ...at(1) }),
+        check({ version: '3', ...at(9) }),
+      ],
+      0,
+    ],
+    [
+      'a check that fails in the new version changes nothing',
+      [
+        event({ type: 14, result: 1, ...at(0) }),
+        check({ version: '2', ...at(1) }),
+        event({ version: '2', type: 3, result: 0, error: '2000 no-http-answer', ...at(2) }),
+      ],
+      1,
+    ],
+    [
+      'another try after a failure',
+      [
+        event({ type: 13, result: 1, ...at(0) }),
+        event({ type: 3, result: 0, error: '10 payload-hash', ...at(1) }),
+        event({ type: 13, result: 1, ...at(2) }),
+        check({ version: '2', ...at(3) }),
+      ],
+      1,
+    ],
+  ])('%s', async (_, lines, rebooted) => {
+    expect(await report(...lines)).toMatchObject([{ rebooted }])
+    expect(await report(...lines.toReversed()), 'in any order').toMatchObject([{ rebooted }])
+  })
 })
 
 test('machines that changed channel are counted by their old channel', async () => {
@@ -93,6 +218,9 @@ test('unreadable lines are counted and skipped; other log lines are ignored', as
     check({ time: 'noon' }),
     check({ app: 7 }),
     check({ version: 'v'.repeat(999) }),
+    contact({ reported: {} }),
+    contact({ reported: [null] }),
+    contact({ reported: [{ type: '3', result: 0 }] }),
   ]
   const found = await reportOn(
     textsOf(
@@ -101,12 +229,15 @@ test('unreadable lines are counted and skipped; other log lines are ignored', as
         '{"event":"serve","url":"x"}',
         line({ event: 'event', dropped: 3 }),
         '{"event":"events","lostLines":7}',
+        '{"event":"contact","level":"warn","leftOut":192}',
+        ...[0, 1].map(() => contact({ refused: 'bad-request', status: 400, machine: undefined })),
+        contact({ refused: 'not-found', time: time(-2 * day) }),
         check(),
       ].join('\n'),
     ),
     wanted,
   )
-  expect(found).toMatchObject({ unreadable: 8, lost: 7, channels: [{ checks: 1 }] })
+  expect(found).toMatchObject({ unreadable: 11, lost: 199, refused: 2, channels: [{ checks: 1, machines: 1 }] })
 })
 
 test('events in a store are found by the day of their file', async () => {
@@ -115,7 +246,7 @@ test('events in a store are found by the day of their file', async () => {
   const stored = storeEvents({ documents, clock: () => clock, random: seeded(1), log: () => {} })
   const said = {
     level: 'info',
-    event: 'check',
+    event: 'contact',
     app,
     channel: 'stable',
     version: '1',

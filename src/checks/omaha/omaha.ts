@@ -44,6 +44,7 @@ export interface OmahaEvent {
   /** 0 error, 1 success, 2 success after reboot, 9 deferred. */
   readonly result: number
   readonly errorCode?: OmahaErrorCode
+  /** Empty where it was sent as none, as by update_engine with every check of a machine that has updated nothing. */
   readonly previousVersion?: string
 }
 
@@ -154,7 +155,7 @@ export const noAttributes: Attributes = {}
 
 /** @returns the problem where a number cannot be read. */
 function readEvent(attributes: Attributes, index: number): OmahaEvent | string {
-  const { eventtype = '', eventresult = '', errorcode = '', previousversion = '' } = attributes
+  const { eventtype = '', eventresult = '', errorcode = '', previousversion } = attributes
   for (const name of ['eventtype', 'eventresult', 'errorcode'] as const) {
     const value = attributes[name] ?? ''
     if (!numbers[name].test(value))
@@ -162,8 +163,7 @@ function readEvent(attributes: Attributes, index: number): OmahaEvent | string {
   }
   const event: Draft<OmahaEvent> = { type: Number(eventtype), result: Number(eventresult) }
   if (errorcode !== '') event.errorCode = omahaErrorCode(Number(errorcode))
-  // update_engine sends '' or 0.0.0.0 with every check of a machine that has updated nothing.
-  if (previousversion !== '' && previousversion !== '0.0.0.0') event.previousVersion = previousversion
+  if (previousversion !== undefined) event.previousVersion = previousversion === '0.0.0.0' ? '' : previousversion
   return event
 }
 

@@ -46,7 +46,7 @@ async function* fileLines(files: readonly string[]): AsyncIterable<string> {
   }
 }
 
-function linesOf({ since, until, channels, lost, unreadable }: Report): readonly string[] {
+function linesOf({ since, until, channels, lost, refused, unreadable }: Report): readonly string[] {
   const heading = ['APP', 'CHANNEL', 'MACHINES', 'CHECKS', 'BEGUN', 'FINISHED', 'REBOOTED', 'FAILED', 'ROLLBACKS']
   const rows = channels.map(({ app, channel, machines, isAtLeast, ...one }) => [
     ...[app, channel, `${isAtLeast ? '>=' : ''}${machines}`],
@@ -57,11 +57,12 @@ function linesOf({ since, until, channels, lost, unreadable }: Report): readonly
     ...(rows.length === 0 ? ['no events'] : table([heading, ...rows])),
     ...channels.flatMap(detailsOf),
     ...(lost > 0 ? [`lost: ${lost} events that servers could not keep`] : []),
+    ...(refused > 0 ? [`refused: ${refused} requests; lines of the log with "refused" say why`] : []),
     ...(unreadable > 0 ? [`unreadable: ${unreadable} lines or files`] : []),
   ]
 }
 
-function detailsOf({ app, channel, machines, versions, answers, errors, movedFrom }: ChannelReport): readonly string[] {
+function detailsOf({ app, channel, machines, versions, answers, errors, ...more }: ChannelReport): readonly string[] {
   const share = (count: number): string => `${count} (${Math.round((count / Math.max(1, machines)) * 100)} %)`
   const line = (label: string, counts: Counts, text: (count: number) => string = String): readonly string[] => {
     const parts = Object.entries(counts).map(([name, count]) => `${name || '-'} ${text(count)}`)
@@ -72,6 +73,7 @@ function detailsOf({ app, channel, machines, versions, answers, errors, movedFro
     ...line('versions', versions, share),
     ...line('answers', answers),
     ...line('failures', errors),
-    ...line('came from', movedFrom),
+    ...line('came from', more.movedFrom),
+    ...(more.syncers > 0 ? [`  syncers: ${more.syncers} with ${more.syncerChecks} checks, not counted above`] : []),
   ]
 }
