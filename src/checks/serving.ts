@@ -37,7 +37,7 @@ export interface Extension {
   readonly onCheck?: (serving: Serving, answering: Answering, noted: Noted) => Promise<void>
   /** Answers paths without a route; `undefined` where the path is not its own. */
   readonly fallback?: (serving: Serving, context: Context) => Promise<Response | undefined>
-  /** Receives every check and event. */
+  /** Receives every contact. */
   readonly sink?: EventSink | undefined
   /** What is served instead of the store's own packages. */
   readonly packages?: Packages
@@ -79,7 +79,7 @@ export interface Serving {
   readonly cache: CatalogCache
   readonly reader: StoreReader
   readonly packages: Packages
-  /** Receives every check, and every event that machines send. */
+  /** Receives every contact of a machine. */
   readonly events: EventSink
   /** Where clients reach this deployment, without a "/" at the end. Never taken from a request. */
   readonly publicUrl: string

@@ -1,4 +1,4 @@
-/** Reads the lines of events, and reports what a fleet did. */
+/** Reads the lines of contacts, and reports what a fleet did. */
 import type { Reported } from '../checks/events.ts'
 import { eventsFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'

@@ -1,4 +1,4 @@
-/** Checks and events as metrics, and as files in the store: batches of JSON lines, one write at a time. */
+/** Contacts as metrics, and as files in the store: batches of JSON lines, one write at a time. */
 import type { CatalogCache } from '../catalog/cache.ts'
 import type { StoreReader } from '../catalog/read.ts'
 import { type EventSink, fanOut } from '../checks/events.ts'

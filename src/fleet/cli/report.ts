@@ -57,7 +57,7 @@ function linesOf({ since, until, channels, lost, refused, unreadable }: Report):
     ...(rows.length === 0 ? ['no events'] : table([heading, ...rows])),
     ...channels.flatMap(detailsOf),
     ...(lost > 0 ? [`lost: ${lost} events that servers could not keep`] : []),
-    ...(refused > 0 ? [`refused: ${refused} requests; lines of the log with "refused" say why`] : []),
+    ...(refused > 0 ? [`refused requests: ${refused} (lines with "refused" in the log say why)`] : []),
     ...(unreadable > 0 ? [`unreadable: ${unreadable} lines or files`] : []),
   ]
 }
@@ -74,6 +74,6 @@ function detailsOf({ app, channel, machines, versions, answers, errors, ...more 
     ...line('answers', answers),
     ...line('failures', errors),
     ...line('came from', more.movedFrom),
-    ...(more.syncers > 0 ? [`  syncers: ${more.syncers} with ${more.syncerChecks} checks, not counted above`] : []),
+    ...(more.syncers > 0 ? [`  syncers: ${more.syncers} (their checks: ${more.syncerChecks}, not counted above)`] : []),
   ]
 }
