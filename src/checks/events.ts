@@ -3,7 +3,7 @@ import { failureOf } from '../http/problem.ts'
 import type { RequestIds } from '../http/request-id.ts'
 import { describeError, type Log, type LogEntry } from '../kernel/log.ts'
 import type { Decision } from '../release/decide.ts'
-import type { OmahaAppRequest, OmahaEvent, OmahaRequest } from './omaha/omaha.ts'
+import type { OmahaAppRequest, OmahaEvent, OmahaRequest, Reported } from './omaha/omaha.ts'
 import { appKey } from './update-check.ts'
 
 interface Line extends LogEntry {
@@ -41,18 +41,6 @@ export interface Contact extends Line {
   readonly problem?: string | undefined
   readonly refused?: undefined
   readonly leftOut?: undefined
-}
-
-/** What a machine reports of an update. */
-export interface Reported {
-  /** Omaha's: 13 download started, 14 download finished, 3 update complete. */
-  readonly type: number
-  /** Omaha's: 0 error, 1 success, 2 success after a reboot, 9 deferred. */
-  readonly result: number
-  /** Number and name, such as `44 rollback`. */
-  readonly error?: string | undefined
-  /** The version before the reboot. */
-  readonly previous?: string | undefined
 }
 
 /** A request that was not answered as an update check. */

@@ -1,6 +1,7 @@
 /** Metrics for Prometheus. Labels are bounded: names that a client made up count as `other`. */
 import { Counter, Gauge, Registry } from 'prom-client'
-import type { Contact, EventSink, Reported } from '../checks/events.ts'
+import type { Contact, EventSink } from '../checks/events.ts'
+import type { Reported } from '../checks/omaha/omaha.ts'
 import type { Gauge as GaugeNow } from '../checks/serving.ts'
 
 interface Measured {

@@ -1,5 +1,5 @@
 /** Counts what a fleet did, from the lines of its events. Pure. Clients are not authenticated: any line may be false. */
-import type { Reported } from '../checks/events.ts'
+import type { Reported } from '../checks/omaha/omaha.ts'
 import { compareVersions, parseVersion } from '../release/version.ts'
 import { followUpdate, hasEndedUnsaid, isReboot, type Seen } from './updates.ts'
 

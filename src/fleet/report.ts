@@ -1,5 +1,5 @@
 /** Reads the lines of contacts, and reports what a fleet did. */
-import type { Reported } from '../checks/events.ts'
+import type { Reported } from '../checks/omaha/omaha.ts'
 import { eventsFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'

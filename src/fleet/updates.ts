@@ -1,5 +1,5 @@
 /** How far a machine is with an update, by lines in any order: what is kept of them is the first or the last of a kind. */
-import type { Reported } from '../checks/events.ts'
+import type { Reported } from '../checks/omaha/omaha.ts'
 
 interface Sighting {
   readonly at: number

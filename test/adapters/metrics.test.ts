@@ -1,6 +1,7 @@
 /** Numbers for Prometheus: what is counted, under bounded labels. */
 import { expect, test } from 'vitest'
-import type { Contact, FleetEvent, Reported } from '../../src/checks/events.ts'
+import type { Contact, FleetEvent } from '../../src/checks/events.ts'
+import type { Reported } from '../../src/checks/omaha/omaha.ts'
 import { openMetrics } from '../../src/fleet/metrics.ts'
 
 const app = 'example.app'

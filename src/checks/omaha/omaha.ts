@@ -48,6 +48,18 @@ export interface OmahaEvent {
   readonly previousVersion?: string
 }
 
+/** An event as logs and reports have it. */
+export interface Reported {
+  /** Omaha's: 13 download started, 14 download finished, 3 update complete. */
+  readonly type: number
+  /** Omaha's: 0 error, 1 success, 2 success after a reboot, 9 deferred. */
+  readonly result: number
+  /** Number and name, such as `44 rollback`. */
+  readonly error?: string | undefined
+  /** The version before the reboot. */
+  readonly previous?: string | undefined
+}
+
 /** `base` is without update_engine's flag bits; `name` e.g. `rollback`, `code 4711` for an unknown one. */
 export interface OmahaErrorCode {
   readonly base: number
