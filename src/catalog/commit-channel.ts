@@ -4,7 +4,7 @@ import { type ChannelManifest, checkChannel } from '../documents/channel.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
-import { type Change, type ChannelMetadata, diffChannels } from '../release/diff.ts'
+import { type Brakes, type Change, type ChannelMetadata, diffBrakes, diffChannels } from '../release/diff.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
@@ -129,16 +129,23 @@ export interface HistoryEntry extends Readonly<Pick<ChannelManifest, 'seq' | 'is
   /** RFC 7638 thumbprints of the keys that signed it. */
   readonly keyIds: readonly string[]
   readonly changes: readonly Change[]
+  /** Of the newest: its holds and the stop of its ramps, as the catalog has them now. Older ones are kept nowhere. */
+  readonly brakes?: readonly Change[]
 }
 
 type Link = Pick<HistoryEntry, 'keyIds'> & { readonly manifest: ChannelManifest }
 
 /** Newest first. Throws at the key where the chain is broken, after what is good; 'refused' for an unknown channel. */
 export async function* walkChain(reader: StoreReader, ref: ChannelRef): AsyncIterable<Link> {
+  yield* walkBack(reader, ref, await newestOf(reader, ref))
+}
+
+async function newestOf(reader: StoreReader, ref: ChannelRef): Promise<NamedManifest & Brakes> {
   const state = await loadForWriting(reader)
   const head = await loadHead(reader, state, ref)
   if (head === undefined) throw unknownChannel(state, ref, '`platte channel list` shows them')
-  yield* walkBack(reader, ref, { seq: head.manifest.seq, sha256: head.sha256 })
+  const { app, channel } = ref
+  return { ...channelEntry(state.catalog.catalog, app, channel), seq: head.manifest.seq, sha256: head.sha256 }
 }
 
 /** A manifest that something verified names. */
@@ -158,16 +165,22 @@ async function* walkBack(reader: StoreReader, ref: ChannelRef, from: NamedManife
 }
 
 /** @param from the manifest to begin at; without it the newest in the store. */
-export async function* channelHistory(reader: StoreReader, ref: ChannelRef, from?: NamedManifest) {
+export async function* channelHistory(reader: StoreReader, ref: ChannelRef, named?: NamedManifest & Brakes) {
+  const newest = named ?? (await newestOf(reader, ref))
   let after: Link | undefined
-  for await (const link of from ? walkBack(reader, ref, from) : walkChain(reader, ref)) {
-    if (after) yield entryOf(after, link.manifest)
+  for await (const link of walkBack(reader, ref, newest)) {
+    if (after) yield entryOf(after, link.manifest, newest)
     after = link
   }
-  if (after) yield entryOf(after, { releases: [] })
+  if (after) yield entryOf(after, { releases: [] }, newest)
 }
 
-function entryOf({ manifest, keyIds }: Link, before: ChannelMetadata): HistoryEntry {
+function entryOf({ manifest, keyIds }: Link, before: ChannelMetadata, newest: NamedManifest & Brakes): HistoryEntry {
   const { seq, issuedAt, provenance } = manifest
-  return { seq, issuedAt, keyIds, ...(provenance && { provenance }), changes: diffChannels(before, manifest) }
+  const holds = newest.holds?.filter(({ at }) => Date.parse(at) <= Date.parse(issuedAt))
+  const brakes = seq === newest.seq ? diffBrakes({}, newest) : []
+  return {
+    ...{ seq, issuedAt, keyIds, ...(provenance && { provenance }), changes: diffChannels(before, manifest, holds) },
+    ...(brakes.length > 0 && { brakes }),
+  }
 }

@@ -2,7 +2,6 @@
 import * as v from 'valibot'
 import { components, cves, packageList, target, windows } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
-import type { ErrorCode } from '../kernel/errors.ts'
 
 /** Release notes are kept beside the manifest, and so are as long as a document may be. */
 const maxNotesLength = 256 * 1024
@@ -91,9 +90,13 @@ export const actions = Object.keys(commands) as readonly Action[]
 export type CommandOf<A extends Action> = v.InferOutput<(typeof commands)[A]> & { readonly action: A }
 export type ChannelCommand = { readonly [A in Action]: CommandOf<A> }[Action]
 
-/** @throws PlatteError(code) naming the first field at fault. */
-export function readCommand<A extends Action>(action: A, value: unknown, code: ErrorCode = 'usage'): CommandOf<A> {
-  const command = field.check<object>(commands[action], action, value, code)
+/** @throws PlatteError('usage') naming the first field at fault. @param nameOf what people call the field of a path. */
+export function readCommand<A extends Action>(
+  action: A,
+  value: unknown,
+  nameOf?: (path: string) => string,
+): CommandOf<A> {
+  const command = field.check<object>(commands[action], action.replace('channel-', 'channel '), value, 'usage', nameOf)
   return { ...command, action } as CommandOf<A>
 }
 

@@ -19,7 +19,8 @@ export async function planChange(writer: Committer, edit: Edit, { at, provenance
 export async function preview(writer: Committer, planned: Plan): Promise<EditResult> {
   const { edit, seq, changes } = planned
   const more = 'preview' in edit ? await edit.preview?.(writer, planned) : {}
-  return { kind: 'dry-run', seq, inForce: false, changes, ...more }
+  const signs = planned.manifest ? 'manifest' : planned.entry ? 'catalog' : 'nothing'
+  return { kind: 'dry-run', seq, inForce: false, signs, changes, ...more }
 }
 
 export const change = async (writer: Committer, edit: Edit, signing: Signing = {}): Promise<EditResult> =>

@@ -76,6 +76,8 @@ export interface EditResult extends Pick<Plan, 'seq' | 'changes'> {
   /** `false`: live after the next refresh, because the timestamp key was not at hand. */
   readonly inForce: boolean
   readonly sha256?: string
+  /** Of a plan: what its change would sign. Holds and stops of ramps are in the catalog, and make no new revision. */
+  readonly signs?: 'manifest' | 'catalog' | 'nothing'
   /** Packages that were, or would be, removed. */
   readonly packages?: readonly Readonly<{ key: string; size: number }>[]
 }

@@ -8,9 +8,10 @@ import { PlatteError } from '../kernel/errors.ts'
 import type { Digests, NewHasher } from '../kernel/hasher.ts'
 import { addRelease, checkSameBytes, checkVersionOrder, findRelease } from '../release/add-release.ts'
 import type { BoardPackages, Package, Release } from '../release/channel.ts'
+import type { Change } from '../release/diff.ts'
 import type { Packages, StagedPackage } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { commit, type Signing } from './commit.ts'
+import { commit, preview, type Signing } from './commit.ts'
 import {
   type Committer,
   type EditResult,
@@ -44,12 +45,14 @@ export interface Publisher extends Committer, Staging {}
 /** Takes the size of each chunk. The sum is the size of the files: where they are read twice, half each. */
 type OnBytes = (bytes: number) => void
 
-export interface PublishResult extends Pick<EditResult, 'seq' | 'sha256'> {
+export interface PublishResult extends Pick<EditResult, 'seq' | 'sha256' | 'signs'> {
   /** `unchanged`: all of it was published before. */
   readonly kind: 'published' | 'unchanged' | 'dry-run'
   /** `false`: offered after the next refresh, because the timestamp key was not at hand. */
   readonly offered: boolean
   readonly packages: readonly Package[]
+  /** Of a plan. */
+  readonly changes?: readonly Change[]
 }
 
 /** @throws PlatteError('refused') by policy, before any byte is copied; 'credentials' without the release key. */
@@ -88,14 +91,13 @@ export async function planPublish(
   const hashed: Hashed[] = []
   for (const source of order.sources) hashed.push(await digestsOf(source, publisher.newHasher, onBytes))
   const packages = describe(order.sources, hashed)
-  const { seq } = await planRelease(publisher, { ...order, packages })
-  return { kind: 'dry-run', seq, offered: false, packages }
+  return publishResult(await preview(publisher, await planRelease(publisher, { ...order, packages })), packages)
 }
 
 export function publishResult(result: EditResult, packages: readonly Package[]): PublishResult {
-  const { kind, seq, inForce, sha256 } = result
+  const { kind, seq, inForce, sha256, signs, changes } = result
   const done = kind === 'changed' ? 'published' : kind
-  return { kind: done, seq, offered: inForce, ...(sha256 && { sha256 }), packages }
+  return { kind: done, seq, offered: inForce, ...(sha256 && { sha256 }), ...(signs && { signs, changes }), packages }
 }
 
 /** Refuses what can be refused before a file is read. */

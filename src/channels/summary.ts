@@ -11,6 +11,7 @@ import type { Reason } from '../release/decide.ts'
 import { boardJson, boardText, releaseText } from '../release/describe.ts'
 import type { ChannelState, ListedRelease, RolloutStatus } from '../release/rollout-status.ts'
 import { readChannelState } from '../release/rollout-status.ts'
+import type { Named } from './named.ts'
 
 export interface BoardSummary extends Omit<ReturnType<typeof boardJson>, 'offered'> {
   /** What machines are offered now. */
@@ -35,9 +36,10 @@ export interface Summary extends Pick<Catalog, 'issuedAt' | 'expires' | 'root'> 
 /** Lists what is expired or cannot be read as a problem, and shows the rest. */
 export async function summarise(
   reader: StoreReader,
-  only: { readonly [Name in keyof ChannelRef]?: string | undefined } = {},
+  choose: Named | ((catalog: Catalog) => Named) = {},
 ): Promise<Summary> {
   const state = await loadForWriting(reader)
+  const only = typeof choose === 'function' ? choose(state.catalog.catalog) : choose
   const problems: string[] = []
   const attempt = async <T>(name: string, work: Promise<T>): Promise<T | Reason> => {
     try {

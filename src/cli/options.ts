@@ -6,6 +6,8 @@ import { isDuration, isInstant, isName, longDuration } from '../documents/fields
 import type { Log } from '../kernel/log.ts'
 import type { Environment, Setting } from '../kernel/setting.ts'
 import type { Package } from '../release/channel.ts'
+import { rangeProblem } from '../release/target.ts'
+import { windowProblem } from '../release/window.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows, type settingsTable } from '../runtime/settings.ts'
 import { type ReadFile, readSettingsFile } from '../runtime/settings-file.ts'
 import { openPublishing, openReading } from '../runtime/store.ts'
@@ -115,6 +117,28 @@ export const registerEndpoint = (open: OpenEndpoint): void => {
 export const openEndpoint = async (options: Options): Promise<Endpoint | undefined> =>
   'endpoint' in settingsOf(options, []) ? openRegistered?.(options) : undefined
 
+/** Options whose fields have another name, by the path of the field. */
+const fieldNames: Readonly<Record<string, string>> = {
+  ...{ aliases: 'alias', boards: 'board', cves: 'cve', 'cadence.every': 'cadence', files: 'file', packages: 'file' },
+  ...{ 'target.from': 'running', 'target.oem.only': 'oem', 'target.oem.not': 'notOem' },
+  ...{ 'target.machines.allow': 'allowMachines', 'target.machines.deny': 'denyMachines' },
+}
+
+/** Names the flag or argument that the field of a path came from. */
+export const flagOf =
+  (made: Command) =>
+  (path: string): string => {
+    const parts = path.split('.').filter((part) => !/^\d+$/.test(part))
+    for (const part of [parts.join('.'), parts.at(-1) ?? '', parts[0] ?? '']) {
+      const name = fieldNames[part] ?? part
+      const argument = made.registeredArguments.find((one) => one.name() === name)
+      if (argument) return `<${name}>`
+      const flag = made.options.find((one) => one.attributeName() === name)?.long
+      if (flag) return flag
+    }
+    return path
+  }
+
 /** For options that may be repeated. */
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
 
@@ -131,6 +155,12 @@ const form = (hint: string, isRight: (text: string) => boolean) =>
   parser(hint, (text) => (isRight(text) ? text : undefined))
 
 export const parseChannel = form('Use 1 to 64 of a-z 0-9 . _ - for a channel, such as beta.', isName)
+const isRange = (text: string): boolean => rangeProblem(text) === undefined
+const isTimeZone = (timeZone: string): boolean =>
+  windowProblem({ days: [], from: '00:00', to: '01:00', timeZone }) === undefined
+
+export const parseRange = form('Use a range such as ">=4081.0.0 <4600.0.0".', isRange)
+export const parseTimeZone = form('Use the name of a time zone, such as Europe/Berlin.', isTimeZone)
 export const parseInstant = form('Use an instant such as 2026-11-24T13:12:00Z.', isInstant)
 
 export const parseList = parser(

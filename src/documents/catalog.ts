@@ -1,4 +1,4 @@
-/** The catalog: all apps and channels, and each one's current ChannelManifest by sequence and digest. `catalog.jws`. */
+/** The catalog: all apps and channels, and each one's current ChannelManifest by revision (`seq`) and digest. `catalog.jws`. */
 import * as v from 'valibot'
 import * as field from './fields.ts'
 

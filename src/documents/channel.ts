@@ -1,4 +1,4 @@
-/** The ChannelManifest: one channel at one sequence number. `apps/<app>/<channel>/<seq>.jws`. */
+/** The ChannelManifest: one channel at one revision, its `seq`. `apps/<app>/<channel>/<seq>.jws`. */
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { type Channel, type Release, weekdays } from '../release/channel.ts'
@@ -158,7 +158,8 @@ const order = v.object({
 })
 
 /** Checks the arguments of a publish. @throws PlatteError('usage') naming the first wrong one. */
-export const checkOrder = (value: unknown): void => void field.check(order, 'publish', value, 'usage')
+export const checkOrder = (value: unknown, nameOf?: (path: string) => string): void =>
+  void field.check(order, 'publish', value, 'usage', nameOf)
 
 const haveDistinctNames = (list: readonly { readonly name: string }[]): boolean =>
   field.areDistinct(list.map(({ name }) => name))

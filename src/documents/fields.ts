@@ -120,13 +120,22 @@ export function decodeIfValid<T>(schema: Schema<T>, bytes: Uint8Array): T | unde
   }
 }
 
-/** Checks a value by its schema. @throws PlatteError(code) naming the first wrong field. */
-export function check<T>(schema: Schema<T>, name: string, value: unknown, code: ErrorCode = 'bad-document'): T {
+/**
+ * Checks a value by its schema. @throws PlatteError(code) naming the first wrong field.
+ * @param nameOf what people call the field of a path, such as the flag that it came from.
+ */
+export function check<T>(
+  schema: Schema<T>,
+  name: string,
+  value: unknown,
+  code: ErrorCode = 'bad-document',
+  nameOf: (path: string) => string = (path) => path,
+): T {
   const result = v.safeParse(schema, value, { abortEarly: true })
   if (result.success) return result.output
   const issue = result.issues[0]
   const path = v.getDotPath(issue)
   if (path === 'format' && v.is(positive, issue.input) && issue.input > 1)
     throw new PlatteError(code, `${name}: written by a newer Platte (format ${issue.input}); upgrade this server`)
-  throw new PlatteError(code, `${name}: ${path ?? 'the document'}: ${issue.message}`)
+  throw new PlatteError(code, `${name}: ${path == null ? 'the document' : nameOf(path)}: ${issue.message}`)
 }

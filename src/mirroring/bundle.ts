@@ -17,7 +17,7 @@ type ExportOptions = MirrorOptions & { readonly since: number }
 
 /**
  * Writes a bundle of a store, verified as it is read.
- * @param options.since omits what a copy with each channel up to this sequence number has already.
+ * @param options.since omits what a copy with each channel up to this revision has already.
  * @throws as `mirror` does; no reader accepts what was written until then.
  */
 export async function exportBundle(store: Publisher, out: NodeJS.WritableStream, { since, ...options }: ExportOptions) {
@@ -48,7 +48,7 @@ export async function importBundle(path: string, store: Publisher, options: Mirr
 }
 
 /**
- * The manifests, notes and packages that a copy of the store has which knows each channel up to a sequence number.
+ * The manifests, notes and packages that a copy of the store has which knows each channel up to a revision.
  * The current manifests are never among them, nor what a missing manifest names.
  */
 async function keysUpTo(reader: StoreReader, most: number, channels: readonly string[] | undefined): Promise<string[]> {

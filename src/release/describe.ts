@@ -1,6 +1,6 @@
 /** The state of a channel as JSON, and as text for terminals. */
 import { isoText, percent, timeText } from '../kernel/format.ts'
-import { explainReason, type Reason } from './decide.ts'
+import { explainReason, type Reason, type Withheld } from './decide.ts'
 import {
   type ListedRelease,
   offeredFrom,
@@ -20,12 +20,18 @@ export const boardJson = ({ board, newest, offered, via, withheld, window, rollb
     offeredFrom: isoText(offeredFrom(shown)),
     components: shown.release.components,
     ...(via.length > 0 && { via: via.map(versionOf) }),
-    ...(withheld && { withheld: { reason: withheld.reason, because: withheld.because } }),
+    ...(withheld && { withheld: withheldJson(withheld) }),
     ...(progress && { ramp: rampJson(progress) }),
     ...(window && { window: { isOpen: window.isOpen, edge: window.edge && isoText(window.edge) } }),
     ...(rollbacks.length > 0 && { rollbacks: rollbacks.map(({ from, to }) => ({ from, to: versionOf(to) })) }),
   }
 }
+
+/** `version`: the release that is withheld, or the floor that keeps machines back. */
+const withheldJson = ({ reason, because, candidate }: Withheld) => ({
+  ...{ reason, because },
+  ...(candidate && { version: versionOf(candidate) }),
+})
 
 const rampJson = ({ from, to, stoppedAt, share }: Progress) => ({
   ...{ from: isoText(from), to: to === undefined ? null : isoText(to) },
@@ -57,9 +63,12 @@ export function releaseText({ boards }: ListedRelease): string {
 }
 
 function stateText(status: ReleaseStatus): string {
-  const { state, because } = status
+  const { state, because, floor } = status
   const text = stateTexts[state] ?? (() => `not offered: ${explainReason(state as Reason)}`)
-  return text(status, because === undefined ? '' : `: ${because}`)
+  const reason = because === undefined ? '' : `: ${because}`
+  return floor
+    ? `waits for the floor ${versionOf(floor)}, ${floorTexts[state] ?? state}${reason}`
+    : text(status, reason)
 }
 
 type StateText = (status: ReleaseStatus, reason: string) => string
@@ -79,7 +88,14 @@ const stateTexts: { readonly [State in ReleaseStatus['state']]?: StateText } = {
   'not-in-ramp': (status) => rampText(status),
   later: ({ candidate }) => `waits until ${timeText(candidate.seenFrom)}`,
   target: (_, reason) => `for some machines${reason}`,
-  'floor-held': (_, reason) => `waits for a floor that is held or withdrawn${reason}`,
+}
+
+/** How a floor keeps machines below it. */
+const floorTexts: { readonly [State in ReleaseStatus['state']]?: string } = {
+  'floor-held': 'which is held or withdrawn',
+  target: 'which is for some machines',
+  'not-in-ramp': 'which has not reached all machines',
+  'outside-window': 'which is offered in its windows only',
 }
 
 function rampText({ progress, board }: ReleaseStatus): string {

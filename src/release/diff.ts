@@ -23,7 +23,7 @@ type Holds = readonly Hold[]
 
 /**
  * Every difference, the channel's own first, then by release, newest first.
- * @param holds of the channel now; none for the past, of which no holds are kept.
+ * @param holds those of that time, as far as they are known: lifted ones are kept nowhere.
  */
 export function diffChannels(before: ChannelMetadata, after: ChannelMetadata, holds: Holds = []): readonly Change[] {
   const gone = before.releases.filter(({ version }) => findRelease(after, version) === undefined)

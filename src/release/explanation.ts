@@ -1,5 +1,5 @@
 /** A decision in a sentence for people, and when it changes if nobody edits the channel. Pure and bounded. */
-import { isoText, timeText } from '../kernel/format.ts'
+import { isoText, percent, timeText } from '../kernel/format.ts'
 import type { Check, Decision, Reason, Withheld } from './decide.ts'
 import { boardFor, bucketFor, decide, reasonSentences } from './decide.ts'
 import { rampEdges, shareAt } from './ramp.ts'
@@ -70,6 +70,16 @@ export function numbersOf(decision: Decision, check: Check, view: ChannelView, n
     ...(stoppedAt !== undefined && { stoppedAt: isoText(stoppedAt) }),
     ...(edge !== undefined && { windowEdge: isoText(edge) }),
   }
+}
+
+/** When a ramp reaches the machine, and where it is; `undefined` without a ramp, or where it has reached everybody. */
+export function explainRamp({ draw, share, stoppedAt }: Numbers): string | undefined {
+  if (draw === undefined || share === undefined || share >= 1) return undefined
+  const where = `${stoppedAt === undefined ? 'it is at' : 'it is stopped at'} ${percent(share)}`
+  if (draw >= 1) return `this machine is reached last, when the ramp is at 100 %; ${where}`
+  return draw < share
+    ? `the ramp reached this machine at ${percent(draw)}; ${where}`
+    : `this machine is reached when the ramp passes ${percent(draw)}; ${where}`
 }
 
 /** `at`: milliseconds since 1970-01-01T00:00:00Z, a whole number. */

@@ -39,6 +39,8 @@ export interface ReleaseStatus {
   readonly state: 'offered' | 'floor' | 'later' | 'superseded' | Reason
   /** The operator's words, or the condition of a target. */
   readonly because: string | undefined
+  /** The floor below it that keeps machines back, for its `state`. */
+  readonly floor: Candidate | undefined
   readonly progress: Progress | undefined
   /** Of a release that is offered, or a floor on the way. */
   readonly window: WindowStatus | undefined
@@ -112,7 +114,9 @@ function releaseStatuses(board: string, candidates: readonly Candidate[], { step
   const offered = steps.at(-1)
   const machine = { running: offered?.version, oem: '', machineId: '', onNoList: true }
   let [isNewest, isGoal] = [true, true]
-  const stateOf = (one: Candidate): Pick<ReleaseStatus, 'state'> & Partial<Pick<ReleaseStatus, 'because'>> => {
+  const stateOf = (
+    one: Candidate,
+  ): Pick<ReleaseStatus, 'state'> & Partial<Pick<ReleaseStatus, 'because' | 'floor'>> => {
     if (one === offered) return { state: 'offered' }
     if (one.floor && steps.includes(one)) return { state: 'floor', because: one.floor.reason }
     if (one.refusal) return { state: one.refusal.reason, because: one.refusal.because }
@@ -125,12 +129,13 @@ function releaseStatuses(board: string, candidates: readonly Candidate[], { step
     isNewest = false
     if (progressOf(one, now)) return { state: wasNewest ? 'not-in-ramp' : 'superseded' }
     isGoal = false
-    return wasGoal && end ? { state: end.reason, because: end.because } : { state: 'superseded' }
+    return wasGoal && end ? { state: end.reason, because: end.because, floor: end.candidate } : { state: 'superseded' }
   }
   return candidates.map((candidate): ReleaseStatus => {
     // Reading windows is expensive, and nobody needs those of old releases.
     const window = steps.includes(candidate) ? windowOf(candidate, now) : undefined
-    return { board, candidate, because: undefined, progress: progressOf(candidate, now), ...stateOf(candidate), window }
+    const progress = progressOf(candidate, now)
+    return { board, candidate, because: undefined, floor: undefined, progress, ...stateOf(candidate), window }
   })
 }
 

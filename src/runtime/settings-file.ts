@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { closest, distance } from 'fastest-levenshtein'
 import { parse, TomlError } from 'smol-toml'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
-import { memberOf } from '../kernel/setting.ts'
+import { memberOf, quoted } from '../kernel/setting.ts'
 import { type SettingsFile, settingRows } from './settings.ts'
 
 const maxBytes = 256 * 1024
@@ -18,13 +18,14 @@ export function readSettingsFile(path: string | undefined): ReadFile | undefined
   const file = path || 'platte.toml'
   const text = readText(file, path ? 'required' : 'optional')
   if (text === undefined) return undefined
-  const members = new Map<string, { text: string; line: number | undefined }>()
-  const problems: string[] = []
+  const members = new Map<string, { text: string; line: number | undefined; written?: string }>()
+  const problems: { problem: string; line: number | undefined }[] = []
   for (const [name, value] of Object.entries(parseToml(file, text))) {
     const line = lineOf(text, name)
     const member = known.has(name) ? textOf(value) : undefined
-    if (member !== undefined) members.set(name, { text: member, line })
-    else problems.push(`${line === undefined ? file : `${file} line ${line}`}: ${problemOf(name)}`)
+    const written = typeof value === 'boolean' && { written: `${value}` }
+    if (member !== undefined) members.set(name, { text: member, line, ...written })
+    else problems.push({ problem: `${line === undefined ? file : `${file} line ${line}`}: ${problemOf(name)}`, line })
   }
   return { path: file, members, problems, warnings: warningsOf(file, [...members.keys()]) }
 }
@@ -52,10 +53,19 @@ function parseToml(file: string, text: string): Readonly<Record<string, unknown>
     if (!(cause instanceof TomlError)) throw cause
     // The rest of its message repeats the line, which may hold a secret.
     const [why = ''] = cause.message.replace(/^Invalid TOML document: /, '').split('\n')
-    throw new PlatteError('configuration', `${file} line ${cause.line}: not TOML: ${why}`, {
+    const unquoted = unquotedIn(text.split('\n')[cause.line - 1] ?? '')
+    throw new PlatteError('configuration', `${file} line ${cause.line}: ${unquoted ?? `not TOML: ${why}`}`, {
       hint: 'write one setting a line, such as store = "file:/var/lib/platte"',
     })
   }
+}
+
+/** What is wrong with a line whose text has no quotes. A text that may be a secret is not repeated. */
+function unquotedIn(line: string): string | undefined {
+  const [, name = '', text] = /^\s*([\w-]+)\s*=\s*([^\s"'#[{][^"'#]*?)\s*(?:#.*)?$/.exec(line) ?? []
+  if (text === undefined) return undefined
+  const row = known.get(name)
+  return `${name}: texts stand in quotes: ${row && !row.secret ? `write ${name} = ${quoted(text)}` : `${name} = "…"`}`
 }
 
 /** Known only where one line begins with the name. */

@@ -1,7 +1,14 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
 import { fleetSettings } from '../fleet/settings.ts'
 import { PlatteError, problemOf } from '../kernel/errors.ts'
-import { type Environment, memberOf, type Setting, type SettingRows, type SettingValues } from '../kernel/setting.ts'
+import {
+  type Environment,
+  memberOf,
+  quoted,
+  type Setting,
+  type SettingRows,
+  type SettingValues,
+} from '../kernel/setting.ts'
 import { lockSettings } from '../locks/settings.ts'
 import { mirrorSettings } from '../mirroring/settings.ts'
 import { publishSettings } from '../publish-api/settings.ts'
@@ -24,11 +31,16 @@ export type SettingsWith<Name extends keyof Settings> = Settings & {
   readonly [One in Name]-?: NonNullable<Settings[One]>
 }
 
+interface Placed {
+  readonly line?: number | undefined
+}
+
 /** `platte.toml`: texts by their names there. */
 export interface SettingsFile {
   readonly path: string
-  readonly members: ReadonlyMap<string, { readonly text: string; readonly line?: number | undefined }>
-  readonly problems: readonly string[]
+  /** `written`: what stands there, where the text is another one. */
+  readonly members: ReadonlyMap<string, Placed & { readonly text: string; readonly written?: string }>
+  readonly problems: readonly (Placed & { readonly problem: string })[]
 }
 
 export const settingRows = Object.entries(settingsTable satisfies SettingRows) as readonly [keyof Settings, Setting][]
@@ -43,19 +55,25 @@ export function readSettings<Name extends keyof Settings = never>(
   needs: readonly Name[] = [],
   file?: SettingsFile,
 ): SettingsWith<Name> {
-  const problems = [...(file?.problems ?? [])]
+  const placed = [...(file?.problems ?? [])]
   const texts = settingRows.flatMap(([name, row]) => {
     const found = textOf(row, env, file)
     return found ? [{ name, row, ...found }] : []
   })
   const values: Values = Object.fromEntries(settingRows.map(([name, row]) => [name, row.default]))
-  for (const { name, row, text, where } of texts) {
+  for (const { name, row, text, where, line, written } of texts) {
     try {
       values[name] = row.parse(text)
     } catch (error) {
-      problems.push(`${where}: ${problemOf(error)}`)
+      const means = written ? ` (${written} means ${quoted(text)})` : ''
+      placed.push({ problem: `${where}: ${problemOf(error)}${means}`, line })
     }
   }
+  // Those of the file by their lines, then the others in the order of the table.
+  const last = Number.POSITIVE_INFINITY
+  const problems = placed
+    .sort((a, b) => Math.sign((a.line ?? last) - (b.line ?? last)) || 0)
+    .map(({ problem }) => problem)
   for (const { name, row, where } of texts) {
     const conflict = values[name] !== undefined && row.conflict?.(values[name] as never, values as never)
     if (conflict) problems.push(`${where}: ${conflict}`)
@@ -75,10 +93,10 @@ type Values = Partial<Record<string, unknown>>
 /** An empty variable counts as unset. */
 function textOf(row: Setting, env: Environment, file: SettingsFile | undefined) {
   const text = env[row.variable]
-  if (text) return { text, where: named(row) }
+  if (text) return { text, where: named(row), line: undefined, written: undefined }
   const member = file?.members.get(memberOf(row))
   const line = member?.line === undefined ? '' : ` line ${member.line}`
-  return member?.text ? { text: member.text, where: `${file?.path}${line}: ${memberOf(row)}` } : undefined
+  return member?.text ? { ...member, where: `${file?.path}${line}: ${memberOf(row)}`, line: member.line } : undefined
 }
 
 const defined = (values: Values): Values =>

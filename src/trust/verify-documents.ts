@@ -91,7 +91,7 @@ function checkIssue(found: Pick<VerifiedCatalog, 'sha256' | 'issuedAtMs'>, seen:
     })
 }
 
-/** Step 6: no channel goes back, and none has two manifests at one seq. */
+/** Step 6: no channel goes back, and none has two manifests at one revision (`seq`). */
 function advance(known: ReadonlyMap<string, ChannelMark>, catalog: Catalog): ReadonlyMap<string, ChannelMark> {
   const marks = new Map(known)
   for (const [app, { channels }] of Object.entries(catalog.apps))
@@ -99,9 +99,9 @@ function advance(known: ReadonlyMap<string, ChannelMark>, catalog: Catalog): Rea
       const name = `${app}/${channel}`
       const mark = marks.get(name)
       if (mark !== undefined && seq < mark.seq)
-        throw new PlatteError('rollback', `catalog: ${name} goes back from ${mark.seq} to ${seq}`)
+        throw new PlatteError('rollback', `catalog: ${name} goes back from revision ${mark.seq} to ${seq}`)
       if (mark?.seq === seq && mark.sha256 !== sha256)
-        throw new PlatteError('fork', `catalog: ${name} has two manifests at ${seq}`)
+        throw new PlatteError('fork', `catalog: ${name} has two manifests at revision ${seq}`)
       marks.set(name, { seq, sha256 })
     }
   return marks
@@ -160,7 +160,10 @@ export async function verifyHead(bytes: Uint8Array, trusted: TrustedRoot, head: 
   const manifest = await openChannel(bytes, trusted, ref)
   const isFirst = ref.seq === 1
   if (isFirst ? manifest.previous !== undefined : previous !== undefined && manifest.previous !== previous)
-    throw new PlatteError('fork', `${ref.app}/${ref.channel}: ${ref.seq} does not follow the manifest before it`)
+    throw new PlatteError(
+      'fork',
+      `${ref.app}/${ref.channel}: revision ${ref.seq} does not follow the manifest before it`,
+    )
   return { manifest, sha256: await sha256Hex(bytes), size: bytes.length }
 }
 
@@ -181,6 +184,6 @@ const openChannel = async (bytes: Uint8Array, trusted: TrustedRoot, ref: Manifes
 function checkPlace(manifest: ChannelManifest, want: ManifestRef): ChannelManifest {
   const wrong = (['app', 'channel', 'seq'] as const).find((field) => manifest[field] !== want[field])
   if (wrong === undefined) return manifest
-  const said = `its manifest says ${wrong} ${manifest[wrong]}, not ${want[wrong]}`
+  const said = `its manifest says ${wrong === 'seq' ? 'revision' : wrong} ${manifest[wrong]}, not ${want[wrong]}`
   throw new PlatteError('mismatch', `${want.app}/${want.channel}: ${said}`)
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Decision, Reason } from '../../src/release/decide.ts'
-import { explainDecision } from '../../src/release/explanation.ts'
+import { explainDecision, explainRamp } from '../../src/release/explanation.ts'
 import { parseVersion } from '../../src/release/version.ts'
 import type { Candidate } from '../../src/release/view.ts'
 import { bytesOf, release } from './releases.ts'
@@ -57,4 +57,18 @@ test.each<[string, Decision, string]>([
   ['an update', { kind: 'update', offer: candidate('3') }, 'update to 3'],
 ])('%s', (_, decision, want) => {
   expect(explainDecision(decision)).toBe(want)
+})
+
+test.each([
+  [{ draw: 0.448, share: 0.3 }, 'this machine is reached when the ramp passes 44.8 %; it is at 30 %'],
+  [{ draw: 0.2, share: 0.3 }, 'the ramp reached this machine at 20 %; it is at 30 %'],
+  [{ draw: 1, share: 0.3 }, 'this machine is reached last, when the ramp is at 100 %; it is at 30 %'],
+  [
+    { draw: 0.448, share: 0.3, stoppedAt: '2026-11-23T06:00:00Z' },
+    'this machine is reached when the ramp passes 44.8 %; it is stopped at 30 %',
+  ],
+  [{ draw: 0.448, share: 1 }, undefined],
+  [{ windowEdge: '2026-11-23T06:00:00Z' }, undefined],
+])('%j as a ramp for an operator', (numbers, want) => {
+  expect(explainRamp(numbers)).toBe(want)
 })

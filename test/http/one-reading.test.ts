@@ -1,6 +1,6 @@
 /** What a channel offers is one answer: in `show`, JSON, pages, CoreUpdate's lists, version.txt, and for the machine. */
 import { expect, test } from 'vitest'
-import { channelHistory, commitChannel } from '../../src/catalog/commit-channel.ts'
+import { channelHistory, commitChannel, type HistoryEntry } from '../../src/catalog/commit-channel.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { summarise } from '../../src/channels/summary.ts'
@@ -117,6 +117,15 @@ const rows: Readonly<Record<string, Row>> = {
     page: /nothing is offered.*it is for OEM azure only/,
     explained: 'no update: 3 is not for this machine (it is for OEM azure only)',
   },
+  'a floor in a ramp': {
+    make: (store) => change(store, { of: { '2': { floor: because, ramp: rampOf(store) } } }),
+    offered: '1',
+    withheld: 'not-in-ramp',
+    shown: '3: waits for the floor 2, which has not reached all machines',
+    releases: { '2': 'ramp: 25 % of amd64-usr, 100 % at 2026-11-24 00:00:00 UTC', '1': 'offered' },
+    page: /ramp 25 % 1 offered/,
+    explained: 'no update: 2 has not reached this machine yet; it is a floor, which no machine passes by',
+  },
   'a held floor': {
     make: async (store) => {
       await change(store, { of: { '2': { floor: because } } })
@@ -124,13 +133,13 @@ const rows: Readonly<Record<string, Row>> = {
     },
     offered: '1',
     withheld: 'floor-held',
-    shown: '3: waits for a floor that is held or withdrawn: it loops',
+    shown: '3: waits for the floor 2, which is held or withdrawn: it loops',
     releases: {
-      '3': 'waits for a floor that is held or withdrawn: it loops',
+      '3': 'waits for the floor 2, which is held or withdrawn: it loops',
       '2': 'held for amd64-usr: it loops',
       '1': 'offered',
     },
-    page: /the floor is held 1 offered.*it loops/,
+    page: /the floor is held 1 offered.*it loops Machines below the floor 2 wait/,
     explained: 'no update: it must pass through 2 first, and that one is held or withdrawn (it loops)',
   },
   'a running ramp': {
@@ -337,6 +346,53 @@ test('history shows what a rollback does and when it ends', async () => {
     '- rollbackFrom: 2 (machines on 2 are no longer sent back)',
     '+ rollbackFrom: 2 (machines on 2 are being sent back to 1)',
   ])
+})
+
+test('history has the holds of a rollback’s time, and the brakes of now with the newest revision', async () => {
+  const store = await newStore()
+  for (const version of ['1', '2', '3']) await publishOne(store, version)
+  await holdRelease(store.publisher, ref, { version: '2', reason: 'it loops' })
+  store.time.now += hour
+  await change(store, { rollbackFrom: ['3'], of: { '3': { withdrawn: because, ramp: rampOf(store) } } })
+  store.time.now += hour
+  await holdRelease(store.publisher, ref, { version: '1', reason: 'later' })
+  await stopRamps(store.publisher, ref, true)
+  const entries: HistoryEntry[] = []
+  for await (const one of channelHistory(store.publisher, ref)) entries.push(one)
+  const [newest, before] = entries
+  const lines = newest?.changes.map(changeLine)
+  expect(lines).toContain('+ rollbackFrom: 3 (machines on 3 are being sent back to 1)')
+  const stop = '+ ramps stopped at: 2026-11-23 08:00:00 UTC'
+  expect(newest?.brakes?.map(changeLine)).toEqual([stop, '+ hold of 2: it loops', '+ hold of 1: later'])
+  expect(before).not.toHaveProperty('brakes')
+  const page = textOf(await (await serve(store).request(`/channels/${app}/stable`)).text())
+  expect(page).toContain(`now: ${stop}`)
+  expect(page).toMatch(/revision 4 .* revision 3 /)
+})
+
+test('the page of a channel shows where a ramp was stopped, and not its signed end', async () => {
+  const store = await newStore()
+  for (const version of ['1', '2']) await publishOne(store, version)
+  await change(store, { of: { '2': { ramp: rampOf(store) } } })
+  const pageOf = async (query = '') =>
+    textOf(await (await serve(store).request(`/channels/${app}/stable${query}`)).text()).replace(/ History .*/, '')
+  expect(await pageOf()).toContain('100 % at 2026-11-24 00:00:00 UTC')
+  await stopRamps(store.publisher, ref, true)
+  await refresh(store.publisher)
+  expect(await pageOf()).toMatch(/Ramp 25 %\. The ramp was stopped at 2026-11-23 06:00 UTC/)
+  expect(await pageOf()).not.toContain('100 % at')
+  expect(await pageOf('?lang=zh')).toMatch(/25 %\. .*2026-11-23 06:00 UTC/)
+})
+
+test('the floor that keeps machines back is named', async () => {
+  const store = await newStore()
+  for (const version of ['1', '2', '3']) await publishOne(store, version)
+  await change(store, { of: { '2': { floor: because } } })
+  await holdRelease(store.publisher, ref, { version: '2', reason: 'it loops' })
+  const served = serve(store)
+  const json = JSON.parse(await (await served.request(`/v1/channels/${app}/stable`)).text())
+  expect(json.boards[0].withheld).toEqual({ reason: 'floor-held', because: 'it loops', version: '2' })
+  expect(textOf(await (await served.request('/?lang=zh')).text())).toContain('低于必经版本 2 的机器在此等待')
 })
 
 test('the Chinese page shows a rollback and a stopped ramp', async () => {

@@ -157,7 +157,7 @@ test('a held floor affects only machines below it', async () => {
   const one = await pageWith({ floor: { reason: 'the disk is laid out anew' } })
   await holdRelease(one.publisher, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
   const card = (await cards(serve(one))).stable
-  expect(card).toMatch(/it does not boot Machines below the floor wait for it; those past it are offered newer/)
+  expect(card).toMatch(/it does not boot Machines below the floor 2 wait for it; those past it are offered newer/)
   expect(card).not.toContain('Meanwhile')
 })
 

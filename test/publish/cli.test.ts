@@ -88,7 +88,8 @@ test('publish twice: nothing is uploaded twice', async () => {
   const dry = await platte([...publish, '--dry-run'], job())
   expect(dry).toMatchObject({
     code: 0,
-    stdout: 'Dry run: 1.0.0 for amd64-usr would become revision 1 of stable. Nothing written.\n',
+    stdout:
+      '+ 1.0.0 amd64-usr: update.gz 14\nDry run: 1.0.0 for amd64-usr would become revision 1 of stable. Nothing written.\n',
   })
   const first = await platte([...publish, '--json'], job())
   expect({ ...first, stdout: JSON.parse(first.stdout) }).toMatchObject({

@@ -62,6 +62,10 @@ test.each([
   ['locks = "yes"', /line 1: locks: "yes" is neither on nor off/],
   ['lock_tokens = ["write:canary"]', /line 1: lock_tokens: number 1 is too short/],
   ['locks = true\nstore = "https://example.org/"', /line 1: locks: locks are kept in the store/],
+  ['pages = off', /line 1: pages: texts stand in quotes: write pages = "off"/],
+  ['port = 1\nhost = a.example # x', /line 2: host: texts stand in quotes: write host = "a\.example"/],
+  ['explain_token = canary', /line 1: explain_token: texts stand in quotes: explain_token = "…"/],
+  ['explain = true', /line 1: explain: "on" is none of public, token, off \(true means "on"\)/],
   ['store = "canary', /\.toml line 1: not TOML/],
   ['store = "a"\nstore = "canary"', /\.toml line 2: not TOML/],
 ])('%j is refused, and no secret is printed', async (text, want) => {
@@ -72,7 +76,7 @@ test.each([
 test('all problems are reported together, from every source', async () => {
   const problem = read('port = -1\nprot = 2', { PLATTE_STORE: 'nowhere' })
   await expect(problem).rejects.toThrow(
-    /prot.*\n.*PLATTE_STORE \(--store\): "nowhere" is no store.*\n.*port: "-1" is no port/,
+    /line 1: port: "-1" is no port.*\n.*line 2: .*prot.*\n.*PLATTE_STORE \(--store\): "nowhere" is no store/,
   )
 })
 

@@ -156,19 +156,19 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
         'a newer one with a lower seq',
         later,
         { stable: catalogEntry(41) },
-        /^rollback: .*\/stable goes back from 42 to 41/,
+        /^rollback: .*\/stable goes back from revision 42 to 41/,
       ],
       [
         'a newer one with another manifest at the same seq',
         later,
         { stable: catalogEntry(42, 'c') },
-        /^fork: .*\/stable has two manifests at 42/,
+        /^fork: .*\/stable has two manifests at revision 42/,
       ],
       [
         'a newer one with a second channel lower',
         later,
         { stable: catalogEntry(43), beta: catalogEntry(6) },
-        /^rollback: .*\/beta goes back from 7 to 6/,
+        /^rollback: .*\/beta goes back from revision 7 to 6/,
       ],
     ] as const)('%s', async (_title, more, channels, want) => {
       expect(await refusal(open(catalogDocument(more, channels), seen))).toMatch(want)
@@ -177,7 +177,9 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
     test('keeps the seq of a channel that is dropped and comes back', async () => {
       const without = await open(catalogDocument({ issuedAt: at(-1000) }, { beta: catalogEntry(7, 'b') }), seen)
       const back = { stable: catalogEntry(41), beta: catalogEntry(7, 'b') }
-      expect(await refusal(open(catalogDocument(later, back), without))).toMatch(/^rollback: .*goes back from 42 to 41/)
+      expect(await refusal(open(catalogDocument(later, back), without))).toMatch(
+        /^rollback: .*goes back from revision 42 to 41/,
+      )
     })
 
     test('the same with one more signature, or another signature, is not a fork', async () => {

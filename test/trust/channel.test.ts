@@ -57,8 +57,13 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
       { entry: { ...entry, sha256: 'a'.repeat(64) } },
       /^mismatch: .*its SHA-256 is not the catalog's/,
     ],
-    ['of a lower seq', { seq: 41 }, {}, /^mismatch: .*says seq 41, not 42/],
-    ['of a seq that the catalog ran ahead of', {}, { seq: 9e15 }, /^mismatch: .*says seq 42, not 9000000000000000/],
+    ['of a lower seq', { seq: 41 }, {}, /^mismatch: .*says revision 41, not 42/],
+    [
+      'of a seq that the catalog ran ahead of',
+      {},
+      { seq: 9e15 },
+      /^mismatch: .*says revision 42, not 9000000000000000/,
+    ],
     ['of another channel', { channel: 'beta' }, {}, /^mismatch: .*says channel beta, not stable/],
     [
       'of another channel that names this one as an alias',
@@ -117,10 +122,10 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
         'that follows another',
         {},
         { previous: 'c'.repeat(64) },
-        /^fork: .*\/stable: 42 does not follow the manifest before it/,
+        /^fork: .*\/stable: revision 42 does not follow the manifest before it/,
       ],
       ['that follows nothing', { previous: undefined }, { previous }, /^fork: /],
-      ['of another seq', { seq: 43 }, { previous }, /^mismatch: .*says seq 43, not 42/],
+      ['of another seq', { seq: 43 }, { previous }, /^mismatch: .*says revision 43, not 42/],
       ['of another channel', { channel: 'beta' }, { previous }, /^mismatch: .*says channel beta/],
       [
         'of another channel that has this alias',
@@ -157,7 +162,7 @@ describe.each(algorithms)('a ChannelManifest (%s)', async (alg) => {
 
     test.each([
       ['other bytes', 'a'.repeat(64), {}, /^mismatch: channel: its SHA-256 is/],
-      ['another seq', entry.sha256, { seq: 41 }, /^mismatch: .*says seq 42, not 41/],
+      ['another seq', entry.sha256, { seq: 41 }, /^mismatch: .*says revision 42, not 41/],
       ['another channel', entry.sha256, { channel: 'beta' }, /^mismatch: .*says channel stable, not beta/],
       ['an alias', entry.sha256, { channel: alias }, /^mismatch: .*says channel stable/],
       ['another app', entry.sha256, { app: 'other' }, /^mismatch: .*says app/],

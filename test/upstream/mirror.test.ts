@@ -175,7 +175,7 @@ describe('after one good pass the origin publishes 3, and the server', () => {
           return { ...one, apps: { [app]: { channels } } }
         }),
       ),
-      /^fork: catalog: .*has two manifests at 1/,
+      /^fork: catalog: .*has two manifests at revision 1/,
     ],
     [
       'signs a catalog itself',

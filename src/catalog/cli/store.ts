@@ -156,8 +156,9 @@ export function historyCommand(): Command {
     })
 }
 
-const linesOf = ({ seq, issuedAt, keyIds, provenance = {}, changes }: HistoryEntry): readonly string[] => [
-  `${seq}  ${timeText(issuedAt)}  signed by ${keyIds.map((id) => id.slice(0, 8)).join(', ')}`,
+const linesOf = ({ seq, issuedAt, keyIds, provenance = {}, changes, brakes = [] }: HistoryEntry): readonly string[] => [
+  ...brakes.map((one) => `now: ${changeLine(one)}`),
+  `revision ${seq}  ${timeText(issuedAt)}  signed by ${keyIds.map((id) => id.slice(0, 8)).join(', ')}`,
   ...Object.entries(provenance).map(([name, value]) => `    ${name}: ${value}`),
   ...(changes.length === 0
     ? [seq === 1 ? '    created, empty' : '    signed again, content unchanged']

@@ -3,8 +3,10 @@ import { type Command, Option } from 'commander'
 import type { Options } from '../../cli/options.ts'
 import { collect, command, oneOf, openReadingOf, parseChannel, parseDuration, readFlags } from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
+import type { Catalog } from '../../documents/catalog.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { weekdays } from '../../release/channel.ts'
+import { findNamed, type Named } from '../named.ts'
 import { liveChannels } from '../plan.ts'
 import { type ChannelSummary, summarise } from '../summary.ts'
 import { changing } from './editing.ts'
@@ -59,7 +61,7 @@ function list(): Command {
       ...[channel, `${seq}`, `${releases.length}`, releases[0]?.version ?? '-', follow?.channel ?? '-'],
       ...[cadence?.every ?? '-', aliases.join(',') || '-', description],
     ])
-    const heading = ['CHANNEL', 'SEQ', 'RELEASES', 'NEWEST', 'FOLLOWS', 'CADENCE', 'ALIASES', 'DESCRIPTION']
+    const heading = ['CHANNEL', 'REVISION', 'RELEASES', 'NEWEST', 'FOLLOWS', 'CADENCE', 'ALIASES', 'DESCRIPTION']
     const data = channels.map(({ releases, ...channel }) => ({ ...channel, releases: releases.length }))
     show(options.json, data, table([heading, ...rows]))
   })
@@ -67,17 +69,24 @@ function list(): Command {
 
 export function showCommand(): Command {
   return command('show', 'show apps, channels and releases', readFlags)
-    .argument('[app]', 'one app only')
-    .argument('[channel]', 'one channel of it, with its releases')
-    .action(async (app: string | undefined, channel: string | undefined, options: Options) => {
-      const { store } = await openReadingOf(options, warn)
-      const summary = await summarise(store, { app: app?.replace(/^\{(.*)\}$/, '$1').toLowerCase(), channel })
+    .argument('[name]', 'one app, one channel with its releases, or APP/CHANNEL')
+    .argument('[channel]', 'the channel, after its app')
+    .action(async (first: string | undefined, second: string | undefined, options: Options) => {
+      const { store, settings } = await openReadingOf(options, warn)
+      const words = [first, second].flatMap((word) => word || [])
+      let named: Named = {}
+      const choose = (catalog: Catalog): Named => {
+        named = findNamed(catalog, words, settings.app)
+        return named
+      }
+      const summary = await summarise(store, choose)
       for (const problem of summary.problems) notice(`warning: ${problem}`)
-      const what = channel === undefined ? `app: ${app}` : `channel: ${app}/${channel}`
-      if (app !== undefined && summary.channels.length === 0 && summary.problems.length === 0)
-        throw new PlatteError('usage', `no such ${what}`, { hint: '`platte show` lists what there is' })
       const [only] = summary.channels
-      show(options.json, summary, channel !== undefined && only ? releasesOf(only) : channelsOf(summary.channels))
+      if (words.length > 0 && only === undefined && summary.problems.length === 0)
+        throw new PlatteError('usage', `no such channel: ${words.join('/')}`, {
+          hint: '`platte show` lists what there is',
+        })
+      show(options.json, summary, named.channel !== undefined && only ? releasesOf(only) : channelsOf(summary.channels))
     })
 }
 
@@ -85,7 +94,7 @@ function channelsOf(channels: readonly ChannelSummary[]): string[] {
   const rows = channels.flatMap(({ app, channel, seq, boards }) =>
     boards.map(({ board, offered = '-', newest, state }) => [app, channel, `${seq}`, board, offered, newest, state]),
   )
-  return table([['APP', 'CHANNEL', 'SEQ', 'BOARD', 'OFFERED', 'NEWEST', 'STATE'], ...rows])
+  return table([['APP', 'CHANNEL', 'REVISION', 'BOARD', 'OFFERED', 'NEWEST', 'STATE'], ...rows])
 }
 
 function releasesOf({ releases, boards }: ChannelSummary): string[] {

@@ -31,7 +31,7 @@ export function changing<Given extends object>(
       ...made.registeredArguments.map((argument, i) => [argument.name(), made.processedArgs[i]]),
       ...names.map((one) => [one, values[one]]),
     ]
-    await runCommand(values, action, await fieldsOf(Object.fromEntries(given) as Given))
+    await runCommand(made, action, await fieldsOf(Object.fromEntries(given) as Given))
   })
 }
 
@@ -43,9 +43,10 @@ export const editing = <Given extends object>(action: EditAction, description: s
   })).requiredOption('--channel <channel>', 'the channel', cli.parseChannel)
 
 /** Runs a command, here or by a publish function, and prints the result. Its `undefined` fields are left out. */
-async function runCommand(options: cli.Options & { readonly dryRun?: boolean }, action: EditAction, fields: object) {
+async function runCommand(made: Command, action: EditAction, fields: object) {
+  const options: cli.Options & { readonly dryRun?: boolean } = made.opts()
   const { app } = cli.settingsOf(options, ['app'])
-  const command = readCommand(action, defined({ app, ...fields })) as EditCommand
+  const command = readCommand(action, defined({ app, ...fields }), cli.flagOf(made)) as EditCommand
   const channel = command.action === 'channel-rename' ? command.name : command.channel
   const endpoint = await cli.openEndpoint(options)
   if (endpoint) return print(options, channel, await endpoint.send<EditResult>(command, options))
@@ -73,7 +74,10 @@ function print({ json }: cli.Options, channel: string, result: EditResult): void
   show(json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(channel, result)])
 }
 
-function sentenceOf(channel: string, { kind, seq, inForce }: EditResult): string {
+function sentenceOf(channel: string, { kind, seq, inForce, signs }: EditResult): string {
+  if (signs === 'nothing') return `Dry run: nothing would change: ${channel} is already at revision ${seq}.`
+  if (signs === 'catalog')
+    return `Dry run: this change takes no new revision: ${channel} would stay at revision ${seq}. Nothing written.`
   if (kind === 'dry-run') return `Dry run: ${channel} would become revision ${seq}. Nothing written.`
   const live = inForce ? '' : ' Live after the next refresh.'
   if (kind === 'unchanged') return `No change: ${channel} is already at revision ${seq}.${live}`

@@ -2,9 +2,11 @@ import type { Command } from 'commander'
 import * as cli from '../../cli/options.ts'
 import { notice, progress, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
+import { checkOrder } from '../../documents/channel.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { defined, parseJsonObject } from '../../kernel/json.ts'
 import type { Package } from '../../release/channel.ts'
+import { changeLine } from '../../release/diff.ts'
 import { fileSource, readShort, startsLikePayload } from '../../runtime/files.ts'
 import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { readCommand } from '../commands.ts'
@@ -38,7 +40,12 @@ export function publishCommand(): Command {
     .action(publishFiles)
 }
 
-async function publishFiles(file: string, others: readonly string[], options: PublishOptions): Promise<void> {
+async function publishFiles(
+  file: string,
+  others: readonly string[],
+  options: PublishOptions,
+  made: Command,
+): Promise<void> {
   const files = [file, ...others] as const
   if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
     notice(`warning: ${file} does not start with CrAU: update_engine refuses it as a payload`)
@@ -47,19 +54,22 @@ async function publishFiles(file: string, others: readonly string[], options: Pu
   const components = options.components ? await readComponents(options.components) : undefined
   const notes = options.notes ? await readShort(options.notes) : undefined
   const release = { channel, version, board, create, ...defined({ cves, components, notes }) }
+  const sources = [await fileSource(file), ...(await Promise.all(others.map(fileSource)))] as const
+  const nameOf = (path: string): string => files[Number(/^files\.(\d+)/.exec(path)?.[1])] ?? cli.flagOf(made)(path)
+  checkOrder({ ...release, app: cli.settingsOf(options, []).app ?? 'any', files: sources }, nameOf)
   const result = await (endpoint
-    ? publishThere(endpoint, files, release, options)
-    : publishHere(files, release, options))
-  show(options.json, result, [sentenceOf(result, options)])
+    ? publishThere(endpoint, { files, sources }, release, options)
+    : publishHere(sources, release, options))
+  show(options.json, result, [...(result.changes ?? []).map(changeLine), sentenceOf(result, options)])
 }
 
-type Files = readonly [string, ...string[]]
+type Sources = readonly [Source, ...Source[]]
+type Files = Readonly<{ files: readonly string[]; sources: Sources }>
 type Release = Omit<ReleaseOrder, 'app'>
 
-async function publishHere([first, ...others]: Files, release: Release, options: PublishOptions) {
+async function publishHere(sources: Sources, release: Release, options: PublishOptions) {
   const { store, settings } = await cli.openStoreOf(options, warn, ['app'])
   const { rampOver: over, dryRun = false } = options
-  const sources = [await fileSource(first), ...(await Promise.all(others.map(fileSource)))] as const
   if (!dryRun) await refuseUnsafe(store)
   const order = { ...release, app: settings.app, sources, ...defined({ ramp: risingOver(over, store.clock()) }) }
   const bar = progress(dryRun ? 'hashing' : 'publishing', sum(sources))
@@ -67,11 +77,15 @@ async function publishHere([first, ...others]: Files, release: Release, options:
 }
 
 /** Uploads what the publish function lacks. */
-async function publishThere(endpoint: cli.Endpoint, files: Files, order: Release, options: PublishOptions) {
+async function publishThere(
+  endpoint: cli.Endpoint,
+  { files, sources }: Files,
+  order: Release,
+  options: PublishOptions,
+) {
   const { notes, create, ...release } = order
   const { app } = cli.settingsOf(options, ['app'])
   const { rampOver, dryRun } = options
-  const sources = await Promise.all(files.map(fileSource))
   const bar = progress('uploading', 2 * sum(sources))
   const packages: Package[] = []
   try {
@@ -90,8 +104,10 @@ async function publishThere(endpoint: cli.Endpoint, files: Files, order: Release
 
 const sum = (sources: readonly Source[]): number => sources.reduce((total, { size }) => total + size, 0)
 
-function sentenceOf({ kind, seq, offered }: PublishResult, { version, board, channel }: PublishOptions): string {
+function sentenceOf({ kind, seq, offered, signs }: PublishResult, { version, board, channel }: PublishOptions): string {
   const release = `${version} for ${board}`
+  if (signs === 'nothing')
+    return `Dry run: nothing would change: ${release} is already published in ${channel} (revision ${seq}).`
   if (kind === 'dry-run') return `Dry run: ${release} would become revision ${seq} of ${channel}. Nothing written.`
   const live = offered ? '' : ' Live after the next refresh.'
   if (kind === 'unchanged') return `No change: ${release} is already published in ${channel} (revision ${seq}).${live}`

@@ -122,7 +122,7 @@ export const targetCommand = () =>
     .argument('[version]', "one release: its target adds to the channel's")
     .option('--oem <names>', 'only to these OEMs, such as azure,ami', cli.parseList)
     .option('--not-oem <names>', 'to all OEMs but these, such as pxe', cli.parseList)
-    .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"')
+    .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"', cli.parseRange)
     .option('--allow-machines <file>', 'only to these: a file with one machine id per line; stored as hashes')
     .option('--deny-machines <file>', 'to all machines but these: a file as above')
     .option('--none', 'remove the target')
@@ -162,7 +162,7 @@ export const withWindow = (command: Command): Command =>
     .option('--days <days>', 'such as Mon-Thu, or Sat,Sun', parseDays)
     .option('--from <time>', 'such as 22:00')
     .option('--to <time>', 'such as 04:00; on the next day if earlier than --from')
-    .option('--time-zone <zone>', 'such as Europe/Berlin')
+    .option('--time-zone <zone>', 'such as Europe/Berlin', cli.parseTimeZone)
 
 /** @param away the option that removes windows. */
 export function windowOf({ days, from, to, timeZone }: WindowOptions, away: '--none' | '--no-windows'): Window {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { newCatalogCache } from '../../catalog/cache.ts'
 import { command, type Options, openReadingOf, parseInstant, readFlags } from '../../cli/options.ts'
 import { show } from '../../cli/terminal.ts'
-import { percent } from '../../kernel/format.ts'
+import { explainRamp } from '../../release/explanation.ts'
 import { explain } from '../explain.ts'
 
 interface ExplainOptions extends Options {
@@ -39,9 +39,9 @@ export function explainCommand(): Command {
       }
       const answering = { cache: newCatalogCache(), reader: store, background: undefined }
       const explanation = await explain(answering, { query, at: at ? Date.parse(at) : undefined, audience: 'operator' })
-      const { sentence, numbers: { draw, share } = {}, next } = explanation
-      const behind =
-        draw === undefined || share === undefined ? [] : [`bucket ${percent(draw)}, ramp ${percent(share)}`]
-      show(options.json, { asked: query, ...explanation }, [sentence, ...behind, ...(next ? [next.sentence] : [])])
+      const { sentence, numbers = {}, next } = explanation
+      const behind = explainRamp(numbers)
+      const lines = [sentence, ...(behind ? [behind] : []), ...(next ? [next.sentence] : [])]
+      show(options.json, { asked: query, ...explanation }, lines)
     })
 }

@@ -95,7 +95,7 @@ function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
     [conditions.target, target && inEnglish(targetText(target))],
     [
       words.trust.heading,
-      part`${words.manifest.sequence} ${manifest.seq}${words.comma}${time(Date.parse(manifest.issuedAt), page)}${words.comma}SHA-256 <code class="hash">${entry.sha256}</code>`,
+      part`${words.manifest.revision} ${manifest.seq}${words.comma}${time(Date.parse(manifest.issuedAt), page)}${words.comma}SHA-256 <code class="hash">${entry.sha256}</code>`,
     ],
     [
       headings.feeds,
@@ -107,7 +107,7 @@ function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
 function history(page: PageContext, name: string, happened: readonly HistoryEntry[]): Html {
   if (happened.length === 0) return none
   const { channel } = page.words
-  const items = happened.map(({ seq, issuedAt, keyIds, provenance, changes }) => {
+  const items = happened.map(({ seq, issuedAt, keyIds, provenance, changes, brakes = [] }) => {
     const lines = changes
       .slice(0, maxChanges)
       .map((one) => part`<li><code lang="en">${changeLine(one).slice(0, 300)}</code></li>\n`)
@@ -115,8 +115,8 @@ function history(page: PageContext, name: string, happened: readonly HistoryEntr
     const from = Object.entries(provenance ?? {})
       .slice(0, 4)
       .map(([name, value]) => part` · ${name}: ${value.slice(0, 200)}`)
-    return part`<li><b>${seq}</b> <span class="small soft">${time(Date.parse(issuedAt), page)}, ${channel.signedBy} ${keyIds.map((id) => part`<code>${id.slice(0, 8)}</code> `)}${from}</span>
-<ul class="small">${changes.length === 0 ? part`<li>${channel.again}</li>` : lines}${rest}</ul></li>\n`
+    return part`<li><b>${page.words.manifest.revision} ${seq}</b> <span class="small soft">${time(Date.parse(issuedAt), page)}, ${channel.signedBy} ${keyIds.map((id) => part`<code>${id.slice(0, 8)}</code> `)}${from}</span>
+<ul class="small">${brakes.slice(0, maxChanges).map((one) => part`<li>${page.words.ramp.now}${page.words.colon}<code lang="en">${changeLine(one).slice(0, 300)}</code></li>\n`)}${changes.length === 0 ? part`<li>${channel.again}</li>` : lines}${rest}</ul></li>\n`
   })
   return part`<h2 id="history">${channel.headings.history}</h2>
 <p class="small soft">${channel.historyNote} ${name}</p><ul class="sheet plain">${items}</ul>`

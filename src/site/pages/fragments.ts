@@ -166,14 +166,18 @@ function whyNot(status: RolloutStatus, withheld: NonNullable<RolloutStatus['with
   const kept = keptBack(status)
   const isKept = reason !== 'not-in-ramp' && reason !== 'up-to-date'
   return part`${because === undefined ? none : part`<p class="small">${reason === 'target' ? inEnglish(because) : reasonLink(because)}</p>\n`}${
-    isKept ? part`<p class="small">${meanwhile(reason, offered?.release.version, words)}</p>\n` : none
+    isKept ? part`<p class="small">${meanwhile(withheld, offered?.release.version, words)}</p>\n` : none
   }${newest.seenFrom > now ? part`<p class="small">${filled(words.board.waits, time(newest.seenFrom, shown))}</p>\n` : none}${
     reason === 'not-in-ramp' && kept?.progress ? ramp(kept.candidate.release.version, kept.progress, shown) : none
   }`
 }
 
-function meanwhile(reason: Reason, offered: string | undefined, { board }: Words): string {
-  if (reason === 'floor-held') return board.belowFloor
+function meanwhile(
+  { reason, candidate }: NonNullable<RolloutStatus['withheld']>,
+  offered: string | undefined,
+  { board }: Words,
+): string {
+  if (reason === 'floor-held') return board.belowFloor(candidate?.release.version ?? '')
   if (offered !== undefined) return board.meanwhile(offered)
   return reason === 'target' ? board.others : board.meanwhileNothing
 }

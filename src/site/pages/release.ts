@@ -1,7 +1,7 @@
 /** One release on the page of its channel, and its notes as HTML. */
 import { raw } from 'hono/html'
 import { notesKey, packageFolder, urlPathOf } from '../../documents/paths.ts'
-import { forPeople, timeText } from '../../kernel/format.ts'
+import { forPeople, percent, timeText } from '../../kernel/format.ts'
 import type { Release } from '../../release/channel.ts'
 import { rampText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
@@ -34,7 +34,7 @@ export function releasePart(page: PageContext, shown: ShownRelease): Html {
   const published = offeredFrom > page.now ? filled(board.waits, at) : part`${channel.columns.published} ${at}`
   return part`<article class="sheet release" id="${version}"><header><h3><a href="#${version}">${version}</a></h3>
 ${states(shown, page)}<span class="small soft">${published}</span></header>
-${restrictions(shown, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(release, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
+${restrictions(shown, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(shown.listed, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
 }
 
 /** Its state on each board, except where it is held or withdrawn: that is a note below. */
@@ -88,14 +88,23 @@ function cves({ cves = [] }: Release, { words: { channel } }: PageContext): Html
   return part`<h4>${channel.parts.cves} (${cves.length})</h4><p class="small">${raw(linkText(shown))}${rest}</p>\n`
 }
 
-function conditions({ ramp, windows, target }: Release, { words }: PageContext): Html {
+function conditions({ release, boards }: ListedRelease, page: PageContext): Html {
+  const { ramp, windows, target } = release
+  const { words } = page
   if (!ramp && !windows && !target) return none
   const terms = words.channel.conditions
   return definitions([
-    [terms.ramp, ramp && inEnglish(forPeople(rampText(ramp.slice(0, 12))))],
+    [terms.ramp, ramp && (stopped(boards, page) ?? inEnglish(forPeople(rampText(ramp.slice(0, 12)))))],
     [terms.windows, windows && inEnglish(windowsText(windows))],
     [terms.target, target && inEnglish(targetText(target))],
   ])
+}
+
+/** A ramp that was stopped does not come to its signed end. */
+function stopped(boards: ListedRelease['boards'], page: PageContext): Html | undefined {
+  const [progress] = boards.flatMap(({ progress }) => progress ?? [])
+  if (progress?.stoppedAt === undefined) return undefined
+  return part`${percent(progress.share)}. ${filled(page.words.rampStopped, time(progress.stoppedAt, page))}`
 }
 
 function packages({ listed: { release }, channel: { app } }: ShownRelease, { words, fileLink }: PageContext): Html {

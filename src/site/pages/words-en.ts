@@ -27,7 +27,8 @@ export const english = {
     sentBack: (from: string, to: string): string => `Machines on ${from} are being sent back to ${to}.`,
     meanwhile: (version: string): string => `Meanwhile machines are offered ${version}.`,
     others: 'Other machines are offered nothing.',
-    belowFloor: 'Machines below the floor wait for it; those past it are offered newer releases.',
+    belowFloor: (version: string): string =>
+      `Machines below the floor ${version} wait for it; those past it are offered newer releases.`,
     meanwhileNothing: 'Meanwhile machines are offered nothing.',
     windowOpen: 'The window is open until {time}.',
     windowClosed: 'The window is closed until {time}.',
@@ -68,7 +69,7 @@ export const english = {
   },
   trust: { heading: 'Signatures', good: 'Verified', signed: 'catalog signed {time}', expires: 'expires {time}' },
   keys: { timestamp: 'timestamp key', release: 'release key', root: 'root' },
-  manifest: { sequence: 'manifest', issued: 'signed {time}' },
+  manifest: { revision: 'revision', issued: 'signed {time}' },
   trouble: {
     ...{ heading: 'Nothing is offered', attention: 'Needs attention', channel: 'This channel offers nothing' },
     stale: 'The page shows the last verified state.',
@@ -118,7 +119,7 @@ export const english = {
     ...{ ask: 'Explain', answer: 'Answer', none: 'No update', optional: 'optional' },
     update: (version: string): string => `Update to ${version}`,
     rows: { because: 'Because', said: 'The operator’s reason', target: 'Condition', path: 'Path', next: 'Next change' },
-    ramp: { bucket: 'Bucket of the machine', share: 'Share of the ramp', stopped: 'Ramp stopped' },
+    ramp: { bucket: 'Reached when the ramp passes', share: 'The ramp is at', stopped: 'Ramp stopped' },
     edge: 'Window opens or closes',
     nextUpdate: (version: string): string => `offered ${version}`,
     nextNone: 'offered nothing',
