@@ -45,7 +45,7 @@ describe('the share of a ramp', () => {
     ['out of order', [step(hour, 0), step(0, 1)], 2 * hour, 0],
     ['above one', [step(0, 1.5)], hour, 0],
     ['below none', [step(0, -0.1)], hour, 0],
-    ['that is no number', [step(0, Number.NaN)], hour, 0],
+    ['that is not a number', [step(0, Number.NaN)], hour, 0],
     ['that is a text', [{ at: at(0), share: JSON.parse('"x"') }], hour, 0],
     ['of no day', [{ at: 'noon', share: 1 }], hour, 0],
   ])('%s', (_, steps, ms, want) => {

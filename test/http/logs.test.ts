@@ -33,7 +33,7 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 describe('x-request-id', () => {
   const routes: readonly (readonly [string, string, RequestInit, number])[] = [
     ['a check', '/v1/update/', { method: 'POST', body: check }, 200],
-    ['a check that is no XML', '/v1/update/', { method: 'POST', body: 'x' }, 400],
+    ['a check that is not XML', '/v1/update/', { method: 'POST', body: 'x' }, 400],
     ['another method', '/v1/update/', { method: 'PUT', body: 'x' }, 405],
     ['what the endpoint is', '/omaha', {}, 200],
     ['health', '/healthz', {}, 200],

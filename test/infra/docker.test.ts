@@ -169,7 +169,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
     ['the store', '/var/lib/platte/x', true],
     ['the program', '/opt/platte/platte.mjs', false],
     ['a folder of root', '/var/x', false],
-    ['a folder of its own that is no volume', '/run/own/x', !canMount],
+    ['a folder of its own that is not a volume', '/run/own/x', !canMount],
   ])('may write to %s: %s %s', (_, path, may) => {
     mkdirSync(join(root, 'run/own'), { recursive: true })
     give(join(root, 'run/own'))

@@ -165,7 +165,7 @@ describe('action.yml', () => {
   })
 
   test.each<readonly [string, Readonly<Record<string, string>>, RegExp]>([
-    ['a command that is none', { command: 'init' }, /command must be one of publish, promote/],
+    ['an unknown command', { command: 'init' }, /command must be one of publish, promote/],
     ['a command called constructor', { command: 'constructor' }, /command must be one of/],
     ['an input of another command', { reason: 'because' }, /publish takes no reason/],
     ['a dry run that is neither', { 'dry-run': 'yes' }, /dry-run must be true or false/],

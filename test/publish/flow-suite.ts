@@ -107,7 +107,7 @@ export function flowSuite(name: string, open: () => Target): void {
       ['no JSON', '/v1/hold', '{', 400, /must be a JSON object/],
       ['a list', '/v1/hold', '[]', 400, /must be a JSON object/],
       [
-        'a field that is none',
+        'an unknown field',
         '/v1/hold',
         { app, channel: 'stable', version: '2', reason: 'x', force: true },
         400,
@@ -128,7 +128,7 @@ export function flowSuite(name: string, open: () => Target): void {
         /no release "9"/,
       ],
       [
-        'a manifest that is none',
+        'an invalid manifest',
         '/v1/ramp',
         { app, channel: 'stable', version: '2', none: true, manifest: {} },
         400,

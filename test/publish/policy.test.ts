@@ -35,7 +35,7 @@ test.each<readonly [string, unknown, RegExp]>([
   ['another version', { ...policy, v: 2 }, /policy: v/],
   ['a member that is unknown', { ...policy, extra: 1 }, /extra/],
   ['no audience', { ...policy, audience: '' }, /audience/],
-  ['an issuer that is no URL', { ...policy, issuers: { github: policy.issuers[issuer] } }, /https URL/],
+  ['an issuer that is not a URL', { ...policy, issuers: { github: policy.issuers[issuer] } }, /https URL/],
   [
     'keys over plain http',
     { ...policy, issuers: { [issuer]: { jwks: 'http://example.org/jwks', algs: ['RS256'] } } },
@@ -52,7 +52,7 @@ test.each<readonly [string, unknown, RegExp]>([
   ['sub', withRule({ claims: { repository_id: '1', sub: 'repo:octocat/os' } }), /other claims than sub/],
   ['a pattern', withRule({ claims: { repository_id: { regex: '.*' } } }), /must be a text/],
   ['an empty text', withRule({ claims: { repository_id: '' } }), /is empty/],
-  ['an action that is none', withRule({ actions: ['delete-everything'] }), /actions/],
+  ['an unknown action', withRule({ actions: ['delete-everything'] }), /actions/],
   ['no action', withRule({ actions: [] }), /actions/],
   ['a channel without its app', withRule({ allow: ['stable'] }), /must be app\/channel/],
   ['a star in the middle', withRule({ allow: ['os/st*le'] }), /must be app\/channel/],

@@ -180,7 +180,7 @@ const heads: readonly BadInput[] = [
   ),
   raw('no Host', [200, 400, 'closed'], `${line}Connection: close\r\nContent-Length: {length}\r\n\r\n{check}`),
   raw(
-    'a Host that is none',
+    'an invalid Host',
     [200, 400, 404, 'closed'],
     `${line}Host: a b/<>\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{check}`,
   ),

@@ -56,7 +56,7 @@ test.each([
   ['chunks', head('Transfer-Encoding: chunked'), [418]],
   ['a body that is too large', head('Content-Length: 65537'), [418]],
   ['an encoding', head(length, 'Content-Encoding: gzip'), [418]],
-  ['a Host that is none', head(length).replace('127.0.0.1', 'a b'), [400]],
+  ['an invalid Host', head(length).replace('127.0.0.1', 'a b'), [400]],
 ])('%s', async (_, asked, want) => {
   expect(await outcomesOf(url, { pieces: [Buffer.from(asked), check] })).toEqual(want)
 })

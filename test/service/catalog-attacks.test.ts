@@ -99,7 +99,7 @@ describe('an attacker with write access to the bucket', () => {
 
   test.each<[string, (store: TestStore) => Promise<void>]>([
     ['a catalog that is gone', async ({ bucket }) => bucket.erase(catalogKey)],
-    ['a catalog that is no document', ({ bucket }) => bucket.overwrite(catalogKey, bytesOf('<html>'))],
+    ['a catalog that is not a document', ({ bucket }) => bucket.overwrite(catalogKey, bytesOf('<html>'))],
     ['an empty catalog', ({ bucket }) => bucket.overwrite(catalogKey, new Uint8Array())],
     [
       'a catalog of next year',

@@ -585,14 +585,14 @@ describe('edits that would make a release unavailable to everyone are refused', 
   const day = { days: ['Mon'], from: '10:00', to: '11:00', timeZone: 'UTC' } as const
   test.each<[string, object, RegExp]>([
     ['a share above one', { ramp: [{ at, share: 1.5 }] }, /the ramp of 3: its share 1.5 is not a number/],
-    ['a share that is no number', { ramp: [{ at, share: Number.NaN }] }, /the ramp of 3: its share NaN is not/],
+    ['a share that is not a number', { ramp: [{ at, share: Number.NaN }] }, /the ramp of 3: its share NaN is not/],
     ['a share in words', { ramp: [{ at, share: 'x' }] }, /the ramp of 3: its share NaN is not/],
     ['a ramp out of order', { ramp: line.toReversed() }, /the ramp of 3: its steps are out of order/],
     ['a ramp without steps', { ramp: [] }, /the ramp of 3: it has no step/],
     ['no window', { windows: [] }, /the windows of 3: none is given/],
     ['a window of no length', { windows: [{ ...day, to: day.from }] }, /the windows of 3: .* has no length/],
     ['a place that is nowhere', { windows: [{ ...day, timeZone: 'Mars/Base' }] }, /the windows of 3: .*"Mars\/Base"/],
-    ['a range that is none', { target: { from: 'new ones' } }, /the target of 3: "new ones" is not a range/],
+    ['an invalid range', { target: { from: 'new ones' } }, /the target of 3: "new ones" is not a range/],
   ])('%s', async (_, fields, words) => {
     const before = await storedCatalog(store)
     const told = await refusal(edit(store.publisher, set('3', fields as Partial<Release>)))

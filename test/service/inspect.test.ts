@@ -149,7 +149,7 @@ const rows: readonly (readonly [string, Damage, (store: Scene) => string[], stri
   ],
   ['a manifest far ahead', ({ bucket }) => bucket.create(stable(7), notes), () => [`note ${stable(7)}`], 'update 3'],
   [
-    'a next manifest that is none',
+    'an invalid next manifest',
     ({ bucket }) => bucket.create(stable(4), notes),
     () => [`error ${stable(4)}`],
     'update 3',

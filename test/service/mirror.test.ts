@@ -346,7 +346,7 @@ describe('other bytes in the own store', () => {
     },
   )
 
-  test('a cache adds a signature to a root and breaks off: the next pass takes the root as it is', async () => {
+  test('a cache adds a signature to a root and disconnects: the next pass accepts the root', async () => {
     const { origin, bucket, own, mirroring } = await scene()
     await mirror(mirroring, all)
     const { root } = await nextRoot(origin)
@@ -370,7 +370,7 @@ describe('other bytes in the own store', () => {
   test.each([
     ['root', rootKey(2), 'platte-root+jws'],
     ['manifest', channelKey(app, 'stable', 3), 'platte-channel+jws'],
-  ] as const)('another %s of the same keys is a fork, which stays as it is', async (_, key, type) => {
+  ] as const)('another %s of the same keys is a fork, and nothing is overwritten', async (_, key, type) => {
     const { origin, bucket, mirroring } = await scene()
     await mirror(mirroring, all)
     await nextRoot(origin)

@@ -66,15 +66,15 @@ describe('a refused publish leaves nothing behind', () => {
     ],
     ['a channel that is not there', { channel: 'prod', create: false }, /^refused: .* has no channel "prod"/],
     ['an app that is not there', { app: 'other', create: false }, /^refused: other has no channel/],
-    ['a version that is none', { version: 'main' }, /^usage: publish: version/],
+    ['an invalid version', { version: 'main' }, /^usage: publish: version/],
     ['a version that leaves its folder', { version: '3/../../x' }, /^usage: publish: version/],
-    ['a board that is none', { board: 'AMD64' }, /^usage: publish: board/],
+    ['an invalid board', { board: 'AMD64' }, /^usage: publish: board/],
     ['a board named as what objects carry', { board: 'constructor' }, /^usage: publish: board/],
-    ['a channel that is none', { channel: 'Stable' }, /^usage: publish: channel/],
+    ['an invalid channel', { channel: 'Stable' }, /^usage: publish: channel/],
     ['a channel that leaves its folder', { channel: '../x' }, /^usage: publish: channel/],
     ['a channel named __proto__', { channel: '__proto__' }, /^usage: publish: channel/],
     ['an app named constructor', { app: 'constructor' }, /^usage: publish: app/],
-    ['a file whose name is none', file('.hidden'), /^usage: publish: files\.0\.name/],
+    ['an invalid file name', file('.hidden'), /^usage: publish: files\.0\.name/],
     ['a file whose name leaves its folder', file('../update.gz'), /^usage: publish: files\.0\.name/],
     [
       'a file twice',
@@ -87,8 +87,8 @@ describe('a refused publish leaves nothing behind', () => {
       { sources: [sourceOf('update.gz', 'x'), sourceOf('oem.gz', '')] },
       /^usage: publish: files\.1\.size: is empty/,
     ],
-    ['a component that is none', { components: { __proto__x: 'x', '': 'y' } }, /^usage: publish: components/],
-    ['a CVE that is none', { cves: ['CVE'] }, /^usage: publish: cves/],
+    ['an invalid component', { components: { __proto__x: 'x', '': 'y' } }, /^usage: publish: components/],
+    ['an invalid CVE', { cves: ['CVE'] }, /^usage: publish: cves/],
   ])('%s', async (_, more, message) => {
     const { packages, puts } = countingPackages()
     const store = await newStore({ packages })

@@ -122,7 +122,7 @@ test('a catalog seen by a run is remembered, even if others wrote it', async () 
 })
 
 test.each([
-  ['a folder under a name that is no key', 'apps/my notes/x/', ['apps/my notes/', 'x']],
+  ['a folder with an invalid name', 'apps/my notes/x/', ['apps/my notes/', 'x']],
   ['a folder of an app under such a name', `apps/${app}/Copy of stable/`, [`apps/${app}/`, 'Copy of stable']],
   ['more bytes than any manifest has', `apps/${app}/new/0000000001.jws`, undefined],
   ['more bytes than any manifest has, where a known channel goes on', `apps/${app}/c00/0000000002.jws`, undefined],

@@ -135,7 +135,7 @@ describe('a catalog of the old timestamp key after its rotation', () => {
     return { store, forged }
   }
 
-  test.each([1, 2, 3, 4])('that names root %i: nobody takes it', async (named) => {
+  test.each([1, 2, 3, 4])('that names root %i is refused by everyone', async (named) => {
     const { store, forged } = await scene(named)
     const warm = newReader(store)
     expect(await ask(warm)).toBe('update 3')
@@ -225,7 +225,7 @@ test.each([
   expect(store.log).toContainEqual(expect.objectContaining({ level: 'warn', event: 'root', code }))
 })
 
-test('somebody signs with the old key while the last root is published: the rotation signs again', async () => {
+test('a signature by the old key while the last root is published: the rotation signs again', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   const documents = {
@@ -239,7 +239,7 @@ test('somebody signs with the old key while the last root is published: the rota
   expect(await ask(newReader(store))).toBe('update 2')
 })
 
-test('somebody publishes with the old key while the last root is published: its manifest is issued anew', async () => {
+test('a publish with the old key while the last root is published: its manifest is signed again', async () => {
   const store = await newStore()
   await publishOne(store, '2')
   const documents = {

@@ -142,7 +142,7 @@ export function httpSuite(name: string, target: () => Target): void {
     })
 
     test.each<[string, unknown, number, RegExp]>([
-      ['that is no JSON', '{"app":', 400, /must be a JSON object/],
+      ['that is not JSON', '{"app":', 400, /must be a JSON object/],
       ['that names nothing', {}, 400, /uploads: app/],
       [
         'of 20 GiB and a byte',

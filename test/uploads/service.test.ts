@@ -48,7 +48,7 @@ describe('an upload request', () => {
     ['an app that is a reserved name', { ...orderOf(), app: '__proto__' }, /app/],
     ['an app with a path', { ...orderOf(), app: 'a/b' }, /app/],
     ['no channel', { ...orderOf(), channel: undefined }, /channel/],
-    ['a version that is none', { ...orderOf(), version: 'latest' }, /version: must be numbers/],
+    ['an invalid version', { ...orderOf(), version: 'latest' }, /version: must be numbers/],
     ['a board with a path', { ...orderOf(), board: '../x' }, /board/],
   ])('with %s is refused', async (_, order, says) => {
     const refused = await refusal((async () => checkUploadOrder(order))())

@@ -105,7 +105,7 @@ describe('a document', () => {
 
   test.each([
     ['a weak tag', 'W/"1"', undefined],
-    ['a tag that is none', '1', undefined],
+    ['a malformed ETag', '1', undefined],
     ['a tag of a file that changed just now', '"1"', 0],
   ])('%s is not trusted', async (_, tag, ageMs) => {
     const modified = ageMs === undefined ? {} : { 'Last-Modified': new Date(Date.now() - ageMs).toUTCString() }
