@@ -44,7 +44,7 @@ export const newCatalogCache = (): CatalogCache => ({ apps: new Map(), checkedAt
 /** How this runtime lets work outlive a request (`waitUntil`); `undefined`: it cannot. */
 export type Background = ((work: Promise<void>) => void) | undefined
 
-/** The catalog to answer from, or why there is none: at once, unless it has to be waited for. Never throws. */
+/** The catalog to answer from, or the reason without one. Returns a promise only if it must wait. Never throws. */
 export function currentCatalog(
   cache: CatalogCache,
   reader: StoreReader,

@@ -26,11 +26,11 @@ import {
 } from './read.ts'
 
 export interface CatalogOptions {
-  /** The newest catalog that this process verified before: an older one is not signed anew. */
+  /** The newest catalog that this process verified before: an older one is not signed again. */
   readonly seen?: CatalogState | undefined
-  /** The root before the newest: a catalog of its keys is taken, too. For whoever has just replaced them. */
+  /** The root before the newest: a catalog signed by its keys is accepted, too. For a rotation that has just replaced them. */
   readonly before?: TrustedRoot | undefined
-  /** Signs an expired one anew, and replaces one that a wrong clock dated into the future. */
+  /** Signs an expired one again, and replaces one that a wrong clock dated in the future. */
   readonly force?: boolean
 }
 
@@ -126,7 +126,7 @@ export interface Slice {
   readonly turn: number
   /** The most channels that the catalog names, that it does not name, and the most apps that are listed for those. */
   readonly most: number
-  /** The most channels of either kind that are opened because they have something newer. */
+  /** The most channels of each kind that are opened for a newer manifest. */
   readonly opens: number
 }
 

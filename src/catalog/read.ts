@@ -89,7 +89,7 @@ export async function loadCatalog(reader: StoreReader, seen?: CatalogState, how:
 export function foundCatalog<T>(stored: T | undefined): T {
   if (stored !== undefined) return stored
   throw new PlatteError('missing', `${catalogKey} is not in the store`, {
-    hint: 'bring it back from a copy; or `platte init` with the same keys, then `platte refresh`: holds are lost',
+    hint: 'restore it from a backup; or run `platte init` with the same keys, then `platte refresh` (holds are lost)',
   })
 }
 
@@ -103,8 +103,8 @@ async function loadMark(reader: StoreReader, pinned?: Promise<TrustedRoot>): Pro
 }
 
 /**
- * A catalog that was verified when it was stored, of any age: under the root that it names, since its keys may have left.
- * @returns `undefined` where they left before the pinned root: what it says counts no more.
+ * A catalog that was verified when it was stored, of any age: under the root that it names, since later roots may have removed its keys.
+ * @returns `undefined` if its keys were removed before the pinned root: it no longer counts.
  */
 export async function openOwnCatalog(
   reader: StoreReader,
@@ -219,13 +219,13 @@ export function signersOf(signers: readonly Signer[], role: RoleName, { root }: 
 }
 
 /**
- * An expired catalog is not signed anew by itself: an attacker who controls the store could have put it back.
+ * An expired catalog is not signed again without --force: an attacker who controls the store could have replayed it.
  * A reader's `acceptStaleMs` does not count here. @throws PlatteError('expired')
  */
 export function checkNotExpired({ catalog }: CatalogState, now: Instant): void {
   if (now < Date.parse(catalog.catalog.expires)) return
   throw new PlatteError('expired', `the catalog expired at ${timeText(catalog.catalog.expires)}`, {
-    hint: 'look at it with `platte show`; if nothing is missing, sign it anew with `platte refresh --force`',
+    hint: 'check it with `platte show`; if nothing is missing, run `platte refresh --force`',
   })
 }
 

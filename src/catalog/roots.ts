@@ -145,7 +145,7 @@ async function checkCatalogUnder({ documents, clock }: StoreWriter, root: Truste
   })
 }
 
-/** A channel that cannot be used under today's root either does not stop the next one. */
+/** Ignores channels that are unusable under the current root, too: they do not block the next root. */
 async function checkChannelsUnder(writer: StoreWriter, root: TrustedRoot): Promise<void> {
   const state = await loadForWriting(writer)
   const { catalog } = state.catalog
@@ -162,7 +162,7 @@ async function checkChannelsUnder(writer: StoreWriter, root: TrustedRoot): Promi
         if ((await read(state.root).catch(() => undefined)) === undefined) return
         const { version } = root.root
         throw new PlatteError('refused', `${ref.app}/${ref.channel} would not verify under root ${version}`, {
-          hint: 'issue the channels anew with enough keys (`platte root reissue`), and let the catalog name them (`platte refresh`)',
+          hint: 'sign the channels again with enough keys (`platte root reissue`), then run `platte refresh`',
           cause,
         })
       })

@@ -1,4 +1,4 @@
-/** Replaces keys: all that a root must verify is signed anew before that root is published. */
+/** Replaces keys: everything that a root must verify is signed again before that root is published. */
 import { maxCatalogBytes } from '../documents/catalog.ts'
 import { catalogKey } from '../documents/paths.ts'
 import type { PublicKey, RoleName } from '../documents/root.ts'
@@ -24,7 +24,7 @@ import { loadRoot } from './walk-roots.ts'
 /** `replaces` is optional where the role has one key. */
 export type Rotation = Readonly<{ role: RoleName; key: PublicKey; replaces?: string | undefined }>
 
-/** Root n+1 has both keys; then all that it must verify is signed anew; root n+2 lacks the old key. Safe to repeat. */
+/** Root n+1 has both keys; then everything that it must verify is signed again; root n+2 lacks the old key. Safe to repeat. */
 export async function rotateKey(writer: StoreWriter, rotation: Rotation, signers: readonly Signer[]) {
   const { role, key, replaces } = rotation
   let root = await loadRoot(writer)
@@ -64,8 +64,8 @@ async function signWithout(writer: StoreWriter, leaving: string, { root }: Trust
 }
 
 /**
- * @param leaving a key to leave out: only channels that it signed are issued anew.
- * @param before the root that still had that key: only what the catalog names by then is issued anew.
+ * @param leaving a key to leave out: only channels that it signed are issued again.
+ * @param before the root that still had that key: only what the catalog names by then is issued again.
  */
 export async function reissueChannels(writer: StoreWriter, leaving?: string, before?: TrustedRoot) {
   const staying = { ...writer, release: writer.release.filter(({ keyId }) => keyId !== leaving) }

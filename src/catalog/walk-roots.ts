@@ -12,7 +12,7 @@ export interface RootReader {
   readonly log: Log
 }
 
-/** The newest root that the store has, for writers: whatever lies where the next one belongs must be it. */
+/** The newest root that the store has, for writers: any object at the key of the next one must be valid. */
 export const loadRoot = async (reader: RootReader, known?: TrustedRoot): Promise<TrustedRoot> =>
   walk(reader, known ?? (await loadPinnedRoot(reader)), { isWriter: true })
 
@@ -31,7 +31,7 @@ export async function loadPinnedRoot({ documents, pin }: RootReader): Promise<Tr
 export interface Walk {
   /** Ends there; without it at the newest. */
   readonly upTo?: number
-  /** Of the newest root, as somebody says who is not trusted: so many are read at once. */
+  /** The version of the newest root, unverified: this many are read at once. */
   readonly expected?: number | undefined
   /** The read of the next root, where it has begun. */
   readonly first?: ReturnType<typeof readRoot> | undefined
@@ -67,8 +67,8 @@ export function readRoot({ documents }: RootReader, version: number): Promise<St
 }
 
 /**
- * Some stores answer 403 for what is not there, some web servers have a page for every path: that proves as much as a 404.
- * Whoever can put something else in the place of a root can hide it, too.
+ * Some stores answer 403 for a missing object, some web servers a page for every path: treated as a 404.
+ * An attacker who can put something else there can hide the root, too.
  */
 async function openNextRoot(
   { log }: RootReader,

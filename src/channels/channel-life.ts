@@ -142,7 +142,7 @@ async function endOld(writer: Committer, { old, ref, result, seq }: Renamed): Pr
     if (current.seq !== seq) throw differ(ref.channel, old.channel)
   }
   const ended = await change(writer, endEdit(old, { force: true, refuse }))
-  // What was held in between.
+  // Holds that were placed meanwhile.
   await copyBrakes(writer, old, ref)
   return seq === undefined ? { ...ended, seq: result.seq } : { ...result, kind: 'changed' }
 }

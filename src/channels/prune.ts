@@ -79,7 +79,7 @@ async function removeUnnamed(writer: Committer, ref: ChannelRef, packages: Packa
 /** The entry of a channel that the catalog does not name yet. */
 const unnamed = { seq: 1, sha256: '', size: 1 }
 
-/** @param after this channel by a plan, in place of what is stored. */
+/** @param after the planned manifest of this channel, in place of the stored one. */
 async function unnamedPackages(writer: Committer, ref: ChannelRef, after?: ChannelManifest): Promise<Packages> {
   const ever = new Set<string>()
   for await (const { manifest } of walkChain(writer, ref)) for (const key of packagesOf(manifest).keys()) ever.add(key)

@@ -109,7 +109,7 @@ function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
   }
 }
 
-/** Without a decision the app asked for none. */
+/** `decision` is `undefined` for an app without an updatecheck. */
 function responseOf(checking: Checking, app: OmahaAppRequest, query: Query, decision?: Decision): OmahaAppResponse {
   const { appId, ping } = app
   const events = app.events.length

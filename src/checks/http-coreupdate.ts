@@ -72,7 +72,7 @@ interface Listed extends ChannelRef {
   /** RFC 3339. */
   readonly publishedAt: string
   readonly packages: BoardPackages
-  /** Whether machines end here; else it is a floor. */
+  /** Whether this is the last step; otherwise it is a floor. */
   readonly isLast: boolean
 }
 

@@ -38,7 +38,7 @@ export function noUpdateBecause({ reason, message }: Problem): NoUpdate {
   return { kind: 'no-update', reason, ...(message && { because: message }) }
 }
 
-/** The channel that a query means, ready for deciding, or why there is none. Never throws. */
+/** The channel that a query means, ready for deciding, or the reason without one. Never throws. */
 export const findFor = (
   { cache, reader, background }: Answering,
   query: ChannelRef,

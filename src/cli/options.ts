@@ -35,7 +35,7 @@ const flagsOnlyFor = (only: Setting['only']): readonly Flag[] =>
 
 /** For commands that read the store. */
 export const readFlags: readonly Flag[] = ['store', 'root', 'acceptStale', 'overlay']
-/** For commands that write to it. */
+/** For commands that write to the store. */
 export const writeFlags: readonly Flag[] = ['store', 'root', 'keys', 'releaseKey', 'timestampKey']
 /** For commands that a publish function can run. */
 export const endpointFlags: readonly Flag[] = flagsOnlyFor('endpoint')
@@ -108,7 +108,7 @@ export interface Sending {
 type OpenEndpoint = (options: Options) => Promise<Endpoint>
 let openRegistered: OpenEndpoint | undefined
 
-/** Names what opens the endpoint of the settings; `main.ts` does. */
+/** `main.ts` registers the function that opens the endpoint of the settings. */
 export const registerEndpoint = (open: OpenEndpoint): void => {
   openRegistered = open
 }

@@ -110,7 +110,7 @@ const updateConf = ({ group, server, strategy, window, lock }: ClientConfig): re
   ...(lock ? [`LOCKSMITHD_ENDPOINT=${lock}`] : []),
 ]
 
-/** Lines of a YAML mapping without what is absent. A JSON string is a string of YAML, too, whatever stands in it. */
+/** Lines of a YAML mapping without undefined values. Every JSON string is also a YAML string. */
 const mapping = (indent: string, values: Readonly<Record<string, string | undefined>>): readonly string[] =>
   Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [`${indent}${name}: ${JSON.stringify(value)}`],

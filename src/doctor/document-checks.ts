@@ -13,7 +13,7 @@ const createOther: Question = async (store, at) =>
   same(await store.create(at('a.jws'), two), 'taken', 'a second create, of other bytes')
 
 const swapMissing: Question = async (store, at, token) =>
-  same(await store.swap(at('b.jws'), two, token), 'conflict', 'a swap of what is not there')
+  same(await store.swap(at('b.jws'), two, token), 'conflict', 'a swap of a missing document')
 
 const swapStale: Question = async (store, at, token) => {
   same(await store.swap(at('a.jws'), two, token), 'ok', 'a swap')
@@ -113,7 +113,7 @@ export const documentChecks = checksOf<Documents>({
       'of two writers of the catalog the later one would undo what the earlier one wrote: a release, or a hold',
     run: asking(swapStale, two),
   },
-  'swap of a document that is not there is a conflict and makes none': {
+  'swap of a missing document is a conflict and creates none': {
     otherwise: 'a catalog that was removed would come back in an older state',
     run: asking(swapMissing, one),
   },

@@ -30,7 +30,7 @@ export interface Finding {
 
 export interface Diagnosis {
   /**
-   * `fit`: may hold channels. `unfit`: it does not do what it is told, so publishers would harm each other. `unknown`:
+   * `fit`: can hold channels. `unfit`: it breaks its contract, so publishers could overwrite each other. `unknown`:
    * cannot be judged by this identity, or at this moment. `read-only`: it takes no writes from anybody here.
    */
   readonly verdict: 'fit' | 'unfit' | 'unknown' | 'read-only'

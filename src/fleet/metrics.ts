@@ -68,7 +68,7 @@ function contactCounter({ isKnown }: Measured, counter: MakeCounter): (contact: 
   }
 }
 
-/** Leaves them out while the store is away. */
+/** Omits gauges while the store is unavailable. */
 function gaugeReader(registry: Registry, gauges: Measured['gauges'] = async () => []): () => Promise<void> {
   const known = new Map<string, Gauge>()
   return async () => {

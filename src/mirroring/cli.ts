@@ -121,7 +121,7 @@ function report({ json }: Options, result: MirrorResult, words = mirrorWords): v
   show(json, result, [sentenceOf(words[result.kind], result)])
 }
 
-/** Warns of what a verified document names and is not there; of the first ten. */
+/** Warns about the first ten objects that verified documents name and the store lacks. */
 function warnAbsent(where: string, absent: readonly string[]): void {
   for (const key of absent.slice(0, 10)) notice(`warning: ${where}: ${key}`)
   if (absent.length > 10) notice(`warning: ${where}: ${absent.length - 10} more`)

@@ -1,5 +1,5 @@
 /**
- * A tar archive as a read-only store. Opening indexes it and unpacks nothing. A name that is no key, a link, a duplicate or
+ * A tar archive as a read-only store. Opening indexes it and unpacks nothing. A name that is not a key, a link, a duplicate or
  * an oversized document refuses the whole archive. Readers verify the contents. Also reads GNU tar's.
  */
 import { type FileHandle, open } from 'node:fs/promises'
@@ -34,7 +34,7 @@ interface Extended {
  */
 export async function openTar(path: string): Promise<Store & { close(): Promise<void> }> {
   const handle = await open(path).catch((error: unknown) => {
-    if (errorName(error) === 'ENOENT') throw new PlatteError('usage', `${path} is not there`)
+    if (errorName(error) === 'ENOENT') throw new PlatteError('usage', `${path} does not exist`)
     throw storeError(error, 'read', path)
   })
   try {
@@ -157,7 +157,7 @@ export function parseTarHead(bytes: Uint8Array, at: number): TarHead | undefined
   const prefix = bytes[262] === 0 ? text(345, 155) : ''
   const size = parseOctal(text(124, 12))
   const name = prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`
-  if (size === undefined) throw new PlatteError('bad-document', `${shown(name)}: does not say its size in octal`)
+  if (size === undefined) throw new PlatteError('bad-document', `${shown(name)}: has no octal size in its header`)
   return { name, size, type: text(156, 1) || '0' }
 }
 

@@ -3,7 +3,7 @@ import { parseJsonObject } from '../kernel/json.ts'
 import { noFile, parsePublicUrl, plainText, setting } from '../kernel/setting.ts'
 import type { PolicySource } from './policy-document.ts'
 
-/** @throws Error for text that is neither. */
+/** @throws Error for anything else. */
 function parsePolicySource(text: string): PolicySource {
   if (/^file:./s.test(text)) return { file: text.slice('file:'.length) }
   if (parseJsonObject(text)) return { text }

@@ -164,7 +164,7 @@ export async function sweepUploads(uploading: Uploading, most = 100): Promise<nu
   return swept
 }
 
-/** Of the days before yesterday: a token is valid for minutes. */
+/** Records of used tokens from before yesterday: a token is valid for minutes. */
 async function oldMarks({ documents, clock }: Uploading, most: number): Promise<readonly string[]> {
   const keys: string[] = []
   const yesterday = markDay(clock() - uploadForMs)

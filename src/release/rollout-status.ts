@@ -182,7 +182,7 @@ export const closedFloors = ({ releases }: Channel, now: number, asOf?: number):
 /** `end`: why there is no further step; `undefined`: the offers form a circle. */
 type Walk = Readonly<{ steps: readonly Candidate[]; end: Withheld | undefined }>
 
-/** Takes each offer until there is none. @param isPatient whether it waits for a closed window, or stops there. */
+/** Follows each offer until the last. @param isPatient whether it waits for a closed window, or stops there. */
 export function walk(check: Check, view: ChannelView, now: number, { isPatient = false } = {}): Walk {
   const steps: Candidate[] = []
   for (;;) {

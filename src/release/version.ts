@@ -1,5 +1,5 @@
 /**
- * Versions as Flatcar, CoreOS and their neighbours write them: numbers of any length between dots, missing parts 0,
+ * Versions as Flatcar, CoreOS and similar systems write them: numbers of any length between dots, missing parts 0,
  * `-x` below the plain one, `+x` ignored.
  */
 
@@ -11,7 +11,7 @@ const maxVersionLength = 256
 
 const form = /^(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?$/
 
-/** @returns `undefined` for a text that is no version; it is below everything. */
+/** @returns `undefined` for a text that is not a version; it sorts below every version. */
 export function parseVersion(text: string): Version | undefined {
   const match = text.length > maxVersionLength ? null : form.exec(text)
   if (match?.[1] === undefined) return undefined

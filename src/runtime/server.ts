@@ -106,7 +106,7 @@ const checkPin = (publisher: Publisher) =>
     publisher.log({ level: 'error', event: 'catalog', ...describeError(error) })
   })
 
-/** One look at a time: looks at a slow store must not pile up and race each other for the catalog. */
+/** One run at a time: runs against a slow store must not pile up and race for the catalog. */
 async function keepFresh(publisher: Publisher, cache: CatalogCache, extensions: readonly Extension[]) {
   if (publisher.timestamp.length === 0) return () => {}
   let isLooking = false

@@ -11,7 +11,7 @@ export interface OpenPackage {
   readonly body: ReadableStream<Uint8Array>
 }
 
-/** What a package must turn out to be. */
+/** Expected size and digests of a package. */
 export interface ExpectedPackage {
   readonly size: number
   /** Lower-case hex. */

@@ -53,7 +53,7 @@ export async function seal(type: EnvelopeType, payload: Uint8Array, signers: rea
   if (signers.length === 0) throw new PlatteError('credentials', `${name}: there is no key to sign with`)
   checkCount(signers, name)
   if (new Set(signers.map(({ keyId }) => keyId)).size !== signers.length)
-    throw new PlatteError('credentials', `${name}: the same key is to sign twice`)
+    throw new PlatteError('credentials', `${name}: the same key would sign twice`)
   const [json, value] = parse(payload) ?? []
   if (json === undefined || JSON.stringify(value) !== json)
     throw new PlatteError('bad-document', `${name}: what is to be signed is not compact JSON, each member once`)
@@ -113,11 +113,11 @@ export async function openByDigest(bytes: Uint8Array, type: EnvelopeType, sha256
 
 const asVerified = (payload: Uint8Array): Payload => payload as Verified<Uint8Array>
 
-/** Whether two documents say the same, whoever signed them: anybody can add a signature. Nothing is verified. */
+/** Whether two documents have the same content, with any signatures: anyone can add a signature. Nothing is verified. */
 export const isSamePayload = (one: Uint8Array, other: Uint8Array, type: EnvelopeType): boolean =>
   readEnvelope(one, type).text === readEnvelope(other, type).text
 
-/** The unverified key ids of a well-formed envelope: for finding what to sign anew. */
+/** The unverified key ids of a well-formed envelope: to find documents to sign again. */
 export const peekKeyIds = (bytes: Uint8Array, type: EnvelopeType): readonly string[] =>
   readEnvelope(bytes, type).signatures.map(({ header }) => header.kid)
 

@@ -33,7 +33,7 @@ interface Checks {
   readonly now: Instant
   /** The newest catalog that was verified before. */
   readonly seen?: VerifiedCatalog | undefined
-  /** For writers, who sign it anew: skips step 5. */
+  /** For writers, who sign it again: skips step 5. */
   readonly anyTime?: boolean
   /** For readers behind an air gap: how long after its expiry a catalog is trusted. */
   readonly acceptStaleMs?: number | undefined

@@ -147,9 +147,9 @@ describe('an archive', () => {
     ['without its end', [one('root/1.jws', 'abc')], /is truncated/],
     ['with a size beyond its end', [one('root/1.jws', 'abc', at(124, '00000777777'))], /is truncated/],
     [
-      'with a size that is none',
+      'with an invalid size',
       [one('root/1.jws', 'abc', at(124, '\x80\0\0\0\0\0\0\0\0\0\x01\0')), end],
-      /does not say its size in octal/,
+      /has no octal size in its header/,
     ],
     [
       'with a sum that is wrong',
@@ -172,7 +172,7 @@ describe('an archive', () => {
       /^bad-document: "\.\.\/evil\.sh": is not a store object/,
     ],
     [
-      'that gives a size that is none',
+      'that gives an invalid size',
       [one('pax', '10 size=x\n', at(156, 'x')), one('root/1.jws', 'a'), end],
       /is truncated/,
     ],

@@ -107,7 +107,7 @@ describe('a bucket that ignores conditions', () => {
       'create with equal bytes is same',
       'create with other bytes is taken and changes nothing',
       'swap with a stale token is a conflict and changes nothing',
-      'swap of a document that is not there is a conflict and makes none',
+      'swap of a missing document is a conflict and creates none',
       'of 8 racing creates exactly one wins',
       'of 8 racing swaps exactly one wins',
     ])
@@ -124,9 +124,9 @@ describe('a bucket that ignores conditions', () => {
     const { verdict, findings, left } = JSON.parse(stdout)
     expect({ verdict, left }).toEqual({ verdict: 'unfit', left: { keys: [] } })
     expect(findings).toContainEqual({
-      check: 'swap of a document that is not there is a conflict and makes none',
+      check: 'swap of a missing document is a conflict and creates none',
       outcome: 'broken',
-      problem: 'a swap of what is not there: got "ok", want "conflict"',
+      problem: 'a swap of a missing document: got "ok", want "conflict"',
       otherwise: expect.any(String),
     })
   })

@@ -114,7 +114,7 @@ export const documentLiars: readonly Liar<Documents>[] = [
   ['swap of many looks, waits and then writes', 'of 16 racing swaps exactly one wins', lookingSwap],
   [
     'swap makes what is not there',
-    'swap of a document that is not there is a conflict and makes none',
+    'swap of a missing document is a conflict and creates none',
     lyingDocuments((honest) => ({
       swap: async (key, bytes, token) => {
         if ((await honest.get(key, plenty)) !== undefined) return await honest.swap(key, bytes, token)

@@ -126,7 +126,7 @@ describe('sealing', async () => {
 
   test.each([
     ['without a key', payload, [], /^credentials: channel: there is no key to sign with/],
-    ['with one key twice', payload, [key, key], /^credentials: channel: the same key is to sign twice/],
+    ['with one key twice', payload, [key, key], /^credentials: channel: the same key would sign twice/],
     ['with 17 keys', payload, many, /^too-large: channel: more than 16 signatures/],
     ['with a key that signs in DER', payload, [short], /^credentials: key .* gave a signature of 70 bytes, not 64/],
     ['a member twice', bytesOf('{"seq":1,"seq":2}'), [key], /^bad-document: channel: .*each member once/],

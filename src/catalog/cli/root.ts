@@ -124,7 +124,7 @@ type RotateOptions = Options & { role: RoleName; newKey: string; alg: Algorithm;
 function rotate(): Command {
   return command('rotate', 'replace a key: safe to repeat until it is done', writeFlags)
     .requiredOption('--role <role>', 'root, release or timestamp', oneOf(roleNames))
-    .requiredOption('--new-key <file>', 'the file of the new key; made if it is not there')
+    .requiredOption('--new-key <file>', 'the file of the new key; created if it does not exist')
     .requiredOption('--root-keys <folder>', 'folder of the root keys')
     .option('--alg <alg>', 'of a key that is made: EdDSA or ES256', oneOf(['EdDSA', 'ES256']), 'EdDSA')
     .option('--replace <key-id>', 'the key that goes; needed where the role has several')
@@ -146,7 +146,7 @@ function rotate(): Command {
 }
 
 function reissue(): Command {
-  const made = command('reissue', 'issue every channel anew, signed by all release keys at hand', writeFlags)
+  const made = command('reissue', 'sign every channel again, with all release keys at hand', writeFlags)
   return made.action(async (options: Options) => {
     const { store } = await openStoreOf(options, warn)
     const issued = await reissueChannels(store)

@@ -8,7 +8,7 @@ const maxInnerQuotes = 64
 /** As in the scanner: a text with more tags would be refused anyway. */
 const maxTags = 1024
 
-/** Markup that is no start tag, and how it ends. */
+/** Markup other than start tags, and how it ends. */
 const others = [
   ['<!--', '-->'],
   ['<![CDATA[', ']]>'],

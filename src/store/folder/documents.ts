@@ -35,7 +35,7 @@ const readAtMostBytes = 16 * 1024 * 1024
 const keepMs = 60 * 60 * 1000
 /** A crash leaves one state unmoved, a crowd a few; more means that another program writes here. */
 const followAtMost = 1000
-/** Tries of a swap to move the document to its new state; later swaps do it otherwise. */
+/** Attempts of a swap to move the document to its new state; after these, a later swap does it. */
 const moveAtMost = 8
 
 /** A state as it was read from one file. */
@@ -112,7 +112,7 @@ async function readWhole(handle: FileHandle, size: number, path: string): Promis
   for (let read = 1; read > 0 && filled < bytes.length; filled += read)
     read = (await handle.read(bytes, filled, bytes.length - filled, filled)).bytesRead
   if (filled === size) return bytes.subarray(0, size)
-  throw new PlatteError('store-unavailable', `${path}: is being changed in place, by something else than this program`)
+  throw new PlatteError('store-unavailable', `${path}: is being changed in place by another program`)
 }
 
 async function create(store: Store, key: string, bytes: Uint8Array): Promise<'created' | 'same' | 'taken'> {

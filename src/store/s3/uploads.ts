@@ -71,7 +71,7 @@ async function listParts(s3: S3, token: port.UploadToken): Promise<readonly aws.
   return parts
 }
 
-/** @returns how the store failed, if it did. */
+/** @returns the failure, or `undefined` if the upload is complete. */
 async function completeUpload(s3: S3, token: port.UploadToken): Promise<S3Failure | undefined> {
   const parts = await listParts(s3, token)
   if (parts === undefined) return new S3Failure('there is no such upload', { code: 'NoSuchUpload' })
