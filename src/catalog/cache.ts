@@ -23,10 +23,9 @@ import { type CatalogState, type ChannelRef, loadCatalog, type NamedChannel, typ
 
 /** How long what was read is served without asking the store. */
 export const ttlMs = 30_000
-/** How long a check waits for a catalog that is older than twice the TTL, where an older good one is there. */
-const patienceMs = 2_000
-
 export interface CatalogCache {
+  /** How long a check waits for the store, in milliseconds. */
+  readonly waitMs: number
   state?: CatalogState
   apps: ReadonlyMap<string, AppIndex>
   /** When the load began that last confirmed `state`. */
@@ -39,7 +38,12 @@ export interface CatalogCache {
   channels: Map<string, Loaded>
 }
 
-export const newCatalogCache = (): CatalogCache => ({ apps: new Map(), checkedAt: 0, channels: new Map() })
+export const newCatalogCache = (waitMs = 2_000): CatalogCache => ({
+  waitMs,
+  apps: new Map(),
+  checkedAt: 0,
+  channels: new Map(),
+})
 
 /** How this runtime lets work outlive a request (`waitUntil`); `undefined`: it cannot. */
 export type Background = ((work: Promise<void>) => void) | undefined
@@ -72,28 +76,31 @@ const expired = (what: string, at: Instant | string): Problem => ({
 /** @returns what a check has to wait for; `undefined` where it is answered from what was read before. */
 function revalidate(cache: CatalogCache, reader: StoreReader, background: Background, now: Instant) {
   if (cache.failure !== undefined && isFresh(cache.failure.at, now)) return undefined
-  const { loadingSince } = cache
-  const isLoading = loadingSince !== undefined && now >= loadingSince && now - loadingSince < patienceMs
+  const { loadingSince, waitMs } = cache
+  const isLoading = loadingSince !== undefined && now >= loadingSince && now - loadingSince < waitMs
   if (isLoading && cache.state !== undefined) return undefined
   const load = reload(cache, reader)
   if (cache.state !== undefined && background !== undefined && now - cache.checkedAt < 2 * ttlMs) {
     background(load)
     return undefined
   }
-  return inTime(load.then(() => true)).then((isLoaded) => {
-    if (!isLoaded) cache.failure = { ...noAnswer, at: reader.clock() }
+  return inTime(
+    load.then(() => true),
+    waitMs,
+  ).then((isLoaded) => {
+    if (!isLoaded) cache.failure = { ...noAnswer(waitMs), at: reader.clock() }
   })
 }
 
 const storeUnavailable = { reason: 'store-unavailable', message: 'nothing was read yet' } as const
-const noAnswer = { ...storeUnavailable, message: `no answer within ${patienceMs} ms` } as const
+const noAnswer = (waitMs: number) => ({ ...storeUnavailable, message: `no answer within ${waitMs} ms` }) as const
 const isFresh = (at: Instant, now: Instant): boolean => now >= at && now - at < ttlMs
 
 /** @returns `undefined` where the work takes longer than anybody waits; it goes on. */
-async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+async function inTime<T>(work: Promise<T>, waitMs: number): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), patienceMs)
+    timer = setTimeout(() => resolve(undefined), waitMs)
   })
   try {
     return await Promise.race([work, late])
@@ -152,9 +159,9 @@ async function open(cache: CatalogCache, reader: StoreReader, state: CatalogStat
     return loaded
   }
   const work = openChannel(reader, state, ref)
-  const loaded = await inTime(work)
+  const loaded = await inTime(work, cache.waitMs)
   if (loaded === undefined) void work.then(keep)
-  return keep(loaded ?? { ...noAnswer, at: reader.clock() })
+  return keep(loaded ?? { ...noAnswer(cache.waitMs), at: reader.clock() })
 }
 
 /**

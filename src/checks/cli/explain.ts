@@ -17,6 +17,9 @@ interface ExplainOptions extends Options {
   readonly at?: string
 }
 
+/** An operator waits longer than a machine. */
+const maxWaitMs = 60_000
+
 /** Explains the answer to a machine, by the code that answers machines. */
 export function explainCommand(): Command {
   return command('explain', 'show which update a machine gets, why, and when that will change', [...readFlags, 'app'])
@@ -37,7 +40,7 @@ export function explainCommand(): Command {
         ...(syncer && { isSyncer: true }),
         ...(prefix && { limits: { versionPrefix: prefix } }),
       }
-      const answering = { cache: newCatalogCache(), reader: store, background: undefined }
+      const answering = { cache: newCatalogCache(maxWaitMs), reader: store, background: undefined }
       const explanation = await explain(answering, { query, at: at ? Date.parse(at) : undefined, audience: 'operator' })
       const { sentence, numbers = {}, next } = explanation
       const behind = explainRamp(numbers)
