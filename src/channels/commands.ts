@@ -100,8 +100,14 @@ export function readCommand<A extends Action>(
   return { ...command, action } as CommandOf<A>
 }
 
-/** Every channel of the app that a command changes, and every name that it takes. */
-export const changedBy = (command: ChannelCommand): readonly string[] =>
-  command.action === 'channel-rename'
-    ? [command.channel, command.name]
-    : [command.channel, ...(('aliases' in command && command.aliases) || [])]
+/**
+ * Every channel of the app that a command changes, and every name that it takes or takes away.
+ * @param aliases those that the channel has.
+ */
+export function changedBy(command: ChannelCommand, aliases: readonly string[] = []): readonly string[] {
+  if (command.action === 'channel-rename') return [command.channel, command.name]
+  if (command.action === 'channel-delete') return [command.channel, ...aliases]
+  const given = 'aliases' in command ? command.aliases : undefined
+  if (given === undefined) return [command.channel]
+  return [...new Set([command.channel, ...(given ?? []), ...aliases.filter((name) => !given?.includes(name))])]
+}

@@ -1,7 +1,7 @@
 /** Where another writer wins a race, the same edit is planned again on the newest state. */
 import { commitNext, type Issue, type Seal } from '../catalog/commit-channel.ts'
 import { checkKeys, editCatalog, pointCatalogAt, withEntry } from '../catalog/edit-catalog.ts'
-import { channelEntry, signersOf } from '../catalog/read.ts'
+import { channelEntry, type StoreReader, signersOf } from '../catalog/read.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { BrakeEdit, Committer, Edit, EditResult, ManifestEdit, Plan } from './plan.ts'
 import { loadState, plan } from './plan.ts'
@@ -10,11 +10,15 @@ import { loadState, plan } from './plan.ts'
 export type Signing = Partial<Issue> & { readonly seal?: Seal | undefined }
 
 /** @throws PlatteError('refused', 'usage') as `plan`; 'missing' for a package that the manifest needs. */
-export async function planChange(writer: Committer, edit: Edit, { at, provenance }: Signing = {}): Promise<Plan> {
-  const planned = plan(edit, await loadState(writer, edit), { at: at ?? writer.clock(), provenance })
+export async function planChange(writer: Committer, edit: Edit, signing: Signing = {}): Promise<Plan> {
+  const planned = await draftChange(writer, edit, signing)
   await requirePackages(writer, planned.packages)
   return planned
 }
+
+/** A plan whose packages may be missing: only who writes the store can tell. */
+export const draftChange = async (reader: StoreReader, edit: Edit, { at, provenance }: Signing = {}): Promise<Plan> =>
+  plan(edit, await loadState(reader, edit), { at: at ?? reader.clock(), provenance })
 
 export async function preview(writer: Committer, planned: Plan): Promise<EditResult> {
   const { edit, seq, changes } = planned
@@ -96,7 +100,7 @@ async function recheck(writer: Committer, edit: Edit): Promise<void> {
   }
 }
 
-async function requirePackages({ packages }: Committer, keys: readonly string[]): Promise<void> {
+export async function requirePackages({ packages }: Committer, keys: readonly string[]): Promise<void> {
   const hint = 'publish that release again: this restores it'
   for (const key of keys)
     if ((await packages.stat(key)) === undefined)

@@ -1,5 +1,5 @@
 /** Turns commands into edits: the command line, the publish function and a pipeline's signature share them. */
-import { type ChannelRef, channelEntry } from '../catalog/read.ts'
+import { type ChannelRef, channelEntry, type StoreReader } from '../catalog/read.ts'
 import { checkHold } from '../documents/catalog.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
@@ -10,7 +10,7 @@ import * as edit from '../release/edits.ts'
 import { isSameVersion } from '../release/version.ts'
 import { describeEdit, endEdit, followEdit, renameEdit } from './channel-life.ts'
 import type { Action, ChannelCommand, CommandOf } from './commands.ts'
-import { planChange, type Signing } from './commit.ts'
+import { draftChange, requirePackages, type Signing } from './commit.ts'
 import type { BrakeEdit, Committer, Edit, EditState, ManifestEdit, Plan } from './plan.ts'
 import { promoteEdit } from './promote.ts'
 import { pruneEdit } from './prune.ts'
@@ -158,11 +158,19 @@ function withSource(manifest: ChannelManifest, { others }: EditState): Channel {
 }
 
 /** @throws PlatteError('refused', 'usage') by the state of the channel; 'missing' for a package that it needs. */
-export function planCommand(writer: Committer, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
-  const at = signing.at ?? writer.clock()
-  if (command.action === 'publish') return planRelease(writer, storedOrder(command, at), { ...signing, at })
+export async function planCommand(writer: Committer, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
+  const planned = await draftCommand(writer, command, signing)
+  // Those of a publish are on their way: whoever commits it looks for them.
+  if (command.action !== 'publish') await requirePackages(writer, planned.packages)
+  return planned
+}
+
+/** The same for a pipeline, which reads the documents of a store and cannot tell which packages are there. */
+export function draftCommand(reader: StoreReader, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
+  const at = signing.at ?? reader.clock()
+  if (command.action === 'publish') return planRelease(reader, storedOrder(command, at), { ...signing, at })
   const editOf = edits[command.action] as EditOf<EditAction>
-  return planChange(writer, editOf(command as CommandOf<EditAction>, at), { ...signing, at })
+  return draftChange(reader, editOf(command as CommandOf<EditAction>, at), { ...signing, at })
 }
 
 function storedOrder(command: CommandOf<'publish'>, at: number): StoredOrder {

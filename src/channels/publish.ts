@@ -1,7 +1,7 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
 import { checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/channels.ts'
 import { checkKeys } from '../catalog/edit-catalog.ts'
-import type { ChannelRef } from '../catalog/read.ts'
+import type { ChannelRef, StoreReader } from '../catalog/read.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -135,12 +135,12 @@ export const withOptional = ([first, ...others]: BoardPackages['packages']): Boa
 ]
 
 /** Other channels that cannot be read are logged as warnings. */
-export async function planRelease(publisher: Committer, order: StoredOrder, signing: Signing = {}): Promise<Plan> {
+export async function planRelease(reader: StoreReader, order: StoredOrder, signing: Signing = {}): Promise<Plan> {
   checkRelease(order, order.packages)
-  const { at = publisher.clock(), provenance } = signing
+  const { at = reader.clock(), provenance } = signing
   const edit = await releaseEdit(order)
-  const planned = plan(edit, await loadState(publisher, edit), { at, provenance })
-  for (const problem of planned.state.unreadable) publisher.log({ level: 'warn', event: 'publish', problem })
+  const planned = plan(edit, await loadState(reader, edit), { at, provenance })
+  for (const problem of planned.state.unreadable) reader.log({ level: 'warn', event: 'publish', problem })
   return planned
 }
 

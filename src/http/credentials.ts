@@ -7,6 +7,10 @@ export { timingSafeEqual as isSameSecret } from 'hono/utils/buffer'
 export const bearerToken = (headers: Headers): string =>
   /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1] ?? ''
 
+/** Whether a secret may be sent there: by TLS, or without leaving this machine. */
+export const isConfidential = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'https:' || (protocol === 'http:' && /^(127(\.\d+){3}|localhost|\[::1\])$/.test(hostname))
+
 /** The password of Basic; the user name makes no difference. */
 export function basicPassword(headers: Headers): string {
   const [, encoded = ''] = /^Basic +([A-Za-z0-9+/=]{1,1024})$/i.exec(headers.get('authorization') ?? '') ?? []

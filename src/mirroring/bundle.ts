@@ -1,4 +1,5 @@
 /** Bundles: a store, or the newer part of one, as a tar archive for an air gap. */
+import { finished } from 'node:stream/promises'
 import { packagesOf } from '../catalog/channels.ts'
 import { channelEntry, loadCatalog, type StoreReader } from '../catalog/read.ts'
 import type { Publisher } from '../channels/publish.ts'
@@ -24,8 +25,8 @@ export async function exportBundle(store: Publisher, out: NodeJS.WritableStream,
   const write = (bytes: Uint8Array): Promise<void> =>
     new Promise((resolve, reject) => {
       out.write(bytes, (cause) => {
-        if (!cause) return resolve()
-        reject(new PlatteError('store-unavailable', `the bundle cannot be written: ${cause.message}`, { cause }))
+        if (cause) reject(unwritten(cause))
+        else resolve()
       })
     })
   out.on('error', () => {})
@@ -36,6 +37,15 @@ export async function exportBundle(store: Publisher, out: NodeJS.WritableStream,
   await end()
   return result
 }
+
+/** What was written last may fail only here: a full disk, or one that is gone. */
+export async function endBundle(out: NodeJS.WritableStream): Promise<void> {
+  out.end()
+  await finished(out).catch((cause: Error) => Promise.reject(unwritten(cause)))
+}
+
+const unwritten = (cause: Error): PlatteError =>
+  new PlatteError('store-unavailable', `the bundle cannot be written: ${cause.message}`, { cause })
 
 /** Copies a bundle as a mirror copies an upstream: the same verifier, the same order. */
 export async function importBundle(path: string, store: Publisher, options: MirrorOptions): Promise<MirrorResult> {

@@ -26,7 +26,7 @@ import { rampOver } from '../release/edits.ts'
 import { parseStore, type StoreSetting } from '../runtime/own-settings.ts'
 import { makeStore, openStore } from '../runtime/store.ts'
 import { adopt, planAdoption } from './adopt.ts'
-import { exportBundle, importBundle } from './bundle.ts'
+import { endBundle, exportBundle, importBundle } from './bundle.ts'
 import { type MirrorMemory, type MirrorResult, mirror } from './mirror.ts'
 import { type Mirroring, type MirrorOptions, type Want, wants } from './mirror-pass.ts'
 
@@ -142,9 +142,9 @@ export function exportCommand(): Command {
       if (out === undefined && process.stdout.isTTY)
         throw new PlatteError('usage', 'a bundle is not text: use --out FILE, or > FILE')
       const { store } = await openReadingOf(options, warn)
-      const stream = out === undefined ? process.stdout : createWriteStream(out)
+      const stream = out === undefined ? process.stdout : createWriteStream(out, { flush: true })
       const result = await exportBundle(store, stream, { packages, channels: channel, since })
-      if (out !== undefined) await new Promise<void>((resolve) => stream.end(resolve))
+      if (out !== undefined) await endBundle(stream)
       warnAbsent('not in this store', result.absent)
       notice(options.json ? JSON.stringify(result) : sentenceOf('exported', result))
     })

@@ -43,7 +43,6 @@ export interface VerifiedToken {
 }
 
 export interface Authorised {
-  readonly token: VerifiedToken
   readonly rule: string
   /** The pipeline run, for the manifest's provenance. */
   readonly origin: Readonly<Record<string, string>>
@@ -51,23 +50,24 @@ export interface Authorised {
   readonly isRecorded: boolean
 }
 
-/** @throws PlatteError('unauthorized') for an invalid token; 'refused' naming each rule's mismatch; 'issuer-unavailable'. */
-export async function authorise(authorising: Authorising, text: string, intent: Intent): Promise<Authorised> {
-  const { action, app, channels } = intent
-  const token = await verifyToken(authorising, text)
+/** @throws PlatteError('refused') naming each rule's mismatch. */
+export function authorise({ rules }: Policy, token: VerifiedToken, { action, app, channels }: Intent): Authorised {
   const refs = channels.map((channel) => `${app}/${channel}`)
-  const verdict = judge(authorising.policy.rules, token.issuer, token.claims, { action, refs })
+  const verdict = judge(rules, token.issuer, token.claims, { action, refs })
   if (verdict.kind === 'allowed') {
     const { id: rule, provenance: isRecorded = false } = verdict.rule
-    return { token, rule, origin: provenanceOf(token.issuer, token.claims), isRecorded }
+    return { rule, origin: provenanceOf(token.issuer, token.claims), isRecorded }
   }
   const why = `${refs.join(' and ')}: ${verdict.because.join('; ') || 'it has no rules'}`
   const hint = '`platte policy check` tries a policy out'
   throw new PlatteError('refused', `the policy does not let this token ${action} in ${why}`, { hint })
 }
 
-/** Verifies a token (RFC 7519): its issuer is in the policy, its signature holds; one audience, times. */
-async function verifyToken({ policy, remembered, clock }: Authorising, token: string): Promise<VerifiedToken> {
+/**
+ * Verifies a token (RFC 7519): its issuer is in the policy, its signature holds; one audience, times.
+ * @throws PlatteError('unauthorized') for an invalid token; 'issuer-unavailable'.
+ */
+export async function verifyToken({ policy, remembered, clock }: Authorising, token: string): Promise<VerifiedToken> {
   const issuer = peekIssuer(token)
   const trusted = Object.hasOwn(policy.issuers, issuer) ? policy.issuers[issuer] : undefined
   const named = `the identity token is from ${JSON.stringify(issuer.slice(0, 200))}`
@@ -88,7 +88,8 @@ async function verifyToken({ policy, remembered, clock }: Authorising, token: st
     const id = await sha256Hex(new TextEncoder().encode(`${issuer}\0${name}`))
     return { issuer, claims, id, issuedAtMs: iat * 1000 }
   } catch (error) {
-    throw error instanceof jose.errors.JOSEError ? refused(whyOf(error, issuer), error) : error
+    if (error instanceof PlatteError) throw error
+    throw refused(whyOf(error, issuer), error)
   }
 }
 
@@ -104,9 +105,12 @@ function peekIssuer(token: string): string {
   throw refused('names no issuer')
 }
 
-function whyOf(error: jose.errors.JOSEError, issuer: string): string {
+function whyOf(error: unknown, issuer: string): string {
   // Not destructured: that would keep all of jose in bundles.
   const errors = jose.errors
+  // Web Crypto's own errors: a modulus that is too short, or a key that is none.
+  if (!(error instanceof errors.JOSEError))
+    return `is signed with a key of ${issuer} that cannot be used: ${messageOf(error)}`
   if (error instanceof errors.JWKSNoMatchingKey) return `is signed with a key that ${issuer} does not publish`
   if (error instanceof errors.JWTExpired) return `is too old: ${error.message}`
   if (error instanceof errors.JWTClaimValidationFailed)

@@ -1,7 +1,7 @@
 /** Commands with `--endpoint`, sent to a publish function with the identity of a pipeline; and `platte policy`. */
-import type { Command } from 'commander'
+import { Command } from 'commander'
 import { actions, type ChannelCommand } from '../channels/commands.ts'
-import { planCommand } from '../channels/execute-command.ts'
+import { draftCommand } from '../channels/execute-command.ts'
 import type { Publisher } from '../channels/publish.ts'
 import type { AnnouncedUpload, Endpoint, Options, Sending } from '../cli/options.ts'
 import { command, environmentOf, oneOf, openStoreOf, parseChannel, settingsOf } from '../cli/options.ts'
@@ -9,7 +9,7 @@ import { show, warn } from '../cli/terminal.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
 import { readShort, readTextFile, sliceOf } from '../runtime/files.ts'
-import { callFunction, findIdToken } from './client.ts'
+import { callFunction, findIdToken, requireConfidential } from './client.ts'
 import { proposalOf } from './countersign.ts'
 import { type Claims, judge, provenanceOf } from './policy.ts'
 import { readPolicy } from './policy-document.ts'
@@ -19,6 +19,7 @@ import type { OpenedUpload } from './uploads.ts'
 export async function openEndpoint(options: Options): Promise<Endpoint> {
   const { endpoint: url, audience, idToken } = settingsOf(options, [])
   if (url === undefined) throw new PlatteError('usage', '--endpoint names no URL')
+  requireConfidential(new URL(url), 'PLATTE_ENDPOINT (--endpoint)')
   const env = environmentOf(options)
   const signing = await openSigning(options)
   const newToken = () => findIdToken(idToken, env, audience ?? url)
@@ -44,7 +45,7 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
 async function proposalFor(signing: Publisher, command: ChannelCommand, token: string): Promise<object | undefined> {
   const { iss, ...claims } = claimsOf(token)
   const provenance = provenanceOf(String(iss), claims)
-  return proposalOf(signing.release, await planCommand(signing, command, { provenance }))
+  return proposalOf(signing.release, await draftCommand(signing, command, { provenance }))
 }
 
 /** @throws PlatteError('unauthorized') for anything but a token. */
@@ -91,10 +92,15 @@ async function sendOne(
   { id, name, partSize, parts }: Extract<OpenedUpload, { readonly kind: 'missing' }>,
   { files, onBytes, url: endpoint }: Sending & { readonly url: string },
 ): Promise<void> {
+  const file = files.get(name)
+  if (file === undefined)
+    throw new PlatteError('mismatch', `${endpoint} asks for package ${JSON.stringify(name)}, which was not announced`, {
+      hint: 'make sure that this is your endpoint: it gets only the files of this command',
+    })
   const left = parts.values()
   const sendNext = async (): Promise<void> => {
     for (const { number, size, url } of left) {
-      const body = await sliceOf(files.get(name) ?? '', (number - 1) * partSize, size)
+      const body = await sliceOf(file, (number - 1) * partSize, size)
       await callFunction({ url: new URL(url, `${endpoint}/`).href, method: 'PUT', body })
       onBytes(size)
     }
@@ -114,7 +120,7 @@ export function policyCommand(): Command {
     .option('--action <action>', `the action: ${actions.join(', ')}`, oneOf(actions), 'publish')
     .option('--channel <channel>', 'the channel', parseChannel, 'stable')
     .action(checkPolicy)
-  return command('policy', 'test the policy of a publish function', []).addCommand(check)
+  return new Command('policy').description('test the policy of a publish function').exitOverride().addCommand(check)
 }
 
 type CheckOptions = Options & { readonly claims?: string; readonly action: string; readonly channel: string }

@@ -1,7 +1,9 @@
 /** The client of a publish function: the identity token of the pipeline that this runs in, and requests by `fetch`. */
 import { execFile } from 'node:child_process'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { readAtMost } from '../http/body.ts'
+import { isConfidential } from '../http/credentials.ts'
 import { type Problem, problemType } from '../http/problem.ts'
 import { type ErrorCode, errorCodes, messageOf, PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
@@ -30,11 +32,20 @@ const orNone = (who: string, asking: Promise<string>): Promise<string> =>
     })
   })
 
+/** @throws PlatteError('configuration') where others on the way could read a token, and use it. */
+export function requireConfidential(url: URL, setting: string): void {
+  if (isConfidential(url)) return
+  throw new PlatteError('configuration', `${setting}: ${url.origin} gets no token: it would travel unencrypted`, {
+    hint: 'use https://; http:// is for 127.0.0.1, [::1] and localhost only',
+  })
+}
+
 async function askGitHub(url: string, bearer: string, audience: string): Promise<string> {
   const ref = new URL(url)
+  requireConfidential(ref, 'ACTIONS_ID_TOKEN_REQUEST_URL')
   ref.searchParams.set('audience', audience)
   const headers = { authorization: `Bearer ${bearer}`, accept: 'application/json' }
-  const response = await fetch(ref, { headers, signal: AbortSignal.timeout(tokenTimeoutMs) })
+  const response = await fetch(ref, { headers, signal: AbortSignal.timeout(tokenTimeoutMs), redirect: 'error' })
   if (!response.ok) throw new Error(`it answered ${response.status}`)
   const { value } = (await response.json()) as { readonly value?: unknown }
   if (typeof value === 'string' && value !== '') return value
@@ -61,6 +72,11 @@ const codes: Readonly<Record<number, ErrorCode>> = {
   422: 'mismatch',
   424: 'credentials',
 }
+/** Below 500: try the same later. */
+const later = [408, 425, 429]
+/** A defect there is mostly the same the next time. */
+const maxDefects = 4
+const maxWaitMs = 60_000
 const timeoutMs = 120_000
 const maxAnswerBytes = 1024 * 1024
 
@@ -71,20 +87,24 @@ export interface FunctionRequest extends Pick<RequestInit, 'method' | 'headers' 
 }
 
 /**
- * Repeats a request whose answer was lost: every request is safe to repeat.
+ * Repeats a request that failed there or whose answer was lost: every request is safe to repeat.
  * @throws PlatteError of the answer's code and words; 'store-unavailable' without an answer.
  */
 export async function callFunction({ url, attempts = 4, ...request }: FunctionRequest): Promise<string> {
   let failure: PlatteError | undefined
-  for (let attempt = 0; attempt < attempts; attempt++) {
-    if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(500 * 2 ** attempt, 10_000)))
+  let waitMs = 0
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    await setTimeout(waitMs)
+    waitMs = Math.min(500 * 2 ** attempt, 10_000)
     try {
       const signal = AbortSignal.timeout(timeoutMs)
       const response = await fetch(url, { method: 'POST', ...request, signal, redirect: 'error' })
       const text = new TextDecoder().decode(await readAtMost(response.body, maxAnswerBytes))
       if (response.ok) return text
       failure = refusalOf(response, text, url)
-      if (response.status <= 500) throw failure
+      const { status } = response
+      if ((status < 500 && !later.includes(status)) || (status === 500 && attempt >= maxDefects)) throw failure
+      waitMs = Math.max(waitMs, retryAfterMs(response.headers))
     } catch (cause) {
       if (cause instanceof PlatteError) throw cause
       const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)
@@ -93,6 +113,13 @@ export async function callFunction({ url, attempts = 4, ...request }: FunctionRe
     }
   }
   throw failure
+}
+
+/** @see RFC 9110 §10.2.3 */
+function retryAfterMs(headers: Headers): number {
+  const text = headers.get('retry-after') ?? ''
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.parse(headers.get('date') ?? '')
+  return Number.isNaN(ms) ? 0 : Math.min(ms, maxWaitMs)
 }
 
 function refusalOf({ status, headers }: Response, text: string, url: string): PlatteError {

@@ -3,21 +3,18 @@ import * as v from 'valibot'
 import { actions } from '../channels/commands.ts'
 import type { FeatureContext } from '../checks/serving.ts'
 import * as field from '../documents/fields.ts'
+import { isConfidential } from '../http/credentials.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { problemsOf } from './policy-rules.ts'
 
 const maxPolicyBytes = 256 * 1024
 
-/** An issuer never reuses these, unlike names. */
-const immutableIds = ['repository_id', 'project_id', 'organization_id']
-
-const loopback = ['127.0.0.1', '[::1]', 'localhost']
 const httpsUrl = v.pipe(
   v.string(),
   v.maxLength(500),
   v.check((text) => {
     const url = URL.canParse(text) ? new URL(text) : undefined
-    const isSafe = url && (url.protocol === 'https:' || (url.protocol === 'http:' && loopback.includes(url.hostname)))
-    return isSafe === true && url?.username === '' && url.password === '' && !/[?#]/.test(text)
+    return url !== undefined && isConfidential(url) && url.username === '' && url.password === '' && !/[?#]/.test(text)
   }, 'must be a plain https URL'),
 )
 
@@ -25,16 +22,6 @@ const claimText = v.pipe(field.text(500), v.minLength(1, 'is empty'))
 const oneOf = v.strictObject({ in: v.pipe(v.array(claimText), v.minLength(1)) })
 const matchers = [claimText, oneOf, v.strictObject({ prefix: claimText })]
 const matcher = v.union(matchers, 'must be a text, {"in":[…]} or {"prefix":"…"}')
-
-const claims = v.pipe(
-  field.record(field.text(100), matcher),
-  v.check((map) => !Object.hasOwn(map, 'sub'), 'match other claims than sub: its form is not the same everywhere'),
-  v.check(
-    (map) =>
-      immutableIds.some((id) => Object.hasOwn(map, id) && (typeof map[id] === 'string' || 'in' in (map[id] ?? {}))),
-    `must name one of ${immutableIds.join(', ')} exactly: names can be given to somebody else`,
-  ),
-)
 
 const allowed = v.pipe(
   v.string(),
@@ -55,7 +42,7 @@ const schema = v.pipe(
         issuer: v.string(),
         allow: v.pipe(v.array(allowed), v.minLength(1)),
         actions: v.pipe(v.array(v.picklist(actions)), v.minLength(1)),
-        claims,
+        claims: field.record(field.text(100), matcher),
         provenance: v.exactOptional(v.boolean()),
       }),
     ),
@@ -88,7 +75,10 @@ export function parsePolicy(text: string): Policy {
     throw new PlatteError('configuration', 'policy: is not JSON')
   }
   const policy = field.check(schema, 'policy', value, 'configuration')
-  const stray = policy.rules.find(({ issuer }) => !Object.hasOwn(policy.issuers, issuer))
-  if (stray === undefined) return policy
-  throw new PlatteError('configuration', `policy: rule ${stray.id}: issuers does not name ${stray.issuer}`)
+  const problems = policy.rules.flatMap((rule) => {
+    const stray = Object.hasOwn(policy.issuers, rule.issuer) ? [] : [`issuers does not name ${rule.issuer}`]
+    return [...stray, ...problemsOf(rule)].map((problem) => `policy: rule ${rule.id}: ${problem}`)
+  })
+  if (problems.length === 0) return policy
+  throw new PlatteError('configuration', problems.join('\n'))
 }

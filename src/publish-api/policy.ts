@@ -1,4 +1,5 @@
 /** Which pipelines may change what. Pure. Claims are compared exactly, with a list or by prefix, never by patterns. */
+import { isVisible, visible } from '../kernel/format.ts'
 
 export type Matcher = string | { readonly in: readonly string[] } | { readonly prefix: string }
 
@@ -23,23 +24,42 @@ export type Verdict =
   /** Why each rule did not match, in their order. */
   | { readonly kind: 'refused'; readonly because: readonly string[] }
 
-/** Events that run unreviewed code, by claim. */
-const unreviewed: Readonly<Record<string, readonly string[]>> = {
-  event_name: ['pull_request', 'pull_request_target'],
-  pipeline_source: ['merge_request_event', 'external_pull_request_event'],
+/** What starts a job by itself: a rule must name any other event. By the claim, with the id that its tokens have, too. */
+const usualEvents = {
+  event_name: { id: 'repository_id', usual: ['push', 'workflow_dispatch', 'schedule', 'release'] },
+  pipeline_source: { id: 'project_id', usual: ['push', 'web', 'schedule'] },
+} as const
+
+/** What says that code is not merged, by claim; no rule allows that. */
+const unmerged: Readonly<Record<string, RegExp>> = {
+  ...{ event_name: /^pull_request/, pipeline_source: /merge_request|pull_request/ },
+  // Only tokens of pull and merge requests have these.
+  ...{ head_ref: /./, base_ref: /./, target_ref: /./, pipeline_source_event: /./ },
+  ...Object.fromEntries(
+    ['ref', 'ref_path', 'workflow_ref', 'job_workflow_ref', 'ci_config_ref_uri', 'build_branch'].map((name) => [
+      name,
+      /(^|@)(refs\/(pull|merge-requests)\/|(refs\/heads\/)?gh-readonly-queue\/)/,
+    ]),
+  ),
 }
 
 /** The first rule that matches a verified token's claims counts. */
 export function judge(rules: readonly Rule[], issuer: string, claims: Claims, wanted: PolicyRequest): Verdict {
-  for (const [claim, values] of Object.entries(unreviewed)) {
+  const refused = (why: string): Verdict => ({ kind: 'refused', because: [visible(why)] })
+  for (const [claim, isUnmerged] of Object.entries(unmerged)) {
     const value = claimOf(claims, claim)
-    if (value !== undefined && values.includes(value))
-      return { kind: 'refused', because: [`${claim} is ${value}: code that is not merged cannot change a channel`] }
+    if (value !== undefined && isUnmerged.test(value))
+      return refused(`${claim} is ${value.slice(0, 200)}: code that is not merged cannot change a channel`)
   }
+  const disguised = Object.values(origins)
+    .flat()
+    .find((claim) => !isVisible(claimOf(claims, claim) ?? ''))
+  if (disguised !== undefined)
+    return refused(`claim ${disguised} has characters that hide what it says: ${claimOf(claims, disguised)}`)
   const problem = (rule: Rule) => problemOf(rule, issuer, claims, wanted)
   const rule = rules.find((one) => problem(one) === undefined)
   if (rule) return { kind: 'allowed', rule }
-  return { kind: 'refused', because: rules.map((one) => `rule ${one.id}: ${problem(one)}`) }
+  return { kind: 'refused', because: rules.map((one) => visible(`rule ${one.id}: ${problem(one)}`)) }
 }
 
 function problemOf(rule: Rule, issuer: string, claims: Claims, { action, refs }: PolicyRequest): string | undefined {
@@ -52,6 +72,19 @@ function problemOf(rule: Rule, issuer: string, claims: Claims, { action, refs }:
     if (value === undefined) return `claim ${name} is missing`
     const [isMatch, words] = match(matcher, value)
     if (!isMatch) return `claim ${name} is ${JSON.stringify(value.slice(0, 200))}, not ${words}`
+  }
+  return eventProblem(rule, claims)
+}
+
+function eventProblem(rule: Rule, claims: Claims): string | undefined {
+  for (const [name, { id, usual }] of Object.entries(usualEvents)) {
+    const value = claimOf(claims, name)
+    const isNeeded = Object.hasOwn(rule.claims, id)
+    if (value === undefined && isNeeded) return `claim ${name} is missing`
+    const named = Object.hasOwn(rule.claims, name) ? rule.claims[name] : undefined
+    const names = typeof named === 'string' ? [named] : named && 'in' in named ? named.in : []
+    if (value !== undefined && ![...usual, ...names].includes(value))
+      return `claim ${name} is ${JSON.stringify(value.slice(0, 200))}, which is none of ${usual.join(', ')}: it must be named`
   }
   return undefined
 }
@@ -78,7 +111,8 @@ const origins: Readonly<Record<string, readonly string[]>> = {
   repository: ['repository', 'project_path', 'pipeline_slug'],
   ref: ['ref', 'build_branch'],
   commit: ['sha', 'build_commit'],
-  run: ['run_id', 'pipeline_id', 'build_number'],
+  // Before `pipeline_id`: with Buildkite that is the pipeline, with GitLab the run.
+  run: ['run_id', 'build_number', 'pipeline_id'],
   workflow: ['job_workflow_ref', 'ci_config_ref_uri', 'step_key'],
 }
 
@@ -86,7 +120,7 @@ const origins: Readonly<Record<string, readonly string[]>> = {
 export function provenanceOf(issuer: string, claims: Claims): Readonly<Record<string, string>> {
   const found = Object.entries(origins).flatMap(([name, names]) => {
     const value = names.map((claim) => claimOf(claims, claim)).find((one) => one !== undefined)
-    return value === undefined ? [] : [[name, value.replace(/\p{Cc}/gu, ' ').slice(0, 500)]]
+    return value === undefined ? [] : [[name, value.slice(0, 500)]]
   })
   return Object.fromEntries([['issuer', issuer], ...found])
 }

@@ -1,7 +1,7 @@
 /** Executes the commands of pipelines: allowed by the policy, once for each token, planned, signed and committed. */
 import * as v from 'valibot'
-import type { Seal } from '../catalog/commit-channel.ts'
-import { encode, type StoreWriter } from '../catalog/read.ts'
+import { loadHead, type Seal } from '../catalog/commit-channel.ts'
+import { encode, loadForWriting, type StoreWriter } from '../catalog/read.ts'
 import { type Action, type ChannelCommand, changedBy, readCommand } from '../channels/commands.ts'
 import { commit, preview } from '../channels/commit.ts'
 import { planCommand } from '../channels/execute-command.ts'
@@ -13,13 +13,14 @@ import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { type Authorised, type Authorising, authorise, type VerifiedToken } from './authorise.ts'
+import { type Authorised, authorise, type VerifiedToken } from './authorise.ts'
 import { countersign, type Proposal, readProposal } from './countersign.ts'
+import type { Policy } from './policy-document.ts'
 import { requireReceipt } from './receipts.ts'
 
 export interface PublishFunction {
   readonly publisher: Publisher
-  readonly authorising: Authorising
+  readonly policy: Policy
 }
 
 /** The body of a request. */
@@ -34,7 +35,7 @@ export interface CommandRequest {
 export interface Request extends CommandRequest {
   /** The whole request: the token is bound to it. */
   readonly bytes: Uint8Array
-  readonly token: string
+  readonly token: VerifiedToken
 }
 
 /** @throws PlatteError('usage') naming the first member at fault. */
@@ -47,22 +48,50 @@ export function readRequest(action: Action, body: Readonly<Record<string, unknow
 }
 
 /** Executes the command of a pipeline. @throws PlatteError as `authorise`, `planCommand`, `commit` and `countersign`. */
-export async function answerCommand({ publisher, authorising }: PublishFunction, request: Request): Promise<Answer> {
+export async function answerCommand({ publisher, policy }: PublishFunction, request: Request): Promise<Answer> {
   const { command, isPlan, manifest, bytes, token } = request
   const { action, app, channel } = command
-  const allowed = await authorise(authorising, token, { action, app, channels: changedBy(command) })
+  const allowing = (channels: readonly string[]) => authorise(policy, token, { action, app, channels })
+  allowing(changedBy(command))
+  const names = changedBy(command, await aliasesOf(publisher, command))
+  const allowed = allowing(names)
   const proposal = manifest && readProposal(manifest, publisher.clock())
   const { rule } = allowed
   const work = async (at: number): Promise<Answer> => {
     const signing = { at, ...signingOf(publisher, allowed, proposal) }
-    const planned = await planCommand(publisher, command, signing)
+    const planned = onlyNames(names, command, await planCommand(publisher, command, signing))
     const result = isPlan ? await preview(publisher, planned) : await execute(publisher, command, planned, signing.seal)
     publisher.log({ level: 'info', event: 'command', action, app, channel, rule, kind: result.kind, seq: result.seq })
     return { ...(command.action === 'publish' ? publishResult(result, withOptional(command.packages)) : result), rule }
   }
   if (isPlan) return work(publisher.clock())
   const digest = await sha256Hex(new Uint8Array([...new TextEncoder().encode(`${action}\0`), ...bytes]))
-  return onceFor(publisher, allowed.token, { request: digest, work })
+  return onceFor(publisher, token, { request: digest, work })
+}
+
+/** Names that a command may take away; none for a command that takes none. */
+async function aliasesOf(publisher: Publisher, command: ChannelCommand): Promise<readonly string[]> {
+  if (command.action !== 'channel-delete' && !('aliases' in command)) return []
+  return (await loadHead(publisher, await loadForWriting(publisher), command))?.manifest.aliases ?? []
+}
+
+/** The policy allowed to change these names: one that the channel got since then is not taken away. */
+function onlyNames(names: readonly string[], command: ChannelCommand, planned: Plan): Plan {
+  const { edit, state } = planned
+  const check = (aliases?: readonly string[]): void => {
+    const other = changedBy(command, aliases).find((name) => !names.includes(name))
+    if (other === undefined) return
+    throw new PlatteError('conflict', `${command.channel} got the name ${other} meanwhile`, {
+      hint: 'run the same command again',
+    })
+  }
+  check(state.head?.manifest.aliases)
+  if ('brake' in edit) return planned
+  const apply: typeof edit.apply = (current, ...rest) => {
+    check(current.aliases)
+    return edit.apply(current, ...rest)
+  }
+  return { ...planned, edit: { ...edit, apply } }
 }
 
 function signingOf({ release }: Publisher, { origin, isRecorded }: Authorised, proposal?: Proposal) {

@@ -18,7 +18,7 @@ import { newHono } from '../http/hono.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { type Authorising, authorise } from './authorise.ts'
+import { type Authorising, authorise, type VerifiedToken, verifyToken } from './authorise.ts'
 import type { Policy } from './policy-document.ts'
 import { answerCommand, type PublishFunction, readRequest } from './publish-function.ts'
 import { checkUploadOrder, sweepUploads, type Uploading, type UploadOrder } from './upload-records.ts'
@@ -32,31 +32,31 @@ const maxOrderBytes = 64 * 1024
 const refreshEveryMs = 1000
 const noStore = { 'cache-control': 'no-store' }
 
+/** Paths that take an identity token. */
+const tokenPaths: readonly string[] = [...actions.map((action) => `/v1/${action}`), '/v1/uploads']
 /** Every path of the publish function, and of uploads. */
-export const publishPaths: readonly string[] = [
-  ...actions.map((action) => `/v1/${action}`),
-  ...['/v1/refresh', '/v1/uploads', '/v1/uploads/*'],
-]
+export const publishPaths: readonly string[] = [...tokenPaths, '/v1/refresh', '/v1/uploads/*']
 
 /** Reads keys for each request that publishes: Workers share no promises between requests. */
 export async function openPublishFunction(policy: Policy, context: FeatureContext): Promise<Extension> {
-  const { cache, packages, newHasher, openWriter, openUploads } = context
+  const { cache, packages, newHasher, openWriter, openUploads, reader } = context
   const receiving = { packages, newHasher, uploads: await openUploads() }
-  const remembered: Authorising['remembered'] = new Map()
+  const authorising: Authorising = { policy, remembered: new Map(), clock: reader.clock }
   const lastRefresh = { at: Number.NEGATIVE_INFINITY }
-  const answer = async (c: Context): Promise<Response> => {
+  const answer = async (c: Context, token?: VerifiedToken): Promise<Response> => {
     const publisher = { ...(await openWriter()), ...receiving }
-    const authorising = { policy, remembered, clock: publisher.clock }
     const inner = newHono()
     const notPost = (c: Context) => refuseMethod(c, 'POST')
-    for (const action of actions)
-      inner.post(`/v1/${action}`, (c) => answerAction(c, action, { publisher, authorising }, cache)).all(notPost)
+    for (const action of actions) {
+      if (token) inner.post(`/v1/${action}`, (c) => answerAction(c, { action, token }, { publisher, policy }, cache))
+      inner.all(`/v1/${action}`, notPost)
+    }
     inner.post('/v1/refresh', (c) => answerRefresh(c, publisher, cache, lastRefresh)).all(notPost)
     uploadRoutes({
       uploading: publisher,
       // Uploads change no channel: their token is not used up.
-      authorize: async (request, { app, channel }) =>
-        void (await authorise(authorising, tokenOf(request), { action: 'publish', app, channels: [channel] })),
+      authorize: async (_, { app, channel }) =>
+        void authorise(policy, token ?? noToken(), { action: 'publish', app, channels: [channel] }),
     })(inner)
     inner.onError((error) => Promise.reject(error))
     return inner.fetch(c.req.raw)
@@ -64,19 +64,32 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
   return {
     name: 'publish-api',
     mount: (app) => {
-      for (const path of publishPaths) app.all(path, answer)
+      // The token first: without a good one, no body and no key is read.
+      for (const path of tokenPaths)
+        app.post(path, async (c) =>
+          answer(c, await verifyToken(authorising, bearerToken(c.req.raw.headers) || noToken())),
+        )
+      for (const path of publishPaths) app.all(path, (c) => answer(c))
     },
     onSchedule: async (writer, most) => void (await sweepUploads({ ...writer, ...receiving }, most)),
   }
 }
 
-async function answerAction(c: Context, action: Action, serving: PublishFunction, cache: CatalogCache) {
-  const { publisher, authorising } = serving
+/** @throws PlatteError('unauthorized') */
+function noToken(): never {
+  throw new PlatteError('unauthorized', 'send an identity token: Authorization: Bearer TOKEN')
+}
+
+async function answerAction(
+  c: Context,
+  { action, token }: { readonly action: Action; readonly token: VerifiedToken },
+  { publisher, policy }: PublishFunction,
+  cache: CatalogCache,
+) {
   const { bytes, value } = await readJson(c.req.raw, maxCommandBytes)
   const request = readRequest(action, value)
   const logged = { ...publisher, log: requestLog(publisher.log, c.req.raw) }
-  const token = tokenOf(c.req.raw)
-  const answer = await answerCommand({ publisher: logged, authorising }, { ...request, bytes, token })
+  const answer = await answerCommand({ publisher: logged, policy }, { ...request, bytes, token })
   if (!request.isPlan) await reload(cache, publisher)
   const { command } = request
   const channel = command.action === 'channel-rename' ? command.name : command.channel
@@ -94,13 +107,6 @@ async function answerRefresh(c: Context, publisher: Uploading, cache: CatalogCac
   const { kind, expires, rolled } = await refresh(publisher, { seen: cache.state, only })
   if (kind === 'refreshed') await reload(cache, publisher)
   return c.json({ kind, expires, rolled }, 200, noStore)
-}
-
-/** @throws PlatteError('unauthorized') */
-function tokenOf({ headers }: { readonly headers: Headers }): string {
-  const token = bearerToken(headers)
-  if (token) return token
-  throw new PlatteError('unauthorized', 'send an identity token: Authorization: Bearer TOKEN')
 }
 
 export interface UploadServing {

@@ -2,8 +2,9 @@
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
 import type { Signing } from '../../src/channels/commit.ts'
-import { planCommand } from '../../src/channels/execute-command.ts'
+import { draftCommand } from '../../src/channels/execute-command.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
+import { verifyToken } from '../../src/publish-api/authorise.ts'
 import { proposalOf } from '../../src/publish-api/countersign.ts'
 import { provenanceOf } from '../../src/publish-api/policy.ts'
 import { answerCommand } from '../../src/publish-api/publish-function.ts'
@@ -33,9 +34,9 @@ async function send(manifest: object | undefined, sent: ChannelCommand = order, 
   const publisher = { ...store.publisher, release: [own], ...more }
   const policy = policyFor(issuer)
   const authorising = { policy, remembered: new Map(), clock: publisher.clock }
-  const token = await issuer.token()
+  const token = await verifyToken(authorising, await issuer.token())
   return answerCommand(
-    { publisher, authorising },
+    { publisher, policy },
     { command: sent, isPlan: false, manifest, bytes: new Uint8Array([1]), token },
   )
 }
@@ -45,7 +46,7 @@ async function propose(signed: ChannelCommand = order, more: Signing = {}, relea
   const claims = { repository: 'octocat/os', ref: 'refs/tags/v2', sha: '0123456789abcdef0123456789abcdef01234567' }
   const job = { run_id: '77', job_workflow_ref: 'octocat/os/.github/workflows/release.yml@refs/tags/v2' }
   const provenance = provenanceOf(issuer.url, { ...claims, ...job })
-  return proposalOf(release, await planCommand(store.publisher, signed, { provenance, ...more }))
+  return proposalOf(release, await draftCommand(store.publisher, signed, { provenance, ...more }))
 }
 
 const seqOf = async (): Promise<number> => {

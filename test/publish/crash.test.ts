@@ -5,6 +5,7 @@
  */
 import { afterAll, expect, test } from 'vitest'
 import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
+import { verifyToken } from '../../src/publish-api/authorise.ts'
 import { answerCommand } from '../../src/publish-api/publish-function.ts'
 import { type Fault, faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
 import { files, orderOf, type UploadScene, uploadAll, uploadScene } from '../uploads/scene.ts'
@@ -23,7 +24,7 @@ const order = readCommand('publish', {
 const bytes = new Uint8Array([2])
 
 /** @param plan which of its writes fail. */
-async function send({ uploading }: UploadScene, token: string, plan: Readonly<Record<number, Fault>> = {}) {
+async function send({ uploading }: UploadScene, text: string, plan: Readonly<Record<number, Fault>> = {}) {
   const faults = faultsOf(plan)
   const publisher = {
     ...uploading,
@@ -31,8 +32,9 @@ async function send({ uploading }: UploadScene, token: string, plan: Readonly<Re
     packages: faultyPackages(uploading.packages, faults),
   }
   const { clock } = uploading
-  const authorising = { policy: policyFor(issuer), remembered: new Map(), clock }
-  const answer = await answerCommand({ publisher, authorising }, { command: order, isPlan: false, bytes, token }).catch(
+  const policy = policyFor(issuer)
+  const token = await verifyToken({ policy, remembered: new Map(), clock }, text)
+  const answer = await answerCommand({ publisher, policy }, { command: order, isPlan: false, bytes, token }).catch(
     ({ code }) => code,
   )
   return { answer, writes: faults.writes }

@@ -27,7 +27,16 @@ const parse = async (value: unknown) => parsePolicy(typeof value === 'string' ? 
 
 test('a valid policy', async () => {
   expect(await parse(policy)).toMatchObject({ audience: policy.audience })
-  expect(await parse(withRule({ claims: { project_id: { in: ['1', '2'] }, ref: { prefix: 'v' } } }))).toBeDefined()
+  const good: readonly object[] = [
+    { project_id: { in: ['1', '2'] }, ref: { prefix: 'v' }, ref_type: 'tag' },
+    { organization_id: 'o', pipeline_id: 'p', build_branch: { prefix: 'release/' }, build_tag: { prefix: 'v' } },
+    { repository_id: '1', job_workflow_ref: { prefix: 'octocat/os/.github/workflows/x.yml@refs/tags/v' } },
+    { repository_id: '1', job_workflow_ref: { prefix: 'octocat/os/.github/workflows/x.yml@refs/heads/release/' } },
+    { repository_id: '1', job_workflow_ref: { prefix: 'octocat/os/.github/workflows/x.yml@' } },
+    { repository_id: '1', job_workflow_ref: { in: ['octocat/os/.github/workflows/x.yml@refs/heads/main'] } },
+    { repository_id: '1', ref: { prefix: 'refs/tags/v' }, environment: { prefix: 'rel' } },
+  ]
+  for (const claims of good) expect(await parse(withRule({ claims }))).toBeDefined()
 })
 
 test.each<readonly [string, unknown, RegExp]>([
@@ -42,7 +51,38 @@ test.each<readonly [string, unknown, RegExp]>([
     /https URL/,
   ],
   ['another algorithm', { ...policy, issuers: { [issuer]: { jwks: issuer, algs: ['HS256'] } } }, /algs/],
-  ['a rule without claims', withRule({ claims: {} }), /must name one of repository_id, project_id, organization_id/],
+  ['a rule without claims', withRule({ claims: {} }), /rule os: claims: must name one of repository_id .*project_id/],
+  ...[
+    { organization_id: 'o' },
+    { organization_id: 'o', pipeline_slug: 'os' },
+    { pipeline_id: 'p' },
+    { organization_id: 'o', pipeline_id: { prefix: 'p' } },
+    { repository_owner_id: '1', environment: 'release' },
+    { namespace_id: '1' },
+  ].map((claims) => {
+    const remedy = /rule os: claims: must name one of .*organization_id with pipeline_id/
+    return [`a rule for many: ${JSON.stringify(claims)}`, withRule({ claims }), remedy] as const
+  }),
+  ...[
+    { job_workflow_ref: { prefix: 'octocat/os/.github/workflows/release.yml@refs/heads/main' } },
+    { job_workflow_ref: { prefix: 'octocat/os/.github/workflows/release.yml@refs/heads/release/1' } },
+    { job_workflow_ref: { prefix: 'octocat/os/.github/workflows/release' } },
+    { workflow_ref: { prefix: 'octocat/os/.github/workflows/release.yml@refs/heads/v@' } },
+    { ci_config_ref_uri: { prefix: 'gitlab.com/acme/os//.gitlab-ci.yml@refs/heads/main' } },
+    { ref: { prefix: 'refs/heads/main' } },
+    { ref_path: { prefix: 'refs/heads/m' } },
+    { ref: { prefix: 'v' } },
+    { ref: { prefix: 'main' }, ref_type: 'branch' },
+    { build_branch: { prefix: 'main' } },
+    { anything: { prefix: 'refs/heads/main' } },
+  ].map((claims) => {
+    const remedy = /rule os: claims\.\w+: the prefix ".*" ends inside a name, .*: name it exactly, or end with "\/"/
+    return [
+      `a cut branch: ${JSON.stringify(claims)}`,
+      withRule({ claims: { repository_id: '1', ...claims } }),
+      remedy,
+    ] as const
+  }),
   [
     'a rule that only names a name',
     withRule({ claims: { repository: 'octocat/os' } }),

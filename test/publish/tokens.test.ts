@@ -1,9 +1,12 @@
 /** Whose tokens are believed, and what they may do: a table of what is forged, stolen, stale or from elsewhere. */
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
-import { type Authorising, authorise, type Intent } from '../../src/publish-api/authorise.ts'
+import { type Action, type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
+import { type Authorising, authorise, type Intent, verifyToken } from '../../src/publish-api/authorise.ts'
+import type { Matcher } from '../../src/publish-api/policy.ts'
+import type { Policy } from '../../src/publish-api/policy-document.ts'
 import { type Answer, answerCommand, onceFor } from '../../src/publish-api/publish-function.ts'
+import { describeChannel } from '../changes.ts'
 import { app, ask, bytesOf, newReader, newStore, publishOne, refusal } from '../world.ts'
 import { audience, gitHubClaims, policyFor, startIssuer } from './issuer.ts'
 
@@ -37,11 +40,17 @@ beforeEach(() => {
   issuer.answer()
 })
 
+/** Verifies a token, and asks the policy. */
+async function permit(text: string, wanted: Intent) {
+  const token = await verifyToken(authorising, text)
+  return { token, ...authorise(authorising.policy, token, wanted) }
+}
+
 const seconds = () => Math.floor(time.now / 1000)
 
 test('a valid token with a matching rule', async () => {
   const token = await issuer.token({ jti: 'one' })
-  const allowed = await authorise(authorising, token, intent)
+  const allowed = await permit(token, intent)
   expect(allowed).toMatchObject({ rule: 'os-stable', isRecorded: true, token: { issuedAtMs: seconds() * 1000 } })
   expect(allowed.origin).toEqual({
     issuer: issuer.url,
@@ -55,7 +64,7 @@ test('a valid token with a matching rule', async () => {
 
 test('a token without jti is identified by its signed part', async () => {
   const [one, other] = [await issuer.token({ jti: undefined }), await issuer.token({ jti: undefined, run_id: '78' })]
-  const idOf = async (token: string) => (await authorise(authorising, token, intent)).token.id
+  const idOf = async (token: string) => (await permit(token, intent)).token.id
   expect(await idOf(one)).toBe(await idOf(one))
   expect(await idOf(one)).not.toBe(await idOf(other))
 })
@@ -103,7 +112,7 @@ describe('an invalid token', () => {
   test.each(forged)('%s', async (_, make, words) => {
     const { request } = stranger
     const before = request()
-    const problem = await refusal(authorise(authorising, await make(), intent))
+    const problem = await refusal(permit(await make(), intent))
     expect(problem).toMatch(words)
     expect(problem).toMatch(/^unauthorized: /)
     expect(request()).toBe(before)
@@ -112,7 +121,7 @@ describe('an invalid token', () => {
   test('with its last byte changed', async () => {
     const token = await issuer.token()
     const changed = `${token.slice(0, -10)}${token.at(-10) === 'A' ? 'B' : 'A'}${token.slice(-9)}`
-    expect(await refusal(authorise(authorising, changed, intent))).toMatch(/bad signature/)
+    expect(await refusal(permit(changed, intent))).toMatch(/bad signature/)
   })
 })
 
@@ -143,6 +152,32 @@ describe('a valid token that is refused', () => {
     ['an event that is not in the list', { event_name: 'schedule' }, {}, /not one of "push", "workflow_dispatch"/],
     ['pull_request_target', { event_name: 'pull_request_target' }, {}, /not merged/],
     ['a pull request', { event_name: 'pull_request' }, {}, /not merged/],
+    ['a review of a pull request', { event_name: 'pull_request_review' }, {}, /not merged/],
+    ['a pull request on GitLab', { pipeline_source: 'external_pull_request_event' }, {}, /not merged/],
+    [
+      'the ref of a pull request',
+      { ref: 'refs/pull/7/merge' },
+      {},
+      /^refused: .*ref is refs\/pull\/7\/merge: .*not merged/,
+    ],
+    ['the ref of a merge request', { ref_path: 'refs/merge-requests/7/head' }, {}, /not merged/],
+    ['a merge train', { ref_path: 'refs/merge-requests/7/train' }, {}, /not merged/],
+    ['a merge queue', { ref: 'refs/heads/gh-readonly-queue/main/pr-7-ab' }, {}, /not merged/],
+    [
+      'a workflow of a pull request',
+      { workflow_ref: 'octocat/os/.github/workflows/x.yml@refs/pull/7/merge' },
+      {},
+      /not merged/,
+    ],
+    ['a source of a pull request', { head_ref: 'feature' }, {}, /head_ref is feature: .*not merged/],
+    ['a target of a merge request', { target_ref: 'main' }, {}, /not merged/],
+    [
+      'a ref that hides what it says',
+      { ref: 'refs/heads/\u202enib' },
+      {},
+      /claim ref has characters that hide .*\\u202enib/,
+    ],
+    ['a line feed in a ref', { ref: 'refs/heads/a\nb' }, {}, /claim ref has characters that hide/],
     ['a merge request of GitLab', { pipeline_source: 'merge_request_event' }, {}, /not merged/],
     ['another action', {}, { action: 'prune' }, /allows publish, .*, not prune/],
     ['another channel', {}, { channels: ['alpha'] }, /not .*\/alpha/],
@@ -150,9 +185,38 @@ describe('a valid token that is refused', () => {
     ['one of two channels', {}, { channels: ['stable', 'alpha'] }, /not .*\/alpha/],
   ]
   test.each(refused)('%s', async (_, claims, more, words) => {
-    const problem = await refusal(authorise(authorising, await issuer.token(claims), { ...intent, ...more }))
+    const problem = await refusal(permit(await issuer.token(claims), { ...intent, ...more }))
     expect(problem).toMatch(words)
     expect(problem).toMatch(/^refused: /)
+  })
+})
+
+describe('events', () => {
+  const events = (event_name: Matcher | undefined) => {
+    const { event_name: _, ...claims } = policyFor(issuer).rules[0]?.claims ?? {}
+    return {
+      ...authorising.policy.rules[0],
+      claims: { ...claims, ...(event_name && { event_name }) },
+    } as Policy['rules'][number]
+  }
+  test.each<readonly [string, Matcher | undefined, Record<string, unknown>, RegExp]>([
+    ...['push', 'workflow_dispatch', 'schedule', 'release'].map(
+      (event_name) => [event_name, undefined, { event_name }, /^accepted$/] as const,
+    ),
+    ...['merge_group', 'issue_comment', 'workflow_run', 'repository_dispatch', 'Push', ''].map(
+      (event_name) => [`unnamed: ${event_name}`, undefined, { event_name }, /it must be named/] as const,
+    ),
+    ['named', 'repository_dispatch', { event_name: 'repository_dispatch' }, /^accepted$/],
+    ['named in a list', { in: ['push', 'workflow_run'] }, { event_name: 'workflow_run' }, /^accepted$/],
+    ['a prefix names none', { prefix: 'workflow_' }, { event_name: 'workflow_run' }, /it must be named/],
+    ['a pull request is never allowed', 'pull_request', { event_name: 'pull_request' }, /not merged/],
+    ['no event', undefined, { event_name: undefined }, /claim event_name is missing/],
+    ['an event that is no text', undefined, { event_name: ['push'] }, /claim event_name is missing/],
+    ['of a child pipeline', undefined, { pipeline_source: 'parent_pipeline' }, /it must be named/],
+    ['of an API', undefined, { pipeline_source: 'api' }, /it must be named/],
+  ])('%s', async (_, named, claims, words) => {
+    authorising = { ...authorising, policy: { ...authorising.policy, rules: [events(named)] } }
+    expect(await refusal(permit(await issuer.token(claims), intent))).toMatch(words)
   })
 })
 
@@ -167,14 +231,64 @@ describe('requests with aliases', () => {
     const policy = policyFor(issuer, { actions: ['channel-create', 'channel-edit'] })
     const send = async (aliases: readonly string[]) => {
       const command = order(action, aliases)
-      const request = { command, isPlan: false, bytes: bytesOf(aliases.join()), token: await issuer.token() }
-      return refusal(answerCommand({ publisher, authorising: { ...authorising, policy } }, request))
+      const token = await verifyToken(authorising, await issuer.token())
+      return refusal(
+        answerCommand({ publisher, policy }, { command, isPlan: false, bytes: bytesOf(aliases.join()), token }),
+      )
     }
     time.now = store.time.now
     expect(await send(['steady', 'prod'])).toMatch(/^refused: .*not .*\/prod/)
     expect(await ask(newReader(store), { channel: 'prod' })).toBe('unknown-channel')
     expect(await send(['steady'])).toBe('accepted')
     expect(await ask(newReader(store), { channel: 'steady' })).toBe('update 2')
+  })
+
+  /** A channel with two aliases, of which the policy names one. */
+  const named = async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    await describeChannel(store.publisher, { app, channel: 'stable' }, { aliases: ['steady', 'prod'] })
+    time.now = store.time.now
+    const send = async (action: Action, fields: object, publisher = store.publisher) => {
+      const command = readCommand(action, { app, channel: 'stable', ...fields }) as ChannelCommand
+      const actions = ['channel-create', 'channel-edit', 'channel-delete']
+      const token = await verifyToken(authorising, await issuer.token())
+      const request = { command, isPlan: false, bytes: bytesOf(JSON.stringify(fields)), token }
+      return refusal(answerCommand({ publisher, policy: policyFor(issuer, { actions }) }, request))
+    }
+    return { store, send }
+  }
+
+  test.each<readonly [Action, object, RegExp]>([
+    ['channel-edit', { aliases: null }, /^refused: .*not .*\/prod/],
+    ['channel-edit', { aliases: [] }, /^refused: .*not .*\/prod/],
+    ['channel-edit', { aliases: ['steady'] }, /^refused: .*not .*\/prod/],
+    ['channel-create', { aliases: null }, /^refused: .*not .*\/prod/],
+    ['channel-delete', { force: true }, /^refused: .*not .*\/prod/],
+    ['channel-edit', { description: 'x' }, /^accepted$/],
+  ])('names taken away count as changed: %s %j', async (action, fields, words) => {
+    const { store, send } = await named()
+    expect(await send(action, fields)).toMatch(words)
+    expect(await ask(newReader(store), { channel: 'prod' })).toBe('update 2')
+  })
+
+  test('a name that comes meanwhile is not taken away', async () => {
+    const { store, send } = await named()
+    const { publisher } = store
+    await describeChannel(publisher, { app, channel: 'stable' }, { aliases: ['steady'] })
+    let isFirst = true
+    const create: typeof publisher.documents.create = async (key, bytes) => {
+      if (isFirst && key.includes('/stable/')) {
+        isFirst = false
+        await describeChannel(publisher, { app, channel: 'stable' }, { aliases: ['steady', 'prod'] })
+      }
+      return publisher.documents.create(key, bytes)
+    }
+    const raced = { ...publisher, documents: { ...publisher.documents, create } }
+    expect(await send('channel-delete', { force: true }, raced)).toMatch(
+      /^conflict: stable got the name prod meanwhile/,
+    )
+    expect(await ask(newReader(store), { channel: 'prod' })).toBe('update 2')
   })
 })
 
@@ -193,7 +307,7 @@ test('an answer too large for its record is computed again when the request is r
 })
 
 describe('the keys of an issuer', () => {
-  const ask = async () => authorise(authorising, await issuer.token(), intent)
+  const ask = async () => permit(await issuer.token(), intent)
 
   test('are fetched once in ten minutes', async () => {
     const before = issuer.request()
@@ -211,9 +325,21 @@ describe('the keys of an issuer', () => {
     await issuer.rotate()
     await ask()
     expect(issuer.request() - before).toBe(1)
-    for (let i = 0; i < 20; i++)
-      await refusal(authorise(authorising, await issuer.token({}, { kid: `no${i}` }), intent))
+    for (let i = 0; i < 20; i++) await refusal(permit(await issuer.token({}, { kid: `no${i}` }), intent))
     expect(issuer.request() - before).toBe(1)
+  })
+
+  test.each<readonly [string, object]>([
+    ['is too short', { n: 'x'.repeat(86) }],
+    ['has no modulus', { n: undefined }],
+    ['is no base64', { n: '!', e: '!' }],
+    ['is even', { e: 'AA' }],
+  ])('one that %s is a refusal', async (_, broken) => {
+    const keys = [{ ...issuer.publicJwk(), ...broken }]
+    issuer.answer((response) => void response.end(JSON.stringify({ keys })))
+    expect(await refusal(ask())).toMatch(
+      /^unauthorized: the identity token (is signed with a key of .* that cannot be used|cannot be verified|has a bad signature)/,
+    )
   })
 
   const bad: readonly (readonly [string, (response: import('node:http').ServerResponse) => void, RegExp])[] = [

@@ -1,5 +1,5 @@
 /** Commands that create, describe, list and show channels. */
-import { type Command, Option } from 'commander'
+import { Command, Option } from 'commander'
 import type { Options } from '../../cli/options.ts'
 import { collect, command, oneOf, openReadingOf, parseChannel, parseDuration, readFlags } from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
@@ -14,7 +14,8 @@ import { changing } from './editing.ts'
 export function channelCommand(): Command {
   const create = describing('create', 'create a channel')
   const edit = describing('edit', 'describe a channel; an empty value removes a field')
-  const channel = command('channel', 'create, describe, rename, delete and list channels', [])
+  const about = 'create, describe, rename, delete and list channels'
+  const channel = new Command('channel').description(about).exitOverride()
   for (const one of [create, edit, rename(), remove(), list()]) channel.addCommand(one)
   return channel
 }
