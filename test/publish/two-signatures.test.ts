@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { parse } from 'yaml'
 import { actions } from '../../src/channels/commands.ts'
+import { generateKey } from '../../src/trust/keys.ts'
 import { runBash } from '../infra/runner.ts'
 import { app } from '../world.ts'
 import { audience, policyFor, startIssuer } from './issuer.ts'
@@ -66,7 +67,13 @@ async function serve(env: Readonly<Record<string, string>>): Promise<void> {
   const policy = { v: 1, ...policyFor(issuer, { allow: [`${app}/*`], actions }) }
   writeFileSync(join(folder, 'policy.json'), JSON.stringify(policy))
   const keys = { PLATTE_RELEASE_KEY: 'keys/release.jwk', PLATTE_TIMESTAMP_KEY: 'keys/timestamp.jwk' }
-  const own = { PLATTE_STORE: 'file:store', PLATTE_PUBLISH_POLICY: 'file:policy.json', PORT: '0' }
+  // A CDN that pipelines do not reach.
+  const own = {
+    PLATTE_PACKAGES_URL: 'http://127.0.0.1:9',
+    PLATTE_STORE: 'file:store',
+    PLATTE_PUBLISH_POLICY: 'file:policy.json',
+    PORT: '0',
+  }
   server = spawn(process.execPath, [main, 'serve'], { cwd: folder, env: { ...env, ...keys, ...own } })
   for await (const line of createInterface(server.stderr as NodeJS.ReadableStream)) {
     endpoint = /listening on (\S+)\/v1\/update\//.exec(line)?.[1] ?? ''
@@ -87,14 +94,20 @@ interface Ended {
   readonly stderr: string
 }
 
-/** A command in the job. @param more variables of the job. */
-async function platte(words: string, more: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const env = { ...pipeline, PLATTE_ID_TOKEN: await issuer.token(), ...more }
+/** A command in the job, with its variables. */
+async function platte(words: string, variables = pipeline): Promise<Ended> {
+  const env = { ...variables, PLATTE_ID_TOKEN: await issuer.token() }
   return new Promise((done) => {
     execFile(process.execPath, [main, ...words.split(' ')], { cwd: job, env }, (error, stdout, stderr) =>
       done({ code: error ? Number(error.code) : 0, stdout, stderr }),
     )
   })
+}
+
+/** The job without its key. */
+function keyless(): typeof pipeline {
+  const { PLATTE_RELEASE_KEY: _, RELEASE_JWK: __, ...without } = pipeline
+  return without
 }
 
 /** How many signatures the manifest of an answer has. */
@@ -138,4 +151,33 @@ test.each(signed)('%s', async (words) => {
   expect([ended.code, ended.stderr]).toEqual([0, expect.not.stringContaining('error')])
   expect(JSON.parse(ended.stdout).kind).toMatch(/^(published|changed)$/)
   expect(await signatures(ended)).toBe(2)
+})
+
+test('a repetition changes nothing', async () => {
+  const again = 'publish update.gz --channel new --version 1.0.0 --board any'
+  expect(await platte(again)).toMatchObject({ code: 0, stdout: expect.stringContaining('No change') })
+  expect(await platte('promote 1.0.0 --from new --to stable --board any --dry-run')).toMatchObject({ code: 0 })
+})
+
+test.each([
+  'hold 1.0.0 --channel new --reason broken',
+  'unhold 1.0.0 --channel new',
+  'ramp --stop --channel new',
+  'ramp --resume --channel new',
+])('%s: the endpoint alone', async (words) => {
+  expect(await platte(words, keyless())).toMatchObject({ code: 0, stdout: expect.stringContaining('updated') })
+  expect(await platte(words)).toMatchObject({ code: 0, stdout: expect.stringContaining('No change') })
+})
+
+test('renaming is refused, and says what to do', async () => {
+  const { code, stderr } = await platte('channel rename new newer')
+  expect([code, stderr]).toEqual([3, expect.stringContaining('hint: create a channel with the new name')])
+})
+
+test('neither ships alone', async () => {
+  const words = 'withdraw 1.0.0 --channel new --reason broken'
+  expect(await platte(words, keyless())).toMatchObject({ code: 4, stderr: expect.stringContaining('release keys') })
+  const RELEASE_JWK = JSON.stringify(await generateKey('EdDSA'))
+  expect(await platte(words, { ...pipeline, RELEASE_JWK })).toMatchObject({ code: 4 })
+  expect(await platte(words)).toMatchObject({ code: 0 })
 })
