@@ -60,17 +60,18 @@ export function checkPlain(headers: Headers): void {
 
 async function readAll(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   // The body is not even looked at: on Node a stream that nobody reads would hold up the rest of the connection.
-  if (Number(request.headers.get('content-length') ?? 0) > drainAtMostBytes) throw tooLarge(maxBytes)
+  if (Number(request.headers.get('content-length') ?? 0) > Math.max(drainAtMostBytes, maxBytes))
+    throw tooLarge(maxBytes)
   return readAtMost(request.body, maxBytes).catch(brokenOff)
 }
 
-/** @throws PlatteError('too-large') for a longer stream, of which at most a megabyte is read; what the stream fails with. */
+/** @throws PlatteError('too-large') for a longer stream, of which at most a megabyte is dropped; what the stream fails with. */
 export async function readAtMost(body: AsyncIterable<Uint8Array> | null, maxBytes: number) {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body ?? []) {
     size += chunk.length
-    if (size > drainAtMostBytes) break
+    if (size > Math.max(drainAtMostBytes, maxBytes)) break
     if (size <= maxBytes) chunks.push(chunk)
   }
   if (size > maxBytes) throw tooLarge(maxBytes)

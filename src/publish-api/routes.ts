@@ -10,6 +10,7 @@ import { type CatalogCache, reload } from '../catalog/cache.ts'
 import { refresh } from '../catalog/edit-catalog.ts'
 import { type Action, actions } from '../channels/commands.ts'
 import type { Extension, FeatureContext, Routes } from '../checks/serving.ts'
+import { maxChannelBytes } from '../documents/channel.ts'
 import { isName } from '../documents/fields.ts'
 import { channelKey } from '../documents/paths.ts'
 import { checkPlain, readJson } from '../http/body.ts'
@@ -24,8 +25,8 @@ import { answerCommand, type PublishFunction, readRequest } from './publish-func
 import { checkUploadOrder, sweepUploads, type Uploading, type UploadOrder } from './upload-records.ts'
 import { type Completed, completeUpload, openUploads, takePart } from './uploads.ts'
 
-/** As long as a manifest may be. */
-const maxCommandBytes = 1024 * 1024
+/** A command of a megabyte, with the manifest that a pipeline signed. */
+const maxCommandBytes = maxChannelBytes + 1024 * 1024
 /** An order of 64 packages with long names has 20 kB. */
 const maxOrderBytes = 64 * 1024
 /** A refresh reads the store: more frequent requests get 429. */

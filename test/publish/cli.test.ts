@@ -112,6 +112,8 @@ test('publish twice: nothing is uploaded twice', async () => {
 })
 
 test('edits use the endpoint, too', async () => {
+  const dry = await platte(['channel', 'create', 'staging', '--dry-run', '--json'], job())
+  expect(JSON.parse(dry.stdout)).toMatchObject({ kind: 'dry-run', seq: 1 })
   const made = await platte(['channel', 'create', 'staging'], job())
   expect(made).toMatchObject({ code: 0, stdout: 'staging updated (revision 1). Live within 1 minute.\n' })
   const promoted = await platte(['promote', '1.0.0', '--from', 'stable', '--to', 'staging'], job())
@@ -140,6 +142,14 @@ test.each<readonly [string, readonly string[], Record<string, unknown>, Record<s
     { ACTIONS_ID_TOKEN_REQUEST_URL: '' },
     4,
     /no identity token\nhint: GitHub: permissions: id-token: write/,
+  ],
+  [
+    'an endpoint that others on the way can read',
+    publish,
+    {},
+    { PLATTE_ENDPOINT: 'http://updates.example.org' },
+    2,
+    /PLATTE_ENDPOINT.*gets no token: it would travel unencrypted\nhint: use https/,
   ],
   ['no such endpoint', publish, {}, { PLATTE_ENDPOINT: 'http://127.0.0.1:9' }, 1, /did not answer/],
 ])('%s', async (_, args, said, env, code, words) => {

@@ -1,5 +1,6 @@
 /** A pipeline from its token to what machines are told, over HTTP: the same on every runtime. */
 import { beforeAll, describe, expect, test } from 'vitest'
+import { maxChannelBytes } from '../../src/documents/channel.ts'
 import { announced } from '../uploads/scene.ts'
 import { app } from '../world.ts'
 import type { TestIssuer } from './issuer.ts'
@@ -134,10 +135,21 @@ export function flowSuite(name: string, open: () => Target): void {
         400,
         /manifest/,
       ],
-      ['too much', '/v1/hold', 'x'.repeat(1024 * 1024 + 1), 413, /more than/],
+      ['too much', '/v1/hold', 'x'.repeat(maxChannelBytes + 1024 * 1024 + 1), 413, /more than/],
     ])('%s', async (_, path, said, status, words) => {
       const refused = await post(path, said)
       expect([refused.status, refused.text]).toEqual([status, expect.stringMatching(words)])
+    })
+
+    test.each(['/v1/publish', '/v1/hold', '/v1/uploads'])('%s: the token comes before the body', async (path) => {
+      const none = { method: 'POST', body: '{' }
+      expect((await target.fetch(path, none)).status).toBe(401)
+      expect((await target.fetch(path, { ...none, headers: { 'content-encoding': 'gzip' } })).status).toBe(401)
+      const long = 'x'.repeat(maxChannelBytes + 1024 * 1024 + 1)
+      expect((await target.fetch(path, { ...none, body: long })).status).toBe(401)
+      const forged = `${(await target.issuer.token()).slice(0, -20)}${'A'.repeat(20)}`
+      expect((await post(path, '{', forged)).status).toBe(401)
+      expect((await post(path, '{')).status).toBe(400)
     })
 
     test('without a token every request is refused', async () => {

@@ -1,5 +1,6 @@
 /** The publish function on Node: a real server over a folder. */
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -33,4 +34,16 @@ flowSuite('on Node', () => ({ issuer, fetch: (path, init) => fetch(server.url + 
 
 test('the first scheduled run sweeps abandoned uploads', async () => {
   expect(await documents.get(oldMark, 1)).toBeUndefined()
+})
+
+test('a body that never comes is not waited for', async () => {
+  const { hostname, port } = new URL(server.url)
+  const socket = connect(Number(port), hostname)
+  const answer = new Promise<string>((resolve, reject) => {
+    socket.once('data', (chunk) => resolve(String(chunk)))
+    socket.once('error', reject)
+  })
+  socket.write('POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{')
+  expect(await answer).toMatch(/^HTTP\/1.1 401 /)
+  socket.destroy()
 })
