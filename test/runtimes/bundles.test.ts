@@ -2,10 +2,11 @@
 import { createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
-import { exportBundle } from '../../src/mirroring/bundle.ts'
-import { newStore, publishOne } from '../world.ts'
+import { endBundle, exportBundle } from '../../src/mirroring/bundle.ts'
+import { newStore, publishOne, refusal } from '../world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'platte-bundles-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -22,8 +23,21 @@ test('it has the same bytes in every build, whatever the loading order of its pa
     const store = { ...publisher, packages: { ...publisher.packages, open } }
     const { packages } = await exportBundle(store, out, { packages: 'all', since: 0 })
     expect([packages, delays]).toEqual([3, []])
-    await new Promise<void>((resolve) => out.end(resolve))
+    await endBundle(out)
     return readFileSync(join(folder, 'bundle.tar'))
   }
   expect(await exported([30, 15, 0])).toEqual(await exported([0, 15, 30]))
+})
+
+test.each<readonly [string, object]>([
+  ['written last', { final: (done: (error: Error) => void) => done(new Error('no space left')) }],
+  [
+    'written when it is closed',
+    { destroy: (_: unknown, done: (error: Error) => void) => done(new Error('no space left')) },
+  ],
+])('what cannot be %s is an error', async (_, options) => {
+  const { publisher } = await newStore()
+  const out = new Writable({ write: (_, __, done) => done(), ...options })
+  await exportBundle(publisher, out, { packages: 'all', since: 0 })
+  expect(await refusal(endBundle(out))).toBe('store-unavailable: the bundle cannot be written: no space left')
 })
