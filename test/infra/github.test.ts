@@ -180,7 +180,9 @@ describe('action.yml', () => {
   })
 
   test('platte is built once per job', () => {
-    expect(readFileSync(join(there.folder, 'npm.log'), 'utf8')).toBe('npm ci --no-audit --no-fund --ignore-scripts\nnpm run build:cli\n')
+    expect(readFileSync(join(there.folder, 'npm.log'), 'utf8')).toBe(
+      'npm ci --no-audit --no-fund --ignore-scripts\nnpm run build:cli\n',
+    )
   })
 
   test('its summaries match github-summary.md', () => {
