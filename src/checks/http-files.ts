@@ -7,8 +7,10 @@ import { keyOfUrlPath, type PublicDocument, urlPathOf } from '../documents/paths
 import { matches } from '../http/credentials.ts'
 import { refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
+import { describeError } from '../kernel/log.ts'
 import type { Package } from '../release/channel.ts'
 import type { ByteRange } from '../store/packages.ts'
+import { verifiedStream } from '../store/streams.ts'
 import { answering, type Serving } from './serving.ts'
 import { type Answering, readAtMost } from './update-check.ts'
 
@@ -42,13 +44,12 @@ export function answerPackage(serving: Serving): (c: Context) => Promise<Respons
       return refuse(c, 'range-not-satisfiable', `the package has ${size} bytes`, {
         headers: { 'content-range': `bytes */${size}` },
       })
-    const opened = isHead ? undefined : await serving.packages.open(key, range)
-    const stored = isHead ? await serving.packages.stat(key) : opened
+    const stored = isHead ? await statPackage(serving, key) : await openPackage(serving, key, found, range)
     if (stored?.size !== size) {
-      await opened?.body.cancel()
+      await stored?.body?.cancel()
       return missing(serving, c, key, stored?.size, size)
     }
-    const body = opened?.body ?? null
+    const body = stored.body ?? null
     if (range === undefined) return new Response(body, { headers: { ...headers, 'content-length': String(size) } })
     const { start, end } = range
     const ranged = { 'content-length': String(end - start + 1), 'content-range': `bytes ${start}-${end}/${size}` }
@@ -59,11 +60,34 @@ export function answerPackage(serving: Serving): (c: Context) => Promise<Respons
 const redirect = (c: Context, location: string): Response =>
   c.text(`${location}\n`, 307, { location, 'cache-control': `public, max-age=${redirectForSeconds}, no-transform` })
 
+type Found = Readonly<{ size: number; body?: ReadableStream<Uint8Array<ArrayBuffer>> }>
+
+const statPackage = async ({ packages, upstream }: Serving, key: string): Promise<Found | undefined> =>
+  (await packages?.stat(key)) ?? (await upstream?.packages.stat(key))
+
+/**
+ * A range comes from a verified copy. Without one, the whole package is read from the upstream and verified, and the last
+ * bytes of the answer wait for that: a client whose download broke off can go on, and never has all of wrong bytes.
+ */
+async function openPackage(serving: Serving, key: string, one: Package, range: ByteRange | undefined) {
+  const { packages, upstream, reader } = serving
+  const copy = await packages?.open(key, range)
+  if (copy !== undefined) return copy as Found
+  const whole = await upstream?.packages.open(key)
+  if (upstream === undefined || whole?.size !== one.size) return whole as Found | undefined
+  const onWrong = (error: unknown): void =>
+    reader.log({ level: 'error', event: 'package', key, ...describeError(error) })
+  const measure = { hasher: upstream.newHasher(), name: key, expected: one }
+  const body = verifiedStream(whole.body, measure, range ?? { start: 0, end: one.size - 1 }, onWrong)
+  return { size: whole.size, body } as Found
+}
+
 function missing({ reader }: Serving, c: Context, key: string, has: number | undefined, size: number) {
-  const problem = has === undefined ? 'is not in the store' : `has ${has} bytes in the store, not ${size}`
+  const problem = has === undefined ? 'is not in the store' : `does not have its ${size} bytes in the store`
   const code = has === undefined ? 'missing' : 'mismatch'
   requestLog(reader.log, c.req.raw)({ level: 'error', event: 'package', key, problem, code })
-  return refuse(c, 'not-found', `this package ${problem}`)
+  // Not what was found instead: that may be anything in the network of this process.
+  return refuse(c, 'not-found', 'this package is not in the store')
 }
 
 /**

@@ -6,6 +6,7 @@ import type { RequestIds } from '../http/request-id.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
+import type { Transport } from '../store/http/transport.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
 import type { EventSink } from './events.ts'
@@ -29,6 +30,12 @@ export interface Gauge {
 /** An update check, as features see it. */
 type Noted = { readonly apps: readonly OmahaAppRequest[]; readonly ids: RequestIds }
 
+/** Packages that nobody has verified: each is hashed while it is sent. */
+export interface Upstream {
+  readonly packages: Packages
+  readonly newHasher: NewHasher
+}
+
 /** What an open feature adds to a deployment. */
 export interface Extension {
   readonly name: string
@@ -39,8 +46,8 @@ export interface Extension {
   readonly fallback?: (serving: Serving, context: Context) => Promise<Response | undefined>
   /** Receives every contact. */
   readonly sink?: EventSink | undefined
-  /** What is served instead of the store's own packages. */
-  readonly packages?: Packages
+  /** Sends what the store's own packages lack. */
+  readonly upstream?: Upstream
   /** Read for each scrape of metrics. */
   readonly gauges?: () => Promise<readonly Gauge[]>
   /** Runs after each scheduled refresh, with at most `most` documents. Never throws. */
@@ -52,9 +59,10 @@ export interface Extension {
 }
 
 /** What features are built on. Packages are those of the store itself. */
-export interface FeatureContext extends Pick<Serving, 'cache' | 'reader' | 'packages'> {
+export interface FeatureContext extends Pick<Serving, 'cache' | 'reader'>, Upstream {
   readonly random: Random
-  readonly newHasher: NewHasher
+  /** How requests to other servers go out. */
+  readonly transport: Transport
   /** The store with the keys that settings name. */
   readonly openWriter: () => Promise<StoreWriter>
   /** @throws PlatteError('configuration') for a store that takes no uploads. */
@@ -78,7 +86,10 @@ export interface Feature<Settings> {
 export interface Serving {
   readonly cache: CatalogCache
   readonly reader: StoreReader
-  readonly packages: Packages
+  /** Verified copies; `undefined` where the store is somebody else's. */
+  readonly packages: Packages | undefined
+  /** Where packages come from that are no copies here. */
+  readonly upstream?: Upstream | undefined
   /** Receives every contact of a machine. */
   readonly events: EventSink
   /** Where clients reach this deployment, without a "/" at the end. Never taken from a request. */

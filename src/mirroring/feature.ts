@@ -1,7 +1,6 @@
 /** Mirroring, as a deployment turns it on: packages from the upstream, and on Workers and Lambda the copying. */
 import type { Feature } from '../checks/serving.ts'
 import type { SettingValues } from '../kernel/setting.ts'
-import type { Packages } from '../store/packages.ts'
 import type { MirrorMemory } from './mirror.ts'
 import type { mirrorSettings } from './settings.ts'
 
@@ -11,27 +10,23 @@ type Settings = SettingValues<typeof mirrorSettings> & {
 
 export const mirrorFeature: Feature<Settings> = {
   name: 'mirroring',
-  open: async ({ upstream, store, mirrorPackages = 'all', mirrorChannels }, { reader, packages }) => {
+  open: async (
+    { upstream, store, mirrorPackages = 'all', mirrorChannels },
+    { reader, packages, newHasher, transport },
+  ) => {
     // Without a store of its own, a deployment reads the upstream itself.
     if (upstream === undefined || store?.url === upstream) return undefined
     const { upstreamPackages } = await import('../store/http/upstream.ts')
     const memory: MirrorMemory = {}
     return {
       name: 'mirroring',
-      packages: packagesBehind(packages, upstreamPackages(upstream)),
+      upstream: { packages: upstreamPackages(upstream, { transport }), newHasher },
       insteadOfRefresh: async (log) => {
         const { mirrorStep } = await import('./step.ts')
         const own = { documents: reader.documents, packages }
         const wanted = { packages: mirrorPackages, channels: mirrorChannels }
-        await mirrorStep({ reader: { ...reader, log }, store: own, upstream, wanted }, memory)
+        await mirrorStep({ reader: { ...reader, log }, store: own, upstream, transport, wanted }, memory)
       },
     }
   },
 }
-
-/** Reads what the own store lacks from the upstream; callers check the bytes. Writes go to the own store. */
-const packagesBehind = (own: Packages, upstream: Packages): Packages => ({
-  ...own,
-  open: async (key, range) => (await own.open(key, range)) ?? (await upstream.open(key, range)),
-  stat: async (key) => (await own.stat(key)) ?? (await upstream.stat(key)),
-})

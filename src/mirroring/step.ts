@@ -2,6 +2,7 @@
 import type { StoreReader } from '../catalog/read.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Documents } from '../store/documents.ts'
+import type { Transport } from '../store/http/transport.ts'
 import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../store/http/upstream.ts'
 import type { Packages } from '../store/packages.ts'
 import { type MirrorMemory, mirror } from './mirror.ts'
@@ -13,6 +14,7 @@ export interface Stepping {
   readonly store: Store
   /** Ends in "/". */
   readonly upstream: string
+  readonly transport: Transport
   readonly wanted: { readonly packages: Want; readonly channels: readonly string[] | undefined }
 }
 
@@ -24,11 +26,17 @@ const reserve = 8
 const stepMs = 20_000
 
 /** Never throws: results and failures are in the log. */
-export async function mirrorStep({ reader, store, upstream, wanted }: Stepping, memory: MirrorMemory): Promise<void> {
+export async function mirrorStep(
+  { reader, store, upstream, transport, wanted }: Stepping,
+  memory: MirrorMemory,
+): Promise<void> {
   const meter = { used: 0 }
   const until = reader.clock() + stepMs
   const isSpent = (): boolean => meter.used + reserve > maxRequests || reader.clock() >= until
-  const there = { documents: upstreamDocuments(upstream), packages: upstreamPackages(upstream) }
+  const there = {
+    documents: upstreamDocuments(upstream, { transport }),
+    packages: upstreamPackages(upstream, { transport }),
+  }
   try {
     const { absent, ...result } = await mirror(
       { from: { ...reader, ...metered(there, meter) }, to: metered(store, meter), tokenOf: tokenOfCopy },

@@ -3,7 +3,7 @@ import { type CatalogCache, currentCatalog, reload } from '../catalog/cache.ts'
 import { refresh, type Slice } from '../catalog/edit-catalog.ts'
 import type { StoreWriter } from '../catalog/read.ts'
 import { fanOut } from '../checks/events.ts'
-import type { Extension, Feature, FeatureContext, Serving } from '../checks/serving.ts'
+import type { Extension, Feature, FeatureContext, Serving, Upstream } from '../checks/serving.ts'
 import { describeError, type Log, logWith } from '../kernel/log.ts'
 import { type Settings, settingRows } from './settings.ts'
 
@@ -37,12 +37,15 @@ export const missingFeatures = (settings: Settings, carried: Features): readonly
 export function servingWith(
   extensions: readonly Extension[],
   settings: Settings,
-  parts: Omit<Serving, 'extensions' | 'explain' | 'packagesUrl' | 'app'>,
+  { packages, newHasher, ...parts }: Omit<Serving, 'extensions' | 'explain' | 'packagesUrl' | 'app'> & Upstream,
 ): Serving {
   const { explain, explainToken: token = '', packagesUrl, app } = settings
   return {
     ...{ ...parts, packagesUrl, app, extensions },
-    packages: extensions.find((one) => one.packages)?.packages ?? parts.packages,
+    // Of a store behind a web server, nothing was verified before.
+    ...(settings.store?.kind === 'http'
+      ? { packages: undefined, upstream: { packages, newHasher } }
+      : { packages, upstream: extensions.find((one) => one.upstream)?.upstream }),
     events: fanOut([parts.events, ...extensions.flatMap(({ sink }) => sink ?? [])]),
     explain: explain === 'off' ? undefined : explain === 'token' ? { token } : 'public',
   }

@@ -13,6 +13,7 @@ import { jsonLog } from '../kernel/json-log.ts'
 import { describeError } from '../kernel/log.ts'
 import { systemRandom } from '../kernel/random.ts'
 import type { Environment } from '../kernel/setting.ts'
+import { nodeTransport } from '../store/http/transport-node.ts'
 import { openS3 } from '../store/s3/client.ts'
 import { s3Documents } from '../store/s3/documents.ts'
 import { s3Packages } from '../store/s3/packages.ts'
@@ -66,7 +67,18 @@ async function open(env: Environment): Promise<Deployment> {
   const s3 = await openS3(settings.store, { random: systemRandom })
   const [documents, packages] = [s3Documents(s3), s3Packages(s3, nodeHasher)]
   const openUploads = async () => s3Uploads(s3, { packages })
-  const parts = { documents, packages, newHasher: nodeHasher, log, slice, features, openUploads, bindings: {} }
+  const transport = nodeTransport()
+  const parts = {
+    documents,
+    packages,
+    newHasher: nodeHasher,
+    transport,
+    log,
+    slice,
+    features,
+    openUploads,
+    bindings: {},
+  }
   return openDeployment(settings, env, { ...parts, background: () => undefined })
 }
 

@@ -13,7 +13,7 @@ import { type Features, openFeatures, refreshEveryMs, refreshSlice, runLog, serv
 import { features } from './features.ts'
 import { readTextFile } from './files.ts'
 import type { SettingsWith } from './settings.ts'
-import { openUploadsOf } from './store.ts'
+import { openUploadsOf, transport } from './store.ts'
 
 const serverFeatures: Features = [
   ...features,
@@ -65,9 +65,9 @@ export async function serveWith(
   await checkPin(publisher)
   const cache = newCatalogCache()
   await reload(cache, publisher)
-  const { packages } = publisher
+  const { packages, newHasher } = publisher
   const extensions = await openFeatures(serverFeatures, settings, {
-    ...{ cache, reader: publisher, packages, random: publisher.random, newHasher: publisher.newHasher },
+    ...{ cache, reader: publisher, packages, random: publisher.random, newHasher, transport },
     openWriter: async () => publisher,
     openUploads: () => openUploadsOf(settings.store, packages),
     readText: readTextFile,
@@ -76,7 +76,7 @@ export async function serveWith(
   const stopRefreshing = await keepFresh(publisher, cache, extensions)
   const listening = await listen(settings, (port) => {
     const serving = servingWith(extensions, settings, {
-      ...{ cache, reader: publisher, packages, events: publisher.log },
+      ...{ cache, reader: publisher, packages, newHasher, events: publisher.log },
       publicUrl: settings.publicUrl ?? urlOf(settings.host, port),
       background: () => (work: Promise<void>) => void work,
     })

@@ -30,7 +30,7 @@ export interface Deployment {
 export interface Parts
   extends Pick<StoreReader, 'documents' | 'log'>,
     Pick<Serving, 'background'>,
-    Pick<FeatureContext, 'packages' | 'newHasher' | 'openUploads' | 'bindings'> {
+    Pick<FeatureContext, 'packages' | 'newHasher' | 'transport' | 'openUploads' | 'bindings'> {
   readonly features: Features
   /** The bounds of one scheduled run. */
   readonly slice: Omit<Slice, 'turn'>
@@ -83,9 +83,11 @@ async function open(
   // An upstream implies itself as the store; a function has a bucket of its own.
   const { store: _, ...others } = settings
   const extensions = await openFeatures(features, others, context)
-  const { packages } = parts
+  const { packages, newHasher } = parts
   const replaced = extensions.find((one) => one.insteadOfRefresh)?.insteadOfRefresh
-  const serving = servingWith(extensions, settings, { cache, reader, packages, events: log, publicUrl, background })
+  const serving = servingWith(extensions, settings, {
+    ...{ cache, reader, packages, newHasher, events: log, publicUrl, background },
+  })
   const refresh = async () => {
     if (replaced === undefined && timestampKey === undefined) return 'idle'
     const ofRun = runLog(log)

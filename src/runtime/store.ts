@@ -1,4 +1,5 @@
 /** The store that a setting names, on a machine with files: Node and Deno. */
+import { lookup } from 'node:dns/promises'
 import { mkdir } from 'node:fs/promises'
 import type { Publisher } from '../channels/publish.ts'
 import { maxOverlayBytes, parseOverlay } from '../documents/overlay.ts'
@@ -11,6 +12,8 @@ import type { Overlay } from '../release/view.ts'
 import { folderDocuments } from '../store/folder/documents.ts'
 import { folderPackages } from '../store/folder/packages.ts'
 import { folderUploads } from '../store/folder/uploads.ts'
+import { type Transport, webTransport } from '../store/http/transport.ts'
+import { nodeTransport } from '../store/http/transport-node.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
 import { readTextFile } from './files.ts'
@@ -19,7 +22,13 @@ import { loadOnlineKeys } from './keys.ts'
 import type { OverlaySource, S3Setting, StoreSetting } from './own-settings.ts'
 import type { SettingsWith } from './settings.ts'
 
-const machine = { newHasher: nodeHasher, clock: systemClock, random: systemRandom }
+/** Deno asks for permission to each address that node:http connects to, so names are judged there before `fetch`. */
+export const transport: Transport =
+  'Deno' in globalThis
+    ? webTransport(async (host) => (await lookup(host, { all: true })).map(({ address }) => address))
+    : nodeTransport()
+
+const machine = { newHasher: nodeHasher, clock: systemClock, random: systemRandom, transport }
 
 /** What only one kind of store needs is loaded only for that. */
 export const openStore = async (setting: StoreSetting) => ({ ...(await openPorts(setting)), ...machine })
@@ -34,7 +43,7 @@ async function openPorts(setting: StoreSetting): Promise<Pick<Publisher, 'docume
     return { documents: s3Documents(s3), packages: s3Packages(s3, nodeHasher) }
   }
   const { upstreamDocuments, upstreamPackages } = await import('../store/http/upstream.ts')
-  return { documents: upstreamDocuments(setting.url), packages: upstreamPackages(setting.url) }
+  return { documents: upstreamDocuments(setting.url, machine), packages: upstreamPackages(setting.url, machine) }
 }
 
 /** The SDK takes a while to load. */

@@ -10,6 +10,7 @@ import { toHex } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Environment } from '../kernel/setting.ts'
+import { webTransport } from '../store/http/transport.ts'
 import { r2Documents, r2Packages } from '../store/r2/r2.ts'
 import type { r2Uploads } from '../store/r2/uploads.ts'
 import type { Features } from './compose.ts'
@@ -65,6 +66,7 @@ async function open(bindings: Env, features: Features, uploads?: typeof r2Upload
   const packages = r2Packages(bucket, { newHasher })
   return openDeployment(settings, env, {
     ...{ documents: r2Documents(bucket), packages, newHasher, bindings, features, slice, log: consoleLog },
+    transport: webTransport(),
     openUploads: async () => {
       if (uploads) return uploads(bucket, { packages })
       throw new PlatteError('configuration', 'this build takes no uploads')

@@ -9,6 +9,8 @@ export interface OpenPackage {
   /** Bytes of the whole package, even if a range was requested. */
   readonly size: number
   readonly body: ReadableStream<Uint8Array>
+  /** Whether several connections brought the body, which may then be of different bytes. */
+  readonly isPieced?: () => boolean
 }
 
 /** Expected size and digests of a package. */

@@ -115,6 +115,50 @@ export async function* hashedChunks(body: ReadableStream<Uint8Array>, measure: M
   await end()
 }
 
+/** How much of an answer waits until the package is verified. */
+const heldBytes = 65_536
+
+/**
+ * A range of a package whose last bytes come once the whole has the expected digest; fails before them otherwise.
+ * @param onWrong gets the failure, for the log.
+ */
+export function verifiedStream(
+  body: ReadableStream<Uint8Array>,
+  measure: Measure,
+  range: ByteRange,
+  onWrong: (error: unknown) => void,
+): ReadableStream<Uint8Array> {
+  const chunks = hashedChunks(body, measure)
+  const held: Uint8Array[] = []
+  let [at, size, isWhole] = [0, 0, false]
+  const keep = (chunk: Uint8Array): void => {
+    const part = chunk.subarray(Math.max(0, range.start - at), Math.max(0, range.end + 1 - at))
+    at += chunk.length
+    size += part.length
+    if (part.length > 0) held.push(part)
+  }
+  const next = async (): Promise<Uint8Array | undefined> => {
+    try {
+      while (!isWhole && size - (held[0]?.length ?? size) < heldBytes) {
+        const { value } = await chunks.next()
+        if (value === undefined) isWhole = true
+        else keep(value)
+      }
+    } catch (error) {
+      onWrong(error)
+      throw error
+    }
+    const chunk = held.shift()
+    size -= chunk?.length ?? 0
+    return chunk
+  }
+  return streamFrom(next, async (reason) => {
+    await chunks.return(undefined)
+    // A generator that never began leaves it alone.
+    if (!body.locked) await body.cancel(reason)
+  })
+}
+
 export const isRange = ({ start, end }: ByteRange): boolean =>
   Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end
 

@@ -5,6 +5,7 @@ import { parsePolicy } from '../../src/publish-api/policy-document.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { openDeployment } from '../../src/runtime/serverless.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { memoryDocuments, memoryPackages, memoryUploads } from '../memory.ts'
 import { refusal } from '../world.ts'
 
@@ -126,7 +127,13 @@ test('a deployment with an invalid policy answers every request with the problem
   }
   const documents = memoryDocuments()
   const { app } = await openDeployment(readSettings(env, ['pin', 'publicUrl']), env, {
-    ...{ documents, packages: memoryPackages(nodeHasher), newHasher: nodeHasher, log: () => {} },
+    ...{
+      documents,
+      packages: memoryPackages(nodeHasher),
+      newHasher: nodeHasher,
+      transport: nodeTransport(),
+      log: () => {},
+    },
     ...{ slice: { most: 1, opens: 1 }, features: [publishFeature], bindings: {}, background: () => () => {} },
     openUploads: async () => memoryUploads({ clock: () => 0 }),
   })

@@ -1,4 +1,5 @@
 /** The sweep: a day after their begin nothing is left of uploads, and nothing else is touched. */
+
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +17,7 @@ import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { folderDocuments } from '../../src/store/folder/documents.ts'
 import { folderPackages } from '../../src/store/folder/packages.ts'
 import { folderUploads } from '../../src/store/folder/uploads.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { day, newStore, now } from '../world.ts'
 import { files, openMissing, orderOf, partBytes, sendParts, uploadAll } from './scene.ts'
 
@@ -115,7 +117,7 @@ test('a scheduled run sweeps as well', async () => {
     { audience: '', issuers: {}, rules: [] },
     {
       ...{ ...uploading, reader: uploading, cache: newCatalogCache(), readText: readTextFile },
-      ...{ bindings: {}, gauges: async () => [] },
+      ...{ bindings: {}, gauges: async () => [], transport: nodeTransport() },
       openWriter: async () => uploading,
       openUploads: async () => uploading.uploads,
     },

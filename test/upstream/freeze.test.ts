@@ -5,11 +5,14 @@ import { summarise } from '../../src/channels/summary.ts'
 import type { Answering } from '../../src/checks/update-check.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { app, ask, bytesOf, day, minute, newKey, newReader, newStore, publishOne, type TestStore } from '../world.ts'
 import { serve, type TestServer } from './server.ts'
+
+const transport = nodeTransport()
 
 let store: TestStore
 let server: TestServer
@@ -33,7 +36,7 @@ beforeEach(async () => {
       () => response.writeHead(404).end(),
     )
   })
-  reader = newReader(store, { documents: upstreamDocuments(server.url) })
+  reader = newReader(store, { documents: upstreamDocuments(server.url, { transport }) })
   expect(await ask(reader)).toBe('update 2')
 })
 afterEach(() => server.close())
@@ -41,7 +44,7 @@ afterEach(() => server.close())
 const later = (ms: number): void => {
   store.time.now += ms
 }
-const newcomer = (): Answering => newReader(store, { documents: upstreamDocuments(server.url) })
+const newcomer = (): Answering => newReader(store, { documents: upstreamDocuments(server.url, { transport }) })
 const stable = (seq: number): string => channelKey(app, 'stable', seq)
 
 test('an earlier catalog: a server with a newer mark keeps it, a new server is frozen until it expires', async () => {
@@ -111,8 +114,8 @@ test('an endless chain of invented manifests is given up', async () => {
   }
   const inspecting = {
     ...store.publisher,
-    documents: upstreamDocuments(server.url),
-    packages: upstreamPackages(server.url),
+    documents: upstreamDocuments(server.url, { transport }),
+    packages: upstreamPackages(server.url, { transport }),
     newHasher: nodeHasher,
   }
   const { problems, channels } = await summarise(inspecting)

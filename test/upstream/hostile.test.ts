@@ -2,8 +2,11 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { PlatteError } from '../../src/kernel/errors.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
 import { serve, type TestServer } from './server.ts'
+
+const transport = nodeTransport()
 
 /** Enough for a machine that has other things to do. */
 const patientMs = 10_000
@@ -19,8 +22,8 @@ async function from(answer: RequestListener, idleMs = patientMs) {
   const { url } = server
   return {
     server,
-    documents: upstreamDocuments(url, { idleMs }),
-    packages: upstreamPackages(url, { idleMs }),
+    documents: upstreamDocuments(url, { idleMs, transport }),
+    packages: upstreamPackages(url, { idleMs, transport }),
     origin: url.slice(0, -1),
   }
 }
@@ -171,7 +174,8 @@ describe('a range of a package', () => {
     [
       'a part that is short',
       partial('bytes 10-19/100', bytes.subarray(10, 19)),
-      /9 bytes came where 10 were announced/,
+      // What is missing is asked for again.
+      /sends another range than 19-19/,
     ],
     [
       'a part that is long',

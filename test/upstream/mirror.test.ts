@@ -10,6 +10,7 @@ import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { type MirrorMemory, mirror } from '../../src/mirroring/mirror.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { memoryPackages } from '../memory.ts'
@@ -29,6 +30,8 @@ import {
 } from '../world.ts'
 import { fileServer, serve, type TestServer } from './server.ts'
 
+const transport = nodeTransport()
+
 let origin: TestStore
 let server: TestServer
 /** What is answered instead, by key. */
@@ -43,8 +46,8 @@ function newMirror(bucket: TestStore['bucket']) {
   const idleMs = 300
   const from = {
     ...origin.publisher,
-    documents: upstreamDocuments(server.url, { idleMs }),
-    packages: upstreamPackages(server.url, { idleMs }),
+    documents: upstreamDocuments(server.url, { idleMs, transport }),
+    packages: upstreamPackages(server.url, { idleMs, transport }),
   }
   const publisher = { ...origin.publisher, documents: bucket, packages }
   return { publisher, mirroring: { from, to: { documents: bucket, packages }, tokenOf: tokenOfCopy } }

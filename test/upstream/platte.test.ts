@@ -12,11 +12,14 @@ import { startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { upstreamDocuments } from '../../src/store/http/upstream.ts'
 import { makeSceneStore, publicUrl, type SceneStore } from '../scenes/fixture.ts'
 import { playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
 import { fileServer, serve, type TestServer } from './server.ts'
+
+const transport = nodeTransport()
 
 const main = inject('cli')
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
@@ -106,7 +109,7 @@ describe('over another Platte', () => {
   })
 
   test('unchanged documents are requested by ETag', async () => {
-    const { get } = upstreamDocuments(`${whole.url}/`)
+    const { get } = upstreamDocuments(`${whole.url}/`, { transport })
     const known = await get(catalogKey, 2 ** 20)
     expect(known?.token).toMatch(/^[0-9a-f]{64} "[0-9a-f]{64}"$/)
     expect(await get(catalogKey, 2 ** 20, known)).toBe(known)

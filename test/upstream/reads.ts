@@ -1,6 +1,7 @@
 /** Reads of every kind, as a list that runs on every runtime: no test runner, nothing of Node. */
 
 import { PlatteError } from '../../src/kernel/errors.ts'
+import type { Transport } from '../../src/store/http/transport.ts'
 import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
 
 /** What the server of runtimes.test.ts has in the place of a document. */
@@ -14,9 +15,9 @@ const packageKey = 'packages/example.app/1.0.0+4/amd64-usr/0123/os.gz'
 const movedKey = 'packages/example.app/1.0.0+4/amd64-usr/0123/moved.gz'
 
 /** What came of each read, in a word. */
-export async function readAll(url: string): Promise<Readonly<Record<string, string>>> {
-  const documents = upstreamDocuments(url, { idleMs: 1000 })
-  const packages = upstreamPackages(url, { idleMs: 1000 })
+export async function readAll(url: string, transport: Transport): Promise<Readonly<Record<string, string>>> {
+  const documents = upstreamDocuments(url, { idleMs: 1000, transport })
+  const packages = upstreamPackages(url, { idleMs: 1000, transport })
   const outcomes: Record<string, string> = {}
   const note = async (name: string, work: () => Promise<unknown>): Promise<void> => {
     outcomes[name] = await work().then(String, (error) => (error instanceof PlatteError ? error.code : `${error}`))

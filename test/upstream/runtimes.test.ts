@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createTestHarness } from 'wrangler'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { type places, readAll } from './reads.ts'
 import { serve, type TestServer } from './server.ts'
 
@@ -98,7 +99,7 @@ const expectReads = (outcomes: unknown): void => {
   for (const { headers } of server.seen) expect(headers['accept-encoding']).toMatch(/^identity(, identity)?$/)
 }
 
-test('on Node', async () => expectReads(await readAll(server.url)))
+test('on Node', async () => expectReads(await readAll(server.url, nodeTransport())))
 
 test('in Deno, with network permission only', async () => {
   const deno = join(import.meta.dirname, '../../node_modules/.bin/deno')

@@ -3,12 +3,15 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { Documents } from '../../src/store/documents.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
 import type { Packages } from '../../src/store/packages.ts'
 import { documentRows } from '../conformance/documents.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { suite } from '../conformance/register.ts'
 import { type Behind, fileServer, type Manners, nothingYet, serve, type Tags, type TestServer } from './server.ts'
+
+const transport = nodeTransport()
 
 /** Runs rows on a store behind a server of such manners. */
 function over(manners: Manners, rows: (open: () => readonly [TestServer, Behind]) => void): void {
@@ -32,7 +35,7 @@ describe.each([true, false])('ranges: %s', (ranges) => {
 })
 
 function documentsThrough({ url }: TestServer, { documents }: Behind): Documents {
-  const { get } = upstreamDocuments(url)
+  const { get } = upstreamDocuments(url, { transport })
   return {
     get,
     create: documents.create,
@@ -45,6 +48,6 @@ function documentsThrough({ url }: TestServer, { documents }: Behind): Documents
 }
 
 function packagesThrough({ url }: TestServer, { packages }: Behind): Packages {
-  const { open, stat } = upstreamPackages(url)
+  const { open, stat } = upstreamPackages(url, { transport })
   return { open, stat, put: packages.put, remove: packages.remove }
 }

@@ -4,6 +4,9 @@
  */
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import { streamFrom } from '../streams.ts'
+import { addressScope, isRedirectAllowed } from './address.ts'
+import type { Pace } from './pace.ts'
+import type { Reply, Sending, Transport } from './transport.ts'
 
 /** Platte needs one for a package; proxies before a bucket may need more. */
 const redirectsAtMost = 5
@@ -14,10 +17,14 @@ export interface FetchRequest {
   readonly url: string
   readonly key: string
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** How the runtime connects. */
+  readonly transport: Transport
   /** Gives up on a server that sends nothing for this long while a reader waits. */
   readonly idleMs: number
   /** Bounds the whole request; without it only silence is bounded. */
   readonly totalMs?: number
+  /** Bounds slowness, for bodies of any size. */
+  readonly pace?: Pace
 }
 
 /** The caller reads the body to its end, cancels it, or drops it. */
@@ -25,18 +32,19 @@ export type FetchResponse = ReturnType<typeof answerOf>
 
 /** @throws PlatteError('store-unavailable') without an answer, after too many redirects, or for a re-encoded body. */
 export async function fetchBounded(question: FetchRequest): Promise<FetchResponse> {
-  const { method = 'GET', key } = question
+  const { method = 'GET', key, transport } = question
   const watch = watchOver(question)
   // A compressed answer would have other lengths and ranges.
   const headers = { ...question.headers, 'accept-encoding': 'identity' }
+  const judgeFor = guardOf(question)
   try {
     let url = new URL(question.url)
     for (let hops = 0; hops <= redirectsAtMost; hops++) {
-      const asking = fetch(url.href, { method, headers, redirect: 'manual', signal: watch.signal })
-      const response = await watch.during(asking)
-      if (!redirects.includes(response.status)) return await plain(key, answerOf(response, url.origin, watch))
-      await drop(response)
-      url = placeOf(response.headers.get('location'), url, question)
+      const sending = { method, url, headers, signal: watch.signal, ...judgeFor(url) }
+      const reply = await watch.during(transport(sending))
+      if (!redirects.includes(reply.status)) return await plain(key, answerOf(reply, url.origin, watch))
+      await reply.drop()
+      url = placeOf(reply.headers.get('location'), url, key)
     }
     throw unavailable(key, `${url.origin} redirects more than ${redirectsAtMost} times`)
   } catch (error) {
@@ -45,13 +53,36 @@ export async function fetchBounded(question: FetchRequest): Promise<FetchRespons
   }
 }
 
-function placeOf(location: string | null, from: URL, { key, url: asked }: FetchRequest): URL {
+/**
+ * Judges each host, and each address that it resolves to. The configured host may be anywhere, since the operator chose
+ * it; but a name of it does not lead to a link address: who answers for that name did not choose it.
+ */
+function guardOf({ url: configured, key }: FetchRequest) {
+  const { host, hostname } = new URL(configured)
+  let from = addressScope(hostname)
+  const refuse = (words: string): never => {
+    throw unavailable(key, `${new URL(configured).origin} ${words}, an address of this machine or its network`)
+  }
+  const judgeConfigured = (address: string): void => {
+    const scope = addressScope(address)
+    if (scope === 'never') refuse('resolves to a link-local or reserved address')
+    if (from === 'far' || scope === 'machine') from = scope
+  }
+  return (url: URL): Pick<Sending, 'judge' | 'isKept'> => {
+    if (url.host === host) return { judge: judgeConfigured, isKept: true }
+    const judge = (target: string): void => {
+      if (!isRedirectAllowed(from, addressScope(target))) refuse(`redirects to ${url.host}`)
+    }
+    judge(url.hostname)
+    return { judge, isKept: false }
+  }
+}
+
+function placeOf(location: string | null, from: URL, key: string): URL {
   const url = location !== null && URL.canParse(location, from.href) ? new URL(location, from) : undefined
   if (url === undefined) throw unavailable(key, `${from.origin} redirects without a valid Location`)
   if (!['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '')
     throw unavailable(key, `${from.origin} redirects to a URL that is not plain http(s)`)
-  if (!isRedirectAllowed(new URL(asked), url))
-    throw unavailable(key, `${from.origin} redirects to ${url.host}, an address of this machine or its network`)
   return url
 }
 
@@ -67,63 +98,65 @@ async function plain(key: string, answer: FetchResponse): Promise<FetchResponse>
 
 type Watch = ReturnType<typeof watchOver>
 
-function watchOver({ url, key, idleMs, totalMs }: FetchRequest) {
+function watchOver({ url, key, idleMs, totalMs, pace }: FetchRequest) {
   const { origin } = new URL(url)
   const abort = new AbortController()
   const endAfter = (ms: number, words: string) => setTimeout(() => abort.abort(unavailable(key, words)), ms)
   const total = totalMs && endAfter(totalMs, `did not come from ${origin} within ${totalMs} ms`)
   const end = () => clearTimeout(total)
   return {
-    ...{ key, signal: abort.signal, end },
+    ...{ key, signal: abort.signal, end, pace },
     /** @throws PlatteError('store-unavailable') if `work` fails or takes too long. */
     async during<T>(work: Promise<T>): Promise<T> {
       const idle = endAfter(idleMs, `nothing came from ${origin} for ${idleMs} ms`)
+      const endWait = pace?.wait(() => abort.abort(unavailable(key, `${origin} sends it too slowly`)))
       try {
         return await work
       } catch (cause) {
         end()
-        if (cause instanceof PlatteError) throw cause
+        // `fetch` throws the reason of an abort, node:http an error of its own.
+        const reason = abort.signal.reason ?? cause
+        if (reason instanceof PlatteError) throw reason
         throw unavailable(key, `cannot be read from ${origin}: ${reasonOf(cause)}`, { cause })
       } finally {
         clearTimeout(idle)
+        endWait?.()
       }
     },
   }
 }
 
-function answerOf(response: Response, origin: string, watch: Watch) {
-  const { status, headers } = response
+function answerOf(reply: Reply, origin: string, watch: Watch) {
+  const { status, headers } = reply
   const length = headers.get('content-length') ?? ''
   return {
     ...{ status, headers, origin },
     /** In bytes, if announced. */
     length: /^\d{1,15}$/.test(length) ? Number(length) : undefined,
     /** The body, read on demand. Fails with 'store-unavailable' if it stops, breaks off, or has another length. */
-    body: (exactly: number | undefined) => bodyOf(response, exactly, watch),
+    body: (exactly: number | undefined) => bodyOf(reply, exactly, watch),
     drop: async () => {
       watch.end()
-      await drop(response)
+      await reply.drop()
     },
   }
 }
 
-const drop = async ({ body }: Response): Promise<void> => body?.cancel().catch(() => undefined)
-
-function bodyOf({ body }: Response, length: number | undefined, watch: Watch): ReadableStream<Uint8Array> {
-  const reader = body?.getReader()
+function bodyOf(reply: Reply, length: number | undefined, watch: Watch): ReadableStream<Uint8Array> {
   let size = 0
   const next = async (): Promise<Uint8Array | undefined> => {
-    const { value } = reader === undefined ? {} : await watch.during(reader.read())
+    const value = await watch.during(reply.read())
     if (value === undefined) watch.end()
     size += value?.length ?? 0
+    watch.pace?.add(value?.length ?? 0)
     const isWrong = length !== undefined && (value === undefined ? size < length : size > length)
     if (!isWrong) return value
-    await reader?.cancel().catch(() => undefined)
+    await reply.drop()
     throw unavailable(watch.key, `${size} bytes came where ${length} were announced`)
   }
-  return streamFrom(next, (reason) => {
+  return streamFrom(next, async () => {
     watch.end()
-    return reader?.cancel(reason)
+    await reply.drop()
   })
 }
 
@@ -141,34 +174,4 @@ function reasonOf(error: unknown): string {
   if (!(cause instanceof Error)) return messageOf(error)
   // TLS ends its sentences with a line feed.
   return cause.message.trim() || ('code' in cause ? String(cause.code) : cause.name)
-}
-
-/** Whether a server may redirect to another host: never to a link address, and no nearer than it is itself. */
-export function isRedirectAllowed(from: URL, to: URL): boolean {
-  const target = addressScope(to.hostname)
-  return target === 'far' || (target !== 'link' && addressScope(from.hostname) !== 'far') || from.host === to.host
-}
-
-/**
- * How near a host is, as URLs write it. `link` addresses give out cloud credentials; no outsider may redirect us to them.
- * A name that resolves to a near address is not recognised.
- * @see RFC 6890; hosts come from `URL`, which writes every IPv4 address as four numbers.
- */
-export function addressScope(host: string): 'link' | 'machine' | 'network' | 'far' {
-  const address = host.replace(/^\[|\]$/g, '')
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(address)
-  if (mapped !== null) return addressScope(dotted(mapped[1] ?? '', mapped[2] ?? ''))
-  return forms.find(([form]) => form.test(address))?.[1] ?? 'far'
-}
-
-const forms: readonly (readonly [RegExp, 'link' | 'machine' | 'network'])[] = [
-  [/^169\.254\.\d+\.\d+$|^fe[89ab][0-9a-f]:|^fd00:ec2::/, 'link'],
-  [/^127\.\d+\.\d+\.\d+$|^0\.\d+\.\d+\.\d+$|^::1?$|^localhost\.?$|\.localhost\.?$/, 'machine'],
-  [/^10\.\d+\.\d+\.\d+$|^192\.168\.\d+\.\d+$|^172\.(1[6-9]|2\d|3[01])\.\d+\.\d+$/, 'network'],
-  [/^100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.\d+\.\d+$|^f[cd][0-9a-f]{2}:/, 'network'],
-]
-
-function dotted(high: string, low: string): string {
-  const value = (Number.parseInt(high, 16) << 16) | Number.parseInt(low, 16)
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.')
 }

@@ -11,8 +11,13 @@ import type { Documents, Marked, StoredDocument } from '../documents.ts'
 import type { ByteRange, OpenPackage, Packages } from '../packages.ts'
 import { checkRange, readAtMost, sliceOf, tooLarge } from '../streams.ts'
 import { type FetchRequest, type FetchResponse, fetchBounded, unavailable } from './fetch.ts'
+import { newPace } from './pace.ts'
+import { resumedBody } from './resume.ts'
+import type { Transport } from './transport.ts'
 
 export interface UpstreamOptions {
+  /** How the runtime connects. */
+  readonly transport: Transport
   /** Gives up on a server that sends nothing for this long; a document may take three times that. */
   readonly idleMs?: number
 }
@@ -23,10 +28,10 @@ const defaultIdleMs = 10_000
  * A token is the content's SHA-256, followed by the server's ETag if that is reliable.
  * @param url the prefix of every key; ends in "/".
  */
-export function upstreamDocuments(url: string, { idleMs = defaultIdleMs }: UpstreamOptions = {}): Documents {
+export function upstreamDocuments(url: string, { transport, idleMs = defaultIdleMs }: UpstreamOptions): Documents {
   return {
     async get(key, maxBytes, known) {
-      const request = { url: url + urlPathOf(checkKey(key)), key, idleMs, totalMs: 3 * idleMs }
+      const request = { url: url + urlPathOf(checkKey(key)), key, transport, idleMs, totalMs: 3 * idleMs }
       return getDocument(request, maxBytes, known)
     },
     create: async (key) => onlyRead(url, key),
@@ -35,12 +40,16 @@ export function upstreamDocuments(url: string, { idleMs = defaultIdleMs }: Upstr
 }
 
 /** @param url the prefix of every key; ends in "/". */
-export function upstreamPackages(url: string, { idleMs = defaultIdleMs }: UpstreamOptions = {}): Packages {
-  const askedFor = (key: string): FetchRequest => ({ url: url + urlPathOf(checkKey(key)), key, idleMs })
+export function upstreamPackages(url: string, { transport, idleMs = defaultIdleMs }: UpstreamOptions): Packages {
+  const askedFor = (key: string): FetchRequest => ({ url: url + urlPathOf(checkKey(key)), key, transport, idleMs })
   return {
     async open(key, range) {
-      const headers = range && { range: `bytes=${range.start}-${range.end}` }
-      return ask({ ...askedFor(key), headers }, (answer) => packageIn(key, answer, range), range && [206, 416])
+      const request = { ...askedFor(key), pace: newPace(3 * idleMs) }
+      const opened = await openPart(request, range).finally(request.pace.end)
+      if (opened === undefined) return undefined
+      const { size, body, tag } = opened
+      const whole = { range: range ?? { start: 0, end: size - 1 }, pace: request.pace, pauseMs: idleMs / 100 }
+      return { size, ...resumedBody(body, { ...whole, reopen: async (rest) => reopenPart(request, rest, size, tag) }) }
     },
     stat: async (key) =>
       ask({ ...askedFor(key), method: 'HEAD' }, async (answer) => {
@@ -109,13 +118,35 @@ async function getDocument<Known extends Marked>(
   return await ask({ ...request, headers: { 'if-none-match': tag } }, read, [304])
 }
 
+function strongTag(headers: Headers): string | undefined {
+  const tag = headers.get('etag') ?? ''
+  return /^"[\x21\x23-\x7e]*"$/.test(tag) ? tag : undefined
+}
+
 /** A strong tag, and none of a file that changed just now: many servers make tags of size and second. @see RFC 9110 §8.8.1 */
 function tagOf(headers: Headers): readonly string[] {
-  const tag = headers.get('etag') ?? ''
-  if (!/^"[\x21\x23-\x7e]*"$/.test(tag)) return []
+  const tag = strongTag(headers)
+  if (tag === undefined) return []
   const modified = headers.get('last-modified')
   const isSettled = modified === null || Date.parse(headers.get('date') ?? '') - Date.parse(modified) >= 2000
   return isSettled ? [tag] : []
+}
+
+/** @param tag the strong tag of what was opened before. */
+async function openPart(request: FetchRequest, range: ByteRange | undefined, tag?: string) {
+  const headers = range && { range: `bytes=${range.start}-${range.end}`, ...(tag && { 'if-range': tag }) }
+  const take = (answer: FetchResponse) => ({
+    ...packageIn(request.key, answer, range),
+    tag: strongTag(answer.headers),
+  })
+  return ask({ ...request, headers }, take, range && [206, 416])
+}
+
+async function reopenPart(request: FetchRequest, rest: ByteRange, size: number, tag: string | undefined) {
+  const opened = await openPart(request, rest, tag)
+  if (opened?.size === size) return opened.body
+  await opened?.body.cancel()
+  throw new PlatteError('mismatch', `${request.key}: was replaced at the upstream during the download`)
 }
 
 /** @param answer 200; or 206 or 416 to a range. */
