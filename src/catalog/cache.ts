@@ -217,7 +217,11 @@ export const staleSentence = ({ catalog, expiresMs }: VerifiedCatalog): string =
 /** @returns one sentence for each problem, safe to publish: the log has the details. */
 export function findProblems(cache: CatalogCache, now: Instant): readonly string[] {
   const problems: string[] = []
-  if (cache.failure) problems.push(`${cache.failure.reason}: ${explainReason(cache.failure.reason)}`)
+  if (cache.failure) {
+    const { reason, message } = cache.failure
+    // How far the clocks are apart is what there is to know, and no secret.
+    problems.push(`${reason}: ${reason === 'clock' ? message : explainReason(reason)}`)
+  }
   if (cache.state) {
     const { catalog, root } = cache.state
     const expiresMs = Date.parse(catalog.catalog.expires)

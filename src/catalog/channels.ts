@@ -161,12 +161,14 @@ export function refuseOtherName({ catalog }: CatalogState, { app, channel }: Cha
   })
 }
 
+const reasons: Readonly<Partial<Record<ErrorCode, Reason>>> = { expired: 'catalog-expired', 'from-the-future': 'clock' }
+
 /** The answer to machines while the catalog cannot be used. */
 export function problemOf(error: unknown): Problem {
   if (!(error instanceof PlatteError)) return { reason: 'unverifiable', message: `a defect: ${error}` }
   const { code, message } = error
   if (storeFailures.includes(code)) return { reason: 'store-unavailable', message }
-  return { reason: code === 'expired' ? 'catalog-expired' : 'unverifiable', message }
+  return { reason: reasons[code] ?? 'unverifiable', message }
 }
 
 /** Failures of the store, not of a document. */

@@ -4,7 +4,7 @@ import { durationMs } from '../documents/fields.ts'
 import { catalogKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
-import { isoText, timeText } from '../kernel/format.ts'
+import { isoText, lengthText, timeText } from '../kernel/format.ts'
 import { describeError } from '../kernel/log.ts'
 import { update } from '../store/update.ts'
 import { seal } from '../trust/envelope.ts'
@@ -52,8 +52,9 @@ export async function editCatalog(writer: StoreWriter, edit: Edit, options: Cata
     const now = writer.clock()
     const isAhead = state.catalog.issuedAtMs > now + maxAheadMs
     if (isAhead && !force) {
-      const [issued, here] = [timeText(current.issuedAt), timeText(now)]
-      throw new PlatteError('from-the-future', `the catalog was issued at ${issued}; the clock here shows ${here}`, {
+      const ahead = lengthText(state.catalog.issuedAtMs - now)
+      const message = `the catalog was issued at ${timeText(current.issuedAt)}, ${ahead} ahead of the clock here`
+      throw new PlatteError('from-the-future', message, {
         hint: 'correct this clock; if the other clock was wrong, run `platte refresh --force`',
       })
     }

@@ -39,7 +39,7 @@ const described = v.strictObject({
 const ramp = v.pipe(
   oneOf(
     {
-      ...{ ...maybeRelease, over: duration, start: maybe(field.instant), steps: maybe(steps), from: share, share },
+      ...{ ...maybeRelease, over: duration, start: maybe(field.givenInstant), steps: maybe(steps), from: share, share },
       ...{ none: flag, lower: flag, stop: flag, resume: flag },
     },
     ['over', 'share', 'none', 'stop', 'resume'],

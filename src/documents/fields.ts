@@ -52,6 +52,11 @@ export const instant = v.pipe(
   matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/, 'must be an instant such as 2026-11-01T00:00:00Z'),
   v.check((text) => !Number.isNaN(Date.parse(text)), 'must be a date that exists'),
 )
+/** From people. Stored ones may have been rolled over: February 30 was March 2. */
+export const givenInstant = v.pipe(
+  instant,
+  v.check((text) => new Date(text).toISOString().startsWith(text.slice(0, 19)), 'must be a date that exists'),
+)
 
 export const hex = (digits: number) => matching(new RegExp(`^[0-9a-f]{${digits}}$`), `must be ${digits} hex digits`)
 export const sha256 = hex(64)
@@ -75,7 +80,7 @@ export const duration = v.pipe(
 export const isDuration = (text: string): boolean => v.is(duration, text)
 /** Whether a text may name an app or a channel. */
 export const isName = (text: string): boolean => v.is(appName, text)
-export const isInstant = (text: string): boolean => v.is(instant, text)
+export const isInstant = (text: string): boolean => v.is(givenInstant, text)
 
 /** Turns `7d` into P7D, `48h` into PT48H, `90m` into PT90M; returns any other text unchanged. */
 export const longDuration = (text: string): string =>

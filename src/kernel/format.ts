@@ -7,6 +7,19 @@ export const timeText = (at: number | string, unit: 'second' | 'minute' = 'secon
     .slice(0, unit === 'second' ? 19 : 16)
     .replace('T', ' ')} UTC`
 
+/** A length of time in its largest unit, e.g. `3 hours`. Rounds down. */
+export function lengthText(ms: number): string {
+  const units = [
+    [86_400_000, 'day'],
+    [3_600_000, 'hour'],
+    [60_000, 'minute'],
+    [1000, 'second'],
+  ] as const
+  const [unit, name] = units.find(([unit]) => ms >= 2 * unit) ?? [1000, 'second']
+  const count = Math.floor(ms / unit)
+  return `${count} ${name}${count === 1 ? '' : 's'}`
+}
+
 /** RFC 3339, with milliseconds. */
 export const isoText = (at: number): string => new Date(at).toISOString()
 

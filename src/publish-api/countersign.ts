@@ -5,6 +5,7 @@ import type { Plan } from '../channels/plan.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { isInstant } from '../documents/fields.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { parseJsonObject } from '../kernel/json.ts'
 import { sameJson } from '../release/add-release.ts'
 import { addSignature, peekKeyIds, readEnvelope, seal } from '../trust/envelope.ts'
 import type { Signer } from '../trust/keys.ts'
@@ -27,7 +28,8 @@ export interface Proposal {
 export function readProposal(envelope: object, now: number): Proposal {
   const bytes = encode(envelope)
   try {
-    const manifest: unknown = JSON.parse(new TextDecoder().decode(readEnvelope(bytes, type).payload))
+    const manifest = parseJsonObject(new TextDecoder().decode(readEnvelope(bytes, type).payload))
+    if (manifest === undefined) throw new PlatteError('usage', 'its payload is no JSON object')
     const { issuedAt, provenance } = manifest as Partial<ChannelManifest>
     const issuedAtMs = isInstant(String(issuedAt)) ? Date.parse(String(issuedAt)) : Number.NaN
     if (now - issuedAtMs <= maxAgeMs && issuedAtMs - now <= maxAheadMs)

@@ -25,6 +25,7 @@ export const reasonSentences = {
   'not-mirrored': 'this store does not hold the manifest of that channel',
   'catalog-expired': 'the catalog or the root has expired: it must be refreshed before anything is offered',
   'store-unavailable': 'the store did not answer',
+  clock: 'the content of the store is dated in the future: the clock of this server or of the signer is wrong',
   unverifiable: 'the content of the store could not be verified',
 }
 

@@ -140,7 +140,7 @@ function releaseStatuses(board: string, candidates: readonly Candidate[], { step
 }
 
 const isBlocked = (reason: Reason): boolean =>
-  ['catalog-expired', 'store-unavailable', 'unverifiable', 'not-mirrored'].includes(reason)
+  ['catalog-expired', 'store-unavailable', 'clock', 'unverifiable', 'not-mirrored'].includes(reason)
 
 const windowOf = ({ schedule }: Candidate, now: number) =>
   schedule && { isOpen: isOpen(schedule, 0, now), edge: nextEdge(schedule, 0, now) }

@@ -2,7 +2,7 @@
 import { decodeRoot, type RoleName, type Root, roleNames } from '../documents/root.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { timeText } from '../kernel/format.ts'
+import { lengthText, timeText } from '../kernel/format.ts'
 import { sha256Hex } from './digest.ts'
 import { openByDigest, openEnvelope, type SigningRole } from './envelope.ts'
 import { loadPublicKey, type VerifyingKey } from './keys.ts'
@@ -96,10 +96,13 @@ type Dated = Pick<Root, 'issuedAt' | 'expires'>
 
 /** Step 5: checks `issuedAt` and `expires` (exclusive). @throws PlatteError('from-the-future', 'expired') */
 export function checkTimes({ issuedAt, expires }: Dated, name: string, now: Instant): void {
-  if (Date.parse(issuedAt) > now + maxAheadMs)
-    throw new PlatteError('from-the-future', `${name}: was issued at ${timeText(issuedAt)}, which is in the future`, {
-      hint: 'Compare the clocks of this machine and of the one that signed.',
+  const aheadMs = Date.parse(issuedAt) - now
+  if (aheadMs > maxAheadMs) {
+    const message = `${name}: was issued at ${timeText(issuedAt)}, ${lengthText(aheadMs)} ahead of the clock here`
+    throw new PlatteError('from-the-future', message, {
+      hint: 'compare the clocks of this machine and of the one that signed',
     })
+  }
   if (expires !== undefined && now >= Date.parse(expires))
     throw new PlatteError('expired', `${name}: expired at ${timeText(expires)}`)
 }

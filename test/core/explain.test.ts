@@ -40,6 +40,8 @@ const sentences: Record<Reason, string> = {
   'catalog-expired':
     'no update: the catalog or the root has expired: it must be refreshed before anything is offered (why)',
   'store-unavailable': 'no update: the store did not answer (why)',
+  clock:
+    'no update: the content of the store is dated in the future: the clock of this server or of the signer is wrong (why)',
   unverifiable: 'no update: the content of the store could not be verified (why)',
 }
 

@@ -119,6 +119,13 @@ const rows: Readonly<Record<Reason, Told>> = {
     operator: 'no update: the store did not answer (no answer)',
     everybody: 'no update: the store did not answer',
   },
+  clock: {
+    machine: 'clock',
+    operator:
+      'no update: the content of the store is dated in the future: the clock of this server or of the signer is wrong (root 1: was issued at 2026-11-23 06:00:00 UTC, 3 days ahead of the clock here)',
+    everybody:
+      'no update: the content of the store is dated in the future: the clock of this server or of the signer is wrong',
+  },
   unverifiable: {
     machine: 'unverifiable',
     operator: `no update: the content of the store could not be verified (${app}/unverifiable: 12 bytes, the catalog says 1300)`,
@@ -133,7 +140,7 @@ function open(reason: Reason, explain: 'public' | { token: string }, log: LogEnt
     if (reason === 'store-unavailable' && key === catalogKey) throw new PlatteError('store-unavailable', 'no answer')
     return documents.get(key, maxBytes, known)
   }
-  const clock = () => store.time.now + (reason === 'catalog-expired' ? 60 * day : 0)
+  const clock = () => store.time.now + (reason === 'catalog-expired' ? 60 * day : reason === 'clock' ? -3 * day : 0)
   return createApp({
     cache: newCatalogCache(),
     reader: { ...store.publisher, documents: { ...documents, get }, clock },

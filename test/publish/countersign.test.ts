@@ -95,6 +95,13 @@ test('an old or malformed proposal is refused', async () => {
   store.time.now += 11 * 60_000
   expect(await refusal(send(proposed))).toMatch(/^usage: manifest: was issued too long ago/)
   expect(await refusal(send({ payload: 'e30', signatures: [] }))).toMatch(/^usage: manifest/)
+  const { signatures } = proposed as { readonly signatures: readonly unknown[] }
+  for (const payload of ['null', '[]', '7', '"text"', '{', '', 'no JSON', '{}', '{"issuedAt":"2026-02-30T00:00:00Z"}'])
+    expect(await refusal(send({ payload: Buffer.from(payload).toString('base64url'), signatures }))).toMatch(
+      /^usage: manifest: /,
+    )
+  for (const envelope of [[], {}, { payload: null }, { payload: 'bnVsbA', signatures: null }])
+    expect(await refusal(send(envelope))).toMatch(/^usage: manifest: /)
 })
 
 test.each([

@@ -9,6 +9,11 @@ import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { summarise } from '../../src/channels/summary.ts'
 import { catalogKey, rootKey } from '../../src/documents/paths.ts'
 import { exportBundle, importBundle } from '../../src/mirroring/bundle.ts'
+import { openMirroring } from '../../src/mirroring/cli.ts'
+import { mirror } from '../../src/mirroring/mirror.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
+import { memoryDocuments, memoryPackages } from '../memory.ts'
 import { ask, day, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'platte-bundle-'))
@@ -46,6 +51,20 @@ test('a stale catalog is refused unless its age is accepted; then it is offered 
   expect((await inspectStore(readerAt(45 * day))).findings).toEqual([])
 })
 
+test('`platte mirror --accept-stale` takes a stale upstream', async () => {
+  const from = mkdtempSync(join(folder, 'origin-'))
+  const documents = folderDocuments(from, { clock: Date.now })
+  for await (const key of origin.bucket.list('')) await documents.create(key, await origin.bucket.read(key))
+  const to = { documents: memoryDocuments(), packages: memoryPackages(nodeHasher) }
+  const pass = async (stale?: number) => {
+    const own = { ...readerAt(stale), ...to }
+    const mirroring = await openMirroring({ kind: 'file', dir: from }, own)
+    return mirror({ ...mirroring, from: { ...mirroring.from, clock: own.clock } }, { packages: 'none' })
+  }
+  expect(await refusal(pass())).toMatch(/^expired: catalog/)
+  for (const kind of ['mirrored', 'unchanged']) expect(await pass(45 * day)).toMatchObject({ kind })
+})
+
 test('health and `show` report it, while it is accepted and after', async () => {
   const reader = newReader({ publisher: readerAt(45 * day) })
   await reload(reader.cache, reader.reader)
@@ -71,5 +90,5 @@ test('an accepted stale catalog is never signed again', async () => {
 
 test('a catalog from the future is refused under any setting', async () => {
   const early = { ...readerAt(45 * day), clock: () => origin.time.now - 30 * day }
-  expect(await ask(newReader({ publisher: early }))).toBe('unverifiable')
+  expect(await ask(newReader({ publisher: early }))).toBe('clock')
 })

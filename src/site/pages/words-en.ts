@@ -59,6 +59,7 @@ export const english = {
     'not-mirrored': 'not mirrored',
     'catalog-expired': 'expired',
     'store-unavailable': 'no answer',
+    clock: 'wrong clock',
     unverifiable: 'cannot be verified',
   },
   length: (count: number, unit: 'day' | 'hour'): string => `${count} ${unit}${count === 1 ? '' : 's'}`,
@@ -77,6 +78,8 @@ export const english = {
       'catalog-expired':
         'The catalog or the root has expired. Operators: check it with platte show, then sign a new one with platte refresh --force.',
       'store-unavailable': 'The store does not answer. Operators: check the connection to it; the log has its answer.',
+      clock:
+        'The catalog is dated in the future. Operators: compare the clocks of this server and of the one that signs; the log has the difference.',
       unverifiable:
         'The content of the store cannot be verified. Operators: compare the store with a backup, and PLATTE_ROOT with the pin; platte verify names the fault.',
       'not-mirrored': 'The manifest of this channel is not in the store. Operators: restore it from a backup.',

@@ -29,6 +29,7 @@ const reasons: Readonly<Record<Reason, readonly [label: string, sentence: string
   'not-mirrored': ['未镜像', '存储中没有该通道的清单。'],
   'catalog-expired': ['已过期', '目录或根已过期，须先重新签名。'],
   'store-unavailable': ['存储无应答', '存储没有应答。'],
+  clock: ['时钟有误', '存储中的内容日期在未来：本服务器或签名方的时钟有误。'],
   unverifiable: ['无法验证', '存储中的内容无法验证。'],
 }
 
@@ -88,6 +89,7 @@ export const chinese: Words = {
     remedies: {
       'catalog-expired': '目录或根已过期。管理员请先用 platte show 查看，再用 platte refresh --force 重新签名。',
       'store-unavailable': '存储没有应答。管理员请检查能否访问，日志里有它的答复。',
+      clock: '目录的日期在未来。管理员请核对本服务器与签名方的时钟，日志里有相差的时间。',
       unverifiable:
         '存储中的内容无法验证。管理员请与备份比对，并核对 PLATTE_ROOT 与根的指纹；platte verify 会指出错在哪里。',
       'not-mirrored': '存储中没有此通道的清单。管理员请从备份恢复。',
