@@ -38,6 +38,6 @@ test.each([
   [['nix/dev'], 'no such app: nix', `apps: ${flatcar}, other; channels: dev, flatcar, night, stable`],
   [['stable'], 'several apps have a channel stable', `name one: ${flatcar}/stable, other/stable`],
   [['constructor'], 'no app and no channel is called constructor', expect.stringMatching('^apps: ')],
-])('%j is refused, and what is there is named', (words, message, hint) => {
+])('%j is refused, and the hint lists what exists', (words, message, hint) => {
   expect(() => findNamed(catalog, words, undefined)).toThrow(expect.objectContaining({ message, hint }))
 })

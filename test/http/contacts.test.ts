@@ -107,7 +107,7 @@ test.each(['syncer-multi', 'syncer-legacy'])('%s is marked', async (sample) => {
 })
 
 describe('bounds', () => {
-  test('of 256 apps 64 have a line, one line counts the others, and all are answered', async () => {
+  test('of 256 apps, 64 are logged, one line counts the rest, and all are answered', async () => {
     const apps = Array.from({ length: 256 }, (_, i) => `<app appid="a${i}"><updatecheck/></app>`)
     const { status, text, contacts } = await contactsOf(withApps(...apps))
     expect([status, text.match(/<app appid="a\d+"/g)?.length]).toEqual([200, 256])
@@ -116,12 +116,12 @@ describe('bounds', () => {
     expect(contacts.slice(64)).toEqual([{ level: 'warn', event: 'contact', leftOut: 192, requestId }])
   })
 
-  test('64 apps have 64 lines', async () => {
+  test('64 apps are 64 log lines', async () => {
     const apps = Array.from({ length: 64 }, () => oneApp('<ping/>'))
     expect((await contactsOf(withApps(...apps))).contacts).toHaveLength(64)
   })
 
-  test('of many events the last 8 are listed, and the others counted', async () => {
+  test('of many events, the last 8 are listed and the rest counted', async () => {
     const all = Array.from({ length: 64 }, (_, i) => `<event eventtype="${i + 100}" eventresult="1"/>`).join('')
     const { text, contacts } = await contactsOf(withApps(oneApp(all)))
     expect(text.match(/<event status="ok"\/>/g)).toHaveLength(64)
@@ -129,7 +129,7 @@ describe('bounds', () => {
     expect(contacts).toMatchObject([{ reported, dropped: 56 }])
   })
 
-  test('texts are cut, however many a request has', async () => {
+  test('texts are truncated, for any number of them', async () => {
     const long = 'x'.repeat(900)
     const names = ['oem', 'oemversion', 'machinealias', 'bootid'].map((name) => ` ${name}="${long}"`).join('')
     const event = `<event eventtype="54" eventresult="1" previousversion="${long}"/>`
@@ -181,7 +181,7 @@ describe('a request that is refused', () => {
     expect(store.log).toEqual([])
   })
 
-  test('a user agent is cut, and an absent one is not there', async () => {
+  test('a long user agent is truncated, and a missing one is omitted', async () => {
     await contactsOf('x', '/omaha', { 'user-agent': 'u'.repeat(500) })
     const { contacts } = await contactsOf('x', '/omaha')
     expect(contacts.map(({ agent }) => agent)).toEqual([`${'u'.repeat(63)}…`, undefined])
@@ -209,7 +209,7 @@ describe('a request that is refused', () => {
     expect(JSON.stringify(events)).not.toContain('canary')
   })
 
-  test('other methods leave no line', async () => {
+  test('other methods are not logged', async () => {
     for (const method of ['GET', 'PUT', 'DELETE']) await endpoint.request('/nothing', { method })
     expect(events).toEqual([])
   })

@@ -348,7 +348,7 @@ test('history shows what a rollback does and when it ends', async () => {
   ])
 })
 
-test('history has the holds of a rollback’s time, and the brakes of now with the newest revision', async () => {
+test('history shows holds at the time of a rollback, and current brakes at the newest revision', async () => {
   const store = await newStore()
   for (const version of ['1', '2', '3']) await publishOne(store, version)
   await holdRelease(store.publisher, ref, { version: '2', reason: 'it loops' })
@@ -370,7 +370,7 @@ test('history has the holds of a rollback’s time, and the brakes of now with t
   expect(page).toMatch(/revision 4 .* revision 3 /)
 })
 
-test('the page of a channel shows where a ramp was stopped, and not its signed end', async () => {
+test('the page of a channel shows the stopped share of a ramp, not its signed end', async () => {
   const store = await newStore()
   for (const version of ['1', '2']) await publishOne(store, version)
   await change(store, { of: { '2': { ramp: rampOf(store) } } })
@@ -384,7 +384,7 @@ test('the page of a channel shows where a ramp was stopped, and not its signed e
   expect(await pageOf('?lang=zh')).toMatch(/25 %\. .*2026-11-23 06:00 UTC/)
 })
 
-test('the floor that keeps machines back is named', async () => {
+test('the floor that keeps machines back is shown by name', async () => {
   const store = await newStore()
   for (const version of ['1', '2', '3']) await publishOne(store, version)
   await change(store, { of: { '2': { floor: because } } })

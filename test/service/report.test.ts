@@ -77,7 +77,7 @@ describe.each([
   })
 })
 
-test('files of both kinds are one report', async () => {
+test('files of both formats make one report', async () => {
   const former = [formerCheck(), formerEvent({ type: 3, result: 0, error: '44 rollback' })]
   const lines = [...former, check({ machine: 'm2' }), event({ type: 13, result: 1, machine: 'm2' })]
   expect(await report(...lines)).toMatchObject([{ machines: 2, checks: 2, rollbacks: 1, begun: 1 }])
