@@ -8,7 +8,7 @@ const maxChannels = 16
 
 const upstreamDoc =
   'the deployment that the store mirrors; it sends packages that the store lacks. Without a store, all answers come from it'
-const channelsDoc = `channels that Workers and Lambda mirror, with commas between them; at most ${maxChannels}`
+const channelsDoc = `channels that Workers and Lambda mirror, separated by commas; at most ${maxChannels}`
 const packagesDoc = `packages that Workers and Lambda mirror: ${wants.join(', ')}`
 const upstreamRootDoc = 'for `adopt`: the root of the upstream, `VERSION:sha256:HEX`'
 

@@ -175,5 +175,5 @@ export const ownSettings = {
   }),
   explainToken: setting('PLATTE_EXPLAIN_TOKEN', tokenDoc, String, { secret: true }),
   host: setting('PLATTE_HOST <address>', 'the address to listen on', plainText, { default: '127.0.0.1' }),
-  port: setting('PORT <port>', 'the port to listen on; 0 takes any that is free', parsePort, { default: 8787 }),
+  port: setting('PORT <port>', 'the port to listen on; 0 takes any free port', parsePort, { default: 8787 }),
 }
