@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { versionFile } from '../../src/site/feeds.ts'
 import { describeChannel, followChannel, holdRelease, renameChannel, stopRamps } from '../changes.ts'
 import { newPageStore, notes, publicUrl, serve } from '../pages/store.ts'
-import { app, ask, day, newReader, newStore, publishOne, type TestStore } from '../world.ts'
+import { app, ask, day, newReader, newStore, publishOne, type TestStore, watched } from '../world.ts'
 
 let store: TestStore
 beforeAll(async () => {
@@ -154,6 +154,20 @@ describe('Atom', () => {
     expect(await titles()).toEqual([])
     other.time.now += 7 * day
     expect(await titles()).toEqual(['1'])
+  })
+
+  test('notes are read and rendered once: the digest that names them identifies them', async () => {
+    const other = await newStore()
+    for (const version of ['1', '2', '3'])
+      await publishOne(other, version, { notes: new TextEncoder().encode(`once: ${version} CVE-2026-31431`) })
+    const { documents, reads } = watched(other.publisher.documents)
+    const served = serve(other, { reader: { ...other.publisher, documents } })
+    const first = await (await served.request(path)).text()
+    expect(reads.filter((key) => key.startsWith('notes/'))).toHaveLength(3)
+    expect(first).toContain('https://www.cve.org/CVERecord?id=CVE-2026-31431')
+    await served.request(path)
+    await served.request(path.replace('/feed.atom', ''))
+    expect(reads.filter((key) => key.startsWith('notes/'))).toHaveLength(3)
   })
 
   test('is well-formed for any notes', async () => {

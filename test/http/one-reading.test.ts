@@ -124,7 +124,7 @@ const rows: Readonly<Record<string, Row>> = {
     shown: '3: waits for the floor 2, which has not reached all machines',
     releases: { '2': 'ramp: 25 % of amd64-usr, 100 % at 2026-11-24 00:00:00 UTC', '1': 'offered' },
     page: /ramp 25 % 1 offered/,
-    explained: 'no update: 2 has not reached this machine yet; it is a floor, which no machine passes by',
+    explained: 'no update: 2 has not reached this machine yet; it is a floor: older machines must install it first',
   },
   'a held floor': {
     make: async (store) => {

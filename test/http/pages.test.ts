@@ -239,6 +239,7 @@ test('10 MB of notes are refused; the largest allowed notes keep the page short 
   const worst = [
     '> '.repeat(500_000),
     '*a '.repeat(300_000),
+    '*_'.repeat(500_000),
     '['.repeat(1_000_000),
     '- '.repeat(500_000),
     `${'a '.repeat(100)}\n\n`.repeat(5000),

@@ -152,7 +152,8 @@ export async function notesAsHtml(page: PageContext, sha256: string): Promise<No
   if (found === undefined) {
     const markdown = await readNotes(page, sha256)
     if (markdown === undefined) return undefined
-    found = { html: renderMarkdown(cut(markdown)), isCut: markdown.length > maxNotesLength }
+    // Another request may have rendered them meanwhile.
+    found = known.get(sha256) ?? { html: renderMarkdown(cut(markdown)), isCut: markdown.length > maxNotesLength }
   }
   known.delete(sha256)
   known.set(sha256, found)
