@@ -26,7 +26,11 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
   const post = async <Result>(path: string, body: object, token?: string): Promise<Result> => {
     const text = JSON.stringify(body)
     const headers = { authorization: `Bearer ${token ?? (await newToken())}`, 'content-type': 'application/json' }
-    return JSON.parse(await callFunction({ url: url + path, headers, body: text }))
+    const answer = parseJsonObject(await callFunction({ url: url + path, headers, body: text }))
+    if (answer !== undefined) return answer as Result
+    throw new PlatteError('configuration', `${url}${path} does not answer in JSON`, {
+      hint: 'set PLATTE_ENDPOINT to the URL of a Platte that publishes',
+    })
   }
   return {
     upload: (announced, sending) => uploadAll((body) => post('/v1/uploads', body), announced, { ...sending, url }),

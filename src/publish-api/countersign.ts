@@ -2,8 +2,7 @@
 import type { Seal } from '../catalog/commit-channel.ts'
 import { encode } from '../catalog/read.ts'
 import type { Plan } from '../channels/plan.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
-import { isInstant } from '../documents/fields.ts'
+import { checkChannel } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
 import { sameJson } from '../release/add-release.ts'
@@ -29,9 +28,9 @@ export function readProposal(envelope: object, now: number): Proposal {
   const bytes = encode(envelope)
   try {
     const manifest = parseJsonObject(new TextDecoder().decode(readEnvelope(bytes, type).payload))
-    if (manifest === undefined) throw new PlatteError('usage', 'its payload is no JSON object')
-    const { issuedAt, provenance } = manifest as Partial<ChannelManifest>
-    const issuedAtMs = isInstant(String(issuedAt)) ? Date.parse(String(issuedAt)) : Number.NaN
+    if (manifest === undefined) throw new PlatteError('usage', 'its payload is not a JSON object')
+    const { issuedAt, provenance } = checkChannel(manifest, 'usage')
+    const issuedAtMs = Date.parse(issuedAt)
     if (now - issuedAtMs <= maxAgeMs && issuedAtMs - now <= maxAheadMs)
       return { bytes, manifest, issuedAtMs, hasProvenance: provenance !== undefined }
   } catch (cause) {

@@ -113,6 +113,15 @@ test.each([
   expect(await ask(newReader(store), { version: '2' })).toBe('up-to-date')
 })
 
+test.each<readonly [string, string]>([
+  ['no UTF-8', '\xff\xfe'],
+  ['another document', '{"format":1,"type":"catalog"}'],
+  ['nested without an end', `{"issuedAt":${'['.repeat(200_000)}${']'.repeat(200_000)}}`],
+])('a proposal whose payload is %s', async (_, payload) => {
+  const changed = { ...(await propose()), payload: Buffer.from(payload, 'latin1').toString('base64url') }
+  expect(await refusal(send(changed))).toMatch(/^usage: manifest: /)
+})
+
 test('a rename makes two manifests, and is refused', async () => {
   const rename = readCommand('channel-rename', { app, channel: 'stable', name: 'steady' }) as ChannelCommand
   expect(await refusal(send(await propose(), rename))).toMatch(/^refused: renaming makes two manifests/)

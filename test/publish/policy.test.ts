@@ -1,6 +1,7 @@
 /** What a policy may say. */
 import { expect, test } from 'vitest'
 import { publishFeature } from '../../src/publish-api/feature.ts'
+import { type Claims, provenanceOf } from '../../src/publish-api/policy.ts'
 import { parsePolicy } from '../../src/publish-api/policy-document.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { openDeployment } from '../../src/runtime/serverless.ts'
@@ -140,4 +141,24 @@ test('a deployment with an invalid policy answers every request with the problem
   const response = await app.request('/v1/publish')
   expect(response.status).toBe(500)
   expect(await response.json()).toMatchObject({ detail: expect.stringMatching(/^PLATTE_PUBLISH_POLICY: policy: v/) })
+})
+
+test.each<readonly [string, object, object]>([
+  [
+    'GitHub',
+    { repository: 'octocat/os', ref: 'refs/tags/v2', sha: 'ab', run_id: 77, run_number: '3', workflow: 'release' },
+    { repository: 'octocat/os', ref: 'refs/tags/v2', commit: 'ab', run: '77' },
+  ],
+  [
+    'GitLab',
+    { project_path: 'acme/os', ref: 'v2', sha: 'ab', pipeline_id: '9', job_id: '10' },
+    { repository: 'acme/os', ref: 'v2', commit: 'ab', run: '9' },
+  ],
+  [
+    'Buildkite, whose pipeline_id is not the run',
+    { pipeline_slug: 'os', build_branch: 'main', build_commit: 'ab', build_number: 42, pipeline_id: '0184990a' },
+    { repository: 'os', ref: 'main', commit: 'ab', run: '42' },
+  ],
+])('the origin of a change: %s', (_, claims, origin) => {
+  expect(provenanceOf(issuer, claims as Claims)).toEqual({ issuer, ...origin })
 })
