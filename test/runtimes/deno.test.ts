@@ -60,6 +60,9 @@ test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhereUrl)
 test('serves metrics, and writes events as files on shutdown', async () => {
   const body = '<request protocol="3.0"><app appid="x" version="1" track="y"><updatecheck/></app></request>'
   await fetch(`${elsewhereUrl}/v1/update/`, { method: 'POST', body })
+  const headers = { 'user-agent': 'curl/8.5.0' }
+  await fetch(`${elsewhereUrl}/v1/update/`, { method: 'POST', body: body.slice(0, -20), headers })
+  await fetch(`${elsewhereUrl}//v1/update/`, { method: 'POST', body, headers })
   const numbers = await (await fetch(`${elsewhereUrl}/metrics`)).text()
   expect(numbers).toContain(
     'platte_checks_total{app="other",channel="other",decision="no-update",reason="unknown-app"} 1',
@@ -70,8 +73,11 @@ test('serves metrics, and writes events as files on shutdown', async () => {
   const files = await readdir(join(dir, 'store', 'events'), { recursive: true })
   const [file = ''] = files.filter((name) => name.endsWith('.ndjson'))
   const lines = (await readFile(join(dir, 'store', 'events', file), 'utf8')).trimEnd().split('\n')
-  expect(lines.map((line) => JSON.parse(line))).toEqual([
+  const own = lines.map((line) => JSON.parse(line)).filter(({ app, agent }) => app === 'x' || agent === 'curl/8.5.0')
+  expect(own).toEqual([
     expect.objectContaining({ level: 'info', event: 'contact', app: 'x', channel: 'y', reason: 'unknown-app' }),
+    expect.objectContaining({ event: 'contact', refused: 'bad-request', status: 400, app: 'x', agent: 'curl/8.5.0' }),
+    expect.objectContaining({ event: 'contact', refused: 'not-found', path: '//v1/update/', agent: 'curl/8.5.0' }),
   ])
 })
 

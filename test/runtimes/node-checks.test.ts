@@ -81,7 +81,7 @@ test('returns the id of a request, and logs it', async () => {
 
 test('a client that disconnects halfway through its body is logged, but not as an error', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
-  socket.write(head('Content-Length: 9999'))
+  socket.write(head('Content-Length: 9999', 'User-Agent: curl/8.5.0'))
   socket.write(check)
   await once(server, 'request')
   socket.destroy()

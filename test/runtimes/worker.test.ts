@@ -121,6 +121,18 @@ test('a check is one line of JSON in the log', async () => {
   expect(lines).toContainEqual(expect.objectContaining({ event: 'contact', channel: 'beta', offered: '4152.2.0' }))
 })
 
+test('a refused request, and a check that is sent elsewhere, are one line, too', async () => {
+  const { fetch } = server.getWorker('elsewhere')
+  const headers = { 'user-agent': 'curl/8.5.0' }
+  for (const path of ['/v1/update/', '/v1/update/x'])
+    await fetch(`${publicUrl}${path}`, { method: 'POST', body: '<request', headers })
+  const lines = server.getLogs().map(({ message }) => JSON.parse(message))
+  const sender = { event: 'contact', agent: 'curl/8.5.0' }
+  const refused = { ...sender, refused: 'bad-request', status: 400, path: '/v1/update/' }
+  expect(lines).toContainEqual(expect.objectContaining(refused))
+  expect(lines).toContainEqual(expect.objectContaining({ ...sender, refused: 'not-found', path: '/v1/update/x' }))
+})
+
 test.each([
   ['nothing-set', [/PLATTE_BUCKET is missing/, /PLATTE_ROOT .*is missing/, /PLATTE_PUBLIC_URL .*is missing/]],
   ['wrong-settings', [/PLATTE_ROOT/, /PLATTE_PUBLIC_URL .*is not a plain http/]],
