@@ -122,9 +122,9 @@ export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaA
   const { oemversion: oemVersion = '', bootid: bootId = '', machinealias: machineAlias = '' } = app.attributes
   const problems = appId.trim() === '' ? ['appid is empty'] : []
   const events: OmahaEvent[] = []
-  for (const [index, element] of app.events.entries()) {
-    const event = readEvent(element, index)
-    if (typeof event === 'string') problems.push(event)
+  for (const element of app.events) {
+    const event = readEvent(element)
+    if (typeof event === 'string') problems.push(`event ${app.events.indexOf(element) + 1} was dropped: ${event}`)
     else events.push(event)
   }
   // Nebraska's syncer identifies as an old update_engine, but sends neither a ping nor an event (nebraska syncer.go).
@@ -166,20 +166,19 @@ function limitsOf(updatecheck: Attributes | undefined): ClientLimits | undefined
 export const noAttributes: Attributes = {}
 
 /** @returns the problem where a number cannot be read. */
-function readEvent(attributes: Attributes, index: number): OmahaEvent | string {
-  const { eventtype = '', eventresult = '', errorcode = '', previousversion } = attributes
-  for (const name of ['eventtype', 'eventresult', 'errorcode'] as const) {
-    const value = attributes[name] ?? ''
-    if (!numbers[name].test(value))
-      return `event ${index + 1} was dropped: ${name} is ${JSON.stringify(value.slice(0, 20))}`
-  }
+function readEvent({ eventtype = '', eventresult = '', errorcode = '', previousversion }: Attributes) {
+  if (!natural.test(eventtype)) return `eventtype is ${shown(eventtype)}`
+  if (!natural.test(eventresult)) return `eventresult is ${shown(eventresult)}`
+  if (errorcode !== '' && !integer.test(errorcode)) return `errorcode is ${shown(errorcode)}`
   const event: Draft<OmahaEvent> = { type: Number(eventtype), result: Number(eventresult) }
   if (errorcode !== '') event.errorCode = omahaErrorCode(Number(errorcode))
   if (previousversion !== undefined) event.previousVersion = previousversion === '0.0.0.0' ? '' : previousversion
   return event
 }
 
-const numbers = { eventtype: /^\d{1,9}$/, eventresult: /^\d{1,9}$/, errorcode: /^(?:-?\d{1,10})?$/ }
+const natural = /^\d{1,9}$/
+const integer = /^-?\d{1,10}$/
+const shown = (value: string): string => JSON.stringify(value.slice(0, 20))
 
 /** Without the quotes and blanks around it that an update.conf with `GROUP="stable"` or CRLF brings (Flatcar#1209, #1424). */
 function bare(track: string): string {
