@@ -12,6 +12,7 @@ import { verifyHead, verifyPast } from '../trust/verify-documents.ts'
 import { type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { packagesOf } from './channels.ts'
 import { waitAtMost } from './commit-channel.ts'
+import { fillWarning } from './fill.ts'
 import {
   type CatalogState,
   type ChannelRef,
@@ -55,6 +56,7 @@ export async function inspectStore(inspecting: Inspecting) {
   for (let version = 1; version <= state.root.root.version; version++) walk.known.add(rootKey(version))
   await inspectOlderRoots(walk)
   let manifests = 0
+  note(walk, catalogKey, fillWarning(state.catalog.size))
   const refs = channelRefsOf(state.catalog.catalog)
   for (const ref of refs) manifests += await inspectChannel(walk, ref)
   for (const [key, one] of walk.wanted) await attempt(walk, key, () => inspectPackage(walk, key, one))
@@ -118,14 +120,18 @@ async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
     }
   }
   const key = keyOf(ref, newest)
-  if (newest > named && !walk.findings.some((finding) => finding.key === key))
-    walk.findings.push({ level: 'note', key, problem: 'is committed and waits for a refresh' })
+  const isBad = walk.findings.some((finding) => finding.key === key && finding.level === 'error')
+  if (newest > named && !isBad) note(walk, key, 'is committed and waits for a refresh')
   return good
 }
 
 function noteFloors(walk: Walk, key: string, manifest: ChannelManifest, rampAsOf: string | undefined): void {
   const asOf = rampAsOf === undefined ? undefined : Date.parse(rampAsOf)
-  for (const problem of closedFloors(manifest, walk.clock(), asOf)) walk.findings.push({ level: 'note', key, problem })
+  for (const problem of closedFloors(manifest, walk.clock(), asOf)) note(walk, key, problem)
+}
+
+function note({ findings }: Walk, key: string, problem: string | undefined): void {
+  if (problem !== undefined) findings.push({ level: 'note', key, problem })
 }
 
 async function newestSeq(walk: Walk, ref: ChannelRef, named: number): Promise<number> {
@@ -148,6 +154,7 @@ async function inspectManifest(walk: Walk, ref: ChannelRef, link: Link): Promise
     return isNewest || past === undefined ? verifyHead(stored.bytes, walk.state.root, { ...ref, seq }) : past
   })
   if (verified === undefined) return undefined
+  if (isNewest) note(walk, keyOf(ref, seq), fillWarning(verified.size, ref))
   for (const name of packagesOf(verified.manifest).keys()) walk.known.add(name)
   for (const release of verified.manifest.releases) await inspectNotes(walk, release)
   return verified.manifest
@@ -187,7 +194,7 @@ async function findOrphans(walk: Walk): Promise<void> {
   for (const list of [...documents, walk.packages.list?.('packages/')])
     for await (const key of list ?? []) {
       const problem = walk.known.has(key) ? undefined : orphanOf(walk, key)
-      if (problem) walk.findings.push({ level: 'note', key, problem })
+      note(walk, key, problem)
     }
 }
 

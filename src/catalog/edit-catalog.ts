@@ -12,6 +12,7 @@ import { type VerifiedChannel, verifyCatalog } from '../trust/verify-documents.t
 import { checkTimes, maxAheadMs, type TrustedRoot } from '../trust/verify-root.ts'
 import { storeFailures } from './channels.ts'
 import { loadHead, type Seal } from './commit-channel.ts'
+import { checkCatalogFits } from './fill.ts'
 import {
   type CatalogState,
   type ChannelRef,
@@ -154,6 +155,7 @@ export async function refresh(writer: StoreWriter, options: RefreshOptions = {})
     rolled = []
     failures = []
     let edited = current
+    let grown = 0
     const isToSign = options.force || isDue(state, writer.clock())
     // Renewal must not wait for what lies in the store: newer manifests are read in the next pass.
     if (options.slice && isToSign) return { ...current }
@@ -162,7 +164,11 @@ export async function refresh(writer: StoreWriter, options: RefreshOptions = {})
       try {
         const head = await loadHead(writer, state, ref, steps)
         const next = head ? nameHead(edited, ref, head, writer.clock()) : edited
-        if (next !== edited) rolled.push(ref)
+        const entry = next === edited ? undefined : channelEntry(next, ref.app, ref.channel)
+        if (entry === undefined) continue
+        // One channel too many must not stop the catalog.
+        grown = Math.max(grown, checkCatalogFits(state, ref, entry, grown) - state.catalog.size)
+        rolled.push(ref)
         edited = next
       } catch (error) {
         failures.push(channelFailure(error))

@@ -75,6 +75,7 @@ export const endEdit = (
 ): ManifestEdit => ({
   ref,
   orEnded: true,
+  isBrake: true,
   others: 'all',
   isRechecked: true,
   check: ({ others }) => refuseFollowed(ref.channel, others),
@@ -103,6 +104,7 @@ export function renameEdit({ app, channel }: ChannelRef, name: string): Manifest
   return {
     ref,
     create: true,
+    isBrake: true,
     needsTimestamp: true,
     others: 'all',
     check: (state) => checkRename({ app, channel }, name, state),

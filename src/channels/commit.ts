@@ -24,8 +24,10 @@ export async function preview(writer: Committer, planned: Plan): Promise<EditRes
   const { edit, seq, changes } = planned
   const more = 'preview' in edit ? await edit.preview?.(writer, planned) : {}
   const signs = planned.manifest ? 'manifest' : planned.entry ? 'catalog' : 'nothing'
-  return { kind: 'dry-run', seq, inForce: false, signs, changes, ...more }
+  return { kind: 'dry-run', seq, inForce: false, signs, changes, ...warned(planned), ...more }
 }
+
+const warned = ({ warnings }: Plan): Pick<EditResult, 'warnings'> => (warnings.length > 0 ? { warnings } : {})
 
 export const change = async (writer: Committer, edit: Edit, signing: Signing = {}): Promise<EditResult> =>
   commit(writer, await planChange(writer, edit, signing), signing.seal)
@@ -70,7 +72,8 @@ async function commitManifest(writer: Committer, planned: PlanOf<ManifestEdit>, 
   await requirePackages(writer, packages)
   const inForce = await pointCatalogAt(writer, edit.ref, head)
   const { manifest, sha256 } = head
-  const result = { kind: changed ? 'changed' : 'unchanged', seq: manifest.seq, inForce, sha256, changes } as const
+  const kind = changed ? 'changed' : 'unchanged'
+  const result = { kind, seq: manifest.seq, inForce, sha256, changes, ...warned(latest ?? planned) } as const
   return (await edit.finish?.(writer, result, latest ?? planned)) ?? result
 }
 
@@ -84,7 +87,7 @@ async function commitBrakes(writer: Committer, planned: PlanOf<BrakeEdit>): Prom
   })
   const { seq, changes } = latest
   const sha256 = channelEntry(catalog, edit.ref.app, edit.ref.channel)?.sha256 ?? ''
-  return { kind: written ? 'changed' : 'unchanged', seq, inForce: true, sha256, changes }
+  return { kind: written ? 'changed' : 'unchanged', seq, inForce: true, sha256, changes, ...warned(latest) }
 }
 
 /** Of two contradicting edits at the same time, at least one is refused. @throws PlatteError('conflict') */

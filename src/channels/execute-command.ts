@@ -28,8 +28,12 @@ const editing =
   <A extends EditAction>(applyOf: (command: CommandOf<A>, at: number) => ManifestEdit['apply']): EditOf<A> =>
   (command, at) => ({ ref: refOf(command as EditCommand), apply: applyOf(command, at) })
 
+const braking =
+  <A extends EditAction>(applyOf: (command: CommandOf<A>, at: number) => ManifestEdit['apply']): EditOf<A> =>
+  (command, at) => ({ ...editing(applyOf)(command, at), isBrake: true })
+
 const marking = <A extends 'withdraw' | 'floor' | 'dead-end'>(mark: edit.ReleaseMark): EditOf<A> =>
-  editing(({ version, reason }) => {
+  braking(({ version, reason }) => {
     const because = reason === undefined ? undefined : { reason }
     return (current) => edit.markRelease(current, version, { mark, because })
   })
@@ -60,7 +64,7 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
   withdraw: marking('withdrawn'),
   floor: marking('floor'),
   'dead-end': marking('deadEnd'),
-  rollback: editing(({ channel, version, reason, to }, now) => (current, state) => {
+  rollback: braking(({ channel, version, reason, to }, now) => (current, state) => {
     if (reason === undefined) return edit.undoRollBack(current, version)
     if (to !== undefined && current.follow)
       throw refusal(
@@ -92,7 +96,7 @@ function brakesOf({ catalog }: EditState, { app, channel }: ChannelRef) {
   return { holds, asOf: rampAsOf === undefined ? undefined : Date.parse(rampAsOf) }
 }
 
-const rampEdit = editing<'ramp'>(({ version = '', over, share, start, steps, from = 0, lower = false }, now) => {
+const rampEdit = braking<'ramp'>(({ version = '', over, share, start, steps, from = 0, lower = false }, now) => {
   const begin = start === undefined ? now : Date.parse(start)
   const line = over === undefined ? undefined : edit.rampOver({ start: begin, overMs: durationMs(over), steps, from })
   const ramp = share === undefined ? line : [{ at: new Date(begin).toISOString(), share }]

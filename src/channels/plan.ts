@@ -1,16 +1,18 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
 import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel } from '../catalog/channels.ts'
 import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
+import { checkCatalogFits, checkFits, fillWarning } from '../catalog/fill.ts'
 import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../catalog/read.ts'
 import { channelEntry, channelsOf, encode, loadForWriting } from '../catalog/read.ts'
 import type { CatalogChannel } from '../documents/catalog.ts'
-import { type ChannelManifest, isEnded, maxChannelBytes } from '../documents/channel.ts'
+import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
-import { refusal, sameJson } from '../release/add-release.ts'
+import { sameJson } from '../release/add-release.ts'
 import { type Brakes, type Change, diffBrakes, diffChannels } from '../release/diff.ts'
 import { withField } from '../release/edits.ts'
 import type { Packages } from '../store/packages.ts'
+import { sealedSize } from '../trust/envelope.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
 
 export interface EditState {
@@ -38,6 +40,8 @@ export interface ManifestEdit extends AnyEdit {
   readonly create?: boolean | undefined
   /** Leaves a deleted channel alone; otherwise it is refused. */
   readonly orEnded?: boolean
+  /** Brakes and repairs fit where publishing does not any more. */
+  readonly isBrake?: boolean
   /** @param at the date of the change. Equal content changes nothing. */
   readonly apply: (current: ChannelManifest, state: EditState, at: string) => ChannelManifest
   /** Keys of packages that must be in the store when this is committed. */
@@ -68,6 +72,8 @@ export interface Plan {
   readonly changes: readonly Change[]
   /** Keys of packages that the manifest needs. */
   readonly packages: readonly string[]
+  /** What will need attention, in sentences. */
+  readonly warnings: readonly string[]
 }
 
 /** `seq`: revision of the channel. `sha256`: of the manifest; not of a plan. */
@@ -78,6 +84,7 @@ export interface EditResult extends Pick<Plan, 'seq' | 'changes'> {
   readonly sha256?: string
   /** Of a plan: what its change would sign. Holds and stops of ramps are in the catalog, and make no new revision. */
   readonly signs?: 'manifest' | 'catalog' | 'nothing'
+  readonly warnings?: readonly string[]
   /** Packages that were, or would be, removed. */
   readonly packages?: readonly Readonly<{ key: string; size: number }>[]
 }
@@ -127,10 +134,10 @@ export function plan(edit: Edit, state: EditState, issue: Issue): Plan {
   return { edit, state, issue, ...outcome }
 }
 
-type Outcome = Pick<Plan, 'seq' | 'manifest' | 'entry' | 'changes' | 'packages'>
+type Outcome = Pick<Plan, 'seq' | 'manifest' | 'entry' | 'changes' | 'packages' | 'warnings'>
 
 const howToCreate = '`platte channel create` makes a new one'
-const nothing = { changes: [], packages: [] } as const
+const nothing = { changes: [], packages: [], warnings: [] } as const
 
 function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outcome {
   const { ref, create = false, orEnded = false } = edit
@@ -144,9 +151,9 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   const packages = edit.packages?.(state) ?? []
   if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }
   const manifest = nextManifest(state.head, edited, issue, 'usage')
-  checkSize(manifest)
+  const warnings = checkManifestFits(edit, state, manifest)
   const holds = channelEntry(state.catalog.catalog.catalog, ref.app, ref.channel)?.holds
-  return { seq: manifest.seq, manifest, changes: diffChannels(current, edited, holds), packages }
+  return { seq: manifest.seq, manifest, changes: diffChannels(current, edited, holds), packages, warnings }
 }
 
 function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue): Outcome {
@@ -157,12 +164,19 @@ function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue):
   const holds = brakes.holds?.length ? [...brakes.holds] : undefined
   const edited = withField(withField(entry, 'rampAsOf', brakes.rampAsOf), 'holds', holds)
   if (sameJson(edited, entry)) return { ...nothing, seq: entry.seq }
-  return { ...nothing, seq: entry.seq, entry: edited, changes: diffBrakes(entry, brakes) }
+  const warnings = warningsOf(fillWarning(checkCatalogFits(state.catalog, ref, edited)))
+  return { ...nothing, seq: entry.seq, entry: edited, changes: diffBrakes(entry, brakes), warnings }
 }
 
-/** An envelope carries the manifest in base64. */
-function checkSize(manifest: ChannelManifest): void {
-  const bytes = Math.ceil((encode(manifest).length * 4) / 3)
-  const message = `the manifest would have ${bytes} bytes; the limit is ${maxChannelBytes}`
-  if (bytes > maxChannelBytes) throw refusal(message, 'prune old releases, or list fewer machines')
+/** @returns warnings. @throws PlatteError('refused') where the manifest, or the catalog that names it, is too large. */
+function checkManifestFits({ ref, isBrake = false }: ManifestEdit, state: EditState, manifest: ChannelManifest) {
+  const { root, catalog } = state.catalog
+  const size = sealedSize('platte-channel+jws', encode(manifest).length, root.root.roles.release.keyIds.length)
+  checkFits({ kind: 'manifest', ref, bytes: size, before: state.head?.size ?? 0, isBrake })
+  const { seq, aliases } = manifest
+  const entry = channelEntry(catalog.catalog, ref.app, ref.channel)
+  const named = { ...withField({ ...entry }, 'aliases', aliases && [...aliases]), seq, sha256: '0'.repeat(64), size }
+  return warningsOf(fillWarning(size, ref), fillWarning(checkCatalogFits(state.catalog, ref, named)))
 }
+
+const warningsOf = (...found: readonly (string | undefined)[]) => found.filter((one) => one !== undefined)

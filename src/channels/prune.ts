@@ -21,6 +21,7 @@ import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 export const pruneEdit = (ref: ChannelRef, keep: number): ManifestEdit => ({
   ref,
   orEnded: true,
+  isBrake: true,
   others: 'all',
   apply: (current, state, at) => {
     const used = inUseHere(current, state, Date.parse(at))

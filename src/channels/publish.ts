@@ -6,6 +6,7 @@ import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Digests, NewHasher } from '../kernel/hasher.ts'
+import { defined } from '../kernel/json.ts'
 import { addRelease, checkSameBytes, checkVersionOrder, findRelease } from '../release/add-release.ts'
 import type { BoardPackages, Package, Release } from '../release/channel.ts'
 import type { Change } from '../release/diff.ts'
@@ -21,6 +22,7 @@ import {
   type Plan,
   plan,
 } from './plan.ts'
+import { requireRoom } from './room.ts'
 
 /** A ramp is for a release that is new. */
 export interface ReleaseOrder extends ChannelRef, Pick<Release, 'version' | 'components' | 'cves' | 'ramp'> {
@@ -45,7 +47,7 @@ export interface Publisher extends Committer, Staging {}
 /** Takes the size of each chunk. The sum is the size of the files: where they are read twice, half each. */
 type OnBytes = (bytes: number) => void
 
-export interface PublishResult extends Pick<EditResult, 'seq' | 'sha256' | 'signs'> {
+export interface PublishResult extends Pick<EditResult, 'seq' | 'sha256' | 'signs' | 'warnings'> {
   /** `unchanged`: all of it was published before. */
   readonly kind: 'published' | 'unchanged' | 'dry-run'
   /** `false`: offered after the next refresh, because the timestamp key was not at hand. */
@@ -55,7 +57,7 @@ export interface PublishResult extends Pick<EditResult, 'seq' | 'sha256' | 'sign
   readonly changes?: readonly Change[]
 }
 
-/** @throws PlatteError('refused') by policy, before any byte is copied; 'credentials' without the release key. */
+/** @throws PlatteError('refused') by policy or for want of room, before any byte is copied; 'credentials' without the release key. */
 export async function publish(
   publisher: Publisher,
   order: PublishOrder,
@@ -95,9 +97,10 @@ export async function planPublish(
 }
 
 export function publishResult(result: EditResult, packages: readonly Package[]): PublishResult {
-  const { kind, seq, inForce, sha256, signs, changes } = result
+  const { kind, seq, inForce, sha256, signs, changes, warnings } = result
   const done = kind === 'changed' ? 'published' : kind
-  return { kind: done, seq, offered: inForce, ...(sha256 && { sha256 }), ...(signs && { signs, changes }), packages }
+  const more = defined({ sha256: sha256 || undefined, warnings, ...(signs && { signs, changes }) })
+  return { kind: done, seq, offered: inForce, ...more, packages }
 }
 
 /** Refuses what can be refused before a file is read. */
@@ -105,6 +108,7 @@ async function admit(publisher: Publisher, order: PublishOrder): Promise<EditSta
   checkRelease(order, order.sources)
   const state = await loadState(publisher, { ref: order })
   checkAdmission(state, order)
+  requireRoom(state, order, order.sources, publisher.clock())
   return state
 }
 

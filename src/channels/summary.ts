@@ -2,6 +2,7 @@
 import { staleSentence } from '../catalog/cache.ts'
 import { type ChannelEntry, joinSource, problemOf } from '../catalog/channels.ts'
 import { loadHead } from '../catalog/commit-channel.ts'
+import { fillWarning } from '../catalog/fill.ts'
 import type { CatalogState, ChannelRef, NamedChannel, StoreReader } from '../catalog/read.ts'
 import { loadCatalog, loadChannel, loadForWriting } from '../catalog/read.ts'
 import type { Catalog } from '../documents/catalog.ts'
@@ -22,6 +23,8 @@ export interface BoardSummary extends Omit<ReturnType<typeof boardJson>, 'offere
 
 export interface ChannelSummary extends ChannelRef {
   readonly seq: number
+  /** Bytes of its manifest. */
+  readonly size: number
   readonly boards: readonly BoardSummary[]
   /** Each with what becomes of it, in words. */
   readonly releases: readonly (Release & { readonly state: string; readonly offeredFrom: string })[]
@@ -30,6 +33,8 @@ export interface ChannelSummary extends ChannelRef {
 export interface Summary extends Pick<Catalog, 'issuedAt' | 'expires' | 'root'> {
   /** What keeps machines from being offered something, in sentences. */
   readonly problems: readonly string[]
+  /** Documents that are nearly full, in sentences. */
+  readonly warnings: readonly string[]
   readonly channels: readonly ChannelSummary[]
 }
 
@@ -62,7 +67,9 @@ export async function summarise(
       if (typeof found === 'object') channels.push(found)
     }
   const { issuedAt, expires, root } = state.catalog.catalog
-  return { issuedAt, expires, root, problems, channels }
+  const manifests = channels.map((one) => fillWarning(one.size, one))
+  const warnings = [...manifests, fillWarning(state.catalog.size)].filter((one) => one !== undefined)
+  return { issuedAt, expires, root, problems, warnings, channels }
 }
 
 /** `blocked`: why nothing at all is offered. */
@@ -78,7 +85,7 @@ async function summariseChannel(reading: Reading, ref: NamedChannel): Promise<Ch
   const now = await readState(reading, { entry, manifest: named.manifest })
   const next = named === head ? now : await readState(reading, { entry, manifest: head.manifest })
   const { app, channel, seq } = head.manifest
-  return { app, channel, seq, boards: boardsOf(now, next), releases: releasesOf(now, next) }
+  return { app, channel, seq, size: head.size, boards: boardsOf(now, next), releases: releasesOf(now, next) }
 }
 
 async function readState({ reader, state, blocked }: Reading, own: ChannelEntry): Promise<ChannelState> {

@@ -1,8 +1,9 @@
 /** Contacts as metrics, and as files in the store: batches of JSON lines, one write at a time. */
 import type { CatalogCache } from '../catalog/cache.ts'
+import { fillOf } from '../catalog/fill.ts'
 import type { StoreReader } from '../catalog/read.ts'
 import { type EventSink, fanOut } from '../checks/events.ts'
-import type { Extension, FeatureContext } from '../checks/serving.ts'
+import type { Extension, FeatureContext, Gauge } from '../checks/serving.ts'
 import { eventsKey } from '../documents/paths.ts'
 import { refuseMethod } from '../http/problem.ts'
 import { logLine } from '../kernel/json-log.ts'
@@ -19,7 +20,8 @@ export async function openTelemetry(
   const lost = (): number => stored?.lost() ?? 0
   const metrics = wanted.metrics
     ? (await import('./metrics.ts')).openMetrics({
-        ...{ lost, gauges, catalog: () => ageOf(cache, reader.clock()) },
+        ...{ lost, catalog: () => ageOf(cache, reader.clock()) },
+        gauges: async () => [...fillGauges(cache), ...(await gauges().catch(() => []))],
         isKnown: (app, channel) => knows(cache, app, channel),
       })
     : undefined
@@ -44,6 +46,16 @@ function knows({ apps }: CatalogCache, app: string, channel: string): boolean {
 
 const ageOf = ({ state, checkedAt }: CatalogCache, now: number) =>
   state && { ageSeconds: (now - checkedAt) / 1000, expiresAt: state.catalog.expiresMs / 1000 }
+
+function fillGauges({ state }: CatalogCache): readonly Gauge[] {
+  if (state === undefined) return []
+  const { catalog, size } = state.catalog
+  const sizes = Object.values(catalog.apps).flatMap(({ channels }) => Object.values(channels).map((one) => one.size))
+  const largest = sizes.reduce((most, one) => Math.max(most, one), 0)
+  const fills = { catalog: fillOf('catalog', size), manifest: fillOf('manifest', largest) }
+  const help = 'How much of what publishing may use is used: by the catalog, and by the largest manifest. 1 is full.'
+  return [{ name: 'platte_document_fill_ratio', help, label: 'document', values: new Map(Object.entries(fills)) }]
+}
 
 /** The age at which a batch is written. */
 const batchMs = 60_000

@@ -9,6 +9,8 @@ import type { Context, Hono } from 'hono'
 import { type CatalogCache, reload } from '../catalog/cache.ts'
 import { refresh } from '../catalog/edit-catalog.ts'
 import { type Action, actions } from '../channels/commands.ts'
+import { loadState } from '../channels/plan.ts'
+import { requireRoom } from '../channels/room.ts'
 import type { Extension, FeatureContext, Routes } from '../checks/serving.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { isName } from '../documents/fields.ts'
@@ -56,8 +58,12 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
     uploadRoutes({
       uploading: publisher,
       // Uploads change no channel: their token is not used up.
-      authorize: async (_, { app, channel }) =>
-        void authorise(policy, token ?? noToken(), { action: 'publish', app, channels: [channel] }),
+      authorize: async (_, order) => {
+        const { app, channel, packages } = order
+        authorise(policy, token ?? noToken(), { action: 'publish', app, channels: [channel] })
+        const state = await loadState(publisher, { ref: { app, channel } })
+        requireRoom(state, order, packages, publisher.clock())
+      },
     })(inner)
     inner.onError((error) => Promise.reject(error))
     return inner.fetch(c.req.raw)
@@ -112,8 +118,8 @@ async function answerRefresh(c: Context, publisher: Uploading, cache: CatalogCac
 
 export interface UploadServing {
   readonly uploading: Uploading
-  /** @throws PlatteError where the sender may not upload to the channel. */
-  readonly authorize: (request: Request, order: Pick<UploadOrder, 'app' | 'channel'>) => Promise<void>
+  /** @throws PlatteError where the sender may not upload to the channel, or it has no room. */
+  readonly authorize: (request: Request, order: UploadOrder) => Promise<void>
 }
 
 export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {

@@ -155,6 +155,14 @@ async function sign(type: EnvelopeType, text: string, signer: Signer): Promise<S
 const render = (type: EnvelopeType, text: string, signatures: readonly Signature[]): Bytes =>
   checkSize(encoder.encode(renderEnvelope(text, signatures)), type)
 
+/** Bytes of an envelope with so many signatures, before anything is signed. */
+export function sealedSize(type: EnvelopeType, payloadBytes: number, signatures: number): number {
+  const base64 = (bytes: number): number => Math.ceil((bytes * 4) / 3)
+  const header = base64(renderHeader({ alg: 'ES256', kid: '-'.repeat(43), typ: type }).length)
+  const one = { protected: '-'.repeat(header), signature: '-'.repeat(base64(signatureBytes)) }
+  return base64(payloadBytes) + JSON.stringify({ payload: '', signatures: Array(signatures).fill(one) }).length
+}
+
 /** The one spelling of an envelope. */
 const renderEnvelope = (payload: string, signatures: readonly Signature[]): string =>
   JSON.stringify({

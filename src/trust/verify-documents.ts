@@ -18,6 +18,8 @@ type ChannelMark = Readonly<Pick<CatalogChannel, 'seq' | 'sha256'>>
 /** A catalog that is trusted until `expiresMs`. Plain data, safe to keep and share. */
 export interface VerifiedCatalog {
   readonly catalog: Catalog
+  /** Bytes of the envelope. */
+  readonly size: number
   /** Of the payload, lower-case hex: two envelopes of one payload are equal. */
   readonly sha256: string
   readonly issuedAtMs: Instant
@@ -68,7 +70,7 @@ export async function verifyCatalog(bytes: Uint8Array, trusted: TrustedRoot, che
   if (seen !== undefined) checkIssue({ sha256, issuedAtMs }, seen)
   const { keyIds } = roles.timestamp
   const known = seen?.keyIds.every((id) => keyIds.includes(id)) ? seen.marks : new Map<string, ChannelMark>()
-  return { catalog, sha256, issuedAtMs, expiresMs, keyIds, marks: advance(known, catalog) }
+  return { catalog, size: bytes.length, sha256, issuedAtMs, expiresMs, keyIds, marks: advance(known, catalog) }
 }
 
 /** Step 5. */

@@ -81,7 +81,7 @@ export function showCommand(): Command {
         return named
       }
       const summary = await summarise(store, choose)
-      for (const problem of summary.problems) notice(`warning: ${problem}`)
+      for (const problem of [...summary.problems, ...summary.warnings]) notice(`warning: ${problem}`)
       const [only] = summary.channels
       if (words.length > 0 && only === undefined && summary.problems.length === 0)
         throw new PlatteError('usage', `no such channel: ${words.join('/')}`, {

@@ -1,7 +1,7 @@
 /** What the commands that edit a channel share: their options, and how results are printed. */
 import type { Command } from 'commander'
 import * as cli from '../../cli/options.ts'
-import { show, warn } from '../../cli/terminal.ts'
+import { notice, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { defined } from '../../kernel/json.ts'
 import { changeLine } from '../../release/diff.ts'
@@ -70,6 +70,7 @@ export async function runHere(
 }
 
 function print({ json }: cli.Options, channel: string, result: EditResult): void {
+  for (const warning of result.warnings ?? []) notice(`warning: ${warning}`)
   const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
   show(json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(channel, result)])
 }

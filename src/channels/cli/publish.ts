@@ -60,6 +60,7 @@ async function publishFiles(
   const result = await (endpoint
     ? publishThere(endpoint, { files, sources }, release, options)
     : publishHere(sources, release, options))
+  for (const warning of result.warnings ?? []) notice(`warning: ${warning}`)
   show(options.json, result, [...(result.changes ?? []).map(changeLine), sentenceOf(result, options)])
 }
 
@@ -91,15 +92,18 @@ async function publishThere(
   try {
     for (const source of sources)
       packages.push({ name: source.name, ...(await digestsOf(source, nodeHasher, bar.add)) })
+    const texts = { rampOver, create: create || undefined, notes: notes && new TextDecoder().decode(notes) }
+    const command = readCommand('publish', { ...release, app, packages, ...defined(texts) })
+    const planned = await endpoint.send<PublishResult>(command, { dryRun: true })
+    if (dryRun) return planned
+    // What is refused is refused before anything is uploaded.
     const { channel, version, board } = release
     const paths = new Map(sources.map(({ name }, i) => [name, files[i] ?? '']))
-    if (!dryRun) await endpoint.upload({ app, channel, version, board, packages }, { files: paths, onBytes: bar.add })
+    await endpoint.upload({ app, channel, version, board, packages }, { files: paths, onBytes: bar.add })
+    return await endpoint.send<PublishResult>(command, {})
   } finally {
     bar.end()
   }
-  const texts = { rampOver, create: create || undefined, notes: notes && new TextDecoder().decode(notes) }
-  const command = readCommand('publish', { ...release, app, packages, ...defined(texts) })
-  return endpoint.send<PublishResult>(command, { dryRun })
 }
 
 const sum = (sources: readonly Source[]): number => sources.reduce((total, { size }) => total + size, 0)
