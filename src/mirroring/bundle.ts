@@ -22,14 +22,18 @@ type ExportOptions = MirrorOptions & { readonly since: number }
  * @throws as `mirror` does; no reader accepts what was written until then.
  */
 export async function exportBundle(store: Publisher, out: NodeJS.WritableStream, { since, ...options }: ExportOptions) {
+  // The first: writes after it only say that the stream is gone.
+  let failure: Error | undefined
   const write = (bytes: Uint8Array): Promise<void> =>
     new Promise((resolve, reject) => {
       out.write(bytes, (cause) => {
-        if (cause) reject(unwritten(cause))
+        if (cause) reject(unwritten(failure ?? cause))
         else resolve()
       })
     })
-  out.on('error', () => {})
+  out.on('error', (cause) => {
+    failure ??= cause
+  })
   const known = await keysUpTo(store, since, options.channels)
   const { end, ...to } = tarStore(write, { newHasher: store.newHasher, known })
   // With one at a time, the same store always makes the same bytes.

@@ -23,23 +23,29 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
   const env = environmentOf(options)
   const signing = await openSigning(options)
   const newToken = () => findIdToken(idToken, env, audience ?? url)
-  const post = async <Result>(path: string, body: object, token?: string): Promise<Result> => {
+  const post = async <Result extends object>(
+    path: string,
+    body: object,
+    has: keyof Result & string,
+    token?: string,
+  ) => {
     const text = JSON.stringify(body)
     const headers = { authorization: `Bearer ${token ?? (await newToken())}`, 'content-type': 'application/json' }
     const answer = parseJsonObject(await callFunction({ url: url + path, headers, body: text }))
-    if (answer !== undefined) return answer as Result
-    throw new PlatteError('configuration', `${url}${path} does not answer in JSON`, {
+    if (answer?.[has] !== undefined) return answer as Result
+    throw new PlatteError('configuration', `${url}${path} does not answer as a Platte does: there is no ${has}`, {
       hint: 'set PLATTE_ENDPOINT to the URL of a Platte that publishes',
     })
   }
   return {
-    upload: (announced, sending) => uploadAll((body) => post('/v1/uploads', body), announced, { ...sending, url }),
+    upload: (announced, sending) =>
+      uploadAll((body) => post<OpenedUploads>('/v1/uploads', body, 'packages'), announced, { ...sending, url }),
     async send<Result>(command: ChannelCommand, { dryRun }: { readonly dryRun?: boolean | undefined }) {
       const token = await newToken()
       const { action, ...fields } = command
       const manifest = signing && !dryRun && (await proposalFor(signing, command, token))
       const body = { ...fields, ...(dryRun && { dryRun }), ...(manifest && { manifest }) }
-      const answer = await post<Result & { readonly manifest: string }>(`/v1/${action}`, body, token)
+      const answer = await post<Result & { readonly manifest: string }>(`/v1/${action}`, body, 'manifest', token)
       return { ...answer, manifest: new URL(answer.manifest, `${url}/`).href }
     },
   }
@@ -74,9 +80,11 @@ const maxRounds = 50
 /** Reading an upload may take longer than a gateway waits. */
 const completeAttempts = 40
 
+type OpenedUploads = Readonly<{ packages: readonly OpenedUpload[] }>
+
 /** Uploads what the endpoint lacks. @throws PlatteError as `Endpoint` of the command line. */
 async function uploadAll(
-  open: (body: object) => Promise<{ readonly packages: readonly OpenedUpload[] }>,
+  open: (body: object) => Promise<OpenedUploads>,
   announced: AnnouncedUpload,
   sending: Sending & { readonly url: string },
 ): Promise<void> {

@@ -154,6 +154,9 @@ export const promises: readonly Kept[] = [
     return kind === 'locked' ? { kind, semaphore: { ...locked, max: semaphore.max } } : real(semaphore, holder)
   }),
   row('a policy lets in who matches a rule', 'judge', 'publish/tokens', () => ([rule]) => ({ kind: 'allowed', rule })),
+  row('a rule names one pipeline', 'problemsOf', 'publish/policy', always([])),
+  row('a name is taken away by who may', 'changedBy', 'publish/tokens', (real) => (command) => real(command)),
+  row('an identity token is sent where nobody else reads it', 'isConfidential', 'publish/client', always(true)),
   row('a package is signed with a receipt alone', 'requireReceipt', 'uploads/receipts', (real) => (...args) => {
     return real(...args).catch(() => ({}))
   }),

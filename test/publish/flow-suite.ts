@@ -152,6 +152,16 @@ export function flowSuite(name: string, open: () => Target): void {
       expect((await post(path, '{')).status).toBe(400)
     })
 
+    test.each<readonly [string, object, RegExp]>([
+      ['a ref that hides what it says', { ref: 'refs/heads/\u202enib' }, /claim ref has characters that hide/],
+      ['a merge queue', { event_name: 'merge_group' }, /claim event_name is "merge_group"/],
+      ['the ref of a pull request', { ref: 'refs/pull/7/merge' }, /not merged/],
+    ])('a token of %s', async (_, claims, words) => {
+      const hold = { app, channel: 'stable', version: '2', reason: 'x' }
+      const { status, text } = await post('/v1/hold', hold, await target.issuer.token({ ...claims }))
+      expect([status, text]).toEqual([403, expect.stringMatching(words)])
+    })
+
     test('without a token every request is refused', async () => {
       for (const path of ['/v1/publish', '/v1/hold', '/v1/uploads']) {
         const body = JSON.stringify({ ...release, packages: [file], reason: 'x' })

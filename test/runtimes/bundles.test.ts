@@ -41,3 +41,9 @@ test.each<readonly [string, object]>([
   await exportBundle(publisher, out, { packages: 'all', since: 0 })
   expect(await refusal(endBundle(out))).toBe('store-unavailable: the bundle cannot be written: no space left')
 })
+
+test('a file that cannot be made is named', async () => {
+  const { publisher } = await newStore()
+  const out = createWriteStream(join(folder, 'none', 'bundle.tar'))
+  expect(await refusal(exportBundle(publisher, out, { packages: 'all', since: 0 }))).toMatch(/: ENOENT: /)
+})
