@@ -45,9 +45,7 @@ async function askGitHub(url: string, bearer: string, audience: string): Promise
   requireConfidential(ref, 'ACTIONS_ID_TOKEN_REQUEST_URL')
   ref.searchParams.set('audience', audience)
   const headers = { authorization: `Bearer ${bearer}`, accept: 'application/json' }
-  const response = await fetch(ref, { headers, signal: AbortSignal.timeout(tokenTimeoutMs), redirect: 'error' })
-  if (!response.ok) throw new Error(`it answered ${response.status}`)
-  const { value } = (await response.json()) as { readonly value?: unknown }
+  const value = parseJsonObject(await callFunction({ url: ref.href, method: 'GET', headers }))?.value
   if (typeof value === 'string' && value !== '') return value
   throw new Error('it answered without one')
 }

@@ -157,7 +157,7 @@ describe('action.yml', () => {
 
   test.each<readonly [string, Readonly<Record<string, string>>, number, RegExp]>([
     ['a job without the permission', { ACTIONS_ID_TOKEN_REQUEST_URL: '' }, 4, /id-token: write/],
-    ['a wrong bearer', { ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'x' }, 4, /GitHub Actions gave no token: it answered 401/],
+    ['a wrong bearer', { ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'x' }, 4, /GitHub Actions gave no token: .* answered 401/],
     ['another audience', { PLATTE_AUDIENCE: 'https://elsewhere.example' }, 4, /claim aud/],
   ])('%s', async (_, more, status, words) => {
     const ran = await runAction({ ...job, env: { ...job.env, ...more } }, publish())

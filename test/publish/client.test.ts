@@ -57,6 +57,13 @@ describe.concurrent('a request is safe to repeat', () => {
     expect(second - first).toBeGreaterThanOrEqual(count === 1 ? 0 : waitMs)
   })
 
+  test('so is the request for a token', async () => {
+    const given: Answer = (response) => void response.end('{"value":"a.b.c"}')
+    answers.set('/token?audience=x', [status(503), given])
+    const env = { ACTIONS_ID_TOKEN_REQUEST_URL: `${origin}/token`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'canary' }
+    expect(await findIdToken(undefined, env, 'x')).toBe('a.b.c')
+  })
+
   test('a defect ends even a request that is repeated forty times', async () => {
     answers.set('/complete', [status(500)])
     expect(await refusal(callFunction({ url: `${origin}/complete`, attempts: 40 }))).toMatch(/^store-unavailable/)
