@@ -156,7 +156,7 @@ export const sourceOf = (name: string, text: string): Source => {
 export function orderOf(version: string, more: Partial<PublishOrder> = {}): PublishOrder {
   const board = more.board ?? 'amd64-usr'
   const sources = [sourceOf('update.gz', `CrAU ${version} ${board}`)] as const
-  return { app, channel: 'stable', version, board, sources, create: true, ...more }
+  return { app, channel: 'stable', version, board, sources, create: true, createBoard: true, ...more }
 }
 
 export const publishOne = (

@@ -50,19 +50,37 @@ const ramp = v.pipe(
   ),
 )
 
+const heldFloor = 'held and floor exclude each other: machines below a floor that is withheld would wait; mark it later'
+
+/** How a release gets into a channel: below newer ones, as a floor, and with or without the floors before it. */
+const placing = { belowNewest: flag, withFloors: flag, skipFloors: flag, floor: maybe(field.reason) }
+
+/** A command that does not both bring floors along and leave them out. */
+const placed = <const Fields extends v.ObjectEntries>(fields: Fields) =>
+  v.pipe(
+    v.strictObject({ ...fields, ...placing }),
+    v.check((command) => count(command, ['withFloors', 'skipFloors']) < 2, 'give one of withFloors, skipFloors'),
+  )
+
 /** `publish` takes packages that were uploaded before. */
 export const commands = {
-  publish: v.strictObject({
-    ...{ ...release, board: field.boardName, packages: packageList, components: maybe(components), cves: maybe(cves) },
-    notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
-    rampOver: duration,
-    create: maybe(v.boolean()),
-  }),
-  promote: v.strictObject({
-    ...release,
-    from: field.channelName,
-    boards: maybe(v.array(field.boardName)),
-    rampOver: duration,
+  publish: v.pipe(
+    placed({
+      ...{
+        ...release,
+        board: field.boardName,
+        packages: packageList,
+        components: maybe(components),
+        cves: maybe(cves),
+      },
+      notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
+      ...{ rampOver: duration, create: maybe(v.boolean()), createBoard: flag, raw: flag, replace: flag },
+      ...{ held: maybe(field.reason), from: maybe(field.instant) },
+    }),
+    v.check((command) => count(command, ['held', 'floor']) < 2, heldFloor),
+  ),
+  promote: placed({
+    ...{ ...release, from: field.channelName, boards: maybe(v.array(field.boardName)), rampOver: duration },
   }),
   ramp,
   window: oneOf({ ...maybeRelease, windows: maybe(windows), add: flag, none: flag }, ['windows', 'none']),

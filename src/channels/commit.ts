@@ -24,10 +24,13 @@ export async function preview(writer: Committer, planned: Plan): Promise<EditRes
   const { edit, seq, changes } = planned
   const more = 'preview' in edit ? await edit.preview?.(writer, planned) : {}
   const signs = planned.manifest ? 'manifest' : planned.entry ? 'catalog' : 'nothing'
-  return { kind: 'dry-run', seq, inForce: false, signs, changes, ...warned(planned), ...more }
+  return { kind: 'dry-run', seq, inForce: false, signs, changes, ...said(planned), ...more }
 }
 
-const warned = ({ warnings }: Plan): Pick<EditResult, 'warnings'> => (warnings.length > 0 ? { warnings } : {})
+const said = ({ warnings, effects }: Plan): Pick<EditResult, 'warnings' | 'effects'> => ({
+  ...(warnings.length > 0 && { warnings }),
+  ...(effects && { effects }),
+})
 
 export const change = async (writer: Committer, edit: Edit, signing: Signing = {}): Promise<EditResult> =>
   commit(writer, await planChange(writer, edit, signing), signing.seal)
@@ -73,7 +76,7 @@ async function commitManifest(writer: Committer, planned: PlanOf<ManifestEdit>, 
   const inForce = await pointCatalogAt(writer, edit.ref, head)
   const { manifest, sha256 } = head
   const kind = changed ? 'changed' : 'unchanged'
-  const result = { kind, seq: manifest.seq, inForce, sha256, changes, ...warned(latest ?? planned) } as const
+  const result = { kind, seq: manifest.seq, inForce, sha256, changes, ...said(latest ?? planned) } as const
   return (await edit.finish?.(writer, result, latest ?? planned)) ?? result
 }
 
@@ -87,7 +90,7 @@ async function commitBrakes(writer: Committer, planned: PlanOf<BrakeEdit>): Prom
   })
   const { seq, changes } = latest
   const sha256 = channelEntry(catalog, edit.ref.app, edit.ref.channel)?.sha256 ?? ''
-  return { kind: written ? 'changed' : 'unchanged', seq, inForce: true, sha256, changes, ...warned(latest) }
+  return { kind: written ? 'changed' : 'unchanged', seq, inForce: true, sha256, changes, ...said(latest) }
 }
 
 /** Of two contradicting edits at the same time, at least one is refused. @throws PlatteError('conflict') */

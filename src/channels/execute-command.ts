@@ -4,7 +4,7 @@ import { checkHold } from '../documents/catalog.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
-import { findRelease, refusal, sameJson } from '../release/add-release.ts'
+import { findRelease, refusal, sameJson, withFollowed } from '../release/add-release.ts'
 import type { Channel, Conditions, Hold, RampStep, Release, Window } from '../release/channel.ts'
 import * as edit from '../release/edits.ts'
 import { isSameVersion } from '../release/version.ts'
@@ -14,7 +14,8 @@ import { draftChange, requirePackages, type Signing } from './commit.ts'
 import type { BrakeEdit, Committer, Edit, EditState, ManifestEdit, Plan } from './plan.ts'
 import { promoteEdit } from './promote.ts'
 import { pruneEdit } from './prune.ts'
-import { planRelease, type StoredOrder, withOptional } from './publish.ts'
+import { checkPlanned, planRelease, withOptional } from './publish.ts'
+import type { StoredOrder } from './release-edit.ts'
 
 export type EditCommand = Exclude<ChannelCommand, CommandOf<'publish'>>
 export type EditAction = Exclude<Action, 'publish'>
@@ -49,8 +50,7 @@ const onReleaseOrAll =
     version === undefined ? set(current) : edit.editRelease(current, version, set)
 
 const edits: { readonly [A in EditAction]: EditOf<A> } = {
-  promote: ({ app, channel: to, version, from, boards, rampOver: over }, at) =>
-    promoteEdit({ app, version, from, to, boards, ramp: risingOver(over, at) }),
+  promote: ({ channel: to, rampOver: over, ...given }, at) => promoteEdit({ ...given, to, ramp: risingOver(over, at) }),
   ramp: (command, at) =>
     command.stop || command.resume ? stopRampsEdit(refOf(command), command.stop ?? false) : rampEdit(command, at),
   window: editing(({ version, windows, add }) =>
@@ -140,6 +140,9 @@ export const unholdEdit = (ref: ChannelRef, held: edit.HeldVersion): BrakeEdit =
     const others = holds.filter(({ version }) => isSameVersion(version, held.version))
     if (others.length > 0) throw refusal(`${nameOf(held)} is not held`, `on hold: ${others.map(nameOf).join(', ')}`)
     edit.requireRelease(withSource(manifest, state), held.version)
+    const release = findRelease(manifest, held.version)
+    if (release?.withdrawn)
+      throw refusal(`${release.version} is withdrawn, not held`, `platte withdraw ${release.version} --undo offers it`)
     return entry
   },
 })
@@ -152,20 +155,15 @@ export const stopRampsEdit = (ref: ChannelRef, isStopped: boolean): BrakeEdit =>
   brake: ({ entry: { holds = [], rampAsOf } }, _, at) => ({ holds, ...(isStopped && { rampAsOf: rampAsOf ?? at }) }),
 })
 
-/** The releases of a channel and of its source, each with the boards that it has in either. */
-function withSource(manifest: ChannelManifest, { others }: EditState): Channel {
-  const source = manifest.follow && others.get(manifest.follow.channel)
-  if (source === undefined) return manifest
-  const followed = source.releases.filter(({ version }) => findRelease(manifest, version) === undefined)
-  const boardsOf = ({ version, boards }: Release) => ({ ...findRelease(source, version)?.boards, ...boards })
-  return { releases: [...manifest.releases.map((one) => ({ ...one, boards: boardsOf(one) })), ...followed] }
-}
+const withSource = (manifest: ChannelManifest, { others }: EditState): Channel =>
+  withFollowed(manifest, manifest.follow && others.get(manifest.follow.channel))
 
 /** @throws PlatteError('refused', 'usage') by the state of the channel; 'missing' for a package that it needs. */
 export async function planCommand(writer: Committer, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
   const planned = await draftCommand(writer, command, signing)
   // Those of a publish are on their way: whoever commits it looks for them.
-  if (command.action !== 'publish') await requirePackages(writer, planned.packages)
+  if (command.action === 'publish') await checkPlanned(writer, storedOrder(command, planned.issue.at), planned)
+  else await requirePackages(writer, planned.packages)
   return planned
 }
 
@@ -181,5 +179,6 @@ function storedOrder(command: CommandOf<'publish'>, at: number): StoredOrder {
   const { action: _, notes, rampOver: over, create = false, ...order } = command
   const bytes = notes === undefined ? undefined : new TextEncoder().encode(notes)
   const packages = withOptional(order.packages)
-  return { ...order, create, packages, ...defined({ notes: bytes, ramp: risingOver(over, at) }) }
+  const start = order.from === undefined ? at : Date.parse(order.from)
+  return { ...order, create, packages, ...defined({ notes: bytes, ramp: risingOver(over, start) }) }
 }

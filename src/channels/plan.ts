@@ -1,5 +1,5 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
-import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel } from '../catalog/channels.ts'
+import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel, viewOf } from '../catalog/channels.ts'
 import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
 import { checkCatalogFits, checkFits, fillWarning } from '../catalog/fill.ts'
 import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../catalog/read.ts'
@@ -11,6 +11,8 @@ import { isoText } from '../kernel/format.ts'
 import { sameJson } from '../release/add-release.ts'
 import { type Brakes, type Change, diffBrakes, diffChannels } from '../release/diff.ts'
 import { withField } from '../release/edits.ts'
+import { effectsBelow } from '../release/effects.ts'
+import type { ChannelView } from '../release/view.ts'
 import type { Packages } from '../store/packages.ts'
 import { sealedSize } from '../trust/envelope.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
@@ -28,6 +30,8 @@ export interface EditState {
 interface AnyEdit {
   readonly ref: ChannelRef
   readonly others?: ((current: ChannelManifest | undefined) => readonly string[]) | 'all' | 'readable'
+  /** Whether what this channel and the others follow is loaded, too. */
+  readonly withFollowed?: boolean
   /** Refuses what the other channels forbid. */
   readonly check?: (state: EditState) => void
   /** Whether `check` runs again after the commit, since no write covers two channels. */
@@ -45,7 +49,7 @@ export interface ManifestEdit extends AnyEdit {
   /** @param at the date of the change. Equal content changes nothing. */
   readonly apply: (current: ChannelManifest, state: EditState, at: string) => ChannelManifest
   /** Keys of packages that must be in the store when this is committed. */
-  readonly packages?: (state: EditState) => readonly string[]
+  readonly packages?: (state: EditState, edited: ChannelManifest) => readonly string[]
   /** Release notes that are stored before the commit, by key. */
   readonly notes?: ReadonlyMap<string, Uint8Array>
   /** Whether a change takes the timestamp key, too. */
@@ -70,6 +74,8 @@ export interface Plan {
   readonly manifest?: ChannelManifest
   readonly entry?: CatalogChannel
   readonly changes: readonly Change[]
+  /** Which machines would get what is added below newer releases, and what to do next: sentences. */
+  readonly effects?: readonly string[]
   /** Keys of packages that the manifest needs. */
   readonly packages: readonly string[]
   /** What will need attention, in sentences. */
@@ -77,7 +83,7 @@ export interface Plan {
 }
 
 /** `seq`: revision of the channel. `sha256`: of the manifest; not of a plan. */
-export interface EditResult extends Pick<Plan, 'seq' | 'changes'> {
+export interface EditResult extends Pick<Plan, 'seq' | 'changes' | 'effects'> {
   readonly kind: 'changed' | 'unchanged' | 'dry-run'
   /** `false`: live after the next refresh, because the timestamp key was not at hand. */
   readonly inForce: boolean
@@ -90,19 +96,22 @@ export interface EditResult extends Pick<Plan, 'seq' | 'changes'> {
 }
 
 export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: CatalogState): Promise<EditState> {
-  const { ref, others = () => [] } = edit
+  const { ref, others = () => [], withFollowed = false } = edit
   const state = catalog ?? (await loadForWriting(reader))
   const head = await loadHead(reader, state, ref)
   const names =
     typeof others === 'string' ? Object.keys(channelsOf(state.catalog.catalog, ref.app)) : others(head?.manifest)
   const unreadable: string[] = []
-  const wanted = { app: ref.app, names: names.filter((name) => name !== ref.channel) }
-  const found = await loadLive(reader, state, wanted, (channel, error) => {
-    const isItsOwn = error instanceof PlatteError && !storeFailures.includes(error.code)
-    if (others !== 'readable' || !isItsOwn) throw error
-    unreadable.push(`cannot compare with ${channel}: ${error.message}`)
-  })
-  return { catalog: state, head, others: found, unreadable }
+  const load = (more: readonly string[]) =>
+    loadLive(reader, state, { app: ref.app, names: more.filter((name) => name !== ref.channel) }, (channel, error) => {
+      const isItsOwn = error instanceof PlatteError && !storeFailures.includes(error.code)
+      if (others !== 'readable' || !isItsOwn) throw error
+      unreadable.push(`cannot compare with ${channel}: ${error.message}`)
+    })
+  const found = await load(names)
+  const followed = withFollowed ? [head?.manifest, ...found.values()].flatMap((one) => one?.follow?.channel ?? []) : []
+  const sources = await load([...new Set(followed)].filter((name) => !names.includes(name)))
+  return { catalog: state, head, others: new Map([...found, ...sources]), unreadable }
 }
 
 export async function liveChannels(reader: StoreReader, app: string): Promise<readonly ChannelManifest[]> {
@@ -134,7 +143,7 @@ export function plan(edit: Edit, state: EditState, issue: Issue): Plan {
   return { edit, state, issue, ...outcome }
 }
 
-type Outcome = Pick<Plan, 'seq' | 'manifest' | 'entry' | 'changes' | 'packages' | 'warnings'>
+type Outcome = Pick<Plan, 'seq' | 'manifest' | 'entry' | 'changes' | 'effects' | 'packages' | 'warnings'>
 
 const howToCreate = '`platte channel create` makes a new one'
 const nothing = { changes: [], packages: [], warnings: [] } as const
@@ -148,12 +157,24 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   if (current.seq === 0) checkNewName(ref.channel)
   const begun = isEnded(current) ? withField(current, 'expires', undefined) : current
   const edited = edit.apply(begun, state, isoText(issue.at))
-  const packages = edit.packages?.(state) ?? []
+  const packages = edit.packages?.(state, edited) ?? []
   if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }
   const manifest = nextManifest(state.head, edited, issue, 'usage')
   const warnings = checkManifestFits(edit, state, manifest)
-  const holds = channelEntry(state.catalog.catalog.catalog, ref.app, ref.channel)?.holds
-  return { seq: manifest.seq, manifest, changes: diffChannels(current, edited, holds), packages, warnings }
+  const effects = effectsBelow(current, manifest, viewAfter(state, manifest), issue.at)
+  const changes = diffChannels(current, edited, entryOf(state, ref).holds)
+  return { seq: manifest.seq, manifest, changes, ...(effects.length > 0 && { effects }), packages, warnings }
+}
+
+/** The entry of a channel, also of one that the catalog does not name yet. */
+export const entryOf = ({ catalog }: EditState, { app, channel }: ChannelRef): CatalogChannel =>
+  channelEntry(catalog.catalog.catalog, app, channel) ?? { seq: 1, sha256: '', size: 1 }
+
+function viewAfter(state: EditState, manifest: ChannelManifest): ChannelView {
+  const { app, follow } = manifest
+  const source = follow && state.others.get(follow.channel)
+  const own = { entry: entryOf(state, manifest), manifest }
+  return viewOf(own, source && { entry: entryOf(state, { app, channel: source.channel }), manifest: source })
 }
 
 function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue): Outcome {

@@ -11,7 +11,7 @@ import { isComplete } from '../release/decide.ts'
 import { newestFirst } from '../release/version.ts'
 import type { Candidate, ChannelView } from '../release/view.ts'
 import { followersOf } from './channel-life.ts'
-import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
+import { type Committer, type EditResult, type EditState, entryOf, type ManifestEdit } from './plan.ts'
 
 /**
  * Floors, dead ends, the newest, and what this channel or a follower may still offer stay; so do all manifests and notes.
@@ -57,10 +57,10 @@ export function newestOf({ releases }: Channel, count: number): ReadonlySet<Rele
   return new Set([...newest, ...releases.filter(({ floor, deadEnd }) => floor || deadEnd)])
 }
 
-function inUseHere(current: ChannelManifest, { catalog, others }: EditState, now: number) {
-  const entryOf = ({ app, channel }: ChannelRef) => channelEntry(catalog.catalog.catalog, app, channel) ?? unnamed
-  const own = { entry: entryOf(current), manifest: current }
-  const followers = followersOf(current.channel, others).map((manifest) => ({ entry: entryOf(manifest), manifest }))
+function inUseHere(current: ChannelManifest, state: EditState, now: number) {
+  const named = (manifest: ChannelManifest) => ({ entry: entryOf(state, manifest), manifest })
+  const own = named(current)
+  const followers = followersOf(current.channel, state.others).map(named)
   const views = [viewOf(own, undefined), ...followers.map((follower) => viewOf(follower, own))]
   return views.flatMap((view) => [...inUse(view, now)].map(({ version }) => findRelease(current, version)))
 }
@@ -76,9 +76,6 @@ async function removeUnnamed(writer: Committer, ref: ChannelRef, packages: Packa
   const message = `removed while a channel was about to use it: ${lost.map(({ key }) => key).join(', ')}`
   throw new PlatteError('conflict', message, { hint: 'publish that release again: this restores it' })
 }
-
-/** The entry of a channel that the catalog does not name yet. */
-const unnamed = { seq: 1, sha256: '', size: 1 }
 
 /** @param after the planned manifest of this channel, in place of the stored one. */
 async function unnamedPackages(writer: Committer, ref: ChannelRef, after?: ChannelManifest): Promise<Packages> {

@@ -1,44 +1,31 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
-import { checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/channels.ts'
 import { checkKeys } from '../catalog/edit-catalog.ts'
-import type { ChannelRef, StoreReader } from '../catalog/read.ts'
-import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
-import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import type { StoreReader } from '../catalog/read.ts'
 import type { Digests, NewHasher } from '../kernel/hasher.ts'
 import { defined } from '../kernel/json.ts'
-import { addRelease, checkSameBytes, checkVersionOrder, findRelease } from '../release/add-release.ts'
-import type { BoardPackages, Package, Release } from '../release/channel.ts'
+import { boardOf, findRelease } from '../release/add-release.ts'
+import type { BoardPackages, Package } from '../release/channel.ts'
 import type { Change } from '../release/diff.ts'
 import type { Packages, StagedPackage } from '../store/packages.ts'
-import { sha256Hex } from '../trust/digest.ts'
-import { commit, preview, type Signing } from './commit.ts'
+import { commit, preview, requirePackages, type Signing } from './commit.ts'
+import { checkStart, requirePayload, startOf } from './payload.ts'
+import { type Committer, type EditResult, type EditState, loadState, type Plan, plan } from './plan.ts'
 import {
-  type Committer,
-  type EditResult,
-  type EditState,
-  loadState,
-  type ManifestEdit,
-  type Plan,
-  plan,
-} from './plan.ts'
+  checkAdmission,
+  checkRelease,
+  isReplaced,
+  type ReleaseOrder,
+  releaseEdit,
+  type StoredOrder,
+} from './release-edit.ts'
+import { requireUnseen } from './replace.ts'
 import { requireRoom } from './room.ts'
-
-/** A ramp is for a release that is new. */
-export interface ReleaseOrder extends ChannelRef, Pick<Release, 'version' | 'components' | 'cves' | 'ramp'> {
-  readonly board: string
-  /** Markdown. */
-  readonly notes?: Uint8Array
-  /** Whether a missing channel is created. */
-  readonly create: boolean
-}
 
 /** A file to publish, its size in bytes; it can be read more than once. */
 export type Source = Readonly<{ name: string; size: number; open(): ReadableStream<Uint8Array> }>
 
 /** The OS package first. */
 export type PublishOrder = ReleaseOrder & { readonly sources: readonly [Source, ...Source[]] }
-export type StoredOrder = ReleaseOrder & Pick<BoardPackages, 'packages'>
 
 type Staging = Readonly<{ packages: Packages; newHasher: NewHasher }>
 
@@ -47,7 +34,7 @@ export interface Publisher extends Committer, Staging {}
 /** Takes the size of each chunk. The sum is the size of the files: where they are read twice, half each. */
 type OnBytes = (bytes: number) => void
 
-export interface PublishResult extends Pick<EditResult, 'seq' | 'sha256' | 'signs' | 'warnings'> {
+export interface PublishResult extends Pick<EditResult, 'seq' | 'sha256' | 'signs' | 'warnings' | 'effects'> {
   /** `unchanged`: all of it was published before. */
   readonly kind: 'published' | 'unchanged' | 'dry-run'
   /** `false`: offered after the next refresh, because the timestamp key was not at hand. */
@@ -64,14 +51,14 @@ export async function publish(
   onBytes: OnBytes = () => {},
   signing: Signing = {},
 ): Promise<PublishResult> {
-  const { catalog, head } = await admit(publisher, order)
-  const known = head && findRelease(head.manifest, order.version)
-  if (!Object.hasOwn(known?.boards ?? {}, order.board)) checkKeys(publisher, catalog)
-  const staged = await hashAndStage(publisher, order.sources, onBytes)
+  const state = await admit(publisher, order)
+  if (!isKnown(state, order)) checkKeys(publisher, state.catalog)
+  const staged = await hashAndStage(publisher, guarded(publisher, order, state), onBytes)
   const kept = new Set<StagedPackage>()
   try {
     const packages = describe(order.sources, staged)
     const planned = await planRelease(publisher, { ...order, packages }, signing)
+    await checkPlanned(publisher, { ...order, packages }, planned)
     if (planned.manifest) checkKeys(publisher, planned.state.catalog)
     for (const [i, one] of staged.entries()) {
       await one.keep(planned.packages[i] ?? '')
@@ -89,42 +76,38 @@ export async function planPublish(
   order: PublishOrder,
   onBytes?: OnBytes,
 ): Promise<PublishResult> {
-  await admit(publisher, order)
+  const state = await admit(publisher, order)
   const hashed: Hashed[] = []
-  for (const source of order.sources) hashed.push(await digestsOf(source, publisher.newHasher, onBytes))
+  for (const source of guarded(publisher, order, state))
+    hashed.push(await digestsOf(source, publisher.newHasher, onBytes))
   const packages = describe(order.sources, hashed)
-  return publishResult(await preview(publisher, await planRelease(publisher, { ...order, packages })), packages)
+  const planned = await planRelease(publisher, { ...order, packages })
+  await checkPlanned(publisher, { ...order, packages }, planned)
+  return publishResult(await preview(publisher, planned), packages)
 }
 
 export function publishResult(result: EditResult, packages: readonly Package[]): PublishResult {
-  const { kind, seq, inForce, sha256, signs, changes, warnings } = result
+  const { kind, seq, inForce, sha256, signs, changes, warnings, effects } = result
   const done = kind === 'changed' ? 'published' : kind
-  const more = defined({ sha256: sha256 || undefined, warnings, ...(signs && { signs, changes }) })
+  const more = defined({ sha256: sha256 || undefined, warnings, effects, ...(signs && { signs, changes }) })
   return { kind: done, seq, offered: inForce, ...more, packages }
 }
 
 /** Refuses what can be refused before a file is read. */
 async function admit(publisher: Publisher, order: PublishOrder): Promise<EditState> {
   checkRelease(order, order.sources)
-  const state = await loadState(publisher, { ref: order })
+  const state = await loadState(publisher, { ref: order, others: 'readable' })
   checkAdmission(state, order)
   requireRoom(state, order, order.sources, publisher.clock())
   return state
 }
 
-function checkRelease(order: ReleaseOrder, files: readonly Pick<Source, 'name' | 'size'>[]): void {
-  checkOrder({ ...order, files })
-  if ((order.notes?.length ?? 0) <= maxNotesBytes) return
-  throw new PlatteError('usage', `the notes have more than ${maxNotesBytes} bytes, the limit of every reader`)
-}
-
-function checkAdmission({ catalog, head }: EditState, order: ReleaseOrder): void {
-  if (!isLive(head?.manifest)) {
-    if (!order.create) throw unknownChannel(catalog, order, '--create makes a new one')
-    refuseOtherName(catalog, order)
-  }
-  if (head === undefined) checkNewName(order.channel)
-  else checkVersionOrder(head.manifest, order)
+/** Stops reading the first file where it does not begin as a payload must. */
+function guarded({ packages }: Staging, order: PublishOrder, state: EditState): readonly Source[] {
+  const [first, ...extras] = order.sources
+  if (order.raw || isKnown(state, order)) return order.sources
+  const check = (start: Uint8Array) => requirePayload(start, { name: first.name, app: order.app }, state, packages)
+  return [{ ...first, open: () => first.open().pipeThrough(checkStart(check)) }, ...extras]
 }
 
 function describe(sources: PublishOrder['sources'], hashed: readonly Hashed[]) {
@@ -148,32 +131,21 @@ export async function planRelease(reader: StoreReader, order: StoredOrder, signi
   return planned
 }
 
-/** A version means the same bytes in every channel of the app. */
-async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
-  const { app, channel, board, packages, components, ramp, create } = order
-  const notes = order.notes && { sha256: await sha256Hex(order.notes), size: order.notes.length }
-  // A known version keeps its spelling: it names the folder of the packages.
-  const versionIn = (current: ChannelManifest | undefined): string =>
-    (current && findRelease(current, order.version)?.version) ?? order.version
-  const cves = order.cves && [...new Set(order.cves)]
-  const addition = { board, packages: { codebases: [], packages }, components, cves, ramp, notes }
-  return {
-    ref: { app, channel },
-    create,
-    others: 'readable',
-    check: (state) => {
-      checkAdmission(state, order)
-      for (const other of state.others.values())
-        checkSameBytes(other, `channel ${other.channel}`, { ...addition, version: order.version })
-    },
-    apply: (current, _, at) => addRelease(current, { ...addition, version: versionIn(current), publishedAt: at }),
-    packages: ({ head }) => {
-      const folder = packageFolder({ app, version: versionIn(head?.manifest), board }, packages)
-      return packages.map(({ name }) => folder + name)
-    },
-    ...(notes && order.notes && { notes: new Map([[notesKey(notes.sha256), order.notes]]) }),
-  }
+/** Refuses what only a writer of the store can tell: history, the packages of floors, and a payload that is there already. */
+export async function checkPlanned(writer: Committer, order: StoredOrder, planned: Plan): Promise<void> {
+  const { state, manifest, packages: keys } = planned
+  if (manifest === undefined) return
+  if (isReplaced(state.head?.manifest, order)) await requireUnseen(writer, order)
+  await requirePackages(writer, keys.slice(order.packages.length))
+  const [{ packages }, [first], [key = '']] = [writer, order.packages, keys]
+  if (order.raw || isKnown(state, order) || (await packages.stat(key)) === undefined) return
+  const start = await startOf(packages, key, first)
+  if (start) await requirePayload(start, { name: first.name, app: order.app }, state, packages)
 }
+
+/** Whether the board has the version already, and keeps it. */
+const isKnown = ({ head }: EditState, { version, board, replace }: ReleaseOrder): boolean =>
+  !replace && boardOf(head && findRelease(head.manifest, version), board) !== undefined
 
 /** Hashes every file, and copies it in the same pass where the store takes bytes before their name. */
 async function hashAndStage(staging: Staging, sources: readonly Source[], onBytes: OnBytes): Promise<StagedPackage[]> {

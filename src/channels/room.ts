@@ -6,7 +6,11 @@ import type { Package, Release } from '../release/channel.ts'
 import { type EditState, plan } from './plan.ts'
 
 type Files = readonly Pick<Package, 'name' | 'size'>[]
-type Wanted = ChannelRef & Pick<Release, 'version' | 'components' | 'cves' | 'ramp'> & { readonly board: string }
+type Wanted = ChannelRef &
+  Pick<Release, 'version' | 'components' | 'cves'> & {
+    readonly board: string
+    readonly ramp?: Release['ramp'] | undefined
+  }
 const [sha256, sha1] = ['0'.repeat(64), '0'.repeat(40)]
 
 /** Refuses files that a channel has no room for, before they are read or uploaded: digests have one length. */

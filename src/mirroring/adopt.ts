@@ -1,20 +1,22 @@
 /** Publishes an upstream's release under the own release key: the same bytes, verified and copied. */
 import { type ChannelEntry, packagesOf, unknownChannel } from '../catalog/channels.ts'
+import { emptyChannel } from '../catalog/commit-channel.ts'
 import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry, loadCatalog, loadChannel } from '../catalog/read.ts'
 import { commit } from '../channels/commit.ts'
-import { loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
-import { addBoards, boardsOf } from '../channels/promote.ts'
+import { type EditState, loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
+import { addBoards, boardsOf, effectiveOf, type Placing, packagesIn, passFloors } from '../channels/promote.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { checkSameBytes } from '../release/add-release.ts'
-import type { RampStep, Release } from '../release/channel.ts'
-import { isSameVersion, oldestFirst } from '../release/version.ts'
+import type { Channel, Release } from '../release/channel.ts'
+import { type Between, floorsBetween } from '../release/floors-between.ts'
+import { isSameVersion, newestFirst } from '../release/version.ts'
 import { beginPass, copyNotes, copyPackage, type Mirroring, type MirrorOptions } from './mirror-pass.ts'
 
-export interface Adoption {
+export interface Adoption extends Pick<Placing, 'ramp' | 'floor' | 'belowNewest' | 'skipFloors'> {
   /** The channel of the upstream. */
   readonly from: ChannelRef
   /** The own channel of the same app. */
@@ -22,7 +24,6 @@ export interface Adoption {
   /** Minimum age of a release at the upstream, in milliseconds. */
   readonly afterMs: number
   readonly create?: boolean | undefined
-  readonly ramp?: readonly RampStep[] | undefined
   readonly onPackage?: MirrorOptions['onPackage']
 }
 
@@ -33,8 +34,8 @@ export interface PlannedAdoption extends Adoption {
 }
 
 /**
- * Plans to publish the newest release of an upstream's channel that is old enough, neither held nor withdrawn, and the
- * floors before it that the own channel has not passed.
+ * Plans to publish the newest release of an upstream's channel that is old enough, neither held nor withdrawn, with the
+ * floors and dead ends before it that the own channel does not have.
  * @param upstream is verified under its own root.
  * @throws PlatteError('refused') for an unknown channel, a floor that is held or withdrawn, or as publishing refuses.
  */
@@ -47,7 +48,12 @@ export async function planAdoption(publisher: Publisher, upstream: Mirroring['fr
     throw unknownChannel(state, from, 'name another channel of the upstream')
   const ref = { app: from.app, channel: to }
   const own = await loadState(publisher, { ref, others: 'all' })
-  const releases = choose({ entry, manifest }, own.head?.manifest, publisher.clock() - adoption.afterMs)
+  const until = publisher.clock() - adoption.afterMs
+  const current = own.head?.manifest ?? { ...emptyChannel, ...ref }
+  const target = choose({ entry, manifest }, adoption.belowNewest ? undefined : current, until)
+  const between = target && !adoption.skipFloors ? betweenOf(own, current, { entry, manifest, target }) : []
+  const parts = between.flatMap(({ release, boards }) => (release ? [onBoards(release, boards)] : []))
+  const releases = target ? [...parts, target] : []
   const edit: ManifestEdit = {
     ref,
     create,
@@ -58,14 +64,32 @@ export async function planAdoption(publisher: Publisher, upstream: Mirroring['fr
           for (const [board, packages] of Object.entries(boards))
             checkSameBytes(other, `channel ${other.channel}`, { version, board, packages })
     },
-    apply: (channel, _, at) =>
-      releases.reduce((before, release) => {
-        const boards = boardsOf(release, { to }, before)
-        return addBoards(before, release, { boards, at, ramp: adoption.ramp })
-      }, channel),
+    apply: (channel, state, at) => {
+      if (target === undefined) return channel
+      const now = adoption.skipFloors ? [] : betweenOf(state, channel, { entry, manifest, target })
+      const passed = passFloors(channel, now, { ...adoption, withFloors: true, version: target.version, at })
+      return addBoards(passed, target, { ...adoption, boards: boardsOf(target, { to }, passed), at })
+    },
+    packages: ({ head }, edited) => (target ? packagesIn(edited, head?.manifest, target.version) : []),
   }
   const planned = plan(edit, own, { at: publisher.clock() })
   return { ...adoption, planned, manifest: { ...manifest, releases } }
+}
+
+const onBoards = (release: Release, boards: readonly string[]): Release => ({
+  ...release,
+  boards: Object.fromEntries(Object.entries(release.boards).filter(([board]) => boards.includes(board))),
+})
+
+/** What the own channel lacks of the upstream's floors and dead ends before a release. */
+function betweenOf(
+  own: EditState,
+  current: ChannelManifest,
+  { entry, manifest, target }: ChannelEntry & { readonly target: Release },
+): readonly Between[] {
+  const upstream = { name: 'the upstream', channel: manifest, holds: entry.holds ?? [] }
+  const arriving = { version: target.version, boards: Object.keys(target.boards) }
+  return floorsBetween(effectiveOf(own, current), arriving, [upstream])
 }
 
 /** Copies and publishes. Safe to repeat. @throws PlatteError('missing' | 'mismatch') for a package; as `commit`. */
@@ -84,20 +108,12 @@ export async function adopt(publisher: Publisher, upstream: Mirroring['from'], a
   throw new PlatteError('missing', `${first} is missing at the upstream: nothing was published`)
 }
 
-/** The releases to adopt, oldest first. @param until their latest publication, in milliseconds since 1970. */
-function choose({ entry, manifest }: ChannelEntry, current: ChannelManifest | undefined, until: number): Release[] {
-  const brakeOf = ({ version, withdrawn }: Release): string | undefined =>
-    withdrawn?.reason ?? entry.holds?.find((hold) => isSameVersion(hold.version, version))?.reason
-  const sorted = [...manifest.releases].sort(oldestFirst)
-  const target = sorted.findLast((one) => Date.parse(one.publishedAt) <= until && brakeOf(one) === undefined)
-  if (target === undefined) return []
-  const newest = [...(current?.releases ?? [])].sort(oldestFirst).at(-1)
-  if (newest !== undefined && oldestFirst(target, newest) < 0) return []
-  const floors = sorted.filter(
-    (one) => one.floor && oldestFirst(one, target) < 0 && (newest === undefined || oldestFirst(one, newest) > 0),
-  )
-  const braked = floors.find((one) => brakeOf(one) !== undefined)
-  if (braked === undefined) return [...floors, target]
-  const message = `machines must pass through ${braked.version}: the upstream holds or withdrew it`
-  throw new PlatteError('refused', message, { hint: `its reason: ${brakeOf(braked)}` })
+/** The release to adopt. @param until its latest publication, in milliseconds since 1970. */
+function choose({ entry, manifest }: ChannelEntry, current: Channel | undefined, until: number): Release | undefined {
+  const isBraked = ({ version, withdrawn }: Release): boolean =>
+    withdrawn !== undefined || (entry.holds ?? []).some((hold) => isSameVersion(hold.version, version))
+  const sorted = [...manifest.releases].sort(newestFirst)
+  const target = sorted.find((one) => Date.parse(one.publishedAt) <= until && !isBraked(one))
+  const [newest] = [...(current?.releases ?? [])].sort(newestFirst)
+  return target && newest && newestFirst(target, newest) > 0 ? undefined : target
 }

@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ChannelRef } from '../catalog/read.ts'
-import { runHere } from '../channels/cli/editing.ts'
+import { marksOf, type PlacingOptions, placing, runHere } from '../channels/cli/editing.ts'
 import type { Publisher } from '../channels/publish.ts'
 import {
   collect,
@@ -161,7 +161,7 @@ export function importCommand(): Command {
     })
 }
 
-interface AdoptOptions extends Options {
+interface AdoptOptions extends Options, PlacingOptions {
   readonly as: string
   readonly after?: string
   readonly rampOver?: string
@@ -171,7 +171,7 @@ interface AdoptOptions extends Options {
 
 export function adoptCommand(): Command {
   const about = "publish an upstream's newest release under your own release key"
-  return command('adopt', about, [...writeFlags, 'upstreamRoot'])
+  return placing(command('adopt', about, [...writeFlags, 'upstreamRoot']))
     .argument('<upstream>', 'the URL of a Platte or of a public bucket, or a store as --store takes it')
     .argument('<app/channel>', 'the channel there, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable', parseRef)
     .requiredOption('--as <channel>', 'your channel of the same app')
@@ -182,11 +182,12 @@ export function adoptCommand(): Command {
     .action(async (upstream: string, from: ChannelRef, options: AdoptOptions) => {
       const { upstreamRoot: pin } = settingsOf(options, ['upstreamRoot'])
       const opened = { ...(await openStore(parseUpstreamSetting(upstream))), pin, log: warn }
-      const { as: to, after, rampOver: over, create } = options
+      const { as: to, after, rampOver: over, create, skipFloors, belowNewest, floor, reason } = options
+      const placed = { create, ...marksOf({ skipFloors, belowNewest, floor, reason }) }
       await runHere({ ...options, app: from.app, channel: to }, async (store) => {
         const ramp = over && rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 })
         const afterMs = after === undefined ? 0 : durationMs(after)
-        const adoption = await planAdoption(store, opened, { from, to, afterMs, create, ...(ramp && { ramp }) })
+        const adoption = await planAdoption(store, opened, { from, to, afterMs, ...placed, ...(ramp && { ramp }) })
         return { planned: adoption.planned, commit: () => adopt(store, opened, adoption) }
       })
     })

@@ -14,16 +14,20 @@ export interface Addition extends Pick<Release, 'version' | 'publishedAt'>, Deta
 
 type Details = { readonly [K in 'ramp' | (typeof details)[number]]?: Release[K] | undefined }
 
+/** `belowNewest`: also below what the board has. `replace`: other content of a known version takes its place. */
+export type Allowances = Readonly<{ belowNewest?: boolean | undefined; replace?: boolean | undefined }>
+
 /**
  * Adds a release, or a new board of a known one.
  * @returns the same object where the channel has all of it already.
  * @throws PlatteError('refused') for a lower version, another spelling of a known version, or other content of one.
  */
-export function addRelease<C extends Channel>(channel: C, addition: Addition): C {
-  checkVersionOrder(channel, addition)
+export function addRelease<C extends Channel>(channel: C, addition: Addition, allowed: Allowances = {}): C {
+  if (!allowed.belowNewest) checkVersionOrder(channel, addition)
   const known = findRelease(channel, addition.version)
   const { board, packages, ...content } = addition
-  const release = known ? mergeRelease(known, addition) : { ...defined(content), boards: { [board]: packages } }
+  const merge = allowed.replace ? replaceContent : mergeRelease
+  const release = known ? merge(known, addition) : { ...defined(content), boards: { [board]: packages } }
   if (release === known) return channel
   return { ...channel, releases: [release, ...channel.releases.filter((other) => other !== known)].sort(newestFirst) }
 }
@@ -35,7 +39,7 @@ export function checkVersionOrder(channel: Channel, { version, board }: { versio
   if (higher === undefined) return
   throw refusal(
     `${version} is lower than ${higher.version}, which ${board} already has here`,
-    'publish a higher version; to move machines back, use `platte rollback`',
+    'publish a higher version, or allow this one with --below-newest; to move machines back, use `platte rollback`',
   )
 }
 
@@ -43,11 +47,11 @@ export function checkVersionOrder(channel: Channel, { version, board }: { versio
 export function checkSameBytes(channel: Channel, where: string, added: Omit<Addition, 'publishedAt'>): void {
   const { version, board, packages } = added
   const known = boardOf(findRelease(channel, version), board)
-  if (known === undefined || sameJson(contentOf(known), contentOf(packages))) return
+  if (known === undefined || isSameContent(known, packages)) return
   const names = known.packages.map(({ name }) => name).join(', ')
   throw refusal(
     `${version} for ${board} is already in ${where}, with other bytes or packages (it has ${names})`,
-    'a published version never changes; publish these under a higher version',
+    'a published version never changes; publish these under a higher version, or --replace one that nobody was offered',
   )
 }
 
@@ -57,16 +61,29 @@ export function findRelease({ releases }: Channel, version: string): Release | u
   return releases.find((release) => compareVersions(parseVersion(release.version), parsed) === 0)
 }
 
+/** A channel with what it offers of the one that it follows: releases, boards, floors and dead ends of either. */
+export function withFollowed(own: Channel, source: Channel | undefined): Channel {
+  if (source === undefined) return own
+  const joined = own.releases.map((one): Release => {
+    const twin = findRelease(source, one.version)
+    if (twin === undefined) return one
+    const { floor = twin.floor, deadEnd = twin.deadEnd, withdrawn = twin.withdrawn } = one
+    return { ...one, ...defined({ floor, deadEnd, withdrawn }), boards: { ...twin.boards, ...one.boards } }
+  })
+  const followed = source.releases.filter(({ version }) => findRelease(own, version) === undefined)
+  return { ...own, releases: [...joined, ...followed].sort(newestFirst) }
+}
+
 /** An error for what policy forbids, and what to do instead. */
 export const refusal = (message: string, hint?: string): PlatteError =>
   new PlatteError('refused', message, defined({ hint }))
 
-const boardOf = (release: Release | undefined, board: string) => release && packagesFor(release, board)
+export const boardOf = (release: Release | undefined, board: string) => release && packagesFor(release, board)
 
 function mergeRelease(known: Release, addition: Addition): Release {
   checkSameBytes({ releases: [known] }, 'this channel', addition)
   for (const field of details)
-    if (addition[field] && known[field] && !sameJson(addition[field], known[field]))
+    if (addition[field] && known[field] && !sameJson(unordered(addition[field]), unordered(known[field])))
       throw refusal(
         `${known.version} is already published with other ${field}`,
         `leave ${field} out, or repeat what was published`,
@@ -86,8 +103,27 @@ function mergeRelease(known: Release, addition: Addition): Release {
   }
 }
 
-const contentOf = ({ packages }: BoardPackages): unknown =>
-  packages.map(({ name, size, sha256, sha1, required }) => [name, size, sha256, sha1, required ?? true])
+/** A release that nobody was offered gets other content, and stays withheld as it is. */
+function replaceContent(known: Release, addition: Addition): Release {
+  const { board, packages, publishedAt } = addition
+  const given = details.filter((field) => addition[field] && !sameJson(addition[field], known[field]))
+  if (given.length === 0 && isSameContent(boardOf(known, board), packages)) return known
+  const content = Object.fromEntries(given.map((field) => [field, addition[field]]))
+  return { ...known, ...content, publishedAt, boards: { ...known.boards, [board]: packages } }
+}
+
+/** Whether these are the same packages: the first is the OS package, the others have no order. */
+export const isSameContent = (known: BoardPackages | undefined, added: BoardPackages): boolean =>
+  known !== undefined && sameJson(contentOf(known), contentOf(added))
+
+const contentOf = ({ packages: [first, ...extras] }: BoardPackages): unknown =>
+  [first, ...extras.sort((a, b) => (a.name < b.name ? -1 : 1))].map(({ name, size, sha256, sha1, required }) => [
+    ...[name, size, sha256, sha1],
+    required ?? true,
+  ])
+
+/** CVEs have no order. */
+const unordered = (value: Release[(typeof details)[number]]) => (Array.isArray(value) ? [...value].sort() : value)
 
 /** Equal as JSON, in any order of an object's members. */
 export const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))

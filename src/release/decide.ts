@@ -1,5 +1,5 @@
 /** What one machine is offered, and why. Nothing else decides. Pure. */
-import { admits, type Bucket, bucketOf, shareAt } from './ramp.ts'
+import { admits, type Bucket, bucketOf, isEmbargoed, shareAt } from './ramp.ts'
 import type { Machine } from './target.ts'
 import { compareVersions, hasPrefix, parseVersion } from './version.ts'
 import type { BoardView, Candidate, ChannelView } from './view.ts'
@@ -39,7 +39,7 @@ export interface Check extends Partial<Pick<Machine, 'oem' | 'machineId' | 'onNo
   readonly version: string
   /** Empty where unknown: `any` then. */
   readonly board: string
-  /** Whether a person asked for an update: skips ramps and windows. */
+  /** Whether a person asked for an update: skips ramps and windows, but no embargo. */
   readonly isManual?: boolean
   /** What the client restricts by itself. */
   readonly limits?: ClientLimits | undefined
@@ -103,8 +103,7 @@ function chooseTarget(one: Case, board: BoardView): Candidate | Withheld {
       return noUpdate('floor-held', candidate, candidate.refusal.because)
     const refusal = refusalOf(candidate, machine)
     if (refusal === undefined) {
-      if (check.isManual || (isNewest ? isAdmitted(one, candidate) : !candidate.deadEnd && isComplete(candidate, now)))
-        return candidate
+      if (isNewest ? isReached(one, candidate) : !candidate.deadEnd && isOpenToAll(one, candidate)) return candidate
       isNewest = false
     }
     refused ??= refusal ?? noUpdate('not-in-ramp', candidate)
@@ -128,8 +127,13 @@ function refusalOf(candidate: Candidate, machine: Machine): Withheld | undefined
 /** Whether every ramp has reached everybody. */
 export const isComplete = ({ ramps }: Candidate, now: number): boolean => ramps.every((ramp) => shareAt(ramp, now) >= 1)
 
-function isAdmitted(one: Case, candidate: Candidate): boolean {
-  if (isComplete(candidate, one.now)) return true
+/** A manual check skips ramps, but not the instant from which on a release is offered at all. */
+const isOpenToAll = ({ check, now }: Case, candidate: Candidate): boolean =>
+  check.isManual ? !candidate.ramps.some((ramp) => isEmbargoed(ramp, now)) : isComplete(candidate, now)
+
+function isReached(one: Case, candidate: Candidate): boolean {
+  if (isOpenToAll(one, candidate)) return true
+  if (one.check.isManual) return false
   const { ramp: bucket } = bucketIn(one, candidate)
   return candidate.ramps.every((ramp) => admits(ramp, bucket, one.now))
 }
@@ -153,7 +157,7 @@ function passFloor(one: Case, board: BoardView, floor: Candidate): Decision {
       compareVersions(candidate.version, machine.running) > 0 &&
       now >= candidate.seenFrom &&
       !candidate.deadEnd &&
-      (check.isManual || isComplete(candidate, now)) &&
+      isOpenToAll(one, candidate) &&
       isWanted(check, candidate) &&
       refusalOf(candidate, machine) === undefined,
   )
@@ -164,8 +168,7 @@ function offerFloor(one: Case, floor: Candidate): Decision {
   if (floor.refusal) return noUpdate('floor-held', floor, floor.refusal.because)
   const refusal = refusalOf(floor, one.machine)
   if (refusal) return refusal
-  const isReached = one.now >= floor.seenFrom && (one.check.isManual || isAdmitted(one, floor))
-  return isReached ? inWindow(one, floor) : noUpdate('not-in-ramp', floor)
+  return one.now >= floor.seenFrom && isReached(one, floor) ? inWindow(one, floor) : noUpdate('not-in-ramp', floor)
 }
 
 function inWindow(one: Case, candidate: Candidate): Decision {

@@ -4,6 +4,7 @@ import { defined } from '../kernel/json.ts'
 import { findRelease } from './add-release.ts'
 import type { Channel, Hold, RampStep, Release, Target, Window } from './channel.ts'
 import { isHoldOf } from './edits.ts'
+import { embargoOf } from './ramp.ts'
 import { newestFirst } from './version.ts'
 
 /**
@@ -123,9 +124,12 @@ function followText({ channel, after, over }: NonNullable<ChannelMetadata['follo
   return [channel, after && `after ${after}`, over && `over ${over}`].filter(Boolean).join(' ')
 }
 
-/** e.g. `0 % at 2026-11-24T09:00:00Z, 100 % at 2026-11-26T09:00:00Z`. */
-export const rampText = (steps: readonly RampStep[]): string =>
-  steps.map(({ at, share }) => `${Math.round(share * 1e6) / 1e4} % at ${at}`).join(', ')
+/** e.g. `0 % at 2026-11-24T09:00:00Z, 100 % at 2026-11-26T09:00:00Z`; `nobody before … first where there is an embargo. */
+export function rampText(steps: readonly RampStep[]): string {
+  const embargo = embargoOf(steps)
+  const shown = (embargo?.ramp ?? steps).map(({ at, share }) => `${Math.round(share * 1e6) / 1e4} % at ${at}`)
+  return [...(embargo ? [`nobody before ${embargo.at}`] : []), ...shown].join(', ')
+}
 
 /** e.g. `Mon,Tue 22:00-04:00 Europe/Berlin`. */
 export const windowsText = (windows: readonly Window[]): string =>

@@ -58,6 +58,41 @@ export function shareAt({ points, asOf }: Ramp, now: Instant): number {
   return asOf === undefined || asOf >= now ? share : Math.min(share, interpolate(points, asOf))
 }
 
+/**
+ * Whether nobody may have a release yet, manual checks included: its ramp begins with two points at one instant, the first of
+ * 100 %. Every reader begins such a ramp then; one that knows no embargo lets manual checks skip it.
+ */
+export function isEmbargoed({ points: [first, second], asOf = Number.POSITIVE_INFINITY }: Ramp, now: Instant): boolean {
+  return first?.share === 1 && second?.at === first.at && first.at > Math.min(now, asOf)
+}
+
+/** Steps that offer nothing before an instant, then as a ramp that begins there, or to everybody. */
+export const embargo = (at: string, ramp: readonly RampStep[] = [{ at, share: 1 }]): readonly RampStep[] => [
+  { at, share: 1 },
+  ...ramp,
+]
+
+/** A ramp of a copy, which begins when the embargo of the original ends. */
+export function underEmbargo(
+  original: readonly RampStep[] | undefined,
+  ramp: readonly RampStep[] | undefined,
+  now: string,
+): readonly RampStep[] | undefined {
+  const until = original && embargoOf(original)?.at
+  if (until === undefined || Date.parse(until) <= Date.parse(now)) return ramp
+  const begin = Date.parse(ramp?.[0]?.at ?? until)
+  const later = (at: string) => new Date(Date.parse(until) + Date.parse(at) - begin).toISOString()
+  return embargo(
+    until,
+    ramp?.map(({ at, share }, i) => ({ at: i === 0 ? until : later(at), share })),
+  )
+}
+
+/** The instant of an embargo, and the ramp after it. */
+export function embargoOf([first, ...ramp]: readonly RampStep[]) {
+  return first?.share === 1 && ramp[0]?.at === first.at ? { at: first.at, ramp } : undefined
+}
+
 function interpolate(points: readonly Point[], now: Instant): number {
   let i = points.length - 1
   while (i >= 0 && (points[i]?.at ?? 0) > now) i--

@@ -1,6 +1,6 @@
 /** Files of this machine as sources, and short texts from files or URLs. */
 import { createReadStream, openAsBlob } from 'node:fs'
-import { open, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Source } from '../channels/publish.ts'
@@ -34,17 +34,6 @@ async function statFile(path: string): Promise<{ size: number }> {
 export async function readTextFile(path: string, maxBytes: number): Promise<string> {
   if ((await stat(path)).size > maxBytes) throw new Error(`has more than ${maxBytes} bytes`)
   return readFile(path, 'utf8')
-}
-
-/** Whether a file starts as update_engine's payloads do. */
-export async function startsLikePayload(path: string): Promise<boolean> {
-  const handle = await open(path)
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0)
-    return bytesRead === 4 && buffer.toString('latin1') === 'CrAU'
-  } finally {
-    await handle.close()
-  }
 }
 
 /** Reads at most 1 MiB from a file or an http(s) URL. @throws PlatteError('usage') naming it. */

@@ -57,7 +57,10 @@ export async function makeSceneStore(
   )
   const publisher = { ...writer, pin: parsePin(pin) }
   for (const [channel, version, board, sources] of releases)
-    await publish(publisher, { app, channel, version, board, sources, notes: notesOf(version), create: true })
+    await publish(publisher, {
+      ...{ app, channel, version, board, sources, notes: notesOf(version) },
+      ...{ create: true, createBoard: true },
+    })
   await commitChannel(publisher, { app, channel: 'stable' }, (current) => ({ ...current, aliases: [stableAlias] }))
   await commitChannel(publisher, { app, channel: 'rollout' }, (current) => ({
     ...current,

@@ -1,8 +1,9 @@
 /** What the commands that edit a channel share: their options, and how results are printed. */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import * as cli from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
+import { PlatteError } from '../../kernel/errors.ts'
 import { defined } from '../../kernel/json.ts'
 import { changeLine } from '../../release/diff.ts'
 import { readCommand } from '../commands.ts'
@@ -42,6 +43,37 @@ export const editing = <Given extends object>(action: EditAction, description: s
     ...(await (fieldsOf?.(given) ?? given)),
   })).requiredOption('--channel <channel>', 'the channel', cli.parseChannel)
 
+export interface PlacingOptions {
+  readonly belowNewest?: true
+  /** What `adopt` does anyway. */
+  readonly withFloors?: true
+  readonly skipFloors?: true
+  readonly floor?: true
+  readonly reason?: string
+}
+
+type Marks = Readonly<{ floor?: true | undefined; held?: true | undefined; reason?: string | undefined }>
+
+/** Options of every command that puts a release into a channel. */
+export const placing = (made: Command): Command =>
+  made
+    .option('--with-floors', 'bring floors and dead ends along that machines would pass by')
+    .addOption(new Option('--skip-floors', 'let machines pass by floors and dead ends').conflicts('withFloors'))
+    .option('--below-newest', 'allow a version below the newest')
+    .option('--floor', 'make it a floor from the first moment; with --reason')
+    .option('--reason <words>', 'why it is a floor, best with a link')
+
+/** The marks of a release, with their reason. */
+export function marksOf<T extends Marks>({ floor, held, reason, ...given }: T) {
+  if (reason === undefined && floor)
+    throw new PlatteError('usage', '--reason is missing', { hint: 'say why it is a floor' })
+  if (reason !== undefined && !floor && !held)
+    throw new PlatteError('usage', '--reason goes with a mark, such as --floor', {
+      hint: 'leave it out, or add the mark',
+    })
+  return { ...given, ...(floor && { floor: reason }), ...(held && { held: reason ?? 'not released yet' }) }
+}
+
 /** Runs a command, here or by a publish function, and prints the result. Its `undefined` fields are left out. */
 async function runCommand(made: Command, action: EditAction, fields: object) {
   const options: cli.Options & { readonly dryRun?: boolean } = made.opts()
@@ -72,7 +104,8 @@ export async function runHere(
 function print({ json }: cli.Options, channel: string, result: EditResult): void {
   for (const warning of result.warnings ?? []) notice(`warning: ${warning}`)
   const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
-  show(json, result, [...result.changes.map(changeLine), ...packages, sentenceOf(channel, result)])
+  const { changes, effects = [] } = result
+  show(json, result, [...changes.map(changeLine), ...effects, ...packages, sentenceOf(channel, result)])
 }
 
 function sentenceOf(channel: string, { kind, seq, inForce, signs }: EditResult): string {

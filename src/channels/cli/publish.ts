@@ -7,17 +7,21 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { defined, parseJsonObject } from '../../kernel/json.ts'
 import type { Package } from '../../release/channel.ts'
 import { changeLine } from '../../release/diff.ts'
-import { fileSource, readShort, startsLikePayload } from '../../runtime/files.ts'
+import { fileSource, readShort } from '../../runtime/files.ts'
 import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { readCommand } from '../commands.ts'
 import { risingOver } from '../execute-command.ts'
-import { digestsOf, type PublishResult, planPublish, publish, type ReleaseOrder, type Source } from '../publish.ts'
+import { digestsOf, type PublishResult, planPublish, publish, type Source } from '../publish.ts'
+import type { ReleaseOrder } from '../release-edit.ts'
+import { marksOf, placing } from './editing.ts'
 
-interface PublishOptions extends cli.Options, Pick<ReleaseOrder, 'channel' | 'version' | 'board'> {
-  readonly components?: string
-  readonly notes?: string
+type Texts = Partial<Record<'components' | 'notes' | 'rampOver' | 'from' | 'reason', string>>
+type Switches = Partial<
+  Record<'createBoard' | 'raw' | 'replace' | 'belowNewest' | 'withFloors' | 'skipFloors' | 'floor' | 'held', true>
+>
+
+interface PublishOptions extends cli.Options, Pick<ReleaseOrder, 'channel' | 'version' | 'board'>, Texts, Switches {
   readonly cve?: readonly string[]
-  readonly rampOver?: string
   readonly create?: boolean
   readonly dryRun?: boolean
 }
@@ -25,7 +29,8 @@ interface PublishOptions extends cli.Options, Pick<ReleaseOrder, 'channel' | 've
 const { collect, command, parseDuration } = cli
 
 export function publishCommand(): Command {
-  return command('publish', 'publish a release for one board', [...cli.writeFlags, ...cli.endpointFlags, 'app'])
+  const made = command('publish', 'publish a release for one board', [...cli.writeFlags, ...cli.endpointFlags, 'app'])
+  return placing(made)
     .argument('<file>', 'the OS package: the payload that update_engine installs')
     .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
     .requiredOption('--channel <channel>', 'the channel it goes into')
@@ -35,7 +40,12 @@ export function publishCommand(): Command {
     .option('--notes <place>', 'Markdown release notes: a file or a URL')
     .option('--cve <cve>', 'a CVE that it fixes; repeatable', collect)
     .option('--ramp-over <duration>', 'ramp a new release from 0 to 100 % over this time, such as 48h', parseDuration)
+    .option('--from <instant>', 'offer a new release from this instant on', cli.parseInstant)
+    .option('--held', 'withhold a new release until `platte withdraw VERSION --undo`')
     .option('--create', 'create the channel if it does not exist')
+    .option('--create-board', 'give the app a board that it does not have')
+    .option('--raw', 'allow a first package that is no payload of update_engine')
+    .option('--replace', 'put other files in the place of a version that was always withheld')
     .option('--dry-run', 'check everything and print what would change; write nothing')
     .action(publishFiles)
 }
@@ -47,21 +57,23 @@ async function publishFiles(
   made: Command,
 ): Promise<void> {
   const files = [file, ...others] as const
-  if (file.endsWith('update.gz') && !(await startsLikePayload(file)))
-    notice(`warning: ${file} does not start with CrAU: update_engine refuses it as a payload`)
   const endpoint = await cli.openEndpoint(options)
-  const { channel, version, board, cve: cves, create = false } = options
+  const { channel, version, board, cve: cves, create = false, createBoard, raw, replace, from } = options
+  const { belowNewest, withFloors, skipFloors, floor, held, reason } = options
+  const marks = marksOf(defined({ belowNewest, withFloors, skipFloors, floor, held, reason }))
   const components = options.components ? await readComponents(options.components) : undefined
   const notes = options.notes ? await readShort(options.notes) : undefined
-  const release = { channel, version, board, create, ...defined({ cves, components, notes }) }
+  const given = defined({ cves, components, notes, createBoard, raw, replace, from, ...marks })
+  const release = { channel, version, board, create, ...given }
   const sources = [await fileSource(file), ...(await Promise.all(others.map(fileSource)))] as const
   const nameOf = (path: string): string => files[Number(/^files\.(\d+)/.exec(path)?.[1])] ?? cli.flagOf(made)(path)
   checkOrder({ ...release, app: cli.settingsOf(options, []).app ?? 'any', files: sources }, nameOf)
   const result = await (endpoint
     ? publishThere(endpoint, { files, sources }, release, options)
     : publishHere(sources, release, options))
-  for (const warning of result.warnings ?? []) notice(`warning: ${warning}`)
-  show(options.json, result, [...(result.changes ?? []).map(changeLine), sentenceOf(result, options)])
+  const { changes = [], effects = [], warnings = [] } = result
+  for (const warning of warnings) notice(`warning: ${warning}`)
+  show(options.json, result, [...changes.map(changeLine), ...effects, sentenceOf(result, options)])
 }
 
 type Sources = readonly [Source, ...Source[]]
@@ -72,7 +84,8 @@ async function publishHere(sources: Sources, release: Release, options: PublishO
   const { store, settings } = await cli.openStoreOf(options, warn, ['app'])
   const { rampOver: over, dryRun = false } = options
   if (!dryRun) await refuseUnsafe(store)
-  const order = { ...release, app: settings.app, sources, ...defined({ ramp: risingOver(over, store.clock()) }) }
+  const ramp = risingOver(over, release.from === undefined ? store.clock() : Date.parse(release.from))
+  const order = { ...release, app: settings.app, sources, ...defined({ ramp }) }
   const bar = progress(dryRun ? 'hashing' : 'publishing', sum(sources))
   return (dryRun ? planPublish : publish)(store, order, bar.add).finally(bar.end)
 }
@@ -108,12 +121,16 @@ async function publishThere(
 
 const sum = (sources: readonly Source[]): number => sources.reduce((total, { size }) => total + size, 0)
 
-function sentenceOf({ kind, seq, offered, signs }: PublishResult, { version, board, channel }: PublishOptions): string {
+function sentenceOf(result: PublishResult, { version, board, channel, held }: PublishOptions): string {
+  const { kind, seq, offered, signs } = result
   const release = `${version} for ${board}`
   if (signs === 'nothing')
     return `Dry run: nothing would change: ${release} is already published in ${channel} (revision ${seq}).`
   if (kind === 'dry-run') return `Dry run: ${release} would become revision ${seq} of ${channel}. Nothing written.`
   const live = offered ? '' : ' Live after the next refresh.'
+  const offer = `platte withdraw ${version} --channel ${channel} --undo`
+  if (kind === 'published' && held)
+    return `Published ${release} in ${channel} (revision ${seq}), withheld: \`${offer}\` offers it.`
   if (kind === 'unchanged') return `No change: ${release} is already published in ${channel} (revision ${seq}).${live}`
   return `Published ${release} in ${channel} (revision ${seq}).${live || ' Live within 1 minute.'}`
 }

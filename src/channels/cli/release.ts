@@ -7,7 +7,7 @@ import { type Target, type Window, weekdays } from '../../release/channel.ts'
 import { machineHash } from '../../release/target.ts'
 import { readShort } from '../../runtime/files.ts'
 import type { CommandOf } from '../commands.ts'
-import { changing, editing } from './editing.ts'
+import { changing, editing, marksOf, placing } from './editing.ts'
 
 export const holdCommand = () =>
   editing('hold', 'withhold a release until unhold; needs only the timestamp key')
@@ -44,7 +44,7 @@ export const rollbackCommand = () =>
     .option('--undo', 'offer the release again, and stop sending machines back')
 
 export const promoteCommand = () =>
-  changing('promote', 'put a release of one channel into another: same bytes', 'promote', promotion)
+  placing(changing('promote', 'put a release of one channel into another: same bytes', 'promote', promotion))
     .argument('<version>', 'the release')
     .requiredOption('--from <channel>', 'the channel that has it', cli.parseChannel)
     .requiredOption('--to <channel>', 'the channel that gets it', cli.parseChannel)
@@ -52,7 +52,7 @@ export const promoteCommand = () =>
     .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', cli.parseDuration)
 
 function promotion({ to, board, ...given }: { readonly to: string; readonly board?: readonly string[] }) {
-  return { ...given, channel: to, boards: board }
+  return { ...marksOf(given), channel: to, boards: board }
 }
 
 export const followCommand = () =>

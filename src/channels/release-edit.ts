@@ -1,0 +1,152 @@
+/** What publishing a release changes, and what it refuses. Pure but for digests of the notes. */
+import { closest } from 'fastest-levenshtein'
+import { checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/channels.ts'
+import type { ChannelRef } from '../catalog/read.ts'
+import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
+import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import {
+  addRelease,
+  boardOf,
+  checkSameBytes,
+  checkVersionOrder,
+  findRelease,
+  isSameContent,
+  refusal,
+} from '../release/add-release.ts'
+import type { BoardPackages, Package, Release } from '../release/channel.ts'
+import { markRelease } from '../release/edits.ts'
+import { type Between, floorsBetween } from '../release/floors-between.ts'
+import { embargo, embargoOf } from '../release/ramp.ts'
+import { isSameVersion, newestFirst } from '../release/version.ts'
+import { sha256Hex } from '../trust/digest.ts'
+import type { EditState, ManifestEdit } from './plan.ts'
+import { effectiveOf, markOnce, originOf, type Placing, packagesIn, passFloors } from './promote.ts'
+import { requireWithheld } from './replace.ts'
+
+/** A ramp is for a release that is new. */
+export interface ReleaseOrder extends ChannelRef, Pick<Release, 'version' | 'components' | 'cves'>, Placing {
+  readonly board: string
+  /** Markdown. */
+  readonly notes?: Uint8Array
+  /** Whether a missing channel is created. */
+  readonly create: boolean
+  /** Whether the app gets a board that it does not have. */
+  readonly createBoard?: boolean | undefined
+  /** Whether the first package may be another file than a payload of update_engine. */
+  readonly raw?: boolean | undefined
+  /** Whether other bytes take the place of a version that nobody was offered. */
+  readonly replace?: boolean | undefined
+  /** Withholds a new release, and says why. */
+  readonly held?: string | undefined
+  /** When a new release is offered first; its ramp begins then. */
+  readonly from?: string | undefined
+}
+
+export type StoredOrder = ReleaseOrder & Pick<BoardPackages, 'packages'>
+
+export function checkRelease(order: ReleaseOrder, files: readonly Pick<Package, 'name' | 'size'>[]): void {
+  checkOrder({ ...order, files })
+  if ((order.notes?.length ?? 0) <= maxNotesBytes) return
+  throw new PlatteError('usage', `the notes have more than ${maxNotesBytes} bytes, the limit of every reader`)
+}
+
+/** Refuses what the channels forbid, before packages are read. */
+export function checkAdmission(state: EditState, order: ReleaseOrder): void {
+  const { catalog, head } = state
+  if (!isLive(head?.manifest)) {
+    if (!order.create) throw unknownChannel(catalog, order, '--create makes a new one')
+    refuseOtherName(catalog, order)
+  }
+  checkBoard(state, order)
+  if (head === undefined) checkNewName(order.channel)
+  else if (!order.belowNewest) checkVersionOrder(head.manifest, order)
+}
+
+/** A mistyped board would get a release that no machine asks for. */
+function checkBoard({ head, others }: EditState, { app, board, createBoard }: ReleaseOrder): void {
+  const manifests = [...(head ? [head.manifest] : []), ...others.values()]
+  const boards = new Set(manifests.flatMap(({ releases }) => releases.flatMap((one) => Object.keys(one.boards))))
+  if (createBoard || boards.size === 0 || boards.has(board)) return
+  throw refusal(
+    `${app} has no board ${JSON.stringify(board)}`,
+    `did you mean ${closest(board, [...boards])}? It has ${[...boards].sort().join(', ')}; --create-board makes a new one`,
+  )
+}
+
+/** Whether an order puts other bytes in the place of known ones. */
+export function isReplaced(
+  current: ChannelManifest | undefined,
+  { version, board, packages, replace }: StoredOrder,
+): boolean {
+  const known = boardOf(current && findRelease(current, version), board)
+  return replace === true && known !== undefined && !isSameContent(known, { codebases: [], packages })
+}
+
+/** A version means the same bytes in every channel of the app. */
+export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
+  const { app, channel, board, packages, components, create } = order
+  const notes = order.notes && { sha256: await sha256Hex(order.notes), size: order.notes.length }
+  // A known version keeps its spelling: it names the folder of the packages.
+  const versionIn = (current: ChannelManifest | undefined): string =>
+    (current && findRelease(current, order.version)?.version) ?? order.version
+  const cves = order.cves && [...new Set(order.cves)]
+  const addition = { board, packages: { codebases: [], packages }, components, cves, ramp: rampOf(order), notes }
+  return {
+    ref: { app, channel },
+    create,
+    others: 'readable',
+    isRechecked: order.replace ?? false,
+    check: (state) => {
+      checkAdmission(state, order)
+      for (const other of state.others.values())
+        checkSameBytes(other, `channel ${other.channel}`, { ...addition, version: order.version })
+    },
+    apply: (current, state, at) => {
+      const version = versionIn(current)
+      if (isReplaced(current, order)) requireWithheld(current, order)
+      const passed = passFloors(current, floorsOf(state, current, { ...order, version }), { ...order, at })
+      const added = addRelease(passed, { ...addition, version, publishedAt: at }, order)
+      return marksOf(current, added, order)
+    },
+    packages: ({ head }, edited) => {
+      const folder = packageFolder({ app, version: versionIn(head?.manifest), board }, packages)
+      const own = packages.map(({ name }) => folder + name)
+      const others = edited.releases.filter((one) => !isSameVersion(one.version, order.version))
+      return [...own, ...packagesIn({ ...edited, releases: others }, head?.manifest)]
+    },
+    ...(notes && order.notes && { notes: new Map([[notesKey(notes.sha256), order.notes]]) }),
+  }
+}
+
+const rampOf = ({ ramp, from }: StoredOrder): Release['ramp'] => (from === undefined ? ramp : embargo(from, ramp))
+
+/** Marks of a new release; of a known one, a floor. @throws PlatteError('refused') where it would not be withheld. */
+function marksOf(before: ChannelManifest, added: ChannelManifest, order: StoredOrder): ChannelManifest {
+  const { version, held, from, floor, board } = order
+  const known = findRelease(before, version)
+  const isNewBoard = known && boardOf(known, board) === undefined
+  const begins = known?.ramp && embargoOf(known.ramp)?.at
+  const isLater = from !== undefined && (begins === undefined || Date.parse(begins) < Date.parse(from))
+  if (isNewBoard && !known.withdrawn && (held || isLater))
+    throw refusal(
+      `${known.version} is offered already: ${board} would be, too`,
+      '--held and --from are for a new version: publish this board when machines may have it',
+    )
+  const marked = markOnce(added, version, 'floor', floor === undefined ? undefined : { reason: floor })
+  return held === undefined || known
+    ? marked
+    : markRelease(marked, version, { mark: 'withdrawn', because: { reason: held } })
+}
+
+/** Of channels that have the version, all floors; of others, those above what the board has here. */
+function floorsOf(state: EditState, current: ChannelManifest, { version, board }: StoredOrder): readonly Between[] {
+  const effective = effectiveOf(state, current)
+  if (boardOf(findRelease(effective, version), board)) return []
+  const [newest] = effective.releases.filter((one) => boardOf(one, board)).sort(newestFirst)
+  const origins = [...state.others.values()].map((other) => {
+    const isThere = boardOf(findRelease(effectiveOf(state, other), version), board) !== undefined
+    return originOf(state, other, isThere ? undefined : newest?.version)
+  })
+  return floorsBetween(effective, { version, boards: [board] }, origins)
+}
