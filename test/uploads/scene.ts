@@ -40,9 +40,16 @@ export const announced = ({ name, bytes }: File): UploadOrder['packages'][number
   sha1: digest('sha1', bytes),
 })
 
+/** Bytes that begin as a payload of update_engine does. */
+export function payload(size: number, seed: number): Uint8Array {
+  const bytes = sample(size, seed)
+  bytes.set(new TextEncoder().encode('CrAU'))
+  return bytes
+}
+
 /** Two and a half parts, and one that is smaller than a part. */
 export const files: readonly [File, File] = [
-  { name: 'update.gz', bytes: sample(2500, 21) },
+  { name: 'update.gz', bytes: payload(2500, 21) },
   { name: 'oem.gz', bytes: sample(10, 22) },
 ]
 
