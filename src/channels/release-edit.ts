@@ -1,5 +1,4 @@
 /** What publishing a release changes, and what it refuses. Pure but for digests of the notes. */
-import { closest } from 'fastest-levenshtein'
 import { checkNewName, isLive, refuseOtherName, unknownChannel } from '../catalog/channels.ts'
 import type { ChannelRef } from '../catalog/read.ts'
 import { type ChannelManifest, checkOrder } from '../documents/channel.ts'
@@ -68,10 +67,23 @@ function checkBoard({ head, others }: EditState, { app, board, createBoard }: Re
   const manifests = [...(head ? [head.manifest] : []), ...others.values()]
   const boards = new Set(manifests.flatMap(({ releases }) => releases.flatMap((one) => Object.keys(one.boards))))
   if (createBoard || boards.size === 0 || boards.has(board)) return
+  const [nearest] = [...boards].sort((a, b) => distance(board, a) - distance(board, b))
   throw refusal(
     `${app} has no board ${JSON.stringify(board)}`,
-    `did you mean ${closest(board, [...boards])}? It has ${[...boards].sort().join(', ')}; --create-board makes a new one`,
+    `did you mean ${nearest}? It has ${[...boards].sort().join(', ')}; --create-board makes a new one`,
   )
+}
+
+/** How many letters to add, remove or change. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1]
+    for (const [j, other] of [...b].entries())
+      next.push(Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)))
+    row = next
+  }
+  return row.at(-1) ?? 0
 }
 
 /** Whether an order puts other bytes in the place of known ones. */
