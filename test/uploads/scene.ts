@@ -41,7 +41,7 @@ export const announced = ({ name, bytes }: File): UploadOrder['packages'][number
 })
 
 /** Bytes that begin as a payload of update_engine does. */
-export function payload(size: number, seed: number): Uint8Array {
+function payload(size: number, seed: number): Uint8Array {
   const bytes = sample(size, seed)
   bytes.set(new TextEncoder().encode('CrAU'))
   return bytes
