@@ -19,11 +19,12 @@ import {
   problemOf,
   rejoin,
 } from './channels.ts'
+import { type MissingCache, readMissing } from './missing.ts'
 import { type CatalogState, type ChannelRef, loadCatalog, type NamedChannel, type StoreReader } from './read.ts'
 
 /** How long what was read is served without asking the store. */
 export const ttlMs = 30_000
-export interface CatalogCache {
+export interface CatalogCache extends MissingCache {
   /** How long a check waits for the store, in milliseconds. */
   readonly waitMs: number
   state?: CatalogState
@@ -119,11 +120,14 @@ export async function reload(cache: CatalogCache, reader: StoreReader): Promise<
   const isOvertaken = () => cache.state !== seen || cache.checkedAt !== checkedAt
   cache.loadingSince = began
   try {
+    const list = readMissing(reader, cache)
     const state = await loadCatalog(reader, seen)
-    const next = state === seen ? undefined : await prepare(cache, reader, state)
+    const { missing, ...read } = await list(state !== seen)
+    const isNew = state !== seen || missing !== cache.missing
+    const next = isNew ? await prepare(cache, { ...reader, missing: missing?.folders }, state) : undefined
     if (!isOvertaken()) {
       // At once: a check sees all of the old catalog or all of the new one.
-      Object.assign(cache, next)
+      Object.assign(cache, next, { missing, ...read })
       cache.checkedAt = began
       delete cache.failure
     }
@@ -146,7 +150,7 @@ async function prepare(cache: CatalogCache, reader: StoreReader, state: CatalogS
     const entry = apps.get(app)?.channels.get(channel)
     if (entry === undefined) return []
     const ref = { app, channel, entry }
-    const same = cache.state?.root === state.root ? rejoin(loaded, state, ref, reader.overlay) : undefined
+    const same = cache.state?.root === state.root ? rejoin(loaded, state, ref, reader) : undefined
     return [[name, same ?? (await open(cache, reader, state, ref))]]
   })
   return { state, apps, channels: new Map((await Promise.all(used)).flat()) }
@@ -185,7 +189,8 @@ export function findChannel(
     if (entry === undefined) return unknownChannel
     const loaded = cache.channels.get(`${app}/${name}`)
     const isRemembered = loaded && !('reason' in loaded && !isFresh(loaded.at, reader.clock()))
-    return isRemembered ? loaded : open(cache, reader, state, { app, channel: name, entry })
+    if (isRemembered) return loaded
+    return open(cache, { ...reader, missing: cache.missing?.folders }, state, { app, channel: name, entry })
   }
   const remember = (loaded: Loaded | Problem): LoadedChannel | Problem => {
     if (!('reason' in loaded)) index.found.set(channel, loaded)

@@ -8,7 +8,7 @@ import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Package } from '../release/channel.ts'
 import type { Reason } from '../release/decide.ts'
-import { type ChannelView, type Overlay, restrict, viewChannel } from '../release/view.ts'
+import { type ChannelView, restrict, viewChannel, withhold } from '../release/view.ts'
 import {
   type CatalogState,
   type ChannelRef,
@@ -37,15 +37,18 @@ export interface AppIndex {
   readonly found: Map<string, LoadedChannel>
 }
 
+/** What this store adds to what was signed: it can only withhold. */
+type Local = Pick<StoreReader, 'overlay' | 'missing'>
+
 export type Loaded = LoadedChannel | (Problem & { readonly at: Instant })
 
 /** Keeps the manifests of a channel that a new catalog names as before. Their holds may have changed. */
-export function rejoin(known: Loaded, { catalog }: CatalogState, ref: NamedChannel, overlay: Overlay | undefined) {
+export function rejoin(known: Loaded, { catalog }: CatalogState, ref: NamedChannel, local: Local) {
   if ('reason' in known) return undefined
   const { manifest, source } = known
   const entry = source && channelEntry(catalog.catalog, ref.app, source.manifest.channel)
   if (!isSame(known.entry, ref.entry) || (source && !(entry && isSame(source.entry, entry)))) return undefined
-  return join({ entry: ref.entry, manifest }, source && entry && { entry, manifest: source.manifest }, overlay)
+  return join({ entry: ref.entry, manifest }, source && entry && { entry, manifest: source.manifest }, local)
 }
 
 const isSame = (old: CatalogChannel, entry: CatalogChannel): boolean =>
@@ -69,7 +72,7 @@ export async function openChannel(reader: StoreReader, state: CatalogState, ref:
 export async function joinSource(reader: StoreReader, state: CatalogState, own: ChannelEntry): Promise<LoadedChannel> {
   const { app, follow } = own.manifest
   const source = follow && (await openSource(reader, state, { app, channel: follow.channel }))
-  return join(own, source, reader.overlay)
+  return join(own, source, reader)
 }
 
 /** The name of a deleted channel stays in the catalog, so that nothing brings the channel back. */
@@ -85,15 +88,26 @@ async function openSource(reader: StoreReader, state: CatalogState, ref: Channel
   })
 }
 
-function join(own: ChannelEntry, source: ChannelEntry | undefined, overlay: Overlay | undefined): LoadedChannel {
+function join(own: ChannelEntry, source: ChannelEntry | undefined, local: Local): LoadedChannel {
   const expiries = [own, source].flatMap((one) => (one?.manifest.expires ? [Date.parse(one.manifest.expires)] : []))
   return {
     ...own,
     source,
     expiresMs: Math.min(Number.POSITIVE_INFINITY, ...expiries),
-    view: restrict(viewOf(own, source), overlay, source?.manifest),
+    view: withholdMissing(restrict(viewOf(own, source), local.overlay, source?.manifest), local.missing),
     packages: packagesOf(own.manifest),
   }
+}
+
+function withholdMissing(view: ChannelView, missing: ReadonlySet<string> = new Set()): ChannelView {
+  const { app } = view.scope
+  return missing.size === 0
+    ? view
+    : withhold(
+        view,
+        (board, { release: { version }, packages: { codebases, packages } }) =>
+          codebases.length === 0 && missing.has(packageFolder({ app, version, board }, packages)),
+      )
 }
 
 /** @param source what the channel follows; what that one follows does not count. */

@@ -29,6 +29,8 @@ export interface StoreReader extends RootReader {
   /** How long after its expiry a catalog is still read, in milliseconds. Writers ignore this. */
   readonly acceptStaleMs?: number | undefined
   readonly overlay?: Overlay | undefined
+  /** Folders of packages that the store lacks, as its list says. */
+  readonly missing?: ReadonlySet<string> | undefined
   /** The newest catalog that this reader saw before it started. Writers need none. */
   readonly mark?: HighWaterMark | undefined
 }

@@ -3,6 +3,7 @@ import { staleSentence } from '../catalog/cache.ts'
 import { type ChannelEntry, joinSource, problemOf } from '../catalog/channels.ts'
 import { loadHead } from '../catalog/commit-channel.ts'
 import { fillWarning } from '../catalog/fill.ts'
+import { loadMissing } from '../catalog/missing.ts'
 import type { CatalogState, ChannelRef, NamedChannel, StoreReader } from '../catalog/read.ts'
 import { loadCatalog, loadChannel, loadForWriting } from '../catalog/read.ts'
 import type { Catalog } from '../documents/catalog.ts'
@@ -55,6 +56,7 @@ export async function summarise(
     }
   }
   const served = await attempt('nothing is offered', loadCatalog(reader))
+  const missing = (await loadMissing(reader))?.folders
   const blocked = typeof served === 'string' ? served : undefined
   if (typeof served === 'object' && reader.clock() >= Date.parse(served.catalog.catalog.expires))
     problems.push(staleSentence(served.catalog))
@@ -62,7 +64,7 @@ export async function summarise(
   for (const [app, { channels: entries }] of Object.entries(state.catalog.catalog.apps))
     for (const [channel, entry] of Object.entries(entries)) {
       if ((only.app ?? app) !== app || (only.channel ?? channel) !== channel) continue
-      const work = summariseChannel({ reader, state, blocked }, { app, channel, entry })
+      const work = summariseChannel({ reader: { ...reader, missing }, state, blocked }, { app, channel, entry })
       const found = await attempt(`${app}/${channel}`, work)
       if (typeof found === 'object') channels.push(found)
     }

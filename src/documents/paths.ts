@@ -12,6 +12,8 @@ import { maxRootBytes } from './root.ts'
 export const maxNotesBytes = 1024 * 1024
 
 export const catalogKey = 'catalog.jws'
+/** What a mirror's store lacks. */
+export const missingKey = 'mirror/missing.json'
 export const rootKey = (version: number): string => `root/${version}.jws`
 export const notesKey = (sha256: string): string => `notes/${sha256}`
 export const channelFolder = (app: string, channel: string): string => `apps/${app}/${channel}/`

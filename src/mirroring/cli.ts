@@ -60,10 +60,18 @@ export function mirrorCommand(): Command {
       await refuseUnsafe(store)
       const mirroring = await openMirroring(setting, store)
       const wanted = { packages: options.packages, channels: options.channel, onPackage: bars() }
-      if (options.watch === undefined) return report(options, await mirror(mirroring, wanted))
-      await watchUpstream(mirroring, wanted, options, options.watch)
+      if (options.watch !== undefined) return await watchUpstream(mirroring, wanted, options, options.watch)
+      const result = await mirror(mirroring, wanted)
+      report(options, result)
+      const [first] = result.missing
+      if (first === undefined) return
+      throw new PlatteError('missing', `${packagesText(result.missing.length)} cannot be copied: ${first.problem}`, {
+        hint: 'their releases are withheld here (not-mirrored) until a later pass gets them; to leave packages to the upstream, use --packages none',
+      })
     })
 }
+
+const packagesText = (count: number): string => `${count} ${count === 1 ? 'package' : 'packages'}`
 
 /** Passes until a signal to stop; a failed pass does not end them. */
 async function watchUpstream(
@@ -75,12 +83,13 @@ async function watchUpstream(
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
   const onError = (error: unknown): void => {
-    if (!(error instanceof PlatteError)) throw error
-    noticeError(error)
+    if (error instanceof PlatteError) noticeError(error)
+    else notice(`error: a defect: ${error instanceof Error ? error.stack : error}`)
   }
+  const lookEveryMs = Math.min(durationMs(every), 60_000)
   const memory: MirrorMemory = {}
   while (!stop.signal.aborted) {
-    await mirror(mirroring, wanted, memory).then((result) => report(options, result), onError)
+    await mirror(mirroring, { ...wanted, lookEveryMs }, memory).then((result) => report(options, result), onError)
     await setTimeout(durationMs(every), undefined, { signal: stop.signal }).catch(() => {})
   }
 }
@@ -117,7 +126,17 @@ const importWords: typeof mirrorWords = {
 }
 
 function report({ json }: Options, result: MirrorResult, words = mirrorWords): void {
-  if (!json) warnAbsent(words.absent, result.absent)
+  if (!json) {
+    const failed = result.missing.map(({ key }) => key)
+    warnAbsent(
+      words.absent,
+      result.absent.filter((key) => !failed.includes(key)),
+    )
+    warnAbsent(
+      'not copied',
+      result.missing.map(({ problem }) => problem),
+    )
+  }
   show(json, result, [sentenceOf(words[result.kind], result)])
 }
 

@@ -12,9 +12,13 @@ import type { Package, Release } from '../release/channel.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyPast } from '../trust/verify-documents.ts'
 import { copyNotes, copyPackage, inParallel, keepRead, type Pass } from './mirror-pass.ts'
+import { editList } from './missing-list.ts'
 
 /** Past manifests that are written while others are read. */
 const writesAtOnce = 8
+
+/** A package; its folder, and a channel whose manifest names it. */
+export type Lacking = Readonly<{ file: Package; packages: string; channel: string }>
 
 /** What a pass works on. */
 export interface Work extends Pass {
@@ -24,8 +28,10 @@ export interface Work extends Pass {
   readonly held: Set<string>
   /** Digests of the manifests before those that were read, by the key of the latter. */
   readonly previous: Map<string, string | undefined>
-  /** Packages that may still be copied; below 0 the bounds leave some out. */
-  readonly left: { packages: number }
+  /** Packages that may still be copied, and whether the bounds have left something out. */
+  readonly left: { packages: number; isCut: boolean }
+  /** Packages that the own store lacks, by key. */
+  readonly lacking: Map<string, Lacking>
 }
 
 const entryOf = ({ state }: Work, { app, channel }: ChannelRef) => channelEntry(state.catalog.catalog, app, channel)
@@ -34,8 +40,9 @@ const entryOf = ({ state }: Work, { app, channel }: ChannelRef) => channelEntry(
 export async function beginWork(pass: Pass, state: CatalogState): Promise<Work> {
   const { bounds, channels } = pass.options
   const held = await listHeld(pass)
-  const left = { packages: bounds?.packages ?? Number.POSITIVE_INFINITY }
-  return { ...pass, state, held, left, previous: new Map(), channels: channelsToCopy(state.catalog.catalog, channels) }
+  const left = { packages: bounds?.packages ?? Number.POSITIVE_INFINITY, isCut: false }
+  const maps = { previous: new Map(), lacking: new Map() }
+  return { ...pass, ...maps, state, held, left, channels: channelsToCopy(state.catalog.catalog, channels) }
 }
 
 async function listHeld({ to, options }: Pass): Promise<Set<string>> {
@@ -77,7 +84,7 @@ export async function copyChannels(work: Work): Promise<readonly ChannelRef[] | 
       if (!(error instanceof PlatteError) || storeFailures.includes(error.code)) throw error
       problems.push(error)
     })
-    if (work.left.packages < 0) return 'more'
+    if (work.left.isCut) return 'more'
     if (followed && !queue.some(({ app, channel }) => app === ref.app && channel === followed))
       queue.push({ app: ref.app, channel: followed })
   }
@@ -93,7 +100,7 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
   const entry = entryOf(work, ref)
   if (entry === undefined) return undefined
   const key = channelKey(ref.app, ref.channel, entry.seq)
-  // A manifest is copied after its packages, so a schedule need not read it again.
+  // What it lacks is listed before a manifest is copied, so a schedule need not read it again.
   // Where all channels are copied, the followed one has its own turn.
   if (held.has(key) && options.bounds && (isSource || !options.channels?.length)) return undefined
   const kept = held.has(key) ? await heldManifest(work, ref) : undefined
@@ -108,23 +115,41 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
   if (isHeld && options.bounds) return copySource().then(() => undefined)
   work.previous.set(key, manifest.previous)
   if (!(await copyAllNotes(work, manifest.releases))) {
-    left.packages = -1
+    left.isCut = true
     return undefined
   }
-  const lacking = [...(await packagesWanted(work, own))].filter(([one]) => !held.has(one))
-  const now = lacking.slice(0, left.packages)
-  left.packages -= lacking.length
-  await inParallel(now, options.packagesAtOnce ?? 8, async ([one, file]) => {
-    await copyPackage(work, one, file)
-    held.add(one)
-  })
-  if (isHeld || left.packages < 0) return source
+  await noteLacking(work, own, ref)
+  if (isHeld) return source
   // The followed channel comes first: a schedule that finds the follower skips both.
   await copySource()
-  if (left.packages < 0) return source
+  if (left.isCut) return source
   await keepRead(work, key, work.state.root)
   held.add(key)
   return source
+}
+
+/** Copies what is lacking at once for a bundle; a schedule lists it before the manifest, which it does not read again. */
+async function noteLacking(work: Work, own: ChannelEntry, { channel }: ChannelRef): Promise<void> {
+  const { options, held, lacking } = work
+  const wanted = [...(await packagesWanted(work, own))].filter(([key]) => !held.has(key))
+  if (options.packagesFirst)
+    return inParallel(wanted, options.packagesAtOnce ?? 8, async ([key, file]) => {
+      const problem = await copyPackage(work, key, file)
+      if (problem && problem.code !== 'missing') throw problem
+      held.add(key)
+    })
+  const ownKeys = packagesOf(own.manifest)
+  const added = wanted.map(([key, file]) => {
+    const names = ownKeys.has(key) ? channel : (own.manifest.follow?.channel ?? channel)
+    const one = { file, packages: key.slice(0, key.lastIndexOf('/') + 1), channel: names }
+    lacking.set(key, one)
+    return [one.packages, { packages: one.packages, channel: names }] as const
+  })
+  if (options.bounds === undefined || added.length === 0) return
+  await editList(work, (listed) => {
+    const known = new Set(listed.map(({ packages }) => packages))
+    return [...listed, ...new Map(added.filter(([folder]) => !known.has(folder))).values()]
+  })
 }
 
 /** @returns `undefined` for a missing or expired manifest, which checks report from the catalog. */
@@ -139,7 +164,7 @@ async function current(work: Work, ref: ChannelRef, reader = work.from): Promise
 }
 
 /** @returns `undefined` for a damaged copy, which is read from the upstream again. */
-async function heldManifest(work: Work, ref: ChannelRef): Promise<ChannelEntry | undefined> {
+export async function heldManifest(work: Work, ref: ChannelRef): Promise<ChannelEntry | undefined> {
   try {
     return await current(work, ref, { ...work.from, documents: work.to.documents })
   } catch (error) {

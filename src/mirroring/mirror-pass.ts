@@ -6,6 +6,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import type { Package } from '../release/channel.ts'
 import type { Documents, Token } from '../store/documents.ts'
 import type { Packages } from '../store/packages.ts'
+import { streamFrom } from '../store/streams.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { isSamePayload, openEnvelope } from '../trust/envelope.ts'
 import { roleOf, type TrustedRoot } from '../trust/verify-root.ts'
@@ -37,6 +38,10 @@ export interface MirrorOptions {
   readonly packagesAtOnce?: number
   /** Also copies what the own store lacks from an older upstream: a bundle never gets newer. */
   readonly fillFromOlder?: boolean
+  /** For bundles: packages come before the catalog, and one that fails ends the pass. What is lacking is not listed. */
+  readonly packagesFirst?: boolean
+  /** While packages are copied, news of the upstream are looked for after each such time. */
+  readonly lookEveryMs?: number
   /** For schedules: the catalog comes before history, and nothing begins once they are spent. */
   readonly bounds?: { readonly packages: number; readonly isSpent: () => boolean }
 }
@@ -48,9 +53,13 @@ export interface Copied {
   bytes: number
   /** Keys that a verified document names and the upstream lacks. */
   readonly absent: string[]
+  /** Packages that cannot be had or are wrong; each is tried again in the next pass. */
+  readonly missing: { readonly key: string; readonly problem: string }[]
 }
 
 export interface Pass extends Mirroring {
+  /** What the pass began with; it reads no documents of this pass. */
+  readonly original: Mirroring
   readonly options: MirrorOptions
   /** Documents of the upstream by key, until they are copied. */
   readonly read: Map<string, Uint8Array>
@@ -66,8 +75,15 @@ export function beginPass(mirroring: Mirroring, options: MirrorOptions): Pass {
     if (found !== undefined && found !== known && 'bytes' in found) read.set(key, found.bytes)
     return found
   }
-  const copied = { documents: 0, packages: 0, bytes: 0, absent: [] }
-  return { ...mirroring, from: { ...mirroring.from, documents: { ...documents, get } }, options, read, copied }
+  const copied = { documents: 0, packages: 0, bytes: 0, absent: [], missing: [] }
+  return {
+    ...mirroring,
+    original: mirroring,
+    from: { ...mirroring.from, documents: { ...documents, get } },
+    options,
+    read,
+    copied,
+  }
 }
 
 /**
@@ -119,25 +135,64 @@ export async function copyNotes(pass: Pass, sha256: string): Promise<void> {
 }
 
 /**
- * Streams a package into the own store, which checks it, or notes its absence.
- * @throws PlatteError('mismatch') for another size or digest; nothing is kept.
+ * Streams a package into the own store, which checks it. What came in pieces may be of different bytes: where it is wrong,
+ * it is fetched once more.
+ * @returns why the upstream does not give it; nothing is kept then. @throws PlatteError where the own store fails.
  */
-export async function copyPackage({ from, to, copied, options }: Pass, key: string, one: Package): Promise<void> {
-  const open = await from.packages.open(key)
-  if (open === undefined) return void copied.absent.push(key)
+export async function copyPackage(
+  pass: Pass,
+  key: string,
+  one: Package,
+  isAgain = false,
+): Promise<PlatteError | undefined> {
+  const { from, to, copied, options } = pass
+  const open = await from.packages.open(key).catch(asProblem)
+  if (open instanceof PlatteError) return open
+  if (open === undefined) {
+    copied.absent.push(key)
+    return new PlatteError('missing', `${key}: is not at the upstream`)
+  }
   if (open.size !== one.size) {
     await open.body.cancel()
-    throw new PlatteError('mismatch', `${key}: has ${open.size} bytes at the upstream, expected ${one.size}`)
+    return new PlatteError('mismatch', `${key}: does not have its ${one.size} bytes at the upstream`)
   }
   const bar = options.onPackage?.(one)
+  const reading = watchFailure(open.body)
   try {
-    const body = bar ? open.body.pipeThrough(countBytes(bar.add)) : open.body
-    if ((await to.packages.put(key, body, one)) === 'same') return
+    const body = bar ? reading.body.pipeThrough(countBytes(bar.add)) : reading.body
+    if ((await to.packages.put(key, body, one)) === 'same') return undefined
+  } catch (error) {
+    const problem = asProblem(reading.failure() ?? error)
+    if (reading.failure() === undefined && problem.code !== 'mismatch') throw error
+    const isPieced = problem.code === 'mismatch' && open.isPieced?.() === true
+    return isPieced && !isAgain ? await copyPackage(pass, key, one, true) : problem
   } finally {
     bar?.end()
   }
   copied.packages++
   copied.bytes += one.size
+  return undefined
+}
+
+/** A defect is thrown. */
+function asProblem(error: unknown): PlatteError {
+  if (error instanceof PlatteError) return error
+  throw error
+}
+
+/** Tells a failure of the source from one of the store that takes its bytes. */
+function watchFailure(source: ReadableStream<Uint8Array>) {
+  const reader = source.getReader()
+  let failure: unknown
+  const next = async (): Promise<Uint8Array | undefined> => {
+    try {
+      return (await reader.read()).value
+    } catch (error) {
+      failure = error
+      throw error
+    }
+  }
+  return { body: streamFrom(next, (reason) => reader.cancel(reason)), failure: () => failure }
 }
 
 /** Works on at most `most` items at a time. After a failure none begins; running ones are waited for. */

@@ -13,6 +13,7 @@ import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyCatalog } from '../trust/verify-documents.ts'
+import { copyLacking, copyListed, listLacking } from './mirror-bulk.ts'
 import { beginWork, copyChannels, copyHistory } from './mirror-channels.ts'
 import {
   beginPass,
@@ -23,7 +24,10 @@ import {
   type MirrorOptions,
   type Pass,
 } from './mirror-pass.ts'
-import { noRoots, orderRoots } from './mirror-roots.ts'
+import { noRoots, orderRoots, type RootOrder } from './mirror-roots.ts'
+
+/** How often a hold is looked for while packages are copied. */
+const defaultLookMs = 60_000
 
 /** Memory of a process between passes; losing it costs requests only. */
 export interface MirrorMemory {
@@ -48,15 +52,14 @@ export async function mirror(mirroring: Mirroring, options: MirrorOptions, memor
   const mark = memory.complete ?? (await loadMark(pass))
   const state = await loadNewer(pass, mark, memory.complete === undefined)
   if (state === undefined) {
-    if (mark && options.fillFromOlder) await copyAll(pass, mark, mark)
+    if (mark && options.fillFromOlder) await copyAll(pass, mark, mark, noRoots)
     return resultOf(pass, mark, 'not-newer')
   }
   if (state === memory.complete) return resultOf(pass, state, 'unchanged')
-  const roots = await orderRoots(pass, state, mark)
-  for (const key of roots.early) await keepRead(pass, key, state.root)
-  const kind = await copyAll(pass, state, mark, roots)
+  const kind = await copyAll(pass, state, mark)
   // The next pass asks again for what was missing.
-  if (kind !== 'more' && pass.copied.absent.length === 0) memory.complete = state
+  const { absent, missing } = pass.copied
+  if (kind !== 'more' && absent.length + missing.length === 0) memory.complete = state
   return resultOf(pass, kind === 'more' ? mark : state, kind)
 }
 
@@ -66,24 +69,70 @@ function resultOf({ copied }: Pass, state: CatalogState | undefined, kind: Mirro
   return { kind, ...(issuedAt && { issuedAt }), ...(expires && { expires }), ...copied, absent }
 }
 
-/** In the order of a publish: packages, manifests, catalog. A schedule leaves history to the end. */
-async function copyAll(
-  pass: Pass,
-  state: CatalogState,
-  mark?: CatalogState,
-  roots = noRoots,
-): Promise<MirrorResult['kind']> {
-  const isBounded = pass.options.bounds !== undefined
+/** Manifests, the list of packages that are lacking, the catalog: brakes first. Then packages and history. */
+async function copyAll(pass: Pass, state: CatalogState, mark?: CatalogState, roots?: RootOrder) {
+  const { bounds, packagesFirst, lookEveryMs } = pass.options
+  const signed = await copySigned(pass, state, mark, roots)
+  if (signed === 'more') return 'more'
+  const { work, isWritten } = signed
+  if (!packagesFirst) {
+    if (bounds) {
+      const [bulk, history] = [await copyListed(work), await copyHistory(work)]
+      if (bulk === 'more' || history === 'more') return 'more'
+    } else {
+      await whileLooking(pass, copyLacking(work), state, lookEveryMs)
+      await copyHistory(work)
+    }
+  }
+  return isWritten || pass.copied.documents + pass.copied.packages > 0 ? 'mirrored' : 'unchanged'
+}
+
+/** Copies what is signed, and the catalog last: readers of the own store follow it at once. */
+async function copySigned(pass: Pass, state: CatalogState, mark?: CatalogState, known?: RootOrder) {
+  const { bounds, packagesFirst } = pass.options
+  const roots = known ?? (await orderRoots(pass, state, mark))
+  for (const key of roots.early) await keepRead(pass, key, state.root)
   const begun = await beginWork(pass, state)
   const channels = await copyChannels(begun)
   if (channels === 'more') return 'more'
   const work = { ...begun, channels }
-  if (!isBounded) await copyHistory(work)
+  if (packagesFirst) await copyHistory(work)
+  else if (bounds === undefined) await listLacking(work)
   for (const key of roots.beforeCatalog) await keepRead(pass, key, state.root)
   const isWritten = state.catalog.sha256 !== mark?.catalog.sha256 && (await putCatalog(pass, state))
   for (const key of roots.afterCatalog) await keepRead(pass, key, state.root)
-  if (isBounded && (await copyHistory(work)) === 'more') return 'more'
-  return isWritten || pass.copied.documents + pass.copied.packages > 0 ? 'mirrored' : 'unchanged'
+  return { work, isWritten }
+}
+
+/** Packages may take hours: meanwhile, a hold must come through. The next pass copies the packages of what is new. */
+async function whileLooking(pass: Pass, copying: Promise<void>, state: CatalogState, everyMs = defaultLookMs) {
+  let seen = state
+  const done = copying.then(() => true)
+  for (;;) {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const tick = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), everyMs)
+    })
+    try {
+      if (await Promise.race([done, tick])) return
+    } finally {
+      clearTimeout(timer)
+    }
+    seen = await lookAgain(pass, seen)
+  }
+}
+
+async function lookAgain({ original, options }: Pass, seen: CatalogState): Promise<CatalogState> {
+  const pass = beginPass(original, options)
+  try {
+    const state = await loadNewer(pass, seen, false)
+    if (state === undefined || state === seen) return seen
+    await copySigned(pass, state, seen)
+    return state
+  } catch (error) {
+    pass.from.log({ level: 'warn', event: 'mirror', ...describeError(error) })
+    return seen
+  }
 }
 
 /** The catalog of the own store, whatever its age; `undefined` where it is damaged, as a new mirror has none. */

@@ -38,13 +38,21 @@ export async function mirrorStep(
     packages: upstreamPackages(upstream, { transport }),
   }
   try {
-    const { absent, ...result } = await mirror(
+    const { absent, missing, ...result } = await mirror(
       { from: { ...reader, ...metered(there, meter) }, to: metered(store, meter), tokenOf: tokenOfCopy },
       { ...wanted, bounds: { packages: 1, isSpent } },
       memory,
     )
+    for (const one of missing) reader.log({ level: 'warn', event: 'mirror', ...one })
     if (result.kind === 'unchanged') return
-    reader.log({ level: 'info', event: 'mirror', ...result, absent: absent.length, asked: meter.used })
+    reader.log({
+      level: 'info',
+      event: 'mirror',
+      ...result,
+      absent: absent.length,
+      missing: missing.length,
+      asked: meter.used,
+    })
   } catch (error) {
     reader.log({ level: 'error', event: 'mirror', ...describeError(error) })
   }

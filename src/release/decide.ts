@@ -2,7 +2,7 @@
 import { admits, type Bucket, bucketOf, isEmbargoed, shareAt } from './ramp.ts'
 import type { Machine } from './target.ts'
 import { compareVersions, hasPrefix, parseVersion } from './version.ts'
-import type { BoardView, Candidate, ChannelView } from './view.ts'
+import type { BoardView, Candidate, ChannelView, Refusal } from './view.ts'
 import { isOpen } from './window.ts'
 
 /** Why a machine is offered nothing; `{version}` is the withheld version. */
@@ -22,7 +22,7 @@ export const reasonSentences = {
   'update-disabled': 'the machine has disabled updates in its request',
   'rollback-disabled': 'the machine does not allow a rollback to {version}',
   'fell-back': 'the machine reports in this request that an update did not start, and that it went back',
-  'not-mirrored': 'this store does not hold the manifest of that channel',
+  'not-mirrored': 'this store lacks the manifest of that channel, or packages of {version}',
   'catalog-expired': 'the catalog or the root has expired: it must be refreshed before anything is offered',
   'store-unavailable': 'the store did not answer',
   clock: 'the content of the store is dated in the future: the clock of this server or of the signer is wrong',
@@ -99,8 +99,7 @@ function chooseTarget(one: Case, board: BoardView): Candidate | Withheld {
     if (order < 0 && !mayGoDown) break
     if (order === 0 || now < candidate.seenFrom || !isWanted(check, candidate)) continue
     // A brake never sends machines further down than the signed rollback would.
-    if (order < 0 && candidate.floor && candidate.refusal?.reason === 'held')
-      return noUpdate('floor-held', candidate, candidate.refusal.because)
+    if (order < 0 && candidate.floor && isPassing(candidate.refusal)) return floorRefused(candidate, candidate.refusal)
     const refusal = refusalOf(candidate, machine)
     if (refusal === undefined) {
       if (isNewest ? isReached(one, candidate) : !candidate.deadEnd && isOpenToAll(one, candidate)) return candidate
@@ -123,6 +122,13 @@ function refusalOf(candidate: Candidate, machine: Machine): Withheld | undefined
   }
   return undefined
 }
+
+/** A refusal that ends: a hold, or packages that are on their way. */
+const isPassing = (refusal: Refusal | undefined): refusal is Refusal =>
+  refusal?.reason === 'held' || refusal?.reason === 'not-mirrored'
+
+const floorRefused = (floor: Candidate, { reason, because }: Refusal): Withheld =>
+  noUpdate(reason === 'not-mirrored' ? reason : 'floor-held', floor, because)
 
 /** Whether every ramp has reached everybody. */
 export const isComplete = ({ ramps }: Candidate, now: number): boolean => ramps.every((ramp) => shareAt(ramp, now) >= 1)
@@ -165,7 +171,7 @@ function passFloor(one: Case, board: BoardView, floor: Candidate): Decision {
 }
 
 function offerFloor(one: Case, floor: Candidate): Decision {
-  if (floor.refusal) return noUpdate('floor-held', floor, floor.refusal.because)
+  if (floor.refusal) return floorRefused(floor, floor.refusal)
   const refusal = refusalOf(floor, one.machine)
   if (refusal) return refusal
   return one.now >= floor.seenFrom && isReached(one, floor) ? inWindow(one, floor) : noUpdate('not-in-ramp', floor)

@@ -14,7 +14,7 @@ interface BoardRelease {
 }
 
 /** Why one release is offered to nobody, with the operator's words. */
-type Refusal = Readonly<{ reason: 'withdrawn' | 'held' | 'dead-end'; because: string }>
+export type Refusal = Readonly<{ reason: 'withdrawn' | 'held' | 'dead-end' | 'not-mirrored'; because: string }>
 
 export interface Candidate extends BoardRelease {
   readonly refusal: Refusal | undefined
@@ -181,10 +181,22 @@ export function restrict(
   const versions = followed.length > 0 ? (source?.releases ?? []).map(({ version }) => parseVersion(version)) : []
   const restrictionsOf = ({ version }: Candidate): readonly Restriction[] =>
     versions.some((one) => compareVersions(one, version) === 0) ? [...own, ...followed] : own
-  const restricted = ([board, { candidates }]: readonly [string, BoardView]) =>
-    [board, boardOf(candidates.map((one) => restrictCandidate(board, one, restrictionsOf(one))))] as const
-  return { ...view, boards: new Map([...view.boards].map(restricted)) }
+  return mapCandidates(view, (board, one) => restrictCandidate(board, one, restrictionsOf(one)))
 }
+
+function mapCandidates(view: ChannelView, edit: (board: string, one: Candidate) => Candidate): ChannelView {
+  const edited = ([board, { candidates }]: readonly [string, BoardView]) =>
+    [board, boardOf(candidates.map((one) => edit(board, one)))] as const
+  return { ...view, boards: new Map([...view.boards].map(edited)) }
+}
+
+/** Withholds the releases whose packages this store lacks. */
+export const withhold = (view: ChannelView, isMissing: (board: string, one: Candidate) => boolean): ChannelView =>
+  mapCandidates(view, (board, one) =>
+    one.refusal || !isMissing(board, one) ? one : { ...one, refusal: { reason: 'not-mirrored', because: notHere } },
+  )
+
+const notHere = 'its packages are not in this store yet'
 
 function restrictCandidate(board: string, candidate: Candidate, restrictions: readonly Restriction[]): Candidate {
   const publishedAt = Date.parse(candidate.release.publishedAt)

@@ -36,7 +36,7 @@ const sentences: Record<Reason, string> = {
   'rollback-disabled': 'no update: the machine does not allow a rollback to 3 (why)',
   'fell-back':
     'no update: the machine reports in this request that an update did not start, and that it went back (why)',
-  'not-mirrored': 'no update: this store does not hold the manifest of that channel (why)',
+  'not-mirrored': 'no update: this store lacks the manifest of that channel, or packages of 3 (why)',
   'catalog-expired':
     'no update: the catalog or the root has expired: it must be refreshed before anything is offered (why)',
   'store-unavailable': 'no update: the store did not answer (why)',

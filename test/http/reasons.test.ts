@@ -105,8 +105,8 @@ const rows: Readonly<Record<Reason, Told>> = {
   'fell-back': { machine: 'fell-back', event: '<event eventtype="3" eventresult="0" errorcode="44"/>' },
   'not-mirrored': {
     machine: 'not-mirrored',
-    operator: `no update: this store does not hold the manifest of that channel (${channelKey(app, 'not-mirrored', 3)} is not in the store)`,
-    everybody: 'no update: this store does not hold the manifest of that channel',
+    operator: `no update: this store lacks the manifest of that channel, or packages of the release (${channelKey(app, 'not-mirrored', 3)} is not in the store)`,
+    everybody: 'no update: this store lacks the manifest of that channel, or packages of the release',
   },
   'catalog-expired': {
     machine: 'catalog-expired',

@@ -54,7 +54,7 @@ test.each<[string, (store: TestStore) => unknown, number, string[]]>([
     'a channel without its manifest',
     ({ bucket }) => bucket.erase(channelKey(app, 'stable', 1)),
     0,
-    [`${app}/stable: not-mirrored: this store does not hold the manifest of that channel`],
+    [`${app}/stable: not-mirrored: this store lacks the manifest of that channel, or packages of the release`],
   ],
 ])('%s', async (_, change, days, want) => {
   const store = await newStore()

@@ -5,7 +5,7 @@ import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
 import { rotateKey } from '../../src/catalog/rotate.ts'
 import { loadRoot } from '../../src/catalog/walk-roots.ts'
 import { publish } from '../../src/channels/publish.ts'
-import { catalogKey, rootKey } from '../../src/documents/paths.ts'
+import { catalogKey, missingKey, rootKey } from '../../src/documents/paths.ts'
 import { type RoleName, roleNames } from '../../src/documents/root.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { mirror } from '../../src/mirroring/mirror.ts'
@@ -185,10 +185,10 @@ test('at a cold start, roots and catalog are read at once; manifests are the sec
   hook.onGet = () => opened
   const answer = ask(newReader(store, { documents }))
   await new Promise((later) => setTimeout(later, 50))
-  expect(reads.toSorted()).toEqual([catalogKey, rootKey(1), rootKey(2)])
+  expect(reads.toSorted()).toEqual([catalogKey, missingKey, rootKey(1), rootKey(2)])
   open()
   expect(await answer).toBe('update 2')
-  expect(reads).toHaveLength(4)
+  expect(reads).toHaveLength(5)
 })
 
 test('after many rotations, the roots that the catalog lets expect are read at once', async () => {

@@ -82,7 +82,8 @@ export const english = {
         'The catalog is dated in the future. Operators: compare the clocks of this server and of the one that signs; the log has the difference.',
       unverifiable:
         'The content of the store cannot be verified. Operators: compare the store with a backup, and PLATTE_ROOT with the pin; platte verify names the fault.',
-      'not-mirrored': 'The manifest of this channel is not in the store. Operators: restore it from a backup.',
+      'not-mirrored':
+        'The manifest of this channel, or packages of this release, are not in the store. Operators: restore or mirror them.',
       other: 'Operators: see the log.',
     },
   },

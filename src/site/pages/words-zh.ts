@@ -26,7 +26,7 @@ const reasons: Readonly<Record<Reason, readonly [label: string, sentence: string
   'update-disabled': ['机器不接受更新', '机器声明不接受更新。'],
   'rollback-disabled': ['机器不接受回退', '机器声明不退回较旧的版本 {version}。'],
   'fell-back': ['已退回', '机器在此次请求中报告更新未能启动，已退回旧版本。'],
-  'not-mirrored': ['未镜像', '存储中没有该通道的清单。'],
+  'not-mirrored': ['未镜像', '存储中没有该通道的清单，或没有该版本的软件包。'],
   'catalog-expired': ['已过期', '目录或根已过期，须先重新签名。'],
   'store-unavailable': ['存储无应答', '存储没有应答。'],
   clock: ['时钟有误', '存储中的内容日期在未来：本服务器或签名方的时钟有误。'],
@@ -92,7 +92,7 @@ export const chinese: Words = {
       clock: '目录的日期在未来。管理员请核对本服务器与签名方的时钟，日志里有相差的时间。',
       unverifiable:
         '存储中的内容无法验证。管理员请与备份比对，并核对 PLATTE_ROOT 与根的指纹；platte verify 会指出错在哪里。',
-      'not-mirrored': '存储中没有此通道的清单。管理员请从备份恢复。',
+      'not-mirrored': '存储中没有此通道的清单，或没有此版本的软件包。管理员请恢复或重新镜像。',
       other: '管理员请查看日志。',
     },
   },

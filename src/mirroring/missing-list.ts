@@ -1,0 +1,63 @@
+/** The list of packages that the own store lacks: several mirrors may fill one store, so each edit is a swap. */
+import { decodeMissing, encodeMissing, type MissingPackages } from '../documents/missing.ts'
+import { missingKey } from '../documents/paths.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { systemRandom } from '../kernel/random.ts'
+import { update } from '../store/update.ts'
+import { damagedBytes, type Pass } from './mirror-pass.ts'
+
+type MissingList = readonly MissingPackages[]
+
+/** @param edit gets what is listed now. @returns what is listed then. */
+export async function editList({ to }: Pass, edit: (listed: MissingList) => MissingList): Promise<MissingList> {
+  return update({ documents: to.documents, random: systemRandom }, missingKey, async () => {
+    const stored = await to.documents.get(missingKey, damagedBytes)
+    const listed = stored === undefined ? [] : listedIn(stored.bytes)
+    const result = edit(listed ?? [])
+    if (listed !== undefined && JSON.stringify(listed) === JSON.stringify(result)) return { result }
+    return { result, write: { key: missingKey, bytes: encodeMissing(result), token: stored?.token } }
+  })
+}
+
+/** @returns `undefined` for a damaged list, which is written anew. */
+function listedIn(bytes: Uint8Array): MissingList | undefined {
+  try {
+    return decodeMissing(bytes)
+  } catch (error) {
+    if (error instanceof PlatteError) return undefined
+    throw error
+  }
+}
+
+export const appOf = ({ packages }: MissingPackages): string => packages.split('/')[1] ?? ''
+
+/** Takes folders off the list that are complete, and notes why others are not. One write at a time, of all that is known. */
+export function listUpdates(pass: Pass) {
+  const complete = new Set<string>()
+  const problems = new Map<string, string>()
+  let [isWriting, isDue] = [false, false]
+  const apply = (listed: MissingList): MissingList =>
+    listed
+      .filter(({ packages }) => !complete.has(packages))
+      .map((one) => {
+        const problem = problems.get(one.packages)
+        return problem === undefined ? one : { ...one, problem }
+      })
+  return {
+    async note(folder: string, problem: string | undefined): Promise<void> {
+      if (problem === undefined) complete.add(folder)
+      else problems.set(folder, problem)
+      isDue = true
+      if (isWriting) return
+      isWriting = true
+      try {
+        while (isDue) {
+          isDue = false
+          await editList(pass, apply)
+        }
+      } finally {
+        isWriting = false
+      }
+    },
+  }
+}

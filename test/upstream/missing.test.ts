@@ -1,0 +1,228 @@
+/** Packages never keep a hold, a manifest or another package from a mirror; its readers withhold what is not there. */
+import type { RequestListener, ServerResponse } from 'node:http'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
+import { catalogKey, missingKey, rootKey } from '../../src/documents/paths.ts'
+import { mirror } from '../../src/mirroring/mirror.ts'
+import { mirrorStep } from '../../src/mirroring/step.ts'
+import { createApp } from '../../src/runtime/app.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
+import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
+import { holdRelease } from '../changes.ts'
+import { memoryPackages } from '../memory.ts'
+import { app, ask, bytesOf, minute, newReader, newStore, publishOne, type TestStore } from '../world.ts'
+import { fileServer, serve, type TestServer } from './server.ts'
+
+const all = { packages: 'all' } as const
+let origin: TestStore
+let server: TestServer
+let instead: Map<string, RequestListener>
+let mirrored: ReturnType<typeof newMirror>
+
+function newMirror(documents: TestStore['bucket'], idleMs = 200) {
+  const packages = memoryPackages(nodeHasher)
+  const transport = nodeTransport()
+  const from = {
+    ...origin.publisher,
+    documents: upstreamDocuments(server.url, { idleMs: 3000, transport }),
+    packages: upstreamPackages(server.url, { idleMs, transport }),
+  }
+  const publisher = { ...origin.publisher, documents, packages }
+  return { publisher, mirroring: { from, to: { documents, packages } } }
+}
+
+beforeEach(async () => {
+  origin = await newStore()
+  await publishOne(origin, '2')
+  instead = new Map()
+  server = await serve((request, response) => {
+    const other = instead.get(decodeURIComponent(request.url ?? '').slice(1))
+    if (other) return other(request, response)
+    fileServer(origin.publisher, { tags: 'content', ranges: true })(request, response)
+  })
+  const { bucket } = await newStore()
+  for (const key of [rootKey(1), catalogKey]) bucket.erase(key)
+  mirrored = newMirror(bucket)
+  await mirror(mirrored.mirroring, all)
+  origin.time.now += minute
+})
+afterEach(() => server.close())
+
+const keyOf = async (version: string): Promise<string> => {
+  for await (const key of origin.packages.list?.('packages/') ?? []) if (key.includes(`/${version}/`)) return key
+  return ''
+}
+const listed = async () => {
+  const stored = await mirrored.mirroring.to.documents.get(missingKey, 1e6)
+  return stored && JSON.parse(new TextDecoder().decode(stored.bytes)).missing
+}
+const hold = async (version: string): Promise<void> => {
+  origin.time.now += minute
+  await holdRelease(origin.publisher, { app, channel: 'stable' }, { version, reason: 'it breaks machines' })
+}
+
+const drip = (response: ServerResponse): void => {
+  response.writeHead(200, { 'Content-Length': 16 })
+  const timer = setInterval(() => response.write('x'), 100)
+  response.on('close', () => clearInterval(timer))
+}
+const attacks: readonly (readonly [string, RequestListener, RegExp])[] = [
+  ['is absent', (_, response) => response.writeHead(404).end(), /is not at the upstream/],
+  ['fails', (_, response) => response.writeHead(500).end(), /answers 500/],
+  ['is forbidden', (_, response) => response.writeHead(403).end(), /answers 403/],
+  ['has other bytes', (_, response) => response.end(bytesOf('CrAU 3 amd64-us!')), /SHA-256/],
+  [
+    'is longer',
+    (_, response) => response.end(bytesOf('CrAU 3 amd64-usr.')),
+    /does not have its 16 bytes at the upstream/,
+  ],
+  [
+    'is cut',
+    (_, response) => void response.writeHead(200, { 'Content-Length': 16 }).write('CrAU', () => response.destroy()),
+    /./,
+  ],
+  ['hangs', () => {}, /nothing came/],
+  [
+    'stops',
+    (_, response) => void response.writeHead(200, { 'Content-Length': 16 }).write('CrAU'),
+    /nothing came|another range|too slowly/,
+  ],
+  ['drips', (_, response) => drip(response), /too slowly|came/],
+  ['has no length', (_, response) => void response.write('x'), /sends no Content-Length/],
+  [
+    'redirects inside',
+    (_, response) => response.writeHead(302, { Location: 'http://169.254.169.254/x' }).end(),
+    /an address of this machine/,
+  ],
+]
+
+test.each(attacks)('a package that %s keeps no hold back, nor other packages', async (_, answer, problem) => {
+  await publishOne(origin, '3')
+  await publishOne(origin, '5', { channel: 'beta' })
+  instead.set(await keyOf('3'), answer)
+  const key = await keyOf('3')
+  expect(await mirror(mirrored.mirroring, all)).toMatchObject({
+    kind: 'mirrored',
+    missing: [{ key, problem: expect.stringMatching(problem) }],
+  })
+  expect(await listed()).toEqual([
+    { packages: key.slice(0, key.lastIndexOf('/') + 1), channel: 'stable', problem: expect.stringMatching(problem) },
+  ])
+  const reader = newReader(mirrored)
+  expect(await ask(reader)).toBe('update 2')
+  expect(await ask(reader, { version: '2' })).toBe('not-mirrored')
+  expect(await ask(reader, { channel: 'beta' })).toBe('update 5')
+  // A hold of the other release comes through, although that package stays as it is.
+  await hold('2')
+  await mirror(mirrored.mirroring, all)
+  expect(await ask(newReader(mirrored), { version: '1' })).not.toMatch(/update/)
+  // It is tried again, and a reader that knows the list sees that it is there.
+  instead.clear()
+  expect(await mirror(mirrored.mirroring, all)).toMatchObject({ missing: [] })
+  expect(await listed()).toEqual([])
+  origin.time.now += minute
+  expect(await ask(reader, { version: '1' })).toBe('update 3')
+})
+
+test('while a package hangs for long, a hold comes through in the same pass', async () => {
+  mirrored = newMirror(mirrored.mirroring.to.documents as TestStore['bucket'], 5000)
+  await mirror(mirrored.mirroring, all)
+  await publishOne(origin, '3')
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  instead.set(await keyOf('3'), () => resolve())
+  const pass = mirror(mirrored.mirroring, { ...all, lookEveryMs: 50 })
+  await asked
+  await hold('2')
+  await expect.poll(() => ask(newReader(mirrored)), { timeout: 4000 }).not.toMatch(/update/)
+  await pass
+})
+
+test('twenty packages that hang take as long as three', async () => {
+  for (let version = 10; version < 30; version++) await publishOne(origin, String(version))
+  for (let version = 10; version < 29; version++) instead.set(await keyOf(String(version)), () => {})
+  await mirror(mirrored.mirroring, all)
+  expect(await ask(newReader(mirrored))).toBe('update 29')
+  expect(await listed()).toHaveLength(19)
+})
+
+describe('a schedule', () => {
+  const step = async () => {
+    const { transport } = { transport: nodeTransport() }
+    const { documents, packages } = mirrored.publisher
+    await mirrorStep(
+      {
+        reader: { ...mirrored.publisher },
+        store: { documents, packages },
+        ...{ upstream: server.url, transport, wanted: { packages: 'all', channels: undefined } },
+      },
+      {},
+    )
+  }
+  test('copies what is signed first, and a wrong package keeps no other back', async () => {
+    for (const version of ['3', '4', '5']) await publishOne(origin, version)
+    instead.set(await keyOf('3'), (_, response) => response.writeHead(404).end())
+    await hold('2')
+    await step()
+    expect(await ask(newReader(mirrored))).not.toMatch(/update 2/)
+    for (let i = 0; i < 4; i++) await step()
+    expect(await ask(newReader(mirrored))).toBe('update 5')
+    expect(await listed()).toMatchObject([{ packages: expect.stringContaining('/3/') }])
+    instead.clear()
+    await step()
+    expect(await listed()).toEqual([])
+  })
+})
+
+describe('the list', () => {
+  const write = async (store: Pick<TestStore, 'bucket'>, text: string) => store.bucket.create(missingKey, bytesOf(text))
+  const naming = async (version: string): Promise<string> => {
+    const key = await keyOf(version)
+    const packages = key.slice(0, key.lastIndexOf('/') + 1)
+    return JSON.stringify({ format: 1, missing: [{ packages, channel: 'stable' }] })
+  }
+
+  test('of an upstream is never copied, nor served', async () => {
+    await write(origin, await naming('2'))
+    await publishOne(origin, '3')
+    await mirror(mirrored.mirroring, all)
+    await mirror({ from: origin.publisher, to: mirrored.mirroring.to }, all)
+    expect(await listed()).toEqual([])
+    expect(await ask(newReader(mirrored))).toBe('update 3')
+    const { publisher } = origin
+    const served = createApp({
+      ...{ cache: newReader(origin).cache, reader: publisher, packages: publisher.packages, events: () => {} },
+      ...{ publicUrl: 'http://127.0.0.1', background: () => undefined },
+    })
+    expect((await served.request(`/${missingKey}`)).status).toBe(404)
+  })
+
+  test('withholds what it names and nothing else', async () => {
+    await publishOne(origin, '3')
+    await write(origin, await naming('3'))
+    expect(await ask(newReader(origin))).toBe('update 2')
+    expect(await ask(newReader(origin), { version: '2' })).toBe('not-mirrored')
+  })
+
+  test.each([
+    'no JSON',
+    '{"format":2,"missing":[]}',
+    '{"format":1,"missing":[{"packages":"../x/","channel":"stable"}]}',
+  ])('that is damaged withholds nothing, and is logged: %s', async (text) => {
+    await write(origin, text)
+    expect(await ask(newReader(origin))).toBe('update 2')
+    expect(origin.log).toContainEqual(expect.objectContaining({ event: 'catalog', code: 'bad-document' }))
+  })
+
+  test('of mirrors with other channels stays', async () => {
+    await publishOne(origin, '3')
+    await publishOne(origin, '5', { channel: 'beta' })
+    for (const version of ['3', '5']) instead.set(await keyOf(version), (_, response) => response.writeHead(404).end())
+    await mirror(mirrored.mirroring, { ...all, channels: ['beta'] })
+    await mirror(mirrored.mirroring, { ...all, channels: ['stable'] })
+    expect(await listed()).toHaveLength(2)
+    await mirror(mirrored.mirroring, { packages: 'none' })
+    expect(await listed()).toEqual([])
+    await refresh(origin.publisher)
+  })
+})
