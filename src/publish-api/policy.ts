@@ -36,11 +36,13 @@ const unmerged: Readonly<Record<string, RegExp>> = {
   // Only tokens of pull and merge requests have these.
   ...{ head_ref: /./, base_ref: /./, target_ref: /./, pipeline_source_event: /./ },
   ...Object.fromEntries(
-    ['ref', 'ref_path', 'workflow_ref', 'job_workflow_ref', 'ci_config_ref_uri', 'build_branch'].map((name) => [
+    ['ref', 'ref_path', 'workflow_ref', 'job_workflow_ref', 'ci_config_ref_uri'].map((name) => [
       name,
       /(^|@)(refs\/(pull|merge-requests)\/|(refs\/heads\/)?gh-readonly-queue\/)/,
     ]),
   ),
+  // Buildkite writes the branch of a fork as `owner:branch`; no branch has a colon.
+  build_branch: /:|^(refs\/)?(pull|merge-requests)\/|^(refs\/heads\/)?gh-readonly-queue\//,
 }
 
 /** The first rule that matches a verified token's claims counts. */

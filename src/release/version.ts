@@ -35,10 +35,10 @@ export const isSameVersion = (a: string, b: string): boolean => compareVersions(
 
 /**
  * Whether a version begins with these parts, compared as numbers: `1.2` is a prefix of 1.2.3, and not of 1.20. A `$` at the
- * end means the whole version. Nothing begins with what is no version.
+ * end means the whole version, as does what follows `-` or `+`. Nothing begins with what is no version.
  */
 export function hasPrefix(version: Version | undefined, prefix: string): boolean {
-  const isWhole = prefix.endsWith('$')
+  const isWhole = /[-+]|\$$/.test(prefix)
   const wanted = parseVersion(prefix.replace(/[.$]$/, ''))
   if (version === undefined || wanted === undefined) return prefix === ''
   if (isWhole) return compareVersions(version, wanted) === 0

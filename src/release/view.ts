@@ -18,7 +18,7 @@ export type Refusal = Readonly<{ reason: 'withdrawn' | 'held' | 'dead-end' | 'no
 
 export interface Candidate extends BoardRelease {
   readonly refusal: Refusal | undefined
-  /** Before this instant a follower does not offer it, except as a floor. */
+  /** Before this instant a follower does not offer it. */
   readonly seenFrom: number
   /** All of them must admit a machine. */
   readonly targets: readonly Admission[]

@@ -248,6 +248,13 @@ const rows: readonly Row[] = [
   ['a prefix of parts, not of characters', { limits: { versionPrefix: '1' } }, [release('10')], 'version-prefix 10'],
   ['a prefix with a dot', { limits: { versionPrefix: '2.0.' } }, [release('2'), release('2.1')], 'update 2'],
   ['a whole version', { limits: { versionPrefix: '2.0$' } }, [release('2'), release('2.0.1')], 'update 2'],
+  ['a whole pre-release', { limits: { versionPrefix: '2.0-rc1' } }, [release('2-rc1'), release('2')], 'update 2-rc1'],
+  [
+    'a whole build',
+    { limits: { versionPrefix: '2.0+nightly' } },
+    [release('2.0+nightly'), release('2.1')],
+    'update 2.0+nightly',
+  ],
   ['no version as a prefix', { limits: { versionPrefix: 'x' } }, three, 'version-prefix 3'],
   ['a prefix that it runs', { version: '3', limits: { versionPrefix: '2' } }, three, 'up-to-date'],
   [

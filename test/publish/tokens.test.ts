@@ -164,6 +164,14 @@ describe('a valid token that is refused', () => {
     ['a merge train', { ref_path: 'refs/merge-requests/7/train' }, {}, /not merged/],
     ['a merge queue', { ref: 'refs/heads/gh-readonly-queue/main/pr-7-ab' }, {}, /not merged/],
     [
+      'a branch of a fork on Buildkite',
+      { build_branch: 'somebody:main' },
+      {},
+      /build_branch is somebody:main: .*not merged/,
+    ],
+    ['a pull request on Buildkite', { build_branch: 'pull/7/head' }, {}, /not merged/],
+    ['a merge queue on Buildkite', { build_branch: 'gh-readonly-queue/main/pr-7-ab' }, {}, /not merged/],
+    [
       'a workflow of a pull request',
       { workflow_ref: 'octocat/os/.github/workflows/x.yml@refs/pull/7/merge' },
       {},
