@@ -35,24 +35,37 @@ export function answerCoreUpdate(serving: Serving, what: 'packages' | 'channels'
 }
 
 function packagesOf(serving: Serving, offers: readonly Listed[]) {
-  const packages = firstOf(offers, ({ app, version, board }) => `${app}/${version}/${board}`)
+  const packages = firstOf(offers, ({ app, version }) => `${app}/${version}`)
   return [...Map.groupBy(packages, ({ app }) => app)].map(([AppId, ours]) => ({
     AppId,
     packages: ours.map((one) => packageOf(serving, one)),
   }))
 }
 
-function channelsOf(offers: readonly Listed[]) {
-  const last = offers.filter(({ isLast }) => isLast)
-  return firstOf(last, ({ app, channel }) => `${app}/${channel}`).map(({ app, channel, version, publishedAt }) => ({
-    ...{ appId: app, label: channel, version, dateCreated: publishedAt },
-    ...{ publish: true, upstream: '' },
-  }))
-}
+const channelsOf = (offers: readonly Listed[]) =>
+  offers
+    .filter(({ isLast }) => isLast)
+    .map(({ app, channel, version, publishedAt }) => ({
+      ...{ appId: app, label: channel, version, dateCreated: publishedAt },
+      ...{ publish: true, upstream: '' },
+    }))
 
-/** CoreUpdate knows no boards: a channel shows its first board, and each board of a version is a package of its own. */
 const firstOf = (offers: readonly Listed[], nameOf: (one: Listed) => string): readonly Listed[] =>
   [...Map.groupBy(offers, nameOf).values()].flatMap(([first]) => first ?? [])
+
+/**
+ * CoreUpdate knows no boards: it names packages and their files by app and version. All of an app are of one board, so that
+ * no fleet gets packages of two: `any`, which clients get that name none, else the first by name.
+ */
+function ofOneBoard(offers: readonly Listed[]): readonly Listed[] {
+  const boards = Map.groupBy(offers, ({ app }) => app)
+  const boardOf = (app: string): string | undefined => {
+    const names = (boards.get(app) ?? []).map(({ board }) => board)
+    return names.includes('any') ? 'any' : names.sort()[0]
+  }
+  const chosen = new Map([...boards.keys()].map((app) => [app, boardOf(app)]))
+  return offers.filter(({ app, board }) => chosen.get(app) === board)
+}
 
 /** Numbers of 64 bits as text, digests in base64. */
 function packageOf({ publicUrl }: Serving, { app, version, board, publishedAt, packages: bytes }: Listed) {
@@ -76,7 +89,7 @@ interface Listed extends ChannelRef {
   readonly isLast: boolean
 }
 
-/** Every channel and board that offers something, the last step first. Leaves out channels that cannot be used. Never throws. */
+/** What every channel offers for its app's board, the last step first. Leaves out channels that cannot be used. Never throws. */
 async function listOffers(answering: Answering): Promise<readonly Listed[] | Problem> {
   const { cache, reader, background } = answering
   const state = await currentCatalog(cache, reader, background)
@@ -97,5 +110,5 @@ async function listOffers(answering: Answering): Promise<readonly Listed[] | Pro
         listed.push({ ...place, board, version, publishedAt, packages: one.packages, isLast: one === offered })
       }
   }
-  return listed
+  return ofOneBoard(listed)
 }
