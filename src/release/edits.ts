@@ -142,6 +142,12 @@ function checkRollback(channel: Channel, board: string, { to, now, asOf, isHeld 
   if (to === undefined) return
   if (left !== wanted)
     throw refusal(`${board} would go to ${left.version}, not to ${to}`, `withdraw or hold ${left.version} first`)
+  if (left.deadEnd)
+    throw refusal(
+      `${left.version} is a dead end: machines that go there are offered nothing more`,
+      `without --to, they go there, too: publish or promote another release first (--below-newest)`,
+    )
+  // Windows of it send nobody elsewhere: machines wait for them.
   if (left.target)
     throw refusal(
       `${left.version} is not for every machine of this channel`,
