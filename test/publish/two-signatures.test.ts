@@ -121,8 +121,8 @@ const publish = 'publish update.gz oem.gz --channel beta --version 1.0.0'
 /** What the release key signs, in an order in which each is a change. */
 const signed: readonly string[] = [
   `${publish} --board amd64-usr --notes notes.md --components c.json --cve CVE-2026-0001 --ramp-over 48h`,
-  `${publish} --board arm64-usr`,
-  'publish update.gz --channel new --version 1.0.0 --board any --create',
+  `${publish} --board arm64-usr --create-board`,
+  'publish update.gz --channel new --version 1.0.0 --board any --create --create-board',
   'publish update.gz --channel beta --version 2.0.0 --board amd64-usr',
   'publish update.gz --channel beta --version 3.0.0 --board amd64-usr',
   'promote 1.0.0 --from beta --to stable --ramp-over 48h',
