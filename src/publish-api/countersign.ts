@@ -54,12 +54,14 @@ export const countersign =
     const role = root.root.roles.release.keyIds
     const there = peekKeyIds(bytes, type)
     let signed = bytes
-    for (const signer of release.filter(({ keyId }) => role.includes(keyId) && !there.includes(keyId)))
-      signed = await addSignature(signed, type, signer)
     const { app, channel, seq, previous } = manifest
-    await verifyHead(signed, root, { app, channel, seq, previous }).catch((cause: unknown) => {
+    try {
+      for (const signer of release.filter(({ keyId }) => role.includes(keyId) && !there.includes(keyId)))
+        signed = await addSignature(signed, type, signer)
+      await verifyHead(signed, root, { app, channel, seq, previous })
+    } catch (cause) {
       throw cause instanceof PlatteError ? new PlatteError('credentials', cause.message, { cause }) : cause
-    })
+    }
     return signed
   }
 

@@ -122,6 +122,23 @@ test.each<readonly [string, string]>([
   expect(await refusal(send(changed))).toMatch(/^usage: manifest: /)
 })
 
+test.each<readonly [string, (kid: string) => string, number, RegExp]>([
+  ['of another type', (kid) => `{"alg":"EdDSA","kid":"${kid}","typ":"other"}`, 1, /^credentials: .*signed as "other"/],
+  [
+    'that no key made, 15 times',
+    (kid) => `{"alg":"EdDSA","kid":"${kid}","typ":"platte-channel+jws"}`,
+    15,
+    /^credentials: /,
+  ],
+])('a proposal with a further signature %s', async (_, header, count, want) => {
+  const { payload, signatures } = (await propose()) as { payload: string; signatures: readonly object[] }
+  const further = {
+    protected: Buffer.from(header('k'.repeat(43))).toString('base64url'),
+    signature: Buffer.alloc(64).toString('base64url'),
+  }
+  expect(await refusal(send({ payload, signatures: [...signatures, ...Array(count).fill(further)] }))).toMatch(want)
+})
+
 test('a rename makes two manifests, and is refused', async () => {
   const rename = readCommand('channel-rename', { app, channel: 'stable', name: 'steady' }) as ChannelCommand
   expect(await refusal(send(await propose(), rename))).toMatch(/^refused: renaming makes two manifests/)
