@@ -4,7 +4,7 @@ import { packageFolder } from '../documents/paths.ts'
 import { failureText, kindOf } from '../http/problem.ts'
 import { idHeader, type RequestIds } from '../http/request-id.ts'
 import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts'
-import type { Decision } from '../release/decide.ts'
+import { boardNameOf, type Decision } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
 import type { Candidate } from '../release/view.ts'
 import { reportContact, reportRefusal, type Sender } from './events.ts'
@@ -141,14 +141,14 @@ function answerSyncer(checking: Checking, app: OmahaAppRequest, query: Query): M
 
 const noFloors: Decision = { kind: 'no-update', reason: 'floor-held', because: 'this syncer takes no floors' }
 
-function offerOf({ serving, offers }: Checking, { app, board }: Query, candidate: Candidate): OmahaOffer {
+function offerOf({ serving, offers }: Checking, query: Query, candidate: Candidate): OmahaOffer {
   const known = offers.get(candidate)
   if (known) return known
   const { version } = candidate.release
   const { codebases, packages } = candidate.packages
   const [first, ...others] = codebases
   const [os, ...extras] = packages
-  const ours = `${serving.publicUrl}/${packageFolder({ app, version, board }, packages)}`
+  const ours = `${serving.publicUrl}/${packageFolder({ app: query.app, version, board: boardNameOf(query) }, packages)}`
   const offer: OmahaOffer = {
     version,
     codebases: first ? [first, ...others] : [ours],

@@ -55,9 +55,12 @@ export interface ClientLimits {
   readonly hasFallenBack?: boolean
 }
 
-/** What a channel has for the board of a check. Packages for clients that name none are those of `any`. */
-export const boardFor = ({ boards }: ChannelView, { board }: Pick<Check, 'board'>): BoardView | undefined =>
-  boards.get(board || 'any')
+/** The board of a check: clients that name none get the packages of `any`. */
+export const boardNameOf = ({ board }: Pick<Check, 'board'>): string => board || 'any'
+
+/** What a channel has for the board of a check. */
+export const boardFor = ({ boards }: ChannelView, check: Pick<Check, 'board'>): BoardView | undefined =>
+  boards.get(boardNameOf(check))
 
 type Offered = Readonly<{ kind: 'update'; offer: Candidate }>
 /** The release that is withheld, or the dead end; and the operator's words, or what went wrong. */

@@ -27,6 +27,8 @@ export const packagesUrl = 'https://packages.example.org/platte'
 export const lockTokens = 'write:write-token-of-scenes,read:read-token-of-scenes'
 
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
+/** An app of updateservicectl's clients, which name no board. */
+const tool = '11111111-2222-4333-8444-555555555555'
 /** What Flatcar's own server calls its stable channel. */
 const stableAlias = '9a2deb70-37be-4026-853f-bfdd6b347bbe'
 
@@ -56,9 +58,9 @@ export async function makeSceneStore(
     [root.signer],
   )
   const publisher = { ...writer, pin: parsePin(pin) }
-  for (const [channel, version, board, sources] of releases)
+  for (const [channel, version, board, sources, other] of releases)
     await publish(publisher, {
-      ...{ app, channel, version, board, sources, notes: notesOf(version) },
+      ...{ app: other ?? app, channel, version, board, sources, notes: notesOf(version) },
       ...{ create: true, createBoard: true },
     })
   await commitChannel(publisher, { app, channel: 'stable' }, (current) => ({ ...current, aliases: [stableAlias] }))
@@ -120,7 +122,7 @@ const notesOf = (version: string): Uint8Array => new TextEncoder().encode(`# ${v
 /** S3 takes a plain "+" in a URL for a blank. */
 const plus = sourceOf('oem-c++.gz', new TextEncoder().encode('a name with signs\n'))
 
-const releases: readonly (readonly [string, string, string, readonly [Source, ...Source[]]])[] = [
+const releases: readonly (readonly [string, string, string, readonly [Source, ...Source[]], string?])[] = [
   ['beta', '4081.2.0', 'amd64-usr', [payload(4081), plus]],
   ['beta', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
   ['beta', '4152.2.0', 'arm64-usr', [payload(64)]],
@@ -130,6 +132,7 @@ const releases: readonly (readonly [string, string, string, readonly [Source, ..
   ['floors', '4081.2.0', 'amd64-usr', [payload(4081), plus]],
   ['floors', '4117.2.0', 'amd64-usr', [payload(4117)]],
   ['floors', '4152.2.0', 'amd64-usr', [payload(4152), readable]],
+  ['tools', '1.2.0', 'any', [plus], tool],
 ]
 
 const floor = { reason: 'https://example.org/why' }
