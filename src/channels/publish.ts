@@ -98,7 +98,7 @@ async function admit(publisher: Publisher, order: PublishOrder): Promise<EditSta
   checkRelease(order, order.sources)
   const state = await loadState(publisher, { ref: order, others: 'readable' })
   checkAdmission(state, order)
-  requireRoom(state, order, order.sources, publisher.clock())
+  await requireRoom(state, order, order.sources, publisher.clock())
   return state
 }
 

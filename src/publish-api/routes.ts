@@ -62,7 +62,9 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
         const { app, channel, packages } = order
         authorise(policy, token ?? noToken(), { action: 'publish', app, channels: [channel] })
         const state = await loadState(publisher, { ref: { app, channel } })
-        requireRoom(state, order, packages, publisher.clock())
+        // Publishing says what becomes of floors.
+        const wanted = { ...order, create: true, skipFloors: true, belowNewest: true }
+        await requireRoom(state, wanted, packages, publisher.clock())
       },
     })(inner)
     inner.onError((error) => Promise.reject(error))

@@ -98,6 +98,18 @@ describe('a full channel', () => {
     expect(await snapshot(store)).toEqual(before)
   })
 
+  test('nor one whose floor does not fit, before a byte is read', async () => {
+    await editChannel(store.publisher, stable, (one) => ({ ...one, releases: one.releases.slice(1) }))
+    const wanted = (count: number, more: object = {}) => {
+      const components = Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${i}`, 'x'.repeat(100)]))
+      return planPublish(store.publisher, orderOf('20000', { components, ...more }))
+    }
+    let most = 0
+    for (let step = 128; step >= 1; step /= 2) if ((await refusal(wanted(most + step))) === 'accepted') most += step
+    const unread = { name: 'update.gz', size: 10, open: () => expect.unreachable() }
+    expect(await refusal(wanted(most, { floor: reason, sources: [unread] }))).toMatch(isFull)
+  })
+
   test('takes no upload', async () => {
     const needs = async (more: object) => {
       const order = { ...stable, version: '20000', board: 'amd64-usr', create: true, ...more }
