@@ -534,6 +534,18 @@ describe('rollback', () => {
     expect(await to2()).toBe('accepted')
   })
 
+  test('to a release with windows: machines wait for it and go nowhere else; into a dead end: refused', async () => {
+    // Now is Tuesday noon.
+    const windows = [{ days: ['Sat'], from: '22:00', to: '23:00', timeZone: 'UTC' }]
+    await order('window', { version: '2', windows })
+    await order('rollback', { version: '3', ...why, to: '2' })
+    const told = (more = {}) => ask(newReader(store), { channel: 'alpha', version: '3', ...more })
+    expect([await told(), await told({ isManual: true })]).toEqual(['outside-window', 'update 2'])
+    await order('rollback', { version: '3', undo: true })
+    await order('dead-end', { version: '2', ...why })
+    expect(await refusal(order('rollback', { version: '3', ...why, to: '2' }))).toMatch(/^refused: 2 is a dead end/)
+  })
+
   test('to a release whose stopped ramp is below 100 % is refused at any age', async () => {
     await order('ramp', { version: '2', over: 'PT48H', lower: true })
     await stopAfterADay()
