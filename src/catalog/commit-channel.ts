@@ -1,6 +1,8 @@
 /** The chain of a channel's manifests. Creating the next one is the commit; the catalog follows. */
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, checkChannel } from '../documents/channel.ts'
+import { formatOfAliases, isName } from '../documents/fields.ts'
+import { requireFormat } from '../documents/root.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
@@ -77,12 +79,19 @@ export function nextManifest(head: VerifiedChannel | undefined, next: ChannelMan
   const { provenance: _, ...content } = next
   const manifest = {
     ...content,
+    format: formatOfAliases(content.aliases),
     seq: (head?.manifest.seq ?? 0) + 1,
     ...(head && { previous: head.sha256 }),
     issuedAt: isoText(issue.at),
     ...(issue.provenance && { provenance: { ...issue.provenance } }),
   }
   return checkChannel(manifest, code)
+}
+
+/** @throws PlatteError('refused') for a manifest that older readers of the store would refuse. */
+export function checkAllowed({ format, aliases = [] }: ChannelManifest, { root }: TrustedRoot): void {
+  const wide = aliases.find((alias) => !isName(alias))
+  if (wide !== undefined) requireFormat(root, format, `the alias ${JSON.stringify(wide)}`)
 }
 
 const sealBy = ({ release }: StoreWriter): Seal => {
@@ -103,6 +112,7 @@ export const commitNext = (writer: StoreWriter, ref: ChannelRef, propose: () => 
     const next = await propose()
     if (next.manifest === undefined) return { result: { head: next.head, changed: false } }
     const { manifest, state } = next
+    checkAllowed(manifest, state.root)
     const bytes = await seal(manifest, state)
     if ((await loadRoot(writer, state.root)) !== state.root) return undefined
     const head = { manifest, sha256: await sha256Hex(bytes), size: bytes.length }

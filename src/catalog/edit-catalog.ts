@@ -1,6 +1,6 @@
 /** Writes catalogs: each is an edit of the newest one, and verified as a reader would before it is swapped in. */
 import { type Catalog, type CatalogChannel, checkCatalog } from '../documents/catalog.ts'
-import { durationMs } from '../documents/fields.ts'
+import { durationMs, formatOfAliases } from '../documents/fields.ts'
 import { catalogKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
@@ -69,8 +69,9 @@ export async function editCatalog(writer: StoreWriter, edit: Edit, options: Cata
 }
 
 export async function sealCatalog(writer: StoreWriter, root: TrustedRoot, apps: Catalog['apps'], issuedAt: Instant) {
+  const entries = Object.values(apps).flatMap(({ channels }) => Object.values(channels))
   const catalog = checkCatalog({
-    format: 1,
+    format: formatOfAliases(entries.flatMap(({ aliases = [] }) => aliases)),
     type: 'catalog',
     root: root.root.version,
     issuedAt: isoText(issuedAt),

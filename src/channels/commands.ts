@@ -33,7 +33,7 @@ const described = v.strictObject({
   ...ref,
   description: maybe(v.nullable(field.text(500))),
   cadence: maybe(v.nullable(v.strictObject({ every: field.duration, on: maybe(field.text(16)) }))),
-  aliases: maybe(v.nullable(v.array(field.channelName))),
+  aliases: maybe(v.nullable(v.array(field.givenAlias))),
 })
 
 const ramp = v.pipe(

@@ -11,7 +11,8 @@ type CatalogApp = Catalog['apps'][string]
  * @param own the app of the settings: its channels come before those of other apps.
  * @throws PlatteError('usage') with what there is.
  */
-export function findNamed({ apps }: Catalog, words: readonly string[], own: string | undefined): Named {
+export function findNamed({ apps }: Catalog, typed: readonly string[], own: string | undefined): Named {
+  const words = typed.map((word) => word.normalize('NFC'))
   const [first = '', second] = words.length === 1 ? (words[0]?.split('/') ?? []) : words
   if (first === '') return {}
   const plain = first.replace(/^\{(.*)\}$/, '$1').toLowerCase()

@@ -1,6 +1,6 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
 import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel, viewOf } from '../catalog/channels.ts'
-import { emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
+import { checkAllowed, emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
 import { checkCatalogFits, checkFits, fillWarning } from '../catalog/fill.ts'
 import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../catalog/read.ts'
 import { channelEntry, channelsOf, encode, loadForWriting } from '../catalog/read.ts'
@@ -160,6 +160,7 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   const packages = edit.packages?.(state, edited) ?? []
   if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }
   const manifest = nextManifest(state.head, edited, issue, 'usage')
+  checkAllowed(manifest, state.catalog.root)
   const warnings = checkManifestFits(edit, state, manifest)
   const effects = effectsBelow(current, manifest, viewAfter(state, manifest), issue.at)
   const changes = diffChannels(current, edited, entryOf(state, ref).holds)

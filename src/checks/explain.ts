@@ -6,6 +6,7 @@ import { bearerToken, isSameSecret } from '../http/credentials.ts'
 import { refuse } from '../http/problem.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
+import { groupOf } from '../kernel/group.ts'
 import { type Check, type Decision, decide, type Reason } from '../release/decide.ts'
 import * as explained from '../release/explanation.ts'
 import { walk } from '../release/rollout-status.ts'
@@ -140,7 +141,7 @@ function questionOf(asked: Readonly<Record<string, string>>): Omit<ExplainQuery,
   const { app = '', channel = '', version = '', board = '', machine: machineId = '', oem = '', prefix, at } = asked
   return {
     query: {
-      ...{ app: appKey(app), channel, version, board, machineId, oem },
+      ...{ app: appKey(app), channel: groupOf(channel), version, board, machineId, oem },
       ...{ isManual: asked.manual === '1', isSyncer: asked.syncer === '1' },
       ...(prefix && { limits: { versionPrefix: prefix } }),
     },

@@ -113,7 +113,9 @@ const plain = ({ line, name, raw, value }: Setting): readonly Mistake[] => [
 
 const group: Rule = (setting, { groups }) => {
   const { line, value } = setting
-  const isUnknown = groups !== undefined && value !== '' && !/\s#/.test(value) && !groups.includes(value)
+  // Whatever it looks like, machines with it are answered.
+  if (groups?.includes(value.normalize('NFC'))) return /["']/.test(setting.raw) ? plain(setting) : []
+  const isUnknown = groups !== undefined && value !== '' && !/\s#/.test(value)
   const unknown = `there is no channel ${JSON.stringify(value.slice(0, 64))} here`
   return [
     ...plain(setting),

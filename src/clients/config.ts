@@ -1,4 +1,5 @@
 /** What a machine needs to ask here for updates, and to reboot as its operator wants it; in each format of the field. Pure. */
+import { isGroup } from '../kernel/group.ts'
 
 /** Which of the two siblings reads it: their files are at different paths. */
 export type System = 'flatcar' | 'coreos'
@@ -31,8 +32,6 @@ export type Read =
   | { readonly config: ClientConfig; readonly wasBestEffort: boolean }
   | { readonly wrong: readonly Wrong[] }
 
-/** As channels are named; older groups have capitals and blanks, but none here. */
-const groupForm = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/
 /** What is neither a blank nor a quote, nor means something to a shell. */
 const urlForm = /^https?:\/\/[A-Za-z0-9.[\]:-]{1,255}(?:\/[A-Za-z0-9._~/?=&%-]{0,400})?$/
 /** @see protocols: locksmith pkg/timeutil/periodic.go */
@@ -44,10 +43,19 @@ const lengthForm = /^(?:(\d{1,3})h)?(?:(\d{1,4})m)?$/
  * plain reboot.
  */
 export function readClientConfig(answers: Answers): Read {
-  const { system = 'flatcar', group = '', url = '', strategy = 'reboot', start = '', length = '', lock = '' } = answers
+  const {
+    system = 'flatcar',
+    group: written = '',
+    url = '',
+    strategy = 'reboot',
+    start = '',
+    length = '',
+    lock = '',
+  } = answers
+  const group = written.normalize('NFC')
   const rules: readonly (readonly [Wrong, boolean])[] = [
     ['system', system === 'flatcar' || system === 'coreos'],
-    ['group', groupForm.test(group)],
+    ['group', isGroup(group)],
     ['url', urlForm.test(url)],
     ['strategy', ['reboot', 'etcd-lock', 'off', 'best-effort'].includes(strategy)],
     ['window', (start === '') === (length === '')],
@@ -66,6 +74,9 @@ export function readClientConfig(answers: Answers): Read {
   }
   return { wasBestEffort, config }
 }
+
+/** Shells may read update.conf, too: other characters only in a group that somebody gave a channel. */
+export const isHarmless = (group: string): boolean => /^[\p{L}\p{M}\p{N}._-]+$/u.test(group)
 
 /** As locksmith reads it: the day in letters of any size, hours and minutes of one digit, too. */
 const readableStart = /^(?:(?:sun|mon|tue|wed|thu|fri|sat)\s+)?(?:[01]?\d|2[0-3]):[0-5]?\d$/i
@@ -99,7 +110,7 @@ export const renderClientConfig = (format: Format, config: ClientConfig): string
 
 const linesText = (lines: readonly string[]): string => `${lines.join('\n')}\n`
 
-/** A blank in a value needs quotes, since shells read this file, too; GROUP and SERVER must never have any. */
+/** systemd takes a value with a blank as it is; update_engine would take quotes as a part of GROUP. */
 const updateConf = ({ group, server, strategy, window, lock }: ClientConfig): readonly string[] => [
   `GROUP=${group}`,
   `SERVER=${server}`,

@@ -15,7 +15,7 @@ const channel = v.strictObject({
   seq: field.positive,
   sha256: field.sha256,
   size: field.positive,
-  aliases: v.exactOptional(v.array(field.channelName)),
+  aliases: v.exactOptional(v.array(field.aliasName)),
   holds: v.exactOptional(v.array(hold)),
   rampAsOf: v.exactOptional(field.instant),
 })
@@ -24,7 +24,7 @@ const channels = field.record(field.channelName, channel)
 const app = v.strictObject({ name: v.exactOptional(field.text(200)), channels })
 
 const schema = v.strictObject({
-  format: v.literal(1),
+  format: v.picklist([1, 2]),
   type: v.literal('catalog'),
   root: field.positive,
   issuedAt: field.instant,

@@ -84,11 +84,11 @@ const release = v.strictObject({
 
 const length = v.exactOptional(field.duration)
 const schema = v.strictObject({
-  format: v.literal(1),
+  format: v.picklist([1, 2]),
   type: v.literal('channel'),
   app: field.appName,
   channel: field.channelName,
-  aliases: v.exactOptional(v.pipe(v.array(field.channelName), v.maxLength(16))),
+  aliases: v.exactOptional(v.pipe(v.array(field.aliasName), v.maxLength(16))),
   seq: field.positive,
   previous: v.exactOptional(field.sha256),
   issuedAt: field.instant,

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { isVisible } from '../kernel/format.ts'
+import { isGroup } from '../kernel/group.ts'
 import type { Verified } from '../kernel/verified.ts'
 import { parseVersion } from '../release/version.ts'
 
@@ -28,6 +29,19 @@ export const appName = v.pipe(
 )
 
 export const channelName = v.pipe(appName)
+/** Another GROUP of a channel's clients. Format 1 has only what could be a channel's name. */
+export const aliasName = v.pipe(
+  v.string(),
+  v.check(isGroup, 'must be 1 to 128 visible characters in NFC, without blanks or quotes at its ends'),
+  v.check((name) => !reservedNames.has(name), 'is a reserved name'),
+)
+/** From people, whose systems write umlauts in two ways. */
+export const givenAlias = v.pipe(
+  v.string(),
+  v.transform((text) => text.normalize('NFC')),
+  aliasName,
+)
+export const formatOfAliases = (aliases: readonly string[] = []): 1 | 2 => (aliases.every(isName) ? 1 : 2)
 export const boardName = v.pipe(
   matching(/^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 of a-z 0-9 _ -, such as amd64-usr'),
   v.check((name) => !reservedNames.has(name), 'is a reserved name'),

@@ -24,8 +24,9 @@ const matchers = [claimText, oneOf, v.strictObject({ prefix: claimText })]
 const matcher = v.union(matchers, 'must be a text, {"in":[…]} or {"prefix":"…"}')
 
 const allowed = v.pipe(
-  v.string(),
-  v.regex(/^[a-z0-9][a-z0-9._-]{0,63}\/[a-z0-9._-]{0,64}\*?$/, 'must be app/channel, with a * at the end or none'),
+  field.text(200),
+  v.transform((text) => text.normalize('NFC')),
+  v.regex(/^[a-z0-9][a-z0-9._-]{0,63}\/[^*]{0,128}\*?$/u, 'must be app/channel, with a * at the end or none'),
 )
 
 const schema = v.pipe(

@@ -268,7 +268,7 @@ describe('parse and render are a pair', () => {
       ...{
         appId: text.filter((id) => id.trim() !== ''),
         version: text,
-        track: text.map((word) => `t${word}t`),
+        track: text.map((word) => `t${word}t`.normalize('NFC')),
         board: text,
       },
       ...{ machineId: text, oem: text, oemVersion: text, bootId: text, machineAlias: text },

@@ -27,6 +27,8 @@ export const packagesUrl = 'https://packages.example.org/platte'
 export const lockTokens = 'write:write-token-of-scenes,read:read-token-of-scenes'
 
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
+/** Groups of a fleet that moved here. */
+const oldGroups = ['My-dev.stable', 'Werkstatt Süd', '測試']
 /** An app of updateservicectl's clients, which name no board. */
 const tool = '11111111-2222-4333-8444-555555555555'
 /** What Flatcar's own server calls its stable channel. */
@@ -49,21 +51,21 @@ export async function makeSceneStore(
   const [root, release, timestamp] = [await newKey('EdDSA'), await newKey('ES256'), await newKey('EdDSA')]
   const base = { documents, packages, newHasher: nodeHasher, clock, random: systemRandom, log: () => {} }
   const writer = { ...base, release: [release.signer], timestamp: [timestamp.signer] }
-  const { pin } = await initStore(
-    writer,
-    await firstRoot(
-      { root: [root.publicKey], release: [release.publicKey], timestamp: [timestamp.publicKey] },
-      { issuedAt: isoText(clock()), maxValidity: 'P14D' },
-    ),
-    [root.signer],
+  const made = await firstRoot(
+    { root: [root.publicKey], release: [release.publicKey], timestamp: [timestamp.publicKey] },
+    { issuedAt: isoText(clock()), maxValidity: 'P14D' },
   )
+  const { pin } = await initStore(writer, { ...made, format: 2 }, [root.signer])
   const publisher = { ...writer, pin: parsePin(pin) }
   for (const [channel, version, board, sources, other] of releases)
     await publish(publisher, {
       ...{ app: other ?? app, channel, version, board, sources, notes: notesOf(version) },
       ...{ create: true, createBoard: true },
     })
-  await commitChannel(publisher, { app, channel: 'stable' }, (current) => ({ ...current, aliases: [stableAlias] }))
+  await commitChannel(publisher, { app, channel: 'stable' }, (current) => ({
+    ...current,
+    aliases: [stableAlias, ...oldGroups],
+  }))
   await commitChannel(publisher, { app, channel: 'rollout' }, (current) => ({
     ...current,
     releases: current.releases.map((one) => (one.version === '4152.2.0' ? { ...one, ...rollout } : one)),

@@ -10,6 +10,16 @@ const looks: readonly (readonly [path: string, type: string, shows: readonly Reg
   ['/?lang=zh', 'text/html; charset=utf-8', [/<html lang="zh-Hans">/, /更新通道/]],
   [`/channels/${app}/beta`, 'text/html; charset=utf-8', [/id="4081\.2\.0"/, /<li>It boots\.<\/li>/, /oem-c%2B%2B\.gz/]],
   [`/explain?app=${app}&channel=beta&version=1&board=amd64-usr`, 'text/html; charset=utf-8', [/Update to 4152\.2\.0/]],
+  ...['My-dev.stable', 'Werkstatt%20S%C3%BCd', 'Werkstatt%20Su%CC%88d', '%E6%B8%AC%E8%A9%A6'].map(
+    (alias) => [`/channels/${app}/${alias}`, 'text/html; charset=utf-8', [/Werkstatt Süd/, /id="4152\.2\.0"/]] as const,
+  ),
+  [`/v1/channels/${app}/Werkstatt%20S%C3%BCd`, 'application/json; charset=utf-8', [/"aliases":\[.*"Werkstatt Süd"/]],
+  [
+    `/explain?app=${app}&channel=Werkstatt%20S%C3%BCd&version=1&board=amd64-usr`,
+    'text/html; charset=utf-8',
+    [/Update to 4152\.2\.0/],
+  ],
+  ['/client-config?group=Werkstatt%20S%C3%BCd', 'text/html; charset=utf-8', [/GROUP=Werkstatt Süd\n/]],
   ['/client-config', 'text/html; charset=utf-8', [new RegExp(`SERVER=${publicUrl}/v1/update/`)]],
   [`/channels/${app}/beta/feed.atom`, 'application/atom+xml; charset=utf-8', [/<feed xmlns=/, /It boots/]],
   ['/v1/channels', 'application/json; charset=utf-8', [/"channel":"rollout"/, /"offered":"4152\.2\.0"/]],

@@ -72,8 +72,8 @@ describe.each(algorithms)('a catalog (%s)', async (alg) => {
     ['of another format', { format: 0 }, /^bad-document: catalog: format/],
     [
       'of a newer format',
-      { format: 2 },
-      /^bad-document: catalog: written by a newer Platte \(format 2\); upgrade this server$/,
+      { format: 3 },
+      /^bad-document: catalog: written by a newer Platte \(format 3\); upgrade this server$/,
     ],
     ['with an unknown member', { next: 'https://example.org/' }, /^bad-document: catalog: next/],
     ['without apps', { apps: null }, /^bad-document: catalog: apps/],

@@ -29,7 +29,11 @@ const describing = (name: 'create' | 'edit', description: string): Command =>
     .option('--description <words>', 'what it is for')
     .addOption(new Option('--cadence <duration>', 'how often a release is due, such as 28d').argParser(parseCadence))
     .option('--on <day>', 'the usual day of the week, such as Tue; with --cadence', oneOf(weekdays))
-    .option('--alias <name>', 'another GROUP of its clients; repeatable; replaces the existing aliases', collect)
+    .option(
+      '--alias <name>',
+      'another GROUP of its clients, any text; repeatable; replaces the existing aliases',
+      collect,
+    )
 
 const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { newCatalogCache } from '../../catalog/cache.ts'
 import { command, type Options, openReadingOf, parseInstant, readFlags } from '../../cli/options.ts'
 import { show } from '../../cli/terminal.ts'
+import { groupOf } from '../../kernel/group.ts'
 import { explainRamp } from '../../release/explanation.ts'
 import { explain } from '../explain.ts'
 
@@ -36,7 +37,7 @@ export function explainCommand(): Command {
       const { store, settings } = await openReadingOf(options, () => {}, ['app'])
       const { channel, version, board, machine = '', oem = '', manual = false, syncer = false, prefix, at } = options
       const query = {
-        ...{ app: settings.app, channel, version, board, machineId: machine, oem, isManual: manual },
+        ...{ app: settings.app, channel: groupOf(channel), version, board, machineId: machine, oem, isManual: manual },
         ...(syncer && { isSyncer: true }),
         ...(prefix && { limits: { versionPrefix: prefix } }),
       }

@@ -3,6 +3,7 @@
  * the fast one.
  * @see protocols: flatcar/update_engine omaha_request_action.cc, ChromiumOS update_engine, go-omaha protocol.go
  */
+import { groupOf } from '../../kernel/group.ts'
 import type { ClientLimits } from '../../release/decide.ts'
 
 export interface OmahaRequest {
@@ -18,7 +19,7 @@ export interface OmahaAppRequest {
   readonly appId: string
   /** Any text; empty where absent. */
   readonly version: string
-  /** The channel's name, without the quotes and blanks that update.conf files bring; empty where absent. */
+  /** The channel's name, without the quotes and blanks that update.conf files bring, in NFC; empty where absent. */
   readonly track: string
   /** `board`; where it is empty, made from `os@arch`; where that is empty, from `os@sp`. Empty for an unknown value. */
   readonly board: string
@@ -132,7 +133,7 @@ export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaA
   const request: Draft<OmahaAppRequest> = {
     appId,
     version,
-    track: bare(track),
+    track: groupOf(track),
     board: board || boardOf(os, isSyncer),
     machineId,
     oem,
@@ -179,17 +180,6 @@ function readEvent({ eventtype = '', eventresult = '', errorcode = '', previousv
 const natural = /^\d{1,9}$/
 const integer = /^-?\d{1,10}$/
 const shown = (value: string): string => JSON.stringify(value.slice(0, 20))
-
-/** Without the quotes and blanks around it that an update.conf with `GROUP="stable"` or CRLF brings (Flatcar#1209, #1424). */
-function bare(track: string): string {
-  let [start, end] = [0, track.length]
-  while (start < end && isWrapping(track.charCodeAt(start))) start++
-  while (start < end && isWrapping(track.charCodeAt(end - 1))) end--
-  return track.slice(start, end)
-}
-
-/** A blank, a control character or a quote. */
-const isWrapping = (code: number): boolean => code <= 32 || code === 34 || code === 39
 
 const [amd64, arm64] = ['amd64-usr', 'arm64-usr']
 const boards: Readonly<Record<string, string>> = { x86_64: amd64, amd64, x64: amd64, aarch64: arm64, arm64 }

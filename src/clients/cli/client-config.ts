@@ -6,7 +6,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { readShort } from '../../runtime/files.ts'
 import { checkUpdateConf, type Deployment } from '../check.ts'
 import type { Format, Wrong } from '../config.ts'
-import { formats, formatsOf, pathOf, readClientConfig, renderClientConfig, restartOf } from '../config.ts'
+import { formats, formatsOf, isHarmless, pathOf, readClientConfig, renderClientConfig, restartOf } from '../config.ts'
 
 type Optional = 'channel' | 'windowStart' | 'windowLength' | 'lock' | 'check'
 interface ConfigOptions extends Options, Readonly<Partial<Record<Optional, string>>> {
@@ -42,6 +42,10 @@ async function write(options: ConfigOptions): Promise<void> {
       hint: `use one of ${formatsOf(config.system).join(', ')}`,
     })
   const { groups } = await deploymentOf(options)
+  if (!isHarmless(config.group) && !groups?.includes(config.group))
+    throw new PlatteError('usage', `--channel is no channel or alias here: ${JSON.stringify(config.group)}`, {
+      hint: 'a text with blanks or signs must be an alias in the store: name it with --store, --root and --app',
+    })
   if (groups !== undefined && !groups.includes(config.group))
     notice(`warning: there is no channel ${config.group} here: a machine with it would be offered nothing`)
   const text = renderClientConfig(format, config)
@@ -53,7 +57,7 @@ async function write(options: ConfigOptions): Promise<void> {
 /** What is wrong with an option. */
 const mistakes: Readonly<Record<Wrong, string>> = {
   system: '--system is flatcar or coreos',
-  group: '--channel is missing or not a channel name',
+  group: '--channel is missing or not a channel name or alias',
   url: '--public-url is not a plain http(s) URL',
   strategy: '--strategy is reboot, etcd-lock or off',
   window: '--window-start and --window-length need each other',

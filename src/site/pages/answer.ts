@@ -4,6 +4,7 @@ import { etag, RETAINED_304_HEADERS } from 'hono/etag'
 import type { Serving } from '../../checks/serving.ts'
 import { keyOfUrlPath } from '../../documents/paths.ts'
 import { refuseMethod } from '../../http/problem.ts'
+import { groupOf } from '../../kernel/group.ts'
 import { answerAtom, answerChannelJson, answerChannels, answerReleasesJson, answerVersionFile } from '../feeds.ts'
 import { answerChannel } from './channel.ts'
 import { answerConfig, answerExplainPage } from './forms.ts'
@@ -13,16 +14,16 @@ import { icon, iconPath, style, stylePath } from './style.ts'
 
 type Answer = (page: PageContext, ...names: [string, string, string]) => Promise<Response>
 
-/** Each group is one segment of the path. */
+/** Each group is one segment of the path; an alias of 128 characters may have nine times as many there. */
 export const pageRoutes: readonly (readonly [RegExp, Answer])[] = [
   [/^\/$/, answerHome],
-  [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/?$/, answerChannel],
+  [/^\/channels\/([^/]{1,64})\/([^/]{1,1200})\/?$/, answerChannel],
   [/^\/explain\/?$/, answerExplainPage],
   [/^\/client-config\/?$/, answerConfig],
   [/^\/v1\/channels\/?$/, answerChannels],
-  [/^\/v1\/channels\/([^/]{1,64})\/([^/]{1,64})$/, answerChannelJson],
-  [/^\/channels\/([^/]{1,64})\/([^/]{1,64})\/feed\.atom$/, answerAtom],
-  [/^\/releases-json\/releases-([^/]{1,64})\.json$/, answerReleasesJson],
+  [/^\/v1\/channels\/([^/]{1,64})\/([^/]{1,1200})$/, answerChannelJson],
+  [/^\/channels\/([^/]{1,64})\/([^/]{1,1200})\/feed\.atom$/, answerAtom],
+  [/^\/releases-json\/releases-([^/]{1,1200})\.json$/, answerReleasesJson],
   [/^\/([^/]{1,64})\/([^/]{1,64})\/([^/]{1,64})\/version\.txt$/, answerVersionFile],
 ]
 
@@ -40,11 +41,20 @@ export async function answerPages(serving: Serving, c: Context): Promise<Respons
   if (found === undefined && route === undefined) return undefined
   if (method !== 'GET' && method !== 'HEAD') return refuseMethod(c, 'GET, HEAD')
   if (found) return file(...found)
-  const [, first = '', second = '', third = ''] = route?.[0].exec(path) ?? []
+  const [first = '', second = '', third = ''] = (route?.[0].exec(path) ?? []).slice(1).map(decoded)
   await compareTags(c, async () => {
     c.res = await route?.[1](await readPageContext(serving, c), first, second, third)
   })
   return c.res
+}
+
+/** @returns a name as clients write it; a segment that is not UTF-8 is no name. */
+function decoded(segment: string): string {
+  try {
+    return groupOf(decodeURIComponent(segment))
+  } catch {
+    return segment
+  }
 }
 
 /** Answers 304 with the headers of the page. */

@@ -3,9 +3,10 @@ import { type Explanation, explain } from '../../checks/explain.ts'
 import { hasFeature } from '../../checks/serving.ts'
 import { appKey } from '../../checks/update-check.ts'
 import type { Answers, ClientConfig, Format, Read } from '../../clients/config.ts'
-import { formatsOf, pathOf, readClientConfig, renderClientConfig, restartOf } from '../../clients/config.ts'
+import { formatsOf, isHarmless, pathOf, readClientConfig, renderClientConfig, restartOf } from '../../clients/config.ts'
 import { isInstant } from '../../documents/fields.ts'
 import { percent } from '../../kernel/format.ts'
+import { groupOf } from '../../kernel/group.ts'
 import { isUnknown, listedChannels, readChannelStatus } from '../status.ts'
 import { definitions, filled, type Html, inEnglish, none, part, reasonLink, time } from './fragments.ts'
 import { answerPage, type PageContext, trouble } from './page.ts'
@@ -70,7 +71,8 @@ export async function answerExplainPage(page: PageContext): Promise<Response> {
   }
   const read = (name: string): string => (c.req.query(name) ?? '').trim()
   const texts = Object.fromEntries(machineFields.map((name) => [name, read(name)])) as Omit<Machine, 'manual'>
-  const machine = { ...texts, app: texts.app || (serving.app ?? ''), manual: read('manual') === '1' }
+  const channel = groupOf(texts.channel)
+  const machine = { ...texts, channel, app: texts.app || (serving.app ?? ''), manual: read('manual') === '1' }
   const isFilled = needed.some((name) => c.req.query(name) !== undefined)
   const problems = isFilled ? problemsOf(machine, page) : []
   const answer = isFilled && problems.length === 0 ? await explanation(page, machine) : none
@@ -171,7 +173,10 @@ export async function answerConfig(page: PageContext): Promise<Response> {
     { name: 'lock', label: text.lock, value: lock, hint: text.lockHint },
   ]
   const answers: Answers = Object.fromEntries(fields.map(({ name, value }) => [name, value]))
-  const read = readClientConfig({ ...answers, url: url ?? example })
+  const written = readClientConfig({ ...answers, url: url ?? example })
+  // A link must not bring a text that nobody here gave a channel.
+  const isOurs = 'wrong' in written || isHarmless(written.config.group) || (await isKnown(page, written.config.group))
+  const read: Read = isOurs ? written : { wrong: ['group'] }
   const content = part`<h1>${text.title}</h1>
 <p class="lead">${text.intro}</p>
 ${trouble(page)}${url === undefined ? part`<p class="note">${text.noUrl}</p>` : none}${form(page, '/client-config', fields, text.make)}
