@@ -29,7 +29,8 @@ function names(table: Readonly<Record<string, readonly string[]>>) {
     if (options.all) return done(null, found)
     done(null, found[0]?.address ?? '', found[0]?.family)
   }
-  return { asked, lookup, resolve: async (host: string) => next(host).map(({ address }) => address) }
+  const resolve = async (host: string) => (table[host] ? next(host).map(({ address }) => address) : [host])
+  return { asked, lookup, resolve }
 }
 
 const outcome = async (work: Promise<StoredDocument | undefined>): Promise<string> =>
@@ -75,6 +76,18 @@ test('an upstream on this machine may redirect within it, and the name is looked
   expect(await outcome(get('catalog.jws', 1000))).toBe('secret')
   expect(asked).toEqual(['cdn.example.org'])
   expect(inside.seen).toHaveLength(1)
+})
+
+test('an upstream that also has an address elsewhere may not redirect to this machine', async () => {
+  const { origin, inside } = await redirecting((port) => `http://127.0.0.1:${port}/x`)
+  const { port } = new URL(origin.url)
+  for (const addresses of ['127.0.0.1 93.184.215.14', '93.184.215.14 127.0.0.1']) {
+    const { lookup } = names({ 'origin.example.org': [addresses] })
+    const transport = nodeTransport(lookup)
+    const { get } = upstreamDocuments(`http://origin.example.org:${port}/`, { transport, idleMs: 2000 })
+    expect(await outcome(get('catalog.jws', 1000))).toMatch(/^store-unavailable: /)
+  }
+  expect(inside.seen).toHaveLength(0)
 })
 
 test('an upstream in a network may not redirect to this machine, in whatever form', async () => {

@@ -59,14 +59,17 @@ export async function fetchBounded(question: FetchRequest): Promise<FetchRespons
  */
 function guardOf({ url: configured, key }: FetchRequest) {
   const { host, hostname } = new URL(configured)
+  // Of several addresses the farthest counts: whoever answers there may not send readers nearer.
   let from = addressScope(hostname)
+  let isResolved = false
   const refuse = (words: string): never => {
     throw unavailable(key, `${new URL(configured).origin} ${words}, an address of this machine or its network`)
   }
   const judgeConfigured = (address: string): void => {
     const scope = addressScope(address)
     if (scope === 'never') refuse('resolves to a link-local or reserved address')
-    if (from === 'far' || scope === 'machine') from = scope
+    if (!isResolved || scope === 'far' || from === 'machine') from = scope
+    isResolved = true
   }
   return (url: URL): Pick<Sending, 'judge' | 'isKept'> => {
     if (url.host === host) return { judge: judgeConfigured, isKept: true }
