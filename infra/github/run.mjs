@@ -15,21 +15,38 @@ const held = { ...release, board: '--board' }
 const commands = {
   publish: {
     ...{ channel: '--channel', version: '--version', board: '--board', payload: '', 'extra-files': '' },
-    ...{ components: '--components', notes: '--notes', ramp: '--ramp-over' },
+    ...{ components: '--components', notes: '--notes', ramp: '--ramp-over', floors: floorsFlag },
   },
-  promote: { channel: '--to', from: '--from', version: '', board: '--board', ramp: '--ramp-over' },
+  promote: { channel: '--to', from: '--from', version: '', board: '--board', ramp: '--ramp-over', floors: floorsFlag },
   ramp: { ...release, ramp: rampFlag },
   hold: { ...held, reason: '--reason' },
   unhold: held,
   withdraw: { ...release, reason: '--reason' },
   rollback: { ...release, reason: '--reason' },
 }
-const optional = ['version', 'board', 'payload', 'extra-files', 'components', 'notes', 'ramp', 'from', 'reason']
+const optional = [
+  'version',
+  'board',
+  'payload',
+  'extra-files',
+  'components',
+  'notes',
+  'ramp',
+  'floors',
+  'from',
+  'reason',
+]
 
 /** A ramp by its own command: how long it rises, the share it stays at, or a word. */
 function rampFlag(value) {
   if (['none', 'stop', 'resume'].includes(value)) return `--${value}`
   return /^[\d.]+%?$/.test(value) ? `--share=${value}` : `--over=${value}`
+}
+
+/** Whether floors and dead ends before a release come along. */
+function floorsFlag(value) {
+  if (value !== 'with' && value !== 'skip') throw new Error('floors must be with or skip')
+  return `--${value}-floors`
 }
 
 /** @throws Error naming the input that is wrong. */
