@@ -5,7 +5,7 @@ import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { editCatalog, refresh } from '../../src/catalog/edit-catalog.ts'
 import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
 import { loadRoot } from '../../src/catalog/walk-roots.ts'
-import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
+import { catalogKey, channelKey, missingKey, rootKey } from '../../src/documents/paths.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
@@ -243,7 +243,7 @@ describe('a new catalog', () => {
     await refresh(store.publisher)
     store.time.now += ttlMs
     expect(await ask(store.reader)).toBe('update 2')
-    expect(store.reads).toEqual([catalogKey, rootKey(2), rootKey(3), stable(1)])
+    expect(store.reads).toEqual([catalogKey, rootKey(2), rootKey(3), missingKey, stable(1)])
   })
 })
 
