@@ -11,11 +11,16 @@ export type Missing = Marked & { readonly folders: ReadonlySet<string> }
 
 /**
  * @param known what was read before: returned itself while the list is the same.
- * @returns `undefined` without a list, and for a store that cannot be listed: that is an upstream, not a copy.
+ * @returns `undefined` without a list or the permission to read it, which deployments of before lack; and for a store that
+ * cannot be listed: that is an upstream, not a copy.
  */
 export async function loadMissing(reader: StoreReader, known?: Missing): Promise<Missing | undefined> {
   if (reader.documents.list === undefined) return undefined
-  const stored = await reader.documents.get(missingKey, maxMissingBytes, known)
+  const stored = await reader.documents.get(missingKey, maxMissingBytes, known).catch((error: unknown) => {
+    if (!(error instanceof PlatteError) || error.code !== 'forbidden') throw error
+    reader.log({ level: 'warn', event: 'catalog', ...describeError(error) })
+    return undefined
+  })
   if (stored === undefined || !('bytes' in stored)) return stored
   const { bytes, token } = stored
   try {

@@ -79,11 +79,11 @@ export function packagesIn(edited: ChannelManifest, before: Channel | undefined,
 export const effectiveOf = ({ others }: EditState, manifest: ChannelManifest): Channel =>
   withFollowed(manifest, manifest.follow && others.get(manifest.follow.channel))
 
-export function originOf(state: EditState, manifest: ChannelManifest, above?: string): Origin {
+export function originOf(state: EditState, manifest: ChannelManifest): Origin {
   const { app, channel: name, follow } = manifest
   const names = [name, ...(follow ? [follow.channel] : [])]
   const holds = names.flatMap((channel) => entryOf(state, { app, channel }).holds ?? [])
-  return { name, channel: effectiveOf(state, manifest), holds, above }
+  return { name, channel: effectiveOf(state, manifest), holds }
 }
 
 type Passing = Placing & Readonly<{ version: string; at: string }>

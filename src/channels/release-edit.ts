@@ -17,7 +17,7 @@ import type { BoardPackages, Package, Release } from '../release/channel.ts'
 import { markRelease } from '../release/edits.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
 import { embargo, embargoOf } from '../release/ramp.ts'
-import { isSameVersion, newestFirst } from '../release/version.ts'
+import { isSameVersion } from '../release/version.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import type { EditState, ManifestEdit } from './plan.ts'
 import { effectiveOf, markOnce, originOf, type Placing, packagesIn, passFloors } from './promote.ts'
@@ -151,14 +151,13 @@ function marksOf(before: ChannelManifest, added: ChannelManifest, order: StoredO
     : markRelease(marked, version, { mark: 'withdrawn', because: { reason: held } })
 }
 
-/** Of channels that have the version, all floors; of others, those above what the board has here. */
+/** Floors of channels that have the version: publishing it again is a promotion by hand. */
 function floorsOf(state: EditState, current: ChannelManifest, { version, board }: StoredOrder): readonly Between[] {
   const effective = effectiveOf(state, current)
   if (boardOf(findRelease(effective, version), board)) return []
-  const [newest] = effective.releases.filter((one) => boardOf(one, board)).sort(newestFirst)
-  const origins = [...state.others.values()].map((other) => {
-    const isThere = boardOf(findRelease(effectiveOf(state, other), version), board) !== undefined
-    return originOf(state, other, isThere ? undefined : newest?.version)
-  })
-  return floorsBetween(effective, { version, boards: [board] }, origins)
+  const origins = [...state.others.values()]
+    .filter((other) => boardOf(findRelease(effectiveOf(state, other), version), board))
+    .map((other) => originOf(state, other))
+  const between = floorsBetween(effective, { version, boards: [board] }, origins)
+  return between.filter(({ mark }) => mark === 'floor')
 }

@@ -10,8 +10,6 @@ export interface Origin {
   readonly name: string
   readonly channel: Channel
   readonly holds: readonly Hold[]
-  /** Only what is newer than this, where the release itself is not in the channel. */
-  readonly above?: string | undefined
 }
 
 /** A floor or dead end below a release. */
@@ -38,7 +36,7 @@ export function floorsBetween(channel: Channel, arriving: Arriving, origins: rea
   const isBelow = (one: Release): boolean => oldestFirst(one, arriving) < 0
   const found = origins.flatMap((origin) =>
     origin.channel.releases
-      .filter((one) => isBelow(one) && (origin.above === undefined || oldestFirst(one, { version: origin.above }) > 0))
+      .filter(isBelow)
       .flatMap((release) => lackingMarks(channel, arriving.boards, { release, origin })),
   )
   const own = channel.releases

@@ -227,7 +227,7 @@ test('a web server that answers everything with 200 is not accepted as a store',
   const setting = `s3://updates?endpoint=http://127.0.0.1:${port}&region=eu-central-1&forcePathStyle=true`
   await expect(s3Documents(await openStrict({ setting })).get('catalog.jws', 100)).rejects.toMatchObject({
     code: 'store-unavailable',
-    message: expect.stringMatching(/names no ETag.*, without an S3 error code: check PLATTE_STORE$/),
+    message: expect.stringMatching(/returns no ETag.*, without an S3 error code: check PLATTE_STORE$/),
     hint: 'something else answers there: check the endpoint in PLATTE_STORE',
   })
   server.close()

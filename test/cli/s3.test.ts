@@ -99,7 +99,7 @@ test('verify reports a missing package and an orphan', async () => {
 
 test('four concurrent publishers get four sequence numbers, and every release is offered', async () => {
   const boards = ['arm64-usr', 'riscv64-usr', 'x-usr', 'y-usr']
-  const ended = await Promise.all(boards.map((board) => publish('4152.2.0', board)))
+  const ended = await Promise.all(boards.map((board) => publish('4152.2.0', board, '--create-board')))
   expect(ended.map(({ out }) => /revision (\d+)\). Live/.exec(out)?.[1]).toSorted()).toEqual(['2', '3', '4', '5'])
   expect(await platte(['verify'])).toMatchObject({ code: 0, out: 'channels 1, manifests 5, packages 5\n' })
 })

@@ -51,7 +51,10 @@ test.each([
   ['load balancer', '2'],
 ] as const)('%s: an answer above 640 KiB is refused as too large', async (door, version) => {
   const most = 640 * 1024
-  const sources = [sourceOf('fits.gz', 'x'.repeat(most)), sourceOf('large.gz', 'y'.repeat(most + 1))] as const
+  const sources = [
+    sourceOf('fits.gz', `CrAU${'x'.repeat(most - 4)}`),
+    sourceOf('large.gz', 'y'.repeat(most + 1)),
+  ] as const
   await publish(publisher, orderOf(version, { channel: `big-${version}`, sources }))
   const of = await start(env)
   const large = pathOf(version, 'large.gz')

@@ -21,10 +21,7 @@ let bucket: R2Bucket
 beforeAll(async () => {
   store = await makeSceneStore(memoryDocuments(), memoryPackages(nodeHasher), () => Date.now())
   for (let version = 1; version <= 30; version++)
-    await publish(
-      store.publisher,
-      orderOf(`500${version}.0.0`, { channel: 'busy', skipFloors: true, notes: new Uint8Array([version]) }),
-    )
+    await publish(store.publisher, orderOf(`500${version}.0.0`, { channel: 'busy', notes: new Uint8Array([version]) }))
   upstream = await serve(fileServer(store.publisher, { tags: 'content', ranges: true }))
   server = createTestHarness({
     root,

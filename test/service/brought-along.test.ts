@@ -155,12 +155,16 @@ describe('other ways into a channel', () => {
     expect(await get('1')).toBe('update 2')
   })
 
-  test('publishing a new version: refused past a floor between the newest here and it, not past older ones', async () => {
+  test('publishing a version that no other channel has needs none of their floors', async () => {
     await mark(alpha, '2', 'floor')
-    expect(await refusal(publishOne(store, '2.5'))).toMatch(/2 is a floor of alpha/)
-    await publishOne(store, '2.5', { skipFloors: true })
-    await publishOne(store, '2.6')
-    expect(await get('1')).toBe('update 2.6')
+    await publishOne(store, '2.5')
+    expect(await get('1')).toBe('update 2.5')
+  })
+
+  test('publishing the version again: a dead end elsewhere stops nobody here', async () => {
+    await mark(alpha, '2', 'deadEnd')
+    await publishOne(store, '3')
+    expect(await get('1')).toBe('update 3')
   })
 
   test('a renamed channel keeps its floors', async () => {

@@ -6,6 +6,7 @@ import { editCatalog, refresh } from '../../src/catalog/edit-catalog.ts'
 import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
 import { loadRoot } from '../../src/catalog/walk-roots.ts'
 import { catalogKey, channelKey, missingKey, rootKey } from '../../src/documents/paths.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
@@ -236,6 +237,17 @@ describe('a new catalog', () => {
     expect(await ask(reader)).toBe('update 2')
   })
 
+  test('is read without the permission to read the list of missing packages', async () => {
+    const store = await scene()
+    const { documents } = store.publisher
+    const get: typeof documents.get = (key, ...rest) => {
+      if (key === missingKey) throw new PlatteError('forbidden', `${key}: the store refuses this identity`)
+      return documents.get(key, ...rest)
+    }
+    const reader = newReader(store, { documents: { ...documents, get: async (...args) => get(...args) } })
+    expect(await ask(reader)).toBe('update 2')
+  })
+
   test('under a new root verifies every manifest again', async () => {
     const store = await scene()
     const edited = await editRoot(await loadRoot(store.publisher), {}, isoText(now))
@@ -243,7 +255,7 @@ describe('a new catalog', () => {
     await refresh(store.publisher)
     store.time.now += ttlMs
     expect(await ask(store.reader)).toBe('update 2')
-    expect(store.reads).toEqual([catalogKey, rootKey(2), rootKey(3), missingKey, stable(1)])
+    expect(store.reads.toSorted()).toEqual([catalogKey, rootKey(2), rootKey(3), missingKey, stable(1)].toSorted())
   })
 })
 

@@ -111,7 +111,7 @@ describe('contradicting publishers', () => {
     const store = await newStore()
     const outcomes = await Promise.all(
       ['a', 'b'].map((text, i) =>
-        refusal(publish(process(store, i), orderOf('2', { sources: [sourceOf('update.gz', text)] }))),
+        refusal(publish(process(store, i), orderOf('2', { sources: [sourceOf('update.gz', `CrAU ${text}`)] }))),
       ),
     )
     expect(outcomes.filter((one) => one === 'accepted')).toHaveLength(1)
