@@ -37,9 +37,10 @@ export function buildEarlier(folder: string): string {
     throw new Error(why, { cause })
   }
   symlinkSync(join(repository, 'node_modules'), join(tree, 'node_modules'))
-  // Its feeds were written with a library that is no longer installed. Nothing here asks for a feed.
-  writeFileSync(join(tree, 'no-feeds.mjs'), 'export default class {}')
-  const main = bundle(tree, join(folder, 'earlier.mjs'), ['--alias:fast-xml-builder=./no-feeds.mjs'])
+  // Its feeds and notes were written with libraries that are no longer installed. Nothing here asks for either.
+  writeFileSync(join(tree, 'none.mjs'), 'export default class {}\nexport const micromark = () => ""\n')
+  const gone = ['fast-xml-builder', 'micromark'].map((name) => `--alias:${name}=./none.mjs`)
+  const main = bundle(tree, join(folder, 'earlier.mjs'), gone)
   rmSync(tree, { recursive: true })
   return main
 }
