@@ -66,7 +66,7 @@ function requestOf(body: string): Request {
   const request = {
     method: 'POST',
     url: 'http://127.0.0.1/v1/update/',
-    headers: { get: (name: string) => headers.get(name) ?? null },
+    headers: { get: (name: string) => headers.get(name) ?? null, has: (name: string) => headers.has(name) },
     text: async () => body,
   }
   return request as unknown as Request
