@@ -60,7 +60,7 @@ async function fill(dir: string, count: number, size: number) {
   const store = await newStore(new Map(), await openStore({ kind: 'file', dir }))
   for (let i = 0; i < count; i++) {
     const order = { app, channel: 'beta', version: `4593.2.${i}`, board: 'amd64-usr', create: true }
-    await publish(store, { ...order, sources: [sourceOf(size, i)] })
+    await publish(store, { ...order, raw: true, sources: [sourceOf(size, i)] })
   }
   const keys = ['catalog.jws']
   for (const prefix of ['root/', 'apps/']) for await (const key of store.documents.list?.(prefix) ?? []) keys.push(key)

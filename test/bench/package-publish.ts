@@ -20,6 +20,7 @@ const { packages } = await publish(publisher, {
   channel: 'beta',
   version: '4593.2.0',
   board: 'amd64-usr',
+  raw: true,
   sources: [await fileSource(file)],
   create: true,
 })
