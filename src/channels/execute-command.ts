@@ -161,7 +161,7 @@ const withSource = (manifest: ChannelManifest, { others }: EditState): Channel =
 /** @throws PlatteError('refused', 'usage') by the state of the channel; 'missing' for a package that it needs. */
 export async function planCommand(writer: Committer, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
   const planned = await draftCommand(writer, command, signing)
-  // Those of a publish are on their way: whoever commits it looks for them.
+  // The packages of a publish may still be uploading: the commit checks them.
   if (command.action === 'publish') await checkPlanned(writer, storedOrder(command, planned.issue.at), planned)
   else await requirePackages(writer, planned.packages)
   return planned

@@ -108,7 +108,7 @@ function peekIssuer(token: string): string {
 function whyOf(error: unknown, issuer: string): string {
   // Not destructured: that would keep all of jose in bundles.
   const errors = jose.errors
-  // Web Crypto's own errors: a modulus that is too short, or a key that is none.
+  // Web Crypto's own errors: a modulus that is too short, or an invalid key.
   if (!(error instanceof errors.JOSEError))
     return `is signed with a key of ${issuer} that cannot be used: ${messageOf(error)}`
   if (error instanceof errors.JWKSNoMatchingKey) return `is signed with a key that ${issuer} does not publish`

@@ -155,7 +155,7 @@ async function sign(type: EnvelopeType, text: string, signer: Signer): Promise<S
 const render = (type: EnvelopeType, text: string, signatures: readonly Signature[]): Bytes =>
   checkSize(encoder.encode(renderEnvelope(text, signatures)), type)
 
-/** Bytes of an envelope with so many signatures, before anything is signed. */
+/** The size in bytes of an envelope with `signatures` signatures, computed before signing. */
 export function sealedSize(type: EnvelopeType, payloadBytes: number, signatures: number): number {
   const base64 = (bytes: number): number => Math.ceil((bytes * 4) / 3)
   const header = base64(renderHeader({ alg: 'ES256', kid: '-'.repeat(43), typ: type }).length)

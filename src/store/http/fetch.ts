@@ -59,7 +59,7 @@ export async function fetchBounded(question: FetchRequest): Promise<FetchRespons
  */
 function guardOf({ url: configured, key }: FetchRequest) {
   const { host, hostname } = new URL(configured)
-  // Of several addresses the farthest counts: whoever answers there may not send readers nearer.
+  // The farthest of several addresses counts: a public server must not redirect to a private address.
   let from = addressScope(hostname)
   let isResolved = false
   const refuse = (words: string): never => {

@@ -1,4 +1,4 @@
-/** A package's bytes that go on where a connection broke off. Whoever reads them checks the digest over all of them. */
+/** Resumes a package where a connection broke off. The caller checks the digest over all bytes. */
 import { PlatteError } from '../../kernel/errors.ts'
 import type { ByteRange } from '../packages.ts'
 import { streamFrom } from '../streams.ts'

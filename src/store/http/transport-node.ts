@@ -42,7 +42,7 @@ const optionsOf = ({ method, headers, signal, judge }: Sending, lookup: LookupFu
 function replyTo(request: ClientRequest, { method, judge }: Sending): Promise<Reply> {
   return new Promise((resolve, reject) => {
     request.once('response', (response) => {
-      // Later errors reach whoever reads the body.
+      // Later errors are thrown to the reader of the body.
       response.on('error', () => {})
       resolve(replyOf(response, method))
     })
