@@ -53,7 +53,8 @@ export async function publish(
 ): Promise<PublishResult> {
   const state = await admit(publisher, order)
   if (!isKnown(state, order)) checkKeys(publisher, state.catalog)
-  const staged = await hashAndStage(publisher, guarded(publisher, order, state), onBytes)
+  const sources = guarded(publisher, order, state)
+  const staged = await (order.codebases ? hashAll : hashAndStage)(publisher, sources, onBytes)
   const kept = new Set<StagedPackage>()
   try {
     const packages = describe(order.sources, staged)
@@ -136,9 +137,10 @@ export async function checkPlanned(writer: Committer, order: StoredOrder, planne
   const { state, manifest, packages: keys } = planned
   if (manifest === undefined) return
   if (isReplaced(state.head?.manifest, order)) await requireUnseen(writer, order)
-  await requirePackages(writer, keys.slice(order.packages.length))
+  const own = order.codebases ? 0 : order.packages.length
+  await requirePackages(writer, keys.slice(own))
   const [{ packages }, [first], [key = '']] = [writer, order.packages, keys]
-  if (order.raw || isKnown(state, order) || (await packages.stat(key)) === undefined) return
+  if (own === 0 || order.raw || isKnown(state, order) || (await packages.stat(key)) === undefined) return
   const start = await startOf(packages, key, first)
   if (start) await requirePayload(start, { name: first.name, app: order.app }, state, packages)
 }
@@ -159,6 +161,14 @@ async function hashAndStage(staging: Staging, sources: readonly Source[], onByte
     await Promise.all(staged.map((one) => one.discard()))
     throw error
   }
+}
+
+/** For packages that stay where they are. */
+const hashAll: typeof hashAndStage = async ({ newHasher }, sources, onBytes) => {
+  const hashed: StagedPackage[] = []
+  for (const source of sources)
+    hashed.push({ ...(await digestsOf(source, newHasher, onBytes)), keep: async () => 'same', discard: async () => {} })
+  return hashed
 }
 
 const read = (source: Source, onBytes: OnBytes): ReadableStream<Uint8Array> =>

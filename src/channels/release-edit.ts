@@ -12,6 +12,7 @@ import {
   findRelease,
   isSameContent,
   refusal,
+  sameJson,
 } from '../release/add-release.ts'
 import type { BoardPackages, Package, Release } from '../release/channel.ts'
 import { markRelease } from '../release/edits.ts'
@@ -40,6 +41,8 @@ export interface ReleaseOrder extends ChannelRef, Pick<Release, 'version' | 'com
   readonly held?: string | undefined
   /** When a new release is offered first; its ramp begins then. */
   readonly from?: string | undefined
+  /** Base URLs that serve the packages in place of the store. */
+  readonly codebases?: BoardPackages['codebases'] | undefined
 }
 
 export type StoredOrder = ReleaseOrder & Pick<BoardPackages, 'packages'>
@@ -97,13 +100,13 @@ export function isReplaced(
 
 /** A version means the same bytes in every channel of the app. */
 export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
-  const { app, channel, board, packages, components, create } = order
+  const { app, channel, board, packages, components, create, codebases = [] } = order
   const notes = order.notes && { sha256: await sha256Hex(order.notes), size: order.notes.length }
   // A known version keeps its spelling: it names the folder of the packages.
   const versionIn = (current: ChannelManifest | undefined): string =>
     (current && findRelease(current, order.version)?.version) ?? order.version
   const cves = order.cves && [...new Set(order.cves)]
-  const addition = { board, packages: { codebases: [], packages }, components, cves, ramp: rampOf(order), notes }
+  const addition = { board, packages: { codebases, packages }, components, cves, ramp: rampOf(order), notes }
   return {
     ref: { app, channel },
     create,
@@ -117,18 +120,29 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
     apply: (current, state, at) => {
       const version = versionIn(current)
       if (isReplaced(current, order)) requireWithheld(current, order)
+      checkSamePlace(boardOf(findRelease(current, version), board), { ...order, version })
       const passed = passFloors(current, floorsOf(state, current, { ...order, version }), { ...order, at })
       const added = addRelease(passed, { ...addition, version, publishedAt: at }, order)
       return marksOf(current, added, order)
     },
     packages: ({ head }, edited) => {
       const folder = packageFolder({ app, version: versionIn(head?.manifest), board }, packages)
-      const own = packages.map(({ name }) => folder + name)
+      const own = codebases.length > 0 ? [] : packages.map(({ name }) => folder + name)
       const others = edited.releases.filter((one) => !isSameVersion(one.version, order.version))
       return [...own, ...packagesIn({ ...edited, releases: others }, head?.manifest)]
     },
     ...(notes && order.notes && { notes: new Map([[notesKey(notes.sha256), order.notes]]) }),
   }
+}
+
+/** Machines that were offered a release may still be reading its packages where they are. */
+function checkSamePlace(known: BoardPackages | undefined, { version, board, codebases = [] }: StoredOrder): void {
+  if (known === undefined || sameJson(known.codebases, codebases)) return
+  const [there] = known.codebases
+  throw refusal(
+    `${version} for ${board} is already published with its packages ${there ? `at ${there}` : 'in this store'}`,
+    there ? 'repeat it with --reference and its URLs, or publish a higher version' : 'leave --reference out',
+  )
 }
 
 const rampOf = ({ ramp, from }: StoredOrder): Release['ramp'] => (from === undefined ? ramp : embargo(from, ramp))

@@ -2,6 +2,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { planPublish } from '../../src/channels/publish.ts'
+import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { mirror } from '../../src/mirroring/mirror.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { execute, followChannel } from '../changes.ts'
@@ -163,4 +164,46 @@ test('a hold has no history: what was only held may have been seen', async () =>
   await publishOne(store, '2')
   await execute(store.publisher, 'hold', { ...stable, version: '2', reason: 'boot loop' })
   expect(await refusal(publishOne(store, '2', right))).toMatch(/cannot be replaced: revision 1 of stable offers it/)
+})
+
+async function keptIn({ packages }: TestStore): Promise<readonly string[]> {
+  const keys: string[] = []
+  for await (const key of packages.list?.('packages/') ?? []) keys.push(key)
+  return keys
+}
+
+const there = ['https://cdn.example.org/4.2.0/']
+
+test('packages at other URLs: read, signed with their URL, kept nowhere; promoted as they are', async () => {
+  const result = await publishOne(store, '2', { codebases: there })
+  expect(result).toMatchObject({ kind: 'published', packages: [{ name: 'update.gz' }] })
+  expect(await keptIn(store)).toEqual([])
+  const decision = await checkForUpdate(newReader(store), { ...stable, version: '1', board: 'amd64-usr' })
+  expect(decision).toMatchObject({ kind: 'update', offer: { packages: { codebases: there } } })
+  expect((await inspectStore(store.publisher)).findings.filter(({ level }) => level === 'error')).toEqual([])
+  await publishOne(store, '1', { channel: 'beta' })
+  await execute(store.publisher, 'promote', { app, channel: 'beta', version: '2', from: 'stable' })
+  expect(await get('1', { channel: 'beta' })).toBe('update 2')
+})
+
+test('where the packages are does not change with a publish', async () => {
+  await publishOne(store, '2', { codebases: there })
+  expect(await publishOne(store, '2', { codebases: there })).toMatchObject({ kind: 'unchanged' })
+  expect(await refusal(publishOne(store, '2'))).toBe(
+    'refused: 2 for amd64-usr is already published with its packages at https://cdn.example.org/4.2.0/',
+  )
+  await publishOne(store, '3')
+  expect(await refusal(publishOne(store, '3', { codebases: there }))).toBe(
+    'refused: 3 for amd64-usr is already published with its packages in this store',
+  )
+  expect(await keptIn(store)).toHaveLength(1)
+})
+
+test('packages at other URLs are payloads, too, and floors come along with theirs', async () => {
+  const wrong = { codebases: there, sources: readme }
+  expect(await refusal(publishOne(store, '2', wrong))).toMatch(/^refused: README.txt does not begin with CrAU/)
+  await publishOne(store, '2', { floor: 'new layout' })
+  await publishOne(store, '3')
+  await publishOne(store, '3', { channel: 'beta', codebases: there, withFloors: true })
+  expect(await get('1', { channel: 'beta' })).toBe('update 2')
 })
