@@ -22,6 +22,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'valibot',
   ]),
   mirroring: ['checks', 'channels', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
+  upstreams: ['channels', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:', 'valibot'],
   locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
   clients: ['kernel'],
   site: ['clients', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono'],
@@ -49,6 +50,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'fleet',
     'mirroring',
     'publish-api',
+    'upstreams',
     'channels',
   ].concat([
     'checks',

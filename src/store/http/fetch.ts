@@ -4,17 +4,32 @@
  */
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import { streamFrom } from '../streams.ts'
-import { addressScope, isRedirectAllowed } from './address.ts'
+import { addressScope, isRedirectAllowed, type Scope } from './address.ts'
 import type { Pace } from './pace.ts'
 import type { Reply, Sending, Transport } from './transport.ts'
 
 /** Platte needs one for a package; proxies before a bucket may need more. */
 const redirectsAtMost = 5
 const redirects: readonly number[] = [301, 302, 303, 307, 308]
+const keepingBody: readonly number[] = [307, 308]
+
+/** A server that an operator chose, and how near it turned out to be: what it redirects to or names is judged by that. */
+export interface Configured {
+  readonly url: string
+  scope: Scope
+  isResolved: boolean
+}
+
+export const configuredAt = (url: string): Configured => ({
+  ...{ url, scope: addressScope(new URL(url).hostname), isResolved: false },
+})
 
 export interface FetchRequest {
-  readonly method?: 'GET' | 'HEAD'
+  readonly method?: Sending['method']
+  readonly body?: string
   readonly url: string
+  /** The server that named the URL; by default the URL itself was configured. */
+  readonly from?: Configured | undefined
   readonly key: string
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** How the runtime connects. */
@@ -32,7 +47,7 @@ export type FetchResponse = ReturnType<typeof answerOf>
 
 /** @throws PlatteError('store-unavailable') without an answer, after too many redirects, or for a re-encoded body. */
 export async function fetchBounded(question: FetchRequest): Promise<FetchResponse> {
-  const { method = 'GET', key, transport } = question
+  const { method = 'GET', body, key, transport } = question
   const watch = watchOver(question)
   // A compressed answer would have other lengths and ranges.
   const headers = { ...question.headers, 'accept-encoding': 'identity' }
@@ -40,10 +55,12 @@ export async function fetchBounded(question: FetchRequest): Promise<FetchRespons
   try {
     let url = new URL(question.url)
     for (let hops = 0; hops <= redirectsAtMost; hops++) {
-      const sending = { method, url, headers, signal: watch.signal, ...judgeFor(url) }
+      const sending = { method, body, url, headers, signal: watch.signal, ...judgeFor(url, hops === 0) }
       const reply = await watch.during(transport(sending))
       if (!redirects.includes(reply.status)) return await plain(key, answerOf(reply, url.origin, watch))
       await reply.drop()
+      if (body !== undefined && !keepingBody.includes(reply.status))
+        throw unavailable(key, `${url.origin} answers a POST with the redirect ${reply.status}, which loses it`)
       url = placeOf(reply.headers.get('location'), url, key)
     }
     throw unavailable(key, `${url.origin} redirects more than ${redirectsAtMost} times`)
@@ -57,24 +74,23 @@ export async function fetchBounded(question: FetchRequest): Promise<FetchRespons
  * Judges each host, and each address that it resolves to. The configured host may be anywhere, since the operator chose
  * it; but a name of it does not lead to a link address: who answers for that name did not choose it.
  */
-function guardOf({ url: configured, key }: FetchRequest) {
-  const { host, hostname } = new URL(configured)
-  // The farthest of several addresses counts: a public server must not redirect to a private address.
-  let from = addressScope(hostname)
-  let isResolved = false
+function guardOf({ url: asked, key, from = configuredAt(asked) }: FetchRequest) {
+  const { host, origin } = new URL(from.url)
   const refuse = (words: string): never => {
-    throw unavailable(key, `${new URL(configured).origin} ${words}, an address of this machine or its network`)
+    throw unavailable(key, `${origin} ${words}, an address of this machine or its network`)
   }
   const judgeConfigured = (address: string): void => {
     const scope = addressScope(address)
     if (scope === 'never') refuse('resolves to a link-local or reserved address')
-    if (!isResolved || scope === 'far' || from === 'machine') from = scope
-    isResolved = true
+    // The farthest of several addresses counts: a public server must not redirect to a private address.
+    if (!from.isResolved || scope === 'far' || from.scope === 'machine') from.scope = scope
+    from.isResolved = true
   }
-  return (url: URL): Pick<Sending, 'judge' | 'isKept'> => {
+  return (url: URL, isAsked: boolean): Pick<Sending, 'judge' | 'isKept'> => {
     if (url.host === host) return { judge: judgeConfigured, isKept: true }
     const judge = (target: string): void => {
-      if (!isRedirectAllowed(from, addressScope(target))) refuse(`redirects to ${url.host}`)
+      if (isRedirectAllowed(from.scope, addressScope(target))) return
+      refuse(`${isAsked ? 'names' : 'redirects to'} ${url.host}`)
     }
     judge(url.hostname)
     return { judge, isKept: false }
@@ -163,7 +179,7 @@ function bodyOf(reply: Reply, length: number | undefined, watch: Watch): Readabl
   })
 }
 
-const checkUrl = 'check the URL in PLATTE_STORE or PLATTE_UPSTREAM, and that this machine reaches it'
+const checkUrl = 'check that URL (of a store: PLATTE_STORE or PLATTE_UPSTREAM), and that this machine reaches it'
 
 export const unavailable = (
   key: string,

@@ -39,7 +39,7 @@ const optionsOf = ({ method, headers, signal, judge }: Sending, lookup: LookupFu
     }),
 })
 
-function replyTo(request: ClientRequest, { method, judge }: Sending): Promise<Reply> {
+function replyTo(request: ClientRequest, { method, body, judge }: Sending): Promise<Reply> {
   return new Promise((resolve, reject) => {
     request.once('response', (response) => {
       // Later errors are thrown to the reader of the body.
@@ -60,7 +60,7 @@ function replyTo(request: ClientRequest, { method, judge }: Sending): Promise<Re
       reject(isStale ? new StaleConnection(messageOf(error), { cause: error }) : error)
     })
     request.once('close', () => reject(new Error('the connection was closed without an answer')))
-    request.end()
+    request.end(body)
   })
 }
 

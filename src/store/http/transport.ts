@@ -1,7 +1,8 @@
 /** How one request goes out, without redirects. Each runtime has its own way to connect to an address that was judged. */
 
 export interface Sending {
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly body?: string | undefined
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly signal: AbortSignal
@@ -29,9 +30,16 @@ export type Transport = (sending: Sending) => Promise<Reply>
  */
 export const webTransport =
   (resolve?: (host: string) => Promise<readonly string[]>): Transport =>
-  async ({ method, url, headers, signal, judge }) => {
+  async ({ method, body: sent, url, headers, signal, judge }) => {
     for (const address of (await resolve?.(url.hostname.replace(/^\[|\]$/g, ''))) ?? []) judge(address)
-    const { status, body, headers: received } = await fetch(url, { method, headers, redirect: 'manual', signal })
+    const {
+      status,
+      body,
+      headers: received,
+    } = await fetch(url, {
+      ...{ method, headers, redirect: 'manual', signal },
+      ...(sent !== undefined && { body: sent }),
+    })
     const reader = body?.getReader()
     return {
       ...{ status, headers: received },

@@ -43,19 +43,8 @@ export function upstreamDocuments(url: string, { transport, idleMs = defaultIdle
 export function upstreamPackages(url: string, { transport, idleMs = defaultIdleMs }: UpstreamOptions): Packages {
   const askedFor = (key: string): FetchRequest => ({ url: url + urlPathOf(checkKey(key)), key, transport, idleMs })
   return {
-    async open(key, range) {
-      const request = { ...askedFor(key), pace: newPace(3 * idleMs) }
-      const opened = await openPart(request, range).finally(request.pace.end)
-      if (opened === undefined) return undefined
-      const { size, body, tag } = opened
-      const whole = { range: range ?? { start: 0, end: size - 1 }, pace: request.pace, pauseMs: idleMs / 100 }
-      return { size, ...resumedBody(body, { ...whole, reopen: async (rest) => reopenPart(request, rest, size, tag) }) }
-    },
-    stat: async (key) =>
-      ask({ ...askedFor(key), method: 'HEAD' }, async (answer) => {
-        await answer.drop()
-        return { size: sizeOf(key, answer) }
-      }),
+    open: (key, range) => openResumed(askedFor(key), range),
+    stat: async (key) => statAt(askedFor(key)),
     async put(key, body) {
       await body.cancel()
       return onlyRead(url, key)
@@ -63,6 +52,24 @@ export function upstreamPackages(url: string, { transport, idleMs = defaultIdleM
     remove: async (key) => onlyRead(url, key),
   }
 }
+
+/** Opens what a URL names; resumes it where a connection breaks off. @returns `undefined` where it does not exist. */
+export async function openResumed(asked: FetchRequest, range?: ByteRange): Promise<OpenPackage | undefined> {
+  const { idleMs } = asked
+  const request = { ...asked, pace: newPace(3 * idleMs) }
+  const opened = await openPart(request, range).finally(request.pace.end)
+  if (opened === undefined) return undefined
+  const { size, body, tag } = opened
+  const whole = { range: range ?? { start: 0, end: size - 1 }, pace: request.pace, pauseMs: idleMs / 100 }
+  return { size, ...resumedBody(body, { ...whole, reopen: async (rest) => reopenPart(request, rest, size, tag) }) }
+}
+
+/** @returns `undefined` where it does not exist. @throws PlatteError('store-unavailable') without a Content-Length. */
+export const statAt = (request: FetchRequest): Promise<{ readonly size: number } | undefined> =>
+  ask({ ...request, method: 'HEAD' }, async (answer) => {
+    await answer.drop()
+    return { size: sizeOf(request.key, answer) }
+  })
 
 function onlyRead(url: string, key: string): never {
   checkKey(key)
