@@ -5,7 +5,7 @@
 
 /** Pure or in memory: no process, no socket, no folder that has to be on a real disk. */
 export const unit: readonly string[] = [
-  ...['core', 'trust', 'protocol', 'http', 'service', 'conformance', 'docs', 'house'].map(
+  ...['core', 'payload', 'trust', 'protocol', 'http', 'service', 'conformance', 'docs', 'house'].map(
     (room) => `${room}/**/*.test.ts`,
   ),
   ...['memory', 'tar', 'near', 'metrics', 'system'].map((name) => `adapters/${name}.test.ts`),

@@ -5,5 +5,8 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 /** @returns lower-case hex, of the text in UTF-8. */
 export const textDigest = (text: string): string => toHex(sha256(utf8ToBytes(text)))
 
+/** @returns lower-case hex. For short bytes. */
+export const bytesDigest = (bytes: Uint8Array): string => toHex(sha256(bytes))
+
 /** Lower-case hex. */
 export const toHex = bytesToHex

@@ -4,11 +4,18 @@ export interface Digests {
   readonly sha1: string
 }
 
-/** Incremental SHA-256 and SHA-1 of one stream of bytes. Used once. */
-export interface Hasher {
+/** Incremental digests of one stream of bytes. Used once. */
+interface Hashing<T> {
   /** Takes the next bytes; the caller may reuse the buffer when it returns (or resolves). */
   update(bytes: Uint8Array): void | Promise<void>
-  digest(): Promise<Digests>
+  digest(): Promise<T>
 }
 
-export type NewHasher = () => Hasher
+/** SHA-256 and SHA-1. */
+export type Hasher = Hashing<Digests>
+
+export interface NewHasher {
+  (): Hasher
+  /** SHA-256 alone, in lower-case hex. */
+  sha256(): Hashing<string>
+}

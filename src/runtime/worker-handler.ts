@@ -82,19 +82,28 @@ const variablesOf = (env: Readonly<Record<string, unknown>>): Environment =>
 type DigestStream = WritableStream<Uint8Array> & { readonly digest: Promise<ArrayBuffer> }
 const workersCrypto = crypto as unknown as { readonly DigestStream: new (algorithm: string) => DigestStream }
 
-/** Digests for Workers. @see https://developers.cloudflare.com/workers/runtime-apis/web-crypto/ */
-export const digestStreamHasher: NewHasher = () => {
-  const streams = ['SHA-256', 'SHA-1'].map((algorithm) => new workersCrypto.DigestStream(algorithm))
-  const writers = streams.map((stream) => stream.getWriter())
+function hashing(algorithm: string) {
+  const stream = new workersCrypto.DigestStream(algorithm)
+  const writer = stream.getWriter()
   return {
-    async update(bytes) {
-      await Promise.all(writers.map((writer) => writer.write(bytes)))
-    },
+    update: (bytes: Uint8Array): Promise<void> => writer.write(bytes),
     async digest() {
-      await Promise.all(writers.map((writer) => writer.close()))
-      const hex = streams.map(async ({ digest }) => toHex(new Uint8Array(await digest)))
-      const [sha256 = '', sha1 = ''] = await Promise.all(hex)
-      return { sha256, sha1 }
+      await writer.close()
+      return toHex(new Uint8Array(await stream.digest))
     },
   }
 }
+
+/** Digests for Workers. @see https://developers.cloudflare.com/workers/runtime-apis/web-crypto/ */
+export const digestStreamHasher: NewHasher = Object.assign(
+  () => {
+    const [sha256, sha1] = [hashing('SHA-256'), hashing('SHA-1')]
+    return {
+      async update(bytes: Uint8Array) {
+        await Promise.all([sha256.update(bytes), sha1.update(bytes)])
+      },
+      digest: async () => ({ sha256: await sha256.digest(), sha1: await sha1.digest() }),
+    }
+  },
+  { sha256: () => hashing('SHA-256') },
+)

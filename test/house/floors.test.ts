@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 /** What each room may import besides itself; packages by name. A room's `cli` files count as the room `cli`. */
 const floors: Readonly<Record<string, readonly string[]>> = {
   kernel: ['@noble/hashes'],
+  payload: ['kernel'],
   release: ['kernel', '@noble/hashes'],
   documents: ['release', 'kernel', 'valibot'],
   trust: ['documents', 'kernel', 'jose'],
