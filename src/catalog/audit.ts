@@ -1,6 +1,6 @@
 /** Goes through a whole store: chain, digests, packages, orphans. Reads everything, writes nothing. */
 import type { ChannelManifest } from '../documents/channel.ts'
-import { catalogKey, channelFolder, maxNotesBytes, notesKey, rootKey } from '../documents/paths.ts'
+import { catalogKey, channelFolder, maxNotesBytes, notesKey, rootKey, stagedRootKey } from '../documents/paths.ts'
 import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
@@ -53,7 +53,8 @@ export async function inspectStore(inspecting: Inspecting) {
   const collected = { findings: [], known: new Set([catalogKey]), unsure: new Set<string>(), wanted: new Map() }
   const walk: Walk = { ...inspecting, state, ...collected }
   await attempt(walk, catalogKey, () => loadCatalog(inspecting))
-  for (let version = 1; version <= state.root.root.version; version++) walk.known.add(rootKey(version))
+  for (let version = 1; version <= state.root.root.version; version++)
+    walk.known.add(rootKey(version)).add(stagedRootKey(version))
   await inspectOlderRoots(walk)
   let manifests = 0
   note(walk, catalogKey, fillWarning(state.catalog.size))

@@ -139,11 +139,16 @@ async function openCatalog(reader: StoreReader, { bytes, token }: StoredDocument
   const now = reader.clock()
   if (!anyTime) checkRootFresh(root, now)
   const checks = { now, anyTime, seen: seen?.catalog, acceptStaleMs: reader.acceptStaleMs }
-  const catalog = await verifyCatalog(bytes, root, checks).catch((error: unknown) => {
+  const catalog = await verifyCatalog(bytes, root, checks).catch(async (error: unknown) => {
     if (!(error instanceof PlatteError && error.code === 'bad-signature')) throw error
-    if (before) return verifyCatalog(bytes, before, checks)
-    checkRootThere(named, root, error)
-    throw error
+    if (before === undefined) {
+      checkRootThere(named, root, error)
+      throw error
+    }
+    const old = await verifyCatalog(bytes, before, checks)
+    const problem = 'only a removed key signed the catalog; it is signed again: check its holds with `platte show`'
+    reader.log({ level: 'warn', event: 'catalog', problem })
+    return old
   })
   return { root, catalog, token }
 }

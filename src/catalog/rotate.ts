@@ -19,7 +19,7 @@ import {
   type StoreWriter,
 } from './read.ts'
 import { editRoot, publishRoot, type RootEdit } from './roots.ts'
-import { loadRoot } from './walk-roots.ts'
+import { loadPinnedRoot, loadRoot, walk } from './walk-roots.ts'
 
 /** `replaces` is optional where the role has one key. */
 export type Rotation = Readonly<{ role: RoleName; key: PublicKey; replaces?: string | undefined }>
@@ -41,18 +41,30 @@ export async function rotateKey(writer: StoreWriter, rotation: Rotation, signers
       hint: 'name the key to replace with --replace',
     })
   if (!root.root.roles[role].keyIds.includes(keyId)) root = await step({ add: { role, key } })
-  if (replaced !== undefined && root.root.roles[role].keyIds.includes(replaced)) {
-    if (role === 'release') await reissueChannels(writer, replaced)
-    await refreshIfAble(writer)
-    if (role === 'timestamp') await signWithout(writer, replaced, root)
-    const before = root
-    root = await step({ remove: { role, keyId: replaced } })
-    // Somebody else may have signed with the old key meanwhile.
-    await refreshIfAble(writer, before)
-    if (role === 'release' && (await reissueChannels(writer, replaced, before)).length === 0) return root
+  if (replaced === undefined || !root.root.roles[role].keyIds.includes(replaced)) {
+    await finish(writer, rotation, root, await rootBefore(writer, root))
+    return root
   }
+  if (role === 'release') await reissueChannels(writer, replaced)
   await refreshIfAble(writer)
+  if (role === 'timestamp') await signWithout(writer, replaced, root)
+  const before = root
+  root = await step({ remove: { role, keyId: replaced } })
+  await finish(writer, rotation, root, before)
   return root
+}
+
+const rootBefore = async (writer: StoreWriter, { root }: TrustedRoot): Promise<TrustedRoot | undefined> =>
+  root.version > writer.pin.version
+    ? walk(writer, await loadPinnedRoot(writer), { upTo: root.version - 1, isWriter: true })
+    : undefined
+
+/** Signs again what somebody else signed with the old key while its last root was published. */
+async function finish(writer: StoreWriter, { role }: Rotation, root: TrustedRoot, before?: TrustedRoot) {
+  const [left] = before?.root.roles[role].keyIds.filter((id) => !root.root.roles[role].keyIds.includes(id)) ?? []
+  if (left === undefined) return void (await refreshIfAble(writer))
+  await refreshIfAble(writer, before)
+  if (role === 'release' && (await reissueChannels(writer, left, before)).length > 0) await refreshIfAble(writer)
 }
 
 /** Signs the catalog again unless enough keys signed it that stay. */

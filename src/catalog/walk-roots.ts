@@ -1,5 +1,5 @@
 /** Walks from the pin to the newest root of a store. */
-import { rootKey } from '../documents/paths.ts'
+import { rootKey, stagedRootKey } from '../documents/paths.ts'
 import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { describeError, type Log } from '../kernel/log.ts'
@@ -51,7 +51,7 @@ export async function walk(reader: RootReader, start: TrustedRoot, options: Walk
       i === 0 && root === start && first ? first : readRoot(reader, from + i),
     )
     for (const read of reads) {
-      const next = await openNextRoot(reader, read, root, isWriter || root.root.version < expected)
+      const next = await openNextRoot(reader, read, root, { isNamed: root.root.version < expected, isWriter })
       if (next === undefined) return root
       root = next
     }
@@ -69,19 +69,21 @@ export function readRoot({ documents }: RootReader, version: number): Promise<St
 /**
  * Some stores answer 403 for a missing object, some web servers a page for every path: treated as a 404.
  * An attacker who can put something else there can hide the root, too.
+ * @param how `isNamed`: the catalog names it or a later one. A mirror may have staged it.
  */
 async function openNextRoot(
-  { log }: RootReader,
+  { log, documents }: RootReader,
   read: ReturnType<typeof readRoot>,
   before: TrustedRoot,
-  isStrict: boolean,
+  { isNamed, isWriter }: { readonly isNamed: boolean; readonly isWriter: boolean },
 ) {
+  const version = before.root.version + 1
   try {
-    const stored = await read
-    return stored && (await naming(rootKey(before.root.version + 1), () => verifyNextRoot(stored.bytes, before)))
+    const stored = (await read) ?? (isNamed ? await documents.get(stagedRootKey(version), maxRootBytes) : undefined)
+    return stored && (await naming(rootKey(version), () => verifyNextRoot(stored.bytes, before)))
   } catch (error) {
     const isTolerated = error instanceof PlatteError && ['forbidden', 'too-large', 'bad-signature'].includes(error.code)
-    if (isStrict || !isTolerated) throw error
+    if (isNamed || isWriter || !isTolerated) throw error
     log({ level: 'warn', event: 'root', ...describeError(error) })
     return undefined
   }

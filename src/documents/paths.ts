@@ -15,6 +15,8 @@ export const catalogKey = 'catalog.jws'
 /** What a mirror's store lacks. */
 export const missingKey = 'mirror/missing.json'
 export const rootKey = (version: number): string => `root/${version}.jws`
+/** Where a mirror puts a root that takes effect with the catalog that names it. */
+export const stagedRootKey = (version: number): string => `root/staged/${version}.jws`
 export const notesKey = (sha256: string): string => `notes/${sha256}`
 export const channelFolder = (app: string, channel: string): string => `apps/${app}/${channel}/`
 export const channelKey = (app: string, channel: string, seq: number): string =>
@@ -99,7 +101,7 @@ export const isTakenPath = (name: string): boolean => taken.includes(name)
 const name = '[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?'
 
 const publicDocuments = [
-  { kind: 'root', maxBytes: maxRootBytes, form: /^root\/[1-9]\d{0,8}\.jws$/ },
+  { kind: 'root', maxBytes: maxRootBytes, form: /^root\/(?:staged\/)?[1-9]\d{0,8}\.jws$/ },
   { kind: 'catalog', maxBytes: maxCatalogBytes, form: /^catalog\.jws$/ },
   { kind: 'channel', maxBytes: maxChannelBytes, form: new RegExp(`^apps/${name}/${name}/\\d{10}\\.jws$`) },
   { kind: 'notes', maxBytes: maxNotesBytes, form: /^notes\/[0-9a-f]{64}$/ },

@@ -72,7 +72,7 @@ export function beginPass(mirroring: Mirroring, options: MirrorOptions): Pass {
   const read = new Map<string, Uint8Array>()
   const get: Documents['get'] = async (key, maxBytes, known) => {
     const found = await documents.get(key, maxBytes, known?.token === '' ? undefined : known)
-    if (found !== undefined && found !== known && 'bytes' in found) read.set(key, found.bytes)
+    if (found !== undefined && found !== known && 'bytes' in found) read.set(key.replace('/staged/', '/'), found.bytes)
     return found
   }
   const copied = { documents: 0, packages: 0, bytes: 0, absent: [], missing: [] }

@@ -1,9 +1,7 @@
 /** The order in which a mirror writes roots, so that its readers can use the store after every single write. */
 import type { CatalogState } from '../catalog/read.ts'
-import { catalogKey, rootKey } from '../documents/paths.ts'
+import { rootKey, stagedRootKey } from '../documents/paths.ts'
 import type { Root } from '../documents/root.ts'
-import { PlatteError } from '../kernel/errors.ts'
-import { verifyCatalog } from '../trust/verify-documents.ts'
 import { type TrustedRoot, verifyNextRoot } from '../trust/verify-root.ts'
 import type { Pass } from './mirror-pass.ts'
 
@@ -11,12 +9,13 @@ import type { Pass } from './mirror-pass.ts'
 export interface RootOrder {
   /** Under these, what the own store offers verifies as before. */
   readonly early: readonly string[]
-  /** These take keys away: they wait until their manifests are there. */
-  readonly beforeCatalog: readonly string[]
-  readonly afterCatalog: readonly string[]
+  /** Copies of the late ones, which readers find once the catalog names them. */
+  readonly staged: readonly string[]
+  /** From the first that takes a key away. */
+  readonly late: readonly string[]
 }
 
-export const noRoots: RootOrder = { early: [], beforeCatalog: [], afterCatalog: [] }
+export const noRoots: RootOrder = { early: [], staged: [], late: [] }
 
 /** @param mark what the own store has; without it nothing there can be used yet. */
 export async function orderRoots(pass: Pass, state: CatalogState, mark: CatalogState | undefined): Promise<RootOrder> {
@@ -27,9 +26,13 @@ export async function orderRoots(pass: Pass, state: CatalogState, mark: CatalogS
   if (own === undefined || own.root.version === newest) return { ...noRoots, early: keys }
   const at = keys.indexOf(rootKey(own.root.version + 1))
   const [early, late] = [keys.slice(0, at), keys.slice(at)]
-  return (await isCatalogOf(pass, own))
-    ? { ...noRoots, early, afterCatalog: late }
-    : { ...noRoots, early, beforeCatalog: late }
+  // The own catalog needs the keys that they take away, the upstream's those that they add.
+  const staged = late.map((key, i) => {
+    const copy = stagedRootKey(own.root.version + 1 + i)
+    pass.read.set(copy, pass.read.get(key) ?? new Uint8Array())
+    return copy
+  })
+  return { early, staged, late }
 }
 
 /** The last root that only adds keys: whatever verified before still does. */
@@ -48,15 +51,3 @@ const keepsKeys = (before: Root, next: Root): boolean =>
     const [one, other] = [before.roles[role], next.roles[role]]
     return other.threshold <= one.threshold && one.keyIds.every((id) => other.keyIds.includes(id))
   })
-
-/** Whether the upstream's catalog verifies under a root before the newest, as after a rotation. */
-async function isCatalogOf({ read, from }: Pass, root: TrustedRoot): Promise<boolean> {
-  const bytes = read.get(catalogKey)
-  try {
-    if (bytes) await verifyCatalog(bytes, root, { now: from.clock(), anyTime: true })
-    return bytes !== undefined
-  } catch (error) {
-    if (error instanceof PlatteError) return false
-    throw error
-  }
-}

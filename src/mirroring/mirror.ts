@@ -98,9 +98,9 @@ async function copySigned(pass: Pass, state: CatalogState, mark?: CatalogState, 
   const work = { ...begun, channels }
   if (packagesFirst) await copyHistory(work)
   else if (bounds === undefined) await listLacking(work)
-  for (const key of roots.beforeCatalog) await keepRead(pass, key, state.root)
+  for (const key of roots.staged) await keepRead(pass, key, state.root)
   const isWritten = state.catalog.sha256 !== mark?.catalog.sha256 && (await putCatalog(pass, state))
-  for (const key of roots.afterCatalog) await keepRead(pass, key, state.root)
+  for (const key of roots.late) await keepRead(pass, key, state.root)
   return { work, isWritten }
 }
 

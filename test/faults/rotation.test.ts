@@ -8,8 +8,9 @@ import { editRoot, publishRoot, type RootEdit } from '../../src/catalog/roots.ts
 import { reissueChannels, rotateKey } from '../../src/catalog/rotate.ts'
 import { loadRoot } from '../../src/catalog/walk-roots.ts'
 import { type Publisher, publish } from '../../src/channels/publish.ts'
-import { channelKey } from '../../src/documents/paths.ts'
+import { channelKey, rootKey } from '../../src/documents/paths.ts'
 import type { RoleName } from '../../src/documents/root.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import {
@@ -208,3 +209,26 @@ test.each(['release', 'timestamp'] as const)(
     expect(await errorsOf(store)).toEqual([])
   },
 )
+
+describe.each(['release', 'timestamp'] as const)('somebody signs with the old %s key just before it goes', (role) => {
+  test('and the rotation dies: running it again repairs it', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    const warm = newReader(store)
+    const rotate = rotating(role, await newKey('EdDSA'), store)
+    const create: Publisher['documents']['create'] = async (key, bytes) => {
+      if (key === rootKey(3)) await publishOne(store, '3')
+      const outcome = await store.bucket.create(key, bytes)
+      if (key === rootKey(3)) throw new PlatteError('store-unavailable', 'it died')
+      return outcome
+    }
+    expect(await refusal(rotate({ ...store.publisher, documents: { ...store.bucket, create } }))).toMatch(/it died/)
+    expect(await ask(newReader(store))).not.toBe('update 3')
+    await rotate(store.publisher)
+    expect(await askAll(store, warm, {})).toEqual(['update 3', 'update 3'])
+    expect((await loadRoot(store.publisher)).root.version).toBe(3)
+    expect(await errorsOf(store)).toEqual([])
+    const warned = store.log.filter(({ problem }) => `${problem}`.startsWith('only a removed key'))
+    expect(warned).toHaveLength(role === 'timestamp' ? 1 : 0)
+  })
+})

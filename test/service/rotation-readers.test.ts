@@ -1,5 +1,6 @@
 /** Readers without memory, with memory and behind a mirror, while keys are replaced: the right answer after every write. */
 import { describe, expect, test } from 'vitest'
+import { inspectStore } from '../../src/catalog/audit.ts'
 import { editCatalog, refresh } from '../../src/catalog/edit-catalog.ts'
 import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
 import { rotateKey } from '../../src/catalog/rotate.ts'
@@ -31,12 +32,17 @@ import {
   watched,
 } from '../world.ts'
 
-const fresh: TestKey = await newKey('EdDSA')
+const [fresh, fresher]: readonly [TestKey, TestKey] = [await newKey('EdDSA'), await newKey('EdDSA')]
 const stolen = keys.timestamp[0]
 
-function rotate({ publisher, keys }: TestStore, role: RoleName, key = fresh) {
-  const writer = role === 'root' ? publisher : { ...publisher, [role]: [...publisher[role], key] }
-  return rotateKey(writer, { role, key: key.jwk }, role === 'root' ? [...keys.root, key] : keys.root)
+/** Of each role but the root's, the keys before it sign no more. */
+function rotate({ publisher, keys }: TestStore, role: RoleName, key = fresh, before: TestKey[] = [...keys[role]]) {
+  const writer = role === 'root' ? publisher : { ...publisher, [role]: [...before, key] }
+  return rotateKey(
+    writer,
+    { role, key: key.jwk },
+    role === 'root' ? [...new Set([...keys.root, ...before, key])] : keys.root,
+  )
 }
 
 /** Calls `after` once a write has landed. */
@@ -71,51 +77,59 @@ async function emptyBucket(): Promise<Bucket> {
 }
 
 describe.each(roleNames)('while the %s key is replaced', (role) => {
-  /** `often`: the mirror looks after every write; `once`: it was away meanwhile. */
-  test.each(['often', 'once'] as const)('a mirror looks %s: everybody is answered after each write', async (looks) => {
-    const store = await newStore()
-    await publishOne(store, '1', { channel: 'beta' })
-    await publishOne(store, '2')
-    const bucket = await emptyBucket()
-    const mark = newMark()
-    const readersOf = (documents: Bucket) => ({
-      warm: newReader(store, { documents }),
-      /** A sidecar that restarts each time. */
-      sidecar: () => newReader(store, { documents, mark }),
-      cold: () => newReader(store, { documents }),
-    })
-    const [at, behind] = [readersOf(store.bucket), readersOf(bucket)]
-    const told: string[] = []
-    const check = async (where: string, { warm, sidecar, cold }: typeof at): Promise<void> => {
-      store.time.now += minute
-      const answers = await Promise.all(
-        [warm, cold(), ...(where === 'mirror' ? [sidecar()] : [])].map((one) => ask(one)),
-      )
-      if (answers.some((answer) => answer !== 'update 2')) told.push(`${where}: ${answers}`)
-    }
-    const mirrored = noticing(bucket, async (key) => {
-      if ((await bucket.get(catalogKey, 1e6)) !== undefined) await check('mirror', behind)
-      expect(key).toBeTruthy()
-    })
-    const pass = () =>
-      mirror(
-        { from: store.publisher, to: { documents: mirrored, packages: memoryPackages(nodeHasher) } },
-        { packages: 'none' },
-      )
-    await pass()
-    const origin = noticing(store.bucket, async () => {
-      await check('origin', at)
-      if (looks === 'often') await pass()
-    })
-    await rotate({ ...store, publisher: { ...store.publisher, documents: origin } }, role)
-    await pass()
-    expect(told).toEqual([])
-    expect((await loadRoot({ ...store.publisher, documents: bucket })).root.version).toBe(3)
-    expect(await bucket.read(catalogKey)).toEqual(await store.bucket.read(catalogKey))
-    await publish({ ...store.publisher, ...(role !== 'root' && { [role]: [fresh] }) }, orderOf('3'))
-    await pass()
-    for (const reader of [at.cold(), behind.cold(), behind.sidecar()]) expect(await ask(reader)).toBe('update 3')
-  })
+  /** `often`: the mirror looks after every write; `once`: it was away meanwhile; `late`: for two rotations. */
+  test.each(['often', 'once', 'late'] as const)(
+    'a mirror looks %s: everybody is answered after each write',
+    async (looks) => {
+      const store = await newStore()
+      await publishOne(store, '1', { channel: 'beta' })
+      await publishOne(store, '2')
+      const bucket = await emptyBucket()
+      const mark = newMark()
+      const readersOf = (documents: Bucket) => ({
+        warm: newReader(store, { documents }),
+        /** A sidecar that restarts each time. */
+        sidecar: () => newReader(store, { documents, mark }),
+        cold: () => newReader(store, { documents }),
+      })
+      const [at, behind] = [readersOf(store.bucket), readersOf(bucket)]
+      const told: string[] = []
+      const check = async (where: string, { warm, sidecar, cold }: typeof at): Promise<void> => {
+        store.time.now += minute
+        const answers = await Promise.all(
+          [warm, cold(), ...(where === 'mirror' ? [sidecar()] : [])].map((one) => ask(one)),
+        )
+        if (answers.some((answer) => answer !== 'update 2')) told.push(`${where}: ${answers}`)
+      }
+      const mirrored = noticing(bucket, async (key) => {
+        if ((await bucket.get(catalogKey, 1e6)) !== undefined) await check('mirror', behind)
+        expect(key).toBeTruthy()
+      })
+      const pass = () =>
+        mirror(
+          { from: store.publisher, to: { documents: mirrored, packages: memoryPackages(nodeHasher) } },
+          { packages: 'none' },
+        )
+      await pass()
+      const origin = noticing(store.bucket, async () => {
+        await check('origin', at)
+        if (looks === 'often') await pass()
+      })
+      const writer = { ...store, publisher: { ...store.publisher, documents: origin } }
+      await rotate(writer, role)
+      if (looks === 'late') await rotate(writer, role, fresher, [fresh])
+      await pass()
+      expect(told).toEqual([])
+      const version = looks === 'late' ? 5 : 3
+      expect((await loadRoot({ ...store.publisher, documents: bucket })).root.version).toBe(version)
+      expect(await bucket.read(catalogKey)).toEqual(await store.bucket.read(catalogKey))
+      const key = looks === 'late' ? fresher : fresh
+      await publish({ ...store.publisher, ...(role !== 'root' && { [role]: [key] }) }, orderOf('3'))
+      await pass()
+      for (const reader of [at.cold(), behind.cold(), behind.sidecar()]) expect(await ask(reader)).toBe('update 3')
+      expect((await inspectStore({ ...store.publisher, documents: bucket })).findings).toEqual([])
+    },
+  )
 })
 
 describe('a catalog of the old timestamp key after its rotation', () => {
