@@ -33,6 +33,7 @@ export const long: readonly string[] = [
   'adapters/folder-deno.test.ts',
   'faults/channels.test.ts',
   'faults/rotation.test.ts',
+  'runtimes/rotation.test.ts',
 ]
 
 /** Tests of many rounds (`rounds.ts`). */
