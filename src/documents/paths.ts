@@ -50,12 +50,13 @@ export const stagedKey = (mark: string): string => `${stagingFolder}${mark}/whol
 export const partKey = (mark: string, number?: number): string =>
   `${stagingFolder}${mark}/parts/${number === undefined ? '' : String(number).padStart(5, '0')}`
 
-/** @param day such as 2026-11-24, UTC. */
+/** @param day such as 2026-11-24, UTC; other writers, such as Logpush, may leave out its "-". */
 export const eventsFolder = (day: string): string => `events/dt=${day}/`
 /** A batch of events, by the time of its first line (UTC) and a unique number. */
 export function eventsKey(beganMs: number, number: number): string {
   const [day = '', time = ''] = new Date(beganMs).toISOString().split('T')
-  return `${eventsFolder(day)}${time.slice(0, 8).replaceAll(':', '')}-${number.toString(16).padStart(8, '0')}.ndjson`
+  const name = `${time.slice(0, 8).replaceAll(':', '')}-${number.toString(16).padStart(8, '0')}`
+  return `${eventsFolder(day)}hr=${time.slice(0, 2)}/${name}.ndjson.gz`
 }
 
 /** Has a folder for each day on which used identity tokens were issued. */
@@ -114,17 +115,17 @@ export type PublicDocument = Pick<(typeof publicDocuments)[number], 'kind' | 'ma
 export const publicDocument = (key: string): PublicDocument | undefined =>
   key.includes('..') ? undefined : publicDocuments.find(({ form }) => form.test(key))
 
-const day = /^dt=\d{4}-\d\d-\d\d$/
+/** The folders of events by day and hour, as Hive names partitions. */
+const partition = /^events\/dt=\d{4}(-?)\d\d\1\d\d(?:\/hr=\d\d)?(?=\/|$)/
 const segment = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 
 /** Whether a function above could build the key. */
-export function isKey(key: string): boolean {
-  const segments = key.split('/')
-  const isDay = (part: string, i: number): boolean => i === 1 && segments[0] === 'events' && day.test(part)
-  return (
-    key.length <= 768 && segments.every((part, i) => (segment.test(part) || isDay(part, i)) && !part.includes('..'))
-  )
-}
+export const isKey = (key: string): boolean =>
+  key.length <= 768 &&
+  key
+    .replace(partition, 'events')
+    .split('/')
+    .every((part) => segment.test(part) && !part.includes('..'))
 
 /** Every adapter calls it first. @throws PlatteError('bad-request') */
 export function checkKey(key: string): string {

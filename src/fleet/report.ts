@@ -1,20 +1,16 @@
 /** Reads the lines of contacts, and reports what a fleet did. */
 import type { Reported } from '../checks/omaha/omaha.ts'
-import { eventsFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
 import { parseJsonObject } from '../kernel/json.ts'
 import type { Documents } from '../store/documents.ts'
+import { eventKeys, storedLines } from './event-files.ts'
 import { type ChannelReport, type Line, newReporter } from './model.ts'
 
-/** Servers write smaller batches. */
-const maxFileBytes = 1024 * 1024
 /** Servers cut longer texts. */
 const maxTextLength = 100
 /** Servers report fewer events in one line. */
 const maxEvents = 64
-const dayMs = 24 * 60 * 60 * 1000
 
 interface ReportWindow {
   readonly since: Instant
@@ -59,24 +55,10 @@ const isWithin = ({ at }: Pick<Line, 'at'>, { since, until }: ReportWindow): boo
 const isWanted = (line: Line, wanted: ReportWindow): boolean =>
   isWithin(line, wanted) && (wanted.app ?? line.app) === line.app && (wanted.channel ?? line.channel) === line.channel
 
-/**
- * The files of events in a store. Starts a day early: a file is named by the day of its first line, and later lines may be of the next day.
- * @throws PlatteError('refused') where the store cannot be listed.
- */
+/** The lines of events in a store, in bunches. @throws PlatteError('refused') where the store cannot be listed. */
 export async function* storedEvents(documents: Documents, window: ReportWindow): AsyncIterable<string | undefined> {
-  if (documents.list === undefined)
-    throw new PlatteError('refused', 'this store cannot be listed, so its events cannot be found', {
-      hint: 'run it where the store is, or give it the files',
-    })
-  const decoder = new TextDecoder()
-  for (let day = window.since - dayMs; day < window.until + dayMs; day += dayMs)
-    for await (const key of documents.list(eventsFolder(isoText(day).slice(0, 10)))) {
-      const stored = await documents.get(key, maxFileBytes).catch((error: unknown) => {
-        if (error instanceof PlatteError && error.code === 'too-large') return undefined
-        throw error
-      })
-      yield stored && decoder.decode(stored.bytes)
-    }
+  for await (const key of eventKeys(documents, window.since, window.until))
+    for await (const lines of storedLines(documents, key)) yield lines?.join('\n')
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= maxTextLength

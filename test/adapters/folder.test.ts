@@ -23,6 +23,7 @@ import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { StoredDocument } from '../../src/store/documents.ts'
 import { folderDocuments } from '../../src/store/folder/documents.ts'
 import { folderPackages } from '../../src/store/folder/packages.ts'
+import { folderUploads } from '../../src/store/folder/uploads.ts'
 
 const hourMs = 60 * 60 * 1000
 const key = 'locks/a.json'
@@ -163,8 +164,15 @@ describe('anything but a regular file is an error that names it, not an absent d
     const store = folderDocuments(at('not', 'mounted'), { clock: systemClock })
     const message = expect.stringMatching(/not\/mounted: the folder of the store does not exist/)
     await expect(store.get('catalog.jws', 10)).rejects.toMatchObject({ code: 'store-unavailable', message })
-    expect(await store.create('catalog.jws', bytesOf('x'))).toBe('created')
-    expect(await store.get('catalog.jws', 10)).toBeDefined()
+    const uploads = folderUploads(at('not', 'mounted'), { clock: systemClock })
+    const elsewhere = folderPackages(at('not', 'mounted'), { clock: systemClock, newHasher: nodeHasher })
+    const writes = [
+      () => store.create('catalog.jws', bytesOf('x')),
+      () => elsewhere.put('packages/x', new Blob(['x']).stream(), { size: 1, sha256: '' }),
+      () => uploads.begin(),
+    ]
+    for (const write of writes) await expect(write()).rejects.toMatchObject({ code: 'store-unavailable', message })
+    expect(await readdir(root), 'what runs makes no folder of a store').toEqual([])
   })
 
   test('links and unusual names are not listed', async () => {

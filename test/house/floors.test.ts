@@ -27,7 +27,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
   clients: ['kernel'],
   site: ['clients', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono'],
-  fleet: ['checks', 'catalog', 'http', 'store', 'documents', 'release', 'kernel', 'hono', '@cloudflare/workers-types'],
+  fleet: ['checks', 'catalog', 'http', 'store', 'documents', 'release', 'kernel', 'hono', 'node:'].concat([
+    '@cloudflare/workers-types',
+  ]),
   runtime: ['locks', 'site', 'fleet', 'mirroring', 'publish-api', 'channels', 'checks', 'catalog', 'store'].concat([
     'trust',
     'documents',

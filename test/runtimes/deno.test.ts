@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
 import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
@@ -71,8 +72,9 @@ test('serves metrics, and writes events as files on shutdown', async () => {
   const [exit] = [elsewhere && once(elsewhere, 'exit'), elsewhere?.kill('SIGTERM')]
   expect(await exit).toEqual([0, null])
   const files = await readdir(join(dir, 'store', 'events'), { recursive: true })
-  const [file = ''] = files.filter((name) => name.endsWith('.ndjson'))
-  const lines = (await readFile(join(dir, 'store', 'events', file), 'utf8')).trimEnd().split('\n')
+  const [file = ''] = files.filter((name) => name.endsWith('.ndjson.gz'))
+  const text = gunzipSync(await readFile(join(dir, 'store', 'events', file))).toString()
+  const lines = text.trimEnd().split('\n')
   const own = lines.map((line) => JSON.parse(line)).filter(({ app, agent }) => app === 'x' || agent === 'curl/8.5.0')
   expect(own).toEqual([
     expect.objectContaining({ level: 'info', event: 'contact', app: 'x', channel: 'y', reason: 'unknown-app' }),

@@ -1,9 +1,9 @@
 /** Reports over the lines that servers write, and over lines that nobody should have written. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { storeEvents } from '../../src/fleet/events-store.ts'
 import type { ChannelReport } from '../../src/fleet/model.ts'
 import { reportOn, storedEvents } from '../../src/fleet/report.ts'
-import { storeEvents } from '../../src/fleet/telemetry.ts'
 import { memoryDocuments } from '../memory.ts'
 import { app, day, minute, now, seeded } from '../world.ts'
 

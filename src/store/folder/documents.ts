@@ -49,7 +49,7 @@ export interface FolderOptions {
   readonly clock: Clock
 }
 
-/** @param root the folder: must exist for reading, and is made by the first write. */
+/** @param root the folder: it must exist; nothing here makes it. */
 export function folderDocuments(root: string, { clock }: FolderOptions): Documents {
   const store = { root, tidied: new Map<string, Instant>(), clock }
   return {
@@ -123,7 +123,7 @@ async function create(store: Store, key: string, bytes: Uint8Array): Promise<'cr
     return await compare(store, key, bytes)
   }
   const link = async (temporary: string): Promise<boolean> => {
-    const created = await files.linkTo(temporary, path)
+    const created = await files.linkTo(store.root, temporary, path)
     await files.syncFolder(dirname(path))
     return created
   }
@@ -164,7 +164,7 @@ async function swap(store: Store, key: string, bytes: Uint8Array, token: Token):
   }
   return await withTemporary(store, write, async (temporary, mine) => {
     const follower = followerOf(store, key, token)
-    if (!(await files.linkTo(temporary, follower))) return 'conflict'
+    if (!(await files.linkTo(store.root, temporary, follower))) return 'conflict'
     await files.syncFolder(dirname(follower))
     if (await settle(store, key, { temporary, mine })) return 'ok'
     await files.removeFile(follower)

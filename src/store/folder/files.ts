@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, link, lstat, mkdir, open, readdir, stat, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { checkKey, isKey } from '../../documents/paths.ts'
 import type { Instant } from '../../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
@@ -82,13 +82,23 @@ export async function checkRoot(root: string): Promise<void> {
   throw new PlatteError('store-unavailable', `${root}: the folder of the store does not exist`, { hint })
 }
 
-/** Makes a folder and its parents durably. */
-export async function makeFolder(path: string): Promise<void> {
-  await attempt('write', path, async () => {
-    const first = await mkdir(path, { recursive: true })
-    if (first === undefined) return
-    for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
-  })
+/** Makes a folder of the store and its parents durably, but never the root: a store that is not mounted stays away. */
+export async function makeFolder(root: string, path: string): Promise<void> {
+  await checkRoot(root)
+  let parent = root
+  for (const name of relative(root, path).split(sep)) {
+    const folder = join(parent, name)
+    const makeOne = () => mkdir(folder).then(() => true, isThereAlready)
+    // A concurrent removal may take the parent away; callers try again.
+    const isNew = await attemptIfThere('write', folder, makeOne)
+    if (isNew) await syncFolder(parent)
+    parent = folder
+  }
+}
+
+function isThereAlready(error: unknown): false {
+  if (errorName(error) !== 'EEXIST') throw error
+  return false
 }
 
 /** Makes the names in a folder survive a power cut, where the file system supports that. */
@@ -114,7 +124,7 @@ export async function writeTemporary<T>(root: string, fill: (handle: FileHandle,
   const handle =
     (await attemptIfThere('write', path, openNew)) ??
     (await attempt('write', path, async () => {
-      await makeFolder(dirname(path))
+      await makeFolder(root, dirname(path))
       return await openNew()
     }))
   try {
@@ -141,7 +151,7 @@ export const writeWhole = (handle: FileHandle, path: string, chunk: Uint8Array):
 const linkAtMost = 4
 
 /** Links a written file to a free name: of many writers exactly one gets it. @returns whether we have the name. */
-export async function linkTo(temporary: string, path: string): Promise<boolean> {
+export async function linkTo(root: string, temporary: string, path: string): Promise<boolean> {
   for (let tries = 1; ; tries++) {
     try {
       await link(temporary, path)
@@ -152,7 +162,7 @@ export async function linkTo(temporary: string, path: string): Promise<boolean> 
       if (errorName(error) === 'EEXIST') return false
       if (errorName(error) !== 'ENOENT' || tries === linkAtMost) throw storeError(error, 'write', path)
     }
-    await makeFolder(dirname(path))
+    await makeFolder(root, dirname(path))
   }
 }
 
@@ -196,7 +206,7 @@ export async function* listFiles(root: string, prefix: string): AsyncIterable<st
 export async function* listFolders(root: string, folder: string): AsyncIterable<string> {
   checkKey(folder.slice(0, -1))
   await checkRoot(root)
-  for (const name of await namesIn(join(root, folder))) {
+  for (const name of await namesIn(root, folder)) {
     if (!name.endsWith('/')) continue
     for await (const _ of walk(root, folder + name)) {
       yield name.slice(0, -1)
@@ -206,20 +216,21 @@ export async function* listFolders(root: string, folder: string): AsyncIterable<
 }
 
 async function* walk(root: string, folder: string): AsyncIterable<string> {
-  for (const name of await namesIn(join(root, folder))) {
+  for (const name of await namesIn(root, folder)) {
     if (name.endsWith('/')) yield* walk(root, folder + name)
     else yield folder + name
   }
 }
 
 /** The keys in a folder, in byte order; those of folders end in "/". */
-async function namesIn(path: string): Promise<readonly string[]> {
+async function namesIn(root: string, folder: string): Promise<readonly string[]> {
+  const path = join(root, folder)
   const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
     if (['ENOENT', 'ENOTDIR'].includes(errorName(error) ?? '')) return []
     throw storeError(error, 'list', path)
   })
   return entries
-    .filter((entry) => isKey(entry.name) && (entry.isDirectory() || entry.isFile()))
+    .filter((entry) => isKey(folder + entry.name) && (entry.isDirectory() || entry.isFile()))
     .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
     .sort()
 }

@@ -15,7 +15,7 @@ export interface FolderPackagesOptions extends FolderOptions {
   readonly newHasher: NewHasher
 }
 
-/** @param root the folder: must exist for reading, and is made by the first write. May be that of the documents. */
+/** @param root the folder: it must exist; nothing here makes it. May be that of the documents. */
 export function folderPackages(root: string, options: FolderPackagesOptions): Packages {
   const pathOf = (key: string): string => join(root, checkKey(key))
   return {
@@ -73,7 +73,7 @@ type Copied = Pick<Awaited<ReturnType<typeof copy>>, 'temporary' | 'size' | 'sha
 /** Links a copy into place; damaged bytes there (a file cut short) are replaced. */
 async function place(root: string, path: string, { temporary, size, sha256 }: Copied): Promise<'stored' | 'same'> {
   try {
-    const linked = await files.linkTo(temporary, path)
+    const linked = await files.linkTo(root, temporary, path)
     const same = !linked && (await sizeOf(root, path)) === size && (await sha256Of(root, path)) === sha256
     if (!linked && !same) await files.attempt('write', path, () => rename(temporary, path))
     await files.syncFolder(dirname(path))

@@ -30,7 +30,7 @@ export function folderUploads(root: string, { clock, partBytes = usualPartBytes 
     maxBytes: Number.MAX_SAFE_INTEGER,
     async begin() {
       const token = `${clock().toString(36)}-${randomUUID()}`
-      await files.makeFolder(pathOf(token))
+      await files.makeFolder(root, pathOf(token))
       return token
     },
     putPart: async (token, part, body) => writePart(pathOf(token), part, body),
