@@ -36,18 +36,18 @@ export async function readTextFile(path: string, maxBytes: number): Promise<stri
   return readFile(path, 'utf8')
 }
 
-/** Reads at most 1 MiB from a file or an http(s) URL. @throws PlatteError('usage') naming it. */
-export async function readShort(source: string): Promise<Uint8Array> {
-  if (/^https?:\/\//.test(source)) return readable(source, fetchShort(source))
+/** Reads a file or an http(s) URL, 1 MiB unless more is allowed. @throws PlatteError('usage') naming it. */
+export async function readShort(source: string, maxBytes = maxTextBytes): Promise<Uint8Array> {
+  if (/^https?:\/\//.test(source)) return readable(source, fetchShort(source, maxBytes))
   const { size } = await statFile(source)
-  if (size > maxTextBytes) throw new PlatteError('usage', `${source} has more than ${maxTextBytes} bytes`)
+  if (size > maxBytes) throw new PlatteError('usage', `${source} has more than ${maxBytes} bytes`)
   return readable(source, readFile(source))
 }
 
-async function fetchShort(url: string): Promise<Uint8Array> {
+async function fetchShort(url: string, maxBytes: number): Promise<Uint8Array> {
   const response = await fetch(url, { signal: AbortSignal.timeout(20_000) })
   if (!response.ok) throw new Error(`it answered ${response.status}`)
-  return response.body ? await readAtMost(response.body, maxTextBytes, 'the answer') : new Uint8Array()
+  return response.body ? await readAtMost(response.body, maxBytes, 'the answer') : new Uint8Array()
 }
 
 const readable = <T>(source: string, reading: Promise<T>): Promise<T> =>

@@ -13,9 +13,10 @@ import { readCommand } from '../commands.ts'
 import { risingOver } from '../execute-command.ts'
 import { digestsOf, type PublishResult, planPublish, publish, type Source } from '../publish.ts'
 import type { ReleaseOrder } from '../release-edit.ts'
+import { detailsIn, maxReleasesBytes, type ReleaseDetails } from '../releases-json.ts'
 import { marksOf, placing } from './editing.ts'
 
-type Texts = Partial<Record<'components' | 'notes' | 'rampOver' | 'from' | 'reason', string>>
+type Texts = Partial<Record<'components' | 'notes' | 'releasesJson' | 'rampOver' | 'from' | 'reason', string>>
 type Switches = Partial<
   Record<'createBoard' | 'raw' | 'replace' | 'belowNewest' | 'withFloors' | 'skipFloors' | 'floor' | 'held', true>
 >
@@ -39,6 +40,10 @@ export function publishCommand(): Command {
     .option('--components <file>', 'JSON file of component versions: {"kernel":"6.12.102"}')
     .option('--notes <place>', 'Markdown release notes: a file or a URL')
     .option('--cve <cve>', 'a CVE that it fixes; repeatable', collect)
+    .option(
+      '--releases-json <place>',
+      "Flatcar's or CoreOS's list of releases: components, notes and CVEs not given otherwise",
+    )
     .option('--ramp-over <duration>', 'ramp a new release from 0 to 100 % over this time, such as 48h', parseDuration)
     .option('--from <instant>', 'offer a new release from this instant on', cli.parseInstant)
     .option('--held', 'withhold a new release until `platte withdraw VERSION --undo`')
@@ -58,12 +63,10 @@ async function publishFiles(
 ): Promise<void> {
   const files = [file, ...others] as const
   const endpoint = await cli.openEndpoint(options)
-  const { channel, version, board, cve: cves, create = false, createBoard, raw, replace, from } = options
+  const { channel, version, board, create = false, createBoard, raw, replace, from } = options
   const { belowNewest, withFloors, skipFloors, floor, held, reason } = options
   const marks = marksOf(defined({ belowNewest, withFloors, skipFloors, floor, held, reason }))
-  const components = options.components ? await readComponents(options.components) : undefined
-  const notes = options.notes ? await readShort(options.notes) : undefined
-  const given = defined({ cves, components, notes, createBoard, raw, replace, from, ...marks })
+  const given = { ...defined({ createBoard, raw, replace, from, ...marks }), ...(await readDetails(options)) }
   const release = { channel, version, board, create, ...given }
   const sources = [await fileSource(file), ...(await Promise.all(others.map(fileSource)))] as const
   const nameOf = (path: string): string => files[Number(/^files\.(\d+)/.exec(path)?.[1])] ?? cli.flagOf(made)(path)
@@ -133,6 +136,17 @@ function sentenceOf(result: PublishResult, { version, board, channel, held }: Pu
     return `Published ${release} in ${channel} (revision ${seq}), withheld: \`${offer}\` offers it.`
   if (kind === 'unchanged') return `No change: ${release} is already published in ${channel} (revision ${seq}).${live}`
   return `Published ${release} in ${channel} (revision ${seq}).${live || ' Live within 1 minute.'}`
+}
+
+/** What is given by itself takes the place of what the list of releases has. */
+async function readDetails({ releasesJson: list, cve: cves, ...options }: PublishOptions): Promise<ReleaseDetails> {
+  const components = options.components ? await readComponents(options.components) : undefined
+  const notes = options.notes ? await readShort(options.notes) : undefined
+  const found = list === undefined ? {} : detailsIn(await readShort(list, maxReleasesBytes), options, list)
+  if (found) return { ...found, ...defined({ cves, components, notes }) }
+  throw new PlatteError('usage', `${list} has no release ${options.version}`, {
+    hint: 'name the list of the channel that the version was released in',
+  })
 }
 
 async function readComponents(file: string): Promise<Record<string, string>> {
