@@ -1,6 +1,7 @@
 /** Publishes a release: packages, then the manifest (the commit), then the catalog. Safe to repeat from any point. */
 import { checkKeys } from '../catalog/edit-catalog.ts'
 import type { StoreReader } from '../catalog/read.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import type { Digests, NewHasher } from '../kernel/hasher.ts'
 import { defined } from '../kernel/json.ts'
 import { boardOf, findRelease } from '../release/add-release.ts'
@@ -21,8 +22,8 @@ import {
 import { requireUnseen } from './replace.ts'
 import { requireRoom } from './room.ts'
 
-/** A file to publish, its size in bytes; it can be read more than once. */
-export type Source = Readonly<{ name: string; size: number; open(): ReadableStream<Uint8Array> }>
+/** A file to publish, its size in bytes, its SHA-256 if something says it; it can be read more than once. */
+export type Source = Readonly<{ name: string; size: number; sha256?: string; open(): ReadableStream<Uint8Array> }>
 
 /** The OS package first. */
 export type PublishOrder = ReleaseOrder & { readonly sources: readonly [Source, ...Source[]] }
@@ -111,8 +112,15 @@ function guarded({ packages }: Staging, order: PublishOrder, state: EditState): 
   return [{ ...first, open: () => first.open().pipeThrough(checkStart(check)) }, ...extras]
 }
 
-function describe(sources: PublishOrder['sources'], hashed: readonly Hashed[]) {
-  const packages = hashed.map(({ size, sha256, sha1 }, i) => ({ name: sources[i]?.name ?? '', size, sha256, sha1 }))
+/** @throws PlatteError('mismatch') for another SHA-256 than a source has. */
+export function describe(sources: readonly Source[], hashed: readonly Hashed[]): BoardPackages['packages'] {
+  const packages = hashed.map(({ size, sha256, sha1 }, i) => {
+    const { name = '', sha256: expected = sha256 } = sources[i] ?? {}
+    if (sha256 === expected) return { name, size, sha256, sha1 }
+    throw new PlatteError('mismatch', `${name}: has SHA-256 ${sha256}, but its .sha256 says ${expected}`, {
+      hint: 'the file or its .sha256 is wrong or was replaced: ask its publisher; nothing was published',
+    })
+  })
   return withOptional(packages as [Package, ...Package[]])
 }
 

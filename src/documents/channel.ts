@@ -151,6 +151,7 @@ const order = v.object({
   board: field.boardName,
   components: v.exactOptional(components),
   cves: v.exactOptional(cves),
+  codebases: v.exactOptional(v.array(codebase)),
   files: v.pipe(
     v.array(v.object({ name: field.packageName, size: v.pipe(v.number(), v.minValue(1, 'is empty')) })),
     v.check((list) => haveDistinctNames(list), 'two files have the same name'),

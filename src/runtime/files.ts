@@ -5,7 +5,8 @@ import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Source } from '../channels/publish.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
-import { readAtMost } from '../store/streams.ts'
+import { readAt } from '../store/http/upstream.ts'
+import { transport } from './transport.ts'
 
 /** Release notes and component lists are shorter. */
 const maxTextBytes = 1024 * 1024
@@ -45,9 +46,9 @@ export async function readShort(source: string, maxBytes = maxTextBytes): Promis
 }
 
 async function fetchShort(url: string, maxBytes: number): Promise<Uint8Array> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(20_000) })
-  if (!response.ok) throw new Error(`it answered ${response.status}`)
-  return response.body ? await readAtMost(response.body, maxBytes, 'the answer') : new Uint8Array()
+  const bytes = await readAt({ url, key: 'the answer', transport, idleMs: 10_000 }, maxBytes)
+  if (bytes === undefined) throw new Error('there is no such file')
+  return bytes
 }
 
 const readable = <T>(source: string, reading: Promise<T>): Promise<T> =>

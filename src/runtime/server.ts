@@ -13,7 +13,8 @@ import { type Features, openFeatures, refreshEveryMs, refreshSlice, runLog, serv
 import { features } from './features.ts'
 import { readTextFile } from './files.ts'
 import type { SettingsWith } from './settings.ts'
-import { openUploadsOf, transport } from './store.ts'
+import { openUploadsOf } from './store.ts'
+import { transport } from './transport.ts'
 
 const serverFeatures: Features = [
   ...features,

@@ -1,5 +1,4 @@
 /** The store that a setting names, on a machine with files: Node and Deno. */
-import { lookup } from 'node:dns/promises'
 import { mkdir } from 'node:fs/promises'
 import type { Publisher } from '../channels/publish.ts'
 import { maxOverlayBytes, parseOverlay } from '../documents/overlay.ts'
@@ -12,8 +11,6 @@ import type { Overlay } from '../release/view.ts'
 import { folderDocuments } from '../store/folder/documents.ts'
 import { folderPackages } from '../store/folder/packages.ts'
 import { folderUploads } from '../store/folder/uploads.ts'
-import { type Transport, webTransport } from '../store/http/transport.ts'
-import { nodeTransport } from '../store/http/transport-node.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
 import { readTextFile } from './files.ts'
@@ -21,12 +18,7 @@ import { nodeHasher } from './hasher-node.ts'
 import { loadOnlineKeys } from './keys.ts'
 import type { OverlaySource, S3Setting, StoreSetting } from './own-settings.ts'
 import type { SettingsWith } from './settings.ts'
-
-/** Deno asks for permission to each address that node:http connects to, so names are judged there before `fetch`. */
-export const transport: Transport =
-  'Deno' in globalThis
-    ? webTransport(async (host) => (await lookup(host, { all: true })).map(({ address }) => address))
-    : nodeTransport()
+import { transport } from './transport.ts'
 
 const machine = { newHasher: nodeHasher, clock: systemClock, random: systemRandom, transport }
 

@@ -2,7 +2,7 @@
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import type { Configured, FetchRequest } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
-import { openResumed, statAt } from '../store/http/upstream.ts'
+import { openResumed, type ResumedRequest, statAt } from '../store/http/upstream.ts'
 import { streamFrom } from '../store/streams.ts'
 
 export interface DownloadOptions {
@@ -19,7 +19,12 @@ export interface DownloadOptions {
 }
 
 /** A file at a URL, its size in bytes; it can be read more than once. */
-export type RemoteFile = Readonly<{ name: string; size: number; open(): ReadableStream<Uint8Array> }>
+export interface RemoteFile {
+  readonly name: string
+  readonly size: number
+  /** @param isSumKnown whether the reader has a digest. Else it resumes only what the server marks as the same file. */
+  open(isSumKnown?: boolean): ReadableStream<Uint8Array>
+}
 
 const defaultIdleMs = 20_000
 const defaultMaxBytes = 16 * 1024 ** 3
@@ -39,7 +44,7 @@ export async function remoteFile(url: string, options: DownloadOptions): Promise
   const size = options.size ?? (await statAt(request))?.size
   if (size === undefined) throw absent()
   if (size > maxBytes) throw new PlatteError('too-large', `${key}: has ${size} bytes, more than ${maxBytes}`)
-  return { name, size, open: () => lazily(() => openExactly(request, size, absent)) }
+  return { name, size, open: (isSumKnown) => lazily(() => openExactly({ ...request, isSumKnown }, size, absent)) }
 }
 
 /** @returns how messages name it: without what may be a secret. */
@@ -62,7 +67,7 @@ function placeOf(url: string): { readonly href: string; readonly key: string; re
   }
 }
 
-async function openExactly(request: FetchRequest, size: number, absent: () => PlatteError) {
+async function openExactly(request: ResumedRequest, size: number, absent: () => PlatteError) {
   const opened = await openResumed(request)
   if (opened === undefined) throw absent()
   if (opened.size === size) return opened.body

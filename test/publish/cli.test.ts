@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { serve } from '../upstream/server.ts'
 import { app } from '../world.ts'
 import { policyFor, startIssuer } from './issuer.ts'
 
@@ -109,6 +110,29 @@ test('publish twice: nothing is uploaded twice', async () => {
   })
   expect(new Set(request)).toEqual(new Set(['Bearer canary-request-token https://updates.example.org']))
   expect(first.stderr + again.stderr).not.toContain('canary')
+})
+
+test('files at URLs are copied before they are uploaded, and cannot be referenced', async () => {
+  const bytes = Buffer.from('CrAU a payload')
+  const server = await serve(
+    (_, response) => void response.writeHead(200, { 'Content-Length': bytes.length }).end(bytes),
+  )
+  const [command, file, ...more] = publish
+  const args = [command ?? '', `${server.url}${file}`, ...more, '--version', '1.1.0']
+  const sums = await platte(args, job())
+  expect([sums.code, sums.stderr]).toEqual([5, expect.stringContaining('update.gz.sha256: is not what')])
+  await server.close()
+  const plain = await serve(({ url }, response) => {
+    const isHere = url === '/update.gz'
+    response
+      .writeHead(isHere ? 200 : 404, { 'Content-Length': isHere ? bytes.length : 0 })
+      .end(isHere ? bytes : undefined)
+  })
+  args[1] = `${plain.url}${file}`
+  expect(await platte(args, job())).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Published 1\.1\.0/) })
+  const referenced = await platte([...args, '--reference'], job())
+  expect([referenced.code, referenced.stderr]).toEqual([2, expect.stringContaining('signs only what it has read')])
+  await plain.close()
 })
 
 test('edits use the endpoint, too', async () => {

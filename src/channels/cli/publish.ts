@@ -5,16 +5,17 @@ import { refuseUnsafe } from '../../doctor/examine.ts'
 import { checkOrder } from '../../documents/channel.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { defined, parseJsonObject } from '../../kernel/json.ts'
-import type { Package } from '../../release/channel.ts'
 import { changeLine } from '../../release/diff.ts'
-import { fileSource, readShort } from '../../runtime/files.ts'
+import { readShort } from '../../runtime/files.ts'
 import { nodeHasher } from '../../runtime/hasher-node.ts'
+import { sharedFolder } from '../../upstreams/release-files.ts'
 import { readCommand } from '../commands.ts'
 import { risingOver } from '../execute-command.ts'
-import { digestsOf, type PublishResult, planPublish, publish, type Source } from '../publish.ts'
+import { describe, digestsOf, type PublishResult, planPublish, publish, type Source } from '../publish.ts'
 import type { ReleaseOrder } from '../release-edit.ts'
 import { detailsIn, maxReleasesBytes, type ReleaseDetails } from '../releases-json.ts'
 import { marksOf, placing } from './editing.ts'
+import { type OnDisk, onDisk, openSources, type Sources } from './sources.ts'
 
 type Texts = Partial<Record<'components' | 'notes' | 'releasesJson' | 'rampOver' | 'from' | 'reason', string>>
 type Switches = Partial<
@@ -25,6 +26,7 @@ interface PublishOptions extends cli.Options, Pick<ReleaseOrder, 'channel' | 've
   readonly cve?: readonly string[]
   readonly create?: boolean
   readonly dryRun?: boolean
+  readonly reference?: true
 }
 
 const { collect, command, parseDuration } = cli
@@ -32,7 +34,7 @@ const { collect, command, parseDuration } = cli
 export function publishCommand(): Command {
   const made = command('publish', 'publish a release for one board', [...cli.writeFlags, ...cli.endpointFlags, 'app'])
   return placing(made)
-    .argument('<file>', 'the OS package: the payload that update_engine installs')
+    .argument('<file>', 'the OS package: the payload that update_engine installs; a file or a URL')
     .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
     .requiredOption('--channel <channel>', 'the channel it goes into')
     .requiredOption('--version <version>', 'its version, such as 4152.2.0')
@@ -50,6 +52,7 @@ export function publishCommand(): Command {
     .option('--create', 'create the channel if it does not exist')
     .option('--create-board', 'give the app a board that it does not have')
     .option('--raw', 'allow a first package that is no payload of update_engine')
+    .option('--reference', 'leave the packages at their URLs, from where machines download them')
     .option('--replace', 'put other files in the place of a version that was always withheld')
     .option('--dry-run', 'check everything and print what would change; write nothing')
     .action(publishFiles)
@@ -67,20 +70,27 @@ async function publishFiles(
   const { belowNewest, withFloors, skipFloors, floor, held, reason } = options
   const marks = marksOf(defined({ belowNewest, withFloors, skipFloors, floor, held, reason }))
   const given = { ...defined({ createBoard, raw, replace, from, ...marks }), ...(await readDetails(options)) }
-  const release = { channel, version, board, create, ...given }
-  const sources = [await fileSource(file), ...(await Promise.all(others.map(fileSource)))] as const
+  const codebases = options.reference ? [sharedFolder(files)] : undefined
+  if (endpoint && codebases)
+    throw new PlatteError(
+      'usage',
+      '--reference needs the release key: a publish function signs only what it has read',
+      {
+        hint: 'leave --reference out, or publish from a machine with the key and without --endpoint',
+      },
+    )
+  const sources = await openSources(files)
+  const release = { channel, version, board, create, ...given, ...defined({ codebases }) }
   const nameOf = (path: string): string => files[Number(/^files\.(\d+)/.exec(path)?.[1])] ?? cli.flagOf(made)(path)
   checkOrder({ ...release, app: cli.settingsOf(options, []).app ?? 'any', files: sources }, nameOf)
   const result = await (endpoint
-    ? publishThere(endpoint, { files, sources }, release, options)
+    ? onDisk(files, sources, (there) => publishThere(endpoint, there, release, options))
     : publishHere(sources, release, options))
   const { changes = [], effects = [], warnings = [] } = result
   for (const warning of warnings) notice(`warning: ${warning}`)
   show(options.json, result, [...changes.map(changeLine), ...effects, sentenceOf(result, options)])
 }
 
-type Sources = readonly [Source, ...Source[]]
-type Files = Readonly<{ files: readonly string[]; sources: Sources }>
 type Release = Omit<ReleaseOrder, 'app'>
 
 async function publishHere(sources: Sources, release: Release, options: PublishOptions) {
@@ -96,7 +106,7 @@ async function publishHere(sources: Sources, release: Release, options: PublishO
 /** Uploads what the publish function lacks. */
 async function publishThere(
   endpoint: cli.Endpoint,
-  { files, sources }: Files,
+  { files, sources }: OnDisk,
   order: Release,
   options: PublishOptions,
 ) {
@@ -104,10 +114,10 @@ async function publishThere(
   const { app } = cli.settingsOf(options, ['app'])
   const { rampOver, dryRun } = options
   const bar = progress('uploading', 2 * sum(sources))
-  const packages: Package[] = []
   try {
-    for (const source of sources)
-      packages.push({ name: source.name, ...(await digestsOf(source, nodeHasher, bar.add)) })
+    const hashed = []
+    for (const source of sources) hashed.push(await digestsOf(source, nodeHasher, bar.add))
+    const packages = describe(sources, hashed)
     const texts = { rampOver, create: create || undefined, notes: notes && new TextDecoder().decode(notes) }
     const command = readCommand('publish', { ...release, app, packages, ...defined(texts) })
     const planned = await endpoint.send<PublishResult>(command, { dryRun: true })

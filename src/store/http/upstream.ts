@@ -43,7 +43,7 @@ export function upstreamDocuments(url: string, { transport, idleMs = defaultIdle
 export function upstreamPackages(url: string, { transport, idleMs = defaultIdleMs }: UpstreamOptions): Packages {
   const askedFor = (key: string): FetchRequest => ({ url: url + urlPathOf(checkKey(key)), key, transport, idleMs })
   return {
-    open: (key, range) => openResumed(askedFor(key), range),
+    open: async (key, range) => openResumed(askedFor(key), range),
     stat: async (key) => statAt(askedFor(key)),
     async put(key, body) {
       await body.cancel()
@@ -53,15 +53,23 @@ export function upstreamPackages(url: string, { transport, idleMs = defaultIdleM
   }
 }
 
+/** Reads what a URL names at once. @returns `undefined` where it does not exist. @throws PlatteError('too-large') */
+export const readAt = async (request: FetchRequest, maxBytes: number): Promise<Uint8Array | undefined> =>
+  (await getDocument<StoredDocument>({ totalMs: 3 * request.idleMs, ...request }, maxBytes, undefined))?.bytes
+
+/** `isSumKnown: false`: nobody can tell afterwards whether pieces are of one file. */
+export type ResumedRequest = FetchRequest & { readonly isSumKnown?: boolean | undefined }
+
 /** Opens what a URL names; resumes it where a connection breaks off. @returns `undefined` where it does not exist. */
-export async function openResumed(asked: FetchRequest, range?: ByteRange): Promise<OpenPackage | undefined> {
+export async function openResumed(asked: ResumedRequest, range?: ByteRange): Promise<OpenPackage | undefined> {
   const { idleMs } = asked
   const request = { ...asked, pace: newPace(3 * idleMs) }
   const opened = await openPart(request, range).finally(request.pace.end)
   if (opened === undefined) return undefined
-  const { size, body, tag } = opened
+  const { body, ...first } = opened
+  const { size } = first
   const whole = { range: range ?? { start: 0, end: size - 1 }, pace: request.pace, pauseMs: idleMs / 100 }
-  return { size, ...resumedBody(body, { ...whole, reopen: async (rest) => reopenPart(request, rest, size, tag) }) }
+  return { size, ...resumedBody(body, { ...whole, reopen: async (rest) => reopenPart(request, rest, first) }) }
 }
 
 /** @returns `undefined` where it does not exist. @throws PlatteError('store-unavailable') without a Content-Length. */
@@ -145,13 +153,20 @@ async function openPart(request: FetchRequest, range: ByteRange | undefined, tag
   const take = (answer: FetchResponse) => ({
     ...packageIn(request.key, answer, range),
     tag: strongTag(answer.headers),
+    modified: answer.headers.get('last-modified'),
   })
   return ask({ ...request, headers }, take, range && [206, 416])
 }
 
-async function reopenPart(request: FetchRequest, rest: ByteRange, size: number, tag: string | undefined) {
+type First = Readonly<{ size: number; tag: string | undefined; modified: string | null }>
+
+async function reopenPart(request: ResumedRequest, rest: ByteRange, { size, tag, modified }: First) {
+  if (request.isSumKnown === false && tag === undefined && modified === null)
+    throw new PlatteError('mismatch', `${request.key}: broke off, and its server marks no states of a file`, {
+      hint: 'run it again, or put a .sha256 beside it: then it is resumed',
+    })
   const opened = await openPart(request, rest, tag)
-  if (opened?.size === size) return opened.body
+  if (opened?.size === size && opened.modified === modified) return opened.body
   await opened?.body.cancel()
   throw new PlatteError('mismatch', `${request.key}: was replaced at the upstream during the download`)
 }
