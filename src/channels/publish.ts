@@ -22,8 +22,8 @@ import {
 import { requireUnseen } from './replace.ts'
 import { requireRoom } from './room.ts'
 
-/** A file to publish, its size in bytes, its SHA-256 if something says it; it can be read more than once. */
-export type Source = Readonly<{ name: string; size: number; sha256?: string; open(): ReadableStream<Uint8Array> }>
+/** A file to publish, its size in bytes, its digests if something says them; it can be read more than once. */
+export type Source = Partial<Digests> & Readonly<{ name: string; size: number; open(): ReadableStream<Uint8Array> }>
 
 /** The OS package first. */
 export type PublishOrder = ReleaseOrder & { readonly sources: readonly [Source, ...Source[]] }
@@ -112,16 +112,22 @@ function guarded({ packages }: Staging, order: PublishOrder, state: EditState): 
   return [{ ...first, open: () => first.open().pipeThrough(checkStart(check)) }, ...extras]
 }
 
-/** @throws PlatteError('mismatch') for another SHA-256 than a source has. */
+/** @throws PlatteError('mismatch') for another digest than a source has. */
 export function describe(sources: readonly Source[], hashed: readonly Hashed[]): BoardPackages['packages'] {
   const packages = hashed.map(({ size, sha256, sha1 }, i) => {
-    const { name = '', sha256: expected = sha256 } = sources[i] ?? {}
-    if (sha256 === expected) return { name, size, sha256, sha1 }
-    throw new PlatteError('mismatch', `${name}: has SHA-256 ${sha256}, but its .sha256 says ${expected}`, {
-      hint: 'the file or its .sha256 is wrong or was replaced: ask its publisher; nothing was published',
-    })
+    const { name = '', ...said }: Partial<Source> = sources[i] ?? {}
+    requireDigest(`${name}: has SHA-256`, sha256, said.sha256)
+    requireDigest(`${name}: has SHA-1`, sha1, said.sha1)
+    return { name, size, sha256, sha1 }
   })
   return withOptional(packages as [Package, ...Package[]])
+}
+
+function requireDigest(what: string, found: string, said = found): void {
+  if (found === said) return
+  throw new PlatteError('mismatch', `${what} ${found}, expected ${said}`, {
+    hint: 'the file, or what names its digest (its .sha256, or the other server), is wrong or was replaced: ask its publisher; nothing was published',
+  })
 }
 
 /** A machine needs the first package, and may do without the others. */

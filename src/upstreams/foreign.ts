@@ -1,5 +1,6 @@
 /** What a server that is no Platte offers, in Platte's words: channels with their releases, and what has no counterpart. */
-import { isName } from '../documents/fields.ts'
+import * as v from 'valibot'
+import { isName, matching } from '../documents/fields.ts'
 import { isTakenPath } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { groupOf, isGroup } from '../kernel/group.ts'
@@ -45,12 +46,29 @@ export interface ForeignChannel {
 
 export interface Foreign {
   readonly channels: readonly ForeignChannel[]
-  /** What Platte does otherwise, and what was left out: sentences. */
+  /** What cannot be used as it is there, and is left out: sentences. */
+  readonly refused: readonly string[]
+  /** What Platte does otherwise, and what has no counterpart: sentences. */
   readonly notes: readonly string[]
 }
 
 /** The names that a store knows of an app: of each channel and alias, the channel. */
 export type KnownNames = (app: string) => ReadonlyMap<string, string>
+
+/** CoreOS Container Linux and Flatcar: one id. */
+export const flatcarApp = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
+
+/** The key of an app. @returns `undefined` where it cannot be one. */
+export function keyOf(id: string): string | undefined {
+  const key = id
+    .trim()
+    .replace(/^\{(.*)\}$/, '$1')
+    .toLowerCase()
+  return isName(key) ? key : undefined
+}
+
+/** A track as Platte compares it with what machines send. */
+export const trackOf = groupOf
 
 /** A GROUP of machines, and a name for people. */
 export type Track = Readonly<{ track: string; title: string }>
@@ -59,7 +77,10 @@ export type Track = Readonly<{ track: string; title: string }>
  * Names the channel of each track: as the store knows it, else as the track is written, else the nearest name that is
  * free. The same every time.
  */
-export function nameChannels(tracks: readonly Track[], known: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+export function nameChannels(
+  tracks: readonly Track[],
+  known: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
   const names = new Map<string, string>()
   const taken = new Set(known.values())
   const isFree = (name: string): boolean => isName(name) && !isTakenPath(name) && !taken.has(name)
@@ -98,7 +119,7 @@ const plainName = (text: string): string =>
 
 /** The names of a channel that can be its aliases, and those that cannot. */
 export function aliasesOf(channel: string, names: readonly string[], known: ReadonlyMap<string, string>) {
-  const wanted = [...new Set(names.map(groupOf))].filter((name) => name !== channel)
+  const wanted = [...new Set(names.map(trackOf))].filter((name) => name !== channel)
   const isOther = (name: string): boolean => (known.get(name) ?? channel) !== channel
   const aliases = wanted.filter((name) => isGroup(name) && !isOther(name))
   return { aliases, refused: wanted.filter((name) => !aliases.includes(name)) }
@@ -111,8 +132,25 @@ export const oneLine = (text: string, maxLength = 500): string =>
     .trim()
     .slice(0, maxLength)
 
+/** A digest in base64, read as hex. */
+export const digestIn = (bytes: number, name: string) =>
+  v.pipe(
+    v.string(),
+    v.transform((text) => hexOf(text, bytes)),
+    v.string(`must be a ${name} in base64`),
+  )
+
+/** A plain URL of a file or folder, as other servers name it. */
+export const fileUrl = v.pipe(
+  matching(/^https?:\/\/[^\s?#"'<>&@\\]+$/, 'must be a plain http(s) URL'),
+  v.maxLength(400),
+)
+
+/** A number of bytes, as other servers write it. */
+export const sizeText = v.pipe(matching(/^[1-9]\d{0,14}$/, 'must be a number of bytes'), v.transform(Number))
+
 /** A digest in base64 as hex. @returns `undefined` where it has another length. */
-export function hexOf(base64: string, bytes: number): string | undefined {
+function hexOf(base64: string, bytes: number): string | undefined {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64) || base64.length % 4 !== 0) return undefined
   const binary = atob(base64)
   if (binary.length !== bytes) return undefined

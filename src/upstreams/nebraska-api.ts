@@ -29,7 +29,7 @@ const packageFields = {
 const nebraskaPackage = v.object(packageFields)
 const floor = v.object({ ...packageFields, floor_reason: maybeText })
 const channel = v.object({ id: text, name: text, arch: v.number(), package: v.nullish(nebraskaPackage) })
-const group = v.object({
+const groupSchema = v.object({
   id: text,
   name: text,
   description: v.optional(text, ''),
@@ -53,7 +53,7 @@ export type NebraskaPackage = v.InferOutput<typeof nebraskaPackage>
 export type NebraskaFloor = v.InferOutput<typeof floor>
 export type NebraskaChannel = v.InferOutput<typeof channel> & { readonly floors: readonly NebraskaFloor[] }
 /** `machines`: seen in the last 30 days, where its limit of updates makes that matter. */
-export type NebraskaGroup = v.InferOutput<typeof group> & { readonly machines?: number | undefined }
+export type NebraskaGroup = v.InferOutput<typeof groupSchema> & { readonly machines?: number | undefined }
 export type NebraskaApp = Pick<v.InferOutput<typeof listed>, 'id' | 'product_id' | 'name'> &
   Readonly<{ url: string; groups: readonly NebraskaGroup[]; channels: readonly NebraskaChannel[] }> &
   Readonly<{ packages: readonly NebraskaPackage[] }>
@@ -77,17 +77,26 @@ async function readApp(rest: Rest, app: v.InferOutput<typeof listed>): Promise<N
   const read = async <T extends { readonly id: string }>(member: string, schema: v.GenericSchema<unknown, T>) =>
     isEmpty ? [] : ((await getPages(rest, `${path}/${member}`, member, schema)) ?? [])
   const groups: NebraskaGroup[] = []
-  for (const one of await read('groups', group)) groups.push({ ...one, machines: await machinesOf(rest, path, one) })
+  for (const one of await read('groups', groupSchema))
+    groups.push({ ...one, machines: await machinesOf(rest, path, one) })
   const channels: NebraskaChannel[] = []
   for (const one of await read('channels', channel)) {
     // Versions without floors know no such list.
     const floors = await getPages(rest, `/api/channels/${encodeURIComponent(one.id)}/floors`, 'packages', floor)
     channels.push({ ...one, floors: floors ?? [] })
   }
-  return { id, product_id, name, url: rest.url + path, groups, channels, packages: await read('packages', nebraskaPackage) }
+  return {
+    id,
+    product_id,
+    name,
+    url: rest.url + path,
+    groups,
+    channels,
+    packages: await read('packages', nebraskaPackage),
+  }
 }
 
-async function machinesOf(rest: Rest, path: string, { id, ...group }: v.InferOutput<typeof group>) {
+async function machinesOf(rest: Rest, path: string, { id, ...group }: v.InferOutput<typeof groupSchema>) {
   if (group.policy_max_updates_per_period >= unlimited) return undefined
   const answer = await getJson(rest, `${path}/groups/${encodeURIComponent(id)}/instancescount?duration=30d`, count)
   return answer?.count

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { check } from '../documents/fields.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { addressScope } from '../store/http/address.ts'
-import { type FetchResponse, fetchBounded } from '../store/http/fetch.ts'
+import { type Configured, type FetchResponse, fetchBounded } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 import { readAtMost } from '../store/streams.ts'
 import { unusable } from './foreign.ts'
@@ -14,6 +14,8 @@ export interface Rest {
   /** A bearer token. */
   readonly token?: string | undefined
   readonly transport: Transport
+  /** How near it turned out to be. */
+  readonly from: Configured
 }
 
 const maxBytes = 16 * 1024 * 1024
@@ -39,8 +41,8 @@ export function checkToken({ url, token }: Pick<Rest, 'url' | 'token'>): void {
 export async function getJson<T>(rest: Rest, path: string, schema: v.GenericSchema<unknown, T>) {
   const url = rest.url + path
   const headers = { accept: 'application/json', ...(rest.token && { authorization: `Bearer ${rest.token}` }) }
-  const { transport } = rest
-  const answer = await fetchBounded({ url, key: url, headers, transport, idleMs, totalMs: 3 * idleMs })
+  const { transport, from } = rest
+  const answer = await fetchBounded({ url, from, key: url, headers, transport, idleMs, totalMs: 3 * idleMs })
   if (answer.status === 200) return check(schema, url, await parse(url, answer))
   await answer.drop()
   if (answer.status === 404) return undefined
@@ -49,7 +51,9 @@ export async function getJson<T>(rest: Rest, path: string, schema: v.GenericSche
 
 function failure(url: string, status: number, hasToken: boolean): PlatteError {
   if (status !== 401 && status !== 403) return new PlatteError('store-unavailable', `${url}: answers ${status}`)
-  const hint = hasToken ? 'the token may have expired, or lacks the role of a viewer' : 'give one with --token-file FILE'
+  const hint = hasToken
+    ? 'the token may have expired, or lacks the role of a viewer'
+    : 'give one with --token-file FILE'
   return new PlatteError('unauthorized', `${url}: answers ${status}: it wants ${hasToken ? 'another' : 'a'} token`, {
     hint,
   })
@@ -61,7 +65,11 @@ async function parse(url: string, answer: FetchResponse): Promise<unknown> {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch {
     const type = answer.headers.get('content-type') ?? 'no content type'
-    throw unusable(url, `is not JSON (${type.slice(0, 80)})`, 'give the address of the server itself, such as https://HOST')
+    throw unusable(
+      url,
+      `is not JSON (${type.slice(0, 80)})`,
+      'give the address of the server itself, such as https://HOST',
+    )
   }
 }
 
