@@ -50,11 +50,15 @@ export async function fetchBounded(question: FetchRequest): Promise<FetchRespons
   const { method = 'GET', body, key, transport } = question
   const watch = watchOver(question)
   // A compressed answer would have other lengths and ranges.
-  const headers = { ...question.headers, 'accept-encoding': 'identity' }
+  const all: Readonly<Record<string, string>> = { ...question.headers, 'accept-encoding': 'identity' }
+  // A token is for the server that was asked, and for no other.
+  const { authorization: _, ...elsewhere } = all
   const judgeFor = guardOf(question)
   try {
     let url = new URL(question.url)
+    const { origin } = url
     for (let hops = 0; hops <= redirectsAtMost; hops++) {
+      const headers = url.origin === origin ? all : elsewhere
       const sending = { method, body, url, headers, signal: watch.signal, ...judgeFor(url, hops === 0) }
       const reply = await watch.during(transport(sending))
       if (!redirects.includes(reply.status)) return await plain(key, answerOf(reply, url.origin, watch))

@@ -133,12 +133,19 @@ function onlyChannels(found: Foreign, names: readonly string[] | undefined): For
 }
 
 async function tokenOf({ token, tokenFile }: ImportOptions): Promise<string | undefined> {
-  if (tokenFile === undefined) return token
-  if (token !== undefined) throw new PlatteError('usage', 'use one of --token and --token-file')
+  if (tokenFile !== undefined && token !== undefined)
+    throw new PlatteError('usage', 'use one of --token and --token-file')
+  if (tokenFile === undefined) return token && readToken('--token', token)
   const text = await readTextFile(tokenFile, 16 * 1024).catch((cause: unknown) => {
     throw new PlatteError('usage', `--token-file: ${tokenFile} cannot be read: ${messageOf(cause)}`, { cause })
   })
-  return text.trim()
+  return readToken(`--token-file: ${tokenFile}`, text)
+}
+
+function readToken(where: string, text: string): string {
+  const token = text.trim()
+  if (/^[!-~]+$/.test(token)) return token
+  throw new PlatteError('usage', `${where}: is no bearer token: it has other characters, or none`)
 }
 
 function planText({ wanted, steps }: PlannedChannel): readonly string[] {
