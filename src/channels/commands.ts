@@ -1,6 +1,6 @@
 /** The schema of each command that changes a channel, for the command line and the publish function. */
 import * as v from 'valibot'
-import { components, cves, packageList, target, windows } from '../documents/channel.ts'
+import { boardPackages, components, cves, packageList, target, windows } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 
 /** Release notes are kept beside the manifest, and so are as long as a document may be. */
@@ -62,7 +62,20 @@ const placed = <const Fields extends v.ObjectEntries>(fields: Fields) =>
     v.check((command) => count(command, ['withFloors', 'skipFloors']) < 2, 'give one of withFloors, skipFloors'),
   )
 
-/** `publish` takes packages that were uploaded before. */
+/** Of an upstream. */
+const adopted = v.strictObject({
+  version: field.publishedVersion,
+  /** Why machines must pass through it. */
+  floor: maybe(field.reason),
+  boards: v.pipe(
+    field.record(field.boardName, boardPackages),
+    v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
+  ),
+  ...{ components: maybe(components), cves: maybe(cves) },
+  notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
+})
+
+/** `publish` and `adopt` take packages that were uploaded before. */
 export const commands = {
   publish: v.pipe(
     placed({
@@ -79,6 +92,12 @@ export const commands = {
     }),
     v.check((command) => count(command, ['held', 'floor']) < 2, heldFloor),
   ),
+  adopt: v.strictObject({
+    ...ref,
+    releases: v.pipe(v.array(adopted), v.minLength(1), v.maxLength(64)),
+    ...{ after: duration, rampOver: duration, held: maybe(field.reason) },
+    ...{ create: maybe(v.boolean()), createBoard: flag, raw: flag, belowNewest: flag, skipFloors: flag },
+  }),
   promote: placed({
     ...{ ...release, from: field.channelName, boards: maybe(v.array(field.boardName)), rampOver: duration },
   }),

@@ -8,6 +8,7 @@ import { findRelease, refusal, sameJson, withFollowed } from '../release/add-rel
 import type { Channel, Conditions, Hold, RampStep, Release, Window } from '../release/channel.ts'
 import * as edit from '../release/edits.ts'
 import { isSameVersion } from '../release/version.ts'
+import { adoptEdit } from './adopt-edit.ts'
 import { describeEdit, endEdit, followEdit, renameEdit } from './channel-life.ts'
 import type { Action, ChannelCommand, CommandOf } from './commands.ts'
 import { draftChange, requirePackages, type Signing } from './commit.ts'
@@ -50,6 +51,7 @@ const onReleaseOrAll =
     version === undefined ? set(current) : edit.editRelease(current, version, set)
 
 const edits: { readonly [A in EditAction]: EditOf<A> } = {
+  adopt: adoptEdit,
   promote: ({ channel: to, rampOver: over, ...given }, at) => promoteEdit({ ...given, to, ramp: risingOver(over, at) }),
   ramp: (command, at) =>
     command.stop || command.resume ? stopRampsEdit(refOf(command), command.stop ?? false) : rampEdit(command, at),
@@ -163,7 +165,7 @@ export async function planCommand(writer: Committer, command: ChannelCommand, si
   const planned = await draftCommand(writer, command, signing)
   // The packages of a publish may still be uploading: the commit checks them.
   if (command.action === 'publish') await checkPlanned(writer, storedOrder(command, planned.issue.at), planned)
-  else await requirePackages(writer, planned.packages)
+  else if (command.action !== 'adopt') await requirePackages(writer, planned.packages)
   return planned
 }
 

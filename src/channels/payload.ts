@@ -43,13 +43,16 @@ type Named = Readonly<{ name: string; app: string }>
 
 /** @throws PlatteError('refused') for a file that begins otherwise, where the app's releases have payloads. */
 export async function requirePayload(start: Uint8Array, { name, app }: Named, state: EditState, packages: Packages) {
-  if (isPayload(start)) return
-  if (!updateEngineApps.includes(app) && !(await havePayloads(state, packages))) return
+  if (isPayload(start) || !(await mustBePayload(app, state, packages))) return
   throw refusal(
     `${name} does not begin with ${magic}: it is no payload that update_engine installs`,
     'name the payload first, such as flatcar_production_update.gz; --raw publishes any other file',
   )
 }
+
+/** Whether the first package of each release of an app must be a payload. */
+export const mustBePayload = async (app: string, state: EditState, packages: Packages): Promise<boolean> =>
+  updateEngineApps.includes(app) || (await havePayloads(state, packages))
 
 const isPayload = (start: Uint8Array): boolean => new TextDecoder().decode(start) === magic
 

@@ -164,7 +164,11 @@ const isKnown = ({ head }: EditState, { version, board, replace }: ReleaseOrder)
   !replace && boardOf(head && findRelease(head.manifest, version), board) !== undefined
 
 /** Hashes every file, and copies it in the same pass where the store takes bytes before their name. */
-async function hashAndStage(staging: Staging, sources: readonly Source[], onBytes: OnBytes): Promise<StagedPackage[]> {
+export async function hashAndStage(
+  staging: Staging,
+  sources: readonly Source[],
+  onBytes: OnBytes,
+): Promise<StagedPackage[]> {
   const staged: StagedPackage[] = []
   try {
     for (const source of sources)
@@ -178,7 +182,7 @@ async function hashAndStage(staging: Staging, sources: readonly Source[], onByte
 }
 
 /** For packages that stay where they are. */
-const hashAll: typeof hashAndStage = async ({ newHasher }, sources, onBytes) => {
+export const hashAll: typeof hashAndStage = async ({ newHasher }, sources, onBytes) => {
   const hashed: StagedPackage[] = []
   for (const source of sources)
     hashed.push({ ...(await digestsOf(source, newHasher, onBytes)), keep: async () => 'same', discard: async () => {} })

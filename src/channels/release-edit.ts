@@ -66,7 +66,10 @@ export function checkAdmission(state: EditState, order: ReleaseOrder): void {
 }
 
 /** A mistyped board would get a release that no machine asks for. */
-function checkBoard({ head, others }: EditState, { app, board, createBoard }: ReleaseOrder): void {
+export function checkBoard(
+  { head, others }: EditState,
+  { app, board, createBoard }: Pick<ReleaseOrder, 'app' | 'board' | 'createBoard'>,
+): void {
   const manifests = [...(head ? [head.manifest] : []), ...others.values()]
   const boards = new Set(manifests.flatMap(({ releases }) => releases.flatMap((one) => Object.keys(one.boards))))
   if (createBoard || boards.size === 0 || boards.has(board)) return

@@ -13,7 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   init: async () => (await import('../catalog/cli/store.ts')).initCommand(),
   publish: async () => (await import('../channels/cli/publish.ts')).publishCommand(),
   promote: async () => (await import('../channels/cli/release.ts')).promoteCommand(),
-  adopt: async () => (await import('../mirroring/cli.ts')).adoptCommand(),
+  adopt: async () => (await import('../mirroring/cli/adopt.ts')).adoptCommand(),
   ramp: async () => (await import('../channels/cli/release.ts')).rampCommand(),
   window: async () => (await import('../channels/cli/release.ts')).windowCommand(),
   target: async () => (await import('../channels/cli/release.ts')).targetCommand(),

@@ -33,7 +33,7 @@ export const target = v.strictObject({
 const conditions = { windows: v.exactOptional(windows), target: v.exactOptional(target) }
 
 /** A base URL as clients glue names to it: absolute, no query, ends in "/". */
-const codebase = v.pipe(
+export const codebase = v.pipe(
   v.string(),
   v.maxLength(500),
   v.regex(/^https?:\/\/[^\s?#"'<>&]+\/$/, 'must be an http(s) URL without a query that ends in /'),
@@ -54,7 +54,11 @@ export const packageList = v.pipe(
   v.check((list) => haveDistinctNames(list), 'names a package twice'),
 )
 
-const board = v.strictObject({ codebases: v.pipe(v.array(codebase), v.maxLength(10)), packages: packageList })
+/** Packages of one board, and the base URLs that they are at. */
+export const boardPackages = v.strictObject({
+  codebases: v.pipe(v.array(codebase), v.maxLength(10)),
+  packages: packageList,
+})
 
 const componentName = field.matching(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'must be a short name such as kernel')
 /** Versions by name. */
@@ -72,7 +76,7 @@ const release = v.strictObject({
   cves: v.exactOptional(cves),
   notes: v.exactOptional(v.strictObject({ sha256: field.sha256, size: field.count })),
   boards: v.pipe(
-    field.record(field.boardName, board),
+    field.record(field.boardName, boardPackages),
     v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
   ),
   ramp: v.exactOptional(v.pipe(v.array(v.strictObject({ at: field.instant, share })), v.maxLength(maxRampSteps))),

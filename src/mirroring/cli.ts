@@ -1,9 +1,6 @@
-/** `platte mirror`, `export`, `import` and `adopt`. */
+/** `platte mirror`, `export` and `import`. */
 import { createWriteStream } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
-import { type Command, InvalidArgumentError } from 'commander'
-import type { ChannelRef } from '../catalog/read.ts'
-import { marksOf, type PlacingOptions, placing, runHere } from '../channels/cli/editing.ts'
+import type { Command } from 'commander'
 import type { Publisher } from '../channels/publish.ts'
 import {
   collect,
@@ -15,17 +12,15 @@ import {
   parseDuration,
   readFlags,
   settingsOf,
-  writeFlags,
 } from '../cli/options.ts'
-import { notice, noticeError, progress, show, warn } from '../cli/terminal.ts'
+import { notice, progress, show, warn } from '../cli/terminal.ts'
+import { repeat } from '../cli/watch.ts'
 import { refuseUnsafe } from '../doctor/examine.ts'
 import { durationMs } from '../documents/fields.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
-import { rampOver } from '../release/edits.ts'
 import { parseStore, type StoreSetting } from '../runtime/own-settings.ts'
 import { makeStore, openStore } from '../runtime/store.ts'
-import { adopt, planAdoption } from './adopt.ts'
 import { endBundle, exportBundle, importBundle } from './bundle.ts'
 import { type MirrorMemory, type MirrorResult, mirror } from './mirror.ts'
 import { type Mirroring, type MirrorOptions, type Want, wants } from './mirror-pass.ts'
@@ -73,25 +68,15 @@ export function mirrorCommand(): Command {
 
 const packagesText = (count: number): string => `${count} ${count === 1 ? 'package' : 'packages'}`
 
-/** Passes until a signal to stop; a failed pass does not end them. */
 async function watchUpstream(
   mirroring: Mirroring,
   wanted: MirrorOptions,
   options: Flags,
   every: string,
 ): Promise<void> {
-  const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
-  const onError = (error: unknown): void => {
-    if (error instanceof PlatteError) noticeError(error)
-    else notice(`error: a defect: ${error instanceof Error ? error.stack : error}`)
-  }
   const lookEveryMs = Math.min(durationMs(every), 60_000)
   const memory: MirrorMemory = {}
-  while (!stop.signal.aborted) {
-    await mirror(mirroring, { ...wanted, lookEveryMs }, memory).then((result) => report(options, result), onError)
-    await setTimeout(durationMs(every), undefined, { signal: stop.signal }).catch(() => {})
-  }
+  await repeat(every, async () => report(options, await mirror(mirroring, { ...wanted, lookEveryMs }, memory)))
 }
 
 /** One bar at a time: that of the first package of those copied side by side. */
@@ -180,46 +165,8 @@ export function importCommand(): Command {
     })
 }
 
-interface AdoptOptions extends Options, PlacingOptions {
-  readonly as: string
-  readonly after?: string
-  readonly rampOver?: string
-  readonly create?: boolean
-  readonly dryRun?: boolean
-}
-
-export function adoptCommand(): Command {
-  const about = "publish an upstream's newest release under your own release key"
-  return placing(command('adopt', about, [...writeFlags, 'upstreamRoot']))
-    .argument('<upstream>', 'the URL of a Platte or of a public bucket, or a store as --store takes it')
-    .argument('<app/channel>', 'the channel there, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable', parseRef)
-    .requiredOption('--as <channel>', 'your channel of the same app')
-    .option('--after <duration>', 'how old a release must be there, such as 7d', parseDuration)
-    .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
-    .option('--create', 'create your channel if it does not exist')
-    .option('--dry-run', 'print what would change; write nothing')
-    .action(async (upstream: string, from: ChannelRef, options: AdoptOptions) => {
-      const { upstreamRoot: pin } = settingsOf(options, ['upstreamRoot'])
-      const opened = { ...(await openStore(parseUpstreamSetting(upstream))), pin, log: warn }
-      const { as: to, after, rampOver: over, create, skipFloors, belowNewest, floor, reason } = options
-      const placed = { create, ...marksOf({ skipFloors, belowNewest, floor, reason }) }
-      await runHere({ ...options, app: from.app, channel: to }, async (store) => {
-        const ramp = over && rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 })
-        const afterMs = after === undefined ? 0 : durationMs(after)
-        const adoption = await planAdoption(store, opened, { from, to, afterMs, ...placed, ...(ramp && { ramp }) })
-        return { planned: adoption.planned, commit: () => adopt(store, opened, adoption) }
-      })
-    })
-}
-
-function parseRef(text: string): ChannelRef {
-  const [, app, channel] = /^\{?([^/{}]+)\}?\/([^/]+)$/.exec(text) ?? []
-  if (app === undefined || channel === undefined) throw new InvalidArgumentError('Use APP/CHANNEL.')
-  return { app: app.toLowerCase(), channel }
-}
-
 /** @throws PlatteError('usage') */
-function parseUpstreamSetting(text: string): StoreSetting {
+export function parseUpstreamSetting(text: string): StoreSetting {
   try {
     return parseStore(text)
   } catch (cause) {

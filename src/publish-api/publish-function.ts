@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { loadHead, type Seal } from '../catalog/commit-channel.ts'
 import { encode, loadForWriting, type StoreWriter } from '../catalog/read.ts'
+import { newPackages } from '../channels/adopt-edit.ts'
 import { type Action, type ChannelCommand, changedBy, readCommand } from '../channels/commands.ts'
 import { commit, preview } from '../channels/commit.ts'
 import { planCommand } from '../channels/execute-command.ts'
@@ -100,6 +101,8 @@ function signingOf({ release }: Publisher, { origin, isRecorded }: Authorised, p
   return { at: proposal.issuedAtMs, provenance, seal: countersign(release, proposal) }
 }
 
+const uploadIt = { hint: 'adopt with --packages copy, or without --endpoint' }
+
 async function execute(publisher: Publisher, command: ChannelCommand, planned: Plan, seal: Seal | undefined) {
   if (command.action === 'channel-rename' && seal)
     throw new PlatteError('refused', 'renaming makes two manifests, which cannot be signed together', {
@@ -108,6 +111,12 @@ async function execute(publisher: Publisher, command: ChannelCommand, planned: P
   if (command.action === 'publish' && planned.manifest)
     for (const [i, { size, sha256, sha1 }] of command.packages.entries())
       await requireReceipt(publisher, planned.packages[i] ?? '', { size, sha256, sha1 })
+  if (command.action === 'adopt' && planned.manifest)
+    for (const { key, codebase, size, sha256, sha1 } of newPackages(planned)) {
+      if (codebase !== undefined)
+        throw new PlatteError('refused', `${codebase}: only what was read here is signed`, uploadIt)
+      await requireReceipt(publisher, key, { size, sha256, sha1 })
+    }
   return commit(publisher, planned, seal)
 }
 

@@ -21,7 +21,7 @@ import { newHono } from '../http/hono.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { type Authorising, authorise, type VerifiedToken, verifyToken } from './authorise.ts'
+import { type Authorising, authorise, type Intent, type VerifiedToken, verifyToken } from './authorise.ts'
 import type { Policy } from './policy-document.ts'
 import { answerCommand, type PublishFunction, readRequest } from './publish-function.ts'
 import { checkUploadOrder, sweepUploads, type Uploading, type UploadOrder } from './upload-records.ts'
@@ -60,7 +60,7 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
       // Uploads change no channel: their token is not used up.
       authorize: async (_, order) => {
         const { app, channel, packages } = order
-        authorise(policy, token ?? noToken(), { action: 'publish', app, channels: [channel] })
+        authoriseUpload(policy, token ?? noToken(), { app, channels: [channel] })
         const state = await loadState(publisher, { ref: { app, channel } })
         // Publishing says what becomes of floors.
         const wanted = { ...order, create: true, skipFloors: true, belowNewest: true }
@@ -81,6 +81,15 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
       for (const path of publishPaths) app.all(path, (c) => answer(c))
     },
     onSchedule: async (writer, most) => void (await sweepUploads({ ...writer, ...receiving }, most)),
+  }
+}
+
+/** Who may publish or adopt into a channel may upload for it. @throws PlatteError('refused') */
+function authoriseUpload(policy: Policy, token: VerifiedToken, intent: Omit<Intent, 'action'>): void {
+  try {
+    authorise(policy, token, { ...intent, action: 'adopt' })
+  } catch {
+    authorise(policy, token, { ...intent, action: 'publish' })
   }
 }
 

@@ -23,7 +23,10 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'valibot',
   ]),
   mirroring: ['checks', 'channels', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
-  upstreams: ['channels', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:', 'valibot'],
+  upstreams: ['checks', 'channels', 'catalog', 'store', 'trust', 'documents', 'release', 'payload', 'kernel'].concat([
+    'node:',
+    'valibot',
+  ]),
   locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
   clients: ['kernel'],
   site: ['clients', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono'],

@@ -101,7 +101,7 @@ export async function runHere(
   print(options, options.channel, await change.commit())
 }
 
-function print({ json }: cli.Options, channel: string, result: EditResult): void {
+export function print({ json }: cli.Options, channel: string, result: EditResult): void {
   for (const warning of result.warnings ?? []) notice(`warning: ${warning}`)
   const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
   const { changes, effects = [] } = result

@@ -9,24 +9,31 @@ import { badCharacter, decodeReferences, nameEnd } from './xml-text.ts'
 const maxDepth = 16
 /** Attributes of one element; the largest seen in the field (ChromiumOS's app) has about 25. */
 const maxAttributes = 64
+/** What is scanned, as messages name it, and the bounds of all its elements together. */
+export interface Scanned {
+  readonly name: string
+  /** Tags, comments, CDATA sections and instructions. */
+  readonly maxMarkup: number
+  readonly maxAttributes: number
+}
+
 /**
- * Tags, comments, CDATA sections and instructions, and attributes of all elements together: 32 apps of the largest kind
- * have 200 and 800. Without these bounds a body within the byte limit costs as much as a hundred checks.
+ * 32 apps of the largest kind have 200 tags and 800 attributes. Without these bounds a body within the byte limit costs as
+ * much as a hundred checks.
  */
-const maxMarkup = 1024
-const maxAllAttributes = 1024
+const request: Scanned = { name: 'the request', maxMarkup: 1024, maxAttributes: 1024 }
 /** References of all texts and values together; a real request holds none, or one for each odd character of a name. */
 const maxReferences = 1024
 
 /** Gets each element in document order; `depth` of the root is 0. What it throws ends the scan. */
 type OnElement = (name: string, attributes: ReadonlyMap<string, string>, depth: number) => void
 
-function newScan(text: string, onElement: OnElement) {
+function newScan(text: string, onElement: OnElement, scanned: Scanned) {
   /** The names of the open elements, the root first. */
   const open: string[] = []
   const counts = { markup: 0, attributes: 0, references: 0 }
   // `at` is in UTF-16 units, as in every message.
-  return { text, onElement, open, tag: '', attribute: '', at: 0, rooted: false, ...counts }
+  return { text, onElement, scanned, open, tag: '', attribute: '', at: 0, rooted: false, ...counts }
 }
 type Scan = ReturnType<typeof newScan>
 
@@ -34,8 +41,8 @@ type Scan = ReturnType<typeof newScan>
  * @throws PlatteError('bad-request') for what is not well-formed, a DTD or XML 1.1; 'too-large' beyond a limit.
  *   Both name the element and the offset.
  */
-export function scanXml(text: string, onElement: OnElement): void {
-  const scan = newScan(text, onElement)
+export function scanXml(text: string, onElement: OnElement, scanned = request): void {
+  const scan = newScan(text, onElement, scanned)
   skipDeclaration(scan)
   while (skipText(scan)) readMarkup(scan)
   if (scan.open.length > 0) fail(scan, 'the document ends too early')
@@ -81,6 +88,7 @@ type Reader = (scan: Scan) => void
 const readers: Record<string, Reader> = { '/': readEndTag, '!': skipCommentOrCdata, '?': skipInstruction }
 
 function readMarkup(scan: Scan): void {
+  const { maxMarkup } = scan.scanned
   if (++scan.markup > maxMarkup) tooLarge(scan, `more than ${maxMarkup} tags and comments`)
   const read = readers[scan.text.charAt(scan.at + 1)] ?? readStartTag
   read(scan)
@@ -120,7 +128,8 @@ function readAttribute(scan: Scan, attributes: Map<string, string>): void {
   attributes.set(scan.attribute, readValue(scan))
   if (attributes.size === before) fail(scan, 'duplicate attribute')
   if (before === maxAttributes) tooLarge(scan, `more than ${maxAttributes} attributes`)
-  if (++scan.attributes > maxAllAttributes) tooLarge(scan, `more than ${maxAllAttributes} attributes in all`)
+  const most = scan.scanned.maxAttributes
+  if (++scan.attributes > most) tooLarge(scan, `more than ${most} attributes in all`)
   scan.attribute = ''
 }
 
@@ -208,9 +217,9 @@ function place({ open, tag, attribute, at }: Scan): string {
 }
 
 function fail(scan: Scan, what: string): never {
-  throw new PlatteError('bad-request', `the request is not well-formed XML: ${what}, ${place(scan)}`)
+  throw new PlatteError('bad-request', `${scan.scanned.name} is not well-formed XML: ${what}, ${place(scan)}`)
 }
 
 function tooLarge(scan: Scan, what: string): never {
-  throw new PlatteError('too-large', `the request is too large: ${what}, ${place(scan)}`)
+  throw new PlatteError('too-large', `${scan.scanned.name} is too large: ${what}, ${place(scan)}`)
 }

@@ -1,0 +1,18 @@
+/** Repeats what a command does until a signal to stop. */
+import { setTimeout } from 'node:timers/promises'
+import { durationMs } from '../documents/fields.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { notice, noticeError } from './terminal.ts'
+
+/** A run that fails is reported, and does not end the others. @param every an ISO 8601 duration. */
+export async function repeat(every: string, run: () => Promise<void>): Promise<void> {
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  while (!stop.signal.aborted) {
+    await run().catch((error: unknown) => {
+      if (error instanceof PlatteError) noticeError(error)
+      else notice(`error: a defect: ${error instanceof Error ? error.stack : error}`)
+    })
+    await setTimeout(durationMs(every), undefined, { signal: stop.signal }).catch(() => {})
+  }
+}

@@ -1,0 +1,87 @@
+/** `platte adopt`: from another Platte, or by the room of servers that are none. */
+import { type Command, InvalidArgumentError } from 'commander'
+import type { ChannelRef } from '../../catalog/read.ts'
+import { marksOf, type PlacingOptions, placing, runHere } from '../../channels/cli/editing.ts'
+import {
+  command,
+  endpointFlags,
+  type Options,
+  oneOf,
+  parseDuration,
+  parseList,
+  settingsOf,
+  writeFlags,
+} from '../../cli/options.ts'
+import { warn } from '../../cli/terminal.ts'
+import { repeat } from '../../cli/watch.ts'
+import { durationMs } from '../../documents/fields.ts'
+import { PlatteError } from '../../kernel/errors.ts'
+import { rampOver } from '../../release/edits.ts'
+import { openStore } from '../../runtime/store.ts'
+import { type AdoptFlags, adoptThere, isOtherServer } from '../../upstreams/cli.ts'
+import { adopt, planAdoption } from '../adopt.ts'
+import { parseUpstreamSetting } from '../cli.ts'
+
+interface AdoptOptions extends Options, PlacingOptions, AdoptFlags {
+  readonly watch?: string
+}
+
+export function adoptCommand(): Command {
+  const about = "publish an upstream's newest release under your own release key"
+  return placing(command('adopt', about, [...writeFlags, ...endpointFlags, 'app', 'upstreamRoot']))
+    .argument('<upstream>', 'a Platte, as a URL or as --store takes it; or omaha:URL of update checks')
+    .argument(
+      '[app/channel]',
+      'of a Platte: the channel there, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable',
+      parseRef,
+    )
+    .requiredOption('--as <channel>', 'your channel of the same app')
+    .option('--channel <channel>', 'of omaha: the channel there, such as stable')
+    .option('--boards <boards>', 'of omaha: the boards, such as amd64-usr,arm64-usr', parseList)
+    .option('--packages <which>', 'of omaha: copy them, or reference them at their URLs', oneOf(['copy', 'reference']))
+    .option('--releases-json <place>', "of omaha: Flatcar's or CoreOS's list of releases: components, notes and CVEs")
+    .option('--after <duration>', 'how old a release must be, such as 7d', parseDuration)
+    .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
+    .option('--held', 'of omaha: withhold a new release until `platte withdraw VERSION --undo`')
+    .option('--raw', 'of omaha: allow packages that are no payloads of update_engine')
+    .option('--create', 'create your channel if it does not exist')
+    .option('--create-board', 'of omaha: give the app a board that it does not have')
+    .option('--watch <duration>', 'repeat at this interval, such as 1h, until stopped', parseDuration)
+    .option('--dry-run', 'print what would change; write nothing')
+    .action(async (upstream: string, from: ChannelRef | undefined, options: AdoptOptions) => {
+      const run = isOtherServer(upstream)
+        ? () => adoptThere(upstream, from, options)
+        : () => adoptPlatte(upstream, from, options)
+      await (options.watch === undefined ? run() : repeat(options.watch, run))
+    })
+}
+
+const onlyOmaha = ['channel', 'boards', 'packages', 'releasesJson', 'held', 'raw', 'createBoard', 'endpoint'] as const
+
+async function adoptPlatte(upstream: string, from: ChannelRef | undefined, options: AdoptOptions): Promise<void> {
+  const other = onlyOmaha.find((name) => options[name] !== undefined)
+  if (from === undefined || other)
+    throw new PlatteError(
+      'usage',
+      from ? `--${other} is for omaha: upstreams` : 'APP/CHANNEL of the upstream is missing',
+      {
+        hint: 'platte adopt URL APP/CHANNEL --as CHANNEL; an Omaha server is written omaha:URL',
+      },
+    )
+  const { upstreamRoot: pin } = settingsOf(options, ['upstreamRoot'])
+  const opened = { ...(await openStore(parseUpstreamSetting(upstream))), pin, log: warn }
+  const { as: to, after, rampOver: over, create, skipFloors, belowNewest, floor, reason } = options
+  const placed = { create, ...marksOf({ skipFloors, belowNewest, floor, reason }) }
+  await runHere({ ...options, app: from.app, channel: to }, async (store) => {
+    const ramp = over && rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 })
+    const afterMs = after === undefined ? 0 : durationMs(after)
+    const adoption = await planAdoption(store, opened, { from, to, afterMs, ...placed, ...(ramp && { ramp }) })
+    return { planned: adoption.planned, commit: () => adopt(store, opened, adoption) }
+  })
+}
+
+function parseRef(text: string): ChannelRef {
+  const [, app, channel] = /^\{?([^/{}]+)\}?\/([^/]+)$/.exec(text) ?? []
+  if (app === undefined || channel === undefined) throw new InvalidArgumentError('Use APP/CHANNEL.')
+  return { app: app.toLowerCase(), channel }
+}

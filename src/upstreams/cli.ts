@@ -1,0 +1,121 @@
+/** `platte adopt` from servers that are no Platte: here, or by a publish function. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ChannelRef } from '../catalog/read.ts'
+import { marksOf, type PlacingOptions, print, runHere } from '../channels/cli/editing.ts'
+import type { EditResult } from '../channels/plan.ts'
+import { detailsIn, maxReleasesBytes } from '../channels/releases-json.ts'
+import { type Endpoint, type Options, openEndpoint, openReadingOf, settingsOf } from '../cli/options.ts'
+import { progress, warn } from '../cli/terminal.ts'
+import { packageFolder } from '../documents/paths.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { defined } from '../kernel/json.ts'
+import { readShort } from '../runtime/files.ts'
+import { nodeHasher } from '../runtime/hasher-node.ts'
+import { openStore } from '../runtime/store.ts'
+import { transport } from '../runtime/transport.ts'
+import { adopt, planAdoption, readPackages, withWarnings } from './adopt.ts'
+import { openUpstream } from './kinds.ts'
+import type { Adoption, Found } from './look-up.ts'
+import type { Upstream } from './offer.ts'
+
+export { isOtherServer } from './kinds.ts'
+
+export interface AdoptFlags {
+  readonly as: string
+  readonly channel?: string
+  readonly boards?: readonly string[]
+  readonly packages?: 'copy' | 'reference'
+  readonly releasesJson?: string
+  readonly after?: string
+  readonly rampOver?: string
+  readonly held?: true
+  readonly raw?: true
+  readonly create?: true
+  readonly createBoard?: true
+  readonly dryRun?: true
+}
+
+type AdoptOptions = Options & PlacingOptions & AdoptFlags
+
+/** @param from what only a Platte has. */
+export async function adoptThere(place: string, from: ChannelRef | undefined, options: AdoptOptions): Promise<void> {
+  const { channel, boards } = options
+  if (from || channel === undefined || boards === undefined || options.floor)
+    throw new PlatteError(
+      'usage',
+      from
+        ? 'an Omaha server has no APP/CHANNEL'
+        : options.floor
+          ? '--floor: its floors come with it'
+          : '--channel and --boards are missing',
+      {
+        hint: `platte adopt ${place} --channel stable --boards amd64-usr,arm64-usr --as prod`,
+      },
+    )
+  const upstream = openUpstream(place, { transport })
+  const adoption = await adoptionOf(options, { channel, boards })
+  const endpoint = await openEndpoint(options)
+  if (endpoint) return print(options, adoption.to, await adoptByEndpoint(endpoint, upstream, adoption, options))
+  await runHere({ ...options, channel: adoption.to }, async (store) => {
+    const found = await planAdoption(store, upstream, adoption)
+    for (const problem of options.dryRun ? found.warnings : []) warn({ level: 'warn', event: 'adopt', problem })
+    const bar = progress('adopting', bytesOf(found))
+    return { planned: found.planned, commit: () => adopt(store, upstream, found, bar.add).finally(bar.end) }
+  })
+}
+
+async function adoptionOf(options: AdoptOptions, there: Pick<Adoption, 'channel' | 'boards'>): Promise<Adoption> {
+  const { as: to, packages = 'copy', releasesJson, after, rampOver, create, createBoard, raw } = options
+  const { app } = settingsOf(options, ['app'])
+  const { skipFloors, belowNewest, held, reason } = options
+  const marks = marksOf(defined({ skipFloors, belowNewest, held, reason }))
+  const list = releasesJson === undefined ? undefined : await readShort(releasesJson, maxReleasesBytes)
+  const details =
+    list &&
+    ((release: { readonly version: string; readonly board: string }) => detailsIn(list, release, releasesJson ?? ''))
+  return { app, ...there, to, packages, ...defined({ details, after, rampOver, create, createBoard, raw, ...marks }) }
+}
+
+const bytesOf = ({ unread }: Found): number =>
+  unread.flatMap(({ packages }) => packages).reduce((sum, { size }) => sum + size, 0)
+
+/** Reads the store as the endpoint serves it, downloads what is new, and uploads it. */
+async function adoptByEndpoint(
+  endpoint: Endpoint,
+  upstream: Upstream,
+  adoption: Adoption,
+  options: AdoptOptions,
+): Promise<EditResult> {
+  if (adoption.packages === 'reference')
+    throw new PlatteError(
+      'usage',
+      '--packages reference needs the release key: a publish function signs only what it has read',
+    )
+  const { store: own, endpoint: url = '' } = settingsOf(options, [])
+  const { store } = await openReadingOf(own ? options : { ...options, store: url }, warn)
+  const found = await planAdoption(store, upstream, adoption)
+  const { planned, command, warnings } = found
+  if (planned.manifest === undefined)
+    return withWarnings({ kind: 'unchanged', seq: planned.seq, inForce: true, changes: [] }, warnings)
+  if (options.dryRun) return withWarnings(await endpoint.send<EditResult>(command, { dryRun: true }), warnings)
+  const dir = await mkdtemp(join(tmpdir(), 'platte-adopt-'))
+  const bar = progress('adopting', 2 * bytesOf(found))
+  try {
+    const into = { ...(await openStore({ kind: 'file', dir })), newHasher: nodeHasher }
+    const read = await readPackages(store, found, { upstream, into, onBytes: bar.add })
+    for (const { version, boards } of read.releases)
+      for (const [board, { packages }] of Object.entries(boards)) {
+        if (!found.unread.some((one) => one.version === version && one.board === board)) continue
+        const order = { app: adoption.app, channel: adoption.to, version, board, packages }
+        const folder = packageFolder(order, packages)
+        const files = new Map(packages.map(({ name }) => [name, join(dir, folder, name)]))
+        await endpoint.upload(order, { files, onBytes: bar.add })
+      }
+    return withWarnings(await endpoint.send<EditResult>(read, {}), warnings)
+  } finally {
+    bar.end()
+    await rm(dir, { recursive: true, force: true })
+  }
+}

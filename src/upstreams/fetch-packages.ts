@@ -1,0 +1,89 @@
+/** Downloads the packages of an upstream, compares them with its answer, and keeps those that are right. */
+import { countBytes, hashAll, hashAndStage, type Publisher, type Source, withOptional } from '../channels/publish.ts'
+import { packageFolder } from '../documents/paths.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import type { BoardPackages, Package } from '../release/channel.ts'
+import type { StagedPackage } from '../store/packages.ts'
+import { remoteFile } from './download.ts'
+import type { Adoption, Unread } from './look-up.ts'
+import { type OfferedPackage, placed, type Upstream } from './offer.ts'
+
+export interface Fetching extends Pick<Adoption, 'app' | 'packages'> {
+  readonly upstream: Upstream
+  /** Where packages are kept, unless they stay at the upstream. */
+  readonly into: Pick<Publisher, 'packages' | 'newHasher'>
+  /** Passes a package on, and fails where machines would refuse it. The first one is the OS package. */
+  readonly check: (file: OfferedPackage, isFirst: boolean) => TransformStream<Uint8Array, Uint8Array>
+  readonly onBytes: (bytes: number) => void
+}
+
+/**
+ * Reads the packages of one release and board from the first of its URLs that has them.
+ * @throws PlatteError('mismatch') for another size or digest than announced; as `remoteFile` and the payload's check. The
+ *   message names upstream, version, board and package; nothing is kept.
+ */
+export async function fetchPackages(fetching: Fetching, unread: Unread): Promise<BoardPackages> {
+  let failure: unknown = new PlatteError('bad-document', `${unread.version} for ${unread.board}: has no URL`)
+  for (const codebase of unread.codebases)
+    try {
+      const packages = withOptional(await fetchFrom(fetching, unread, codebase))
+      return { codebases: fetching.packages === 'copy' ? [] : [codebase], packages }
+    } catch (error) {
+      failure = placed(error, `${fetching.upstream.name}, ${unread.version} for ${unread.board}`)
+      if (!(error instanceof PlatteError && ['store-unavailable', 'missing', 'forbidden'].includes(error.code))) break
+    }
+  throw failure
+}
+
+async function fetchFrom(fetching: Fetching, unread: Unread, codebase: string): Promise<BoardPackages['packages']> {
+  const { upstream, into, check, onBytes } = fetching
+  const sources: (Source & OfferedPackage)[] = []
+  for (const [i, one] of unread.packages.entries()) {
+    const { open } = await remoteFile(codebase + encodeURIComponent(one.name), { ...upstream, size: one.size })
+    sources.push({ ...one, open: () => open().pipeThrough(check(one, i === 0)) })
+  }
+  if (fetching.packages === 'reference') return described(sources, await hashAll(into, sources, onBytes))
+  const told = sources.flatMap(({ sha256, sha1, ...one }) => (sha256 && sha1 ? [{ ...one, sha256, sha1 }] : []))
+  if (told.length < sources.length) return stageAndKeep(fetching, unread, sources)
+  // Their keys are known: what was kept before a failure stays.
+  const folder = packageFolder({ ...fetching, ...unread }, told)
+  for (const { name, open, ...expected } of told)
+    if ((await into.packages.stat(folder + name))?.size !== expected.size)
+      await into.packages.put(folder + name, open().pipeThrough(countBytes(onBytes)), expected)
+  return described(sources, told)
+}
+
+async function stageAndKeep(
+  { into, onBytes, app }: Fetching,
+  unread: Unread,
+  sources: readonly (Source & OfferedPackage)[],
+) {
+  const staged = await hashAndStage(into, sources, onBytes)
+  const kept = new Set<StagedPackage>()
+  try {
+    const packages = described(sources, staged)
+    const folder = packageFolder({ app, ...unread }, packages)
+    for (const [i, one] of staged.entries()) {
+      await one.keep(folder + packages[i]?.name)
+      kept.add(one)
+    }
+    return packages
+  } finally {
+    await Promise.all(staged.filter((one) => !kept.has(one)).map((one) => one.discard()))
+  }
+}
+
+/** @throws PlatteError('mismatch') for another size or digest than announced. */
+function described(offered: readonly OfferedPackage[], found: readonly Omit<Package, 'name'>[]) {
+  const packages = found.map(({ size, sha256, sha1 }, i): Package => {
+    const { name = '', ...told } = offered[i] ?? {}
+    for (const [member, value] of Object.entries({ size, sha256, sha1 }))
+      if (told[member as keyof typeof told] !== undefined && told[member as keyof typeof told] !== value)
+        throw new PlatteError(
+          'mismatch',
+          `${name}: its ${member} is ${value}, and the answer says ${told[member as keyof typeof told]}`,
+        )
+    return { name, size, sha256, sha1 }
+  })
+  return packages as [Package, ...Package[]]
+}

@@ -1,0 +1,55 @@
+/** What a server that is no Platte offers, in one shape for every kind of server. */
+import { PlatteError } from '../kernel/errors.ts'
+import type { Configured } from '../store/http/fetch.ts'
+import type { Transport } from '../store/http/transport.ts'
+
+/** A package as it is announced: size in bytes, digests in lower-case hex, at least one of them. */
+export interface OfferedPackage {
+  readonly name: string
+  readonly size: number
+  readonly sha1?: string
+  readonly sha256?: string
+}
+
+export interface OfferedRelease {
+  readonly version: string
+  /** Why machines must pass through it, if it is a floor. */
+  readonly floor?: string | undefined
+  /** Base URLs of its packages; `undefined` for a release that the asker has already. */
+  readonly codebases: readonly string[] | undefined
+  /** The OS package first. */
+  readonly packages: readonly [OfferedPackage, ...OfferedPackage[]]
+}
+
+/** What is asked for. */
+export interface Wanted {
+  /** Without braces, in lower case. */
+  readonly app: string
+  /** The channel there. */
+  readonly channel: string
+  readonly board: string
+  /** Whether the asker has a release, and so needs no URL of it. */
+  readonly isKnown: (version: string) => boolean
+}
+
+export interface Upstream {
+  /** For messages: the origin, since a path may be a secret. */
+  readonly name: string
+  /** What URLs in its answers are judged by. */
+  readonly from: Configured
+  readonly transport: Transport
+  /**
+   * Asks for the releases of one board, oldest first: floors, and at last the newest. None: it offers nothing.
+   * @throws PlatteError for a server that does not answer, refuses, or answers nonsense; the message names channel and field.
+   */
+  readonly ask: (wanted: Wanted) => Promise<readonly OfferedRelease[]>
+}
+
+export type Opening = Pick<Upstream, 'transport'>
+
+/** The same error, with the upstream, the channel and the board before its words. */
+export function placed(error: unknown, where: string): unknown {
+  if (!(error instanceof PlatteError)) return error
+  const { code, message, hint } = error
+  return new PlatteError(code, `${where}: ${message}`, { ...(hint !== undefined && { hint }), cause: error })
+}

@@ -1,0 +1,107 @@
+/**
+ * A stand-in for a real Nebraska: replays the answers that were recorded of one (samples/nebraska), and serves the packages
+ * that they name, on a port of this machine.
+ */
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { compareVersions, parseVersion } from '../src/release/version.ts'
+import { serve, type TestServer } from './upstream/server.ts'
+
+const folder = new URL('samples/nebraska/', import.meta.url)
+/** What the recorded server calls itself. */
+const recordedUrl = 'http://127.0.0.1:8090/'
+
+/** A recorded request or answer, such as `server/client-frozen.response.xml`. */
+const recording = (name: string): string => readFileSync(new URL(name, folder), 'utf8')
+
+/** An update check, as Nebraska reads it. */
+export interface Asked {
+  readonly track: string
+  readonly version: string
+  readonly board: string
+  /** `many`: takes several manifests. */
+  readonly syncer: 'one' | 'many' | undefined
+}
+
+/** What a test does instead of the recording. */
+export interface Otherwise {
+  /** @returns the answer, or `undefined` for `text`. */
+  answer?: ((asked: Asked, text: string) => string | undefined) | undefined
+  /** @returns whether it answered itself. */
+  file?: (path: string, request: IncomingMessage, response: ServerResponse) => boolean
+}
+
+export type Nebraska = TestServer & {
+  readonly otherwise: Otherwise
+  readonly asked: Asked[]
+  /** Paths of the packages that were read. */
+  readonly files: () => readonly string[]
+}
+
+const isBelow = (version: string, other: string): boolean =>
+  compareVersions(parseVersion(version), parseVersion(other)) < 0
+
+const attributeOf = (text: string, element: string, name: string): string =>
+  new RegExp(`<${element}\\b[^>]*\\s${name}="([^"]*)"`).exec(text)?.[1] ?? ''
+
+function askedIn(text: string): Asked {
+  const of = (name: string): string => attributeOf(text, 'app', name)
+  const arch = attributeOf(text, 'os', 'arch')
+  const isSyncer = attributeOf(text, 'request', 'version') === 'CoreOSUpdateEngine-0.1.0.0'
+  return {
+    track: of('track'),
+    version: of('version'),
+    board: of('board') || (arch === 'arm' ? 'arm64-usr' : 'amd64-usr'),
+    syncer: isSyncer ? (of('multi_manifest_ok') === 'true' ? 'many' : 'one') : undefined,
+  }
+}
+
+const [floor, newest] = ['4152.2.0', '4230.2.0']
+
+/** The name of the recorded answer; only a machine of arm64 was not recorded. */
+function answerTo({ track, version, board, syncer }: Asked): string {
+  const response = (name: string): string => recording(`server/${name}.response.xml`)
+  if (track === 'frozen') return response('client-frozen')
+  if (track !== 'stable') return response('client-unknown-group')
+  if (!isBelow(version, newest)) return response('client-amd64-current')
+  if (syncer === 'one') return response('syncer-legacy-arm64')
+  const many = response(`syncer-multi-${board.replace('-usr', '')}`)
+  if (syncer === 'many') return many
+  const step = isBelow(version, floor) ? 'client-amd64-below-floor' : 'client-amd64-at-floor'
+  const [own = ''] =
+    new RegExp(`<manifest version="${isBelow(version, floor) ? floor : newest}".*?</manifest>`).exec(many) ?? []
+  return response(step)
+    .replace(/<manifest.*<\/manifest>/, own.replace(/ (is_floor|floor_reason|is_target)="[^"]*"/g, ''))
+    .replaceAll('amd64-usr', board)
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
+}
+
+/** Listens; close it at the end. */
+export async function nebraska(otherwise: Otherwise = {}): Promise<Nebraska> {
+  const asked: Asked[] = []
+  const server = await serve((request, response) => void handle(request, response))
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const path = request.url ?? ''
+    if (request.method === 'POST' && /^\/v1\/update\/?$/.test(path)) {
+      const one = askedIn(await bodyOf(request))
+      asked.push(one)
+      const text = answerTo(one).replaceAll(recordedUrl, server.url)
+      return void response.writeHead(200, { 'Content-Type': 'text/xml' }).end(otherwise.answer?.(one, text) ?? text)
+    }
+    if (otherwise.file?.(path, request, response)) return
+    try {
+      const bytes = readFileSync(new URL(`files${path}`, folder))
+      response.writeHead(200, { 'Content-Length': bytes.length })
+      response.end(request.method === 'HEAD' ? undefined : bytes)
+    } catch {
+      response.writeHead(404).end()
+    }
+  }
+  const files = () => server.seen.filter(({ method }) => method === 'GET').map(({ path }) => path)
+  return { ...server, otherwise, asked, files }
+}

@@ -1,0 +1,180 @@
+/** Adopting from a recorded Nebraska, over real sockets: two architectures, a floor, an extra file. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { afterEach, expect, test } from 'vitest'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
+import type { EditResult } from '../../src/channels/plan.ts'
+import { checkForUpdate } from '../../src/checks/update-check.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
+import { adopt, planAdoption } from '../../src/upstreams/adopt.ts'
+import type { Adoption } from '../../src/upstreams/look-up.ts'
+import { openOmaha } from '../../src/upstreams/omaha/upstream.ts'
+import { execute } from '../changes.ts'
+import { type Nebraska, nebraska, type Otherwise } from '../nebraska.ts'
+import { day, newReader, newStore, refusal, storedCatalog, type TestStore } from '../world.ts'
+
+const noUpdate =
+  '<response protocol="3.0" server="nebraska"><app appid="{e96281a6-d1af-4bde-9a0a-97b76e56dc57}" status="ok"><updatecheck status="noupdate"><urls></urls></updatecheck></app></response>'
+const isBelowFloor = (version: string): boolean => version === '0.0.0'
+
+const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
+const [floor, newest] = ['4152.2.0', '4230.2.0']
+const boards = ['amd64-usr', 'arm64-usr']
+
+let server: Nebraska
+afterEach(() => server.close())
+
+async function scene(otherwise: Otherwise = {}) {
+  server = await nebraska(otherwise)
+  const store = await newStore()
+  const run = async (more: Partial<Adoption> = {}): Promise<EditResult> => {
+    const upstream = openOmaha(`${server.url}v1/update/`, { transport: nodeTransport() })
+    const adoption = { app, channel: 'stable', boards, to: 'prod', packages: 'copy', create: true, ...more } as const
+    return adopt(store.publisher, upstream, await planAdoption(store.publisher, upstream, adoption))
+  }
+  return { ...store, run }
+}
+
+/** What a machine is offered: version and the SHA-256 of each package, as the store serves them. */
+async function offered(store: TestStore, version: string, board = 'amd64-usr') {
+  const query = { app, channel: 'prod', version, board, machineId: 'a' }
+  const decision = await checkForUpdate(newReader(store), query)
+  if (decision.kind !== 'update') return decision.reason
+  const { release, packages } = decision.offer
+  return [release.version, ...packages.packages.map(({ name, sha256 }) => `${name} ${sha256}`)]
+}
+
+const sha256Of = (path: string): string =>
+  createHash('sha256')
+    .update(readFileSync(new URL(`../samples/nebraska/files/${path}`, import.meta.url)))
+    .digest('hex')
+const file = 'flatcar_production_update.gz'
+const said = (board: string, version: string, names: readonly string[] = [file]) => [
+  version,
+  ...names.map((name) => `${name} ${sha256Of(`${board}/${version}/${name}`)}`),
+]
+
+test('a fresh store is filled, and the second run reads no package and changes nothing', async () => {
+  const { run, ...store } = await scene()
+  expect(await run()).toMatchObject({ kind: 'changed', inForce: true })
+  expect(await offered(store, '4081.2.0')).toEqual(said('amd64-usr', floor))
+  expect(await offered(store, floor)).toEqual(said('amd64-usr', newest, [file, 'oem-azure.gz']))
+  expect(await offered(store, '4081.2.0', 'arm64-usr')).toEqual(said('arm64-usr', floor))
+  expect(await offered(store, floor, 'arm64-usr')).toEqual(said('arm64-usr', newest))
+  expect(await offered(store, newest)).toBe('up-to-date')
+  expect(server.files().toSorted()).toEqual([
+    `/amd64-usr/${floor}/${file}`,
+    `/amd64-usr/${newest}/${file}`,
+    `/amd64-usr/${newest}/oem-azure.gz`,
+    `/arm64-usr/${floor}/${file}`,
+    `/arm64-usr/${newest}/${file}`,
+  ])
+  expect(await inspectStore(store.publisher)).toMatchObject({ findings: [], packages: 5 })
+  const before = await storedCatalog(store)
+  expect(await run()).toMatchObject({ kind: 'unchanged', seq: 1 })
+  expect(await storedCatalog(store)).toEqual(before)
+  expect(server.files()).toHaveLength(5)
+})
+
+test('a release that must be a week old is kept, withheld, until it is; its floor comes with it', async () => {
+  const { run, ...store } = await scene()
+  const weekly = { after: 'P7D', rampOver: 'PT48H' }
+  expect(await run(weekly)).toMatchObject({ kind: 'changed', seq: 1 })
+  expect(server.files()).toHaveLength(3)
+  expect(await offered(store, '4081.2.0')).toBe('withdrawn')
+  store.time.now += 6 * day
+  expect(await run(weekly)).toMatchObject({ kind: 'unchanged' })
+  store.time.now += day
+  expect(await run(weekly)).toMatchObject({ kind: 'changed', seq: 2 })
+  expect(server.files()).toHaveLength(5)
+  expect(await offered(store, floor)).toBe('not-in-ramp')
+  store.time.now += 2 * day
+  await refresh(store.publisher)
+  expect(await offered(store, '4081.2.0')).toEqual(said('amd64-usr', floor))
+  expect(await offered(store, floor)).toEqual(said('amd64-usr', newest, [file, 'oem-azure.gz']))
+  expect(await run(weekly)).toMatchObject({ kind: 'unchanged' })
+})
+
+test('what waits is not offered once the upstream has gone back, nor where an operator withdrew it', async () => {
+  const { run, ...store } = await scene()
+  await run({ after: 'P7D' })
+  store.time.now += 8 * day
+  server.otherwise.answer = ({ version, syncer }) =>
+    isBelowFloor(version) ? (syncer === 'many' ? noUpdate : undefined) : noUpdate
+  const { warnings } = await run({ after: 'P7D' })
+  expect(warnings).toContainEqual(
+    expect.stringMatching(/offers 4152\.2\.0 for amd64-usr, lower than 4230\.2\.0, which prod has, withheld/),
+  )
+  expect(await offered(store, newest)).not.toEqual(expect.arrayContaining([newest]))
+  server.otherwise.answer = undefined
+  await execute(store.publisher, 'withdraw', { app, channel: 'prod', version: newest, reason: 'not for us' })
+  await run()
+  expect(await offered(store, floor)).not.toEqual(expect.arrayContaining([newest]))
+})
+
+test('--held withholds the newest, and its floors are there', async () => {
+  const { run, ...store } = await scene()
+  await run({ held: 'wait for me' })
+  expect(await offered(store, floor)).toBe('withdrawn')
+  await run()
+  expect(await offered(store, floor)).toBe('withdrawn')
+  await execute(store.publisher, 'withdraw', { app, channel: 'prod', version: newest, undo: true })
+  expect(await offered(store, '4081.2.0')).toEqual(said('amd64-usr', floor))
+  expect(await offered(store, floor)).toEqual(said('amd64-usr', newest, [file, 'oem-azure.gz']))
+})
+
+test('a channel that offers more than the upstream is not touched', async () => {
+  const { run } = await scene()
+  await run()
+  const lower = ({ version }: { readonly version: string }, text: string) =>
+    isBelowFloor(version) ? text.replace(/<manifest version="4230.*?<\/manifest>/, '') : noUpdate
+  server.otherwise.answer = lower
+  expect(await refusal(run())).toMatch(
+    /^refused: http:\S+, channel stable: offers 4152\.2\.0 for amd64-usr, lower than 4230\.2\.0, which prod offers: nothing was changed/,
+  )
+  expect((await run({ belowNewest: true })).warnings).toHaveLength(2)
+})
+
+test('a version with other bytes than it was adopted with is not touched', async () => {
+  const { run } = await scene()
+  await run()
+  server.otherwise.answer = (_, text) => text.replace('size="41523"', 'size="41524"')
+  expect(await refusal(run())).toMatch(
+    /^mismatch: .*channel stable: 4230\.2\.0 for amd64-usr: packages: flatcar_production_update\.gz: size is 41524, and was 41523/,
+  )
+})
+
+test('by reference, packages are read once and stay where they are', async () => {
+  const { run, ...store } = await scene()
+  await run({ packages: 'reference' })
+  expect(server.files()).toHaveLength(5)
+  const query = { app, channel: 'prod', version: '4081.2.0', board: 'arm64-usr' }
+  expect(await checkForUpdate(newReader(store), query)).toMatchObject({
+    offer: { packages: { codebases: [`${server.url}arm64-usr/${floor}/`] } },
+  })
+  expect(await run({ packages: 'reference' })).toMatchObject({ kind: 'unchanged' })
+  expect((await inspectStore(store.publisher)).packages).toBe(0)
+})
+
+test('a server that knows no syncers is asked as a machine, step by step', async () => {
+  const { run, ...store } = await scene({ answer: ({ syncer }) => (syncer ? noUpdate : undefined) })
+  await run()
+  expect(await offered(store, '4081.2.0')).toEqual(said('amd64-usr', floor))
+  expect(await offered(store, floor)).toEqual(said('amd64-usr', newest, [file, 'oem-azure.gz']))
+})
+
+test('what was read before a failure is not read again', async () => {
+  const { run } = await scene()
+  let isDown = true
+  server.otherwise.file = (path, _, response) => {
+    if (!isDown || !path.startsWith('/arm64-usr/4230')) return false
+    response.writeHead(503).end()
+    return true
+  }
+  expect(await refusal(run())).toMatch(/^store-unavailable: http:\S+, 4230\.2\.0 for arm64-usr: http.*answers 503/)
+  isDown = false
+  expect(await run()).toMatchObject({ kind: 'changed', seq: 1 })
+  // The extra file has no SHA-256 for its first package but the action's: all keys are known.
+  expect(server.files().filter((path) => path.startsWith('/amd64-usr/4230'))).toHaveLength(2)
+})
