@@ -18,7 +18,7 @@ import { durationMs } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { rampOver } from '../../release/edits.ts'
 import { openStore } from '../../runtime/store.ts'
-import { type AdoptFlags, adoptThere, isOtherServer } from '../../upstreams/cli.ts'
+import { type AdoptFlags, adoptThere, isOtherServer } from '../../upstreams/cli/adopt.ts'
 import { adopt, planAdoption } from '../adopt.ts'
 import { parseUpstreamSetting } from '../cli.ts'
 
