@@ -89,8 +89,8 @@ export async function getPages<T extends { readonly id: string }>(
     if (answer === undefined && page === 1) return undefined
     const total = Number(answer?.totalCount)
     const list = (answer?.[member] ?? []) as readonly T[]
-    if (Math.max(total, items.size + list.length) > maxItems)
-      throw unusable(where, `totalCount: has ${total} ${member}, more than ${maxItems}`)
+    const most = Math.max(total, items.size + list.length)
+    if (most > maxItems) throw unusable(where, `${member}: has ${most}, more than ${maxItems}`)
     const before = items.size
     for (const one of list) items.set(one.id, one)
     if (items.size >= total) return [...items.values()]

@@ -94,14 +94,14 @@ describe('refused as a whole', () => {
         pathOf(request) === groups && json
           ? sendJson(response, { ...JSON.parse(json), totalCount: 10_000 })
           : undefined,
-      /^bad-document: http:\S+\/groups\?\S+: totalCount: has 10000 groups, more than 5000$/,
+      /^bad-document: http:\S+\/groups\?\S+: groups: has 10000, more than 5000$/,
     ],
     [
       '10,000 groups that are not',
       edited(groups, 'groups', ([one]) =>
         Array.from({ length: 10_000 }, (_, i) => ({ ...one, id: `g${i}`, channel: null })),
       ),
-      /^bad-document: http:\S+\/groups\?\S+: totalCount: has 10000 groups, more than 5000$/,
+      /^bad-document: http:\S+\/groups\?\S+: groups: has 10000, more than 5000$/,
     ],
   ])('%s', async (_, instead, message) => {
     const store = await newStoreAt2()
