@@ -42,6 +42,9 @@ const onePackage = v.object({
   sha256Sum: v.exactOptional(digestIn(32, 'SHA-256')),
 })
 
+/** The last part of a URL. */
+const fileName = v.object({ url: field.packageName })
+
 interface CoreUpdate {
   readonly url: string
   readonly channels: v.InferOutput<typeof channelList>['items']
