@@ -132,11 +132,7 @@ function releaseOf(where: string, found: object, { board, held, key }: Meaning):
   try {
     if (!('url' in found)) return `${where}: has no such package`
     const { version, url, size, sha1Sum, sha256Sum } = field.check(onePackage, where, found)
-    const name = field.check(
-      field.packageName,
-      `${where}: url`,
-      decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)),
-    )
+    const { url: name } = field.check(fileName, where, { url: decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)) })
     const file = { name, url, sha1: sha1Sum, ...(size && { size }), ...(sha256Sum && { sha256: sha256Sum }) }
     return { version, board, files: [file], isRaw: key !== flatcarApp, ...(held && { held }) }
   } catch (error) {
