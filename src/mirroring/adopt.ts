@@ -14,7 +14,7 @@ import { checkSameBytes } from '../release/add-release.ts'
 import type { Channel, Release } from '../release/channel.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
 import { isSameVersion, newestFirst } from '../release/version.ts'
-import { beginPass, copyNotes, copyPackage, type Mirroring, type MirrorOptions } from './mirror-pass.ts'
+import { beginPass, copyNotes, copyPackage, type Mirroring, type MirrorOptions, noteProblem } from './mirror-pass.ts'
 
 export interface Adoption extends Pick<Placing, 'ramp' | 'floor' | 'belowNewest' | 'skipFloors'> {
   /** The channel of the upstream. */
@@ -102,10 +102,13 @@ export async function adopt(publisher: Publisher, upstream: Mirroring['from'], a
     if (notes && !(await publisher.documents.get(notesKey(notes.sha256), maxNotesBytes)))
       await copyNotes(pass, notes.sha256)
   for (const [key, one] of packagesOf(manifest))
-    if ((await publisher.packages.stat(key))?.size !== one.size) await copyPackage(pass, key, one)
-  const [first] = pass.copied.absent
+    if ((await publisher.packages.stat(key))?.size !== one.size) {
+      const problem = await copyPackage(pass, key, one)
+      if (problem) noteProblem(pass, key, problem.message)
+    }
+  const [first] = pass.copied.missing
   if (first === undefined) return commit(publisher, planned)
-  throw new PlatteError('missing', `${first} is missing at the upstream: nothing was published`)
+  throw new PlatteError('missing', `${first.problem}: nothing was published`)
 }
 
 /** The release to adopt. @param until its latest publication, in milliseconds since 1970. */

@@ -37,7 +37,7 @@ export async function exportBundle(store: Publisher, out: NodeJS.WritableStream,
   const known = await keysUpTo(store, since, options.channels)
   const { end, ...to } = tarStore(write, { newHasher: store.newHasher, known })
   // With one at a time, the same store always makes the same bytes.
-  const result = await mirror({ from: store, to }, { ...options, packagesAtOnce: 1, packagesFirst: true })
+  const result = await mirror({ from: store, to }, { ...options, packagesAtOnce: 1, bundle: 'export' })
   await end()
   return result
 }
@@ -55,10 +55,7 @@ const unwritten = (cause: Error): PlatteError =>
 export async function importBundle(path: string, store: Publisher, options: MirrorOptions): Promise<MirrorResult> {
   const { close, ...bundle } = await openTar(path)
   try {
-    return await mirror(
-      { from: { ...store, ...bundle }, to: store },
-      { ...options, fillFromOlder: true, packagesFirst: true },
-    )
+    return await mirror({ from: { ...store, ...bundle }, to: store }, { ...options, bundle: 'import' })
   } finally {
     await close()
   }

@@ -58,15 +58,21 @@ export function mirrorCommand(): Command {
       if (options.watch !== undefined) return await watchUpstream(mirroring, wanted, options, options.watch)
       const result = await mirror(mirroring, wanted)
       report(options, result)
-      const [first] = result.missing
-      if (first === undefined) return
-      throw new PlatteError('missing', `${packagesText(result.missing.length)} cannot be copied: ${first.problem}`, {
-        hint: 'their releases are withheld here (not-mirrored) until a later pass gets them; to leave packages to the upstream, use --packages none',
-      })
+      refuseMissing(result, 'until a later pass gets them; to leave packages to the upstream, use --packages none')
     })
 }
 
-const packagesText = (count: number): string => `${count} ${count === 1 ? 'package' : 'packages'}`
+/** @param until when the hint says that the rest is offered. @throws PlatteError('missing') */
+function refuseMissing({ missing }: MirrorResult, until?: string): void {
+  const [first] = missing
+  if (first === undefined) return
+  const others = missing.length === 1 ? '' : `; and ${missing.length - 1} more`
+  throw new PlatteError('missing', `not copied: ${first.problem}${others}`, {
+    hint: until
+      ? `releases without packages and channels without a manifest are withheld here (not-mirrored) ${until}`
+      : 'the bundle has everything else, and can be imported: what it lacks is withheld there',
+  })
+}
 
 async function watchUpstream(
   mirroring: Mirroring,
@@ -111,18 +117,20 @@ const importWords: typeof mirrorWords = {
 }
 
 function report({ json }: Options, result: MirrorResult, words = mirrorWords): void {
-  if (!json) {
-    const failed = result.missing.map(({ key }) => key)
-    warnAbsent(
-      words.absent,
-      result.absent.filter((key) => !failed.includes(key)),
-    )
-    warnAbsent(
-      'not copied',
-      result.missing.map(({ problem }) => problem),
-    )
-  }
+  if (!json) warnLacking(result, words.absent)
   show(json, result, [sentenceOf(words[result.kind], result)])
+}
+
+function warnLacking({ absent, missing }: MirrorResult, where: string): void {
+  const failed = missing.map(({ key }) => key)
+  warnAbsent(
+    where,
+    absent.filter((key) => !failed.includes(key)),
+  )
+  warnAbsent(
+    'not copied',
+    missing.map(({ problem }) => problem),
+  )
 }
 
 /** Warns about the first ten objects that verified documents name and the store lacks. */
@@ -149,19 +157,23 @@ export function exportCommand(): Command {
       const stream = out === undefined ? process.stdout : createWriteStream(out, { flush: true })
       const result = await exportBundle(store, stream, { packages, channels: channel, since })
       if (out !== undefined) await endBundle(stream)
-      warnAbsent('not in this store', result.absent)
+      warnLacking(result, 'not in this store')
       notice(options.json ? JSON.stringify(result) : sentenceOf('exported', result))
+      refuseMissing(result)
     })
 }
 
 export function importCommand(): Command {
   return command('import', 'copy a bundle of `platte export` into the store, verified', readFlags)
     .argument('<bundle>', 'the tar archive')
-    .action(async (bundle: string, options: Options) => {
+    .option('--packages <which>', 'all, current or none, as for `platte export`', oneOf(wants), 'all')
+    .action(async (bundle: string, options: Pick<Flags, 'packages'> & Options) => {
       await makeStore(settingsOf(options, ['store', 'pin']).store)
       const { store } = await openReadingOf(options, warn)
       await refuseUnsafe(store)
-      report(options, await importBundle(bundle, store, { packages: 'all' }), importWords)
+      const result = await importBundle(bundle, store, { packages: options.packages })
+      report(options, result, importWords)
+      refuseMissing(result, 'until a later bundle has them; to leave packages out, use --packages none')
     })
 }
 

@@ -2,16 +2,16 @@
 import { packagesOf } from '../catalog/channels.ts'
 import type { ChannelRef } from '../catalog/read.ts'
 import type { MissingPackages } from '../documents/missing.ts'
-import type { Package } from '../release/channel.ts'
-import { heldManifest, type Work } from './mirror-channels.ts'
-import { copyPackage, inParallel } from './mirror-pass.ts'
+import { notesKey } from '../documents/paths.ts'
+import { attempt, heldManifest, type Work } from './mirror-channels.ts'
+import { copyNotes, inParallel } from './mirror-pass.ts'
 import { appOf, editList, listUpdates } from './missing-list.ts'
 
 const sameChannel = (a: ChannelRef, b: ChannelRef): boolean => a.app === b.app && a.channel === b.channel
 
 /** Lists what the own store lacks of these channels. Entries of other channels are of mirrors with other settings. */
 export async function listLacking(work: Work): Promise<void> {
-  const lacking = new Map([...work.lacking.values()].map(({ packages, channel }) => [packages, { packages, channel }]))
+  const lacking = new Map([...work.lacking.values()].map(({ file: _, ...one }) => [one.packages, one]))
   await editList(work, (listed) => {
     const isOurs = (one: MissingPackages) =>
       work.channels.some((ref) => sameChannel(ref, { app: appOf(one), channel: one.channel }))
@@ -31,6 +31,10 @@ export async function copyLacking(work: Work): Promise<void> {
     const rest = (left.get(packages) ?? 0) - (problem === undefined ? 1 : 0)
     left.set(packages, rest)
     if (problem !== undefined || rest === 0) await list.note(packages, problem)
+  })
+  await inParallel([...work.notes], 8, async (sha256) => {
+    await copyNotes(work, sha256)
+    work.held.add(notesKey(sha256))
   })
 }
 
@@ -55,12 +59,4 @@ export async function copyListed(work: Work): Promise<'done' | 'more'> {
     ])
   }
   return 'done'
-}
-
-/** @returns why the package is not here. */
-async function attempt({ held, copied, ...pass }: Work, key: string, file: Package): Promise<string | undefined> {
-  const problem = await copyPackage({ ...pass, copied }, key, file)
-  if (problem === undefined) held.add(key)
-  else copied.missing.push({ key, problem: problem.message })
-  return problem?.message
 }

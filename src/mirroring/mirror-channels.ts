@@ -1,24 +1,28 @@
-/** The channels of a pass: packages and manifests in the order of a publish, then their history. */
+/** The channels of a pass: what is lacking is listed, then the current manifest is copied. */
 import { type ChannelEntry, packagesOf, storeFailures, viewOf } from '../catalog/channels.ts'
 import type { CatalogState, ChannelRef } from '../catalog/read.ts'
 import { channelEntry, channelRefsOf, loadChannel } from '../catalog/read.ts'
 import { naming } from '../catalog/walk-roots.ts'
 import { inUse, newestOf } from '../channels/prune.ts'
-import type { Catalog } from '../documents/catalog.ts'
-import { isEnded, maxChannelBytes } from '../documents/channel.ts'
-import { channelKey, notesKey } from '../documents/paths.ts'
+import { type Catalog, maxCatalogBytes } from '../documents/catalog.ts'
+import { isEnded } from '../documents/channel.ts'
+import { catalogKey, channelKey, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Package, Release } from '../release/channel.ts'
-import { sha256Hex } from '../trust/digest.ts'
-import { verifyPast } from '../trust/verify-documents.ts'
-import { copyNotes, copyPackage, inParallel, keepRead, type Pass } from './mirror-pass.ts'
+import {
+  asProblem,
+  copyNotes,
+  copyPackage,
+  inParallel,
+  keepRead,
+  noteAbsent,
+  noteProblem,
+  type Pass,
+} from './mirror-pass.ts'
 import { editList } from './missing-list.ts'
 
-/** Past manifests that are written while others are read. */
-const writesAtOnce = 8
-
 /** A package; its folder, and a channel whose manifest names it. */
-export type Lacking = Readonly<{ file: Package; packages: string; channel: string }>
+export type Lacking = Readonly<{ file: Package; packages: string; channel: string; problem?: string }>
 
 /** What a pass works on. */
 export interface Work extends Pass {
@@ -32,16 +36,19 @@ export interface Work extends Pass {
   readonly left: { packages: number; isCut: boolean }
   /** Packages that the own store lacks, by key. */
   readonly lacking: Map<string, Lacking>
+  /** Digests of the notes that it lacks, where they come after the catalog. */
+  readonly notes: Set<string>
 }
 
-const entryOf = ({ state }: Work, { app, channel }: ChannelRef) => channelEntry(state.catalog.catalog, app, channel)
+export const entryOf = ({ state }: Work, { app, channel }: ChannelRef) =>
+  channelEntry(state.catalog.catalog, app, channel)
 
 /** Begins the work of a pass. @throws PlatteError('refused') for an unknown channel, or a store that cannot list. */
 export async function beginWork(pass: Pass, state: CatalogState): Promise<Work> {
   const { bounds, channels } = pass.options
   const held = await listHeld(pass)
   const left = { packages: bounds?.packages ?? Number.POSITIVE_INFINITY, isCut: false }
-  const maps = { previous: new Map(), lacking: new Map() }
+  const maps = { previous: new Map(), lacking: new Map(), notes: new Set<string>() }
   return { ...pass, ...maps, state, held, left, channels: channelsToCopy(state.catalog.catalog, channels) }
 }
 
@@ -70,16 +77,22 @@ export function channelsToCopy(catalog: Catalog, names: readonly string[] = []):
 }
 
 /**
- * Copies the current manifest of each channel, after its notes and packages. Leaves out a channel whose manifest is
- * missing at the upstream or expired.
+ * Copies the current manifest of each channel. One that is missing at the upstream, wrong or expired is left out: its
+ * channel offers nothing here, since an earlier manifest may lack a withdrawal.
  * @returns the channels with those that they follow; or `more` where the bounds were reached.
- * @throws the first failure, after all other channels were copied.
+ * @throws PlatteError where the upstream is down; the first failure of the own store, after all other channels were copied.
  */
 export async function copyChannels(work: Work): Promise<readonly ChannelRef[] | 'more'> {
-  const queue = [...work.channels]
+  const { failed, options, copied } = work
+  const queue = failedLast(work, work.channels, (ref) => keyOfChannel(work, ref))
   const problems: PlatteError[] = []
   for (const ref of queue) {
-    if (work.options.bounds?.isSpent()) return 'more'
+    if (options.bounds?.isSpent()) {
+      const problem = failed.get(keyOfChannel(work, ref))
+      if (problem === undefined) return 'more'
+      noteProblem(work, keyOfChannel(work, ref), problem)
+      continue
+    }
     const followed = await copyChannel(work, ref).catch((error: unknown) => {
       if (!(error instanceof PlatteError) || storeFailures.includes(error.code)) throw error
       problems.push(error)
@@ -88,11 +101,19 @@ export async function copyChannels(work: Work): Promise<readonly ChannelRef[] | 
     if (followed && !queue.some(({ app, channel }) => app === ref.app && channel === followed))
       queue.push({ app: ref.app, channel: followed })
   }
+  // All of an upstream that went down meanwhile would be withheld here.
+  if (copied.missing.length > 0) await work.original.from.documents.get(catalogKey, maxCatalogBytes)
   const [first, ...others] = problems
   if (first === undefined) return queue
   const more = others.length === 0 ? '' : `; and ${others.length} more of its channels cannot be copied`
   throw new PlatteError(first.code, first.message + more, { ...(first.hint && { hint: first.hint }), cause: first })
 }
+
+const keyOfChannel = (work: Work, ref: ChannelRef): string =>
+  channelKey(ref.app, ref.channel, entryOf(work, ref)?.seq ?? 0)
+
+const failedLast = <T>({ failed }: Work, items: readonly T[], keyOf: (item: T) => string): T[] =>
+  items.toSorted((a, b) => Number(failed.has(keyOf(a))) - Number(failed.has(keyOf(b))))
 
 /** @param isSource whether another channel follows it; following goes one level only. @returns what it follows. */
 async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promise<string | undefined> {
@@ -105,7 +126,9 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
   if (held.has(key) && options.bounds && (isSource || !options.channels?.length)) return undefined
   const kept = held.has(key) ? await heldManifest(work, ref) : undefined
   const isHeld = kept !== undefined
-  const own = kept ?? (await naming(key, () => current(work, ref)))
+  const own = kept ?? (await naming(key, () => current(work, ref)).catch(asProblem))
+  if (own instanceof PlatteError)
+    return void (own.code === 'missing' ? noteAbsent(work, key) : noteProblem(work, key, own.message))
   if (own === undefined) return void work.copied.absent.push(key)
   const { manifest } = own
   const source = manifest.follow?.channel
@@ -114,7 +137,11 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
   // The channel that it follows may have moved on.
   if (isHeld && options.bounds) return copySource().then(() => undefined)
   work.previous.set(key, manifest.previous)
-  if (!(await copyAllNotes(work, manifest.releases))) {
+  const isLater = options.bounds === undefined && !options.bundle
+  if (isLater)
+    for (const { notes } of manifest.releases)
+      if (notes && !held.has(notesKey(notes.sha256))) work.notes.add(notes.sha256)
+  if (!isLater && !(await copyAllNotes(work, manifest.releases))) {
     left.isCut = true
     return undefined
   }
@@ -125,6 +152,7 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
   if (left.isCut) return source
   await keepRead(work, key, work.state.root)
   held.add(key)
+  work.failed.delete(key)
   return source
 }
 
@@ -132,18 +160,20 @@ async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promi
 async function noteLacking(work: Work, own: ChannelEntry, { channel }: ChannelRef): Promise<void> {
   const { options, held, lacking } = work
   const wanted = [...(await packagesWanted(work, own))].filter(([key]) => !held.has(key))
-  if (options.packagesFirst)
-    return inParallel(wanted, options.packagesAtOnce ?? 8, async ([key, file]) => {
-      const problem = await copyPackage(work, key, file)
-      if (problem && problem.code !== 'missing') throw problem
-      held.add(key)
-    })
   const ownKeys = packagesOf(own.manifest)
-  const added = wanted.map(([key, file]) => {
+  const lackingOf = (key: string, file: Package): Lacking => {
     const names = ownKeys.has(key) ? channel : (own.manifest.follow?.channel ?? channel)
-    const one = { file, packages: key.slice(0, key.lastIndexOf('/') + 1), channel: names }
+    return { file, packages: key.slice(0, key.lastIndexOf('/') + 1), channel: names }
+  }
+  if (options.bundle)
+    return inParallel(wanted, options.packagesAtOnce ?? 8, async ([key, file]) => {
+      const problem = await attempt(work, key, file)
+      if (problem !== undefined) lacking.set(key, { ...lackingOf(key, file), problem })
+    })
+  const added = wanted.map(([key, file]) => {
+    const one = lackingOf(key, file)
     lacking.set(key, one)
-    return [one.packages, { packages: one.packages, channel: names }] as const
+    return [one.packages, { packages: one.packages, channel: one.channel }] as const
   })
   if (options.bounds === undefined || added.length === 0) return
   await editList(work, (listed) => {
@@ -152,13 +182,21 @@ async function noteLacking(work: Work, own: ChannelEntry, { channel }: ChannelRe
   })
 }
 
-/** @returns `undefined` for a missing or expired manifest, which checks report from the catalog. */
+/** @returns why the package is not here. */
+export async function attempt(work: Work, key: string, file: Package): Promise<string | undefined> {
+  const problem = await copyPackage(work, key, file)
+  if (problem === undefined) work.held.add(key)
+  else noteProblem(work, key, problem.message)
+  return problem?.message
+}
+
+/** @returns `undefined` for an expired manifest, which checks report from the catalog. */
 async function current(work: Work, ref: ChannelRef, reader = work.from): Promise<ChannelEntry | undefined> {
   const entry = entryOf(work, ref)
   try {
     return entry && { entry, manifest: (await loadChannel(reader, work.state, { ...ref, entry })).manifest }
   } catch (error) {
-    if (error instanceof PlatteError && ['missing', 'expired'].includes(error.code)) return undefined
+    if (error instanceof PlatteError && error.code === 'expired') return undefined
     throw error
   }
 }
@@ -173,13 +211,17 @@ export async function heldManifest(work: Work, ref: ChannelRef): Promise<Channel
   }
 }
 
-/** @returns whether the bounds left time for all. */
-async function copyAllNotes(work: Work, releases: readonly Release[]): Promise<boolean> {
-  for (const { notes } of releases) {
-    if (notes === undefined || work.held.has(notesKey(notes.sha256))) continue
-    if (work.options.bounds?.isSpent()) return false
-    await copyNotes(work, notes.sha256)
-    work.held.add(notesKey(notes.sha256))
+/** @returns whether the bounds left time for all but those that failed before. */
+export async function copyAllNotes(work: Work, releases: readonly Release[]): Promise<boolean> {
+  const { held, failed, options } = work
+  const digests = releases.flatMap(({ notes }) => (notes && !held.has(notesKey(notes.sha256)) ? [notes.sha256] : []))
+  for (const sha256 of failedLast(work, digests, notesKey)) {
+    const key = notesKey(sha256)
+    const problem = options.bounds?.isSpent() ? failed.get(key) : undefined
+    if (problem !== undefined) noteProblem(work, key, problem)
+    else if (options.bounds?.isSpent()) return false
+    else await copyNotes(work, sha256)
+    held.add(key)
   }
   return true
 }
@@ -190,61 +232,11 @@ async function packagesWanted(work: Work, own: ChannelEntry): Promise<ReadonlyMa
   if (work.options.packages === 'none' || isEnded(manifest)) return new Map()
   if (work.options.packages === 'all') return packagesOf(manifest)
   const { app, follow } = manifest
-  const source = follow && (await current(work, { app, channel: follow.channel }))
+  // A wrong one is reported in its own turn.
+  const source = follow && (await current(work, { app, channel: follow.channel }).catch(() => undefined))
   const kept = new Set([...newestOf(manifest, 1), ...inUse(viewOf(own, source), work.from.clock())])
   const parts = [manifest, ...(source ? [source.manifest] : [])].map((one) =>
     packagesOf({ ...one, releases: one.releases.filter((release) => kept.has(release)) }),
   )
   return new Map(parts.flatMap((part) => [...part]))
-}
-
-/**
- * Copies the manifests before the current ones, newest first, each verified by the digest in the next one. A gap in the
- * upstream's history ends that channel without failure: answering does not need history.
- */
-export async function copyHistory(work: Work): Promise<'done' | 'more'> {
-  const { held, options } = work
-  const writes: Promise<void>[] = []
-  const finish = async <T>(result: T): Promise<T> => {
-    await Promise.all(writes.splice(0))
-    return result
-  }
-  for (const ref of work.channels) {
-    let previous: string | undefined
-    for (let seq = (entryOf(work, ref)?.seq ?? 0) - 1; seq > 0; seq--) {
-      const [key, after] = [channelKey(ref.app, ref.channel, seq), channelKey(ref.app, ref.channel, seq + 1)]
-      if (!held.has(after)) break
-      if (held.has(key)) {
-        previous = undefined
-        continue
-      }
-      if (writes.length >= writesAtOnce) await finish('done')
-      if (options.bounds?.isSpent()) return finish('more')
-      previous ??= work.previous.get(after) ?? (await previousIn(work, { ...ref, seq: seq + 1 }))
-      const manifest = previous && (await readPast(work, key, { ...ref, seq, sha256: previous }))
-      if (!manifest) break
-      if (!(await copyAllNotes(work, manifest.releases))) return finish('more')
-      const write = keepRead(work, key, work.state.root)
-      // `finish` awaits it; it may fail before.
-      write.catch(() => undefined)
-      writes.push(write)
-      held.add(key)
-      previous = manifest.previous
-    }
-  }
-  return finish('done')
-}
-
-type PastRef = ChannelRef & { readonly seq: number }
-
-/** From the own copy, which was verified when it was copied. */
-async function previousIn({ to }: Pass, ref: PastRef): Promise<string | undefined> {
-  const stored = await to.documents.get(channelKey(ref.app, ref.channel, ref.seq), maxChannelBytes)
-  return stored && (await verifyPast(stored.bytes, await sha256Hex(stored.bytes), ref)).manifest.previous
-}
-
-async function readPast(pass: Pass, key: string, { sha256, ...ref }: PastRef & { readonly sha256: string }) {
-  const stored = await pass.from.documents.get(key, maxChannelBytes)
-  if (stored === undefined) return void pass.copied.absent.push(key)
-  return (await naming(key, () => verifyPast(stored.bytes, sha256, ref))).manifest
 }

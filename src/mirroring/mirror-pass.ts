@@ -36,10 +36,8 @@ export interface MirrorOptions {
   readonly onPackage?: ((one: Package) => { add: (bytes: number) => void; end: () => void }) | undefined
   /** 8 unless given. With 1, the order is the same each time. */
   readonly packagesAtOnce?: number
-  /** Also copies what the own store lacks from an older upstream: a bundle never gets newer. */
-  readonly fillFromOlder?: boolean
-  /** For bundles: packages come before the catalog, and one that fails ends the pass. What is lacking is not listed. */
-  readonly packagesFirst?: boolean
+  /** Packages and notes come before the catalog. An import also fills gaps from a bundle that is older than the store. */
+  readonly bundle?: 'export' | 'import'
   /** While packages are copied, news of the upstream are looked for after each such time. */
   readonly lookEveryMs?: number
   /** For schedules: the catalog comes before history, and nothing begins once they are spent. */
@@ -53,9 +51,11 @@ export interface Copied {
   bytes: number
   /** Keys that a verified document names and the upstream lacks. */
   readonly absent: string[]
-  /** Packages that cannot be had or are wrong; each is tried again in the next pass. */
-  readonly missing: { readonly key: string; readonly problem: string }[]
+  /** Packages, notes and manifests that cannot be had or are wrong; each is tried again in the next pass. */
+  readonly missing: Problem[]
 }
+
+export type Problem = Readonly<{ key: string; problem: string }>
 
 export interface Pass extends Mirroring {
   /** What the pass began with; it reads no documents of this pass. */
@@ -64,10 +64,12 @@ export interface Pass extends Mirroring {
   /** Documents of the upstream by key, until they are copied. */
   readonly read: Map<string, Uint8Array>
   readonly copied: Copied
+  /** What failed in this pass or the one before, by key: it comes last, and no pass waits for it twice. */
+  readonly failed: Map<string, string>
 }
 
 /** Begins a pass, which remembers the upstream's documents as they are read. */
-export function beginPass(mirroring: Mirroring, options: MirrorOptions): Pass {
+export function beginPass(mirroring: Mirroring, options: MirrorOptions, failed = new Map<string, string>()): Pass {
   const { documents } = mirroring.from
   const read = new Map<string, Uint8Array>()
   const get: Documents['get'] = async (key, maxBytes, known) => {
@@ -83,7 +85,14 @@ export function beginPass(mirroring: Mirroring, options: MirrorOptions): Pass {
     options,
     read,
     copied,
+    failed,
   }
+}
+
+/** Names what cannot be copied, or is wrong, once a pass. */
+export function noteProblem({ copied, failed }: Pass, key: string, problem: string): void {
+  failed.set(key, problem)
+  if (!copied.missing.some((one) => one.key === key)) copied.missing.push({ key, problem })
 }
 
 /**
@@ -124,14 +133,26 @@ async function isSignedOtherwise(key: string, own: Uint8Array, bytes: Uint8Array
   }
 }
 
-/** Copies release notes, or records their absence. @throws PlatteError('mismatch') for other bytes. */
+/** Copies release notes, or names why not. */
 export async function copyNotes(pass: Pass, sha256: string): Promise<void> {
   const key = notesKey(sha256)
-  const stored = await pass.from.documents.get(key, maxNotesBytes)
-  if (stored === undefined) return void pass.copied.absent.push(key)
+  const stored = await pass.from.documents.get(key, maxNotesBytes).catch(asProblem)
+  if (stored instanceof PlatteError) return noteProblem(pass, key, stored.message)
+  if (stored === undefined) return noteAbsent(pass, key)
   const found = await sha256Hex(stored.bytes)
-  if (found !== sha256) throw new PlatteError('mismatch', `${key}: has SHA-256 ${found} at the upstream`)
+  if (found !== sha256) return noteProblem(pass, key, `${key}: has SHA-256 ${found} at the upstream`)
   await keepRead(pass, key)
+  pass.failed.delete(key)
+}
+
+export function noteAbsent(pass: Pass, key: string): void {
+  noteProblem(pass, key, absent(pass, key).message)
+}
+
+function absent({ copied, options }: Pass, key: string): PlatteError {
+  copied.absent.push(key)
+  const where = { import: 'is neither here nor in the bundle', export: 'is not in this store' }
+  return new PlatteError('missing', `${key}: ${options.bundle ? where[options.bundle] : 'is not at the upstream'}`)
 }
 
 /**
@@ -148,10 +169,7 @@ export async function copyPackage(
   const { from, to, copied, options } = pass
   const open = await from.packages.open(key).catch(asProblem)
   if (open instanceof PlatteError) return open
-  if (open === undefined) {
-    copied.absent.push(key)
-    return new PlatteError('missing', `${key}: is not at the upstream`)
-  }
+  if (open === undefined) return absent(pass, key)
   if (open.size !== one.size) {
     await open.body.cancel()
     return new PlatteError('mismatch', `${key}: does not have its ${one.size} bytes at the upstream`)
@@ -164,7 +182,7 @@ export async function copyPackage(
   } catch (error) {
     const problem = asProblem(reading.failure() ?? error)
     if (reading.failure() === undefined && problem.code !== 'mismatch') throw error
-    const isPieced = problem.code === 'mismatch' && open.isPieced?.() === true
+    const isPieced = problem.code === 'mismatch' && open.isPieced?.() === true && options.bundle !== 'export'
     return isPieced && !isAgain ? await copyPackage(pass, key, one, true) : problem
   } finally {
     bar?.end()
@@ -175,7 +193,7 @@ export async function copyPackage(
 }
 
 /** A defect is thrown. */
-function asProblem(error: unknown): PlatteError {
+export function asProblem(error: unknown): PlatteError {
   if (error instanceof PlatteError) return error
   throw error
 }

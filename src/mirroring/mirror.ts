@@ -14,7 +14,8 @@ import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyCatalog } from '../trust/verify-documents.ts'
 import { copyLacking, copyListed, listLacking } from './mirror-bulk.ts'
-import { beginWork, copyChannels, copyHistory } from './mirror-channels.ts'
+import { beginWork, copyChannels } from './mirror-channels.ts'
+import { copyHistory } from './mirror-history.ts'
 import {
   beginPass,
   type Copied,
@@ -33,6 +34,7 @@ const defaultLookMs = 60_000
 export interface MirrorMemory {
   /** The upstream's catalog that was copied without gaps. */
   complete?: CatalogState
+  failed?: Pass['failed']
 }
 
 export interface MirrorResult extends Readonly<Copied> {
@@ -48,11 +50,12 @@ export interface MirrorResult extends Readonly<Copied> {
  *   what fails to verify, with the catalog unchanged; 'store-unavailable'.
  */
 export async function mirror(mirroring: Mirroring, options: MirrorOptions, memory: MirrorMemory = {}) {
-  const pass = beginPass(mirroring, options)
+  const pass = beginPass(mirroring, options, memory.failed)
+  memory.failed = pass.failed
   const mark = memory.complete ?? (await loadMark(pass))
   const state = await loadNewer(pass, mark, memory.complete === undefined)
   if (state === undefined) {
-    if (mark && options.fillFromOlder) await copyAll(pass, mark, mark, noRoots)
+    if (mark && options.bundle === 'import') await copyAll(pass, mark, mark, noRoots)
     return resultOf(pass, mark, 'not-newer')
   }
   if (state === memory.complete) return resultOf(pass, state, 'unchanged')
@@ -71,11 +74,11 @@ function resultOf({ copied }: Pass, state: CatalogState | undefined, kind: Mirro
 
 /** Manifests, the list of packages that are lacking, the catalog: brakes first. Then packages and history. */
 async function copyAll(pass: Pass, state: CatalogState, mark?: CatalogState, roots?: RootOrder) {
-  const { bounds, packagesFirst, lookEveryMs } = pass.options
+  const { bounds, bundle, lookEveryMs } = pass.options
   const signed = await copySigned(pass, state, mark, roots)
   if (signed === 'more') return 'more'
   const { work, isWritten } = signed
-  if (!packagesFirst) {
+  if (!bundle) {
     if (bounds) {
       const [bulk, history] = [await copyListed(work), await copyHistory(work)]
       if (bulk === 'more' || history === 'more') return 'more'
@@ -89,15 +92,15 @@ async function copyAll(pass: Pass, state: CatalogState, mark?: CatalogState, roo
 
 /** Copies what is signed, and the catalog last: readers of the own store follow it at once. */
 async function copySigned(pass: Pass, state: CatalogState, mark?: CatalogState, known?: RootOrder) {
-  const { bounds, packagesFirst } = pass.options
+  const { bounds, bundle } = pass.options
   const roots = known ?? (await orderRoots(pass, state, mark))
   for (const key of roots.early) await keepRead(pass, key, state.root)
   const begun = await beginWork(pass, state)
   const channels = await copyChannels(begun)
   if (channels === 'more') return 'more'
   const work = { ...begun, channels }
-  if (packagesFirst) await copyHistory(work)
-  else if (bounds === undefined) await listLacking(work)
+  if (bundle) await copyHistory(work)
+  if (bundle !== 'export' && bounds === undefined) await listLacking(work)
   for (const key of roots.staged) await keepRead(pass, key, state.root)
   const isWritten = state.catalog.sha256 !== mark?.catalog.sha256 && (await putCatalog(pass, state))
   for (const key of roots.late) await keepRead(pass, key, state.root)

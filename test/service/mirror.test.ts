@@ -219,9 +219,10 @@ test('missing objects are requested again, and one bad channel does not block ot
   await publishOne(origin, '4', { channel: 'beta' })
   await publishOne(origin, '3')
   await origin.bucket.overwrite(channelKey(app, 'stable', 3), manifest)
-  expect(await refusal(mirror(mirroring, all, memory))).toMatch(/^mismatch: .*stable\/0000000003\.jws/)
+  const bad = channelKey(app, 'stable', 3)
+  expect(await mirror(mirroring, all, memory)).toMatchObject({ kind: 'mirrored', missing: [{ key: bad }] })
   expect(await own.documents.get(channelKey(app, 'beta', 2), 1e6)).toBeDefined()
-  expect(await ask(newReader({ publisher: own }))).toBe('update 2')
+  expect(await ask(newReader({ publisher: own }))).toBe('not-mirrored')
 })
 
 test('an overtaken mirror leaves the newer catalog alone', async () => {
@@ -365,9 +366,11 @@ describe('other bytes in the own store', () => {
     const { root } = await nextRoot(origin)
     await publishOne(origin, '3')
     const junk = withJunk(await origin.bucket.read(rootKey(2)))
+    let isCut = false
     const get: typeof bucket.get = async (key, maxBytes, known) => {
       if (key === rootKey(2)) return { bytes: junk, token: 'junk' }
-      if (key.startsWith('apps/')) throw new PlatteError('store-unavailable', 'the line is cut')
+      isCut ||= key.startsWith('apps/')
+      if (isCut) throw new PlatteError('store-unavailable', 'the line is cut')
       return mirroring.from.documents.get(key, maxBytes, known)
     }
     const cut = { ...mirroring, from: { ...mirroring.from, documents: { ...mirroring.from.documents, get } } }
