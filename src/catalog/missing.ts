@@ -1,6 +1,6 @@
-/** What a mirror's store lacks, as its readers see it. */
+/** What a mirror's store lacks, as its readers see it, also over HTTP. */
 import { decodeMissing, maxMissingBytes } from '../documents/missing.ts'
-import { missingKey } from '../documents/paths.ts'
+import { missingKey, missingPath } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Marked } from '../store/documents.ts'
@@ -11,15 +11,16 @@ export type Missing = Marked & { readonly folders: ReadonlySet<string> }
 
 /**
  * @param known what was read before: returned itself while the list is the same.
- * @returns `undefined` without a list or the permission to read it, which deployments of before lack; and for a store that
- * cannot be listed: that is an upstream, not a copy.
+ * @returns `undefined` without a list or the permission to read it, which deployments of before lack. A store that cannot be
+ * listed is an upstream: any server may fail to show one, and what was known stays.
  */
 export async function loadMissing(reader: StoreReader, known?: Missing): Promise<Missing | undefined> {
-  if (reader.documents.list === undefined) return undefined
-  const stored = await reader.documents.get(missingKey, maxMissingBytes, known).catch((error: unknown) => {
-    if (!(error instanceof PlatteError) || error.code !== 'forbidden') throw error
+  const isUpstream = reader.documents.list === undefined
+  const key = isUpstream ? missingPath : missingKey
+  const stored = await reader.documents.get(key, maxMissingBytes, known).catch((error: unknown) => {
+    if (!(error instanceof PlatteError && (isUpstream || error.code === 'forbidden'))) throw error
     reader.log({ level: 'warn', event: 'catalog', ...describeError(error) })
-    return undefined
+    return isUpstream ? known : undefined
   })
   if (stored === undefined || !('bytes' in stored)) return stored
   const { bytes, token } = stored
@@ -27,8 +28,8 @@ export async function loadMissing(reader: StoreReader, known?: Missing): Promise
     return { token, folders: new Set(decodeMissing(bytes).map(({ packages }) => packages)) }
   } catch (error) {
     if (!(error instanceof PlatteError)) throw error
-    // A list that anybody damaged must not withhold everything.
-    reader.log({ level: 'error', event: 'catalog', ...describeError(error) })
+    // A list that anybody damaged must not withhold everything. A web server may have a page for every path.
+    reader.log({ level: isUpstream ? 'warn' : 'error', event: 'catalog', ...describeError(error) })
     return { token, folders: new Set() }
   }
 }

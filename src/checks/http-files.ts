@@ -3,7 +3,8 @@ import type { Context } from 'hono'
 import { currentCatalog, findChannel, reload } from '../catalog/cache.ts'
 import type { Loaded, Problem } from '../catalog/channels.ts'
 import { readDocument } from '../catalog/read.ts'
-import { keyOfUrlPath, type PublicDocument, urlPathOf } from '../documents/paths.ts'
+import { decodeMissing, encodeMissing, maxMissingBytes } from '../documents/missing.ts'
+import { keyOfUrlPath, missingKey, type PublicDocument, urlPathOf } from '../documents/paths.ts'
 import { matches } from '../http/credentials.ts'
 import { refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
@@ -156,6 +157,20 @@ const kinds: Readonly<Record<PublicDocument['kind'], { readonly type: string; re
   catalog: { type: signed, caching: `public, max-age=${catalogForSeconds}, no-transform` },
   channel: { type: signed, caching: immutable },
   notes: { type: 'text/markdown; charset=utf-8', caching: immutable },
+}
+
+/**
+ * What a mirror's store lacks, for servers that read it over HTTP: they withhold the same. Without the problems, which name
+ * other machines.
+ */
+export function answerMissing({ reader }: Serving): (c: Context) => Promise<Response> {
+  return async (c) => {
+    const stored = await reader.documents.get(missingKey, maxMissingBytes)
+    if (stored === undefined) return refuse(c, 'not-found', 'nothing is missing here')
+    const listed = decodeMissing(stored.bytes).map(({ packages, channel }) => ({ packages, channel }))
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
+    return c.body(encodeMissing(listed) as Uint8Array<ArrayBuffer>, 200, headers)
+  }
 }
 
 /** Signed documents and notes, verbatim. Every Platte is a complete upstream; readers verify signatures. */

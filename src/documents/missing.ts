@@ -1,6 +1,6 @@
 /**
  * `mirror/missing.json`, unsigned and of this store alone: packages that its manifests name and it does not hold. Readers
- * withhold these releases, so it can only withhold. It is never read from an upstream.
+ * withhold these releases, so it can only withhold. No mirror copies it.
  */
 import * as v from 'valibot'
 import { PlatteError } from '../kernel/errors.ts'

@@ -14,6 +14,8 @@ export const maxNotesBytes = 1024 * 1024
 export const catalogKey = 'catalog.jws'
 /** What a mirror's store lacks. */
 export const missingKey = 'mirror/missing.json'
+/** Where a Platte shows that to those who read it over HTTP: below a name that no channel has. */
+export const missingPath = 'v1/missing.json'
 export const rootKey = (version: number): string => `root/${version}.jws`
 /** Where a mirror puts a root that takes effect with the catalog that names it. */
 export const stagedRootKey = (version: number): string => `root/staged/${version}.jws`

@@ -84,15 +84,17 @@ export function channelsToCopy(catalog: Catalog, names: readonly string[] = []):
  */
 export async function copyChannels(work: Work): Promise<readonly ChannelRef[] | 'more'> {
   const { failed, options, copied } = work
-  const queue = failedLast(work, work.channels, (ref) => keyOfChannel(work, ref))
+  const queue = [...work.channels]
   const problems: PlatteError[] = []
+  const skipped: string[] = []
+  const failedBefore = failed.size
   for (const ref of queue) {
-    if (options.bounds?.isSpent()) {
-      const problem = failed.get(keyOfChannel(work, ref))
-      if (problem === undefined) return 'more'
-      noteProblem(work, keyOfChannel(work, ref), problem)
+    const key = channelKey(ref.app, ref.channel, entryOf(work, ref)?.seq ?? 0)
+    if (skip(work, key)) {
+      skipped.push(key)
       continue
     }
+    if (options.bounds?.isSpent()) return 'more'
     const followed = await copyChannel(work, ref).catch((error: unknown) => {
       if (!(error instanceof PlatteError) || storeFailures.includes(error.code)) throw error
       problems.push(error)
@@ -101,6 +103,8 @@ export async function copyChannels(work: Work): Promise<readonly ChannelRef[] | 
     if (followed && !queue.some(({ app, channel }) => app === ref.app && channel === followed))
       queue.push({ app: ref.app, channel: followed })
   }
+  // The next pass tries them again.
+  if (failed.size === failedBefore) for (const key of skipped) failed.delete(key)
   // All of an upstream that went down meanwhile would be withheld here.
   if (copied.missing.length > 0) await work.original.from.documents.get(catalogKey, maxCatalogBytes)
   const [first, ...others] = problems
@@ -109,11 +113,12 @@ export async function copyChannels(work: Work): Promise<readonly ChannelRef[] | 
   throw new PlatteError(first.code, first.message + more, { ...(first.hint && { hint: first.hint }), cause: first })
 }
 
-const keyOfChannel = (work: Work, ref: ChannelRef): string =>
-  channelKey(ref.app, ref.channel, entryOf(work, ref)?.seq ?? 0)
-
-const failedLast = <T>({ failed }: Work, items: readonly T[], keyOf: (item: T) => string): T[] =>
-  items.toSorted((a, b) => Number(failed.has(keyOf(a))) - Number(failed.has(keyOf(b))))
+/** What failed in the pass before, under bounds: it might take all of their time, again and again. */
+function skip(work: Work, key: string): boolean {
+  const problem = work.options.bounds && work.failed.get(key)
+  if (problem !== undefined) noteProblem(work, key, problem)
+  return problem !== undefined
+}
 
 /** @param isSource whether another channel follows it; following goes one level only. @returns what it follows. */
 async function copyChannel(work: Work, ref: ChannelRef, isSource = false): Promise<string | undefined> {
@@ -211,17 +216,14 @@ export async function heldManifest(work: Work, ref: ChannelRef): Promise<Channel
   }
 }
 
-/** @returns whether the bounds left time for all but those that failed before. */
+/** @returns whether the bounds left time for all. */
 export async function copyAllNotes(work: Work, releases: readonly Release[]): Promise<boolean> {
-  const { held, failed, options } = work
-  const digests = releases.flatMap(({ notes }) => (notes && !held.has(notesKey(notes.sha256)) ? [notes.sha256] : []))
-  for (const sha256 of failedLast(work, digests, notesKey)) {
-    const key = notesKey(sha256)
-    const problem = options.bounds?.isSpent() ? failed.get(key) : undefined
-    if (problem !== undefined) noteProblem(work, key, problem)
-    else if (options.bounds?.isSpent()) return false
-    else await copyNotes(work, sha256)
-    held.add(key)
+  for (const { notes } of releases) {
+    const key = notesKey(notes?.sha256 ?? '')
+    if (notes === undefined || work.held.has(key) || skip(work, key)) continue
+    if (work.options.bounds?.isSpent()) return false
+    await copyNotes(work, notes.sha256)
+    work.held.add(key)
   }
   return true
 }

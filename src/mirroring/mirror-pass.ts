@@ -64,7 +64,7 @@ export interface Pass extends Mirroring {
   /** Documents of the upstream by key, until they are copied. */
   readonly read: Map<string, Uint8Array>
   readonly copied: Copied
-  /** What failed in this pass or the one before, by key: it comes last, and no pass waits for it twice. */
+  /** What failed in this pass or one before, by key. */
   readonly failed: Map<string, string>
 }
 

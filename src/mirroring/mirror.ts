@@ -50,7 +50,7 @@ export interface MirrorResult extends Readonly<Copied> {
  *   what fails to verify, with the catalog unchanged; 'store-unavailable'.
  */
 export async function mirror(mirroring: Mirroring, options: MirrorOptions, memory: MirrorMemory = {}) {
-  const pass = beginPass(mirroring, options, memory.failed)
+  const pass = beginPass(mirroring, options, options.bounds && memory.failed)
   memory.failed = pass.failed
   const mark = memory.complete ?? (await loadMark(pass))
   const state = await loadNewer(pass, mark, memory.complete === undefined)

@@ -4,10 +4,10 @@ import { getPath } from 'hono/utils/url'
 import { reportStray } from '../checks/events.ts'
 import { answerExplain } from '../checks/explain.ts'
 import { answerCoreUpdate, coreUpdatePaths, refuseCoreUpdate } from '../checks/http-coreupdate.ts'
-import { answerDocument, answerPackage } from '../checks/http-files.ts'
+import { answerDocument, answerMissing, answerPackage } from '../checks/http-files.ts'
 import { answerHealth, answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
 import type { Routes, Serving } from '../checks/serving.ts'
-import { publicDocument } from '../documents/paths.ts'
+import { missingPath, publicDocument } from '../documents/paths.ts'
 import { newHono } from '../http/hono.ts'
 import { failureOf, refuse, refuseInText, refuseMethod } from '../http/problem.ts'
 import { idsOf, requestLog, sendRequestIds } from '../http/request-id.ts'
@@ -27,6 +27,7 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   for (const { mount } of serving.extensions ?? []) mount?.(app, serving)
   app.get('/packages/*', answerPackage(serving))
   for (const path of documentPaths) app.get(path, answerDocument(serving))
+  app.get(`/${missingPath}`, answerMissing(serving))
   for (const add of more) add(app)
   app.get(coreUpdatePaths[0], answerCoreUpdate(serving, 'packages'))
   app.get(coreUpdatePaths[1], answerCoreUpdate(serving, 'channels'))

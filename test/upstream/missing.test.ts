@@ -2,13 +2,14 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
-import { catalogKey, missingKey, rootKey } from '../../src/documents/paths.ts'
+import { catalogKey, channelKey, missingKey, missingPath, notesKey, rootKey } from '../../src/documents/paths.ts'
 import { mirror } from '../../src/mirroring/mirror.ts'
 import { mirrorStep } from '../../src/mirroring/step.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
+import { sha256Hex } from '../../src/trust/digest.ts'
 import { holdRelease } from '../changes.ts'
 import { memoryPackages } from '../memory.ts'
 import { app, ask, bytesOf, minute, newReader, newStore, publishOne, type TestStore } from '../world.ts'
@@ -182,19 +183,70 @@ describe('the list', () => {
     return JSON.stringify({ format: 1, missing: [{ packages, channel: 'stable' }] })
   }
 
-  test('of an upstream is never copied, nor served', async () => {
+  test('of an upstream is never copied', async () => {
     await write(origin, await naming('2'))
     await publishOne(origin, '3')
     await mirror(mirrored.mirroring, all)
     await mirror({ from: origin.publisher, to: mirrored.mirroring.to }, all)
     expect(await listed()).toEqual([])
     expect(await ask(newReader(mirrored))).toBe('update 3')
-    const { publisher } = origin
-    const served = createApp({
-      ...{ cache: newReader(origin).cache, reader: publisher, packages: publisher.packages, events: () => {} },
-      ...{ publicUrl: 'http://127.0.0.1', background: () => undefined },
+  })
+
+  describe('over HTTP', () => {
+    /** A Platte over the mirror's store, and a reader that knows it by URL only. */
+    async function sidecar() {
+      const { publisher } = mirrored
+      const { cache } = newReader(mirrored)
+      const parts = { cache, reader: publisher, packages: publisher.packages, events: () => {} }
+      const app = createApp({ ...parts, publicUrl: 'http://127.0.0.1', background: () => undefined })
+      let status = 0
+      const second = await serve((request, response) => {
+        if (status !== 0) return void response.writeHead(status).end()
+        const headers = new Headers(request.headers as Record<string, string>)
+        Promise.resolve(app.fetch(new Request(new URL(request.url ?? '', 'http://127.0.0.1'), { headers }))).then(
+          async (answer) => {
+            response.writeHead(answer.status, Object.fromEntries(answer.headers))
+            response.end(Buffer.from(await answer.arrayBuffer()))
+          },
+        )
+      })
+      const documents = upstreamDocuments(second.url, { transport: nodeTransport() })
+      const fail = (code: number): void => {
+        status = code
+      }
+      return { reader: newReader(mirrored, { documents }), second, fail }
+    }
+
+    test('a sidecar withholds what the store of its upstream lacks, until it is there', async () => {
+      await publishOne(origin, '3')
+      instead.set(await keyOf('3'), (_, response) => response.writeHead(404).end())
+      await mirror(mirrored.mirroring, all)
+      const { reader, second, fail } = await sidecar()
+      expect(await ask(reader)).toBe('update 2')
+      expect(await ask(reader, { version: '2' })).toBe('not-mirrored')
+      const shown = await (await fetch(`${second.url}${missingPath}`)).text()
+      expect(JSON.parse(shown)).toEqual({ format: 1, missing: [{ packages: expect.any(String), channel: 'stable' }] })
+      instead.clear()
+      fail(503)
+      origin.time.now += minute
+      expect(await ask(reader, { version: '2' })).toBe('not-mirrored')
+      fail(0)
+      await mirror(mirrored.mirroring, all)
+      origin.time.now += minute
+      expect(await ask(reader, { version: '2' })).toBe('update 3')
+      await second.close()
     })
-    expect((await served.request(`/${missingKey}`)).status).toBe(404)
+
+    test.each([
+      ['nothing', (_, response) => response.writeHead(404).end()],
+      ['an error', (_, response) => response.writeHead(500).end()],
+      ['no permission', (_, response) => response.writeHead(403).end()],
+      ['a page', (_, response) => response.end('<!doctype html>')],
+    ] as [string, RequestListener][])('a server that shows %s instead withholds nothing', async (_, answer) => {
+      instead.set(missingPath, answer)
+      const documents = upstreamDocuments(server.url, { transport: nodeTransport() })
+      expect(await ask(newReader(origin, { documents }))).toBe('update 2')
+    })
   })
 
   test('withholds what it names and nothing else', async () => {
@@ -225,4 +277,25 @@ describe('the list', () => {
     expect(await listed()).toEqual([])
     await refresh(origin.publisher)
   })
+})
+
+test('a schedule gets past notes and a manifest that eat up its time', async () => {
+  for (const version of ['3', '4']) await publishOne(origin, version, { notes: bytesOf(`of ${version}`) })
+  for (const channel of ['beta', 'edge']) await publishOne(origin, '5', { channel })
+  let failed = 0
+  const stuck: RequestListener = (_, response) => {
+    failed++
+    response.writeHead(503).end()
+  }
+  for (const text of ['of 3', 'of 4']) instead.set(notesKey(await sha256Hex(bytesOf(text))), stuck)
+  instead.set(channelKey(app, 'beta', 1), stuck)
+  const memory = {}
+  let kind = 'more'
+  for (let steps = 0; kind === 'more' && steps < 10; steps++) {
+    failed = 0
+    const bounds = { packages: 5, isSpent: () => failed > 0 }
+    kind = (await mirror(mirrored.mirroring, { ...all, bounds }, memory)).kind
+  }
+  expect(await ask(newReader(mirrored), { channel: 'edge' })).toBe('update 5')
+  expect(await ask(newReader(mirrored), { channel: 'beta' })).toBe('not-mirrored')
 })
