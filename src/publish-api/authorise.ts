@@ -1,8 +1,9 @@
 /** Decides what a pipeline may do: verifies its identity token (OpenID Connect) with its issuer's keys, asks the policy. */
 import * as jose from 'jose'
-import { readAtMost } from '../http/body.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
+import type { Transport } from '../store/http/transport.ts'
+import { readAtMost, streamFrom } from '../store/streams.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type Claims, judge, provenanceOf } from './policy.ts'
 import type { Policy } from './policy-document.ts'
@@ -26,6 +27,8 @@ export interface Authorising {
   /** Published keys of issuers by their URL, as jose caches them: caller-owned plain data, as Workers need it. */
   readonly remembered: Map<string, jose.JWKSCacheInput>
   readonly clock: Clock
+  /** How the runtime connects. */
+  readonly transport: Transport
 }
 
 export interface Intent {
@@ -67,7 +70,8 @@ export function authorise({ rules }: Policy, token: VerifiedToken, { action, app
  * Verifies a token (RFC 7519): its issuer is in the policy, its signature holds; one audience, times.
  * @throws PlatteError('unauthorized') for an invalid token; 'issuer-unavailable'.
  */
-export async function verifyToken({ policy, remembered, clock }: Authorising, token: string): Promise<VerifiedToken> {
+export async function verifyToken(authorising: Authorising, token: string): Promise<VerifiedToken> {
+  const { policy, clock } = authorising
   const issuer = peekIssuer(token)
   const trusted = Object.hasOwn(policy.issuers, issuer) ? policy.issuers[issuer] : undefined
   const named = `the identity token is from ${JSON.stringify(issuer.slice(0, 200))}`
@@ -75,7 +79,7 @@ export async function verifyToken({ policy, remembered, clock }: Authorising, to
   const { audience } = policy
   const now = clock()
   try {
-    const { payload: claims } = await jose.jwtVerify(token, issuerKeys(trusted.jwks, remembered, now), {
+    const { payload: claims } = await jose.jwtVerify(token, issuerKeys(trusted.jwks, authorising, now), {
       ...{ issuer, audience, algorithms: [...trusted.algs], requiredClaims: ['exp', 'iat'] },
       ...{ maxTokenAge: maxTokenAgeSeconds, clockTolerance: clockToleranceSeconds, currentDate: new Date(now) },
     })
@@ -130,11 +134,11 @@ const refused = (words: string, cause?: unknown): PlatteError =>
  * @param url the operator's, never a token's; its answer is bounded in bytes and time, and redirects are refused.
  * @returns a resolver that throws jose's JWKSNoMatchingKey, and PlatteError('issuer-unavailable') without usable keys.
  */
-function issuerKeys(url: string, remembered: Authorising['remembered'], now: Instant): jose.JWTVerifyGetKey {
+function issuerKeys(url: string, { remembered, transport }: Authorising, now: Instant): jose.JWTVerifyGetKey {
   const cache = remembered.get(url) ?? {}
   remembered.set(url, cache)
   const bounds = { cacheMaxAge: freshForMs, cooldownDuration: cooldownMs }
-  const options = { ...bounds, [jose.jwksCache]: cache, [jose.customFetch]: boundedFetch }
+  const options = { ...bounds, [jose.jwksCache]: cache, [jose.customFetch]: boundedFetch(transport) }
   const remote = jose.createRemoteJWKSet(new URL(url), options)
   return async (header, token) => {
     try {
@@ -151,8 +155,15 @@ function issuerKeys(url: string, remembered: Authorising['remembered'], now: Ins
   }
 }
 
-const boundedFetch: jose.FetchImplementation = async (url, options) => {
-  const response = await fetch(url, options)
-  if (response.status !== 200) throw new Error(`it answers ${response.status || 'a redirect'}`)
-  return new Response(await readAtMost(response.body, maxKeysBytes))
-}
+const boundedFetch =
+  (transport: Transport): jose.FetchImplementation =>
+  async (url, { headers, signal }) => {
+    const sending = { url: new URL(url), headers: Object.fromEntries(headers), signal, isKept: false, judge: () => {} }
+    const { status, read, drop } = await transport({ method: 'GET', ...sending })
+    if (status === 200) {
+      const bytes = await readAtMost(streamFrom(read, drop), maxKeysBytes, 'the set')
+      return new Response(bytes as Uint8Array<ArrayBuffer>)
+    }
+    await drop()
+    throw new Error(`it answers ${status || 'a redirect'}`)
+  }

@@ -1,15 +1,18 @@
-/** The client of a publish function: the identity token of the pipeline that this runs in, and requests by `fetch`. */
+/** The client of a publish function: the identity token of the pipeline that this runs in, and requests. */
 import { execFile } from 'node:child_process'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { readAtMost } from '../http/body.ts'
 import { isConfidential } from '../http/credentials.ts'
 import { type Problem, problemType } from '../http/problem.ts'
 import { type ErrorCode, errorCodes, messageOf, PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
 import type { Environment } from '../kernel/setting.ts'
+import type { Reply, Sending } from '../store/http/transport.ts'
+import { nodeTransport } from '../store/http/transport-node.ts'
+import { readAtMost, streamFrom } from '../store/streams.ts'
 
 const tokenTimeoutMs = 20_000
+const transport = nodeTransport()
 
 /**
  * Finds a token for an audience: the given one, which GitLab's `id_tokens` sets; one of GitHub Actions; or one of
@@ -78,7 +81,7 @@ const maxWaitMs = 60_000
 const timeoutMs = 120_000
 const maxAnswerBytes = 1024 * 1024
 
-export interface FunctionRequest extends Pick<RequestInit, 'method' | 'headers' | 'body'> {
+export interface FunctionRequest extends Partial<Pick<Sending, 'method' | 'headers' | 'body'>> {
   readonly url: string
   /** The most requests while the other end fails. */
   readonly attempts?: number
@@ -88,29 +91,45 @@ export interface FunctionRequest extends Pick<RequestInit, 'method' | 'headers' 
  * Repeats a request that failed there or whose answer was lost: every request is safe to repeat.
  * @throws PlatteError of the answer's code and words; 'store-unavailable' without an answer.
  */
-export async function callFunction({ url, attempts = 4, ...request }: FunctionRequest): Promise<string> {
+export async function callFunction({ url, attempts = 4, headers = {}, ...request }: FunctionRequest): Promise<string> {
   let failure: PlatteError | undefined
   let waitMs = 0
   for (let attempt = 1; attempt <= attempts; attempt++) {
     await setTimeout(waitMs)
     waitMs = Math.min(500 * 2 ** attempt, 10_000)
     try {
-      const signal = AbortSignal.timeout(timeoutMs)
-      const response = await fetch(url, { method: 'POST', ...request, signal, redirect: 'error' })
-      const text = new TextDecoder().decode(await readAtMost(response.body, maxAnswerBytes))
-      if (response.ok) return text
-      failure = refusalOf(response, text, url)
-      const { status } = response
+      const { status, text, headers: received } = await send(url, { ...request, headers })
+      if (status >= 200 && status < 300) return text
+      failure = refusalOf({ status, headers: received }, text, url)
       if ((status < 500 && !later.includes(status)) || (status === 500 && attempt >= maxDefects)) throw failure
-      waitMs = Math.max(waitMs, retryAfterMs(response.headers))
+      waitMs = Math.max(waitMs, retryAfterMs(received))
     } catch (cause) {
       if (cause instanceof PlatteError) throw cause
-      const why = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause)
+      const why = messageOf(cause)
       const hint = 'run the same command again: it resumes'
       failure = new PlatteError('store-unavailable', `${new URL(url).origin} did not answer: ${why}`, { hint, cause })
     }
   }
   throw failure
+}
+
+/** Redirects are not followed: a token is for the server that was named. */
+async function send(url: string, request: Pick<Sending, 'headers'> & Partial<Pick<Sending, 'method' | 'body'>>) {
+  const headers = { 'user-agent': 'platte', ...request.headers }
+  const signal = AbortSignal.timeout(timeoutMs)
+  const sending = {
+    method: 'POST',
+    ...request,
+    headers,
+    url: new URL(url),
+    signal,
+    isKept: true,
+    judge: () => {},
+  } as const
+  const reply = await transport(sending)
+  const body = streamFrom(reply.read, reply.drop)
+  const text = new TextDecoder().decode(await readAtMost(body, maxAnswerBytes, 'the answer'))
+  return { ...reply, text }
 }
 
 /** @see RFC 9110 §10.2.3 */
@@ -120,7 +139,7 @@ function retryAfterMs(headers: Headers): number {
   return Number.isNaN(ms) ? 0 : Math.min(ms, maxWaitMs)
 }
 
-function refusalOf({ status, headers }: Response, text: string, url: string): PlatteError {
+function refusalOf({ status, headers }: Pick<Reply, 'status' | 'headers'>, text: string, url: string): PlatteError {
   const isProblem = headers.get('content-type')?.startsWith(problemType)
   const { code, detail = '', hint }: Partial<Problem> = (isProblem && parseJsonObject(text)) || {}
   const { origin, pathname } = new URL(url)

@@ -42,9 +42,9 @@ export const publishPaths: readonly string[] = [...tokenPaths, '/v1/refresh', '/
 
 /** Reads keys for each request that publishes: Workers share no promises between requests. */
 export async function openPublishFunction(policy: Policy, context: FeatureContext): Promise<Extension> {
-  const { cache, packages, newHasher, openWriter, openUploads, reader } = context
+  const { cache, packages, newHasher, openWriter, openUploads, reader, transport } = context
   const receiving = { packages, newHasher, uploads: await openUploads() }
-  const authorising: Authorising = { policy, remembered: new Map(), clock: reader.clock }
+  const authorising: Authorising = { policy, remembered: new Map(), clock: reader.clock, transport }
   const lastRefresh = { at: Number.NEGATIVE_INFINITY }
   const answer = async (c: Context, token?: VerifiedToken): Promise<Response> => {
     const publisher = { ...(await openWriter()), ...receiving }

@@ -174,6 +174,13 @@ describe('the structure of src', () => {
     expect(strangers).toEqual([])
   })
 
+  test('requests go out by the transports alone: fetch of Node can end the process when a server closes early', () => {
+    const asking = files.filter(
+      (file) => /(?<![\w.'])fetch\(/.test(source(file)) && !/fetch\(request/.test(source(file)),
+    )
+    expect(asking).toEqual(['store/http/transport.ts'])
+  })
+
   test('there are no barrel files', () => {
     expect(files.filter((file) => /\/index\.ts$/.test(file) || /^export \* /m.test(source(file)))).toEqual([])
   })

@@ -30,6 +30,9 @@ const status =
   (code: number, headers: Readonly<Record<string, string>> = {}): Answer =>
   (response) =>
     void response.writeHead(code, headers).end('{}')
+/** As a plain web server that closes early. */
+const closing: Answer = (response) =>
+  void response.writeHead(200, { 'content-length': 9e5 }).write('{', () => response.destroy())
 const later = () => {
   const now = Math.ceil(Date.now() / 1000) * 1000
   const [date, after] = [now, now + 3000].map((at) => new Date(at).toUTCString())
@@ -61,6 +64,34 @@ describe.concurrent('a request is safe to repeat', () => {
     const given: Answer = (response) => void response.end('{"value":"a.b.c"}')
     answers.set('/token?audience=x', [status(503), given])
     const env = { ACTIONS_ID_TOKEN_REQUEST_URL: `${origin}/token`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'canary' }
+    expect(await findIdToken(undefined, env, 'x')).toBe('a.b.c')
+  })
+
+  test('so is an upload, while the server closes as soon as bytes come', async () => {
+    const bytes = new Uint8Array(20_000_000).fill(7)
+    const sizes: number[] = []
+    const closed = createServer((request, response) => {
+      let size = 0
+      const isFirst = sizes.push(0) < 3
+      request.on('data', (chunk) => {
+        size += chunk.length
+        if (isFirst) request.socket.destroy()
+      })
+      request.on('end', () => {
+        sizes.push(size)
+        response.end()
+      })
+    })
+    await new Promise<void>((listening) => closed.listen(0, '127.0.0.1', listening))
+    const url = `http://127.0.0.1:${(closed.address() as AddressInfo).port}/part`
+    await callFunction({ url, method: 'PUT', body: new Blob([bytes]) })
+    expect(sizes).toEqual([0, 0, 0, bytes.length])
+    closed.close()
+  })
+
+  test('so is the request for a token, when its server closes in the middle', async () => {
+    answers.set('/cut?audience=x', [closing, (response) => void response.end('{"value":"a.b.c"}')])
+    const env = { ACTIONS_ID_TOKEN_REQUEST_URL: `${origin}/cut`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'canary' }
     expect(await findIdToken(undefined, env, 'x')).toBe('a.b.c')
   })
 

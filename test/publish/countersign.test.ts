@@ -1,4 +1,5 @@
 /** Two signatures: the pipeline's and the function's, so that neither ships alone. */
+
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
 import type { Signing } from '../../src/channels/commit.ts'
@@ -8,6 +9,7 @@ import { verifyToken } from '../../src/publish-api/authorise.ts'
 import { proposalOf } from '../../src/publish-api/countersign.ts'
 import { provenanceOf } from '../../src/publish-api/policy.ts'
 import { answerCommand } from '../../src/publish-api/publish-function.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { app, ask, minute, newKey, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
 import { policyFor, startIssuer } from './issuer.ts'
 
@@ -33,7 +35,7 @@ beforeEach(async () => {
 async function send(manifest: object | undefined, sent: ChannelCommand = order, more: Partial<Publisher> = {}) {
   const publisher = { ...store.publisher, release: [own], ...more }
   const policy = policyFor(issuer)
-  const authorising = { policy, remembered: new Map(), clock: publisher.clock }
+  const authorising = { policy, remembered: new Map(), transport: nodeTransport(), clock: publisher.clock }
   const token = await verifyToken(authorising, await issuer.token())
   return answerCommand(
     { publisher, policy },

@@ -3,10 +3,12 @@
  * going on or dying there, the pipeline that runs again (with the same request and token, or with new ones) ends with one
  * release at one number.
  */
+
 import { afterAll, expect, test } from 'vitest'
 import { type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
 import { verifyToken } from '../../src/publish-api/authorise.ts'
 import { answerCommand } from '../../src/publish-api/publish-function.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { type Fault, faultsOf, faultyDocuments, faultyPackages } from '../faults/faulty.ts'
 import { files, orderOf, type UploadScene, uploadAll, uploadScene } from '../uploads/scene.ts'
 import { ask, newReader } from '../world.ts'
@@ -33,7 +35,7 @@ async function send({ uploading }: UploadScene, text: string, plan: Readonly<Rec
   }
   const { clock } = uploading
   const policy = policyFor(issuer)
-  const token = await verifyToken({ policy, remembered: new Map(), clock }, text)
+  const token = await verifyToken({ policy, remembered: new Map(), transport: nodeTransport(), clock }, text)
   const answer = await answerCommand({ publisher, policy }, { command: order, isPlan: false, bytes, token }).catch(
     ({ code }) => code,
   )

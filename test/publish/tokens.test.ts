@@ -1,4 +1,5 @@
 /** Whose tokens are believed, and what they may do: a table of what is forged, stolen, stale or from elsewhere. */
+
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Action, type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
@@ -6,6 +7,7 @@ import { type Authorising, authorise, type Intent, verifyToken } from '../../src
 import type { Matcher } from '../../src/publish-api/policy.ts'
 import type { Policy } from '../../src/publish-api/policy-document.ts'
 import { type Answer, answerCommand, onceFor } from '../../src/publish-api/publish-function.ts'
+import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { describeChannel } from '../changes.ts'
 import { app, ask, bytesOf, newReader, newStore, publishOne, refusal } from '../world.ts'
 import { audience, gitHubClaims, policyFor, startIssuer } from './issuer.ts'
@@ -35,6 +37,7 @@ beforeEach(() => {
   authorising = {
     policy: policyFor(issuer),
     remembered: new Map(),
+    transport: nodeTransport(),
     clock: () => time.now,
   }
   issuer.answer()
@@ -352,10 +355,15 @@ describe('the keys of an issuer', () => {
 
   const bad: readonly (readonly [string, (response: import('node:http').ServerResponse) => void, RegExp])[] = [
     ['a failure', (response) => void response.writeHead(503).end(), /it answers 503/],
+    [
+      'an end in the middle',
+      (response) => response.writeHead(200, { 'content-length': 9e5 }).write('{', () => response.destroy()),
+      /cannot be read: aborted/,
+    ],
     ['a redirect', (response) => void response.writeHead(302, { location: stranger.jwks }).end(), /it answers 302/],
     ['no JSON', (response) => void response.end('<html>'), /not a JWK Set/],
     ['no keys', (response) => void response.end('{"keys":7}'), /not a JWK Set/],
-    ['without an end', (response) => void response.end('x'.repeat(300 * 1024)), /more than 262144 bytes/],
+    ['without an end', (response) => void response.end('x'.repeat(300 * 1024)), /larger than 262144 bytes/],
     ['nothing', () => {}, /cannot be read/],
   ]
   test.each(bad)(

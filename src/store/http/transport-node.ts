@@ -1,8 +1,12 @@
-/** Requests by node:http, which connects to exactly the addresses that were judged: there is no second look-up. */
+/**
+ * Requests by node:http, which connects to exactly the addresses that were judged: there is no second look-up. A server
+ * that closes early fails one request; in `fetch` of Node it can end the process.
+ */
 import { lookup as systemLookup } from 'node:dns'
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import https from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
+import { pipeline } from 'node:stream'
 import { messageOf } from '../../kernel/errors.ts'
 import type { Reply, Sending, Transport } from './transport.ts'
 
@@ -60,7 +64,10 @@ function replyTo(request: ClientRequest, { method, body, judge }: Sending): Prom
       reject(isStale ? new StaleConnection(messageOf(error), { cause: error }) : error)
     })
     request.once('close', () => reject(new Error('the connection was closed without an answer')))
-    request.end(body)
+    if (!(body instanceof Blob)) return void request.end(body)
+    request.setHeader('content-length', body.size)
+    // An answer may come before the end of the body; a failure is an error of the request.
+    pipeline(body.stream(), request, () => {})
   })
 }
 

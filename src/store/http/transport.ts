@@ -1,8 +1,8 @@
 /** How one request goes out, without redirects. Each runtime has its own way to connect to an address that was judged. */
 
 export interface Sending {
-  readonly method: 'GET' | 'HEAD' | 'POST'
-  readonly body?: string | undefined
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT'
+  readonly body?: string | Blob | undefined
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly signal: AbortSignal
