@@ -66,7 +66,7 @@ async function readAll(request: Request, maxBytes: number): Promise<Uint8Array<A
 }
 
 /** @throws PlatteError('too-large') for a longer stream, of which at most a megabyte is dropped; what the stream fails with. */
-export async function readAtMost(body: AsyncIterable<Uint8Array> | null, maxBytes: number) {
+async function readAtMost(body: AsyncIterable<Uint8Array> | null, maxBytes: number) {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body ?? []) {
