@@ -51,7 +51,8 @@ function askedIn(text: string): Asked {
   return {
     track: of('track'),
     version: of('version'),
-    board: of('board') || (arch === 'arm' ? 'arm64-usr' : 'amd64-usr'),
+    // Nebraska takes what it does not know for amd64.
+    board: of('board') === 'arm64-usr' || arch === 'arm' ? 'arm64-usr' : 'amd64-usr',
     syncer: isSyncer ? (of('multi_manifest_ok') === 'true' ? 'many' : 'one') : undefined,
   }
 }

@@ -78,7 +78,7 @@ const schema = v.object({
   server: v.exactOptional(v.string()),
   status: v.pipe(v.string(), v.maxLength(100)),
   codebases: v.pipe(v.array(codebase), v.maxLength(10)),
-  manifests: v.pipe(v.array(manifest), v.maxLength(maxManifests)),
+  manifests: v.array(manifest),
 })
 
 type Attributes = Readonly<Record<string, string>>
@@ -127,9 +127,15 @@ function takeElement(draft: Draft, name: string, attributes: Attributes, depth: 
   else if (draft.apps.length !== 1) return
   else if (depth === 2 && name === 'updatecheck') draft.status ??= attributes.status
   else if (depth === 4 && name === 'url') draft.codebases.push(attributes.codebase)
-  else if (depth === 3 && name === 'manifest') draft.manifests.push({ attributes, packages: [] })
+  else if (depth === 3 && name === 'manifest') addManifest(draft, attributes)
   else if (depth === 5 && name === 'package') current?.packages.push(attributes)
   else if (depth === 5 && attributes.event === 'postinstall' && current) current.action ??= attributes
+}
+
+function addManifest({ manifests }: Draft, attributes: Attributes): void {
+  if (manifests.length === maxManifests)
+    throw new PlatteError('too-large', `the answer: manifests: has more than ${maxManifests}`)
+  manifests.push({ attributes, packages: [] })
 }
 
 function checkApp([first, second]: readonly Attributes[], app: string): void {
