@@ -8,6 +8,7 @@ import { fleetFeature } from '../fleet/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { markFile } from '../store/folder/high-water-mark.ts'
+import { upstreamsFeature } from '../upstreams/feature.ts'
 import { createApp } from './app.ts'
 import { type Features, openFeatures, refreshEveryMs, refreshSlice, runLog, servingWith } from './compose.ts'
 import { features } from './features.ts'
@@ -18,8 +19,9 @@ import { transport } from './transport.ts'
 
 const serverFeatures: Features = [
   ...features,
-  // Only a process has time to keep what machines report.
+  // Only a process has time to keep what machines report, and to adopt.
   fleetFeature,
+  upstreamsFeature,
 ]
 
 /** Channels of one look, a few milliseconds each; with more channels, a commit is found some minutes later. */

@@ -13,11 +13,13 @@ import { lockSettings } from '../locks/settings.ts'
 import { mirrorSettings } from '../mirroring/settings.ts'
 import { publishSettings } from '../publish-api/settings.ts'
 import { siteSettings } from '../site/settings.ts'
+import { upstreamSettings } from '../upstreams/settings.ts'
 import { ownSettings } from './own-settings.ts'
 
 export const settingsTable = {
   ...ownSettings,
   ...mirrorSettings,
+  ...upstreamSettings,
   ...publishSettings,
   ...lockSettings,
   ...siteSettings,

@@ -33,7 +33,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   fleet: ['checks', 'catalog', 'http', 'store', 'documents', 'release', 'kernel', 'hono', 'node:'].concat([
     '@cloudflare/workers-types',
   ]),
-  runtime: ['locks', 'site', 'fleet', 'mirroring', 'publish-api', 'channels', 'checks', 'catalog', 'store'].concat([
+  runtime: ['locks', 'site', 'fleet', 'mirroring', 'upstreams', 'publish-api', 'channels', 'checks', 'catalog', 'store'].concat([
     'trust',
     'documents',
     'release',

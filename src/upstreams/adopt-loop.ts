@@ -1,0 +1,66 @@
+/** Adopts from all upstreams of a file, again and again, beside answering: one at a time, each failure for itself. */
+import type { Publisher } from '../channels/publish.ts'
+import { detailsIn, maxReleasesBytes } from '../channels/releases-json.ts'
+import type { Extension, FeatureContext } from '../checks/serving.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { describeError } from '../kernel/log.ts'
+import { readAt } from '../store/http/upstream.ts'
+import { adopt, planAdoption } from './adopt.ts'
+import { type AdoptEntry, maxAdoptFileBytes, parseAdoptFile } from './adopt-file.ts'
+import { openUpstream } from './kinds.ts'
+
+type Context = Pick<FeatureContext, 'openWriter' | 'packages' | 'newHasher' | 'readText' | 'transport'>
+
+/** @throws PlatteError('configuration') for a file that cannot be used, or without the release key. */
+export async function openAdopting(
+  { file, app }: { readonly file: string; readonly app: string | undefined },
+  context: Context,
+): Promise<Extension> {
+  const text = await context.readText(file, maxAdoptFileBytes).catch((cause: unknown) => {
+    throw new PlatteError('configuration', `${file} cannot be read: ${messageOf(cause)}`, { hint: 'correct PLATTE_ADOPT', cause })
+  })
+  const { everyMs, entries } = parseAdoptFile(text, { file, app })
+  const { packages, newHasher } = context
+  const publisher = { ...(await context.openWriter()), packages, newHasher }
+  if (publisher.release.length === 0)
+    throw new PlatteError('configuration', 'PLATTE_ADOPT: a server that adopts needs the release key', {
+      hint: 'set PLATTE_KEYS or PLATTE_RELEASE_KEY, or adopt from a pipeline: platte adopt',
+    })
+  let isStopped = false
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const round = async (): Promise<void> => {
+    for (const entry of entries) if (!isStopped) await adoptOnce(publisher, context, entry)
+    if (!isStopped) timer = setTimeout(() => void round(), everyMs)
+  }
+  void round()
+  const close = async (): Promise<void> => {
+    isStopped = true
+    clearTimeout(timer)
+  }
+  return { name: 'upstreams', close }
+}
+
+/** Never throws. */
+async function adoptOnce(publisher: Publisher, context: Context, entry: AdoptEntry): Promise<void> {
+  const { app, to: channel } = entry.adoption
+  const said = { event: 'adopt', app, channel }
+  try {
+    const upstream = openUpstream(entry.upstream, context)
+    const adoption = { ...entry.adoption, ...(await readDetails(context, entry)) }
+    const planned = await planAdoption(publisher, upstream, adoption)
+    const { kind, seq, warnings = [] } = await adopt(publisher, upstream, planned)
+    for (const problem of warnings) publisher.log({ level: 'warn', ...said, problem })
+    publisher.log({ level: 'info', ...said, kind, seq })
+  } catch (error) {
+    publisher.log({ level: 'error', ...said, ...describeError(error) })
+  }
+}
+
+async function readDetails({ readText, transport }: Context, { releasesJson: place }: AdoptEntry) {
+  if (place === undefined) return {}
+  const list = /^https?:/.test(place)
+    ? await readAt({ url: place, key: 'releasesJson', transport, idleMs: 20_000 }, maxReleasesBytes)
+    : new TextEncoder().encode(await readText(place, maxReleasesBytes))
+  if (list === undefined) throw new PlatteError('missing', 'releasesJson: there is no such file')
+  return { details: (release: Readonly<{ version: string; board: string }>) => detailsIn(list, release, 'releasesJson') }
+}
