@@ -13,7 +13,10 @@ const maybe = v.exactOptional
 const duration = v.pipe(v.string(), v.transform(field.longDuration), field.duration)
 const flag = maybe(v.boolean())
 const entry = v.strictObject({
-  upstream: v.pipe(field.text(500), v.check(isOtherServer, 'must be like omaha:https://updates.example.org/v1/update/')),
+  upstream: v.pipe(
+    field.text(500),
+    v.check(isOtherServer, 'must be like omaha:https://updates.example.org/v1/update/'),
+  ),
   app: maybe(field.appName),
   channel: field.text(128),
   boards: v.pipe(v.array(field.boardName), v.minLength(1, 'names no board'), v.maxLength(20)),
@@ -39,16 +42,23 @@ export interface AdoptEntry {
  * @param app of entries that name none.
  * @throws PlatteError('configuration') naming the file, and the line or the member at fault.
  */
-export function parseAdoptFile(text: string, { file, app }: { readonly file: string; readonly app: string | undefined }) {
+export function parseAdoptFile(
+  text: string,
+  { file, app }: { readonly file: string; readonly app: string | undefined },
+) {
   const { every, adopt } = field.check(schema, file, parseToml(text, file), 'configuration')
-  const entries = adopt.map(({ upstream, releasesJson, as: to, packages = 'copy', app: own = app, ...rest }, i): AdoptEntry => {
-    if (own === undefined)
-      throw new PlatteError('configuration', `${file}: adopt.${i}.app: is missing`, { hint: 'name it there, or set PLATTE_APP' })
-    const { create, createBoard, raw, belowNewest, skipFloors, ...named } = rest
-    const switches = { createBoard, raw, belowNewest, skipFloors }
-    const on = Object.fromEntries(Object.entries(switches).filter(([, value]) => value))
-    return { upstream, releasesJson, adoption: { app: own, ...named, to, packages, ...defined({ create }), ...on } }
-  })
+  const entries = adopt.map(
+    ({ upstream, releasesJson, as: to, packages = 'copy', app: own = app, ...rest }, i): AdoptEntry => {
+      if (own === undefined)
+        throw new PlatteError('configuration', `${file}: adopt.${i}.app: is missing`, {
+          hint: 'name it there, or set PLATTE_APP',
+        })
+      const { create, createBoard, raw, belowNewest, skipFloors, ...named } = rest
+      const switches = { createBoard, raw, belowNewest, skipFloors }
+      const on = Object.fromEntries(Object.entries(switches).filter(([, value]) => value))
+      return { upstream, releasesJson, adoption: { app: own, ...named, to, packages, ...defined({ create }), ...on } }
+    },
+  )
   return { everyMs: field.durationMs(every), entries }
 }
 

@@ -17,7 +17,10 @@ export async function openAdopting(
   context: Context,
 ): Promise<Extension> {
   const text = await context.readText(file, maxAdoptFileBytes).catch((cause: unknown) => {
-    throw new PlatteError('configuration', `${file} cannot be read: ${messageOf(cause)}`, { hint: 'correct PLATTE_ADOPT', cause })
+    throw new PlatteError('configuration', `${file} cannot be read: ${messageOf(cause)}`, {
+      hint: 'correct PLATTE_ADOPT',
+      cause,
+    })
   })
   const { everyMs, entries } = parseAdoptFile(text, { file, app })
   const { packages, newHasher } = context
@@ -62,5 +65,7 @@ async function readDetails({ readText, transport }: Context, { releasesJson: pla
     ? await readAt({ url: place, key: 'releasesJson', transport, idleMs: 20_000 }, maxReleasesBytes)
     : new TextEncoder().encode(await readText(place, maxReleasesBytes))
   if (list === undefined) throw new PlatteError('missing', 'releasesJson: there is no such file')
-  return { details: (release: Readonly<{ version: string; board: string }>) => detailsIn(list, release, 'releasesJson') }
+  return {
+    details: (release: Readonly<{ version: string; board: string }>) => detailsIn(list, release, 'releasesJson'),
+  }
 }

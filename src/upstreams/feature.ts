@@ -8,5 +8,7 @@ type Settings = SettingValues<typeof upstreamSettings> & { readonly app?: string
 export const upstreamsFeature: Feature<Settings> = {
   name: 'upstreams',
   open: async ({ adoptFile, app }, context) =>
-    adoptFile === undefined ? undefined : (await import('./adopt-loop.ts')).openAdopting({ file: adoptFile, app }, context),
+    adoptFile === undefined
+      ? undefined
+      : (await import('./adopt-loop.ts')).openAdopting({ file: adoptFile, app }, context),
 }

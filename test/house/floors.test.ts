@@ -33,7 +33,18 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   fleet: ['checks', 'catalog', 'http', 'store', 'documents', 'release', 'kernel', 'hono', 'node:'].concat([
     '@cloudflare/workers-types',
   ]),
-  runtime: ['locks', 'site', 'fleet', 'mirroring', 'upstreams', 'publish-api', 'channels', 'checks', 'catalog', 'store'].concat([
+  runtime: [
+    'locks',
+    'site',
+    'fleet',
+    'mirroring',
+    'upstreams',
+    'publish-api',
+    'channels',
+    'checks',
+    'catalog',
+    'store',
+  ].concat([
     'trust',
     'documents',
     'release',
@@ -75,6 +86,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 /** What belongs to some files of a room only. */
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
   [/^fleet\/metrics\.ts$/, ['prom-client']],
+  [/^upstreams\/adopt-file\.ts$/, ['smol-toml']],
   [/^store\/s3\/(client|documents|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
   [/^store\/s3\/uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
 ]
