@@ -12,7 +12,7 @@ const folder = new URL('samples/nebraska/', import.meta.url)
 const recordedUrl = 'http://127.0.0.1:8090/'
 
 /** A recorded request or answer, such as `server/client-frozen.response.xml`. */
-const recording = (name: string): string => readFileSync(new URL(name, folder), 'utf8')
+export const recording = (name: string): string => readFileSync(new URL(name, folder), 'utf8')
 
 /** An update check, as Nebraska reads it. */
 export interface Asked {
