@@ -122,11 +122,7 @@ describe('an answer', () => {
       replacing(/(codebase="[^"]*)"/, '$1?x=/"'),
       /^bad-document: .*codebases\.0: must be an http/,
     ],
-    [
-      'of 10,000 manifests',
-      replacing('<manifest', `${manifests(10_000)}<manifest`),
-      /^too-large: .*the answer/,
-    ],
+    ['of 10,000 manifests', replacing('<manifest', `${manifests(10_000)}<manifest`), /^too-large: .*the answer/],
     [
       'of 100 manifests',
       replacing('<manifest', `${manifests(100)}<manifest`),
