@@ -31,11 +31,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   lock: async () => (await import('../locks/cli/lock.ts')).lockCommand(),
   mirror: async () => (await import('../mirroring/cli.ts')).mirrorCommand(),
   export: async () => (await import('../mirroring/cli.ts')).exportCommand(),
-  import: async () => {
-    const made = (await import('../mirroring/cli.ts')).importCommand().enablePositionalOptions()
-    const { nebraskaCommand, coreUpdateCommand } = await import('../upstreams/cli/import.ts')
-    return made.addCommand(nebraskaCommand()).addCommand(coreUpdateCommand())
-  },
+  import: async () => (await import('../mirroring/cli.ts')).importCommand(),
   serve: async () => (await import('../runtime/cli.ts')).serveCommand(),
   show: async () => (await import('../channels/cli/channel.ts')).showCommand(),
   explain: async () => (await import('../checks/cli/explain.ts')).explainCommand(),

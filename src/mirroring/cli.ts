@@ -21,6 +21,7 @@ import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
 import { parseStore, type StoreSetting } from '../runtime/own-settings.ts'
 import { makeStore, openStore } from '../runtime/store.ts'
+import { coreUpdateCommand, nebraskaCommand } from '../upstreams/cli/import.ts'
 import { endBundle, exportBundle, importBundle } from './bundle.ts'
 import { type MirrorMemory, type MirrorResult, mirror } from './mirror.ts'
 import { type Mirroring, type MirrorOptions, type Want, wants } from './mirror-pass.ts'
@@ -163,8 +164,9 @@ export function exportCommand(): Command {
     })
 }
 
+/** Of a bundle; what else can be imported has commands of its own below it. */
 export function importCommand(): Command {
-  return command('import', 'copy a bundle of `platte export` into the store, verified', readFlags)
+  const made = command('import', 'copy a bundle of `platte export` into the store, verified', readFlags)
     .argument('<bundle>', 'the tar archive')
     .option('--packages <which>', 'all, current or none, as for `platte export`', oneOf(wants), 'all')
     .action(async (bundle: string, options: Pick<Flags, 'packages'> & Options) => {
@@ -175,6 +177,7 @@ export function importCommand(): Command {
       report(options, result, importWords)
       refuseMissing(result, 'until a later bundle has them; to leave packages out, use --packages none')
     })
+  return made.enablePositionalOptions().addCommand(nebraskaCommand()).addCommand(coreUpdateCommand())
 }
 
 /** @throws PlatteError('usage') */

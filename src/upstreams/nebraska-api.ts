@@ -1,5 +1,6 @@
 /** What Nebraska's REST API says of its apps: as it is there, read to the end. @see flatcar/nebraska, api/spec.yaml */
 import * as v from 'valibot'
+import { PlatteError } from '../kernel/errors.ts'
 import { getJson, getPages, type Rest } from './rest.ts'
 
 const text = v.string()
@@ -32,18 +33,17 @@ const channel = v.object({ id: text, name: text, arch: v.number(), package: v.nu
 const groupSchema = v.object({
   id: text,
   name: text,
-  description: v.optional(text, ''),
+  description: maybeText,
   created_ts: text,
   channel_id: maybeText,
   /** Empty in old versions: machines then send the id. */
-  track: v.optional(text, ''),
+  track: maybeText,
   policy_updates_enabled: v.boolean(),
   policy_safe_mode: v.boolean(),
   policy_office_hours: v.boolean(),
   policy_timezone: maybeText,
   policy_period_interval: text,
   policy_max_updates_per_period: v.number(),
-  policy_update_timeout: text,
 })
 const some = v.nullish(v.array(v.unknown()))
 const listed = v.object({ id: text, product_id: maybeText, name: text, groups: some, channels: some })
@@ -51,7 +51,8 @@ const count = v.object({ count: v.pipe(v.number(), v.safeInteger(), v.minValue(0
 
 export type NebraskaPackage = v.InferOutput<typeof nebraskaPackage>
 export type NebraskaFloor = v.InferOutput<typeof floor>
-export type NebraskaChannel = v.InferOutput<typeof channel> & { readonly floors: readonly NebraskaFloor[] }
+/** `floors`: `undefined` where this version of Nebraska has no such list. */
+export type NebraskaChannel = v.InferOutput<typeof channel> & { readonly floors: readonly NebraskaFloor[] | undefined }
 /** `machines`: seen in the last 30 days, where its limit of updates makes that matter. */
 export type NebraskaGroup = v.InferOutput<typeof groupSchema> & { readonly machines?: number | undefined }
 export type NebraskaApp = Pick<v.InferOutput<typeof listed>, 'id' | 'product_id' | 'name'> &
@@ -81,9 +82,8 @@ async function readApp(rest: Rest, app: v.InferOutput<typeof listed>): Promise<N
     groups.push({ ...one, machines: await machinesOf(rest, path, one) })
   const channels: NebraskaChannel[] = []
   for (const one of await read('channels', channel)) {
-    // Versions without floors know no such list.
     const floors = await getPages(rest, `/api/channels/${encodeURIComponent(one.id)}/floors`, 'packages', floor)
-    channels.push({ ...one, floors: floors ?? [] })
+    channels.push({ ...one, floors })
   }
   return {
     id,
@@ -96,8 +96,13 @@ async function readApp(rest: Rest, app: v.InferOutput<typeof listed>): Promise<N
   }
 }
 
+/** Only a hint for the length of a ramp: where it cannot be read, it is unknown. */
 async function machinesOf(rest: Rest, path: string, { id, ...group }: v.InferOutput<typeof groupSchema>) {
   if (group.policy_max_updates_per_period >= unlimited) return undefined
-  const answer = await getJson(rest, `${path}/groups/${encodeURIComponent(id)}/instancescount?duration=30d`, count)
+  const url = `${path}/groups/${encodeURIComponent(id)}/instancescount?duration=30d`
+  const answer = await getJson(rest, url, count).catch((error: unknown) => {
+    if (error instanceof PlatteError) return undefined
+    throw error
+  })
   return answer?.count
 }

@@ -139,11 +139,13 @@ function releasesOf(name: string, { group, channel, board }: Served, noting: Not
   const where = `${app.url}/groups: ${group.id}`
   const pacing = limitOf(group, where)
   notes.push(...describeLimit(name, group, pacing))
+  const { floors: listed = [] } = channel
+  if (channel.floors === undefined) notes.push(`${name}: this Nebraska lists no floors for ${board}`)
   const isAbove = ({ version }: NebraskaPackage): boolean => order(version, current.version) > 0
-  for (const one of channel.floors.filter(isAbove))
+  for (const one of listed.filter(isAbove))
     notes.push(`${name}: the floor ${one.version} for ${board} is above ${current.version}: left out`)
-  const floors = channel.floors.filter((one) => !isAbove(one) && order(one.version, current.version) !== 0)
-  const own = channel.floors.find((one) => order(one.version, current.version) === 0)
+  const floors = listed.filter((one) => !isAbove(one) && order(one.version, current.version) !== 0)
+  const own = listed.find((one) => order(one.version, current.version) === 0)
   const reasonOf = (one: typeof own) => one && { floor: oneLine(one.floor_reason || '') || 'a floor in Nebraska' }
   const found = [...floors.map((one) => ({ one, ...reasonOf(one) })), { one: current, ...reasonOf(own) }]
   return found.flatMap(({ one, floor }) => releaseOf({ app, channel, one }, { name, board, floor, pacing }, noting))
@@ -185,7 +187,9 @@ function releaseOf(found: Found, { name, board, floor, pacing }: Meaning, { note
 
 /** Packages that no channel offers, and lists of what a channel must not have. */
 function noteUnused({ app, notes }: Noting): void {
-  const used = new Set(app.channels.flatMap(({ package: one, floors }) => [one, ...floors].map((each) => each?.id)))
+  const used = new Set(
+    app.channels.flatMap(({ package: one, floors = [] }) => [one, ...floors].map((each) => each?.id)),
+  )
   const nameOf = ({ version, arch }: NebraskaPackage): string => `${oneLine(version, 64)} (${boards[arch] ?? arch})`
   const unused = app.packages.filter(({ id }) => !used.has(id)).map(nameOf)
   const listed = unused.slice(0, 20).join(', ')

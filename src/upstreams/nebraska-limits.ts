@@ -26,11 +26,11 @@ function minutesOf({ policy_period_interval: interval }: NebraskaGroup, where: s
 
 /** How it differs from what Nebraska does: sentences. */
 export function describeLimit(name: string, group: NebraskaGroup, { held, rampOver }: Pacing): readonly string[] {
-  const { machines = 0, policy_max_updates_per_period: most, policy_period_interval: interval } = group
+  const { machines, policy_max_updates_per_period: most, policy_period_interval: interval } = group
   const over = rampOver?.slice(2).toLowerCase()
   const ramp =
     over &&
-    `${name}: at most ${most} updates per ${oneLine(interval)} becomes a ramp over ${over} (machines of ${oneLine(group.name)} in 30 days: ${machines}); publish later releases with --ramp-over ${over}`
+    `${name}: at most ${most} updates per ${oneLine(interval)} becomes a ramp over ${over} (${machines === undefined ? 'how many machines it has is not known' : `machines in 30 days: ${machines}`}); publish later releases with --ramp-over ${over}`
   const safe = group.policy_safe_mode && `${name}: safe mode has no counterpart: begin with \`platte ramp --share 1%\``
   const pause = held && `${name}: ${held}: its releases are held until \`platte unhold\`; publish later ones --held`
   return [ramp, safe, pause].filter((one) => typeof one === 'string')

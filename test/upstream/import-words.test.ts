@@ -26,7 +26,7 @@ const groupOf = (more: Partial<NebraskaGroup> = {}): NebraskaGroup => ({
     track: 'stable',
   },
   ...{ policy_updates_enabled: true, policy_safe_mode: false, policy_office_hours: false, policy_timezone: 'UTC' },
-  ...{ policy_period_interval: '1 hours', policy_max_updates_per_period: 999_999, policy_update_timeout: '60 minutes' },
+  ...{ policy_period_interval: '1 hours', policy_max_updates_per_period: 999_999 },
   ...more,
 })
 const appOf = (more: Partial<NebraskaApp> = {}): NebraskaApp => ({
