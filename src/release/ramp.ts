@@ -27,9 +27,28 @@ export type BucketScope = Readonly<{ app: string; channel: string }>
  */
 export function bucketOf({ app, channel }: BucketScope, version: string, machineId: string): Bucket {
   if (machineId === '') return { ramp: 1, window: 1 }
-  const digest = sha256(utf8ToBytes(`v1\0${app}\0${channel}\0${version}\0${machineId.toLowerCase()}`))
-  const words = new DataView(digest.buffer, digest.byteOffset)
+  hash = start._cloneInto(hash)
+  hash.update(bytesOf(`v1\0${app}\0${channel}\0${version}\0${machineId.toLowerCase()}`)).digestInto(digest)
   return { ramp: words.getUint32(0) / 2 ** 32, window: words.getUint32(4) / 2 ** 32 }
+}
+
+/** One hash for all machines: making one costs as much as hashing. */
+const start = sha256.create()
+let hash = start.clone()
+const digest = new Uint8Array(start.outputLen)
+const words = new DataView(digest.buffer)
+
+const buffer = new Uint8Array(512)
+
+/** In UTF-8. Of ASCII a view of `buffer`, which the next call overwrites. */
+function bytesOf(text: string): Uint8Array {
+  if (text.length > buffer.length) return utf8ToBytes(text)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 127) return utf8ToBytes(text)
+    buffer[i] = code
+  }
+  return buffer.subarray(0, text.length)
 }
 
 /** Reads a ramp. One that is invalid admits nobody. */

@@ -168,7 +168,8 @@ const renderedOffers = new WeakMap<OmahaOffer, string>()
 function renderOffer(offer: OmahaOffer): string {
   const known = renderedOffers.get(offer)
   if (known !== undefined) return known
-  const rendered = `<updatecheck status="ok">${renderUrls(offer)}${renderManifest(offer, '')}</updatecheck>`
+  // Joined, because V8 keeps a template's parts apart, and copies each of them into every answer.
+  const rendered = ['<updatecheck status="ok">', renderUrls(offer), renderManifest(offer, ''), '</updatecheck>'].join('')
   renderedOffers.set(offer, rendered)
   return rendered
 }
