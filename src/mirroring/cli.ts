@@ -24,7 +24,8 @@ import { makeStore, openStore } from '../runtime/store.ts'
 import { coreUpdateCommand, nebraskaCommand } from '../upstreams/cli/import.ts'
 import { endBundle, exportBundle, importBundle } from './bundle.ts'
 import { type MirrorMemory, type MirrorResult, mirror } from './mirror.ts'
-import { type Mirroring, type MirrorOptions, type Want, wants } from './mirror-pass.ts'
+import type { Mirroring, MirrorOptions } from './mirror-pass.ts'
+import { type Want, wants } from './settings.ts'
 
 interface Flags extends Options {
   readonly channel?: readonly string[]

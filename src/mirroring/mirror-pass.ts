@@ -10,6 +10,7 @@ import { streamFrom } from '../store/streams.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { isSamePayload, openEnvelope } from '../trust/envelope.ts'
 import { roleOf, type TrustedRoot } from '../trust/verify-root.ts'
+import type { Want } from './settings.ts'
 
 export interface Store {
   readonly documents: Documents
@@ -23,10 +24,6 @@ export interface Mirroring {
   /** The token that the upstream gives bytes of this SHA-256, where it follows from them. */
   readonly tokenOf?: (sha256: string) => Token
 }
-
-/** Packages to copy: all that current manifests name, those that may still be offered, or none. */
-export const wants = ['all', 'current', 'none'] as const
-export type Want = (typeof wants)[number]
 
 export interface MirrorOptions {
   readonly packages: Want

@@ -1,7 +1,10 @@
 /** Settings of mirrors; apart from the feature, which Workers for checks alone need not bundle. */
 import { parseStoreUrl, setting, wordOf } from '../kernel/setting.ts'
 import { parsePin } from '../trust/verify-root.ts'
-import { wants } from './mirror-pass.ts'
+
+/** Packages to copy: all that current manifests name, those that may still be offered, or none. */
+export const wants = ['all', 'current', 'none'] as const
+export type Want = (typeof wants)[number]
 
 /** A step of a mirror reads each named channel to find what it follows. */
 const maxChannels = 16

@@ -6,7 +6,8 @@ import type { Transport } from '../store/http/transport.ts'
 import { tokenOfCopy, upstreamDocuments, upstreamPackages } from '../store/http/upstream.ts'
 import type { Packages } from '../store/packages.ts'
 import { type MirrorMemory, mirror } from './mirror.ts'
-import type { Store, Want } from './mirror-pass.ts'
+import type { Store } from './mirror-pass.ts'
+import type { Want } from './settings.ts'
 
 export interface Stepping {
   /** Of the own store. */

@@ -31,12 +31,6 @@ async function statFile(path: string): Promise<{ size: number }> {
   return found
 }
 
-/** A short text that a setting names. @throws Error where it is longer, or cannot be read. */
-export async function readTextFile(path: string, maxBytes: number): Promise<string> {
-  if ((await stat(path)).size > maxBytes) throw new Error(`has more than ${maxBytes} bytes`)
-  return readFile(path, 'utf8')
-}
-
 /** Reads a file or an http(s) URL, 1 MiB unless more is allowed. @throws PlatteError('usage') naming it. */
 export async function readShort(source: string, maxBytes = maxTextBytes): Promise<Uint8Array> {
   if (/^https?:\/\//.test(source)) return readable(source, fetchShort(source, maxBytes))

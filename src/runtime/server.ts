@@ -12,9 +12,9 @@ import { upstreamsFeature } from '../upstreams/feature.ts'
 import { createApp } from './app.ts'
 import { type Features, openFeatures, refreshEveryMs, refreshSlice, runLog, servingWith } from './compose.ts'
 import { features } from './features.ts'
-import { readTextFile } from './files.ts'
 import type { SettingsWith } from './settings.ts'
 import { openUploadsOf } from './store.ts'
+import { readTextFile } from './text-file.ts'
 import { transport } from './transport.ts'
 
 const serverFeatures: Features = [

@@ -10,14 +10,13 @@ import type { Environment } from '../kernel/setting.ts'
 import type { Overlay } from '../release/view.ts'
 import { folderDocuments } from '../store/folder/documents.ts'
 import { folderPackages } from '../store/folder/packages.ts'
-import { folderUploads } from '../store/folder/uploads.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
-import { readTextFile } from './files.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { loadOnlineKeys } from './keys.ts'
 import type { OverlaySource, S3Setting, StoreSetting } from './own-settings.ts'
 import type { SettingsWith } from './settings.ts'
+import { readTextFile } from './text-file.ts'
 import { transport } from './transport.ts'
 
 const machine = { newHasher: nodeHasher, clock: systemClock, random: systemRandom, transport }
@@ -43,7 +42,7 @@ const openBucket = async (setting: S3Setting) => (await import('../store/s3/clie
 
 /** @param packages of the same store. @throws PlatteError('configuration') for a store that is only read. */
 export async function openUploadsOf(setting: StoreSetting, packages: Packages): Promise<Uploads> {
-  if (setting.kind === 'file') return folderUploads(setting.dir, machine)
+  if (setting.kind === 'file') return (await import('../store/folder/uploads.ts')).folderUploads(setting.dir, machine)
   if (setting.kind === 's3')
     return (await import('../store/s3/uploads.ts')).s3Uploads(await openBucket(setting), { packages })
   throw new PlatteError('configuration', 'PLATTE_STORE: a store at a URL is only read, and takes no uploads', {

@@ -1,10 +1,17 @@
 /** How Node and Deno connect to servers that an operator names. */
-import { lookup } from 'node:dns/promises'
 import { type Transport, webTransport } from '../store/http/transport.ts'
-import { nodeTransport } from '../store/http/transport-node.ts'
+
+let opened: Promise<Transport> | undefined
+
+/** Loaded with its first request: Deno takes 10 ms for node:http, and few deployments have an upstream. */
+export const transport: Transport = async (sending) => {
+  opened ??= open()
+  return (await opened)(sending)
+}
 
 /** Deno asks for permission to each address that node:http connects to, so names are judged there before `fetch`. */
-export const transport: Transport =
-  'Deno' in globalThis
-    ? webTransport(async (host) => (await lookup(host, { all: true })).map(({ address }) => address))
-    : nodeTransport()
+async function open(): Promise<Transport> {
+  if (!('Deno' in globalThis)) return (await import('../store/http/transport-node.ts')).nodeTransport()
+  const { lookup } = await import('node:dns/promises')
+  return webTransport(async (host) => (await lookup(host, { all: true })).map(({ address }) => address))
+}

@@ -6,7 +6,8 @@
  * refused. jose verifies single signatures; counting is done here, because its `generalVerify` stops at the first good one,
  * ignores `typ`, and accepts `alg` and `kid` from the unprotected header.
  */
-import { errors, flattenedVerify } from 'jose'
+import * as errors from 'jose/errors'
+import { flattenedVerify } from 'jose/jws/flattened/verify'
 import { maxCatalogBytes, maxReceiptBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { maxRootBytes } from '../documents/root.ts'

@@ -3,7 +3,8 @@
  * key's id is its RFC 7638 thumbprint, recomputed whenever a key is loaded.
  * No message or `cause` here carries key material: JSON.parse, for one, quotes the text that it cannot read.
  */
-import { base64url, calculateJwkThumbprint } from 'jose'
+import * as base64url from 'jose/base64url'
+import { calculateJwkThumbprint } from 'jose/jwk/thumbprint'
 import type { PublicKey } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 

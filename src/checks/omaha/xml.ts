@@ -169,7 +169,9 @@ function renderOffer(offer: OmahaOffer): string {
   const known = renderedOffers.get(offer)
   if (known !== undefined) return known
   // Joined, because V8 keeps a template's parts apart, and copies each of them into every answer.
-  const rendered = ['<updatecheck status="ok">', renderUrls(offer), renderManifest(offer, ''), '</updatecheck>'].join('')
+  const rendered = ['<updatecheck status="ok">', renderUrls(offer), renderManifest(offer, ''), '</updatecheck>'].join(
+    '',
+  )
   renderedOffers.set(offer, rendered)
   return rendered
 }
