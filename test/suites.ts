@@ -15,8 +15,9 @@ export const unit: readonly string[] = [
   ...['config', 'store-setting', 'settings'].map((name) => `runtimes/${name}.test.ts`),
 ]
 
-/** Whole builds (`npm run check` deletes rooms, too), deployments, second runtimes of a suite, every fault of every write. */
+/** Every benchmark, whole builds (`npm run check` deletes rooms, too), deployments, second runtimes of a suite, every fault of every write. */
 export const long: readonly string[] = [
+  'bench/rows.test.ts',
   'deletion/rooms.test.ts',
   'formats/formats.test.ts',
   'infra/docker.test.ts',

@@ -28,7 +28,7 @@ export function answerUpdate(
   }
 }
 
-/** Headers that are set one by one cost Deno and workerd 3 µs less than those of an object. */
+/** An object of headers would cost 3 µs more than setting each. */
 function responseOf({ status, headers, body }: CheckAnswer): Response {
   const response = new Response(body, { status })
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)

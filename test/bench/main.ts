@@ -5,32 +5,8 @@
  */
 import { arch, cpus, loadavg, release, totalmem, type } from 'node:os'
 import { parseArgs } from 'node:util'
-import { checkRows } from './checks.ts'
-import { growthRows } from './growth.ts'
-import { hostileRow } from './hostile.ts'
-import { locksRow } from './locks.ts'
-import { mirrorRow } from './mirror.ts'
-import { packageRows } from './package.ts'
-import { pagesRow } from './pages.ts'
-import { readsRow } from './reads.ts'
-import type { Result, Row } from './row.ts'
-import { simulationRow } from './simulation.ts'
-import { startRows } from './starts.ts'
-import { stepsRow } from './steps.ts'
-
-const rows: readonly Row[] = [
-  ...checkRows,
-  ...startRows,
-  stepsRow,
-  ...growthRows,
-  simulationRow,
-  hostileRow,
-  readsRow,
-  locksRow,
-  ...packageRows,
-  mirrorRow,
-  pagesRow,
-]
+import type { Result } from './row.ts'
+import { rows } from './rows.ts'
 
 const { values: flags } = parseArgs({
   options: {

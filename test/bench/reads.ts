@@ -1,6 +1,6 @@
 /** How often an instance asks its store in a minute of checks, by a clock that is moved by hand. */
 
-import { ttlMs } from '../../src/catalog/cache.ts'
+import { reload, ttlMs } from '../../src/catalog/cache.ts'
 import { type Answering, checkForUpdate } from '../../src/checks/update-check.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import type { Documents } from '../../src/store/documents.ts'
@@ -19,11 +19,13 @@ export const readsRow: Row = {
   run: async () => {
     const { documents, reads } = counted(memoryDocuments())
     const publisher = await newStore(releasesOf('update'), { documents })
-    const began = systemClock()
-    const time = { now: began }
+    const time = { now: systemClock() }
     const answering = answeringFrom({ ...publisher, clock: () => time.now })
     await check(answering)
-    const first = { ...reads }
+    // The list of what a mirror lacks is read beside the first catalog, perhaps too early, and again with the next one.
+    time.now += ttlMs
+    await reload(answering.cache, answering.reader)
+    const [began, first] = [time.now, { ...reads }]
     for (let i = 1; i <= moments; i++) {
       time.now = began + (i * minuteMs) / moments
       await Promise.all(Array.from({ length: atOnce }, () => check(answering)))

@@ -38,13 +38,15 @@ async function runSlices(
   mostAnswers = Number.POSITIVE_INFINITY,
 ): Promise<Slice[]> {
   const slices: Slice[] = []
+  let kind: Slice['kind'] = 'B'
   for (const end = performance.now() + lengthMs; performance.now() < end && answers() < mostAnswers; ) {
-    const kind = slices.at(-1)?.kind === 'A' ? 'B' : 'A'
+    kind = kind === 'A' ? 'B' : 'A'
     flip(kind)
     await after(edgeMs)
     const [before, micros] = [answers(), cpuMicros()]
     await after(sliceMs - edgeMs)
-    slices.push({ kind, rate: ((answers() - before) * 1e6) / (cpuMicros() - micros) })
+    const spent = cpuMicros() - micros
+    if (spent > 0) slices.push({ kind, rate: ((answers() - before) * 1e6) / spent })
   }
   return slices
 }

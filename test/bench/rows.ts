@@ -1,0 +1,27 @@
+/** Every row of the table, in its order. */
+import { checkRows } from './checks.ts'
+import { growthRows } from './growth.ts'
+import { hostileRow } from './hostile.ts'
+import { locksRow } from './locks.ts'
+import { mirrorRow } from './mirror.ts'
+import { packageRows } from './package.ts'
+import { pagesRow } from './pages.ts'
+import { readsRow } from './reads.ts'
+import type { Row } from './row.ts'
+import { simulationRow } from './simulation.ts'
+import { startRows } from './starts.ts'
+import { stepsRow } from './steps.ts'
+
+export const rows: readonly Row[] = [
+  ...checkRows,
+  ...startRows,
+  stepsRow,
+  ...growthRows,
+  simulationRow,
+  hostileRow,
+  readsRow,
+  locksRow,
+  ...packageRows,
+  mirrorRow,
+  pagesRow,
+]
