@@ -30,13 +30,15 @@ export async function copyLacking(work: Work): Promise<void> {
     const problem = await attempt(work, key, file)
     const rest = (left.get(packages) ?? 0) - (problem === undefined ? 1 : 0)
     left.set(packages, rest)
-    if (problem !== undefined || rest === 0) await list.note(packages, problem)
-  })
-  await inParallel([...work.notes], 8, async (sha256) => {
+    if (problem !== undefined || rest === 0) list.note(packages, problem)
+  }).finally(list.end)
+}
+
+export const copyLackingNotes = (work: Work): Promise<void> =>
+  inParallel([...work.notes], 8, async (sha256) => {
     await copyNotes(work, sha256)
     work.held.add(notesKey(sha256))
   })
-}
 
 /** Copies what the list names, as far as the bounds allow: a schedule need not read manifests again to find it. */
 export async function copyListed(work: Work): Promise<'done' | 'more'> {

@@ -13,7 +13,7 @@ import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyCatalog } from '../trust/verify-documents.ts'
-import { copyLacking, copyListed, listLacking } from './mirror-bulk.ts'
+import { copyLacking, copyLackingNotes, copyListed, listLacking } from './mirror-bulk.ts'
 import { beginWork, copyChannels } from './mirror-channels.ts'
 import { copyHistory } from './mirror-history.ts'
 import {
@@ -83,8 +83,9 @@ async function copyAll(pass: Pass, state: CatalogState, mark?: CatalogState, roo
       const [bulk, history] = [await copyListed(work), await copyHistory(work)]
       if (bulk === 'more' || history === 'more') return 'more'
     } else {
-      await whileLooking(pass, copyLacking(work), state, lookEveryMs)
-      await copyHistory(work)
+      // History has the same notes: both at once would copy them twice.
+      const documents = copyLackingNotes(work).then(() => copyHistory(work))
+      await whileLooking(pass, both(copyLacking(work), documents), state, lookEveryMs)
     }
   }
   return isWritten || pass.copied.documents + pass.copied.packages > 0 ? 'mirrored' : 'unchanged'
@@ -105,6 +106,12 @@ async function copySigned(pass: Pass, state: CatalogState, mark?: CatalogState, 
   const isWritten = state.catalog.sha256 !== mark?.catalog.sha256 && (await putCatalog(pass, state))
   for (const key of roots.late) await keepRead(pass, key, state.root)
   return { work, isWritten }
+}
+
+/** Waits for both, also where one fails. */
+async function both(...work: readonly [Promise<void>, Promise<unknown>]): Promise<void> {
+  await Promise.allSettled(work)
+  await Promise.all(work)
 }
 
 /** Packages may take hours: meanwhile, a hold must come through. The next pass copies the packages of what is new. */

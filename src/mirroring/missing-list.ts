@@ -31,11 +31,24 @@ function listedIn(bytes: Uint8Array): MissingList | undefined {
 
 export const appOf = ({ packages }: MissingPackages): string => packages.split('/')[1] ?? ''
 
-/** Takes folders off the list that are complete, and notes why others are not. One write at a time, of all that is known. */
+/** Readers look at the list every 30 seconds. */
+const pauseMs = 1000
+
+/** Takes folders off the list that are complete, and notes why others are not: now and then, of all that is known. */
 export function listUpdates(pass: Pass) {
   const complete = new Set<string>()
   const problems = new Map<string, string>()
-  let [isWriting, isDue] = [false, false]
+  let [isDue, isEnded] = [false, false]
+  let writing: Promise<void> | undefined
+  let endPause = (): void => {}
+  const pause = () =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, pauseMs)
+      endPause = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   const apply = (listed: MissingList): MissingList =>
     listed
       .filter(({ packages }) => !complete.has(packages))
@@ -43,21 +56,28 @@ export function listUpdates(pass: Pass) {
         const problem = problems.get(one.packages)
         return problem === undefined ? one : { ...one, problem }
       })
+  const write = async (): Promise<void> => {
+    while (isDue) {
+      isDue = false
+      await editList(pass, apply)
+      if (!isEnded) await pause()
+    }
+    writing = undefined
+  }
   return {
-    async note(folder: string, problem: string | undefined): Promise<void> {
+    note(folder: string, problem: string | undefined): void {
       if (problem === undefined) complete.add(folder)
       else problems.set(folder, problem)
       isDue = true
-      if (isWriting) return
-      isWriting = true
-      try {
-        while (isDue) {
-          isDue = false
-          await editList(pass, apply)
-        }
-      } finally {
-        isWriting = false
-      }
+      writing ??= write()
+      // `end` throws it.
+      writing.catch(() => {})
+    },
+    /** Writes what is left. @throws what a write failed with. */
+    async end(): Promise<void> {
+      isEnded = true
+      endPause()
+      await writing
     },
   }
 }

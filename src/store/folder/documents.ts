@@ -225,7 +225,5 @@ function replace(path: string, expected: State, temporary: string): boolean {
 /** Removes leftovers, at most once an hour for each key in each process. */
 async function tidy(store: Store, key: string, work: (now: Instant) => Promise<void>): Promise<void> {
   const now = store.clock()
-  if (Math.abs(now - (store.tidied.get(key) ?? Number.NEGATIVE_INFINITY)) < keepMs) return
-  store.tidied.set(key, now)
-  await work(now)
+  if (files.isDue(store.tidied, key, now)) await work(now)
 }

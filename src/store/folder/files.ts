@@ -86,14 +86,16 @@ export async function checkRoot(root: string): Promise<void> {
 export async function makeFolder(root: string, path: string): Promise<void> {
   await checkRoot(root)
   let parent = root
+  const changed: string[] = []
   for (const name of relative(root, path).split(sep)) {
     const folder = join(parent, name)
     const makeOne = () => mkdir(folder).then(() => true, isThereAlready)
     // A concurrent removal may take the parent away; callers try again.
     const isNew = await attemptIfThere('write', folder, makeOne)
-    if (isNew) await syncFolder(parent)
+    if (isNew) changed.push(parent)
     parent = folder
   }
+  await Promise.all(changed.map(syncFolder))
 }
 
 function isThereAlready(error: unknown): false {
@@ -101,9 +103,30 @@ function isThereAlready(error: unknown): false {
   return false
 }
 
-/** Makes the names in a folder survive a power cut, where the file system supports that. */
+/** By folder, the sync that runs, and the one after it for names that came meanwhile. */
+const syncing = new Map<string, { readonly running: Promise<void>; next?: Promise<void> }>()
+
+/** Makes the names in a folder survive a power cut, where the file system supports that. Many that wait share one sync. */
 export async function syncFolder(path: string): Promise<void> {
-  await attempt('write', path, async () => {
+  const known = syncing.get(path)
+  if (known === undefined) return startSync(path)
+  known.next ??= known.running.then(
+    () => startSync(path),
+    () => startSync(path),
+  )
+  return known.next
+}
+
+function startSync(path: string): Promise<void> {
+  const running = syncNow(path).finally(() => {
+    if (syncing.get(path)?.next === undefined) syncing.delete(path)
+  })
+  syncing.set(path, { running })
+  return running
+}
+
+const syncNow = (path: string): Promise<void> =>
+  attempt('write', path, async () => {
     const handle = await open(path, constants.O_RDONLY)
     try {
       await handle.sync()
@@ -113,7 +136,6 @@ export async function syncFolder(path: string): Promise<void> {
       await handle.close()
     }
   })
-}
 
 const temporaryFolder = (root: string): string => join(root, '.tmp')
 
@@ -157,10 +179,11 @@ export async function linkTo(root: string, temporary: string, path: string): Pro
       await link(temporary, path)
       return true
     } catch (error) {
+      const isNoFolder = errorName(error) === 'ENOENT' && tries < linkAtMost
       // A network file system may retry a link whose answer was lost, and then report that it exists.
-      if (await areOne(temporary, path)) return true
+      if (!isNoFolder && (await areOne(temporary, path))) return true
       if (errorName(error) === 'EEXIST') return false
-      if (errorName(error) !== 'ENOENT' || tries === linkAtMost) throw storeError(error, 'write', path)
+      if (!isNoFolder) throw storeError(error, 'write', path)
     }
     await makeFolder(root, dirname(path))
   }
@@ -189,10 +212,18 @@ export async function sweep(folder: string, before: Instant): Promise<void> {
   }
 }
 
-const dayMs = 24 * 60 * 60 * 1000
+const hourMs = 60 * 60 * 1000
 
 /** Removes what crashed writers left behind a day ago. */
-export const sweepTemporary = (root: string, now: Instant): Promise<void> => sweep(temporaryFolder(root), now - dayMs)
+export const sweepTemporary = (root: string, now: Instant): Promise<void> =>
+  sweep(temporaryFolder(root), now - 24 * hourMs)
+
+/** Whether something is due that one process does once an hour. @param last when it was done, by its name. */
+export function isDue(last: Map<string, Instant>, name: string, now: Instant): boolean {
+  if (Math.abs(now - (last.get(name) ?? Number.NEGATIVE_INFINITY)) < hourMs) return false
+  last.set(name, now)
+  return true
+}
 
 /** All keys that start with `prefix`, in byte order. */
 export async function* listFiles(root: string, prefix: string): AsyncIterable<string> {
