@@ -76,6 +76,11 @@ function answerTo({ track, version, board, syncer }: Asked): string {
     .replaceAll('amd64-usr', board)
 }
 
+/** What the official server's website says of the newest release. */
+const listPath = '/releases-json/releases-stable.json'
+const inside = { architectures: ['amd64', 'arm64'], major_software: { kernel: ['6.12.102'] } }
+const list = { [newest]: { ...inside, release_notes: 'Fixes CVE-2026-23231.' }, current: inside }
+
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
@@ -95,6 +100,7 @@ export async function nebraska(otherwise: Otherwise = {}): Promise<Nebraska> {
       return void response.writeHead(200, { 'Content-Type': 'text/xml' }).end(otherwise.answer?.(one, text) ?? text)
     }
     if (otherwise.file?.(path, request, response)) return
+    if (path === listPath) return void response.end(JSON.stringify(list))
     try {
       const bytes = readFileSync(new URL(`files${path}`, folder))
       response.writeHead(200, { 'Content-Length': bytes.length })

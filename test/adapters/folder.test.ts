@@ -22,6 +22,7 @@ import { systemClock } from '../../src/kernel/clock.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import type { StoredDocument } from '../../src/store/documents.ts'
 import { folderDocuments } from '../../src/store/folder/documents.ts'
+import { syncFolder } from '../../src/store/folder/files.ts'
 import { folderPackages } from '../../src/store/folder/packages.ts'
 import { folderUploads } from '../../src/store/folder/uploads.ts'
 
@@ -54,6 +55,13 @@ async function unfinishedSwap(): Promise<string> {
   await rename(at('saved'), at(key))
   return token
 }
+
+test('who waits for the same sync of a folder shares its failure, and later ones begin anew', async () => {
+  const syncs = () => Promise.allSettled(Array.from({ length: 5 }, () => syncFolder(at('new'))))
+  expect((await syncs()).map(({ status }) => status)).toEqual(Array(5).fill('rejected'))
+  await mkdir(at('new'))
+  expect((await syncs()).map(({ status }) => status)).toEqual(Array(5).fill('fulfilled'))
+})
 
 describe('a swap whose writer died before its rename', () => {
   test('is visible to every reader', async () => {

@@ -4,14 +4,15 @@
  *
  * The blocks of one file are one script in an empty folder. Blocks marked `sh test clone` need a clone: the blocks of each
  * section, after those before the first section, are one script in a clean copy of this one. It finds a bucket in
- * PLATTE_STORE (of a live S3 server if there is one) and an empty folder in DESTDIR. Any failure fails the run, and nothing
- * that a script started outlives it.
+ * PLATTE_STORE (of a live S3 server if there is one) and an empty folder in DESTDIR. Flatcar's servers are replaced by a
+ * stand-in. Any failure fails the run, and nothing that a script started outlives it.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
+import { nebraska } from '../nebraska.ts'
 import { startS3 } from '../s3/server.ts'
 
 const repository = resolve(import.meta.dirname, '../..')
@@ -57,6 +58,16 @@ async function openBucket(): Promise<{ readonly env: NodeJS.ProcessEnv; close():
   return { env: { ...env, PLATTE_STORE: setting }, close }
 }
 
+const flatcar = /https:\/\/(public\.update\.flatcar-linux\.net|www\.flatcar\.org)\//g
+
+/** Where the blocks ask Flatcar's servers, a recorded one answers. */
+async function officialFor(blocks: readonly string[]) {
+  const text = blocks.join('\n')
+  if (text.search(flatcar) < 0) return { text, close: async () => {} }
+  const { url, close } = await nebraska()
+  return { text: text.replace(flatcar, url), close }
+}
+
 async function runScript({ name, blocks, inClone }: Script): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), 'platte-docs-'))
   const path = (ref: string): string => join(folder, ref)
@@ -72,8 +83,10 @@ async function runScript({ name, blocks, inClone }: Script): Promise<boolean> {
     stdio: ['pipe', 'inherit', 'inherit'],
     detached: true,
   })
-  child.stdin.end(blocks.join('\n'))
+  const official = await officialFor(blocks)
+  child.stdin.end(official.text)
   const ok = await endOf(child, name)
+  await official.close()
   await bucket?.close()
   rmSync(folder, { recursive: true, force: true })
   return ok

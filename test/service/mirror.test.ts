@@ -83,6 +83,20 @@ test('a new release is copied with the minimum of requests; no change costs one'
   expect(await ask(newReader({ publisher: own }))).toBe('update 3')
 })
 
+test('the list of what lacks is written now and then, not for each package', async () => {
+  const { origin, bucket, mirroring } = await scene()
+  for (let i = 3; i < 63; i++) await publishOne(origin, String(i))
+  let written = 0
+  const swap: Bucket['swap'] = async (key, ...state) => {
+    if (key === missingKey) written++
+    return bucket.swap(key, ...state)
+  }
+  await mirror({ ...mirroring, to: { ...mirroring.to, documents: { ...bucket, swap } } }, all)
+  expect(written).toBeGreaterThan(0)
+  expect(written).toBeLessThan(30)
+  expect(JSON.parse(Buffer.from(await bucket.read(missingKey)).toString())).toMatchObject({ missing: [] })
+})
+
 test('of a refreshed catalog without changes, only the catalog is copied', async () => {
   const { origin, bucket, mirroring, reads } = await scene()
   await mirror(mirroring, all)
