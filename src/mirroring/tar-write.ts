@@ -3,8 +3,9 @@
  * @see IEEE Std 1003.1-2017, pax, "pax Interchange Format"
  */
 import { checkKey } from '../documents/paths.ts'
+import { joined } from '../kernel/bytes.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
-import { hashInto, joined } from '../store/streams.ts'
+import { hashInto } from '../store/streams.ts'
 import type { Store } from './mirror-pass.ts'
 
 export const blockBytes = 512

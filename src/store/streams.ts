@@ -1,4 +1,5 @@
 /** Byte streams, for all adapters. Imports nothing of a runtime. */
+import { joined } from '../kernel/bytes.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Hasher } from '../kernel/hasher.ts'
 import type { ByteRange, ExpectedPackage } from './packages.ts'
@@ -14,16 +15,6 @@ export async function readAtMost(body: ReadableStream<Uint8Array>, maxBytes: num
     chunks.push(chunk)
   })
   return joined(chunks)
-}
-
-export function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(chunks.reduce((size, { length }) => size + length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
 }
 
 export const tooLarge = (name: string, maxBytes: number): PlatteError =>
@@ -199,6 +190,3 @@ export function sliceOf(body: ReadableStream<Uint8Array>, { start, end }: ByteRa
   }
   return streamFrom(next, (reason) => reader.cancel(reason))
 }
-
-export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -23,10 +23,11 @@ import { lstatSync, renameSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkKey } from '../../documents/paths.ts'
+import { equalBytes } from '../../kernel/bytes.ts'
 import type { Clock, Instant } from '../../kernel/clock.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { Documents, StoredDocument, Token } from '../documents.ts'
-import { equalBytes, tooLarge } from '../streams.ts'
+import { tooLarge } from '../streams.ts'
 import * as files from './files.ts'
 
 /** The cap for reading back a write: more than any document has. */
@@ -67,7 +68,7 @@ export function folderDocuments(root: string, { clock }: FolderOptions): Documen
 
 interface Store extends FolderOptions {
   readonly root: string
-  /** When this process last removed the leftovers of a key; the empty key is `.tmp`. */
+  /** When this process last removed the leftovers of a key. */
   readonly tidied: Map<string, Instant>
 }
 
@@ -144,7 +145,7 @@ async function withTemporary<Written, Outcome>(
     return await use(path, result)
   } finally {
     await files.discardFile(path)
-    await tidy(store, '', (now) => files.sweepTemporary(store.root, now))
+    await files.sweepTemporary(store.root, store.clock())
   }
 }
 
@@ -225,5 +226,7 @@ function replace(path: string, expected: State, temporary: string): boolean {
 /** Removes leftovers, at most once an hour for each key in each process. */
 async function tidy(store: Store, key: string, work: (now: Instant) => Promise<void>): Promise<void> {
   const now = store.clock()
-  if (files.isDue(store.tidied, key, now)) await work(now)
+  if (Math.abs(now - (store.tidied.get(key) ?? Number.NEGATIVE_INFINITY)) < keepMs) return
+  store.tidied.set(key, now)
+  await work(now)
 }

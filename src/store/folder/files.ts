@@ -12,6 +12,7 @@ import { dirname, join, relative, sep } from 'node:path'
 import { checkKey, isKey } from '../../documents/paths.ts'
 import type { Instant } from '../../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
+import { sharedRuns } from '../../kernel/shared-runs.ts'
 
 type Doing = 'read' | 'write' | 'list' | 'remove'
 
@@ -103,29 +104,8 @@ function isThereAlready(error: unknown): false {
   return false
 }
 
-/** By folder, the sync that runs, and the one after it for names that came meanwhile. */
-const syncing = new Map<string, { readonly running: Promise<void>; next?: Promise<void> }>()
-
-/** Makes the names in a folder survive a power cut, where the file system supports that. Many that wait share one sync. */
-export async function syncFolder(path: string): Promise<void> {
-  const known = syncing.get(path)
-  if (known === undefined) return startSync(path)
-  known.next ??= known.running.then(
-    () => startSync(path),
-    () => startSync(path),
-  )
-  return known.next
-}
-
-function startSync(path: string): Promise<void> {
-  const running = syncNow(path).finally(() => {
-    if (syncing.get(path)?.next === undefined) syncing.delete(path)
-  })
-  syncing.set(path, { running })
-  return running
-}
-
-const syncNow = (path: string): Promise<void> =>
+/** Makes the names in a folder survive a power cut, where the file system supports that. */
+export const syncFolder = sharedRuns((path) =>
   attempt('write', path, async () => {
     const handle = await open(path, constants.O_RDONLY)
     try {
@@ -135,7 +115,8 @@ const syncNow = (path: string): Promise<void> =>
     } finally {
       await handle.close()
     }
-  })
+  }),
+)
 
 const temporaryFolder = (root: string): string => join(root, '.tmp')
 
@@ -213,16 +194,13 @@ export async function sweep(folder: string, before: Instant): Promise<void> {
 }
 
 const hourMs = 60 * 60 * 1000
+const swept = new Map<string, Instant>()
 
-/** Removes what crashed writers left behind a day ago. */
-export const sweepTemporary = (root: string, now: Instant): Promise<void> =>
-  sweep(temporaryFolder(root), now - 24 * hourMs)
-
-/** Whether something is due that one process does once an hour. @param last when it was done, by its name. */
-export function isDue(last: Map<string, Instant>, name: string, now: Instant): boolean {
-  if (Math.abs(now - (last.get(name) ?? Number.NEGATIVE_INFINITY)) < hourMs) return false
-  last.set(name, now)
-  return true
+/** Removes what crashed writers left behind a day ago, at most once an hour in a process. */
+export async function sweepTemporary(root: string, now: Instant): Promise<void> {
+  if (Math.abs(now - (swept.get(root) ?? Number.NEGATIVE_INFINITY)) < hourMs) return
+  swept.set(root, now)
+  await sweep(temporaryFolder(root), now - 24 * hourMs)
 }
 
 /** All keys that start with `prefix`, in byte order. */

@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkKey } from '../../documents/paths.ts'
-import type { Instant } from '../../kernel/clock.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../packages.ts'
@@ -19,7 +18,6 @@ export interface FolderPackagesOptions extends FolderOptions {
 /** @param root the folder: it must exist; nothing here makes it. May be that of the documents. */
 export function folderPackages(root: string, options: FolderPackagesOptions): Packages {
   const pathOf = (key: string): string => join(root, checkKey(key))
-  const copying = { ...options, swept: new Map<string, Instant>() }
   return {
     open: async (key, range) => openPackage(root, pathOf(key), range),
     async put(key, body, expected) {
@@ -29,10 +27,10 @@ export function folderPackages(root: string, options: FolderPackagesOptions): Pa
         await files.syncFolder(dirname(path))
         return 'same'
       }
-      return await place(root, path, await copy(root, body, { ...copying, name: key, expected }))
+      return await place(root, path, await copy(root, body, { ...options, name: key, expected }))
     },
     async stage(body) {
-      const { temporary, ...found } = await copy(root, body, { ...copying, name: 'the package' })
+      const { temporary, ...found } = await copy(root, body, { ...options, name: 'the package' })
       return {
         ...found,
         keep: async (key) => place(root, pathOf(key), { temporary, ...found }),
@@ -51,15 +49,13 @@ export function folderPackages(root: string, options: FolderPackagesOptions): Pa
   }
 }
 
-interface Copying extends FolderPackagesOptions {
-  readonly swept: Map<string, Instant>
-  readonly name: string
-  readonly expected?: ExpectedPackage
-}
-
 /** Writes and hashes a package under a temporary name. */
-async function copy(root: string, body: ReadableStream<Uint8Array>, { clock, newHasher, swept, ...what }: Copying) {
-  if (files.isDue(swept, '', clock())) await files.sweepTemporary(root, clock())
+async function copy(
+  root: string,
+  body: ReadableStream<Uint8Array>,
+  { clock, newHasher, ...what }: FolderPackagesOptions & { readonly name: string; readonly expected?: ExpectedPackage },
+) {
+  await files.sweepTemporary(root, clock())
   const { path: temporary, result } = await files
     .writeTemporary(root, (handle, path) =>
       hashInto(body, (chunk) => files.writeWhole(handle, path, chunk), { hasher: newHasher(), ...what }),

@@ -7,11 +7,12 @@
  */
 import type * as cf from '@cloudflare/workers-types'
 import { checkKey } from '../../documents/paths.ts'
+import { equalBytes } from '../../kernel/bytes.ts'
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import type { Documents, Marked } from '../documents.ts'
 import type { Packages } from '../packages.ts'
-import { checkRange, equalBytes, hashInto, readAtMost, tooLarge } from '../streams.ts'
+import { checkRange, hashInto, readAtMost, tooLarge } from '../streams.ts'
 
 /** The cap for reading back a write: more than any document has. */
 const readBackBytes = 16 * 1024 * 1024

@@ -4,8 +4,9 @@
  */
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { checkKey } from '../../documents/paths.ts'
+import { equalBytes } from '../../kernel/bytes.ts'
 import type { Documents, Marked, StoredDocument } from '../documents.ts'
-import { equalBytes, readAtMost, tooLarge } from '../streams.ts'
+import { readAtMost, tooLarge } from '../streams.ts'
 import { dropBody, listFolders, listKeys, type S3, streamBody } from './client.ts'
 import { S3Failure } from './failure.ts'
 
