@@ -1,6 +1,6 @@
 /**
- * A stand-in for a real Nebraska: replays the answers that were recorded of one (samples/nebraska), and serves the packages
- * that they name, on a port of this machine.
+ * A stand-in for a real Nebraska: replays the answers that were recorded of one (samples/nebraska), REST and Omaha, and
+ * serves the packages that they name, on a port of this machine. What was elsewhere is not found.
  */
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -14,6 +14,29 @@ const recordedUrl = 'http://127.0.0.1:8090/'
 /** A recorded request or answer, such as `server/client-frozen.response.xml`. */
 export const recording = (name: string): string => readFileSync(new URL(name, folder), 'utf8')
 
+export const flatcar = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
+
+/** Recorded REST answers by path. */
+const restAnswers: Readonly<Record<string, string>> = {
+  '/api/apps': 'apps',
+  [`/api/apps/${flatcar}/groups`]: 'apps-APP-groups',
+  [`/api/apps/${flatcar}/channels`]: 'apps-APP-channels',
+  [`/api/apps/${flatcar}/packages`]: 'apps-APP-packages',
+  '/api/channels/e06064ad-4414-4904-9a6e-fd465593d1b2/floors': 'channels-stable-amd64-usr-floors',
+  '/api/channels/5dfe7b12-c94a-470d-a2b6-2eae78c5c9f5/floors': 'channels-stable-arm64-usr-floors',
+}
+
+function restAnswer(url: string, own: string): string | undefined {
+  const [path = ''] = url.split('?')
+  if (!Object.hasOwn(restAnswers, path)) return undefined
+  return recording(`server/GET-${restAnswers[path]}.json`)
+    .replaceAll(recordedUrl, own)
+    .replaceAll('https://update.release.flatcar-linux.net/', `${own}elsewhere/`)
+}
+
+/** Called first. @param json the recorded REST answer, if there is one. @returns `undefined` if it did not answer. */
+export type Instead = (request: IncomingMessage, response: ServerResponse, json: string | undefined) => unknown
+
 /** An update check, as Nebraska reads it. */
 export interface Asked {
   readonly track: string
@@ -25,6 +48,7 @@ export interface Asked {
 
 /** What a test does instead of the recording. */
 export interface Otherwise {
+  instead?: Instead | undefined
   /** @returns the answer, or `undefined` for `text`. */
   answer?: ((asked: Asked, text: string) => string | undefined) | undefined
   /** @returns whether it answered itself. */
@@ -93,6 +117,9 @@ export async function nebraska(otherwise: Otherwise = {}): Promise<Nebraska> {
   const server = await serve((request, response) => void handle(request, response))
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? ''
+    const json = restAnswer(path, server.url)
+    if (otherwise.instead?.(request, response, json) !== undefined) return
+    if (json) return void response.writeHead(200, { 'Content-Type': 'application/json' }).end(json)
     if (request.method === 'POST' && /^\/v1\/update\/?$/.test(path)) {
       const one = askedIn(await bodyOf(request))
       asked.push(one)

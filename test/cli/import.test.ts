@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { recorded, startNebraska } from '../nebraska-stand-in.ts'
+import { recording, nebraska as startNebraska } from '../nebraska.ts'
 import type { TestServer } from '../upstream/server.ts'
 
 const main = inject('cli')
@@ -29,9 +29,12 @@ const url = (): string => nebraska.url.slice(0, -1)
 const importing = (...more: readonly string[]) => platte('import', 'nebraska', url(), ...more)
 
 beforeAll(async () => {
-  nebraska = await startNebraska(({ url: path = '', headers }, response) =>
-    path.startsWith('/api/') && headers.authorization !== `Bearer ${token}` ? response.writeHead(401).end() : undefined,
-  )
+  nebraska = await startNebraska({
+    instead: ({ url: path = '', headers }, response) =>
+      path.startsWith('/api/') && headers.authorization !== `Bearer ${token}`
+        ? response.writeHead(401).end()
+        : undefined,
+  })
   writeFileSync(join(folder, 'token'), `${token}\n`)
   const { out } = await platte('init', '--root-keys', 'offline')
   env = { ...env, PLATTE_ROOT: out.trim().replace('PLATTE_ROOT=', '') }
@@ -104,7 +107,7 @@ test('served, it answers a recorded machine', async () => {
       if (found) resolve(found)
     }),
   )
-  const body = recorded('client-amd64-below-floor.request.xml')
+  const body = recording('server/client-amd64-below-floor.request.xml')
   const answer = await (await fetch(address, { method: 'POST', body })).text()
   expect(answer).toContain('<manifest version="4152.2.0">')
   expect(answer).toContain('sha256="X8S7LMzGPo8wbHXf1lo7JPhIV+IrgzFHuk0CINl7Pd8="')

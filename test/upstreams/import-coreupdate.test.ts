@@ -3,9 +3,9 @@ import { afterEach, expect, test } from 'vitest'
 import type { Running } from '../../src/runtime/server.ts'
 import { readCoreUpdate, translateCoreUpdate } from '../../src/upstreams/coreupdate.ts'
 import { carryOut, knownNames, planImport } from '../../src/upstreams/import.ts'
+import { serve } from '../upstream/server.ts'
 import { app, ask, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
 import { importerOf, restOf, serveStore } from './importing.ts'
-import { serve } from './server.ts'
 
 const closing: (() => Promise<unknown>)[] = []
 afterEach(async () => {

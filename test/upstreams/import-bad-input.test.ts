@@ -2,17 +2,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { checkToken } from '../../src/upstreams/rest.ts'
-import { flatcar, type Instead, startNebraska } from '../nebraska-stand-in.ts'
+import { flatcar, type Instead, nebraska as startNebraska } from '../nebraska.ts'
+import { serve, type TestServer } from '../upstream/server.ts'
 import { ask, newReader, refusal, storedCatalog } from '../world.ts'
 import { newStoreAt2, readAll, restOf, runImport } from './importing.ts'
-import { serve, type TestServer } from './server.ts'
 
 const servers: TestServer[] = []
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.close()
 })
 async function start(instead?: Instead): Promise<TestServer> {
-  const server = await startNebraska(instead)
+  const server = await startNebraska({ instead })
   servers.push(server)
   return server
 }

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Running } from '../../src/runtime/server.ts'
 import { carryOut, planImport } from '../../src/upstreams/import.ts'
-import { flatcar, recorded, startNebraska } from '../nebraska-stand-in.ts'
+import { flatcar, recording, nebraska as startNebraska } from '../nebraska.ts'
+import type { TestServer } from '../upstream/server.ts'
 import { ask, newReader, storedCatalog, type TestStore } from '../world.ts'
 import { importerOf, newStoreAt2, readAll, restOf, runImport, serveStore } from './importing.ts'
-import type { TestServer } from './server.ts'
 
 /** Of the channels whose packages were recorded. */
 const recordedChannels = ['prod-eu', 'beta', 'canaries', 'by-uuid', 'frozen', 'stable']
@@ -48,8 +48,8 @@ const send = async (body: string): Promise<string> =>
 
 describe('machines of the recording', () => {
   test.each(['client-amd64-below-floor', 'client-amd64-at-floor'])('%s gets the same packages', async (name) => {
-    const answer = await send(recorded(`${name}.request.xml`))
-    expect(offerIn(answer)).toEqual(offerIn(recorded(`${name}.response.xml`)))
+    const answer = await send(recording(`server/${name}.request.xml`))
+    expect(offerIn(answer)).toEqual(offerIn(recording(`server/${name}.response.xml`)))
     const codebase = attribute(answer, 'codebase')
     for (const [one] of answer.matchAll(/<package [^>]*>/g)) {
       const bytes = new Uint8Array(await (await fetch(codebase + attribute(one, 'name'))).arrayBuffer())
@@ -62,8 +62,8 @@ describe('machines of the recording', () => {
     ['client-frozen', 'held: paused in Nebraska, in the group Frozen'],
     ['client-unknown-group', 'unknown-channel'],
   ])('%s gets nothing from either: %s', async (name, reason) => {
-    expect(recorded(`${name}.response.xml`)).not.toContain('<manifest')
-    const answer = await send(recorded(`${name}.request.xml`))
+    expect(recording(`server/${name}.response.xml`)).not.toContain('<manifest')
+    const answer = await send(recording(`server/${name}.request.xml`))
     expect(answer).not.toContain('<manifest')
     expect(attribute(answer, '_no_update_reason')).toBe(reason)
   })
@@ -201,7 +201,10 @@ describe('packages', () => {
     expect(keys).toEqual([])
     const running = await serveStore(other)
     const answer = await (
-      await fetch(`${running.url}/v1/update/`, { method: 'POST', body: recorded('client-amd64-at-floor.request.xml') })
+      await fetch(`${running.url}/v1/update/`, {
+        method: 'POST',
+        body: recording('server/client-amd64-at-floor.request.xml'),
+      })
     ).text()
     await running.stop()
     expect(attribute(answer, 'codebase')).toBe(`${server.url}amd64-usr/4230.2.0/`)
@@ -220,10 +223,12 @@ describe('packages', () => {
       /^mismatch: http.*4152\.2\.0\/flatcar_production_update\.gz: has 32 bytes, expected 195\d\d$/,
     ],
   ])('%s stop the channel before its target', async (_, bytesOf, message) => {
-    server = await startNebraska(({ url = '' }, response) => {
-      if (!url.endsWith('/4152.2.0/flatcar_production_update.gz')) return undefined
-      const bytes = bytesOf(url.includes('amd64') ? 19_543 : 19_545)
-      return response.writeHead(200, { 'content-length': bytes.length }).end(bytes)
+    server = await startNebraska({
+      instead: ({ url = '' }, response) => {
+        if (!url.endsWith('/4152.2.0/flatcar_production_update.gz')) return undefined
+        const bytes = bytesOf(url.includes('amd64') ? 19_543 : 19_545)
+        return response.writeHead(200, { 'content-length': bytes.length }).end(bytes)
+      },
     })
     const taking = await newStoreAt2()
     const { stopped } = await runImport(taking, restOf(server.url))
