@@ -53,7 +53,7 @@ export async function pruneChannel(writer: Committer, ref: ChannelRef, { keep }:
 }
 
 /** Executes a command as the command line does. */
-export async function execute(writer: Committer, action: EditAction, said: object): Change {
+export async function execute(writer: Publisher, action: EditAction, said: object): Change {
   return commit(writer, await planCommand(writer, readCommand(action, said) as ChannelCommand))
 }
 

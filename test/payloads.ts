@@ -62,3 +62,11 @@ export const payloadText = (text = ''): string => {
   const manifest = Buffer.concat([field(9, field(2, Buffer.from(text)))])
   return payloadOfManifest(manifest).toString('latin1')
 }
+
+/** A payload of exactly that many bytes. @param data the first bytes are taken. */
+export function payloadOfSize(size: number, data: Uint8Array = new Uint8Array(size)): Buffer {
+  const more = payloadOf(data.subarray(0, size)).length - size
+  const made = payloadOf(data.subarray(0, size - more))
+  if (made.length !== size) throw new Error(`no payload has ${size} bytes`)
+  return made
+}

@@ -17,6 +17,7 @@ import type { Packages } from '../src/store/packages.ts'
 import { seal } from '../src/trust/envelope.ts'
 import { parsePin } from '../src/trust/verify-root.ts'
 import { memoryDocuments, memoryPackages } from './memory.ts'
+import { payloadText } from './payloads.ts'
 import { app, bytesOf, newKey, now, type TestKey } from './trust/world.ts'
 
 export { app, bytesOf, day, minute, newKey, now, refusal, type TestKey } from './trust/world.ts'
@@ -140,8 +141,9 @@ export async function newStore(
   return { bucket, packages, keys: used, time, log, publisher: { ...base, pin: parsePin(pin) } }
 }
 
+/** A text that begins with CrAU becomes a payload that carries it. */
 export const sourceOf = (name: string, text: string): Source => {
-  const bytes = bytesOf(text)
+  const bytes = bytesOf(text.startsWith('CrAU') && !text.startsWith('CrAU\0') ? payloadText(text) : text)
   const open = () =>
     new ReadableStream<Uint8Array>({
       start(controller) {

@@ -79,7 +79,7 @@ export function nextManifest(head: VerifiedChannel | undefined, next: ChannelMan
   const { provenance: _, ...content } = next
   const manifest = {
     ...content,
-    format: formatOfAliases(content.aliases),
+    format: content.payloadKeys ? 2 : formatOfAliases(content.aliases),
     seq: (head?.manifest.seq ?? 0) + 1,
     ...(head && { previous: head.sha256 }),
     issuedAt: isoText(issue.at),
@@ -89,7 +89,8 @@ export function nextManifest(head: VerifiedChannel | undefined, next: ChannelMan
 }
 
 /** @throws PlatteError('refused') for a manifest that older readers of the store would refuse. */
-export function checkAllowed({ format, aliases = [] }: ChannelManifest, { root }: TrustedRoot): void {
+export function checkAllowed({ format, aliases = [], payloadKeys }: ChannelManifest, { root }: TrustedRoot): void {
+  if (payloadKeys) requireFormat(root, format, 'a payload key')
   const wide = aliases.find((alias) => !isName(alias))
   if (wide !== undefined) requireFormat(root, format, `the alias ${JSON.stringify(wide)}`)
 }

@@ -11,7 +11,7 @@ import { change } from './commit.ts'
 import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 
 /** `null` removes a field; an omitted one stays. */
-export type Description = Pick<CommandOf<'channel-edit'>, 'description' | 'cadence' | 'aliases'>
+export type Description = Pick<CommandOf<'channel-edit'>, 'description' | 'cadence' | 'aliases' | 'payloadKeys'>
 
 /** Refused for a name or an alias that another channel of the app has. */
 export const describeEdit = (ref: ChannelRef, given: Description, create = false): ManifestEdit => ({
@@ -28,7 +28,14 @@ export const describeEdit = (ref: ChannelRef, given: Description, create = false
       value === null ? undefined : (value ?? before)
     const description = after(given.description, current.description)
     const cadence = after(given.cadence, current.cadence)
-    return defined({ ...current, description, cadence, aliases: after(given.aliases, current.aliases) })
+    const aliases = after(given.aliases, current.aliases)
+    return defined({
+      ...current,
+      description,
+      cadence,
+      aliases,
+      payloadKeys: after(given.payloadKeys, current.payloadKeys),
+    })
   },
 })
 

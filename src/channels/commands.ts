@@ -1,6 +1,6 @@
 /** The schema of each command that changes a channel, for the command line and the publish function. */
 import * as v from 'valibot'
-import { boardPackages, components, cves, packageList, target, windows } from '../documents/channel.ts'
+import { boardPackages, components, cves, packageList, payloadKeys, target, windows } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 
 /** Release notes are kept beside the manifest, and so are as long as a document may be. */
@@ -34,6 +34,7 @@ const described = v.strictObject({
   description: maybe(v.nullable(field.text(500))),
   cadence: maybe(v.nullable(v.strictObject({ every: field.duration, on: maybe(field.text(16)) }))),
   aliases: maybe(v.nullable(v.array(field.givenAlias))),
+  payloadKeys: maybe(v.nullable(payloadKeys)),
 })
 
 const ramp = v.pipe(
@@ -100,6 +101,7 @@ export const commands = {
   }),
   promote: placed({
     ...{ ...release, from: field.channelName, boards: maybe(v.array(field.boardName)), rampOver: duration },
+    raw: flag,
   }),
   ramp,
   window: oneOf({ ...maybeRelease, windows: maybe(windows), add: flag, none: flag }, ['windows', 'none']),

@@ -24,7 +24,9 @@ export async function preview(writer: Committer, planned: Plan): Promise<EditRes
   const { edit, seq, changes } = planned
   const more = 'preview' in edit ? await edit.preview?.(writer, planned) : {}
   const signs = planned.manifest ? 'manifest' : planned.entry ? 'catalog' : 'nothing'
-  return { kind: 'dry-run', seq, inForce: false, signs, changes, ...said(planned), ...more }
+  const { payloadKeys } = planned.manifest ?? {}
+  const keys = payloadKeys && { payloadKeys }
+  return { kind: 'dry-run', seq, inForce: false, signs, changes, ...keys, ...said(planned), ...more }
 }
 
 const said = ({ warnings, effects }: Plan): Pick<EditResult, 'warnings' | 'effects'> => ({

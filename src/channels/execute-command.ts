@@ -4,6 +4,7 @@ import { checkHold } from '../documents/catalog.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
+import { requirePayloadKey } from '../payload/keys.ts'
 import { findRelease, refusal, sameJson, withFollowed } from '../release/add-release.ts'
 import type { Channel, Conditions, Hold, RampStep, Release, Window } from '../release/channel.ts'
 import * as edit from '../release/edits.ts'
@@ -12,10 +13,11 @@ import { adoptEdit } from './adopt-edit.ts'
 import { describeEdit, endEdit, followEdit, renameEdit } from './channel-life.ts'
 import type { Action, ChannelCommand, CommandOf } from './commands.ts'
 import { draftChange, requirePackages, type Signing } from './commit.ts'
-import type { BrakeEdit, Committer, Edit, EditState, ManifestEdit, Plan } from './plan.ts'
+import { judgeAdded } from './payload.ts'
+import type { BrakeEdit, Edit, EditState, ManifestEdit, Plan } from './plan.ts'
 import { promoteEdit } from './promote.ts'
 import { pruneEdit } from './prune.ts'
-import { checkPlanned, planRelease, withOptional } from './publish.ts'
+import { checkPlanned, type Publisher, planRelease, withOptional } from './publish.ts'
 import type { StoredOrder } from './release-edit.ts'
 
 export type EditCommand = Exclude<ChannelCommand, CommandOf<'publish'>>
@@ -161,11 +163,13 @@ const withSource = (manifest: ChannelManifest, { others }: EditState): Channel =
   withFollowed(manifest, manifest.follow && others.get(manifest.follow.channel))
 
 /** @throws PlatteError('refused', 'usage') by the state of the channel; 'missing' for a package that it needs. */
-export async function planCommand(writer: Committer, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
+export async function planCommand(writer: Publisher, command: ChannelCommand, signing: Signing = {}): Promise<Plan> {
+  for (const key of ('payloadKeys' in command && command.payloadKeys) || []) await requirePayloadKey(key, 'payloadKeys')
   const planned = await draftCommand(writer, command, signing)
   // The packages of a publish may still be uploading: the commit checks them.
   if (command.action === 'publish') await checkPlanned(writer, storedOrder(command, planned.issue.at), planned)
   else if (command.action !== 'adopt') await requirePackages(writer, planned.packages)
+  if (command.action === 'promote' && !command.raw) await judgeAdded(writer, planned)
   return planned
 }
 

@@ -1,68 +1,94 @@
-/** Whether the first package of a release is a payload of update_engine, where it must be one. */
+/** Judges the packages of a release as their clients will, before it is published. */
 import type { ChannelManifest } from '../documents/channel.ts'
 import { packageFolder } from '../documents/paths.ts'
-import { refusal } from '../release/add-release.ts'
-import type { Package, Release } from '../release/channel.ts'
-import { newestFirst } from '../release/version.ts'
+import type { NewHasher } from '../kernel/hasher.ts'
+import { checkPayload, type PayloadCheck, payloadReader } from '../payload/check.ts'
+import { findRelease, refusal, sameJson } from '../release/add-release.ts'
+import { type BoardPackages, type Package, packagesFor, type Release } from '../release/channel.ts'
+import { isSameVersion, newestFirst } from '../release/version.ts'
 import type { Packages } from '../store/packages.ts'
-import type { EditState } from './plan.ts'
+import type { EditState, Plan } from './plan.ts'
 
 /** CoreOS Container Linux and Flatcar: one id. */
 const updateEngineApps = ['e96281a6-d1af-4bde-9a0a-97b76e56dc57']
-const magic = 'CrAU'
+const magicBytes = 4
 /** Releases of an app whose first bytes are read to learn what it publishes. */
 const readAtMost = 10
 
-/** The first bytes of a package in a store; `undefined`: it is not there. */
-export async function startOf(packages: Packages, key: string, { size }: Pick<Package, 'size'>) {
-  const open = await packages.open(key, { start: 0, end: Math.min(size, magic.length) - 1 })
-  return open && new Uint8Array(await new Response(open.body).arrayBuffer())
-}
+export type Judging = Readonly<{ packages: Packages; newHasher: NewHasher }>
+type File = Pick<Package, 'name' | 'size'>
+/** @param index of the package in its release: update_engine installs the first. */
+export type Check = (file: File, index: number) => PayloadCheck
 
-/** Passes bytes on once their start was checked. @param check throws. */
-export function checkStart(check: (start: Uint8Array) => Promise<void>): TransformStream<Uint8Array, Uint8Array> {
-  const start: number[] = []
-  let isChecked = false
-  const checkOnce = async (): Promise<void> => {
-    if (isChecked) return
-    isChecked = true
-    await check(new Uint8Array(start))
+/** Whether the first package of an app's releases is a payload in any case. */
+export const needsPayload = (app: string): boolean => updateEngineApps.includes(app)
+
+/** Judges under the payload keys of the channel. */
+export function checkFor({ packages, newHasher }: Judging, app: string, state: EditState): Check {
+  const keys = state.head?.manifest.payloadKeys ?? []
+  const needsOne = async () => keys.length > 0 || needsPayload(app) || (await havePayloads(state, packages))
+  return ({ name, size }, index) => {
+    const isExtra = index > 0
+    return { name, size, newHasher, keys, isExtra, isRequired: async () => !isExtra && (await needsOne()) }
   }
-  return new TransformStream({
-    async transform(chunk, controller) {
-      start.push(...chunk.subarray(0, magic.length - start.length))
-      if (start.length === magic.length) await checkOnce()
-      controller.enqueue(chunk)
-    },
-    flush: checkOnce,
-  })
 }
 
-/** A file of an app that is to be published. */
-type Named = Readonly<{ name: string; app: string }>
+/** Passes a package on, and fails where its clients would refuse it. */
+export const judging = (body: ReadableStream<Uint8Array>, check: PayloadCheck): ReadableStream<Uint8Array> =>
+  body.pipeThrough(checkPayload(check))
 
-/** @throws PlatteError('refused') for a file that begins otherwise, where the app's releases have payloads. */
-export async function requirePayload(start: Uint8Array, { name, app }: Named, state: EditState, packages: Packages) {
-  if (isPayload(start) || !(await mustBePayload(app, state, packages))) return
-  throw refusal(
-    `${name} does not begin with ${magic}: it is no payload that update_engine installs`,
-    'name the payload first, such as flatcar_production_update.gz; --raw publishes any other file',
+/**
+ * Judges what a plan adds to a channel from packages that are in the store: all of them under the channel's payload keys,
+ * and without keys the first bytes of `own`. @param own the board that is being published.
+ */
+export async function judgeAdded(judging: Judging, { state, manifest }: Plan, own?: Own): Promise<void> {
+  if (manifest === undefined) return
+  const check = checkFor(judging, manifest.app, state)
+  const hasKeys = manifest.payloadKeys !== undefined
+  for (const { version, boards } of manifest.releases)
+    for (const [board, added] of Object.entries(boards)) {
+      const isOwn = own !== undefined && isSameVersion(version, own.version) && board === own.board
+      if ((isOwn && own.isJudged) || !(isOwn || hasKeys) || isThere(state, version, board, added)) continue
+      if (hasKeys && added.codebases.length > 0) throw elsewhere(version, manifest)
+      const folder = packageFolder({ app: manifest.app, version, board }, added.packages)
+      for (const [i, one] of added.packages.entries())
+        if (added.codebases.length === 0 && (hasKeys || i === 0))
+          await judgeStored(judging, folder + one.name, check(one, i))
+    }
+}
+
+/** `isJudged`: while it was read. */
+type Own = Readonly<{ version: string; board: string; isJudged: boolean }>
+
+const isThere = ({ head }: EditState, version: string, board: string, added: BoardPackages): boolean => {
+  const release = head && findRelease(head.manifest, version)
+  return sameJson(release && packagesFor(release, board)?.packages, added.packages)
+}
+
+const elsewhere = (version: string, { channel }: ChannelManifest) =>
+  refusal(
+    `the packages of ${version} are at other URLs: they cannot be judged under the payload keys of ${channel}`,
+    '--raw leaves them unjudged',
   )
+
+/** A package that is not there yet is judged when it arrives. Without keys, only its first bytes are read. */
+export async function judgeStored({ packages }: Judging, key: string, check: PayloadCheck): Promise<void> {
+  const { size = 0, keys } = check
+  const isWhole = keys.length > 0 || size < magicBytes
+  const open = await packages.open(key, isWhole ? undefined : { start: 0, end: magicBytes - 1 })
+  if (open === undefined) return
+  const reader = payloadReader(check)
+  for await (const chunk of open.body) await reader.update(chunk)
+  if (isWhole) await reader.end()
 }
-
-/** Whether the first package of each release of an app must be a payload. */
-export const mustBePayload = async (app: string, state: EditState, packages: Packages): Promise<boolean> =>
-  updateEngineApps.includes(app) || (await havePayloads(state, packages))
-
-const isPayload = (start: Uint8Array): boolean => new TextDecoder().decode(start) === magic
 
 async function havePayloads({ head, others }: EditState, packages: Packages): Promise<boolean> {
   const manifests = [...(head ? [head.manifest] : []), ...others.values()]
   const releases = manifests.flatMap(({ app, releases }) => releases.map((one) => ({ ...one, app }))).sort(newestFirst)
   const firsts = new Map(releases.flatMap(firstPackages))
-  for (const [key, one] of [...firsts].slice(0, readAtMost)) {
-    const start = await startOf(packages, key, one)
-    if (start && isPayload(start)) return true
+  for (const [key, { size }] of [...firsts].slice(0, readAtMost)) {
+    const open = await packages.open(key, { start: 0, end: Math.min(size, magicBytes) - 1 })
+    if (open && (await new Response(open.body).text()) === 'CrAU') return true
   }
   return false
 }

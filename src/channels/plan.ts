@@ -8,6 +8,7 @@ import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
+import type { PayloadKey } from '../payload/keys.ts'
 import { sameJson } from '../release/add-release.ts'
 import { type Brakes, type Change, diffBrakes, diffChannels } from '../release/diff.ts'
 import { withField } from '../release/edits.ts'
@@ -91,6 +92,8 @@ export interface EditResult extends Pick<Plan, 'seq' | 'changes' | 'effects'> {
   /** Of a plan: what its change would sign. Holds and stops of ramps are in the catalog, and make no new revision. */
   readonly signs?: 'manifest' | 'catalog' | 'nothing'
   readonly warnings?: readonly string[]
+  /** Of a plan: what the channel's payloads must be signed with. */
+  readonly payloadKeys?: readonly PayloadKey[]
   /** Packages that were, or would be, removed. */
   readonly packages?: readonly Readonly<{ key: string; size: number }>[]
 }

@@ -7,9 +7,9 @@ import { defined } from '../kernel/json.ts'
 import { boardOf, findRelease } from '../release/add-release.ts'
 import type { BoardPackages, Package } from '../release/channel.ts'
 import type { Change } from '../release/diff.ts'
-import type { Packages, StagedPackage } from '../store/packages.ts'
+import type { StagedPackage } from '../store/packages.ts'
 import { commit, preview, requirePackages, type Signing } from './commit.ts'
-import { checkStart, requirePayload, startOf } from './payload.ts'
+import { checkFor, type Judging, judgeAdded, judging } from './payload.ts'
 import { type Committer, type EditResult, type EditState, loadState, type Plan, plan } from './plan.ts'
 import {
   checkAdmission,
@@ -28,14 +28,13 @@ export type Source = Partial<Digests> & Readonly<{ name: string; size: number; o
 /** The OS package first. */
 export type PublishOrder = ReleaseOrder & { readonly sources: readonly [Source, ...Source[]] }
 
-type Staging = Readonly<{ packages: Packages; newHasher: NewHasher }>
-
-export interface Publisher extends Committer, Staging {}
+export interface Publisher extends Committer, Judging {}
 
 /** Takes the size of each chunk. The sum is the size of the files: where they are read twice, half each. */
 type OnBytes = (bytes: number) => void
 
-export interface PublishResult extends Pick<EditResult, 'seq' | 'sha256' | 'signs' | 'warnings' | 'effects'> {
+export interface PublishResult
+  extends Pick<EditResult, 'seq' | 'sha256' | 'signs' | 'warnings' | 'effects' | 'payloadKeys'> {
   /** `unchanged`: all of it was published before. */
   readonly kind: 'published' | 'unchanged' | 'dry-run'
   /** `false`: offered after the next refresh, because the timestamp key was not at hand. */
@@ -60,7 +59,7 @@ export async function publish(
   try {
     const packages = describe(order.sources, staged)
     const planned = await planRelease(publisher, { ...order, packages }, signing)
-    await checkPlanned(publisher, { ...order, packages }, planned)
+    await checkPlanned(publisher, { ...order, packages }, planned, true)
     if (planned.manifest) checkKeys(publisher, planned.state.catalog)
     for (const [i, one] of staged.entries()) {
       await one.keep(planned.packages[i] ?? '')
@@ -84,14 +83,20 @@ export async function planPublish(
     hashed.push(await digestsOf(source, publisher.newHasher, onBytes))
   const packages = describe(order.sources, hashed)
   const planned = await planRelease(publisher, { ...order, packages })
-  await checkPlanned(publisher, { ...order, packages }, planned)
+  await checkPlanned(publisher, { ...order, packages }, planned, true)
   return publishResult(await preview(publisher, planned), packages)
 }
 
 export function publishResult(result: EditResult, packages: readonly Package[]): PublishResult {
-  const { kind, seq, inForce, sha256, signs, changes, warnings, effects } = result
+  const { kind, seq, inForce, sha256, signs, changes, warnings, effects, payloadKeys } = result
   const done = kind === 'changed' ? 'published' : kind
-  const more = defined({ sha256: sha256 || undefined, warnings, effects, ...(signs && { signs, changes }) })
+  const more = defined({
+    sha256: sha256 || undefined,
+    warnings,
+    effects,
+    payloadKeys,
+    ...(signs && { signs, changes }),
+  })
   return { kind: done, seq, offered: inForce, ...more, packages }
 }
 
@@ -104,12 +109,11 @@ async function admit(publisher: Publisher, order: PublishOrder): Promise<EditSta
   return state
 }
 
-/** Stops reading the first file where it does not begin as a payload must. */
-function guarded({ packages }: Staging, order: PublishOrder, state: EditState): readonly Source[] {
-  const [first, ...extras] = order.sources
+/** Stops reading a file that its clients would refuse. */
+function guarded(publisher: Judging, order: PublishOrder, state: EditState): readonly Source[] {
   if (order.raw || isKnown(state, order)) return order.sources
-  const check = (start: Uint8Array) => requirePayload(start, { name: first.name, app: order.app }, state, packages)
-  return [{ ...first, open: () => first.open().pipeThrough(checkStart(check)) }, ...extras]
+  const check = checkFor(publisher, order.app, state)
+  return order.sources.map((one, i) => ({ ...one, open: () => judging(one.open(), check(one, i)) }))
 }
 
 /** @throws PlatteError('mismatch') for another digest than a source has. */
@@ -146,17 +150,18 @@ export async function planRelease(reader: StoreReader, order: StoredOrder, signi
   return planned
 }
 
-/** Refuses what only a writer of the store can tell: history, the packages of floors, and a payload that is there already. */
-export async function checkPlanned(writer: Committer, order: StoredOrder, planned: Plan): Promise<void> {
+/**
+ * Refuses what only a writer of the store can tell: history, the packages of floors, and payloads that are there already.
+ * @param isJudged whether the release's own payloads were judged while they were read.
+ */
+export async function checkPlanned(writer: Publisher, order: StoredOrder, planned: Plan, isJudged = false) {
   const { state, manifest, packages: keys } = planned
   if (manifest === undefined) return
   if (isReplaced(state.head?.manifest, order)) await requireUnseen(writer, order)
   const own = order.codebases ? 0 : order.packages.length
   await requirePackages(writer, keys.slice(own))
-  const [{ packages }, [first], [key = '']] = [writer, order.packages, keys]
-  if (own === 0 || order.raw || isKnown(state, order) || (await packages.stat(key)) === undefined) return
-  const start = await startOf(packages, key, first)
-  if (start) await requirePayload(start, { name: first.name, app: order.app }, state, packages)
+  const { version, board } = order
+  if (!order.raw && !isKnown(state, order)) await judgeAdded(writer, planned, { version, board, isJudged })
 }
 
 /** Whether the board has the version already, and keeps it. */
@@ -165,7 +170,7 @@ const isKnown = ({ head }: EditState, { version, board, replace }: ReleaseOrder)
 
 /** Hashes every file, and copies it in the same pass where the store takes bytes before their name. */
 export async function hashAndStage(
-  staging: Staging,
+  staging: Judging,
   sources: readonly Source[],
   onBytes: OnBytes,
 ): Promise<StagedPackage[]> {
@@ -205,7 +210,7 @@ export async function digestsOf(source: Source, newHasher: NewHasher, onBytes: O
 }
 
 /** For stores that need a name first: hash now, copy when the name is known. */
-async function hashOnly({ packages, newHasher }: Staging, source: Source, onBytes: OnBytes): Promise<StagedPackage> {
+async function hashOnly({ packages, newHasher }: Judging, source: Source, onBytes: OnBytes): Promise<StagedPackage> {
   const { size, ...digests } = await digestsOf(source, newHasher, onBytes)
   return {
     ...{ size, ...digests },

@@ -8,6 +8,7 @@ import type { CatalogState, ChannelRef, NamedChannel, StoreReader } from '../cat
 import { loadCatalog, loadChannel, loadForWriting } from '../catalog/read.ts'
 import type { Catalog } from '../documents/catalog.ts'
 import { isEnded } from '../documents/channel.ts'
+import { defined } from '../kernel/json.ts'
 import type { Release } from '../release/channel.ts'
 import type { Reason } from '../release/decide.ts'
 import { boardJson, boardText, releaseText } from '../release/describe.ts'
@@ -27,6 +28,8 @@ export interface ChannelSummary extends ChannelRef {
   /** Bytes of its manifest. */
   readonly size: number
   readonly boards: readonly BoardSummary[]
+  /** SHA-256 of each key that releases must be signed with. */
+  readonly payloadKeys?: readonly string[]
   /** Each with what becomes of it, in words. */
   readonly releases: readonly (Release & { readonly state: string; readonly offeredFrom: string })[]
 }
@@ -86,8 +89,10 @@ async function summariseChannel(reading: Reading, ref: NamedChannel): Promise<Ch
   const { entry } = ref
   const now = await readState(reading, { entry, manifest: named.manifest })
   const next = named === head ? now : await readState(reading, { entry, manifest: head.manifest })
-  const { app, channel, seq } = head.manifest
-  return { app, channel, seq, size: head.size, boards: boardsOf(now, next), releases: releasesOf(now, next) }
+  const { app, channel, seq, payloadKeys: keys } = head.manifest
+  const payloadKeys = keys?.map(({ sha256 }) => sha256)
+  const states = { boards: boardsOf(now, next), releases: releasesOf(now, next) }
+  return { app, channel, seq, size: head.size, ...defined({ payloadKeys }), ...states }
 }
 
 async function readState({ reader, state, blocked }: Reading, own: ChannelEntry): Promise<ChannelState> {

@@ -96,6 +96,7 @@ export interface Endpoint {
 
 export interface AnnouncedUpload extends Readonly<Record<'app' | 'channel' | 'version' | 'board', string>> {
   readonly packages: readonly Package[]
+  readonly raw?: true
 }
 
 export interface Sending {
@@ -119,7 +120,15 @@ export const openEndpoint = async (options: Options): Promise<Endpoint | undefin
 
 /** Options whose fields have another name, by the path of the field. */
 const fieldNames: Readonly<Record<string, string>> = {
-  ...{ aliases: 'alias', boards: 'board', cves: 'cve', 'cadence.every': 'cadence', files: 'file', packages: 'file' },
+  ...{
+    aliases: 'alias',
+    payloadKeys: 'payloadKey',
+    boards: 'board',
+    cves: 'cve',
+    'cadence.every': 'cadence',
+    files: 'file',
+    packages: 'file',
+  },
   ...{ 'target.from': 'running', 'target.oem.only': 'oem', 'target.oem.not': 'notOem' },
   ...{ 'target.machines.allow': 'allowMachines', 'target.machines.deny': 'denyMachines' },
 }

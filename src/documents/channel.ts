@@ -86,6 +86,14 @@ const release = v.strictObject({
   withdrawn: v.exactOptional(because),
 })
 
+const spki = field.matching(/^[A-Za-z0-9+/]{100,1500}={0,2}$/, 'must be a public key in base64')
+/** What clients verify payloads with. */
+export const payloadKeys = v.pipe(
+  v.array(v.strictObject({ sha256: field.sha256, spki })),
+  v.maxLength(8),
+  v.check((keys) => field.areDistinct(keys.map(({ sha256 }) => sha256)), 'names a key twice'),
+)
+
 const length = v.exactOptional(field.duration)
 const schema = v.strictObject({
   format: v.picklist([1, 2]),
@@ -102,6 +110,7 @@ const schema = v.strictObject({
   follow: v.exactOptional(v.strictObject({ channel: field.channelName, after: length, over: length })),
   ...conditions,
   rollbackFrom: v.exactOptional(v.array(field.publishedVersion)),
+  payloadKeys: v.exactOptional(payloadKeys),
   provenance: v.exactOptional(field.record(field.text(64), field.text(500))),
   releases: v.pipe(
     v.array(release),

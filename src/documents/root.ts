@@ -6,7 +6,7 @@ import * as field from './fields.ts'
 export const maxRootBytes = 64 * 1024
 
 /**
- * The newest format that this version reads. Format 2 has aliases of any text. Schemas are strict and all readers
+ * The newest format that this version reads. Format 2 has aliases of any text, and payload keys. Schemas are strict and all readers
  * share one catalog: an unknown member stops an old reader. So a document has `format: 1` while it uses nothing newer,
  * and newer features wait until the root allows their format (`platte root format`). A reader that is too old refuses that
  * root first, and keeps its last verified catalog.

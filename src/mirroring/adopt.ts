@@ -4,12 +4,14 @@ import { emptyChannel } from '../catalog/commit-channel.ts'
 import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry, loadCatalog, loadChannel } from '../catalog/read.ts'
 import { commit } from '../channels/commit.ts'
+import { checkFor, judgeStored } from '../channels/payload.ts'
 import { type EditState, loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
 import { addBoards, boardsOf, effectiveOf, type Placing, packagesIn, passFloors } from '../channels/promote.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
-import { maxNotesBytes, notesKey } from '../documents/paths.ts'
+import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { checkPayload, type PayloadCheck } from '../payload/check.ts'
 import { checkSameBytes } from '../release/add-release.ts'
 import type { Channel, Release } from '../release/channel.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
@@ -24,6 +26,8 @@ export interface Adoption extends Pick<Placing, 'ramp' | 'floor' | 'belowNewest'
   /** Minimum age of a release at the upstream, in milliseconds. */
   readonly afterMs: number
   readonly create?: boolean | undefined
+  /** Leaves payloads unjudged. */
+  readonly raw?: boolean | undefined
   readonly onPackage?: MirrorOptions['onPackage']
 }
 
@@ -92,23 +96,49 @@ function betweenOf(
   return floorsBetween(effectiveOf(own, current), arriving, [upstream])
 }
 
-/** Copies and publishes. Safe to repeat. @throws PlatteError('missing' | 'mismatch') for a package; as `commit`. */
+/**
+ * Copies and publishes. Safe to repeat.
+ * @throws PlatteError('missing' | 'mismatch') for a package; 'refused' for one that its clients would refuse; as `commit`.
+ */
 export async function adopt(publisher: Publisher, upstream: Mirroring['from'], adoption: PlannedAdoption) {
-  const { planned, manifest, onPackage } = adoption
+  const { planned, manifest, onPackage, raw } = adoption
   if (manifest.releases.length === 0) return commit(publisher, planned)
   checkKeys(publisher, planned.state.catalog)
-  const pass = beginPass({ from: upstream, to: publisher }, { packages: 'all', onPackage })
+  const checks = raw ? new Map() : checksOf(publisher, planned, manifest)
+  const check = (key: string) => {
+    const found = checks.get(key)
+    return found && checkPayload(found)
+  }
+  const pass = beginPass({ from: upstream, to: publisher }, { packages: 'all', onPackage, check })
   for (const { notes } of manifest.releases)
     if (notes && !(await publisher.documents.get(notesKey(notes.sha256), maxNotesBytes)))
       await copyNotes(pass, notes.sha256)
-  for (const [key, one] of packagesOf(manifest))
-    if ((await publisher.packages.stat(key))?.size !== one.size) {
-      const problem = await copyPackage(pass, key, one)
-      if (problem) noteProblem(pass, key, problem.message)
-    }
+  for (const [key, one] of packagesOf(manifest)) {
+    const found = checks.get(key)
+    const isThere = (await publisher.packages.stat(key))?.size === one.size
+    const problem = isThere ? undefined : await copyPackage(pass, key, one)
+    if (problem?.code === 'refused') throw problem
+    if (problem) noteProblem(pass, key, problem.message)
+    if (isThere && found) await judgeStored(publisher, key, found)
+  }
   const [first] = pass.copied.missing
   if (first === undefined) return commit(publisher, planned)
   throw new PlatteError('missing', `${first.problem}: nothing was published`)
+}
+
+/** How each package is judged: under the payload keys of the own channel. */
+function checksOf(publisher: Publisher, { state }: Plan, { app, releases }: ChannelManifest) {
+  const check = checkFor(publisher, app, state)
+  const boards = releases.flatMap(({ version, boards }) =>
+    Object.entries(boards).map(([board, { packages }]) => ({
+      folder: packageFolder({ app, version, board }, packages),
+      packages,
+    })),
+  )
+  const all = boards.flatMap(({ folder, packages }) =>
+    packages.map((one, i): [string, PayloadCheck] => [folder + one.name, check(one, i)]),
+  )
+  return new Map(all)
 }
 
 /** The release to adopt. @param until its latest publication, in milliseconds since 1970. */

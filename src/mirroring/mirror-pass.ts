@@ -35,6 +35,8 @@ export interface MirrorOptions {
   readonly packagesAtOnce?: number
   /** Packages and notes come before the catalog. An import also fills gaps from a bundle that is older than the store. */
   readonly bundle?: 'export' | 'import'
+  /** What a package is passed through; fails for one that is not wanted. */
+  readonly check?: (key: string) => TransformStream<Uint8Array, Uint8Array> | undefined
   /** While packages are copied, news of the upstream are looked for after each such time. */
   readonly lookEveryMs?: number
   /** For schedules: the catalog comes before history, and nothing begins once they are spent. */
@@ -174,12 +176,15 @@ export async function copyPackage(
   const bar = options.onPackage?.(one)
   const reading = watchFailure(open.body)
   try {
-    const body = bar ? reading.body.pipeThrough(countBytes(bar.add)) : reading.body
+    const counted = bar ? reading.body.pipeThrough(countBytes(bar.add)) : reading.body
+    const check = options.check?.(key)
+    const body = check ? counted.pipeThrough(check) : counted
     if ((await to.packages.put(key, body, one)) === 'same') return undefined
   } catch (error) {
     const problem = asProblem(reading.failure() ?? error)
-    if (reading.failure() === undefined && problem.code !== 'mismatch') throw error
-    const isPieced = problem.code === 'mismatch' && open.isPieced?.() === true && options.bundle !== 'export'
+    const isWrong = ['mismatch', 'refused'].includes(problem.code)
+    if (reading.failure() === undefined && !isWrong) throw error
+    const isPieced = isWrong && open.isPieced?.() === true && options.bundle !== 'export'
     return isPieced && !isAgain ? await copyPackage(pass, key, one, true) : problem
   } finally {
     bar?.end()

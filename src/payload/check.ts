@@ -19,15 +19,18 @@ export interface PayloadReader {
   end(): Promise<Signed | undefined>
 }
 
-/** Passes a file on, and fails before its end where a client would refuse it. */
-export function checkPayload(check: PayloadCheck): TransformStream<Uint8Array, Uint8Array> {
+/** Passes a file on, and fails before its end where a client would refuse it. @param onEnd takes what to judge later. */
+export function checkPayload(
+  check: PayloadCheck,
+  onEnd: (signed: Signed | undefined) => void = () => {},
+): TransformStream<Uint8Array, Uint8Array> {
   const reader = payloadReader(check)
   return new TransformStream({
     async transform(chunk, controller) {
       await reader.update(chunk)
       controller.enqueue(chunk)
     },
-    flush: async () => void (await reader.end()),
+    flush: async () => onEnd(await reader.end()),
   })
 }
 

@@ -3,8 +3,13 @@ import { bytesDigest, toHex } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { readSignatures } from './manifest.ts'
 
-/** A public RSA key: SubjectPublicKeyInfo in base64, as in a PEM file. */
-export type PayloadKey = string
+/** A public RSA key. */
+export interface PayloadKey {
+  /** Of the SubjectPublicKeyInfo, in lower-case hex: `openssl pkey -pubin -outform DER | sha256sum`. */
+  readonly sha256: string
+  /** The SubjectPublicKeyInfo in base64, as in a PEM file. */
+  readonly spki: string
+}
 
 export interface Signed {
   /** SHA-256 of everything before the signatures, in lower-case hex. */
@@ -25,28 +30,26 @@ const maxExponent = 2n ** 32n
 /** DER of DigestInfo for SHA-256. @see RFC 8017 §9.2, note 1 */
 const digestInfo = '3031300d060960864801650304020105000420'
 
-/** SHA-256 of the SubjectPublicKeyInfo, in lower-case hex: `openssl pkey -pubin -outform DER | sha256sum`. */
-export const payloadKeyId = (key: PayloadKey): string => bytesDigest(bytesOf(key))
-
 /** @returns the key of a PEM file. @throws PlatteError('usage') for anything but a public RSA key of 2048 to 8192 bits. */
 export async function readPayloadKey(pem: string, name: string): Promise<PayloadKey> {
   const [, text = ''] = /-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----/.exec(pem) ?? []
-  const key = text.replaceAll(/\s/g, '')
+  const spki = text.replaceAll(/\s/g, '')
+  const key = { sha256: bytesDigest(bytesOf(spki)), spki }
   await requirePayloadKey(key, name)
   return key
 }
 
 /** @throws PlatteError('usage') as `readPayloadKey`. */
-async function requirePayloadKey(key: PayloadKey, name: string): Promise<void> {
-  if (await importKey(key).catch(() => undefined)) return
+export async function requirePayloadKey(key: PayloadKey, name: string): Promise<void> {
+  if ((await importKey(key).catch(() => undefined)) && bytesDigest(bytesOf(key.spki)) === key.sha256) return
   throw new PlatteError('usage', `${name} is no public RSA key of ${minBits} to ${maxBits} bits`, {
     hint: 'give the public half as PEM, `-----BEGIN PUBLIC KEY-----`, such as update-payload-key.pub.pem',
   })
 }
 
-async function importKey(key: PayloadKey): Promise<RsaKey | undefined> {
+async function importKey({ spki }: PayloadKey): Promise<RsaKey | undefined> {
   const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-  const imported = await crypto.subtle.importKey('spki', bytesOf(key), algorithm, true, ['verify'])
+  const imported = await crypto.subtle.importKey('spki', bytesOf(spki), algorithm, true, ['verify'])
   const { n: modulus = '', e: exponent = '' } = await crypto.subtle.exportKey('jwk', imported)
   const [n, e] = [modulus, exponent].map((text) => numberOf(bytesOf(text.replaceAll('-', '+').replaceAll('_', '/'))))
   if (n === undefined || e === undefined || e >= maxExponent) return undefined

@@ -6,6 +6,7 @@ import { newPackages } from '../channels/adopt-edit.ts'
 import { type Action, type ChannelCommand, changedBy, readCommand } from '../channels/commands.ts'
 import { commit, preview } from '../channels/commit.ts'
 import { planCommand } from '../channels/execute-command.ts'
+import { judgeAdded } from '../channels/payload.ts'
 import type { Plan } from '../channels/plan.ts'
 import { type Publisher, publishResult, withOptional } from '../channels/publish.ts'
 import * as field from '../documents/fields.ts'
@@ -61,6 +62,7 @@ export async function answerCommand({ publisher, policy }: PublishFunction, requ
   const work = async (at: number): Promise<Answer> => {
     const signing = { at, ...signingOf(publisher, allowed, proposal) }
     const planned = onlyNames(names, command, await planCommand(publisher, command, signing))
+    if (command.action === 'adopt' && !command.raw) await judgeAdded(publisher, planned)
     const result = isPlan ? await preview(publisher, planned) : await execute(publisher, command, planned, signing.seal)
     publisher.log({ level: 'info', event: 'command', action, app, channel, rule, kind: result.kind, seq: result.seq })
     return { ...(command.action === 'publish' ? publishResult(result, withOptional(command.packages)) : result), rule }

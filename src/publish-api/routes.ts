@@ -21,6 +21,7 @@ import { newHono } from '../http/hono.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import type { PayloadKey } from '../payload/keys.ts'
 import { type Authorising, authorise, type Intent, type VerifiedToken, verifyToken } from './authorise.ts'
 import type { Policy } from './policy-document.ts'
 import { answerCommand, type PublishFunction, readRequest } from './publish-function.ts'
@@ -65,6 +66,7 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
         // Publishing says what becomes of floors.
         const wanted = { ...order, create: true, skipFloors: true, belowNewest: true }
         await requireRoom(state, wanted, packages, publisher.clock())
+        return state.head?.manifest.payloadKeys
       },
     })(inner)
     inner.onError((error) => Promise.reject(error))
@@ -129,15 +131,15 @@ async function answerRefresh(c: Context, publisher: Uploading, cache: CatalogCac
 
 export interface UploadServing {
   readonly uploading: Uploading
-  /** @throws PlatteError where the sender may not upload to the channel, or it has no room. */
-  readonly authorize: (request: Request, order: UploadOrder) => Promise<void>
+  /** @returns the payload keys of the channel. @throws PlatteError where the sender may not upload to it, or it has no room. */
+  readonly authorize: (request: Request, order: UploadOrder) => Promise<readonly PayloadKey[] | undefined>
 }
 
 export function uploadRoutes({ uploading, authorize }: UploadServing): Routes {
   const open = async (c: Context): Promise<Response> => {
     const order = checkUploadOrder((await readJson(c.req.raw, maxOrderBytes)).value)
-    await authorize(c.req.raw, order)
-    return c.json({ packages: await openUploads(uploading, order) }, 200, noStore)
+    const keys = await authorize(c.req.raw, order)
+    return c.json({ packages: await openUploads(uploading, order, keys) }, 200, noStore)
   }
   const take = async (c: Context): Promise<Response> => {
     const { body, headers } = c.req.raw

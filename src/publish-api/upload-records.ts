@@ -5,6 +5,7 @@
  */
 import * as v from 'valibot'
 import { encode, type StoreWriter } from '../catalog/read.ts'
+import { payloadKeys } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 import { markDay, marksFolder, uploadFolder, uploadKey, uploadSlot } from '../documents/paths.ts'
 import { isSameSecret } from '../http/credentials.ts'
@@ -13,6 +14,7 @@ import { toHex } from '../kernel/digest.ts'
 import { isoText } from '../kernel/format.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import { describeError } from '../kernel/log.ts'
+import { sameJson } from '../release/add-release.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import type { Uploads } from '../store/uploads.ts'
@@ -21,8 +23,8 @@ import type { ClaimedPackage, Receiving } from './receipts.ts'
 /** Omaha's clients and all supported stores take packages of this size. */
 const maxPackageBytes = 20 * 1024 ** 3
 const tooLarge = `is larger than ${maxPackageBytes} bytes`
-/** Of a record; it is mostly the store's own token. */
-const maxUploadBytes = 8 * 1024
+/** Of a record: the store's own token, and payload keys. */
+const maxUploadBytes = 16 * 1024
 
 const claim = {
   size: v.pipe(field.count, v.minValue(1, 'is empty'), v.maxValue(maxPackageBytes, tooLarge)),
@@ -41,9 +43,11 @@ const order = v.strictObject({
     v.maxLength(64, 'names more than 64 packages'),
     v.check((list) => new Set(list.map(({ name }) => name)).size === list.length, 'names a package twice'),
   ),
+  /** Leaves payloads unjudged. */
+  raw: v.exactOptional(v.literal(true)),
 })
 
-/** The packages of one version and board. The channel is only for the policy. */
+/** The packages of one version and board. The channel is for the policy, and for its payload keys. */
 export type UploadOrder = v.InferOutput<typeof order>
 export type AnnouncedPackage = UploadOrder['packages'][number]
 
@@ -58,9 +62,13 @@ const record = v.strictObject({
   /** The store's own name of the upload; without one, the package is only verified where it is. */
   token: v.exactOptional(v.pipe(v.string(), v.maxLength(2000))),
   partBytes: field.positive,
+  /** How the bytes are judged as a payload; absent: not at all. */
+  payload: v.exactOptional(v.strictObject({ isExtra: v.boolean(), keys: payloadKeys })),
 })
 
 export type UploadRecord = v.InferOutput<typeof record>
+/** An announced package, its key in the store, and how it is judged. */
+export type WantedUpload = ClaimedPackage & Pick<UploadRecord, 'payload'>
 
 /** @throws PlatteError('bad-request') naming the first field at fault. */
 export const checkUploadOrder = (value: unknown): UploadOrder => field.check(order, 'uploads', value, 'bad-request')
@@ -86,7 +94,7 @@ export async function findUpload({ documents, clock }: Uploading, id: string): P
 }
 
 /** The usable upload of a package, or a new one. Concurrent requests get the same. */
-export async function currentUpload(uploading: Uploading, wanted: ClaimedPackage): Promise<UploadRecord> {
+export async function currentUpload(uploading: Uploading, wanted: WantedUpload): Promise<UploadRecord> {
   const { documents, uploads, packages } = uploading
   const key = uploadKey(uploadSlot(wanted.key))
   let fresh: UploadRecord | undefined
@@ -104,19 +112,20 @@ export async function currentUpload(uploading: Uploading, wanted: ClaimedPackage
   return current
 }
 
-async function isUsable({ clock, uploads, packages }: Uploading, old: UploadRecord, wanted: ClaimedPackage) {
+async function isUsable({ clock, uploads, packages }: Uploading, old: UploadRecord, wanted: WantedUpload) {
   const isSame = (['key', 'size', 'sha256', 'sha1'] as const).every((member) => old[member] === wanted[member])
-  if (!isSame || isOver(old, clock())) return false
+  if (!isSame || !sameJson(old.payload, wanted.payload) || isOver(old, clock())) return false
   if (old.token === undefined) return (await packages.stat(wanted.key))?.size === wanted.size
   return (await uploads.parts(old.token)) !== undefined
 }
 
-function newRecord({ clock, uploads }: Uploading, wanted: ClaimedPackage, token: string | undefined): UploadRecord {
-  const { key, size, sha256, sha1 } = wanted
+function newRecord({ clock, uploads }: Uploading, wanted: WantedUpload, token: string | undefined): UploadRecord {
+  const { key, size, sha256, sha1, payload } = wanted
   const secret = toHex(crypto.getRandomValues(new Uint8Array(16)))
   return {
     ...{ format: 1, type: 'upload', key, size, sha256, sha1, begunAt: isoText(clock()), secret },
     ...(token !== undefined && { token }),
+    ...(payload && { payload }),
     partBytes: uploads.partBytes,
   }
 }

@@ -8,10 +8,13 @@ import type { Receipt } from '../documents/catalog.ts'
 import { packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
+import { checkPayload } from '../payload/check.ts'
+import type { PayloadKey } from '../payload/keys.ts'
+import type { OpenPackage } from '../store/packages.ts'
 import type { Part } from '../store/uploads.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
 import { type ClaimedPackage, findReceipt, leaveReceipt } from './receipts.ts'
-import type { AnnouncedPackage, Uploading, UploadOrder, UploadRecord } from './upload-records.ts'
+import type { AnnouncedPackage, Uploading, UploadOrder, UploadRecord, WantedUpload } from './upload-records.ts'
 import * as records from './upload-records.ts'
 
 export type OpenedUpload =
@@ -41,9 +44,14 @@ const mostPartsNamed = 1000
 
 /**
  * Finds packages of an authorised order with a receipt, and the parts to send of the others. The same order again resumes.
+ * @param payloadKeys those of the channel.
  * @throws PlatteError('credentials') without the timestamp keys, which sign receipts; 'too-large' beyond the store's limit.
  */
-export async function openUploads(uploading: Uploading, order: Omit<UploadOrder, 'channel'>): Promise<OpenedUpload[]> {
+export async function openUploads(
+  uploading: Uploading,
+  order: Omit<UploadOrder, 'channel'>,
+  payloadKeys: readonly PayloadKey[] = [],
+): Promise<OpenedUpload[]> {
   const { maxBytes } = uploading.uploads
   const big = order.packages.find(({ size }) => size > maxBytes)
   if (big) throw new PlatteError('too-large', `${big.name}: has ${big.size} bytes; the store's limit is ${maxBytes}`)
@@ -52,8 +60,9 @@ export async function openUploads(uploading: Uploading, order: Omit<UploadOrder,
   const folder = packageFolder(order, order.packages)
   const opened: OpenedUpload[] = []
   let room = mostPartsNamed
-  for (const one of order.packages) {
-    const next = await openOne(uploading, root, { key: folder + one.name, ...one }, room)
+  for (const [i, one] of order.packages.entries()) {
+    const payload = order.raw ? undefined : { isExtra: i > 0, keys: [...payloadKeys] }
+    const next = await openOne(uploading, root, { key: folder + one.name, ...one, ...(payload && { payload }) }, room)
     if (next.kind === 'missing') room -= next.parts.length
     opened.push(next)
   }
@@ -63,7 +72,7 @@ export async function openUploads(uploading: Uploading, order: Omit<UploadOrder,
 async function openOne(
   uploading: Uploading,
   root: TrustedRoot,
-  { name, ...claim }: AnnouncedPackage & ClaimedPackage,
+  { name, ...claim }: AnnouncedPackage & WantedUpload,
   room: number,
 ): Promise<OpenedUpload> {
   if (await findReceipt(uploading, root, claim)) return { name, kind: 'there' }
@@ -124,7 +133,10 @@ export async function takePart(
   }
 }
 
-/** Verifies an upload, moves it among the packages, and signs a receipt. May take minutes: clients repeat it after a time-out. */
+/**
+ * Verifies an upload, moves it among the packages, and signs a receipt. May take minutes: clients repeat it after a time-out.
+ * @throws PlatteError('refused') for a payload that its clients would refuse; it is removed.
+ */
 export async function completeUpload(uploading: Uploading, id: string): Promise<Completed> {
   const upload = await records.findUpload(uploading, id)
   if (upload === undefined) return { kind: 'unknown' }
@@ -153,7 +165,10 @@ async function receive(uploading: Uploading, root: TrustedRoot, upload: UploadRe
   if (missing === undefined) return { kind: 'unknown' }
   if (missing.length > 0) return { kind: 'incomplete', missing: missing.map(({ number }) => number) }
   if (token !== undefined) await uploading.uploads.complete(token)
-  const problem = await placeUpload(uploading, upload)
+  const problem = await placeUpload(uploading, upload).catch(async (error: unknown) => {
+    if (token !== undefined && isRefusal(error)) await uploading.uploads.discard(token)
+    throw error
+  })
   const receipt = problem === undefined ? await leaveReceipt(uploading, root, upload) : undefined
   // Sweeping removes parts that stay. Wrong ones must go now, so that the next upload starts over.
   if (token !== undefined)
@@ -177,33 +192,66 @@ async function placeUpload(uploading: Uploading, upload: UploadRecord): Promise<
       const sent = await uploads.open(token)
       if (sent === undefined)
         throw new PlatteError('conflict', `${key}: upload parts are gone`, { hint: 'upload it again' })
-      if ((await packages.put(key, sent.body, upload)) === 'stored') return undefined
+      if ((await packages.put(key, judged(uploading, upload, sent.body), upload)) === 'stored') return undefined
       // An object of that size is there: a faster upload, or other bytes.
       const problem = await verifyStored(uploading, upload)
       if (problem === undefined || isRepeated || (await packages.stat(key)) !== undefined) return problem
     }
   } catch (error) {
     if (error instanceof PlatteError && error.code === 'mismatch') return error.message
-    throw error
+    if (token === undefined) throw error
+    return (await differenceBehind(error, uploading, upload, await uploads.open(token))).problem
   }
 }
 
+/** Bytes that changed on their way are not the payload that was announced. @throws the refusal of a payload that was. */
+async function differenceBehind(error: unknown, uploading: Uploading, upload: UploadRecord, open?: OpenPackage) {
+  const found = isRefusal(error) && open ? await differenceOf(uploading, upload, open.body) : {}
+  if (found.problem === undefined) throw error
+  return found
+}
+
+const isRefusal = (error: unknown): boolean => error instanceof PlatteError && error.code === 'refused'
+
+/** The bytes of an upload, which fail where its clients would refuse them. */
+function judged({ newHasher }: Uploading, { key, size, payload }: UploadRecord, body: ReadableStream<Uint8Array>) {
+  if (payload === undefined) return body
+  const name = key.slice(key.lastIndexOf('/') + 1)
+  const isRequired = (): boolean => !payload.isExtra && payload.keys.length > 0
+  return body.pipeThrough(checkPayload({ name, size, newHasher, isRequired, ...payload }))
+}
+
 /** Removes other bytes than those of the SHA-256 that its key is made of. @returns what is wrong. */
-async function verifyStored({ packages, newHasher }: Uploading, claim: ClaimedPackage): Promise<string | undefined> {
-  const { key } = claim
+async function verifyStored(uploading: Uploading, upload: UploadRecord): Promise<string | undefined> {
+  const { packages } = uploading
+  const { key } = upload
   const open = await packages.open(key)
   if (open === undefined) return `${key}: disappeared while it was read`
+  const { problem, isOther } = await differenceOf(uploading, upload, judged(uploading, upload, open.body)).catch(
+    async (error: unknown) => differenceBehind(error, uploading, upload, await packages.open(key)),
+  )
+  if (isOther) await packages.remove(key)
+  return problem
+}
+
+type Difference = Readonly<{ problem?: string; isOther?: boolean }>
+
+/** How bytes differ from those that were announced. */
+async function differenceOf(
+  { newHasher }: Uploading,
+  claim: ClaimedPackage,
+  body: ReadableStream<Uint8Array>,
+): Promise<Difference> {
+  const { key } = claim
   const hasher = newHasher()
   let size = 0
-  for await (const chunk of open.body) {
+  for await (const chunk of body) {
     size += chunk.length
     await hasher.update(chunk)
   }
   const { sha256, sha1 } = await hasher.digest()
-  if (sha256 !== claim.sha256) {
-    await packages.remove(key)
-    return `${key}: has SHA-256 ${sha256}, expected ${claim.sha256}`
-  }
-  if (sha1 !== claim.sha1) return `${key}: has SHA-1 ${sha1}, expected ${claim.sha1}`
-  return size === claim.size ? undefined : `${key}: has ${size} bytes, expected ${claim.size}`
+  if (sha256 !== claim.sha256)
+    return { isOther: true, problem: `${key}: has SHA-256 ${sha256}, expected ${claim.sha256}` }
+  if (sha1 !== claim.sha1) return { problem: `${key}: has SHA-1 ${sha1}, expected ${claim.sha1}` }
+  return size === claim.size ? {} : { problem: `${key}: has ${size} bytes, expected ${claim.size}` }
 }

@@ -15,6 +15,7 @@ export type Change = Readonly<{ what: string; version?: string; from?: string; t
 
 export interface ChannelMetadata extends Channel, Readonly<{ description?: string; expires?: string }> {
   readonly aliases?: readonly string[]
+  readonly payloadKeys?: readonly Readonly<{ sha256: string }>[]
   readonly cadence?: Readonly<{ every: string; on?: string }>
   readonly follow?: Readonly<{ channel: string; after?: string; over?: string }>
 }
@@ -90,6 +91,7 @@ const channelTexts = (channel: ChannelMetadata): Texts => ({
   windows: channel.windows && windowsText(channel.windows),
   target: channel.target && targetText(channel.target),
   rollbackFrom: channel.rollbackFrom?.join(', '),
+  'payload keys': channel.payloadKeys?.map(({ sha256 }) => sha256).join(', '),
   expires: channel.expires,
 })
 

@@ -71,11 +71,18 @@ async function prepare(dir: string): Promise<string> {
   return pin
 }
 
-/** Bytes that begin as a payload does and install nothing. */
+/** A payload without operations: magic, version 1, and a manifest whose new partition has a text as its hash. */
 function demoPayload(): Source {
-  const bytes = new TextEncoder().encode(`CrAU\n${'This is a demo payload of Platte, not an update.\n'.repeat(200)}`)
+  const text = 'This is a demo payload of Platte, not an update.'
+  const hash = `\x12${lengthOf(text)}${text}`
+  const manifest = `J${lengthOf(hash)}${hash}`
+  const head = `CrAU${'\0'.repeat(7)}\x01${'\0'.repeat(7)}${lengthOf(manifest)}`
+  const bytes = new TextEncoder().encode(head + manifest)
   return { name: 'flatcar_production_update.gz', size: bytes.length, open: () => new Blob([bytes]).stream() }
 }
+
+/** Below 128, so that it is one byte. */
+const lengthOf = (text: string): string => String.fromCharCode(text.length)
 
 function welcome(url: string, dir: string): void {
   notice(`

@@ -155,10 +155,11 @@ function trustJson({ state, problem }: PageContext['status']) {
 function summaryJson(one: Found): object {
   const { app, channel } = one
   if ('problem' in one) return { app, channel, problem: one.problem.reason }
-  const { seq, issuedAt, description, aliases, cadence, follow } = one.manifest
+  const { seq, issuedAt, description, aliases, cadence, follow, payloadKeys } = one.manifest
   return {
     ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow },
     ...(one.dueAt !== undefined && { dueAt: isoText(one.dueAt) }),
+    ...(payloadKeys && { payloadKeys: payloadKeys.map(({ sha256 }) => sha256) }),
     boards: one.boards.map(boardJson),
   }
 }

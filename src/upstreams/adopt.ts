@@ -4,7 +4,7 @@ import type { AdoptCommand } from '../channels/adopt-edit.ts'
 import { readCommand } from '../channels/commands.ts'
 import { commit } from '../channels/commit.ts'
 import { draftCommand, planCommand } from '../channels/execute-command.ts'
-import { mustBePayload } from '../channels/payload.ts'
+import { checkFor } from '../channels/payload.ts'
 import type { EditResult, Plan } from '../channels/plan.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { checkPayload } from '../payload/check.ts'
@@ -47,13 +47,9 @@ export async function readPackages(
   { upstream, into, onBytes }: Reading,
 ): Promise<AdoptCommand> {
   const { app, packages, raw } = adoption
-  const isRequired = () => !raw && mustBePayload(app, planned.state, publisher.packages)
-  const check = ({ name, size }: { readonly name: string; readonly size: number }, isFirst: boolean) => {
-    const file = { name, size, newHasher: into.newHasher, keys: [], isExtra: !isFirst }
-    return raw
-      ? new TransformStream<Uint8Array, Uint8Array>()
-      : checkPayload({ ...file, isRequired: () => isFirst && isRequired() })
-  }
+  const checkOf = checkFor({ ...publisher, newHasher: into.newHasher }, app, planned.state)
+  const check = (file: { readonly name: string; readonly size: number }, isFirst: boolean) =>
+    raw ? new TransformStream<Uint8Array, Uint8Array>() : checkPayload(checkOf(file, isFirst ? 0 : 1))
   const read = new Map<Unread, BoardPackages>()
   for (const one of unread)
     if (planned.manifest && boardOf(findRelease(planned.manifest, one.version), one.board))

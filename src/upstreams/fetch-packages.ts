@@ -47,9 +47,15 @@ async function fetchFrom(fetching: Fetching, unread: Unread, codebase: string): 
   if (told.length < sources.length) return stageAndKeep(fetching, unread, sources)
   // Their keys are known: what was kept before a failure stays.
   const folder = packageFolder({ ...fetching, ...unread }, told)
-  for (const { name, open, ...expected } of told)
-    if ((await into.packages.stat(folder + name))?.size !== expected.size)
+  for (const [i, { name, open, ...expected }] of told.entries()) {
+    const there = await into.packages.open(folder + name)
+    if (there?.size === expected.size)
+      for await (const _ of there.body.pipeThrough(check({ name, ...expected }, i === 0)));
+    else {
+      await there?.body.cancel()
       await into.packages.put(folder + name, open().pipeThrough(countBytes(onBytes)), expected)
+    }
+  }
   return described(sources, told)
 }
 

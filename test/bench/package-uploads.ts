@@ -21,7 +21,7 @@ const { url } = await listen({ host: '127.0.0.1', port: 0 }, () =>
       ...{ cache: newCatalogCache(), reader: publisher, packages, events: () => {}, publicUrl: 'http://127.0.0.1' },
       background: () => undefined,
     },
-    uploadRoutes({ uploading, authorize: async () => {} }),
+    uploadRoutes({ uploading, authorize: async () => undefined }),
   ),
 )
 process.on('message', () => report({ peakMegabytes: peakMegabytes() } satisfies Served))

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { payloadText } from '../payloads.ts'
 import { type StrictS3, startS3 } from '../s3/server.ts'
 
 const main = inject('cli')
@@ -15,7 +16,7 @@ let pin = ''
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'platte-doctor-'))
-  writeFileSync(join(folder, 'os_update.gz'), 'CrAU one')
+  writeFileSync(join(folder, 'os_update.gz'), payloadText('one'))
   s3 = await startS3({ pageSize: 1000 })
 })
 afterEach(async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { payloadOfSize } from '../payloads.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { type Fault, startS3 } from '../s3/server.ts'
 
@@ -54,7 +55,7 @@ const publish = (version: string, board = 'amd64-usr', ...more: readonly string[
   platte(['publish', 'os_update.gz', '--channel', 'beta', '--version', version, '--board', board, ...more])
 
 beforeAll(async () => {
-  writeFileSync(join(folder, 'os_update.gz'), `CrAU${'x'.repeat(12_000_000)}`)
+  writeFileSync(join(folder, 'os_update.gz'), payloadOfSize(12_000_004))
   const { code, out } = await platte(['init', '--root-keys', 'offline'])
   expect(code).toBe(0)
   env = { ...env, PLATTE_ROOT: out.trim().slice('PLATTE_ROOT='.length) }

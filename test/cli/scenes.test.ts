@@ -1,6 +1,7 @@
 /**
  * Terminal scenes: each file of test/cli/scenes is a transcript of real processes in an empty folder.
- *   $ command     run by bash; `platte` is the command line under test; a printed PLATTE_ROOT=… is kept as a variable
+ *   $ command     run by bash; `platte` is the command line under test, and `payload TEXT` prints a payload that carries a
+ *                 text; a printed PLATTE_ROOT=… is kept as a variable
  *   % NAME=value  a variable for the commands after it
  *   > line        stdout      ! line        stderr      = n         exit code
  * Keys, digests and instants are written as <key>, <hex> and <instant>. UPDATE=1 rewrites the files; review the diff.
@@ -32,12 +33,20 @@ const prefixed = (prefix: string, text: string): string[] =>
         .split('\n')
         .map((line) => `${prefix} ${line}`.trimEnd())
 
+/** As `payloadText`. */
+const payload = String.raw`#!/bin/sh
+octal() { printf '\\%03o' "$1"; }
+n=$(printf %s "$1" | wc -c)
+printf "CrAU\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0$(octal $((n + 4)))J$(octal $((n + 2)))\022$(octal "$n")%s" "$1"
+`
+
 /** Runs the commands of a scene and writes the scene that they make. */
 function play(script: string, folder: string): string {
   const bin = join(folder, '.bin')
   mkdirSync(bin)
   writeFileSync(join(bin, 'platte'), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`)
-  chmodSync(join(bin, 'platte'), 0o755)
+  writeFileSync(join(bin, 'payload'), payload)
+  for (const name of ['platte', 'payload']) chmodSync(join(bin, name), 0o755)
   const env: Record<string, string | undefined> = {
     PATH: `${bin}${delimiter}${process.env.PATH}`,
     HOME: folder,

@@ -5,6 +5,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
+import { payloadOfSize } from '../payloads.ts'
 import { bodyOf } from '../protocol/samples.ts'
 
 const main = inject('cli')
@@ -24,7 +25,7 @@ const platte = (...args: string[]): string =>
 beforeAll(() => {
   env = { PATH: process.env.PATH, PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys', PLATTE_APP: app, PORT: '0' }
   env.PLATTE_ROOT = /PLATTE_ROOT=(\S+)/.exec(platte('init'))?.[1]
-  writeFileSync(join(folder, 'os_update.gz'), `CrAU${'x'.repeat(3_000_000)}`)
+  writeFileSync(join(folder, 'os_update.gz'), payloadOfSize(3_000_004))
   platte('publish', 'os_update.gz', '--channel', 'beta', '--version', '4152.2.0', '--board', 'amd64-usr', '--create')
 })
 afterEach(() => {

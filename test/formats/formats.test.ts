@@ -6,6 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { payloadText } from '../payloads.ts'
 import { buildEarlier, buildToday, copyKeys, type Platte, platteIn } from './platte.ts'
 import { afterwards, tellStory } from './story.ts'
 
@@ -96,7 +97,7 @@ describe('a store of an earlier version', () => {
 
   test('stays readable for the earlier version after writes by this one', hangs, async () => {
     const platte = recorded('goes-on')
-    writeFileSync(join(platte.folder, 'os-4.gz'), 'CrAU the fourth release')
+    writeFileSync(join(platte.folder, 'os-4.gz'), payloadText('the fourth release'))
     for (const command of [
       'publish os-4.gz --channel alpha --version 4.0.0 --board amd64-usr',
       'promote 4.0.0 --from alpha --to stable --ramp-over 48h',

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { versionFile } from '../../src/site/feeds.ts'
 import { describeChannel, followChannel, holdRelease, renameChannel, stopRamps } from '../changes.ts'
 import { newPageStore, notes, publicUrl, serve } from '../pages/store.ts'
+import { payloadText } from '../payloads.ts'
 import { app, ask, day, newReader, newStore, publishOne, type TestStore, watched } from '../world.ts'
 
 let store: TestStore
@@ -241,7 +242,7 @@ describe('JSON', () => {
     const { codebases = [], packages = [] } = releases[0]?.boards['amd64-usr'] ?? {}
     expect(codebases[0]).toMatch(/^https:\/\/updates\.example\.org\/packages\/.*\/$/)
     const file = await get(new URL(`${codebases[0]}${packages[0]?.name}`).pathname)
-    expect(await file.text()).toBe('CrAU 4593.2.0 amd64-usr')
+    expect(await file.text()).toBe(payloadText('CrAU 4593.2.0 amd64-usr'))
   })
 
   test('of a renamed channel lists it once', async () => {

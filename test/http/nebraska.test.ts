@@ -8,6 +8,7 @@ import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { markRelease } from '../../src/release/edits.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { editChannel } from '../changes.ts'
+import { payloadText } from '../payloads.ts'
 import { syncerBody } from '../protocol/samples.ts'
 import { app, newStore, publishOne, sourceOf, type TestStore } from '../world.ts'
 
@@ -106,7 +107,7 @@ test.each([
   const board = arch === 'arm' ? 'arm64-usr' : 'amd64-usr'
   for (const [version, { url, sha256: digest, isFloor }] of syncer.packages) {
     const bytes = await (await send(new URL(url).pathname)).arrayBuffer()
-    expect(new TextDecoder().decode(bytes)).toBe(`CrAU ${board} ${version}`)
+    expect(new TextDecoder().decode(bytes)).toBe(payloadText(`CrAU ${board} ${version}`))
     expect(digest).toBe(sha256(bytes))
     expect(isFloor).toBe(floors.includes(version))
   }

@@ -4,6 +4,7 @@ import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { editRelease, markRelease } from '../../src/release/edits.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { editChannel } from '../changes.ts'
+import { payloadText } from '../payloads.ts'
 import { syncerBody } from '../protocol/samples.ts'
 import { hold } from '../service/scene.ts'
 import { app, newStore, publishOne, sourceOf, type TestStore } from '../world.ts'
@@ -141,7 +142,7 @@ describe('a client of CoreUpdate', () => {
     expect(packages.map(({ version }) => version).sort()).toEqual(['3000.0.0', '4000.0.0'])
     expect(packages[0]).toMatchObject({ size: '13', required: true, sha256Sum: expect.stringMatching(/^[\w+/]{43}=$/) })
     const { pathname } = new URL(packages[0]?.url ?? '')
-    expect(await (await serve().request(pathname)).text()).toBe('CrAU 4000.0.0')
+    expect(await (await serve().request(pathname)).text()).toBe(payloadText('CrAU 4000.0.0'))
   })
 
   test('gets channels with what they offer', async () => {

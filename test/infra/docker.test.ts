@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { payloadText } from '../payloads.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { readCompose, type Service } from './compose.ts'
 import { build, canDropPrivileges, canMount, contained, give, isRoot, uid } from './container.ts'
@@ -134,7 +135,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
 
   test('runs init and publish by the cli, and a check and a download by the server, until it is stopped', async () => {
     pin = cli('init', '--root-keys', '/keys/offline').replace('PLATTE_ROOT=', '').trim()
-    writeFileSync(join(root, 'keys/os_update.gz'), 'CrAU')
+    writeFileSync(join(root, 'keys/os_update.gz'), payloadText())
     give(join(root, 'keys/os_update.gz'))
     const release = ['--app', app, '--channel', 'beta', '--version', '4152.2.0', '--board', 'amd64-usr', '--create']
     cli('publish', '/keys/os_update.gz', ...release)
@@ -148,7 +149,7 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
     const answer = await (await fetch(`${url}/v1/update/`, { method: 'POST', body: bodyOf('full-update-01') })).text()
     expect(answer).toContain('<manifest version="4152.2.0">')
     const codebase = /codebase="http:\/\/updates\.lan:8787([^"]+)"/.exec(answer)?.[1]
-    expect(await (await fetch(`${url}${codebase}os_update.gz`)).text()).toBe('CrAU')
+    expect(await (await fetch(`${url}${codebase}os_update.gz`)).text()).toBe(payloadText())
 
     const status = readFileSync(`/proc/${server?.pid}/status`, 'utf8')
     expect(status).toMatch(new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, 'm'))

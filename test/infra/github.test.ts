@@ -7,6 +7,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { payloadOfSize } from '../payloads.ts'
 import { app } from '../world.ts'
 import { type Deployment, startDeployment } from './deployment.ts'
 import { actionSteps, type Job, runAction, runBash } from './runner.ts'
@@ -24,7 +25,7 @@ beforeAll(async () => {
     cpSync(join(repository, name), join(clone, name), { recursive: true })
   const work = join(there.folder, 'work')
   mkdirSync(join(work, 'out'), { recursive: true })
-  writeFileSync(join(work, 'out/flatcar_production_update.gz'), `CrAU${'x'.repeat(100_000)}`)
+  writeFileSync(join(work, 'out/flatcar_production_update.gz'), payloadOfSize(100_004))
   writeFileSync(join(work, 'out/oem-azure.gz'), 'an extra package')
   writeFileSync(join(work, 'out/components.json'), '{"kernel":"6.12.102"}')
   writeFileSync(join(work, 'out/notes.md'), '# 4152.2.0\n')

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { payloadText } from '../payloads.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { addNode, below, canDropPrivileges, contained, give, isRoot, uid } from './container.ts'
 
@@ -109,7 +110,7 @@ describe.runIf(canDropPrivileges)('platte.service', () => {
     chmodSync(join(root, store), Number.parseInt(setting('StateDirectoryMode'), 8))
     mkdirSync(join(root, home))
     give(join(root, home), publisher)
-    install(`${home}/os_update.gz`, 'CrAU')
+    install(`${home}/os_update.gz`, payloadText())
     const pin = platte('init', '--root-keys', `${home}/offline`).trim()
     const env = join(root, setting('EnvironmentFile'))
     const settings = readFileSync(env, 'utf8').replace('PLATTE_ROOT=\n', `${pin}\n`)

@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { payloadReader } from '../../src/payload/check.ts'
-import { readPayloadKey } from '../../src/payload/keys.ts'
+import { type PayloadKey, readPayloadKey } from '../../src/payload/keys.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { field, headOf, payloadOfManifest, sampleKeyPem, signedSample } from '../payloads.ts'
 
 /** Anything but a verdict is a defect. @returns whether it was accepted. */
-async function judge(bytes: Uint8Array, chunk: number, keys: readonly string[] = []): Promise<boolean> {
+async function judge(bytes: Uint8Array, chunk: number, keys: readonly PayloadKey[] = []): Promise<boolean> {
   const reader = payloadReader({ name: 'x', newHasher: nodeHasher, isRequired: () => true, keys })
   try {
     for (let at = 0; at < bytes.length; at += chunk) await reader.update(bytes.subarray(at, at + chunk))

@@ -2,7 +2,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { checkPayload, judgeSignature, type PayloadCheck, payloadReader } from '../../src/payload/check.ts'
-import { payloadKeyId, readPayloadKey } from '../../src/payload/keys.ts'
+import { type PayloadKey, readPayloadKey } from '../../src/payload/keys.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import * as made from '../payloads.ts'
 import { field, payloadOfManifest, signedByAnother, signedSample, unsignedSample } from '../payloads.ts'
@@ -11,7 +11,9 @@ import { refusal } from '../world.ts'
 const pemOf = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }).toString()
 const own = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const long = generateKeyPairSync('rsa', { modulusLength: 4096 })
-let [sampleKey, ownKey, longKey] = ['', '', '']
+let sampleKey: PayloadKey
+let ownKey: PayloadKey
+let longKey: PayloadKey
 beforeAll(async () => {
   sampleKey = await readPayloadKey(made.sampleKeyPem, 'sample')
   ownKey = await readPayloadKey(pemOf(own.publicKey), 'own')
@@ -67,7 +69,7 @@ describe.each([1, 7, 4096, 100_000])('in chunks of %i bytes', (chunk) => {
 })
 
 describe.each(both)('its size known: %s', (isKnown) => {
-  const verdict = async (bytes: Uint8Array, keys: readonly string[]) =>
+  const verdict = async (bytes: Uint8Array, keys: readonly PayloadKey[]) =>
     codeOf(await judge(bytes, { keys, ...(isKnown && { size: bytes.length }) }))
 
   test.each([
@@ -258,7 +260,7 @@ describe('keys', () => {
 
   test('an id is the SHA-256 of the SubjectPublicKeyInfo', () => {
     const spki = own.publicKey.export({ type: 'spki', format: 'der' })
-    expect(payloadKeyId(ownKey)).toBe(made.sha256Of(spki).toString('hex'))
+    expect(ownKey.sha256).toBe(made.sha256Of(spki).toString('hex'))
   })
 })
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { payloadText } from '../payloads.ts'
 import { serve } from '../upstream/server.ts'
 import { app } from '../world.ts'
 import { policyFor, startIssuer } from './issuer.ts'
@@ -54,7 +55,7 @@ beforeAll(async () => {
   const { stdout } = await platte(['init', '--root-keys', 'offline'], store)
   const pin = /PLATTE_ROOT=(\S+)/.exec(stdout)?.[1] ?? ''
   writeFileSync(join(dir, 'policy.json'), JSON.stringify({ v: 1, ...policyFor(issuer) }))
-  writeFileSync(join(dir, 'update.gz'), 'CrAU a payload')
+  writeFileSync(join(dir, 'update.gz'), payloadText('a payload'))
   const env = { ...store, PLATTE_ROOT: pin, PLATTE_PUBLISH_POLICY: 'file:policy.json', PORT: '0' }
   server = spawn(process.execPath, [main, 'serve'], { cwd: dir, env: { PATH: process.env.PATH, ...env } })
   const { stderr } = server

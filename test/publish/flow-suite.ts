@@ -1,6 +1,7 @@
 /** A pipeline from its token to what machines are told, over HTTP: the same on every runtime. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import { maxChannelBytes } from '../../src/documents/channel.ts'
+import { payloadText } from '../payloads.ts'
 import { announced } from '../uploads/scene.ts'
 import { app } from '../world.ts'
 import type { TestIssuer } from './issuer.ts'
@@ -12,7 +13,7 @@ export interface Target {
   readonly issuer: TestIssuer
 }
 
-const bytes = new TextEncoder().encode('CrAU version 2')
+const bytes = new TextEncoder().encode(payloadText('version 2'))
 const file = announced({ name: 'update.gz', bytes })
 const release = { app, channel: 'stable', version: '2', board: 'amd64-usr' }
 const check = (version: string, track = 'stable') =>

@@ -8,6 +8,7 @@ import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { startServer } from '../../src/runtime/node.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
+import { payloadText } from '../payloads.ts'
 import { realisticReleases } from '../service/realistic.ts'
 import { announced } from '../uploads/scene.ts'
 import { app } from '../world.ts'
@@ -33,7 +34,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true })
 })
 
-const file = announced({ name: 'update.gz', bytes: new TextEncoder().encode('CrAU') })
+const file = announced({ name: 'update.gz', bytes: new TextEncoder().encode(payloadText()) })
 const release = { app, channel: 'stable', version: '20000', board: 'amd64-usr', packages: [file] }
 
 test.each([

@@ -12,6 +12,7 @@ import { parse } from 'yaml'
 import { actions } from '../../src/channels/commands.ts'
 import { generateKey } from '../../src/trust/keys.ts'
 import { runBash } from '../infra/runner.ts'
+import { payloadText } from '../payloads.ts'
 import { app } from '../world.ts'
 import { audience, policyFor, startIssuer } from './issuer.ts'
 
@@ -54,7 +55,7 @@ beforeAll(async () => {
   pipeline = { PATH, PLATTE_APP: app, PLATTE_ENDPOINT: endpoint, PLATTE_AUDIENCE: audience }
   pipeline = { ...pipeline, ...Object.fromEntries(filled), PLATTE_ROOT: pin }
   for (const [name, text] of [
-    ['update.gz', 'CrAU 1'],
+    ['update.gz', payloadText('1')],
     ['oem.gz', 'an extra'],
     ['notes.md', '# 1'],
     ['c.json', '{"kernel":"6"}'],

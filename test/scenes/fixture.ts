@@ -17,6 +17,7 @@ import type { Packages } from '../../src/store/packages.ts'
 import { type Algorithm, generateKey, importSigner, publicOf } from '../../src/trust/keys.ts'
 import { parsePin } from '../../src/trust/verify-root.ts'
 import { memoryDocuments, memoryPackages } from '../memory.ts'
+import { payloadOfSize } from '../payloads.ts'
 
 /** A setting, so that what is answered is the same on every port. */
 export const publicUrl = 'https://updates.example.org'
@@ -101,16 +102,15 @@ const sourceOf = (name: string, bytes: Uint8Array<ArrayBuffer>): Source => ({
   open: () => new Blob([bytes]).stream(),
 })
 
-/** Bytes that begin as a payload does; several chunks of any stream. */
+/** Several chunks of any stream. */
 function payload(seed: number): Source {
   const bytes = new Uint8Array(150_000)
-  bytes.set(new TextEncoder().encode('CrAU'))
   let state = seed
-  for (let i = 4; i < bytes.length; i++) {
+  for (let i = 0; i < bytes.length; i++) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
     bytes[i] = state >>> 24
   }
-  return sourceOf('flatcar_production_update.gz', bytes)
+  return sourceOf('flatcar_production_update.gz', new Uint8Array(payloadOfSize(bytes.length, bytes)))
 }
 
 /** Bytes that can be read in a scene: each ten tell where they stand. */

@@ -11,6 +11,7 @@ import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { editChannel } from '../changes.ts'
+import { payloadText } from '../payloads.ts'
 import {
   app,
   ask,
@@ -125,11 +126,16 @@ const rows: readonly (readonly [string, Damage, (store: Scene) => string[], stri
   ["two past manifests in each other's place", swapPast, () => [`error ${stable(2)}`], 'update 3'],
   [
     'a package: one byte',
-    (s) => replacePackage(s, s.package, 'CrAU 4 amd64-usr'),
+    (s) => replacePackage(s, s.package, payloadText('CrAU 4 amd64-usr')),
     (s) => [`error ${s.package}`],
     'update 3',
   ],
-  ['a package: cut short', (s) => replacePackage(s, s.package, 'CrAU'), (s) => [`error ${s.package}`], 'update 3'],
+  [
+    'a package: cut short',
+    (s) => replacePackage(s, s.package, payloadText()),
+    (s) => [`error ${s.package}`],
+    'update 3',
+  ],
   ['a package: gone', (s) => s.packages.remove(s.package), (s) => [`error ${s.package}`], 'update 3'],
   ['notes: one byte', (s) => change(s.notes, flip(3))(s), (s) => [`error ${s.notes}`], 'update 3'],
   ['notes: gone', (s) => s.bucket.erase(s.notes), (s) => [`error ${s.notes}`], 'update 3'],

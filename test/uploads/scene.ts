@@ -11,6 +11,7 @@ import {
 } from '../../src/publish-api/uploads.ts'
 import { sample } from '../conformance/rows.ts'
 import { memoryUploads } from '../memory.ts'
+import { payloadOfSize } from '../payloads.ts'
 import { app, newStore, type TestStore } from '../world.ts'
 
 export interface File {
@@ -40,12 +41,7 @@ export const announced = ({ name, bytes }: File): UploadOrder['packages'][number
   sha1: digest('sha1', bytes),
 })
 
-/** Bytes that begin as a payload of update_engine does. */
-function payload(size: number, seed: number): Uint8Array {
-  const bytes = sample(size, seed)
-  bytes.set(new TextEncoder().encode('CrAU'))
-  return bytes
-}
+const payload = (size: number, seed: number) => new Uint8Array(payloadOfSize(size, sample(size, seed)))
 
 /** Two and a half parts, and one that is smaller than a part. */
 export const files: readonly [File, File] = [

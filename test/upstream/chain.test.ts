@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
+import { payloadOfSize } from '../payloads.ts'
 import { bodyOf } from '../protocol/samples.ts'
 
 const main = inject('cli')
@@ -19,7 +20,7 @@ const owner = {
   PLATTE_KEYS: 'keys',
   PLATTE_APP: 'e96281a6-d1af-4bde-9a0a-97b76e56dc57',
 }
-const big = Buffer.alloc(8_000_000, 'CrAU and more. ')
+const big = payloadOfSize(8_000_000, Buffer.alloc(8_000_000, 'a payload and more. '))
 
 const platte = (args: readonly string[], env: NodeJS.ProcessEnv): string =>
   execFileSync(process.execPath, [main, ...args], {

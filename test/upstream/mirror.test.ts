@@ -85,9 +85,9 @@ const flood = (response: ServerResponse): void => {
 }
 const slow: RequestListener = (_, response) => void response.writeHead(200, { 'Content-Length': 500 }).write('x')
 const endless: RequestListener = (_, response) => flood(response)
-/** The size of the package of 3 is 16. */
+/** The size of the package of 3 is 40. */
 const cut: RequestListener = (_, response) => {
-  response.writeHead(200, { 'Content-Length': 16 })
+  response.writeHead(200, { 'Content-Length': 40 })
   response.write('CrAU 3', () => response.destroy())
 }
 

@@ -12,6 +12,7 @@ import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstre
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { holdRelease } from '../changes.ts'
 import { memoryPackages } from '../memory.ts'
+import { payloadText } from '../payloads.ts'
 import { app, ask, bytesOf, minute, newReader, newStore, publishOne, type TestStore } from '../world.ts'
 import { fileServer, serve, type TestServer } from './server.ts'
 
@@ -64,7 +65,7 @@ const hold = async (version: string): Promise<void> => {
 }
 
 const drip = (response: ServerResponse): void => {
-  response.writeHead(200, { 'Content-Length': 16 })
+  response.writeHead(200, { 'Content-Length': 40 })
   const timer = setInterval(() => response.write('x'), 100)
   response.on('close', () => clearInterval(timer))
 }
@@ -72,21 +73,21 @@ const attacks: readonly (readonly [string, RequestListener, RegExp])[] = [
   ['is absent', (_, response) => response.writeHead(404).end(), /is not at the upstream/],
   ['fails', (_, response) => response.writeHead(500).end(), /answers 500/],
   ['is forbidden', (_, response) => response.writeHead(403).end(), /answers 403/],
-  ['has other bytes', (_, response) => response.end(bytesOf('CrAU 3 amd64-us!')), /SHA-256/],
+  ['has other bytes', (_, response) => response.end(bytesOf(payloadText('CrAU 3 amd64-us!'))), /SHA-256/],
   [
     'is longer',
-    (_, response) => response.end(bytesOf('CrAU 3 amd64-usr.')),
-    /does not have its 16 bytes at the upstream/,
+    (_, response) => response.end(bytesOf(payloadText('CrAU 3 amd64-usr.'))),
+    /does not have its 40 bytes at the upstream/,
   ],
   [
     'is cut',
-    (_, response) => void response.writeHead(200, { 'Content-Length': 16 }).write('CrAU', () => response.destroy()),
+    (_, response) => void response.writeHead(200, { 'Content-Length': 40 }).write('CrAU', () => response.destroy()),
     /./,
   ],
   ['hangs', () => {}, /nothing came/],
   [
     'stops',
-    (_, response) => void response.writeHead(200, { 'Content-Length': 16 }).write('CrAU'),
+    (_, response) => void response.writeHead(200, { 'Content-Length': 40 }).write('CrAU'),
     /nothing came|another range|too slowly/,
   ],
   ['drips', (_, response) => drip(response), /too slowly|came/],

@@ -7,10 +7,11 @@ import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { upstreamPackages } from '../../src/store/http/upstream.ts'
 import { memoryPackages } from '../memory.ts'
+import { payloadOfSize } from '../payloads.ts'
 import { newStore, publishOne, sourceOf } from '../world.ts'
 import { fileServer, serve, type TestServer } from './server.ts'
 
-const content = `CrAU ${'0123456789'.repeat(30_000)}`
+const content = payloadOfSize(300_000).toString('latin1')
 const log: LogEntry[] = []
 let server: TestServer
 let path: string

@@ -5,7 +5,9 @@ import { collect, command, oneOf, openReadingOf, parseChannel, parseDuration, re
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import type { Catalog } from '../../documents/catalog.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { readPayloadKey } from '../../payload/keys.ts'
 import { weekdays } from '../../release/channel.ts'
+import { readShort } from '../../runtime/files.ts'
 import { findNamed, type Named } from '../named.ts'
 import { liveChannels } from '../plan.ts'
 import { type ChannelSummary, summarise } from '../summary.ts'
@@ -20,7 +22,7 @@ export function channelCommand(): Command {
   return channel
 }
 
-type DescribeFields = Readonly<{ channel: string; alias?: readonly string[] }> &
+type DescribeFields = Readonly<{ channel: string; alias?: readonly string[]; payloadKey?: readonly string[] }> &
   Partial<Record<'description' | 'cadence' | 'on', string>>
 
 const describing = (name: 'create' | 'edit', description: string): Command =>
@@ -34,19 +36,27 @@ const describing = (name: 'create' | 'edit', description: string): Command =>
       'another GROUP of its clients, any text; repeatable; replaces the existing aliases',
       collect,
     )
+    .option(
+      '--payload-key <file>',
+      'PEM of a public key: later releases must be signed with it; repeatable; replaces the existing keys',
+      collect,
+    )
 
 const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
 
 /** An empty value removes a field. */
-function described({ channel, description, cadence, on, alias }: DescribeFields) {
+async function described({ channel, description, cadence, on, alias, payloadKey: files }: DescribeFields) {
   if (on && !cadence) throw new PlatteError('usage', '--on needs --cadence')
   return {
     channel,
     description: description === '' ? null : description,
     cadence: cadence === '' ? null : cadence && { every: cadence, ...(on && { on }) },
     aliases: alias?.join('') === '' ? null : alias,
+    payloadKeys: files?.join('') === '' ? null : files && (await Promise.all(files.map(payloadKeyOf))),
   }
 }
+
+const payloadKeyOf = async (file: string) => readPayloadKey(new TextDecoder().decode(await readShort(file)), file)
 
 const rename = (): Command =>
   changing('rename', 'rename a channel; the old name keeps working', 'channel-rename')
@@ -102,7 +112,7 @@ function channelsOf(channels: readonly ChannelSummary[]): string[] {
   return table([['APP', 'CHANNEL', 'REVISION', 'BOARD', 'OFFERED', 'NEWEST', 'STATE'], ...rows])
 }
 
-function releasesOf({ releases, boards }: ChannelSummary): string[] {
+function releasesOf({ releases, boards, payloadKeys = [] }: ChannelSummary): string[] {
   const rows = releases.map(({ version, offeredFrom, boards, state, components = {} }) => {
     const named = Object.entries(components).map(([name, value]) => `${name} ${value}`)
     return [version, offeredFrom.slice(0, 10), Object.keys(boards).join(','), state, named.join(', ')]
@@ -110,5 +120,6 @@ function releasesOf({ releases, boards }: ChannelSummary): string[] {
   const sentBack = boards.flatMap(({ rollbacks = [], board }) =>
     rollbacks.map(({ from, to }) => `${board}: machines on ${from.join(', ')} are being sent back to ${to}`),
   )
-  return [...table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows]), ...sentBack]
+  const keys = payloadKeys.map((sha256) => `payload key: ${sha256}`)
+  return [...table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows]), ...sentBack, ...keys]
 }

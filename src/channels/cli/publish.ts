@@ -5,12 +5,15 @@ import { refuseUnsafe } from '../../doctor/examine.ts'
 import { checkOrder } from '../../documents/channel.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { defined, parseJsonObject } from '../../kernel/json.ts'
+import { checkPayload, judgeSignature, type PayloadCheck } from '../../payload/check.ts'
+import type { PayloadKey, Signed } from '../../payload/keys.ts'
 import { changeLine } from '../../release/diff.ts'
 import { readShort } from '../../runtime/files.ts'
 import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { sharedFolder } from '../../upstreams/release-files.ts'
 import { readCommand } from '../commands.ts'
 import { risingOver } from '../execute-command.ts'
+import { needsPayload } from '../payload.ts'
 import { describe, digestsOf, type PublishResult, planPublish, publish, type Source } from '../publish.ts'
 import type { ReleaseOrder } from '../release-edit.ts'
 import { detailsIn, maxReleasesBytes, type ReleaseDetails } from '../releases-json.ts'
@@ -114,21 +117,42 @@ async function publishThere(
   const { app } = cli.settingsOf(options, ['app'])
   const { rampOver, dryRun } = options
   const bar = progress('uploading', 2 * sum(sources))
+  const judge: ((keys: readonly PayloadKey[]) => Promise<void>)[] = []
   try {
     const hashed = []
-    for (const source of sources) hashed.push(await digestsOf(source, nodeHasher, bar.add))
+    for (const [i, source] of sources.entries()) {
+      const judged = judgedLater(source, { isExtra: i > 0, isRequired: () => i === 0 && needsPayload(app) })
+      hashed.push(await digestsOf(release.raw ? source : judged, nodeHasher, bar.add))
+      judge.push(judged.judge)
+    }
     const packages = describe(sources, hashed)
     const texts = { rampOver, create: create || undefined, notes: notes && new TextDecoder().decode(notes) }
     const command = readCommand('publish', { ...release, app, packages, ...defined(texts) })
     const planned = await endpoint.send<PublishResult>(command, { dryRun: true })
-    if (dryRun) return planned
     // What is refused is refused before anything is uploaded.
+    for (const one of judge) await one(planned.payloadKeys ?? [])
+    if (dryRun) return planned
     const { channel, version, board } = release
     const paths = new Map(sources.map(({ name }, i) => [name, files[i] ?? '']))
-    await endpoint.upload({ app, channel, version, board, packages }, { files: paths, onBytes: bar.add })
+    const raw = release.raw && { raw: true as const }
+    await endpoint.upload({ app, channel, version, board, packages, ...raw }, { files: paths, onBytes: bar.add })
     return await endpoint.send<PublishResult>(command, {})
   } finally {
     bar.end()
+  }
+}
+
+/** A payload, judged while it is read and, once the keys of its channel are known, by its signature. */
+function judgedLater(source: Source, what: Pick<PayloadCheck, 'isExtra' | 'isRequired'>) {
+  const check = { ...what, name: source.name, size: source.size, newHasher: nodeHasher }
+  let signed: Signed | undefined
+  const keep = (found: Signed | undefined): void => {
+    signed = found
+  }
+  return {
+    ...source,
+    open: () => source.open().pipeThrough(checkPayload({ ...check, keys: 'later' }, keep)),
+    judge: async (keys: readonly PayloadKey[]): Promise<void> => signed && judgeSignature(signed, { ...check, keys }),
   }
 }
 

@@ -77,11 +77,14 @@ async function fittingReleases(page: PageContext, channel: ChannelStatus, from: 
   return parts
 }
 
+const keyList = (keys: readonly { readonly sha256: string }[]): Html =>
+  part`SHA-256 ${keys.map(({ sha256 }) => part`<code class="hash">${sha256}</code> `)}`
+
 function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
   const { words, fileLink, serving } = page
   const { about, conditions, headings, follow: followText } = words.channel
   const { manifest, app, entry } = channel
-  const { aliases, cadence, follow, windows, target } = manifest
+  const { aliases, cadence, follow, windows, target, payloadKeys } = manifest
   const inWords = (duration: string | undefined) => duration && lengthText(durationMs(duration), words)
   const list = `releases-${manifest.channel}.json`
   const json = `/v1/channels/${app}/${manifest.channel}`
@@ -93,6 +96,7 @@ function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
     [about.cadence, cadence && part`<ul class="facts">${cadenceFacts(channel, page)}</ul>`],
     [conditions.windows, windows && inEnglish(windowsText(windows))],
     [conditions.target, target && inEnglish(targetText(target))],
+    [about.payloadKeys, payloadKeys && keyList(payloadKeys)],
     [
       words.trust.heading,
       part`${words.manifest.revision} ${manifest.seq}${words.comma}${time(Date.parse(manifest.issuedAt), page)}${words.comma}SHA-256 <code class="hash">${entry.sha256}</code>`,

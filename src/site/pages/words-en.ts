@@ -88,7 +88,13 @@ export const english = {
     },
   },
   channel: {
-    about: { app: 'App', aliases: 'Also known as', follows: 'Follows', cadence: 'Cadence' },
+    about: {
+      app: 'App',
+      aliases: 'Also known as',
+      follows: 'Follows',
+      cadence: 'Cadence',
+      payloadKeys: 'Payload keys',
+    },
     follow: (after: string | undefined, over: string | undefined): string =>
       `${after ? ` ${after} later` : ''}${over ? `, over ${over}` : ''}`,
     headings: { now: 'Now', releases: 'Releases', timeline: 'Timeline', history: 'History', feeds: 'Feeds' },

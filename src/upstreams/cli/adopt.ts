@@ -108,7 +108,8 @@ async function adoptByEndpoint(
     for (const { version, boards } of read.releases)
       for (const [board, { packages }] of Object.entries(boards)) {
         if (!found.unread.some((one) => one.version === version && one.board === board)) continue
-        const order = { app: adoption.app, channel: adoption.to, version, board, packages }
+        const raw = adoption.raw && { raw: true as const }
+        const order = { app: adoption.app, channel: adoption.to, version, board, packages, ...raw }
         const folder = packageFolder(order, packages)
         const files = new Map(packages.map(({ name }) => [name, join(dir, folder, name)]))
         await endpoint.upload(order, { files, onBytes: bar.add })
