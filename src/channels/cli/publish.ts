@@ -54,7 +54,7 @@ export function publishCommand(): Command {
     .option('--held', 'withhold a new release until `platte withdraw VERSION --undo`')
     .option('--create', 'create the channel if it does not exist')
     .option('--create-board', 'give the app a board that it does not have')
-    .option('--raw', 'allow a first package that is no payload of update_engine')
+    .option('--raw', 'allow packages that update_engine would refuse')
     .option('--reference', 'leave the packages at their URLs, from where machines download them')
     .option('--replace', 'put other files in the place of a version that was always withheld')
     .option('--dry-run', 'check everything and print what would change; write nothing')

@@ -49,7 +49,7 @@ export const promoteCommand = () =>
     .requiredOption('--from <channel>', 'the channel that has it', cli.parseChannel)
     .requiredOption('--to <channel>', 'the channel that gets it', cli.parseChannel)
     .option('--board <board>', 'only this board; repeatable', cli.collect)
-    .option('--raw', 'leave payloads unjudged by the payload keys of the channel')
+    .option('--raw', 'allow packages that update_engine would refuse')
     .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', cli.parseDuration)
 
 function promotion({ to, board, ...given }: { readonly to: string; readonly board?: readonly string[] }) {

@@ -43,7 +43,7 @@ export function adoptCommand(): Command {
     .option('--after <duration>', 'how old a release must be, such as 7d', parseDuration)
     .option('--ramp-over <duration>', 'ramp it from 0 to 100 % over this time, such as 48h', parseDuration)
     .option('--held', 'of omaha: withhold a new release until `platte withdraw VERSION --undo`')
-    .option('--raw', 'of omaha: allow packages that are no payloads of update_engine')
+    .option('--raw', 'allow packages that update_engine would refuse')
     .option('--create', 'create your channel if it does not exist')
     .option('--create-board', 'of omaha: give the app a board that it does not have')
     .option('--watch <duration>', 'repeat at this interval, such as 1h, until stopped', parseDuration)
@@ -56,7 +56,7 @@ export function adoptCommand(): Command {
     })
 }
 
-const onlyOmaha = ['channel', 'boards', 'packages', 'releasesJson', 'held', 'raw', 'createBoard', 'endpoint'] as const
+const onlyOmaha = ['channel', 'boards', 'packages', 'releasesJson', 'held', 'createBoard', 'endpoint'] as const
 
 async function adoptPlatte(upstream: string, from: ChannelRef | undefined, options: AdoptOptions): Promise<void> {
   const other = onlyOmaha.find((name) => options[name] !== undefined)
@@ -70,8 +70,8 @@ async function adoptPlatte(upstream: string, from: ChannelRef | undefined, optio
     )
   const { upstreamRoot: pin } = settingsOf(options, ['upstreamRoot'])
   const opened = { ...(await openStore(parseUpstreamSetting(upstream))), pin, log: warn }
-  const { as: to, after, rampOver: over, create, skipFloors, belowNewest, floor, reason } = options
-  const placed = { create, ...marksOf({ skipFloors, belowNewest, floor, reason }) }
+  const { as: to, after, rampOver: over, create, raw, skipFloors, belowNewest, floor, reason } = options
+  const placed = { create, raw, ...marksOf({ skipFloors, belowNewest, floor, reason }) }
   await runHere({ ...options, app: from.app, channel: to }, async (store) => {
     const ramp = over && rampOver({ start: store.clock(), overMs: durationMs(over), from: 0 })
     const afterMs = after === undefined ? 0 : durationMs(after)
