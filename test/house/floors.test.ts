@@ -67,6 +67,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   cli: [
     '../package.json',
     'runtime',
+    'payload',
     'doctor',
     'locks',
     'clients',

@@ -114,7 +114,7 @@ test('publish twice: nothing is uploaded twice', async () => {
 })
 
 test('files at URLs are copied before they are uploaded, and cannot be referenced', async () => {
-  const bytes = Buffer.from('CrAU a payload')
+  const bytes = Buffer.from(payloadText('a payload'))
   const server = await serve(
     (_, response) => void response.writeHead(200, { 'Content-Length': bytes.length }).end(bytes),
   )

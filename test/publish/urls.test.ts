@@ -5,11 +5,12 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { payloadOf } from '../payloads.ts'
 import { serve } from '../upstream/server.ts'
 import { app } from '../world.ts'
 
 const main = inject('cli')
-const os = Buffer.concat([Buffer.from('CrAU'), Buffer.alloc(400_000, 'payload ')])
+const os = payloadOf(Buffer.alloc(400_000, 'payload '))
 const sumOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 const list = { '4152.2.0': { major_software: { kernel: ['6.12.102'] }, release_notes: 'Fixes CVE-2026-23231.' } }
 const files = new Map<string, Buffer>()
