@@ -140,7 +140,7 @@ describe('a client of CoreUpdate', () => {
     expect(items).toEqual([{ AppId: app, packages: expect.any(Array) }])
     const packages = items[0].packages as { readonly version: string; readonly url: string; readonly size: string }[]
     expect(packages.map(({ version }) => version).sort()).toEqual(['3000.0.0', '4000.0.0'])
-    expect(packages[0]).toMatchObject({ size: '13', required: true, sha256Sum: expect.stringMatching(/^[\w+/]{43}=$/) })
+    expect(packages[0]).toMatchObject({ size: '37', required: true, sha256Sum: expect.stringMatching(/^[\w+/]{43}=$/) })
     const { pathname } = new URL(packages[0]?.url ?? '')
     expect(await (await serve().request(pathname)).text()).toBe(payloadText('CrAU 4000.0.0'))
   })

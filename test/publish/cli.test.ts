@@ -91,7 +91,7 @@ test('publish twice: nothing is uploaded twice', async () => {
   expect(dry).toMatchObject({
     code: 0,
     stdout:
-      '+ 1.0.0 amd64-usr: update.gz 14\nDry run: 1.0.0 for amd64-usr would become revision 1 of stable. Nothing written.\n',
+      '+ 1.0.0 amd64-usr: update.gz 33\nDry run: 1.0.0 for amd64-usr would become revision 1 of stable. Nothing written.\n',
   })
   const first = await platte([...publish, '--json'], job())
   expect({ ...first, stdout: JSON.parse(first.stdout) }).toMatchObject({

@@ -129,11 +129,11 @@ test('a scheduled run sweeps as well', async () => {
 test('an object that cannot be read or removed does not block others, and is reported', async () => {
   await begun('2')
   await writeFile(join(root, 'uploads', '0.json'), 'no document')
-  await writeFile(join(root, 'uploads', `${'0'.repeat(32)}.json`), 'x'.repeat(10_000))
+  await writeFile(join(root, 'uploads', `${'0'.repeat(32)}.json`), 'x'.repeat(20_000))
   time.now += day
   const problems: unknown[] = []
   const log: Log = ({ problem }) => void problems.push(problem)
   expect(await sweepUploads({ ...uploading, log })).toBe(1)
-  expect(problems).toEqual([expect.stringMatching(/is larger than 8192 bytes/)])
+  expect(problems).toEqual([expect.stringMatching(/is larger than 16384 bytes/)])
   expect((await left()).uploads).toBe(0)
 })

@@ -7,11 +7,10 @@ import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { upstreamPackages } from '../../src/store/http/upstream.ts'
 import { memoryPackages } from '../memory.ts'
-import { payloadOfSize } from '../payloads.ts'
 import { newStore, publishOne, sourceOf } from '../world.ts'
 import { fileServer, serve, type TestServer } from './server.ts'
 
-const content = payloadOfSize(300_000).toString('latin1')
+const content = `data ${'0123456789'.repeat(30_000)}`
 const log: LogEntry[] = []
 let server: TestServer
 let path: string
@@ -21,7 +20,7 @@ let instead: Buffer | undefined
 
 beforeEach(async () => {
   const origin = await newStore()
-  await publishOne(origin, '2', { sources: [sourceOf('os.gz', content)] })
+  await publishOne(origin, '2', { sources: [sourceOf('os.gz', content)], raw: true })
   for await (const key of origin.packages.list?.('packages/') ?? []) path = `/${key}`
   instead = undefined
   server = await serve((request, response) => {
