@@ -226,6 +226,12 @@ describe('a channel that was there before', () => {
     expect(steps).toHaveLength(1)
     expect(notes).toEqual(['stable: amd64-usr has 4.0.0 here: the lower 3.0.0 is left out'])
   })
+  test('gets a floor that was made below what it has', () => {
+    const floor = { ...packageOf('2.0.0'), floor_reason: 'new layout' }
+    const channel = first({ channels: [channelOf({ floors: [floor] })] })
+    const { steps } = stepsOf(channel ?? wanted(), there('3.0.0'))
+    expect(steps.slice(1)).toMatchObject([{ order: { version: '2.0.0', floor: 'new layout', belowNewest: true } }])
+  })
   test('keeps its bytes', () => {
     const { steps, refused } = stepsOf(wanted(), there('3.0.0', { ...packages, sha1: 'b'.repeat(40) }))
     expect(steps).toHaveLength(1)

@@ -16,12 +16,15 @@ const goneAt = (url: string, version: string): string =>
 let nebraska: TestServer
 let store: TestStore
 let platte: Running
+/** Paths that the first run read. */
+let downloads: readonly string[]
 let first: Awaited<ReturnType<typeof runImport>>
 
 beforeAll(async () => {
   nebraska = await startNebraska()
   store = await newStoreAt2()
   first = await runImport(store, restOf(nebraska.url))
+  downloads = nebraska.seen.map(({ path }) => path).filter((path) => /^\/a[mr]/.test(path))
   platte = await serveStore(store)
 })
 afterAll(async () => {
@@ -136,6 +139,12 @@ test('what has no counterpart is said, and what cannot be read stops only its ch
   `)
 })
 
+test('a package is downloaded for the first of its channels only', () => {
+  // This store keeps nothing without a name: each is read to be hashed, and to be kept.
+  expect(downloads).toHaveLength(2 * 5)
+  expect(new Set(downloads).size).toBe(5)
+})
+
 test('a second run changes nothing, and downloads nothing again', async () => {
   const before = await storedCatalog(store)
   nebraska.seen.length = 0
@@ -208,6 +217,22 @@ describe('packages', () => {
     ).text()
     await running.stop()
     expect(attribute(answer, 'codebase')).toBe(`${server.url}amd64-usr/4230.2.0/`)
+  })
+
+  test('without a SHA-256 are compared by their SHA-1', async () => {
+    server = await startNebraska({
+      instead: ({ url = '' }, response, json) =>
+        url.includes('/floors') && json
+          ? response
+              .writeHead(200)
+              .end(json.replaceAll('2xX2hS0s', 'AAAAAAAA').replace(/"sha256": "[^"]*"/g, '"sha256": ""'))
+          : undefined,
+    })
+    const taking = await newStoreAt2()
+    const { stopped } = await runImport(taking, restOf(server.url))
+    expect(stopped.find((one) => one.startsWith('stable: '))).toMatch(
+      /^stable: mismatch: flatcar_production_update\.gz: has SHA-1 db15f6852d2c1a81fcf3013dbb799a15e916d1c7, expected 0{12}[0-9a-f]{28}$/,
+    )
   })
 
   const other = Buffer.from('CrAU, but not what was announced')
