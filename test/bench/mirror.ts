@@ -21,7 +21,7 @@ const releaseBytes = 250_000
 /** More than a process may hold. */
 const bigBytes = 300_000_000
 const mostMegabytes = 200
-const leastRatio = 0.5
+const leastRatio = 0.8
 
 export const mirrorRow: Row = {
   name: 'mirror',
