@@ -7,7 +7,7 @@ import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts
 import { boardNameOf, type Decision } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
 import type { Candidate } from '../release/view.ts'
-import { reportContact, reportRefusal, type Sender } from './events.ts'
+import { reportContact, reportNoApp, reportRefusal, type Sender } from './events.ts'
 import {
   type OmahaAppRequest,
   type OmahaAppResponse,
@@ -59,6 +59,7 @@ export function openChecks(serving: Serving) {
       try {
         const request = parseOmahaRequest(body)
         const { background, ids } = context
+        if (request.apps.length === 0) reportNoApp(serving, context)
         const checking = { cache, reader, background, serving, offers, request, ids }
         const answer = after(
           mapInOrder(request.apps, (app) => answerApp(checking, app)),

@@ -45,7 +45,7 @@ export interface Contact extends Line {
 
 /** A request that was not answered as an update check. */
 interface Refusal extends Line {
-  /** A code of `http/problem.ts`, or `defect`. */
+  /** A code of `http/problem.ts`, `defect` or `no-app`. */
   readonly refused: string
   readonly leftOut?: undefined
 }
@@ -176,6 +176,12 @@ export function reportRefusal(serving: Reporting, error: unknown, sender: Sender
 export function reportStray(serving: Reporting, { status }: Response, sender: Sender): void {
   const refused = status === 405 ? 'method-not-allowed' : 'not-found'
   const entry = { refused, path: sender.path.slice(0, 100), status, problem: 'update checks go to /v1/update/' }
+  report(serving, { level: 'info', event: 'contact', ...entry, ...senderOf(sender, '') })
+}
+
+/** Reports a request that asks and reports nothing; it is answered. */
+export function reportNoApp(serving: Reporting, sender: Sender): void {
+  const entry = { refused: 'no-app', path: sender.path.slice(0, 100), status: 200, problem: 'the request has no <app>' }
   report(serving, { level: 'info', event: 'contact', ...entry, ...senderOf(sender, '') })
 }
 

@@ -168,6 +168,12 @@ describe('a request that is refused', () => {
       {},
       { refused: 'too-large', status: 413, problem: expect.stringContaining('256 apps'), ...who },
     ],
+    [
+      'nothing asked nor reported',
+      '<request protocol="3.0"/>',
+      {},
+      { refused: 'no-app', status: 200, problem: 'the request has no <app>' },
+    ],
     ['too large', 'x'.repeat(70_000), {}, { refused: 'too-large', status: 413, problem: expect.any(String) }],
     [
       'compressed',

@@ -343,12 +343,25 @@ describe('refused requests', () => {
     ['apps', (count) => `<request protocol="3.0">${repeated(app, count)}</request>`, 256],
     ['events of one app', (count) => withApp(repeated('<event eventtype="3" eventresult="1"/>', count)), 64],
     ['attributes', (count) => withApp(`<x ${attributes(count)}/>`), 64],
+    [
+      'attributes in all',
+      (count) => withApp(`${repeated(`<x ${attributes(64)}/>`, 63)}<x ${attributes(count - 63 * 64 - 2)}/>`),
+      4096,
+    ],
+    ['tags and comments', (count) => withApp(repeated('<x/>', count - 4)), 2048],
     ['references', (count) => withApp(`${repeated('&lt;', 512)}<x a="${repeated('&#38;', count - 512)}"/>`), 1024],
     ['elements within each other', (count) => `<request protocol="3.0">${nested(count - 1)}</request>`, 16],
   ])('more %s than the limit', (what, body, limit) => {
     expect(parseOmahaRequest(body(limit)).protocol).toBe('3.0')
     const tooLarge = { code: 'too-large', message: expect.stringMatching(`more than ${limit} ${what}`) }
     expect(() => parseOmahaRequest(body(limit + 1))).toThrow(expect.objectContaining(tooLarge))
+  })
+
+  test('256 apps as real clients describe them are within all limits', () => {
+    const attributes = `version="1.0.0" track="stable" board="amd64-usr" machineid="0123456789abcdef0123456789abcdef" oem=""`
+    const inside = '<ping/><updatecheck/><event eventtype="3" eventresult="2"/>'
+    const apps = Array.from({ length: 256 }, (_, i) => `<app appid="{app-${i}}" ${attributes}>${inside}</app>`)
+    expect(parseOmahaRequest(`<request protocol="3.0">${apps.join('')}</request>`).apps).toHaveLength(256)
   })
 
   test('a body longer than the limit', () => {

@@ -1,13 +1,11 @@
 /** Repairs requests of update_engine: it leaves quotes in a GROUP, alias or OEM id unescaped (Flatcar#1209, Flatcar#1424). */
+import { maxRequestTags } from './xml-scanner.ts'
 
 /** What stands behind the quote that ends a value: another attribute, or the end of the tag. Never reaches past the next quote. */
 const afterValue = /[ \t\r\n]*(?:\/?>|[A-Za-z_:][\w:.-]*[ \t\r\n]*=[ \t\r\n]*["'])/y
 
 /** Real values hold a pair or two; a body of nothing but quotes is not worth the work. */
 const maxInnerQuotes = 64
-/** As in the scanner: a text with more tags would be refused anyway. */
-const maxTags = 1024
-
 /** Markup other than start tags, and how it ends. */
 const others = [
   ['<!--', '-->'],
@@ -25,7 +23,7 @@ export function escapeInnerQuotes(text: string): string {
   const inner: number[] = []
   let tags = 0
   for (let at = text.indexOf('<'); at >= 0 && inner.length <= maxInnerQuotes; ) {
-    if (++tags > maxTags) return text
+    if (++tags > maxRequestTags) return text
     at = text.indexOf('<', /[A-Za-z_:]/.test(text.charAt(at + 1)) ? tagEnd(text, at + 1, inner) : otherEnd(text, at))
   }
   if (inner.length > maxInnerQuotes) return text

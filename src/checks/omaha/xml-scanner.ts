@@ -17,11 +17,10 @@ export interface Scanned {
   readonly maxAttributes: number
 }
 
-/**
- * 32 apps of the largest kind have 200 tags and 800 attributes. Without these bounds a body within the byte limit costs as
- * much as a hundred checks.
- */
-const request: Scanned = { name: 'the request', maxMarkup: 1024, maxAttributes: 1024 }
+/** A request of 64 KiB has one tag for each 32 bytes at most: 256 apps of 8. */
+export const maxRequestTags = 2048
+/** One for each 16 bytes: 256 apps of 16. Without these bounds a body within the byte limit costs three times as much. */
+const request: Scanned = { name: 'the request', maxMarkup: maxRequestTags, maxAttributes: 4096 }
 /** References of all texts and values together; a real request holds none, or one for each odd character of a name. */
 const maxReferences = 1024
 
