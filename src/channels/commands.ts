@@ -89,7 +89,7 @@ export const commands = {
       },
       notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
       ...{ rampOver: duration, create: maybe(v.boolean()), createBoard: flag, raw: flag, replace: flag },
-      ...{ held: maybe(field.reason), from: maybe(field.instant) },
+      ...{ ignoreHolds: flag, held: maybe(field.reason), from: maybe(field.instant) },
     }),
     v.check((command) => count(command, ['held', 'floor']) < 2, heldFloor),
   ),

@@ -15,12 +15,12 @@ import {
   sameJson,
 } from '../release/add-release.ts'
 import type { BoardPackages, Package, Release } from '../release/channel.ts'
-import { markRelease } from '../release/edits.ts'
+import { isHoldOf, markRelease } from '../release/edits.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
 import { embargo, embargoOf } from '../release/ramp.ts'
 import { isSameVersion } from '../release/version.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import type { EditState, ManifestEdit } from './plan.ts'
+import { type EditState, entryOf, type ManifestEdit } from './plan.ts'
 import { effectiveOf, markOnce, originOf, type Placing, packagesIn, passFloors } from './promote.ts'
 import { requireWithheld } from './replace.ts'
 
@@ -35,6 +35,8 @@ export interface ReleaseOrder extends ChannelRef, Pick<Release, 'version' | 'com
   readonly createBoard?: boolean | undefined
   /** Whether the first package may be another file than a payload of update_engine. */
   readonly raw?: boolean | undefined
+  /** Whether the version may be one that another channel of the app holds or withdrew. */
+  readonly ignoreHolds?: boolean | undefined
   /** Whether other bytes take the place of a version that nobody was offered. */
   readonly replace?: boolean | undefined
   /** Withholds a new release, and says why. */
@@ -61,8 +63,22 @@ export function checkAdmission(state: EditState, order: ReleaseOrder): void {
     refuseOtherName(catalog, order)
   }
   checkBoard(state, order)
+  checkHolds(state, order)
   if (head === undefined) checkNewName(order.channel)
   else if (!order.belowNewest) checkVersionOrder(head.manifest, order)
+}
+
+/** What was stopped elsewhere is rarely meant to go out here. A board that the channel has already stays as it is. */
+function checkHolds(state: EditState, { app, version, board, held, ignoreHolds }: ReleaseOrder): void {
+  const { head, others } = state
+  if (ignoreHolds || held !== undefined || boardOf(head && findRelease(head.manifest, version), board)) return
+  const hint = 'publish another version; --ignore-holds publishes this one all the same, --held withholds it here, too'
+  for (const [channel, other] of others) {
+    const withdrawn = findRelease(other, version)?.withdrawn
+    if (withdrawn) throw refusal(`${version} was withdrawn from ${channel}: ${withdrawn.reason}`, hint)
+    const hold = entryOf(state, { app, channel }).holds?.find(isHoldOf(version, [board]))
+    if (hold) throw refusal(`${version} is held in ${channel}: ${hold.reason}`, hint)
+  }
 }
 
 /** A mistyped board would get a release that no machine asks for. */

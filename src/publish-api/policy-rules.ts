@@ -4,8 +4,10 @@ import type { Matcher, Rule } from './policy.ts'
 export function problemsOf({ claims }: Pick<Rule, 'claims'>): readonly string[] {
   const cuts = Object.entries(claims).flatMap(([name, matcher]) => {
     if (typeof matcher === 'string' || !('prefix' in matcher) || !cutsName(claims, name, matcher.prefix)) return []
-    const others = `claims.${name}: the prefix ${JSON.stringify(matcher.prefix)} ends inside a name, and other branches begin like it`
-    return [`${others}: name it exactly, or end with "/", or take tags (refs/tags/…, or ref_type "tag")`]
+    const [others, tags] =
+      name === 'environment' ? ['environments', ''] : ['branches', ', or take tags (refs/tags/…, or ref_type "tag")']
+    const cut = `the prefix ${JSON.stringify(matcher.prefix)} ends inside a name, and other ${others} begin like it`
+    return [`claims.${name}: ${cut}: name it exactly, or end with "/"${tags}`]
   })
   const sub = Object.hasOwn(claims, 'sub')
     ? ['claims: match other claims than sub: its form is not the same everywhere']
@@ -30,6 +32,8 @@ const refClaims = ['ref', 'ref_path', 'workflow_ref', 'job_workflow_ref', 'ci_co
 
 /** `refs/heads/main` also begins `refs/heads/main-2`. Tags are for their owners to protect: `refs/tags/v` is what they mean. */
 function cutsName(claims: Rule['claims'], name: string, prefix: string): boolean {
+  // A job that names an environment which does not exist makes it, without reviewers.
+  if (name === 'environment') return !prefix.endsWith('/')
   const [, kind, rest = ''] = /(?:^|@)refs\/(heads|tags)\/(.*)$/s.exec(prefix) ?? []
   if (kind === 'heads') return rest !== '' && !rest.endsWith('/')
   if (kind === 'tags' || !refClaims.includes(name)) return false

@@ -36,7 +36,7 @@ test('a valid policy', async () => {
     { repository_id: '1', job_workflow_ref: { prefix: 'octocat/os/.github/workflows/x.yml@refs/heads/release/' } },
     { repository_id: '1', job_workflow_ref: { prefix: 'octocat/os/.github/workflows/x.yml@' } },
     { repository_id: '1', job_workflow_ref: { in: ['octocat/os/.github/workflows/x.yml@refs/heads/main'] } },
-    { repository_id: '1', ref: { prefix: 'refs/tags/v' }, environment: { prefix: 'rel' } },
+    { repository_id: '1', ref: { prefix: 'refs/tags/v' }, environment: { prefix: 'release/' } },
   ]
   for (const claims of good) expect(await parse(withRule({ claims }))).toBeDefined()
 })
@@ -77,6 +77,7 @@ test.each<readonly [string, unknown, RegExp]>([
     { ref: { prefix: 'main' }, ref_type: 'branch' },
     { build_branch: { prefix: 'main' } },
     { anything: { prefix: 'refs/heads/main' } },
+    { environment: { prefix: 'release' } },
   ].map((claims) => {
     const remedy = /rule os: claims\.\w+: the prefix ".*" ends inside a name, .*: name it exactly, or end with "\/"/
     return [

@@ -48,6 +48,34 @@ test.each([
   expect(await publishOne(store, '2', order)).toMatchObject({ kind: 'unchanged' })
 })
 
+test.each([
+  ['hold', { board: 'amd64-usr' }, /^refused: 2 is held in beta: it loops/],
+  ['hold', {}, /^refused: 2 is held in beta: it loops/],
+  ['withdraw', {}, /^refused: 2 was withdrawn from beta: it loops/],
+] as const)(
+  'a version that another channel stops (%s %j) is refused, unless --ignore-holds or --held',
+  async (action, of, words) => {
+    await publishOne(store, '2', { channel: 'beta' })
+    await publishOne(store, '1')
+    await execute(store.publisher, action, { app, channel: 'beta', version: '2', reason: 'it loops', ...of })
+    expect(await refusal(publishOne(store, '2'))).toMatch(words)
+    expect(await refusal(planPublish(store.publisher, orderOf('2')))).toMatch(words)
+    expect(await publishOne(store, '2', { channel: 'edge', held: 'it loops' })).toMatchObject({ kind: 'published' })
+    expect(await publishOne(store, '2', { ignoreHolds: true })).toMatchObject({ kind: 'published' })
+    // A pipeline that runs again changes nothing.
+    expect(await publishOne(store, '2')).toMatchObject({ kind: 'unchanged' })
+  },
+)
+
+test('a hold of another board or version elsewhere is no matter', async () => {
+  await publishOne(store, '2', { channel: 'beta' })
+  await publishOne(store, '2', { channel: 'beta', board: 'arm64-usr' })
+  await execute(store.publisher, 'hold', {
+    ...{ app, channel: 'beta', version: '2', board: 'arm64-usr', reason: 'it loops' },
+  })
+  expect(await publishOne(store, '2')).toMatchObject({ kind: 'published' })
+})
+
 test('an app without payloads publishes what it wants', async () => {
   await publishOne(store, '1', { ...tool, sources: readme })
   expect(await publishOne(store, '2', { ...tool, sources: [sourceOf('tool.tar', 'tar')] })).toMatchObject({

@@ -22,7 +22,10 @@ import { type OnDisk, onDisk, openSources, type Sources } from './sources.ts'
 
 type Texts = Partial<Record<'components' | 'notes' | 'releasesJson' | 'rampOver' | 'from' | 'reason', string>>
 type Switches = Partial<
-  Record<'createBoard' | 'raw' | 'replace' | 'belowNewest' | 'withFloors' | 'skipFloors' | 'floor' | 'held', true>
+  Record<
+    'createBoard' | 'raw' | 'replace' | 'ignoreHolds' | 'belowNewest' | 'withFloors' | 'skipFloors' | 'floor' | 'held',
+    true
+  >
 >
 
 interface PublishOptions extends cli.Options, Pick<ReleaseOrder, 'channel' | 'version' | 'board'>, Texts, Switches {
@@ -57,6 +60,7 @@ export function publishCommand(): Command {
     .option('--raw', 'allow packages that update_engine would refuse')
     .option('--reference', 'leave the packages at their URLs, from where machines download them')
     .option('--replace', 'put other files in the place of a version that was always withheld')
+    .option('--ignore-holds', 'publish a version that another channel of the app holds or withdrew')
     .option('--dry-run', 'check everything and print what would change; write nothing')
     .action(publishFiles)
 }
@@ -69,10 +73,13 @@ async function publishFiles(
 ): Promise<void> {
   const files = [file, ...others] as const
   const endpoint = await cli.openEndpoint(options)
-  const { channel, version, board, create = false, createBoard, raw, replace, from } = options
+  const { channel, version, board, create = false, createBoard, raw, replace, ignoreHolds, from } = options
   const { belowNewest, withFloors, skipFloors, floor, held, reason } = options
   const marks = marksOf(defined({ belowNewest, withFloors, skipFloors, floor, held, reason }))
-  const given = { ...defined({ createBoard, raw, replace, from, ...marks }), ...(await readDetails(options)) }
+  const given = {
+    ...defined({ createBoard, raw, replace, ignoreHolds, from, ...marks }),
+    ...(await readDetails(options)),
+  }
   const codebases = options.reference ? [sharedFolder(files)] : undefined
   if (endpoint && codebases)
     throw new PlatteError(
