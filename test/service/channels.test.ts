@@ -487,7 +487,7 @@ describe('promotion', () => {
     await editChannel(store.publisher, stable, (current) =>
       markRelease(current, '2', { mark: 'withdrawn', because: why }),
     )
-    await publishOne(store, '2', { channel: 'alpha', board: 'arm64-usr' })
+    await publishOne(store, '2', { channel: 'alpha', board: 'arm64-usr', ignoreHolds: true })
     await edit(store.publisher, set('2', { floor: why }))
     expect(await refusal(promote(store.publisher, promoted))).toMatch(/^refused: 2 would be a floor and withdrawn/)
   })
