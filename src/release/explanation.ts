@@ -48,10 +48,10 @@ export function explainDecision(decision: Decision, course: Course = {}): string
 }
 
 /**
- * The numbers behind a decision about a release: the machine's bucket (`draw`, absent without a ramp: a higher share admits
+ * The numbers behind a decision about a release: the machine's bucket (`bucket`, absent without a ramp: a higher share admits
  * it), and when the window next opens or closes for it. Instants are RFC 3339, shares 0 to 1.
  */
-export type Numbers = Readonly<{ draw?: number; share?: number; stoppedAt?: string; windowEdge?: string }>
+export type Numbers = Readonly<{ bucket?: number; share?: number; stoppedAt?: string; windowEdge?: string }>
 
 const subjectOf = (decision: Decision): Candidate | undefined =>
   decision.kind === 'update' ? decision.offer : decision.candidate
@@ -66,20 +66,20 @@ export function numbersOf(decision: Decision, check: Check, view: ChannelView, n
   const edge = candidate.schedule && nextEdge(candidate.schedule, bucket.window, now)
   if (candidate.ramps.length === 0 && edge === undefined) return undefined
   return {
-    ...(candidate.ramps.length > 0 && { draw: bucket.ramp, share }),
+    ...(candidate.ramps.length > 0 && { bucket: bucket.ramp, share }),
     ...(stoppedAt !== undefined && { stoppedAt: isoText(stoppedAt) }),
     ...(edge !== undefined && { windowEdge: isoText(edge) }),
   }
 }
 
 /** When a ramp reaches the machine, and where it is; `undefined` without a ramp, or where it has reached everybody. */
-export function explainRamp({ draw, share, stoppedAt }: Numbers): string | undefined {
-  if (draw === undefined || share === undefined || share >= 1) return undefined
+export function explainRamp({ bucket, share, stoppedAt }: Numbers): string | undefined {
+  if (bucket === undefined || share === undefined || share >= 1) return undefined
   const where = `${stoppedAt === undefined ? 'it is at' : 'it is stopped at'} ${percent(share)}`
-  if (draw >= 1) return `this machine is reached last, when the ramp is at 100 %; ${where}`
-  return draw < share
-    ? `the ramp reached this machine at ${percent(draw)}; ${where}`
-    : `this machine is reached when the ramp passes ${percent(draw)}; ${where}`
+  if (bucket >= 1) return `this machine is reached last, when the ramp is at 100 %; ${where}`
+  return bucket < share
+    ? `the ramp reached this machine at ${percent(bucket)}; ${where}`
+    : `this machine is reached when the ramp passes ${percent(bucket)}; ${where}`
 }
 
 /** `at`: milliseconds since 1970-01-01T00:00:00Z, a whole number. */

@@ -62,14 +62,14 @@ test.each<[string, Decision, string]>([
 })
 
 test.each([
-  [{ draw: 0.448, share: 0.3 }, 'this machine is reached when the ramp passes 44.8 %; it is at 30 %'],
-  [{ draw: 0.2, share: 0.3 }, 'the ramp reached this machine at 20 %; it is at 30 %'],
-  [{ draw: 1, share: 0.3 }, 'this machine is reached last, when the ramp is at 100 %; it is at 30 %'],
+  [{ bucket: 0.448, share: 0.3 }, 'this machine is reached when the ramp passes 44.8 %; it is at 30 %'],
+  [{ bucket: 0.2, share: 0.3 }, 'the ramp reached this machine at 20 %; it is at 30 %'],
+  [{ bucket: 1, share: 0.3 }, 'this machine is reached last, when the ramp is at 100 %; it is at 30 %'],
   [
-    { draw: 0.448, share: 0.3, stoppedAt: '2026-11-23T06:00:00Z' },
+    { bucket: 0.448, share: 0.3, stoppedAt: '2026-11-23T06:00:00Z' },
     'this machine is reached when the ramp passes 44.8 %; it is stopped at 30 %',
   ],
-  [{ draw: 0.448, share: 1 }, undefined],
+  [{ bucket: 0.448, share: 1 }, undefined],
   [{ windowEdge: '2026-11-23T06:00:00Z' }, undefined],
 ])('%j as a ramp for an operator', (numbers, want) => {
   expect(explainRamp(numbers)).toBe(want)

@@ -99,13 +99,13 @@ async function explanation(
   const found = await explain(page.service, { query, at: at ? Date.parse(at) : undefined, audience: 'everybody' })
   const { rows, ramp, edge, ...text } = page.words.explain
   const { reason, because, next, offered } = found
-  const { draw, share, stoppedAt, windowEdge } = found.numbers ?? {}
+  const { bucket, share, stoppedAt, windowEdge } = found.numbers ?? {}
   const instant = (at: string) => time(Date.parse(at), page)
   const list = definitions([
     [rows.because, whyText(found, page, rest.version)],
     reason === 'target' ? [rows.target, because && inEnglish(because)] : [rows.said, because && reasonLink(because)],
     [rows.path, found.path?.join(' → ')],
-    [ramp.bucket, draw === undefined ? undefined : percent(draw)],
+    [ramp.bucket, bucket === undefined ? undefined : percent(bucket)],
     [ramp.share, share === undefined ? undefined : percent(share)],
     [ramp.stopped, stoppedAt && instant(stoppedAt)],
     [edge, windowEdge && instant(windowEdge)],
