@@ -91,7 +91,8 @@ function answerTo({ track, version, board, syncer }: Asked): string {
   if (!isBelow(version, newest)) return response('client-amd64-current')
   if (syncer === 'one') return response('syncer-legacy-arm64')
   const many = response(`syncer-multi-${board.replace('-usr', '')}`)
-  if (syncer === 'many') return many
+  // Floors that it has passed are left out.
+  if (syncer === 'many') return isBelow(version, floor) ? many : many.replace(/<manifest.*?<\/manifest>/, '')
   const step = isBelow(version, floor) ? 'client-amd64-below-floor' : 'client-amd64-at-floor'
   const [own = ''] =
     new RegExp(`<manifest version="${isBelow(version, floor) ? floor : newest}".*?</manifest>`).exec(many) ?? []

@@ -23,14 +23,13 @@ export interface Fetching extends Pick<Adoption, 'app' | 'packages'> {
  *   message names upstream, version, board and package; nothing is kept.
  */
 export async function fetchPackages(fetching: Fetching, unread: Unread): Promise<BoardPackages> {
-  let failure: unknown = new PlatteError('bad-document', `${unread.version} for ${unread.board}: has no URL`)
+  let failure: unknown
   for (const codebase of unread.codebases)
     try {
       const packages = withOptional(await fetchFrom(fetching, unread, codebase))
       return { codebases: fetching.packages === 'copy' ? [] : [codebase], packages }
     } catch (error) {
-      failure = placed(error, `${fetching.upstream.name}, ${unread.version} for ${unread.board}`)
-      if (!(error instanceof PlatteError && ['store-unavailable', 'missing', 'forbidden'].includes(error.code))) break
+      failure ??= placed(error, `${fetching.upstream.name}, ${unread.version} for ${unread.board}`)
     }
   throw failure
 }

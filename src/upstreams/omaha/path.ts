@@ -12,76 +12,90 @@ type Asking = Pick<Upstream, 'from' | 'transport'>
 
 /**
  * Asks as a syncer; where the server offers a syncer nothing, as a machine.
- * @throws PlatteError as `askOmaha`; 'refused' for a status that is an error; 'bad-document' for a path that does not rise.
+ * @throws PlatteError as `askOmaha`; 'refused' for a status that is an error; 'bad-document' for a path that is too long.
  */
 export async function walkPath(upstream: Asking, wanted: Wanted): Promise<readonly OfferedRelease[]> {
   const first = await ask(upstream, wanted, 'syncer', nothing)
-  // Nebraska offers nothing to a syncer that it has not seen for a day, and has seen it then.
-  const again = first.status === 'noupdate' ? await ask(upstream, wanted, 'syncer', nothing) : first
-  if (again.status !== 'noupdate') return walk(upstream, wanted, 'syncer', again)
+  if (first.status === 'ok') return walk(upstream, wanted, 'syncer', first)
   // A Platte offers a syncer what every machine gets, and a machine perhaps more.
-  if (again.server === 'platte') return []
+  if (first.server === 'platte') return []
   return walk(upstream, wanted, 'machine', await ask(upstream, wanted, 'machine', nothing))
 }
 
 async function ask(upstream: Asking, { app, channel, board }: Wanted, role: Asker['role'], version: string) {
-  const answer = await askOmaha(upstream, { app, channel, board, role, version })
+  const asker = { app, channel, board, role, version }
+  const first = await askOmaha(upstream, asker)
+  // Nebraska offers nothing to a syncer that it has not seen for a day, and has seen it then.
+  const isForgotten = role === 'syncer' && first.status === 'noupdate' && first.server !== 'platte'
+  const answer = isForgotten ? await askOmaha(upstream, asker) : first
   if (answer.status === 'ok' || answer.status === 'noupdate') return answer
-  throw new PlatteError(
-    'refused',
-    `the answer: status: is ${JSON.stringify(answer.status)}: it offers no updates now`,
-    {
-      hint: 'check the name of the channel, and whether updates are enabled there',
-    },
-  )
+  const status = JSON.stringify(answer.status)
+  throw new PlatteError('refused', `the answer: status: is ${status}: it offers no updates now`, {
+    hint: 'check the name of the channel, and whether updates are enabled there',
+  })
 }
 
 async function walk(upstream: Asking, wanted: Wanted, role: Asker['role'], first: OmahaAnswer) {
   const found: OfferedRelease[] = []
+  let newest: OfferedRelease | undefined
   let answer = first
   for (let version = nothing; answer.status === 'ok'; answer = await ask(upstream, wanted, role, version)) {
     const steps = risingFrom(version, answer.manifests)
     // Some servers offer again what a machine says it runs.
     if (steps.length === 0) break
-    for (const [i, step] of steps.entries()) {
+    const last = steps.at(-1)
+    newest = last && { ...last, codebases: wanted.isKnown(last.version) ? undefined : answer.codebases }
+    // A server may tell only the first floors: the newest comes again, after the last of them.
+    for (const [i, step] of (steps.length > 1 ? steps.slice(0, -1) : steps).entries()) {
       const before = steps[i - 1]?.version ?? version
       const codebases = await codebasesOf(upstream, wanted, { answer, step, before, isAlone: steps.length === 1 })
       found.push({ ...step, codebases })
     }
     if (found.length > maxSteps)
-      throw new PlatteError('bad-document', `the answer: leads through ${found.length} releases`)
+      throw new PlatteError('bad-document', `the answer: leads through more than ${maxSteps} releases`)
     version = found.at(-1)?.version ?? version
   }
-  return found.map(({ floor, ...one }, i): OfferedRelease => {
+  const isLacking = newest && found.every(({ version }) => !isSameVersion(version, newest?.version ?? ''))
+  return [...found, ...(newest && isLacking ? [newest] : [])].map(({ floor, ...one }, i, all): OfferedRelease => {
     // A machine is led to a release before the newest only where it must pass through it.
-    const why = i < found.length - 1 ? (floor ?? 'a floor of the upstream') : floor
+    const why = i < all.length - 1 ? (floor ?? 'a floor of the upstream') : floor
     return { ...one, floor: why }
   })
 }
 
-/** Each version once, oldest first. @throws PlatteError('bad-document') for one that is not above the version asked with. */
-function risingFrom(version: string, manifests: readonly AnsweredManifest[]): readonly AnsweredManifest[] {
-  // Platte writes a floor that is the target twice.
-  const distinct = manifests.filter(
-    (one, i) => manifests.findIndex((other) => isSameVersion(one.version, other.version)) === i,
-  )
-  const above = distinct.filter((one) => newestFirst(one, { version }) < 0)
-  if (above.length < distinct.length && above.length > 0)
-    throw new PlatteError('bad-document', `the answer: offers ${distinct[0]?.version} to a machine of ${version}`)
-  return above.toSorted((a, b) => newestFirst(b, a))
-}
+/** What is above a version, each version once, oldest first. Platte writes a floor that is the target twice. */
+const risingFrom = (version: string, manifests: readonly AnsweredManifest[]): readonly AnsweredManifest[] =>
+  manifests
+    .filter((one, i) => manifests.findIndex((other) => isSameVersion(one.version, other.version)) === i)
+    .filter((one) => newestFirst(one, { version }) < 0)
+    .toSorted((a, b) => newestFirst(b, a))
 
 type Step = Readonly<{ answer: OmahaAnswer; step: AnsweredManifest; before: string; isAlone: boolean }>
 
-/** All manifests of one answer share the URL of its target: only a machine right below a floor is told the floor's own. */
+/**
+ * All manifests of one answer share the URL of its newest: only a machine right below a floor is told the floor's own.
+ * Where it is told something else, as by a server that limits updates, the URL may still have the same form.
+ */
 async function codebasesOf(upstream: Asking, wanted: Wanted, { answer, step, before, isAlone }: Step) {
   if (wanted.isKnown(step.version)) return undefined
-  if (isAlone || step.isTarget) return answer.codebases
-  const own = await ask(upstream, wanted, 'machine', before)
-  const [offered] = own.manifests
-  if (offered && isSameVersion(offered.version, step.version)) return own.codebases
-  const got = offered?.version ?? 'nothing'
+  if (isAlone) return answer.codebases
+  const own = await ask(upstream, wanted, 'machine', before).catch((error: unknown) => {
+    if (error instanceof PlatteError && error.code === 'refused') return undefined
+    throw error
+  })
+  const told = own?.manifests.some((one) => isSameRelease(one, step)) ? own.codebases : []
+  const newest = answer.manifests.map(({ version }) => `/${version}/`)
+  const alike = answer.codebases.flatMap((url) =>
+    newest.filter((part) => url.includes(part)).map((part) => url.replace(part, `/${step.version}/`)),
+  )
+  const all = [...new Set([...told, ...alike])]
+  if (all.length > 0) return all
+  const got = own?.manifests[0]?.version ?? 'nothing'
   throw new PlatteError('refused', `no URL of the floor ${step.version}: a machine of ${before} is offered ${got}`, {
     hint: 'the server may limit updates now: try again later, or publish the floor by hand',
   })
 }
+
+const isSameRelease = (one: AnsweredManifest, other: AnsweredManifest): boolean =>
+  isSameVersion(one.version, other.version) &&
+  other.packages.every(({ name, size }) => one.packages.some((found) => found.name === name && found.size === size))
