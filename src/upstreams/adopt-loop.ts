@@ -5,7 +5,7 @@ import type { Extension, FeatureContext } from '../checks/serving.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { readAt } from '../store/http/upstream.ts'
-import { adopt, planAdoption } from './adopt.ts'
+import { adoptOffer, planOffer } from './adopt.ts'
 import { type AdoptEntry, maxAdoptFileBytes, parseAdoptFile } from './adopt-file.ts'
 import { openUpstream } from './kinds.ts'
 
@@ -50,8 +50,8 @@ async function adoptOnce(publisher: Publisher, context: Context, entry: AdoptEnt
   try {
     const upstream = openUpstream(entry.upstream, context)
     const adoption = { ...entry.adoption, ...(await readDetails(context, entry)) }
-    const planned = await planAdoption(publisher, upstream, adoption)
-    const { kind, seq, warnings = [] } = await adopt(publisher, upstream, planned)
+    const planned = await planOffer(publisher, upstream, adoption)
+    const { kind, seq, warnings = [] } = await adoptOffer(publisher, upstream, planned)
     for (const problem of warnings) publisher.log({ level: 'warn', ...said, problem })
     publisher.log({ level: 'info', ...said, kind, seq })
   } catch (error) {

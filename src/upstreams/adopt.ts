@@ -14,18 +14,14 @@ import { fetchPackages } from './fetch-packages.ts'
 import { type Adoption, type Found, lookUp, type Unread } from './look-up.ts'
 import type { Upstream } from './offer.ts'
 
-export interface PlannedAdoption extends Found {
+export interface PlannedOffer extends Found {
   readonly adoption: Adoption
   /** What would change; packages that were not read have digests of zeros. */
   readonly planned: Plan
 }
 
 /** Plans without reading a package, so that what is refused is refused before. @throws PlatteError as `lookUp` and `plan`. */
-export async function planAdoption(
-  reader: StoreReader,
-  upstream: Upstream,
-  adoption: Adoption,
-): Promise<PlannedAdoption> {
+export async function planOffer(reader: StoreReader, upstream: Upstream, adoption: Adoption): Promise<PlannedOffer> {
   const found = await lookUp(reader, upstream, adoption)
   const planned = await draftCommand(reader, found.command)
   for (const problem of planned.state.unreadable) reader.log({ level: 'warn', event: 'adopt', problem })
@@ -43,7 +39,7 @@ type Reading = Readonly<{ upstream: Upstream; onBytes: (bytes: number) => void }
  */
 export async function readPackages(
   publisher: Pick<Publisher, 'packages'>,
-  { adoption, command, unread, planned }: PlannedAdoption,
+  { adoption, command, unread, planned }: PlannedOffer,
   { upstream, into, onBytes }: Reading,
 ): Promise<AdoptCommand> {
   const { app, packages, raw } = adoption
@@ -72,10 +68,10 @@ function withRead(command: AdoptCommand, unread: readonly Unread[], read: Readon
 }
 
 /** Safe to repeat. @throws PlatteError as `readPackages` and `commit`; nothing is published then. */
-export async function adopt(
+export async function adoptOffer(
   publisher: Publisher,
   upstream: Upstream,
-  adoption: PlannedAdoption,
+  adoption: PlannedOffer,
   onBytes: (bytes: number) => void = () => {},
 ): Promise<EditResult> {
   const { planned, warnings } = adoption

@@ -153,6 +153,12 @@ export const promises: readonly Kept[] = [
     const { kind, semaphore: locked } = real({ ...semaphore, max: semaphore.max + 1 }, holder)
     return kind === 'locked' ? { kind, semaphore: { ...locked, max: semaphore.max } } : real(semaphore, holder)
   }),
+  row('an adopted release waits for its age', 'adoptEdit', 'upstreams/adopt', (real) => (command, now) => {
+    return real({ ...command, after: undefined }, now)
+  }),
+  row('an answer is about the app that was asked for', 'parseAnswer', 'upstreams/hostile', (real) => (text) => {
+    return real(text, /appid="\{(.*?)\}"/.exec(text)?.[1] ?? '')
+  }),
   row('a policy lets in who matches a rule', 'judge', 'publish/tokens', () => ([rule]) => ({ kind: 'allowed', rule })),
   row('a rule names one pipeline', 'problemsOf', 'publish/policy', always([])),
   row('a name is taken away by who may', 'changedBy', 'publish/tokens', (real) => (command) => real(command)),

@@ -7,7 +7,7 @@ import { refresh } from '../../src/catalog/edit-catalog.ts'
 import type { EditResult } from '../../src/channels/plan.ts'
 import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
-import { adopt, planAdoption } from '../../src/upstreams/adopt.ts'
+import { adoptOffer, planOffer } from '../../src/upstreams/adopt.ts'
 import type { Adoption } from '../../src/upstreams/look-up.ts'
 import { openOmaha } from '../../src/upstreams/omaha/upstream.ts'
 import { execute } from '../changes.ts'
@@ -31,7 +31,7 @@ async function scene(otherwise: Otherwise = {}) {
   const run = async (more: Partial<Adoption> = {}): Promise<EditResult> => {
     const upstream = openOmaha(`${server.url}v1/update/`, { transport: nodeTransport() })
     const adoption = { app, channel: 'stable', boards, to: 'prod', packages: 'copy', create: true, ...more } as const
-    return adopt(store.publisher, upstream, await planAdoption(store.publisher, upstream, adoption))
+    return adoptOffer(store.publisher, upstream, await planOffer(store.publisher, upstream, adoption))
   }
   return { ...store, run }
 }

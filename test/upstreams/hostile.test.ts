@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
-import { adopt, planAdoption } from '../../src/upstreams/adopt.ts'
+import { adoptOffer, planOffer } from '../../src/upstreams/adopt.ts'
 import { openUpstream } from '../../src/upstreams/kinds.ts'
 import { type Nebraska, nebraska, type Otherwise } from '../nebraska.ts'
 import { newStore, refusal, storedCatalog } from '../world.ts'
@@ -26,7 +26,7 @@ async function refused(otherwise: Otherwise, more: { readonly boards?: string[];
     create: true,
     ...more,
   } as const
-  const run = async () => adopt(store.publisher, upstream, await planAdoption(store.publisher, upstream, adoption))
+  const run = async () => adoptOffer(store.publisher, upstream, await planOffer(store.publisher, upstream, adoption))
   const words = await refusal(run())
   expect((await storedCatalog(store)).apps).toEqual({})
   return words
@@ -243,7 +243,7 @@ test('a server that redirects an update check inwards is refused', async () => {
     const store = await newStore()
     const upstream = openUpstream(`omaha:${away.url}v1/update/`, { transport: nodeTransport() })
     const adoption = { app, channel: 'stable', boards: ['amd64-usr'], to: 'prod', packages: 'copy' } as const
-    expect(await refusal(planAdoption(store.publisher, upstream, adoption))).toMatch(
+    expect(await refusal(planOffer(store.publisher, upstream, adoption))).toMatch(
       /^store-unavailable: .*channel stable, board amd64-usr: the update check: .*redirects to 169\.254\.169\.254/,
     )
   } finally {

@@ -15,7 +15,7 @@ import { readShort } from '../../runtime/files.ts'
 import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { openStore } from '../../runtime/store.ts'
 import { transport } from '../../runtime/transport.ts'
-import { adopt, planAdoption, readPackages, withWarnings } from '../adopt.ts'
+import { adoptOffer, planOffer, readPackages, withWarnings } from '../adopt.ts'
 import { openUpstream } from '../kinds.ts'
 import type { Adoption, Found } from '../look-up.ts'
 import type { Upstream } from '../offer.ts'
@@ -59,10 +59,10 @@ export async function adoptThere(place: string, from: ChannelRef | undefined, op
   const endpoint = await openEndpoint(options)
   if (endpoint) return print(options, adoption.to, await adoptByEndpoint(endpoint, upstream, adoption, options))
   await runHere({ ...options, channel: adoption.to }, async (store) => {
-    const found = await planAdoption(store, upstream, adoption)
+    const found = await planOffer(store, upstream, adoption)
     for (const problem of options.dryRun ? found.warnings : []) warn({ level: 'warn', event: 'adopt', problem })
     const bar = progress('adopting', bytesOf(found))
-    return { planned: found.planned, commit: () => adopt(store, upstream, found, bar.add).finally(bar.end) }
+    return { planned: found.planned, commit: () => adoptOffer(store, upstream, found, bar.add).finally(bar.end) }
   })
 }
 
@@ -95,7 +95,7 @@ async function adoptByEndpoint(
     )
   const { store: own, endpoint: url = '' } = settingsOf(options, [])
   const { store } = await openReadingOf(own ? options : { ...options, store: url }, warn)
-  const found = await planAdoption(store, upstream, adoption)
+  const found = await planOffer(store, upstream, adoption)
   const { planned, command, warnings } = found
   if (planned.manifest === undefined)
     return withWarnings({ kind: 'unchanged', seq: planned.seq, inForce: true, changes: [] }, warnings)
