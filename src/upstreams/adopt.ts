@@ -4,7 +4,7 @@ import type { AdoptCommand } from '../channels/adopt-edit.ts'
 import { readCommand } from '../channels/commands.ts'
 import { commit } from '../channels/commit.ts'
 import { draftCommand, planCommand } from '../channels/execute-command.ts'
-import { checkFor } from '../channels/payload.ts'
+import { checkFor, judgeAdded } from '../channels/payload.ts'
 import type { EditResult, Plan } from '../channels/plan.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { checkPayload } from '../payload/check.ts'
@@ -67,6 +67,17 @@ function withRead(command: AdoptCommand, unread: readonly Unread[], read: Readon
   return readCommand(action, { ...fields, releases })
 }
 
+function withoutUnread({ planned, unread }: PlannedOffer): Plan {
+  const { manifest } = planned
+  if (manifest === undefined) return planned
+  const releases = manifest.releases.map((release) => {
+    const isRead = ([board]: readonly [string, BoardPackages]): boolean =>
+      !unread.some((one) => one.board === board && one.version === release.version)
+    return { ...release, boards: Object.fromEntries(Object.entries(release.boards).filter(isRead)) }
+  })
+  return { ...planned, manifest: { ...manifest, releases } }
+}
+
 /** Safe to repeat. @throws PlatteError as `readPackages` and `commit`; nothing is published then. */
 export async function adoptOffer(
   publisher: Publisher,
@@ -76,6 +87,8 @@ export async function adoptOffer(
 ): Promise<EditResult> {
   const { planned, warnings } = adoption
   const command = planned.manifest && (await readPackages(publisher, adoption, { upstream, into: publisher, onBytes }))
+  // What is read is judged meanwhile; packages of other channels were judged under other keys.
+  if (!adoption.adoption.raw) await judgeAdded(publisher, withoutUnread(adoption))
   const result = await commit(publisher, command ? await planCommand(publisher, command) : planned)
   return withWarnings(result, warnings)
 }

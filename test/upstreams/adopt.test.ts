@@ -1,18 +1,23 @@
 /** Adopting from a recorded Nebraska, over real sockets: two architectures, a floor, an extra file. */
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
+import { editRoot, publishRoot } from '../../src/catalog/roots.ts'
+import { loadRoot } from '../../src/catalog/walk-roots.ts'
 import type { EditResult } from '../../src/channels/plan.ts'
 import { checkForUpdate } from '../../src/checks/update-check.ts'
+import { isoText } from '../../src/kernel/format.ts'
+import { readPayloadKey } from '../../src/payload/keys.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
+import { seal } from '../../src/trust/envelope.ts'
 import { adoptOffer, planOffer } from '../../src/upstreams/adopt.ts'
 import type { Adoption } from '../../src/upstreams/look-up.ts'
 import { openOmaha } from '../../src/upstreams/omaha/upstream.ts'
 import { execute } from '../changes.ts'
 import { type Nebraska, nebraska, type Otherwise } from '../nebraska.ts'
-import { day, newReader, newStore, refusal, storedCatalog, type TestStore } from '../world.ts'
+import { bytesOf, day, newReader, newStore, refusal, storedCatalog, type TestStore } from '../world.ts'
 
 const noUpdate =
   '<response protocol="3.0" server="nebraska"><app appid="{e96281a6-d1af-4bde-9a0a-97b76e56dc57}" status="ok"><updatecheck status="noupdate"><urls></urls></updatecheck></app></response>'
@@ -177,4 +182,21 @@ test('what was read before a failure is not read again', async () => {
   expect(await run()).toMatchObject({ kind: 'changed', seq: 1 })
   // The extra file has no SHA-256 for its first package but the action's: all keys are known.
   expect(server.files().filter((path) => path.startsWith('/amd64-usr/4230'))).toHaveLength(2)
+})
+
+test('payloads are judged under the keys of the channel, also those that another channel has already', async () => {
+  const { run, ...store } = await scene()
+  const { publisher, keys, time } = store
+  const next = await editRoot(await loadRoot(publisher), { format: 2 }, isoText(time.now))
+  await publishRoot(publisher, await seal('platte-root+jws', bytesOf(next), keys.root))
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const key = await readPayloadKey(publicKey.export({ type: 'spki', format: 'pem' }).toString(), 'key')
+  await execute(publisher, 'channel-create', { app, channel: 'prod', payloadKeys: [key] })
+  expect(await refusal(run())).toMatch(/^refused: .*4152\.2\.0 for amd64-usr: .*\(update_engine's error 1[78]\)/)
+  expect(await run({ to: 'beta' })).toMatchObject({ kind: 'changed' })
+  const read = server.files().length
+  expect(await refusal(run())).toMatch(/^refused: .*\(update_engine's error 1[78]\)/)
+  expect(server.files()).toHaveLength(read)
+  expect(await offered(store, '4081.2.0')).toBe('no-release-for-board')
+  expect(await run({ raw: true })).toMatchObject({ kind: 'changed' })
 })
