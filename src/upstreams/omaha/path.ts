@@ -45,7 +45,7 @@ async function walk(upstream: Asking, wanted: Wanted, role: Asker['role'], first
     if (steps.length === 0) break
     const last = steps.at(-1)
     newest = last && { ...last, codebases: wanted.isKnown(last.version) ? undefined : answer.codebases }
-    // A server may tell only the first floors: the newest comes again, after the last of them.
+    // A server may list only the first floors: the newest comes again, after the last of them.
     for (const [i, step] of (steps.length > 1 ? steps.slice(0, -1) : steps).entries()) {
       const before = steps[i - 1]?.version ?? version
       const codebases = await codebasesOf(upstream, wanted, { answer, step, before, isAlone: steps.length === 1 })
@@ -73,8 +73,8 @@ const risingFrom = (version: string, manifests: readonly AnsweredManifest[]): re
 type Step = Readonly<{ answer: OmahaAnswer; step: AnsweredManifest; before: string; isAlone: boolean }>
 
 /**
- * All manifests of one answer share the URL of its newest: only a machine right below a floor is told the floor's own.
- * Where it is told something else, as by a server that limits updates, the URL may still have the same form.
+ * All manifests of one answer share the URL of its newest: only a machine right below a floor gets the floor's own.
+ * Where it gets something else, as from a server that limits updates, the URL may still have the same form.
  */
 async function codebasesOf(upstream: Asking, wanted: Wanted, { answer, step, before, isAlone }: Step) {
   if (wanted.isKnown(step.version)) return undefined
