@@ -1,6 +1,7 @@
 /** What every runtime answers about uploads, over its own HTTP; and the least that a pipeline has to do. */
 import { describe, expect, test } from 'vitest'
 import { sample } from '../conformance/rows.ts'
+import { payloadOfSize } from '../payloads.ts'
 import type { Send } from '../scenes/runner.ts'
 import { announced, type File, orderOf } from './scene.ts'
 
@@ -110,6 +111,22 @@ export function httpSuite(name: string, target: () => Target): void {
       const again = await complete(target(), one?.id ?? '')
       const { name: _, ...claim } = announced(files[0])
       expect([again.status, JSON.parse(again.text)]).toMatchObject([200, claim])
+    })
+
+    test('a payload is judged in the same pass, and one with other data is refused', async () => {
+      const { order } = fresh()
+      const good = payloadOfSize(target().partBytes + 12_345, sample(target().partBytes + 12_345, version))
+      const bad = good.map((byte, i) => (i === good.length - 9 ? byte ^ 1 : byte))
+      for (const [bytes, status] of [
+        [bad, '403'],
+        [good, '200'],
+      ] as const) {
+        const files = [{ name: 'update.gz', bytes: new Uint8Array(bytes) }]
+        const one = { ...order, packages: files.map(announced) }
+        expect(await upload(target(), files, one)).toEqual([status])
+        const [next] = await open(target(), one)
+        expect([next?.kind, next?.have ?? []]).toEqual([status === '200' ? 'there' : 'missing', []])
+      }
     })
 
     test('received parts are not requested again', async () => {
