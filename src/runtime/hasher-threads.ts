@@ -5,9 +5,9 @@ import type { NewHasher } from '../kernel/hasher.ts'
 import { nodeHasher } from './hasher-node.ts'
 
 /** Below, a thread is not worth its start. */
-const smallBytes = 4 * 1024 * 1024
+const smallBytes = 1024 * 1024
 const slotBytes = 256 * 1024
-const slots = 8
+const slots = 4
 
 /** In plain JavaScript: the command line is one file. */
 const code = `
@@ -30,7 +30,7 @@ type Waiting<T> = Readonly<{ resolve: (value: T) => void; reject: (error: Error)
 
 /** A thread that all hashers share, and its buffers. It keeps the process alive only while somebody waits for it. */
 class Thread {
-  readonly #worker = new Worker(code, { eval: true, execArgv: [] })
+  readonly #worker = new Worker(code, { eval: true, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 16 } })
   readonly #memory = new SharedArrayBuffer(slots * slotBytes)
   readonly #free = Array.from({ length: slots }, (_, slot) => slot)
   readonly #waiting: Waiting<number>[] = []
@@ -97,7 +97,7 @@ const sharedThread = (): Thread =>
 /** Hashers that were left before their end. */
 const abandoned = new FinalizationRegistry<() => void>((drop) => drop())
 
-/** For Node: several hashers share one thread, and a file of less than 4 MiB needs none. */
+/** For Node: several hashers share one thread, and a file of less than 1 MiB needs none. */
 export const threadedHasher: NewHasher = Object.assign(
   () => {
     const sha256 = createHash('sha256')
