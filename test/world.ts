@@ -6,7 +6,7 @@ import type { Source } from '../src/channels/publish.ts'
 import { type Publisher, type PublishOrder, type PublishResult, publish } from '../src/channels/publish.ts'
 import { type Answering, checkForUpdate, type Query } from '../src/checks/update-check.ts'
 import type { Catalog } from '../src/documents/catalog.ts'
-import { catalogKey } from '../src/documents/paths.ts'
+import { catalogKey, rootKey } from '../src/documents/paths.ts'
 import type { PublicKey } from '../src/documents/root.ts'
 import { isoText } from '../src/kernel/format.ts'
 import type { LogEntry } from '../src/kernel/log.ts'
@@ -212,4 +212,26 @@ export function watched(inner: Documents) {
 export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { opened: promise, open: resolve }
+}
+
+/** Calls `after` once a write has landed. */
+export const noticing = <D extends Documents>(documents: D, after: (key: string) => Promise<void>): D => ({
+  ...documents,
+  async create(key, bytes) {
+    const outcome = await documents.create(key, bytes)
+    await after(key)
+    return outcome
+  },
+  async swap(key, bytes, token) {
+    const outcome = await documents.swap(key, bytes, token)
+    await after(key)
+    return outcome
+  },
+})
+
+/** A bucket that a mirror can fill. */
+export async function emptyBucket(): Promise<Bucket> {
+  const { bucket } = await newStore()
+  for (const key of [rootKey(1), catalogKey]) bucket.erase(key)
+  return bucket
 }

@@ -2,14 +2,14 @@
  * Nebraskas that copy a channel of Platte: stand-ins that ask, store and give up by the rules of nebraska's syncer.go, one
  * for each architecture, hosting packages and not.
  */
+
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { markRelease } from '../../src/release/edits.ts'
-import { createApp } from '../../src/runtime/app.ts'
 import { editChannel } from '../changes.ts'
 import { payloadText } from '../payloads.ts'
 import { syncerBody } from '../protocol/samples.ts'
+import { appOf } from '../served.ts'
 import { app, newStore, publishOne, sourceOf, type TestStore } from '../world.ts'
 
 const floors = [1, 2, 3, 4, 5, 6, 7].map((i) => `400${i}.0.0`)
@@ -82,14 +82,7 @@ async function open(): Promise<{ readonly store: TestStore; readonly send: Send 
     await editChannel(store.publisher, { app, channel: 'stable' }, (one) =>
       markRelease(one, version, { mark: 'floor', because: { reason: `step ${version}` } }),
     )
-  const server = createApp({
-    cache: newCatalogCache(),
-    reader: store.publisher,
-    packages: store.packages,
-    events: () => {},
-    publicUrl: 'https://updates.example.org',
-    background: () => undefined,
-  })
+  const server = appOf(store.publisher)
   return { store, send: async (path, init) => server.request(path, init) }
 }
 

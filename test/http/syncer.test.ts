@@ -1,11 +1,11 @@
 /** Servers that copy: the captured requests of Nebraska's syncer, and what CoreUpdate's own clients read. */
+
 import { beforeEach, describe, expect, test } from 'vitest'
-import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { editRelease, markRelease } from '../../src/release/edits.ts'
-import { createApp } from '../../src/runtime/app.ts'
 import { editChannel } from '../changes.ts'
 import { payloadText } from '../payloads.ts'
 import { syncerBody } from '../protocol/samples.ts'
+import { appOf } from '../served.ts'
 import { hold } from '../service/scene.ts'
 import { app, newStore, publishOne, sourceOf, type TestStore } from '../world.ts'
 
@@ -14,15 +14,7 @@ beforeEach(async () => {
   store = await newStore()
 })
 
-const serve = () =>
-  createApp({
-    cache: newCatalogCache(),
-    reader: store.publisher,
-    packages: store.packages,
-    events: () => {},
-    publicUrl: 'https://updates.example.org',
-    background: () => undefined,
-  })
+const serve = () => appOf(store.publisher)
 const sync = async (name: 'syncer-legacy' | 'syncer-multi', channel = 'stable'): Promise<string> => {
   const body = syncerBody(name).replace('track="floored"', `track="${channel}"`)
   return (await serve().request('/v1/update/', { method: 'POST', body })).text()

@@ -12,11 +12,21 @@ import { publish } from '../../src/channels/publish.ts'
 import { catalogKey, channelKey } from '../../src/documents/paths.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
-import type { Documents } from '../../src/store/documents.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { seal } from '../../src/trust/envelope.ts'
 import { formatPin } from '../../src/trust/verify-root.ts'
-import { app, bytesOf, keys, minute, newKey, newStore, orderOf, publishOne, type TestStore } from '../world.ts'
+import {
+  app,
+  bytesOf,
+  keys,
+  minute,
+  newKey,
+  newStore,
+  noticing,
+  orderOf,
+  publishOne,
+  type TestStore,
+} from '../world.ts'
 import { fillBucket } from './bucket.ts'
 import { firstLine, startDeno } from './start-deno.ts'
 
@@ -144,21 +154,6 @@ async function startWorker(pin: string) {
   }
   return { bucket, fetch }
 }
-
-/** Calls `after` once a write has landed. */
-const noticing = (documents: Documents, after: (key: string) => Promise<void>): Documents => ({
-  ...documents,
-  async create(key, bytes) {
-    const outcome = await documents.create(key, bytes)
-    await after(key)
-    return outcome
-  },
-  async swap(key, bytes, token) {
-    const outcome = await documents.swap(key, bytes, token)
-    await after(key)
-    return outcome
-  },
-})
 
 const everyone = (answer: string) =>
   Object.fromEntries(

@@ -18,12 +18,14 @@ import {
   ask,
   type Bucket,
   bytesOf,
+  emptyBucket,
   gate,
   keys,
   minute,
   newKey,
   newReader,
   newStore,
+  noticing,
   orderOf,
   publishOne,
   refusal,
@@ -45,21 +47,6 @@ function rotate({ publisher, keys }: TestStore, role: RoleName, key = fresh, bef
   )
 }
 
-/** Calls `after` once a write has landed. */
-const noticing = (bucket: Bucket, after: (key: string) => Promise<void>): Bucket => ({
-  ...bucket,
-  async create(key, bytes) {
-    const outcome = await bucket.create(key, bytes)
-    await after(key)
-    return outcome
-  },
-  async swap(key, bytes, token) {
-    const outcome = await bucket.swap(key, bytes, token)
-    await after(key)
-    return outcome
-  },
-})
-
 function newMark(): HighWaterMark {
   let kept: Uint8Array | undefined
   return {
@@ -68,12 +55,6 @@ function newMark(): HighWaterMark {
       kept = bytes
     },
   }
-}
-
-async function emptyBucket(): Promise<Bucket> {
-  const { bucket } = await newStore()
-  for (const key of [rootKey(1), catalogKey]) bucket.erase(key)
-  return bucket
 }
 
 describe.each(roleNames)('while the %s key is replaced', (role) => {

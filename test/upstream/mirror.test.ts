@@ -21,6 +21,7 @@ import {
   ask,
   bytesOf,
   day,
+  emptyBucket,
   minute,
   newKey,
   newReader,
@@ -30,7 +31,7 @@ import {
   storedCatalog,
   type TestStore,
 } from '../world.ts'
-import { fileServer, serve, type TestServer } from './server.ts'
+import { serveStore, type TestServer } from './server.ts'
 
 const transport = nodeTransport()
 
@@ -59,14 +60,8 @@ beforeEach(async () => {
   origin = await newStore()
   await publishOne(origin, '2')
   instead = new Map()
-  server = await serve((request, response) => {
-    const other = instead.get(decodeURIComponent(request.url ?? '').slice(1))
-    if (other) return other(request, response)
-    fileServer(origin.publisher, { tags: 'content', ranges: true })(request, response)
-  })
-  const { bucket } = await newStore()
-  for (const key of [rootKey(1), catalogKey]) bucket.erase(key)
-  mirrored = newMirror(bucket)
+  server = await serveStore(() => origin.publisher, instead)
+  mirrored = newMirror(await emptyBucket())
   await mirror(mirrored.mirroring, all)
 })
 afterEach(() => server.close())

@@ -2,10 +2,9 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
-import { catalogKey, channelKey, missingKey, missingPath, notesKey, rootKey } from '../../src/documents/paths.ts'
+import { channelKey, missingKey, missingPath, notesKey } from '../../src/documents/paths.ts'
 import { mirror } from '../../src/mirroring/mirror.ts'
 import { mirrorStep } from '../../src/mirroring/step.ts'
-import { createApp } from '../../src/runtime/app.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { upstreamDocuments, upstreamPackages } from '../../src/store/http/upstream.ts'
@@ -13,8 +12,9 @@ import { sha256Hex } from '../../src/trust/digest.ts'
 import { holdRelease } from '../changes.ts'
 import { memoryPackages } from '../memory.ts'
 import { payloadText } from '../payloads.ts'
-import { app, ask, bytesOf, minute, newReader, newStore, publishOne, type TestStore } from '../world.ts'
-import { fileServer, serve, type TestServer } from './server.ts'
+import { appOf } from '../served.ts'
+import { app, ask, bytesOf, emptyBucket, minute, newReader, newStore, publishOne, type TestStore } from '../world.ts'
+import { serve, serveStore, type TestServer } from './server.ts'
 
 const all = { packages: 'all' } as const
 let origin: TestStore
@@ -38,14 +38,8 @@ beforeEach(async () => {
   origin = await newStore()
   await publishOne(origin, '2')
   instead = new Map()
-  server = await serve((request, response) => {
-    const other = instead.get(decodeURIComponent(request.url ?? '').slice(1))
-    if (other) return other(request, response)
-    fileServer(origin.publisher, { tags: 'content', ranges: true })(request, response)
-  })
-  const { bucket } = await newStore()
-  for (const key of [rootKey(1), catalogKey]) bucket.erase(key)
-  mirrored = newMirror(bucket)
+  server = await serveStore(() => origin.publisher, instead)
+  mirrored = newMirror(await emptyBucket())
   await mirror(mirrored.mirroring, all)
   origin.time.now += minute
 })
@@ -196,10 +190,7 @@ describe('the list', () => {
   describe('over HTTP', () => {
     /** A Platte over the mirror's store, and a reader that knows it by URL only. */
     async function sidecar() {
-      const { publisher } = mirrored
-      const { cache } = newReader(mirrored)
-      const parts = { cache, reader: publisher, packages: publisher.packages, events: () => {} }
-      const app = createApp({ ...parts, publicUrl: 'http://127.0.0.1', background: () => undefined })
+      const app = appOf(mirrored.publisher)
       let status = 0
       const second = await serve((request, response) => {
         if (status !== 0) return void response.writeHead(status).end()

@@ -106,3 +106,11 @@ function headersOf(bytes: Uint8Array, { tags }: Manners): Record<string, string>
       return { ETag: `"${bytes.length}"`, 'Last-Modified': new Date().toUTCString() }
   }
 }
+
+/** The files of a store, but for those that a test answers itself: by key, also later. */
+export const serveStore = (behind: () => Behind, instead: ReadonlyMap<string, RequestListener>): Promise<TestServer> =>
+  serve((request, response) => {
+    const other = instead.get(decodeURIComponent(request.url ?? '').slice(1))
+    if (other) return other(request, response)
+    fileServer(behind(), { tags: 'content', ranges: true })(request, response)
+  })
