@@ -9,7 +9,7 @@ import type { Random } from '../kernel/random.ts'
 import type { Transport } from '../store/http/transport.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
-import type { EventSink } from './events.ts'
+import type { EventSink, FleetEvent } from './events.ts'
 import type { OmahaAppRequest } from './omaha/omaha.ts'
 import type { Answering } from './update-check.ts'
 
@@ -44,6 +44,8 @@ export interface Extension {
   readonly onCheck?: (serving: Serving, answering: Answering, noted: Noted) => Promise<void>
   /** Answers paths without a route; `undefined` where the path is not its own. */
   readonly fallback?: (serving: Serving, context: Context) => Promise<Response | undefined>
+  /** Changes every contact before anybody receives it, the log included. */
+  readonly rewrite?: ((event: FleetEvent) => FleetEvent) | undefined
   /** Receives every contact. */
   readonly sink?: EventSink | undefined
   /** Sends what the store's own packages lack. */

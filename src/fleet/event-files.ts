@@ -55,7 +55,7 @@ async function* once(bytes: Uint8Array): Chunks {
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
 
 /** As often as it is packed: CloudWatch sends gzip, and Firehose may pack it again. @throws Error for damaged bytes. */
-async function* unpacked(chunks: Chunks, layers = 2): Chunks {
+export async function* unpacked(chunks: Chunks, layers = 2): Chunks {
   const iterator = chunks[Symbol.asyncIterator]()
   const first = await iterator.next()
   if (first.done) return
@@ -79,7 +79,7 @@ async function* unpacked(chunks: Chunks, layers = 2): Chunks {
 const recordStart = /(?<=\})(?=\{"messageType":")/
 
 /** Whole lines, also where a chunk ends within one. @throws Error for a line that is too long. */
-async function* linesOf(chunks: Chunks): AsyncIterable<readonly string[]> {
+export async function* linesOf(chunks: Chunks): AsyncIterable<readonly string[]> {
   const decoder = new TextDecoder()
   let rest = ''
   const bunch = (text: string): readonly string[] =>

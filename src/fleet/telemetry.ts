@@ -5,10 +5,21 @@ import { type EventSink, fanOut } from '../checks/events.ts'
 import type { Extension, FeatureContext, Gauge } from '../checks/serving.ts'
 import { refuseMethod } from '../http/problem.ts'
 import { storeEvents } from './events-store.ts'
+import { disguiseEvents, disguiseOnce } from './ids.ts'
+import { defaultKeepMs } from './settings.ts'
 
-/** Loads the library of metrics only where they are on. */
+interface Wanted {
+  readonly events: boolean
+  readonly metrics: boolean
+  readonly fleetFile?: string | undefined
+  readonly fleetKeepMs?: number | undefined
+  /** Where ids of machines become hashes. */
+  readonly idsKey?: string | undefined
+}
+
+/** Loads the library of metrics, and SQLite, only where they are on. */
 export async function openTelemetry(
-  wanted: { readonly events: boolean; readonly metrics: boolean },
+  wanted: Wanted,
   { reader, random, cache, gauges }: Pick<FeatureContext, 'reader' | 'random' | 'cache' | 'gauges'>,
 ): Promise<Extension> {
   const stored = wanted.events ? storeEvents({ ...reader, random }) : undefined
@@ -20,18 +31,33 @@ export async function openTelemetry(
         isKnown: (app, channel) => knows(cache, app, channel),
       })
     : undefined
-  const sinks = [stored, metrics].flatMap((one) => one?.sink ?? [])
+  const projector = await openProjector(wanted, reader)
+  const sinks = [stored, metrics, projector].flatMap((one) => one?.sink ?? [])
   return {
     name: 'fleet',
-    sink: fanOut(sinks as [EventSink, ...EventSink[]]),
+    sink: sinks[0] && fanOut(sinks as [EventSink, ...EventSink[]]),
+    rewrite: wanted.idsKey === undefined ? undefined : disguiseEvents(wanted.idsKey),
     mount: (app) => {
       if (metrics === undefined) return
       const headers = { 'content-type': metrics.contentType, 'cache-control': 'no-store' }
       app.get('/metrics', async (c) => c.body(await metrics.render(), 200, headers))
       app.all('/metrics', (c) => refuseMethod(c, 'GET, HEAD'))
     },
-    close: async () => stored?.close(),
+    close: async () => {
+      await stored?.close()
+      await projector?.close()
+    },
   }
+}
+
+async function openProjector(
+  { events, fleetFile, fleetKeepMs: keepMs = defaultKeepMs, idsKey }: Wanted,
+  reader: FeatureContext['reader'],
+) {
+  if (fleetFile === undefined) return undefined
+  const { startProjector } = await import('./projector.ts')
+  const disguise = idsKey === undefined ? undefined : disguiseOnce(idsKey)
+  return startProjector({ ...reader, file: fleetFile, follows: events, keepMs, disguise })
 }
 
 function knows({ apps }: CatalogCache, app: string, channel: string): boolean {

@@ -2,7 +2,7 @@
 import { type CatalogCache, currentCatalog, reload } from '../catalog/cache.ts'
 import { refresh, type Slice } from '../catalog/edit-catalog.ts'
 import type { StoreWriter } from '../catalog/read.ts'
-import { fanOut } from '../checks/events.ts'
+import { type EventSink, fanOut } from '../checks/events.ts'
 import type { Extension, Feature, FeatureContext, Serving, Upstream } from '../checks/serving.ts'
 import { describeError, type Log, logWith } from '../kernel/log.ts'
 import { type Settings, settingRows } from './settings.ts'
@@ -46,10 +46,13 @@ export function servingWith(
     ...(settings.store?.kind === 'http'
       ? { packages: undefined, upstream: { packages, newHasher } }
       : { packages, upstream: extensions.find((one) => one.upstream)?.upstream }),
-    events: fanOut([parts.events, ...extensions.flatMap(({ sink }) => sink ?? [])]),
+    events: rewriting(extensions, fanOut([parts.events, ...extensions.flatMap(({ sink }) => sink ?? [])])),
     explain: explain === 'off' ? undefined : explain === 'token' ? { token } : 'public',
   }
 }
+
+const rewriting = (extensions: readonly Extension[], sink: EventSink): EventSink =>
+  extensions.reduce<EventSink>((next, { rewrite }) => (rewrite ? (event) => next(rewrite(event)) : next), sink)
 
 /** How often a process with the timestamp key checks whether the catalog is due for a refresh. */
 export const refreshEveryMs = 60_000

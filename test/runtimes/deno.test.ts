@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openForReading } from '../../src/fleet/database.ts'
+import { readFleet } from '../../src/fleet/reader.ts'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
 import { lockTokens, makeSceneStore, packagesUrl, publicUrl } from '../scenes/fixture.ts'
 import { lookAtPages } from '../scenes/pages.ts'
@@ -40,9 +42,14 @@ beforeAll(async () => {
     PORT: '0',
     PLATTE_LOCKS: 'on',
   }
-  const write = [`--allow-write=${store}`]
+  const write = [`--allow-write=${store},${dir}`, `--allow-read=${dir}`]
   server = start(env, write)
-  const watching = { PLATTE_EVENTS: 'store', PLATTE_METRICS: 'on', PLATTE_LOCK_TOKENS: lockTokens }
+  const watching = {
+    PLATTE_EVENTS: 'store',
+    PLATTE_METRICS: 'on',
+    PLATTE_LOCK_TOKENS: lockTokens,
+    PLATTE_FLEET_FILE: join(dir, 'fleet.db'),
+  }
   elsewhere = start({ ...env, ...watching, PLATTE_PACKAGES_URL: packagesUrl }, write)
   const lines = await Promise.all([firstLine(server), firstLine(elsewhere)])
   for (const line of lines) expect(line).toMatchObject({ level: 'info', event: 'serve' })
@@ -58,8 +65,9 @@ test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 test('pages and feeds', () => lookAtPages(sendOver(url)))
 test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhereUrl)))
 
-test('serves metrics, and writes events as files on shutdown', async () => {
-  const body = '<request protocol="3.0"><app appid="x" version="1" track="y"><updatecheck/></app></request>'
+test('serves metrics, and writes events as files and the projection on shutdown', async () => {
+  const body =
+    '<request protocol="3.0"><app appid="x" version="1" track="y" machineid="m1"><updatecheck/></app></request>'
   await fetch(`${elsewhereUrl}/v1/update/`, { method: 'POST', body })
   const headers = { 'user-agent': 'curl/8.5.0' }
   await fetch(`${elsewhereUrl}/v1/update/`, { method: 'POST', body: body.slice(0, -20), headers })
@@ -71,6 +79,8 @@ test('serves metrics, and writes events as files on shutdown', async () => {
   expect((await fetch(`${url}/metrics`)).status).toBe(404)
   const [exit] = [elsewhere && once(elsewhere, 'exit'), elsewhere?.kill('SIGTERM')]
   expect(await exit).toEqual([0, null])
+  const fleet = readFleet(openForReading(join(dir, 'fleet.db')))
+  expect(fleet.machine('m1')).toMatchObject([{ app: 'x', state: 'waiting', detail: 'unknown-app' }])
   const files = await readdir(join(dir, 'store', 'events'), { recursive: true })
   const [file = ''] = files.filter((name) => name.endsWith('.ndjson.gz'))
   const text = gunzipSync(await readFile(join(dir, 'store', 'events', file))).toString()

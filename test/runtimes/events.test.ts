@@ -1,10 +1,14 @@
 /** A real server under a flood of made-up checks and events: answers stay the same, and what it holds and tells is bounded. */
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, expect, test, vi } from 'vitest'
+import { openForReading } from '../../src/fleet/database.ts'
+import { disguiseWith } from '../../src/fleet/ids.ts'
+import { readFleet } from '../../src/fleet/reader.ts'
 import { jsonLogTo, startServer } from '../../src/runtime/node.ts'
 import type { Running } from '../../src/runtime/server.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
@@ -21,13 +25,13 @@ const folder = await mkdtemp(join(tmpdir(), 'platte-events-'))
 afterAll(() => rm(folder, { recursive: true }))
 
 /** A server over a store of its own, with events in the store and numbers. */
-async function open(name: string): Promise<{ running: Running; dir: string; log: () => string }> {
+async function open(name: string, more: Record<string, string> = {}) {
   const dir = join(folder, name)
   await makeStore({ kind: 'file', dir })
   const { documents, packages } = await openStore({ kind: 'file', dir })
   const { publisher, pin } = await makeSceneStore(documents, packages)
   const env = { PLATTE_STORE: `file:${dir}`, PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PORT: '0' }
-  const settings = readSettings({ ...env, PLATTE_EVENTS: 'store', PLATTE_METRICS: 'on' }, ['store', 'pin'])
+  const settings = readSettings({ ...env, PLATTE_EVENTS: 'store', PLATTE_METRICS: 'on', ...more }, ['store', 'pin'])
   const stdout = new PassThrough()
   const lines: Buffer[] = []
   stdout.on('data', (chunk) => lines.push(chunk))
@@ -109,4 +113,27 @@ test('a store that goes away is not made anew to keep events there', async () =>
     waiting,
   )
   await expect(stat(dir)).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('the projection has each contact within seconds, with ids as keyed hashes wherever they are written', async () => {
+  const file = join(folder, 'fleet.db')
+  const ids = { PLATTE_FLEET_IDS: 'hmac', PLATTE_FLEET_IDS_KEY: 'a key of the fleet' }
+  const { running, dir, log } = await open('fleet', { ...ids, PLATTE_FLEET_FILE: file })
+  await post(running, bodyOf('full-update-01'))
+  await post(running, bodyOf('full-update-02'))
+  await post(running, 'not an Omaha request')
+  const id = '0123456789abcdef0123456789abcdef'
+  const hashed = disguiseWith(ids.PLATTE_FLEET_IDS_KEY)(id)
+  const read = () => {
+    const database = openForReading(file)
+    const [machine] = readFleet(database).machine(hashed)
+    database.close()
+    return machine
+  }
+  await vi.waitFor(() => expect(read()).toMatchObject({ state: 'downloading', oem: 'ami' }), waiting)
+  expect(read()?.alias).toMatch(/^hmac-/)
+  await running.stop()
+  const written = [log(), ...(await storedTexts(dir)), readFileSync(file, 'latin1')]
+  for (const text of written) expect([text.includes(id), text.includes('web-1')]).toEqual([false, false])
+  expect(written.filter((text) => text.includes(hashed))).toHaveLength(3)
 })

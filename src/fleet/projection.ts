@@ -1,0 +1,219 @@
+/**
+ * The fleet as tables, from contacts in any order: folded in memory, and written where a machine changed. Every write is one
+ * transaction, together with the files that it came from; so a process may end at any point.
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../kernel/clock.ts'
+import { isoText } from '../kernel/format.ts'
+import { isDamage, openDatabase, putAside } from './database.ts'
+import { identityOf, keyOf, meaningsOf, type Sighting } from './facts.ts'
+import type { LineTaker } from './lines.ts'
+import { type MachineRows, machineRows } from './machine-rows.ts'
+import { addSlot, hashOf, loadSlots, nameOf, repeats, type Slots } from './slots.ts'
+import { openWords, type Words } from './words.ts'
+
+/** Machines that are kept one by one; contacts of others are only counted. */
+const maxMachines = 1_500_000
+/** A line that is dated later than this beyond now is of a wrong clock. */
+const maxAheadMs = 10 * 60 * 1000
+/** Contacts that wait for a row to be written again. */
+const maxPending = 50_000
+/** Machines whose last contact waits to be written. */
+const maxTouched = 400_000
+
+export interface ProjectionOptions {
+  readonly clock: Clock
+  /** How long a machine is kept after its last contact. */
+  readonly keepMs: number
+  readonly maxMachines?: number
+  /** Replaces the id and the alias of a machine. */
+  readonly disguise?: ((text: string) => string) | undefined
+}
+
+const countNames = ['lost', 'refused', 'unreadable', 'nameless', 'beyond', 'ahead'] as const
+export type CountName = (typeof countNames)[number]
+
+export interface Projection extends LineTaker {
+  /** @param isCounted whether it counts where it is of no machine that is kept. */
+  sighting(sighting: Sighting, isCounted?: boolean): void
+  /** Whether the lines of a file are in. */
+  has(file: string): boolean
+  /** The lines since the last call were those of a file, all of them. */
+  endFile(file: string): void
+  /** Writes what is held. @throws Error of SQLite: the projection must be opened again. */
+  flush(): void
+  /** Forgets machines that were silent for too long, and files before a day. */
+  prune(): void
+  close(): void
+  readonly database: DatabaseSync
+}
+
+/** A damaged file is put aside, and made anew. @throws PlatteError('configuration') as `openDatabase`. */
+export function openProjection(file: string, options: ProjectionOptions): Projection {
+  const database = openDatabase(file)
+  try {
+    return project(database, options)
+  } catch (error) {
+    database.close()
+    if (!isDamage(error)) throw error
+    putAside(file)
+    return project(openDatabase(file), options)
+  }
+}
+
+/** What is held in memory until it is written. */
+interface Held {
+  readonly database: DatabaseSync
+  readonly options: ProjectionOptions
+  words: Words
+  slots: Slots
+  rows: MachineRows
+  /** Of the file, as SQLite numbers what other connections write. */
+  version: unknown
+  /** Contacts by the row that they change. */
+  readonly pending: Map<number, Sighting[]>
+  waiting: number
+  /** Rows of which only the last contact changed. */
+  touched: number[]
+  readonly files: string[]
+  readonly counts: Counts
+  /** Of the file that is being read. */
+  fileCounts: Counts
+}
+
+function project(database: DatabaseSync, options: ProjectionOptions): Projection {
+  const held: Held = {
+    ...{ database, options, ...loaded(database), version: dataVersion(database) },
+    ...{ pending: new Map(), waiting: 0, touched: [], files: [], counts: newCounts(), fileCounts: newCounts() },
+  }
+  const hasFile = database.prepare('SELECT 1 FROM files WHERE key = ?')
+  return {
+    sighting: (given, isCounted = true) => take(held, given, isCounted ? held.fileCounts : newCounts()),
+    refused: () => bump(held.fileCounts, 'refused'),
+    lost: (count) => bump(held.fileCounts, 'lost', count),
+    unreadable: () => bump(held.fileCounts, 'unreadable'),
+    has: (file) => hasFile.get(file) !== undefined || held.files.includes(file),
+    endFile(file) {
+      if (file !== '') held.files.push(file)
+      for (const [name, n] of held.fileCounts) bump(held.counts, name, n)
+      held.fileCounts = newCounts()
+    },
+    flush: () => flush(held),
+    prune: () => prune(held),
+    close: () => database.close(),
+    database,
+  }
+}
+
+function loaded(database: DatabaseSync): Pick<Held, 'words' | 'slots' | 'rows'> {
+  const [words, slots] = [openWords(database), loadSlots(database)]
+  return { words, slots, rows: machineRows(database, words, slots) }
+}
+
+function take(held: Held, given: Sighting, counts: Counts): void {
+  const { clock, keepMs, disguise } = held.options
+  const now = clock()
+  if (given.machine === '') bump(counts, 'nameless')
+  else if (given.at > now + maxAheadMs) bump(counts, 'ahead')
+  else if (given.at >= now - keepMs) add(held, disguise ? disguised(given, disguise) : given, counts)
+}
+
+function add(held: Held, sighting: Sighting, counts: Counts): void {
+  const { words, slots, options } = held
+  const name = nameOf(words.idOf(sighting.app), sighting.machine)
+  const known = slots.byName.get(name)
+  if (known === undefined && slots.byName.size >= (options.maxMachines ?? maxMachines)) {
+    bump(counts, 'beyond')
+    return
+  }
+  const slot = known ?? addSlot(slots, name)
+  const wasClean = slots.dirty[slot] === 0
+  const current = sighting.reported.length > 0 ? 0 : currentOf(words, sighting)
+  const contacted = { current, identity: words.idOf(identityOf(sighting)), alias: hashOf(sighting.alias) }
+  if (!repeats(slots, slot, { at: sighting.at, ...contacted })) wait(held, slot, sighting)
+  else if (wasClean && slots.dirty[slot] === 1 && held.touched.push(slot) >= maxTouched) flush(held)
+}
+
+function wait(held: Held, slot: number, sighting: Sighting): void {
+  const list = held.pending.get(slot)
+  if (list) list.push(sighting)
+  else held.pending.set(slot, [sighting])
+  held.slots.dirty[slot] = 2
+  held.waiting += 1
+  if (held.waiting >= maxPending) flush(held)
+}
+
+/** After a failure the transaction ends with the connection. */
+function flush(held: Held): void {
+  const { database, pending, files, counts } = held
+  if (pending.size + held.touched.length + files.length + counts.size === 0) return
+  database.exec('BEGIN IMMEDIATE')
+  // Another process wrote here: what is held of the rows is of before.
+  if (dataVersion(database) !== held.version) reread(held)
+  const { rows, words, slots } = held
+  for (const slot of [...pending.keys()].sort((a, b) => a - b)) rows.write(slot, pending.get(slot) ?? [])
+  for (const slot of Int32Array.from(held.touched).sort()) {
+    if (slots.dirty[slot] === 1) rows.touch(slot)
+    slots.dirty[slot] = 0
+  }
+  rows.save()
+  words.save()
+  const addFile = database.prepare('INSERT OR IGNORE INTO files (key) VALUES (?)')
+  for (const file of files) addFile.run(file)
+  const addCount = database.prepare(
+    'INSERT INTO counts (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = n + excluded.n',
+  )
+  for (const [name, n] of counts) addCount.run(name, n)
+  database.exec('COMMIT')
+  held.version = dataVersion(database)
+  pending.clear()
+  counts.clear()
+  held.waiting = files.length = 0
+  held.touched = []
+}
+
+/** Rows of another process may have other numbers than those that are held here. */
+function reread(held: Held): void {
+  const contacts = [...held.pending.values()].flat()
+  const last = held.touched.map(
+    (slot) => [slot, held.slots.dirty[slot] === 1 ? (held.slots.last[slot] ?? 0) : 0] as const,
+  )
+  Object.assign(held, loaded(held.database), { touched: [] })
+  held.pending.clear()
+  for (const [slot, at] of last) if (at > (held.slots.last[slot] ?? 0)) held.slots.last[slot] = at
+  for (const [slot] of last) held.rows.touch(slot)
+  held.waiting = Number.NEGATIVE_INFINITY
+  for (const sighting of contacts) add(held, sighting, newCounts())
+}
+
+function prune(held: Held): void {
+  const { database, options, rows } = held
+  flush(held)
+  const since = options.clock() - options.keepMs
+  rows.forget(since)
+  // A key is read no more once its day is too old.
+  const day = isoText(since - 2 * dayMs).slice(0, 10)
+  const oldest = `events/dt=${day.replaceAll('-', '')}`
+  database.prepare("DELETE FROM files WHERE replace(key, '-', '') < ?").run(oldest)
+  held.version = dataVersion(database)
+}
+
+const dayMs = 24 * 60 * 60 * 1000
+
+type Counts = Map<CountName, number>
+const newCounts = (): Counts => new Map()
+const bump = (counts: Counts, name: CountName, by = 1): void => void counts.set(name, (counts.get(name) ?? 0) + by)
+
+/** Changes when another connection wrote. */
+const dataVersion = (database: DatabaseSync): unknown => database.prepare('PRAGMA data_version').get()?.data_version
+
+function currentOf(words: Words, sighting: Sighting): number {
+  const [meaning] = meaningsOf(sighting)
+  return (meaning && words.known(keyOf(meaning))) ?? 0
+}
+
+const disguised = (sighting: Sighting, disguise: (text: string) => string): Sighting => ({
+  ...sighting,
+  machine: disguise(sighting.machine),
+  alias: sighting.alias && disguise(sighting.alias),
+})

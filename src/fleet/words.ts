@@ -1,0 +1,69 @@
+/** Texts that many rows share, as numbers. Clients make texts up, so there is a bound: more are one word. */
+import type { DatabaseSync } from 'node:sqlite'
+import { keyOf, type Meaning, meaningOfKey } from './facts.ts'
+
+/** Texts that have a number of their own. */
+const maxWords = 200_000
+
+const others = 'other'
+
+export interface Words {
+  idOf(word: string): number
+  textOf(id: number): string
+  /** Equal meanings are one object. */
+  meaningOf(meaning: Meaning): Meaning
+  idOfMeaning(meaning: Meaning): number
+  /** @returns `undefined` for a number that is no fact's. */
+  meaningOfId(id: number): Meaning | undefined
+  /** The number of a fact's text, if it is known. */
+  known(key: string): number | undefined
+  /** Writes what is new, within a transaction. */
+  save(): void
+}
+
+export function openWords(database: DatabaseSync): Words {
+  const ids = new Map<string, number>()
+  const texts: string[] = []
+  const meanings = new Map<number, Meaning>()
+  const numbers = new Map<Meaning, number>()
+  const insert = database.prepare('INSERT INTO words (id, word) VALUES (?, ?)')
+  let saved = 0
+  const add = (word: string): number => {
+    ids.set(word, texts.length)
+    return texts.push(word) - 1
+  }
+  for (const { id, word } of database.prepare('SELECT id, word FROM words ORDER BY id').all()) {
+    ids.set(String(word), Number(id))
+    texts[Number(id)] = String(word)
+  }
+  saved = texts.length
+  // The empty text is 0, and what is beyond the bound 1.
+  if (texts.length === 0) for (const word of ['', others]) add(word)
+  const idOf = (word: string): number => ids.get(word) ?? (texts.length < maxWords ? add(word) : 1)
+  const meaningOfId = (id: number): Meaning | undefined => {
+    const known = meanings.get(id)
+    if (known !== undefined || texts[id]?.includes('\n') !== true) return known
+    const made = meaningOfKey(texts[id])
+    meanings.set(id, made)
+    numbers.set(made, id)
+    return made
+  }
+  return {
+    idOf,
+    textOf: (id) => texts[id] ?? others,
+    meaningOf(meaning) {
+      const key = keyOf(meaning)
+      const isKnown = ids.has(key) || texts.length < maxWords
+      const few = { ...meaning, channel: others, version: others, detail: others, type: 0, error: others }
+      // The few of this kind are always room for.
+      const id = isKnown ? idOf(key) : (ids.get(keyOf(few)) ?? add(keyOf(few)))
+      return meaningOfId(id) ?? meaning
+    },
+    idOfMeaning: (meaning) => numbers.get(meaning) ?? 0,
+    meaningOfId,
+    known: (key) => ids.get(key),
+    save() {
+      for (; saved < texts.length; saved++) insert.run(saved, texts[saved] ?? '')
+    },
+  }
+}

@@ -1,0 +1,320 @@
+/** The projection of a fleet of 500 machines: exact through each source, and the same after whatever happens to it. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { followStore } from '../../src/fleet/follow.ts'
+import { disguiseOnce, disguiseWith } from '../../src/fleet/ids.ts'
+import { readLine } from '../../src/fleet/lines.ts'
+import { states } from '../../src/fleet/machine.ts'
+import { openProjection, type ProjectionOptions } from '../../src/fleet/projection.ts'
+import { readFleet } from '../../src/fleet/reader.ts'
+import type { Documents } from '../../src/store/documents.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
+import { memoryDocuments } from '../memory.ts'
+import { seeded } from '../world.ts'
+import { app, type EventFile, filesOf, makeFleet, next, old, scripts, sources, start, store } from './generator.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'platte-fleet-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+let file = ''
+let files = 0
+beforeEach(() => {
+  file = join(dir, `${files++}.db`)
+})
+
+const hour = 60 * 60 * 1000
+const day = 24 * hour
+const now = start + 4 * hour
+const options: ProjectionOptions = { clock: () => now, keepMs: 30 * day }
+const { lines, machines } = makeFleet(500)
+
+const window = { since: now - day, until: now }
+
+async function follow(documents: Documents, at = file, more: Partial<ProjectionOptions> = {}) {
+  const projection = openProjection(at, { ...options, ...more })
+  const read = await followStore(documents, projection, window)
+  projection.close()
+  return read
+}
+
+/** Everything that is read of a projection. */
+function everything(at = file) {
+  const database = new DatabaseSync(at)
+  const fleet = readFleet(database)
+  const rows = fleet.machines({}, { limit: 10_000, offset: 0 })
+  const found = {
+    tallies: fleet.tallies(),
+    moved: fleet.moved(),
+    counts: fleet.counts(),
+    machines: rows.toSorted((a, b) => (a.machine < b.machine ? -1 : 1)),
+    histories: rows.map(({ machine }) => [machine, fleet.machine(machine).map(({ changes }) => changes)]).sort(),
+    releases: fleet.release(next),
+    trend: fleet
+      .trend([start / hour, start / hour + 2])
+      .toSorted((a, b) => (a.version + a.channel < b.version + b.channel ? -1 : 1)),
+  }
+  database.close()
+  return found
+}
+
+async function inMemory(files: readonly EventFile[]): Promise<Documents> {
+  const documents = memoryDocuments()
+  await store(documents, files)
+  return documents
+}
+
+const percentile = (name: string): number => Object.keys(scripts).indexOf(name)
+const countOf = (name: string): number =>
+  machines.filter((_, i) => i % Object.keys(scripts).length === percentile(name)).length
+
+describe.each(sources)('through %s', (source) => {
+  test('every machine, count and list is that of the record', async () => {
+    await follow(await inMemory(filesOf(lines, source)))
+    const database = new DatabaseSync(file)
+    const fleet = readFleet(database)
+    for (const want of machines) {
+      const [found, ...more] = fleet.machine(want.machine)
+      const { changes, ...row } = want
+      expect(found, want.machine).toMatchObject({ ...row, app })
+      expect([found?.changes.length, more], JSON.stringify(found?.changes)).toEqual([changes, []])
+    }
+    for (const state of states) {
+      const wanted = machines.filter((one) => one.state === state)
+      const listed = fleet.machines({ state }, { limit: 1_000, offset: 0 })
+      expect(listed.map(({ machine }) => machine).sort(), state).toEqual(wanted.map(({ machine }) => machine).sort())
+      expect(fleet.howMany({ state, oem: 'azure' }), state).toBe(wanted.filter(({ oem }) => oem === 'azure').length)
+      const tallied = fleet
+        .tallies()
+        .filter((one) => one.state === state)
+        .reduce((sum, one) => sum + one.machines, 0)
+      expect(tallied, state).toBe(wanted.length)
+    }
+    expect(fleet.howMany({ version: next })).toBe(machines.filter(({ version }) => version === next).length)
+    expect(fleet.moved()).toEqual([{ app, channel: 'stable', cameFrom: 'beta', machines: countOf('moved channels') }])
+    expect(fleet.counts()).toEqual({})
+    const doneCount = countOf('just rebooted') + countOf('done by go-omaha')
+    const failed = { '9 download-transfer': countOf('failing downloads'), '10 payload-hash': countOf('wrong bytes') }
+    expect(fleet.release(next)).toMatchObject([
+      {
+        ...{ app, version: next, done: doneCount, failed, fellBack: countOf('fell back') },
+        offered: Object.keys(scripts)
+          .filter((name) => !['up to date', 'only pings', 'not in the ramp', 'moved channels'].includes(name))
+          .reduce((sum, name) => sum + countOf(name), 0),
+        installed: ['waiting for its reboot', 'just rebooted', 'done by go-omaha', 'fell back'].reduce(
+          (sum, name) => sum + countOf(name),
+          0,
+        ),
+        medianMs: hour,
+      },
+    ])
+    const versionsAt = fleet.trend([start / hour + 2]).filter(({ channel }) => channel === 'stable')
+    const ends = [old, next].map((version) => machines.filter((one) => one.version === version).length)
+    expect([old, next].map((one) => versionsAt.find(({ version }) => version === one)?.machines[0])).toEqual(ends)
+    database.close()
+  })
+})
+
+const platteFiles = filesOf(lines, 'platte')
+const plain = join(dir, 'plain.db')
+await follow(await inMemory(platteFiles), plain)
+const want = everything(plain)
+
+describe('the same rows', () => {
+  test('from files in any order', async () => {
+    const random = seeded(7)
+    const projection = openProjection(file, options)
+    for (const one of platteFiles.toSorted(() => random() - 0.5)) {
+      await followStore(await inMemory([one]), projection, window)
+    }
+    projection.close()
+    expect(everything()).toEqual(want)
+  })
+
+  test('from lines in any order, one transaction each or all at once, and twice', () => {
+    const random = seeded(8)
+    const shuffled = [...lines, ...lines].toSorted(() => random() - 0.5)
+    const projection = openProjection(file, options)
+    shuffled.forEach(({ text }, i) => {
+      readLine(text, projection)
+      if (i % 3 === 0) projection.flush()
+    })
+    projection.flush()
+    projection.close()
+    expect(everything()).toEqual(want)
+  })
+
+  test('from files that come twice, under their name or another', async () => {
+    const documents = await inMemory(platteFiles)
+    expect(await follow(documents)).toBe(platteFiles.length)
+    expect(await follow(documents)).toBe(0)
+    await store(
+      documents,
+      platteFiles.map(({ key, bytes }) => ({ key: key.replace('-0a0b', '-1a1b'), bytes })),
+    )
+    expect(await follow(documents)).toBe(platteFiles.length)
+    expect(everything()).toEqual(want)
+  })
+
+  test('after each of many short processes', async () => {
+    const documents = memoryDocuments()
+    for (const one of platteFiles) {
+      await store(documents, [one])
+      expect(await follow(documents)).toBe(1)
+    }
+    expect(everything()).toEqual(want)
+  })
+
+  test('where two processes write one file', async () => {
+    const [a, b] = [openProjection(file, options), openProjection(file, options)]
+    lines.forEach(({ text }, i) => {
+      readLine(text, i % 2 ? a : b)
+      if (i % 50 === 0) (i % 100 ? a : b).flush()
+    })
+    a.flush()
+    b.flush()
+    a.close()
+    b.close()
+    expect(everything()).toEqual(want)
+  })
+
+  test('after a projector was killed', async () => {
+    const root = join(dir, 'killed')
+    const documents = folderDocuments(root, { clock: () => now })
+    await import('node:fs/promises').then(({ mkdir }) => mkdir(root))
+    await store(documents, platteFiles)
+    const child = spawn(process.execPath, [join(import.meta.dirname, 'projector-child.ts'), root, file, String(now)])
+    child.stdout.once('data', () => child.kill('SIGKILL'))
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
+    expect(await follow(documents)).toBeGreaterThan(0)
+    expect(everything()).toEqual(want)
+  })
+
+  test.each([
+    [
+      'damaged in the middle',
+      () =>
+        writeFileSync(
+          file,
+          Buffer.concat([readFileSync(file).subarray(0, 8192), Buffer.alloc(readFileSync(file).length, 7)]),
+        ),
+    ],
+    ['cut short', () => truncateSync(file, 10_000)],
+    ['no database any more', () => writeFileSync(file, 'nonsense'.repeat(1_000))],
+    ['of another version', () => new DatabaseSync(file).exec('PRAGMA user_version = 999')],
+  ])('from a file that is %s', async (_, damage) => {
+    const documents = await inMemory(platteFiles)
+    await follow(documents)
+    damage()
+    await follow(documents).catch(() => follow(documents))
+    expect(everything()).toEqual(want)
+    expect(existsSync(`${file}.old`)).toBe(true)
+  })
+})
+
+test('a database of something else is left alone', () => {
+  new DatabaseSync(file).exec('CREATE TABLE precious (x)')
+  expect(() => openProjection(file, options)).toThrow(/is a database, but no projection of a fleet/)
+  expect(new DatabaseSync(file).prepare('SELECT name FROM sqlite_schema').all()).toMatchObject([{ name: 'precious' }])
+})
+
+const contact = (fields: object): string =>
+  JSON.stringify({
+    time: new Date(start).toISOString(),
+    event: 'contact',
+    app,
+    channel: 'stable',
+    version: old,
+    machine: 'm',
+    ...fields,
+  })
+
+test('forged lines: made-up machines, names and clocks are counted, within bounds', () => {
+  const projection = openProjection(file, { ...options, maxMachines: 1_000 })
+  for (let i = 0; i < 20_000; i++)
+    readLine(contact({ machine: `m${i}`, version: `v${i}`, channel: `c${i}` }), projection)
+  readLine(contact({ machine: 'm1', time: new Date(now + day).toISOString() }), projection)
+  readLine(contact({ machine: '' }), projection)
+  readLine(contact({ refused: 'bad-request' }), projection)
+  for (const line of [
+    'nonsense',
+    '[]',
+    '{}',
+    contact({ app: 7 }),
+    contact({ version: 'v'.repeat(999) }),
+    contact({ reported: [null] }),
+    contact({ time: 'noon' }),
+  ])
+    readLine(line, projection)
+  readLine('{"event":"events","lostLines":7}', projection)
+  readLine('{"event":"contact","leftOut":3}', projection)
+  readLine('{"event":"serve"}', projection)
+  projection.endFile('')
+  projection.flush()
+  const fleet = readFleet(projection.database)
+  expect(fleet.howMany({})).toBe(1_000)
+  expect(fleet.counts()).toEqual({ ahead: 1, beyond: 19_000, lost: 10, nameless: 1, refused: 1, unreadable: 7 })
+  projection.close()
+})
+
+test('syncers are no machines', () => {
+  const projection = openProjection(file, options)
+  for (const machine of ['s1', 's2'])
+    readLine(contact({ machine, syncer: true, decision: 'update', offered: next }), projection)
+  projection.flush()
+  const fleet = readFleet(projection.database)
+  expect([fleet.howMany({}), fleet.tallies(), fleet.release(next)]).toEqual([0, [], []])
+  expect(fleet.syncers()).toEqual([{ app, channel: 'stable', machines: 2 }])
+  projection.close()
+})
+
+test('machines are forgotten after their last contact, with all that was counted of them', () => {
+  let at = now
+  const projection = openProjection(file, { ...options, clock: () => at })
+  for (const { text } of lines) readLine(text, projection)
+  at = now + 31 * day
+  readLine(contact({ machine: 'new', time: new Date(at).toISOString() }), projection)
+  projection.prune()
+  const fleet = readFleet(projection.database)
+  expect(fleet.machines({}, { limit: 10, offset: 0 })).toMatchObject([{ machine: 'new' }])
+  expect(fleet.tallies()).toMatchObject([{ version: old, machines: 1 }])
+  expect([fleet.release(next), fleet.trend([at / hour]).length]).toEqual([[], 1])
+  projection.close()
+})
+
+test('ids and aliases as keyed hashes: the same machines, and no text of them in the file', async () => {
+  const documents = await inMemory(platteFiles)
+  await follow(documents, file, { disguise: disguiseOnce('a key of the fleet') })
+  const id = machines[5]?.machine ?? ''
+  const database = new DatabaseSync(file)
+  const fleet = readFleet(database)
+  expect(fleet.machine(id)).toEqual([])
+  const hashed = disguiseWith('a key of the fleet')(id)
+  expect(fleet.machine(hashed)).toMatchObject([{ machine: hashed, state: machines[5]?.state }])
+  expect(disguiseOnce('a key of the fleet')(hashed)).toBe(hashed)
+  expect(disguiseWith('another key of the fleet')(id)).not.toBe(hashed)
+  database.close()
+  expect(readFileSync(file).includes(id)).toBe(false)
+  expect(everything().tallies).toEqual(want.tallies)
+})
+
+test('machines are found by a part of their id, what they run, where they are silent; in pages', async () => {
+  await follow(await inMemory(platteFiles))
+  const database = new DatabaseSync(file)
+  const fleet = readFleet(database)
+  expect(fleet.machines({ search: '01f3' }, { limit: 10, offset: 0 }).map(({ machine }) => machine)).toEqual([
+    (499).toString(16).padStart(32, '0'),
+  ])
+  expect(fleet.howMany({ search: '%' })).toBe(0)
+  const pages = [0, 200, 400].map((offset) => fleet.machines({}, { limit: 200, offset }))
+  expect(pages.map(({ length }) => length)).toEqual([200, 200, 100])
+  expect(new Set(pages.flat().map(({ machine }) => machine)).size).toBe(500)
+  const silentSince = start + hour
+  expect(fleet.howMany({ silentSince })).toBe(pages.flat().filter(({ last }) => last < silentSince).length)
+  expect(fleet.silent(silentSince)).toEqual([{ app, channel: 'stable', machines: fleet.howMany({ silentSince }) }])
+  expect(fleet.howMany({ version: 'never seen' })).toBe(0)
+  database.close()
+})
