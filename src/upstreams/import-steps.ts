@@ -128,8 +128,14 @@ function versionSteps(ref: Pick<ForeignChannel, 'app' | 'channel'>, { releases, 
 function publishing(ref: Pick<ForeignChannel, 'app' | 'channel'>, one: ForeignRelease, all: readonly ForeignRelease[]) {
   const { version, board, isRaw, held, floor } = one
   const [over] = all.flatMap(({ rampOver = [] }) => rampOver).sort((a, b) => durationMs(b) - durationMs(a))
-  // What the other server lets machines pass by is its own choice.
-  const placed = { create: false, createBoard: true, skipFloors: true, belowNewest: floor !== undefined, raw: isRaw }
-  const order = { ...ref, version, board, ...placed, ...(held ? { held } : defined({ floor })) }
+  // What the other server lets machines pass by, and pauses for some of them, is its own choice.
+  const switches = {
+    createBoard: true,
+    skipFloors: true,
+    ignoreHolds: true,
+    belowNewest: floor !== undefined,
+    raw: isRaw,
+  }
+  const order = { ...ref, version, board, create: false, ...switches, ...(held ? { held } : defined({ floor })) }
   return { order, release: { ...one, ...defined({ rampOver: over }) } }
 }

@@ -2,6 +2,7 @@
  * The fault table: whatever write of a publish or a refresh fails, before it landed or after, with the process going on
  * or dying there, readers see the old state or the new one, and a rerun ends as if nothing had been.
  */
+import { mkdtempSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +17,6 @@ import { askAll, countWrites, endsWell, errorsOf, everyFault, faulty, withFault 
 
 const folder = await mkdtemp(join(tmpdir(), 'platte-faults-'))
 afterAll(() => rm(folder, { recursive: true }))
-let folders = 0
 
 const order = (more: Partial<PublishOrder> = {}): PublishOrder =>
   orderOf('2', {
@@ -28,7 +28,7 @@ const order = (more: Partial<PublishOrder> = {}): PublishOrder =>
 
 const storesOf = {
   memory: () => undefined,
-  folder: () => folderPackages(join(folder, `${folders++}`), { clock: () => Date.now(), newHasher: nodeHasher }),
+  folder: () => folderPackages(mkdtempSync(join(folder, 'store-')), { clock: () => Date.now(), newHasher: nodeHasher }),
 }
 
 describe.each(Object.entries(storesOf))('publish of a new channel, packages in %s', (_, makePackages) => {
