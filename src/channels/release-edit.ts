@@ -35,8 +35,8 @@ export interface ReleaseOrder extends ChannelRef, Pick<Release, 'version' | 'com
   readonly createBoard?: boolean | undefined
   /** Whether the first package may be another file than a payload of update_engine. */
   readonly raw?: boolean | undefined
-  /** Whether the version may be one that another channel of the app holds or withdrew. */
-  readonly ignoreHolds?: boolean | undefined
+  /** Whether the version may be one that another channel of the app holds or withdrew, or for which reasons. */
+  readonly ignoreHolds?: boolean | ((reason: string) => boolean) | undefined
   /** Whether other bytes take the place of a version that nobody was offered. */
   readonly replace?: boolean | undefined
   /** Withholds a new release, and says why. */
@@ -71,12 +71,16 @@ export function checkAdmission(state: EditState, order: ReleaseOrder): void {
 /** What was stopped elsewhere is rarely meant to go out here. A board that the channel has already stays as it is. */
 function checkHolds(state: EditState, { app, version, board, held, ignoreHolds }: ReleaseOrder): void {
   const { head, others } = state
-  if (ignoreHolds || held !== undefined || boardOf(head && findRelease(head.manifest, version), board)) return
+  if (ignoreHolds === true || held !== undefined || boardOf(head && findRelease(head.manifest, version), board)) return
+  const stops = (reason: string): boolean => !ignoreHolds || !ignoreHolds(reason)
   const hint = 'publish another version; --ignore-holds publishes this one all the same, --held withholds it here, too'
   for (const [channel, other] of others) {
     const withdrawn = findRelease(other, version)?.withdrawn
-    if (withdrawn) throw refusal(`${version} was withdrawn from ${channel}: ${withdrawn.reason}`, hint)
-    const hold = entryOf(state, { app, channel }).holds?.find(isHoldOf(version, [board]))
+    if (withdrawn && stops(withdrawn.reason))
+      throw refusal(`${version} was withdrawn from ${channel}: ${withdrawn.reason}`, hint)
+    const hold = entryOf(state, { app, channel }).holds?.find(
+      (one) => isHoldOf(version, [board])(one) && stops(one.reason),
+    )
     if (hold) throw refusal(`${version} is held in ${channel}: ${hold.reason}`, hint)
   }
 }

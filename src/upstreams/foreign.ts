@@ -33,6 +33,10 @@ export interface ForeignRelease {
   readonly rampOver?: string
 }
 
+/** Whether an import gave this reason: what is held there for some groups is offered to others. */
+export const isHeldThere = (reason: string): boolean =>
+  /^(paused|at most 0 updates) in Nebraska, |^not published in CoreUpdate$/.test(reason)
+
 export interface ForeignChannel {
   /** The key of the app. */
   readonly app: string

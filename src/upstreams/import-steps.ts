@@ -8,7 +8,7 @@ import { boardOf, findRelease } from '../release/add-release.ts'
 import { type BoardPackages, type Hold, packagesFor, type Release } from '../release/channel.ts'
 import { isSameHold } from '../release/edits.ts'
 import { newestFirst, oldestFirst } from '../release/version.ts'
-import type { ForeignChannel, ForeignRelease } from './foreign.ts'
+import { type ForeignChannel, type ForeignRelease, isHeldThere } from './foreign.ts'
 
 /** One change: a command, or a release whose packages may have to be downloaded. */
 export type Step =
@@ -132,7 +132,7 @@ function publishing(ref: Pick<ForeignChannel, 'app' | 'channel'>, one: ForeignRe
   const switches = {
     createBoard: true,
     skipFloors: true,
-    ignoreHolds: true,
+    ignoreHolds: isHeldThere,
     belowNewest: floor !== undefined,
     raw: isRaw,
   }

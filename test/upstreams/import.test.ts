@@ -1,6 +1,9 @@
 /** A recorded Nebraska is imported into a fresh store over real sockets; Platte then answers what its machines ask. */
 import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { readCommand } from '../../src/channels/commands.ts'
+import { commit } from '../../src/channels/commit.ts'
+import { planCommand } from '../../src/channels/execute-command.ts'
 import type { Running } from '../../src/runtime/server.ts'
 import { carryOut, planImport } from '../../src/upstreams/import.ts'
 import { flatcar, recording, nebraska as startNebraska } from '../nebraska.ts'
@@ -192,6 +195,20 @@ test('broken off before any step, the next run goes on; a paused group is offere
     ])
   }
   expect(await contentOf(other)).toEqual(await contentOf(store))
+})
+
+test('what an operator holds here does not go to another channel; what Nebraska pauses for one group does', async () => {
+  const taking = await newStoreAt2()
+  const found = await readAll(taking, restOf(nebraska.url))
+  const run = async (name: string) => {
+    const wanted = found.channels.filter(({ channel }) => channel === name)
+    const planned = await planImport(taking.publisher, { ...found, channels: wanted })
+    return carryOut(importerOf(taking, restOf(nebraska.url)), planned)
+  }
+  for (const name of ['frozen', 'beta']) expect(await run(name)).toEqual([])
+  const hold = { app: flatcar, channel: 'beta', version: '4230.2.0', reason: 'breaks disks' }
+  await commit(taking.publisher, await planCommand(taking.publisher, readCommand('hold', hold)))
+  expect((await run('stable')).map(({ error }) => error.message)).toEqual(['4230.2.0 is held in beta: breaks disks'])
 })
 
 describe('packages', () => {
