@@ -114,6 +114,8 @@ export async function newStore(
     readonly packages?: Packages
     /** How many release keys it takes. */
     readonly threshold?: number
+    /** Of the root; 1 unless given. */
+    readonly format?: number
   } = {},
 ): Promise<TestStore> {
   const used = { ...keys, ...parts }
@@ -137,7 +139,8 @@ export async function newStore(
   )
   const { roles } = made
   const release = { ...roles.release, threshold: parts.threshold ?? 1 }
-  const { pin } = await initStore(base, { ...made, roles: { ...roles, release } }, used.root)
+  const root = { ...made, format: parts.format ?? 1, roles: { ...roles, release } }
+  const { pin } = await initStore(base, root, used.root)
   return { bucket, packages, keys: used, time, log, publisher: { ...base, pin: parsePin(pin) } }
 }
 

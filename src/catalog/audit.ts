@@ -1,10 +1,18 @@
 /** Goes through a whole store: chain, digests, packages, orphans. Reads everything, writes nothing. */
 import type { ChannelManifest } from '../documents/channel.ts'
-import { catalogKey, channelFolder, maxNotesBytes, notesKey, rootKey, stagedRootKey } from '../documents/paths.ts'
+import {
+  catalogKey,
+  channelFolder,
+  detailsKey,
+  maxNotesBytes,
+  notesKey,
+  rootKey,
+  stagedRootKey,
+} from '../documents/paths.ts'
 import { maxRootBytes } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
-import type { Package, Release } from '../release/channel.ts'
+import { type DetailedRelease, isDetailed, type Package, type Release } from '../release/channel.ts'
 import { closedFloors } from '../release/rollout-status.ts'
 import type { Packages } from '../store/packages.ts'
 import { sha256Hex } from '../trust/digest.ts'
@@ -12,6 +20,7 @@ import { verifyHead, verifyPast } from '../trust/verify-documents.ts'
 import { type TrustedRoot, verifyNextRoot, verifyPinnedRoot } from '../trust/verify-root.ts'
 import { packagesOf } from './channels.ts'
 import { waitAtMost } from './commit-channel.ts'
+import { loadDetails } from './details.ts'
 import { fillWarning } from './fill.ts'
 import {
   type CatalogState,
@@ -45,19 +54,22 @@ interface Walk extends Inspecting {
   /** Apps with a manifest that cannot be read: what it named is no orphan. */
   readonly unsure: Set<string>
   readonly wanted: Map<string, Package>
+  /** Of format 2, by digest; `undefined`: they cannot be read. */
+  readonly details: Map<string, DetailedRelease | undefined>
 }
 
 /** @throws PlatteError where the root or the catalog cannot be verified. */
 export async function inspectStore(inspecting: Inspecting) {
   const state = await loadForWriting(inspecting)
-  const collected = { findings: [], known: new Set([catalogKey]), unsure: new Set<string>(), wanted: new Map() }
+  const maps = { unsure: new Set<string>(), wanted: new Map(), details: new Map() }
+  const collected = { findings: [], known: new Set([catalogKey]), ...maps }
   const walk: Walk = { ...inspecting, state, ...collected }
   await attempt(walk, catalogKey, () => loadCatalog(inspecting))
   for (let version = 1; version <= state.root.root.version; version++)
     walk.known.add(rootKey(version)).add(stagedRootKey(version))
   await inspectOlderRoots(walk)
   let manifests = 0
-  note(walk, catalogKey, fillWarning(state.catalog.size))
+  note(walk, catalogKey, fillWarning(state.root, state.catalog.size))
   const refs = channelRefsOf(state.catalog.catalog)
   for (const ref of refs) manifests += await inspectChannel(walk, ref)
   for (const [key, one] of walk.wanted) await attempt(walk, key, () => inspectPackage(walk, key, one))
@@ -110,7 +122,7 @@ async function inspectChannel(walk: Walk, ref: ChannelRef): Promise<number> {
       walk.findings.push({ level: 'error', key: keyOf(ref, seq + 1), problem })
     const manifest = await inspectManifest(walk, ref, { seq, sha256: expected, isNewest: seq === newest })
     if (manifest && (seq === newest || seq === named))
-      for (const [name, one] of packagesOf(manifest)) walk.wanted.set(name, one)
+      for (const [name, one] of namedBy(walk, manifest)) walk.wanted.set(name, one)
     if (manifest && seq === newest) noteFloors(walk, keyOf(ref, seq), manifest, entry?.rampAsOf)
     if (manifest) good++
     else walk.unsure.add(ref.app)
@@ -155,10 +167,27 @@ async function inspectManifest(walk: Walk, ref: ChannelRef, link: Link): Promise
     return isNewest || past === undefined ? verifyHead(stored.bytes, walk.state.root, { ...ref, seq }) : past
   })
   if (verified === undefined) return undefined
-  if (isNewest) note(walk, keyOf(ref, seq), fillWarning(verified.size, ref))
-  for (const name of packagesOf(verified.manifest).keys()) walk.known.add(name)
-  for (const release of verified.manifest.releases) await inspectNotes(walk, release)
+  if (isNewest) note(walk, keyOf(ref, seq), fillWarning(walk.state.root, verified.size, ref))
+  for (const release of verified.manifest.releases) await inspectRelease(walk, ref.app, release)
   return verified.manifest
+}
+
+/** Packages of a manifest whose releases were inspected. */
+function namedBy({ details }: Walk, { app, releases }: ChannelManifest): ReadonlyMap<string, Package> {
+  const found = releases.map((one) => (isDetailed(one) ? one : details.get(one.details?.sha256 ?? '')))
+  return packagesOf({ app, releases: found.filter((one) => one !== undefined) })
+}
+
+/** Reads each document of details once. */
+async function inspectRelease(walk: Walk, app: string, release: Release): Promise<void> {
+  const { sha256 } = release.details ?? {}
+  if (sha256 !== undefined && walk.details.has(sha256)) return
+  if (sha256 !== undefined) walk.known.add(detailsKey(sha256))
+  const found = await attempt(walk, detailsKey(sha256 ?? ''), () => loadDetails(walk, app, release))
+  if (sha256 !== undefined) walk.details.set(sha256, found)
+  if (found === undefined) return void walk.unsure.add(app)
+  for (const name of packagesOf({ app, releases: [found] }).keys()) walk.known.add(name)
+  await inspectNotes(walk, found)
 }
 
 async function inspectNotes(walk: Walk, { notes, version }: Release): Promise<void> {

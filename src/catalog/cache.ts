@@ -19,11 +19,13 @@ import {
   problemOf,
   rejoin,
 } from './channels.ts'
+import { type DetailsCache, newDetailsCache } from './details.ts'
+import { inTime, isFresh, noAnswer, storeUnavailable, ttlMs } from './in-time.ts'
 import { type MissingCache, readMissing } from './missing.ts'
 import { type CatalogState, type ChannelRef, loadCatalog, type NamedChannel, type StoreReader } from './read.ts'
 
-/** How long what was read is served without asking the store. */
-export const ttlMs = 30_000
+export { ttlMs }
+
 export interface CatalogCache extends MissingCache {
   /** How long a check waits for the store, in milliseconds. */
   readonly waitMs: number
@@ -37,6 +39,7 @@ export interface CatalogCache extends MissingCache {
   loadingSince?: Instant
   /** By `app/channel`; a channel that failed is remembered for one TTL. */
   channels: Map<string, Loaded>
+  readonly details: DetailsCache
 }
 
 export const newCatalogCache = (waitMs = 2_000): CatalogCache => ({
@@ -44,6 +47,7 @@ export const newCatalogCache = (waitMs = 2_000): CatalogCache => ({
   apps: new Map(),
   checkedAt: 0,
   channels: new Map(),
+  details: newDetailsCache(),
 })
 
 /** How this runtime lets work outlive a request (`waitUntil`); `undefined`: it cannot. */
@@ -91,23 +95,6 @@ function revalidate(cache: CatalogCache, reader: StoreReader, background: Backgr
   ).then((isLoaded) => {
     if (!isLoaded) cache.failure = { ...noAnswer(waitMs), at: reader.clock() }
   })
-}
-
-const storeUnavailable = { reason: 'store-unavailable', message: 'nothing was read yet' } as const
-const noAnswer = (waitMs: number) => ({ ...storeUnavailable, message: `no answer within ${waitMs} ms` }) as const
-const isFresh = (at: Instant, now: Instant): boolean => now >= at && now - at < ttlMs
-
-/** @returns `undefined` where the work takes longer than anybody waits; it goes on. */
-async function inTime<T>(work: Promise<T>, waitMs: number): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), waitMs)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /**

@@ -2,11 +2,11 @@
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
-import { isTakenPath, packageFolder } from '../documents/paths.ts'
+import { isTakenPath, servedFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
-import type { Package } from '../release/channel.ts'
+import type { DetailedRelease, Package, PackageSet, Release } from '../release/channel.ts'
 import type { Reason } from '../release/decide.ts'
 import { type ChannelView, restrict, viewChannel, withhold } from '../release/view.ts'
 import {
@@ -26,8 +26,8 @@ export interface LoadedChannel extends ChannelEntry {
   readonly source: ChannelEntry | undefined
   readonly expiresMs: Instant
   readonly view: ChannelView
-  /** By key. Packages of the followed channel are served by that channel. */
-  readonly packages: ReadonlyMap<string, Package>
+  /** By folder in the store. Packages of the followed channel are served by that channel. */
+  readonly folders: ReadonlyMap<string, ServedBoard>
 }
 
 export interface AppIndex {
@@ -95,7 +95,7 @@ function join(own: ChannelEntry, source: ChannelEntry | undefined, local: Local)
     source,
     expiresMs: Math.min(Number.POSITIVE_INFINITY, ...expiries),
     view: withholdMissing(restrict(viewOf(own, source), local.overlay, source?.manifest), local.missing),
-    packages: packagesOf(own.manifest),
+    folders: foldersOf(own.manifest),
   }
 }
 
@@ -103,10 +103,8 @@ function withholdMissing(view: ChannelView, missing: ReadonlySet<string> = new S
   const { app } = view.scope
   return missing.size === 0
     ? view
-    : withhold(
-        view,
-        (board, { release: { version }, packages: { codebases, packages } }) =>
-          codebases.length === 0 && missing.has(packageFolder({ app, version, board }, packages)),
+    : withhold(view, (board, { release: { version }, packages }) =>
+        missing.has(servedFolder({ app, version, board }, packages) ?? ''),
       )
 }
 
@@ -120,15 +118,24 @@ export function viewOf(own: ChannelEntry, source: ChannelEntry | undefined): Cha
 
 const stored = ({ entry: { holds, rampAsOf }, manifest: content }: ChannelEntry) => ({ content, holds, rampAsOf })
 
-/** By key in the store; without packages that are served from elsewhere. */
-export function packagesOf({ app, releases }: ChannelManifest): ReadonlyMap<string, Package> {
-  const named = new Map<string, Package>()
-  for (const { version, boards } of releases)
-    for (const [board, { packages, codebases }] of Object.entries(boards)) {
-      if (codebases.length > 0) continue
-      const folder = packageFolder({ app, version, board }, packages)
-      for (const one of packages) named.set(folder + one.name, one)
+export type ServedBoard = Readonly<{ release: Release; board: string; packages: PackageSet }>
+
+/** By folder in the store; without packages that are served from elsewhere. */
+export function foldersOf({ app, releases }: Pick<ChannelManifest, 'app' | 'releases'>) {
+  const named = new Map<string, ServedBoard>()
+  for (const release of releases)
+    for (const [board, packages] of Object.entries(release.boards)) {
+      const folder = servedFolder({ app, version: release.version, board }, packages)
+      if (folder !== undefined) named.set(folder, { release, board, packages })
     }
+  return named
+}
+
+/** By key in the store, of releases whose details are at hand. */
+export function packagesOf(manifest: Pick<ChannelManifest, 'app'> & { readonly releases: readonly DetailedRelease[] }) {
+  const named = new Map<string, Package>()
+  for (const [folder, { packages }] of foldersOf(manifest))
+    for (const one of typeof packages === 'object' ? packages.packages : []) named.set(folder + one.name, one)
   return named
 }
 

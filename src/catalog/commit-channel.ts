@@ -1,11 +1,13 @@
 /** The chain of a channel's manifests. Creating the next one is the commit; the catalog follows. */
 import type { CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, checkChannel } from '../documents/channel.ts'
+import { moveDetails } from '../documents/details.ts'
 import { formatOfAliases, isName } from '../documents/fields.ts'
 import { requireFormat } from '../documents/root.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
+import { isDetailed } from '../release/channel.ts'
 import { type Brakes, type Change, type ChannelMetadata, diffBrakes, diffChannels } from '../release/diff.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
@@ -14,6 +16,7 @@ import { peekKeyIds, seal as sealEnvelope } from '../trust/envelope.ts'
 import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-documents.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
 import { unknownChannel } from './channels.ts'
+import { loadWanted } from './details.ts'
 import {
   type CatalogState,
   type ChannelRef,
@@ -79,7 +82,7 @@ export function nextManifest(head: VerifiedChannel | undefined, next: ChannelMan
   const { provenance: _, ...content } = next
   const manifest = {
     ...content,
-    format: content.payloadKeys ? 2 : formatOfAliases(content.aliases),
+    format: content.payloadKeys || !content.releases.every(isDetailed) ? 2 : formatOfAliases(content.aliases),
     seq: (head?.manifest.seq ?? 0) + 1,
     ...(head && { previous: head.sha256 }),
     issuedAt: isoText(issue.at),
@@ -88,11 +91,19 @@ export function nextManifest(head: VerifiedChannel | undefined, next: ChannelMan
   return checkChannel(manifest, code)
 }
 
+/** Under format 2, every change of a channel moves the details that are in its manifest into documents of their own. */
+export const storedForm = ({ root }: TrustedRoot, manifest: ChannelManifest): ReturnType<typeof moveDetails> =>
+  root.format < 2 ? { manifest, documents: new Map() } : moveDetails(manifest)
+
 /** @throws PlatteError('refused') for a manifest that older readers of the store would refuse. */
-export function checkAllowed({ format, aliases = [], payloadKeys }: ChannelManifest, { root }: TrustedRoot): void {
+export function checkAllowed(
+  { format, aliases = [], payloadKeys, releases }: ChannelManifest,
+  { root }: TrustedRoot,
+): void {
   if (payloadKeys) requireFormat(root, format, 'a payload key')
   const wide = aliases.find((alias) => !isName(alias))
   if (wide !== undefined) requireFormat(root, format, `the alias ${JSON.stringify(wide)}`)
+  if (!releases.every(isDetailed)) requireFormat(root, format, 'a release with details in a document of their own')
 }
 
 const sealBy = ({ release }: StoreWriter): Seal => {
@@ -180,18 +191,39 @@ export async function* channelHistory(reader: StoreReader, ref: ChannelRef, name
   const newest = named ?? (await newestOf(reader, ref))
   let after: Link | undefined
   for await (const link of walkBack(reader, ref, newest)) {
-    if (after) yield entryOf(after, link.manifest, newest)
+    if (after) yield await entryOf(reader, after, link.manifest, newest)
     after = link
   }
-  if (after) yield entryOf(after, { releases: [] }, newest)
+  if (after) yield await entryOf(reader, after, { releases: [] }, newest)
 }
 
-function entryOf({ manifest, keyIds }: Link, before: ChannelMetadata, newest: NamedManifest & Brakes): HistoryEntry {
+async function entryOf(reader: StoreReader, link: Link, earlier: ChannelMetadata, newest: NamedManifest & Brakes) {
+  const { keyIds } = link
+  const [manifest, before] = await loadChanged(reader, link.manifest, earlier)
   const { seq, issuedAt, provenance } = manifest
   const holds = newest.holds?.filter(({ at }) => Date.parse(at) <= Date.parse(issuedAt))
   const brakes = seq === newest.seq ? diffBrakes({}, newest) : []
-  return {
+  const entry: HistoryEntry = {
     ...{ seq, issuedAt, keyIds, ...(provenance && { provenance }), changes: diffChannels(before, manifest, holds) },
     ...(brakes.length > 0 && { brakes }),
+  }
+  return entry
+}
+
+/** Both with the details that only one of them names; as they are where the store lacks one. */
+async function loadChanged(reader: StoreReader, after: ChannelManifest, before: ChannelMetadata) {
+  const digests = ({ releases }: ChannelMetadata) => new Set(releases.map(({ details }) => details?.sha256))
+  const [own, others] = [digests(after), digests(before)]
+  const load = (releases: ChannelMetadata['releases'], known: ReadonlySet<string | undefined>) =>
+    loadWanted(reader, after.app, releases, ({ details }) => !known.has(details?.sha256))
+  try {
+    const [now, then] = [await load(after.releases, others), await load(before.releases, own)]
+    return [
+      { ...after, releases: now },
+      { ...before, releases: then },
+    ] as const
+  } catch (error) {
+    if (!(error instanceof PlatteError)) throw error
+    return [after, before] as const
   }
 }

@@ -1,8 +1,9 @@
 /** How full the signed documents are that grow. Publishing stops before their limits, so that brakes and repairs always fit. */
-import { type CatalogChannel, maxCatalogBytes } from '../documents/catalog.ts'
+import { type CatalogChannel, maxCatalogBytesOf } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { percent } from '../kernel/format.ts'
 import { refusal } from '../release/add-release.ts'
+import type { TrustedRoot } from '../trust/verify-root.ts'
 import { type CatalogState, type ChannelRef, channelEntry, encode } from './read.ts'
 
 /** Only brakes and repairs may use it: some thirty of the longest reasons, or hundreds of usual ones. */
@@ -10,19 +11,20 @@ const reserveBytes = 64 * 1024
 const warnFrom = 0.8
 
 /** Others may sign the catalog again: room for as many signatures as there can be. */
-const maxBytes = { catalog: maxCatalogBytes - 4096, manifest: maxChannelBytes } as const
+const maxBytes = (kind: Kind, { root }: TrustedRoot): number =>
+  kind === 'manifest' ? maxChannelBytes : maxCatalogBytesOf(root.format) - 4096
 const hintOf = {
   manifest: ({ channel }: ChannelRef) =>
     `remove old releases with \`platte prune --channel ${channel}\`, list fewer machines, or publish to a new channel (\`platte channel create\`)`,
   catalog: () => 'remove aliases and holds that nobody needs, or keep further channels in another store',
 }
 
-type Kind = keyof typeof maxBytes
+type Kind = keyof typeof hintOf
 type Sized = Readonly<{ kind: Kind; ref: ChannelRef; bytes: number; before: number; isBrake: boolean }>
 
 /** @throws PlatteError('refused') for a document that would be too large, unless it shrinks. */
-export function checkFits({ kind, ref, bytes, before, isBrake }: Sized): void {
-  const limit = isBrake ? maxBytes[kind] : usualBytes(kind)
+export function checkFits(root: TrustedRoot, { kind, ref, bytes, before, isBrake }: Sized): void {
+  const limit = isBrake ? maxBytes(kind, root) : usualBytes(kind, root)
   if (bytes <= Math.max(limit, before)) return
   const kept = isBrake ? '' : ` (${reserveBytes} more are kept for brakes)`
   const what = kind === 'manifest' ? 'its manifest' : 'the catalog'
@@ -30,15 +32,15 @@ export function checkFits({ kind, ref, bytes, before, isBrake }: Sized): void {
   throw refusal(message, hintOf[kind](ref))
 }
 
-const usualBytes = (kind: Kind): number => maxBytes[kind] - reserveBytes
+const usualBytes = (kind: Kind, root: TrustedRoot): number => maxBytes(kind, root) - reserveBytes
 
 /** How much of what publishing may use is used: 1 is full. */
-export const fillOf = (kind: Kind, bytes: number): number => bytes / usualBytes(kind)
+export const fillOf = (kind: Kind, bytes: number, root: TrustedRoot): number => bytes / usualBytes(kind, root)
 
 /** A sentence from 80 % on. @param ref of a manifest; the catalog is of all channels. */
-export function fillWarning(bytes: number, ref?: ChannelRef): string | undefined {
+export function fillWarning(root: TrustedRoot, bytes: number, ref?: ChannelRef): string | undefined {
   const kind = ref ? 'manifest' : 'catalog'
-  const fill = fillOf(kind, bytes)
+  const fill = fillOf(kind, bytes, root)
   if (fill < warnFrom) return undefined
   const what = ref ? `${ref.app}/${ref.channel}: its manifest` : 'the catalog'
   const hint = ref ? hintOf.manifest(ref) : hintOf.catalog()
@@ -50,7 +52,7 @@ export function fillWarning(bytes: number, ref?: ChannelRef): string | undefined
  * @param others the bytes that other channels add. @returns the bytes of the catalog with this entry, at most.
  */
 export function checkCatalogFits(
-  { catalog }: CatalogState,
+  { catalog, root }: CatalogState,
   ref: ChannelRef,
   entry: CatalogChannel,
   others = 0,
@@ -60,6 +62,6 @@ export function checkCatalogFits(
   const isNew = known === undefined || (entry.aliases ?? []).join().length > (known.aliases ?? []).join().length
   const [added, removed] = known ? [entry, known] : [{ [app]: { channels: { [channel]: entry } } }, '']
   const bytes = catalog.size + others + Math.ceil(((encode(added).length - encode(removed).length) * 4) / 3)
-  checkFits({ kind: 'catalog', ref, bytes, before: catalog.size, isBrake: !isNew })
+  checkFits(root, { kind: 'catalog', ref, bytes, before: catalog.size, isBrake: !isNew })
   return bytes
 }

@@ -1,7 +1,7 @@
 /** Reads signed documents from a store and verifies each before anything is done with it; what writers start from. */
 import { type Catalog, type CatalogChannel, maxCatalogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
-import { catalogKey, channelKey, notesKey, publicDocument, rootKey } from '../documents/paths.ts'
+import { catalogKey, channelKey, publicDocument, rootKey } from '../documents/paths.ts'
 import type { RoleName } from '../documents/root.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -181,7 +181,7 @@ export async function loadChannel(reader: StoreReader, { root }: CatalogState, r
 
 /**
  * A document for clients that verify it. A store behind a web server may answer with any page of its network.
- * @returns notes that have their digest, or an envelope with nothing verified; `undefined` for a key that is not public. @throws PlatteError('bad-document', 'mismatch', 'bad-signature')
+ * @returns notes or details that have their digest, or an envelope with nothing verified; `undefined` for a key that is not public. @throws PlatteError('bad-document', 'mismatch', 'bad-signature')
  */
 export async function readDocument(documents: Documents, key: string) {
   const known = publicDocument(key)
@@ -194,8 +194,8 @@ export async function readDocument(documents: Documents, key: string) {
   if (stored === undefined) return undefined
   const { bytes } = stored
   const sha256 = await sha256Hex(bytes)
-  if (kind !== 'notes') await naming(key, async () => readEnvelope(bytes, `platte-${kind}+jws`))
-  else if (key !== notesKey(sha256)) throw new PlatteError('mismatch', `${key}: has SHA-256 ${sha256}`)
+  if (kind !== 'notes' && kind !== 'details') await naming(key, async () => readEnvelope(bytes, `platte-${kind}+jws`))
+  else if (!key.endsWith(`/${sha256}`)) throw new PlatteError('mismatch', `${key}: has SHA-256 ${sha256}`)
   return { kind, maxBytes, bytes, sha256 }
 }
 

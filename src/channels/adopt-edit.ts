@@ -6,13 +6,13 @@ import { notesKey, packageFolder } from '../documents/paths.ts'
 import { textDigest } from '../kernel/digest.ts'
 import { lengthText } from '../kernel/format.ts'
 import { boardOf, checkSameBytes, findRelease } from '../release/add-release.ts'
-import { type Channel, packagesFor, type Release } from '../release/channel.ts'
+import { type Channel, type DetailedRelease, isDetailed, packagesFor, type Release } from '../release/channel.ts'
 import { editRelease, markRelease, rampOver, withField } from '../release/edits.ts'
 import { floorsBetween } from '../release/floors-between.ts'
 import { newestFirst, oldestFirst } from '../release/version.ts'
 import type { CommandOf } from './commands.ts'
 import type { EditState, ManifestEdit, Plan } from './plan.ts'
-import { addBoards, effectiveOf, packagesIn, passFloors } from './promote.ts'
+import { addBoards, effectiveOf, ofVersions, packagesIn, passFloors } from './promote.ts'
 import { checkBoard } from './release-edit.ts'
 
 export type AdoptCommand = CommandOf<'adopt'>
@@ -39,6 +39,7 @@ export function adoptEdit(command: AdoptCommand, now: number): ManifestEdit {
     ref: { app, channel },
     create,
     others: 'readable',
+    details: ofVersions(offered.releases.map(({ version }) => version)),
     check: (state) => {
       if (state.head === undefined) refuseOtherName(state.catalog, command)
       for (const { version, boards } of offered.releases)
@@ -61,7 +62,7 @@ export function adoptEdit(command: AdoptCommand, now: number): ManifestEdit {
 const notesOf = ({ notes }: AdoptCommand['releases'][number]) =>
   notes === undefined ? [] : [[notesKey(textDigest(notes)), new TextEncoder().encode(notes)] as const]
 
-function releaseOf({ notes, floor, ...release }: AdoptCommand['releases'][number], now: number): Release {
+function releaseOf({ notes, floor, ...release }: AdoptCommand['releases'][number], now: number): DetailedRelease {
   const size = new TextEncoder().encode(notes).length
   return {
     ...release,
@@ -151,10 +152,10 @@ function offerOldEnough(channel: ChannelManifest, adopting: Adopting): ChannelMa
 }
 
 /** What a plan adds that no channel of the app has: packages with their keys, or the URL where they stay. */
-export function newPackages({ manifest, state }: Plan) {
+export function newPackages({ edited: manifest, state }: Plan) {
   const { head, others } = state
   const known = [...(head ? [head.manifest] : []), ...others.values()]
-  return (manifest?.releases ?? []).flatMap(({ version, boards }) =>
+  return (manifest?.releases ?? []).filter(isDetailed).flatMap(({ version, boards }) =>
     Object.entries(boards).flatMap(([board, { codebases, packages }]) => {
       if (known.some((one) => boardOf(findRelease(one, version), board))) return []
       const folder = packageFolder({ app: manifest?.app ?? '', version, board }, packages)

@@ -59,15 +59,14 @@ async function commitManifest(writer: Committer, planned: PlanOf<ManifestEdit>, 
   const { edit } = planned
   if (planned.manifest) checkKeys(writer, planned.state.catalog, seal)
   if (planned.manifest && edit.needsTimestamp) signersOf(writer.timestamp, 'timestamp', planned.state.catalog.root)
-  for (const [key, notes] of edit.notes ?? [])
-    if ((await writer.documents.create(key, notes)) === 'taken')
-      throw new PlatteError('mismatch', `${key} in the store does not match the SHA-256 in its name`, {
-        hint: 'something else wrote to this store: remove that object, and run `platte verify`',
-      })
+  await createAll(writer, edit.notes ?? new Map())
   const propose = async () => {
     latest = latest ? plan(edit, await loadState(writer, edit), planned.issue) : planned
     const { state, manifest } = latest
-    if (manifest !== undefined) return { state: state.catalog, manifest }
+    if (manifest !== undefined) {
+      await createAll(writer, latest.documents ?? new Map())
+      return { state: state.catalog, manifest }
+    }
     if (state.head === undefined) throw new Error('a new channel has a manifest')
     return { head: state.head }
   }
@@ -80,6 +79,22 @@ async function commitManifest(writer: Committer, planned: PlanOf<ManifestEdit>, 
   const kind = changed ? 'changed' : 'unchanged'
   const result = { kind, seq: manifest.seq, inForce, sha256, changes, ...said(latest ?? planned) } as const
   return (await edit.finish?.(writer, result, latest ?? planned)) ?? result
+}
+
+/** Writes at once. */
+const writesAtOnce = 8
+
+/** Documents under their digests come before the manifest that names them. */
+async function createAll({ documents }: Committer, all: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  const left = all.entries()
+  const work = async (): Promise<void> => {
+    for (const [key, bytes] of left)
+      if ((await documents.create(key, bytes)) === 'taken')
+        throw new PlatteError('mismatch', `${key} in the store does not match the SHA-256 in its name`, {
+          hint: 'something else wrote to this store: remove that object, and run `platte verify`',
+        })
+  }
+  await Promise.all(Array.from({ length: writesAtOnce }, work))
 }
 
 async function commitBrakes(writer: Committer, planned: PlanOf<BrakeEdit>): Promise<EditResult> {

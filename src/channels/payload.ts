@@ -1,13 +1,14 @@
 /** Judges the packages of a release as their clients will, before it is published. */
+import { foldersOf } from '../catalog/channels.ts'
+import { loadDetails } from '../catalog/details.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { packageFolder } from '../documents/paths.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import { checkPayload, type PayloadCheck, payloadReader } from '../payload/check.ts'
-import { findRelease, refusal, sameJson } from '../release/add-release.ts'
-import { type BoardPackages, type Package, packagesFor, type Release } from '../release/channel.ts'
+import { findRelease, loadedBoard, refusal, sameJson } from '../release/add-release.ts'
+import { type BoardPackages, isDetailed, type Package, packagesFor } from '../release/channel.ts'
 import { isSameVersion, newestFirst } from '../release/version.ts'
-import type { Packages } from '../store/packages.ts'
-import type { EditState, Plan } from './plan.ts'
+import type { Committer, EditState, Plan } from './plan.ts'
 
 /** CoreOS Container Linux and Flatcar: one id. */
 const updateEngineApps = ['e96281a6-d1af-4bde-9a0a-97b76e56dc57']
@@ -15,7 +16,8 @@ const magicBytes = 4
 /** Releases of an app whose first bytes are read to learn what it publishes. */
 const readAtMost = 10
 
-export type Judging = Readonly<{ packages: Packages; newHasher: NewHasher }>
+type Reading = Pick<Committer, 'documents' | 'packages'>
+export type Judging = Reading & Readonly<{ newHasher: NewHasher }>
 type File = Pick<Package, 'name' | 'size'>
 /** @param index of the package in its release: update_engine installs the first. */
 export type Check = (file: File, index: number) => PayloadCheck
@@ -24,9 +26,9 @@ export type Check = (file: File, index: number) => PayloadCheck
 export const needsPayload = (app: string): boolean => updateEngineApps.includes(app)
 
 /** Judges under the payload keys of the channel. */
-export function checkFor({ packages, newHasher }: Judging, app: string, state: EditState): Check {
+export function checkFor({ newHasher, ...reading }: Judging, app: string, state: EditState): Check {
   const keys = state.head?.manifest.payloadKeys ?? []
-  const needsOne = async () => keys.length > 0 || needsPayload(app) || (await havePayloads(state, packages))
+  const needsOne = async () => keys.length > 0 || needsPayload(app) || (await havePayloads(state, reading))
   return ({ name, size }, index) => {
     const isExtra = index > 0
     return { name, size, newHasher, keys, isExtra, isRequired: async () => !isExtra && (await needsOne()) }
@@ -41,11 +43,12 @@ export const judging = (body: ReadableStream<Uint8Array>, check: PayloadCheck): 
  * Judges what a plan adds to a channel from packages that are in the store: all of them under the channel's payload keys,
  * and without keys the first bytes of `own`. @param own the board that is being published.
  */
-export async function judgeAdded(judging: Judging, { state, manifest }: Plan, own?: Own): Promise<void> {
+export async function judgeAdded(judging: Judging, { state, edited: manifest }: Plan, own?: Own): Promise<void> {
   if (manifest === undefined) return
   const check = checkFor(judging, manifest.app, state)
   const hasKeys = manifest.payloadKeys !== undefined
-  for (const { version, boards } of manifest.releases)
+  // What was not loaded is there.
+  for (const { version, boards } of manifest.releases.filter(isDetailed))
     for (const [board, added] of Object.entries(boards)) {
       const isOwn = own !== undefined && isSameVersion(version, own.version) && board === own.board
       if ((isOwn && own.isJudged) || !(isOwn || hasKeys) || isThere(state, version, board, added)) continue
@@ -62,7 +65,7 @@ type Own = Readonly<{ version: string; board: string; isJudged: boolean }>
 
 const isThere = ({ head }: EditState, version: string, board: string, added: BoardPackages): boolean => {
   const release = head && findRelease(head.manifest, version)
-  return sameJson(release && packagesFor(release, board)?.packages, added.packages)
+  return sameJson(loadedBoard(release, board)?.packages, added.packages)
 }
 
 const elsewhere = (version: string, { channel }: ChannelManifest) =>
@@ -72,7 +75,11 @@ const elsewhere = (version: string, { channel }: ChannelManifest) =>
   )
 
 /** A package that is not there yet is judged when it arrives. Without keys, only its first bytes are read. */
-export async function judgeStored({ packages }: Judging, key: string, check: PayloadCheck): Promise<void> {
+export async function judgeStored(
+  { packages }: Pick<Judging, 'packages'>,
+  key: string,
+  check: PayloadCheck,
+): Promise<void> {
   const { size = 0, keys } = check
   const isWhole = keys.length > 0 || size < magicBytes
   const open = await packages.open(key, isWhole ? undefined : { start: 0, end: magicBytes - 1 })
@@ -82,20 +89,17 @@ export async function judgeStored({ packages }: Judging, key: string, check: Pay
   if (isWhole) await reader.end()
 }
 
-async function havePayloads({ head, others }: EditState, packages: Packages): Promise<boolean> {
+async function havePayloads({ head, others }: EditState, reading: Reading): Promise<boolean> {
   const manifests = [...(head ? [head.manifest] : []), ...others.values()]
-  const releases = manifests.flatMap(({ app, releases }) => releases.map((one) => ({ ...one, app }))).sort(newestFirst)
-  const firsts = new Map(releases.flatMap(firstPackages))
-  for (const [key, { size }] of [...firsts].slice(0, readAtMost)) {
-    const open = await packages.open(key, { start: 0, end: Math.min(size, magicBytes) - 1 })
+  const served = manifests.flatMap(({ app, releases }) =>
+    [...foldersOf({ app, releases })].map((one) => [...one, app] as const),
+  )
+  const newest = new Map(served.sort(([, a], [, b]) => newestFirst(a.release, b.release)).map((one) => [one[0], one]))
+  for (const [folder, { release, board }, app] of [...newest.values()].slice(0, readAtMost)) {
+    const first = packagesFor(await loadDetails(reading, app, release), board)?.packages[0]
+    const end = Math.min(first?.size ?? 1, magicBytes) - 1
+    const open = first && (await reading.packages.open(folder + first.name, { start: 0, end }))
     if (open && (await new Response(open.body).text()) === 'CrAU') return true
   }
   return false
 }
-
-const firstPackages = ({ app, version, boards }: Release & Pick<ChannelManifest, 'app'>) =>
-  Object.entries(boards).flatMap(([board, { codebases, packages }]) => {
-    const [first] = packages
-    const key = packageFolder({ app, version, board }, packages) + first.name
-    return codebases.length > 0 ? [] : [[key, first] as const]
-  })

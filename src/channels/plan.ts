@@ -1,6 +1,14 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
 import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel, viewOf } from '../catalog/channels.ts'
-import { checkAllowed, emptyChannel, type Issue, loadHead, nextManifest } from '../catalog/commit-channel.ts'
+import {
+  checkAllowed,
+  emptyChannel,
+  type Issue,
+  loadHead,
+  nextManifest,
+  storedForm,
+} from '../catalog/commit-channel.ts'
+import { loadWanted } from '../catalog/details.ts'
 import { checkCatalogFits, checkFits, fillWarning } from '../catalog/fill.ts'
 import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../catalog/read.ts'
 import { channelEntry, channelsOf, encode, loadForWriting } from '../catalog/read.ts'
@@ -10,6 +18,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
 import type { PayloadKey } from '../payload/keys.ts'
 import { sameJson } from '../release/add-release.ts'
+import type { Channel, Release } from '../release/channel.ts'
 import { type Brakes, type Change, diffBrakes, diffChannels } from '../release/diff.ts'
 import { withField } from '../release/edits.ts'
 import { effectsBelow } from '../release/effects.ts'
@@ -31,6 +40,8 @@ export interface EditState {
 interface AnyEdit {
   readonly ref: ChannelRef
   readonly others?: ((current: ChannelManifest | undefined) => readonly string[]) | 'all' | 'readable'
+  /** Which releases are loaded with their details, of all the channels that are loaded. */
+  readonly details?: ((channels: readonly Channel[]) => (release: Release) => boolean) | undefined
   /** Whether what this channel and the others follow is loaded, too. */
   readonly withFollowed?: boolean
   /** Refuses what the other channels forbid. */
@@ -73,6 +84,10 @@ export interface Plan {
   readonly seq: number
   /** What would be signed; neither: nothing changes. */
   readonly manifest?: ChannelManifest
+  /** Details that it names, by key: they are stored before it. */
+  readonly documents?: ReadonlyMap<string, Uint8Array>
+  /** With its details. */
+  readonly edited?: ChannelManifest
   readonly entry?: CatalogChannel
   readonly changes: readonly Change[]
   /** Which machines would get what is added below newer releases, and what to do next: sentences. */
@@ -99,22 +114,46 @@ export interface EditResult extends Pick<Plan, 'seq' | 'changes' | 'effects'> {
 }
 
 export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: CatalogState): Promise<EditState> {
-  const { ref, others = () => [], withFollowed = false } = edit
+  const { ref, others = () => [], withFollowed = false, details } = edit
   const state = catalog ?? (await loadForWriting(reader))
   const head = await loadHead(reader, state, ref)
   const names =
     typeof others === 'string' ? Object.keys(channelsOf(state.catalog.catalog, ref.app)) : others(head?.manifest)
   const unreadable: string[] = []
+  const onFailure = (channel: string, error: unknown): void => {
+    const isItsOwn = error instanceof PlatteError && !storeFailures.includes(error.code)
+    if (others !== 'readable' || !isItsOwn) throw error
+    unreadable.push(`cannot compare with ${channel}: ${error.message}`)
+  }
   const load = (more: readonly string[]) =>
-    loadLive(reader, state, { app: ref.app, names: more.filter((name) => name !== ref.channel) }, (channel, error) => {
-      const isItsOwn = error instanceof PlatteError && !storeFailures.includes(error.code)
-      if (others !== 'readable' || !isItsOwn) throw error
-      unreadable.push(`cannot compare with ${channel}: ${error.message}`)
-    })
+    loadLive(reader, state, { app: ref.app, names: more.filter((name) => name !== ref.channel) }, onFailure)
   const found = await load(names)
   const followed = withFollowed ? [head?.manifest, ...found.values()].flatMap((one) => one?.follow?.channel ?? []) : []
   const sources = await load([...new Set(followed)].filter((name) => !names.includes(name)))
-  return { catalog: state, head, others: new Map([...found, ...sources]), unreadable }
+  const read = { catalog: state, head, others: new Map([...found, ...sources]), unreadable }
+  return details ? loadDetailed(reader, read, details, onFailure) : read
+}
+
+type OnFailure = (channel: string, error: unknown) => void
+
+/** With details; leaves out other channels whose details cannot be had. */
+export async function loadDetailed(
+  reader: StoreReader,
+  { head, others, ...state }: EditState,
+  wanted: NonNullable<AnyEdit['details']>,
+  onFailure: OnFailure = () => {},
+): Promise<EditState> {
+  const isWanted = wanted([...(head ? [head.manifest] : []), ...others.values()])
+  const detailed = async (one: ChannelManifest): Promise<ChannelManifest> => ({
+    ...one,
+    releases: await loadWanted(reader, one.app, one.releases, isWanted),
+  })
+  const found = new Map<string, ChannelManifest>()
+  for (const [channel, one] of others) {
+    const manifest = await detailed(one).catch((error) => void onFailure(channel, error))
+    if (manifest) found.set(channel, manifest)
+  }
+  return { ...state, head: head && { ...head, manifest: await detailed(head.manifest) }, others: found }
 }
 
 export async function liveChannels(reader: StoreReader, app: string): Promise<readonly ChannelManifest[]> {
@@ -127,7 +166,7 @@ async function loadLive(
   reader: StoreReader,
   state: CatalogState,
   { app, names }: Readonly<{ app: string; names: readonly string[] }>,
-  onFailure: (channel: string, error: unknown) => void = (_, error) => {
+  onFailure: OnFailure = (_, error) => {
     throw error
   },
 ): Promise<ReadonlyMap<string, ChannelManifest>> {
@@ -146,7 +185,7 @@ export function plan(edit: Edit, state: EditState, issue: Issue): Plan {
   return { edit, state, issue, ...outcome }
 }
 
-type Outcome = Pick<Plan, 'seq' | 'manifest' | 'entry' | 'changes' | 'effects' | 'packages' | 'warnings'>
+type Outcome = Omit<Plan, 'edit' | 'state' | 'issue'>
 
 const howToCreate = '`platte channel create` makes a new one'
 const nothing = { changes: [], packages: [], warnings: [] } as const
@@ -162,12 +201,14 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   const edited = edit.apply(begun, state, isoText(issue.at))
   const packages = edit.packages?.(state, edited) ?? []
   if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }
-  const manifest = nextManifest(state.head, edited, issue, 'usage')
+  const { manifest: stored, documents } = storedForm(state.catalog.root, edited)
+  const manifest = nextManifest(state.head, stored, issue, 'usage')
   checkAllowed(manifest, state.catalog.root)
   const warnings = checkManifestFits(edit, state, manifest)
   const effects = effectsBelow(current, manifest, viewAfter(state, manifest), issue.at)
   const changes = diffChannels(current, edited, entryOf(state, ref).holds)
-  return { seq: manifest.seq, manifest, changes, ...(effects.length > 0 && { effects }), packages, warnings }
+  const signed = { manifest, documents, edited }
+  return { seq: manifest.seq, ...signed, changes, ...(effects.length > 0 && { effects }), packages, warnings }
 }
 
 /** The entry of a channel, also of one that the catalog does not name yet. */
@@ -189,7 +230,7 @@ function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue):
   const holds = brakes.holds?.length ? [...brakes.holds] : undefined
   const edited = withField(withField(entry, 'rampAsOf', brakes.rampAsOf), 'holds', holds)
   if (sameJson(edited, entry)) return { ...nothing, seq: entry.seq }
-  const warnings = warningsOf(fillWarning(checkCatalogFits(state.catalog, ref, edited)))
+  const warnings = warningsOf(fillWarning(state.catalog.root, checkCatalogFits(state.catalog, ref, edited)))
   return { ...nothing, seq: entry.seq, entry: edited, changes: diffBrakes(entry, brakes), warnings }
 }
 
@@ -197,11 +238,11 @@ function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue):
 function checkManifestFits({ ref, isBrake = false }: ManifestEdit, state: EditState, manifest: ChannelManifest) {
   const { root, catalog } = state.catalog
   const size = sealedSize('platte-channel+jws', encode(manifest).length, root.root.roles.release.keyIds.length)
-  checkFits({ kind: 'manifest', ref, bytes: size, before: state.head?.size ?? 0, isBrake })
+  checkFits(root, { kind: 'manifest', ref, bytes: size, before: state.head?.size ?? 0, isBrake })
   const { seq, aliases } = manifest
   const entry = channelEntry(catalog.catalog, ref.app, ref.channel)
   const named = { ...withField({ ...entry }, 'aliases', aliases && [...aliases]), seq, sha256: '0'.repeat(64), size }
-  return warningsOf(fillWarning(size, ref), fillWarning(checkCatalogFits(state.catalog, ref, named)))
+  return warningsOf(fillWarning(root, size, ref), fillWarning(root, checkCatalogFits(state.catalog, ref, named)))
 }
 
 const warningsOf = (...found: readonly (string | undefined)[]) => found.filter((one) => one !== undefined)

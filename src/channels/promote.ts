@@ -2,10 +2,10 @@
 import { packagesOf, unknownChannel } from '../catalog/channels.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { defined } from '../kernel/json.ts'
-import { addRelease, findRelease, refusal, withFollowed } from '../release/add-release.ts'
+import { addRelease, findRelease, loadedBoard, refusal, withFollowed } from '../release/add-release.ts'
 import {
   type Channel,
-  packagesFor,
+  isDetailed,
   type RampStep,
   type Reasoned,
   type Release,
@@ -14,7 +14,7 @@ import {
 import { editRelease, isHoldOf, markRelease, requireRelease } from '../release/edits.ts'
 import { type Between, floorsBetween, type Origin, refuseBetween } from '../release/floors-between.ts'
 import { underEmbargo } from '../release/ramp.ts'
-import { isSameVersion } from '../release/version.ts'
+import { compareVersions, isSameVersion, oldestFirst, parseVersion } from '../release/version.ts'
 import { type EditState, entryOf, type ManifestEdit } from './plan.ts'
 
 /** What to do about floors and dead ends that machines would pass by; refused unless given. */
@@ -49,6 +49,7 @@ export function promoteEdit({ app, version, from, to, boards, ...placing }: Prom
     ref: { app, channel: to },
     others: () => [from],
     withFollowed: true,
+    details: withMarksBelow(version, placing.withFloors),
     check: (state) => void requireRelease(sourceOf(state), version),
     apply: (current, state, at) => {
       const source = sourceOf(state)
@@ -68,11 +69,33 @@ export function promoteEdit({ app, version, from, to, boards, ...placing }: Prom
   }
 }
 
+type Wanted = NonNullable<ManifestEdit['details']>
+
+export const ofVersions =
+  (versions: readonly string[]): Wanted =>
+  () => {
+    const wanted = [...new Set(versions)].map(parseVersion)
+    return ({ version }) => {
+      const parsed = parseVersion(version)
+      return wanted.some((one) => compareVersions(one, parsed) === 0)
+    }
+  }
+
+/** A version, and with floors, the versions below it that any of the channels marks: a floor of one may come from another. */
+export const withMarksBelow =
+  (version: string, withFloors: boolean | undefined): Wanted =>
+  (channels) => {
+    const isMark = (one: Release): boolean =>
+      (one.floor ?? one.deadEnd) !== undefined && oldestFirst(one, { version }) < 0
+    const marks = withFloors ? channels.flatMap(({ releases }) => releases.filter(isMark)) : []
+    return ofVersions([version, ...marks.map((one) => one.version)])(channels)
+  }
+
 /** Keys of the packages of a release, and of all that a plan adds besides. */
 export function packagesIn(edited: ChannelManifest, before: Channel | undefined, version = ''): readonly string[] {
   const isMeant = (one: Release): boolean =>
     isSameVersion(one.version, version) || (before && findRelease(before, one.version))?.boards !== one.boards
-  return [...packagesOf({ ...edited, releases: edited.releases.filter(isMeant) }).keys()]
+  return [...packagesOf({ ...edited, releases: edited.releases.filter(isMeant).filter(isDetailed) }).keys()]
 }
 
 /** A channel with what it follows, if that was loaded. */
@@ -144,7 +167,7 @@ export function addBoards(current: ChannelManifest, release: Release, copied: Co
   const { version, components, cves, notes } = release
   const begun = underEmbargo(release.ramp, ramp, at)
   const added = boards.reduce((channel, board) => {
-    const packages = packagesFor(release, board)
+    const packages = loadedBoard(release, board)
     if (packages === undefined) return channel
     const addition = { version, board, packages, publishedAt: at, components, cves, notes, ramp: begun }
     return addRelease(channel, addition, { belowNewest })

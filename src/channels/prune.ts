@@ -1,6 +1,7 @@
 /** Takes old releases out of a channel, and their packages out of the store. */
-import { packagesOf, viewOf } from '../catalog/channels.ts'
+import { foldersOf, packagesOf, viewOf } from '../catalog/channels.ts'
 import { loadHead, walkChain } from '../catalog/commit-channel.ts'
+import { loadDetails } from '../catalog/details.ts'
 import { allChannelRefs } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry, loadChannel, loadForWriting } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
@@ -14,7 +15,7 @@ import { followersOf } from './channel-life.ts'
 import { type Committer, type EditResult, type EditState, entryOf, type ManifestEdit } from './plan.ts'
 
 /**
- * Floors, dead ends, the newest, and what this channel or a follower may still offer stay; so do all manifests and notes.
+ * Floors, dead ends, the newest, and what this channel or a follower may still offer stay; so do all manifests, notes and details.
  * Of a deleted channel nothing stays. Safe to repeat: the chain of manifests names what an interrupted run left.
  * @param keep how many of the newest releases of each board stay.
  */
@@ -70,8 +71,8 @@ type Packages = NonNullable<EditResult['packages']>
 /** @throws PlatteError('conflict') where a channel was given one of them meanwhile. */
 async function removeUnnamed(writer: Committer, ref: ChannelRef, packages: Packages): Promise<void> {
   for (const { key } of packages) await writer.packages.remove(key)
-  const named = packages.length === 0 ? new Set() : await namedPackages(writer, ref)
-  const lost = packages.filter(({ key }) => named.has(key))
+  const named = packages.length === 0 ? new Set() : await namedFolders(writer, ref)
+  const lost = packages.filter(({ key }) => named.has(key.slice(0, key.lastIndexOf('/') + 1)))
   if (lost.length === 0) return
   const message = `removed while a channel was about to use it: ${lost.map(({ key }) => key).join(', ')}`
   throw new PlatteError('conflict', message, { hint: 'publish that release again: this restores it' })
@@ -79,24 +80,25 @@ async function removeUnnamed(writer: Committer, ref: ChannelRef, packages: Packa
 
 /** @param after the planned manifest of this channel, in place of the stored one. */
 async function unnamedPackages(writer: Committer, ref: ChannelRef, after?: ChannelManifest): Promise<Packages> {
-  const ever = new Set<string>()
-  for await (const { manifest } of walkChain(writer, ref)) for (const key of packagesOf(manifest).keys()) ever.add(key)
+  const { app } = ref
+  const ever = new Map<string, Release>()
+  for await (const { manifest } of walkChain(writer, ref))
+    for (const [folder, { release }] of foldersOf(manifest)) ever.set(folder, release)
   // Read after the chain: what is published from now on is not in `ever`.
-  const named = await namedPackages(writer, ref, after)
+  const named = await namedFolders(writer, ref, after)
   const gone: { key: string; size: number }[] = []
-  for (const key of ever) {
-    const stat = named.has(key) ? undefined : await writer.packages.stat(key)
-    if (stat) gone.push({ key, size: stat.size })
+  for (const [folder, release] of ever) {
+    if (named.has(folder)) continue
+    for (const key of packagesOf({ app, releases: [await loadDetails(writer, app, release)] }).keys()) {
+      const stat = key.startsWith(folder) ? await writer.packages.stat(key) : undefined
+      if (stat) gone.push({ key, size: stat.size })
+    }
   }
   return gone
 }
 
 /** By the newest manifests of all channels of the app, and by those that the catalog names, which may be older. */
-async function namedPackages(
-  writer: Committer,
-  ref: ChannelRef,
-  after?: ChannelManifest,
-): Promise<ReadonlySet<string>> {
+async function namedFolders(writer: Committer, ref: ChannelRef, after?: ChannelManifest): Promise<ReadonlySet<string>> {
   const { app } = ref
   const state = await loadForWriting(writer)
   const { catalog } = state.catalog
@@ -109,5 +111,5 @@ async function namedPackages(
     if (entry && entry.seq !== head?.manifest.seq)
       manifests.push((await loadChannel(writer, state, { app, channel, entry })).manifest)
   }
-  return new Set(manifests.flatMap((one) => [...packagesOf(one).keys()]))
+  return new Set(manifests.flatMap((one) => [...foldersOf(one).keys()]))
 }

@@ -11,6 +11,7 @@ import type { StagedPackage } from '../store/packages.ts'
 import { commit, preview, requirePackages, type Signing } from './commit.ts'
 import { checkFor, type Judging, judgeAdded, judging } from './payload.ts'
 import { type Committer, type EditResult, type EditState, loadState, type Plan, plan } from './plan.ts'
+import { withMarksBelow } from './promote.ts'
 import {
   checkAdmission,
   checkRelease,
@@ -28,7 +29,9 @@ export type Source = Partial<Digests> & Readonly<{ name: string; size: number; o
 /** The OS package first. */
 export type PublishOrder = ReleaseOrder & { readonly sources: readonly [Source, ...Source[]] }
 
-export interface Publisher extends Committer, Judging {}
+type Staging = Pick<Judging, 'packages' | 'newHasher'>
+
+export interface Publisher extends Committer, Staging {}
 
 /** Takes the size of each chunk. The sum is the size of the files: where they are read twice, half each. */
 type OnBytes = (bytes: number) => void
@@ -103,7 +106,8 @@ export function publishResult(result: EditResult, packages: readonly Package[]):
 /** Refuses what can be refused before a file is read. */
 async function admit(publisher: Publisher, order: PublishOrder): Promise<EditState> {
   checkRelease(order, order.sources)
-  const state = await loadState(publisher, { ref: order, others: 'readable' })
+  const details = withMarksBelow(order.version, order.withFloors)
+  const state = await loadState(publisher, { ref: order, others: 'readable', details })
   checkAdmission(state, order)
   await requireRoom(state, order, order.sources, publisher.clock())
   return state
@@ -170,7 +174,7 @@ const isKnown = ({ head }: EditState, { version, board, replace }: ReleaseOrder)
 
 /** Hashes every file, and copies it in the same pass where the store takes bytes before their name. */
 export async function hashAndStage(
-  staging: Judging,
+  staging: Staging,
   sources: readonly Source[],
   onBytes: OnBytes,
 ): Promise<StagedPackage[]> {
@@ -210,7 +214,7 @@ export async function digestsOf(source: Source, newHasher: NewHasher, onBytes: O
 }
 
 /** For stores that need a name first: hash now, copy when the name is known. */
-async function hashOnly({ packages, newHasher }: Judging, source: Source, onBytes: OnBytes): Promise<StagedPackage> {
+async function hashOnly({ packages, newHasher }: Staging, source: Source, onBytes: OnBytes): Promise<StagedPackage> {
   const { size, ...digests } = await digestsOf(source, newHasher, onBytes)
   return {
     ...{ size, ...digests },

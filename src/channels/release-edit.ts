@@ -11,6 +11,7 @@ import {
   checkVersionOrder,
   findRelease,
   isSameContent,
+  loadedBoard,
   refusal,
   sameJson,
 } from '../release/add-release.ts'
@@ -21,7 +22,7 @@ import { embargo, embargoOf } from '../release/ramp.ts'
 import { isSameVersion } from '../release/version.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type EditState, entryOf, type ManifestEdit } from './plan.ts'
-import { effectiveOf, markOnce, originOf, type Placing, packagesIn, passFloors } from './promote.ts'
+import { effectiveOf, markOnce, originOf, type Placing, packagesIn, passFloors, withMarksBelow } from './promote.ts'
 import { requireWithheld } from './replace.ts'
 
 /** A ramp is for a release that is new. */
@@ -117,7 +118,7 @@ export function isReplaced(
   current: ChannelManifest | undefined,
   { version, board, packages, replace }: StoredOrder,
 ): boolean {
-  const known = boardOf(current && findRelease(current, version), board)
+  const known = loadedBoard(current && findRelease(current, version), board)
   return replace === true && known !== undefined && !isSameContent(known, { codebases: [], packages })
 }
 
@@ -135,6 +136,7 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
     create,
     others: 'readable',
     isRechecked: order.replace ?? false,
+    details: withMarksBelow(order.version, order.withFloors),
     check: (state) => {
       checkAdmission(state, order)
       for (const other of state.others.values())
@@ -143,7 +145,7 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
     apply: (current, state, at) => {
       const version = versionIn(current)
       if (isReplaced(current, order)) requireWithheld(current, order)
-      checkSamePlace(boardOf(findRelease(current, version), board), { ...order, version })
+      checkSamePlace(loadedBoard(findRelease(current, version), board), { ...order, version })
       const passed = passFloors(current, floorsOf(state, current, { ...order, version }), { ...order, at })
       const added = addRelease(passed, { ...addition, version, publishedAt: at }, order)
       return marksOf(current, added, order)

@@ -2,12 +2,14 @@
 import { staleSentence } from '../catalog/cache.ts'
 import { type ChannelEntry, joinSource, problemOf } from '../catalog/channels.ts'
 import { loadHead } from '../catalog/commit-channel.ts'
+import { loadWanted } from '../catalog/details.ts'
 import { fillWarning } from '../catalog/fill.ts'
 import { loadMissing } from '../catalog/missing.ts'
 import type { CatalogState, ChannelRef, NamedChannel, StoreReader } from '../catalog/read.ts'
 import { loadCatalog, loadChannel, loadForWriting } from '../catalog/read.ts'
 import type { Catalog } from '../documents/catalog.ts'
-import { isEnded } from '../documents/channel.ts'
+import { type ChannelManifest, isEnded } from '../documents/channel.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
 import type { Release } from '../release/channel.ts'
 import type { Reason } from '../release/decide.ts'
@@ -67,18 +69,22 @@ export async function summarise(
   for (const [app, { channels: entries }] of Object.entries(state.catalog.catalog.apps))
     for (const [channel, entry] of Object.entries(entries)) {
       if ((only.app ?? app) !== app || (only.channel ?? channel) !== channel) continue
-      const work = summariseChannel({ reader: { ...reader, missing }, state, blocked }, { app, channel, entry })
+      const isDetailed = only.channel !== undefined
+      const work = summariseChannel(
+        { reader: { ...reader, missing }, state, blocked, isDetailed },
+        { app, channel, entry },
+      )
       const found = await attempt(`${app}/${channel}`, work)
       if (typeof found === 'object') channels.push(found)
     }
   const { issuedAt, expires, root } = state.catalog.catalog
-  const manifests = channels.map((one) => fillWarning(one.size, one))
-  const warnings = [...manifests, fillWarning(state.catalog.size)].filter((one) => one !== undefined)
+  const manifests = channels.map((one) => fillWarning(state.root, one.size, one))
+  const warnings = [...manifests, fillWarning(state.root, state.catalog.size)].filter((one) => one !== undefined)
   return { issuedAt, expires, root, problems, warnings, channels }
 }
 
-/** `blocked`: why nothing at all is offered. */
-type Reading = Readonly<{ reader: StoreReader; state: CatalogState; blocked: Reason | undefined }>
+/** `blocked`: why nothing at all is offered. `isDetailed`: whether the details of every release are read. */
+type Reading = Readonly<{ reader: StoreReader; state: CatalogState; blocked: Reason | undefined; isDetailed: boolean }>
 
 async function summariseChannel(reading: Reading, ref: NamedChannel): Promise<ChannelSummary | undefined> {
   const { reader, state } = reading
@@ -95,11 +101,22 @@ async function summariseChannel(reading: Reading, ref: NamedChannel): Promise<Ch
   return { app, channel, seq, size: head.size, ...defined({ payloadKeys }), ...states }
 }
 
-async function readState({ reader, state, blocked }: Reading, own: ChannelEntry): Promise<ChannelState> {
-  if (isEnded(own.manifest)) return { boards: [], releases: [] }
+async function readState({ reader, state, blocked, isDetailed }: Reading, stored: ChannelEntry): Promise<ChannelState> {
+  if (isEnded(stored.manifest)) return { boards: [], releases: [] }
+  const own = isDetailed ? { ...stored, manifest: await withDetails(reader, stored.manifest) } : stored
   const { view, expiresMs } = await joinSource(reader, state, own)
   const now = reader.clock()
   return readChannelState(view, now, blocked ?? (now >= expiresMs ? 'catalog-expired' : undefined))
+}
+
+/** As it is where the store lacks some, as a mirror may. */
+async function withDetails(reader: StoreReader, manifest: ChannelManifest): Promise<ChannelManifest> {
+  try {
+    return { ...manifest, releases: await loadWanted(reader, manifest.app, manifest.releases, () => true) }
+  } catch (error) {
+    if (error instanceof PlatteError) return manifest
+    throw error
+  }
 }
 
 /** What machines are offered now, beside the newest that was published. */

@@ -4,9 +4,9 @@ import { packageFolder } from '../documents/paths.ts'
 import { failureText, kindOf } from '../http/problem.ts'
 import { idHeader, type RequestIds } from '../http/request-id.ts'
 import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts'
-import { boardNameOf, type Decision } from '../release/decide.ts'
+import type { BoardPackages } from '../release/channel.ts'
+import { boardNameOf } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
-import type { Candidate } from '../release/view.ts'
 import { reportContact, reportNoApp, reportRefusal, type Sender } from './events.ts'
 import {
   type OmahaAppRequest,
@@ -17,7 +17,7 @@ import {
 } from './omaha/omaha.ts'
 import { parseOmahaRequest, renderOmahaResponse } from './omaha/xml.ts'
 import type { Serving } from './serving.ts'
-import { type Answering, appKey, checkForUpdate, type Query } from './update-check.ts'
+import { type Answering, appKey, type Checked, checkForUpdate, type Query } from './update-check.ts'
 
 /** What a shell sends. */
 export interface CheckAnswer {
@@ -45,7 +45,7 @@ export type CheckCore = ReturnType<typeof openChecks>
 export function openChecks(serving: Serving) {
   const { cache, reader, extensions = [] } = serving
   const onChecks = extensions.flatMap(({ onCheck }) => onCheck ?? [])
-  const offers = new WeakMap<Candidate, OmahaOffer>()
+  const offers = new WeakMap<BoardPackages, OmahaOffer>()
   const refuse = (error: unknown, context: CheckContext, body?: string): CheckAnswer => {
     const failure = reportRefusal(serving, error, context, body)
     const headers = { ...refusalHeaders, [idHeader]: context.ids.requestId }
@@ -82,7 +82,7 @@ export function openChecks(serving: Serving) {
 interface Checking extends Answering {
   readonly serving: Serving
   /** One object for each release and board, so that its rendering is made once. */
-  readonly offers: WeakMap<Candidate, OmahaOffer>
+  readonly offers: WeakMap<BoardPackages, OmahaOffer>
   readonly request: OmahaRequest
   readonly ids: RequestIds
 }
@@ -111,7 +111,7 @@ function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
 }
 
 /** `decision` is `undefined` for an app without an updatecheck. */
-function responseOf(checking: Checking, app: OmahaAppRequest, query: Query, decision?: Decision): OmahaAppResponse {
+function responseOf(checking: Checking, app: OmahaAppRequest, query: Query, decision?: Checked): OmahaAppResponse {
   const { appId, ping } = app
   const events = app.events.length
   reportContact(checking, query.app, app, decision)
@@ -121,7 +121,7 @@ function responseOf(checking: Checking, app: OmahaAppRequest, query: Query, deci
     appId,
     status: !isUpdate && decision.reason === 'unknown-app' ? 'error-unknownApplication' : 'ok',
     ping,
-    updateCheck: isUpdate ? offerOf(checking, query, decision.offer) : { reason: reasonText(decision) },
+    updateCheck: isUpdate ? offerOf(checking, query, decision) : { reason: reasonText(decision) },
     events,
   }
 }
@@ -136,17 +136,19 @@ function answerSyncer(checking: Checking, app: OmahaAppRequest, query: Query): M
     const decision = app.syncer === 'one' && floor !== undefined ? noFloors : decided
     const response = responseOf(checking, app, query, decision)
     if (app.syncer === 'one' || decision.kind === 'no-update') return response
-    return { ...response, updateCheck: { step: offerOf(checking, query, decision.offer), floor } }
+    return { ...response, updateCheck: { step: offerOf(checking, query, decision), floor } }
   })
 }
 
-const noFloors: Decision = { kind: 'no-update', reason: 'floor-held', because: 'this syncer takes no floors' }
+const noFloors: Checked = { kind: 'no-update', reason: 'floor-held', because: 'this syncer takes no floors' }
 
-function offerOf({ serving, offers }: Checking, query: Query, candidate: Candidate): OmahaOffer {
-  const known = offers.get(candidate)
+type Offered = Extract<Checked, { readonly kind: 'update' }>
+
+function offerOf({ serving, offers }: Checking, query: Query, { offer: candidate, packages: of }: Offered): OmahaOffer {
+  const known = offers.get(of)
   if (known) return known
   const { version } = candidate.release
-  const { codebases, packages } = candidate.packages
+  const { codebases, packages } = of
   const [first, ...others] = codebases
   const [os, ...extras] = packages
   const ours = `${serving.publicUrl}/${packageFolder({ app: query.app, version, board: boardNameOf(query) }, packages)}`
@@ -155,6 +157,6 @@ function offerOf({ serving, offers }: Checking, query: Query, candidate: Candida
     codebases: first ? [first, ...others] : [ours],
     packages: [{ ...os, required: true }, ...extras.map((one) => ({ ...one, required: one.required ?? true }))],
   }
-  offers.set(candidate, offer)
+  offers.set(of, offer)
   return offer
 }

@@ -11,7 +11,7 @@ import { type Check, type Decision, decide, type Reason } from '../release/decid
 import * as explained from '../release/explanation.ts'
 import { walk } from '../release/rollout-status.ts'
 import { answering, type ExplainAccess, type Serving } from './serving.ts'
-import { type Answering, appKey, findFor, noUpdateBecause, type Query } from './update-check.ts'
+import { type Answering, appKey, findFor, noUpdateBecause, type Query, requirePackages } from './update-check.ts'
 
 export interface ExplainQuery {
   readonly query: Query
@@ -55,7 +55,7 @@ export async function explain(service: Answering, { query, at, audience }: Expla
   if (!('view' in channel)) return { at: isoText(now), ...outcomeOf(shown(noUpdateBecause(channel))) }
   const { view } = channel
   const check: Check = isPublic ? { ...query, onNoList: true } : query
-  const decision = decide(check, view, now)
+  const decision = await requirePackages(service, query, decide(check, view, now))
   const [numbers, change] = [explained.numbersOf(decision, check, view, now), explained.nextChange(check, view, now)]
   const { steps } = walk(check, view, now, { isPatient: true })
   const course = { running: check.version, steps, stoppedAt: numbers?.stoppedAt }

@@ -6,11 +6,13 @@
 import type { Context } from 'hono'
 import { currentCatalog, findChannel } from '../catalog/cache.ts'
 import type { Problem } from '../catalog/channels.ts'
+import { findPackages } from '../catalog/details.ts'
 import type { ChannelRef } from '../catalog/read.ts'
 import { packageFolder } from '../documents/paths.ts'
 import { kindOf, type refuse } from '../http/problem.ts'
 import type { BoardPackages } from '../release/channel.ts'
 import { readChannelState } from '../release/rollout-status.ts'
+import type { Candidate } from '../release/view.ts'
 import { base64 } from './omaha/xml.ts'
 import { answering, type Serving } from './serving.ts'
 import { type Answering, readAtMost } from './update-check.ts'
@@ -29,17 +31,18 @@ export function answerCoreUpdate(serving: Serving, what: 'packages' | 'channels'
   return async (c) => {
     const offers = await listOffers(answering(serving, c))
     if ('reason' in offers) return refuseCoreUpdate(c, 'catalog-unavailable', offers.reason)
-    const items = what === 'packages' ? packagesOf(serving, offers) : channelsOf(offers)
+    const items = what === 'packages' ? await packagesOf(serving, answering(serving, c), offers) : channelsOf(offers)
     return new Response(JSON.stringify({ items }), { headers })
   }
 }
 
-function packagesOf(serving: Serving, offers: readonly Listed[]) {
-  const packages = firstOf(offers, ({ app, version }) => `${app}/${version}`)
-  return [...Map.groupBy(packages, ({ app }) => app)].map(([AppId, ours]) => ({
-    AppId,
-    packages: ours.map((one) => packageOf(serving, one)),
-  }))
+async function packagesOf(serving: Serving, reading: Answering, offers: readonly Listed[]) {
+  const named = firstOf(offers, ({ app, version }) => `${app}/${version}`)
+  const found = await Promise.all(
+    named.map(async (one) => ({ ...one, bytes: await findPackages(reading, one, one.candidate) })),
+  )
+  const packages = found.flatMap(({ bytes, ...one }) => ('reason' in bytes ? [] : packageOf(serving, one, bytes)))
+  return [...Map.groupBy(packages, ({ appId }) => appId)].map(([AppId, ours]) => ({ AppId, packages: ours }))
 }
 
 const channelsOf = (offers: readonly Listed[]) =>
@@ -68,7 +71,7 @@ function ofOneBoard(offers: readonly Listed[]): readonly Listed[] {
 }
 
 /** Numbers of 64 bits as text, digests in base64. */
-function packageOf({ publicUrl }: Serving, { app, version, board, publishedAt, packages: bytes }: Listed) {
+function packageOf({ publicUrl }: Serving, { app, version, board, publishedAt }: Listed, bytes: BoardPackages) {
   const { name, size, sha1, sha256 } = bytes.packages[0]
   const folder = bytes.codebases[0] ?? `${publicUrl}/${packageFolder({ app, version, board }, bytes.packages)}`
   return {
@@ -84,7 +87,7 @@ interface Listed extends ChannelRef {
   readonly version: string
   /** RFC 3339. */
   readonly publishedAt: string
-  readonly packages: BoardPackages
+  readonly candidate: Candidate
   /** Whether this is the last step; otherwise it is a floor. */
   readonly isLast: boolean
 }
@@ -107,7 +110,7 @@ async function listOffers(answering: Answering): Promise<readonly Listed[] | Pro
     for (const { board, offered, via } of readChannelState(found.view, reader.clock()).boards)
       for (const one of offered ? [offered, ...via.toReversed()] : []) {
         const { version, publishedAt } = one.release
-        listed.push({ ...place, board, version, publishedAt, packages: one.packages, isLast: one === offered })
+        listed.push({ ...place, board, version, publishedAt, candidate: one, isLast: one === offered })
       }
   }
   return ofOneBoard(listed)

@@ -1,7 +1,8 @@
 /** `GET` and `HEAD` of what is published: packages, signed documents and notes. */
 import type { Context } from 'hono'
 import { currentCatalog, findChannel, reload } from '../catalog/cache.ts'
-import type { Loaded, Problem } from '../catalog/channels.ts'
+import type { Loaded, Problem, ServedBoard } from '../catalog/channels.ts'
+import { findPackages } from '../catalog/details.ts'
 import { readDocument } from '../catalog/read.ts'
 import { decodeMissing, encodeMissing, maxMissingBytes } from '../documents/missing.ts'
 import { keyOfUrlPath, missingKey, type PublicDocument, urlPathOf } from '../documents/paths.ts'
@@ -134,15 +135,20 @@ async function lookUp(answering: Answering, key: string): Promise<Package | Prob
   const app = key.split('/')[1] ?? ''
   const names = [...(cache.apps.get(app)?.channels.keys() ?? [])]
   const loadedOf = (channel: string) => cache.channels.get(`${app}/${channel}`)
-  const packageIn = (loaded: Loaded | Problem | undefined) =>
-    loaded && 'packages' in loaded ? (loaded.packages.get(key) ?? []) : []
-  const [known] = names.flatMap((channel) => packageIn(loadedOf(channel)))
+  const folder = key.slice(0, key.lastIndexOf('/') + 1)
+  const boardIn = (loaded: Loaded | Problem | undefined) =>
+    loaded && 'folders' in loaded ? (loaded.folders.get(folder) ?? []) : []
+  const packageOf = async ([served]: readonly ServedBoard[]): Promise<Package | Problem | undefined> => {
+    const packages = served && (await findPackages(answering, { app, board: served.board }, served))
+    return packages && 'packages' in packages ? packages.packages.find(({ name }) => folder + name === key) : packages
+  }
+  const known = await packageOf(names.flatMap((channel) => boardIn(loadedOf(channel))))
   if (known) return known
   const unread = names.filter((channel) => loadedOf(channel) === undefined)
   const failed = names.filter((channel) => 'reason' in (loadedOf(channel) ?? {}))
   const read = [...unread, ...failed].slice(0, readAtMost)
   const all = await Promise.all(read.map((channel) => findChannel(cache, reader, { app, channel })))
-  const [found] = all.flatMap(packageIn)
+  const found = await packageOf(all.flatMap(boardIn))
   if (found || unread.length <= readAtMost) return found
   return { reason: 'store-unavailable', message: 'not every channel was read yet' }
 }
@@ -157,6 +163,7 @@ const kinds: Readonly<Record<PublicDocument['kind'], { readonly type: string; re
   catalog: { type: signed, caching: `public, max-age=${catalogForSeconds}, no-transform` },
   channel: { type: signed, caching: immutable },
   notes: { type: 'text/markdown; charset=utf-8', caching: immutable },
+  details: { type: 'application/json', caching: immutable },
 }
 
 /**

@@ -1,9 +1,11 @@
 /** Answers what a machine gets, from the verified catalog. Everything here answers at once where the cache is fresh. */
 import { type Background, type CatalogCache, currentCatalog, findChannel } from '../catalog/cache.ts'
 import type { LoadedChannel, Problem } from '../catalog/channels.ts'
+import { findPackages } from '../catalog/details.ts'
 import type { ChannelRef, StoreReader } from '../catalog/read.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
-import { type Check, type Decision, decide } from '../release/decide.ts'
+import type { BoardPackages } from '../release/channel.ts'
+import { boardNameOf, type Check, type Decision, decide } from '../release/decide.ts'
 
 /** One machine's question. */
 export interface Query extends Check {
@@ -25,11 +27,26 @@ export interface Answering {
 
 type NoUpdate = Exclude<Decision, { kind: 'update' }>
 
-/** Decides one query, as of its arrival. A channel that cannot be used is a reason for no update. Never throws. */
-export function checkForUpdate(answering: Answering, query: Query): MaybePromise<Decision> {
+/** A decision, and the packages that are offered. */
+export type Checked = NoUpdate | (Exclude<Decision, NoUpdate> & { readonly packages: BoardPackages })
+
+/**
+ * Decides one query, as of its arrival. A channel that cannot be used, or details that cannot be had, are a reason for no
+ * update. Never throws.
+ */
+export function checkForUpdate(answering: Answering, query: Query): MaybePromise<Checked> {
   const now = answering.reader.clock()
   return after(findFor(answering, query, now), (channel) =>
-    'view' in channel ? decide(query, channel.view, now) : noUpdateBecause(channel),
+    'view' in channel ? requirePackages(answering, query, decide(query, channel.view, now)) : noUpdateBecause(channel),
+  )
+}
+
+/** What is offered only with its packages. */
+export function requirePackages(answering: Answering, query: Query, decision: Decision): MaybePromise<Checked> {
+  if (decision.kind === 'no-update') return decision
+  const { kind, offer } = decision
+  return after(findPackages(answering, { app: query.app, board: boardNameOf(query) }, offer), (packages) =>
+    'reason' in packages ? { ...noUpdateBecause(packages), candidate: offer } : { kind, offer, packages },
   )
 }
 

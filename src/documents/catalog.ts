@@ -2,7 +2,10 @@
 import * as v from 'valibot'
 import * as field from './fields.ts'
 
-export const maxCatalogBytes = 1024 * 1024
+/** What readers take. */
+export const maxCatalogBytes = 8 * 1024 * 1024
+/** What writers use under a root of a format: readers of format 1 take no more. */
+export const maxCatalogBytesOf = (format: number): number => (format < 2 ? 1024 * 1024 : maxCatalogBytes)
 
 export const hold = v.strictObject({
   version: field.publishedVersion,

@@ -1,7 +1,7 @@
 /** The ChannelManifest: one channel at one revision, its `seq`. `apps/<app>/<channel>/<seq>.jws`. */
 import * as v from 'valibot'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
-import { type Channel, type Release, weekdays } from '../release/channel.ts'
+import { type Channel, type PackageSet, type Release, weekdays } from '../release/channel.ts'
 import { rampProblem } from '../release/ramp.ts'
 import { rangeProblem } from '../release/target.ts'
 import { compareVersions, parseVersion } from '../release/version.ts'
@@ -9,6 +9,8 @@ import { windowProblem } from '../release/window.ts'
 import * as field from './fields.ts'
 
 export const maxChannelBytes = 1024 * 1024
+/** A release that filled a manifest of format 1 fits. */
+export const maxDetailsBytes = 1024 * 1024
 
 const because = v.strictObject({ reason: field.reason })
 const clockTime = field.matching(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as 22:00')
@@ -69,22 +71,45 @@ const numberOrNaN = v.transform((value: unknown) => (typeof value === 'number' ?
 /** A share that is not a number admits nobody, and leaves the rest of the channel valid. */
 const share = v.pipe(v.unknown(), numberOrNaN)
 
-const release = v.strictObject({
-  version: field.publishedVersion,
-  publishedAt: field.instant,
+const boardsOf = <B extends v.GenericSchema>(one: B) =>
+  v.pipe(
+    field.record(field.boardName, one),
+    v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
+  )
+
+const described = {
   components: v.exactOptional(components),
   cves: v.exactOptional(cves),
   notes: v.exactOptional(v.strictObject({ sha256: field.sha256, size: field.count })),
-  boards: v.pipe(
-    field.record(field.boardName, boardPackages),
-    v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
+}
+/** The details of a release, wherever they are. */
+export const content = { ...described, boards: boardsOf(boardPackages) }
+
+const packageSet = field.matching(/^(?:[0-9a-f]{32}|elsewhere)$/, 'must be 32 hex digits, or elsewhere')
+const details = v.strictObject({
+  sha256: field.sha256,
+  size: v.pipe(field.positive, v.maxValue(maxDetailsBytes)),
+})
+
+const release = v.strictObject({
+  version: field.publishedVersion,
+  publishedAt: field.instant,
+  ...described,
+  boards: boardsOf(
+    v.lazy((one): v.GenericSchema<PackageSet> => (typeof one === 'string' ? packageSet : boardPackages)),
   ),
+  details: v.exactOptional(details),
   ramp: v.exactOptional(v.pipe(v.array(v.strictObject({ at: field.instant, share })), v.maxLength(maxRampSteps))),
   ...conditions,
   floor: v.exactOptional(because),
   deadEnd: v.exactOptional(because),
   withdrawn: v.exactOptional(because),
 })
+
+/** The details are in the release, or all of them in their document. */
+const hasOneForm = ({ details, components, cves, notes, boards }: v.InferOutput<typeof release>): boolean =>
+  Object.values(boards).every((one) => (typeof one === 'string') === (details !== undefined)) &&
+  (details === undefined || !(components || cves || notes))
 
 const spki = field.matching(/^[A-Za-z0-9+/]{100,1500}={0,2}$/, 'must be a public key in base64')
 /** What clients verify payloads with. */
@@ -113,7 +138,7 @@ const schema = v.strictObject({
   payloadKeys: v.exactOptional(payloadKeys),
   provenance: v.exactOptional(field.record(field.text(64), field.text(500))),
   releases: v.pipe(
-    v.array(release),
+    v.array(v.pipe(release, v.check(hasOneForm, 'has details both here and in a document of their own'))),
     v.check((list) => haveDistinctVersions(list), 'lists a version twice'),
   ),
 })

@@ -4,9 +4,9 @@
  */
 import { textDigest } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import type { Package } from '../release/channel.ts'
+import type { BoardPackages, Package, PackageSet } from '../release/channel.ts'
 import { maxCatalogBytes } from './catalog.ts'
-import { maxChannelBytes } from './channel.ts'
+import { maxChannelBytes, maxDetailsBytes } from './channel.ts'
 import { maxRootBytes } from './root.ts'
 
 export const maxNotesBytes = 1024 * 1024
@@ -20,20 +20,34 @@ export const rootKey = (version: number): string => `root/${version}.jws`
 /** Where a mirror puts a root that takes effect with the catalog that names it. */
 export const stagedRootKey = (version: number): string => `root/staged/${version}.jws`
 export const notesKey = (sha256: string): string => `notes/${sha256}`
+/** Below `notes/`, as any other first part may be a channel's name. */
+export const detailsKey = (sha256: string): string => `notes/releases/${sha256}`
 export const channelFolder = (app: string, channel: string): string => `apps/${app}/${channel}/`
 export const channelKey = (app: string, channel: string, seq: number): string =>
   `${channelFolder(app, channel)}${String(seq).padStart(10, '0')}.jws`
 
-type PackageSet = readonly Pick<Package, 'name' | 'sha256'>[]
+type Packages = readonly Pick<Package, 'name' | 'sha256'>[]
+type BoardRef = Readonly<{ app: string; version: string; board: string }>
 
 /** The folder of one release and board. Omaha calls its URL the codebase. */
-export const packageFolder = (
-  { app, version, board }: { readonly app: string; readonly version: string; readonly board: string },
-  packages: PackageSet,
-): string => `packages/${app}/${version}/${board}/${packageSetDigest(packages)}/`
+export const packageFolder = (ref: BoardRef, packages: Packages): string => folderOfSet(ref, packageSetDigest(packages))
+
+const folderOfSet = ({ app, version, board }: BoardRef, set: string): string =>
+  `packages/${app}/${version}/${board}/${set}/`
+
+const elsewhere = 'elsewhere'
+/** What a manifest of format 2 says of a board. */
+export const setOf = ({ codebases, packages }: BoardPackages): string =>
+  codebases.length > 0 ? elsewhere : packageSetDigest(packages)
+
+/** @returns `undefined` for packages that are served from elsewhere. */
+export function servedFolder(ref: BoardRef, of: PackageSet): string | undefined {
+  const set = typeof of === 'string' ? of : setOf(of)
+  return set === elsewhere ? undefined : folderOfSet(ref, set)
+}
 
 /** First 32 hex digits of SHA-256 over the sorted lines `name sha256`, each with its line feed: other bytes, another folder. */
-export function packageSetDigest(packages: PackageSet): string {
+export function packageSetDigest(packages: Packages): string {
   const lines = packages.map(({ name, sha256 }) => `${name} ${sha256}\n`).sort()
   return textDigest(lines.join('')).slice(0, 32)
 }
@@ -108,6 +122,7 @@ const publicDocuments = [
   { kind: 'catalog', maxBytes: maxCatalogBytes, form: /^catalog\.jws$/ },
   { kind: 'channel', maxBytes: maxChannelBytes, form: new RegExp(`^apps/${name}/${name}/\\d{10}\\.jws$`) },
   { kind: 'notes', maxBytes: maxNotesBytes, form: /^notes\/[0-9a-f]{64}$/ },
+  { kind: 'details', maxBytes: maxDetailsBytes, form: /^notes\/releases\/[0-9a-f]{64}$/ },
 ] as const
 
 /** A kind of document that anybody may read. */

@@ -73,7 +73,7 @@ function fillGauges({ state }: CatalogCache): readonly Gauge[] {
   const { catalog, size } = state.catalog
   const sizes = Object.values(catalog.apps).flatMap(({ channels }) => Object.values(channels).map((one) => one.size))
   const largest = sizes.reduce((most, one) => Math.max(most, one), 0)
-  const fills = { catalog: fillOf('catalog', size), manifest: fillOf('manifest', largest) }
+  const fills = { catalog: fillOf('catalog', size, state.root), manifest: fillOf('manifest', largest, state.root) }
   const help = 'How much of what publishing may use is used: by the catalog, and by the largest manifest. 1 is full.'
   return [{ name: 'platte_document_fill_ratio', help, label: 'document', values: new Map(Object.entries(fills)) }]
 }

@@ -1,19 +1,28 @@
 /** Publishes an upstream's release under the own release key: the same bytes, verified and copied. */
 import { type ChannelEntry, packagesOf, unknownChannel } from '../catalog/channels.ts'
 import { emptyChannel } from '../catalog/commit-channel.ts'
+import { loadWanted } from '../catalog/details.ts'
 import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type ChannelRef, channelEntry, loadCatalog, loadChannel } from '../catalog/read.ts'
 import { commit } from '../channels/commit.ts'
 import { checkFor, judgeStored } from '../channels/payload.ts'
 import { type EditState, loadState, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
-import { addBoards, boardsOf, effectiveOf, type Placing, packagesIn, passFloors } from '../channels/promote.ts'
+import {
+  addBoards,
+  boardsOf,
+  effectiveOf,
+  type Placing,
+  packagesIn,
+  passFloors,
+  withMarksBelow,
+} from '../channels/promote.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { checkPayload, type PayloadCheck } from '../payload/check.ts'
-import { checkSameBytes } from '../release/add-release.ts'
-import type { Channel, Release } from '../release/channel.ts'
+import { checkSameBytes, findRelease } from '../release/add-release.ts'
+import { type Channel, type DetailedRelease, isDetailed, type Release } from '../release/channel.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
 import { isSameVersion, newestFirst } from '../release/version.ts'
 import { beginPass, copyNotes, copyPackage, type Mirroring, type MirrorOptions, noteProblem } from './mirror-pass.ts'
@@ -31,10 +40,12 @@ export interface Adoption extends Pick<Placing, 'ramp' | 'floor' | 'belowNewest'
   readonly onPackage?: MirrorOptions['onPackage']
 }
 
+type Adopted = Readonly<{ app: string; releases: readonly DetailedRelease[] }>
+
 export interface PlannedAdoption extends Adoption {
   readonly planned: Plan
-  /** The upstream's manifest with the chosen releases only. */
-  readonly manifest: ChannelManifest
+  /** Of the upstream. */
+  readonly adopted: Adopted
 }
 
 /**
@@ -47,21 +58,29 @@ export async function planAdoption(publisher: Publisher, upstream: Mirroring['fr
   const { from, to, create } = adoption
   const state = await loadCatalog(upstream)
   const entry = channelEntry(state.catalog.catalog, from.app, from.channel)
-  const manifest = entry && (await loadChannel(upstream, state, { ...from, entry })).manifest
-  if (entry === undefined || manifest === undefined || isEnded(manifest))
+  const stored = entry && (await loadChannel(upstream, state, { ...from, entry })).manifest
+  if (entry === undefined || stored === undefined || isEnded(stored))
     throw unknownChannel(state, from, 'name another channel of the upstream')
   const ref = { app: from.app, channel: to }
-  const own = await loadState(publisher, { ref, others: 'all' })
-  const until = publisher.clock() - adoption.afterMs
+  const chosen = choose({ entry, manifest: stored }, publisher.clock() - adoption.afterMs)
+  const wanted = chosen && withMarksBelow(chosen.version, true)
+  const details: ManifestEdit['details'] = wanted && ((channels) => wanted([...channels, stored]))
+  const manifest = {
+    ...stored,
+    releases: await loadWanted(upstream, from.app, stored.releases, wanted?.([stored]) ?? (() => false)),
+  }
+  const own = await loadState(publisher, { ref, others: 'all', details })
   const current = own.head?.manifest ?? { ...emptyChannel, ...ref }
-  const target = choose({ entry, manifest }, adoption.belowNewest ? undefined : current, until)
+  const isTaken = chosen !== undefined && (adoption.belowNewest || !isBelow(chosen, current))
+  const target = isTaken ? findRelease(manifest, chosen.version) : undefined
   const between = target && !adoption.skipFloors ? betweenOf(own, current, { entry, manifest, target }) : []
   const parts = between.flatMap(({ release, boards }) => (release ? [onBoards(release, boards)] : []))
-  const releases = target ? [...parts, target] : []
+  const releases = (target ? [...parts, target] : []).filter(isDetailed)
   const edit: ManifestEdit = {
     ref,
     create,
     others: 'all',
+    details,
     check: ({ others }) => {
       for (const other of others.values())
         for (const { version, boards } of releases)
@@ -77,7 +96,7 @@ export async function planAdoption(publisher: Publisher, upstream: Mirroring['fr
     packages: ({ head }, edited) => (target ? packagesIn(edited, head?.manifest, target.version) : []),
   }
   const planned = plan(edit, own, { at: publisher.clock() })
-  return { ...adoption, planned, manifest: { ...manifest, releases } }
+  return { ...adoption, planned, adopted: { app: from.app, releases } }
 }
 
 const onBoards = (release: Release, boards: readonly string[]): Release => ({
@@ -101,19 +120,19 @@ function betweenOf(
  * @throws PlatteError('missing' | 'mismatch') for a package; 'refused' for one that its clients would refuse; as `commit`.
  */
 export async function adopt(publisher: Publisher, upstream: Mirroring['from'], adoption: PlannedAdoption) {
-  const { planned, manifest, onPackage, raw } = adoption
-  if (manifest.releases.length === 0) return commit(publisher, planned)
+  const { planned, adopted, onPackage, raw } = adoption
+  if (adopted.releases.length === 0) return commit(publisher, planned)
   checkKeys(publisher, planned.state.catalog)
-  const checks = raw ? new Map() : checksOf(publisher, planned, manifest)
+  const checks = raw ? new Map() : checksOf(publisher, planned, adopted)
   const check = (key: string) => {
     const found = checks.get(key)
     return found && checkPayload(found)
   }
   const pass = beginPass({ from: upstream, to: publisher }, { packages: 'all', onPackage, check })
-  for (const { notes } of manifest.releases)
+  for (const { notes } of adopted.releases)
     if (notes && !(await publisher.documents.get(notesKey(notes.sha256), maxNotesBytes)))
       await copyNotes(pass, notes.sha256)
-  for (const [key, one] of packagesOf(manifest)) {
+  for (const [key, one] of packagesOf(adopted)) {
     const found = checks.get(key)
     const isThere = (await publisher.packages.stat(key))?.size === one.size
     const problem = isThere ? undefined : await copyPackage(pass, key, one)
@@ -127,7 +146,7 @@ export async function adopt(publisher: Publisher, upstream: Mirroring['from'], a
 }
 
 /** How each package is judged: under the payload keys of the own channel. */
-function checksOf(publisher: Publisher, { state }: Plan, { app, releases }: ChannelManifest) {
+function checksOf(publisher: Publisher, { state }: Plan, { app, releases }: Adopted) {
   const check = checkFor(publisher, app, state)
   const boards = releases.flatMap(({ version, boards }) =>
     Object.entries(boards).map(([board, { packages }]) => ({
@@ -142,11 +161,11 @@ function checksOf(publisher: Publisher, { state }: Plan, { app, releases }: Chan
 }
 
 /** The release to adopt. @param until its latest publication, in milliseconds since 1970. */
-function choose({ entry, manifest }: ChannelEntry, current: Channel | undefined, until: number): Release | undefined {
+function choose({ entry, manifest }: ChannelEntry, until: number): Release | undefined {
   const isBraked = ({ version, withdrawn }: Release): boolean =>
     withdrawn !== undefined || (entry.holds ?? []).some((hold) => isSameVersion(hold.version, version))
   const sorted = [...manifest.releases].sort(newestFirst)
-  const target = sorted.find((one) => Date.parse(one.publishedAt) <= until && !isBraked(one))
-  const [newest] = [...(current?.releases ?? [])].sort(newestFirst)
-  return target && newest && newestFirst(target, newest) > 0 ? undefined : target
+  return sorted.find((one) => Date.parse(one.publishedAt) <= until && !isBraked(one))
 }
+
+const isBelow = (one: Release, { releases }: Channel): boolean => releases.some((other) => newestFirst(one, other) > 0)

@@ -1,11 +1,13 @@
 /** Bundles: a store, or the newer part of one, as a tar archive for an air gap. */
 import { finished } from 'node:stream/promises'
 import { packagesOf } from '../catalog/channels.ts'
+import { loadDetails } from '../catalog/details.ts'
 import { channelEntry, loadCatalog, type StoreReader } from '../catalog/read.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
-import { channelKey, notesKey } from '../documents/paths.ts'
+import { channelKey, detailsKey, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import type { Release } from '../release/channel.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyPast } from '../trust/verify-documents.ts'
 import { type MirrorResult, mirror } from './mirror.ts'
@@ -74,8 +76,18 @@ async function keysUpTo(reader: StoreReader, most: number, channels: readonly st
     const stored = seq > 0 ? await reader.documents.get(channelKey(app, channel, seq), maxChannelBytes) : undefined
     if (stored === undefined) continue
     const { manifest } = await verifyPast(stored.bytes, await sha256Hex(stored.bytes), { app, channel, seq })
-    const notes = manifest.releases.flatMap((release) => (release.notes ? [notesKey(release.notes.sha256)] : []))
-    keys.push(...packagesOf(manifest).keys(), ...notes)
+    for (const release of manifest.releases) keys.push(...(await keysOf(reader, app, release)))
   }
   return keys
+}
+
+/** Details, notes and packages; none where the details are missing. */
+async function keysOf(reader: StoreReader, app: string, release: Release): Promise<readonly string[]> {
+  const found = await loadDetails(reader, app, release).catch((error: unknown) => {
+    if (!(error instanceof PlatteError && error.code === 'missing')) throw error
+  })
+  if (found === undefined) return []
+  const { notes } = found
+  const documents = [release.details && detailsKey(release.details.sha256), notes && notesKey(notes.sha256)]
+  return [...documents.filter((key) => key !== undefined), ...packagesOf({ app, releases: [found] }).keys()]
 }

@@ -1,17 +1,19 @@
 /** Packages, which come after the catalog: none of them keeps a hold or a manifest from a mirror. */
-import { packagesOf } from '../catalog/channels.ts'
+import { foldersOf, packagesOf } from '../catalog/channels.ts'
 import type { ChannelRef } from '../catalog/read.ts'
 import type { MissingPackages } from '../documents/missing.ts'
 import { notesKey } from '../documents/paths.ts'
-import { attempt, heldManifest, type Work } from './mirror-channels.ts'
+import { detailsAtHand } from './mirror-details.ts'
 import { copyNotes, inParallel } from './mirror-pass.ts'
+import { attempt, heldManifest, type Work } from './mirror-work.ts'
 import { appOf, editList, listUpdates } from './missing-list.ts'
 
 const sameChannel = (a: ChannelRef, b: ChannelRef): boolean => a.app === b.app && a.channel === b.channel
 
 /** Lists what the own store lacks of these channels. Entries of other channels are of mirrors with other settings. */
 export async function listLacking(work: Work): Promise<void> {
-  const lacking = new Map([...work.lacking.values()].map(({ file: _, ...one }) => [one.packages, one]))
+  const found = [...[...work.lacking.values()].map(({ file: _, ...one }) => one), ...[...work.lost.values()].flat()]
+  const lacking = new Map<string, MissingPackages>(found.map((one) => [one.packages, one]))
   await editList(work, (listed) => {
     const isOurs = (one: MissingPackages) =>
       work.channels.some((ref) => sameChannel(ref, { app: appOf(one), channel: one.channel }))
@@ -46,10 +48,14 @@ export async function copyListed(work: Work): Promise<'done' | 'more'> {
   const listed = await editList(work, (all) => (options.packages === 'none' ? [] : all))
   for (const entry of listed) {
     if (left.packages <= 0 || options.bounds?.isSpent()) return 'more'
-    const own = await heldManifest(work, { app: appOf(entry), channel: entry.channel })
-    const files = own ? [...packagesOf(own.manifest)].filter(([key]) => key.startsWith(entry.packages)) : []
-    let problem: string | undefined
-    for (const [key, file] of files) {
+    const ref = { app: appOf(entry), channel: entry.channel }
+    const own = await heldManifest(work, ref)
+    const release = own && foldersOf(own.manifest).get(entry.packages)?.release
+    // In the pass that lists them, they were just tried.
+    const detailed = release && (await detailsAtHand(work, ref, release))
+    let problem = release && !detailed ? (entry.problem ?? 'its details cannot be had') : undefined
+    for (const [key, file] of packagesOf({ app: ref.app, releases: detailed ? [detailed] : [] })) {
+      if (!key.startsWith(entry.packages)) continue
       if (held.has(key)) continue
       if (left.packages-- <= 0) return 'more'
       problem ??= await attempt(work, key, file)

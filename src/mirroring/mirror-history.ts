@@ -6,8 +6,9 @@ import { channelKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { verifyPast } from '../trust/verify-documents.ts'
-import { copyAllNotes, entryOf, type Work } from './mirror-channels.ts'
+import { copyAllDetails } from './mirror-details.ts'
 import { asProblem, keepRead, noteProblem, type Pass } from './mirror-pass.ts'
+import { entryOf, type Work } from './mirror-work.ts'
 
 /** Past manifests that are written while others are read. */
 const writesAtOnce = 8
@@ -37,7 +38,7 @@ export async function copyHistory(work: Work): Promise<'done' | 'more'> {
       previous ??= work.previous.get(after) ?? (await previousIn(work, { ...ref, seq: seq + 1 }))
       const manifest = previous && (await readPast(work, key, { ...ref, seq, sha256: previous }))
       if (!manifest) break
-      if (!(await copyAllNotes(work, manifest.releases))) return finish('more')
+      if (!(await copyAllDetails(work, ref, manifest.releases, true))) return finish('more')
       const write = keepRead(work, key, work.state.root)
       // `finish` awaits it; it may fail before.
       write.catch(() => undefined)

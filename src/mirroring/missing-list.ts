@@ -19,6 +19,16 @@ export async function editList({ to }: Pass, edit: (listed: MissingList) => Miss
   })
 }
 
+/** Adds folders that are not listed. @returns what is listed then. */
+export const listAlso = (pass: Pass, more: MissingList): Promise<MissingList> =>
+  editList(pass, (listed) => {
+    const known = new Set(listed.map(({ packages }) => packages))
+    return [
+      ...listed,
+      ...[...new Map(more.map((one) => [one.packages, one])).values()].filter((one) => !known.has(one.packages)),
+    ]
+  })
+
 /** @returns `undefined` for a damaged list, which is written anew. */
 function listedIn(bytes: Uint8Array): MissingList | undefined {
   try {

@@ -10,6 +10,7 @@ import { type CatalogCache, reload } from '../catalog/cache.ts'
 import { refresh } from '../catalog/edit-catalog.ts'
 import { type Action, actions } from '../channels/commands.ts'
 import { loadState } from '../channels/plan.ts'
+import { withMarksBelow } from '../channels/promote.ts'
 import { requireRoom } from '../channels/room.ts'
 import type { Extension, FeatureContext, Routes } from '../checks/serving.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
@@ -60,9 +61,9 @@ export async function openPublishFunction(policy: Policy, context: FeatureContex
       uploading: publisher,
       // Uploads change no channel: their token is not used up.
       authorize: async (_, order) => {
-        const { app, channel, packages } = order
+        const { app, channel, version, packages } = order
         authoriseUpload(policy, token ?? noToken(), { app, channels: [channel] })
-        const state = await loadState(publisher, { ref: { app, channel } })
+        const state = await loadState(publisher, { ref: { app, channel }, details: withMarksBelow(version, false) })
         // Publishing says what becomes of floors.
         const wanted = { ...order, create: true, skipFloors: true, belowNewest: true }
         await requireRoom(state, wanted, packages, publisher.clock())

@@ -46,7 +46,7 @@ export function checkVersionOrder(channel: Channel, { version, board }: { versio
 /** A version means the same bytes in every channel of an app. @throws PlatteError('refused') */
 export function checkSameBytes(channel: Channel, where: string, added: Omit<Addition, 'publishedAt'>): void {
   const { version, board, packages } = added
-  const known = boardOf(findRelease(channel, version), board)
+  const known = loadedBoard(findRelease(channel, version), board)
   if (known === undefined || isSameContent(known, packages)) return
   const names = known.packages.map(({ name }) => name).join(', ')
   throw refusal(
@@ -57,8 +57,9 @@ export function checkSameBytes(channel: Channel, where: string, added: Omit<Addi
 
 /** The release of a version, in any spelling (`4152.2` is `4152.2.0`). */
 export function findRelease({ releases }: Channel, version: string): Release | undefined {
-  const parsed = parseVersion(version)
-  return releases.find((release) => compareVersions(parseVersion(release.version), parsed) === 0)
+  const exact = releases.find((release) => release.version === version)
+  const parsed = exact ? undefined : parseVersion(version)
+  return exact ?? releases.find((release) => compareVersions(parseVersion(release.version), parsed) === 0)
 }
 
 /** A channel with what it offers of the one that it follows: releases, boards, floors and dead ends of either. */
@@ -80,6 +81,13 @@ export const refusal = (message: string, hint?: string): PlatteError =>
 
 export const boardOf = (release: Release | undefined, board: string) => release && packagesFor(release, board)
 
+/** Packages of a release whose details an edit loads before. */
+export function loadedBoard(release: Release | undefined, board: string): BoardPackages | undefined {
+  const packages = boardOf(release, board)
+  if (typeof packages === 'string') throw new Error(`the details of ${release?.version} were not loaded`)
+  return packages
+}
+
 function mergeRelease(known: Release, addition: Addition): Release {
   checkSameBytes({ releases: [known] }, 'this channel', addition)
   for (const field of details)
@@ -88,7 +96,7 @@ function mergeRelease(known: Release, addition: Addition): Release {
         `${known.version} is already published with other ${field}`,
         `leave ${field} out, or repeat what was published`,
       )
-  const packages = packagesFor(known, addition.board)
+  const packages = loadedBoard(known, addition.board)
   if (packages === undefined && addition.version !== known.version)
     throw refusal(
       `${addition.version} is published as ${known.version} here`,
@@ -107,7 +115,7 @@ function mergeRelease(known: Release, addition: Addition): Release {
 function replaceContent(known: Release, addition: Addition): Release {
   const { board, packages, publishedAt } = addition
   const given = details.filter((field) => addition[field] && !sameJson(addition[field], known[field]))
-  if (given.length === 0 && isSameContent(boardOf(known, board), packages)) return known
+  if (given.length === 0 && isSameContent(loadedBoard(known, board), packages)) return known
   const content = Object.fromEntries(given.map((field) => [field, addition[field]]))
   return { ...known, ...content, publishedAt, boards: { ...known.boards, [board]: packages } }
 }

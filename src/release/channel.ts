@@ -31,14 +31,24 @@ export interface Target {
 export type Reasoned = Readonly<{ reason: string }>
 export type Conditions = Readonly<{ windows?: readonly Window[]; target?: Target }>
 
-export interface Release extends Conditions {
-  readonly version: string
-  /** RFC 3339, UTC. */
-  readonly publishedAt: string
+/** What deciding does not need. Format 2 keeps it in a document of its own. */
+export interface Details {
   readonly components?: Readonly<Record<string, string>>
   readonly cves?: readonly string[]
   readonly notes?: Pick<Package, 'sha256' | 'size'>
   readonly boards: Readonly<Record<string, BoardPackages>>
+}
+
+/** Packages by the digest that names their folder; `elsewhere`: this deployment does not serve them. */
+export type PackageSet = BoardPackages | string
+
+export interface Release extends Conditions, Omit<Details, 'boards'> {
+  readonly version: string
+  /** RFC 3339, UTC. */
+  readonly publishedAt: string
+  readonly boards: Readonly<Record<string, PackageSet>>
+  /** The document that has the details; the release has none itself then. */
+  readonly details?: Pick<Package, 'sha256' | 'size'>
   readonly ramp?: readonly RampStep[]
   readonly floor?: Reasoned
   readonly deadEnd?: Reasoned
@@ -54,5 +64,12 @@ export interface Channel extends Conditions {
 /** Withholds a version, on one board or (no `board`) on all. The timestamp key signs it. */
 export type Hold = Reasoned & Readonly<{ version: string; board?: string; at: string }>
 
-export const packagesFor = ({ boards }: Release, board: string): BoardPackages | undefined =>
-  Object.hasOwn(boards, board) ? boards[board] : undefined
+/** A release whose details are at hand. */
+export type DetailedRelease = Release & Details
+
+export const isDetailed = (release: Release): release is DetailedRelease => release.details === undefined
+
+export const packagesFor = <P extends PackageSet>(
+  { boards }: { readonly boards: Readonly<Record<string, P>> },
+  board: string,
+): P | undefined => (Object.hasOwn(boards, board) ? boards[board] : undefined)

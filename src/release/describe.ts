@@ -1,5 +1,6 @@
 /** The state of a channel as JSON, and as text for terminals. */
 import { isoText, percent, timeText } from '../kernel/format.ts'
+import type { Release } from './channel.ts'
 import { explainReason, type Reason, type Withheld } from './decide.ts'
 import {
   type ListedRelease,
@@ -10,15 +11,18 @@ import {
 } from './rollout-status.ts'
 import type { Candidate } from './view.ts'
 
-/** A board in `/v1/channels` and `show --json`. Instants are RFC 3339. */
-export const boardJson = ({ board, newest, offered, via, withheld, window, rollbacks, releases }: RolloutStatus) => {
+type Detailed = (release: Release) => Release
+
+/** A board in `/v1/channels` and `show --json`. Instants are RFC 3339. @param detailed a release with its details. */
+export const boardJson = (status: RolloutStatus, detailed: Detailed = (release) => release) => {
+  const { board, newest, offered, via, withheld, window, rollbacks, releases } = status
   const shown = offered ?? newest
   const progress = releases[0]?.progress
   return {
     ...{ board, offered: offered ? versionOf(offered) : null, newest: versionOf(newest) },
     publishedAt: shown.release.publishedAt,
     offeredFrom: isoText(offeredFrom(shown)),
-    components: shown.release.components,
+    components: detailed(shown.release).components,
     ...(via.length > 0 && { via: via.map(versionOf) }),
     ...(withheld && { withheld: withheldJson(withheld) }),
     ...(progress && { ramp: rampJson(progress) }),

@@ -98,7 +98,8 @@ const channelTexts = (channel: ChannelMetadata): Texts => ({
 function releaseTexts(release: Release | undefined): Texts {
   if (release === undefined) return {}
   const boards = Object.entries(release.boards).map(
-    ([board, { packages }]) => [board, pairsText(packages.map(({ name, size }) => [name, size]))] as const,
+    ([board, of]) =>
+      [board, typeof of === 'string' ? of : pairsText(of.packages.map((one) => [one.name, one.size]))] as const,
   )
   return {
     ...Object.fromEntries(boards),

@@ -1,5 +1,5 @@
 /** A channel prepared for deciding, once: a check then costs the same for 1 release as for 200. Pure. */
-import { type BoardPackages, type Channel, type Hold, packagesFor, type Reasoned, type Release } from './channel.ts'
+import { type Channel, type Hold, type PackageSet, packagesFor, type Reasoned, type Release } from './channel.ts'
 import { type BucketScope, type Ramp, rampFrom, readRamp } from './ramp.ts'
 import { type Admission, readTarget } from './target.ts'
 import { compareVersions, parseVersion, type Version } from './version.ts'
@@ -8,7 +8,7 @@ import { readWindows, type Schedule } from './window.ts'
 interface BoardRelease {
   readonly release: Release
   readonly version: Version | undefined
-  readonly packages: BoardPackages
+  readonly packages: PackageSet
   readonly floor: Reasoned | undefined
   readonly deadEnd: Reasoned | undefined
 }
@@ -81,11 +81,17 @@ function viewBoard(board: string, own: Prepared, followed: Followed<Prepared> | 
   const theirs = followed
     ? releasesOf(followed.source.content, board).map((one) => followedCandidate(one, board, { own, ...followed }))
     : []
-  const twinIn = (list: readonly Candidate[], { version }: Candidate) =>
-    list.find((one) => compareVersions(one.version, version) === 0)
-  const joined = ours.map((one) => withSource(one, twinIn(theirs, one)))
-  const others = theirs.filter((one) => twinIn(ours, one) === undefined)
+  const [twinHere, twinThere] = [twinIn(ours), twinIn(theirs)]
+  const joined = ours.map((one) => withSource(one, twinThere(one)))
+  const others = theirs.filter((one) => twinHere(one) === undefined)
   return boardOf([...joined, ...others].sort((a, b) => compareVersions(b.version, a.version)))
+}
+
+/** Finds the same version in another list: both may have thousands. */
+function twinIn(list: readonly Candidate[]): (one: Candidate) => Candidate | undefined {
+  const byNumbers = Map.groupBy(list, ({ version }) => version?.parts.join('.'))
+  return ({ version }) =>
+    byNumbers.get(version?.parts.join('.'))?.find((other) => compareVersions(other.version, version) === 0)
 }
 
 /** @param candidates newest first. */

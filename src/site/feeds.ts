@@ -1,6 +1,6 @@
 /** Feeds and files for programs: Atom (RFC 4287), the pages as JSON, and what Flatcar publishes beside its releases. */
 import { raw } from 'hono/html'
-import { notesKey, packageFolder } from '../documents/paths.ts'
+import { notesKey, servedFolder } from '../documents/paths.ts'
 import { refuse } from '../http/problem.ts'
 import { textDigest } from '../kernel/digest.ts'
 import { isoText, timeText } from '../kernel/format.ts'
@@ -13,7 +13,16 @@ import { type Html, none, part } from './pages/fragments.ts'
 import { maxAgeSeconds, type PageContext } from './pages/page.ts'
 import { notesAsHtml } from './pages/release.ts'
 import type { ChannelStatus, Found } from './status.ts'
-import { changeOf, isUnknown, listedChannels, readChannelStatus, readListed, readNotes } from './status.ts'
+import {
+  changeOf,
+  isUnknown,
+  listedChannels,
+  readChannelStatus,
+  readDetails,
+  readListed,
+  readListedDetails,
+  readNotes,
+} from './status.ts'
 
 /**
  * Answers 304 by time where the request has no tag (RFC 9110, 13.2.2). `answer.ts` compares tags.
@@ -66,7 +75,8 @@ async function atomFeed(page: PageContext, channel: ChannelStatus): Promise<Html
   const ref = `${channel.app}/${channel.channel}`
   const pageUrl = `${serving.publicUrl}/channels/${ref}`
   // A follower does not offer all of them yet.
-  const releases = channel.releases.filter(({ offeredFrom }) => offeredFrom <= status.now).slice(0, maxEntries)
+  const listed = channel.releases.filter(({ offeredFrom }) => offeredFrom <= status.now).slice(0, maxEntries)
+  const releases = await readListedDetails(page.service, channel.app, listed)
   const entries = await Promise.all(releases.map((one) => atomEntry(page, one, ref, pageUrl)))
   return part`<?xml version="1.0" encoding="utf-8"?>
 <feed xmlns="http://www.w3.org/2005/Atom"><id>${atomId(ref)}</id><title>${appName}: ${channel.channel}</title>${
@@ -123,18 +133,28 @@ export async function answerChannels(page: PageContext): Promise<Response> {
   return send(page, 'application/json', JSON.stringify(body))
 }
 
+/** Releases of a channel whose details one answer reads; others name their document. */
+const maxDetailed = 20
+
+const firstDetailed = async ({ service }: PageContext, { app, releases }: ChannelStatus) => [
+  ...(await readListedDetails(service, app, releases.slice(0, maxDetailed))),
+  ...releases.slice(maxDetailed),
+]
+
 /** `/v1/channels/<app>/<channel>`. */
 export const answerChannelJson = (page: PageContext, app: string, name: string): Promise<Response> =>
-  withChannel(page, app, name, (channel) => {
-    const releases = channel.releases.map(({ release: { boards, ...release }, offeredFrom, boards: states }) => ({
+  withChannel(page, app, name, async (channel) => {
+    const all = await firstDetailed(page, channel)
+    const releases = all.map(({ release: { boards, ...release }, offeredFrom, boards: states }) => ({
       ...release,
       offeredFrom: isoText(offeredFrom),
       states: Object.fromEntries(states.map(({ board, state }) => [board, state])),
       boards: Object.fromEntries(
-        Object.entries(boards).map(([board, { codebases, packages }]) => {
-          const folder = packageFolder({ app: channel.app, version: release.version, board }, packages)
-          const own = `${page.serving.publicUrl}/${folder}`
-          return [board, { codebases: codebases.length > 0 ? codebases : [own], packages }]
+        Object.entries(boards).map(([board, of]) => {
+          const folder = servedFolder({ app: channel.app, version: release.version, board }, of)
+          const own = folder === undefined ? [] : [`${page.serving.publicUrl}/${folder}`]
+          if (typeof of === 'string') return [board, { codebases: own }]
+          return [board, { codebases: folder === undefined ? of.codebases : own, packages: of.packages }]
         }),
       ),
     }))
@@ -160,7 +180,7 @@ function summaryJson(one: Found): object {
     ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow },
     ...(one.dueAt !== undefined && { dueAt: isoText(one.dueAt) }),
     ...(payloadKeys && { payloadKeys: payloadKeys.map(({ sha256 }) => sha256) }),
-    boards: one.boards.map(boardJson),
+    boards: one.boards.map((board) => boardJson(board, one.detailed)),
   }
 }
 
@@ -172,7 +192,7 @@ const withOwnChannel = async (page: PageContext, name: string, answer: Answer): 
 
 /** `/<channel>/<board>/{current,<version>}/version.txt`. @see protocols: *.release.flatcar-linux.net */
 export const answerVersionFile = (page: PageContext, name: string, board: string, version: string): Promise<Response> =>
-  withOwnChannel(page, name, (channel) => {
+  withOwnChannel(page, name, async (channel) => {
     const { c, status } = page
     const isCurrent = version === 'current'
     if (isCurrent && status.problem) return refuse(c, 'catalog-unavailable', status.problem.reason)
@@ -184,7 +204,8 @@ export const answerVersionFile = (page: PageContext, name: string, board: string
       ? current?.offered?.release
       : known.find((one) => one.version === version && Object.hasOwn(one.boards, board))
     if (release === undefined) return refuse(c, 'not-found', 'there is no such release for that board here')
-    return send(page, 'text/plain', versionFile(release), channel)
+    const detailed = await readDetails(page.service, channel.app, [release])
+    return send(page, 'text/plain', versionFile(detailed(release)), channel)
   })
 
 /** Scripts read it with `grep FLATCAR_VERSION= | cut -d= -f2`. */
@@ -208,7 +229,8 @@ const maxNotes = 20
 /** `/releases-json/releases-<channel>.json`: one object by version, and `current`. @see protocols: flatcar.org/releases-json */
 export const answerReleasesJson = (page: PageContext, name: string): Promise<Response> =>
   withOwnChannel(page, name, async (channel) => {
-    const entries = channel.releases.map(async ({ release, offeredFrom }, i) => {
+    const all = await firstDetailed(page, channel)
+    const entries = all.map(async ({ release, offeredFrom }, i) => {
       const { version, boards, components = {}, notes } = release
       const inside = notes && i < maxNotes ? await readNotes(page, notes.sha256) : undefined
       const entry = {

@@ -2,13 +2,14 @@
 import { currentCatalog, findChannel, findProblems } from '../catalog/cache.ts'
 import type { LoadedChannel, Problem } from '../catalog/channels.ts'
 import { channelHistory, type HistoryEntry } from '../catalog/commit-channel.ts'
+import { findDetails, withDetails } from '../catalog/details.ts'
 import { type CatalogState, type ChannelRef, channelRefsOf, readDocument } from '../catalog/read.ts'
 import type { Answering } from '../checks/update-check.ts'
 import { durationMs } from '../documents/fields.ts'
 import { notesKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { weekdays } from '../release/channel.ts'
-import { type ChannelState, changedAt, readChannelState } from '../release/rollout-status.ts'
+import { packagesFor, type Release, weekdays } from '../release/channel.ts'
+import { type ChannelState, changedAt, type ListedRelease, readChannelState } from '../release/rollout-status.ts'
 
 /** The deployment as a whole. */
 export interface Status {
@@ -40,6 +41,8 @@ interface Named extends ChannelRef {
 }
 
 export interface ChannelStatus extends Named, LoadedChannel, ChannelState {
+  /** A release with its details, where they were read: those that boards show. */
+  readonly detailed: (release: Release) => Release
   /** When the next release is due, if the channel has a cadence. */
   readonly dueAt: Instant | undefined
 }
@@ -60,23 +63,62 @@ function sortKey({ app, channel }: ChannelRef): string {
 }
 
 export async function readChannelStatus(
-  { service: { cache, reader }, status: { state, now, problem } }: Reading,
+  { service, status: { state, now, problem } }: Reading,
   ref: ChannelRef,
+  isDetailed = true,
 ): Promise<Found> {
+  const { cache, reader } = service
   const apps = state?.catalog.catalog.apps ?? {}
   const appName = (Object.hasOwn(apps, ref.app) ? apps[ref.app]?.name : undefined) ?? ref.app
   const loaded = await findChannel(cache, reader, ref)
   if ('reason' in loaded) return { ...ref, appName, problem: state === undefined && problem ? problem : loaded }
   const { app, channel } = loaded.manifest
   const channelState = readChannelState(loaded.view, now, problem?.reason)
-  return { ...loaded, ...channelState, app, channel, appName, dueAt: dueAt(loaded) }
+  const shown = channelState.boards.map(({ offered, newest }) => (offered ?? newest).release)
+  const detailed = await readDetails(service, app, isDetailed ? shown : [])
+  return { ...loaded, ...channelState, detailed, app, channel, appName, dueAt: dueAt(loaded) }
+}
+
+/** Reads the details of some releases. @returns these releases with them; the release itself where they cannot be had. */
+export async function readDetails(service: Answering, app: string, releases: readonly Release[]) {
+  const found = await Promise.all(
+    [...new Set(releases)].map(async (one) => {
+      const details = await findDetails(service, app, one)
+      return [one, 'reason' in details ? one : withDetails(one, details)] as const
+    }),
+  )
+  const known = new Map<Release, Release>(found)
+  return (release: Release): Release => known.get(release) ?? release
+}
+
+/** The same releases with the details of all their boards: of a follower and its source, each has its own. */
+export async function readListedDetails(
+  service: Answering,
+  app: string,
+  listed: readonly ListedRelease[],
+): Promise<readonly ListedRelease[]> {
+  const releasesOf = ({ boards }: ListedRelease) => boards.map(({ candidate }) => candidate.release)
+  const detailed = await readDetails(service, app, listed.flatMap(releasesOf))
+  return listed.map((one) => {
+    const [first = one.release, ...others] = releasesOf(one)
+    if (others.every((other) => other === first)) return { ...one, release: detailed(first) }
+    const boards = one.boards.flatMap(({ board, candidate }) => {
+      const packages = packagesFor(detailed(candidate.release), board)
+      return packages === undefined ? [] : [[board, packages] as const]
+    })
+    return { ...one, release: { ...detailed(first), boards: Object.fromEntries(boards) } }
+  })
 }
 
 /** Reads channels by their own names: a deleted one is unknown, even where another has its name as an alias. */
-export const readListed = (reading: Reading, refs: readonly ChannelRef[]): Promise<readonly Found[]> =>
+export const readListed = (
+  reading: Reading,
+  refs: readonly ChannelRef[],
+  isDetailed?: boolean,
+): Promise<readonly Found[]> =>
   Promise.all(
     refs.map(async (ref) => {
-      const one = await readChannelStatus(reading, ref)
+      const one = await readChannelStatus(reading, ref, isDetailed)
       if ('problem' in one || one.channel === ref.channel) return one
       return { ...ref, appName: one.appName, problem: { reason: 'unknown-channel', message: '' } }
     }),
@@ -116,7 +158,7 @@ export async function readPaths(
 ): Promise<ReadonlyMap<string, readonly PathStep[]>> {
   const { status } = reading
   const siblings = listedChannels(status).filter((one) => one.app === app && one.channel !== channel)
-  const found = await readListed(reading, [{ app, channel }, ...siblings.slice(0, maxSiblings)])
+  const found = await readListed(reading, [{ app, channel }, ...siblings.slice(0, maxSiblings)], false)
   const steps = found
     .flatMap((one) => ('problem' in one ? [] : one.releases.map((listed) => ({ ...listed, channel: one.channel }))))
     .filter(({ offeredFrom }) => offeredFrom <= status.now)

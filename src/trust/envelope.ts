@@ -107,9 +107,15 @@ export async function openEnvelope(bytes: Uint8Array, type: EnvelopeType, role: 
  * @throws PlatteError('mismatch') for other bytes; 'too-large', 'bad-signature' for a malformed envelope.
  */
 export async function openByDigest(bytes: Uint8Array, type: EnvelopeType, sha256: string): Promise<Payload> {
-  const found = await sha256Hex(checkSize(bytes, type))
-  if (found !== sha256) throw new PlatteError('mismatch', `${types[type].name}: its SHA-256 is ${found}, not ${sha256}`)
+  await openPlain(checkSize(bytes, type), sha256, types[type].name)
   return asVerified(readEnvelope(bytes, type).payload)
+}
+
+/** The same for a document without an envelope. @throws PlatteError('mismatch') */
+export async function openPlain(bytes: Uint8Array, sha256: string, name: string): Promise<Payload> {
+  const found = await sha256Hex(bytes)
+  if (found === sha256) return asVerified(bytes)
+  throw new PlatteError('mismatch', `${name}: its SHA-256 is ${found}, not ${sha256}`)
 }
 
 const asVerified = (payload: Uint8Array): Payload => payload as Verified<Uint8Array>

@@ -1,12 +1,14 @@
 /** The catalog and ChannelManifests. Pure functions on bytes; step numbers are those of "Verifying" in docs/design.md. */
 import { type Catalog, type CatalogChannel, decodeCatalog, peekRootVersion } from '../documents/catalog.ts'
 import { type ChannelManifest, decodeChannel, isEnded } from '../documents/channel.ts'
+import { areDetailsOf, type Described, decodeDetails, type ReleaseDetails } from '../documents/details.ts'
 import { durationMs } from '../documents/fields.ts'
+import { detailsKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
 import { sha256Hex } from './digest.ts'
-import { openByDigest, openEnvelope, readEnvelope } from './envelope.ts'
+import { openByDigest, openEnvelope, openPlain, readEnvelope } from './envelope.ts'
 import { checkTimes, roleOf, type TrustedRoot } from './verify-root.ts'
 
 const catalogType = 'platte-catalog+jws'
@@ -188,4 +190,18 @@ function checkPlace(manifest: ChannelManifest, want: ManifestRef): ChannelManife
   if (wrong === undefined) return manifest
   const said = `its manifest says ${wrong === 'seq' ? 'revision' : wrong} ${manifest[wrong]}, not ${want[wrong]}`
   throw new PlatteError('mismatch', `${want.app}/${want.channel}: ${said}`)
+}
+
+/**
+ * Opens the details that a release of a verified manifest names: those bytes, of that release, with those packages.
+ * @throws PlatteError('mismatch', 'bad-document')
+ */
+export async function verifyDetails(bytes: Uint8Array, app: string, release: Described): Promise<ReleaseDetails> {
+  const { version, details: { sha256, size } = { sha256: '', size: 0 } } = release
+  const key = detailsKey(sha256)
+  if (bytes.length !== size)
+    throw new PlatteError('mismatch', `${key}: ${bytes.length} bytes, the manifest says ${size}`)
+  const found = decodeDetails(await openPlain(bytes, sha256, key))
+  if (found.app === app && areDetailsOf(found, release)) return found
+  throw new PlatteError('mismatch', `${key}: is not of ${app} ${version} with the packages of its manifest`)
 }

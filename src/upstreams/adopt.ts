@@ -9,7 +9,7 @@ import type { EditResult, Plan } from '../channels/plan.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { checkPayload } from '../payload/check.ts'
 import { boardOf, findRelease } from '../release/add-release.ts'
-import type { BoardPackages } from '../release/channel.ts'
+import type { BoardPackages, PackageSet } from '../release/channel.ts'
 import { fetchPackages } from './fetch-packages.ts'
 import { type Adoption, type Found, lookUp, type Unread } from './look-up.ts'
 import type { Upstream } from './offer.ts'
@@ -38,7 +38,7 @@ type Reading = Readonly<{ upstream: Upstream; onBytes: (bytes: number) => void }
  * @param publisher the store of the plan. @returns the command with their digests. @throws PlatteError as `fetchPackages`.
  */
 export async function readPackages(
-  publisher: Pick<Publisher, 'packages'>,
+  publisher: Pick<Publisher, 'documents' | 'packages'>,
   { adoption, command, unread, planned }: PlannedOffer,
   { upstream, into, onBytes }: Reading,
 ): Promise<AdoptCommand> {
@@ -68,14 +68,14 @@ function withRead(command: AdoptCommand, unread: readonly Unread[], read: Readon
 }
 
 function withoutUnread({ planned, unread }: PlannedOffer): Plan {
-  const { manifest } = planned
-  if (manifest === undefined) return planned
-  const releases = manifest.releases.map((release) => {
-    const isRead = ([board]: readonly [string, BoardPackages]): boolean =>
+  const { edited } = planned
+  if (edited === undefined) return planned
+  const releases = edited.releases.map((release) => {
+    const isRead = ([board]: readonly [string, PackageSet]): boolean =>
       !unread.some((one) => one.board === board && one.version === release.version)
     return { ...release, boards: Object.fromEntries(Object.entries(release.boards).filter(isRead)) }
   })
-  return { ...planned, manifest: { ...manifest, releases } }
+  return { ...planned, edited: { ...edited, releases } }
 }
 
 /** Safe to repeat. @throws PlatteError as `readPackages` and `commit`; nothing is published then. */

@@ -4,7 +4,7 @@ import type { ReleaseOrder } from '../channels/release-edit.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
-import { boardOf, findRelease } from '../release/add-release.ts'
+import { boardOf, findRelease, loadedBoard } from '../release/add-release.ts'
 import { type BoardPackages, type Hold, packagesFor, type Release } from '../release/channel.ts'
 import { isSameHold } from '../release/edits.ts'
 import { newestFirst, oldestFirst } from '../release/version.ts'
@@ -66,7 +66,7 @@ type There = Readonly<{
 
 function isLacking(one: ForeignRelease, { there, known, refused, notes }: There): boolean {
   const { version, board, files, floor } = one
-  const packages = boardOf(known, board)
+  const packages = loadedBoard(known, board)
   if (packages && !isSameAs(packages, files))
     refused.push(`${there?.channel}: ${version} for ${board} is here with other bytes or packages: it stays as it is`)
   if (packages) return false

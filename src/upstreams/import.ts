@@ -5,12 +5,13 @@ import { type CatalogState, channelsOf, loadForWriting, signersOf } from '../cat
 import { commit } from '../channels/commit.ts'
 import { planCommand, risingOver } from '../channels/execute-command.ts'
 import { type EditState, entryOf, loadState } from '../channels/plan.ts'
+import { ofVersions } from '../channels/promote.ts'
 import { checkPlanned, type Publisher, planRelease, publish } from '../channels/publish.ts'
 import { formatOfAliases } from '../documents/fields.ts'
 import { requireFormat } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
-import { boardOf, findRelease } from '../release/add-release.ts'
+import { findRelease, loadedBoard } from '../release/add-release.ts'
 import type { BoardPackages } from '../release/channel.ts'
 import type { Configured } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
@@ -51,7 +52,8 @@ export async function knownNames(publisher: Publisher): Promise<KnownNames> {
 export async function planImport(publisher: Publisher, { channels }: Foreign): Promise<PlannedImport> {
   const planned: PlannedChannel[] = []
   for (const wanted of channels) {
-    const state = await loadState(publisher, { ref: wanted })
+    const details = ofVersions(wanted.releases.map(({ version }) => version))
+    const state = await loadState(publisher, { ref: wanted, details })
     const manifest = state.head?.manifest
     const there = isLive(manifest) ? manifest : undefined
     planned.push({ wanted, ...stepsOf(wanted, there, entryOf(state, wanted).holds) })
@@ -106,7 +108,10 @@ async function publishRelease(
 ): Promise<void> {
   const { publisher, isReference } = importer
   const order = { ...placed, ...defined({ ramp: risingOver(release.rampOver, publisher.clock()) }) }
-  const known = packagesIn(await loadState(publisher, { ref: order, others: 'readable' }), release)
+  const known = packagesIn(
+    await loadState(publisher, { ref: order, others: 'readable', details: ofVersions([order.version]) }),
+    release,
+  )
   if (known === undefined) {
     const [first, ...extras] = release.files
     const sources = [
@@ -127,7 +132,7 @@ const codebaseOf = (url: string): string => url.slice(0, url.lastIndexOf('/') + 
 
 function packagesIn({ head, others }: EditState, { version, board, files }: ForeignRelease): BoardPackages | undefined {
   const manifests = [...(head ? [head.manifest] : []), ...others.values()]
-  const found = manifests.flatMap((one) => boardOf(findRelease(one, version), board) ?? [])
+  const found = manifests.flatMap((one) => loadedBoard(findRelease(one, version), board) ?? [])
   return found.find((one) => isSameAs(one, files))
 }
 

@@ -2,13 +2,13 @@
 import type { ChannelRef, StoreReader } from '../catalog/read.ts'
 import type { AdoptCommand } from '../channels/adopt-edit.ts'
 import { readCommand } from '../channels/commands.ts'
-import { type EditState, entryOf, loadState } from '../channels/plan.ts'
-import { effectiveOf } from '../channels/promote.ts'
+import { type EditState, entryOf, loadDetailed, loadState } from '../channels/plan.ts'
+import { effectiveOf, ofVersions } from '../channels/promote.ts'
 import { withOptional } from '../channels/publish.ts'
 import type { ReleaseDetails } from '../channels/releases-json.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
-import { boardOf, findRelease, refusal } from '../release/add-release.ts'
+import { boardOf, findRelease, loadedBoard, refusal } from '../release/add-release.ts'
 import type { BoardPackages, Package } from '../release/channel.ts'
 import { isHoldOf } from '../release/edits.ts'
 import { newestFirst } from '../release/version.ts'
@@ -53,12 +53,15 @@ type Boards = ReadonlyMap<string, readonly OfferedRelease[]>
  */
 export async function lookUp(reader: StoreReader, upstream: Upstream, adoption: Adoption): Promise<Found> {
   const { app, channel, to } = adoption
-  const state = await loadState(reader, { ref: { app, channel: to }, others: 'readable' })
+  const named = await loadState(reader, { ref: { app, channel: to }, others: 'readable' })
   const found = new Map<string, readonly OfferedRelease[]>()
   for (const board of adoption.boards) {
-    const isKnown = (version: string): boolean => knownOf(state, version, board) !== undefined
+    const isKnown = (version: string): boolean =>
+      channelsIn(named).some((one) => boardOf(findRelease(one, version), board) !== undefined)
     found.set(board, await upstream.ask({ app, channel, board, isKnown }))
   }
+  const versions = [...found.values()].flat().map(({ version }) => version)
+  const state = await loadDetailed(reader, named, ofVersions(versions))
   const offering = new Map([...found].filter(([, releases]) => releases.length > 0))
   const where = `${upstream.name}, channel ${channel}`
   if (offering.size === 0)
@@ -73,10 +76,12 @@ export async function lookUp(reader: StoreReader, upstream: Upstream, adoption: 
 }
 
 /** What this channel, or another one of the app, has of a version. */
-function knownOf({ head, others }: EditState, version: string, board: string): BoardPackages | undefined {
-  const manifests = [...(head ? [head.manifest] : []), ...others.values()]
-  return manifests.map((one) => boardOf(findRelease(one, version), board)).find((packages) => packages !== undefined)
-}
+const knownOf = (state: EditState, version: string, board: string): BoardPackages | undefined =>
+  channelsIn(state)
+    .map((one) => loadedBoard(findRelease(one, version), board))
+    .find((packages) => packages !== undefined)
+
+const channelsIn = ({ head, others }: EditState) => [...(head ? [head.manifest] : []), ...others.values()]
 
 /** A server that does not know a board may answer with the packages of another one. */
 function checkBoards(found: Boards, where: string): void {

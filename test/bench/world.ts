@@ -1,7 +1,7 @@
 /** Signed stores to measure against: real keys, real documents, made with Platte's own commands. */
 
 import { newCatalogCache } from '../../src/catalog/cache.ts'
-import { commitChannel } from '../../src/catalog/commit-channel.ts'
+import { commitChannel, emptyChannel } from '../../src/catalog/commit-channel.ts'
 import { editCatalog, nameHead } from '../../src/catalog/edit-catalog.ts'
 import type { ChannelRef } from '../../src/catalog/read.ts'
 import { firstRoot, initStore } from '../../src/catalog/roots.ts'
@@ -10,6 +10,7 @@ import type { OmahaOffer } from '../../src/checks/omaha/omaha.ts'
 import type { Serving } from '../../src/checks/serving.ts'
 import { type Answering, checkForUpdate } from '../../src/checks/update-check.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
+import { moveDetails } from '../../src/documents/details.ts'
 import type { PublicKey } from '../../src/documents/root.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
 import { isoText } from '../../src/kernel/format.ts'
@@ -92,7 +93,7 @@ export const releasesOf = (variant: FlipVariant): Channels =>
 /** A store with one channel for each entry. */
 export async function newStore(
   channels: Channels,
-  store: Partial<Pick<Publisher, 'documents' | 'packages'>> = {},
+  { format = 1, ...store }: Partial<Pick<Publisher, 'documents' | 'packages'>> & { readonly format?: number } = {},
 ): Promise<Publisher> {
   const [root, release, timestamp] = [await newKey(), await newKey(), await newKey()]
   const open = {
@@ -110,17 +111,20 @@ export async function newStore(
     { root: [root.key], release: [release.key], timestamp: [timestamp.key] },
     { issuedAt: isoText(systemClock()), maxValidity: 'P14D' },
   )
-  const { pin } = await initStore(open, document, [root.signer])
+  const { pin } = await initStore(open, { ...document, format }, [root.signer])
   const publisher = { ...open, pin: parsePin(pin) }
-  await commitAll(publisher, channels)
+  await commitAll(publisher, channels, format)
   return publisher
 }
 
-async function commitAll(publisher: Publisher, channels: Channels): Promise<void> {
+async function commitAll(publisher: Publisher, channels: Channels, format: number): Promise<void> {
   const heads: { readonly ref: ChannelRef; readonly head: VerifiedChannel }[] = []
   for (const [channel, releases] of channels) {
     const ref = { app, channel }
-    const edit = (current: ChannelManifest) => ({ ...current, releases: [...releases] })
+    const made = { ...emptyChannel, ...ref, releases }
+    const { manifest, documents } = format < 2 ? { manifest: made, documents: [] } : moveDetails(made)
+    for (const [key, bytes] of documents) await publisher.documents.create(key, bytes)
+    const edit = (current: ChannelManifest) => ({ ...current, releases: manifest.releases })
     heads.push({ ref, head: (await commitChannel(publisher, ref, edit)).head })
   }
   await editCatalog(publisher, (catalog) =>
@@ -150,8 +154,8 @@ export const offer: OmahaOffer = {
 }
 
 /** A new store, with every channel of it read and verified. */
-export async function loaded(channels: Channels): Promise<Answering> {
-  const answering = answeringFrom(await newStore(channels))
+export async function loaded(channels: Channels, format = 1): Promise<Answering> {
+  const answering = answeringFrom(await newStore(channels, { format }))
   for (const channel of channels.keys())
     await checkForUpdate(answering, { app, channel, version: '0', board: 'amd64-usr' })
   return answering

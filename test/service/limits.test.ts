@@ -12,7 +12,7 @@ import { loadState } from '../../src/channels/plan.ts'
 import { planPublish } from '../../src/channels/publish.ts'
 import { requireRoom } from '../../src/channels/room.ts'
 import { summarise } from '../../src/channels/summary.ts'
-import { maxCatalogBytes } from '../../src/documents/catalog.ts'
+import { maxCatalogBytesOf } from '../../src/documents/catalog.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import { catalogKey } from '../../src/documents/paths.ts'
 import { openTelemetry } from '../../src/fleet/telemetry.ts'
@@ -207,7 +207,7 @@ describe('a full catalog', () => {
     crowded = await newStore()
     await publishOne(crowded, '1')
     await forgeCatalog(crowded, (catalog) => {
-      const room = maxCatalogBytes - 4096 - 65_536 - 100
+      const room = maxCatalogBytesOf(1) - 4096 - 65_536 - 100
       const issuedAt = new Date(Date.parse(catalog.issuedAt) + 1).toISOString()
       const withMany = (count: number) => {
         const channels = Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${i}`, entry]))

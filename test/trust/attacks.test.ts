@@ -4,6 +4,7 @@
  */
 import { createHmac, generateKeyPairSync, sign as signWithNode } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { maxCatalogBytes } from '../../src/documents/catalog.ts'
 import {
   attempt,
   flipLast,
@@ -322,7 +323,11 @@ const rows: readonly Row[] = [
   ['null', () => 'null', /an object is missing/],
   ['a list', (s) => [s.honest], /an object is missing/],
   ['60 000 open brackets', () => '['.repeat(60_000), /envelope is not JSON/],
-  ['more bytes than the cap', (s) => `${textOf(s)}${' '.repeat(1024 * 1024)}`, /^too-large: .* more than the limit of/],
+  [
+    'more bytes than the cap',
+    (s) => `${textOf(s)}${' '.repeat(maxCatalogBytes)}`,
+    /^too-large: .* more than the limit of/,
+  ],
 ]
 
 describe.each(algorithms)('%s', async (alg) => {

@@ -1,6 +1,7 @@
 /** Catalogs: what is refused, and that nothing that is kept ever goes back. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { maxCatalogBytes } from '../../src/documents/catalog.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { sha256Hex } from '../../src/trust/digest.ts'
 import { addSignature, seal } from '../../src/trust/envelope.ts'
@@ -235,7 +236,7 @@ describe('peekCatalogRoot', async () => {
 
   test('refuses malformed and oversized envelopes', async () => {
     expect(await refusal((async () => peekCatalogRoot(bytesOf('{}')))())).toMatch(/^bad-signature: catalog/)
-    expect(await refusal((async () => peekCatalogRoot(new Uint8Array(1024 * 1024 + 1)))())).toMatch(
+    expect(await refusal((async () => peekCatalogRoot(new Uint8Array(maxCatalogBytes + 1)))())).toMatch(
       /^too-large: catalog/,
     )
   })

@@ -46,7 +46,10 @@ async function offered(store: TestStore, version: string, board = 'amd64-usr') {
   const query = { app, channel: 'prod', version, board, machineId: 'a' }
   const decision = await checkForUpdate(newReader(store), query)
   if (decision.kind !== 'update') return decision.reason
-  const { release, packages } = decision.offer
+  const {
+    packages,
+    offer: { release },
+  } = decision
   return [release.version, ...packages.packages.map(({ name, sha256 }) => `${name} ${sha256}`)]
 }
 

@@ -3,7 +3,15 @@ import type { HistoryEntry } from '../../catalog/commit-channel.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { changeLine, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
-import { type ChannelStatus, isUnknown, listedChannels, readChannelStatus, readHistory, readPaths } from '../status.ts'
+import {
+  type ChannelStatus,
+  isUnknown,
+  listedChannels,
+  readChannelStatus,
+  readHistory,
+  readListedDetails,
+  readPaths,
+} from '../status.ts'
 import type { Html, Shown } from './fragments.ts'
 import { boards, cadenceFacts, definitions, inEnglish, lengthText, none, part, time } from './fragments.ts'
 import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
@@ -43,7 +51,7 @@ async function content(page: PageContext, channel: ChannelStatus, feed: string):
     from > 0
       ? part`<p><a href="${link(url)}">${toNewest}</a></p>`
       : part`<h2 id="now">${headings.now}</h2>
-<div class="sheet">${statuses.length === 0 ? words.home.empty : boards(statuses, page, 3)}</div>
+<div class="sheet">${statuses.length === 0 ? words.home.empty : boards(channel, page, 3)}</div>
 ${timeline({ releases, everyMs, now, words })}`
   const older = releases[from + parts.length]?.release.version
   return part`<p class="soft small">${appName}</p><h1>${manifest.channel}</h1>
@@ -57,7 +65,8 @@ ${from > 0 ? none : history(page, manifest.channel, await readHistory(page, chan
 async function fittingReleases(page: PageContext, channel: ChannelStatus, from: number): Promise<readonly Html[]> {
   const { releases } = channel
   const paths = await readPaths(page, channel)
-  const wanted = releases.slice(from, from + maxReleases)
+  const readable = await readListedDetails(page.service, channel.app, releases.slice(from, from + maxReleases + 1))
+  const wanted = readable.slice(0, maxReleases)
   const notes = await Promise.all(
     wanted.map(
       async ({ release: { notes } }) => notes && ((await notesAsHtml(page, notes.sha256)) ?? ('missing' as const)),
@@ -66,7 +75,7 @@ async function fittingReleases(page: PageContext, channel: ChannelStatus, from: 
   const parts: Html[] = []
   let size = 0
   for (const [i, listed] of wanted.entries()) {
-    const shown = { channel, listed, before: releases[from + i + 1]?.release, isNewest: from + i === 0 }
+    const shown = { channel, listed, before: readable[i + 1]?.release, isNewest: from + i === 0 }
     const isFull = size > maxReleasesSize / 2
     const path = paths.get(listed.release.version) ?? []
     const made = releasePart(page, { ...shown, path, notes: isFull ? undefined : notes[i] })

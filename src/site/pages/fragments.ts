@@ -94,7 +94,11 @@ export const reasonLink = (because: string): Html => raw(linkText(because))
 const maxComponents = 8
 
 /** Boards that are offered the same are shown once, under all of their names. @param level of their headings. */
-export function boards(statuses: readonly RolloutStatus[], shown: Shown, level: 3 | 4): readonly Html[] {
+export function boards(
+  { boards: statuses, detailed }: Pick<ChannelStatus, 'boards' | 'detailed'>,
+  shown: Shown,
+  level: 3 | 4,
+): readonly Html[] {
   const groups = Map.groupBy(statuses, ({ offered, newest, via, withheld, rollbacks }) =>
     JSON.stringify([
       ...[offered, newest, ...via].map((one) => one?.release.version),
@@ -103,11 +107,13 @@ export function boards(statuses: readonly RolloutStatus[], shown: Shown, level: 
     ]),
   )
   return [...groups.values()].flatMap(([first, ...others]) =>
-    first ? [board(first, [first, ...others].map((one) => one.board).join(', '), shown, level)] : [],
+    first ? [board(first, [first, ...others].map((one) => one.board).join(', '), { ...shown, detailed }, level)] : [],
   )
 }
 
-function board(status: RolloutStatus, names: string, shown: Shown, level: 3 | 4): Html {
+type ShownBoard = Shown & Pick<ChannelStatus, 'detailed'>
+
+function board(status: RolloutStatus, names: string, shown: ShownBoard, level: 3 | 4): Html {
   const { offered, newest, via, withheld, rollbacks } = status
   const { words, now } = shown
   const heading = part`${names} ${chip(status, words)}`
@@ -126,7 +132,7 @@ ${via.length === 0 ? none : part`<p class="small">${words.board.via(via.map(({ r
     ? none
     : part`<p class="small">${words.board.newest}${words.colon}<b>${newest.release.version}</b>${newest.seenFrom > now ? none : part`${words.comma}${age(offeredFrom(newest), shown)}`}</p>
 ${whyNot(status, withheld, shown)}`
-}${components((offered ?? newest).release.components, words)}</div>\n`
+}${components(shown.detailed((offered ?? newest).release).components, words)}</div>\n`
 }
 
 const worst: readonly Reason[] = ['held', 'withdrawn', 'floor-held', 'dead-end']

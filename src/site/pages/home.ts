@@ -45,7 +45,7 @@ function card(page: PageContext, one: Found): Html {
   const issued = filled(words.manifest.issued, age(Date.parse(manifest.issuedAt), page))
   return part`<article class="card" id="${one.app}.${one.channel}">${heading}
 ${manifest.description ? part`<p class="small soft">${manifest.description}</p>\n` : none}${
-  statuses.length === 0 ? part`<p class="version nothing">${words.home.empty}</p>` : boards(statuses, page, 4)
+  statuses.length === 0 ? part`<p class="version nothing">${words.home.empty}</p>` : boards(one, page, 4)
 }<ul class="facts">${cadenceFacts(one, page)}<li>${words.manifest.revision} ${manifest.seq}${words.comma}${issued}</li></ul></article>\n`
 }
 

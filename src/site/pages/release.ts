@@ -110,6 +110,7 @@ function stopped(boards: ListedRelease['boards'], page: PageContext): Html | und
 function packages({ listed: { release }, channel: { app } }: ShownRelease, { words, fileLink }: PageContext): Html {
   const { columns, parts, more } = words.channel
   const rows = Object.entries(release.boards).flatMap(([board, of]) => {
+    if (typeof of === 'string') return []
     const folder = packageFolder({ app, version: release.version, board }, of.packages)
     return of.packages.map((one) => {
       const url = (of.codebases[0] ?? fileLink(`/${folder}`)) + urlPathOf(one.name)
