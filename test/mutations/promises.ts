@@ -166,4 +166,8 @@ export const promises: readonly Kept[] = [
   row('a package is signed with a receipt alone', 'requireReceipt', 'uploads/receipts', (real) => (...args) => {
     return real(...args).catch(() => ({}))
   }),
+  row('details have the digest of their manifest', 'openPlain', 'service/details', (real) => (bytes) => {
+    return real(bytes, sha256(bytes), 'details')
+  }),
+  row('details are of the release that names them', 'areDetailsOf', 'service/details', always(true)),
 ]
