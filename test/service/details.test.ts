@@ -278,6 +278,10 @@ describe('details that are wrong', () => {
     ['missing', () => undefined],
     ['empty', () => new Uint8Array()],
     ['of other bytes', (bytes) => bytes.with(200, 120)],
+    [
+      'with another CVE',
+      (bytes) => bytesOf(JSON.parse(Buffer.from(bytes).toString().replace('2026-1234', '2026-1235'))),
+    ],
     ['longer', (bytes) => new Uint8Array([...bytes, 10])],
     ['very long', () => new Uint8Array(9e6)],
     ['of another release', (_, other) => other],
