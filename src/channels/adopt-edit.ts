@@ -120,8 +120,10 @@ function withFloors(channel: ChannelManifest, { version, boards }: Release, adop
   const between = floorsBetween(effectiveOf(state, channel), arriving, [
     { name: 'the upstream', channel: offered, holds: [] },
   ])
-  const begun = between.reduce((one, floor) => endWaiting(one, floor.version, adopting), channel)
-  return passFloors(begun, between, { withFloors: true, ramp: rampOf(adopting), version, at })
+  // The upstream has floors for some boards only.
+  const missing = between.filter((one) => one.release || !findRelease(offered, one.version)?.floor)
+  const begun = missing.reduce((one, floor) => endWaiting(one, floor.version, adopting), channel)
+  return passFloors(begun, missing, { withFloors: true, ramp: rampOf(adopting), version, at })
 }
 
 function endWaiting(channel: ChannelManifest, version: string, adopting: Adopting): ChannelManifest {

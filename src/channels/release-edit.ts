@@ -37,7 +37,7 @@ export interface ReleaseOrder extends ChannelRef, Pick<Release, 'version' | 'com
   /** Whether the first package may be another file than a payload of update_engine. */
   readonly raw?: boolean | undefined
   /** Whether the version may be one that another channel of the app holds or withdrew, or for which reasons. */
-  readonly ignoreHolds?: boolean | ((reason: string) => boolean) | undefined
+  readonly ignoreHolds?: true | ((reason: string) => boolean) | undefined
   /** Whether other bytes take the place of a version that nobody was offered. */
   readonly replace?: boolean | undefined
   /** Withholds a new release, and says why. */
@@ -73,7 +73,7 @@ export function checkAdmission(state: EditState, order: ReleaseOrder): void {
 function checkHolds(state: EditState, { app, version, board, held, ignoreHolds }: ReleaseOrder): void {
   const { head, others } = state
   if (ignoreHolds === true || held !== undefined || boardOf(head && findRelease(head.manifest, version), board)) return
-  const stops = (reason: string): boolean => !ignoreHolds || !ignoreHolds(reason)
+  const stops = (reason: string): boolean => !ignoreHolds?.(reason)
   const hint = 'publish another version; --ignore-holds publishes this one all the same, --held withholds it here, too'
   for (const [channel, other] of others) {
     const withdrawn = findRelease(other, version)?.withdrawn

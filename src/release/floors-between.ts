@@ -70,7 +70,7 @@ function betweenOf(mark: Between['mark'], boards: readonly string[], { release, 
   return { mark, version: release.version, boards, name: origin.name, release, because }
 }
 
-/** Boards that a floor has no packages for, although their machines may run less than it. */
+/** Boards that a floor has no packages for, although their machines may run less than it, and do not pass it by already. */
 function lackingBoards(
   channel: Channel,
   floor: Release,
@@ -80,8 +80,10 @@ function lackingBoards(
   const { version } = floor
   const hasOlder = (board: string): boolean =>
     channel.releases.some((one) => boardOf(one, board) && oldestFirst(one, floor) < 0)
+  const isPassed = (board: string): boolean =>
+    channel.releases.some((one) => !one.withdrawn && boardOf(one, board) && oldestFirst(one, floor) > 0)
   return boards
-    .filter((board) => !boardOf(floor, board) && hasOlder(board))
+    .filter((board) => !boardOf(floor, board) && hasOlder(board) && !isPassed(board))
     .map((board) => {
       const [there] = origins.flatMap((origin) => {
         const release = findRelease(origin.channel, version)

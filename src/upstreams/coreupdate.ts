@@ -107,7 +107,7 @@ function translateApp(
   const translated = [...labels].map(([track, [one]]): ForeignChannel => {
     const channel = names.get(track) ?? track
     const { aliases, refused: others } = aliasesOf(channel, [track], known)
-    for (const other of others) refused.push(`${channel}: ${JSON.stringify(other)} cannot be its alias`)
+    refused.push(...others)
     const version = one?.version ?? ''
     const held = one?.publish ? undefined : 'not published in CoreUpdate'
     if (version === '') notes.push(`${channel}: has no version in CoreUpdate: its machines are offered nothing`)

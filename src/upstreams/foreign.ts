@@ -74,8 +74,8 @@ export function keyOf(id: string): string | undefined {
 /** A track as Platte compares it with what machines send. */
 export const trackOf = groupOf
 
-/** A GROUP of machines, and a name for people. */
-export type Track = Readonly<{ track: string; title: string }>
+/** A GROUP of machines, a name for people, and ids that may be aliases beside it. */
+export type Track = Readonly<{ track: string; title: string; ids?: readonly string[] }>
 
 /**
  * Names the channel of each track: as the store knows it, else as the track is written, else the nearest name that is
@@ -93,14 +93,15 @@ export function nameChannels(
     taken.add(name)
   }
   const isId = (track: string): boolean => uuid.test(track)
-  for (const { track } of tracks) {
-    const there = known.get(track)
+  for (const { track, ids = [] } of tracks) {
+    // A track that cannot be an alias is found again by an id.
+    const there = (isGroup(track) ? [track] : ids).flatMap((one) => known.get(one) ?? [])[0]
     if (there !== undefined) give(track, there)
     else if (!isId(track) && isFree(track)) give(track, track)
   }
   for (const { track, title } of tracks) {
     if (names.has(track)) continue
-    const base = plainName(isId(track) ? title : track) || 'group'
+    const base = plainName(isId(track) ? title : track) || plainName(title) || 'group'
     const numbered = (n: number): string => (n === 1 ? base : `${base}-${n}`)
     let n = 1
     while (!isFree(numbered(n))) n++
@@ -116,17 +117,24 @@ const plainName = (text: string): string =>
   text
     .normalize('NFKD')
     .toLowerCase()
+    .replaceAll('ß', 'ss')
     .replace(/\p{M}/gu, '')
     .replace(/[^a-z0-9]+/g, '-')
     .slice(0, 60)
     .replace(/^-+|-+$/g, '')
 
-/** The names of a channel that can be its aliases, and those that cannot. */
+/** The names of a channel that can be its aliases, and why others cannot: sentences. */
 export function aliasesOf(channel: string, names: readonly string[], known: ReadonlyMap<string, string>) {
   const wanted = [...new Set(names.map(trackOf))].filter((name) => name !== channel)
   const isOther = (name: string): boolean => (known.get(name) ?? channel) !== channel
   const aliases = wanted.filter((name) => isGroup(name) && !isOther(name))
-  return { aliases, refused: wanted.filter((name) => !aliases.includes(name)) }
+  const refused = wanted
+    .filter((name) => !aliases.includes(name))
+    .map((name) => {
+      const why = isOther(name) ? `it leads to ${known.get(name)}` : 'a GROUP has at most 128 visible characters'
+      return `${channel}: ${JSON.stringify(name)} cannot be its alias: ${why}`
+    })
+  return { aliases, refused }
 }
 
 /** Texts of other servers may have several lines. */

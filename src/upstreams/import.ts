@@ -18,6 +18,7 @@ import type { Transport } from '../store/http/transport.ts'
 import { remoteFile } from './download.ts'
 import type { Foreign, ForeignChannel, ForeignRelease, KnownNames } from './foreign.ts'
 import { isSameAs, type Step, type Steps, stepsOf } from './import-steps.ts'
+import { placed } from './offer.ts'
 
 export interface Importer {
   readonly publisher: Publisher
@@ -81,7 +82,11 @@ export async function carryOut(importer: Importer, { channels }: PlannedImport):
     try {
       for (const step of steps) {
         const bar = importer.onStep(wanted, step)
-        await carryOutStep(importer, step, bar.add).finally(bar.end)
+        await carryOutStep(importer, step, bar.add)
+          .catch((error: unknown) => {
+            throw 'release' in step ? placed(error, `${step.order.version} for ${step.order.board}`) : error
+          })
+          .finally(bar.end)
       }
     } catch (error) {
       if (!(error instanceof PlatteError)) throw error

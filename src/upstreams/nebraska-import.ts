@@ -60,17 +60,22 @@ function translateApp(app: NebraskaApp, knownOf: KnownNames): Foreign {
   if (app.groups.length === 0) notes.push(`${oneLine(name)} (${key}): has no groups: nothing to import`)
   else if (key !== id.toLowerCase()) notes.push(`${key}: machines that send the id ${id} must send ${product_id}`)
   if (key !== flatcarApp && app.groups.length > 0)
-    notes.push(`${key}: Nebraska takes machines that name no board for amd64; Platte offers them the board any`)
+    notes.push(
+      `${key}: Nebraska takes machines that name neither board nor architecture for amd64; Platte offers them the board any`,
+    )
   const known = knownOf(key)
   const tracks = Map.groupBy(answered(noting), ({ group }) => trackNameOf(group))
-  const titles = [...tracks].map(([track, [one]]) => ({ track, title: one?.group.name ?? track }))
+  const titles = [...tracks].map(([track, served]) => ({
+    ...{ track, title: served[0]?.group.name ?? track },
+    ids: served.map(({ group }) => group.id),
+  }))
   const names = nameChannels(titles, known)
   const channels = [...tracks].map(([track, served]): ForeignChannel => {
     const channel = names.get(track) ?? track
     const first = key === flatcarApp ? (firstGroups[track] ?? []) : []
     const given = [track, ...served.map(({ group }) => group.id), ...first]
     const { aliases, refused: others } = aliasesOf(channel, given, known)
-    for (const one of others) refused.push(`${channel}: ${JSON.stringify(one)} cannot be its alias`)
+    refused.push(...others)
     const [group] = served.map((one) => one.group)
     const description = oneLine(group?.description || group?.name || '')
     const windows = windowsOf(channel, served, noting)
@@ -127,9 +132,9 @@ function windowsOf(channel: string, served: readonly Served[], { app, notes }: N
   return [window]
 }
 
-/** The current package of the group's channel, and the floors below it. */
+/** The current package of the group's channel, and the floors below it; nothing above a floor that cannot be used. */
 function releasesOf(name: string, { group, channel, board }: Served, noting: Noting): readonly ForeignRelease[] {
-  const { app, notes } = noting
+  const { app, notes, refused } = noting
   if (channel === undefined || board === undefined) return []
   const current = channel.package
   if (!current) {
@@ -148,8 +153,26 @@ function releasesOf(name: string, { group, channel, board }: Served, noting: Not
   const own = listed.find((one) => order(one.version, current.version) === 0)
   const reasonOf = (one: typeof own) => one && { floor: oneLine(one.floor_reason || '') || 'a floor in Nebraska' }
   const found = [...floors.map((one) => ({ one, ...reasonOf(one) })), { one: current, ...reasonOf(own) }]
-  return found.flatMap(({ one, floor }) => releaseOf({ app, channel, one }, { name, board, floor, pacing }, noting))
+  const releases: ForeignRelease[] = []
+  for (const { one, floor } of found.sort((a, b) => order(a.one.version, b.one.version))) {
+    if (isBlacklisted(channel, one)) {
+      notes.push(`${name}: ${one.version} for ${board} is on the blacklist of its channel: left out`)
+      continue
+    }
+    const release = releaseOf({ app, channel, one }, { name, board, floor, pacing }, noting)
+    if (release) releases.push(release)
+    else if (one !== current) {
+      refused.push(
+        `${name}: nothing above the floor ${one.version} is imported for ${board}: machines would pass it by`,
+      )
+      break
+    }
+  }
+  return releases
 }
+
+const isBlacklisted = ({ id }: NebraskaChannel, one: NebraskaPackage): boolean =>
+  one.channels_blacklist?.includes(id) ?? false
 
 const order = (a: string, b: string): number => compareVersions(parseVersion(a), parseVersion(b))
 
@@ -159,20 +182,16 @@ type Meaning = Readonly<{ name: string; board: string; floor: string | undefined
 
 /** What cannot be used is left out, and said. */
 function releaseOf(found: Found, { name, board, floor, pacing }: Meaning, { notes, refused }: Noting) {
-  const { one, channel } = found
-  if (one.channels_blacklist?.includes(channel.id)) {
-    notes.push(`${name}: ${one.version} for ${board} is on the blacklist of its channel: left out`)
-    return []
-  }
+  const { one } = found
   const kind = images[one.type]
   if (kind !== undefined) {
     notes.push(`${name}: ${oneLine(one.version, 64)} for ${board} is ${kind}: left out, since Platte serves files`)
-    return []
+    return undefined
   }
   const files = fileOf(found)
   if (typeof files === 'string') {
     refused.push(`${name}: ${oneLine(one.version, 64)} for ${board}: ${files}`)
-    return []
+    return undefined
   }
   const release: ForeignRelease = {
     version: one.version,
@@ -182,7 +201,7 @@ function releaseOf(found: Found, { name, board, floor, pacing }: Meaning, { note
     ...(floor && { floor }),
     ...pacing,
   }
-  return [release]
+  return release
 }
 
 /** Packages that no channel offers, and lists of what a channel must not have. */

@@ -109,6 +109,15 @@ describe('promote', () => {
     expect(await get('1', arm)).toBe('update 2')
   })
 
+  test('a floor that machines of a board pass by already does not stop the next release', async () => {
+    const arm = { board: 'arm64-usr' }
+    await publishOne(store, '2')
+    for (const version of ['1', '3']) await publishOne(store, version, arm)
+    await mark(stable, '2', 'floor')
+    await publishOne(store, '4', arm)
+    expect(await get('1', arm)).toBe('update 4')
+  })
+
   test('from a channel that follows: its source has the floors', async () => {
     await mark(alpha, '2', 'floor')
     await execute(store.publisher, 'channel-create', { app, channel: 'early' })

@@ -153,6 +153,38 @@ test('a version with other bytes than it was adopted with is not touched', async
   )
 })
 
+test('floors of one board are none of another, also when the next release comes', async () => {
+  const run = (release: string) => {
+    server.otherwise.answer = ({ board, version }, text) => {
+      if (board === 'arm64-usr') return undefined
+      if (version !== '0.0.0') return noUpdate
+      return text.replace(/<manifest version="4152.*?<\/manifest>/, '').replace('4230.2.0"', `${release}"`)
+    }
+    return adopting.run()
+  }
+  const adopting = await scene()
+  for (const [release, kind] of [
+    ['4081.2.0', 'changed'],
+    [newest, 'changed'],
+    [newest, 'unchanged'],
+  ] as const)
+    expect(await run(release)).toMatchObject({ kind })
+  await execute(adopting.publisher, 'withdraw', { app, channel: 'prod', version: newest, reason: 'breaks disks' })
+  expect(await run('4300.0.0')).toMatchObject({ kind: 'changed' })
+  expect((await offered(adopting, '4081.2.0'))[0]).toBe('4300.0.0')
+})
+
+test('a URL without "/" at its end is of a folder; a board without a package is left out', async () => {
+  const { run, ...store } = await scene({
+    answer: ({ board }, text) => {
+      if (board === 'amd64-usr') return text.replace(/\/"><\/url>/, '"></url>')
+      return noUpdate.replace('status="ok"', 'status="error-noPackageFound"').replace('noupdate', 'error-internal')
+    },
+  })
+  expect((await run()).warnings).toEqual([expect.stringMatching(/channel stable: offers nothing for arm64-usr$/)])
+  expect(await offered(store, floor)).toEqual(said('amd64-usr', newest, [file, 'oem-azure.gz']))
+})
+
 test('by reference, packages are read once and stay where they are', async () => {
   const { run, ...store } = await scene()
   await run({ packages: 'reference' })

@@ -47,15 +47,28 @@ describe('names of channels', () => {
     )
 
   test('are tracks where they can be, else the nearest that is free', () => {
-    expect(name(['stable', 'Prod-EU', 'prod-eu', 'Werkstatt Süd', 'v1', '..', 'ΑΒ'])).toEqual({
-      ...{ stable: 'stable', 'prod-eu': 'prod-eu', 'Prod-EU': 'prod-eu-2', 'Werkstatt Süd': 'werkstatt-sud' },
-      ...{ v1: 'v1-2', '..': 'group', ΑΒ: 'group-2' },
+    expect(name(['stable', 'Prod-EU', 'prod-eu', 'Werkstatt Süd', 'Straße', 'v1', '..', 'ΑΒ'])).toEqual({
+      ...{
+        stable: 'stable',
+        'prod-eu': 'prod-eu',
+        'Prod-EU': 'prod-eu-2',
+        'Werkstatt Süd': 'werkstatt-sud',
+        Straße: 'strasse',
+      },
+      ...{ v1: 'v1-2', '..': 'title-of', ΑΒ: 'title-of-2' },
     })
   })
   test('of ids are what people call the group', () => {
     expect(name(['df1e59e1-d525-42c9-aef1-1256fcacb37e'])).toEqual({
       'df1e59e1-d525-42c9-aef1-1256fcacb37e': 'title-of-d',
     })
+  })
+  test('of tracks that cannot be aliases are found again by the ids of their groups', () => {
+    const long = 'x'.repeat(200)
+    const groups = [groupOf({ track: long })]
+    const { channels, refused } = translateNebraska([appOf({ groups })], () => new Map([['g1', 'mine']]))
+    expect(channels).toMatchObject([{ channel: 'mine', aliases: ['g1'] }])
+    expect(refused).toEqual([`mine: "${long}" cannot be its alias: a GROUP has at most 128 visible characters`])
   })
   test('are those that the store has, also under another name', () => {
     const known = [
@@ -153,11 +166,25 @@ describe('packages', () => {
     const channels = [channelOf({ floors: [floor('2.0.0', 'new\n layout'), floor('1.0.0'), floor('4.0.0')] })]
     const { channels: found, notes } = translate({ channels })
     expect(found[0]?.releases.map(({ version, floor }) => [version, floor])).toEqual([
-      ['2.0.0', 'new layout'],
       ['1.0.0', 'a floor in Nebraska'],
+      ['2.0.0', 'new layout'],
       ['3.0.0', undefined],
     ])
     expect(notes).toContain('stable: the floor 4.0.0 for amd64-usr is above 3.0.0: left out')
+  })
+
+  test('nothing above a floor that cannot be used is imported', () => {
+    const unusable = { ...floor('2.0.0'), filename: 'a b' }
+    const channels = [channelOf({ floors: [unusable, floor('1.0.0')] }), channelOf({ id: 'c2', arch: 2 })]
+    const groups = [groupOf(), groupOf({ id: 'g2', channel_id: 'c2' })]
+    const { channels: found, refused } = translate({ groups, channels })
+    expect(found[0]?.releases.map(({ version, board }) => `${version} ${board}`)).toEqual([
+      '1.0.0 amd64-usr',
+      '3.0.0 arm64-usr',
+    ])
+    expect(refused).toContain(
+      'stable: nothing above the floor 2.0.0 is imported for amd64-usr: machines would pass it by',
+    )
   })
 
   test('Docker images and packages on a blacklist are left out by name', () => {

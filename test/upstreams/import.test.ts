@@ -118,8 +118,8 @@ describe('every group', () => {
 test('what has no counterpart is said, and what cannot be read stops only its channel', () => {
   const { url } = nebraska
   expect(first.stopped).toEqual([
-    `alpha: missing: ${goneAt(url, '2261.0.0')}`,
-    `edge: missing: ${goneAt(url, '2247.99.0')}`,
+    `alpha: missing: 2261.0.0 for amd64-usr: ${goneAt(url, '2261.0.0')}`,
+    `edge: missing: 2247.99.0 for amd64-usr: ${goneAt(url, '2247.99.0')}`,
   ])
   expect(first.found.refused).toEqual([])
   expect(first.found.notes).toMatchInlineSnapshot(`
@@ -208,7 +208,9 @@ test('what an operator holds here does not go to another channel; what Nebraska 
   for (const name of ['frozen', 'beta']) expect(await run(name)).toEqual([])
   const hold = { app: flatcar, channel: 'beta', version: '4230.2.0', reason: 'breaks disks' }
   await commit(taking.publisher, await planCommand(taking.publisher, readCommand('hold', hold)))
-  expect((await run('stable')).map(({ error }) => error.message)).toEqual(['4230.2.0 is held in beta: breaks disks'])
+  expect((await run('stable')).map(({ error }) => error.message)).toEqual([
+    '4230.2.0 for amd64-usr: 4230.2.0 is held in beta: breaks disks',
+  ])
 })
 
 describe('packages', () => {
@@ -248,7 +250,7 @@ describe('packages', () => {
     const taking = await newStoreAt2()
     const { stopped } = await runImport(taking, restOf(server.url))
     expect(stopped.find((one) => one.startsWith('stable: '))).toMatch(
-      /^stable: mismatch: flatcar_production_update\.gz: has SHA-1 db15f6852d2c1a81fcf3013dbb799a15e916d1c7, expected 0{12}[0-9a-f]{28}$/,
+      /^stable: mismatch: 4152.2.0 for amd64-usr: flatcar_production_update\.gz: has SHA-1 db15f6852d2c1a81fcf3013dbb799a15e916d1c7, expected 0{12}[0-9a-f]{28}$/,
     )
   })
 
@@ -257,12 +259,12 @@ describe('packages', () => {
     [
       'other bytes of the same size',
       (size: number) => Buffer.concat([other, Buffer.alloc(size - other.length)]),
-      /^refused: flatcar_production_update\.gz .*clients read version 1$/,
+      /^refused: 4152\.2\.0 for a\S+: flatcar_production_update\.gz .*clients read version 1$/,
     ],
     [
       'fewer bytes',
       () => other,
-      /^mismatch: http.*4152\.2\.0\/flatcar_production_update\.gz: has 32 bytes, expected 195\d\d$/,
+      /^mismatch: 4152\.2\.0 for a\S+: http.*4152\.2\.0\/flatcar_production_update\.gz: has 32 bytes, expected 195\d\d$/,
     ],
   ])('%s stop the channel before its target', async (_, bytesOf, message) => {
     server = await startNebraska({

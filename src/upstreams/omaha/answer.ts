@@ -61,6 +61,12 @@ const onePackage = v.object({
   hash: v.exactOptional(digest(20, 'SHA-1')),
   hash_sha256: v.exactOptional(sha256),
 })
+/** update_engine adds the "/" that is missing. */
+const baseUrl = v.pipe(
+  v.string(),
+  v.transform((url) => (url.endsWith('/') ? url : `${url}/`)),
+  codebase,
+)
 const isTrue = v.exactOptional(v.string())
 const manifest = v.object({
   version: field.publishedVersion,
@@ -77,7 +83,7 @@ const manifest = v.object({
 const schema = v.object({
   server: v.exactOptional(v.string()),
   status: v.pipe(v.string(), v.maxLength(100)),
-  codebases: v.pipe(v.array(codebase), v.maxLength(10)),
+  codebases: v.pipe(v.array(baseUrl), v.maxLength(10)),
   manifests: v.array(manifest),
 })
 

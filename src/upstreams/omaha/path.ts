@@ -28,12 +28,22 @@ async function ask(upstream: Asking, { app, channel, board }: Wanted, role: Aske
   // Nebraska offers nothing to a syncer that it has not seen for a day, and has seen it then.
   const isForgotten = role === 'syncer' && first.status === 'noupdate' && first.server !== 'platte'
   const answer = isForgotten ? await askOmaha(upstream, asker) : first
-  if (answer.status === 'ok' || answer.status === 'noupdate') return answer
+  if (['ok', 'noupdate', noPackage].includes(answer.status)) return answer
   const status = JSON.stringify(answer.status)
   throw new PlatteError('refused', `the answer: status: is ${status}: it offers no updates now`, {
-    hint: 'check the name of the channel, and whether updates are enabled there',
+    hint: hints.find(([words]) => words.test(answer.status))?.[1] ?? 'try again later, or ask its owner',
   })
 }
+
+/** Nebraska's group and channel are there, and empty. */
+const noPackage = 'error-noPackageFound'
+
+/** What may help, by Nebraska's statuses. */
+const hints: readonly (readonly [status: RegExp, hint: string])[] = [
+  [/^error-max/, 'its limit of updates is reached: try again later, or ask for a group without a limit'],
+  [/Disabled$/, 'its updates are paused, or it is outside its office hours: try again later'],
+  [/unknown|failedToRetrieve/i, 'it has no such channel for this board: check --channel (capitals count) and --boards'],
+]
 
 async function walk(upstream: Asking, wanted: Wanted, role: Asker['role'], first: OmahaAnswer) {
   const found: OfferedRelease[] = []
@@ -85,9 +95,11 @@ async function codebasesOf(upstream: Asking, wanted: Wanted, { answer, step, bef
   })
   const told = own?.manifests.some((one) => isSameRelease(one, step)) ? own.codebases : []
   const newest = answer.manifests.map(({ version }) => `/${version}/`)
-  const alike = answer.codebases.flatMap((url) =>
-    newest.filter((part) => url.includes(part)).map((part) => url.replace(part, `/${step.version}/`)),
-  )
+  // A server that keeps all versions in one folder has them in the names of its files.
+  const alike = answer.codebases.map((url) => {
+    const part = newest.find((one) => url.includes(one))
+    return part === undefined ? url : url.replace(part, `/${step.version}/`)
+  })
   const all = [...new Set([...told, ...alike])]
   if (all.length > 0) return all
   const got = own?.manifests[0]?.version ?? 'nothing'
