@@ -88,6 +88,7 @@ export const openStoreOf = openingWith((settings, options, log) =>
 
 /** Publish functions that commands call instead of writing a store. */
 export interface Endpoint {
+  readonly url: string
   /** Sends a command; with a release key at hand, signed too. @throws PlatteError as the function refuses. */
   send<Result>(command: ChannelCommand, options: { readonly dryRun?: boolean | undefined }): Promise<Result>
   /** Uploads the packages that the function lacks. @throws PlatteError as it refuses; 'mismatch' for other bytes. */

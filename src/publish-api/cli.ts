@@ -39,6 +39,7 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
     })
   }
   return {
+    url,
     upload: (announced, sending) =>
       uploadAll((body) => post<OpenedUploads>('/v1/uploads', body, 'packages'), announced, { ...sending, url }),
     async send<Result>(command: ChannelCommand, { dryRun }: { readonly dryRun?: boolean | undefined }) {

@@ -59,7 +59,7 @@ export function adoptCommand(): Command {
 const onlyOmaha = ['channel', 'boards', 'packages', 'releasesJson', 'held', 'createBoard', 'endpoint'] as const
 
 async function adoptPlatte(upstream: string, from: ChannelRef | undefined, options: AdoptOptions): Promise<void> {
-  const other = onlyOmaha.find((name) => options[name] !== undefined)
+  const other = onlyOmaha.find((name) => name in options)
   if (from === undefined || other)
     throw new PlatteError(
       'usage',

@@ -93,8 +93,8 @@ async function adoptByEndpoint(
       'usage',
       '--packages reference needs the release key: a publish function signs only what it has read',
     )
-  const { store: own, endpoint: url = '' } = settingsOf(options, [])
-  const { store } = await openReadingOf(own ? options : { ...options, store: url }, warn)
+  const { store: own } = settingsOf(options, [])
+  const { store } = await openReadingOf(own ? options : { ...options, store: endpoint.url }, warn)
   const found = await planOffer(store, upstream, adoption)
   const { planned, command, warnings } = found
   if (planned.manifest === undefined)
