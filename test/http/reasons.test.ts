@@ -40,7 +40,8 @@ let store: TestStore
 async function makeChannel(channel: string, fields: Partial<Release>): Promise<void> {
   await publishOne(store, '1', { channel })
   if (channel === 'up-to-date') return
-  for (const version of channel === 'floor-held' ? ['2', '3'] : ['2']) await publishOne(store, version, { channel })
+  for (const version of channel === 'floor-held' ? ['2', '3'] : ['2'])
+    await publishOne(store, version, { channel, ignoreHolds: true })
   await commitChannel(store.publisher, { app, channel }, (current) => ({
     ...current,
     ...(channel === 'rollback-disabled' && { rollbackFrom: ['2'] }),

@@ -8,6 +8,7 @@ import { startServer } from '../../src/runtime/node.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { execute, holdRelease } from '../changes.ts'
+import { payloadText } from '../payloads.ts'
 import { announced } from '../uploads/scene.ts'
 import { app, orderOf, publishOne } from '../world.ts'
 import { startIssuer } from './issuer.ts'
@@ -48,7 +49,7 @@ async function publish(version: string, text: string, more: object) {
 
 const payloadOf = (version: string) => {
   const { board } = orderOf(version)
-  return `CrAU ${version} ${board}`
+  return payloadText(`CrAU ${version} ${board}`)
 }
 
 test.each<[string, string, string, object, object, RegExp]>([
@@ -56,7 +57,7 @@ test.each<[string, string, string, object, object, RegExp]>([
   [
     'a board that the app does not have',
     '1',
-    'CrAU 1 amd64-urs',
+    payloadText('CrAU 1 amd64-urs'),
     { board: 'amd64-urs' },
     { createBoard: true },
     /^403 .* has no board "amd64-urs" did you mean amd64-usr\?.*--create-board/,
