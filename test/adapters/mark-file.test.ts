@@ -23,7 +23,7 @@ test('read and write errors name the path, and the old mark stays', async () => 
   expect(await refusal(markFile(join(folder, 'no/mark')).keep(bytesOf('x')))).toMatch(/^store-unavailable: .*no\/mark/)
   expect(await refusal(markFile(folder).load())).toMatch(/^store-unavailable: /)
   writeFileSync(path, '')
-  truncateSync(path, 2 ** 20 + 1)
+  truncateSync(path, 8 * 2 ** 20 + 1)
   expect(await refusal(markFile(path).load())).toMatch(/^too-large: .*mark\.jws/)
   if (process.getuid?.() === 0) return
   chmodSync(folder, 0o500)
