@@ -6,8 +6,8 @@ import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
 import { boardOf, findRelease, loadedBoard } from '../release/add-release.ts'
 import { type BoardPackages, type Hold, packagesFor, type Release } from '../release/channel.ts'
-import { isSameHold } from '../release/edits.ts'
-import { newestFirst, oldestFirst } from '../release/version.ts'
+import { isHoldOf, isSameHold } from '../release/edits.ts'
+import { isSameVersion, newestFirst, oldestFirst } from '../release/version.ts'
 import { type ForeignChannel, type ForeignRelease, isHeldThere } from './foreign.ts'
 
 /** One change: a command, or a release whose packages may have to be downloaded. */
@@ -45,7 +45,34 @@ export function stepsOf(
     if (typeof found === 'string') refused.push(`${channel}: ${found}`)
     else steps.push(...found)
   }
+  notes.push(...floorsOnlyHere(wanted, there), ...pausedOnlyThere(wanted, there, holds))
   return { steps, refused, notes }
+}
+
+/** Import takes no floor away. */
+function floorsOnlyHere({ channel, releases }: ForeignChannel, there: ChannelManifest | undefined): readonly string[] {
+  const isFloorThere = ({ version }: Release): boolean =>
+    releases.some((one) => one.floor !== undefined && isSameVersion(one.version, version))
+  const isBelow = (one: Release): boolean =>
+    releases.some(({ version, board }) => packagesFor(one, board) && newestFirst(one, { version }) > 0)
+  return (there?.releases ?? [])
+    .filter((one) => one.floor && isBelow(one) && !isFloorThere(one))
+    .map(({ version }) => `${channel}: ${version} is a floor here only: platte floor ${version} --undo ends that`)
+}
+
+/** Import holds nothing that is offered here already. */
+function pausedOnlyThere(
+  { channel, releases }: ForeignChannel,
+  there: ChannelManifest | undefined,
+  holds: readonly Hold[],
+): readonly string[] {
+  const isOffered = ({ version, board }: ForeignRelease): boolean => {
+    const known = there && findRelease(there, version)
+    return boardOf(known, board) !== undefined && !known?.withdrawn && !holds.some(isHoldOf(version, [board]))
+  }
+  return releases
+    .filter((one) => one.held && isOffered(one))
+    .map(({ version, board }) => `${channel}: ${version} for ${board} is paused there, and offered here`)
 }
 
 function namingSteps({ app, channel, aliases, description }: ForeignChannel, there: ChannelManifest | undefined) {

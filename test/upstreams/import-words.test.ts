@@ -259,6 +259,14 @@ describe('a channel that was there before', () => {
     const { steps } = stepsOf(channel ?? wanted(), there('3.0.0'))
     expect(steps.slice(1)).toMatchObject([{ order: { version: '2.0.0', floor: 'new layout', belowNewest: true } }])
   })
+  test('keeps a floor that is none there any more', () => {
+    const manifest = there('2.0.0')
+    const [one] = manifest?.releases ?? []
+    const marked = manifest && one && { ...manifest, releases: [{ ...one, floor: { reason: 'new layout' } }] }
+    expect(stepsOf(wanted(), marked).notes).toEqual([
+      'stable: 2.0.0 is a floor here only: platte floor 2.0.0 --undo ends that',
+    ])
+  })
   test('keeps its bytes', () => {
     const { steps, refused } = stepsOf(wanted(), there('3.0.0', { ...packages, sha1: 'b'.repeat(40) }))
     expect(steps).toHaveLength(1)
@@ -266,7 +274,9 @@ describe('a channel that was there before', () => {
   })
   test('is not held for a release that it offers already', () => {
     const paused = wanted({ policy_updates_enabled: false })
-    expect(stepsOf(paused, there('3.0.0')).steps).toHaveLength(1)
+    const { steps: naming, notes } = stepsOf(paused, there('3.0.0'))
+    expect(naming).toHaveLength(1)
+    expect(notes).toEqual(['stable: 3.0.0 for amd64-usr is paused there, and offered here'])
     const arm64 = { ...paused, releases: paused.releases.map((one) => ({ ...one, board: 'arm64-usr' })) }
     const { steps, refused } = stepsOf(arm64, there('3.0.0'))
     expect(steps).toHaveLength(1)
