@@ -78,13 +78,15 @@ test('an import names what it could not read, and goes on with the rest; another
   const first = await importing(...tokenFile)
   expect(first).toMatchObject({ code: 5, out: 'Imported 6 of 8 channels.\n' })
   expect(first.talk).toMatch(
-    /\nerror: alpha: http:\S+2261\.0\.0\S+: there is no such file: check the URL\nerror: edge: /,
+    /\nerror: alpha: 2261\.0\.0 for amd64-usr: http:\S+2261\.0\.0\S+: there is no such file: check the URL\nerror: edge: /,
   )
   const some = ['stable', 'Prod-EU', 'beta', 'frozen', 'canaries', 'by-uuid'].flatMap((one) => ['--channel', one])
   expect(await importing(...tokenFile, ...some)).toMatchObject({
     code: 0,
     out: 'No change: everything is here already.\n',
   })
+  expect(first.talk).toMatch(/^note: prod-eu: office hours/m)
+  expect((await importing(...tokenFile, '--channel', 'beta')).talk).not.toMatch(/^note: prod-eu: /m)
   expect(await importing(...tokenFile, '--channel', 'nope')).toMatchObject({
     code: 2,
     talk: expect.stringMatching(/^error: --channel: "nope" is not there\nhint: it has prod-eu, /),

@@ -126,7 +126,10 @@ function onlyChannels(found: Foreign, names: readonly string[] | undefined): For
   const strange = names.find(
     (name) => !channels.some(({ channel, aliases }) => name === channel || aliases.includes(name)),
   )
-  if (strange === undefined) return { ...found, channels }
+  const others = found.channels.filter((one) => !channels.includes(one))
+  const own = (sentences: readonly string[]): readonly string[] =>
+    sentences.filter((one) => !others.some(({ channel }) => one.startsWith(`${channel}: `)))
+  if (strange === undefined) return { channels, refused: own(found.refused), notes: own(found.notes) }
   throw new PlatteError('usage', `--channel: ${quoted(strange)} is not there`, {
     hint: `it has ${found.channels.map(({ channel }) => channel).join(', ') || 'no channels'}`,
   })
