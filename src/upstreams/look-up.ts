@@ -66,7 +66,7 @@ export async function lookUp(reader: StoreReader, upstream: Upstream, adoption: 
   const where = `${upstream.name}, channel ${channel}`
   if (offering.size === 0)
     throw refusal(`${where}: offers nothing for ${adoption.boards.join(', ')}`, 'check the channel, boards and app')
-  checkBoards(offering, where)
+  checkBoards(offering, adoption, where)
   const silent = adoption.boards.filter((board) => !offering.has(board))
   const warnings = [
     ...silent.map((board) => `${where}: offers nothing for ${board}`),
@@ -83,8 +83,8 @@ const knownOf = (state: EditState, version: string, board: string): BoardPackage
 
 const channelsIn = ({ head, others }: EditState) => [...(head ? [head.manifest] : []), ...others.values()]
 
-/** A server that does not know a board may answer with the packages of another one. */
-function checkBoards(found: Boards, where: string): void {
+/** A server that does not know a board may answer with the packages of another one. One file of another kind may be for several. */
+function checkBoards(found: Boards, { raw }: Pick<Adoption, 'raw'>, where: string): void {
   const boardsOf = new Map<string, string>()
   for (const [board, releases] of found)
     for (const { version, packages, codebases = [] } of releases) {
@@ -92,7 +92,7 @@ function checkBoards(found: Boards, where: string): void {
       const named = ['amd64-usr', 'arm64-usr', ...found.keys()].find(
         (other) => other !== board && codebases.some((url) => url.split('/').includes(other)),
       )
-      const other = named ?? boardsOf.get(digest)
+      const other = named ?? (raw ? undefined : boardsOf.get(digest))
       if (other !== undefined && other !== board)
         throw new PlatteError('mismatch', `${where}: ${version}: packages: are those of ${other}, not of ${board}`, {
           hint: 'check the names of the boards',

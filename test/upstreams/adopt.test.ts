@@ -185,6 +185,24 @@ test('a URL without "/" at its end is of a folder; a board without a package is 
   expect(await offered(store, floor)).toEqual(said('amd64-usr', newest, [file, 'oem-azure.gz']))
 })
 
+test('one file may be for several boards, if it is no payload', async () => {
+  const { run, ...store } = await scene({
+    answer: (_, text) => text.replaceAll('/amd64-usr/', '/any/'),
+    file: (path, { method }, response) => {
+      if (!path.startsWith('/any/')) return false
+      const bytes = readFileSync(
+        new URL(`../samples/nebraska/files${path.replace('any', 'amd64-usr')}`, import.meta.url),
+      )
+      response.writeHead(200, { 'content-length': bytes.length }).end(method === 'HEAD' ? undefined : bytes)
+      return true
+    },
+  })
+  const both = { boards: ['amd64-usr', 'riscv-usr'] }
+  expect(await refusal(run(both))).toMatch(/are those of amd64-usr, not of riscv-usr/)
+  await run({ ...both, raw: true })
+  expect(await offered(store, '4081.2.0', 'riscv-usr')).toEqual(said('amd64-usr', floor))
+})
+
 test('by reference, packages are read once and stay where they are', async () => {
   const { run, ...store } = await scene()
   await run({ packages: 'reference' })
