@@ -45,7 +45,7 @@ export function stepsOf(
     if (typeof found === 'string') refused.push(`${channel}: ${found}`)
     else steps.push(...found)
   }
-  notes.push(...floorsOnlyHere(wanted, there), ...pausedOnlyThere(wanted, there, holds))
+  notes.push(...floorsOnlyHere(wanted, there), ...heldOtherwise(wanted, there, holds))
   return { steps, refused, notes }
 }
 
@@ -60,19 +60,27 @@ function floorsOnlyHere({ channel, releases }: ForeignChannel, there: ChannelMan
     .map(({ version }) => `${channel}: ${version} is a floor here only: platte floor ${version} --undo ends that`)
 }
 
-/** Import holds nothing that is offered here already. */
-function pausedOnlyThere(
+/** Import holds nothing that is offered here already, and offers nothing that is held here. */
+function heldOtherwise(
   { channel, releases }: ForeignChannel,
   there: ChannelManifest | undefined,
   holds: readonly Hold[],
 ): readonly string[] {
-  const isOffered = ({ version, board }: ForeignRelease): boolean => {
-    const known = there && findRelease(there, version)
-    return boardOf(known, board) !== undefined && !known?.withdrawn && !holds.some(isHoldOf(version, [board]))
-  }
-  return releases
-    .filter((one) => one.held && isOffered(one))
-    .map(({ version, board }) => `${channel}: ${version} for ${board} is paused there, and offered here`)
+  const holdOf = ({ version, board }: ForeignRelease): Hold | undefined => holds.find(isHoldOf(version, [board]))
+  const known = releases.filter(({ version, board }) => {
+    const release = there && findRelease(there, version)
+    return boardOf(release, board) !== undefined && !release?.withdrawn
+  })
+  const noteOf = (found: readonly ForeignRelease[], words: string): readonly string[] =>
+    [...Map.groupBy(found, ({ board }) => board)].map(
+      ([board, all]) => `${channel}: ${all.map(({ version }) => version).join(', ')} for ${board}: ${words}`,
+    )
+  const pausedThere = known.filter((one) => one.held && holdOf(one) === undefined)
+  const heldHere = known.filter((one) => !one.held && isHeldThere(holdOf(one)?.reason ?? ''))
+  return [
+    ...noteOf(pausedThere, 'paused there, and offered here'),
+    ...noteOf(heldHere, 'offered there, and held here since an import: platte unhold offers them'),
+  ]
 }
 
 function namingSteps({ app, channel, aliases, description }: ForeignChannel, there: ChannelManifest | undefined) {

@@ -276,7 +276,16 @@ describe('a channel that was there before', () => {
     const paused = wanted({ policy_updates_enabled: false })
     const { steps: naming, notes } = stepsOf(paused, there('3.0.0'))
     expect(naming).toHaveLength(1)
-    expect(notes).toEqual(['stable: 3.0.0 for amd64-usr is paused there, and offered here'])
+    expect(notes).toEqual(['stable: 3.0.0 for amd64-usr: paused there, and offered here'])
+    const hold = {
+      version: '3.0.0',
+      board: 'amd64-usr',
+      at: '2026-01-01T00:00:00Z',
+      reason: paused.releases[0]?.held ?? '',
+    }
+    expect(stepsOf(wanted(), there('3.0.0'), [hold]).notes).toEqual([
+      'stable: 3.0.0 for amd64-usr: offered there, and held here since an import: platte unhold offers them',
+    ])
     const arm64 = { ...paused, releases: paused.releases.map((one) => ({ ...one, board: 'arm64-usr' })) }
     const { steps, refused } = stepsOf(arm64, there('3.0.0'))
     expect(steps).toHaveLength(1)
