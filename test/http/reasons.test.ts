@@ -38,10 +38,11 @@ const channels: Readonly<Partial<Record<Reason, Partial<Release>>>> = {
 let store: TestStore
 
 async function makeChannel(channel: string, fields: Partial<Release>): Promise<void> {
-  await publishOne(store, '1', { channel })
+  // The same versions again, without what other channels made of them.
+  const order = { channel, ignoreHolds: true, skipFloors: true }
+  await publishOne(store, '1', order)
   if (channel === 'up-to-date') return
-  for (const version of channel === 'floor-held' ? ['2', '3'] : ['2'])
-    await publishOne(store, version, { channel, ignoreHolds: true })
+  for (const version of channel === 'floor-held' ? ['2', '3'] : ['2']) await publishOne(store, version, order)
   await commitChannel(store.publisher, { app, channel }, (current) => ({
     ...current,
     ...(channel === 'rollback-disabled' && { rollbackFrom: ['2'] }),
@@ -157,6 +158,19 @@ const placeOf = (reason: Reason) => ({
   app: reason === 'unknown-app' ? 'another.app' : app,
   channel: reason in channels ? reason : reason === 'unknown-channel' ? 'nowhere' : 'held',
   board: reason === 'no-release-for-board' ? 'riscv' : 'amd64-usr',
+})
+
+test.each([
+  ['updatedisabled="1"', 'update-disabled'],
+  ['updatedisabled="True"', 'update-disabled'],
+  ['rollback_allowed="0"', 'rollback-disabled'],
+  ['rollback_allowed="FALSE"', 'rollback-disabled'],
+] as const)('a client that writes %s', async (updatecheck, reason) => {
+  const { app, channel, board } = placeOf(reason)
+  const version = reason === 'rollback-disabled' ? '2' : '1'
+  const body = `<request protocol="3.0"><app appid="${app}" version="${version}" track="${channel}" board="${board}"><updatecheck ${updatecheck}/></app></request>`
+  const answer = await open(reason, 'public', []).request('/v1/update/', { method: 'POST', body })
+  expect(await answer.text()).toContain(`_no_update_reason="${reason}"`)
 })
 
 test.each(Object.entries(rows) as [Reason, Told][])(

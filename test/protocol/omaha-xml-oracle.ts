@@ -85,13 +85,15 @@ function appFrom(app: Node, os: Readonly<Record<string, string>>, engine: string
 }
 
 function limitsFrom(attributes: Readonly<Record<string, string>> = {}): Pick<OmahaAppRequest, 'limits'> {
-  const { targetversionprefix: prefix, updatedisabled, rollback_allowed: rollback } = attributes
-  if (!prefix && updatedisabled !== 'true' && rollback !== 'false') return {}
+  const { targetversionprefix: prefix, updatedisabled = '', rollback_allowed: rollback = '' } = attributes
+  const takesNoUpdate = ['true', '1'].includes(updatedisabled.toLowerCase())
+  const takesNoRollback = ['false', '0'].includes(rollback.toLowerCase())
+  if (!prefix && !takesNoUpdate && !takesNoRollback) return {}
   return {
     limits: {
       ...(prefix ? { versionPrefix: prefix } : {}),
-      ...(updatedisabled === 'true' ? { takesNoUpdate: true } : {}),
-      ...(rollback === 'false' ? { takesNoRollback: true } : {}),
+      ...(takesNoUpdate ? { takesNoUpdate } : {}),
+      ...(takesNoRollback ? { takesNoRollback } : {}),
     },
   }
 }

@@ -154,11 +154,11 @@ export function appRequest(app: AppElement, os: Attributes, engine = ''): OmahaA
 /** @see Omaha 3.0, the attributes of `<updatecheck>`. `rollback_allowed` counts only where it is written. */
 function limitsOf(updatecheck: Attributes | undefined): ClientLimits | undefined {
   if (updatecheck === undefined || updatecheck === noAttributes) return undefined
-  const { targetversionprefix = '', updatedisabled, rollback_allowed } = updatecheck
+  const { targetversionprefix = '', updatedisabled = '', rollback_allowed = '' } = updatecheck
   const limits = {
     ...(targetversionprefix !== '' && { versionPrefix: targetversionprefix }),
-    ...(updatedisabled === 'true' && { takesNoUpdate: true }),
-    ...(rollback_allowed === 'false' && { takesNoRollback: true }),
+    ...(/^(true|1)$/i.test(updatedisabled) && { takesNoUpdate: true }),
+    ...(/^(false|0)$/i.test(rollback_allowed) && { takesNoRollback: true }),
   }
   return Object.keys(limits).length > 0 ? limits : undefined
 }
