@@ -172,11 +172,11 @@ export function reportRefusal(serving: Reporting, error: unknown, sender: Sender
   return failureOf(error, log, sender.path)
 }
 
-/** Reports a POST where no update checks are answered: the SERVER of a machine is wrong. */
-export function reportStray(serving: Reporting, { status }: Response, sender: Sender): void {
+/** Reports a POST where no update checks are answered: the SERVER of a machine is wrong. @param body as far as it was read. */
+export function reportStray(serving: Reporting, { status }: Response, sender: Sender, body: string): void {
   const refused = status === 405 ? 'method-not-allowed' : 'not-found'
   const entry = { refused, path: sender.path.slice(0, 100), status, problem: 'update checks go to /v1/update/' }
-  report(serving, { level: 'info', event: 'contact', ...entry, ...senderOf(sender, '') })
+  report(serving, { level: 'info', event: 'contact', ...entry, ...senderOf(sender, body) })
 }
 
 /** Reports a request that asks and reports nothing; it is answered. */
@@ -188,7 +188,10 @@ export function reportNoApp(serving: Reporting, sender: Sender): void {
 /** With what can be read of the first app, whatever makes the body unreadable: update_engine has no user agent. */
 function senderOf({ agent, ids }: Sender, body: string) {
   const [, attributes = ''] = /<app\s([^<>]{0,2000})/.exec(body) ?? []
-  const valueIn = (name: string) => new RegExp(`(?:^|\\s)${name}="([^"]{1,64})"`).exec(attributes)?.[1]
+  const valueIn = (name: string) => {
+    const [, double, single] = new RegExp(`(?:^|\\s)${name}=(?:"([^"]{1,64})"|'([^']{1,64})')`).exec(attributes) ?? []
+    return double ?? single
+  }
   const [app = '', channel, version, machine] = ['appid', 'track', 'version', 'machineid'].map(valueIn)
   return { app: appKey(app) || undefined, channel, version, machine, agent: cut(agent() ?? '') || undefined, ...ids }
 }

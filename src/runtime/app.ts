@@ -8,6 +8,7 @@ import { answerDocument, answerMissing, answerPackage } from '../checks/http-fil
 import { answerHealth, answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
 import type { Routes, Serving } from '../checks/serving.ts'
 import { missingPath, publicDocument } from '../documents/paths.ts'
+import { readBody } from '../http/body.ts'
 import { newHono } from '../http/hono.ts'
 import { failureOf, refuse, refuseInText, refuseMethod } from '../http/problem.ts'
 import { idsOf, requestLog, sendRequestIds } from '../http/request-id.ts'
@@ -35,7 +36,7 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
     const response = await answerUnrouted(serving, c)
     const { method, path, raw } = c.req
     const sender = { path: loggedPath(path), agent: () => raw.headers.get('user-agent'), ids: idsOf(raw) }
-    if (method === 'POST' && !response.ok) reportStray(serving, response, sender)
+    if (method === 'POST' && !response.ok) reportStray(serving, response, sender, await readBody(raw).catch(() => ''))
     return response
   })
   app.onError((error, c) => {

@@ -157,6 +157,12 @@ describe('a request that is refused', () => {
       { refused: 'bad-request', status: 400, problem: expect.stringContaining('well-formed'), ...who },
     ],
     [
+      'the same in single quotes',
+      withApps(oneApp('<ping/>')).replaceAll('"', "'").slice(0, -20),
+      {},
+      { refused: 'bad-request', status: 400, problem: expect.stringContaining('well-formed'), ...who },
+    ],
+    [
       'another protocol',
       '<request protocol="4.0"/>',
       {},
@@ -211,8 +217,15 @@ describe('a request that is refused', () => {
     const body = bodyOf('full-update-01')
     const answer = await at.fetch(new Request(`https://updates.example.org${path}`, { method: 'POST', body, headers }))
     expect(answer.ok).toBe(false)
-    expect(events.map(defined)).toEqual([{ ...stray, ...want, path: logged }])
+    const { channel, version, machine: id } = machine
+    const lostOne = { app, channel, version, machine: id }
+    expect(events.map(defined)).toEqual([{ ...stray, ...want, ...lostOne, path: logged }])
     expect(JSON.stringify(events)).not.toContain('canary')
+  })
+
+  test('a POST whose body cannot be used leaves a line all the same', async () => {
+    for (const body of ['', 'canary', 'x'.repeat(70_000)]) await endpoint.request('/nothing', { method: 'POST', body })
+    expect(events.map(({ refused, machine }) => [refused, machine])).toEqual(Array(3).fill(['not-found', undefined]))
   })
 
   test('other methods are not logged', async () => {
