@@ -73,7 +73,9 @@ type Case = Readonly<{ check: Check; machine: Machine; view: ChannelView; now: n
 }
 
 /** Decides for one machine. @param now milliseconds since 1970-01-01T00:00:00Z. */
-export function decide(check: Check, view: ChannelView, now: number): Decision {
+export function decide(asked: Check, view: ChannelView, now: number): Decision {
+  // A syncer passes on what it gets: no person requested that on its machines.
+  const check = asked.isSyncer && asked.isManual ? { ...asked, isManual: false } : asked
   const board = boardFor(view, check)
   if (board === undefined) return { kind: 'no-update', reason: 'no-release-for-board' }
   const { oem = '', machineId = '', onNoList = false, isSyncer = false } = check

@@ -284,6 +284,12 @@ const rows: readonly Row[] = [
     [release('2'), release('3', { ramp: [...half] })],
     'update 2',
   ],
+  [
+    'a syncer that calls itself manual',
+    { isSyncer: true, isManual: true },
+    [release('2'), release('3', { ramp: [...half] })],
+    'update 2',
+  ],
   ...(
     [{ oem: { only: ['azure'] } }, { oem: { not: ['pxe'] } }, { from: '>=1' }, { machines: { deny: [] } }] as const
   ).map(
