@@ -173,12 +173,18 @@ export function addBoards(current: ChannelManifest, release: Release, copied: Co
     return addRelease(channel, addition, { belowNewest })
   }, current)
   const placed = floor === undefined ? added : markOnce(added, version, 'floor', { reason: floor })
-  if (added === current) return placed
+  return added === current ? placed : markLike(current, placed, release)
+}
+
+/** Marks a release that is added here as it is marked in another channel. */
+export function markLike(before: ChannelManifest, added: ChannelManifest, there: Release): ChannelManifest {
+  const { version } = there
   const marked = (['floor', 'deadEnd'] as const).reduce(
-    (channel, mark) => markOnce(channel, version, mark, release[mark]),
-    placed,
+    (channel, mark) => markOnce(channel, version, mark, there[mark]),
+    added,
   )
-  const target = findRelease(current, version) ? undefined : ownTarget(release)
+  const isNew = findRelease(before, version) === undefined && findRelease(added, version)?.target === undefined
+  const target = isNew ? ownTarget(there) : undefined
   return target ? editRelease(marked, version, (one) => ({ ...one, target })) : marked
 }
 

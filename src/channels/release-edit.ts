@@ -22,7 +22,16 @@ import { embargo, embargoOf } from '../release/ramp.ts'
 import { isSameVersion } from '../release/version.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type EditState, entryOf, type ManifestEdit } from './plan.ts'
-import { effectiveOf, markOnce, originOf, type Placing, packagesIn, passFloors, withMarksBelow } from './promote.ts'
+import {
+  effectiveOf,
+  markLike,
+  markOnce,
+  originOf,
+  type Placing,
+  packagesIn,
+  passFloors,
+  withMarksBelow,
+} from './promote.ts'
 import { requireWithheld } from './replace.ts'
 
 /** A ramp is for a release that is new. */
@@ -148,7 +157,11 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
       checkSamePlace(loadedBoard(findRelease(current, version), board), { ...order, version })
       const passed = passFloors(current, floorsOf(state, current, { ...order, version }), { ...order, at })
       const added = addRelease(passed, { ...addition, version, publishedAt: at }, order)
-      return marksOf(current, added, order)
+      const alike = twinsOf(state, current, { ...order, version }).reduce(
+        (one, twin) => markLike(current, one, twin),
+        added,
+      )
+      return marksOf(current, alike, order)
     },
     packages: ({ head }, edited) => {
       const folder = packageFolder({ app, version: versionIn(head?.manifest), board }, packages)
@@ -190,13 +203,22 @@ function marksOf(before: ChannelManifest, added: ChannelManifest, order: StoredO
     : markRelease(marked, version, { mark: 'withdrawn', because: { reason: held } })
 }
 
-/** Floors of channels that have the version: publishing it again is a promotion by hand. */
-function floorsOf(state: EditState, current: ChannelManifest, { version, board }: StoredOrder): readonly Between[] {
-  const effective = effectiveOf(state, current)
-  if (boardOf(findRelease(effective, version), board)) return []
-  const origins = [...state.others.values()]
-    .filter((other) => boardOf(findRelease(effectiveOf(state, other), version), board))
-    .map((other) => originOf(state, other))
-  const between = floorsBetween(effective, { version, boards: [board] }, origins)
+/** Channels that have the version: publishing it again is a promotion by hand. None where it is here already. */
+function havingIt(state: EditState, current: ChannelManifest, { version, board }: StoredOrder) {
+  const has = (one: ChannelManifest): boolean =>
+    boardOf(findRelease(effectiveOf(state, one), version), board) !== undefined
+  return has(current) ? [] : [...state.others.values()].filter(has)
+}
+
+/** The version as other channels have it, whose marks go along. */
+const twinsOf = (state: EditState, current: ChannelManifest, order: StoredOrder): readonly Release[] =>
+  order.skipFloors
+    ? []
+    : havingIt(state, current, order).flatMap((other) => findRelease(effectiveOf(state, other), order.version) ?? [])
+
+function floorsOf(state: EditState, current: ChannelManifest, order: StoredOrder): readonly Between[] {
+  const { version, board } = order
+  const origins = havingIt(state, current, order).map((other) => originOf(state, other))
+  const between = floorsBetween(effectiveOf(state, current), { version, boards: [board] }, origins)
   return between.filter(({ mark }) => mark === 'floor')
 }

@@ -164,6 +164,17 @@ describe('other ways into a channel', () => {
     expect(await get('1')).toBe('update 2')
   })
 
+  test('publishing the version again: its own marks go along, unless they are left out on purpose', async () => {
+    await mark(alpha, '2', 'floor')
+    await mark(alpha, '3', 'deadEnd')
+    await execute(store.publisher, 'target', { ...alpha, version: '2', target: { oem: { not: ['pxe'] } } })
+    for (const version of ['2', '3']) await publishOne(store, version)
+    expect([await get('1'), await get('1', { oem: 'pxe' }), await get('3')]).toEqual(['update 2', 'target', 'dead-end'])
+    const late = { channel: 'late', skipFloors: true }
+    for (const version of ['1', '2', '3']) await publishOne(store, version, late)
+    expect([await get('1', late), await get('3', late)]).toEqual(['update 3', 'up-to-date'])
+  })
+
   test('publishing a version that no other channel has needs none of their floors', async () => {
     await mark(alpha, '2', 'floor')
     await publishOne(store, '2.5')
