@@ -39,7 +39,7 @@ let store: TestStore
 
 async function makeChannel(channel: string, fields: Partial<Release>): Promise<void> {
   // The same versions again, without what other channels made of them.
-  const order = { channel, ignoreHolds: true, skipFloors: true }
+  const order = { channel, ignoreHolds: true, skipFloors: true } as const
   await publishOne(store, '1', order)
   if (channel === 'up-to-date') return
   for (const version of channel === 'floor-held' ? ['2', '3'] : ['2']) await publishOne(store, version, order)
