@@ -15,6 +15,7 @@ import { notice, show, warn } from '../../cli/terminal.ts'
 import { firstReaderOf, newestFormat, type RoleName, roleNames } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { isoText, timeText } from '../../kernel/format.ts'
+import { parseJsonObject } from '../../kernel/json.ts'
 import { compareVersions, parseVersion } from '../../release/version.ts'
 import { loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
 import type { Algorithm, Signer } from '../../trust/keys.ts'
@@ -112,11 +113,20 @@ function publishDraft(): Command {
     .argument('<file>', 'the signed root')
     .action(async (file: string, options: Options) => {
       const { store } = await openStoreOf(options, warn)
-      const trusted = await publishRoot(store, await readDraft(file))
+      const bytes = await readDraft(file)
+      checkSigned(file, bytes)
+      const trusted = await publishRoot(store, bytes)
       const named = await refreshIfAble(store)
       notice(named ? 'the catalog names it' : 'it is used once the catalog names it: run `platte refresh`, then pin it')
       showPin(options, trusted)
     })
+}
+
+function checkSigned(file: string, bytes: Uint8Array): void {
+  const value = parseJsonObject(new TextDecoder().decode(bytes))
+  if (value?.type !== 'root') return
+  const hint = `sign it first: platte root sign ${file} --key ROOT-KEY-FILE`
+  throw new PlatteError('usage', `${file} is a draft without signatures`, { hint })
 }
 
 type RotateOptions = Options & { role: RoleName; newKey: string; alg: Algorithm; replace?: string; rootKeys: string }
