@@ -5,10 +5,11 @@ import type { ChannelManifest } from '../documents/channel.ts'
 import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
 import { boardOf, findRelease, loadedBoard } from '../release/add-release.ts'
-import { type BoardPackages, type Hold, packagesFor, type Release } from '../release/channel.ts'
+import { type Hold, packagesFor, type Release } from '../release/channel.ts'
 import { isHoldOf, isSameHold } from '../release/edits.ts'
 import { isSameVersion, newestFirst, oldestFirst } from '../release/version.ts'
 import { type ForeignChannel, type ForeignRelease, isHeldThere } from './foreign.ts'
+import { areSameFiles } from './offer.ts'
 
 /** One change: a command, or a release whose packages may have to be downloaded. */
 export type Step =
@@ -102,27 +103,13 @@ type There = Readonly<{
 function isLacking(one: ForeignRelease, { there, known, refused, notes }: There): boolean {
   const { version, board, files, floor } = one
   const packages = loadedBoard(known, board)
-  if (packages && !isSameAs(packages, files))
+  if (packages && !areSameFiles(packages.packages, files))
     refused.push(`${there?.channel}: ${version} for ${board} is here with other bytes or packages: it stays as it is`)
   if (packages) return false
   const newest = there?.releases.filter((each) => packagesFor(each, board)).sort(newestFirst)[0]
   if (floor !== undefined || newest === undefined || newestFirst(newest, one) > 0) return true
   notes.push(`${there?.channel}: ${board} has ${newest.version} here: the lower ${version} is left out`)
   return false
-}
-
-/** Whether packages are the files of another server, as far as it knows them. */
-export function isSameAs({ packages }: BoardPackages, files: ForeignRelease['files']): boolean {
-  const [first] = packages
-  const isEqual = (file: ForeignRelease['files'][number]): boolean =>
-    packages.some(
-      ({ name, size, sha1, sha256 }) =>
-        name === file.name &&
-        size === (file.size ?? size) &&
-        sha1 === (file.sha1 ?? sha1) &&
-        sha256 === (file.sha256 ?? sha256),
-    )
-  return first.name === files[0].name && packages.length === files.length && files.every(isEqual)
 }
 
 type Lacking = Readonly<{

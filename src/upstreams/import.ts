@@ -17,8 +17,8 @@ import type { Configured } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 import { remoteFile } from './download.ts'
 import type { Foreign, ForeignChannel, ForeignRelease, KnownNames } from './foreign.ts'
-import { isSameAs, type Step, type Steps, stepsOf } from './import-steps.ts'
-import { placed } from './offer.ts'
+import { type Step, type Steps, stepsOf } from './import-steps.ts'
+import { areSameFiles, placed } from './offer.ts'
 
 export interface Importer {
   readonly publisher: Publisher
@@ -138,7 +138,7 @@ const codebaseOf = (url: string): string => url.slice(0, url.lastIndexOf('/') + 
 function packagesIn({ head, others }: EditState, { version, board, files }: ForeignRelease): BoardPackages | undefined {
   const manifests = [...(head ? [head.manifest] : []), ...others.values()]
   const found = manifests.flatMap((one) => loadedBoard(findRelease(one, version), board) ?? [])
-  return found.find((one) => isSameAs(one, files))
+  return found.find((one) => areSameFiles(one.packages, files))
 }
 
 async function open({ transport, from }: Importer, { url, name, size, sha1, sha256 }: ForeignRelease['files'][number]) {

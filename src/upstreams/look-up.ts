@@ -12,7 +12,7 @@ import { boardOf, findRelease, loadedBoard, refusal } from '../release/add-relea
 import type { BoardPackages, Package } from '../release/channel.ts'
 import { isHoldOf } from '../release/edits.ts'
 import { newestFirst } from '../release/version.ts'
-import type { OfferedPackage, OfferedRelease, Upstream } from './offer.ts'
+import { areSameFiles, type OfferedPackage, type OfferedRelease, type Upstream } from './offer.ts'
 
 type Choices = Partial<
   Pick<AdoptCommand, 'after' | 'rampOver' | 'held' | 'create' | 'createBoard' | 'raw' | 'belowNewest' | 'skipFloors'>
@@ -164,6 +164,7 @@ const unreadOf = (packages: OfferedRelease['packages']): BoardPackages['packages
 
 /** @throws PlatteError('mismatch') for other packages or bytes than a version was adopted with. */
 function checkSame(known: readonly Package[], offered: readonly OfferedPackage[], where: string): void {
+  if (areSameFiles(known, offered)) return
   const fail = (words: string): never => {
     throw new PlatteError('mismatch', `${where}: ${words}: it was replaced after it was adopted`, {
       hint: 'a published version never changes: nothing was changed; ask the owner of the upstream',

@@ -1,5 +1,6 @@
 /** What a server that is no Platte offers, in one shape for every kind of server. */
 import { PlatteError } from '../kernel/errors.ts'
+import type { Package } from '../release/channel.ts'
 import type { Configured } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 
@@ -52,4 +53,19 @@ export function placed(error: unknown, where: string): unknown {
   if (!(error instanceof PlatteError)) return error
   const { code, message, hint } = error
   return new PlatteError(code, `${where}: ${message}`, { ...(hint !== undefined && { hint }), cause: error })
+}
+
+type Told = Partial<Omit<OfferedPackage, 'name'>> & Pick<OfferedPackage, 'name'>
+
+/** Whether packages are those of another server, as far as it tells. Names may differ: a Nebraska that hosts packages renames them. */
+export function areSameFiles(own: readonly Package[], told: readonly Told[]): boolean {
+  const isSame = (one: Package | undefined, other: Told | undefined): boolean => {
+    if (one === undefined || other === undefined) return false
+    const { name, size = one.size, sha1, sha256 } = other
+    const isDigestTold = sha1 !== undefined || sha256 !== undefined
+    const areEqual = one.size === size && one.sha1 === (sha1 ?? one.sha1) && one.sha256 === (sha256 ?? one.sha256)
+    return areEqual && (isDigestTold || one.name === name)
+  }
+  const isComplete = own.length === told.length && isSame(own[0], told[0])
+  return isComplete && told.every((other) => own.some((one) => isSame(one, other)))
 }

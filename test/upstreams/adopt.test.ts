@@ -185,6 +185,15 @@ test('a URL without "/" at its end is of a folder; a board without a package is 
   expect(await offered(store, floor)).toEqual(said('amd64-usr', newest, [file, 'oem-azure.gz']))
 })
 
+test('the same bytes under other names are the same release', async () => {
+  const { run, ...store } = await scene()
+  await run()
+  server.otherwise.answer = (_, text) =>
+    text.replaceAll('name="oem-', 'name="extrafile-oem-').replaceAll(`name="${file}"`, 'name="flatcar.gz"')
+  expect(await run()).toMatchObject({ kind: 'unchanged' })
+  expect(await offered(store, floor)).toEqual(said('amd64-usr', newest, [file, 'oem-azure.gz']))
+})
+
 test('one file may be for several boards, if it is no payload', async () => {
   const { run, ...store } = await scene({
     answer: (_, text) => text.replaceAll('/amd64-usr/', '/any/'),

@@ -268,6 +268,7 @@ describe('a channel that was there before', () => {
     ])
   })
   test('keeps its bytes', () => {
+    expect(stepsOf(wanted(), there('3.0.0', { ...packages, name: 'renamed.gz' })).refused).toEqual([])
     const { steps, refused } = stepsOf(wanted(), there('3.0.0', { ...packages, sha1: 'b'.repeat(40) }))
     expect(steps).toHaveLength(1)
     expect(refused).toEqual(['stable: 3.0.0 for amd64-usr is here with other bytes or packages: it stays as it is'])
