@@ -10,7 +10,11 @@ import type { Adoption } from './look-up.ts'
 export const maxAdoptFileBytes = 256 * 1024
 
 const maybe = v.exactOptional
-const duration = v.pipe(v.string(), v.transform(field.longDuration), field.duration)
+const duration = v.pipe(
+  v.string(),
+  v.transform(field.longDuration),
+  v.check(field.isDuration, 'must be a duration such as 30m, 1h or 7d'),
+)
 const flag = maybe(v.boolean())
 const entry = v.strictObject({
   upstream: v.pipe(

@@ -136,6 +136,7 @@ create = true
 
 test.each([
   ['every = 3', /adopt\.toml: every/],
+  ['every = "30s"', /adopt\.toml: every: must be a duration such as 30m, 1h or 7d/],
   ['[[adopt]]\nupstream = "https://x/"', /adopt\.toml: adopt\.0\.upstream: must be like omaha:/],
   ['[[adopt]', /adopt\.toml line 1: is not TOML/],
   [
