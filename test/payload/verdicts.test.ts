@@ -1,5 +1,6 @@
 /** What is refused of a payload, and with which of update_engine's errors. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { checkPayload, judgeSignature, type PayloadCheck, payloadReader } from '../../src/payload/check.ts'
 import { type PayloadKey, readPayloadKey } from '../../src/payload/keys.ts'
@@ -268,7 +269,7 @@ describe('as a stream', () => {
   const through = async (bytes: Uint8Array) => {
     const judge = checkPayload({ name: 'x', newHasher: nodeHasher, isRequired: () => true, keys: [sampleKey] })
     const chunks = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(judge)
-    return Buffer.concat(await Array.fromAsync(chunks))
+    return buffer(chunks)
   }
 
   test('a payload passes unchanged', async () => {
