@@ -55,6 +55,18 @@ test('a file has the name and the size that it has there, and may be read twice'
   expect(file).toMatchObject({ name: 'oem-azure.gz', size: bytes.length })
 })
 
+test.each([403, 405, 501])(
+  'a server that answers HEAD with %i, as for a presigned URL, is asked by GET',
+  async (status) => {
+    const files = fileServer()
+    const { url } = await listen((request, response) =>
+      request.method === 'HEAD' ? response.writeHead(status).end() : files(request, response),
+    )
+    expect(await fetched(`${url}a.gz`)).toEqual({ name: 'a.gz', size: bytes.length, isSame: true })
+    expect(await refusal(fetched(`${url}absent.gz`))).toMatch(/^missing: /)
+  },
+)
+
 test('a download goes on where its connection broke off', async () => {
   const server = await listen(fileServer())
   expect(await fetched(`${server.url}cut.gz`)).toEqual({ name: 'cut.gz', size: bytes.length, isSame: true })

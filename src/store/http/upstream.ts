@@ -73,11 +73,16 @@ export async function openResumed(asked: ResumedRequest, range?: ByteRange): Pro
 }
 
 /** @returns `undefined` where it does not exist. @throws PlatteError('store-unavailable') without a Content-Length. */
-export const statAt = (request: FetchRequest): Promise<{ readonly size: number } | undefined> =>
-  ask({ ...request, method: 'HEAD' }, async (answer) => {
+export function statAt(request: FetchRequest): Promise<{ readonly size: number } | undefined> {
+  const sizeIn = async (answer: FetchResponse) => {
     await answer.drop()
     return { size: sizeOf(request.key, answer) }
-  })
+  }
+  // A presigned URL, and some servers, answer GET alone.
+  const take = async (answer: FetchResponse) =>
+    answer.status === 200 ? sizeIn(answer) : answer.drop().then(() => ask(request, sizeIn))
+  return ask({ ...request, method: 'HEAD' }, take, [403, 405, 501])
+}
 
 function onlyRead(url: string, key: string): never {
   checkKey(key)
