@@ -123,13 +123,15 @@ export function rollBack<C extends Channel>(channel: C, bad: string, rollback: R
       'take that mark away first: platte dead-end --undo',
     )
   const withdrawn = markRelease(channel, bad, { mark: 'withdrawn', because: rollback.because })
-  for (const board of Object.keys(known.boards)) checkRollback(withdrawn, board, rollback)
+  for (const board of Object.keys(known.boards)) checkRollback(withdrawn, { version: bad, board }, rollback)
   const { rollbackFrom = [] } = channel
   const isThere = rollbackFrom.some((one) => isSameVersion(one, bad))
   return { ...withdrawn, rollbackFrom: isThere ? rollbackFrom : [...rollbackFrom, known.version] }
 }
 
-function checkRollback(channel: Channel, board: string, { to, now, asOf, isHeld }: Rollback): void {
+type Bad = Readonly<{ version: string; board: string }>
+
+function checkRollback(channel: Channel, { version: bad, board }: Bad, { to, now, asOf, isHeld }: Rollback): void {
   const wanted = to === undefined ? undefined : findRelease(channel, to)
   if (wanted?.withdrawn)
     throw refusal(`${to} was withdrawn: ${wanted.withdrawn.reason}`, `name another release with --to`)
@@ -142,6 +144,13 @@ function checkRollback(channel: Channel, board: string, { to, now, asOf, isHeld 
   if (to === undefined) return
   if (left !== wanted)
     throw refusal(`${board} would go to ${left.version}, not to ${to}`, `withdraw or hold ${left.version} first`)
+  const isBetween = (one: Release) => newestFirst(one, left) < 0 && newestFirst(one, { version: bad }) > 0
+  const barrier = channel.releases.find((one) => one.floor && isBetween(one) && isHeld(one, board))
+  if (barrier)
+    throw refusal(
+      `${barrier.version} is a floor that is held for ${board}: no machine goes below it`,
+      `lift that hold, or take its mark away: platte floor ${barrier.version} --undo`,
+    )
   if (left.deadEnd)
     throw refusal(
       `${left.version} is a dead end: machines that go there are offered nothing more`,

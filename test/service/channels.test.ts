@@ -526,6 +526,19 @@ describe('rollback', () => {
     await order('ramp', { version: '2', over: 'PT48H' })
   })
 
+  test('to a release below a floor that is held is refused: machines would wait', async () => {
+    await edit(store.publisher, set('2', { floor: why }))
+    await order('hold', { version: '2', ...why })
+    expect(await refusal(order('rollback', { version: '3', ...why, to: '1' }))).toMatch(
+      /^refused: 2 is a floor that is held for amd64-usr: no machine goes below it/,
+    )
+    await order('rollback', { version: '3', ...why })
+    expect(await ask(newReader(store), { channel: 'alpha', version: '3' })).toBe('floor-held')
+    await order('floor', { version: '2', undo: true })
+    expect(await refusal(order('rollback', { version: '3', ...why, to: '1' }))).toBe('accepted')
+    expect(await ask(newReader(store), { channel: 'alpha', version: '3' })).toBe('update 1')
+  })
+
   test('to a release with a target, or not in this channel alone, is refused', async () => {
     const to2 = () => refusal(order('rollback', { version: '3', ...why, to: '2' }))
     await order('target', { version: '2', target: { oem: { not: ['pxe'] } } })

@@ -72,16 +72,11 @@ export async function openResumed(asked: ResumedRequest, range?: ByteRange): Pro
   return { size, ...resumedBody(body, { ...whole, reopen: async (rest) => reopenPart(request, rest, first) }) }
 }
 
-/** @returns `undefined` where it does not exist. @throws PlatteError('store-unavailable') without a Content-Length. */
+/** By GET where HEAD is refused, as for a presigned URL. @throws PlatteError('store-unavailable') without a Content-Length. */
 export function statAt(request: FetchRequest): Promise<{ readonly size: number } | undefined> {
-  const sizeIn = async (answer: FetchResponse) => {
-    await answer.drop()
-    return { size: sizeOf(request.key, answer) }
-  }
-  // A presigned URL, and some servers, answer GET alone.
-  const take = async (answer: FetchResponse) =>
-    answer.status === 200 ? sizeIn(answer) : answer.drop().then(() => ask(request, sizeIn))
-  return ask({ ...request, method: 'HEAD' }, take, [403, 405, 501])
+  const sizeIn = (answer: FetchResponse): ReturnType<typeof statAt> =>
+    answer.drop().then(() => (answer.status === 200 ? { size: sizeOf(request.key, answer) } : ask(request, sizeIn)))
+  return ask({ ...request, method: 'HEAD' }, sizeIn, [403, 405, 501])
 }
 
 function onlyRead(url: string, key: string): never {
