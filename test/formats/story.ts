@@ -31,7 +31,7 @@ const commands: readonly string[] = [
   'dead-end 1.0.0 --channel stable --reason cannot-migrate',
   'hold 2.0.0 --channel stable --reason boot-loop --board amd64-usr',
   'channel create edge',
-  'publish os-1.gz oem-azure.gz --channel edge --version 1.0.0 --board amd64-usr --raw',
+  'publish os-1.gz oem-azure.gz --channel edge --version 1.0.0 --board amd64-usr --skip-floors --raw',
   'publish os-2.gz --channel edge --version 2.0.0 --board amd64-usr --skip-floors --ignore-holds --raw',
   'publish os-3.gz --channel edge --version 3.0.0 --board amd64-usr --skip-floors --raw',
   'withdraw 3.0.0 --channel edge --reason broken',
