@@ -13,16 +13,13 @@ import { folderPackages } from '../store/folder/packages.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
 import { nodeHasher } from './hasher-node.ts'
-import { threadedHasher } from './hasher-threads.ts'
 import { loadOnlineKeys } from './keys.ts'
 import type { OverlaySource, S3Setting, StoreSetting } from './own-settings.ts'
 import type { SettingsWith } from './settings.ts'
 import { readTextFile } from './text-file.ts'
 import { transport } from './transport.ts'
 
-/** Deno starts threads only with more permissions. */
-const newHasher = 'deno' in process.versions ? nodeHasher : threadedHasher
-const machine = { newHasher, clock: systemClock, random: systemRandom, transport }
+const machine = { newHasher: nodeHasher, clock: systemClock, random: systemRandom, transport }
 
 /** What only one kind of store needs is loaded only for that. */
 export const openStore = async (setting: StoreSetting) => ({ ...(await openPorts(setting)), ...machine })
@@ -34,7 +31,7 @@ async function openPorts(setting: StoreSetting): Promise<Pick<Publisher, 'docume
     const s3 = await openBucket(setting)
     const { s3Documents } = await import('../store/s3/documents.ts')
     const { s3Packages } = await import('../store/s3/packages.ts')
-    return { documents: s3Documents(s3), packages: s3Packages(s3, newHasher) }
+    return { documents: s3Documents(s3), packages: s3Packages(s3, nodeHasher) }
   }
   const { upstreamDocuments, upstreamPackages } = await import('../store/http/upstream.ts')
   return { documents: upstreamDocuments(setting.url, machine), packages: upstreamPackages(setting.url, machine) }

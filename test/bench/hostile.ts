@@ -8,7 +8,7 @@ import { microsPerTurn, type Work } from './loops.ts'
 import { atMost, type Row } from './row.ts'
 import { app, loaded, offer, release, request, requests, runningVersion } from './world.ts'
 
-const mostTimes = 20
+const mostTimes = 30
 const bodyBytes = 65_000
 
 const filled = (part: string, bytes = bodyBytes): string => part.repeat(Math.floor(bytes / part.length))
