@@ -57,7 +57,7 @@ export function openDatabase(file: string): DatabaseSync {
   }
 }
 
-/** @throws PlatteError('usage') where there is none. */
+/** @throws PlatteError('usage') if the file does not exist. */
 export function openForReading(file: string): DatabaseSync {
   if (!existsSync(file)) throw new PlatteError('usage', `${file}: there is no projection of the fleet`)
   try {

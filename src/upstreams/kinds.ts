@@ -12,11 +12,11 @@ export const isOtherServer = (text: string): boolean => Object.hasOwn(kinds, wor
 
 const wordOf = (text: string): string => text.split(':')[0] ?? ''
 
-/** @throws PlatteError('usage') for another kind, or a place that is none. */
+/** @throws PlatteError('usage') for an unknown kind, or a URL that is not valid. */
 export function openUpstream(text: string, opening: Opening): Upstream {
   const open = isOtherServer(text) ? kinds[wordOf(text)] : undefined
   if (open) return open(text.slice(wordOf(text).length + 1), opening)
-  throw new PlatteError('usage', `the upstream is of none of the kinds ${Object.keys(kinds).join(', ')}`, {
+  throw new PlatteError('usage', `unknown kind of upstream: it must begin with ${Object.keys(kinds).join(': or ')}:`, {
     hint: 'write it like omaha:https://updates.example.org/v1/update/',
   })
 }

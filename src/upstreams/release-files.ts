@@ -12,8 +12,8 @@ const maxSumsBytes = 64 * 1024
 export const isUrl = (place: string): boolean => /^https?:\/\//i.test(place)
 
 /**
- * A file to publish. Its SHA-256 is what the file `.sha256` beside it says, where there is one.
- * @throws PlatteError as `remoteFile`; 'mismatch' for a `.sha256` that is none of this file.
+ * A file to publish. If there is a `.sha256` file beside it, that gives the SHA-256.
+ * @throws PlatteError as `remoteFile`; 'mismatch' if that file has no sum of this one.
  */
 export async function urlSource(url: string, options: DownloadOptions): Promise<Source> {
   const file = await remoteFile(url, options)

@@ -1,4 +1,4 @@
-/** `platte adopt`: from another Platte, or by the room of servers that are none. */
+/** `platte adopt`: from another Platte here; from other servers by the room `upstreams`. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ChannelRef } from '../../catalog/read.ts'
 import { marksOf, type PlacingOptions, placing, runHere } from '../../channels/cli/editing.ts'

@@ -117,7 +117,7 @@ async function apply(publisher: Publisher, planned: PlannedImport, { from }: Res
   return carryOut({ publisher, transport, from, isReference: options.packages === 'reference', onStep }, planned)
 }
 
-/** @throws PlatteError('usage') where a channel is none of those that were found. */
+/** @throws PlatteError('usage') for a channel that the server does not have. */
 function onlyChannels(found: Foreign, names: readonly string[] | undefined): Foreign {
   if (names === undefined) return found
   const isNamed = ({ channel, aliases }: Foreign['channels'][number]) =>

@@ -35,7 +35,7 @@ export interface OmahaAnswer {
   readonly manifests: readonly AnsweredManifest[]
 }
 
-/** Base64, as Omaha writes digests, or hex, of so many bytes. @returns lower-case hex. */
+/** Reads a digest in base64 (Omaha's form) or in hex. @param bytes its length. @returns lower-case hex. */
 const digest = (bytes: number, name: string) =>
   v.pipe(
     v.string(),
