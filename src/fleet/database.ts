@@ -13,7 +13,7 @@ const schema = `
 CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
 -- The files of events that are in.
 CREATE TABLE files (key TEXT PRIMARY KEY) WITHOUT ROWID;
--- Lines that are of no machine: lost, refused, unreadable, beyond (machines above the bound), ahead (of the clock).
+-- Lines that are of no machine: lost, refused, unreadable, foreign, beyond (machines above the bound), ahead (of the clock).
 CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 -- Numbers are ids of words, except instants (ms), and "current": the fact that goes on until the last contact.
 CREATE TABLE machines (id INTEGER PRIMARY KEY, app INTEGER, machine TEXT, alias TEXT, identity INTEGER, syncer INTEGER,

@@ -1,6 +1,6 @@
 /** The lines of files of events: Platte's own, and those that other services write of what a function prints. */
 import { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
+import { constants, createGunzip } from 'node:zlib'
 import { eventsFolder } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -31,30 +31,41 @@ export async function* eventKeys(documents: Documents, since: Instant, until: In
   }
 }
 
-/** The lines of a file, in bunches; `undefined` for a file that cannot be read, which ends it. */
-export async function* storedLines(documents: Documents, key: string): AsyncIterable<readonly string[] | undefined> {
+/** Lines of a file; `undefined` for one that is too long. */
+export type Lines = readonly (string | undefined)[]
+
+/** The lines of a file, in bunches; `undefined` for a file that cannot be read, which ends it. None where it is gone. */
+export async function* storedLines(documents: Documents, key: string): AsyncIterable<Lines> {
   const stored = await documents.get(key, maxFileBytes).catch((error: unknown) => {
-    if (error instanceof PlatteError && error.code === 'too-large') return undefined
+    if (error instanceof PlatteError && error.code === 'too-large') return error
     throw error
   })
-  if (stored === undefined) return yield undefined
+  // A lifecycle rule may delete a file that was just listed.
+  if (stored === undefined) return
+  if (stored instanceof PlatteError) return yield [undefined]
   try {
-    yield* linesOf(unpacked(once(stored.bytes)))
+    yield* linesOf(unpacked(pieces(stored.bytes)))
   } catch {
-    // Cut short, or damaged: what came before counts.
-    yield undefined
+    // Damaged, or unpacks to too much: what came before counts.
+    yield [undefined]
   }
 }
 
 type Chunks = AsyncIterable<Uint8Array>
 
-async function* once(bytes: Uint8Array): Chunks {
-  yield bytes
+const pieceBytes = 64 * 1024
+
+/** In pieces, so that a damaged one costs no lines of those before. */
+async function* pieces(bytes: Uint8Array): Chunks {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
 }
 
 const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
 
-/** As often as it is packed: CloudWatch sends gzip, and Firehose may pack it again. @throws Error for damaged bytes. */
+/**
+ * As often as it is packed: CloudWatch sends gzip, and Firehose may pack it again. A file that is cut short ends early.
+ * @throws Error for damaged bytes.
+ */
 export async function* unpacked(chunks: Chunks, layers = 2): Chunks {
   const iterator = chunks[Symbol.asyncIterator]()
   const first = await iterator.next()
@@ -64,34 +75,58 @@ export async function* unpacked(chunks: Chunks, layers = 2): Chunks {
     yield* { [Symbol.asyncIterator]: () => iterator }
   }
   if (layers === 0 || !isGzip(first.value)) return yield* all()
+  yield* unpacked(gunzipped(all()), layers - 1)
+}
+
+async function* gunzipped(chunks: Chunks): Chunks {
+  const source = Readable.from(chunks)
+  const gunzip = createGunzip({ chunkSize: pieceBytes, finishFlush: constants.Z_SYNC_FLUSH })
+  source.on('error', (error) => gunzip.destroy(error))
   let size = 0
-  const opened = async function* (): Chunks {
-    for await (const chunk of Readable.from(all()).compose(createGunzip())) {
+  try {
+    for await (const chunk of source.pipe(gunzip)) {
       size += chunk.length
       if (size > maxUnpacked) throw new Error('unpacks to more than 1 GiB')
       yield chunk
     }
+  } finally {
+    source.destroy()
   }
-  yield* unpacked(opened(), layers - 1)
 }
 
-/** CloudWatch writes its records one after another, without a line feed. A quote inside a text is escaped, so never matches. */
-const recordStart = /(?<=\})(?=\{"messageType":")/
+/**
+ * CloudWatch's records, and the messages that Firehose takes out of them, may follow each other without a line feed. A
+ * quote inside a text is escaped, so never matches.
+ */
+const objectStart = /(?<=\})(?=\{"(?:messageType|time)":")/
 
-/** Whole lines, also where a chunk ends within one. @throws Error for a line that is too long. */
-export async function* linesOf(chunks: Chunks): AsyncIterable<readonly string[]> {
+/** Whole lines, also where a chunk ends within one. */
+export async function* linesOf(chunks: Chunks): AsyncIterable<Lines> {
   const decoder = new TextDecoder()
   let rest = ''
-  const bunch = (text: string): readonly string[] =>
-    text.split('\n').flatMap((line) => (line.startsWith('{"messageType"') ? line.split(recordStart) : line))
+  // Within a line that is too long: it is dropped until it ends.
+  let isDropping = false
   for await (const chunk of chunks) {
-    const text = rest + decoder.decode(chunk, { stream: true })
-    const end = text.lastIndexOf('\n')
-    const lines = bunch(end < 0 ? text : text.slice(0, end))
-    // A record without a line feed ends where the next one begins.
-    rest = end < 0 ? (lines.at(-1) ?? '') : text.slice(end + 1)
-    if (rest.length > maxLine) throw new Error(`a line has more than ${maxLine} characters`)
-    yield end < 0 ? lines.slice(0, -1) : lines
+    const text = decoder.decode(chunk, { stream: true })
+    // Texts that are only joined are not copied, however long a line becomes.
+    const joined = rest + text
+    const lines: (string | undefined)[] = isSplit(text) ? split(joined) : [joined]
+    rest = lines.pop() ?? ''
+    if (isDropping && lines.length > 0) {
+      lines.shift()
+      isDropping = false
+    }
+    if (rest.length > maxLine && !isDropping) {
+      lines.push(undefined)
+      isDropping = true
+    }
+    if (isDropping) rest = ''
+    if (lines.length > 0) yield lines
   }
-  if (rest !== '') yield bunch(rest)
+  if (rest !== '') yield split(rest)
 }
+
+const isSplit = (text: string): boolean => text.includes('\n') || text.includes('}{"')
+
+const split = (text: string): string[] =>
+  text.split('\n').flatMap((line) => (line.includes('}{"') ? line.split(objectStart) : line))

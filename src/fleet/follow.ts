@@ -1,7 +1,7 @@
 /** Brings a projection up to date with the files of events in a store. */
 import type { Instant } from '../kernel/clock.ts'
 import type { Documents } from '../store/documents.ts'
-import { eventKeys, storedLines } from './event-files.ts'
+import { eventKeys, type Lines, storedLines } from './event-files.ts'
 import { readLine } from './lines.ts'
 import type { Projection } from './projection.ts'
 
@@ -30,8 +30,8 @@ export async function followStore(
   return read
 }
 
-/** @param lines `undefined` for what cannot be read. */
-export function takeLines(projection: Projection, lines: readonly string[] | undefined): void {
-  if (lines === undefined) projection.unreadable()
-  for (const line of lines ?? []) if (line !== '') readLine(line, projection)
+export function takeLines(projection: Projection, lines: Lines): void {
+  for (const line of lines)
+    if (line === undefined) projection.unreadable()
+    else if (line !== '') readLine(line, projection)
 }

@@ -18,19 +18,20 @@ export interface LineTaker {
   refused(at: Instant): void
   /** Events that a server could not keep. */
   lost(count: number): void
-  /** No server of Platte wrote it, or it was cut. */
+  /** A line of Platte that was cut or damaged. */
   unreadable(): void
+  /** Another program wrote it. */
+  foreign(): void
 }
 
 type Values = Readonly<Record<string, unknown>>
 
-/** Reads one line; other lines of a log count as nothing. */
+/** Reads one line; what Platte logs besides, and what platforms add to it, counts as nothing. */
 export function readLine(text: string, take: LineTaker): void {
   const value = parse(text)
-  if (value === undefined) take.unreadable()
-  else if (Array.isArray(value.Logs)) readTrace(value.Logs, take)
-  else if (typeof value.messageType === 'string') readRecord(value.logEvents, take)
-  else readOwn(value, take)
+  if (Array.isArray(value?.Logs)) readTrace(value.Logs, take)
+  else if (typeof value?.messageType === 'string') readRecord(value, take)
+  else readOwn(text, value, take)
 }
 
 function parse(text: string): Values | undefined {
@@ -42,36 +43,38 @@ function parse(text: string): Values | undefined {
   }
 }
 
-/** The console of one invocation of a Worker, as Logpush writes it. @see Cloudflare, Workers trace events */
+/** The console of one invocation of a Worker, as Logpush writes it. @see Cloudflare, Logpush datasets, Workers trace events */
 function readTrace(logs: readonly { readonly Message?: unknown }[], take: LineTaker): void {
   for (const { Message } of logs.filter((log) => typeof log === 'object' && log !== null))
     for (const text of Array.isArray(Message) ? Message : []) if (typeof text === 'string') readPrinted(text, take)
 }
 
-/** Log events of CloudWatch, as a subscription sends them to Firehose. @see AWS, CloudWatch Logs subscription filters */
-function readRecord(events: unknown, take: LineTaker): void {
-  for (const one of Array.isArray(events) ? events : [])
-    if (typeof one?.message === 'string') readPrinted(one.message, take)
+/** Log events of CloudWatch. @see AWS, CloudWatch Logs, subscription filters with Amazon Data Firehose */
+function readRecord({ messageType, logEvents }: Values, take: LineTaker): void {
+  // Others, such as CONTROL_MESSAGE, try out the destination.
+  if (messageType !== 'DATA_MESSAGE' || !Array.isArray(logEvents)) return
+  for (const one of logEvents) if (typeof one?.message === 'string') readPrinted(one.message, take)
 }
 
-/** What a function printed; the platform's own lines are no JSON. */
 function readPrinted(text: string, take: LineTaker): void {
-  for (const line of text.split('\n')) {
-    if (!line.startsWith('{')) continue
-    const value = parse(line)
-    if (value === undefined) take.unreadable()
-    else readOwn(value, take)
-  }
+  for (const line of text.split('\n')) if (line !== '') readOwn(line, parse(line), take)
 }
+
+/** Lines that Lambda writes around those of a function, as text and as JSON. @see AWS, Lambda, log formats */
+const platformText =
+  /^(INIT_START|START|END|REPORT|INIT_REPORT|RESTORE_START|RESTORE_REPORT|XRAY|EXTENSION|TELEMETRY)\b/
+const isOfPlatform = (text: string, type: unknown): boolean =>
+  typeof type === 'string' ? type.startsWith('platform.') : platformText.test(text)
 
 /** Servers of before 0.2.0 wrote a check and each event as a line of its own. */
-function readOwn(value: Values, take: LineTaker): void {
-  const { event, lostLines, leftOut, type } = value
+function readOwn(text: string, value: Values | undefined, take: LineTaker): void {
+  const { event, lostLines, leftOut, type } = value ?? {}
   const lost = event === 'events' ? lostLines : event === 'contact' ? leftOut : undefined
-  if (typeof lost === 'number') take.lost(lost)
+  if (value === undefined && text.startsWith('{"')) take.unreadable()
+  else if (value === undefined || typeof event !== 'string') isOfPlatform(text, type) || take.foreign()
+  else if (typeof lost === 'number') take.lost(lost)
   else if (event === 'contact' || event === 'check') readContact(value, value.reported, take)
   else if (event === 'event' && type !== undefined) readContact(value, [value], take)
-  else if (typeof event !== 'string') take.unreadable()
 }
 
 function readContact(value: Values, reported: unknown, take: LineTaker): void {

@@ -30,7 +30,7 @@ export interface ProjectionOptions {
   readonly disguise?: ((text: string) => string) | undefined
 }
 
-const countNames = ['lost', 'refused', 'unreadable', 'nameless', 'beyond', 'ahead'] as const
+const countNames = ['lost', 'refused', 'unreadable', 'foreign', 'nameless', 'beyond', 'ahead'] as const
 export type CountName = (typeof countNames)[number]
 
 export interface Projection extends LineTaker {
@@ -92,6 +92,7 @@ function project(database: DatabaseSync, options: ProjectionOptions): Projection
     refused: () => bump(held.fileCounts, 'refused'),
     lost: (count) => bump(held.fileCounts, 'lost', count),
     unreadable: () => bump(held.fileCounts, 'unreadable'),
+    foreign: () => bump(held.fileCounts, 'foreign'),
     has: (file) => hasFile.get(file) !== undefined || held.files.includes(file),
     endFile(file) {
       if (file !== '') held.files.push(file)

@@ -85,5 +85,5 @@ const nothing = (): void => {}
 /** For lines that are in files, too: there they are counted. */
 const uncounted = (fleet: Projection): LineTaker => ({
   sighting: (one) => fleet.sighting(one, false),
-  ...{ refused: nothing, lost: nothing, unreadable: nothing },
+  ...{ refused: nothing, lost: nothing, unreadable: nothing, foreign: nothing },
 })

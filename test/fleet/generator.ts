@@ -164,24 +164,41 @@ export function makeFleet(count: number): { readonly lines: readonly Line[]; rea
 /** Files of about this many lines. */
 const fileLines = 97
 
+const recordsOf = (lines: readonly Line[]) =>
+  Buffer.concat([control, ...chunked(lines, 10).map(recordOf)].map((record) => gzipSync(JSON.stringify(record))))
+
+/** Lambda's own, around those of the function. */
+const platformLines = [
+  '{"time":"2026-11-23T06:00:00.000Z","type":"platform.start","record":{"requestId":"8f5c1f0e","version":"$LATEST"}}',
+  '{"time":"2026-11-23T06:00:00.003Z","type":"platform.report","record":{"requestId":"8f5c1f0e","status":"success"}}',
+] as const
+
 /** The bytes of one file, by its source. */
 const writers = {
   platte: (lines: readonly Line[]) => gzipSync(lines.map(({ text }) => `${text}\n`).join('')),
   logpush: (lines: readonly Line[]) => gzipSync(lines.map((line) => `${JSON.stringify(traceOf(line))}\n`).join('')),
-  firehose: (lines: readonly Line[]) =>
-    Buffer.concat([control, ...chunked(lines, 10).map(recordOf)].map((record) => gzipSync(JSON.stringify(record)))),
+  firehose: recordsOf,
+  /** Firehose packs again what CloudWatch packed. */
+  'firehose, packed': (lines: readonly Line[]) => gzipSync(recordsOf(lines)),
+  /** Firehose takes the messages out of the records. */
+  'firehose, messages': (lines: readonly Line[]) =>
+    gzipSync(lines.map(({ text }) => platformLines[0] + text + platformLines[1]).join('')),
 }
 
 export type Source = keyof typeof writers
 export const sources = Object.keys(writers) as readonly Source[]
+
+const nameOfFirehose = (at: Date, i: number): string =>
+  `events/dt=${at.toISOString().slice(0, 10)}/hr=${at.toISOString().slice(11, 13)}/platte-1-2026-11-23-06-00-${i}-0a0b0c0d.gz`
 
 const names: Readonly<Record<Source, (at: Date, i: number) => string>> = {
   platte: (at, i) =>
     `events/dt=${at.toISOString().slice(0, 10)}/hr=${at.toISOString().slice(11, 13)}/${String(i).padStart(6, '0')}-0a0b0c0d.ndjson.gz`,
   logpush: (at, i) =>
     `events/dt=${at.toISOString().slice(0, 10).replaceAll('-', '')}/20261123T0600${i}Z_20261123T0601${i}Z_0a0b0c0d.log.gz`,
-  firehose: (at, i) =>
-    `events/dt=${at.toISOString().slice(0, 10)}/hr=${at.toISOString().slice(11, 13)}/platte-1-2026-11-23-06-00-${i}-0a0b0c0d.gz`,
+  firehose: nameOfFirehose,
+  'firehose, packed': nameOfFirehose,
+  'firehose, messages': nameOfFirehose,
 }
 
 export interface EventFile {

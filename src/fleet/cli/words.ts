@@ -93,7 +93,8 @@ const columns: readonly (readonly [string, (one: ChannelStatus) => number])[] = 
 const meanings: Readonly<Record<string, string>> = {
   lost: 'events that servers could not keep',
   refused: 'refused requests (lines with "refused" in the log say why)',
-  unreadable: 'unreadable lines or files',
+  unreadable: 'lines or files that are cut or damaged',
+  foreign: 'lines of other programs',
   nameless: 'contacts without the id of a machine',
   beyond: 'contacts of machines beyond the bound',
   ahead: 'contacts dated in the future: the clock of a server is wrong',
