@@ -6,7 +6,7 @@ import { messageOf, PlatteError } from '../kernel/errors.ts'
 /** "Plat" in ASCII: tells our files from others. */
 const applicationId = 0x506c6174
 /** Of the tables below and of what is written into them. Another number is made anew. */
-const schemaVersion = 1
+const schemaVersion = 2
 
 const schema = `
 -- Texts that many rows share: names, and facts as facts.ts writes them.
@@ -25,7 +25,9 @@ CREATE INDEX machines_by_state ON machines (state, since) WHERE state > 1;
 CREATE TABLE contacts (id INTEGER PRIMARY KEY, last INTEGER NOT NULL);
 -- How far each machine came with each release.
 CREATE TABLE progress (app INTEGER, target INTEGER, machine INTEGER, offered INTEGER, begun INTEGER, installed INTEGER,
-  done INTEGER, failed INTEGER, error INTEGER, fell_back INTEGER, PRIMARY KEY (app, target, machine)) WITHOUT ROWID;
+  done INTEGER, failed INTEGER, error INTEGER, fell_back INTEGER, channel INTEGER, first_failed INTEGER,
+  PRIMARY KEY (app, target, machine)) WITHOUT ROWID;
+CREATE INDEX progress_by_failure ON progress (app, target) WHERE first_failed IS NOT NULL;
 -- How many machines are in a state.
 CREATE TABLE tallies (app INTEGER, channel INTEGER, version INTEGER, state INTEGER, detail INTEGER, syncer INTEGER,
   n INTEGER NOT NULL, PRIMARY KEY (app, channel, version, state, detail, syncer)) WITHOUT ROWID;

@@ -179,10 +179,20 @@ const progressColumns = (one: Progress, words: Words) =>
   [
     ...[one.offered, one.begun, one.installed, one.done, one.failed].map((at) => at ?? null),
     one.error === undefined ? null : words.idOf(one.error),
-    one.fellBack ?? null,
+    ...[one.fellBack ?? null, one.channel === undefined ? null : words.idOf(one.channel), one.firstFailed ?? null],
   ] as const
 
-const steps = ['offered', 'begun', 'installed', 'done', 'failed', 'error', 'fellBack'] as const
+const steps = [
+  'offered',
+  'begun',
+  'installed',
+  'done',
+  'failed',
+  'error',
+  'fellBack',
+  'channel',
+  'firstFailed',
+] as const
 const isSame = (a: Progress, b: Progress | undefined): boolean =>
   b !== undefined && steps.every((name) => a[name] === b[name])
 
@@ -211,7 +221,8 @@ function statements(database: DatabaseSync) {
      ON CONFLICT (${columns}) DO UPDATE SET n = n + excluded.n`
   const machine = 'id, app, machine, alias, identity, syncer, first, channel, version, state, detail, target, since'
   const columns = `${machine}, came_from, current, facts`
-  const progress = 'app, target, machine, offered, begun, installed, done, failed, error, fell_back'
+  const progress =
+    'app, target, machine, offered, begun, installed, done, failed, error, fell_back, channel, first_failed'
   /** Touches only the indexes of columns that change. */
   const putting = (table: string, names: string, key: string): string =>
     `INSERT INTO ${table} (${names}) VALUES (${names.replace(/\w+/g, '?')})

@@ -41,10 +41,14 @@ export interface Change {
 /** How far a machine came with one release. Instants are of the first time; `failed` of the last. */
 export interface Progress {
   offered?: Instant
+  /** Where it was offered first. */
+  channel?: string
   begun?: Instant
   installed?: Instant
   done?: Instant
   failed?: Instant
+  /** Of failures and of coming back in the old version, the first. */
+  firstFailed?: Instant
   /** Of the last failure. */
   error?: string
   fellBack?: Instant
@@ -122,7 +126,9 @@ function nextOf(walk: Walk, now: Change, at: Instant, meaning: Meaning): Next {
   const isStuck = sticky.includes(now.state) && version === now.version
   if (kind === 'seen') return isStuck || now.version === version ? keep(now) : { state: 'seen', detail: '', target: '' }
   if (kind === 'offer') {
-    progressOf(walk, detail).offered ??= at
+    const progress = progressOf(walk, detail)
+    progress.offered ??= at
+    progress.channel ??= meaning.channel
     return isStuck && detail === target ? keep(now) : { state: 'offered', detail: '', target: detail }
   }
   if (kind === 'event') return afterEvent(walk, now, at, meaning)
@@ -162,6 +168,7 @@ function afterFailure(walk: Walk, now: Change, at: Instant, { version, error }: 
   const target = now.target === version ? '' : now.target
   if (target !== '') {
     const progress = progressOf(walk, target)
+    progress.firstFailed ??= at
     if (isFallBack) progress.fellBack ??= at
     else Object.assign(progress, { failed: at, error })
   }

@@ -160,7 +160,19 @@ test('progress with a release: the first time of each step, the last failure', (
     ...[event(6, 14, 1), event(7, 3, 1), check(9, 'up-to-date', { version: '2' })],
   )
   expect([...progress]).toEqual([
-    ['2', { offered: 1, begun: 2, failed: 3, error: '9 download', installed: 7, done: 9 }],
+    [
+      '2',
+      {
+        offered: 1,
+        channel: 'stable',
+        begun: 2,
+        failed: 3,
+        firstFailed: 3,
+        error: '9 download',
+        installed: 7,
+        done: 9,
+      },
+    ],
   ])
 })
 
@@ -169,7 +181,7 @@ test('an update that is done does not fail by a check that fails in the new vers
     ...[offer(1), event(2, 14, 1), check(3, 'up-to-date', { version: '2' })],
     event(4, 3, 0, { error: '2000 no-http-answer' }, { version: '2' }),
   )
-  expect(progress.get('2')).toEqual({ offered: 1, begun: 2, done: 3 })
+  expect(progress.get('2')).toEqual({ offered: 1, channel: 'stable', begun: 2, done: 3 })
 })
 
 test('any order, and any line twice, is the same life', () => {
