@@ -11,7 +11,8 @@ import { change } from './commit.ts'
 import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
 
 /** `null` removes a field; an omitted one stays. */
-export type Description = Pick<CommandOf<'channel-edit'>, 'description' | 'cadence' | 'aliases' | 'payloadKeys'>
+export type Description = Pick<CommandOf<'channel-edit'>, (typeof describing)[number]>
+const describing = ['description', 'cadence', 'aliases', 'payloadKeys', 'guard'] as const
 
 /** Refused for a name or an alias that another channel of the app has. */
 export const describeEdit = (ref: ChannelRef, given: Description, create = false): ManifestEdit => ({
@@ -24,18 +25,8 @@ export const describeEdit = (ref: ChannelRef, given: Description, create = false
     for (const name of [ref.channel, ...(claimed ?? [])]) refuseTaken(name, [...others.values()])
   },
   apply: (current) => {
-    const after = <T>(value: T | null | undefined, before: T | undefined) =>
-      value === null ? undefined : (value ?? before)
-    const description = after(given.description, current.description)
-    const cadence = after(given.cadence, current.cadence)
-    const aliases = after(given.aliases, current.aliases)
-    return defined({
-      ...current,
-      description,
-      cadence,
-      aliases,
-      payloadKeys: after(given.payloadKeys, current.payloadKeys),
-    })
+    const edited = describing.map((name) => [name, given[name] === null ? undefined : (given[name] ?? current[name])])
+    return defined<ChannelManifest>({ ...current, ...Object.fromEntries(edited) })
   },
 })
 

@@ -1,6 +1,6 @@
 /** The schema of each command that changes a channel, for the command line and the publish function. */
 import * as v from 'valibot'
-import { boardPackages, components, cves, packageList, payloadKeys, target, windows } from '../documents/channel.ts'
+import * as stored from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 
 /** Release notes are kept beside the manifest, and so are as long as a document may be. */
@@ -34,7 +34,8 @@ const described = v.strictObject({
   description: maybe(v.nullable(field.text(500))),
   cadence: maybe(v.nullable(v.strictObject({ every: field.duration, on: maybe(field.text(16)) }))),
   aliases: maybe(v.nullable(v.array(field.givenAlias))),
-  payloadKeys: maybe(v.nullable(payloadKeys)),
+  payloadKeys: maybe(v.nullable(stored.payloadKeys)),
+  guard: maybe(v.nullable(stored.guard)),
 })
 
 const ramp = v.pipe(
@@ -69,10 +70,10 @@ const adopted = v.strictObject({
   /** Why machines must pass through it. */
   floor: maybe(field.reason),
   boards: v.pipe(
-    field.record(field.boardName, boardPackages),
+    field.record(field.boardName, stored.boardPackages),
     v.check((boards) => Object.keys(boards).length > 0, 'names no board'),
   ),
-  ...{ components: maybe(components), cves: maybe(cves) },
+  ...{ components: maybe(stored.components), cves: maybe(stored.cves) },
   notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
 })
 
@@ -80,13 +81,8 @@ const adopted = v.strictObject({
 export const commands = {
   publish: v.pipe(
     placed({
-      ...{
-        ...release,
-        board: field.boardName,
-        packages: packageList,
-        components: maybe(components),
-        cves: maybe(cves),
-      },
+      ...{ ...release, board: field.boardName, packages: stored.packageList },
+      ...{ components: maybe(stored.components), cves: maybe(stored.cves) },
       notes: maybe(v.pipe(v.string(), v.maxLength(maxNotesLength))),
       ...{ rampOver: duration, create: maybe(v.boolean()), createBoard: flag, raw: flag, replace: flag },
       ...{ ignoreHolds: flag, held: maybe(field.reason), from: maybe(field.instant) },
@@ -104,8 +100,8 @@ export const commands = {
     raw: flag,
   }),
   ramp,
-  window: oneOf({ ...maybeRelease, windows: maybe(windows), add: flag, none: flag }, ['windows', 'none']),
-  target: oneOf({ ...maybeRelease, target: maybe(target), none: flag }, ['target', 'none']),
+  window: oneOf({ ...maybeRelease, windows: maybe(stored.windows), add: flag, none: flag }, ['windows', 'none']),
+  target: oneOf({ ...maybeRelease, target: maybe(stored.target), none: flag }, ['target', 'none']),
   hold: v.strictObject({ ...held, reason: field.reason }),
   unhold: v.strictObject(held),
   withdraw: marked,

@@ -25,7 +25,7 @@ export interface BoardSummary extends Omit<ReturnType<typeof boardJson>, 'offere
   readonly state: string
 }
 
-export interface ChannelSummary extends ChannelRef {
+export interface ChannelSummary extends ChannelRef, Pick<ChannelManifest, 'guard'> {
   readonly seq: number
   /** Bytes of its manifest. */
   readonly size: number
@@ -95,10 +95,10 @@ async function summariseChannel(reading: Reading, ref: NamedChannel): Promise<Ch
   const { entry } = ref
   const now = await readState(reading, { entry, manifest: named.manifest })
   const next = named === head ? now : await readState(reading, { entry, manifest: head.manifest })
-  const { app, channel, seq, payloadKeys: keys } = head.manifest
+  const { app, channel, seq, payloadKeys: keys, guard } = head.manifest
   const payloadKeys = keys?.map(({ sha256 }) => sha256)
   const states = { boards: boardsOf(now, next), releases: releasesOf(now, next) }
-  return { app, channel, seq, size: head.size, ...defined({ payloadKeys }), ...states }
+  return { app, channel, seq, size: head.size, ...defined({ payloadKeys, guard }), ...states }
 }
 
 async function readState({ reader, state, blocked, isDetailed }: Reading, stored: ChannelEntry): Promise<ChannelState> {

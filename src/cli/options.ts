@@ -5,7 +5,7 @@ import type { Publisher } from '../channels/publish.ts'
 import { isDuration, isInstant, isName, longDuration } from '../documents/fields.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Environment, Setting } from '../kernel/setting.ts'
-import type { Package } from '../release/channel.ts'
+import type { Guard, Package } from '../release/channel.ts'
 import { rangeProblem } from '../release/target.ts'
 import { windowProblem } from '../release/window.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows, type settingsTable } from '../runtime/settings.ts'
@@ -195,6 +195,24 @@ export const parseShare = parser('Use a share of 0 to 1, such as 0.25 or 25%.', 
   const [, number, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? []
   const share = Number(number) / (percent === '%' ? 100 : 1)
   return share <= 1 ? share : undefined
+})
+
+/** Members of a guard by their names here. */
+const guardParts: Readonly<Record<string, readonly [keyof Guard, (text: string) => Guard[keyof Guard]]>> = {
+  ...{ failures: ['failures', parseShare], 'fell-back': ['fellBack', parseShare] },
+  ...{ 'at-least': ['atLeast', parseCount], within: ['within', parseDuration] },
+}
+
+const guardHint = 'Use limits such as failures=5%,fell-back=2%,at-least=20,within=24h.'
+export const parseGuard = parser(guardHint, (text): Guard | undefined => {
+  const parts = text.split(',').map((part) => part.trim().split('='))
+  const isKnown = parts.every(([name = '', , ...more]) => Object.hasOwn(guardParts, name) && more.length === 0)
+  if (!isKnown || new Set(parts.map(([name]) => name)).size < parts.length) return undefined
+  const given = parts.flatMap(([name = '', value = '']) => {
+    const [member, read] = guardParts[name] ?? []
+    return member && read ? [[member, read(value)]] : []
+  })
+  return { atLeast: 20, within: 'PT24H', ...Object.fromEntries(given) }
 })
 
 export const oneOf = <T extends string>(words: readonly T[]): ((text: string) => T) =>

@@ -119,6 +119,15 @@ export const payloadKeys = v.pipe(
   v.check((keys) => field.areDistinct(keys.map(({ sha256 }) => sha256)), 'names a key twice'),
 )
 
+const limit = v.exactOptional(
+  v.pipe(v.number(), v.minValue(0.001, 'must be 0.1 % to 50 %'), v.maxValue(0.5, 'must be 0.1 % to 50 %')),
+)
+/** When a rollout is held by itself. */
+export const guard = v.pipe(
+  v.strictObject({ failures: limit, fellBack: limit, atLeast: field.positive, within: field.duration }),
+  v.check(({ failures, fellBack }) => (failures ?? fellBack) !== undefined, 'needs a limit: failures or fellBack'),
+)
+
 const length = v.exactOptional(field.duration)
 const schema = v.strictObject({
   format: v.picklist([1, 2]),
@@ -136,6 +145,7 @@ const schema = v.strictObject({
   ...conditions,
   rollbackFrom: v.exactOptional(v.array(field.publishedVersion)),
   payloadKeys: v.exactOptional(payloadKeys),
+  guard: v.exactOptional(guard),
   provenance: v.exactOptional(field.record(field.text(64), field.text(500))),
   releases: v.pipe(
     v.array(v.pipe(release, v.check(hasOneForm, 'has details both here and in a document of their own'))),

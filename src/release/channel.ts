@@ -61,6 +61,18 @@ export interface Channel extends Conditions {
   readonly releases: readonly Release[]
 }
 
+/**
+ * Limits of a rollout, as shares (0 to 1) of the machines that were offered it: `failures` counts every failure, `fellBack`
+ * only machines that came back in their old version. `within` is ISO 8601, from the offer on.
+ */
+export interface Guard {
+  readonly failures?: number
+  readonly fellBack?: number
+  /** Machines that must have been offered the release. */
+  readonly atLeast: number
+  readonly within: string
+}
+
 /** Withholds a version, on one board or (no `board`) on all. The timestamp key signs it. */
 export type Hold = Reasoned & Readonly<{ version: string; board?: string; at: string }>
 

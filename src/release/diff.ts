@@ -2,7 +2,7 @@
 import { forPeople } from '../kernel/format.ts'
 import { defined } from '../kernel/json.ts'
 import { findRelease } from './add-release.ts'
-import type { Channel, Hold, RampStep, Release, Target, Window } from './channel.ts'
+import type { Channel, Guard, Hold, RampStep, Release, Target, Window } from './channel.ts'
 import { isHoldOf } from './edits.ts'
 import { embargoOf } from './ramp.ts'
 import { newestFirst } from './version.ts'
@@ -17,6 +17,7 @@ export interface ChannelMetadata extends Channel, Readonly<{ description?: strin
   readonly aliases?: readonly string[]
   readonly payloadKeys?: readonly Readonly<{ sha256: string }>[]
   readonly cadence?: Readonly<{ every: string; on?: string }>
+  readonly guard?: Guard
   readonly follow?: Readonly<{ channel: string; after?: string; over?: string }>
 }
 
@@ -91,6 +92,7 @@ const channelTexts = (channel: ChannelMetadata): Texts => ({
   windows: channel.windows && windowsText(channel.windows),
   target: channel.target && targetText(channel.target),
   rollbackFrom: channel.rollbackFrom?.join(', '),
+  guard: channel.guard && guardText(channel.guard),
   'payload keys': channel.payloadKeys?.map(({ sha256 }) => sha256).join(', '),
   expires: channel.expires,
 })
@@ -127,10 +129,12 @@ function followText({ channel, after, over }: NonNullable<ChannelMetadata['follo
   return [channel, after && `after ${after}`, over && `over ${over}`].filter(Boolean).join(' ')
 }
 
+const exactPercent = (share: number): string => `${Math.round(share * 1e6) / 1e4} %`
+
 /** e.g. `0 % at 2026-11-24T09:00:00Z, 100 % at 2026-11-26T09:00:00Z`; `nobody before … first where there is an embargo. */
 export function rampText(steps: readonly RampStep[]): string {
   const embargo = embargoOf(steps)
-  const shown = (embargo?.ramp ?? steps).map(({ at, share }) => `${Math.round(share * 1e6) / 1e4} % at ${at}`)
+  const shown = (embargo?.ramp ?? steps).map(({ at, share }) => `${exactPercent(share)} at ${at}`)
   return [...(embargo ? [`nobody before ${embargo.at}`] : []), ...shown].join(', ')
 }
 
@@ -149,3 +153,11 @@ export function targetText({ oem, from, machines }: Target): string {
   ]
   return parts.filter(Boolean).join('; ') || 'everybody'
 }
+
+/** e.g. `failures 5 %, fell back 2 %, at least 20 machines, within PT24H`. */
+export const guardText = ({ failures, fellBack, atLeast, within }: Guard): string =>
+  [
+    ...(failures === undefined ? [] : [`failures ${exactPercent(failures)}`]),
+    ...(fellBack === undefined ? [] : [`fell back ${exactPercent(fellBack)}`]),
+    `at least ${atLeast} machines, within ${within}`,
+  ].join(', ')

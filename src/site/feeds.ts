@@ -175,9 +175,9 @@ function trustJson({ state, problem }: PageContext['status']) {
 function summaryJson(one: Found): object {
   const { app, channel } = one
   if ('problem' in one) return { app, channel, problem: one.problem.reason }
-  const { seq, issuedAt, description, aliases, cadence, follow, payloadKeys } = one.manifest
+  const { seq, issuedAt, description, aliases, cadence, follow, payloadKeys, guard } = one.manifest
   return {
-    ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow },
+    ...{ app, channel, seq, issuedAt, description, aliases, cadence, follow, guard },
     ...(one.dueAt !== undefined && { dueAt: isoText(one.dueAt) }),
     ...(payloadKeys && { payloadKeys: payloadKeys.map(({ sha256 }) => sha256) }),
     boards: one.boards.map((board) => boardJson(board, one.detailed)),

@@ -1,12 +1,12 @@
 /** Commands that create, describe, list and show channels. */
 import { Command, Option } from 'commander'
-import type { Options } from '../../cli/options.ts'
-import { collect, command, oneOf, openReadingOf, parseChannel, parseDuration, readFlags } from '../../cli/options.ts'
+import * as cli from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import type { Catalog } from '../../documents/catalog.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { readPayloadKey } from '../../payload/keys.ts'
-import { weekdays } from '../../release/channel.ts'
+import { type Guard, weekdays } from '../../release/channel.ts'
+import { guardText } from '../../release/diff.ts'
 import { readShort } from '../../runtime/files.ts'
 import { findNamed, type Named } from '../named.ts'
 import { liveChannels } from '../plan.ts'
@@ -22,36 +22,43 @@ export function channelCommand(): Command {
   return channel
 }
 
-type DescribeFields = Readonly<{ channel: string; alias?: readonly string[]; payloadKey?: readonly string[] }> &
-  Partial<Record<'description' | 'cadence' | 'on', string>>
+type DescribeFields = Readonly<{ channel: string; guard?: Guard | false }> &
+  Partial<Record<'description' | 'cadence' | 'on', string> & Record<'alias' | 'payloadKey', readonly string[]>>
 
 const describing = (name: 'create' | 'edit', description: string): Command =>
   changing(name, description, `channel-${name}`, described)
-    .argument('<channel>', 'its name: the GROUP of its clients', parseChannel)
+    .argument('<channel>', 'its name: the GROUP of its clients', cli.parseChannel)
     .option('--description <words>', 'what it is for')
     .addOption(new Option('--cadence <duration>', 'how often a release is due, such as 28d').argParser(parseCadence))
-    .option('--on <day>', 'the usual day of the week, such as Tue; with --cadence', oneOf(weekdays))
+    .option('--on <day>', 'the usual day of the week, such as Tue; with --cadence', cli.oneOf(weekdays))
     .option(
       '--alias <name>',
       'another GROUP of its clients, any text; repeatable; replaces the existing aliases',
-      collect,
+      cli.collect,
     )
     .option(
       '--payload-key <file>',
       'PEM of a public key: later releases must be signed with it; repeatable; replaces the existing keys',
-      collect,
+      cli.collect,
     )
+    .option(
+      '--guard <limits>',
+      'hold a release that fails, such as failures=5%,fell-back=2%,at-least=20',
+      cli.parseGuard,
+    )
+    .option('--no-guard', 'remove the guard')
 
-const parseCadence = (value: string): string => (value === '' ? '' : parseDuration(value))
+const parseCadence = (value: string): string => (value === '' ? '' : cli.parseDuration(value))
 
 /** An empty value removes a field. */
-async function described({ channel, description, cadence, on, alias, payloadKey: files }: DescribeFields) {
+async function described({ channel, description, cadence, on, alias, payloadKey: files, guard }: DescribeFields) {
   if (on && !cadence) throw new PlatteError('usage', '--on needs --cadence')
   return {
     channel,
     description: description === '' ? null : description,
     cadence: cadence === '' ? null : cadence && { every: cadence, ...(on && { on }) },
     aliases: alias?.join('') === '' ? null : alias,
+    guard: guard === false ? null : guard,
     payloadKeys: files?.join('') === '' ? null : files && (await Promise.all(files.map(payloadKeyOf))),
   }
 }
@@ -60,34 +67,37 @@ const payloadKeyOf = async (file: string) => readPayloadKey(new TextDecoder().de
 
 const rename = (): Command =>
   changing('rename', 'rename a channel; the old name keeps working', 'channel-rename')
-    .argument('<channel>', 'its name', parseChannel)
-    .argument('<name>', 'its new name', parseChannel)
+    .argument('<channel>', 'its name', cli.parseChannel)
+    .argument('<name>', 'its new name', cli.parseChannel)
 
 const remove = (): Command =>
   changing('delete', 'delete a channel: its machines get no more updates', 'channel-delete')
-    .argument('<channel>', 'its name', parseChannel)
+    .argument('<channel>', 'its name', cli.parseChannel)
     .option('--force', 'delete it although it has releases')
 
 function list(): Command {
-  return command('list', 'list the channels of an app', [...readFlags, 'app']).action(async (options: Options) => {
-    const { store, settings } = await openReadingOf(options, warn, ['app'])
-    const channels = await liveChannels(store, settings.app)
-    const rows = channels.map(({ channel, seq, releases, follow, cadence, aliases = [], description = '' }) => [
-      ...[channel, `${seq}`, `${releases.length}`, releases[0]?.version ?? '-', follow?.channel ?? '-'],
-      ...[cadence?.every ?? '-', aliases.join(',') || '-', description],
-    ])
-    const heading = ['CHANNEL', 'REVISION', 'RELEASES', 'NEWEST', 'FOLLOWS', 'CADENCE', 'ALIASES', 'DESCRIPTION']
-    const data = channels.map(({ releases, ...channel }) => ({ ...channel, releases: releases.length }))
-    show(options.json, data, table([heading, ...rows]))
-  })
+  return cli
+    .command('list', 'list the channels of an app', [...cli.readFlags, 'app'])
+    .action(async (options: cli.Options) => {
+      const { store, settings } = await cli.openReadingOf(options, warn, ['app'])
+      const channels = await liveChannels(store, settings.app)
+      const rows = channels.map(({ channel, seq, releases, follow, cadence, aliases = [], description = '' }) => [
+        ...[channel, `${seq}`, `${releases.length}`, releases[0]?.version ?? '-', follow?.channel ?? '-'],
+        ...[cadence?.every ?? '-', aliases.join(',') || '-', description],
+      ])
+      const heading = ['CHANNEL', 'REVISION', 'RELEASES', 'NEWEST', 'FOLLOWS', 'CADENCE', 'ALIASES', 'DESCRIPTION']
+      const data = channels.map(({ releases, ...channel }) => ({ ...channel, releases: releases.length }))
+      show(options.json, data, table([heading, ...rows]))
+    })
 }
 
 export function showCommand(): Command {
-  return command('show', 'show apps, channels and releases', readFlags)
+  return cli
+    .command('show', 'show apps, channels and releases', cli.readFlags)
     .argument('[name]', 'one app, one channel with its releases, or APP/CHANNEL')
     .argument('[channel]', 'the channel, after its app')
-    .action(async (first: string | undefined, second: string | undefined, options: Options) => {
-      const { store, settings } = await openReadingOf(options, warn)
+    .action(async (first: string | undefined, second: string | undefined, options: cli.Options) => {
+      const { store, settings } = await cli.openReadingOf(options, warn)
       const words = [first, second].flatMap((word) => word || [])
       let named: Named = {}
       const choose = (catalog: Catalog): Named => {
@@ -112,7 +122,7 @@ function channelsOf(channels: readonly ChannelSummary[]): string[] {
   return table([['APP', 'CHANNEL', 'REVISION', 'BOARD', 'OFFERED', 'NEWEST', 'STATE'], ...rows])
 }
 
-function releasesOf({ releases, boards, payloadKeys = [] }: ChannelSummary): string[] {
+function releasesOf({ releases, boards, payloadKeys = [], guard }: ChannelSummary): string[] {
   const rows = releases.map(({ version, offeredFrom, boards, state, components = {} }) => {
     const named = Object.entries(components).map(([name, value]) => `${name} ${value}`)
     return [version, offeredFrom.slice(0, 10), Object.keys(boards).join(','), state, named.join(', ')]
@@ -120,6 +130,9 @@ function releasesOf({ releases, boards, payloadKeys = [] }: ChannelSummary): str
   const sentBack = boards.flatMap(({ rollbacks = [], board }) =>
     rollbacks.map(({ from, to }) => `${board}: machines on ${from.join(', ')} are being sent back to ${to}`),
   )
-  const keys = payloadKeys.map((sha256) => `payload key: ${sha256}`)
-  return [...table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows]), ...sentBack, ...keys]
+  const more = [
+    ...payloadKeys.map((sha256) => `payload key: ${sha256}`),
+    ...(guard ? [`guard: ${guardText(guard)}`] : []),
+  ]
+  return [...table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows]), ...sentBack, ...more]
 }

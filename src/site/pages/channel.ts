@@ -1,7 +1,7 @@
 /** `/channels/<app>/<channel>`: every release of a channel, and what happened to it. */
 import type { HistoryEntry } from '../../catalog/commit-channel.ts'
 import { durationMs } from '../../documents/fields.ts'
-import { changeLine, targetText, windowsText } from '../../release/diff.ts'
+import { changeLine, guardText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
 import {
   type ChannelStatus,
@@ -93,7 +93,7 @@ function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
   const { words, fileLink, serving } = page
   const { about, conditions, headings, follow: followText } = words.channel
   const { manifest, app, entry } = channel
-  const { aliases, cadence, follow, windows, target, payloadKeys } = manifest
+  const { aliases, cadence, follow, windows, target, payloadKeys, guard } = manifest
   const inWords = (duration: string | undefined) => duration && lengthText(durationMs(duration), words)
   const list = `releases-${manifest.channel}.json`
   const json = `/v1/channels/${app}/${manifest.channel}`
@@ -105,6 +105,7 @@ function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
     [about.cadence, cadence && part`<ul class="facts">${cadenceFacts(channel, page)}</ul>`],
     [conditions.windows, windows && inEnglish(windowsText(windows))],
     [conditions.target, target && inEnglish(targetText(target))],
+    [about.guard, guard && inEnglish(guardText(guard))],
     [about.payloadKeys, payloadKeys && keyList(payloadKeys)],
     [
       words.trust.heading,

@@ -94,6 +94,7 @@ export const english = {
       follows: 'Follows',
       cadence: 'Cadence',
       payloadKeys: 'Payload keys',
+      guard: 'Guard',
     },
     follow: (after: string | undefined, over: string | undefined): string =>
       `${after ? ` ${after} later` : ''}${over ? `, over ${over}` : ''}`,

@@ -97,7 +97,14 @@ export const chinese: Words = {
     },
   },
   channel: {
-    about: { app: '应用', aliases: '别名', follows: '跟随', cadence: '发布节奏', payloadKeys: '负载密钥' },
+    about: {
+      app: '应用',
+      aliases: '别名',
+      follows: '跟随',
+      cadence: '发布节奏',
+      payloadKeys: '负载密钥',
+      guard: '自动暂停',
+    },
     follow: (after, over) => `${after ? `，延后 ${after}` : ''}${over ? `，分 ${over} 推送` : ''}`,
     headings: { now: '现状', releases: '版本', timeline: '时间线', history: '历史', feeds: '订阅' },
     timelineLabel: (count) => `最近 ${count} 个版本的发布时间与计划节奏`,
