@@ -4,7 +4,7 @@ import { loadDetails } from '../catalog/details.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { packageFolder } from '../documents/paths.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
-import { checkPayload, type PayloadCheck, payloadReader } from '../payload/check.ts'
+import { type PayloadCheck, payloadReader } from '../payload/check.ts'
 import { findRelease, loadedBoard, refusal, sameJson } from '../release/add-release.ts'
 import { type BoardPackages, isDetailed, type Package, packagesFor } from '../release/channel.ts'
 import { isSameVersion, newestFirst } from '../release/version.ts'
@@ -34,10 +34,6 @@ export function checkFor({ newHasher, ...reading }: Judging, app: string, state:
     return { name, size, newHasher, keys, isExtra, isRequired: async () => !isExtra && (await needsOne()) }
   }
 }
-
-/** Passes a package on, and fails where its clients would refuse it. */
-export const judging = (body: ReadableStream<Uint8Array>, check: PayloadCheck): ReadableStream<Uint8Array> =>
-  body.pipeThrough(checkPayload(check))
 
 /**
  * Judges what a plan adds to a channel from packages that are in the store: all of them under the channel's payload keys,

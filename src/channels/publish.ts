@@ -4,12 +4,14 @@ import type { StoreReader } from '../catalog/read.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Digests, NewHasher } from '../kernel/hasher.ts'
 import { defined } from '../kernel/json.ts'
+import { pumpReusing, tap } from '../kernel/streams.ts'
+import { judged } from '../payload/check.ts'
 import { boardOf, findRelease } from '../release/add-release.ts'
 import type { BoardPackages, Package } from '../release/channel.ts'
 import type { Change } from '../release/diff.ts'
 import type { StagedPackage } from '../store/packages.ts'
 import { commit, preview, requirePackages, type Signing } from './commit.ts'
-import { checkFor, type Judging, judgeAdded, judging } from './payload.ts'
+import { checkFor, type Judging, judgeAdded } from './payload.ts'
 import { type Committer, type EditResult, type EditState, loadState, type Plan, plan } from './plan.ts'
 import { withMarksBelow } from './promote.ts'
 import {
@@ -117,7 +119,7 @@ async function admit(publisher: Publisher, order: PublishOrder): Promise<EditSta
 function guarded(publisher: Judging, order: PublishOrder, state: EditState): readonly Source[] {
   if (order.raw || isKnown(state, order)) return order.sources
   const check = checkFor(publisher, order.app, state)
-  return order.sources.map((one, i) => ({ ...one, open: () => judging(one.open(), check(one, i)) }))
+  return order.sources.map((one, i) => ({ ...one, open: () => judged(one.open(), check(one, i)) }))
 }
 
 /** @throws PlatteError('mismatch') for another digest than a source has. */
@@ -199,17 +201,18 @@ export const hashAll: typeof hashAndStage = async ({ newHasher }, sources, onByt
 }
 
 const read = (source: Source, onBytes: OnBytes): ReadableStream<Uint8Array> =>
-  source.open().pipeThrough(countBytes(onBytes))
+  tap(source.open(), ({ length }) => onBytes(length))
 
 type Hashed = { readonly size: number } & Digests
 
 export async function digestsOf(source: Source, newHasher: NewHasher, onBytes: OnBytes = () => {}): Promise<Hashed> {
   const hasher = newHasher()
   let size = 0
-  for await (const chunk of read(source, onBytes)) {
+  await pumpReusing(source.open(), async (chunk) => {
+    onBytes(chunk.length)
     size += chunk.length
     await hasher.update(chunk)
-  }
+  })
   return { size, ...(await hasher.digest()) }
 }
 
@@ -231,13 +234,4 @@ async function hashOnly({ packages, newHasher }: Staging, source: Source, onByte
     },
     discard: async () => {},
   }
-}
-
-export function countBytes(onBytes: OnBytes): TransformStream<Uint8Array, Uint8Array> {
-  return new TransformStream({
-    transform(chunk, controller) {
-      onBytes(chunk.length)
-      controller.enqueue(chunk)
-    },
-  })
 }

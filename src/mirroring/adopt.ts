@@ -20,7 +20,7 @@ import type { Publisher } from '../channels/publish.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { maxNotesBytes, notesKey, packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { checkPayload, type PayloadCheck } from '../payload/check.ts'
+import { judged, type PayloadCheck } from '../payload/check.ts'
 import { checkSameBytes, findRelease } from '../release/add-release.ts'
 import { type Channel, type DetailedRelease, isDetailed, type Release } from '../release/channel.ts'
 import { type Between, floorsBetween } from '../release/floors-between.ts'
@@ -124,9 +124,9 @@ export async function adopt(publisher: Publisher, upstream: Mirroring['from'], a
   if (adopted.releases.length === 0) return commit(publisher, planned)
   checkKeys(publisher, planned.state.catalog)
   const checks = raw ? new Map() : checksOf(publisher, planned, adopted)
-  const check = (key: string) => {
+  const check: MirrorOptions['check'] = (key, body) => {
     const found = checks.get(key)
-    return found && checkPayload(found)
+    return found ? judged(body, found) : body
   }
   const pass = beginPass({ from: upstream, to: publisher }, { packages: 'all', onPackage, check })
   for (const { notes } of adopted.releases)

@@ -1,12 +1,11 @@
 /** One pass of a mirror: verbatim, verified bytes into a store in which only the catalog is ever replaced. */
 import type { StoreReader } from '../catalog/read.ts'
-import { countBytes } from '../channels/publish.ts'
 import { maxNotesBytes, notesKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { streamFrom, tap } from '../kernel/streams.ts'
 import type { Package } from '../release/channel.ts'
 import type { Documents, Token } from '../store/documents.ts'
 import type { Packages } from '../store/packages.ts'
-import { streamFrom } from '../store/streams.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { isSamePayload, openEnvelope } from '../trust/envelope.ts'
 import { roleOf, type TrustedRoot } from '../trust/verify-root.ts'
@@ -35,8 +34,8 @@ export interface MirrorOptions {
   readonly packagesAtOnce?: number
   /** Packages and notes come before the catalog. An import also fills gaps from a bundle that is older than the store. */
   readonly bundle?: 'export' | 'import'
-  /** What a package is passed through; fails for one that is not wanted. */
-  readonly check?: (key: string) => TransformStream<Uint8Array, Uint8Array> | undefined
+  /** Passes a package on; fails for one that is not wanted. */
+  readonly check?: (key: string, body: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>
   /** While packages are copied, news of the upstream are looked for after each such time. */
   readonly lookEveryMs?: number
   /** For schedules: the catalog comes before history, and nothing begins once they are spent. */
@@ -176,9 +175,8 @@ export async function copyPackage(
   const bar = options.onPackage?.(one)
   const reading = watchFailure(open.body)
   try {
-    const counted = bar ? reading.body.pipeThrough(countBytes(bar.add)) : reading.body
-    const check = options.check?.(key)
-    const body = check ? counted.pipeThrough(check) : counted
+    const counted = bar ? tap(reading.body, ({ length }) => bar.add(length)) : reading.body
+    const body = options.check?.(key, counted) ?? counted
     if ((await to.packages.put(key, body, one)) === 'same') return undefined
   } catch (error) {
     const problem = asProblem(reading.failure() ?? error)

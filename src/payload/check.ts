@@ -2,6 +2,7 @@
  * Judges payloads as update_engine does, while they stream by: in one pass, with at most the manifest in memory.
  * @see flatcar/update_engine payload_processor.cc
  */
+import { tap } from '../kernel/streams.ts'
 import { isSignedByAny, type PayloadKey, type Signed } from './keys.ts'
 import { type Found, firstPhase, type PayloadFile, type Phase, refusal, refuseOther, wrongSize } from './phases.ts'
 
@@ -20,18 +21,13 @@ export interface PayloadReader {
 }
 
 /** Passes a file on, and fails before its end where a client would refuse it. @param onEnd takes what to judge later. */
-export function checkPayload(
+export function judged(
+  body: ReadableStream<Uint8Array>,
   check: PayloadCheck,
   onEnd: (signed: Signed | undefined) => void = () => {},
-): TransformStream<Uint8Array, Uint8Array> {
-  const reader = payloadReader(check)
-  return new TransformStream({
-    async transform(chunk, controller) {
-      await reader.update(chunk)
-      controller.enqueue(chunk)
-    },
-    flush: async () => onEnd(await reader.end()),
-  })
+): ReadableStream<Uint8Array> {
+  const { update, end } = payloadReader(check)
+  return tap(body, update, async () => onEnd(await end()))
 }
 
 /** Takes every byte of a file, in order. */

@@ -1,6 +1,6 @@
 /** The bytes of a completed upload: compared with what was announced, and judged as a payload. */
 import { PlatteError } from '../kernel/errors.ts'
-import { checkPayload } from '../payload/check.ts'
+import { judged } from '../payload/check.ts'
 import type { OpenPackage } from '../store/packages.ts'
 import type { ClaimedPackage } from './receipts.ts'
 import type { Uploading, UploadRecord } from './upload-records.ts'
@@ -15,7 +15,7 @@ export async function placeUpload(uploading: Uploading, upload: UploadRecord): P
       const sent = await uploads.open(token)
       if (sent === undefined)
         throw new PlatteError('conflict', `${key}: upload parts are gone`, { hint: 'upload it again' })
-      if ((await packages.put(key, judged(uploading, upload, sent.body), upload)) === 'stored') return undefined
+      if ((await packages.put(key, judgedUpload(uploading, upload, sent.body), upload)) === 'stored') return undefined
       // An object of that size is there: a faster upload, or other bytes.
       const problem = await verifyStored(uploading, upload)
       if (problem === undefined || isRepeated || (await packages.stat(key)) !== undefined) return problem
@@ -37,11 +37,15 @@ async function differenceBehind(error: unknown, uploading: Uploading, upload: Up
 export const isRefusal = (error: unknown): boolean => error instanceof PlatteError && error.code === 'refused'
 
 /** The bytes of an upload, which fail where its clients would refuse them. */
-function judged({ newHasher }: Uploading, { key, size, payload }: UploadRecord, body: ReadableStream<Uint8Array>) {
+function judgedUpload(
+  { newHasher }: Uploading,
+  { key, size, payload }: UploadRecord,
+  body: ReadableStream<Uint8Array>,
+) {
   if (payload === undefined) return body
   const name = key.slice(key.lastIndexOf('/') + 1)
   const isRequired = (): boolean => !payload.isExtra && payload.keys.length > 0
-  return body.pipeThrough(checkPayload({ name, size, newHasher, isRequired, ...payload }))
+  return judged(body, { name, size, newHasher, isRequired, ...payload })
 }
 
 /** Removes other bytes than those of the SHA-256 that its key is made of. @returns what is wrong. */
@@ -50,7 +54,7 @@ async function verifyStored(uploading: Uploading, upload: UploadRecord): Promise
   const { key } = upload
   const open = await packages.open(key)
   if (open === undefined) return `${key}: disappeared while it was read`
-  const { problem, isOther } = await differenceOf(uploading, upload, judged(uploading, upload, open.body)).catch(
+  const { problem, isOther } = await differenceOf(uploading, upload, judgedUpload(uploading, upload, open.body)).catch(
     async (error: unknown) => differenceBehind(error, uploading, upload, await packages.open(key)),
   )
   if (isOther) await packages.remove(key)

@@ -1,10 +1,10 @@
 /** Files of this machine as sources, and short texts from files or URLs. */
-import { createReadStream, openAsBlob } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { openAsBlob } from 'node:fs'
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { Readable } from 'node:stream'
 import type { Source } from '../channels/publish.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { byteStreamFrom } from '../kernel/streams.ts'
 import { readAt } from '../store/http/upstream.ts'
 import { transport } from './transport.ts'
 
@@ -17,8 +17,26 @@ export async function fileSource(path: string): Promise<Source> {
   return {
     name: basename(path),
     size,
-    open: () => Readable.toWeb(createReadStream(path, { highWaterMark: 256 * 1024 })) as ReadableStream<Uint8Array>,
+    open: () => fileStream(path),
   }
+}
+
+/** Opens the file when it is read. */
+function fileStream(path: string): ReadableStream<Uint8Array> {
+  let opening: Promise<FileHandle> | undefined
+  const close = async (): Promise<void> => (await opening)?.close()
+  return byteStreamFrom(async (memory) => {
+    opening ??= open(path)
+    const handle = await opening
+    try {
+      const { bytesRead } = await handle.read(memory)
+      if (bytesRead === 0) await handle.close()
+      return memory.subarray(0, bytesRead)
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+  }, close)
 }
 
 /** A part of a file, read when it is sent. */

@@ -1,7 +1,8 @@
-/** Byte streams, for all adapters. Imports nothing of a runtime. */
+/** Bodies of packages and documents, for all adapters. Imports nothing of a runtime. */
 import { joined } from '../kernel/bytes.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Hasher } from '../kernel/hasher.ts'
+import { pump, streamFrom } from '../kernel/streams.ts'
 import type { ByteRange, ExpectedPackage } from './packages.ts'
 import type { Part } from './uploads.ts'
 
@@ -19,17 +20,6 @@ export async function readAtMost(body: ReadableStream<Uint8Array>, maxBytes: num
 
 export const tooLarge = (name: string, maxBytes: number): PlatteError =>
   new PlatteError('too-large', `${name}: is larger than ${maxBytes} bytes`)
-
-/** Hands every chunk to `take` in turn. If `take` throws, cancels the body and throws that error. */
-async function pump(body: ReadableStream<Uint8Array>, take: (chunk: Uint8Array) => Promise<void>) {
-  const reader = body.getReader()
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) await take(next.value)
-  } catch (error) {
-    await reader.cancel(error).catch(() => undefined)
-    throw error
-  }
-}
 
 /** Hands a part to `take`, chunk by chunk. @throws PlatteError('bad-request') if it is too long, too short or breaks off. */
 export async function pumpPart(
@@ -82,16 +72,20 @@ function measuring({ hasher, name, expected }: Measure) {
   }
 }
 
-/** Streams a package through a hasher into `write`. @throws PlatteError('mismatch') for another size or digest. */
+/**
+ * Streams a package through a hasher into `write`. @throws PlatteError('mismatch') for another size or digest.
+ * @param read `pumpReusing` where `write` is done with a chunk when it resolves.
+ */
 export async function hashInto(
   body: ReadableStream<Uint8Array>,
   write: (chunk: Uint8Array) => Promise<void>,
   measure: Measure,
+  read = pump,
 ) {
   const { add, end } = measuring(measure)
-  await pump(body, async (chunk) => {
-    const adding = add(chunk)
-    await Promise.all([write(chunk), adding])
+  await read(body, async (chunk) => {
+    const writing = write(chunk)
+    await Promise.all([writing, add(chunk)])
   })
   return await end()
 }
@@ -158,19 +152,6 @@ export function checkRange(name: string, range: ByteRange | undefined, size: num
   if (range === undefined) return { start: 0, end: size - 1 }
   if (isRange(range) && range.end < size) return range
   throw new PlatteError('bad-request', `${name}: range ${range.start} to ${range.end} is outside its ${size} bytes`)
-}
-
-/** A body that is read on demand. @param next the next chunk, or `undefined` at the end; after a throw it is not called. */
-export function streamFrom(
-  next: () => Promise<Uint8Array | undefined>,
-  cancel: (reason: unknown) => void | PromiseLike<void> = () => {},
-): ReadableStream<Uint8Array> {
-  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-    const chunk = await next()
-    if (chunk === undefined) controller.close()
-    else controller.enqueue(chunk)
-  }
-  return new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 })
 }
 
 /** Only these bytes of a body; does not wait for those behind them. */

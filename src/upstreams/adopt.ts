@@ -7,10 +7,10 @@ import { draftCommand, planCommand } from '../channels/execute-command.ts'
 import { checkFor, judgeAdded } from '../channels/payload.ts'
 import type { EditResult, Plan } from '../channels/plan.ts'
 import type { Publisher } from '../channels/publish.ts'
-import { checkPayload } from '../payload/check.ts'
+import { judged } from '../payload/check.ts'
 import { boardOf, findRelease } from '../release/add-release.ts'
 import type { BoardPackages, PackageSet } from '../release/channel.ts'
-import { fetchPackages } from './fetch-packages.ts'
+import { type Fetching, fetchPackages } from './fetch-packages.ts'
 import { type Adoption, type Found, lookUp, type Unread } from './look-up.ts'
 import type { Upstream } from './offer.ts'
 
@@ -44,8 +44,7 @@ export async function readPackages(
 ): Promise<AdoptCommand> {
   const { app, packages, raw } = adoption
   const checkOf = checkFor({ ...publisher, newHasher: into.newHasher }, app, planned.state)
-  const check = (file: { readonly name: string; readonly size: number }, isFirst: boolean) =>
-    raw ? new TransformStream<Uint8Array, Uint8Array>() : checkPayload(checkOf(file, isFirst ? 0 : 1))
+  const check: Fetching['check'] = (body, file, isFirst) => (raw ? body : judged(body, checkOf(file, isFirst ? 0 : 1)))
   const read = new Map<Unread, BoardPackages>()
   for (const one of unread)
     if (planned.manifest && boardOf(findRelease(planned.manifest, one.version), one.board))

@@ -1,9 +1,9 @@
 /** Files of other web servers, read as those of this machine are: a package at a URL, of a size that is known before. */
 import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { streamFrom } from '../kernel/streams.ts'
 import type { Configured, FetchRequest } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 import { openResumed, type ResumedRequest, statAt } from '../store/http/upstream.ts'
-import { streamFrom } from '../store/streams.ts'
 
 export interface DownloadOptions {
   /** How the runtime connects. */

@@ -1,7 +1,8 @@
 /** Downloads the packages of an upstream, compares them with its answer, and keeps those that are right. */
-import { countBytes, hashAll, hashAndStage, type Publisher, type Source, withOptional } from '../channels/publish.ts'
+import { hashAll, hashAndStage, type Publisher, type Source, withOptional } from '../channels/publish.ts'
 import { packageFolder } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { tap } from '../kernel/streams.ts'
 import type { BoardPackages, Package } from '../release/channel.ts'
 import type { StagedPackage } from '../store/packages.ts'
 import { remoteFile } from './download.ts'
@@ -13,7 +14,11 @@ export interface Fetching extends Pick<Adoption, 'app' | 'packages'> {
   /** Where packages are kept, unless they stay at the upstream. */
   readonly into: Pick<Publisher, 'packages' | 'newHasher'>
   /** Passes a package on, and fails where machines would refuse it. The first one is the OS package. */
-  readonly check: (file: OfferedPackage, isFirst: boolean) => TransformStream<Uint8Array, Uint8Array>
+  readonly check: (
+    body: ReadableStream<Uint8Array>,
+    file: OfferedPackage,
+    isFirst: boolean,
+  ) => ReadableStream<Uint8Array>
   readonly onBytes: (bytes: number) => void
 }
 
@@ -39,7 +44,7 @@ async function fetchFrom(fetching: Fetching, unread: Unread, codebase: string): 
   const sources: (Source & OfferedPackage)[] = []
   for (const [i, one] of unread.packages.entries()) {
     const { open } = await remoteFile(codebase + encodeURIComponent(one.name), { ...upstream, size: one.size })
-    sources.push({ ...one, open: () => open().pipeThrough(check(one, i === 0)) })
+    sources.push({ ...one, open: () => check(open(), one, i === 0) })
   }
   if (fetching.packages === 'reference') return described(sources, await hashAll(into, sources, onBytes))
   const told = sources.flatMap(({ sha256, sha1, ...one }) => (sha256 && sha1 ? [{ ...one, sha256, sha1 }] : []))
@@ -48,11 +53,14 @@ async function fetchFrom(fetching: Fetching, unread: Unread, codebase: string): 
   const folder = packageFolder({ ...fetching, ...unread }, told)
   for (const [i, { name, open, ...expected }] of told.entries()) {
     const there = await into.packages.open(folder + name)
-    if (there?.size === expected.size)
-      for await (const _ of there.body.pipeThrough(check({ name, ...expected }, i === 0)));
+    if (there?.size === expected.size) for await (const _ of check(there.body, { name, ...expected }, i === 0));
     else {
       await there?.body.cancel()
-      await into.packages.put(folder + name, open().pipeThrough(countBytes(onBytes)), expected)
+      await into.packages.put(
+        folder + name,
+        tap(open(), ({ length }) => onBytes(length)),
+        expected,
+      )
     }
   }
   return described(sources, told)

@@ -2,7 +2,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { checkPayload, judgeSignature, type PayloadCheck, payloadReader } from '../../src/payload/check.ts'
+import { judged, judgeSignature, type PayloadCheck, payloadReader } from '../../src/payload/check.ts'
 import { type PayloadKey, readPayloadKey } from '../../src/payload/keys.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import * as made from '../payloads.ts'
@@ -267,9 +267,8 @@ describe('keys', () => {
 
 describe('as a stream', () => {
   const through = async (bytes: Uint8Array) => {
-    const judge = checkPayload({ name: 'x', newHasher: nodeHasher, isRequired: () => true, keys: [sampleKey] })
-    const chunks = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(judge)
-    return buffer(chunks)
+    const check = { name: 'x', newHasher: nodeHasher, isRequired: () => true, keys: [sampleKey] }
+    return buffer(judged(new Blob([bytes as Uint8Array<ArrayBuffer>]).stream(), check))
   }
 
   test('a payload passes unchanged', async () => {

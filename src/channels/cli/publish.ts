@@ -5,7 +5,7 @@ import { refuseUnsafe } from '../../doctor/examine.ts'
 import { checkOrder } from '../../documents/channel.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { defined, parseJsonObject } from '../../kernel/json.ts'
-import { checkPayload, judgeSignature, type PayloadCheck } from '../../payload/check.ts'
+import { judged, judgeSignature, type PayloadCheck } from '../../payload/check.ts'
 import type { PayloadKey, Signed } from '../../payload/keys.ts'
 import { changeLine } from '../../release/diff.ts'
 import { readShort } from '../../runtime/files.ts'
@@ -158,7 +158,7 @@ function judgedLater(source: Source, what: Pick<PayloadCheck, 'isExtra' | 'isReq
   }
   return {
     ...source,
-    open: () => source.open().pipeThrough(checkPayload({ ...check, keys: 'later' }, keep)),
+    open: () => judged(source.open(), { ...check, keys: 'later' }, keep),
     judge: async (keys: readonly PayloadKey[]): Promise<void> => signed && judgeSignature(signed, { ...check, keys }),
   }
 }

@@ -3,10 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { notice, progress } from '../../cli/terminal.ts'
+import { tap } from '../../kernel/streams.ts'
 import { fileSource } from '../../runtime/files.ts'
 import { transport } from '../../runtime/transport.ts'
 import { isUrl, urlSource } from '../../upstreams/release-files.ts'
-import { countBytes, type Source } from '../publish.ts'
+import type { Source } from '../publish.ts'
 
 export type Sources = readonly [Source, ...Source[]]
 
@@ -49,6 +50,9 @@ export async function onDisk<T>(
 async function copyTo(folder: string, source: Source): Promise<string> {
   const path = join(folder, source.name)
   const bar = progress(`downloading ${source.name}`, source.size)
-  await writeFile(path, source.open().pipeThrough(countBytes(bar.add))).finally(bar.end)
+  await writeFile(
+    path,
+    tap(source.open(), ({ length }) => bar.add(length)),
+  ).finally(bar.end)
   return path
 }

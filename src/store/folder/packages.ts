@@ -6,8 +6,9 @@ import { dirname, join } from 'node:path'
 import { checkKey } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
+import { pumpReusing, streamFrom } from '../../kernel/streams.ts'
 import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../packages.ts'
-import { checkRange, hashInto, streamFrom } from '../streams.ts'
+import { checkRange, hashInto } from '../streams.ts'
 import type { FolderOptions } from './documents.ts'
 import * as files from './files.ts'
 
@@ -49,6 +50,26 @@ export function folderPackages(root: string, options: FolderPackagesOptions): Pa
   }
 }
 
+/** As many written bytes go to the disk while the next ones are read, so that there is little to wait for at the end. */
+const syncBytes = 64 * 1024 * 1024
+
+function writerOf(handle: FileHandle, path: string) {
+  let [unsynced, syncing] = [0, Promise.resolve()]
+  return {
+    async write(chunk: Uint8Array): Promise<void> {
+      await files.writeWhole(handle, path, chunk)
+      unsynced += chunk.length
+      if (unsynced < syncBytes) return
+      await syncing
+      unsynced = 0
+      syncing = files.attempt('write', path, () => handle.datasync())
+      // Thrown by the next write, or at the end.
+      syncing.catch(() => undefined)
+    },
+    end: () => syncing,
+  }
+}
+
 /** Writes and hashes a package under a temporary name. */
 async function copy(
   root: string,
@@ -57,9 +78,12 @@ async function copy(
 ) {
   await files.sweepTemporary(root, clock())
   const { path: temporary, result } = await files
-    .writeTemporary(root, (handle, path) =>
-      hashInto(body, (chunk) => files.writeWhole(handle, path, chunk), { hasher: newHasher(), ...what }),
-    )
+    .writeTemporary(root, async (handle, path) => {
+      const { write, end } = writerOf(handle, path)
+      const found = await hashInto(body, write, { hasher: newHasher(), ...what }, pumpReusing)
+      await end()
+      return found
+    })
     .catch(async (error) => {
       // If the file could not be opened, the body is still uncancelled.
       if (!body.locked) await body.cancel(error).catch(() => undefined)

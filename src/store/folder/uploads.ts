@@ -7,8 +7,9 @@
 import { randomUUID } from 'node:crypto'
 import { open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { streamFrom } from '../../kernel/streams.ts'
 import type { OpenPackage } from '../packages.ts'
-import { pumpPart, streamFrom } from '../streams.ts'
+import { pumpPart } from '../streams.ts'
 import {
   type MachineUploads,
   malformedToken,

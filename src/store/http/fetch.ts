@@ -3,7 +3,7 @@
  * the origin of a URL in errors. Only web APIs.
  */
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
-import { streamFrom } from '../streams.ts'
+import { streamFrom } from '../../kernel/streams.ts'
 import { addressScope, isRedirectAllowed, type Scope } from './address.ts'
 import type { Pace } from './pace.ts'
 import type { Reply, Sending, Transport } from './transport.ts'

@@ -1,7 +1,7 @@
 /** Resumes a package where a connection broke off. The caller checks the digest over all bytes. */
 import { PlatteError } from '../../kernel/errors.ts'
+import { streamFrom } from '../../kernel/streams.ts'
 import type { ByteRange } from '../packages.ts'
-import { streamFrom } from '../streams.ts'
 import type { Pace } from './pace.ts'
 
 /** Connections in a row that bring nothing new. */

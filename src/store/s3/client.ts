@@ -8,7 +8,7 @@ import { Readable } from 'node:stream'
 import { ListObjectsV2Command, type ListObjectsV2CommandInput, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/random.ts'
-import { streamFrom } from '../streams.ts'
+import { streamFrom } from '../../kernel/streams.ts'
 import { type Action, failureOf, S3Failure, worded } from './failure.ts'
 
 export interface S3Location {
