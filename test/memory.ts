@@ -1,10 +1,12 @@
 /** Stores in memory. */
+
 import { checkKey } from '../src/documents/paths.ts'
 import { equalBytes, joined } from '../src/kernel/bytes.ts'
 import type { NewHasher } from '../src/kernel/hasher.ts'
+import { tooLarge } from '../src/kernel/streams.ts'
 import type { Documents, StoredDocument } from '../src/store/documents.ts'
 import type { Packages } from '../src/store/packages.ts'
-import { checkRange, hashInto, pumpPart, tooLarge } from '../src/store/streams.ts'
+import { checkRange, hashInto, pumpPart } from '../src/store/streams.ts'
 import { type MachineUploads, type Uploads, uploadGone, usualPartBytes } from '../src/store/uploads.ts'
 
 /** A token is the number of the write: equal bytes written later are another state. */

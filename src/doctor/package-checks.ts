@@ -1,8 +1,7 @@
 /** Checks of a package store. Each is also a row of the port's suite. */
 
-import { streamFrom } from '../kernel/streams.ts'
+import { readAtMost, streamFrom } from '../kernel/streams.ts'
 import type { ByteRange, ExpectedPackage, Packages } from '../store/packages.ts'
-import { readAtMost } from '../store/streams.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { checksOf, listed, present, refuses, same, sample } from './checks.ts'
 

@@ -1,12 +1,13 @@
 /** Contacts as files in the store: batches of JSON lines, compressed, one write at a time. */
+
 import type { StoreReader } from '../catalog/read.ts'
 import type { EventSink } from '../checks/events.ts'
 import { eventsKey } from '../documents/paths.ts'
 import { logLine } from '../kernel/json-log.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
+import { readAtMost } from '../kernel/streams.ts'
 import type { Documents } from '../store/documents.ts'
-import { readAtMost } from '../store/streams.ts'
 
 /** The age at which a batch is written, and the pause after a failed write. */
 const batchMs = 60_000

@@ -1,5 +1,8 @@
 /** Byte streams of any runtime. Imports nothing of one. */
 
+import { joined } from './bytes.ts'
+import { PlatteError } from './errors.ts'
+
 type Body = ReadableStream<Uint8Array>
 type Cancel = (reason: unknown) => void | PromiseLike<void>
 type Take = (chunk: Uint8Array) => void | Promise<void>
@@ -60,6 +63,21 @@ export function tap(body: Body, take: Take, end: () => void | Promise<void> = ()
     return value
   }, cancel)
 }
+
+/** Reads a body to its end. @throws PlatteError('too-large') while reading, and what the body fails with. */
+export async function readAtMost(body: Body, maxBytes: number, name: string) {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  await pump(body, async (chunk) => {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge(name, maxBytes)
+    chunks.push(chunk)
+  })
+  return joined(chunks)
+}
+
+export const tooLarge = (name: string, maxBytes: number): PlatteError =>
+  new PlatteError('too-large', `${name}: is larger than ${maxBytes} bytes`)
 
 /** Hands every chunk to `take` in turn. If `take` throws, cancels the body and throws that error. */
 export async function pump(body: Body, take: Take): Promise<void> {

@@ -5,9 +5,9 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { isKey, publicDocument } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
-import { streamFrom } from '../kernel/streams.ts'
+import { streamFrom, tooLarge } from '../kernel/streams.ts'
 import { errorName, storeError } from '../store/folder/files.ts'
-import { checkRange, tooLarge } from '../store/streams.ts'
+import { checkRange } from '../store/streams.ts'
 import type { Store } from './mirror-pass.ts'
 import { blockBytes, checksumOf, paddingOf, type TarHead } from './tar-write.ts'
 

@@ -7,10 +7,9 @@ import { type Problem, problemType } from '../http/problem.ts'
 import { type ErrorCode, errorCodes, messageOf, PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
 import type { Environment } from '../kernel/setting.ts'
-import { streamFrom } from '../kernel/streams.ts'
+import { readAtMost, streamFrom } from '../kernel/streams.ts'
 import type { Reply, Sending } from '../store/http/transport.ts'
 import { nodeTransport } from '../store/http/transport-node.ts'
-import { readAtMost } from '../store/streams.ts'
 
 const tokenTimeoutMs = 20_000
 const transport = nodeTransport()

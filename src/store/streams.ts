@@ -1,25 +1,9 @@
 /** Bodies of packages and documents, for all adapters. Imports nothing of a runtime. */
-import { joined } from '../kernel/bytes.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Hasher } from '../kernel/hasher.ts'
 import { pump, streamFrom } from '../kernel/streams.ts'
 import type { ByteRange, ExpectedPackage } from './packages.ts'
 import type { Part } from './uploads.ts'
-
-/** Reads a body to its end. @throws PlatteError('too-large') while reading, and what the body fails with. */
-export async function readAtMost(body: ReadableStream<Uint8Array>, maxBytes: number, name: string) {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  await pump(body, async (chunk) => {
-    size += chunk.length
-    if (size > maxBytes) throw tooLarge(name, maxBytes)
-    chunks.push(chunk)
-  })
-  return joined(chunks)
-}
-
-export const tooLarge = (name: string, maxBytes: number): PlatteError =>
-  new PlatteError('too-large', `${name}: is larger than ${maxBytes} bytes`)
 
 /** Hands a part to `take`, chunk by chunk. @throws PlatteError('bad-request') if it is too long, too short or breaks off. */
 export async function pumpPart(

@@ -1,11 +1,12 @@
 /** Reads lists of a REST API over HTTP, bounded: every refusal names the URL and the field. */
+
 import * as v from 'valibot'
 import { check } from '../documents/fields.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { readAtMost } from '../kernel/streams.ts'
 import { addressScope } from '../store/http/address.ts'
 import { type Configured, type FetchResponse, fetchBounded } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
-import { readAtMost } from '../store/streams.ts'
 import { unusable } from './foreign.ts'
 
 export interface Rest {

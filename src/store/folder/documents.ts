@@ -18,6 +18,7 @@
  * Needs hard links, and a file system on which all writers see each other's names at once: a local disk, or NFS
  * mounted with `lookupcache=none`.
  */
+
 import { createHash } from 'node:crypto'
 import { lstatSync, renameSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -26,8 +27,8 @@ import { checkKey } from '../../documents/paths.ts'
 import { equalBytes } from '../../kernel/bytes.ts'
 import type { Clock, Instant } from '../../kernel/clock.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { tooLarge } from '../../kernel/streams.ts'
 import type { Documents, StoredDocument, Token } from '../documents.ts'
-import { tooLarge } from '../streams.ts'
 import * as files from './files.ts'
 
 /** The cap for reading back a write: more than any document has. */

@@ -1,10 +1,11 @@
 /** The mark of a reader in one file, replaced as a whole and synced. */
+
 import { randomUUID } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { catalogKey, publicDocument } from '../../documents/paths.ts'
+import { tooLarge } from '../../kernel/streams.ts'
 import type { HighWaterMark } from '../documents.ts'
-import { tooLarge } from '../streams.ts'
 import { attempt, attemptIfThere, syncFolder } from './files.ts'
 
 const maxBytes = publicDocument(catalogKey)?.maxBytes ?? 0

@@ -4,12 +4,14 @@
  *
  * It is as consistent as the caches on the way. It cannot list, and sends no credentials.
  */
+
 import { checkKey, urlPathOf } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { readAtMost, tooLarge } from '../../kernel/streams.ts'
 import { sha256Hex } from '../../trust/digest.ts'
 import type { Documents, Marked, StoredDocument } from '../documents.ts'
 import type { ByteRange, OpenPackage, Packages } from '../packages.ts'
-import { checkRange, readAtMost, sliceOf, tooLarge } from '../streams.ts'
+import { checkRange, sliceOf } from '../streams.ts'
 import { type FetchRequest, type FetchResponse, fetchBounded, unavailable } from './fetch.ts'
 import { newPace } from './pace.ts'
 import { resumedBody } from './resume.ts'

@@ -5,14 +5,16 @@
  * A token is the object's `etag` (conditions on the quoted `httpEtag` fail): equal bytes are the same state.
  * @see https://developers.cloudflare.com/r2/api/workers/workers-api-reference/
  */
+
 import type * as cf from '@cloudflare/workers-types'
 import { checkKey } from '../../documents/paths.ts'
 import { equalBytes } from '../../kernel/bytes.ts'
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
+import { readAtMost, tooLarge } from '../../kernel/streams.ts'
 import type { Documents, Marked } from '../documents.ts'
 import type { Packages } from '../packages.ts'
-import { checkRange, hashInto, readAtMost, tooLarge } from '../streams.ts'
+import { checkRange, hashInto } from '../streams.ts'
 
 /** The cap for reading back a write: more than any document has. */
 const readBackBytes = 16 * 1024 * 1024

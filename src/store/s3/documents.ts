@@ -2,11 +2,12 @@
  * Documents in an S3 bucket that honours conditional writes. A token is the quoted ETag: equal bytes are the same state.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
  */
+
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { checkKey } from '../../documents/paths.ts'
 import { equalBytes } from '../../kernel/bytes.ts'
+import { readAtMost, tooLarge } from '../../kernel/streams.ts'
 import type { Documents, Marked, StoredDocument } from '../documents.ts'
-import { readAtMost, tooLarge } from '../streams.ts'
 import { dropBody, listFolders, listKeys, type S3, streamBody } from './client.ts'
 import { S3Failure } from './failure.ts'
 

@@ -1,9 +1,10 @@
 /** One update check at an Omaha server, as a syncer that copies releases or as a machine. */
+
 import { escapeAttribute } from '../../checks/omaha/xml-text.ts'
 import { textDigest } from '../../kernel/digest.ts'
 import { PlatteError } from '../../kernel/errors.ts'
+import { readAtMost } from '../../kernel/streams.ts'
 import { fetchBounded } from '../../store/http/fetch.ts'
-import { readAtMost } from '../../store/streams.ts'
 import type { Upstream, Wanted } from '../offer.ts'
 import { maxAnswerBytes, type OmahaAnswer, parseAnswer } from './answer.ts'
 
