@@ -6,7 +6,7 @@ import { messageOf, PlatteError } from '../kernel/errors.ts'
 /** "Plat" in ASCII: tells our files from others. */
 const applicationId = 0x506c6174
 /** Of the tables below and of what is written into them. Another number is made anew. */
-const schemaVersion = 2
+const schemaVersion = 3
 
 const schema = `
 -- Texts that many rows share: names, and facts as facts.ts writes them.
@@ -15,22 +15,32 @@ CREATE TABLE words (id INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE);
 CREATE TABLE files (key TEXT PRIMARY KEY) WITHOUT ROWID;
 -- Lines that are of no machine: lost, refused, unreadable, foreign, beyond (machines above the bound), ahead (of the clock).
 CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+-- What a machine is now, in few bytes: reading all rows is quick, so lists need no index, which would cost each contact.
 -- Numbers are ids of words, except instants (ms), and "current": the fact that goes on until the last contact.
-CREATE TABLE machines (id INTEGER PRIMARY KEY, app INTEGER, machine TEXT, alias TEXT, identity INTEGER, syncer INTEGER,
-  first INTEGER, channel INTEGER, version INTEGER, state INTEGER, detail INTEGER, target INTEGER, since INTEGER,
-  came_from INTEGER, current INTEGER, facts BLOB);
-CREATE INDEX machines_by_name ON machines (machine);
--- Most machines are in the first states: no index for these.
-CREATE INDEX machines_by_state ON machines (state, since) WHERE state > 1;
-CREATE TABLE contacts (id INTEGER PRIMARY KEY, last INTEGER NOT NULL);
+CREATE TABLE states (id INTEGER PRIMARY KEY, last INTEGER, since INTEGER, first INTEGER, app INTEGER, channel INTEGER,
+  version INTEGER, state INTEGER, detail INTEGER, target INTEGER, came_from INTEGER, identity INTEGER, syncer INTEGER,
+  current INTEGER);
+CREATE TABLE names (id INTEGER PRIMARY KEY, machine TEXT NOT NULL, alias TEXT NOT NULL, facts BLOB NOT NULL);
+CREATE INDEX names_by_machine ON names (machine, alias);
+CREATE INDEX names_by_alias ON names (alias) WHERE alias <> '';
+CREATE VIEW machines AS SELECT id, machine, alias, facts, since, first, app, channel, version, state, detail, target,
+  came_from, identity, syncer, current FROM states LEFT JOIN names USING (id);
+CREATE VIEW contacts AS SELECT id, last FROM states;
 -- How far each machine came with each release.
 CREATE TABLE progress (app INTEGER, target INTEGER, machine INTEGER, offered INTEGER, begun INTEGER, installed INTEGER,
   done INTEGER, failed INTEGER, error INTEGER, fell_back INTEGER, channel INTEGER, first_failed INTEGER,
   PRIMARY KEY (app, target, machine)) WITHOUT ROWID;
 CREATE INDEX progress_by_failure ON progress (app, target) WHERE first_failed IS NOT NULL;
 -- How many machines are in a state.
-CREATE TABLE tallies (app INTEGER, channel INTEGER, version INTEGER, state INTEGER, detail INTEGER, syncer INTEGER,
-  n INTEGER NOT NULL, PRIMARY KEY (app, channel, version, state, detail, syncer)) WITHOUT ROWID;
+CREATE TABLE tallies (app INTEGER, channel INTEGER, version INTEGER, state INTEGER, detail INTEGER,
+  came_from INTEGER, syncer INTEGER, n INTEGER NOT NULL,
+  PRIMARY KEY (app, channel, version, state, detail, came_from, syncer)) WITHOUT ROWID;
+-- How many machines had their last contact within a span of ten minutes (of Unix time).
+CREATE TABLE silence (app INTEGER, channel INTEGER, span INTEGER, n INTEGER NOT NULL,
+  PRIMARY KEY (app, channel, span)) WITHOUT ROWID;
+-- How many machines came to a step of a release, as progress-rows.ts numbers and details them.
+CREATE TABLE releases (target INTEGER, app INTEGER, step INTEGER, detail INTEGER, n INTEGER NOT NULL,
+  PRIMARY KEY (target, app, step, detail)) WITHOUT ROWID;
 -- By how many the machines of a version became more or fewer in an hour (of Unix time).
 CREATE TABLE trend (app INTEGER, channel INTEGER, version INTEGER, hour INTEGER, n INTEGER NOT NULL,
   PRIMARY KEY (app, channel, version, hour)) WITHOUT ROWID;

@@ -1,5 +1,6 @@
 /** Facts of a machine as few bytes: for each its number, its first time and how long after that the last one was. */
-import type { Fact } from './facts.ts'
+import type { Instant } from '../kernel/clock.ts'
+import type { Fact, Meaning } from './facts.ts'
 import type { Words } from './words.ts'
 
 /** Facts that are kept of a machine, the last ones. */
@@ -29,7 +30,13 @@ function put(start: number, value: number): number {
   return at
 }
 
-export function decodeFacts(bytes: Uint8Array, words: Words): readonly Fact[] {
+/** @param current the fact that went on until `until`. */
+export function decodeFacts(
+  bytes: Uint8Array,
+  words: Words,
+  current: Meaning | undefined,
+  until: Instant,
+): readonly Fact[] {
   const facts: Fact[] = []
   let at = 0
   const take = (): number => {
@@ -44,7 +51,8 @@ export function decodeFacts(bytes: Uint8Array, words: Words): readonly Fact[] {
     const [id, since, length] = [take(), take(), take()]
     const meaning = words.meaningOfId(id)
     const first = epoch + since
-    if (meaning) facts.push({ meaning, first, last: first + length })
+    const last = first + length
+    if (meaning) facts.push({ meaning, first, last: meaning === current ? Math.max(last, until) : last })
   }
   return facts
 }

@@ -1,29 +1,19 @@
-/** The rows of machines, and what follows from them: progress with releases, tallies by state, and the trend of versions. */
+/** The rows of machines, and what is counted of them: by state, by version over time, and by their last contact. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Instant } from '../kernel/clock.ts'
 import { addFacts, type Fact, identityOf, meaningsOf, type Sighting } from './facts.ts'
 import { decodeFacts, encodeFacts } from './facts-codec.ts'
-import { type Life, lifeOf, type Progress, settledFact, states } from './machine.ts'
-import { hashOf, nameOf, type Slots } from './slots.ts'
+import { type Life, lifeOf, settledFact, states } from './machine.ts'
+import { progressRows } from './progress-rows.ts'
+import { hashOf, nameOf, placeOf, type Slots, spanMs } from './slots.ts'
+import { openSums } from './sums.ts'
 import type { Words } from './words.ts'
 
 const hourMs = 60 * 60 * 1000
 
-/** Adds up changes of numbers by a key of numbers. */
-type Deltas = Map<string, number>
-
-const addTo = (deltas: Deltas, key: readonly number[], n: number): void => {
-  const text = key.join(' ')
-  deltas.set(text, (deltas.get(text) ?? 0) + n)
-}
-
-interface Tables {
-  readonly sql: ReturnType<typeof statements>
+interface Tables extends ReturnType<typeof tablesOf> {
   readonly words: Words
   readonly slots: Slots
-  /** What is added when a transaction ends. */
-  readonly tallies: Deltas
-  readonly trend: Deltas
 }
 
 export interface MachineRows {
@@ -38,18 +28,25 @@ export interface MachineRows {
 }
 
 export function machineRows(database: DatabaseSync, words: Words, slots: Slots): MachineRows {
-  const tables = { sql: statements(database), words, slots, tallies: new Map(), trend: new Map() }
+  const tables = { ...tablesOf(database, words), words, slots }
+  const { sql, tallies, trend, silence, progress } = tables
+  const save = (): void => {
+    for (const one of [tallies, trend, silence, progress]) one.save()
+  }
   return {
     write: (slot, sightings) => write(tables, slot, sightings),
-    touch: (slot) => void tables.sql.touch.run(slot, slots.last[slot] ?? 0),
-    save: () => save(tables),
+    touch(slot) {
+      sql.touch.run(slot, slots.last[slot] ?? 0)
+      countContact(tables, slot, slots.place[slot] ?? 0)
+    },
+    save,
     forget(since) {
       database.exec('BEGIN IMMEDIATE')
-      for (const { id, app, machine } of tables.sql.silent.all(since)) {
+      for (const { id, app, machine } of sql.silent.all(since)) {
         forget(tables, Number(id), Number(app))
         slots.byName.delete(nameOf(Number(app), String(machine)))
       }
-      save(tables)
+      save()
       words.save()
       database.exec('COMMIT')
     },
@@ -60,66 +57,33 @@ export function machineRows(database: DatabaseSync, words: Words, slots: Slots):
 function rowOf({ sql, words, slots }: Tables, slot: number) {
   const row = sql.get.get(slot)
   if (row === undefined) return undefined
-  const current = words.meaningOfId(Number(row.current))
+  const current = words.meaningOfId(slots.current[slot] ?? 0)
   const last = slots.last[slot] ?? 0
-  const facts = decodeFacts(row.facts as Uint8Array, words).map((fact) =>
-    fact.meaning === current ? { ...fact, last: Math.max(fact.last, last) } : fact,
-  )
-  return { row, facts, last, life: lifeOf(facts) }
+  const facts = decodeFacts(row.facts as Uint8Array, words, current, last)
+  return { alias: String(row.alias), syncer: slots.syncer[slot] ?? 0, facts, last, life: lifeOf(facts) }
 }
 
 function write(tables: Tables, slot: number, sightings: readonly Sighting[]): void {
-  const { words } = tables
+  const { words, slots, progress } = tables
   const known = rowOf(tables, slot)
-  const facts = sightings.reduce<readonly Fact[]>(
-    (all, one) => addFacts(all, one.at, meaningsOf(one).map(words.meaningOf)),
-    known?.facts ?? [],
-  )
-  const [newest] = [...sightings].sort((a, b) => b.at - a.at)
+  let facts = known?.facts ?? []
+  let [newest] = sightings
   if (newest === undefined) return
+  for (const one of sightings) {
+    facts = addFacts(facts, one.at, meaningsOf(one).map(words.meaningOf))
+    if (one.at > newest.at) newest = one
+  }
   const life = lifeOf(facts)
   const app = words.idOf(newest.app)
-  const syncer = sightings.some((one) => one.isSyncer) || known?.row.syncer === 1 ? 1 : 0
-  if (known) count(tables, { app, syncer: Number(known.row.syncer), life: known.life }, -1)
-  count(tables, { app, syncer, life }, 1)
-  const steps = syncer ? nothing : life.progress
-  writeProgress(tables, { app, slot }, steps, known && !known.row.syncer ? known.life.progress : nothing)
+  const syncer = known?.syncer === 1 || sightings.some((one) => one.isSyncer) ? 1 : 0
+  const counted = { app, syncer, life }
+  count(tables, known && { app, ...known }, counted)
+  progress.write(app, slot, stepsOf(counted), known ? stepsOf(known) : nothing)
   const isLater = known === undefined || newest.at >= known.last
-  const identity = isLater ? words.idOf(identityOf(newest)) : Number(known.row.identity)
-  const alias = isLater ? newest.alias : String(known.row.alias)
-  put(tables, slot, { app, machine: newest.machine, alias, identity, syncer, facts, life })
-}
-
-interface Written {
-  readonly app: number
-  readonly machine: string
-  readonly alias: string
-  readonly identity: number
-  readonly syncer: number
-  readonly facts: readonly Fact[]
-  readonly life: Life
-}
-
-function put({ sql, words, slots }: Tables, slot: number, is: Written): void {
-  const { facts, life, identity, alias } = is
-  const now = life.changes.at(-1)
-  const settled = settledFact(facts, life)
-  const current = settled ? words.idOfMeaning(settled.meaning) : 0
-  const last = facts.reduce((most, one) => Math.max(most, one.last), 0)
-  const first = facts.reduce((least, one) => Math.min(least, one.first), last)
-  sql.put.run(
-    ...[slot, is.app, is.machine, alias, identity, is.syncer, first],
-    ...[words.idOf(now?.channel ?? ''), words.idOf(now?.version ?? ''), states.indexOf(now?.state ?? 'seen')],
-    ...[words.idOf(now?.detail ?? ''), words.idOf(now?.target ?? ''), now?.at ?? last, words.idOf(cameFrom(life))],
-    ...[current, encodeFacts(facts, words)],
-  )
-  sql.putContact.run(slot, last)
-  slots.current[slot] = current
-  slots.identity[slot] = identity
-  slots.alias[slot] = hashOf(alias)
-  slots.since[slot] = settled?.first ?? last
-  slots.last[slot] = last
-  slots.dirty[slot] = 0
+  const identity = isLater ? words.idOf(identityOf(newest)) : (slots.identity[slot] ?? 0)
+  const alias = isLater ? newest.alias : known.alias
+  putNames(tables, slot, { machine: newest.machine, alias, facts }, known?.alias)
+  put(tables, slot, { ...counted, alias, identity, facts }, known === undefined)
 }
 
 interface Counted {
@@ -128,73 +92,119 @@ interface Counted {
   readonly life: Life
 }
 
-/** Counts a machine, or with -1 takes it out. */
-function count({ words, tallies, trend }: Tables, { app, syncer, life }: Counted, n: 1 | -1): void {
+const nothing: Life['progress'] = new Map()
+const stepsOf = ({ syncer, life }: Omit<Counted, 'app'>): Life['progress'] => (syncer ? nothing : life.progress)
+
+type Named = { readonly machine: string; readonly alias: string; readonly facts: readonly Fact[] }
+
+function putNames({ sql, words }: Tables, slot: number, { machine, alias, facts }: Named, before?: string): void {
+  const bytes = encodeFacts(facts, words)
+  if (before === undefined) return void sql.addNames.run(slot, machine, alias, bytes)
+  sql.putFacts.run(bytes, slot)
+  // Its indexes are written only where it changes.
+  if (alias !== before) sql.putAlias.run(alias, slot)
+}
+
+interface Written extends Counted {
+  readonly alias: string
+  readonly identity: number
+  readonly facts: readonly Fact[]
+}
+
+function put(tables: Tables, slot: number, is: Written, isNew: boolean): void {
+  const { sql, words, slots } = tables
+  const { facts, life, identity, alias } = is
   const now = life.changes.at(-1)
-  if (now === undefined) return
-  const [channel, version] = [words.idOf(now.channel), words.idOf(now.version)]
-  addTo(tallies, [app, channel, version, states.indexOf(now.state), words.idOf(now.detail), syncer], n)
-  if (syncer === 0) countVersions(trend, app, words, life, n)
-}
-
-function writeProgress(
-  { sql, words }: Tables,
-  { app, slot }: { readonly app: number; readonly slot: number },
-  progress: Steps,
-  old: Steps,
-): void {
-  for (const [target, one] of progress)
-    if (!isSame(one, old.get(target)))
-      sql.putProgress.run(app, words.idOf(target), slot, ...progressColumns(one, words))
-  for (const target of old.keys()) if (!progress.has(target)) sql.dropProgress.run(app, words.idOf(target), slot)
-}
-
-function save({ sql, tallies, trend }: Tables): void {
-  for (const [statement, deltas] of [
-    [sql.addTally, tallies],
-    [sql.addTrend, trend],
-  ] as const) {
-    for (const [key, n] of deltas) if (n !== 0) statement.run(...key.split(' ').map(Number), n)
-    deltas.clear()
+  const settled = settledFact(facts, life)
+  const current = settled ? words.idOfMeaning(settled.meaning) : 0
+  let [last, first] = [0, Number.POSITIVE_INFINITY]
+  for (const one of facts) {
+    last = Math.max(last, one.last)
+    first = Math.min(first, one.first)
   }
-  sql.dropTallies.run()
-  sql.dropTrend.run()
+  const channel = words.idOf(now?.channel ?? '')
+  const statement = isNew ? sql.add : sql.put
+  statement.run(
+    ...[last, now?.at ?? last, first, is.app, channel, words.idOf(now?.version ?? '')],
+    ...[states.indexOf(now?.state ?? 'seen'), words.idOf(now?.detail ?? ''), words.idOf(now?.target ?? '')],
+    ...[words.idOf(cameFrom(life)), identity, is.syncer, current, slot],
+  )
+  slots.current[slot] = current
+  slots.identity[slot] = identity
+  slots.alias[slot] = hashOf(alias)
+  slots.syncer[slot] = is.syncer
+  slots.since[slot] = settled?.first ?? last
+  slots.last[slot] = last
+  slots.dirty[slot] = 0
+  countContact(tables, slot, is.syncer ? 0 : placeOf(slots, is.app, channel))
+}
+
+/** Counts the last contact where it is now. @param place 0 for what is not counted. */
+function countContact({ slots, silence }: Tables, slot: number, place: number): void {
+  const [span, old, oldPlace] = [
+    Math.floor((slots.last[slot] ?? 0) / spanMs),
+    slots.span[slot] ?? 0,
+    slots.place[slot] ?? 0,
+  ]
+  if (span === old && place === oldPlace) return
+  if (oldPlace !== 0) silence.add(`${slots.places[oldPlace]} ${old}`, -1)
+  if (place !== 0) silence.add(`${slots.places[place]} ${span}`, 1)
+  slots.span[slot] = span
+  slots.place[slot] = place
+}
+
+/** Counts a machine for what it is, and no more for what it was. */
+function count({ words, tallies, trend }: Tables, before: Counted | undefined, after: Counted | undefined): void {
+  const [was, is] = [before && tallyOf(before, words), after && tallyOf(after, words)]
+  if (was !== is) {
+    if (was !== undefined) tallies.add(was, -1)
+    if (is !== undefined) tallies.add(is, 1)
+  }
+  const [old, now] = [before ? versionsOf(before, words) : [], after ? versionsOf(after, words) : []]
+  if (old.length === now.length && old.every((one, i) => one === now[i])) return
+  for (const [all, n] of [
+    [old, -1],
+    [now, 1],
+  ] as const)
+    all.forEach((one, i) => {
+      const next = all[i + 1]
+      trend.add(one, n)
+      // Until the hour of the next one.
+      if (next !== undefined) trend.add(one.slice(0, one.lastIndexOf(' ')) + next.slice(next.lastIndexOf(' ')), -n)
+    })
+}
+
+function tallyOf({ app, syncer, life }: Counted, words: Words): string {
+  const now = life.changes.at(-1)
+  if (now === undefined) return ''
+  const [channel, version, detail] = [words.idOf(now.channel), words.idOf(now.version), words.idOf(now.detail)]
+  return `${app} ${channel} ${version} ${states.indexOf(now.state)} ${detail} ${words.idOf(cameFrom(life))} ${syncer}`
+}
+
+/** What it ran, each from an hour on. */
+function versionsOf({ app, syncer, life }: Counted, words: Words): readonly string[] {
+  const found: string[] = []
+  let [channel, version] = ['', '']
+  for (const one of syncer ? [] : life.changes) {
+    if (found.length > 0 && one.channel === channel && one.version === version) continue
+    channel = one.channel
+    version = one.version
+    found.push(`${app} ${words.idOf(channel)} ${words.idOf(version)} ${Math.floor(one.at / hourMs)}`)
+  }
+  return found
 }
 
 function forget(tables: Tables, slot: number, app: number): void {
-  const { sql, words, slots } = tables
+  const { sql, slots, progress } = tables
   const known = rowOf(tables, slot)
   if (known === undefined) return
-  count(tables, { app, syncer: Number(known.row.syncer), life: known.life }, -1)
-  for (const target of known.life.progress.keys()) sql.dropProgress.run(app, words.idOf(target), slot)
+  count(tables, { app, ...known }, undefined)
+  progress.write(app, slot, nothing, stepsOf(known))
+  countContact(tables, slot, 0)
   sql.drop.run(slot)
-  sql.dropContact.run(slot)
+  sql.dropNames.run(slot)
   slots.current[slot] = 0
 }
-
-type Steps = Life['progress']
-const nothing: Steps = new Map()
-
-const progressColumns = (one: Progress, words: Words) =>
-  [
-    ...[one.offered, one.begun, one.installed, one.done, one.failed].map((at) => at ?? null),
-    one.error === undefined ? null : words.idOf(one.error),
-    ...[one.fellBack ?? null, one.channel === undefined ? null : words.idOf(one.channel), one.firstFailed ?? null],
-  ] as const
-
-const steps = [
-  'offered',
-  'begun',
-  'installed',
-  'done',
-  'failed',
-  'error',
-  'fellBack',
-  'channel',
-  'firstFailed',
-] as const
-const isSame = (a: Progress, b: Progress | undefined): boolean =>
-  b !== undefined && steps.every((name) => a[name] === b[name])
 
 /** The channel that it was in before. */
 function cameFrom({ changes }: Life): string {
@@ -202,44 +212,25 @@ function cameFrom({ changes }: Life): string {
   return changes.findLast((one) => one.channel !== channel)?.channel ?? ''
 }
 
-/** A machine counts for its version from the hour in which it is first seen with it, until the hour of the next one. */
-function countVersions(trend: Deltas, app: number, words: Words, { changes }: Life, n: 1 | -1): void {
-  let before: readonly number[] | undefined
-  for (const { at, channel, version } of changes) {
-    const name = [app, words.idOf(channel), words.idOf(version)]
-    if (before?.every((part, i) => part === name[i])) continue
-    const hour = Math.floor(at / hourMs)
-    if (before) addTo(trend, [...before, hour], -n)
-    addTo(trend, [...name, hour], n)
-    before = name
-  }
-}
-
-function statements(database: DatabaseSync) {
-  const adding = (table: string, columns: string): string =>
-    `INSERT INTO ${table} (${columns}, n) VALUES (${columns.replace(/\w+/g, '?')}, ?)
-     ON CONFLICT (${columns}) DO UPDATE SET n = n + excluded.n`
-  const machine = 'id, app, machine, alias, identity, syncer, first, channel, version, state, detail, target, since'
-  const columns = `${machine}, came_from, current, facts`
-  const progress =
-    'app, target, machine, offered, begun, installed, done, failed, error, fell_back, channel, first_failed'
-  /** Touches only the indexes of columns that change. */
-  const putting = (table: string, names: string, key: string): string =>
-    `INSERT INTO ${table} (${names}) VALUES (${names.replace(/\w+/g, '?')})
-     ON CONFLICT (${key}) DO UPDATE SET ${names.replace(/\w+/g, '$& = excluded.$&')}`
+function tablesOf(database: DatabaseSync, words: Words) {
+  const columns =
+    'last, since, first, app, channel, version, state, detail, target, came_from, identity, syncer, current'
   return {
-    get: database.prepare('SELECT alias, identity, syncer, current, facts FROM machines WHERE id = ?'),
-    silent: database.prepare('SELECT id, app, machine FROM machines JOIN contacts USING (id) WHERE last < ?'),
-    put: database.prepare(putting('machines', columns, 'id')),
-    touch: database.prepare('UPDATE contacts SET last = ?2 WHERE id = ?1 AND last < ?2'),
-    putContact: database.prepare(putting('contacts', 'id, last', 'id')),
-    putProgress: database.prepare(putting('progress', progress, 'app, target, machine')),
-    dropProgress: database.prepare('DELETE FROM progress WHERE app = ? AND target = ? AND machine = ?'),
-    addTally: database.prepare(adding('tallies', 'app, channel, version, state, detail, syncer')),
-    addTrend: database.prepare(adding('trend', 'app, channel, version, hour')),
-    dropTallies: database.prepare('DELETE FROM tallies WHERE n = 0'),
-    dropTrend: database.prepare('DELETE FROM trend WHERE n = 0'),
-    drop: database.prepare('DELETE FROM machines WHERE id = ?'),
-    dropContact: database.prepare('DELETE FROM contacts WHERE id = ?'),
+    sql: {
+      get: database.prepare('SELECT alias, facts FROM names WHERE id = ?'),
+      silent: database.prepare('SELECT id, app, machine FROM states JOIN names USING (id) WHERE last < ?'),
+      add: database.prepare(`INSERT INTO states (${columns}, id) VALUES (${columns.replace(/\w+/g, '?')}, ?)`),
+      put: database.prepare(`UPDATE states SET ${columns.replace(/\w+/g, '$& = ?')} WHERE id = ?`),
+      touch: database.prepare('UPDATE states SET last = ?2 WHERE id = ?1 AND last < ?2'),
+      addNames: database.prepare('INSERT INTO names (id, machine, alias, facts) VALUES (?, ?, ?, ?)'),
+      putFacts: database.prepare('UPDATE names SET facts = ? WHERE id = ?'),
+      putAlias: database.prepare('UPDATE names SET alias = ? WHERE id = ?'),
+      drop: database.prepare('DELETE FROM states WHERE id = ?'),
+      dropNames: database.prepare('DELETE FROM names WHERE id = ?'),
+    },
+    progress: progressRows(database, words),
+    tallies: openSums(database, 'tallies', ['app', 'channel', 'version', 'state', 'detail', 'came_from', 'syncer']),
+    trend: openSums(database, 'trend', ['app', 'channel', 'version', 'hour']),
+    silence: openSums(database, 'silence', ['app', 'channel', 'span']),
   }
 }

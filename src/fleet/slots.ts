@@ -13,11 +13,21 @@ export interface Slots {
   /** When `current` began. */
   since: Float64Array
   last: Float64Array
+  syncer: Uint8Array
+  /** Where the last contact is counted: 0, or the number of an app and a channel, and its span. */
+  place: Int32Array
+  span: Int32Array
+  /** Apps and channels by their number, as their ids of words. */
+  readonly places: string[]
+  readonly placeNumbers: Map<string, number>
   /** 1: the last contact is not written. 2: there are contacts that are not in the row. */
   dirty: Uint8Array
   /** The number of the next machine. */
   next: number
 }
+
+/** Last contacts are counted by spans of this length. */
+export const spanMs = 10 * 60 * 1000
 
 /** Machines for which there is room before the columns grow. */
 const initial = 4096
@@ -33,13 +43,18 @@ export function loadSlots(database: DatabaseSync): Slots {
     alias: new Int32Array(initial),
     since: new Float64Array(initial),
     last: new Float64Array(initial),
+    syncer: new Uint8Array(initial),
+    place: new Int32Array(initial),
+    span: new Int32Array(initial),
+    places: [''],
+    placeNumbers: new Map(),
     dirty: new Uint8Array(initial),
     next: 1,
   }
   const rows = database.prepare(
-    'SELECT id, app, machine, alias, identity, current, last FROM machines JOIN contacts USING (id)',
+    'SELECT id, app, machine, alias, identity, current, last, channel, syncer FROM states JOIN names USING (id)',
   )
-  for (const { id, app, machine, alias, identity, current, last } of rows.iterate()) {
+  for (const { id, app, machine, alias, identity, current, last, channel, syncer } of rows.iterate()) {
     const slot = Number(id)
     growTo(slots, slot)
     slots.byName.set(nameOf(Number(app), String(machine)), slot)
@@ -49,6 +64,9 @@ export function loadSlots(database: DatabaseSync): Slots {
     // Not earlier, for want of the row's facts.
     slots.since[slot] = Number(last)
     slots.last[slot] = Number(last)
+    slots.syncer[slot] = Number(syncer)
+    slots.place[slot] = syncer ? 0 : placeOf(slots, Number(app), Number(channel))
+    slots.span[slot] = Math.floor(Number(last) / spanMs)
     slots.next = Math.max(slots.next, slot + 1)
   }
   return slots
@@ -75,7 +93,19 @@ function growTo(slots: Slots, slot: number): void {
   slots.alias = grown(slots.alias, new Int32Array(size))
   slots.since = grown(slots.since, new Float64Array(size))
   slots.last = grown(slots.last, new Float64Array(size))
+  slots.syncer = grown(slots.syncer, new Uint8Array(size))
+  slots.place = grown(slots.place, new Int32Array(size))
+  slots.span = grown(slots.span, new Int32Array(size))
   slots.dirty = grown(slots.dirty, new Uint8Array(size))
+}
+
+/** The number of a channel of an app, from 1. */
+export function placeOf({ places, placeNumbers }: Slots, app: number, channel: number): number {
+  const name = `${app} ${channel}`
+  const known = placeNumbers.get(name)
+  if (known !== undefined) return known
+  placeNumbers.set(name, places.length)
+  return places.push(name) - 1
 }
 
 /** FNV-1a over UTF-16 code units. */

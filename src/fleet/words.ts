@@ -19,6 +19,8 @@ export interface Words {
   known(key: string): number | undefined
   /** Writes what is new, within a transaction. */
   save(): void
+  /** Reads what others have written since. */
+  refresh(): void
 }
 
 export function openWords(database: DatabaseSync): Words {
@@ -32,11 +34,15 @@ export function openWords(database: DatabaseSync): Words {
     ids.set(word, texts.length)
     return texts.push(word) - 1
   }
-  for (const { id, word } of database.prepare('SELECT id, word FROM words ORDER BY id').all()) {
-    ids.set(String(word), Number(id))
-    texts[Number(id)] = String(word)
+  const select = database.prepare('SELECT id, word FROM words WHERE id >= ? ORDER BY id')
+  const refresh = (): void => {
+    for (const { id, word } of select.all(saved)) {
+      ids.set(String(word), Number(id))
+      texts[Number(id)] = String(word)
+      saved = Number(id) + 1
+    }
   }
-  saved = texts.length
+  refresh()
   // The empty text is 0, and what is beyond the bound 1.
   if (texts.length === 0) for (const word of ['', others]) add(word)
   const idOf = (word: string): number => ids.get(word) ?? (texts.length < maxWords ? add(word) : 1)
@@ -62,6 +68,7 @@ export function openWords(database: DatabaseSync): Words {
     idOfMeaning: (meaning) => numbers.get(meaning) ?? 0,
     meaningOfId,
     known: (key) => ids.get(key),
+    refresh,
     save() {
       for (; saved < texts.length; saved++) insert.run(saved, texts[saved] ?? '')
     },

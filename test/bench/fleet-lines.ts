@@ -11,7 +11,10 @@ export const start = Date.UTC(2026, 10, 23)
 const [old, next] = ['4081.2.0', '4152.2.0']
 const upToDate = { version: old, check: true, ping: true, decision: 'no-update', reason: 'up-to-date' }
 const offer = { version: old, check: true, ping: true, decision: 'update', offered: next }
-const event = (type: number, result: number, more: object = {}) => ({ version: old, reported: [{ type, result, ...more }] })
+const event = (type: number, result: number, more: object = {}) => ({
+  version: old,
+  reported: [{ type, result, ...more }],
+})
 
 /** An update, one line each; every line changes the state of its machine. */
 const update: readonly object[] = [
@@ -34,7 +37,8 @@ export const scripts = {
   repeats: () => upToDate,
   changes: (round) => update[round % update.length] ?? upToDate,
   /** Most repeat; each updates once a day, spread over it; some fail, a few fall silent. */
-  day: (round, machine) => update[Math.min(Math.max(round - (machine % (roundsOfDay - update.length)), 0), update.length - 1)] ?? upToDate,
+  day: (round, machine) =>
+    update[Math.min(Math.max(round - (machine % (roundsOfDay - update.length)), 0), update.length - 1)] ?? upToDate,
 } as const satisfies Readonly<Record<string, Script>>
 
 /** @returns the lines of one round. */
@@ -42,7 +46,22 @@ export function* linesOfRound(script: Script, round: number, machines: number): 
   for (let machine = 0; machine < machines; machine++) {
     const time = isoText(start + round * roundMs + Math.floor((machine * roundMs) / machines))
     const oem = ['ami', 'azure', 'qemu'][machine % 3]
-    const id = { app, channel: machine % 10 === 0 ? 'beta' : 'stable', board: 'amd64-usr', machine: machineId(machine), oem, oemVersion: '3.2.985' }
-    yield JSON.stringify({ time, level: 'info', event: 'contact', ...id, source: 'scheduler', ...script(round, machine), requestId: `${machine}-${round}` })
+    const id = {
+      app,
+      channel: machine % 10 === 0 ? 'beta' : 'stable',
+      board: 'amd64-usr',
+      machine: machineId(machine),
+      oem,
+      oemVersion: '3.2.985',
+    }
+    yield JSON.stringify({
+      time,
+      level: 'info',
+      event: 'contact',
+      ...id,
+      source: 'scheduler',
+      ...script(round, machine),
+      requestId: `${machine}-${round}`,
+    })
   }
 }

@@ -10,8 +10,16 @@ import { followStore } from '../../src/fleet/follow.ts'
 import { disguiseOnce, disguiseWith } from '../../src/fleet/ids.ts'
 import { readLine } from '../../src/fleet/lines.ts'
 import { states } from '../../src/fleet/machine.ts'
+import {
+  listMachines,
+  type MachineRow,
+  type MachineSort,
+  machineSorts,
+  type PageOfMachines,
+} from '../../src/fleet/machine-list.ts'
 import { openProjection, type ProjectionOptions } from '../../src/fleet/projection.ts'
 import { readFleet } from '../../src/fleet/reader.ts'
+import { openWords } from '../../src/fleet/words.ts'
 import type { Documents } from '../../src/store/documents.ts'
 import { folderDocuments } from '../../src/store/folder/documents.ts'
 import { memoryDocuments } from '../memory.ts'
@@ -49,6 +57,7 @@ function everything(at = file) {
   const found = {
     tallies: fleet.tallies(),
     moved: fleet.moved(),
+    silent: [0, 1, 2].map((hours) => fleet.silent(start + hours * hour)),
     counts: fleet.counts(),
     machines: rows.toSorted((a, b) => (a.machine < b.machine ? -1 : 1)),
     histories: rows.map(({ machine }) => [machine, fleet.machine(machine).map(({ changes }) => changes)]).sort(),
@@ -325,4 +334,70 @@ test('machines are found by a part of their id, what they run, where they are si
   expect(fleet.silent(silentSince)).toEqual([{ app, channel: 'stable', machines: fleet.howMany({ silentSince }) }])
   expect(fleet.howMany({ version: 'never seen' })).toBe(0)
   database.close()
+})
+
+describe('a list in pages', () => {
+  const database = new DatabaseSync(plain)
+  const fleet = readFleet(database)
+  afterAll(() => database.close())
+  const keys: Readonly<Record<MachineSort, (one: MachineRow) => string>> = {
+    seen: () => '',
+    machine: ({ machine }) => machine,
+    since: ({ since }) => String(since),
+    last: ({ last }) => String(last),
+  }
+
+  test.each(
+    machineSorts.flatMap((sort) =>
+      [{}, { version: old }, { search: '1f', oem: 'azure' }, { silentSince: start + hour }].flatMap((filter) =>
+        [true, false].map((isDescending) => ({ sort, filter, isDescending })),
+      ),
+    ),
+  )('$sort $filter $isDescending: forwards, and back', ({ sort, filter, isDescending }) => {
+    const wanted = { sort, isDescending, limit: 60 }
+    const pages: PageOfMachines[] = []
+    for (let after: string | undefined; pages.length === 0 || after !== undefined; after = pages.at(-1)?.next)
+      pages.push(fleet.page(filter, { ...wanted, after }))
+    const listed = pages.flatMap(({ machines }) => machines)
+    expect(listed.length).toBe(fleet.howMany(filter))
+    expect(new Set(listed.map(({ machine }) => machine)).size).toBe(listed.length)
+    const found = listed.map(keys[sort])
+    const sorted = found.toSorted()
+    expect(found).toEqual(isDescending ? sorted.toReversed() : sorted)
+    const back: PageOfMachines[] = []
+    for (let after = pages.at(-1)?.previous; after !== undefined; after = back.at(0)?.previous)
+      back.unshift(fleet.page(filter, { ...wanted, after }))
+    expect(back.map(({ machines }) => machines)).toEqual(pages.slice(0, -1).map(({ machines }) => machines))
+    expect(back.map(({ next }) => next)).toEqual(pages.slice(0, -1).map(({ next }) => next))
+    expect(pages[0]?.previous).toBeUndefined()
+  })
+
+  test('a sort by id is the same where it walks', () => {
+    const walk = listMachines(database, openWords(database), 0)
+    for (const filter of [{}, { version: old }])
+      expect(walk.page(filter, { sort: 'machine', limit: 60 })).toEqual(
+        fleet.page(filter, { sort: 'machine', limit: 60 }),
+      )
+  })
+
+  test.each(['', 'nonsense', 'W10', Buffer.from('[{},1]').toString('base64url')])('no place: %j', (after) => {
+    expect(() => fleet.page({}, { limit: 10, after })).toThrow('this place in the list of machines cannot be read')
+  })
+})
+
+test('a reader sees names that were written after it was opened', () => {
+  const projection = openProjection(file, options)
+  const database = new DatabaseSync(file)
+  const fleet = readFleet(database)
+  expect(fleet.tallies()).toEqual([])
+  readLine(contact({ machine: 'm1', machinealias: 'web-7', decision: 'no-update', reason: 'held' }), projection)
+  projection.flush()
+  expect(fleet.tallies()).toMatchObject([
+    { channel: 'stable', version: old, state: 'waiting', detail: 'held', machines: 1 },
+  ])
+  for (const id of ['m1', 'web-7'])
+    expect(fleet.machine(id)).toMatchObject([{ machine: 'm1', alias: 'web-7', changes: [{ state: 'waiting' }] }])
+  expect(fleet.howMany({ version: old, search: 'WEB' })).toBe(1)
+  database.close()
+  projection.close()
 })
