@@ -61,7 +61,7 @@ function stepsOf(one: Progress, words: Words): readonly (readonly [ReleaseStep, 
 }
 
 /** To 1 %, so that few numbers are different. */
-export const rounded = (ms: number): number => Number(ms.toPrecision(3))
+const rounded = (ms: number): number => Number(ms.toPrecision(3))
 
 const columnsOf = (one: Progress, words: Words) =>
   [
