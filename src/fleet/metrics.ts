@@ -3,24 +3,25 @@ import { Counter, Gauge, Registry } from 'prom-client'
 import type { Contact, EventSink } from '../checks/events.ts'
 import type { Reported } from '../checks/omaha/omaha.ts'
 import type { Gauge as GaugeNow } from '../checks/serving.ts'
+import { errorLabel } from './error-label.ts'
+import type { Family } from './fleet-numbers.ts'
 
 interface Measured {
   /** Whether the verified catalog names this channel, or has it as an alias. */
   isKnown(app: string, channel: string): boolean
-  /** Seconds since the catalog was confirmed, and its expiry in seconds since 1970; `undefined` before it was read. */
-  catalog(): { readonly ageSeconds: number; readonly expiresAt: number } | undefined
+  /** Seconds since the catalog was confirmed, and when it was signed and expires in seconds since 1970; `undefined` before it was read. */
+  catalog(): { readonly ageSeconds: number; readonly issuedAt: number; readonly expiresAt: number } | undefined
   lost(): number
   /** What features measure, read for each scrape. */
   readonly gauges?: () => Promise<readonly GaugeNow[]>
+  /** What the projection of the fleet says, for each scrape. */
+  readonly fleet?: (() => Promise<readonly Family[]>) | undefined
 }
 
 const types: readonly number[] = [1, 2, 3, 4, 5, 9, 12, 13, 14, 54, 800]
 const results: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
 /** Series that fit into a scrape; more count as `other`. */
 const maxSeries = 10_000
-/** Codes with a name; `http 404` and its like count as one. */
-const namedError = /^\d+ (?!code )(http )?/
-
 const elsewhere = { app: 'other', channel: 'other' }
 
 /** `render` writes the text format of Prometheus. */
@@ -31,7 +32,7 @@ export function openMetrics(measured: Measured) {
   const refused = counter('platte_refused_total', 'Requests that were not answered as update checks.', ['code'])
   const count = contactCounter(measured, (name, help, ...labels) => counter(name, help, ['app', 'channel', ...labels]))
   addGauges(registry, measured)
-  const readGauges = gaugeReader(registry, measured.gauges)
+  const readGauges = gaugeReader(registry, measured)
   const sink: EventSink = (event) => {
     if (event.refused !== undefined) refused.inc({ code: event.refused })
     else if (event.leftOut === undefined) count(event)
@@ -55,7 +56,7 @@ function contactCounter({ isKnown }: Measured, counter: MakeCounter): (contact: 
   const countEvent = (ref: typeof elsewhere, event: Reported): void => {
     const type = labelOf(types, event.type)
     const result = labelOf(results, event.result)
-    const errorcode = errorLabel(event)
+    const errorcode = event.error === undefined ? '' : errorLabel(event.error)
     const series = [ref.app, ref.channel, type, result, errorcode].join('\n')
     if (seen.size < maxSeries) seen.add(series)
     events.inc({ ...(seen.has(series) ? ref : elsewhere), type, result, errorcode })
@@ -68,36 +69,37 @@ function contactCounter({ isKnown }: Measured, counter: MakeCounter): (contact: 
   }
 }
 
-/** Omits gauges while the store is unavailable. */
-function gaugeReader(registry: Registry, gauges: Measured['gauges'] = async () => []): () => Promise<void> {
+/** Omits what cannot be read, as while the store is unavailable. */
+function gaugeReader(
+  registry: Registry,
+  { gauges = async () => [], fleet = async () => [] }: Measured,
+): () => Promise<void> {
   const known = new Map<string, Gauge>()
   return async () => {
-    const found = await gauges().catch(() => [])
+    const [found, families] = await Promise.all([gauges().catch(() => []), fleet()])
     for (const gauge of known.values()) gauge.reset()
-    for (const { name, help, label, values } of found) {
-      const gauge = known.get(name) ?? new Gauge({ name, help, labelNames: [label], registers: [registry] })
+    for (const { name, help, labels, series } of [...found.map(familyOf), ...families]) {
+      const gauge = known.get(name) ?? new Gauge({ name, help, labelNames: labels, registers: [registry] })
       known.set(name, gauge)
-      for (const [value, number] of values) gauge.set({ [label]: value }, number)
+      for (const [values, number] of series) gauge.set(Object.fromEntries(labels.map((l, i) => [l, values[i]])), number)
     }
   }
 }
+
+const familyOf = ({ name, help, label, values }: GaugeNow): Family => ({
+  ...{ name, help, labels: [label] },
+  series: [...values].map(([value, number]) => [[value], number]),
+})
 
 function addGauges(registry: Registry, { catalog, lost }: Measured): void {
   const gauge = (name: string, help: string, value: () => number | undefined): void => {
     const collect = () => made.set(value() ?? Number.NaN)
     const made: Gauge = new Gauge({ name, help, registers: [registry], collect })
   }
-  const [age, expiry] = ['platte_catalog_age_seconds', 'platte_catalog_expires_timestamp_seconds']
-  gauge(age, 'Time since the catalog was last confirmed.', () => catalog()?.ageSeconds)
-  gauge(expiry, 'When the catalog expires.', () => catalog()?.expiresAt)
+  gauge('platte_catalog_age_seconds', 'Time since the catalog was last confirmed.', () => catalog()?.ageSeconds)
+  gauge('platte_catalog_issued_timestamp_seconds', 'When the catalog was signed.', () => catalog()?.issuedAt)
+  gauge('platte_catalog_expires_timestamp_seconds', 'When the catalog expires.', () => catalog()?.expiresAt)
   gauge('platte_events_lost', 'Events that could not be kept since the start.', lost)
 }
 
 const labelOf = (known: readonly number[], value: number): string => (known.includes(value) ? String(value) : 'other')
-
-function errorLabel({ error }: Reported): string {
-  if (error === undefined) return ''
-  const named = namedError.exec(error)
-  if (named?.[1]) return 'http'
-  return named ? error.replace(/ .*/, '') : 'other'
-}

@@ -29,6 +29,7 @@ export async function openTelemetry(
         ...{ lost, catalog: () => ageOf(cache, reader.clock()) },
         gauges: async () => [...fillGauges(cache), ...(await gauges().catch(() => []))],
         isKnown: (app, channel) => knows(cache, app, channel),
+        fleet: await openScrape(wanted, cache, reader),
       })
     : undefined
   const projector = await openProjector(wanted, reader)
@@ -60,13 +61,34 @@ async function openProjector(
   return startProjector({ ...reader, file: fleetFile, follows: events, keepMs, disguise })
 }
 
+async function openScrape({ fleetFile }: Wanted, cache: CatalogCache, reader: FeatureContext['reader']) {
+  if (fleetFile === undefined) return undefined
+  const { fleetScrape } = await import('./fleet-scrape.ts')
+  const known = {
+    isKnown: (app: string, channel?: string) =>
+      channel === undefined ? cache.apps.has(app) : knows(cache, app, channel),
+    releasesOf: (app: string, channel: string) => releasesOf(cache, `${app}/${channel}`),
+  }
+  return fleetScrape(fleetFile, known, reader)
+}
+
 function knows({ apps }: CatalogCache, app: string, channel: string): boolean {
   const index = apps.get(app)
   return index !== undefined && (index.channels.has(channel) || index.aliases.has(channel))
 }
 
+function releasesOf({ channels }: CatalogCache, name: string): ReadonlySet<string> {
+  const found = channels.get(name)
+  if (found === undefined || 'reason' in found) return new Set()
+  return new Set([found, found.source].flatMap((one) => one?.manifest.releases.map(({ version }) => version) ?? []))
+}
+
 const ageOf = ({ state, checkedAt }: CatalogCache, now: number) =>
-  state && { ageSeconds: (now - checkedAt) / 1000, expiresAt: state.catalog.expiresMs / 1000 }
+  state && {
+    ageSeconds: (now - checkedAt) / 1000,
+    issuedAt: state.catalog.issuedAtMs / 1000,
+    expiresAt: state.catalog.expiresMs / 1000,
+  }
 
 function fillGauges({ state }: CatalogCache): readonly Gauge[] {
   if (state === undefined) return []

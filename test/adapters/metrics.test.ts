@@ -8,7 +8,7 @@ const app = 'example.app'
 const open = () =>
   openMetrics({
     isKnown: (one, channel) => one === app && channel === 'stable',
-    catalog: () => ({ ageSeconds: 12, expiresAt: 1_800_000_000 }),
+    catalog: () => ({ ageSeconds: 12, issuedAt: 1_799_000_000, expiresAt: 1_800_000_000 }),
     lost: () => 3,
   })
 
@@ -28,6 +28,7 @@ async function series(events: readonly FleetEvent[]): Promise<readonly string[]>
 const gauges = [
   'platte_catalog_age_seconds 12',
   'platte_catalog_expires_timestamp_seconds 1800000000',
+  'platte_catalog_issued_timestamp_seconds 1799000000',
   'platte_events_lost 3',
 ]
 
