@@ -22,8 +22,8 @@ export type Routes = (app: Hono) => void
 export interface Gauge {
   readonly name: string
   readonly help: string
-  readonly label: string
-  /** By the value of the label. */
+  readonly label?: string
+  /** By the value of the label; a number without a label has one value, of no name. */
   readonly values: ReadonlyMap<string, number>
 }
 

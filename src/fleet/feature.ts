@@ -1,14 +1,14 @@
-/** What a server keeps of its fleet: events in the store, metrics, the projection. Workers and Lambda do not carry it. */
+/** What a server keeps of its fleet: events in the store, the projection. Workers and Lambda do not carry it. */
 import type { Feature } from '../checks/serving.ts'
 import type { SettingValues } from '../kernel/setting.ts'
 import type { fleetSettings } from './settings.ts'
 
 export const fleetFeature: Feature<SettingValues<typeof fleetSettings>> = {
   name: 'fleet',
-  open: async ({ events, metrics, fleetFile, fleetKeepMs, fleetIds, fleetIdsKey = '' }, context) => {
-    const wanted = { events: events === 'store', metrics: metrics === 'on', fleetFile, fleetKeepMs }
+  open: async ({ events, fleetFile, fleetKeepMs, fleetIds, fleetIdsKey = '' }, context) => {
+    const wanted = { events: events === 'store', fleetFile, fleetKeepMs }
     const idsKey = fleetIds === 'hmac' ? fleetIdsKey : undefined
-    if (!wanted.events && !wanted.metrics && fleetFile === undefined && idsKey === undefined) return undefined
+    if (!wanted.events && fleetFile === undefined && idsKey === undefined) return undefined
     return (await import('./telemetry.ts')).openTelemetry({ ...wanted, idsKey }, context)
   },
 }

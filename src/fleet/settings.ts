@@ -1,8 +1,7 @@
-/** Settings of events, metrics and the projection; apart from the feature, which Workers cannot bundle. */
+/** Settings of events and the projection; apart from the feature, which Workers cannot bundle. */
 import { minTokenLength, plainText, quoted, setting, wordOf } from '../kernel/setting.ts'
 
 const eventsDoc = '`store`: keep contacts of machines as files in the store (not on Workers and Lambda)'
-const metricsDoc = '`on`: serve metrics for Prometheus at `/metrics` (not on Workers and Lambda)'
 const fileDoc = 'the projection of the fleet, a file on a local disk; a server feeds it, `platte fleet` reads it'
 const keepDoc = 'how long the projection keeps a machine after its last contact, such as `30d`'
 const idsDoc = '`hmac`: replace ids and aliases of machines by a keyed hash, before a line is written'
@@ -31,7 +30,6 @@ const onServers = (): string => 'works on servers only: set it where `platte fle
 
 export const fleetSettings = {
   events: setting('PLATTE_EVENTS <where>', eventsDoc, wordOf('store', 'off')),
-  metrics: setting('PLATTE_METRICS <on>', metricsDoc, wordOf('on', 'off')),
   fleetFile: setting('PLATTE_FLEET_FILE <file>', fileDoc, plainText, {
     hint: 'set it to a file on a local disk, such as /var/lib/platte/fleet.db',
     inFunction: onServers,

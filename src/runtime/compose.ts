@@ -21,8 +21,9 @@ export async function openFeatures(
     const needed = settingRows.filter(([, row]) => row.needs === name)
     return needed.length === 0 || needed.some(([key]) => isOn(settings[key]))
   })
+  // A feature whose store is away costs no other one its numbers.
   const gauges: FeatureContext['gauges'] = async () =>
-    (await Promise.all(opened.map((one) => one.gauges?.() ?? []))).flat()
+    (await Promise.all(opened.map(async (one) => (await one.gauges?.().catch(() => [])) ?? []))).flat()
   const all = await Promise.all(wanted.map(({ open }) => open(settings, { ...context, gauges })))
   const opened = all.filter((one) => one !== undefined)
   return opened

@@ -7,6 +7,7 @@ import type { Extension } from '../checks/serving.ts'
 import { fleetFeature } from '../fleet/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
+import { metricsFeature } from '../metrics/feature.ts'
 import { markFile } from '../store/folder/high-water-mark.ts'
 import { upstreamsFeature } from '../upstreams/feature.ts'
 import { createApp } from './app.ts'
@@ -21,6 +22,7 @@ const serverFeatures: Features = [
   ...features,
   // Only a process has time to keep what machines report, and to adopt.
   fleetFeature,
+  metricsFeature,
   upstreamsFeature,
 ]
 

@@ -10,6 +10,7 @@ import {
   type SettingValues,
 } from '../kernel/setting.ts'
 import { lockSettings } from '../locks/settings.ts'
+import { metricsSettings } from '../metrics/settings.ts'
 import { mirrorSettings } from '../mirroring/settings.ts'
 import { publishSettings } from '../publish-api/settings.ts'
 import { siteSettings } from '../site/settings.ts'
@@ -24,6 +25,7 @@ export const settingsTable = {
   ...lockSettings,
   ...siteSettings,
   ...fleetSettings,
+  ...metricsSettings,
 }
 
 export type Settings = SettingValues<typeof settingsTable>

@@ -2,14 +2,13 @@
 import { expect, test } from 'vitest'
 import type { Contact, FleetEvent } from '../../src/checks/events.ts'
 import type { Reported } from '../../src/checks/omaha/omaha.ts'
-import { openMetrics } from '../../src/fleet/metrics.ts'
+import { openMetrics } from '../../src/metrics/metrics.ts'
 
 const app = 'example.app'
 const open = () =>
   openMetrics({
     isKnown: (one, channel) => one === app && channel === 'stable',
     catalog: () => ({ ageSeconds: 12, issuedAt: 1_799_000_000, expiresAt: 1_800_000_000 }),
-    lost: () => 3,
   })
 
 const ping: Contact = {
@@ -29,7 +28,6 @@ const gauges = [
   'platte_catalog_age_seconds 12',
   'platte_catalog_expires_timestamp_seconds 1800000000',
   'platte_catalog_issued_timestamp_seconds 1799000000',
-  'platte_events_lost 3',
 ]
 
 const one = `platte_contacts_total{app="${app}",channel="stable"} 1`
@@ -103,7 +101,6 @@ test('gauges of features are measured at each scrape', async () => {
   const { render } = openMetrics({
     isKnown: () => false,
     catalog: () => undefined,
-    lost: () => 0,
     gauges: async () => gauges.splice(0),
   })
   const told = async () => (await render()).split('\n').filter((line) => line.startsWith('platte_lock_'))
@@ -116,7 +113,7 @@ test('gauges of features are measured at each scrape', async () => {
 })
 
 test('the number of series is bounded for any combination of channels and labels', async () => {
-  const { sink, render } = openMetrics({ isKnown: () => true, catalog: () => undefined, lost: () => 0 })
+  const { sink, render } = openMetrics({ isKnown: () => true, catalog: () => undefined })
   const errors = ['44 rollback', ...Array.from({ length: 43 }, (_, i) => `${i} name`)]
   for (let i = 0; i < 60_000; i++)
     sink({ ...progress({ type: i % 17, result: i % 11, error: errors[i % errors.length] }), channel: `c${i % 100}` })

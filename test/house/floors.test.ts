@@ -39,9 +39,11 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   fleet: ['checks', 'catalog', 'http', 'store', 'documents', 'release', 'kernel', 'hono', 'node:'].concat([
     '@cloudflare/workers-types',
   ]),
+  metrics: ['fleet', 'checks', 'catalog', 'http', 'release', 'kernel', 'node:'],
   runtime: [
     'locks',
     'site',
+    'metrics',
     'fleet',
     'mirroring',
     'upstreams',
@@ -92,7 +94,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 
 /** What belongs to some files of a room only. */
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
-  [/^fleet\/metrics\.ts$/, ['prom-client']],
+  [/^metrics\/metrics\.ts$/, ['prom-client']],
   [/^upstreams\/adopt-file\.ts$/, ['smol-toml']],
   [/^store\/s3\/(client|documents|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
   [/^store\/s3\/uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],

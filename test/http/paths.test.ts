@@ -8,8 +8,8 @@ import { newCatalogCache } from '../../src/catalog/cache.ts'
 import type { Serving } from '../../src/checks/serving.ts'
 import { isName } from '../../src/documents/fields.ts'
 import { isTakenPath } from '../../src/documents/paths.ts'
-import { openTelemetry } from '../../src/fleet/telemetry.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
+import { openScrapes } from '../../src/metrics/open.ts'
 import { publishPaths } from '../../src/publish-api/routes.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { pageRoutes } from '../../src/site/pages/answer.ts'
@@ -38,7 +38,7 @@ test('every route is below a name that no channel may have', async () => {
     explain: 'public',
     extensions: [
       openLocks({ locking: publisher, tokens: [], channels: new Map() }),
-      await openTelemetry({ events: false, metrics: true }, parts),
+      await openScrapes(undefined, parts),
     ],
     background: () => undefined,
   }

@@ -15,7 +15,7 @@ import { summarise } from '../../src/channels/summary.ts'
 import { maxCatalogBytesOf } from '../../src/documents/catalog.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import { catalogKey } from '../../src/documents/paths.ts'
-import { openTelemetry } from '../../src/fleet/telemetry.ts'
+import { openScrapes } from '../../src/metrics/open.ts'
 import { markRelease } from '../../src/release/edits.ts'
 import { seal, sealedSize } from '../../src/trust/envelope.ts'
 import { adopt, describeChannel, editChannel, execute, renameChannel } from '../changes.ts'
@@ -176,9 +176,9 @@ describe('a full channel', () => {
     expect(findings).toContainEqual({ level: 'note', key: expect.stringContaining('stable/'), problem: warning })
     const reader = newReader(store)
     await ask(reader)
-    const parts = { ...reader, random: seeded(1), gauges: () => Promise.reject(new Error('away')) }
+    const parts = { ...reader, random: seeded(1), gauges: async () => [] }
     const scraped = new Hono()
-    ;(await openTelemetry({ events: false, metrics: true }, parts)).mount?.(scraped, {} as never)
+    ;(await openScrapes(undefined, parts)).mount?.(scraped, {} as never)
     const text = await (await scraped.request('/metrics')).text()
     expect(text).toMatch(/platte_document_fill_ratio\{document="manifest"\} 1\.\d+/)
     expect(text).toMatch(/platte_document_fill_ratio\{document="catalog"\} 0\.00\d+/)

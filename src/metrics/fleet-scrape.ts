@@ -2,7 +2,9 @@
 import { setTimeout } from 'node:timers/promises'
 import type { StoreReader } from '../catalog/read.ts'
 import { describeError } from '../kernel/log.ts'
-import { type Family, type Known, readNumbers } from './fleet-numbers.ts'
+import { readNumbers } from './fleet-numbers.ts'
+import type { Known } from './reading.ts'
+import type { Family } from './sums.ts'
 
 /** A scrape waits this long for new numbers, then gets those of before. */
 const waitMs = 100

@@ -4,14 +4,13 @@ import type { Contact, EventSink } from '../checks/events.ts'
 import type { Reported } from '../checks/omaha/omaha.ts'
 import type { Gauge as GaugeNow } from '../checks/serving.ts'
 import { errorLabel } from './error-label.ts'
-import type { Family } from './fleet-numbers.ts'
+import type { Family } from './sums.ts'
 
 interface Measured {
   /** Whether the verified catalog names this channel, or has it as an alias. */
   isKnown(app: string, channel: string): boolean
   /** Seconds since the catalog was confirmed, and when it was signed and expires in seconds since 1970; `undefined` before it was read. */
   catalog(): { readonly ageSeconds: number; readonly issuedAt: number; readonly expiresAt: number } | undefined
-  lost(): number
   /** What features measure, read for each scrape. */
   readonly gauges?: () => Promise<readonly GaugeNow[]>
   /** What the projection of the fleet says, for each scrape. */
@@ -69,29 +68,30 @@ function contactCounter({ isKnown }: Measured, counter: MakeCounter): (contact: 
   }
 }
 
-/** Omits what cannot be read, as while the store is unavailable. */
+/** Omits what features cannot read, as while the store is unavailable. */
 function gaugeReader(
   registry: Registry,
   { gauges = async () => [], fleet = async () => [] }: Measured,
 ): () => Promise<void> {
   const known = new Map<string, Gauge>()
   return async () => {
-    const [found, families] = await Promise.all([gauges().catch(() => []), fleet()])
+    const [found, families] = await Promise.all([gauges(), fleet()])
     for (const gauge of known.values()) gauge.reset()
     for (const { name, help, labels, series } of [...found.map(familyOf), ...families]) {
       const gauge = known.get(name) ?? new Gauge({ name, help, labelNames: labels, registers: [registry] })
       known.set(name, gauge)
-      for (const [values, number] of series) gauge.set(Object.fromEntries(labels.map((l, i) => [l, values[i]])), number)
+      // Two may be `other` in all labels.
+      for (const [values, number] of series) gauge.inc(Object.fromEntries(labels.map((l, i) => [l, values[i]])), number)
     }
   }
 }
 
 const familyOf = ({ name, help, label, values }: GaugeNow): Family => ({
-  ...{ name, help, labels: [label] },
+  ...{ name, help, labels: label === undefined ? [] : [label] },
   series: [...values].map(([value, number]) => [[value], number]),
 })
 
-function addGauges(registry: Registry, { catalog, lost }: Measured): void {
+function addGauges(registry: Registry, { catalog }: Measured): void {
   const gauge = (name: string, help: string, value: () => number | undefined): void => {
     const collect = () => made.set(value() ?? Number.NaN)
     const made: Gauge = new Gauge({ name, help, registers: [registry], collect })
@@ -99,7 +99,6 @@ function addGauges(registry: Registry, { catalog, lost }: Measured): void {
   gauge('platte_catalog_age_seconds', 'Time since the catalog was last confirmed.', () => catalog()?.ageSeconds)
   gauge('platte_catalog_issued_timestamp_seconds', 'When the catalog was signed.', () => catalog()?.issuedAt)
   gauge('platte_catalog_expires_timestamp_seconds', 'When the catalog expires.', () => catalog()?.expiresAt)
-  gauge('platte_events_lost', 'Events that could not be kept since the start.', lost)
 }
 
 const labelOf = (known: readonly number[], value: number): string => (known.includes(value) ? String(value) : 'other')
