@@ -7,7 +7,10 @@ import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
 import type { Documents } from '../store/documents.ts'
 
-const dayMs = 24 * 60 * 60 * 1000
+const hourMs = 60 * 60 * 1000
+const dayMs = 24 * hourMs
+/** Clocks of servers differ. */
+const aheadMs = 5 * 60 * 1000
 /** Firehose writes at most 128 MiB; Platte's own files are smaller. */
 const maxFileBytes = 128 * 1024 * 1024
 /** What one file may unpack to. */
@@ -15,20 +18,38 @@ const maxUnpacked = 1024 * 1024 * 1024
 /** The characters of a line. One of CloudWatch holds many lines. */
 const maxLine = 16 * 1024 * 1024
 
-/**
- * The keys of files of events. Starts a day early and ends a day late: a file is named by its first line, or by when it
- * was written. @throws PlatteError('refused') where the store cannot be listed.
- */
-export async function* eventKeys(documents: Documents, since: Instant, until: Instant): AsyncIterable<string> {
-  if (documents.list === undefined)
+/** The whole range, or only the folders into which files are written now. Instants. */
+export interface Range {
+  readonly since: Instant
+  readonly until: Instant
+  readonly isNow?: boolean
+}
+
+/** The keys of files of events. @throws PlatteError('refused') where the store cannot be listed. */
+export async function* eventKeys({ list, folders }: Documents, range: Range): AsyncIterable<string> {
+  if (list === undefined || folders === undefined)
     throw new PlatteError('refused', 'this store cannot be listed, so its events cannot be found', {
       hint: 'run it where the store is, or give it the files',
     })
-  for (let at = since - dayMs; at < until + dayMs; at += dayMs) {
-    const day = isoText(at).slice(0, 10)
-    // Logpush writes days without "-".
-    for (const name of [day.replaceAll('-', ''), day]) yield* documents.list(eventsFolder(name))
-  }
+  const found: string[] = []
+  if (range.isNow) found.push(...foldersOfNow(range.until))
+  else for await (const name of folders('events/')) if (isWithin(name, range)) found.push(`events/${name}/`)
+  for (const folder of found.sort()) yield* list(folder)
+}
+
+/** Starts a day early: a file is named by its first line. What a wrong clock dates ahead waits for its day. */
+function isWithin(name: string, { since, until }: Range): boolean {
+  const [, ...parts] = /^dt=(\d{4})-?(\d\d)-?(\d\d)$/.exec(name) ?? []
+  const day = Date.parse(parts.join('-'))
+  return day > since - 2 * dayMs && day <= until + aheadMs
+}
+
+/** Platte and Firehose have a folder for each hour; Logpush has one for each day, and writes it without "-". */
+function foldersOfNow(now: Instant): readonly string[] {
+  const texts = [now - hourMs, now, now + aheadMs].map(isoText)
+  const hours = texts.map((text) => `${eventsFolder(text.slice(0, 10))}hr=${text.slice(11, 13)}/`)
+  const days = texts.map((text) => eventsFolder(text.slice(0, 10).replaceAll('-', '')))
+  return [...new Set([...hours, ...days])]
 }
 
 /** Lines of a file; `undefined` for one that is too long. */

@@ -1,12 +1,15 @@
 /** Brings a projection up to date with the files of events in a store. */
-import type { Instant } from '../kernel/clock.ts'
 import type { Documents } from '../store/documents.ts'
-import { eventKeys, type Lines, storedLines } from './event-files.ts'
+import { eventKeys, type Lines, type Range, storedLines } from './event-files.ts'
 import { readLine } from './lines.ts'
-import type { Projection } from './projection.ts'
+import type { Projection, ProjectionOptions } from './projection.ts'
 
 /** Files of one transaction, at most. */
 const batchFiles = 64
+
+interface Stoppable {
+  readonly isStopped?: () => boolean
+}
 
 /**
  * Reads the files that are not in yet. @returns how many.
@@ -15,10 +18,10 @@ const batchFiles = 64
 export async function followStore(
   documents: Documents,
   projection: Projection,
-  { since, until, isStopped = () => false }: { since: Instant; until: Instant; isStopped?: () => boolean },
+  { isStopped = () => false, ...range }: Range & Stoppable,
 ): Promise<number> {
   let read = 0
-  for await (const key of eventKeys(documents, since, until)) {
+  for await (const key of eventKeys(documents, range)) {
     if (isStopped()) break
     if (projection.has(key)) continue
     for await (const lines of storedLines(documents, key)) takeLines(projection, lines)
@@ -28,6 +31,31 @@ export async function followStore(
   }
   projection.flush()
   return read
+}
+
+/** Late files of the day before are looked for this often, those of any day once a day. */
+const lateMs = 60 * 60 * 1000
+const dayMs = 24 * lateMs
+
+/**
+ * Follows a store for long: a listing of it costs, so most passes only look where files are written now.
+ * @returns a pass, which throws as `followStore`.
+ */
+export function openFollower(documents: Documents, { clock, keepMs }: Pick<ProjectionOptions, 'clock' | 'keepMs'>) {
+  let seen: Projection | undefined
+  let [lateAt, allAt] = [0, 0]
+  return async (projection: Projection, isStopped: () => boolean): Promise<number> => {
+    const until = clock()
+    const isAll = projection !== seen || Math.abs(until - allAt) >= dayMs
+    const isLate = isAll || Math.abs(until - lateAt) >= lateMs
+    const since = until - (isAll ? keepMs : dayMs)
+    const read = await followStore(documents, projection, { since, until, isNow: !isLate, isStopped })
+    if (isStopped()) return read
+    if (isLate) lateAt = until
+    if (isAll) allAt = until
+    seen = projection
+    return read
+  }
 }
 
 export function takeLines(projection: Projection, lines: Lines): void {

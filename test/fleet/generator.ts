@@ -131,14 +131,17 @@ export const scripts: Readonly<Record<string, Script>> = {
 }
 
 /** @returns the lines in the order of time, and what they make. */
-export function makeFleet(count: number): { readonly lines: readonly Line[]; readonly machines: readonly Expected[] } {
+export function makeFleet(
+  count: number,
+  from = start,
+): { readonly lines: readonly Line[]; readonly machines: readonly Expected[] } {
   const lines: Line[] = []
   const names = Object.keys(scripts)
   const machines = Array.from({ length: count }, (_, i): Expected => {
     const machine = i.toString(16).padStart(32, '0')
     const oem = ['ami', 'azure', 'qemu'][i % 3] ?? ''
     const say = (afterMinutes: number, fields: object): void => {
-      const at = start + afterMinutes * minute + i * 17
+      const at = from + afterMinutes * minute + i * 17
       const whole = {
         app,
         channel: 'stable',

@@ -24,6 +24,7 @@ import type { Documents } from '../../src/store/documents.ts'
 import { folderDocuments } from '../../src/store/folder/documents.ts'
 import { memoryDocuments } from '../memory.ts'
 import { seeded } from '../world.ts'
+import { everything } from './everything.ts'
 import { app, type EventFile, filesOf, makeFleet, next, old, scripts, sources, start, store } from './generator.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'platte-fleet-'))
@@ -47,27 +48,6 @@ async function follow(documents: Documents, at = file, more: Partial<ProjectionO
   const read = await followStore(documents, projection, window)
   projection.close()
   return read
-}
-
-/** Everything that is read of a projection. */
-function everything(at = file) {
-  const database = new DatabaseSync(at)
-  const fleet = readFleet(database)
-  const rows = fleet.machines({}, { limit: 10_000, offset: 0 })
-  const found = {
-    tallies: fleet.tallies(),
-    moved: fleet.moved(),
-    silent: [0, 1, 2].map((hours) => fleet.silent(start + hours * hour)),
-    counts: fleet.counts(),
-    machines: rows.toSorted((a, b) => (a.machine < b.machine ? -1 : 1)),
-    histories: rows.map(({ machine }) => [machine, fleet.machine(machine).map(({ changes }) => changes)]).sort(),
-    releases: fleet.release(next),
-    trend: fleet
-      .trend([start / hour, start / hour + 2])
-      .toSorted((a, b) => (a.version + a.channel < b.version + b.channel ? -1 : 1)),
-  }
-  database.close()
-  return found
 }
 
 async function inMemory(files: readonly EventFile[]): Promise<Documents> {
@@ -140,7 +120,7 @@ describe('the same rows', () => {
       await followStore(await inMemory([one]), projection, window)
     }
     projection.close()
-    expect(everything()).toEqual(want)
+    expect(everything(file)).toEqual(want)
   })
 
   test('from lines in any order, one transaction each or all at once, and twice', () => {
@@ -153,7 +133,7 @@ describe('the same rows', () => {
     })
     projection.flush()
     projection.close()
-    expect(everything()).toEqual(want)
+    expect(everything(file)).toEqual(want)
   })
 
   test('from files that come twice, under their name or another', async () => {
@@ -165,7 +145,7 @@ describe('the same rows', () => {
       platteFiles.map(({ key, bytes }) => ({ key: key.replace('-0a0b', '-1a1b'), bytes })),
     )
     expect(await follow(documents)).toBe(platteFiles.length)
-    expect(everything()).toEqual(want)
+    expect(everything(file)).toEqual(want)
   })
 
   test('after each of many short processes', async () => {
@@ -174,7 +154,7 @@ describe('the same rows', () => {
       await store(documents, [one])
       expect(await follow(documents)).toBe(1)
     }
-    expect(everything()).toEqual(want)
+    expect(everything(file)).toEqual(want)
   })
 
   test('where two processes write one file', async () => {
@@ -187,7 +167,7 @@ describe('the same rows', () => {
     b.flush()
     a.close()
     b.close()
-    expect(everything()).toEqual(want)
+    expect(everything(file)).toEqual(want)
   })
 
   test('after a projector was killed', async () => {
@@ -199,7 +179,7 @@ describe('the same rows', () => {
     child.stdout.once('data', () => child.kill('SIGKILL'))
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL'])
     expect(await follow(documents)).toBeGreaterThan(0)
-    expect(everything()).toEqual(want)
+    expect(everything(file)).toEqual(want)
   })
 
   test.each([
@@ -219,7 +199,7 @@ describe('the same rows', () => {
     await follow(documents)
     damage()
     await follow(documents).catch(() => follow(documents))
-    expect(everything()).toEqual(want)
+    expect(everything(file)).toEqual(want)
     expect(existsSync(`${file}.old`)).toBe(true)
   })
 })
@@ -315,7 +295,7 @@ test('ids and aliases as keyed hashes: the same machines, and no text of them in
   expect(disguiseWith('another key of the fleet')(id)).not.toBe(hashed)
   database.close()
   expect(readFileSync(file).includes(id)).toBe(false)
-  expect(everything().tallies).toEqual(want.tallies)
+  expect(everything(file).tallies).toEqual(want.tallies)
 })
 
 test('machines are found by a part of their id, what they run, where they are silent; in pages', async () => {

@@ -4,10 +4,9 @@ import { Command } from 'commander'
 import { command, oneOf, openReadingOf, parseCount, parseDuration, settingsOf } from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import { durationMs, isInstant } from '../../documents/fields.ts'
-import { systemClock } from '../../kernel/clock.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import { describeError } from '../../kernel/log.ts'
-import { followStore } from '../follow.ts'
+import { openFollower } from '../follow.ts'
+import { keepProjection } from '../kept.ts'
 import { states } from '../machine.ts'
 import { openProjection } from '../projection.ts'
 import type { MachineFilter } from '../reader.ts'
@@ -108,21 +107,24 @@ const followCommand = (): Command =>
       const { store } = await openReadingOf(options, warn)
       const projecting = projectionOptions(options)
       const stop = new AbortController()
+      const isStopped = () => stop.signal.aborted
       for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
-      const pass = async (): Promise<void> => {
+      const report = (files: number): void => show(options.json, { files }, [`files of events read: ${files}`])
+      const pass = openFollower(store.documents, projecting)
+      if (options.watch === undefined) {
         const projection = openProjection(fleetFile, projecting)
-        const until = systemClock()
-        const isStopped = () => stop.signal.aborted
-        const files = await followStore(store.documents, projection, {
-          ...{ since: until - projecting.keepMs, until, isStopped },
-        }).finally(() => projection.close())
-        if (files > 0 || options.watch === undefined) show(options.json, { files }, [`files of events read: ${files}`])
+        return report(await pass(projection, isStopped).finally(() => projection.close()))
       }
-      if (options.watch === undefined) return await pass()
-      while (!stop.signal.aborted) {
-        await pass().catch((error: unknown) => notice(`error: ${describeError(error).problem}`))
+      const kept = keepProjection(fleetFile, projecting, ({ problem }) => notice(`error: ${problem}`))
+      while (!isStopped()) {
+        await kept.use('follow', async (fleet) => {
+          const files = await pass(fleet, isStopped)
+          if (files > 0) report(files)
+        })
+        await kept.upkeep()
         await setTimeout(options.watch, undefined, { signal: stop.signal }).catch(() => {})
       }
+      kept.close()
     })
 
 const parseWatch = (text: string): number =>
