@@ -35,7 +35,7 @@ export const long: readonly string[] = [
   'faults/channels.test.ts',
   'faults/rotation.test.ts',
   'runtimes/rotation.test.ts',
-  'fleet/damage.test.ts',
+  'fleet/heavy.test.ts',
 ]
 
 /** Tests of many rounds (`rounds.ts`). */

@@ -139,16 +139,6 @@ test('a line of 50 MB is counted, and bounded in memory; those around it are rea
   expect((most - heap) / 1024 / 1024).toBeLessThan(40)
 })
 
-test('what unpacks to too much ends the file; its one line is too long', async () => {
-  const part = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '), { level: 1 })
-  const documents = memoryDocuments()
-  await documents.create(
-    key('bomb.gz'),
-    Buffer.concat([gzipSync(contact('before')), ...Array.from({ length: 17 }, () => part)]),
-  )
-  expect(await follow(documents)).toEqual({ files: 1, machines: 1, counts: { unreadable: 2 } })
-})
-
 test('lines are split only where a record begins', async () => {
   const tricky = contact('}{\\"time\\":\\"').replace('"c"', '"}{"')
   const lines: Lines[] = []

@@ -1,18 +1,21 @@
-/** The file of a projection is damaged while a server runs with it. */
+/** What takes long: files of a projection that are damaged while a server runs with it, floods, and processes that are killed. */
 import { copyFileSync, mkdtempSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
+import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { followStore } from '../../src/fleet/follow.ts'
 import { openProjection } from '../../src/fleet/projection.ts'
+import { readFleet } from '../../src/fleet/reader.ts'
 import type { LogEntry } from '../../src/kernel/log.ts'
 import { jsonLogTo, startServer } from '../../src/runtime/node.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
 import { makeStore, openStore } from '../../src/runtime/store.ts'
+import { memoryDocuments } from '../memory.ts'
 import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
 import { everything } from './everything.ts'
-import { filesOf, makeFleet, store } from './generator.ts'
+import { filesOf, makeFleet, start, store } from './generator.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'platte-kept-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -86,4 +89,15 @@ describe('while a server runs with it, a file that is', () => {
       }),
     ])
   })
+})
+
+test('what unpacks to too much ends the file; its one line is too long', async () => {
+  const part = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '), { level: 1 })
+  const documents = memoryDocuments()
+  await documents.create(key('bomb.gz'), Buffer.concat([gzipSync(line), ...Array.from({ length: 17 }, () => part)]))
+  const projection = openProjection(':memory:', { clock: () => start + hour, keepMs: 24 * hour })
+  expect(await followStore(documents, projection, { since: start, until: start + hour })).toBe(1)
+  const fleet = readFleet(projection.database)
+  expect([fleet.howMany({}), fleet.counts()]).toEqual([1, { unreadable: 2 }])
+  projection.close()
 })
