@@ -94,7 +94,12 @@ describe('while a server runs with it, a file that is', () => {
 test('what unpacks to too much ends the file; its one line is too long', async () => {
   const part = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '), { level: 1 })
   const documents = memoryDocuments()
-  await documents.create(key('bomb.gz'), Buffer.concat([gzipSync(line), ...Array.from({ length: 17 }, () => part)]))
+  const line =
+    '{"time":"2026-11-23T06:00:00.000Z","event":"contact","app":"a","channel":"c","version":"1","machine":"m"}\n'
+  await documents.create(
+    'events/dt=2026-11-23/bomb.gz',
+    Buffer.concat([gzipSync(line), ...Array.from({ length: 17 }, () => part)]),
+  )
   const projection = openProjection(':memory:', { clock: () => start + hour, keepMs: 24 * hour })
   expect(await followStore(documents, projection, { since: start, until: start + hour })).toBe(1)
   const fleet = readFleet(projection.database)
