@@ -5,6 +5,7 @@ import type { Publisher } from '../channels/publish.ts'
 import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Extension } from '../checks/serving.ts'
 import { fleetFeature } from '../fleet/feature.ts'
+import { fleetSiteFeature } from '../fleet-site/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { metricsFeature } from '../metrics/feature.ts'
@@ -23,6 +24,7 @@ const serverFeatures: Features = [
   // Only a process has time to keep what machines report, and to adopt.
   fleetFeature,
   metricsFeature,
+  fleetSiteFeature,
   upstreamsFeature,
 ]
 

@@ -1,5 +1,6 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
 import { fleetSettings } from '../fleet/settings.ts'
+import { fleetSiteSettings } from '../fleet-site/settings.ts'
 import { PlatteError, problemOf } from '../kernel/errors.ts'
 import {
   type Environment,
@@ -26,6 +27,7 @@ export const settingsTable = {
   ...siteSettings,
   ...fleetSettings,
   ...metricsSettings,
+  ...fleetSiteSettings,
 }
 
 export type Settings = SettingValues<typeof settingsTable>

@@ -40,7 +40,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     '@cloudflare/workers-types',
   ]),
   metrics: ['fleet', 'checks', 'catalog', 'http', 'release', 'kernel', 'node:'],
+  'fleet-site': ['fleet', 'site', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono', 'node:'],
   runtime: [
+    'fleet-site',
     'locks',
     'site',
     'metrics',

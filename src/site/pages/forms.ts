@@ -114,7 +114,11 @@ async function explanation(
   return part`<section class="sheet" aria-label="${text.answer}"><p class="answer">${offered === undefined ? text.none : text.update(offered)}</p>
 <p class="small soft">${filled(text.asOf, instant(found.at))}</p>
 ${list}
-${found.note ? part`<p class="small">${text.listed}</p>` : none}</section>\n`
+${found.note ? part`<p class="small">${text.listed}</p>` : none}${
+    machineId && hasFeature(page.serving, 'fleet-site')
+      ? part`<p><a href="${page.link('/fleet/machine', { id: machineId })}">${text.fleet}</a></p>`
+      : none
+  }</section>\n`
 }
 
 /** Sentences of the terminal begin small and have no full stop. */

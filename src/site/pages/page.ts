@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { raw } from 'hono/html'
 import { parseAccept } from 'hono/utils/accept'
 import type { Problem } from '../../catalog/channels.ts'
-import { answering, type Serving } from '../../checks/serving.ts'
+import { answering, hasFeature, type Serving } from '../../checks/serving.ts'
 import type { Answering } from '../../checks/update-check.ts'
 import { textDigest } from '../../kernel/digest.ts'
 import { readStatus, type Status } from '../status.ts'
@@ -50,8 +50,13 @@ function chooseWords(parameter: string | undefined, accept: string | undefined):
   return found === chinese.tag ? chinese : english
 }
 
-const sections = { channels: '/', explain: '/explain', config: '/client-config' } as const
+const sections = { channels: '/', explain: '/explain', config: '/client-config', fleet: '/fleet' } as const
 type Section = keyof typeof sections
+
+function isShown(name: Section, serving: Serving): boolean {
+  if (name === 'fleet') return hasFeature(serving, 'fleet-site')
+  return hasFeature(serving, 'site') && (name !== 'explain' || serving.explain !== undefined)
+}
 
 /** No script, no frame, nothing of another host. */
 const policy =
@@ -67,7 +72,11 @@ interface Head {
   readonly title: string
   readonly section: Section
   readonly feed?: string
-  readonly status?: 200 | 400 | 404
+  readonly status?: 200 | 400 | 401 | 404 | 429
+  /** Instead of that of public pages. */
+  readonly sheet?: string
+  readonly footer?: Html
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export function answerPage(page: PageContext, head: Head, content: Html): Response {
@@ -82,19 +91,19 @@ export function answerPage(page: PageContext, head: Head, content: Html): Respon
     'referrer-policy': 'same-origin',
     vary: 'accept-language',
     etag: `"${textDigest(body)}"`,
+    ...head.headers,
   }
   return new Response(body, { status, headers })
 }
 
-function renderPage(page: PageContext, { title, section, feed }: Head, content: Html): Html {
+function renderPage(page: PageContext, { title, section, feed, sheet = stylePath, footer }: Head, content: Html): Html {
   const { words, link, fileLink, serving, c } = page
   const { catalog } = page.status.state ?? {}
-  const links = (Object.keys(sections) as Section[])
-    .filter((name) => name !== 'explain' || serving.explain)
-    .map((name) => {
-      const current = name === section ? raw(' aria-current="page"') : none
-      return part`<li><a href="${link(sections[name])}"${current}>${words.nav[name]}</a></li>\n`
-    })
+  const names = (Object.keys(sections) as Section[]).filter((name) => isShown(name, serving))
+  const links = names.map((name) => {
+    const current = name === section ? raw(' aria-current="page"') : none
+    return part`<li><a href="${link(sections[name])}"${current}>${words.nav[name]}</a></li>\n`
+  })
   const query = Object.fromEntries(Object.entries(c.req.query()).map(([name, text]) => [name, text.slice(0, 256)]))
   const translated = link(c.req.path, { ...query, lang: words.other.tag })
   return part`<!DOCTYPE html>
@@ -104,13 +113,13 @@ function renderPage(page: PageContext, { title, section, feed }: Head, content: 
 <title>${title.slice(0, maxTitle)} · Platte</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<link rel="stylesheet" href="${fileLink(stylePath)}">
+<link rel="stylesheet" href="${fileLink(sheet)}">
 <link rel="icon" type="image/svg+xml" href="${fileLink(iconPath)}">
 ${feed ? part`<link rel="alternate" type="application/atom+xml" title="${title}" href="${fileLink(feed)}">\n` : none}</head>
 <body>
 <a class="skip" href="#content">${words.skip}</a>
 <header>
-<a class="mark" href="${link('/')}">Platte</a>
+<a class="mark" href="${link(sections[names[0] ?? 'channels'])}">Platte</a>
 <nav aria-label="${words.nav.label}"><ul>
 ${links}<li><a lang="${words.other.lang}" hreflang="${words.other.lang}" href="${translated}">${words.other.name}</a></li>
 </ul></nav>
@@ -119,7 +128,7 @@ ${links}<li><a lang="${words.other.lang}" hreflang="${words.other.lang}" href="$
 ${content}
 </main>
 <footer>
-${catalog ? part`<p>${filled(words.footer, time(catalog.issuedAtMs, page))}</p>` : none}
+${footer ?? (catalog ? part`<p>${filled(words.footer, time(catalog.issuedAtMs, page))}</p>` : none)}
 </footer>
 </body>
 </html>

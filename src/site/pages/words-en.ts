@@ -5,7 +5,7 @@ export const english = {
   /** As HTTP and HTML name the language, and as `?lang=` does. */
   tag: 'en',
   lang: 'en',
-  nav: { label: 'Pages', channels: 'Channels', explain: 'Explain', config: 'Client configuration' },
+  nav: { label: 'Pages', channels: 'Channels', explain: 'Explain', config: 'Client configuration', fleet: 'Fleet' },
   skip: 'Skip to content',
   other: { name: '简体中文', lang: 'zh-Hans', tag: 'zh' },
   /** `{time}` stands for an instant, in these and all that follow. */
@@ -136,6 +136,7 @@ export const english = {
     nextNone: 'offered nothing',
     listed: 'This channel has private lists of machines. This is the answer for a machine on none of them.',
     asOf: 'as of {time}',
+    fleet: 'What this machine reported',
     closed: 'Only operators can ask here: use platte explain, or /v1/explain with the token.',
     missing: (names: string): string => `Please fill in: ${names}.`,
     tooLong: (name: string): string => `${name} is too long.`,

@@ -39,7 +39,7 @@ const column = (index: 0 | 1) =>
 export const chinese: Words = {
   tag: 'zh',
   lang: 'zh-Hans',
-  nav: { label: '页面', channels: '通道', explain: '查询', config: '客户端配置' },
+  nav: { label: '页面', channels: '通道', explain: '查询', config: '客户端配置', fleet: '机群' },
   skip: '跳到正文',
   other: { name: 'English', lang: 'en', tag: 'en' },
   footer: '来自 {time} 签名的目录，由答复机器的同一份代码生成。',
@@ -144,6 +144,7 @@ export const chinese: Words = {
     nextNone: '不再得到更新',
     listed: '此通道有机器名单。谁在名单上不在此公开，这里的结果适用于名单以外的机器。',
     asOf: '以 {time} 计',
+    fleet: '这台机器的报告',
     closed: '查询只对管理员开放：请用 platte explain，或带令牌访问 /v1/explain。',
     missing: (names) => `请填写：${names}。`,
     tooLong: (name) => `${name}太长。`,

@@ -1,0 +1,114 @@
+/** `/fleet/machines`: machines with search, filters, order and pages. */
+import { type State, states } from '../fleet/machine.ts'
+import type { MachineFilter, MachineRow } from '../fleet/reader.ts'
+import { type Html, none, part, time } from '../site/pages/fragments.ts'
+import { dayMs, hourMs, readChannels } from './channels.ts'
+import { machineData, stateText } from './machine.ts'
+import { count, type FleetPage, given, tools, type View } from './page.ts'
+
+const limit = 50
+const silents = { '1h': hourMs, '24h': dayMs, '7d': 7 * dayMs, '30d': 30 * dayMs } as const
+const sorts = ['id', 'since', 'last', 'machine'] as const
+/** Choices of a list, those with most machines. */
+const maxChoices = 50
+
+const fields = ['search', 'state', 'channel', 'version', 'oem', 'silent', 'sort', 'app'] as const
+type Query = Readonly<Record<(typeof fields)[number], string>>
+
+export function viewMachines(page: FleetPage): View {
+  const { fleet, text, read } = page
+  const query = Object.fromEntries(fields.map((name) => [name, read(name)])) as Query
+  const filter = filterOf(page, query)
+  const all = fleet.howMany(filter)
+  const pages = Math.max(1, Math.ceil(all / limit))
+  const requested = Number(read('page') || 1)
+  const at = Number.isSafeInteger(requested) && requested > 0 ? Math.min(requested, pages) : 1
+  const machines = fleet.machines(filter, { limit, offset: (at - 1) * limit })
+  return {
+    title: text.list.title,
+    data: { count: all, page: at, pages, machines: machines.map(machineData) },
+    content: () => part`<h1>${text.list.title}</h1>
+${tools(page)}${form(page, query)}
+${all === 0 ? part`<p class="note">${text.list.none}</p>` : table(page, machines)}
+${pager(page, query, at, pages, all)}`,
+  }
+}
+
+function filterOf({ idOf, isHashed, now }: FleetPage, query: Query): MachineFilter {
+  const { app, channel, version, oem, search } = query
+  const state = states.find((one) => one === query.state)
+  const silent = Object.hasOwn(silents, query.silent) ? silents[query.silent as keyof typeof silents] : undefined
+  const filled = Object.entries({ app, channel, version, oem }).filter(([, value]) => value !== '')
+  return {
+    ...Object.fromEntries(filled),
+    ...(state && { state }),
+    ...(silent && { silentSince: now - silent }),
+    // Of a keyed hash, no part can be searched but of the hash itself.
+    ...(search && { search: isHashed && !/^[0-9a-f-]{1,31}$|^hmac/.test(search) ? idOf(search) : search }),
+  }
+}
+
+function form(page: FleetPage, query: Query): Html {
+  const { text, page: context, fleet } = page
+  const channels = readChannels(fleet)
+  const { list } = text
+  const unique = (names: readonly string[]): readonly string[] =>
+    [...new Set(names)].filter(Boolean).slice(0, maxChoices)
+  const versions = unique(channels.flatMap((one) => one.versions.map(([version]) => version)))
+  const apps = unique(channels.map(({ app }) => app))
+  const lang =
+    context.c.req.query('lang') === context.words.tag
+      ? part`<input type="hidden" name="lang" value="${context.words.tag}">`
+      : none
+  const choice = (
+    name: keyof Query,
+    label: string,
+    options: readonly (readonly [value: string, text: string])[],
+    any = true,
+  ): Html => {
+    const known =
+      options.some(([value]) => value === query[name]) || query[name] === ''
+        ? options
+        : [...options, [query[name], given(query[name])] as const]
+    const items = [...(any ? [['', list.any] as const] : []), ...known].map(
+      ([value, label]) =>
+        part`<option value="${value}"${value === query[name] ? part` selected` : none}>${label}</option>`,
+    )
+    return part`<div><label for="${name}">${label}</label><select id="${name}" name="${name}">${items}</select></div>\n`
+  }
+  const same = (names: readonly string[]) => names.map((name) => [name, given(name)] as const)
+  return part`<form class="sheet" method="get" action="${context.fileLink('/fleet/machines')}">${lang}
+<div><label for="search">${list.search}</label><input type="search" id="search" name="search" value="${query.search}" maxlength="128" autocomplete="off" spellcheck="false" aria-describedby="search-hint"><span class="hint" id="search-hint">${list.searchHint}</span></div>
+${choice(
+  'state',
+  list.state,
+  states.map((state: State) => [state, text.states[state]]),
+)}${choice('channel', list.channel, same(unique(channels.map(({ channel }) => channel))))}${choice('version', list.version, same(versions))}${apps.length > 1 || query.app !== '' ? choice('app', list.app, same(apps)) : none}<div><label for="oem">${list.oem}</label><input type="text" id="oem" name="oem" value="${query.oem}" maxlength="128" autocomplete="off" spellcheck="false"></div>
+${choice('silent', list.silent, Object.entries(list.silents))}${choice(
+  'sort',
+  list.sort,
+  sorts.map((name) => [name, list.sorts[name]]),
+  false,
+)}<div class="wide"><button type="submit">${list.submit}</button> <a href="${page.link('/machines')}">${list.clear}</a></div></form>`
+}
+
+function table(page: FleetPage, machines: readonly MachineRow[]): Html {
+  const { text, link, page: context } = page
+  const { list } = text
+  const heads = [list.machine, list.channel, list.version, list.state, list.since, list.last, list.platform]
+  const rows = machines.map((one) => {
+    const alias = one.alias ? part`<br><span class="small">${given(one.alias)}</span>` : none
+    const platform = [one.board, [one.oem, one.oemVersion].filter(Boolean).join(' ')].filter(Boolean).join(', ')
+    return part`<tr><td><a href="${link('/machine', { id: one.machine })}"><code>${given(one.machine)}</code></a>${alias}</td><td>${given(one.channel)}</td><td>${given(one.version)}</td><td>${stateText(page, one)}</td><td>${time(one.since, context)}</td><td>${time(one.last, context)}</td><td>${given(platform)}</td></tr>\n`
+  })
+  return part`<div class="scroll" tabindex="0"><table class="machines"><thead><tr>${heads.map((head) => part`<th scope="col">${head}</th>`)}</tr></thead><tbody>
+${rows}</tbody></table></div>`
+}
+
+function pager({ text: { list }, link }: FleetPage, query: Query, at: number, pages: number, all: number): Html {
+  if (all === 0) return none
+  const to = (page: number): string => link('/machines', { ...query, page: page > 1 ? String(page) : '' })
+  const shown = list.shown(count((at - 1) * limit + 1), count(Math.min(at * limit, all)), count(all))
+  return part`<nav class="pager" aria-label="${list.title}"><span class="soft">${shown}</span>
+${at > 1 ? part`<a rel="prev" href="${to(at - 1)}">${list.before}</a>\n` : none}${at < pages ? part`<a rel="next" href="${to(at + 1)}">${list.next}</a>` : none}</nav>`
+}
