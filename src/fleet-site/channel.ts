@@ -2,7 +2,7 @@
 
 import { percent } from '../kernel/format.ts'
 import type { ListedRelease } from '../release/rollout-status.ts'
-import { atMost, type Html, none, part } from '../site/pages/fragments.ts'
+import { atMost, type Html, none, part, stateLabel } from '../site/pages/fragments.ts'
 import { readChannelStatus } from '../site/status.ts'
 import {
   type ChannelMachines,
@@ -121,7 +121,7 @@ function rollout(
   { app }: ChannelMachines,
   { release, boards }: ListedRelease,
 ): Html {
-  const { state = 'superseded', progress } = boards[0] ?? {}
-  const ramp = progress ? ` ${percent(progress.share)}` : ''
-  return part`<li><a href="${link('/release', { app, version: release.version })}">${release.version}</a> <span class="state">${words.states[state]}${ramp}</span></li>\n`
+  const [status] = boards
+  const label = status ? part` <span class="state">${stateLabel(status, words)}</span>` : none
+  return part`<li><a href="${link('/release', { app, version: release.version })}">${release.version}</a>${label}</li>\n`
 }

@@ -27,7 +27,7 @@ export function viewMachine(page: FleetPage): View {
   return {
     title,
     data: { machines: found.map(({ changes, ...one }) => ({ ...machineData(one), changes: changes.map(changeData) })) },
-    content: () => part`<h1>${text.machine.title} <code>${title}</code></h1>
+    content: () => part`<h1>${text.machine.title} <code>${given(found[0]?.machine ?? '')}</code></h1>
 ${tools(page)}${found.map((one) => machine(page, one))}`,
   }
 }
@@ -52,7 +52,6 @@ function machine(page: FleetPage, one: Found): Html {
   const channel = part`<a href="${link('/channel', { app: one.app, channel: one.channel })}">${given(one.channel) || '–'}</a>`
   const changes = one.changes.toReversed().map((change) => step(page, change))
   return part`<section class="sheet" aria-label="${given(one.machine)}">${definitions([
-    [words.title, part`<code>${given(one.machine)}</code>`],
     [words.alias, one.alias && given(one.alias)],
     [words.app, appName(page, one.app)],
     [text.list.channel, channel],

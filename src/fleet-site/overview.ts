@@ -66,7 +66,11 @@ export function appName({ page }: FleetPage, app: string): string {
 /** How many machines are in each state, each with a link to these. */
 export function stateBar(page: FleetPage, { app, channel, states }: ChannelMachines): Html {
   const { text, link } = page
-  const parts = [...states].map(([state, n]) => ({ className: colourOf(state), count: n }))
+  const parts = Object.entries(Object.groupBy([...states], ([state]) => colourOf(state))).map(
+    ([className, some = []]) => ({
+      ...{ className, count: some.reduce((sum, [, n]) => sum + n, 0) },
+    }),
+  )
   const label = text.channel.bar([...states].map(([state, n]) => `${text.states[state]} ${count(n)}`).join(', '))
   const items = [...states].map(([state, n]) => {
     const to = link('/machines', { app, channel, state })

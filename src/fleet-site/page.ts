@@ -97,8 +97,7 @@ const kinds: Readonly<Record<State, 'good' | 'way' | 'wait' | 'bad' | 'none'>> =
 export const colourOf = (state: State): string => `s-${kinds[state]}`
 
 export function chip(state: State, text: FleetWords): Html {
-  const kind = kinds[state]
-  return part`<span class="state${kind === 'good' || kind === 'bad' ? ` ${kind}` : ''}">${text.states[state]}</span>`
+  return part`<span class="state ${kinds[state]}">${text.states[state]}</span>`
 }
 
 /** What a state is about, such as the reason of waiting. */

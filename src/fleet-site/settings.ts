@@ -1,5 +1,5 @@
 /** Settings of the page `/fleet`. Apart from `feature.ts`, which Workers cannot bundle. */
-import { minTokenLength, setting, wordOf } from '../kernel/setting.ts'
+import { setting, wordOf } from '../kernel/setting.ts'
 
 interface Others {
   readonly fleetFile?: string
@@ -19,6 +19,6 @@ export const fleetSiteSettings = {
   fleetToken: setting('PLATTE_FLEET_TOKEN', 'the token for `/fleet`, at least 16 characters', String, {
     secret: true,
     conflict: (token: string) =>
-      token.length < minTokenLength ? `is too short: use at least ${minTokenLength} random characters` : undefined,
+      /^[\x21-\x7e]{16,}$/.test(token) ? undefined : 'must be at least 16 random characters without spaces',
   }),
 }

@@ -58,7 +58,6 @@ export const english = {
     ...{ offered: 'offered', begun: 'began', installed: 'installed', done: 'done', failed: 'failed' },
     ...{ fellBack: 'fell back', success: 'Success', median: 'Half took at most', planned: 'planned by its ramp' },
     interval: (low: string, high: string): string => `${low} to ${high} (95 % interval)`,
-    channels: 'Channels',
     chart: (version: string): string =>
       `Share of the machines that were offered ${version}, installed it and run it, over time`,
     note: 'Shares are of all machines in these channels, also of those that the release does not fit.',

@@ -56,7 +56,6 @@ export const chinese: FleetWords = {
     ...{ offered: '已提供', begun: '已开始', installed: '已安装', done: '已完成', failed: '失败' },
     ...{ fellBack: '已退回', success: '成功率', median: '半数机器用时不超过', planned: '逐步推送的计划' },
     interval: (low, high) => `${low} 至 ${high}（95 % 区间）`,
-    channels: '通道',
     chart: (version) => `随时间变化：得到、装上和运行 ${version} 的机器占比`,
     note: '占比以这些通道的所有机器计，包括不适用此版本的机器。',
     none: '没有机器得到过此版本。',

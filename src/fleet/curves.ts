@@ -5,35 +5,50 @@ import type { Instant } from '../kernel/clock.ts'
 export const curveSteps = ['offered', 'installed', 'done'] as const
 export type Curves = Readonly<Record<(typeof curveSteps)[number], readonly number[]>>
 
-interface Place {
+/** A release where it was first offered; without a channel, in any. */
+export interface Rollout {
   readonly app: string
   readonly version: string
+  readonly channel?: string | undefined
 }
 
-const rows =
-  'FROM progress WHERE app = (SELECT id FROM words WHERE word = ?) AND target = (SELECT id FROM words WHERE word = ?)'
+const word = '(SELECT id FROM words WHERE word = ?)'
 
-/** @param from of the first one. @param stepMs how long after another the others are; at least 1. */
+const from = ({ app, version, channel }: Rollout) => ({
+  sql: `FROM progress WHERE app = ${word} AND target = ${word}${channel === undefined ? '' : ` AND channel = ${word}`}`,
+  values: [app, version, ...(channel === undefined ? [] : [channel])],
+})
+
+/** @param time from the first instant, `count` of them, `stepMs` apart. */
 export function readCurves(
   database: DatabaseSync,
-  { app, version }: Place,
-  { from, stepMs, count }: { readonly from: Instant; readonly stepMs: number; readonly count: number },
+  rollout: Rollout,
+  time: { readonly from: Instant; readonly stepMs: number; readonly count: number },
 ): Curves {
+  const { sql, values } = from(rollout)
   const curve = (step: (typeof curveSteps)[number]): readonly number[] => {
-    const sql = `SELECT (${step} - ? + ? - 1) / ? AS place, count(*) AS n ${rows} AND ${step} IS NOT NULL GROUP BY 1`
-    const added = new Array<number>(count).fill(0)
-    for (const { place, n } of database.prepare(sql).all(from, stepMs, stepMs, app, version)) {
+    // Numbers are bound as floating point.
+    const place = `CAST((${step} - ? + ? - 1) / ? AS INTEGER) AS place`
+    const rows = database
+      .prepare(`SELECT ${place}, count(*) AS n ${sql} AND ${step} IS NOT NULL GROUP BY 1`)
+      .all(time.from, time.stepMs, time.stepMs, ...values)
+    const added = new Array<number>(time.count).fill(0)
+    for (const { place, n } of rows) {
       const i = Math.max(0, Number(place))
-      if (i < count) added[i] = (added[i] ?? 0) + Number(n)
+      if (i < time.count) added[i] = (added[i] ?? 0) + Number(n)
     }
     let sum = 0
-    return added.map((n) => (sum += n))
+    return added.map((n) => {
+      sum += n
+      return sum
+    })
   }
   return { offered: curve('offered'), installed: curve('installed'), done: curve('done') }
 }
 
-/** When a machine was first offered a release. */
-export function firstOffer(database: DatabaseSync, { app, version }: Place): Instant | undefined {
-  const first = database.prepare(`SELECT min(offered) AS at ${rows}`).get(app, version)?.at
+/** When a machine was first offered it. */
+export function firstOffer(database: DatabaseSync, rollout: Rollout): Instant | undefined {
+  const { sql, values } = from(rollout)
+  const first = database.prepare(`SELECT min(offered) AS at ${sql}`).get(...values)?.at
   return typeof first === 'number' ? first : undefined
 }

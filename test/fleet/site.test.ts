@@ -1,0 +1,364 @@
+/** The page `/fleet` over real sockets: who sees it, what it shows, and that nothing a machine sends breaks it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { HtmlValidate, type Report } from 'html-validate'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { openForReading } from '../../src/fleet/database.ts'
+import { disguiseWith } from '../../src/fleet/ids.ts'
+import { states } from '../../src/fleet/machine.ts'
+import { openProjection } from '../../src/fleet/projection.ts'
+import { readFleet } from '../../src/fleet/reader.ts'
+import { listen } from '../../src/runtime/node.ts'
+import { hostile, makeFleetFile, serveFleet, token } from '../pages/fleet.ts'
+import { newPageStore, publicUrl } from '../pages/store.ts'
+import { app, day, type TestStore } from '../world.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'platte-fleet-site-'))
+const file = join(dir, 'fleet.db')
+let store: TestStore
+let begin = 0
+beforeAll(async () => {
+  store = await newPageStore()
+  begin = store.time.now
+  makeFleetFile(file, begin, 600)
+})
+beforeEach(() => {
+  store.time.now = begin
+})
+afterAll(() => rmSync(dir, { recursive: true }))
+
+const machine = 'fe1e0123456789abfe1e01235ee00007'
+
+/** Serves over a socket while the work runs. */
+async function serving<Result>(
+  work: (url: string, get: (path: string, headers?: Record<string, string>) => Promise<Response>) => Promise<Result>,
+  more: Parameters<typeof serveFleet>[2] = {},
+  idsKey?: string,
+  at = file,
+): Promise<Result> {
+  const { url, server } = await listen({ host: '127.0.0.1', port: 0 }, () => serveFleet(store, at, more, idsKey))
+  try {
+    return await work(url, (path, headers = {}) => fetch(url + path, { headers, redirect: 'manual' }))
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
+}
+
+const bearer = { authorization: `Bearer ${token}` }
+const html = { accept: 'text/html' }
+const form = { 'content-type': 'application/x-www-form-urlencoded' }
+
+const signIn = (url: string, given: string, headers: Record<string, string> = {}, to = '/fleet') =>
+  fetch(`${url}/fleet/login`, {
+    ...{ method: 'POST', redirect: 'manual', headers: { ...form, ...html, ...headers } },
+    body: new URLSearchParams({ token: given, to }).toString(),
+  })
+
+const cookieOf = (answer: Response): string => answer.headers.get('set-cookie')?.split(';')[0] ?? ''
+
+const pages = [
+  '/fleet',
+  `/fleet/channel?app=${app}&channel=stable`,
+  `/fleet/channel?app=${app}&channel=stable&days=1`,
+  `/fleet/channel?app=${app}&channel=${encodeURIComponent(hostile.channel)}`,
+  `/fleet/release?app=${app}&version=4593.2.0`,
+  `/fleet/release?app=${app}&version=4628.0.0`,
+  '/fleet/machines',
+  '/fleet/machines?state=failed&channel=stable&sort=since',
+  '/fleet/machines?search=nothing+like+this',
+  `/fleet/machines?search=${encodeURIComponent(hostile.machine)}`,
+  `/fleet/machine?id=${machine}`,
+  `/fleet/machine?id=${encodeURIComponent(hostile.machine)}`,
+  '/fleet/machine?id=nobody',
+]
+
+describe('who sees it', () => {
+  test.each(pages)('without the token nobody sees %s', async (path) => {
+    await serving(async (_, get) => {
+      for (const headers of [
+        {},
+        html,
+        { authorization: 'Bearer wrong' },
+        { ...html, cookie: 'platte-fleet=9999999999999.AAAA' },
+      ]) {
+        const answer = await get(path, headers)
+        expect(answer.status).toBe(401)
+        expect(answer.headers.get('www-authenticate')).toBe('Bearer')
+        expect(await answer.text()).not.toMatch(/4372|azure|amd64|up to date|db-\d/i)
+      }
+    })
+  })
+
+  test('a browser signs in with the token, and its session ends after hours, by signing out, or with another token', async () => {
+    await serving(async (url, get) => {
+      const answer = await signIn(url, token, { 'sec-fetch-site': 'same-origin' }, '/fleet/machines?state=failed')
+      expect([answer.status, answer.headers.get('location')]).toEqual([303, '/fleet/machines?state=failed'])
+      expect(answer.headers.get('set-cookie')).toMatch(
+        /^platte-fleet=[^;]+; Max-Age=43200; Path=\/fleet; HttpOnly; Secure; SameSite=Strict$/,
+      )
+      const cookie = cookieOf(answer)
+      expect(cookie).not.toContain(token)
+      const page = await get('/fleet', { ...html, cookie })
+      expect(page.status).toBe(200)
+      expect(page.headers.get('cache-control')).toBe('no-store')
+      const [name, value = ''] = cookie.split('=')
+      const later = `${name}=${decodeURIComponent(value).replace(/^\d+/, (at) => String(Number(at) + 1))}`
+      expect((await get('/fleet', { cookie: later })).status).toBe(401)
+      const out = await fetch(`${url}/fleet/logout`, { method: 'POST', redirect: 'manual', headers: { cookie } })
+      expect([out.status, out.headers.get('set-cookie')]).toEqual([
+        303,
+        expect.stringMatching(/^platte-fleet=; Max-Age=0; Path=\/fleet/),
+      ])
+      store.time.now = begin + 13 * 60 * 60 * 1000
+      expect((await get('/fleet', { cookie })).status).toBe(401)
+      store.time.now = begin
+    })
+  })
+
+  test('where a proxy removes a path, the cookie and all links have it; without TLS the cookie is not Secure', async () => {
+    await serving(
+      async (url, get) => {
+        const answer = await signIn(url, token)
+        expect(answer.headers.get('location')).toBe('/up/fleet')
+        expect(answer.headers.get('set-cookie')).toMatch(/Path=\/up\/fleet; HttpOnly; SameSite=Strict$/)
+        const text = await (await get('/fleet', { ...html, cookie: cookieOf(answer) })).text()
+        for (const [, to = ''] of text.matchAll(/(?:href|action)="([^"]*)"/g)) expect(to).toMatch(/^(\/up\/|#)/)
+      },
+      { publicUrl: 'http://127.0.0.1/up' },
+    )
+  })
+
+  test.each([
+    [{ 'sec-fetch-site': 'cross-site' }, 403],
+    [{ 'sec-fetch-site': 'same-site' }, 403],
+    [{ 'sec-fetch-site': 'none' }, 403],
+    [{ origin: 'https://evil.example' }, 403],
+    [{ origin: 'null' }, 403],
+    [{ origin: publicUrl }, 303],
+    [{ 'sec-fetch-site': 'same-origin', origin: publicUrl }, 303],
+    [{ 'content-type': 'text/plain' }, 400],
+  ])('a form with %j gets %i', async (headers, status) => {
+    await serving(async (url) => {
+      const answer = await signIn(url, token, headers as Record<string, string>)
+      expect(answer.status).toBe(status)
+      expect(answer.headers.has('set-cookie')).toBe(status === 303)
+      const out = await fetch(`${url}/fleet/logout`, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: headers as Record<string, string>,
+      })
+      expect(out.status).toBe(status === 400 ? 303 : status)
+    })
+  })
+
+  test.each(['https://evil.example/', '//evil.example', '/fleet//evil', '/fleet/\\evil', '/', '/fleet?a\r\nx: y', ''])(
+    'signing in leads to no other place than the fleet: %j',
+    async (to) => {
+      await serving(async (url) => expect((await signIn(url, token, {}, to)).headers.get('location')).toBe('/fleet'))
+    },
+  )
+
+  test('wrong tokens are bounded; sessions go on; a minute later it works again', async () => {
+    await serving(async (url, get) => {
+      const cookie = cookieOf(await signIn(url, token))
+      const found: number[] = []
+      for (let i = 0; i < 30; i++) found.push((await signIn(url, `wrong ${i}`)).status)
+      expect(new Set(found)).toEqual(new Set([401]))
+      const answer = await signIn(url, token)
+      expect([answer.status, answer.headers.get('retry-after'), answer.headers.has('set-cookie')]).toEqual([
+        429,
+        '60',
+        false,
+      ])
+      expect((await get('/fleet', bearer)).status).toBe(429)
+      expect((await get('/fleet', { cookie })).status).toBe(200)
+      store.time.now += 61_000
+      expect((await signIn(url, token)).status).toBe(303)
+    })
+  })
+
+  test('a wrong token is logged without itself', async () => {
+    await serving(async (url) => {
+      const text = await (await signIn(url, 'not-this-secret')).text()
+      expect(text).toContain('This is not the token.')
+      expect(text).not.toContain('not-this-secret')
+    })
+    expect(store.log).toContainEqual({ level: 'warn', event: 'fleet-login', verdict: 'wrong' })
+    expect(JSON.stringify(store.log)).not.toContain('not-this-secret')
+  })
+
+  test('other methods and other paths', async () => {
+    await serving(async (url, get) => {
+      expect((await fetch(`${url}/fleet`, { method: 'POST', headers: bearer })).status).toBe(405)
+      expect((await get('/fleet/logout')).status).toBe(405)
+      expect((await get('/fleet/login')).headers.get('location')).toBe('/fleet')
+      expect((await get('/fleet/nothing', bearer)).status).toBe(404)
+      expect((await get('/fleet/', bearer)).status).toBe(200)
+      const huge = await fetch(`${url}/fleet/login`, {
+        method: 'POST',
+        headers: form,
+        body: `token=${'x'.repeat(20_000)}`,
+      })
+      expect(huge.status).toBe(413)
+    })
+  })
+})
+
+const validator = new HtmlValidate({
+  extends: ['html-validate:recommended'],
+  rules: { 'valid-id': ['error', { relaxed: true }], 'no-trailing-whitespace': 'off', 'long-title': 'off' },
+})
+const problemsOf = ({ results }: Report): readonly string[] =>
+  results.flatMap(({ messages }) => messages.map(({ ruleId, message, line }) => `${line} ${ruleId}: ${message}`))
+
+describe.each(['en', 'zh'])('in the language %s', (lang) => {
+  test.each(pages)(
+    '%s is valid, small, from one host, without scripts, and escapes what machines send',
+    async (path) => {
+      await serving(async (_, get) => {
+        const answer = await get(path, { ...bearer, ...html, 'accept-language': lang })
+        const text = await answer.text()
+        expect(answer.status).toBe(/nobody/.test(path) ? 404 : 200)
+        expect(problemsOf(await validator.validateString(text))).toEqual([])
+        expect(Buffer.byteLength(text)).toBeLessThan(60_000)
+        expect(answer.headers.get('content-language')).toBe(lang === 'zh' ? 'zh-Hans' : 'en')
+        const [tags, shown] = [text.replace(/"[^"]*"/g, '""'), text.replace(/<[^>]*>/g, ' ')]
+        expect(tags).not.toMatch(/<(script|img|board|oem|i)\b|<[^>]* (style|on\w+)=/)
+        expect(shown).not.toMatch(/undefined|NaN|\[object|\{time\}|\u202e/)
+        expect(text).not.toContain(token)
+        expect(answer.headers.get('content-security-policy')).toMatch(
+          /^default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'/,
+        )
+        const [, sheet = ''] = /rel="stylesheet" href="([^"]+)"/.exec(text) ?? []
+        const css = await get(sheet)
+        expect([css.status, css.headers.get('content-type')]).toEqual([200, 'text/css; charset=utf-8'])
+      })
+    },
+  )
+})
+
+/** What the projection says. */
+function recorded() {
+  const database = openForReading(file)
+  const fleet = readFleet(database)
+  const rows = fleet.machines({}, { limit: 10_000, offset: 0 })
+  database.close()
+  return rows
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON of many shapes.
+const json = async (answer: Promise<Response>): Promise<any> => {
+  const { status, headers } = await answer
+  expect([status, headers.get('content-type')]).toEqual([200, 'application/json'])
+  return (await answer).json()
+}
+
+test('counts of the overview and of each state are those of the projection, and each links to these machines', async () => {
+  const rows = recorded()
+  await serving(async (_, get) => {
+    const { channels, lines, syncers } = await json(get('/fleet', bearer))
+    for (const one of channels) {
+      const here = rows.filter(({ channel }) => channel === one.channel)
+      expect(one.machines).toBe(here.length)
+      for (const state of states) expect(one.states[state] ?? 0).toBe(here.filter((row) => row.state === state).length)
+    }
+    expect([lines, syncers]).toEqual([{ lost: 7 }, 1])
+    const text = await (await get('/fleet', { ...bearer, ...html })).text()
+    for (const [, to = '', n = ''] of text.matchAll(
+      /<a href="(\/fleet\/machines\?[^"]*state=[^"]*)">.*?<\/a> <b>([\d,]+)<\/b>/g,
+    )) {
+      const { count } = await json(get(to.replaceAll('&amp;', '&'), bearer))
+      expect(count).toBe(Number(n.replaceAll(',', '')))
+    }
+    for (const state of states.filter((one) => rows.some((row) => row.state === one))) {
+      const found = await json(get(`/fleet/machines?state=${state}`, bearer))
+      expect(found.count).toBe(rows.filter((row) => row.state === state).length)
+    }
+  })
+})
+
+test('every machine is on exactly one page of the list', async () => {
+  await serving(async (_, get) => {
+    const found: string[] = []
+    const { pages: count } = await json(get('/fleet/machines', bearer))
+    for (let page = 1; page <= count; page++) {
+      const { machines } = await json(get(`/fleet/machines?page=${page}`, bearer))
+      found.push(...machines.map((one: { machine: string }) => one.machine))
+    }
+    expect(found.toSorted()).toEqual(
+      recorded()
+        .map((one) => one.machine)
+        .toSorted(),
+    )
+  })
+})
+
+test('a rollout against its ramp, in the channel that has it', async () => {
+  await serving(async (_, get) => {
+    const { release, channels } = await json(get(`/fleet/release?app=${app}&version=4593.2.0`, bearer))
+    const [stable] = channels
+    expect(stable).toMatchObject({ channel: 'stable', machines: 420 })
+    const now = stable.offered.length - 1
+    expect(Date.parse(stable.at[now - 1])).toBeLessThan(begin)
+    expect(Date.parse(stable.at[now])).toBeGreaterThanOrEqual(begin)
+    const runs = recorded().filter((one) => one.version === '4593.2.0')
+    expect([stable.offered[now], stable.done[now], release.done]).toEqual([release.offered, runs.length, runs.length])
+    expect(stable.planned[now]).toBeCloseTo(0.375, 2)
+    expect(Math.abs(stable.offered[now] / stable.machines - 0.36)).toBeLessThan(0.08)
+    expect(stable.planned.at(-1)).toBe(1)
+  })
+})
+
+test('a machine: its changes, and the way to what it is offered and back', async () => {
+  await serving(async (_, get) => {
+    const { machines } = await json(get(`/fleet/machine?id=${machine}`, bearer))
+    expect(machines[0].changes.length).toBeGreaterThan(3)
+    const text = await (await get(`/fleet/machine?id=${machine}`, { ...bearer, ...html })).text()
+    const [, to = ''] = /href="(\/explain\?[^"]*)"/.exec(text) ?? []
+    const explained = await (await get(to.replaceAll('&amp;', '&'))).text()
+    expect(explained).toContain(`href="/fleet/machine?id=${machine}"`)
+    expect(explained).toContain('class="answer"')
+  })
+})
+
+test('where ids are keyed hashes, a machine is found by its real id, and its page does not offer to explain it', async () => {
+  const key = 'a key of the fleet'
+  const hashed = join(dir, 'hashed.db')
+  const projection = openProjection(hashed, { clock: () => begin, keepMs: day, disguise: disguiseWith(key) })
+  projection.sighting({ ...hostile, at: begin, app, channel: 'stable', version: '1.0.0', machine })
+  projection.flush()
+  projection.close()
+  await serving(
+    async (_, get) => {
+      const text = await (await get(`/fleet/machine?id=${machine}`, { ...bearer, ...html })).text()
+      expect(text).toContain(disguiseWith(key)(machine))
+      expect(text).not.toContain('/explain?')
+      expect((await json(get(`/fleet/machines?search=${machine}`, bearer))).count).toBe(1)
+    },
+    {},
+    key,
+    hashed,
+  )
+})
+
+test('a projection that cannot be read is a clear error, and it works again once it is there', async () => {
+  const broken = join(dir, 'broken.db')
+  await serving(
+    async (_, get) => {
+      for (const damage of [() => {}, () => writeFileSync(broken, 'nonsense'.repeat(1000))]) {
+        damage()
+        const answer = await get('/fleet', bearer)
+        expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([503, 'answer-unavailable'])
+      }
+      rmSync(broken)
+      openProjection(broken, { clock: () => begin, keepMs: day }).close()
+      const text = await (await get('/fleet', { ...bearer, ...html })).text()
+      expect(text).toContain('No machine has reported yet.')
+    },
+    {},
+    undefined,
+    broken,
+  )
+})
