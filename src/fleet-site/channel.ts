@@ -58,7 +58,7 @@ export async function viewChannel(page: FleetPage): Promise<View> {
     },
     content: () => part`<h1>${title}</h1>
 <p class="lead">${appName(page, app)}${page.page.words.comma}${text.machines(count(one.machines))}</p>
-${tools(page)}<section class="sheet" aria-label="${text.channel.states}">${stateBar(page, one)}<ul class="legend"><li><a href="${link('/machines', { app, channel, silent: '24h', sort: 'last' })}">${text.channel.silent}</a> <b>${count(silent)}</b></li>
+${tools(page)}<section class="sheet" aria-label="${text.channel.states}">${stateBar(page, one)}<ul class="legend"><li><a href="${link('/machines', { app, channel, silent: '24h', sort: 'silent' })}">${text.channel.silent}</a> <b>${count(silent)}</b></li>
 ${cameFrom.slice(0, maxRows).map((row) => part`<li>${text.channel.cameFrom} ${given(row.cameFrom)} <b>${count(row.machines)}</b></li>\n`)}</ul></section>
 <h2>${text.channel.versions}</h2>
 <nav aria-label="${text.channel.range}"><ul>${periods.map((period) => periodLink(page, one, period, days))}</ul></nav>

@@ -8,7 +8,16 @@ import { count, type FleetPage, given, tools, type View } from './page.ts'
 
 const limit = 50
 const silents = { '1h': hourMs, '24h': dayMs, '7d': 7 * dayMs, '30d': 30 * dayMs } as const
-const sorts = ['id', 'since', 'last', 'machine'] as const
+const sorts = {
+  id: { sort: 'seen' },
+  machine: { sort: 'machine' },
+  since: { sort: 'since', isDescending: true },
+  contact: { sort: 'last', isDescending: true },
+  silent: { sort: 'last' },
+} as const
+const sortNames = Object.keys(sorts) as readonly (keyof typeof sorts)[]
+const sortOf = ({ sort }: Query) => sortNames.find((name) => name === sort) ?? 'id'
+
 /** Choices of a list, those with most machines. */
 const maxChoices = 50
 
@@ -20,17 +29,22 @@ export function viewMachines(page: FleetPage): View {
   const query = Object.fromEntries(fields.map((name) => [name, read(name)])) as Query
   const filter = filterOf(page, query)
   const all = fleet.howMany(filter)
-  const pages = Math.max(1, Math.ceil(all / limit))
-  const requested = Number(read('page') || 1)
-  const at = Number.isSafeInteger(requested) && requested > 0 ? Math.min(requested, pages) : 1
-  const machines = fleet.machines(filter, { limit, offset: (at - 1) * limit })
+  const order = sorts[sortOf(query)]
+  const { machines, next, previous } = fleet.page(filter, {
+    limit,
+    after: page.page.c.req.query('after') || undefined,
+    ...order,
+  })
+  // Only for people: a page begins where `after` says.
+  const requested = Number(read('from') || 0)
+  const from = Number.isSafeInteger(requested) && requested > 0 && requested < all ? requested : 0
   return {
     title: text.list.title,
-    data: { count: all, page: at, pages, machines: machines.map(machineData) },
+    data: { count: all, next: next ?? null, previous: previous ?? null, machines: machines.map(machineData) },
     content: () => part`<h1>${text.list.title}</h1>
 ${tools(page)}${form(page, query)}
 ${all === 0 ? part`<p class="note">${text.list.none}</p>` : table(page, machines)}
-${pager(page, query, at, pages, all)}`,
+${pager(page, query, { all, from, shown: machines.length, next, previous })}`,
   }
 }
 
@@ -87,7 +101,7 @@ ${choice(
 ${choice('silent', list.silent, Object.entries(list.silents))}${choice(
   'sort',
   list.sort,
-  sorts.map((name) => [name, list.sorts[name]]),
+  sortNames.map((name) => [name, list.sorts[name]]),
   false,
 )}<div class="wide"><button type="submit">${list.submit}</button> <a href="${page.link('/machines')}">${list.clear}</a></div></form>`
 }
@@ -105,10 +119,21 @@ function table(page: FleetPage, machines: readonly MachineRow[]): Html {
 ${rows}</tbody></table></div>`
 }
 
-function pager({ text: { list }, link }: FleetPage, query: Query, at: number, pages: number, all: number): Html {
+interface Pages {
+  readonly all: number
+  /** Machines before this page. */
+  readonly from: number
+  readonly shown: number
+  readonly next: string | undefined
+  readonly previous: string | undefined
+}
+
+function pager({ text: { list }, link }: FleetPage, query: Query, { all, from, shown, next, previous }: Pages): Html {
   if (all === 0) return none
-  const to = (page: number): string => link('/machines', { ...query, page: page > 1 ? String(page) : '' })
-  const shown = list.shown(count((at - 1) * limit + 1), count(Math.min(at * limit, all)), count(all))
-  return part`<nav class="pager" aria-label="${list.title}"><span class="soft">${shown}</span>
-${at > 1 ? part`<a rel="prev" href="${to(at - 1)}">${list.before}</a>\n` : none}${at < pages ? part`<a rel="next" href="${to(at + 1)}">${list.next}</a>` : none}</nav>`
+  const to = (after: string, begin: number): string =>
+    link('/machines', { ...query, after, from: begin > 0 ? String(begin) : '' })
+  const label = list.shown(count(from + 1), count(Math.min(from + shown, all)), count(all))
+  const before = previous && part`<a rel="prev" href="${to(previous, Math.max(0, from - limit))}">${list.before}</a>\n`
+  return part`<nav class="pager" aria-label="${list.title}"><span class="soft">${label}</span>
+${previous && from > limit ? part`<a href="${link('/machines', query)}">${list.first}</a>\n` : none}${before ?? none}${next ? part`<a rel="next" href="${to(next, from + shown)}">${list.next}</a>` : none}</nav>`
 }

@@ -7,6 +7,7 @@ import { readFleet } from '../fleet/reader.ts'
 import { readText } from '../http/body.ts'
 import { refuse, refuseMethod } from '../http/problem.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { type Html, none, part } from '../site/pages/fragments.ts'
 import { readPageContext } from '../site/pages/page.ts'
@@ -74,6 +75,7 @@ async function answer(serving: Serving, sessions: Sessions, options: Options, c:
     const { data, title, content, status = 200 } = await view(fleet)
     return isForBrowser(c) ? answerFleetPage(page, { title, status }, content()) : answerData(data, status, page.now)
   } catch (error) {
+    if (error instanceof PlatteError && error.code === 'bad-request') throw error
     serving.reader.log({ level: 'error', event: 'fleet-page', ...describeError(error, true) })
     return refuse(c, 'answer-unavailable', 'the projection of the fleet cannot be read now', {
       hint: 'try again in a minute; the log says why',

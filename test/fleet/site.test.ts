@@ -66,7 +66,7 @@ const pages = [
   `/fleet/release?app=${app}&version=4593.2.0`,
   `/fleet/release?app=${app}&version=4628.0.0`,
   '/fleet/machines',
-  '/fleet/machines?state=failed&channel=stable&sort=since',
+  '/fleet/machines?state=failed&channel=stable&sort=silent',
   '/fleet/machines?search=nothing+like+this',
   `/fleet/machines?search=${encodeURIComponent(hostile.machine)}`,
   `/fleet/machine?id=${machine}`,
@@ -279,19 +279,43 @@ test('counts of the overview and of each state are those of the projection, and 
   })
 })
 
-test('every machine is on exactly one page of the list', async () => {
+test.each(['id', 'machine', 'since', 'contact', 'silent'])(
+  'every machine is on exactly one page of the list, in the order %s, onwards and back',
+  async (sort) => {
+    const rows = recorded()
+    await serving(async (_, get) => {
+      const found: { machine: string; since: string; last: string }[][] = []
+      let after: string | null = ''
+      let back: string | null = null
+      for (; after !== null; ) {
+        const page: { machines: (typeof found)[number]; next: string | null; previous: string | null } = await json(
+          get(`/fleet/machines?sort=${sort}&after=${after}`, bearer),
+        )
+        found.push(page.machines)
+        after = page.next
+        back = page.previous
+      }
+      const all = found.flat()
+      expect(all.map(({ machine }) => machine).toSorted()).toEqual(rows.map(({ machine }) => machine).toSorted())
+      const values = all.map(
+        (one) => ({ id: '', machine: one.machine, since: one.since, contact: one.last, silent: one.last })[sort],
+      )
+      const sorted = values.toSorted()
+      expect(values).toEqual(['since', 'contact'].includes(sort) ? sorted.reverse() : sorted)
+      for (let i = found.length - 2; i >= 0; i--) {
+        const page = await json(get(`/fleet/machines?sort=${sort}&after=${back}`, bearer))
+        expect(page.machines).toEqual(found[i])
+        back = page.previous
+      }
+      expect(back).toBe(null)
+    })
+  },
+)
+
+test('a place in the list that cannot be read is the sender’s error', async () => {
   await serving(async (_, get) => {
-    const found: string[] = []
-    const { pages: count } = await json(get('/fleet/machines', bearer))
-    for (let page = 1; page <= count; page++) {
-      const { machines } = await json(get(`/fleet/machines?page=${page}`, bearer))
-      found.push(...machines.map((one: { machine: string }) => one.machine))
-    }
-    expect(found.toSorted()).toEqual(
-      recorded()
-        .map((one) => one.machine)
-        .toSorted(),
-    )
+    const answer = await get('/fleet/machines?after=nonsense', bearer)
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([400, 'bad-request'])
   })
 })
 
