@@ -2,7 +2,8 @@
 import type { Extension, Feature } from '../checks/serving.ts'
 import type { fleetSettings } from '../fleet/settings.ts'
 import { refuse } from '../http/problem.ts'
-import type { SettingValues } from '../kernel/setting.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { minTokenLength, type SettingValues } from '../kernel/setting.ts'
 import type { fleetSiteSettings } from './settings.ts'
 
 type Settings = SettingValues<typeof fleetSettings> & SettingValues<typeof fleetSiteSettings>
@@ -11,7 +12,18 @@ export const fleetSiteFeature: Feature<Settings> = {
   name: 'fleet-site',
   open: async ({ fleet, fleetToken: token, fleetFile: file, fleetIds, fleetIdsKey }, { reader }) => {
     if (fleet === 'off') return undefined
-    if (file === undefined || token === undefined) return howToGetIt
+    if (token !== undefined && !(token.length >= minTokenLength && /^[\x21-\x7e]+$/.test(token)))
+      throw new PlatteError(
+        'configuration',
+        `PLATTE_FLEET_TOKEN needs at least ${minTokenLength} random characters, without spaces`,
+        { hint: 'make one with: openssl rand -hex 16' },
+      )
+    if (file === undefined || token === undefined) {
+      if (fleet === undefined) return howToGetIt
+      throw new PlatteError('configuration', 'PLATTE_FLEET=token needs PLATTE_FLEET_FILE and PLATTE_FLEET_TOKEN', {
+        hint,
+      })
+    }
     const idsKey = fleetIds === 'hmac' ? fleetIdsKey : undefined
     return (await import('./routes.ts')).fleetPages({ file, token, idsKey, clock: reader.clock })
   },

@@ -115,10 +115,10 @@ async function explanation(
 <p class="small soft">${filled(text.asOf, instant(found.at))}</p>
 ${list}
 ${found.note ? part`<p class="small">${text.listed}</p>` : none}${
-    machineId && hasFeature(page.serving, 'fleet-site')
-      ? part`<p><a href="${page.link('/fleet/machine', { id: machineId })}">${text.fleet}</a></p>`
-      : none
-  }</section>\n`
+  machineId && hasFeature(page.serving, 'fleet-site')
+    ? part`<p><a href="${page.link('/fleet/machine', { id: machineId })}">${page.words.nav.fleet}${page.words.colon}${machineId}</a></p>`
+    : none
+}</section>\n`
 }
 
 /** Sentences of the terminal begin small and have no full stop. */

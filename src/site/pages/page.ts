@@ -53,10 +53,8 @@ function chooseWords(parameter: string | undefined, accept: string | undefined):
 const sections = { channels: '/', explain: '/explain', config: '/client-config', fleet: '/fleet' } as const
 type Section = keyof typeof sections
 
-function isShown(name: Section, serving: Serving): boolean {
-  if (name === 'fleet') return hasFeature(serving, 'fleet-site')
-  return hasFeature(serving, 'site') && (name !== 'explain' || serving.explain !== undefined)
-}
+const isShown = (name: Section, serving: Serving): boolean =>
+  hasFeature(serving, name === 'fleet' ? 'fleet-site' : 'site') && (name !== 'explain' || !!serving.explain)
 
 /** No script, no frame, nothing of another host. */
 const policy =

@@ -136,7 +136,6 @@ export const english = {
     nextNone: 'offered nothing',
     listed: 'This channel has private lists of machines. This is the answer for a machine on none of them.',
     asOf: 'as of {time}',
-    fleet: 'What this machine reported',
     closed: 'Only operators can ask here: use platte explain, or /v1/explain with the token.',
     missing: (names: string): string => `Please fill in: ${names}.`,
     tooLong: (name: string): string => `${name} is too long.`,

@@ -144,7 +144,6 @@ export const chinese: Words = {
     nextNone: '不再得到更新',
     listed: '此通道有机器名单。谁在名单上不在此公开，这里的结果适用于名单以外的机器。',
     asOf: '以 {time} 计',
-    fleet: '这台机器的报告',
     closed: '查询只对管理员开放：请用 platte explain，或带令牌访问 /v1/explain。',
     missing: (names) => `请填写：${names}。`,
     tooLong: (name) => `${name}太长。`,
