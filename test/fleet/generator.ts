@@ -19,6 +19,16 @@ export interface Expected {
   readonly oem: string
   /** Of the states that it goes through. */
   readonly changes: number
+  readonly first: number
+  readonly last: number
+  /** What it ran, from when on. */
+  readonly runs: readonly Run[]
+}
+
+interface Run {
+  readonly at: number
+  readonly channel: string
+  readonly version: string
 }
 
 export interface Line {
@@ -26,7 +36,9 @@ export interface Line {
   readonly text: string
 }
 
-type Script = (say: (afterMinutes: number, fields: object) => void) => Omit<Expected, 'machine' | 'oem' | 'channel'>
+type Script = (
+  say: (afterMinutes: number, fields: object) => void,
+) => Pick<Expected, 'state' | 'version' | 'detail' | 'changes'>
 
 const check = (reason = 'up-to-date', more: object = {}): object => ({
   check: true,
@@ -140,8 +152,13 @@ export function makeFleet(
   const machines = Array.from({ length: count }, (_, i): Expected => {
     const machine = i.toString(16).padStart(32, '0')
     const oem = ['ami', 'azure', 'qemu'][i % 3] ?? ''
+    const runs: Run[] = []
+    const times: number[] = []
     const say = (afterMinutes: number, fields: object): void => {
       const at = from + afterMinutes * minute + i * 17
+      const { channel, version } = { channel: 'stable', version: old, ...fields }
+      if (channel !== runs.at(-1)?.channel || version !== runs.at(-1)?.version) runs.push({ at, channel, version })
+      times.push(at)
       const whole = {
         app,
         channel: 'stable',
@@ -159,7 +176,8 @@ export function makeFleet(
     }
     const script = scripts[names[i % names.length] ?? '']
     if (script === undefined) throw new Error('no script')
-    return { machine, oem, channel: 'stable', ...script(say) }
+    const end = script(say)
+    return { machine, oem, channel: 'stable', ...end, first: Math.min(...times), last: Math.max(...times), runs }
   })
   return { lines: lines.sort((a, b) => a.at - b.at), machines }
 }
