@@ -1,13 +1,13 @@
 /** The fleet as numbers for metrics, read from its projection. Texts are those of clients, so every label is bounded. */
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
-import { setImmediate } from 'node:timers/promises'
+import type { DatabaseSync } from 'node:sqlite'
 import { openForReading } from '../fleet/database.ts'
 import { type State, states } from '../fleet/machine.ts'
+import { spanMs } from '../fleet/slots.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { reasonSentences } from '../release/decide.ts'
 import { errorLabel } from './error-label.ts'
-import { type Known, type Place, placeOf, type Reading, stepRows, steps, wordsOf } from './reading.ts'
-import { readReleases, targetsOf } from './release-numbers.ts'
+import { type Known, type Place, placeOf, type Reading, type Row, readingOf } from './reading.ts'
+import { readReleases } from './release-numbers.ts'
 import { type Family, largest, newSums, other, type Sums } from './sums.ts'
 
 /** Of a channel. */
@@ -21,12 +21,11 @@ export async function readNumbers(file: string, now: Instant, known: Known): Pro
   try {
     // One state of the file for all steps.
     database.exec('BEGIN')
-    const read = { database, known, textOf: wordsOf(database) }
-    const tallies = await readTallies(read)
+    const read = readingOf(database, known)
     return [
-      ...familiesOf(tallies, known),
+      ...familiesOf(await readTallies(read), known),
       await readSilent(read, now),
-      ...(await readReleases(read, targetsOf(read, [...tallies.versions.values()]))),
+      ...(await readReleases(read)),
       lineCounts(database),
     ]
   } finally {
@@ -46,24 +45,17 @@ interface Tallies {
   readonly failed: Sums
 }
 
+const tallyKey = ['app', 'channel', 'version', 'state', 'detail', 'came_from', 'syncer']
+
 async function readTallies(read: Reading): Promise<Tallies> {
   const tallies: Tallies = { versions: new Map(), waiting: newSums(), failed: newSums() }
-  const key = ['app', 'channel', 'version', 'state', 'detail', 'syncer'] as const
-  const step = read.database.prepare(
-    `SELECT * FROM tallies WHERE (${key.join(', ')}) > (?, ?, ?, ?, ?, ?) ORDER BY ${key.join(', ')} LIMIT ${stepRows}`,
-  )
-  let from: readonly SQLOutputValue[] = key.map(() => -1)
-  for (;;) {
-    const rows = step.all(...from)
-    for (const row of rows) if (row.syncer === 0) addTally(read, tallies, row)
-    const last = rows.at(-1)
-    if (last === undefined) return tallies
-    from = key.map((name) => last[name] ?? 0)
-    await setImmediate()
-  }
+  await read.each('tallies', tallyKey, (row) => {
+    if (row.syncer === 0) addTally(read, tallies, row)
+  })
+  return tallies
 }
 
-function addTally(read: Reading, { versions, waiting, failed }: Tallies, row: Record<string, SQLOutputValue>): void {
+function addTally(read: Reading, { versions, waiting, failed }: Tallies, row: Row): void {
   const place = placeOf(read, row)
   const [version, state, n] = [read.textOf(row.version), states[Number(row.state)] ?? 'seen', Number(row.n)]
   const key = [place.app, place.channel, version].join('\n')
@@ -109,15 +101,10 @@ const mostUsed = (all: readonly Version[], releases: ReadonlySet<string>): reado
 
 async function readSilent(read: Reading, now: Instant): Promise<Family> {
   const silent = newSums()
-  const step = read.database.prepare(
-    `SELECT app, channel, count(*) AS n FROM contacts CROSS JOIN machines USING (id)
-     WHERE id >= ? AND id < ? AND last < ? AND syncer = 0 GROUP BY 1, 2`,
-  )
-  await steps(read.database, 'id', 'FROM contacts', [], (from, to) => {
-    for (const row of step.all(from, to, now - silentMs)) {
-      const { app, channel } = placeOf(read, row)
-      silent.add([app, channel], Number(row.n))
-    }
+  await read.each('silence', ['app', 'channel', 'span'], (row) => {
+    if (Number(row.span) >= Math.floor((now - silentMs) / spanMs)) return
+    const { app, channel } = placeOf(read, row)
+    silent.add([app, channel], Number(row.n))
   })
   return {
     ...{ name: 'platte_fleet_silent_machines', help: 'Machines without a contact for 24 hours.' },

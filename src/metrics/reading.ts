@@ -1,4 +1,4 @@
-/** A projection that is read in short steps: a server answers between them. */
+/** Tables of a projection that are read in short steps: a server answers between them. */
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import { other } from './sums.ts'
@@ -15,45 +15,48 @@ export interface Place {
   readonly channel: string
 }
 
-/** Rows of one step: a few milliseconds. */
-export const stepRows = 2_000
+export type Row = Readonly<Record<string, SQLOutputValue>>
 
 export interface Reading {
-  readonly database: DatabaseSync
   readonly known: Known
   readonly textOf: (id: SQLOutputValue | undefined) => string
+  /** Calls back with each row of a table. @param key its primary key. */
+  readonly each: (table: string, key: readonly string[], take: (row: Row) => void) => Promise<void>
 }
 
-export function wordsOf(database: DatabaseSync): Reading['textOf'] {
+/** Rows of one step: a few milliseconds. */
+const stepRows = 2_000
+
+export function readingOf(database: DatabaseSync, known: Known): Reading {
   const words = new Map<unknown, string>()
-  const get = database.prepare('SELECT word FROM words WHERE id = ?')
-  return (id = 0) => {
-    const found = words.get(id) ?? String(get.get(id)?.word ?? other)
-    words.set(id, found)
-    return found
+  const word = database.prepare('SELECT word FROM words WHERE id = ?')
+  return {
+    known,
+    textOf(id = 0) {
+      const found = words.get(id) ?? String(word.get(id)?.word ?? other)
+      words.set(id, found)
+      return found
+    },
+    async each(table, key, take) {
+      const columns = key.join(', ')
+      const after = key.map(() => '?').join(', ')
+      const step = database.prepare(
+        `SELECT * FROM ${table} WHERE (${columns}) > (${after}) ORDER BY ${columns} LIMIT ${stepRows}`,
+      )
+      let from: readonly SQLOutputValue[] = key.map(() => -1)
+      for (;;) {
+        const rows = step.all(...from)
+        for (const row of rows) take(row)
+        const last = rows.at(-1)
+        if (last === undefined) return
+        from = key.map((name) => last[name] ?? 0)
+        await setImmediate()
+      }
+    },
   }
 }
 
-export function placeOf({ known, textOf }: Reading, row: Record<string, SQLOutputValue>): Place {
+export function placeOf({ known, textOf }: Reading, row: Row): Place {
   const [app, channel] = [textOf(row.app), textOf(row.channel)]
   return known.isKnown(app, channel) ? { app, channel } : { app: other, channel: other }
-}
-
-/** Goes through a range of ids. @param of the rest of a query. */
-export async function steps(
-  database: DatabaseSync,
-  id: string,
-  of: string,
-  values: readonly number[],
-  take: (from: number, to: number) => void,
-): Promise<void> {
-  // One query for both would read all rows.
-  const [least, most] = ['min', 'max'].map(
-    (one) => database.prepare(`SELECT ${one}(${id}) AS id ${of}`).get(...values)?.id,
-  )
-  if (typeof least !== 'number' || typeof most !== 'number') return
-  for (let from = least; from <= most; from += stepRows) {
-    take(from, from + stepRows)
-    await setImmediate()
-  }
 }

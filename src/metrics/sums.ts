@@ -12,7 +12,7 @@ export interface Family {
 type Series = readonly [labels: readonly string[], value: number]
 
 /** Of one kind, in a scrape. */
-export const maxSeries = 5_000
+const maxSeries = 5_000
 
 export const other = 'other'
 
