@@ -1,10 +1,7 @@
-/** Composes the features of a deployment, and runs what a schedule does: one bounded run at a time, on every runtime. */
-import { type CatalogCache, currentCatalog, reload } from '../catalog/cache.ts'
-import { refresh, type Slice } from '../catalog/edit-catalog.ts'
-import type { StoreWriter } from '../catalog/read.ts'
+/** Composes the features of a deployment, on every runtime. */
 import { type EventSink, fanOut } from '../checks/events.ts'
 import type { Extension, Feature, FeatureContext, Serving, Upstream } from '../checks/serving.ts'
-import { describeError, type Log, logWith } from '../kernel/log.ts'
+import { type Log, logWith } from '../kernel/log.ts'
 import { type Settings, settingRows } from './settings.ts'
 
 export type Features = readonly Feature<Settings>[]
@@ -60,27 +57,3 @@ export const refreshEveryMs = 60_000
 
 /** Gives the lines of one run an id in common. */
 export const runLog = (log: Log): Log => logWith(log, { runId: crypto.randomUUID() })
-
-/**
- * Signs the catalog again where that is due, names what was committed, and does what features add. It shares the memory
- * of what is served, so it never signs a catalog that was put back. Never throws: failures are in the log.
- */
-export async function refreshSlice(
-  writer: StoreWriter,
-  cache: CatalogCache,
-  bounds: Omit<Slice, 'turn'>,
-  extensions: readonly Extension[] = [],
-): Promise<void> {
-  try {
-    await currentCatalog(cache, writer, undefined)
-    const slice = { turn: Math.floor(writer.clock() / refreshEveryMs), ...bounds }
-    const { kind, expires } = await refresh(writer, { seen: cache.state, slice })
-    if (kind !== 'unchanged') {
-      await reload(cache, writer)
-      writer.log({ level: 'info', event: 'refresh', expires })
-    }
-  } catch (error) {
-    writer.log({ level: 'error', event: 'refresh', ...describeError(error) })
-  }
-  for (const { onSchedule } of extensions) await onSchedule?.(writer, bounds.most)
-}

@@ -13,13 +13,13 @@
  *       --allow-read=/etc/platte/keys src/runtime/deno.ts
  */
 
+import { existsSync } from 'node:fs'
 import { PlatteError } from '../kernel/errors.ts'
 import { jsonLog } from '../kernel/json-log.ts'
 import { describeError } from '../kernel/log.ts'
 import type { Environment } from '../kernel/setting.ts'
 import { cannotListen, graceMs, type Listen, type Served, serveWith, urlOf } from './server.ts'
-import { readSettings } from './settings.ts'
-import { readSettingsFile } from './settings-file.ts'
+import { readSettings, settingsFileName } from './settings.ts'
 import { openPublishing } from './store.ts'
 
 /** The parts of Deno's API in use. @see https://docs.deno.com/api/deno/ */
@@ -68,11 +68,15 @@ export function writeAll(text: string): void {
   while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes))
 }
 
+/** What reads TOML takes a while to load. Without the permission to read it there is no file. */
+const settingsFile = async (path: string | undefined) =>
+  path || existsSync(settingsFileName) ? (await import('./settings-file.ts')).readSettingsFile(path) : undefined
+
 /** Serves until SIGTERM or SIGINT, with one JSON log line a check on stdout. */
 async function main(): Promise<void> {
   const log = jsonLog(writeAll)
   try {
-    const file = readSettingsFile(environment.PLATTE_CONFIG)
+    const file = await settingsFile(environment.PLATTE_CONFIG)
     for (const problem of file?.warnings ?? []) log({ level: 'warn', event: 'settings', problem })
     const settings = readSettings(environment, ['store', 'pin', 'host'], file)
     const running = await serveWith(listen, settings, await openPublishing(settings, environment, log))

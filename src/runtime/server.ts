@@ -12,7 +12,7 @@ import { metricsFeature } from '../metrics/feature.ts'
 import { markFile } from '../store/folder/high-water-mark.ts'
 import { upstreamsFeature } from '../upstreams/feature.ts'
 import { createApp } from './app.ts'
-import { type Features, openFeatures, refreshEveryMs, refreshSlice, runLog, servingWith } from './compose.ts'
+import { type Features, openFeatures, refreshEveryMs, runLog, servingWith } from './compose.ts'
 import { features } from './features.ts'
 import type { SettingsWith } from './settings.ts'
 import { openUploadsOf } from './store.ts'
@@ -116,6 +116,7 @@ const checkPin = (publisher: Publisher) =>
 /** One run at a time: runs against a slow store must not pile up and race for the catalog. */
 async function keepFresh(publisher: Publisher, cache: CatalogCache, extensions: readonly Extension[]) {
   if (publisher.timestamp.length === 0) return () => {}
+  const { refreshSlice } = await import('./refresh-slice.ts')
   let isLooking = false
   const once = async (): Promise<void> => {
     if (isLooking) return

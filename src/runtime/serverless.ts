@@ -13,8 +13,9 @@ import { systemRandom } from '../kernel/random.ts'
 import type { Environment } from '../kernel/setting.ts'
 import type { Signer } from '../trust/keys.ts'
 import { createApp } from './app.ts'
-import { type Features, missingFeatures, openFeatures, refreshSlice, runLog, servingWith } from './compose.ts'
+import { type Features, missingFeatures, openFeatures, runLog, servingWith } from './compose.ts'
 import { type KeySource, loadEnvSigner } from './own-settings.ts'
+import { refreshSlice } from './refresh-slice.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows } from './settings.ts'
 
 export interface Deployment {

@@ -4,7 +4,7 @@ import { closest, distance } from 'fastest-levenshtein'
 import { parse, TomlError } from 'smol-toml'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { memberOf, quoted } from '../kernel/setting.ts'
-import { type SettingsFile, settingRows } from './settings.ts'
+import { type SettingsFile, settingRows, settingsFileName } from './settings.ts'
 
 const maxBytes = 256 * 1024
 
@@ -15,7 +15,7 @@ export type ReadFile = SettingsFile & { readonly warnings: readonly string[] }
  * @throws PlatteError('configuration') where it cannot be read or is no TOML.
  */
 export function readSettingsFile(path: string | undefined): ReadFile | undefined {
-  const file = path || 'platte.toml'
+  const file = path || settingsFileName
   const text = readText(file, path ? 'required' : 'optional')
   if (text === undefined) return undefined
   const members = new Map<string, { text: string; line: number | undefined; written?: string }>()

@@ -41,7 +41,10 @@ interface Placed {
   readonly line?: number | undefined
 }
 
-/** `platte.toml`: texts by their names there. */
+/** In the working folder, where PLATTE_CONFIG names no other. */
+export const settingsFileName = 'platte.toml'
+
+/** Texts of that file by their names there. */
 export interface SettingsFile {
   readonly path: string
   /** `written`: what stands there, where the text is another one. */

@@ -6,13 +6,24 @@ import { delimiter, join, resolve } from 'node:path'
 const root = resolve(import.meta.dirname, '../..')
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
+type Script = 'build:cli' | 'build:worker' | 'build:lambda'
+
 /** @param entry a file of this folder, instead of the first one that the script names. */
-export function bundle(script: 'build:cli' | 'build:worker' | 'build:lambda', file: string, entry?: string): void {
+export const bundle = (script: Exclude<Script, 'build:lambda'>, file: string, entry?: string): void =>
+  build(script, `--outfile=${file}`, entry)
+
+/** The function in several files, of which a start needs some. @returns the first. */
+export function bundleLambda(folder: string, entry?: string): string {
+  build('build:lambda', `--outdir=${folder} --out-extension:.js=.mjs`, entry)
+  return join(folder, 'index.mjs')
+}
+
+function build(script: Script, out: string, entry?: string): void {
   const [first = ''] = entries.exec(scripts[script]) ?? []
   const command = String(scripts[script])
     .replace(entries, entry === undefined ? (first.split(' ')[0] ?? '') : join('test/bench', entry))
     .replace(/ --out\S+/g, '')
-  execFileSync('sh', ['-c', `${command} --outfile="$0"`, file], {
+  execFileSync('sh', ['-c', `${command} ${out}`], {
     cwd: root,
     env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}` },
     stdio: ['ignore', 'inherit', 'inherit'],

@@ -15,7 +15,7 @@ import { memoryDocuments } from '../memory.ts'
 import { denoBinary } from '../runtimes/start-deno.ts'
 import { startS3 } from '../s3/server.ts'
 import { type Answer, checkPath } from './bare.ts'
-import { bundle } from './bundle.ts'
+import { bundle, bundleLambda } from './bundle.ts'
 import { startChild } from './child.ts'
 import { atMost, type Row } from './row.ts'
 import { estimate, median } from './stats.ts'
@@ -165,9 +165,7 @@ async function onLambda(dir: string): Promise<Contest> {
   }
   const answer = await answerFrom(publisher)
   const env = { ...s3.env, PLATTE_STORE: s3.setting, ...settingsOf(publisher), ANSWERS: JSON.stringify([answer]) }
-  const [full, bare] = [join(dir, 'full', 'index.mjs'), join(dir, 'bare', 'index.mjs')]
-  bundle('build:lambda', full)
-  bundle('build:lambda', bare, 'bare-lambda.ts')
+  const [full, bare] = [bundleLambda(join(dir, 'full')), bundleLambda(join(dir, 'bare'), 'bare-lambda.ts')]
   const headers = { 'Content-Type': 'text/xml' }
   const asked = { method: 'POST', path: checkPath, headers, body: Buffer.from(request) }
   const event = JSON.stringify(doors['function URL'](asked))

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { bundle } from '../bench/bundle.ts'
+import { bundle, bundleLambda } from '../bench/bundle.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'platte-bench-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -14,10 +14,12 @@ test.each([
   ['build:worker', ''],
   ['build:worker', 'bare-worker.ts'],
   ['build:worker', 'flip-worker.ts'],
-  ['build:lambda', ''],
-  ['build:lambda', 'bare-lambda.ts'],
 ] as const)('one file comes of %s %s', (script, entry) => {
   const file = join(dir, `${script.replace(':', '-')}-${entry}.mjs`)
   bundle(script, file, entry || undefined)
   expect(statSync(file).size).toBeGreaterThan(10_000)
+})
+
+test.each(['', 'bare-lambda.ts'])('a function comes of build:lambda %s', (entry) => {
+  expect(statSync(bundleLambda(join(dir, `lambda-${entry}`), entry || undefined)).size).toBeGreaterThan(10_000)
 })

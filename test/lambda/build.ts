@@ -7,7 +7,7 @@ import type { Metafile } from 'esbuild'
 /** Builds it into a folder, by the command that a deployment uses. */
 export function buildLambda(folder: string): { readonly file: string; readonly metafile: Metafile } {
   const [file, metafile] = [join(folder, 'index.mjs'), join(folder, 'meta.json')]
-  execFileSync('npm', ['run', '--silent', 'build:lambda', '--', `--outfile=${file}`, `--metafile=${metafile}`], {
+  execFileSync('npm', ['run', '--silent', 'build:lambda', '--', `--outdir=${folder}`, `--metafile=${metafile}`], {
     cwd: resolve(import.meta.dirname, '../..'),
     stdio: ['ignore', 'inherit', 'inherit'],
   })

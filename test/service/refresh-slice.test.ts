@@ -4,7 +4,7 @@ import { newCatalogCache, reload } from '../../src/catalog/cache.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { checkKey } from '../../src/documents/paths.ts'
-import { refreshSlice } from '../../src/runtime/compose.ts'
+import { refreshSlice } from '../../src/runtime/refresh-slice.ts'
 import { app, day, minute, newStore, orderOf, storedCatalog, watched } from '../world.ts'
 
 const names = Array.from({ length: 24 }, (_, n) => `c${String(n).padStart(2, '0')}`)
