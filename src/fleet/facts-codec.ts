@@ -31,12 +31,7 @@ function put(start: number, value: number): number {
 }
 
 /** @param current the fact that went on until `until`. */
-export function decodeFacts(
-  bytes: Uint8Array,
-  words: Words,
-  current: Meaning | undefined,
-  until: Instant,
-): readonly Fact[] {
+export function decodeFacts(bytes: Uint8Array, words: Words, current: Meaning | undefined, until: Instant): Fact[] {
   const facts: Fact[] = []
   let at = 0
   const take = (): number => {

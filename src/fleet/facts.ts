@@ -27,8 +27,10 @@ export interface Sighting {
 /** `seen`: a contact without a check and without news, as while update_engine waits for its reboot. */
 type Kind = 'seen' | 'check' | 'offer' | 'event'
 
-/** What a fact is about; equal meanings are one fact. */
+/** What a fact is about; equal meanings are one object. */
 export interface Meaning {
+  /** Equal for equal meanings only. */
+  readonly key: string
   readonly kind: Kind
   readonly channel: string
   readonly version: string
@@ -38,59 +40,62 @@ export interface Meaning {
   readonly result: number
   /** Number and name, such as `44 rollback`. */
   readonly error: string
+  /** Within one instant, lower ones come first: checks before events, and downloads before installs. */
+  readonly rank: number
 }
 
 export interface Fact {
   readonly meaning: Meaning
-  readonly first: Instant
-  readonly last: Instant
+  first: Instant
+  last: Instant
 }
 
-const meaningOf = (kind: Kind, { channel, version }: Sighting, more: Partial<Meaning> = {}): Meaning => ({
-  ...{ kind, channel, version, detail: '', type: 0, result: 0, error: '', ...more },
-})
-
-/** What a contact says: its check or that it was there, then its events. */
-export function meaningsOf(sighting: Sighting): readonly Meaning[] {
-  const { answer, offered, reported } = sighting
-  const check =
-    answer === 'update'
-      ? [meaningOf('offer', sighting, { detail: offered })]
-      : answer !== ''
-        ? [meaningOf('check', sighting, { detail: answer })]
-        : reported.length === 0
-          ? [meaningOf('seen', sighting)]
-          : []
-  const events = reported.map(({ type, result, error = '', previous = '' }) =>
-    meaningOf('event', sighting, { type, result, error, detail: previous }),
-  )
-  return [...check, ...events]
+/** The keys of what a contact says: its check or that it was there, then its events. */
+export function keysOf({ channel, version, answer, offered, reported }: Sighting): readonly string[] {
+  const keys: string[] = []
+  if (answer === 'update') keys.push(keyOf('offer', channel, version, offered))
+  else if (answer !== '') keys.push(keyOf('check', channel, version, answer))
+  else if (reported.length === 0) keys.push(keyOf('seen', channel, version, ''))
+  for (const { type, result, error, previous = '' } of reported)
+    keys.push(keyOf('event', channel, version, previous, type, result, error))
+  return keys
 }
 
-/** Equal for equal meanings only. */
-export const keyOf = ({ kind, channel, version, detail, type, result, error }: Meaning): string =>
-  [kind, channel, version, detail, type, result, error].join('\n')
+/** Texts of machines hold no line feeds. */
+export const keyOf = (
+  kind: Kind,
+  channel: string,
+  version: string,
+  detail: string,
+  type = 0,
+  result = 0,
+  error = '',
+): string => `${kind}\n${channel}\n${version}\n${detail}\n${type}\n${result}\n${error}`
 
-/** @param key of `keyOf`; texts of machines hold no line feeds. */
+/** @param key of `keyOf`. */
 export function meaningOfKey(key: string): Meaning {
-  const [kind = 'seen', channel = '', version = '', detail = '', type = '0', result = '0', error = ''] = key.split('\n')
-  return { kind: kind as Kind, channel, version, detail, type: Number(type), result: Number(result), error }
+  const [kind = 'seen', channel = '', version = '', detail = '', ofType = '0', ofResult = '0', error = ''] =
+    key.split('\n')
+  const [type, result] = [Number(ofType), Number(ofResult)]
+  return { key, kind: kind as Kind, channel, version, detail, type, result, error, rank: rankOf(kind, type, result) }
 }
 
-/**
- * Adds what a contact said. @param meanings equal ones are one object.
- * @returns the same list where nothing is new.
- */
-export function addFacts(facts: readonly Fact[], at: Instant, meanings: readonly Meaning[]): readonly Fact[] {
-  let all = facts
+/** Types of events of an update, in their order. */
+export const progressTypes: readonly number[] = [13, 14, 800, 2, 3]
+
+function rankOf(kind: string, type: number, result: number): number {
+  if (kind !== 'event') return kind === 'seen' ? 0 : 1
+  return 2 + (progressTypes.indexOf(type) + 1) * 3 + (result === 1 ? 0 : result === 2 ? 1 : 2)
+}
+
+/** Adds what a contact said to a list of facts. */
+export function addFacts(facts: Fact[], at: Instant, meanings: readonly Meaning[]): void {
   for (const meaning of meanings) {
-    const index = all.findIndex((one) => one.meaning === meaning)
-    const known = all[index]
-    if (known === undefined) all = [...all, { meaning, first: at, last: at }]
-    else if (at < known.first) all = all.with(index, { ...known, first: at })
-    else if (at > known.last) all = all.with(index, { ...known, last: at })
+    const known = facts.find((one) => one.meaning === meaning)
+    if (known === undefined) facts.push({ meaning, first: at, last: at })
+    else if (at < known.first) known.first = at
+    else if (at > known.last) known.last = at
   }
-  return all
 }
 
 /** What a machine is. */

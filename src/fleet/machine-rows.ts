@@ -1,7 +1,7 @@
 /** The rows of machines, and what is counted of them: by state, by version over time, and by their last contact. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Instant } from '../kernel/clock.ts'
-import { addFacts, type Fact, identityOf, meaningsOf, type Sighting } from './facts.ts'
+import { addFacts, type Fact, identityOf, type Meaning, type Sighting } from './facts.ts'
 import { decodeFacts, encodeFacts } from './facts-codec.ts'
 import { type Life, lifeOf, settledFact, states } from './machine.ts'
 import { progressRows } from './progress-rows.ts'
@@ -16,9 +16,14 @@ interface Tables extends ReturnType<typeof tablesOf> {
   readonly slots: Slots
 }
 
+export interface Contact {
+  readonly sighting: Sighting
+  readonly meanings: readonly Meaning[]
+}
+
 export interface MachineRows {
   /** Adds contacts of one machine. */
-  write(slot: number, sightings: readonly Sighting[]): void
+  write(slot: number, contacts: readonly Contact[]): void
   /** Writes the last contact. */
   touch(slot: number): void
   /** Writes what follows from the rows, at the end of a transaction. */
@@ -34,7 +39,7 @@ export function machineRows(database: DatabaseSync, words: Words, slots: Slots):
     for (const one of [tallies, trend, silence, progress]) one.save()
   }
   return {
-    write: (slot, sightings) => write(tables, slot, sightings),
+    write: (slot, contacts) => write(tables, slot, contacts),
     touch(slot) {
       sql.touch.run(slot, slots.last[slot] ?? 0)
       countContact(tables, slot, slots.place[slot] ?? 0)
@@ -63,19 +68,19 @@ function rowOf({ sql, words, slots }: Tables, slot: number) {
   return { alias: String(row.alias), syncer: slots.syncer[slot] ?? 0, facts, last, life: lifeOf(facts) }
 }
 
-function write(tables: Tables, slot: number, sightings: readonly Sighting[]): void {
+function write(tables: Tables, slot: number, contacts: readonly Contact[]): void {
   const { words, slots, progress } = tables
   const known = rowOf(tables, slot)
-  let facts = known?.facts ?? []
-  let [newest] = sightings
+  const facts = known?.facts ?? []
+  let newest = contacts[0]?.sighting
   if (newest === undefined) return
-  for (const one of sightings) {
-    facts = addFacts(facts, one.at, meaningsOf(one).map(words.meaningOf))
-    if (one.at > newest.at) newest = one
+  for (const { sighting, meanings } of contacts) {
+    addFacts(facts, sighting.at, meanings)
+    if (sighting.at > newest.at) newest = sighting
   }
   const life = lifeOf(facts)
   const app = words.idOf(newest.app)
-  const syncer = known?.syncer === 1 || sightings.some((one) => one.isSyncer) ? 1 : 0
+  const syncer = known?.syncer === 1 || contacts.some(({ sighting }) => sighting.isSyncer) ? 1 : 0
   const counted = { app, syncer, life }
   count(tables, known && { app, ...known }, counted)
   progress.write(app, slot, stepsOf(counted), known ? stepsOf(known) : nothing)

@@ -2,7 +2,7 @@
  * What became of a machine: its states follow from going through the first and the last time of every fact in order. Pure.
  */
 import type { Instant } from '../kernel/clock.ts'
-import { type Fact, keyOf, type Meaning } from './facts.ts'
+import { type Fact, type Meaning, progressTypes } from './facts.ts'
 
 export const states = [
   /** Only contacts that say nothing about updates. */
@@ -61,7 +61,6 @@ export interface Life {
   readonly progress: ReadonlyMap<string, Progress>
 }
 
-const progressTypes: readonly number[] = [13, 14, 800, 2, 3]
 /** Of ChromiumOS, after a reboot. */
 const chromeReboot = 54
 
@@ -76,43 +75,47 @@ interface Walk {
 /** @param facts at least one, in any order. */
 export function lifeOf(facts: readonly Fact[]): Life {
   const walk: Walk = { changes: [], progress: new Map() }
-  for (const { at, meaning } of pointsOf(facts)) step(walk, at, meaning)
+  const [instants, meanings] = pointsOf(facts)
+  meanings.forEach((meaning, i) => {
+    step(walk, instants[i] ?? 0, meaning)
+  })
   return walk
 }
 
-interface Point {
-  readonly at: Instant
-  readonly meaning: Meaning
-}
-
-function pointsOf(facts: readonly Fact[]): readonly Point[] {
-  const points: Point[] = []
-  for (const { meaning, first, last } of facts) {
-    points.push({ at: first, meaning })
-    if (last > first) points.push({ at: last, meaning })
+/** The first and the last time of each fact, in order. Facts are nearly in order: so one by one is the quickest sort. */
+function pointsOf(facts: readonly Fact[]): readonly [readonly Instant[], readonly Meaning[]] {
+  const [instants, meanings]: [Instant[], Meaning[]] = [[], []]
+  const insert = (at: Instant, meaning: Meaning): void => {
+    let i = instants.length
+    for (; i > 0; i--) {
+      const [before, other] = [instants[i - 1] as Instant, meanings[i - 1] as Meaning]
+      if (before < at || (before === at && isBefore(other, meaning))) break
+      instants[i] = before
+      meanings[i] = other
+    }
+    instants[i] = at
+    meanings[i] = meaning
   }
-  return points.sort((a, b) => a.at - b.at || compare(a.meaning, b.meaning))
+  for (const { meaning, first } of facts) insert(first, meaning)
+  for (const { meaning, first, last } of facts) if (last > first) insert(last, meaning)
+  return [instants, meanings]
 }
 
-/** In one instant, checks come before events, and downloads before installs; the rest only has to be the same each time. */
-const compare = (a: Meaning, b: Meaning): number => rank(a) - rank(b) || (keyOf(a) < keyOf(b) ? -1 : 1)
-
-const rank = ({ kind, type, result }: Meaning): number => {
-  if (kind !== 'event') return kind === 'seen' ? 0 : 1
-  return 2 + (progressTypes.indexOf(type) + 1) * 3 + (result === 1 ? 0 : result === 2 ? 1 : 2)
-}
+/** In one instant: beyond the rank, it only has to be the same each time. */
+const isBefore = (a: Meaning, b: Meaning): boolean => a.rank < b.rank || (a.rank === b.rank && a.key < b.key)
 
 const nowhere: Change = { at: 0, state: 'seen', channel: '', version: '', detail: '', target: '' }
 
 function step(walk: Walk, at: Instant, meaning: Meaning): void {
-  const now = walk.changes.at(-1) ?? nowhere
+  const { changes } = walk
+  const now = changes[changes.length - 1] ?? nowhere
   const { channel, version } = meaning
-  const next = nextOf(walk, now, at, meaning)
-  const isSame = (['state', 'detail', 'target'] as const).every((name) => next[name] === now[name])
+  const { state, detail, target } = nextOf(walk, now, at, meaning)
+  const isSame = state === now.state && detail === now.detail && target === now.target
   if (isSame && channel === now.channel && version === now.version && now !== nowhere) return
   // Of what one request says, the last counts.
-  if (now.at === at) walk.changes.pop()
-  walk.changes.push({ at, channel, version, ...next })
+  if (now.at === at) changes.pop()
+  changes.push({ at, state, channel, version, detail, target })
 }
 
 type Next = Pick<Change, 'state' | 'detail' | 'target'>
@@ -124,21 +127,19 @@ function nextOf(walk: Walk, now: Change, at: Instant, meaning: Meaning): Next {
   const isFailure = kind === 'event' && meaning.result === 0
   if (updating.includes(now.state) && version !== now.version && !isFailure) return done(walk, at, version)
   const isStuck = sticky.includes(now.state) && version === now.version
-  if (kind === 'seen') return isStuck || now.version === version ? keep(now) : { state: 'seen', detail: '', target: '' }
+  if (kind === 'seen') return isStuck || now.version === version ? now : { state: 'seen', detail: '', target: '' }
   if (kind === 'offer') {
     const progress = progressOf(walk, detail)
     progress.offered ??= at
     progress.channel ??= meaning.channel
-    return isStuck && detail === target ? keep(now) : { state: 'offered', detail: '', target: detail }
+    return isStuck && detail === target ? now : { state: 'offered', detail: '', target: detail }
   }
   if (kind === 'event') return afterEvent(walk, now, at, meaning)
   // The event of the same request says what it fell back from.
-  if (detail === 'fell-back') return keep(now)
+  if (detail === 'fell-back') return now
   if (detail === 'up-to-date') return { state: 'up-to-date', detail: '', target: '' }
-  return isStuck ? keep(now) : { state: 'waiting', detail, target }
+  return isStuck ? now : { state: 'waiting', detail, target }
 }
-
-const keep = ({ state, detail, target }: Change): Next => ({ state, detail, target })
 
 function done(walk: Walk, at: Instant, version: string): Next {
   progressOf(walk, version).done ??= at
@@ -151,9 +152,9 @@ function afterEvent(walk: Walk, now: Change, at: Instant, meaning: Meaning): Nex
   if (result === 0) return afterFailure(walk, now, at, meaning)
   const isReboot = (type === 3 && result === 2) || (type === chromeReboot && result === 1)
   // Without the version before, it only counts for a machine that was updating.
-  if (isReboot) return previous !== '' || updating.includes(now.state) ? done(walk, at, version) : keep(now)
-  if (result === 9) return sticky.includes(now.state) ? keep(now) : { state: 'waiting', detail: error, target }
-  if (result !== 1 || !progressTypes.includes(type)) return keep(now)
+  if (isReboot) return previous !== '' || updating.includes(now.state) ? done(walk, at, version) : now
+  if (result === 9) return sticky.includes(now.state) ? now : { state: 'waiting', detail: error, target }
+  if (result !== 1 || !progressTypes.includes(type)) return now
   const progress = target === '' ? {} : progressOf(walk, target)
   progress.begun ??= at
   if (type === 13) return { state: 'downloading', detail: '', target }
@@ -190,13 +191,18 @@ function progressOf({ progress }: Walk, version: string): Progress {
  * that says the same.
  */
 export function settledFact(facts: readonly Fact[], { changes, progress }: Life): Fact | undefined {
-  const newest = facts.reduce((most, { last }) => Math.max(most, last), 0)
-  const [fact, ...more] = facts.filter(({ last }) => last === newest)
   const now = changes.at(-1)
-  if (fact === undefined || now === undefined || more.length > 0 || fact.meaning.kind === 'event') return undefined
+  let [newest, fact]: [Instant, Fact | undefined] = [Number.NEGATIVE_INFINITY, undefined]
+  for (const one of facts) {
+    if (one.last < newest) continue
+    fact = one.last > newest ? one : undefined
+    newest = one.last
+  }
+  if (fact === undefined || now === undefined || fact.meaning.kind === 'event') return undefined
   // A state that began with the last time of a fact would begin later with each contact.
   if (now.at === newest && fact.first < newest) return undefined
-  const walk = { changes: [now], progress: new Map(progress) }
+  // Progress that a fact makes, it made before.
+  const walk: Walk = { changes: [now], progress: new Map(progress) }
   step(walk, newest + 1, fact.meaning)
   return walk.changes.length === 1 ? fact : undefined
 }

@@ -6,9 +6,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { isDamage, openDatabase, putAside } from './database.ts'
-import { identityOf, keyOf, meaningsOf, type Sighting } from './facts.ts'
+import { identityOf, keysOf, type Sighting } from './facts.ts'
 import type { LineTaker } from './lines.ts'
-import { type MachineRows, machineRows } from './machine-rows.ts'
+import { type Contact, type MachineRows, machineRows } from './machine-rows.ts'
 import { addSlot, hashOf, loadSlots, nameOf, repeats, type Slots } from './slots.ts'
 import { openWords, type Words } from './words.ts'
 
@@ -71,7 +71,7 @@ interface Held {
   /** Of the file, as SQLite numbers what other connections write. */
   version: unknown
   /** Contacts by the row that they change. */
-  readonly pending: Map<number, Sighting[]>
+  readonly pending: Map<number, Contact[]>
   waiting: number
   /** Rows of which only the last contact changed. */
   touched: number[]
@@ -129,16 +129,18 @@ function add(held: Held, sighting: Sighting, counts: Counts): void {
   }
   const slot = known ?? addSlot(slots, name)
   const wasClean = slots.dirty[slot] === 0
-  const current = sighting.reported.length > 0 ? 0 : currentOf(words, sighting)
+  const meanings = keysOf(sighting).map(words.meaningOf)
+  const [meaning] = meanings
+  const current = meaning && sighting.reported.length === 0 ? words.idOfMeaning(meaning) : 0
   const contacted = { current, identity: words.idOf(identityOf(sighting)), alias: hashOf(sighting.alias) }
-  if (!repeats(slots, slot, { at: sighting.at, ...contacted })) wait(held, slot, sighting)
+  if (!repeats(slots, slot, { at: sighting.at, ...contacted })) wait(held, slot, { sighting, meanings })
   else if (wasClean && slots.dirty[slot] === 1 && held.touched.push(slot) >= maxTouched) flush(held)
 }
 
-function wait(held: Held, slot: number, sighting: Sighting): void {
+function wait(held: Held, slot: number, contact: Contact): void {
   const list = held.pending.get(slot)
-  if (list) list.push(sighting)
-  else held.pending.set(slot, [sighting])
+  if (list) list.push(contact)
+  else held.pending.set(slot, [contact])
   held.slots.dirty[slot] = 2
   held.waiting += 1
   if (held.waiting >= maxPending) flush(held)
@@ -152,7 +154,7 @@ function flush(held: Held): void {
   // Another process wrote here: what is held of the rows is of before.
   if (dataVersion(database) !== held.version) reread(held)
   const { rows, words, slots } = held
-  for (const slot of [...pending.keys()].sort((a, b) => a - b)) rows.write(slot, pending.get(slot) ?? [])
+  for (const slot of Int32Array.from(pending.keys()).sort()) rows.write(slot, pending.get(slot) ?? [])
   for (const slot of Int32Array.from(held.touched).sort()) {
     if (slots.dirty[slot] === 1) rows.touch(slot)
     slots.dirty[slot] = 0
@@ -184,7 +186,7 @@ function reread(held: Held): void {
   for (const [slot, at] of last) if (at > (held.slots.last[slot] ?? 0)) held.slots.last[slot] = at
   for (const [slot] of last) held.rows.touch(slot)
   held.waiting = Number.NEGATIVE_INFINITY
-  for (const sighting of contacts) add(held, sighting, newCounts())
+  for (const { sighting } of contacts) add(held, sighting, newCounts())
 }
 
 function prune(held: Held): void {
@@ -207,11 +209,6 @@ const bump = (counts: Counts, name: CountName, by = 1): void => void counts.set(
 
 /** Changes when another connection wrote. */
 const dataVersion = (database: DatabaseSync): unknown => database.prepare('PRAGMA data_version').get()?.data_version
-
-function currentOf(words: Words, sighting: Sighting): number {
-  const [meaning] = meaningsOf(sighting)
-  return (meaning && words.known(keyOf(meaning))) ?? 0
-}
 
 const disguised = (sighting: Sighting, disguise: (text: string) => string): Sighting => ({
   ...sighting,

@@ -10,12 +10,12 @@ const others = 'other'
 export interface Words {
   idOf(word: string): number
   textOf(id: number): string
-  /** Equal meanings are one object. */
-  meaningOf(meaning: Meaning): Meaning
+  /** @param key of a fact. */
+  meaningOf(key: string): Meaning
   idOfMeaning(meaning: Meaning): number
   /** @returns `undefined` for a number that is no fact's. */
   meaningOfId(id: number): Meaning | undefined
-  /** The number of a fact's text, if it is known. */
+  /** The number of a word, if it has one. */
   known(key: string): number | undefined
   /** Writes what is new, within a transaction. */
   save(): void
@@ -26,7 +26,7 @@ export interface Words {
 export function openWords(database: DatabaseSync): Words {
   const ids = new Map<string, number>()
   const texts: string[] = []
-  const meanings = new Map<number, Meaning>()
+  const meanings: Meaning[] = []
   const numbers = new Map<Meaning, number>()
   const insert = database.prepare('INSERT INTO words (id, word) VALUES (?, ?)')
   let saved = 0
@@ -47,24 +47,27 @@ export function openWords(database: DatabaseSync): Words {
   if (texts.length === 0) for (const word of ['', others]) add(word)
   const idOf = (word: string): number => ids.get(word) ?? (texts.length < maxWords ? add(word) : 1)
   const meaningOfId = (id: number): Meaning | undefined => {
-    const known = meanings.get(id)
-    if (known !== undefined || texts[id]?.includes('\n') !== true) return known
-    const made = meaningOfKey(texts[id])
-    meanings.set(id, made)
+    const known = meanings[id]
+    const text = texts[id]
+    if (known !== undefined || text?.includes('\n') !== true) return known
+    const made = meaningOfKey(text)
+    meanings[id] = made
     numbers.set(made, id)
     return made
+  }
+  const meaningOf = (key: string): Meaning => {
+    const id = ids.get(key) ?? (texts.length < maxWords ? add(key) : undefined)
+    const known = id === undefined ? undefined : meaningOfId(id)
+    if (known !== undefined) return known
+    const { kind, result } = meaningOfKey(key)
+    const few = keyOf(kind, others, others, others, 0, result, others)
+    // The few of this kind are always room for.
+    return meaningOfId(ids.get(few) ?? add(few)) ?? meaningOfKey(few)
   }
   return {
     idOf,
     textOf: (id) => texts[id] ?? others,
-    meaningOf(meaning) {
-      const key = keyOf(meaning)
-      const isKnown = ids.has(key) || texts.length < maxWords
-      const few = { ...meaning, channel: others, version: others, detail: others, type: 0, error: others }
-      // The few of this kind are always room for.
-      const id = isKnown ? idOf(key) : (ids.get(keyOf(few)) ?? add(keyOf(few)))
-      return meaningOfId(id) ?? meaning
-    },
+    meaningOf,
     idOfMeaning: (meaning) => numbers.get(meaning) ?? 0,
     meaningOfId,
     known: (key) => ids.get(key),

@@ -1,20 +1,11 @@
 /** States of a machine from what its contacts said, in any order, twice or not. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  addFacts,
-  type Fact,
-  keyOf,
-  type Meaning,
-  meaningOfKey,
-  meaningsOf,
-  type Sighting,
-} from '../../src/fleet/facts.ts'
+import { addFacts, type Fact, keysOf, type Meaning, meaningOfKey, type Sighting } from '../../src/fleet/facts.ts'
 import { lifeOf } from '../../src/fleet/machine.ts'
 
 const known = new Map<string, Meaning>()
-const intern = (meaning: Meaning): Meaning => {
-  const key = keyOf(meaning)
+const intern = (key: string): Meaning => {
   const found = known.get(key) ?? meaningOfKey(key)
   known.set(key, found)
   return found
@@ -27,12 +18,11 @@ const sighting = (said: Said): Sighting => ({
   ...{ isSyncer: false, answer: '', offered: '', reported: [], ...said },
 })
 
-const life = (...said: readonly Said[]) =>
-  lifeOf(
-    said
-      .map(sighting)
-      .reduce<readonly Fact[]>((facts, one) => addFacts(facts, one.at, meaningsOf(one).map(intern)), []),
-  )
+const life = (...said: readonly Said[]) => {
+  const facts: Fact[] = []
+  for (const one of said.map(sighting)) addFacts(facts, one.at, keysOf(one).map(intern))
+  return lifeOf(facts)
+}
 
 const offer = (at: number, offered = '2', more: Said = {}): Said => ({ at, answer: 'update', offered, ...more })
 const check = (at: number, answer = 'up-to-date', more: Said = {}): Said => ({ at, answer, ...more })
