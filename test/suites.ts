@@ -34,6 +34,7 @@ export const long: readonly string[] = [
   'adapters/folder-deno.test.ts',
   'faults/channels.test.ts',
   'faults/rotation.test.ts',
+  'guard/fleet.test.ts',
   'runtimes/rotation.test.ts',
   'fleet/heavy.test.ts',
 ]
@@ -41,6 +42,7 @@ export const long: readonly string[] = [
 /** Tests of many rounds (`rounds.ts`). */
 export const scaled: readonly string[] = [
   'core/conditions-properties.test.ts',
+  'guard/model.test.ts',
   'http/explain.test.ts',
   'locks/model.test.ts',
   'runtimes/events.test.ts',

@@ -3,10 +3,11 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
-import { registerEndpoint } from './options.ts'
+import { registerEndpoint, registerGuard } from './options.ts'
 import { notice, noticeError, showText } from './terminal.ts'
 
 registerEndpoint(async (options) => (await import('../publish-api/cli.ts')).openEndpoint(options))
+registerGuard(async (options) => (await import('../guard/cli.ts')).openGuard(options))
 
 /** In the order of help. Only the command that runs is loaded. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {

@@ -119,6 +119,18 @@ export const registerEndpoint = (open: OpenEndpoint): void => {
 export const openEndpoint = async (options: Options): Promise<Endpoint | undefined> =>
   'endpoint' in settingsOf(options, []) ? openRegistered?.(options) : undefined
 
+type OpenGuard = (options: Options) => Promise<() => Promise<void>>
+let openGuardRegistered: OpenGuard | undefined
+
+/** `main.ts` registers what holds failing releases by the projection of the fleet. */
+export const registerGuard = (open: OpenGuard): void => {
+  openGuardRegistered = open
+}
+
+/** @returns what judges all rollouts once, and never throws; `undefined` where nothing does. */
+export const openGuard = async (options: Options): Promise<(() => Promise<void>) | undefined> =>
+  openGuardRegistered?.(options)
+
 /** Options whose fields have another name, by the path of the field. */
 const fieldNames: Readonly<Record<string, string>> = {
   ...{

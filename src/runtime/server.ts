@@ -6,6 +6,7 @@ import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Extension } from '../checks/serving.ts'
 import { fleetFeature } from '../fleet/feature.ts'
 import { fleetSiteFeature } from '../fleet-site/feature.ts'
+import { guardFeature } from '../guard/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { metricsFeature } from '../metrics/feature.ts'
@@ -25,6 +26,7 @@ const serverFeatures: Features = [
   fleetFeature,
   metricsFeature,
   fleetSiteFeature,
+  guardFeature,
   upstreamsFeature,
 ]
 

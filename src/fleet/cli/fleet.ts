@@ -1,7 +1,7 @@
 /** `platte fleet`: which machine runs what, what is downloading, waiting, failing or silent. */
 import { setTimeout } from 'node:timers/promises'
 import { Command } from 'commander'
-import { command, oneOf, openReadingOf, parseCount, parseDuration, settingsOf } from '../../cli/options.ts'
+import { command, oneOf, openGuard, openReadingOf, parseCount, parseDuration, settingsOf } from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import { durationMs, isInstant } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
@@ -100,12 +100,13 @@ const releaseCommand = (): Command =>
     })
 
 const followCommand = (): Command =>
-  command('follow', 'bring the projection up to date with the events of the store', flags)
+  command('follow', 'bring the projection up to date with the events of the store', [...flags, 'keys', 'timestampKey'])
     .option('--watch <duration>', 'repeat at this interval, such as 30s or 1m, until stopped', parseWatch)
     .action(async (options: FleetOptions & { readonly watch?: number }) => {
       const { fleetFile } = settingsOf(options, ['fleetFile'])
       const { store } = await openReadingOf(options, warn)
       const projecting = projectionOptions(options)
+      const guard = await openGuard(options)
       const stop = new AbortController()
       const isStopped = () => stop.signal.aborted
       for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
@@ -113,7 +114,8 @@ const followCommand = (): Command =>
       const pass = openFollower(store.documents, projecting)
       if (options.watch === undefined) {
         const projection = openProjection(fleetFile, projecting)
-        return report(await pass(projection, isStopped).finally(() => projection.close()))
+        report(await pass(projection, isStopped).finally(() => projection.close()))
+        return await guard?.()
       }
       const kept = keepProjection(fleetFile, projecting, ({ problem }) => notice(`error: ${problem}`))
       while (!isStopped()) {
@@ -121,6 +123,7 @@ const followCommand = (): Command =>
           const files = await pass(fleet, isStopped)
           if (files > 0) report(files)
         })
+        await guard?.()
         await kept.upkeep()
         await setTimeout(options.watch, undefined, { signal: stop.signal }).catch(() => {})
       }

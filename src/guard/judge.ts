@@ -1,0 +1,77 @@
+/** Judges the rollouts of a channel by what the projection of the fleet says of them. */
+import type { DatabaseSync } from 'node:sqlite'
+import type { LoadedChannel } from '../catalog/channels.ts'
+import type { ChannelRef } from '../catalog/read.ts'
+import { durationMs } from '../documents/fields.ts'
+import { countOffered, type Failures, type Rollout, readFailures } from '../fleet/rollouts.ts'
+import type { Instant } from '../kernel/clock.ts'
+import type { Guard } from '../release/channel.ts'
+import { judge, mostToHold } from './model.ts'
+
+export interface Judged extends ChannelRef {
+  readonly version: string
+  /** Machines that fail with it now. */
+  readonly failed: number
+  /** Why it is to be held, for machines and people; `undefined`: it is not. */
+  readonly reason: string | undefined
+}
+
+/** The newest releases of a channel that are judged: older ones are offered to few. */
+const maxReleases = 16
+/** Errors that a reason names. */
+const maxErrors = 4
+
+/** What is known of the number of machines that were offered a release, by rollout: at least so many. */
+export type KnownOffered = Map<string, number>
+
+/** @param liftedAt when people last lifted a hold of a version: machines that were offered it before count no more. */
+export function judgeChannel(
+  database: DatabaseSync,
+  { manifest, view }: LoadedChannel,
+  liftedAt: (version: string) => Instant | undefined,
+  known: KnownOffered,
+): readonly Judged[] {
+  const { app, channel, guard, aliases = [] } = manifest
+  if (guard === undefined) return []
+  const candidates = [...view.boards.values()].flatMap((board) => board.candidates)
+  const open = new Map(candidates.flatMap(({ refusal, release }) => (refusal ? [] : [[release.version, release]])))
+  return [...open.values()]
+    .sort((a, b) => Date.parse(b.publishedAt) - Date.parse(a.publishedAt))
+    .slice(0, maxReleases)
+    .map(({ version, publishedAt }) => {
+      const rollout: Rollout = {
+        ...{ app, version, channels: [channel, ...aliases], withinMs: durationMs(guard.within) },
+        ...{ knownBefore: Date.parse(publishedAt), offeredSince: liftedAt(version) ?? 0 },
+      }
+      return { app, channel, version, ...judgeRollout(database, rollout, guard, known) }
+    })
+}
+
+function judgeRollout(database: DatabaseSync, rollout: Rollout, guard: Guard, known: KnownOffered) {
+  const failures = readFailures(database, rollout)
+  const counted = { failed: sum(failures), fellBack: sum(failures.filter(({ isFallBack }) => isFallBack)) }
+  const most = mostToHold(guard, counted)
+  const name = [rollout.app, rollout.channels[0], rollout.version, rollout.offeredSince].join(' ')
+  const { failed } = counted
+  // Counting a large fleet takes long, and its number only rises.
+  if (most < guard.atLeast || (known.get(name) ?? 0) > most) return { failed, reason: undefined }
+  const offered = countOffered(database, rollout, 4 * most)
+  known.set(name, offered)
+  const limit = judge(guard, { ...counted, offered })
+  return { failed, reason: limit && reasonOf(limit, offered, failures) }
+}
+
+const sum = (failures: readonly Failures[]): number => failures.reduce((total, { machines }) => total + machines, 0)
+
+/** e.g. `guard: 7 of 41 failed: 5 × 44 rollback, 2 × 9 download-transfer`. */
+function reasonOf(limit: 'failures' | 'fellBack', offered: number, failures: readonly Failures[]): string {
+  const counted = failures.filter(({ isFallBack }) => isFallBack || limit === 'failures')
+  const named = new Map<string, number>()
+  for (const { error, machines } of counted) {
+    const isOurs = /^\d{1,6} [\w -]{1,40}$/.test(error) && (named.has(error) || named.size < maxErrors)
+    const name = isOurs ? error : 'others'
+    named.set(name, (named.get(name) ?? 0) + machines)
+  }
+  const texts = [...named].map(([error, machines]) => `${machines} × ${error}`)
+  return `guard: ${sum(counted)} of ${offered} ${limit === 'failures' ? 'failed' : 'fell back'}: ${texts.join(', ')}`
+}

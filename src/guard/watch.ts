@@ -1,0 +1,138 @@
+/** Holds the releases that fail too often. It only withholds: nothing here lifts a hold. Several processes may do this. */
+import { type CatalogCache, currentCatalog, findChannel, reload } from '../catalog/cache.ts'
+import type { LoadedChannel } from '../catalog/channels.ts'
+import type { ChannelRef } from '../catalog/read.ts'
+import { change } from '../channels/commit.ts'
+import { holdEdit } from '../channels/execute-command.ts'
+import type { BrakeEdit, Committer } from '../channels/plan.ts'
+import type { Gauge } from '../checks/serving.ts'
+import { openForReading } from '../fleet/database.ts'
+import { readPlaces } from '../fleet/rollouts.ts'
+import { describeError } from '../kernel/log.ts'
+import { isSameHold } from '../release/edits.ts'
+import { type Judged, judgeChannel, type KnownOffered } from './judge.ts'
+
+interface Guarding {
+  readonly cache: CatalogCache
+  /** The store with the keys at hand. Without a timestamp key, what would be held is only reported. */
+  readonly writer: Committer
+  /** The projection of the fleet. */
+  readonly file: string
+}
+
+/** `held`: by this process. `reported`: without a timestamp key. `failed`: the store or the root did not allow it. */
+const outcomes = ['held', 'reported', 'failed'] as const
+const holdsGauge = {
+  name: 'platte_guard_holds',
+  help: 'Releases that the guard of this process held, or would have, since the start.',
+  label: 'outcome',
+}
+const failingGauge = {
+  name: 'platte_guard_failed_machines',
+  help: 'Machines that fail with the release of a guarded channel with which most fail.',
+  label: 'channel',
+}
+/** Channels in the metrics. */
+const maxChannels = 100
+/** What was logged once, and is not again. */
+const maxSaid = 1_000
+
+export interface Watch {
+  /** Judges everything once. Never throws. */
+  once(): Promise<void>
+  gauges(): readonly Gauge[]
+}
+
+export function openWatch({ cache, writer, file }: Guarding): Watch {
+  const counts = new Map<string, number>(outcomes.map((outcome) => [outcome, 0]))
+  const known: KnownOffered = new Map()
+  const said = new Set<string>()
+  let failing: ReadonlyMap<string, number> = new Map()
+
+  const sayOnce = (level: 'warn' | 'error', fields: Readonly<Record<string, string>>): void => {
+    const text = JSON.stringify(fields)
+    if (said.has(text)) return
+    if (said.size > maxSaid) said.clear()
+    said.add(text)
+    writer.log({ level, event: 'guard', ...fields })
+  }
+  const count = (outcome: (typeof outcomes)[number]): void => void counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
+  const hold = async ({ app, channel, version, reason = '' }: Judged): Promise<void> => {
+    const ref = { app, channel }
+    try {
+      const { kind } = await change(writer, holdOnce(ref, version, reason))
+      if (kind !== 'changed') return
+      count('held')
+      writer.log({ level: 'warn', event: 'guard', ...ref, version, held: true, reason })
+      await reload(cache, writer)
+    } catch (error) {
+      count('failed')
+      sayOnce('error', { ...ref, version, ...describeError(error) })
+    }
+  }
+  const report = ({ app, channel, version, reason = '' }: Judged): void => {
+    const name = `${app} ${channel} ${version}`
+    if (said.has(name)) return
+    said.add(name)
+    count('reported')
+    writer.log({ level: 'warn', event: 'guard', app, channel, version, held: false, reason, hint: 'no timestamp key' })
+  }
+  return {
+    async once() {
+      try {
+        await currentCatalog(cache, writer, undefined)
+        const judged = await judgeAll({ cache, writer, file }, known)
+        failing = failingOf(judged)
+        for (const one of judged)
+          if (one.reason !== undefined) await (writer.timestamp.length > 0 ? hold(one) : report(one))
+      } catch (error) {
+        sayOnce('error', { ...describeError(error) })
+      }
+    },
+    gauges: () => [
+      { ...holdsGauge, values: counts },
+      { ...failingGauge, values: failing },
+    ],
+  }
+}
+
+const failingOf = (judged: readonly Judged[]): ReadonlyMap<string, number> => {
+  const byChannel = Map.groupBy(judged, ({ app, channel }) => `${app}/${channel}`)
+  const most = [...byChannel].map(([name, all]) => [name, Math.max(...all.map(({ failed }) => failed))] as const)
+  return new Map(most.sort(([, a], [, b]) => b - a).slice(0, maxChannels))
+}
+
+/** A release that is held stays as it is, whoever held it. */
+function holdOnce(ref: ChannelRef, version: string, reason: string): BrakeEdit {
+  const edit = holdEdit(ref, { version, reason })
+  return {
+    ...edit,
+    brake: (current, state, at) => {
+      const isHeld = current.entry.holds?.some((one) => isSameHold(one, { version }))
+      return isHeld || current.manifest.guard === undefined ? current.entry : edit.brake(current, state, at)
+    },
+  }
+}
+
+async function judgeAll({ cache, writer, file }: Guarding, known: KnownOffered): Promise<readonly Judged[]> {
+  const database = openForReading(file)
+  try {
+    const channels = await guardedChannels({ cache, writer }, readPlaces(database))
+    // What is read of one rollout is of one moment.
+    database.exec('BEGIN')
+    return channels.flatMap((one) => judgeChannel(database, one, () => undefined, known))
+  } finally {
+    database.close()
+  }
+}
+
+/** Those of the channels that machines sent. */
+async function guardedChannels({ cache, writer }: Pick<Guarding, 'cache' | 'writer'>, places: readonly ChannelRef[]) {
+  const found = new Map<string, LoadedChannel>()
+  for (const place of places) {
+    const loaded = await findChannel(cache, writer, place)
+    if ('reason' in loaded || loaded.manifest.guard === undefined) continue
+    found.set(`${loaded.manifest.app}/${loaded.manifest.channel}`, loaded)
+  }
+  return [...found.values()]
+}
