@@ -327,6 +327,13 @@ export const packageLiars: readonly Liar<Packages>[] = [
     })),
   ],
   [
+    'put checks no SHA-1',
+    'a body with another SHA-1 alone is refused and leaves nothing',
+    lyingPackages((honest) => ({
+      put: async (key, body, { size, sha256 }) => honest.put(key, body, { size, sha256 }),
+    })),
+  ],
+  [
     'put keeps what came before the line broke',
     'a body that breaks leaves nothing, and the next try succeeds',
     lyingPackages((honest) => ({

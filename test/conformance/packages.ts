@@ -83,6 +83,11 @@ export function packageRows(newHasher: NewHasher): readonly Row<Packages>[] {
         refusedBody(store, at('os.gz'), content, { size: size - 1, sha256: (await claimOf(content)).sha256 }),
     },
     {
+      name: 'a body with another SHA-1 alone is refused and leaves nothing',
+      run: async (store, at) =>
+        refusedBody(store, at('os.gz'), content, { ...(await claimOf(content)), sha1: '0'.repeat(40) }),
+    },
+    {
       name: 'a body that breaks leaves nothing, and the next try succeeds',
       async run(store, at) {
         const claim = await claimOf(content)

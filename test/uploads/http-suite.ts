@@ -129,6 +129,13 @@ export function httpSuite(name: string, target: () => Target): void {
       }
     })
 
+    test('bytes of another SHA-1 alone leave nothing', async () => {
+      const { files, order } = fresh()
+      const packages = files.map(announced).map((one) => ({ ...one, sha1: '0'.repeat(40) }))
+      expect(await upload(target(), files, { ...order, packages })).toEqual(['422', '422'])
+      for (const one of await open(target(), { ...order, packages })) expect(one).toMatchObject({ have: [] })
+    })
+
     test('received parts are not requested again', async () => {
       const { files, order } = fresh()
       const one = await missing(order)

@@ -14,7 +14,7 @@ import type { NewHasher } from '../../kernel/hasher.ts'
 import { readAtMost, tooLarge } from '../../kernel/streams.ts'
 import type { Documents, Marked } from '../documents.ts'
 import type { Packages } from '../packages.ts'
-import { checkRange, hashInto } from '../streams.ts'
+import { checkRange, hashedChunks } from '../streams.ts'
 
 /** The cap for reading back a write: more than any document has. */
 const readBackBytes = 16 * 1024 * 1024
@@ -94,7 +94,13 @@ export function r2Packages(bucket: cf.R2Bucket, { newHasher }: { readonly newHas
         await writer.abort(error).catch(() => undefined)
       })
       try {
-        await hashInto(body, (chunk) => writer.write(chunk), { hasher: newHasher(), name: key, expected })
+        let held: Uint8Array | undefined
+        // R2 stores what has its full length, so the last bytes come once all are verified.
+        for await (const chunk of hashedChunks(body, { hasher: newHasher(), name: key, expected })) {
+          if (held) await writer.write(held)
+          held = chunk
+        }
+        if (held) await writer.write(held)
         await writer.close().catch(() => undefined)
         await storing
       } catch (error) {

@@ -9,7 +9,7 @@ import { checkKey } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import type { NewHasher } from '../../kernel/hasher.ts'
 import { streamFrom } from '../../kernel/streams.ts'
-import type { ByteRange, ExpectedPackage, OpenPackage, Packages } from '../packages.ts'
+import type { ByteRange, OpenPackage, Packages } from '../packages.ts'
 import { checkRange, hashedChunks, isRange } from '../streams.ts'
 import { dropBody, listKeys, type S3, streamBody } from './client.ts'
 import { failureOf, S3Failure } from './failure.ts'
@@ -46,20 +46,17 @@ export function s3Packages(s3: S3, newHasher: NewHasher): Packages {
       throw error
     }
   }
-  const put = async (key: string, body: ReadableStream<Uint8Array>, expected: ExpectedPackage) => {
-    if ((await stat(key))?.size === expected.size) return 'same'
-    const chunks = hashedChunks(body, { hasher: newHasher(), name: key, expected })
-    const failure = await upload(s3, key, { size: expected.size, chunks })
-    // An upload whose confirmation was lost is stored whole or not at all.
-    if (failure && !(isInDoubt(failure) && (await stat(key).catch(() => undefined))?.size === expected.size))
-      throw s3.explain(failure, key, 'upload')
-    return 'stored'
-  }
   return {
     open: async (key, range) => open(checkKey(key), range),
     async put(key, body, expected) {
       try {
-        return await put(checkKey(key), body, expected)
+        if ((await stat(checkKey(key)))?.size === expected.size) return 'same'
+        const chunks = hashedChunks(body, { hasher: newHasher(), name: key, expected })
+        const failure = await upload(s3, key, { size: expected.size, chunks })
+        // An upload whose confirmation was lost is stored whole or not at all.
+        if (failure && !(isInDoubt(failure) && (await stat(key).catch(() => undefined))?.size === expected.size))
+          throw s3.explain(failure, key, 'upload')
+        return 'stored'
       } finally {
         if (!body.locked) await body.cancel().catch(() => undefined)
       }
