@@ -50,20 +50,31 @@ async function fetchFrom(fetching: Fetching, unread: Unread, codebase: string): 
   const told = sources.flatMap(({ sha256, sha1, ...one }) => (sha256 && sha1 ? [{ ...one, sha256, sha1 }] : []))
   if (told.length < sources.length) return stageAndKeep(fetching, unread, sources)
   // Their keys are known: what was kept before a failure stays.
-  const folder = packageFolder({ ...fetching, ...unread }, told)
+  await keepTold(into, packageFolder({ ...fetching, ...unread }, told), told, { check, onBytes })
+  return described(sources, told)
+}
+
+type Told = Source & Omit<Package, 'required'>
+
+/**
+ * Keeps packages whose digests are known, and so their keys: each is read once. What is there already is judged where it is.
+ * @param told `open` judges what it reads, as `check` does. @throws PlatteError('mismatch') for other bytes.
+ */
+export async function keepTold(
+  { packages }: Fetching['into'],
+  folder: string,
+  told: readonly Told[],
+  { check, onBytes }: Pick<Fetching, 'check' | 'onBytes'>,
+): Promise<void> {
   for (const [i, { name, open, ...expected }] of told.entries()) {
-    const there = await into.packages.open(folder + name)
+    const there = await packages.open(folder + name)
     if (there?.size === expected.size) for await (const _ of check(there.body, { name, ...expected }, i === 0));
     else {
       await there?.body.cancel()
-      await into.packages.put(
-        folder + name,
-        tap(open(), ({ length }) => onBytes(length)),
-        expected,
-      )
+      const body = tap(open(), ({ length }) => onBytes(length))
+      await packages.put(folder + name, body, expected)
     }
   }
-  return described(sources, told)
 }
 
 async function stageAndKeep(

@@ -4,18 +4,23 @@ import { checkKeys } from '../catalog/edit-catalog.ts'
 import { type CatalogState, channelsOf, loadForWriting, signersOf } from '../catalog/read.ts'
 import { commit } from '../channels/commit.ts'
 import { planCommand, risingOver } from '../channels/execute-command.ts'
+import { checkFor } from '../channels/payload.ts'
 import { type EditState, entryOf, loadState } from '../channels/plan.ts'
 import { ofVersions } from '../channels/promote.ts'
-import { checkPlanned, type Publisher, planRelease, publish } from '../channels/publish.ts'
+import { checkPlanned, type Publisher, planRelease, publish, type Source, withOptional } from '../channels/publish.ts'
+import type { StoredOrder } from '../channels/release-edit.ts'
 import { formatOfAliases } from '../documents/fields.ts'
+import { packageFolder } from '../documents/paths.ts'
 import { requireFormat } from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
+import { judged } from '../payload/check.ts'
 import { findRelease, loadedBoard } from '../release/add-release.ts'
-import type { BoardPackages } from '../release/channel.ts'
+import type { BoardPackages, Package } from '../release/channel.ts'
 import type { Configured } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
 import { remoteFile } from './download.ts'
+import { type Fetching, keepTold } from './fetch-packages.ts'
 import type { Foreign, ForeignChannel, ForeignRelease, KnownNames } from './foreign.ts'
 import { type Step, type Steps, stepsOf } from './import-steps.ts'
 import { areSameFiles, placed } from './offer.ts'
@@ -105,7 +110,7 @@ type OnBytes = (bytes: number) => void
 
 type ReleaseStep = Extract<Step, { readonly order: unknown }>
 
-/** Packages that another channel has are not downloaded again. */
+/** Packages that another channel has are not downloaded again; the others are read once, where their digests are told. */
 async function publishRelease(
   importer: Importer,
   { order: placed, release }: ReleaseStep,
@@ -117,19 +122,45 @@ async function publishRelease(
     await loadState(publisher, { ref: order, others: 'readable', details: ofVersions([order.version]) }),
     release,
   )
-  if (known === undefined) {
-    const [first, ...extras] = release.files
-    const sources = [
-      await open(importer, first),
-      ...(await Promise.all(extras.map((file) => open(importer, file)))),
-    ] as const
-    await publish(publisher, { ...order, sources, ...(isReference && { codebases: [codebaseOf(first.url)] }) }, onBytes)
-    return
+  if (known) {
+    const { packages, codebases } = known
+    return publishStored(publisher, { ...order, packages, ...(codebases.length > 0 && { codebases }) })
   }
-  const { packages, codebases } = known
-  const stored = { ...order, packages, ...(codebases.length > 0 && { codebases }) }
-  const planned = await planRelease(publisher, stored)
-  await checkPlanned(publisher, stored, planned)
+  const [first, ...extras] = release.files
+  const sources = [
+    await open(importer, first),
+    ...(await Promise.all(extras.map((file) => open(importer, file)))),
+  ] as const
+  const told = isReference ? undefined : toldOf(sources)
+  if (told) return publishStored(publisher, { ...order, packages: withOptional(packagesOf(told)) }, { told, onBytes })
+  await publish(publisher, { ...order, sources, ...(isReference && { codebases: [codebaseOf(first.url)] }) }, onBytes)
+}
+
+type Told = Source & Package
+type Unread = Readonly<{ told: readonly Told[]; onBytes: OnBytes }>
+
+const packagesOf = (told: readonly Told[]) =>
+  told.map(({ name, size, sha256, sha1 }) => ({ name, size, sha256, sha1 })) as [Package, ...Package[]]
+
+/** @returns `undefined` where a digest of one is not told. */
+function toldOf(sources: readonly Source[]): readonly Told[] | undefined {
+  const told = sources.flatMap(({ sha256, sha1, ...one }) => (sha256 && sha1 ? [{ ...one, sha256, sha1 }] : []))
+  return told.length === sources.length ? told : undefined
+}
+
+/** @param unread packages that may be absent. What is refused is refused before they are read. */
+async function publishStored(publisher: Publisher, order: StoredOrder, unread?: Unread): Promise<void> {
+  const planned = await planRelease(publisher, order)
+  if (unread && planned.manifest) {
+    const { told, onBytes } = unread
+    checkKeys(publisher, planned.state.catalog)
+    const checkOf = checkFor(publisher, order.app, planned.state)
+    const check: Fetching['check'] = (body, file, isFirst) =>
+      order.raw ? body : judged(body, checkOf(file, isFirst ? 0 : 1))
+    const guarded = told.map((one, i) => ({ ...one, open: () => check(one.open(), one, i === 0) }))
+    await keepTold(publisher, packageFolder(order, order.packages), guarded, { check, onBytes })
+  }
+  await checkPlanned(publisher, order, planned, unread !== undefined)
   await commit(publisher, planned)
 }
 
