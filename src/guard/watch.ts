@@ -63,7 +63,7 @@ export function openWatch({ cache, writer, file }: Guarding): Watch {
       const { kind } = await change(writer, holdOnce(ref, version, reason))
       if (kind !== 'changed') return
       count('held')
-      writer.log({ level: 'warn', event: 'guard', ...ref, version, held: true, reason })
+      writer.log({ level: 'warn', event: 'guard', ...ref, version, result: 'held', reason })
       await reload(cache, writer)
     } catch (error) {
       count('failed')
@@ -75,7 +75,7 @@ export function openWatch({ cache, writer, file }: Guarding): Watch {
     if (said.has(name)) return
     said.add(name)
     count('reported')
-    writer.log({ level: 'warn', event: 'guard', app, channel, version, held: false, reason, hint: 'no timestamp key' })
+    writer.log({ level: 'warn', event: 'guard', app, channel, version, result: 'not held: no timestamp key', reason })
   }
   return {
     async once() {

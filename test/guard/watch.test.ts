@@ -31,7 +31,7 @@ describe('a release that fails', () => {
     await Promise.all([first.once(), second.once()])
     const reason = 'guard: 10 of 41 failed: 8 × 44 rollback, 2 × 9 download-transfer'
     expect(await scene.holds()).toEqual([['2', reason]])
-    expect(said(scene)).toEqual([{ level: 'warn', event: 'guard', ...ref, version: '2', held: true, reason }])
+    expect(said(scene)).toEqual([{ level: 'warn', event: 'guard', ...ref, version: '2', result: 'held', reason }])
     expect(await ask(newReader(scene))).toBe('held')
     const written = await storedCatalog(scene)
     for (const one of [first, second, scene.guard()]) await one.once()
@@ -52,7 +52,7 @@ describe('a release that fails', () => {
     for (const _ of [1, 2]) await watch.once()
     expect(await scene.holds()).toEqual([])
     expect(said(scene)).toMatchObject([
-      { version: '2', held: false, reason: expect.stringContaining('20 of 40 failed') },
+      { version: '2', result: 'not held: no timestamp key', reason: expect.stringContaining('20 of 40 failed') },
     ])
     expect(watch.gauges()).toMatchObject([
       { name: 'platte_guard_holds', values: new Map(Object.entries({ held: 0, reported: 1, failed: 0 })) },
