@@ -1,5 +1,5 @@
 /** The chain of a channel's manifests. Creating the next one is the commit; the catalog follows. */
-import type { CatalogChannel } from '../documents/catalog.ts'
+import type { Origin } from '../documents/catalog-log.ts'
 import { type ChannelManifest, checkChannel } from '../documents/channel.ts'
 import { moveDetails } from '../documents/details.ts'
 import { formatOfAliases, isName } from '../documents/fields.ts'
@@ -8,15 +8,12 @@ import type { Instant } from '../kernel/clock.ts'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
 import { isDetailed } from '../release/channel.ts'
-import { type Brakes, type Change, type ChannelMetadata, diffBrakes, diffChannels } from '../release/diff.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { sha256Hex } from '../trust/digest.ts'
-import { peekKeyIds, seal as sealEnvelope } from '../trust/envelope.ts'
+import { seal as sealEnvelope } from '../trust/envelope.ts'
 import { type VerifiedChannel, verifyHead, verifyPast } from '../trust/verify-documents.ts'
 import type { TrustedRoot } from '../trust/verify-root.ts'
-import { unknownChannel } from './channels.ts'
-import { loadWanted } from './details.ts'
 import {
   type CatalogState,
   type ChannelRef,
@@ -75,7 +72,14 @@ export async function loadHead(
 export type Seal = (manifest: ChannelManifest, state: CatalogState) => Promise<Uint8Array>
 
 /** The date of a change, and who made it. The same command with the same date makes the same manifest. */
-export type Issue = Readonly<{ at: Instant; provenance?: Readonly<Record<string, string>> | undefined }>
+export interface Issue {
+  readonly at: Instant
+  /** Of a manifest. */
+  readonly provenance?: Readonly<Record<string, string>> | undefined
+  /** Of a change of holds, or of the stop of ramps, for the catalog's log; by default the operator of the settings. */
+  readonly by?: Origin | undefined
+  readonly message?: string | undefined
+}
 
 /** @throws PlatteError('bad-document'), or another code, for content that may not be signed. */
 export function nextManifest(head: VerifiedChannel | undefined, next: ChannelManifest, issue: Issue, code?: ErrorCode) {
@@ -150,84 +154,3 @@ export const commitChannel = (writer: StoreWriter, ref: ChannelRef, edit: Edit, 
   })
 
 export const emptyChannel = { format: 1, type: 'channel', seq: 0, issuedAt: '', releases: [] } as const
-
-export interface HistoryEntry extends Readonly<Pick<ChannelManifest, 'seq' | 'issuedAt' | 'provenance'>> {
-  /** RFC 7638 thumbprints of the keys that signed it. */
-  readonly keyIds: readonly string[]
-  readonly changes: readonly Change[]
-  /** Of the newest: its holds and the stop of its ramps, as the catalog has them now. Older ones are kept nowhere. */
-  readonly brakes?: readonly Change[]
-}
-
-type Link = Pick<HistoryEntry, 'keyIds'> & { readonly manifest: ChannelManifest }
-
-/** Newest first. Throws at the key where the chain is broken, after what is good; 'refused' for an unknown channel. */
-export async function* walkChain(reader: StoreReader, ref: ChannelRef): AsyncIterable<Link> {
-  yield* walkBack(reader, ref, await newestOf(reader, ref))
-}
-
-async function newestOf(reader: StoreReader, ref: ChannelRef): Promise<NamedManifest & Brakes> {
-  const state = await loadForWriting(reader)
-  const head = await loadHead(reader, state, ref)
-  if (head === undefined) throw unknownChannel(state, ref, '`platte channel list` shows them')
-  const { app, channel } = ref
-  return { ...channelEntry(state.catalog.catalog, app, channel), seq: head.manifest.seq, sha256: head.sha256 }
-}
-
-/** A manifest that something verified names. */
-type NamedManifest = Pick<CatalogChannel, 'seq' | 'sha256'>
-
-async function* walkBack(reader: StoreReader, ref: ChannelRef, from: NamedManifest): AsyncIterable<Link> {
-  let sha256: string | undefined = from.sha256
-  for (let seq = from.seq; sha256 !== undefined; seq--) {
-    const digest: string = sha256
-    const key = keyOf(ref, seq)
-    const stored = await readManifest(reader, ref, seq)
-    if (stored === undefined) throw new PlatteError('missing', `${key} is not in the store: what was before is lost`)
-    const { manifest }: VerifiedChannel = await naming(key, () => verifyPast(stored.bytes, digest, { ...ref, seq }))
-    yield { manifest, keyIds: peekKeyIds(stored.bytes, 'platte-channel+jws') }
-    sha256 = manifest.previous
-  }
-}
-
-/** @param from the manifest to begin at; without it the newest in the store. */
-export async function* channelHistory(reader: StoreReader, ref: ChannelRef, named?: NamedManifest & Brakes) {
-  const newest = named ?? (await newestOf(reader, ref))
-  let after: Link | undefined
-  for await (const link of walkBack(reader, ref, newest)) {
-    if (after) yield await entryOf(reader, after, link.manifest, newest)
-    after = link
-  }
-  if (after) yield await entryOf(reader, after, { releases: [] }, newest)
-}
-
-async function entryOf(reader: StoreReader, link: Link, earlier: ChannelMetadata, newest: NamedManifest & Brakes) {
-  const { keyIds } = link
-  const [manifest, before] = await loadChanged(reader, link.manifest, earlier)
-  const { seq, issuedAt, provenance } = manifest
-  const holds = newest.holds?.filter(({ at }) => Date.parse(at) <= Date.parse(issuedAt))
-  const brakes = seq === newest.seq ? diffBrakes({}, newest) : []
-  const entry: HistoryEntry = {
-    ...{ seq, issuedAt, keyIds, ...(provenance && { provenance }), changes: diffChannels(before, manifest, holds) },
-    ...(brakes.length > 0 && { brakes }),
-  }
-  return entry
-}
-
-/** Both with the details that only one of them names; as they are where the store lacks one. */
-async function loadChanged(reader: StoreReader, after: ChannelManifest, before: ChannelMetadata) {
-  const digests = ({ releases }: ChannelMetadata) => new Set(releases.map(({ details }) => details?.sha256))
-  const [own, others] = [digests(after), digests(before)]
-  const load = (releases: ChannelMetadata['releases'], known: ReadonlySet<string | undefined>) =>
-    loadWanted(reader, after.app, releases, ({ details }) => !known.has(details?.sha256))
-  try {
-    const [now, then] = [await load(after.releases, others), await load(before.releases, own)]
-    return [
-      { ...after, releases: now },
-      { ...before, releases: then },
-    ] as const
-  } catch (error) {
-    if (!(error instanceof PlatteError)) throw error
-    return [after, before] as const
-  }
-}

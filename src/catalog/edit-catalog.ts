@@ -62,21 +62,24 @@ export async function editCatalog(writer: StoreWriter, edit: Edit, options: Cata
     if (!force) checkNotExpired(state, now)
     const seen = isAhead ? undefined : state.catalog
     const issuedAt = Math.max(now, (seen?.issuedAtMs ?? 0) + 1)
-    const { bytes, catalog } = await sealCatalog(writer, state.root, edited.apps, issuedAt)
+    const { bytes, catalog } = await sealCatalog(writer, state.root, edited, issuedAt)
     await verifyCatalog(bytes, state.root, { now, seen })
     return { result: { catalog, written: true }, write: { key: catalogKey, bytes, token: state.token } }
   })
 }
 
-export async function sealCatalog(writer: StoreWriter, root: TrustedRoot, apps: Catalog['apps'], issuedAt: Instant) {
+type Content = Pick<Catalog, 'apps' | 'log'>
+
+export async function sealCatalog(writer: StoreWriter, root: TrustedRoot, { apps, log }: Content, issuedAt: Instant) {
   const entries = Object.values(apps).flatMap(({ channels }) => Object.values(channels))
   const catalog = checkCatalog({
-    format: formatOfAliases(entries.flatMap(({ aliases = [] }) => aliases)),
+    format: log ? 2 : formatOfAliases(entries.flatMap(({ aliases = [] }) => aliases)),
     type: 'catalog',
     root: root.root.version,
     issuedAt: isoText(issuedAt),
     expires: isoText(issuedAt + durationMs(root.root.roles.timestamp.maxValidity)),
     apps,
+    ...(log && { log }),
   })
   const bytes = await seal('platte-catalog+jws', encode(catalog), signersOf(writer.timestamp, 'timestamp', root))
   return { bytes, catalog }

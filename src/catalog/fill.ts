@@ -1,5 +1,5 @@
 /** How full the signed documents are that grow. Publishing stops before their limits, so that brakes and repairs always fit. */
-import { type CatalogChannel, maxCatalogBytesOf } from '../documents/catalog.ts'
+import { type CatalogChannel, maxCatalogBytesOf, maxLogBytes } from '../documents/catalog.ts'
 import { maxChannelBytes } from '../documents/channel.ts'
 import { percent } from '../kernel/format.ts'
 import { refusal } from '../release/add-release.ts'
@@ -46,6 +46,10 @@ export function fillWarning(root: TrustedRoot, bytes: number, ref?: ChannelRef):
   const hint = ref ? hintOf.manifest(ref) : hintOf.catalog()
   return `${what} has ${bytes} bytes, ${percent(fill)} of what publishing may use: ${hint}`
 }
+
+/** What the log may have: it yields to everything else. @param others bytes of the rest of the catalog, as JSON. */
+export const logRoom = (root: TrustedRoot, others: number): number =>
+  Math.min(maxLogBytes, Math.floor((usualBytes('catalog', root) * 3) / 4) - others)
 
 /**
  * New names stop before the limit. New revisions of channels that the catalog names always fit: they add digits only.

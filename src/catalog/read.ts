@@ -33,6 +33,8 @@ export interface StoreReader extends RootReader {
   readonly missing?: ReadonlySet<string> | undefined
   /** The newest catalog that this reader saw before it started. Writers need none. */
   readonly mark?: HighWaterMark | undefined
+  /** The person who works with this store, where a setting names one. */
+  readonly operator?: string | undefined
 }
 
 export interface StoreWriter extends StoreReader {

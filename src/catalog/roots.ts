@@ -61,7 +61,7 @@ export async function initStore(writer: Omit<StoreWriter, 'pin'>, root: Root, si
       hint: 'run `platte init` again',
     })
   if (await writer.documents.get(catalogKey, maxCatalogBytes)) return { pin: formatPin(pin), created: false }
-  const catalog = await sealCatalog({ ...writer, pin }, trusted, {}, writer.clock())
+  const catalog = await sealCatalog({ ...writer, pin }, trusted, { apps: {} }, writer.clock())
   await writer.documents.create(catalogKey, catalog.bytes)
   return { pin: formatPin(pin), created: true }
 }

@@ -1,11 +1,12 @@
 /** The life of a channel: created, described, renamed, deleted; and which channel it follows. */
+import { copyBrakes } from '../catalog/catalog-log.ts'
 import { isLive, unknownChannel } from '../catalog/channels.ts'
-import { editCatalog, withEntry } from '../catalog/edit-catalog.ts'
-import { type ChannelRef, channelEntry } from '../catalog/read.ts'
+import type { Issue } from '../catalog/commit-channel.ts'
+import type { ChannelRef } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { defined } from '../kernel/json.ts'
 import { refusal, sameJson } from '../release/add-release.ts'
-import { isSameHold, withField } from '../release/edits.ts'
+import { withField } from '../release/edits.ts'
 import type { CommandOf } from './commands.ts'
 import { change } from './commit.ts'
 import type { Committer, EditResult, EditState, ManifestEdit } from './plan.ts'
@@ -113,8 +114,8 @@ export function renameEdit({ app, channel }: ChannelRef, name: string): Manifest
       if (isRenamed(current, channel) && !sameJson(edited, current)) throw differ(name, channel)
       return edited
     },
-    finish: (writer, result, { state }) =>
-      endOld(writer, { old: { app, channel }, ref, result, seq: state.others.get(channel)?.seq }),
+    finish: (writer, result, { state, issue }) =>
+      endOld(writer, { old: { app, channel }, ref, result, issue, seq: state.others.get(channel)?.seq }),
   }
 }
 
@@ -134,16 +135,16 @@ function checkRename({ app, channel }: ChannelRef, name: string, { catalog, head
 }
 
 /** `seq`: revision of the old channel that was copied; `undefined`: it has ended. */
-type Renamed = Readonly<{ old: ChannelRef; ref: ChannelRef; result: EditResult; seq: number | undefined }>
+type Renamed = Readonly<{ old: ChannelRef; ref: ChannelRef; result: EditResult; issue: Issue; seq: number | undefined }>
 
-async function endOld(writer: Committer, { old, ref, result, seq }: Renamed): Promise<EditResult> {
-  if (seq !== undefined) await copyBrakes(writer, old, ref)
+async function endOld(writer: Committer, { old, ref, result, issue, seq }: Renamed): Promise<EditResult> {
+  if (seq !== undefined) await copyBrakes(writer, old, ref, issue)
   const refuse = (current: ChannelManifest): void => {
     if (current.seq !== seq) throw differ(ref.channel, old.channel)
   }
   const ended = await change(writer, endEdit(old, { force: true, refuse }))
   // Holds that were placed meanwhile.
-  await copyBrakes(writer, old, ref)
+  await copyBrakes(writer, old, ref, issue)
   return seq === undefined ? { ...ended, seq: result.seq } : { ...result, kind: 'changed' }
 }
 
@@ -158,16 +159,4 @@ function moved(old: ChannelManifest, current: ChannelManifest, alias: string): C
   const { previous: _, provenance: __, ...content } = old
   const aliases = [...new Set([...(old.aliases ?? []), alias])].filter((one) => one !== channel)
   return { ...content, channel, seq, issuedAt, aliases, ...defined({ previous, provenance }) }
-}
-
-async function copyBrakes(writer: Committer, from: ChannelRef, to: ChannelRef): Promise<void> {
-  await editCatalog(writer, (catalog) => {
-    const [old, made] = [channelEntry(catalog, from.app, from.channel), channelEntry(catalog, to.app, to.channel)]
-    if (made === undefined) return catalog
-    const { holds = [] } = made
-    const others = (old?.holds ?? []).filter((hold) => !holds.some((one) => isSameHold(one, hold)))
-    const rampAsOf = made.rampAsOf ?? old?.rampAsOf
-    if (others.length === 0 && rampAsOf === made.rampAsOf) return catalog
-    return withEntry(catalog, to, { ...made, holds: [...holds, ...others], ...(rampAsOf && { rampAsOf }) })
-  })
 }

@@ -27,7 +27,8 @@ const oneOf = <const Fields extends v.ObjectEntries>(fields: Fields, names: read
 
 const reasonOrUndo = { ...release, reason: maybe(field.reason), undo: flag }
 const marked = oneOf(reasonOrUndo, ['reason', 'undo'])
-const held = { ...release, board: maybe(field.boardName) }
+const message = maybe(field.reason)
+const held = { ...release, board: maybe(field.boardName), message }
 
 const described = v.strictObject({
   ...ref,
@@ -42,13 +43,17 @@ const ramp = v.pipe(
   oneOf(
     {
       ...{ ...maybeRelease, over: duration, start: maybe(field.givenInstant), steps: maybe(steps), from: share, share },
-      ...{ none: flag, lower: flag, stop: flag, resume: flag },
+      ...{ none: flag, lower: flag, stop: flag, resume: flag, message },
     },
     ['over', 'share', 'none', 'stop', 'resume'],
   ),
   v.check(
     (command) => (command.version === undefined) === (count(command, ['stop', 'resume']) === 1),
     'stop and resume take no version; everything else takes one',
+  ),
+  v.check(
+    (command) => command.message === undefined || command.version === undefined,
+    'message goes with stop and resume',
   ),
 )
 

@@ -1,8 +1,10 @@
 /** Where another writer wins a race, the same edit is planned again on the newest state. */
+import { withBrakes } from '../catalog/catalog-log.ts'
 import { commitNext, type Issue, type Seal } from '../catalog/commit-channel.ts'
-import { checkKeys, editCatalog, pointCatalogAt, withEntry } from '../catalog/edit-catalog.ts'
+import { checkKeys, editCatalog, pointCatalogAt } from '../catalog/edit-catalog.ts'
 import { channelEntry, type StoreReader, signersOf } from '../catalog/read.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { defined } from '../kernel/json.ts'
 import type { BrakeEdit, Committer, Edit, EditResult, ManifestEdit, Plan } from './plan.ts'
 import { loadState, plan } from './plan.ts'
 
@@ -17,8 +19,12 @@ export async function planChange(writer: Committer, edit: Edit, signing: Signing
 }
 
 /** A plan whose packages may be missing: only who writes the store can tell. */
-export const draftChange = async (reader: StoreReader, edit: Edit, { at, provenance }: Signing = {}): Promise<Plan> =>
-  plan(edit, await loadState(reader, edit), { at: at ?? reader.clock(), provenance })
+export const draftChange = async (reader: StoreReader, edit: Edit, signing?: Signing): Promise<Plan> =>
+  plan(edit, await loadState(reader, edit), issueOf(reader, signing))
+
+export function issueOf({ clock, operator }: StoreReader, { seal: _, at = clock(), ...signing }: Signing = {}): Issue {
+  return { at, ...(operator !== undefined && { provenance: { operator } }), ...defined(signing) }
+}
 
 export async function preview(writer: Committer, planned: Plan): Promise<EditResult> {
   const { edit, seq, changes } = planned
@@ -103,7 +109,7 @@ async function commitBrakes(writer: Committer, planned: PlanOf<BrakeEdit>): Prom
   if (planned.entry) signersOf(writer.timestamp, 'timestamp', planned.state.catalog.root)
   const { catalog, written } = await editCatalog(writer, async (current, state) => {
     latest = plan(edit, await loadState(writer, edit, state), planned.issue)
-    return latest.entry ? withEntry(current, edit.ref, latest.entry) : current
+    return latest.entry ? withBrakes(writer, state, edit.ref, latest.entry, latest.issue) : current
   })
   const { seq, changes } = latest
   const sha256 = channelEntry(catalog, edit.ref.app, edit.ref.channel)?.sha256 ?? ''

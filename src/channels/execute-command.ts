@@ -178,7 +178,8 @@ export function draftCommand(reader: StoreReader, command: ChannelCommand, signi
   const at = signing.at ?? reader.clock()
   if (command.action === 'publish') return planRelease(reader, storedOrder(command, at), { ...signing, at })
   const editOf = edits[command.action] as EditOf<EditAction>
-  return draftChange(reader, editOf(command as CommandOf<EditAction>, at), { ...signing, at })
+  const { message } = { message: undefined, ...command }
+  return draftChange(reader, editOf(command as CommandOf<EditAction>, at), { ...signing, at, message })
 }
 
 function storedOrder(command: CommandOf<'publish'>, at: number): StoredOrder {

@@ -1,4 +1,5 @@
 /** One way to change a channel: an edit, applied to the newest state, makes a plan; `commit.ts` carries it out. */
+import { brakeWarnings } from '../catalog/catalog-log.ts'
 import { type ChannelEntry, checkNewName, isLive, storeFailures, unknownChannel, viewOf } from '../catalog/channels.ts'
 import {
   checkAllowed,
@@ -222,15 +223,15 @@ function viewAfter(state: EditState, manifest: ChannelManifest): ChannelView {
   return viewOf(own, source && { entry: entryOf(state, { app, channel: source.channel }), manifest: source })
 }
 
-function planBrakes({ ref, brake }: BrakeEdit, state: EditState, { at }: Issue): Outcome {
+function planBrakes({ ref, brake }: BrakeEdit, state: EditState, issue: Issue): Outcome {
   const entry = channelEntry(state.catalog.catalog.catalog, ref.app, ref.channel)
   const manifest = state.head?.manifest
   if (entry === undefined || !isLive(manifest)) throw unknownChannel(state.catalog, ref, howToCreate)
-  const brakes = brake({ entry, manifest }, state, isoText(at))
+  const brakes = brake({ entry, manifest }, state, isoText(issue.at))
   const holds = brakes.holds?.length ? [...brakes.holds] : undefined
   const edited = withField(withField(entry, 'rampAsOf', brakes.rampAsOf), 'holds', holds)
   if (sameJson(edited, entry)) return { ...nothing, seq: entry.seq }
-  const warnings = warningsOf(fillWarning(state.catalog.root, checkCatalogFits(state.catalog, ref, edited)))
+  const warnings = brakeWarnings(state.catalog, ref, edited, issue)
   return { ...nothing, seq: entry.seq, entry: edited, changes: diffBrakes(entry, brakes), warnings }
 }
 

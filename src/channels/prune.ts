@@ -1,8 +1,9 @@
 /** Takes old releases out of a channel, and their packages out of the store. */
 import { foldersOf, packagesOf, viewOf } from '../catalog/channels.ts'
-import { loadHead, walkChain } from '../catalog/commit-channel.ts'
+import { loadHead } from '../catalog/commit-channel.ts'
 import { loadDetails } from '../catalog/details.ts'
 import { allChannelRefs } from '../catalog/edit-catalog.ts'
+import { walkChain } from '../catalog/history.ts'
 import { type ChannelRef, channelEntry, loadChannel, loadForWriting } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'

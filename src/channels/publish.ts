@@ -10,9 +10,9 @@ import { boardOf, findRelease } from '../release/add-release.ts'
 import type { BoardPackages, Package } from '../release/channel.ts'
 import type { Change } from '../release/diff.ts'
 import type { StagedPackage } from '../store/packages.ts'
-import { commit, preview, requirePackages, type Signing } from './commit.ts'
+import { commit, draftChange, preview, requirePackages, type Signing } from './commit.ts'
 import { checkFor, type Judging, judgeAdded } from './payload.ts'
-import { type Committer, type EditResult, type EditState, loadState, type Plan, plan } from './plan.ts'
+import { type Committer, type EditResult, type EditState, loadState, type Plan } from './plan.ts'
 import { withMarksBelow } from './promote.ts'
 import {
   checkAdmission,
@@ -149,9 +149,8 @@ export const withOptional = ([first, ...others]: BoardPackages['packages']): Boa
 /** Other channels that cannot be read are logged as warnings. */
 export async function planRelease(reader: StoreReader, order: StoredOrder, signing: Signing = {}): Promise<Plan> {
   checkRelease(order, order.packages)
-  const { at = reader.clock(), provenance } = signing
   const edit = await releaseEdit(order)
-  const planned = plan(edit, await loadState(reader, edit), { at, provenance })
+  const planned = await draftChange(reader, edit, signing)
   for (const problem of planned.state.unreadable) reader.log({ level: 'warn', event: 'publish', problem })
   return planned
 }

@@ -1,6 +1,6 @@
 /** Whether a published version may be replaced: only if no manifest of history offers it. */
-import { walkChain } from '../catalog/commit-channel.ts'
 import { allChannelRefs } from '../catalog/edit-catalog.ts'
+import { walkChain } from '../catalog/history.ts'
 import type { ChannelRef } from '../catalog/read.ts'
 import { loadForWriting } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'

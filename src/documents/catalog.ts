@@ -7,6 +7,11 @@ export const maxCatalogBytes = 8 * 1024 * 1024
 /** What writers use under a root of a format: readers of format 1 take no more. */
 export const maxCatalogBytesOf = (format: number): number => (format < 2 ? 1024 * 1024 : maxCatalogBytes)
 
+/** What readers take of the log. */
+export const maxLogEntries = 1000
+/** What writers keep of it, as JSON. */
+export const maxLogBytes = 256 * 1024
+
 export const hold = v.strictObject({
   version: field.publishedVersion,
   board: v.exactOptional(field.boardName),
@@ -33,6 +38,8 @@ const schema = v.strictObject({
   issuedAt: field.instant,
   expires: field.instant,
   apps: field.record(field.appName, app),
+  /** In format 2. Only `catalog-log.ts` reads the entries: checks need none. */
+  log: v.exactOptional(v.pipe(v.array(v.unknown()), v.maxLength(maxLogEntries))),
 })
 
 /** @throws PlatteError('usage') for a hold that no catalog may have. */

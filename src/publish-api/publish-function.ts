@@ -60,7 +60,8 @@ export async function answerCommand({ publisher, policy }: PublishFunction, requ
   const proposal = manifest && readProposal(manifest, publisher.clock())
   const { rule } = allowed
   const work = async (at: number): Promise<Answer> => {
-    const signing = { at, ...signingOf(publisher, allowed, proposal) }
+    const by = { rule, ...(allowed.isRecorded && allowed.origin) }
+    const signing = { at, by, ...signingOf(publisher, allowed, proposal) }
     const planned = onlyNames(names, command, await planCommand(publisher, command, signing))
     if (command.action === 'adopt' && !command.raw) await judgeAdded(publisher, planned)
     const result = isPlan ? await preview(publisher, planned) : await execute(publisher, command, planned, signing.seal)

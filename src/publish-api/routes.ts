@@ -109,7 +109,8 @@ async function answerAction(
 ) {
   const { bytes, value } = await readJson(c.req.raw, maxCommandBytes)
   const request = readRequest(action, value)
-  const logged = { ...publisher, log: requestLog(publisher.log, c.req.raw) }
+  // The operator of the settings is not who calls.
+  const logged = { ...publisher, operator: undefined, log: requestLog(publisher.log, c.req.raw) }
   const answer = await answerCommand({ publisher: logged, policy }, { ...request, bytes, token })
   if (!request.isPlan) await reload(cache, publisher)
   const { command } = request

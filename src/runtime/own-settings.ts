@@ -1,6 +1,6 @@
 /** Settings of the store, its keys and its server; other rooms have their own. */
 import * as v from 'valibot'
-import { appName, durationMs, isDuration, longDuration } from '../documents/fields.ts'
+import { appName, durationMs, isDuration, longDuration, reason } from '../documents/fields.ts'
 import { parseOverlay } from '../documents/overlay.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import {
@@ -97,12 +97,14 @@ export async function loadEnvSigner(variable: string, env: Environment): Promise
   return parsePrivateKey(text, `env://${variable}`)
 }
 
-/** An app's Omaha id, with or without braces. */
-function parseApp(text: string): string {
-  const result = v.safeParse(appName, text.replace(/^\{(.*)\}$/, '$1').toLowerCase())
+function fitting<T>(schema: v.GenericSchema<unknown, T>, text: string): T {
+  const result = v.safeParse(schema, text)
   if (result.success) return result.output
   throw new Error(`${quoted(text)} ${result.issues[0].message}`)
 }
+
+/** An app's Omaha id, with or without braces. */
+const parseApp = (text: string): string => fitting(appName, text.replace(/^\{(.*)\}$/, '$1').toLowerCase())
 
 const parseOverlaySource = (text: string): OverlaySource =>
   text.trimStart().startsWith('{') ? { overlay: parseOverlay(text) } : { file: text }
@@ -130,6 +132,7 @@ function tokenProblem(token = ''): string | undefined {
 const storeDoc = 'where documents and packages are: `file:DIR`, `s3://BUCKET/PREFIX` or `https://HOST/` (read only)'
 const staleDoc = 'keep using an expired catalog for this long, such as `45d`; at most `366d`'
 const overlayDoc = 'what this mirror withholds: a file, or the JSON itself'
+const operatorDoc = 'your name, published with your changes in `history`'
 const appDoc = 'the Omaha id of the app; a server also has Flatcar-style `version.txt` and releases JSON for it'
 const publicDoc = 'the URL that clients use; offers name packages under it'
 const packagesDoc = 'the CDN or bucket that sends packages; its URL needs the scheme of `PLATTE_PUBLIC_URL`'
@@ -153,6 +156,7 @@ export const ownSettings = {
   }),
   releaseKey: setting('PLATTE_RELEASE_KEY <file>', 'one release key: a file, or `env://NAME`', parseKey, keyRow),
   timestampKey: setting('PLATTE_TIMESTAMP_KEY <file>', 'one timestamp key: a file, or `env://NAME`', parseKey, keyRow),
+  operator: setting('PLATTE_OPERATOR', operatorDoc, (text) => fitting(reason, text.trim())),
   app: setting('PLATTE_APP <app>', appDoc, parseApp, {
     hint: 'set it to the app, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57 (Flatcar)',
   }),

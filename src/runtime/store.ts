@@ -70,7 +70,11 @@ export const openPublishing = async (
   settings: SettingsWith<'store' | 'pin'>,
   env: Environment,
   log: Log,
-): Promise<Publisher> => ({ ...(await openReading(settings, log)), ...(await loadOnlineKeys(settings, env)) })
+): Promise<Publisher> => ({
+  ...(await openReading(settings, log)),
+  ...(await loadOnlineKeys(settings, env)),
+  operator: settings.operator,
+})
 
 /** @throws PlatteError('configuration') naming the file: a broken overlay must not offer what it withholds. */
 async function loadOverlay(source: OverlaySource | undefined): Promise<Overlay | undefined> {

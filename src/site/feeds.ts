@@ -1,17 +1,11 @@
-/** Feeds and files for programs: Atom (RFC 4287), the pages as JSON, and what Flatcar publishes beside its releases. */
-import { raw } from 'hono/html'
 import { notesKey, servedFolder } from '../documents/paths.ts'
 import { refuse } from '../http/problem.ts'
 import { textDigest } from '../kernel/digest.ts'
 import { isoText, timeText } from '../kernel/format.ts'
 import type { Release } from '../release/channel.ts'
 import { boardJson } from '../release/describe.ts'
-import type { ListedRelease } from '../release/rollout-status.ts'
 import { parseVersion } from '../release/version.ts'
-import { linkText } from './markdown/inline.ts'
-import { type Html, none, part } from './pages/fragments.ts'
 import { maxAgeSeconds, type PageContext } from './pages/page.ts'
-import { notesAsHtml } from './pages/release.ts'
 import type { ChannelStatus, Found } from './status.ts'
 import {
   changeOf,
@@ -28,7 +22,7 @@ import {
  * Answers 304 by time where the request has no tag (RFC 9110, 13.2.2). `answer.ts` compares tags.
  * @param channel whose last change is known; absent where every moment may change the text.
  */
-function send({ c, status }: PageContext, type: string, text: string, channel?: ChannelStatus): Response {
+export function send({ c, status }: PageContext, type: string, text: string, channel?: ChannelStatus): Response {
   const changedAt = channel && changeOf(channel, status)
   const headers = {
     'content-type': `${type}; charset=utf-8`,
@@ -48,7 +42,7 @@ function send({ c, status }: PageContext, type: string, text: string, channel?: 
 type Answer = (channel: ChannelStatus) => Response | Promise<Response>
 
 /** Refuses a channel that does not exist, or cannot be read now. */
-async function withChannel(page: PageContext, app: string, channel: string, answer: Answer): Promise<Response> {
+export async function withChannel(page: PageContext, app: string, channel: string, answer: Answer): Promise<Response> {
   const found = await readChannelStatus(page, { app, channel })
   if (!('problem' in found)) return answer(found)
   return isUnknown(found)
@@ -56,62 +50,7 @@ async function withChannel(page: PageContext, app: string, channel: string, answ
     : refuse(page.c, 'catalog-unavailable', found.problem.reason)
 }
 
-const architecture = (board: string): string => board.replace(/-usr$/, '')
-
-const maxEntries = 20
-
-/** `/channels/<app>/<channel>/feed.atom`: the newest releases of a channel. */
-export const answerAtom = (page: PageContext, app: string, name: string): Promise<Response> =>
-  withChannel(page, app, name, async (channel) => {
-    const xml = (await atomFeed(page, channel)).toString()
-    // XML has no form for most control characters, not even escaped.
-    const text = xml.replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
-    return send(page, 'application/atom+xml', text, channel)
-  })
-
-async function atomFeed(page: PageContext, channel: ChannelStatus): Promise<Html> {
-  const { serving, status } = page
-  const { appName, manifest } = channel
-  const ref = `${channel.app}/${channel.channel}`
-  const pageUrl = `${serving.publicUrl}/channels/${ref}`
-  // A follower does not offer all of them yet.
-  const listed = channel.releases.filter(({ offeredFrom }) => offeredFrom <= status.now).slice(0, maxEntries)
-  const releases = await readListedDetails(page.service, channel.app, listed)
-  const entries = await Promise.all(releases.map((one) => atomEntry(page, one, ref, pageUrl)))
-  return part`<?xml version="1.0" encoding="utf-8"?>
-<feed xmlns="http://www.w3.org/2005/Atom"><id>${atomId(ref)}</id><title>${appName}: ${channel.channel}</title>${
-    manifest.description ? part`<subtitle>${manifest.description}</subtitle>` : none
-  }<updated>${isoText(changeOf(channel, status))}</updated><author><name>${appName}</name></author><generator>Platte</generator>
-<link rel="self" type="application/atom+xml" href="${pageUrl}/feed.atom"/><link rel="alternate" type="text/html" href="${pageUrl}"/>
-${entries}</feed>
-`
-}
-
-async function atomEntry(
-  page: PageContext,
-  { release, offeredFrom }: ListedRelease,
-  ref: string,
-  pageUrl: string,
-): Promise<Html> {
-  const { version, notes, components = {}, cves = [], boards } = release
-  const at = isoText(offeredFrom)
-  const shown = notes && (await notesAsHtml(page, notes.sha256))
-  const list = Object.entries(components).map(([name, version]) => part`<li>${name}: ${version}</li>`)
-  const content = part`${shown ? raw(shown.html) : none}${list.length > 0 ? part`<h4>Packages</h4><ul>${list}</ul>` : none}${
-    cves.length > 0 ? part`<h4>CVEs</h4><p>${raw(linkText(cves.join(', ')))}</p>` : none
-  }<h4>Architectures</h4><ul>${Object.keys(boards).map((board) => part`<li>${architecture(board)}</li>`)}</ul>`
-  return part`<entry><id>${atomId(`${ref}/${version}`)}</id><title>${version}</title><published>${at}</published><updated>${at}</updated>
-<link rel="alternate" type="text/html" href="${pageUrl}?from=${encodeURIComponent(version)}#${version}"/>
-<content type="html">${content.toString()}</content></entry>
-`
-}
-
-/** A UUID of version 8 (RFC 9562, 5.8) from a digest: it stays when the deployment moves. */
-function atomId(name: string): string {
-  const hex = textDigest(`platte feed\0${name}`)
-  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0b11) | 0b1000).toString(16)
-  return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
-}
+export const architecture = (board: string): string => board.replace(/-usr$/, '')
 
 /** Channels of one answer: a Worker may ask a store 50 times. */
 const maxChannels = 20

@@ -1,8 +1,8 @@
 /** What pages and feeds show: the verified state that answers machines. Nothing here throws. */
 import { currentCatalog, findChannel, findProblems } from '../catalog/cache.ts'
 import type { LoadedChannel, Problem } from '../catalog/channels.ts'
-import { channelHistory, type HistoryEntry } from '../catalog/commit-channel.ts'
 import { findDetails, withDetails } from '../catalog/details.ts'
+import { channelHistory, type HistoryEntry, loggedOf } from '../catalog/history.ts'
 import { type CatalogState, type ChannelRef, channelRefsOf, readDocument } from '../catalog/read.ts'
 import type { Answering } from '../checks/update-check.ts'
 import { durationMs } from '../documents/fields.ts'
@@ -169,23 +169,31 @@ export async function readPaths(
   )
 }
 
-/** The newest manifests of a channel and their changes, up to a break of the chain. */
+/**
+ * The newest manifests of a channel and their changes, up to a break of the chain, and what the catalog's log has of them.
+ * @param most manifests, and twice as many in all.
+ */
 export async function readHistory(
-  { service: { reader } }: Reading,
+  { service: { reader }, status }: Reading,
   { app, channel, entry }: ChannelStatus,
   most: number,
 ): Promise<readonly HistoryEntry[]> {
   const found: HistoryEntry[] = []
+  const log = status.state?.catalog.catalog.log
   try {
-    for await (const one of channelHistory(reader, { app, channel }, entry)) {
+    for await (const one of channelHistory(reader, { app, channel }, { ...entry, ...(log && { log }) })) {
       found.push(one)
-      if (found.length >= most) break
+      if (found.length >= 2 * most || found.filter(({ signs }) => !signs).length >= most) break
     }
   } catch (error) {
     reader.log({ level: 'warn', event: 'history', app, channel, problem: String(error).slice(0, 300) })
   }
   return found
 }
+
+/** What the catalog's log has of a channel, oldest first. */
+export const readLog = ({ service: { reader }, status }: Reading, ref: ChannelRef): readonly HistoryEntry[] =>
+  loggedOf(reader, ref, status.state?.catalog.catalog.log)
 
 /** Markdown; `undefined` where the notes are missing, or do not match their digest. */
 export async function readNotes({ service: { reader } }: Reading, sha256: string): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 /** Adopts from all upstreams of a file, again and again, beside answering: one at a time, each failure for itself. */
 import type { Publisher } from '../channels/publish.ts'
-import { detailsIn, maxReleasesBytes } from '../channels/releases-json.ts'
 import type { Extension, FeatureContext } from '../checks/serving.ts'
+import { detailsIn, maxReleasesBytes } from '../documents/releases-json.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { readAt } from '../store/http/upstream.ts'

@@ -1,6 +1,6 @@
 /** What the lists of Flatcar and CoreOS say of a release, and what is refused. */
 import { describe, expect, test } from 'vitest'
-import { detailsIn } from '../../src/channels/releases-json.ts'
+import { detailsIn } from '../../src/documents/releases-json.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 
 const notes =

@@ -1,7 +1,8 @@
 /** What a channel offers is one answer: in `show`, JSON, pages, CoreUpdate's lists, version.txt, and for the machine. */
 import { expect, test } from 'vitest'
-import { channelHistory, commitChannel, type HistoryEntry } from '../../src/catalog/commit-channel.ts'
+import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
+import { channelHistory, type HistoryEntry } from '../../src/catalog/history.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { summarise } from '../../src/channels/summary.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'

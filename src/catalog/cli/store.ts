@@ -26,8 +26,9 @@ import type { StoreSetting } from '../../runtime/own-settings.ts'
 import { makeStore, openStore } from '../../runtime/store.ts'
 import type { Algorithm } from '../../trust/keys.ts'
 import { inspectStore } from '../audit.ts'
-import { channelHistory, type HistoryEntry } from '../commit-channel.ts'
 import { refresh } from '../edit-catalog.ts'
+import { channelHistory, type HistoryEntry } from '../history.ts'
+import { loadForWriting } from '../read.ts'
 import { firstRoot, initStore } from '../roots.ts'
 
 type InitOptions = Options & Readonly<{ rootKeys?: string; alg: Algorithm; maxValidity: string }>
@@ -153,14 +154,21 @@ export function historyCommand(): Command {
       } finally {
         if (found.length > 0) show(options.json, found, found.flatMap(linesOf))
       }
+      const { root } = await loadForWriting(store)
+      if (root.root.format < 2)
+        notice('note: holds and stopped ramps leave no entries in a store of format 1 (`platte root format 2`)')
     })
 }
 
-const linesOf = ({ seq, issuedAt, keyIds, provenance = {}, changes, brakes = [] }: HistoryEntry): readonly string[] => [
-  ...brakes.map((one) => `now: ${changeLine(one)}`),
-  `revision ${seq}  ${timeText(issuedAt)}  signed by ${keyIds.map((id) => id.slice(0, 8)).join(', ')}`,
-  ...Object.entries(provenance).map(([name, value]) => `    ${name}: ${value}`),
-  ...(changes.length === 0
-    ? [seq === 1 ? '    created, empty' : '    signed again, content unchanged']
-    : changes.map((one) => `    ${changeLine(one)}`)),
-]
+const linesOf = ({ signs, seq, issuedAt, keyIds, ...more }: HistoryEntry): readonly string[] => {
+  const { provenance = {}, message, changes, brakes = [] } = more
+  const what = signs ? `at revision ${seq}` : `revision ${seq}`
+  return [
+    ...brakes.map((one) => `now: ${changeLine(one)}`),
+    `${what}  ${timeText(issuedAt)}  signed by ${keyIds.map((id) => id.slice(0, 8)).join(', ')}`,
+    ...Object.entries({ ...provenance, ...(message && { message }) }).map(([name, value]) => `    ${name}: ${value}`),
+    ...(changes.length === 0
+      ? [seq === 1 ? '    created, empty' : '    signed again, content unchanged']
+      : changes.map((one) => `    ${changeLine(one)}`)),
+  ]
+}

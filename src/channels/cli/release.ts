@@ -9,16 +9,20 @@ import { readShort } from '../../runtime/files.ts'
 import type { CommandOf } from '../commands.ts'
 import { changing, editing, marksOf, placing } from './editing.ts'
 
+const forHistory = 'a sentence for `platte history`'
+
 export const holdCommand = () =>
   editing('hold', 'withhold a release until unhold; needs only the timestamp key')
     .argument('<version>', 'the release')
     .requiredOption('--reason <words>', 'why, best with a link; shown to machines and people')
     .option('--board <board>', 'only this board')
+    .option('--message <words>', forHistory)
 
 export const unholdCommand = () =>
   editing('unhold', 'lift a hold')
     .argument('<version>', 'the release')
     .option('--board <board>', 'the board of the hold')
+    .option('--message <words>', forHistory)
 
 function reasonOrUndo({ reason, undo, ...given }: { readonly reason?: string; readonly undo?: true }) {
   if (undo) return { ...given, undo }
@@ -86,6 +90,7 @@ export const rampCommand = () =>
     .option('--lower', 'allow a lower share than now')
     .option('--stop', 'freeze the ramps of the channel; needs only the timestamp key')
     .option('--resume', 'continue the ramps from where they would be by now')
+    .option('--message <words>', `with --stop or --resume: ${forHistory}`)
 
 /** A manifest takes 200 points; a step has two. */
 function parseSteps(value: string): number {

@@ -1,5 +1,5 @@
 /** `/channels/<app>/<channel>`: every release of a channel, and what happened to it. */
-import type { HistoryEntry } from '../../catalog/commit-channel.ts'
+import type { HistoryEntry } from '../../catalog/history.ts'
 import { durationMs } from '../../documents/fields.ts'
 import { changeLine, guardText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
@@ -121,13 +121,13 @@ function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
 function history(page: PageContext, name: string, happened: readonly HistoryEntry[]): Html {
   if (happened.length === 0) return none
   const { channel } = page.words
-  const items = happened.map(({ seq, issuedAt, keyIds, provenance, changes, brakes = [] }) => {
+  const items = happened.map(({ seq, issuedAt, keyIds, provenance, message, changes, brakes = [] }) => {
     const lines = changes
       .slice(0, maxChanges)
       .map((one) => part`<li><code lang="en">${changeLine(one).slice(0, 300)}</code></li>\n`)
     const rest = changes.length > maxChanges ? part`<li>${channel.moreChanges(changes.length - maxChanges)}</li>` : none
-    const from = Object.entries(provenance ?? {})
-      .slice(0, 4)
+    const from = Object.entries({ ...(message && { message }), ...provenance })
+      .slice(0, 5)
       .map(([name, value]) => part` · ${name}: ${value.slice(0, 200)}`)
     return part`<li><b>${page.words.manifest.revision} ${seq}</b> <span class="small soft">${time(Date.parse(issuedAt), page)}, ${channel.signedBy} ${keyIds.map((id) => part`<code>${id.slice(0, 8)}</code> `)}${from}</span>
 <ul class="small">${brakes.slice(0, maxChanges).map((one) => part`<li>${page.words.ramp.now}${page.words.colon}<code lang="en">${changeLine(one).slice(0, 300)}</code></li>\n`)}${changes.length === 0 ? part`<li>${channel.again}</li>` : lines}${rest}</ul></li>\n`

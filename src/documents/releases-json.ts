@@ -1,12 +1,12 @@
 /** What is inside a release, from the list that Flatcar publishes and CoreOS published: one object, keyed by version. */
 import * as v from 'valibot'
-import { components as allComponents } from '../documents/channel.ts'
-import * as field from '../documents/fields.ts'
-import { maxNotesBytes } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { defined, parseJsonObject } from '../kernel/json.ts'
 import type { Release } from '../release/channel.ts'
 import { isSameVersion } from '../release/version.ts'
+import { components as allComponents } from './channel.ts'
+import * as field from './fields.ts'
+import { maxNotesBytes } from './paths.ts'
 
 /** A channel of Flatcar takes about 1 MB. */
 export const maxReleasesBytes = 16 * 1024 * 1024

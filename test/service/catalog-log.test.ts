@@ -1,0 +1,271 @@
+/** The log of the catalog: every change of holds and stopped ramps leaves one entry, with who and why, in the same swap. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { inspectStore } from '../../src/catalog/audit.ts'
+import { ttlMs } from '../../src/catalog/cache.ts'
+import { editCatalog, refresh } from '../../src/catalog/edit-catalog.ts'
+import { channelHistory, type HistoryEntry } from '../../src/catalog/history.ts'
+import { loadForWriting } from '../../src/catalog/read.ts'
+import { change, planChange } from '../../src/channels/commit.ts'
+import { holdEdit } from '../../src/channels/execute-command.ts'
+import type { Publisher } from '../../src/channels/publish.ts'
+import { type Catalog, maxLogBytes, maxLogEntries } from '../../src/documents/catalog.ts'
+import { boundLog, checkLogEntry, type LogEntry } from '../../src/documents/catalog-log.ts'
+import { catalogKey } from '../../src/documents/paths.ts'
+import { changeLine } from '../../src/release/diff.ts'
+import { execute, holdRelease, renameChannel } from '../changes.ts'
+import { everyFault, withFault } from '../faults/scene.ts'
+import {
+  app,
+  ask,
+  forgeCatalog,
+  newReader,
+  newStore,
+  noticing,
+  publishOne,
+  refusal,
+  seeded,
+  storedCatalog,
+  type TestStore,
+} from '../world.ts'
+
+const stable = { app, channel: 'stable' }
+const why = 'boot loop'
+let store: TestStore
+beforeEach(async () => {
+  store = await newStore({ format: 2 })
+  await publishOne(store, '1')
+  await publishOne(store, '2')
+})
+
+const logOf = async (one = store) => ((await storedCatalog(one)).log ?? []) as readonly LogEntry[]
+const whats = async () => (await logOf()).map(({ what }) => what)
+async function historyOf(channel = 'stable', { publisher } = store): Promise<HistoryEntry[]> {
+  const found: HistoryEntry[] = []
+  for await (const one of channelHistory(publisher, { app, channel })) found.push(one)
+  return found
+}
+const linesOf = async (channel?: string) =>
+  (await historyOf(channel)).map(({ seq, signs = 'manifest', changes }) => [seq, signs, changes.map(changeLine).join()])
+const run = (action: 'hold' | 'unhold' | 'ramp', said: object, publisher: Publisher = store.publisher) =>
+  execute(publisher, action, { ...stable, ...said })
+const keyIds = () => store.keys.timestamp.map(({ keyId }) => keyId)
+
+describe('under format 2', () => {
+  test('a hold, a new reason, an unhold, a stop and a resume: one entry each', async () => {
+    await run('hold', { version: '2', reason: why, board: 'amd64-usr' })
+    await run('hold', { version: '2', reason: 'it loops', board: 'amd64-usr' })
+    await run('ramp', { stop: true, message: 'the pool is down' })
+    await run('unhold', { version: '2', board: 'amd64-usr', message: 'fixed by the firmware' })
+    const stoppedAt = (await storedCatalog(store)).apps[app]?.channels.stable?.rampAsOf
+    await run('ramp', { resume: true })
+    const common = { ...stable, seq: 2, at: stoppedAt, keyIds: keyIds() }
+    const hold = { ...common, version: '2', board: 'amd64-usr' }
+    expect(await logOf()).toEqual([
+      { ...hold, what: 'hold', reason: why },
+      { ...hold, what: 'hold', reason: 'it loops' },
+      { ...common, what: 'ramp-stop', rampAsOf: stoppedAt, message: 'the pool is down' },
+      { ...hold, what: 'unhold', reason: 'it loops', message: 'fixed by the firmware' },
+      { ...common, what: 'ramp-resume', rampAsOf: stoppedAt },
+    ])
+    expect((await storedCatalog(store)).format).toBe(2)
+    for (const one of await logOf()) expect(checkLogEntry(one)).toEqual(one)
+  })
+
+  test('what changes nothing leaves none', async () => {
+    await run('hold', { version: '2', reason: why })
+    await run('hold', { version: '2', reason: why })
+    await run('ramp', { resume: true })
+    await planChange(store.publisher, holdEdit(stable, { version: '1', reason: why }))
+    expect(await whats()).toEqual(['hold'])
+  })
+
+  test('history has them between the manifests that they came between, in the order of the swaps', async () => {
+    await run('hold', { version: '2', reason: why })
+    store.time.now -= 60_000
+    await run('unhold', { version: '2' })
+    store.time.now += 120_000
+    await publishOne(store, '3')
+    await run('ramp', { stop: true })
+    const lines = (await linesOf()).map(([seq, signs]) => `${seq} ${signs}`)
+    expect(lines).toEqual(['3 catalog', '3 manifest', '2 catalog', '2 catalog', '2 manifest', '1 manifest'])
+    const [, , lifted, held] = await historyOf()
+    expect(lifted?.changes.map(changeLine)).toEqual([`- hold of 2: ${why}`])
+    expect(held).toMatchObject({ keyIds: keyIds(), changes: [{ what: 'hold of 2', to: why }] })
+  })
+
+  test('who: the operator of the settings, or what the caller says, as far as it can be read', async () => {
+    const by = { program: 'guard', bad: 'a\nb', long: 'x'.repeat(501), ['n'.repeat(65)]: 'x' }
+    await change(store.publisher, holdEdit(stable, { version: '2', reason: 'guard: 7 of 41 failed' }), { by })
+    const publisher = { ...store.publisher, operator: 'Ada Lovelace' }
+    await run('unhold', { version: '2' }, publisher)
+    await publishOne({ publisher }, '3')
+    await execute(publisher, 'withdraw', { ...stable, version: '3', reason: why })
+    expect((await logOf()).map(({ by }) => by)).toEqual([{ program: 'guard' }, { operator: 'Ada Lovelace' }])
+    const named = (await historyOf()).map(({ seq, provenance }) => [seq, provenance])
+    expect(named).toEqual([
+      [4, { operator: 'Ada Lovelace' }],
+      [3, { operator: 'Ada Lovelace' }],
+      [2, { operator: 'Ada Lovelace' }],
+      [2, { program: 'guard' }],
+      [2, undefined],
+      [1, undefined],
+    ])
+  })
+
+  test.each([
+    ['unhold', { version: '2', message: 'a\u0000b' }, /message: must be on one line/],
+    ['unhold', { version: '2', message: 'x'.repeat(501) }, /message: must have at most 500/],
+    ['unhold', { version: '2', message: '' }, /message: must not be empty/],
+    ['ramp', { version: '2', share: 1, message: 'why' }, /message goes with stop and resume/],
+  ] as const)('%s is judged: %j', async (action, said, problem) => {
+    await expect(run(action, said)).rejects.toThrow(problem)
+  })
+
+  test('two operators at once: both entries, whoever wins', async () => {
+    const processes = [1, 2, 3, 4].map((seed) => ({ ...store.publisher, random: seeded(seed), operator: `op ${seed}` }))
+    await Promise.all(
+      processes.map((one, i) => (i < 2 ? run('hold', { version: `${i + 1}`, reason: why }, one) : run('ramp', { stop: true }, one))),
+    )
+    const { catalog } = (await loadForWriting(store.publisher)).catalog
+    expect(catalog.apps[app]?.channels.stable?.holds).toHaveLength(2)
+    expect((await whats()).toSorted()).toEqual(['hold', 'hold', 'ramp-stop'])
+  })
+
+  test('a rotated timestamp key, refreshes and publishes keep it; a rename takes its holds along', async () => {
+    await run('hold', { version: '2', reason: why })
+    const log = await logOf()
+    await refresh(store.publisher, { force: true })
+    await publishOne(store, '3')
+    expect(await logOf()).toEqual(log)
+    await renameChannel({ ...store.publisher, operator: 'Ada' }, stable, 'main')
+    const [, copied, ...more] = await logOf()
+    expect(copied).toMatchObject({ channel: 'main', what: 'hold', version: '2', reason: why, by: { operator: 'Ada' } })
+    expect(more).toEqual([])
+    expect((await linesOf('main')).map(([, signs]) => signs)).toContain('catalog')
+    expect(await inspectStore(store.publisher)).toMatchObject({ findings: [] })
+  })
+
+  test('at every fault of a hold: both the hold and its entry, or neither', async () => {
+    const outcomes = new Set<number>()
+    for (const fault of everyFault) {
+      const one = await newStore({ format: 2 })
+      await publishOne(one, '2')
+      const documents = withFault(one.bucket, fault)
+      await holdRelease({ ...one.publisher, documents }, stable, { version: '2', reason: why }).catch(() => {})
+      const catalog = await storedCatalog(one)
+      const holds = catalog.apps[app]?.channels.stable?.holds ?? []
+      expect(catalog.log ?? []).toHaveLength(holds.length)
+      outcomes.add(holds.length)
+      await holdRelease(one.publisher, stable, { version: '2', reason: why })
+      expect(await logOf(one)).toHaveLength(1)
+    }
+    expect(outcomes).toEqual(new Set([0, 1]))
+  })
+})
+
+describe('bounds', () => {
+  const entry = (channel: string, i: number): LogEntry => ({
+    ...{ at: '2026-11-30T00:00:00.000Z', app, channel, seq: 1, what: 'hold', version: `${i}`, reason: why },
+    keyIds: ['k'.repeat(43)],
+  })
+  const many = (channel: string, count: number) => Array.from({ length: count }, (_, i) => entry(channel, i))
+
+  test('oldest go first, and only those of the channel with the most', () => {
+    const log = [...many('quiet', 2), ...many('noisy', maxLogEntries + 300), ...many('late', 1)]
+    const kept = boundLog(log, Number.POSITIVE_INFINITY) as LogEntry[]
+    expect(kept).toHaveLength(maxLogEntries)
+    const of = (channel: string) => kept.filter((one) => one.channel === channel)
+    expect(of('quiet')).toEqual(many('quiet', 2))
+    expect(of('late')).toHaveLength(1)
+    expect(of('noisy').at(-1)).toEqual(entry('noisy', maxLogEntries + 299))
+    expect(of('noisy')[0]).toEqual(entry('noisy', 303))
+  })
+
+  test('bytes count, too, and those that another version wrote', () => {
+    const long = { ...entry('noisy', 0), reason: '真'.repeat(500) }
+    const kept = boundLog([{ odd: 1 }, 'text', null, ...Array<LogEntry>(400).fill(long), entry('quiet', 1)], maxLogBytes)
+    expect(Buffer.byteLength(JSON.stringify(kept))).toBeLessThanOrEqual(maxLogBytes)
+    expect(Buffer.byteLength(JSON.stringify(kept))).toBeGreaterThan(maxLogBytes - 2000)
+    expect(kept.slice(0, 3)).toEqual([{ odd: 1 }, 'text', null])
+    expect(kept.at(-1)).toEqual(entry('quiet', 1))
+    expect(boundLog(kept, 0)).toEqual([])
+  })
+
+  test('a writer keeps them; a reader refuses a log that is too long', async () => {
+    const full = { ...(await storedCatalog(store)), format: 2, log: many('noisy', maxLogEntries) } as Catalog
+    await forgeCatalog(store, (catalog) => ({ ...full, issuedAt: catalog.issuedAt }))
+    store.time.now += 1000
+    await run('hold', { version: '2', reason: why })
+    const log = await logOf()
+    expect([log.length, log[0]?.version, log.at(-1)?.channel]).toEqual([maxLogEntries, '1', 'stable'])
+    expect(await ask(newReader(store))).toBe('held')
+    await forgeCatalog(store, (catalog) => ({ ...catalog, log: [...log, entry('x', 1)] }))
+    expect(await ask(newReader(store))).toBe('unverifiable')
+    expect(await refusal(loadForWriting(store.publisher))).toMatch(/catalog: log/)
+  })
+
+  test('a full catalog drops the log before it refuses a hold', async () => {
+    const channels = Object.fromEntries(
+      Array.from({ length: 1500 }, (_, i) => [
+        `c${i}`,
+        { seq: 1, sha256: 'a'.repeat(64), size: 1, aliases: Array.from({ length: 16 }, (_, j) => `${i}x${j}${'b'.repeat(220)}`.slice(0, 64 + 64)) },
+      ]),
+    )
+    const big = async (count: number) => {
+      const some = Object.fromEntries(Object.entries(channels).slice(0, count))
+      await editCatalog(store.publisher, (catalog) => ({
+        ...catalog,
+        log: many('noisy', 900),
+        apps: { ...catalog.apps, 'com.example.big': { channels: some } },
+      }))
+    }
+    await expect(big(4000)).resolves.toBeDefined()
+    await run('hold', { version: '2', reason: why })
+    expect(await whats()).toHaveLength(901)
+  })
+})
+
+describe('damage', () => {
+  test('a damaged entry is left out and reported; machines are answered, and holds go on', async () => {
+    await run('hold', { version: '1', reason: why })
+    const [good] = await logOf()
+    const bad = [
+      { ...good, what: 'explode' },
+      { ...good, reason: 'a\u202eb' },
+      { ...good, more: 1 },
+      'stable',
+    ]
+    await forgeCatalog(store, (catalog) => ({ ...catalog, log: [...bad, good] }))
+    store.time.now += ttlMs
+    expect(await ask(newReader(store))).toBe('update 2')
+    expect((await linesOf()).filter(([, signs]) => signs === 'catalog')).toHaveLength(1)
+    expect(store.log.filter(({ event }) => event === 'history')).toHaveLength(3)
+    await run('hold', { version: '2', reason: why })
+    expect(await logOf()).toHaveLength(6)
+    const { findings } = await inspectStore(store.publisher)
+    expect(findings).toEqual(
+      Array(4).fill({ level: 'note', key: catalogKey, problem: expect.stringMatching(/^log: /) }),
+    )
+  })
+})
+
+describe('under format 1', () => {
+  test('nothing changes: no log, and the message is not kept, which is said', async () => {
+    store = await newStore()
+    await publishOne(store, '1')
+    await publishOne(store, '2')
+    const { publisher } = { publisher: { ...store.publisher, operator: 'Ada' } }
+    const result = await run('hold', { version: '2', reason: why, message: 'later' }, publisher)
+    expect(result.warnings).toEqual([expect.stringContaining('the message is not kept')])
+    expect(await storedCatalog(store)).not.toHaveProperty('log')
+    expect((await storedCatalog(store)).format).toBe(1)
+    expect((await linesOf()).map(([, signs]) => signs)).toEqual(['manifest', 'manifest'])
+  })
+})
+
+test('the swap of a hold has its entry: nothing else is written', async () => {
+  const written: string[] = []
+  const documents = noticing(store.bucket, async (key) => void written.push(key))
+  await holdRelease({ ...store.publisher, documents }, stable, { version: '2', reason: why })
+  expect(written).toEqual([catalogKey])
+})
