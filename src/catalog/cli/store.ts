@@ -155,7 +155,7 @@ export function historyCommand(): Command {
         if (found.length > 0) show(options.json, found, found.flatMap(linesOf))
       }
       const { root } = await loadForWriting(store)
-      if (root.root.format < 2)
+      if (!options.json && root.root.format < 2)
         notice('note: holds and stopped ramps leave no entries in a store of format 1 (`platte root format 2`)')
     })
 }
