@@ -1,4 +1,5 @@
 /** Goes through a whole store: chain, digests, packages, orphans. Reads everything, writes nothing. */
+import { logProblems } from '../documents/catalog-log.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import {
   catalogKey,
@@ -70,6 +71,7 @@ export async function inspectStore(inspecting: Inspecting) {
   await inspectOlderRoots(walk)
   let manifests = 0
   note(walk, catalogKey, fillWarning(state.root, state.catalog.size))
+  for (const problem of logProblems(state.catalog.catalog.log)) note(walk, catalogKey, problem)
   const refs = channelRefsOf(state.catalog.catalog)
   for (const ref of refs) manifests += await inspectChannel(walk, ref)
   for (const [key, one] of walk.wanted) await attempt(walk, key, () => inspectPackage(walk, key, one))

@@ -36,6 +36,13 @@ type Log = NonNullable<Catalog['log']>
 /** @throws PlatteError('bad-document') naming the first wrong field. */
 export const checkLogEntry = (value: unknown): LogEntry => field.check(entry, 'log', value)
 
+/** A sentence for each entry that cannot be read. */
+export const logProblems = (log: Log = []): readonly string[] =>
+  log.flatMap((one, i) => {
+    const { issues: [issue] = [] } = v.safeParse(entry, one, { abortEarly: true })
+    return issue ? [`log: entry ${i + 1}: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`] : []
+  })
+
 /** What may be kept of an origin: it comes from others, and must not stop a brake. */
 export const readableOrigin = (by: Origin): Origin =>
   Object.fromEntries(
