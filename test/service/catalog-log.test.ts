@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
 import { ttlMs } from '../../src/catalog/cache.ts'
-import { editCatalog, refresh } from '../../src/catalog/edit-catalog.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { channelHistory, type HistoryEntry } from '../../src/catalog/history.ts'
 import { loadForWriting } from '../../src/catalog/read.ts'
 import { change, planChange } from '../../src/channels/commit.ts'
@@ -191,16 +191,17 @@ describe('bounds', () => {
   })
 
   test('a writer keeps them; a reader refuses a log that is too long', async () => {
-    const full = { ...(await storedCatalog(store)), format: 2, log: many('noisy', maxLogEntries) } as Catalog
-    await forgeCatalog(store, (catalog) => ({ ...full, issuedAt: catalog.issuedAt }))
-    store.time.now += 1000
+    const log = many('noisy', maxLogEntries)
+    await forgeCatalog(store, (catalog) => ({ ...catalog, format: 2, log }))
+    expect(await ask(newReader(store))).toBe('update 2')
     await run('hold', { version: '2', reason: why })
-    const log = await logOf()
-    expect([log.length, log[0]?.version, log.at(-1)?.channel]).toEqual([maxLogEntries, '1', 'stable'])
-    expect(await ask(newReader(store))).toBe('held')
+    const kept = await logOf()
+    expect(Buffer.byteLength(JSON.stringify(kept))).toBeLessThanOrEqual(maxLogBytes)
+    expect(kept.slice(0, -1)).toEqual(log.slice(1 - kept.length))
+    expect(kept.at(-1)?.channel).toBe('stable')
     await forgeCatalog(store, (catalog) => ({ ...catalog, log: [...log, entry('x', 1)] }))
     expect(await ask(newReader(store))).toBe('unverifiable')
-    expect(await refusal(loadForWriting(store.publisher))).toMatch(/catalog: log/)
+    expect(await refusal(loadForWriting(store.publisher))).toMatch(/bad-document/)
   })
 
   test('a full catalog drops entries before it refuses a hold', async () => {
@@ -216,7 +217,7 @@ describe('bounds', () => {
       ...catalog,
       format: 2,
       apps: { ...catalog.apps, ...filled },
-      log: many('noisy', 900),
+      log: many('noisy', 150),
     }))
     await run('hold', { version: '2', reason: why })
     const kept = await logOf()

@@ -152,7 +152,8 @@ export function historyCommand(): Command {
           if (found.length === options.limit) break
         }
       } finally {
-        if (found.length > 0) show(options.json, found, found.flatMap(linesOf))
+        const now = found.flatMap(({ brakes = [] }) => brakes.map((one) => `now: ${changeLine(one)}`))
+        if (found.length > 0) show(options.json, found, [...now, ...found.flatMap(linesOf)])
       }
       const { root } = await loadForWriting(store)
       if (!options.json && root.root.format < 2)
@@ -161,10 +162,9 @@ export function historyCommand(): Command {
 }
 
 const linesOf = ({ signs, seq, issuedAt, keyIds, ...more }: HistoryEntry): readonly string[] => {
-  const { provenance = {}, message, changes, brakes = [] } = more
+  const { provenance = {}, message, changes } = more
   const what = signs ? `at revision ${seq}` : `revision ${seq}`
   return [
-    ...brakes.map((one) => `now: ${changeLine(one)}`),
     `${what}  ${timeText(issuedAt)}  signed by ${keyIds.map((id) => id.slice(0, 8)).join(', ')}`,
     ...Object.entries({ ...provenance, ...(message && { message }) }).map(([name, value]) => `    ${name}: ${value}`),
     ...(changes.length === 0
