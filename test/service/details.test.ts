@@ -191,7 +191,8 @@ describe('the commands of operators', () => {
     await renameChannel(writer, alpha, 'edge')
     expect(reads.filter((key) => key.startsWith('notes/'))).toEqual([])
     expect(await ask(newReader(store), { channel: 'alpha', version: '1' })).toBe('update 2')
-    const [first] = await all(channelHistory(store.publisher, { app, channel: 'edge' }))
+    const [moved, first] = await all(channelHistory(store.publisher, { app, channel: 'edge' }))
+    expect(moved?.changes).toEqual([{ what: 'hold of 3', to: 'wait' }])
     expect(first?.changes.map(({ what, to }) => [what, to])).toContainEqual([
       'amd64-usr',
       expect.stringMatching(/^update.gz \d+$/),
