@@ -60,7 +60,7 @@ export function openWatch({ cache, writer, file }: Guarding): Watch {
   const hold = async ({ app, channel, version, reason = '' }: Judged): Promise<void> => {
     const ref = { app, channel }
     try {
-      const { kind } = await change(writer, holdOnce(ref, version, reason))
+      const { kind } = await change(writer, holdOnce(ref, version, reason), { by: { program: 'guard' } })
       if (kind !== 'changed') return
       count('held')
       writer.log({ level: 'warn', event: 'guard', ...ref, version, result: 'held', reason })
