@@ -22,7 +22,7 @@ export async function planChange(writer: Committer, edit: Edit, signing: Signing
 export const draftChange = async (reader: StoreReader, edit: Edit, signing?: Signing): Promise<Plan> =>
   plan(edit, await loadState(reader, edit), issueOf(reader, signing))
 
-export function issueOf({ clock, operator }: StoreReader, { seal: _, at = clock(), ...signing }: Signing = {}): Issue {
+function issueOf({ clock, operator }: StoreReader, { seal: _, at = clock(), ...signing }: Signing = {}): Issue {
   return { at, ...(operator !== undefined && { provenance: { operator } }), ...defined(signing) }
 }
 
