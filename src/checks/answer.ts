@@ -43,7 +43,7 @@ export type CheckCore = ReturnType<typeof openChecks>
 
 /** Answers checks; never throws or rejects. */
 export function openChecks(serving: Serving) {
-  const { cache, reader, extensions = [] } = serving
+  const { cache, reader, review, extensions = [] } = serving
   const onChecks = extensions.flatMap(({ onCheck }) => onCheck ?? [])
   const offers = new WeakMap<BoardPackages, OmahaOffer>()
   const refuse = (error: unknown, context: CheckContext, body?: string): CheckAnswer => {
@@ -60,7 +60,7 @@ export function openChecks(serving: Serving) {
         const request = parseOmahaRequest(body)
         const { background, ids } = context
         if (request.apps.length === 0) reportNoApp(serving, context)
-        const checking = { cache, reader, background, serving, offers, request, ids }
+        const checking = { cache, reader, review, background, serving, offers, request, ids }
         const answer = after(
           mapInOrder(request.apps, (app) => answerApp(checking, app)),
           (apps) => {

@@ -7,11 +7,19 @@ import { refuse } from '../http/problem.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { groupOf } from '../kernel/group.ts'
-import { type Check, type Decision, decide, type Reason } from '../release/decide.ts'
+import type { Decision, Reason } from '../release/decide.ts'
 import * as explained from '../release/explanation.ts'
 import { walk } from '../release/rollout-status.ts'
 import { answering, type ExplainAccess, type Serving } from './serving.ts'
-import { type Answering, appKey, findFor, noUpdateBecause, type Query, requirePackages } from './update-check.ts'
+import {
+  type Answering,
+  appKey,
+  decideFor,
+  findFor,
+  noUpdateBecause,
+  type Query,
+  requirePackages,
+} from './update-check.ts'
 
 export interface ExplainQuery {
   readonly query: Query
@@ -54,9 +62,12 @@ export async function explain(service: Answering, { query, at, audience }: Expla
   const shown = (decision: Decision): Decision => (isPublic ? explained.forEverybody(decision) : decision)
   if (!('view' in channel)) return { at: isoText(now), ...outcomeOf(shown(noUpdateBecause(channel))) }
   const { view } = channel
-  const check: Check = isPublic ? { ...query, onNoList: true } : query
-  const decision = await requirePackages(service, query, decide(check, view, now))
-  const [numbers, change] = [explained.numbersOf(decision, check, view, now), explained.nextChange(check, view, now)]
+  const check: Query = isPublic ? { ...query, onNoList: true } : query
+  const decision = await requirePackages(service, query, decideFor(service, check, channel, now))
+  const numbers = explained.numbersOf(decision, check, view, now)
+  // What is signed says nothing about a machine that fell back; `because` says when that ends.
+  const hasFallenBack = decision.kind === 'no-update' && decision.reason === 'fell-back'
+  const change = hasFallenBack ? undefined : explained.nextChange(check, view, now)
   const { steps } = walk(check, view, now, { isPatient: true })
   const course = { running: check.version, steps, stoppedAt: numbers?.stoppedAt }
   return {

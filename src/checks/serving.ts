@@ -11,7 +11,7 @@ import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
 import type { EventSink, FleetEvent } from './events.ts'
 import type { OmahaAppRequest } from './omaha/omaha.ts'
-import type { Answering } from './update-check.ts'
+import type { Answering, Review } from './update-check.ts'
 
 /** Who may ask for explanations: everyone, without learning who is on a list of machines, or holders of the token. */
 export type ExplainAccess = 'public' | { readonly token: string }
@@ -42,6 +42,7 @@ export interface Extension {
   readonly mount?: (app: Hono, serving: Serving) => void
   /** Runs before an update check is answered. Never throws. */
   readonly onCheck?: (serving: Serving, answering: Answering, noted: Noted) => Promise<void>
+  readonly review?: Review | undefined
   /** Answers paths without a route; `undefined` where the path is not its own. */
   readonly fallback?: (serving: Serving, context: Context) => Promise<Response | undefined>
   /** Changes every contact before anybody receives it, the log included. */
@@ -102,6 +103,7 @@ export interface Serving {
   readonly explain?: ExplainAccess | undefined
   /** The app whose channels have files under their plain names; without it none has. */
   readonly app?: string | undefined
+  readonly review?: Review | undefined
   /** Of the features that are on. */
   readonly extensions?: readonly Extension[]
   /** How work outlives this request, where the runtime can. */
@@ -112,6 +114,6 @@ export const hasFeature = ({ extensions = [] }: Serving, name: string): boolean 
   extensions.some((one) => one.name === name)
 
 /** The service behind one request. */
-export function answering({ cache, reader, background }: Serving, context: Context): Answering {
-  return { cache, reader, background: background(context) }
+export function answering({ cache, reader, review, background }: Serving, context: Context): Answering {
+  return { cache, reader, review, background: background(context) }
 }

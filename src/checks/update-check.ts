@@ -3,6 +3,7 @@ import { type Background, type CatalogCache, currentCatalog, findChannel } from 
 import type { LoadedChannel, Problem } from '../catalog/channels.ts'
 import { findPackages } from '../catalog/details.ts'
 import type { ChannelRef, StoreReader } from '../catalog/read.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
 import type { BoardPackages } from '../release/channel.ts'
 import { boardNameOf, type Check, type Decision, decide } from '../release/decide.ts'
@@ -23,7 +24,11 @@ export interface Answering {
   readonly cache: CatalogCache
   readonly reader: StoreReader
   readonly background: Background
+  readonly review?: Review | undefined
 }
+
+/** May withhold from one machine what was decided for it, and never offers anything. Returns at once, never throws. */
+export type Review = (query: Query, decision: Decision, now: Instant) => Decision
 
 type NoUpdate = Exclude<Decision, { kind: 'update' }>
 
@@ -37,8 +42,16 @@ export type Checked = NoUpdate | (Exclude<Decision, NoUpdate> & { readonly packa
 export function checkForUpdate(answering: Answering, query: Query): MaybePromise<Checked> {
   const now = answering.reader.clock()
   return after(findFor(answering, query, now), (channel) =>
-    'view' in channel ? requirePackages(answering, query, decide(query, channel.view, now)) : noUpdateBecause(channel),
+    'view' in channel
+      ? requirePackages(answering, query, decideFor(answering, query, channel, now))
+      : noUpdateBecause(channel),
   )
+}
+
+/** As features of this deployment see it, too. */
+export function decideFor({ review }: Answering, query: Query, { view }: LoadedChannel, now: Instant): Decision {
+  const decision = decide(query, view, now)
+  return review?.(query, decision, now) ?? decision
 }
 
 /** What is offered only with its packages. */

@@ -47,6 +47,11 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   start: async () => (await import('../runtime/cli.ts')).startCommand(),
 }
 
+/** Subcommands of rooms that stand on the room of the command. */
+const subcommands: Readonly<Record<string, () => Promise<Command>>> = {
+  fleet: async () => (await import('../fallbacks/cli/forgive.ts')).forgiveCommand(),
+}
+
 const examples = `Examples:
   platte init --store file:/var/lib/platte --keys /etc/platte/keys --root-keys /media/usb/root-keys
   platte publish flatcar_production_update.gz --app e96281a6-d1af-4bde-9a0a-97b76e56dc57 \\
@@ -68,7 +73,11 @@ const program = new Command('platte')
   .exitOverride()
 const [word = ''] = process.argv.slice(2)
 const wanted = Object.entries(commands).filter(([name]) => name === word || !Object.hasOwn(commands, word))
-for (const [, make] of wanted) program.addCommand(await make())
+for (const [name, make] of wanted) {
+  const made = await make()
+  const sub = await subcommands[name]?.()
+  program.addCommand(sub ? made.addCommand(sub) : made)
+}
 prepare(program, 'platte')
 
 /** Errors point to the help of their command. */

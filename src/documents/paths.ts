@@ -95,6 +95,9 @@ export function lockGroupOf(key: string): string | undefined {
   return isGroupName(group) ? group : undefined
 }
 
+/** Which machines that fell back may be offered that release again. */
+export const forgivenKey = 'fleet/forgiven.json'
+
 /** The scratch folder of one check of the doctor. */
 export const scratchFolder = (run: string, check: number): string => `doctor/${run}/${check}/`
 

@@ -38,7 +38,7 @@ export interface Change {
   readonly target: string
 }
 
-/** How far a machine came with one release. Instants are of the first time; `failed` of the last. */
+/** How far a machine came with one release. Instants are of the first time; `failed` and `fellBack` of the last. */
 export interface Progress {
   offered?: Instant
   /** Where it was offered first. */
@@ -170,7 +170,7 @@ function afterFailure(walk: Walk, now: Change, at: Instant, { version, error }: 
   if (target !== '') {
     const progress = progressOf(walk, target)
     progress.firstFailed ??= at
-    if (isFallBack) progress.fellBack ??= at
+    if (isFallBack) progress.fellBack = at
     else Object.assign(progress, { failed: at, error })
   }
   return isFallBack

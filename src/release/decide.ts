@@ -21,7 +21,7 @@ export const reasonSentences = {
   'version-prefix': '{version} does not match the version prefix that the machine requests',
   'update-disabled': 'the machine has disabled updates in its request',
   'rollback-disabled': 'the machine does not allow a rollback to {version}',
-  'fell-back': 'the machine reports in this request that an update did not start, and that it went back',
+  'fell-back': 'the machine reported that an update did not start, and that it went back',
   'not-mirrored': 'this store lacks the manifest of that channel, or packages of {version}',
   'catalog-expired': 'the catalog or the root has expired: it must be refreshed before anything is offered',
   'store-unavailable': 'the store did not answer',

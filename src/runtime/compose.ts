@@ -39,7 +39,7 @@ export function servingWith(
 ): Serving {
   const { explain, explainToken: token = '', packagesUrl, app } = settings
   return {
-    ...{ ...parts, packagesUrl, app, extensions },
+    ...{ ...parts, packagesUrl, app, extensions, review: extensions.find((one) => one.review)?.review },
     // Of a store behind a web server, nothing was verified before.
     ...(settings.store?.kind === 'http'
       ? { packages: undefined, upstream: { packages, newHasher } }

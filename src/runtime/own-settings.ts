@@ -1,6 +1,7 @@
 /** Settings of the store, its keys and its server; other rooms have their own. */
 import * as v from 'valibot'
-import { appName, durationMs, isDuration, longDuration, reason } from '../documents/fields.ts'
+import { durationUpTo } from '../documents/duration-setting.ts'
+import { appName, reason } from '../documents/fields.ts'
 import { parseOverlay } from '../documents/overlay.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import {
@@ -109,15 +110,6 @@ const parseApp = (text: string): string => fitting(appName, text.replace(/^\{(.*
 const parseOverlaySource = (text: string): OverlaySource =>
   text.trimStart().startsWith('{') ? { overlay: parseOverlay(text) } : { file: text }
 
-const maxStaleMs = 366 * 86_400_000
-
-/** How long an expired catalog stays in use, in milliseconds. */
-function parseStale(text: string): number {
-  const duration = longDuration(text)
-  if (isDuration(duration) && durationMs(duration) <= maxStaleMs) return durationMs(duration)
-  throw new Error(`${quoted(text)} is no duration of at most 366d, such as 45d`)
-}
-
 function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
   throw new Error(`${quoted(text)} is no port (0 to 65535)`)
@@ -146,7 +138,7 @@ export const ownSettings = {
   pin: setting('PLATTE_ROOT <pin>', 'the root to trust: `VERSION:sha256:HEX`', parsePin, {
     hint: 'pin the root that `platte init` printed, such as 1:sha256:<64 hex digits>',
   }),
-  acceptStaleMs: setting('PLATTE_ACCEPT_STALE <duration>', staleDoc, parseStale),
+  acceptStaleMs: setting('PLATTE_ACCEPT_STALE <duration>', staleDoc, durationUpTo(366, '45d')),
   mark: setting('PLATTE_MARK <file>', 'the file that remembers the newest catalog seen', plainText),
   overlay: setting('PLATTE_OVERLAY <file>', overlayDoc, parseOverlaySource, {
     inFunction: noFile('set it to the JSON itself'),

@@ -4,6 +4,7 @@ import { loadPinnedRoot } from '../catalog/walk-roots.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Extension } from '../checks/serving.ts'
+import { fallBackFeature } from '../fallbacks/feature.ts'
 import { fleetFeature } from '../fleet/feature.ts'
 import { fleetSiteFeature } from '../fleet-site/feature.ts'
 import { guardFeature } from '../guard/feature.ts'
@@ -27,6 +28,7 @@ const serverFeatures: Features = [
   metricsFeature,
   fleetSiteFeature,
   guardFeature,
+  fallBackFeature,
   upstreamsFeature,
 ]
 

@@ -1,4 +1,5 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
+import { fallBackSettings } from '../fallbacks/settings.ts'
 import { fleetSettings } from '../fleet/settings.ts'
 import { fleetSiteSettings } from '../fleet-site/settings.ts'
 import { PlatteError, problemOf } from '../kernel/errors.ts'
@@ -28,6 +29,7 @@ export const settingsTable = {
   ...fleetSettings,
   ...metricsSettings,
   ...fleetSiteSettings,
+  ...fallBackSettings,
 }
 
 export type Settings = SettingValues<typeof settingsTable>

@@ -42,7 +42,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   metrics: ['fleet', 'checks', 'catalog', 'http', 'release', 'kernel', 'node:'],
   'fleet-site': ['fleet', 'site', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono', 'node:'],
   guard: ['fleet', 'channels', 'checks', 'catalog', 'documents', 'release', 'kernel', 'node:'],
+  fallbacks: ['fleet', 'checks', 'catalog', 'store', 'documents', 'release', 'kernel', 'valibot'],
   runtime: [
+    'fallbacks',
     'fleet-site',
     'locks',
     'site',
@@ -72,6 +74,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ]),
   cli: [
     '../package.json',
+    'fallbacks',
     'runtime',
     'payload',
     'doctor',
