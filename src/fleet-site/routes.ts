@@ -104,6 +104,7 @@ async function login(serving: Serving, c: Context, verdict: Verdict | undefined,
 <p class="lead">${text.intro}</p>
 ${problem ? part`<p class="error" role="alert">${problem}</p>\n` : none}<form class="sheet" method="post" action="${page.link('/fleet/login')}">
 <input type="hidden" name="to" value="${to}">
+<input type="text" name="user" value="fleet" autocomplete="username" hidden>
 <div class="login"><label for="token">${text.token}</label>
 <input type="password" id="token" name="token" maxlength="512" autocomplete="current-password" required></div>
 <div class="wide"><button type="submit">${text.submit}</button></div></form>`

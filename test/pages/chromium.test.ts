@@ -2,17 +2,19 @@
  * Pages in a real browser: nothing is asked of another host, nothing is refused by the page's own policy, nothing is
  * wider than the screen, and axe finds no violation. Screenshots go to the folder PLATTE_SCREENSHOTS, where one is named.
  */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AxeResults } from 'axe-core'
 import { type Browser, type BrowserContext, chromium as launcher, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listen } from '../../src/runtime/node.ts'
 import { app, day, type TestStore } from '../world.ts'
+import { makeFleetFile, serveFleet, token } from './fleet.ts'
 import { chromium } from './reporter.ts'
 import { type Show, shows } from './shows.ts'
-import { newPageStore, serve } from './store.ts'
+import { newPageStore } from './store.ts'
 
 const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'].concat([
   '--disable-component-update',
@@ -28,11 +30,16 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
   let store: TestStore
   let url: string
   let close: () => void
+  const dir = mkdtempSync(join(tmpdir(), 'platte-pages-'))
 
   beforeAll(async () => {
     if (folder) mkdirSync(folder, { recursive: true })
     store = await newPageStore()
-    const listening = await listen({ host: '127.0.0.1', port: 0 }, () => serve(store))
+    const file = join(dir, 'fleet.db')
+    makeFleetFile(file, store.time.now, 600)
+    // By http, so that the browser keeps the cookie.
+    const more = { publicUrl: 'http://127.0.0.1' }
+    const listening = await listen({ host: '127.0.0.1', port: 0 }, () => serveFleet(store, file, more))
     url = listening.url
     close = () => void listening.server.close()
     browser = await launcher.launch({ executablePath: chromium ?? '', args: flags })
@@ -40,7 +47,15 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
   afterAll(async () => {
     await browser.close()
     close()
+    rmSync(dir, { recursive: true })
   })
+
+  /** Signs in as a person does. */
+  async function signIn(page: Page, path: string): Promise<void> {
+    await page.goto(url + path)
+    await page.locator('#token').fill(token)
+    await page.locator('main button').click()
+  }
 
   /** Opens a page, and lists what it asked for and what it complained about. */
   async function open({ path, scheme, size, scripts, lang }: Omit<Show, 'name'>) {
@@ -53,6 +68,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     })
     const page = await context.newPage()
     const complaints: string[] = []
+    if (path.startsWith('/fleet')) await signIn(page, path)
     page.on('console', (message) => void complaints.push(message.text()))
     page.on('pageerror', (error) => void complaints.push(error.message))
     page.on('requestfailed', (request) => void complaints.push(`failed: ${request.url()}`))
@@ -72,6 +88,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
       bypassCSP: true,
     })
     const page: Page = await context.newPage()
+    if (path.startsWith('/fleet')) await signIn(page, path)
     await page.goto(url + path)
     for (const one of await page.locator('details').all())
       await one.evaluate((element) => element.setAttribute('open', ''))
@@ -123,6 +140,72 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     expect(await page.locator('h1').innerText()).toBe('客户端配置')
     await page.getByRole('link', { name: 'English' }).click()
     expect(await page.locator('h1').innerText()).toBe('Client configuration')
+    await context.close()
+  })
+
+  test('a machine is searched, and found through its state, its channel and its release', async () => {
+    const { context, page } = await open({ ...desktop, path: '/fleet' })
+    await page.getByRole('link', { name: 'stable', exact: true }).click()
+    await page.getByRole('link', { name: '4593.2.0', exact: true }).last().click()
+    expect(await page.locator('h1').innerText()).toBe('4593.2.0')
+    await page.getByRole('link', { name: '10 payload-hash' }).click()
+    expect(await page.locator('#state').inputValue()).toBe('failed')
+    const states = await page.locator('tbody .state').allInnerTexts()
+    expect([states.length > 2, [...new Set(states)]]).toEqual([true, ['failed']])
+    await page.getByRole('link', { name: 'Show all' }).click()
+    await page.locator('#search').fill('db-0025')
+    await page.locator('#search').press('Enter')
+    await page.getByRole('link', { name: 'fe1e0123456789abfe1e01235ee00019' }).click()
+    expect(await page.locator('.steps li').count()).toBeGreaterThan(3)
+    await page.getByRole('link', { name: 'What is it offered, and why?' }).click()
+    expect(await page.locator('.answer').innerText()).toBe('No update')
+    await page.getByRole('link', { name: /^Fleet: fe1e/ }).click()
+    expect(await page.locator('h1').innerText()).toMatch(/fe1e0123456789abfe1e01235ee00019/)
+    await context.close()
+  })
+
+  test('machines are sorted and paged by the page’s own controls', async () => {
+    const { context, page } = await open({ ...desktop, path: '/fleet/machines' })
+    await page.locator('#sort').selectOption('silent')
+    await page.locator('#channel').selectOption('stable')
+    await page.getByRole('button', { name: 'Show' }).click()
+    const contacts: string[] = []
+    const machines = new Set<string>()
+    const shown = async (): Promise<string> => await page.locator('.pager span').innerText()
+    const first = await page.locator('.machines').innerText()
+    expect(await shown()).toBe('1 to 50 of 420')
+    for (;;) {
+      for (const row of await page.locator('tbody tr').all()) {
+        contacts.push((await row.locator('time').last().getAttribute('datetime')) ?? '')
+        machines.add(await row.locator('code').innerText())
+      }
+      if ((await page.getByRole('link', { name: 'Next page' }).count()) === 0) break
+      await page.getByRole('link', { name: 'Next page' }).click()
+    }
+    expect(await shown()).toBe('401 to 420 of 420')
+    expect([contacts.length, machines.size]).toEqual([420, 420])
+    expect(contacts).toEqual(contacts.toSorted())
+    await page.getByRole('link', { name: 'Previous page' }).click()
+    expect(await shown()).toBe('351 to 400 of 420')
+    await page.getByRole('link', { name: 'First page' }).click()
+    expect(await page.locator('.machines').innerText()).toBe(first)
+    await context.close()
+  })
+
+  test('a wrong token, signing in where one wanted to go, and signing out', async () => {
+    const context = await browser.newContext({ viewport: desktop.size, locale: 'en', javaScriptEnabled: false })
+    const page = await context.newPage()
+    await page.goto(`${url}/fleet/machines?state=failed`)
+    await page.locator('#token').fill('a wrong one')
+    await page.locator('#token').press('Enter')
+    expect(await page.getByRole('alert').innerText()).toBe('This is not the token.')
+    if (folder) await page.screenshot({ path: join(folder, 'fleet-sign-in.png') })
+    await page.locator('#token').fill(token)
+    await page.locator('#token').press('Enter')
+    expect(page.url()).toBe(`${url}/fleet/machines?state=failed`)
+    expect(await page.evaluate('document.cookie')).toBe('')
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    expect(await page.locator('#token').count()).toBe(1)
     await context.close()
   })
 

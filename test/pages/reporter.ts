@@ -7,7 +7,7 @@ const setting = process.env.PLATTE_CHROMIUM
 export const chromium = setting !== undefined && existsSync(setting) ? setting : undefined
 const howTo = 'run it with: .ci/chromium run npm run test:pages'
 /** Every page in every way that it is shown, and what else is tested in the browser. */
-const wanted = shows.length + 4
+const wanted = shows.length + 7
 
 /**
  * Says in one line whether pages were looked at in a real browser. Fewer tests than all fail the run.

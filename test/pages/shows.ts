@@ -14,6 +14,11 @@ const pages: readonly (readonly [name: string, path: string])[] = [
   ['explain', `/explain?app=${app}&${machine}`],
   ['explain-wrong', `/explain?app=${app}&channel=stable`],
   ['config', '/client-config?group=stable&strategy=best-effort&start=Thu+04%3A00&length=2h'],
+  ['fleet', '/fleet'],
+  ['fleet-channel', `/fleet/channel?app=${app}&channel=stable`],
+  ['fleet-release', `/fleet/release?app=${app}&version=4593.2.0`],
+  ['fleet-machines', '/fleet/machines?channel=stable'],
+  ['fleet-machine', '/fleet/machine?id=fe1e0123456789abfe1e01235ee00019'],
 ]
 
 /** One look at a page. */
