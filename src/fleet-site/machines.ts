@@ -2,7 +2,7 @@
 import { type State, states } from '../fleet/machine.ts'
 import type { MachineFilter, MachineRow } from '../fleet/reader.ts'
 import { type Html, none, part, time } from '../site/pages/fragments.ts'
-import { dayMs, hourMs, readChannels } from './channels.ts'
+import { type ChannelMachines, dayMs, hourMs, readChannels, total } from './channels.ts'
 import { machineData, stateText } from './machine.ts'
 import { count, type FleetPage, given, tools, type View } from './page.ts'
 
@@ -28,7 +28,8 @@ export function viewMachines(page: FleetPage): View {
   const { fleet, text, read } = page
   const query = Object.fromEntries(fields.map((name) => [name, read(name)])) as Query
   const filter = filterOf(page, query)
-  const all = fleet.howMany(filter)
+  const channels = readChannels(fleet)
+  const all = quickCount(channels, filter) ?? fleet.howMany(filter)
   const order = sorts[sortOf(query)]
   const { machines, next, previous } = fleet.page(filter, {
     limit,
@@ -42,7 +43,7 @@ export function viewMachines(page: FleetPage): View {
     title: text.list.title,
     data: { count: all, next: next ?? null, previous: previous ?? null, machines: machines.map(machineData) },
     content: () => part`<h1>${text.list.title}</h1>
-${tools(page)}${form(page, query)}
+${tools(page)}${form(page, query, channels)}
 ${all === 0 ? part`<p class="note">${text.list.none}</p>` : table(page, machines)}
 ${pager(page, query, { all, from, shown: machines.length, next, previous })}`,
   }
@@ -62,9 +63,17 @@ function filterOf({ idOf, isHashed, now }: FleetPage, query: Query): MachineFilt
   }
 }
 
-function form(page: FleetPage, query: Query): Html {
-  const { text, page: context, fleet } = page
-  const channels = readChannels(fleet)
+/** Of what is counted already. @returns `undefined` where machines have to be read one by one. */
+function quickCount(channels: readonly ChannelMachines[], filter: MachineFilter): number | undefined {
+  const { oem, search, silentSince, ...names } = filter
+  if (oem !== undefined || search !== undefined || silentSince !== undefined) return undefined
+  const wanted = Object.entries(names) as [keyof typeof names, string][]
+  const tallies = channels.flatMap((one) => one.tallies)
+  return total(tallies.filter((one) => wanted.every(([name, value]) => value === undefined || one[name] === value)))
+}
+
+function form(page: FleetPage, query: Query, channels: readonly ChannelMachines[]): Html {
+  const { text, page: context } = page
   const { list } = text
   const unique = (names: readonly string[]): readonly string[] =>
     [...new Set(names)].filter(Boolean).slice(0, maxChoices)

@@ -6,7 +6,7 @@ import { messageOf, PlatteError } from '../kernel/errors.ts'
 /** "Plat" in ASCII: tells our files from others. */
 const applicationId = 0x506c6174
 /** Of the tables below and of what is written into them. Another number is made anew. */
-const schemaVersion = 3
+const schemaVersion = 4
 
 const schema = `
 -- Texts that many rows share: names, and facts as facts.ts writes them.
@@ -41,6 +41,9 @@ CREATE TABLE silence (app INTEGER, channel INTEGER, span INTEGER, n INTEGER NOT 
 -- How many machines came to a step of a release, as progress-rows.ts numbers and details them.
 CREATE TABLE releases (target INTEGER, app INTEGER, step INTEGER, detail INTEGER, n INTEGER NOT NULL,
   PRIMARY KEY (target, app, step, detail)) WITHOUT ROWID;
+-- How many machines were offered a release (step 0), installed it (1) and ran it (2) within a span of ten minutes.
+CREATE TABLE curves (target INTEGER, app INTEGER, channel INTEGER, step INTEGER, span INTEGER, n INTEGER NOT NULL,
+  PRIMARY KEY (target, app, channel, step, span)) WITHOUT ROWID;
 -- By how many the machines of a version became more or fewer in an hour (of Unix time).
 CREATE TABLE trend (app INTEGER, channel INTEGER, version INTEGER, hour INTEGER, n INTEGER NOT NULL,
   PRIMARY KEY (app, channel, version, hour)) WITHOUT ROWID;

@@ -1,6 +1,8 @@
 /** How far machines came with releases: a row for each pair, and how many machines are at each step. */
 import type { DatabaseSync } from 'node:sqlite'
+import { curveSteps } from './curves.ts'
 import type { Progress } from './machine.ts'
+import { spanMs } from './slots.ts'
 import { openSums } from './sums.ts'
 import type { Words } from './words.ts'
 
@@ -22,9 +24,16 @@ export function progressRows(database: DatabaseSync, words: Words): ProgressRows
   const put = database.prepare(`INSERT OR REPLACE INTO progress (${names}) VALUES (${names.replace(/\w+/g, '?')})`)
   const drop = database.prepare('DELETE FROM progress WHERE app = ? AND target = ? AND machine = ?')
   const releases = openSums(database, 'releases', ['target', 'app', 'step', 'detail'])
+  const curves = openSums(database, 'curves', ['target', 'app', 'channel', 'step', 'span'])
   const count = (target: number, app: number, one: Progress | undefined, n: number): void => {
     for (const [step, detail] of one ? stepsOf(one, words) : [])
       releases.add(`${target} ${app} ${releaseSteps.indexOf(step)} ${detail}`, n)
+    if (one === undefined) return
+    const channel = one.channel === undefined ? 0 : words.idOf(one.channel)
+    for (const [step, name] of curveSteps.entries()) {
+      const at = one[name]
+      if (at !== undefined) curves.add(`${target} ${app} ${channel} ${step} ${Math.floor(at / spanMs)}`, n)
+    }
   }
   return {
     write(app, slot, progress, before) {
@@ -42,7 +51,10 @@ export function progressRows(database: DatabaseSync, words: Words): ProgressRows
         count(words.idOf(target), app, one, -1)
       }
     },
-    save: releases.save,
+    save() {
+      releases.save()
+      curves.save()
+    },
   }
 }
 

@@ -1,7 +1,8 @@
 /** Everything that is read of a projection, in an order that does not depend on how it came about. */
 import { DatabaseSync } from 'node:sqlite'
+import { readCurves } from '../../src/fleet/curves.ts'
 import { readFleet } from '../../src/fleet/reader.ts'
-import { next, start } from './generator.ts'
+import { app, next, start } from './generator.ts'
 
 const hour = 60 * 60 * 1000
 
@@ -18,6 +19,7 @@ export function everything(file: string, from = start) {
     machines: rows.toSorted((a, b) => (a.machine < b.machine ? -1 : 1)),
     histories: rows.map(({ machine }) => [machine, fleet.machine(machine).map(({ changes }) => changes)]).sort(),
     releases: fleet.release(next),
+    curves: readCurves(database, { app, version: next, channel: 'stable' }, { from, stepMs: 10 * 60_000, count: 20 }),
     trend: fleet
       .trend([from / hour, from / hour + 2])
       .toSorted((a, b) => (a.version + a.channel < b.version + b.channel ? -1 : 1)),

@@ -1,5 +1,6 @@
 /** 500 machines in 14 states: every count and list is that of the generator's own record, through each source of lines. */
 import { describe, expect, test } from 'vitest'
+import { readCurves } from '../../src/fleet/curves.ts'
 import { followStore } from '../../src/fleet/follow.ts'
 import { states } from '../../src/fleet/machine.ts'
 import { openProjection } from '../../src/fleet/projection.ts'
@@ -123,6 +124,13 @@ describe.each(sources)('through %s', (source) => {
     await followStore(documents, projection, { since: now - 24 * hour, until: now })
     const fleet = readFleet(projection.database)
     for (const look of [expectMachines, expectLists, expectCounts, expectProgress]) look(fleet)
+    const offered = 500 - countOf('up to date', 'only pings', 'not in the ramp', 'moved channels')
+    const installed = countOf('waiting for its reboot', 'fell back', 'just rebooted')
+    const done = countOf('just rebooted', 'done by go-omaha')
+    const time = { from: start + 24 * hour, stepMs: hour, count: 1 }
+    expect(readCurves(projection.database, { app, version: next, channel: 'stable' }, time)).toEqual({
+      ...{ offered: [offered], installed: [installed], done: [done] },
+    })
     projection.close()
   })
 })
