@@ -1,5 +1,5 @@
 /** `/fleet/release`: how far machines came with a release, against what the ramp of each channel plans. */
-import { type Curves, curveSteps, firstOffer, readCurves } from '../fleet/curves.ts'
+import { curveSteps } from '../fleet/progress-rows.ts'
 import type { ReleaseProgress } from '../fleet/reader.ts'
 import { isoText, percent, timeText } from '../kernel/format.ts'
 import { shareAt } from '../release/ramp.ts'
@@ -8,6 +8,7 @@ import { definitions, type Html, none, part, stateLabel } from '../site/pages/fr
 import { readChannelStatus } from '../site/status.ts'
 import { type ChannelMachines, dayMs, hourMs, readChannels } from './channels.ts'
 import { shareLines } from './charts.ts'
+import { type Curves, firstOffer, readCurves } from './curves.ts'
 import { count, detailText, type FleetPage, given, tools, type View } from './page.ts'
 
 /** Of a chart, on its x axis. */

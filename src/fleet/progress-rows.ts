@@ -1,6 +1,5 @@
 /** How far machines came with releases: a row for each pair, and how many machines are at each step. */
 import type { DatabaseSync } from 'node:sqlite'
-import { curveSteps } from './curves.ts'
 import type { Progress } from './machine.ts'
 import { spanMs } from './slots.ts'
 import { openSums } from './sums.ts'
@@ -9,6 +8,9 @@ import type { Words } from './words.ts'
 /** What is counted of a release. `detail` is the error of `failed`, and the milliseconds of `took`. */
 export const releaseSteps = ['offered', 'begun', 'installed', 'done', 'fell-back', 'failed', 'took'] as const
 export type ReleaseStep = (typeof releaseSteps)[number]
+
+/** Of which it is counted when they happened, numbered in this order. */
+export const curveSteps = ['offered', 'installed', 'done'] as const
 
 export type Steps = ReadonlyMap<string, Progress>
 

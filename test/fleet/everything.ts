@@ -1,7 +1,7 @@
 /** Everything that is read of a projection, in an order that does not depend on how it came about. */
 import { DatabaseSync } from 'node:sqlite'
-import { readCurves } from '../../src/fleet/curves.ts'
 import { readFleet } from '../../src/fleet/reader.ts'
+import { readCurves } from '../../src/fleet-site/curves.ts'
 import { app, next, start } from './generator.ts'
 
 const hour = 60 * 60 * 1000

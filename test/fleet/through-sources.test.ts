@@ -1,10 +1,10 @@
 /** 500 machines in 14 states: every count and list is that of the generator's own record, through each source of lines. */
 import { describe, expect, test } from 'vitest'
-import { readCurves } from '../../src/fleet/curves.ts'
 import { followStore } from '../../src/fleet/follow.ts'
 import { states } from '../../src/fleet/machine.ts'
 import { openProjection } from '../../src/fleet/projection.ts'
 import { type FleetReader, type MachineFilter, readFleet } from '../../src/fleet/reader.ts'
+import { readCurves } from '../../src/fleet-site/curves.ts'
 import { memoryDocuments } from '../memory.ts'
 import { app, type Expected, filesOf, makeFleet, next, old, scripts, sources, start, store } from './generator.ts'
 

@@ -1,10 +1,9 @@
 /** How many machines had come how far with a release, at each of some instants; to ten minutes. */
 import type { DatabaseSync } from 'node:sqlite'
+import { curveSteps } from '../fleet/progress-rows.ts'
+import { spanMs } from '../fleet/slots.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { spanMs } from './slots.ts'
 
-/** As the table numbers them. */
-export const curveSteps = ['offered', 'installed', 'done'] as const
 export type Curves = Readonly<Record<(typeof curveSteps)[number], readonly number[]>>
 
 /** A release in the channel where it was offered. */
