@@ -82,10 +82,18 @@ export async function inspectStore(inspecting: Inspecting) {
   return { findings, channels: refs.length, manifests, packages: wanted.size, unchecked }
 }
 
-/** Each root before the pinned one must lead to the next. */
+/** Each root before the pinned one must lead to the next. A mirror has none before that of its own pin. */
 async function inspectOlderRoots(walk: Walk): Promise<void> {
   let trusted: TrustedRoot | undefined
-  for (let version = 1; version <= walk.pin.version && walk.pin.version > 1; version++) {
+  let first = 1
+  const isAbsent = async (version: number): Promise<boolean> =>
+    walk.documents.get(rootKey(version), maxRootBytes).then(
+      (stored) => stored === undefined,
+      () => false,
+    )
+  while (first < walk.pin.version && (await isAbsent(first))) first++
+  if (first > 1) note(walk, rootKey(first - 1), `is not here: readers whose pin is before root ${first} cannot start`)
+  for (let version = first; version <= walk.pin.version && walk.pin.version > 1; version++) {
     const before: TrustedRoot | undefined = trusted
     trusted = await attempt(walk, rootKey(version), async () => {
       const stored = await walk.documents.get(rootKey(version), maxRootBytes)

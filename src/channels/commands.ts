@@ -108,7 +108,7 @@ export const commands = {
   window: oneOf({ ...maybeRelease, windows: maybe(stored.windows), add: flag, none: flag }, ['windows', 'none']),
   target: oneOf({ ...maybeRelease, target: maybe(stored.target), none: flag }, ['target', 'none']),
   hold: v.strictObject({ ...held, reason: field.reason }),
-  unhold: v.strictObject(held),
+  unhold: oneOf({ ...maybeRelease, board: held.board, reason: maybe(field.reason), message }, ['version', 'reason']),
   withdraw: marked,
   floor: marked,
   'dead-end': marked,

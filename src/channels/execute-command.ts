@@ -64,7 +64,12 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
   ),
   target: editing(({ version, target }) => onReleaseOrAll(version, (one) => edit.withField(one, 'target', target))),
   hold: (command) => holdEdit(refOf(command), command),
-  unhold: (command) => unholdEdit(refOf(command), command),
+  unhold: (command) => {
+    const { version, board, reason } = command
+    return version === undefined
+      ? endHoldsEdit(refOf(command), { board, reason })
+      : unholdEdit(refOf(command), { version, board })
+  },
   withdraw: marking('withdrawn'),
   floor: marking('floor'),
   'dead-end': marking('deadEnd'),
@@ -148,6 +153,20 @@ export const unholdEdit = (ref: ChannelRef, held: edit.HeldVersion): BrakeEdit =
     if (release?.withdrawn)
       throw refusal(`${release.version} is withdrawn, not held`, `platte withdraw ${release.version} --undo offers it`)
     return entry
+  },
+})
+
+/** Lifts all holds of a reason, such as those of one import. */
+const endHoldsEdit = (
+  ref: ChannelRef,
+  { board, reason }: { board?: string | undefined; reason?: string | undefined },
+): BrakeEdit => ({
+  ref,
+  brake: ({ entry }) => {
+    const { holds = [] } = entry
+    const kept = holds.filter((one) => one.reason !== reason || (board !== undefined && one.board !== board))
+    if (kept.length < holds.length || holds.length === 0) return { ...entry, holds: kept }
+    throw refusal(`no hold has this reason`, `reasons: ${[...new Set(holds.map((one) => one.reason))].join('; ')}`)
   },
 })
 

@@ -9,10 +9,11 @@ import { judged } from '../payload/check.ts'
 import { boardOf, findRelease } from '../release/add-release.ts'
 import type { BoardPackages, Package } from '../release/channel.ts'
 import type { Change } from '../release/diff.ts'
+import { isHoldOf } from '../release/edits.ts'
 import type { StagedPackage } from '../store/packages.ts'
 import { commit, draftChange, preview, requirePackages, type Signing } from './commit.ts'
 import { checkFor, type Judging, judgeAdded } from './payload.ts'
-import { type Committer, type EditResult, type EditState, loadState, type Plan } from './plan.ts'
+import { type Committer, type EditResult, type EditState, entryOf, loadState, type Plan } from './plan.ts'
 import { withMarksBelow } from './promote.ts'
 import {
   checkAdmission,
@@ -45,6 +46,8 @@ export interface PublishResult
   /** `false`: offered after the next refresh, because the timestamp key was not at hand. */
   readonly offered: boolean
   readonly packages: readonly Package[]
+  /** Why nobody is offered it yet. */
+  readonly withheld?: string
   /** Of a plan. */
   readonly changes?: readonly Change[]
 }
@@ -70,7 +73,7 @@ export async function publish(
       await one.keep(planned.packages[i] ?? '')
       kept.add(one)
     }
-    return publishResult(await commit(publisher, planned, signing.seal), packages)
+    return publishResult(await commit(publisher, planned, signing.seal), packages, withheldBy(planned, order))
   } finally {
     await Promise.all(staged.filter((one) => !kept.has(one)).map((one) => one.discard()))
   }
@@ -89,10 +92,16 @@ export async function planPublish(
   const packages = describe(order.sources, hashed)
   const planned = await planRelease(publisher, { ...order, packages })
   await checkPlanned(publisher, { ...order, packages }, planned, true)
-  return publishResult(await preview(publisher, planned), packages)
+  return publishResult(await preview(publisher, planned), packages, withheldBy(planned, order))
 }
 
-export function publishResult(result: EditResult, packages: readonly Package[]): PublishResult {
+/** Why no machine is offered a board of a version that is in a plan. */
+export function withheldBy({ edited, edit, state }: Plan, { version, board }: Pick<ReleaseOrder, 'version' | 'board'>) {
+  const hold = entryOf(state, edit.ref).holds?.find(isHoldOf(version, [board]))
+  return (edited && findRelease(edited, version)?.withdrawn?.reason) ?? hold?.reason
+}
+
+export function publishResult(result: EditResult, packages: readonly Package[], withheld?: string): PublishResult {
   const { kind, seq, inForce, sha256, signs, changes, warnings, effects, payloadKeys } = result
   const done = kind === 'changed' ? 'published' : kind
   const more = defined({
@@ -100,6 +109,7 @@ export function publishResult(result: EditResult, packages: readonly Package[]):
     warnings,
     effects,
     payloadKeys,
+    withheld,
     ...(signs && { signs, changes }),
   })
   return { kind: done, seq, offered: inForce, ...more, packages }

@@ -157,10 +157,13 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
       checkSamePlace(loadedBoard(findRelease(current, version), board), { ...order, version })
       const passed = passFloors(current, floorsOf(state, current, { ...order, version }), { ...order, at })
       const added = addRelease(passed, { ...addition, version, publishedAt: at }, order)
-      const alike = twinsOf(state, current, { ...order, version }).reduce(
-        (one, twin) => markLike(current, one, twin),
-        added,
-      )
+      const twins = twinsOf(state, current, { ...order, version })
+      if (order.held !== undefined && twins.some(({ floor }) => floor))
+        throw refusal(
+          `${version} is a floor of another channel: withheld here, it would stop all machines below it`,
+          'publish it without --held; or with --skip-floors, which leaves the mark out',
+        )
+      const alike = twins.reduce((one, twin) => markLike(current, one, twin), added)
       return marksOf(current, alike, order)
     },
     packages: ({ head }, edited) => {

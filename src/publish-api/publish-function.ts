@@ -8,7 +8,7 @@ import { commit, preview } from '../channels/commit.ts'
 import { planCommand } from '../channels/execute-command.ts'
 import { judgeAdded } from '../channels/payload.ts'
 import type { Plan } from '../channels/plan.ts'
-import { type Publisher, publishResult, withOptional } from '../channels/publish.ts'
+import { type Publisher, publishResult, withheldBy, withOptional } from '../channels/publish.ts'
 import * as field from '../documents/fields.ts'
 import { markKey } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -66,7 +66,8 @@ export async function answerCommand({ publisher, policy }: PublishFunction, requ
     if (command.action === 'adopt' && !command.raw) await judgeAdded(publisher, planned)
     const result = isPlan ? await preview(publisher, planned) : await execute(publisher, command, planned, signing.seal)
     publisher.log({ level: 'info', event: 'command', action, app, channel, rule, kind: result.kind, seq: result.seq })
-    return { ...(command.action === 'publish' ? publishResult(result, withOptional(command.packages)) : result), rule }
+    if (command.action !== 'publish') return { ...result, rule }
+    return { ...publishResult(result, withOptional(command.packages), withheldBy(planned, command)), rule }
   }
   if (isPlan) return work(publisher.clock())
   const digest = await sha256Hex(new Uint8Array([...new TextEncoder().encode(`${action}\0`), ...bytes]))

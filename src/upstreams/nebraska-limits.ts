@@ -33,6 +33,7 @@ export function describeLimit(name: string, group: NebraskaGroup, { held, rampOv
     `${name}: at most ${most} updates per ${oneLine(interval)} becomes a ramp over ${over} (${machines === undefined ? 'how many machines it has is not known' : `machines in 30 days: ${machines}`}); publish later releases with --ramp-over ${over}`
   const safe = group.policy_safe_mode && `${name}: safe mode has no counterpart: begin with \`platte ramp --share 1%\``
   const pause =
-    held && `${name}: ${held}: what is imported for it is held until \`platte unhold\`; publish later ones --held`
+    held &&
+    `${name}: ${held}: what is imported for it is held until \`platte unhold --reason '${held}'\`; publish later ones --held`
   return [ramp, safe, pause].filter((one) => typeof one === 'string')
 }

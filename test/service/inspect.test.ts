@@ -219,6 +219,17 @@ test('a lost root is an error, and readers go on if the root before it verifies 
   expect(await ask(newReader(store))).toBe('update 3')
 })
 
+test('roots before that of the pin: a mirror has none of them, and one in between is lost', async () => {
+  const store = await scene()
+  const { root, sha256 } = await loadRoot(store.publisher)
+  expect(root.version).toBe(2)
+  const pinned = { ...store.publisher, pin: { version: 2, sha256 } }
+  expect((await inspectStore(pinned)).findings).toEqual([])
+  store.bucket.erase(rootKey(1))
+  const problem = 'is not here: readers whose pin is before root 2 cannot start'
+  expect((await inspectStore(pinned)).findings).toEqual([{ level: 'note', key: rootKey(1), problem }])
+})
+
 test('a rolled-back catalog: later commits are noted, and readers with a mark do not go back', async () => {
   const store = await newStore()
   await publishOne(store, '2')

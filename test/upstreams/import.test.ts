@@ -135,7 +135,7 @@ test('what has no counterpart is said, and what cannot be read stops only its ch
       "by-uuid: this Nebraska lists no floors for amd64-usr",
       "edge: this Nebraska lists no floors for amd64-usr",
       "edge: Nebraska has no package for arm64-usr: its machines are offered nothing",
-      "frozen: paused in Nebraska, in the group Frozen: what is imported for it is held until \`platte unhold\`; publish later ones --held",
+      "frozen: paused in Nebraska, in the group Frozen: what is imported for it is held until \`platte unhold --reason 'paused in Nebraska, in the group Frozen'\`; publish later ones --held",
       "2 packages that no channel offers are left out: 2247.2.0 (amd64-usr), 2191.5.0 (amd64-usr)",
       "not imported: machines and their history, activity, users and teams, time-outs of updates, safe mode; Platte keeps no database of machines",
     ]

@@ -124,9 +124,10 @@ function publishDraft(): Command {
 
 function checkSigned(file: string, bytes: Uint8Array): void {
   const value = parseJsonObject(new TextDecoder().decode(bytes))
-  if (value?.type !== 'root') return
-  const hint = `sign it first: platte root sign ${file} --key ROOT-KEY-FILE`
-  throw new PlatteError('usage', `${file} is a draft without signatures`, { hint })
+  if (value === undefined || 'payload' in value) return
+  const isDraft = value.type === 'root'
+  const hint = `sign ${isDraft ? 'it' : 'the draft'} first: platte root sign ${isDraft ? file : 'DRAFT'} --key ROOT-KEY-FILE`
+  throw new PlatteError('usage', `${file} is ${isDraft ? 'a draft without signatures' : 'no signed root'}`, { hint })
 }
 
 type RotateOptions = Options & { role: RoleName; newKey: string; alg: Algorithm; replace?: string; rootKeys: string }

@@ -166,7 +166,7 @@ function judgedLater(source: Source, what: Pick<PayloadCheck, 'isExtra' | 'isReq
 const sum = (sources: readonly Source[]): number => sources.reduce((total, { size }) => total + size, 0)
 
 function sentenceOf(result: PublishResult, { version, board, channel, held }: PublishOptions): string {
-  const { kind, seq, offered, signs } = result
+  const { kind, seq, offered, signs, withheld } = result
   const release = `${version} for ${board}`
   if (signs === 'nothing')
     return `Dry run: nothing would change: ${release} is already published in ${channel} (revision ${seq}).`
@@ -175,6 +175,8 @@ function sentenceOf(result: PublishResult, { version, board, channel, held }: Pu
   const offer = `platte withdraw ${version} --channel ${channel} --undo`
   if (kind === 'published' && held)
     return `Published ${release} in ${channel} (revision ${seq}), withheld: \`${offer}\` offers it.`
+  if (kind === 'published' && withheld)
+    return `Published ${release} in ${channel} (revision ${seq}), withheld: ${withheld}`
   if (kind === 'unchanged') return `No change: ${release} is already published in ${channel} (revision ${seq}).${live}`
   return `Published ${release} in ${channel} (revision ${seq}).${live || ' Live within 1 minute.'}`
 }

@@ -20,9 +20,10 @@ export const holdCommand = () =>
 
 export const unholdCommand = () =>
   editing('unhold', 'lift a hold')
-    .argument('<version>', 'the release')
+    .argument('[version]', 'the release')
     .option('--board <board>', 'the board of the hold')
     .option('--message <words>', forHistory)
+    .option('--reason <words>', 'in place of a version: all holds of this reason')
 
 function reasonOrUndo({ reason, undo, ...given }: { readonly reason?: string; readonly undo?: true }) {
   if (undo) return { ...given, undo }
