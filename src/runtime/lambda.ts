@@ -26,6 +26,8 @@ import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems }
 const slice = { most: 100, opens: 50 }
 
 const log = jsonLog((lines) => process.stdout.write(lines))
+/** It must not remember a store that is not complete yet. */
+const isMirror = Boolean(process.env.PLATTE_UPSTREAM)
 /** One for each execution environment, opened at its start. */
 const opened = open(process.env)
   .catch((error: unknown) => brokenDeployment(problemOf(error), log))
@@ -44,10 +46,17 @@ export async function handler(event: unknown): Promise<APIGatewayProxyResult | u
         hint: 'call it with {"source":"platte.refresh"} to refresh the catalog',
       })
     if ((await refresh()) === 'idle') log({ level: 'warn', event: 'refresh', problem: noKey })
+    else if (!isMirror) await logHealth(app)
     return undefined
   } finally {
     log.flush()
   }
+}
+
+/** Nobody may look at /healthz; alarms look at the log. */
+async function logHealth(app: Pick<Hono, 'request'>): Promise<void> {
+  const { problems } = (await (await app.request('/healthz')).json()) as { readonly problems?: readonly string[] }
+  for (const problem of problems ?? []) log({ level: 'warn', event: 'health', problem })
 }
 
 const isObject = (event: unknown): event is object => typeof event === 'object' && event !== null

@@ -24,8 +24,8 @@ const file = resolve(import.meta.dirname, '../../infra/aws/template.yaml')
 const document = parseDocument(readFileSync(file, 'utf8'), { logLevel: 'silent' })
 const absent = Symbol('AWS::NoValue')
 
-/** The template with these parameters, the others as they are by themselves. Names of resources stand for them. */
-export function givenBy(parameters: Parameters): Given {
+/** A part of the template with these parameters, the others as they are by themselves. Names of resources stand for them. */
+function evaluator(parameters: Parameters): (...path: readonly string[]) => unknown {
   const at = (...path: readonly string[]): unknown => evaluate(document.getIn(path, true) as Node)
   const named = (name: string): unknown => {
     if (name === 'AWS::NoValue') return absent
@@ -57,6 +57,22 @@ export function givenBy(parameters: Parameters): Given {
     const all = node.items.map(({ key, value }) => [key.value, evaluate(value as Node)] as const)
     return Object.fromEntries(all.filter(([, value]) => value !== absent))
   }
+  return at
+}
+
+/** The properties of each resource that these parameters make, by name. */
+export function resourcesOf(parameters: Parameters): ReadonlyMap<string, unknown> {
+  const at = evaluator(parameters)
+  const names = Object.keys((document.toJS() as { readonly Resources: object }).Resources)
+  const isMade = (name: string): boolean => {
+    const condition = document.getIn(['Resources', name, 'Condition'])
+    return condition === undefined || at('Conditions', String(condition)) === true
+  }
+  return new Map(names.filter(isMade).map((name) => [name, at('Resources', name, 'Properties')]))
+}
+
+export function givenBy(parameters: Parameters): Given {
+  const at = evaluator(parameters)
   const policies = at('Resources', 'Role', 'Properties', 'Policies') as readonly {
     readonly PolicyDocument: { readonly Statement: readonly Statement[] }
   }[]
