@@ -93,6 +93,8 @@ async function measured(): Promise<string> {
 
 const text = await measured()
 const labels = new Map<string, Set<string>>()
+// Some have no series here, such as those of guarded channels.
+for (const [, name = ''] of text.matchAll(/^# TYPE (platte_\w+) /gm)) labels.set(name, new Set(['job', 'instance']))
 for (const [, name = '', some = ''] of text.matchAll(/^(platte_\w+)(?:\{(.*)\})? /gm))
   labels.set(name, new Set(['job', 'instance', ...[...some.matchAll(/(\w+)="/g)].map(([, label = '']) => label)]))
 
