@@ -50,6 +50,12 @@ export function readFailures(database: DatabaseSync, rollout: Rollout): readonly
   return rows.map(({ fell, error, n }) => ({ error: String(error), isFallBack: fell === 1, machines: Number(n) }))
 }
 
+/** How many machines, known or not, ever failed with a release in any channel: no rollout of it has more. Takes little. */
+export function countFailures(database: DatabaseSync, { app, version }: Pick<Rollout, 'app' | 'version'>): number {
+  const counted = `SELECT count(*) AS n FROM progress WHERE app = ${word} AND target = ${word} AND first_failed IS NOT NULL`
+  return Number(database.prepare(counted).get(app, version)?.n)
+}
+
 /** How many machines were offered it. @param most stops counting there. */
 export function countOffered(database: DatabaseSync, rollout: Rollout, most: number): number {
   const counted = `SELECT count(*) AS n FROM (SELECT 1 ${selection(rollout.channels.length)} LIMIT ?)`

@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { LoadedChannel } from '../catalog/channels.ts'
 import type { ChannelRef } from '../catalog/read.ts'
 import { durationMs } from '../documents/fields.ts'
-import { countOffered, type Failures, type Rollout, readFailures } from '../fleet/rollouts.ts'
+import { countFailures, countOffered, type Failures, type Rollout, readFailures } from '../fleet/rollouts.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Guard } from '../release/channel.ts'
 import { judge, mostToHold } from './model.ts'
@@ -18,18 +18,20 @@ export interface Judged extends ChannelRef {
 
 /** The newest releases of a channel that are judged: older ones are offered to few. */
 const maxReleases = 16
+/** Machines that are read at any time. */
+const fewFailures = 1_000
 /** Errors that a reason names. */
 const maxErrors = 4
 
-/** What is known of the number of machines that were offered a release, by rollout: at least so many. */
-export type KnownOffered = Map<string, number>
+/** Of the last time, by rollout: machines that were offered the release, at least; and those that failed. */
+export type LastCounted = Map<string, { readonly offered: number; readonly failed: number }>
 
 /** @param liftedAt when people last lifted a hold of a version: machines that were offered it before count no more. */
 export function judgeChannel(
   database: DatabaseSync,
   { manifest, view }: LoadedChannel,
   liftedAt: (version: string) => Instant | undefined,
-  known: KnownOffered,
+  last: LastCounted,
 ): readonly Judged[] {
   const { app, channel, guard, aliases = [] } = manifest
   if (guard === undefined) return []
@@ -43,21 +45,25 @@ export function judgeChannel(
         ...{ app, version, channels: [channel, ...aliases], withinMs: durationMs(guard.within) },
         ...{ knownBefore: Date.parse(publishedAt), offeredSince: liftedAt(version) ?? 0 },
       }
-      return { app, channel, version, ...judgeRollout(database, rollout, guard, known) }
+      return { app, channel, version, ...judgeRollout(database, rollout, guard, last) }
     })
 }
 
-function judgeRollout(database: DatabaseSync, rollout: Rollout, guard: Guard, known: KnownOffered) {
+/** Reading a large fleet takes long: it is read only where that may matter, as the machines that were offered it only become more. */
+function judgeRollout(database: DatabaseSync, rollout: Rollout, guard: Guard, last: LastCounted) {
+  const name = [rollout.app, rollout.channels[0], rollout.version, rollout.offeredSince].join(' ')
+  const before = last.get(name) ?? { offered: 0, failed: 0 }
+  const every = countFailures(database, rollout)
+  const isFree = (most: number): boolean => most < guard.atLeast || most < before.offered
+  if (every > fewFailures && isFree(mostToHold(guard, { failed: every, fellBack: every })))
+    return { failed: before.failed, reason: undefined }
   const failures = readFailures(database, rollout)
   const counted = { failed: sum(failures), fellBack: sum(failures.filter(({ isFallBack }) => isFallBack)) }
   const most = mostToHold(guard, counted)
-  const name = [rollout.app, rollout.channels[0], rollout.version, rollout.offeredSince].join(' ')
   const { failed } = counted
-  // Counting a large fleet takes long, and its number only rises.
-  if (most < guard.atLeast || (known.get(name) ?? 0) > most) return { failed, reason: undefined }
-  const offered = countOffered(database, rollout, 4 * most)
-  known.set(name, offered)
-  const limit = judge(guard, { ...counted, offered })
+  const offered = isFree(most) ? before.offered : countOffered(database, rollout, 4 * most)
+  last.set(name, { offered, failed })
+  const limit = isFree(most) ? undefined : judge(guard, { ...counted, offered })
   return { failed, reason: limit && reasonOf(limit, offered, failures) }
 }
 

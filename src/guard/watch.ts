@@ -10,7 +10,7 @@ import { openForReading } from '../fleet/database.ts'
 import { readPlaces } from '../fleet/rollouts.ts'
 import { describeError } from '../kernel/log.ts'
 import { isSameHold } from '../release/edits.ts'
-import { type Judged, judgeChannel, type KnownOffered } from './judge.ts'
+import { type Judged, judgeChannel, type LastCounted } from './judge.ts'
 
 interface Guarding {
   readonly cache: CatalogCache
@@ -45,7 +45,7 @@ export interface Watch {
 
 export function openWatch({ cache, writer, file }: Guarding): Watch {
   const counts = new Map<string, number>(outcomes.map((outcome) => [outcome, 0]))
-  const known: KnownOffered = new Map()
+  const last: LastCounted = new Map()
   const said = new Set<string>()
   let failing: ReadonlyMap<string, number> = new Map()
 
@@ -81,7 +81,7 @@ export function openWatch({ cache, writer, file }: Guarding): Watch {
     async once() {
       try {
         await currentCatalog(cache, writer, undefined)
-        const judged = await judgeAll({ cache, writer, file }, known)
+        const judged = await judgeAll({ cache, writer, file }, last)
         failing = failingOf(judged)
         for (const one of judged)
           if (one.reason !== undefined) await (writer.timestamp.length > 0 ? hold(one) : report(one))
@@ -114,13 +114,13 @@ function holdOnce(ref: ChannelRef, version: string, reason: string): BrakeEdit {
   }
 }
 
-async function judgeAll({ cache, writer, file }: Guarding, known: KnownOffered): Promise<readonly Judged[]> {
+async function judgeAll({ cache, writer, file }: Guarding, last: LastCounted): Promise<readonly Judged[]> {
   const database = openForReading(file)
   try {
     const channels = await guardedChannels({ cache, writer }, readPlaces(database))
     // What is read of one rollout is of one moment.
     database.exec('BEGIN')
-    return channels.flatMap((one) => judgeChannel(database, one, () => undefined, known))
+    return channels.flatMap((one) => judgeChannel(database, one, () => undefined, last))
   } finally {
     database.close()
   }
