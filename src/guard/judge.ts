@@ -6,10 +6,13 @@ import { durationMs } from '../documents/fields.ts'
 import { countFailures, countOffered, type Failures, type Rollout, readFailures } from '../fleet/rollouts.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Guard } from '../release/channel.ts'
+import { liftedAt } from './lifted.ts'
 import { judge, mostToHold } from './model.ts'
 
 export interface Judged extends ChannelRef {
   readonly version: string
+  /** When people last lifted a hold of it, or 0: machines that were offered it before count no more. */
+  readonly since: Instant
   /** Machines that fail with it now. */
   readonly failed: number
   /** Why it is to be held, for machines and people; `undefined`: it is not. */
@@ -26,11 +29,11 @@ const maxErrors = 4
 /** Of the last time, by rollout: machines that were offered the release, at least; and those that failed. */
 export type LastCounted = Map<string, { readonly offered: number; readonly failed: number }>
 
-/** @param liftedAt when people last lifted a hold of a version: machines that were offered it before count no more. */
+/** @param log of the catalog. */
 export function judgeChannel(
   database: DatabaseSync,
   { manifest, view }: LoadedChannel,
-  liftedAt: (version: string) => Instant | undefined,
+  log: readonly unknown[] | undefined,
   last: LastCounted,
 ): readonly Judged[] {
   const { app, channel, guard, aliases = [] } = manifest
@@ -41,11 +44,12 @@ export function judgeChannel(
     .sort((a, b) => Date.parse(b.publishedAt) - Date.parse(a.publishedAt))
     .slice(0, maxReleases)
     .map(({ version, publishedAt }) => {
+      const since = liftedAt(log, manifest, version)
       const rollout: Rollout = {
         ...{ app, version, channels: [channel, ...aliases], withinMs: durationMs(guard.within) },
-        ...{ knownBefore: Date.parse(publishedAt), offeredSince: liftedAt(version) ?? 0 },
+        ...{ knownBefore: Date.parse(publishedAt), offeredSince: since },
       }
-      return { app, channel, version, ...judgeRollout(database, rollout, guard, last) }
+      return { app, channel, version, since, ...judgeRollout(database, rollout, guard, last) }
     })
 }
 

@@ -11,6 +11,7 @@ import { readPlaces } from '../fleet/rollouts.ts'
 import { describeError } from '../kernel/log.ts'
 import { isSameHold } from '../release/edits.ts'
 import { type Judged, judgeChannel, type LastCounted } from './judge.ts'
+import { liftedAt } from './lifted.ts'
 
 interface Guarding {
   readonly cache: CatalogCache
@@ -57,10 +58,11 @@ export function openWatch({ cache, writer, file }: Guarding): Watch {
     writer.log({ level, event: 'guard', ...fields })
   }
   const count = (outcome: (typeof outcomes)[number]): void => void counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
-  const hold = async ({ app, channel, version, reason = '' }: Judged): Promise<void> => {
+  const hold = async (judged: Judged): Promise<void> => {
+    const { app, channel, version, reason = '' } = judged
     const ref = { app, channel }
     try {
-      const { kind } = await change(writer, holdOnce(ref, version, reason), { by: { program: 'guard' } })
+      const { kind } = await change(writer, holdOnce(judged), { by: { program: 'guard' } })
       if (kind !== 'changed') return
       count('held')
       writer.log({ level: 'warn', event: 'guard', ...ref, version, result: 'held', reason })
@@ -102,14 +104,16 @@ const failingOf = (judged: readonly Judged[]): ReadonlyMap<string, number> => {
   return new Map(most.sort(([, a], [, b]) => b - a).slice(0, maxChannels))
 }
 
-/** A release that is held stays as it is, whoever held it. */
-function holdOnce(ref: ChannelRef, version: string, reason: string): BrakeEdit {
-  const edit = holdEdit(ref, { version, reason })
+/** Changes nothing where the release is held already, or a hold was lifted since it was judged. */
+function holdOnce({ app, channel, version, since, reason = '' }: Judged): BrakeEdit {
+  const edit = holdEdit({ app, channel }, { version, reason })
   return {
     ...edit,
     brake: (current, state, at) => {
-      const isHeld = current.entry.holds?.some((one) => isSameHold(one, { version }))
-      return isHeld || current.manifest.guard === undefined ? current.entry : edit.brake(current, state, at)
+      const { entry, manifest } = current
+      const isHeld = entry.holds?.some((one) => isSameHold(one, { version }))
+      const isLifted = liftedAt(state.catalog.catalog.catalog.log, manifest, version) !== since
+      return isHeld || isLifted || manifest.guard === undefined ? entry : edit.brake(current, state, at)
     },
   }
 }
@@ -118,9 +122,10 @@ async function judgeAll({ cache, writer, file }: Guarding, last: LastCounted): P
   const database = openForReading(file)
   try {
     const channels = await guardedChannels({ cache, writer }, readPlaces(database))
+    const log = cache.state?.catalog.catalog.log
     // What is read of one rollout is of one moment.
     database.exec('BEGIN')
-    return channels.flatMap((one) => judgeChannel(database, one, () => undefined, last))
+    return channels.flatMap((one) => judgeChannel(database, one, log, last))
   } finally {
     database.close()
   }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { openWatch } from '../../src/guard/watch.ts'
 import type { LogEntry } from '../../src/kernel/log.ts'
-import { execute, followChannel, holdRelease } from '../changes.ts'
+import { execute, followChannel, holdRelease, renameChannel, unholdRelease } from '../changes.ts'
 import { app, ask, day, minute, newReader, storedCatalog } from '../world.ts'
 import { failure, guarded, offer, type Scene, upToDate, usual } from './scene.ts'
 
@@ -91,6 +91,58 @@ describe('a release that fails', () => {
     await scene.guard().once()
     const [[, reason = ''] = []] = await scene.holds()
     expect(reason).toMatch(/^guard: 200 of 200 failed: 1 × 1\d* x, 1 × .*, 196 × others$/)
+  })
+})
+
+describe('a hold that was lifted', () => {
+  test('does not come again for the same failures, in any process, but for new ones', async () => {
+    const scene = await failing(41, 20, 0)
+    const watch = scene.guard()
+    await watch.once()
+    await unholdRelease(scene.publisher, ref, { version: '2' })
+    scene.time.now += minute
+    scene.each(20, rollback)
+    for (const one of [watch, scene.guard()]) await one.once()
+    expect(await scene.holds()).toEqual([])
+    scene.each(41, upToDate, 'more')
+    scene.each(30, offer(), 'late')
+    scene.time.now += minute
+    scene.each(20, rollback, 'late')
+    await scene.guard().once()
+    expect(await scene.holds()).toEqual([])
+  })
+
+  test('comes again for machines that were offered the release since', async () => {
+    const scene = await guarded(82)
+    scene.each(41, offer())
+    scene.time.now += minute
+    scene.each(20, rollback)
+    await scene.guard().once()
+    await unholdRelease(scene.publisher, ref, { version: '2' })
+    await renameChannel(scene.publisher, ref, 'new-name')
+    scene.time.now += minute
+    for (let i = 41; i < 82; i++) scene.say(`machine${i}`, { ...offer(), channel: 'new-name' })
+    scene.time.now += minute
+    await scene.guard().once()
+    expect(await scene.holds('new-name')).toEqual([])
+    for (let i = 41; i < 53; i++) scene.say(`machine${i}`, { ...rollback, channel: 'new-name' })
+    await scene.guard().once()
+    expect(await scene.holds('new-name')).toEqual([['2', 'guard: 12 of 41 failed: 12 × 44 rollback']])
+  })
+
+  test('stays lifted where it was lifted while another process was judging', async () => {
+    const scene = await failing(41, 20, 0)
+    const { documents } = scene.publisher
+    let isFirst = true
+    const create: typeof documents.swap = async (...swap) => {
+      if (!isFirst) return documents.swap(...swap)
+      isFirst = false
+      await scene.guard().once()
+      await unholdRelease(scene.publisher, ref, { version: '2' })
+      return documents.swap(...swap)
+    }
+    await scene.guard({ documents: { ...documents, swap: create } }).once()
+    expect([isFirst, await scene.holds()]).toEqual([false, []])
   })
 })
 
