@@ -3,11 +3,11 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { LoadedChannel } from '../catalog/channels.ts'
 import type { ChannelRef } from '../catalog/read.ts'
 import { durationMs } from '../documents/fields.ts'
-import { countFailures, countOffered, type Failures, type Rollout, readFailures } from '../fleet/rollouts.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Guard } from '../release/channel.ts'
 import { liftedAt } from './lifted.ts'
 import { judge, mostToHold } from './model.ts'
+import { countFailures, countOffered, type Failures, type Rollout, readFailures } from './rollouts.ts'
 
 export interface Judged extends ChannelRef {
   readonly version: string

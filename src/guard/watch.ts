@@ -7,11 +7,11 @@ import { holdEdit } from '../channels/execute-command.ts'
 import type { BrakeEdit, Committer } from '../channels/plan.ts'
 import type { Gauge } from '../checks/serving.ts'
 import { openForReading } from '../fleet/database.ts'
-import { readPlaces } from '../fleet/rollouts.ts'
 import { describeError } from '../kernel/log.ts'
 import { isSameHold } from '../release/edits.ts'
 import { type Judged, judgeChannel, type LastCounted } from './judge.ts'
 import { liftedAt } from './lifted.ts'
+import { readPlaces } from './rollouts.ts'
 
 interface Guarding {
   readonly cache: CatalogCache
