@@ -43,36 +43,46 @@ export interface Found {
   readonly unread: readonly Unread[]
   /** Sentences for the operator. */
   readonly warnings: readonly string[]
+  /** Boards for which the upstream refused to answer; the others go on. */
+  readonly refused: readonly string[]
 }
 
 type Boards = ReadonlyMap<string, readonly OfferedRelease[]>
 
 /**
  * @throws PlatteError as the upstream's `ask`; 'mismatch' for other bytes of a known version, or the packages of another
- *   board; 'refused' where it offers nothing, or less than the channel has.
+ *   board; 'refused' where it offers nothing for any board, or less than the channel has.
  */
 export async function lookUp(reader: StoreReader, upstream: Upstream, adoption: Adoption): Promise<Found> {
   const { app, channel, to } = adoption
   const named = await loadState(reader, { ref: { app, channel: to }, others: 'readable' })
   const found = new Map<string, readonly OfferedRelease[]>()
+  const refused = new Map<string, PlatteError>()
   for (const board of adoption.boards) {
     const isKnown = (version: string): boolean =>
       channelsIn(named).some((one) => boardOf(findRelease(one, version), board) !== undefined)
-    found.set(board, await upstream.ask({ app, channel, board, isKnown }))
+    const releases = await upstream.ask({ app, channel, board, isKnown }).catch((error: unknown) => {
+      if (!(error instanceof PlatteError) || error.code !== 'refused') throw error
+      refused.set(board, error)
+    })
+    if (releases) found.set(board, releases)
   }
   const versions = [...found.values()].flat().map(({ version }) => version)
   const state = await loadDetailed(reader, named, ofVersions(versions))
   const offering = new Map([...found].filter(([, releases]) => releases.length > 0))
   const where = `${upstream.name}, channel ${channel}`
+  const [first] = refused.values()
+  if (offering.size === 0 && first) throw first
   if (offering.size === 0)
     throw refusal(`${where}: offers nothing for ${adoption.boards.join(', ')}`, 'check the channel, boards and app')
   checkBoards(offering, adoption, where)
-  const silent = adoption.boards.filter((board) => !offering.has(board))
+  const silent = adoption.boards.filter((board) => !offering.has(board) && !refused.has(board))
   const warnings = [
+    ...[...refused.values()].map(({ message }) => message),
     ...silent.map((board) => `${where}: offers nothing for ${board}`),
     ...[...offering].flatMap(([board, releases]) => goneBack(state, adoption, { board, releases, where })),
   ]
-  return { ...commandOf(state, adoption, offering, where), warnings }
+  return { ...commandOf(state, adoption, offering, where), warnings, refused: [...refused.keys()] }
 }
 
 /** What this channel, or another one of the app, has of a version. */
@@ -130,7 +140,12 @@ interface Adopted extends Omit<ReleaseDetails, 'notes'> {
   readonly notes?: string
 }
 
-function commandOf(state: EditState, adoption: Adoption, found: Boards, where: string): Omit<Found, 'warnings'> {
+function commandOf(
+  state: EditState,
+  adoption: Adoption,
+  found: Boards,
+  where: string,
+): Pick<Found, 'command' | 'unread'> {
   const { app, channel: _, to, boards: __, packages: how, details, ...choices } = adoption
   const releases = new Map<string, Adopted>()
   const unread: Unread[] = []

@@ -92,6 +92,16 @@ test('once: a dry run writes nothing, the first run publishes, the second change
   await sameAsRecorded(await serve(store))
 })
 
+test('a board that the upstream refuses is named, and the others are adopted', async () => {
+  const store = await newStore('partly')
+  const paused = recording('server/client-unknown-group.response.xml')
+  upstream.otherwise.answer = ({ board }) => (board === 'arm64-usr' ? paused : undefined)
+  const { code, out, talk } = await platte(store, ...from(), '--as', 'stable', '--create')
+  expect([code, out]).toEqual([3, expect.stringMatching(/stable updated \(revision 1\)/)])
+  expect(talk).toMatch(/error: not adopted: arm64-usr\n/)
+  upstream.otherwise.answer = () => undefined
+})
+
 test('what is missing or does not go together is said before anything is asked', async () => {
   const store = await newStore('usage')
   const asks = upstream.asked.length

@@ -33,12 +33,14 @@ afterEach(() => server.close())
 async function scene(otherwise: Otherwise = {}) {
   server = await nebraska(otherwise)
   const store = await newStore()
-  const run = async (more: Partial<Adoption> = {}): Promise<EditResult> => {
-    const upstream = openOmaha(`${server.url}v1/update/`, { transport: nodeTransport() })
+  const upstream = openOmaha(`${server.url}v1/update/`, { transport: nodeTransport() })
+  const plan = (more: Partial<Adoption> = {}) => {
     const adoption = { app, channel: 'stable', boards, to: 'prod', packages: 'copy', create: true, ...more } as const
-    return adoptOffer(store.publisher, upstream, await planOffer(store.publisher, upstream, adoption))
+    return planOffer(store.publisher, upstream, adoption)
   }
-  return { ...store, run }
+  const run = async (more?: Partial<Adoption>): Promise<EditResult> =>
+    adoptOffer(store.publisher, upstream, await plan(more))
+  return { ...store, run, plan }
 }
 
 /** What a machine is offered: version and the SHA-256 of each package, as the store serves them. */
@@ -261,4 +263,19 @@ test('payloads are judged under the keys of the channel, also those that another
   expect(server.files()).toHaveLength(read)
   expect(await offered(store, '4081.2.0')).toBe('no-release-for-board')
   expect(await run({ raw: true })).toMatchObject({ kind: 'changed' })
+})
+
+test('a board that the upstream refuses does not stop the others, and joins the release later', async () => {
+  const paused = noUpdate.replace('status="ok"', 'status="error-updatesDisabled"').replace('noupdate', 'error-internal')
+  const { run, plan, ...store } = await scene({ answer: ({ board }) => (board === 'arm64-usr' ? paused : undefined) })
+  const words = /channel stable, board arm64-usr: the answer: status: is "error-updatesDisabled"/
+  expect((await plan()).refused).toEqual(['arm64-usr'])
+  expect((await run()).warnings).toEqual([expect.stringMatching(words)])
+  expect(await offered(store, floor)).toEqual(said('amd64-usr', newest, [file, 'oem-azure.gz']))
+  expect(await offered(store, floor, 'arm64-usr')).toBe('no-release-for-board')
+  server.otherwise.answer = () => undefined
+  expect(await run({ createBoard: true })).toMatchObject({ kind: 'changed', seq: 2 })
+  expect((await offered(store, floor, 'arm64-usr'))[0]).toBe(newest)
+  server.otherwise.answer = () => paused
+  expect(await refusal(run())).toMatch(/^refused: .*board amd64-usr: the answer: status/)
 })

@@ -57,12 +57,27 @@ export async function adoptThere(place: string, from: ChannelRef | undefined, op
   const upstream = openUpstream(place, { transport })
   const adoption = await adoptionOf(options, { channel, boards })
   const endpoint = await openEndpoint(options)
-  if (endpoint) return print(options, adoption.to, await adoptByEndpoint(endpoint, upstream, adoption, options))
+  if (endpoint) {
+    const { result, refused } = await adoptByEndpoint(endpoint, upstream, adoption, options)
+    print(options, adoption.to, result)
+    return requireAll(refused)
+  }
+  let refused: Found['refused'] = []
   await runHere({ ...options, channel: adoption.to }, async (store) => {
     const found = await planOffer(store, upstream, adoption)
+    refused = found.refused
     for (const problem of options.dryRun ? found.warnings : []) warn({ level: 'warn', event: 'adopt', problem })
     const bar = progress('adopting', bytesOf(found))
     return { planned: found.planned, commit: () => adoptOffer(store, upstream, found, bar.add).finally(bar.end) }
+  })
+  requireAll(refused)
+}
+
+/** @throws PlatteError('refused') after the other boards were adopted. */
+function requireAll(refused: Found['refused']): void {
+  if (refused.length === 0) return
+  throw new PlatteError('refused', `not adopted: ${refused.join(', ')}`, {
+    hint: 'run it again later: a board joins a release at any time; one that is new to the app needs --create-board',
   })
 }
 
@@ -87,7 +102,7 @@ async function adoptByEndpoint(
   upstream: Upstream,
   adoption: Adoption,
   options: AdoptOptions,
-): Promise<EditResult> {
+): Promise<{ readonly result: EditResult; readonly refused: Found['refused'] }> {
   if (adoption.packages === 'reference')
     throw new PlatteError(
       'usage',
@@ -96,10 +111,11 @@ async function adoptByEndpoint(
   const { store: own } = settingsOf(options, [])
   const { store } = await openReadingOf(own ? options : { ...options, store: endpoint.url }, warn)
   const found = await planOffer(store, upstream, adoption)
-  const { planned, command, warnings } = found
+  const { planned, command, warnings, refused } = found
+  const answered = (result: EditResult) => ({ result: withWarnings(result, warnings), refused })
   if (planned.manifest === undefined)
-    return withWarnings({ kind: 'unchanged', seq: planned.seq, inForce: true, changes: [] }, warnings)
-  if (options.dryRun) return withWarnings(await endpoint.send<EditResult>(command, { dryRun: true }), warnings)
+    return answered({ kind: 'unchanged', seq: planned.seq, inForce: true, changes: [] })
+  if (options.dryRun) return answered(await endpoint.send<EditResult>(command, { dryRun: true }))
   const dir = await mkdtemp(join(tmpdir(), 'platte-adopt-'))
   const bar = progress('adopting', 2 * bytesOf(found))
   try {
@@ -114,7 +130,7 @@ async function adoptByEndpoint(
         const files = new Map(packages.map(({ name }) => [name, join(dir, folder, name)]))
         await endpoint.upload(order, { files, onBytes: bar.add })
       }
-    return withWarnings(await endpoint.send<EditResult>(read, {}), warnings)
+    return answered(await endpoint.send<EditResult>(read, {}))
   } finally {
     bar.end()
     await rm(dir, { recursive: true, force: true })
