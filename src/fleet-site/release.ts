@@ -4,7 +4,7 @@ import type { ReleaseProgress } from '../fleet/reader.ts'
 import { isoText, percent, timeText } from '../kernel/format.ts'
 import { shareAt } from '../release/ramp.ts'
 import type { ReleaseStatus } from '../release/rollout-status.ts'
-import { definitions, type Html, none, part, stateLabel } from '../site/pages/fragments.ts'
+import { definitions, type Html, none, part, reasonLink, stateLabel } from '../site/pages/fragments.ts'
 import { readChannelStatus } from '../site/status.ts'
 import { type ChannelMachines, dayMs, hourMs, readChannels } from './channels.ts'
 import { shareLines } from './charts.ts'
@@ -110,7 +110,7 @@ function section(page: FleetPage, rollout: Rollout, version: string): Html {
   const { app, channel, machines, versions, planned, status } = rollout
   const runs = versions.find(([name]) => name === version)?.[1] ?? 0
   return part`<h2><a href="${link('/channel', { app, channel })}">${given(channel)}</a> <span class="state">${stateLabel(status, context.words)}</span> <span class="soft small">${text.machines(count(machines))}</span></h2>
-<section class="sheet" aria-label="${given(channel)}">${chart(page, rollout, version)}
+<section class="sheet" aria-label="${given(channel)}">${status.because ? part`<p>${reasonLink(status.because)}</p>\n` : none}${chart(page, rollout, version)}
 <p class="small">${planned === undefined && status.state === 'offered' ? `${text.release.noRamp} ` : ''}<a href="${link('/machines', { app, channel, version })}">${text.release.runs}</a> <b>${count(runs)}</b></p></section>\n`
 }
 

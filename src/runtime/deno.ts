@@ -68,9 +68,18 @@ export function writeAll(text: string): void {
   while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes))
 }
 
-/** What reads TOML takes a while to load. Without the permission to read it there is no file. */
+/** What reads TOML takes a while to load. */
 const settingsFile = async (path: string | undefined) =>
-  path || existsSync(settingsFileName) ? (await import('./settings-file.ts')).readSettingsFile(path) : undefined
+  path || isThere(settingsFileName) ? (await import('./settings-file.ts')).readSettingsFile(path) : undefined
+
+/** Without the permission to read it there is no file. */
+function isThere(file: string): boolean {
+  try {
+    return existsSync(file)
+  } catch {
+    return false
+  }
+}
 
 /** Serves until SIGTERM or SIGINT, with one JSON log line a check on stdout. */
 async function main(): Promise<void> {

@@ -16,6 +16,7 @@ import { elsewhereNames, playScene, sceneNames } from '../scenes/runner.ts'
 import { sendOver } from '../scenes/send.ts'
 import { firstLine, startDeno } from './start-deno.ts'
 
+const fleetToken = '0123456789abcdef0123'
 let dir: string
 let server: ChildProcess | undefined
 let url: string
@@ -49,6 +50,7 @@ beforeAll(async () => {
     PLATTE_METRICS: 'on',
     PLATTE_LOCK_TOKENS: lockTokens,
     PLATTE_FLEET_FILE: join(dir, 'fleet.db'),
+    PLATTE_FLEET_TOKEN: fleetToken,
   }
   elsewhere = start({ ...env, ...watching, PLATTE_PACKAGES_URL: packagesUrl }, write)
   const lines = await Promise.all([firstLine(server), firstLine(elsewhere)])
@@ -64,6 +66,18 @@ afterAll(async () => {
 test.each(sceneNames)('%s', (name) => playScene(name, sendOver(url)))
 test('pages and feeds', () => lookAtPages(sendOver(url)))
 test.each(elsewhereNames)('%s', (name) => playScene(name, sendOver(elsewhereUrl)))
+
+test('the fleet is seen with the token, and elsewhere it says how to get it', async () => {
+  const headers = { authorization: `Bearer ${fleetToken}`, accept: 'text/html' }
+  const page = await fetch(`${elsewhereUrl}/fleet/machines`, { headers })
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<h1>Machines</h1>')])
+  expect((await fetch(`${elsewhereUrl}/fleet`)).status).toBe(401)
+  const none = await fetch(`${url}/fleet`)
+  expect([none.status, await none.json()]).toEqual([
+    404,
+    expect.objectContaining({ code: 'not-found', hint: expect.stringContaining('PLATTE_FLEET_TOKEN') }),
+  ])
+})
 
 test('serves metrics, and writes events as files and the projection on shutdown', async () => {
   const body =
