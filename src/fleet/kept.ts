@@ -108,5 +108,4 @@ const checkFile = (file: string): Promise<number> =>
     const worker = new Worker(checking, { eval: true, workerData: file })
     for (const end of ['error', 'exit'] as const) worker.once(end, () => resolve(0))
     worker.once('message', resolve)
-    worker.unref()
   })

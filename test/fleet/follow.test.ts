@@ -1,9 +1,25 @@
 /** Following a store: where it is listed, how often, and that files which come late are found. */
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
 import { openFollower } from '../../src/fleet/follow.ts'
 import { openProjection } from '../../src/fleet/projection.ts'
 import { readFleet } from '../../src/fleet/reader.ts'
+import { folderDocuments } from '../../src/store/folder/documents.ts'
+import { suite } from '../conformance/register.ts'
+import { fleetRows } from '../live/fleet.ts'
 import { memoryDocuments } from '../memory.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'platte-follow-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+// A long listing is of buckets alone.
+suite('a folder', fleetRows.slice(1), () => {
+  const root = mkdtempSync(join(dir, 'store-'))
+  const documents = folderDocuments(root, { clock: Date.now })
+  return { documents, remove: async (key) => rmSync(join(root, key)), setting: `file:${root}` }
+})
 
 const hour = 60 * 60 * 1000
 const start = Date.UTC(2026, 10, 23, 6, 30)

@@ -4,6 +4,7 @@ import { documentRows } from '../conformance/documents.ts'
 import { lockRows } from '../conformance/locks.ts'
 import { packageRows } from '../conformance/packages.ts'
 import { uploadRows } from '../conformance/uploads.ts'
+import { fleetRows } from './fleet.ts'
 import { raceRows } from './races.ts'
 import { settingRows } from './settings.ts'
 
@@ -14,6 +15,7 @@ export const liveSuite = {
   races: raceRows,
   locks: lockRows,
   settings: settingRows,
+  fleet: fleetRows,
 }
 
 /** Rows of the whole suite. */
