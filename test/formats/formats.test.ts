@@ -110,6 +110,7 @@ describe('a store of an earlier version', () => {
       platte.must(afterwards, ...command.split(' '))
     expect(explain(platte, afterwards, ['alpha', '2.0.0'])).toBe('4.0.0')
     platte.must(afterwards, 'verify')
+    expect(catalogIn(platte)).not.toHaveProperty('log')
     const earlier = sameStore(platte, main.earlier)
     earlier.must(afterwards, 'verify')
     expect(explain(earlier, afterwards, ['alpha', '2.0.0'])).toBe('4.0.0')
@@ -158,10 +159,19 @@ describe('an earlier version', () => {
     })
     // Nothing uses format 2 yet, so today's version reads and writes as before.
     platte.must(afterwards, 'verify')
+    expect(catalogIn(platte)).not.toHaveProperty('log')
+    platte.must(afterwards, 'refresh', '--force')
+    expect(catalogIn(platte).format).toBe(1)
     platte.must(afterwards, 'hold', '1.0.0', '--channel', 'alpha', '--reason', 'wait')
+    expect(catalogIn(platte)).toMatchObject({ format: 2, log: [{ what: 'hold', version: '1.0.0' }] })
     expect(explain(platte, afterwards, ['alpha', '1.0.0'])).toBe('2.0.0')
   })
 })
+
+function catalogIn({ folder }: Platte) {
+  const { payload } = JSON.parse(readFileSync(join(folder, 'store/catalog.jws'), 'utf8'))
+  return JSON.parse(Buffer.from(payload, 'base64url').toString())
+}
 
 function allowFormat2(platte: Platte): void {
   platte.must(afterwards, 'root', 'format', '2', '--oldest-reader', '0.2.0')

@@ -3,7 +3,7 @@ import { SaxesParser } from 'saxes'
 import * as v from 'valibot'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { versionFile } from '../../src/site/feeds.ts'
-import { describeChannel, followChannel, holdRelease, renameChannel, stopRamps } from '../changes.ts'
+import { describeChannel, execute, followChannel, holdRelease, renameChannel, stopRamps } from '../changes.ts'
 import { newPageStore, notes, publicUrl, serve } from '../pages/store.ts'
 import { payloadText } from '../payloads.ts'
 import { app, ask, day, newReader, newStore, publishOne, type TestStore, watched } from '../world.ts'
@@ -75,7 +75,7 @@ const atom = v.strictObject({
       id: uuid,
       title: v.string(),
       updated: instant,
-      published: instant,
+      published: v.optional(instant),
       link: url,
       content: v.string(),
     }),
@@ -104,7 +104,9 @@ function readFeed(xml: string): v.InferOutput<typeof atom> {
       .filter(({ name }) => name === 'atom:entry')
       .map((entry) => ({
         ...Object.fromEntries(
-          ['id', 'title', 'updated', 'published', 'content'].map((name) => [name, one(entry, name).text]),
+          ['id', 'title', 'updated', 'published', 'content']
+            .filter((name) => name !== 'published' || entry.children.some((child) => child.name === 'atom:published'))
+            .map((name) => [name, one(entry, name).text]),
         ),
         link: one(entry, 'link').attributes.href,
       })),
@@ -132,6 +134,35 @@ describe('Atom', () => {
     const there = readFeed(await (await moved.request(path)).text())
     expect([there.id, ...there.entries.map(({ id }) => id)]).toEqual([here.id, ...here.entries.map(({ id }) => id)])
     expect(there.self).toBe(`https://elsewhere.example.net${path}`)
+  })
+
+  test('what was held and lifted is among the releases, by time', async () => {
+    const other = await newStore({ format: 2 })
+    const at = { app, channel: 'stable' }
+    const later = () => {
+      other.time.now += day
+    }
+    await publishOne(other, '1')
+    await describeChannel(other.publisher, at, { description: 'x' })
+    later()
+    await holdRelease(other.publisher, at, { version: '1', reason: 'a < b & "c"' })
+    later()
+    await publishOne(other, '2')
+    later()
+    await execute(other.publisher, 'unhold', { ...at, version: '1', message: 'fixed <b>' })
+    const feed = async () => readFeed(await (await serve(other).request(`/channels/${app}/stable/feed.atom`)).text())
+    const { entries, updated } = await feed()
+    expect(entries.map(({ title }) => title)).toEqual([
+      '- hold of 1: a < b & "c"',
+      '2',
+      '+ hold of 1: a < b & "c"',
+      '1',
+    ])
+    expect(entries[0]).toMatchObject({ content: 'fixed <b>', link: `${publicUrl}/channels/${app}/stable#history` })
+    expect(entries[0]?.updated).toBe(updated)
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(4)
+    await publishOne(other, '3')
+    expect((await feed()).entries.map(({ id }) => id)).toEqual(expect.arrayContaining(entries.map(({ id }) => id)))
   })
 
   test('of a channel without releases has no entries', async () => {

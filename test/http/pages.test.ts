@@ -10,7 +10,7 @@ import type { Release } from '../../src/release/channel.ts'
 import { sitePages } from '../../src/site/feature.ts'
 import { timeline } from '../../src/site/pages/channel.ts'
 import { english } from '../../src/site/pages/words-en.ts'
-import { describeChannel, endChannel, holdRelease, renameChannel, stopRamps } from '../changes.ts'
+import { describeChannel, endChannel, execute, holdRelease, renameChannel, stopRamps } from '../changes.ts'
 import { newPageStore, publicUrl, serve } from '../pages/store.ts'
 import { app, day, forgeCatalog, newReader, newStore, orderOf, publishOne, type TestStore } from '../world.ts'
 
@@ -220,6 +220,33 @@ test('HTML in names, descriptions, components, reasons and notes is escaped', as
     expect(html).toContain('alert(1)')
     expect(problemsOf(await validator.validateString(html))).toEqual([])
   }
+})
+
+test('a hold and its end are in the history of a channel, with who and why; explain links there', async () => {
+  const one = await newStore({ format: 2 })
+  const stable = { app, channel: 'stable' }
+  const publisher = { ...one.publisher, operator: 'Ada <b>' }
+  await publishOne(one, '1')
+  await publishOne(one, '2')
+  await holdRelease(publisher, stable, { version: '2', reason: 'boot loop' })
+  const held = await (await serve(one).request(`/explain?app=${app}&channel=stable&version=1&board=amd64-usr`)).text()
+  expect(held).toContain(`boot loop (<a href="/channels/${app}/stable#history">History</a>)`)
+  await execute(publisher, 'unhold', { ...stable, version: '2', message: `fixed ${hostile.slice(0, 60)}` })
+  for (let i = 0; i < 6; i++) await holdRelease(one.publisher, stable, { version: '1', reason: `why ${i}` })
+  const html = await (await serve(one).request(`/channels/${app}/stable`)).text()
+  const [, history = ''] = html.split('<h2 id="history">')
+  const items = [...history.matchAll(/<li><b>revision (\d+)<\/b>.*?<\/ul>/gs)].map(([item]) =>
+    item.replace(/<[^>]*>/g, ' '),
+  )
+  expect(items).toHaveLength(10)
+  expect(items[0]).toContain('+ hold of 1: why 5')
+  expect(items[6]).toMatch(
+    /signed by .* message: fixed &lt;script&gt;.* operator: Ada &lt;b&gt;.*- hold of 2: boot loop/s,
+  )
+  expect(items[7]).toMatch(/operator: Ada &lt;b&gt;.*\+ hold of 2: boot loop/s)
+  expect(items[9]).toContain('+ 1 amd64-usr')
+  expect(html).not.toMatch(/<script|<b>fixed/)
+  expect(problemsOf(await validator.validateString(html))).toEqual([])
 })
 
 test('only a reason that is a URL becomes a link', async () => {

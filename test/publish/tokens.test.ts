@@ -9,7 +9,7 @@ import type { Policy } from '../../src/publish-api/policy-document.ts'
 import { type Answer, answerCommand, onceFor } from '../../src/publish-api/publish-function.ts'
 import { nodeTransport } from '../../src/store/http/transport-node.ts'
 import { describeChannel } from '../changes.ts'
-import { app, ask, bytesOf, newReader, newStore, publishOne, refusal } from '../world.ts'
+import { app, ask, bytesOf, newReader, newStore, publishOne, refusal, storedCatalog } from '../world.ts'
 import { audience, gitHubClaims, policyFor, startIssuer } from './issuer.ts'
 
 // jose reads the machine's clock to tell how old keys are.
@@ -300,6 +300,32 @@ describe('requests with aliases', () => {
       /^conflict: stable got the name prod meanwhile/,
     )
     expect(await ask(newReader(store), { channel: 'prod' })).toBe('update 2')
+  })
+})
+
+describe('the log of the catalog', () => {
+  /** Holds by a pipeline under a rule that records its origin or not, on a function that somebody started. */
+  const heldBy = async (provenance: boolean, message?: string) => {
+    const store = await newStore({ format: 2 })
+    await publishOne(store, '2')
+    time.now = store.time.now
+    const publisher = { ...store.publisher, operator: undefined }
+    const fields = { app, channel: 'stable', version: '2', reason: 'boot loop', ...(message && { message }) }
+    const command = readCommand('hold', fields) as ChannelCommand
+    const token = await verifyToken(authorising, await issuer.token())
+    const request = { command, isPlan: false, bytes: bytesOf('x'), token }
+    const policy = policyFor(issuer, { provenance })
+    await answerCommand({ publisher, policy }, request)
+    await answerCommand({ publisher, policy }, request)
+    return (await storedCatalog(store)).log as readonly { readonly by?: object; readonly message?: string }[]
+  }
+
+  test('names the rule, and the pipeline where the rule records it; once for a repeated request', async () => {
+    const [recorded, ...again] = await heldBy(true, 'found in canary')
+    expect(recorded).toMatchObject({ message: 'found in canary', reason: 'boot loop' })
+    expect(recorded?.by).toMatchObject({ rule: 'os-stable', issuer: issuer.url, repository: 'octocat/os', run: '77' })
+    expect(again).toEqual([])
+    expect((await heldBy(false)).map(({ by }) => by)).toEqual([{ rule: 'os-stable' }])
   })
 })
 

@@ -5,19 +5,25 @@ import { ttlMs } from '../../src/catalog/cache.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { channelHistory, type HistoryEntry } from '../../src/catalog/history.ts'
 import { loadForWriting } from '../../src/catalog/read.ts'
+import { rotateKey } from '../../src/catalog/rotate.ts'
 import { change, planChange } from '../../src/channels/commit.ts'
 import { holdEdit } from '../../src/channels/execute-command.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
 import { maxCatalogBytes, maxLogBytes, maxLogEntries } from '../../src/documents/catalog.ts'
 import { boundLog, checkLogEntry, type LogEntry } from '../../src/documents/catalog-log.ts'
-import { catalogKey } from '../../src/documents/paths.ts'
+import { catalogKey, channelKey } from '../../src/documents/paths.ts'
+import { mirror } from '../../src/mirroring/mirror.ts'
 import { changeLine } from '../../src/release/diff.ts'
-import { execute, holdRelease, renameChannel } from '../changes.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
+import { adopt, execute, holdRelease, renameChannel } from '../changes.ts'
 import { everyFault, withFault } from '../faults/scene.ts'
+import { memoryPackages } from '../memory.ts'
 import {
   app,
   ask,
+  emptyBucket,
   forgeCatalog,
+  newKey,
   newReader,
   newStore,
   noticing,
@@ -133,12 +139,22 @@ describe('under format 2', () => {
     expect((await whats()).toSorted()).toEqual(['hold', 'hold', 'ramp-stop'])
   })
 
-  test('a rotated timestamp key, refreshes and publishes keep it; a rename takes its holds along', async () => {
+  test('a rotated timestamp key, refreshes and publishes keep it', async () => {
     await run('hold', { version: '2', reason: why })
     const log = await logOf()
     await refresh(store.publisher, { force: true })
     await publishOne(store, '3')
+    const key = await newKey('EdDSA')
+    const both = { ...store.publisher, timestamp: [...store.keys.timestamp, key] }
+    await rotateKey(both, { role: 'timestamp', key: key.jwk }, store.keys.root)
     expect(await logOf()).toEqual(log)
+    await run('unhold', { version: '2' }, both)
+    expect((await logOf()).map(({ keyIds }) => keyIds)).toEqual([keyIds(), [key.keyId]])
+    expect((await linesOf()).filter(([, signs]) => signs === 'catalog')).toHaveLength(2)
+  })
+
+  test('a rename takes its holds along', async () => {
+    await run('hold', { version: '2', reason: why })
     await renameChannel({ ...store.publisher, operator: 'Ada' }, stable, 'main')
     const [, copied, ...more] = await logOf()
     expect(copied).toMatchObject({ channel: 'main', what: 'hold', version: '2', reason: why, by: { operator: 'Ada' } })
@@ -156,6 +172,36 @@ describe('under format 2', () => {
     expect(catalog.log ?? []).toHaveLength(holds.length)
     await hold(store.publisher)
     expect(await logOf()).toHaveLength(1)
+  })
+})
+
+describe('copies', () => {
+  test('a mirror and a bundle have the log as it is, and history with it', async () => {
+    await run('hold', { version: '2', reason: why, message: 'first' })
+    await run('unhold', { version: '2' })
+    const to = { documents: await emptyBucket(), packages: memoryPackages(nodeHasher) }
+    await mirror({ from: store.publisher, to }, { packages: 'all' })
+    expect(await to.documents.read(catalogKey)).toEqual(await store.bucket.read(catalogKey))
+    expect(await historyOf('stable', { ...store, publisher: { ...store.publisher, ...to } })).toEqual(await historyOf())
+  })
+
+  test('a partial mirror shows what it has', async () => {
+    await run('hold', { version: '2', reason: why })
+    await publishOne(store, '3')
+    store.bucket.erase(channelKey(app, 'stable', 2))
+    const found: HistoryEntry[] = []
+    const reading = async () => {
+      for await (const one of channelHistory(store.publisher, stable)) found.push(one)
+    }
+    await expect(reading()).rejects.toThrow(/stable\/0*2.jws is not in the store/)
+    expect(found.map(({ seq, signs }) => [seq, signs])).toEqual([[2, 'catalog']])
+  })
+
+  test('adopting a channel invents no entries', async () => {
+    await run('hold', { version: '1', reason: why })
+    const own = await newStore({ format: 2 })
+    await adopt(own.publisher, store.publisher, { from: stable, to: 'stable', afterMs: 0, create: true })
+    expect(await storedCatalog(own)).not.toHaveProperty('log')
   })
 })
 

@@ -101,9 +101,12 @@ async function explanation(
   const { reason, because, next, offered } = found
   const { bucket, share, stoppedAt, windowEdge } = found.numbers ?? {}
   const instant = (at: string) => time(Date.parse(at), page)
+  const url = page.link(`/channels/${query.app}/${encodeURIComponent(rest.channel)}`)
+  const said = (because: string) =>
+    part`${reasonLink(because)} (<a href="${url}#history">${page.words.channel.headings.history}</a>)`
   const list = definitions([
     [rows.because, whyText(found, page, rest.version)],
-    reason === 'target' ? [rows.target, because && inEnglish(because)] : [rows.said, because && reasonLink(because)],
+    reason === 'target' ? [rows.target, because && inEnglish(because)] : [rows.said, because && said(because)],
     [rows.path, found.path?.join(' → ')],
     [ramp.bucket, bucket === undefined ? undefined : percent(bucket)],
     [ramp.share, share === undefined ? undefined : percent(share)],
