@@ -53,16 +53,15 @@ export async function copyBrakes(writer: StoreWriter, from: ChannelRef, to: Chan
   })
 }
 
-/** @returns sentences. @throws PlatteError('refused') where the brakes do not fit; the log yields to them. */
+/** @returns sentences. @throws PlatteError('refused') where the brakes do not fit. The log uses none of their room. */
 export function brakeWarnings(
   state: CatalogState,
   ref: ChannelRef,
   entry: CatalogChannel,
   { message }: Made,
 ): string[] {
-  const { root, catalog } = state
-  const { log } = catalog.catalog
-  const bytes = checkCatalogFits(state, ref, entry, log && -Math.floor((encode(log).length * 4) / 3))
+  const { root } = state
+  const bytes = checkCatalogFits(state, ref, entry)
   const isLost = message !== undefined && root.root.format < 2
   const lost = 'the message is not kept: the log of holds needs format 2 (`platte root format 2`)'
   return [fillWarning(root, bytes), isLost ? lost : undefined].filter((one) => one !== undefined)

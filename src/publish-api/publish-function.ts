@@ -50,7 +50,9 @@ export function readRequest(action: Action, body: Readonly<Record<string, unknow
 }
 
 /** Executes the command of a pipeline. @throws PlatteError as `authorise`, `planCommand`, `commit` and `countersign`. */
-export async function answerCommand({ publisher, policy }: PublishFunction, request: Request): Promise<Answer> {
+export async function answerCommand({ publisher: own, policy }: PublishFunction, request: Request): Promise<Answer> {
+  // The operator of the settings is not who calls.
+  const publisher = { ...own, operator: undefined }
   const { command, isPlan, manifest, bytes, token } = request
   const { action, app, channel } = command
   const allowing = (channels: readonly string[]) => authorise(policy, token, { action, app, channels })

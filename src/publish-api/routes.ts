@@ -109,8 +109,7 @@ async function answerAction(
 ) {
   const { bytes, value } = await readJson(c.req.raw, maxCommandBytes)
   const request = readRequest(action, value)
-  // The operator of the settings is not who calls.
-  const logged = { ...publisher, operator: undefined, log: requestLog(publisher.log, c.req.raw) }
+  const logged = { ...publisher, log: requestLog(publisher.log, c.req.raw) }
   const answer = await answerCommand({ publisher: logged, policy }, { ...request, bytes, token })
   if (!request.isPlan) await reload(cache, publisher)
   const { command } = request

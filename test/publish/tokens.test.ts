@@ -2,6 +2,8 @@
 
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { loadHead } from '../../src/catalog/commit-channel.ts'
+import { loadForWriting } from '../../src/catalog/read.ts'
 import { type Action, type ChannelCommand, readCommand } from '../../src/channels/commands.ts'
 import { type Authorising, authorise, type Intent, verifyToken } from '../../src/publish-api/authorise.ts'
 import type { Matcher } from '../../src/publish-api/policy.ts'
@@ -309,7 +311,7 @@ describe('the log of the catalog', () => {
     const store = await newStore({ format: 2 })
     await publishOne(store, '2')
     time.now = store.time.now
-    const publisher = { ...store.publisher, operator: undefined }
+    const publisher = { ...store.publisher, operator: 'Ada' }
     const fields = { app, channel: 'stable', version: '2', reason: 'boot loop', ...(message && { message }) }
     const command = readCommand('hold', fields) as ChannelCommand
     const token = await verifyToken(authorising, await issuer.token())
@@ -326,6 +328,21 @@ describe('the log of the catalog', () => {
     expect(recorded?.by).toMatchObject({ rule: 'os-stable', issuer: issuer.url, repository: 'octocat/os', run: '77' })
     expect(again).toEqual([])
     expect((await heldBy(false)).map(({ by }) => by)).toEqual([{ rule: 'os-stable' }])
+  })
+
+  test('the operator of the settings is not who calls a function', async () => {
+    const store = await newStore()
+    await publishOne(store, '2')
+    time.now = store.time.now
+    const publisher = { ...store.publisher, operator: 'Ada' }
+    const fields = { app, channel: 'stable', version: '2', reason: 'boot loop' }
+    const command = readCommand('withdraw', fields) as ChannelCommand
+    const token = await verifyToken(authorising, await issuer.token())
+    const request = { command, isPlan: false, bytes: bytesOf('x'), token }
+    await answerCommand({ publisher, policy: policyFor(issuer, { provenance: false }) }, request)
+    const head = await loadHead(publisher, await loadForWriting(publisher), { app, channel: 'stable' })
+    expect(head?.manifest.releases[0]?.withdrawn).toBeDefined()
+    expect(head?.manifest).not.toHaveProperty('provenance')
   })
 })
 
