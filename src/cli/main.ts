@@ -30,6 +30,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   prune: async () => (await import('../channels/cli/release.ts')).pruneCommand(),
   fleet: async () => (await import('../fleet/cli/fleet.ts')).fleetCommand(),
   report: async () => (await import('../fleet/cli/fleet.ts')).reportCommand(),
+  webhook: async () => (await import('../webhook/cli.ts')).webhookCommand(),
   lock: async () => (await import('../locks/cli/lock.ts')).lockCommand(),
   mirror: async () => (await import('../mirroring/cli.ts')).mirrorCommand(),
   export: async () => (await import('../mirroring/cli.ts')).exportCommand(),

@@ -13,6 +13,7 @@ import { describeError } from '../kernel/log.ts'
 import { metricsFeature } from '../metrics/feature.ts'
 import { markFile } from '../store/folder/high-water-mark.ts'
 import { upstreamsFeature } from '../upstreams/feature.ts'
+import { webhookFeature } from '../webhook/feature.ts'
 import { createApp } from './app.ts'
 import { type Features, openFeatures, refreshEveryMs, runLog, servingWith } from './compose.ts'
 import { features } from './features.ts'
@@ -30,6 +31,7 @@ const serverFeatures: Features = [
   guardFeature,
   fallBackFeature,
   upstreamsFeature,
+  webhookFeature,
 ]
 
 /** Channels of one look, a few milliseconds each; with more channels, a commit is found some minutes later. */

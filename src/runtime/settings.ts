@@ -17,6 +17,7 @@ import { mirrorSettings } from '../mirroring/settings.ts'
 import { publishSettings } from '../publish-api/settings.ts'
 import { siteSettings } from '../site/settings.ts'
 import { upstreamSettings } from '../upstreams/settings.ts'
+import { webhookSettings } from '../webhook/settings.ts'
 import { ownSettings } from './own-settings.ts'
 
 export const settingsTable = {
@@ -30,6 +31,7 @@ export const settingsTable = {
   ...metricsSettings,
   ...fleetSiteSettings,
   ...fallBackSettings,
+  ...webhookSettings,
 }
 
 export type Settings = SettingValues<typeof settingsTable>

@@ -56,7 +56,7 @@ const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
 /** A room that stands on another goes with it. */
 const deletable = [
   ...[['locks'], ['site', 'fleet-site'], ['mirroring'], ['publish-api'], ['metrics'], ['guard']],
-  ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks'], ['fleet-site'], ['fallbacks']],
+  ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook'], ['fleet-site'], ['fallbacks'], ['webhook']],
 ]
 
 describe.each(deletable.map((rooms) => ({ rooms, names: rooms.join(' and ') })))('without $names', ({ rooms }) => {

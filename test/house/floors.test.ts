@@ -43,7 +43,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   'fleet-site': ['fleet', 'site', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono', 'node:'],
   guard: ['fleet', 'channels', 'checks', 'catalog', 'documents', 'release', 'kernel', 'node:'],
   fallbacks: ['fleet', 'checks', 'catalog', 'store', 'documents', 'release', 'kernel', 'valibot'],
+  webhook: ['fleet', 'checks', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
   runtime: [
+    'webhook',
     'fallbacks',
     'fleet-site',
     'locks',
@@ -75,6 +77,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   cli: [
     '../package.json',
     'fallbacks',
+    'webhook',
     'runtime',
     'payload',
     'doctor',
