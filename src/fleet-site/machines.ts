@@ -5,6 +5,8 @@ import { type Html, none, part, time } from '../site/pages/fragments.ts'
 import { type ChannelMachines, dayMs, hourMs, readChannels, total } from './channels.ts'
 import { machineData, stateText } from './machine.ts'
 import { count, type FleetPage, given, tools, type View } from './page.ts'
+import { maxFound, searchMachines } from './search.ts'
+import { english } from './words-en.ts'
 
 const limit = 50
 const silents = { '1h': hourMs, '24h': dayMs, '7d': 7 * dayMs, '30d': 30 * dayMs } as const
@@ -27,30 +29,39 @@ type Query = Readonly<Record<(typeof fields)[number], string>>
 export function viewMachines(page: FleetPage): View {
   const { fleet, text, read } = page
   const query = Object.fromEntries(fields.map((name) => [name, read(name)])) as Query
-  const filter = filterOf(page, query)
   const channels = readChannels(fleet)
+  const head = part`<h1>${text.list.title}</h1>
+${tools(page)}${form(page, query, channels)}`
+  const ids = idsOf(page, query.search)
+  if (ids === 'too-many') {
+    const content = () => part`${head}<p class="note">${text.list.broad(count(maxFound))}</p>`
+    return { title: text.list.title, data: { problem: english.list.broad(count(maxFound)) }, status: 400, content }
+  }
+  const filter = { ...filterOf(page, query), ids }
   const all = quickCount(channels, filter) ?? fleet.howMany(filter)
-  const order = sorts[sortOf(query)]
-  const { machines, next, previous } = fleet.page(filter, {
-    limit,
-    after: page.page.c.req.query('after') || undefined,
-    ...order,
-  })
+  const after = page.page.c.req.query('after') || undefined
+  const { machines, next, previous } = fleet.page(filter, { limit, after, ...sorts[sortOf(query)] })
   // Only for people: a page begins where `after` says.
   const requested = Number(read('from') || 0)
   const from = Number.isSafeInteger(requested) && requested > 0 && requested < all ? requested : 0
   return {
     title: text.list.title,
     data: { count: all, next: next ?? null, previous: previous ?? null, machines: machines.map(machineData) },
-    content: () => part`<h1>${text.list.title}</h1>
-${tools(page)}${form(page, query, channels)}
+    content: () => part`${head}
 ${all === 0 ? part`<p class="note">${text.list.none}</p>` : table(page, machines)}
 ${pager(page, query, { all, from, shown: machines.length, next, previous })}`,
   }
 }
 
-function filterOf({ idOf, isHashed, now }: FleetPage, query: Query): MachineFilter {
-  const { app, channel, version, oem, search } = query
+function idsOf({ database, idOf, isHashed }: FleetPage, search: string): readonly number[] | 'too-many' | undefined {
+  if (search === '') return undefined
+  // Of a keyed hash, no part can be searched but of the hash itself.
+  const text = isHashed && !/^[0-9a-f-]{1,31}$|^hmac/.test(search) ? idOf(search) : search
+  return searchMachines(database, text) ?? 'too-many'
+}
+
+function filterOf({ now }: FleetPage, query: Query): MachineFilter {
+  const { app, channel, version, oem } = query
   const state = states.find((one) => one === query.state)
   const silent = Object.hasOwn(silents, query.silent) ? silents[query.silent as keyof typeof silents] : undefined
   const filled = Object.entries({ app, channel, version, oem }).filter(([, value]) => value !== '')
@@ -58,15 +69,13 @@ function filterOf({ idOf, isHashed, now }: FleetPage, query: Query): MachineFilt
     ...Object.fromEntries(filled),
     ...(state && { state }),
     ...(silent && { silentSince: now - silent }),
-    // Of a keyed hash, no part can be searched but of the hash itself.
-    ...(search && { search: isHashed && !/^[0-9a-f-]{1,31}$|^hmac/.test(search) ? idOf(search) : search }),
   }
 }
 
 /** Of what is counted already. @returns `undefined` where machines have to be read one by one. */
 function quickCount(channels: readonly ChannelMachines[], filter: MachineFilter): number | undefined {
-  const { oem, search, silentSince, ...names } = filter
-  if (oem !== undefined || search !== undefined || silentSince !== undefined) return undefined
+  const { oem, search: _, ids, silentSince, ...names } = filter
+  if (oem !== undefined || ids !== undefined || silentSince !== undefined) return undefined
   const wanted = Object.entries(names) as [keyof typeof names, string][]
   const tallies = channels.flatMap((one) => one.tallies)
   return total(tallies.filter((one) => wanted.every(([name, value]) => value === undefined || one[name] === value)))

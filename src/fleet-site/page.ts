@@ -31,7 +31,7 @@ export interface View {
   readonly data: object
   readonly title: string
   readonly content: () => Html
-  readonly status?: 200 | 404
+  readonly status?: 200 | 400 | 404
 }
 
 /** Longer than any text of a machine. */
@@ -58,7 +58,7 @@ const secret = { 'cache-control': 'no-store', vary: 'accept, accept-language, co
 
 interface Frame {
   readonly title: string
-  readonly status?: 200 | 401 | 404 | 429
+  readonly status?: 200 | 400 | 401 | 404 | 429
   readonly headers?: Readonly<Record<string, string>>
 }
 

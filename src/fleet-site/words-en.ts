@@ -81,6 +81,8 @@ export const english = {
     ...{ submit: 'Show', clear: 'Show all', machine: 'Machine', since: 'In this state since', last: 'Last contact' },
     ...{ platform: 'Board, OEM', none: 'No machine is like this.' },
     shown: (from: string, to: string, total: string): string => `${from} to ${to} of ${total}`,
+    broad: (most: string): string =>
+      `More than ${most} machines have this in their id or alias. Search for more of it.`,
     next: 'Next page',
     before: 'Previous page',
     first: 'First page',

@@ -78,6 +78,7 @@ export const chinese: FleetWords = {
     ...{ submit: '显示', clear: '显示全部', machine: '机器', since: '进入此状态', last: '最后联系' },
     ...{ platform: '硬件、OEM', none: '没有这样的机器。' },
     shown: (from, to, total) => `第 ${from} 至 ${to} 台，共 ${total} 台`,
+    broad: (most) => `标识或别名含有它的机器超过 ${most} 台。请输入更长的部分。`,
     next: '下一页',
     before: '上一页',
     first: '第一页',

@@ -37,6 +37,8 @@ export interface MachineFilter {
   readonly silentSince?: Instant | undefined
   /** A part of the id or the alias. */
   readonly search?: string | undefined
+  /** Those of rows, as of a search before. */
+  readonly ids?: readonly number[] | undefined
 }
 
 /** `seen`: in the order in which they came to be known. */
@@ -173,7 +175,7 @@ function changesOf(row: Row, words: Words): readonly Change[] {
   return lifeOf(decodeFacts(row.facts as Uint8Array, words, current, Number(row.last))).changes
 }
 
-function conditionsOf({ search, silentSince, state, oem, ...names }: MachineFilter, words: Words) {
+function conditionsOf({ search, ids, silentSince, state, oem, ...names }: MachineFilter, words: Words) {
   const conditions: (readonly [string, ...(string | number)[]])[] = [['syncer = 0']]
   for (const [column, name] of Object.entries(names))
     if (name !== undefined) conditions.push([`${column} = ?`, words.known(name) ?? -1])
@@ -181,6 +183,7 @@ function conditionsOf({ search, silentSince, state, oem, ...names }: MachineFilt
   if (oem !== undefined)
     conditions.push(['identity IN (SELECT id FROM words WHERE word LIKE ? ESCAPE ?)', `%\t${like(oem)}\t%`, '\\'])
   if (silentSince !== undefined) conditions.push(['last < ?', silentSince])
+  if (ids !== undefined) conditions.push(['id IN (SELECT value FROM json_each(?))', JSON.stringify(ids)])
   if (search !== undefined) {
     const part = `%${like(search)}%`
     conditions.push([
@@ -194,4 +197,4 @@ function conditionsOf({ search, silentSince, state, oem, ...names }: MachineFilt
   }
 }
 
-const like = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
+export const like = (text: string): string => text.replace(/[\\%_]/g, '\\$&')

@@ -386,3 +386,33 @@ test('a projection that cannot be read is a clear error, and it works again once
     broken,
   )
 })
+
+test('a search that too many machines match says so; a longer one finds its machine', async () => {
+  const large = join(dir, 'large.db')
+  const projection = openProjection(large, { clock: () => begin, keepMs: day })
+  for (let i = 0; i <= 20_000; i++)
+    projection.sighting({
+      ...hostile,
+      at: begin,
+      app,
+      channel: 'stable',
+      version: '1.0.0',
+      alias: '',
+      machine: `machine-${i}`,
+    })
+  projection.flush()
+  projection.close()
+  await serving(
+    async (_, get) => {
+      const broad = await get('/fleet/machines?search=machine-', { ...bearer, ...html })
+      expect([broad.status, await broad.text()]).toEqual([400, expect.stringContaining('More than 20,000 machines')])
+      expect((await get('/fleet/machines?search=machine-', bearer)).status).toBe(400)
+      expect(await json(get('/fleet/machines?search=chine-20000', bearer))).toMatchObject({ count: 1 })
+      expect((await json(get('/fleet/machines?search=machine-1&sort=machine', bearer))).count).toBe(11_111)
+      expect((await json(get('/fleet/machines?search=%25', bearer))).count).toBe(0)
+    },
+    {},
+    undefined,
+    large,
+  )
+})
