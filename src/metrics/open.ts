@@ -1,5 +1,5 @@
 /** `/metrics` of a server. */
-import type { CatalogCache } from '../catalog/cache.ts'
+import { type CatalogCache, currentCatalog } from '../catalog/cache.ts'
 import { fillOf } from '../catalog/fill.ts'
 import type { Extension, FeatureContext, Gauge } from '../checks/serving.ts'
 import { refuseMethod } from '../http/problem.ts'
@@ -16,12 +16,17 @@ export async function openScrapes(
     isKnown: (app, channel) => knows(cache, app, channel),
     fleet: await openScrape(fleetFile, cache, reader),
   })
+  const render = async (): Promise<string> => {
+    // Nobody else may read the catalog of a server that no machine asks.
+    await currentCatalog(cache, reader, undefined)
+    return metrics.render()
+  }
   const headers = { 'content-type': metrics.contentType, 'cache-control': 'no-store' }
   return {
     name: 'metrics',
     sink: metrics.sink,
     mount: (app) => {
-      app.get('/metrics', async (c) => c.body(await metrics.render(), 200, headers))
+      app.get('/metrics', async (c) => c.body(await render(), 200, headers))
       app.all('/metrics', (c) => refuseMethod(c, 'GET, HEAD'))
     },
   }

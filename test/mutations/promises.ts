@@ -166,6 +166,7 @@ export const promises: readonly Kept[] = [
   row('a package is signed with a receipt alone', 'requireReceipt', 'uploads/receipts', (real) => (...args) => {
     return real(...args).catch(() => ({}))
   }),
+  row('metrics of the fleet are bounded', 'largest', 'fleet/metrics', () => (all) => all),
   row('details have the digest of their manifest', 'openPlain', 'service/details', (real) => (bytes) => {
     return real(bytes, sha256(bytes), 'details')
   }),
