@@ -10,10 +10,12 @@ import type { CheckAnswer, CheckCore } from '../checks/answer.ts'
 import { updatePaths } from '../checks/http-updates.ts'
 import { bodyBrokeOff, emptyBody, isBlank } from '../http/body.ts'
 import { idHeader, readIds } from '../http/request-id.ts'
+import { systemClock } from '../kernel/clock.ts'
 import { jsonLog } from '../kernel/json-log.ts'
 import { maxRequestBytes } from '../kernel/limits.ts'
 import { type Address, cannotListen, graceMs, type Running, type Served, serveWith, urlOf } from './server.ts'
 import type { SettingsWith } from './settings.ts'
+import { unparsed } from './unparsed.ts'
 
 /** Idle connections are closed after this time; update_engine gives up after 90 seconds. */
 const idleMs = 120_000
@@ -27,7 +29,9 @@ export function listen({ host, port }: Address, make: (port: number) => Served):
   return new Promise((resolve, reject) => {
     let served: Served | undefined
     const fetch: Served['fetch'] = (request) => served?.fetch(request) ?? new Response(null, { status: 503 })
-    const newServer = (_: object, others: RequestListener) => createServer(checksFirst(() => served?.checks, others))
+    const checks = () => served?.checks
+    const newServer = (_: object, others: RequestListener) =>
+      createServer(checksFirst(checks, others)).on('clientError', unparsed(checks, systemClock))
     const options = { fetch, hostname: host, port, createServer: newServer as typeof createServer }
     const server = serve(options, (info) => {
       served = make(info.port)

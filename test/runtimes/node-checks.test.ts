@@ -79,6 +79,23 @@ test('returns the id of a request, and logs it', async () => {
   expect(log).toEqual([expect.objectContaining(refused)])
 })
 
+test.each([
+  ['a line that is no request', 'GET\r\n\r\n', /^the request is not HTTP that can be read: \S/],
+  ['headers that are too large', head(`X: ${'x'.repeat(20_000)}`), /its headers are too large$/],
+  ['two lengths', head(length, 'Content-Length: 1'), /Content-Length/],
+])('what the parser refuses leaves a line: %s', async (_, asked, problem) => {
+  expect(await outcomesOf(url, { pieces: [Buffer.from(asked)] })).toEqual([400])
+  const refused = { level: 'info', event: 'contact', refused: 'bad-request', status: 400 }
+  expect(log).toEqual([expect.objectContaining({ ...refused, problem: expect.stringMatching(problem) })])
+})
+
+test('a crowd of them leaves 60 lines a minute', async () => {
+  const one = () => outcomesOf(url, { pieces: [Buffer.from('nonsense\r\n\r\n')] })
+  expect(new Set((await Promise.all(Array.from({ length: 70 }, one))).flat())).toEqual(new Set([400]))
+  expect(log.length).toBeGreaterThan(50)
+  expect(log.length).toBeLessThanOrEqual(60)
+})
+
 test('a client that disconnects halfway through its body is logged, but not as an error', async () => {
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
   socket.write(head('Content-Length: 9999', 'User-Agent: curl/8.5.0'))
