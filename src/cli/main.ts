@@ -3,10 +3,11 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
-import { registerEndpoint, registerGuard } from './options.ts'
+import { registerEndpoint, registerGuard, registerReview } from './options.ts'
 import { notice, noticeError, showText } from './terminal.ts'
 
 registerEndpoint(async (options) => (await import('../publish-api/cli.ts')).openEndpoint(options))
+registerReview(async (options) => (await import('../fallbacks/cli/review.ts')).reviewOf(options))
 registerGuard(async (options) => (await import('../guard/cli.ts')).openGuard(options))
 
 /** In the order of help. Only the command that runs is loaded. */

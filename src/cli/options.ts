@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { ChannelCommand } from '../channels/commands.ts'
 import type { Publisher } from '../channels/publish.ts'
+import type { Review } from '../checks/update-check.ts'
 import { isDuration, isInstant, isName, longDuration } from '../documents/fields.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Environment, Setting } from '../kernel/setting.ts'
@@ -130,6 +131,16 @@ export const registerGuard = (open: OpenGuard): void => {
 /** @returns what judges all rollouts once, and never throws; `undefined` where nothing does. */
 export const openGuard = async (options: Options): Promise<(() => Promise<void>) | undefined> =>
   openGuardRegistered?.(options)
+
+type OpenReview = (options: Options) => Promise<Review | undefined>
+let reviewRegistered: OpenReview | undefined
+
+/** `main.ts` registers what a server with the same settings withholds from one machine. */
+export const registerReview = (open: OpenReview): void => {
+  reviewRegistered = open
+}
+
+export const openReview = async (options: Options): Promise<Review | undefined> => reviewRegistered?.(options)
 
 /** Options whose fields have another name, by the path of the field. */
 const fieldNames: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 /** Machines that came back from a release in the version before: for the server that would offer it to them again. */
 
+import type { SQLOutputValue } from 'node:sqlite'
 import { openForReading } from '../fleet/database.ts'
 import type { Instant } from '../kernel/clock.ts'
 
@@ -19,9 +20,6 @@ interface Wanted {
   readonly most: number
 }
 
-/** The first condition is that of an index. */
-const fell = 'FROM progress WHERE first_failed IS NOT NULL AND fell_back > ?'
-
 /**
  * @param mark of what was read before.
  * @returns `undefined` where nothing changed since then.
@@ -30,19 +28,27 @@ const fell = 'FROM progress WHERE first_failed IS NOT NULL AND fell_back > ?'
 export function readFallBacks(file: string, { since, most }: Wanted, mark?: string) {
   const database = openForReading(file)
   try {
-    const changed = database.prepare(`SELECT count(*) || ' ' || max(fell_back) AS mark ${fell}`).get(since)
+    const changed = database
+      .prepare(`SELECT count(*) || ' ' || max(fell_back) AS mark FROM progress WHERE fell_back > ?`)
+      .get(since)
     const newMark = String(changed?.mark)
     if (newMark === mark) return undefined
     const rows = database.prepare(
-      `SELECT apps.word AS app, versions.word AS version, machines.machine AS machine, fell_back AS at
-       FROM (SELECT target AS version, machine AS id, fell_back ${fell} AND (done IS NULL OR done < fell_back)) AS falls
-       JOIN machines USING (id)
-       JOIN words AS apps ON apps.id = machines.app JOIN words AS versions ON versions.id = falls.version
-       ORDER BY first LIMIT ?`,
+      `SELECT app, target, machine, at FROM (
+         SELECT progress.app, progress.target, id, fell_back AS at FROM progress JOIN states ON id = progress.machine
+         WHERE fell_back > ? AND (done IS NULL OR done < fell_back) ORDER BY first LIMIT ?
+       ) JOIN names USING (id)`,
     )
+    const find = database.prepare('SELECT word FROM words WHERE id = ?')
+    const words = new Map<SQLOutputValue | undefined, string>()
+    const wordOf = (id: SQLOutputValue | undefined): string => {
+      const word = words.get(id) ?? String(find.get(Number(id))?.word)
+      words.set(id, word)
+      return word
+    }
     const fallBacks = rows.all(since, most).map(
-      ({ app, version, machine, at }): FallBack => ({
-        ...{ app: String(app), machine: String(machine), version: String(version), at: Number(at) },
+      ({ app, target, machine, at }): FallBack => ({
+        ...{ app: wordOf(app), machine: String(machine), version: wordOf(target), at: Number(at) },
       }),
     )
     return { mark: newMark, fallBacks }

@@ -8,8 +8,8 @@ import { readForgiven } from './forgiven.ts'
 import { rememberAll, reviewBy } from './memory.ts'
 
 /** Machines that are remembered; others are offered a release again. */
-const maxRemembered = 50_000
-const lookMs = 1_000
+const maxRemembered = 20_000
+const lookMs = 2_000
 const forgiveMs = 30_000
 
 interface Watching extends Pick<StoreReader, 'documents' | 'clock' | 'log'> {

@@ -30,6 +30,7 @@ CREATE VIEW contacts AS SELECT id, last FROM states;
 CREATE TABLE progress (app INTEGER, target INTEGER, machine INTEGER, offered INTEGER, begun INTEGER, installed INTEGER,
   done INTEGER, failed INTEGER, error INTEGER, fell_back INTEGER, channel INTEGER, first_failed INTEGER,
   PRIMARY KEY (app, target, machine)) WITHOUT ROWID;
+CREATE INDEX progress_by_fall ON progress (fell_back) WHERE fell_back IS NOT NULL;
 CREATE INDEX progress_by_failure ON progress (app, target) WHERE first_failed IS NOT NULL;
 -- How many machines are in a state.
 CREATE TABLE tallies (app INTEGER, channel INTEGER, version INTEGER, state INTEGER, detail INTEGER,

@@ -6,9 +6,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { encode } from '../../src/catalog/read.ts'
-import type { FeatureContext } from '../../src/checks/serving.ts'
 import { forgivenKey } from '../../src/documents/paths.ts'
-import { fallBackFeature } from '../../src/fallbacks/feature.ts'
+import { openFallBacks } from '../../src/fallbacks/feature.ts'
 import { readFallBacks } from '../../src/fallbacks/fell-back.ts'
 import { forgive, readForgiven, type Whom } from '../../src/fallbacks/forgiven.ts'
 import { rememberAll, reviewBy } from '../../src/fallbacks/memory.ts'
@@ -217,8 +216,7 @@ test('hashed ids: the lookup hashes as lines do, and forgiving by the hash works
 })
 
 test('off: nothing is remembered', async () => {
-  const context = { reader: store.publisher } as unknown as FeatureContext
-  const open = (fellBackMs: number) => fallBackFeature.open({ fleetFile: join(folder, 'off.db'), fellBackMs }, context)
+  const open = (fellBackMs: number) => openFallBacks({ fleetFile: join(folder, 'off.db'), fellBackMs }, store.publisher)
   expect(await open(0)).toBeUndefined()
   const on = await open(1)
   expect(on?.review).toBeDefined()

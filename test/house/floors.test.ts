@@ -42,7 +42,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   metrics: ['fleet', 'checks', 'catalog', 'http', 'release', 'kernel', 'node:'],
   'fleet-site': ['fleet', 'site', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono', 'node:'],
   guard: ['fleet', 'channels', 'checks', 'catalog', 'documents', 'release', 'kernel', 'node:'],
-  fallbacks: ['fleet', 'checks', 'catalog', 'store', 'documents', 'release', 'kernel', 'valibot'],
+  fallbacks: ['fleet', 'checks', 'catalog', 'store', 'documents', 'release', 'kernel', 'valibot', 'node:'],
   webhook: ['fleet', 'checks', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
   runtime: [
     'webhook',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { newCatalogCache } from '../../catalog/cache.ts'
-import { command, type Options, openReadingOf, parseInstant, readFlags } from '../../cli/options.ts'
+import { command, type Options, openReadingOf, openReview, parseInstant, readFlags } from '../../cli/options.ts'
 import { show } from '../../cli/terminal.ts'
 import { groupOf } from '../../kernel/group.ts'
 import { explainRamp } from '../../release/explanation.ts'
@@ -23,7 +23,11 @@ const maxWaitMs = 60_000
 
 /** Explains the answer to a machine, by the code that answers machines. */
 export function explainCommand(): Command {
-  return command('explain', 'show which update a machine gets, why, and when that will change', [...readFlags, 'app'])
+  return command('explain', 'show which update a machine gets, why, and when that will change', [
+    ...readFlags,
+    'app',
+    'fleetFile',
+  ])
     .requiredOption('--channel <channel>', 'what the machine has as GROUP')
     .requiredOption('--version <version>', 'what it runs')
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
@@ -41,7 +45,8 @@ export function explainCommand(): Command {
         ...(syncer && { isSyncer: true }),
         ...(prefix && { limits: { versionPrefix: prefix } }),
       }
-      const answering = { cache: newCatalogCache(maxWaitMs), reader: store, background: undefined }
+      const review = await openReview(options)
+      const answering = { cache: newCatalogCache(maxWaitMs), reader: store, background: undefined, review }
       const explanation = await explain(answering, { query, at: at ? Date.parse(at) : undefined, audience: 'operator' })
       const { sentence, numbers = {}, next } = explanation
       const behind = explainRamp(numbers)
