@@ -7,7 +7,7 @@ import type { Instant } from '../kernel/clock.ts'
 import type { Guard } from '../release/channel.ts'
 import { liftedAt } from './lifted.ts'
 import { judge, mostToHold } from './model.ts'
-import { countFailures, countOffered, type Failures, type Rollout, readFailures } from './rollouts.ts'
+import { countFailures, countOffered, type Failures, machineBeyond, type Rollout, readFailures } from './rollouts.ts'
 
 export interface Judged extends ChannelRef {
   readonly version: string
@@ -21,8 +21,8 @@ export interface Judged extends ChannelRef {
 
 /** The newest releases of a channel that are judged: older ones are offered to few. */
 const maxReleases = 16
-/** Machines that are read at any time. */
-const fewFailures = 1_000
+/** Machines that fail: up to so many are read at any time, and no more ever. */
+const [fewFailures, mostFailures] = [1_000, 20_000]
 /** Errors that a reason names. */
 const maxErrors = 4
 
@@ -53,21 +53,25 @@ export function judgeChannel(
     })
 }
 
-/** Reading a large fleet takes long: it is read only where that may matter, as the machines that were offered it only become more. */
-function judgeRollout(database: DatabaseSync, rollout: Rollout, guard: Guard, last: LastCounted) {
-  const name = [rollout.app, rollout.channels[0], rollout.version, rollout.offeredSince].join(' ')
-  const before = last.get(name) ?? { offered: 0, failed: 0 }
-  const every = countFailures(database, rollout)
-  const isFree = (most: number): boolean => most < guard.atLeast || most < before.offered
-  if (every > fewFailures && isFree(mostToHold(guard, { failed: every, fellBack: every })))
-    return { failed: before.failed, reason: undefined }
-  const failures = readFailures(database, rollout)
+/** Reading a large fleet takes long: it is read only where that may matter. The machines that were offered it only become more. */
+function judgeRollout(database: DatabaseSync, whole: Rollout, guard: Guard, last: LastCounted) {
+  const name = [whole.app, whole.channels[0], whole.version, whole.offeredSince].join(' ')
+  const { offered: atLeast, failed: before } = last.get(name) ?? { offered: 0, failed: 0 }
+  const every = countFailures(database, whole)
+  if (every > fewFailures && mostToHold(guard, { failed: every, fellBack: every }) < atLeast)
+    return { failed: before, reason: undefined }
+  // Machines are numbered as they become known, so the first ones are a sample as good as any.
+  const below = every > mostFailures ? machineBeyond(database, whole, mostFailures) : undefined
+  const failures = readFailures(database, { ...whole, below })
   const counted = { failed: sum(failures), fellBack: sum(failures.filter(({ isFallBack }) => isFallBack)) }
   const most = mostToHold(guard, counted)
   const { failed } = counted
-  const offered = isFree(most) ? before.offered : countOffered(database, rollout, 4 * most)
-  last.set(name, { offered, failed })
-  const limit = isFree(most) ? undefined : judge(guard, { ...counted, offered })
+  const isFree = most < guard.atLeast || (below === undefined && most < atLeast)
+  const offered = isFree
+    ? atLeast
+    : countOffered(database, { ...whole, below }, below === undefined ? 4 * most : most + 1)
+  last.set(name, { offered: below === undefined ? offered : atLeast, failed })
+  const limit = isFree ? undefined : judge(guard, { ...counted, offered })
   return { failed, reason: limit && reasonOf(limit, offered, failures) }
 }
 

@@ -13,6 +13,8 @@ export interface Rollout {
   readonly offeredSince: Instant
   /** A failure counts this long after the first offer. */
   readonly withinMs: number
+  /** Machines with lower numbers count. */
+  readonly below?: number | undefined
 }
 
 export interface Failures {
@@ -29,10 +31,10 @@ const selection = (channels: number): string =>
   `FROM progress JOIN states ON states.id = progress.machine
    WHERE progress.app = ${word} AND progress.target = ${word}
    AND progress.channel IN (${Array.from({ length: channels }, () => word).join(', ')})
-   AND offered >= ? AND first < ?`
+   AND offered >= ? AND first < ? AND progress.machine < ?`
 
-const valuesOf = ({ app, version, channels, offeredSince, knownBefore }: Rollout) =>
-  [app, version, ...channels, offeredSince, knownBefore] as const
+const valuesOf = ({ app, version, channels, offeredSince, knownBefore, below = Number.MAX_SAFE_INTEGER }: Rollout) =>
+  [app, version, ...channels, offeredSince, knownBefore, below] as const
 
 /** Machines that fail now: they neither installed it since, nor run it. Most first. */
 export function readFailures(database: DatabaseSync, rollout: Rollout): readonly Failures[] {
@@ -50,10 +52,21 @@ export function readFailures(database: DatabaseSync, rollout: Rollout): readonly
   return rows.map(({ fell, error, n }) => ({ error: String(error), isFallBack: fell === 1, machines: Number(n) }))
 }
 
+const everyFailure = `FROM progress WHERE app = ${word} AND target = ${word} AND first_failed IS NOT NULL`
+
 /** How many machines, known or not, ever failed with a release in any channel: no rollout of it has more. Takes little. */
-export function countFailures(database: DatabaseSync, { app, version }: Pick<Rollout, 'app' | 'version'>): number {
-  const counted = `SELECT count(*) AS n FROM progress WHERE app = ${word} AND target = ${word} AND first_failed IS NOT NULL`
-  return Number(database.prepare(counted).get(app, version)?.n)
+export const countFailures = (database: DatabaseSync, { app, version }: Pick<Rollout, 'app' | 'version'>): number =>
+  Number(database.prepare(`SELECT count(*) AS n ${everyFailure}`).get(app, version)?.n)
+
+/**
+ * The number of a machine, so that below it `most` failed, as they became known: made-up ones are numbered after the fleet.
+ * @returns `undefined` where no more failed.
+ */
+export function machineBeyond(database: DatabaseSync, { app, version }: Rollout, most: number): number | undefined {
+  const found = database
+    .prepare(`SELECT machine ${everyFailure} ORDER BY machine LIMIT 1 OFFSET ?`)
+    .get(app, version, most)
+  return found && Number(found.machine)
 }
 
 /** How many machines were offered it. @param most stops counting there. */
@@ -62,12 +75,6 @@ export function countOffered(database: DatabaseSync, rollout: Rollout, most: num
   return Number(database.prepare(counted).get(...valuesOf(rollout), most)?.n)
 }
 
-/** The channels that machines sent, by app. */
-export const readPlaces = (database: DatabaseSync): readonly { readonly app: string; readonly channel: string }[] =>
-  database
-    .prepare(
-      `SELECT apps.word AS app, channels.word AS channel FROM (SELECT DISTINCT app, channel FROM tallies) AS places
-       JOIN words AS apps ON apps.id = places.app JOIN words AS channels ON channels.id = places.channel`,
-    )
-    .all()
-    .map(({ app, channel }) => ({ app: String(app), channel: String(channel) }))
+/** Whether a machine asked for a channel by this name. */
+export const hasMachines = (database: DatabaseSync, app: string, channel: string): boolean =>
+  database.prepare(`SELECT 1 FROM tallies WHERE app = ${word} AND channel = ${word}`).get(app, channel) !== undefined

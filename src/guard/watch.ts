@@ -1,7 +1,7 @@
 /** Holds the releases that fail too often. It only withholds: nothing here lifts a hold. Several processes may do this. */
+import type { DatabaseSync } from 'node:sqlite'
 import { type CatalogCache, currentCatalog, findChannel, reload } from '../catalog/cache.ts'
 import type { LoadedChannel } from '../catalog/channels.ts'
-import type { ChannelRef } from '../catalog/read.ts'
 import { change } from '../channels/commit.ts'
 import { holdEdit } from '../channels/execute-command.ts'
 import type { BrakeEdit, Committer } from '../channels/plan.ts'
@@ -11,7 +11,7 @@ import { describeError } from '../kernel/log.ts'
 import { isSameHold } from '../release/edits.ts'
 import { type Judged, judgeChannel, type LastCounted } from './judge.ts'
 import { liftedAt } from './lifted.ts'
-import { readPlaces } from './rollouts.ts'
+import { hasMachines } from './rollouts.ts'
 
 interface Guarding {
   readonly cache: CatalogCache
@@ -118,10 +118,11 @@ function holdOnce({ app, channel, version, since, reason = '' }: Judged): BrakeE
   }
 }
 
-async function judgeAll({ cache, writer, file }: Guarding, last: LastCounted): Promise<readonly Judged[]> {
+async function judgeAll(guarding: Guarding, last: LastCounted): Promise<readonly Judged[]> {
+  const { cache, file } = guarding
   const database = openForReading(file)
   try {
-    const channels = await guardedChannels({ cache, writer }, readPlaces(database))
+    const channels = await guardedChannels(guarding, database)
     const log = cache.state?.catalog.catalog.log
     // What is read of one rollout is of one moment.
     database.exec('BEGIN')
@@ -131,13 +132,14 @@ async function judgeAll({ cache, writer, file }: Guarding, last: LastCounted): P
   }
 }
 
-/** Those of the channels that machines sent. */
-async function guardedChannels({ cache, writer }: Pick<Guarding, 'cache' | 'writer'>, places: readonly ChannelRef[]) {
-  const found = new Map<string, LoadedChannel>()
-  for (const place of places) {
-    const loaded = await findChannel(cache, writer, place)
-    if ('reason' in loaded || loaded.manifest.guard === undefined) continue
-    found.set(`${loaded.manifest.app}/${loaded.manifest.channel}`, loaded)
-  }
-  return [...found.values()]
+/** Those that a machine asked for: a catalog may have many thousands. */
+async function guardedChannels({ cache, writer }: Guarding, database: DatabaseSync) {
+  const found: LoadedChannel[] = []
+  for (const [app, { channels }] of cache.apps)
+    for (const [channel, { aliases = [] }] of channels) {
+      if (![channel, ...aliases].some((name) => hasMachines(database, app, name))) continue
+      const loaded = await findChannel(cache, writer, { app, channel })
+      if (!('reason' in loaded) && loaded.manifest.channel === channel && loaded.manifest.guard) found.push(loaded)
+    }
+  return found
 }
