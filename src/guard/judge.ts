@@ -21,8 +21,8 @@ export interface Judged extends ChannelRef {
 
 /** The newest releases of a channel that are judged: older ones are offered to few. */
 const maxReleases = 16
-/** Machines that fail: up to so many are read at any time, and no more ever. */
-const [fewFailures, mostFailures] = [1_000, 20_000]
+/** Machines that fail: up to so many are read at any time, no more are read ever, and no more are counted. */
+const [fewFailures, mostFailures, manyFailures] = [1_000, 20_000, 100_000]
 /** Errors that a reason names. */
 const maxErrors = 4
 
@@ -57,8 +57,9 @@ export function judgeChannel(
 function judgeRollout(database: DatabaseSync, whole: Rollout, guard: Guard, last: LastCounted) {
   const name = [whole.app, whole.channels[0], whole.version, whole.offeredSince].join(' ')
   const { offered: atLeast, failed: before } = last.get(name) ?? { offered: 0, failed: 0 }
-  const every = countFailures(database, whole)
-  if (every > fewFailures && mostToHold(guard, { failed: every, fellBack: every }) < atLeast)
+  const every = countFailures(database, whole, manyFailures)
+  const isCounted = every > fewFailures && every < manyFailures
+  if (isCounted && mostToHold(guard, { failed: every, fellBack: every }) < atLeast)
     return { failed: before, reason: undefined }
   // Machines are numbered as they become known, so the first ones are a sample as good as any.
   const below = every > mostFailures ? machineBeyond(database, whole, mostFailures) : undefined

@@ -54,9 +54,9 @@ export function readFailures(database: DatabaseSync, rollout: Rollout): readonly
 
 const everyFailure = `FROM progress WHERE app = ${word} AND target = ${word} AND first_failed IS NOT NULL`
 
-/** How many machines, known or not, ever failed with a release in any channel: no rollout of it has more. Takes little. */
-export const countFailures = (database: DatabaseSync, { app, version }: Pick<Rollout, 'app' | 'version'>): number =>
-  Number(database.prepare(`SELECT count(*) AS n ${everyFailure}`).get(app, version)?.n)
+/** How many machines, known or not, ever failed with a release in any channel: no rollout of it has more. @param most stops there. */
+export const countFailures = (database: DatabaseSync, { app, version }: Rollout, most: number): number =>
+  Number(database.prepare(`SELECT count(*) AS n FROM (SELECT 1 ${everyFailure} LIMIT ?)`).get(app, version, most)?.n)
 
 /**
  * The number of a machine, so that below it `most` failed, as they became known: made-up ones are numbered after the fleet.
