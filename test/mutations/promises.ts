@@ -92,6 +92,13 @@ export const promises: readonly Kept[] = [
   row('history does not fork', 'verifyHead', 'trust/channel', (real) => (bytes, trusted, head) => {
     return real(bytes, trusted, { ...head, previous: undefined })
   }),
+  row('a hold leaves an entry in the log', 'withBrakes', 'service/catalog-log', (real) => (...args) => {
+    const { log: _, ...catalog } = real(...args)
+    return catalog
+  }),
+  row('a noisy channel pushes out entries of its own', 'boundLog', 'service/catalog-log', (real) => (log, bytes) => {
+    return real(log, bytes).length < log.length ? log.slice(-real(log, bytes).length) : log
+  }),
   row('a hold withholds', 'viewChannel', 'core/decide', (real) => (scope, stored, followed) => {
     return real(scope, { ...stored, holds: [] }, followed)
   }),
