@@ -178,4 +178,8 @@ export const promises: readonly Kept[] = [
     return real(bytes, sha256(bytes), 'details')
   }),
   row('details are of the release that names them', 'areDetailsOf', 'service/details', always(true)),
+  row('the fleet is seen with its token alone', 'openSessions', 'fleet/site', (real) => (...args) => {
+    return { ...real(...args), judge: async () => 'allowed' }
+  }),
+  row('a form of another site signs nobody in', 'isOwnForm', 'fleet/site', always(true)),
 ]
