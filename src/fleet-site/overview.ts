@@ -33,10 +33,13 @@ export function viewOverview(page: FleetPage): View {
     data: { channels: all.slice(from, from + 1000).map(channelData), syncers, lines },
     content: () => {
       const trends = fleet.trend(hoursUntil(now, days * dayMs, places))
-      const cards = shown.map((one) => card(page, one, trendOf(one, trends)))
+      const groups = [...Map.groupBy(shown, ({ app }) => app)].map(
+        ([app, some]) => part`<h2>${appName(page, app)}</h2>
+<div class="cards">${some.map((one) => card(page, one, trendOf(one, trends)))}</div>\n`,
+      )
       return part`<h1>${text.title}</h1>
 <p class="lead">${text.machines(count(total(all)))}${syncers > 0 ? `${page.page.words.comma}${text.channel.syncers(count(syncers))}` : ''}</p>
-${tools(page)}${all.length === 0 ? part`<p class="note">${text.none} ${text.noneHint}</p>` : part`<div class="cards">${cards}</div>`}
+${tools(page)}${all.length === 0 ? part`<p class="note">${text.none} ${text.noneHint}</p>` : groups}
 ${pager(page, from, from + shown.length, all.length)}${strays(page, lines)}`
     },
   }
@@ -46,7 +49,6 @@ function card(page: FleetPage, one: ChannelMachines, trend: Trend): Html {
   const { text, link } = page
   const query = { app: one.app, channel: one.channel }
   return part`<article class="card"><h3><a href="${link('/channel', query)}">${given(one.channel) || '–'}</a></h3>
-<p class="small soft">${appName(page, one.app)}</p>
 <p class="version">${text.machines(count(one.machines))}</p>
 ${stateBar(page, one)}${versionChart(page, one, trend, days)}${legend(page, one, trend, 4)}${
   one.failed.length === 0

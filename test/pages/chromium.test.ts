@@ -55,6 +55,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     await page.goto(url + path)
     await page.locator('#token').fill(token)
     await page.locator('main button').click()
+    await page.locator('.tools').waitFor()
   }
 
   /** Opens a page, and lists what it asked for and what it complained about. */
