@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: how fast Platte is, as ratios to something simple that runs beside it.
  * `--quick` leaves out the long rows and shortens the others. `--json` prints data. `--only NAME` chooses rows by how
- * their names start, such as `check Deno` or `start`. `--seconds N` sets the length of each load loop.
+ * their names start, such as `check Deno` or `start`. `--seconds N` sets the length of each load loop, `--machines N` the
+ * size of the fleet.
  */
 import { arch, cpus, loadavg, release, totalmem, type } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -11,6 +12,7 @@ import { rows } from './rows.ts'
 const { values: flags } = parseArgs({
   options: {
     json: { type: 'boolean' },
+    machines: { type: 'string' },
     only: { type: 'string' },
     quick: { type: 'boolean' },
     seconds: { type: 'string' },
@@ -20,6 +22,12 @@ const seconds = Number(flags.seconds ?? (flags.quick ? 2 : 6))
 const named = rows.filter(({ name }) => name.startsWith(flags.only ?? ''))
 if (named.length === 0 || !(seconds >= 1 && seconds <= 600)) {
   process.stderr.write(`error: --only takes one of ${rows.map(({ name }) => name).join(', ')}; --seconds 1 to 600\n`)
+  process.exit(2)
+}
+
+const machines = flags.machines === undefined ? undefined : Number(flags.machines)
+if (machines !== undefined && !(machines >= 1_000 && machines <= 1_500_000)) {
+  process.stderr.write('error: --machines takes a number from 1,000 to 1,500,000\n')
   process.exit(2)
 }
 
@@ -33,7 +41,7 @@ if (!flags.json) process.stdout.write(headOf(about))
 
 const results: Result[] = []
 for (const row of chosen) {
-  const found = await row.run({ seconds, pairs: flags.quick ? 1 : 3 })
+  const found = await row.run({ seconds, pairs: flags.quick ? 1 : 3, machines })
   results.push(...found)
   if (!flags.json) process.stdout.write(found.map(lineOf).join(''))
 }

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly seconds: number
   /** Pairs of one run of each kind, for what is too slow for a loop. */
   readonly pairs: number
+  /** Of the fleet, where a row takes another number than its own. */
+  readonly machines?: number | undefined
 }
 
 export interface Row {

@@ -1,5 +1,6 @@
 /** Every row of the table, in its order. */
 import { checkRows } from './checks.ts'
+import { fleetRows } from './fleet.ts'
 import { growthRows } from './growth.ts'
 import { hostileRow } from './hostile.ts'
 import { locksRow } from './locks.ts'
@@ -21,6 +22,7 @@ export const rows: readonly Row[] = [
   hostileRow,
   readsRow,
   locksRow,
+  ...fleetRows,
   ...packageRows,
   mirrorRow,
   pagesRow,
