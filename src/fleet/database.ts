@@ -20,7 +20,7 @@ CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE states (id INTEGER PRIMARY KEY, last INTEGER, since INTEGER, first INTEGER, app INTEGER, channel INTEGER,
   version INTEGER, state INTEGER, detail INTEGER, target INTEGER, came_from INTEGER, identity INTEGER, syncer INTEGER,
   current INTEGER);
-CREATE TABLE names (id INTEGER PRIMARY KEY, machine TEXT NOT NULL, alias TEXT NOT NULL, facts BLOB NOT NULL);
+CREATE TABLE names (id INTEGER PRIMARY KEY, machine TEXT NOT NULL, alias TEXT NOT NULL, facts TEXT NOT NULL);
 CREATE INDEX names_by_machine ON names (machine, alias);
 CREATE INDEX names_by_alias ON names (alias) WHERE alias <> '';
 CREATE VIEW machines AS SELECT id, machine, alias, facts, since, first, app, channel, version, state, detail, target,

@@ -172,7 +172,7 @@ function machineOf(row: Row, words: Words): MachineRow {
 
 function changesOf(row: Row, words: Words): readonly Change[] {
   const current = words.meaningOfId(Number(row.current))
-  return lifeOf(decodeFacts(row.facts as Uint8Array, words, current, Number(row.last))).changes
+  return lifeOf(decodeFacts(String(row.facts), words, current, Number(row.last))).changes
 }
 
 function conditionsOf({ search, ids, silentSince, state, oem, ...names }: MachineFilter, words: Words) {

@@ -64,7 +64,7 @@ function rowOf({ sql, words, slots }: Tables, slot: number) {
   if (row === undefined) return undefined
   const current = words.meaningOfId(slots.current[slot] ?? 0)
   const last = slots.last[slot] ?? 0
-  const facts = decodeFacts(row.facts as Uint8Array, words, current, last)
+  const facts = decodeFacts(String(row.facts), words, current, last)
   return { alias: String(row.alias), syncer: slots.syncer[slot] ?? 0, facts, last, life: lifeOf(facts) }
 }
 
