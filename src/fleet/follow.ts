@@ -1,4 +1,5 @@
 /** Brings a projection up to date with the files of events in a store. */
+import { setImmediate } from 'node:timers/promises'
 import type { Documents } from '../store/documents.ts'
 import { eventKeys, type Lines, type Range, storedLines } from './event-files.ts'
 import { readLine } from './lines.ts'
@@ -7,8 +8,10 @@ import type { Projection, ProjectionOptions } from './projection.ts'
 /** Files of one transaction, at most. */
 const batchFiles = 64
 
-interface Stoppable {
+interface Following {
   readonly isStopped?: () => boolean
+  /** Whether this process does something else, too: between a few lines it goes on with that. */
+  readonly isShared?: boolean
 }
 
 /**
@@ -18,13 +21,16 @@ interface Stoppable {
 export async function followStore(
   documents: Documents,
   projection: Projection,
-  { isStopped = () => false, ...range }: Range & Stoppable,
+  { isStopped = () => false, isShared = false, ...range }: Range & Following,
 ): Promise<number> {
   let read = 0
   for await (const key of eventKeys(documents, range)) {
     if (isStopped()) break
     if (projection.has(key)) continue
-    for await (const lines of storedLines(documents, key)) takeLines(projection, lines)
+    for await (const lines of storedLines(documents, key)) {
+      takeLines(projection, lines)
+      if (isShared) await setImmediate()
+    }
     projection.endFile(key)
     read += 1
     if (read % batchFiles === 0) projection.flush()
@@ -41,7 +47,7 @@ const dayMs = 24 * lateMs
  * Follows a store for long: a listing of it costs, so most passes only look where files are written now.
  * @returns a pass, which throws as `followStore`.
  */
-export function openFollower(documents: Documents, { clock, keepMs }: Pick<ProjectionOptions, 'clock' | 'keepMs'>) {
+export function openFollower(documents: Documents, { clock, keepMs, maxRows }: ProjectionOptions) {
   let seen: Projection | undefined
   let [lateAt, allAt] = [0, 0]
   return async (projection: Projection, isStopped: () => boolean): Promise<number> => {
@@ -49,7 +55,13 @@ export function openFollower(documents: Documents, { clock, keepMs }: Pick<Proje
     const isAll = projection !== seen || Math.abs(until - allAt) >= dayMs
     const isLate = isAll || Math.abs(until - lateAt) >= lateMs
     const since = until - (isAll ? keepMs : dayMs)
-    const read = await followStore(documents, projection, { since, until, isNow: !isLate, isStopped })
+    const read = await followStore(documents, projection, {
+      since,
+      until,
+      isNow: !isLate,
+      isStopped,
+      isShared: maxRows !== undefined,
+    })
     if (isStopped()) return read
     if (isLate) lateAt = until
     if (isAll) allAt = until

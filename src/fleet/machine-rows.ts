@@ -10,6 +10,8 @@ import { openSums } from './sums.ts'
 import type { Words } from './words.ts'
 
 const hourMs = 60 * 60 * 1000
+/** Of machines at once, so that nothing else waits long. */
+const forgetting = { looked: 20_000, found: 200 }
 
 interface Tables extends ReturnType<typeof tablesOf> {
   readonly words: Words
@@ -28,8 +30,11 @@ export interface MachineRows {
   touch(slot: number): void
   /** Writes what follows from the rows, at the end of a transaction. */
   save(): void
-  /** Forgets machines without a contact since then, in a transaction of its own. */
-  forget(since: Instant): void
+  /**
+   * Forgets some machines without a contact since then, in a transaction of its own.
+   * @returns the number of the machine from which on to look next; `undefined` behind the last.
+   */
+  forget(since: Instant, from: number): number | undefined
 }
 
 export function machineRows(database: DatabaseSync, words: Words, slots: Slots): MachineRows {
@@ -45,15 +50,20 @@ export function machineRows(database: DatabaseSync, words: Words, slots: Slots):
       countContact(tables, slot, slots.place[slot] ?? 0)
     },
     save,
-    forget(since) {
-      database.exec('BEGIN IMMEDIATE')
-      for (const { id, app, machine } of sql.silent.all(since)) {
-        forget(tables, Number(id), Number(app))
-        slots.byName.delete(nameOf(Number(app), String(machine)))
+    forget(since, from) {
+      const found = sql.silent.all(since, from, from + forgetting.looked, forgetting.found)
+      if (found.length > 0) {
+        database.exec('BEGIN IMMEDIATE')
+        for (const { id, app, machine } of found) {
+          forget(tables, Number(id), Number(app))
+          slots.byName.delete(nameOf(Number(app), String(machine)))
+        }
+        save()
+        words.save()
+        database.exec('COMMIT')
       }
-      save()
-      words.save()
-      database.exec('COMMIT')
+      const next = found.length < forgetting.found ? from + forgetting.looked : Number(found.at(-1)?.id) + 1
+      return next < slots.next ? next : undefined
     },
   }
 }
@@ -223,7 +233,10 @@ function tablesOf(database: DatabaseSync, words: Words) {
   return {
     sql: {
       get: database.prepare('SELECT alias, facts FROM names WHERE id = ?'),
-      silent: database.prepare('SELECT id, app, machine FROM states JOIN names USING (id) WHERE last < ?'),
+      silent: database.prepare(
+        `SELECT id, app, machine FROM states JOIN names USING (id)
+         WHERE last < ? AND id >= ? AND id < ? ORDER BY id LIMIT ?`,
+      ),
       add: database.prepare(`INSERT INTO states (${columns}, id) VALUES (${columns.replace(/\w+/g, '?')}, ?)`),
       put: database.prepare(`UPDATE states SET ${columns.replace(/\w+/g, '$& = ?')} WHERE id = ?`),
       touch: database.prepare('UPDATE states SET last = ?2 WHERE id = ?1 AND last < ?2'),

@@ -3,6 +3,7 @@
  * transaction, together with the files that it came from; so a process may end at any point.
  */
 import type { DatabaseSync } from 'node:sqlite'
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { isDamage, openDatabase, putAside } from './database.ts'
@@ -26,6 +27,8 @@ export interface ProjectionOptions {
   /** How long a machine is kept after its last contact. */
   readonly keepMs: number
   readonly maxMachines?: number
+  /** Rows of one transaction, where this process does something else, too: while it writes, nothing else goes on. */
+  readonly maxRows?: number
   /** Replaces the id and the alias of a machine. */
   readonly disguise?: ((text: string) => string) | undefined
 }
@@ -43,7 +46,7 @@ export interface Projection extends LineTaker {
   /** Writes what is held. @throws Error of SQLite: the projection must be opened again. */
   flush(): void
   /** Forgets machines that were silent for too long, and files before a day. */
-  prune(): void
+  prune(): Promise<void>
   close(): void
   readonly database: DatabaseSync
 }
@@ -134,7 +137,8 @@ function add(held: Held, sighting: Sighting, counts: Counts): void {
   const current = meaning && sighting.reported.length === 0 ? words.idOfMeaning(meaning) : 0
   const contacted = { current, identity: words.idOf(identityOf(sighting)), alias: hashOf(sighting.alias) }
   if (!repeats(slots, slot, { at: sighting.at, ...contacted })) wait(held, slot, { sighting, meanings })
-  else if (wasClean && slots.dirty[slot] === 1 && held.touched.push(slot) >= maxTouched) flush(held)
+  else if (wasClean && slots.dirty[slot] === 1 && held.touched.push(slot) >= (options.maxRows ?? maxTouched))
+    flush(held)
 }
 
 function wait(held: Held, slot: number, contact: Contact): void {
@@ -143,7 +147,7 @@ function wait(held: Held, slot: number, contact: Contact): void {
   else held.pending.set(slot, [contact])
   held.slots.dirty[slot] = 2
   held.waiting += 1
-  if (held.waiting >= maxPending) flush(held)
+  if (held.waiting >= (held.options.maxRows ?? maxPending)) flush(held)
 }
 
 /** After a failure the transaction ends with the connection. */
@@ -189,11 +193,15 @@ function reread(held: Held): void {
   for (const { sighting } of contacts) add(held, sighting, newCounts())
 }
 
-function prune(held: Held): void {
-  const { database, options, rows } = held
+async function prune(held: Held): Promise<void> {
+  const { database, options } = held
   flush(held)
   const since = options.clock() - options.keepMs
-  rows.forget(since)
+  for (let next: number | undefined = 0; next !== undefined; await setImmediate()) {
+    // A contact that waits may be newer than its row.
+    flush(held)
+    next = held.rows.forget(since, next)
+  }
   // A key is read no more once its day is too old.
   const day = isoText(since - 2 * dayMs).slice(0, 10)
   const oldest = `events/dt=${day.replaceAll('-', '')}`

@@ -1,4 +1,5 @@
 /** Keeps the projection of a process up to date: with what the process itself writes, and with the files of its store. */
+import { setImmediate } from 'node:timers/promises'
 import type { StoreReader } from '../catalog/read.ts'
 import type { FleetEvent } from '../checks/events.ts'
 import { openFollower } from './follow.ts'
@@ -9,6 +10,8 @@ import type { Projection, ProjectionOptions } from './projection.ts'
 /** Contacts of this process are in after this time. */
 const flushMs = 1_000
 const followMs = 60_000
+/** Events, and rows, of one transaction: this thread also answers checks, which wait for no more than some milliseconds. */
+const sliceLength = 256
 /** Events that may wait, as while the disk is full; more are in the files only, or lost. */
 const maxWaiting = 200_000
 
@@ -19,7 +22,8 @@ interface Projecting extends ProjectionOptions, Pick<StoreReader, 'documents' | 
 }
 
 /** Never throws once it is open; a file that is damaged later is made anew. @throws PlatteError('configuration') */
-export function startProjector({ file, documents, log, follows, ...options }: Projecting) {
+export function startProjector({ file, documents, log, follows, ...given }: Projecting) {
+  const options = { ...given, maxRows: sliceLength }
   const kept = keepProjection(file, options, log)
   const pass = openFollower(documents, options)
   const waiting: (readonly [FleetEvent, number])[] = []
@@ -27,17 +31,26 @@ export function startProjector({ file, documents, log, follows, ...options }: Pr
   let followed: Projection | undefined
   let isStopped = false
 
-  const flush = (): Promise<boolean> =>
-    kept.use('feed', (fleet) => {
+  const feed = (): Promise<boolean> =>
+    kept.use('feed', async (fleet) => {
       const taker = follows ? uncounted(fleet) : fleet
-      for (const [event, at] of waiting) readEvent(event, at, taker)
-      if (dropped > 0) taker.lost(dropped)
-      if (!follows) fleet.endFile('')
-      fleet.flush()
-      waiting.length = dropped = 0
+      let left = waiting.length
+      do {
+        const [slice, lost] = [waiting.slice(0, sliceLength), dropped]
+        for (const [event, at] of slice) readEvent(event, at, taker)
+        if (lost > 0) taker.lost(lost)
+        if (!follows) fleet.endFile('')
+        fleet.flush()
+        // What could not be written waits.
+        waiting.splice(0, slice.length)
+        dropped -= lost
+        left -= slice.length
+        await setImmediate()
+      } while (left > 0)
       // A file that was made anew has nothing of before.
-      if (fleet !== followed) followOnce()
+      if (fleet !== followed) void followOnce()
     })
+  const feedOnce = oneAtATime(feed)
   const follow = async (): Promise<void> => {
     await kept.use('follow', async (fleet) => {
       followed = fleet
@@ -45,14 +58,9 @@ export function startProjector({ file, documents, log, follows, ...options }: Pr
     })
     await kept.upkeep()
   }
-  let following: Promise<void> | undefined
-  const followOnce = (): void => {
-    following ??= follow().finally(() => {
-      following = undefined
-    })
-  }
-  followOnce()
-  const timers = [setInterval(() => void flush(), flushMs), setInterval(followOnce, followMs)]
+  const followOnce = oneAtATime(follow)
+  void followOnce()
+  const timers = [setInterval(feedOnce, flushMs), setInterval(followOnce, followMs)]
   for (const timer of timers) if (typeof timer === 'object') timer.unref()
   return {
     sink: (event: FleetEvent): void => {
@@ -62,11 +70,21 @@ export function startProjector({ file, documents, log, follows, ...options }: Pr
     close: async (): Promise<void> => {
       isStopped = true
       for (const timer of timers) clearInterval(timer)
-      await following
-      await flush()
+      for (const run of [followOnce, feedOnce]) await run.running()
+      await feedOnce()
       kept.close()
     },
   }
+}
+
+/** While it runs, asking again is the same run. */
+function oneAtATime(work: () => Promise<unknown>) {
+  let running: Promise<unknown> | undefined
+  const run = (): Promise<unknown> =>
+    (running ??= work().finally(() => {
+      running = undefined
+    }))
+  return Object.assign(run, { running: () => running })
 }
 
 const nothing = (): void => {}

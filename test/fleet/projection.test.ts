@@ -216,13 +216,13 @@ test('syncers are no machines', () => {
   projection.close()
 })
 
-test('machines are forgotten after their last contact, with all that was counted of them', () => {
+test('machines are forgotten after their last contact, with all that was counted of them', async () => {
   let at = now
   const projection = openProjection(file, { ...options, clock: () => at })
   for (const { text } of lines) readLine(text, projection)
   at = now + 31 * day
   readLine(contact({ machine: 'new', time: new Date(at).toISOString() }), projection)
-  projection.prune()
+  await projection.prune()
   const fleet = readFleet(projection.database)
   expect(fleet.machines({}, { limit: 10, offset: 0 })).toMatchObject([{ machine: 'new' }])
   expect(fleet.tallies()).toMatchObject([{ version: old, machines: 1 }])
