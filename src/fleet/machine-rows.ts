@@ -4,12 +4,12 @@ import type { Instant } from '../kernel/clock.ts'
 import { addFacts, type Fact, identityOf, type Meaning, type Sighting } from './facts.ts'
 import { decodeFacts, encodeFacts } from './facts-codec.ts'
 import { type Life, lifeOf, settledFact, states } from './machine.ts'
+import { type Counted, cameFrom, countMachine } from './machine-counts.ts'
 import { progressRows } from './progress-rows.ts'
 import { hashOf, nameOf, placeOf, type Slots, spanMs } from './slots.ts'
 import { openSums } from './sums.ts'
 import type { Words } from './words.ts'
 
-const hourMs = 60 * 60 * 1000
 /** Of machines at once, so that nothing else waits long. */
 const forgetting = { looked: 20_000, found: 200 }
 
@@ -92,19 +92,13 @@ function write(tables: Tables, slot: number, contacts: readonly Contact[]): void
   const app = words.idOf(newest.app)
   const syncer = known?.syncer === 1 || contacts.some(({ sighting }) => sighting.isSyncer) ? 1 : 0
   const counted = { app, syncer, life }
-  count(tables, known && { app, ...known }, counted)
+  countMachine(tables, known && { app, ...known }, counted)
   progress.write(app, slot, stepsOf(counted), known ? stepsOf(known) : nothing)
   const isLater = known === undefined || newest.at >= known.last
   const identity = isLater ? words.idOf(identityOf(newest)) : (slots.identity[slot] ?? 0)
   const alias = isLater ? newest.alias : known.alias
   putNames(tables, slot, { machine: newest.machine, alias, facts }, known?.alias)
   put(tables, slot, { ...counted, alias, identity, facts }, known === undefined)
-}
-
-interface Counted {
-  readonly app: number
-  readonly syncer: number
-  readonly life: Life
 }
 
 const nothing: Life['progress'] = new Map()
@@ -168,63 +162,16 @@ function countContact({ slots, silence }: Tables, slot: number, place: number): 
   slots.place[slot] = place
 }
 
-/** Counts a machine for what it is, and no more for what it was. */
-function count({ words, tallies, trend }: Tables, before: Counted | undefined, after: Counted | undefined): void {
-  const [was, is] = [before && tallyOf(before, words), after && tallyOf(after, words)]
-  if (was !== is) {
-    if (was !== undefined) tallies.add(was, -1)
-    if (is !== undefined) tallies.add(is, 1)
-  }
-  const [old, now] = [before ? versionsOf(before, words) : [], after ? versionsOf(after, words) : []]
-  if (old.length === now.length && old.every((one, i) => one === now[i])) return
-  for (const [all, n] of [
-    [old, -1],
-    [now, 1],
-  ] as const)
-    all.forEach((one, i) => {
-      const next = all[i + 1]
-      trend.add(one, n)
-      // Until the hour of the next one.
-      if (next !== undefined) trend.add(one.slice(0, one.lastIndexOf(' ')) + next.slice(next.lastIndexOf(' ')), -n)
-    })
-}
-
-function tallyOf({ app, syncer, life }: Counted, words: Words): string {
-  const now = life.changes.at(-1)
-  if (now === undefined) return ''
-  const [channel, version, detail] = [words.idOf(now.channel), words.idOf(now.version), words.idOf(now.detail)]
-  return `${app} ${channel} ${version} ${states.indexOf(now.state)} ${detail} ${words.idOf(cameFrom(life))} ${syncer}`
-}
-
-/** What it ran, each from an hour on. */
-function versionsOf({ app, syncer, life }: Counted, words: Words): readonly string[] {
-  const found: string[] = []
-  let [channel, version] = ['', '']
-  for (const one of syncer ? [] : life.changes) {
-    if (found.length > 0 && one.channel === channel && one.version === version) continue
-    channel = one.channel
-    version = one.version
-    found.push(`${app} ${words.idOf(channel)} ${words.idOf(version)} ${Math.floor(one.at / hourMs)}`)
-  }
-  return found
-}
-
 function forget(tables: Tables, slot: number, app: number): void {
   const { sql, slots, progress } = tables
   const known = rowOf(tables, slot)
   if (known === undefined) return
-  count(tables, { app, ...known }, undefined)
+  countMachine(tables, { app, ...known }, undefined)
   progress.write(app, slot, nothing, stepsOf(known))
   countContact(tables, slot, 0)
   sql.drop.run(slot)
   sql.dropNames.run(slot)
   slots.current[slot] = 0
-}
-
-/** The channel that it was in before. */
-function cameFrom({ changes }: Life): string {
-  const channel = changes.at(-1)?.channel
-  return changes.findLast((one) => one.channel !== channel)?.channel ?? ''
 }
 
 function tablesOf(database: DatabaseSync, words: Words) {
