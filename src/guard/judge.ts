@@ -6,7 +6,7 @@ import { durationMs } from '../documents/fields.ts'
 import type { Instant } from '../kernel/clock.ts'
 import type { Guard } from '../release/channel.ts'
 import { liftedAt } from './lifted.ts'
-import { judge, mostToHold } from './model.ts'
+import { limitPassed, mostToHold } from './model.ts'
 import { countFailures, countOffered, type Failures, machineBeyond, type Rollout, readFailures } from './rollouts.ts'
 
 export interface Judged extends ChannelRef {
@@ -72,7 +72,7 @@ function judgeRollout(database: DatabaseSync, whole: Rollout, guard: Guard, last
     ? atLeast
     : countOffered(database, { ...whole, below }, below === undefined ? 4 * most : most + 1)
   last.set(name, { offered: below === undefined ? offered : atLeast, failed })
-  const limit = isFree ? undefined : judge(guard, { ...counted, offered })
+  const limit = isFree ? undefined : limitPassed(guard, { ...counted, offered })
   return { failed, reason: limit && reasonOf(limit, offered, failures) }
 }
 

@@ -51,7 +51,7 @@ export function mostMachines(limit: number, failed: number): number {
   return held
 }
 
-/** The most machines for which `judge` would hold a release: whoever counts can stop above. */
+/** The most machines for which `limitPassed` would hold a release: whoever counts can stop above. */
 export const mostToHold = ({ failures, fellBack }: Guard, counted: Omit<Counted, 'offered'>): number =>
   Math.max(
     failures === undefined ? 0 : mostMachines(failures, counted.failed),
@@ -59,7 +59,7 @@ export const mostToHold = ({ failures, fellBack }: Guard, counted: Omit<Counted,
   )
 
 /** The limit that a rollout passed. */
-export function judge(guard: Guard, { offered, failed, fellBack }: Counted): 'failures' | 'fellBack' | undefined {
+export function limitPassed(guard: Guard, { offered, failed, fellBack }: Counted): 'failures' | 'fellBack' | undefined {
   if (offered < guard.atLeast) return undefined
   if (guard.failures !== undefined && exceeds(guard.failures, offered, failed)) return 'failures'
   if (guard.fellBack !== undefined && exceeds(guard.fellBack, offered, fellBack)) return 'fellBack'

@@ -1,7 +1,7 @@
 /** The bound of the guard: what it may and may not hold, by its properties and by computed chances. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { evidence, exceeds, judge, mostMachines, mostToHold } from '../../src/guard/model.ts'
+import { evidence, exceeds, limitPassed, mostMachines, mostToHold } from '../../src/guard/model.ts'
 import { rounds } from '../rounds.ts'
 import { seeded } from '../world.ts'
 import { boundary, chanceOfHold, meanEvidence, type Sequence, sampledChance } from './chances.ts'
@@ -59,12 +59,14 @@ describe('a limit', () => {
 
 test('a rollout is judged only with enough machines, by each limit alone', () => {
   const all = { failed: 19, fellBack: 19 }
-  expect(judge(guard, { offered: 19, ...all })).toBeUndefined()
-  expect(judge(guard, { offered: 20, ...all })).toBe('failures')
-  expect(judge(guard, { offered: 40, failed: 8, fellBack: 8 })).toBe('fellBack')
-  expect(judge(guard, { offered: 40, failed: 8, fellBack: 0 })).toBeUndefined()
-  expect(judge({ ...guard, failures: 0.5 }, { offered: 40, failed: 8, fellBack: 0 })).toBeUndefined()
-  expect(judge({ atLeast: 1, within: 'P1D', fellBack: 0.02 }, { offered: 20, ...all, fellBack: 0 })).toBeUndefined()
+  expect(limitPassed(guard, { offered: 19, ...all })).toBeUndefined()
+  expect(limitPassed(guard, { offered: 20, ...all })).toBe('failures')
+  expect(limitPassed(guard, { offered: 40, failed: 8, fellBack: 8 })).toBe('fellBack')
+  expect(limitPassed(guard, { offered: 40, failed: 8, fellBack: 0 })).toBeUndefined()
+  expect(limitPassed({ ...guard, failures: 0.5 }, { offered: 40, failed: 8, fellBack: 0 })).toBeUndefined()
+  expect(
+    limitPassed({ atLeast: 1, within: 'P1D', fellBack: 0.02 }, { offered: 20, ...all, fellBack: 0 }),
+  ).toBeUndefined()
   expect(mostToHold(guard, { failed: 8, fellBack: 8 })).toBe(mostMachines(0.02, 8))
   expect(mostToHold(guard, { failed: 0, fellBack: 0 })).toBe(0)
 })

@@ -173,6 +173,10 @@ export const promises: readonly Kept[] = [
   row('a package is signed with a receipt alone', 'requireReceipt', 'uploads/receipts', (real) => (...args) => {
     return real(...args).catch(() => ({}))
   }),
+  row('the guard holds no release by chance', 'exceeds', 'guard/model', () => (limit, machines, failed) => {
+    return failed > 2 * limit * machines
+  }),
+  row('a hold that was lifted stays lifted', 'liftedAt', 'guard/watch', always(0)),
   row('metrics of the fleet are bounded', 'largest', 'fleet/metrics', () => (all) => all),
   row('details have the digest of their manifest', 'openPlain', 'service/details', (real) => (bytes) => {
     return real(bytes, sha256(bytes), 'details')

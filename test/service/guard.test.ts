@@ -5,6 +5,7 @@ import { parseGuard } from '../../src/cli/options.ts'
 import { channelKey } from '../../src/documents/paths.ts'
 import { changeLine } from '../../src/release/diff.ts'
 import { execute, renameChannel } from '../changes.ts'
+import { serve } from '../pages/store.ts'
 import { app, ask, newReader, newStore, publishOne, refusal, type TestStore } from '../world.ts'
 
 const ref = { app, channel: 'stable' }
@@ -69,3 +70,18 @@ test.each(['failures', 'failures=', 'failures=5%,failures=6%', 'failures=x', 'to
   '--guard %s is refused',
   (text) => expect(() => parseGuard(text)).toThrow(/Use /),
 )
+
+test('is on the page of the channel in both languages, and in its JSON', async () => {
+  const store = await storeAt(2)
+  await setGuard(store, guard)
+  const site = serve(store)
+  for (const [language, name] of [
+    ['en', 'Guard'],
+    ['zh', '自动暂停'],
+  ] as const) {
+    const answer = await site.request(`/channels/${app}/stable`, { headers: { 'accept-language': language } })
+    const text = (await answer.text()).replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
+    expect(text).toContain(`${name} failures 5 %, fell back 2 %, at least 20 machines, within PT24H`)
+  }
+  expect(await (await site.request(`/v1/channels/${app}/stable`)).json()).toMatchObject({ guard })
+})
