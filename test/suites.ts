@@ -37,6 +37,7 @@ export const long: readonly string[] = [
   'guard/fleet.test.ts',
   'runtimes/rotation.test.ts',
   'fleet/heavy.test.ts',
+  'fleet/flood.test.ts',
 ]
 
 /** Tests of many rounds (`rounds.ts`). */
