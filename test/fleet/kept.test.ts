@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { openFleet } from '../../src/fleet/cli/open.ts'
 import { openFollower } from '../../src/fleet/follow.ts'
 import { keepProjection } from '../../src/fleet/kept.ts'
 import { memoryDocuments } from '../memory.ts'
@@ -76,4 +77,14 @@ test('a file that cannot be put aside is tried again after half a minute, and sa
   expect(await follow()).toBe(true)
   expect(everything(file)).toEqual(want)
   kept.close()
+})
+
+test('a command that meets damage says what to do', async () => {
+  const file = join(dir, 'read.db')
+  const { kept, follow } = await keep(file)
+  await follow()
+  kept.close()
+  const { fleet } = await openFleet({ fleetFile: file, since: 'PT24H' }, [])
+  await overwritePages(file)
+  expect(() => fleet.howMany({})).toThrow(`${file} is damaged: database disk image is malformed`)
 })

@@ -6,7 +6,7 @@ import { warn } from '../../cli/terminal.ts'
 import { durationMs, isInstant } from '../../documents/fields.ts'
 import { type Instant, systemClock } from '../../kernel/clock.ts'
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
-import { openForReading } from '../database.ts'
+import { isDamage, openForReading } from '../database.ts'
 import { linesOf, unpacked } from '../event-files.ts'
 import { followStore, takeLines } from '../follow.ts'
 import { disguiseOnce } from '../ids.ts'
@@ -41,8 +41,27 @@ export async function openFleet(options: FleetOptions, files: readonly string[])
   const { disguise, clock } = projectionOptions(options)
   const now = clock()
   const idOf = disguise ?? String
-  if (files.length === 0 && fleetFile !== undefined) return { fleet: readFleet(openForReading(fleetFile)), now, idOf }
+  if (files.length === 0 && fleetFile !== undefined) return { fleet: readKept(fleetFile), now, idOf }
   return { fleet: readFleet(await fromLines(options, files, now)), now, idOf }
+}
+
+/** Damage is met by reading. */
+function readKept(file: string): FleetReader {
+  const reader = readFleet(openForReading(file))
+  const guarded = Object.entries(reader).map(([name, read]) => [
+    name,
+    (...values: unknown[]): unknown => {
+      try {
+        return read(...values)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        throw new PlatteError('configuration', `${file} is damaged: ${messageOf(error)}`, {
+          hint: 'delete it: the process that feeds it makes it anew',
+        })
+      }
+    },
+  ])
+  return Object.fromEntries(guarded)
 }
 
 async function fromLines(options: FleetOptions, files: readonly string[], now: Instant): Promise<DatabaseSync> {
