@@ -174,6 +174,8 @@ test('publishing, holding and lifting a hold are told once, with the same ids by
   const all = await replica()
   expect(all.map(({ id }) => id)).toEqual(expect.arrayContaining([published?.id, held[0]?.id]))
   expect(all).toHaveLength(3)
+  await holdRelease(store.publisher, ref, { version: '2', reason: 'data loss' })
+  expect(await look()).toMatchObject([{ type: 'release.held', data: { reason: 'data loss' } }])
   await unholdRelease(store.publisher, ref, { version: '2' })
   expect(await look()).toMatchObject([{ type: 'release.unheld', text: 'stable: 2 is no longer held' }])
   await holdRelease(store.publisher, ref, { version: '3', reason: 'guard: 7 of 41 failed' })

@@ -23,11 +23,7 @@ const maxWaitMs = 60_000
 
 /** Explains the answer to a machine, by the code that answers machines. */
 export function explainCommand(): Command {
-  return command('explain', 'show which update a machine gets, why, and when that will change', [
-    ...readFlags,
-    'app',
-    'fleetFile',
-  ])
+  return command('explain', 'show which update a machine gets, why, and when that will change', [...readFlags, 'app'])
     .requiredOption('--channel <channel>', 'what the machine has as GROUP')
     .requiredOption('--version <version>', 'what it runs')
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
