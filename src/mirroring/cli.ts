@@ -5,6 +5,7 @@ import type { Publisher } from '../channels/publish.ts'
 import {
   collect,
   command,
+  environmentOf,
   type Options,
   oneOf,
   openReadingOf,
@@ -20,9 +21,10 @@ import { durationMs } from '../documents/fields.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { timeText } from '../kernel/format.ts'
 import { parseStore, type StoreSetting } from '../runtime/own-settings.ts'
-import { makeStore, openStore } from '../runtime/store.ts'
+import { openStore } from '../runtime/store.ts'
 import { coreUpdateCommand, nebraskaCommand } from '../upstreams/cli/import.ts'
 import { endBundle, exportBundle, importBundle } from './bundle.ts'
+import { makeOnFirstRun } from './cli/first-run.ts'
 import { type MirrorMemory, type MirrorResult, mirror } from './mirror.ts'
 import type { Mirroring, MirrorOptions } from './mirror-pass.ts'
 import { type Want, wants } from './settings.ts'
@@ -52,7 +54,7 @@ export function mirrorCommand(): Command {
         throw new PlatteError('refused', 'a mirror writes its store: --store must name a folder or a bucket', {
           hint: 'to answer from an upstream without a copy: platte serve --store URL',
         })
-      await makeStore(settings.store)
+      await makeOnFirstRun(settings.store, environmentOf(options))
       const { store } = await openReadingOf(options, warn)
       await refuseUnsafe(store)
       const mirroring = await openMirroring(setting, store)
@@ -171,7 +173,7 @@ export function importCommand(): Command {
     .argument('<bundle>', 'the tar archive')
     .option('--packages <which>', 'all, current or none, as for `platte export`', oneOf(wants), 'all')
     .action(async (bundle: string, options: Pick<Flags, 'packages'> & Options) => {
-      await makeStore(settingsOf(options, ['store', 'pin']).store)
+      await makeOnFirstRun(settingsOf(options, ['store', 'pin']).store, environmentOf(options))
       const { store } = await openReadingOf(options, warn)
       await refuseUnsafe(store)
       const result = await importBundle(bundle, store, { packages: options.packages })
