@@ -131,7 +131,7 @@ function table(page: FleetPage, machines: readonly MachineRow[]): Html {
   const rows = machines.map((one) => {
     const alias = one.alias ? part`<br><span class="small">${given(one.alias)}</span>` : none
     const platform = [one.board, [one.oem, one.oemVersion].filter(Boolean).join(' ')].filter(Boolean).join(', ')
-    return part`<tr><td><a href="${link('/machine', { id: one.machine })}"><code>${given(one.machine)}</code></a>${alias}</td><td>${given(one.channel)}</td><td>${given(one.version)}</td><td>${stateText(page, one)}</td><td>${time(one.since, context)}</td><td>${time(one.last, context)}</td><td>${given(platform)}</td></tr>\n`
+    return part`<tr><td><a href="${link('/machine', { id: one.machine })}"><code>${given(one.machine)}</code></a>${alias}</td><td>${given(one.channel)}</td><td>${given(one.version)}</td><td>${stateText(page, one)}</td><td data-label="${list.since}">${time(one.since, context)}</td><td data-label="${list.last}">${time(one.last, context)}</td><td>${given(platform)}</td></tr>\n`
   })
   return part`<div class="scroll" tabindex="0"><table class="machines"><thead><tr>${heads.map((head) => part`<th scope="col">${head}</th>`)}</tr></thead><tbody>
 ${rows}</tbody></table></div>`
