@@ -24,7 +24,7 @@ const places = 61
 /** Rows of a table. */
 const maxRows = 20
 
-export async function viewChannel(page: FleetPage): Promise<View> {
+export async function viewFleetChannel(page: FleetPage): Promise<View> {
   const { fleet, text, now, read, link } = page
   const [app, channel] = [read('app'), read('channel')]
   const one = readChannels(fleet).find((found) => found.app === app && found.channel === channel)

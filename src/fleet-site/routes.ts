@@ -12,7 +12,7 @@ import { describeError } from '../kernel/log.ts'
 import { type Html, none, part } from '../site/pages/fragments.ts'
 import { readPageContext } from '../site/pages/page.ts'
 import { icon, iconPath } from '../site/pages/style.ts'
-import { viewChannel } from './channel.ts'
+import { viewFleetChannel } from './channel.ts'
 import { viewMachine } from './machine.ts'
 import { viewMachines } from './machines.ts'
 import { viewOverview } from './overview.ts'
@@ -32,7 +32,7 @@ interface Options {
 
 const views: Readonly<Record<string, (page: FleetPage) => Promise<View> | View>> = {
   '/fleet': viewOverview,
-  '/fleet/channel': viewChannel,
+  '/fleet/channel': viewFleetChannel,
   '/fleet/release': viewRelease,
   '/fleet/machines': viewMachines,
   '/fleet/machine': viewMachine,
