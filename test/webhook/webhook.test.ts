@@ -85,6 +85,22 @@ test('a message is signed as the specification says', async () => {
   expect(() => other.verify(sent.body, sent.headers)).toThrow('No matching signature')
 })
 
+test.each(['https://chat.example.org/hooks/', 'https://chat.example.org/v1/messages?key=k%2B&token=t', 'http://h/'])(
+  'the URL is the one that was given: %s',
+  (webhook) => {
+    expect(readSettings({ PLATTE_WEBHOOK: webhook, PLATTE_WEBHOOK_KEY: key }, []).webhook).toBe(webhook)
+  },
+)
+
+test.each(['ftp://h/secret', 'secret', 'https://u:secret@h/', 'https://h/#secret'])(
+  'refused, and not repeated: %s',
+  (one) => {
+    const read = () => readSettings({ PLATTE_WEBHOOK: one, PLATTE_WEBHOOK_KEY: key }, [])
+    expect(read).toThrow(/PLATTE_WEBHOOK: (is no|holds)/)
+    expect(read).not.toThrow('secret')
+  },
+)
+
 test('a redirect into the network is not followed, and no error names the secret path', async () => {
   statuses = [307]
   const failure = await send(receiving, message(1)).catch((error: Error) => error)
