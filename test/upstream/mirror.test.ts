@@ -46,7 +46,7 @@ const stable = (seq: number): string => channelKey(app, 'stable', seq)
 
 function newMirror(bucket: TestStore['bucket']) {
   const packages = memoryPackages(nodeHasher)
-  const idleMs = 300
+  const idleMs = 1_000
   const from = {
     ...origin.publisher,
     documents: upstreamDocuments(server.url, { idleMs, transport }),
