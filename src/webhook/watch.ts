@@ -64,22 +64,30 @@ export function openWatch({ cache, reader, tell, fleet }: Watching): () => Promi
 async function changes(reader: StoreReader, before: CatalogState, after: CatalogState): Promise<readonly Message[]> {
   const found: Message[] = []
   for (const ref of channelRefsOf(after.catalog.catalog)) {
-    const [old, entry] = [before, after].map(({ catalog }) => channelEntry(catalog.catalog, ref.app, ref.channel))
+    const entry = channelEntry(after.catalog.catalog, ref.app, ref.channel)
     if (entry === undefined) continue
-    if (old?.sha256 !== entry.sha256) found.push(...(await newReleases(reader, before, after, ref)))
+    const entryBefore = (name: string) => channelEntry(before.catalog.catalog, ref.app, name)
+    // A channel that was renamed has nothing new by that.
+    const channel =
+      [ref.channel, ...(entry.aliases ?? [])].find((name) => entryBefore(name) !== undefined) ?? ref.channel
+    const old = entryBefore(channel)
+    const was = { app: ref.app, channel }
+    if (old?.sha256 !== entry.sha256) found.push(...(await newReleases(reader, [before, was], [after, ref])))
     found.push(...holdMessages(ref, old?.holds ?? [], entry.holds ?? [], reader.clock()))
   }
   return found
 }
 
+type Seen = readonly [CatalogState, ChannelRef]
+
 /** A manifest that cannot be read is a problem of that channel alone, unless the store is away. */
-async function newReleases(reader: StoreReader, before: CatalogState, after: CatalogState, ref: ChannelRef) {
-  const releasesAt = async (state: CatalogState) => {
-    const entry = channelEntry(state.catalog.catalog, ref.app, ref.channel)
-    return entry ? (await loadChannel(reader, state, { ...ref, entry })).manifest : undefined
+async function newReleases(reader: StoreReader, before: Seen, [after, ref]: Seen) {
+  const releasesAt = async ([state, { app, channel }]: Seen) => {
+    const entry = channelEntry(state.catalog.catalog, app, channel)
+    return entry ? (await loadChannel(reader, state, { app, channel, entry })).manifest : undefined
   }
   try {
-    const manifest = await releasesAt(after)
+    const manifest = await releasesAt([after, ref])
     // A mirror may have no history: what is new is younger than the catalog before.
     const old = await releasesAt(before).catch((error: unknown) => {
       if (error instanceof PlatteError && error.code === 'missing') return 'gone' as const
@@ -87,7 +95,7 @@ async function newReleases(reader: StoreReader, before: CatalogState, after: Cat
     })
     const isNew = ({ version, publishedAt }: { readonly version: string; readonly publishedAt: string }): boolean =>
       old === 'gone'
-        ? Date.parse(publishedAt) > before.catalog.issuedAtMs
+        ? Date.parse(publishedAt) > before[0].catalog.issuedAtMs
         : !old?.releases.some((one) => one.version === version)
     const added = manifest?.releases.filter(isNew).sort(newestFirst).slice(0, maxReleases) ?? []
     return added.reverse().map((release) => published(ref, release, manifest?.seq ?? 0))

@@ -19,7 +19,7 @@ import { type Message, testMessage } from '../../src/webhook/message.ts'
 import { openQueue } from '../../src/webhook/queue.ts'
 import { send } from '../../src/webhook/send.ts'
 import { openWatch } from '../../src/webhook/watch.ts'
-import { holdRelease, unholdRelease } from '../changes.ts'
+import { holdRelease, renameChannel, unholdRelease } from '../changes.ts'
 import { app, day, newStore, publishOne, seeded, type TestStore } from '../world.ts'
 
 const key = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
@@ -197,6 +197,27 @@ test('publishing, holding and lifting a hold are told once, with the same ids by
   await holdRelease(store.publisher, ref, { version: '3', reason: 'guard: 7 of 41 failed' })
   expect(await look()).toMatchObject([{ type: 'release.guarded', data: { version: '3' } }])
   expect(await look()).toEqual([])
+})
+
+test('a channel that is renamed has nothing new by that, and goes on under its name', async () => {
+  const fresh = await newStore()
+  for (const version of ['1', '2']) await publishOne(fresh, version)
+  await holdRelease(fresh.publisher, ref, { version: '2', reason: 'boot loop' })
+  const cache = newCatalogCache()
+  await reload(cache, fresh.publisher)
+  const told: Message[] = []
+  const look = openWatch({ cache, reader: fresh.publisher, tell: (one) => void told.push(one) })
+  const next = async () => {
+    fresh.time.now += 31_000
+    await look()
+    return told.splice(0)
+  }
+  await renameChannel(fresh.publisher, ref, 'production')
+  expect(await next()).toEqual([])
+  await unholdRelease(fresh.publisher, { app, channel: 'production' }, { version: '2' })
+  expect(await next()).toMatchObject([{ type: 'release.unheld', data: { channel: 'production', version: '2' } }])
+  await publishOne(fresh, '3', { channel: 'production' })
+  expect(await next()).toMatchObject([{ type: 'release.published', data: { channel: 'production', version: '3' } }])
 })
 
 test('a store that is away loses nothing: the next look compares the same again', async () => {
