@@ -30,7 +30,9 @@ const serverFeatures: Features = [
   fleetSiteFeature,
   guardFeature,
   fallBackFeature,
-  upstreamsFeature,
+  upstreamsFeature({
+    platte: () => import('../mirroring/adopt-url.ts'),
+  }),
   webhookFeature,
 ]
 

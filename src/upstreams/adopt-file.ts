@@ -2,10 +2,13 @@
 import { parse, TomlError } from 'smol-toml'
 import * as v from 'valibot'
 import * as field from '../documents/fields.ts'
-import { PlatteError } from '../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { defined } from '../kernel/json.ts'
+import { parseStoreUrl } from '../kernel/setting.ts'
+import { parsePin } from '../trust/verify-root.ts'
 import { isOtherServer } from './kinds.ts'
 import type { Adoption } from './look-up.ts'
+import type { PlatteAdoption } from './platte.ts'
 
 export const maxAdoptFileBytes = 256 * 1024
 
@@ -16,31 +19,68 @@ const duration = v.pipe(
   v.check(field.isDuration, 'must be a duration such as 30m, 1h or 7d'),
 )
 const flag = maybe(v.boolean())
-const entry = v.strictObject({
-  upstream: v.pipe(
-    field.text(500),
-    v.check(isOtherServer, 'must be like omaha:https://updates.example.org/v1/update/'),
-  ),
+
+/** @param parse fails with the words of the problem. */
+const readBy = <T>(parse: (text: string) => T) =>
+  v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+    try {
+      return parse(dataset.value)
+    } catch (error) {
+      addIssue({ message: messageOf(error) })
+      return NEVER
+    }
+  })
+
+const shared = {
   app: maybe(field.appName),
   channel: field.text(128),
-  boards: v.pipe(v.array(field.boardName), v.minLength(1, 'names no board'), v.maxLength(20)),
   as: field.channelName,
-  ...{ after: maybe(duration), rampOver: maybe(duration), held: maybe(field.reason) },
+  ...{ after: maybe(duration), rampOver: maybe(duration) },
+  ...{ create: flag, raw: flag, belowNewest: flag, skipFloors: flag },
+}
+const otherEntry = v.strictObject({
+  upstream: v.pipe(
+    field.text(500),
+    v.check(
+      isOtherServer,
+      'must be like omaha:https://updates.example.org/v1/update/, or the https:// URL of a Platte',
+    ),
+  ),
+  ...shared,
+  boards: v.pipe(v.array(field.boardName), v.minLength(1, 'names no board'), v.maxLength(20)),
+  held: maybe(field.reason),
   packages: maybe(v.picklist(['copy', 'reference'], 'must be copy or reference')),
   /** A file or URL: Flatcar's or CoreOS's list of releases. */
   releasesJson: maybe(field.text(500)),
-  ...{ create: flag, createBoard: flag, raw: flag, belowNewest: flag, skipFloors: flag },
+  createBoard: flag,
 })
-const schema = v.strictObject({
-  every: maybe(duration, 'PT1H'),
-  adopt: v.pipe(v.array(entry), v.minLength(1, 'names no upstream'), v.maxLength(100)),
+const platteEntry = v.strictObject({
+  upstream: v.pipe(field.text(500), readBy(parseStoreUrl)),
+  ...shared,
+  /** The pin of its root. */
+  root: v.pipe(v.optional(v.string(), ''), readBy(parsePin)),
 })
 
-export interface AdoptEntry {
+const isPlatte = (given: unknown): boolean =>
+  v.is(v.object({ upstream: v.pipe(v.string(), v.regex(/^https?:/)) }), given)
+
+type Other = v.InferOutput<typeof otherEntry>
+type Platte = v.InferOutput<typeof platteEntry>
+const schema = v.strictObject({
+  every: maybe(duration, 'PT1H'),
+  adopt: v.pipe(
+    v.array(v.lazy((given) => (isPlatte(given) ? platteEntry : otherEntry))),
+    v.minLength(1, 'names no upstream'),
+    v.maxLength(100),
+  ),
+})
+
+export interface OtherEntry {
   readonly upstream: string
   readonly releasesJson: string | undefined
   readonly adoption: Adoption
 }
+export type AdoptEntry = OtherEntry | PlatteAdoption
 
 /**
  * @param app of entries that name none.
@@ -51,19 +91,29 @@ export function parseAdoptFile(
   { file, app }: { readonly file: string; readonly app: string | undefined },
 ) {
   const { every, adopt } = field.check(schema, file, parseToml(text, file), 'configuration')
-  const entries = adopt.map(
-    ({ upstream, releasesJson, as: to, packages = 'copy', app: own = app, ...rest }, i): AdoptEntry => {
-      if (own === undefined)
-        throw new PlatteError('configuration', `${file}: adopt.${i}.app: is missing`, {
-          hint: 'name it there, or set PLATTE_APP',
-        })
-      const { create, createBoard, raw, belowNewest, skipFloors, ...named } = rest
-      const switches = { createBoard, raw, belowNewest, skipFloors }
-      const on = Object.fromEntries(Object.entries(switches).filter(([, value]) => value))
-      return { upstream, releasesJson, adoption: { app: own, ...named, to, packages, ...defined({ create }), ...on } }
-    },
-  )
+  const entries = adopt.map((given, i): AdoptEntry => {
+    const own = given.app ?? app
+    if (own === undefined)
+      throw new PlatteError('configuration', `${file}: adopt.${i}.app: is missing`, {
+        hint: 'name it there, or set PLATTE_APP',
+      })
+    return 'root' in given ? platteOf(given, own) : otherOf(given, own)
+  })
   return { everyMs: field.durationMs(every), entries }
+}
+
+function otherOf({ upstream, releasesJson, as: to, packages = 'copy', ...rest }: Other, app: string): OtherEntry {
+  const { create, createBoard, raw, belowNewest, skipFloors, ...named } = rest
+  const switches = { createBoard, raw, belowNewest, skipFloors }
+  const on = Object.fromEntries(Object.entries(switches).filter(([, value]) => value))
+  return { upstream, releasesJson, adoption: { ...named, app, to, packages, ...defined({ create }), ...on } }
+}
+
+function platteOf({ upstream, root, channel, as: to, after, rampOver, ...rest }: Platte, app: string): PlatteAdoption {
+  const [afterMs = 0, rampOverMs] = [after, rampOver].map((one) =>
+    one === undefined ? undefined : field.durationMs(one),
+  )
+  return { upstream, pin: root, ...rest, from: { app, channel }, to, afterMs, rampOverMs }
 }
 
 function parseToml(text: string, file: string): unknown {

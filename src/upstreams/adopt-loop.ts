@@ -1,4 +1,5 @@
 /** Adopts from all upstreams of a file, again and again, beside answering: one at a time, each failure for itself. */
+import type { EditResult } from '../channels/plan.ts'
 import type { Publisher } from '../channels/publish.ts'
 import type { Extension, FeatureContext } from '../checks/serving.ts'
 import { detailsIn, maxReleasesBytes } from '../documents/releases-json.ts'
@@ -6,14 +7,16 @@ import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { readAt } from '../store/http/upstream.ts'
 import { adoptOffer, planOffer } from './adopt.ts'
-import { type AdoptEntry, maxAdoptFileBytes, parseAdoptFile } from './adopt-file.ts'
+import { type AdoptEntry, maxAdoptFileBytes, type OtherEntry, parseAdoptFile } from './adopt-file.ts'
 import { openUpstream } from './kinds.ts'
+import type { LoadPlatte } from './platte.ts'
 
 type Context = Pick<FeatureContext, 'openWriter' | 'packages' | 'newHasher' | 'readText' | 'transport'>
+type Loading = Context & { readonly platte?: LoadPlatte | undefined }
 
 /** @throws PlatteError('configuration') for a file that cannot be used, or without the release key. */
 export async function openAdopting(
-  { file, app }: { readonly file: string; readonly app: string | undefined },
+  { file, app, platte }: { readonly file: string; readonly app: string | undefined; readonly platte?: LoadPlatte },
   context: Context,
 ): Promise<Extension> {
   const text = await context.readText(file, maxAdoptFileBytes).catch((cause: unknown) => {
@@ -32,7 +35,7 @@ export async function openAdopting(
   let isStopped = false
   let timer: ReturnType<typeof setTimeout> | undefined
   const round = async (): Promise<void> => {
-    for (const entry of entries) if (!isStopped) await adoptOnce(publisher, context, entry)
+    for (const entry of entries) if (!isStopped) await adoptOnce(publisher, { ...context, platte }, entry)
     if (!isStopped) timer = setTimeout(() => void round(), everyMs)
   }
   void round()
@@ -44,14 +47,12 @@ export async function openAdopting(
 }
 
 /** Never throws. */
-async function adoptOnce(publisher: Publisher, context: Context, entry: AdoptEntry): Promise<void> {
-  const { app, to: channel } = entry.adoption
+async function adoptOnce(publisher: Publisher, context: Loading, entry: AdoptEntry): Promise<void> {
+  const { app, channel } =
+    'pin' in entry ? { ...entry.from, channel: entry.to } : { ...entry.adoption, channel: entry.adoption.to }
   const said = { event: 'adopt', app, channel }
   try {
-    const upstream = openUpstream(entry.upstream, context)
-    const adoption = { ...entry.adoption, ...(await readDetails(context, entry)) }
-    const planned = await planOffer(publisher, upstream, adoption)
-    const { kind, seq, warnings = [] } = await adoptOffer(publisher, upstream, planned)
+    const { kind, seq, warnings = [] } = await adoptEntry(publisher, context, entry)
     for (const problem of warnings) publisher.log({ level: 'warn', ...said, problem })
     publisher.log({ level: 'info', ...said, kind, seq })
   } catch (error) {
@@ -59,7 +60,17 @@ async function adoptOnce(publisher: Publisher, context: Context, entry: AdoptEnt
   }
 }
 
-async function readDetails({ readText, transport }: Context, { releasesJson: place }: AdoptEntry) {
+async function adoptEntry(publisher: Publisher, context: Loading, entry: AdoptEntry): Promise<EditResult> {
+  if ('pin' in entry) {
+    if (context.platte) return (await context.platte()).adoptFromUrl(publisher, entry, context.transport)
+    throw new PlatteError('configuration', `${entry.upstream}: this build adopts from omaha: upstreams only`)
+  }
+  const upstream = openUpstream(entry.upstream, context)
+  const adoption = { ...entry.adoption, ...(await readDetails(context, entry)) }
+  return adoptOffer(publisher, upstream, await planOffer(publisher, upstream, adoption))
+}
+
+async function readDetails({ readText, transport }: Context, { releasesJson: place }: OtherEntry) {
   if (place === undefined) return {}
   const list = /^https?:/.test(place)
     ? await readAt({ url: place, key: 'releasesJson', transport, idleMs: 20_000 }, maxReleasesBytes)

@@ -144,10 +144,53 @@ create = true
   await vi.waitFor(() => sameAsRecorded(url), { timeout: 120_000, interval: 500 })
 })
 
+test('while serving: another Platte and an Omaha server in one file, each for itself', async () => {
+  const origin = await newStore('origin')
+  await platte(origin, ...from(), '--as', 'stable', '--create')
+  const there = await serve(origin)
+  const store = await newStore('both')
+  const wrong = `1:sha256:${'0'.repeat(64)}`
+  const entry = (lines: string): string => `[[adopt]]\nchannel = "stable"\ncreate = true\n${lines}\n`
+  writeFileSync(
+    join(folder, 'both.toml'),
+    [
+      entry(`upstream = "${there}"\nroot = "${wrong}"\nas = "wrong"`),
+      entry(`upstream = "${there}"\nroot = "${origin.PLATTE_ROOT}"\nas = "stable"`),
+      entry(`upstream = "omaha:${upstream.url}v1/update/"\nboards = ["amd64-usr"]\nas = "beta"`),
+    ].join(''),
+  )
+  const url = await serve(store, '--adopt', 'both.toml')
+  await vi.waitFor(() => sameAsRecorded(url), { timeout: 120_000, interval: 500 })
+  const shown = async () => (await platte(store, 'show')).out
+  await vi.waitFor(async () => expect(await shown()).toMatch(/beta/), { timeout: 60_000, interval: 500 })
+  expect(await shown()).not.toMatch(/wrong/)
+  const again = await platte(
+    store,
+    'adopt',
+    there,
+    `${app}/stable`,
+    '--as',
+    'stable',
+    '--upstream-root',
+    origin.PLATTE_ROOT ?? '',
+  )
+  expect([again.code, again.out]).toEqual([0, 'No change: stable is already at revision 1.\n'])
+})
+
 test.each([
   ['every = 3', /adopt\.toml: every/],
   ['every = "30s"', /adopt\.toml: every: must be a duration such as 30m, 1h or 7d/],
-  ['[[adopt]]\nupstream = "https://x/"', /adopt\.toml: adopt\.0\.upstream: must be like omaha:/],
+  ['[[adopt]]\nupstream = "ftp://x/"', /adopt\.toml: adopt\.0\.upstream: must be like omaha:/],
+  ['[[adopt]]\nupstream = "https://x/"\nchannel = "a"\nas = "a"', /adopt\.0\.root: not a pin of a root: ""/],
+  [
+    '[[adopt]]\nupstream = "https://x/"\nchannel = "a"\nas = "a"\nroot = "1:x"',
+    /adopt\.0\.root: not a pin of a root: "1:x"/,
+  ],
+  ['[[adopt]]\nupstream = "https://me:pw@x/"', /adopt\.0\.upstream: holds credentials/],
+  [
+    `[[adopt]]\nupstream = "https://x/"\nchannel = "a"\nas = "a"\nroot = "1:sha256:${'0'.repeat(64)}"\nheld = "b"`,
+    /adopt\.0\.held/,
+  ],
   ['[[adopt]', /adopt\.toml line 1: is not TOML/],
   [
     '[[adopt]]\nupstream = "omaha:https://x/"\nchannel = "a"\nboards = []\nas = "a"',
