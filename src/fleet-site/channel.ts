@@ -36,7 +36,7 @@ export async function viewFleetChannel(page: FleetPage): Promise<View> {
   const days = periods.find((period) => String(period) === read('days')) ?? 30
   const hours = hoursUntil(now, days * dayMs, places)
   const before = [now - dayMs, now - 7 * dayMs].map((at) => Math.floor(at / hourMs))
-  const rows = fleet.trend([...hours, ...before])
+  const rows = fleet.trend([...hours, ...before], [one])
   const trend = trendOf(
     one,
     rows.map((row) => ({ ...row, machines: row.machines.slice(0, places) })),

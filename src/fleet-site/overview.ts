@@ -32,7 +32,7 @@ export function viewOverview(page: FleetPage): View {
     title: text.title,
     data: { channels: all.slice(from, from + 1000).map(channelData), syncers, lines },
     content: () => {
-      const trends = fleet.trend(hoursUntil(now, days * dayMs, places))
+      const trends = fleet.trend(hoursUntil(now, days * dayMs, places), shown)
       const groups = [...Map.groupBy(shown, ({ app }) => app)].map(
         ([app, some]) => part`<h2>${appName(page, app)}</h2>
 <div class="cards">${some.map((one) => card(page, one, trendOf(one, trends)))}</div>\n`,

@@ -63,9 +63,13 @@ export interface FleetReader {
   /** Of every app with a machine of that id or alias. */
   machine(id: string): readonly (MachineRow & { readonly changes: readonly Change[] })[]
   release(version: string, app?: string): readonly ReleaseProgress[]
-  /** Machines by version at the end of each of these hours (of Unix time), ascending. */
+  /**
+   * Machines by version at the end of each of these hours (of Unix time).
+   * @param channels those that are read; without them, all.
+   */
   trend(
     hours: readonly number[],
+    channels?: readonly Pick<Tally, 'app' | 'channel'>[],
   ): readonly (Pick<Tally, 'app' | 'channel' | 'version'> & { machines: readonly number[] })[]
 }
 
@@ -112,7 +116,12 @@ export function readFleet(database: DatabaseSync): FleetReader {
         ),
       }))
     },
-    trend: (hours) => trendOf(all('SELECT * FROM trend ORDER BY hour'), words, hours),
+    trend(hours, channels) {
+      words.refresh()
+      const of = ({ app, channel }: Pick<Tally, 'app' | 'channel'>) =>
+        all('SELECT * FROM trend WHERE app = ? AND channel = ?', words.known(app) ?? -1, words.known(channel) ?? -1)
+      return trendOf(channels?.flatMap(of) ?? all('SELECT * FROM trend'), words, hours)
+    },
   }
 }
 

@@ -227,6 +227,9 @@ test('machines are forgotten after their last contact, with all that was counted
   expect(fleet.machines({}, { limit: 10, offset: 0 })).toMatchObject([{ machine: 'new' }])
   expect(fleet.tallies()).toMatchObject([{ version: old, machines: 1 }])
   expect([fleet.release(next), fleet.trend([at / hour]).length]).toEqual([[], 1])
+  const [all] = fleet.trend([at / hour])
+  expect(fleet.trend([at / hour], [{ app, channel: 'stable' }])).toEqual([all])
+  expect(fleet.trend([at / hour], [{ app, channel: 'another' }])).toEqual([])
   projection.close()
 })
 
