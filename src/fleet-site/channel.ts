@@ -2,7 +2,7 @@
 
 import { percent } from '../kernel/format.ts'
 import type { ListedRelease } from '../release/rollout-status.ts'
-import { atMost, type Html, none, part, stateLabel } from '../site/pages/fragments.ts'
+import { type Html, none, part, stateLabel } from '../site/pages/fragments.ts'
 import { readChannelStatus } from '../site/status.ts'
 import {
   type ChannelMachines,
@@ -17,7 +17,7 @@ import {
   trendOf,
 } from './channels.ts'
 import { appName, legend, stateBar, versionChart } from './overview.ts'
-import { count, detailText, type FleetPage, given, tools, type View } from './page.ts'
+import { count, detailText, type FleetPage, fitting, given, toMachines, tools, type View } from './page.ts'
 
 const periods = [1, 7, 30, 90] as const
 const places = 61
@@ -25,7 +25,7 @@ const places = 61
 const maxRows = 20
 
 export async function viewFleetChannel(page: FleetPage): Promise<View> {
-  const { fleet, text, now, read, link } = page
+  const { fleet, text, now, read } = page
   const [app, channel] = [read('app'), read('channel')]
   const one = readChannels(fleet).find((found) => found.app === app && found.channel === channel)
   const title = given(channel) || text.title
@@ -45,6 +45,9 @@ export async function viewFleetChannel(page: FleetPage): Promise<View> {
   const past = new Map(rows.filter(isHere).map((row) => [row.version, row.machines.slice(places)]))
   const silent = total(fleet.silent(now - dayMs).filter(isHere))
   const cameFrom = fleet.moved().filter(isHere)
+  const origins = cameFrom.map(
+    (row) => part`<li>${text.channel.cameFrom} ${given(row.cameFrom)} <b>${count(row.machines)}</b></li>\n`,
+  )
   const rollouts = await readRollouts(page, one)
   return {
     title,
@@ -58,8 +61,8 @@ export async function viewFleetChannel(page: FleetPage): Promise<View> {
     },
     content: () => part`<h1>${title}</h1>
 <p class="lead">${appName(page, app)}${page.page.words.comma}${text.machines(count(one.machines))}</p>
-${tools(page)}<section class="sheet" aria-label="${text.channel.states}">${stateBar(page, one)}<ul class="legend"><li><a href="${link('/machines', { app, channel, silent: '24h', sort: 'silent' })}">${text.channel.silent}</a> <b>${count(silent)}</b></li>
-${cameFrom.slice(0, maxRows).map((row) => part`<li>${text.channel.cameFrom} ${given(row.cameFrom)} <b>${count(row.machines)}</b></li>\n`)}</ul></section>
+${tools(page)}<section class="sheet" aria-label="${text.channel.states}">${stateBar(page, one)}<ul class="legend"><li><a href="${toMachines(page, { app, channel, silent: '24h', sort: 'silent' })}">${text.channel.silent}</a> <b>${count(silent)}</b></li>
+${fitting(origins, maxRows, 4_000)}</ul></section>
 <h2>${text.channel.versions}</h2>
 <nav aria-label="${text.channel.range}"><ul>${periods.map((period) => periodLink(page, one, period, days))}</ul></nav>
 <section class="sheet" aria-label="${text.channel.versions}">${versionChart(page, one, trend, days)}${legend(page, one, trend, 8)}</section>
@@ -81,33 +84,34 @@ function periodLink(
 }
 
 function versionTable(page: FleetPage, one: ChannelMachines, past: ReadonlyMap<string, readonly number[]>): Html {
-  const { text, link } = page
+  const { text } = page
   const { version, machines, share, dayAgo, weekAgo } = text.channel
   const rows = one.versions.map(([name, n]) => {
     const [day = 0, week = 0] = past.get(name) ?? []
-    const to = link('/machines', { app: one.app, channel: one.channel, version: name })
+    const to = toMachines(page, { app: one.app, channel: one.channel, version: name })
     return part`<tr><td><a href="${to}">${given(name) || text.channel.noVersion}</a></td><td class="n">${count(n)}</td><td class="n">${percent(n / Math.max(1, one.machines))}</td><td class="n">${count(day)}</td><td class="n">${count(week)}</td></tr>\n`
   })
   return part`<div class="scroll" tabindex="0"><table><thead><tr><th scope="col">${version}</th>${[machines, share, dayAgo, weekAgo].map((name) => part`<th scope="col" class="n">${name}</th>`)}</tr></thead>
-<tbody>${atMost(rows, maxRows, (more) => part`<tr><td colspan="5">${text.channel.more(more)}</td></tr>`)}</tbody></table></div>`
+<tbody>${fitting(rows, maxRows, 15_000, (more) => part`<tr><td colspan="5">${text.channel.more(more)}</td></tr>`)}</tbody></table></div>`
 }
 
 function countTable(page: FleetPage, one: ChannelMachines, state: 'failed' | 'waiting'): Html {
-  const { text, link } = page
+  const { text } = page
   const fellBack = one.states.get('fell-back') ?? 0
   const counts: Counted = one[state]
-  const to = link('/machines', { app: one.app, channel: one.channel, state })
-  const rows = counts.map(
-    ([name, n]) => part`<tr><td>${detailText(name, page)}</td><td class="n">${count(n)}</td></tr>\n`,
-  )
+  const to = (query: Readonly<Record<string, string>>) =>
+    toMachines(page, { app: one.app, channel: one.channel, ...query })
+  const row = (query: Readonly<Record<string, string>>, name: string, n: number) =>
+    part`<tr><td><a href="${to(query)}">${name}</a></td><td class="n">${count(n)}</td></tr>\n`
+  const rows = counts.map(([detail, n]) => row({ state, detail }, detailText(detail, page), n))
   const all =
     state === 'failed' && fellBack > 0
-      ? [...rows, part`<tr><td>${text.states['fell-back']}</td><td class="n">${count(fellBack)}</td></tr>`]
+      ? [...rows, row({ state: 'fell-back' }, text.states['fell-back'], fellBack)]
       : rows
   if (all.length === 0) return part`<p>${text.channel.noFailures}</p>`
   const head = state === 'failed' ? text.channel.error : text.channel.reason
-  return part`<table><thead><tr><th scope="col">${head}</th><th scope="col" class="n"><a href="${to}">${text.channel.machines}</a></th></tr></thead>
-<tbody>${atMost(all, maxRows, (more) => part`<tr><td colspan="2">${text.channel.more(more)}</td></tr>`)}</tbody></table>`
+  return part`<table><thead><tr><th scope="col">${head}</th><th scope="col" class="n">${text.channel.machines}</th></tr></thead>
+<tbody>${fitting(all, maxRows, 8_000, (more) => part`<tr><td colspan="2">${text.channel.more(more)}</td></tr>`)}</tbody></table>`
 }
 
 /** The newest releases of the channel as it is signed. */

@@ -4,13 +4,15 @@ import { hasFeature } from '../checks/serving.ts'
 import type { Change } from '../fleet/machine.ts'
 import type { MachineRow } from '../fleet/reader.ts'
 import { isoText } from '../kernel/format.ts'
-import { atMost, definitions, type Html, none, part, time } from '../site/pages/fragments.ts'
+import { definitions, type Html, none, part, time } from '../site/pages/fragments.ts'
 import { appName } from './overview.ts'
-import { chip, colourOf, detailText, type FleetPage, given, tools, type View } from './page.ts'
+import { chip, colourOf, detailText, type FleetPage, fitting, given, toMachines, tools, type View } from './page.ts'
 
 type Found = MachineRow & { readonly changes: readonly Change[] }
 
 const maxChanges = 60
+/** Of all timelines of a page. */
+const maxBytes = 25_000
 /** Machines with one id or alias. */
 const maxFound = 10
 
@@ -28,7 +30,7 @@ export function viewMachine(page: FleetPage): View {
     title,
     data: { machines: found.map(({ changes, ...one }) => ({ ...machineData(one), changes: changes.map(changeData) })) },
     content: () => part`<h1>${text.machine.title} <code>${given(found[0]?.machine ?? '')}</code></h1>
-${tools(page)}${found.map((one) => machine(page, one))}`,
+${tools(page)}${found.map((one) => machine(page, one, maxBytes / found.length))}`,
   }
 }
 
@@ -46,7 +48,8 @@ export const stateText = (
     target && state !== 'rebooted' ? part` <span class="small soft">→ ${given(target)}</span>` : none
   }`
 
-function machine(page: FleetPage, one: Found): Html {
+/** @param bytes of its timeline. */
+function machine(page: FleetPage, one: Found, bytes: number): Html {
   const { text, link, page: context } = page
   const { machine: words } = text
   const channel = part`<a href="${link('/channel', { app: one.app, channel: one.channel })}">${given(one.channel) || '–'}</a>`
@@ -58,7 +61,7 @@ function machine(page: FleetPage, one: Found): Html {
     [
       text.list.version,
       one.version &&
-        part`<a href="${link('/machines', { app: one.app, version: one.version })}">${given(one.version)}</a>`,
+        part`<a href="${toMachines(page, { app: one.app, version: one.version })}">${given(one.version)}</a>`,
     ],
     [words.state, stateText(page, one)],
     [words.board, one.board && given(one.board)],
@@ -69,7 +72,7 @@ function machine(page: FleetPage, one: Found): Html {
   ])}
 ${explanation(page, one)}</section>
 <h2>${words.timeline}</h2><p class="small soft">${words.note}</p>
-<ol class="steps" reversed>${atMost(changes, maxChanges, (more) => part`<li>${words.more(more)}</li>`)}</ol>\n`
+<ol class="steps" reversed>${fitting(changes, maxChanges, bytes, (more) => part`<li>${words.more(more)}</li>`)}</ol>\n`
 }
 
 function step(page: FleetPage, change: Change): Html {

@@ -4,11 +4,15 @@ import type { MachineFilter, MachineRow } from '../fleet/reader.ts'
 import { type Html, none, part, time } from '../site/pages/fragments.ts'
 import { type ChannelMachines, dayMs, hourMs, readChannels, total } from './channels.ts'
 import { machineData, stateText } from './machine.ts'
-import { count, type FleetPage, given, tools, type View } from './page.ts'
+import { count, detailText, type FleetPage, given, howManyFit, noName, tools, type View } from './page.ts'
 import { maxFound, searchMachines } from './search.ts'
 import { english } from './words-en.ts'
 
-const limit = 50
+/** Machines of a page; where they send long texts, fewer for people. */
+const [most, few] = [50, 10]
+const maxTableBytes = 40_000
+/** Of each list of choices. */
+const maxChoiceBytes = 4_000
 const silents = { '1h': hourMs, '24h': dayMs, '7d': 7 * dayMs, '30d': 30 * dayMs } as const
 const sorts = {
   id: { sort: 'seen' },
@@ -23,7 +27,7 @@ const sortOf = ({ sort }: Query) => sortNames.find((name) => name === sort) ?? '
 /** Choices of a list, those with most machines. */
 const maxChoices = 50
 
-const fields = ['search', 'state', 'channel', 'version', 'oem', 'silent', 'sort', 'app'] as const
+const fields = ['search', 'state', 'detail', 'target', 'channel', 'version', 'oem', 'silent', 'sort', 'app'] as const
 type Query = Readonly<Record<(typeof fields)[number], string>>
 
 export function viewMachines(page: FleetPage): View {
@@ -40,16 +44,25 @@ ${tools(page)}${form(page, query, channels)}`
   const filter = { ...filterOf(page, query), ids }
   const all = quickCount(channels, filter) ?? fleet.howMany(filter)
   const after = page.page.c.req.query('after') || undefined
-  const { machines, next, previous } = fleet.page(filter, { limit, after, ...sorts[sortOf(query)] })
+  const pageOf = (limit: number) => fleet.page(filter, { limit, after, ...sorts[sortOf(query)] })
+  const first = pageOf(most)
   // Only for people: a page begins where `after` says.
   const requested = Number(read('from') || 0)
   const from = Number.isSafeInteger(requested) && requested > 0 && requested < all ? requested : 0
   return {
     title: text.list.title,
-    data: { count: all, next: next ?? null, previous: previous ?? null, machines: machines.map(machineData) },
-    content: () => part`${head}
+    data: {
+      ...{ count: all, next: first.next ?? null, previous: first.previous ?? null },
+      machines: first.machines.map(machineData),
+    },
+    content: () => {
+      const fit = howManyFit(rowsOf(page, first.machines), maxTableBytes)
+      const limit = fit === first.machines.length ? most : Math.max(1, Math.min(fit, few))
+      const { machines, next, previous } = limit === most ? first : pageOf(limit)
+      return part`${head}
 ${all === 0 ? part`<p class="note">${text.list.none}</p>` : table(page, machines)}
-${pager(page, query, { all, from, shown: machines.length, next, previous })}`,
+${pager(page, query, { all, from, limit, shown: machines.length, next, previous })}`
+    },
   }
 }
 
@@ -61,12 +74,13 @@ function idsOf({ database, idOf, isHashed }: FleetPage, search: string): readonl
 }
 
 function filterOf({ now }: FleetPage, query: Query): MachineFilter {
-  const { app, channel, version, oem } = query
+  const { app, channel, version, detail, target, oem } = query
   const state = states.find((one) => one === query.state)
   const silent = Object.hasOwn(silents, query.silent) ? silents[query.silent as keyof typeof silents] : undefined
-  const filled = Object.entries({ app, channel, version, oem }).filter(([, value]) => value !== '')
+  const names = Object.entries({ app, channel, version, detail, target }).filter(([, value]) => value !== '')
   return {
-    ...Object.fromEntries(filled),
+    ...Object.fromEntries(names.map(([name, value]) => [name, value === noName ? '' : value])),
+    ...(oem !== '' && { oem }),
     ...(state && { state }),
     ...(silent && { silentSince: now - silent }),
   }
@@ -74,8 +88,8 @@ function filterOf({ now }: FleetPage, query: Query): MachineFilter {
 
 /** Of what is counted already. @returns `undefined` where machines have to be read one by one. */
 function quickCount(channels: readonly ChannelMachines[], filter: MachineFilter): number | undefined {
-  const { oem, search: _, ids, silentSince, ...names } = filter
-  if (oem !== undefined || ids !== undefined || silentSince !== undefined) return undefined
+  const { oem, target, search: _, ids, silentSince, ...names } = filter
+  if ([oem, target, ids, silentSince].some((one) => one !== undefined)) return undefined
   const wanted = Object.entries(names) as [keyof typeof names, string][]
   const tallies = channels.flatMap((one) => one.tallies)
   return total(tallies.filter((one) => wanted.every(([name, value]) => value === undefined || one[name] === value)))
@@ -98,16 +112,17 @@ function form(page: FleetPage, query: Query, channels: readonly ChannelMachines[
     options: readonly (readonly [value: string, text: string])[],
     any = true,
   ): Html => {
-    const known =
-      options.some(([value]) => value === query[name]) || query[name] === ''
-        ? options
-        : [...options, [query[name], given(query[name])] as const]
-    const items = [...(any ? [['', list.any] as const] : []), ...known].map(
-      ([value, label]) =>
-        part`<option value="${value}"${value === query[name] ? part` selected` : none}>${label}</option>`,
-    )
-    return part`<div><label for="${name}">${label}</label><select id="${name}" name="${name}">${items}</select></div>\n`
+    const optionOf = ([value, label]: readonly [string, string]): Html =>
+      part`<option value="${value}"${value === query[name] ? part` selected` : none}>${label}</option>`
+    const known = [...(any ? [['', list.any] as const] : []), ...options]
+    const items = known.slice(0, howManyFit(known.map(optionOf), maxChoiceBytes))
+    const isThere = items.some(([value]) => value === query[name]) || (!any && query[name] === '')
+    const chosen = [query[name], query[name] === noName ? '–' : given(query[name])] as const
+    return part`<div><label for="${name}">${label}</label><select id="${name}" name="${name}">${[...items, ...(isThere ? [] : [chosen])].map(optionOf)}</select></div>\n`
   }
+  // Pages lead here with these; nobody picks them from a list.
+  const chosen = (name: keyof Query, label: string): Html =>
+    query[name] === '' ? none : choice(name, label, [[query[name], detailText(query[name], page)]])
   const same = (names: readonly string[]) => names.map((name) => [name, given(name)] as const)
   return part`<form class="sheet" method="get" action="${context.fileLink('/fleet/machines')}">${lang}
 <div><label for="search">${list.search}</label><input type="search" id="search" name="search" value="${query.search}" maxlength="128" autocomplete="off" spellcheck="false" aria-describedby="search-hint"><span class="hint" id="search-hint">${list.searchHint}</span></div>
@@ -115,7 +130,7 @@ ${choice(
   'state',
   list.state,
   states.map((state: State) => [state, text.states[state]]),
-)}${choice('channel', list.channel, same(unique(channels.map(({ channel }) => channel))))}${choice('version', list.version, same(versions))}${apps.length > 1 || query.app !== '' ? choice('app', list.app, same(apps)) : none}<div><label for="oem">${list.oem}</label><input type="text" id="oem" name="oem" value="${query.oem}" maxlength="128" autocomplete="off" spellcheck="false"></div>
+)}${chosen('detail', list.detail)}${chosen('target', list.target)}${choice('channel', list.channel, same(unique(channels.map(({ channel }) => channel))))}${choice('version', list.version, same(versions))}${apps.length > 1 || query.app !== '' ? choice('app', list.app, same(apps)) : none}<div><label for="oem">${list.oem}</label><input type="text" id="oem" name="oem" value="${query.oem}" maxlength="128" autocomplete="off" spellcheck="false"></div>
 ${choice('silent', list.silent, Object.entries(list.silents))}${choice(
   'sort',
   list.sort,
@@ -125,28 +140,41 @@ ${choice('silent', list.silent, Object.entries(list.silents))}${choice(
 }
 
 function table(page: FleetPage, machines: readonly MachineRow[]): Html {
-  const { text, link, page: context } = page
-  const { list } = text
+  const { list } = page.text
   const heads = [list.machine, list.channel, list.version, list.state, list.since, list.last, list.platform]
-  const rows = machines.map((one) => {
+
+  return part`<div class="scroll" tabindex="0"><table class="machines"><thead><tr>${heads.map((head) => part`<th scope="col">${head}</th>`)}</tr></thead><tbody>
+${rowsOf(page, machines)}</tbody></table></div>`
+}
+
+function rowsOf(page: FleetPage, machines: readonly MachineRow[]): readonly Html[] {
+  const {
+    text: { list },
+    link,
+    page: context,
+  } = page
+  return machines.map((one) => {
     const alias = one.alias ? part`<br><span class="small">${given(one.alias)}</span>` : none
     const platform = [one.board, [one.oem, one.oemVersion].filter(Boolean).join(' ')].filter(Boolean).join(', ')
     return part`<tr><td><a href="${link('/machine', { id: one.machine })}"><code>${given(one.machine)}</code></a>${alias}</td><td>${given(one.channel)}</td><td>${given(one.version)}</td><td>${stateText(page, one)}</td><td data-label="${list.since}">${time(one.since, context)}</td><td data-label="${list.last}">${time(one.last, context)}</td><td>${given(platform)}</td></tr>\n`
   })
-  return part`<div class="scroll" tabindex="0"><table class="machines"><thead><tr>${heads.map((head) => part`<th scope="col">${head}</th>`)}</tr></thead><tbody>
-${rows}</tbody></table></div>`
 }
 
 interface Pages {
   readonly all: number
   /** Machines before this page. */
   readonly from: number
+  readonly limit: number
   readonly shown: number
   readonly next: string | undefined
   readonly previous: string | undefined
 }
 
-function pager({ text: { list }, link }: FleetPage, query: Query, { all, from, shown, next, previous }: Pages): Html {
+function pager(
+  { text: { list }, link }: FleetPage,
+  query: Query,
+  { all, from, limit, shown, next, previous }: Pages,
+): Html {
   if (all === 0) return none
   const to = (after: string, begin: number): string =>
     link('/machines', { ...query, after, from: begin > 0 ? String(begin) : '' })

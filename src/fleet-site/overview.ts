@@ -13,10 +13,24 @@ import {
   trendOf,
 } from './channels.ts'
 import { bar, stackedArea } from './charts.ts'
-import { chip, colourOf, count, detailText, type FleetPage, given, tools, type View } from './page.ts'
+import {
+  chip,
+  colourOf,
+  count,
+  detailText,
+  type FleetPage,
+  fitting,
+  given,
+  howManyFit,
+  toMachines,
+  tools,
+  type View,
+} from './page.ts'
 
 /** Channels of one page. */
 const maxChannels = 6
+/** Of their cards. */
+const maxBytes = 48_000
 const places = 31
 const days = 30
 
@@ -33,14 +47,16 @@ export function viewOverview(page: FleetPage): View {
     data: { channels: all.slice(from, from + 1000).map(channelData), syncers, lines },
     content: () => {
       const trends = fleet.trend(hoursUntil(now, days * dayMs, places), shown)
-      const groups = [...Map.groupBy(shown, ({ app }) => app)].map(
+      const cards = shown.map((one) => card(page, one, trendOf(one, trends)))
+      const fit = Math.max(1, howManyFit(cards, maxBytes))
+      const groups = [...Map.groupBy(cards.slice(0, fit).entries(), ([i]) => shown[i]?.app ?? '')].map(
         ([app, some]) => part`<h2>${appName(page, app)}</h2>
-<div class="cards">${some.map((one) => card(page, one, trendOf(one, trends)))}</div>\n`,
+<div class="cards">${some.map(([, one]) => one)}</div>\n`,
       )
       return part`<h1>${text.title}</h1>
 <p class="lead">${text.machines(count(total(all)))}${syncers > 0 ? `${page.page.words.comma}${text.channel.syncers(count(syncers))}` : ''}</p>
 ${tools(page)}${all.length === 0 ? part`<p class="note">${text.none} ${text.noneHint}</p>` : groups}
-${pager(page, from, from + shown.length, all.length)}${strays(page, lines)}`
+${pager(page, from, Math.min(all.length, from + fit), all.length)}${strays(page, lines)}`
     },
   }
 }
@@ -53,9 +69,10 @@ function card(page: FleetPage, one: ChannelMachines, trend: Trend): Html {
 ${stateBar(page, one)}${versionChart(page, one, trend, days)}${legend(page, one, trend, 4)}${
   one.failed.length === 0
     ? none
-    : part`<h4>${text.channel.failures}</h4><ul class="legend">${one.failed
-        .slice(0, 3)
-        .map(([error, n]) => part`<li>${detailText(error, page)} <b>${count(n)}</b></li>\n`)}</ul>`
+    : part`<h4>${text.channel.failures}</h4><ul class="legend">${one.failed.slice(0, 3).map(([error, n]) => {
+        const to = toMachines(page, { ...query, state: 'failed', detail: error })
+        return part`<li><a href="${to}">${detailText(error, page)}</a> <b>${count(n)}</b></li>\n`
+      })}</ul>`
 }</article>\n`
 }
 
@@ -67,7 +84,7 @@ export function appName({ page }: FleetPage, app: string): string {
 
 /** How many machines are in each state, each with a link to these. */
 export function stateBar(page: FleetPage, { app, channel, states }: ChannelMachines): Html {
-  const { text, link } = page
+  const { text } = page
   const parts = Object.entries(Object.groupBy([...states], ([state]) => colourOf(state))).map(
     ([className, some = []]) => ({
       ...{ className, count: some.reduce((sum, [, n]) => sum + n, 0) },
@@ -75,7 +92,7 @@ export function stateBar(page: FleetPage, { app, channel, states }: ChannelMachi
   )
   const label = text.channel.bar([...states].map(([state, n]) => `${text.states[state]} ${count(n)}`).join(', '))
   const items = [...states].map(([state, n]) => {
-    const to = link('/machines', { app, channel, state })
+    const to = toMachines(page, { app, channel, state })
     return part`<li><a href="${to}">${chip(state, text)}</a> <b>${count(n)}</b></li>\n`
   })
   return part`${bar(parts, label)}<ul class="legend">${items}</ul>`
@@ -93,18 +110,15 @@ export function versionChart(page: FleetPage, one: ChannelMachines, { series, mo
 
 /** Newest first, as the areas lie on each other. */
 export function legend(page: FleetPage, one: ChannelMachines, { series }: Trend, most: number): Html {
-  const { text, link } = page
-  const items = series
-    .toReversed()
-    .slice(0, most)
-    .map(({ version, className, values }) => {
-      const n = part`<b>${count(values.at(-1) ?? 0)}</b>`
-      const dot = part`<span class="dot ${className}"></span>`
-      if (version === undefined) return part`<li>${dot}${text.channel.others} ${n}</li>\n`
-      const to = link('/machines', { app: one.app, channel: one.channel, version })
-      return part`<li>${dot}<a href="${to}">${given(version) || text.channel.noVersion}</a> ${n}</li>\n`
-    })
-  return part`<ul class="legend">${items}</ul>`
+  const { text } = page
+  const items = series.toReversed().map(({ version, className, values }) => {
+    const n = part`<b>${count(values.at(-1) ?? 0)}</b>`
+    const dot = part`<span class="dot ${className}"></span>`
+    if (version === undefined) return part`<li>${dot}${text.channel.others} ${n}</li>\n`
+    const to = toMachines(page, { app: one.app, channel: one.channel, version })
+    return part`<li>${dot}<a href="${to}">${given(version) || text.channel.noVersion}</a> ${n}</li>\n`
+  })
+  return part`<ul class="legend">${fitting(items, most, 8_000)}</ul>`
 }
 
 function pager({ page: { words }, text, link }: FleetPage, from: number, to: number, all: number): Html {

@@ -4,7 +4,7 @@ import type { State } from '../fleet/machine.ts'
 import type { FleetReader } from '../fleet/reader.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText, visible } from '../kernel/format.ts'
-import { filled, type Html, part, time } from '../site/pages/fragments.ts'
+import { atMost, filled, type Html, none, part, time } from '../site/pages/fragments.ts'
 import { answerPage, type PageContext } from '../site/pages/page.ts'
 import { stylePath } from './style.ts'
 import { english, type FleetWords } from './words-en.ts'
@@ -77,6 +77,33 @@ export const count = (n: number): string => numbers.format(n)
 
 /** A text of a machine, as a client sent it. */
 export const given = (text: string): string => visible(text)
+
+/** Stands for an empty name in addresses, where an empty parameter is any. */
+export const noName = '(none)'
+
+/** A link to the machines that have all of this, also where a name is empty. */
+export const toMachines = ({ link }: FleetPage, query: Readonly<Record<string, string>>): string =>
+  link('/machines', Object.fromEntries(Object.entries(query).map(([name, value]) => [name, value || noName])))
+
+/** How many of the first items fit: what machines send may be long, and pages are small. */
+export function howManyFit(items: readonly Html[], bytes: number): number {
+  let left = bytes
+  const tooMany = items.findIndex((one) => {
+    left -= Buffer.byteLength(one.toString())
+    return left < 0
+  })
+  return tooMany < 0 ? items.length : tooMany
+}
+
+/** The first items of a list: at most so many, and so many bytes. @param rest makes one for the number of the others. */
+export function fitting(
+  items: readonly Html[],
+  most: number,
+  bytes: number,
+  rest: (count: number) => Html = () => none,
+) {
+  return atMost(items, Math.min(most, howManyFit(items, bytes)), rest)
+}
 
 /** Links to the other pages, and the end of the session. */
 export function tools({ page, text, link, now }: FleetPage): Html {

@@ -9,7 +9,7 @@ import { readChannelStatus } from '../site/status.ts'
 import { type ChannelMachines, dayMs, hourMs, readChannels } from './channels.ts'
 import { shareLines } from './charts.ts'
 import { type Curves, firstOffer, readCurves } from './curves.ts'
-import { count, detailText, type FleetPage, given, tools, type View } from './page.ts'
+import { count, detailText, type FleetPage, fitting, given, toMachines, tools, type View } from './page.ts'
 
 /** Of a chart, on its x axis. */
 const places = 97
@@ -111,7 +111,7 @@ function section(page: FleetPage, rollout: Rollout, version: string): Html {
   const runs = versions.find(([name]) => name === version)?.[1] ?? 0
   return part`<h2><a href="${link('/channel', { app, channel })}">${given(channel)}</a> <span class="state">${stateLabel(status, context.words)}</span> <span class="soft small">${text.machines(count(machines))}</span></h2>
 <section class="sheet" aria-label="${given(channel)}">${status.because ? part`<p>${reasonLink(status.because)}</p>\n` : none}${chart(page, rollout, version)}
-<p class="small">${planned === undefined && status.state === 'offered' ? `${text.release.noRamp} ` : ''}<a href="${link('/machines', { app, channel, version })}">${text.release.runs}</a> <b>${count(runs)}</b></p></section>\n`
+<p class="small">${planned === undefined && status.state === 'offered' ? `${text.release.noRamp} ` : ''}<a href="${toMachines(page, { app, channel, version })}">${text.release.runs}</a> <b>${count(runs)}</b></p></section>\n`
 }
 
 function chart(
@@ -165,19 +165,20 @@ function lengthOf(ms: number, names: Readonly<Record<'day' | 'hour' | 'minute', 
     : `${Math.round(minutes / (24 * 60))} ${names.day}`
 }
 
-function failures(page: FleetPage, { failed, fellBack, app }: ReleaseProgress): Html {
-  const { text, link } = page
+function failures(page: FleetPage, { failed, fellBack, app, version }: ReleaseProgress): Html {
+  const { text } = page
   const rows = [
-    ...Object.entries(failed).map(([error, n]) => [detailText(error, page), n, 'failed'] as const),
-    ...(fellBack > 0 ? [[text.states['fell-back'], fellBack, 'fell-back'] as const] : []),
+    ...Object.entries(failed).map(
+      ([error, n]) => [detailText(error, page), n, { state: 'failed', detail: error }] as const,
+    ),
+    ...(fellBack > 0 ? [[text.states['fell-back'], fellBack, { state: 'fell-back' }] as const] : []),
   ]
+  const items = rows.map(
+    ([name, n, query]) =>
+      part`<tr><td><a href="${toMachines(page, { app, target: version, ...query })}">${name}</a></td><td class="n">${count(n)}</td></tr>\n`,
+  )
   const heading = part`<h2>${text.channel.failures}</h2>`
   if (rows.length === 0) return part`${heading}<p>${text.channel.noFailures}</p>`
   return part`${heading}<table><thead><tr><th scope="col">${text.channel.error}</th><th scope="col" class="n">${text.channel.machines}</th></tr></thead>
-<tbody>${rows
-    .slice(0, 20)
-    .map(
-      ([name, n, state]) =>
-        part`<tr><td><a href="${link('/machines', { app, state })}">${name}</a></td><td class="n">${count(n)}</td></tr>\n`,
-    )}</tbody></table>`
+<tbody>${fitting(items, 20, 8_000)}</tbody></table>`
 }

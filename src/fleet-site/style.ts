@@ -22,7 +22,7 @@ ${eight}
 .legend{display:flex;flex-wrap:wrap;gap:.15rem 1rem;list-style:none;margin:.25rem 0;padding:0;font-size:.875rem}.legend li{overflow-wrap:anywhere}.legend b{font-variant-numeric:tabular-nums}
 .big{font-size:1.35rem;font-weight:650;margin:.1rem 0}
 .two{display:grid;gap:0 2.5rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr))}
-td{overflow-wrap:anywhere}.sheet+.scroll,.sheet+table{margin-top:1rem}
+h1,h2,h3,td{overflow-wrap:anywhere}.sheet+.scroll,.sheet+table{margin-top:1rem}
 .machines td:first-child{min-width:15.8rem}.machines td:nth-child(2){min-width:4.5rem}.machines td:nth-child(3){min-width:5.5rem}.machines td:nth-child(4){min-width:9rem}
 nav+.sheet{margin-top:.6rem}@media(min-width:44.01rem){.machines .ago{display:block}}
 @media(max-width:44rem){.machines td[data-label]:before{content:attr(data-label) " ";color:var(--soft)}.machines thead{position:absolute;left:-100rem}.machines tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--line)}.machines td{display:inline-block;border:0;padding:0 .75rem 0 0}.machines td:first-child{display:block}}

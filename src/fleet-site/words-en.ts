@@ -69,7 +69,16 @@ export const english = {
   list: {
     title: 'Machines',
     ...{ search: 'Search', searchHint: 'A part of the id or the alias', state: 'State', version: 'Version' },
-    ...{ channel: 'Channel', oem: 'OEM', silent: 'Silent for', sort: 'Order', any: 'any', app: 'App' },
+    ...{
+      channel: 'Channel',
+      oem: 'OEM',
+      silent: 'Silent for',
+      sort: 'Order',
+      detail: 'Reason or error',
+      target: 'Updates to',
+      any: 'any',
+      app: 'App',
+    },
     sorts: {
       id: 'first seen first',
       machine: 'by id',

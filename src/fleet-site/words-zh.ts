@@ -66,7 +66,16 @@ export const chinese: FleetWords = {
   list: {
     title: '机器',
     ...{ search: '搜索', searchHint: '标识或别名的一部分', state: '状态', version: '版本' },
-    ...{ channel: '通道', oem: 'OEM', silent: '没有联系已有', sort: '排序', any: '不限', app: '应用' },
+    ...{
+      channel: '通道',
+      oem: 'OEM',
+      silent: '没有联系已有',
+      detail: '原因或错误',
+      target: '更新到',
+      sort: '排序',
+      any: '不限',
+      app: '应用',
+    },
     sorts: {
       id: '最早出现的在前',
       machine: '按标识',

@@ -27,12 +27,9 @@ export interface MachineRow {
   readonly cameFrom: string
 }
 
-export interface MachineFilter {
-  readonly app?: string | undefined
-  readonly channel?: string | undefined
-  readonly version?: string | undefined
-  readonly state?: State | undefined
-  readonly oem?: string | undefined
+type Filtered = 'app' | 'channel' | 'version' | 'state' | 'detail' | 'target' | 'oem'
+
+export interface MachineFilter extends Partial<{ readonly [Name in Filtered]: MachineRow[Name] | undefined }> {
   /** Without a contact since then. */
   readonly silentSince?: Instant | undefined
   /** A part of the id or the alias. */

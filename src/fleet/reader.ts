@@ -63,10 +63,7 @@ export interface FleetReader {
   /** Of every app with a machine of that id or alias. */
   machine(id: string): readonly (MachineRow & { readonly changes: readonly Change[] })[]
   release(version: string, app?: string): readonly ReleaseProgress[]
-  /**
-   * Machines by version at the end of each of these hours (of Unix time).
-   * @param channels those that are read; without them, all.
-   */
+  /** Machines by version at the end of each of these hours (of Unix time). @param channels without them, all. */
   trend(
     hours: readonly number[],
     channels?: readonly Pick<Tally, 'app' | 'channel'>[],

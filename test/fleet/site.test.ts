@@ -255,6 +255,11 @@ const json = async (answer: Promise<Response>): Promise<any> => {
   return (await answer).json()
 }
 
+/** Pages with numbers, each with a link to the machines that it counts. */
+const counting = ['/fleet', ...['stable', ''].map((channel) => `/fleet/channel?app=${app}&channel=${channel}`)].concat(
+  `/fleet/release?app=${app}&version=4593.2.0`,
+)
+
 test('counts of the overview and of each state are those of the projection, and each links to these machines', async () => {
   const rows = recorded()
   await serving(async (_, get) => {
@@ -265,12 +270,16 @@ test('counts of the overview and of each state are those of the projection, and 
       for (const state of states) expect(one.states[state] ?? 0).toBe(here.filter((row) => row.state === state).length)
     }
     expect([lines, syncers]).toEqual([{ lost: 7 }, 1])
-    const text = await (await get('/fleet', { ...bearer, ...html })).text()
-    for (const [, to = '', n = ''] of text.matchAll(
-      /<a href="(\/fleet\/machines\?[^"]*state=[^"]*)">.*?<\/a> <b>([\d,]+)<\/b>/g,
-    )) {
-      const { count } = await json(get(to.replaceAll('&amp;', '&'), bearer))
-      expect(count).toBe(Number(n.replaceAll(',', '')))
+    for (const path of counting) {
+      const text = await (await get(path, { ...bearer, ...html })).text()
+      const links = [
+        ...text.matchAll(/<a href="(\/fleet\/machines\?[^"]*)">(?:(?!<a).)*?<(?:b|td class="n")>([\d,]+)</g),
+      ]
+      expect(links.length).toBeGreaterThan(1)
+      for (const [, to = '', n = ''] of links) {
+        const found = await json(get(to.replaceAll('&amp;', '&'), bearer))
+        expect([path, to, found.count]).toEqual([path, to, Number(n.replaceAll(',', ''))])
+      }
     }
     for (const state of states.filter((one) => rows.some((row) => row.state === one))) {
       const found = await json(get(`/fleet/machines?state=${state}`, bearer))
@@ -384,6 +393,49 @@ test('a projection that cannot be read is a clear error, and it works again once
     {},
     undefined,
     broken,
+  )
+})
+
+test.each(['W', '"&', '版', '\u202e'])('pages stay small where machines send texts that are long: %j', async (sign) => {
+  const wide = join(dir, `wide-${sign.charCodeAt(0)}.db`)
+  const projection = openProjection(wide, { clock: () => begin, keepMs: day })
+  for (let i = 0; i < 400; i++) {
+    const text = (kinds: number): string => `${i % kinds}${sign.repeat(62 / sign.length)}`
+    const common = { app, board: text(3), oem: text(5), oemVersion: text(7), alias: text(400), isSyncer: false }
+    const one = {
+      ...common,
+      machine: text(400),
+      channel: i < 200 ? text(7) : sign,
+      version: text(30),
+      answer: 'update',
+    }
+    projection.sighting({ ...one, at: begin - 2 * 3_600_000, offered: text(9), reported: [] })
+    const reported = [{ type: 3, result: 0, error: text(29) }]
+    projection.sighting({ ...one, at: begin - 60_000, answer: '', offered: '', reported })
+    if (i % 3 === 0) projection.sighting({ ...one, at: begin, answer: text(25), offered: '', reported: [] })
+  }
+  projection.flush()
+  projection.close()
+  await serving(
+    async (_, get) => {
+      const todo = ['/fleet']
+      const machines = new Set<string>()
+      for (let i = 0; i < Math.min(todo.length, 100); i++) {
+        const text = await (await get(todo[i] ?? '', { ...bearer, ...html })).text()
+        expect(Buffer.byteLength(text)).toBeLessThan(60_000)
+        for (const [, to = ''] of text.matchAll(/href="(\/fleet[^"]*)"/g))
+          if (!to.endsWith('.css')) todo.push(to.replaceAll('&amp;', '&'))
+      }
+      for (let path: string | undefined = '/fleet/machines'; path; ) {
+        const text: string = await (await get(path, { ...bearer, ...html })).text()
+        for (const [, id = ''] of text.matchAll(/href="\/fleet\/machine\?id=([^"]*)"/g)) machines.add(id)
+        path = /rel="next" href="([^"]*)"/.exec(text)?.[1]?.replaceAll('&amp;', '&')
+      }
+      expect(machines.size).toBe(400)
+    },
+    {},
+    undefined,
+    wide,
   )
 })
 

@@ -93,6 +93,7 @@ export function makeFleetFile(file: string, now: number, machines: number): void
   for (let i = 0; i < machines; i++)
     for (const one of lifeOf(i, now, random)) if (one.at <= now) projection.sighting({ ...one, at: Math.floor(one.at) })
   projection.sighting({ ...hostile, at: now - hour, app })
+  projection.sighting({ ...hostile, at: now - hour, app, machine: 'nameless', channel: '', version: '' })
   projection.sighting({ ...hostile, at: now - hour, app, machine: 'syncer', isSyncer: true })
   projection.lost(7)
   projection.endFile('')
@@ -106,7 +107,7 @@ export const hostile = {
   machine: `"><script>alert(1)</script>&'\u202e`,
   alias: `<img src=x onerror=alert(1)>${long}`,
   version: `</svg><b>${long}`,
-  channel: `stable"&<i>\u202eevil`,
+  channel: `stable"&<i>\u202eevil${long.slice(0, 40)}`,
   board: '<board>',
   oem: `"onmouseover=alert(1) ${long}`,
   oemVersion: '<oem>',
