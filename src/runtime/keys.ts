@@ -31,10 +31,10 @@ export async function loadOnlineKeys(settings: Settings, env: Environment) {
 export const loadFolder = async (folder: string, role: RoleName): Promise<readonly Signer[]> =>
   (await loadPairs(folder, role)).map(({ signer }) => signer)
 
-/** All key pairs of one role in a folder, in the order of their names. */
+/** All key pairs of one role in a folder, `ROLE*.jwk`, in the order of their names. */
 export async function loadPairs(folder: string, role: RoleName): Promise<readonly KeyPair[]> {
   const names = await readable(folder, readdir(folder))
-  const files = names.filter((name) => name === `${role}.jwk` || (name.startsWith(`${role}-`) && name.endsWith('.jwk')))
+  const files = names.filter((name) => name.startsWith(role) && name.endsWith('.jwk'))
   return Promise.all(files.sort().map((name) => loadPair(join(folder, name))))
 }
 
