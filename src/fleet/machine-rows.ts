@@ -12,6 +12,7 @@ import type { Words } from './words.ts'
 
 /** Of machines at once, so that nothing else waits long. */
 const forgetting = { looked: 20_000, found: 200 }
+const collecting = 1_000
 
 interface Tables extends ReturnType<typeof tablesOf> {
   readonly words: Words
@@ -19,6 +20,8 @@ interface Tables extends ReturnType<typeof tablesOf> {
 }
 
 export interface Contact {
+  /** The number of its name. */
+  readonly app: number
   readonly sighting: Sighting
   readonly meanings: readonly Meaning[]
 }
@@ -35,6 +38,8 @@ export interface MachineRows {
    * @returns the number of the machine from which on to look next; `undefined` behind the last.
    */
   forget(since: Instant, from: number): number | undefined
+  /** Adds the numbers of words that some machines use; what is counted of them is in their facts. @returns as `forget`. */
+  collectWords(used: Set<number>, from: number): number | undefined
 }
 
 export function machineRows(database: DatabaseSync, words: Words, slots: Slots): MachineRows {
@@ -65,6 +70,13 @@ export function machineRows(database: DatabaseSync, words: Words, slots: Slots):
       const next = found.length < forgetting.found ? from + forgetting.looked : Number(found.at(-1)?.id) + 1
       return next < slots.next ? next : undefined
     },
+    collectWords(used, from) {
+      for (const { app, identity, facts } of sql.words.iterate(from, from + collecting)) {
+        used.add(Number(app)).add(Number(identity))
+        for (const { meaning } of decodeFacts(String(facts), words, undefined, 0)) used.add(words.idOfMeaning(meaning))
+      }
+      return from + collecting < slots.next ? from + collecting : undefined
+    },
   }
 }
 
@@ -82,14 +94,15 @@ function write(tables: Tables, slot: number, contacts: readonly Contact[]): void
   const { words, slots, progress } = tables
   const known = rowOf(tables, slot)
   const facts = known?.facts ?? []
-  let newest = contacts[0]?.sighting
-  if (newest === undefined) return
+  const [one] = contacts
+  if (one === undefined) return
+  const { app } = one
+  let newest = one.sighting
   for (const { sighting, meanings } of contacts) {
     addFacts(facts, sighting.at, meanings)
     if (sighting.at > newest.at) newest = sighting
   }
   const life = lifeOf(facts)
-  const app = words.idOf(newest.app)
   const syncer = known?.syncer === 1 || contacts.some(({ sighting }) => sighting.isSyncer) ? 1 : 0
   const counted = { app, syncer, life }
   countMachine(tables, known && { app, ...known }, counted)
@@ -186,6 +199,7 @@ function tablesOf(database: DatabaseSync, words: Words) {
       ),
       add: database.prepare(`INSERT INTO states (${columns}, id) VALUES (${columns.replace(/\w+/g, '?')}, ?)`),
       put: database.prepare(`UPDATE states SET ${columns.replace(/\w+/g, '$& = ?')} WHERE id = ?`),
+      words: database.prepare('SELECT app, identity, facts FROM states JOIN names USING (id) WHERE id >= ? AND id < ?'),
       touch: database.prepare('UPDATE states SET last = ?2 WHERE id = ?1 AND last < ?2'),
       addNames: database.prepare('INSERT INTO names (id, machine, alias, facts) VALUES (?, ?, ?, ?)'),
       putFacts: database.prepare('UPDATE names SET facts = ? WHERE id = ?'),

@@ -10,6 +10,7 @@ import { isDamage, openDatabase, putAside } from './database.ts'
 import { identityOf, keysOf, type Sighting } from './facts.ts'
 import type { LineTaker } from './lines.ts'
 import { type Contact, type MachineRows, machineRows } from './machine-rows.ts'
+import { isOfKnown } from './own-texts.ts'
 import { addSlot, hashOf, loadSlots, nameOf, repeats, type Slots } from './slots.ts'
 import { openWords, type Words } from './words.ts'
 
@@ -124,7 +125,8 @@ function take(held: Held, given: Sighting, counts: Counts): void {
 
 function add(held: Held, sighting: Sighting, counts: Counts): void {
   const { words, slots, options } = held
-  const name = nameOf(words.idOf(sighting.app), sighting.machine)
+  const app = words.idOf(sighting.app, isOfKnown(sighting.answer))
+  const name = nameOf(app, sighting.machine)
   const known = slots.byName.get(name)
   if (known === undefined && slots.byName.size >= (options.maxMachines ?? maxMachines)) {
     bump(counts, 'beyond')
@@ -136,7 +138,7 @@ function add(held: Held, sighting: Sighting, counts: Counts): void {
   const [meaning] = meanings
   const current = meaning && sighting.reported.length === 0 ? words.idOfMeaning(meaning) : 0
   const contacted = { current, identity: words.idOf(identityOf(sighting)), alias: hashOf(sighting.alias) }
-  if (!repeats(slots, slot, { at: sighting.at, ...contacted })) wait(held, slot, { sighting, meanings })
+  if (!repeats(slots, slot, { at: sighting.at, ...contacted })) wait(held, slot, { app, sighting, meanings })
   else if (wasClean && slots.dirty[slot] === 1 && held.touched.push(slot) >= (options.maxRows ?? maxTouched))
     flush(held)
 }
@@ -202,11 +204,24 @@ async function prune(held: Held): Promise<void> {
     flush(held)
     next = held.rows.forget(since, next)
   }
+  if (held.words.isCrowded()) await forgetWords(held)
   // A key is read no more once its day is too old.
   const day = isoText(since - 2 * dayMs).slice(0, 10)
   const oldest = `events/dt=${day.replaceAll('-', '')}`
   database.prepare("DELETE FROM files WHERE replace(key, '-', '') < ?").run(oldest)
   held.version = dataVersion(database)
+}
+
+/** Those that no row uses; another time, where another process writes, too. */
+async function forgetWords(held: Held): Promise<void> {
+  const { database, words, rows } = held
+  const used = words.watch()
+  for (let next: number | undefined = 0; next !== undefined; await setImmediate()) next = rows.collectWords(used, next)
+  flush(held)
+  if (held.words !== words) return
+  database.exec('BEGIN IMMEDIATE')
+  if (dataVersion(database) === held.version) words.keepOnly(used)
+  database.exec('COMMIT')
 }
 
 const dayMs = 24 * 60 * 60 * 1000

@@ -1,7 +1,7 @@
 /** What a server keeps of contacts: files in the store, and the projection. */
 import { type EventSink, fanOut } from '../checks/events.ts'
 import type { Extension, FeatureContext, Gauge } from '../checks/serving.ts'
-import { storeEvents } from './events-store.ts'
+import { storeEvents } from '../events/store.ts'
 import { disguiseEvents, disguiseOnce } from './ids.ts'
 import { defaultKeepMs } from './settings.ts'
 

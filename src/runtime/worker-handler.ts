@@ -4,7 +4,7 @@
  * Requests of one isolate share settings, bindings and plain data, never a promise or a stream: Workers forbid that.
  */
 import type { AnalyticsEngineDataset, ExecutionContext, R2Bucket, ScheduledController } from '@cloudflare/workers-types'
-import { analyticsFeature } from '../fleet/events-analytics.ts'
+import { analyticsFeature } from '../events/analytics.ts'
 import { consoleLog } from '../kernel/console-log.ts'
 import { toHex } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'

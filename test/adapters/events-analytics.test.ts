@@ -1,7 +1,7 @@
 /** Events as data points: within what Workers Analytics Engine takes, whatever clients say, and never a throw. */
 import { expect, test } from 'vitest'
 import type { FleetEvent } from '../../src/checks/events.ts'
-import { analyticsEvents } from '../../src/fleet/events-analytics.ts'
+import { analyticsEvents } from '../../src/events/analytics.ts'
 
 /** As long, and as wide in UTF-8, as a text that is cut for a log can be. */
 const long = '€'.repeat(64)

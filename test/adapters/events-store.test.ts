@@ -2,7 +2,7 @@
 import { gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Contact } from '../../src/checks/events.ts'
-import { storeEvents } from '../../src/fleet/events-store.ts'
+import { storeEvents } from '../../src/events/store.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import type { LogEntry } from '../../src/kernel/log.ts'
 import { memoryDocuments } from '../memory.ts'

@@ -21,6 +21,16 @@ test(`${strangers} made-up ids hold nothing`, { timeout: 600_000 }, async () => 
   expect(watch.gauges()[1]?.values.get(`${app}/stable`)).toBe(0)
 })
 
+test('made-up versions and channels hide no release from the guard', { timeout: 600_000 }, async () => {
+  const scene = await guarded(41)
+  for (let i = 0; i < 70_000; i++) scene.say(`made-up${i % 20_000}`, { version: `v${i}`, channel: `c${i}`, ping: true })
+  scene.each(41, offer())
+  scene.time.now += minute
+  scene.each(30, rollback)
+  await scene.guard().once()
+  expect(await scene.holds()).toEqual([['2', 'guard: 30 of 41 failed: 30 × 44 rollback']])
+})
+
 const machines = 10_000
 
 /** Goes on with what every machine does next, in the order of time. */
