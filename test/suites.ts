@@ -38,6 +38,7 @@ export const long: readonly string[] = [
   'runtimes/rotation.test.ts',
   'fleet/heavy.test.ts',
   'fleet/flood.test.ts',
+  'fleet/words.test.ts',
 ]
 
 /** Tests of many rounds (`rounds.ts`). */
