@@ -5,3 +5,6 @@ export type Instant = number
 export type Clock = () => Instant
 
 export const systemClock: Clock = () => Date.now()
+
+/** The longest that a timer waits, in milliseconds (24.8 days): with more, it does not wait at all. */
+export const maxTimerMs = 2 ** 31 - 1

@@ -3,6 +3,7 @@ import type { EditResult } from '../channels/plan.ts'
 import type { Publisher } from '../channels/publish.ts'
 import type { Extension, FeatureContext } from '../checks/serving.ts'
 import { detailsIn, maxReleasesBytes } from '../documents/releases-json.ts'
+import { maxTimerMs } from '../kernel/clock.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { readAt } from '../store/http/upstream.ts'
@@ -36,7 +37,7 @@ export async function openAdopting(
   let timer: ReturnType<typeof setTimeout> | undefined
   const round = async (): Promise<void> => {
     for (const entry of entries) if (!isStopped) await adoptOnce(publisher, { ...context, platte }, entry)
-    if (!isStopped) timer = setTimeout(() => void round(), everyMs)
+    if (!isStopped) timer = setTimeout(() => void round(), Math.min(everyMs, maxTimerMs))
   }
   void round()
   const close = async (): Promise<void> => {

@@ -178,6 +178,25 @@ test('while serving: another Platte and an Omaha server in one file, each for it
 })
 
 test.each([
+  ['adopt --watch', [...'--as stable --create --watch 30d'.split(' ')]],
+  ['serve --adopt', undefined],
+])('%s: a pause that is longer than a timer can wait is a pause', async (name, flags) => {
+  const store = await newStore(name.replace(' --', '-'))
+  const place = `omaha:${upstream.url}v1/update/`
+  const entry = 'channel = "stable"\nboards = ["amd64-usr"]\nas = "stable"\ncreate = true'
+  writeFileSync(join(folder, 'slow.toml'), `every = "30d"\n[[adopt]]\nupstream = "${place}"\n${entry}\n`)
+  const args = flags ? [...from(), ...flags] : ['serve', '--adopt', 'slow.toml']
+  const one = spawn(process.execPath, [main, ...args], { cwd: folder, env: { ...env, ...store } })
+  servers.push(one)
+  let said = ''
+  for (const stream of [one.stdout, one.stderr]) stream.on('data', (chunk) => (said += chunk))
+  await vi.waitFor(() => expect(said).toMatch(/stable updated|"event":"adopt"/), { timeout: 60_000, interval: 500 })
+  one.kill()
+  await once(one, 'close')
+  expect(said).not.toMatch(/already at|unchanged|TimeoutOverflowWarning/)
+})
+
+test.each([
   ['every = 3', /adopt\.toml: every/],
   ['every = "30s"', /adopt\.toml: every: must be a duration such as 30m, 1h or 7d/],
   ['[[adopt]]\nupstream = "ftp://x/"', /adopt\.toml: adopt\.0\.upstream: must be like omaha:/],
