@@ -37,9 +37,45 @@ const rowOf = (name: string, measure: (dir: string, pairs: number) => Promise<Re
 
 export const packageRows: readonly Row[] = [
   rowOf('package', measure),
+  rowOf('adopt', measureAdopting),
   rowOf('upload', measureUploads),
   rowOf('worker upload', measureWorker),
 ]
+
+/** From a server on the same machine that speaks Omaha. */
+async function measureAdopting(dir: string, pairs: number): Promise<Result[]> {
+  const file = join(dir, 'update.gz')
+  await writeFileOf(file)
+  const upstream = join(dir, 'upstream')
+  await publishIn(upstream, file)
+  const server = startChild('package-serve.ts', [upstream])
+  try {
+    const { url } = await server.next<Serves>()
+    const ratios: number[] = []
+    const adopted: Published[] = []
+    for (let i = 0; i < pairs; i++) {
+      const store = join(dir, `store-${i}`)
+      const one = await childOf('package-adopt.ts', store, new URL(url).origin)
+      await rm(store, { recursive: true })
+      ratios.push((await curlMs(url, join(dir, 'copy'))) / one.tookMs)
+      adopted.push(one)
+    }
+    const [ratio, peak] = [median(ratios), Math.max(...adopted.map((one) => one.peakMegabytes))]
+    return [
+      {
+        name: 'adopt: ask, download, publish',
+        value: megabytes / (median(adopted.map(({ tookMs }) => tookMs)) / 1000),
+        unit: 'MB/s',
+        ratio,
+        against: 'curl + sha256sum + sha1sum',
+        goal: atLeast(ratio, 1),
+      },
+      { name: 'adopt: peak memory', value: peak, unit: 'MB', goal: atMost(peak, mostMegabytes) },
+    ]
+  } finally {
+    await server.stop()
+  }
+}
 
 /** By HTTP to a server on the same machine, in parts. */
 async function measureUploads(dir: string, pairs: number): Promise<Result[]> {
@@ -124,8 +160,10 @@ async function writeFileOf(path: string): Promise<void> {
   }
 }
 
-async function publishIn(store: string, file: string): Promise<Published> {
-  const child = startChild('package-publish.ts', [store, file])
+const publishIn = (store: string, file: string): Promise<Published> => childOf('package-publish.ts', store, file)
+
+async function childOf(program: string, ...args: readonly string[]): Promise<Published> {
+  const child = startChild(program, args)
   try {
     return await child.next<Published>()
   } finally {
@@ -133,9 +171,13 @@ async function publishIn(store: string, file: string): Promise<Published> {
   }
 }
 
-async function copyMs(from: string, to: string): Promise<number> {
+const copyMs = (from: string, to: string): Promise<number> => msOf('cp "$0" "$1"', from, to)
+const curlMs = (from: string, to: string): Promise<number> => msOf('curl -fsS -o "$1" "$0"', from, to)
+
+/** How long it takes to get a copy and both digests. */
+async function msOf(command: string, from: string, to: string): Promise<number> {
   const began = performance.now()
-  await promisify(execFile)('sh', ['-c', 'cp "$0" "$1" && sha256sum "$1" && sha1sum "$1"', from, to])
+  await promisify(execFile)('sh', ['-c', `${command} && sha256sum "$1" && sha1sum "$1"`, from, to])
   const took = performance.now() - began
   await rm(to)
   return took
