@@ -1,12 +1,15 @@
 /** The projection of the fleet: how fast it takes lines, and a day of a whole fleet. */
 import { mkdtempSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cpuUsage } from 'node:process'
+import { setTimeout } from 'node:timers/promises'
 import { readLine } from '../../src/fleet/lines.ts'
 import { openProjection, type Projection } from '../../src/fleet/projection.ts'
 import { startChild } from './child.ts'
 import { changing, linesOf, repeating, roundMs, roundsOfDay, type Script, start } from './fleet-lines.ts'
+import type { ServedFleet } from './fleet-serve.ts'
 import { atLeast, atMost, type Result, type Row } from './row.ts'
 import { estimate } from './stats.ts'
 
@@ -97,4 +100,47 @@ const dayRow: Row = {
     }),
 }
 
-export const fleetRows: readonly Row[] = [feedRow, dayRow]
+/** Machines that ask again and again, as in a fleet at rest. */
+const asking = 2_000
+const leastServing = 0.9
+
+const servingRow: Row = {
+  name: 'fleet serving',
+  isLong: true,
+  run: ({ pairs, seconds }) =>
+    withFolder(async (dir) => {
+      const log = await open(join(dir, 'log'), 'w')
+      const rates = { with: [] as number[], without: [] as number[] }
+      for (let i = 0; i < pairs; i++) {
+        rates.with.push(await servedRate(seconds, log.fd, [dir, join(dir, `fleet-${i}.db`)]))
+        rates.without.push(await servedRate(seconds, log.fd, [dir]))
+      }
+      await log.close()
+      const { value: ratio, ...interval } = estimate(rates.with.map((rate, i) => rate / (rates.without[i] ?? 0)))
+      const { value } = estimate(rates.with)
+      const name = 'fleet: checks with the projection'
+      const goal = atLeast(ratio, leastServing)
+      return [{ name, value, unit: 'checks/CPU-s', ratio, ...interval, against: 'without', goal }]
+    }),
+}
+
+/** Checks a CPU second, with what the server does for them later. The first second is not measured. */
+async function servedRate(seconds: number, stdout: number, args: readonly string[]): Promise<number> {
+  const server = startChild('fleet-serve.ts', args, { stdout })
+  const { port } = await server.next<{ port: number }>()
+  const load = startChild('load.ts', [port, asking, seconds + 30].map(String))
+  try {
+    await setTimeout(1_000)
+    server.send('begin')
+    await Promise.race([setTimeout(1_000 * seconds), load.next<never>()])
+    await load.stop()
+    server.send('end')
+    const { checks, cpuSeconds } = await server.next<ServedFleet>()
+    if (checks === 0) throw new Error('nothing was asked')
+    return checks / cpuSeconds
+  } finally {
+    await server.stop()
+  }
+}
+
+export const fleetRows: readonly Row[] = [feedRow, dayRow, servingRow]
