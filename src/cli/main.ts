@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import { examplesOf } from './examples.ts'
 import { registerEndpoint, registerGuard, registerReview } from './options.ts'
 import { notice, noticeError, showText } from './terminal.ts'
 
@@ -55,14 +56,18 @@ const subcommands: Readonly<Record<string, () => Promise<Command>>> = {
 }
 
 const examples = `Examples:
-  platte init --store file:/var/lib/platte --keys /etc/platte/keys --root-keys /media/usb/root-keys
-  platte publish flatcar_production_update.gz --app e96281a6-d1af-4bde-9a0a-97b76e56dc57 \\
-         --channel stable --version 4152.2.0 --board amd64-usr --create
+  platte init --store file:/var/lib/platte --keys /etc/platte/keys \\
+         --root-keys /media/usb/root-keys
+  platte publish flatcar_production_update.gz --channel stable \\
+         --app e96281a6-d1af-4bde-9a0a-97b76e56dc57 \\
+         --version 4152.2.0 --board amd64-usr --create
   platte promote 4152.2.0 --from alpha --to beta --ramp-over 48h
   platte hold 4152.2.0 --channel stable --reason https://example.org/boot-loop
   platte explain --channel stable --version 4081.2.0 --board amd64-usr
+  platte fleet status
   platte lock status --group workers
-  platte mirror https://updates.example.org --store file:/var/lib/platte --watch 10m
+  platte mirror https://updates.example.org --store file:/var/lib/platte \\
+         --watch 10m
   platte serve
 `
 
@@ -85,9 +90,11 @@ prepare(program, 'platte')
 /** Errors point to the help of their command. */
 function prepare(one: Command, path: string): void {
   one.configureOutput({ writeOut: (text) => showText(text) })
+  one.configureHelp({ subcommandTerm: (sub) => `${sub.name()} ${sub.usage().replace(/\[(options|command)\] ?/g, '')}` })
   for (const sub of one.commands) {
-    sub.showHelpAfterError(`hint: see ${path} ${sub.name()} --help`)
-    prepare(sub, `${path} ${sub.name()}`)
+    const name = `${path} ${sub.name()}`
+    sub.showHelpAfterError(`hint: see ${name} --help`).addHelpText('after', examplesOf(name))
+    prepare(sub, name)
   }
 }
 

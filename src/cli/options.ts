@@ -230,7 +230,8 @@ const guardHint = 'Use limits such as failures=5%,fell-back=2%,at-least=20,withi
 export const parseGuard = parser(guardHint, (text): Guard | undefined => {
   const parts = text.split(',').map((part) => part.trim().split('='))
   const isKnown = parts.every(([name = '', , ...more]) => Object.hasOwn(guardParts, name) && more.length === 0)
-  if (!isKnown || new Set(parts.map(([name]) => name)).size < parts.length) return undefined
+  const isLimit = parts.some(([name]) => name === 'failures' || name === 'fell-back')
+  if (!isKnown || !isLimit || new Set(parts.map(([name]) => name)).size < parts.length) return undefined
   const given = parts.flatMap(([name = '', value = '']) => {
     const [member, read] = guardParts[name] ?? []
     return member && read ? [[member, read(value)]] : []

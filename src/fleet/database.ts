@@ -75,7 +75,10 @@ export function openDatabase(file: string): DatabaseSync {
 
 /** @throws PlatteError('usage') if the file does not exist. */
 export function openForReading(file: string): DatabaseSync {
-  if (!existsSync(file)) throw new PlatteError('usage', `${file}: there is no projection of the fleet`)
+  if (!existsSync(file))
+    throw new PlatteError('usage', `${file}: there is no projection of the fleet`, {
+      hint: `make it with platte fleet --fleet-file ${file}, or with platte serve`,
+    })
   try {
     const database = new DatabaseSync(file, { readOnly: true, timeout: 10_000 })
     if (isOurs(database)) return database

@@ -20,6 +20,10 @@ export function lengthText(ms: number): string {
   return `${count} ${name}${count === 1 ? '' : 's'}`
 }
 
+/** A duration of ISO 8601 as options take it, if that is shorter: `24h` for PT24H, `7d` for P7D. */
+export const durationText = (iso: string): string =>
+  iso.replace(/^PT?(\d+[DHM])$/, (_, short: string) => short.toLowerCase())
+
 /** RFC 3339, with milliseconds. */
 export const isoText = (at: number): string => new Date(at).toISOString()
 

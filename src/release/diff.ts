@@ -1,5 +1,5 @@
 /** The differences between two states of a channel, as data and as lines for people. */
-import { forPeople } from '../kernel/format.ts'
+import { durationText, forPeople } from '../kernel/format.ts'
 import { defined } from '../kernel/json.ts'
 import { findRelease } from './add-release.ts'
 import type { Channel, Guard, Hold, RampStep, Release, Target, Window } from './channel.ts'
@@ -154,10 +154,10 @@ export function targetText({ oem, from, machines }: Target): string {
   return parts.filter(Boolean).join('; ') || 'everybody'
 }
 
-/** e.g. `failures 5 %, fell back 2 %, at least 20 machines, within PT24H`. */
+/** e.g. `failures 5 %, fell back 2 %, at least 20 machines, within 24h`. */
 export const guardText = ({ failures, fellBack, atLeast, within }: Guard): string =>
   [
     ...(failures === undefined ? [] : [`failures ${exactPercent(failures)}`]),
     ...(fellBack === undefined ? [] : [`fell back ${exactPercent(fellBack)}`]),
-    `at least ${atLeast} machines, within ${within}`,
+    `at least ${atLeast} machines, within ${durationText(within)}`,
   ].join(', ')

@@ -117,7 +117,7 @@ const defined = (values: Values): Values =>
 
 function missing(needs: readonly string[], isMissing: (name: string) => boolean, host: unknown): readonly string[] {
   const rows = settingRows.filter(([name]) => needs.includes(name) && isMissing(name))
-  const absent = rows.map(([, row]) => `${named(row)} is missing: ${row.hint}`)
+  const absent = rows.map(([, row]) => `${named(row)} is missing: ${row.hint ?? `set it to ${row.doc}`}`)
   const isLoopback = /^(127\.|localhost$|::1$)/.test(String(host))
   if (!needs.includes('host') || isLoopback || !isMissing('publicUrl')) return absent
   const { publicUrl } = settingsTable

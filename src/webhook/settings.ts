@@ -33,6 +33,9 @@ export const webhookSettings = {
     conflict: (_: string, { webhookKey }: { readonly webhookKey?: string }) =>
       webhookKey === undefined ? 'needs PLATTE_WEBHOOK_KEY' : undefined,
   }),
-  webhookKey: setting('PLATTE_WEBHOOK_KEY', keyDoc, parseKey, { secret: true }),
+  webhookKey: setting('PLATTE_WEBHOOK_KEY', keyDoc, parseKey, {
+    secret: true,
+    hint: 'make one with: echo "whsec_$(openssl rand -base64 32)"',
+  }),
   webhookSilent: setting('PLATTE_WEBHOOK_SILENT <share>', silentDoc, parseSilent),
 }

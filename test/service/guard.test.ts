@@ -28,7 +28,7 @@ async function manifestOf({ bucket }: TestStore, seq: number, channel = 'stable'
 test('is signed with the channel, shown, and removed', async () => {
   const store = await storeAt(2)
   const { changes } = await setGuard(store, guard)
-  expect(changes.map(changeLine)).toEqual(['+ guard: failures 5 %, fell back 2 %, at least 20 machines, within PT24H'])
+  expect(changes.map(changeLine)).toEqual(['+ guard: failures 5 %, fell back 2 %, at least 20 machines, within 24h'])
   expect(await manifestOf(store, 2)).toMatchObject({ format: 2, guard })
   expect((await summarise(store.publisher)).channels).toMatchObject([{ guard }])
   expect(await ask(newReader(store))).toBe('update 2')
@@ -81,7 +81,7 @@ test('is on the page of the channel in both languages, and in its JSON', async (
   ] as const) {
     const answer = await site.request(`/channels/${app}/stable`, { headers: { 'accept-language': language } })
     const text = (await answer.text()).replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
-    expect(text).toContain(`${name} failures 5 %, fell back 2 %, at least 20 machines, within PT24H`)
+    expect(text).toContain(`${name} failures 5 %, fell back 2 %, at least 20 machines, within 24h`)
   }
   expect(await (await site.request(`/v1/channels/${app}/stable`)).json()).toMatchObject({ guard })
 })

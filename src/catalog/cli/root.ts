@@ -14,7 +14,7 @@ import {
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { firstReaderOf, newestFormat, type RoleName, roleNames } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import { isoText, timeText } from '../../kernel/format.ts'
+import { durationText, isoText, timeText } from '../../kernel/format.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import { compareVersions, parseVersion } from '../../release/version.ts'
 import { loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
@@ -219,7 +219,7 @@ function checkFormat(format: number, current: number): void {
 const beforehand = (format: number, maxValidity: string): readonly string[] => [
   `Only Platte ${firstReaderOf(format)} and later read a store at format ${format}.`,
   'Upgrade these first: servers, Workers, Lambda functions, sidecars, mirrors and their readers, pipelines that publish, and places that import bundles.',
-  `A reader that is too old refuses the new root. It answers from its last catalog until that expires (at most ${maxValidity}), then it offers nothing.`,
+  `A reader that is too old refuses the new root. It answers from its last catalog until that expires (at most ${durationText(maxValidity)}), then it offers nothing.`,
   'A store never goes back to an earlier format.',
 ]
 

@@ -1,6 +1,6 @@
 /** `platte fleet`: which machine runs what, what is downloading, waiting, failing or silent. */
 import { setTimeout } from 'node:timers/promises'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { command, oneOf, openGuard, openReadingOf, parseCount, parseDuration, settingsOf } from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import { durationMs, isInstant } from '../../documents/fields.ts'
@@ -17,11 +17,10 @@ const flags = ['store', 'root', 'app', 'fleetFile', 'fleetKeep', 'fleetIds'] as 
 const parseSince = (value: string): string => (isInstant(value) ? value : parseDuration(value))
 
 const reading = (name: string, description: string): Command =>
-  command(name, description, flags).option(
-    '--since <time>',
-    'without a projection: which events of the store to read, a duration such as 24h or 7d, or an instant',
-    parseSince,
-    'PT24H',
+  command(name, description, flags).addOption(
+    new Option('--since <time>', 'without a projection: read events of this long, such as 7d, or since an instant')
+      .argParser(parseSince)
+      .default('PT24H', '24h'),
   )
 
 export function fleetCommand(): Command {
@@ -68,7 +67,8 @@ const machinesCommand = (): Command =>
       const count = fleet.howMany(filter)
       const more =
         count > page * limit ? [`${machines.length} of ${count} machines; --page ${page + 1} shows more`] : []
-      show(options.json, { count, machines: machines.map(machineJson) }, [...table(machineLines(machines)), ...more])
+      const lines = count === 0 ? ['no machines'] : [...table(machineLines(machines)), ...more]
+      show(options.json, { count, machines: machines.map(machineJson) }, lines)
     })
 
 const machineCommand = (): Command =>

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { type Options, openReadingOf, settingsOf } from '../../cli/options.ts'
-import { warn } from '../../cli/terminal.ts'
+import { notice, warn } from '../../cli/terminal.ts'
 import { durationMs, isInstant } from '../../documents/fields.ts'
 import { type Instant, systemClock } from '../../kernel/clock.ts'
 import { messageOf, PlatteError } from '../../kernel/errors.ts'
@@ -85,6 +85,7 @@ async function fromLines(options: FleetOptions, files: readonly string[], now: I
   projection.flush()
   if (files.length > 0) return projection.database
   const { store } = await openReadingOf(options, warn)
-  await followStore(store.documents, projection, { since, until: now })
+  if ((await followStore(store.documents, projection, { since, until: now })) === 0)
+    notice('note: the store has no events of that time; servers write them with PLATTE_EVENTS=store')
   return projection.database
 }

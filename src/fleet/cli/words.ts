@@ -101,9 +101,11 @@ const meanings: Readonly<Record<string, string>> = {
 }
 
 export function statusLines({ channels, lines }: Status): readonly string[] {
-  const rows = channels.map((one) => [one.app, one.channel, ...columns.map(([, count]) => String(count(one)))])
+  const isOneApp = new Set(channels.map(({ app }) => app)).size <= 1
+  const cells = channels.map((one) => [one.app, one.channel, ...columns.map(([, count]) => String(count(one)))])
+  const rows = [['APP', 'CHANNEL', ...columns.map(([name]) => name)], ...cells]
   return [
-    ...(rows.length === 0 ? ['no machines'] : table([['APP', 'CHANNEL', ...columns.map(([name]) => name)], ...rows])),
+    ...(channels.length === 0 ? ['no machines'] : table(isOneApp ? rows.map(([, ...row]) => row) : rows)),
     ...channels.flatMap(detailsOf),
     ...(Object.keys(lines).length > 0 ? ['lines of no machine'] : []),
     ...Object.entries(lines).map(([name, n]) => `  ${meanings[name] ?? name}: ${n}`),

@@ -6,7 +6,7 @@ import { notice, show, table, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { isGroupName } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import { timeText } from '../../kernel/format.ts'
+import { durationText, timeText } from '../../kernel/format.ts'
 import { windowsText } from '../../release/diff.ts'
 import { windowProblem } from '../../release/window.ts'
 import { openStore } from '../../runtime/store.ts'
@@ -239,8 +239,9 @@ function policyLines({ max, policy }: GroupSetting): readonly string[] {
     `Max: ${max}`,
     windows && `Slots only: ${windowsText(windows)}`,
     vetoOnHold && 'No slots while a release is held in a channel of the group',
-    vetoAfterRollback && `No slots for ${vetoAfterRollback} after a machine fell back`,
-    lease && `Overdue after: ${lease}${expirePerDay ? `; then freed, at most ${expirePerDay} a day` : ''}`,
+    vetoAfterRollback && `No slots for ${durationText(vetoAfterRollback)} after a machine fell back`,
+    lease &&
+      `Overdue after: ${durationText(lease)}${expirePerDay ? `; then freed, at most ${expirePerDay} a day` : ''}`,
     releaseOnReboot && 'Freed when an update check reports a new version',
   ]
   return lines.filter((line) => line !== undefined)

@@ -183,7 +183,7 @@ function bodyOf(reply: Reply, length: number | undefined, watch: Watch): Readabl
   })
 }
 
-const checkUrl = 'check that URL (of a store: PLATTE_STORE or PLATTE_UPSTREAM), and that this machine reaches it'
+const checkUrl = 'check that URL (a setting may name it, such as PLATTE_STORE), and that this machine reaches it'
 
 export const unavailable = (
   key: string,
