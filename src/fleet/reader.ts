@@ -1,6 +1,7 @@
 /** What a projection says of the fleet: the one reading that commands and pages share. */
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite'
 import type { Instant } from '../kernel/clock.ts'
+import type { shareInterval } from '../kernel/wilson.ts'
 import { compareVersions, parseVersion } from '../release/version.ts'
 import { type Change, type State, states } from './machine.ts'
 import {
@@ -14,7 +15,6 @@ import {
 } from './machine-list.ts'
 import { releasesOf } from './release-steps.ts'
 import { spanMs } from './slots.ts'
-import type { shareInterval } from './wilson.ts'
 import { openWords, type Words } from './words.ts'
 
 export type { MachineFilter, MachinePage, MachineRow } from './machine-list.ts'

@@ -1,7 +1,7 @@
 /** How far machines came with releases, from what is counted of them. */
 import type { SQLOutputValue } from 'node:sqlite'
+import { shareInterval } from '../kernel/wilson.ts'
 import { type ReleaseStep, releaseSteps } from './progress-rows.ts'
-import { shareInterval } from './wilson.ts'
 
 type Row = Readonly<Record<string, SQLOutputValue>>
 
