@@ -1,4 +1,4 @@
-/** Delivers messages one after another, each until the receiver took it or the pauses are used up. */
+/** Delivers messages, one at a time, each until the receiver took it or its pauses are used up. */
 import type { Gauge } from '../checks/serving.ts'
 import { describeError, type Log } from '../kernel/log.ts'
 import type { Random } from '../kernel/random.ts'
@@ -22,9 +22,9 @@ interface Delivering {
 
 /** `add` takes each id once, returns at once and never throws. */
 export function openQueue({ send, random, log, pausesMs = defaultPauses }: Delivering) {
-  const waiting: Message[] = []
+  const ready: { readonly message: Message; readonly tries: number }[] = []
   const known = new Set<string>()
-  const counts = { sent: 0, failed: 0, dropped: 0 }
+  const counts = { sent: 0, failed: 0, dropped: 0, waiting: 0 }
   const stop = new AbortController()
   let running: Promise<void> | undefined
 
@@ -32,27 +32,31 @@ export function openQueue({ send, random, log, pausesMs = defaultPauses }: Deliv
     counts.dropped += 1
     log({ level: 'error', event: 'webhook', problem, id, type })
   }
-  const deliver = async (message: Message): Promise<void> => {
-    for (const pauseMs of [...pausesMs, undefined]) {
-      try {
-        await send(message)
-        counts.sent += 1
-        return
-      } catch (error) {
-        counts.failed += 1
-        log({ level: 'warn', event: 'webhook', ...describeError(error), id: message.id, type: message.type })
-      }
-      if (pauseMs === undefined || stop.signal.aborted) break
-      await sleep(pauseMs * (0.8 + 0.4 * random()), stop.signal)
+  const enqueue = (message: Message, tries: number): void => {
+    ready.push({ message, tries })
+    running ??= run()
+  }
+  /** A message that must be sent again waits by itself: the receiver may refuse only this one. */
+  const deliver = async ({ message, tries }: (typeof ready)[number]): Promise<void> => {
+    try {
+      await send(message)
+      counts.sent += 1
+    } catch (error) {
+      counts.failed += 1
+      log({ level: 'warn', event: 'webhook', ...describeError(error), id: message.id, type: message.type })
+      const pauseMs = pausesMs[tries]
+      if (pauseMs !== undefined && !stop.signal.aborted)
+        return void sleep(pauseMs * (0.8 + 0.4 * random()), stop.signal).then(() => enqueue(message, tries + 1))
+      drop(message, stop.signal.aborted ? 'not sent before the process ended' : 'the receiver never took it')
     }
-    drop(message, stop.signal.aborted ? 'not sent before the process ended' : 'the receiver never took it')
+    counts.waiting -= 1
   }
   const run = async (): Promise<void> => {
-    for (let [next] = waiting; next !== undefined; [next] = waiting) {
-      await deliver(next)
-      waiting.shift()
-    }
+    for (let next = ready.shift(); next !== undefined; next = ready.shift()) await deliver(next)
     running = undefined
+  }
+  const drain = async (): Promise<void> => {
+    while (counts.waiting > 0) await running
   }
   return {
     add(message: Message): void {
@@ -60,30 +64,33 @@ export function openQueue({ send, random, log, pausesMs = defaultPauses }: Deliv
       const [oldest = ''] = known
       if (known.size >= maxKnown) known.delete(oldest)
       known.add(message.id)
-      if (waiting.length >= maxWaiting) drop(message, `more than ${maxWaiting} messages wait`)
-      else waiting.push(message)
-      running ??= run()
+      if (counts.waiting >= maxWaiting) drop(message, `more than ${maxWaiting} messages wait`)
+      else {
+        counts.waiting += 1
+        enqueue(message, 0)
+      }
     },
     gauges: (): readonly Gauge[] => [
       {
         ...{ name: 'platte_webhook_messages', help: 'Messages of the webhook since the start.', label: 'outcome' },
-        values: new Map(Object.entries({ ...counts, waiting: waiting.length })),
+        values: new Map(Object.entries(counts)),
       },
     ],
     /** Tries once more what waits; at most 5 seconds. */
     close: async (): Promise<void> => {
       stop.abort()
-      await Promise.race([running, sleep(closeMs)])
+      await Promise.race([drain(), sleep(closeMs)])
     },
   }
 }
 
 const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
+    const timer = setTimeout(() => end(), ms)
     if (typeof timer === 'object') timer.unref()
     const end = () => {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', end)
       resolve()
     }
     if (signal?.aborted) end()

@@ -136,13 +136,23 @@ test('a receiver that never takes it costs one message, which the log names', as
   expect(log.at(-1)).toMatchObject({ level: 'error', event: 'webhook', problem: 'the receiver never took it' })
 })
 
+test('a message that the receiver refuses keeps back no other', async () => {
+  statuses = [400, 204]
+  const queue = queueOf([], [1_000_000])
+  for (const one of [message(1), message(2)]) queue.add(one)
+  await vi.waitFor(() => expect(taken).toHaveLength(1), waiting)
+  expect(countsOf(queue)).toEqual({ sent: 1, failed: 1, dropped: 0, waiting: 1 })
+  await queue.close()
+  expect(taken).toHaveLength(2)
+})
+
 test('more messages than fit are dropped and counted; stopping tries each once more', async () => {
   statuses = [500]
   const log: LogEntry[] = []
   const queue = queueOf(log, [1_000_000])
   for (let i = 0; i < 1_010; i++) queue.add(message(i))
   expect(countsOf(queue)).toMatchObject({ dropped: 10, waiting: 1_000 })
-  await vi.waitFor(() => expect(requests).toBe(1), waiting)
+  await vi.waitFor(() => expect(requests).toBeGreaterThan(0), waiting)
   statuses = [204]
   await queue.close()
   expect(taken.length).toBeGreaterThan(0)
@@ -303,7 +313,7 @@ test('a server that stops sends what waits', async () => {
   for (const one of [first, second]) queue.add(one)
   await vi.waitFor(() => expect(countsOf(queue)).toMatchObject({ failed: 1 }), waiting)
   await queue.close()
-  expect(taken).toEqual([first, second])
+  expect(taken).toEqual([second, first])
 })
 
 test('platte webhook test sends a message, and says what is wrong', async () => {
