@@ -1,5 +1,5 @@
 /** Files of this machine as sources, and short texts from files or URLs. */
-import { openAsBlob } from 'node:fs'
+import { openAsBlob, type Stats } from 'node:fs'
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Source } from '../channels/publish.ts'
@@ -11,18 +11,30 @@ import { transport } from './transport.ts'
 /** Release notes and component lists are shorter. */
 const maxTextBytes = 1024 * 1024
 
-/** A file to publish. @throws PlatteError('usage') where it is missing or no plain file. */
+/**
+ * A file to publish. @throws PlatteError('usage') where it is missing or no plain file; reading it, 'mismatch' where it is no
+ * longer what it was.
+ */
 export async function fileSource(path: string): Promise<Source> {
-  const { size } = await statFile(path)
+  const first = await statFile(path)
   return {
     name: basename(path),
-    size,
-    open: () => fileStream(path),
+    size: first.size,
+    open: () => fileStream(path, first),
   }
 }
 
+/** Half of one file and half of another must not become a version: it would stay. */
+async function checkSame(path: string, handle: FileHandle, { size, mtimeMs }: Stats): Promise<void> {
+  const now = await handle.stat()
+  if (now.size === size && now.mtimeMs === mtimeMs) return
+  throw new PlatteError('mismatch', `${path}: was changed while it was read`, {
+    hint: 'run it again when the file is complete; nothing was published',
+  })
+}
+
 /** Opens the file when it is read. */
-function fileStream(path: string): ReadableStream<Uint8Array> {
+function fileStream(path: string, first: Stats): ReadableStream<Uint8Array> {
   let opening: Promise<FileHandle> | undefined
   const close = async (): Promise<void> => (await opening)?.close()
   return byteStreamFrom(async (memory) => {
@@ -30,7 +42,10 @@ function fileStream(path: string): ReadableStream<Uint8Array> {
     const handle = await opening
     try {
       const { bytesRead } = await handle.read(memory)
-      if (bytesRead === 0) await handle.close()
+      if (bytesRead === 0) {
+        await checkSame(path, handle, first)
+        await handle.close()
+      }
       return memory.subarray(0, bytesRead)
     } catch (error) {
       await handle.close()
@@ -43,7 +58,7 @@ function fileStream(path: string): ReadableStream<Uint8Array> {
 export const sliceOf = async (path: string, start: number, size: number): Promise<Blob> =>
   (await openAsBlob(path)).slice(start, start + size)
 
-async function statFile(path: string): Promise<{ size: number }> {
+async function statFile(path: string): Promise<Stats> {
   const found = await readable(path, stat(path))
   if (!found.isFile()) throw new PlatteError('usage', `${path} is not a file`)
   return found
