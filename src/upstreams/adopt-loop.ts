@@ -5,6 +5,7 @@ import type { Extension, FeatureContext } from '../checks/serving.ts'
 import { detailsIn, maxReleasesBytes } from '../documents/releases-json.ts'
 import { maxTimerMs } from '../kernel/clock.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { defined } from '../kernel/json.ts'
 import { describeError } from '../kernel/log.ts'
 import { readAt } from '../store/http/upstream.ts'
 import { adoptOffer, planOffer } from './adopt.ts'
@@ -51,7 +52,9 @@ export async function openAdopting(
 async function adoptOnce(publisher: Publisher, context: Loading, entry: AdoptEntry): Promise<void> {
   const { app, channel } =
     'pin' in entry ? { ...entry.from, channel: entry.to } : { ...entry.adoption, channel: entry.adoption.to }
-  const said = { event: 'adopt', app, channel }
+  // The origin: a path may be a secret.
+  const upstream = URL.parse(entry.upstream.replace(/^omaha:/, ''))?.origin
+  const said = { event: 'adopt', app, channel, ...defined({ upstream }) }
   try {
     const { kind, seq, warnings = [] } = await adoptEntry(publisher, context, entry)
     for (const problem of warnings) publisher.log({ level: 'warn', ...said, problem })

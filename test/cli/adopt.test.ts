@@ -194,6 +194,7 @@ test.each([
   one.kill()
   await once(one, 'close')
   expect(said).not.toMatch(/already at|unchanged|TimeoutOverflowWarning/)
+  if (!flags) expect(said).toContain(`"channel":"stable","upstream":"${new URL(upstream.url).origin}"`)
 })
 
 test.each([
