@@ -28,11 +28,13 @@ const sortOf = ({ sort }: Query) => sortNames.find((name) => name === sort) ?? '
 const maxChoices = 50
 
 const fields = ['search', 'state', 'detail', 'target', 'channel', 'version', 'oem', 'silent', 'sort', 'app'] as const
+/** What people type comes without blanks around it; names of machines may have them. */
+const typed = (name: string, text: string): string => (['search', 'oem'].includes(name) ? text.trim() : text)
 type Query = Readonly<Record<(typeof fields)[number], string>>
 
 export function viewMachines(page: FleetPage): View {
   const { fleet, text, read } = page
-  const query = Object.fromEntries(fields.map((name) => [name, read(name)])) as Query
+  const query = Object.fromEntries(fields.map((name) => [name, typed(name, read(name))])) as Query
   const channels = readChannels(fleet)
   const head = part`<h1>${text.list.title}</h1>
 ${tools(page)}${form(page, query, channels)}`

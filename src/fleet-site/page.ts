@@ -45,7 +45,7 @@ export const fleetPage = (
 ): FleetPage => ({
   ...{ page, text: wordsFor(page), now: page.now },
   ...more,
-  read: (name) => (page.c.req.query(name) ?? '').trim().slice(0, maxLength),
+  read: (name) => (page.c.req.query(name) ?? '').slice(0, maxLength),
   link: (path, query = {}) =>
     page.link(
       `/fleet${path}`,
@@ -112,7 +112,7 @@ export function tools({ page, text, link, now }: FleetPage): Html {
     [link('/machines'), text.list.title],
   ] as const
   return part`<div class="tools">${links.map(([to, name]) => part`<a href="${to}">${name}</a>\n`)}<span class="soft small">${filled(text.asOf, time(now, page))}</span>
-<form method="post" action="${page.fileLink('/fleet/logout')}"><button class="quiet" type="submit">${text.login.out}</button></form></div>\n`
+<form method="post" action="${page.link('/fleet/logout')}"><button class="quiet" type="submit">${text.login.out}</button></form></div>\n`
 }
 
 const kinds: Readonly<Record<State, 'good' | 'way' | 'wait' | 'bad' | 'none'>> = {

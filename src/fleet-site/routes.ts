@@ -18,7 +18,7 @@ import { viewMachines } from './machines.ts'
 import { viewOverview } from './overview.ts'
 import { answerData, answerFleetPage, type FleetPage, fleetPage, type View, wordsFor } from './page.ts'
 import { viewRelease } from './release.ts'
-import { isOwnForm, openSessions, type Sessions, type Verdict } from './session.ts'
+import { isCookieLost, isOwnForm, openSessions, type Sessions, type Verdict } from './session.ts'
 import { style, stylePath } from './style.ts'
 
 interface Options {
@@ -96,10 +96,15 @@ const refuseToken = (c: Context, verdict: Verdict | undefined): Response =>
       })
 
 /** The form instead of the page that was asked for. @param to where it leads. */
-async function login(serving: Serving, c: Context, verdict: Verdict | undefined, to = pathOf(c)): Promise<Response> {
+async function login(serving: Serving, c: Context, verdict?: Verdict | 'by-http', to = pathOf(c)): Promise<Response> {
   const page = await readPageContext(serving, c)
   const { login: text } = wordsFor(page)
-  const problem = verdict === 'too-many' ? text.tooMany : verdict === 'wrong' ? text.wrong : undefined
+  const problems = {
+    'too-many': text.tooMany,
+    wrong: text.wrong,
+    'by-http': text.byHttp(`${serving.publicUrl.replace(/\/$/, '')}/fleet`),
+  }
+  const problem = verdict && verdict !== 'allowed' ? problems[verdict] : undefined
   const content: Html = part`<h1>${text.title}</h1>
 <p class="lead">${text.intro}</p>
 ${problem ? part`<p class="error" role="alert">${problem}</p>\n` : none}<form class="sheet" method="post" action="${page.link('/fleet/login')}">
@@ -128,11 +133,13 @@ const scopeOf = ({ publicUrl }: Serving) => {
 }
 
 async function signIn(serving: Serving, sessions: Sessions, c: Context): Promise<Response> {
-  if (c.req.method !== 'POST') return redirect(serving, c, '/fleet')
+  if (['GET', 'HEAD'].includes(c.req.method)) return redirect(serving, c, '/fleet')
+  if (c.req.method !== 'POST') return refuseMethod(c, 'GET, HEAD, POST')
   if (!isOwnForm(c.req.raw, serving.publicUrl)) return refuseForeign(c)
   if (!isForm(c)) return refuse(c, 'bad-request', 'send the token as a form, or as Authorization: Bearer TOKEN')
   const form = new URLSearchParams((await readText(c.req.raw, maxFormBytes)).text)
   const to = form.get('to') ?? ''
+  if (isCookieLost(c.req.raw, scopeOf(serving))) return login(serving, c, 'by-http', isOwnPath(to) ? to : '/fleet')
   const verdict = await sessions.begin(c, form.get('token') ?? '', scopeOf(serving))
   serving.reader.log({ level: verdict === 'allowed' ? 'info' : 'warn', event: 'fleet-login', verdict })
   const next = isOwnPath(to) ? to : '/fleet'
@@ -148,7 +155,10 @@ function signOut(serving: Serving, sessions: Sessions, c: Context): Response {
 
 const refuseForeign = (c: Context): Response => refuse(c, 'refused', 'this form was sent by a page of another site')
 
+/** In the chosen language. */
 function redirect({ publicUrl }: Serving, c: Context, to: string): Response {
+  const lang = c.req.query('lang') ?? ''
+  const chosen = /^(en|zh)$/.test(lang) && !/[?&]lang=/.test(to) ? `${to.includes('?') ? '&' : '?'}lang=${lang}` : ''
   c.header('cache-control', 'no-store')
-  return c.redirect(new URL(publicUrl).pathname.replace(/\/$/, '') + to, 303)
+  return c.redirect(new URL(publicUrl).pathname.replace(/\/$/, '') + to + chosen, 303)
 }

@@ -4,7 +4,7 @@
  */
 import type { Context } from 'hono'
 import { deleteCookie, getSignedCookie, setSignedCookie } from 'hono/cookie'
-import { bearerToken, isSameSecret } from '../http/credentials.ts'
+import { bearerToken, isConfidential, isSameSecret } from '../http/credentials.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 
 const name = 'platte-fleet'
@@ -56,6 +56,12 @@ export function openSessions(token: string, clock: Clock): Sessions {
     },
     end: (c, scope) => void deleteCookie(c, name, scope),
   }
+}
+
+/** Whether a browser drops a cookie that is Secure: it has the page by http, which the address of the deployment is not. */
+export function isCookieLost({ headers }: Request, { secure }: CookieScope): boolean {
+  const origin = headers.get('origin') ?? ''
+  return secure && URL.canParse(origin) && !isConfidential(new URL(origin))
 }
 
 /**

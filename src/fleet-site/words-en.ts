@@ -11,6 +11,8 @@ export const english = {
     intro: 'Enter the token of this page: PLATTE_FLEET_TOKEN of the server.',
     ...{ token: 'Token', submit: 'Sign in', out: 'Sign out' },
     wrong: 'This is not the token.',
+    byHttp: (url: string): string =>
+      `This page was opened by http, so the browser cannot stay signed in. Open ${url} instead.`,
     tooMany: 'Too many wrong tokens. Wait a minute, then try again.',
   },
   machines,

@@ -9,6 +9,7 @@ export const chinese: FleetWords = {
     intro: '请输入此页面的令牌，即服务器的 PLATTE_FLEET_TOKEN。',
     ...{ token: '令牌', submit: '登录', out: '退出登录' },
     wrong: '令牌不正确。',
+    byHttp: (url) => `此页面是用 http 打开的，浏览器无法保持登录。请改为打开 ${url}。`,
     tooMany: '错误的令牌太多。请等一分钟再试。',
   },
   machines: (count) => `${count} 台机器`,

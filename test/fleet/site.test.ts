@@ -1,5 +1,6 @@
 /** The page `/fleet` over real sockets: who sees it, what it shows, and that nothing a machine sends breaks it. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HtmlValidate, type Report } from 'html-validate'
@@ -71,6 +72,7 @@ const pages = [
   `/fleet/machines?search=${encodeURIComponent(hostile.machine)}`,
   `/fleet/machine?id=${machine}`,
   `/fleet/machine?id=${encodeURIComponent(hostile.machine)}`,
+  '/fleet/machine?id=+nameless+',
   '/fleet/machine?id=nobody',
 ]
 
@@ -160,6 +162,55 @@ describe('who sees it', () => {
     },
   )
 
+  test('a browser that would drop the cookie is told which address to open', async () => {
+    await serving(async (url) => {
+      const lan = { origin: 'http://fleet.lan:8787', host: 'fleet.lan:8787' }
+      const text = await new Promise<string>((resolve, reject) => {
+        const sent = request(
+          `${url}/fleet/login`,
+          { method: 'POST', headers: { ...form, ...html, ...lan } },
+          (answer) =>
+            answer
+              .setEncoding('utf8')
+              .toArray()
+              .then((parts) => resolve(`${answer.statusCode} ${parts.join('')}`), reject),
+        )
+        sent.end(`token=${token}`)
+      })
+      expect(text).toMatch(/^401 /)
+      expect(text).toContain(`Open ${publicUrl}/fleet instead.`)
+      expect((await signIn(url, token, { origin: url })).status).toBe(303)
+    })
+  })
+
+  test('signing in and out, and the other language, keep the chosen language', async () => {
+    await serving(async (url, get) => {
+      const text = await (await get('/fleet/machines?state=failed&lang=zh', html)).text()
+      expect(text).toContain('action="/fleet/login?lang=zh"')
+      expect((await get('/fleet/login?lang=zh')).headers.get('location')).toBe('/fleet?lang=zh')
+      const send = (to: string) =>
+        fetch(`${url}/fleet/login?lang=zh`, {
+          method: 'POST',
+          redirect: 'manual',
+          headers: form,
+          body: `token=${token}&to=${encodeURIComponent(to)}`,
+        })
+      const answer = await send('/fleet/machines?lang=zh')
+      expect(answer.headers.get('location')).toBe('/fleet/machines?lang=zh')
+      expect((await send('/fleet/machines?state=failed')).headers.get('location')).toBe(
+        '/fleet/machines?state=failed&lang=zh',
+      )
+      const [, out = ''] =
+        /action="([^"]*logout[^"]*)"/.exec(
+          await (await get('/fleet?lang=zh', { ...html, cookie: cookieOf(answer) })).text(),
+        ) ?? []
+      expect((await fetch(url + out, { method: 'POST', redirect: 'manual' })).headers.get('location')).toBe(
+        '/fleet?lang=zh',
+      )
+      expect((await get('/fleet/login?lang=//evil')).headers.get('location')).toBe('/fleet')
+    })
+  })
+
   test('wrong tokens are bounded; sessions go on; a minute later it works again', async () => {
     await serving(async (url, get) => {
       const cookie = cookieOf(await signIn(url, token))
@@ -194,6 +245,7 @@ describe('who sees it', () => {
       expect((await fetch(`${url}/fleet`, { method: 'POST', headers: bearer })).status).toBe(405)
       expect((await get('/fleet/logout')).status).toBe(405)
       expect((await get('/fleet/login')).headers.get('location')).toBe('/fleet')
+      expect((await fetch(`${url}/fleet/login`, { method: 'PUT' })).status).toBe(405)
       expect((await get('/fleet/nothing', bearer)).status).toBe(404)
       expect((await get('/fleet/', bearer)).status).toBe(200)
       const huge = await fetch(`${url}/fleet/login`, {

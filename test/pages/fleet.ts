@@ -93,7 +93,7 @@ export function makeFleetFile(file: string, now: number, machines: number): void
   for (let i = 0; i < machines; i++)
     for (const one of lifeOf(i, now, random)) if (one.at <= now) projection.sighting({ ...one, at: Math.floor(one.at) })
   projection.sighting({ ...hostile, at: now - hour, app })
-  projection.sighting({ ...hostile, at: now - hour, app, machine: 'nameless', channel: '', version: '' })
+  projection.sighting({ ...hostile, at: now - hour, app, machine: ' nameless ', channel: '', version: '' })
   projection.sighting({ ...hostile, at: now - hour, app, machine: 'syncer', isSyncer: true })
   projection.lost(7)
   projection.endFile('')
