@@ -6,7 +6,7 @@ import { messageOf, PlatteError } from '../kernel/errors.ts'
 /** "Plat" in ASCII: tells our files from others. */
 const applicationId = 0x506c6174
 /** Of the tables below and of what is written into them. Another number is made anew. */
-const schemaVersion = 4
+const schemaVersion = 5
 
 const schema = `
 -- Texts that many rows share: names, and facts as facts.ts writes them.
