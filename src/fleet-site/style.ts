@@ -28,6 +28,7 @@ nav+.sheet{margin-top:.6rem}@media(min-width:44.01rem){.machines .ago{display:bl
 @media(max-width:44rem){.machines td[data-label]:before{content:attr(data-label) " ";color:var(--soft)}.machines thead{position:absolute;left:-100rem}.machines tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--line)}.machines td{display:inline-block;border:0;padding:0 .75rem 0 0}.machines td:first-child{display:block}}
 .steps{list-style:none;margin:0;padding:0}.steps li{padding:.45rem 0 .45rem 1.25rem;border-inline-start:3px solid var(--line);position:relative}.steps .dot{position:absolute;inset-inline-start:-.5rem;top:.85rem;width:.8rem;height:.8rem;border-radius:50%;margin:0}
 .steps time{font-size:.875rem}.tools{display:flex;flex-wrap:wrap;gap:.35rem 1.25rem;align-items:center;margin:.75rem 0 1rem}.tools form{display:block;margin-inline-start:auto}
+.dot{-webkit-print-color-adjust:exact;print-color-adjust:exact}@media print{.tools form{display:none}h2{break-after:avoid}}
 button.quiet{background:none;color:var(--accent);padding:0;font-weight:400;text-decoration:underline;text-underline-offset:.15em}
 `
 

@@ -149,6 +149,9 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     await page.getByRole('link', { name: 'stable', exact: true }).click()
     await page.getByRole('link', { name: '4593.2.0', exact: true }).last().click()
     expect(await page.locator('h1').innerText()).toBe('4593.2.0')
+    // Without it, paper has a legend without colours.
+    const dot = 'getComputedStyle(document.querySelector(".legend .dot"))'
+    expect(await page.evaluate(`${dot}.printColorAdjust`)).toBe('exact')
     await page.getByRole('link', { name: '10 payload-hash' }).click()
     expect(await page.locator('#state').inputValue()).toBe('failed')
     const states = await page.locator('tbody .state').allInnerTexts()
