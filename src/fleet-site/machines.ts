@@ -1,6 +1,7 @@
 /** `/fleet/machines`: machines with search, filters, order and pages. */
 import { type State, states } from '../fleet/machine.ts'
 import type { MachineFilter, MachineRow } from '../fleet/reader.ts'
+import { PlatteError } from '../kernel/errors.ts'
 import { type Html, none, part, time } from '../site/pages/fragments.ts'
 import { type ChannelMachines, dayMs, hourMs, readChannels, total } from './channels.ts'
 import { machineData, stateText } from './machine.ts'
@@ -22,12 +23,21 @@ const sorts = {
   silent: { sort: 'last' },
 } as const
 const sortNames = Object.keys(sorts) as readonly (keyof typeof sorts)[]
-const sortOf = ({ sort }: Query) => sortNames.find((name) => name === sort) ?? 'id'
+const sortOf = ({ sort }: Query) => knownOf('sort', sort, sortNames) ?? 'id'
 
 /** Choices of a list, those with most machines. */
 const maxChoices = 50
 
 const fields = ['search', 'state', 'detail', 'target', 'channel', 'version', 'oem', 'silent', 'sort', 'app'] as const
+const silentNames = Object.keys(silents) as readonly (keyof typeof silents)[]
+
+/** @throws PlatteError('bad-request') for another value: a list without its filter would look like an answer. */
+function knownOf<Name extends string>(name: string, value: string, known: readonly Name[]): Name | undefined {
+  const found = known.find((one) => one === value)
+  if (found !== undefined || value === '') return found
+  throw new PlatteError('bad-request', `${name} is none of ${known.join(', ')}: ${given(value)}`)
+}
+
 /** What people type comes without blanks around it; names of machines may have them. */
 const typed = (name: string, text: string): string => (['search', 'oem'].includes(name) ? text.trim() : text)
 type Query = Readonly<Record<(typeof fields)[number], string>>
@@ -77,14 +87,14 @@ function idsOf({ database, idOf, isHashed }: FleetPage, search: string): readonl
 
 function filterOf({ now }: FleetPage, query: Query): MachineFilter {
   const { app, channel, version, detail, target, oem } = query
-  const state = states.find((one) => one === query.state)
-  const silent = Object.hasOwn(silents, query.silent) ? silents[query.silent as keyof typeof silents] : undefined
+  const state = knownOf('state', query.state, states)
+  const silent = knownOf('silent', query.silent, silentNames)
   const names = Object.entries({ app, channel, version, detail, target }).filter(([, value]) => value !== '')
   return {
     ...Object.fromEntries(names.map(([name, value]) => [name, value === noName ? '' : value])),
     ...(oem !== '' && { oem }),
     ...(state && { state }),
-    ...(silent && { silentSince: now - silent }),
+    ...(silent && { silentSince: now - silents[silent] }),
   }
 }
 

@@ -373,6 +373,19 @@ test.each(['id', 'machine', 'since', 'contact', 'silent'])(
   },
 )
 
+test.each(['state=Failed', 'silent=2h', 'sort=__proto__'])(
+  'a filter that is not known is no filter: %s',
+  async (query) => {
+    await serving(async (_, get) => {
+      const answer = await get(`/fleet/machines?${query}`, bearer)
+      expect([answer.status, ((await answer.json()) as { detail: string }).detail]).toEqual([
+        400,
+        expect.stringMatching(new RegExp(`^${query.split('=')[0]} is none of .*: ${query.split('=')[1]}$`)),
+      ])
+    })
+  },
+)
+
 test('a place in the list that cannot be read is the sender’s error', async () => {
   await serving(async (_, get) => {
     const answer = await get('/fleet/machines?after=nonsense', bearer)
