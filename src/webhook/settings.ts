@@ -33,9 +33,6 @@ export const webhookSettings = {
     conflict: (_: string, { webhookKey }: { readonly webhookKey?: string }) =>
       webhookKey === undefined ? 'needs PLATTE_WEBHOOK_KEY' : undefined,
   }),
-  webhookKey: setting('PLATTE_WEBHOOK_KEY', keyDoc, parseKey, {
-    secret: true,
-    hint: 'make one with: echo "whsec_$(openssl rand -base64 32)"',
-  }),
+  webhookKey: setting('PLATTE_WEBHOOK_KEY', keyDoc, parseKey, { secret: true }),
   webhookSilent: setting('PLATTE_WEBHOOK_SILENT <share>', silentDoc, parseSilent),
 }

@@ -327,7 +327,7 @@ test('platte webhook test sends a message, and says what is wrong', async () => 
   expect(stdout).toBe(`sent ${taken[0]?.id}\n`)
   expect(taken).toMatchObject([{ type: 'webhook.test' }])
   expect(run({}).stderr).toContain('PLATTE_WEBHOOK is missing')
-  expect(run({}).stderr).toContain('PLATTE_WEBHOOK_KEY is missing: make one with')
+  expect(run({}).stderr).toContain('PLATTE_WEBHOOK_KEY is missing: set it to the key')
   expect(run({ PLATTE_WEBHOOK: url, PLATTE_WEBHOOK_KEY: 'short' }).stderr).toContain(
     'PLATTE_WEBHOOK_KEY: is no `whsec_`',
   )
