@@ -15,11 +15,14 @@ const epoch = Date.UTC(2020, 0)
 const [more, last] = [0x20, 0x40]
 const thirtyBits = 2 ** 30
 
-/** Most facts of a machine that fit; the oldest go. */
+/** Most facts of a machine that are kept; the oldest go. Only these may be counted: nothing else is there when they change. */
+export const keptFacts = (facts: Fact[]): Fact[] =>
+  facts.length <= maxFacts ? facts : facts.toSorted((a, b) => b.last - a.last).slice(0, maxFacts)
+
+/** @param facts of `keptFacts`. */
 export function encodeFacts(facts: readonly Fact[], words: Words): string {
-  const kept = facts.length <= maxFacts ? facts : [...facts].sort((a, b) => b.last - a.last).slice(0, maxFacts)
   const codes: number[] = []
-  for (const fact of kept) {
+  for (const fact of facts) {
     put(codes, words.idOfMeaning(fact.meaning))
     put(codes, fact.first - epoch)
     put(codes, fact.last - fact.first)

@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Instant } from '../kernel/clock.ts'
 import { addFacts, type Fact, identityOf, type Meaning, type Sighting } from './facts.ts'
-import { decodeFacts, encodeFacts } from './facts-codec.ts'
+import { decodeFacts, encodeFacts, keptFacts } from './facts-codec.ts'
 import { type Life, lifeOf, settledFact, states } from './machine.ts'
 import { type Counted, cameFrom, countMachine } from './machine-counts.ts'
 import { progressRows } from './progress-rows.ts'
@@ -93,15 +93,16 @@ function rowOf({ sql, words, slots }: Tables, slot: number) {
 function write(tables: Tables, slot: number, contacts: readonly Contact[]): void {
   const { words, slots, progress } = tables
   const known = rowOf(tables, slot)
-  const facts = known?.facts ?? []
+  const all = known?.facts ?? []
   const [one] = contacts
   if (one === undefined) return
   const { app } = one
   let newest = one.sighting
   for (const { sighting, meanings } of contacts) {
-    addFacts(facts, sighting.at, meanings)
+    addFacts(all, sighting.at, meanings)
     if (sighting.at > newest.at) newest = sighting
   }
+  const facts = keptFacts(all)
   const life = lifeOf(facts)
   const syncer = known?.syncer === 1 || contacts.some(({ sighting }) => sighting.isSyncer) ? 1 : 0
   const counted = { app, syncer, life }
@@ -198,7 +199,9 @@ function tablesOf(database: DatabaseSync, words: Words) {
          WHERE last < ? AND id >= ? AND id < ? ORDER BY id LIMIT ?`,
       ),
       add: database.prepare(`INSERT INTO states (${columns}, id) VALUES (${columns.replace(/\w+/g, '?')}, ?)`),
-      put: database.prepare(`UPDATE states SET ${columns.replace(/\w+/g, '$& = ?')} WHERE id = ?`),
+      put: database.prepare(
+        `UPDATE states SET ${columns.replace(/\w+/g, '$& = ?').replace('first = ?', 'first = min(first, ?)')} WHERE id = ?`,
+      ),
       words: database.prepare('SELECT app, identity, facts FROM states JOIN names USING (id) WHERE id >= ? AND id < ?'),
       touch: database.prepare('UPDATE states SET last = ?2 WHERE id = ?1 AND last < ?2'),
       addNames: database.prepare('INSERT INTO names (id, machine, alias, facts) VALUES (?, ?, ?, ?)'),

@@ -205,6 +205,27 @@ test('forged lines: made-up machines, names and clocks are counted, within bound
   projection.close()
 })
 
+test('a machine of which not all facts are kept is counted once, and leaves nothing behind', async () => {
+  const clock = { now: start }
+  const projection = openProjection(file, { clock: () => clock.now, keepMs: day })
+  for (let i = 0; i < 200; i++) {
+    clock.now = start + i * 60_000
+    // Each round is longer than what is kept, and comes back to the same release.
+    const offered = i % 60 === 0 ? next : `w${i}`
+    const time = new Date(clock.now).toISOString()
+    readLine(contact({ time, machine: 'm1', version: `v${i % 7}`, decision: 'update', offered }), projection)
+    projection.flush()
+  }
+  const fleet = readFleet(projection.database)
+  expect(fleet.release(next)).toMatchObject([{ offered: 1 }])
+  expect(fleet.machine('m1')).toMatchObject([{ first: start, last: clock.now }])
+  clock.now += 2 * day
+  await projection.prune()
+  for (const table of ['states', 'progress', 'tallies', 'releases', 'curves', 'silence', 'trend'])
+    expect([table, projection.database.prepare(`SELECT * FROM ${table}`).all()]).toEqual([table, []])
+  projection.close()
+})
+
 test('syncers are no machines', () => {
   const projection = openProjection(file, options)
   for (const machine of ['s1', 's2'])
