@@ -11,6 +11,8 @@ const hourMs = 60 * 60 * 1000
 const dayMs = 24 * hourMs
 /** Clocks of servers differ. */
 const aheadMs = 5 * 60 * 1000
+/** Firehose gathers a file for this long, under the hour of its first line. */
+const gatherMs = 15 * 60 * 1000
 /** Firehose writes at most 128 MiB; Platte's own files are smaller. */
 const maxFileBytes = 128 * 1024 * 1024
 /** What one file may unpack to. */
@@ -34,10 +36,20 @@ export async function* eventKeys({ list, folders }: Documents, range: Range): As
   const found: string[] = []
   if (range.isNow) found.push(...foldersOfNow(range.until))
   else for await (const name of folders('events/')) if (isWithin(name, range)) found.push(`events/${name}/`)
-  for (const folder of found.sort()) yield* list(folder)
+  for (const folder of found.sort())
+    for await (const key of list(folder)) if (!(hourOf(key) > range.until + aheadMs)) yield key
 }
 
-/** Starts a day early: a file is named by its first line. What a wrong clock dates ahead waits for its day. */
+/** When the hour of a file began, or its day where it has none. */
+function hourOf(key: string): Instant {
+  const [, day = '', hour = '00'] = /^events\/dt=([\d-]+)\/(?:hr=(\d\d)\/)?/.exec(key) ?? []
+  return Date.parse(`${day.replace(/^(\d{4})-?(\d\d)-?(\d\d)$/, '$1-$2-$3')}T${hour}:00Z`)
+}
+
+/** When the last line of a file was written, at the latest: a later one is of a wrong clock, whenever it is read. */
+export const endOf = (key: string): Instant => hourOf(key) + (key.includes('/hr=') ? hourMs : dayMs) + gatherMs
+
+/** Starts a day early: a file is named by its first line. What a wrong clock dates ahead waits for its day and hour. */
 function isWithin(name: string, { since, until }: Range): boolean {
   const [, ...parts] = /^dt=(\d{4})-?(\d\d)-?(\d\d)$/.exec(name) ?? []
   const day = Date.parse(parts.join('-'))

@@ -1,8 +1,8 @@
 /** Brings a projection up to date with the files of events in a store. */
 import { setImmediate } from 'node:timers/promises'
 import type { Documents } from '../store/documents.ts'
-import { eventKeys, type Lines, type Range, storedLines } from './event-files.ts'
-import { readLine } from './lines.ts'
+import { endOf, eventKeys, type Lines, type Range, storedLines } from './event-files.ts'
+import { type LineTaker, readLine } from './lines.ts'
 import type { Projection, ProjectionOptions } from './projection.ts'
 
 /** Files of one transaction, at most. */
@@ -27,8 +27,10 @@ export async function followStore(
   for await (const key of eventKeys(documents, range)) {
     if (isStopped()) break
     if (projection.has(key)) continue
+    // Of a file, the same lines are taken whenever it is read.
+    const taker: LineTaker = { ...projection, sighting: (one) => projection.sighting(one, true, endOf(key)) }
     for await (const lines of storedLines(documents, key)) {
-      takeLines(projection, lines)
+      takeLines(taker, lines)
       if (isShared) await setImmediate()
     }
     projection.endFile(key)
@@ -70,8 +72,8 @@ export function openFollower(documents: Documents, { clock, keepMs, maxRows }: P
   }
 }
 
-export function takeLines(projection: Projection, lines: Lines): void {
+export function takeLines(taker: LineTaker, lines: Lines): void {
   for (const line of lines)
-    if (line === undefined) projection.unreadable()
-    else if (line !== '') readLine(line, projection)
+    if (line === undefined) taker.unreadable()
+    else if (line !== '') readLine(line, taker)
 }

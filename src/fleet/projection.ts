@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
-import type { Clock } from '../kernel/clock.ts'
+import type { Clock, Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { isDamage, openDatabase, putAside } from './database.ts'
 import { identityOf, keysOf, type Sighting } from './facts.ts'
@@ -16,7 +16,7 @@ import { openWords, type Words } from './words.ts'
 
 /** Machines that are kept one by one; contacts of others are only counted. */
 const maxMachines = 1_500_000
-/** A line that is dated later than this beyond now is of a wrong clock. */
+/** A line that is dated later than this beyond the end of its file, or now, is of a wrong clock. */
 const maxAheadMs = 10 * 60 * 1000
 /** Contacts that wait for a row to be written again. */
 const maxPending = 50_000
@@ -38,8 +38,11 @@ const countNames = ['lost', 'refused', 'unreadable', 'foreign', 'nameless', 'bey
 export type CountName = (typeof countNames)[number]
 
 export interface Projection extends LineTaker {
-  /** @param isCounted whether it counts where it is of no machine that is kept. */
-  sighting(sighting: Sighting, isCounted?: boolean): void
+  /**
+   * @param isCounted whether it counts where it is of no machine that is kept.
+   * @param until the time of its line at the latest; now without one.
+   */
+  sighting(sighting: Sighting, isCounted?: boolean, until?: Instant): void
   /** Whether the lines of a file are in. */
   has(file: string): boolean
   /** The lines since the last call were those of a file, all of them. */
@@ -92,7 +95,8 @@ function project(database: DatabaseSync, options: ProjectionOptions): Projection
   }
   const hasFile = database.prepare('SELECT 1 FROM files WHERE key = ?')
   return {
-    sighting: (given, isCounted = true) => take(held, given, isCounted ? held.fileCounts : newCounts()),
+    sighting: (given, isCounted = true, until = options.clock()) =>
+      take(held, given, isCounted ? held.fileCounts : newCounts(), until),
     refused: () => bump(held.fileCounts, 'refused'),
     lost: (count) => bump(held.fileCounts, 'lost', count),
     unreadable: () => bump(held.fileCounts, 'unreadable'),
@@ -115,11 +119,11 @@ function loaded(database: DatabaseSync): Pick<Held, 'words' | 'slots' | 'rows'> 
   return { words, slots, rows: machineRows(database, words, slots) }
 }
 
-function take(held: Held, given: Sighting, counts: Counts): void {
+function take(held: Held, given: Sighting, counts: Counts, until: Instant): void {
   const { clock, keepMs, disguise } = held.options
   const now = clock()
   if (given.machine === '') bump(counts, 'nameless')
-  else if (given.at > now + maxAheadMs) bump(counts, 'ahead')
+  else if (given.at > until + maxAheadMs) bump(counts, 'ahead')
   else if (given.at >= now - keepMs) add(held, disguise ? disguised(given, disguise) : given, counts)
 }
 

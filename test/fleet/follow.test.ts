@@ -24,6 +24,12 @@ suite('a folder', fleetRows.slice(1), () => {
 const hour = 60 * 60 * 1000
 const start = Date.UTC(2026, 10, 23, 6, 30)
 
+/** Five minutes after a folder began. */
+const timeOf = (folder: string): string =>
+  folder.replace(/^dt=(\d{4})-?(\d\d)-?(\d\d)(?:\/hr=(\d\d))?$/, (_, year, month, day, hour = '00') =>
+    [[year, month, day].join('-'), `T${hour}:05:00Z`].join(''),
+  )
+
 function follower() {
   const documents = memoryDocuments()
   let now = start
@@ -50,7 +56,7 @@ function follower() {
       documents.create(
         `events/${folder}/${machine}.ndjson`,
         Buffer.from(
-          `{"time":"${new Date(now).toISOString()}","event":"contact","app":"a","channel":"c","version":"1","machine":"${machine}"}\n`,
+          `{"time":"${timeOf(folder)}","event":"contact","app":"a","channel":"c","version":"1","machine":"${machine}"}\n`,
         ),
       ),
     /** The machines that a pass adds, and where it looked. */

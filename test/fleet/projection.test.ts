@@ -226,6 +226,42 @@ test('a machine of which not all facts are kept is counted once, and leaves noth
   projection.close()
 })
 
+test('lines of wrong clocks make the same rows when they are read, and when everything is read again', async () => {
+  const documents = memoryDocuments()
+  const put = (hour: string, machine: string, time: string): Promise<unknown> =>
+    documents.create(
+      `events/dt=2026-11-23/hr=${hour}/${machine}-0a0b0c0d.ndjson`,
+      Buffer.from(contact({ machine, time: `2026-11-23T${time}:00.000Z` })),
+    )
+  await put('06', 'on-time', '06:05')
+  await put('06', 'within-its-hour', '06:45')
+  await put('06', 'gathered', '07:14')
+  await put('06', 'beyond-its-hour', '09:00')
+  await put('12', 'hours-ahead', '12:10')
+  const clock = { now: start + 10 * 60_000 }
+  const more = { ...options, clock: () => clock.now }
+  const read = async (projection: ReturnType<typeof openProjection>) => {
+    await followStore(documents, projection, { since: start - day, until: clock.now })
+    return readFleet(projection.database)
+      .machines({}, { limit: 10 })
+      .map(({ machine }) => machine)
+      .sort()
+  }
+  const projection = openProjection(file, more)
+  const first = ['gathered', 'on-time', 'within-its-hour']
+  expect(await read(projection)).toEqual(first)
+  for (const hours of [4, 7]) {
+    clock.now = start + hours * hour
+    const want = hours === 4 ? first : ['gathered', 'hours-ahead', 'on-time', 'within-its-hour']
+    const again = openProjection(':memory:', more)
+    expect([await read(projection), await read(again)]).toEqual([want, want])
+    expect(readFleet(projection.database).counts()).toEqual({ ahead: 1 })
+    expect(readFleet(again.database).counts()).toEqual({ ahead: 1 })
+    again.close()
+  }
+  projection.close()
+})
+
 test('syncers are no machines', () => {
   const projection = openProjection(file, options)
   for (const machine of ['s1', 's2'])
