@@ -1,7 +1,7 @@
 /** Brings a projection up to date with the files of events in a store. */
 import { setImmediate } from 'node:timers/promises'
+import { endOf, eventKeys, type Lines, type Range, storedLines } from '../events/files.ts'
 import type { Documents } from '../store/documents.ts'
-import { endOf, eventKeys, type Lines, type Range, storedLines } from './event-files.ts'
 import { type LineTaker, readLine } from './lines.ts'
 import type { Projection, ProjectionOptions } from './projection.ts'
 

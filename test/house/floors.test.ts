@@ -36,7 +36,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
   clients: ['kernel'],
   site: ['clients', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono'],
-  events: ['checks', 'catalog', 'store', 'documents', 'kernel', '@cloudflare/workers-types'],
+  events: ['checks', 'catalog', 'store', 'documents', 'kernel', 'node:', '@cloudflare/workers-types'],
   fleet: ['events', 'checks', 'catalog', 'http', 'store', 'documents', 'release', 'kernel', 'hono', 'node:'],
   metrics: ['fleet', 'checks', 'catalog', 'http', 'release', 'kernel', 'node:'],
   'fleet-site': ['fleet', 'site', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono', 'node:'],

@@ -1,7 +1,7 @@
 /** What infra/aws/template.yaml makes of the lines of a function: alarms, and contacts in the bucket. Both are off by default. */
 import { Readable } from 'node:stream'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { linesOf } from '../../src/fleet/event-files.ts'
+import { linesOf } from '../../src/events/files.ts'
 import type { Sighting } from '../../src/fleet/facts.ts'
 import { readLine } from '../../src/fleet/lines.ts'
 import { systemClock } from '../../src/kernel/clock.ts'
