@@ -83,6 +83,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'doctor',
     'locks',
     'clients',
+    'events',
     'fleet',
     'guard',
     'mirroring',
