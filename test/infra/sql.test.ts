@@ -50,10 +50,12 @@ const others = [
 const root = join(dir, 'store')
 mkdirSync(root)
 const documents = folderDocuments(root, { clock: () => now })
+await store(documents, filesOf(lines, 'platte'))
+// A file is named by its first line, and has lines of a minute.
 await store(
   documents,
   filesOf(
-    [...lines, ...others].sort((a, b) => a.at - b.at),
+    others.toSorted((a, b) => a.at - b.at),
     'platte',
   ),
 )
