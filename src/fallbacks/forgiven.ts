@@ -1,6 +1,6 @@
 /**
- * `fleet/forgiven.json`: which machines that fell back may be offered that release again. Unsigned: whoever writes to the
- * store can only bring back the offer of what is signed.
+ * `fleet/forgiven.json`: the machines that fell back from a release and may be offered it again. It is not signed: a writer
+ * of the store can bring back an offer, but only of a signed release.
  */
 import * as v from 'valibot'
 import { encode } from '../catalog/read.ts'

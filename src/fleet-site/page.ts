@@ -95,7 +95,7 @@ export function howManyFit(items: readonly Html[], bytes: number): number {
   return tooMany < 0 ? items.length : tooMany
 }
 
-/** The first items of a list: at most so many, and so many bytes. @param rest makes one for the number of the others. */
+/** The first items of a list, within a number of items and of bytes. @param rest makes the item that says how many are left out. */
 export function fitting(
   items: readonly Html[],
   most: number,

@@ -113,7 +113,7 @@ interface Cursor {
 const cursorText = ({ key, id }: Row, isBack: boolean): string =>
   Buffer.from(JSON.stringify([key, id, isBack])).toString('base64url')
 
-/** @throws PlatteError('bad-request') for a text that is none of `cursorText`. */
+/** @throws PlatteError('bad-request') for a text that `cursorText` did not make. */
 function cursorOf(text: string): Cursor {
   try {
     const [key, id, isBack]: unknown[] = JSON.parse(Buffer.from(text, 'base64url').toString())

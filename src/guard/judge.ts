@@ -21,7 +21,7 @@ export interface Judged extends ChannelRef {
 
 /** The newest releases of a channel that are judged: older ones are offered to few. */
 const maxReleases = 16
-/** Machines that fail: up to so many are read at any time, no more are read ever, and no more are counted. */
+/** Failed machines that are read at any time, that are read at most, and that are counted at most. */
 const [fewFailures, mostFailures, manyFailures] = [1_000, 20_000, 100_000]
 /** Errors that a reason names. */
 const maxErrors = 4

@@ -51,7 +51,7 @@ export function mostMachines(limit: number, failed: number): number {
   return held
 }
 
-/** The most machines for which `limitPassed` would hold a release: whoever counts can stop above. */
+/** The most offered machines with which `limitPassed` would hold a release. Counting can stop above it. */
 export const mostToHold = ({ failures, fellBack }: Guard, counted: Omit<Counted, 'offered'>): number =>
   Math.max(
     failures === undefined ? 0 : mostMachines(failures, counted.failed),
