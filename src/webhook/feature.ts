@@ -1,6 +1,8 @@
 /** Tells operators by a webhook. Workers and Lambda do not carry it: they do not run between requests. */
+
 import type { Feature } from '../checks/serving.ts'
 import type { fleetSettings } from '../fleet/settings.ts'
+import { repeat } from '../kernel/repeat.ts'
 import type { SettingValues } from '../kernel/setting.ts'
 import type { webhookSettings } from './settings.ts'
 
@@ -22,21 +24,7 @@ export const webhookFeature: Feature<Settings> = {
     const { add, gauges, close } = openQueue({ send: (one) => send(receiver, one), random, log: reader.log })
     const fleet = file !== undefined && limit !== undefined ? { file, limit } : undefined
     const look = openWatch({ cache, reader, tell: add, fleet })
-    let looking: Promise<void> | undefined
-    const timer = setInterval(() => {
-      looking ??= look().finally(() => {
-        looking = undefined
-      })
-    }, lookMs)
-    if (typeof timer === 'object') timer.unref()
-    return {
-      name: 'webhook',
-      gauges: async () => gauges(),
-      close: async () => {
-        clearInterval(timer)
-        await looking
-        await close()
-      },
-    }
+    const stopLooking = repeat(look, lookMs)
+    return { name: 'webhook', gauges: async () => gauges(), close: () => stopLooking().then(close) }
   },
 }
