@@ -23,6 +23,9 @@ export async function followStore(
   projection: Projection,
   { isStopped = () => false, isShared = false, ...range }: Range & Following,
 ): Promise<number> {
+  const flush = async (): Promise<void> => {
+    while (projection.flush()) await setImmediate()
+  }
   let read = 0
   for await (const key of eventKeys(documents, range)) {
     if (isStopped()) break
@@ -35,9 +38,9 @@ export async function followStore(
     }
     projection.endFile(key)
     read += 1
-    if (read % batchFiles === 0) projection.flush()
+    if (read % batchFiles === 0) await flush()
   }
-  projection.flush()
+  await flush()
   return read
 }
 

@@ -105,14 +105,26 @@ function sightingOf(value: Values, at: Instant, reported: unknown = []): Sightin
   const isAnswered = value.event === 'check' || value.decision !== undefined
   const answer = !isAnswered ? '' : value.decision === 'update' ? 'update' : value.reason
   const offered = value.offered ?? ''
-  const texts = [app, channel, version, machine, board, oem, oemVersion, machinealias, answer, offered]
-  if (!texts.every(isPlain) || !Array.isArray(reported)) return undefined
+  if (!isPlain(app) || !isPlain(channel) || !isPlain(version) || !isPlain(machine) || !isPlain(board)) return undefined
+  if (!isPlain(oem) || !isPlain(oemVersion) || !isPlain(machinealias)) return undefined
+  if (!isPlain(answer) || !isPlain(offered) || !Array.isArray(reported)) return undefined
   const events = reported.length === 0 ? none : reported.slice(0, maxEvents).map(reportedOf)
   if (!events.every((one) => one !== undefined)) return undefined
+  const [isSyncer, alias] = [value.syncer === true, machinealias]
   return {
-    ...{ at, app: String(app), channel: String(channel), version: String(version), machine: String(machine) },
-    ...{ board: String(board), oem: String(oem), oemVersion: String(oemVersion), alias: String(machinealias) },
-    ...{ isSyncer: value.syncer === true, answer: String(answer), offered: String(offered), reported: events },
+    at,
+    app,
+    channel,
+    version,
+    machine,
+    board,
+    oem,
+    oemVersion,
+    alias,
+    isSyncer,
+    answer,
+    offered,
+    reported: events,
   }
 }
 

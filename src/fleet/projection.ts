@@ -28,7 +28,7 @@ export interface ProjectionOptions {
   /** How long a machine is kept after its last contact. */
   readonly keepMs: number
   readonly maxMachines?: number
-  /** Rows of one transaction, where this process does something else, too: while it writes, nothing else goes on. */
+  /** Rows of one transaction, about, where this process does something else, too: while it writes, nothing else goes on. */
   readonly maxRows?: number
   /** Replaces the id and the alias of a machine. */
   readonly disguise?: ((text: string) => string) | undefined
@@ -47,8 +47,13 @@ export interface Projection extends LineTaker {
   has(file: string): boolean
   /** The lines since the last call were those of a file, all of them. */
   endFile(file: string): void
-  /** Writes what is held. @throws Error of SQLite: the projection must be opened again. */
-  flush(): void
+  /**
+   * Writes what is held, with `maxRows` some of it: first what machines are, then when they were there last.
+   * @returns whether there is more. @throws Error of SQLite: the projection must be opened again.
+   */
+  flush(): boolean
+  /** Whether something is held besides last contacts. */
+  hasChanges(): boolean
   /** Forgets machines that were silent for too long, and files before a day. */
   prune(): Promise<void>
   close(): void
@@ -75,8 +80,10 @@ interface Held {
   words: Words
   slots: Slots
   rows: MachineRows
-  /** Of the file, as SQLite numbers what other connections write. */
-  version: unknown
+  /** Changes when another connection wrote. */
+  readonly version: () => unknown
+  /** `version` as of the last write here. */
+  written: unknown
   /** Contacts by the row that they change. */
   readonly pending: Map<number, Contact[]>
   waiting: number
@@ -89,13 +96,15 @@ interface Held {
 }
 
 function project(database: DatabaseSync, options: ProjectionOptions): Projection {
+  const select = database.prepare('PRAGMA data_version')
+  const version = (): unknown => select.get()?.data_version
   const held: Held = {
-    ...{ database, options, ...loaded(database), version: dataVersion(database) },
+    ...{ database, options, ...loaded(database), version, written: version() },
     ...{ pending: new Map(), waiting: 0, touched: [], files: [], counts: newCounts(), fileCounts: newCounts() },
   }
   const hasFile = database.prepare('SELECT 1 FROM files WHERE key = ?')
   return {
-    sighting: (given, isCounted = true, until = options.clock()) =>
+    sighting: (given, isCounted = true, until = undefined) =>
       take(held, given, isCounted ? held.fileCounts : newCounts(), until),
     refused: () => bump(held.fileCounts, 'refused'),
     lost: (count) => bump(held.fileCounts, 'lost', count),
@@ -108,6 +117,7 @@ function project(database: DatabaseSync, options: ProjectionOptions): Projection
       held.fileCounts = newCounts()
     },
     flush: () => flush(held),
+    hasChanges: () => held.pending.size + held.files.length + held.counts.size > 0,
     prune: () => prune(held),
     close: () => database.close(),
     database,
@@ -119,11 +129,11 @@ function loaded(database: DatabaseSync): Pick<Held, 'words' | 'slots' | 'rows'> 
   return { words, slots, rows: machineRows(database, words, slots) }
 }
 
-function take(held: Held, given: Sighting, counts: Counts, until: Instant): void {
+function take(held: Held, given: Sighting, counts: Counts, until: Instant | undefined): void {
   const { clock, keepMs, disguise } = held.options
   const now = clock()
   if (given.machine === '') bump(counts, 'nameless')
-  else if (given.at > until + maxAheadMs) bump(counts, 'ahead')
+  else if (given.at > (until ?? now) + maxAheadMs) bump(counts, 'ahead')
   else if (given.at >= now - keepMs) add(held, disguise ? disguised(given, disguise) : given, counts)
 }
 
@@ -143,8 +153,7 @@ function add(held: Held, sighting: Sighting, counts: Counts): void {
   const current = meaning && sighting.reported.length === 0 ? words.idOfMeaning(meaning) : 0
   const contacted = { current, identity: words.idOf(identityOf(sighting)), alias: hashOf(sighting.alias) }
   if (!repeats(slots, slot, { at: sighting.at, ...contacted })) wait(held, slot, { app, sighting, meanings })
-  else if (wasClean && slots.dirty[slot] === 1 && held.touched.push(slot) >= (options.maxRows ?? maxTouched))
-    flush(held)
+  else if (wasClean && slots.dirty[slot] === 1 && held.touched.push(slot) >= maxTouched) flush(held)
 }
 
 function wait(held: Held, slot: number, contact: Contact): void {
@@ -157,32 +166,41 @@ function wait(held: Held, slot: number, contact: Contact): void {
 }
 
 /** After a failure the transaction ends with the connection. */
-function flush(held: Held): void {
+function flush(held: Held): boolean {
   const { database, pending, files, counts } = held
-  if (pending.size + held.touched.length + files.length + counts.size === 0) return
+  if (pending.size + held.touched.length + files.length + counts.size === 0) return false
   database.exec('BEGIN IMMEDIATE')
   // Another process wrote here: what is held of the rows is of before.
-  if (dataVersion(database) !== held.version) reread(held)
+  if (held.version() !== held.written) reread(held)
   const { rows, words, slots } = held
   for (const slot of Int32Array.from(pending.keys()).sort()) rows.write(slot, pending.get(slot) ?? [])
-  for (const slot of Int32Array.from(held.touched).sort()) {
+  const touched = held.touched.splice(-(held.options.maxRows ?? maxTouched))
+  for (const slot of Int32Array.from(touched).sort()) {
     if (slots.dirty[slot] === 1) rows.touch(slot)
     slots.dirty[slot] = 0
   }
   rows.save()
   words.save()
+  const hasMore = held.touched.length > 0
+  // A file is in when all of it is.
+  if (!hasMore) saveFiles(held)
+  database.exec('COMMIT')
+  held.written = held.version()
+  pending.clear()
+  held.waiting = 0
+  return hasMore
+}
+
+function saveFiles({ database, files, counts }: Held): void {
+  if (files.length + counts.size === 0) return
   const addFile = database.prepare('INSERT OR IGNORE INTO files (key) VALUES (?)')
   for (const file of files) addFile.run(file)
   const addCount = database.prepare(
     'INSERT INTO counts (name, n) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = n + excluded.n',
   )
   for (const [name, n] of counts) addCount.run(name, n)
-  database.exec('COMMIT')
-  held.version = dataVersion(database)
-  pending.clear()
   counts.clear()
-  held.waiting = files.length = 0
-  held.touched = []
+  files.length = 0
 }
 
 /** Rows of another process may have other numbers than those that are held here. */
@@ -201,11 +219,10 @@ function reread(held: Held): void {
 
 async function prune(held: Held): Promise<void> {
   const { database, options } = held
-  flush(held)
   const since = options.clock() - options.keepMs
   for (let next: number | undefined = 0; next !== undefined; await setImmediate()) {
     // A contact that waits may be newer than its row.
-    flush(held)
+    while (flush(held)) await setImmediate()
     next = held.rows.forget(since, next)
   }
   if (held.words.isCrowded()) await forgetWords(held)
@@ -213,7 +230,7 @@ async function prune(held: Held): Promise<void> {
   const day = isoText(since - 2 * dayMs).slice(0, 10)
   const oldest = `events/dt=${day.replaceAll('-', '')}`
   database.prepare("DELETE FROM files WHERE replace(key, '-', '') < ?").run(oldest)
-  held.version = dataVersion(database)
+  held.written = held.version()
 }
 
 /** Those that no row uses; another time, where another process writes, too. */
@@ -224,7 +241,7 @@ async function forgetWords(held: Held): Promise<void> {
   flush(held)
   if (held.words !== words) return
   database.exec('BEGIN IMMEDIATE')
-  if (dataVersion(database) === held.version) words.keepOnly(used)
+  if (held.version() === held.written) words.keepOnly(used)
   database.exec('COMMIT')
 }
 
@@ -233,9 +250,6 @@ const dayMs = 24 * 60 * 60 * 1000
 type Counts = Map<CountName, number>
 const newCounts = (): Counts => new Map()
 const bump = (counts: Counts, name: CountName, by = 1): void => void counts.set(name, (counts.get(name) ?? 0) + by)
-
-/** Changes when another connection wrote. */
-const dataVersion = (database: DatabaseSync): unknown => database.prepare('PRAGMA data_version').get()?.data_version
 
 const disguised = (sighting: Sighting, disguise: (text: string) => string): Sighting => ({
   ...sighting,

@@ -34,23 +34,27 @@ export function startProjector({ file, documents, log, follows, ...given }: Proj
   const feed = (): Promise<boolean> =>
     kept.use('feed', async (fleet) => {
       const taker = follows ? uncounted(fleet) : fleet
-      let left = waiting.length
       do {
         const [slice, lost] = [waiting.slice(0, sliceLength), dropped]
         for (const [event, at] of slice) readEvent(event, at, taker)
         if (lost > 0) taker.lost(lost)
         if (!follows) fleet.endFile('')
-        fleet.flush()
+        // Last contacts may be written later, many at once.
+        if (fleet.hasChanges()) fleet.flush()
         // What could not be written waits.
         waiting.splice(0, slice.length)
         dropped -= lost
-        left -= slice.length
         await setImmediate()
-      } while (left > 0)
+      } while (waiting.length >= sliceLength)
       // A file that was made anew has nothing of before.
       if (fleet !== followed) void followOnce()
     })
   const feedOnce = oneAtATime(feed)
+  const flush = (): Promise<boolean> =>
+    kept.use('feed', async (fleet) => {
+      while (fleet.flush()) await setImmediate()
+    })
+  const flushOnce = oneAtATime(async () => (await feedOnce()) && flush())
   const follow = async (): Promise<void> => {
     await kept.use('follow', async (fleet) => {
       followed = fleet
@@ -60,18 +64,20 @@ export function startProjector({ file, documents, log, follows, ...given }: Proj
   }
   const followOnce = oneAtATime(follow)
   void followOnce()
-  const timers = [setInterval(feedOnce, flushMs), setInterval(followOnce, followMs)]
+  const timers = [setInterval(flushOnce, flushMs), setInterval(followOnce, followMs)]
   for (const timer of timers) if (typeof timer === 'object') timer.unref()
   return {
     sink: (event: FleetEvent): void => {
       if (waiting.length < maxWaiting) waiting.push([event, options.clock()])
       else dropped += 1
+      // Soon, so that few events are held.
+      if (waiting.length === sliceLength) void feedOnce()
     },
     close: async (): Promise<void> => {
       isStopped = true
       for (const timer of timers) clearInterval(timer)
-      for (const run of [followOnce, feedOnce]) await run.running()
-      await feedOnce()
+      for (const run of [followOnce, flushOnce, feedOnce]) await run.running()
+      await flushOnce()
       kept.close()
     },
   }
