@@ -101,3 +101,10 @@ export function addFacts(facts: Fact[], at: Instant, meanings: readonly Meaning[
 /** What a machine is. */
 export const identityOf = ({ board, oem, oemVersion }: Pick<Sighting, 'board' | 'oem' | 'oemVersion'>): string =>
   `${board}\t${oem}\t${oemVersion}`
+
+/** A sighting with another id and alias. */
+export const disguised = (sighting: Sighting, disguise: (text: string) => string): Sighting => ({
+  ...sighting,
+  machine: disguise(sighting.machine),
+  alias: sighting.alias && disguise(sighting.alias),
+})

@@ -6,8 +6,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
+import { bump, type Counts, newCounts } from './counts.ts'
 import { isDamage, openDatabase, putAside } from './database.ts'
-import { identityOf, keysOf, type Sighting } from './facts.ts'
+import { disguised, identityOf, keysOf, type Sighting } from './facts.ts'
 import type { LineTaker } from './lines.ts'
 import { type Contact, type MachineRows, machineRows } from './machine-rows.ts'
 import { isOfKnown } from './own-texts.ts'
@@ -33,9 +34,6 @@ export interface ProjectionOptions {
   /** Replaces the id and the alias of a machine. */
   readonly disguise?: ((text: string) => string) | undefined
 }
-
-const countNames = ['lost', 'refused', 'unreadable', 'foreign', 'nameless', 'beyond', 'ahead'] as const
-export type CountName = (typeof countNames)[number]
 
 export interface Projection extends LineTaker {
   /**
@@ -246,13 +244,3 @@ async function forgetWords(held: Held): Promise<void> {
 }
 
 const dayMs = 24 * 60 * 60 * 1000
-
-type Counts = Map<CountName, number>
-const newCounts = (): Counts => new Map()
-const bump = (counts: Counts, name: CountName, by = 1): void => void counts.set(name, (counts.get(name) ?? 0) + by)
-
-const disguised = (sighting: Sighting, disguise: (text: string) => string): Sighting => ({
-  ...sighting,
-  machine: disguise(sighting.machine),
-  alias: sighting.alias && disguise(sighting.alias),
-})
