@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
-const cli = resolve(import.meta.dirname, '../../dist/platte.mjs')
+const cli = resolve(import.meta.dirname, '../../dist/cli/platte.mjs')
 const maxOutputBytes = 16 * 1024 * 1024
 
 /** An input, without blanks around it; one that was not given is empty. */

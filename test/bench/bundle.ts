@@ -9,14 +9,19 @@ const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 type Script = 'build:cli' | 'build:worker' | 'build:lambda'
 
 /** @param entry a file of this folder, instead of the first one that the script names. */
-export const bundle = (script: Exclude<Script, 'build:lambda'>, file: string, entry?: string): void =>
-  build(script, `--outfile=${file}`, entry)
+export const bundleWorker = (file: string, entry?: string): void => build('build:worker', `--outfile=${file}`, entry)
 
-/** The function in several files, of which a start needs some. @returns the first. */
-export function bundleLambda(folder: string, entry?: string): string {
-  build('build:lambda', `--outdir=${folder} --out-extension:.js=.mjs`, entry)
-  return join(folder, 'index.mjs')
+/** In several files, of which a start needs some. @returns the first. */
+function bundleInto(folder: string, name: string, script: Script, entry?: string): string {
+  build(script, `--outdir=${folder} --out-extension:.js=.mjs`, entry)
+  return join(folder, name)
 }
+
+export const bundleLambda = (folder: string, entry?: string): string =>
+  bundleInto(folder, 'index.mjs', 'build:lambda', entry)
+
+export const bundleCli = (folder: string, entry?: string): string =>
+  bundleInto(folder, 'platte.mjs', 'build:cli', entry)
 
 function build(script: Script, out: string, entry?: string): void {
   const [first = ''] = entries.exec(scripts[script]) ?? []

@@ -15,7 +15,7 @@ import { memoryDocuments } from '../memory.ts'
 import { denoBinary } from '../runtimes/start-deno.ts'
 import { startS3 } from '../s3/server.ts'
 import { type Answer, checkPath } from './bare.ts'
-import { bundle, bundleLambda } from './bundle.ts'
+import { bundleCli, bundleLambda } from './bundle.ts'
 import { startChild } from './child.ts'
 import { atMost, type Row } from './row.ts'
 import { estimate, median } from './stats.ts'
@@ -88,12 +88,10 @@ async function folderStore(dir: string) {
   return { answer, env: { ...env, ANSWERS: JSON.stringify([answer]) } }
 }
 
-/** Both in one file, as Platte is installed. */
+/** Both as Platte is installed. */
 async function onNode(dir: string): Promise<Contest> {
   const { answer, env } = await folderStore(dir)
-  const [full, bare] = [join(dir, 'platte.mjs'), join(dir, 'bare.mjs')]
-  bundle('build:cli', full)
-  bundle('build:cli', bare, 'bare-node.ts')
+  const [full, bare] = [bundleCli(join(dir, 'cli')), bundleCli(join(dir, 'bare'), 'bare-node.ts')]
   const node = (...args: readonly string[]) => servedBy(process.execPath, args, env)
   return { full: node(full, 'serve'), bare: node(bare), answer, close: async () => {} }
 }

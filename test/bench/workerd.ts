@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { Documents } from '../../src/store/documents.ts'
-import { bundle } from './bundle.ts'
+import { bundleWorker } from './bundle.ts'
 
 /** The one that wrangler brings along. */
 const fromWrangler = createRequire(createRequire(import.meta.url).resolve('wrangler/package.json'))
@@ -45,7 +45,7 @@ export async function makeWorker({ entry, texts, documents, stdout }: WorkerOpti
   })
   bucket.listen(0, '127.0.0.1')
   await once(bucket, 'listening')
-  bundle('build:worker', join(dir, 'worker.mjs'), entry)
+  bundleWorker(join(dir, 'worker.mjs'), entry)
   const config = join(dir, 'config.capnp')
   await writeFile(config, configOf(texts, bucket.address() as AddressInfo))
   return {

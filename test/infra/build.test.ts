@@ -41,8 +41,8 @@ for (let pid = process.ppid; pid > 1 && pid !== ${process.pid}; )
   } catch { break }
 const [out, what] = process.argv.slice(2)
 writeFileSync(\`\${out}/\${what}.seen\`, seen.join('\\n'))
-mkdirSync('dist', { recursive: true })
-writeFileSync('dist/platte.mjs', 'console.log(JSON.stringify({ kind: "unchanged", seq: 1 }))')
+mkdirSync('dist/cli', { recursive: true })
+writeFileSync('dist/cli/platte.mjs', 'console.log(JSON.stringify({ kind: "unchanged", seq: 1 }))')
 `
 
 beforeEach(() => {

@@ -118,9 +118,11 @@ describe.runIf(canDropPrivileges)(`the image, as user ${uid}${canMount ? ', on a
     rmSync(folder, { recursive: true, force: true })
   })
 
-  test('contains one file', () => {
+  test('contains Node and the program', () => {
     const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    expect(files.map(({ name }) => name).sort()).toEqual(['node', 'platte.mjs'])
+    const program = files.filter(({ parentPath }) => parentPath.startsWith(join(root, 'opt/platte')))
+    expect(files.filter((one) => !program.includes(one)).map(({ name }) => name)).toEqual(['node'])
+    expect(program.map(({ name }) => name)).toContain('platte.mjs')
   })
 
   test('without its settings the server lists them and exits', () => {

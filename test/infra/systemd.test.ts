@@ -2,11 +2,12 @@
  * The systemd unit without systemd: its ExecStart line is run with its variables, as an unprivileged user who may write
  * to the store and to nothing else; and the command that stands beside it, as somebody of the same group.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bundleCli } from '../bench/bundle.ts'
 import { payloadText } from '../payloads.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { addNode, below, canDropPrivileges, contained, give, isRoot, uid } from './container.ts'
@@ -99,10 +100,7 @@ describe.runIf(canDropPrivileges)('platte.service', () => {
   beforeAll(() => {
     chmodSync(root, 0o755)
     addNode(root)
-    execFileSync('npm', ['run', '-s', 'build:cli', '--', `--outfile=${root}/opt/platte/platte.mjs`], {
-      cwd: repository,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
+    bundleCli(join(root, 'opt/platte'))
     install('opt/bin/platte', below(root, source('platte')))
     install(setting('EnvironmentFile'), source('platte.env').replace('file:', `file:${root}`))
     mkdirSync(join(root, store), { recursive: true })
