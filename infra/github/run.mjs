@@ -39,7 +39,10 @@ const optional = [
 
 /** A ramp by its own command: how long it rises, the share it stays at, or a word. */
 function rampFlag(value) {
-  if (['none', 'stop', 'resume'].includes(value)) return `--${value}`
+  if (value === 'none') throw new Error('ramp has no word none: finish offers the release to 100 % of machines')
+  if (['finish', 'pause', 'resume'].includes(value)) return `--${value}`
+  // The earlier name of pause.
+  if (value === 'stop') return '--pause'
   return /^[\d.]+%?$/.test(value) ? `--share=${value}` : `--over=${value}`
 }
 

@@ -54,7 +54,7 @@ function checkFollow({ app, channel }: ChannelRef, name: string, { catalog, othe
   if (source.follow)
     throw refusal(
       `${name} follows ${source.follow.channel}: it cannot be followed`,
-      `one level only: follow ${source.follow.channel}, or run platte follow --none --channel ${name}`,
+      `one level only: follow ${source.follow.channel}, or run platte follow --stop --channel ${name}`,
     )
   const [follower] = followersOf(channel, others)
   if (follower === undefined) return

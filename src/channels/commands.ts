@@ -48,11 +48,11 @@ const ramp = v.pipe(
     ['over', 'share', 'none', 'stop', 'resume'],
   ),
   v.check(
-    (command) => (command.version === undefined) === (count(command, ['stop', 'resume']) === 1),
-    'stop and resume take no version; everything else takes one',
+    (command) => command.version !== undefined || count(command, ['stop', 'resume']) === 1,
+    'only stop and resume go without a version',
   ),
   v.check(
-    (command) => command.message === undefined || command.version === undefined,
+    (command) => command.message === undefined || count(command, ['stop', 'resume']) === 1,
     'message goes with stop and resume',
   ),
 )

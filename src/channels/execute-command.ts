@@ -56,7 +56,9 @@ const edits: { readonly [A in EditAction]: EditOf<A> } = {
   adopt: adoptEdit,
   promote: ({ channel: to, rampOver: over, ...given }, at) => promoteEdit({ ...given, to, ramp: risingOver(over, at) }),
   ramp: (command, at) =>
-    command.stop || command.resume ? stopRampsEdit(refOf(command), command.stop ?? false) : rampEdit(command, at),
+    command.stop || command.resume
+      ? stopRampsEdit(refOf(command), command.stop ?? false, command.version)
+      : rampEdit(command, at),
   window: editing(({ version, windows, add }) =>
     onReleaseOrAll(version, (one) =>
       edit.withField(one, 'windows', add && windows ? joined(one.windows, windows) : windows),
@@ -172,10 +174,14 @@ const endHoldsEdit = (
 
 const nameOf = ({ version, board }: edit.HeldVersion): string => (board ? `${version} for ${board}` : version)
 
-/** Stops the clock of the ramps of a channel, or lets it run on. */
-export const stopRampsEdit = (ref: ChannelRef, isStopped: boolean): BrakeEdit => ({
+/** Stops the clock of the ramps of a channel, or lets it run on. @param only the one release that it may concern. */
+export const stopRampsEdit = (ref: ChannelRef, isStopped: boolean, only?: string): BrakeEdit => ({
   ref,
-  brake: ({ entry: { holds = [], rampAsOf } }, _, at) => ({ holds, ...(isStopped && { rampAsOf: rampAsOf ?? at }) }),
+  brake: ({ entry: { holds = [], rampAsOf }, manifest }, _, at) => {
+    const asOf = rampAsOf === undefined ? undefined : Date.parse(rampAsOf)
+    if (only !== undefined) edit.requireOnlyRamp(manifest, only, { now: Date.parse(at), asOf, isStopped })
+    return { holds, ...(isStopped && { rampAsOf: rampAsOf ?? at }) }
+  },
 })
 
 const withSource = (manifest: ChannelManifest, { others }: EditState): Channel =>

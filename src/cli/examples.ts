@@ -14,7 +14,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   ],
   'platte ramp': [
     'platte ramp 4152.2.0 --channel stable --over 48h',
-    'platte ramp --channel stable --stop --message "racks are warm"',
+    'platte ramp 4152.2.0 --channel stable --finish',
+    'platte ramp --channel stable --pause --message "racks are warm"',
   ],
   'platte history': ['platte history --channel stable --limit 5'],
   'platte channel edit': ['platte channel edit stable --guard failures=5%,fell-back=2%,at-least=20'],

@@ -78,13 +78,34 @@ export const rampRelease = <C extends Channel>(channel: C, version: string, chan
         `${release.version} is offered to ${percent(before)} now, and would be to ${percent(after)}`,
         asOf === undefined
           ? '--lower withdraws the offer from machines that have not installed it yet'
-          : 'the ramps of this channel were stopped: `--resume` them first, or use --lower',
+          : 'the ramps of this channel are paused: `--resume` them first, or use --lower',
       )
     return withField(release, 'ramp', ramp)
   })
 
 const shareOf = (ramp: readonly RampStep[] | undefined, now: number, asOf: number | undefined): number =>
   ramp ? shareAt(readRamp(ramp, asOf), now) : 1
+
+/** @throws PlatteError('refused') where other ramps are running, or, to stop it, this one is not. */
+export function requireOnlyRamp(
+  channel: Channel,
+  version: string,
+  { now, asOf, isStopped }: Pick<RampChange, 'now' | 'asOf'> & Readonly<{ isStopped: boolean }>,
+): void {
+  const one = requireRelease(channel, version)
+  const isRamping = ({ ramp, withdrawn }: Release): boolean => !withdrawn && shareOf(ramp, now, asOf) < 1
+  const others = channel.releases.filter((other) => other !== one && isRamping(other))
+  if (others.length > 0)
+    throw refusal(
+      `the ramps of a channel are paused and resumed together: ${others.map((other) => other.version).join(', ')}, too`,
+      'leave the version out; to stop one release, use `platte hold`',
+    )
+  if (isStopped && !isRamping(one))
+    throw refusal(
+      `${one.version} has no ramp to pause: it is ${one.withdrawn ? 'withdrawn' : 'offered to 100 %'}`,
+      '`platte hold` withholds a release',
+    )
+}
 
 function hasBegunAs(known: readonly RampStep[], ramp: readonly RampStep[], now: number): boolean {
   const startOf = (steps: readonly RampStep[]): number => Date.parse(steps[0]?.at ?? '')

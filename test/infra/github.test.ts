@@ -131,12 +131,13 @@ describe('action.yml', () => {
 
   test.each([
     ['25%', 0],
+    ['pause', 0],
     ['stop', 0],
     ['resume', 0],
     ['48h', 3],
-    ['none', 0],
+    ['finish', 0],
   ])('ramps: %s', async (ramp, status) => {
-    const version = ['stop', 'resume'].includes(ramp) ? '' : place().version
+    const version = ['pause', 'stop', 'resume'].includes(ramp) ? '' : place().version
     expect((await run({ ...place(), version, command: 'ramp', channel: 'stable', ramp })).status).toBe(status)
   })
 

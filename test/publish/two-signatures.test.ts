@@ -130,7 +130,7 @@ const signed: readonly string[] = [
   'ramp 1.0.0 --channel stable --over 24h --lower',
   'ramp 1.0.0 --channel stable --finish',
   'window --channel stable --days Mon-Thu --from 22:00 --to 04:00 --time-zone Europe/Berlin',
-  'window --channel stable --none',
+  'window --channel stable --remove',
   'target 1.0.0 --channel stable --not-oem pxe',
   'withdraw 3.0.0 --channel beta --reason broken',
   'withdraw 3.0.0 --channel beta --undo',
@@ -142,7 +142,7 @@ const signed: readonly string[] = [
   'channel create lts --description slow --alias old',
   'channel edit lts --alias older',
   'follow beta --channel lts --after 7d',
-  'follow --none --channel lts',
+  'follow --stop --channel lts',
   'channel delete lts',
   'prune --channel beta --keep 1',
 ]
@@ -163,7 +163,7 @@ test('a repetition changes nothing', async () => {
 test.each([
   'hold 1.0.0 --channel new --reason broken',
   'unhold 1.0.0 --channel new',
-  'ramp --stop --channel new',
+  'ramp --pause --channel new',
   'ramp --resume --channel new',
 ])('%s: the endpoint alone', async (words) => {
   expect(await platte(words, keyless())).toMatchObject({ code: 0, stdout: expect.stringContaining('updated') })

@@ -1,9 +1,11 @@
 /** Commands that withhold a release, move it between channels, or say when and to which machines it is offered. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { gone } from '../../cli/gone.ts'
 import * as cli from '../../cli/options.ts'
+import { type WindowOptions, windowOf, withWindow } from '../../cli/window.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { defined } from '../../kernel/json.ts'
-import { type Target, type Window, weekdays } from '../../release/channel.ts'
+import type { Target } from '../../release/channel.ts'
 import { machineHash } from '../../release/target.ts'
 import { readShort } from '../../runtime/files.ts'
 import type { CommandOf } from '../commands.ts'
@@ -61,16 +63,18 @@ function promotion({ to, board, ...given }: { readonly to: string; readonly boar
   return { ...marksOf(given), channel: to, boards: board }
 }
 
-export const followCommand = () =>
-  editing('follow', 'let a channel offer the releases of another one, later', following)
+export const followCommand = () => {
+  const made = editing('follow', 'let a channel offer the releases of another one, later', following)
     .argument('[source]', 'the channel to follow', cli.parseChannel)
     .option('--after <duration>', 'how old a release must be there, such as 7d', cli.parseDuration)
     .option('--over <duration>', 'then ramp it over this time, such as 48h', cli.parseDuration)
-    .option('--none', 'stop following')
+    .addOption(new Option('--stop', 'stop following').conflicts(['after', 'over']))
+  return gone(made, '--none', '--stop stops following')
+}
 
-function following(given: { readonly source?: string; readonly none?: true }): object {
-  if ((given.none ?? false) !== (given.source !== undefined)) return given
-  throw new PlatteError('usage', 'name the channel to follow, or use --none')
+function following({ stop: none, ...given }: { readonly source?: string; readonly stop?: true }): object {
+  if ((none ?? false) !== (given.source !== undefined)) return { ...given, none }
+  throw new PlatteError('usage', 'name the channel to follow, or use --stop')
 }
 
 export function pruneCommand(): Command {
@@ -78,20 +82,42 @@ export function pruneCommand(): Command {
   return made.option('--keep <count>', 'how many of the newest releases of each board stay', cli.parseCount, 20)
 }
 
-export const rampCommand = () =>
-  editing('ramp', 'offer a release to a rising share of machines', rampFields)
-    .argument('[version]', 'the release; omit it with --stop and --resume')
-    .option('--over <duration>', 'from 0 to 100 % over this time, such as 48h', cli.parseDuration)
+/** One of these says where the ramp goes. Each with the options that go with it. */
+const ramps = {
+  over: ['start', 'steps', 'from', 'lower'],
+  share: ['start', 'lower'],
+  finish: [],
+  pause: ['message'],
+  resume: ['message'],
+} as const
+const rampDetails = ['start', 'steps', 'from', 'lower', 'message'] as const
+
+/** A kind of ramp: excludes the others, and the options that do not go with it. */
+function rampOption(flags: string, about: string, parse?: (text: string) => unknown): Option {
+  const made = new Option(flags, about)
+  const name = made.attributeName() as keyof typeof ramps
+  const others = Object.keys(ramps).filter((one) => one !== name)
+  const strange = rampDetails.filter((one) => !(ramps[name] as readonly string[]).includes(one))
+  made.conflicts([...others, ...strange])
+  return parse ? made.argParser(parse) : made
+}
+
+export const rampCommand = () => {
+  const made = editing('ramp', 'offer a release to a rising share of machines', rampFields)
+    .argument('[version]', 'the release; --pause and --resume without it are for all ramps of the channel')
+    .addOption(rampOption('--over <duration>', 'from 0 to 100 % over this time, such as 48h', cli.parseDuration))
+    .addOption(rampOption('--share <share>', 'this share from now on, such as 10%', cli.parseShare))
+    .addOption(rampOption('--finish', 'offer it to 100 % now'))
+    .addOption(rampOption('--pause', 'freeze the ramps of the channel; needs only the timestamp key'))
+    .addOption(rampOption('--resume', 'continue the ramps from where they would be by now'))
     .option('--start <instant>', 'when the ramp begins; default: now', cli.parseInstant)
     .option('--steps <count>', 'in this many equal steps, at most 100, instead of a line', parseSteps)
     .option('--from <share>', 'share at the start, such as 1%', cli.parseShare)
-    .option('--share <share>', 'this share from now on', cli.parseShare)
-    .option('--finish', 'offer it to 100 % now')
-    .addOption(new Option('--none', 'the earlier name of --finish').hideHelp())
     .option('--lower', 'allow a lower share than now')
-    .option('--stop', 'freeze the ramps of the channel; needs only the timestamp key')
-    .option('--resume', 'continue the ramps from where they would be by now')
-    .option('--message <words>', `with --stop or --resume: ${forHistory}`)
+    .option('--message <words>', `with --pause or --resume: ${forHistory}`)
+    .addOption(new Option('--stop', 'the earlier name of --pause').hideHelp().implies({ pause: true }))
+  return gone(made, '--none', '--finish offers the release to 100 % of machines; `platte hold` offers it to none')
+}
 
 /** A manifest takes 200 points; a step has two. */
 function parseSteps(value: string): number {
@@ -100,43 +126,50 @@ function parseSteps(value: string): number {
   return steps
 }
 
-function rampFields({ finish, ...given }: Partial<CommandOf<'ramp'>> & { readonly finish?: true }): object {
-  const { version, over, share, none = finish, stop, resume } = given
-  const chosen = [over, share, none, stop, resume].filter((one) => one !== undefined)
-  if (chosen.length !== 1) throw new PlatteError('usage', 'use one of --over, --share, --stop, --resume and --finish')
-  if ((stop || resume) !== undefined && version !== undefined)
-    throw new PlatteError('usage', '--stop and --resume apply to the whole channel: name no version', {
-      hint: '`platte hold` withholds one version',
-    })
-  if ((stop || resume) === undefined && version === undefined) throw new PlatteError('usage', 'name the release')
-  return { ...given, none }
+type RampOptions = Partial<CommandOf<'ramp'>> & Readonly<{ finish?: true; pause?: true }>
+
+function rampFields({ finish: none, pause, stop: _, ...given }: RampOptions): object {
+  const { version, over, share, resume } = given
+  if ([over, share, none, pause, resume].every((one) => one === undefined))
+    throw new PlatteError('usage', 'use one of --finish, --pause, --share, --over and --resume')
+  if ((pause ?? resume ?? version) === undefined) throw new PlatteError('usage', 'name the release')
+  return { ...given, none, stop: pause }
 }
 
-export const windowCommand = () =>
-  withWindow(editing('window', 'offer a channel, or one release, at certain times of the week only', windowFields))
-    .argument('[version]', "one release: its windows stand in for the channel's")
+export const windowCommand = () => {
+  const made = editing('window', 'offer a channel, or one release, at certain times of the week only', windowFields)
+  const about = 'remove the windows; a release then has those of its channel'
+  withWindow(made.argument('[version]', "one release: its windows stand in for the channel's"))
     .option('--add', 'add to the existing windows')
-    .option('--none', 'remove the windows; a release then has those of its channel')
+    .addOption(new Option('--remove', about).conflicts(['add', 'days', 'from', 'to', 'timeZone']))
+  return gone(made, '--none', '--remove removes the windows')
+}
 
-const windowFields = ({ version, add, none, ...window }: WindowOptions & Partial<CommandOf<'window'>>) =>
-  none ? { version, none } : { version, windows: [windowOf(window, '--none')], add }
+type Removal = Readonly<{ version?: string; remove?: true }>
 
-type TargetFields = Pick<CommandOf<'target'>, 'version' | 'none'> &
+const windowFields = ({ version, add, remove, ...window }: Removal & WindowOptions & Readonly<{ add?: true }>) =>
+  remove ? { version, none: remove } : { version, windows: [windowOf(window, '--remove')], add }
+
+type TargetFields = Removal &
   Partial<Record<'oem' | 'notOem', readonly string[]> & Record<'running' | 'allowMachines' | 'denyMachines', string>>
 
-export const targetCommand = () =>
-  editing('target', 'offer a channel, or one release, to certain machines only', targetFields)
+export const targetCommand = () => {
+  const made = editing('target', 'offer a channel, or one release, to certain machines only', targetFields)
     .argument('[version]', "one release: its target adds to the channel's")
     .option('--oem <names>', 'only to these OEMs, such as azure,ami', cli.parseList)
     .option('--not-oem <names>', 'to all OEMs but these, such as pxe', cli.parseList)
     .option('--running <range>', 'only to machines that run this, such as ">=4081.0.0 <4600.0.0"', cli.parseRange)
     .option('--allow-machines <file>', 'only to these: a file with one machine id per line; stored as hashes')
     .option('--deny-machines <file>', 'to all machines but these: a file as above')
-    .option('--none', 'remove the target')
+    .addOption(new Option('--remove', 'remove the target').conflicts(targetOptions))
+  return gone(made, '--none', '--remove removes the target')
+}
 
-const targetFields = async ({ version, none, ...given }: TargetFields) => ({
+const targetOptions = ['oem', 'notOem', 'running', 'allowMachines', 'denyMachines']
+
+const targetFields = async ({ version, remove, ...given }: TargetFields) => ({
   version,
-  ...(none ? { none } : { target: await targetOf(given) }),
+  ...(remove ? { none: remove } : { target: await targetOf(given) }),
 })
 
 async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: TargetFields): Promise<Target> {
@@ -148,7 +181,7 @@ async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: T
     ...((allow || deny) && { machines: defined({ allow, deny }) }),
   }
   if (Object.keys(target).length > 0) return target
-  throw new PlatteError('usage', 'name the machines with --oem, --running, …, or use --none')
+  throw new PlatteError('usage', 'name the machines with --oem, --running, …, or use --remove')
 }
 
 /** One id per line; blank lines and comments after # are ignored. */
@@ -160,30 +193,4 @@ async function readMachines(file: string): Promise<string[]> {
   const listed = [...new Set(ids.filter((id) => id !== '').map(machineHash))].sort()
   if (listed.length > 0) return listed
   throw new PlatteError('usage', `${file} names no machine`)
-}
-
-export type WindowOptions = Partial<Window>
-
-export const withWindow = (command: Command): Command =>
-  command
-    .option('--days <days>', 'such as Mon-Thu, or Sat,Sun', parseDays)
-    .option('--from <time>', 'such as 22:00')
-    .option('--to <time>', 'such as 04:00; on the next day if earlier than --from')
-    .option('--time-zone <zone>', 'such as Europe/Berlin', cli.parseTimeZone)
-
-/** @param away the option that removes windows. */
-export function windowOf({ days, from, to, timeZone }: WindowOptions, away: '--none' | '--no-windows'): Window {
-  if (days && from && to && timeZone) return { days, from, to, timeZone }
-  throw new PlatteError('usage', `a window needs --days, --from, --to and --time-zone; ${away} removes it`)
-}
-
-function parseDays(value: string): Window['days'] {
-  const days = value.split(',').flatMap((part) => {
-    const [first = '', last = first] = part.split('-')
-    const [from, to] = [first, last].map((day) => weekdays.findIndex((one) => one.toLowerCase() === day.toLowerCase()))
-    if (from === undefined || to === undefined || from < 0 || to < 0)
-      throw new PlatteError('usage', `${JSON.stringify(part)} is not a list of days: use Mon-Thu, or Sat,Sun`)
-    return from <= to ? weekdays.slice(from, to + 1) : [...weekdays.slice(from), ...weekdays.slice(0, to + 1)]
-  })
-  return weekdays.filter((day) => days.includes(day))
 }

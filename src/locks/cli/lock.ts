@@ -1,8 +1,8 @@
 /** `platte lock`: what locksmithctl does, over the store itself; and what only an operator of the store can. */
 import { Command, InvalidArgumentError } from 'commander'
-import { type WindowOptions, windowOf, withWindow } from '../../channels/cli/release.ts'
 import { command, type Options, parseCount, parseDuration, settingsOf } from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
+import { type WindowOptions, windowOf, withWindow } from '../../cli/window.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { isGroupName } from '../../documents/paths.ts'
 import { PlatteError } from '../../kernel/errors.ts'
