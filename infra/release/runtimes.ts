@@ -35,7 +35,8 @@ export function fetchNode(version: string, processor: Processor, expected?: stri
     rename(join(work, 'package'), kept)
     rmSync(work, { recursive: true })
   }
-  if (lstatSync(kept).uid !== uid) throw new Error(`${kept} belongs to somebody else; set TMPDIR to a folder of your own`)
+  if (lstatSync(kept).uid !== uid)
+    throw new Error(`${kept} belongs to somebody else; set TMPDIR to a folder of your own`)
   return kept
 }
 
