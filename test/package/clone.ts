@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
-export const repository = resolve(import.meta.dirname, '../..')
+const repository = resolve(import.meta.dirname, '../..')
 
 interface Locked {
   readonly dev?: true
@@ -11,7 +11,7 @@ interface Locked {
 }
 
 /** @param tools packages that the build runs, beside those that it bundles. */
-export function cloneTo(folder: string, tools: readonly string[]): void {
+function cloneTo(folder: string, tools: readonly string[]): void {
   const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: repository,
     encoding: 'utf8',
