@@ -108,39 +108,31 @@ export interface Sending {
   readonly onBytes: (bytes: number) => void
 }
 
-type OpenEndpoint = (options: Options) => Promise<Endpoint>
-let openRegistered: OpenEndpoint | undefined
+/** What rooms do for commands of rooms below them. */
+export interface Registered {
+  /** Opens the endpoint of the settings. */
+  readonly endpoint?: (options: Options) => Promise<Endpoint>
+  /** What a server with the same settings withholds from one machine. */
+  readonly review?: (options: Options) => Promise<Review | undefined>
+  /** Holds failing releases by the projection of the fleet. */
+  readonly guard?: (options: Options) => Promise<() => Promise<void>>
+}
 
-/** `main.ts` registers the function that opens the endpoint of the settings. */
-export const registerEndpoint = (open: OpenEndpoint): void => {
-  openRegistered = open
+let registered: Registered = {}
+
+export const registerForCommands = (given: Registered): void => {
+  registered = given
 }
 
 /** @returns `undefined` where the settings name no endpoint. */
 export const openEndpoint = async (options: Options): Promise<Endpoint | undefined> =>
-  'endpoint' in settingsOf(options, []) ? openRegistered?.(options) : undefined
-
-type OpenGuard = (options: Options) => Promise<() => Promise<void>>
-let openGuardRegistered: OpenGuard | undefined
-
-/** `main.ts` registers what holds failing releases by the projection of the fleet. */
-export const registerGuard = (open: OpenGuard): void => {
-  openGuardRegistered = open
-}
+  'endpoint' in settingsOf(options, []) ? registered.endpoint?.(options) : undefined
 
 /** @returns what judges all rollouts once, and never throws; `undefined` where nothing does. */
 export const openGuard = async (options: Options): Promise<(() => Promise<void>) | undefined> =>
-  openGuardRegistered?.(options)
+  registered.guard?.(options)
 
-type OpenReview = (options: Options) => Promise<Review | undefined>
-let reviewRegistered: OpenReview | undefined
-
-/** `main.ts` registers what a server with the same settings withholds from one machine. */
-export const registerReview = (open: OpenReview): void => {
-  reviewRegistered = open
-}
-
-export const openReview = async (options: Options): Promise<Review | undefined> => reviewRegistered?.(options)
+export const openReview = async (options: Options): Promise<Review | undefined> => registered.review?.(options)
 
 /** Options whose fields have another name, by the path of the field. */
 const fieldNames: Readonly<Record<string, string>> = {

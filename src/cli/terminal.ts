@@ -1,37 +1,69 @@
-/** Data goes to stdout, messages to stderr, progress only to a terminal. */
-import { SingleBar } from 'cli-progress'
-import type { PlatteError } from '../kernel/errors.ts'
+/** Data goes to stdout, messages to stderr. */
+import { styleText } from 'node:util'
+import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { visible } from '../kernel/format.ts'
 import type { Log } from '../kernel/log.ts'
 
 /** A closed stderr ends nothing. */
 process.stderr.on('error', () => {})
 
+const mode = { isJson: false, isQuiet: false }
+
+/** @param words of the command line; read before commander does, so that its own errors know the mode, too. */
+export function readMode(words: readonly string[]): void {
+  const end = words.indexOf('--')
+  const own = end < 0 ? words : words.slice(0, end)
+  mode.isJson = own.includes('--json')
+  mode.isQuiet = own.includes('--quiet') || own.includes('-q')
+}
+
 /** Text from elsewhere could move the cursor, or write a line that looks like ours. */
 const print = (line: string): void => void process.stdout.write(`${visible(line)}\n`)
 
-/** Writes a message of one line or several. */
-export const notice = (line: string): void => void process.stderr.write(`${visible(line)}\n`)
+const colours = { error: 'red', warning: 'yellow', note: 'cyan', hint: 'cyan' } as const
 
-/** Writes an expected error and what to do about it. */
-export function noticeError({ message, hint }: PlatteError): void {
-  notice(`error: ${message}`)
-  if (hint) notice(`hint: ${hint}`)
+/** The kind of a message in colour, where stderr shows colours. */
+function write(line: string): void {
+  const coloured = visible(line).replace(/^(error|warning|note|hint):/, (kind) =>
+    styleText(colours[kind.slice(0, -1) as keyof typeof colours], kind, { stream: process.stderr }),
+  )
+  process.stderr.write(`${coloured}\n`)
+}
+
+/** Writes a message of one line or several. With `--quiet` only errors and warnings are written. */
+export function notice(line: string): void {
+  if (!mode.isQuiet || /^(error|warning): /.test(line)) write(line)
+}
+
+/** Writes a failure and what to do about it: in words, or with `--json` as one object on one line. */
+export function noticeError(error: unknown): void {
+  const { code, message, hint } = describe(error)
+  if (mode.isJson) return void process.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`)
+  write(`error: ${message}`)
+  if (hint) write(`hint: ${hint}`)
+}
+
+type Described = Readonly<{ code: ErrorCode | 'defect'; message: string; hint?: string | undefined }>
+
+function describe(error: unknown): Described {
+  if (error instanceof PlatteError) return error
+  return { code: 'defect', message: `a defect: ${error instanceof Error ? error.stack : error}` }
 }
 
 /** A reader that goes away (`| head`) is not a failure. */
 function endWithReader(): void {
+  if (process.stdout.listenerCount('error') > 0) return
   process.stdout.once('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
     process.exit(0)
   })
 }
 
-/** Writes data as JSON, or as lines for people. */
+/** Writes data as JSON, or as lines for people; `--quiet` leaves the lines out. */
 export function show(json: boolean | undefined, value: unknown, lines: readonly string[]): void {
   endWithReader()
   if (json) print(JSON.stringify(value))
-  else for (const line of lines) print(line)
+  else if (!mode.isQuiet) for (const line of lines) print(line)
 }
 
 /** Writes our own text, such as help. */
@@ -47,33 +79,33 @@ export const warn: Log = ({ level, event, ...fields }) => {
   notice(`${level === 'warn' ? 'warning' : 'error'}: ${event}: ${words.join(', ')}`)
 }
 
-/** A progress bar over bytes; silent where stderr is no terminal. */
-export function progress(label: string, totalBytes: number): { add: (bytes: number) => void; end: () => void } {
-  if (!process.stderr.isTTY || totalBytes === 0) return { add: () => {}, end: () => {} }
-  const bar = new SingleBar({
-    format: `${label} [{bar}] {percentage} % of ${(totalBytes / 1e6).toFixed(1)} MB, {eta_formatted} left`,
-    stream: process.stderr,
-    hideCursor: true,
-    clearOnComplete: true,
-  })
-  let done = 0
-  bar.start(totalBytes, 0)
-  return {
-    add: (bytes) => {
-      done += bytes
-      bar.update(Math.min(done, totalBytes))
-    },
-    end: () => bar.stop(),
-  }
-}
+/** Whether a progress bar would be seen. */
+export const showsProgress = (): boolean => process.stderr.isTTY && !mode.isQuiet
 
-/** Columns aligned with two blanks between them; the first row is the heading. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+/**
+ * Columns aligned with two blanks between them; the first row is the heading. On a terminal, the longest cells are cut
+ * until a row fits, those of the first column last.
+ */
+export const table = (rows: readonly (readonly string[])[]): string[] =>
+  alignedIn(rows, process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY)
+
+const minCell = 8
+
+/** @param width in characters. */
+export function alignedIn(rows: readonly (readonly string[])[], width: number): string[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  const total = (): number => widths.reduce((sum, one) => sum + one + 2, -2)
+  for (const first of [1, 0])
+    for (let longest = Number.POSITIVE_INFINITY; total() > width && longest > minCell; ) {
+      longest = Math.max(minCell, ...widths.slice(first))
+      if (longest > minCell) widths[widths.indexOf(longest, first)] = longest - 1
+    }
   return rows.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd(),
   )
 }
+
+const cut = (cell: string, width: number): string => (cell.length <= width ? cell : `${cell.slice(0, width - 1)}…`)

@@ -7,7 +7,7 @@ import { type Diagnosis, examine, type Finding } from './examine.ts'
 
 export function doctorCommand(): Command {
   return command('doctor', 'test whether a store can hold channels', ['store'])
-    .addHelpText('after', '\nIt writes under doctor/ in the store, and removes that again. Nothing else is touched.')
+    .addHelpText('after', '\nIt writes under doctor/ in the store, and removes that again.\nNothing else is touched.')
     .action(async (options: Options) => {
       const { store } = settingsOf(options, ['store'])
       const diagnosis = await examine(await openStore(store))

@@ -14,7 +14,8 @@ import {
   readFlags,
   settingsOf,
 } from '../cli/options.ts'
-import { notice, progress, show, warn } from '../cli/terminal.ts'
+import { progress } from '../cli/progress.ts'
+import { notice, show, warn } from '../cli/terminal.ts'
 import { repeat } from '../cli/watch.ts'
 import { refuseUnsafe } from '../doctor/examine.ts'
 import { durationMs } from '../documents/fields.ts'

@@ -22,7 +22,7 @@ function without(rooms: readonly string[]): { readonly dir: string; readonly lin
   const registering = readdirSync(join(dir, 'src/runtime'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join('src/runtime', name))
-  const lines = [...registering, 'src/cli/main.ts'].flatMap((file) =>
+  const lines = [...registering, 'src/cli/commands.ts'].flatMap((file) =>
     rooms.map((room) => unregister(join(dir, file), room)),
   )
   return { dir, lines: lines.reduce((total, count) => total + count, 0) }

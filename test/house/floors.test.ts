@@ -100,6 +100,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'kernel',
     'commander',
     'cli-progress',
+    'fastest-levenshtein',
     'node:',
   ]),
 }

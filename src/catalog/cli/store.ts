@@ -14,7 +14,8 @@ import {
   settingsOf,
   writeFlags,
 } from '../../cli/options.ts'
-import { notice, progress, show, warn } from '../../cli/terminal.ts'
+import { progress } from '../../cli/progress.ts'
+import { notice, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { rootKey } from '../../documents/paths.ts'
 import { maxRootBytes, type RoleName } from '../../documents/root.ts'

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import * as cli from '../../cli/options.ts'
-import { notice, progress, show, warn } from '../../cli/terminal.ts'
+import { progress } from '../../cli/progress.ts'
+import { notice, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { checkOrder } from '../../documents/channel.ts'
 import { detailsIn, maxReleasesBytes, type ReleaseDetails } from '../../documents/releases-json.ts'

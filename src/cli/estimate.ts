@@ -1,0 +1,28 @@
+/** How long a transfer will still take. */
+import type { Clock } from '../kernel/clock.ts'
+
+/** What came longer ago than this counts for little. */
+const memoryMs = 15_000
+/** Before this much time, there is no estimate. */
+const warmUpMs = 2000
+
+/**
+ * Bytes come in bursts, so the rate is a mean that forgets slowly.
+ * @returns takes the bytes done so far; gives the milliseconds left, or `undefined` while too little is known.
+ */
+export function estimator(totalBytes: number, clock: Clock): (doneBytes: number) => number | undefined {
+  const start = clock()
+  let [lastAt, lastDone, bytes, ms] = [start, 0, 0, 0]
+  return (done) => {
+    const now = clock()
+    const passed = now - lastAt
+    if (passed > 0) {
+      const kept = Math.exp(-passed / memoryMs)
+      bytes = bytes * kept + done - lastDone
+      ms = ms * kept + passed
+      lastAt = now
+      lastDone = done
+    }
+    return now - start < warmUpMs || bytes <= 0 ? undefined : ((totalBytes - done) * ms) / bytes
+  }
+}

@@ -1,0 +1,97 @@
+/** Runs one command, and turns failures into exit codes. */
+import { styleText } from 'node:util'
+import { Command, CommanderError, type Option } from 'commander'
+import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
+import { loadCommand, names, registered } from './commands.ts'
+import { examplesOf } from './examples.ts'
+import { registerForCommands } from './options.ts'
+import { exitCodeLines } from './overview.ts'
+import { noticeError, readMode, showText } from './terminal.ts'
+
+/** 0 done, 1 failed, 2 usage, 3 refused by policy, 4 credentials, 5 verification failed. */
+const exitCodes: Readonly<Record<ErrorCode, 1 | 2 | 3 | 4 | 5>> = {
+  ...{ 'bad-request': 1, 'too-large': 1, 'unsupported-encoding': 1, 'store-unavailable': 1, 'issuer-unavailable': 1 },
+  ...{ usage: 2, configuration: 2 },
+  ...{ refused: 3, conflict: 3 },
+  ...{ credentials: 4, forbidden: 4, unauthorized: 4 },
+  ...{ 'bad-document': 5, 'bad-signature': 5, expired: 5, 'from-the-future': 5 },
+  ...{ rollback: 5, fork: 5, mismatch: 5, missing: 5 },
+}
+
+/** @param words what follows `platte`; the first is a command. A failure sets the exit code of the process. */
+export async function run(words: readonly string[]): Promise<void> {
+  readMode(words)
+  registerForCommands(registered)
+  try {
+    const [word = ''] = words
+    const program = new Command('platte').enablePositionalOptions().helpCommand(false).exitOverride()
+    program.addCommand(prepared((await loadCommand(word)) ?? (await unknown(word)), 'platte'))
+    await program.parseAsync(words, { from: 'user' })
+  } catch (error) {
+    process.exitCode = fail(error)
+  }
+}
+
+async function unknown(word: string): Promise<never> {
+  if (word.startsWith('-'))
+    throw new PlatteError('usage', `unknown option '${word}'`, { hint: 'options follow the command: platte --help' })
+  const { closest, distance } = (await import('fastest-levenshtein')).default
+  const near = closest(word, names)
+  const isNear = distance(word, near) <= Math.min(2, word.length / 2)
+  throw new PlatteError('usage', `unknown command '${word}'`, {
+    hint: isNear ? `did you mean platte ${near}?` : 'platte --help lists the commands',
+  })
+}
+
+/** Completes a command and those below it with what all have. */
+export function prepared(one: Command, parent: string): Command {
+  const path = `${parent} ${one.name()}`
+  one
+    .option('-q, --quiet', 'print errors and warnings only; with --json, the data, too')
+    .addHelpText('after', `${examplesOf(path)}\n${exitCodeLines.trimEnd()}`)
+    .helpCommand(false)
+    .configureOutput({ writeOut: showText, outputError: () => {} })
+    .configureHelp({
+      styleTitle: (text) => styleText('bold', text, { validateStream: false }),
+      commandUsage: (shown) => synopsisOf(shown, path),
+      subcommandTerm: (sub) => [sub.name(), ...argumentsOf(sub)].join(' '),
+      optionDescription: ({ mandatory, description }: Option) => `${description}${mandatory ? ' (required)' : ''}`,
+    })
+    .exitOverride((error) => failUsage(error, path))
+  for (const sub of one.commands) prepared(sub, path)
+  return one
+}
+
+const argumentsOf = (one: Command): readonly string[] =>
+  one.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '...' : ''}`
+    return argument.required ? `<${name}>` : `[${name}]`
+  })
+
+const maxWidth = 80
+
+/** Arguments and required options, on lines of 80 columns. */
+function synopsisOf(one: Command, path: string): string {
+  const required = one.options.filter(({ mandatory, defaultValue }) => mandatory && defaultValue === undefined)
+  const below = one.commands.length > 0 && one.registeredArguments.length === 0 ? ['COMMAND'] : []
+  const parts = [...argumentsOf(one), ...below, ...required.map(({ flags }) => flags), '[options]']
+  const lines = [`Usage: ${path}`]
+  for (const part of parts) {
+    const longer = `${lines.at(-1)} ${part}`
+    if (longer.length <= maxWidth) lines[lines.length - 1] = longer
+    else lines.push(`${' '.repeat('Usage: platte '.length)}${part}`)
+  }
+  return lines.join('\n').slice('Usage: '.length)
+}
+
+/** @throws CommanderError once help was printed; PlatteError('usage') for what commander refuses. */
+function failUsage(error: CommanderError, path: string): never {
+  if (error.code.startsWith('commander.help')) throw error
+  throw new PlatteError('usage', error.message.replace(/^error: /, ''), { hint: `see ${path} --help` })
+}
+
+function fail(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  noticeError(error)
+  return error instanceof PlatteError ? exitCodes[error.code] : 1
+}
