@@ -1,135 +1,126 @@
-/** Examples for the help of every command; a test parses each. */
+/** Examples for the help of every command, by its words; a test parses each. */
 
 const store = 'file:/var/lib/platte'
 const reason = 'https://example.org/loop'
 
 export const examples: Readonly<Record<string, readonly string[]>> = {
-  'platte start': ['platte start --dir ./dev --port 8080'],
-  'platte init': [`platte init --store ${store} --keys /etc/platte/keys \\`, '       --root-keys /media/usb/root-keys'],
-  'platte client-config': [
+  start: ['platte start --dir ./dev --port 8080'],
+  init: [`platte init --store ${store} --keys /etc/platte/keys \\`, '       --root-keys /media/usb/root-keys'],
+  'client-config': [
     'platte client-config --channel stable --public-url https://updates.example.org',
     'platte client-config --check /etc/flatcar/update.conf',
   ],
-  'platte publish': [
+  publish: [
     'platte publish flatcar_production_update.gz --channel stable \\',
     '       --version 4152.2.0 --board amd64-usr --create',
     'platte publish https://update.example.org/4152.2.0/update.gz oem-azure.gz \\',
     '       --channel beta --version 4152.2.0 --board amd64-usr --ramp-over 48h',
   ],
-  'platte promote': ['platte promote 4152.2.0 --from alpha --to beta --ramp-over 48h'],
-  'platte adopt': [
+  promote: ['platte promote 4152.2.0 --from alpha --to beta --ramp-over 48h'],
+  adopt: [
     'platte adopt omaha:https://public.update.flatcar-linux.net/v1/update/ \\',
     '       --channel stable --boards amd64-usr,arm64-usr \\',
     '       --as prod --after 7d --create',
     'platte adopt https://updates.example.org \\',
     '       e96281a6-d1af-4bde-9a0a-97b76e56dc57/stable --as prod',
   ],
-  'platte channel': ['platte channel list', 'platte channel create beta --description "for testers"'],
-  'platte channel create': ['platte channel create beta --description "for testers" --cadence 14d'],
-  'platte channel edit': ['platte channel edit stable --guard failures=5%,fell-back=2%,at-least=20'],
-  'platte channel rename': ['platte channel rename prod stable'],
-  'platte channel delete': ['platte channel delete edge'],
-  'platte channel list': ['platte channel list --json'],
-  'platte prune': ['platte prune --channel stable --keep 10 --dry-run'],
-  'platte ramp': [
+  channel: ['platte channel list', 'platte channel create beta --description "for testers"'],
+  'channel create': ['platte channel create beta --description "for testers" --cadence 14d'],
+  'channel edit': ['platte channel edit stable --guard failures=5%,fell-back=2%,at-least=20'],
+  'channel rename': ['platte channel rename prod stable'],
+  'channel delete': ['platte channel delete edge'],
+  'channel list': ['platte channel list --json'],
+  prune: ['platte prune --channel stable --keep 10 --dry-run'],
+  ramp: [
     'platte ramp 4152.2.0 --channel stable --over 48h',
     'platte ramp 4152.2.0 --channel stable --finish',
     'platte ramp --channel stable --pause --message "racks are warm"',
   ],
-  'platte window': [
+  window: [
     'platte window --channel stable --days Mon-Thu --from 22:00 --to 04:00 \\',
     '       --time-zone Europe/Berlin',
-    'platte window --channel stable --none',
+    'platte window --channel stable --remove',
   ],
-  'platte target': [
+  target: [
     'platte target 4152.2.0 --channel stable --oem azure,ami',
     'platte target --channel stable --running ">=4081.0.0 <4600.0.0"',
   ],
-  'platte floor': ['platte floor 4081.2.0 --channel stable --reason https://example.org/new-keys'],
-  'platte dead-end': [`platte dead-end 3033.2.0 --channel stable --reason ${reason}`],
-  'platte follow': ['platte follow stable --channel late --after 7d --over 48h', 'platte follow --channel late --none'],
-  'platte hold': [`platte hold 4152.2.0 --channel stable --reason ${reason}`],
-  'platte unhold': [
+  floor: ['platte floor 4081.2.0 --channel stable --reason https://example.org/new-keys'],
+  'dead-end': [`platte dead-end 3033.2.0 --channel stable --reason ${reason}`],
+  follow: ['platte follow stable --channel late --after 7d --over 48h', 'platte follow --channel late --stop'],
+  hold: [`platte hold 4152.2.0 --channel stable --reason ${reason}`],
+  unhold: [
     'platte unhold 4152.2.0 --channel stable --message "fixed by new firmware"',
     `platte unhold --channel stable --reason ${reason}`,
   ],
-  'platte withdraw': [
+  withdraw: [
     `platte withdraw 4152.2.0 --channel stable --reason ${reason}`,
     'platte withdraw 4152.2.0 --channel stable --undo',
   ],
-  'platte rollback': [`platte rollback 4152.2.0 --channel stable --reason ${reason}`],
-  'platte show': ['platte show', 'platte show stable', 'platte show --json | jq .channels'],
-  'platte explain': [
+  rollback: [`platte rollback 4152.2.0 --channel stable --reason ${reason}`],
+  show: ['platte show', 'platte show stable', 'platte show --json | jq .channels'],
+  explain: [
     'platte explain --channel stable --version 4081.2.0 --board amd64-usr',
     'platte explain --channel stable --version 4081.2.0 --board amd64-usr \\',
     '       --machine 0123456789abcdef0123456789abcdef --at 2026-11-24T13:12:00Z',
   ],
-  'platte history': ['platte history --channel stable --limit 5'],
-  'platte fleet': [
-    'platte fleet status',
-    'platte fleet --fleet-file fleet.db --watch 1m   # without a command: follow',
-  ],
-  'platte fleet status': ['platte fleet status --since 7d', 'journalctl -u platte -o cat | platte fleet status -'],
-  'platte report': ['platte report --since 7d'],
-  'platte fleet machines': [
+  history: ['platte history --channel stable --limit 5'],
+  fleet: ['platte fleet status', 'platte fleet --fleet-file fleet.db --watch 1m   # without a command: follow'],
+  'fleet status': ['platte fleet status --since 7d', 'journalctl -u platte -o cat | platte fleet status -'],
+  report: ['platte report --since 7d'],
+  'fleet machines': [
     'platte fleet machines --state failed --channel stable',
     'platte fleet machines --silent 24h --oem azure --json',
   ],
-  'platte fleet machine': ['platte fleet machine 0123456789abcdef0123456789abcdef'],
-  'platte fleet release': ['platte fleet release 4152.2.0 --since 7d'],
-  'platte fleet follow': ['platte fleet follow --store s3://BUCKET --fleet-file fleet.db --watch 1m'],
-  'platte fleet forgive': [
-    'platte fleet forgive 0123456789abcdef0123456789abcdef',
-    'platte fleet forgive --release 4152.2.0',
-  ],
-  'platte mirror': [`platte mirror https://updates.example.org --store ${store} \\`, '       --watch 10m'],
-  'platte export': ['platte export --out platte.tar', 'platte export --packages current --channel stable > stable.tar'],
-  'platte import': [`platte import platte.tar --store ${store}`],
-  'platte import nebraska': [
-    'platte import nebraska https://nebraska.example.org \\',
-    '       --token-file token --dry-run',
-  ],
-  'platte import coreupdate': ['platte import coreupdate https://coreupdate.example.org --dry-run'],
-  'platte lock': ['platte lock status --group workers', 'platte lock set-max 3 --group workers'],
-  'platte lock status': ['platte lock status --group workers --wide'],
-  'platte lock set-max': ['platte lock set-max 3 --group workers'],
-  'platte lock lock': ['platte lock lock 0123456789abcdef0123456789abcdef'],
-  'platte lock unlock': ['platte lock unlock 0123456789abcdef0123456789abcdef'],
-  'platte lock policy': [
+  'fleet machine': ['platte fleet machine 0123456789abcdef0123456789abcdef'],
+  'fleet release': ['platte fleet release 4152.2.0 --since 7d'],
+  'fleet follow': ['platte fleet follow --store s3://BUCKET --fleet-file fleet.db --watch 1m'],
+  'fleet forgive': ['platte fleet forgive 0123456789abcdef0123456789abcdef', 'platte fleet forgive --release 4152.2.0'],
+  mirror: [`platte mirror https://updates.example.org --store ${store} \\`, '       --watch 10m'],
+  export: ['platte export --out platte.tar', 'platte export --packages current --channel stable > stable.tar'],
+  import: [`platte import platte.tar --store ${store}`],
+  'import nebraska': ['platte import nebraska https://nebraska.example.org \\', '       --token-file token --dry-run'],
+  'import coreupdate': ['platte import coreupdate https://coreupdate.example.org --dry-run'],
+  lock: ['platte lock status --group workers', 'platte lock set-max 3 --group workers'],
+  'lock status': ['platte lock status --group workers --wide'],
+  'lock set-max': ['platte lock set-max 3 --group workers'],
+  'lock lock': ['platte lock lock 0123456789abcdef0123456789abcdef'],
+  'lock unlock': ['platte lock unlock 0123456789abcdef0123456789abcdef'],
+  'lock policy': [
     'platte lock policy workers --veto-on-hold --lease 4h --expire 2',
     'platte lock policy workers --days Mon-Fri --from 22:00 --to 04:00 \\',
     '       --time-zone Europe/Berlin',
   ],
-  'platte lock history': ['platte lock history --group workers --limit 50'],
-  'platte keygen': ['platte keygen release-2.jwk', 'platte keygen release-2.jwk --alg ES256'],
-  'platte root': ['platte root show', 'platte root edit --role release --add-key release-2.jwk'],
-  'platte root show': ['platte root show --json'],
-  'platte root edit': [
+  'lock history': ['platte lock history --group workers --limit 50'],
+  keygen: ['platte keygen release-2.jwk', 'platte keygen release-2.jwk --alg ES256'],
+  root: ['platte root show', 'platte root edit --role release --add-key release-2.jwk'],
+  'root show': ['platte root show --json'],
+  'root edit': [
     'platte root edit --role release --add-key release-2.jwk \\',
     '       --threshold release=2 --out root-2.json',
   ],
-  'platte root sign': ['platte root sign root-2.json --key /media/usb/root.jwk'],
-  'platte root publish': ['platte root publish root-2.jws'],
-  'platte root rotate': [
+  'root sign': ['platte root sign root-2.json --key /media/usb/root.jwk'],
+  'root publish': ['platte root publish root-2.jws'],
+  'root rotate': [
     'platte root rotate --role timestamp --new-key timestamp-2.jwk \\',
     '       --root-keys /media/usb/root-keys',
   ],
-  'platte root reissue': ['platte root reissue --keys /etc/platte/keys'],
-  'platte root format': ['platte root format 2 --oldest-reader 0.2.0 --out root-2.json'],
-  'platte serve': [`platte serve --store ${store} --port 8080`],
-  'platte refresh': ['platte refresh', 'platte refresh --force'],
-  'platte verify': ['platte verify', 'platte verify --partial --store file:/srv/mirror'],
-  'platte doctor': ["platte doctor --store 's3://BUCKET/PREFIX?region=eu-central-1'"],
-  'platte policy': ['platte policy check --publish-policy file:policy.json'],
-  'platte policy check': ['platte policy check --publish-policy file:policy.json --claims claims.json'],
-  'platte webhook': ['platte webhook test'],
-  'platte webhook test': [
+  'root reissue': ['platte root reissue --keys /etc/platte/keys'],
+  'root format': ['platte root format 2 --oldest-reader 0.2.0 --out root-2.json'],
+  serve: [`platte serve --store ${store} --port 8080`],
+  refresh: ['platte refresh', 'platte refresh --force'],
+  verify: ['platte verify', 'platte verify --partial --store file:/srv/mirror'],
+  doctor: ["platte doctor --store 's3://BUCKET/PREFIX?region=eu-central-1'"],
+  policy: ['platte policy check --publish-policy file:policy.json'],
+  'policy check': ['platte policy check --publish-policy file:policy.json --claims claims.json'],
+  webhook: ['platte webhook test'],
+  'webhook test': [
     'PLATTE_WEBHOOK=https://chat.example.org/hooks/platte \\',
     '  PLATTE_WEBHOOK_KEY="whsec_$(openssl rand -base64 32)" platte webhook test',
   ],
 }
 
-/** @param command with its parents, such as `platte fleet status`. @returns what follows the options in its help. */
+/** @param command with its parents, such as `fleet status`. @returns what follows the options in its help. */
 export const examplesOf = (command: string): string => {
   const lines = examples[command]
   return lines ? `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n` : ''

@@ -48,7 +48,7 @@ export function prepared(one: Command, parent: string): Command {
   const path = `${parent} ${one.name()}`
   one
     .option('-q, --quiet', 'print errors and warnings only; with --json, the data, too')
-    .addHelpText('after', `${examplesOf(path)}\n${exitCodeLines.trimEnd()}`)
+    .addHelpText('after', `${examplesOf(path.replace('platte ', ''))}\n${exitCodeLines.trimEnd()}`)
     .helpCommand(false)
     .configureOutput({ writeOut: showText, outputError: () => {} })
     .configureHelp({

@@ -7,7 +7,7 @@ import type { Log } from '../kernel/log.ts'
 /** A closed stderr ends nothing. */
 process.stderr.on('error', () => {})
 
-const mode = { isJson: false, isQuiet: false }
+const mode = { isJson: false, isQuiet: false, hasData: false }
 
 /** @param words of the command line; read before commander does, so that its own errors know the mode, too. */
 export function readMode(words: readonly string[]): void {
@@ -35,12 +35,17 @@ export function notice(line: string): void {
   if (!mode.isQuiet || /^(error|warning): /.test(line)) write(line)
 }
 
-/** Writes a failure and what to do about it: in words, or with `--json` as one object on one line. */
+/** Writes a failure and what to do about it. With `--json`, stdout has it too, unless it has data of this run. */
 export function noticeError(error: unknown): void {
   const { code, message, hint } = describe(error)
-  if (mode.isJson) return void process.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`)
   write(`error: ${message}`)
   if (hint) write(`hint: ${hint}`)
+  if (mode.isJson && !mode.hasData) show(true, { error: { code, message, hint } }, [])
+}
+
+/** What repeats itself begins another run. */
+export const beginRun = (): void => {
+  mode.hasData = false
 }
 
 type Described = Readonly<{ code: ErrorCode | 'defect'; message: string; hint?: string | undefined }>
@@ -62,6 +67,7 @@ function endWithReader(): void {
 /** Writes data as JSON, or as lines for people; `--quiet` leaves the lines out. */
 export function show(json: boolean | undefined, value: unknown, lines: readonly string[]): void {
   endWithReader()
+  mode.hasData = true
   if (json) print(JSON.stringify(value))
   else if (!mode.isQuiet) for (const line of lines) print(line)
 }

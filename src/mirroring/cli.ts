@@ -156,14 +156,15 @@ export function exportCommand(): Command {
     .option('--since <seq>', 'omit everything up to this revision of each channel', parseCount)
     .option('--out <file>', 'write to this file instead of stdout')
     .action(async ({ channel, packages, since = 0, out, ...options }: Flags) => {
-      if (out === undefined && process.stdout.isTTY)
-        throw new PlatteError('usage', 'a bundle is not text: use --out FILE, or > FILE')
+      if (out === undefined && (process.stdout.isTTY || options.json))
+        throw new PlatteError('usage', 'stdout is where the bundle goes: use --out FILE, or > FILE without --json')
       const { store } = await openReadingOf(options, warn)
       const stream = out === undefined ? process.stdout : createWriteStream(out, { flush: true })
       const result = await exportBundle(store, stream, { packages, channels: channel, since })
       if (out !== undefined) await endBundle(stream)
       warnLacking(result, 'not in this store')
-      notice(options.json ? JSON.stringify(result) : sentenceOf('exported', result))
+      if (options.json) show(true, result, [])
+      else notice(sentenceOf('exported', result))
       refuseMissing(result)
     })
 }

@@ -63,7 +63,7 @@ describe('the list of commands', () => {
 })
 
 test('every example is of a command', () => {
-  expect(Object.keys(examples).filter((name) => !all.some(([path]) => path === name))).toEqual([])
+  expect(Object.keys(examples).filter((name) => !all.some(([path]) => path === `platte ${name}`))).toEqual([])
 })
 
 describe.each(all)('%s', (path, one) => {
@@ -81,7 +81,7 @@ describe.each(all)('%s', (path, one) => {
   })
 
   test('has examples that it understands', async () => {
-    const found = commandsIn(examples[path] ?? [])
+    const found = commandsIn(examples[path.replace('platte ', '')] ?? [])
     expect(found.length).toBeGreaterThan(0)
     for (const words of found) expect(`${await parse(words)} `.startsWith(`${path} `), words.join(' ')).toBe(true)
   })
