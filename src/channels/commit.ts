@@ -91,7 +91,7 @@ async function commitManifest(writer: Committer, planned: PlanOf<ManifestEdit>, 
 const writesAtOnce = 8
 
 /** Documents under their digests come before the manifest that names them. */
-async function createAll({ documents }: Committer, all: ReadonlyMap<string, Uint8Array>): Promise<void> {
+export async function createAll({ documents }: Committer, all: ReadonlyMap<string, Uint8Array>): Promise<void> {
   const left = all.entries()
   const work = async (): Promise<void> => {
     for (const [key, bytes] of left)

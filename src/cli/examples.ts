@@ -30,6 +30,9 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'channel rename': ['platte channel rename prod stable'],
   'channel delete': ['platte channel delete edge'],
   'channel list': ['platte channel list --json'],
+  apply: ['platte apply channels.toml', 'platte apply channels.yaml --prune --dry-run'],
+  diff: ['platte diff channels.toml --detailed-exitcode'],
+  'export-config': ['platte export-config > channels.toml', 'platte export-config --yaml > channels.yaml'],
   prune: ['platte prune --channel stable --keep 10 --dry-run'],
   ramp: [
     'platte ramp 4152.2.0 --channel stable --over 48h',

@@ -14,6 +14,9 @@ export const groups: Readonly<Record<string, Group>> = {
     promote: 'put a release of one channel into another: same bytes',
     adopt: "publish an upstream's newest release under your own release key",
     channel: 'create, describe, rename, delete and list channels',
+    apply: 'change channels to what a file says',
+    diff: 'print what `platte apply` would change',
+    'export-config': 'print the file of `platte apply` for the channels that there are',
     prune: 'remove old releases from a channel, and their packages',
   },
   'Roll out': {

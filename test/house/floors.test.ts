@@ -16,6 +16,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   http: ['kernel', 'hono'],
   checks: ['catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono'],
   channels: ['payload', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'valibot'],
+  apply: ['channels', 'payload', 'catalog', 'trust', 'documents', 'release', 'kernel', 'valibot'],
   'publish-api': [
     'payload',
     'channels',
@@ -76,6 +77,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ]),
   cli: [
     '../package.json',
+    'apply',
     'fallbacks',
     'webhook',
     'runtime',
@@ -109,6 +111,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
   [/^metrics\/metrics\.ts$/, ['prom-client']],
   [/^upstreams\/adopt-file\.ts$/, ['smol-toml']],
+  [/^apply\/file\.ts$/, ['smol-toml', 'yaml', 'fastest-levenshtein']],
   [/^store\/s3\/(client|documents|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
   [/^store\/s3\/uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
 ]

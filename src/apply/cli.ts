@@ -1,0 +1,134 @@
+/** `platte apply`, `platte diff` and `platte export-config`: channels as a file. */
+import { dirname, resolve } from 'node:path'
+import type { Command } from 'commander'
+import * as cli from '../cli/options.ts'
+import { notice, show, showText, warn } from '../cli/terminal.ts'
+import { refuseUnsafe } from '../doctor/examine.ts'
+import { PlatteError } from '../kernel/errors.ts'
+import { changeLine } from '../release/diff.ts'
+import { readShort } from '../runtime/files.ts'
+import { type Applied, commitApply, previewApply } from './commit.ts'
+import type { Config } from './config.ts'
+import { exportConfig } from './export.ts'
+import { type ConfigFile, checkConfig, maxConfigBytes, parseConfigFile, placed, renderConfig } from './file.ts'
+import { planApply, type Summary } from './plan.ts'
+
+type FileOptions = cli.Options & Readonly<{ prune?: true; dryRun?: true; detailedExitcode?: true }>
+
+const pruneWords = 'also remove what the file does not mention of its apps'
+
+export const applyCommand = (): Command =>
+  cli
+    .command('apply', 'change channels to what a file says', cli.writeFlags)
+    .argument('<file>', 'TOML, or YAML where its name ends in .yaml')
+    .option('--prune', pruneWords)
+    .option('--dry-run', 'print what would change; write nothing')
+    .action(async (name: string, options: FileOptions) => {
+      const file = await readConfigFile(name)
+      print(
+        options,
+        await inFile(file, async (config) => {
+          const { store } = await cli.openStoreOf(options, warn)
+          const planned = await planApply(store, { config, prune: options.prune ?? false }, issueOf(store))
+          if (options.dryRun) return previewApply(planned)
+          if (store.release.length > 0) await refuseUnsafe(store)
+          return commitApply(store, planned)
+        }),
+      )
+    })
+
+export const diffCommand = (): Command =>
+  cli
+    .command('diff', 'print what `platte apply` would change', cli.readFlags)
+    .argument('<file>', 'the file of `platte apply`')
+    .option('--prune', pruneWords)
+    .option('--detailed-exitcode', 'exit with 2 where something would change, and with 1 after an error')
+    .action(async (name: string, options: FileOptions) => {
+      try {
+        const file = await readConfigFile(name)
+        const applied = await inFile(file, async (config) => {
+          const { store } = await cli.openReadingOf(options, warn)
+          return previewApply(await planApply(store, { config, prune: options.prune ?? false }, issueOf(store)))
+        })
+        print(options, applied)
+        if (options.detailedExitcode && !isEmpty(applied)) process.exitCode = 2
+      } catch (error) {
+        if (!options.detailedExitcode || !(error instanceof PlatteError)) throw error
+        throw new PlatteError('bad-request', error.message, error.hint === undefined ? {} : { hint: error.hint })
+      }
+    })
+
+export const exportConfigCommand = (): Command =>
+  cli
+    .command('export-config', 'print the file of `platte apply` for the channels that there are', [
+      ...cli.readFlags,
+      'app',
+    ])
+    .option('--yaml', 'as YAML')
+    .action(async (options: cli.Options & { readonly yaml?: true }) => {
+      const { store, settings } = await cli.openReadingOf(options, warn)
+      const value = await exportConfig(store, settings.app)
+      if (options.json) show(true, value, [])
+      else showText(await renderConfig(value, options.yaml ? 'yaml' : 'toml'))
+    })
+
+const issueOf = ({ clock, operator }: { clock: () => number; operator?: string | undefined }) => ({
+  at: clock(),
+  ...(operator !== undefined && { provenance: { operator } }),
+})
+
+/** The paths of keys are relative to the file. */
+async function readConfigFile(name: string): Promise<ConfigFile> {
+  const text = new TextDecoder().decode(await readShort(name, maxConfigBytes))
+  const file = await parseConfigFile(name, text)
+  const readKey = async (key: unknown): Promise<unknown> => {
+    if (typeof key !== 'string' || !/\.pem$/i.test(key)) return key
+    return new TextDecoder().decode(await readShort(resolve(dirname(name), key)))
+  }
+  return { ...file, value: await withKeys(file.value, readKey) }
+}
+
+async function withKeys(value: unknown, read: (key: unknown) => Promise<unknown>): Promise<unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const members = Object.entries(value).map(async ([name, inner]) => [
+    name,
+    name === 'payload_keys' && Array.isArray(inner) ? await Promise.all(inner.map(read)) : await withKeys(inner, read),
+  ])
+  return Object.fromEntries(await Promise.all(members))
+}
+
+/** Errors that name a member get its line. */
+async function inFile<T>(file: ConfigFile, work: (config: Config) => Promise<T>): Promise<T> {
+  let config: Config
+  try {
+    config = checkConfig(file.value)
+    return await work(config)
+  } catch (error) {
+    throw error instanceof PlatteError && /^(apps\.|the file:|[\w-]+: unknown)/.test(error.message)
+      ? placed(file, error)
+      : error
+  }
+}
+
+const isEmpty = ({ apps, channels }: Summary): boolean => apps.length + channels.length === 0
+
+function print(options: cli.Options, applied: Applied): void {
+  const { channels, apps, kind, inForce } = applied
+  for (const warning of channels.flatMap(({ warnings }) => warnings)) notice(`warning: ${warning}`)
+  const lines = [
+    ...apps.map(({ app, name }) => (name === '' ? `${app}: name: removed` : `${app}: name: ${name}`)),
+    ...channels.flatMap(({ app, channel, kind: what, seq, changes, effects = [] }) => [
+      `${app}/${channel} (${what}, revision ${seq})`,
+      ...[...changes.map(changeLine), ...effects].map((line) => `  ${line}`),
+    ]),
+  ]
+  const count = `${channels.length} ${channels.length === 1 ? 'channel' : 'channels'}`
+  const live = inForce ? 'Live within 1 minute.' : 'Live after the next refresh.'
+  const sentence =
+    kind === 'unchanged' || isEmpty(applied)
+      ? 'No change: every channel is as the file says.'
+      : kind === 'dry-run'
+        ? `${count} would change. Nothing written.`
+        : `${count} changed. ${live}`
+  show(options.json, applied, [...lines, sentence])
+}

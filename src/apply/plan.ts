@@ -1,0 +1,238 @@
+/** What a file changes in a store: a plan for each channel, and the holds and names that the catalog gets. Nothing is written. */
+import { brakeWarnings } from '../catalog/catalog-log.ts'
+import { isLive } from '../catalog/channels.ts'
+import { emptyChannel, type Issue, loadHead } from '../catalog/commit-channel.ts'
+import { type CatalogState, type ChannelRef, channelsOf, loadForWriting, type StoreReader } from '../catalog/read.ts'
+import { type EditState, entryOf, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
+import type { ChannelManifest } from '../documents/channel.ts'
+import { isoText } from '../kernel/format.ts'
+import { defined } from '../kernel/json.ts'
+import { requirePayloadKey } from '../payload/keys.ts'
+import { findRelease, refusal, sameJson, withFollowed } from '../release/add-release.ts'
+import type { Channel, Hold } from '../release/channel.ts'
+import { type Change, diffBrakes } from '../release/diff.ts'
+import type { VerifiedChannel } from '../trust/verify-documents.ts'
+import type { AppConfig, Config } from './config.ts'
+import { configure, holdsOf, pathOf, type Wanted, wrongAt } from './desired.ts'
+
+export interface PlannedChannel {
+  readonly ref: ChannelRef
+  /** Of its manifest; without one there, only the catalog changes. */
+  readonly plan: Plan
+  /** The holds that it gets; `undefined`: they stay. */
+  readonly holds: readonly Hold[] | undefined
+  /** Those of versions that it does not have yet: they can be there before its manifest, and change nothing until then. */
+  readonly early: readonly Hold[]
+  readonly changes: readonly Change[]
+  readonly warnings: readonly string[]
+  readonly kind: 'created' | 'changed' | 'deleted'
+}
+
+export interface PlannedApp {
+  readonly app: string
+  /** The name that it gets; empty removes it, `undefined`: it stays. */
+  readonly name: string | undefined
+  readonly channels: readonly PlannedChannel[]
+}
+
+export interface ApplyPlan {
+  readonly wish: Wish
+  readonly state: CatalogState
+  readonly issue: Issue
+  readonly apps: readonly PlannedApp[]
+}
+
+/** `prune` removes what the file does not mention of its apps. Apps that it does not mention stay. */
+export type Wish = Readonly<{ config: Config; prune: boolean }>
+
+/** @throws PlatteError('refused', 'usage') naming the member of the file at fault. */
+export async function planApply(
+  reader: StoreReader,
+  wish: Wish,
+  issue: Issue,
+  catalog?: CatalogState,
+): Promise<ApplyPlan> {
+  const state = catalog ?? (await loadForWriting(reader))
+  const apps: PlannedApp[] = []
+  for (const [app, config] of Object.entries(wish.config.apps)) {
+    for (const [channel, { payloadKeys }] of Object.entries(config.channels))
+      for (const key of payloadKeys || []) await requirePayloadKey(key, pathOf({ app, channel }, 'payload_keys'))
+    const there = await loadApp(reader, state, app, Object.keys(config.channels))
+    apps.push(planApp(there, { config, prune: wish.prune }, issue))
+  }
+  return { wish, state, issue, apps }
+}
+
+/** Every channel of an app at its newest revision; a file may name others. */
+type AppState = Readonly<{
+  app: string
+  catalog: CatalogState
+  heads: ReadonlyMap<string, VerifiedChannel | undefined>
+}>
+
+async function loadApp(reader: StoreReader, catalog: CatalogState, app: string, more: readonly string[]) {
+  const heads = new Map<string, VerifiedChannel | undefined>()
+  for (const channel of new Set([...Object.keys(channelsOf(catalog.catalog.catalog, app)), ...more]))
+    heads.set(channel, await loadHead(reader, catalog, { app, channel }))
+  return { app, catalog, heads }
+}
+
+/** Pure. */
+export function planApp(there: AppState, wish: { config: AppConfig; prune: boolean }, issue: Issue): PlannedApp {
+  const { app, catalog, heads } = there
+  const finals = finalsOf(there, wish)
+  checkNames(there, finals)
+  checkFollows(there, finals)
+  const others = new Map([...finals].filter(([, one]) => one !== 'deleted') as [string, ChannelManifest][])
+  const channels = [...finals].flatMap(([channel, final]) => {
+    const ref = { app, channel }
+    const wanted = wantedOf(ref, wish)
+    if (wanted === undefined && final !== 'deleted') return []
+    const state: EditState = { catalog, head: heads.get(channel), others, unreadable: [] }
+    const { manifest = { releases: [], follow: undefined } } = heads.get(channel) ?? {}
+    const offeredNow = withFollowed(manifest, manifest.follow && heads.get(manifest.follow.channel)?.manifest)
+    return planChannel({ ref, wanted, state, offeredNow, isDeleted: final === 'deleted' }, issue)
+  })
+  const { name: now } = catalog.catalog.catalog.apps[app] ?? {}
+  const name = wish.config.name ?? (wish.prune ? '' : now)
+  return { app, name: (name || undefined) === now ? undefined : name || '', channels: channels.sort(inOrder) }
+}
+
+const wantedOf = (ref: ChannelRef, { config, prune }: { config: AppConfig; prune: boolean }): Wanted | undefined => {
+  const found = Object.hasOwn(config.channels, ref.channel) ? config.channels[ref.channel] : undefined
+  return found && { ref, config: found, prune }
+}
+
+type Finals = ReadonlyMap<string, ChannelManifest | 'deleted'>
+
+/** Live channels as they will be. */
+function finalsOf({ app, heads }: AppState, wish: { config: AppConfig; prune: boolean }): Finals {
+  const finals = new Map<string, ChannelManifest | 'deleted'>()
+  for (const [channel, head] of heads) {
+    const ref = { app, channel }
+    const [wanted, current] = [wantedOf(ref, wish), head?.manifest]
+    if (wanted) finals.set(channel, configure(isLive(current) ? current : { ...emptyChannel, ...ref }, wanted))
+    else if (isLive(current)) finals.set(channel, wish.prune ? pruned(current) : current)
+  }
+  return finals
+}
+
+function pruned({ app, channel, releases }: ChannelManifest): 'deleted' {
+  if (releases.length === 0) return 'deleted'
+  throw wrongAt(
+    `apps.${app}.channels`,
+    `${channel} is not in the file, and has ${releases.length} ${releases.length === 1 ? 'release' : 'releases'}: without it, its machines would get no more updates`,
+    `add it to the file, or run \`platte channel delete ${channel} --force\` first`,
+  )
+}
+
+function checkNames({ app }: AppState, finals: Finals): void {
+  const owners = new Map<string, string>(
+    [...finals].flatMap(([name, one]) => (one === 'deleted' ? [] : [[name, name]])),
+  )
+  for (const [channel, one] of finals)
+    for (const alias of one === 'deleted' ? [] : (one.aliases ?? [])) {
+      const owner = owners.get(alias)
+      if (owner !== undefined)
+        throw wrongAt(
+          pathOf({ app, channel }, 'aliases'),
+          `${JSON.stringify(alias)} is already a name of channel ${owner}`,
+          'choose another name, or remove it from that channel',
+        )
+      owners.set(alias, channel)
+    }
+}
+
+/** What neither end of changes may stay: a source that was deleted earlier. */
+function checkFollows({ app, heads }: AppState, finals: Finals): void {
+  const isSame = (channel: string): boolean => sameJson(heads.get(channel)?.manifest, finals.get(channel))
+  for (const [channel, one] of finals) {
+    if (one === 'deleted' || one.follow === undefined) continue
+    const name = one.follow.channel
+    if (isSame(channel) && isSame(name)) continue
+    const [source, path] = [finals.get(name), pathOf({ app, channel }, 'follow')]
+    if (name === channel) throw wrongAt(path, `${channel} cannot follow itself`)
+    if (source === undefined || source === 'deleted')
+      throw wrongAt(path, `${app} has no channel ${JSON.stringify(name)}`, 'add it to the file')
+    if (source.follow)
+      throw wrongAt(path, `${name} follows ${source.follow.channel}: it cannot be followed`, 'one level only')
+  }
+}
+
+interface Planning {
+  readonly ref: ChannelRef
+  readonly wanted: Wanted | undefined
+  readonly state: EditState
+  /** With what it follows now. */
+  readonly offeredNow: Channel
+  readonly isDeleted: boolean
+}
+
+/** @returns an empty list where nothing changes. */
+function planChannel({ ref, wanted, state, offeredNow, isDeleted }: Planning, issue: Issue): readonly PlannedChannel[] {
+  const edit: ManifestEdit = {
+    ref,
+    create: true,
+    apply: (current, _, at) => (wanted ? configure(current, wanted) : ended(current, at)),
+  }
+  const planned = plan(edit, state, issue)
+  const entry = entryOf(state, ref)
+  const { holds: there = [] } = entry
+  const final = planned.edited ?? state.head?.manifest ?? { releases: [] }
+  const source = planned.edited?.follow ?? state.head?.manifest.follow
+  const offered = withFollowed(final, source && state.others.get(source.channel))
+  const holds = wanted ? holdsOf(there, wanted, offered, isoText(issue.at)) : []
+  const now = state.head && offeredNow
+  const early = now ? holds.filter((one) => !there.includes(one) && !findRelease(now, one.version)) : []
+  const isHeldOtherwise = !sameJson(holds, there)
+  // An earlier run may have stopped before the catalog.
+  const isBehind = state.head !== undefined && state.head.manifest.seq > knownSeq(state, ref)
+  if (planned.manifest === undefined && !isHeldOtherwise && !isBehind) return []
+  const named = { ...entry, holds: [...holds] }
+  const warnings = isHeldOtherwise ? brakeWarnings(state.catalog, ref, named, issue) : []
+  return [
+    {
+      ...{ ref, plan: planned, early },
+      holds: isHeldOtherwise ? holds : undefined,
+      changes: [...planned.changes, ...diffBrakes({ holds: there }, { holds })],
+      warnings: [...planned.warnings, ...warnings],
+      kind: isDeleted ? 'deleted' : isLive(state.head?.manifest) ? 'changed' : 'created',
+    },
+  ]
+}
+
+const knownSeq = ({ catalog }: EditState, { app, channel }: ChannelRef): number =>
+  channelsOf(catalog.catalog.catalog, app)[channel]?.seq ?? 0
+
+/** As a deletion leaves a channel. */
+function ended({ format, type, app, channel, seq, issuedAt, releases }: ChannelManifest, at: string): ChannelManifest {
+  if (releases.length > 0) throw refusal(`${channel} got a release meanwhile`, 'run the same command again')
+  return { format, type, app, channel, seq, issuedAt, expires: at, releases: [] }
+}
+
+/** Sources before their followers, deletions last: a run that is stopped leaves what readers understand. */
+const inOrder = (a: PlannedChannel, b: PlannedChannel): number => rankOf(a) - rankOf(b)
+const rankOf = ({ kind, plan: { edited } }: PlannedChannel): number => (kind === 'deleted' ? 2 : edited?.follow ? 1 : 0)
+
+const isChanged = ({ plan, holds }: PlannedChannel): boolean => plan.manifest !== undefined || holds !== undefined
+
+export const isNothing = ({ apps }: ApplyPlan): boolean =>
+  apps.every(({ name, channels }) => name === undefined && !channels.some(isChanged))
+
+/** What changes, for people and for `--json`. */
+export interface Summary {
+  readonly apps: readonly Readonly<{ app: string; name: string }>[]
+  readonly channels: readonly (Readonly<{ seq: number; effects?: readonly string[] }> &
+    ChannelRef &
+    Pick<PlannedChannel, 'kind' | 'changes' | 'warnings'>)[]
+}
+
+export const summaryOf = ({ apps }: ApplyPlan): Summary => ({
+  apps: apps.flatMap(({ app, name }) => (name === undefined ? [] : [{ app, name }])),
+  channels: apps.flatMap(({ channels }) =>
+    channels.filter(isChanged).map(({ ref: { app, channel }, plan: { seq, effects }, kind, changes, warnings }) => ({
+      ...{ app, channel, kind, seq, changes, warnings },
+      ...defined({ effects }),
+    })),
+  ),
+})
