@@ -9,6 +9,7 @@ export const unit: readonly string[] = [
     (room) => `${room}/**/*.test.ts`,
   ),
   ...['memory', 'tar', 'near', 'metrics', 'system'].map((name) => `adapters/${name}.test.ts`),
+  'apply/apply.test.ts',
   ...['locks', 'model'].map((name) => `locks/${name}.test.ts`),
   ...['policy', 'countersign'].map((name) => `publish/${name}.test.ts`),
   ...['service', 'receipts', 'sweep', 'bytes'].map((name) => `uploads/${name}.test.ts`),
@@ -47,6 +48,8 @@ export const long: readonly string[] = [
 
 /** Tests of many rounds (`rounds.ts`). */
 export const scaled: readonly string[] = [
+  'apply/export.test.ts',
+  'apply/properties.test.ts',
   'core/conditions-properties.test.ts',
   'guard/model.test.ts',
   'http/explain.test.ts',

@@ -101,9 +101,9 @@ async function commitManifest(writer: Committer, planned: ApplyPlan, first: Plan
 async function nameAll(writer: Committer, planned: ApplyPlan, catalog: Catalog, state: CatalogState): Promise<Catalog> {
   const { apps } = await planApply(writer, planned.wish, planned.issue, state)
   let edited = catalog
-  for (const { app, name, channels } of apps) {
-    for (const { ref, plan, holds } of channels) {
-      if (plan.state.head) edited = nameHead(edited, ref, plan.state.head, writer.clock())
+  for (const { app, name, channels, behind } of apps) {
+    for (const head of behind) edited = nameHead(edited, head.manifest, head, writer.clock())
+    for (const { ref, holds } of channels) {
       if (holds) edited = withHolds(writer, { planned, state }, edited, ref, holds)
     }
     if (name !== undefined) edited = withName(edited, app, name)

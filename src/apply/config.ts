@@ -73,7 +73,7 @@ const range = v.pipe(
 const texts = v.exactOptional(v.array(field.text(128)))
 /** Hashes stay what they are; ids of machines become hashes. */
 const hashes = (list: readonly string[] | undefined) =>
-  list && [...new Set(list.map((one) => (/^[0-9a-f]{64}$/.test(one) ? one : machineHash(one))))].sort()
+  list && [...new Set(list.map((one) => (/^[0-9a-f]{64}$/.test(one) ? one : machineHash(one))))]
 const target = v.pipe(
   v.strictObject({
     ...{ oem: texts, not_oem: texts, running: v.exactOptional(range) },

@@ -30,13 +30,15 @@ export function configure(current: ChannelManifest, wanted: Wanted): ChannelMani
   const { config, prune } = wanted
   const edited = members.map((name) => {
     const given = config[name]
-    const isRemoved = given === undefined ? prune : given === false || given === '' || isEmptyList(given)
-    return [name, isRemoved ? undefined : (given ?? current[name])]
+    const there = current[name]
+    const isRemoved = given === undefined ? prune : isNone(given)
+    return [name, isRemoved ? (isNone(there) ? there : undefined) : (given ?? there)]
   })
   return withMarks(defined<ChannelManifest>({ ...current, ...Object.fromEntries(edited) }), wanted)
 }
 
-const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0
+const isNone = (value: unknown): boolean =>
+  value === false || value === '' || (Array.isArray(value) && value.length === 0)
 
 const marks = [
   ['floor', 'floors', 'floors'],

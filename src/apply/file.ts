@@ -105,21 +105,26 @@ export function placed({ name, lines }: Pick<ConfigFile, 'name' | 'lines'>, erro
 
 /** @throws PlatteError('usage') whose message begins with the path of the first member at fault. */
 export function checkConfig(value: unknown): Config {
-  const result = v.safeParse(configSchema, value, { abortEarly: true })
+  const result = v.safeParse(configSchema, value)
   if (result.success) return result.output
-  const [issue] = result.issues
+  const issue = result.issues.find(isUnknown) ?? result.issues[0]
   const keys = (issue.path ?? []).map(({ key }) => String(key))
   const path = keys.join('.') || 'the file'
   throw new PlatteError('usage', `${path}: ${problemOf(issue, keys)}`)
 }
 
+const isUnknown = ({ type, expected }: v.BaseIssue<unknown>): boolean =>
+  type === 'strict_object' && expected === 'never'
+
 function problemOf(issue: v.BaseIssue<unknown>, keys: readonly string[]): string {
-  const { type, expected, received, message } = issue
-  if (type === 'strict_object' && expected === 'never') return `unknown member${nearestTo(keys)}`
+  const { type, expected, received, message, input } = issue
+  if (isUnknown(issue)) return `unknown member${nearestTo(keys)}`
   if (type === 'strict_object' && received === 'undefined') return 'is missing'
   if (!message.startsWith('Invalid') || !expected) return message
-  const isVersion = received === 'Object' && keys.some((key) => ['floors', 'dead_ends', 'holds'].includes(key))
-  return `must be ${wordOf(expected)}, not ${wordOf(received)}${isVersion ? ': put versions in quotes' : ''}`
+  const isTable = typeof input === 'object' && input !== null && !Array.isArray(input)
+  const isVersion = isTable && keys.some((key) => ['floors', 'dead_ends', 'holds'].includes(key))
+  const found = isTable ? words.Object : wordOf(received)
+  return `must be ${wordOf(expected)}, not ${found}${isVersion ? ': put versions in quotes' : ''}`
 }
 
 const words: Readonly<Record<string, string>> = {

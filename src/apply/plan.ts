@@ -4,7 +4,7 @@ import { isLive } from '../catalog/channels.ts'
 import { emptyChannel, type Issue, loadHead } from '../catalog/commit-channel.ts'
 import { type CatalogState, type ChannelRef, channelsOf, loadForWriting, type StoreReader } from '../catalog/read.ts'
 import { type EditState, entryOf, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
-import type { ChannelManifest } from '../documents/channel.ts'
+import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { isoText } from '../kernel/format.ts'
 import { defined } from '../kernel/json.ts'
 import { requirePayloadKey } from '../payload/keys.ts'
@@ -33,6 +33,8 @@ export interface PlannedApp {
   /** The name that it gets; empty removes it, `undefined`: it stays. */
   readonly name: string | undefined
   readonly channels: readonly PlannedChannel[]
+  /** Newest manifests that the catalog does not name, of channels of the file and of deleted ones: an earlier run stopped. */
+  readonly behind: readonly VerifiedChannel[]
 }
 
 export interface ApplyPlan {
@@ -44,6 +46,8 @@ export interface ApplyPlan {
 
 /** `prune` removes what the file does not mention of its apps. Apps that it does not mention stay. */
 export type Wish = Readonly<{ config: Config; prune: boolean }>
+
+type AppWish = Readonly<{ config: AppConfig; prune: boolean }>
 
 /** @throws PlatteError('refused', 'usage') naming the member of the file at fault. */
 export async function planApply(
@@ -78,7 +82,7 @@ async function loadApp(reader: StoreReader, catalog: CatalogState, app: string, 
 }
 
 /** Pure. */
-export function planApp(there: AppState, wish: { config: AppConfig; prune: boolean }, issue: Issue): PlannedApp {
+export function planApp(there: AppState, wish: AppWish, issue: Issue): PlannedApp {
   const { app, catalog, heads } = there
   const finals = finalsOf(there, wish)
   checkNames(there, finals)
@@ -95,10 +99,26 @@ export function planApp(there: AppState, wish: { config: AppConfig; prune: boole
   })
   const { name: now } = catalog.catalog.catalog.apps[app] ?? {}
   const name = wish.config.name ?? (wish.prune ? '' : now)
-  return { app, name: (name || undefined) === now ? undefined : name || '', channels: channels.sort(inOrder) }
+  return {
+    app,
+    name: (name || undefined) === now ? undefined : name || '',
+    channels: channels.sort(inOrder),
+    behind: behindOf(there, wish),
+  }
 }
 
-const wantedOf = (ref: ChannelRef, { config, prune }: { config: AppConfig; prune: boolean }): Wanted | undefined => {
+function behindOf({ app, catalog, heads }: AppState, { config }: AppWish): readonly VerifiedChannel[] {
+  const known = channelsOf(catalog.catalog.catalog, app)
+  return [...heads].flatMap(([channel, head]) =>
+    head &&
+    head.manifest.seq > (known[channel]?.seq ?? 0) &&
+    (Object.hasOwn(config.channels, channel) || isEnded(head.manifest))
+      ? [head]
+      : [],
+  )
+}
+
+const wantedOf = (ref: ChannelRef, { config, prune }: AppWish): Wanted | undefined => {
   const found = Object.hasOwn(config.channels, ref.channel) ? config.channels[ref.channel] : undefined
   return found && { ref, config: found, prune }
 }
@@ -106,7 +126,7 @@ const wantedOf = (ref: ChannelRef, { config, prune }: { config: AppConfig; prune
 type Finals = ReadonlyMap<string, ChannelManifest | 'deleted'>
 
 /** Live channels as they will be. */
-function finalsOf({ app, heads }: AppState, wish: { config: AppConfig; prune: boolean }): Finals {
+function finalsOf({ app, heads }: AppState, wish: AppWish): Finals {
   const finals = new Map<string, ChannelManifest | 'deleted'>()
   for (const [channel, head] of heads) {
     const ref = { app, channel }
@@ -185,9 +205,7 @@ function planChannel({ ref, wanted, state, offeredNow, isDeleted }: Planning, is
   const now = state.head && offeredNow
   const early = now ? holds.filter((one) => !there.includes(one) && !findRelease(now, one.version)) : []
   const isHeldOtherwise = !sameJson(holds, there)
-  // An earlier run may have stopped before the catalog.
-  const isBehind = state.head !== undefined && state.head.manifest.seq > knownSeq(state, ref)
-  if (planned.manifest === undefined && !isHeldOtherwise && !isBehind) return []
+  if (planned.manifest === undefined && !isHeldOtherwise) return []
   const named = { ...entry, holds: [...holds] }
   const warnings = isHeldOtherwise ? brakeWarnings(state.catalog, ref, named, issue) : []
   return [
@@ -201,9 +219,6 @@ function planChannel({ ref, wanted, state, offeredNow, isDeleted }: Planning, is
   ]
 }
 
-const knownSeq = ({ catalog }: EditState, { app, channel }: ChannelRef): number =>
-  channelsOf(catalog.catalog.catalog, app)[channel]?.seq ?? 0
-
 /** As a deletion leaves a channel. */
 function ended({ format, type, app, channel, seq, issuedAt, releases }: ChannelManifest, at: string): ChannelManifest {
   if (releases.length > 0) throw refusal(`${channel} got a release meanwhile`, 'run the same command again')
@@ -214,10 +229,8 @@ function ended({ format, type, app, channel, seq, issuedAt, releases }: ChannelM
 const inOrder = (a: PlannedChannel, b: PlannedChannel): number => rankOf(a) - rankOf(b)
 const rankOf = ({ kind, plan: { edited } }: PlannedChannel): number => (kind === 'deleted' ? 2 : edited?.follow ? 1 : 0)
 
-const isChanged = ({ plan, holds }: PlannedChannel): boolean => plan.manifest !== undefined || holds !== undefined
-
 export const isNothing = ({ apps }: ApplyPlan): boolean =>
-  apps.every(({ name, channels }) => name === undefined && !channels.some(isChanged))
+  apps.every(({ name, channels }) => name === undefined && channels.length === 0)
 
 /** What changes, for people and for `--json`. */
 export interface Summary {
@@ -230,7 +243,7 @@ export interface Summary {
 export const summaryOf = ({ apps }: ApplyPlan): Summary => ({
   apps: apps.flatMap(({ app, name }) => (name === undefined ? [] : [{ app, name }])),
   channels: apps.flatMap(({ channels }) =>
-    channels.filter(isChanged).map(({ ref: { app, channel }, plan: { seq, effects }, kind, changes, warnings }) => ({
+    channels.map(({ ref: { app, channel }, plan: { seq, effects }, kind, changes, warnings }) => ({
       ...{ app, channel, kind, seq, changes, warnings },
       ...defined({ effects }),
     })),

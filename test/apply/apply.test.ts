@@ -1,0 +1,218 @@
+import { expect, test } from 'vitest'
+import { exportConfig } from '../../src/apply/export.ts'
+import { checkConfig, parseConfigFile, placed } from '../../src/apply/file.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
+import { PlatteError } from '../../src/kernel/errors.ts'
+import { countWrites, faulty } from '../faults/scene.ts'
+import { app, ask, newKey, newReader, newStore, publishOne, refusal, storedCatalog, type TestStore } from '../world.ts'
+import { applyFile, baseStore, copyOf, fileOf, planFile } from './scene.ts'
+
+const base = await baseStore()
+const stable = (members: object): object => fileOf({ stable: members })
+
+test('one manifest for each channel that changes, and one catalog', async () => {
+  const store = await copyOf(base)
+  const file = fileOf(
+    {
+      beta: { description: 'for the brave', floors: { 2: 'disk layout' }, holds: { 3: 'boot loop' } },
+      edge: { follow: { channel: 'beta', after: '7d' } },
+      stable: {},
+    },
+    { name: 'Flatcar' },
+  )
+  const keys = await countWrites(store, (writer) => applyFile(writer, file))
+  expect(keys).toEqual([`apps/${app}/beta/0000000004.jws`, `apps/${app}/edge/0000000001.jws`, 'catalog.jws'])
+  expect(await countWrites(store, (writer) => applyFile(writer, file))).toEqual([])
+  const { name, channels } = (await storedCatalog(store)).apps[app] ?? {}
+  expect({ name, holds: channels?.beta?.holds }).toMatchObject({ name: 'Flatcar', holds: [{ reason: 'boot loop' }] })
+  expect(await ask(newReader(store), { channel: 'edge' })).toBe('up-to-date')
+})
+
+test('what a file does not mention stays; false and empty values remove; --prune removes the rest', async () => {
+  const store = await copyOf(base)
+  const window = { days: ['Mon'], from: '01:00', to: '02:00', time_zone: 'UTC' }
+  const members = { description: 'one', aliases: ['lts'], windows: [window], floors: { 1: 'why' }, holds: { 2: 'why' } }
+  await applyFile(store.publisher, fileOf({ stable: members, edge: {} }))
+  await applyFile(store.publisher, stable({ cadence: { every: '28d' } }))
+  const exported = async (): Promise<object> => {
+    const { apps } = (await exportConfig(store.publisher)) as { apps: Record<string, { channels: object }> }
+    return apps[app]?.channels ?? {}
+  }
+  expect(await exported()).toMatchObject({ stable: { ...members, cadence: { every: '28d' } }, edge: {} })
+  await applyFile(store.publisher, stable({ description: '', aliases: [], windows: false, floors: { 1: false } }))
+  expect(await exported()).toMatchObject({ stable: { cadence: { every: '28d' }, holds: { 2: 'why' } }, edge: {} })
+  expect((await exported()) as { stable: object }).not.toHaveProperty('stable.floors')
+  const all = { alpha: {}, beta: {}, stable: { description: 'two' } }
+  expect(await applyFile(store.publisher, fileOf(all), true)).toMatchObject({ kind: 'changed' })
+  expect(await exported()).toEqual(all)
+  expect(await ask(newReader(store), { channel: 'edge' })).toBe('unknown-channel')
+})
+
+test.each<[string, object, string]>([
+  ['a floor that is not there', { floors: { 9: 'why' } }, 'stable.floors.9: there is no such release'],
+  [
+    'a floor that is a dead end',
+    { floors: { 1: 'a' }, dead_ends: { 1: 'b' } },
+    'dead_ends.1: 1 would be a floor and a dead end',
+  ],
+  ['a hold that is not there', { holds: { 9: 'why' } }, 'stable.holds.9: there is no such release'],
+  ['a hold of no board', { holds: { 2: { arm: 'why' } } }, 'stable.holds.2.arm: no such board'],
+  ['a name that is taken', { aliases: ['beta'] }, 'stable.aliases: "beta" is already a name of channel beta'],
+  ['a source that is not there', { follow: { channel: 'edge' } }, 'stable.follow: '],
+  ['itself', { follow: { channel: 'stable' } }, 'stable.follow: stable cannot follow itself'],
+])('refused: %s, and nothing is written', async (_, members, message) => {
+  const store = await copyOf(base)
+  const { faults, documents } = faulty(store.publisher)
+  expect(await refusal(applyFile({ ...store.publisher, documents }, stable(members)))).toContain(message)
+  expect(faults.writes).toBe(0)
+})
+
+test('refused: pruning a channel that has releases', async () => {
+  expect(await refusal(planFile(base.publisher, stable({}), true))).toContain(
+    'alpha is not in the file, and has 4 releases',
+  )
+})
+
+test('refused: two levels of following, in one file', async () => {
+  const file = fileOf({ beta: { follow: { channel: 'alpha' } }, stable: { follow: { channel: 'beta' } } })
+  expect(await refusal(planFile(base.publisher, file))).toContain('beta follows alpha: it cannot be followed')
+})
+
+test('names move between channels in one file', async () => {
+  const store = await copyOf(base)
+  await applyFile(store.publisher, fileOf({ stable: { aliases: ['lts'] } }))
+  expect(await ask(newReader(store), { channel: 'lts' })).toBe('update 2')
+  await applyFile(store.publisher, fileOf({ beta: { aliases: ['lts'] }, stable: { aliases: [] } }))
+  expect(await ask(newReader(store), { channel: 'lts' })).toBe('update 3')
+})
+
+test('a guard needs format 2, and says so', async () => {
+  const store = await newStore()
+  await publishOne(store, '1')
+  expect(await refusal(applyFile(store.publisher, stable({ guard: { failures: '5%' } })))).toContain('format 2')
+})
+
+test('without the timestamp key manifests wait for a refresh, and holds are refused before anything is written', async () => {
+  const store = await copyOf(base)
+  const publisher = { ...store.publisher, timestamp: [] }
+  expect(await applyFile(publisher, stable({ floors: { 2: 'why' } }))).toMatchObject({
+    kind: 'changed',
+    inForce: false,
+  })
+  expect(await applyFile(publisher, stable({ floors: { 2: 'why' } }))).toMatchObject({ kind: 'unchanged' })
+  await refresh(store.publisher)
+  const { faults, documents } = faulty(publisher)
+  const both = stable({ description: 'x', holds: { 2: 'why' } })
+  expect(await refusal(applyFile({ ...publisher, documents }, both))).toMatch(/^credentials/)
+  expect(faults.writes).toBe(0)
+})
+
+test('a schedule that comes between offers nothing that the file holds of a channel that it newly follows', async () => {
+  const store = await copyOf(base)
+  const file = stable({ follow: { channel: 'alpha' }, holds: { 4: 'not yet', 3: 'not yet' } })
+  const { faults, documents } = faulty(store.publisher, { at: 3, face: 'kill-before' })
+  expect(await refusal(applyFile({ ...store.publisher, documents }, file))).toMatch(/^store-unavailable/)
+  expect(faults.written).toHaveLength(3)
+  await refresh(store.publisher)
+  expect(await ask(newReader(store))).toBe('update 2')
+  expect(await applyFile(store.publisher, file)).toMatchObject({ kind: 'unchanged' })
+})
+
+test('a concurrent change of the same channel is seen, and a run after it ends as the file says', async () => {
+  const store = await copyOf(base)
+  const planned = stable({ description: 'file', floors: { 1: 'file' } })
+  const other: TestStore = {
+    ...store,
+    publisher: { ...store.publisher, release: [await newKey('EdDSA'), ...store.publisher.release] },
+  }
+  let isFirst = true
+  const documents = {
+    ...store.publisher.documents,
+    async create(key: string, bytes: Uint8Array) {
+      if (isFirst) {
+        isFirst = false
+        await applyFile(other.publisher, stable({ description: 'other', cadence: { every: '2d' } }))
+      }
+      return store.publisher.documents.create(key, bytes)
+    },
+  }
+  expect(await applyFile({ ...store.publisher, documents }, planned)).toMatchObject({ kind: 'changed' })
+  const exported = await exportConfig(store.publisher)
+  expect(exported).toMatchObject({
+    apps: { [app]: { channels: { stable: { description: 'file', cadence: { every: '2d' } } } } },
+  })
+})
+
+const wrongIn = async (name: string, text: string): Promise<string> => {
+  const error = await parseConfigFile(name, text).then(
+    (file) => {
+      try {
+        return checkConfig(file.value)
+      } catch (cause) {
+        return placed(file, cause)
+      }
+    },
+    (cause: unknown) => cause,
+  )
+  return error instanceof PlatteError ? error.message : 'accepted'
+}
+
+test.each<[string, string, string]>([
+  ['no TOML', 'x = ', 'c.toml line 1: not TOML: '],
+  ['no apps', 'app = "x"', 'c.toml line 1: app: unknown member; did you mean apps? allowed: apps'],
+  [
+    'a member of a channel',
+    '[apps.a.channels.s]\n\ndescripton = "x"',
+    'c.toml line 3: apps.a.channels.s.descripton: unknown member; did you mean description?',
+  ],
+  [
+    'a member of a window',
+    '[[apps.a.channels.s.windows]]\ntimezone = "x"',
+    'unknown member; did you mean time_zone? allowed: days, from, to, time_zone',
+  ],
+  [
+    'a member of a guard',
+    '[apps.a.channels.s]\nguard = { fellback = "5%" }',
+    'line 2: apps.a.channels.s.guard.fellback: unknown member; did you mean fell_back?',
+  ],
+  ['a wrong type', '[apps.a.channels.s]\naliases = "x"', 'line 2: apps.a.channels.s.aliases: must be a list, not "x"'],
+  [
+    'a duration',
+    '[apps.a.channels.s]\ncadence = { every = "monthly" }',
+    'line 2: apps.a.channels.s.cadence.every: must be a duration such as P14D',
+  ],
+  [
+    'a time zone',
+    '[apps.a.channels.s]\nwindows = [{ days = ["Mon"], from = "01:00", to = "02:00", time_zone = "Mars/Base" }]',
+    'line 2: apps.a.channels.s.windows: ',
+  ],
+  ['a version without quotes', '[apps.a.channels.s.floors]\n4152.2.0 = "x"', 'put versions in quotes'],
+  [
+    'a reason that is missing',
+    '[apps.a.channels.s]\nfloors = { "1" = "" }',
+    'line 2: apps.a.channels.s.floors.1: must not be empty',
+  ],
+  ['a share', '[apps.a.channels.s]\nguard = { failures = "lots" }', 'must be a share such as "5%" or 0.05'],
+])('names the line and the member: %s', async (_, text, message) => {
+  expect(await wrongIn('c.toml', text)).toContain(message)
+})
+
+test.each<[string, string, string]>([
+  ['no YAML', 'apps: [', 'c.yaml line 1: not YAML: '],
+  [
+    'a member',
+    'apps:\n  a:\n    channels:\n      s:\n        alias: [x]\n',
+    'c.yaml line 5: apps.a.channels.s.alias: unknown member; did you mean aliases?',
+  ],
+  ['a key twice', 'apps:\n  a: {}\n  a: {}\n', 'c.yaml line 3: not YAML: '],
+])('names the line and the member of YAML: %s', async (_, text, message) => {
+  expect(await wrongIn('c.yaml', text)).toContain(message)
+})
+
+test('a version in YAML keeps its zeros', async () => {
+  const { value } = await parseConfigFile(
+    'c.yml',
+    'apps:\n  a:\n    channels:\n      s:\n        floors:\n          4152.20: why\n',
+  )
+  expect(checkConfig(value).apps.a?.channels.s?.floors).toEqual({ '4152.20': 'why' })
+})
