@@ -11,7 +11,8 @@ import { type Applied, commitApply, previewApply } from './commit.ts'
 import type { Config } from './config.ts'
 import { exportConfig } from './export.ts'
 import { type ConfigFile, checkConfig, maxConfigBytes, parseConfigFile, placed, renderConfig } from './file.ts'
-import { planApply, type Summary } from './plan.ts'
+import { planApply } from './plan.ts'
+import type { Summary } from './summary.ts'
 
 type FileOptions = cli.Options & Readonly<{ prune?: true; dryRun?: true; detailedExitcode?: true }>
 
@@ -60,10 +61,7 @@ export const diffCommand = (): Command =>
 
 export const exportConfigCommand = (): Command =>
   cli
-    .command('export-config', 'print the file of `platte apply` for the channels that there are', [
-      ...cli.readFlags,
-      'app',
-    ])
+    .command('export-config', 'print the file of `platte apply` for the channels there are', [...cli.readFlags, 'app'])
     .option('--yaml', 'as YAML')
     .action(async (options: cli.Options & { readonly yaml?: true }) => {
       const { store, settings } = await cli.openReadingOf(options, warn)

@@ -12,7 +12,8 @@ import type { Catalog } from '../documents/catalog.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Hold } from '../release/channel.ts'
 import { withField } from '../release/edits.ts'
-import { type ApplyPlan, isNothing, type PlannedChannel, planApply, type Summary, summaryOf } from './plan.ts'
+import { type ApplyPlan, type PlannedChannel, planApply } from './plan.ts'
+import { isNothing, type Summary, summaryOf } from './summary.ts'
 
 export interface Applied extends Summary {
   readonly kind: 'changed' | 'unchanged' | 'dry-run'

@@ -6,7 +6,6 @@ import { type CatalogState, type ChannelRef, channelsOf, loadForWriting, type St
 import { type EditState, entryOf, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { isoText } from '../kernel/format.ts'
-import { defined } from '../kernel/json.ts'
 import { requirePayloadKey } from '../payload/keys.ts'
 import { findRelease, refusal, sameJson, withFollowed } from '../release/add-release.ts'
 import type { Channel, Hold } from '../release/channel.ts'
@@ -228,24 +227,3 @@ function ended({ format, type, app, channel, seq, issuedAt, releases }: ChannelM
 /** Sources before their followers, deletions last: a run that is stopped leaves what readers understand. */
 const inOrder = (a: PlannedChannel, b: PlannedChannel): number => rankOf(a) - rankOf(b)
 const rankOf = ({ kind, plan: { edited } }: PlannedChannel): number => (kind === 'deleted' ? 2 : edited?.follow ? 1 : 0)
-
-export const isNothing = ({ apps }: ApplyPlan): boolean =>
-  apps.every(({ name, channels }) => name === undefined && channels.length === 0)
-
-/** What changes, for people and for `--json`. */
-export interface Summary {
-  readonly apps: readonly Readonly<{ app: string; name: string }>[]
-  readonly channels: readonly (Readonly<{ seq: number; effects?: readonly string[] }> &
-    ChannelRef &
-    Pick<PlannedChannel, 'kind' | 'changes' | 'warnings'>)[]
-}
-
-export const summaryOf = ({ apps }: ApplyPlan): Summary => ({
-  apps: apps.flatMap(({ app, name }) => (name === undefined ? [] : [{ app, name }])),
-  channels: apps.flatMap(({ channels }) =>
-    channels.map(({ ref: { app, channel }, plan: { seq, effects }, kind, changes, warnings }) => ({
-      ...{ app, channel, kind, seq, changes, warnings },
-      ...defined({ effects }),
-    })),
-  ),
-})

@@ -16,7 +16,7 @@ export const groups: Readonly<Record<string, Group>> = {
     channel: 'create, describe, rename, delete and list channels',
     apply: 'change channels to what a file says',
     diff: 'print what `platte apply` would change',
-    'export-config': 'print the file of `platte apply` for the channels that there are',
+    'export-config': 'print the file of `platte apply` for the channels there are',
     prune: 'remove old releases from a channel, and their packages',
   },
   'Roll out': {

@@ -1,7 +1,7 @@
 /** Whatever two files say: what the second makes of a store does not depend on the first, and nobody is offered a mixture. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isNothing } from '../../src/apply/plan.ts'
+import { isNothing } from '../../src/apply/summary.ts'
 import { countWrites, everyFault, withFault } from '../faults/scene.ts'
 import { noticing, type TestStore } from '../world.ts'
 import { anyFile } from './files.ts'

@@ -1,0 +1,25 @@
+/** What a plan changes, for people, for `--json` and for the next step. */
+import type { ChannelRef } from '../catalog/read.ts'
+import { defined } from '../kernel/json.ts'
+import type { ApplyPlan, PlannedChannel } from './plan.ts'
+
+export const isNothing = ({ apps }: ApplyPlan): boolean =>
+  apps.every(({ name, channels }) => name === undefined && channels.length === 0)
+
+/** `apps`: the name that an app gets; empty: none. `seq`: the revision of a channel afterwards. */
+export interface Summary {
+  readonly apps: readonly Readonly<{ app: string; name: string }>[]
+  readonly channels: readonly (Readonly<{ seq: number; effects?: readonly string[] }> &
+    ChannelRef &
+    Pick<PlannedChannel, 'kind' | 'changes' | 'warnings'>)[]
+}
+
+export const summaryOf = ({ apps }: ApplyPlan): Summary => ({
+  apps: apps.flatMap(({ app, name }) => (name === undefined ? [] : [{ app, name }])),
+  channels: apps.flatMap(({ channels }) =>
+    channels.map(({ ref: { app, channel }, plan: { seq, effects }, kind, changes, warnings }) => ({
+      ...{ app, channel, kind, seq, changes, warnings },
+      ...defined({ effects }),
+    })),
+  ),
+})
