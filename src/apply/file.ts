@@ -67,7 +67,7 @@ function keysOf(text: string | undefined): readonly string[] | undefined {
 }
 
 async function parseYaml(name: string, text: string): Promise<Omit<ConfigFile, 'name'>> {
-  const { isMap, isScalar, LineCounter, parseDocument } = await import('yaml')
+  const { isMap, isScalar, LineCounter, parseDocument } = (await import('yaml')).default
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, merge: true })
   const [error] = document.errors
@@ -169,6 +169,6 @@ function opened(one: AnySchema | undefined): AnySchema | undefined {
 /** A file of TOML or YAML that says the same. */
 export async function renderConfig(value: object, form: 'toml' | 'yaml'): Promise<string> {
   if (form === 'toml') return `${stringify(value).trimEnd()}\n`
-  const { stringify: yamlOf } = await import('yaml')
+  const { stringify: yamlOf } = (await import('yaml')).default
   return yamlOf(value, { lineWidth: 0 })
 }
