@@ -81,7 +81,7 @@ async function loadApp(reader: StoreReader, catalog: CatalogState, app: string, 
 }
 
 /** Pure. */
-export function planApp(there: AppState, wish: AppWish, issue: Issue): PlannedApp {
+function planApp(there: AppState, wish: AppWish, issue: Issue): PlannedApp {
   const { app, catalog, heads } = there
   const finals = finalsOf(there, wish)
   checkNames(there, finals)
