@@ -20,4 +20,5 @@ if (oldNode !== undefined) {
   process.exitCode = 1
 } else if (['-V', '--version'].includes(first)) print(`${manifest.version}\n`)
 else if (['-h', '--help'].includes(first) || (first === 'help' && others.length === 0)) print(overview(names))
-else await (await import('./run.ts')).run(first === 'help' ? [...others, '--help'] : words)
+// Without await: executables contain CommonJS, which has none here.
+else void import('./run.ts').then(({ run }) => run(first === 'help' ? [...others, '--help'] : words))

@@ -1,9 +1,14 @@
 /** A clone with what a build needs and nothing else, as a release makes it. */
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
 const repository = resolve(import.meta.dirname, '../..')
+
+export const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
+
+export const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
 
 interface Locked {
   readonly dev?: true
@@ -11,7 +16,7 @@ interface Locked {
 }
 
 /** @param tools packages that the build runs, beside those that it bundles. */
-function cloneTo(folder: string, tools: readonly string[]): void {
+export function cloneTo(folder: string, tools: readonly string[]): void {
   const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: repository,
     encoding: 'utf8',

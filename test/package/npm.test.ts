@@ -1,11 +1,11 @@
 /** The npm package: built twice, installed into empty folders without a network, on each Node that it is for. */
-import { createHash } from 'node:crypto'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fetchNode } from '../../infra/release/runtimes.ts'
-import { packageOf, run } from './clone.ts'
+import { packageOf, run, sha256 } from './clone.ts'
 import { ask, start } from './served.ts'
 
 /** Of commands, from an empty folder to an answer. */
@@ -18,15 +18,14 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
-
 function emptyFolder(name: string): string {
   const folder = join(root, name)
   mkdirSync(folder)
   return folder
 }
 
-const nodes = { '22.18.0': 'oldest', '24': 'own', '26.10.0': 'newest' }
+/** The oldest that works, the one of this project, and a newer one. */
+const nodes = ['22.18.0', '24', '26.10.0']
 const folderOf = (version: string): string =>
   version === '24' ? dirname(process.execPath) : join(fetchNode(version, 'x64'), 'bin')
 
@@ -34,7 +33,7 @@ test('a build elsewhere makes the same bytes', () => {
   expect(sha256(packageOf(join(root, 'another/place/of/the/clone')))).toBe(sha256(tarball))
 })
 
-test.each(Object.keys(nodes))('Node %s: from an empty folder to the first answered check', async (version) => {
+test.each(nodes)('Node %s: from an empty folder to the first answered check', async (version) => {
   const folder = emptyFolder(`node-${version}`)
   const node = folderOf(version)
   const since = performance.now()
@@ -62,6 +61,20 @@ test('it has no dependencies and no scripts, and everything that it names', asyn
   const load = entries.map((name) => `await import('${name}')`).join('\n')
   run(folder, process.execPath, ['--input-type=module', '--eval', load])
   expect(readFileSync(join(installed, 'LICENSES.txt'), 'utf8')).toMatch(/^hono \d/m)
+})
+
+test('an older Node is named', () => {
+  const folder = emptyFolder('node-20')
+  run(folder, 'tar', ['-xzf', tarball, '--strip-components=1'])
+  const node = join(fetchNode('20.20.2', 'x64'), 'bin/node')
+  const { status, stdout, stderr } = spawnSync(node, ['dist/cli/platte.mjs', 'start'], {
+    cwd: folder,
+    encoding: 'utf8',
+  })
+  expect({ status, stdout, stderr }).toEqual({
+    ...{ status: 1, stdout: '' },
+    stderr: 'error: Platte needs Node 22.18 or newer; this is 20.20.2\n',
+  })
 })
 
 test('wrangler deploys the Worker of the package', () => {

@@ -1,0 +1,60 @@
+/** The executables: built twice, and used by somebody who has no Node. arm64 needs `.ci/arm64 run`. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { unsignedSample } from '../payloads.ts'
+import { cloneTo, run, sha256, version } from './clone.ts'
+import { ask, start } from './served.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'platte-executables-test-'))
+const clone = join(root, 'clone')
+const archive = (folder: string, processor: string): string =>
+  join(folder, `dist/executables/platte-${version}-linux-${processor}.tar.gz`)
+const emulator = process.env.PLATTE_ARM64 ?? ''
+
+function make(folder: string, ...processors: readonly string[]): void {
+  cloneTo(folder, ['esbuild', '@esbuild', 'postject'])
+  run(folder, process.execPath, ['infra/release/executables.ts', ...processors])
+}
+
+beforeAll(() => make(clone))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+test('a build elsewhere makes the same bytes', () => {
+  const another = join(root, 'another/place/of/the/clone')
+  make(another, 'x64')
+  expect(sha256(archive(another, 'x64'))).toBe(sha256(archive(clone, 'x64')))
+})
+
+test.each([
+  ['x64', ''],
+  ['arm64', emulator],
+])('%s: init, publish, serve, an answered check', async (processor, before) => {
+  if (processor === 'arm64' && emulator === '') throw new Error('use .ci/arm64 run npm run test:package')
+  const folder = join(root, processor)
+  mkdirSync(folder)
+  execFileSync('tar', ['-xzf', archive(clone, processor), '--strip-components=1', '-C', folder])
+  const [command = '', ...first] = [...before.split(' '), join(folder, 'platte')].filter((word) => word !== '')
+  // No PATH: nothing of this machine's Node is found.
+  const env = { PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys', PLATTE_APP: 'e96281a6-d1af-4bde-9a0a-97b76e56dc57' }
+  const found = before === '' ? command : execFileSync('which', [command], { encoding: 'utf8' }).trim()
+  const platte = (args: readonly string[], more = {}): string =>
+    execFileSync(found, [...first, ...args], {
+      ...{ cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+      env: { ...env, ...more },
+    })
+
+  expect(platte(['--version'])).toBe(`${version}\n`)
+  const PLATTE_ROOT = platte(['init', '--root-keys', 'offline']).trim().replace('PLATTE_ROOT=', '')
+  writeFileSync(join(folder, 'payload.gz'), unsignedSample)
+  const place = ['--channel', 'stable', '--version', '4152.2.0', '--board', 'amd64-usr', '--create']
+  platte(['publish', 'payload.gz', ...place], { PLATTE_ROOT })
+  const served = await start(found, [...first, 'serve'], { cwd: folder, env: { ...env, PLATTE_ROOT, PORT: '0' } })
+  try {
+    expect(await ask(served.url)).toContain('<manifest version="4152.2.0">')
+  } finally {
+    await served.stop()
+  }
+})
