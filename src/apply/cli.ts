@@ -7,10 +7,11 @@ import { refuseUnsafe } from '../doctor/examine.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { changeLine } from '../release/diff.ts'
 import { readShort } from '../runtime/files.ts'
+import { checkConfig, maxConfigBytes } from './check.ts'
 import { type Applied, commitApply, previewApply } from './commit.ts'
 import type { Config } from './config.ts'
 import { exportConfig } from './export.ts'
-import { type ConfigFile, checkConfig, maxConfigBytes, parseConfigFile, placed, renderConfig } from './file.ts'
+import { type ConfigFile, parseConfigFile, placed, renderConfig } from './file.ts'
 import { planApply } from './plan.ts'
 import type { Summary } from './summary.ts'
 
@@ -20,7 +21,7 @@ const pruneWords = 'also remove what the file does not mention of its apps'
 
 export const applyCommand = (): Command =>
   cli
-    .command('apply', 'change channels to what a file says', cli.writeFlags)
+    .command('apply', 'change channels to what a file says', [...cli.writeFlags, ...cli.endpointFlags])
     .argument('<file>', 'TOML, or YAML where its name ends in .yaml')
     .option('--prune', pruneWords)
     .option('--dry-run', 'print what would change; write nothing')
@@ -29,9 +30,12 @@ export const applyCommand = (): Command =>
       print(
         options,
         await inFile(file, async (config) => {
+          const endpoint = await cli.openEndpoint(options)
+          const { prune = false, dryRun = false } = options
+          if (endpoint) return endpoint.apply<Applied>({ config: file.value, prune, dryRun })
           const { store } = await cli.openStoreOf(options, warn)
-          const planned = await planApply(store, { config, prune: options.prune ?? false }, issueOf(store))
-          if (options.dryRun) return previewApply(planned)
+          const planned = await planApply(store, { config, prune }, issueOf(store))
+          if (dryRun) return previewApply(planned)
           if (store.release.length > 0) await refuseUnsafe(store)
           return commitApply(store, planned)
         }),

@@ -44,7 +44,12 @@ export interface ApplyPlan {
 }
 
 /** `prune` removes what the file does not mention of its apps. Apps that it does not mention stay. */
-export type Wish = Readonly<{ config: Config; prune: boolean }>
+export interface Wish {
+  readonly config: Config
+  readonly prune: boolean
+  /** Refuses a plan that its sender must not carry out; called for each that is made. */
+  readonly check?: (apps: readonly PlannedApp[]) => void
+}
 
 type AppWish = Readonly<{ config: AppConfig; prune: boolean }>
 
@@ -63,6 +68,7 @@ export async function planApply(
     const there = await loadApp(reader, state, app, Object.keys(config.channels))
     apps.push(planApp(there, { config, prune: wish.prune }, issue))
   }
+  wish.check?.(apps)
   return { wish, state, issue, apps }
 }
 

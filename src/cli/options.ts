@@ -92,6 +92,8 @@ export interface Endpoint {
   readonly url: string
   /** Sends a command; with a release key at hand, signed too. @throws PlatteError as the function refuses. */
   send<Result>(command: ChannelCommand, options: { readonly dryRun?: boolean | undefined }): Promise<Result>
+  /** Sends a file of channels. @throws PlatteError as the function refuses. */
+  apply<Result extends object>(body: Readonly<{ config: unknown; prune: boolean; dryRun: boolean }>): Promise<Result>
   /** Uploads the packages that the function lacks. @throws PlatteError as it refuses; 'mismatch' for other bytes. */
   upload(announced: AnnouncedUpload, sending: Sending): Promise<void>
 }

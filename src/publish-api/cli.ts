@@ -1,6 +1,6 @@
 /** Commands with `--endpoint`, sent to a publish function with the identity of a pipeline; and `platte policy`. */
 import { Command } from 'commander'
-import { actions, type ChannelCommand } from '../channels/commands.ts'
+import type { ChannelCommand } from '../channels/commands.ts'
 import { draftCommand } from '../channels/execute-command.ts'
 import type { Publisher } from '../channels/publish.ts'
 import type { AnnouncedUpload, Endpoint, Options, Sending } from '../cli/options.ts'
@@ -13,7 +13,7 @@ import { readTextFile } from '../runtime/text-file.ts'
 import { callFunction, findIdToken, requireConfidential } from './client.ts'
 import { proposalOf } from './countersign.ts'
 import { type Claims, judge, provenanceOf } from './policy.ts'
-import { readPolicy } from './policy-document.ts'
+import { policyActions, readPolicy } from './policy-document.ts'
 import type { OpenedUpload } from './uploads.ts'
 
 /** @throws PlatteError('configuration') where settings are missing; 'unauthorized' without a token. */
@@ -40,6 +40,8 @@ export async function openEndpoint(options: Options): Promise<Endpoint> {
   }
   return {
     url,
+    apply: <Result extends object>(body: object) =>
+      post<Result & { readonly channels: unknown }>('/v1/apply', body, 'channels'),
     upload: (announced, sending) =>
       uploadAll((body) => post<OpenedUploads>('/v1/uploads', body, 'packages'), announced, { ...sending, url }),
     async send<Result>(command: ChannelCommand, { dryRun }: { readonly dryRun?: boolean | undefined }) {
@@ -131,7 +133,7 @@ export function policyCommand(): Command {
   const about = 'print the rule that allows a token something, or why none does'
   const check = command('check', about, ['publishPolicy', 'app'])
     .option('--claims <file>', 'a token, or its claims as JSON, not verified; without it, only the policy is checked')
-    .option('--action <action>', `the action: ${actions.join(', ')}`, oneOf(actions), 'publish')
+    .option('--action <action>', `the action: ${policyActions.join(', ')}`, oneOf(policyActions), 'publish')
     .option('--channel <channel>', 'the channel', parseChannel, 'stable')
     .action(checkPolicy)
   return new Command('policy').description('test the policy of a publish function').exitOverride().addCommand(check)

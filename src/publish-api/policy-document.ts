@@ -7,6 +7,9 @@ import { isConfidential } from '../http/credentials.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { problemsOf } from './policy-rules.ts'
 
+/** `apply` is not a command of one channel: it has a route of its own. */
+export const policyActions: readonly string[] = [...actions, 'apply']
+
 const maxPolicyBytes = 256 * 1024
 
 const httpsUrl = v.pipe(
@@ -42,7 +45,7 @@ const schema = v.pipe(
         id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -')),
         issuer: v.string(),
         allow: v.pipe(v.array(allowed), v.minLength(1)),
-        actions: v.pipe(v.array(v.picklist(actions)), v.minLength(1)),
+        actions: v.pipe(v.array(v.picklist(policyActions)), v.minLength(1)),
         claims: field.record(field.text(100), matcher),
         provenance: v.exactOptional(v.boolean()),
       }),

@@ -5,6 +5,7 @@
  */
 import type { Hono } from 'hono'
 import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
+import { applyFeature } from '../apply/feature.ts'
 import { newHono } from '../http/hono.ts'
 import { internalDetail, refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
@@ -18,9 +19,12 @@ import { openS3 } from '../store/s3/client.ts'
 import { s3Documents } from '../store/s3/documents.ts'
 import { s3Packages } from '../store/s3/packages.ts'
 import { s3Uploads } from '../store/s3/uploads.ts'
-import { features } from './features.ts'
+import type { Features } from './compose.ts'
+import { features as shared } from './features.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
+
+const features: Features = [...shared, applyFeature]
 
 /** Bounds one scheduled run to a few seconds. With more channels, the next runs continue. */
 const slice = { most: 100, opens: 50 }

@@ -1,4 +1,5 @@
 /** What every process that serves does, on Node and Deno. */
+import { applyFeature } from '../apply/feature.ts'
 import { type CatalogCache, newCatalogCache, reload } from '../catalog/cache.ts'
 import { loadPinnedRoot } from '../catalog/walk-roots.ts'
 import type { Publisher } from '../channels/publish.ts'
@@ -29,6 +30,7 @@ const serverFeatures: Features = [
   metricsFeature,
   fleetSiteFeature,
   guardFeature,
+  applyFeature,
   fallBackFeature,
   upstreamsFeature({
     platte: () => import('../mirroring/adopt-url.ts'),

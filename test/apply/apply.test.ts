@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { checkConfig } from '../../src/apply/check.ts'
 import { exportConfig } from '../../src/apply/export.ts'
-import { checkConfig, parseConfigFile, placed } from '../../src/apply/file.ts'
+import { parseConfigFile, placed } from '../../src/apply/file.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { countWrites, faulty } from '../faults/scene.ts'

@@ -1,7 +1,7 @@
 /** Stores that files are applied to: copies, what is in force there, and what random machines are offered. */
 
+import { checkConfig } from '../../src/apply/check.ts'
 import { type Applied, commitApply } from '../../src/apply/commit.ts'
-import { checkConfig } from '../../src/apply/file.ts'
 import { type ApplyPlan, planApply } from '../../src/apply/plan.ts'
 import { loadHead } from '../../src/catalog/commit-channel.ts'
 import { channelEntry, channelsOf, loadForWriting } from '../../src/catalog/read.ts'

@@ -55,7 +55,7 @@ const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
 
 /** A room that stands on another goes with it. */
 const deletable = [
-  ...[['locks'], ['site', 'fleet-site'], ['mirroring'], ['publish-api'], ['metrics'], ['guard'], ['apply']],
+  ...[['locks'], ['site', 'fleet-site'], ['mirroring'], ['publish-api', 'apply'], ['metrics'], ['guard'], ['apply']],
   ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook'], ['fleet-site'], ['fallbacks'], ['webhook']],
 ]
 

@@ -16,7 +16,11 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   http: ['kernel', 'hono'],
   checks: ['catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono'],
   channels: ['payload', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'valibot'],
-  apply: ['channels', 'payload', 'catalog', 'trust', 'documents', 'release', 'kernel', 'valibot'],
+  apply: ['publish-api', 'channels', 'payload', 'checks', 'catalog', 'http', 'trust', 'documents', 'release'].concat([
+    'kernel',
+    'hono',
+    'valibot',
+  ]),
   'publish-api': [
     'payload',
     'channels',
@@ -45,6 +49,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   fallbacks: ['fleet', 'checks', 'catalog', 'store', 'documents', 'release', 'kernel', 'valibot', 'node:'],
   webhook: ['fleet', 'checks', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
   runtime: [
+    'apply',
     'webhook',
     'fallbacks',
     'fleet-site',
@@ -111,7 +116,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
   [/^metrics\/metrics\.ts$/, ['prom-client']],
   [/^upstreams\/adopt-file\.ts$/, ['smol-toml']],
-  [/^apply\/file\.ts$/, ['smol-toml', 'yaml', 'fastest-levenshtein']],
+  [/^apply\/file\.ts$/, ['smol-toml', 'yaml']],
+  [/^apply\/check\.ts$/, ['fastest-levenshtein']],
   [/^store\/s3\/(client|documents|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
   [/^store\/s3\/uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
 ]

@@ -1,0 +1,13 @@
+/** `POST /v1/apply`, where a policy lets pipelines publish. Workers do not carry it: their bundle is near its limit. */
+import type { Feature } from '../checks/serving.ts'
+import type { PolicySource } from '../publish-api/policy-document.ts'
+
+export const applyFeature: Feature<{ readonly publishPolicy?: PolicySource | undefined }> = {
+  name: 'apply',
+  open: async ({ publishPolicy }, context) => {
+    if (publishPolicy === undefined) return undefined
+    const { readPolicy } = await import('../publish-api/policy-document.ts')
+    const { openApply } = await import('./endpoint.ts')
+    return openApply(await readPolicy(publishPolicy, context.readText), context)
+  },
+}
