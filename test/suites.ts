@@ -21,7 +21,6 @@ export const long: readonly string[] = [
   'bench/rows.test.ts',
   'deletion/rooms.test.ts',
   'formats/formats.test.ts',
-  'infra/docker.test.ts',
   'infra/systemd.test.ts',
   'infra/github*.test.ts',
   'infra/build.test.ts',
@@ -45,6 +44,9 @@ export const long: readonly string[] = [
   'fleet/flood.test.ts',
   'fleet/words.test.ts',
 ]
+
+/** What runs only in the image of `.ci/container`. */
+export const elsewhere: readonly string[] = ['**/container/**']
 
 /** Tests of many rounds (`rounds.ts`). */
 export const scaled: readonly string[] = [

@@ -4,7 +4,7 @@ import { lambdaReporter } from './lambda/reporter.ts'
 import { liveReporter } from './live/reporter.ts'
 import { chromiumReporter } from './pages/reporter.ts'
 import { SlowestFirst } from './slowest-first.ts'
-import { long } from './suites.ts'
+import { elsewhere, long } from './suites.ts'
 
 /** What all runs share. */
 export const shared = {
@@ -21,14 +21,14 @@ export const shared = {
   experimental: { diagnostics: { isolate: false } },
 }
 
-/** Runs by name whatever it is given: `npm test -- test/infra/docker.test.ts` also runs what belongs to `test:long`. */
+/** Runs by name whatever it is given: `npm test -- test/infra/build.test.ts` also runs what belongs to `test:long`. */
 const isNamed = process.argv.some((word) => word.startsWith('test/') && !word.endsWith('.config.ts'))
 
 export default defineConfig({
   test: {
     ...shared,
     include: ['**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...(isNamed ? [] : long.map((file) => `**/${file}`))],
+    exclude: [...configDefaults.exclude, ...elsewhere, ...(isNamed ? [] : long.map((file) => `**/${file}`))],
     globalSetup: ['test/build-cli.ts'],
     reporters: [
       'default',

@@ -18,6 +18,7 @@ import { webhookFeature } from '../webhook/feature.ts'
 import { createApp } from './app.ts'
 import { type Features, openFeatures, refreshEveryMs, runLog, servingWith } from './compose.ts'
 import { features } from './features.ts'
+import { readinessFeature } from './readiness.ts'
 import type { SettingsWith } from './settings.ts'
 import { openUploadsOf } from './store.ts'
 import { readTextFile } from './text-file.ts'
@@ -28,6 +29,7 @@ const serverFeatures: Features = [
   // Only a process has time to keep what machines report, and to adopt.
   fleetFeature,
   metricsFeature,
+  readinessFeature,
   fleetSiteFeature,
   guardFeature,
   applyFeature,

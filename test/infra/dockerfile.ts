@@ -2,7 +2,18 @@
 
 /** One instruction, with continued lines joined. */
 export interface Step {
-  readonly op: 'ENV' | 'WORKDIR' | 'COPY' | 'RUN' | 'USER' | 'EXPOSE' | 'HEALTHCHECK' | 'ENTRYPOINT' | 'CMD'
+  readonly op:
+    | 'ARG'
+    | 'LABEL'
+    | 'ENV'
+    | 'WORKDIR'
+    | 'COPY'
+    | 'RUN'
+    | 'USER'
+    | 'EXPOSE'
+    | 'HEALTHCHECK'
+    | 'ENTRYPOINT'
+    | 'CMD'
   readonly text: string
 }
 
@@ -12,7 +23,7 @@ export interface Stage {
   readonly steps: readonly Step[]
 }
 
-const ops: readonly string[] = 'ENV WORKDIR COPY RUN USER EXPOSE HEALTHCHECK ENTRYPOINT CMD'.split(' ')
+const ops: readonly string[] = 'ARG LABEL ENV WORKDIR COPY RUN USER EXPOSE HEALTHCHECK ENTRYPOINT CMD'.split(' ')
 const isOp = (word: string): word is Step['op'] => ops.includes(word)
 
 /** @throws Error for an instruction that is not known here. */
@@ -24,7 +35,7 @@ export function parseDockerfile(text: string): readonly Stage[] {
     .replaceAll(/\\\n\s*/g, '')
     .split('\n')) {
     const [, op = '', rest = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? []
-    const [, base, name] = (op === 'FROM' && /^([\w.:/-]+)(?: AS (\w+))?$/.exec(rest)) || []
+    const [, base, name] = (op === 'FROM' && /^(?:--platform=\S+ )?([\w.:/-]+)(?: AS (\w+))?$/.exec(rest)) || []
     if (base !== undefined) stages.push({ base, name: name ?? '', steps: [] })
     else if (isOp(op) && stages.length > 0) stages.at(-1)?.steps.push({ op, text: rest })
     else throw new Error(`not understood: ${line}`)
