@@ -1,5 +1,5 @@
 /** The image that buildah built, in the containers of infra/docker/compose.yaml. */
-import { chownSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
@@ -69,6 +69,11 @@ describe('the image', () => {
   const files = readdirSync(rootfs, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => relative(rootfs, join(parentPath, name)))
+    .filter((file) => !file.startsWith('lib64/'))
+  const writable = readdirSync(rootfs, { recursive: true, encoding: 'utf8' }).filter((file) => {
+    const { uid, gid, mode } = statSync(join(rootfs, file))
+    return uid !== 0 || gid !== 0 || (mode & 0o022) !== 0
+  })
 
   test('has the program, Node, its libraries, and names for the user', () => {
     const others = files.filter((file) => !/^(opt\/platte|lib)\//.test(file))
@@ -82,11 +87,7 @@ describe('the image', () => {
   test('has less than 140 MB, and nothing that its user could change but the folder of the store', () => {
     const sizes = files.map((file) => statSync(join(rootfs, file)).size)
     expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(140e6)
-    const own = readdirSync(rootfs, { recursive: true, encoding: 'utf8' }).filter((file) => {
-      const { uid, gid, mode } = statSync(join(rootfs, file))
-      return uid !== 0 || gid !== 0 || (mode & 0o022) !== 0
-    })
-    expect(own.filter((file) => !/^(proc|dev|run)$/.test(file))).toEqual(['var/lib/platte'])
+    expect(writable).toEqual(['var/lib/platte'])
   })
 
   test('says what it is', () => {
@@ -116,7 +117,7 @@ describe('the image', () => {
 describe('compose.yaml', () => {
   test('init, doctor and publish by the cli, a check and a download by the server', async () => {
     pin = cli('init', '--root-keys', '/keys/offline').replace('PLATTE_ROOT=', '').trim()
-    expect(cli('doctor')).toContain('may hold channels')
+    expect(cli('doctor')).toContain('this store can hold channels')
     const payload = join(keys, 'os_update.gz')
     writeFileSync(payload, payloadText())
     chownSync(payload, 1000, 1000)
@@ -170,14 +171,13 @@ describe('compose.yaml', () => {
   })
 
   test('commands that watch end with a signal, as the first process of their container', async () => {
-    cpSync(store, makeVolume(folder, 'upstream'), { recursive: true })
-    const args = ['mirror', 'file:/upstream', '--store', 'file:/copy', '--watch', '1h']
-    const mounts = ['upstream', 'copy'].map((name) => ({ source: makeVolume(folder, name), destination: `/${name}` }))
-    const mirror = await start(
-      { args: [...image.Entrypoint, ...args], env: { PLATTE_ROOT: pin }, mounts, user: '0:0' },
-      /catalog|mirrored|copied/i,
-    )
+    const mounts = [
+      { source: store, destination: '/upstream' },
+      { source: makeVolume(folder, 'copy'), destination: '/copy' },
+    ]
+    const args = [...image.Entrypoint, 'mirror', 'file:/upstream', '--store', 'file:/copy/store', '--watch', '1h']
+    const mirror = await start({ args, env: { PLATTE_ROOT: pin }, mounts }, /packages 1/)
     mirror.signal('TERM')
-    expect((await mirror.ended) as unknown).toEqual([0, null])
+    expect(await mirror.ended).toEqual([0, null])
   })
 })

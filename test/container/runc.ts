@@ -108,7 +108,7 @@ export interface Container {
 }
 
 const fetcher = `const [url, body] = JSON.parse(process.argv[1])
-fetch(url, { ...(body !== undefined && { method: 'POST', body }), signal: AbortSignal.timeout(10_000) })
+fetch(url, { ...(body !== null && { method: 'POST', body }), signal: AbortSignal.timeout(10_000) })
   .then(async (r) => console.log(JSON.stringify({ status: r.status, body: await r.text() })), () => process.exit(9))`
 
 const running: Container[] = []
@@ -140,7 +140,7 @@ export async function start(options: ContainerOptions, ready: RegExp): Promise<C
         globalThis.process.execPath,
         '-e',
         fetcher,
-        JSON.stringify([url, body]),
+        JSON.stringify([url, body ?? null]),
       ]
       const { status, stdout } = spawnSync('nsenter', inside, { encoding: 'utf8' })
       return status === 0 ? JSON.parse(stdout) : undefined
