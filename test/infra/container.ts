@@ -15,8 +15,7 @@ const owner: User = { uid, gid: isRoot ? uid : (process.getgid?.() ?? 0) }
 
 const has = (words: readonly string[]): boolean => spawnSync(words[0] ?? '', words.slice(1)).status === 0
 export const canDropPrivileges = has(['setpriv', '--no-new-privs', 'true'])
-export const canMount =
-  isRoot && has(['unshare', '--mount', '--propagation', 'private', 'mount', '--bind', '/', '/mnt'])
+const canMount = isRoot && has(['unshare', '--mount', '--propagation', 'private', 'mount', '--bind', '/', '/mnt'])
 
 /** An absolute path, or a text with some in it, as it is below `root`. */
 export const below = (root: string, text: string): string =>
