@@ -23,7 +23,7 @@ const url = process.env.PLATTE_REPOSITORY
 const manifest = {
   ...{ name, version, description, keywords: ['omaha', 'flatcar', 'coreos', 'update-server'], type, license, engines },
   ...{ bin, exports, ...(url ? { repository: { type: 'git', url: `git+${url}.git` } } : {}) },
-  publishConfig: { access: 'public', registry: 'https://registry.npmjs.org/' },
+  publishConfig: { access: 'public' },
 }
 write('package.json', `${JSON.stringify(manifest, null, 2)}\n`)
 write('wrangler.toml', replaceOnce(read('wrangler.toml'), 'src/runtime/worker-full.ts', 'dist/worker-full.mjs'))

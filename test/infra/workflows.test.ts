@@ -56,3 +56,27 @@ describe('the examples', () => {
     for (const name of command?.options ?? []) expect(read('github/run.mjs')).toMatch(new RegExp(`^  ${name}: `, 'm'))
   })
 })
+
+describe('the release', () => {
+  const { permissions, jobs }: Workflow = parse(readFileSync(join(repository, '.github/workflows/release.yml'), 'utf8'))
+
+  test('what is built never sees an identity, and what has one runs nothing of the clone but the Dockerfile', () => {
+    expect(permissions).toEqual({})
+    expect(jobs.build?.permissions).toEqual({ contents: 'read' })
+    for (const { permissions, environment, steps } of Object.values(jobs)) {
+      expect(environment).toBe(Object.hasOwn(permissions, 'id-token') ? 'release' : undefined)
+      for (const { uses } of steps) if (uses) expect(uses).toMatch(/@[0-9a-f]{40}$/)
+      for (const { run = '' } of steps) expect(run).not.toContain('${{')
+    }
+    const { publish, image } = jobs
+    for (const { run = '' } of [...(publish?.steps ?? []), ...(image?.steps ?? [])])
+      expect(run).not.toMatch(/npm (ci|install|run|test)|npx|infra\/(?!docker\/Dockerfile)/)
+  })
+
+  test('its scripts are there', () => {
+    const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
+    const named = (jobs.build?.steps ?? []).flatMap(({ run = '' }) => [...run.matchAll(/npm run ([\w:]+)/g)])
+    expect(named.length).toBeGreaterThan(2)
+    for (const [, name = ''] of named) expect(Object.keys(scripts)).toContain(name)
+  })
+})

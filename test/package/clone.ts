@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 
-const repository = resolve(import.meta.dirname, '../..')
+export const repository = resolve(import.meta.dirname, '../..')
 
 export const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
 

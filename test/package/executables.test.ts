@@ -1,31 +1,48 @@
-/** The executables: built twice, and used by somebody who has no Node. arm64 needs `.ci/arm64 run`. */
+/** The files of a release; the executables built twice, and used by somebody who has no Node. arm64 needs `.ci/arm64 run`. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { unsignedSample } from '../payloads.ts'
-import { cloneTo, run, sha256, version } from './clone.ts'
+import { cloneTo, repository, run, sha256, version } from './clone.ts'
 import { ask, start } from './served.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'platte-executables-test-'))
 const clone = join(root, 'clone')
 const archive = (folder: string, processor: string): string =>
-  join(folder, `dist/executables/platte-${version}-linux-${processor}.tar.gz`)
+  join(folder, `platte-${version}-linux-${processor}.tar.gz`)
 const emulator = process.env.PLATTE_ARM64 ?? ''
 
-function make(folder: string, ...processors: readonly string[]): void {
-  cloneTo(folder, ['esbuild', '@esbuild', 'postject'])
-  run(folder, process.execPath, ['infra/release/executables.ts', ...processors])
-}
+const release = join(clone, 'dist/release')
+const tools = ['esbuild', '@esbuild', 'postject']
 
-beforeAll(() => make(clone))
+beforeAll(() => {
+  cloneTo(clone, tools)
+  run(clone, 'npm', ['run', '--silent', 'build:release'])
+})
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 test('a build elsewhere makes the same bytes', () => {
   const another = join(root, 'another/place/of/the/clone')
-  make(another, 'x64')
-  expect(sha256(archive(another, 'x64'))).toBe(sha256(archive(clone, 'x64')))
+  cloneTo(another, tools)
+  run(another, process.execPath, ['infra/release/executables.ts', 'x64'])
+  expect(sha256(archive(join(another, 'dist/executables'), 'x64'))).toBe(sha256(archive(release, 'x64')))
+})
+
+test('checksums name every file, and the SBOM every package that is bundled', () => {
+  const files = readdirSync(release).filter((name) => name !== 'SHA256SUMS')
+  const lines = files.sort().map((name) => `${sha256(join(release, name))}  ${name}\n`)
+  expect(readFileSync(join(release, 'SHA256SUMS'), 'utf8')).toBe(lines.join(''))
+  const kinds = ['.cdx.json', '-linux-arm64.tar.gz', '-linux-x64.tar.gz', '.tgz']
+  expect(new Set(files)).toEqual(new Set(kinds.map((kind) => `platte-${version}${kind}`)))
+  const { components } = JSON.parse(readFileSync(join(release, `platte-${version}.cdx.json`), 'utf8'))
+  const { dependencies } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
+  const purls = components.map(({ purl }: { purl: string }) => decodeURIComponent(purl))
+  expect(purls).toEqual(
+    expect.arrayContaining(Object.entries(dependencies).map(([name, pinned]) => `pkg:npm/${name}@${pinned}`)),
+  )
+  expect(purls.filter((purl: string) => /vitest|wrangler|esbuild/.test(purl))).toEqual([])
 })
 
 test.each([
@@ -35,7 +52,7 @@ test.each([
   if (processor === 'arm64' && emulator === '') throw new Error('use .ci/arm64 run npm run test:package')
   const folder = join(root, processor)
   mkdirSync(folder)
-  execFileSync('tar', ['-xzf', archive(clone, processor), '--strip-components=1', '-C', folder])
+  execFileSync('tar', ['-xzf', archive(release, processor), '--strip-components=1', '-C', folder])
   const [command = '', ...first] = [...before.split(' '), join(folder, 'platte')].filter((word) => word !== '')
   // No PATH: nothing of this machine's Node is found.
   const env = { PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys', PLATTE_APP: 'e96281a6-d1af-4bde-9a0a-97b76e56dc57' }
