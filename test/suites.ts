@@ -43,6 +43,7 @@ export const long: readonly string[] = [
   'fleet/heavy.test.ts',
   'fleet/flood.test.ts',
   'fleet/words.test.ts',
+  'openapi/{contract,client}.test.ts',
 ]
 
 /** What runs only in the image of `.ci/container`. */

@@ -31,7 +31,7 @@ const channel = v.strictObject({
 const channels = field.record(field.channelName, channel)
 const app = v.strictObject({ name: v.exactOptional(field.text(200)), channels })
 
-const schema = v.strictObject({
+export const catalogSchema = v.strictObject({
   format: v.picklist([1, 2]),
   type: v.literal('catalog'),
   root: field.positive,
@@ -46,10 +46,10 @@ const schema = v.strictObject({
 export const checkHold = (value: unknown): v.InferOutput<typeof hold> => field.check(hold, 'hold', value, 'usage')
 
 /** The short-lived signed list of everything that is offered. */
-export type Catalog = v.InferOutput<typeof schema>
+export type Catalog = v.InferOutput<typeof catalogSchema>
 export type CatalogChannel = v.InferOutput<typeof channel>
 
-export const { decode: decodeCatalog, check: checkCatalog } = field.documentOf(schema, 'catalog')
+export const { decode: decodeCatalog, check: checkCatalog } = field.documentOf(catalogSchema, 'catalog')
 
 /** @returns `undefined` for a payload that names no root. */
 export const peekRootVersion = (payload: Uint8Array): number | undefined =>

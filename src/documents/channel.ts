@@ -129,7 +129,7 @@ export const guard = v.pipe(
 )
 
 const length = v.exactOptional(field.duration)
-const schema = v.strictObject({
+export const channelSchema = v.strictObject({
   format: v.picklist([1, 2]),
   type: v.literal('channel'),
   app: field.appName,
@@ -154,13 +154,13 @@ const schema = v.strictObject({
 })
 
 /** Never just "manifest": Omaha's response has a `<manifest>` of its own. */
-export type ChannelManifest = Omit<v.InferOutput<typeof schema>, keyof Channel> & Channel
+export type ChannelManifest = Omit<v.InferOutput<typeof channelSchema>, keyof Channel> & Channel
 
 /** Whether a channel was deleted: its last manifest has no releases, and expired when it was issued. */
 export const isEnded = ({ releases, issuedAt, expires }: ChannelManifest): boolean =>
   releases.length === 0 && expires !== undefined && Date.parse(expires) <= Date.parse(issuedAt)
 
-export const { decode: decodeChannel } = field.documentOf<ChannelManifest>(schema, 'channel')
+export const { decode: decodeChannel } = field.documentOf<ChannelManifest>(channelSchema, 'channel')
 
 /**
  * Checks what may be signed. Readers accept ramps, windows and targets that they cannot evaluate, and withhold the release:
@@ -168,7 +168,7 @@ export const { decode: decodeChannel } = field.documentOf<ChannelManifest>(schem
  * @throws PlatteError(code) for a manifest that no reader would accept, or that would offer nothing.
  */
 export function checkChannel(value: unknown, code: ErrorCode = 'bad-document'): ChannelManifest {
-  const manifest = field.check(schema, 'channel', value, code)
+  const manifest = field.check(channelSchema, 'channel', value, code)
   const problem = conditionsProblem('the channel', manifest) ?? firstOf(manifest.releases, releaseProblem)
   if (problem !== undefined) throw new PlatteError(code, `channel: ${problem}`)
   return manifest

@@ -12,7 +12,7 @@ import { type ChannelManifest, content, maxDetailsBytes } from './channel.ts'
 import * as field from './fields.ts'
 import { detailsKey, setOf } from './paths.ts'
 
-const schema = v.strictObject({
+export const detailsSchema = v.strictObject({
   format: v.literal(2),
   type: v.literal('details'),
   app: field.appName,
@@ -20,9 +20,9 @@ const schema = v.strictObject({
   ...content,
 })
 
-export type ReleaseDetails = v.InferOutput<typeof schema>
+export type ReleaseDetails = v.InferOutput<typeof detailsSchema>
 
-const { decode } = field.documentOf(schema, 'details')
+const { decode } = field.documentOf(detailsSchema, 'details')
 
 /** @throws PlatteError('bad-document') */
 export const decodeDetails: (bytes: Verified<Uint8Array>) => ReleaseDetails = decode

@@ -18,7 +18,7 @@ const folder = v.pipe(
   ),
 )
 
-const schema = v.strictObject({
+export const missingSchema = v.strictObject({
   format: v.literal(1),
   missing: v.array(
     v.strictObject({
@@ -32,7 +32,7 @@ const schema = v.strictObject({
   ),
 })
 
-export type MissingPackages = v.InferOutput<typeof schema>['missing'][number]
+export type MissingPackages = v.InferOutput<typeof missingSchema>['missing'][number]
 
 /** @throws PlatteError('bad-document') */
 export function decodeMissing(bytes: Uint8Array): readonly MissingPackages[] {
@@ -42,7 +42,7 @@ export function decodeMissing(bytes: Uint8Array): readonly MissingPackages[] {
   } catch (cause) {
     throw new PlatteError('bad-document', `${missingKey}: is not JSON`, { cause })
   }
-  return field.check(schema, missingKey, value).missing
+  return field.check(missingSchema, missingKey, value).missing
 }
 
 /** @throws PlatteError('too-large') */

@@ -29,7 +29,7 @@ const role = {
   ),
 }
 
-const schema = v.strictObject({
+export const rootSchema = v.strictObject({
   /** The newest format that this store may use: see `newestFormat`. */
   format: v.pipe(field.positive, v.maxValue(newestFormat)),
   type: v.literal('root'),
@@ -45,7 +45,7 @@ const schema = v.strictObject({
 })
 
 /** The signed list of keys, roles and thresholds. */
-export type Root = v.InferOutput<typeof schema>
+export type Root = v.InferOutput<typeof rootSchema>
 export type PublicKey = Root['keys'][number]
 export type RoleName = keyof Root['roles']
 export const roleNames: readonly RoleName[] = ['root', 'release', 'timestamp']
@@ -53,7 +53,7 @@ export const roleNames: readonly RoleName[] = ['root', 'release', 'timestamp']
 /** The public members of a JWK. @throws PlatteError('bad-document') for other kinds of keys. */
 export const publicKeyOf = (name: string, jwk: unknown): PublicKey => field.check(anyJwk, name, jwk)
 
-export const { decode: decodeRoot, check: checkRoot } = field.documentOf(schema, 'root')
+export const { decode: decodeRoot, check: checkRoot } = field.documentOf(rootSchema, 'root')
 
 /** The first version of Platte that reads a format. */
 export const firstReaderOf = (format: number): string => (format <= 1 ? '0.1.0' : '0.2.0')

@@ -14,7 +14,7 @@ const [most, few] = [50, 10]
 const maxTableBytes = 40_000
 /** Of each list of choices. */
 const maxChoiceBytes = 4_000
-const silents = { '1h': hourMs, '24h': dayMs, '7d': 7 * dayMs, '30d': 30 * dayMs } as const
+export const silents = { '1h': hourMs, '24h': dayMs, '7d': 7 * dayMs, '30d': 30 * dayMs } as const
 const sorts = {
   id: { sort: 'seen' },
   machine: { sort: 'machine' },
@@ -22,7 +22,7 @@ const sorts = {
   contact: { sort: 'last', isDescending: true },
   silent: { sort: 'last' },
 } as const
-const sortNames = Object.keys(sorts) as readonly (keyof typeof sorts)[]
+export const sortNames = Object.keys(sorts) as readonly (keyof typeof sorts)[]
 const sortOf = ({ sort }: Query) => knownOf('sort', sort, sortNames) ?? 'id'
 
 /** Choices of a list, those with most machines. */

@@ -45,6 +45,7 @@ export function fleetPages(options: Options): Extension {
     mount: (app, serving) => {
       app.get(stylePath, (c) => file(c, 'text/css; charset=utf-8', style))
       app.get(iconPath, (c) => file(c, 'image/svg+xml', icon))
+      for (const path of [stylePath, iconPath]) app.all(path, (c) => refuseMethod(c, 'GET, HEAD'))
       app.all('/fleet/login', (c) => signIn(serving, sessions, c))
       app.all('/fleet/logout', (c) => signOut(serving, sessions, c))
       app.all('/fleet/*', (c) => answer(serving, sessions, options, c))

@@ -16,7 +16,7 @@ const unavailable: Kind = { status: 503, title: 'Service Unavailable' }
 const internal: Kind = { status: 500, title: 'Internal Server Error', as: 'internal' }
 
 /** Every ErrorCode, and what only HTTP refuses. Titles are HTTP's own: RFC 9457 wants that without a `type`. */
-const kinds = {
+export const kinds = {
   'bad-request': badRequest,
   usage: badRequest,
   unauthorized: { status: 401, title: 'Unauthorized' },
@@ -47,7 +47,7 @@ const kinds = {
   configuration: { ...internal, as: undefined },
 } satisfies Record<ErrorCode, Kind> & Record<string, Kind>
 
-type ProblemCode = keyof typeof kinds
+export type ProblemCode = keyof typeof kinds
 
 export const kindOf = (code: ProblemCode): Kind => kinds[code]
 

@@ -32,7 +32,7 @@ const claim = {
   sha1: field.hex(40),
 }
 
-const order = v.strictObject({
+export const uploadOrder = v.strictObject({
   app: field.appName,
   channel: field.channelName,
   version: field.publishedVersion,
@@ -48,7 +48,7 @@ const order = v.strictObject({
 })
 
 /** The packages of one version and board. The channel is for the policy, and for its payload keys. */
-export type UploadOrder = v.InferOutput<typeof order>
+export type UploadOrder = v.InferOutput<typeof uploadOrder>
 export type AnnouncedPackage = UploadOrder['packages'][number]
 
 const record = v.strictObject({
@@ -71,7 +71,8 @@ export type UploadRecord = v.InferOutput<typeof record>
 export type WantedUpload = ClaimedPackage & Pick<UploadRecord, 'payload'>
 
 /** @throws PlatteError('bad-request') naming the first field at fault. */
-export const checkUploadOrder = (value: unknown): UploadOrder => field.check(order, 'uploads', value, 'bad-request')
+export const checkUploadOrder = (value: unknown): UploadOrder =>
+  field.check(uploadOrder, 'uploads', value, 'bad-request')
 
 export interface Uploading extends StoreWriter, Receiving {
   readonly uploads: Uploads

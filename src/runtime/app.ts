@@ -75,7 +75,10 @@ async function answerUnrouted(serving: Serving, c: Context): Promise<Response> {
 function answerElse({ explain }: Serving, c: Context): Response {
   const { path } = c.req
   if (updatePaths.includes(path)) return refuseMethod(c, 'GET, HEAD, POST', refuseInText)
-  const isRoute = path === '/healthz' || (path === '/v1/explain' && explain) || path.startsWith('/packages/')
+  const isRoute =
+    ['/healthz', `/${missingPath}`].includes(path) ||
+    (path === '/v1/explain' && explain) ||
+    path.startsWith('/packages/')
   if (isRoute || isCoreUpdate(path) || publicDocument(path.slice(1)) !== undefined)
     return refuseMethod(c, 'GET, HEAD', dialectOf(path))
   return refuse(c, 'not-found', 'nothing here; update checks go to /v1/update/, health is at /healthz')

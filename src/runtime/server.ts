@@ -12,6 +12,7 @@ import { guardFeature } from '../guard/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { metricsFeature } from '../metrics/feature.ts'
+import { openapiFeature } from '../openapi/feature.ts'
 import { markFile } from '../store/folder/high-water-mark.ts'
 import { upstreamsFeature } from '../upstreams/feature.ts'
 import { webhookFeature } from '../webhook/feature.ts'
@@ -24,7 +25,7 @@ import { openUploadsOf } from './store.ts'
 import { readTextFile } from './text-file.ts'
 import { transport } from './transport.ts'
 
-const serverFeatures: Features = [
+export const serverFeatures: Features = [
   ...features,
   // Only a process has time to keep what machines report, and to adopt.
   fleetFeature,
@@ -38,6 +39,7 @@ const serverFeatures: Features = [
     platte: () => import('../mirroring/adopt-url.ts'),
   }),
   webhookFeature,
+  openapiFeature(() => import('./describers.ts')),
 ]
 
 /** Channels of one look, a few milliseconds each; with more channels, a commit is found some minutes later. */

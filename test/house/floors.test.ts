@@ -48,8 +48,13 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   guard: ['fleet', 'channels', 'checks', 'catalog', 'documents', 'release', 'kernel', 'node:'],
   fallbacks: ['fleet', 'checks', 'catalog', 'store', 'documents', 'release', 'kernel', 'valibot', 'node:'],
   webhook: ['fleet', 'checks', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
+  openapi: ['checks', 'http', 'kernel', '@valibot/to-json-schema', 'valibot'],
   runtime: [
+<<<<<<< HEAD
     'apply',
+=======
+    'openapi',
+>>>>>>> 7339344 (openapi: the routes of a server at /openapi.json, held by a linter, by its own routes, by scenes and by a generated client)
     'webhook',
     'fallbacks',
     'fleet-site',
@@ -114,6 +119,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 
 /** What belongs to some files of a room only. */
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
+  [/^[a-z-]+\/openapi(-documents)?\.ts$|^checks\/described\.ts$/, ['valibot']],
   [/^metrics\/metrics\.ts$/, ['prom-client']],
   [/^upstreams\/adopt-file\.ts$/, ['smol-toml']],
   [/^apply\/file\.ts$/, ['smol-toml', 'yaml']],

@@ -127,6 +127,7 @@ ${content}
 </main>
 <footer>
 ${footer ?? (catalog ? part`<p>${filled(words.footer, time(catalog.issuedAtMs, page))}</p>` : none)}
+${hasFeature(serving, 'openapi') ? part`<p><a href="${fileLink('/openapi.json')}">OpenAPI</a></p>` : none}
 </footer>
 </body>
 </html>

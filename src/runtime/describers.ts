@@ -1,0 +1,10 @@
+/** What describes the routes of each feature for `/openapi.json`, by its name. */
+import type { Describers } from '../checks/described.ts'
+
+export const describers: Describers = {
+  site: () => import('../site/openapi.ts'),
+  locks: () => import('../locks/openapi.ts'),
+  'publish-api': () => import('../publish-api/openapi.ts'),
+  metrics: () => import('../metrics/openapi.ts'),
+  'fleet-site': () => import('../fleet-site/openapi.ts'),
+}
