@@ -20,7 +20,7 @@ import type { OpenedUpload } from './uploads.ts'
 const maybe = v.exactOptional
 const strings = v.array(v.string())
 
-const change = v.strictObject({
+export const change = v.strictObject({
   what: v.string(),
   version: maybe(v.string()),
   from: maybe(v.string()),
@@ -96,9 +96,9 @@ const received = v.strictObject({
   ...{ key: v.string(), size: field.positive, sha256: field.sha256, sha1: field.hex(40), at: field.instant },
 })
 
-const security = ['identityToken']
+export const security = ['identityToken']
 const bodyProblems: readonly ProblemCode[] = ['bad-request', 'too-large', 'unsupported-encoding']
-const problems: readonly ProblemCode[] = [
+export const problems: readonly ProblemCode[] = [
   ...bodyProblems,
   'usage',
   'unauthorized',

@@ -5,6 +5,7 @@ export const describers: Describers = {
   site: () => import('../site/openapi.ts'),
   locks: () => import('../locks/openapi.ts'),
   'publish-api': () => import('../publish-api/openapi.ts'),
+  apply: () => import('../apply/openapi.ts'),
   metrics: () => import('../metrics/openapi.ts'),
   'fleet-site': () => import('../fleet-site/openapi.ts'),
 }

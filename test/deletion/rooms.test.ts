@@ -55,19 +55,9 @@ const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
 
 /** A room that stands on another goes with it. */
 const deletable = [
-<<<<<<< HEAD
   ...[['locks'], ['site', 'fleet-site'], ['mirroring'], ['publish-api', 'apply'], ['metrics'], ['guard'], ['apply']],
   ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook'], ['fleet-site'], ['fallbacks'], ['webhook']],
-=======
-  ...[['locks'], ['site', 'fleet-site'], ['mirroring'], ['publish-api'], ['metrics'], ['guard']],
-  ...[
-    ['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook'],
-    ['fleet-site'],
-    ['fallbacks'],
-    ['webhook'],
-    ['openapi'],
-  ],
->>>>>>> 7339344 (openapi: the routes of a server at /openapi.json, held by a linter, by its own routes, by scenes and by a generated client)
+  ['openapi'],
 ]
 
 describe.each(deletable.map((rooms) => ({ rooms, names: rooms.join(' and ') })))('without $names', ({ rooms }) => {

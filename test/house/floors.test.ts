@@ -50,11 +50,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   webhook: ['fleet', 'checks', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
   openapi: ['checks', 'http', 'kernel', '@valibot/to-json-schema', 'valibot'],
   runtime: [
-<<<<<<< HEAD
     'apply',
-=======
     'openapi',
->>>>>>> 7339344 (openapi: the routes of a server at /openapi.json, held by a linter, by its own routes, by scenes and by a generated client)
     'webhook',
     'fallbacks',
     'fleet-site',
