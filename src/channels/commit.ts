@@ -35,9 +35,9 @@ export async function preview(writer: Committer, planned: Plan): Promise<EditRes
   return { kind: 'dry-run', seq, inForce: false, signs, changes, ...keys, ...said(planned), ...more }
 }
 
-const said = ({ warnings, effects }: Plan): Pick<EditResult, 'warnings' | 'effects'> => ({
+const said = ({ warnings, effects, reach }: Plan): Pick<EditResult, 'warnings' | 'effects' | 'reach'> => ({
   ...(warnings.length > 0 && { warnings }),
-  ...(effects && { effects }),
+  ...defined({ effects, reach }),
 })
 
 export const change = async (writer: Committer, edit: Edit, signing: Signing = {}): Promise<EditResult> =>

@@ -23,10 +23,11 @@ import type { Channel, Release } from '../release/channel.ts'
 import { type Brakes, type Change, diffBrakes, diffChannels } from '../release/diff.ts'
 import { withField } from '../release/edits.ts'
 import { effectsBelow } from '../release/effects.ts'
-import type { ChannelView } from '../release/view.ts'
+import { type Reach, reachOf, type Side } from '../release/reach.ts'
 import type { Packages } from '../store/packages.ts'
 import { sealedSize } from '../trust/envelope.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
+import { loadLive, type OnFailure } from './live.ts'
 
 export interface EditState {
   readonly catalog: CatalogState
@@ -91,8 +92,10 @@ export interface Plan {
   readonly edited?: ChannelManifest
   readonly entry?: CatalogChannel
   readonly changes: readonly Change[]
-  /** Which machines would get what is added below newer releases, and what to do next: sentences. */
+  /** Which machines would get what is added below newer releases, or in place of one: sentences. */
   readonly effects?: readonly string[]
+  /** Which machines it reaches at once that were not reached before: sentences. */
+  readonly reach?: readonly string[]
   /** Keys of packages that the manifest needs. */
   readonly packages: readonly string[]
   /** What will need attention, in sentences. */
@@ -100,7 +103,7 @@ export interface Plan {
 }
 
 /** `seq`: revision of the channel. `sha256`: of the manifest; not of a plan. */
-export interface EditResult extends Pick<Plan, 'seq' | 'changes' | 'effects'> {
+export interface EditResult extends Pick<Plan, 'seq' | 'changes' | 'effects' | 'reach'> {
   readonly kind: 'changed' | 'unchanged' | 'dry-run'
   /** `false`: live after the next refresh, because the timestamp key was not at hand. */
   readonly inForce: boolean
@@ -131,11 +134,14 @@ export async function loadState(reader: StoreReader, edit: AnyEdit, catalog?: Ca
   const found = await load(names)
   const followed = withFollowed ? [head?.manifest, ...found.values()].flatMap((one) => one?.follow?.channel ?? []) : []
   const sources = await load([...new Set(followed)].filter((name) => !names.includes(name)))
-  const read = { catalog: state, head, others: new Map([...found, ...sources]), unreadable }
+  const all = new Map([...found, ...sources])
+  const source = head?.manifest.follow?.channel
+  // What it reaches depends on it; brakes go on where it cannot be read.
+  const own =
+    source && !all.has(source) ? await loadLive(reader, state, { app: ref.app, names: [source] }, () => {}) : []
+  const read = { catalog: state, head, others: new Map([...all, ...own]), unreadable }
   return details ? loadDetailed(reader, read, details, onFailure) : read
 }
-
-type OnFailure = (channel: string, error: unknown) => void
 
 /** With details; leaves out other channels whose details cannot be had. */
 export async function loadDetailed(
@@ -155,28 +161,6 @@ export async function loadDetailed(
     if (manifest) found.set(channel, manifest)
   }
   return { ...state, head: head && { ...head, manifest: await detailed(head.manifest) }, others: found }
-}
-
-export async function liveChannels(reader: StoreReader, app: string): Promise<readonly ChannelManifest[]> {
-  const state = await loadForWriting(reader)
-  const names = Object.keys(channelsOf(state.catalog.catalog, app))
-  return [...(await loadLive(reader, state, { app, names })).values()]
-}
-
-async function loadLive(
-  reader: StoreReader,
-  state: CatalogState,
-  { app, names }: Readonly<{ app: string; names: readonly string[] }>,
-  onFailure: OnFailure = (_, error) => {
-    throw error
-  },
-): Promise<ReadonlyMap<string, ChannelManifest>> {
-  const found = new Map<string, ChannelManifest>()
-  for (const channel of names) {
-    const head = await loadHead(reader, state, { app, channel }).catch((error) => void onFailure(channel, error))
-    if (head && isLive(head.manifest)) found.set(channel, head.manifest)
-  }
-  return found
 }
 
 /** Pure. @throws PlatteError('refused', 'usage') by the state of the channel, or by the edit. */
@@ -206,21 +190,24 @@ function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outco
   const manifest = nextManifest(state.head, stored, issue, 'usage')
   checkAllowed(manifest, state.catalog.root)
   const warnings = checkManifestFits(edit, state, manifest)
-  const effects = effectsBelow(current, manifest, viewAfter(state, manifest), issue.at)
+  const sideOf = (channel: ChannelManifest): Side => sideWith(state, entryOf(state, ref), channel)
+  const [before, after] = [sideOf(current), sideOf(manifest)]
+  const reach = reachOf(before, after, issue.at)
+  const effects = effectsBelow(current, manifest, after.view, issue.at)
   const changes = diffChannels(current, edited, entryOf(state, ref).holds)
   const signed = { manifest, documents, edited }
-  return { seq: manifest.seq, ...signed, changes, ...(effects.length > 0 && { effects }), packages, warnings }
+  return { seq: manifest.seq, ...signed, changes, ...said(reach, effects), packages, warnings }
 }
 
 /** The entry of a channel, also of one that the catalog does not name yet. */
 export const entryOf = ({ catalog }: EditState, { app, channel }: ChannelRef): CatalogChannel =>
   channelEntry(catalog.catalog.catalog, app, channel) ?? { seq: 1, sha256: '', size: 1 }
 
-function viewAfter(state: EditState, manifest: ChannelManifest): ChannelView {
+function sideWith(state: EditState, entry: CatalogChannel, manifest: ChannelManifest): Side {
   const { app, follow } = manifest
   const source = follow && state.others.get(follow.channel)
-  const own = { entry: entryOf(state, manifest), manifest }
-  return viewOf(own, source && { entry: entryOf(state, { app, channel: source.channel }), manifest: source })
+  const sourceEntry = source && { entry: entryOf(state, { app, channel: source.channel }), manifest: source }
+  return { channel: manifest, view: viewOf({ entry, manifest }, sourceEntry) }
 }
 
 function planBrakes({ ref, brake }: BrakeEdit, state: EditState, issue: Issue): Outcome {
@@ -232,7 +219,14 @@ function planBrakes({ ref, brake }: BrakeEdit, state: EditState, issue: Issue): 
   const edited = withField(withField(entry, 'rampAsOf', brakes.rampAsOf), 'holds', holds)
   if (sameJson(edited, entry)) return { ...nothing, seq: entry.seq }
   const warnings = brakeWarnings(state.catalog, ref, edited, issue)
-  return { ...nothing, seq: entry.seq, entry: edited, changes: diffBrakes(entry, brakes), warnings }
+  const reach = reachOf(sideWith(state, entry, manifest), sideWith(state, edited, manifest), issue.at)
+  const changes = diffBrakes(entry, brakes)
+  return { ...nothing, seq: entry.seq, entry: edited, changes, ...said(reach), warnings }
+}
+
+const said = ({ reach, instead }: Reach, more: readonly string[] = []): Pick<Plan, 'effects' | 'reach'> => {
+  const effects = [...more, ...instead]
+  return { ...(effects.length > 0 && { effects }), ...(reach.length > 0 && { reach }) }
 }
 
 /** @returns warnings. @throws PlatteError('refused') where the manifest, or the catalog that names it, is too large. */

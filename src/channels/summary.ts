@@ -5,6 +5,7 @@ import { loadHead } from '../catalog/commit-channel.ts'
 import { loadWanted } from '../catalog/details.ts'
 import { fillWarning } from '../catalog/fill.ts'
 import { loadMissing } from '../catalog/missing.ts'
+import type { Named } from '../catalog/named.ts'
 import type { CatalogState, ChannelRef, NamedChannel, StoreReader } from '../catalog/read.ts'
 import { loadCatalog, loadChannel, loadForWriting } from '../catalog/read.ts'
 import type { Catalog } from '../documents/catalog.ts'
@@ -16,7 +17,6 @@ import type { Reason } from '../release/decide.ts'
 import { boardJson, boardText, releaseText } from '../release/describe.ts'
 import type { ChannelState, ListedRelease, RolloutStatus } from '../release/rollout-status.ts'
 import { readChannelState } from '../release/rollout-status.ts'
-import type { Named } from './named.ts'
 
 export interface BoardSummary extends Omit<ReturnType<typeof boardJson>, 'offered'> {
   /** What machines are offered now. */

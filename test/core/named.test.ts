@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findNamed } from '../../src/channels/named.ts'
+import { findNamed } from '../../src/catalog/named.ts'
 import type { Catalog } from '../../src/documents/catalog.ts'
 
 const entry = { seq: 1, sha256: 'a'.repeat(64), size: 1 }

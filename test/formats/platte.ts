@@ -77,7 +77,7 @@ const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 
 export function platteIn(folder: string, main: string): Platte {
   const env: Record<string, string> = {
-    ...{ PATH: process.env.PATH ?? '', HOME: folder, NO_COLOR: '1', PLATTE_APP: app },
+    ...{ PATH: process.env.PATH ?? '', HOME: folder, NO_COLOR: '1', PLATTE_APP: app, PLATTE_YES: '1' },
     ...{ PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys', NODE_COMPILE_CACHE: join(dirname(main), 'compiled') },
   }
   const run = (at: string, ...args: readonly string[]): Output => {

@@ -185,5 +185,6 @@ export const promises: readonly Kept[] = [
   row('the fleet is seen with its token alone', 'openSessions', 'fleet/site', (real) => (...args) => {
     return { ...real(...args), judge: async () => 'allowed' }
   }),
+  row('what reaches more machines is said', 'reachOf', 'core/reach', always({ reach: [], instead: [] })),
   row('a form of another site signs nobody in', 'isOwnForm', 'fleet/site', always(true)),
 ]

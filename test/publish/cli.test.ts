@@ -147,6 +147,14 @@ test('edits use the endpoint, too', async () => {
   expect(held.stdout).toContain('+ hold')
 })
 
+test('what reaches more machines is confirmed here before it is sent', async () => {
+  const unhold = ['unhold', '1.0.0', '--channel', 'staging']
+  const asked = await platte(unhold, job())
+  expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining('1.0.0 goes from 0 % to 100 % of machines')])
+  const lifted = await platte([...unhold, '--yes'], job())
+  expect([lifted.code, lifted.stdout]).toEqual([0, expect.stringContaining('- hold of 1.0.0: boot loop')])
+})
+
 test.each<readonly [string, readonly string[], Record<string, unknown>, Record<string, string>, number, RegExp]>([
   [
     'a rule that does not allow it',

@@ -52,7 +52,7 @@ beforeAll(async () => {
     name,
     value.replace(/^\$\{\{ (\S+) \}\}$/, (_, one: keyof typeof known) => known[one]),
   ])
-  pipeline = { PATH, PLATTE_APP: app, PLATTE_ENDPOINT: endpoint, PLATTE_AUDIENCE: audience }
+  pipeline = { PATH, PLATTE_YES: '1', PLATTE_APP: app, PLATTE_ENDPOINT: endpoint, PLATTE_AUDIENCE: audience }
   pipeline = { ...pipeline, ...Object.fromEntries(filled), PLATTE_ROOT: pin }
   for (const [name, text] of [
     ['update.gz', payloadText('1')],

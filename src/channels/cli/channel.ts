@@ -1,5 +1,6 @@
 /** Commands that create, describe, list and show channels. */
 import { Command, Option } from 'commander'
+import { findNamed, type Named } from '../../catalog/named.ts'
 import * as cli from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import type { Catalog } from '../../documents/catalog.ts'
@@ -8,8 +9,7 @@ import { readPayloadKey } from '../../payload/keys.ts'
 import { type Guard, weekdays } from '../../release/channel.ts'
 import { guardText } from '../../release/diff.ts'
 import { readShort } from '../../runtime/files.ts'
-import { findNamed, type Named } from '../named.ts'
-import { liveChannels } from '../plan.ts'
+import { liveChannels } from '../live.ts'
 import { type ChannelSummary, summarise } from '../summary.ts'
 import { changing } from './editing.ts'
 

@@ -1,5 +1,6 @@
 /** What the commands that edit a channel share: their options, and how results are printed. */
 import { type Command, Option } from 'commander'
+import { type Confirmable, confirm, isConfirmed, yesOption } from '../../cli/confirm.ts'
 import * as cli from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
@@ -24,7 +25,9 @@ export function changing<Given extends object>(
   fieldsOf: FieldsOf<Given> = (given) => given,
 ): Command {
   const made = cli.command(name, description, [...cli.writeFlags, ...cli.endpointFlags, 'app'])
-  const shared = new Set(made.option('--dry-run', 'print what would change; write nothing').options)
+  const shared = new Set(
+    made.option('--dry-run', 'print what would change; write nothing').option(...yesOption).options,
+  )
   return made.action(async () => {
     const values: Record<string, unknown> = made.opts()
     const names = made.options.filter((option) => !shared.has(option)).map((option) => option.attributeName())
@@ -76,14 +79,20 @@ export function marksOf<T extends Marks>({ floor, held, reason, ...given }: T) {
 
 /** Runs a command, here or by a publish function, and prints the result. Its `undefined` fields are left out. */
 async function runCommand(made: Command, action: EditAction, fields: object) {
-  const options: cli.Options & { readonly dryRun?: boolean } = made.opts()
+  const options: Confirmable & { readonly dryRun?: boolean } = made.opts()
   const { app } = cli.settingsOf(options, ['app'])
   const command = readCommand(action, defined({ app, ...fields }), cli.flagOf(made)) as EditCommand
   const channel = command.action === 'channel-rename' ? command.name : command.channel
   const endpoint = await cli.openEndpoint(options)
-  if (endpoint) return print(options, channel, await endpoint.send<EditResult>(command, options))
+  const isAsked = !options.dryRun && !isConfirmed(options)
+  const isBrake = action === 'hold' || (action === 'rollback' && 'reason' in command)
+  if (endpoint) {
+    if (isAsked) await confirm((await endpoint.send<EditResult>(command, { dryRun: true })).reach, options, isBrake)
+    return print(options, channel, await endpoint.send<EditResult>(command, options))
+  }
   await runHere({ ...options, channel }, async (store) => {
     const planned = await planCommand(store, command)
+    if (isAsked) await confirm(planned.reach, options, isBrake)
     return { planned, commit: () => commit(store, planned) }
   })
 }
@@ -104,8 +113,8 @@ export async function runHere(
 export function print({ json }: cli.Options, channel: string, result: EditResult): void {
   for (const warning of result.warnings ?? []) notice(`warning: ${warning}`)
   const packages = (result.packages ?? []).map(({ key, size }) => `- ${key}: ${size} bytes`)
-  const { changes, effects = [] } = result
-  show(json, result, [...changes.map(changeLine), ...effects, ...packages, sentenceOf(channel, result)])
+  const { changes, effects = [], reach = [] } = result
+  show(json, result, [...changes.map(changeLine), ...effects, ...reach, ...packages, sentenceOf(channel, result)])
 }
 
 function sentenceOf(channel: string, { kind, seq, inForce, signs }: EditResult): string {

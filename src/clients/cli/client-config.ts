@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { liveChannels } from '../../channels/plan.ts'
+import { liveChannels } from '../../channels/live.ts'
 import { command, type Options, oneOf, openReadingOf, readFlags, settingsOf } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
