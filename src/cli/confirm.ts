@@ -22,7 +22,7 @@ const isTerminal = (): boolean => process.stdin.isTTY && process.stderr.isTTY
 export async function confirm(reach: readonly string[] = [], options: Confirmable, isBrake = false): Promise<void> {
   if (reach.length === 0 || isConfirmed(options)) return
   if (isTerminal()) {
-    for (const sentence of reach) notice(sentence)
+    for (const sentence of reach) notice(`warning: ${sentence}`)
     if (await isYes('Go on? [y/N] ')) return
     throw new PlatteError('refused', 'not confirmed: nothing was written')
   }
