@@ -10,7 +10,7 @@ const about = `Every route of this deployment. Each GET answers HEAD, too; anoth
 Send \`x-request-id\` (\`[A-Za-z0-9_.=-]\`, at most 128) or \`traceparent\` to find the request in the log.`
 
 /** OpenAPI 3.1. @param url where clients reach this deployment. */
-export function documentOf(all: readonly Described[], url: string): JsonSchema {
+export function toOpenApi(all: readonly Described[], url: string): JsonSchema {
   const { convert, finish } = converter(merge(all.map(({ schemas }) => schemas)))
   const paths = merge(all.map((one) => pathsOf(one, convert)))
   const responses = merge(all.map((one) => refusalsOf(one, convert)))
@@ -143,4 +143,6 @@ const reference = { $ref: '#/components/schemas/Problem' }
 const refusalOf = (codes: Codes): Answer => ({
   about: codes.map((code) => `\`${shownAs(code)}\``).join(', '),
   content: { [problemType]: { allOf: [reference, { properties: { code: { enum: codes.map(shownAs) } } }] } },
+  ...(codes.includes('rate-limited') && { headers: { 'retry-after': 'Seconds to wait.' } }),
+  ...(codes.includes('range-not-satisfiable') && { headers: { 'content-range': 'The size of the whole.' } }),
 })

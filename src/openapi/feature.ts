@@ -37,11 +37,11 @@ export const openapiFeature = (load: Load): Feature<object> => ({
 })
 
 async function make(load: Load, serving: Serving): Promise<string> {
-  const { documentOf } = await import('./document.ts')
+  const { toOpenApi } = await import('./document.ts')
   const { describeAlways } = await import('./always.ts')
   const { describers } = await load()
   const on = Object.entries(describers).filter(([name]) => hasFeature(serving, name))
   const rooms = await Promise.all(on.map(([, room]) => room()))
   const all = [...describeAlways(serving), ...rooms.map(({ describe }) => describe(serving))]
-  return JSON.stringify(documentOf(all, serving.publicUrl))
+  return JSON.stringify(toOpenApi(all, serving.publicUrl))
 }

@@ -2,6 +2,7 @@
 import type { Describers } from '../checks/described.ts'
 
 export const describers: Describers = {
+  readiness: () => import('./openapi.ts'),
   site: () => import('../site/openapi.ts'),
   locks: () => import('../locks/openapi.ts'),
   'publish-api': () => import('../publish-api/openapi.ts'),

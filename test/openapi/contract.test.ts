@@ -74,6 +74,18 @@ describe('the fleet', () => {
   })
 })
 
+test('channels as code', async () => {
+  const apply = async (body: object) => {
+    const headers = { authorization: `Bearer ${await issuer.token()}` }
+    return (await heldFetch('/v1/apply', { method: 'POST', body: JSON.stringify(body), headers })).status
+  }
+  const config = { apps: { [app]: { channels: { staging: { description: 'before stable' } } } } }
+  expect(await apply({ config, dryRun: true })).toBe(200)
+  expect(await apply({ config })).toBe(200)
+  expect(await apply({ config, plan: true })).toBe(400)
+})
+
 test('metrics and health', async () => {
-  for (const path of ['/metrics', '/healthz', '/openapi.json']) expect((await heldFetch(path, {})).status).toBe(200)
+  for (const path of ['/metrics', '/healthz', '/healthz/ready', '/openapi.json'])
+    expect((await heldFetch(path, {})).status).toBe(200)
 })

@@ -12,7 +12,7 @@ import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { transport } from '../../src/runtime/transport.ts'
 import { makeFleetFile } from '../pages/fleet.ts'
-import { startIssuer } from '../publish/issuer.ts'
+import { policyFor, startIssuer } from '../publish/issuer.ts'
 import { emptyStore } from '../publish/store.ts'
 import { makeSceneStore, publicUrl } from '../scenes/fixture.ts'
 import type { Document } from './contract.ts'
@@ -59,7 +59,16 @@ export async function startEverything() {
   const file = join(dir, 'fleet.db')
   makeFleetFile(file, Date.now(), 60)
   const fleet = { PLATTE_FLEET_FILE: file, PLATTE_FLEET_TOKEN: fleetToken }
-  const all = { ...env, ...fleet, PLATTE_LOCK_TOKENS: `write:${lockToken}`, PLATTE_LOCKS: 'on', PLATTE_METRICS: 'on' }
+  const actions = [...(policyFor(issuer).rules[0]?.actions ?? []), 'apply']
+  const publishing = { PLATTE_PUBLISH_POLICY: JSON.stringify({ v: 1, ...policyFor(issuer, { actions }) }) }
+  const all = {
+    ...env,
+    ...publishing,
+    ...fleet,
+    PLATTE_LOCK_TOKENS: `write:${lockToken}`,
+    PLATTE_LOCKS: 'on',
+    PLATTE_METRICS: 'on',
+  }
   return { issuer, publisher, env: all, url: await start(dir, all, publisher) }
 }
 

@@ -79,6 +79,15 @@ test('the fleet is seen with the token, and elsewhere it says how to get it', as
   ])
 })
 
+test('serves its description', async () => {
+  const answer = await fetch(`${elsewhereUrl}/openapi.json`)
+  const { openapi, paths } = (await answer.json()) as { readonly openapi: string; readonly paths: object }
+  expect([openapi, Object.keys(paths)]).toEqual([
+    '3.1.1',
+    expect.arrayContaining(['/fleet', '/v1/pre-reboot', '/metrics']),
+  ])
+})
+
 test('serves metrics, and writes events as files and the projection on shutdown', async () => {
   const body =
     '<request protocol="3.0"><app appid="x" version="1" track="y" machineid="m1"><updatecheck/></app></request>'
