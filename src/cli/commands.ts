@@ -42,7 +42,8 @@ const commands: Commands = {
   policy: async () => (await import('../publish-api/cli.ts')).policyCommand(),
   refresh: async () => (await import('../catalog/cli/store.ts')).refreshCommand(),
   root: async () => (await import('../catalog/cli/root.ts')).rootCommand(),
-  keygen: async () => (await import('../catalog/cli/store.ts')).keygenCommand(),
+  keygen: async () => (await import('../catalog/cli/key.ts')).keygenCommand(),
+  key: async () => (await import('../catalog/cli/key.ts')).keyCommand(),
   start: async () => (await import('../runtime/cli.ts')).startCommand(),
 }
 

@@ -95,7 +95,14 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     '       --time-zone Europe/Berlin',
   ],
   'lock history': ['platte lock history --group workers --limit 50'],
-  keygen: ['platte keygen release-2.jwk', 'platte keygen release-2.jwk --alg ES256'],
+  keygen: [
+    'platte keygen release-2.jwk --encrypt',
+    'platte keygen release-2.jwk --kms awskms:///alias/platte-release',
+  ],
+  key: ['platte key encrypt /media/usb/root.jwk'],
+  'key encrypt': ['platte key encrypt /media/usb/root.jwk'],
+  'key decrypt': ['platte key decrypt timestamp.jwk'],
+  'key show': ['platte key show awskms:///alias/platte-release'],
   root: ['platte root show', 'platte root edit --role release --add-key release-2.jwk'],
   'root show': ['platte root show --json'],
   'root edit': [

@@ -9,9 +9,11 @@ import type { Environment, Setting } from '../kernel/setting.ts'
 import type { Guard, Package } from '../release/channel.ts'
 import { rangeProblem } from '../release/target.ts'
 import { windowProblem } from '../release/window.ts'
+import { type KeyAccess, keyAccess } from '../runtime/passphrase.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows, type settingsTable } from '../runtime/settings.ts'
 import { type ReadFile, readSettingsFile } from '../runtime/settings-file.ts'
 import { openPublishing, openReading } from '../runtime/store.ts'
+import { askSecret } from './ask-secret.ts'
 import { notice } from './terminal.ts'
 
 type Table = typeof settingsTable
@@ -37,7 +39,9 @@ const flagsOnlyFor = (only: Setting['only']): readonly Flag[] =>
 /** For commands that read the store. */
 export const readFlags: readonly Flag[] = ['store', 'root', 'acceptStale', 'overlay']
 /** For commands that write to the store. */
-export const writeFlags: readonly Flag[] = ['store', 'root', 'keys', 'releaseKey', 'timestampKey']
+export const writeFlags: readonly Flag[] = ['store', 'root', 'keys', 'releaseKey', 'timestampKey', 'passphraseFile']
+/** For commands that use a key file. */
+export const keyFlags: readonly Flag[] = ['passphraseFile']
 /** For commands that a publish function can run. */
 export const endpointFlags: readonly Flag[] = flagsOnlyFor('endpoint')
 export const serverFlags: readonly Flag[] = flagsOnlyFor(undefined)
@@ -84,8 +88,12 @@ const openingWith =
 export const openReadingOf = openingWith((settings, _, log) => openReading(settings, log))
 /** Opens the store that the options name, with the keys at hand. */
 export const openStoreOf = openingWith((settings, options, log) =>
-  openPublishing(settings, environmentOf(options), log),
+  openPublishing(settings, environmentOf(options), log, askSecret),
 )
+
+/** How commands load key files that are arguments. */
+export const keyAccessOf = (options: Options): KeyAccess =>
+  keyAccess(() => settingsOf(options, []), environmentOf(options), askSecret)
 
 /** Publish functions that commands call instead of writing a store. */
 export interface Endpoint {

@@ -47,7 +47,8 @@ export const groups: Readonly<Record<string, Group>> = {
     lock: 'let machines reboot in turns',
   },
   Keys: {
-    keygen: 'make a private key in FILE and print its public half',
+    keygen: 'make a private key and print its public half',
+    key: 'encrypt a key file, decrypt it, or show its public half',
     root: 'show and change the list of keys, roles and thresholds',
   },
   Operate: {

@@ -5,7 +5,7 @@ import { initialise } from '../catalog/cli/store.ts'
 import { refresh } from '../catalog/edit-catalog.ts'
 import { publish, type Source } from '../channels/publish.ts'
 import { summarise } from '../channels/summary.ts'
-import { command, type Options, openStoreOf, serverFlags } from '../cli/options.ts'
+import { command, keyAccessOf, type Options, openStoreOf, serverFlags } from '../cli/options.ts'
 import { notice, warn } from '../cli/terminal.ts'
 import { jsonLogTo, startServer } from './node.ts'
 import { readSettings } from './settings.ts'
@@ -58,7 +58,14 @@ const storeOf = (dir: string): string => `file:${join(dir, 'store')}`
 async function prepare(dir: string): Promise<string> {
   const [keysDir, rootKeysDir] = [join(dir, 'keys'), join(dir, 'root-keys')]
   const { store } = readSettings({ PLATTE_STORE: storeOf(dir) }, ['store'])
-  const { pin } = await initialise({ store, keysDir, rootKeysDir, alg: 'EdDSA', maxValidity: 'P14D' })
+  const { pin } = await initialise({
+    store,
+    keysDir,
+    rootKeysDir,
+    alg: 'EdDSA',
+    maxValidity: 'P14D',
+    access: keyAccessOf({}),
+  })
   const env = { PLATTE_STORE: storeOf(dir), PLATTE_ROOT: pin, PLATTE_KEYS: keysDir }
   const publisher = await openPublishing(readSettings(env, ['store', 'pin']), env, warn)
   const { channels } = await summarise(publisher, { app })

@@ -1,75 +1,140 @@
-/** Keys in files of this machine. Nothing here prints or logs what a private key file holds. */
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+/** Keys in files of this machine and in key services. Nothing here prints or logs what a private key file holds. */
+import { chmod, chown, link, mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
-import type { Environment } from '../kernel/setting.ts'
-import { type Algorithm, generateKey, parsePrivateKey, type Signer } from '../trust/keys.ts'
-import { type KeySource, loadEnvSigner } from './own-settings.ts'
+import { parseJsonObject } from '../kernel/json.ts'
+import { decryptKey, encryptKey, isEncrypted } from '../trust/encrypted-key.ts'
+import { type Algorithm, generateKey, importSigner, parsePrivateKey, publicOf, type Signer } from '../trust/keys.ts'
+import { makeServiceKey, openServiceKey } from './key-services.ts'
+import { envText, type KeySource } from './own-settings.ts'
+import type { KeyAccess } from './passphrase.ts'
 import type { Settings } from './settings.ts'
 
 export type KeyPair = { readonly signer: Signer; readonly publicKey: PublicKey }
+type MadeKey = KeyPair & { readonly created: boolean }
 
 /** The file of a role's first key in a keys folder; further ones are called `<role>-<anything>.jwk`. */
 export const keyFile = (folder: string, role: RoleName): string => join(folder, `${role}.jwk`)
+
+/** Whether a key is named by the URL of a key service. */
+export const isService = (key: string): boolean => /^[a-z]+:\/\//.test(key)
 
 /**
  * The keys that a deployment signs with every day; a role without keys is empty.
  * @throws PlatteError('credentials') naming the file or the variable.
  */
-export async function loadOnlineKeys(settings: Settings, env: Environment) {
-  const { keysDir, releaseKey, timestampKey } = settings
+export async function loadOnlineKeys({ keysDir, releaseKey, timestampKey }: Settings, access: KeyAccess) {
   const role = async (name: RoleName, source: KeySource | undefined): Promise<readonly Signer[]> => {
-    if (source === undefined) return keysDir ? loadFolder(keysDir, name) : []
-    if ('variable' in source) return [await loadEnvSigner(source.variable, env)]
-    return [await parsePrivateKey(await readText(source.file), source.file)]
+    if (source === undefined) return keysDir ? loadFolder(keysDir, name, access) : []
+    if ('file' in source) return [(await loadPair(source.file, access)).signer]
+    if ('service' in source) return [(await openServiceKey(source.service, access.env)).signer]
+    return [(await pairOf(envText(source.variable, access.env), `env://${source.variable}`, access)).signer]
   }
   return { release: await role('release', releaseKey), timestamp: await role('timestamp', timestampKey) }
 }
 
 /** All keys of one role in a folder. */
-export const loadFolder = async (folder: string, role: RoleName): Promise<readonly Signer[]> =>
-  (await loadPairs(folder, role)).map(({ signer }) => signer)
+export const loadFolder = async (folder: string, role: RoleName, access: KeyAccess): Promise<readonly Signer[]> =>
+  (await loadPairs(folder, role, access)).map(({ signer }) => signer)
 
 /** All key pairs of one role in a folder, `ROLE*.jwk`, in the order of their names. */
-export async function loadPairs(folder: string, role: RoleName): Promise<readonly KeyPair[]> {
+export async function loadPairs(folder: string, role: RoleName, access: KeyAccess): Promise<readonly KeyPair[]> {
   const names = await readable(folder, readdir(folder))
-  const files = names.filter((name) => name.startsWith(role) && name.endsWith('.jwk'))
-  return Promise.all(files.sort().map((name) => loadPair(join(folder, name))))
+  const files = names.filter((name) => name.startsWith(role) && name.endsWith('.jwk')).sort()
+  const pairs: KeyPair[] = []
+  // One after another: each may ask for a passphrase.
+  for (const name of files) pairs.push(await loadPair(join(folder, name), access))
+  return pairs
 }
 
-/** @throws PlatteError('credentials') naming the file. */
-export async function loadPair(file: string): Promise<KeyPair> {
-  const text = await readText(file)
-  return { signer: await parsePrivateKey(text, file), publicKey: publicKeyOf(file, JSON.parse(text)) }
+/** @param key a file, or the URL of a key service. @throws PlatteError('credentials') naming it. */
+export const loadPair = async (key: string, access: KeyAccess): Promise<KeyPair> =>
+  isService(key) ? openServiceKey(key, access.env) : pairOf(await readText(key), key, access)
+
+/** A key as a file has it: a JWK, an encrypted one, or a public one with the URL of the service that signs with it. */
+async function pairOf(text: string, where: string, access: KeyAccess): Promise<KeyPair> {
+  const jwk = isEncrypted(text) ? await decryptKey(text, await access.passphrase(where), where) : text
+  const { service } = parseJsonObject(jwk) ?? {}
+  if (typeof service === 'string') return openServiceKey(service, access.env, publicOf(publicHalf(jwk, where)))
+  return { signer: await parsePrivateKey(jwk, where), publicKey: publicHalf(jwk, where) }
 }
 
-/** Reads the public half of a key file, public or private. */
-export async function loadPublicKey(file: string): Promise<PublicKey> {
-  const text = await readText(file)
-  try {
-    return publicKeyOf(file, JSON.parse(text))
-  } catch (error) {
-    throw error instanceof PlatteError ? error : new PlatteError('credentials', `${file} is not JSON; a key is one JWK`)
-  }
+const publicHalf = (jwk: string, where: string): PublicKey => publicKeyOf(where, JSON.parse(jwk))
+
+/** Reads the public half of a key: a file, public or private, or the URL of a key service. */
+export async function loadPublicKey(key: string, access: KeyAccess): Promise<PublicKey> {
+  if (isService(key)) return (await openServiceKey(key, access.env)).publicKey
+  const text = await readText(key)
+  if (isEncrypted(text)) return (await pairOf(text, key, access)).publicKey
+  if (parseJsonObject(text) === undefined) throw new PlatteError('credentials', `${key} is not JSON; a key is one JWK`)
+  return publicHalf(text, key)
 }
 
 /** Makes a new private key in a file that only its owner can read. An existing file stays, and is loaded. */
-export async function makeKey(file: string, alg: Algorithm): Promise<KeyPair & { readonly created: boolean }> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const text = `${JSON.stringify(await generateKey(alg))}\n`
-  return { created: await writeOnce(file, text), ...(await loadPair(file)) }
+export async function makeKey(file: string, alg: Algorithm, access: KeyAccess, encrypt = false): Promise<MadeKey> {
+  const jwk = await generateKey(alg)
+  const json = JSON.stringify(jwk)
+  const isThere = await stat(file).then(Boolean, () => false)
+  const text = encrypt && !isThere ? await encryptKey(json, await access.newPassphrase(file), file) : json
+  if (isThere || !(await writeOnce(file, text))) return { created: false, ...(await loadPair(file, access)) }
+  return { created: true, signer: await importSigner(jwk, file), publicKey: publicOf(jwk) }
+}
+
+/**
+ * Makes a key in a key service, or takes the one of that name.
+ * @param file gets its public half and its URL: it stands for the key wherever a key file does.
+ */
+export async function makeKeyElsewhere(service: string, access: KeyAccess, file?: string): Promise<MadeKey> {
+  const { url, ...made } = await makeServiceKey(service, access.env)
+  if (file !== undefined && !(await writeOnce(file, JSON.stringify({ ...publicOf(made.publicKey), service: url }))))
+    throw new PlatteError('refused', `${file} exists already`, { hint: 'name another file' })
+  return made
+}
+
+/** Encrypts a key file, or decrypts it. @throws PlatteError('refused') if nothing is to be done; 'credentials' */
+export async function recodeKey(file: string, to: 'encrypted' | 'plain', access: KeyAccess): Promise<Signer> {
+  const text = await readText(file)
+  const wasEncrypted = isEncrypted(text)
+  if (wasEncrypted === (to === 'encrypted'))
+    throw new PlatteError('refused', `${file} is ${wasEncrypted ? 'encrypted already' : 'not encrypted'}`)
+  const jwk = wasEncrypted ? await decryptKey(text, await access.passphrase(file), file) : text.trim()
+  const signer = await parsePrivateKey(jwk, file)
+  await replaceFile(file, wasEncrypted ? jwk : await encryptKey(jwk, await access.newPassphrase(file), file))
+  return signer
 }
 
 /** Writes the whole file or nothing, and never over an existing one. @returns whether it was written. */
 async function writeOnce(file: string, text: string): Promise<boolean> {
+  return withTemporary(file, text, async (temporary) => {
+    try {
+      await link(temporary, file)
+      return true
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+      throw error
+    }
+  })
+}
+
+/** The new text or the old one is there at every moment, with the same owner and mode. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  const target = await readable(file, realpath(file))
+  const { uid, gid, mode } = await stat(target)
+  await withTemporary(target, text, async (temporary) => {
+    await chmod(temporary, mode & 0o777)
+    await chown(temporary, uid, gid)
+    await rename(temporary, target)
+  })
+}
+
+async function withTemporary<T>(file: string, text: string, place: (temporary: string) => Promise<T>): Promise<T> {
   const temporary = join(dirname(file), `.${crypto.randomUUID()}`)
   try {
-    await writeFile(temporary, text, { flag: 'wx', mode: 0o600, flush: true })
-    await link(temporary, file)
-    return true
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await writeFile(temporary, `${text}\n`, { flag: 'wx', mode: 0o600, flush: true })
+    return await place(temporary)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
     throw new PlatteError('credentials', `${file} cannot be written: ${messageOf(error)}`, { cause: error })
   } finally {
     await rm(temporary, { force: true })

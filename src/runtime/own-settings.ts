@@ -72,8 +72,8 @@ function checkEndpoint(endpoint: string, text: string): void {
     throw new Error(`${text}: endpoint must be an http(s) URL, such as https://s3.example.org`)
 }
 
-/** Where a private key is: a file, or the name of a variable that holds it (`env://NAME`). */
-export type KeySource = { readonly file: string } | { readonly variable: string }
+/** Where a private key is: a file, the name of a variable that holds it (`env://NAME`), or the URL of a key service. */
+export type KeySource = { readonly file: string } | { readonly variable: string } | { readonly service: string }
 
 /** An overlay, or the file that has it. */
 export type OverlaySource = { readonly overlay: Overlay } | { readonly file: string }
@@ -82,20 +82,23 @@ function parseKey(text: string): KeySource {
   // A pasted key (JSON, PEM or its bare private value): error messages must not repeat it.
   if (/[{"\n]|-----|^[A-Za-z0-9+_=-]{40,}$/.test(text))
     throw new Error('holds a key itself: use a file, or env://NAME for a variable that holds it')
-  if (!text.startsWith('env://')) return { file: text }
+  if (!text.startsWith('env://')) return /^[a-z]+:\/\//.test(text) ? { service: text } : { file: text }
   const variable = text.slice('env://'.length)
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable)) throw new Error('names no variable: use a file, or env://NAME')
   return { variable }
 }
 
 /** Loads the private key that a variable holds, and never prints it. @throws PlatteError('credentials') naming the variable. */
-export async function loadEnvSigner(variable: string, env: Environment): Promise<Signer> {
+export const loadEnvSigner = async (variable: string, env: Environment): Promise<Signer> =>
+  parsePrivateKey(envText(variable, env), `env://${variable}`)
+
+/** @throws PlatteError('credentials') */
+export function envText(variable: string, env: Environment): string {
   const text = env[variable]
-  if (text === undefined || text === '')
-    throw new PlatteError('credentials', `env://${variable}: there is no such variable`, {
-      hint: `set ${variable} to the key as one JWK, or correct PLATTE_TIMESTAMP_KEY or PLATTE_RELEASE_KEY`,
-    })
-  return parsePrivateKey(text, `env://${variable}`)
+  if (text) return text
+  throw new PlatteError('credentials', `env://${variable}: there is no such variable`, {
+    hint: `set ${variable} to the key as one JWK, or correct PLATTE_TIMESTAMP_KEY or PLATTE_RELEASE_KEY`,
+  })
 }
 
 function fitting<T>(schema: v.GenericSchema<unknown, T>, text: string): T {
@@ -148,6 +151,10 @@ export const ownSettings = {
   }),
   releaseKey: setting('PLATTE_RELEASE_KEY <file>', 'one release key: a file, or `env://NAME`', parseKey, keyRow),
   timestampKey: setting('PLATTE_TIMESTAMP_KEY <file>', 'one timestamp key: a file, or `env://NAME`', parseKey, keyRow),
+  passphraseFile: setting('PLATTE_PASSPHRASE_FILE <file>', 'the file with the passphrase of encrypted keys', plainText),
+  passphrase: setting('PLATTE_PASSPHRASE', 'that passphrase itself; without both, commands ask', String, {
+    secret: true,
+  }),
   operator: setting('PLATTE_OPERATOR', operatorDoc, (text) => fitting(reason, text.trim())),
   app: setting('PLATTE_APP <app>', appDoc, parseApp, {
     hint: 'set it to the app, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57 (Flatcar)',

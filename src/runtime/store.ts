@@ -15,6 +15,7 @@ import type { Uploads } from '../store/uploads.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { loadOnlineKeys } from './keys.ts'
 import type { OverlaySource, S3Setting, StoreSetting } from './own-settings.ts'
+import { type Ask, keyAccess } from './passphrase.ts'
 import type { SettingsWith } from './settings.ts'
 import { readTextFile } from './text-file.ts'
 import { transport } from './transport.ts'
@@ -65,14 +66,18 @@ export async function openReading(settings: SettingsWith<'store' | 'pin'>, log: 
   return { ...(await openStore(settings.store)), pin, acceptStaleMs, overlay, log, release: [], timestamp: [] }
 }
 
-/** Opens the store with the keys that settings name. */
+/** Opens the store with the keys that settings name. @param ask asks for passphrases that they lack. */
 export const openPublishing = async (
   settings: SettingsWith<'store' | 'pin'>,
   env: Environment,
   log: Log,
+  ask?: Ask,
 ): Promise<Publisher> => ({
   ...(await openReading(settings, log)),
-  ...(await loadOnlineKeys(settings, env)),
+  ...(await loadOnlineKeys(
+    settings,
+    keyAccess(() => settings, env, ask),
+  )),
   operator: settings.operator,
 })
 

@@ -2,6 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import {
   command,
+  keyAccessOf,
+  keyFlags,
   type Options,
   oneOf,
   openReadingOf,
@@ -59,8 +61,11 @@ interface EditOptions extends DraftOptions, Pick<RootEdit, 'expires' | 'maxValid
 }
 
 function editDraft(): Command {
-  return command('edit', 'write a draft of the next root, to be signed', readFlags)
-    .option('--add-key <file>', 'a key file (public or private) whose public key joins --role')
+  return command('edit', 'write a draft of the next root, to be signed', [...readFlags, ...keyFlags])
+    .option(
+      '--add-key <file>',
+      'a key (a file, public or private, or the URL of a key service) whose public key joins --role',
+    )
     .option('--remove-key <key-id>', 'a key that leaves --role')
     .option('--role <role>', 'root, release or timestamp', oneOf(roleNames))
     .option('--threshold <role=n>', 'how many keys of a role must sign, such as release=2', parseThreshold)
@@ -75,7 +80,7 @@ function editDraft(): Command {
         throw new PlatteError('usage', 'use --add-key, --remove-key, --threshold, --expires or --max-validity')
       const { store } = await openReadingOf(options, warn)
       const edit = {
-        ...(addKey && role && { add: { role, key: await loadPublicKey(addKey) } }),
+        ...(addKey && role && { add: { role, key: await loadPublicKey(addKey, keyAccessOf(options)) } }),
         ...(removeKey && role && { remove: { role, keyId: removeKey } }),
         ...(threshold && { thresholds: { [threshold.role]: threshold.count } }),
         ...{ expires, maxValidity },
@@ -94,12 +99,12 @@ function parseThreshold(text: string): { role: RoleName; count: number } {
 }
 
 function signDraft(): Command {
-  return command('sign', 'sign a draft of a root, or add a signature to a signed one', [])
+  return command('sign', 'sign a draft of a root, or add a signature to a signed one', keyFlags)
     .argument('<file>', 'what `platte root edit` or another `platte root sign` wrote')
-    .requiredOption('--key <file>', 'a root key')
+    .requiredOption('--key <file>', 'a root key: a file, or the URL of a key service')
     .option('--out <file>', 'where the signed root goes (FILE with .jws; a signed one is replaced)')
     .action(async (file: string, options: Options & { key: string; out?: string }) => {
-      const { signer } = await loadPair(options.key)
+      const { signer } = await loadPair(options.key, keyAccessOf(options))
       const signed = await signRoot(await readDraft(file), signer)
       const out = options.out ?? file.replace(/\.json$/, '.jws')
       await writeFile(out, signed)
@@ -130,21 +135,27 @@ function checkSigned(file: string, bytes: Uint8Array): void {
   throw new PlatteError('usage', `${file} is ${isDraft ? 'a draft without signatures' : 'no signed root'}`, { hint })
 }
 
-type RotateOptions = Options & { role: RoleName; newKey: string; alg: Algorithm; replace?: string; rootKeys: string }
+type RotateOptions = Options &
+  Readonly<{ role: RoleName; newKey: string; alg: Algorithm; replace?: string; rootKeys: string; encrypt?: true }>
 
 function rotate(): Command {
   return command('rotate', 'replace a key: safe to repeat until it is done', writeFlags)
     .requiredOption('--role <role>', 'root, release or timestamp', oneOf(roleNames))
-    .requiredOption('--new-key <file>', 'the file of the new key; created if it does not exist')
+    .requiredOption(
+      '--new-key <file>',
+      'the file of the new key, created if it does not exist; or the URL of a key service',
+    )
     .requiredOption('--root-keys <folder>', 'folder of the root keys')
     .option('--alg <alg>', 'of a key that is made: EdDSA or ES256', oneOf(['EdDSA', 'ES256']), 'EdDSA')
+    .option('--encrypt', 'encrypt a key that is made, with a passphrase')
     .option('--replace <key-id>', 'the key that goes; needed where the role has several')
     .action(async (options: RotateOptions) => {
       const { store } = await openStoreOf(options, warn)
-      const rootKeys = await loadFolder(options.rootKeys, 'root')
+      const access = keyAccessOf(options)
+      const rootKeys = await loadFolder(options.rootKeys, 'root', access)
       const hint = 'name the folder of root*.jwk with --root-keys'
       if (rootKeys.length === 0) throw new PlatteError('credentials', `${options.rootKeys} holds no root key`, { hint })
-      const fresh = await makeKey(options.newKey, options.alg)
+      const fresh = await makeKey(options.newKey, options.alg, access, options.encrypt)
       const { role, replace } = options
       const withFresh = (keys: readonly Signer[]): readonly Signer[] =>
         keys.some(({ keyId }) => keyId === fresh.signer.keyId) ? keys : [...keys, fresh.signer]

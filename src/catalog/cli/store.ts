@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import {
   command,
+  keyAccessOf,
+  keyFlags,
   type Options,
-  oneOf,
   openReadingOf,
   openStoreOf,
   parseChannel,
@@ -24,6 +25,7 @@ import { isoText, timeText } from '../../kernel/format.ts'
 import { changeLine } from '../../release/diff.ts'
 import { type KeyPair, keyFile, loadPairs, makeKey } from '../../runtime/keys.ts'
 import type { StoreSetting } from '../../runtime/own-settings.ts'
+import type { KeyAccess } from '../../runtime/passphrase.ts'
 import { makeStore, openStore } from '../../runtime/store.ts'
 import type { Algorithm } from '../../trust/keys.ts'
 import { inspectStore } from '../audit.ts'
@@ -31,54 +33,57 @@ import { refresh } from '../edit-catalog.ts'
 import { channelHistory, type HistoryEntry } from '../history.ts'
 import { loadForWriting } from '../read.ts'
 import { firstRoot, initStore } from '../roots.ts'
+import { algOption } from './key.ts'
 
-type InitOptions = Options & Readonly<{ rootKeys?: string; alg: Algorithm; maxValidity: string }>
+type InitOptions = Options & Readonly<{ rootKeys?: string; alg: Algorithm; maxValidity: string; encrypt?: true }>
 
-const algs: readonly Algorithm[] = ['EdDSA', 'ES256']
-const algOption = ['--alg <alg>', 'EdDSA (Ed25519), or ES256 for key services', oneOf(algs), 'EdDSA'] as const
 const validityDoc = 'how long a catalog may be valid, such as P14D or PT72H'
 
 /** Safe to repeat: existing keys and an existing root are used. */
 export function initCommand(): Command {
-  return command('init', 'make keys, a root and an empty catalog', ['store', 'keys'])
+  return command('init', 'make keys, a root and an empty catalog', ['store', 'keys', ...keyFlags])
     .option('--root-keys <folder>', 'folder of the root keys, apart from the others: they belong offline')
     .option(...algOption)
+    .option('--encrypt', 'encrypt the root and release keys that are made, with a passphrase')
     .option('--max-validity <duration>', validityDoc, parseDuration, 'P14D')
     .action(async (options: InitOptions) => {
       const { store, keysDir } = settingsOf(options, ['store', 'keysDir'])
-      const made = await initialise({ ...options, store, keysDir, rootKeysDir: options.rootKeys ?? keysDir })
+      const { rootKeys: rootKeysDir = keysDir } = options
+      const made = await initialise({ ...options, store, keysDir, rootKeysDir, access: keyAccessOf(options) })
       show(options.json, made, [`PLATTE_ROOT=${made.pin}`])
     })
 }
 
-interface NewStore extends Pick<InitOptions, 'alg' | 'maxValidity'> {
+interface NewStore extends Pick<InitOptions, 'alg' | 'maxValidity' | 'encrypt'> {
+  readonly access: KeyAccess
   readonly store: StoreSetting
   readonly keysDir: string
   readonly rootKeysDir: string
 }
 
 /** What `init` does; `start` does it too. */
-export async function initialise({ store, keysDir, rootKeysDir, alg, maxValidity }: NewStore) {
+export async function initialise({ store, keysDir, rootKeysDir, alg, maxValidity, ...keys }: NewStore) {
+  const { access, encrypt } = keys
   await makeStore(store)
   const open = await openStore(store)
   await refuseUnsafe({ ...open, log: warn })
   const hasRoot = (await open.documents.get(rootKey(1), maxRootBytes)) !== undefined
   const role = async (folder: string, name: RoleName): Promise<readonly KeyPair[]> => {
-    const found = existsSync(folder) ? await loadPairs(folder, name) : []
+    const found = existsSync(folder) ? await loadPairs(folder, name, access) : []
     if (found.length > 0) return found
     if (hasRoot)
       throw new PlatteError('credentials', `this store has a root already, and ${folder} holds no ${name} key`, {
         hint: 'use another store, or the folders of the keys that the root names',
       })
-    const made = await makeKey(keyFile(folder, name), alg)
+    const made = await makeKey(keyFile(folder, name), alg, access, encrypt && name !== 'timestamp')
     if (made.created) notice(`made ${keyFile(folder, name)}`)
     return [made]
   }
   const root = await role(rootKeysDir, 'root')
   const release = await role(keysDir, 'release')
   const timestamp = await role(keysDir, 'timestamp')
-  const keys = { root: publicKeys(root), release: publicKeys(release), timestamp: publicKeys(timestamp) }
-  const first = await firstRoot(keys, { issuedAt: isoText(open.clock()), maxValidity })
+  const listed = { root: publicKeys(root), release: publicKeys(release), timestamp: publicKeys(timestamp) }
+  const first = await firstRoot(listed, { issuedAt: isoText(open.clock()), maxValidity })
   const made = await initStore({ ...open, log: warn, release: [], timestamp: signers(timestamp) }, first, signers(root))
   notice(`the store ${made.created ? 'has a root and an empty catalog now' : 'was made before; nothing was changed'}`)
   return made
@@ -86,18 +91,6 @@ export async function initialise({ store, keysDir, rootKeysDir, alg, maxValidity
 
 const publicKeys = (pairs: readonly KeyPair[]) => pairs.map(({ publicKey }) => publicKey)
 const signers = (pairs: readonly KeyPair[]) => pairs.map(({ signer }) => signer)
-
-export function keygenCommand(): Command {
-  return command('keygen', 'make a private key in FILE and print its public half', [])
-    .argument('<file>', 'where the private key goes; it must not be there yet')
-    .option(...algOption)
-    .action(async (file: string, options: Options & { alg: Algorithm }) => {
-      const { created, signer, publicKey } = await makeKey(file, options.alg)
-      if (!created) throw new PlatteError('refused', `${file} exists already`, { hint: 'name another file' })
-      notice(`made ${file}; key id ${signer.keyId}`)
-      show(options.json, { keyId: signer.keyId, publicKey }, [JSON.stringify(publicKey)])
-    })
-}
 
 export function verifyCommand(): Command {
   return command('verify', 'check the whole store: chain, digests, packages, orphans', readFlags)
