@@ -5,7 +5,7 @@ import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
 import { decryptKey, encryptKey, isEncrypted } from '../trust/encrypted-key.ts'
-import { type Algorithm, generateKey, importSigner, parsePrivateKey, publicOf, type Signer } from '../trust/keys.ts'
+import { type Algorithm, generateKey, parsePrivateKey, publicOf, type Signer } from '../trust/keys.ts'
 import { makeServiceKey, openServiceKey } from './key-services.ts'
 import { envText, type KeySource } from './own-settings.ts'
 import type { KeyAccess } from './passphrase.ts'
@@ -73,12 +73,11 @@ export async function loadPublicKey(key: string, access: KeyAccess): Promise<Pub
 
 /** Makes a new private key in a file that only its owner can read. An existing file stays, and is loaded. */
 export async function makeKey(file: string, alg: Algorithm, access: KeyAccess, encrypt = false): Promise<MadeKey> {
-  const jwk = await generateKey(alg)
-  const json = JSON.stringify(jwk)
+  const json = JSON.stringify(await generateKey(alg))
   const isThere = await stat(file).then(Boolean, () => false)
   const text = encrypt && !isThere ? await encryptKey(json, await access.newPassphrase(file), file) : json
   if (isThere || !(await writeOnce(file, text))) return { created: false, ...(await loadPair(file, access)) }
-  return { created: true, signer: await importSigner(jwk, file), publicKey: publicOf(jwk) }
+  return { created: true, signer: await parsePrivateKey(json, file), publicKey: publicHalf(json, file) }
 }
 
 /**

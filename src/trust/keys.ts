@@ -69,7 +69,10 @@ export async function parsePrivateKey(text: string, where: string): Promise<Sign
   try {
     jwk = JSON.parse(text)
   } catch {
-    throw credentials(`${where}: is not JSON; a private key is one JWK`)
+    const isEncrypted = text.startsWith('eyJ')
+    throw credentials(
+      `${where}: ${isEncrypted ? 'is encrypted with a passphrase' : 'is not JSON'}; a private key is one JWK`,
+    )
   }
   return importSigner(jwk, where)
 }
