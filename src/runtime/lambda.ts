@@ -19,9 +19,11 @@ import { openS3 } from '../store/s3/client.ts'
 import { s3Documents } from '../store/s3/documents.ts'
 import { s3Packages } from '../store/s3/packages.ts'
 import { s3Uploads } from '../store/s3/uploads.ts'
+import type { Signer } from '../trust/keys.ts'
 import type { Features } from './compose.ts'
 import { features as shared } from './features.ts'
 import { nodeHasher } from './hasher-node.ts'
+import { openServiceKey } from './key-services.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
 
 const features: Features = [...shared, applyFeature]
@@ -92,7 +94,17 @@ async function open(env: Environment): Promise<Deployment> {
     openUploads,
     bindings: {},
   }
-  return openDeployment(settings, env, { ...parts, background: () => undefined })
+  return openDeployment(settings, env, { ...parts, openKey: openKeyBy(env), background: () => undefined })
+}
+
+/** An execution environment asks for each public key once. */
+function openKeyBy(env: Environment): (url: string) => Promise<Signer> {
+  const opened = new Map<string, Signer>()
+  return async (url) => {
+    const signer = opened.get(url) ?? (await openServiceKey(url, env)).signer
+    opened.set(url, signer)
+    return signer
+  }
 }
 
 /**

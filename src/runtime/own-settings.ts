@@ -151,10 +151,7 @@ export const ownSettings = {
   }),
   releaseKey: setting('PLATTE_RELEASE_KEY <file>', 'one release key: a file, or `env://NAME`', parseKey, keyRow),
   timestampKey: setting('PLATTE_TIMESTAMP_KEY <file>', 'one timestamp key: a file, or `env://NAME`', parseKey, keyRow),
-  passphraseFile: setting('PLATTE_PASSPHRASE_FILE <file>', 'the file with the passphrase of encrypted keys', plainText),
-  passphrase: setting('PLATTE_PASSPHRASE', 'that passphrase itself; without both, commands ask', String, {
-    secret: true,
-  }),
+  passphraseFile: setting('PLATTE_PASSPHRASE_FILE <file>', 'the file with the passphrase of key files', plainText),
   operator: setting('PLATTE_OPERATOR', operatorDoc, (text) => fitting(reason, text.trim())),
   app: setting('PLATTE_APP <app>', appDoc, parseApp, {
     hint: 'set it to the app, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57 (Flatcar)',

@@ -9,7 +9,7 @@ export type Ask = (question: string) => Promise<string | undefined>
 
 /** What the loading of keys needs beside their files. */
 export interface KeyAccess {
-  /** Holds keys (`env://NAME`) and the credentials of key services. */
+  /** Holds keys (`env://NAME`), PLATTE_PASSPHRASE, and the credentials of key services. */
   readonly env: Environment
   /** @throws PlatteError('credentials') where there is no passphrase. */
   readonly passphrase: (file: string) => Promise<string>
@@ -21,13 +21,13 @@ const maxBytes = 4096
 
 /** @param settings read only where a passphrase is needed. */
 export function keyAccess(
-  settings: () => Pick<Settings, 'passphrase' | 'passphraseFile'>,
+  settings: () => Pick<Settings, 'passphraseFile'>,
   env: Environment,
   ask: Ask = async () => undefined,
 ): KeyAccess {
   const given = async (): Promise<string | undefined> => {
-    const { passphrase, passphraseFile } = settings()
-    return passphraseFile === undefined ? passphrase : readPassphrase(passphraseFile)
+    const { passphraseFile } = settings()
+    return passphraseFile === undefined ? env.PLATTE_PASSPHRASE || undefined : readPassphrase(passphraseFile)
   }
   const asked = async (file: string): Promise<string> => {
     const first = await ask(`New passphrase for ${file}: `)

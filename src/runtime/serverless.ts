@@ -33,6 +33,8 @@ export interface Parts
     Pick<Serving, 'background'>,
     Pick<FeatureContext, 'packages' | 'newHasher' | 'transport' | 'openUploads' | 'bindings'> {
   readonly features: Features
+  /** Opens a key of a key service. Where it is missing, keys are in variables only. */
+  readonly openKey?: (url: string) => Promise<Signer>
   /** The bounds of one scheduled run. */
   readonly slice: Omit<Slice, 'turn'>
 }
@@ -69,17 +71,16 @@ export const openDeployment = (...given: Parameters<typeof open>): Promise<Deplo
 async function open(
   settings: SettingsWith<'pin' | 'publicUrl'>,
   env: Environment,
-  { documents, log, background, slice, features, ...parts }: Parts,
+  { documents, log, background, slice, features, openKey, ...parts }: Parts,
 ): Promise<Deployment> {
   const { pin, publicUrl, acceptStaleMs, timestampKey, releaseKey } = settings
   const overlay = settings.overlay && 'overlay' in settings.overlay ? settings.overlay.overlay : undefined
   const reader = { documents, pin, clock: systemClock, log, acceptStaleMs, overlay }
   const cache = newCatalogCache()
   const random = systemRandom
-  const openWriter = async () => {
-    const keys = { release: await signers(releaseKey, env), timestamp: await signers(timestampKey, env) }
-    return { ...reader, random, ...keys }
-  }
+  const signersOf = signersBy(env, openKey)
+  const [release, timestamp] = [signersOf(releaseKey), signersOf(timestampKey)]
+  const openWriter = async () => ({ ...reader, random, release: await release(), timestamp: await timestamp() })
   const context = { ...parts, cache, reader, random, openWriter, readText: noFiles }
   // An upstream implies itself as the store; a function has a bucket of its own.
   const { store: _, ...others } = settings
@@ -103,8 +104,15 @@ async function open(
   return { app: createApp(serving), refresh }
 }
 
-const signers = async (key: KeySource | undefined, env: Environment): Promise<readonly Signer[]> =>
-  key && 'variable' in key ? [await loadEnvSigner(key.variable, env)] : []
+/** @throws PlatteError('configuration') at once for a key that this runtime cannot use. */
+const signersBy =
+  (env: Environment, openKey: Parts['openKey']) =>
+  (key: KeySource | undefined): (() => Promise<readonly Signer[]>) => {
+    if (key && 'variable' in key) return async () => [await loadEnvSigner(key.variable, env)]
+    if (!key || 'file' in key) return async () => []
+    if (openKey) return async () => [await openKey(key.service)]
+    throw new PlatteError('configuration', `${key.service}: a Worker needs env://NAME`)
+  }
 
 const noFiles = () => Promise.reject(new Error('there are no files here'))
 

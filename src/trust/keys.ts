@@ -69,10 +69,7 @@ export async function parsePrivateKey(text: string, where: string): Promise<Sign
   try {
     jwk = JSON.parse(text)
   } catch {
-    const isEncrypted = text.startsWith('eyJ')
-    throw credentials(
-      `${where}: ${isEncrypted ? 'is encrypted with a passphrase' : 'is not JSON'}; a private key is one JWK`,
-    )
+    throw credentials(`${where}: is not JSON; a private key is one JWK, not encrypted`)
   }
   return importSigner(jwk, where)
 }

@@ -63,5 +63,5 @@ test('a short passphrase is refused', async () => {
 })
 
 test('where only plain keys can be read, an encrypted one is named as such', async () => {
-  await expect(parsePrivateKey(encrypted, 'env://KEY')).rejects.toThrow('env://KEY: is encrypted with a passphrase')
+  await expect(parsePrivateKey(encrypted, 'env://KEY')).rejects.toThrow('env://KEY: is not JSON; a private key is one JWK, not encrypted')
 })
