@@ -18,7 +18,7 @@ type MadeKey = KeyPair & { readonly created: boolean }
 export const keyFile = (folder: string, role: RoleName): string => join(folder, `${role}.jwk`)
 
 /** Whether a key is named by the URL of a key service. */
-export const isService = (key: string): boolean => /^[a-z]+:\/\//.test(key)
+const isService = (key: string): boolean => /^[a-z]+:\/\//.test(key)
 
 /**
  * The keys that a deployment signs with every day; a role without keys is empty.
@@ -71,8 +71,12 @@ export async function loadPublicKey(key: string, access: KeyAccess): Promise<Pub
   return publicHalf(text, key)
 }
 
-/** Makes a new private key in a file that only its owner can read. An existing file stays, and is loaded. */
+/**
+ * Makes a new private key in a file that only its owner can read. An existing file stays, and is loaded.
+ * @param file or the URL of a key service, whose keys have an algorithm of their own.
+ */
 export async function makeKey(file: string, alg: Algorithm, access: KeyAccess, encrypt = false): Promise<MadeKey> {
+  if (isService(file)) return makeKeyElsewhere(file, access)
   const json = JSON.stringify(await generateKey(alg))
   const isThere = await stat(file).then(Boolean, () => false)
   const text = encrypt && !isThere ? await encryptKey(json, await access.newPassphrase(file), file) : json

@@ -1,0 +1,43 @@
+/** What is refused before, or instead of, an answer of a key service. */
+import { expect, test } from 'vitest'
+import { vault as vaultService } from '../../src/key-services/vault.ts'
+import { openServiceKey } from '../../src/runtime/key-services.ts'
+
+test('without an answer, or without knowing where Vault is, the error says what to set', async () => {
+  const nobody = { VAULT_ADDR: 'http://127.0.0.1:9', VAULT_TOKEN: 'hvs.secret' }
+  const failed = await openServiceKey('hashivault://one', nobody).catch((error: unknown) => error)
+  expect(failed).toMatchObject({ code: 'credentials', message: expect.stringContaining('Vault did not answer') })
+  expect(JSON.stringify([failed, String(failed)])).not.toContain('hvs.secret')
+  await expect(openServiceKey('hashivault://one', { VAULT_ADDR: 'vault' })).rejects.toThrow(
+    'VAULT_ADDR must be the URL',
+  )
+  await expect(openServiceKey('hashivault://one', { VAULT_ADDR: 'http://x' })).rejects.toThrow('VAULT_TOKEN is missing')
+})
+
+test.each([
+  ['hashivault://'],
+  ['hashivault://a/b'],
+  ['hashivault://a?version=0'],
+  ['hashivault://a?version=1&version=2'],
+  ['hashivault://a?key=1'],
+  ['hashivault://a#1'],
+  ['awskms://'],
+  ['awskms:///alias/a?x=1'],
+  ['gcpkms://projects/a'],
+  ['not a URL'],
+])('%s is no key', async (url) => {
+  await expect(openServiceKey(url, {})).rejects.toMatchObject({ code: 'usage' })
+})
+
+test('an answer that is no signature is refused', async () => {
+  const publicKey = {
+    crv: 'P-256',
+    kty: 'EC',
+    x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+    y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+  } as const
+  const send = async () => ({ status: 200, text: '{"data":{"signature":"vault:v1:AAAA"}}' })
+  const env = { VAULT_ADDR: 'http://127.0.0.1', VAULT_TOKEN: 'x' }
+  const { signer } = await vaultService.open(new URL('hashivault://a?version=1'), { env, send }, publicKey)
+  await expect(signer.sign(new Uint8Array(1))).rejects.toThrow('Vault answered no signature')
+})
