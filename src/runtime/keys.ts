@@ -54,7 +54,7 @@ export const loadPair = async (key: string, access: KeyAccess): Promise<KeyPair>
 
 /** A key as a file has it: a JWK, an encrypted one, or a public one with the URL of the service that signs with it. */
 async function pairOf(text: string, where: string, access: KeyAccess): Promise<KeyPair> {
-  const jwk = isEncrypted(text) ? await decryptKey(text, await access.passphrase(where), where) : text
+  const jwk = isEncrypted(text) ? await decryptKey(text, await access.passphrases(where), where) : text
   const { service } = parseJsonObject(jwk) ?? {}
   if (typeof service === 'string') return openServiceKey(service, access.env, publicOf(publicHalf(jwk, where)))
   return { signer: await parsePrivateKey(jwk, where), publicKey: publicHalf(jwk, where) }
@@ -101,7 +101,7 @@ export async function recodeKey(file: string, to: 'encrypted' | 'plain', access:
   const wasEncrypted = isEncrypted(text)
   if (wasEncrypted === (to === 'encrypted'))
     throw new PlatteError('refused', `${file} is ${wasEncrypted ? 'encrypted already' : 'not encrypted'}`)
-  const jwk = wasEncrypted ? await decryptKey(text, await access.passphrase(file), file) : text.trim()
+  const jwk = wasEncrypted ? await decryptKey(text, await access.passphrases(file), file) : text.trim()
   const signer = await parsePrivateKey(jwk, file)
   await replaceFile(file, wasEncrypted ? jwk : await encryptKey(jwk, await access.newPassphrase(file), file))
   return signer

@@ -149,8 +149,13 @@ export const ownSettings = {
   keysDir: setting('PLATTE_KEYS <folder>', 'the folder of `release*.jwk` and `timestamp*.jwk`', plainText, {
     hint: 'set it to the folder of the keys, such as /etc/platte/keys',
   }),
-  releaseKey: setting('PLATTE_RELEASE_KEY <file>', 'one release key: a file, or `env://NAME`', parseKey, keyRow),
-  timestampKey: setting('PLATTE_TIMESTAMP_KEY <file>', 'one timestamp key: a file, or `env://NAME`', parseKey, keyRow),
+  releaseKey: setting('PLATTE_RELEASE_KEY <file>', 'one release key: a file, `env://NAME` or a URL', parseKey, keyRow),
+  timestampKey: setting(
+    'PLATTE_TIMESTAMP_KEY <file>',
+    'one timestamp key: a file, `env://NAME` or a URL',
+    parseKey,
+    keyRow,
+  ),
   passphraseFile: setting('PLATTE_PASSPHRASE_FILE <file>', 'the file with the passphrase of key files', plainText),
   operator: setting('PLATTE_OPERATOR', operatorDoc, (text) => fitting(reason, text.trim())),
   app: setting('PLATTE_APP <app>', appDoc, parseApp, {

@@ -11,8 +11,8 @@ export type Ask = (question: string) => Promise<string | undefined>
 export interface KeyAccess {
   /** Holds keys (`env://NAME`), PLATTE_PASSPHRASE, and the credentials of key services. */
   readonly env: Environment
-  /** @throws PlatteError('credentials') where there is no passphrase. */
-  readonly passphrase: (file: string) => Promise<string>
+  /** Those that may be the one of a file. @throws PlatteError('credentials') where there is none. */
+  readonly passphrases: (file: string) => Promise<readonly string[]>
   /** One for all keys that a command makes. @throws PlatteError('credentials') where there is none, or two differ. */
   readonly newPassphrase: (file: string) => Promise<string>
 }
@@ -25,43 +25,47 @@ export function keyAccess(
   env: Environment,
   ask: Ask = async () => undefined,
 ): KeyAccess {
-  const given = async (): Promise<string | undefined> => {
+  const given = async (): Promise<readonly string[]> => {
     const { passphraseFile } = settings()
-    return passphraseFile === undefined ? env.PLATTE_PASSPHRASE || undefined : readPassphrase(passphraseFile)
+    if (passphraseFile !== undefined) return readPassphrases(passphraseFile)
+    return env.PLATTE_PASSPHRASE ? [env.PLATTE_PASSPHRASE] : []
   }
-  const asked = async (file: string): Promise<string> => {
-    const first = await ask(`New passphrase for ${file}: `)
-    if (first === undefined) throw absent(file)
-    if ((await ask('The same again: ')) === first) return first
+  const asked = async (file: string, question: string): Promise<string> => {
+    const answer = await ask(question)
+    if (answer !== undefined) return answer
+    throw new PlatteError('credentials', `${file}: its passphrase is missing, and there is no terminal to ask at`, {
+      hint: 'set PLATTE_PASSPHRASE_FILE (--passphrase-file) to a file that holds it, or PLATTE_PASSPHRASE to it',
+    })
+  }
+  const makeNew = async (file: string): Promise<string> => {
+    const [first, ...others] = await given()
+    if (others.length > 0) throw new PlatteError('credentials', `${file}: a new key needs one passphrase, not several`)
+    if (first !== undefined) return first
+    const typed = await asked(file, `New passphrase for ${file}: `)
+    if ((await ask('The same again: ')) === typed) return typed
     throw new PlatteError('credentials', `${file}: the two passphrases differ, so nothing was written`)
   }
   let made: Promise<string> | undefined
   return {
     env,
-    passphrase: async (file) => {
-      const passphrase = (await given()) ?? (await ask(`Passphrase of ${file}: `))
-      if (passphrase === undefined) throw absent(file)
-      return passphrase
+    passphrases: async (file) => {
+      const passphrases = await given()
+      return passphrases.length > 0 ? passphrases : [await asked(file, `Passphrase of ${file}: `)]
     },
     newPassphrase: (file) => {
-      made ??= given().then((passphrase) => passphrase ?? asked(file))
+      made ??= makeNew(file)
       return made
     },
   }
 }
 
-const absent = (file: string): PlatteError =>
-  new PlatteError('credentials', `${file}: its passphrase is missing, and there is no terminal to ask at`, {
-    hint: 'set PLATTE_PASSPHRASE_FILE (--passphrase-file) to a file that holds it, or PLATTE_PASSPHRASE to it',
-  })
-
-/** A line break at the end of the file is not part of it. */
-async function readPassphrase(file: string): Promise<string> {
+/** One in each line. */
+async function readPassphrases(file: string): Promise<readonly string[]> {
   const text = await readTextFile(file, maxBytes).catch((cause: unknown) => {
     const problem = `the passphrase file ${file} cannot be read: ${messageOf(cause)}`
     throw new PlatteError('credentials', problem, { hint: 'correct PLATTE_PASSPHRASE_FILE (--passphrase-file)', cause })
   })
-  const passphrase = text.replace(/\r?\n$/, '')
-  if (passphrase !== '') return passphrase
+  const passphrases = text.split(/\r?\n/).filter((line) => line !== '')
+  if (passphrases.length > 0) return passphrases
   throw new PlatteError('credentials', `the passphrase file ${file} is empty`)
 }

@@ -43,26 +43,34 @@ export async function encryptKey(jwk: string, passphrase: string, where: string)
 }
 
 /**
- * @param where names its source in errors, which carry neither the passphrase nor the key.
+ * @param passphrases are tried one after another.
+ * @param where names its source in errors, which carry neither a passphrase nor the key.
  * @returns the JSON of one JWK, not checked yet.
- * @throws PlatteError('credentials') if the passphrase is wrong, or the key was encrypted in another way.
+ * @throws PlatteError('credentials') if every passphrase is wrong, or the key was encrypted in another way.
  */
-export async function decryptKey(text: string, passphrase: string, where: string): Promise<string> {
+export async function decryptKey(text: string, passphrases: readonly string[], where: string): Promise<string> {
   const problem = problemOf(text)
   if (problem !== undefined)
     throw new PlatteError('credentials', `${where}: ${problem}`, {
       hint: `keys are encrypted by \`platte key encrypt\`: ${alg} with at most ${maxIterations} iterations, and ${enc}`,
     })
-  const options = { keyManagementAlgorithms: [alg], contentEncryptionAlgorithms: [enc], maxPBES2Count: maxIterations }
-  try {
-    const { plaintext } = await compactDecrypt(text.trim(), bytesOf(passphrase), options)
-    return new TextDecoder().decode(plaintext)
-  } catch {
-    throw new PlatteError('credentials', `${where}: the passphrase is wrong, or the file is damaged`, {
-      hint: 'try again; if it stays wrong, use your copy of the key, or replace the key: `platte root rotate`',
-    })
+  for (const passphrase of passphrases) {
+    const plain = await decryptWith(text.trim(), passphrase)
+    if (plain !== undefined) return plain
   }
+  throw new PlatteError('credentials', `${where}: the passphrase is wrong, or the file is damaged`, {
+    hint: 'try again; if it stays wrong, use your copy of the key, or replace the key: `platte root rotate`',
+  })
 }
+
+const options = { keyManagementAlgorithms: [alg], contentEncryptionAlgorithms: [enc], maxPBES2Count: maxIterations }
+
+/** @returns `undefined` for a wrong passphrase. jose's errors are dropped, lest they hold what was decrypted. */
+const decryptWith = (text: string, passphrase: string): Promise<string | undefined> =>
+  compactDecrypt(text, bytesOf(passphrase), options).then(
+    ({ plaintext }) => new TextDecoder().decode(plaintext),
+    () => undefined,
+  )
 
 function problemOf(text: string): string | undefined {
   let header: ReturnType<typeof decodeProtectedHeader>

@@ -10,6 +10,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   release: ['kernel', '@noble/hashes'],
   documents: ['release', 'kernel', 'valibot'],
   trust: ['documents', 'kernel', 'jose'],
+  'key-services': ['trust', 'documents', 'kernel'],
   store: ['documents', 'trust', 'kernel', 'node:', '@cloudflare/workers-types'],
   doctor: ['store', 'trust', 'documents', 'kernel'],
   catalog: ['store', 'trust', 'documents', 'release', 'kernel'],
@@ -69,6 +70,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'catalog',
     'store',
   ].concat([
+    'key-services',
     'trust',
     'documents',
     'release',
@@ -122,6 +124,7 @@ const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])
   [/^apply\/file\.ts$/, ['smol-toml', 'yaml']],
   [/^apply\/check\.ts$/, ['fastest-levenshtein']],
   [/^store\/s3\/(client|documents|packages|uploads)\.ts$/, ['@aws-sdk/client-s3', '@aws-sdk/lib-storage']],
+  [/^key-services\/aws-kms\.ts$/, ['@aws-sdk/client-kms']],
   [/^store\/s3\/uploads\.ts$/, ['@aws-sdk/s3-request-presigner']],
 ]
 

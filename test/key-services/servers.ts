@@ -1,7 +1,7 @@
 /** The key services that `.ci/key-services run` started. */
 export const kms = process.env.PLATTE_KMS_SERVER
 export const vault = process.env.PLATTE_VAULT_SERVER
-export const vaultToken = process.env.PLATTE_VAULT_TOKEN ?? ''
+const vaultToken = process.env.PLATTE_VAULT_TOKEN ?? ''
 
 /** What the AWS SDK and our Vault client find them by. */
 export const serviceEnv = {

@@ -19,7 +19,7 @@ const otherwise = (alg: string, enc: string, p2c: number): Promise<string> =>
 test('a key is what it was after encrypting and decrypting, and its file shows nothing of it', async () => {
   expect(isEncrypted(encrypted)).toBe(true)
   expect(isEncrypted(jwk)).toBe(false)
-  expect(await decryptKey(`${encrypted}\n`, passphrase, 'release.jwk')).toBe(jwk)
+  expect(await decryptKey(`${encrypted}\n`, ['another passphrase', passphrase], 'release.jwk')).toBe(jwk)
   expect(decodeProtectedHeader(encrypted)).toEqual({
     ...{ alg: 'PBES2-HS512+A256KW', enc: 'A256GCM', cty: 'jwk+json', p2c: 600_000, p2s: expect.any(String) },
   })
@@ -34,7 +34,7 @@ test('each encryption has a salt of its own', async () => {
 
 test('a passphrase is the same however a system composes its accents', async () => {
   const composed = await encryptKey(jwk, 'el\u00e8ve-el\u00e8ve-el\u00e8ve', 'x')
-  expect(await decryptKey(composed, 'ele\u0300ve-ele\u0300ve-ele\u0300ve', 'x')).toBe(jwk)
+  expect(await decryptKey(composed, ['ele\u0300ve-ele\u0300ve-ele\u0300ve'], 'x')).toBe(jwk)
 })
 
 test.each([
@@ -53,7 +53,7 @@ test.each([
     /wants more than 10000000 iterations/,
   ],
 ])('%s is refused by name, without repeating a secret', async (_, text, tried, message) => {
-  const error = await decryptKey(text, tried, 'release.jwk').catch((one: unknown) => one)
+  const error = await decryptKey(text, [tried], 'release.jwk').catch((one: unknown) => one)
   expect(error).toMatchObject({ code: 'credentials', message: expect.stringMatching(message) })
   expect(JSON.stringify([error, String(error)])).not.toContain(tried)
 })
@@ -63,5 +63,7 @@ test('a short passphrase is refused', async () => {
 })
 
 test('where only plain keys can be read, an encrypted one is named as such', async () => {
-  await expect(parsePrivateKey(encrypted, 'env://KEY')).rejects.toThrow('env://KEY: is not JSON; a private key is one JWK, not encrypted')
+  await expect(parsePrivateKey(encrypted, 'env://KEY')).rejects.toThrow(
+    'env://KEY: is not JSON; a private key is one JWK, not encrypted',
+  )
 })

@@ -135,16 +135,13 @@ function checkSigned(file: string, bytes: Uint8Array): void {
   throw new PlatteError('usage', `${file} is ${isDraft ? 'a draft without signatures' : 'no signed root'}`, { hint })
 }
 
-type RotateOptions = Options &
-  Readonly<{ role: RoleName; newKey: string; alg: Algorithm; replace?: string; rootKeys: string; encrypt?: true }>
+type KeyOptions = Readonly<{ newKey: string; alg: Algorithm; encrypt?: true }>
+type RotateOptions = Options & KeyOptions & Readonly<{ role: RoleName; replace?: string; rootKeys: string }>
 
 function rotate(): Command {
   return command('rotate', 'replace a key: safe to repeat until it is done', writeFlags)
     .requiredOption('--role <role>', 'root, release or timestamp', oneOf(roleNames))
-    .requiredOption(
-      '--new-key <file>',
-      'the file of the new key, created if it does not exist; or the URL of a key service',
-    )
+    .requiredOption('--new-key <file>', 'the new key: a file, made if it is missing, or the URL of a key service')
     .requiredOption('--root-keys <folder>', 'folder of the root keys')
     .option('--alg <alg>', 'of a key that is made: EdDSA or ES256', oneOf(['EdDSA', 'ES256']), 'EdDSA')
     .option('--encrypt', 'encrypt a key that is made, with a passphrase')
