@@ -95,10 +95,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     '       --time-zone Europe/Berlin',
   ],
   'lock history': ['platte lock history --group workers --limit 50'],
-  keygen: [
-    'platte keygen release-2.jwk --encrypt',
-    'platte keygen release-2.jwk --kms awskms:///alias/platte-release',
-  ],
+  keygen: ['platte keygen release-2.jwk --encrypt', 'platte keygen release-2.jwk --kms awskms:///alias/platte-release'],
   key: ['platte key encrypt /media/usb/root.jwk'],
   'key encrypt': ['platte key encrypt /media/usb/root.jwk'],
   'key decrypt': ['platte key decrypt timestamp.jwk'],
