@@ -22,7 +22,7 @@ function atTerminal(line: string, script: Script, env: Readonly<Record<string, s
   const shell = `platte() { "${process.execPath}" "${inject('cli')}" "$@"; }; ${line}`
   const child = spawn('script', ['--quiet', '--return', '--command', shell, '/dev/null'], {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOME: folder, SHELL: '/bin/sh', TERM: 'xterm', ...env },
+    env: { PATH: process.env.PATH, HOME: folder, SHELL: '/bin/sh', TERM: 'xterm', NO_COLOR: '1', ...env },
   })
   return new Promise<{ readonly shown: string; readonly code: number | null }>((resolve, reject) => {
     let shown = ''
