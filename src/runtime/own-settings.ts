@@ -156,7 +156,7 @@ export const ownSettings = {
     parseKey,
     keyRow,
   ),
-  passphraseFile: setting('PLATTE_PASSPHRASE_FILE <file>', 'the file with the passphrase of key files', plainText),
+  passphraseFile: setting('PLATTE_PASSPHRASE_FILE <file>', 'the file with the passphrase of keys', plainText),
   operator: setting('PLATTE_OPERATOR', operatorDoc, (text) => fitting(reason, text.trim())),
   app: setting('PLATTE_APP <app>', appDoc, parseApp, {
     hint: 'set it to the app, such as e96281a6-d1af-4bde-9a0a-97b76e56dc57 (Flatcar)',

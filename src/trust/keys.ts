@@ -69,7 +69,7 @@ export async function parsePrivateKey(text: string, where: string): Promise<Sign
   try {
     jwk = JSON.parse(text)
   } catch {
-    throw credentials(`${where}: is not JSON; a private key is one JWK, not encrypted`)
+    throw credentials(`${where}: is not JSON; a private key is one JWK`)
   }
   return importSigner(jwk, where)
 }

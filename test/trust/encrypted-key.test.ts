@@ -3,7 +3,7 @@ import { decodeProtectedHeader } from 'jose/decode/protected_header'
 import { CompactEncrypt } from 'jose/jwe/compact/encrypt'
 import { expect, test } from 'vitest'
 import { decryptKey, encryptKey, isEncrypted } from '../../src/trust/encrypted-key.ts'
-import { generateKey, parsePrivateKey } from '../../src/trust/keys.ts'
+import { generateKey } from '../../src/trust/keys.ts'
 
 const passphrase = 'correct horse battery staple'
 const jwk = JSON.stringify(await generateKey('EdDSA'))
@@ -60,10 +60,4 @@ test.each([
 
 test('a short passphrase is refused', async () => {
   await expect(encryptKey(jwk, 'elevenchars', 'x')).rejects.toMatchObject({ code: 'credentials' })
-})
-
-test('where only plain keys can be read, an encrypted one is named as such', async () => {
-  await expect(parsePrivateKey(encrypted, 'env://KEY')).rejects.toThrow(
-    'env://KEY: is not JSON; a private key is one JWK, not encrypted',
-  )
 })
