@@ -54,7 +54,7 @@ const serve = (): Promise<Container> => start(optionsOf(services().platte), /lis
 /** Docker runs it in the container. */
 function health(container: Container): number | null {
   const [final] = parseDockerfile(readFileSync(join(docker, 'Dockerfile'), 'utf8')).slice(-1)
-  return container.exec(...(final ? execForm(final, 'HEALTHCHECK') : []))
+  return container.exec(final ? execForm(final, 'HEALTHCHECK') : []).status
 }
 
 const offered = (container: Container): string =>

@@ -2,13 +2,13 @@
  * Containers of the image by runc, as Docker and Kubernetes start them: namespaces of their own, no capabilities, no new
  * privileges, a read-only root. Each has a network of its own with nothing but loopback, which tests enter to ask it.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const given = process.env.PLATTE_IMAGE
-if (given === undefined) throw new Error('run it with: .ci/container run npm run test:container')
+if (given === undefined) throw new Error('no image; CONTRIBUTING.md has the command of these tests')
 /** The files of the image. */
 export const rootfs = realpathSync(join(given, 'rootfs'))
 
@@ -38,6 +38,9 @@ export interface ContainerOptions {
   readonly mounts?: readonly Mount[]
   /** `uid:gid`; without it, the image's. */
   readonly user?: string
+  readonly groups?: readonly number[]
+  /** `host`: that of this machine, in the place of one of its own. */
+  readonly network?: 'host'
 }
 
 /** Where runc keeps what it knows of running containers, and their bundles. */
@@ -50,13 +53,14 @@ const system = [
   { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=65536k'] },
 ]
 
-function specOf({ args, env = {}, mounts = [], user = image.User }: ContainerOptions): object {
+function specOf({ args, env = {}, mounts = [], user = image.User, groups = [], network }: ContainerOptions): object {
   const [uid, gid] = user.split(':').map(Number)
+  const own = namespaces.filter(({ type }) => type !== 'network' || network !== 'host')
   const variables = { ...Object.fromEntries(image.Env.map((pair) => pair.split(/=(.*)/s))), ...env }
   return {
     ociVersion: '1.0.2',
     process: {
-      ...{ terminal: false, user: { uid, gid }, args, cwd: '/', noNewPrivileges: true },
+      ...{ terminal: false, user: { uid, gid, additionalGids: groups }, args, cwd: '/', noNewPrivileges: true },
       env: Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : `${name}=${value}`)),
     },
     root: { path: rootfs, readonly: true },
@@ -66,7 +70,7 @@ function specOf({ args, env = {}, mounts = [], user = image.User }: ContainerOpt
         ...{ source, destination, type: 'bind', options: ['rbind', readOnly ? 'ro' : 'rw', 'nosuid', 'nodev'] },
       })),
     ],
-    linux: { namespaces, maskedPaths: ['/proc/kcore', '/proc/keys'], readonlyPaths: ['/proc/sys'] },
+    linux: { namespaces: own, maskedPaths: ['/proc/kcore', '/proc/keys'], readonlyPaths: ['/proc/sys'] },
   }
 }
 
@@ -100,8 +104,8 @@ export interface Container {
   readonly output: () => string
   /** Asks it from within its network. @returns `undefined` without an answer. */
   readonly ask: (url: string, body?: string) => Answer | undefined
-  /** Runs a command in it, as its user. @returns its exit code. */
-  readonly exec: (...args: readonly string[]) => number | null
+  /** Runs a command in it, as its user. */
+  readonly exec: (args: readonly string[], input?: string) => SpawnSyncReturns<string>
   readonly signal: (name: string) => void
   /** Exit code, and the signal that ended it. */
   readonly ended: Promise<unknown>
@@ -130,7 +134,8 @@ export async function start(options: ContainerOptions, ready: RegExp): Promise<C
   await Promise.race([isReady, early])
   early.catch(() => {})
   const pid = Number(readFileSync(pidFile, 'utf8'))
-  const runc = (...args: readonly string[]) => spawnSync('runc', ['--root', join(state, 'run'), ...args])
+  const runc = (args: readonly string[], input = '') =>
+    spawnSync('runc', ['--root', join(state, 'run'), ...args], { encoding: 'utf8', input })
   const container: Container = {
     ...{ pid, process, ended, output: () => output },
     ask: (url, body) => {
@@ -145,8 +150,8 @@ export async function start(options: ContainerOptions, ready: RegExp): Promise<C
       const { status, stdout } = spawnSync('nsenter', inside, { encoding: 'utf8' })
       return status === 0 ? JSON.parse(stdout) : undefined
     },
-    exec: (...args) => runc('exec', id, ...args).status,
-    signal: (name) => void runc('kill', id, name),
+    exec: (args, input) => runc(['exec', id, ...args], input),
+    signal: (name) => void runc(['kill', id, name]),
   }
   running.push(container)
   return container
