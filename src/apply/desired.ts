@@ -83,8 +83,9 @@ function placing<T>(path: string, work: () => T): T {
 }
 
 /**
- * The holds that the file wants; a known one keeps its date. The same list where nothing changes.
- * @param offered the channel with what it follows: its versions can be held.
+ * The holds that the file wants; a known one keeps its date. The same list where nothing changes. A version that is not
+ * there can be held before it comes.
+ * @param offered the channel with what it follows.
  */
 export function holdsOf(there: readonly Hold[], wanted: Wanted, offered: Channel, at: string): readonly Hold[] {
   const { ref, config, prune } = wanted
@@ -94,10 +95,10 @@ export function holdsOf(there: readonly Hold[], wanted: Wanted, offered: Channel
   const added = wishes.flatMap(({ version, board, reason }): readonly Hold[] => {
     if (reason === false || kept.some((hold) => isSameHold(hold, { version, board }))) return []
     const path = pathOf(ref, 'holds', version)
-    const release = requireThere(offered, version, path)
-    if (board !== undefined && !Object.hasOwn(release.boards, board))
+    const release = findRelease(offered, version)
+    if (release && board !== undefined && !Object.hasOwn(release.boards, board))
       throw wrongAt(`${path}.${board}`, 'no such board', `it has ${Object.keys(release.boards).join(', ')}`)
-    return [{ version: release.version, ...(board && { board }), reason, at }]
+    return [{ version: release?.version ?? version, ...(board && { board }), reason, at }]
   })
   return added.length === 0 && kept.length === there.length ? there : [...kept, ...added]
 }

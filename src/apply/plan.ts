@@ -212,7 +212,11 @@ function planChannel({ ref, wanted, state, offeredNow, isDeleted }: Planning, is
   const isHeldOtherwise = !sameJson(holds, there)
   if (planned.manifest === undefined && !isHeldOtherwise) return []
   const named = { ...entry, holds: [...holds] }
-  const warnings = isHeldOtherwise ? brakeWarnings(state.catalog, ref, named, issue) : []
+  const absent = holds.filter((one) => !there.includes(one) && !findRelease(offered, one.version))
+  const warnings = [
+    ...(isHeldOtherwise ? brakeWarnings(state.catalog, ref, named, issue) : []),
+    ...absent.map(({ version }) => `${pathOf(ref, 'holds', version)}: not there yet: it is held when it comes`),
+  ]
   return [
     {
       ...{ ref, plan: planned, early },

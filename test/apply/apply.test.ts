@@ -56,7 +56,6 @@ test.each<[string, object, string]>([
     { floors: { 1: 'a' }, dead_ends: { 1: 'b' } },
     'dead_ends.1: 1 would be a floor and a dead end',
   ],
-  ['a hold that is not there', { holds: { 9: 'why' } }, 'stable.holds.9: there is no such release'],
   ['a hold of no board', { holds: { 2: { arm: 'why' } } }, 'stable.holds.2.arm: no such board'],
   ['a name that is taken', { aliases: ['beta'] }, 'stable.aliases: "beta" is already a name of channel beta'],
   ['a source that is not there', { follow: { channel: 'edge' } }, 'stable.follow: '],
@@ -66,6 +65,14 @@ test.each<[string, object, string]>([
   const { faults, documents } = faulty(store.publisher)
   expect(await refusal(applyFile({ ...store.publisher, documents }, stable(members)))).toContain(message)
   expect(faults.writes).toBe(0)
+})
+
+test('a version can be held before it comes, with a warning', async () => {
+  const store = await copyOf(base)
+  const { channels } = await applyFile(store.publisher, stable({ holds: { 3: 'not yet' } }))
+  expect(channels[0]?.warnings).toEqual([expect.stringContaining('stable.holds.3: not there yet')])
+  await publishOne(store, '3', { ignoreHolds: true })
+  expect(await ask(newReader(store))).toBe('update 2')
 })
 
 test('refused: pruning a channel that has releases', async () => {

@@ -124,7 +124,7 @@ test(
           expect(await answers(other)).toEqual(await answers(store))
         },
       ),
-      { numRuns: runs, seed: 18 },
+      { numRuns: runs, seed: 18, endOnFailure: true },
     )
     expect(done / runs).toBeGreaterThan(40)
   },

@@ -28,7 +28,7 @@ test(
         expect(await answers(both)).toEqual(await answers(alone))
         expect(isNothing(await planFile(both.publisher, second, true))).toBe(true)
       }),
-      { numRuns: all ? 1000 : 20, seed: 18 },
+      { numRuns: all ? 1000 : 20, seed: 18, endOnFailure: true },
     )
   },
   timeout,
@@ -59,7 +59,7 @@ test(
           expect(await inForce(store)).toEqual(await inForce(ended))
         }
       }),
-      { numRuns: all ? 40 : 2, seed: 18 },
+      { numRuns: all ? 40 : 2, seed: 18, endOnFailure: true },
     )
   },
   timeout,
