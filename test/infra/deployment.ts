@@ -16,6 +16,8 @@ const bearer = 'the job alone knows this'
 export interface Deployment {
   readonly folder: string
   readonly url: string
+  /** Of the first root. */
+  readonly pin: string
   /** What GitHub gives to a job with `id-token: write`. */
   readonly env: Readonly<Record<string, string>>
   /** What tokens of GitHub claim from now on, beside the usual. */
@@ -62,12 +64,12 @@ const policyOf = (audience: string, issuer: { readonly url: string; readonly jwk
   rules: [
     {
       ...{ id: 'os', issuer: issuer.url, allow: [`${app}/beta`, `${app}/stable`] },
-      actions: ['publish', 'promote', 'ramp', 'hold', 'unhold'],
+      actions: ['publish', 'promote', 'ramp', 'hold', 'unhold', 'apply'],
       claims: { repository_id: '456789', environment: 'release' },
       provenance: true,
     },
     {
-      ...{ id: 'os-gitlab', issuer: issuer.url, allow: [`${app}/beta`], actions: ['publish'] },
+      ...{ id: 'os-gitlab', issuer: issuer.url, allow: [`${app}/beta`], actions: ['publish', 'apply'] },
       claims: { project_id: '53804090', ref_protected: 'true', environment: 'release' },
     },
   ],
@@ -85,10 +87,11 @@ export async function startDeployment(): Promise<Deployment> {
   const tokenPort = await listen(tokens)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const { server, platte } = await serve(folder, { port, policy: policyOf(url, issuer) })
+  const { server, platte, pin } = await serve(folder, { port, policy: policyOf(url, issuer) })
   return {
     folder,
     url,
+    pin,
     env: {
       ACTIONS_ID_TOKEN_REQUEST_URL: `http://127.0.0.1:${tokenPort}/token?api-version=2.0`,
       ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer,
@@ -135,6 +138,7 @@ interface Serving {
 }
 
 interface Served {
+  readonly pin: string
   readonly server: ChildProcess
   /** A command over the store, with its keys. */
   readonly platte: (...words: string[]) => string
@@ -166,7 +170,7 @@ async function serve(folder: string, { port, policy }: Serving): Promise<Served>
   let talk = ''
   for await (const chunk of server.stderr ?? []) {
     talk += chunk
-    if (talk.includes('listening on')) return { server, platte }
+    if (talk.includes('listening on')) return { server, platte, pin: env.PLATTE_ROOT ?? '' }
   }
   throw new Error(`it did not start: ${talk}`)
 }

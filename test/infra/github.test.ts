@@ -4,7 +4,10 @@
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { payloadOfSize } from '../payloads.ts'
@@ -149,6 +152,89 @@ describe('action.yml', () => {
     expect((await run({ ...place(), command: 'unhold', channel: 'stable' })).status).toBe(0)
   })
 
+  describe('channels as a file', () => {
+    const file = (text: string): void => writeFileSync(join(job.work, 'channels.toml'), text)
+    const named = `[apps.${app}.channels.beta]\ndescription = "for the brave"\n`
+    const diff = () => ({ command: 'diff', endpoint: there.url, root: there.pin, file: 'channels.toml' })
+
+    /** GitHub's comments of issues, with one of somebody else that looks like the action's. */
+    async function comments(status = 200) {
+      const stranger = { id: 1, user: { type: 'User' }, body: '<!-- platte diff -->' }
+      const all: { id: number; user: { type: string }; body: string }[] = [stranger]
+      const calls: string[] = []
+      const api = createServer(async (request, response) => {
+        const { method = '', url = '', headers } = request
+        calls.push(`${method} ${url} ${headers.authorization}`)
+        const { body = '' } = method === 'GET' ? {} : JSON.parse(await text(request))
+        if (method === 'POST') all.push({ id: all.length + 1, user: { type: 'Bot' }, body })
+        const edited = method === 'PATCH' && all.find(({ id }) => url.endsWith(`/comments/${id}`))
+        if (edited) edited.body = body
+        response.writeHead(status).end(JSON.stringify(all))
+      })
+      await new Promise<void>((listening) => api.listen(0, '127.0.0.1', listening))
+      const event = join(there.folder, 'event.json')
+      writeFileSync(event, '{"pull_request":{"number":7}}')
+      const { port } = api.address() as AddressInfo
+      const env = {
+        ...{ ...job.env, GITHUB_API_URL: `http://127.0.0.1:${port}`, GITHUB_REPOSITORY: 'octocat/os' },
+        GITHUB_EVENT_PATH: event,
+      }
+      return { all, calls, env, close: () => api.close() }
+    }
+
+    test('a pull request gets one comment, which is kept up to date', async () => {
+      const { all, calls, env, close } = await comments()
+      file(named)
+      const commented = { ...diff(), 'github-token': 'canary-token' }
+      const first = await runAction({ ...job, env }, commented)
+      expect([first.status, first.outputs.changed]).toEqual([0, 'true'])
+      expect(all[1]?.body).toContain('### channels.toml: this would change\n\n    ')
+      expect(all[1]?.body).toContain('      + description: for the brave')
+      file(`${named}cadence = { every = "28d" }\n`)
+      await runAction({ ...job, env }, commented)
+      expect(all).toHaveLength(2)
+      expect(all[1]?.body).toContain('+ cadence: P28D')
+      expect(calls.map((call) => call.split('?')[0])).toContain(
+        'PATCH /repos/octocat/os/issues/comments/2 Bearer canary-token',
+      )
+      expect(all[0]?.body).toBe('<!-- platte diff -->')
+      expect(first.log + first.summary).not.toContain('canary')
+      close()
+    })
+
+    test('a comment that fails, fails no job', async () => {
+      const { env, close } = await comments(403)
+      const ran = await runAction({ ...job, env }, { ...diff(), 'github-token': 'x' })
+      expect([ran.status, ran.log]).toEqual([0, expect.stringContaining('gets no comment: GET 7/comments')])
+      close()
+    })
+
+    test('applied, it changes what the diff said, and then nothing', async () => {
+      file(named)
+      const apply = { command: 'apply', endpoint: there.url, file: 'channels.toml' }
+      expect(await run({ ...apply, 'dry-run': 'true' })).toMatchObject({ status: 0, outputs: { changed: 'false' } })
+      expect(await run(apply)).toMatchObject({ status: 0, outputs: { changed: 'true', sequence: '' } })
+      expect(await run(apply)).toMatchObject({ status: 0, outputs: { changed: 'false' } })
+      expect(await run(diff())).toMatchObject({ status: 0, outputs: { changed: 'false' } })
+    })
+
+    test('a mistake in it fails both, and names its line', async () => {
+      file(`${named}cadense = "28d"\n`)
+      const line = expect.stringContaining('channels.toml line 3')
+      expect(await run(diff())).toMatchObject({ status: 1, log: line, summary: line })
+      const { status, log } = await runAction(job, { command: 'apply', endpoint: there.url, file: 'channels.toml' })
+      expect([status, log]).toEqual([2, line])
+    })
+
+    test('what the policy does not allow is refused', async () => {
+      file(`[apps.${app}.channels.edge]\n`)
+      expect(await runAction(job, { command: 'apply', endpoint: there.url, file: 'channels.toml' })).toMatchObject({
+        status: 3,
+        summary: expect.stringContaining('not '),
+      })
+    })
+  })
+
   test('a refusal by policy exits with 3, and names the rule and the claim', async () => {
     there.claim({ environment: 'staging' })
     const { status, summary, outputs } = await run({ ...publish(), version: '4200.0.0' })
@@ -195,11 +281,12 @@ describe('action.yml', () => {
 
 describe('platte.yml', () => {
   const jobs = parse(read('gitlab/platte.yml'))
-  const { id_tokens: tokens, before_script: before } = jobs['.platte']
-  const { script, variables } = jobs['.platte-publish']
+  const { id_tokens: tokens } = jobs['.platte']
+  const { before_script: before } = jobs['.platte-cli']
 
   /** Its lines are one script of bash there, which ends with the first that fails. */
-  async function runJob(more: Readonly<Record<string, string>>) {
+  async function runJob(more: Readonly<Record<string, string>>, name = '.platte-publish') {
+    const { script, variables } = jobs[name]
     const given = {
       ...{ PLATTE_REPOSITORY: join(there.folder, 'clone'), PLATTE_COMMIT: 'HEAD', PLATTE_ENDPOINT: there.url },
       ...{ PLATTE_APP: app, PLATTE_CHANNEL: 'beta', PLATTE_VERSION: '4230.0.0' },
@@ -235,6 +322,26 @@ describe('platte.yml', () => {
     expect(JSON.parse(stdout.split('\n').findLast((line) => line.startsWith('{')) ?? '')).toMatchObject({
       ...{ kind: 'published', rule: 'os-gitlab' },
     })
+  })
+
+  test('its jobs say what a file changes, in a note, too, and apply it', async () => {
+    writeFileSync(join(job.work, 'channels.toml'), `[apps.${app}.channels.beta]\ndescription = "by GitLab"\n`)
+    const notes: string[] = []
+    const api = createServer(async (request, response) => {
+      notes.push(`${request.headers['private-token']} ${request.url} ${await text(request)}`)
+      response.end('{}')
+    })
+    await new Promise<void>((listening) => api.listen(0, '127.0.0.1', listening))
+    const merge = { CI_API_V4_URL: `http://127.0.0.1:${(api.address() as AddressInfo).port}`, CI_PROJECT_ID: '5' }
+    const diffing = { ...merge, CI_MERGE_REQUEST_IID: '3', PLATTE_NOTE_TOKEN: 'note', PLATTE_ROOT: there.pin }
+    const diff = await runJob({ ...diffing, PLATTE_ID_TOKEN: '' }, '.platte-diff')
+    expect([diff.status, diff.stdout]).toEqual([0, expect.stringContaining('-> by GitLab')])
+    expect(decodeURIComponent(notes.join().replaceAll('+', ' '))).toMatch(
+      /^note \/projects\/5\/merge_requests\/3\/notes body=Platte:\n\n {4}/,
+    )
+    api.close()
+    const applied = await runJob({}, '.platte-apply')
+    expect([applied.status, applied.stdout]).toEqual([0, expect.stringContaining('"rule":"os-gitlab"')])
   })
 
   test('another branch is refused by its claim', async () => {

@@ -38,6 +38,19 @@ describe('the examples', () => {
     }
   })
 
+  test('channels.yml: a pull request gets no identity, and a merge needs its reviewers', () => {
+    const { permissions, jobs } = workflow('channels.yml')
+    expect(permissions).toEqual({})
+    const { diff, apply } = jobs
+    expect(diff?.permissions).toEqual({ contents: 'read', 'pull-requests': 'write' })
+    expect(apply).toMatchObject({ permissions: { contents: 'read', 'id-token': 'write' }, environment: 'release' })
+    for (const { steps } of [diff, apply].flatMap((one) => one ?? [])) {
+      expect(steps[0]?.with).toEqual({ 'persist-credentials': false })
+      for (const given of Object.keys(steps[1]?.with ?? {})) expect(inputs).toContain(given)
+      for (const { uses } of steps) expect(uses).toMatch(/@([0-9a-f]{40}|COMMIT)$/)
+    }
+  })
+
   test.each(['publish.yml', 'operate.yml'])('%s: no script contains an input', (name) => {
     for (const { steps } of Object.values(workflow(name).jobs))
       for (const { run = '' } of steps) expect(run).not.toContain('${{')
