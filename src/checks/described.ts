@@ -51,8 +51,10 @@ export interface Described {
   /** Parameters of the paths, by name. */
   readonly names: Readonly<Record<string, Parameter>>
   readonly paths: Readonly<Record<string, Partial<Record<Method, Operation>>>>
-  /** Schemas with a name in the document. */
+  /** Schemas with a name in the document: others refer to the same schema. */
   readonly schemas?: Readonly<Record<string, GenericSchema>>
+  /** What some of these mean, by name. */
+  readonly meanings?: Readonly<Record<string, string>>
   /** Security schemes of OpenAPI. */
   readonly security?: Readonly<Record<string, JsonSchema>>
 }

@@ -1,7 +1,8 @@
 /** What `/openapi.json` says of packages and signed documents. Payloads have the schemas that decode them. */
-import { catalogSchema } from '../documents/catalog.ts'
-import { boardPackages, channelSchema } from '../documents/channel.ts'
+import { catalogSchema, hold } from '../documents/catalog.ts'
+import { boardPackages, channelSchema, guard, packageList, payloadKeys, target, windows } from '../documents/channel.ts'
 import { detailsSchema } from '../documents/details.ts'
+import * as field from '../documents/fields.ts'
 import { missingSchema } from '../documents/missing.ts'
 import { missingPath } from '../documents/paths.ts'
 import { rootSchema } from '../documents/root.ts'
@@ -22,8 +23,29 @@ import type { Serving } from './serving.ts'
 
 export const documentSchemas = {
   ...{ Root: rootSchema, Catalog: catalogSchema, ChannelManifest: channelSchema, ReleaseDetails: detailsSchema },
-  ...{ BoardPackages: boardPackages, MissingPackages: missingSchema },
+  ...{ BoardPackages: boardPackages, Packages: packageList, MissingPackages: missingSchema },
+  ...{ Windows: windows, Target: target, Guard: guard, PayloadKeys: payloadKeys, Hold: hold },
+  ...{ AppId: field.appName, ChannelName: field.channelName, Board: field.boardName, Version: field.publishedVersion },
+  ...{ Instant: field.instant, Duration: field.duration, Sha256: field.sha256, KeyId: field.keyId },
 } as const satisfies Described['schemas']
+
+export const meanings: Readonly<Partial<Record<keyof typeof documentSchemas, string>>> = {
+  AppId: 'The Omaha id of an app, in lower case and without braces.',
+  ChannelName: 'The name of a channel.',
+  Board: 'The hardware that a package is for, such as `amd64-usr`.',
+  Version: 'Numbers between dots, such as `4593.2.0`.',
+  Instant: 'RFC 3339 in UTC, such as `2026-12-01T09:00:00Z`.',
+  Duration: 'ISO 8601 with one length, such as `P14D` or `PT72H`.',
+  Sha256: 'In lower-case hex.',
+  KeyId: 'The thumbprint of a key (RFC 7638).',
+  Packages: 'The package of the operating system first; sizes in bytes.',
+  BoardPackages: 'Without `codebases`, this deployment serves the packages.',
+  Windows: 'When machines are offered releases.',
+  Target: 'Which machines are offered releases: `from` is a range of versions, machines are SHA-256 of their ids.',
+  Guard: 'Shares (0 to 1) of machines at which a rollout is held.',
+  PayloadKeys: 'What clients verify payloads with.',
+  Hold: 'Withholds a version, on one board or on all.',
+}
 
 const base64url = { type: 'string', contentEncoding: 'base64url' }
 

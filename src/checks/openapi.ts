@@ -6,7 +6,7 @@ import { type Described, json, names, type Operation, type Parameter, plain, tex
 import type { Explanation } from './explain.ts'
 import { coreUpdatePaths } from './http-coreupdate.ts'
 import { updatePaths } from './http-updates.ts'
-import { documentPaths, documentSchemas } from './openapi-documents.ts'
+import { documentPaths, documentSchemas, meanings } from './openapi-documents.ts'
 import type { Serving } from './serving.ts'
 
 const maybe = v.exactOptional
@@ -107,6 +107,7 @@ export const describe = (serving: Serving): Described => ({
     ...{ CoreUpdateChannels: coreUpdateChannels, CoreUpdateError: googleError },
     ...documentSchemas,
   },
+  meanings,
   ...(isForToken(serving) && {
     security: { explainToken: { type: 'http', scheme: 'bearer', description: 'The token of PLATTE_EXPLAIN_TOKEN.' } },
   }),

@@ -12,8 +12,13 @@ Send \`x-request-id\` (\`[A-Za-z0-9_.=-]\`, at most 128) or \`traceparent\` to f
 /** OpenAPI 3.1. @param url where clients reach this deployment. */
 export function toOpenApi(all: readonly Described[], url: string): JsonSchema {
   const { convert, finish } = converter(merge(all.map(({ schemas }) => schemas)))
+  const meanings = merge(all.map((one) => one.meanings))
   const paths = merge(all.map((one) => pathsOf(one, convert)))
   const responses = merge(all.map((one) => refusalsOf(one, convert)))
+  const schemas = Object.entries(finish()).map(([name, schema]) => {
+    const description = meanings[name]
+    return [name, { ...(description && { description }), ...schema }]
+  })
   return {
     openapi: '3.1.1',
     info: {
@@ -24,7 +29,7 @@ export function toOpenApi(all: readonly Described[], url: string): JsonSchema {
     tags: all.map(({ name, about }) => ({ name, description: about })),
     paths,
     components: {
-      schemas: { Problem: problem, ...finish() },
+      schemas: { Problem: problem, ...Object.fromEntries(schemas) },
       securitySchemes: merge(all.map(({ security }) => security)),
       responses,
       headers: { RequestId: { description: 'The id of the request, for the log.', schema: { type: 'string' } } },

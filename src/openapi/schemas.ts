@@ -25,7 +25,7 @@ export function converter(named: Named) {
       return into
     },
     /** @returns those with names. */
-    finish: (): object => {
+    finish: (): Readonly<Record<string, object>> => {
       // An object of its own for each, so that none refers to another.
       const others = waiting.map(({ schema }, i) => [`~${i}`, exactOptional(schema)] as const)
       const all = toJsonSchemaDefs({ ...named, ...Object.fromEntries(others) }, config)

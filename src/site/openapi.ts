@@ -7,6 +7,7 @@ import {
   etag,
   names,
   type Operation,
+  type Parameter,
   page,
   plain,
   type Shape,
@@ -102,8 +103,8 @@ export const describe = (): Described => ({
     '/channels/{app}/{channel}/feed.atom': {
       get: feedOf('readFeed', 'Releases of a channel', 'application/atom+xml', text),
     },
-    '/explain': { get: pageOf('readExplainPage', 'What a machine gets, as a form', {}, [400, 404]) },
-    '/client-config': { get: pageOf('makeClientConfig', 'Makes and checks update.conf', {}, [400, 404]) },
+    '/explain': { get: pageOf('readExplainPage', 'What a machine gets, as a form', machine, [400]) },
+    '/client-config': { get: pageOf('makeClientConfig', 'Writes update.conf, as a form', client, [400]) },
     '/v1/channels': {
       get: {
         ...feedOf('listChannels', 'Channels, at most 20', 'application/json', channels, ['bad-request']),
@@ -127,6 +128,26 @@ export const describe = (): Described => ({
 
 const from: Operation['query'] & object = {
   from: { about: 'How many to skip.', shape: { type: 'string', pattern: '^\\d*$' } },
+}
+const asked = (about: string): Parameter => ({ about, shape: text })
+/** As `/v1/explain`. */
+const machine = {
+  app: asked('The app.'),
+  channel: asked('Its GROUP.'),
+  version: asked('What it runs.'),
+  board: asked('Its hardware.'),
+  machine: asked('Its id.'),
+  oem: asked('Its OEM.'),
+  at: asked('At this instant.'),
+  manual: asked('`1`: a person asks.'),
+}
+const client = {
+  group: asked('The channel.'),
+  system: asked('`flatcar` or `coreos`.'),
+  strategy: asked('How it reboots.'),
+  start: asked('When its reboot window begins.'),
+  length: asked('How long that is.'),
+  lock: asked('Where it asks for a reboot lock.'),
 }
 const lang: Operation['query'] & object = { lang: { about: 'Of pages: `en` or `zh`.', shape: text } }
 
