@@ -1,8 +1,9 @@
 /** What `/openapi.json` says of applying a file of channels. */
 import * as v from 'valibot'
-import { type Described, json, jsonBody, type Operation } from '../checks/described.ts'
+import { type Described, type Entries, json, jsonBody, type Operation } from '../checks/described.ts'
 import * as field from '../documents/fields.ts'
 import { change, problems, security } from '../publish-api/openapi.ts'
+import type { Applied } from './commit.ts'
 
 const texts = v.array(v.string())
 
@@ -20,10 +21,10 @@ const applied = v.strictObject({
       changes: v.array(change),
       warnings: texts,
       effects: v.exactOptional(texts),
-    }),
+    } satisfies Entries<Applied['channels'][number]>),
   ),
   rule: v.string(),
-})
+} satisfies Entries<Applied & { rule: string }>)
 
 /** What `apps` may have is told by docs/apply.md and by the errors: people write it in forms of their own. */
 const order = {

@@ -1,5 +1,5 @@
 /** How a room describes its routes for `/openapi.json`. Nothing here is loaded to answer any other request. */
-import type { GenericSchema } from 'valibot'
+import type { GenericSchema, ObjectEntries } from 'valibot'
 import * as field from '../documents/fields.ts'
 import type { ProblemCode } from '../http/problem.ts'
 import type { Serving } from './serving.ts'
@@ -7,6 +7,8 @@ import type { Serving } from './serving.ts'
 export type JsonSchema = Readonly<Record<string, unknown>>
 /** The schema that validates, or JSON Schema for what is no JSON. */
 export type Shape = GenericSchema | JsonSchema
+/** A schema for every member of a type: one that is new is missed by the compiler, not by a client. */
+export type Entries<Value> = { readonly [Name in keyof Value]-?: ObjectEntries[string] }
 /** By media type. */
 export type Content = Readonly<Record<string, Shape>>
 

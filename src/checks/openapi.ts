@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import * as field from '../documents/fields.ts'
 import { type Reason, reasonSentences } from '../release/decide.ts'
-import { type Described, json, names, type Operation, type Parameter, plain, text } from './described.ts'
+import { type Described, type Entries, json, names, type Operation, type Parameter, plain, text } from './described.ts'
 import type { Explanation } from './explain.ts'
 import { coreUpdatePaths } from './http-coreupdate.ts'
 import { updatePaths } from './http-updates.ts'
@@ -47,7 +47,7 @@ const explanation = v.strictObject({
   ),
   next: maybe(v.strictObject({ ...outcome, at: field.instant })),
   note: maybe(v.string()),
-}) satisfies v.GenericSchema<unknown, Explanation>
+} satisfies Entries<Explanation & { asked: object }>) satisfies v.GenericSchema<unknown, Explanation>
 
 const coreUpdatePackages = v.strictObject({
   items: v.array(

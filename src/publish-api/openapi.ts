@@ -1,10 +1,13 @@
 /** What `/openapi.json` says of publishing over HTTP. Requests have the schemas that check them. */
 import * as v from 'valibot'
 import { type Action, actions, commands } from '../channels/commands.ts'
+import type { EditResult } from '../channels/plan.ts'
+import type { PublishResult } from '../channels/publish.ts'
 import {
   type Answer,
   bytes,
   type Described,
+  type Entries,
   json,
   jsonBody,
   names,
@@ -36,6 +39,7 @@ const changed = {
   changes: maybe(v.array(change)),
   warnings: maybe(strings),
   effects: maybe(strings),
+  reach: maybe(strings),
   payloadKeys: maybe(payloadKeys),
   /** The rule of the policy that allowed it. */
   rule: v.string(),
@@ -49,14 +53,14 @@ const published = v.strictObject({
   withheld: maybe(v.string()),
   packages: packageList,
   ...changed,
-})
+} satisfies Entries<PublishResult>)
 
 const edited = v.strictObject({
   kind: v.picklist(['changed', 'unchanged', 'dry-run']),
   inForce: v.boolean(),
   packages: maybe(v.array(v.strictObject({ key: v.string(), size: field.count }))),
   ...changed,
-})
+} satisfies Entries<EditResult>)
 
 const refreshed = v.strictObject({
   kind: v.picklist(['refreshed', 'unchanged']),
