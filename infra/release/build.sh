@@ -9,6 +9,6 @@ npm run --silent build:executables
 mkdir dist/release
 npm pack --silent --pack-destination dist/release ./dist/npm
 mv dist/executables/*.tar.gz dist/release
-npm sbom --sbom-format cyclonedx --package-lock-only --omit dev > "dist/release/platte-$version.cdx.json"
+node infra/release/sbom.ts > "dist/release/platte-$version.cdx.json"
 cd dist/release
 sha256sum -- * > SHA256SUMS
