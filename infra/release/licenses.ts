@@ -1,22 +1,14 @@
 /** The licenses of what bundles contain, each text once with the packages that have it. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-
-interface Locked {
-  readonly version: string
-  readonly dev?: true
-  readonly optional?: true
-  readonly peer?: true
-}
+import { readLock } from './bundled.ts'
 
 export function licenses(root: string): string {
-  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
   const byText: Record<string, string[]> = {}
-  for (const [path, one] of Object.entries<Locked>(packages)) {
-    if (path === '' || one.dev || one.optional || one.peer) continue
+  for (const [path, { version }] of readLock(root).bundled) {
     const text = licenseOf(join(root, path))
     byText[text] ??= []
-    byText[text].push(`${path.replace(/^.*node_modules\//, '')} ${one.version}`)
+    byText[text].push(`${path.replace(/^.*node_modules\//, '')} ${version}`)
   }
   return Object.entries(byText)
     .map(([text, names]) => `${[...new Set(names)].join('\n')}\n\n${text}\n`)

@@ -3,17 +3,15 @@
  * too, so npm gets a copy of the lock file without tools.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { readLock } from './bundled.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const folder = mkdtempSync(join(tmpdir(), 'platte-sbom-'))
-const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))
+const { lock, bundled } = readLock(root)
 const { devDependencies: _, ...manifest } = lock.packages['']
-const bundled = Object.entries<{ dev?: true; optional?: true }>(lock.packages).filter(
-  ([, one]) => !one.dev && !one.optional,
-)
 try {
   const packages = { ...Object.fromEntries(bundled), '': manifest }
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
+import { readLock } from '../../infra/release/bundled.ts'
 
 export const repository = resolve(import.meta.dirname, '../..')
 
@@ -10,20 +11,16 @@ export const { version } = JSON.parse(readFileSync(join(repository, 'package.jso
 
 export const sha256 = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex')
 
-interface Locked {
-  readonly dev?: true
-  readonly optional?: true
-}
-
 /** @param tools packages that the build runs, beside those that it bundles. */
 export function cloneTo(folder: string, tools: readonly string[]): void {
   const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: repository,
     encoding: 'utf8',
   })
-  const { packages } = JSON.parse(readFileSync(join(repository, 'package-lock.json'), 'utf8'))
-  const bundled = Object.entries<Locked>(packages).filter(([path, { dev, optional }]) => path && !dev && !optional)
-  const modules = [...bundled.map(([path]) => path), ...tools.map((name) => `node_modules/${name}`)]
+  const modules = [
+    ...readLock(repository).bundled.map(([path]) => path),
+    ...tools.map((name) => `node_modules/${name}`),
+  ]
   for (const name of [...list.split('\0').filter((name) => /^(src|infra|docs|[^/]*$)/.test(name)), ...modules])
     if (name !== '') cpSync(join(repository, name), join(folder, name), { recursive: true })
   mkdirSync(join(folder, 'node_modules/.bin'))
