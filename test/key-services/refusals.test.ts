@@ -1,7 +1,10 @@
 /** What is refused before, or instead of, an answer of a key service. */
 import { expect, test } from 'vitest'
 import { vault as vaultService } from '../../src/key-services/vault.ts'
+import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { openServiceKey } from '../../src/runtime/key-services.ts'
+import { openDeployment, settingsOrProblems } from '../../src/runtime/serverless.ts'
+import { memoryDocuments, memoryPackages } from '../memory.ts'
 
 test('without an answer, or without knowing where Vault is, the error says what to set', async () => {
   const nobody = { VAULT_ADDR: 'http://127.0.0.1:9', VAULT_TOKEN: 'hvs.secret' }
@@ -40,4 +43,27 @@ test('an answer that is no signature is refused', async () => {
   const env = { VAULT_ADDR: 'http://127.0.0.1', VAULT_TOKEN: 'x' }
   const { signer } = await vaultService.open(new URL('hashivault://a?version=1'), { env, send }, publicKey)
   await expect(signer.sign(new Uint8Array(1))).rejects.toThrow('Vault answered no signature')
+})
+
+test('a Worker, which has no key services, says so instead of serving', async () => {
+  const pin = `1:sha256:${'0'.repeat(64)}`
+  const common = { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: 'https://updates.example.org' }
+  const env = { ...common, PLATTE_TIMESTAMP_KEY: 'hashivault://timestamp' }
+  const settings = settingsOrProblems(env, ['pin', 'publicUrl'], { features: [] })
+  if (typeof settings === 'string') throw new Error(settings)
+
+  const parts = {
+    documents: memoryDocuments(),
+    packages: memoryPackages(nodeHasher),
+    newHasher: nodeHasher,
+    bindings: {},
+  }
+  const { app } = await openDeployment(settings, env, {
+    ...{ ...parts, features: [], log: () => {}, slice: { most: 1, opens: 1 }, background: () => undefined },
+    transport: () => Promise.reject(new Error('no network')),
+    openUploads: () => Promise.reject(new Error('no uploads')),
+  })
+  const response = await app.request('/v1/update/')
+  expect(response.status).toBe(500)
+  expect(await response.text()).toContain('hashivault://timestamp: a Worker needs env://NAME')
 })

@@ -25,7 +25,7 @@ import { sendThrough } from './doors.ts'
 import { type Invoke, useFunction } from './function.ts'
 import { clientFolder } from './reporter.ts'
 import { type Started, startClient } from './start-client.ts'
-import { givenBy } from './template.ts'
+import { givenBy, resourcesOf } from './template.ts'
 
 const issuer = await startIssuer()
 afterAll(() => issuer.close())
@@ -116,6 +116,23 @@ describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () =
     rmSync(folder, { recursive: true })
   })
   flowSuite('under it', () => targetOf(started.invoke))
+})
+
+test('the template takes keys of AWS KMS instead of secrets', () => {
+  const arn = (id: string): string => `arn:aws:kms:eu-central-1:111122223333:key/${id}`
+  const keys = { TimestampKeyArn: arn('t'), ReleaseKeyArn: arn('r') }
+  const { variables, allows } = givenBy({ PublishPolicy: '{}', ...keys })
+  const { TIMESTAMP_JWK, RELEASE_JWK, PLATTE_TIMESTAMP_KEY, PLATTE_RELEASE_KEY } = variables
+  expect([PLATTE_TIMESTAMP_KEY, PLATTE_RELEASE_KEY]).toEqual([`awskms:///${arn('t')}`, `awskms:///${arn('r')}`])
+  expect([TIMESTAMP_JWK, RELEASE_JWK]).toEqual([undefined, undefined])
+  const catalog = { operation: 'PutObject', key: 'catalog.jws', headers: { 'if-match': '"1"' } } as const
+  expect(allows('s3:PutObject', catalog)).toBe(true)
+  const signed = resourcesOf({ PublishPolicy: '{}', ...keys }).get('Role')
+  expect(JSON.stringify(signed).match(/"kms:Sign"\],"Resource":"[^"]+"/g)).toEqual([
+    `"kms:Sign"],"Resource":"${arn('t')}"`,
+    `"kms:Sign"],"Resource":"${arn('r')}"`,
+  ])
+  expect(JSON.stringify(resourcesOf({ TimestampKeySecret: 'x' }).get('Role'))).not.toContain('kms:')
 })
 
 describe('the permissions in the template', () => {
