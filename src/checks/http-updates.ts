@@ -59,7 +59,8 @@ export function answerHealth(serving: Serving): (c: Context) => Promise<Response
   return async (c) => {
     const { cache, reader, background } = answering(serving, c)
     await currentCatalog(cache, reader, background)
-    const problems = findProblems(cache, reader.clock())
+    const more = await Promise.all((serving.extensions ?? []).map((one) => one.problems?.() ?? []))
+    const problems = [...findProblems(cache, reader.clock()), ...more.flat()]
     const status = problems.length === 0 ? 'ok' : 'degraded'
     const catalogExpires = cache.state?.catalog.catalog.expires ?? null
     return c.json({ status, catalogExpires, problems }, 200, noStore)

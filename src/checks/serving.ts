@@ -51,6 +51,8 @@ export interface Extension {
   readonly sink?: EventSink | undefined
   /** Sends what the store's own packages lack. */
   readonly upstream?: Upstream
+  /** What is wrong, for health; empty where nothing is. */
+  readonly problems?: () => Promise<readonly string[]>
   /** Read for each scrape of metrics. */
   readonly gauges?: () => Promise<readonly Gauge[]>
   /** Runs after each scheduled refresh, with at most `most` documents. Never throws. */

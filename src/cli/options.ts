@@ -178,7 +178,7 @@ export const flagOf =
 export const collect = (value: string, list: readonly string[] = []): readonly string[] => [...list, value]
 
 /** @param read returns `undefined` for a wrong value. */
-const parser =
+export const parser =
   <Value>(hint: string, read: (text: string) => Value | undefined) =>
   (text: string): Value => {
     const value = read(text)

@@ -11,13 +11,14 @@ export const bearerToken = (headers: Headers): string =>
 export const isConfidential = ({ protocol, hostname }: URL): boolean =>
   protocol === 'https:' || (protocol === 'http:' && /^(127(\.\d+){3}|localhost|\[::1\])$/.test(hostname))
 
-/** The password of Basic; the user name makes no difference. */
-export function basicPassword(headers: Headers): string {
+/** Name and password of Basic; empty without. */
+export function basicOf(headers: Headers): { readonly user: string; readonly password: string } {
   const [, encoded = ''] = /^Basic +([A-Za-z0-9+/=]{1,1024})$/i.exec(headers.get('authorization') ?? '') ?? []
   try {
-    return atob(encoded).replace(/^[^:]*:/, '')
+    const [, user = '', password = ''] = /^([^:]*):(.*)$/s.exec(atob(encoded)) ?? []
+    return { user, password }
   } catch {
-    return ''
+    return { user: '', password: '' }
   }
 }
 

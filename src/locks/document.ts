@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { windows } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
 import { isGroupName } from '../documents/paths.ts'
+import { isVisible } from '../kernel/format.ts'
 import type { Window } from '../release/channel.ts'
 import { windowProblem } from '../release/window.ts'
 import { isHolderId, isInOrder, maxHolders, maxSlots } from './semaphore.ts'
@@ -15,10 +16,22 @@ export const maxHistory = 100
 export const maxNonces = 16
 /** A day. */
 export const maxExpiries = 100
+export const maxFreezes = 100
 
+/** On one line, for people. */
+const reasonText = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(200),
+  v.check(isVisible, 'must be visible characters'),
+)
 const holderId = v.pipe(v.string(), v.check(isHolderId, 'must be 1 to 255 characters on one line'))
 const via = v.picklist(['locksmith', 'fleet-lock', 'operator'])
-const holder = v.strictObject({ id: holderId, via, since: field.instant, seen: v.exactOptional(field.instant) })
+const holder = v.strictObject({
+  ...{ id: holderId, via, since: field.instant, seen: v.exactOptional(field.instant) },
+  tick: v.exactOptional(field.count),
+})
+const freeze = v.strictObject({ from: field.instant, to: field.instant, reason: v.exactOptional(reasonText) })
 
 const isUsable = (window: Window): boolean => windowProblem(window) === undefined
 
@@ -34,11 +47,14 @@ const policy = v.strictObject({
   lease: v.exactOptional(field.duration),
   expirePerDay: v.exactOptional(v.pipe(field.positive, v.maxValue(maxExpiries))),
   releaseOnReboot: v.exactOptional(v.literal(true)),
+  /** A slot stays taken for this long after its holder came back. */
+  soak: v.exactOptional(field.duration),
+  freezes: v.exactOptional(v.pipe(v.array(freeze), v.minLength(1), v.maxLength(maxFreezes))),
 })
 
 const event = v.strictObject({
   at: field.instant,
-  what: v.picklist(['create', 'lock', 'unlock', 'set-max', 'policy', 'expire', 'release', 'rollback']),
+  what: v.picklist(['create', 'lock', 'unlock', 'set-max', 'policy', 'expire', 'release', 'rollback', 'acknowledge']),
   via: v.exactOptional(v.picklist([...via.options, 'check'])),
   id: v.exactOptional(holderId),
   max: v.exactOptional(field.count),
@@ -62,6 +78,14 @@ const schema = v.strictObject({
   policy,
   expiries: v.pipe(v.array(field.instant), v.maxLength(maxExpiries)),
   rolledBackAt: v.exactOptional(field.instant),
+  /** Time that passed for sure, as of an instant: what leases and soaks are measured by. */
+  ticks: v.exactOptional(v.strictObject({ at: field.instant, ms: field.count })),
+  /** Machines that came back, each with the ticks of that moment. */
+  soaking: v.exactOptional(
+    v.pipe(v.array(v.strictObject({ id: holderId, tick: field.count })), v.maxLength(maxHolders)),
+  ),
+  /** When a client of locksmith last found no slot free. */
+  locksmithWaits: v.exactOptional(field.instant),
   history: v.pipe(v.array(event), v.maxLength(maxHistory)),
 })
 

@@ -1,10 +1,12 @@
 /** Changes of a group's semaphore by clients and operators. A policy never blocks unlocking and setting `max`. */
 import { durationMs } from '../documents/fields.ts'
+import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import type { Lock } from './document.ts'
-import type { Intent, Semaphore, Via, Written } from './semaphore.ts'
+import type { Intent, Semaphore, Veto, Via, Written } from './semaphore.ts'
 import * as semaphores from './semaphore.ts'
 import { type Current, editLock, type LockChange, type LockEdit, type Locking } from './store.ts'
+import { isTickDue, soakingOf, soakLeft, tickOf } from './ticks.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 /** At most this often a holder that asks again is written: clients ask each minute. */
@@ -19,39 +21,64 @@ export interface LockAttempt {
 
 export type LockResult =
   | { readonly kind: 'locked' | 'held' }
-  | { readonly kind: 'full'; readonly available: number }
-  | { readonly kind: 'vetoed'; readonly reason: string }
+  /** `isKept`: the free slot is for a client of locksmith that found none. */
+  | { readonly kind: 'full'; readonly available: number; readonly isKept?: true }
+  | { readonly kind: 'vetoed'; readonly veto: Veto }
 
 /** The policy does not bind an operator. */
 export const lockMachine = (locking: Locking, group: string, { id, via, held }: LockAttempt) =>
   editLock<LockResult>(locking, group, (current) => {
     const { lock, freeing } = withoutStaleHolders(current, id)
-    const since = isoText(current.now)
-    const outcome = semaphores.lock(lock, { id, via, since })
+    const { now } = current
+    const at = { since: isoText(now), tick: tickOf(lock, now) }
+    const outcome = semaphores.lock(lock, { id, via, ...at })
     if (outcome.kind === 'full') return { result: outcome, change: freeing }
     if (outcome.kind === 'held') {
-      const isNews = current.now - semaphores.lastSeen(outcome.holder) > seenEveryMs
-      const change = isNews ? changed(freeing, semaphores.see(lock, id, since)) : freeing
+      const isNews = now - semaphores.lastSeen(outcome.holder) > seenEveryMs
+      const change = isNews ? changed(freeing, semaphores.see(lock, id, { seen: at.since, tick: at.tick })) : freeing
       return { result: { kind: 'held' }, change }
     }
-    const reason = via === 'operator' ? undefined : vetoHere(lock, { now: current.now, held })
-    if (reason !== undefined) return { result: { kind: 'vetoed', reason }, change: freeing }
+    const veto = via === 'operator' ? undefined : vetoHere(lock, { now, held, asking: id })
+    if (veto !== undefined) return { result: { kind: 'vetoed', veto }, change: freeing }
+    if (via === 'fleet-lock' && isKeptForLocksmith(lock, now))
+      return { result: { kind: 'full', available: semaphores.available(lock), isKept: true }, change: freeing }
     return { result: { kind: 'locked' }, change: changed(freeing, outcome.semaphore, { what: 'lock', via, id }) }
   })
 
+/** locksmith waits 5 minutes at most between two tries. */
+const keptMs = 6 * 60 * 1000
+
+/**
+ * locksmith needs two requests for what FleetLock does in one, so it would lose each race: after a client of FleetLock, a
+ * client of locksmith that found no slot is next.
+ */
+function isKeptForLocksmith({ locksmithWaits, history }: Lock, now: Instant): boolean {
+  if (locksmithWaits === undefined || Math.abs(now - Date.parse(locksmithWaits)) > keptMs) return false
+  return history.findLast(({ what }) => what === 'lock')?.via === 'fleet-lock'
+}
+
 export const unlockMachine = (locking: Locking, group: string, { id, via }: Omit<LockAttempt, 'held'>) =>
-  editLock<'unlocked' | 'not-held'>(locking, group, ({ lock }) => {
+  editLock<'unlocked' | 'not-held'>(locking, group, (current) => {
+    const { lock } = current
     const semaphore = semaphores.unlock(lock, id)
     if (semaphore === undefined) return { result: 'not-held' }
-    return { result: 'unlocked', change: { semaphore, events: [{ what: 'unlock', via, id }] } }
+    return { result: 'unlocked', change: { semaphore, ...soaks(current, id), events: [{ what: 'unlock', via, id }] } }
   })
+
+/** A machine that came back, where the policy lets its slot soak. */
+function soaks({ lock, now }: Current, id: string): Pick<LockChange, 'more'> {
+  if (lock.policy.soak === undefined) return {}
+  const tick = tickOf(lock, now)
+  const others = soakingOf(lock, tick).filter((one) => one.id !== id)
+  return { more: { soaking: [...others, { id, tick }].slice(-semaphores.maxHolders) } }
+}
 
 const maxEvent = (max: number) => ({ what: 'set-max', via: 'operator', max }) as const
 
 /** Holders keep their slots. */
 export const setMax = (locking: Locking, group: string, max: number) =>
-  editLock(locking, group, ({ lock, exists }) => {
-    if (exists && lock.max === max) return { result: undefined }
+  editLock(locking, group, ({ lock }) => {
+    if (lock.max === max) return { result: undefined }
     return { result: undefined, change: { semaphore: { ...lock, max }, events: [maxEvent(max)] } }
   })
 
@@ -59,9 +86,9 @@ export const setMax = (locking: Locking, group: string, max: number) =>
 export type GroupSetting = Pick<Lock, 'max' | 'policy'>
 
 export const configureGroup = (locking: Locking, group: string, edit: (setting: GroupSetting) => GroupSetting) =>
-  editLock(locking, group, ({ lock, exists }) => {
+  editLock(locking, group, ({ lock }) => {
     const { max, policy } = edit(lock)
-    const isKept = exists && JSON.stringify(policy) === JSON.stringify(lock.policy)
+    const isKept = JSON.stringify(policy) === JSON.stringify(lock.policy)
     const events: LockChange['events'] = [
       ...(isKept ? [] : [{ what: 'policy', via: 'operator' } as const]),
       ...(max === lock.max ? [] : [maxEvent(max)]),
@@ -70,65 +97,121 @@ export const configureGroup = (locking: Locking, group: string, edit: (setting: 
     return { result: undefined, change: events.length === 0 ? undefined : change }
   })
 
-export const createGroup = (locking: Locking, group: string, max: number) =>
-  editLock<'created' | 'exists'>(locking, group, ({ exists }) => {
-    if (exists) return { result: 'exists' }
-    const events: LockChange['events'] = [{ what: 'create', via: 'locksmith', max }]
-    return { result: 'created', change: { semaphore: { max, holders: null }, events } }
+/** Callers refuse an empty store before. */
+export const createGroup = (locking: Locking, group: string, max: number, via: Via) =>
+  editLock<'created' | 'exists'>(
+    locking,
+    group,
+    ({ exists }) => {
+      if (exists) return { result: 'exists' }
+      const events: LockChange['events'] = [{ what: 'create', via, max }]
+      return { result: 'created', change: { semaphore: { max, holders: null }, events } }
+    },
+    true,
+  )
+
+/** Ends the pause after a machine that fell back. */
+export const acknowledgeRollback = (locking: Locking, group: string) =>
+  editLock<string | undefined>(locking, group, ({ lock }) => {
+    const { rolledBackAt } = lock
+    if (rolledBackAt === undefined) return { result: undefined }
+    const change = { more: { rolledBackAt: undefined }, events: [{ what: 'acknowledge', via: 'operator' } as const] }
+    return { result: rolledBackAt, change }
   })
 
 /** A group as clients see it: without stale holders, where the policy frees them. */
 export const lookAtGroup = (locking: Locking, group: string) =>
-  editLock<'there' | 'absent'>(locking, group, (current) =>
-    current.exists ? { result: 'there', change: withoutStaleHolders(current).freeing } : { result: 'absent' },
-  )
+  editLock<undefined>(locking, group, (current) => ({
+    result: undefined,
+    change: withoutStaleHolders(current).freeing,
+  }))
+
+/** Notes that a client of locksmith waits, where clients of FleetLock hold slots. */
+export const noteWaiting = (locking: Locking, group: string) =>
+  editLock<undefined>(locking, group, ({ lock, now }) => {
+    const isMixed = lock.holders?.some(({ via }) => via === 'fleet-lock')
+    const isKnown = Math.abs(now - (lock.locksmithWaits ? Date.parse(lock.locksmithWaits) : 0)) <= seenEveryMs
+    if (!isMixed || isKnown) return { result: undefined }
+    return { result: undefined, change: { more: { locksmithWaits: isoText(now) }, events: [] } }
+  })
 
 export type SwapResult =
-  | { readonly kind: 'swapped' | 'absent' | 'stale' }
-  | { readonly kind: 'vetoed' | 'refused'; readonly reason: string }
+  /** `locked`: the machine that got a slot. */
+  | { readonly kind: 'swapped'; readonly locked?: string | undefined }
+  | { readonly kind: 'stale' | 'not-allowed' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'vetoed'; readonly veto: Veto }
 
 export interface Swap {
   /** The number of the state that it read; may be larger than a safe integer. */
   readonly index: bigint
   readonly written: Written
   readonly held?: string | undefined
+  /** The machine that writes, where it is known. */
+  readonly machine?: string | undefined
+  /** Whether it may set `max`. */
+  readonly isAdmin: boolean
 }
 
+/**
+ * What a machine is shown: one that holds a slot, and asks for one where none is free, would wait for itself for ever, since
+ * locksmith looks at the number of free slots before it looks at the holders.
+ */
+export const shownTo = (lock: Semaphore, machine: string | undefined): Semaphore =>
+  machine === undefined || !semaphores.findHolder(lock, machine) || semaphores.available(lock) > 0
+    ? lock
+    : { ...lock, max: (lock.holders?.length ?? 0) + 1 }
+
 /** locksmith's compare-and-swap: one holder added, one removed, or another `max`. */
-export const swapSemaphore = (locking: Locking, group: string, { index, written, held }: Swap) =>
-  editLock<SwapResult>(locking, group, ({ lock, exists, now }) => {
-    if (!exists) return { result: { kind: 'absent' } }
+export const swapSemaphore = (locking: Locking, group: string, { index, written, held, machine, isAdmin }: Swap) =>
+  editLock<SwapResult>(locking, group, (current) => {
+    const { lock, now } = current
     if (BigInt(lock.rev) !== index) return { result: { kind: 'stale' } }
-    const intent = semaphores.intentOf(lock, written)
+    const max = written.max === shownTo(lock, machine).max ? lock.max : written.max
+    const intent = semaphores.intentOf(lock, { ...written, max })
     if (intent === undefined)
       return refused('a write changes one thing: it adds a holder, removes a holder, or sets max')
-    const reason = intent.kind === 'lock' ? vetoHere(lock, { now, held }) : undefined
-    if (reason !== undefined) return { result: { kind: 'vetoed', reason } }
-    const semaphore = granted(lock, intent, isoText(now))
+    if (intent.kind === 'set-max' && !isAdmin) return { result: { kind: 'not-allowed' } }
+    const locked = intent.kind === 'lock' ? intent.id : undefined
+    const veto = locked === undefined ? undefined : vetoHere(lock, { now, held, asking: locked })
+    if (veto !== undefined) return { result: { kind: 'vetoed', veto } }
+    const semaphore = granted(current, intent)
     if (semaphore === undefined) return refused(`semaphore is at ${semaphores.available(lock)}`)
-    const { kind: what, ...more } = intent
-    const events = what === 'nothing' ? [] : [{ what, ...more, via: 'locksmith' as const }]
-    return { result: { kind: 'swapped' }, change: { semaphore, events } }
+    const { kind: what, ...about } = intent
+    const events = what === 'nothing' ? [] : [{ what, ...about, via: 'locksmith' as const }]
+    const more = {
+      ...(intent.kind === 'unlock' && soaks(current, intent.id).more),
+      ...(locked !== undefined && lock.locksmithWaits !== undefined && { locksmithWaits: undefined }),
+    }
+    return { result: { kind: 'swapped', locked }, change: { semaphore, more, events } }
   })
 
 const refused = (reason: string): LockEdit<SwapResult> => ({ result: { kind: 'refused', reason } })
 
-function granted(lock: Semaphore, intent: Intent, since: string): Semaphore | undefined {
+function granted({ lock, now }: Current, intent: Intent): Semaphore | undefined {
   if (intent.kind === 'set-max') return { ...lock, max: intent.max }
   if (intent.kind === 'unlock') return semaphores.unlock(lock, intent.id)
   if (intent.kind === 'nothing') return lock
-  const outcome = semaphores.lock(lock, { id: intent.id, via: 'locksmith', since })
+  const at = { since: isoText(now), tick: tickOf(lock, now) }
+  const outcome = semaphores.lock(lock, { id: intent.id, via: 'locksmith', ...at })
   return outcome.kind === 'locked' ? outcome.semaphore : undefined
 }
 
-/** Why the group's policy gives no slot now, in words. */
-export function vetoHere(
-  { policy, rolledBackAt }: Pick<Lock, 'policy' | 'rolledBackAt'>,
-  { now, held }: { readonly now: number; readonly held?: string | undefined },
-): string | undefined {
-  const { windows, vetoOnHold, vetoAfterRollback: pause } = policy
+/** What a veto depends on besides the group. */
+interface Asked {
+  readonly now: Instant
+  readonly held?: string | undefined
+  /** The machine that asks, where it is known. */
+  readonly asking?: string
+}
+
+/** Why the group's policy gives no slot now. */
+export function vetoHere(lock: Lock, { now, held, asking }: Asked): Veto | undefined {
+  const { policy, rolledBackAt } = lock
+  const { windows, freezes, vetoOnHold, vetoAfterRollback: pause } = policy
   const pausedUntil = rolledBackAt && pause ? Date.parse(rolledBackAt) + durationMs(pause) : undefined
-  return semaphores.vetoOf({ now, windows, held: vetoOnHold && held, pausedUntil })
+  const soakMs = soakLeft(lock, now, asking)
+  return semaphores.vetoOf({ now, windows, freezes, held: vetoOnHold && held, pausedUntil, soakMs })
 }
 
 /** Holders that were silent for longer than the group's lease; none without a lease. */
@@ -138,11 +221,17 @@ export const staleHoldersOf = (lock: Lock, now: number) =>
 /** Frees overdue holders up to the policy's limit per day. */
 function withoutStaleHolders({ lock, now }: Current, asking?: string): { lock: Lock; freeing?: LockChange } {
   const { lease, expirePerDay = 0 } = lock.policy
-  if (lease === undefined || expirePerDay === 0) return { lock }
+  const kept = isTickDue(lock, now) ? { lock, freeing: { events: [] } } : { lock }
+  if (lease === undefined || expirePerDay === 0) return kept
   const today = lock.expiries.filter((at) => now - Date.parse(at) < dayMs)
   const allowance = expirePerDay - today.length
-  const { semaphore, freed } = semaphores.freeOverdue(lock, { leaseMs: durationMs(lease), allowance, now, asking })
-  if (freed.length === 0) return { lock }
+  const { semaphore, freed } = semaphores.freeOverdue(lock, {
+    leaseMs: durationMs(lease),
+    allowance,
+    tick: tickOf(lock, now),
+    asking,
+  })
+  if (freed.length === 0) return kept
   const expiries = [...today, ...freed.map(() => isoText(now))]
   const events = freed.map(({ id, via }) => ({ what: 'expire' as const, via, id }))
   const holders = semaphore.holders && [...semaphore.holders]

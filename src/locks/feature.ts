@@ -5,9 +5,10 @@ import type { lockSettings } from './settings.ts'
 
 export const lockFeature: Feature<SettingValues<typeof lockSettings>> = {
   name: 'locks',
-  open: async ({ lockTokens = [], lockChannels = new Map() }, { reader, random }) => {
+  open: async ({ lockTokens = [], lockChannels = new Map(), locksCreate }, { reader, random }) => {
     const { openLocks } = await import('./http/routes.ts')
     const { documents, clock } = reader
-    return openLocks({ locking: { documents, clock, random }, tokens: lockTokens, channels: lockChannels })
+    const locking = { documents, clock, random }
+    return openLocks({ locking, tokens: lockTokens, channels: lockChannels, creates: locksCreate === 'on' })
   },
 }

@@ -14,6 +14,8 @@ export interface Holder {
   readonly since: string
   /** When it last asked for its slot, if after `since`. */
   readonly seen?: string
+  /** That moment in ticks; 0 without. */
+  readonly tick?: number
 }
 
 /** At most `max` machines hold a slot, unless `max` was lowered. */
@@ -71,9 +73,9 @@ export function lock(semaphore: Semaphore, holder: Holder): Locked {
 export const unlock = (semaphore: Semaphore, id: string): Semaphore | undefined =>
   findHolder(semaphore, id) && { ...semaphore, holders: (semaphore.holders ?? []).filter((one) => one.id !== id) }
 
-export const see = (semaphore: Semaphore, id: string, seen: string): Semaphore => ({
+export const see = (semaphore: Semaphore, id: string, at: Pick<Holder, 'seen' | 'tick'>): Semaphore => ({
   ...semaphore,
-  holders: (semaphore.holders ?? []).map((holder) => (holder.id === id ? { ...holder, seen } : holder)),
+  holders: (semaphore.holders ?? []).map((holder) => (holder.id === id ? { ...holder, ...at } : holder)),
 })
 
 export const lastSeen = ({ since, seen = since }: Holder): Instant => Date.parse(seen)
@@ -86,15 +88,17 @@ export interface Lease {
   readonly leaseMs: number
   /** The most to free. */
   readonly allowance: number
-  readonly now: Instant
+  /** Now, in ticks. */
+  readonly tick: number
   /** The holder that asks right now. */
   readonly asking?: string | undefined
 }
 
 /** Frees overdue machines, the longest silent first. Only an operator frees what an operator locked. */
-export function freeOverdue(semaphore: Semaphore, { leaseMs, allowance, now, asking }: Lease) {
-  const freed = overdue(semaphore, leaseMs, now)
-    .filter(({ id, via }) => via !== 'operator' && id !== asking)
+export function freeOverdue(semaphore: Semaphore, { leaseMs, allowance, tick, asking }: Lease) {
+  const freed = (semaphore.holders ?? [])
+    .filter((one) => tick - (one.tick ?? 0) > leaseMs && one.via !== 'operator' && one.id !== asking)
+    .sort((a, b) => (a.tick ?? 0) - (b.tick ?? 0))
     .slice(0, Math.max(0, allowance))
   if (freed.length === 0) return { semaphore, freed }
   const holders = (semaphore.holders ?? []).filter((one) => !freed.includes(one))
@@ -125,9 +129,19 @@ export function intentOf(from: Semaphore, to: Written): Intent | undefined {
   return steps.length > 1 ? undefined : (steps[0] ?? { kind: 'nothing' })
 }
 
+/** Why no slot is given though one is free. */
+export interface Veto {
+  readonly kind: 'hold' | 'rollback' | 'freeze' | 'window' | 'soak'
+  /** In words. */
+  readonly reason: string
+}
+
 /** What a veto depends on. */
 interface Circumstances {
   readonly now: Instant
+  readonly freezes?: readonly Readonly<{ from: string; to: string; reason?: string }>[] | undefined
+  /** How long the slot that is free next still soaks; 0 where one does not. */
+  readonly soakMs?: number | undefined
   /** Slots are given only while one of these is open; without any, always. */
   readonly windows?: readonly Window[] | undefined
   /** The hold in a channel of the group, in words. */
@@ -136,15 +150,27 @@ interface Circumstances {
   readonly pausedUntil?: Instant | undefined
 }
 
-/** Why no machine gets a slot now, in words. */
-export function vetoOf({ now, windows = [], held, pausedUntil = 0 }: Circumstances): string | undefined {
-  if (held !== undefined) return held
-  if (now < pausedUntil) return `a machine fell back into its old version; closed until ${minuteText(pausedUntil)}`
+/** Why no machine gets a slot now. */
+export function vetoOf({ now, windows, freezes, held, pausedUntil = 0, soakMs = 0 }: Circumstances): Veto | undefined {
+  if (held !== undefined) return { kind: 'hold', reason: held }
+  if (now < pausedUntil)
+    return { kind: 'rollback', reason: `a machine fell back into its old version; ${until(pausedUntil)}` }
+  const freeze = freezes?.find(({ from, to }) => Date.parse(from) <= now && now < Date.parse(to))
+  if (freeze) return { kind: 'freeze', reason: `${freeze.reason ?? 'a freeze'}; ${until(Date.parse(freeze.to))}` }
+  const closed = windows?.length ? closedWindow(windows, now) : undefined
+  if (closed !== undefined) return { kind: 'window', reason: closed }
+  return soakMs > 0 ? { kind: 'soak', reason: `a machine came back; its slot is free ${soakText(soakMs)}` } : undefined
+}
+
+function closedWindow(windows: readonly Window[], now: Instant): string | undefined {
   const schedule = readWindows(windows)
-  if (windows.length === 0 || schedule(now).some(({ from, to }) => from <= now && now < to)) return undefined
+  if (schedule(now).some(({ from, to }) => from <= now && now < to)) return undefined
   const opens = nextEdge(schedule, 0, now)
   return `window closed${opens === undefined ? '' : ` until ${minuteText(opens)}`}`
 }
+
+const until = (at: Instant): string => `closed until ${minuteText(at)}`
+const soakText = (ms: number): string => `in ${Math.ceil(ms / 60_000)} min`
 
 /** Rounded up: a minute that has begun is not over. */
 const minuteText = (at: Instant): string => timeText(Math.ceil(at / 60_000) * 60_000, 'minute')

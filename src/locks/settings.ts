@@ -2,18 +2,31 @@
 import { isGroupName } from '../documents/paths.ts'
 import { minTokenLength, quoted, setting, wordOf } from '../kernel/setting.ts'
 
-/** A token that writes also reads. */
-export type LockToken = { readonly scope: 'read' | 'write'; readonly token: string }
+/** Each includes those before it: to look, to take and give back slots as machines do, to set how many there are. */
+export const lockRights = ['read', 'lock', 'admin'] as const
+export type LockRight = (typeof lockRights)[number]
+
+export interface LockToken {
+  readonly right: LockRight
+  /** The only group that it is for; any without. */
+  readonly group?: string
+  readonly token: string
+}
+
+const tokenForm = 'RIGHT:TOKEN or RIGHT:GROUP:TOKEN, a right read, lock or admin, and a token of A-Z a-z 0-9 . _ ~ -'
 
 /** @throws Error that repeats no token. */
 export const parseLockTokens = (text: string): readonly LockToken[] =>
   text.split(',').map((one, i) => {
-    const [, scope, token = ''] = /^(read|write):([A-Za-z0-9._~-]+)$/.exec(one.trim()) ?? []
-    if (scope !== 'read' && scope !== 'write')
-      throw new Error(`number ${i + 1} is not of the form read:TOKEN or write:TOKEN, a token of A-Z a-z 0-9 . _ ~ -`)
+    const [, word, group, token = ''] =
+      /^(read|lock|admin|write):(?:([^:]*):)?([A-Za-z0-9._~-]+)$/.exec(one.trim()) ?? []
+    // As machines' tokens were called before there were others.
+    const right = lockRights.find((known) => known === (word === 'write' ? 'lock' : word))
+    if (right === undefined) throw new Error(`number ${i + 1} is not of the form ${tokenForm}`)
+    if (group !== undefined && !isGroupName(group)) throw new Error(`number ${i + 1} is for a group with a wrong name`)
     if (token.length < minTokenLength)
       throw new Error(`number ${i + 1} is too short: use at least ${minTokenLength} random characters`)
-    return { scope, token }
+    return { right, token, ...(group !== undefined && { group }) }
   })
 
 const parseLockChannels = (text: string): ReadonlyMap<string, string> =>
@@ -26,7 +39,7 @@ const parseLockChannels = (text: string): ReadonlyMap<string, string> =>
   )
 
 const tokensDoc =
-  'who may use reboot locks: `write:TOKEN,read:TOKEN,…`, each token at least 16 of `A-Z a-z 0-9 . _ ~ -`'
+  'who may use reboot locks: `lock:TOKEN,read:GROUP:TOKEN,admin:TOKEN,…`, each token at least 16 of `A-Z a-z 0-9 . _ ~ -`'
 const channelsDoc = 'the group of the machines of each channel: `APP/CHANNEL=GROUP,…`'
 
 export const lockSettings = {
@@ -38,5 +51,10 @@ export const lockSettings = {
         : undefined,
   }),
   lockTokens: setting('PLATTE_LOCK_TOKENS', tokensDoc, parseLockTokens, { secret: true }),
+  locksCreate: setting(
+    'PLATTE_LOCKS_CREATE <on>',
+    '`on`: the first machine of a group makes it, with one slot',
+    wordOf('on', 'off'),
+  ),
   lockChannels: setting('PLATTE_LOCK_CHANNELS <list>', channelsDoc, parseLockChannels),
 }

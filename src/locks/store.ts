@@ -1,6 +1,7 @@
 /** Reads and changes the reboot semaphore of a group. */
 import { encode } from '../catalog/read.ts'
-import { lockGroupOf, lockKey, locksFolder } from '../documents/paths.ts'
+import { maxCatalogBytes } from '../documents/catalog.ts'
+import { catalogKey, lockGroupOf, lockKey, locksFolder } from '../documents/paths.ts'
 import type { Clock, Instant } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
@@ -9,6 +10,7 @@ import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { checkLock, decodeLock, type Lock, type LockEvent, maxHistory, maxLockBytes, maxNonces } from './document.ts'
 import { firstSemaphore, type Semaphore } from './semaphore.ts'
+import { ticksAt } from './ticks.ts'
 
 export interface Locking {
   readonly documents: Documents
@@ -16,16 +18,20 @@ export interface Locking {
   readonly random: Random
 }
 
+type Changing = 'policy' | 'expiries' | 'rolledBackAt' | 'soaking' | 'locksmithWaits'
+
 export interface LockChange {
   readonly semaphore?: Semaphore
-  readonly more?: Partial<Pick<Lock, 'policy' | 'expiries' | 'rolledBackAt'>>
+  /** `undefined` takes a member away. */
+  readonly more?: { readonly [Name in Changing]?: Lock[Name] | undefined } | undefined
   /** For the history. */
   readonly events: readonly Omit<LockEvent, 'at'>[]
 }
 
-/** The state that an edit reads. `lock` is empty if the group does not exist yet. */
+/** The state that an edit reads. */
 export interface Current {
   readonly lock: Lock
+  /** Only what creates a group sees one that does not exist, and an empty `lock`. */
   readonly exists: boolean
   readonly now: Instant
 }
@@ -55,22 +61,69 @@ export async function readLock({ documents }: Pick<Locking, 'documents'>, group:
   return { lock, token: stored.token }
 }
 
-const maxGroups = 200
+/** More are counted, and not read. */
+export const maxGroups = 2_000
+/** Read at once. */
+const atOnce = 16
 
-/** The groups of a store, in byte order, 200 at most; none where the store cannot list. */
-export async function allGroups({ documents }: Pick<Locking, 'documents'>): Promise<readonly Lock[]> {
-  const found: Lock[] = []
-  for await (const key of documents.list?.(locksFolder) ?? []) {
-    const group = lockGroupOf(key)
-    if (group === undefined) continue
-    if (found.length >= maxGroups) break
-    const stored = await readLock({ documents }, group)
-    if (stored !== undefined) found.push(stored.lock)
-  }
-  return found
+export interface Groups {
+  /** In byte order of their names. */
+  readonly locks: readonly Lock[]
+  /** Documents that cannot be read: what is wrong, by group. */
+  readonly damaged: ReadonlyMap<string, string>
+  /** How many groups there are beyond `maxGroups`. */
+  readonly unread: number
 }
 
-/** A group before its first request. */
+/** The groups of a store; none where the store cannot list. @throws as `Documents` does. */
+export async function allGroups({ documents }: Pick<Locking, 'documents'>): Promise<Groups> {
+  const names = await groupNames({ documents })
+  const locks: Lock[] = []
+  const damaged = new Map<string, string>()
+  for (let i = 0; i < Math.min(names.length, maxGroups); i += atOnce) {
+    const some = names.slice(i, Math.min(i + atOnce, maxGroups))
+    const read = await Promise.all(
+      some.map(async (group) => {
+        try {
+          return (await readLock({ documents }, group))?.lock
+        } catch (error) {
+          if (!(error instanceof PlatteError) || error.code !== 'bad-document') throw error
+          damaged.set(group, error.message)
+          return undefined
+        }
+      }),
+    )
+    locks.push(...read.filter((lock) => lock !== undefined))
+  }
+  return { locks, damaged, unread: Math.max(0, names.length - maxGroups) }
+}
+
+/** Names of groups, in byte order; none where the store cannot list. */
+export async function groupNames({ documents }: Pick<Locking, 'documents'>): Promise<readonly string[]> {
+  const names: string[] = []
+  for await (const key of documents.list?.(locksFolder) ?? []) names.push(lockGroupOf(key) ?? '')
+  return names.filter((name) => name !== '')
+}
+
+/**
+ * An empty store is more likely a volume that is not mounted than a new one: no group is made in it.
+ * @throws PlatteError('refused') where there is no catalog.
+ */
+export async function refuseEmptyStore({ documents }: Pick<Locking, 'documents'>): Promise<void> {
+  if ((await documents.get(catalogKey, maxCatalogBytes)) !== undefined) return
+  throw new PlatteError('refused', `the store has no ${catalogKey}: no group of locks is made in it`, {
+    hint: 'mount what belongs there; `platte init` makes a new store',
+  })
+}
+
+/** A group that nobody made, or that is gone: clients get no slot from it. */
+export class NoGroup extends PlatteError {
+  constructor(group: string) {
+    super('refused', `there is no lock group ${group}`, { hint: `platte lock create --group ${group}` })
+  }
+}
+
+/** A group before anything happened. */
 export const emptyLock = (group: string, now: Instant): Lock => ({
   format: 1,
   type: 'lock',
@@ -81,12 +134,15 @@ export const emptyLock = (group: string, now: Instant): Lock => ({
 /**
  * Finds a write whose answer was lost by its nonce: locksmith would otherwise wait forever for its own slot.
  * @param edit takes the newest state, again after each lost race.
- * @throws PlatteError('conflict') after losing every race; 'store-unavailable' if the outcome is unknown.
+ * @param creates whether `edit` wants to see a group that does not exist.
+ * @throws NoGroup; PlatteError('conflict') after losing every race; 'store-unavailable' if the outcome
+ *   is unknown.
  */
 export async function editLock<Result>(
   locking: Locking,
   group: string,
   edit: (current: Current) => LockEdit<Result>,
+  creates = false,
 ): Promise<LockOutcome<Result>> {
   const key = lockKey(group)
   const ours = new Map<string, LockOutcome<Result>>()
@@ -94,6 +150,7 @@ export async function editLock<Result>(
     const stored = await readLock(locking, group)
     const [landed] = stored?.lock.nonces.flatMap((nonce) => ours.get(nonce) ?? []) ?? []
     if (landed !== undefined) return { result: landed }
+    if (stored === undefined && !creates) throw new NoGroup(group)
     const now = locking.clock()
     const before = stored?.lock ?? emptyLock(group, now)
     const current = { lock: before, exists: stored !== undefined, now }
@@ -111,15 +168,18 @@ export async function editLock<Result>(
 /** The first number is the time: a group that was removed and created again never repeats one. */
 function next({ lock: current, exists, now }: Current, { semaphore, more, events }: LockChange, nonce: string): Lock {
   const at = isoText(now)
-  return checkLock(lockKey(current.group), {
+  const value = {
     ...current,
     ...more,
+    ticks: ticksAt(current, now),
     rev: exists ? current.rev + 1 : current.rev,
     nonces: [...current.nonces, nonce].slice(-maxNonces),
     max: semaphore?.max ?? current.max,
     holders: semaphore === undefined ? current.holders : semaphore.holders,
     history: [...current.history, ...events.map((event) => ({ at, ...event }))].slice(-maxHistory),
-  })
+  }
+  const there = Object.entries(value).filter(([, one]) => one !== undefined)
+  return checkLock(lockKey(current.group), Object.fromEntries(there))
 }
 
 const nonceOf = (random: Random): string => {

@@ -31,7 +31,7 @@ interface Runtime {
   exit(code: number): never
   serve(
     options: { hostname: string; port: number; signal: AbortSignal; onListen: (at: { readonly port: number }) => void },
-    handler: (request: Request) => Response | Promise<Response>,
+    handler: (request: Request, peer: object) => Response | Promise<Response>,
   ): { readonly finished: Promise<void>; shutdown(): Promise<void> }
 }
 
@@ -47,7 +47,10 @@ export const listen: Listen = async (address, make) => {
   let app: Served | undefined
   try {
     const options = { hostname: address.host, port: address.port, signal: abort.signal, onListen: resolve }
-    const server = Deno.serve(options, (request) => app?.fetch(request) ?? new Response(null, { status: 503 }))
+    const server = Deno.serve(
+      options,
+      (request, peer) => app?.fetch(request, peer) ?? new Response(null, { status: 503 }),
+    )
     const { port } = await listening
     app = make(port)
     const stop = async () => {

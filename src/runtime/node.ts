@@ -28,7 +28,8 @@ export const startServer = (settings: SettingsWith<'store' | 'pin'>, publisher: 
 export function listen({ host, port }: Address, make: (port: number) => Served): Promise<Running & { server: Server }> {
   return new Promise((resolve, reject) => {
     let served: Served | undefined
-    const fetch: Served['fetch'] = (request) => served?.fetch(request) ?? new Response(null, { status: 503 })
+    const fetch: Served['fetch'] = (request, peer) =>
+      served?.fetch(request, peer) ?? new Response(null, { status: 503 })
     const checks = () => served?.checks
     const newServer = (_: object, others: RequestListener) =>
       createServer(checksFirst(checks, others)).on('clientError', unparsed(checks, systemClock))

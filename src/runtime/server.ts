@@ -56,7 +56,8 @@ export interface Running {
 
 /** What a runtime's own server calls. */
 export interface Served {
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  /** @param peer tells where the request comes from, as Node's server and Deno do. */
+  readonly fetch: (request: Request, peer?: object) => Response | Promise<Response>
   /** For a server that answers checks without a Request. */
   readonly checks?: CheckCore | undefined
 }

@@ -4,7 +4,7 @@
  */
 
 import { newCatalogCache } from '../../src/catalog/cache.ts'
-import { setMax } from '../../src/locks/edits.ts'
+import { createGroup } from '../../src/locks/edits.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'
@@ -82,7 +82,8 @@ const began = Date.UTC(2026, 10, 25)
 
 async function operations(): Promise<readonly Result[]> {
   const { count, documents } = counted(memoryDocuments(), { wait: async () => {}, lose: () => false })
-  const { ask } = endpoint(documents, () => began, count)
+  const { ask, locking } = endpoint(documents, () => began, count)
+  await createGroup(locking, group, 1, 'operator')
   const daemon = locksmithd(ask, group, 'a')
   const other = zincati(ask, group, 'b')
   const steps: readonly (readonly [string, number, number, () => Promise<unknown>])[] = [
@@ -118,7 +119,7 @@ async function drain(name: string, spreadMs: number): Promise<readonly Result[]>
     const rough = { wait: () => sleep(latencyMs), lose: () => random() < conflicts }
     const { count, documents } = counted(memoryDocuments(), rough)
     const { ask, locking } = endpoint(documents, () => began + now(), count)
-    await setMax(locking, group, slots)
+    await createGroup(locking, group, slots, 'operator')
     Object.assign(count, { requests: 0, reads: 0, writes: 0 })
     const start = now()
     let [holding, over] = [0, 0]

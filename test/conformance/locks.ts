@@ -1,7 +1,7 @@
 /** Reboot locks over a store that many share: machines whose requests meet in processes with nothing else in common. */
 import { systemClock } from '../../src/kernel/clock.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
-import { lockMachine, setMax, unlockMachine } from '../../src/locks/edits.ts'
+import { createGroup, lockMachine, unlockMachine } from '../../src/locks/edits.ts'
 import { type Locking, readLock } from '../../src/locks/store.ts'
 import type { Documents } from '../../src/store/documents.ts'
 import { type At, type Row, same } from './rows.ts'
@@ -19,7 +19,7 @@ export const lockRows: readonly Row<NewClient>[] = [
     run: async (newClient, at) => {
       const group = groupOf(at)
       const all = await processes(newClient, machines)
-      await setMax(first(all), group, slots)
+      await createGroup(first(all), group, slots, 'operator')
       const request = all.map((locking, i) => lockMachine(locking, group, { id: `m${i}`, via: 'fleet-lock' }))
       const kinds = (await Promise.all(request)).map(({ result }) => result.kind)
       same(kinds.filter((kind) => kind === 'locked').length, slots, 'slots that were given')
@@ -32,7 +32,7 @@ export const lockRows: readonly Row<NewClient>[] = [
     run: async (newClient, at) => {
       const group = groupOf(at)
       const all = await processes(newClient, rebooting)
-      await setMax(first(all), group, 2)
+      await createGroup(first(all), group, 2, 'operator')
       let [holding, most] = [0, 0]
       const reboot = async (locking: Locking, id: string): Promise<void> => {
         while ((await lockMachine(locking, group, { id, via: 'fleet-lock' })).result.kind !== 'locked') await tick()

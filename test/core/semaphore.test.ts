@@ -17,6 +17,7 @@ import {
   type Semaphore,
   unlock,
 } from '../../src/locks/semaphore.ts'
+import { emptyLock } from '../../src/locks/store.ts'
 
 const since = '2026-11-25T00:00:00Z'
 const holder = (id: string) => ({ id, via: 'locksmith' as const, since })
@@ -94,14 +95,10 @@ test.each<[string, Semaphore, number, string[], Intent | undefined]>([
 })
 
 test('overdue holders are freed longest silent first, at most the allowance', () => {
-  const at = (id: string, hours: number, seen?: number) => ({
-    ...holder(id),
-    since: new Date(hours * 3_600_000).toISOString(),
-    ...(seen !== undefined && { seen: new Date(seen * 3_600_000).toISOString() }),
-  })
-  const semaphore = { max: 9, holders: [at('a', 5), at('b', 1), at('c', 2), at('d', 0, 9)] }
+  const at = (id: string, hours: number) => ({ ...holder(id), tick: hours * 3_600_000 })
+  const semaphore = { max: 9, holders: [at('a', 5), at('b', 1), at('c', 2), at('d', 9)] }
   const free = (leaseHours: number, allowance: number) =>
-    freeOverdue(semaphore, { leaseMs: leaseHours * 3_600_000, allowance, now: 10 * 3_600_000 })
+    freeOverdue(semaphore, { leaseMs: leaseHours * 3_600_000, allowance, tick: 10 * 3_600_000 })
   expect(free(4, 9).freed.map(({ id }) => id)).toEqual(['b', 'c', 'a'])
   expect(free(4, 1).semaphore.holders?.map(({ id }) => id)).toEqual(['a', 'c', 'd'])
   expect(free(5, 9).freed.map(({ id }) => id)).toEqual(['b', 'c'])
@@ -127,6 +124,7 @@ const night: LockPolicy = { windows: [{ days: ['Mon'], from: '22:00', to: '04:00
 const hour = 3_600_000
 
 type Circumstances = Parameters<typeof vetoHere>[1] & { readonly rolledBackAt?: number }
+const christmas = { from: '2026-11-23T00:00:00Z', to: '2026-11-24T00:00:00Z' }
 
 test.each<[string, LockPolicy, Circumstances, string | undefined]>([
   ['nothing set', {}, { now: monday, held: 'x', rolledBackAt: monday }, undefined],
@@ -142,8 +140,16 @@ test.each<[string, LockPolicy, Circumstances, string | undefined]>([
     { now: monday + 1, rolledBackAt: monday },
     'a machine fell back into its old version; closed until 2026-11-23 13:00 UTC',
   ],
+  ['a freeze', { freezes: [christmas] }, { now: monday }, 'a freeze; closed until 2026-11-24 00:00 UTC'],
+  [
+    'a freeze with a reason',
+    { freezes: [{ ...christmas, reason: 'an audit' }] },
+    { now: monday },
+    'an audit; closed until 2026-11-24 00:00 UTC',
+  ],
+  ['a freeze that is over', { freezes: [christmas] }, { now: monday + 12 * hour }, undefined],
   ['a fallback that is old', { vetoAfterRollback: 'PT1H' }, { now: monday + hour, rolledBackAt: monday }, undefined],
 ])('veto: %s', (_, policy, { rolledBackAt, ...circumstances }, want) => {
-  const lock = { policy, ...(rolledBackAt !== undefined && { rolledBackAt: new Date(rolledBackAt).toISOString() }) }
-  expect(vetoHere(lock, circumstances)).toBe(want)
+  const at = rolledBackAt !== undefined && { rolledBackAt: new Date(rolledBackAt).toISOString() }
+  expect(vetoHere({ ...emptyLock('workers', monday), policy, ...at }, circumstances)?.reason).toBe(want)
 })

@@ -20,7 +20,7 @@ function endpoint(more: Partial<Documents> = {}) {
   return createApp({
     ...{ cache: newCatalogCache(), reader, packages: publisher.packages, events: publisher.log },
     ...{ publicUrl: 'https://updates.example.org', explain: 'public', background: () => undefined },
-    extensions: [openLocks({ locking: publisher, tokens: [], channels: new Map() })],
+    extensions: [openLocks({ locking: publisher, tokens: [], channels: new Map(), creates: true })],
   })
 }
 
@@ -43,7 +43,7 @@ describe('x-request-id', () => {
     ['a package that is not there', '/packages/x', {}, 404],
     ['an explanation without its parameters', '/v1/explain', {}, 400],
     ['lists of CoreUpdate', '/_ah/api/update/v1/public/channels', { method: 'HEAD' }, 200],
-    ['a key of etcd', '/v2/keys/coreos.com/updateengine/rebootlock/semaphore', {}, 404],
+    ['a key of etcd', '/v2/keys/coreos.com/updateengine/rebootlock/semaphore', {}, 401],
     ['a lock', '/v1/pre-reboot', { method: 'POST', body: lock, headers: fleetLock }, 200],
     ['nothing', '/nothing', {}, 404],
   ]

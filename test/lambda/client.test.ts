@@ -31,8 +31,8 @@ describe.skipIf(clientFolder === undefined)('the runtime client of Lambda', () =
     file = buildLambda(folder).file
     store = await startBucketStore(() => Date.now() - 5 * day)
     const key = { PLATTE_TIMESTAMP_KEY: 'env://TIMESTAMP_JWK', TIMESTAMP_JWK: store.timestampKey }
-    plain = await start(file, store, { ...store.env, ...key, PLATTE_LOCKS: 'on' })
-    const locks = { PLATTE_LOCKS: 'on', PLATTE_LOCK_TOKENS: lockTokens }
+    plain = await start(file, store, { ...store.env, ...key, PLATTE_LOCKS: 'on', PLATTE_LOCKS_CREATE: 'on' })
+    const locks = { PLATTE_LOCKS: 'on', PLATTE_LOCKS_CREATE: 'on', PLATTE_LOCK_TOKENS: lockTokens }
     elsewhere = await start(file, store, { ...store.env, ...locks, PLATTE_PACKAGES_URL: packagesUrl })
   })
   afterAll(async () => {

@@ -16,11 +16,12 @@ afterAll(async () => {
   vi.unstubAllEnvs()
   await s3.close()
 })
-const plain = await start({ ...env, PLATTE_LOCKS: 'on' })
+const plain = await start({ ...env, PLATTE_LOCKS: 'on', PLATTE_LOCKS_CREATE: 'on' })
 const elsewhere = await start({
   ...env,
   PLATTE_PACKAGES_URL: packagesUrl,
   PLATTE_LOCKS: 'on',
+  PLATTE_LOCKS_CREATE: 'on',
   PLATTE_LOCK_TOKENS: lockTokens,
 })
 

@@ -1,6 +1,8 @@
 /** An endpoint with reboot locks over a store whose faults and clock are set by hand. */
 
 import { newCatalogCache } from '../../src/catalog/cache.ts'
+import type { Gauge } from '../../src/checks/serving.ts'
+import { createGroup } from '../../src/locks/edits.ts'
 import type { Locks } from '../../src/locks/http/lock-request.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import type { Locking } from '../../src/locks/store.ts'
@@ -18,6 +20,7 @@ export interface Endpoint {
   readonly faults: Faults
   readonly locking: Locking
   readonly ask: Ask
+  gauges(): Promise<readonly Gauge[]>
   /** Who holds a slot. */
   holders(): Promise<readonly string[]>
   /** What happened, newest last, such as `lock a`. */
@@ -26,25 +29,28 @@ export interface Endpoint {
 
 /** One with release 2 in `stable`, whose machines are of the group. */
 export async function openEndpoint(
-  more: Partial<Pick<Locks, 'tokens' | 'channels'>> & { readonly plan?: Readonly<Record<number, Fault>> } = {},
+  more: Partial<Pick<Locks, 'tokens' | 'channels' | 'creates'>> & {
+    readonly plan?: Readonly<Record<number, Fault>>
+    /** Whether nobody made the group. */
+    readonly isBare?: true
+  } = {},
 ): Promise<Endpoint> {
   const store = await newStore()
   await publishOne(store, '2')
   const faults = faultsOf(more.plan)
   const locking = { ...store.publisher, documents: faultyDocuments(store.bucket, faults), random: quick(store) }
+  if (!more.isBare) await createGroup({ ...locking, documents: store.bucket }, group, 1, 'operator')
+  const locks = openLocks({
+    ...{ locking, tokens: more.tokens ?? [], creates: more.creates ?? false },
+    channels: more.channels ?? new Map([[`${app}/stable`, group]]),
+  })
   const { fetch } = createApp({
     cache: newCatalogCache(),
     reader: { ...store.publisher, documents: locking.documents },
     packages: store.packages,
     events: () => {},
     publicUrl: 'https://updates.example.org',
-    extensions: [
-      openLocks({
-        locking,
-        tokens: more.tokens ?? [],
-        channels: more.channels ?? new Map([[`${app}/stable`, group]]),
-      }),
-    ],
+    extensions: [locks],
     background: () => undefined,
   })
   const stored = async () => (await readLock({ documents: store.bucket }, group))?.lock
@@ -52,6 +58,7 @@ export async function openEndpoint(
     store,
     faults,
     locking,
+    gauges: async () => (await locks.gauges?.()) ?? [],
     ask: async (path, init) => fetch(new Request(`https://updates.example.org${path}`, init)),
     holders: async () => ((await stored())?.holders ?? []).map(({ id }) => id),
     history: async () =>

@@ -3,7 +3,15 @@ import { describe, expect, test } from 'vitest'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import type { LockPolicy } from '../../src/locks/document.ts'
-import { configureGroup, lockMachine, setMax, staleHoldersOf, unlockMachine } from '../../src/locks/edits.ts'
+import {
+  configureGroup,
+  createGroup,
+  lockMachine,
+  lookAtGroup,
+  setMax,
+  staleHoldersOf,
+  unlockMachine,
+} from '../../src/locks/edits.ts'
 import { allGroups, readLock } from '../../src/locks/store.ts'
 import { holdRelease, unholdRelease } from '../changes.ts'
 import type { Fault } from '../faults/faulty.ts'
@@ -17,6 +25,14 @@ const policyOf = (endpoint: Endpoint, policy: LockPolicy, max = 1) =>
 const take = async ({ locking }: Endpoint, id: string, via: 'fleet-lock' | 'operator' = 'fleet-lock') =>
   (await lockMachine(locking, group, { id, via })).result.kind
 
+/** Looks at the group every 5 minutes, as machines that wait do. */
+async function wait({ locking, store: { time } }: Endpoint, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 5 * minute) {
+    time.now += Math.min(left, 5 * minute)
+    await lookAtGroup(locking, group)
+  }
+}
+
 describe('a lost answer', () => {
   test.each<[string, Readonly<Record<number, Fault>>, number]>([
     ['the first write landed, and nobody said so', { 1: 'after' }, 1],
@@ -26,12 +42,12 @@ describe('a lost answer', () => {
   ])('%s: one holder, one line of history', async (_, plan, writes) => {
     const endpoint = await openEndpoint({ plan })
     expect(await take(endpoint, 'a')).toBe('locked')
-    expect(await endpoint.history()).toEqual(['lock a'])
+    expect(await endpoint.history()).toEqual(['create 1', 'lock a'])
     expect(endpoint.faults.writes).toBe(writes)
   })
 
   test('locksmith gets success for its own swap, and does not wait for itself', async () => {
-    const endpoint = await openEndpoint({ plan: { 2: 'after' } })
+    const endpoint = await openEndpoint({ plan: { 1: 'after' } })
     const machine = locksmith(endpoint.ask, group, 'a')
     expect(await machine.lock()).toBe('done')
     expect(await endpoint.history()).toEqual(['create 1', 'lock a'])
@@ -101,21 +117,26 @@ describe('stale holders', () => {
     const { time } = endpoint.store
     await policyOf(endpoint, { lease: 'PT4H' }, 3)
     for (const id of ['a', 'b', 'c']) await take(endpoint, id)
-    const ghosts = async () => staleHoldersOf((await allGroups(endpoint.locking))[0] ?? expect.fail(), time.now).length
+    const ghosts = async () => {
+      const [lock] = (await allGroups(endpoint.locking)).locks
+      return staleHoldersOf(lock ?? expect.fail(), time.now).length
+    }
     time.now += 4 * hour
     expect(await ghosts()).toBe(0)
     time.now += 1
     expect(await ghosts()).toBe(3)
     expect(await take(endpoint, 'd')).toBe('full')
     await policyOf(endpoint, { lease: 'PT4H', expirePerDay: 2 }, 3)
+    await wait(endpoint, 4 * hour)
     expect(await endpoint.holders()).toEqual(['a', 'b', 'c'])
+    time.now += minute
     expect(await (await endpoint.ask(keyPath)).json()).toMatchObject({
       node: { value: '{"semaphore":2,"max":3,"holders":["c"]}' },
     })
     expect(await endpoint.history()).toEqual(expect.arrayContaining(['expire a', 'expire b']))
-    time.now += day - 1
+    time.now += day - 1 * minute
     expect(await endpoint.ask(keyPath).then(() => endpoint.holders())).toEqual(['c'])
-    time.now += 1
+    time.now += minute
     expect(await take(endpoint, 'd')).toBe('locked')
     expect(await endpoint.holders()).toEqual(['d'])
   })
@@ -143,7 +164,9 @@ describe('a lease', () => {
     await policyOf(endpoint, policy, 2)
     await take(endpoint, 'maintenance', 'operator')
     await take(endpoint, 'a')
-    endpoint.store.time.now += 5 * hour
+    await wait(endpoint, 4 * hour)
+    expect(await take(endpoint, 'b')).toBe('full')
+    await wait(endpoint, 5 * minute)
     expect(await take(endpoint, 'b')).toBe('locked')
     expect(await endpoint.holders()).toEqual(['b', 'maintenance'])
     expect(await take(endpoint, 'c')).toBe('full')
@@ -158,7 +181,8 @@ describe('a lease', () => {
     })
     time.now = Date.parse('2026-11-30T02:30:00Z')
     expect(await take(endpoint, 'a')).toBe('locked')
-    time.now += 5 * hour
+    await wait(endpoint, 4 * hour)
+    time.now += 5 * minute
     expect(await take(endpoint, 'a')).toBe('held')
     expect(await zincati(endpoint.ask, group, 'a').lock()).toBe('done')
     expect(await endpoint.holders()).toEqual(['a'])
@@ -298,7 +322,7 @@ describe('access', () => {
   const token = 'secret-canary-token'
 
   test('no log line contains a token', async () => {
-    const endpoint = await openEndpoint({ tokens: [{ scope: 'write', token }] })
+    const endpoint = await openEndpoint({ tokens: [{ right: 'lock', token }] })
     endpoint.faults.killed = true
     const paths = [keyPath, `${keyPath}?recursive=true`, '/v1/pre-reboot', '/v2/keys/other', '/healthz']
     for (const path of paths)
@@ -327,6 +351,7 @@ test('a group that was removed and created again reuses no index', async () => {
     }
     endpoint.store.bucket.erase(`locks/${group}.json`)
     endpoint.store.time.now += 1000
+    await createGroup(endpoint.locking, group, 1, 'operator')
   }
   expect(numbers.size).toBe(6)
 })

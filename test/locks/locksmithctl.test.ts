@@ -28,6 +28,7 @@ beforeAll(async () => {
     PLATTE_ROOT: pin,
     PORT: '0',
     PLATTE_LOCKS: 'on',
+    PLATTE_LOCKS_CREATE: 'on',
     PLATTE_LOCK_TOKENS: lockTokens,
   }
   running = await startServer(readSettings(env, ['store', 'pin']), publisher)

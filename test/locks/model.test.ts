@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { PlatteError } from '../../src/kernel/errors.ts'
 import { decodeLock, type Lock } from '../../src/locks/document.ts'
-import { setMax } from '../../src/locks/edits.ts'
+import { createGroup, setMax } from '../../src/locks/edits.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import type { Locking } from '../../src/locks/store.ts'
 import { createApp } from '../../src/runtime/app.ts'
@@ -104,6 +104,7 @@ async function play({ seed, rough, kinds, maxes }: Plan): Promise<void> {
   const clock = () => 1_795_000_000_000
   // Pauses of a real request would only make this longer.
   const locking = { documents: roughDocuments(documents, random, rough), clock, random: () => random() / 1000 }
+  await createGroup({ ...locking, documents }, group, 1, 'operator')
   const ask = appOver(locking)
   const machines = kinds.map((kind, i) => {
     const id = `${kind}-${i}`

@@ -50,15 +50,16 @@ test.each([
 
 test('reboot locks are off by default; tokens and channels are read only if they are on', () => {
   const env = {
-    PLATTE_LOCK_TOKENS: 'write:0123456789abcdef, read:a~b.c_d-0123456789',
+    PLATTE_LOCK_TOKENS: 'write:0123456789abcdef, read:a~b.c_d-0123456789,admin:workers:0123456789abcdef',
     PLATTE_LOCK_CHANNELS: 'a/b=c,a/d=E_1',
   }
   expect(readSettings(env).locks).toBeUndefined()
   expect(readSettings({ ...env, PLATTE_LOCKS: 'on' })).toMatchObject({
     locks: 'on',
     lockTokens: [
-      { scope: 'write', token: '0123456789abcdef' },
-      { scope: 'read', token: 'a~b.c_d-0123456789' },
+      { right: 'lock', token: '0123456789abcdef' },
+      { right: 'read', token: 'a~b.c_d-0123456789' },
+      { right: 'admin', group: 'workers', token: '0123456789abcdef' },
     ],
     lockChannels: new Map([
       ['a/b', 'c'],
@@ -71,7 +72,8 @@ test.each([
   [{ PLATTE_LOCKS: 'yes' }, /PLATTE_LOCKS .*neither on nor off/],
   [{ PLATTE_LOCK_TOKENS: 'canary-canary-canary' }, /PLATTE_LOCK_TOKENS: number 1 is not of the form/],
   [{ PLATTE_LOCK_TOKENS: 'write:0123456789abcdef,read:canary' }, /PLATTE_LOCK_TOKENS: number 2 is too short/],
-  [{ PLATTE_LOCK_TOKENS: 'admin:canary-canary-canary' }, /number 1 is not of the form/],
+  [{ PLATTE_LOCK_TOKENS: 'root:canary-canary-canary' }, /number 1 is not of the form/],
+  [{ PLATTE_LOCK_TOKENS: 'lock:..:canary-canary-canary' }, /number 1 is for a group with a wrong name/],
   [{ PLATTE_LOCK_TOKENS: 'write:canary/canary/canary' }, /number 1 is not of the form/],
   [{ PLATTE_LOCK_CHANNELS: 'stable=workers' }, /PLATTE_LOCK_CHANNELS .*APP\/CHANNEL=GROUP/],
   [{ PLATTE_LOCK_CHANNELS: 'a/stable=../x' }, /PLATTE_LOCK_CHANNELS .*APP\/CHANNEL=GROUP/],

@@ -38,6 +38,7 @@ beforeAll(async () => {
     PLATTE_PUBLIC_URL: publicUrl,
     PORT: '0',
     PLATTE_LOCKS: 'on',
+    PLATTE_LOCKS_CREATE: 'on',
   }
   const line = await firstLine(run('src/runtime/deno.ts', [], env))
   expect(line).toMatchObject({ level: 'info', event: 'serve' })

@@ -42,6 +42,7 @@ beforeAll(async () => {
     PLATTE_PUBLIC_URL: publicUrl,
     PORT: '0',
     PLATTE_LOCKS: 'on',
+    PLATTE_LOCKS_CREATE: 'on',
   }
   const write = [`--allow-write=${store},${dir}`, `--allow-read=${dir}`]
   server = start(env, write)

@@ -36,7 +36,7 @@ accept_stale = "45d"
 `
   expect(await read(text)).toMatchObject({
     ...{ store: { kind: 'file', dir: '/var/lib/platte' }, port: 0, locks: 'on', metrics: 'on', pages: 'off' },
-    lockTokens: [{ scope: 'write' }, { scope: 'read' }],
+    lockTokens: [{ right: 'lock' }, { right: 'read' }],
     lockChannels: new Map([['a/b', 'c']]),
     mirrorChannels: ['stable', 'beta'],
     acceptStaleMs: 45 * 24 * 60 * 60 * 1000,

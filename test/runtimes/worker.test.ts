@@ -22,7 +22,10 @@ const bare = { main, compatibility_date: '2026-10-01', send_metrics: false }
 const server = createTestHarness({
   root,
   workers: [
-    { configPath: 'wrangler.toml', vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_LOCKS: 'on' } },
+    {
+      configPath: 'wrangler.toml',
+      vars: { PLATTE_ROOT: pin, PLATTE_PUBLIC_URL: publicUrl, PLATTE_LOCKS: 'on', PLATTE_LOCKS_CREATE: 'on' },
+    },
     {
       config: {
         ...bare,
@@ -34,6 +37,7 @@ const server = createTestHarness({
           PLATTE_PUBLIC_URL: publicUrl,
           PLATTE_PACKAGES_URL: packagesUrl,
           PLATTE_LOCKS: 'on',
+          PLATTE_LOCKS_CREATE: 'on',
           PLATTE_LOCK_TOKENS: lockTokens,
         },
       },

@@ -8,6 +8,7 @@ import { type Publisher, publish } from '../../src/channels/publish.ts'
 import { type Clock, systemClock } from '../../src/kernel/clock.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { systemRandom } from '../../src/kernel/random.ts'
+import { createGroup } from '../../src/locks/edits.ts'
 import { editLock } from '../../src/locks/store.ts'
 import type { Release } from '../../src/release/channel.ts'
 import { machineHash } from '../../src/release/target.ts'
@@ -25,7 +26,7 @@ export const publicUrl = 'https://updates.example.org'
 export const packagesUrl = 'https://packages.example.org/platte'
 
 /** As PLATTE_LOCK_TOKENS takes them, for the scenes in `elsewhere/`; the others play without tokens. */
-export const lockTokens = 'write:write-token-of-scenes,read:read-token-of-scenes'
+export const lockTokens = 'admin:write-token-of-scenes,read:read-token-of-scenes,lock:workers:machine-token-of-scenes'
 
 const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 /** Groups of a fleet that moved here. */
@@ -82,6 +83,7 @@ export async function makeSceneStore(
 
 /** A group whose machines wait until 2040, so that a scene says so whenever it is played. */
 async function closeGroup(publisher: Publisher): Promise<void> {
+  await createGroup(publisher, 'closed', 1, 'operator')
   await editLock(publisher, 'closed', () => ({
     result: undefined,
     change: {

@@ -18,7 +18,8 @@ import { sendInside, sendOver } from './send.ts'
 
 describe('in this process', async () => {
   const { publisher } = await makeSceneStore()
-  const locksOf = (tokens: readonly LockToken[]) => openLocks({ locking: publisher, tokens, channels: new Map() })
+  const locksOf = (tokens: readonly LockToken[]) =>
+    openLocks({ locking: publisher, tokens, channels: new Map(), creates: true })
   const serving = {
     cache: newCatalogCache(),
     reader: publisher,
@@ -50,6 +51,7 @@ describe('Node over a socket', () => {
       PLATTE_PUBLIC_URL: publicUrl,
       PORT: '0',
       PLATTE_LOCKS: 'on',
+      PLATTE_LOCKS_CREATE: 'on',
     }
     const start = (settings: Environment) => startServer(readSettings(settings, ['store', 'pin']), publisher)
     running = await start(env)

@@ -8,15 +8,25 @@ import { readText } from '../../http/body.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import type { Lock } from '../document.ts'
-import { createGroup, lookAtGroup, swapSemaphore } from '../edits.ts'
-import { available, isHolderId, isInOrder, maxHolders, maxSlots, type Semaphore, type Written } from '../semaphore.ts'
-import { emptyLock } from '../store.ts'
-import { heldIn, type LockProtocol, type LockRequest, logLock, noStore } from './lock-request.ts'
+import { createGroup, lookAtGroup, noteWaiting, shownTo, swapSemaphore } from '../edits.ts'
+import {
+  available,
+  findHolder,
+  isHolderId,
+  isInOrder,
+  maxHolders,
+  maxSlots,
+  type Semaphore,
+  type Written,
+} from '../semaphore.ts'
+import { NoGroup, readLock, refuseEmptyStore } from '../store.ts'
+import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, peerOf } from './lock-request.ts'
+import type { Refusal } from './recent.ts'
 
 export const etcdPrefix = '/v2/keys'
 
-/** Room for `maxHolders` machine ids, escaped for a form. */
-const maxValueBytes = 64 * 1024
+/** Room for `maxHolders` of the longest ids, escaped for a form. */
+const maxValueBytes = 4 * 1024 * 1024
 
 /** The default group has no name in its key. */
 const keyForm = /^\/coreos\.com\/updateengine\/rebootlock(?:\/groups\/([^/]*))?\/semaphore$/
@@ -111,26 +121,28 @@ function send(c: Context, status: Status, value: object, index: number): Respons
 const fail = (c: Context, status: Status, errorCode: keyof typeof messages, [cause, index = 0]: Cause): Response =>
   send(c, status, { errorCode, message: messages[errorCode], cause, index }, index)
 
-function denied(c: Context, cause: string): Response {
+function denied({ c, locks }: LockRequest, cause: string, why: Refusal = 'token'): Response {
+  locks.memory.refused(why)
   c.header('www-authenticate', 'Basic realm="reboot locks"')
   return fail(c, 401, 110, [cause])
 }
 
+/** For a group that does not exist: etcd's 404 would make locksmith panic on its next request. */
+const deniedGroup = (request: KeyRequest): Response =>
+  denied(request, `there is no lock group ${request.group}; platte lock create --group ${request.group}`, 'no-group')
+
 type Action = 'get' | 'create' | 'compareAndSwap'
 
-function sendNode({ c, key }: KeyRequest, action: Action, after: Lock, before?: Lock): Response {
+function sendNode({ c, key, ...request }: KeyRequest, action: Action, after: Lock, before?: Lock): Response {
   const nodeOf = (lock: Lock) => ({
     key,
-    value: renderValue(lock),
+    value: renderValue(shownTo(lock, action === 'get' ? asking({ c, ...request }, lock) : undefined)),
     modifiedIndex: lock.rev,
     createdIndex: lock.created,
   })
   const value = { action, node: nodeOf(after), ...(before && { prevNode: nodeOf(before) }) }
   return send(c, action === 'create' ? 201 : 200, value, after.rev)
 }
-
-/** A reader cannot create a group, so it sees an empty one with this number. Nobody can write over it. */
-const unmadeRev = 1
 
 interface KeyRequest extends LockRequest {
   readonly key: string
@@ -139,9 +151,9 @@ interface KeyRequest extends LockRequest {
 
 export const etcd: LockProtocol = {
   async answer(request) {
-    const { c, path, scope } = request
-    if (scope === 'none') return denied(c, 'Insufficient credentials')
-    const key = path.slice(etcdPrefix.length)
+    const { c, path, access } = request
+    if (!access.isKnown) return denied(request, 'Insufficient credentials')
+    const key = path.startsWith(`${etcdPrefix}/`) ? path.slice(etcdPrefix.length) : path
     const [found, group = 'default'] = keyForm.exec(key) ?? []
     if (found === undefined) return fail(c, 404, 100, [key.slice(0, 200)])
     if (!isGroupName(group)) throw new PlatteError('bad-request', badGroup)
@@ -155,37 +167,73 @@ export const etcd: LockProtocol = {
     const asked = isGet ? parseEtcdGet(query) : parseEtcdPut(query, (await readText(raw, maxValueBytes)).text)
     if (asked.kind === 'problem') return fail(c, 400, asked.errorCode, [asked.cause])
     const keyRequest = { ...request, key, group }
-    if (asked.kind === 'get') return get(keyRequest)
-    return asked.kind === 'create' ? create(keyRequest, asked.written) : swap(keyRequest, asked)
+    if (!access.may('read', group)) return denied(request, `this token is not for group ${group}`)
+    try {
+      if (asked.kind === 'get') return await get(keyRequest)
+      return await (asked.kind === 'create' ? create(keyRequest, asked.written) : swap(keyRequest, asked))
+    } catch (error) {
+      if (error instanceof NoGroup) return deniedGroup(keyRequest)
+      throw error
+    }
   },
   refuse: (c, status, words) => fail(c, status, status < 500 ? 209 : 300, [words]),
+}
+
+/** The machine that asks: as it names itself, or the only one that locked from its address of late. */
+function asking({ c, access, locks, machine, group }: Omit<KeyRequest, 'key'>, lock: Lock): string | undefined {
+  if (machine !== undefined && findHolder(lock, machine)) return machine
+  return access.may('lock', group) ? locks.memory.lockedFrom(peerOf(c), group, locks.locking.clock()) : undefined
 }
 
 const badGroup = 'group: use 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first, no two dots in a row'
 
 async function get(request: KeyRequest): Promise<Response> {
-  const { c, locks, scope, key, group } = request
-  const { result, after } = logLock(request, group, await lookAtGroup(locks.locking, group))
-  if (result === 'there') return sendNode(request, 'get', after)
-  return scope === 'write' ? fail(c, 404, 100, [key]) : sendNode(request, 'get', emptyLock(group, unmadeRev))
+  const { locks, access, group } = request
+  const { locking, memory } = locks
+  const { after } = logLock(request, group, await lookAtGroup(locking, group))
+  if (available(after) > 0) return sendNode(request, 'get', after)
+  memory.refused('full')
+  const waits = access.may('lock', group) && memory.foundFull(group, locking.clock())
+  return sendNode(request, 'get', waits ? (await noteWaiting(locking, group)).after : after)
 }
 
 async function create(request: KeyRequest, { max, holders }: Written): Promise<Response> {
-  const { c, locks, scope, key, group } = request
-  if (scope === 'read') return fail(c, 412, 105, [key, unmadeRev])
+  const { c, locks, access, key, group } = request
+  const { locking, memory } = locks
+  memory.began(peerOf(c))
+  const stored = await readLock(locking, group)
+  if (stored) return fail(c, 412, 105, [key, stored.lock.rev])
+  if (!locks.creates || !access.may('lock', group)) return deniedGroup(request)
   if (holders.length > 0) return fail(c, 400, 209, ['value: a new semaphore has no holders'])
-  const { result, after } = logLock(request, group, await createGroup(locks.locking, group, max))
+  await refuseEmptyStore(locking)
+  const { result, after } = logLock(request, group, await createGroup(locking, group, Math.min(max, 1), 'locksmith'))
   return result === 'exists' ? fail(c, 412, 105, [key, after.rev]) : sendNode(request, 'create', after)
 }
 
 async function swap(request: KeyRequest, { index, written }: Extract<Put, { kind: 'swap' }>): Promise<Response> {
-  const { c, locks, scope, key, group } = request
-  if (scope === 'read') return denied(c, 'this token may only read')
-  const swapping = { index, written, held: await heldIn(request, group) }
-  const { result, before, after } = logLock(request, group, await swapSemaphore(locks.locking, group, swapping))
+  const { c, locks, access, machine, group } = request
+  const { locking, memory } = locks
+  if (!access.may('lock', group)) return denied(request, 'this token may only read')
+  const [peer, now] = [peerOf(c), locking.clock()]
+  const swapping = {
+    ...{ index, written, held: await heldIn(request, group), isAdmin: access.may('admin', group) },
+    machine: machine ?? memory.lockedFrom(peer, group, now),
+  }
+  const { result, before, after } = logLock(request, group, await swapSemaphore(locking, group, swapping))
   const compared = `[${index} != ${after.rev}]`
-  if (result.kind === 'swapped') return sendNode(request, 'compareAndSwap', after, before)
-  if (result.kind === 'absent') return fail(c, 404, 100, [key])
-  if (result.kind === 'refused') return fail(c, 400, 209, [`value: ${result.reason}`, after.rev])
-  return fail(c, 412, 101, [result.kind === 'vetoed' ? `${compared} ${result.reason}` : compared, after.rev])
+  switch (result.kind) {
+    case 'swapped':
+      if (result.locked !== undefined) memory.locked(peer, group, result.locked, now)
+      return sendNode(request, 'compareAndSwap', after, before)
+    case 'not-allowed':
+      return denied(request, 'this token may not set max')
+    case 'refused':
+      return fail(c, 400, 209, [`value: ${result.reason}`, after.rev])
+    case 'vetoed':
+      memory.refused(result.veto.kind)
+      return fail(c, 412, 101, [`${compared} ${result.veto.reason}`, after.rev])
+    case 'stale':
+      memory.refused('lost-race')
+      return fail(c, 412, 101, [compared, after.rev])
+  }
 }

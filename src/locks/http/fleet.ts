@@ -8,16 +8,17 @@ import { isGroupName } from '../../documents/paths.ts'
 import { readText } from '../../http/body.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
-import { lockMachine, unlockMachine } from '../edits.ts'
+import { createGroup, lockMachine, unlockMachine } from '../edits.ts'
 import { isHolderId } from '../semaphore.ts'
-import { heldIn, type LockProtocol, logLock, noStore } from './lock-request.ts'
+import { NoGroup, readLock, refuseEmptyStore } from '../store.ts'
+import { heldIn, type LockProtocol, type LockRequest, logLock, noStore } from './lock-request.ts'
 
 const preReboot = '/v1/pre-reboot'
 const steadyState = '/v1/steady-state'
 export const fleetLockPaths: readonly string[] = [preReboot, steadyState]
 
 /** Its value is always `true`. */
-const fleetLockHeader = 'fleet-lock-protocol'
+export const fleetLockHeader = 'fleet-lock-protocol'
 const maxBodyBytes = 4 * 1024
 
 /**
@@ -30,7 +31,7 @@ export function parseFleetLock(body: string): { readonly id: string; readonly gr
   const { id, group }: { readonly id?: unknown; readonly group?: unknown } = params
   if (typeof id !== 'string' || !isHolderId(id)) throw invalid('client_params.id must be 1 to 255 characters')
   if (typeof group !== 'string' || !isGroupName(group))
-    throw invalid('client_params.group must be 1 to 64 of A-Z a-z 0-9 . -, a letter or digit first')
+    throw invalid('client_params.group must be 1 to 64 of A-Z a-z 0-9 . _ -, a letter or digit first')
   return { id, group }
 }
 
@@ -42,12 +43,13 @@ type FleetLockKind =
   | 'invalid_request'
   | 'method_not_allowed'
   | 'unauthorized'
+  | 'unknown_group'
   | 'failed_lock_semaphore_full'
   | 'failed_lock_policy'
   | 'failed_lock_conflict'
   | 'store_unavailable'
 
-type Status = 400 | 401 | 405 | 413 | 423 | 500 | 503
+type Status = 400 | 401 | 404 | 405 | 413 | 423 | 500 | 503
 
 /** An error: Zincati logs `value`, and counts `kind`. */
 const fail = (c: Context, status: Status, kind: FleetLockKind, value: string): Response =>
@@ -57,28 +59,42 @@ const done = (c: Context): Response => c.body(null, 200, noStore)
 
 export const fleetLock: LockProtocol = {
   async answer(request) {
-    const { c, path, scope } = request
-    if (scope === 'none') return denied(c, 'the token is missing or unknown')
+    const { c, path, access, locks } = request
+    const { locking, memory } = locks
+    if (!access.isKnown) return denied(request, 'the token is missing or unknown')
+    if (!fleetLockPaths.includes(path))
+      return fail(c, 404, 'invalid_request', `nothing here; POST ${fleetLockPaths.join(' or ')}`)
     if (c.req.method !== 'POST') {
       c.header('allow', 'POST')
       return fail(c, 405, 'method_not_allowed', 'POST here')
     }
     if (c.req.header(fleetLockHeader) !== 'true')
       return fail(c, 400, 'missing_header', `send the header ${fleetLockHeader}: true`)
-    if (scope === 'read') return denied(c, 'this token may only read')
     const { text } = await readText(c.req.raw, maxBodyBytes)
     const { id, group } = parseFleetLock(text)
-    const { locking } = request.locks
+    if (!access.may('lock', group)) return denied(request, `this token may not lock in group ${group}`)
     const attempt = { id, via: 'fleet-lock' } as const
-    if (path === steadyState) {
-      logLock(request, group, await unlockMachine(locking, group, attempt))
-      return done(c)
+    try {
+      // Zincati looks for no update before it was told that it holds nothing.
+      if (locks.creates) await makeGroup(request, group)
+      if (path === steadyState) {
+        logLock(request, group, await unlockMachine(locking, group, attempt))
+        return done(c)
+      }
+      const held = await heldIn(request, group)
+      const { result } = logLock(request, group, await lockMachine(locking, group, { ...attempt, held }))
+      if (result.kind === 'vetoed') {
+        memory.refused(result.veto.kind)
+        return fail(c, 423, 'failed_lock_policy', result.veto.reason)
+      }
+      if (result.kind !== 'full') return done(c)
+      memory.refused('full')
+      return fail(c, 423, 'failed_lock_semaphore_full', fullText(result))
+    } catch (error) {
+      if (!(error instanceof NoGroup)) throw error
+      memory.refused('no-group')
+      return fail(c, 400, 'unknown_group', `${error.message}; ${error.hint}`)
     }
-    const held = await heldIn(request, group)
-    const { result } = logLock(request, group, await lockMachine(locking, group, { ...attempt, held }))
-    if (result.kind === 'full')
-      return fail(c, 423, 'failed_lock_semaphore_full', `semaphore is at ${result.available}: no slot is free`)
-    return result.kind === 'vetoed' ? fail(c, 423, 'failed_lock_policy', result.reason) : done(c)
   },
   refuse(c, status, words, code) {
     if (status < 500) return fail(c, status, 'invalid_request', words)
@@ -86,7 +102,20 @@ export const fleetLock: LockProtocol = {
   },
 }
 
-function denied(c: Context, words: string): Response {
+const fullText = ({ available, isKept }: { readonly available: number; readonly isKept?: true }): string =>
+  isKept
+    ? 'the free slot is kept for a machine of locksmith, which waits'
+    : `semaphore is at ${available}: no slot is free`
+
+async function makeGroup(request: LockRequest, group: string): Promise<void> {
+  const { locking } = request.locks
+  if (await readLock(locking, group)) return
+  await refuseEmptyStore(locking)
+  logLock(request, group, await createGroup(locking, group, 1, 'fleet-lock'))
+}
+
+function denied({ c, locks }: LockRequest, words: string): Response {
+  locks.memory.refused('token')
   c.header('www-authenticate', 'Basic realm="reboot locks"')
   return fail(c, 401, 'unauthorized', words)
 }

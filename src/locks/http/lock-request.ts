@@ -1,13 +1,15 @@
 /** What both protocols of reboot locks have in common. */
 import type { Context } from 'hono'
 import { currentCatalog } from '../../catalog/cache.ts'
-import { channelEntry } from '../../catalog/read.ts'
 import { answering, type Serving } from '../../checks/serving.ts'
-import { basicPassword, isSameSecret } from '../../http/credentials.ts'
+import { basicOf, isSameSecret } from '../../http/credentials.ts'
 import { requestLog } from '../../http/request-id.ts'
 import type { ErrorCode } from '../../kernel/errors.ts'
-import type { LockToken } from '../settings.ts'
+import { channelsOfGroup, holdIn } from '../holds.ts'
+import type { Veto } from '../semaphore.ts'
+import { type LockRight, type LockToken, lockRights } from '../settings.ts'
 import type { Locking, LockOutcome } from '../store.ts'
+import type { Memory } from './recent.ts'
 
 export const noStore = { 'cache-control': 'no-store' } as const
 
@@ -18,13 +20,18 @@ export interface Locks {
   readonly tokens: readonly LockToken[]
   /** The group of the machines of a channel, by `app/channel`. */
   readonly channels: ReadonlyMap<string, string>
+  /** Whether the first machine of a group makes it. */
+  readonly creates?: boolean
+  readonly memory: Memory
 }
 
 /** One request, with its path without the token. */
 export interface LockRequest {
   readonly c: Context
   readonly path: string
-  readonly scope: Scope
+  readonly access: Access
+  /** The id of the machine that asks, where it names itself: as the user of Basic, or in its path. */
+  readonly machine: string | undefined
   readonly serving: Serving
   readonly locks: Locks
 }
@@ -35,47 +42,79 @@ export interface LockProtocol {
   refuse(c: Context, status: 400 | 413 | 500 | 503, words: string, code: ErrorCode | undefined): Response
 }
 
-/** `none`: the token is unknown, or missing where there are tokens. */
-type Scope = LockToken['scope'] | 'none'
+/** What the token that a request shows is for. */
+export interface Access {
+  /** Whether it is for anything. */
+  readonly isKnown: boolean
+  may(right: LockRight, group: string): boolean
+}
+
+const accessOf = (tokens: readonly Omit<LockToken, 'token'>[]): Access => ({
+  isKnown: tokens.length > 0,
+  may: (right, group) =>
+    tokens.some((one) => lockRights.indexOf(one.right) >= lockRights.indexOf(right) && (one.group ?? group) === group),
+})
 
 /**
  * Compares with every token, each in a time that does not depend on where they differ. Clients can send a token only in the
  * path, or as the password of Basic.
  */
-export async function scopeOf(c: Context, inPath: string | undefined, tokens: readonly LockToken[]): Promise<Scope> {
-  if (tokens.length === 0) return inPath === undefined ? 'write' : 'none'
-  const shown = inPath ?? basicPassword(c.req.raw.headers)
+export async function readAccess(
+  c: Context,
+  inPath: string | undefined,
+  tokens: readonly LockToken[],
+): Promise<Access> {
+  if (tokens.length === 0) return accessOf(inPath === undefined ? [{ right: 'admin' }] : [])
+  const shown = inPath ?? basicOf(c.req.raw.headers).password
   const matches = await Promise.all(tokens.map(({ token }) => isSameSecret(shown, token)))
-  const scopes = tokens.flatMap(({ scope }, i) => (matches[i] ? [scope] : []))
-  return scopes.includes('write') ? 'write' : (scopes[0] ?? 'none')
+  return accessOf(tokens.filter((_, i) => matches[i]))
+}
+
+/** @param inPath percent-encoded. */
+export function machineOf(c: Context, inPath: string | undefined): string | undefined {
+  try {
+    return inPath === undefined ? basicOf(c.req.raw.headers).user || undefined : decodeURIComponent(inPath)
+  } catch {
+    return undefined
+  }
+}
+
+/** Where a request comes from, as the runtime tells: a proxy's address is that of all behind it. */
+export function peerOf({ env, req }: Context): string | undefined {
+  const { incoming, remoteAddr } = (env ?? {}) as Peered
+  return incoming?.socket.remoteAddress ?? remoteAddr?.hostname ?? req.header('cf-connecting-ip')
+}
+
+/** What servers pass on beside a request. */
+interface Peered {
+  readonly incoming?: { readonly socket: { readonly remoteAddress?: string } }
+  readonly remoteAddr?: { readonly hostname?: string }
 }
 
 /** The hold in a channel of a group, in words. A catalog that cannot be read counts as a hold. */
 export async function heldIn({ c, serving, locks }: LockRequest, group: string): Promise<string | undefined> {
-  const refs = [...locks.channels].flatMap(([ref, of]) => (of === group ? [ref] : []))
+  const refs = channelsOfGroup(locks.channels, group)
   if (refs.length === 0) return undefined
   const { cache, reader, background } = answering(serving, c)
   const state = await currentCatalog(cache, reader, background)
   if ('reason' in state) return `cannot check ${refs.join(', ')} for holds: ${state.message}`
-  for (const ref of refs) {
-    const [app = '', channel = ''] = ref.split('/')
-    const [hold] = channelEntry(state.catalog.catalog, app, channel)?.holds ?? []
-    if (hold !== undefined) return `${hold.version} is held in ${channel}: ${hold.reason}`
-  }
-  return undefined
+  return holdIn(state.catalog.catalog, refs)
 }
 
-/** Logs changes and refusals. */
+/** Logs changes and vetoes. What was written shows that the store can be written. */
 export function logLock<Done extends LockOutcome<unknown>>(
-  { serving, c }: LockRequest,
+  { serving, c, locks }: LockRequest,
   group: string,
   done: Done,
 ): Done {
+  if (done.after !== done.before) locks.memory.note('', undefined)
   const log = requestLog(serving.reader.log, c.req.raw)
   for (const { what, ...event } of done.events)
     log({ level: what === 'expire' ? 'warn' : 'info', event: 'lock', what, group, ...event })
-  const { result } = done
-  if (typeof result === 'object' && result !== null && 'reason' in result)
-    log({ level: 'info', event: 'lock', what: 'refused', group, reason: String(result.reason) })
+  const veto = vetoIn(done.result)
+  if (veto) log({ level: 'info', event: 'lock', what: 'refused', group, ...veto })
   return done
 }
+
+const vetoIn = (result: unknown): Veto | undefined =>
+  typeof result === 'object' && result !== null && 'veto' in result ? (result.veto as Veto) : undefined

@@ -5,57 +5,101 @@ import type { Extension, Gauge, Serving } from '../../checks/serving.ts'
 import { appKey } from '../../checks/update-check.ts'
 import { refuse } from '../../http/problem.ts'
 import { requestLog } from '../../http/request-id.ts'
-import { type ErrorCode, PlatteError } from '../../kernel/errors.ts'
+import { type ErrorCode, messageOf, PlatteError } from '../../kernel/errors.ts'
 import { isoText } from '../../kernel/format.ts'
 import { describeError, logWith } from '../../kernel/log.ts'
 import type { Lock } from '../document.ts'
-import { staleHoldersOf } from '../edits.ts'
+import { staleHoldersOf, vetoHere } from '../edits.ts'
 import { findHolder, unlock } from '../semaphore.ts'
-import { allGroups, editLock, type LockEdit, type Locking, readLock } from '../store.ts'
+import { allGroups, editLock, type Groups, type LockEdit, type Locking, readLock } from '../store.ts'
 import { etcd, etcdPrefix } from './etcd.ts'
-import { fleetLock, fleetLockPaths } from './fleet.ts'
-import { type Locks, scopeOf } from './lock-request.ts'
+import { fleetLock, fleetLockHeader, fleetLockPaths } from './fleet.ts'
+import { type LockProtocol, type Locks, machineOf, readAccess } from './lock-request.ts'
+import { type Memory, openMemory, type Refusal } from './recent.ts'
 
 /** Both protocols, with and without a token before their own paths. */
-export const openLocks = (locks: Locks): Extension => ({
-  name: 'locks',
-  mount(app, serving) {
-    const answer = answerLock(serving, locks)
-    for (const path of [`${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
-  },
-  onCheck: noteMachines(locks),
-  gauges: () => lockGauges(locks.locking),
-})
+export function openLocks(given: Omit<Locks, 'memory'>): Extension {
+  const locks: Locks = { ...given, memory: openMemory() }
+  return {
+    name: 'locks',
+    mount(app, serving) {
+      const answer = answerLock(serving, locks)
+      for (const path of [`${etcdPrefix}/*`, `/${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
+    },
+    onCheck: noteMachines(locks),
+    gauges: () => lockGauges(locks),
+    problems: lockProblems(locks),
+  }
+}
 
-/** Reads every group once. */
-async function lockGauges({ documents, clock }: Locking): Promise<readonly Gauge[]> {
-  const groups = await allGroups({ documents })
+/** Reads every group once. A damaged one, and too many, take nothing from the others. */
+async function lockGauges({ locking, memory }: Locks): Promise<readonly Gauge[]> {
+  const { locks, damaged, unread } = await lookAtAll(locking, memory)
+  const now = locking.clock()
   const gauge = (name: string, help: string, read: (lock: Lock) => number): Gauge => ({
     ...{ name: `platte_lock_${name}`, help, label: 'group' },
-    values: new Map(groups.map((lock) => [lock.group, read(lock)])),
+    values: new Map(locks.map((lock) => [lock.group, read(lock)])),
   })
-  const stale = (lock: Lock): number => staleHoldersOf(lock, clock()).length
+  const total = (name: string, help: string, value: number): Gauge => ({
+    ...{ name: `platte_lock_${name}`, help, values: new Map([['', value]]) },
+  })
   return [
     gauge('slots', 'Machines of a group that may reboot at once.', ({ max }) => max),
     gauge('holders', 'Machines of a group that hold a slot.', ({ holders }) => holders?.length ?? 0),
-    gauge('overdue', 'Holders not seen for longer than their lease.', stale),
+    gauge('overdue', 'Holders not seen for longer than their lease.', (lock) => staleHoldersOf(lock, now).length),
+    gauge('vetoed', '1 where the policy of a group gives no slot now.', (lock) => (vetoHere(lock, { now }) ? 1 : 0)),
+    total('damaged_groups', 'Groups whose document cannot be read: their machines do not reboot.', damaged.size),
+    total('unread_groups', 'Groups beyond those that are read for metrics.', unread),
+    {
+      ...{ name: 'platte_lock_refusals', help: 'Requests for a slot without one since the start.', label: 'reason' },
+      values: memory.counts(),
+    },
   ]
+}
+
+async function lookAtAll(locking: Locking, memory: Memory): Promise<Groups> {
+  const groups = await allGroups(locking)
+  for (const { group } of groups.locks) memory.note(group, undefined)
+  for (const [group, problem] of groups.damaged) memory.note(group, problem)
+  return groups
+}
+
+/** Health does not wait for the groups: they are read again after this time. */
+const lookEveryMs = 60_000
+
+function lockProblems({ locking, memory }: Locks): () => Promise<readonly string[]> {
+  let lookedAt = Number.NEGATIVE_INFINITY
+  return async () => {
+    const now = locking.clock()
+    if (Math.abs(now - lookedAt) >= lookEveryMs) {
+      lookedAt = now
+      await lookAtAll(locking, memory).catch((error) => memory.note('', `locks: ${messageOf(error)}`))
+    }
+    return memory.problems()
+  }
 }
 
 const nothingHere = 'nothing here; locksmith asks below /lock/TOKEN/v2/keys/, Zincati has /lock/TOKEN/ as its base_url'
 
-/** Logs a refusal without the token in its path: clients keep `/lock/TOKEN` before their protocol's own path, or nothing. */
+/** Before a protocol's own path: `/lock/TOKEN`, and the machine where it names itself. locksmith 0.3 doubles slashes. */
+const prefixed = /^\/lock\/([^/]*)(?:\/+machine\/+([^/]+))?(\/.*)?$/
+
+/** Logs a refusal without the token in its path. */
 function answerLock(serving: Serving, locks: Locks): (c: Context) => Promise<Response> {
   return async (c) => {
-    const [, token, path = c.req.path] = /^\/lock\/([^/]*)(\/.*)$/.exec(c.req.path) ?? []
-    const isFleetLock = fleetLockPaths.includes(path)
-    if (!isFleetLock && !path.startsWith(`${etcdPrefix}/`)) return refuse(c, 'not-found', nothingHere)
-    const protocol = isFleetLock ? fleetLock : etcd
+    const found = prefixed.exec(c.req.path)
+    const [token, inPath, rest = ''] = found ? found.slice(1) : [undefined, undefined, c.req.path]
+    const path = rest.replace(/^\/+/, '/')
+    const protocol = protocolOf(c, path)
+    if (protocol === undefined) return refuse(c, 'not-found', nothingHere)
+    const access = await readAccess(c, token, locks.tokens)
     try {
-      return await protocol.answer({ c, path, scope: await scopeOf(c, token, locks.tokens), serving, locks })
+      return await protocol.answer({ c, path, access, machine: machineOf(c, inPath), serving, locks })
     } catch (error) {
       const code = error instanceof PlatteError ? error.code : undefined
       const status = (code && statuses[code]) ?? 500
+      locks.memory.refused(code === 'conflict' ? 'lost-race' : (refusalOf[status] ?? 'damaged'))
+      if (status === 503 && code !== 'conflict') locks.memory.note('', `locks: ${messageOf(error)}`)
       const logged = describeError(error, status === 500)
       const level = status < 500 ? 'info' : 'error'
       const log = requestLog(serving.reader.log, c.req.raw)
@@ -64,6 +108,14 @@ function answerLock(serving: Serving, locks: Locks): (c: Context) => Promise<Res
     }
   }
 }
+
+/** A path that is no protocol's own is answered as who asks can read it. */
+function protocolOf(c: Context, path: string): LockProtocol | undefined {
+  if (fleetLockPaths.includes(path) || c.req.header(fleetLockHeader) !== undefined) return fleetLock
+  return path.startsWith('/v2/') || c.req.header('user-agent')?.startsWith('Go-http-client/') ? etcd : undefined
+}
+
+const refusalOf: Readonly<Record<number, Refusal>> = { 400: 'request', 413: 'request', 503: 'store' }
 
 const wordsOf = (code: ErrorCode | undefined): string =>
   code === 'conflict' ? 'others kept writing; try again' : 'the semaphore cannot be read or written; see the log'

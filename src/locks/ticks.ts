@@ -1,0 +1,53 @@
+/**
+ * Time that passed for sure, in milliseconds: what leases and soaks are measured by. A clock that jumps adds none, since only
+ * looks at a group that follow each other soon add up: machines that wait for a slot ask every 5 minutes. Pure.
+ */
+import { durationMs } from '../documents/fields.ts'
+import type { Instant } from '../kernel/clock.ts'
+import { isoText } from '../kernel/format.ts'
+import type { Lock } from './document.ts'
+
+/** Two looks that are further apart, or in the wrong order, add nothing. */
+const maxStepMs = 12 * 60 * 1000
+/** At most this often a look is written that changes nothing else. */
+const writtenEveryMs = 5 * 60 * 1000
+
+type Ticking = Pick<Lock, 'ticks' | 'policy' | 'holders' | 'soaking'>
+
+/** Now, in ticks. */
+export function tickOf({ ticks }: Pick<Lock, 'ticks'>, now: Instant): number {
+  if (ticks === undefined) return 0
+  const step = now - Date.parse(ticks.at)
+  return ticks.ms + (step >= 0 && step <= maxStepMs ? step : 0)
+}
+
+export const ticksAt = (lock: Pick<Lock, 'ticks'>, now: Instant): Lock['ticks'] => ({
+  at: isoText(now),
+  ms: tickOf(lock, now),
+})
+
+/** Whether something waits for time to pass, and a look should be written. */
+export function isTickDue(lock: Ticking, now: Instant): boolean {
+  const { policy, holders, ticks } = lock
+  const isLeased = policy.lease !== undefined && policy.expirePerDay !== undefined && (holders?.length ?? 0) > 0
+  if (!isLeased && soakingOf(lock, tickOf(lock, now)).length === 0) return false
+  return ticks === undefined || Math.abs(now - Date.parse(ticks.at)) > writtenEveryMs
+}
+
+/** Machines whose slot stays taken after they came back. */
+export function soakingOf({ policy, soaking = [] }: Pick<Lock, 'policy' | 'soaking'>, tick: number) {
+  const soakMs = policy.soak === undefined ? 0 : durationMs(policy.soak)
+  return soaking.filter((one) => one.tick + soakMs > tick)
+}
+
+/** How long until a slot is free, where all that are free soak; 0 where one does not. @param asking is not kept waiting by itself. */
+export function soakLeft(lock: Lock, now: Instant, asking?: string): number {
+  const tick = tickOf(lock, now)
+  const soakMs = lock.policy.soak === undefined ? 0 : durationMs(lock.policy.soak)
+  const left = soakingOf(lock, tick)
+    .filter(({ id }) => id !== asking)
+    .map((one) => one.tick + soakMs - tick)
+    .sort((a, b) => a - b)
+  const tooMany = (lock.holders?.length ?? 0) + left.length - lock.max
+  return tooMany < 0 ? 0 : (left[tooMany] ?? 0)
+}
