@@ -29,7 +29,7 @@ const etcdError = v.strictObject({
 const fleetLockRequest = v.looseObject({
   client_params: v.looseObject({
     id: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
-    group: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/)),
+    group: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)),
   }),
 })
 
@@ -118,6 +118,6 @@ const fleetLockOf = (path: string, prefix: string): Operation => ({
   },
   dialect: {
     ...json('An error that Zincati counts by its `kind`.', fleetLockError),
-    statuses: [400, 401, 413, 500, 503],
+    statuses: [400, 401, 404, 413, 500, 503],
   },
 })

@@ -47,7 +47,7 @@ async function start(dir: string, variables: Variables, publisher: Parameters<ty
 export async function startScenes(more: Variables = {}): Promise<string> {
   const { dir, documents, packages } = await openFolder()
   const { publisher, pin } = await makeSceneStore(documents, packages)
-  return start(dir, { PLATTE_ROOT: pin, ...more }, publisher)
+  return start(dir, { PLATTE_ROOT: pin, PLATTE_LOCKS_CREATE: 'on', ...more }, publisher)
 }
 
 /** Everything is on, the store is empty, and machines have reported. */
@@ -65,6 +65,7 @@ export async function startEverything() {
     ...env,
     ...publishing,
     ...fleet,
+    PLATTE_LOCKS_CREATE: 'on',
     PLATTE_LOCK_TOKENS: `write:${lockToken}`,
     PLATTE_LOCKS: 'on',
     PLATTE_METRICS: 'on',

@@ -24,8 +24,11 @@ export function openLocks(given: Omit<Locks, 'memory'>): Extension {
     name: 'locks',
     mount(app, serving) {
       const answer = answerLock(serving, locks)
-      for (const path of [`${etcdPrefix}/*`, `/${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
+      for (const path of [`${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
     },
+    // As locksmith 0.3 asks where the endpoint ends in a slash.
+    fallback: async (serving, c) =>
+      c.req.path.startsWith(`/${etcdPrefix}/`) ? answerLock(serving, locks)(c) : undefined,
     onCheck: noteMachines(locks),
     gauges: () => lockGauges(locks),
     problems: lockProblems(locks),
