@@ -26,7 +26,11 @@ import { nodeHasher } from './hasher-node.ts'
 import { openServiceKey } from './key-services.ts'
 import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems } from './serverless.ts'
 
-const features: Features = [...shared, applyFeature]
+const features: Features = [
+  ...shared,
+  // On its own line: it goes when its room is deleted.
+  applyFeature,
+]
 
 /** Bounds one scheduled run to a few seconds. With more channels, the next runs continue. */
 const slice = { most: 100, opens: 50 }
