@@ -1,4 +1,5 @@
 /** `platte mirror`, `export` and `import`. */
+import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import type { Command } from 'commander'
 import type { Publisher } from '../channels/publish.ts'
@@ -159,7 +160,7 @@ export function exportCommand(): Command {
       if (out === undefined && (process.stdout.isTTY || options.json))
         throw new PlatteError('usage', 'stdout is where the bundle goes: use --out FILE, or > FILE without --json')
       const { store } = await openReadingOf(options, warn)
-      const stream = out === undefined ? process.stdout : createWriteStream(out, { flush: true })
+      const stream = out === undefined ? process.stdout : await writeTo(out)
       const result = await exportBundle(store, stream, { packages, channels: channel, since })
       if (out !== undefined) await endBundle(stream)
       warnLacking(result, 'not in this store')
@@ -167,6 +168,14 @@ export function exportCommand(): Command {
       else notice(sentenceOf('exported', result))
       refuseMissing(result)
     })
+}
+
+async function writeTo(file: string): Promise<NodeJS.WritableStream> {
+  const stream = createWriteStream(file, { flush: true })
+  await once(stream, 'open').catch((cause: Error) => {
+    throw new PlatteError('usage', `${file} cannot be written: ${cause.message}`, { cause })
+  })
+  return stream
 }
 
 /** Of a bundle; what else can be imported has commands of its own below it. */

@@ -36,9 +36,11 @@ interface Extended {
 export async function openTar(path: string): Promise<Store & { close(): Promise<void> }> {
   const handle = await open(path).catch((error: unknown) => {
     if (errorName(error) === 'ENOENT') throw new PlatteError('usage', `${path} does not exist`)
-    throw storeError(error, 'read', path)
+    const refused = storeError(error, 'read', path)
+    throw refused instanceof PlatteError ? new PlatteError('usage', refused.message, { cause: error }) : refused
   })
   try {
+    if (!(await handle.stat()).isFile()) throw new PlatteError('usage', `${path} is not a file`)
     const extents = await indexOf(handle, path)
     return { ...storeOf(handle, extents), close: () => handle.close() }
   } catch (error) {

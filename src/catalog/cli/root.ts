@@ -107,7 +107,7 @@ function signDraft(): Command {
       const { signer } = await loadPair(options.key, keyAccessOf(options))
       const signed = await signRoot(await readDraft(file), signer)
       const out = options.out ?? file.replace(/\.json$/, '.jws')
-      await writeFile(out, signed)
+      await writeFile(out, signed).catch(refuse(`${out} cannot be written`))
       notice(`signed with ${signer.keyId}; when enough have signed: platte root publish ${out}`)
       show(options.json, { file: out, keyId: signer.keyId }, [out])
     })

@@ -63,7 +63,9 @@ async function adoptPlatte(upstream: string, from: ChannelRef | undefined, optio
   if (from === undefined || other)
     throw new PlatteError(
       'usage',
-      from ? `--${other} is for omaha: upstreams` : 'APP/CHANNEL of the upstream is missing',
+      from
+        ? `--${other?.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is for omaha: upstreams`
+        : 'APP/CHANNEL of the upstream is missing',
       {
         hint: 'platte adopt URL APP/CHANNEL --as CHANNEL; an Omaha server is written omaha:URL',
       },

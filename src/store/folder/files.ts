@@ -78,7 +78,9 @@ export async function openFile(root: string, path: string) {
 
 /** A store that is not mounted must not look empty. */
 export async function checkRoot(root: string): Promise<void> {
-  if ((await attemptIfThere('read', root, () => stat(root))) !== undefined) return
+  const found = await attemptIfThere('read', root, () => stat(root))
+  if (found?.isDirectory()) return
+  if (found) throw new PlatteError('store-unavailable', `${root}: the store must be a folder`)
   const hint = 'mount what belongs there; `platte init` makes a new store'
   throw new PlatteError('store-unavailable', `${root}: the folder of the store does not exist`, { hint })
 }
@@ -234,9 +236,10 @@ async function* walk(root: string, folder: string): AsyncIterable<string> {
 /** The keys in a folder, in byte order; those of folders end in "/". */
 async function namesIn(root: string, folder: string): Promise<readonly string[]> {
   const path = join(root, folder)
-  const entries = await readdir(path, { withFileTypes: true }).catch((error: unknown) => {
-    if (['ENOENT', 'ENOTDIR'].includes(errorName(error) ?? '')) return []
-    throw storeError(error, 'list', path)
+  const entries = await readdir(path, { withFileTypes: true }).catch(async (error: unknown) => {
+    if (!['ENOENT', 'ENOTDIR'].includes(errorName(error) ?? '')) throw storeError(error, 'list', path)
+    await checkRoot(root)
+    return []
   })
   return entries
     .filter((entry) => isKey(folder + entry.name) && (entry.isDirectory() || entry.isFile()))
