@@ -103,7 +103,7 @@ export function parsePublicUrl(text: string): string {
 export function parseStoreUrl(text: string): string {
   if (/^[^/]*\/\/[^/?]*@/.test(text)) throw new Error('holds credentials: an upstream is read without them')
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || url.search || url.hash)
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search || url.hash)
     throw new Error(`${shown(text)} is not a plain http(s) URL, such as https://updates.example.org/`)
   return url.href.replace(/\/*$/, '/')
 }

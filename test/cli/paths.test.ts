@@ -117,6 +117,8 @@ const good: Readonly<Record<string, string>> = {
   'lock lock': 'm1',
   'lock unlock': 'm1',
   'lock policy': 'workers --lease 4h',
+  apply: 'channels.toml',
+  diff: 'channels.toml',
   mirror: 'file:store',
   import: 'file',
   'import nebraska': 'http://127.0.0.1:1 --dry-run',
@@ -186,6 +188,7 @@ test('no wrong path or URL is a defect, and each is named', async () => {
   mkdirSync(join(dir, 'folder'))
   for (const name of ['file', 'file2']) writeFileSync(join(dir, name), 'text\n')
   writeFileSync(join(dir, 'claims.json'), '{}')
+  writeFileSync(join(dir, 'channels.toml'), '[apps."io.example.agent".channels.beta]\ndescription = "x"\n')
   writeFileSync(join(dir, 'policy.json'), JSON.stringify(policy))
   symlinkSync('loop', join(dir, 'loop'))
   const env = {

@@ -78,9 +78,7 @@ export async function openFile(root: string, path: string) {
 
 /** A store that is not mounted must not look empty. */
 export async function checkRoot(root: string): Promise<void> {
-  const found = await attemptIfThere('read', root, () => stat(root))
-  if (found?.isDirectory()) return
-  if (found) throw new PlatteError('store-unavailable', `${root}: the store must be a folder`)
+  if ((await attemptIfThere('read', root, () => stat(root)))?.isDirectory()) return
   const hint = 'mount what belongs there; `platte init` makes a new store'
   throw new PlatteError('store-unavailable', `${root}: the folder of the store does not exist`, { hint })
 }
@@ -94,8 +92,7 @@ export async function makeFolder(root: string, path: string): Promise<void> {
     const folder = join(parent, name)
     const makeOne = () => mkdir(folder).then(() => true, isThereAlready)
     // A concurrent removal may take the parent away; callers try again.
-    const isNew = await attemptIfThere('write', folder, makeOne)
-    if (isNew) changed.push(parent)
+    if (await attemptIfThere('write', folder, makeOne)) changed.push(parent)
     parent = folder
   }
   await Promise.all(changed.map(syncFolder))
@@ -238,8 +235,7 @@ async function namesIn(root: string, folder: string): Promise<readonly string[]>
   const path = join(root, folder)
   const entries = await readdir(path, { withFileTypes: true }).catch(async (error: unknown) => {
     if (!['ENOENT', 'ENOTDIR'].includes(errorName(error) ?? '')) throw storeError(error, 'list', path)
-    await checkRoot(root)
-    return []
+    return checkRoot(root).then(() => [])
   })
   return entries
     .filter((entry) => isKey(folder + entry.name) && (entry.isDirectory() || entry.isFile()))
