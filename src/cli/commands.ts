@@ -45,6 +45,7 @@ const commands: Commands = {
   keygen: async () => (await import('../catalog/cli/key.ts')).keygenCommand(),
   key: async () => (await import('../catalog/cli/key.ts')).keyCommand(),
   start: async () => (await import('../runtime/cli.ts')).startCommand(),
+  completion: async () => (await import('./completion.ts')).completionCommand(loadAll),
 }
 
 /** Subcommands of rooms that stand on the room of the command. */
@@ -67,3 +68,6 @@ export async function loadCommand(name: string): Promise<Command | undefined> {
   const [made, sub] = await Promise.all([commands[name]?.(), subcommands[name]?.()])
   return sub ? made?.addCommand(sub) : made
 }
+
+const loadAll = async (): Promise<readonly Command[]> =>
+  (await Promise.all(names.map(loadCommand))).filter((made) => made !== undefined)

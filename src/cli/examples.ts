@@ -10,6 +10,10 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'platte client-config --channel stable --public-url https://updates.example.org',
     'platte client-config --check /etc/flatcar/update.conf',
   ],
+  completion: [
+    'platte completion bash > /etc/bash_completion.d/platte',
+    'platte completion fish > ~/.config/fish/completions/platte.fish',
+  ],
   publish: [
     'platte publish flatcar_production_update.gz --channel stable \\',
     '       --version 4152.2.0 --board amd64-usr --create',

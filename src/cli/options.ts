@@ -241,5 +241,9 @@ export const parseGuard = parser(guardHint, (text): Guard | undefined => {
   return { atLeast: 20, within: 'PT24H', ...Object.fromEntries(given) }
 })
 
+/** The words are also there for `platte completion`. */
 export const oneOf = <T extends string>(words: readonly T[]): ((text: string) => T) =>
-  parser(`Use one of ${words.join(', ')}.`, (text) => words.find((word) => word === text))
+  Object.assign(
+    parser(`Use one of ${words.join(', ')}.`, (text) => words.find((word) => word === text)),
+    { words },
+  )

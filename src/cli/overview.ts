@@ -8,6 +8,7 @@ export const groups: Readonly<Record<string, Group>> = {
     start: 'serve a development store, made on the first start',
     init: 'make keys, a root and an empty catalog',
     'client-config': 'write the configuration of a machine, or check one',
+    completion: 'print what completes commands in a shell',
   },
   Publish: {
     publish: 'publish a release for one board',
