@@ -140,7 +140,7 @@ async function withTemporary<T>(file: string, text: string, place: (temporary: s
   } catch (error) {
     throw new PlatteError('credentials', `${file} cannot be written: ${messageOf(error)}`, { cause: error })
   } finally {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => undefined)
   }
 }
 

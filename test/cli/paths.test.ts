@@ -18,6 +18,7 @@ const readFolders = ['missing', 'file', 'file/inside', 'loop']
 
 /** Wrong values by what help calls the value; none for what is neither a path nor a URL. */
 const wrong: Readonly<Record<string, readonly string[]>> = {
+  key: readFiles,
   ...{ file: readFiles, files: readFiles, bundle: readFiles, extra: readFiles, folder: readFolders, url: urls },
   place: [...readFiles, 'ftp://example.org/x', 'http://'],
   store: ['no-store', 'ftp://example.org/x', 'file:', 's3://', 'http://', ...readFolders.map((one) => `file:${one}`)],
@@ -91,6 +92,8 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
 /** What a command writes, or makes. */
 const written = new Set(['--out', '--new-key', '--fleet-file', 'keygen <file>'])
 const made = new Set([
+  /** Read for an encrypted key only. */
+  '--passphrase-file',
   'mirror --store',
   'import --store',
   'root rotate --new-key',
@@ -140,6 +143,9 @@ const good: Readonly<Record<string, string>> = {
   'import coreupdate': 'http://127.0.0.1:1 --dry-run',
   export: '--out out.tar',
   keygen: 'new.jwk',
+  'key encrypt': 'keys/root.jwk',
+  'key decrypt': 'keys/root.jwk',
+  'key show': 'keys/root.jwk',
   /** An address that no machine has, so that it never listens. */
   serve: '--host 192.0.2.1 --public-url https://updates.example.org',
   'root edit': '--role release --add-key keys/release.jwk',
@@ -177,7 +183,7 @@ function casesOf(one: Command, parents: readonly string[] = []): readonly Case[]
     if (values === undefined) throw new Error(`${name} ${as}: say in this file what is wrong for <${kind}>`)
     return values.length > 0 && (written.has(as) || written.has(`${name} ${as}`))
       ? writtenFiles
-      : made.has(`${name} ${as}`)
+      : made.has(`${name} ${as}`) || made.has(as)
         ? []
         : values
   }
