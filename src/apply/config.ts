@@ -135,12 +135,12 @@ const channel = v.pipe(
   v.strictObject({
     ...{ description: maybe(field.text(500)), cadence: maybe(cadence), aliases: maybe(v.array(field.givenAlias)) },
     ...{ follow: maybe(follow), windows: maybe(windows), target: maybe(target), guard: maybe(guard) },
-    ...{ payload_keys: maybe(payloadKeys) },
+    ...{ default_ramp: maybe(duration), payload_keys: maybe(payloadKeys) },
     ...{ floors: reasons, dead_ends: reasons, holds: v.exactOptional(holds) },
   }),
-  v.transform(({ payload_keys: payloadKeys, dead_ends: deadEnds, ...same }) => ({
+  v.transform(({ payload_keys: payloadKeys, dead_ends: deadEnds, default_ramp: defaultRamp, ...same }) => ({
     ...same,
-    ...defined({ payloadKeys, deadEnds }),
+    ...defined({ payloadKeys, deadEnds, defaultRamp }),
   })),
 )
 

@@ -30,7 +30,7 @@ export async function exportConfig(reader: StoreReader, only?: string): Promise<
 }
 
 function channelTable(manifest: ChannelManifest, holds: readonly Hold[]): object {
-  const { description, cadence, aliases, follow, windows, guard, payloadKeys, releases } = manifest
+  const { description, cadence, aliases, follow, windows, guard, payloadKeys, defaultRamp, releases } = manifest
   return defined({
     ...{ description, aliases },
     cadence: cadence && { ...cadence, every: shortDuration(cadence.every) },
@@ -48,6 +48,7 @@ function channelTable(manifest: ChannelManifest, holds: readonly Hold[]): object
         ...{ failures: shareText(guard.failures), fell_back: shareText(guard.fellBack) },
         ...{ at_least: guard.atLeast, within: shortDuration(guard.within) },
       }),
+    default_ramp: defaultRamp && shortDuration(defaultRamp),
     payload_keys: payloadKeys?.map(({ spki }) => spki),
     floors: marks(releases, 'floor'),
     dead_ends: marks(releases, 'deadEnd'),

@@ -87,7 +87,7 @@ export function nextManifest(head: VerifiedChannel | undefined, next: ChannelMan
   const manifest = {
     ...content,
     format:
-      content.payloadKeys || content.guard || !content.releases.every(isDetailed)
+      content.payloadKeys || content.guard || content.defaultRamp || !content.releases.every(isDetailed)
         ? 2
         : formatOfAliases(content.aliases),
     seq: (head?.manifest.seq ?? 0) + 1,
@@ -104,11 +104,12 @@ export const storedForm = ({ root }: TrustedRoot, manifest: ChannelManifest): Re
 
 /** @throws PlatteError('refused') for a manifest that older readers of the store would refuse. */
 export function checkAllowed(
-  { format, aliases = [], payloadKeys, guard, releases }: ChannelManifest,
+  { format, aliases = [], payloadKeys, guard, defaultRamp, releases }: ChannelManifest,
   { root }: TrustedRoot,
 ): void {
   if (payloadKeys) requireFormat(root, format, 'a payload key')
   if (guard) requireFormat(root, format, 'a guard')
+  if (defaultRamp) requireFormat(root, format, 'a default ramp')
   const wide = aliases.find((alias) => !isName(alias))
   if (wide !== undefined) requireFormat(root, format, `the alias ${JSON.stringify(wide)}`)
   if (!releases.every(isDetailed)) requireFormat(root, format, 'a release with details in a document of their own')

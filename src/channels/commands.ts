@@ -37,6 +37,7 @@ const described = v.strictObject({
   aliases: maybe(v.nullable(v.array(field.givenAlias))),
   payloadKeys: maybe(v.nullable(stored.payloadKeys)),
   guard: maybe(v.nullable(stored.guard)),
+  defaultRamp: maybe(v.nullable(field.duration)),
 })
 
 const ramp = v.pipe(

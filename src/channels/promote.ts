@@ -1,6 +1,7 @@
 /** Puts a release of one channel into another: the same bytes under the same keys, so nothing is copied. */
 import { packagesOf, unknownChannel } from '../catalog/channels.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
+import { durationMs } from '../documents/fields.ts'
 import { defined } from '../kernel/json.ts'
 import { addRelease, findRelease, loadedBoard, refusal, withFollowed } from '../release/add-release.ts'
 import {
@@ -11,7 +12,7 @@ import {
   type Release,
   type Target,
 } from '../release/channel.ts'
-import { editRelease, isHoldOf, markRelease, requireRelease } from '../release/edits.ts'
+import { editRelease, isHoldOf, markRelease, rampOver, requireRelease } from '../release/edits.ts'
 import { type Between, floorsBetween, type Origin, refuseBetween } from '../release/floors-between.ts'
 import { underEmbargo } from '../release/ramp.ts'
 import { compareVersions, isSameVersion, oldestFirst, parseVersion } from '../release/version.ts'
@@ -60,14 +61,19 @@ export function promoteEdit({ app, version, from, to, boards, ...placing }: Prom
       const hold = origin.holds.find(isHoldOf(release.version, promoted))
       if (hold)
         throw refusal(`${release.version} is held in ${from}: ${hold.reason}`, 'lift the hold first: platte unhold')
+      const ramp = placing.ramp ?? defaultRampOf(current, at)
       const arriving = { version: release.version, boards: promoted }
       const between = floorsBetween(effectiveOf(state, current), arriving, [origin])
-      const passed = passFloors(current, between, { ...placing, version, at })
-      return addBoards(passed, release, { ...placing, boards: promoted, at })
+      const passed = passFloors(current, between, { ...placing, ramp, version, at })
+      return addBoards(passed, release, { ...placing, ramp, boards: promoted, at })
     },
     packages: ({ head }, edited) => packagesIn(edited, head?.manifest, version),
   }
 }
+
+/** The ramp of a release that is added without one. @param from when it begins. */
+export const defaultRampOf = ({ defaultRamp: over }: ChannelManifest, from: string): readonly RampStep[] | undefined =>
+  over === undefined ? undefined : rampOver({ start: Date.parse(from), overMs: durationMs(over) })
 
 type Wanted = NonNullable<ManifestEdit['details']>
 

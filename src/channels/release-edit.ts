@@ -23,6 +23,7 @@ import { isSameVersion } from '../release/version.ts'
 import { sha256Hex } from '../trust/digest.ts'
 import { type EditState, entryOf, type ManifestEdit } from './plan.ts'
 import {
+  defaultRampOf,
   effectiveOf,
   markLike,
   markOnce,
@@ -139,7 +140,7 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
   const versionIn = (current: ChannelManifest | undefined): string =>
     (current && findRelease(current, order.version)?.version) ?? order.version
   const cves = order.cves && [...new Set(order.cves)]
-  const addition = { board, packages: { codebases, packages }, components, cves, ramp: rampOf(order), notes }
+  const addition = { board, packages: { codebases, packages }, components, cves, notes }
   return {
     ref: { app, channel },
     create,
@@ -155,8 +156,9 @@ export async function releaseEdit(order: StoredOrder): Promise<ManifestEdit> {
       const version = versionIn(current)
       if (isReplaced(current, order)) requireWithheld(current, order)
       checkSamePlace(loadedBoard(findRelease(current, version), board), { ...order, version })
+      const ramp = rampOf(order, current, at)
       const passed = passFloors(current, floorsOf(state, current, { ...order, version }), { ...order, at })
-      const added = addRelease(passed, { ...addition, version, publishedAt: at }, order)
+      const added = addRelease(passed, { ...addition, ramp, version, publishedAt: at }, order)
       const twins = twinsOf(state, current, { ...order, version })
       if (order.held !== undefined && twins.some(({ floor }) => floor))
         throw refusal(
@@ -186,7 +188,10 @@ function checkSamePlace(known: BoardPackages | undefined, { version, board, code
   )
 }
 
-const rampOf = ({ ramp, from }: StoredOrder): Release['ramp'] => (from === undefined ? ramp : embargo(from, ramp))
+function rampOf({ ramp: given, from }: StoredOrder, current: ChannelManifest, at: string): Release['ramp'] {
+  const ramp = given ?? defaultRampOf(current, from ?? at)
+  return from === undefined ? ramp : embargo(from, ramp)
+}
 
 /** Marks of a new release; of a known one, a floor. @throws PlatteError('refused') where it would not be withheld. */
 function marksOf(before: ChannelManifest, added: ChannelManifest, order: StoredOrder): ChannelManifest {

@@ -146,6 +146,8 @@ export const channelSchema = v.strictObject({
   rollbackFrom: v.exactOptional(v.array(field.publishedVersion)),
   payloadKeys: v.exactOptional(payloadKeys),
   guard: v.exactOptional(guard),
+  /** How long a ramp of a release takes that is published or promoted without one. */
+  defaultRamp: length,
   provenance: v.exactOptional(field.record(field.text(64), field.text(500))),
   releases: v.pipe(
     v.array(v.pipe(release, v.check(hasOneForm, 'has details both here and in a document of their own'))),

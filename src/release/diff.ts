@@ -18,6 +18,7 @@ export interface ChannelMetadata extends Channel, Readonly<{ description?: strin
   readonly payloadKeys?: readonly Readonly<{ sha256: string }>[]
   readonly cadence?: Readonly<{ every: string; on?: string }>
   readonly guard?: Guard
+  readonly defaultRamp?: string
   readonly follow?: Readonly<{ channel: string; after?: string; over?: string }>
 }
 
@@ -93,6 +94,7 @@ const channelTexts = (channel: ChannelMetadata): Texts => ({
   target: channel.target && targetText(channel.target),
   rollbackFrom: channel.rollbackFrom?.join(', '),
   guard: channel.guard && guardText(channel.guard),
+  'default ramp': channel.defaultRamp && durationText(channel.defaultRamp),
   'payload keys': channel.payloadKeys?.map(({ sha256 }) => sha256).join(', '),
   expires: channel.expires,
 })

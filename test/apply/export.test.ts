@@ -48,6 +48,7 @@ const anyCommand = fc.oneof(
   command('channel-delete', { channel: fc.constantFrom('edge', 'lts'), force: fc.constant(true) }),
   command('channel-rename', { channel: fc.constantFrom('edge', 'lts'), name: fc.constantFrom('old', 'edge') }),
   command('channel-edit', { channel, description: reason, cadence: fc.constant({ every: 'P28D', on: 'Tue' }) }),
+  command('channel-edit', { channel, defaultRamp: duration }),
   command('channel-edit', { channel, aliases: fc.subarray(['old', 'new', 'third']) }),
   command('channel-edit', {
     channel,

@@ -48,6 +48,7 @@ const channelOf = (name: string) => {
   return fc
     .record({
       description: rarely(fc.constantFrom('for everybody', 'for the brave')),
+      default_ramp: rarely(duration),
       cadence: rarely(fc.constantFrom<object>({ every: '28d' }, { every: '2d', on: 'Tue' })),
       windows: rarely(windows),
       target: rarely(target),

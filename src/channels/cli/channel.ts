@@ -23,7 +23,9 @@ export function channelCommand(): Command {
 }
 
 type DescribeFields = Readonly<{ channel: string; guard?: Guard | false }> &
-  Partial<Record<'description' | 'cadence' | 'on', string> & Record<'alias' | 'payloadKey', readonly string[]>>
+  Partial<
+    Record<'description' | 'cadence' | 'on' | 'defaultRamp', string> & Record<'alias' | 'payloadKey', readonly string[]>
+  >
 
 const describing = (name: 'create' | 'edit', description: string): Command =>
   changing(name, description, `channel-${name}`, described)
@@ -47,11 +49,25 @@ const describing = (name: 'create' | 'edit', description: string): Command =>
       cli.parseGuard,
     )
     .option('--no-guard', 'remove the guard')
+    .option(
+      '--default-ramp <duration>',
+      'ramp what is published or promoted without a ramp over this time',
+      parseCadence,
+    )
 
 const parseCadence = (value: string): string => (value === '' ? '' : cli.parseDuration(value))
 
 /** An empty value removes a field. */
-async function described({ channel, description, cadence, on, alias, payloadKey: files, guard }: DescribeFields) {
+async function described({
+  channel,
+  description,
+  cadence,
+  on,
+  alias,
+  payloadKey: files,
+  guard,
+  defaultRamp,
+}: DescribeFields) {
   if (on && !cadence) throw new PlatteError('usage', '--on needs --cadence')
   return {
     channel,
@@ -59,6 +75,7 @@ async function described({ channel, description, cadence, on, alias, payloadKey:
     cadence: cadence === '' ? null : cadence && { every: cadence, ...(on && { on }) },
     aliases: alias?.join('') === '' ? null : alias,
     guard: guard === false ? null : guard,
+    defaultRamp: defaultRamp === '' ? null : defaultRamp,
     payloadKeys: files?.join('') === '' ? null : files && (await Promise.all(files.map(payloadKeyOf))),
   }
 }
