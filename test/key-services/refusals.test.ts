@@ -5,6 +5,7 @@ import { nodeHasher } from '../../src/runtime/hasher-node.ts'
 import { openServiceKey } from '../../src/runtime/key-services.ts'
 import { openDeployment, settingsOrProblems } from '../../src/runtime/serverless.ts'
 import { memoryDocuments, memoryPackages } from '../memory.ts'
+import { newKey } from '../trust/world.ts'
 
 test('without an answer, or without knowing where Vault is, the error says what to set', async () => {
   const nobody = { VAULT_ADDR: 'http://127.0.0.1:9', VAULT_TOKEN: 'hvs.secret' }
@@ -32,17 +33,18 @@ test.each([
   await expect(openServiceKey(url, {})).rejects.toMatchObject({ code: 'usage' })
 })
 
-test('an answer that is no signature is refused', async () => {
-  const publicKey = {
-    crv: 'P-256',
-    kty: 'EC',
-    x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
-    y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
-  } as const
-  const send = async () => ({ status: 200, text: '{"data":{"signature":"vault:v1:AAAA"}}' })
+test.each([
+  ['no signature', 'AAAA', /Vault answered no signature$/],
+  ['the signature of another key', 'A'.repeat(86), /signed with another key than the one that was made or named$/],
+])('an answer that is %s is refused', async (_, answer, message) => {
+  const { jwk: publicKey } = await newKey('ES256')
+  const send = async () => ({ status: 200, text: `{"data":{"signature":"vault:v1:${answer}"}}` })
   const env = { VAULT_ADDR: 'http://127.0.0.1', VAULT_TOKEN: 'x' }
   const { signer } = await vaultService.open(new URL('hashivault://a?version=1'), { env, send }, publicKey)
-  await expect(signer.sign(new Uint8Array(1))).rejects.toThrow('Vault answered no signature')
+  await expect(signer.sign(new Uint8Array(1))).rejects.toMatchObject({
+    code: 'credentials',
+    message: expect.stringMatching(message),
+  })
 })
 
 test('a Worker, which has no key services, says so instead of serving', async () => {

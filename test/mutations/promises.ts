@@ -52,6 +52,9 @@ export const promises: readonly Kept[] = [
   row('an envelope has one spelling', 'openEnvelope', 'trust/attacks', (real) => (bytes, ...rest) => {
     return real(Buffer.from(JSON.stringify(JSON.parse(Buffer.from(bytes).toString()))), ...rest)
   }),
+  row('a key service signs with the key that was named', 'serviceKey', 'key-services/refusals', (real) => {
+    return async (url, key, signDigest) => ({ ...(await real(url, key, signDigest)), signer: { sign: signDigest } })
+  }),
   row('a root follows the one before it', 'verifyNextRoot', 'trust/root', (real) => (bytes, current) => {
     return real(bytes, { ...current, root: { ...current.root, version: payloadOf(bytes).version - 1 } })
   }),
