@@ -13,6 +13,7 @@ const mode = { isJson: false, isQuiet: false, hasData: false }
 export function readMode(words: readonly string[]): void {
   const end = words.indexOf('--')
   const own = end < 0 ? words : words.slice(0, end)
+  mode.hasData = false
   mode.isJson = own.includes('--json')
   mode.isQuiet = own.includes('--quiet') || own.includes('-q')
 }

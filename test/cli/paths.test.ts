@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { afterAll, expect, inject, test } from 'vitest'
 import { loadCommand, names } from '../../src/cli/commands.ts'
-import type { Ran } from './paths-child.ts'
+import type { Ran } from './commands-child.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'platte-paths-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -232,7 +232,7 @@ test('no wrong path or URL is a defect, and each is named', async () => {
   node([inject('cli'), 'root', 'edit', '--expires', 'never', '--out', 'draft.json'], '', { PLATTE_ROOT })
   const cases = (await Promise.all(names.map(async (name) => casesOf((await loadCommand(name)) as Command)))).flat()
   const { stdout, stderr } = node(
-    [join(import.meta.dirname, 'paths-child.ts')],
+    [join(import.meta.dirname, 'commands-child.ts')],
     JSON.stringify(cases.map(({ words }) => words)),
     { PLATTE_ROOT },
   )

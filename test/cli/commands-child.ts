@@ -9,13 +9,17 @@ import { run } from '../../src/cli/run.ts'
 export interface Ran {
   readonly words: readonly string[]
   readonly exitCode: number
+  readonly stdout: string
   readonly stderr: string
 }
 
 const write = process.stdout.write.bind(process.stdout)
 const lists: readonly (readonly string[])[] = JSON.parse(await text(process.stdin))
-let stderr = ''
-process.stdout.write = () => true
+let [stdout, stderr] = ['', '']
+process.stdout.write = (part: string | Uint8Array) => {
+  stdout += part
+  return true
+}
 process.stderr.write = (part: string | Uint8Array) => {
   stderr += part
   return true
@@ -24,10 +28,10 @@ process.on('uncaughtException', (error) => {
   stderr += `a defect outside of the command: ${error.stack}`
 })
 for (const words of lists) {
-  stderr = ''
+  ;[stdout, stderr] = ['', '']
   process.exitCode = undefined
   const isDone = await Promise.race([run(words).then(() => true), setTimeout(20_000, false, { ref: true })])
   if (!isDone) stderr += 'a defect: it does not end'
-  write(`${JSON.stringify({ words, exitCode: Number(process.exitCode ?? 0), stderr } satisfies Ran)}\n`)
+  write(`${JSON.stringify({ words, exitCode: Number(process.exitCode ?? 0), stdout, stderr } satisfies Ran)}\n`)
 }
 process.exit(0)
