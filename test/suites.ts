@@ -28,6 +28,7 @@ export const long: readonly string[] = [
   'adapters/s3-faults.test.ts',
   'adapters/s3-bad-input.test.ts',
   'cli/adopt.test.ts',
+  'cli/json.test.ts',
   'cli/paths.test.ts',
   'fallbacks/fallbacks.test.ts',
   'webhook/webhook.test.ts',

@@ -85,6 +85,9 @@ verify
 doctor
 refresh
 keygen new.jwk
+key encrypt new.jwk --passphrase-file pass
+key show new.jwk --passphrase-file pass
+key decrypt new.jwk --passphrase-file pass
 policy check --publish-policy file:policy.json
 policy check --publish-policy file:policy.json --claims claims.json --channel stable
 root edit --expires never --out root-3.json
@@ -102,7 +105,13 @@ const policy = {
 }
 const token = { ...claims, iss: issuer, aud: policy.audience, event_name: 'push', ref: 'refs/heads/main' }
 const files = {
-  ...{ p1: 'one', p2: 'two', 'components.json': '{"kernel":"6.12"}', 'update.conf': 'GROUP=stable # x\n' },
+  ...{
+    pass: 'correct horse battery staple',
+    p1: 'one',
+    p2: 'two',
+    'components.json': '{"kernel":"6.12"}',
+    'update.conf': 'GROUP=stable # x\n',
+  },
   'channels.toml': '[apps."io.example.agent".channels.later]\ndescription = "x"\n',
   ...{ 'policy.json': JSON.stringify(policy), 'claims.json': JSON.stringify(token) },
 }
