@@ -68,11 +68,14 @@ fleet release 4152.2.0 --fleet-file fleet.db --app e96281a6-d1af-4bde-9a0a-97b76
 fleet follow --fleet-file fleet-2.db
 fleet forgive 0123456789abcdef0123456789abcdef
 report --fleet-file fleet.db
+lock create workers
+lock list
 lock set-max 2 --group workers
 lock lock m1 --group workers
 lock status --group workers
 lock policy workers --lease 4h --veto-on-hold --days Mon-Fri --from 22:00 --to 04:00 --time-zone Europe/Berlin
 lock history --group workers
+lock acknowledge --group workers
 lock unlock m1 --group workers
 lock unlock m1 --group workers
 export --out bundle.tar
@@ -198,5 +201,5 @@ test('each printed what its schema says', () => {
     return found === undefined ? [] : [{ words: words.join(' '), found }]
   })
   expect(problems).toEqual([])
-  expect(ran.filter(({ stdout }) => stdout.startsWith('{"error"')).length).toBe(2)
+  expect(ran.filter(({ stdout }) => stdout.startsWith('{"error"')).length).toBe(3)
 })

@@ -43,6 +43,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
       ...[
         'duration',
         'format',
+        'from/to',
         'group',
         'how',
         'id',
@@ -131,6 +132,7 @@ const good: Readonly<Record<string, string>> = {
   'fleet release': '1.0.0',
   'fleet forgive': 'm1',
   'fleet follow': '--fleet-file fleet.db',
+  'lock create': 'workers',
   'lock set-max': '1',
   'lock lock': 'm1',
   'lock unlock': 'm1',
