@@ -1,6 +1,6 @@
 /** What `/openapi.json` says of reboot locks, in both protocols. */
 import * as v from 'valibot'
-import { type Described, json, jsonBody, names, type Operation, text } from '../checks/described.ts'
+import { type Described, json, jsonBody, type Operation, text } from '../checks/described.ts'
 import { etcdPrefix } from './http/etcd.ts'
 import { fleetLockPaths } from './http/fleet.ts'
 
@@ -42,7 +42,11 @@ export const describe = (): Described => ({
   name: 'Reboot locks',
   about: 'How many machines of a group may reboot at once: locksmith’s part of etcd’s API, and FleetLock.',
   names: {
-    group: { about: 'The name of a group.', shape: names.board.shape, example: 'workers' },
+    group: {
+      about: 'The name of a group.',
+      shape: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
+      example: 'workers',
+    },
     token: { about: 'A token of PLATTE_LOCK_TOKENS.', shape: text, example: 'a-token-of-a-fleet' },
   },
   paths: Object.fromEntries(
