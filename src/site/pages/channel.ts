@@ -12,8 +12,9 @@ import {
   readListedDetails,
   readPaths,
 } from '../status.ts'
+import { boards } from './board.ts'
 import type { Html, Shown } from './fragments.ts'
-import { boards, cadenceFacts, definitions, inEnglish, lengthText, none, part, time } from './fragments.ts'
+import { cadenceFacts, definitions, inEnglish, lengthText, none, part, time } from './fragments.ts'
 import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
 import { notesAsHtml, releasePart } from './release.ts'
 

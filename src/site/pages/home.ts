@@ -1,6 +1,7 @@
 /** `/`: a card for each channel, with what its boards are offered. */
 import { type Found, isUnknown, listedChannels, readListed } from '../status.ts'
-import { age, boards, cadenceFacts, filled, type Html, none, part } from './fragments.ts'
+import { boards } from './board.ts'
+import { age, cadenceFacts, filled, type Html, none, part } from './fragments.ts'
 import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
 
 /** Channels of one page: a Worker may ask a store 50 times. */
