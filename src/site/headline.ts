@@ -57,14 +57,13 @@ interface Case {
 export function readHeadline({ board, offered }: RolloutStatus, view: ChannelView, now: number): Headline {
   const { candidates = [], floors = [], deadEnds = [] } = view.boards.get(board) ?? {}
   const one: Case = { board, candidates, offered, now }
-  const first = candidates.find((it) => it.seenFrom <= now && !it.refusal && refusedBy(it, one) === undefined)
-  const progress = first && progressOf(first, now)
-  const begun = progress && progress.share > 0 ? first : undefined
-  const starts = [...floors.slice(-most.floors), ...(offered ? [offered] : [])].filter(({ deadEnd }) => !deadEnd)
-  const paths = pathsFrom([undefined, ...starts.sort(newer)], view, begun, one)
+  const { first, progress, begun } = newestFor(one)
+  const starts = [...floors.slice(-most.floors), ...candidates.slice(1, 2), ...(offered ? [offered] : [])]
+  const paths = pathsFrom([undefined, ...starts.sort(newer)], view, first, begun, one)
   const goal = newestOf(paths.map(({ goal }) => goal))
-  const isStuck = ({ from, ...path }: Path) =>
-    path.goal !== goal && newer(from, goal) < 0 && (!goal || refusedBy(goal, { ...one, offered: from }) === undefined)
+  const isStuck = ({ from, goal: end, barrier }: Path) =>
+    barrier ||
+    (end !== goal && newer(from, goal) < 0 && (!goal || refusedBy(goal, { ...one, offered: from }) === undefined))
   const stuck = paths.slice(0, paths.findLastIndex(isStuck) + 1)
   const past = paths.slice(stuck.length)
   const [nearest] = past
@@ -75,10 +74,18 @@ export function readHeadline({ board, offered }: RolloutStatus, view: ChannelVie
     rollout: rollout?.to !== undefined && later(rollout.to) !== goal ? { ...rollout, to: undefined } : rollout,
     ...{ rest, since: stuck.length === 0 ? undefined : nearest?.from, floors: nearest?.floors ?? [] },
     barriers: barriersOf(stuck),
-    notices: noticesAbove(goal, one).slice(0, most.notices),
-    sentBack: sentBackIn(view, begun, one),
+    notices: noticesOf(goal, stuck.length > 0 ? undefined : rest, one),
+    sentBack: sentBackIn(view, one),
     deadEnds: deadEnds.slice(0, most.notices),
   }
+}
+
+/** The newest release for such machines, and whether its ramp admits some of them and not all. @param except of a version. */
+function newestFor(one: Case, except?: Candidate['version']) {
+  const isFor = (it: Candidate) => it.seenFrom <= one.now && !it.refusal && refusedBy(it, one) === undefined
+  const first = one.candidates.find((it) => isFor(it) && !(except && compareVersions(it.version, except) === 0))
+  const progress = first && progressOf(first, one.now)
+  return { first, progress, begun: progress && progress.share > 0 ? first : undefined }
 }
 
 const newer = (a: Candidate | undefined, b: Candidate | undefined): number => compareVersions(a?.version, b?.version)
@@ -96,30 +103,38 @@ type Path = ReturnType<typeof pathsFrom>[number]
 /** A machine that already runs what the others below the floor get is offered nothing. */
 const barriersOf = (stuck: readonly Path[]): readonly Barrier[] =>
   stuck
-    .flatMap(({ from, end, rest }) => {
-      const floor = end?.reason === 'dead-end' ? undefined : end?.candidate
-      return end && floor?.floor ? [{ from, floor, reason: end.reason, because: end.because, rest }] : []
-    })
+    .flatMap(({ from, barrier, rest }) => (barrier ? [{ from, ...barrier, rest }] : []))
     .filter(({ floor, rest }, i, all) => rest || all[i - 1]?.floor !== floor)
 
 /** Where machines end from each start: those that the ramp of `begun` admits at `goal`, others at `rest`. */
 function pathsFrom(
   starts: readonly (Candidate | undefined)[],
   view: ChannelView,
+  first: Candidate | undefined,
   begun: Candidate | undefined,
   one: Case,
 ) {
+  // What a target offers only to machines on the release that is rolled out is beyond this.
+  const upTo = (steps: readonly Candidate[]) => steps.filter((it) => !begun || newer(it, begun) <= 0)
   return starts.map((from) => {
-    const { steps, end } = stepsFrom(from, begun ? admitting(begun, view, one) : view, one)
-    const last = steps.at(-1)
-    const goal = one.candidates.find(({ release }) => release === last?.release)
-    const rest = stepsFrom(from, view, one).steps.at(-1)
-    return { from, goal, end, rest, floors: steps.slice(0, -1).filter(({ floor }) => floor) }
+    const { steps: all, end } = stepsFrom(from, begun ? admitting(begun, view, one) : view, one)
+    const steps = upTo(all)
+    const goal = one.candidates.find(({ release }) => release === steps.at(-1)?.release)
+    const rest = upTo(stepsFrom(from, view, one).steps).at(-1)
+    const floor = end?.candidate
+    // Only a floor below the release that machines would get keeps them back.
+    const isBarrier = floor?.floor && newer(floor, first) < 0 && end?.reason !== 'dead-end'
+    const barrier = end && isBarrier ? { floor, reason: end.reason, because: end.because } : undefined
+    return { from, goal, barrier, rest, floors: steps.slice(0, -1).filter(({ floor }) => floor) }
   })
 }
 
-const stepsFrom = (from: Candidate | undefined, view: ChannelView, { board, now }: Case) =>
-  walk(machineOn(from?.release.version ?? '', board), { ...view, rollbackFrom: [] }, now, { isPatient: true })
+/** From a dead end: what machines are offered that run something just above it. */
+function stepsFrom(from: Candidate | undefined, view: ChannelView, { board, now }: Case) {
+  const version = from?.release.version ?? ''
+  const running = from?.deadEnd ? version.replace(/[-+].*|$/, '.0.0.1') : version
+  return walk(machineOn(running, board), { ...view, rollbackFrom: [] }, now, { isPatient: true })
+}
 
 const machineOn = (version: string, board: string): Check => ({ version, board, onNoList: true })
 
@@ -131,29 +146,32 @@ function admitting(begun: Candidate, view: ChannelView, { board }: Case): Channe
   return { ...view, boards: new Map([[board, { ...of, candidates }]]) }
 }
 
-function noticesAbove(goal: Candidate | undefined, one: Case): readonly Notice[] {
-  return one.candidates
-    .filter((candidate) => newer(candidate, goal) > 0)
-    .flatMap((candidate) => {
-      const why = whyNot(candidate, one)
-      return why ? [{ ...why, candidate }] : []
-    })
+/** What is newer than `goal`, and what is for some machines and newer than `rest`. */
+function noticesOf(goal: Candidate | undefined, rest: Candidate | undefined, one: Case): readonly Notice[] {
+  const all = one.candidates.flatMap((candidate) => {
+    const why = newer(candidate, rest) > 0 && candidate !== goal ? whyNot(candidate, one) : undefined
+    return why && (newer(candidate, goal) > 0 || why.state === 'target') ? [{ ...why, candidate }] : []
+  })
+  const others = all.filter(({ state }) => state !== 'target').slice(0, most.notices)
+  return all.filter((it) => it.state === 'target' || others.includes(it))
 }
 
 function whyNot(candidate: Candidate, one: Case): WhyNot | undefined {
   const { refusal, seenFrom, ramps } = candidate
   if (refusal) return { state: refusal.reason, because: refusal.because }
   const at = Math.max(seenFrom, ...ramps.map(({ points }) => points[0]?.at ?? 0))
-  if (at > one.now) return { state: 'later', at }
   const because = refusedBy(candidate, one)
-  if (because !== undefined) return { state: 'target', because }
+  const later = at > one.now ? { state: 'later' as const, at } : undefined
+  if (because !== undefined) return { ...later, state: 'target', because }
+  if (later) return later
   return progressOf(candidate, one.now)?.share === 0 ? { state: 'not-in-ramp' } : undefined
 }
 
-function sentBackIn(view: ChannelView, begun: Candidate | undefined, one: Case): Headline['sentBack'] {
+function sentBackIn(view: ChannelView, one: Case): Headline['sentBack'] {
   return view.rollbackFrom.flatMap(({ text, version }) => {
     const to = offerTo(text, view, one)
     if (to === undefined || compareVersions(to.version, version) >= 0) return []
+    const { begun } = newestFor(one, version)
     const other = begun && offerTo(text, admitting(begun, view, one), one)
     return [{ from: text, to, or: other?.release === to.release ? undefined : other }]
   })

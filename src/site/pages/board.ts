@@ -67,14 +67,15 @@ function mainChip(one: Board): Html {
 }
 
 function releases(one: Board): Html {
-  const { rollout, rest, words } = one
+  const { rollout, rest, notices, words } = one
   const { board } = words
+  const nothing = notices.some(({ state }) => state === 'target') ? words.states.target : board.none
   const published = (of: Candidate): Html => filled(board.published, age(offeredFrom(of), one))
   if (rollout === undefined) {
     return rest
       ? part`<p class="version">${rest.release.version}</p>
 <p class="small">${published(rest)}${scope(rest, one)}</p>\n`
-      : part`<p class="version nothing">${board.none}</p>\n`
+      : part`<p class="version nothing">${nothing}</p>\n`
   }
   const { candidate, share, stoppedAt } = rollout
   return part`<p class="version">${candidate.release.version}</p>
