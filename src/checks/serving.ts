@@ -45,6 +45,8 @@ export interface Extension {
   readonly review?: Review | undefined
   /** Answers paths without a route; `undefined` where the path is not its own. */
   readonly fallback?: (serving: Serving, context: Context) => Promise<Response | undefined>
+  /** Answers what nothing else answers; `undefined`: as a problem document. */
+  readonly notFound?: (serving: Serving, context: Context) => Promise<Response | undefined>
   /** Changes every contact before anybody receives it, the log included. */
   readonly rewrite?: ((event: FleetEvent) => FleetEvent) | undefined
   /** Receives every contact. */

@@ -2,6 +2,7 @@
 
 import type { Html } from '../site/pages/fragments.ts'
 import { none, part } from '../site/pages/fragments.ts'
+import { nameOf } from '../site/status.ts'
 import {
   type ChannelMachines,
   channelData,
@@ -76,11 +77,8 @@ ${stateBar(page, one)}${versionChart(page, one, trend, days)}${legend(page, one,
 }</article>\n`
 }
 
-/** The name that the catalog gives an app. */
-export function appName({ page }: FleetPage, app: string): string {
-  const apps = page.status.state?.catalog.catalog.apps ?? {}
-  return (Object.hasOwn(apps, app) ? apps[app]?.name : undefined) ?? given(app)
-}
+/** The name of an app; machines may send any. */
+export const appName = ({ page }: FleetPage, app: string): string => nameOf(given(app), page.status)
 
 /** How many machines are in each state, each with a link to these. */
 export function stateBar(page: FleetPage, { app, channel, states }: ChannelMachines): Html {

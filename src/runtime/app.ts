@@ -64,10 +64,11 @@ const resolvedPath = (request: Request): string =>
   getPath(request.url.includes('%') || request.url.includes('/.') ? new Request(new URL(request.url)) : request)
 
 async function answerUnrouted(serving: Serving, c: Context): Promise<Response> {
-  for (const { fallback } of serving.extensions ?? []) {
-    const response = await fallback?.(serving, c)
-    if (response) return response
-  }
+  for (const name of ['fallback', 'notFound'] as const)
+    for (const extension of serving.extensions ?? []) {
+      const response = await extension[name]?.(serving, c)
+      if (response) return response
+    }
   return answerElse(serving, c)
 }
 

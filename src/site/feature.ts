@@ -12,4 +12,5 @@ export const siteFeature: Feature<SettingValues<typeof siteSettings>> = {
 export const sitePages: Extension = {
   name: 'site',
   fallback: async (serving, c) => (await import('./pages/answer.ts')).answerPages(serving, c),
+  notFound: async (serving, c) => (await import('./pages/answer.ts')).answerNotFound(serving, c),
 }

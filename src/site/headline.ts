@@ -90,7 +90,10 @@ function newestFor(one: Case, except?: Candidate['version']) {
 
 const newer = (a: Candidate | undefined, b: Candidate | undefined): number => compareVersions(a?.version, b?.version)
 const newestOf = (some: readonly (Candidate | undefined)[]): Candidate | undefined =>
-  some.flatMap((it) => it ?? []).sort(newer).at(-1)
+  some
+    .flatMap((it) => it ?? [])
+    .sort(newer)
+    .at(-1)
 
 /** Why targets refuse such a machine. */
 const refusedBy = ({ targets }: Candidate, { offered }: Case): string | undefined =>

@@ -36,7 +36,6 @@ export async function readStatus({ cache, reader, background }: Answering): Prom
 }
 
 interface Named extends ChannelRef {
-  /** For people; the app's key where it has no name. */
   readonly appName: string
 }
 
@@ -49,6 +48,18 @@ export interface ChannelStatus extends Named, LoadedChannel, ChannelState {
 
 /** A channel, or why it cannot be shown. */
 export type Found = ChannelStatus | (Named & { readonly problem: Problem })
+
+/** The app of Flatcar, and of CoreOS before it. Others have the name that the catalog gives them. */
+const knownApps: Readonly<Record<string, string>> = {
+  'e96281a6-d1af-4bde-9a0a-97b76e56dc57': 'Flatcar Container Linux',
+}
+
+/** For people; the app's key where nothing else is known. */
+export function nameOf(app: string, { state }: Pick<Status, 'state'>): string {
+  const apps = state?.catalog.catalog.apps ?? {}
+  const name = Object.hasOwn(apps, app) ? apps[app]?.name : undefined
+  return name ?? (Object.hasOwn(knownApps, app) ? knownApps[app] : undefined) ?? app
+}
 
 /** Whether a channel does not exist. A deleted one stays in the catalog, so that nobody can restore it. */
 export const isUnknown = (one: Found): boolean => 'problem' in one && one.problem.reason.startsWith('unknown-')
@@ -68,8 +79,7 @@ export async function readChannelStatus(
   isDetailed = true,
 ): Promise<Found> {
   const { cache, reader } = service
-  const apps = state?.catalog.catalog.apps ?? {}
-  const appName = (Object.hasOwn(apps, ref.app) ? apps[ref.app]?.name : undefined) ?? ref.app
+  const appName = nameOf(ref.app, { state })
   const loaded = await findChannel(cache, reader, ref)
   if ('reason' in loaded) return { ...ref, appName, problem: state === undefined && problem ? problem : loaded }
   const { app, channel } = loaded.manifest

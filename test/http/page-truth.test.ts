@@ -28,7 +28,14 @@ function linesOf(one: World, signed: ChannelView, now: number): readonly string[
     .replace(/<time datetime="([^"]+)">[^<]*<\/time>(?: <span class="ago">[^<]*<\/span>)?/g, '«$1»')
     .replace(/<svg.*?<\/svg>/gs, '')
     .split(/<\/?(?:p|h4|br|div)\b[^>]*>/)
-    .map((line) => line.replace(/<[^>]+>/g, '').replace(/&#39;/g, "'").replace(/&gt;/g, '>').replace(/&lt;/g, '<').trim())
+    .map((line) =>
+      line
+        .replace(/<[^>]+>/g, '')
+        .replace(/&#39;/g, "'")
+        .replace(/&gt;/g, '>')
+        .replace(/&lt;/g, '<')
+        .trim(),
+    )
     .filter((line) => line !== '')
 }
 
@@ -63,10 +70,12 @@ function readCard([heading = '', ...lines]: readonly string[]): Card {
   const kinds: readonly (readonly [RegExp, (...found: string[]) => void])[] = [
     [new RegExp(`^${V}$`), (version = '') => versions.push(version)],
     [/^(?:Everybody else, )?published «[^»]+»$/, () => {}],
-    [/^nothing is offered$/, () => (card.isNothing = true)],
-    [/^for some machines$|^For: |^Everybody else gets no update\.$/, () => {}],
+    [/^nothing is offered$|^Everybody else gets no update\.$/, () => (card.isNothing = true)],
+    [/^For: /, () => {}],
     [
-      new RegExp(`^(Offered to|The rollout is at) ([\\d.]+) %(?: of machines)?(?:, everybody (?:by|in the windows after) ${T})?(?:, stopped ${T})?\\.$`),
+      new RegExp(
+        `^(Offered to|The rollout is at) ([\\d.]+) %(?: of machines)?(?:, everybody (?:by|in the windows after) ${T})?(?:, stopped ${T})?\\.$`,
+      ),
       (how, share, by) => {
         card.rollout = { share: Number(share) / 100, isOffered: how === 'Offered to', by: time(by) }
       },
@@ -80,7 +89,9 @@ function readCard([heading = '', ...lines]: readonly string[]): Card {
       (from = '', floor = '', rest) => card.barriers.push({ from, floor, rest }),
     ],
     [
-      new RegExp(`^(held|withdrawn|dead end|later|for some machines|rollout|not mirrored) ${V}(?:, not before ${T})?(?: .*)?$`),
+      new RegExp(
+        `^(held|withdrawn|dead end|later|for some machines|rollout|not mirrored) ${V}(?:, not before ${T})?(?: .*)?$`,
+      ),
       (state = '', version = '', at) => card.notices.push({ state, version, at: time(at) }),
     ],
     [
@@ -94,7 +105,9 @@ function readCard([heading = '', ...lines]: readonly string[]): Card {
     ],
   ]
   for (const line of lines) {
-    const found = kinds.flatMap(([form, read]) => (form.exec(line) ? [{ read, groups: form.exec(line)?.slice(1) }] : []))
+    const found = kinds.flatMap(([form, read]) =>
+      form.exec(line) ? [{ read, groups: form.exec(line)?.slice(1) }] : [],
+    )
     expect([line, found.length]).toEqual([line, 1])
     found[0]?.read(...((found[0].groups ?? []) as string[]))
   }
@@ -102,13 +115,15 @@ function readCard([heading = '', ...lines]: readonly string[]): Card {
   return { ...card, lead, rest: card.rollout ? rest : lead }
 }
 
+const oems = ['', 'azure', 'pxe']
 const ids = Array.from({ length: 18 }, (_, i) => `${i}`.padStart(32, '5ee0'))
 const running = ['developer', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
 
 /** What a machine is offered, now or when its window opens. */
 function offerTo(check: Check, view: ChannelView, now: number) {
   const decision = decide(check, view, now)
-  const offer = decision.kind === 'update' ? decision.offer : decision.reason === 'outside-window' ? decision.candidate : undefined
+  const offer =
+    decision.kind === 'update' ? decision.offer : decision.reason === 'outside-window' ? decision.candidate : undefined
   return { version: offer?.release.version, isNow: decision.kind === 'update' }
 }
 
@@ -124,9 +139,10 @@ test('what a card says is what machines are offered', () => {
         seen[what] = (seen[what] ?? 0) + 1
       })
     }),
-    { numRuns: rounds(10_000), seed: Number(process.env.SEED ?? 7), interruptAfterTimeLimit: 60_000 },
+    { numRuns: rounds(4_000), seed: Number(process.env.SEED ?? 7) },
   )
-  console.log(seen)
+  // Every kind of sentence was proved.
+  expect(Object.keys(seen).length).toBeGreaterThan(15)
 })
 
 function prove(card: Card, signed: ChannelView, now: number, see: (what: string) => void): void {
@@ -138,7 +154,7 @@ function prove(card: Card, signed: ChannelView, now: number, see: (what: string)
     )
   for (const version of running)
     for (const machineId of ids) {
-      const check: Check = { version, board, machineId }
+      const check: Check = { version, board, machineId, oem: oems[Number(machineId.at(-1)) % 3] ?? '' }
       const { version: got, isNow } = offerTo(check, signed, now)
       const claim = (what: string, isTrue: boolean) => {
         see(what)
@@ -156,13 +172,15 @@ function prove(card: Card, signed: ChannelView, now: number, see: (what: string)
         continue
       }
       const back = card.sentBack.find(({ from }) => from.some((it) => order(it, version) === 0))
-      if (back) claim('sent back', got === back.to || got === back.or)
+      if (back && [back.to, back.or].every((one) => admits(one, check)))
+        claim('sent back', [back.to, back.or].includes(got))
       if (signed.rollbackFrom.some(({ text }) => order(text, version) === 0)) continue
       if (below(card.since)) {
         const barrier = card.barriers.findLast(({ from, floor }) => !below(from) && below(floor))
         const rest = below(barrier?.rest) ? barrier?.rest : undefined
         const isOnTheWay = candidateOf(got)?.floor !== undefined && order(got ?? '', rest ?? '') < 0
-        if (barrier && (!rest || admits(rest, check))) claim('barrier', got === barrier.floor || got === rest || isOnTheWay)
+        if (barrier && [rest, barrier.floor].every((one) => admits(one, check)))
+          claim('barrier', got === barrier.floor || got === rest || isOnTheWay)
         continue
       }
       if (card.lead === undefined) {
@@ -174,13 +192,14 @@ function prove(card: Card, signed: ChannelView, now: number, see: (what: string)
       // Shares are rounded down.
       if (card.rollout && !isLucky && place < card.rollout.share + 0.001) continue
       const goal = card.rollout && !isLucky ? card.rest : card.lead
-      if (!admits(card.lead, check) || (goal && !admits(goal, check))) continue
       const floor = card.floors.find((one) => below(one))
+      if (![card.lead, goal, floor].every((one) => admits(one, check))) continue
       const isOnTheWay = goal !== undefined && floor !== undefined && order(floor, goal) < 0
       const want = below(goal) ? (isOnTheWay ? floor : goal) : undefined
       // While the window of a floor is closed, machines below it get what is older.
       const isIt = (one: string | undefined, wanted: string | undefined): boolean =>
-        one === wanted || (wanted === floor && candidateOf(floor)?.schedule !== undefined && order(one ?? '', floor ?? '') < 0)
+        one === wanted ||
+        (wanted === floor && candidateOf(floor)?.schedule !== undefined && order(one ?? '', floor ?? '') < 0)
       claim(card.rollout ? (isLucky ? 'rollout' : 'rest') : 'everybody', isIt(got, want))
       if (card.rollout?.by !== undefined && below(card.lead))
         claim('by', isIt(offerTo(check, signed, card.rollout.by).version, floor ?? card.lead))

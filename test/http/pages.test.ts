@@ -8,8 +8,6 @@ import { checkForUpdate } from '../../src/checks/update-check.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import type { Release } from '../../src/release/channel.ts'
 import { sitePages } from '../../src/site/feature.ts'
-import { timeline } from '../../src/site/pages/channel.ts'
-import { english } from '../../src/site/pages/words-en.ts'
 import { describeChannel, endChannel, execute, holdRelease, renameChannel, stopRamps } from '../changes.ts'
 import { newPageStore, publicUrl, serve } from '../pages/store.ts'
 import { app, day, forgeCatalog, newReader, newStore, orderOf, publishOne, type TestStore } from '../world.ts'
@@ -81,17 +79,23 @@ test('a card shows as offered what a machine without an id gets in the end', asy
     ['alpha', '4628.0.0'],
     ['prod-eu', '4372.2.0'],
   ] as const) {
-    expect(found[channel]).toMatch(new RegExp(`${version.replaceAll('.', '\\.')} offered, published`))
+    expect(found[channel]).toMatch(new RegExp(`${version.replaceAll('.', '\\.')} (Everybody else, )?published`))
     const query = { app, channel, version: '4230.2.0', board: 'amd64-usr', isManual: channel === 'prod-eu' }
     const decision = await checkForUpdate(newReader(store), query)
     expect(decision).toMatchObject({ kind: 'update', offer: { release: { version } } })
   }
-  expect(found.stable).toMatch(/ramp 37\.5 %.*Newest published: 4593\.2\.0.*start 2026-.* now 37\.5 % end 2026-/)
-  expect(found.beta).toMatch(/held.*4593\.2\.0.*incidents\/boot-loop Meanwhile machines are offered 4372\.2\.0/)
-  expect(found.alpha).toMatch(/offered to all.*every 7 days, on Thu next release due/)
+  expect(found.stable).toMatch(
+    /rollout 37\.5 % 4593\.2\.0 Offered to 37\.5 % of machines, everybody by Monday 21:00 UTC \(in 15 hours\) ?\. For: not OEM pxe 4372\.2\.0 Everybody else, published/,
+  )
+  expect(found.stable).toContain('Older machines install 4081.2.0 first.')
+  expect(found.beta).toMatch(/everybody 4372\.2\.0 published .* held 4593\.2\.0 .*incidents\/boot-loop/)
+  expect(found.alpha).toMatch(/everybody.*every 7 days, on Thu next release due/)
   const follower = await (await serve(store).request(`/channels/${app}/prod-eu`)).text()
-  expect(follower).toContain('stable 7 days later, over 2 days')
-  expect(found['prod-eu']).toMatch(/The window is closed until 2026-.*It is offered from 2026-/)
+  expect(follower).toMatch(/<dt>Follows<\/dt><dd><a href="[^"]*\/stable">stable<\/a> 7 days later, over 2 days/)
+  expect(found['prod-eu']).toMatch(
+    /window closed 4372\.2\.0 .*The window is closed until Monday 21:00 UTC .*later 4593\.2\.0 , not before Sunday 03:00 UTC .*Follows stable 7 days later, over 2 days/,
+  )
+  expect(found['prod-eu']).not.toMatch(/offered|everybody/i)
 })
 
 test('a publish, a ramp and a hold appear on the page within two TTLs', async () => {
@@ -103,14 +107,14 @@ test('a publish, a ramp and a hold appear on the page within two TTLs', async ()
     await cards(served)
     return (await cards(served)).stable ?? ''
   }
-  expect(await shown()).toMatch(/offered to all 1 offered/)
+  expect(await shown()).toMatch(/everybody 1 published/)
   await publishOne(one, '2')
-  expect(await shown()).toMatch(/offered to all 2 offered/)
+  expect(await shown()).toMatch(/everybody 2 published/)
   const ramp = [{ at: new Date(one.time.now).toISOString(), share: 0.25 }]
   await publishOne(one, '3', { ramp })
-  expect(await shown()).toMatch(/ramp 25 % 2 offered.*Newest published: 3/)
+  expect(await shown()).toMatch(/rollout 25 % 3 Offered to 25 % of machines\. 2 Everybody else/)
   await holdRelease(one.publisher, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
-  expect(await shown()).toMatch(/ramp 25 % 1 offered/)
+  expect(await shown()).toMatch(/rollout 25 % 3 Offered to 25 % of machines\. 1 Everybody else/)
 })
 
 test('a renamed channel has one card, under its new name', async () => {
@@ -135,15 +139,15 @@ async function pageWith(more: Partial<Release>, versions: readonly string[] = ['
 
 test('a release with a target is not shown as offered to all', async () => {
   const some = await cards(serve(await pageWith({ target: { oem: { not: ['pxe'] } } }, ['1', '2'])))
-  expect(some.stable).toMatch(/^ ?stable.* for some machines 2 offered/)
+  expect(some.stable).toMatch(/^ ?stable.* for some machines 2 published .*For: not OEM pxe/)
   const all = await cards(serve(await pageWith({}, ['1', '2'])))
-  expect(all.stable).toMatch(/offered to all 2 offered/)
+  expect(all.stable).toMatch(/everybody 2 published/)
 })
 
 test('a channel with a target shows what other machines get, and describes the target in English', async () => {
   const one = await pageWith({ target: { oem: { only: ['azure'] } } }, ['2'])
   expect((await cards(serve(one))).stable).toMatch(
-    /for some machines nothing is offered .*it is for OEM azure only Other machines are offered nothing\./,
+    /amd64-usr for some machines 2 it is for OEM azure only Everybody else gets no update\./,
   )
   const page = await (await serve(one).request(`/channels/${app}/stable?lang=zh`)).text()
   expect(page).toContain('<span lang="en">it is for OEM azure only</span></p>')
@@ -157,8 +161,10 @@ test('a held floor affects only machines below it', async () => {
   const one = await pageWith({ floor: { reason: 'the disk is laid out anew' } })
   await holdRelease(one.publisher, { app, channel: 'stable' }, { version: '2', reason: 'it does not boot' })
   const card = (await cards(serve(one))).stable
-  expect(card).toMatch(/it does not boot Machines below the floor 2 wait for it; those past it are offered newer/)
-  expect(card).not.toContain('Meanwhile')
+  expect(card).toMatch(/for some machines 3 published .* This is for machines on 2 or newer\./)
+  expect(card).toMatch(
+    /the floor is held Machines below 2 must install it first; without it they get 1\. it does not boot/,
+  )
 })
 
 test('a stopped ramp shows no end', async () => {
@@ -170,20 +176,19 @@ test('a stopped ramp shows no end', async () => {
     { at: at(3), share: 1 },
   ]
   await publishOne(one, '2', { ramp })
-  expect((await cards(serve(one))).stable).toMatch(/now 25 % end 2026-/)
+  expect((await cards(serve(one))).stable).toMatch(/25 % of machines, everybody by Monday 09:00 UTC/)
   await stopRamps(one.publisher, { app, channel: 'stable' }, true)
-  expect((await cards(serve(one))).stable).toMatch(/now 25 % end – The ramp was stopped at 2026-/)
+  expect((await cards(serve(one))).stable).toMatch(/rollout stopped 25 % 2 .*25 % of machines, stopped 2026-/)
 })
 
-test('on the timeline, each release makes the next one due', () => {
-  const began = Date.parse('2026-11-02T00:00:00Z')
-  const releases = [14, 10, 0].map((days, i) => ({
-    release: { version: `${3 - i}`, publishedAt: new Date(began + days * day).toISOString(), boards: {} },
-    offeredFrom: began + days * day,
-  }))
-  const drawn = timeline({ releases, everyMs: 7 * day, now: began + 15 * day, words: english }).toString()
-  const marks = [...drawn.matchAll(/class="due" x1="([^"]+)"/g)].map(([, x]) => x)
-  expect(marks).toEqual([7, 17, 21].map((days) => (40 + (days / 21) * 640).toFixed(1)))
+test('the timeline has dates, and marks what was withdrawn', async () => {
+  const one = await pageWith({ withdrawn: { reason: 'CVE-2026-4242' } })
+  const html = await (await serve(one).request(`/channels/${app}/stable`)).text()
+  const [, timeline = ''] = /<ol class="timeline sheet">([\s\S]*?)<\/ol>/.exec(html) ?? []
+  const items = timeline.split('<li').map((item) => item.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' '))
+  expect(items[1]).toMatch(/3 offered .*\(2026-11-23\) *, \d+ hours? after the one before/)
+  expect(items[2]).toMatch(/^ class="gone"> 2 withdrawn .*\(2026-11-23\)/)
+  expect(html).toContain('<a href="https://www.cve.org/CVERecord?id=CVE-2026-4242" rel="noreferrer">CVE-2026-4242</a>')
 })
 
 const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>]]>&amp;{{x}}`

@@ -7,7 +7,7 @@ import { refuseMethod } from '../../http/problem.ts'
 import { groupOf } from '../../kernel/group.ts'
 import { answerAtom } from '../atom.ts'
 import { answerChannelJson, answerChannels, answerReleasesJson, answerVersionFile } from '../feeds.ts'
-import { answerChannel } from './channel.ts'
+import { answerChannel, notFound } from './channel.ts'
 import { answerConfig, answerExplainPage } from './forms.ts'
 import { answerHome } from './home.ts'
 import { type PageContext, readPageContext } from './page.ts'
@@ -47,6 +47,15 @@ export async function answerPages(serving: Serving, c: Context): Promise<Respons
     c.res = await route?.[1](await readPageContext(serving, c), first, second, third)
   })
   return c.res
+}
+
+/** A page for people who ask for HTML, as browsers do. Programs get a problem document. */
+export async function answerNotFound(serving: Serving, c: Context): Promise<Response | undefined> {
+  const { method } = c.req
+  const isForPeople = /\btext\/html\b/.test((c.req.header('accept') ?? '').slice(0, 1000))
+  return isForPeople && (method === 'GET' || method === 'HEAD')
+    ? notFound(await readPageContext(serving, c))
+    : undefined
 }
 
 /** @returns a name as clients write it; a segment that is not UTF-8 is no name. */

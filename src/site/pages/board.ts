@@ -1,12 +1,25 @@
 /** What machines of each board get: what is being rolled out, what everybody else gets, and what is withheld. */
 import { percent } from '../../kernel/format.ts'
 import { targetText } from '../../release/diff.ts'
-import { offeredFrom, type RolloutStatus } from '../../release/rollout-status.ts'
+import { offeredFrom, type ReleaseStatus, type RolloutStatus } from '../../release/rollout-status.ts'
 import type { Candidate } from '../../release/view.ts'
 import { isOpen, nextEdge } from '../../release/window.ts'
 import { type Headline, readHeadline } from '../headline.ts'
 import type { ChannelStatus } from '../status.ts'
-import { age, atMost, filled, type Html, inEnglish, none, part, reasonLink, type Shown, soon, stateLabel, time } from './fragments.ts'
+import {
+  age,
+  atMost,
+  filled,
+  type Html,
+  inEnglish,
+  none,
+  part,
+  reasonLink,
+  type Shown,
+  soon,
+  stateLabel,
+  time,
+} from './fragments.ts'
 import type { Words } from './words-en.ts'
 
 /** More are in the JSON, and on the page of the channel. */
@@ -44,21 +57,42 @@ function board(status: RolloutStatus, channel: ShownChannel, shown: Shown) {
   const { manifest, source, view } = channel
   const one: Board = { ...shown, manifest, source, ...readHeadline(status, view, shown.now) }
   const { components: versions } = channel.detailed((offered ?? newest).release)
-  const lines = [...windows(one), ...floors(one), ...notices(one), ...ends(one)]
+  const others = one.rollout || one.rest || !isForSome(one) ? [] : [words.board.restNothing]
+  const lines = [...windows(one), ...floors(one), ...notices(one), ...others, ...ends(one)]
   return {
     mark: mainChip(one),
     content: part`${releases(one)}${lines.map((line) => part`<p class="small">${line}</p>\n`)}${components(versions, words)}`,
   }
 }
 
+/** Without a release for all, some machines may have one. */
+const isForSome = ({ notices }: Headline): boolean => notices.some(({ state }) => state === 'target')
+
 const chip = (kind: 'good' | 'wait' | 'bad', label: string): Html => part`<span class="state ${kind}">${label}</span>`
+
+/** What a release is on each board; boards are named where they differ. */
+export function marks(boards: readonly ReleaseStatus[], { now, words }: Shown): readonly Html[] {
+  const all = boards.flatMap((status) => {
+    const { board, state, candidate } = status
+    if (state === 'superseded') return candidate.floor ? [{ board, mark: chip('wait', words.channel.isFloor) }] : []
+    const window = state === 'offered' ? windowOf(candidate, now) : undefined
+    if (window && window.state !== 'open') return [{ board, mark: chip('wait', words.windows[window.state]) }]
+    const kind = state === 'offered' ? 'good' : bad.includes(state) ? 'bad' : 'wait'
+    return [{ board, mark: chip(kind, stateLabel(status, words)) }]
+  })
+  return [...Map.groupBy(all, ({ mark }) => `${mark}`).values()].map((same) => {
+    const names = same.length === boards.length ? '' : `${same.map(({ board }) => board).join(', ')}`
+    return part`${same[0]?.mark}${names === '' ? none : part` <span class="small soft">${names}</span>`}\n`
+  })
+}
 
 /** Of the version that stands first. */
 function mainChip(one: Board): Html {
   const { rollout, rest, since, barriers, words } = one
   const lead = rollout?.candidate ?? rest
   if (lead === undefined) return none
-  if (rollout?.stoppedAt !== undefined) return chip('bad', stateLabel({ state: 'not-in-ramp', progress: rollout }, words))
+  if (rollout?.stoppedAt !== undefined)
+    return chip('bad', stateLabel({ state: 'not-in-ramp', progress: rollout }, words))
   const window = windowOf(lead, one.now)
   if (window && window.state !== 'open') return chip('wait', words.windows[window.state])
   if (rollout) return chip('wait', stateLabel({ state: 'not-in-ramp', progress: rollout }, words))
@@ -67,15 +101,16 @@ function mainChip(one: Board): Html {
 }
 
 function releases(one: Board): Html {
-  const { rollout, rest, notices, words } = one
+  const { rollout, rest, words } = one
   const { board } = words
-  const nothing = notices.some(({ state }) => state === 'target') ? words.states.target : board.none
   const published = (of: Candidate): Html => filled(board.published, age(offeredFrom(of), one))
   if (rollout === undefined) {
     return rest
       ? part`<p class="version">${rest.release.version}</p>
 <p class="small">${published(rest)}${scope(rest, one)}</p>\n`
-      : part`<p class="version nothing">${nothing}</p>\n`
+      : isForSome(one)
+        ? none
+        : part`<p class="version nothing">${board.none}</p>\n`
   }
   const { candidate, share, stoppedAt } = rollout
   return part`<p class="version">${candidate.release.version}</p>
@@ -160,7 +195,13 @@ function ends({ sentBack, deadEnds, words: { board, states, comma } }: Board): r
   const groups = Map.groupBy(sentBack, ({ to, or }) => `${or?.release.version} ${to.release.version}`)
   const lines = [...groups.values()].flatMap((same) =>
     same[0]
-      ? [board.sentBack(same.map(({ from }) => from).join(comma), same[0].to.release.version, same[0].or?.release.version)]
+      ? [
+          board.sentBack(
+            same.map(({ from }) => from).join(comma),
+            same[0].to.release.version,
+            same[0].or?.release.version,
+          ),
+        ]
       : [],
   )
   const stuck = deadEnds.map(({ release }) => release.version).join(comma)

@@ -1,21 +1,21 @@
 /** `/channels/<app>/<channel>`: every release of a channel, and what happened to it. */
 import type { HistoryEntry } from '../../catalog/history.ts'
-import { durationMs } from '../../documents/fields.ts'
 import { changeLine, guardText, targetText, windowsText } from '../../release/diff.ts'
 import type { ListedRelease } from '../../release/rollout-status.ts'
 import {
   type ChannelStatus,
   isUnknown,
   listedChannels,
+  nameOf,
   readChannelStatus,
   readHistory,
   readListedDetails,
   readPaths,
 } from '../status.ts'
-import { boards } from './board.ts'
+import { boards, marks } from './board.ts'
 import type { Html, Shown } from './fragments.ts'
-import { cadenceFacts, definitions, inEnglish, lengthText, none, part, time } from './fragments.ts'
-import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
+import { age, cadenceFacts, definitions, followed, inEnglish, lengthText, none, part, time } from './fragments.ts'
+import { answerPage, channelTrouble, isShown, type PageContext, trouble } from './page.ts'
 import { notesAsHtml, releasePart } from './release.ts'
 
 /** A page ends after this many releases, or characters. */
@@ -47,17 +47,20 @@ async function content(page: PageContext, channel: ChannelStatus, feed: string):
   const from = Math.max(0, index)
   const parts = await fittingReleases(page, channel, from)
   const url = `/channels/${channel.app}/${channel.channel}`
-  const everyMs = manifest.cadence && durationMs(manifest.cadence.every)
   const newest =
     from > 0
       ? part`<p><a href="${link(url)}">${toNewest}</a></p>`
       : part`<h2 id="now">${headings.now}</h2>
 <div class="sheet">${statuses.length === 0 ? words.home.empty : boards(channel, page, 3)}</div>
-${timeline({ releases, everyMs, now, words })}`
+${timeline({ releases, now, words, to: (version) => `${link(url, version === releases[0]?.release.version ? {} : { from: version })}#${version}` })}`
   const older = releases[from + parts.length]?.release.version
+  const ask = isShown('explain', page.serving)
+    ? part`<a class="ask" href="${link('/explain', { app: channel.app, channel: manifest.channel })}">${words.explain.title}</a>`
+    : none
+  const tools = part`<p>${ask}<a class="ask" href="${link('/client-config', { group: manifest.channel })}">${words.config.title}</a></p>`
   return part`<p class="soft small">${appName}</p><h1>${manifest.channel}</h1>
 ${manifest.description ? part`<p class="lead">${manifest.description}</p>` : none}${trouble(page)}
-${about(page, channel, feed)}${newest}
+${tools}${newest}${about(page, channel, feed)}
 <h2 id="releases">${headings.releases}</h2>
 ${parts}${older ? part`<p class="pager"><a rel="next" href="${link(url, { from: older })}#releases">${words.paging.next}</a></p>` : none}
 ${from > 0 ? none : history(page, manifest.channel, await readHistory(page, channel, maxHistory))}`
@@ -92,17 +95,16 @@ const keyList = (keys: readonly { readonly sha256: string }[]): Html =>
 
 function about(page: PageContext, channel: ChannelStatus, feed: string): Html {
   const { words, fileLink, serving } = page
-  const { about, conditions, headings, follow: followText } = words.channel
+  const { about, conditions, headings } = words.channel
   const { manifest, app, entry } = channel
   const { aliases, cadence, follow, windows, target, payloadKeys, guard } = manifest
-  const inWords = (duration: string | undefined) => duration && lengthText(durationMs(duration), words)
   const list = `releases-${manifest.channel}.json`
   const json = `/v1/channels/${app}/${manifest.channel}`
   const own = part`, <a href="${fileLink(`/releases-json/${list}`)}">${list}</a>`
   return definitions([
     [about.app, part`<code>${app}</code>`],
     [about.aliases, aliases?.join(', ')],
-    [about.follows, follow && `${follow.channel}${followText(inWords(follow.after), inWords(follow.over))}`],
+    [about.follows, follow && followed(channel, page)],
     [about.cadence, cadence && part`<ul class="facts">${cadenceFacts(channel, page)}</ul>`],
     [conditions.windows, windows && inEnglish(windowsText(windows))],
     [conditions.target, target && inEnglish(targetText(target))],
@@ -137,62 +139,48 @@ function history(page: PageContext, name: string, happened: readonly HistoryEntr
 <p class="small soft">${channel.historyNote} ${name}</p><ul class="sheet plain">${items}</ul>`
 }
 
-const day = 24 * 60 * 60 * 1000
 const maxDrawn = 12
-const [width, height, left, right, line] = [720, 88, 40, 40, 48]
 
 interface Timeline extends Shown {
   /** Newest first. */
-  readonly releases: readonly Pick<ListedRelease, 'release' | 'offeredFrom'>[]
-  /** The cadence of the channel, in milliseconds. */
-  readonly everyMs: number | undefined
+  readonly releases: readonly ListedRelease[]
+  /** A link to a release. */
+  readonly to: (version: string) => string
 }
 
-/** When releases were published, against the cadence: a drawing, with its numbers in a table. Needs two releases. */
-export function timeline({ releases, everyMs, now, words }: Timeline): Html {
-  const { headings, columns, timelineLabel, gap } = words.channel
+/** The newest releases by the time of their publication, with what became of them. */
+function timeline({ releases, to, now, words }: Timeline): Html {
   const drawn = releases
-    .map(({ release: { version }, offeredFrom: at }) => ({ version, at }))
-    .filter(({ at }) => at <= now)
-    .sort((a, b) => a.at - b.at)
-    .slice(-maxDrawn)
-  const [first, last] = [drawn[0], drawn.at(-1)]
-  if (first === undefined || last === undefined || drawn.length < 2) return none
-  const due = everyMs === undefined ? [] : drawn.map(({ at }) => at + everyMs)
-  const end = Math.max(now, ...due, last.at)
-  const x = (at: number): string =>
-    (left + ((at - first.at) / Math.max(1, end - first.at)) * (width - left - right)).toFixed(1)
-  // Names alternate below and above, so that neighbours do not overlap.
-  const marks = drawn.map(({ version, at }, i) => {
-    const isNewest = i === drawn.length - 1
-    const y = i % 2 === 0 || isNewest ? line + 28 : line - 20
-    return part`<circle cx="${x(at)}" cy="${line}" r="4.5"/><text x="${x(at)}" y="${y}" text-anchor="middle"${isNewest ? part` class="new"` : none}>${version}</text>`
+    .filter(({ offeredFrom }) => offeredFrom <= now)
+    .sort((a, b) => b.offeredFrom - a.offeredFrom)
+    .slice(0, maxDrawn + 1)
+  const items = drawn.slice(0, maxDrawn).map(({ release: { version }, offeredFrom, boards }, i) => {
+    const before = drawn[i + 1]?.offeredFrom
+    const gap = before === undefined ? none : part`, ${words.channel.later(lengthText(offeredFrom - before, words))}`
+    const isGone = boards.every(({ state }) => state === 'withdrawn' || state === 'held')
+    return part`<li${isGone ? part` class="gone"` : none}><a href="${to(version)}">${version}</a> ${marks(boards, { now, words })}
+<span class="small soft">${age(offeredFrom, { now, words })}${gap}</span></li>\n`
   })
-  const rows = drawn.map(({ version, at }, i) => {
-    const days = i === 0 ? '–' : ((at - (drawn[i - 1]?.at ?? 0)) / day).toFixed(1)
-    return part`<tr><td>${version}</td><td>${time(at, { now, words })}</td><td class="n">${days}</td></tr>\n`
-  })
-  return part`<h2 id="timeline">${headings.timeline}</h2>
-<div class="sheet timeline"><section class="scroll" tabindex="0" aria-label="${headings.timeline}"><svg role="img" aria-label="${timelineLabel(drawn.length)}" viewBox="0 0 ${width} ${height}">
-<line x1="${left}" y1="${line}" x2="${width - right}" y2="${line}"/>
-${due.map((at) => part`<line class="due" x1="${x(at)}" y1="${line - 14}" x2="${x(at)}" y2="${line + 14}"/>`)}
-${marks}
-</svg></section>
-<details><summary>${gap}</summary>
-<section class="scroll" tabindex="0" aria-label="${gap}"><table><thead><tr><th scope="col">${columns.version}</th><th scope="col">${columns.published}</th><th scope="col" class="n">${gap}</th></tr></thead><tbody>
-${rows.reverse()}</tbody></table></section></details></div>`
+  return items.length === 0
+    ? none
+    : part`<h2 id="timeline">${words.channel.headings.timeline}</h2>\n<ol class="timeline sheet">${items}</ol>`
 }
 
 /** Lists the channels: a visitor mistyped a name, or followed an old link. */
-function notFound(page: PageContext): Response {
+export function notFound(page: PageContext): Response {
   const { words, status, link } = page
   const list = listedChannels(status)
     .slice(0, 50)
     .map(
       ({ app, channel }) =>
-        part`<li><a href="${link(`/channels/${app}/${channel}`)}">${channel}</a> <code class="hash">${app}</code></li>\n`,
+        part`<li><a href="${link(`/channels/${app}/${channel}`)}">${channel}</a> <span class="soft">${nameOf(app, status)}</span></li>\n`,
     )
-  const { title, channel } = words.notFound
-  const content = part`<h1>${title}</h1>${trouble(page)}<p>${channel}</p><ul>${list}</ul>`
-  return answerPage(page, { title, section: 'channels', status: 404 }, content)
+  const { title, back, channels } = words.notFound
+  const content = part`<h1>${title}</h1>${trouble(page)}
+<p><a href="${link('/')}">${back}</a></p>${list.length === 0 ? none : part`<p>${channels}</p>\n<ul>${list}</ul>`}`
+  return answerPage(
+    page,
+    { title, section: 'none', status: 404, headers: { vary: 'accept, accept-language' } },
+    content,
+  )
 }

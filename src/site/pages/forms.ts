@@ -7,7 +7,7 @@ import { formatsOf, isHarmless, pathOf, readClientConfig, renderClientConfig, re
 import { isInstant } from '../../documents/fields.ts'
 import { percent } from '../../kernel/format.ts'
 import { groupOf } from '../../kernel/group.ts'
-import { isUnknown, listedChannels, readChannelStatus } from '../status.ts'
+import { isUnknown, listedChannels, nameOf, readChannelStatus } from '../status.ts'
 import { definitions, filled, type Html, inEnglish, none, part, reasonLink, time } from './fragments.ts'
 import { answerPage, type PageContext, trouble } from './page.ts'
 
@@ -23,6 +23,8 @@ interface Field {
   readonly hint?: string
   /** Without choices, it takes any text. */
   readonly choices?: readonly string[]
+  /** Of choices; those without one are shown as they are. */
+  readonly nameOf?: (choice: string) => string
   readonly suggestions?: readonly string[]
 }
 
@@ -40,10 +42,10 @@ ${control(field)}${below}</div>\n`
 ${rows}${more}<div class="wide"><button type="submit">${submit}</button></div></form>`
 }
 
-function control({ name, value, hint, choices, suggestions, isRequired }: Field): Html {
+function control({ name, value, hint, choices, suggestions, isRequired, nameOf = (one) => one }: Field): Html {
   const described = hint === undefined ? none : part` aria-describedby="${name}-hint"`
   const options = choices?.map(
-    (one) => part`<option value="${one}"${one === value ? part` selected` : none}>${one}</option>`,
+    (one) => part`<option value="${one}"${one === value ? part` selected` : none}>${nameOf(one)}</option>`,
   )
   if (options) return part`<select id="${name}" name="${name}"${described}>${options}</select>`
   const list = suggestions?.slice(0, maxSuggested).map((one) => part`<option value="${one}"></option>`)
@@ -73,7 +75,8 @@ export async function answerExplainPage(page: PageContext): Promise<Response> {
   const texts = Object.fromEntries(machineFields.map((name) => [name, read(name)])) as Omit<Machine, 'manual'>
   const channel = groupOf(texts.channel)
   const machine = { ...texts, channel, app: texts.app || (serving.app ?? ''), manual: read('manual') === '1' }
-  const isFilled = needed.some((name) => c.req.query(name) !== undefined)
+  // A link from a channel names the app and the channel; the form has all fields.
+  const isFilled = ['version', 'board'].some((name) => c.req.query(name) !== undefined)
   const problems = isFilled ? problemsOf(machine, page) : []
   const answer = isFilled && problems.length === 0 ? await explanation(page, machine) : none
   const content = part`<h1>${title}</h1>
@@ -140,8 +143,12 @@ function whyText(
 function machineForm(page: PageContext, values: Machine): Html {
   const { explain: text } = page.words
   const refs = listedChannels(page.status)
+  const apps = unique(refs.map(({ app }) => app))
+  // An app that is not in the catalog can be asked for by its address.
+  const isListed = apps.length <= maxSuggested && apps.includes(values.app || (apps[0] ?? ''))
+  const names = { choices: apps, nameOf: (app: string) => nameOf(app, page.status) }
   const more: Readonly<Partial<Record<keyof Machine, Partial<Field>>>> = {
-    app: { suggestions: unique(refs.map(({ app }) => app)) },
+    app: isListed ? names : { suggestions: apps },
     channel: { suggestions: unique(refs.map(({ channel }) => channel)) },
     board: { suggestions: ['amd64-usr', 'arm64-usr'] },
     machine: { hint: text.machineHint },

@@ -16,6 +16,11 @@ export interface Shown {
   readonly words: Words
 }
 
+export interface Linked {
+  /** A link within this deployment, in the chosen language. @param path with its first "/". */
+  readonly link: (path: string, query?: Readonly<Record<string, string>>) => string
+}
+
 /** Without promises inside, hono's template is never one. */
 export const part = html as (strings: TemplateStringsArray, ...values: unknown[]) => Html
 
@@ -99,6 +104,14 @@ export const reasonLink = (because: string): Html => raw(linkText(because))
 export function stateLabel({ state, progress }: Pick<ReleaseStatus, 'state' | 'progress'>, words: Words): string {
   if (state !== 'not-in-ramp' || progress === undefined) return words.states[state]
   return `${progress.stoppedAt === undefined ? words.states[state] : words.ramp.isStopped} ${percent(progress.share)}`
+}
+
+/** e.g. `stable 7 days later, over 2 days`. */
+export function followed({ app, manifest: { follow } }: ChannelStatus, { words, link }: Shown & Linked): Html {
+  if (follow === undefined) return none
+  const inWords = (duration: string | undefined) => duration && lengthText(durationMs(duration), words)
+  const delay = words.channel.follow(inWords(follow.after), inWords(follow.over))
+  return part`<a href="${link(`/channels/${app}/${follow.channel}`)}">${follow.channel}</a>${delay}`
 }
 
 export function cadenceFacts({ manifest: { cadence }, dueAt }: ChannelStatus, shown: Shown): Html {

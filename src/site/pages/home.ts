@@ -1,7 +1,7 @@
 /** `/`: a card for each channel, with what its boards are offered. */
 import { type Found, isUnknown, listedChannels, readListed } from '../status.ts'
 import { boards } from './board.ts'
-import { age, cadenceFacts, filled, type Html, none, part } from './fragments.ts'
+import { age, cadenceFacts, filled, followed, type Html, none, part } from './fragments.ts'
 import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
 
 /** Channels of one page: a Worker may ask a store 50 times. */
@@ -47,7 +47,7 @@ function card(page: PageContext, one: Found): Html {
   return part`<article class="card" id="${one.app}.${one.channel}">${heading}
 ${manifest.description ? part`<p class="small soft">${manifest.description}</p>\n` : none}${
   statuses.length === 0 ? part`<p class="version nothing">${words.home.empty}</p>` : boards(one, page, 4)
-}<ul class="facts">${cadenceFacts(one, page)}<li>${words.manifest.revision} ${manifest.seq}${words.comma}${issued}</li></ul></article>\n`
+}<ul class="facts">${manifest.follow ? part`<li>${words.channel.about.follows} ${followed(one, page)}</li>\n` : none}${cadenceFacts(one, page)}<li>${words.manifest.revision} ${manifest.seq}${words.comma}${issued}</li></ul></article>\n`
 }
 
 function trust(page: PageContext): Html {

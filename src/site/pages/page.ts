@@ -7,18 +7,16 @@ import { answering, hasFeature, type Serving } from '../../checks/serving.ts'
 import type { Answering } from '../../checks/update-check.ts'
 import { textDigest } from '../../kernel/digest.ts'
 import { readStatus, type Status } from '../status.ts'
-import { filled, type Html, none, part, type Shown, time } from './fragments.ts'
+import { filled, type Html, type Linked, none, part, type Shown, time } from './fragments.ts'
 import { iconPath, stylePath } from './style.ts'
 import { english, type Words } from './words-en.ts'
 import { chinese } from './words-zh.ts'
 
-export interface PageContext extends Shown {
+export interface PageContext extends Shown, Linked {
   readonly c: Context
   readonly serving: Serving
   readonly service: Answering
   readonly status: Status
-  /** A link within this deployment, in the chosen language. @param path with its first "/". */
-  readonly link: (path: string, query?: Readonly<Record<string, string>>) => string
   /** A link to a file, which has no language. */
   readonly fileLink: (path: string) => string
 }
@@ -53,7 +51,7 @@ function chooseWords(parameter: string | undefined, accept: string | undefined):
 const sections = { channels: '/', explain: '/explain', config: '/client-config', fleet: '/fleet' } as const
 type Section = keyof typeof sections
 
-const isShown = (name: Section, serving: Serving): boolean =>
+export const isShown = (name: Section, serving: Serving): boolean =>
   hasFeature(serving, name === 'fleet' ? 'fleet-site' : 'site') && (name !== 'explain' || !!serving.explain)
 
 /** No script, no frame, nothing of another host. */
@@ -68,7 +66,8 @@ const maxTitle = 60
 
 interface Head {
   readonly title: string
-  readonly section: Section
+  /** `none`: it is no page of this deployment, and its path is anybody's. */
+  readonly section: Section | 'none'
   readonly feed?: string
   readonly status?: 200 | 400 | 401 | 404 | 429
   /** Instead of that of public pages. */
@@ -103,7 +102,8 @@ function renderPage(page: PageContext, { title, section, feed, sheet = stylePath
     return part`<li><a href="${link(sections[name])}"${current}>${words.nav[name]}</a></li>\n`
   })
   const query = Object.fromEntries(Object.entries(c.req.query()).map(([name, text]) => [name, text.slice(0, 256)]))
-  const translated = link(c.req.path, { ...query, lang: words.other.tag })
+  // A path that begins with // would lead to another host.
+  const translated = link(section === 'none' ? '/' : c.req.path, { ...query, lang: words.other.tag })
   return part`<!DOCTYPE html>
 <html lang="${words.lang}">
 <head>

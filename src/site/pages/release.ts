@@ -8,8 +8,9 @@ import type { ListedRelease } from '../../release/rollout-status.ts'
 import { linkText } from '../markdown/inline.ts'
 import { renderMarkdown } from '../markdown/markdown.ts'
 import { type ChannelStatus, type PathStep, readNotes } from '../status.ts'
+import { marks } from './board.ts'
 import type { Html } from './fragments.ts'
-import { atMost, bytes, definitions, filled, inEnglish, none, part, reasonLink, stateLabel, time } from './fragments.ts'
+import { atMost, bytes, definitions, filled, inEnglish, none, part, reasonLink, time } from './fragments.ts'
 import type { PageContext } from './page.ts'
 
 /** More of each are in the JSON. */
@@ -33,29 +34,23 @@ export function releasePart(page: PageContext, shown: ShownRelease): Html {
   const at = time(offeredFrom, page)
   const published = offeredFrom > page.now ? filled(board.waits, at) : part`${channel.columns.published} ${at}`
   return part`<article class="sheet release" id="${version}"><header><h3><a href="#${version}">${version}</a></h3>
-${states(shown, page)}<span class="small soft">${published}</span></header>
+${marks(shown.listed.boards, page)}<span class="small soft">${published}</span></header>
 ${restrictions(shown, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(shown.listed, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
 }
 
-/** Its state on each board, except where it is held or withdrawn: that is a note below. */
-function states({ listed: { boards } }: ShownRelease, { words }: PageContext): Html {
-  const shown = boards.filter(({ state }) => ['offered', 'floor', 'later', 'target', 'not-in-ramp'].includes(state))
-  const groups = [...Map.groupBy(shown, (one) => stateLabel(one, words))]
-  return part`${groups.map(
-    ([label, same]) =>
-      part`<span class="state ${same[0]?.state === 'offered' ? 'good' : 'wait'}">${label}${words.colon}${same.map(({ board }) => board).join(', ')}</span>\n`,
-  )}`
-}
-
-function restrictions({ channel: { entry, source }, listed: { release } }: ShownRelease, { words }: PageContext): Html {
-  const { channel } = words
-  const holds = [entry, source?.entry].flatMap((one) => one?.holds ?? [])
-  const held = holds.filter(({ version }) => version === release.version)
-  const note = (what: string, { reason }: { readonly reason: string }) =>
-    part`<p class="note small"><b>${what}</b> ${reasonLink(reason)}</p>\n`
-  return part`${held.map((hold) => note(hold.board ? `${channel.parts.held} (${hold.board})` : channel.parts.held, hold))}${(
-    ['withdrawn', 'deadEnd', 'floor'] as const
-  ).map((mark) => (release[mark] ? note(channel[mark], release[mark]) : none))}`
+/** Why it is withheld, and what it does to machines on it or below it: once for all boards of which the same is true. */
+function restrictions({ listed: { boards } }: ShownRelease, { words }: PageContext): Html {
+  const { states, channel } = words
+  const notes = boards.flatMap(({ board, candidate: { refusal, deadEnd, floor } }) => [
+    ...(refusal ? [{ board, what: states[refusal.reason], because: refusal.because }] : []),
+    ...(deadEnd ? [{ board, what: channel.deadEnd, because: deadEnd.reason }] : []),
+    ...(floor ? [{ board, what: channel.floor, because: floor.reason }] : []),
+  ])
+  const groups = Map.groupBy(notes, ({ what, because }) => `${what} ${because}`)
+  return part`${[...groups.values()].map((same) => {
+    const names = same.length === boards.length ? '' : ` (${same.map(({ board }) => board).join(', ')})`
+    return part`<p class="note small"><b>${same[0]?.what}${names}</b> ${reasonLink(same[0]?.because ?? '')}</p>\n`
+  })}`
 }
 
 function path({ path }: ShownRelease, { words }: PageContext): Html {

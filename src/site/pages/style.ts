@@ -14,7 +14,7 @@ body>header,main,body>footer{width:min(100% - 2.5rem,70rem);margin:0 auto}
 body>header{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;align-items:baseline;padding-block:1rem;border-bottom:1px solid var(--line)}
 body>header .mark{font-weight:650;letter-spacing:-.01em;color:var(--ink);text-decoration:none;margin-inline-end:auto}
 nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;margin:0;padding:0}
-nav a{text-decoration:none}nav a:hover{text-decoration:underline}nav a[aria-current]{color:var(--ink);font-weight:600}
+nav a{text-decoration:none;display:inline-block;min-height:1.5rem}nav a:hover{text-decoration:underline}nav a[aria-current]{color:var(--ink);font-weight:600}
 main{padding-block:1.75rem 3rem}
 body>footer{border-top:1px solid var(--line);padding-block:1rem 2rem;color:var(--soft);font-size:.875rem}
 h1{font-size:1.75rem;line-height:1.2;letter-spacing:-.02em;margin:0 0 .35rem}
@@ -26,7 +26,7 @@ p{margin:.35rem 0}
 time{white-space:nowrap}.soft,.ago{color:var(--soft)}.ago{font-size:.9em;white-space:nowrap}
 code,pre,.mono{font-family:var(--mono);font-size:.875em}
 code{overflow-wrap:anywhere}
-pre{background:var(--ground);border:1px solid var(--line);border-radius:.375rem;padding:.75rem;overflow:auto;margin:.5rem 0}
+pre{user-select:all;background:var(--ground);border:1px solid var(--line);border-radius:.375rem;padding:.75rem;overflow:auto;margin:.5rem 0}
 .card>.facts{display:block;border-top:1px solid var(--line);margin-top:.75rem;padding-top:.6rem}.facts{display:flex;flex-wrap:wrap;gap:.15rem 1.5rem;list-style:none;margin:0;padding:0;font-size:.875rem;color:var(--soft)}
 .note{border-inline-start:4px solid var(--wait);background:var(--waitbg);padding:.6rem 1rem;margin:1rem 0;border-radius:0 .375rem .375rem 0}
 .note.bad{border-color:var(--bad);background:var(--badbg)}.note h2{margin:0;font-size:1rem}.note ul{margin:.25rem 0;padding-inline-start:1.2rem}
@@ -37,14 +37,11 @@ pre{background:var(--ground);border:1px solid var(--line);border-radius:.375rem;
 .board{border-top:1px solid var(--line);margin-top:.75rem;padding-top:.75rem}
 .sheet>.board:first-child{border:0;margin:0;padding:0}.board h3,.board h4{margin:0;font-size:.8rem;font-weight:500;color:var(--soft);display:flex;justify-content:space-between;gap:.5rem;align-items:center}
 .version{font-size:1.6rem;font-weight:650;letter-spacing:-.02em;line-height:1.25;font-variant-numeric:tabular-nums;overflow-wrap:anywhere;margin:.1rem 0 0}
-.version.nothing{font-size:1.1rem;color:var(--soft);font-weight:500}
+.version.rest{font-size:1.2rem}.version.nothing{font-size:1.1rem;color:var(--soft);font-weight:500}
 .state{display:inline-block;font-size:.75rem;font-weight:600;border-radius:1rem;padding:.05rem .6rem;background:var(--waitbg);color:var(--wait);white-space:nowrap}.release .state{white-space:normal;overflow-wrap:anywhere}
 .state.good{background:var(--goodbg);color:var(--good)}.state.bad{background:var(--badbg);color:var(--bad)}
 .small{font-size:.875rem}
-.ramp{margin:.5rem 0 0}.ramp svg{display:block;width:100%;height:.5rem;border-radius:.25rem;background:var(--line)}.ramp rect{fill:var(--accent)}.ramp.stopped rect{fill:var(--bad)}
-.ramp dl{display:grid;grid-template-columns:1fr auto 1fr;margin:.2rem 0 0;font-size:.75rem;color:var(--soft)}
-.ramp time{white-space:normal}.ramp dl div:nth-child(2){text-align:center;white-space:nowrap;font-weight:600;color:var(--ink)}.ramp dl div:last-child{text-align:end}
-.ramp dt,.ramp dd{margin:0;line-height:1.35}
+.ramp{display:block;width:100%;height:.5rem;margin:.5rem 0 .75rem;border-radius:.25rem;background:var(--line)}.ramp rect{fill:var(--accent)}.ramp.stopped rect{fill:var(--bad)}
 .parts{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:.6rem 0 0;font-size:.875rem}.parts div{display:flex;gap:.35rem}.parts dt{color:var(--soft)}.parts dd{margin:0;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .about{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.25rem;margin:1rem 0;font-size:.9375rem}.about dt{color:var(--soft)}.about dd{margin:0;overflow-wrap:anywhere;min-width:0}
 .scroll{overflow-x:auto}
@@ -57,7 +54,7 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}th{text-align:start;
 summary{cursor:pointer;color:var(--accent);font-size:.9375rem;margin-top:.6rem}
 .plain,.plain ul{list-style:none;padding-inline-start:0;margin:0}.plain.sheet{padding:1rem 1.15rem}.plain>li+li{margin-top:.6rem;padding-top:.6rem;border-top:1px solid var(--line)}
 .hash{font-size:.8em;color:var(--soft);word-break:break-all}
-.timeline svg{display:block;min-width:34rem;width:100%;height:auto;color:var(--soft)}.timeline line{stroke:var(--line)}.timeline .due{stroke:var(--soft);stroke-dasharray:3 3}.timeline circle{fill:var(--accent)}.timeline text{fill:var(--soft);font-size:11px}.timeline .new{fill:var(--ink);font-weight:600}
+.timeline{list-style:none;margin:0;columns:20rem;column-gap:2rem;padding:1rem 1.15rem}.timeline li{position:relative;break-inside:avoid;padding:0 0 .6rem 1.4rem;border-inline-start:2px solid var(--line);margin-inline-start:.4rem}.timeline li:before{content:"";position:absolute;inset-inline-start:-.44rem;top:.4rem;width:.75rem;height:.75rem;border-radius:50%;background:var(--accent)}.timeline .gone:before{background:var(--sheet);border:2px solid var(--bad)}.timeline .gone>a{text-decoration:line-through;color:var(--soft)}
 form{display:grid;gap:.9rem 1.25rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr));align-items:start}
 label{display:block;font-size:.875rem;font-weight:500}
 input,select{font:inherit;width:100%;margin-top:.2rem;padding:.4rem .6rem;color:var(--ink);background:var(--sheet);border:1px solid var(--soft);border-radius:.375rem}
@@ -65,6 +62,7 @@ input[type=checkbox]{width:auto;margin:0 .5rem 0 0}
 .wide{grid-column:1/-1}.hint{display:block;font-weight:400;color:var(--soft);font-size:.8125rem}
 button{font:inherit;font-weight:600;padding:.45rem 1.4rem;border:0;border-radius:.375rem;background:var(--accent);color:var(--ground);cursor:pointer}
 .answer{font-size:1.35rem;font-weight:650;letter-spacing:-.01em;margin:0}
+.ask{display:inline-block;margin:.25rem 1.25rem .25rem 0;min-height:1.5rem}
 .pager{display:flex;gap:1.5rem;margin-top:1.25rem}
 @media(max-width:34rem){.about{grid-template-columns:1fr;gap:0}.about dd{margin-bottom:.5rem}h1{font-size:1.5rem}td,th{padding-inline-end:.7rem}}
 @media print{body>header nav,body>footer,.skip,.pager,form{display:none}body{background:#fff;color:#000}.card,.sheet{border-color:#999;break-inside:avoid}details::details-content{content-visibility:visible;block-size:auto}pre{white-space:pre-wrap}}

@@ -109,10 +109,10 @@ export const english = {
     follow: (after: string | undefined, over: string | undefined): string =>
       `${after ? ` ${after} later` : ''}${over ? `, over ${over}` : ''}`,
     headings: { now: 'Now', releases: 'Releases', timeline: 'Timeline', history: 'History', feeds: 'Feeds' },
-    timelineLabel: (count: number): string => `When the last ${count} releases were published, against the cadence`,
-    gap: 'Days since the previous release',
+    later: (length: string): string => `${length} after the one before`,
+    isFloor: 'floor',
     columns: { version: 'Version', published: 'Published', board: 'Board', file: 'File', size: 'Size' },
-    parts: { components: 'Components', cves: 'Security fixes', packages: 'Packages', path: 'Path', held: 'Held' },
+    parts: { components: 'Components', cves: 'Security fixes', packages: 'Packages', path: 'Path' },
     was: (version: string): string => `was ${version}`,
     gone: (names: string): string => `Removed: ${names}`,
     notes: 'Notes',
@@ -121,7 +121,6 @@ export const english = {
     notesCut: 'The notes are long; this is the beginning.',
     floor: 'Floor: older machines pass through this release first.',
     deadEnd: 'Dead end: no update is offered from this release.',
-    withdrawn: 'Withdrawn: offered to nobody.',
     conditions: { ramp: 'Ramp', windows: 'Windows', target: 'For' },
     historyNote: 'The newest manifests of the chain. All of them: platte history --channel',
     more: (count: number): string => `… and ${count} more in the JSON`,
@@ -189,7 +188,7 @@ export const english = {
     },
     check: 'Check an existing file: platte client-config --check /etc/flatcar/update.conf',
   },
-  notFound: { title: 'Nothing here', channel: 'No such channel. Channels here:' },
+  notFound: { title: 'Nothing here', back: 'To the channels', channels: 'Channels here:' },
 }
 
 export type Words = typeof english
