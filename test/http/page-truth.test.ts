@@ -100,7 +100,7 @@ function readCard([heading = '', ...lines]: readonly string[]): Card {
     ],
     [/^dead end Machines on ([\d, ]+) get no update\.$/, (list = '') => (card.deadEnds = list.split(', '))],
     [
-      new RegExp(`^(?:${V}: )?The window is (open until|opening, machine by machine, until|closed until) ${T}\\.$`),
+      new RegExp(`^(?:${V}: )?The window is (open until|opening until|closed until) ${T}\\.$`),
       (version, state = '', at) => card.windows.push({ version, state, at: time(at) ?? 0 }),
     ],
   ]

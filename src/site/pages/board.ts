@@ -1,26 +1,25 @@
 /** What machines of each board get: what is being rolled out, what everybody else gets, and what is withheld. */
 import { percent } from '../../kernel/format.ts'
 import { targetText } from '../../release/diff.ts'
+import { type Headline, readHeadline } from '../../release/headline.ts'
 import { offeredFrom, type ReleaseStatus, type RolloutStatus } from '../../release/rollout-status.ts'
 import type { Candidate } from '../../release/view.ts'
 import { isOpen, nextEdge } from '../../release/window.ts'
-import { type Headline, readHeadline } from '../headline.ts'
 import type { ChannelStatus } from '../status.ts'
 import {
   age,
-  atMost,
   filled,
   type Html,
   inEnglish,
   none,
   part,
+  partsList,
   reasonLink,
   type Shown,
   soon,
   stateLabel,
   time,
 } from './fragments.ts'
-import type { Words } from './words-en.ts'
 
 /** More are in the JSON, and on the page of the channel. */
 const maxComponents = 8
@@ -33,7 +32,7 @@ export function boards(channel: ShownChannel, shown: Shown, level: 3 | 4): reado
   const groups = Map.groupBy(all, ({ mark, content }) => `${mark}${content}`)
   return [...groups.values()].map((same) => {
     const heading = part`${same.map(({ name }) => name).join(', ')} ${same[0]?.mark}`
-    return part`<div class="board">${level === 4 ? part`<h4>${heading}</h4>` : part`<h3>${heading}</h3>`}
+    return part`<div class="board"><h${level}>${heading}</h${level}>
 ${same[0]?.content}</div>\n`
   })
 }
@@ -51,7 +50,7 @@ function board(status: RolloutStatus, channel: ShownChannel, shown: Shown) {
     return {
       mark: chip('bad', words.states[withheld.reason]),
       content: part`<p class="version nothing">${words.board.none}</p>
-<p class="small">${words.board.newest}${words.colon}<b>${newest.release.version}</b>${words.comma}${age(offeredFrom(newest), shown)}</p>`,
+<p class="small"><b>${newest.release.version}</b>${words.comma}${filled(words.board.published, age(offeredFrom(newest), shown))}</p>`,
     }
   }
   const { manifest, source, view } = channel
@@ -61,7 +60,7 @@ function board(status: RolloutStatus, channel: ShownChannel, shown: Shown) {
   const lines = [...windows(one), ...floors(one), ...notices(one), ...others, ...ends(one)]
   return {
     mark: mainChip(one),
-    content: part`${releases(one)}${lines.map((line) => part`<p class="small">${line}</p>\n`)}${components(versions, words)}`,
+    content: part`${releases(one)}${lines.map((line) => part`<p class="small">${line}</p>\n`)}${partsList(Object.entries(versions ?? {}), maxComponents, words)}`,
   }
 }
 
@@ -74,7 +73,7 @@ const chip = (kind: 'good' | 'wait' | 'bad', label: string): Html => part`<span 
 export function marks(boards: readonly ReleaseStatus[], { now, words }: Shown): readonly Html[] {
   const all = boards.flatMap((status) => {
     const { board, state, candidate } = status
-    if (state === 'superseded') return candidate.floor ? [{ board, mark: chip('wait', words.channel.isFloor) }] : []
+    if (state === 'superseded') return []
     const window = state === 'offered' ? windowOf(candidate, now) : undefined
     if (window && window.state !== 'open') return [{ board, mark: chip('wait', words.windows[window.state]) }]
     const kind = state === 'offered' ? 'good' : bad.includes(state) ? 'bad' : 'wait'
@@ -103,25 +102,16 @@ function mainChip(one: Board): Html {
 function releases(one: Board): Html {
   const { rollout, rest, words } = one
   const { board } = words
-  const published = (of: Candidate): Html => filled(board.published, age(offeredFrom(of), one))
+  const row = (of: Candidate, about: Html, kind = '') => part`<p class="version${kind}">${of.release.version}</p>
+<p class="small">${about}${scope(of, one)}</p>\n`
+  const published = rest && filled(board.published, age(offeredFrom(rest), one))
   if (rollout === undefined) {
-    return rest
-      ? part`<p class="version">${rest.release.version}</p>
-<p class="small">${published(rest)}${scope(rest, one)}</p>\n`
-      : isForSome(one)
-        ? none
-        : part`<p class="version nothing">${board.none}</p>\n`
+    if (rest) return row(rest, part`${published}`)
+    return isForSome(one) ? none : part`<p class="version nothing">${board.none}</p>\n`
   }
   const { candidate, share, stoppedAt } = rollout
-  return part`<p class="version">${candidate.release.version}</p>
-<p class="small">${progress(one, rollout)}${scope(candidate, one)}</p>
-<svg class="ramp${stoppedAt === undefined ? '' : ' stopped'}" role="img" aria-label="${words.rampLabel(candidate.release.version, percent(share))}" viewBox="0 0 100 1" preserveAspectRatio="none"><rect width="${Math.round(share * 10_000) / 100}" height="1"/></svg>
-${
-  rest
-    ? part`<p class="version rest">${rest.release.version}</p>
-<p class="small">${board.rest}${words.comma}${published(rest)}${scope(rest, one)}</p>\n`
-    : part`<p class="small">${board.restNothing}</p>\n`
-}`
+  return part`${row(candidate, progress(one, rollout))}<svg class="ramp${stoppedAt === undefined ? '' : ' stopped'}" role="img" aria-label="${candidate.release.version}${words.colon}${percent(share)}" viewBox="0 0 100 1" preserveAspectRatio="none"><rect width="${Math.round(share * 10_000) / 100}" height="1"/></svg>
+${rest ? row(rest, part`${board.rest}${words.comma}${published}`, ' rest') : part`<p class="small">${board.restNothing}</p>\n`}`
 }
 
 /** e.g. `Offered to 38 % of machines, everybody by Tuesday 14:00 UTC (in 15 hours).` */
@@ -162,7 +152,7 @@ function windows(one: Board): readonly Html[] {
     if (first?.window === undefined) return []
     const { state, edge } = first.window
     const name = groups.length > 1 ? part`${first.it.release.version}${words.colon}` : none
-    if (edge === undefined) return state === 'closed' ? [part`${name}${words.board.windowNever}`] : []
+    if (edge === undefined) return []
     return [part`${name}${filled(words.board.windows[state], soon(edge, one))}`]
   })
 }
@@ -209,11 +199,4 @@ function ends({ sentBack, deadEnds, words: { board, states, comma } }: Board): r
     ...lines.map((line) => part`${chip('bad', board.rollback)} ${line}`),
     ...(stuck === '' ? [] : [part`${chip('bad', states['dead-end'])} ${board.deadEnds(stuck)}`]),
   ]
-}
-
-function components(versions: Readonly<Record<string, string>> = {}, { channel }: Words): Html {
-  const list = Object.entries(versions).map(([name, version]) => part`<div><dt>${name}</dt><dd>${version}</dd></div>\n`)
-  if (list.length === 0) return none
-  const rest = (count: number) => part`<div><dt>${channel.more(count)}</dt><dd></dd></div>`
-  return part`<dl class="parts">${atMost(list, maxComponents, rest)}</dl>`
 }

@@ -14,8 +14,8 @@ import {
 } from '../status.ts'
 import { boards, marks } from './board.ts'
 import type { Html, Shown } from './fragments.ts'
-import { age, cadenceFacts, definitions, followed, inEnglish, lengthText, none, part, time } from './fragments.ts'
-import { answerPage, channelTrouble, isShown, type PageContext, trouble } from './page.ts'
+import { age, cadenceFacts, definitions, followed, inEnglish, none, part, time } from './fragments.ts'
+import { answerPage, channelTrouble, type PageContext, trouble } from './page.ts'
 import { notesAsHtml, releasePart } from './release.ts'
 
 /** A page ends after this many releases, or characters. */
@@ -54,10 +54,9 @@ async function content(page: PageContext, channel: ChannelStatus, feed: string):
 <div class="sheet">${statuses.length === 0 ? words.home.empty : boards(channel, page, 3)}</div>
 ${timeline({ releases, now, words, to: (version) => `${link(url, version === releases[0]?.release.version ? {} : { from: version })}#${version}` })}`
   const older = releases[from + parts.length]?.release.version
-  const ask = isShown('explain', page.serving)
-    ? part`<a class="ask" href="${link('/explain', { app: channel.app, channel: manifest.channel })}">${words.explain.title}</a>`
-    : none
-  const tools = part`<p>${ask}<a class="ask" href="${link('/client-config', { group: manifest.channel })}">${words.config.title}</a></p>`
+  const ask = (path: string, text: string, query: Readonly<Record<string, string>>) =>
+    part`<a class="ask" href="${link(path, query)}">${text}</a>\n`
+  const tools = part`<p>${ask('/explain', words.explain.title, { app: channel.app, channel: manifest.channel })}${ask('/client-config', words.config.title, { group: manifest.channel })}</p>`
   return part`<p class="soft small">${appName}</p><h1>${manifest.channel}</h1>
 ${manifest.description ? part`<p class="lead">${manifest.description}</p>` : none}${trouble(page)}
 ${tools}${newest}${about(page, channel, feed)}
@@ -133,7 +132,7 @@ function history(page: PageContext, name: string, happened: readonly HistoryEntr
       .slice(0, 5)
       .map(([name, value]) => part` · ${name}: ${value.slice(0, 200)}`)
     return part`<li><b>${page.words.manifest.revision} ${seq}</b> <span class="small soft">${time(Date.parse(issuedAt), page)}, ${channel.signedBy} ${keyIds.map((id) => part`<code>${id.slice(0, 8)}</code> `)}${from}</span>
-<ul class="small">${brakes.slice(0, maxChanges).map((one) => part`<li>${page.words.ramp.now}${page.words.colon}<code lang="en">${changeLine(one).slice(0, 300)}</code></li>\n`)}${changes.length === 0 ? part`<li>${channel.again}</li>` : lines}${rest}</ul></li>\n`
+<ul class="small">${brakes.slice(0, maxChanges).map((one) => part`<li>${channel.headings.now}${page.words.colon}<code lang="en">${changeLine(one).slice(0, 300)}</code></li>\n`)}${changes.length === 0 ? part`<li>${channel.again}</li>` : lines}${rest}</ul></li>\n`
   })
   return part`<h2 id="history">${channel.headings.history}</h2>
 <p class="small soft">${channel.historyNote} ${name}</p><ul class="sheet plain">${items}</ul>`
@@ -153,13 +152,11 @@ function timeline({ releases, to, now, words }: Timeline): Html {
   const drawn = releases
     .filter(({ offeredFrom }) => offeredFrom <= now)
     .sort((a, b) => b.offeredFrom - a.offeredFrom)
-    .slice(0, maxDrawn + 1)
-  const items = drawn.slice(0, maxDrawn).map(({ release: { version }, offeredFrom, boards }, i) => {
-    const before = drawn[i + 1]?.offeredFrom
-    const gap = before === undefined ? none : part`, ${words.channel.later(lengthText(offeredFrom - before, words))}`
+    .slice(0, maxDrawn)
+  const items = drawn.map(({ release: { version }, offeredFrom, boards }) => {
     const isGone = boards.every(({ state }) => state === 'withdrawn' || state === 'held')
     return part`<li${isGone ? part` class="gone"` : none}><a href="${to(version)}">${version}</a> ${marks(boards, { now, words })}
-<span class="small soft">${age(offeredFrom, { now, words })}${gap}</span></li>\n`
+<span class="small soft">${age(offeredFrom, { now, words })}</span></li>\n`
   })
   return items.length === 0
     ? none
@@ -175,9 +172,9 @@ export function notFound(page: PageContext): Response {
       ({ app, channel }) =>
         part`<li><a href="${link(`/channels/${app}/${channel}`)}">${channel}</a> <span class="soft">${nameOf(app, status)}</span></li>\n`,
     )
-  const { title, back, channels } = words.notFound
+  const { title } = words.notFound
   const content = part`<h1>${title}</h1>${trouble(page)}
-<p><a href="${link('/')}">${back}</a></p>${list.length === 0 ? none : part`<p>${channels}</p>\n<ul>${list}</ul>`}`
+<p><a href="${link('/')}">${words.nav.channels}</a></p><ul>${list}</ul>`
   return answerPage(
     page,
     { title, section: 'none', status: 404, headers: { vary: 'accept, accept-language' } },

@@ -94,6 +94,14 @@ export function bytes(size: number): string {
 export const atMost = <T>(list: readonly T[], most: number, rest: (count: number) => Html): readonly (T | Html)[] =>
   list.length <= most ? list : [...list.slice(0, most), rest(list.length - most)]
 
+/** Names and versions. */
+export function partsList(list: readonly (readonly [string, string | Html])[], most: number, { channel }: Words): Html {
+  if (list.length === 0) return none
+  const items = list.map(([name, version]) => part`<div><dt>${name}</dt><dd>${version}</dd></div>\n`)
+  const rest = (count: number) => part`<div><dt>${channel.more(count)}</dt><dd></dd></div>`
+  return part`<dl class="parts">${atMost(items, most, rest)}</dl>`
+}
+
 /** A list of terms; leaves out those without a value. */
 export const definitions = (rows: readonly (readonly [string | Html, Html | string | undefined])[]): Html =>
   part`<dl class="about">${rows.flatMap(([term, value]) => (value ? [part`<dt>${term}</dt><dd>${value}</dd>\n`] : []))}</dl>`
@@ -103,7 +111,7 @@ export const reasonLink = (because: string): Html => raw(linkText(because))
 
 export function stateLabel({ state, progress }: Pick<ReleaseStatus, 'state' | 'progress'>, words: Words): string {
   if (state !== 'not-in-ramp' || progress === undefined) return words.states[state]
-  return `${progress.stoppedAt === undefined ? words.states[state] : words.ramp.isStopped} ${percent(progress.share)}`
+  return `${progress.stoppedAt === undefined ? words.states[state] : words.isStopped} ${percent(progress.share)}`
 }
 
 /** e.g. `stable 7 days later, over 2 days`. */

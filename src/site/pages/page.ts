@@ -51,7 +51,7 @@ function chooseWords(parameter: string | undefined, accept: string | undefined):
 const sections = { channels: '/', explain: '/explain', config: '/client-config', fleet: '/fleet' } as const
 type Section = keyof typeof sections
 
-export const isShown = (name: Section, serving: Serving): boolean =>
+const isShown = (name: Section, serving: Serving): boolean =>
   hasFeature(serving, name === 'fleet' ? 'fleet-site' : 'site') && (name !== 'explain' || !!serving.explain)
 
 /** No script, no frame, nothing of another host. */

@@ -10,7 +10,7 @@ import { renderMarkdown } from '../markdown/markdown.ts'
 import { type ChannelStatus, type PathStep, readNotes } from '../status.ts'
 import { marks } from './board.ts'
 import type { Html } from './fragments.ts'
-import { atMost, bytes, definitions, filled, inEnglish, none, part, reasonLink, time } from './fragments.ts'
+import { atMost, bytes, definitions, filled, inEnglish, none, part, partsList, reasonLink, time } from './fragments.ts'
 import type { PageContext } from './page.ts'
 
 /** More of each are in the JSON. */
@@ -30,9 +30,9 @@ interface ShownRelease {
 export function releasePart(page: PageContext, shown: ShownRelease): Html {
   const { release, offeredFrom } = shown.listed
   const { version } = release
-  const { board, channel } = page.words
+  const { board } = page.words
   const at = time(offeredFrom, page)
-  const published = offeredFrom > page.now ? filled(board.waits, at) : part`${channel.columns.published} ${at}`
+  const published = filled(offeredFrom > page.now ? board.notBefore : board.published, at)
   return part`<article class="sheet release" id="${version}"><header><h3><a href="#${version}">${version}</a></h3>
 ${marks(shown.listed.boards, page)}<span class="small soft">${published}</span></header>
 ${restrictions(shown, page)}${path(shown, page)}${components(shown, page)}${cves(release, page)}${conditions(shown.listed, page)}${packages(shown, page)}${notes(shown, page)}</article>\n`
@@ -61,7 +61,8 @@ function path({ path }: ShownRelease, { words }: PageContext): Html {
   return part`<ol class="path" aria-label="${words.channel.parts.path}">${steps}</ol>\n`
 }
 
-function components({ listed: { release }, before }: ShownRelease, { words: { channel } }: PageContext): Html {
+function components({ listed: { release }, before }: ShownRelease, { words }: PageContext): Html {
+  const { channel } = words
   const now = Object.entries(release.components ?? {})
   if (now.length === 0) return none
   const then = before?.components ?? {}
@@ -69,10 +70,9 @@ function components({ listed: { release }, before }: ShownRelease, { words: { ch
   const list = now.map(([name, version]) => {
     const was = Object.hasOwn(then, name) ? then[name] : undefined
     const change = before === undefined || was === version ? none : was === undefined ? channel.isNew : channel.was(was)
-    return part`<div><dt>${name}</dt><dd>${change === none ? version : part`<b>${version}</b> <span class="soft">${change}</span>`}</dd></div>\n`
+    return [name, change === none ? version : part`<b>${version}</b> <span class="soft">${change}</span>`] as const
   })
-  const rest = (count: number) => part`<div><dt>${channel.more(count)}</dt><dd></dd></div>`
-  return part`<h4>${channel.parts.components}</h4><dl class="parts">${atMost(list, most.components, rest)}</dl>
+  return part`<h4>${channel.parts.components}</h4>${partsList(list, most.components, words)}
 ${gone.length === 0 ? none : part`<p class="small soft">${channel.gone(gone.slice(0, most.components).join(', '))}</p>\n`}`
 }
 
@@ -99,7 +99,7 @@ function conditions({ release, boards }: ListedRelease, page: PageContext): Html
 function stopped(boards: ListedRelease['boards'], page: PageContext): Html | undefined {
   const [progress] = boards.flatMap(({ progress }) => progress ?? [])
   if (progress?.stoppedAt === undefined) return undefined
-  return part`${percent(progress.share)}. ${filled(page.words.rampStopped, time(progress.stoppedAt, page))}`
+  return part`${percent(progress.share)}${filled(page.words.board.stopped, time(progress.stoppedAt, page))}`
 }
 
 function packages({ listed: { release }, channel: { app } }: ShownRelease, { words, fileLink }: PageContext): Html {

@@ -23,7 +23,7 @@ export const english = {
   },
   paging: { label: 'More', next: 'Older releases', before: 'Previous page', after: 'Next page' },
   board: {
-    ...{ newest: 'Newest published', none: 'nothing is offered', rollback: 'rollback' },
+    ...{ none: 'nothing is offered', rollback: 'rollback' },
     offeredTo: (percent: string): string => `Offered to ${percent} of machines`,
     rolloutAt: (percent: string): string => `The rollout is at ${percent}`,
     ...{ by: ', everybody by {time}', byWindow: ', everybody in the windows after {time}' },
@@ -38,17 +38,13 @@ export const english = {
     deadEnds: (versions: string): string => `Machines on ${versions} get no update.`,
     windows: {
       open: 'The window is open until {time}.',
-      opening: 'The window is opening, machine by machine, until {time}.',
+      opening: 'The window is opening until {time}.',
       closed: 'The window is closed until {time}.',
     },
-    windowNever: 'No window opens within two weeks.',
     published: 'published {time}',
-    waits: 'It is offered from {time}.',
   },
-  windows: { open: 'window open', opening: 'window opening', closed: 'window closed' },
-  ramp: { now: 'now', isStopped: 'rollout stopped' },
-  rampLabel: (version: string, percent: string): string => `${version}: ${percent} of machines`,
-  rampStopped: 'The rollout was stopped at {time}.',
+  windows: { opening: 'window opening', closed: 'window closed' },
+  isStopped: 'rollout stopped',
   states: {
     ...{ offered: 'offered', later: 'later', floor: 'floor on the way', superseded: 'superseded' },
     'unknown-app': 'unknown app',
@@ -109,9 +105,7 @@ export const english = {
     follow: (after: string | undefined, over: string | undefined): string =>
       `${after ? ` ${after} later` : ''}${over ? `, over ${over}` : ''}`,
     headings: { now: 'Now', releases: 'Releases', timeline: 'Timeline', history: 'History', feeds: 'Feeds' },
-    later: (length: string): string => `${length} after the one before`,
-    isFloor: 'floor',
-    columns: { version: 'Version', published: 'Published', board: 'Board', file: 'File', size: 'Size' },
+    columns: { board: 'Board', file: 'File', size: 'Size' },
     parts: { components: 'Components', cves: 'Security fixes', packages: 'Packages', path: 'Path' },
     was: (version: string): string => `was ${version}`,
     gone: (names: string): string => `Removed: ${names}`,
@@ -153,15 +147,14 @@ export const english = {
   },
   config: {
     title: 'Client configuration',
-    intro: 'The configuration that points a machine at this deployment. Nothing is sent anywhere; copy what you see.',
+    intro: 'The configuration that points a machine at this deployment. Tap or click a file to select all of it.',
     noUrl:
-      'This deployment does not know its own URL. Operators: set PLATTE_PUBLIC_URL. Until then, replace the example URL with your own.',
+      'This deployment does not know its own URL. Operators: set PLATTE_PUBLIC_URL. Until then, use your own URL instead.',
     ...{ group: 'Channel (GROUP)', system: 'System', strategy: 'Reboot strategy', start: 'Reboot window from' },
     startHint: 'Local time: 04:00 every day, or Thu 04:00 every week. Empty means any time.',
     ...{ length: 'Length of the window', lock: 'Lock', url: 'URL' },
     lengthHint: 'For example 1h or 90m.',
-    lockHint:
-      'For etcd-lock: the URL that replaces etcd, with a token URL/lock/TOKEN/. Empty means the machine’s own etcd.',
+    lockHint: 'For etcd-lock: the URL that replaces etcd, with a token URL/lock/TOKEN/. Empty: the machine’s own.',
     window: 'A window needs both a start and a length.',
     wrong: (names: string): string => `Invalid: ${names}.`,
     unknownGroup: (group: string): string => `There is no channel ${group} here: machines that use it get no updates.`,
@@ -169,7 +162,7 @@ export const english = {
     bestEffort:
       'locksmith 0.6 removed best-effort: machines that use it never reboot. The strategy below does what it used to do.',
     mixing: 'Keep all machines of one cluster in one channel.',
-    afterwards: 'After a change on a running machine',
+    afterwards: 'After a change',
     files: {
       'update.conf': 'update.conf: for a running machine',
       'cloud-config': 'cloud-config: for machines set up by coreos-cloudinit',
@@ -177,18 +170,18 @@ export const english = {
       ignition: 'Ignition: read at first boot',
       clc: 'Container Linux Config: ct converts it to Ignition',
     },
-    clcNote: 'Use either the locksmith section or your own file: one overwrites the other.',
+    clcNote: 'Use the locksmith section or your own file: one overwrites the other.',
     strategies: 'Reboot strategies',
     strategyWords: {
       reboot: 'Reboots a few minutes after an update is installed, without a lock.',
       'etcd-lock':
-        'Takes a lock first, so that only a limited number of machines reboot at once. While the lock does not answer, nothing reboots.',
+        'Takes a lock first, which limits how many machines reboot at once. While it does not answer, nothing reboots.',
       off: 'Never reboots by itself: the update takes effect at the next boot.',
       'best-effort': 'Removed. It took the lock where etcd ran, and rebooted without one elsewhere.',
     },
     check: 'Check an existing file: platte client-config --check /etc/flatcar/update.conf',
   },
-  notFound: { title: 'Nothing here', back: 'To the channels', channels: 'Channels here:' },
+  notFound: { title: 'Nothing here' },
 }
 
 export type Words = typeof english

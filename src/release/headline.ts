@@ -1,8 +1,8 @@
 /** What a card says of one board: what is being rolled out, what everybody else gets, and what is withheld. Pure. */
-import { type Check, decide, type Reason, type Withheld } from '../release/decide.ts'
-import { type Progress, progressOf, type RolloutStatus, walk } from '../release/rollout-status.ts'
-import { compareVersions } from '../release/version.ts'
-import type { Candidate, ChannelView } from '../release/view.ts'
+import { type Check, decide, type Reason, type Withheld } from './decide.ts'
+import { type Progress, progressOf, type RolloutStatus, walk } from './rollout-status.ts'
+import { compareVersions } from './version.ts'
+import type { Candidate, ChannelView } from './view.ts'
 
 /**
  * What `decide` answers to machines without an OEM that are on no list, at once or when a window opens. Instants are
