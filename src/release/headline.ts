@@ -156,7 +156,9 @@ function noticesOf(goal: Candidate | undefined, rest: Candidate | undefined, one
     return why && (newer(candidate, goal) > 0 || why.state === 'target') ? [{ ...why, candidate }] : []
   })
   const others = all.filter(({ state }) => state !== 'target').slice(0, most.notices)
-  return all.filter((it) => it.state === 'target' || others.includes(it))
+  // Once for all releases of one target.
+  const isFirst = (it: Notice) => all.find(({ because }) => because === it.because) === it
+  return all.filter((it) => (it.state === 'target' ? isFirst(it) : others.includes(it)))
 }
 
 function whyNot(candidate: Candidate, one: Case): WhyNot | undefined {

@@ -61,7 +61,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '3',
     shown: '',
     releases: { '3': 'offered', '2': 'superseded' },
-    page: /offered to all 3 offered/,
+    page: /everybody 3 published/,
     explained: 'update to 3',
   },
   'a floor on the way': {
@@ -70,7 +70,7 @@ const rows: Readonly<Record<string, Row>> = {
     via: ['2'],
     shown: 'by way of 2',
     releases: { '3': 'offered', '2': 'floor on the way: why', '1': 'superseded' },
-    page: /offered to all 3 offered.* By way of 2\./,
+    page: /everybody 3 published.* Older machines install 2 first\./,
     explained: 'update to 2, then to 3',
     path: ['2', '3'],
   },
@@ -79,7 +79,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '3',
     via: ['1', '2'],
     shown: 'by way of 1, 2',
-    page: /3 offered.* By way of 1, 2\./,
+    page: /everybody 3 published.* Older machines install 1, 2 first\./,
     explained: 'update to 1, then to 2, then to 3',
     running: '0',
     path: ['1', '2', '3'],
@@ -89,7 +89,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '3',
     shown: 'window closed until 2026-11-23 12:00:00 UTC',
     releases: { '3': 'offered; window closed until 2026-11-23 12:00:00 UTC' },
-    page: /offered to all 3 offered.* The window is closed until 2026-11-23 12:00 UTC/,
+    page: /window closed 3 published.* The window is closed until Monday 12:00 UTC/,
     explained: 'no update: 3 is offered in its windows only',
   },
   'a floor whose window is closed': {
@@ -98,7 +98,7 @@ const rows: Readonly<Record<string, Row>> = {
     via: ['2'],
     shown: 'by way of 2',
     releases: { '2': 'floor on the way: why; window closed until 2026-11-23 12:00:00 UTC' },
-    page: /By way of 2\./,
+    page: /Older machines install 2 first\./,
     explained: 'no update: 2 is offered in its windows only; it is a floor: older machines must install it first',
   },
   'a target': {
@@ -107,7 +107,7 @@ const rows: Readonly<Record<string, Row>> = {
     withheld: 'target',
     shown: '3: for some machines: it is for OEM azure only',
     releases: { '3': 'for some machines: it is for OEM azure only', '2': 'offered' },
-    page: /for some machines 2 offered.*it is for OEM azure only Meanwhile machines are offered 2/,
+    page: /everybody 2 published.* for some machines 3 it is for OEM azure only/,
     explained: 'update to 2',
   },
   'a target of the channel': {
@@ -115,7 +115,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: undefined,
     withheld: 'target',
     shown: '3: for some machines: it is for OEM azure only',
-    page: /nothing is offered.*it is for OEM azure only/,
+    page: /for some machines 3 it is for OEM azure only.* Everybody else gets no update\./,
     explained: 'no update: 3 is not for this machine (it is for OEM azure only)',
   },
   'a floor in a ramp': {
@@ -124,7 +124,7 @@ const rows: Readonly<Record<string, Row>> = {
     withheld: 'not-in-ramp',
     shown: '3: waits for the floor 2, which has not reached all machines',
     releases: { '2': 'ramp: 25 % of amd64-usr, 100 % at 2026-11-24 00:00:00 UTC', '1': 'offered' },
-    page: /ramp 25 % 1 offered/,
+    page: /3 published.* for machines on 2 or newer\. rollout Machines below 2 must install it first; without it they get 1\./,
     explained: 'no update: 2 has not reached this machine yet; it is a floor: older machines must install it first',
   },
   'a held floor': {
@@ -140,7 +140,7 @@ const rows: Readonly<Record<string, Row>> = {
       '2': 'held for amd64-usr: it loops',
       '1': 'offered',
     },
-    page: /the floor is held 1 offered.*it loops Machines below the floor 2 wait/,
+    page: /3 published.* for machines on 2 or newer\. the floor is held Machines below 2 .* without it they get 1\. it loops/,
     explained: 'no update: it must pass through 2 first, and that one is held or withdrawn (it loops)',
   },
   'a running ramp': {
@@ -149,7 +149,7 @@ const rows: Readonly<Record<string, Row>> = {
     withheld: 'not-in-ramp',
     shown: '3: ramp: 25 % of amd64-usr, 100 % at 2026-11-24 00:00:00 UTC',
     releases: { '3': 'ramp: 25 % of amd64-usr, 100 % at 2026-11-24 00:00:00 UTC', '2': 'offered' },
-    page: /ramp 25 % 2 offered/,
+    page: /rollout 25 % 3 Offered to 25 % of machines, everybody by Tuesday 00:00 UTC.* 2 Everybody else/,
     explained: 'no update: 3 has not reached this machine yet',
     running: '2',
   },
@@ -163,7 +163,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '2',
     withheld: 'not-in-ramp',
     shown: '3: ramp stopped at 25 % of amd64-usr, 2026-11-23 06:00:00 UTC',
-    page: /ramp stopped 25 % 2 offered.*The ramp was stopped at 2026-11-23 06:00 UTC/,
+    page: /rollout stopped 25 % 3 Offered to 25 % of machines, stopped 2026-11-23 06:00 UTC.* 2 Everybody else/,
     explained: 'no update: 3 has not reached this machine yet: its ramp was stopped at 2026-11-23 06:00:00 UTC',
     running: '2',
   },
@@ -176,7 +176,7 @@ const rows: Readonly<Record<string, Row>> = {
     withheld: 'held',
     shown: '3: held for amd64-usr: it loops',
     releases: { '2': 'ramp: 25 % of amd64-usr, 100 % at 2026-11-24 00:00:00 UTC', '1': 'offered' },
-    page: /held 1 offered/,
+    page: /rollout 25 % 2 Offered to 25 % .* 1 Everybody else, .* held 3 it loops/,
     explained: 'update to 1',
     running: '0',
   },
@@ -185,7 +185,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '2',
     withheld: 'withdrawn',
     shown: '3: withdrawn for amd64-usr: why',
-    page: /withdrawn 2 offered.*Meanwhile machines are offered 2/,
+    page: /everybody 2 published.* withdrawn 3 why/,
     explained: 'update to 2',
   },
   'all withdrawn': {
@@ -194,7 +194,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: undefined,
     withheld: 'withdrawn',
     shown: '3: withdrawn for amd64-usr: why',
-    page: /withdrawn nothing is offered/,
+    page: /nothing is offered withdrawn 3 why/,
     explained: 'no update: 3 was withdrawn (why)',
     running: '0',
   },
@@ -203,7 +203,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '2',
     withheld: 'withdrawn',
     shown: '3: withdrawn for amd64-usr: why; machines on 3 are being sent back to 2',
-    page: /2 offered.*Machines on 3 are being sent back to 2\./,
+    page: /everybody 2 published.*rollback Machines on 3 go back to 2\./,
     explained: 'update to 2: machines on 3 are being sent back to 2',
     running: '3',
   },
@@ -215,7 +215,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '4',
     newest: '4',
     shown: '',
-    page: /offered to all 4 offered(?!.*Machines on)/,
+    page: /everybody 4 published(?!.*Machines on)/,
     explained: 'update to 4',
     running: '3',
   },
@@ -224,7 +224,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '3',
     shown: '',
     releases: { '3': 'offered; dead end: why' },
-    page: /offered to all 3 offered/,
+    page: /everybody 3 published/,
     explained: 'no update: 3, which it runs, is a dead end: no update is offered from it (why)',
     running: '3',
   },
@@ -233,7 +233,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '3',
     shown: '4 waits for a refresh',
     releases: { '4': 'waits for a refresh', '3': 'offered; after a refresh: superseded', '2': 'superseded' },
-    page: /offered to all 3 offered/,
+    page: /everybody 3 published/,
     explained: 'update to 3',
   },
   'a floor that waits for a refresh': {
@@ -245,7 +245,7 @@ const rows: Readonly<Record<string, Row>> = {
     offered: '3',
     shown: 'a change waits for a refresh',
     releases: { '3': 'offered', '2': 'superseded; after a refresh: floor on the way: why' },
-    page: /offered to all 3 offered(?!.*By way)/,
+    page: /everybody 3 published(?!.*Older machines)/,
     explained: 'update to 3',
   },
 }
@@ -305,8 +305,8 @@ test('a follower shows its own times, and its source the times of the source', a
   await commitChannel(store.publisher, follower, (current) => ({ ...current, description: 'x' }))
   await followChannel(store.publisher, follower, { channel: 'stable', after: 'P7D' })
   const early = textOf(await (await serve(store).request(`/channels/${app}/later`)).text())
-  expect(early).toMatch(/Newest published: 1 It is offered from 2026-11-30 06:00 UTC/)
-  expect(early).toMatch(/later: amd64-usr It is offered from 2026-11-30 06:00 UTC/)
+  expect(early).toMatch(/nothing is offered later 1 , not before 2026-11-30 06:00 UTC/)
+  expect(early).toMatch(/later not before 2026-11-30 06:00 UTC/)
   expect(early).not.toContain('Published')
   store.time.now += 8 * day
   await refresh(store.publisher)
@@ -367,7 +367,7 @@ test('history shows holds at the time of a rollback, and current brakes at the n
   expect(newest?.brakes?.map(changeLine)).toEqual([stop, '+ hold of 2: it loops', '+ hold of 1: later'])
   expect(before).not.toHaveProperty('brakes')
   const page = textOf(await (await serve(store).request(`/channels/${app}/stable`)).text())
-  expect(page).toContain(`now: ${stop}`)
+  expect(page).toContain(`Now: ${stop}`)
   expect(page).toMatch(/revision 4 .* revision 3 /)
 })
 
@@ -380,9 +380,9 @@ test('the page of a channel shows the stopped share of a ramp, not its signed en
   expect(await pageOf()).toContain('100 % at 2026-11-24 00:00:00 UTC')
   await stopRamps(store.publisher, ref, true)
   await refresh(store.publisher)
-  expect(await pageOf()).toMatch(/Ramp 25 %\. The ramp was stopped at 2026-11-23 06:00 UTC/)
+  expect(await pageOf()).toMatch(/Ramp 25 %, stopped 2026-11-23 06:00 UTC/)
   expect(await pageOf()).not.toContain('100 % at')
-  expect(await pageOf('?lang=zh')).toMatch(/25 %\. .*2026-11-23 06:00 UTC/)
+  expect(await pageOf('?lang=zh')).toMatch(/逐步推送 25 %， 2026-11-23 06:00 UTC/)
 })
 
 test('the floor that keeps machines back is shown by name', async () => {
@@ -393,7 +393,7 @@ test('the floor that keeps machines back is shown by name', async () => {
   const served = serve(store)
   const json = JSON.parse(await (await served.request(`/v1/channels/${app}/stable`)).text())
   expect(json.boards[0].withheld).toEqual({ reason: 'floor-held', because: 'it loops', version: '2' })
-  expect(textOf(await (await served.request('/?lang=zh')).text())).toContain('低于必经版本 2 的机器在此等待')
+  expect(textOf(await (await served.request('/?lang=zh')).text())).toContain('低于 2 的机器须先安装它')
 })
 
 test('the Chinese page shows a rollback and a stopped ramp', async () => {
@@ -402,7 +402,7 @@ test('the Chinese page shows a rollback and a stopped ramp', async () => {
   await change(store, { rollbackFrom: ['3'], of: { '3': { withdrawn: because }, '2': { ramp: rampOf(store) } } })
   await stopRamps(store.publisher, ref, true)
   const page = textOf(await (await serve(store).request('/?lang=zh')).text())
-  expect(page).toContain('运行 3 的机器正在被退回 1。')
+  expect(page).toContain('运行 3 的机器得到 2，或退回 1。')
   const channel = textOf(await (await serve(store).request(`/channels/${app}/stable?lang=zh`)).text())
   expect(channel).toContain('推送已停止 25 %')
 })

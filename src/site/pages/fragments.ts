@@ -72,7 +72,7 @@ export const age = (at: number, shown: Shown): Html =>
   part`${marked(at, ago(at, shown))} <span class="ago">(${timeText(at).slice(0, 10)})</span>`
 
 /** e.g. `28 days`, or `36 hours`. */
-export function lengthText(ms: number, words: Words): string {
+function lengthText(ms: number, words: Words): string {
   const hours = Math.max(1, Math.round(ms / hour))
   return hours % 24 === 0 ? words.length(hours / 24, 'day') : words.length(hours, 'hour')
 }
