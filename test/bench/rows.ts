@@ -1,5 +1,6 @@
 /** Every row of the table, in its order. */
 import { checkRows } from './checks.ts'
+import { commandRows } from './commands.ts'
 import { fleetRows } from './fleet.ts'
 import { growthRows } from './growth.ts'
 import { hostileRow } from './hostile.ts'
@@ -16,6 +17,7 @@ import { stepsRow } from './steps.ts'
 export const rows: readonly Row[] = [
   ...checkRows,
   ...startRows,
+  ...commandRows,
   stepsRow,
   ...growthRows,
   simulationRow,
