@@ -4,8 +4,7 @@ import { dirname, join } from 'node:path'
 import { type PublicKey, publicKeyOf, type RoleName } from '../documents/root.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
-import { decryptKey, encryptKey, isEncrypted } from '../trust/encrypted-key.ts'
-import { type Algorithm, generateKey, parsePrivateKey, publicOf, type Signer } from '../trust/keys.ts'
+import { type Algorithm, generateKey, isEncrypted, parsePrivateKey, publicOf, type Signer } from '../trust/keys.ts'
 import { makeServiceKey, openServiceKey } from './key-services.ts'
 import { envText, type KeySource } from './own-settings.ts'
 import type { KeyAccess } from './passphrase.ts'
@@ -54,11 +53,18 @@ export const loadPair = async (key: string, access: KeyAccess): Promise<KeyPair>
 
 /** A key as a file has it: a JWK, an encrypted one, or a public one with the URL of the service that signs with it. */
 async function pairOf(text: string, where: string, access: KeyAccess): Promise<KeyPair> {
-  const jwk = isEncrypted(text) ? await decryptKey(text, await access.passphrases(where), where) : text
+  const jwk = isEncrypted(text) ? await decrypt(text, where, access) : text
   const { service } = parseJsonObject(jwk) ?? {}
   if (typeof service === 'string') return openServiceKey(service, access.env, publicOf(publicHalf(jwk, where)))
   return { signer: await parsePrivateKey(jwk, where), publicKey: publicHalf(jwk, where) }
 }
+
+/** JWE takes a while to load. */
+const jwe = () => import('../trust/encrypted-key.ts')
+const decrypt = async (text: string, where: string, { passphrases }: KeyAccess): Promise<string> =>
+  (await jwe()).decryptKey(text, await passphrases(where), where)
+const encrypted = async (jwk: string, where: string, { newPassphrase }: KeyAccess): Promise<string> =>
+  (await jwe()).encryptKey(jwk, await newPassphrase(where), where)
 
 const publicHalf = (jwk: string, where: string): PublicKey => publicKeyOf(where, JSON.parse(jwk))
 
@@ -79,7 +85,7 @@ export async function makeKey(file: string, alg: Algorithm, access: KeyAccess, e
   if (isService(file)) return makeKeyElsewhere(file, access)
   const json = JSON.stringify(await generateKey(alg))
   const isThere = await stat(file).then(Boolean, () => false)
-  const text = encrypt && !isThere ? await encryptKey(json, await access.newPassphrase(file), file) : json
+  const text = encrypt && !isThere ? await encrypted(json, file, access) : json
   if (isThere || !(await writeOnce(file, text))) return { created: false, ...(await loadPair(file, access)) }
   return { created: true, signer: await parsePrivateKey(json, file), publicKey: publicHalf(json, file) }
 }
@@ -101,9 +107,9 @@ export async function recodeKey(file: string, to: 'encrypted' | 'plain', access:
   const wasEncrypted = isEncrypted(text)
   if (wasEncrypted === (to === 'encrypted'))
     throw new PlatteError('refused', `${file} is ${wasEncrypted ? 'encrypted already' : 'not encrypted'}`)
-  const jwk = wasEncrypted ? await decryptKey(text, await access.passphrases(file), file) : text.trim()
+  const jwk = wasEncrypted ? await decrypt(text, file, access) : text.trim()
   const signer = await parsePrivateKey(jwk, file)
-  await replaceFile(file, wasEncrypted ? jwk : await encryptKey(jwk, await access.newPassphrase(file), file))
+  await replaceFile(file, wasEncrypted ? jwk : await encrypted(jwk, file, access))
   return signer
 }
 

@@ -1,6 +1,6 @@
 /**
  * Private keys encrypted with a passphrase: a JWE in compact serialization whose content is one JWK (RFC 7517, section 7).
- * Apart from `keys.ts`, so that Workers do not carry it.
+ * Apart from `keys.ts`, so that Workers do not carry it, and others load it for an encrypted key only.
  */
 import { decodeProtectedHeader } from 'jose/decode/protected_header'
 import { compactDecrypt } from 'jose/jwe/compact/decrypt'
@@ -19,9 +19,6 @@ const iterations = 600_000
 const maxIterations = 10_000_000
 /** Characters. */
 const minLength = 12
-
-/** Whether a text has the form of a JWE in compact serialization. Nothing of it is verified. */
-export const isEncrypted = (text: string): boolean => /^[\w-]+(\.[\w-]*){4}$/.test(text.trim())
 
 /** The same characters give the same bytes on every system. */
 const bytesOf = (passphrase: string): Uint8Array => new TextEncoder().encode(passphrase.normalize('NFC'))

@@ -63,6 +63,9 @@ export async function loadPublicKey(key: PublicKey): Promise<VerifyingKey | unde
   return { keyId: await keyIdOf(jwk), alg: kinds[jwk.crv].alg, jwk }
 }
 
+/** Whether a text has the form of a key that `encryptKey` encrypts: a JWE in compact serialization. */
+export const isEncrypted = (text: string): boolean => /^[\w-]+(\.[\w-]*){4}$/.test(text.trim())
+
 /** Loads a private key: the JSON of one JWK. @param where names its source in errors. @throws PlatteError('credentials') */
 export async function parsePrivateKey(text: string, where: string): Promise<Signer> {
   let jwk: unknown

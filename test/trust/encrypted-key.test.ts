@@ -2,8 +2,8 @@
 import { decodeProtectedHeader } from 'jose/decode/protected_header'
 import { CompactEncrypt } from 'jose/jwe/compact/encrypt'
 import { expect, test } from 'vitest'
-import { decryptKey, encryptKey, isEncrypted } from '../../src/trust/encrypted-key.ts'
-import { generateKey } from '../../src/trust/keys.ts'
+import { decryptKey, encryptKey } from '../../src/trust/encrypted-key.ts'
+import { generateKey, isEncrypted } from '../../src/trust/keys.ts'
 
 const passphrase = 'correct horse battery staple'
 const jwk = JSON.stringify(await generateKey('EdDSA'))
