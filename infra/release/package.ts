@@ -11,7 +11,14 @@ const out = join(root, 'dist/npm')
 
 const contents = [
   ...['dist/cli', 'dist/lambda', 'dist/worker.mjs', 'dist/worker-full.mjs', 'dist/worker-pages.mjs'],
-  ...['infra/aws', 'infra/systemd', 'infra/prometheus/platte.rules.yml', 'infra/grafana', 'infra/sql'],
+  ...[
+    'infra/aws',
+    'infra/systemd',
+    'infra/prometheus/platte.rules.yml',
+    'infra/grafana',
+    'infra/kubernetes',
+    'infra/sql',
+  ],
   ...['docs', 'README.md', 'README.zh-CN.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE'],
 ]
 
