@@ -15,6 +15,8 @@ export const withWindow = (command: Command): Command =>
 
 /** @param away the option that removes windows. */
 export function windowOf({ days, from, to, timeZone }: WindowOptions, away: '--remove' | '--no-windows'): Window {
+  if (from !== undefined && from === to)
+    throw new PlatteError('usage', `--from and --to are both ${from}: such a window has no length`)
   if (days && from && to && timeZone) return { days, from, to, timeZone }
   throw new PlatteError('usage', `a window needs --days, --from, --to and --time-zone; ${away} removes it`)
 }

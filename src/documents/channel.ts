@@ -204,7 +204,11 @@ const order = v.object({
   codebases: v.exactOptional(v.array(codebase)),
   files: v.pipe(
     v.array(v.object({ name: field.packageName, size: v.pipe(v.number(), v.minValue(1, 'is empty')) })),
-    v.check((list) => haveDistinctNames(list), 'two files have the same name'),
+    v.check(
+      (list) => haveDistinctNames(list),
+      ({ input }) =>
+        `two files are called ${input.find(({ name }, i) => input.findIndex((one) => one.name === name) < i)?.name}`,
+    ),
   ),
 })
 

@@ -12,7 +12,7 @@ export const reasonSentences = {
   'no-release-for-board': 'this channel has no release for that board',
   'up-to-date': 'it runs the newest release, or a newer one',
   held: '{version} is held',
-  'floor-held': 'it must pass through {version} first, and that one is held or withdrawn',
+  'floor-held': 'it must install the floor {version} first, and that one is held or withdrawn',
   withdrawn: '{version} was withdrawn',
   'dead-end': '{version}, which it runs, is a dead end: no update is offered from it',
   target: '{version} is not for this machine',

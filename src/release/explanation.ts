@@ -36,7 +36,7 @@ export function explainDecision(decision: Decision, course: Course = {}): string
     const [to, ...others] = (course.steps ?? [decision.offer]).map(({ release }) => release.version)
     if (isRollback(decision, course))
       return `update to ${to}: machines on ${course.running} are being sent back to ${to}`
-    return `update to ${[to, ...others].join(', then to ')}`
+    return `update to ${[to, ...others].join(', then to ')}${floorsText(course.steps)}`
   }
   const { reason, candidate, because } = decision
   const { stoppedAt } = course
@@ -45,6 +45,15 @@ export function explainDecision(decision: Decision, course: Course = {}): string
   const isOnTheWay = candidate?.floor && ['target', 'not-in-ramp', 'outside-window'].includes(reason)
   const way = isOnTheWay ? '; it is a floor: older machines must install it first' : ''
   return `no update: ${sentence}${stop}${way}${because === undefined ? '' : ` (${because})`}`
+}
+
+/** Why a machine gets other releases first. */
+function floorsText(steps: readonly Candidate[] = []): string {
+  const floors = steps
+    .slice(0, -1)
+    .flatMap(({ release: { version }, floor }) => (floor ? [`${version} (${floor.reason})`] : []))
+  const names = `floor${floors.length > 1 ? 's' : ''} ${floors.join(' and ')}`
+  return floors.length === 0 ? '' : `; older machines must install the ${names} first`
 }
 
 /**

@@ -61,7 +61,9 @@ function sentencesOf(board: Board): readonly Sentence[] {
   })
   const offered = next.offered?.release.version
   const steps = [...next.via.map(({ release }) => release.version), offered]
-  const passed = old.via.map(({ release }) => release.version).filter((version) => offered && !steps.includes(version))
+  const isPast = (floor: string): boolean =>
+    offered !== undefined && !steps.includes(floor) && newestFirst({ version: floor }, { version: offered }) > 0
+  const passed = old.via.map(({ release }) => release.version).filter(isPast)
   const past = passed.map(
     (version) => `machines below ${version}, 100 % of them, go to ${offered} at once, not to ${version} first`,
   )

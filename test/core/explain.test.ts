@@ -25,7 +25,7 @@ const sentences: Record<Reason, string> = {
   'no-release-for-board': 'no update: this channel has no release for that board (why)',
   'up-to-date': 'no update: it runs the newest release, or a newer one (why)',
   held: 'no update: 3 is held (why)',
-  'floor-held': 'no update: it must pass through 3 first, and that one is held or withdrawn (why)',
+  'floor-held': 'no update: it must install the floor 3 first, and that one is held or withdrawn (why)',
   withdrawn: 'no update: 3 was withdrawn (why)',
   'dead-end': 'no update: 3, which it runs, is a dead end: no update is offered from it (why)',
   target: 'no update: 3 is not for this machine (why)',

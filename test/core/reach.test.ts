@@ -98,6 +98,7 @@ test.each<readonly [string, Side, Side, readonly string[]]>([
     side(withFloor({})),
     ['machines below 1.5, 100 % of them, go to 2 at once, not to 1.5 first'],
   ],
+  ['a floor is held', side(withFloor({ floor: because })), side(withFloor({ floor: because }), [held('1.5')]), []],
   ['a floor begins', side(withFloor({})), side(withFloor({ floor: because })), []],
   [
     'a dead end opens',

@@ -71,7 +71,7 @@ const rows: Readonly<Record<string, Row>> = {
     shown: 'by way of 2',
     releases: { '3': 'offered', '2': 'floor on the way: why', '1': 'superseded' },
     page: /everybody 3 published.* Older machines install 2 first\./,
-    explained: 'update to 2, then to 3',
+    explained: 'update to 2, then to 3; older machines must install the floor 2 (why) first',
     path: ['2', '3'],
   },
   'two floors on the way': {
@@ -80,7 +80,7 @@ const rows: Readonly<Record<string, Row>> = {
     via: ['1', '2'],
     shown: 'by way of 1, 2',
     page: /everybody 3 published.* Older machines install 1, 2 first\./,
-    explained: 'update to 1, then to 2, then to 3',
+    explained: 'update to 1, then to 2, then to 3; older machines must install the floors 1 (why) and 2 (why) first',
     running: '0',
     path: ['1', '2', '3'],
   },
@@ -141,7 +141,7 @@ const rows: Readonly<Record<string, Row>> = {
       '1': 'offered',
     },
     page: /3 published.* for machines on 2 or newer\. the floor is held Machines below 2 .* without it they get 1\. it loops/,
-    explained: 'no update: it must pass through 2 first, and that one is held or withdrawn (it loops)',
+    explained: 'no update: it must install the floor 2 first, and that one is held or withdrawn (it loops)',
   },
   'a running ramp': {
     make: (store) => change(store, { of: { '3': { ramp: rampOf(store) } } }),

@@ -87,7 +87,7 @@ const rows: Readonly<Record<Reason, Told>> = {
   held: { machine: `held: ${escaped}`, operator: `no update: 2 is held (${why.reason})` },
   'floor-held': {
     machine: `floor-held: ${escaped}`,
-    operator: `no update: it must pass through 2 first, and that one is held or withdrawn (${why.reason})`,
+    operator: `no update: it must install the floor 2 first, and that one is held or withdrawn (${why.reason})`,
   },
   withdrawn: { machine: `withdrawn: ${escaped}`, operator: `no update: 2 was withdrawn (${why.reason})` },
   'dead-end': {

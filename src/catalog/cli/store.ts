@@ -1,6 +1,7 @@
 /** Commands that make a store, look at it, or sign its catalog again. */
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
+import { withApp } from '../../cli/app.ts'
 import {
   command,
   keyAccessOf,
@@ -28,11 +29,13 @@ import type { StoreSetting } from '../../runtime/own-settings.ts'
 import type { KeyAccess } from '../../runtime/passphrase.ts'
 import { makeStore, openStore } from '../../runtime/store.ts'
 import type { Algorithm } from '../../trust/keys.ts'
+import type { Pin } from '../../trust/verify-root.ts'
 import { inspectStore } from '../audit.ts'
 import { refresh } from '../edit-catalog.ts'
 import { channelHistory, type HistoryEntry } from '../history.ts'
 import { loadForWriting } from '../read.ts'
 import { firstRoot, initStore } from '../roots.ts'
+import { loadPinnedRoot } from '../walk-roots.ts'
 import { algOption } from './key.ts'
 
 type InitOptions = Options & Readonly<{ rootKeys?: string; alg: Algorithm; maxValidity: string; encrypt?: true }>
@@ -47,7 +50,8 @@ export function initCommand(): Command {
     .option('--encrypt', 'encrypt the root and release keys that are made, with a passphrase')
     .option('--max-validity <duration>', validityDoc, parseDuration, 'P14D')
     .action(async (options: InitOptions) => {
-      const { store, keysDir } = settingsOf(options, ['store', 'keysDir'])
+      const { store, keysDir, pin } = settingsOf(options, ['store', 'keysDir'])
+      if (pin) await requirePinned(store, pin)
       const { rootKeys: rootKeysDir = keysDir } = options
       const made = await initialise({ ...options, store, keysDir, rootKeysDir, access: keyAccessOf(options) })
       show(options.json, made, [`PLATTE_ROOT=${made.pin}`])
@@ -59,6 +63,19 @@ interface NewStore extends Pick<InitOptions, 'alg' | 'maxValidity' | 'encrypt'> 
   readonly store: StoreSetting
   readonly keysDir: string
   readonly rootKeysDir: string
+}
+
+/** A store that is not mounted looks empty: with a pin, a new root would be another one. */
+async function requirePinned(store: StoreSetting, pin: Pin): Promise<void> {
+  const { documents } = await openStore(store)
+  const hint =
+    'mount the store that PLATTE_ROOT names, or fill this one with `platte mirror`; for a new store, unset it'
+  await loadPinnedRoot({ documents, pin, log: warn }).catch((error: unknown) => {
+    if (!(error instanceof PlatteError)) throw error
+    throw new PlatteError('refused', `PLATTE_ROOT names a root that this store does not have: ${error.message}`, {
+      hint,
+    })
+  })
 }
 
 /** What `init` does; `start` does it too. */
@@ -138,7 +155,7 @@ export function historyCommand(): Command {
     .requiredOption('--channel <channel>', 'the channel', parseChannel)
     .option('--limit <count>', 'show this many of the newest', parseCount, 20)
     .action(async (options: Options & { channel: string; limit: number }) => {
-      const { store, settings } = await openReadingOf(options, warn, ['app'])
+      const { store, settings } = await openReadingOf(await withApp(options), warn, ['app'])
       const found: HistoryEntry[] = []
       try {
         for await (const one of channelHistory(store, { app: settings.app, channel: options.channel })) {

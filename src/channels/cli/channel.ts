@@ -1,5 +1,6 @@
 /** Commands that create, describe and list channels. */
 import { Command, Option } from 'commander'
+import { withApp } from '../../cli/app.ts'
 import * as cli from '../../cli/options.ts'
 import { show, table, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
@@ -91,7 +92,8 @@ const remove = (): Command =>
 function list(): Command {
   return cli
     .command('list', 'list the channels of an app', [...cli.readFlags, 'app'])
-    .action(async (options: cli.Options) => {
+    .action(async (given: cli.Options) => {
+      const options = await withApp(given)
       const { store, settings } = await cli.openReadingOf(options, warn, ['app'])
       const channels = await liveChannels(store, settings.app)
       const rows = channels.map(({ channel, seq, releases, follow, cadence, aliases = [], description = '' }) => [

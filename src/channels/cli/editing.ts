@@ -1,5 +1,6 @@
 /** What the commands that edit a channel share: their options, and how results are printed. */
 import { type Command, Option } from 'commander'
+import { withApp } from '../../cli/app.ts'
 import { type Confirmable, confirm, isConfirmed, yesOption } from '../../cli/confirm.ts'
 import * as cli from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
@@ -79,8 +80,8 @@ export function marksOf<T extends Marks>({ floor, held, reason, ...given }: T) {
 
 /** Runs a command, here or by a publish function, and prints the result. Its `undefined` fields are left out. */
 async function runCommand(made: Command, action: EditAction, fields: object) {
-  const options: Confirmable & { readonly dryRun?: boolean } = made.opts()
-  const { app } = cli.settingsOf(options, ['app'])
+  const options = await withApp(made.opts<Confirmable & { readonly dryRun?: boolean }>())
+  const { app } = options
   const command = readCommand(action, defined({ app, ...fields }), cli.flagOf(made)) as EditCommand
   const channel = command.action === 'channel-rename' ? command.name : command.channel
   const endpoint = await cli.openEndpoint(options)

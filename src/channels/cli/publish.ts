@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { withApp } from '../../cli/app.ts'
 import * as cli from '../../cli/options.ts'
 import { progress } from '../../cli/progress.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
@@ -69,15 +70,16 @@ export function publishCommand(): Command {
 async function publishFiles(
   file: string,
   others: readonly string[],
-  options: PublishOptions,
+  given: PublishOptions,
   made: Command,
 ): Promise<void> {
   const files = [file, ...others] as const
+  const options = await withApp(given)
   const endpoint = await cli.openEndpoint(options)
   const { channel, version, board, create = false, createBoard, raw, replace, ignoreHolds, from } = options
   const { belowNewest, withFloors, skipFloors, floor, held, reason } = options
   const marks = marksOf(defined({ belowNewest, withFloors, skipFloors, floor, held, reason }))
-  const given = {
+  const details = {
     ...defined({ createBoard, raw, replace, ignoreHolds, from, ...marks }),
     ...(await readDetails(options)),
   }
@@ -91,9 +93,9 @@ async function publishFiles(
       },
     )
   const sources = await openSources(files)
-  const release = { channel, version, board, create, ...given, ...defined({ codebases }) }
+  const release = { channel, version, board, create, ...details, ...defined({ codebases }) }
   const nameOf = (path: string): string => files[Number(/^files\.(\d+)/.exec(path)?.[1])] ?? cli.flagOf(made)(path)
-  checkOrder({ ...release, app: cli.settingsOf(options, []).app ?? 'any', files: sources }, nameOf)
+  checkOrder({ ...release, app: options.app, files: sources }, nameOf)
   const result = await (endpoint
     ? onDisk(files, sources, (there) => publishThere(endpoint, there, release, options))
     : publishHere(sources, release, options))

@@ -21,11 +21,16 @@ export const holdCommand = () =>
     .option('--message <words>', forHistory)
 
 export const unholdCommand = () =>
-  editing('unhold', 'lift a hold')
+  editing('unhold', 'lift a hold', versionOrReason)
     .argument('[version]', 'the release')
     .option('--board <board>', 'the board of the hold')
     .option('--message <words>', forHistory)
     .option('--reason <words>', 'in place of a version: all holds of this reason')
+
+function versionOrReason<T extends { readonly version?: string; readonly reason?: string }>(given: T): T {
+  if ((given.version === undefined) !== (given.reason === undefined)) return given
+  throw new PlatteError('usage', 'name the release, or give the reason of the holds with --reason')
+}
 
 function reasonOrUndo({ reason, undo, ...given }: { readonly reason?: string; readonly undo?: true }) {
   if (undo) return { ...given, undo }

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { newCatalogCache } from '../../catalog/cache.ts'
+import { withApp } from '../../cli/app.ts'
 import { command, type Options, openReadingOf, openReview, parseInstant, readFlags } from '../../cli/options.ts'
 import { show } from '../../cli/terminal.ts'
+import { parseRunning } from '../../cli/version.ts'
 import { groupOf } from '../../kernel/group.ts'
 import { explainRamp } from '../../release/explanation.ts'
 import { explain } from '../explain.ts'
@@ -25,7 +27,7 @@ const maxWaitMs = 60_000
 export function explainCommand(): Command {
   return command('explain', 'show which update a machine gets, why, and when that will change', [...readFlags, 'app'])
     .requiredOption('--channel <channel>', 'what the machine has as GROUP')
-    .requiredOption('--version <version>', 'what it runs')
+    .requiredOption('--version <version>', 'what it runs, such as 4081.2.0', parseRunning)
     .requiredOption('--board <board>', 'its board, such as amd64-usr')
     .option('--machine <id>', 'its machine id: ramps and windows depend on it')
     .option('--oem <oem>', 'its OEM, such as azure')
@@ -34,7 +36,7 @@ export function explainCommand(): Command {
     .option('--prefix <versions>', 'as if the machine asked for these versions only, such as 4152.')
     .option('--at <instant>', 'at another time, such as 2026-11-24T13:12:00Z', parseInstant)
     .action(async (options: ExplainOptions) => {
-      const { store, settings } = await openReadingOf(options, () => {}, ['app'])
+      const { store, settings } = await openReadingOf(await withApp(options), () => {}, ['app'])
       const { channel, version, board, machine = '', oem = '', manual = false, syncer = false, prefix, at } = options
       const query = {
         ...{ app: settings.app, channel: groupOf(channel), version, board, machineId: machine, oem, isManual: manual },

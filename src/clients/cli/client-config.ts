@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { liveChannels } from '../../channels/live.ts'
+import { withApp } from '../../cli/app.ts'
 import { command, type Options, oneOf, openReadingOf, readFlags, settingsOf } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
@@ -69,8 +70,7 @@ const mistakes: Readonly<Record<Wrong, string>> = {
 async function check(options: ConfigOptions, file: string): Promise<void> {
   const bytes = await readShort(file)
   const deployment = await deploymentOf(options)
-  if (deployment.groups === undefined)
-    notice('note: without PLATTE_STORE, PLATTE_ROOT and PLATTE_APP, GROUP is not compared')
+  if (deployment.groups === undefined) notice('note: without PLATTE_STORE and PLATTE_ROOT, GROUP is not compared')
   const found = checkUpdateConf(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes), deployment)
   const lines = found.flatMap(({ line, problem, fix }) => [
     `${file}${line > 0 ? `:${line}` : ''}: ${problem}`,
@@ -85,10 +85,11 @@ async function check(options: ConfigOptions, file: string): Promise<void> {
 
 /** What the settings say of the deployment; its channels where there is a store to read. */
 async function deploymentOf(options: Options): Promise<Deployment> {
-  const { publicUrl: url, store, pin, app } = settingsOf(options, [])
+  const { publicUrl: url, store, pin } = settingsOf(options, [])
   const own = url ? { url } : {}
-  if (!(store && pin && app)) return own
-  const reader = await openReadingOf(options, warn, ['app'])
+  if (!(store && pin)) return own
+  const { app } = await withApp(options)
+  const reader = await openReadingOf(options, warn)
   const channels = await liveChannels(reader.store, app)
   return { ...own, groups: channels.flatMap(({ channel, aliases = [] }) => [channel, ...aliases]) }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { ChannelRef } from '../../catalog/read.ts'
 import { marksOf, type PlacingOptions, print, runHere } from '../../channels/cli/editing.ts'
 import type { EditResult } from '../../channels/plan.ts'
+import { withApp } from '../../cli/app.ts'
 import { type Endpoint, type Options, openEndpoint, openReadingOf, settingsOf } from '../../cli/options.ts'
 import { progress } from '../../cli/progress.ts'
 import { warn } from '../../cli/terminal.ts'
@@ -84,7 +85,7 @@ function requireAll(refused: Found['refused']): void {
 
 async function adoptionOf(options: AdoptOptions, there: Pick<Adoption, 'channel' | 'boards'>): Promise<Adoption> {
   const { as: to, packages = 'copy', releasesJson, after, rampOver, create, createBoard, raw } = options
-  const { app } = settingsOf(options, ['app'])
+  const { app } = await withApp(options)
   const { skipFloors, belowNewest, held, reason } = options
   const marks = marksOf(defined({ skipFloors, belowNewest, held, reason }))
   const list = releasesJson === undefined ? undefined : await readShort(releasesJson, maxReleasesBytes)
