@@ -53,6 +53,7 @@ function ignoreConditions(): void {
 
 /** Makes the store, and forgets what that asked of it. */
 async function init(): Promise<void> {
+  pin = ''
   const { stdout } = await platte('init')
   pin = /PLATTE_ROOT=(\S+)/.exec(stdout)?.[1] ?? ''
   s3.seen.length = 0
@@ -134,6 +135,7 @@ describe('a bucket that ignores conditions', () => {
 
   test('is refused by init: no key, no root, no catalog', async () => {
     ignoreConditions()
+    pin = ''
     const { code, stdout, stderr } = await platte('init')
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toMatch(/^error: this store is not safe to publish to: .*\nhint: .*platte doctor/)

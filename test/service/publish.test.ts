@@ -80,7 +80,7 @@ describe('a refused publish leaves nothing behind', () => {
     [
       'a file twice',
       { sources: [sourceOf('a.gz', 'a'), sourceOf('a.gz', 'b')] },
-      /^usage: publish: files: two files have the same name/,
+      /^usage: publish: files: two files are called /,
     ],
     ['an empty file', { sources: [sourceOf('update.gz', '')] }, /^usage: publish: files\.0\.size: is empty/],
     [

@@ -31,6 +31,7 @@ import { makeStore, openStore } from '../../runtime/store.ts'
 import type { Algorithm } from '../../trust/keys.ts'
 import type { Pin } from '../../trust/verify-root.ts'
 import { inspectStore } from '../audit.ts'
+import { storeFailures } from '../channels.ts'
 import { refresh } from '../edit-catalog.ts'
 import { channelHistory, type HistoryEntry } from '../history.ts'
 import { loadForWriting } from '../read.ts'
@@ -71,7 +72,7 @@ async function requirePinned(store: StoreSetting, pin: Pin): Promise<void> {
   const hint =
     'mount the store that PLATTE_ROOT names, or fill this one with `platte mirror`; for a new store, unset it'
   await loadPinnedRoot({ documents, pin, log: warn }).catch((error: unknown) => {
-    if (!(error instanceof PlatteError)) throw error
+    if (!(error instanceof PlatteError) || storeFailures.includes(error.code)) throw error
     throw new PlatteError('refused', `PLATTE_ROOT names a root that this store does not have: ${error.message}`, {
       hint,
     })

@@ -79,7 +79,8 @@ export async function openFile(root: string, path: string) {
 /** A store that is not mounted must not look empty. */
 export async function checkRoot(root: string): Promise<void> {
   if ((await attemptIfThere('read', root, () => stat(root)))?.isDirectory()) return
-  const hint = 'mount what belongs there; `platte mirror` copies a store, `platte init` makes a new one'
+  const hint =
+    'mount what belongs there; `platte mirror` copies a store, `platte init` without PLATTE_ROOT makes a new one'
   throw new PlatteError('store-unavailable', `${root}: the folder of the store does not exist`, { hint })
 }
 
