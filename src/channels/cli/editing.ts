@@ -81,8 +81,7 @@ export function marksOf<T extends Marks>({ floor, held, reason, ...given }: T) {
 /** Runs a command, here or by a publish function, and prints the result. Its `undefined` fields are left out. */
 async function runCommand(made: Command, action: EditAction, fields: object) {
   const options = await withApp(made.opts<Confirmable & { readonly dryRun?: boolean }>())
-  const { app } = options
-  const command = readCommand(action, defined({ app, ...fields }), cli.flagOf(made)) as EditCommand
+  const command = readCommand(action, defined({ app: options.app, ...fields }), cli.flagOf(made)) as EditCommand
   const channel = command.action === 'channel-rename' ? command.name : command.channel
   const endpoint = await cli.openEndpoint(options)
   const isAsked = !options.dryRun && !isConfirmed(options)

@@ -101,9 +101,8 @@ const rampDetails = ['start', 'steps', 'from', 'lower', 'message'] as const
 function rampOption(flags: string, about: string, parse?: (text: string) => unknown): Option {
   const made = new Option(flags, about)
   const name = made.attributeName() as keyof typeof ramps
-  const others = Object.keys(ramps).filter((one) => one !== name)
   const strange = rampDetails.filter((one) => !(ramps[name] as readonly string[]).includes(one))
-  made.conflicts([...others, ...strange])
+  made.conflicts([...Object.keys(ramps).filter((one) => one !== name), ...strange])
   return parse ? made.argParser(parse) : made
 }
 
