@@ -102,7 +102,12 @@ test.each<readonly [string, () => readonly string[], number, RegExp]>([
   ['a URL without a file', () => [at('none.gz')], 5, /^error: http:\S+\/4152\.2\.0\/none\.gz: there is no such file/],
   ['no server', () => ['http://127.0.0.1:9/os.gz'], 1, /^error: http:\S+os\.gz: cannot be read from .*ECONNREFUSED/],
   ['a name that no client takes', () => [at('a%20b.gz')], 2, /a%20b\.gz: must be 1 to 128 of A-Z/],
-  ['two files of one name', () => [first, `${server.url}releases/../4152.2.0/oem-azure.gz`, extra], 2, /two files are called oem-azure.gz/],
+  [
+    'two files of one name',
+    () => [first, `${server.url}releases/../4152.2.0/oem-azure.gz`, extra],
+    2,
+    /two files are called oem-azure.gz/,
+  ],
   ['a file by --reference', () => [first, 'oem.gz', '--reference'], 2, /oem\.gz is a file of this machine, not a URL/],
   [
     'a list without the release',

@@ -1,6 +1,6 @@
 /** The guard of a channel, as operators set it. */
 import { expect, test } from 'vitest'
-import { summarise } from '../../src/channels/summary.ts'
+import { summarise } from '../../src/catalog/summary.ts'
 import { parseGuard } from '../../src/cli/options.ts'
 import { channelKey } from '../../src/documents/paths.ts'
 import { changeLine } from '../../src/release/diff.ts'

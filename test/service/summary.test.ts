@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { editCatalog, refresh } from '../../src/catalog/edit-catalog.ts'
+import { summarise } from '../../src/catalog/summary.ts'
 import { publish } from '../../src/channels/publish.ts'
-import { summarise } from '../../src/channels/summary.ts'
 import { app, day, newStore, now, orderOf, publishOne, type TestStore } from '../world.ts'
 
 const shown = async ({ publisher }: TestStore, only?: Parameters<typeof summarise>[1]) => {

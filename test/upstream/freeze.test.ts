@@ -1,7 +1,7 @@
 /** Whoever owns the upstream can keep its readers from what is new, until the catalog expires. Nothing else. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
-import { summarise } from '../../src/channels/summary.ts'
+import { summarise } from '../../src/catalog/summary.ts'
 import type { Answering } from '../../src/checks/update-check.ts'
 import { catalogKey, channelKey, rootKey } from '../../src/documents/paths.ts'
 import { nodeHasher } from '../../src/runtime/hasher-node.ts'

@@ -1,12 +1,12 @@
 /** `platte show`: apart from commands that change something, because it starts sooner without them. */
 import type { Command } from 'commander'
 import { findNamed, type Named } from '../../catalog/named.ts'
+import { type ChannelSummary, summarise } from '../../catalog/summary.ts'
 import * as cli from '../../cli/options.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import type { Catalog } from '../../documents/catalog.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { guardText } from '../../release/diff.ts'
-import { type ChannelSummary, summarise } from '../summary.ts'
 
 export function showCommand(): Command {
   return cli

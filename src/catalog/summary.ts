@@ -1,13 +1,5 @@
 /** What is published and what is offered, by the catalog and by what waits for a refresh. */
-import { staleSentence } from '../catalog/cache.ts'
-import { type ChannelEntry, joinSource, problemOf } from '../catalog/channels.ts'
-import { loadHead } from '../catalog/commit-channel.ts'
-import { loadWanted } from '../catalog/details.ts'
-import { fillWarning } from '../catalog/fill.ts'
-import { loadMissing } from '../catalog/missing.ts'
-import type { Named } from '../catalog/named.ts'
-import type { CatalogState, ChannelRef, NamedChannel, StoreReader } from '../catalog/read.ts'
-import { loadCatalog, loadChannel, loadForWriting } from '../catalog/read.ts'
+
 import type { Catalog } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -17,6 +9,15 @@ import type { Reason } from '../release/decide.ts'
 import { boardJson, boardText, releaseText } from '../release/describe.ts'
 import type { ChannelState, ListedRelease, RolloutStatus } from '../release/rollout-status.ts'
 import { readChannelState } from '../release/rollout-status.ts'
+import { staleSentence } from './cache.ts'
+import { type ChannelEntry, joinSource, problemOf } from './channels.ts'
+import { loadHead } from './commit-channel.ts'
+import { loadWanted } from './details.ts'
+import { fillWarning } from './fill.ts'
+import { loadMissing } from './missing.ts'
+import type { Named } from './named.ts'
+import type { CatalogState, ChannelRef, NamedChannel, StoreReader } from './read.ts'
+import { loadCatalog, loadChannel, loadForWriting } from './read.ts'
 
 export interface BoardSummary extends Omit<ReturnType<typeof boardJson>, 'offered'> {
   /** What machines are offered now. */
