@@ -414,6 +414,26 @@ describe('requests', () => {
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
   })
 
+  test('an unknown path has a page for people, and a problem document for programs', async () => {
+    const get = (path: string, accept: string, method = 'GET') =>
+      serve(store).request(path, { method, headers: { accept } })
+    const page = await get('/no/such/page', 'text/html,application/xhtml+xml,*/*;q=0.8')
+    expect([page.status, page.headers.get('vary')]).toEqual([404, 'accept, accept-language'])
+    const html = await page.text()
+    expect(html).toContain('<a href="/">Channels</a>')
+    expect(html).toContain(`<a href="/channels/${app}/stable">stable</a>`)
+    expect(problemsOf(await validator.validateString(html))).toEqual([])
+    // The link to the other language stays on this host.
+    expect(await (await get('//evil.example/x', 'text/html')).text()).not.toContain('evil.example')
+    for (const accept of ['*/*', 'application/json', '']) {
+      const problem = await get('/no/such/page', accept)
+      expect([problem.status, problem.headers.get('content-type')]).toEqual([404, 'application/problem+json'])
+    }
+    expect((await get('/no/such/page', 'text/html', 'POST')).headers.get('content-type')).toBe(
+      'application/problem+json',
+    )
+  })
+
   test('an unchanged page is 304, and HEAD has no body', async () => {
     const served = serve(store)
     const etag = (await served.request('/')).headers.get('etag') ?? ''

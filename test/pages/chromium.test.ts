@@ -94,7 +94,9 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     for (const one of await page.locator('details').all())
       await one.evaluate((element) => element.setAttribute('open', ''))
     await page.evaluate(axe)
-    const results: AxeResults = await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')
+    const results: AxeResults = await page.evaluate(
+      'axe.run(document, { resultTypes: ["violations"], rules: { "target-size": { enabled: true } } })',
+    )
     await context.close()
     return results.violations.map(
       ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
@@ -107,6 +109,9 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     expect(status).toBe(/nothing/.test(name) ? 404 : /wrong/.test(name) ? 400 : 200)
     const wide = await page.locator('html').evaluate((element) => element.scrollWidth - element.clientWidth)
     expect(wide).toBe(0)
+    await page.setViewportSize({ ...show.size, width: Math.min(show.size.width, 320) })
+    expect(await page.locator('html').evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0)
+    await page.setViewportSize(show.size)
     const background = await page.evaluate('getComputedStyle(document.body).backgroundColor')
     expect(background).toBe(show.scheme === 'dark' ? 'rgb(16, 22, 28)' : 'rgb(246, 247, 249)')
     expect(await page.locator('html').getAttribute('lang')).toBe(show.lang === 'en' ? 'en' : 'zh-Hans')
@@ -121,7 +126,8 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     const { context, page } = await open({ ...desktop, path: '/explain' })
     await page.keyboard.press('Tab')
     expect(await page.locator(':focus').innerText()).toBe('Skip to content')
-    const texts = { app, channel: 'stable', version: '4081.2.0', board: 'amd64-usr' }
+    await page.locator('#app').selectOption(app)
+    const texts = { channel: 'stable', version: '4081.2.0', board: 'amd64-usr' }
     for (const [name, text] of Object.entries(texts)) await page.locator(`#${name}`).fill(text)
     await page.locator('#board').press('Enter')
     await page.waitForURL(/version=4081\.2\.0/)
@@ -131,13 +137,13 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
 
   test('navigation works from the home page to a release by its anchor, and between the languages', async () => {
     const { context, page } = await open({ ...desktop, path: '/' })
-    await page.getByRole('link', { name: 'stable', exact: true }).click()
-    await page.getByRole('link', { name: '4372.2.0', exact: true }).click()
-    expect(page.url()).toMatch(/\/stable#4372\.2\.0$/)
+    await page.getByRole('link', { name: 'stable', exact: true }).first().click()
+    await page.locator('.timeline').getByRole('link', { name: '4372.2.0', exact: true }).click()
+    expect(page.url()).toMatch(/\/stable\?from=4372\.2\.0#4372\.2\.0$/)
     expect(await page.locator(':target h3').innerText()).toBe('4372.2.0')
     await page.getByRole('link', { name: '简体中文' }).click()
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-Hans')
-    await page.getByRole('link', { name: '客户端配置' }).click()
+    await page.getByRole('link', { name: '客户端配置' }).first().click()
     expect(await page.locator('h1').innerText()).toBe('客户端配置')
     await page.getByRole('link', { name: 'English' }).click()
     expect(await page.locator('h1').innerText()).toBe('Client configuration')
@@ -211,6 +217,28 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     expect(await page.evaluate('document.cookie')).toBe('')
     await page.getByRole('button', { name: 'Sign out' }).click()
     expect(await page.locator('#token').count()).toBe(1)
+    await context.close()
+  })
+
+  test('on a phone, one finds what a machine gets, and selects its configuration by a tap', async () => {
+    const context = await browser.newContext({
+      ...{ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, locale: 'en' },
+    })
+    const page = await context.newPage()
+    await page.goto(url)
+    await page.getByRole('link', { name: 'stable', exact: true }).first().tap()
+    await page.getByRole('link', { name: 'What does a machine get?' }).tap()
+    expect(await page.locator('#app option:checked').innerText()).toBe('Flatcar Container Linux')
+    expect(await page.locator('#channel').inputValue()).toBe('stable')
+    await page.locator('#version').fill('4372.2.0')
+    await page.locator('#board').fill('amd64-usr')
+    await page.locator('#machine').fill('0123456789abcdef0123456789abcdef')
+    await page.getByRole('button', { name: 'Explain' }).tap()
+    expect(await page.locator('.answer').innerText()).toMatch(/^(?:Update to 4593\.2\.0|No update)$/)
+    await page.getByRole('link', { name: 'Client configuration' }).tap()
+    await page.locator('pre').first().tap()
+    const selected = await page.evaluate('getSelection().toString()')
+    expect(selected).toMatch(/^GROUP=stable\n[\s\S]*SERVER=http/)
     await context.close()
   })
 

@@ -15,7 +15,7 @@ body>header{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;align-items:baseline;p
 body>header .mark{font-weight:650;letter-spacing:-.01em;color:var(--ink);text-decoration:none;margin-inline-end:auto}
 nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;margin:0;padding:0}
 nav a{text-decoration:none;display:inline-block;min-height:1.5rem}nav a:hover{text-decoration:underline}nav a[aria-current]{color:var(--ink);font-weight:600}
-main{padding-block:1.75rem 3rem}
+main{padding-block:1.75rem 3rem;overflow-wrap:break-word}
 body>footer{border-top:1px solid var(--line);padding-block:1rem 2rem;color:var(--soft);font-size:.875rem}
 h1{font-size:1.75rem;line-height:1.2;letter-spacing:-.02em;margin:0 0 .35rem}
 h2{font-size:1.2rem;line-height:1.3;letter-spacing:-.01em;margin:2.25rem 0 .75rem}
@@ -54,7 +54,7 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}th{text-align:start;
 summary{cursor:pointer;color:var(--accent);font-size:.9375rem;margin-top:.6rem}
 .plain,.plain ul{list-style:none;padding-inline-start:0;margin:0}.plain.sheet{padding:1rem 1.15rem}.plain>li+li{margin-top:.6rem;padding-top:.6rem;border-top:1px solid var(--line)}
 .hash{font-size:.8em;color:var(--soft);word-break:break-all}
-.timeline{list-style:none;margin:0;columns:20rem;column-gap:2rem;padding:1rem 1.15rem}.timeline li{position:relative;break-inside:avoid;padding:0 0 .6rem 1.4rem;border-inline-start:2px solid var(--line);margin-inline-start:.4rem}.timeline li:before{content:"";position:absolute;inset-inline-start:-.44rem;top:.4rem;width:.75rem;height:.75rem;border-radius:50%;background:var(--accent)}.timeline .gone:before{background:var(--sheet);border:2px solid var(--bad)}.gone>a{text-decoration:line-through}
+.timeline{list-style:none;margin:0;columns:20rem;column-gap:2rem;padding:1rem 1.15rem}.timeline li{position:relative;break-inside:avoid;padding:0 0 .6rem 1.4rem;border-inline-start:2px solid var(--line);margin-inline-start:.4rem}.timeline li:before{content:"";position:absolute;inset-inline-start:-.44rem;top:.4rem;width:.75rem;height:.75rem;border-radius:50%;background:var(--accent)}.timeline .soft{display:block}.timeline .gone:before{background:var(--sheet);border:2px solid var(--bad)}.gone>a{text-decoration:line-through}
 form{display:grid;gap:.9rem 1.25rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr));align-items:start}
 label{display:block;font-size:.875rem;font-weight:500}
 input,select{font:inherit;width:100%;margin-top:.2rem;padding:.4rem .6rem;color:var(--ink);background:var(--sheet);border:1px solid var(--soft);border-radius:.375rem}
