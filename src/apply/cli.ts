@@ -1,6 +1,7 @@
 /** `platte apply`, `platte diff` and `platte export-config`: channels as a file. */
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { type Confirmable, confirm, isConfirmed, yesOption } from '../cli/confirm.ts'
 import * as cli from '../cli/options.ts'
 import { notice, show, showText, warn } from '../cli/terminal.ts'
 import { refuseUnsafe } from '../doctor/examine.ts'
@@ -13,9 +14,9 @@ import type { Config } from './config.ts'
 import { exportConfig } from './export.ts'
 import { type ConfigFile, parseConfigFile, placed, renderConfig } from './file.ts'
 import { planApply } from './plan.ts'
-import type { Summary } from './summary.ts'
+import { type Summary, summaryOf } from './summary.ts'
 
-type FileOptions = cli.Options & Readonly<{ prune?: true; dryRun?: true; detailedExitcode?: true }>
+type FileOptions = Confirmable & Readonly<{ prune?: true; dryRun?: true; detailedExitcode?: true }>
 
 const pruneWords = 'also remove what the file does not mention of its apps'
 
@@ -25,6 +26,7 @@ export const applyCommand = (): Command =>
     .argument('<file>', 'TOML, or YAML where its name ends in .yaml')
     .option('--prune', pruneWords)
     .option('--dry-run', 'print what would change; write nothing')
+    .option(...yesOption)
     .action(async (name: string, options: FileOptions) => {
       const file = await readConfigFile(name)
       print(
@@ -32,10 +34,16 @@ export const applyCommand = (): Command =>
         await inFile(file, async (config) => {
           const endpoint = await cli.openEndpoint(options)
           const { prune = false, dryRun = false } = options
-          if (endpoint) return endpoint.apply<Applied>({ config: file.value, prune, dryRun })
+          const isAsked = !dryRun && !isConfirmed(options)
+          if (endpoint) {
+            const send = (plan: boolean) => endpoint.apply<Applied>({ config: file.value, prune, dryRun: plan })
+            if (isAsked) await confirm((await send(true)).reach, options)
+            return send(dryRun)
+          }
           const { store } = await cli.openStoreOf(options, warn)
           const planned = await planApply(store, { config, prune }, issueOf(store))
           if (dryRun) return previewApply(planned)
+          if (isAsked) await confirm(summaryOf(planned).reach, options)
           if (store.release.length > 0) await refuseUnsafe(store)
           return commitApply(store, planned)
         }),
@@ -115,7 +123,7 @@ async function inFile<T>(file: ConfigFile, work: (config: Config) => Promise<T>)
 const isEmpty = ({ apps, channels }: Summary): boolean => apps.length + channels.length === 0
 
 function print(options: cli.Options, applied: Applied): void {
-  const { channels, apps, kind, inForce } = applied
+  const { channels, apps, kind, inForce, reach = [] } = applied
   for (const warning of channels.flatMap(({ warnings }) => warnings)) notice(`warning: ${warning}`)
   const lines = [
     ...apps.map(({ app, name }) => (name === '' ? `${app}: name: removed` : `${app}: name: ${name}`)),
@@ -124,6 +132,7 @@ function print(options: cli.Options, applied: Applied): void {
       ...[...changes.map(changeLine), ...effects].map((line) => `  ${line}`),
     ]),
   ]
+  lines.push(...reach)
   const count = `${channels.length} ${channels.length === 1 ? 'channel' : 'channels'}`
   const live = inForce ? 'Live within 1 minute.' : 'Live after the next refresh.'
   const sentence =

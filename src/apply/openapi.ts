@@ -12,6 +12,7 @@ const applied = v.strictObject({
   inForce: v.boolean(),
   /** Names that apps get. */
   apps: v.array(v.strictObject({ app: field.appName, name: v.string() })),
+  reach: v.exactOptional(texts),
   channels: v.array(
     v.strictObject({
       app: field.appName,

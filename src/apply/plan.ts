@@ -1,7 +1,7 @@
 /** What a file changes in a store: a plan for each channel, and the holds and names that the catalog gets. Nothing is written. */
 import { brakeWarnings } from '../catalog/catalog-log.ts'
 import { isLive } from '../catalog/channels.ts'
-import { emptyChannel, type Issue, loadHead } from '../catalog/commit-channel.ts'
+import { type Issue, loadHead } from '../catalog/commit-channel.ts'
 import { type CatalogState, type ChannelRef, channelsOf, loadForWriting, type StoreReader } from '../catalog/read.ts'
 import { type EditState, entryOf, type ManifestEdit, type Plan, plan } from '../channels/plan.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
@@ -11,8 +11,10 @@ import { findRelease, refusal, sameJson, withFollowed } from '../release/add-rel
 import type { Channel, Hold } from '../release/channel.ts'
 import { type Change, diffBrakes } from '../release/diff.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
-import type { AppConfig, Config } from './config.ts'
-import { configure, holdsOf, pathOf, type Wanted, wrongAt } from './desired.ts'
+import type { Config } from './config.ts'
+import { configure, holdsOf, pathOf, type Wanted } from './desired.ts'
+import { type AppState, type AppWish, finalsOf, wantedOf } from './finals.ts'
+import { type Offering, reachBetween } from './reach.ts'
 
 export interface PlannedChannel {
   readonly ref: ChannelRef
@@ -32,6 +34,8 @@ export interface PlannedApp {
   /** The name that it gets; empty removes it, `undefined`: it stays. */
   readonly name: string | undefined
   readonly channels: readonly PlannedChannel[]
+  /** Which machines it reaches at once that were not reached before: sentences. */
+  readonly reach: readonly string[]
   /** Newest manifests that the catalog does not name, of channels of the file and of deleted ones: an earlier run stopped. */
   readonly behind: readonly VerifiedChannel[]
 }
@@ -50,8 +54,6 @@ export interface Wish {
   /** Refuses a plan that its sender must not carry out; called for each that is made. */
   readonly check?: (apps: readonly PlannedApp[]) => void
 }
-
-type AppWish = Readonly<{ config: AppConfig; prune: boolean }>
 
 /** @throws PlatteError('refused', 'usage') naming the member of the file at fault. */
 export async function planApply(
@@ -72,13 +74,6 @@ export async function planApply(
   return { wish, state, issue, apps }
 }
 
-/** Every channel of an app at its newest revision; a file may name others. */
-type AppState = Readonly<{
-  app: string
-  catalog: CatalogState
-  heads: ReadonlyMap<string, VerifiedChannel | undefined>
-}>
-
 async function loadApp(reader: StoreReader, catalog: CatalogState, app: string, more: readonly string[]) {
   const heads = new Map<string, VerifiedChannel | undefined>()
   for (const channel of new Set([...Object.keys(channelsOf(catalog.catalog.catalog, app)), ...more]))
@@ -90,8 +85,6 @@ async function loadApp(reader: StoreReader, catalog: CatalogState, app: string, 
 function planApp(there: AppState, wish: AppWish, issue: Issue): PlannedApp {
   const { app, catalog, heads } = there
   const finals = finalsOf(there, wish)
-  checkNames(there, finals)
-  checkFollows(there, finals)
   const others = new Map([...finals].filter(([, one]) => one !== 'deleted') as [string, ChannelManifest][])
   const channels = [...finals].flatMap(([channel, final]) => {
     const ref = { app, channel }
@@ -108,8 +101,25 @@ function planApp(there: AppState, wish: AppWish, issue: Issue): PlannedApp {
     app,
     name: (name || undefined) === now ? undefined : name || '',
     channels: channels.sort(inOrder),
+    reach: reachBetween(offeringOf(there), offeringOf(there, others, channels), issue.at),
     behind: behindOf(there, wish),
   }
+}
+
+/** @param finals with these manifests, and the holds of these plans; without them, as it is. */
+function offeringOf(
+  { app, catalog, heads }: AppState,
+  finals?: ReadonlyMap<string, ChannelManifest>,
+  planned: readonly PlannedChannel[] = [],
+): Offering {
+  const live = finals ?? [...heads].flatMap(([name, head]) => (isLive(head?.manifest) ? [[name, head.manifest]] : []))
+  const entries = [...(live as Iterable<[string, ChannelManifest]>)].map(([channel, manifest]) => {
+    const known = channelsOf(catalog.catalog.catalog, app)[channel] ?? { seq: 1, sha256: '', size: 1 }
+    const holds = planned.find(({ ref }) => ref.channel === channel)?.holds ?? known.holds ?? []
+    const offering = { entry: { ...known, holds: [...holds] }, manifest }
+    return [channel, offering] as const
+  })
+  return new Map(entries)
 }
 
 function behindOf({ app, catalog, heads }: AppState, { config }: AppWish): readonly VerifiedChannel[] {
@@ -121,67 +131,6 @@ function behindOf({ app, catalog, heads }: AppState, { config }: AppWish): reado
       ? [head]
       : [],
   )
-}
-
-const wantedOf = (ref: ChannelRef, { config, prune }: AppWish): Wanted | undefined => {
-  const found = Object.hasOwn(config.channels, ref.channel) ? config.channels[ref.channel] : undefined
-  return found && { ref, config: found, prune }
-}
-
-type Finals = ReadonlyMap<string, ChannelManifest | 'deleted'>
-
-/** Live channels as they will be. */
-function finalsOf({ app, heads }: AppState, wish: AppWish): Finals {
-  const finals = new Map<string, ChannelManifest | 'deleted'>()
-  for (const [channel, head] of heads) {
-    const ref = { app, channel }
-    const [wanted, current] = [wantedOf(ref, wish), head?.manifest]
-    if (wanted) finals.set(channel, configure(isLive(current) ? current : { ...emptyChannel, ...ref }, wanted))
-    else if (isLive(current)) finals.set(channel, wish.prune ? pruned(current) : current)
-  }
-  return finals
-}
-
-function pruned({ app, channel, releases }: ChannelManifest): 'deleted' {
-  if (releases.length === 0) return 'deleted'
-  throw wrongAt(
-    `apps.${app}.channels`,
-    `${channel} is not in the file, and has ${releases.length} ${releases.length === 1 ? 'release' : 'releases'}: without it, its machines would get no more updates`,
-    `add it to the file, or run \`platte channel delete ${channel} --force\` first`,
-  )
-}
-
-function checkNames({ app }: AppState, finals: Finals): void {
-  const owners = new Map<string, string>(
-    [...finals].flatMap(([name, one]) => (one === 'deleted' ? [] : [[name, name]])),
-  )
-  for (const [channel, one] of finals)
-    for (const alias of one === 'deleted' ? [] : (one.aliases ?? [])) {
-      const owner = owners.get(alias)
-      if (owner !== undefined)
-        throw wrongAt(
-          pathOf({ app, channel }, 'aliases'),
-          `${JSON.stringify(alias)} is already a name of channel ${owner}`,
-          'choose another name, or remove it from that channel',
-        )
-      owners.set(alias, channel)
-    }
-}
-
-/** What neither end of changes may stay: a source that was deleted earlier. */
-function checkFollows({ app, heads }: AppState, finals: Finals): void {
-  const isSame = (channel: string): boolean => sameJson(heads.get(channel)?.manifest, finals.get(channel))
-  for (const [channel, one] of finals) {
-    if (one === 'deleted' || one.follow === undefined) continue
-    const name = one.follow.channel
-    if (isSame(channel) && isSame(name)) continue
-    const [source, path] = [finals.get(name), pathOf({ app, channel }, 'follow')]
-    if (name === channel) throw wrongAt(path, `${channel} cannot follow itself`)
-    if (source === undefined || source === 'deleted')
-      throw wrongAt(path, `${app} has no channel ${JSON.stringify(name)}`, 'add it to the file')
-    if (source.follow)
-      throw wrongAt(path, `${name} follows ${source.follow.channel}: it cannot be followed`, 'one level only')
-  }
 }
 
 interface Planning {
@@ -204,7 +153,7 @@ function planChannel({ ref, wanted, state, offeredNow, isDeleted }: Planning, is
   const entry = entryOf(state, ref)
   const { holds: there = [] } = entry
   const final = planned.edited ?? state.head?.manifest ?? { releases: [] }
-  const source = planned.edited?.follow ?? state.head?.manifest.follow
+  const source = (planned.edited ?? state.head?.manifest)?.follow
   const offered = withFollowed(final, source && state.others.get(source.channel))
   const holds = wanted ? holdsOf(there, wanted, offered, isoText(issue.at)) : []
   const now = state.head && offeredNow

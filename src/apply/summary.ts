@@ -9,12 +9,19 @@ export const isNothing = ({ apps }: ApplyPlan): boolean =>
 /** `apps`: the name that an app gets; empty: none. `seq`: the revision of a channel afterwards. */
 export interface Summary {
   readonly apps: readonly Readonly<{ app: string; name: string }>[]
+  /** Which machines get more than before at once: sentences. Missing where there are none. */
+  readonly reach?: readonly string[]
   readonly channels: readonly (Readonly<{ seq: number; effects?: readonly string[] }> &
     ChannelRef &
     Pick<PlannedChannel, 'kind' | 'changes' | 'warnings'>)[]
 }
 
-export const summaryOf = ({ apps }: ApplyPlan): Summary => ({
+export function summaryOf({ apps }: ApplyPlan): Summary {
+  const reach = apps.flatMap((one) => one.reach)
+  return { ...(reach.length > 0 && { reach }), ...listed(apps) }
+}
+
+const listed = (apps: ApplyPlan['apps']): Omit<Summary, 'reach'> => ({
   apps: apps.flatMap(({ app, name }) => (name === undefined ? [] : [{ app, name }])),
   channels: apps.flatMap(({ channels }) =>
     channels.map(({ ref: { app, channel }, plan: { seq, effects }, kind, changes, warnings }) => ({

@@ -86,6 +86,17 @@ test('refused: two levels of following, in one file', async () => {
   expect(await refusal(planFile(base.publisher, file))).toContain('beta follows alpha: it cannot be followed')
 })
 
+test('says what reaches more machines at once, also by a follower that the file does not name', async () => {
+  const store = await copyOf(base)
+  await applyFile(store.publisher, fileOf({ stable: { holds: { 2: 'why' } }, edge: { follow: { channel: 'stable' } } }))
+  const { reach = [] } = await applyFile(store.publisher, stable({ holds: { 2: false } }))
+  expect(reach).toEqual([
+    'stable: 2 goes from 0 % to 100 % of machines at once',
+    'edge: 2 goes from 0 % to 100 % of machines at once',
+  ])
+  expect(await applyFile(store.publisher, stable({ holds: { 2: 'again' } }))).not.toHaveProperty('reach')
+})
+
 test('names move between channels in one file', async () => {
   const store = await copyOf(base)
   await applyFile(store.publisher, fileOf({ stable: { aliases: ['lts'] } }))
