@@ -5,7 +5,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import { visible } from '../kernel/format.ts'
 
 /**
- * Asks at the terminal for one line that is not shown. Ctrl-C and Ctrl-D give up.
+ * Asks at the terminal for one line that is not shown. Ctrl-C interrupts the process, Ctrl-D gives up.
  * @returns `undefined` where stdin or stderr is no terminal. @throws PlatteError('credentials')
  */
 export async function askSecret(question: string): Promise<string | undefined> {
@@ -13,6 +13,11 @@ export async function askSecret(question: string): Promise<string | undefined> {
   // The interface switches echo off, and what it would write itself goes nowhere.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 })
+  terminal.once('SIGINT', () => {
+    terminal.close()
+    process.stderr.write('\n')
+    process.kill(process.pid, 'SIGINT')
+  })
   process.stderr.write(visible(question))
   try {
     return await new Promise<string>((resolve, reject) => {

@@ -81,14 +81,18 @@ describe.skipIf(process.platform !== 'linux')('at a terminal', () => {
     expect(code).toBe(4)
   })
 
-  test.each([
-    ['Ctrl-C', '\x03'],
-    ['Ctrl-D', '\x04'],
-  ])('%s gives up', async (_, typed) => {
-    const { shown, code } = await atTerminal('platte key decrypt key.jwk', [[asks, typed]])
+  test('Ctrl-D gives up', async () => {
+    const { shown, code } = await atTerminal('platte key decrypt key.jwk', [[asks, '\x04']])
     expect(shown).toContain('error: no passphrase was typed')
     expect(code).toBe(4)
     expect(readFileSync(join(folder, 'key.jwk'), 'utf8')).toMatch(/^eyJ/)
+  })
+
+  test('Ctrl-C interrupts, and echo is on again', async () => {
+    const line = 'platte key decrypt key.jwk; code=$?; stty -a; exit $code'
+    const { shown, code } = await atTerminal(`trap : INT; ${line}`, [[asks, '\x03']])
+    expect(shown).toMatch(/ echo /)
+    expect(code).toBe(130)
   })
 
   test('a file with the passphrase is used instead of asking', async () => {
