@@ -4,7 +4,16 @@
  */
 import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 const given = process.env.PLATTE_IMAGE
@@ -157,13 +166,14 @@ export async function start(options: ContainerOptions, ready: RegExp): Promise<C
   return container
 }
 
-/** Ends what still runs. */
+/** Ends what still runs, and removes what runc keeps. */
 export async function stopAll(): Promise<void> {
   for (const { process, signal, ended } of running) {
     if (process.exitCode !== null || process.signalCode !== null) continue
     signal('KILL')
     await ended
   }
+  rmSync(state, { recursive: true, force: true })
 }
 
 /** A folder on this machine that a user of a container may write. */
