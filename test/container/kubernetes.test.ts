@@ -77,6 +77,14 @@ function probe(server: Container, { ports, startupProbe, livenessProbe, readines
   return [ask(startupProbe), ask(livenessProbe), ask(readinessProbe)]
 }
 
+/** For containers that reach each other, or a bucket. */
+const network = { network: 'host' } as const
+/** A container of the manifests with another port, for the network of this machine. */
+const at = (one: PodContainer, port: number): PodContainer => ({
+  ...one,
+  ports: one.ports.map((each) => ({ ...each, containerPort: port })),
+})
+
 const offer = (server: Container, port = 8787): string =>
   server.ask(`http://127.0.0.1:${port}/v1/update/`, bodyOf('full-update-01'))?.body ?? ''
 
@@ -131,14 +139,20 @@ describe('a server with a volume, and a mirror of it', () => {
     const overlay = readOverlay('mirror')
     const both = overlay.podOf('Deployment')
     expect(both.initContainers).toEqual([])
+    const [port, copyPort] = [await freePort(), await freePort()]
+    const origin = { ...given(), settings: { ...settings, PORT: `${port}` } }
+    await start({ ...optionsOf(pod, server, origin), ...network }, /listening on/)
+
     const volumes = { store: volumeOf(both, 'copy'), tmp: volumeIn('tmp') }
-    const given = { settings: { ...settings, PLATTE_UPSTREAM: 'file:/upstream' }, volumes }
-    const options = overlay.optionsOf(both, named(both.containers, 'mirror'), given)
-    const upstream = { source: join(store, 'store'), destination: '/upstream' }
-    await start({ ...options, mounts: [...(options.mounts ?? []), upstream] }, /packages 1/)
-    const copy = await start(overlay.optionsOf(both, named(both.containers, 'platte'), given), /listening on/)
-    expect(probe(copy, named(both.containers, 'platte'))).toEqual([200, 200, 200])
-    expect(offer(copy)).toContain('<manifest version="4152.2.0">')
+    const upstream = { PLATTE_UPSTREAM: `http://127.0.0.1:${port}`, PORT: `${copyPort}` }
+    const optionsOfCopy = (name: string): ContainerOptions => {
+      const given = { settings: { ...settings, ...upstream }, volumes }
+      return { ...overlay.optionsOf(both, named(both.containers, name), given), ...network }
+    }
+    await start(optionsOfCopy('mirror'), /packages 1/)
+    const copy = await start(optionsOfCopy('platte'), /listening on/)
+    expect(probe(copy, at(named(both.containers, 'platte'), copyPort))).toEqual([200, 200, 200])
+    expect(offer(copy, copyPort)).toContain('<manifest version="4152.2.0">')
   })
 })
 
@@ -150,7 +164,6 @@ describe('servers over a bucket', () => {
 
   test('keep nothing: two answer what was published, and the job refreshes', async () => {
     expect(PLATTE_LIVE_S3).toMatch(/^s3:/)
-    const network = { network: 'host' } as const
     const env = { PLATTE_STORE: settings.PLATTE_STORE ?? '', ...secrets }
     rmSync(join(desk, 'keys'), { recursive: true, force: true })
     settings.PLATTE_ROOT = pinOf(operator(['init', '--root-keys', '/desk/roots'], env, network))
@@ -169,8 +182,7 @@ describe('servers over a bucket', () => {
       const port = await freePort()
       const options = optionsOf(pod, server, { settings: { ...settings, PORT: `${port}` }, secrets })
       const running = await start({ ...options, ...network }, /listening on/)
-      const ports = server.ports.map((one) => ({ ...one, containerPort: port }))
-      expect(probe(running, { ...server, ports })).toEqual([200, 200, 200])
+      expect(probe(running, at(server, port))).toEqual([200, 200, 200])
       expect(offer(running, port)).toContain('<manifest version="4152.2.0">')
     }
   })
