@@ -2,9 +2,8 @@
 /** The command line. What needs no command, such as `--version`, loads none. */
 import manifest from '../../package.json' with { type: 'json' }
 import { problemOfNode } from '../runtime/node-version.ts'
-import { names } from './commands.ts'
-import { overview } from './overview.ts'
 
+// Without await: executables contain CommonJS, which has none here.
 const words = process.argv.slice(2)
 const [first = '--help', ...others] = words
 const print = (text: string): void => {
@@ -19,6 +18,8 @@ if (oldNode !== undefined) {
   process.stderr.write(`error: ${oldNode}\n`)
   process.exitCode = 1
 } else if (['-V', '--version'].includes(first)) print(`${manifest.version}\n`)
-else if (['-h', '--help'].includes(first) || (first === 'help' && others.length === 0)) print(overview(names))
-// Without await: executables contain CommonJS, which has none here.
+else if (['-h', '--help'].includes(first) || (first === 'help' && others.length === 0))
+  void Promise.all([import('./overview.ts'), import('./commands.ts')]).then(([{ overview }, { names }]) =>
+    print(overview(names)),
+  )
 else void import('./run.ts').then(({ run }) => run(first === 'help' ? [...others, '--help'] : words))

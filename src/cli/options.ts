@@ -13,7 +13,6 @@ import { type KeyAccess, keyAccess } from '../runtime/passphrase.ts'
 import { readSettings, type Settings, type SettingsWith, settingRows, type settingsTable } from '../runtime/settings.ts'
 import { type ReadFile, readSettingsFile } from '../runtime/settings-file.ts'
 import { openPublishing, openReading } from '../runtime/store.ts'
-import { askSecret } from './ask-secret.ts'
 import { notice } from './terminal.ts'
 
 type Table = typeof settingsTable
@@ -23,7 +22,6 @@ type Camel<Text extends string> = Text extends `${infer Head}-${infer Rest}`
 type FlagOf<Row> = Row extends { readonly flag: `--${infer Name} <${string}>` } ? Camel<Name> : never
 /** The flag of a setting as commander names its value, such as `releaseKey`. */
 type Flag = { [Name in keyof Table]: FlagOf<Table[Name]> }[keyof Table]
-/** Values of flags by name. */
 export type Options = Readonly<Partial<Record<Flag, string>>> & { readonly json?: boolean }
 
 const nameOf = (flag: string): Flag =>
@@ -86,6 +84,9 @@ const openingWith =
 
 /** Opens the store that the options name, for reading. */
 export const openReadingOf = openingWith((settings, _, log) => openReading(settings, log))
+/** Loaded to ask, because most commands never do. */
+const askSecret = async (question: string) => (await import('./ask-secret.ts')).askSecret(question)
+
 /** Opens the store that the options name, with the keys at hand. */
 export const openStoreOf = openingWith((settings, options, log) =>
   openPublishing(settings, environmentOf(options), log, askSecret),
