@@ -157,7 +157,8 @@ function noticesOf(goal: Candidate | undefined, rest: Candidate | undefined, one
   })
   const others = all.filter(({ state }) => state !== 'target').slice(0, most.notices)
   // Once for all releases of one target.
-  const isFirst = (it: Notice) => all.find(({ because }) => because === it.because) === it
+  const keyOf = ({ because, candidate: { release } }: Notice) => `${because} ${JSON.stringify(release.target)}`
+  const isFirst = (it: Notice) => all.find((other) => keyOf(other) === keyOf(it)) === it
   return all.filter((it) => (it.state === 'target' ? isFirst(it) : others.includes(it)))
 }
 
