@@ -1,7 +1,7 @@
 /** The rows of machines, and what is counted of them: by state, by version over time, and by their last contact. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { Instant } from '../kernel/clock.ts'
-import { addFacts, type Fact, identityOf, type Meaning, type Sighting } from './facts.ts'
+import { addFacts, type Fact, identityOf, keysOf, type Meaning, type Sighting, says } from './facts.ts'
 import { decodeFacts, encodeFacts, keptFacts } from './facts-codec.ts'
 import { type Life, lifeOf, settledFact, states } from './machine.ts'
 import { type Counted, cameFrom, countMachine } from './machine-counts.ts'
@@ -78,6 +78,14 @@ export function machineRows(database: DatabaseSync, words: Words, slots: Slots):
       return from + collecting < slots.next ? from + collecting : undefined
     },
   }
+}
+
+/** The number of the only thing that a contact says; most say the same as the last one. */
+export function currentOf({ words, slots }: Pick<Tables, 'words' | 'slots'>, slot: number, sighting: Sighting): number {
+  const last = slots.current[slot] ?? 0
+  if (last !== 0 && says(words.meaningOfId(last), sighting)) return last
+  const [key] = keysOf(sighting)
+  return key === undefined || sighting.reported.length > 0 ? 0 : words.idOfMeaning(words.meaningOf(key))
 }
 
 /** A row as it is, with its facts until the last contact. */

@@ -10,7 +10,7 @@ import { bump, type Counts, newCounts } from './counts.ts'
 import { isDamage, openDatabase, putAside } from './database.ts'
 import { disguised, identityOf, keysOf, type Sighting } from './facts.ts'
 import type { LineTaker } from './lines.ts'
-import { type Contact, type MachineRows, machineRows } from './machine-rows.ts'
+import { type Contact, currentOf, type MachineRows, machineRows } from './machine-rows.ts'
 import { isOfKnown } from './own-texts.ts'
 import { addSlot, hashOf, loadSlots, nameOf, repeats, type Slots } from './slots.ts'
 import { openWords, type Words } from './words.ts'
@@ -146,11 +146,10 @@ function add(held: Held, sighting: Sighting, counts: Counts): void {
   }
   const slot = known ?? addSlot(slots, name)
   const wasClean = slots.dirty[slot] === 0
-  const meanings = keysOf(sighting).map(words.meaningOf)
-  const [meaning] = meanings
-  const current = meaning && sighting.reported.length === 0 ? words.idOfMeaning(meaning) : 0
+  const current = currentOf(held, slot, sighting)
   const contacted = { current, identity: words.idOf(identityOf(sighting)), alias: hashOf(sighting.alias) }
-  if (!repeats(slots, slot, { at: sighting.at, ...contacted })) wait(held, slot, { app, sighting, meanings })
+  if (!repeats(slots, slot, { at: sighting.at, ...contacted }))
+    wait(held, slot, { app, sighting, meanings: keysOf(sighting).map(words.meaningOf) })
   else if (wasClean && slots.dirty[slot] === 1 && held.touched.push(slot) >= maxTouched) flush(held)
 }
 
