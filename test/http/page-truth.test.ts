@@ -164,6 +164,8 @@ function prove(card: Card, signed: ChannelView, now: number, see: (what: string)
         claim(state, got !== other || (state === 'for some machines' && admits(other, check)))
         if (at !== undefined) claim('not before', offerTo(check, signed, at - 1).version !== other)
       }
+      // What waits for others names them.
+      if (card.notices.some((it) => /later|rollout/.test(it.state) && !admits(it.version, check))) continue
       // Of a release that is for some machines, a card says no more.
       if (card.notices.some((it) => it.state === 'for some machines' && admits(it.version, check))) continue
       if (deadEnds.some((end) => order(end.release.version, version) === 0)) {

@@ -176,7 +176,7 @@ function notices(one: Board): readonly Html[] {
   return one.notices.map(({ candidate, state, because, at }) => {
     const why = because === undefined ? none : part` ${state === 'target' ? inEnglish(because) : reasonLink(because)}`
     const when = at === undefined ? none : part`${words.comma}${filled(words.board.notBefore, soon(at, one))}`
-    return part`${chip(bad.includes(state) ? 'bad' : 'wait', words.states[state])} <b>${candidate.release.version}</b>${when}${why}`
+    return part`${chip(bad.includes(state) ? 'bad' : 'wait', words.states[state])} <b>${candidate.release.version}</b>${when}${why}${state === 'later' || state === 'not-in-ramp' ? scope(candidate, one) : none}`
   })
 }
 
