@@ -1,0 +1,39 @@
+/**
+ * docs/a-week.md, played: in its blocks marked `console`, `$ ` begins a command, which a "\\" at the end continues, and what
+ * follows is its output. UPDATE=1 rewrites the outputs; review the diff.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { openPlace, type Place } from './play.ts'
+
+const page = 'docs/a-week.md'
+
+/** The commands of a block. */
+const commandsOf = (block: string): readonly string[] =>
+  block.match(/^\$ .*(?:(?<=\\)\n.*)*$/gm)?.map((one) => one.slice(2)) ?? []
+
+function play(block: string, { env, run }: Place): string {
+  const played = commandsOf(block).map((command) => {
+    const exported = /^export (.*)$/.exec(command)?.[1]
+    for (const [, name = '', value] of exported?.matchAll(/(\w+)=(\S+)/g) ?? []) env[name] = value
+    const { stdout, status } = run(`{ ${command}\n} 2>&1`)
+    return `$ ${command}\n${stdout}${status === 0 ? '' : `(exit code ${status})\n`}`
+  })
+  return played.join('')
+}
+
+test('a week goes as its page says', { timeout: 180_000 }, () => {
+  const text = readFileSync(page, 'utf8')
+  const place = openPlace()
+  try {
+    const played = text.replace(
+      /^```console\n([\s\S]*?)^```$/gm,
+      (_, block) => `\`\`\`console\n${play(block, place)}\`\`\``,
+    )
+    if (process.env.UPDATE) writeFileSync(page, played)
+    expect(played).toBe(text)
+    expect(played.match(/^\$ platte /gm)?.length).toBeGreaterThan(30)
+  } finally {
+    place.remove()
+  }
+})
