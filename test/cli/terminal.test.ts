@@ -67,6 +67,11 @@ describe('--quiet', () => {
     const { status, stdout, stderr } = platte(['init', '--keys', 'keys', '-q'])
     expect([status, stdout, stderr]).toEqual([0, '', ''])
   })
+  test('goes with a command that changes a channel', () => {
+    const prune = ['prune', '--channel', 'stable', '--app', 'io.example.agent', '--keep', '2', '--keys', 'keys', '-q']
+    const { status, stdout, stderr } = platte(prune, { env: pin })
+    expect([status, stdout, stderr]).toEqual([0, '', ''])
+  })
   test('leaves errors and JSON', () => {
     expect(platte(['show', '--quiet']).stderr).toMatch(/^error: /)
     expect(JSON.parse(platte(['init', '--keys', 'keys', '--quiet', '--json']).stdout)).toHaveProperty('pin')

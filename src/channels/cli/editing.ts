@@ -31,7 +31,9 @@ export function changing<Given extends object>(
   )
   return made.action(async () => {
     const values: Record<string, unknown> = made.opts()
-    const names = made.options.filter((option) => !shared.has(option)).map((option) => option.attributeName())
+    const own = made.options.filter((option) => !shared.has(option)).map((option) => option.attributeName())
+    // Every command gets `--quiet` later.
+    const names = own.filter((one) => one !== 'quiet')
     const given = [
       ...made.registeredArguments.map((argument, i) => [argument.name(), made.processedArgs[i]]),
       ...names.map((one) => [one, values[one]]),
