@@ -59,16 +59,29 @@ function sentencesOf(board: Board): readonly Sentence[] {
     const sent = from.filter((one) => !isKnown(one)).join(', ')
     return sent ? [`machines that run ${sent}, 100 % of them, go back to ${version} at once`] : []
   })
-  const offered = next.offered?.release.version
-  const steps = [...next.via.map(({ release }) => release.version), offered]
-  const isPast = (floor: string): boolean =>
-    offered !== undefined && !steps.includes(floor) && newestFirst({ version: floor }, { version: offered }) > 0
-  const passed = old.via.map(({ release }) => release.version).filter(isPast)
-  const past = passed.map(
-    (version) => `machines below ${version}, 100 % of them, go to ${offered} at once, not to ${version} first`,
-  )
   const releases = next.releases.flatMap((one) => sentenceOf(board, one) ?? [])
-  return [...[...back, ...past].map((text) => ({ kind: 'reach' as const, text })), ...releases]
+  return [...[...back, ...pastFloors(board)].map((text) => ({ kind: 'reach' as const, text })), ...releases]
+}
+
+/** Where machines go that a floor stopped before; up to the next floor. */
+function pastFloors({ old, next }: Board): readonly string[] {
+  const floors = next.releases.filter(({ candidate }) => candidate.floor).map(({ candidate }) => candidate.release)
+  return old.releases.flatMap((one) => {
+    const floor = one.candidate.release
+    const isAbove = (release: Release): boolean => newestFirst(release, floor) < 0
+    const isKept = floors.some(({ version }) => isSameVersion(version, floor.version))
+    if (!one.candidate.floor || isKept || shareOf(one) === 0) return []
+    const stop = floors.findLast(isAbove)
+    return next.releases.flatMap((goal) => {
+      const { release, targets } = goal.candidate
+      const share = shareOf(goal)
+      if (share === 0 || !isAbove(release) || (stop && newestFirst(release, stop) < 0)) return []
+      const whom = `${percent(share)} of ${targets.length > 0 ? 'those that its target admits' : 'them'}`
+      return [
+        `machines below ${floor.version}, ${whom}, go to ${release.version} at once, not to ${floor.version} first`,
+      ]
+    })
+  })
 }
 
 function sentenceOf({ old, now, isWider }: Board, status: ReleaseStatus): Sentence | undefined {

@@ -14,8 +14,14 @@ const two = (more: Partial<Release> = {}, channel: Partial<Channel> = {}): Chann
   releases: [release('2', more), release('1')],
   ...channel,
 })
-const withFloor = (floor: Partial<Release>): Channel => ({ releases: [release('2'), release('1.5', floor)] })
 const because = { reason: 'loop' }
+const withFloor = (floor: Partial<Release>, more: Partial<Release> = {}): Channel => ({
+  releases: [release('2', more), release('1.5', floor)],
+})
+const pxe = { target: { oem: { only: ['pxe'] } } }
+const floors = (low: Partial<Release>): Channel => ({
+  releases: [release('3'), release('2', { floor: because }), release('1.5', low)],
+})
 const rising = { ramp: [0, 1].map((share) => ({ at: `2026-11-2${2 + 2 * share}T12:00:00Z`, share })) }
 const source = two({}, { releases: [release('3'), release('1')] })
 const following = (channel: Channel, afterMs: number): Side => ({
@@ -98,6 +104,25 @@ test.each<readonly [string, Side, Side, readonly string[]]>([
     side(withFloor({})),
     ['machines below 1.5, 100 % of them, go to 2 at once, not to 1.5 first'],
   ],
+  [
+    'a floor ends below a ramp',
+    side(withFloor({ floor: because }, at(0.1))),
+    side(withFloor({}, at(0.1))),
+    ['machines below 1.5, 10 % of them, go to 2 at once, not to 1.5 first'],
+  ],
+  [
+    'a floor ends below a target',
+    side(withFloor({ floor: because }, pxe)),
+    side(withFloor({}, pxe)),
+    ['machines below 1.5, 100 % of those that its target admits, go to 2 at once, not to 1.5 first'],
+  ],
+  [
+    'a floor ends below another',
+    side(floors({ floor: because })),
+    side(floors({})),
+    ['machines below 1.5, 100 % of them, go to 2 at once, not to 1.5 first'],
+  ],
+  ['a floor ends that is the newest', side(withFloor({ floor: because }, at(0))), side(withFloor({}, at(0))), []],
   ['a floor is held', side(withFloor({ floor: because })), side(withFloor({ floor: because }), [held('1.5')]), []],
   ['a floor begins', side(withFloor({})), side(withFloor({ floor: because })), []],
   [
