@@ -1,6 +1,7 @@
 /** Checks what a file of channels says. Errors name the member, what is wrong and what is allowed. */
 import { closest, distance } from 'fastest-levenshtein'
 import * as v from 'valibot'
+import { reservedKeysMessage } from '../documents/fields.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { type Config, configSchema } from './config.ts'
 
@@ -23,8 +24,9 @@ function problemOf(issue: v.BaseIssue<unknown>, keys: readonly string[]): string
   const { type, expected, received, message, input } = issue
   if (isUnknown(issue)) return `unknown member${nearestTo(keys)}`
   if (type === 'strict_object' && received === 'undefined') return 'is missing'
-  if (!message.startsWith('Invalid') || !expected) return message
   const isTable = typeof input === 'object' && input !== null && !Array.isArray(input)
+  if (message === reservedKeysMessage && !isTable) return `must be a table, not ${wordOf(received)}`
+  if (!message.startsWith('Invalid') || !expected) return message
   const isVersion = isTable && keys.some((key) => ['floors', 'dead_ends', 'holds'].includes(key))
   const found = isTable ? words.Object : wordOf(received)
   return `must be ${wordOf(expected)}, not ${found}${isVersion ? ': put versions in quotes' : ''}`

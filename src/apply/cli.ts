@@ -114,7 +114,7 @@ async function inFile<T>(file: ConfigFile, work: (config: Config) => Promise<T>)
     config = checkConfig(file.value)
     return await work(config)
   } catch (error) {
-    throw error instanceof PlatteError && /^(apps\.|the file:|[\w-]+: unknown)/.test(error.message)
+    throw error instanceof PlatteError && /^(apps[.:]|the file:|[\w-]+: unknown)/.test(error.message)
       ? placed(file, error)
       : error
   }

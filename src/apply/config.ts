@@ -9,6 +9,7 @@ import { bytesDigest } from '../kernel/digest.ts'
 import { defined } from '../kernel/json.ts'
 import type { PayloadKey } from '../payload/keys.ts'
 import { machineHash, rangeProblem } from '../release/target.ts'
+import { isSameVersion, oldestFirst } from '../release/version.ts'
 import { windowProblem } from '../release/window.ts'
 
 type Off<T> = T | false
@@ -70,7 +71,7 @@ const range = v.pipe(
     ({ input }) => rangeProblem(input) ?? '',
   ),
 )
-const texts = v.exactOptional(v.array(field.text(128)))
+const texts = v.exactOptional(v.pipe(v.array(field.text(128)), v.minLength(1, 'names none: leave it out')))
 /** Hashes stay what they are; ids of machines become hashes. */
 const hashes = (list: readonly string[] | undefined) =>
   list && [...new Set(list.map((one) => (/^[0-9a-f]{64}$/.test(one) ? one : machineHash(one))))]
@@ -104,7 +105,24 @@ const payloadKey = v.pipe(
 )
 const payloadKeys = v.pipe(v.array(payloadKey), stored.payloadKeys)
 
-const reasons = v.exactOptional(field.record(field.publishedVersion, maybe(field.reason).wrapped))
+/** Two spellings of one version, such as 4152.2 and 4152.2.0. */
+function twiceIn(byVersion: object): readonly string[] | undefined {
+  const sorted = Object.keys(byVersion).sort((a, b) => oldestFirst({ version: a }, { version: b }))
+  const i = sorted.findIndex((one, at) => at > 0 && isSameVersion(one, sorted[at - 1] ?? ''))
+  return i < 0 ? undefined : sorted.slice(i - 1, i + 1)
+}
+
+/** A table by version, which has each version once. */
+const versions = <const S extends v.GenericSchema>(value: S) =>
+  v.pipe(
+    field.record(field.publishedVersion, value),
+    v.check(
+      (table) => twiceIn(table) === undefined,
+      ({ input }) => `${twiceIn(input)?.join(' and ')} are the same version: give it once`,
+    ),
+  )
+
+const reasons = v.exactOptional(versions(maybe(field.reason).wrapped))
 
 /** One hold that is wanted, or (`reason: false`) lifted. */
 export type HoldWish = Readonly<{ version: string; board?: string; reason: Off<string> }>
@@ -115,15 +133,14 @@ const boardHolds = field.record(
   maybe(field.reason).wrapped,
 )
 const holds = v.pipe(
-  field.record(
-    field.publishedVersion,
+  versions(
     v.lazy(
       (input): v.GenericSchema<unknown, Off<string> | Record<string, Off<string>>> =>
         input === false ? v.literal(false) : typeof input === 'string' ? field.reason : boardHolds,
     ),
   ),
-  v.transform((versions) =>
-    Object.entries(versions).flatMap(([version, of]): readonly HoldWish[] =>
+  v.transform((table) =>
+    Object.entries(table).flatMap(([version, of]): readonly HoldWish[] =>
       typeof of === 'object'
         ? Object.entries(of).map(([board, reason]) => ({ version, ...(board !== '*' && { board }), reason }))
         : [{ version, reason: of }],
@@ -131,9 +148,15 @@ const holds = v.pipe(
   ),
 )
 
+const aliases = v.pipe(
+  v.array(field.givenAlias),
+  v.maxLength(16, 'must be at most 16'),
+  v.check((list) => new Set(list).size === list.length, 'has a name twice'),
+)
+
 const channel = v.pipe(
   v.strictObject({
-    ...{ description: maybe(field.text(500)), cadence: maybe(cadence), aliases: maybe(v.array(field.givenAlias)) },
+    ...{ description: maybe(field.text(500)), cadence: maybe(cadence), aliases: maybe(aliases) },
     ...{ follow: maybe(follow), windows: maybe(windows), target: maybe(target), guard: maybe(guard) },
     ...{ default_ramp: maybe(duration), payload_keys: maybe(payloadKeys) },
     ...{ floors: reasons, dead_ends: reasons, holds: v.exactOptional(holds) },

@@ -81,8 +81,12 @@ async function parseYaml(name: string, text: string): Promise<Omit<ConfigFile, '
   }
   visit(document.contents, [])
   try {
-    return { value: document.toJS(), lines }
+    const value = document.toJS()
+    // An anchor may be used inside of itself: no data.
+    JSON.stringify(value)
+    return { value, lines }
   } catch (cause) {
+    if (cause instanceof TypeError) throw notRead(name, undefined, 'an anchor contains itself')
     throw notRead(name, undefined, `not YAML: ${messageOf(cause)}`)
   }
 }

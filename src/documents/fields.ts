@@ -8,10 +8,11 @@ import { parseVersion } from '../release/version.ts'
 
 /** Members of every plain object. */
 const reservedNames = new Set(['constructor', 'prototype', '__proto__'])
+export const reservedKeysMessage = 'must be an object without reserved names'
 const withoutReservedKeys = v.custom<Record<string, unknown>>((input) => {
   const isObject = typeof input === 'object' && input !== null && !Array.isArray(input)
   return isObject && !Object.keys(input).some((key) => reservedNames.has(key))
-}, 'must be an object without reserved names')
+}, reservedKeysMessage)
 
 /** A map by name. Refuses reserved names. */
 export const record = <K extends v.GenericSchema<string, string>, V extends v.GenericSchema>(key: K, value: V) =>

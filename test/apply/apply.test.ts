@@ -211,6 +211,33 @@ test.each<[string, string, string]>([
     '[apps.a.channels.s]\nfloors = { "1" = "" }',
     'line 2: apps.a.channels.s.floors.1: must not be empty',
   ],
+  ['what is no table', 'apps = 5', 'c.toml line 1: apps: must be a table, not 5'],
+  [
+    'a hold without a reason',
+    '[apps.a.channels.s]\nholds = { "1" = true }',
+    'line 2: apps.a.channels.s.holds.1: must be a table, not true',
+  ],
+  [
+    'one version in two spellings',
+    '[apps.a.channels.s]\nholds = { "4152.2.0" = "x", "4152.2" = false }',
+    'line 2: apps.a.channels.s.holds: 4152.2.0 and 4152.2 are the same version: give it once',
+  ],
+  [
+    'a floor in two spellings',
+    '[apps.a.channels.s]\nfloors = { "1" = "x", "2" = "x", "1.0" = "y" }',
+    'line 2: apps.a.channels.s.floors: 1 and 1.0 are the same version: give it once',
+  ],
+  [
+    'a target of nobody',
+    '[apps.a.channels.s]\ntarget = { oem = [] }',
+    'line 2: apps.a.channels.s.target.oem: names none: leave it out',
+  ],
+  ['a name twice', '[apps.a.channels.s]\naliases = ["x", "x"]', 'line 2: apps.a.channels.s.aliases: has a name twice'],
+  [
+    'too many names',
+    `[apps.a.channels.s]\naliases = ${JSON.stringify([...'abcdefghijklmnopq'])}`,
+    'line 2: apps.a.channels.s.aliases: must be at most 16',
+  ],
   ['a share', '[apps.a.channels.s]\nguard = { failures = "lots" }', 'must be a share such as "5%" or 0.05'],
 ])('names the line and the member: %s', async (_, text, message) => {
   expect(await wrongIn('c.toml', text)).toContain(message)
@@ -223,6 +250,7 @@ test.each<[string, string, string]>([
     'apps:\n  a:\n    channels:\n      s:\n        alias: [x]\n',
     'c.yaml line 5: apps.a.channels.s.alias: unknown member; did you mean aliases?',
   ],
+  ['an anchor in itself', 'apps: &a\n  a:\n    channels: *a\n', 'c.yaml: an anchor contains itself'],
   ['a key twice', 'apps:\n  a: {}\n  a: {}\n', 'c.yaml line 3: not YAML: '],
 ])('names the line and the member of YAML: %s', async (_, text, message) => {
   expect(await wrongIn('c.yaml', text)).toContain(message)

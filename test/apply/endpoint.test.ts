@@ -151,4 +151,7 @@ test('the command line sends the file with the identity of its job', async () =>
   expect(wrong).toEqual({ code: 3, text: expect.stringContaining('channels.toml line 3: apps.') })
   const { code, text } = await platte(['diff', file, '--store', server.url, '--root', pin, '--detailed-exitcode'], '')
   expect([code, text]).toEqual([1, expect.stringContaining('there is no such release')])
+  writeFileSync(file, '')
+  const empty = await platte(['diff', file, '--store', server.url, '--root', pin], '')
+  expect(empty).toEqual({ code: 2, text: expect.stringContaining('channels.toml: apps: is missing') })
 })
