@@ -8,8 +8,8 @@ import type { Window } from '../release/channel.ts'
 import { windowProblem } from '../release/window.ts'
 import { isHolderId, isInOrder, maxHolders, maxSlots } from './semaphore.ts'
 
-/** Room for `maxHolders` with the longest ids. */
-export const maxLockBytes = 2 * 1024 * 1024
+/** Room for `maxHolders` with the longest ids, and as many whose slots soak. */
+export const maxLockBytes = 4 * 1024 * 1024
 
 export const maxHistory = 100
 /** Of the last writes: a write whose answer was lost finds itself here. */

@@ -34,7 +34,7 @@ export const lockMachine = (locking: Locking, group: string, { id, via, held }: 
     const outcome = semaphores.lock(lock, { id, via, ...at })
     if (outcome.kind === 'full') return { result: outcome, change: freeing }
     if (outcome.kind === 'held') {
-      const isNews = now - semaphores.lastSeen(outcome.holder) > seenEveryMs
+      const isNews = Math.abs(now - semaphores.lastSeen(outcome.holder)) > seenEveryMs
       const change = isNews ? changed(freeing, semaphores.see(lock, id, { seen: at.since, tick: at.tick })) : freeing
       return { result: { kind: 'held' }, change }
     }
@@ -52,8 +52,10 @@ const keptMs = 6 * 60 * 1000
  * locksmith needs two requests for what FleetLock does in one, so it would lose each race: after a client of FleetLock, a
  * client of locksmith that found no slot is next.
  */
-function isKeptForLocksmith({ locksmithWaits, history }: Lock, now: Instant): boolean {
+function isKeptForLocksmith(lock: Lock, now: Instant): boolean {
+  const { locksmithWaits, history } = lock
   if (locksmithWaits === undefined || Math.abs(now - Date.parse(locksmithWaits)) > keptMs) return false
+  if (semaphores.available(lock) - soakingOf(lock, tickOf(lock, now)).length > 1) return false
   return history.findLast(({ what }) => what === 'lock')?.via === 'fleet-lock'
 }
 
@@ -62,11 +64,13 @@ export const unlockMachine = (locking: Locking, group: string, { id, via }: Omit
     const { lock } = current
     const semaphore = semaphores.unlock(lock, id)
     if (semaphore === undefined) return { result: 'not-held' }
-    return { result: 'unlocked', change: { semaphore, ...soaks(current, id), events: [{ what: 'unlock', via, id }] } }
+    // What an operator frees is not back.
+    const soak = via === 'operator' ? {} : soaks(current, id)
+    return { result: 'unlocked', change: { semaphore, ...soak, events: [{ what: 'unlock', via, id }] } }
   })
 
 /** A machine that came back, where the policy lets its slot soak. */
-function soaks({ lock, now }: Current, id: string): Pick<LockChange, 'more'> {
+export function soaks({ lock, now }: Pick<Current, 'lock' | 'now'>, id: string): Pick<LockChange, 'more'> {
   if (lock.policy.soak === undefined) return {}
   const tick = tickOf(lock, now)
   const others = soakingOf(lock, tick).filter((one) => one.id !== id)
@@ -147,28 +151,16 @@ export interface Swap {
   readonly index: bigint
   readonly written: Written
   readonly held?: string | undefined
-  /** The machine that writes, where it is known. */
-  readonly machine?: string | undefined
   /** Whether it may set `max`. */
   readonly isAdmin: boolean
 }
 
-/**
- * What a machine is shown: one that holds a slot, and asks for one where none is free, would wait for itself for ever, since
- * locksmith looks at the number of free slots before it looks at the holders.
- */
-export const shownTo = (lock: Semaphore, machine: string | undefined): Semaphore =>
-  machine === undefined || !semaphores.findHolder(lock, machine) || semaphores.available(lock) > 0
-    ? lock
-    : { ...lock, max: (lock.holders?.length ?? 0) + 1 }
-
 /** locksmith's compare-and-swap: one holder added, one removed, or another `max`. */
-export const swapSemaphore = (locking: Locking, group: string, { index, written, held, machine, isAdmin }: Swap) =>
+export const swapSemaphore = (locking: Locking, group: string, { index, written, held, isAdmin }: Swap) =>
   editLock<SwapResult>(locking, group, (current) => {
     const { lock, now } = current
     if (BigInt(lock.rev) !== index) return { result: { kind: 'stale' } }
-    const max = written.max === shownTo(lock, machine).max ? lock.max : written.max
-    const intent = semaphores.intentOf(lock, { ...written, max })
+    const intent = semaphores.intentOf(lock, { ...written, max: semaphores.maxIn(lock, written) })
     if (intent === undefined)
       return refused('a write changes one thing: it adds a holder, removes a holder, or sets max')
     if (intent.kind === 'set-max' && !isAdmin) return { result: { kind: 'not-allowed' } }

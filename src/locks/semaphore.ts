@@ -129,6 +129,21 @@ export function intentOf(from: Semaphore, to: Written): Intent | undefined {
   return steps.length > 1 ? undefined : (steps[0] ?? { kind: 'nothing' })
 }
 
+/**
+ * What a machine is shown: one that holds a slot, and asks for one where none is free, would wait for itself for ever, since
+ * locksmith looks at the number of free slots before it looks at the holders.
+ */
+export const shownTo = (lock: Semaphore, machine: string | undefined): Semaphore =>
+  machine === undefined || !findHolder(lock, machine) || available(lock) > 0 ? lock : { ...lock, max: maxShown(lock) }
+
+const maxShown = ({ holders }: Semaphore): number => (holders?.length ?? 0) + 1
+
+/** Who adds or removes a holder writes `max` as it was shown, and who adds or removes none sets it. */
+export function maxIn(lock: Semaphore, { max, holders }: Written): number {
+  const isSet = holders.length === (lock.holders?.length ?? 0)
+  return !isSet && available(lock) <= 0 && max === maxShown(lock) ? lock.max : max
+}
+
 /** Why no slot is given though one is free. */
 export interface Veto {
   readonly kind: 'hold' | 'rollback' | 'freeze' | 'window' | 'soak'

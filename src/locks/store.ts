@@ -112,7 +112,7 @@ export async function groupNames({ documents }: Pick<Locking, 'documents'>): Pro
 export async function refuseEmptyStore({ documents }: Pick<Locking, 'documents'>): Promise<void> {
   if ((await documents.get(catalogKey, maxCatalogBytes)) !== undefined) return
   throw new PlatteError('refused', `the store has no ${catalogKey}: no group of locks is made in it`, {
-    hint: 'mount what belongs there; `platte init` makes a new store',
+    hint: 'mount what belongs there; `platte mirror` copies a store, `platte init` without PLATTE_ROOT makes a new one',
   })
 }
 

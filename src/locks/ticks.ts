@@ -9,6 +9,11 @@ import type { Lock } from './document.ts'
 
 /** Two looks that are further apart, or in the wrong order, add nothing. */
 const maxStepMs = 12 * 60 * 1000
+/**
+ * Servers' clocks differ by minutes: the one ahead counts. A clock that was further ahead is set right, since a step back to
+ * it adds nothing.
+ */
+const maxAheadMs = 60 * 60 * 1000
 /** At most this often a look is written that changes nothing else. */
 const writtenEveryMs = 5 * 60 * 1000
 
@@ -21,23 +26,28 @@ export function tickOf({ ticks }: Pick<Lock, 'ticks'>, now: Instant): number {
   return ticks.ms + (step >= 0 && step <= maxStepMs ? step : 0)
 }
 
-export const ticksAt = (lock: Pick<Lock, 'ticks'>, now: Instant): Lock['ticks'] => ({
-  at: isoText(now),
-  ms: tickOf(lock, now),
-})
+export const ticksAt = (lock: Pick<Lock, 'ticks'>, now: Instant): Lock['ticks'] =>
+  lock.ticks && isBehind(lock.ticks, now) ? lock.ticks : { at: isoText(now), ms: tickOf(lock, now) }
+
+function isBehind({ at }: NonNullable<Lock['ticks']>, now: Instant): boolean {
+  const ahead = Date.parse(at) - now
+  return ahead > 0 && ahead <= maxAheadMs
+}
 
 /** Whether something waits for time to pass, and a look should be written. */
 export function isTickDue(lock: Ticking, now: Instant): boolean {
   const { policy, holders, ticks } = lock
   const isLeased = policy.lease !== undefined && policy.expirePerDay !== undefined && (holders?.length ?? 0) > 0
   if (!isLeased && soakingOf(lock, tickOf(lock, now)).length === 0) return false
-  return ticks === undefined || Math.abs(now - Date.parse(ticks.at)) > writtenEveryMs
+  if (ticks === undefined) return true
+  return !isBehind(ticks, now) && Math.abs(now - Date.parse(ticks.at)) > writtenEveryMs
 }
 
-/** Machines whose slot stays taken after they came back. */
-export function soakingOf({ policy, soaking = [] }: Pick<Lock, 'policy' | 'soaking'>, tick: number) {
+/** Machines whose slot stays taken after they came back; none that holds one again. */
+export function soakingOf({ policy, holders, soaking = [] }: Omit<Ticking, 'ticks'>, tick: number) {
   const soakMs = policy.soak === undefined ? 0 : durationMs(policy.soak)
-  return soaking.filter((one) => one.tick + soakMs > tick)
+  const left = soaking.filter((one) => one.tick + soakMs > tick)
+  return left.filter(({ id }) => holders?.every((holder) => holder.id !== id) ?? true)
 }
 
 /** How long until a slot is free, where all that are free soak; 0 where one does not. @param asking is not kept waiting by itself. */

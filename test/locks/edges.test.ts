@@ -1,5 +1,6 @@
 /** Where reboot locks meet what is not there, not allowed, not readable or not patient. */
 import { describe, expect, test } from 'vitest'
+import { encode } from '../../src/catalog/read.ts'
 import type { LockPolicy } from '../../src/locks/document.ts'
 import {
   acknowledgeRollback,
@@ -8,7 +9,9 @@ import {
   lockMachine,
   lookAtGroup,
   setMax,
+  unlockMachine,
 } from '../../src/locks/edits.ts'
+import { maxHolders } from '../../src/locks/semaphore.ts'
 import { parseLockTokens } from '../../src/locks/settings.ts'
 import { allGroups, maxGroups, readLock } from '../../src/locks/store.ts'
 import { minute, refusal } from '../world.ts'
@@ -119,6 +122,35 @@ describe('a machine whose answer was lost between the server and itself', () => 
   })
 })
 
+describe('a machine that is shown a slot of its own', () => {
+  const basic = (id: string, address: string) => ({
+    ...{ authorization: `Basic ${btoa(`${id}:any`)}`, 'cf-connecting-ip': address },
+  })
+  const asked = (endpoint: Endpoint, headers: Record<string, string>, path: string, init: RequestInit = {}) =>
+    endpoint.ask(path, { ...init, headers: { ...init.headers, ...headers } })
+
+  test('can set max to what it was shown', async () => {
+    const endpoint = await openEndpoint()
+    await lockMachine(endpoint.locking, group, { id: 'a', via: 'locksmith' })
+    const { node } = (await json(await asked(endpoint, basic('a', '10.0.0.1'), keyPath))) as {
+      node: { value: string; modifiedIndex: number }
+    }
+    expect(JSON.parse(node.value)).toEqual({ semaphore: 1, max: 2, holders: ['a'] })
+    const path = `${keyPath}?prevIndex=${node.modifiedIndex}`
+    expect((await asked(endpoint, basic('a', '10.0.0.1'), path, put(JSON.parse(node.value)))).status).toBe(200)
+    expect((await readLock(endpoint.locking, group))?.lock.max).toBe(2)
+  })
+
+  test('gives it back under any user name, as its address tells', async () => {
+    const endpoint = await openEndpoint()
+    const ask: Endpoint['ask'] = (path, init) => asked(endpoint, basic('any', '10.0.0.1'), path, init)
+    const machine = locksmithd(ask, group, 'a')
+    for (const step of [machine.lock, machine.lock, machine.unlock]) expect(await step()).toBe('done')
+    expect(await endpoint.holders()).toEqual([])
+    expect((await readLock(endpoint.locking, group))?.lock.max).toBe(1)
+  })
+})
+
 describe('tokens', () => {
   const tokens = parseLockTokens(
     'read:workers:read-workers-token,lock:workers:lock-workers-token,admin:workers:admin-workers-token,write:write-every-token',
@@ -190,6 +222,33 @@ describe('time', () => {
     expect(await endpoint.holders()).toEqual([])
   })
 
+  test('servers whose clocks differ by minutes free nobody early', async () => {
+    const endpoint = await openEndpoint()
+    await setPolicy(endpoint, policy)
+    await lockMachine(endpoint.locking, group, { id: 'a', via: 'fleet-lock' })
+    for (let i = 0; i < 60; i++) {
+      endpoint.store.time.now += 11 * minute
+      await look(endpoint)
+      endpoint.store.time.now -= 11 * minute - 1000
+      await look(endpoint)
+    }
+    expect(await endpoint.holders()).toEqual(['a'])
+  })
+
+  test('a holder that asks is seen, though the clock was ahead when it got its slot', async () => {
+    const endpoint = await openEndpoint()
+    await setPolicy(endpoint, policy, 2)
+    const a = zincati(endpoint.ask, group, 'a')
+    expect(await a.lock()).toBe('done')
+    endpoint.store.time.now -= 24 * hour
+    for (let i = 0; i < 60; i++) {
+      endpoint.store.time.now += 6 * minute
+      expect(await a.lock()).toBe('done')
+      await look(endpoint)
+    }
+    expect(await endpoint.history()).not.toContain('expire a')
+  })
+
   test('a slot soaks after its holder came back, and not for that machine itself', async () => {
     const endpoint = await openEndpoint()
     await setPolicy(endpoint, { soak: 'PT15M' })
@@ -221,6 +280,38 @@ describe('time', () => {
     expect(await c?.lock()).toBe('again')
     endpoint.store.time.now += 5 * minute
     expect(await c?.lock()).toBe('done')
+  })
+
+  test('a machine that soaks and has its slot again takes one slot', async () => {
+    const endpoint = await openEndpoint()
+    await setPolicy(endpoint, { soak: 'PT15M' }, 2)
+    const [a, b] = [zincati(endpoint.ask, group, 'a'), zincati(endpoint.ask, group, 'b')]
+    for (const step of [a.lock, a.unlock, a.lock, b.lock]) expect(await step()).toBe('done')
+  })
+
+  test('a slot that an operator frees does not soak: its machine is not back', async () => {
+    const endpoint = await openEndpoint()
+    await setPolicy(endpoint, { soak: 'PT15M' })
+    expect(await locksmith(endpoint.ask, group, 'a').lock()).toBe('done')
+    await unlockMachine(endpoint.locking, group, { id: 'a', via: 'operator' })
+    expect(await zincati(endpoint.ask, group, 'b').lock()).toBe('done')
+  })
+
+  test('a slot that an update check frees soaks', async () => {
+    const endpoint = await openEndpoint()
+    await setPolicy(endpoint, { soak: 'PT15M', releaseOnReboot: true })
+    const [a, b] = [locksmith(endpoint.ask, group, 'a'), zincati(endpoint.ask, group, 'b')]
+    expect(await a.lock()).toBe('done')
+    const event = '<event eventtype="3" eventresult="2" previousversion="1"/>'
+    const body = `<request protocol="3.0"><app appid="{e96281a6-d1af-4bde-9a0a-97b76e56dc57}" version="2" track="stable" board="amd64-usr" machineid="a">${event}<updatecheck/></app></request>`
+    await endpoint.ask('/v1/update/', { method: 'POST', body })
+    expect(await endpoint.holders()).toEqual([])
+    expect(await b.lock()).toBe('again')
+    for (let i = 0; i < 3; i++) {
+      endpoint.store.time.now += 6 * minute
+      await look(endpoint)
+    }
+    expect(await b.lock()).toBe('done')
   })
 })
 
@@ -255,6 +346,34 @@ test('locksmith has its turn among clients of FleetLock that ask all the time', 
     if (second > 3600) throw new Error('locksmith never had its turn')
   }
   expect(turns).toBeLessThan(5)
+})
+
+test('of several free slots one is kept for locksmith', async () => {
+  const endpoint = await openEndpoint()
+  await setPolicy(endpoint, {}, 3)
+  const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((id) => zincati(endpoint.ask, group, id))
+  for (const one of [a, b, c]) expect(await one?.lock()).toBe('done')
+  const daemon = locksmithd(endpoint.ask, group, 'slow')
+  expect(await daemon.lock()).toBe('again')
+  endpoint.store.time.now += 10_000
+  expect(await daemon.lock()).toBe('again')
+  for (const one of [a, b]) expect(await one?.unlock()).toBe('done')
+  expect([await d?.lock(), await e?.lock(), await daemon.lock()]).toEqual(['done', 'again', 'done'])
+})
+
+test('a document of the most and longest ids is read again', async () => {
+  const endpoint = await openEndpoint()
+  await setPolicy(endpoint, { soak: 'PT15M' }, maxHolders)
+  const { lock } = (await readLock(endpoint.locking, group)) ?? expect.fail()
+  const ids = Array.from({ length: maxHolders }, (_, i) => '\u{1f680}'.repeat(251) + String(1000 + i))
+  const holders = ids.map((id) => ({ id, via: 'fleet-lock', since: lock.ticks?.at, seen: lock.ticks?.at, tick: 1e12 }))
+  const soaking = ids.map((id) => ({ id: `${id.slice(0, -4)}x${id.slice(-3)}`, tick: 1e12 }))
+  const history = ids.slice(0, 99).map((id) => ({ at: lock.ticks?.at, what: 'lock', via: 'fleet-lock', id }))
+  const key = `locks/${group}.json`
+  await endpoint.store.bucket.overwrite(key, encode({ ...lock, holders, soaking, history }))
+  expect(await zincati(endpoint.ask, group, ids[0] ?? '').unlock()).toBe('done')
+  expect(await locksmith(endpoint.ask, group, ids[1] ?? '').unlock()).toBe('done')
+  expect(await endpoint.holders()).toHaveLength(maxHolders - 2)
 })
 
 describe('monitoring', () => {

@@ -8,7 +8,7 @@ import { readText } from '../../http/body.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import type { Lock } from '../document.ts'
-import { createGroup, lookAtGroup, noteWaiting, shownTo, swapSemaphore } from '../edits.ts'
+import { createGroup, lookAtGroup, noteWaiting, swapSemaphore } from '../edits.ts'
 import {
   available,
   findHolder,
@@ -17,6 +17,7 @@ import {
   maxHolders,
   maxSlots,
   type Semaphore,
+  shownTo,
   type Written,
 } from '../semaphore.ts'
 import { NoGroup, readLock, refuseEmptyStore } from '../store.ts'
@@ -211,14 +212,11 @@ async function create(request: KeyRequest, { max, holders }: Written): Promise<R
 }
 
 async function swap(request: KeyRequest, { index, written }: Extract<Put, { kind: 'swap' }>): Promise<Response> {
-  const { c, locks, access, machine, group } = request
+  const { c, locks, access, group } = request
   const { locking, memory } = locks
   if (!access.may('lock', group)) return denied(request, 'this token may only read')
   const [peer, now] = [peerOf(c), locking.clock()]
-  const swapping = {
-    ...{ index, written, held: await heldIn(request, group), isAdmin: access.may('admin', group) },
-    machine: machine ?? memory.lockedFrom(peer, group, now),
-  }
+  const swapping = { index, written, held: await heldIn(request, group), isAdmin: access.may('admin', group) }
   const { result, before, after } = logLock(request, group, await swapSemaphore(locking, group, swapping))
   const compared = `[${index} != ${after.rev}]`
   switch (result.kind) {

@@ -9,7 +9,7 @@ import { type ErrorCode, messageOf, PlatteError } from '../../kernel/errors.ts'
 import { isoText } from '../../kernel/format.ts'
 import { describeError, logWith } from '../../kernel/log.ts'
 import type { Lock } from '../document.ts'
-import { staleHoldersOf, vetoHere } from '../edits.ts'
+import { soaks, staleHoldersOf, vetoHere } from '../edits.ts'
 import { findHolder, unlock } from '../semaphore.ts'
 import { allGroups, editLock, type Groups, type LockEdit, type Locking, readLock } from '../store.ts'
 import { etcd, etcdPrefix } from './etcd.ts'
@@ -176,18 +176,21 @@ function notesOf({ machineId, events }: OmahaAppRequest): readonly What[] {
 
 /** @returns whether the group changed. Reads first: most reports change nothing. */
 async function note(locking: Locking, { what, group, id }: Note): Promise<boolean> {
-  const edit = (lock: Lock, now: number) => (what === 'release' ? releaseOf(lock, id) : rollbackOf(lock, now))
+  const edit = (lock: Lock, now: number) => (what === 'release' ? releaseOf(lock, now, id) : rollbackOf(lock, now))
   const { lock } = (await readLock(locking, group)) ?? {}
   if (lock === undefined || !edit(lock, locking.clock()).result) return false
   return (await editLock(locking, group, (current) => edit(current.lock, current.now))).result
 }
 
 /** Frees the slot, if the policy says so. Only of a locksmith holder: FleetLock's ids differ from those in checks. */
-function releaseOf(lock: Lock, id: string): LockEdit<boolean> {
+function releaseOf(lock: Lock, now: number, id: string): LockEdit<boolean> {
   const isReleased = lock.policy.releaseOnReboot && findHolder(lock, id)?.via === 'locksmith'
   const semaphore = isReleased ? unlock(lock, id) : undefined
   if (semaphore === undefined) return { result: false }
-  return { result: true, change: { semaphore, events: [{ what: 'release', via: 'check', id }] } }
+  return {
+    result: true,
+    change: { semaphore, ...soaks({ lock, now }, id), events: [{ what: 'release', via: 'check', id }] },
+  }
 }
 
 /** Records that a machine fell back to its old version, if the policy pauses the group after that. */
