@@ -63,6 +63,8 @@ export async function readLock({ documents }: Pick<Locking, 'documents'>, group:
 
 /** More are counted, and not read. */
 export const maxGroups = 2_000
+/** What is wrong with one document, and says nothing of the others. */
+const isOfOne = new Set<string>(['bad-document', 'too-large', 'forbidden'])
 /** Read at once. */
 const atOnce = 16
 
@@ -87,7 +89,7 @@ export async function allGroups({ documents }: Pick<Locking, 'documents'>): Prom
         try {
           return (await readLock({ documents }, group))?.lock
         } catch (error) {
-          if (!(error instanceof PlatteError) || error.code !== 'bad-document') throw error
+          if (!(error instanceof PlatteError) || !isOfOne.has(error.code)) throw error
           damaged.set(group, error.message)
           return undefined
         }

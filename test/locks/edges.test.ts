@@ -393,6 +393,31 @@ describe('monitoring', () => {
     expect((await health(endpoint)).problems).toEqual([expect.stringContaining('locks/broken.json')])
   })
 
+  test('a document that is too large is damage of its group alone, until it is removed', async () => {
+    const endpoint = await openEndpoint()
+    await createGroup(endpoint.locking, 'broken', 1, 'operator')
+    await endpoint.store.bucket.overwrite('locks/broken.json', new Uint8Array(8 * 1024 * 1024))
+    const found = await metrics(endpoint)
+    expect(found.get('platte_lock_slots')).toEqual(new Map([[group, 1]]))
+    expect(found.get('platte_lock_damaged_groups')).toEqual(new Map([['', 1]]))
+    expect((await health(endpoint)).problems).toEqual([expect.stringContaining('locks/broken.json')])
+    endpoint.store.bucket.erase('locks/broken.json')
+    endpoint.store.time.now += 2 * minute
+    expect((await health(endpoint)).problems).toEqual([])
+  })
+
+  test('a store that could not be read for a while is told until it is read, though nothing is written', async () => {
+    const endpoint = await openEndpoint()
+    const [a, b] = [zincati(endpoint.ask, group, 'a'), zincati(endpoint.ask, group, 'b')]
+    expect(await a.lock()).toBe('done')
+    endpoint.faults.killed = true
+    expect(await b.lock()).toBe('again')
+    expect((await health(endpoint)).problems).toContainEqual(expect.stringMatching(/^locks: /))
+    endpoint.faults.killed = false
+    expect(await b.lock()).toBe('again')
+    expect((await health(endpoint)).problems).not.toContainEqual(expect.stringMatching(/^locks: /))
+  })
+
   test('all groups are measured, and those beyond the bound are counted', async () => {
     const endpoint = await openEndpoint()
     const { lock } = (await readLock(endpoint.locking, group)) ?? expect.fail()

@@ -101,13 +101,12 @@ export async function heldIn({ c, serving, locks }: LockRequest, group: string):
   return holdIn(state.catalog.catalog, refs)
 }
 
-/** Logs changes and vetoes. What was written shows that the store can be written. */
+/** Logs changes and vetoes. */
 export function logLock<Done extends LockOutcome<unknown>>(
-  { serving, c, locks }: LockRequest,
+  { serving, c }: LockRequest,
   group: string,
   done: Done,
 ): Done {
-  if (done.after !== done.before) locks.memory.note('', undefined)
   const log = requestLog(serving.reader.log, c.req.raw)
   for (const { what, ...event } of done.events)
     log({ level: what === 'expire' ? 'warn' : 'info', event: 'lock', what, group, ...event })

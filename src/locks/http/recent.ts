@@ -26,8 +26,10 @@ interface Peer {
 export interface Memory {
   refused(why: Refusal): void
   counts(): ReadonlyMap<string, number>
-  /** What is wrong with a group, or with all for `''`; `undefined` once it is right again. */
-  note(group: string, problem: string | undefined): void
+  /** What is wrong with the store; `undefined` once it is right again. */
+  note(what: 'read' | 'write' | 'list', problem: string | undefined): void
+  /** What is wrong with groups, instead of what was. */
+  noteGroups(damaged: ReadonlyMap<string, string>): void
   problems(): readonly string[]
   /** Notes that locksmith found no slot free. @returns whether it waits: it looked before, and not just before. */
   foundFull(group: string, now: Instant): boolean
@@ -42,16 +44,20 @@ export interface Memory {
 export function openMemory(): Memory {
   const counts = new Map<string, number>(refusals.map((why) => [why, 0]))
   const problems = new Map<string, string>()
+  let groups: ReadonlyMap<string, string> = new Map()
   const peers = new Map<string, Peer>()
   const full = new Map<string, Instant>()
   return {
     refused: (why) => void counts.set(why, (counts.get(why) ?? 0) + 1),
     counts: () => counts,
-    note(group, problem) {
-      if (problem === undefined) problems.delete(group)
-      else problems.set(group, problem)
+    note(what, problem) {
+      if (problem === undefined) problems.delete(what)
+      else problems.set(what, problem)
     },
-    problems: () => [...problems.values()],
+    noteGroups(damaged) {
+      groups = damaged
+    },
+    problems: () => [...new Set([...problems.values(), ...groups.values()])],
     foundFull(group, now) {
       const before = full.get(group)
       const gapMs = before === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - before)

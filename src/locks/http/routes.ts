@@ -16,10 +16,13 @@ import { etcd, etcdPrefix } from './etcd.ts'
 import { fleetLock, fleetLockHeader, fleetLockPaths } from './fleet.ts'
 import { type LockProtocol, type Locks, machineOf, readAccess } from './lock-request.ts'
 import { type Memory, openMemory, type Refusal } from './recent.ts'
+import { watched } from './watched.ts'
 
 /** Both protocols, with and without a token before their own paths. */
 export function openLocks(given: Omit<Locks, 'memory'>): Extension {
-  const locks: Locks = { ...given, memory: openMemory() }
+  const memory = openMemory()
+  const { locking } = given
+  const locks: Locks = { ...given, memory, locking: { ...locking, documents: watched(locking.documents, memory) } }
   return {
     name: 'locks',
     mount(app, serving) {
@@ -62,12 +65,12 @@ async function lockGauges({ locking, memory }: Locks): Promise<readonly Gauge[]>
 
 async function lookAtAll(locking: Locking, memory: Memory): Promise<Groups> {
   const groups = await allGroups(locking)
-  for (const { group } of groups.locks) memory.note(group, undefined)
-  for (const [group, problem] of groups.damaged) memory.note(group, problem)
+  memory.note('list', undefined)
+  memory.noteGroups(groups.damaged)
   return groups
 }
 
-/** Health does not wait for the groups: they are read again after this time. */
+/** Health does not wait for the groups: they are read again after this time, or where they could not be. */
 const lookEveryMs = 60_000
 
 function lockProblems({ locking, memory }: Locks): () => Promise<readonly string[]> {
@@ -76,7 +79,10 @@ function lockProblems({ locking, memory }: Locks): () => Promise<readonly string
     const now = locking.clock()
     if (Math.abs(now - lookedAt) >= lookEveryMs) {
       lookedAt = now
-      await lookAtAll(locking, memory).catch((error) => memory.note('', `locks: ${messageOf(error)}`))
+      await lookAtAll(locking, memory).catch((error) => {
+        memory.note('list', `locks: ${messageOf(error)}`)
+        lookedAt = Number.NEGATIVE_INFINITY
+      })
     }
     return memory.problems()
   }
@@ -102,7 +108,6 @@ function answerLock(serving: Serving, locks: Locks): (c: Context) => Promise<Res
       const code = error instanceof PlatteError ? error.code : undefined
       const status = (code && statuses[code]) ?? 500
       locks.memory.refused(code === 'conflict' ? 'lost-race' : (refusalOf[status] ?? 'damaged'))
-      if (status === 503 && code !== 'conflict') locks.memory.note('', `locks: ${messageOf(error)}`)
       const logged = describeError(error, status === 500)
       const level = status < 500 ? 'info' : 'error'
       const log = requestLog(serving.reader.log, c.req.raw)
