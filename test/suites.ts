@@ -48,8 +48,8 @@ export const long: readonly string[] = [
   'openapi/{contract,client}.test.ts',
 ]
 
-/** What runs only in the image of `.ci/container`. */
-export const elsewhere: readonly string[] = ['**/container/**']
+/** What has a run of its own: in the image of `.ci/container`, and of the package, on each Node. */
+export const elsewhere: readonly string[] = ['**/container/**', '**/package/**']
 
 /** Tests of many rounds (`rounds.ts`). */
 export const scaled: readonly string[] = [
