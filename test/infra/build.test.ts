@@ -109,7 +109,7 @@ test('the template: nothing that is installed sees a secret', async () => {
   git('add', '.')
   git('commit', '-m', 'a copy')
   const jobs = parse(readFileSync(join(clone, 'infra/gitlab/platte.yml'), 'utf8'))
-  const lines = ['set -eo pipefail', ...jobs['.platte'].before_script, 'platte'].join('\n')
+  const lines = ['set -eo pipefail', ...jobs['.platte-cli'].before_script, 'platte'].join('\n')
   const job = { ...env, PLATTE_REPOSITORY: clone, PLATTE_COMMIT: 'HEAD', CI_PROJECT_DIR: work }
   const ran = await runBash(['-c', lines], { cwd: work, env: job })
   expect([ran.status, ran.stderr]).toEqual([0, expect.anything()])
