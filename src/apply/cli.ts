@@ -57,18 +57,13 @@ export const diffCommand = (): Command =>
     .option('--prune', pruneWords)
     .option('--detailed-exitcode', 'exit with 2 where something would change, and with 1 after an error')
     .action(async (name: string, options: FileOptions) => {
-      try {
-        const file = await readConfigFile(name)
-        const applied = await inFile(file, async (config) => {
-          const { store } = await cli.openReadingOf(options, warn)
-          return previewApply(await planApply(store, { config, prune: options.prune ?? false }, issueOf(store)))
-        })
-        print(options, applied)
-        if (options.detailedExitcode && !isEmpty(applied)) process.exitCode = 2
-      } catch (error) {
-        if (!options.detailedExitcode || !(error instanceof PlatteError)) throw error
-        throw new PlatteError('bad-request', error.message, error.hint === undefined ? {} : { hint: error.hint })
-      }
+      const file = await readConfigFile(name)
+      const applied = await inFile(file, async (config) => {
+        const { store } = await cli.openReadingOf(options, warn)
+        return previewApply(await planApply(store, { config, prune: options.prune ?? false }, issueOf(store)))
+      })
+      print(options, applied)
+      if (options.detailedExitcode && !isEmpty(applied)) process.exitCode = 2
     })
 
 export const exportConfigCommand = (): Command =>

@@ -28,7 +28,9 @@ export async function run(words: readonly string[]): Promise<void> {
     program.addCommand(prepared((await loadCommand(word)) ?? (await unknown(word)), 'platte'))
     await program.parseAsync(words, { from: 'user' })
   } catch (error) {
-    process.exitCode = fail(error)
+    const code = fail(error)
+    // There, 2 means that something would change.
+    process.exitCode = words.includes('--detailed-exitcode') ? Math.min(code, 1) : code
   }
 }
 

@@ -56,12 +56,13 @@ function describe(error: unknown): Described {
   return { code: 'defect', message: `a defect: ${error instanceof Error ? error.stack : error}` }
 }
 
-/** A reader that goes away (`| head`) is not a failure. */
+/** A reader that goes away (`| head`) is not a failure, and changes no exit code. A full disk is one. */
 function endWithReader(): void {
   if (process.stdout.listenerCount('error') > 0) return
   process.stdout.once('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(0)
+    if (error.code === 'EPIPE') process.exit()
+    write(`error: the output cannot be written: ${error.message}`)
+    process.exit(1)
   })
 }
 

@@ -1,6 +1,6 @@
 /** What a terminal, a pipe and a script see. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, inject, test } from 'vitest'
@@ -13,6 +13,11 @@ afterAll(() => rmSync(dir, { recursive: true }))
 const env = (more: object) => ({ PATH: process.env.PATH, HOME: dir, PLATTE_STORE: 'file:store', ...more })
 const platte = (words: readonly string[], { env: more = {}, node = [] as readonly string[] } = {}) =>
   spawnSync(process.execPath, [...node, inject('cli'), ...words], { cwd: dir, env: env(more), encoding: 'utf8' })
+/** The same in a pipe, or with a redirection. */
+const shell = (words: string) =>
+  spawnSync('bash', ['-o', 'pipefail', '-c', `"${process.execPath}" "${inject('cli')}" ${words}`], {
+    ...{ cwd: dir, env: env(pin), encoding: 'utf8' },
+  })
 /** The same on a terminal of 100 columns; both streams are one. */
 const onTerminal = (words: string, more: object = {}) =>
   spawnSync('script', ['-qec', `stty cols 100; "${process.execPath}" "${inject('cli')}" ${words}`, '/dev/null'], {
@@ -76,6 +81,27 @@ describe('--quiet', () => {
     expect(platte(['show', '--quiet']).stderr).toMatch(/^error: /)
     expect(JSON.parse(platte(['init', '--keys', 'keys', '--quiet', '--json']).stdout)).toHaveProperty('pin')
   })
+})
+
+describe('diff --detailed-exitcode', () => {
+  const file = join(dir, 'channels.toml')
+  writeFileSync(file, '[apps."io.example.agent".channels.stable]\ndescription = "y"\n')
+  const diff = ['diff', file, '--detailed-exitcode']
+
+  test('exits with 2 where something would change, also for a reader that goes away', () => {
+    expect(platte(diff, { env: pin }).status).toBe(2)
+    expect(shell(`${diff.join(' ')} | true`).status).toBe(2)
+  })
+  test('exits with 1 after any error, which keeps its name', () => {
+    expect(platte(['diff', '--detailed-exitcode']).status).toBe(1)
+    const { status, stdout } = platte([...diff, '--json'])
+    expect([status, JSON.parse(stdout).error.code]).toEqual([1, 'configuration'])
+  })
+})
+
+test('output that cannot be written is an error', () => {
+  const { status, stderr } = shell('channel list --app io.example.agent >/dev/full')
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/^error: the output cannot be written: ENOSPC.*\n$/)])
 })
 
 describe('a failure with --json', () => {
