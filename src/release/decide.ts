@@ -10,7 +10,7 @@ export const reasonSentences = {
   'unknown-app': 'this app is not in the catalog',
   'unknown-channel': 'this app has no channel of that name',
   'no-release-for-board': 'this channel has no release for that board',
-  'up-to-date': 'it runs the newest release, or a newer one',
+  'up-to-date': 'this channel offers nothing newer than the machine runs',
   held: '{version} is held',
   'floor-held': 'it must install the floor {version} first, and that one is held or withdrawn',
   withdrawn: '{version} was withdrawn',

@@ -23,7 +23,7 @@ const sentences: Record<Reason, string> = {
   'unknown-app': 'no update: this app is not in the catalog (why)',
   'unknown-channel': 'no update: this app has no channel of that name (why)',
   'no-release-for-board': 'no update: this channel has no release for that board (why)',
-  'up-to-date': 'no update: it runs the newest release, or a newer one (why)',
+  'up-to-date': 'no update: this channel offers nothing newer than the machine runs (why)',
   held: 'no update: 3 is held (why)',
   'floor-held': 'no update: it must install the floor 3 first, and that one is held or withdrawn (why)',
   withdrawn: 'no update: 3 was withdrawn (why)',

@@ -83,7 +83,10 @@ const rows: Readonly<Record<Reason, Told>> = {
     machine: 'no-release-for-board',
     operator: 'no update: this channel has no release for that board',
   },
-  'up-to-date': { machine: 'up-to-date', operator: 'no update: it runs the newest release, or a newer one' },
+  'up-to-date': {
+    machine: 'up-to-date',
+    operator: 'no update: this channel offers nothing newer than the machine runs',
+  },
   held: { machine: `held: ${escaped}`, operator: `no update: 2 is held (${why.reason})` },
   'floor-held': {
     machine: `floor-held: ${escaped}`,

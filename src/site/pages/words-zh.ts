@@ -14,7 +14,7 @@ const reasons: Readonly<Record<Reason, readonly [label: string, sentence: string
   'unknown-app': ['没有这个应用', '目录中没有这个应用。'],
   'unknown-channel': ['没有这个通道', '这个应用没有该名称的通道。'],
   'no-release-for-board': ['没有适合此硬件的版本', '此通道没有适合该硬件的版本。'],
-  'up-to-date': ['所有机器', '它已运行最新或更新的版本。'],
+  'up-to-date': ['所有机器', '此通道没有比它所运行的更新的版本。'],
   held: ['已暂停', '{version} 已暂停。'],
   'floor-held': ['必经版本已暂停', '它必须先经过 {version}，而该版本已暂停或撤回。'],
   withdrawn: ['已撤回', '{version} 已撤回。'],
