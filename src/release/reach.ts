@@ -95,7 +95,7 @@ function sentenceOf({ old, now, isWider }: Board, status: ReleaseStatus): Senten
   if (share > was && place && newestFirst(release, place) > 0)
     return { kind: 'instead', text: `machines that ${place.version} no longer reaches get ${version}` }
   const reach = (text: string): Sentence => ({ kind: 'reach', text: `${version} goes ${text}` })
-  if (share > was) return reach(`from ${percent(was)} to ${to} at once`)
+  if (share > was && percent(share) !== percent(was)) return reach(`from ${percent(was)} to ${to} at once`)
   if (share === 0) return undefined
   if (isWider(version)) return reach(`to ${to}, also to some that a target left out`)
   const before = known?.candidate.schedule
