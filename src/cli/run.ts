@@ -59,7 +59,7 @@ export function prepared(one: Command, parent: string): Command {
       subcommandTerm: (sub) => [sub.name(), ...argumentsOf(sub)].join(' '),
       optionDescription: ({ mandatory, description }: Option) => `${description}${mandatory ? ' (required)' : ''}`,
     })
-    .exitOverride((error) => failUsage(error, path))
+    .exitOverride((error) => failUsage(error, one, path))
   for (const sub of one.commands) prepared(sub, path)
   return one
 }
@@ -87,10 +87,17 @@ function synopsisOf(one: Command, path: string): string {
 }
 
 /** @throws CommanderError once help was printed; PlatteError('usage') for what commander refuses. */
-function failUsage(error: CommanderError, path: string): never {
+function failUsage(error: CommanderError, one: Command, path: string): never {
   if (error.code.startsWith('commander.help')) throw error
-  throw new PlatteError('usage', error.message.replace(/^error: /, ''), { hint: `see ${path} --help` })
+  const lacks = error.code === 'commander.missingMandatoryOptionValue' ? missingOf(one) : []
+  const message = lacks.length > 1 ? `required options not specified: ${lacks.join(', ')}` : error.message
+  throw new PlatteError('usage', message.replace(/^error: /, ''), { hint: `see ${path} --help` })
 }
+
+const missingOf = (one: Command): readonly string[] =>
+  one.options
+    .filter((option) => option.mandatory && one.getOptionValue(option.attributeName()) === undefined)
+    .map(({ flags }) => flags)
 
 function fail(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2

@@ -41,7 +41,7 @@ function reasonOrUndo({ reason, undo, ...given }: { readonly reason?: string; re
 const marking = (action: 'withdraw' | 'floor' | 'dead-end', description: string) => () =>
   editing(action, description, reasonOrUndo)
     .argument('<version>', 'the release')
-    .option('--reason <words>', 'why, best with a link')
+    .option('--reason <words>', 'why, best with a link; required without --undo')
     .option('--undo', 'remove the mark')
 
 export const withdrawCommand = marking('withdraw', 'stop offering a release')
@@ -51,7 +51,7 @@ export const deadEndCommand = marking('dead-end', 'offer no update to machines t
 export const rollbackCommand = () =>
   editing('rollback', 'send machines back from a bad release to the newest other one', reasonOrUndo)
     .argument('<version>', 'the bad release')
-    .option('--reason <words>', 'why, best with a link')
+    .option('--reason <words>', 'why, best with a link; required without --undo')
     .option('--to <version>', 'refuse if any machine would get another version')
     .option('--undo', 'offer the release again, and stop sending machines back')
 
