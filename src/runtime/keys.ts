@@ -39,7 +39,7 @@ export const loadFolder = async (folder: string, role: RoleName, access: KeyAcce
 
 /** All key pairs of one role in a folder, `ROLE*.jwk`, in the order of their names. */
 export async function loadPairs(folder: string, role: RoleName, access: KeyAccess): Promise<readonly KeyPair[]> {
-  const names = await readable(folder, readdir(folder))
+  const names = await readable(folder, readdir(folder), role === 'root' ? rootKeysHint : undefined)
   const files = names.filter((name) => name.startsWith(role) && name.endsWith('.jwk')).sort()
   const pairs: KeyPair[] = []
   // One after another: each may ask for a passphrase.
@@ -152,8 +152,10 @@ async function withTemporary<T>(file: string, text: string, place: (temporary: s
 
 const readText = (file: string): Promise<string> => readable(file, readFile(file, 'utf8'))
 
-const readable = <T>(path: string, reading: Promise<T>): Promise<T> =>
+const keysHint = 'check PLATTE_KEYS, PLATTE_RELEASE_KEY and PLATTE_TIMESTAMP_KEY; `platte init` makes keys'
+export const rootKeysHint = 'name the folder of root*.jwk with --root-keys'
+
+const readable = <T>(path: string, reading: Promise<T>, hint = keysHint): Promise<T> =>
   reading.catch((cause: unknown) => {
-    const hint = 'check PLATTE_KEYS, PLATTE_RELEASE_KEY and PLATTE_TIMESTAMP_KEY; `platte init` makes keys'
     throw new PlatteError('credentials', `${path} cannot be read: ${messageOf(cause)}`, { hint, cause })
   })

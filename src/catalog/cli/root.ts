@@ -19,7 +19,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { durationText, isoText, timeText } from '../../kernel/format.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import { compareVersions, parseVersion } from '../../release/version.ts'
-import { loadFolder, loadPair, loadPublicKey, makeKey } from '../../runtime/keys.ts'
+import { loadFolder, loadPair, loadPublicKey, makeKey, rootKeysHint } from '../../runtime/keys.ts'
 import type { Algorithm, Signer } from '../../trust/keys.ts'
 import { formatPin, type TrustedRoot } from '../../trust/verify-root.ts'
 import type { StoreReader } from '../read.ts'
@@ -150,8 +150,8 @@ function rotate(): Command {
       const { store } = await openStoreOf(options, warn)
       const access = keyAccessOf(options)
       const rootKeys = await loadFolder(options.rootKeys, 'root', access)
-      const hint = 'name the folder of root*.jwk with --root-keys'
-      if (rootKeys.length === 0) throw new PlatteError('credentials', `${options.rootKeys} holds no root key`, { hint })
+      if (rootKeys.length === 0)
+        throw new PlatteError('credentials', `${options.rootKeys} holds no root key`, { hint: rootKeysHint })
       const fresh = await makeKey(options.newKey, options.alg, access, options.encrypt)
       const { role, replace } = options
       const withFresh = (keys: readonly Signer[]): readonly Signer[] =>
