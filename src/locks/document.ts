@@ -25,6 +25,7 @@ const reasonText = v.pipe(
   v.maxLength(200),
   v.check(isVisible, 'must be visible characters'),
 )
+export const isFreezeReason = (text: string): boolean => v.is(reasonText, text)
 const holderId = v.pipe(v.string(), v.check(isHolderId, 'must be 1 to 255 characters on one line'))
 const via = v.picklist(['locksmith', 'fleet-lock', 'operator'])
 const holder = v.strictObject({

@@ -71,7 +71,7 @@ const atOnce = 16
 export interface Groups {
   /** In byte order of their names. */
   readonly locks: readonly Lock[]
-  /** Documents that cannot be read: what is wrong, by group. */
+  /** Documents that cannot be read: what is wrong, by group; in that order, too. */
   readonly damaged: ReadonlyMap<string, string>
   /** How many groups there are beyond `maxGroups`. */
   readonly unread: number
@@ -97,7 +97,8 @@ export async function allGroups({ documents }: Pick<Locking, 'documents'>): Prom
     )
     locks.push(...read.filter((lock) => lock !== undefined))
   }
-  return { locks, damaged, unread: Math.max(0, names.length - maxGroups) }
+  const inOrder = new Map([...damaged].sort(([a], [b]) => (a < b ? -1 : 1)))
+  return { locks, damaged: inOrder, unread: Math.max(0, names.length - maxGroups) }
 }
 
 /** Names of groups, in byte order; none where the store cannot list. */

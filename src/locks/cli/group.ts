@@ -30,9 +30,18 @@ export const numberFrom = (min: number, max: number) => (text: string) => {
 }
 export const parseMax = numberFrom(0, maxSlots)
 
+const defaultGroup = 'default'
+
 /** A command on one group. */
 export const locking = (name: string, description: string): Command =>
-  lockCommandOf(name, description).option('--group <group>', 'the group', parseGroup, 'default')
+  lockCommandOf(name, description).option('--group <group>', 'the group', parseGroup, defaultGroup)
+
+/** The group of a command that takes it as an argument, too. @throws PlatteError('usage') for two. */
+export function nameOf(named: string | undefined, { group }: LockOptions): string {
+  if (named !== undefined && group !== defaultGroup && group !== named)
+    throw new PlatteError('usage', `${named} and --group ${group} name two groups: give one`)
+  return named ?? group
+}
 
 export const lockCommandOf = (name: string, description: string): Command =>
   command(`lock ${name}`, description, ['store']).name(name)

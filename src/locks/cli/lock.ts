@@ -23,6 +23,7 @@ import {
   type LockOptions,
   lockCommandOf,
   locking,
+  nameOf,
   open,
   openSafely,
   parseGroup,
@@ -112,7 +113,7 @@ interface Group {
 }
 
 async function makeGroup(named: string | undefined, options: LockOptions & Group): Promise<void> {
-  const group = named ?? options.group
+  const group = nameOf(named, options)
   const opened = await openSafely(options)
   await refuseEmptyStore(opened)
   const { result, after } = await createGroup(opened, group, options.max, 'operator')

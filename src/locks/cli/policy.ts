@@ -3,13 +3,24 @@ import type { Command } from 'commander'
 import { parseDuration, parser } from '../../cli/options.ts'
 import { show } from '../../cli/terminal.ts'
 import { type WindowOptions, windowOf, withWindow } from '../../cli/window.ts'
+import { isInstant } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { durationText, isoText, timeText } from '../../kernel/format.ts'
 import { windowsText } from '../../release/diff.ts'
 import { windowProblem } from '../../release/window.ts'
-import { type LockPolicy, maxExpiries, maxFreezes } from '../document.ts'
+import { isFreezeReason, type LockPolicy, maxExpiries, maxFreezes } from '../document.ts'
 import { configureGroup, type GroupSetting } from '../edits.ts'
-import { groupOf, type LockOptions, numberFrom, open, openSafely, parseGroup, parseMax } from './group.ts'
+import {
+  groupOf,
+  type LockOptions,
+  nameOf,
+  numberFrom,
+  open,
+  openSafely,
+  parseGroup,
+  parseMax,
+  textThat,
+} from './group.ts'
 
 const parseExpire = numberFrom(1, maxExpiries)
 
@@ -62,7 +73,7 @@ export function withPolicy(command: Command): Command {
       'no slots between two days or instants, such as 2026-12-20/2027-01-04; adds one',
       parseFreeze,
     )
-    .option('--freeze-reason <text>', 'why, for machines and people')
+    .option('--freeze-reason <text>', 'why, for machines and people', parseReason)
     .option('--no-freezes', 'forget all of them')
   for (const [, flags, on, off, parse] of switches) {
     if (parse) made.option(`--${flags}`, on, parse)
@@ -74,7 +85,7 @@ export function withPolicy(command: Command): Command {
 
 /** Shows, plans or sets a policy. Only the last needs a store that is safe to write. */
 export async function changePolicy(named: string | undefined, options: PolicyOptions): Promise<void> {
-  const group = named ?? options.group
+  const group = nameOf(named, options)
   const { max, days, from, to, timeZone, freeze } = options
   const given = [max, days, from, to, timeZone, freeze, ...switches.map(([name]) => options[name])]
   const hasChange = !options.windows || !options.freezes || given.some((one) => one !== undefined)
@@ -118,9 +129,12 @@ type Freeze = NonNullable<LockPolicy['freezes']>[number]
 
 const freezeForm = /^(\d{4}-\d\d-\d\d(?:T[\d:.]+Z)?)\/(\d{4}-\d\d-\d\d(?:T[\d:.]+Z)?)$/
 
+const parseReason = textThat(isFreezeReason, 'Use 1 to 200 characters on one line.')
+
 /** Days begin and end in UTC; the last one counts. */
 const parseFreeze = parser('Use two days or instants, such as 2026-12-20/2027-01-04.', (text): Freeze | undefined => {
   const [, first = '', last = ''] = freezeForm.exec(text) ?? []
+  if (![first, last].every((one) => isInstant(one.includes('T') ? one : `${one}T00:00:00Z`))) return undefined
   const [from, to] = [Date.parse(first), Date.parse(last) + (last.includes('T') ? 0 : dayMs)]
   return from < to ? { from: isoText(from), to: isoText(to) } : undefined
 })
