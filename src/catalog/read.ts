@@ -93,7 +93,7 @@ export async function loadCatalog(reader: StoreReader, seen?: CatalogState, how:
 export function foundCatalog<T>(stored: T | undefined): T {
   if (stored !== undefined) return stored
   throw new PlatteError('missing', `${catalogKey} is not in the store`, {
-    hint: 'is the store mounted? Restore it from a backup; or, with the same keys, `platte init` and `platte refresh` make it again (holds are lost)',
+    hint: 'is the store mounted? Restore it from a backup (`platte import`); or, with the same keys, `platte init` and `platte refresh` make it again (holds are lost)',
   })
 }
 

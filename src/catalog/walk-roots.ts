@@ -21,7 +21,7 @@ export async function loadPinnedRoot({ documents, pin }: RootReader): Promise<Tr
   const stored = await documents.get(key, maxRootBytes)
   if (stored === undefined)
     throw new PlatteError('missing', `${key}, which the pin names, is not in the store`, {
-      hint: 'is the store mounted? Check PLATTE_STORE and PLATTE_ROOT; `platte mirror` fills an empty store',
+      hint: 'is the store mounted? Check PLATTE_STORE and PLATTE_ROOT; `platte mirror` or `platte import` fills an empty store',
     })
   const advice =
     'check PLATTE_STORE and PLATTE_ROOT (`platte init` printed the pin): the root of this store is another one'

@@ -70,7 +70,7 @@ interface NewStore extends Pick<InitOptions, 'alg' | 'maxValidity' | 'encrypt'> 
 async function requirePinned(store: StoreSetting, pin: Pin): Promise<void> {
   const { documents } = await openStore(store)
   const hint =
-    'mount the store that PLATTE_ROOT names, or fill this one with `platte mirror`; for a new store, unset it'
+    'mount the store that PLATTE_ROOT names, or fill this one with `platte mirror` or `platte import`; for a new store, unset it'
   await loadPinnedRoot({ documents, pin, log: warn }).catch((error: unknown) => {
     if (!(error instanceof PlatteError) || storeFailures.includes(error.code)) throw error
     throw new PlatteError('refused', `PLATTE_ROOT names a root that this store does not have: ${error.message}`, {
