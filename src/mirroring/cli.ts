@@ -1,6 +1,4 @@
 /** `platte mirror`, `export` and `import`. */
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
 import type { Command } from 'commander'
 import type { Publisher } from '../channels/publish.ts'
 import {
@@ -27,6 +25,7 @@ import { openStore } from '../runtime/store.ts'
 import { coreUpdateCommand, nebraskaCommand } from '../upstreams/cli/import.ts'
 import { endBundle, exportBundle, importBundle } from './bundle.ts'
 import { makeOnFirstRun } from './cli/first-run.ts'
+import { writeWhole } from './cli/whole-file.ts'
 import { type MirrorMemory, type MirrorResult, mirror } from './mirror.ts'
 import type { Mirroring, MirrorOptions } from './mirror-pass.ts'
 import { type Want, wants } from './settings.ts'
@@ -160,22 +159,18 @@ export function exportCommand(): Command {
       if (out === undefined && (process.stdout.isTTY || options.json))
         throw new PlatteError('usage', 'stdout is where the bundle goes: use --out FILE, or > FILE without --json')
       const { store } = await openReadingOf(options, warn)
-      const stream = out === undefined ? process.stdout : await writeTo(out)
-      const result = await exportBundle(store, stream, { packages, channels: channel, since })
-      if (out !== undefined) await endBundle(stream)
+      const write = (to: NodeJS.WritableStream) => exportBundle(store, to, { packages, channels: channel, since })
+      const writeAndEnd = async (to: NodeJS.WritableStream) => {
+        const done = await write(to)
+        await endBundle(to)
+        return done
+      }
+      const result = await (out === undefined ? write(process.stdout) : writeWhole(out, writeAndEnd))
       warnLacking(result, 'not in this store')
       if (options.json) show(true, result, [])
       else notice(sentenceOf('exported', result))
       refuseMissing(result)
     })
-}
-
-async function writeTo(file: string): Promise<NodeJS.WritableStream> {
-  const stream = createWriteStream(file, { flush: true })
-  await once(stream, 'open').catch((cause: Error) => {
-    throw new PlatteError('usage', `${file} cannot be written: ${cause.message}`, { cause })
-  })
-  return stream
 }
 
 /** Of a bundle; what else can be imported has commands of its own below it. */
