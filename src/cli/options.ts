@@ -75,7 +75,7 @@ function settingsFile(): ReadFile | undefined {
 export const settingsOf = <K extends keyof Settings = never>(options: Options, needs: readonly K[]): SettingsWith<K> =>
   readSettings(environmentOf(options), needs, settingsFile())
 
-const openingWith =
+export const openingWith =
   (open: (settings: SettingsWith<'store' | 'pin'>, options: Options, log: Log) => Promise<Publisher>) =>
   async <K extends keyof Settings = never>(options: Options, log: Log, needs: readonly K[] = []) => {
     const settings = settingsOf<K | 'store' | 'pin'>(options, ['store', 'pin', ...needs])
@@ -85,11 +85,11 @@ const openingWith =
 /** Opens the store that the options name, for reading. */
 export const openReadingOf = openingWith((settings, _, log) => openReading(settings, log))
 /** Loaded to ask, because most commands never do. */
-const askSecret = async (question: string) => (await import('./ask-secret.ts')).askSecret(question)
+export const askSecret = async (question: string) => (await import('./ask-secret.ts')).askSecret(question)
 
 /** Opens the store that the options name, with the keys at hand. */
 export const openStoreOf = openingWith((settings, options, log) =>
-  openPublishing(settings, environmentOf(options), log, askSecret),
+  openPublishing(settings, environmentOf(options), log, { ask: askSecret }),
 )
 
 /** How commands load key files that are arguments. */

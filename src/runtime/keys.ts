@@ -21,10 +21,16 @@ const isService = (key: string): boolean => /^[a-z]+:\/\//.test(key)
 
 /**
  * The keys that a deployment signs with every day; a role without keys is empty.
+ * @param needed others are not even read: an encrypted key would want its passphrase.
  * @throws PlatteError('credentials') naming the file or the variable.
  */
-export async function loadOnlineKeys({ keysDir, releaseKey, timestampKey }: Settings, access: KeyAccess) {
+export async function loadOnlineKeys(
+  { keysDir, releaseKey, timestampKey }: Settings,
+  access: KeyAccess,
+  needed: readonly RoleName[] = ['release', 'timestamp'],
+) {
   const role = async (name: RoleName, source: KeySource | undefined): Promise<readonly Signer[]> => {
+    if (!needed.includes(name)) return []
     if (source === undefined) return keysDir ? loadFolder(keysDir, name, access) : []
     if ('file' in source) return [(await loadPair(source.file, access)).signer]
     if ('service' in source) return [(await openServiceKey(source.service, access.env)).signer]

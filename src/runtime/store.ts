@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { Publisher } from '../channels/publish.ts'
 import { maxOverlayBytes, parseOverlay } from '../documents/overlay.ts'
+import type { RoleName } from '../documents/root.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import type { Log } from '../kernel/log.ts'
@@ -71,12 +72,13 @@ export const openPublishing = async (
   settings: SettingsWith<'store' | 'pin'>,
   env: Environment,
   log: Log,
-  ask?: Ask,
+  { ask, roles }: { readonly ask?: Ask; readonly roles?: readonly RoleName[] } = {},
 ): Promise<Publisher> => ({
   ...(await openReading(settings, log)),
   ...(await loadOnlineKeys(
     settings,
     keyAccess(() => settings, env, ask),
+    roles,
   )),
   operator: settings.operator,
 })

@@ -1,5 +1,5 @@
 /** Passphrases that a person types: real processes at a real pseudo-terminal, which script(1) of util-linux opens. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -101,4 +101,30 @@ describe.skipIf(process.platform !== 'linux')('at a terminal', () => {
     expect(shown).not.toContain('Passphrase')
     expect(code).toBe(0)
   })
+})
+
+test('what signs the catalog alone reads no release key', () => {
+  const sh = (line: string) =>
+    spawnSync('sh', ['-c', `platte() { "${process.execPath}" "${inject('cli')}" "$@"; }; ${line}`], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys', PLATTE_PASSPHRASE_FILE: '' },
+      encoding: 'utf8',
+    })
+  const made = sh(
+    `export "$(platte init)" && echo x > x.gz && echo "$PLATTE_ROOT" > pin && echo '${passphrase}' > words &&
+     platte publish x.gz --raw --create --app app --channel stable --version 1 --board amd64-usr &&
+     platte key encrypt keys/release.jwk --passphrase-file words`,
+  )
+  expect([made.status, made.stderr]).toEqual([0, expect.any(String)])
+  for (const [words, status] of [
+    ['refresh --force', 0],
+    ['hold 1 --app app --channel stable --reason loop', 0],
+    ['unhold 1 --app app --channel stable --yes', 0],
+    ['ramp --app app --channel stable --pause', 0],
+    ['ramp --app app --channel stable --resume', 0],
+    ['channel edit stable --app app --description x', 4],
+  ] as const) {
+    const ran = sh(`export PLATTE_ROOT="$(cat pin)"; platte ${words}`)
+    expect([words, ran.status, ran.stderr]).toEqual([words, status, status === 0 ? '' : expect.any(String)])
+  }
 })

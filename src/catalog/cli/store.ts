@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { withApp } from '../../cli/app.ts'
+import { openCatalogOf } from '../../cli/open-catalog.ts'
 import {
   command,
   keyAccessOf,
   keyFlags,
   type Options,
   openReadingOf,
-  openStoreOf,
   parseChannel,
   parseCount,
   parseDuration,
@@ -136,7 +136,7 @@ export function refreshCommand(): Command {
   return command('refresh', 'sign the catalog again, with newly committed manifests', writeFlags)
     .option('--force', 'sign it even if it is recent, expired or dated in the future')
     .action(async (options: Options & { force?: boolean }) => {
-      const { store } = await openStoreOf(options, warn)
+      const { store } = await openCatalogOf(options, warn)
       const result = await refresh(store, { force: options.force ?? false })
       const done = result.kind === 'refreshed' ? 'refreshed' : 'young enough'
       show(options.json, result, [

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import { withApp } from '../../cli/app.ts'
 import { type Confirmable, confirm, isConfirmed, yesOption } from '../../cli/confirm.ts'
+import { openCatalogOf } from '../../cli/open-catalog.ts'
 import * as cli from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
@@ -92,19 +93,27 @@ async function runCommand(made: Command, action: EditAction, fields: object) {
     if (isAsked) await confirm((await endpoint.send<EditResult>(command, { dryRun: true })).reach, options, isBrake)
     return print(options, channel, await endpoint.send<EditResult>(command, options))
   }
-  await runHere({ ...options, channel }, async (store) => {
+  const open = isOfCatalog(command) ? openCatalogOf : cli.openStoreOf
+  const planHere = async (store: Publisher) => {
     const planned = await planCommand(store, command)
     if (isAsked) await confirm(planned.reach, options, isBrake)
     return { planned, commit: () => commit(store, planned) }
-  })
+  }
+  await runHere({ ...options, channel }, planHere, open)
 }
+
+/** What the timestamp key alone does. */
+const isOfCatalog = (command: EditCommand): boolean =>
+  ['hold', 'unhold'].includes(command.action) ||
+  (command.action === 'ramp' && (command.stop ?? command.resume) === true)
 
 /** Plans and, without `--dry-run`, commits in the store; prints the result. */
 export async function runHere(
   options: EditingOptions,
   planHere: (store: Publisher) => Promise<{ readonly planned: Plan; commit(): Promise<EditResult> }>,
+  open = cli.openStoreOf,
 ): Promise<void> {
-  const { store } = await cli.openStoreOf(options, warn)
+  const { store } = await open(options, warn)
   const change = await planHere(store)
   if (options.dryRun) return print(options, options.channel, await preview(store, change.planned))
   // The timestamp key alone writes one object, and often in a hurry: as a refresh does.
