@@ -14,7 +14,8 @@ import {
 import { maxHolders } from '../../src/locks/semaphore.ts'
 import { parseLockTokens } from '../../src/locks/settings.ts'
 import { allGroups, maxGroups, readLock } from '../../src/locks/store.ts'
-import { minute, refusal } from '../world.ts'
+import { holdRelease } from '../changes.ts'
+import { app, minute, refusal } from '../world.ts'
 import { locksmith, locksmithd, zincati } from './clients.ts'
 import { type Endpoint, group, keyPath, openEndpoint } from './endpoint.ts'
 
@@ -54,6 +55,8 @@ describe('a group that nobody made', () => {
       else expect(answer.ok).toBe(false)
     }
     expect(await readLock(endpoint.locking, group)).toBeUndefined()
+    const counts = (await endpoint.gauges()).find(({ name }) => name === 'platte_lock_refusals')?.values
+    expect([counts?.get('no-group'), counts?.get('damaged')]).toEqual([4, 0])
   })
 
   test('is made by its first machine where that is on', async () => {
@@ -416,6 +419,16 @@ describe('monitoring', () => {
     endpoint.faults.killed = false
     expect(await b.lock()).toBe('again')
     expect((await health(endpoint)).problems).not.toContainEqual(expect.stringMatching(/^locks: /))
+  })
+
+  test('a hold in a channel of the group counts as a veto', async () => {
+    const endpoint = await openEndpoint()
+    await setPolicy(endpoint, { vetoOnHold: true })
+    const vetoed = async () => (await metrics(endpoint)).get('platte_lock_vetoed')
+    expect(await vetoed()).toEqual(new Map([[group, 0]]))
+    await holdRelease(endpoint.store.publisher, { app, channel: 'stable' }, { version: '2', reason: 'boot loop' })
+    endpoint.store.time.now += 2 * minute
+    expect(await vetoed()).toEqual(new Map([[group, 1]]))
   })
 
   test('all groups are measured, and those beyond the bound are counted', async () => {

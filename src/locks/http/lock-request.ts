@@ -1,6 +1,6 @@
 /** What both protocols of reboot locks have in common. */
 import type { Context } from 'hono'
-import { currentCatalog } from '../../catalog/cache.ts'
+import { type Background, currentCatalog } from '../../catalog/cache.ts'
 import { answering, type Serving } from '../../checks/serving.ts'
 import { basicOf, isSameSecret } from '../../http/credentials.ts'
 import { requestLog } from '../../http/request-id.ts'
@@ -91,11 +91,17 @@ interface Peered {
   readonly remoteAddr?: { readonly hostname?: string }
 }
 
+export const heldIn = ({ c, serving, locks }: LockRequest, group: string): Promise<string | undefined> =>
+  heldNow(answering(serving, c), locks, group)
+
 /** The hold in a channel of a group, in words. A catalog that cannot be read counts as a hold. */
-export async function heldIn({ c, serving, locks }: LockRequest, group: string): Promise<string | undefined> {
-  const refs = channelsOfGroup(locks.channels, group)
+export async function heldNow(
+  { cache, reader, background }: Pick<Serving, 'cache' | 'reader'> & { readonly background?: Background },
+  { channels }: Pick<Locks, 'channels'>,
+  group: string,
+): Promise<string | undefined> {
+  const refs = channelsOfGroup(channels, group)
   if (refs.length === 0) return undefined
-  const { cache, reader, background } = answering(serving, c)
   const state = await currentCatalog(cache, reader, background)
   if ('reason' in state) return `cannot check ${refs.join(', ')} for holds: ${state.message}`
   return holdIn(state.catalog.catalog, refs)

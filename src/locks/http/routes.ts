@@ -14,7 +14,7 @@ import { findHolder, unlock } from '../semaphore.ts'
 import { allGroups, editLock, type Groups, type LockEdit, type Locking, readLock } from '../store.ts'
 import { etcd, etcdPrefix } from './etcd.ts'
 import { fleetLock, fleetLockHeader, fleetLockPaths } from './fleet.ts'
-import { type LockProtocol, type Locks, machineOf, readAccess } from './lock-request.ts'
+import { heldNow, type LockProtocol, type Locks, machineOf, readAccess } from './lock-request.ts'
 import { type Memory, openMemory, type Refusal } from './recent.ts'
 import { watched } from './watched.ts'
 
@@ -23,9 +23,11 @@ export function openLocks(given: Omit<Locks, 'memory'>): Extension {
   const memory = openMemory()
   const { locking } = given
   const locks: Locks = { ...given, memory, locking: { ...locking, documents: watched(locking.documents, memory) } }
+  let mounted: Serving | undefined
   return {
     name: 'locks',
     mount(app, serving) {
+      mounted = serving
       const answer = answerLock(serving, locks)
       for (const path of [`${etcdPrefix}/*`, ...fleetLockPaths, '/lock/*']) app.all(path, answer)
     },
@@ -33,15 +35,19 @@ export function openLocks(given: Omit<Locks, 'memory'>): Extension {
     fallback: async (serving, c) =>
       c.req.path.startsWith(`/${etcdPrefix}/`) ? answerLock(serving, locks)(c) : undefined,
     onCheck: noteMachines(locks),
-    gauges: () => lockGauges(locks),
+    gauges: () => lockGauges(locks, mounted),
     problems: lockProblems(locks),
   }
 }
 
 /** Reads every group once. A damaged one, and too many, take nothing from the others. */
-async function lockGauges({ locking, memory }: Locks): Promise<readonly Gauge[]> {
+async function lockGauges(all: Locks, serving: Serving | undefined): Promise<readonly Gauge[]> {
+  const { locking, memory, channels } = all
   const { locks, damaged, unread } = await lookAtAll(locking, memory)
   const now = locking.clock()
+  const held = new Map<string, string | undefined>()
+  const answering = serving && { cache: serving.cache, reader: serving.reader }
+  if (answering) for (const group of channels.values()) held.set(group, await heldNow(answering, all, group))
   const gauge = (name: string, help: string, read: (lock: Lock) => number): Gauge => ({
     ...{ name: `platte_lock_${name}`, help, label: 'group' },
     values: new Map(locks.map((lock) => [lock.group, read(lock)])),
@@ -53,7 +59,9 @@ async function lockGauges({ locking, memory }: Locks): Promise<readonly Gauge[]>
     gauge('slots', 'Machines of a group that may reboot at once.', ({ max }) => max),
     gauge('holders', 'Machines of a group that hold a slot.', ({ holders }) => holders?.length ?? 0),
     gauge('overdue', 'Holders not seen for longer than their lease.', (lock) => staleHoldersOf(lock, now).length),
-    gauge('vetoed', '1 where the policy of a group gives no slot now.', (lock) => (vetoHere(lock, { now }) ? 1 : 0)),
+    gauge('vetoed', '1 where the policy of a group gives no slot now.', (lock) =>
+      vetoHere(lock, { now, held: held.get(lock.group) }) ? 1 : 0,
+    ),
     total('damaged_groups', 'Groups whose document cannot be read: their machines do not reboot.', damaged.size),
     total('unread_groups', 'Groups beyond those that are read for metrics.', unread),
     {
@@ -107,7 +115,7 @@ function answerLock(serving: Serving, locks: Locks): (c: Context) => Promise<Res
     } catch (error) {
       const code = error instanceof PlatteError ? error.code : undefined
       const status = (code && statuses[code]) ?? 500
-      locks.memory.refused(code === 'conflict' ? 'lost-race' : (refusalOf[status] ?? 'damaged'))
+      locks.memory.refused((code && refusalBy[code]) ?? refusalOf[status] ?? 'damaged')
       const logged = describeError(error, status === 500)
       const level = status < 500 ? 'info' : 'error'
       const log = requestLog(serving.reader.log, c.req.raw)
@@ -123,6 +131,8 @@ function protocolOf(c: Context, path: string): LockProtocol | undefined {
   return path.startsWith('/v2/') || c.req.header('user-agent')?.startsWith('Go-http-client/') ? etcd : undefined
 }
 
+/** In a store without a catalog no group is made. */
+const refusalBy: Readonly<Partial<Record<ErrorCode, Refusal>>> = { conflict: 'lost-race', refused: 'no-group' }
 const refusalOf: Readonly<Record<number, Refusal>> = { 400: 'request', 413: 'request', 503: 'store' }
 
 const wordsOf = (code: ErrorCode | undefined): string =>
