@@ -11,10 +11,12 @@ import type { Hold, Release } from '../release/channel.ts'
 export async function exportConfig(reader: StoreReader, only?: string): Promise<object> {
   const state = await loadForWriting(reader)
   const { catalog } = state.catalog
-  if (only !== undefined && !Object.hasOwn(catalog.apps, only))
+  if (only !== undefined && !Object.hasOwn(catalog.apps, only)) {
+    const names = Object.keys(catalog.apps).join(', ')
     throw new PlatteError('refused', `there is no app ${only}`, {
-      hint: `there are ${Object.keys(catalog.apps).join(', ')}`,
+      hint: names ? `there are ${names}` : 'the store has none yet: write the file by hand, or publish first',
     })
+  }
   const apps: Record<string, object> = {}
   for (const [app, { name }] of Object.entries(catalog.apps)) {
     if (only !== undefined && app !== only) continue

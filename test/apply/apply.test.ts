@@ -81,6 +81,12 @@ test('refused: pruning a channel that has releases', async () => {
   )
 })
 
+test('refused: a file of an app that the store does not have', async () => {
+  const hintOf = (store: TestStore) => exportConfig(store.publisher, 'other').catch(({ hint }: PlatteError) => hint)
+  expect(await hintOf(await copyOf(base))).toBe(`there are ${app}`)
+  expect(await hintOf(await newStore())).toBe('the store has none yet: write the file by hand, or publish first')
+})
+
 test('refused: two levels of following, in one file', async () => {
   const file = fileOf({ beta: { follow: { channel: 'alpha' } }, stable: { follow: { channel: 'beta' } } })
   expect(await refusal(planFile(base.publisher, file))).toContain('beta follows alpha: it cannot be followed')
