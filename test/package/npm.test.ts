@@ -63,6 +63,13 @@ test('it has no dependencies and no scripts, and everything that it names', asyn
   expect(readFileSync(join(installed, 'LICENSES.txt'), 'utf8')).toMatch(/^hono \d/m)
 })
 
+test('npm pack in the clone itself has the command, too', () => {
+  const clone = join(root, 'clone')
+  rmSync(join(clone, 'dist/cli'), { recursive: true })
+  const [{ files }] = JSON.parse(run(clone, 'npm', ['pack', '--silent', '--json', '--dry-run']))
+  expect(files.map(({ path }: { path: string }) => path)).toContain('dist/cli/platte.mjs')
+})
+
 test('an older Node is named', () => {
   const folder = emptyFolder('node-20')
   run(folder, 'tar', ['-xzf', tarball, '--strip-components=1'])
