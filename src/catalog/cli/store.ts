@@ -55,6 +55,10 @@ export function initCommand(): Command {
       if (pin) await requirePinned(store, pin)
       const { rootKeys: rootKeysDir = keysDir } = options
       const made = await initialise({ ...options, store, keysDir, rootKeysDir, access: keyAccessOf(options) })
+      if (made.created && options.rootKeys === undefined)
+        notice(
+          `warning: the root key is in ${keysDir}, too: keep it offline; --root-keys names its folder from then on`,
+        )
       show(options.json, made, [`PLATTE_ROOT=${made.pin}`])
     })
 }
