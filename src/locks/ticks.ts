@@ -23,7 +23,7 @@ type Ticking = Pick<Lock, 'ticks' | 'policy' | 'holders' | 'soaking'>
 export function tickOf({ ticks }: Pick<Lock, 'ticks'>, now: Instant): number {
   if (ticks === undefined) return 0
   const step = now - Date.parse(ticks.at)
-  return ticks.ms + (step >= 0 && step <= maxStepMs ? step : 0)
+  return ticks.ms + (step >= 0 && step <= maxStepMs ? Math.floor(step) : 0)
 }
 
 export const ticksAt = (lock: Pick<Lock, 'ticks'>, now: Instant): Lock['ticks'] =>
