@@ -39,8 +39,9 @@ export interface Projection extends LineTaker {
   /**
    * @param isCounted whether it counts where it is of no machine that is kept.
    * @param until the time of its line at the latest; now without one.
+   * @param now where the caller has it.
    */
-  sighting(sighting: Sighting, isCounted?: boolean, until?: Instant): void
+  sighting(sighting: Sighting, isCounted?: boolean, until?: Instant, now?: Instant): void
   /** Whether the lines of a file are in. */
   has(file: string): boolean
   /** The lines since the last call were those of a file, all of them. */
@@ -102,8 +103,8 @@ function project(database: DatabaseSync, options: ProjectionOptions): Projection
   }
   const hasFile = database.prepare('SELECT 1 FROM files WHERE key = ?')
   return {
-    sighting: (given, isCounted = true, until = undefined) =>
-      take(held, given, isCounted ? held.fileCounts : newCounts(), until),
+    sighting: (given, isCounted = true, until = undefined, now = options.clock()) =>
+      take(held, given, isCounted ? held.fileCounts : uncounted, until ?? now, now),
     refused: () => bump(held.fileCounts, 'refused'),
     lost: (count) => bump(held.fileCounts, 'lost', count),
     unreadable: () => bump(held.fileCounts, 'unreadable'),
@@ -127,11 +128,13 @@ function loaded(database: DatabaseSync): Pick<Held, 'words' | 'slots' | 'rows'> 
   return { words, slots, rows: machineRows(database, words, slots) }
 }
 
-function take(held: Held, given: Sighting, counts: Counts, until: Instant | undefined): void {
-  const { clock, keepMs, disguise } = held.options
-  const now = clock()
+/** What is counted elsewhere. */
+const uncounted: Counts = new Map()
+
+function take(held: Held, given: Sighting, counts: Counts, until: Instant, now: Instant): void {
+  const { keepMs, disguise } = held.options
   if (given.machine === '') bump(counts, 'nameless')
-  else if (given.at > (until ?? now) + maxAheadMs) bump(counts, 'ahead')
+  else if (given.at > until + maxAheadMs) bump(counts, 'ahead')
   else if (given.at >= now - keepMs) add(held, disguise ? disguised(given, disguise) : given, counts)
 }
 

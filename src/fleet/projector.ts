@@ -33,7 +33,7 @@ export function startProjector({ file, documents, log, follows, ...given }: Proj
 
   const feed = (): Promise<boolean> =>
     kept.use('feed', async (fleet) => {
-      const taker = follows ? uncounted(fleet) : fleet
+      const taker = follows ? uncounted(fleet) : { ...fleet, sighting: sightingOf(fleet, true) }
       do {
         const [slice, lost] = [waiting.slice(0, sliceLength), dropped]
         for (const [event, at] of slice) readEvent(event, at, taker)
@@ -95,8 +95,14 @@ function oneAtATime(work: () => Promise<unknown>) {
 
 const nothing = (): void => {}
 
+/** Lines of this process are as old as the time that they have. */
+const sightingOf =
+  (fleet: Projection, isCounted: boolean): LineTaker['sighting'] =>
+  (one) =>
+    fleet.sighting(one, isCounted, one.at, one.at)
+
 /** For lines that are in files, too: there they are counted. */
 const uncounted = (fleet: Projection): LineTaker => ({
-  sighting: (one) => fleet.sighting(one, false),
+  sighting: sightingOf(fleet, false),
   ...{ refused: nothing, lost: nothing, unreadable: nothing, foreign: nothing },
 })
