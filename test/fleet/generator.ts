@@ -228,13 +228,28 @@ export interface EventFile {
 }
 
 export const filesOf = (lines: readonly Line[], source: Source): readonly EventFile[] =>
-  chunked(lines, fileLines).map((some, i) => ({
-    key: names[source](new Date(some[0]?.at ?? start), i),
-    bytes: writers[source](some),
-  }))
+  ofHours(lines)
+    .flatMap((one) => chunked(one, fileLines))
+    .map((some, i) => ({
+      key: names[source](new Date(some[0]?.at ?? start), i),
+      bytes: writers[source](some),
+    }))
 
 export async function store(documents: Documents, files: readonly EventFile[]): Promise<void> {
   for (const { key, bytes } of files) await documents.create(key, bytes)
+}
+
+const hourMs = 60 * 60 * 1000
+
+/** Runs of lines that are of one hour: servers' files are of a minute. */
+function ofHours(lines: readonly Line[]): readonly (readonly Line[])[] {
+  const runs: Line[][] = []
+  for (const line of lines) {
+    const run = runs.at(-1)
+    if (run?.[0] && Math.floor(run[0].at / hourMs) === Math.floor(line.at / hourMs)) run.push(line)
+    else runs.push([line])
+  }
+  return runs
 }
 
 const chunked = <T>(all: readonly T[], size: number): readonly (readonly T[])[] =>
