@@ -27,7 +27,7 @@ const applied = v.strictObject({
   rule: v.string(),
 } satisfies Entries<Applied & { rule: string }>)
 
-/** What `apps` may have is told by docs/apply.md and by the errors: people write it in forms of their own. */
+/** docs/apply.md describes the members of `apps`. They are not described here, because a file may write them in several ways. */
 const order = {
   type: 'object',
   required: ['config'],

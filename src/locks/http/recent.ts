@@ -8,9 +8,9 @@ export const refusals = [
 ] as const
 export type Refusal = (typeof refusals)[number]
 
-/** So long a machine that locked, and asks again from the same address, is taken for the one that locked. */
+/** A request from the address of the last lock is taken for the same machine's until this much later. */
 const knownMs = 10 * 60 * 1000
-/** locksmith tries again after 10 s, and later after 5 minutes. A machine that only gives back its slot looks once or twice at once. */
+/** locksmith tries again after 10 s at the earliest and 5 minutes at the latest. Looks that follow each other at once are no tries. */
 const [retryMs, maxRetryMs] = [5_000, 6 * 60 * 1000]
 /** Addresses that are remembered, the last ones. */
 const maxPeers = 1000
