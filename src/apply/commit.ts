@@ -17,7 +17,7 @@ import { isNothing, type Summary, summaryOf } from './summary.ts'
 
 export interface Applied extends Summary {
   readonly kind: 'changed' | 'unchanged' | 'dry-run'
-  /** `false`: live after the next refresh, because the timestamp key was not at hand. */
+  /** `false`: live after the next refresh, because there is no timestamp key here. */
   readonly inForce: boolean
 }
 

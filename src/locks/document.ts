@@ -8,7 +8,7 @@ import type { Window } from '../release/channel.ts'
 import { windowProblem } from '../release/window.ts'
 import { isHolderId, isInOrder, maxHolders, maxSlots } from './semaphore.ts'
 
-/** Room for `maxHolders` with the longest ids, and as many whose slots soak. */
+/** Room for `maxHolders` with the longest ids, and for `maxHolders` more whose slots soak. */
 export const maxLockBytes = 4 * 1024 * 1024
 
 export const maxHistory = 100

@@ -10,6 +10,7 @@ import { loadCommand, names } from '../../src/cli/commands.ts'
 import { takeLines } from '../../src/fleet/follow.ts'
 import { openProjection } from '../../src/fleet/projection.ts'
 import type { Ran } from './commands-child.ts'
+import { claims, issuer, policy } from './pipeline.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'platte-json-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -98,14 +99,6 @@ root rotate --role timestamp --new-key timestamp-2.jwk --root-keys keys
 root reissue
 show --nonsense`
 
-const issuer = 'https://token.actions.githubusercontent.com'
-const claims = { repository_id: '456789' }
-const policy = {
-  v: 1,
-  audience: 'https://updates.example.org',
-  issuers: { [issuer]: { jwks: `${issuer}/.well-known/jwks`, algs: ['RS256'] } },
-  rules: [{ id: 'os', issuer, allow: ['io.example.agent/stable'], actions: ['publish'], claims }],
-}
 const token = { ...claims, iss: issuer, aud: policy.audience, event_name: 'push', ref: 'refs/heads/main' }
 const files = {
   ...{

@@ -7,6 +7,7 @@ import type { Command } from 'commander'
 import { afterAll, expect, inject, test } from 'vitest'
 import { loadCommand, names } from '../../src/cli/commands.ts'
 import type { Ran } from './commands-child.ts'
+import { policy } from './pipeline.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'platte-paths-'))
 afterAll(() => rmSync(dir, { recursive: true }))
@@ -156,16 +157,6 @@ const good: Readonly<Record<string, string>> = {
   'root rotate': '--role timestamp --new-key new.jwk --root-keys keys',
   'root format': '2 --oldest-reader 0.2.0',
   'policy check': '--publish-policy file:policy.json --claims claims.json',
-}
-
-/** Of a pipeline of GitHub. */
-const issuer = 'https://token.actions.githubusercontent.com'
-const claims = { repository_id: '456789' }
-const policy = {
-  v: 1,
-  audience: 'https://updates.example.org',
-  issuers: { [issuer]: { jwks: `${issuer}/.well-known/jwks`, algs: ['RS256'] } },
-  rules: [{ id: 'os', issuer, allow: ['io.example.agent/stable'], actions: ['publish'], claims }],
 }
 
 interface Case {

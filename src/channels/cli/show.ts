@@ -51,5 +51,5 @@ function releasesOf({ releases, boards, payloadKeys = [], guard }: ChannelSummar
     ...payloadKeys.map((sha256) => `payload key: ${sha256}`),
     ...(guard ? [`guard: ${guardText(guard)}`] : []),
   ]
-  return [...table([['VERSION', 'PUBLISHED', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows]), ...sentBack, ...more]
+  return [...table([['VERSION', 'FROM', 'BOARDS', 'STATE', 'COMPONENTS'], ...rows]), ...sentBack, ...more]
 }

@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
-import { newCatalogCache } from '../../catalog/cache.ts'
+import { type CatalogCache, newCatalogCache } from '../../catalog/cache.ts'
 import { withApp } from '../../cli/app.ts'
 import { command, type Options, openReadingOf, openReview, parseInstant, readFlags } from '../../cli/options.ts'
-import { show } from '../../cli/terminal.ts'
+import { notice, show } from '../../cli/terminal.ts'
 import { parseRunning } from '../../cli/version.ts'
 import { groupOf } from '../../kernel/group.ts'
 import { explainRamp } from '../../release/explanation.ts'
 import { explain } from '../explain.ts'
+import { appKey } from '../update-check.ts'
 
 interface ExplainOptions extends Options {
   readonly channel: string
@@ -50,5 +51,24 @@ export function explainCommand(): Command {
       const behind = explainRamp(numbers)
       const lines = [sentence, ...(behind ? [behind] : []), ...(next ? [next.sentence] : [])]
       show(options.json, { asked: query, ...explanation }, lines)
+      const known = knownInstead(answering.cache, explanation.reason, query)
+      if (known) notice(`note: ${known}`)
     })
+}
+
+/** What there is instead, where a channel or a board is not there. */
+function knownInstead(
+  { apps, channels }: CatalogCache,
+  reason: string | undefined,
+  { app, channel }: Readonly<Record<'app' | 'channel', string>>,
+): string | undefined {
+  if (reason === 'unknown-channel') {
+    const names = [...(apps.get(appKey(app))?.channels.keys() ?? [])].sort()
+    return names.length > 0 ? `its channels are ${names.join(', ')}` : undefined
+  }
+  if (reason !== 'no-release-for-board') return undefined
+  const loaded = channels.get(`${appKey(app)}/${channel}`)
+  const releases = loaded && 'manifest' in loaded ? loaded.manifest.releases : []
+  const boards = [...new Set(releases.flatMap((release) => Object.keys(release.boards)))].sort()
+  return boards.length > 0 ? `its boards are ${boards.join(', ')}` : undefined
 }

@@ -134,10 +134,11 @@ const deniedGroup = (request: KeyRequest): Response =>
 
 type Action = 'get' | 'create' | 'compareAndSwap'
 
-function sendNode({ c, key, ...request }: KeyRequest, action: Action, after: Lock, before?: Lock): Response {
+function sendNode(request: KeyRequest, action: Action, after: Lock, before?: Lock): Response {
+  const { c, key } = request
   const nodeOf = (lock: Lock) => ({
     key,
-    value: renderValue(shownTo(lock, action === 'get' ? asking({ c, ...request }, lock) : undefined)),
+    value: renderValue(shownTo(lock, action === 'get' ? asking(request, lock) : undefined)),
     modifiedIndex: lock.rev,
     createdIndex: lock.created,
   })
@@ -180,8 +181,8 @@ export const etcd: LockProtocol = {
   refuse: (c, status, words) => fail(c, status, status < 500 ? 209 : 300, [words]),
 }
 
-/** The machine that asks: as it names itself, or the only one that locked from its address of late. */
-function asking({ c, access, locks, machine, group }: Omit<KeyRequest, 'key'>, lock: Lock): string | undefined {
+/** The machine that asks: as it names itself, or the only one that locked from its address in the last minutes. */
+function asking({ c, access, locks, machine, group }: KeyRequest, lock: Lock): string | undefined {
   if (machine !== undefined && findHolder(lock, machine)) return machine
   return access.may('lock', group) ? locks.memory.lockedFrom(peerOf(c), group, locks.locking.clock()) : undefined
 }

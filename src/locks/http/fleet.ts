@@ -10,7 +10,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import { createGroup, lockMachine, unlockMachine } from '../edits.ts'
 import { isHolderId } from '../semaphore.ts'
-import { NoGroup, readLock, refuseEmptyStore } from '../store.ts'
+import { NoGroup, refuseEmptyStore } from '../store.ts'
 import { heldIn, type LockProtocol, type LockRequest, logLock, noStore } from './lock-request.ts'
 
 const preReboot = '/v1/pre-reboot'
@@ -73,25 +73,16 @@ export const fleetLock: LockProtocol = {
     const { text } = await readText(c.req.raw, maxBodyBytes)
     const { id, group } = parseFleetLock(text)
     if (!access.may('lock', group)) return denied(request, `this token may not lock in group ${group}`)
-    const attempt = { id, via: 'fleet-lock' } as const
+    const work = path === steadyState ? unlock : lock
     try {
-      // Zincati looks for no update before it was told that it holds nothing.
-      if (locks.creates) await makeGroup(request, group)
-      if (path === steadyState) {
-        logLock(request, group, await unlockMachine(locking, group, attempt))
-        return done(c)
-      }
-      const held = await heldIn(request, group)
-      const { result } = logLock(request, group, await lockMachine(locking, group, { ...attempt, held }))
-      if (result.kind === 'vetoed') {
-        memory.refused(result.veto.kind)
-        return fail(c, 423, 'failed_lock_policy', result.veto.reason)
-      }
-      if (result.kind !== 'full') return done(c)
-      memory.refused('full')
-      return fail(c, 423, 'failed_lock_semaphore_full', fullText(result))
+      return await work(request, group, id)
     } catch (error) {
       if (!(error instanceof NoGroup)) throw error
+      if (locks.creates) {
+        await refuseEmptyStore(locking)
+        logLock(request, group, await createGroup(locking, group, 1, 'fleet-lock'))
+        return work(request, group, id)
+      }
       memory.refused('no-group')
       return fail(c, 400, 'unknown_group', `${error.message}; ${error.hint}`)
     }
@@ -107,11 +98,22 @@ const fullText = ({ available, isKept }: { readonly available: number; readonly 
     ? 'the free slot is kept for a machine of locksmith, which waits'
     : `semaphore is at ${available}: no slot is free`
 
-async function makeGroup(request: LockRequest, group: string): Promise<void> {
-  const { locking } = request.locks
-  if (await readLock(locking, group)) return
-  await refuseEmptyStore(locking)
-  logLock(request, group, await createGroup(locking, group, 1, 'fleet-lock'))
+async function unlock(request: LockRequest, group: string, id: string): Promise<Response> {
+  logLock(request, group, await unlockMachine(request.locks.locking, group, { id, via: 'fleet-lock' }))
+  return done(request.c)
+}
+
+async function lock(request: LockRequest, group: string, id: string): Promise<Response> {
+  const { c, locks } = request
+  const attempt = { id, via: 'fleet-lock', held: await heldIn(request, group) } as const
+  const { result } = logLock(request, group, await lockMachine(locks.locking, group, attempt))
+  if (result.kind === 'vetoed') {
+    locks.memory.refused(result.veto.kind)
+    return fail(c, 423, 'failed_lock_policy', result.veto.reason)
+  }
+  if (result.kind !== 'full') return done(c)
+  locks.memory.refused('full')
+  return fail(c, 423, 'failed_lock_semaphore_full', fullText(result))
 }
 
 function denied({ c, locks }: LockRequest, words: string): Response {

@@ -35,9 +35,9 @@ export interface Memory {
   foundFull(group: string, now: Instant): boolean
   /** Remembers that a machine locked. */
   locked(peer: string | undefined, group: string, machine: string, now: Instant): void
-  /** A command of locksmith begins there: a daemon that tries again does not begin anew. */
+  /** A command of locksmith begins there. A daemon that tries again does not begin so. */
   began(peer: string | undefined): void
-  /** @returns the only machine that locked from there of late. */
+  /** @returns the only machine that locked from there in the last minutes. */
   lockedFrom(peer: string | undefined, group: string, now: Instant): string | undefined
 }
 
