@@ -112,7 +112,7 @@ set -g __platte_places ${places.flatMap(({ at }) => (at === '' ? [] : [`'${at}'`
 function __platte_is
     set -l at
     for word in (commandline -opc)[2..-1]
-        if contains -- (string join ' ' $at $word) $__platte_places
+        if contains -- (string join -- ' ' $at $word) $__platte_places
             set -a at $word
         end
     end
