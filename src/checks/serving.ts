@@ -43,6 +43,11 @@ export interface Extension {
   /** Runs before an update check is answered. Never throws. */
   readonly onCheck?: (serving: Serving, answering: Answering, noted: Noted) => Promise<void>
   readonly review?: Review | undefined
+  /**
+   * Gets every update check whose URL has a query: may refuse it, or sign the final bytes that `answer` returns. The body
+   * can be read from a clone. Never throws.
+   */
+  readonly aroundCheck?: (request: Request, answer: (request: Request) => Promise<Response>) => Promise<Response>
   /** Answers paths without a route; `undefined` where the path is not its own. */
   readonly fallback?: (serving: Serving, context: Context) => Promise<Response | undefined>
   /** Answers what nothing else answers; `undefined`: as a problem document. */
