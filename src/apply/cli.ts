@@ -7,7 +7,7 @@ import { notice, show, showText, warn } from '../cli/terminal.ts'
 import { refuseUnsafe } from '../doctor/examine.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { changeLine } from '../release/diff.ts'
-import { readShort } from '../runtime/files.ts'
+import { readShortText } from '../runtime/files.ts'
 import { checkConfig, maxConfigBytes } from './check.ts'
 import { type Applied, commitApply, previewApply } from './commit.ts'
 import type { Config } from './config.ts'
@@ -84,11 +84,11 @@ const issueOf = ({ clock, operator }: { clock: () => number; operator?: string |
 
 /** The paths of keys are relative to the file. */
 async function readConfigFile(name: string): Promise<ConfigFile> {
-  const text = new TextDecoder().decode(await readShort(name, maxConfigBytes))
+  const text = await readShortText(name, maxConfigBytes)
   const file = await parseConfigFile(name, text)
   const readKey = async (key: unknown): Promise<unknown> => {
     if (typeof key !== 'string' || !/\.pem$/i.test(key)) return key
-    return new TextDecoder().decode(await readShort(resolve(dirname(name), key)))
+    return readShortText(resolve(dirname(name), key))
   }
   return { ...file, value: await withKeys(file.value, readKey) }
 }

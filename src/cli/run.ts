@@ -89,9 +89,31 @@ function synopsisOf(one: Command, path: string): string {
 /** @throws CommanderError once help was printed; PlatteError('usage') for what commander refuses. */
 function failUsage(error: CommanderError, one: Command, path: string): never {
   if (error.code.startsWith('commander.help')) throw error
+  if (error.code === 'commander.excessArguments') throw unplaced(one, path)
   const lacks = error.code === 'commander.missingMandatoryOptionValue' ? missingOf(one) : []
   const message = lacks.length > 1 ? `required options not specified: ${lacks.join(', ')}` : error.message
   throw new PlatteError('usage', message.replace(/^error: /, ''), { hint: `see ${path} --help` })
+}
+
+const namedAtMost = 6
+
+/** People write the obvious value without its option, such as `platte export FILE`. */
+function unplaced(one: Command, path: string): PlatteError {
+  const taken = one.registeredArguments.length
+  const extra = one.args.slice(taken).map((word) => `'${word}'`)
+  const known = taken === 0 ? 'none' : `only ${argumentsOf(one).join(' ')}`
+  const valued = one.options.filter(({ required, optional }) => required || optional)
+  // Those of settings come last.
+  const named = [...Map.groupBy(valued, ({ description }) => /\[[A-Z_]+\]$/.test(description))]
+    .sort(([a], [b]) => Number(a) - Number(b))
+    .flatMap(([, options]) => options.map(({ flags }) => flags))
+    .slice(0, namedAtMost)
+  const unexpected = `unexpected argument${extra.length > 1 ? 's' : ''} ${extra.join(', ')}`
+  return new PlatteError('usage', `${unexpected}: ${path} takes ${known}`, {
+    hint: [...(named.length > 0 ? [`a value follows its option: ${named.join(', ')}`] : []), `see ${path} --help`].join(
+      '; ',
+    ),
+  })
 }
 
 const missingOf = (one: Command): readonly string[] =>

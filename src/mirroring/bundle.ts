@@ -53,10 +53,19 @@ export async function endBundle(out: NodeJS.WritableStream): Promise<void> {
 const unwritten = (cause: Error): PlatteError =>
   new PlatteError('store-unavailable', `the bundle cannot be written: ${cause.message}`, { cause })
 
-/** Copies a bundle as a mirror copies an upstream: the same verifier, the same order. */
-export async function importBundle(path: string, store: Publisher, options: MirrorOptions): Promise<MirrorResult> {
+/**
+ * Copies a bundle as a mirror copies an upstream: the same verifier, the same order.
+ * @param prepare makes the store ready, once the file is known to be a bundle.
+ */
+export async function importBundle(
+  path: string,
+  store: Publisher,
+  options: MirrorOptions,
+  prepare = async (): Promise<void> => {},
+): Promise<MirrorResult> {
   const { close, ...bundle } = await openTar(path)
   try {
+    await prepare()
     return await mirror({ from: { ...store, ...bundle }, to: store }, { ...options, bundle: 'import' })
   } finally {
     await close()

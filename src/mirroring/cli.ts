@@ -179,10 +179,11 @@ export function importCommand(): Command {
     .argument('<bundle>', 'the tar archive')
     .option('--packages <which>', 'all, current or none, as for `platte export`', oneOf(wants), 'all')
     .action(async (bundle: string, options: Pick<Flags, 'packages'> & Options) => {
-      await makeOnFirstRun(settingsOf(options, ['store', 'pin']).store, environmentOf(options))
-      const { store } = await openReadingOf(options, warn)
-      await refuseUnsafe(store)
-      const result = await importBundle(bundle, store, { packages: options.packages })
+      const { store, settings } = await openReadingOf(options, warn)
+      const result = await importBundle(bundle, store, { packages: options.packages }, async () => {
+        await makeOnFirstRun(settings.store, environmentOf(options))
+        await refuseUnsafe(store)
+      })
       report(options, result, importWords)
       refuseMissing(result, 'until a later bundle has them; to leave packages out, use --packages none')
     })

@@ -8,7 +8,7 @@ import { command, environmentOf, oneOf, openStoreOf, parseChannel, settingsOf } 
 import { show, warn } from '../cli/terminal.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { parseJsonObject } from '../kernel/json.ts'
-import { readShort, sliceOf } from '../runtime/files.ts'
+import { readShortText, sliceOf } from '../runtime/files.ts'
 import { readTextFile } from '../runtime/text-file.ts'
 import { callFunction, findIdToken, requireConfidential } from './client.ts'
 import { proposalOf } from './countersign.ts'
@@ -163,7 +163,7 @@ async function checkPolicy(options: CheckOptions): Promise<void> {
 
 /** @throws PlatteError('usage') for a file with neither a token nor claims. */
 async function readClaims(ref: string): Promise<Claims> {
-  const text = new TextDecoder().decode(await readShort(ref)).trim()
+  const text = (await readShortText(ref)).trim()
   const [, payload] = text.split('.')
   const json = text.startsWith('{') || !payload ? text : Buffer.from(payload, 'base64url').toString()
   const claims = parseJsonObject(json)

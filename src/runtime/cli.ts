@@ -5,16 +5,28 @@ import { initialise } from '../catalog/cli/store.ts'
 import { refresh } from '../catalog/edit-catalog.ts'
 import { summarise } from '../catalog/summary.ts'
 import { publish, type Source } from '../channels/publish.ts'
-import { command, keyAccessOf, type Options, openStoreOf, serverFlags } from '../cli/options.ts'
+import {
+  askSecret,
+  command,
+  environmentOf,
+  keyAccessOf,
+  type Options,
+  openingWith,
+  serverFlags,
+} from '../cli/options.ts'
 import { notice, warn } from '../cli/terminal.ts'
 import { jsonLogTo, startServer } from './node.ts'
 import { readSettings } from './settings.ts'
-import { openPublishing } from './store.ts'
+import { openPublishing, openServing } from './store.ts'
 
 export const serveCommand = (): Command =>
   command('serve', 'answer update checks and serve packages', serverFlags).action((options: Options) =>
     serveUntilStopped(options, (url) => notice(`listening on ${url}/v1/update/`)),
   )
+
+const openServingOf = openingWith((settings, options, log) =>
+  openServing(settings, environmentOf(options), log, { ask: askSecret, isNamed: options.releaseKey !== undefined }),
+)
 
 /**
  * Runs a server with one JSON log line a check on stdout; ends gracefully on SIGTERM and SIGINT.
@@ -22,7 +34,7 @@ export const serveCommand = (): Command =>
  */
 async function serveUntilStopped(options: Options, onReady: (url: string) => void): Promise<void> {
   const log = jsonLogTo(process.stdout)
-  const { store, settings } = await openStoreOf(options, log, ['host'])
+  const { store, settings } = await openServingOf(options, log, ['host'])
   const running = await startServer(settings, store)
   // Before onReady: a caller may stop it at once.
   const stopped = new Promise<string>((resolve) => {

@@ -20,7 +20,7 @@ import { describeError } from '../kernel/log.ts'
 import type { Environment } from '../kernel/setting.ts'
 import { cannotListen, graceMs, type Listen, type Served, serveWith, urlOf } from './server.ts'
 import { readSettings, settingsFileName } from './settings.ts'
-import { openPublishing } from './store.ts'
+import { openServing } from './store.ts'
 
 /** The parts of Deno's API in use. @see https://docs.deno.com/api/deno/ */
 interface Runtime {
@@ -91,7 +91,7 @@ async function main(): Promise<void> {
     const file = await settingsFile(environment.PLATTE_CONFIG)
     for (const problem of file?.warnings ?? []) log({ level: 'warn', event: 'settings', problem })
     const settings = readSettings(environment, ['store', 'pin', 'host'], file)
-    const running = await serveWith(listen, settings, await openPublishing(settings, environment, log))
+    const running = await serveWith(listen, settings, await openServing(settings, environment, log))
     // Before the log says that it serves: a supervisor may send a signal right after that line.
     const stopped = new Promise<void>((resolve) => {
       for (const signal of ['SIGTERM', 'SIGINT'] as const) Deno.addSignalListener(signal, resolve)

@@ -6,6 +6,7 @@ import type { Source } from '../channels/publish.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { byteStreamFrom } from '../kernel/streams.ts'
 import { readAt } from '../store/http/upstream.ts'
+import { decodeText } from './text-file.ts'
 import { transport } from './transport.ts'
 
 /** Release notes and component lists are shorter. */
@@ -71,6 +72,10 @@ export async function readShort(source: string, maxBytes = maxTextBytes): Promis
   if (size > maxBytes) throw new PlatteError('usage', `${source} has more than ${maxBytes} bytes`)
   return readable(source, readFile(source))
 }
+
+/** As `readShort`, decoded. */
+export const readShortText = async (source: string, maxBytes?: number): Promise<string> =>
+  decodeText(await readShort(source, maxBytes))
 
 async function fetchShort(url: string, maxBytes: number): Promise<Uint8Array> {
   const bytes = await readAt({ url, key: 'the answer', transport, idleMs: 10_000 }, maxBytes)

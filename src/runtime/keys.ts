@@ -9,6 +9,7 @@ import { makeServiceKey, openServiceKey } from './key-services.ts'
 import { envText, type KeySource } from './own-settings.ts'
 import type { KeyAccess } from './passphrase.ts'
 import type { Settings } from './settings.ts'
+import { decodeText } from './text-file.ts'
 
 export type KeyPair = { readonly signer: Signer; readonly publicKey: PublicKey }
 type MadeKey = KeyPair & { readonly created: boolean }
@@ -156,7 +157,7 @@ async function withTemporary<T>(file: string, text: string, place: (temporary: s
   }
 }
 
-const readText = (file: string): Promise<string> => readable(file, readFile(file, 'utf8'))
+const readText = (file: string): Promise<string> => readable(file, readFile(file).then(decodeText))
 
 const keysHint = 'check PLATTE_KEYS, PLATTE_RELEASE_KEY and PLATTE_TIMESTAMP_KEY; `platte init` makes keys'
 export const rootKeysHint = 'name the folder of root*.jwk with --root-keys'

@@ -28,7 +28,7 @@ export function keyAccess(
   const given = async (): Promise<readonly string[]> => {
     const { passphraseFile } = settings()
     if (passphraseFile !== undefined) return readPassphrases(passphraseFile)
-    return env.PLATTE_PASSPHRASE ? [env.PLATTE_PASSPHRASE] : []
+    return linesOf(env.PLATTE_PASSPHRASE ?? '')
   }
   const asked = async (file: string, question: string): Promise<string> => {
     const answer = await ask(question)
@@ -59,13 +59,16 @@ export function keyAccess(
   }
 }
 
+/** Variables that were made of a file end in a line break, too. */
+const linesOf = (text: string): readonly string[] => text.split(/[\r\n]+/).filter((line) => line !== '')
+
 /** One in each line. */
 async function readPassphrases(file: string): Promise<readonly string[]> {
   const text = await readTextFile(file, maxBytes).catch((cause: unknown) => {
     const problem = `the passphrase file ${file} cannot be read: ${messageOf(cause)}`
     throw new PlatteError('credentials', problem, { hint: 'correct PLATTE_PASSPHRASE_FILE (--passphrase-file)', cause })
   })
-  const passphrases = text.split(/\r?\n/).filter((line) => line !== '')
+  const passphrases = linesOf(text)
   if (passphrases.length > 0) return passphrases
   throw new PlatteError('credentials', `the passphrase file ${file} is empty`)
 }

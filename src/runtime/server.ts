@@ -121,7 +121,7 @@ export const cannotListen = ({ host, port }: Address, isTaken: boolean, cause: u
     cause,
   })
 
-/** A wrong pin must not start. A store that is down may: checks get `noupdate` until it is back. */
+/** A wrong pin must not start. A bucket that is down may: checks get `noupdate` until it is back. */
 const checkPin = (publisher: Publisher) =>
   loadPinnedRoot(publisher).catch((error: unknown) => {
     if (!(error instanceof PlatteError && error.code === 'store-unavailable')) throw error

@@ -5,6 +5,7 @@ import { parse, TomlError } from 'smol-toml'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { memberOf, quoted } from '../kernel/setting.ts'
 import { type SettingsFile, settingRows, settingsFileName } from './settings.ts'
+import { decodeText } from './text-file.ts'
 
 const maxBytes = 256 * 1024
 
@@ -33,7 +34,7 @@ export function readSettingsFile(path: string | undefined): ReadFile | undefined
 function readText(file: string, need: 'required' | 'optional'): string | undefined {
   try {
     if (statSync(file).size > maxBytes) throw new Error(`it has more than ${maxBytes} bytes`)
-    return readFileSync(file, 'utf8')
+    return decodeText(readFileSync(file))
   } catch (cause) {
     if (need === 'optional' && isAbsent(cause)) return undefined
     const hint =

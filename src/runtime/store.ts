@@ -10,6 +10,7 @@ import { systemRandom } from '../kernel/random.ts'
 import type { Environment } from '../kernel/setting.ts'
 import type { Overlay } from '../release/view.ts'
 import { folderDocuments } from '../store/folder/documents.ts'
+import { checkRoot } from '../store/folder/files.ts'
 import { folderPackages } from '../store/folder/packages.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
@@ -82,6 +83,23 @@ export const openPublishing = async (
   )),
   operator: settings.operator,
 })
+
+/**
+ * Opens the store with the keys that a server uses: the release key only where it publishes, or where a flag names it.
+ * @throws PlatteError('store-unavailable') where the folder of the store is not there, as `loadPinnedRoot` refuses an empty one:
+ *   what supervises the server starts it again. A bucket that is down may come back meanwhile.
+ */
+export async function openServing(
+  settings: SettingsWith<'store' | 'pin'>,
+  env: Environment,
+  log: Log,
+  { isNamed = false, ...more }: { readonly ask?: Ask; readonly isNamed?: boolean } = {},
+): Promise<Publisher> {
+  if (settings.store.kind === 'file') await checkRoot(settings.store.dir)
+  const publishes = settings.publishPolicy !== undefined || settings.adoptFile !== undefined
+  const roles: readonly RoleName[] = publishes || isNamed ? ['release', 'timestamp'] : ['timestamp']
+  return openPublishing(settings, env, log, { ...more, roles })
+}
 
 /** @throws PlatteError('configuration') naming the file: a broken overlay must not offer what it withholds. */
 async function loadOverlay(source: OverlaySource | undefined): Promise<Overlay | undefined> {

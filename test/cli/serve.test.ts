@@ -1,5 +1,5 @@
 /** `platte serve` as a process: how it ends, and what its log may do to it. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { payloadOfSize } from '../payloads.ts'
 import { bodyOf } from '../protocol/samples.ts'
+import { policy } from './pipeline.ts'
 
 const main = inject('cli')
 const folder = mkdtempSync(join(tmpdir(), 'platte-serve-'))
@@ -120,4 +121,17 @@ test('a key pasted into a setting is not printed', () => {
   }
   expect(talk).toContain('PLATTE_TIMESTAMP_KEY')
   expect(talk.replace(key, '')).not.toContain(d)
+})
+
+test('an encrypted release key takes its passphrase only where the server publishes', async () => {
+  writeFileSync(join(folder, 'words'), 'correct horse battery staple\n')
+  platte('key', 'encrypt', 'keys/release.jwk', '--passphrase-file', 'words')
+  const url = await serve('pipe')
+  expect(await ask(url)).toEqual(offer)
+  expect(await end()).toBe(0)
+  writeFileSync(join(folder, 'policy.json'), JSON.stringify(policy))
+  const { status, stderr } = spawnSync(process.execPath, [main, 'serve', '--publish-policy', 'file:policy.json'], {
+    ...{ cwd: folder, env, encoding: 'utf8', timeout: 60_000 },
+  })
+  expect([status, stderr]).toEqual([4, expect.stringContaining('keys/release.jwk: its passphrase is missing')])
 })

@@ -3,9 +3,11 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { publicKeyOf } from '../../src/documents/root.ts'
 import { loadFolder, loadOnlineKeys, loadPair, loadPublicKey, makeKey, recodeKey } from '../../src/runtime/keys.ts'
 import { keyAccess } from '../../src/runtime/passphrase.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
+import { generateKey } from '../../src/trust/keys.ts'
 
 const passphrase = 'correct horse battery staple'
 const access = keyAccess(() => ({}), { PLATTE_PASSPHRASE: passphrase })
@@ -72,4 +74,30 @@ test('a file of another service is refused by name', async () => {
   const { publicKey } = await makeKey(at('es256.jwk'), 'ES256', without)
   await writeFile(at('other.jwk'), JSON.stringify({ ...publicKey, service: 'file:///etc/passwd' }))
   await expect(loadPair(at('other.jwk'), without)).rejects.toMatchObject({ code: 'usage' })
+})
+
+const utf16 = (text: string): Buffer => Buffer.from(`\ufeff${text}`, 'utf16le')
+
+test.each([
+  ['line breaks of Windows', Buffer.from(`${passphrase}\r\n`)],
+  ['a byte order mark', Buffer.from(`\ufeff${passphrase}\n`)],
+  ['UTF-16, as PowerShell writes', utf16(`${passphrase}\r\n`)],
+  ['UTF-16 of the other byte order', utf16(`${passphrase}\r\n`).swap16()],
+])('a passphrase file may have %s', async (_, bytes) => {
+  await writeFile(at('words'), bytes)
+  const opening = keyAccess(() => ({ passphraseFile: at('words') }), {})
+  expect(await opening.passphrases('x')).toEqual([passphrase])
+})
+
+test('a variable that was made of a file may end in a line break', async () => {
+  expect(await keyAccess(() => ({}), { PLATTE_PASSPHRASE: `${passphrase}\r\n` }).passphrases('x')).toEqual([passphrase])
+})
+
+test.each([
+  ['a byte order mark', (jwk: string) => Buffer.from(`\ufeff${jwk}\r\n`)],
+  ['UTF-16', utf16],
+])('a key file may have %s', async (_, encode) => {
+  const jwk = JSON.stringify(await generateKey('EdDSA'))
+  await writeFile(at('edited.jwk'), encode(jwk))
+  expect((await loadPair(at('edited.jwk'), access)).publicKey).toEqual(publicKeyOf('x', JSON.parse(jwk)))
 })

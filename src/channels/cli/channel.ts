@@ -6,7 +6,7 @@ import { show, table, warn } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { readPayloadKey } from '../../payload/keys.ts'
 import { type Guard, weekdays } from '../../release/channel.ts'
-import { readShort } from '../../runtime/files.ts'
+import { readShortText } from '../../runtime/files.ts'
 import { liveChannels } from '../live.ts'
 import { changing } from './editing.ts'
 
@@ -77,7 +77,7 @@ async function described({
   }
 }
 
-const payloadKeyOf = async (file: string) => readPayloadKey(new TextDecoder().decode(await readShort(file)), file)
+const payloadKeyOf = async (file: string) => readPayloadKey(await readShortText(file), file)
 
 const rename = (): Command =>
   changing('rename', 'rename a channel; the old name keeps working', 'channel-rename')

@@ -11,7 +11,7 @@ import { defined, parseJsonObject } from '../../kernel/json.ts'
 import { judged, judgeSignature, type PayloadCheck } from '../../payload/check.ts'
 import type { PayloadKey, Signed } from '../../payload/keys.ts'
 import { changeLine } from '../../release/diff.ts'
-import { readShort } from '../../runtime/files.ts'
+import { readShort, readShortText } from '../../runtime/files.ts'
 import { nodeHasher } from '../../runtime/hasher-node.ts'
 import { sharedFolder } from '../../upstreams/release-files.ts'
 import { readCommand } from '../commands.ts'
@@ -196,7 +196,7 @@ async function readDetails({ releasesJson: list, cve: cves, ...options }: Publis
 }
 
 async function readComponents(file: string): Promise<Record<string, string>> {
-  const value = parseJsonObject(new TextDecoder().decode(await readShort(file)))
+  const value = parseJsonObject(await readShortText(file))
   const isText = (version: unknown) => typeof version === 'string'
   if (value && Object.values(value).every(isText)) return value as Record<string, string>
   throw new PlatteError('usage', `${file} must be a JSON object of versions, such as {"kernel":"6.12.102"}`)

@@ -7,7 +7,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { defined } from '../../kernel/json.ts'
 import type { Target } from '../../release/channel.ts'
 import { machineHash } from '../../release/target.ts'
-import { readShort } from '../../runtime/files.ts'
+import { readShortText } from '../../runtime/files.ts'
 import type { CommandOf } from '../commands.ts'
 import { changing, editing, marksOf, placing } from './editing.ts'
 
@@ -190,7 +190,7 @@ async function targetOf({ oem, notOem, running, allowMachines, denyMachines }: T
 
 /** One id per line; blank lines and comments after # are ignored. */
 async function readMachines(file: string): Promise<string[]> {
-  const lines = new TextDecoder().decode(await readShort(file)).split('\n')
+  const lines = (await readShortText(file)).split(/\r\n|\r|\n/)
   const ids = lines.map((line) => line.replace(/#.*/, '').trim())
   const bad = ids.findIndex((id) => id !== '' && !/^[!-~]{1,128}$/.test(id))
   if (bad >= 0) throw new PlatteError('usage', `${file}: line ${bad + 1} is not a machine id`)
