@@ -66,6 +66,19 @@ export interface Extension {
   readonly onSchedule?: (writer: StoreWriter, most: number) => Promise<void>
   /** On Workers and Lambda, a schedule runs this instead of a refresh. Never throws. */
   readonly insteadOfRefresh?: (log: Log) => Promise<void>
+  /** Gates of groups of reboot locks. */
+  readonly lockGate?: {
+    has(group: string): boolean
+    /** Why the group gives no slot now, in words for its machines. Never throws. */
+    ask(group: string): Promise<string | undefined>
+  }
+  /** Delivers what happens to the locks of groups. */
+  readonly lockHook?: {
+    /** The name by which this process claims deliveries; `undefined` for a group whose events it does not deliver. */
+    claim(group: string): string | undefined
+    /** Something happened. */
+    wake(group: string): void
+  }
   /** Writes what is held, before the process ends. */
   readonly close?: () => Promise<void>
 }

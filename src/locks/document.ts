@@ -17,6 +17,7 @@ export const maxNonces = 16
 /** A day. */
 export const maxExpiries = 100
 export const maxFreezes = 100
+export const maxOutbox = 500
 
 /** On one line, for people. */
 const reasonText = v.pipe(
@@ -61,6 +62,28 @@ const event = v.strictObject({
   max: v.exactOptional(field.count),
 })
 
+/** What its hook was not told yet. */
+const outbox = v.strictObject({
+  /** The number of the newest entry. */
+  last: field.count,
+  /** How many were given up. */
+  dropped: field.count,
+  entries: v.pipe(
+    v.array(
+      v.strictObject({
+        ...{ n: field.positive, at: field.instant, id: holderId, via: v.picklist([...via.options, 'check']) },
+        what: v.picklist(['lock', 'unlock', 'expire', 'release']),
+        tries: v.exactOptional(field.positive),
+        /** Not before. */
+        due: v.exactOptional(field.instant),
+      }),
+    ),
+    v.maxLength(maxOutbox),
+  ),
+  /** The server that delivers them, until then. */
+  claim: v.exactOptional(v.strictObject({ by: field.hex(32), until: field.instant })),
+})
+
 const schema = v.strictObject({
   format: v.literal(1),
   type: v.literal('lock'),
@@ -87,6 +110,7 @@ const schema = v.strictObject({
   ),
   /** When a client of locksmith last found no slot free. */
   locksmithWaits: v.exactOptional(field.instant),
+  outbox: v.exactOptional(outbox),
   history: v.pipe(v.array(event), v.maxLength(maxHistory)),
 })
 

@@ -5,6 +5,7 @@ import { isoText } from '../kernel/format.ts'
 import type { Lock } from './document.ts'
 import type { Intent, Semaphore, Veto, Via, Written } from './semaphore.ts'
 import * as semaphores from './semaphore.ts'
+import { unasked } from './semaphore.ts'
 import { type Current, editLock, type LockChange, type LockEdit, type Locking } from './store.ts'
 import { isTickDue, soakingOf, soakLeft, tickOf } from './ticks.ts'
 
@@ -17,6 +18,7 @@ export interface LockAttempt {
   readonly via: Via
   /** The hold in a channel of the group, in words. */
   readonly held?: string | undefined
+  readonly gate?: Veto | undefined
 }
 
 export type LockResult =
@@ -26,7 +28,7 @@ export type LockResult =
   | { readonly kind: 'vetoed'; readonly veto: Veto }
 
 /** The policy does not bind an operator. */
-export const lockMachine = (locking: Locking, group: string, { id, via, held }: LockAttempt) =>
+export const lockMachine = (locking: Locking, group: string, { id, via, held, gate }: LockAttempt) =>
   editLock<LockResult>(locking, group, (current) => {
     const { lock, freeing } = withoutStaleHolders(current, id)
     const { now } = current
@@ -38,7 +40,8 @@ export const lockMachine = (locking: Locking, group: string, { id, via, held }: 
       const change = isNews ? changed(freeing, semaphores.see(lock, id, { seen: at.since, tick: at.tick })) : freeing
       return { result: { kind: 'held' }, change }
     }
-    const veto = via === 'operator' ? undefined : vetoHere(lock, { now, held, asking: id })
+    const veto = via === 'operator' ? undefined : vetoHere(lock, { now, held, gate, asking: id })
+    if (veto === unasked) return { result: { kind: 'vetoed', veto } }
     if (veto !== undefined) return { result: { kind: 'vetoed', veto }, change: freeing }
     if (via === 'fleet-lock' && isKeptForLocksmith(lock, now))
       return { result: { kind: 'full', available: semaphores.available(lock), isKept: true }, change: freeing }
@@ -151,12 +154,13 @@ export interface Swap {
   readonly index: bigint
   readonly written: Written
   readonly held?: string | undefined
+  readonly gate?: Veto | undefined
   /** Whether it may set `max`. */
   readonly isAdmin: boolean
 }
 
 /** locksmith's compare-and-swap: one holder added, one removed, or another `max`. */
-export const swapSemaphore = (locking: Locking, group: string, { index, written, held, isAdmin }: Swap) =>
+export const swapSemaphore = (locking: Locking, group: string, { index, written, held, gate, isAdmin }: Swap) =>
   editLock<SwapResult>(locking, group, (current) => {
     const { lock, now } = current
     if (BigInt(lock.rev) !== index) return { result: { kind: 'stale' } }
@@ -165,7 +169,7 @@ export const swapSemaphore = (locking: Locking, group: string, { index, written,
       return refused('a write changes one thing: it adds a holder, removes a holder, or sets max')
     if (intent.kind === 'set-max' && !isAdmin) return { result: { kind: 'not-allowed' } }
     const locked = intent.kind === 'lock' ? intent.id : undefined
-    const veto = locked === undefined ? undefined : vetoHere(lock, { now, held, asking: locked })
+    const veto = locked === undefined ? undefined : vetoHere(lock, { now, held, gate, asking: locked })
     if (veto !== undefined) return { result: { kind: 'vetoed', veto } }
     const semaphore = granted(current, intent)
     if (semaphore === undefined) return refused(`semaphore is at ${semaphores.available(lock)}`)
@@ -193,17 +197,19 @@ function granted({ lock, now }: Current, intent: Intent): Semaphore | undefined 
 interface Asked {
   readonly now: Instant
   readonly held?: string | undefined
+  /** What the gates of the group say. */
+  readonly gate?: Veto | undefined
   /** The machine that asks, where it is known. */
   readonly asking?: string
 }
 
 /** Why the group's policy gives no slot now. */
-export function vetoHere(lock: Lock, { now, held, asking }: Asked): Veto | undefined {
+export function vetoHere(lock: Lock, { now, held, gate, asking }: Asked): Veto | undefined {
   const { policy, rolledBackAt } = lock
   const { windows, freezes, vetoOnHold, vetoAfterRollback: pause } = policy
   const pausedUntil = rolledBackAt && pause ? Date.parse(rolledBackAt) + durationMs(pause) : undefined
   const soakMs = soakLeft(lock, now, asking)
-  return semaphores.vetoOf({ now, windows, freezes, held: vetoOnHold && held, pausedUntil, soakMs })
+  return semaphores.vetoOf({ now, windows, freezes, held: vetoOnHold && held, pausedUntil, soakMs }) ?? gate
 }
 
 /** Holders that were silent for longer than the group's lease; none without a lease. */

@@ -146,10 +146,13 @@ export function maxIn(lock: Semaphore, { max, holders }: Written): number {
 
 /** Why no slot is given though one is free. */
 export interface Veto {
-  readonly kind: 'hold' | 'rollback' | 'freeze' | 'window' | 'soak'
+  readonly kind: 'hold' | 'rollback' | 'freeze' | 'window' | 'soak' | 'gate'
   /** In words. */
   readonly reason: string
 }
+
+/** In place of what the gates of a group say, while nobody asked them: found where a slot would be given otherwise. */
+export const unasked: Veto = { kind: 'gate', reason: 'the gates were not asked' }
 
 /** What a veto depends on. */
 interface Circumstances {

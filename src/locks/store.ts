@@ -9,6 +9,7 @@ import type { Random } from '../kernel/random.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
 import { checkLock, decodeLock, type Lock, type LockEvent, maxHistory, maxLockBytes, maxNonces } from './document.ts'
+import { outboxAfter } from './outbox.ts'
 import { firstSemaphore, type Semaphore } from './semaphore.ts'
 import { ticksAt } from './ticks.ts'
 
@@ -16,9 +17,11 @@ export interface Locking {
   readonly documents: Documents
   readonly clock: Clock
   readonly random: Random
+  /** The name by which this process claims what it delivers of a group; `undefined` where it delivers nothing. */
+  readonly claimFor?: (group: string) => string | undefined
 }
 
-type Changing = 'policy' | 'expiries' | 'rolledBackAt' | 'soaking' | 'locksmithWaits'
+type Changing = 'policy' | 'expiries' | 'rolledBackAt' | 'soaking' | 'locksmithWaits' | 'outbox'
 
 export interface LockChange {
   readonly semaphore?: Semaphore
@@ -26,6 +29,8 @@ export interface LockChange {
   readonly more?: { readonly [Name in Changing]?: Lock[Name] | undefined } | undefined
   /** For the history. */
   readonly events: readonly Omit<LockEvent, 'at'>[]
+  /** Whether it changes nothing that clients see: locksmith may swap what it read before. */
+  readonly isQuiet?: true
 }
 
 /** The state that an edit reads. */
@@ -160,7 +165,7 @@ export async function editLock<Result>(
     const { result, change } = edit(current)
     if (change === undefined) return { result: { result, before, after: before, events: [] } }
     const nonce = nonceOf(locking.random)
-    const after = next(current, change, nonce)
+    const after = next(current, change, { nonce, claimedBy: locking.claimFor?.(group) })
     const outcome = { result, before, after, events: change.events }
     ours.set(nonce, outcome)
     return { result: outcome, write: { key, bytes: encode(after), token: stored?.token } }
@@ -168,14 +173,21 @@ export async function editLock<Result>(
   return update(locking, key, attempt, { recognisesItself: true })
 }
 
+interface Writing {
+  readonly nonce: string
+  readonly claimedBy: string | undefined
+}
+
 /** The first number is the time: a group that was removed and created again never repeats one. */
-function next({ lock: current, exists, now }: Current, { semaphore, more, events }: LockChange, nonce: string): Lock {
+function next({ lock: current, exists, now }: Current, change: LockChange, { nonce, claimedBy }: Writing): Lock {
+  const { semaphore, more, events, isQuiet } = change
   const at = isoText(now)
   const value = {
     ...current,
     ...more,
     ticks: ticksAt(current, now),
-    rev: exists ? current.rev + 1 : current.rev,
+    outbox: outboxAfter({ ...current, ...more }, events, { now, claimedBy }),
+    rev: exists && !isQuiet ? current.rev + 1 : current.rev,
     nonces: [...current.nonces, nonce].slice(-maxNonces),
     max: semaphore?.max ?? current.max,
     holders: semaphore === undefined ? current.holders : semaphore.holders,

@@ -21,7 +21,7 @@ import {
   type Written,
 } from '../semaphore.ts'
 import { NoGroup, readLock, refuseEmptyStore } from '../store.ts'
-import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, peerOf } from './lock-request.ts'
+import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, peerOf, throughGates } from './lock-request.ts'
 import type { Refusal } from './recent.ts'
 
 export const etcdPrefix = '/v2/keys'
@@ -218,7 +218,9 @@ async function swap(request: KeyRequest, { index, written }: Extract<Put, { kind
   if (!access.may('lock', group)) return denied(request, 'this token may only read')
   const [peer, now] = [peerOf(c), locking.clock()]
   const swapping = { index, written, held: await heldIn(request, group), isAdmin: access.may('admin', group) }
-  const { result, before, after } = logLock(request, group, await swapSemaphore(locking, group, swapping))
+  const { result, before, after } = await throughGates(request, group, (gate) =>
+    swapSemaphore(locking, group, { ...swapping, gate }),
+  )
   const compared = `[${index} != ${after.rev}]`
   switch (result.kind) {
     case 'swapped':

@@ -11,7 +11,7 @@ import { parseJsonObject } from '../../kernel/json.ts'
 import { createGroup, lockMachine, unlockMachine } from '../edits.ts'
 import { isHolderId } from '../semaphore.ts'
 import { NoGroup, refuseEmptyStore } from '../store.ts'
-import { heldIn, type LockProtocol, type LockRequest, logLock, noStore } from './lock-request.ts'
+import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, throughGates } from './lock-request.ts'
 
 const preReboot = '/v1/pre-reboot'
 const steadyState = '/v1/steady-state'
@@ -106,7 +106,9 @@ async function unlock(request: LockRequest, group: string, id: string): Promise<
 async function lock(request: LockRequest, group: string, id: string): Promise<Response> {
   const { c, locks } = request
   const attempt = { id, via: 'fleet-lock', held: await heldIn(request, group) } as const
-  const { result } = logLock(request, group, await lockMachine(locks.locking, group, attempt))
+  const { result } = await throughGates(request, group, (gate) =>
+    lockMachine(locks.locking, group, { ...attempt, gate }),
+  )
   if (result.kind === 'vetoed') {
     locks.memory.refused(result.veto.kind)
     return fail(c, 423, 'failed_lock_policy', result.veto.reason)

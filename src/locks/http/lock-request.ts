@@ -6,7 +6,7 @@ import { basicOf, isSameSecret } from '../../http/credentials.ts'
 import { requestLog } from '../../http/request-id.ts'
 import type { ErrorCode } from '../../kernel/errors.ts'
 import { channelsOfGroup, holdIn } from '../holds.ts'
-import type { Veto } from '../semaphore.ts'
+import { unasked, type Veto } from '../semaphore.ts'
 import { type LockRight, type LockToken, lockRights } from '../settings.ts'
 import type { Locking, LockOutcome } from '../store.ts'
 import type { Memory } from './recent.ts'
@@ -107,7 +107,23 @@ export async function heldNow(
   return holdIn(state.catalog.catalog, refs)
 }
 
-/** Logs changes and vetoes. */
+/**
+ * Tries without the gates first: they are asked only where a slot would be given, and nothing waits for their answer but this
+ * request.
+ */
+export async function throughGates<Done extends LockOutcome<unknown>>(
+  request: LockRequest,
+  group: string,
+  attempt: (gate: Veto | undefined) => Promise<Done>,
+): Promise<Done> {
+  const gate = request.serving.extensions?.find(({ lockGate }) => lockGate?.has(group))?.lockGate
+  const first = await attempt(gate && unasked)
+  if (gate === undefined || vetoIn(first.result) !== unasked) return logLock(request, group, first)
+  const reason = await gate.ask(group)
+  return logLock(request, group, await attempt(reason === undefined ? undefined : { kind: 'gate', reason }))
+}
+
+/** Logs changes and vetoes, and wakes what delivers them. */
 export function logLock<Done extends LockOutcome<unknown>>(
   { serving, c }: LockRequest,
   group: string,
@@ -116,6 +132,7 @@ export function logLock<Done extends LockOutcome<unknown>>(
   const log = requestLog(serving.reader.log, c.req.raw)
   for (const { what, ...event } of done.events)
     log({ level: what === 'expire' ? 'warn' : 'info', event: 'lock', what, group, ...event })
+  if (done.events.length > 0) for (const { lockHook } of serving.extensions ?? []) lockHook?.wake(group)
   const veto = vetoIn(done.result)
   if (veto) log({ level: 'info', event: 'lock', what: 'refused', group, ...veto })
   return done

@@ -3,8 +3,8 @@ import type { Instant } from '../../kernel/clock.ts'
 
 /** Why a machine got no slot, or no answer. */
 export const refusals = [
-  ...['full', 'hold', 'rollback', 'freeze', 'window', 'soak', 'lost-race', 'no-group', 'token', 'request', 'damaged'],
-  'store',
+  ...['full', 'hold', 'rollback', 'freeze', 'window', 'soak', 'gate'],
+  ...['lost-race', 'no-group', 'token', 'request', 'damaged', 'store'],
 ] as const
 export type Refusal = (typeof refusals)[number]
 

@@ -21,9 +21,11 @@ import { watched } from './watched.ts'
 /** Both protocols, with and without a token before their own paths. */
 export function openLocks(given: Omit<Locks, 'memory'>): Extension {
   const memory = openMemory()
-  const { locking } = given
-  const locks: Locks = { ...given, memory, locking: { ...locking, documents: watched(locking.documents, memory) } }
   let mounted: Serving | undefined
+  const claimFor = (group: string) =>
+    mounted?.extensions?.map(({ lockHook }) => lockHook?.claim(group)).find((by) => by !== undefined)
+  const locking = { ...given.locking, documents: watched(given.locking.documents, memory), claimFor }
+  const locks: Locks = { ...given, memory, locking }
   return {
     name: 'locks',
     mount(app, serving) {
