@@ -10,7 +10,7 @@ export const unit: readonly string[] = [
   ),
   ...['memory', 'tar', 'near', 'metrics', 'system'].map((name) => `adapters/${name}.test.ts`),
   'apply/apply.test.ts',
-  ...['locks', 'model'].map((name) => `locks/${name}.test.ts`),
+  ...['locks', 'driver', 'model'].map((name) => `locks/${name}.test.ts`),
   ...['policy', 'countersign'].map((name) => `publish/${name}.test.ts`),
   ...['service', 'receipts', 'sweep', 'bytes'].map((name) => `uploads/${name}.test.ts`),
   ...['config', 'store-setting', 'settings'].map((name) => `runtimes/${name}.test.ts`),

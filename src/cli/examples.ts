@@ -90,6 +90,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'import coreupdate': ['platte import coreupdate https://coreupdate.example.org --dry-run'],
   lock: ['platte lock status --group workers', 'platte lock set-max 3 --group workers'],
   'lock create': ['platte lock create workers --max 2'],
+  'lock driver': ['platte lock driver durable-object --group workers'],
   'lock list': ['platte lock list --json'],
   'lock acknowledge': ['platte lock acknowledge --group workers'],
   'lock status': ['platte lock status --group workers --wide'],

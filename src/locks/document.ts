@@ -114,12 +114,33 @@ const schema = v.strictObject({
   history: v.pipe(v.array(event), v.maxLength(maxHistory)),
 })
 
+/** In place of the document of a group that is not kept in the bucket. */
+const stub = v.strictObject({
+  format: v.literal(1),
+  type: v.literal('lock-stub'),
+  group: schema.entries.group,
+  /** What keeps it. */
+  driver: v.picklist(['durable-object']),
+  /** Another one with each move: what the driver has of an earlier move is stale. */
+  move: field.hex(32),
+  /** The group, until the driver has taken it over. */
+  lock: v.exactOptional(schema),
+  /** The driver shall give the group back. */
+  back: v.exactOptional(v.literal(true)),
+})
+const stored = v.variant('type', [schema, stub])
+
 export type Lock = v.InferOutput<typeof schema>
+export type LockStub = v.InferOutput<typeof stub>
 export type LockPolicy = Lock['policy']
 export type LockEvent = Lock['history'][number]
 
 /** @throws PlatteError('bad-document') naming the key and the first field at fault. */
 export const decodeLock = (key: string, bytes: Uint8Array): Lock => field.decodeUnsigned(schema, key, bytes)
+
+/** What the bucket has of a group. @throws as `decodeLock`. */
+export const decodeStored = (key: string, bytes: Uint8Array): Lock | LockStub =>
+  field.decodeUnsigned(stored, key, bytes)
 
 /** @throws PlatteError('bad-document') for a document that no reader would accept. */
 export const checkLock = (key: string, value: unknown): Lock => field.check(schema, key, value)

@@ -8,7 +8,16 @@ import { isoText } from '../kernel/format.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Documents } from '../store/documents.ts'
 import { update } from '../store/update.ts'
-import { checkLock, decodeLock, type Lock, type LockEvent, maxHistory, maxLockBytes, maxNonces } from './document.ts'
+import {
+  checkLock,
+  decodeStored,
+  type Lock,
+  type LockEvent,
+  type LockStub,
+  maxHistory,
+  maxLockBytes,
+  maxNonces,
+} from './document.ts'
 import { outboxAfter } from './outbox.ts'
 import { firstSemaphore, type Semaphore } from './semaphore.ts'
 import { ticksAt } from './ticks.ts'
@@ -56,14 +65,21 @@ export interface LockOutcome<Result> {
   readonly events: LockChange['events']
 }
 
-/** @throws PlatteError('bad-document') for a damaged group; as `Documents` does. */
-export async function readLock({ documents }: Pick<Locking, 'documents'>, group: string) {
+/** The group, or its stub. @throws PlatteError('bad-document') for a damaged group; as `Documents` does. */
+export async function readStored({ documents }: Pick<Locking, 'documents'>, group: string) {
   const key = lockKey(group)
   const stored = await documents.get(key, maxLockBytes)
   if (stored === undefined) return undefined
-  const lock = decodeLock(key, stored.bytes)
-  if (lock.group !== group) throw new PlatteError('bad-document', `${key}: is of group ${JSON.stringify(lock.group)}`)
-  return { lock, token: stored.token }
+  const found = decodeStored(key, stored.bytes)
+  if (found.group !== group) throw new PlatteError('bad-document', `${key}: is of group ${JSON.stringify(found.group)}`)
+  return { found, token: stored.token }
+}
+
+/** @throws OtherDriver; as `readStored`. */
+export async function readLock(reading: Pick<Locking, 'documents'>, group: string) {
+  const { found, token = '' } = (await readStored(reading, group)) ?? {}
+  if (found?.type === 'lock-stub') throw new OtherDriver(found)
+  return found && { lock: found, token }
 }
 
 /** More are counted, and not read. */
@@ -78,6 +94,8 @@ export interface Groups {
   readonly locks: readonly Lock[]
   /** Documents that cannot be read: what is wrong, by group; in that order, too. */
   readonly damaged: ReadonlyMap<string, string>
+  /** Groups that are kept elsewhere, in any order. */
+  readonly elsewhere: readonly string[]
   /** How many groups there are beyond `maxGroups`. */
   readonly unread: number
 }
@@ -87,6 +105,7 @@ export async function allGroups({ documents }: Pick<Locking, 'documents'>): Prom
   const names = await groupNames({ documents })
   const locks: Lock[] = []
   const damaged = new Map<string, string>()
+  const elsewhere: string[] = []
   for (let i = 0; i < Math.min(names.length, maxGroups); i += atOnce) {
     const some = names.slice(i, Math.min(i + atOnce, maxGroups))
     const read = await Promise.all(
@@ -94,6 +113,7 @@ export async function allGroups({ documents }: Pick<Locking, 'documents'>): Prom
         try {
           return (await readLock({ documents }, group))?.lock
         } catch (error) {
+          if (error instanceof OtherDriver) return void elsewhere.push(group)
           if (!(error instanceof PlatteError) || !isOfOne.has(error.code)) throw error
           damaged.set(group, error.message)
           return undefined
@@ -103,7 +123,7 @@ export async function allGroups({ documents }: Pick<Locking, 'documents'>): Prom
     locks.push(...read.filter((lock) => lock !== undefined))
   }
   const inOrder = new Map([...damaged].sort(([a], [b]) => (a < b ? -1 : 1)))
-  return { locks, damaged: inOrder, unread: Math.max(0, names.length - maxGroups) }
+  return { locks, damaged: inOrder, elsewhere, unread: Math.max(0, names.length - maxGroups) }
 }
 
 /** Names of groups, in byte order; none where the store cannot list. */
@@ -128,6 +148,15 @@ export async function refuseEmptyStore({ documents }: Pick<Locking, 'documents'>
 export class NoGroup extends PlatteError {
   constructor(group: string) {
     super('refused', `there is no lock group ${group}`, { hint: `platte lock create --group ${group}` })
+  }
+}
+
+/** A group that another driver keeps: what the bucket has of it would be stale. */
+export class OtherDriver extends PlatteError {
+  constructor({ group }: LockStub) {
+    super('refused', `group ${group} is kept in a Durable Object, and not in the bucket`, {
+      hint: `ask the Worker that has it, or move it: platte lock driver bucket --group ${group}`,
+    })
   }
 }
 
@@ -197,7 +226,7 @@ function next({ lock: current, exists, now }: Current, change: LockChange, { non
   return checkLock(lockKey(current.group), Object.fromEntries(there))
 }
 
-const nonceOf = (random: Random): string => {
+export const nonceOf = (random: Random): string => {
   const words = Array.from({ length: 4 }, () => Math.floor(random() * 2 ** 32))
   return words.map((word) => word.toString(16).padStart(8, '0')).join('')
 }

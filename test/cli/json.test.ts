@@ -70,7 +70,9 @@ fleet follow --fleet-file fleet-2.db
 fleet forgive 0123456789abcdef0123456789abcdef
 report --fleet-file fleet.db
 lock create workers
+lock create racks --driver durable-object
 lock list
+lock driver bucket --group racks
 lock set-max 2 --group workers
 lock lock m1 --group workers
 lock status --group workers

@@ -42,6 +42,7 @@ const wrong: Readonly<Record<string, readonly string[]>> = {
         'days',
       ],
       ...[
+        'driver',
         'duration',
         'format',
         'from/to',

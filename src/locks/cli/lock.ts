@@ -1,10 +1,11 @@
 /** `platte lock`: what locksmithctl does, over the store itself; and what only an operator of the store can. */
 import { Command } from 'commander'
-import { parseCount } from '../../cli/options.ts'
+import { oneOf, parseCount } from '../../cli/options.ts'
 import { notice, show, table } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
 import type { Lock } from '../document.ts'
+import { type Driver, drivers, moveGroup } from '../driver.ts'
 import {
   acknowledgeRollback,
   createGroup,
@@ -17,6 +18,7 @@ import {
 import { available, isHolderId, lastSeen, maxSlots, type Veto } from '../semaphore.ts'
 import { allGroups, refuseEmptyStore } from '../store.ts'
 import { soakingOf, tickOf } from '../ticks.ts'
+import { changeDriver, driverWords, placementText } from './driver.ts'
 import {
   groupOf,
   heldOf,
@@ -42,11 +44,15 @@ export function lockCommand(): Command {
     locking('create', 'make a group: no client can')
       .argument('[group]', 'the group, as --group', parseGroup)
       .option('--max <count>', 'how many may reboot at once', parseMax, 1)
+      .option('--driver <driver>', driverWords, oneOf(drivers))
       .action(makeGroup),
     lockCommandOf('list', 'show the groups').action(listGroups),
     locking('status', 'show who holds a slot, and how many are free, in the format of locksmithctl')
       .option('--wide', 'also show since when, the protocol, when last seen, and the policy')
       .action(showStatus),
+    locking('driver', 'show what keeps a group; with a driver, move it')
+      .argument('[driver]', driverWords, oneOf(drivers))
+      .action(changeDriver),
     locking('set-max', 'set how many machines may reboot at once; 0 stops all')
       .argument('<max>', `0 to ${maxSlots}`, parseMax)
       .action(changeMax),
@@ -110,6 +116,7 @@ function wideLines(lock: Lock, { stale, soaking, veto }: Now): readonly string[]
 
 interface Group {
   readonly max: number
+  readonly driver?: Driver
 }
 
 async function makeGroup(named: string | undefined, options: LockOptions & Group): Promise<void> {
@@ -118,17 +125,20 @@ async function makeGroup(named: string | undefined, options: LockOptions & Group
   await refuseEmptyStore(opened)
   const { result, after } = await createGroup(opened, group, options.max, 'operator')
   if (result === 'exists') throw refused(`group ${group} exists`, `platte lock set-max ${options.max} --group ${group}`)
-  show(options.json, { group, max: after.max }, [`created group ${group}: ${after.max} at once`])
+  const kept = options.driver && (await moveGroup(opened, group, options.driver))
+  const lines = [`created group ${group}: ${after.max} at once`, ...(kept ? [placementText(group, kept)] : [])]
+  show(options.json, { group, max: after.max, ...kept }, lines)
 }
 
 async function listGroups(options: LockOptions): Promise<void> {
   const opened = await open(options)
-  const { locks, damaged, unread } = await allGroups(opened)
+  const { locks, damaged, elsewhere, unread } = await allGroups(opened)
   const rows = locks.map((lock) => [lock.group, String(lock.max), String(available(lock))])
   const names = [...damaged.keys()]
   const shown = locks.map((lock) => ({ group: lock.group, max: lock.max, available: available(lock) }))
   const lines = rows.length === 0 ? [] : table([['GROUP', 'MAX', 'AVAILABLE'], ...rows])
-  show(options.json, { groups: shown, damaged: names, unread }, lines)
+  show(options.json, { groups: shown, damaged: names, elsewhere, unread }, lines)
+  if (elsewhere.length > 0) notice(`in Durable Objects: ${elsewhere.toSorted().join(', ')}`)
   for (const problem of damaged.values()) notice(`warning: ${problem}`)
   if (unread > 0) notice(`warning: ${unread} groups more are not shown`)
 }

@@ -5,7 +5,7 @@
 import type { Context } from 'hono'
 import { isGroupName } from '../../documents/paths.ts'
 import { readText } from '../../http/body.ts'
-import { PlatteError } from '../../kernel/errors.ts'
+import { PlatteError, problemOf } from '../../kernel/errors.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import type { Lock } from '../document.ts'
 import { createGroup, lookAtGroup, noteWaiting, swapSemaphore } from '../edits.ts'
@@ -20,7 +20,7 @@ import {
   shownTo,
   type Written,
 } from '../semaphore.ts'
-import { NoGroup, readLock, refuseEmptyStore } from '../store.ts'
+import { NoGroup, OtherDriver, readLock, refuseEmptyStore } from '../store.ts'
 import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, peerOf, throughGates } from './lock-request.ts'
 import type { Refusal } from './recent.ts'
 
@@ -175,6 +175,7 @@ export const etcd: LockProtocol = {
       return await (asked.kind === 'create' ? create(keyRequest, asked.written) : swap(keyRequest, asked))
     } catch (error) {
       if (error instanceof NoGroup) return deniedGroup(keyRequest)
+      if (error instanceof OtherDriver) return denied(keyRequest, problemOf(error), 'driver')
       throw error
     }
   },

@@ -6,11 +6,11 @@
 import type { Context } from 'hono'
 import { isGroupName } from '../../documents/paths.ts'
 import { readText } from '../../http/body.ts'
-import { PlatteError } from '../../kernel/errors.ts'
+import { PlatteError, problemOf } from '../../kernel/errors.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import { createGroup, lockMachine, unlockMachine } from '../edits.ts'
 import { isHolderId } from '../semaphore.ts'
-import { NoGroup, refuseEmptyStore } from '../store.ts'
+import { NoGroup, OtherDriver, refuseEmptyStore } from '../store.ts'
 import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, throughGates } from './lock-request.ts'
 
 const preReboot = '/v1/pre-reboot'
@@ -44,6 +44,7 @@ type FleetLockKind =
   | 'method_not_allowed'
   | 'unauthorized'
   | 'unknown_group'
+  | 'other_driver'
   | 'failed_lock_semaphore_full'
   | 'failed_lock_policy'
   | 'failed_lock_conflict'
@@ -77,6 +78,10 @@ export const fleetLock: LockProtocol = {
     try {
       return await work(request, group, id)
     } catch (error) {
+      if (error instanceof OtherDriver) {
+        memory.refused('driver')
+        return fail(c, 400, 'other_driver', problemOf(error))
+      }
       if (!(error instanceof NoGroup)) throw error
       if (locks.creates) {
         await refuseEmptyStore(locking)
