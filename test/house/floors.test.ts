@@ -40,6 +40,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'valibot',
   ]),
   locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
+  sysupdate: ['checks', 'documents', 'release', 'http', 'kernel', 'hono'],
   clients: ['kernel'],
   site: ['clients', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono'],
   events: ['checks', 'catalog', 'store', 'documents', 'kernel', 'node:', '@cloudflare/workers-types'],
@@ -51,6 +52,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   webhook: ['fleet', 'checks', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
   openapi: ['checks', 'http', 'kernel', '@valibot/to-json-schema', 'valibot'],
   runtime: [
+    'sysupdate',
     'apply',
     'openapi',
     'webhook',
