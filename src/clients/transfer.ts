@@ -14,7 +14,7 @@ export interface Transfer {
 }
 
 /** @returns what MatchPattern is: `docker_@v.raw` for `docker.raw`. */
-export const patternOf = (file: string): string => (file.includes('@v') ? file : file.replace(/(?=\.|$)/, '_@v'))
+const patternOf = (file: string): string => (file.includes('@v') ? file : file.replace(/(?=\.|$)/, '_@v'))
 
 /** systemd fills in `%m`, the id of the machine: ramps and targets need it. */
 export function renderTransfer({ url, app, channel, board, file }: Transfer): string {
