@@ -103,6 +103,10 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'platte lock policy workers --days Mon-Fri --from 22:00 --to 04:00 \\',
     '       --time-zone Europe/Berlin',
   ],
+  'lock zones': [
+    'platte lock zones workers --per-zone 2 --list machines.txt',
+    'platte lock zones workers --one-at-a-time --by-suffix',
+  ],
   'lock history': ['platte lock history --group workers --limit 50'],
   keygen: ['platte keygen release-2.jwk --encrypt', 'platte keygen release-2.jwk --kms awskms:///alias/platte-release'],
   key: ['platte key encrypt /media/usb/root.jwk'],

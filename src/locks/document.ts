@@ -7,9 +7,10 @@ import { isVisible } from '../kernel/format.ts'
 import type { Window } from '../release/channel.ts'
 import { windowProblem } from '../release/window.ts'
 import { isHolderId, isInOrder, maxHolders, maxSlots } from './semaphore.ts'
+import { isZoneName, maxListed, maxZones } from './zones.ts'
 
-/** Room for `maxHolders` with the longest ids, and for `maxHolders` more whose slots soak. */
-export const maxLockBytes = 4 * 1024 * 1024
+/** Room for `maxHolders` with the longest ids, for `maxHolders` more whose slots soak, for a list of zones and a calendar. */
+export const maxLockBytes = 6 * 1024 * 1024
 
 export const maxHistory = 100
 /** Of the last writes: a write whose answer was lost finds itself here. */
@@ -18,6 +19,8 @@ export const maxNonces = 16
 export const maxExpiries = 100
 export const maxFreezes = 100
 export const maxOutbox = 500
+/** One each day, and some. */
+export const maxBusy = 500
 
 /** On one line, for people. */
 const reasonText = v.pipe(
@@ -29,11 +32,35 @@ const reasonText = v.pipe(
 export const isFreezeReason = (text: string): boolean => v.is(reasonText, text)
 const holderId = v.pipe(v.string(), v.check(isHolderId, 'must be 1 to 255 characters on one line'))
 const via = v.picklist(['locksmith', 'fleet-lock', 'operator'])
+const zoneName = v.pipe(v.string(), v.check(isZoneName, 'must be 1 to 63 of A-Z a-z 0-9 _ -, a letter or digit first'))
+const zone = v.exactOptional(zoneName)
 const holder = v.strictObject({
   ...{ id: holderId, via, since: field.instant, seen: v.exactOptional(field.instant) },
-  tick: v.exactOptional(field.count),
+  ...{ tick: v.exactOptional(field.count), zone },
 })
 const freeze = v.strictObject({ from: field.instant, to: field.instant, reason: v.exactOptional(reasonText) })
+
+/** Ids of machines by zone, between blanks. */
+const machines = v.pipe(
+  field.record(zoneName, field.matching(/^[!-~]+(?: [!-~]+)*$/, 'must be ids between blanks')),
+  v.check((lists) => Object.keys(lists).length <= maxZones, `must be at most ${maxZones} zones`),
+  v.check((lists) => Object.values(lists).reduce((sum, list) => sum + list.length + 1, 0) <= maxListed, 'is too long'),
+)
+
+const zones = v.strictObject({
+  perZone: v.exactOptional(v.pipe(field.positive, v.maxValue(maxSlots))),
+  oneAtATime: v.exactOptional(v.literal(true)),
+  /** Machines may name their zone in the name of their group: `web.a`. */
+  bySuffix: v.exactOptional(v.literal(true)),
+  machines: v.exactOptional(machines),
+})
+
+const calendar = v.strictObject({
+  read: field.instant,
+  busy: v.pipe(v.array(freeze), v.maxLength(maxBusy)),
+  /** Its events go on after this. */
+  until: v.exactOptional(field.instant),
+})
 
 const isUsable = (window: Window): boolean => windowProblem(window) === undefined
 
@@ -52,6 +79,8 @@ const policy = v.strictObject({
   /** A slot stays taken for this long after its holder came back. */
   soak: v.exactOptional(field.duration),
   freezes: v.exactOptional(v.pipe(v.array(freeze), v.minLength(1), v.maxLength(maxFreezes))),
+  calendar: v.exactOptional(calendar),
+  zones: v.exactOptional(zones),
 })
 
 const event = v.strictObject({
@@ -106,7 +135,7 @@ const schema = v.strictObject({
   ticks: v.exactOptional(v.strictObject({ at: field.instant, ms: field.count })),
   /** Machines that came back, each with the ticks of that moment. */
   soaking: v.exactOptional(
-    v.pipe(v.array(v.strictObject({ id: holderId, tick: field.count })), v.maxLength(maxHolders)),
+    v.pipe(v.array(v.strictObject({ id: holderId, tick: field.count, zone })), v.maxLength(maxHolders)),
   ),
   /** When a client of locksmith last found no slot free. */
   locksmithWaits: v.exactOptional(field.instant),

@@ -3,11 +3,13 @@ import { durationMs } from '../documents/fields.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import type { Lock } from './document.ts'
-import type { Intent, Semaphore, Veto, Via, Written } from './semaphore.ts'
+import type { Holder, Intent, Semaphore, Veto, Via, Written } from './semaphore.ts'
 import * as semaphores from './semaphore.ts'
 import { unasked } from './semaphore.ts'
 import { type Current, editLock, type LockChange, type LockEdit, type Locking } from './store.ts'
-import { isTickDue, soakingOf, soakLeft, tickOf } from './ticks.ts'
+import { isTickDue, soakingOf, tickOf } from './ticks.ts'
+import { vetoHere } from './vetoes.ts'
+import { rezone, zoneOf } from './zones.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 /** At most this often a holder that asks again is written: clients ask each minute. */
@@ -19,6 +21,8 @@ export interface LockAttempt {
   /** The hold in a channel of the group, in words. */
   readonly held?: string | undefined
   readonly gate?: Veto | undefined
+  /** As the name of its group says. */
+  readonly zone?: string | undefined
 }
 
 export type LockResult =
@@ -28,19 +32,20 @@ export type LockResult =
   | { readonly kind: 'vetoed'; readonly veto: Veto }
 
 /** The policy does not bind an operator. */
-export const lockMachine = (locking: Locking, group: string, { id, via, held, gate }: LockAttempt) =>
+export const lockMachine = (locking: Locking, group: string, { id, via, held, gate, zone }: LockAttempt) =>
   editLock<LockResult>(locking, group, (current) => {
     const { lock, freeing } = withoutStaleHolders(current, id)
     const { now } = current
     const at = { since: isoText(now), tick: tickOf(lock, now) }
-    const outcome = semaphores.lock(lock, { id, via, ...at })
+    const zoned = zoneOf(lock.policy, id, zone)
+    const outcome = semaphores.lock(lock, { id, via, ...at, ...zoned })
     if (outcome.kind === 'full') return { result: outcome, change: freeing }
     if (outcome.kind === 'held') {
       const isNews = Math.abs(now - semaphores.lastSeen(outcome.holder)) > seenEveryMs
       const change = isNews ? changed(freeing, semaphores.see(lock, id, { seen: at.since, tick: at.tick })) : freeing
       return { result: { kind: 'held' }, change }
     }
-    const veto = via === 'operator' ? undefined : vetoHere(lock, { now, held, gate, asking: id })
+    const veto = via === 'operator' ? undefined : vetoHere(lock, { now, held, gate, asking: id, ...zoned })
     if (veto === unasked) return { result: { kind: 'vetoed', veto } }
     if (veto !== undefined) return { result: { kind: 'vetoed', veto }, change: freeing }
     if (via === 'fleet-lock' && isKeptForLocksmith(lock, now))
@@ -62,7 +67,7 @@ function isKeptForLocksmith(lock: Lock, now: Instant): boolean {
   return history.findLast(({ what }) => what === 'lock')?.via === 'fleet-lock'
 }
 
-export const unlockMachine = (locking: Locking, group: string, { id, via }: Omit<LockAttempt, 'held'>) =>
+export const unlockMachine = (locking: Locking, group: string, { id, via }: Pick<LockAttempt, 'id' | 'via'>) =>
   editLock<'unlocked' | 'not-held'>(locking, group, (current) => {
     const { lock } = current
     const semaphore = semaphores.unlock(lock, id)
@@ -77,7 +82,9 @@ export function soaks({ lock, now }: Pick<Current, 'lock' | 'now'>, id: string):
   if (lock.policy.soak === undefined) return {}
   const tick = tickOf(lock, now)
   const others = soakingOf(lock, tick).filter((one) => one.id !== id)
-  return { more: { soaking: [...others, { id, tick }].slice(-semaphores.maxHolders) } }
+  const zone = semaphores.findHolder(lock, id)?.zone
+  const one = { id, tick, ...(zone !== undefined && { zone }) }
+  return { more: { soaking: [...others, one].slice(-semaphores.maxHolders) } }
 }
 
 const maxEvent = (max: number) => ({ what: 'set-max', via: 'operator', max }) as const
@@ -100,7 +107,8 @@ export const configureGroup = (locking: Locking, group: string, edit: (setting: 
       ...(isKept ? [] : [{ what: 'policy', via: 'operator' } as const]),
       ...(max === lock.max ? [] : [maxEvent(max)]),
     ]
-    const change = { semaphore: { ...lock, max }, more: { policy }, events }
+    const { holders, ...soaking } = rezone(lock, policy)
+    const change = { semaphore: { max, holders }, more: { policy, ...soaking }, events }
     return { result: undefined, change: events.length === 0 ? undefined : change }
   })
 
@@ -155,12 +163,14 @@ export interface Swap {
   readonly written: Written
   readonly held?: string | undefined
   readonly gate?: Veto | undefined
+  /** As the name of its group says. */
+  readonly zone?: string | undefined
   /** Whether it may set `max`. */
   readonly isAdmin: boolean
 }
 
 /** locksmith's compare-and-swap: one holder added, one removed, or another `max`. */
-export const swapSemaphore = (locking: Locking, group: string, { index, written, held, gate, isAdmin }: Swap) =>
+export const swapSemaphore = (locking: Locking, group: string, { index, written, held, gate, zone, isAdmin }: Swap) =>
   editLock<SwapResult>(locking, group, (current) => {
     const { lock, now } = current
     if (BigInt(lock.rev) !== index) return { result: { kind: 'stale' } }
@@ -169,9 +179,10 @@ export const swapSemaphore = (locking: Locking, group: string, { index, written,
       return refused('a write changes one thing: it adds a holder, removes a holder, or sets max')
     if (intent.kind === 'set-max' && !isAdmin) return { result: { kind: 'not-allowed' } }
     const locked = intent.kind === 'lock' ? intent.id : undefined
-    const veto = locked === undefined ? undefined : vetoHere(lock, { now, held, gate, asking: locked })
+    const zoned = locked === undefined ? {} : zoneOf(lock.policy, locked, zone)
+    const veto = locked === undefined ? undefined : vetoHere(lock, { now, held, gate, asking: locked, ...zoned })
     if (veto !== undefined) return { result: { kind: 'vetoed', veto } }
-    const semaphore = granted(current, intent)
+    const semaphore = granted(current, intent, zoned)
     if (semaphore === undefined) return refused(`semaphore is at ${semaphores.available(lock)}`)
     const { kind: what, ...about } = intent
     const events = what === 'nothing' ? [] : [{ what, ...about, via: 'locksmith' as const }]
@@ -184,32 +195,13 @@ export const swapSemaphore = (locking: Locking, group: string, { index, written,
 
 const refused = (reason: string): LockEdit<SwapResult> => ({ result: { kind: 'refused', reason } })
 
-function granted({ lock, now }: Current, intent: Intent): Semaphore | undefined {
+function granted({ lock, now }: Current, intent: Intent, zoned: Pick<Holder, 'zone'>): Semaphore | undefined {
   if (intent.kind === 'set-max') return { ...lock, max: intent.max }
   if (intent.kind === 'unlock') return semaphores.unlock(lock, intent.id)
   if (intent.kind === 'nothing') return lock
   const at = { since: isoText(now), tick: tickOf(lock, now) }
-  const outcome = semaphores.lock(lock, { id: intent.id, via: 'locksmith', ...at })
+  const outcome = semaphores.lock(lock, { id: intent.id, via: 'locksmith', ...at, ...zoned })
   return outcome.kind === 'locked' ? outcome.semaphore : undefined
-}
-
-/** What a veto depends on besides the group. */
-interface Asked {
-  readonly now: Instant
-  readonly held?: string | undefined
-  /** What the gates of the group say. */
-  readonly gate?: Veto | undefined
-  /** The machine that asks, where it is known. */
-  readonly asking?: string
-}
-
-/** Why the group's policy gives no slot now. */
-export function vetoHere(lock: Lock, { now, held, gate, asking }: Asked): Veto | undefined {
-  const { policy, rolledBackAt } = lock
-  const { windows, freezes, vetoOnHold, vetoAfterRollback: pause } = policy
-  const pausedUntil = rolledBackAt && pause ? Date.parse(rolledBackAt) + durationMs(pause) : undefined
-  const soakMs = soakLeft(lock, now, asking)
-  return semaphores.vetoOf({ now, windows, freezes, held: vetoOnHold && held, pausedUntil, soakMs }) ?? gate
 }
 
 /** Holders that were silent for longer than the group's lease; none without a lease. */

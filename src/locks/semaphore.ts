@@ -16,6 +16,8 @@ export interface Holder {
   readonly seen?: string
   /** That moment in ticks; 0 without. */
   readonly tick?: number
+  /** Where the policy of the group has zones. */
+  readonly zone?: string
 }
 
 /** At most `max` machines hold a slot, unless `max` was lowered. */
@@ -146,7 +148,7 @@ export function maxIn(lock: Semaphore, { max, holders }: Written): number {
 
 /** Why no slot is given though one is free. */
 export interface Veto {
-  readonly kind: 'hold' | 'rollback' | 'freeze' | 'window' | 'soak' | 'gate'
+  readonly kind: 'hold' | 'rollback' | 'freeze' | 'window' | 'soak' | 'zone' | 'gate'
   /** In words. */
   readonly reason: string
 }

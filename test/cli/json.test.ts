@@ -77,6 +77,10 @@ lock set-max 2 --group workers
 lock lock m1 --group workers
 lock status --group workers
 lock policy workers --lease 4h --veto-on-hold --days Mon-Fri --from 22:00 --to 04:00 --time-zone Europe/Berlin
+lock zones workers --per-zone 2 --by-suffix --list zones.txt
+lock status --group workers
+lock policy workers
+lock zones workers --remove
 lock history --group workers
 lock acknowledge --group workers
 lock unlock m1 --group workers
@@ -109,6 +113,7 @@ const files = {
     p1: 'one',
     p2: 'two',
     'components.json': '{"kernel":"6.12"}',
+    'zones.txt': 'm1 a\nm2 b\n',
     'update.conf': 'GROUP=stable # x\n',
   },
   'channels.toml': '[apps."io.example.agent".channels.later]\ndescription = "x"\n',

@@ -139,6 +139,7 @@ const good: Readonly<Record<string, string>> = {
   'lock lock': 'm1',
   'lock unlock': 'm1',
   'lock policy': 'workers --lease 4h',
+  'lock zones': 'workers --per-zone 1',
   apply: 'channels.toml',
   diff: 'channels.toml',
   mirror: 'file:store',

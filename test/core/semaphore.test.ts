@@ -4,7 +4,6 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isGroupName } from '../../src/documents/paths.ts'
 import type { LockPolicy } from '../../src/locks/document.ts'
-import { vetoHere } from '../../src/locks/edits.ts'
 import {
   available,
   compareIds,
@@ -18,6 +17,7 @@ import {
   unlock,
 } from '../../src/locks/semaphore.ts'
 import { emptyLock } from '../../src/locks/store.ts'
+import { vetoHere } from '../../src/locks/vetoes.ts'
 
 const since = '2026-11-25T00:00:00Z'
 const holder = (id: string) => ({ id, via: 'locksmith' as const, since })

@@ -6,18 +6,11 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
 import type { Lock } from '../document.ts'
 import { type Driver, drivers, moveGroup } from '../driver.ts'
-import {
-  acknowledgeRollback,
-  createGroup,
-  lockMachine,
-  setMax,
-  staleHoldersOf,
-  unlockMachine,
-  vetoHere,
-} from '../edits.ts'
+import { acknowledgeRollback, createGroup, lockMachine, setMax, staleHoldersOf, unlockMachine } from '../edits.ts'
 import { available, isHolderId, lastSeen, maxSlots, type Veto } from '../semaphore.ts'
-import { allGroups, refuseEmptyStore } from '../store.ts'
+import { allGroups, refuseEmptyStore, resolveGroup } from '../store.ts'
 import { soakingOf, tickOf } from '../ticks.ts'
+import { vetoHere } from '../vetoes.ts'
 import { changeDriver, driverWords, placementText } from './driver.ts'
 import {
   groupOf,
@@ -33,6 +26,7 @@ import {
   textThat,
 } from './group.ts'
 import { changePolicy, policyLines, withPolicy } from './policy.ts'
+import { changeZones, shownPolicy, withZones, zoneRows, zoneTable } from './zones.ts'
 
 const refused = (words: string, hint?: string): PlatteError => new PlatteError('refused', words, hint ? { hint } : {})
 
@@ -63,6 +57,9 @@ export function lockCommand(): Command {
       .argument('<machine>', 'its id, as in `platte lock status`', parseHolder)
       .action(freeSlot),
     withPolicy(locking('policy', "show a group's policy; with options, set it")).action(changePolicy),
+    withZones(locking('zones', 'show which machines must not all reboot at once; with options, set it')).action(
+      changeZones,
+    ),
     locking('acknowledge', 'end the pause after a machine that fell back').action(acknowledge),
     locking('history', 'show who held a slot, and who changed what')
       .option('--limit <count>', 'how many, newest first', parseCount, 20)
@@ -81,8 +78,10 @@ async function showStatus(options: LockOptions & { wide?: boolean }): Promise<vo
   const { group, max, policy } = lock
   const holders = (lock.holders ?? []).map(({ tick: _, ...one }) => ({ ...one, overdue: stale.includes(one.id) }))
   const soaking = soakingOf(lock, tickOf(lock, now)).map(({ id }) => id)
-  const lines = options.wide ? wideLines(lock, { stale, soaking, veto }) : shortLines(lock)
-  show(options.json, { group, available: available(lock), max, holders, soaking, veto: veto ?? null, policy }, lines)
+  const zones = zoneRows(lock, tickOf(lock, now))
+  const lines = options.wide ? wideLines(lock, { stale, soaking, veto, zones }) : shortLines(lock)
+  const data = { ...{ group, available: available(lock), max, holders, soaking, zones }, veto: veto ?? null }
+  show(options.json, { ...data, policy: shownPolicy(policy) }, lines)
   const words = `not seen for longer than ${policy.lease}: ${stale.join(', ')}; \`platte lock unlock ID\` frees a slot`
   if (stale.length > 0) notice(`warning: ${words}`)
 }
@@ -98,19 +97,23 @@ interface Now {
   readonly stale: readonly string[]
   readonly soaking: readonly string[]
   readonly veto: Veto | undefined
+  readonly zones: ReturnType<typeof zoneRows>
 }
 
-function wideLines(lock: Lock, { stale, soaking, veto }: Now): readonly string[] {
+function wideLines(lock: Lock, { stale, soaking, veto, zones }: Now): readonly string[] {
   const rows = (lock.holders ?? []).map((one) => [
     ...[one.id, one.via, timeText(one.since), timeText(lastSeen(one))],
+    ...(zones.length === 0 ? [] : [one.zone ?? '?']),
     stale.includes(one.id) ? 'overdue' : '',
   ])
+  const heads = ['MACHINE ID', 'BY', 'SINCE', 'LAST SEEN', ...(zones.length === 0 ? [] : ['ZONE']), '']
   return [
     `Available: ${available(lock)}`,
     ...policyLines(lock),
     ...(veto === undefined ? [] : [`No slots now: ${veto.reason}`]),
     ...(soaking.length === 0 ? [] : [`Came back, and keep their slots for now: ${soaking.join(', ')}`]),
-    ...(rows.length === 0 ? [] : ['', ...table([['MACHINE ID', 'BY', 'SINCE', 'LAST SEEN', ''], ...rows])]),
+    ...(rows.length === 0 ? [] : ['', ...table([heads, ...rows])]),
+    ...(zones.length === 0 ? [] : ['', ...zoneTable(zones)]),
   ]
 }
 
@@ -123,6 +126,8 @@ async function makeGroup(named: string | undefined, options: LockOptions & Group
   const group = nameOf(named, options)
   const opened = await openSafely(options)
   await refuseEmptyStore(opened)
+  const { group: base, zone } = await resolveGroup(opened, group)
+  if (zone !== undefined) throw refused(`${group} is zone ${zone} of group ${base}`, 'see `platte lock zones --help`')
   const { result, after } = await createGroup(opened, group, options.max, 'operator')
   if (result === 'exists') throw refused(`group ${group} exists`, `platte lock set-max ${options.max} --group ${group}`)
   const kept = options.driver && (await moveGroup(opened, group, options.driver))

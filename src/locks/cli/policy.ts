@@ -21,6 +21,7 @@ import {
   parseMax,
   textThat,
 } from './group.ts'
+import { shownPolicy, zoneLines } from './zones.ts'
 
 const parseExpire = numberFrom(1, maxExpiries)
 
@@ -94,7 +95,7 @@ export async function changePolicy(named: string | undefined, options: PolicyOpt
   const opened = await (isWritten ? openSafely(options) : open(options))
   const lock = await groupOf(opened, group)
   const setting = isWritten ? (await configureGroup(opened, group, edit)).after : edit(lock)
-  const shown = { group, max: setting.max, policy: setting.policy }
+  const shown = { group, max: setting.max, policy: shownPolicy(setting.policy) }
   show(options.json, shown, [`group ${group}`, ...policyLines(setting)])
 }
 
@@ -107,6 +108,8 @@ function edited({ max, policy }: GroupSetting, options: PolicyOptions): GroupSet
   const timed = [
     ['windows', windowsOf(policy, options)],
     ['freezes', freezesOf(policy, options)],
+    ['calendar', policy.calendar],
+    ['zones', policy.zones],
   ]
   const members = [...timed, ...set].filter(([, one]) => one !== undefined)
   const kept: LockPolicy = Object.fromEntries(members)
@@ -159,6 +162,7 @@ export function policyLines({ max, policy }: GroupSetting): readonly string[] {
     ...freezes.map(
       ({ from, to, reason }) => `No slots from ${timeText(from)} to ${timeText(to)}${reason ? `: ${reason}` : ''}`,
     ),
+    ...(zoneLines(policy) ?? []),
     soak && `A slot stays taken for ${durationText(soak)} after its holder came back`,
     vetoOnHold && 'No slots while a release is held in a channel of the group',
     vetoAfterRollback && `No slots for ${durationText(vetoAfterRollback)} after a machine fell back`,

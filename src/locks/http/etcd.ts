@@ -20,7 +20,7 @@ import {
   shownTo,
   type Written,
 } from '../semaphore.ts'
-import { NoGroup, OtherDriver, readLock, refuseEmptyStore } from '../store.ts'
+import { NoGroup, OtherDriver, readLock, refuseEmptyStore, resolveGroup } from '../store.ts'
 import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, peerOf, throughGates } from './lock-request.ts'
 import type { Refusal } from './recent.ts'
 
@@ -149,6 +149,7 @@ function sendNode(request: KeyRequest, action: Action, after: Lock, before?: Loc
 interface KeyRequest extends LockRequest {
   readonly key: string
   readonly group: string
+  readonly zone?: string
 }
 
 export const etcd: LockProtocol = {
@@ -156,9 +157,9 @@ export const etcd: LockProtocol = {
     const { c, path, access } = request
     if (!access.isKnown) return denied(request, 'Insufficient credentials')
     const key = path.startsWith(`${etcdPrefix}/`) ? path.slice(etcdPrefix.length) : path
-    const [found, group = 'default'] = keyForm.exec(key) ?? []
+    const [found, named = 'default'] = keyForm.exec(key) ?? []
     if (found === undefined) return fail(c, 404, 100, [key.slice(0, 200)])
-    if (!isGroupName(group)) throw new PlatteError('bad-request', badGroup)
+    if (!isGroupName(named)) throw new PlatteError('bad-request', badGroup)
     const query = new URL(c.req.url).searchParams
     const { method, raw } = c.req
     if (method !== 'GET' && method !== 'PUT') {
@@ -168,8 +169,8 @@ export const etcd: LockProtocol = {
     const isGet = method === 'GET'
     const asked = isGet ? parseEtcdGet(query) : parseEtcdPut(query, (await readText(raw, maxValueBytes)).text)
     if (asked.kind === 'problem') return fail(c, 400, asked.errorCode, [asked.cause])
-    const keyRequest = { ...request, key, group }
-    if (!access.may('read', group)) return denied(request, `this token is not for group ${group}`)
+    const keyRequest = { ...request, key, ...(await resolveGroup(request.locks.locking, named)) }
+    if (!access.may('read', keyRequest.group)) return denied(request, `this token is not for group ${named}`)
     try {
       if (asked.kind === 'get') return await get(keyRequest)
       return await (asked.kind === 'create' ? create(keyRequest, asked.written) : swap(keyRequest, asked))
@@ -214,11 +215,12 @@ async function create(request: KeyRequest, { max, holders }: Written): Promise<R
 }
 
 async function swap(request: KeyRequest, { index, written }: Extract<Put, { kind: 'swap' }>): Promise<Response> {
-  const { c, locks, access, group } = request
+  const { c, locks, access, group, zone } = request
   const { locking, memory } = locks
   if (!access.may('lock', group)) return denied(request, 'this token may only read')
   const [peer, now] = [peerOf(c), locking.clock()]
-  const swapping = { index, written, held: await heldIn(request, group), isAdmin: access.may('admin', group) }
+  const held = await heldIn(request, group)
+  const swapping = { index, written, held, zone, isAdmin: access.may('admin', group) }
   const { result, before, after } = await throughGates(request, group, (gate) =>
     swapSemaphore(locking, group, { ...swapping, gate }),
   )

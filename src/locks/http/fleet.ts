@@ -10,7 +10,7 @@ import { PlatteError, problemOf } from '../../kernel/errors.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import { createGroup, lockMachine, unlockMachine } from '../edits.ts'
 import { isHolderId } from '../semaphore.ts'
-import { NoGroup, OtherDriver, refuseEmptyStore } from '../store.ts'
+import { NoGroup, OtherDriver, refuseEmptyStore, resolveGroup } from '../store.ts'
 import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, throughGates } from './lock-request.ts'
 
 const preReboot = '/v1/pre-reboot'
@@ -72,11 +72,13 @@ export const fleetLock: LockProtocol = {
     if (c.req.header(fleetLockHeader) !== 'true')
       return fail(c, 400, 'missing_header', `send the header ${fleetLockHeader}: true`)
     const { text } = await readText(c.req.raw, maxBodyBytes)
-    const { id, group } = parseFleetLock(text)
+    const { id, group: named } = parseFleetLock(text)
+    const { group, ...zoned } = await resolveGroup(locking, named)
     if (!access.may('lock', group)) return denied(request, `this token may not lock in group ${group}`)
     const work = path === steadyState ? unlock : lock
+    const asked = { group, id, ...zoned }
     try {
-      return await work(request, group, id)
+      return await work(request, asked)
     } catch (error) {
       if (error instanceof OtherDriver) {
         memory.refused('driver')
@@ -86,7 +88,7 @@ export const fleetLock: LockProtocol = {
       if (locks.creates) {
         await refuseEmptyStore(locking)
         logLock(request, group, await createGroup(locking, group, 1, 'fleet-lock'))
-        return work(request, group, id)
+        return work(request, asked)
       }
       memory.refused('no-group')
       return fail(c, 400, 'unknown_group', `${error.message}; ${error.hint}`)
@@ -103,14 +105,20 @@ const fullText = ({ available, isKept }: { readonly available: number; readonly 
     ? 'the free slot is kept for a machine of locksmith, which waits'
     : `semaphore is at ${available}: no slot is free`
 
-async function unlock(request: LockRequest, group: string, id: string): Promise<Response> {
+interface Asked {
+  readonly group: string
+  readonly id: string
+  readonly zone?: string
+}
+
+async function unlock(request: LockRequest, { group, id }: Asked): Promise<Response> {
   logLock(request, group, await unlockMachine(request.locks.locking, group, { id, via: 'fleet-lock' }))
   return done(request.c)
 }
 
-async function lock(request: LockRequest, group: string, id: string): Promise<Response> {
+async function lock(request: LockRequest, { group, ...machine }: Asked): Promise<Response> {
   const { c, locks } = request
-  const attempt = { id, via: 'fleet-lock', held: await heldIn(request, group) } as const
+  const attempt = { ...machine, via: 'fleet-lock', held: await heldIn(request, group) } as const
   const { result } = await throughGates(request, group, (gate) =>
     lockMachine(locks.locking, group, { ...attempt, gate }),
   )

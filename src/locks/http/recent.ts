@@ -3,7 +3,7 @@ import type { Instant } from '../../kernel/clock.ts'
 
 /** Why a machine got no slot, or no answer. */
 export const refusals = [
-  ...['full', 'hold', 'rollback', 'freeze', 'window', 'soak', 'gate'],
+  ...['full', 'hold', 'rollback', 'freeze', 'window', 'soak', 'zone', 'gate'],
   ...['lost-race', 'no-group', 'token', 'request', 'damaged', 'driver', 'store'],
 ] as const
 export type Refusal = (typeof refusals)[number]
