@@ -7,7 +7,6 @@ import { isVisible } from '../kernel/format.ts'
 import type { Window } from '../release/channel.ts'
 import { windowProblem } from '../release/window.ts'
 import { isHolderId, isInOrder, maxHolders, maxSlots } from './semaphore.ts'
-import { isZoneName, maxListed, maxZones } from './zones.ts'
 
 /** Room for `maxHolders` with the longest ids, for `maxHolders` more whose slots soak, for a list of zones and a calendar. */
 export const maxLockBytes = 6 * 1024 * 1024
@@ -21,6 +20,13 @@ export const maxFreezes = 100
 export const maxOutbox = 500
 /** One each day, and some. */
 export const maxBusy = 500
+
+/** Characters of all ids in a list with their blanks: 10,000 machines, each as its machine id and as its id of FleetLock. */
+export const maxListed = 700_000
+export const maxZones = 1000
+
+/** Without a dot: the last one in the name of a group may part the group from the zone. */
+export const isZoneName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(name)
 
 /** On one line, for people. */
 const reasonText = v.pipe(

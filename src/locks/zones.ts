@@ -1,15 +1,8 @@
 /** Zones of a group, such as racks: so that the machines of one do not all reboot at once, or only those of one do. Pure. */
 import { isGroupName } from '../documents/paths.ts'
-import type { Lock, LockPolicy } from './document.ts'
+import { isZoneName, type Lock, type LockPolicy } from './document.ts'
 
 type Zones = NonNullable<LockPolicy['zones']>
-
-/** Without a dot: the last one in the name of a group may part the group from the zone. */
-export const isZoneName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(name)
-
-/** Characters of all ids in a list with their blanks: 10,000 machines, each as its machine id and as its id of FleetLock. */
-export const maxListed = 700_000
-export const maxZones = 1000
 
 /** Whether a list of machines can have it: between blanks. */
 export const isListedId = (id: string): boolean => /^[!-~]{1,255}$/.test(id)

@@ -1,8 +1,8 @@
 /** An operator's list of machines and their zones, as a text. */
 import { createHmac } from 'node:crypto'
 import { PlatteError } from '../../kernel/errors.ts'
-import type { LockPolicy } from '../document.ts'
-import { isListedId, isZoneName, maxListed, maxZones } from '../zones.ts'
+import { isZoneName, type LockPolicy, maxListed, maxZones } from '../document.ts'
+import { isListedId } from '../zones.ts'
 
 type Machines = NonNullable<NonNullable<LockPolicy['zones']>['machines']>
 
