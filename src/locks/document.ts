@@ -19,7 +19,7 @@ export const maxExpiries = 100
 export const maxFreezes = 100
 export const maxOutbox = 500
 /** One each day, and some. */
-export const maxBusy = 500
+const maxBusy = 500
 
 /** Characters of all ids in a list with their blanks: 10,000 machines, each as its machine id and as its id of FleetLock. */
 export const maxListed = 700_000

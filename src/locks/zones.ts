@@ -8,7 +8,7 @@ type Zones = NonNullable<LockPolicy['zones']>
 export const isListedId = (id: string): boolean => /^[!-~]{1,255}$/.test(id)
 
 /** The zone that the operator's list has for a machine. */
-export function listedZone({ machines = {} }: Pick<Zones, 'machines'>, id: string): string | undefined {
+function listedZone({ machines = {} }: Pick<Zones, 'machines'>, id: string): string | undefined {
   if (!isListedId(id)) return undefined
   return Object.keys(machines).find((zone) => ` ${machines[zone]} `.includes(` ${id} `))
 }
