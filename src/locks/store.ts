@@ -181,9 +181,6 @@ async function peek(locking: Pick<Locking, 'documents'>, group: string): Promise
     throw error
   }
 }
-  const isZoned = (await readLock({ documents }, parts.group))?.lock.policy.zones?.bySuffix
-  return isZoned ? parts : { group: name }
-}
 
 /** A group before anything happened. */
 export const emptyLock = (group: string, now: Instant): Lock => ({
