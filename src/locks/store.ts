@@ -21,7 +21,6 @@ import {
 import { outboxAfter } from './outbox.ts'
 import { firstSemaphore, type Semaphore } from './semaphore.ts'
 import { ticksAt } from './ticks.ts'
-import { splitZone } from './zones.ts'
 
 export interface Locking {
   readonly documents: Documents
@@ -158,27 +157,6 @@ export class OtherDriver extends PlatteError {
     super('refused', `group ${group} is kept in a Durable Object, and not in the bucket`, {
       hint: `ask the Worker that has it, or move it: platte lock driver bucket --group ${group}`,
     })
-  }
-}
-
-/** The group that a machine names, and its zone where the name of a group that is not there ends in one. */
-export async function resolveGroup(
-  { documents }: Pick<Locking, 'documents'>,
-  name: string,
-): Promise<{ readonly group: string; readonly zone?: string }> {
-  const parts = splitZone(name)
-  if (parts === undefined || (await peek({ documents }, name)) !== undefined) return { group: name }
-  const base = await peek({ documents }, parts.group)
-  return base === 'elsewhere' || base?.policy.zones?.bySuffix ? parts : { group: name }
-}
-
-/** What works on a group that another driver keeps meets the error again, and answers it. */
-async function peek(locking: Pick<Locking, 'documents'>, group: string): Promise<Lock | 'elsewhere' | undefined> {
-  try {
-    return (await readLock(locking, group))?.lock
-  } catch (error) {
-    if (error instanceof OtherDriver) return 'elsewhere'
-    throw error
   }
 }
 

@@ -1,5 +1,4 @@
 /** Zones of a group, such as racks: so that the machines of one do not all reboot at once, or only those of one do. Pure. */
-import { isGroupName } from '../documents/paths.ts'
 import { isZoneName, type Lock, type LockPolicy } from './document.ts'
 
 type Zones = NonNullable<LockPolicy['zones']>
@@ -56,11 +55,4 @@ export function zoneVeto(zones: Zones, taken: readonly Taken[], zone: string | u
 export function takenByZone(zones: Zones, taken: readonly Taken[]): ReadonlyMap<string, number> {
   const names = [...Object.keys(zones.machines ?? {}), ...taken.flatMap(({ zone }) => zone ?? [])].sort()
   return new Map(names.map((name) => [name, taken.filter(({ zone }) => zone === name).length]))
-}
-
-/** `web.a` may be zone `a` of group `web`. */
-export function splitZone(name: string): { readonly group: string; readonly zone: string } | undefined {
-  const dot = name.lastIndexOf('.')
-  const [group, zone] = [name.slice(0, Math.max(dot, 0)), name.slice(dot + 1)]
-  return isGroupName(group) && isZoneName(zone) ? { group, zone } : undefined
 }

@@ -9,6 +9,7 @@ import { PlatteError, problemOf } from '../../kernel/errors.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import type { Lock } from '../document.ts'
 import { createGroup, lookAtGroup, noteWaiting, swapSemaphore } from '../edits.ts'
+import { resolveGroup } from '../resolve.ts'
 import {
   available,
   findHolder,
@@ -20,7 +21,7 @@ import {
   shownTo,
   type Written,
 } from '../semaphore.ts'
-import { NoGroup, OtherDriver, readLock, refuseEmptyStore, resolveGroup } from '../store.ts'
+import { NoGroup, OtherDriver, readLock, refuseEmptyStore } from '../store.ts'
 import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, peerOf, throughGates } from './lock-request.ts'
 import type { Refusal } from './recent.ts'
 
