@@ -1,7 +1,16 @@
 /** Creates, edits, signs and publishes the root, the list of keys that everything else depends on; replaces keys. */
 import { maxCatalogBytes } from '../documents/catalog.ts'
 import { catalogKey, rootKey } from '../documents/paths.ts'
-import { checkRoot, maxRootBytes, type PublicKey, type RoleName, type Root, roleNames } from '../documents/root.ts'
+import {
+  type CupKey,
+  checkRoot,
+  maxRootBytes,
+  type PublicKey,
+  type RoleName,
+  type Root,
+  requireFormat,
+  roleNames,
+} from '../documents/root.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { sameJson } from '../release/add-release.ts'
 import { sha256Hex } from '../trust/digest.ts'
@@ -23,6 +32,14 @@ export interface RootEdit {
   readonly expires?: string | undefined
   readonly maxValidity?: string | undefined
   readonly format?: number
+  readonly cup?: CupEdit
+}
+
+/** A key id names one key for good: clients are built with it. */
+export interface CupEdit {
+  readonly add?: readonly CupKey[]
+  /** Key ids. */
+  readonly remove?: readonly string[]
 }
 
 /** The first root: every role with all of its keys and a threshold of 1. */
@@ -84,7 +101,14 @@ export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: 
     if (threshold <= keyIds.length) return { threshold, keyIds }
     throw new PlatteError('refused', `${name} would need ${threshold} of ${keyIds.length} keys`)
   }
-  const roles = { root: roleOf('root'), release: roleOf('release'), timestamp: { ...roleOf('timestamp'), maxValidity } }
+  const cup = editCupKeys(root.roles.cup?.keys ?? [], edit.cup)
+  if (cup.length > 0) requireFormat({ format: edit.format ?? root.format }, 2, 'a CUP key')
+  const roles = {
+    root: roleOf('root'),
+    release: roleOf('release'),
+    timestamp: { ...roleOf('timestamp'), maxValidity },
+    ...(cup.length > 0 && { cup: { keys: cup } }),
+  }
   const named = new Set(roleNames.flatMap((name) => roles[name].keyIds))
   return checkRoot({
     format: edit.format ?? root.format,
@@ -95,6 +119,20 @@ export async function editRoot({ root }: TrustedRoot, edit: RootEdit, issuedAt: 
     keys: await usedKeys(add ? [...root.keys, add.key] : root.keys, named),
     roles,
   })
+}
+
+/** @throws PlatteError('refused') for an id that another key has, or that no key has. */
+function editCupKeys(listed: readonly CupKey[], { add = [], remove = [] }: CupEdit = {}): CupKey[] {
+  const taken = add.find((key) => listed.some((one) => one.kid === key.kid && !sameJson(one, key)))
+  if (taken)
+    throw new PlatteError('refused', `CUP key id ${taken.kid} is of another key in this root`, {
+      hint: 'give the new key the next number: clients that were built with the old one keep asking for it',
+    })
+  const unknown = remove.find((id) => !listed.some(({ kid }) => kid === id))
+  if (unknown !== undefined)
+    throw new PlatteError('refused', `the root has no CUP key ${unknown}`, { hint: '`platte root show` lists them' })
+  const fresh = add.filter(({ kid }) => !listed.some((one) => one.kid === kid))
+  return [...listed, ...fresh].filter(({ kid }) => !remove.includes(kid))
 }
 
 async function usedKeys(keys: readonly PublicKey[], named?: ReadonlySet<string>): Promise<PublicKey[]> {

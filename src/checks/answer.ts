@@ -52,6 +52,7 @@ export function openChecks(serving: Serving) {
     return { status: kindOf(failure.code).status, headers, body: failureText(failure) }
   }
   return {
+    prover: extensions.find((one) => one.prover)?.prover,
     /** Answers a check whose body could not be read. */
     refuse,
     /** Answers the body of a check: at once, unless the store has to be read first. */

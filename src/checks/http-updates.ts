@@ -1,9 +1,10 @@
 /** Update checks by Request and Response: a shell around the core of `answer.ts`; and whether they are healthy. */
 import type { Context } from 'hono'
 import { type Background, currentCatalog, findProblems } from '../catalog/cache.ts'
-import { readBody } from '../http/body.ts'
+import { readBody, readBodyBytes } from '../http/body.ts'
 import { readHeaders } from '../http/request-id.ts'
 import { type CheckAnswer, openChecks } from './answer.ts'
+import { answerProven, asksForProof } from './proof.ts'
 import { answering, type Serving } from './serving.ts'
 
 /** Both spellings of both paths: a redirect would lose the POST. */
@@ -19,6 +20,10 @@ export function answerUpdate(
     const context = { background, path, ids: readHeaders(request), agent }
     let text: string
     try {
+      if (asksForProof(request.url)) {
+        const bytes = await readBodyBytes(request)
+        return responseOf(await answerProven(checks, bytes, request.url, context))
+      }
       text = await readBody(request)
     } catch (error) {
       return responseOf(checks.refuse(error, context))

@@ -5,6 +5,7 @@ import type { StoreReader, StoreWriter } from '../catalog/read.ts'
 import type { RequestIds } from '../http/request-id.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Log } from '../kernel/log.ts'
+import type { MaybePromise } from '../kernel/maybe-promise.ts'
 import type { Random } from '../kernel/random.ts'
 import type { Transport } from '../store/http/transport.ts'
 import type { Packages } from '../store/packages.ts'
@@ -36,6 +37,15 @@ export interface Upstream {
   readonly newHasher: NewHasher
 }
 
+/** Headers that prove an answer. @param request and @param response bodies, byte for byte. */
+export type Proving = (request: Uint8Array, response: Uint8Array) => MaybePromise<Readonly<Record<string, string>>>
+
+/**
+ * Finds how to prove the answer to a request; `undefined` where its URL asks for no proof.
+ * @throws PlatteError('bad-request') for a key that is not here; 'store-unavailable' before the root is known.
+ */
+export type Prover = (url: string, background: Background) => MaybePromise<Proving | undefined>
+
 /** What an open feature adds to a deployment. */
 export interface Extension {
   readonly name: string
@@ -43,11 +53,7 @@ export interface Extension {
   /** Runs before an update check is answered. Never throws. */
   readonly onCheck?: (serving: Serving, answering: Answering, noted: Noted) => Promise<void>
   readonly review?: Review | undefined
-  /**
-   * Gets every update check whose URL has a query: may refuse it, or sign the final bytes that `answer` returns. The body
-   * can be read from a clone. Never throws.
-   */
-  readonly aroundCheck?: (request: Request, answer: (request: Request) => Promise<Response>) => Promise<Response>
+  readonly prover?: Prover
   /** Answers paths without a route; `undefined` where the path is not its own. */
   readonly fallback?: (serving: Serving, context: Context) => Promise<Response | undefined>
   /** Answers what nothing else answers; `undefined`: as a problem document. */

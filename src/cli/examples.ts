@@ -8,7 +8,6 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   init: [`platte init --store ${store} --keys /etc/platte/keys \\`, '       --root-keys /media/usb/root-keys'],
   'client-config': [
     'platte client-config --channel stable --public-url https://updates.example.org',
-    'platte client-config --channel beta --board x86-64 --transfer docker.raw',
     'platte client-config --check /etc/flatcar/update.conf',
   ],
   completion: [
@@ -108,7 +107,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'platte lock zones workers --one-at-a-time --by-suffix',
   ],
   'lock history': ['platte lock history --group workers --limit 50'],
-  keygen: ['platte keygen release-2.jwk --encrypt', 'platte keygen release-2.jwk --kms awskms:///alias/platte-release'],
+  keygen: [
+    'platte keygen release-2.jwk --encrypt',
+    'platte keygen release-2.jwk --kms awskms:///alias/platte-release',
+    'platte keygen cup.jwks --cup 16',
+  ],
   key: ['platte key encrypt /media/usb/root.jwk'],
   'key encrypt': ['platte key encrypt /media/usb/root.jwk'],
   'key decrypt': ['platte key decrypt timestamp.jwk'],
@@ -126,6 +129,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     '       --root-keys /media/usb/root-keys',
   ],
   'root reissue': ['platte root reissue --keys /etc/platte/keys'],
+  'root cup': ['platte root cup cup.jwks --out root-2.json'],
   'root format': ['platte root format 2 --oldest-reader 0.2.0 --out root-2.json'],
   serve: [`platte serve --store ${store} --port 8080`],
   refresh: ['platte refresh', 'platte refresh --force'],

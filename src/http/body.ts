@@ -25,6 +25,14 @@ export function readBody(request: Request): Promise<string> {
   }, brokenOff)
 }
 
+/** As `readBody`, byte for byte. */
+export async function readBodyBytes(request: Request): Promise<Uint8Array> {
+  checkPlain(request.headers)
+  const bytes = await readAll(request, maxRequestBytes)
+  if (bytes.length === 0) throw emptyBody()
+  return bytes
+}
+
 export const isBlank = (text: string): boolean => !text.startsWith('<') && text.trim() === ''
 export const emptyBody = (): PlatteError =>
   new PlatteError('bad-request', 'the body is empty: POST an Omaha request here')

@@ -52,13 +52,10 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
 function answerChecksFirst(app: Hono, serving: Serving): void {
   const { fetch } = app
   const update = answerUpdate(serving)
-  const around = serving.extensions?.find((one) => one.aroundCheck)?.aroundCheck
   app.fetch = (request, env, executionCtx) => {
     const path = request.method === 'POST' ? resolvedPath(request) : ''
     if (!updatePaths.includes(path)) return fetch(request, env, executionCtx)
-    const background = serving.background({ executionCtx } as Pick<Context, 'executionCtx'>)
-    if (around === undefined || !request.url.includes('?')) return update(request, path, background)
-    return around(request, (one) => update(one, path, background))
+    return update(request, path, serving.background({ executionCtx } as Pick<Context, 'executionCtx'>))
   }
 }
 

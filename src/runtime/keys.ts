@@ -121,7 +121,7 @@ export async function recodeKey(file: string, to: 'encrypted' | 'plain', access:
 }
 
 /** Writes the whole file or nothing, and never over an existing one. @returns whether it was written. */
-async function writeOnce(file: string, text: string): Promise<boolean> {
+export async function writeOnce(file: string, text: string): Promise<boolean> {
   return withTemporary(file, text, async (temporary) => {
     try {
       await link(temporary, file)
@@ -134,7 +134,7 @@ async function writeOnce(file: string, text: string): Promise<boolean> {
 }
 
 /** The new text or the old one is there at every moment, with the same owner and mode. */
-async function replaceFile(file: string, text: string): Promise<void> {
+export async function replaceFile(file: string, text: string): Promise<void> {
   const target = await readable(file, realpath(file))
   const { uid, gid, mode } = await stat(target)
   await withTemporary(target, text, async (temporary) => {
@@ -162,7 +162,7 @@ const readText = (file: string): Promise<string> => readable(file, readFile(file
 const keysHint = 'check PLATTE_KEYS, PLATTE_RELEASE_KEY and PLATTE_TIMESTAMP_KEY; `platte init` makes keys'
 export const rootKeysHint = 'name the folder of root*.jwk with --root-keys'
 
-const readable = <T>(path: string, reading: Promise<T>, hint = keysHint): Promise<T> =>
+export const readable = <T>(path: string, reading: Promise<T>, hint = keysHint): Promise<T> =>
   reading.catch((cause: unknown) => {
     throw new PlatteError('credentials', `${path} cannot be read: ${messageOf(cause)}`, { hint, cause })
   })

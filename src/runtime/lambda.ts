@@ -6,6 +6,7 @@
 import type { Hono } from 'hono'
 import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
 import { applyFeature } from '../apply/feature.ts'
+import { cupFeature } from '../cup/feature.ts'
 import { newHono } from '../http/hono.ts'
 import { internalDetail, refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
@@ -21,6 +22,7 @@ import { s3Packages } from '../store/s3/packages.ts'
 import { s3Uploads } from '../store/s3/uploads.ts'
 import type { Signer } from '../trust/keys.ts'
 import type { Features } from './compose.ts'
+import { nodeCup } from './cup-node.ts'
 import { features as shared } from './features.ts'
 import { nodeHasher } from './hasher-node.ts'
 import { openServiceKey } from './key-services.ts'
@@ -28,6 +30,7 @@ import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems }
 
 const features: Features = [
   ...shared,
+  cupFeature(nodeCup),
   // On its own line: it goes when its room is deleted.
   applyFeature,
 ]

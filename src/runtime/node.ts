@@ -8,6 +8,7 @@ import { serve } from '@hono/node-server'
 import type { Publisher } from '../channels/publish.ts'
 import type { CheckAnswer, CheckCore } from '../checks/answer.ts'
 import { updatePaths } from '../checks/http-updates.ts'
+import { answerProven, asksForProof } from '../checks/proof.ts'
 import { bodyBrokeOff, emptyBody, isBlank } from '../http/body.ts'
 import { idHeader, readIds } from '../http/request-id.ts'
 import { systemClock } from '../kernel/clock.ts'
@@ -65,17 +66,20 @@ const checksFirst =
 /** Node enforces Content-Length, so this bounds what is read. */
 const isPlainCheck = ({ method, url = '', headers }: IncomingMessage): boolean =>
   method === 'POST' &&
-  updatePaths.includes(url) &&
+  (updatePaths.includes(url) || (asksForProof(url) && updatePaths.includes(pathOf(url)))) &&
   Number(headers['content-length']) <= maxRequestBytes &&
   headers['transfer-encoding'] === undefined &&
   headers['content-encoding'] === undefined &&
   /^[\w.:[\]-]+$/.test(headers.host ?? '')
 
+const pathOf = (url: string): string => url.split('?', 1)[0] ?? ''
+
 function answerCheck(core: CheckCore, request: IncomingMessage, response: ServerResponse): void {
   const { headers } = request
   const ids = readIds(headers[idHeader]?.toString(), headers.traceparent?.toString())
   const agent = () => headers['user-agent']
-  const context = { background: (work: Promise<void>) => void work, path: request.url ?? '', ids, agent }
+  const { url = '' } = request
+  const context = { background: (work: Promise<void>) => void work, path: pathOf(url), ids, agent }
   const chunks: Buffer[] = []
   request.on('data', (chunk) => chunks.push(chunk))
   request.on('error', (cause) => {
@@ -83,8 +87,13 @@ function answerCheck(core: CheckCore, request: IncomingMessage, response: Server
   })
   request.on('end', () => {
     const [first = Buffer.alloc(0), ...others] = chunks
-    const text = (others.length === 0 ? first : Buffer.concat(chunks)).toString()
-    const answer = isBlank(text) ? core.refuse(emptyBody(), context) : core.answer(text, context)
+    const body = others.length === 0 ? first : Buffer.concat(chunks)
+    const text = body.toString()
+    const answer = isBlank(text)
+      ? core.refuse(emptyBody(), context)
+      : asksForProof(url)
+        ? answerProven(core, body, url, context)
+        : core.answer(text, context)
     if (answer instanceof Promise) answer.then((later) => send(response, later))
     else send(response, answer)
   })

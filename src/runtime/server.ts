@@ -5,6 +5,7 @@ import { loadPinnedRoot } from '../catalog/walk-roots.ts'
 import type { Publisher } from '../channels/publish.ts'
 import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Extension } from '../checks/serving.ts'
+import { cupFeature } from '../cup/feature.ts'
 import { fallBackFeature } from '../fallbacks/feature.ts'
 import { fleetFeature } from '../fleet/feature.ts'
 import { fleetSiteFeature } from '../fleet-site/feature.ts'
@@ -18,6 +19,7 @@ import { upstreamsFeature } from '../upstreams/feature.ts'
 import { webhookFeature } from '../webhook/feature.ts'
 import { createApp } from './app.ts'
 import { type Features, openFeatures, refreshEveryMs, runLog, servingWith } from './compose.ts'
+import { nodeCup } from './cup-node.ts'
 import { features } from './features.ts'
 import { readinessFeature } from './readiness.ts'
 import type { SettingsWith } from './settings.ts'
@@ -27,6 +29,7 @@ import { transport } from './transport.ts'
 
 export const serverFeatures: Features = [
   ...features,
+  cupFeature(nodeCup),
   // Only a process has time to keep what machines report, and to adopt.
   fleetFeature,
   metricsFeature,

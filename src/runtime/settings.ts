@@ -1,4 +1,5 @@
 /** Settings, read once at the edge into one frozen value; all problems are reported together. */
+import { cupSettings } from '../cup/settings.ts'
 import { fallBackSettings } from '../fallbacks/settings.ts'
 import { fleetSettings } from '../fleet/settings.ts'
 import { fleetSiteSettings } from '../fleet-site/settings.ts'
@@ -26,6 +27,7 @@ export const settingsTable = {
   ...upstreamSettings,
   ...publishSettings,
   ...lockSettings,
+  ...cupSettings,
   ...siteSettings,
   ...fleetSettings,
   ...metricsSettings,

@@ -5,7 +5,7 @@ import { PlatteError } from '../kernel/errors.ts'
 import { lengthText, timeText } from '../kernel/format.ts'
 import { sha256Hex } from './digest.ts'
 import { openByDigest, openEnvelope, type SigningRole } from './envelope.ts'
-import { loadPublicKey, type VerifyingKey } from './keys.ts'
+import { keyIdOf, loadPublicKey, type VerifyingKey } from './keys.ts'
 
 const type = 'platte-root+jws'
 
@@ -83,6 +83,9 @@ async function trust(root: Root, sha256: string): Promise<TrustedRoot> {
       throw badRoot(root, `${role} names key ${stranger.slice(0, 8)}…, which is the thumbprint of no key listed`)
     if (threshold > keyIds.length) throw badRoot(root, `${role} needs ${threshold} of ${keyIds.length} keys`)
   }
+  for (const key of root.roles.cup?.keys ?? [])
+    if (key.kty === 'EC' && keys.has(await keyIdOf(key)))
+      throw badRoot(root, `CUP key ${key.kid} is a key of documents`)
   return { root, sha256, keys }
 }
 

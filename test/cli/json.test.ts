@@ -23,6 +23,8 @@ const scene = `root format 2 --oldest-reader 9.0.0 --out root-2.json
 root sign root-2.json --key keys/root.jwk
 root publish root-2.jws
 root show
+keygen cup.jwks --cup 16
+root cup cup.jwks --out root-cup.json
 publish p1 --channel beta --version 1.0.0 --board amd64-usr --raw --create --components components.json
 publish p2 --channel beta --version 2.0.0 --board amd64-usr --raw --dry-run
 publish p2 --channel beta --version 2.0.0 --board amd64-usr --raw --cve CVE-2026-1234 --notes p1
@@ -90,7 +92,6 @@ import bundle.tar --store file:copy
 mirror file:store --store file:copy
 adopt file:store io.example.agent/beta --as adopted --create --raw
 client-config --channel stable --public-url https://updates.example.org
-client-config --app docker --channel stable --board x86-64 --transfer docker.raw --public-url https://updates.example.org
 client-config --check update.conf
 verify
 doctor

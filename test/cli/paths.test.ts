@@ -100,6 +100,8 @@ const made = new Set([
   'mirror --store',
   'import --store',
   'root rotate --new-key',
+  /** Needs a store of format 2 first. */
+  'root cup --out',
   'serve --store',
   'serve --mark',
   'explain --store',
@@ -157,6 +159,7 @@ const good: Readonly<Record<string, string>> = {
   'root sign': 'draft.json --key keys/root.jwk',
   'root publish': 'file',
   'root rotate': '--role timestamp --new-key new.jwk --root-keys keys',
+  'root cup': 'cup.jwks',
   'root format': '2 --oldest-reader 0.2.0',
   'policy check': '--publish-policy file:policy.json --claims claims.json',
 }
@@ -176,9 +179,10 @@ function casesOf(one: Command, parents: readonly string[] = []): readonly Case[]
   const valuesOf = (kind: string, as: string): readonly string[] => {
     const values = wrong[kind]
     if (values === undefined) throw new Error(`${name} ${as}: say in this file what is wrong for <${kind}>`)
+    if (made.has(`${name} ${as}`)) return []
     return values.length > 0 && (written.has(as) || written.has(`${name} ${as}`))
       ? writtenFiles
-      : made.has(`${name} ${as}`) || made.has(as)
+      : made.has(as)
         ? []
         : values
   }
@@ -224,6 +228,7 @@ test('no wrong path or URL is a defect, and each is named', async () => {
     })
   const init = node([inject('cli'), 'init'])
   const PLATTE_ROOT = init.stdout.trim().replace('PLATTE_ROOT=', '')
+  node([inject('cli'), 'keygen', 'cup.jwks', '--cup', '16'])
   node([inject('cli'), 'root', 'edit', '--expires', 'never', '--out', 'draft.json'], '', { PLATTE_ROOT })
   const cases = (await Promise.all(names.map(async (name) => casesOf((await loadCommand(name)) as Command)))).flat()
   const { stdout, stderr } = node(

@@ -40,7 +40,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'valibot',
   ]),
   locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
-  sysupdate: ['checks', 'documents', 'release', 'http', 'kernel', 'hono'],
+  cup: ['checks', 'catalog', 'trust', 'documents', 'release', 'kernel', '@noble/hashes', 'valibot'],
   clients: ['kernel'],
   site: ['clients', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono'],
   events: ['checks', 'catalog', 'store', 'documents', 'kernel', 'node:', '@cloudflare/workers-types'],
@@ -52,8 +52,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   webhook: ['fleet', 'checks', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
   openapi: ['checks', 'http', 'kernel', '@valibot/to-json-schema', 'valibot'],
   runtime: [
-    'sysupdate',
     'apply',
+    'cup',
     'openapi',
     'webhook',
     'fallbacks',
@@ -89,6 +89,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   cli: [
     '../package.json',
     'apply',
+    'cup',
     'fallbacks',
     'webhook',
     'runtime',
@@ -121,6 +122,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
 /** What belongs to some files of a room only. */
 const ownFloors: readonly (readonly [files: RegExp, allowed: readonly string[]])[] = [
   [/^[a-z-]+\/openapi(-documents)?\.ts$|^checks\/described\.ts$/, ['valibot']],
+  [/^cup\/ml-dsa\.ts$/, ['@noble/post-quantum']],
   [/^metrics\/metrics\.ts$/, ['prom-client']],
   [/^upstreams\/adopt-file\.ts$/, ['smol-toml']],
   [/^apply\/file\.ts$/, ['smol-toml', 'yaml']],

@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import type { EventSink } from '../../src/checks/events.ts'
-import type { Extension } from '../../src/checks/serving.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { bodyOf } from '../protocol/samples.ts'
 import { newStore } from '../world.ts'
@@ -34,27 +33,4 @@ test.each([
   expect(store.log.filter(({ event }) => event === 'events')).toEqual(
     Array.from({ length: events }, () => ({ ...line, stack: expect.stringMatching(/^at /) })),
   )
-})
-
-test('what signs answers gets a check with a query, and the final bytes', async () => {
-  const { publisher } = store
-  const serving = { cache: newCatalogCache(), reader: publisher, packages: publisher.packages, events: () => {} }
-  const seen: string[] = []
-  const aroundCheck: Extension['aroundCheck'] = async (request, answer) => {
-    if (request.url.endsWith('=0')) return new Response('unknown key', { status: 400 })
-    seen.push(await request.clone().text())
-    const response = await answer(request)
-    seen.push(await response.clone().text())
-    response.headers.set('x-proof', 'signed')
-    return response
-  }
-  const extensions = [{ name: 'signs', aroundCheck }]
-  const app = createApp({ ...serving, extensions, publicUrl: 'https://u.example', background: () => undefined })
-  const body = bodyOf('full-update-01')
-  const ask = async (path: string) => app.request(path, { method: 'POST', body })
-  const signed = await ask('/v1/update/?cup2key=1')
-  expect(signed.headers.get('x-proof')).toBe('signed')
-  expect(seen).toEqual([body, await signed.text()])
-  expect((await ask('/v1/update/?cup2key=0')).status).toBe(400)
-  expect((await ask('/v1/update/')).headers.get('x-proof')).toBeNull()
 })

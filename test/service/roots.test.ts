@@ -6,7 +6,7 @@ import { rotateKey } from '../../src/catalog/rotate.ts'
 import { loadRoot } from '../../src/catalog/walk-roots.ts'
 import { publish } from '../../src/channels/publish.ts'
 import { catalogKey, rootKey } from '../../src/documents/paths.ts'
-import type { Root } from '../../src/documents/root.ts'
+import { type Root, roleNames } from '../../src/documents/root.ts'
 import { isoText } from '../../src/kernel/format.ts'
 import { addSignature, seal } from '../../src/trust/envelope.ts'
 import { formatPin, type TrustedRoot } from '../../src/trust/verify-root.ts'
@@ -119,8 +119,7 @@ describe('initStore', () => {
 })
 
 describe('editRoot', () => {
-  const roleKeys = (root: Root) =>
-    Object.fromEntries(Object.entries(root.roles).map(([name, role]) => [name, role.keyIds]))
+  const roleKeys = (root: Root) => Object.fromEntries(roleNames.map((name) => [name, root.roles[name].keyIds]))
 
   test.each<[string, RootEdit, (root: Root, before: Root) => void]>([
     [

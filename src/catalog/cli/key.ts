@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { command, keyAccessOf, keyFlags, type Options, oneOf } from '../../cli/options.ts'
 import { notice, show } from '../../cli/terminal.ts'
+import { cupDoc, generateCup } from '../../cup/cli/keygen.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { loadPublicKey, makeKey, makeKeyElsewhere, recodeKey } from '../../runtime/keys.ts'
 import { type Algorithm, keyIdOf } from '../../trust/keys.ts'
@@ -9,7 +10,7 @@ import { type Algorithm, keyIdOf } from '../../trust/keys.ts'
 const algs: readonly Algorithm[] = ['EdDSA', 'ES256']
 export const algOption = ['--alg <alg>', 'EdDSA (Ed25519), or ES256', oneOf(algs), 'EdDSA'] as const
 
-type KeygenOptions = Options & Readonly<{ alg: Algorithm; encrypt?: true; kms?: string }>
+type KeygenOptions = Options & Readonly<{ alg: Algorithm; encrypt?: true; kms?: string; cup?: string }>
 
 const kmsDoc = 'make the key in a key service, or take the one of this name: awskms:///alias/NAME or hashivault://NAME'
 
@@ -19,7 +20,9 @@ export function keygenCommand(): Command {
     .option(...algOption)
     .option('--encrypt', 'encrypt the file with a passphrase')
     .option('--kms <url>', kmsDoc)
+    .option('--cup <key-id>', cupDoc)
     .action(async (file: string | undefined, options: KeygenOptions) => {
+      if (options.cup !== undefined) return generateCup(file, options.cup, options)
       const { created, signer, publicKey } = await generate(file, options)
       notice(`${created ? 'made' : 'took'} ${[options.kms, file].filter(Boolean).join(' as ')}; key id ${signer.keyId}`)
       show(options.json, { keyId: signer.keyId, publicKey }, [JSON.stringify(publicKey)])

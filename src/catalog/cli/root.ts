@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import {
   command,
@@ -14,22 +14,23 @@ import {
   writeFlags,
 } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
+import { cupDraft } from '../../cup/cli/root-cup.ts'
 import { firstReaderOf, newestFormat, type RoleName, roleNames } from '../../documents/root.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import { durationText, isoText, timeText } from '../../kernel/format.ts'
+import { durationText, timeText } from '../../kernel/format.ts'
 import { parseJsonObject } from '../../kernel/json.ts'
 import { compareVersions, parseVersion } from '../../release/version.ts'
 import { loadFolder, loadPair, loadPublicKey, makeKey, rootKeysHint } from '../../runtime/keys.ts'
 import type { Algorithm, Signer } from '../../trust/keys.ts'
 import { formatPin, type TrustedRoot } from '../../trust/verify-root.ts'
-import type { StoreReader } from '../read.ts'
-import { editRoot, publishRoot, type RootEdit, signRoot } from '../roots.ts'
+import { publishRoot, type RootEdit, signRoot } from '../roots.ts'
 import { refreshIfAble, reissueChannels, rotateKey } from '../rotate.ts'
 import { loadRoot } from '../walk-roots.ts'
+import { type DraftOptions, outOption, readDraft, refuse, writeDraft } from './draft.ts'
 
 export function rootCommand(): Command {
   const root = new Command('root').description('show and change the list of keys, roles and thresholds').exitOverride()
-  for (const make of [showRoot, editDraft, signDraft, publishDraft, rotate, reissue, formatCommand])
+  for (const make of [showRoot, editDraft, signDraft, publishDraft, rotate, reissue, formatCommand, cupDraft])
     root.addCommand(make())
   return root
 }
@@ -47,6 +48,7 @@ function showRoot(): Command {
     show(options.json, { pin: pinOf(trusted), root: trusted.root }, [
       `root ${version}, format ${format}, issued ${timeText(issuedAt)}, expires ${expires ? timeText(expires) : 'never'}`,
       ...roleNames.map((name) => `${name}: ${roles[name].threshold} of ${roles[name].keyIds.join(', ')}`),
+      ...(roles.cup ? [`cup: ${roles.cup.keys.map(({ kid }) => kid).join(', ')}`] : []),
       `catalogs are valid for ${roles.timestamp.maxValidity} at most`,
       `PLATTE_ROOT=${pinOf(trusted)}`,
     ])
@@ -173,26 +175,6 @@ function reissue(): Command {
     const lines = issued.map(({ app, channel }) => `${app}/${channel}: issued anew`)
     show(options.json, issued, lines)
   })
-}
-
-type DraftOptions = Options & { readonly out?: string }
-
-const outOption = ['--out <file>', 'where the draft goes (root-<version>.json)'] as const
-
-/** Writes the root that follows `current`, to be signed. */
-async function writeDraft(store: StoreReader, current: TrustedRoot, edit: RootEdit, { out, json }: DraftOptions) {
-  const edited = await editRoot(current, edit, isoText(store.clock()))
-  const file = out ?? `root-${edited.version}.json`
-  const refused = refuse(`${file} cannot be written`, 'remove it, or name another file with --out')
-  await writeFile(file, `${JSON.stringify(edited, undefined, 2)}\n`, { flag: 'wx' }).catch(refused)
-  notice(`sign it with: platte root sign ${file} --key ROOT-KEY-FILE`)
-  show(json, edited, [file])
-}
-
-const readDraft = (file: string): Promise<Uint8Array> => readFile(file).catch(refuse(`${file} cannot be read`))
-
-const refuse = (problem: string, hint?: string) => (cause: Error) => {
-  throw new PlatteError('usage', `${problem}: ${cause.message}`, { ...(hint && { hint }), cause })
 }
 
 /** Lets a store use what older readers refuse: a root edit, so the root keys sign it. */

@@ -1,0 +1,38 @@
+/** Answers that are proven to those who ask for it in the URL. Every shell of the checks uses it. */
+import { PlatteError } from '../kernel/errors.ts'
+import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
+import type { CheckAnswer, CheckContext, CheckCore } from './answer.ts'
+
+/** Whether a URL asks for a proof. */
+export const asksForProof = (url: string): boolean => url.includes('cup2key=')
+
+/** Answers the body of a check whose URL asks for a proof. An error is never proven. Never throws or rejects. */
+export function answerProven(
+  core: CheckCore,
+  request: Uint8Array,
+  url: string,
+  context: CheckContext,
+): MaybePromise<CheckAnswer> {
+  const text = new TextDecoder().decode(request)
+  const refuse = (error: unknown) => core.refuse(error, context, text)
+  const answer = (): MaybePromise<CheckAnswer> => {
+    if (core.prover === undefined) throw new PlatteError('bad-request', 'this server has no CUP keys', { hint })
+    return after(core.prover(url, context.background), (prove) =>
+      after(core.answer(text, context), (plain) => {
+        if (prove === undefined || plain.status !== 200) return plain
+        return after(prove(request, new TextEncoder().encode(plain.body)), (proof) => ({
+          ...plain,
+          headers: { ...plain.headers, ...proof },
+        }))
+      }),
+    )
+  }
+  try {
+    const made = answer()
+    return made instanceof Promise ? made.catch(refuse) : made
+  } catch (error) {
+    return refuse(error)
+  }
+}
+
+const hint = 'set PLATTE_CUP_KEYS, or leave cup2key out of the URL'

@@ -1,0 +1,110 @@
+/** Proves answers to clients that ask for it in the URL, with keys that the root lists. */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { currentCatalog } from '../catalog/cache.ts'
+import type { CatalogState } from '../catalog/read.ts'
+import type { Extension, FeatureContext, Prover, Proving } from '../checks/serving.ts'
+import type { CupKey } from '../documents/root.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
+import { after, type MaybePromise } from '../kernel/maybe-promise.ts'
+import { sameJson } from '../release/add-release.ts'
+import { importSigner } from '../trust/keys.ts'
+import { bytesOf, maxKeySetBytes, type P256Key, type PrivateCupKey, publicHalf, readKeySet } from './keys.ts'
+import { type CupRequest, derOf, digestsOf, proofText, readCup } from './proof.ts'
+import type { CupSource } from './settings.ts'
+
+type Sign = (signed: Uint8Array) => MaybePromise<Uint8Array>
+
+export interface CupCrypto {
+  readonly sha256: (...parts: readonly Uint8Array[]) => Uint8Array
+  /** @returns what signs with ECDSA over SHA-256, in minimal DER. */
+  readonly openP256: (key: P256Key) => MaybePromise<Sign>
+}
+
+export const webCrypto: CupCrypto = {
+  sha256: (...parts) => parts.reduce((hash, part) => hash.update(part), sha256.create()).digest(),
+  async openP256({ kid: _, ...jwk }) {
+    const { sign } = await importSigner(jwk, 'a CUP key')
+    return (signed) => sign(signed).then(derOf)
+  },
+}
+
+interface Signer {
+  readonly publicKey: CupKey
+  readonly sign: Sign
+}
+
+/** @throws PlatteError('configuration') for keys that cannot be used. */
+export async function openCup(source: CupSource, context: FeatureContext, crypto: CupCrypto): Promise<Extension> {
+  const { cache, reader } = context
+  const keys = new Map<string, PrivateCupKey>()
+  const signers = new Map<string, Signer>()
+  for (const key of await loadKeys(source, context)) {
+    keys.set(key.kid, key)
+    if (key.kty === 'EC') signers.set(key.kid, await openSigner(key, crypto))
+  }
+  const open = async (key: PrivateCupKey): Promise<Signer> => {
+    const signer = await openSigner(key, crypto)
+    signers.set(key.kid, signer)
+    return signer
+  }
+  const prover: Prover = (url, background) => {
+    const asked = readCup(url)
+    if (asked === undefined) return undefined
+    if (asked === 'malformed') throw new PlatteError('bad-request', 'cup2key is not of the form KEY:NONCE')
+    const key = keys.get(asked.keyId)
+    if (key === undefined) throw unknownKey(asked.keyId)
+    return after(currentCatalog(cache, reader, background), () =>
+      after(signers.get(key.kid) ?? open(key), (signer) => {
+        if (!isListed(cache.state, signer)) throw unknownKey(key.kid)
+        return provingBy(signer, asked, crypto)
+      }),
+    )
+  }
+  const problems = async () => {
+    const all = await Promise.all([...keys.values()].map((key) => signers.get(key.kid) ?? open(key)))
+    const strange = all.filter((signer) => cache.state && !isListed(cache.state, signer))
+    return strange.map(({ publicKey }) => `CUP key ${publicKey.kid} is not in the root, so it is not used`)
+  }
+  return { name: 'cup', prover, problems }
+}
+
+async function loadKeys(source: CupSource, { readText }: FeatureContext): Promise<readonly PrivateCupKey[]> {
+  const where = 'text' in source ? 'PLATTE_CUP_KEYS' : source.file
+  try {
+    return readKeySet('text' in source ? source.text : await readText(source.file, maxKeySetBytes), where)
+  } catch (cause) {
+    const message = cause instanceof PlatteError ? cause.message : `${where}: ${messageOf(cause)}`
+    throw new PlatteError('configuration', message, { hint: 'check PLATTE_CUP_KEYS', cause })
+  }
+}
+
+async function openSigner(key: PrivateCupKey, crypto: CupCrypto): Promise<Signer> {
+  const publicKey = await publicHalf(key)
+  if (key.kty === 'EC') return { publicKey, sign: await crypto.openP256(key) }
+  return { publicKey, sign: (await import('./ml-dsa.ts')).openMlDsa(bytesOf(key.priv)).sign }
+}
+
+/** @throws PlatteError('store-unavailable') without a root. */
+function isListed(state: CatalogState | undefined, { publicKey }: Signer): boolean {
+  if (state === undefined) throw new PlatteError('store-unavailable', 'the root is not read yet')
+  return (state.root.root.roles.cup?.keys ?? []).some((one) => one.kid === publicKey.kid && sameJson(one, publicKey))
+}
+
+const unknownKey = (keyId: string): PlatteError =>
+  new PlatteError('bad-request', `there is no CUP key ${keyId} here`, {
+    hint: 'list the key in the root and give the server its private half: `platte root cup`, PLATTE_CUP_KEYS',
+  })
+
+/**
+ * Two headers for P-256, since some clients and proxies know only ETag. A proof of ML-DSA-44 is 4,905 characters: two would
+ * be more than proxies let through.
+ */
+function provingBy({ publicKey, sign }: Signer, { value }: CupRequest, { sha256 }: CupCrypto): Proving {
+  return (request, response) => {
+    const { requestDigest, signed } = digestsOf(sha256, value, request, response)
+    return after(sign(signed), (signature) => {
+      const proof = proofText(signature, requestDigest)
+      return { 'x-cup-server-proof': proof, ...(publicKey.kty === 'EC' && { etag: `W/"${proof}"` }) }
+    })
+  }
+}

@@ -1,0 +1,45 @@
+/** Client Update Protocol: what is signed, and how a proof is written. Pure. @see docs/protocols.md */
+import { toHex } from '../kernel/digest.ts'
+
+/** What a client put into the URL. */
+export interface CupRequest {
+  /** `cup2key` as it was sent, decoded: this is signed. */
+  readonly value: string
+  /** The key that the client was built with: `16`, or `ML-DSA-44-16`. */
+  readonly keyId: string
+}
+
+/** Characters of `cup2key`; browsers send about 60. */
+const maxValue = 256
+
+/** @returns `undefined` for a URL without `cup2key`; `malformed` for one that names no key or no nonce. */
+export function readCup(url: string): CupRequest | 'malformed' | undefined {
+  const value = new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('cup2key')
+  if (value === null) return undefined
+  const [, keyId] = /^([\w-]{1,64}):./s.exec(value) ?? []
+  return keyId !== undefined && value.length <= maxValue ? { value, keyId } : 'malformed'
+}
+
+type Sha256 = (...parts: readonly Uint8Array[]) => Uint8Array
+
+/** The 32 bytes that are signed, and the digest of the request, which a proof repeats. */
+export function digestsOf(sha256: Sha256, value: string, request: Uint8Array, response: Uint8Array) {
+  const requestDigest = sha256(request)
+  return { requestDigest, signed: sha256(requestDigest, sha256(response), new TextEncoder().encode(value)) }
+}
+
+export const proofText = (signature: Uint8Array, requestDigest: Uint8Array): string =>
+  `${toHex(signature)}:${toHex(requestDigest)}`
+
+/** A signature of P-256 as WebCrypto gives it (r‖s) in minimal DER, as clients read it. @see RFC 3279 §2.2.3 */
+export function derOf(raw: Uint8Array): Uint8Array {
+  const [r, s] = [raw.subarray(0, 32), raw.subarray(32)].map(integer) as [number[], number[]]
+  return Uint8Array.from([0x30, r.length + s.length, ...r, ...s])
+}
+
+function integer(bytes: Uint8Array): number[] {
+  const first = bytes.findIndex((byte) => byte !== 0)
+  const digits = first < 0 ? [0] : [...bytes.subarray(first)]
+  if ((digits[0] ?? 0) >= 0x80) digits.unshift(0)
+  return [0x02, digits.length, ...digits]
+}
