@@ -7,6 +7,7 @@ import { after, type MaybePromise, mapInOrder } from '../kernel/maybe-promise.ts
 import type { BoardPackages } from '../release/channel.ts'
 import { boardNameOf } from '../release/decide.ts'
 import { reasonText } from '../release/explanation.ts'
+import { type Dialect, xmlDialect } from './dialect.ts'
 import { reportContact, reportNoApp, reportRefusal, type Sender } from './events.ts'
 import {
   type OmahaAppRequest,
@@ -15,9 +16,8 @@ import {
   type OmahaRequest,
   rollbackError,
 } from './omaha/omaha.ts'
-import { parseOmahaRequest, renderOmahaResponse } from './omaha/xml.ts'
 import type { Serving } from './serving.ts'
-import { type Answering, appKey, type Checked, checkForUpdate, type Query } from './update-check.ts'
+import { type Answering, appKey, type Checked, checkForUpdate, onBoard, type Query } from './update-check.ts'
 
 /** What a shell sends. */
 export interface CheckAnswer {
@@ -32,8 +32,8 @@ export interface CheckContext extends Sender {
 }
 
 /** The id's name is `idHeader`, written out: an object with a computed name costs a check 1 %. */
-const answerHeaders = ({ requestId }: RequestIds) => ({
-  'content-type': 'text/xml; charset=utf-8',
+const answerHeaders = ({ requestId }: RequestIds, { contentType }: Dialect) => ({
+  'content-type': contentType,
   'cache-control': 'no-store',
   'x-request-id': requestId,
 })
@@ -45,39 +45,48 @@ export type CheckCore = ReturnType<typeof openChecks>
 export function openChecks(serving: Serving) {
   const { cache, reader, review, extensions = [] } = serving
   const onChecks = extensions.flatMap(({ onCheck }) => onCheck ?? [])
+  const json = extensions.find((one) => one.json)?.json
   const offers = new WeakMap<BoardPackages, OmahaOffer>()
   const refuse = (error: unknown, context: CheckContext, body?: string): CheckAnswer => {
     const failure = reportRefusal(serving, error, context, body)
     const headers = { ...refusalHeaders, [idHeader]: context.ids.requestId }
     return { status: kindOf(failure.code).status, headers, body: failureText(failure) }
   }
+  /** At once, unless the store has to be read first. */
+  const answerIn = (dialect: Dialect, text: string, context: CheckContext): MaybePromise<CheckAnswer> => {
+    try {
+      const request = dialect.parse(text)
+      const { background, ids } = context
+      if (request.apps.length === 0) reportNoApp(serving, context)
+      const checking = { cache, reader, review, background, serving, offers, request, ids }
+      const answer = after(
+        mapInOrder(request.apps, (app) => answerApp(checking, app)),
+        (apps) => {
+          const body = dialect.render(request, apps, reader.clock())
+          const rendered = { status: 200, headers: answerHeaders(ids, dialect), body }
+          if (onChecks.length === 0) return rendered
+          const noted = { apps: request.apps, ids }
+          return Promise.all(onChecks.map((run) => run(serving, checking, noted))).then(() => rendered)
+        },
+      )
+      return answer instanceof Promise ? answer.catch((error) => refuse(error, context, text)) : answer
+    } catch (error) {
+      return refuse(error, context, text)
+    }
+  }
   return {
     prover: extensions.find((one) => one.prover)?.prover,
     /** Answers a check whose body could not be read. */
     refuse,
-    /** Answers the body of a check: at once, unless the store has to be read first. */
-    answer(body: string, context: CheckContext): MaybePromise<CheckAnswer> {
-      try {
-        const request = parseOmahaRequest(body)
-        const { background, ids } = context
-        if (request.apps.length === 0) reportNoApp(serving, context)
-        const checking = { cache, reader, review, background, serving, offers, request, ids }
-        const answer = after(
-          mapInOrder(request.apps, (app) => answerApp(checking, app)),
-          (apps) => {
-            const rendered = { status: 200, headers: answerHeaders(ids), body: renderOmahaResponse({ apps }) }
-            if (onChecks.length === 0) return rendered
-            const noted = { apps: request.apps, ids }
-            return Promise.all(onChecks.map((run) => run(serving, checking, noted))).then(() => rendered)
-          },
-        )
-        return answer instanceof Promise ? answer.catch((error) => refuse(error, context, body)) : answer
-      } catch (error) {
-        return refuse(error, context, body)
-      }
-    },
+    answerIn,
+    /** Answers the body of a check, in the dialect that it begins in. */
+    answer: (body: string, context: CheckContext): MaybePromise<CheckAnswer> =>
+      answerIn(json !== undefined && isJson(body) ? json : xmlDialect, body, context),
   }
 }
+
+/** XML begins with "<", perhaps behind blanks and a byte order mark. */
+const isJson = (body: string): boolean => !body.startsWith('<') && /^\s*\{/.test(body)
 
 /** One request that is being answered. */
 interface Checking extends Answering {
@@ -92,11 +101,12 @@ function answerApp(checking: Checking, app: OmahaAppRequest): MaybePromise<Omaha
   const query = queryOf(checking.request, app)
   if (!app.updateCheck) return responseOf(checking, app, query)
   if (app.syncer !== undefined) return answerSyncer(checking, app, query)
+  if (app.client !== undefined) return answerClient(checking, app, query)
   return after(checkForUpdate(checking, query), (decision) => responseOf(checking, app, query, decision))
 }
 
 function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
-  const { appId, track: channel, version, board, oem, machineId, limits, syncer, events } = app
+  const { appId, track: channel, version, board, oem, machineId, limits, syncer, events, client } = app
   const hasFallenBack = events.some(({ errorCode }) => errorCode?.base === rollbackError)
   return {
     app: appKey(appId),
@@ -104,12 +114,17 @@ function queryOf({ installSource }: OmahaRequest, app: OmahaAppRequest): Query {
     version,
     board,
     oem,
-    machineId,
-    isManual: installSource === 'ondemandupdate',
+    machineId: client === undefined ? machineId : client.rampId,
+    isManual: client === undefined ? installSource === 'ondemandupdate' : client.installSource === 'ondemand',
     isSyncer: syncer !== undefined,
     limits: hasFallenBack ? { ...limits, hasFallenBack } : limits,
   }
 }
+
+const answerClient = (checking: Checking, app: OmahaAppRequest, asked: Query): MaybePromise<OmahaAppResponse> =>
+  after(onBoard(checking, asked), (query) =>
+    after(checkForUpdate(checking, query), (decision) => responseOf(checking, app, query, decision)),
+  )
 
 /** `decision` is `undefined` for an app without an updatecheck. */
 function responseOf(checking: Checking, app: OmahaAppRequest, query: Query, decision?: Checked): OmahaAppResponse {

@@ -107,7 +107,7 @@ export function reportContact(from: Answered, key: string, app: OmahaAppRequest,
     board: cut(app.board),
     machine: cut(app.machineId),
     oem: cut(app.oem),
-    source: cut(request.installSource),
+    source: cut(app.client?.installSource ?? request.installSource),
     oemVersion: cut(app.oemVersion) || undefined,
     machinealias: cut(app.machineAlias) || undefined,
     ping: app.ping || undefined,
@@ -150,10 +150,10 @@ function isLeftOut({ serving, request: { apps }, ids }: Answered, app: OmahaAppR
 const isNews = ({ type, result, previousVersion }: OmahaEvent, { updateCheck }: OmahaAppRequest): boolean =>
   type !== 3 || result !== 2 || (previousVersion === undefined ? !updateCheck : previousVersion !== '')
 
-const reportedOf = ({ type, result, errorCode, previousVersion }: OmahaEvent): Reported => ({
+const reportedOf = ({ type, result, errorCode, error, previousVersion }: OmahaEvent): Reported => ({
   type,
   result,
-  error: errorCode && `${errorCode.base} ${errorCode.name}`,
+  error: errorCode ? `${errorCode.base} ${errorCode.name}` : error,
   previous: (previousVersion && cut(previousVersion)) || undefined,
 })
 

@@ -14,8 +14,10 @@ import { answering, type ExplainAccess, type Serving } from './serving.ts'
 import {
   type Answering,
   appKey,
+  boardOf,
   decideFor,
   findFor,
+  isPlatform,
   noUpdateBecause,
   type Query,
   requirePackages,
@@ -55,8 +57,9 @@ export interface Explanation extends Outcome {
 }
 
 /** Never throws: a channel that cannot be used is a reason, too. */
-export async function explain(service: Answering, { query, at, audience }: ExplainQuery): Promise<Explanation> {
-  const channel = await findFor(service, query)
+export async function explain(service: Answering, { query: asked, at, audience }: ExplainQuery): Promise<Explanation> {
+  const channel = await findFor(service, asked)
+  const query = isPlatform(asked.board) ? boardOf(channel, asked) : asked
   const now = at ?? service.reader.clock()
   const isPublic = audience === 'everybody'
   const shown = (decision: Decision): Decision => (isPublic ? explained.forEverybody(decision) : decision)

@@ -7,10 +7,13 @@ import { type CheckAnswer, openChecks } from './answer.ts'
 import { answerProven, asksForProof } from './proof.ts'
 import { answering, type Serving } from './serving.ts'
 
-/** Both spellings of both paths: a redirect would lose the POST. */
-export const updatePaths: readonly string[] = ['/v1/update', '/v1/update/', '/omaha', '/omaha/']
+/** Both spellings of both paths: a redirect would lose the POST. Then what JSON clients are configured with elsewhere. */
+export const updatePaths: readonly string[] = [
+  ...['/v1/update', '/v1/update/', '/omaha', '/omaha/'],
+  ...['/omaha/json', '/service/update2/json'],
+]
 
-/** Answers a POST with an Omaha 3.0 response, 200 whatever the decision. */
+/** Answers a POST with an Omaha response in the request's dialect, 200 whatever the decision. */
 export function answerUpdate(
   serving: Serving,
 ): (request: Request, path: string, background: Background) => Promise<Response> {
@@ -34,7 +37,7 @@ export function answerUpdate(
 }
 
 /** An object of headers would cost 3 µs more than setting each. */
-function responseOf({ status, headers, body }: CheckAnswer): Response {
+export function responseOf({ status, headers, body }: CheckAnswer): Response {
   const response = new Response(body, { status })
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
   return response

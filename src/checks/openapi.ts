@@ -134,12 +134,28 @@ const omahaRequest = `<?xml version="1.0" encoding="UTF-8"?>
 <request protocol="3.0"><os platform="CoreOS" sp="4081.2.0_x86_64"/>
 <app appid="{e96281a6-d1af-4bde-9a0a-97b76e56dc57}" version="4081.2.0" track="stable" board="amd64-usr" machineid="0123456789abcdef0123456789abcdef"><updatecheck/></app></request>`
 
+/** A text, since `)]}'` stands before the JSON. */
+const omahaJson = { type: 'string', contentMediaType: 'application/json' } as const
+const jsonRequest = `{"request":{"protocol":"4.0","@os":"linux","arch":"x64","acceptformat":"crx3,download",
+"apps":[{"appid":"ghbmnnjooekpmoecnnnilnnbdlolhkhi","version":"1.0","updatecheck":{}}]}}`
+
 const checkForUpdates = (i: number): Operation => ({
-  ...{ id: numbered('checkForUpdates', i), summary: 'Checks for updates (Omaha 3.0)' },
+  ...{ id: numbered('checkForUpdates', i), summary: 'Checks for updates (Omaha 3.0, or JSON 3.1 and 4.0)' },
   about:
-    'The media type of the request does not matter. An answered check is 200 whatever the decision; there is no redirect.',
-  body: { content: { 'text/xml': { ...omaha, examples: [omahaRequest] } }, about: 'At most 64 KiB, not compressed.' },
-  answers: { 200: { about: 'An Omaha response.', content: { 'text/xml': omaha } } },
+    'The media type of the request does not matter: JSON begins with `{`. An answered check is 200 whatever the decision; there is no redirect.',
+  body: {
+    content: {
+      'text/xml': { ...omaha, examples: [omahaRequest] },
+      'application/json': { ...omahaJson, examples: [jsonRequest] },
+    },
+    about: 'At most 64 KiB, not compressed.',
+  },
+  answers: {
+    200: {
+      about: 'An Omaha response in the protocol of the request.',
+      content: { 'text/xml': omaha, 'application/json': omahaJson },
+    },
+  },
   dialect: inText(400, 413, 415, 500, 503),
 })
 

@@ -10,6 +10,7 @@ import type { Random } from '../kernel/random.ts'
 import type { Transport } from '../store/http/transport.ts'
 import type { Packages } from '../store/packages.ts'
 import type { Uploads } from '../store/uploads.ts'
+import type { Dialect } from './dialect.ts'
 import type { EventSink, FleetEvent } from './events.ts'
 import type { OmahaAppRequest } from './omaha/omaha.ts'
 import type { Answering, Review } from './update-check.ts'
@@ -54,6 +55,8 @@ export interface Extension {
   readonly onCheck?: (serving: Serving, answering: Answering, noted: Noted) => Promise<void>
   readonly review?: Review | undefined
   readonly prover?: Prover
+  /** Reads and answers update checks whose body begins with `{`. */
+  readonly json?: Dialect
   /** Answers paths without a route; `undefined` where the path is not its own. */
   readonly fallback?: (serving: Serving, context: Context) => Promise<Response | undefined>
   /** Answers what nothing else answers; `undefined`: as a problem document. */

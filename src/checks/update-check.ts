@@ -78,6 +78,17 @@ export const findFor = (
     'reason' in state ? state : findChannel(cache, reader, query, now),
   )
 
+/** A query as the channel has packages for it: those of its platform's board, or of `any` where there is no such board. */
+export const onBoard = (answering: Answering, query: Query): MaybePromise<Query> =>
+  after(findFor(answering, query), (channel) => boardOf(channel, query))
+
+export const boardOf = (channel: LoadedChannel | Problem, query: Query): Query =>
+  'view' in channel && !channel.view.boards.has(query.board) ? { ...query, board: 'any' } : query
+
+/** Boards of browsers and desktop software. */
+export const isPlatform = (board: string): boolean =>
+  /^(win|mac|linux|cros|android|ios|fuchsia)-(x64|x86|arm64|arm)$/.test(board)
+
 /** The key of an app for an Omaha id: without braces, in lower case. */
 export function appKey(appId: string): string {
   const inner = appId.startsWith('{') && appId.endsWith('}') ? appId.slice(1, -1) : appId

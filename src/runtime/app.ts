@@ -22,10 +22,10 @@ const documentPaths = ['/catalog.jws', '/root/*', '/apps/*', '/notes/*']
  */
 export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   const app = newHono({ getPath: resolvedPath })
-  for (const path of updatePaths) app.get(path, describeUpdateEndpoint)
   app.get('/healthz', answerHealth(serving))
   if (serving.explain) app.get('/v1/explain', answerExplain(serving, serving.explain))
   for (const { mount } of serving.extensions ?? []) mount?.(app, serving)
+  for (const path of updatePaths) app.get(path, describeUpdateEndpoint)
   app.get('/packages/*', answerPackage(serving))
   for (const path of documentPaths) app.get(path, answerDocument(serving))
   app.get(`/${missingPath}`, answerMissing(serving))

@@ -7,6 +7,7 @@ import type { Hono } from 'hono'
 import { type APIGatewayProxyResult, handle, type LambdaEvent } from 'hono/aws-lambda'
 import { applyFeature } from '../apply/feature.ts'
 import { cupFeature } from '../cup/feature.ts'
+import { dialectFeature } from '../dialects/feature.ts'
 import { newHono } from '../http/hono.ts'
 import { internalDetail, refuse } from '../http/problem.ts'
 import { requestLog } from '../http/request-id.ts'
@@ -31,8 +32,9 @@ import { brokenDeployment, type Deployment, openDeployment, settingsOrProblems }
 const features: Features = [
   ...shared,
   cupFeature(nodeCup),
-  // On its own line: it goes when its room is deleted.
+  // Each on its own line: it goes when its room is deleted.
   applyFeature,
+  dialectFeature,
 ]
 
 /** Bounds one scheduled run to a few seconds. With more channels, the next runs continue. */

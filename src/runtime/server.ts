@@ -6,6 +6,7 @@ import type { Publisher } from '../channels/publish.ts'
 import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Extension } from '../checks/serving.ts'
 import { cupFeature } from '../cup/feature.ts'
+import { dialectFeature } from '../dialects/feature.ts'
 import { fallBackFeature } from '../fallbacks/feature.ts'
 import { fleetFeature } from '../fleet/feature.ts'
 import { fleetSiteFeature } from '../fleet-site/feature.ts'
@@ -30,6 +31,7 @@ import { transport } from './transport.ts'
 export const serverFeatures: Features = [
   ...features,
   cupFeature(nodeCup),
+  dialectFeature,
   // Only a process has time to keep what machines report, and to adopt.
   fleetFeature,
   metricsFeature,

@@ -4,6 +4,7 @@
  * Requests of one isolate share settings, bindings and plain data, never a promise or a stream: Workers forbid that.
  */
 import type { AnalyticsEngineDataset, ExecutionContext, R2Bucket, ScheduledController } from '@cloudflare/workers-types'
+import { dialectFeature } from '../dialects/feature.ts'
 import { analyticsFeature } from '../events/analytics.ts'
 import { consoleLog } from '../kernel/console-log.ts'
 import { toHex } from '../kernel/digest.ts'
@@ -31,8 +32,9 @@ export interface Env {
 const slice = { most: 9, opens: 1 }
 
 const always: Features = [
-  // Small enough for every Worker. On its own line: it goes when its room is deleted.
+  // Small enough for every Worker. Each on its own line: it goes when its room is deleted.
   analyticsFeature,
+  dialectFeature,
 ]
 
 /**

@@ -42,6 +42,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
   cup: ['checks', 'catalog', 'trust', 'documents', 'release', 'kernel', '@noble/hashes', 'valibot'],
   clients: ['kernel'],
+  dialects: ['checks', 'documents', 'http', 'release', 'kernel', 'hono'],
   site: ['clients', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono'],
   events: ['checks', 'catalog', 'store', 'documents', 'kernel', 'node:', '@cloudflare/workers-types'],
   fleet: ['events', 'checks', 'catalog', 'http', 'store', 'documents', 'release', 'kernel', 'hono', 'node:'],
@@ -52,6 +53,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   webhook: ['fleet', 'checks', 'catalog', 'store', 'trust', 'documents', 'release', 'kernel', 'node:'],
   openapi: ['checks', 'http', 'kernel', '@valibot/to-json-schema', 'valibot'],
   runtime: [
+    'dialects',
     'apply',
     'cup',
     'openapi',

@@ -6,6 +6,7 @@
 import { expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import type { Serving } from '../../src/checks/serving.ts'
+import { openDialects } from '../../src/dialects/feature.ts'
 import { isName } from '../../src/documents/fields.ts'
 import { isTakenPath } from '../../src/documents/paths.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
@@ -21,6 +22,9 @@ const frozen = [
   ...['v1', 'v2', 'omaha', 'packages', 'root', 'apps', 'notes', 'catalog.jws', 'healthz', 'metrics', 'lock', 'locks'],
   ...['channels', 'explain', 'client-config', 'pages', 'releases-json', 'robots.txt', 'favicon.ico'],
 ]
+
+/** What clients have built in. No file of a channel has such a path, so a channel of this name keeps all of its own. */
+const builtIn = ['/service/update2/json', '/service/update2/crx']
 
 /** The first segment of a path, or of the form of one; empty where any name may stand there. */
 const firstOf = (path: string): string =>
@@ -39,6 +43,7 @@ test('every route is below a name that no channel may have', async () => {
     extensions: [
       openLocks({ locking: publisher, tokens: [], channels: new Map() }),
       await openScrapes(undefined, parts),
+      openDialects(publisher.random),
     ],
     background: () => undefined,
   }
@@ -50,7 +55,9 @@ test('every route is below a name that no channel may have', async () => {
     ...[stylePath, iconPath],
   ]
   expect(paths.length).toBeGreaterThan(25)
-  const firsts = [...new Set(paths.map(firstOf))].filter((name) => isName(name))
+  const firsts = [...new Set(paths.filter((path) => !builtIn.includes(path)).map(firstOf))].filter((name) =>
+    isName(name),
+  )
   expect(firsts).toContain('channels')
   expect(firsts.filter((name) => !frozen.includes(name))).toEqual([])
 })
@@ -59,4 +66,9 @@ test('the reserved names are those of format 1', () => {
   expect(frozen.filter((name) => !isTakenPath(name))).toEqual([])
   for (const name of ['stable', 'alpha', 'v3', 'api', 'admin', 'static', 'assets', 'login'])
     expect(isTakenPath(name)).toBe(false)
+})
+
+test('paths that clients have built in are of no channel', () => {
+  for (const path of builtIn) expect(pageRoutes.filter(([form]) => form.test(path))).toEqual([])
+  expect(pageRoutes.filter(([form]) => form.test('/service/amd64-usr/current/version.txt'))).toHaveLength(1)
 })

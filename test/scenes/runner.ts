@@ -18,8 +18,8 @@
  * `{{folder}}` stands for a value from the head, `{{text * 20}}` for 20 times that text with `#` counted from 0.
  * `{{run}}` is another word each time that the scene plays, so that it may be played twice against one store. The first
  * `modifiedIndex` that is answered is written as `{{index}}`, and others as they differ from it: `{{index + 2}}`.
- * A request has Content-Length, unless it names Transfer-Encoding. In answers, instants are written as `{{instant}}`, and
- * what is signed (with new keys each time) as `(signed)`, its tag as `{{sha256}}` where that is right.
+ * A request has Content-Length, unless it names Transfer-Encoding. In answers, instants are written as `{{instant}}`, days as
+ * `{{day}}`, and what is signed (with new keys each time) as `(signed)`, its tag as `{{sha256}}` where that is right.
  * `UPDATE=1` writes the answers anew. The scenes in `elsewhere/` play against an instance with PLATTE_PACKAGES_URL.
  */
 import { createHash, randomUUID } from 'node:crypto'
@@ -170,5 +170,7 @@ const renderTag = (tag: string, body: Uint8Array): string =>
 function renderBody(body: Uint8Array): string {
   const text = new TextDecoder().decode(body)
   if (body.length > showAtMostBytes || /[^\n -~]/.test(text)) return `(sha256 ${sha256(body)})`
-  return text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '{{instant}}')
+  return text
+    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '{{instant}}')
+    .replace(/(elapsed_days"?[:=]"?)\d{4}/, '$1{{day}}')
 }

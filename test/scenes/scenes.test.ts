@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { openDialects } from '../../src/dialects/feature.ts'
 import type { Environment } from '../../src/kernel/setting.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import { type LockToken, parseLockTokens } from '../../src/locks/settings.ts'
@@ -27,7 +28,7 @@ describe('in this process', async () => {
     events: publisher.log,
     publicUrl,
     explain: 'public' as const,
-    extensions: [locksOf([])],
+    extensions: [locksOf([]), openDialects(publisher.random)],
     background: () => undefined,
   }
   const { fetch } = createApp(serving)

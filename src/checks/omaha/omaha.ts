@@ -37,6 +37,24 @@ export interface OmahaAppRequest {
   readonly syncer?: 'one' | 'many'
   /** For the log: which data of this app was ignored, and why. */
   readonly problem?: string
+  /** What the dialects of browsers and desktop software add. */
+  readonly client?: OmahaClient
+}
+
+/** A browser, an extension or an application, in the words of JSON and gupdate requests. */
+export interface OmahaClient {
+  /** `ondemand`, `policy`, `taggedmi`, … or empty. */
+  readonly installSource: string
+  /** What its place in ramps depends on: an id of its own, or its cohort; empty where it has neither. */
+  readonly rampId: string
+  /** The cohort that the client stores; without one it keeps what it has. */
+  readonly cohort?: string
+  /** The version of the browser that it is in; empty where unknown. */
+  readonly browser: string
+  /** What it can do with a package, such as `crx3`; `undefined`: not said. */
+  readonly operations?: readonly string[]
+  /** The indexes of installation data that it asks for. */
+  readonly data: readonly string[]
 }
 
 export interface OmahaEvent {
@@ -45,6 +63,8 @@ export interface OmahaEvent {
   /** 0 error, 1 success, 2 success after reboot, 9 deferred. */
   readonly result: number
   readonly errorCode?: OmahaErrorCode
+  /** An error in the words of another dialect, whose numbers mean something else. */
+  readonly error?: string
   /** Empty where it was sent as none, as by update_engine with every check of a machine that has updated nothing. */
   readonly previousVersion?: string
 }
