@@ -59,6 +59,7 @@ const deletable = [
   ['key-services'],
   ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook'], ['fleet-site'], ['fallbacks'], ['webhook']],
   ['openapi'],
+  ['dialects'],
 ]
 
 describe.each(deletable.map((rooms) => ({ rooms, names: rooms.join(' and ') })))('without $names', ({ rooms }) => {
