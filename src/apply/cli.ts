@@ -115,10 +115,26 @@ async function inFile<T>(file: ConfigFile, work: (config: Config) => Promise<T>)
   }
 }
 
-const isEmpty = ({ apps, channels }: Summary): boolean => apps.length + channels.length === 0
+const isEmpty = ({ apps, channels, waiting = [] }: Summary): boolean =>
+  apps.length + channels.length + waiting.length === 0
+
+const countOf = ({ length }: readonly unknown[]): string => `${length} ${length === 1 ? 'channel' : 'channels'}`
+
+/** What is done, or would be, in one sentence or two. */
+function outcomeOf({ apps, channels, waiting = [], kind, inForce }: Applied): string {
+  const live = inForce ? 'Live within 1 minute.' : 'Live after the next refresh.'
+  const rest = waiting.length === 0 ? '' : `${countOf(waiting)} signed before: `
+  const isSame = apps.length + channels.length === 0
+  if (isSame && rest === '') return 'No change: every channel is as the file says.'
+  if (kind === 'dry-run')
+    return isSame
+      ? `${rest}not live yet. \`platte apply\` or the next refresh makes it live. Nothing written.`
+      : `${countOf(channels)} would change. Nothing written.`
+  return isSame ? `${rest}${live}` : `${countOf(channels)} changed. ${live}`
+}
 
 function print(options: cli.Options, applied: Applied): void {
-  const { channels, apps, kind, inForce, reach = [] } = applied
+  const { channels, apps, waiting = [], reach = [] } = applied
   for (const warning of channels.flatMap(({ warnings }) => warnings)) notice(`warning: ${warning}`)
   const lines = [
     ...apps.map(({ app, name }) => (name === '' ? `${app}: name: removed` : `${app}: name: ${name}`)),
@@ -127,14 +143,8 @@ function print(options: cli.Options, applied: Applied): void {
       ...[...changes.map(changeLine), ...effects].map((line) => `  ${line}`),
     ]),
   ]
-  lines.push(...reach)
-  const count = `${channels.length} ${channels.length === 1 ? 'channel' : 'channels'}`
-  const live = inForce ? 'Live within 1 minute.' : 'Live after the next refresh.'
-  const sentence =
-    kind === 'unchanged' || isEmpty(applied)
-      ? 'No change: every channel is as the file says.'
-      : kind === 'dry-run'
-        ? `${count} would change. Nothing written.`
-        : `${count} changed. ${live}`
-  show(options.json, applied, [...lines, sentence])
+  lines.push(
+    ...waiting.map(({ app, channel, seq }) => `${app}/${channel}: revision ${seq} is signed, and not live yet`),
+  )
+  show(options.json, applied, [...lines, ...reach, outcomeOf(applied)])
 }

@@ -2,13 +2,14 @@
  * Carries out a plan: the next manifest of each channel, then one catalog that names all of them and has every hold. Until
  * that catalog is there, machines get what they got before; from then on, what the file says. Safe to repeat.
  */
-import { withBrakes } from '../catalog/catalog-log.ts'
+import { withBrakes, withCatalog } from '../catalog/catalog-log.ts'
 import { commitNext, loadHead } from '../catalog/commit-channel.ts'
 import { checkKeys, editCatalog, nameHead } from '../catalog/edit-catalog.ts'
 import { type CatalogState, type ChannelRef, channelEntry, signersOf } from '../catalog/read.ts'
 import { createAll } from '../channels/commit.ts'
 import type { Committer } from '../channels/plan.ts'
 import type { Catalog } from '../documents/catalog.ts'
+import { asPartOf } from '../documents/parts.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Hold } from '../release/channel.ts'
 import { withField } from '../release/edits.ts'
@@ -38,12 +39,15 @@ export async function commitApply(writer: Committer, planned: ApplyPlan): Promis
   if (signing.length > 0) checkKeys(writer, planned.state)
   const isCatalogs = planned.apps.some(({ name }) => name !== undefined) || channels.some((one) => one.holds)
   if (isCatalogs) signersOf(writer.timestamp, 'timestamp', planned.state.root)
-  await holdEarly(writer, planned)
-  for (const one of signing) await commitManifest(writer, planned, one)
+  // One document changes at once anyway, and without the timestamp key, a refresh has to name the manifests.
+  const isPart = writer.timestamp.length > 0 && signing.length + Number(isCatalogs) > 1
+  for (const one of signing) await commitManifest(writer, planned, one, isPart)
   const inForce = writer.timestamp.length > 0
-  if (inForce) await editCatalog(writer, (catalog, state) => nameAll(writer, planned, catalog, state))
+  const { written = false } = inForce
+    ? await editCatalog(writer, (catalog, state) => nameAll(writer, planned, catalog, state))
+    : {}
   const summary = summaryOf(planned)
-  if (isNothing(planned)) return { kind: 'unchanged', inForce, ...summary }
+  if (isNothing(planned)) return { kind: written ? 'changed' : 'unchanged', inForce, ...summary }
   if (isNothing(await planApply(writer, planned.wish, planned.issue))) return { kind: 'changed', inForce, ...summary }
   throw new PlatteError('conflict', 'somebody else changed these channels at the same time', {
     hint: 'run the same command again, and compare with `platte history`',
@@ -51,18 +55,6 @@ export async function commitApply(writer: Committer, planned: ApplyPlan): Promis
 }
 
 const channelsIn = ({ apps }: ApplyPlan): readonly PlannedChannel[] => apps.flatMap(({ channels }) => channels)
-
-/** A schedule may make a manifest live before the catalog of this run: what it newly follows is held by then. */
-async function holdEarly(writer: Committer, planned: ApplyPlan): Promise<void> {
-  const found = channelsIn(planned).filter(({ early, plan }) => early.length > 0 && plan.manifest !== undefined)
-  if (found.length === 0) return
-  await editCatalog(writer, (catalog, state) =>
-    found.reduce((edited, { ref, early }) => {
-      const { holds = [] } = channelEntry(edited, ref.app, ref.channel) ?? {}
-      return withHolds(writer, { planned, state }, edited, ref, [...holds, ...early])
-    }, catalog),
-  )
-}
 
 type Signing = Readonly<{ planned: ApplyPlan; state: CatalogState }>
 
@@ -76,12 +68,16 @@ function withHolds(
   const entry = channelEntry(catalog, ref.app, ref.channel)
   if (entry === undefined) return catalog
   const edited = withField(entry, 'holds', holds.length > 0 ? [...holds] : undefined)
-  const current = { ...state, catalog: { ...state.catalog, catalog } }
-  return withBrakes(writer, current, ref, edited, planned.issue)
+  return withBrakes(writer, withCatalog(state, catalog), ref, edited, planned.issue)
 }
 
 /** Where another writer wins the race, the file is planned again on the newest state. */
-async function commitManifest(writer: Committer, planned: ApplyPlan, first: PlannedChannel): Promise<void> {
+async function commitManifest(
+  writer: Committer,
+  planned: ApplyPlan,
+  first: PlannedChannel,
+  isPart: boolean,
+): Promise<void> {
   let latest: ApplyPlan | undefined
   const { app, channel } = first.ref
   await commitNext(writer, first.ref, async () => {
@@ -90,7 +86,7 @@ async function commitManifest(writer: Committer, planned: ApplyPlan, first: Plan
     const one = channelsIn(latest).find(({ ref }) => ref.app === app && ref.channel === channel)
     if (one?.plan.manifest) {
       await createAll(writer, one.plan.documents ?? new Map())
-      return { state, manifest: one.plan.manifest }
+      return { state, manifest: isPart ? one.plan.manifest : asPartOf(one.plan.manifest, undefined) }
     }
     const head = one?.plan.state.head ?? (await loadHead(writer, state, first.ref))
     if (head === undefined) throw new Error('a new channel has a manifest')

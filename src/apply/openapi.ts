@@ -12,6 +12,10 @@ const applied = v.strictObject({
   inForce: v.boolean(),
   /** Names that apps get. */
   apps: v.array(v.strictObject({ app: field.appName, name: v.string() })),
+  /** Signed before, and not named by the catalog yet. */
+  waiting: v.exactOptional(
+    v.array(v.strictObject({ app: field.appName, channel: field.channelName, seq: field.count })),
+  ),
   reach: v.exactOptional(texts),
   channels: v.array(
     v.strictObject({

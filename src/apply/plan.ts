@@ -8,7 +8,7 @@ import { type ChannelManifest, isEnded } from '../documents/channel.ts'
 import { isoText } from '../kernel/format.ts'
 import { requirePayloadKey } from '../payload/keys.ts'
 import { findRelease, refusal, sameJson, withFollowed } from '../release/add-release.ts'
-import type { Channel, Hold } from '../release/channel.ts'
+import type { Hold } from '../release/channel.ts'
 import { type Change, diffBrakes } from '../release/diff.ts'
 import type { VerifiedChannel } from '../trust/verify-documents.ts'
 import type { Config } from './config.ts'
@@ -22,8 +22,6 @@ export interface PlannedChannel {
   readonly plan: Plan
   /** The holds that it gets; `undefined`: they stay. */
   readonly holds: readonly Hold[] | undefined
-  /** Those of versions that it does not have yet: they can be there before its manifest, and change nothing until then. */
-  readonly early: readonly Hold[]
   readonly changes: readonly Change[]
   readonly warnings: readonly string[]
   readonly kind: 'created' | 'changed' | 'deleted'
@@ -91,9 +89,7 @@ function planApp(there: AppState, wish: AppWish, issue: Issue): PlannedApp {
     const wanted = wantedOf(ref, wish)
     if (wanted === undefined && final !== 'deleted') return []
     const state: EditState = { catalog, head: heads.get(channel), others, unreadable: [] }
-    const { manifest = { releases: [], follow: undefined } } = heads.get(channel) ?? {}
-    const offeredNow = withFollowed(manifest, manifest.follow && heads.get(manifest.follow.channel)?.manifest)
-    return planChannel({ ref, wanted, state, offeredNow, isDeleted: final === 'deleted' }, issue)
+    return planChannel({ ref, wanted, state, isDeleted: final === 'deleted' }, issue)
   })
   const { name: now } = catalog.catalog.catalog.apps[app] ?? {}
   const name = wish.config.name ?? (wish.prune ? '' : now)
@@ -112,10 +108,11 @@ function offeringOf(
   finals?: ReadonlyMap<string, ChannelManifest>,
   planned: readonly PlannedChannel[] = [],
 ): Offering {
+  const given = new Map(planned.map(({ ref, holds }) => [ref.channel, holds]))
   const live = finals ?? [...heads].flatMap(([name, head]) => (isLive(head?.manifest) ? [[name, head.manifest]] : []))
   const entries = [...(live as Iterable<[string, ChannelManifest]>)].map(([channel, manifest]) => {
     const known = channelsOf(catalog.catalog.catalog, app)[channel] ?? { seq: 1, sha256: '', size: 1 }
-    const holds = planned.find(({ ref }) => ref.channel === channel)?.holds ?? known.holds ?? []
+    const holds = given.get(channel) ?? known.holds ?? []
     const offering = { entry: { ...known, holds: [...holds] }, manifest }
     return [channel, offering] as const
   })
@@ -137,16 +134,15 @@ interface Planning {
   readonly ref: ChannelRef
   readonly wanted: Wanted | undefined
   readonly state: EditState
-  /** With what it follows now. */
-  readonly offeredNow: Channel
   readonly isDeleted: boolean
 }
 
 /** @returns an empty list where nothing changes. */
-function planChannel({ ref, wanted, state, offeredNow, isDeleted }: Planning, issue: Issue): readonly PlannedChannel[] {
+function planChannel({ ref, wanted, state, isDeleted }: Planning, issue: Issue): readonly PlannedChannel[] {
   const edit: ManifestEdit = {
     ref,
     create: true,
+    partOf: 'apply',
     apply: (current, _, at) => (wanted ? configure(current, wanted) : ended(current, at)),
   }
   const planned = plan(edit, state, issue)
@@ -156,8 +152,6 @@ function planChannel({ ref, wanted, state, offeredNow, isDeleted }: Planning, is
   const source = (planned.edited ?? state.head?.manifest)?.follow
   const offered = withFollowed(final, source && state.others.get(source.channel))
   const holds = wanted ? holdsOf(there, wanted, offered, isoText(issue.at)) : []
-  const now = state.head && offeredNow
-  const early = now ? holds.filter((one) => !there.includes(one) && !findRelease(now, one.version)) : []
   const isHeldOtherwise = !sameJson(holds, there)
   if (planned.manifest === undefined && !isHeldOtherwise) return []
   const named = { ...entry, holds: [...holds] }
@@ -168,7 +162,7 @@ function planChannel({ ref, wanted, state, offeredNow, isDeleted }: Planning, is
   ]
   return [
     {
-      ...{ ref, plan: planned, early },
+      ...{ ref, plan: planned },
       holds: isHeldOtherwise ? holds : undefined,
       changes: [...planned.changes, ...diffBrakes({ holds: there }, { holds })],
       warnings: [...planned.warnings, ...warnings],

@@ -8,15 +8,30 @@ import { reachOf, type Side } from '../release/reach.ts'
 /** Live channels by name with their entries, holds included. */
 export type Offering = ReadonlyMap<string, Readonly<{ entry: CatalogChannel; manifest: ChannelManifest }>>
 
-/** Followers of a channel that changes are reached, too, whether the file names them or not. */
+/**
+ * Followers of a channel that changes are reached, too, whether the file names them or not, and machines that ask by a name
+ * that moves to another channel. A name that nobody had asks nothing.
+ */
 export function reachBetween(before: Offering, after: Offering, now: number): readonly string[] {
-  return [...after].flatMap(([channel, { manifest }]) => {
-    const old = before.get(channel)
-    const empty = { ...emptyChannel, app: manifest.app, channel }
-    const start = old && isLive(old.manifest) ? sideOf(before, old.manifest) : sideOf(before, empty)
-    return reachOf(start, sideOf(after, manifest), now).reach.map((sentence) => `${channel}: ${sentence}`)
+  const owners = ownersOf(before)
+  return [...ownersOf(after)].flatMap(([name, { manifest }]) => {
+    const { channel } = manifest
+    const old = owners.get(name)?.manifest
+    if (name !== channel && (old === undefined || old.channel === channel)) return []
+    const start = sideOf(before, old ?? { ...emptyChannel, app: manifest.app, channel })
+    const label =
+      old && old.channel !== channel ? `${name}, a name of ${channel} and no longer of ${old.channel}` : name
+    return reachOf(start, sideOf(after, manifest), now).reach.map((sentence) => `${label}: ${sentence}`)
   })
 }
+
+/** Live channels by every name that machines may ask for. */
+const ownersOf = (all: Offering) =>
+  new Map(
+    [...all.values()]
+      .filter(({ manifest }) => isLive(manifest))
+      .flatMap((one) => [one.manifest.channel, ...(one.manifest.aliases ?? [])].map((name) => [name, one] as const)),
+  )
 
 function sideOf(all: Offering, manifest: ChannelManifest): Side {
   const own = all.get(manifest.channel) ?? { entry: { seq: 1, sha256: '', size: 1 }, manifest }

@@ -9,6 +9,8 @@ export const isNothing = ({ apps }: ApplyPlan): boolean =>
 /** `apps`: the name that an app gets; empty: none. `seq`: the revision of a channel afterwards. */
 export interface Summary {
   readonly apps: readonly Readonly<{ app: string; name: string }>[]
+  /** Channels whose newest revision was signed before, and that the catalog does not name yet. Missing where there are none. */
+  readonly waiting?: readonly (ChannelRef & Readonly<{ seq: number }>)[]
   /** Which machines get more than before at once: sentences. Missing where there are none. */
   readonly reach?: readonly string[]
   readonly channels: readonly (Readonly<{ seq: number; effects?: readonly string[] }> &
@@ -18,10 +20,15 @@ export interface Summary {
 
 export function summaryOf({ apps }: ApplyPlan): Summary {
   const reach = apps.flatMap((one) => one.reach)
-  return { ...(reach.length > 0 && { reach }), ...listed(apps) }
+  const waiting = apps.flatMap(({ behind, channels }) =>
+    behind
+      .filter(({ manifest }) => !channels.some(({ ref, plan }) => ref.channel === manifest.channel && plan.manifest))
+      .map(({ manifest: { app, channel, seq } }) => ({ app, channel, seq })),
+  )
+  return { ...(waiting.length > 0 && { waiting }), ...(reach.length > 0 && { reach }), ...listed(apps) }
 }
 
-const listed = (apps: ApplyPlan['apps']): Omit<Summary, 'reach'> => ({
+const listed = (apps: ApplyPlan['apps']): Omit<Summary, 'reach' | 'waiting'> => ({
   apps: apps.flatMap(({ app, name }) => (name === undefined ? [] : [{ app, name }])),
   channels: apps.flatMap(({ channels }) =>
     channels.map(({ ref: { app, channel }, plan: { seq, effects }, kind, changes, warnings }) => ({

@@ -5,7 +5,7 @@ import { isoText } from '../kernel/format.ts'
 import { defined } from '../kernel/json.ts'
 import { isSameHold } from '../release/edits.ts'
 import type { Issue } from './commit-channel.ts'
-import { editCatalog, withEntry } from './edit-catalog.ts'
+import { withEntry } from './edit-catalog.ts'
 import { checkCatalogFits, fillWarning, logRoom } from './fill.ts'
 import { type CatalogState, type ChannelRef, channelEntry, encode, type StoreWriter, signersOf } from './read.ts'
 
@@ -39,19 +39,28 @@ export function withBrakes(
     : { ...rest, log: boundLog([...log, ...added], logRoom(root, encode(rest).length)) }
 }
 
-/** Takes the brakes of a renamed channel along. */
-export async function copyBrakes(writer: StoreWriter, from: ChannelRef, to: ChannelRef, made: Made): Promise<void> {
-  await editCatalog(writer, (catalog, state) => {
-    const [old, kept] = [channelEntry(catalog, from.app, from.channel), channelEntry(catalog, to.app, to.channel)]
-    if (kept === undefined) return catalog
-    const { holds = [] } = kept
-    const others = (old?.holds ?? []).filter((hold) => !holds.some((one) => isSameHold(one, hold)))
-    const rampAsOf = kept.rampAsOf ?? old?.rampAsOf
-    if (others.length === 0 && rampAsOf === kept.rampAsOf) return catalog
-    const entry = { ...kept, holds: [...holds, ...others], ...(rampAsOf && { rampAsOf }) }
-    return withBrakes(writer, state, to, entry, made)
-  })
+/** Takes the brakes of a renamed channel along. @param catalog the one that is edited; it may name more than the state's. */
+export function withBrakesOf(
+  writer: StoreWriter,
+  { catalog, ...state }: CatalogState,
+  { from, to }: Readonly<{ from: ChannelRef; to: ChannelRef }>,
+  made: Made,
+): Catalog {
+  const [old, kept] = [from, to].map(({ app, channel }) => channelEntry(catalog.catalog, app, channel))
+  if (kept === undefined) return catalog.catalog
+  const { holds = [] } = kept
+  const others = (old?.holds ?? []).filter((hold) => !holds.some((one) => isSameHold(one, hold)))
+  const rampAsOf = kept.rampAsOf ?? old?.rampAsOf
+  if (others.length === 0 && rampAsOf === kept.rampAsOf) return catalog.catalog
+  const entry = { ...kept, holds: [...holds, ...others], ...(rampAsOf && { rampAsOf }) }
+  return withBrakes(writer, { ...state, catalog }, to, entry, made)
 }
+
+/** The same state with another catalog, while it is edited. */
+export const withCatalog = (state: CatalogState, catalog: Catalog): CatalogState => ({
+  ...state,
+  catalog: { ...state.catalog, catalog },
+})
 
 /** @returns sentences. @throws PlatteError('refused') where the brakes do not fit. The log uses none of their room. */
 export function brakeWarnings(

@@ -1,6 +1,7 @@
 /** Writes catalogs: each is an edit of the newest one, and verified as a reader would before it is swapped in. */
 import { type Catalog, type CatalogChannel, checkCatalog } from '../documents/catalog.ts'
 import { durationMs, formatOfAliases } from '../documents/fields.ts'
+import { refuseUnfinished } from '../documents/parts.ts'
 import { catalogKey } from '../documents/paths.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
@@ -112,8 +113,13 @@ export function checkKeys({ release, timestamp, clock }: StoreWriter, state: Cat
   checkNotExpired(state, clock())
 }
 
-/** Rolls the catalog forward to a manifest. @returns whether the catalog names it now. */
-export async function pointCatalogAt(writer: StoreWriter, ref: ChannelRef, head: VerifiedChannel): Promise<boolean> {
+/** Rolls the catalog forward to a manifest. @param more changes in the same swap. @returns whether the catalog names it now. */
+export async function pointCatalogAt(
+  writer: StoreWriter,
+  ref: ChannelRef,
+  head: VerifiedChannel,
+  more: (catalog: Catalog, state: CatalogState) => Catalog = (catalog) => catalog,
+): Promise<boolean> {
   if (writer.timestamp.length === 0) {
     const { catalog } = await loadForWriting(writer)
     return (channelEntry(catalog.catalog, ref.app, ref.channel)?.seq ?? 0) >= head.manifest.seq
@@ -121,7 +127,7 @@ export async function pointCatalogAt(writer: StoreWriter, ref: ChannelRef, head:
   await editCatalog(writer, async (catalog, state) => {
     // A rotation may have come between: the newest root decides.
     const newest = await loadHead(writer, state, ref)
-    return nameHead(catalog, ref, newest ?? head, writer.clock())
+    return more(nameHead(catalog, ref, newest ?? head, writer.clock()), state)
   })
   return true
 }
@@ -169,7 +175,8 @@ export async function refresh(writer: StoreWriter, options: RefreshOptions = {})
         const head = await loadHead(writer, state, ref, steps)
         const next = head ? nameHead(edited, ref, head, writer.clock()) : edited
         const entry = next === edited ? undefined : channelEntry(next, ref.app, ref.channel)
-        if (entry === undefined) continue
+        if (head === undefined || entry === undefined) continue
+        refuseUnfinished(head.manifest)
         // One channel too many must not stop the catalog.
         grown = Math.max(grown, checkCatalogFits(state, ref, entry, grown) - state.catalog.size)
         rolled.push(ref)

@@ -1,7 +1,8 @@
 /** The life of a channel: created, described, renamed, deleted; and which channel it follows. */
-import { copyBrakes } from '../catalog/catalog-log.ts'
+import { withBrakesOf, withCatalog } from '../catalog/catalog-log.ts'
 import { isLive, unknownChannel } from '../catalog/channels.ts'
 import type { Issue } from '../catalog/commit-channel.ts'
+import { editCatalog } from '../catalog/edit-catalog.ts'
 import type { ChannelRef } from '../catalog/read.ts'
 import type { ChannelManifest } from '../documents/channel.ts'
 import { defined } from '../kernel/json.ts'
@@ -98,24 +99,28 @@ function refuseFollowed(channel: string, others: EditState['others']): void {
 }
 
 /** The old name becomes an alias; holds go along. Safe to repeat: the new channel exists before the old one ends. */
-export function renameEdit({ app, channel }: ChannelRef, name: string): ManifestEdit {
+export function renameEdit(old: ChannelRef, name: string): ManifestEdit {
+  const { app, channel } = old
   const ref = { app, channel: name }
   return {
     ref,
+    partOf: `rename of ${channel}`,
+    together: (writer, state, { issue, state: { others } }) =>
+      others.has(channel) ? withBrakesOf(writer, state, { from: old, to: ref }, issue) : state.catalog.catalog,
     create: true,
     isBrake: true,
     needsTimestamp: true,
     others: 'all',
-    check: (state) => checkRename({ app, channel }, name, state),
+    check: (state) => checkRename(old, name, state),
     apply: (current, { others }) => {
-      const old = others.get(channel)
-      if (old === undefined) return current
-      const edited = moved(old, current, channel)
+      const copied = others.get(channel)
+      if (copied === undefined) return current
+      const edited = moved(copied, current, channel)
       if (isRenamed(current, channel) && !sameJson(edited, current)) throw differ(name, channel)
       return edited
     },
     finish: (writer, result, { state, issue }) =>
-      endOld(writer, { old: { app, channel }, ref, result, issue, seq: state.others.get(channel)?.seq }),
+      endOld(writer, { old, ref, result, issue, seq: state.others.get(channel)?.seq }),
   }
 }
 
@@ -138,13 +143,14 @@ function checkRename({ app, channel }: ChannelRef, name: string, { catalog, head
 type Renamed = Readonly<{ old: ChannelRef; ref: ChannelRef; result: EditResult; issue: Issue; seq: number | undefined }>
 
 async function endOld(writer: Committer, { old, ref, result, issue, seq }: Renamed): Promise<EditResult> {
-  if (seq !== undefined) await copyBrakes(writer, old, ref, issue)
   const refuse = (current: ChannelManifest): void => {
     if (current.seq !== seq) throw differ(ref.channel, old.channel)
   }
   const ended = await change(writer, endEdit(old, { force: true, refuse }))
   // Holds that were placed meanwhile.
-  await copyBrakes(writer, old, ref, issue)
+  await editCatalog(writer, (catalog, state) =>
+    withBrakesOf(writer, withCatalog(state, catalog), { from: old, to: ref }, issue),
+  )
   return seq === undefined ? { ...ended, seq: result.seq } : { ...result, kind: 'changed' }
 }
 

@@ -1,5 +1,5 @@
 /** Where another writer wins a race, the same edit is planned again on the newest state. */
-import { withBrakes } from '../catalog/catalog-log.ts'
+import { withBrakes, withCatalog } from '../catalog/catalog-log.ts'
 import { commitNext, type Issue, type Seal } from '../catalog/commit-channel.ts'
 import { checkKeys, editCatalog, pointCatalogAt } from '../catalog/edit-catalog.ts'
 import { channelEntry, type StoreReader, signersOf } from '../catalog/read.ts'
@@ -80,7 +80,9 @@ async function commitManifest(writer: Committer, planned: PlanOf<ManifestEdit>, 
   const { changes, packages } = latest ?? planned
   // Another channel that had them may have been pruned meanwhile.
   await requirePackages(writer, packages)
-  const inForce = await pointCatalogAt(writer, edit.ref, head)
+  const inForce = await pointCatalogAt(writer, edit.ref, head, (catalog, state) =>
+    edit.together ? edit.together(writer, withCatalog(state, catalog), latest ?? planned) : catalog,
+  )
   const { manifest, sha256 } = head
   const kind = changed ? 'changed' : 'unchanged'
   const result = { kind, seq: manifest.seq, inForce, sha256, changes, ...said(latest ?? planned) } as const

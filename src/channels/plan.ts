@@ -13,8 +13,9 @@ import { loadWanted } from '../catalog/details.ts'
 import { checkCatalogFits, checkFits, fillWarning } from '../catalog/fill.ts'
 import type { CatalogState, ChannelRef, StoreReader, StoreWriter } from '../catalog/read.ts'
 import { channelEntry, channelsOf, encode, loadForWriting } from '../catalog/read.ts'
-import type { CatalogChannel } from '../documents/catalog.ts'
+import type { Catalog, CatalogChannel } from '../documents/catalog.ts'
 import { type ChannelManifest, isEnded } from '../documents/channel.ts'
+import { asPartOf, refuseUnfinished } from '../documents/parts.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { isoText } from '../kernel/format.ts'
 import type { PayloadKey } from '../payload/keys.ts'
@@ -68,6 +69,10 @@ export interface ManifestEdit extends AnyEdit {
   readonly notes?: ReadonlyMap<string, Uint8Array>
   /** Whether a change takes the timestamp key, too. */
   readonly needsTimestamp?: boolean
+  /** What it is a part of, where one catalog must name it with more: no refresh names its manifest. */
+  readonly partOf?: string
+  /** What the catalog that names it changes, too. @param state with the catalog that is edited; the same one changes nothing. */
+  readonly together?: (writer: Committer, state: CatalogState, plan: Plan) => Catalog
   readonly preview?: (writer: Committer, plan: Plan) => Promise<Partial<EditResult>>
   readonly finish?: (writer: Committer, result: EditResult, plan: Plan) => Promise<EditResult>
 }
@@ -176,18 +181,20 @@ const howToCreate = '`platte channel create` makes a new one'
 const nothing = { changes: [], packages: [], warnings: [] } as const
 
 function planManifest(edit: ManifestEdit, state: EditState, issue: Issue): Outcome {
-  const { ref, create = false, orEnded = false } = edit
+  const { ref, create = false, orEnded = false, isBrake = false } = edit
   const current = state.head?.manifest ?? { ...emptyChannel, ...ref }
   if (orEnded && isEnded(current)) return { ...nothing, seq: current.seq }
   const isThere = isLive(current)
   if (!isThere && !create) throw unknownChannel(state.catalog, ref, howToCreate)
   if (current.seq === 0) checkNewName(ref.channel)
+  if (state.head && !isBrake && !edit.partOf)
+    refuseUnfinished(state.head.manifest, channelEntry(state.catalog.catalog.catalog, ref.app, ref.channel)?.seq)
   const begun = isEnded(current) ? withField(current, 'expires', undefined) : current
   const edited = edit.apply(begun, state, isoText(issue.at))
   const packages = edit.packages?.(state, edited) ?? []
   if (isThere && sameJson(edited, begun)) return { ...nothing, seq: current.seq, packages }
   const { manifest: stored, documents } = storedForm(state.catalog.root, edited)
-  const manifest = nextManifest(state.head, stored, issue, 'usage')
+  const manifest = asPartOf(nextManifest(state.head, stored, issue, 'usage'), edit.partOf)
   checkAllowed(manifest, state.catalog.root)
   const warnings = checkManifestFits(edit, state, manifest)
   const sideOf = (channel: ChannelManifest): Side => sideWith(state, entryOf(state, ref), channel)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { checkConfig } from '../../src/apply/check.ts'
+import { previewApply } from '../../src/apply/commit.ts'
 import { exportConfig } from '../../src/apply/export.ts'
 import { parseConfigFile, placed } from '../../src/apply/file.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
@@ -132,15 +133,46 @@ test('without the timestamp key manifests wait for a refresh, and holds are refu
   expect(faults.writes).toBe(0)
 })
 
-test('a schedule that comes between offers nothing that the file holds of a channel that it newly follows', async () => {
+test('a schedule that comes between names nothing without its holds, and other changes wait until the run is repeated', async () => {
   const store = await copyOf(base)
   const file = stable({ follow: { channel: 'alpha' }, holds: { 4: 'not yet', 3: 'not yet' } })
-  const { faults, documents } = faulty(store.publisher, { at: 3, face: 'kill-before' })
+  const { faults, documents } = faulty(store.publisher, { at: 2, face: 'kill-before' })
   expect(await refusal(applyFile({ ...store.publisher, documents }, file))).toMatch(/^store-unavailable/)
-  expect(faults.written).toHaveLength(3)
-  await refresh(store.publisher)
+  expect(faults.written).toHaveLength(2)
+  const waits = `${app}/stable: revision 3 waits: the apply that wrote it has not finished`
+  expect(await refresh({ ...store.publisher, log: () => {} })).toMatchObject({ rolled: [], problems: [waits] })
   expect(await ask(newReader(store))).toBe('update 2')
-  expect(await applyFile(store.publisher, file)).toMatchObject({ kind: 'unchanged' })
+  expect(await refusal(publishOne(store, '3'))).toBe(`refused: ${waits}`)
+  expect(await planFile(store.publisher, file)).toMatchObject({ apps: [{ behind: [{ manifest: { seq: 3 } }] }] })
+  expect(await applyFile(store.publisher, file)).toMatchObject({
+    ...{ kind: 'changed', inForce: true, channels: [{ channel: 'stable', changes: [{}, {}] }] },
+  })
+  expect(await ask(newReader(store))).toBe('update 2')
+  await publishOne(store, '3')
+})
+
+test('one manifest alone goes live by any refresh', async () => {
+  const store = await copyOf(base)
+  const { documents } = faulty(store.publisher, { at: 2, face: 'kill-before' })
+  await refusal(applyFile({ ...store.publisher, documents }, stable({ floors: { 1: 'why' } })))
+  expect(previewApply(await planFile(store.publisher, stable({ floors: { 1: 'why' } })))).toMatchObject({
+    ...{ channels: [], waiting: [{ app, channel: 'stable', seq: 3 }] },
+  })
+  expect(await refresh(store.publisher)).toMatchObject({ rolled: [{ channel: 'stable' }], problems: [] })
+  expect(await ask(newReader(store), { version: '0' })).toBe('update 1')
+})
+
+test('a name that moves to another channel reaches the machines that ask by it', async () => {
+  const store = await copyOf(base)
+  const named = (channel: string) =>
+    fileOf({ alpha: { aliases: [] }, beta: {}, stable: { aliases: [] }, [channel]: { aliases: ['fleet'] } })
+  expect(previewApply(await planFile(store.publisher, named('stable')))).not.toHaveProperty('reach')
+  await applyFile(store.publisher, named('stable'))
+  expect(previewApply(await planFile(store.publisher, named('alpha'))).reach).toEqual([
+    'fleet, a name of alpha and no longer of stable: 4 goes from 0 % to 100 % of machines at once (amd64-usr)',
+  ])
+  await applyFile(store.publisher, named('alpha'))
+  expect(previewApply(await planFile(store.publisher, named('stable')))).not.toHaveProperty('reach')
 })
 
 test('a concurrent change of the same channel is seen, and a run after it ends as the file says', async () => {

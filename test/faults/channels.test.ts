@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { inspectStore } from '../../src/catalog/audit.ts'
+import { refresh } from '../../src/catalog/edit-catalog.ts'
 import type { Publisher } from '../../src/channels/publish.ts'
 import { markRelease } from '../../src/release/edits.ts'
 import {
@@ -23,9 +24,9 @@ const because = { reason: 'boot loop' }
 
 async function begin(): Promise<TestStore> {
   const store = await newStore()
-  for (const version of ['1', '2', '3']) await publishOne(store, version, { channel: 'alpha' })
+  for (const version of ['1', '2', '3', '4']) await publishOne(store, version, { channel: 'alpha' })
   await publishOne(store, '1')
-  await holdRelease(store.publisher, alpha, { version: '1', ...because })
+  await holdRelease(store.publisher, alpha, { version: '4', ...because })
   return store
 }
 
@@ -47,7 +48,7 @@ const works: readonly (readonly [string, number, (publisher: Publisher) => Promi
     (one) => editChannel(one, alpha, (current) => markRelease(current, '3', { mark: 'withdrawn', because })),
   ],
   ['follow', 2, (one) => followChannel(one, { app, channel: 'stable' }, { channel: 'alpha' })],
-  ['rename', 5, (one) => renameChannel(one, alpha, 'edge')],
+  ['rename', 4, (one) => renameChannel(one, alpha, 'edge')],
   ['delete', 2, (one) => endChannel(one, alpha, { force: true })],
   ['prune', 3, (one) => pruneChannel(one, alpha, { keep: 1 })],
 ]
@@ -65,7 +66,10 @@ describe.each(works)('%s', (_, writes, work) => {
     await work(unharmed.publisher)
     const after = await answers(unharmed)
     await withFault(store, fault, work)
-    for (const [i, answer] of (await answers(store)).entries()) expect([before[i], after[i]]).toContain(answer)
+    for (const isRefreshed of [false, true]) {
+      if (isRefreshed) await refresh({ ...store.publisher, log: () => {} })
+      for (const [i, answer] of (await answers(store)).entries()) expect([before[i], after[i]]).toContain(answer)
+    }
     expect(await errorsOf(store)).toEqual([])
     await work(store.publisher)
     expect(await answers(store)).toEqual(after)

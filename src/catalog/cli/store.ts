@@ -149,9 +149,13 @@ export function refreshCommand(): Command {
       ])
       const { length } = result.problems
       if (length === 0) return
-      throw new PlatteError('mismatch', `${length} ${length === 1 ? 'channel' : 'channels'} cannot be verified`, {
-        hint: '`platte verify` names what is wrong; the other channels were refreshed',
-      })
+      throw new PlatteError(
+        'mismatch',
+        `${length} ${length === 1 ? 'channel stays' : 'channels stay'} at an earlier revision`,
+        {
+          hint: 'the lines above say why, and `platte verify` checks everything; the other channels were refreshed',
+        },
+      )
     })
 }
 
