@@ -24,8 +24,8 @@ export type Routes = (app: Hono) => void
 export interface Gauge {
   readonly name: string
   readonly help: string
-  readonly label?: string
-  /** By the value of the label; a number without a label has one value, of no name. */
+  readonly label?: string | readonly string[]
+  /** By the value of the label; of several, by lines. A number without a label has one value, of no name. */
   readonly values: ReadonlyMap<string, number>
 }
 
@@ -46,6 +46,23 @@ export type Proving = (request: Uint8Array, response: Uint8Array) => MaybePromis
  * @throws PlatteError('bad-request') for a key that is not here; 'store-unavailable' before the root is known.
  */
 export type Prover = (url: string, background: Background) => MaybePromise<Proving | undefined>
+
+/** What came of a machine that asks for a reboot lock. */
+export interface LockAsk {
+  /**
+   * `refused`, `looked`: it saw no slot, and `began`: a command of locksmith, which may look without a wish; `left`: it waits
+   * no more.
+   */
+  readonly what: 'refused' | 'looked' | 'began' | 'left'
+  readonly group: string
+  /** The machine, or its address. */
+  readonly id?: string | undefined
+  readonly isAddress?: true
+  readonly via: 'locksmith' | 'fleet-lock'
+  /** Why it got none, as a word and in words. */
+  readonly reason?: string
+  readonly words?: string
+}
 
 /** What an open feature adds to a deployment. */
 export interface Extension {
@@ -87,6 +104,11 @@ export interface Extension {
     claim(group: string): string | undefined
     /** Something happened. */
     wake(group: string): void
+  }
+  /** Notes who waits for a reboot lock, for people. */
+  readonly lockQueue?: {
+    /** Never throws. */
+    note(asked: LockAsk, background: Background): Promise<void>
   }
   /** Writes what is held, before the process ends. */
   readonly close?: () => Promise<void>

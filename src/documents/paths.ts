@@ -95,6 +95,14 @@ export function lockGroupOf(key: string): string | undefined {
   return isGroupName(group) ? group : undefined
 }
 
+/** Machines that wait for a slot of a group: a name below `locks/` that no group's own document has. */
+export const waitingFolder = `${locksFolder}waiting/`
+export const waitingKey = (group: string): string => `${waitingFolder}${group}.json`
+
+/** @returns `undefined` for other keys. */
+export const waitingGroupOf = (key: string): string | undefined =>
+  key.startsWith(waitingFolder) ? lockGroupOf(locksFolder + key.slice(waitingFolder.length)) : undefined
+
 /** Which machines that fell back may be offered that release again. */
 export const forgivenKey = 'fleet/forgiven.json'
 

@@ -82,6 +82,9 @@ export const see = (semaphore: Semaphore, id: string, at: Pick<Holder, 'seen' | 
 
 export const lastSeen = ({ since, seen = since }: Holder): Instant => Date.parse(seen)
 
+export const oldestHolder = ({ holders }: Semaphore): Holder | undefined =>
+  holders?.toSorted((a, b) => Date.parse(a.since) - Date.parse(b.since))[0]
+
 /** Holders not seen for longer than a lease, the longest silent first. */
 export const overdue = ({ holders }: Semaphore, leaseMs: number, now: Instant): readonly Holder[] =>
   (holders ?? []).filter((holder) => now - lastSeen(holder) > leaseMs).sort((a, b) => lastSeen(a) - lastSeen(b))

@@ -87,8 +87,8 @@ function gaugeReader(
 }
 
 const familyOf = ({ name, help, label, values }: GaugeNow): Family => ({
-  ...{ name, help, labels: label === undefined ? [] : [label] },
-  series: [...values].map(([value, number]) => [[value], number]),
+  ...{ name, help, labels: [label ?? []].flat() },
+  series: [...values].map(([value, number]) => [typeof label === 'object' ? value.split('\n') : [value], number]),
 })
 
 function addGauges(registry: Registry, { catalog }: Measured): void {

@@ -1,4 +1,5 @@
 /** What a deployment can do beside answering checks: one line for each feature, on every runtime. */
+import { lockQueueFeature } from '../lock-queue/feature.ts'
 import { lockFeature } from '../locks/feature.ts'
 import { mirrorFeature } from '../mirroring/feature.ts'
 import { publishFeature } from '../publish-api/feature.ts'
@@ -9,6 +10,7 @@ export const features: Features = [
   // The first that answers a path wins.
   siteFeature,
   lockFeature,
+  lockQueueFeature,
   mirrorFeature,
   publishFeature,
 ]

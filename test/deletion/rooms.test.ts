@@ -55,8 +55,16 @@ const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
 
 /** A room that stands on another goes with it. */
 const deletable = [
-  ...[['locks'], ['site', 'fleet-site'], ['mirroring'], ['publish-api', 'apply'], ['metrics'], ['guard'], ['apply']],
-  ['key-services'],
+  ...[
+    ['locks', 'lock-queue'],
+    ['site', 'fleet-site'],
+    ['mirroring'],
+    ['publish-api', 'apply'],
+    ['metrics'],
+    ['guard'],
+    ['apply'],
+  ],
+  ...[['key-services']],
   ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook'], ['fleet-site'], ['fallbacks'], ['webhook']],
   ['openapi'],
   ['dialects'],

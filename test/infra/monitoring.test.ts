@@ -78,8 +78,10 @@ async function measured(): Promise<string> {
     omaha('s', '<updatecheck/>', 'version="CoreOSUpdateEngine-0.1.0.0" installsource="scheduler"'),
   )
   await post('/v1/update/', 'no request')
-  const lock = { client_params: { id: 'a', group: 'workers' } }
-  await post('/v1/pre-reboot', JSON.stringify(lock), { 'fleet-lock-protocol': 'true' })
+  for (const group of ['workers', 'closed']) {
+    const lock = { client_params: { id: 'a', group } }
+    await post('/v1/pre-reboot', JSON.stringify(lock), { 'fleet-lock-protocol': 'true' })
+  }
   const read = async () => {
     const text = await (await fetch(`${url}/metrics`)).text()
     for (const name of ['failed_machines{', 'waiting_machines{', 'release_failed_machines{'])

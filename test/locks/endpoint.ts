@@ -2,6 +2,7 @@
 
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import type { Gauge } from '../../src/checks/serving.ts'
+import { openLockQueue } from '../../src/lock-queue/extension.ts'
 import { createGroup } from '../../src/locks/edits.ts'
 import type { Locks } from '../../src/locks/http/lock-request.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
@@ -33,6 +34,8 @@ export async function openEndpoint(
     readonly plan?: Readonly<Record<number, Fault>>
     /** Whether nobody made the group. */
     readonly isBare?: true
+    /** Whether it notes who waits. */
+    readonly hasQueue?: true
   } = {},
 ): Promise<Endpoint> {
   const store = await newStore()
@@ -44,13 +47,14 @@ export async function openEndpoint(
     ...{ locking, tokens: more.tokens ?? [], creates: more.creates ?? false },
     channels: more.channels ?? new Map([[`${app}/stable`, group]]),
   })
+  const extensions = [locks, ...(more.hasQueue ? [openLockQueue(locking)] : [])]
   const { fetch } = createApp({
     cache: newCatalogCache(),
     reader: { ...store.publisher, documents: locking.documents },
     packages: store.packages,
     events: () => {},
     publicUrl: 'https://updates.example.org',
-    extensions: [locks],
+    extensions,
     background: () => undefined,
   })
   const stored = async () => (await readLock({ documents: store.bucket }, group))?.lock
@@ -58,7 +62,7 @@ export async function openEndpoint(
     store,
     faults,
     locking,
-    gauges: async () => (await locks.gauges?.()) ?? [],
+    gauges: async () => (await Promise.all(extensions.map(async (one) => (await one.gauges?.()) ?? []))).flat(),
     ask: async (path, init) => fetch(new Request(`https://updates.example.org${path}`, init)),
     holders: async () => ((await stored())?.holders ?? []).map(({ id }) => id),
     history: async () =>

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { isGroupName } from '../../src/documents/paths.ts'
-import { parseEtcdPut, renderValue } from '../../src/locks/http/etcd.ts'
+import { parseEtcdPut, renderValue } from '../../src/locks/http/etcd-value.ts'
 import { parseFleetLock } from '../../src/locks/http/fleet.ts'
 import { compareIds, isHolderId } from '../../src/locks/semaphore.ts'
 

@@ -4,6 +4,8 @@ import { oneOf, parseCount } from '../../cli/options.ts'
 import { notice, show, table } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
+import { historyOf, oldestOf, readWaiters, waiterLines } from '../../lock-queue/cli.ts'
+import { noWaiters, type Waiters } from '../../lock-queue/waiting.ts'
 import type { Lock } from '../document.ts'
 import { type Driver, drivers, moveGroup } from '../driver.ts'
 import { acknowledgeRollback, createGroup, lockMachine, setMax, staleHoldersOf, unlockMachine } from '../edits.ts'
@@ -43,7 +45,8 @@ export function lockCommand(): Command {
       .action(makeGroup),
     lockCommandOf('list', 'show the groups').action(listGroups),
     locking('status', 'show who holds a slot, and how many are free, in the format of locksmithctl')
-      .option('--wide', 'also show since when, the protocol, when last seen, and the policy')
+      .argument('[group]', 'the group, as --group', parseGroup)
+      .option('--wide', 'also show since when, the protocol, when last seen, who waits and why, and the policy')
       .action(showStatus),
     locking('driver', 'show what keeps a group; with a driver, move it')
       .argument('[driver]', driverWords, oneOf(drivers))
@@ -71,18 +74,20 @@ export function lockCommand(): Command {
   return lock
 }
 
-async function showStatus(options: LockOptions & { wide?: boolean }): Promise<void> {
+async function showStatus(named: string | undefined, options: LockOptions & { wide?: boolean }): Promise<void> {
   const opened = await open(options)
-  const [lock, now] = [await groupOf(opened, options.group), opened.clock()]
+  const [lock, now] = [await groupOf(opened, nameOf(named, options)), opened.clock()]
   const veto = vetoHere(lock, { now, held: await heldOf(options, lock) })
   const stale = staleHoldersOf(lock, now).map(({ id }) => id)
   const { group, max, policy } = lock
   const holders = (lock.holders ?? []).map(({ tick: _, ...one }) => ({ ...one, overdue: stale.includes(one.id) }))
   const soaking = soakingOf(lock, tickOf(lock, now)).map(({ id }) => id)
   const zones = zoneRows(lock, tickOf(lock, now))
-  const lines = options.wide ? wideLines(lock, { stale, soaking, veto, zones }) : shortLines(lock)
-  const data = { ...{ group, available: available(lock), max, holders, soaking, zones }, veto: veto ?? null }
-  show(options.json, { ...data, policy: shownPolicy(policy) }, lines)
+  const waiters = options.wide || options.json ? await readWaiters(opened, lock) : noWaiters
+  const lines = options.wide ? wideLines(lock, { stale, soaking, veto, zones, waiters }) : shortLines(lock)
+  const slots = { group, available: available(lock), max, holders, oldest: oldestOf(lock), soaking, zones }
+  const data = { ...slots, veto: veto ?? null, policy: shownPolicy(policy), ...waiters, history: historyOf(lock) }
+  show(options.json, data, lines)
   const words = `not seen for longer than ${policy.lease}: ${stale.join(', ')}; \`platte lock unlock ID\` frees a slot`
   if (stale.length > 0) notice(`warning: ${words}`)
 }
@@ -99,9 +104,10 @@ interface Now {
   readonly soaking: readonly string[]
   readonly veto: Veto | undefined
   readonly zones: ReturnType<typeof zoneRows>
+  readonly waiters: Waiters
 }
 
-function wideLines(lock: Lock, { stale, soaking, veto, zones }: Now): readonly string[] {
+function wideLines(lock: Lock, { stale, soaking, veto, zones, waiters }: Now): readonly string[] {
   const rows = (lock.holders ?? []).map((one) => [
     ...[one.id, one.via, timeText(one.since), timeText(lastSeen(one))],
     ...(zones.length === 0 ? [] : [one.zone ?? '?']),
@@ -115,6 +121,7 @@ function wideLines(lock: Lock, { stale, soaking, veto, zones }: Now): readonly s
     ...(soaking.length === 0 ? [] : [`Came back, and keep their slots for now: ${soaking.join(', ')}`]),
     ...(rows.length === 0 ? [] : ['', ...table([heads, ...rows])]),
     ...(zones.length === 0 ? [] : ['', ...zoneTable(zones)]),
+    ...waiterLines(waiters),
   ]
 }
 

@@ -12,7 +12,16 @@ import { createGroup, lockMachine, unlockMachine } from '../edits.ts'
 import { resolveGroup } from '../resolve.ts'
 import { isHolderId } from '../semaphore.ts'
 import { NoGroup, OtherDriver, refuseEmptyStore } from '../store.ts'
-import { heldIn, type LockProtocol, type LockRequest, logLock, noStore, throughGates } from './lock-request.ts'
+import {
+  heldIn,
+  type LockProtocol,
+  type LockRequest,
+  logLock,
+  noStore,
+  noteQueue,
+  reasonOf,
+  throughGates,
+} from './lock-request.ts'
 
 const preReboot = '/v1/pre-reboot'
 const steadyState = '/v1/steady-state'
@@ -114,21 +123,25 @@ interface Asked {
 
 async function unlock(request: LockRequest, { group, id }: Asked): Promise<Response> {
   logLock(request, group, await unlockMachine(request.locks.locking, group, { id, via: 'fleet-lock' }))
+  await noteQueue(request, { id, via: 'fleet-lock', group, what: 'left' })
   return done(request.c)
 }
 
 async function lock(request: LockRequest, { group, ...machine }: Asked): Promise<Response> {
   const { c, locks } = request
   const attempt = { ...machine, via: 'fleet-lock', held: await heldIn(request, group) } as const
+  const asked = { id: machine.id, via: 'fleet-lock', group, what: 'refused' } as const
   const { result } = await throughGates(request, group, (gate) =>
     lockMachine(locks.locking, group, { ...attempt, gate }),
   )
   if (result.kind === 'vetoed') {
     locks.memory.refused(result.veto.kind)
+    await noteQueue(request, { ...asked, ...reasonOf(result.veto) })
     return fail(c, 423, 'failed_lock_policy', result.veto.reason)
   }
   if (result.kind !== 'full') return done(c)
   locks.memory.refused('full')
+  await noteQueue(request, { ...asked, reason: result.isKept ? 'kept' : 'full' })
   return fail(c, 423, 'failed_lock_semaphore_full', fullText(result))
 }
 

@@ -1,7 +1,7 @@
 /** What both protocols of reboot locks have in common. */
 import type { Context } from 'hono'
 import { type Background, currentCatalog } from '../../catalog/cache.ts'
-import { answering, type Serving } from '../../checks/serving.ts'
+import { answering, type LockAsk, type Serving } from '../../checks/serving.ts'
 import { basicOf, isSameSecret } from '../../http/credentials.ts'
 import { requestLog } from '../../http/request-id.ts'
 import type { ErrorCode } from '../../kernel/errors.ts'
@@ -90,6 +90,19 @@ interface Peered {
   readonly incoming?: { readonly socket: { readonly remoteAddress?: string } }
   readonly remoteAddr?: { readonly hostname?: string }
 }
+
+/** Who asks: a machine that names itself, else its address. `any` is no name: a token is its password. */
+export function callerOf({ c, machine }: LockRequest): Pick<LockAsk, 'id' | 'isAddress' | 'via'> {
+  const name = machine === 'any' ? undefined : machine
+  return { id: name ?? peerOf(c), via: 'locksmith', ...(name === undefined && { isAddress: true }) }
+}
+
+/** For people: machines are answered the same. */
+export async function noteQueue({ serving, c }: LockRequest, asked: LockAsk): Promise<void> {
+  for (const { lockQueue } of serving.extensions ?? []) await lockQueue?.note(asked, serving.background(c))
+}
+
+export const reasonOf = ({ kind: reason, reason: words }: Veto) => ({ reason, words })
 
 export const heldIn = ({ c, serving, locks }: LockRequest, group: string): Promise<string | undefined> =>
   heldNow(answering(serving, c), locks, group)

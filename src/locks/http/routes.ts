@@ -10,7 +10,7 @@ import { isoText } from '../../kernel/format.ts'
 import { describeError, logWith } from '../../kernel/log.ts'
 import type { Lock } from '../document.ts'
 import { soaks, staleHoldersOf } from '../edits.ts'
-import { findHolder, unlock } from '../semaphore.ts'
+import { findHolder, oldestHolder, unlock } from '../semaphore.ts'
 import { allGroups, editLock, type Groups, type LockEdit, type Locking, readLock } from '../store.ts'
 import { vetoHere } from '../vetoes.ts'
 import { etcd, etcdPrefix } from './etcd.ts'
@@ -61,6 +61,11 @@ async function lockGauges(all: Locks, serving: Serving | undefined): Promise<rea
   return [
     gauge('slots', 'Machines of a group that may reboot at once.', ({ max }) => max),
     gauge('holders', 'Machines of a group that hold a slot.', ({ holders }) => holders?.length ?? 0),
+    gauge(
+      'oldest_holder_seconds',
+      'How long ago the oldest holder got its slot; 0 without.',
+      (lock) => Math.max(0, now - Date.parse(oldestHolder(lock)?.since ?? isoText(now))) / 1000,
+    ),
     gauge('overdue', 'Holders not seen for longer than their lease.', (lock) => staleHoldersOf(lock, now).length),
     gauge('vetoed', '1 where the policy of a group gives no slot now.', (lock) =>
       vetoHere(lock, { now, held: held.get(lock.group) }) ? 1 : 0,
