@@ -86,6 +86,11 @@ export const markKey = (id: string, issuedAtMs: number): string => `${marksFolde
 export const isGroupName = (name: string): boolean =>
   /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) && !name.includes('..') && !name.endsWith('.')
 
+/** Without a dot: the last one in the name of a group may part the group from the zone. */
+export const isZoneName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(name)
+/** Whether a list of machines, between blanks, can have the id of a holder. */
+export const isListedId = (id: string): boolean => /^[!-~]{1,255}$/.test(id)
+
 export const locksFolder = 'locks/'
 /** The reboot semaphore of a group. @param group a name that `isGroupName` accepts. */
 export const lockKey = (group: string): string => `${locksFolder}${group}.json`

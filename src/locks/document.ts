@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { windows } from '../documents/channel.ts'
 import * as field from '../documents/fields.ts'
-import { isGroupName } from '../documents/paths.ts'
+import { isGroupName, isZoneName } from '../documents/paths.ts'
 import { isVisible } from '../kernel/format.ts'
 import type { Window } from '../release/channel.ts'
 import { windowProblem } from '../release/window.ts'
@@ -19,14 +19,11 @@ export const maxExpiries = 100
 export const maxFreezes = 100
 export const maxOutbox = 500
 /** One each day, and some. */
-const maxBusy = 500
+export const maxBusy = 500
 
 /** Characters of all ids in a list with their blanks: 10,000 machines, each as its machine id and as its id of FleetLock. */
 export const maxListed = 700_000
 export const maxZones = 1000
-
-/** Without a dot: the last one in the name of a group may part the group from the zone. */
-export const isZoneName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(name)
 
 /** On one line, for people. */
 const reasonText = v.pipe(

@@ -1,6 +1,6 @@
 /** The group and the zone that the name of a group stands for. */
-import { isGroupName } from '../documents/paths.ts'
-import { isZoneName, type Lock } from './document.ts'
+import { isGroupName, isZoneName } from '../documents/paths.ts'
+import type { Lock } from './document.ts'
 import { type Locking, OtherDriver, readLock } from './store.ts'
 
 /** `web.a` may be zone `a` of group `web`. */

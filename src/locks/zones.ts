@@ -1,10 +1,8 @@
 /** Zones of a group, such as racks: so that the machines of one do not all reboot at once, or only those of one do. Pure. */
-import { isZoneName, type Lock, type LockPolicy } from './document.ts'
+import { isListedId } from '../documents/paths.ts'
+import type { Lock, LockPolicy } from './document.ts'
 
 type Zones = NonNullable<LockPolicy['zones']>
-
-/** Whether a list of machines can have it: between blanks. */
-export const isListedId = (id: string): boolean => /^[!-~]{1,255}$/.test(id)
 
 /** The zone that the operator's list has for a machine. */
 function listedZone({ machines = {} }: Pick<Zones, 'machines'>, id: string): string | undefined {

@@ -90,6 +90,15 @@ function instantOf(formatter: Intl.DateTimeFormat, local: number): Instant {
   return offsetAt(formatter, early) === before || offsetAt(formatter, local - after) !== after ? early : local - after
 }
 
+export const isTimeZone = (name: string): boolean => formatterOf(name) !== undefined
+
+/** The same for a zone by its name. @throws RangeError where `isTimeZone` is false. */
+export function localInstant(timeZone: string, local: number): Instant {
+  const formatter = formatterOf(timeZone)
+  if (formatter === undefined) throw new RangeError(`there is no time zone ${JSON.stringify(timeZone)}`)
+  return instantOf(formatter, local)
+}
+
 /** How far the clocks of a zone are ahead of UTC, in milliseconds. */
 function offsetAt(formatter: Intl.DateTimeFormat, at: Instant): number {
   const part: Record<string, number> = {}

@@ -56,7 +56,7 @@ const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
 /** A room that stands on another goes with it. */
 const deletable = [
   ...[
-    ['locks', 'lock-queue'],
+    ['locks', 'lock-queue', 'lock-files'],
     ['site', 'fleet-site'],
     ['mirroring'],
     ['publish-api', 'apply'],

@@ -14,6 +14,7 @@ import { available, isHolderId, lastSeen, maxSlots, type Veto } from '../semapho
 import { allGroups, refuseEmptyStore } from '../store.ts'
 import { soakingOf, tickOf } from '../ticks.ts'
 import { vetoHere } from '../vetoes.ts'
+import { calendarWarning } from './calendar.ts'
 import { changeDriver, driverWords, placementText } from './driver.ts'
 import {
   groupOf,
@@ -90,6 +91,8 @@ async function showStatus(named: string | undefined, options: LockOptions & { wi
   show(options.json, data, lines)
   const words = `not seen for longer than ${policy.lease}: ${stale.join(', ')}; \`platte lock unlock ID\` frees a slot`
   if (stale.length > 0) notice(`warning: ${words}`)
+  const soon = calendarWarning(policy, now)
+  if (soon !== undefined) notice(`warning: ${soon}`)
 }
 
 /** As locksmithctl writes it. */

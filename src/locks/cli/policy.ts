@@ -4,12 +4,14 @@ import { parseDuration, parser } from '../../cli/options.ts'
 import { show } from '../../cli/terminal.ts'
 import { type WindowOptions, windowOf, withWindow } from '../../cli/window.ts'
 import { isInstant } from '../../documents/fields.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { durationText, isoText, timeText } from '../../kernel/format.ts'
 import { windowsText } from '../../release/diff.ts'
 import { windowProblem } from '../../release/window.ts'
 import { isFreezeReason, type LockPolicy, maxExpiries, maxFreezes } from '../document.ts'
 import { configureGroup, type GroupSetting } from '../edits.ts'
+import { type CalendarOptions, calendarLines, readOptions, withCalendar } from './calendar.ts'
 import {
   groupOf,
   type LockOptions,
@@ -54,7 +56,7 @@ const switches: readonly Switch[] = [
 ]
 
 /** `false` is the option's `--no-…`: commander sets `windows` to `true` without it. */
-interface PolicyOptions extends LockOptions, WindowOptions, Partial<Record<SwitchName, unknown>> {
+interface PolicyOptions extends LockOptions, WindowOptions, CalendarOptions, Partial<Record<SwitchName, unknown>> {
   readonly max?: number
   readonly add?: boolean
   readonly windows: boolean
@@ -76,6 +78,7 @@ export function withPolicy(command: Command): Command {
     )
     .option('--freeze-reason <text>', 'why, for machines and people', parseReason)
     .option('--no-freezes', 'forget all of them')
+  withCalendar(made)
   for (const [, flags, on, off, parse] of switches) {
     if (parse) made.option(`--${flags}`, on, parse)
     else made.option(`--${flags}`, on)
@@ -88,19 +91,24 @@ export function withPolicy(command: Command): Command {
 export async function changePolicy(named: string | undefined, options: PolicyOptions): Promise<void> {
   const group = nameOf(named, options)
   const { max, days, from, to, timeZone, freeze } = options
-  const given = [max, days, from, to, timeZone, freeze, ...switches.map(([name]) => options[name])]
+  const given = [max, days, from, to, timeZone, freeze, options.calendar, ...switches.map(([name]) => options[name])]
   const hasChange = !options.windows || !options.freezes || given.some((one) => one !== undefined)
-  const edit = (setting: GroupSetting): GroupSetting => edited(setting, options)
   const isWritten = hasChange && !options.dryRun
+  const calendar = await readOptions(options, systemClock())
   const opened = await (isWritten ? openSafely(options) : open(options))
   const lock = await groupOf(opened, group)
+  const edit = (setting: GroupSetting): GroupSetting => edited(setting, options, calendar)
   const setting = isWritten ? (await configureGroup(opened, group, edit)).after : edit(lock)
   const shown = { group, max: setting.max, policy: shownPolicy(setting.policy) }
   show(options.json, shown, [`group ${group}`, ...policyLines(setting)])
 }
 
 /** @throws PlatteError('usage') for a policy without effect. */
-function edited({ max, policy }: GroupSetting, options: PolicyOptions): GroupSetting {
+function edited(
+  { max, policy }: GroupSetting,
+  options: PolicyOptions,
+  calendar: LockPolicy['calendar'] | false,
+): GroupSetting {
   const set = switches.map(([name]) => {
     const member = name === 'expire' ? 'expirePerDay' : name
     return [member, options[name] === undefined ? policy[member] : options[name] || undefined]
@@ -108,7 +116,7 @@ function edited({ max, policy }: GroupSetting, options: PolicyOptions): GroupSet
   const timed = [
     ['windows', windowsOf(policy, options)],
     ['freezes', freezesOf(policy, options)],
-    ['calendar', policy.calendar],
+    ['calendar', calendar === false ? undefined : (calendar ?? policy.calendar)],
     ['zones', policy.zones],
   ]
   const members = [...timed, ...set].filter(([, one]) => one !== undefined)
@@ -162,6 +170,7 @@ export function policyLines({ max, policy }: GroupSetting): readonly string[] {
     ...freezes.map(
       ({ from, to, reason }) => `No slots from ${timeText(from)} to ${timeText(to)}${reason ? `: ${reason}` : ''}`,
     ),
+    ...calendarLines(policy),
     ...(zoneLines(policy) ?? []),
     soak && `A slot stays taken for ${durationText(soak)} after its holder came back`,
     vetoOnHold && 'No slots while a release is held in a channel of the group',

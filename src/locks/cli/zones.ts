@@ -2,7 +2,9 @@
 import type { Command } from 'commander'
 import { notice, show, table } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
-import type { Lock, LockPolicy } from '../document.ts'
+import { readInput } from '../../lock-files/input.ts'
+import { parseZoneList } from '../../lock-files/zone-list.ts'
+import { type Lock, type LockPolicy, maxListed, maxZones } from '../document.ts'
 import { configureGroup } from '../edits.ts'
 import { splitZone } from '../resolve.ts'
 import { maxSlots } from '../semaphore.ts'
@@ -10,8 +12,6 @@ import { groupNames, type Locking } from '../store.ts'
 import { soakingOf } from '../ticks.ts'
 import { takenByZone } from '../zones.ts'
 import { groupOf, type LockOptions, nameOf, numberFrom, open, openSafely, parseGroup } from './group.ts'
-import { readInput } from './input.ts'
-import { parseZoneList } from './zone-list.ts'
 
 type Zones = NonNullable<LockPolicy['zones']>
 
@@ -46,7 +46,9 @@ export async function changeZones(named: string | undefined, options: ZoneOption
   const hasChange = [list, perZone, oneAtATime, bySuffix, remove].some((one) => one !== undefined)
   const isWritten = hasChange && !options.dryRun
   const machines =
-    typeof list === 'string' ? parseZoneList(list === '-' ? 'stdin' : list, await readInput('--list', list)) : list
+    typeof list === 'string'
+      ? parseZoneList(list === '-' ? 'stdin' : list, await readInput('--list', list), { maxZones, maxListed })
+      : list
   const opened = await (isWritten ? openSafely(options) : open(options))
   const lock = await groupOf(opened, group)
   if (bySuffix) await refuseGroups(opened, group)

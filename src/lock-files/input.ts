@@ -1,6 +1,6 @@
-/** Files that options of reboot locks name. */
+/** Files that options name. */
 import { createReadStream } from 'node:fs'
-import { messageOf, PlatteError } from '../../kernel/errors.ts'
+import { messageOf, PlatteError } from '../kernel/errors.ts'
 
 const maxBytes = 8 * 1024 * 1024
 

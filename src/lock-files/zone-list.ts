@@ -1,10 +1,16 @@
 /** An operator's list of machines and their zones, as a text. */
 import { createHmac } from 'node:crypto'
-import { PlatteError } from '../../kernel/errors.ts'
-import { isZoneName, type LockPolicy, maxListed, maxZones } from '../document.ts'
-import { isListedId } from '../zones.ts'
+import { isListedId, isZoneName } from '../documents/paths.ts'
+import { PlatteError } from '../kernel/errors.ts'
 
-type Machines = NonNullable<NonNullable<LockPolicy['zones']>['machines']>
+/** Ids by zone, between blanks. */
+type Machines = Readonly<Record<string, string>>
+
+interface Limits {
+  readonly maxZones: number
+  /** Characters of all ids, each with its blank. */
+  readonly maxListed: number
+}
 
 /** On each line the id of a machine and its zone, between blanks or a comma; `#` begins a comment. */
 const form = 'each line is the id of a machine and its zone, such as 0123456789abcdef0123456789abcdef rack-7'
@@ -13,7 +19,7 @@ const form = 'each line is the id of a machine and its zone, such as 0123456789a
  * A machine id is listed as its id of FleetLock, too: an operator need not know which protocol a machine speaks.
  * @throws PlatteError('usage') naming the first line that is wrong.
  */
-export function parseZoneList(file: string, text: string): Machines {
+export function parseZoneList(file: string, text: string, limits: Limits): Machines {
   const zones = new Map<string, { readonly zone: string; readonly line: number }>()
   for (const [i, line] of text
     .replace(/^\ufeff/, '')
@@ -44,11 +50,16 @@ export function parseZoneList(file: string, text: string): Machines {
   ])
   return checked(
     file,
+    limits,
     Object.groupBy(ids, ({ zone }) => zone),
   )
 }
 
-function checked(file: string, groups: Partial<Record<string, readonly { readonly id: string }[]>>): Machines {
+function checked(
+  file: string,
+  { maxZones, maxListed }: Limits,
+  groups: Partial<Record<string, readonly { readonly id: string }[]>>,
+): Machines {
   const lists = Object.entries(groups).sort(([a], [b]) => (a < b ? -1 : 1))
   const machines = Object.fromEntries(lists.map(([zone, list = []]) => [zone, list.map(({ id }) => id).join(' ')]))
   const length = Object.values(machines).reduce((sum, list) => sum + list.length + 1, 0)
