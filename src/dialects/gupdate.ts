@@ -40,7 +40,7 @@ function appOf(app: URLSearchParams, { board, channel: hint, browser }: Shared):
   return {
     ...{ appId, version: text('v'), track: channel, board, machineId: '', oem: text('brand') },
     ...{ oemVersion: '', bootId: '', machineAlias: '', ping: app.has('ping'), updateCheck: app.has('uc'), events: [] },
-    client: { installSource: text('installsource'), rampId, browser, data: [] },
+    client: { installSource: text('installsource'), rampId, browser, operations: '', data: [] },
     ...(appId === '' && { problem: 'id is empty' }),
   }
 }

@@ -98,14 +98,11 @@ function renderApp({ appId, client }: OmahaAppRequest, app: OmahaAppResponse, is
 
 const noData = (index: string) => ({ name: 'install', index, status: 'error-nodata' })
 
-function renderUpdateCheck(
-  check: NonNullable<OmahaAppResponse['updateCheck']>,
-  is4: boolean,
-  operations: readonly string[] | undefined,
-): string {
+function renderUpdateCheck(check: NonNullable<OmahaAppResponse['updateCheck']>, is4: boolean, operations = ''): string {
   if ('reason' in check) return JSON.stringify({ status: 'noupdate', info: check.reason } satisfies NoUpdate)
   const offer = 'step' in check ? check.step : check
-  const missing = is4 && operations ? needed.filter((one) => !operations.includes(one)) : []
+  const can = operations.split(/[ ,]+/)
+  const missing = is4 && operations !== '' ? needed.filter((one) => !can.includes(one)) : []
   if (missing.length > 0) {
     const info = `${offer.version} needs ${missing.join(' and ')}, which this client cannot do`
     return JSON.stringify({ status: 'error-inexpressible', info } satisfies NoUpdate)

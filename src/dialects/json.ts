@@ -21,6 +21,7 @@ const maxEvents = 64
 const maxData = 16
 
 const nothing: Members = {}
+const none: readonly unknown[] = []
 const isObject = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const objectOf = (value: unknown): Members => (isObject(value) ? value : nothing)
@@ -28,7 +29,7 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 
 /** @throws PlatteError('too-large') */
 function listOf(value: unknown, most: number, what: string): readonly unknown[] {
-  if (!Array.isArray(value)) return []
+  if (!Array.isArray(value)) return none
   if (value.length > most) throw tooLarge(`${most} ${what}`)
   return value
 }
@@ -59,14 +60,13 @@ export const isVersion4 = (protocol: string): boolean => protocol.startsWith('4'
 /** What all apps of a request have in common. */
 function sharedOf(request: Members) {
   const os = objectOf(request.os)
-  const accepted = textOf(request.acceptformat)
   return {
     // The process may be of another architecture than the machine.
     board: platformBoard([textOf(request['@os']), textOf(os.platform)], [textOf(os.arch), textOf(request.arch)]),
     osVersion: textOf(os.version),
     session: textOf(request.sessionid),
     browser: textOf(request.prodversion),
-    operations: accepted === '' ? undefined : accepted.split(',').map((one) => one.trim()),
+    operations: textOf(request.acceptformat),
   }
 }
 
@@ -78,28 +78,35 @@ function appOf(app: Members, shared: ReturnType<typeof sharedOf>, random: Random
   const hints = [textOf(app.release_channel), textOf(app.ap), textOf(app.cohorthint)]
   const { channel, rampId, cohort } = placeClient(hints, { id: iid, cohort: textOf(app.cohort) }, random)
   const client: Draft<OmahaClient> = {
-    ...{ installSource: textOf(app.installsource), rampId, browser: shared.browser, data: dataOf(app) },
+    installSource: textOf(app.installsource),
+    rampId,
+    browser: shared.browser,
+    operations: shared.operations,
+    data: dataOf(app),
   }
   if (cohort !== undefined && updateCheck) client.cohort = cohort
-  if (shared.operations) client.operations = shared.operations
-  const limits = updateCheck ? limitsOf(objectOf(app.updatecheck)) : undefined
-  return {
-    ...{ appId, version, track: channel, board: shared.board, machineId: iid, oem: textOf(app.brand) },
-    ...{
-      oemVersion: shared.osVersion,
-      bootId: shared.session,
-      machineAlias: '',
-      ping: isObject(app.ping),
-      updateCheck,
-    },
-    ...{ events, client },
-    ...(limits && { limits }),
-    ...(problems.length > 0 && { problem: problems.join('; ') }),
+  const request: Draft<OmahaAppRequest> = {
+    appId,
+    version,
+    track: channel,
+    board: shared.board,
+    machineId: iid,
+    oem: textOf(app.brand),
+    oemVersion: shared.osVersion,
+    bootId: shared.session,
+    machineAlias: '',
+    ping: isObject(app.ping),
+    updateCheck,
+    events,
+    client,
   }
+  if (updateCheck) request.limits = limitsOf(objectOf(app.updatecheck))
+  if (problems.length > 0) request.problem = problems.join('; ')
+  return request
 }
 
 /** These are members of JSON's own types; texts of earlier clients are read, too. Without permission there is no rollback. */
-function limitsOf(check: Members): ClientLimits | undefined {
+function limitsOf(check: Members): ClientLimits {
   const prefix = textOf(check.targetversionprefix)
   return {
     ...(prefix !== '' && { versionPrefix: prefix }),

@@ -51,8 +51,8 @@ export interface OmahaClient {
   readonly cohort?: string
   /** The version of the browser that it is in; empty where unknown. */
   readonly browser: string
-  /** What it can do with a package, such as `crx3`; `undefined`: not said. */
-  readonly operations?: readonly string[]
+  /** What it can do with a package, such as `crx3,download`; empty where it does not say. */
+  readonly operations: string
   /** The indexes of installation data that it asks for. */
   readonly data: readonly string[]
 }
