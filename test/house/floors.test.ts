@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 const floors: Readonly<Record<string, readonly string[]>> = {
   kernel: ['@noble/hashes'],
   payload: ['kernel'],
+  crx: ['payload', 'kernel', 'node:', 'fflate'],
   release: ['kernel', '@noble/hashes'],
   documents: ['release', 'kernel', 'valibot'],
   trust: ['documents', 'kernel', 'jose'],
@@ -94,6 +95,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   cli: [
     '../package.json',
     'apply',
+    'crx',
     'cup',
     'fallbacks',
     'webhook',

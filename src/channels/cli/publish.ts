@@ -3,6 +3,7 @@ import { withApp } from '../../cli/app.ts'
 import * as cli from '../../cli/options.ts'
 import { progress } from '../../cli/progress.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
+import { completeByCrx } from '../../crx/cli/publish.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { checkOrder } from '../../documents/channel.ts'
 import { detailsIn, maxReleasesBytes, type ReleaseDetails } from '../../documents/releases-json.ts'
@@ -45,8 +46,8 @@ export function publishCommand(): Command {
     .argument('<file>', 'the OS package: the payload that update_engine installs; a file or a URL')
     .argument('[extra...]', 'further packages of the same release, such as oem-azure.gz')
     .requiredOption('--channel <channel>', 'the channel it goes into')
-    .requiredOption('--version <version>', 'its version, such as 4152.2.0')
-    .requiredOption('--board <board>', 'its board, such as amd64-usr')
+    .option('--version <version>', 'its version, such as 4152.2.0; a CRX3 has it in its manifest')
+    .option('--board <board>', 'its board, such as amd64-usr or win-x64; `any` for a CRX3')
     .option('--components <file>', 'JSON file of component versions: {"kernel":"6.12.102"}')
     .option('--notes <place>', 'Markdown release notes: a file or a URL')
     .option('--cve <cve>', 'a CVE that it fixes; repeatable', collect)
@@ -70,11 +71,12 @@ export function publishCommand(): Command {
 async function publishFiles(
   file: string,
   others: readonly string[],
-  given: PublishOptions,
+  given: Omit<PublishOptions, 'version' | 'board'> & Partial<PublishOptions>,
   made: Command,
 ): Promise<void> {
   const files = [file, ...others] as const
-  const options = await withApp(given)
+  const sources = await openSources(files)
+  const options = await withApp(await completeByCrx(given, sources[0], file))
   const endpoint = await cli.openEndpoint(options)
   const { channel, version, board, create = false, createBoard, raw, replace, ignoreHolds, from } = options
   const { belowNewest, withFloors, skipFloors, floor, held, reason } = options
@@ -92,7 +94,6 @@ async function publishFiles(
         hint: 'leave --reference out, or publish from a machine with the key and without --endpoint',
       },
     )
-  const sources = await openSources(files)
   const release = { channel, version, board, create, ...details, ...defined({ codebases }) }
   const nameOf = (path: string): string => files[Number(/^files\.(\d+)/.exec(path)?.[1])] ?? cli.flagOf(made)(path)
   checkOrder({ ...release, app: options.app, files: sources }, nameOf)

@@ -1,0 +1,77 @@
+/** `platte publish` of a package of Chromium: app, version and board come from the package. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { archiveOf, crxOf, idOf, rsa } from './make.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'platte-crx-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+const env: Record<string, string | undefined> = { ...process.env, PLATTE_STORE: 'file:store', PLATTE_KEYS: 'keys' }
+const id = idOf(rsa)
+
+function platte(...words: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [inject('cli'), ...words], {
+    cwd: dir,
+    env,
+    encoding: 'utf8',
+  })
+  return { status, stdout, stderr }
+}
+
+beforeAll(() => {
+  for (const version of ['1.0', '2.0']) writeFileSync(join(dir, `x-${version}.crx`), crxOf(archiveOf({ version })))
+  writeFileSync(join(dir, 'bad.crx'), crxOf(archiveOf({ version: '3.0' })).subarray(0, -1))
+  writeFileSync(join(dir, 'setup.exe'), 'MZ')
+  env.PLATTE_ROOT = platte('init').stdout.trim().replace('PLATTE_ROOT=', '')
+})
+
+test('app, version and board come from the package', () => {
+  const { status, stdout, stderr } = platte('publish', 'x-1.0.crx', '--channel', 'stable', '--create')
+  expect([status, stderr]).toEqual([0, expect.stringContaining(`x-1.0.crx is version 1.0 of ${id}`)])
+  expect(stdout).toContain('Published 1.0 for any in stable (revision 1)')
+  expect(readdirSync(join(dir, 'store/apps'))).toEqual([id])
+})
+
+test.each([
+  ['another version', ['x-2.0.crx', '--version', '2.1'], 3, 'x-2.0.crx is version 2.0, not 2.1'],
+  ['another app', ['x-2.0.crx', '--app', 'a'.repeat(32)], 3, `x-2.0.crx is app ${id}, not ${'a'.repeat(32)}`],
+  ['a broken package', ['bad.crx'], 3, 'bad.crx: has a wrong RSA signature (number 1)'],
+  [
+    'another file without a version',
+    ['setup.exe', '--board', 'win-x64'],
+    2,
+    "required option '--version <version>' not specified",
+  ],
+  [
+    'another file without a board',
+    ['setup.exe', '--version', '1'],
+    2,
+    "required option '--board <board>' not specified",
+  ],
+  [
+    'a package that is not read',
+    ['x-2.0.crx', '--raw', '--board', 'any'],
+    2,
+    "required option '--version <version>' not specified",
+  ],
+])('%s: refused', (_, words, status, problem) => {
+  const ran = platte('publish', ...words, '--channel', 'stable')
+  expect([ran.status, ran.stderr]).toEqual([status, expect.stringContaining(problem)])
+})
+
+test('the next version, with a board that is named', () => {
+  const words = [
+    'publish',
+    'x-2.0.crx',
+    '--channel',
+    'stable',
+    '--version',
+    '2.0',
+    '--board',
+    'win-x64',
+    '--create-board',
+  ]
+  expect(platte(...words).stdout).toContain('Published 2.0 for win-x64 in stable')
+})
