@@ -8,7 +8,7 @@ import { currentCatalog, findChannel } from '../catalog/cache.ts'
 import type { Problem } from '../catalog/channels.ts'
 import { findPackages } from '../catalog/details.ts'
 import type { ChannelRef } from '../catalog/read.ts'
-import { packageFolder } from '../documents/paths.ts'
+import { packagesUrlOf } from '../documents/paths.ts'
 import { kindOf, type refuse } from '../http/problem.ts'
 import type { BoardPackages } from '../release/channel.ts'
 import { readChannelState } from '../release/rollout-status.ts'
@@ -73,7 +73,7 @@ function ofOneBoard(offers: readonly Listed[]): readonly Listed[] {
 /** Numbers of 64 bits as text, digests in base64. */
 function packageOf({ publicUrl }: Serving, { app, version, board, publishedAt }: Listed, bytes: BoardPackages) {
   const { name, size, sha1, sha256 } = bytes.packages[0]
-  const folder = bytes.codebases[0] ?? `${publicUrl}/${packageFolder({ app, version, board }, bytes.packages)}`
+  const folder = packagesUrlOf(publicUrl, { app, version, board }, bytes)
   return {
     ...{ appId: app, version, dateCreated: publishedAt, url: folder + name },
     ...{ metadataSignatureRsa: '', metadataSize: '', releaseNotes: '', required: true },

@@ -8,6 +8,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   init: [`platte init --store ${store} --keys /etc/platte/keys \\`, '       --root-keys /media/usb/root-keys'],
   'client-config': [
     'platte client-config --channel stable --public-url https://updates.example.org',
+    'platte client-config --channel beta --board x86-64 --transfer docker.raw',
     'platte client-config --check /etc/flatcar/update.conf',
   ],
   completion: [

@@ -95,6 +95,8 @@ export const duration = v.pipe(
 export const isDuration = (text: string): boolean => v.is(duration, text)
 /** Whether a text may name an app or a channel. */
 export const isName = (text: string): boolean => v.is(appName, text)
+export const isBoard = (text: string): boolean => v.is(boardName, text)
+export const isPackage = (text: string): boolean => v.is(packageName, text)
 export const isInstant = (text: string): boolean => v.is(givenInstant, text)
 
 /** Turns `7d` into P7D, `48h` into PT48H, `90m` into PT90M; returns any other text unchanged. */

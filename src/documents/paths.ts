@@ -36,6 +36,10 @@ const folderOfSet = ({ app, version, board }: BoardRef, set: string): string =>
   `packages/${app}/${version}/${board}/${set}/`
 
 const elsewhere = 'elsewhere'
+/** The URL of a board's packages, with a "/" at the end. @param publicUrl where clients reach this deployment. */
+export const packagesUrlOf = (publicUrl: string, ref: BoardRef, { codebases, packages }: BoardPackages): string =>
+  codebases[0] ?? `${publicUrl}/${packageFolder(ref, packages)}`
+
 /** What a manifest of format 2 says of a board. */
 export const setOf = ({ codebases, packages }: BoardPackages): string =>
   codebases.length > 0 ? elsewhere : packageSetDigest(packages)

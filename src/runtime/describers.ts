@@ -4,6 +4,7 @@ import type { Describers } from '../checks/described.ts'
 export const describers: Describers = {
   readiness: () => import('./openapi.ts'),
   dialects: () => import('../dialects/openapi.ts'),
+  sysupdate: () => import('../sysupdate/openapi.ts'),
   site: () => import('../site/openapi.ts'),
   locks: () => import('../locks/openapi.ts'),
   'publish-api': () => import('../publish-api/openapi.ts'),

@@ -4,11 +4,13 @@ import { lockFeature } from '../locks/feature.ts'
 import { mirrorFeature } from '../mirroring/feature.ts'
 import { publishFeature } from '../publish-api/feature.ts'
 import { siteFeature } from '../site/feature.ts'
+import { sysupdateFeature } from '../sysupdate/feature.ts'
 import type { Features } from './compose.ts'
 
 export const features: Features = [
   // The first that answers a path wins.
   siteFeature,
+  sysupdateFeature,
   lockFeature,
   lockQueueFeature,
   mirrorFeature,

@@ -92,6 +92,7 @@ import bundle.tar --store file:copy
 mirror file:store --store file:copy
 adopt file:store io.example.agent/beta --as adopted --create --raw
 client-config --channel stable --public-url https://updates.example.org
+client-config --app docker --channel stable --board x86-64 --transfer docker.raw --public-url https://updates.example.org
 client-config --check update.conf
 verify
 doctor

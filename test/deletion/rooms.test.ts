@@ -64,7 +64,7 @@ const deletable = [
     ['guard'],
     ['apply'],
   ],
-  ...[['key-services']],
+  ...[['key-services'], ['sysupdate']],
   ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook'], ['fleet-site'], ['fallbacks'], ['webhook']],
   ['openapi'],
   ['dialects'],

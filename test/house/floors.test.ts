@@ -44,6 +44,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
   cup: ['checks', 'catalog', 'trust', 'documents', 'release', 'kernel', '@noble/hashes', 'valibot'],
   'lock-queue': ['locks', 'checks', 'catalog', 'documents', 'kernel', 'valibot'],
+  sysupdate: ['checks', 'documents', 'release', 'http', 'kernel', 'hono'],
   clients: ['kernel'],
   dialects: ['checks', 'documents', 'http', 'release', 'kernel', 'hono'],
   site: ['clients', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono'],
@@ -57,6 +58,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   openapi: ['checks', 'http', 'kernel', '@valibot/to-json-schema', 'valibot'],
   runtime: [
     'dialects',
+    'sysupdate',
     'apply',
     'cup',
     'openapi',

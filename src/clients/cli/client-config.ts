@@ -3,13 +3,15 @@ import { liveChannels } from '../../channels/live.ts'
 import { withApp } from '../../cli/app.ts'
 import { command, type Options, oneOf, openReadingOf, readFlags, settingsOf } from '../../cli/options.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
+import { isBoard, isName, isPackage } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { readShort } from '../../runtime/files.ts'
 import { checkUpdateConf, type Deployment } from '../check.ts'
 import type { Format, Wrong } from '../config.ts'
 import { formats, formatsOf, isHarmless, pathOf, readClientConfig, renderClientConfig, restartOf } from '../config.ts'
+import { renderTransfer } from '../transfer.ts'
 
-type Optional = 'channel' | 'windowStart' | 'windowLength' | 'lock' | 'check'
+type Optional = 'channel' | 'windowStart' | 'windowLength' | 'lock' | 'check' | 'transfer' | 'board'
 interface ConfigOptions extends Options, Readonly<Partial<Record<Optional, string>>> {
   readonly format: Format
   readonly system: string
@@ -26,8 +28,27 @@ export function clientConfigCommand(): Command {
     .option('--window-start <time>', 'when it may reboot, its local time: 04:00, or "Thu 04:00"')
     .option('--window-length <length>', 'and for how long: 1h, 90m')
     .option('--lock <url>', 'what takes the place of etcd, for etcd-lock')
+    .option('--transfer <name>', 'a package, for systemd-sysupdate to update on the machine: docker.raw')
+    .option('--board <board>', 'the board of that package')
     .option('--check <file>', 'find the mistakes in an update.conf')
-    .action((options: ConfigOptions) => (options.check === undefined ? write(options) : check(options, options.check)))
+    .action((options: ConfigOptions) => {
+      if (options.check !== undefined) return check(options, options.check)
+      return options.transfer === undefined ? write(options) : writeTransfer(options, options.transfer)
+    })
+}
+
+async function writeTransfer(options: ConfigOptions, file: string): Promise<void> {
+  const { publicUrl: url = '', app = '' } = settingsOf(options, ['publicUrl', 'app'])
+  const { channel = '', board = '' } = options
+  const wrong = [
+    isName(channel) ? [] : '--channel is missing or no channel name',
+    isBoard(board) ? [] : '--board is missing or no board, such as x86-64',
+    isPackage(file.replace('@v', '1')) ? [] : '--transfer is no name of a package, such as docker.raw',
+  ].flat()
+  if (wrong.length > 0) throw new PlatteError('usage', wrong.join('; '))
+  const text = renderTransfer({ url, app, channel, board, file })
+  show(options.json, { app, channel, board, text }, [text.trimEnd()])
+  notice('hint: put it at /etc/sysupdate.d/NAME.conf (.transfer from systemd 257), then run systemd-sysupdate update')
 }
 
 async function write(options: ConfigOptions): Promise<void> {
