@@ -1,6 +1,7 @@
 /** The endpoint over a store, as the runtimes put it together. */
 import { newCatalogCache } from '../src/catalog/cache.ts'
 import type { Publisher } from '../src/channels/publish.ts'
+import { coreUpdateLists } from '../src/coreupdate/feature.ts'
 import { createApp } from '../src/runtime/app.ts'
 
 export const appOf = (publisher: Publisher) =>
@@ -11,4 +12,5 @@ export const appOf = (publisher: Publisher) =>
     events: () => {},
     publicUrl: 'https://updates.example.org',
     background: () => undefined,
+    extensions: [coreUpdateLists],
   })

@@ -1,10 +1,9 @@
-/** What `/openapi.json` says of update checks, health, explanations and CoreUpdate's lists. */
+/** What `/openapi.json` says of update checks, health and explanations. */
 import * as v from 'valibot'
 import * as field from '../documents/fields.ts'
 import { type Reason, reasonSentences } from '../release/decide.ts'
 import { type Described, type Entries, json, names, type Operation, type Parameter, plain, text } from './described.ts'
 import type { Explanation } from './explain.ts'
-import { coreUpdatePaths } from './http-coreupdate.ts'
 import { updatePaths } from './http-updates.ts'
 import { documentPaths, documentSchemas, meanings } from './openapi-documents.ts'
 import type { Serving } from './serving.ts'
@@ -49,32 +48,6 @@ const explanation = v.strictObject({
   note: maybe(v.string()),
 } satisfies Entries<Explanation & { asked: object }>) satisfies v.GenericSchema<unknown, Explanation>
 
-const coreUpdatePackages = v.strictObject({
-  items: v.array(
-    v.strictObject({
-      AppId: field.appName,
-      packages: v.array(
-        v.strictObject({
-          ...{ appId: field.appName, version: v.string(), dateCreated: field.instant, url: v.string() },
-          ...{ metadataSignatureRsa: v.string(), metadataSize: v.string(), releaseNotes: v.string() },
-          ...{ required: v.boolean(), sha1Sum: v.string(), sha256Sum: v.string(), size: v.string() },
-        }),
-      ),
-    }),
-  ),
-})
-
-const coreUpdateChannels = v.strictObject({
-  items: v.array(
-    v.strictObject({
-      ...{ appId: field.appName, label: v.string(), version: v.string(), dateCreated: field.instant },
-      ...{ publish: v.boolean(), upstream: v.string() },
-    }),
-  ),
-})
-
-const googleError = v.strictObject({ error: v.strictObject({ code: v.number(), message: v.string() }) })
-
 export const describe = (serving: Serving): Described => ({
   name: 'Updates',
   about: 'What machines ask: update checks, packages, and the signed documents behind them.',
@@ -99,12 +72,9 @@ export const describe = (serving: Serving): Described => ({
     '/healthz': { get: readHealth },
     ...(serving.explain && { '/v1/explain': { get: explainOf(isForToken(serving)) } }),
     ...documentPaths(serving),
-    [coreUpdatePaths[0]]: { get: listOf('Packages', coreUpdatePackages) },
-    [coreUpdatePaths[1]]: { get: listOf('Channels', coreUpdateChannels) },
   },
   schemas: {
-    ...{ Health: health, Explanation: explanation, CoreUpdatePackages: coreUpdatePackages },
-    ...{ CoreUpdateChannels: coreUpdateChannels, CoreUpdateError: googleError },
+    ...{ Health: health, Explanation: explanation },
     ...documentSchemas,
   },
   meanings,
@@ -185,10 +155,4 @@ const explainOf = (isSecret: boolean): Operation => ({
   ...(isSecret && { security: ['explainToken'] }),
   answers: { 200: json('The decision.', explanation) },
   refuses: ['bad-request', ...(isSecret ? (['unauthorized'] as const) : [])],
-})
-
-const listOf = (what: 'Packages' | 'Channels', shape: v.GenericSchema): Operation => ({
-  ...{ id: `listCoreUpdate${what}`, summary: `CoreUpdate’s list of ${what.toLowerCase()}` },
-  answers: { 200: json('One board of each app.', shape) },
-  dialect: { ...json('An error as Google’s APIs word it.', googleError), statuses: [500, 503] },
 })

@@ -3,7 +3,6 @@ import type { Context, Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { reportStray } from '../checks/events.ts'
 import { answerExplain } from '../checks/explain.ts'
-import { answerCoreUpdate, coreUpdatePaths, refuseCoreUpdate } from '../checks/http-coreupdate.ts'
 import { answerDocument, answerMissing, answerPackage } from '../checks/http-files.ts'
 import { answerHealth, answerUpdate, describeUpdateEndpoint, updatePaths } from '../checks/http-updates.ts'
 import type { Routes, Serving } from '../checks/serving.ts'
@@ -30,8 +29,6 @@ export function createApp(serving: Serving, ...more: readonly Routes[]): Hono {
   for (const path of documentPaths) app.get(path, answerDocument(serving))
   app.get(`/${missingPath}`, answerMissing(serving))
   for (const add of more) add(app)
-  app.get(coreUpdatePaths[0], answerCoreUpdate(serving, 'packages'))
-  app.get(coreUpdatePaths[1], answerCoreUpdate(serving, 'channels'))
   app.notFound(async (c) => {
     const response = await answerUnrouted(serving, c)
     const { method, path, raw } = c.req
@@ -80,16 +77,12 @@ function answerElse({ explain }: Serving, c: Context): Response {
     ['/healthz', `/${missingPath}`].includes(path) ||
     (path === '/v1/explain' && explain) ||
     path.startsWith('/packages/')
-  if (isRoute || isCoreUpdate(path) || publicDocument(path.slice(1)) !== undefined)
-    return refuseMethod(c, 'GET, HEAD', dialectOf(path))
+  if (isRoute || publicDocument(path.slice(1)) !== undefined) return refuseMethod(c, 'GET, HEAD', dialectOf(path))
   return refuse(c, 'not-found', 'nothing here; update checks go to /v1/update/, health is at /healthz')
 }
 
-const isCoreUpdate = (path: string): boolean => coreUpdatePaths.some((one) => one === path)
-
 /** Some client protocols define their own errors. */
-const dialectOf = (path: string): typeof refuse =>
-  updatePaths.includes(path) ? refuseInText : isCoreUpdate(path) ? refuseCoreUpdate : refuse
+const dialectOf = (path: string): typeof refuse => (updatePaths.includes(path) ? refuseInText : refuse)
 
 /** The path without the id of an upload, which is a secret. */
 const loggedPath = (path: string): string => path.replace(/^(\/v1\/uploads\/).+/, '$1…')

@@ -4,6 +4,7 @@ import type { Describers } from '../checks/described.ts'
 export const describers: Describers = {
   readiness: () => import('./openapi.ts'),
   dialects: () => import('../dialects/openapi.ts'),
+  coreupdate: () => import('../coreupdate/openapi.ts'),
   sysupdate: () => import('../sysupdate/openapi.ts'),
   site: () => import('../site/openapi.ts'),
   locks: () => import('../locks/openapi.ts'),

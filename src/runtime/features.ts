@@ -1,5 +1,6 @@
 /** What a deployment can do beside answering checks: one line for each feature, on every runtime. */
 import { lockQueueFeature } from '../lock-queue/feature.ts'
+import { coreUpdateFeature } from '../coreupdate/feature.ts'
 import { lockFeature } from '../locks/feature.ts'
 import { mirrorFeature } from '../mirroring/feature.ts'
 import { publishFeature } from '../publish-api/feature.ts'
@@ -11,6 +12,7 @@ export const features: Features = [
   // The first that answers a path wins.
   siteFeature,
   sysupdateFeature,
+  coreUpdateFeature,
   lockFeature,
   lockQueueFeature,
   mirrorFeature,

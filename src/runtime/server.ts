@@ -7,6 +7,7 @@ import { type CheckCore, openChecks } from '../checks/answer.ts'
 import type { Extension } from '../checks/serving.ts'
 import { cupFeature } from '../cup/feature.ts'
 import { dialectFeature } from '../dialects/feature.ts'
+import { coreUpdateMachinesFeature } from '../coreupdate/machines-feature.ts'
 import { fallBackFeature } from '../fallbacks/feature.ts'
 import { fleetFeature } from '../fleet/feature.ts'
 import { fleetSiteFeature } from '../fleet-site/feature.ts'
@@ -29,6 +30,7 @@ import { readTextFile } from './text-file.ts'
 import { transport } from './transport.ts'
 
 export const serverFeatures: Features = [
+  coreUpdateMachinesFeature,
   ...features,
   cupFeature(nodeCup),
   dialectFeature,

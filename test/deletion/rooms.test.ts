@@ -64,8 +64,8 @@ const deletable = [
     ['guard'],
     ['apply'],
   ],
-  ...[['key-services'], ['sysupdate']],
-  ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook'], ['fleet-site'], ['fallbacks'], ['webhook']],
+  ...[['key-services'], ['sysupdate'], ['coreupdate']],
+  ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook', 'coreupdate'], ['fleet-site'], ['fallbacks'], ['webhook']],
   ['openapi'],
   ['dialects'],
 ]

@@ -44,6 +44,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   locks: ['checks', 'catalog', 'store', 'documents', 'release', 'http', 'kernel', 'hono', 'valibot'],
   cup: ['checks', 'catalog', 'trust', 'documents', 'release', 'kernel', '@noble/hashes', 'valibot'],
   'lock-queue': ['locks', 'checks', 'catalog', 'documents', 'kernel', 'valibot'],
+  coreupdate: ['fleet', 'checks', 'catalog', 'documents', 'release', 'http', 'kernel', 'hono', 'node:', 'valibot'],
   sysupdate: ['checks', 'documents', 'release', 'http', 'kernel', 'hono'],
   clients: ['kernel'],
   dialects: ['checks', 'documents', 'http', 'release', 'kernel', 'hono'],
@@ -59,6 +60,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   runtime: [
     'dialects',
     'sysupdate',
+    'coreupdate',
     'apply',
     'cup',
     'openapi',

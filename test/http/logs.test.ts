@@ -1,6 +1,7 @@
 /** What one request leaves in the log, and what joins its lines: ids in and out, a stack for a defect only, no secrets. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { coreUpdateLists } from '../../src/coreupdate/feature.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { runLog } from '../../src/runtime/compose.ts'
@@ -20,7 +21,7 @@ function endpoint(more: Partial<Documents> = {}) {
   return createApp({
     ...{ cache: newCatalogCache(), reader, packages: publisher.packages, events: publisher.log },
     ...{ publicUrl: 'https://updates.example.org', explain: 'public', background: () => undefined },
-    extensions: [openLocks({ locking: publisher, tokens: [], channels: new Map(), creates: true })],
+    extensions: [coreUpdateLists, openLocks({ locking: publisher, tokens: [], channels: new Map(), creates: true })],
   })
 }
 

@@ -5,6 +5,7 @@ import { commitChannel } from '../../src/catalog/commit-channel.ts'
 import { refresh } from '../../src/catalog/edit-catalog.ts'
 import { publish } from '../../src/channels/publish.ts'
 import type { Serving } from '../../src/checks/serving.ts'
+import { coreUpdateLists } from '../../src/coreupdate/feature.ts'
 import type { ChannelManifest } from '../../src/documents/channel.ts'
 import type { Hold, Release } from '../../src/release/channel.ts'
 import { machineHash } from '../../src/release/target.ts'
@@ -146,7 +147,7 @@ export const serve = ({ publisher, log }: TestStore, more: Partial<Serving> = {}
     publicUrl,
     app,
     explain: 'public',
-    extensions: [sitePages],
+    extensions: [sitePages, coreUpdateLists],
     background: () => undefined,
     ...more,
   })

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { openDialects } from '../../src/dialects/feature.ts'
 import type { Environment } from '../../src/kernel/setting.ts'
+import { coreUpdateLists } from '../../src/coreupdate/feature.ts'
 import { openLocks } from '../../src/locks/http/routes.ts'
 import { type LockToken, parseLockTokens } from '../../src/locks/settings.ts'
 import { createApp } from '../../src/runtime/app.ts'
@@ -28,13 +29,13 @@ describe('in this process', async () => {
     events: publisher.log,
     publicUrl,
     explain: 'public' as const,
-    extensions: [locksOf([]), openDialects(publisher.random)],
+    extensions: [coreUpdateLists, locksOf([]), openDialects(publisher.random)],
     background: () => undefined,
   }
   const { fetch } = createApp(serving)
   test.each(sceneNames)('%s', (name) => playScene(name, sendInside(fetch), { rewrite: true }))
   const locks = locksOf(parseLockTokens(lockTokens))
-  const elsewhere = createApp({ ...serving, packagesUrl, extensions: [locks] })
+  const elsewhere = createApp({ ...serving, packagesUrl, extensions: [coreUpdateLists, locks] })
   test.each(elsewhereNames)('%s', (name) => playScene(name, sendInside(elsewhere.fetch), { rewrite: true }))
 })
 

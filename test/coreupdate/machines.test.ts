@@ -1,0 +1,165 @@
+/** What updateservicectl's `instance list-*` and `group versions|events` read, against the record of a fleet of states. */
+import { createHmac } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { newCatalogCache } from '../../src/catalog/cache.ts'
+import { coreUpdateLists } from '../../src/coreupdate/feature.ts'
+import { answerMachines } from '../../src/coreupdate/machines.ts'
+import { openForReading } from '../../src/fleet/database.ts'
+import { readLine } from '../../src/fleet/lines.ts'
+import { openProjection } from '../../src/fleet/projection.ts'
+import { readFleet } from '../../src/fleet/reader.ts'
+import { isoText } from '../../src/kernel/format.ts'
+import { createApp } from '../../src/runtime/app.ts'
+import { app, makeFleet, next, old, start } from '../fleet/generator.ts'
+import { newStore } from '../world.ts'
+
+const hour = 3_600_000
+const token = 'a-token-of-the-fleet'
+const dir = mkdtempSync(join(tmpdir(), 'platte-coreupdate-'))
+afterAll(() => rmSync(dir, { recursive: true }))
+const file = join(dir, 'fleet.db')
+const { lines, machines } = makeFleet(140)
+const projection = openProjection(file, { clock: () => start + 6 * hour, keepMs: 30 * 24 * hour })
+for (const { text } of lines) readLine(text, projection)
+projection.flush()
+projection.close()
+
+const { publisher, time } = await newStore()
+time.now = start + 6 * hour
+const options = { file, token }
+const served = createApp({
+  cache: newCatalogCache(),
+  reader: publisher,
+  packages: publisher.packages,
+  events: () => {},
+  publicUrl: 'https://updates.example.org',
+  background: () => undefined,
+  extensions: [{ name: 'machines', fallback: (serving, c) => answerMachines(options, serving, c) }, coreUpdateLists],
+})
+const prefix = '/_ah/api/update/v1/'
+
+/** As updateservicectl signs: its server is where it sends the request to. */
+function hawk(path: string, { key = token, at = time.now, server = 'http://127.0.0.1:8787', method = 'GET' } = {}) {
+  const { pathname, search, hostname, port, protocol } = new URL(server + prefix + path)
+  const ts = Math.floor(at / 1000)
+  const lines = [
+    'hawk.1.header',
+    ts,
+    'xyz',
+    method,
+    pathname + search,
+    hostname,
+    port || (protocol === 'https:' ? 443 : 80),
+  ]
+  const mac = createHmac('sha256', key)
+    .update(`${[...lines, '', '', ''].join('\n')}`)
+    .digest('base64')
+  return { authorization: `Hawk id="operator", ts="${ts}", nonce="xyz", mac="${mac}"` }
+}
+
+const ask = (path: string, headers: Record<string, string> = hawk(path)) =>
+  served.request(`http://127.0.0.1:8787${prefix}${path}`, { headers })
+const read = async (path: string) => {
+  const answer = await ask(path)
+  expect(answer.status).toBe(200)
+  return JSON.parse(await answer.text())
+}
+
+describe('the token', () => {
+  const path = 'clientupdates?dateEnd=0&dateStart=0'
+  test.each([
+    ['Hawk for this address', hawk(path), 200],
+    ['Hawk for the public address', hawk(path, { server: 'https://updates.example.org' }), 200],
+    ['a bearer token', { authorization: `Bearer ${token}` }, 200],
+    ['none', {}, 401],
+    ['another bearer token', { authorization: 'Bearer another-token-of-16' }, 401],
+    ['Hawk with another key', hawk(path, { key: 'another-token-of-16' }), 401],
+    ['Hawk with no key, as without --key', hawk(path, { key: '' }), 401],
+    ['Hawk of another path', hawk('appversions'), 401],
+    ['Hawk of another method', hawk(path, { method: 'POST' }), 401],
+    ['Hawk of another host', hawk(path, { server: 'http://127.0.0.2:8787' }), 401],
+    ['Hawk of an hour ago', hawk(path, { at: time.now - hour }), 401],
+    ['Hawk without parts', { authorization: 'Hawk id="x"' }, 401],
+  ])('%s', async (_, headers, status) => {
+    const answer = await ask(path, headers)
+    expect(answer.status).toBe(status)
+    if (status === 401) expect(JSON.parse(await answer.text())).toMatchObject({ error: { code: 401 } })
+  })
+
+  test('lists of channels need none', async () => expect((await ask('apps', {})).status).toBe(200))
+})
+
+test('instance list-updates: every machine, the last seen first, with its version, group, OEM and last contact', async () => {
+  const { items } = await read('clientupdates?dateEnd=0&dateStart=0')
+  const wanted = machines.toSorted((a, b) => b.last - a.last)
+  expect(items.map(({ clientId }: { clientId: string }) => clientId).sort()).toEqual(
+    wanted.map(({ machine }) => machine).sort(),
+  )
+  for (const { machine, version, channel, oem, last, state } of machines)
+    expect(items).toContainEqual({
+      ...{ appId: app, clientId: machine, groupId: channel, version, oem, status: state },
+      lastSeen: isoText(last),
+    })
+})
+
+test('filters, bounds of time, pages and one machine', async () => {
+  const [one] = machines
+  const ofOem = machines.filter(({ oem }) => oem === 'azure')
+  expect((await read('clientupdates?oem=azure')).items).toHaveLength(ofOem.length)
+  expect(await read('clientupdatecount?oem=azure')).toEqual({ count: ofOem.length })
+  expect((await read('clientupdates?limit=10&skip=135')).items).toHaveLength(5)
+  expect((await read(`clientupdates?appId=%7B${app.toUpperCase()}%7D&groupId=other`)).items).toEqual([])
+  const bound = Math.floor((one?.last ?? 0) / 1000)
+  const before = machines.filter(({ last }) => last <= bound * 1000).length
+  expect((await read(`clientupdates?dateEnd=${bound}`)).items).toHaveLength(before)
+  expect((await read(`clientupdates?clientId=${one?.machine}`)).items).toHaveLength(1)
+  expect((await read(`client/history?clientId=${one?.machine}`)).items).toHaveLength(one?.changes ?? 0)
+})
+
+test('instance list-app-versions: how many machines run each version', async () => {
+  const { items } = await read(`appversions?appId=${app}&groupId=stable`)
+  for (const version of [old, next]) {
+    const count = machines.filter((one) => one.version === version && one.channel === 'stable').length
+    expect(items).toContainEqual({ appId: app, groupId: 'stable', version, count })
+  }
+})
+
+test('group versions: machines by version, at each hour', async () => {
+  const [from, to] = [start / 1000, start / 1000 + 5 * 3600]
+  const { items } = await read(`apps/${app}/groups/stable/requests/versions/${from}/${to}?resolution=3600`)
+  const counts = items.find(({ version }: { version: string }) => version === next).values
+  expect(counts).toHaveLength(6)
+  const running = machines.filter((one) => one.version === next && one.channel === 'stable').length
+  expect(counts.at(-1)).toEqual({ timestamp: String(to), count: String(running) })
+  const only = await read(`apps/${app}/groups/stable/requests/versions/${from}/${to}?versions=${old}`)
+  expect(only.items.map(({ version }: { version: string }) => version)).toEqual([old])
+})
+
+test('group events: how many installed a release, and came back in it', async () => {
+  const [from, to] = [start / 1000, start / 1000 + 6 * 3600]
+  const { items } = await read(`apps/${app}/groups/stable/requests/events/${from}/${to}?resolution=86400`)
+  const sum = (result: string): number =>
+    items
+      .filter((one: { version: string; result: string }) => one.version === next && one.result === result)
+      .flatMap(({ values }: { values: { count: string }[] }) => values)
+      .reduce((total: number, { count }: { count: string }) => total + Number(count), 0)
+  const database = openForReading(file)
+  const [release] = readFleet(database).release(next)
+  database.close()
+  expect(sum('2')).toBe(release?.done)
+  // Some were seen in the new version first: nobody knows when they installed it.
+  expect(sum('1')).toBeGreaterThanOrEqual(sum('2'))
+  expect(sum('1')).toBeLessThanOrEqual(release?.installed ?? 0)
+})
+
+test.each([
+  'apps/x/groups/y/requests/versions/0/99999999999?resolution=1',
+  'apps/x/groups/y/requests/versions/a/b',
+  'apps/x/groups/y/requests/events/b/-1?resolution=0',
+  'clientupdates?limit=-1&skip=-1&dateStart=x',
+  'client/history',
+  'client/history?clientId=%00',
+])('%s does no harm', async (path) => expect(await read(path)).toHaveProperty('items'))
