@@ -1,6 +1,7 @@
 /** What a deployment can do beside answering checks: one line for each feature, on every runtime. */
-import { lockQueueFeature } from '../lock-queue/feature.ts'
+
 import { coreUpdateFeature } from '../coreupdate/feature.ts'
+import { lockQueueFeature } from '../lock-queue/feature.ts'
 import { lockFeature } from '../locks/feature.ts'
 import { mirrorFeature } from '../mirroring/feature.ts'
 import { publishFeature } from '../publish-api/feature.ts'

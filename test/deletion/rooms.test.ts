@@ -65,7 +65,12 @@ const deletable = [
     ['apply'],
   ],
   ...[['key-services'], ['sysupdate'], ['coreupdate']],
-  ...[['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook', 'coreupdate'], ['fleet-site'], ['fallbacks'], ['webhook']],
+  ...[
+    ['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook', 'coreupdate'],
+    ['fleet-site'],
+    ['fallbacks'],
+    ['webhook'],
+  ],
   ['openapi'],
   ['dialects'],
 ]
