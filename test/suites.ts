@@ -34,6 +34,7 @@ export const long: readonly string[] = [
   'webhook/webhook.test.ts',
   'upstream/chain.test.ts',
   'upstream/freeze.test.ts',
+  'lock-objects/worker.test.ts',
   'runtimes/wrangler.test.ts',
   'runtimes/worker-mirror.test.ts',
   'runtimes/deno-s3.test.ts',

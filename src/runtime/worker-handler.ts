@@ -11,6 +11,7 @@ import { toHex } from '../kernel/digest.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { NewHasher } from '../kernel/hasher.ts'
 import type { Environment } from '../kernel/setting.ts'
+import type { Documents } from '../store/documents.ts'
 import { webTransport } from '../store/http/transport.ts'
 import { r2Documents, r2Packages } from '../store/r2/r2.ts'
 import type { r2Uploads } from '../store/r2/uploads.ts'
@@ -37,15 +38,18 @@ const always: Features = [
   dialectFeature,
 ]
 
+/** Lays other documents over those of the bucket. */
+export type Over = (bucket: Documents) => Documents
+
 /**
  * One deployment for each isolate.
  * @param features what it carries beside checks. @param uploads how the bucket takes them, where pipelines may publish.
  */
-export function workerHandler(features: Features, uploads?: typeof r2Uploads) {
+export function workerHandler(features: Features, uploads?: typeof r2Uploads, over?: (env: Env) => Over) {
   let deployment: Deployment | undefined
   // Requests share no promise: the first ones may each open a deployment, and the first of these stays.
   const opened = async (env: Env): Promise<Deployment> => {
-    const made = await open(env, [...always, ...features], uploads)
+    const made = await openWorker(env, features, uploads, over?.(env))
     deployment ??= made
     return deployment
   }
@@ -58,8 +62,14 @@ export function workerHandler(features: Features, uploads?: typeof r2Uploads) {
   }
 }
 
-async function open(bindings: Env, features: Features, uploads?: typeof r2Uploads): Promise<Deployment> {
+export async function openWorker(
+  bindings: Env,
+  carried: Features,
+  uploads?: typeof r2Uploads,
+  over: Over = (documents) => documents,
+): Promise<Deployment> {
   const { PLATTE_BUCKET: bucket } = bindings
+  const features = [...always, ...carried]
   const env = variablesOf(bindings)
   const others = bucket ? [] : ['PLATTE_BUCKET is missing: bind an R2 bucket under this name in wrangler.toml']
   const settings = settingsOrProblems(env, ['pin', 'publicUrl'], { others, features })
@@ -67,7 +77,7 @@ async function open(bindings: Env, features: Features, uploads?: typeof r2Upload
   const newHasher = digestStreamHasher
   const packages = r2Packages(bucket, { newHasher })
   return openDeployment(settings, env, {
-    ...{ documents: r2Documents(bucket), packages, newHasher, bindings, features, slice, log: consoleLog },
+    ...{ documents: over(r2Documents(bucket)), packages, newHasher, bindings, features, slice, log: consoleLog },
     transport: webTransport(),
     openUploads: async () => {
       if (uploads) return uploads(bucket, { packages })

@@ -56,7 +56,8 @@ const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
 /** A room that stands on another goes with it. */
 const deletable = [
   ...[
-    ['locks', 'lock-queue', 'lock-files'],
+    ['locks', 'lock-queue', 'lock-files', 'lock-objects'],
+    ['lock-objects'],
     ['site', 'fleet-site'],
     ['mirroring'],
     ['publish-api', 'apply'],

@@ -1,7 +1,7 @@
 /** What `wrangler.toml` says of each environment, and that wrangler would deploy it without a word of warning. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -26,6 +26,7 @@ const kBytes = (text: string): number => Number(/([\d.]+) kB/.exec(text)?.[1])
 
 test.each([
   ['worker-full', /Everything, (\d+ kB) compressed/],
+  ['worker-objects', /worker-objects\.ts \((\d+ kB)\)/],
   ['worker-pages', /worker-pages\.ts \((\d+ kB)\)/],
   ['worker', /worker\.ts\s+#? ?\((\d+ kB)\)/],
 ])('%s: the size that wrangler.toml names is what wrangler uploads', (name, stated) => {
@@ -35,6 +36,19 @@ test.each([
   const { stdout } = wrangler(['deploy', `src/runtime/${name}.ts`, '--env=', '--dry-run'])
   const uploaded = (Number(/gzip: ([\d.]+) KiB/.exec(stdout)?.[1]) * 1024) / 1000
   expect(Math.abs(uploaded / kBytes(size) - 1)).toBeLessThan(0.03)
+})
+
+test('the lines of Durable Objects are right once they are taken in', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'platte-wrangler-'))
+  const [, block = ''] = /((?:^# .*\n|^#\n)*^# new_sqlite_classes.*\n)/m.exec(toml) ?? []
+  const [, lines = ''] = /(^# \[\[durable_objects[\s\S]*)/m.exec(block) ?? []
+  const taken = toml
+    .replace(lines, lines.replace(/^# ?/gm, ''))
+    .replace(/^main = .*/m, `main = ${JSON.stringify(join(root, 'src/runtime/worker-objects.ts'))}`)
+  await writeFile(join(folder, 'wrangler.toml'), taken)
+  const { stdout, stderr } = wrangler(['deploy', '--config', join(folder, 'wrangler.toml'), '--env=', '--dry-run'])
+  await rm(folder, { recursive: true })
+  expect([stdout, stderr]).toEqual([expect.stringContaining('env.PLATTE_LOCK_GROUPS (LockGroup)'), ''])
 })
 
 test.each([

@@ -29,7 +29,7 @@ export const fleetLockPaths: readonly string[] = [preReboot, steadyState]
 
 /** Its value is always `true`. */
 export const fleetLockHeader = 'fleet-lock-protocol'
-const maxBodyBytes = 4 * 1024
+export const maxFleetLockBytes = 4 * 1024
 
 /**
  * Reads a body of any content type. Ignores members that later versions of this protocol may add.
@@ -81,7 +81,7 @@ export const fleetLock: LockProtocol = {
     }
     if (c.req.header(fleetLockHeader) !== 'true')
       return fail(c, 400, 'missing_header', `send the header ${fleetLockHeader}: true`)
-    const { text } = await readText(c.req.raw, maxBodyBytes)
+    const { text } = await readText(c.req.raw, maxFleetLockBytes)
     const { id, group: named } = parseFleetLock(text)
     const { group, ...zoned } = await resolveGroup(locking, named)
     if (!access.may('lock', group)) return denied(request, `this token may not lock in group ${group}`)
