@@ -93,21 +93,36 @@ const inText = (...statuses: readonly number[]) => ({
   statuses,
 })
 
+const omaha = { type: 'string', contentMediaType: 'text/xml' } as const
+
 const aboutUpdates = (i: number): Operation => ({
   ...{ id: numbered('describeUpdates', i), summary: 'Says that the endpoint is up, for people' },
-  answers: { 200: plain('How machines ask.') },
-  dialect: inText(500),
+  query: { x: { about: 'An extension: the answer is that of `/service/update2/crx`.', shape: text } },
+  answers: { 200: { about: 'How machines ask.', content: { 'text/plain': text, 'text/xml': omaha } } },
+  dialect: inText(413, 500),
 })
 
-const omaha = { type: 'string', contentMediaType: 'text/xml' } as const
 const omahaRequest = `<?xml version="1.0" encoding="UTF-8"?>
 <request protocol="3.0"><os platform="CoreOS" sp="4081.2.0_x86_64"/>
 <app appid="{e96281a6-d1af-4bde-9a0a-97b76e56dc57}" version="4081.2.0" track="stable" board="amd64-usr" machineid="0123456789abcdef0123456789abcdef"><updatecheck/></app></request>`
 
-/** A text, since `)]}'` stands before the JSON. */
-const omahaJson = { type: 'string', contentMediaType: 'application/json' } as const
-const jsonRequest = `{"request":{"protocol":"4.0","@os":"linux","arch":"x64","acceptformat":"crx3,download",
-"apps":[{"appid":"ghbmnnjooekpmoecnnnilnnbdlolhkhi","version":"1.0","updatecheck":{}}]}}`
+/** With `app` in 3.x, `apps` in 4.x. */
+const omahaJson = (name: 'request' | 'response') => ({
+  type: 'object',
+  required: [name],
+  properties: {
+    [name]: {
+      ...{ type: 'object', required: ['protocol'], additionalProperties: true },
+      properties: { protocol: text, app: { type: 'array' }, apps: { type: 'array' } },
+    },
+  },
+})
+const jsonRequest = {
+  request: {
+    ...{ protocol: '4.0', '@os': 'linux', arch: 'x64', acceptformat: 'crx3,download' },
+    apps: [{ appid: 'ghbmnnjooekpmoecnnnilnnbdlolhkhi', version: '1.0', updatecheck: {} }],
+  },
+}
 
 const checkForUpdates = (i: number): Operation => ({
   ...{ id: numbered('checkForUpdates', i), summary: 'Checks for updates (Omaha 3.0, or JSON 3.1 and 4.0)' },
@@ -116,14 +131,14 @@ const checkForUpdates = (i: number): Operation => ({
   body: {
     content: {
       'text/xml': { ...omaha, examples: [omahaRequest] },
-      'application/json': { ...omahaJson, examples: [jsonRequest] },
+      'application/json': { ...omahaJson('request'), examples: [jsonRequest] },
     },
     about: 'At most 64 KiB, not compressed.',
   },
   answers: {
     200: {
-      about: 'An Omaha response in the protocol of the request.',
-      content: { 'text/xml': omaha, 'application/json': omahaJson },
+      about: "An Omaha response in the protocol of the request. JSON stands behind `)]}'` and a line feed.",
+      content: { 'text/xml': omaha, 'application/json': omahaJson('response') },
     },
   },
   dialect: inText(400, 413, 415, 500, 503),

@@ -62,7 +62,7 @@ export function contractOf(document: Document) {
   const problemsOf = (keys: readonly string[], text: string): readonly string[] => {
     const validate = ajv.getSchema(pointer(keys))
     if (validate === undefined) return [`${keys.join(' ')} is not there`]
-    if (validate(JSON.parse(text))) return []
+    if (validate(JSON.parse(text.replace(/^\)\]\}'\n/, '')))) return []
     return (validate.errors ?? []).map((one) => `${one.instancePath} ${one.message} ${JSON.stringify(one.params)}`)
   }
 
@@ -101,7 +101,10 @@ export function contractOf(document: Document) {
     if (used !== asked)
       return answer.status === 405 ? [] : [`${method} ${path} is not described, and is ${answer.status}`]
     const at = ['paths', path, used]
-    const isJson = sent && answer.status < 300 && operation.requestBody?.content['application/json']
+    const { content: sendable = {} } = operation.requestBody ?? {}
+    // Where XML may be sent, too, the first character tells.
+    const isXml = sendable['text/xml'] !== undefined && sent?.startsWith('<')
+    const isJson = sent && answer.status < 300 && sendable['application/json'] && !isXml
     const requestAt = [...at, 'requestBody', 'content', 'application/json', 'schema']
     return [
       ...checkAnswer(operation, at, { method, path: url, ...answer }),
