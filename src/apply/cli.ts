@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type Confirmable, confirm, isConfirmed, yesOption } from '../cli/confirm.ts'
 import * as cli from '../cli/options.ts'
+import { openEndpoint } from '../cli/registered.ts'
 import { notice, show, showText, warn } from '../cli/terminal.ts'
 import { refuseUnsafe } from '../doctor/examine.ts'
 import { PlatteError } from '../kernel/errors.ts'
@@ -32,7 +33,7 @@ export const applyCommand = (): Command =>
       print(
         options,
         await inFile(file, async (config) => {
-          const endpoint = await cli.openEndpoint(options)
+          const endpoint = await openEndpoint(options)
           const { prune = false, dryRun = false } = options
           const isAsked = !dryRun && !isConfirmed(options)
           if (endpoint) {

@@ -53,10 +53,12 @@ const subcommands: Commands = {
   fleet: async () => (await import('../fallbacks/cli/forgive.ts')).forgiveCommand(),
 }
 
-/** What `registerForCommands` of `options.ts` takes. */
+/** What `registerForCommands` of `registered.ts` takes. */
 export const registered = {
   endpoint: async (options: Options) => (await import('../publish-api/cli.ts')).openEndpoint(options),
   review: async (options: Options) => (await import('../fallbacks/cli/review.ts')).reviewOf(options),
+  lockGate: async (options: Options, group: string) =>
+    (await import('../lock-gates/cli.ts')).gateReasonOf(options, group),
   guard: async (options: Options) => (await import('../guard/cli.ts')).openGuard(options),
 }
 

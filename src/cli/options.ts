@@ -2,7 +2,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { ChannelCommand } from '../channels/commands.ts'
 import type { Publisher } from '../channels/publish.ts'
-import type { Review } from '../checks/update-check.ts'
 import { isDuration, isInstant, isName, longDuration } from '../documents/fields.ts'
 import type { Log } from '../kernel/log.ts'
 import type { Environment, Setting } from '../kernel/setting.ts'
@@ -118,32 +117,6 @@ export interface Sending {
   /** Called for each part that arrived. */
   readonly onBytes: (bytes: number) => void
 }
-
-/** What rooms do for commands of rooms below them. */
-export interface Registered {
-  /** Opens the endpoint of the settings. */
-  readonly endpoint?: (options: Options) => Promise<Endpoint>
-  /** What a server with the same settings withholds from one machine. */
-  readonly review?: (options: Options) => Promise<Review | undefined>
-  /** Holds failing releases by the projection of the fleet. */
-  readonly guard?: (options: Options) => Promise<() => Promise<void>>
-}
-
-let registered: Registered = {}
-
-export const registerForCommands = (given: Registered): void => {
-  registered = given
-}
-
-/** @returns `undefined` where the settings name no endpoint. */
-export const openEndpoint = async (options: Options): Promise<Endpoint | undefined> =>
-  'endpoint' in settingsOf(options, []) ? registered.endpoint?.(options) : undefined
-
-/** @returns what judges all rollouts once, and never throws; `undefined` where nothing does. */
-export const openGuard = async (options: Options): Promise<(() => Promise<void>) | undefined> =>
-  registered.guard?.(options)
-
-export const openReview = async (options: Options): Promise<Review | undefined> => registered.review?.(options)
 
 /** Options whose fields have another name, by the path of the field. */
 const fieldNames: Readonly<Record<string, string>> = {

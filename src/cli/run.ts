@@ -4,8 +4,8 @@ import { Command, CommanderError, type Option } from 'commander'
 import { type ErrorCode, PlatteError } from '../kernel/errors.ts'
 import { loadCommand, names, registered } from './commands.ts'
 import { examplesOf } from './examples.ts'
-import { registerForCommands } from './options.ts'
 import { exitCodeLines } from './overview.ts'
+import { registerForCommands } from './registered.ts'
 import { noticeError, readMode, showText } from './terminal.ts'
 
 /** 0 done, 1 failed, 2 usage, 3 refused by policy, 4 credentials, 5 verification failed. */

@@ -107,3 +107,19 @@ export function parseStoreUrl(text: string): string {
     throw new Error(`${shown(text)} is not a plain http(s) URL, such as https://updates.example.org/`)
   return url.href.replace(/\/*$/, '/')
 }
+
+/** Reads the URL that an operator chose for requests, as it was given: receivers may ask for a query or a last "/". No message repeats it, since it may be a secret. */
+export function parseTargetUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.username || url?.password)
+    throw new Error('holds a name or a password, which is not sent: use a URL without')
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.hash !== '')
+    throw new Error('is no http(s) URL without a "#", such as https://chat.example.org/hooks/platte')
+  return url.href
+}
+
+/** Reads the key that signs messages. */
+export function parseSigningKey(text: string): string {
+  if (/^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/.test(text)) return text
+  throw new Error('is no `whsec_` with 24 to 64 random bytes in base64')
+}

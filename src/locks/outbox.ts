@@ -3,19 +3,19 @@ import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
 import { type Lock, type LockEvent, maxOutbox } from './document.ts'
 
-type Outbox = NonNullable<Lock['outbox']>
-type OutboxEntry = Outbox['entries'][number]
+export type Outbox = NonNullable<Lock['outbox']>
+export type OutboxEntry = Outbox['entries'][number]
 
 /** Longer than one delivery takes. A server that ends with a claim keeps the others waiting for this long. */
-const claimMs = 30_000
+export const claimMs = 30_000
 
 /** Whether another server delivers now. A claim further ahead is of a clock that was wrong. */
-function isClaimed({ claim }: Outbox, now: Instant, by: string | undefined): boolean {
+export function isClaimed({ claim }: Outbox, now: Instant, by: string | undefined): boolean {
   const leftMs = claim === undefined ? 0 : Date.parse(claim.until) - now
   return leftMs > 0 && leftMs <= 2 * claimMs && claim?.by !== by
 }
 
-const claimAt = (now: Instant, by: string): NonNullable<Outbox['claim']> => ({
+export const claimAt = (now: Instant, by: string): NonNullable<Outbox['claim']> => ({
   by,
   until: isoText(now + claimMs),
 })

@@ -226,6 +226,7 @@ function next({ lock: current, exists, now }: Current, change: LockChange, { non
   return checkLock(lockKey(current.group), Object.fromEntries(there))
 }
 
+/** 32 hex digits. */
 export const nonceOf = (random: Random): string => {
   const words = Array.from({ length: 4 }, () => Math.floor(random() * 2 ** 32))
   return words.map((word) => word.toString(16).padStart(8, '0')).join('')

@@ -1,6 +1,7 @@
 /** What a deployment can do beside answering checks: one line for each feature, on every runtime. */
 
 import { coreUpdateFeature } from '../coreupdate/feature.ts'
+import { lockGatesFeature } from '../lock-gates/feature.ts'
 import { lockQueueFeature } from '../lock-queue/feature.ts'
 import { lockFeature } from '../locks/feature.ts'
 import { mirrorFeature } from '../mirroring/feature.ts'
@@ -16,6 +17,7 @@ export const features: Features = [
   coreUpdateFeature,
   lockFeature,
   lockQueueFeature,
+  lockGatesFeature,
   mirrorFeature,
   publishFeature,
 ]

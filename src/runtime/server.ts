@@ -14,6 +14,7 @@ import { fleetSiteFeature } from '../fleet-site/feature.ts'
 import { guardFeature } from '../guard/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
+import { lockHooksFeature } from '../lock-gates/hooks-feature.ts'
 import { metricsFeature } from '../metrics/feature.ts'
 import { openapiFeature } from '../openapi/feature.ts'
 import { markFile } from '../store/folder/high-water-mark.ts'
@@ -46,6 +47,7 @@ export const serverFeatures: Features = [
     platte: () => import('../mirroring/adopt-url.ts'),
   }),
   webhookFeature,
+  lockHooksFeature,
   openapiFeature(() => import('./describers.ts')),
 ]
 

@@ -12,6 +12,7 @@ import {
   type SettingRows,
   type SettingValues,
 } from '../kernel/setting.ts'
+import { lockGateSettings } from '../lock-gates/settings.ts'
 import { lockSettings } from '../locks/settings.ts'
 import { metricsSettings } from '../metrics/settings.ts'
 import { mirrorSettings } from '../mirroring/settings.ts'
@@ -28,6 +29,7 @@ export const settingsTable = {
   ...publishSettings,
   ...lockSettings,
   ...cupSettings,
+  ...lockGateSettings,
   ...siteSettings,
   ...fleetSettings,
   ...metricsSettings,

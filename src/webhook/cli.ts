@@ -4,9 +4,9 @@ import { command, type Options, settingsOf } from '../cli/options.ts'
 import { show } from '../cli/terminal.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { systemRandom } from '../kernel/random.ts'
+import { send } from '../outgoing/send.ts'
 import { transport } from '../runtime/transport.ts'
 import { testMessage } from './message.ts'
-import { send } from './send.ts'
 
 const testCommand = (): Command =>
   command('test', 'send a message to PLATTE_WEBHOOK', []).action(async (options: Options) => {

@@ -16,7 +16,7 @@ export const webhookFeature: Feature<Settings> = {
     if (url === undefined) return undefined
     const [{ openQueue }, { send }, { openWatch }] = await Promise.all([
       import('./queue.ts'),
-      import('./send.ts'),
+      import('../outgoing/send.ts'),
       import('./watch.ts'),
     ])
     const { cache, reader, transport, random } = context

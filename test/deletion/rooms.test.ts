@@ -56,7 +56,7 @@ const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
 /** A room that stands on another goes with it. */
 const deletable = [
   ...[
-    ['locks', 'lock-queue', 'lock-files', 'lock-objects'],
+    ['locks', 'lock-queue', 'lock-files', 'lock-objects', 'lock-gates'],
     ['lock-objects'],
     ['site', 'fleet-site'],
     ['mirroring'],
@@ -65,7 +65,7 @@ const deletable = [
     ['guard'],
     ['apply'],
   ],
-  ...[['key-services'], ['sysupdate'], ['coreupdate']],
+  ...[['key-services'], ['lock-gates'], ['sysupdate'], ['coreupdate']],
   ...[
     ['fleet', 'fleet-site', 'metrics', 'guard', 'fallbacks', 'webhook', 'coreupdate'],
     ['fleet-site'],

@@ -1,7 +1,7 @@
 /** An endpoint with reboot locks over a store whose faults and clock are set by hand. */
 
 import { newCatalogCache } from '../../src/catalog/cache.ts'
-import type { Gauge } from '../../src/checks/serving.ts'
+import type { Extension, Gauge } from '../../src/checks/serving.ts'
 import { openLockQueue } from '../../src/lock-queue/extension.ts'
 import { createGroup } from '../../src/locks/edits.ts'
 import type { Locks } from '../../src/locks/http/lock-request.ts'
@@ -36,18 +36,23 @@ export async function openEndpoint(
     readonly isBare?: true
     /** Whether it notes who waits. */
     readonly hasQueue?: true
+    /** Of other rooms. */
+    readonly extensions?: readonly Extension[] | ((locking: Locking) => readonly Extension[])
+    /** That of another endpoint, with its group. */
+    readonly store?: TestStore
   } = {},
 ): Promise<Endpoint> {
-  const store = await newStore()
-  await publishOne(store, '2')
+  const store = more.store ?? (await newStore())
+  if (!more.store) await publishOne(store, '2')
   const faults = faultsOf(more.plan)
   const locking = { ...store.publisher, documents: faultyDocuments(store.bucket, faults), random: quick(store) }
-  if (!more.isBare) await createGroup({ ...locking, documents: store.bucket }, group, 1, 'operator')
+  if (!more.isBare && !more.store) await createGroup({ ...locking, documents: store.bucket }, group, 1, 'operator')
   const locks = openLocks({
     ...{ locking, tokens: more.tokens ?? [], creates: more.creates ?? false },
     channels: more.channels ?? new Map([[`${app}/stable`, group]]),
   })
-  const extensions = [locks, ...(more.hasQueue ? [openLockQueue(locking)] : [])]
+  const given = typeof more.extensions === 'function' ? more.extensions(locking) : (more.extensions ?? [])
+  const extensions = [locks, ...(more.hasQueue ? [openLockQueue(locking)] : []), ...given]
   const { fetch } = createApp({
     cache: newCatalogCache(),
     reader: { ...store.publisher, documents: locking.documents },

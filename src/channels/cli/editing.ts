@@ -4,6 +4,7 @@ import { withApp } from '../../cli/app.ts'
 import { type Confirmable, confirm, isConfirmed, yesOption } from '../../cli/confirm.ts'
 import { openCatalogOf } from '../../cli/open-catalog.ts'
 import * as cli from '../../cli/options.ts'
+import { openEndpoint } from '../../cli/registered.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { PlatteError } from '../../kernel/errors.ts'
@@ -86,7 +87,7 @@ async function runCommand(made: Command, action: EditAction, fields: object) {
   const options = await withApp(made.opts<Confirmable & { readonly dryRun?: boolean }>())
   const command = readCommand(action, defined({ app: options.app, ...fields }), cli.flagOf(made)) as EditCommand
   const channel = command.action === 'channel-rename' ? command.name : command.channel
-  const endpoint = await cli.openEndpoint(options)
+  const endpoint = await openEndpoint(options)
   const isAsked = !options.dryRun && !isConfirmed(options)
   const isBrake = action === 'hold' || (action === 'rollback' && 'reason' in command)
   if (endpoint) {

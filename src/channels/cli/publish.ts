@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { withApp } from '../../cli/app.ts'
 import * as cli from '../../cli/options.ts'
 import { progress } from '../../cli/progress.ts'
+import { openEndpoint } from '../../cli/registered.ts'
 import { notice, show, warn } from '../../cli/terminal.ts'
 import { completeByCrx } from '../../crx/cli/publish.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
@@ -77,7 +78,7 @@ async function publishFiles(
   const files = [file, ...others] as const
   const sources = await openSources(files)
   const options = await withApp(await completeByCrx(given, sources[0], file))
-  const endpoint = await cli.openEndpoint(options)
+  const endpoint = await openEndpoint(options)
   const { channel, version, board, create = false, createBoard, raw, replace, ignoreHolds, from } = options
   const { belowNewest, withFloors, skipFloors, floor, held, reason } = options
   const marks = marksOf(defined({ belowNewest, withFloors, skipFloors, floor, held, reason }))

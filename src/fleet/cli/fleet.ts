@@ -1,7 +1,8 @@
 /** `platte fleet`: which machine runs what, what is downloading, waiting, failing or silent. */
 import { setTimeout } from 'node:timers/promises'
 import { Command, Option } from 'commander'
-import { command, oneOf, openGuard, openReadingOf, parseCount, parseDuration, settingsOf } from '../../cli/options.ts'
+import { command, oneOf, openReadingOf, parseCount, parseDuration, settingsOf } from '../../cli/options.ts'
+import { openGuard } from '../../cli/registered.ts'
 import { notice, show, table, warn } from '../../cli/terminal.ts'
 import { durationMs, isInstant } from '../../documents/fields.ts'
 import { PlatteError } from '../../kernel/errors.ts'

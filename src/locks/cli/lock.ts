@@ -17,6 +17,7 @@ import { vetoHere } from '../vetoes.ts'
 import { calendarWarning } from './calendar.ts'
 import { changeDriver, driverWords, placementText } from './driver.ts'
 import {
+  gateOf,
   groupOf,
   heldOf,
   type LockOptions,
@@ -78,7 +79,8 @@ export function lockCommand(): Command {
 async function showStatus(named: string | undefined, options: LockOptions & { wide?: boolean }): Promise<void> {
   const opened = await open(options)
   const [lock, now] = [await groupOf(opened, nameOf(named, options)), opened.clock()]
-  const veto = vetoHere(lock, { now, held: await heldOf(options, lock) })
+  const gate = options.wide || options.json ? await gateOf(options, lock.group) : undefined
+  const veto = vetoHere(lock, { now, held: await heldOf(options, lock), gate })
   const stale = staleHoldersOf(lock, now).map(({ id }) => id)
   const { group, max, policy } = lock
   const holders = (lock.holders ?? []).map(({ tick: _, ...one }) => ({ ...one, overdue: stale.includes(one.id) }))

@@ -4,12 +4,13 @@ import type { Clock } from '../kernel/clock.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import { fetchBounded } from '../store/http/fetch.ts'
 import type { Transport } from '../store/http/transport.ts'
-import type { Message } from './message.ts'
 
 const idleMs = 10_000
 const totalMs = 20_000
 
 export interface Receiver {
+  /** For errors. */
+  readonly name?: string
   readonly url: string
   /** `whsec_` and base64. */
   readonly key: string
@@ -17,8 +18,16 @@ export interface Receiver {
   readonly clock: Clock
 }
 
+/** Receivers that know the id already drop the message. */
+interface Sendable {
+  readonly id: string
+}
+
 /** @throws PlatteError('store-unavailable') where the receiver does not take it. Names only the origin: the URL may be secret. */
-export async function send({ url, key, transport, clock }: Receiver, { id, ...content }: Message): Promise<void> {
+export async function send(
+  { name = 'webhook', url, key, transport, clock }: Receiver,
+  { id, ...content }: Sendable,
+): Promise<void> {
   const body = JSON.stringify({ id, ...content })
   const seconds = String(Math.floor(clock() / 1000))
   const secret = Buffer.from(key.replace('whsec_', ''), 'base64')
@@ -30,9 +39,9 @@ export async function send({ url, key, transport, clock }: Receiver, { id, ...co
     'webhook-timestamp': seconds,
     'webhook-signature': `v1,${signature}`,
   }
-  const request = { method: 'POST', body, url, headers, transport, key: 'webhook', idleMs, totalMs } as const
+  const request = { method: 'POST', body, url, headers, transport, key: name, idleMs, totalMs } as const
   const answer = await fetchBounded(request)
   await answer.drop()
   if (answer.status < 200 || answer.status > 299)
-    throw new PlatteError('store-unavailable', `webhook: ${answer.origin} answered with ${answer.status}`)
+    throw new PlatteError('store-unavailable', `${name}: ${answer.origin} answered with ${answer.status}`)
 }

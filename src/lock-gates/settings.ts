@@ -1,0 +1,30 @@
+/** Settings of gates and hooks of reboot locks; every build reads them, so the lists themselves are read elsewhere. */
+import { noFile, parseSigningKey, setting } from '../kernel/setting.ts'
+
+/** A list: a file that has it, or its JSON. */
+export type ListSource = { readonly file: string } | { readonly text: string }
+
+/** @throws Error that repeats nothing: URLs and tokens may be secret. */
+function parseList(text: string): ListSource {
+  if (/^file:./s.test(text)) return { file: text.slice('file:'.length) }
+  if (text.trimStart().startsWith('[')) return { text }
+  throw new Error('is neither a list as JSON nor file:PATH')
+}
+
+const gatesDoc = 'what must be open before a machine gets a slot: `file:PATH`, or a list as JSON'
+const hooksDoc =
+  'what is called after a slot was taken or freed: `file:PATH`, or a list as JSON (not on Workers and Lambda)'
+const keyDoc = 'the key that signs these calls: `whsec_` and 24 to 64 random bytes in base64'
+
+export const lockGateSettings = {
+  lockGates: setting('PLATTE_LOCK_GATES', gatesDoc, parseList, {
+    ...{ secret: true, needs: 'lock-gates', inFunction: noFile('set it to the list itself, as JSON') },
+  }),
+  lockHooks: setting('PLATTE_LOCK_HOOKS', hooksDoc, parseList, {
+    secret: true,
+    inFunction: () => 'works on servers only',
+    conflict: (_: ListSource, { lockHooksKey }: { readonly lockHooksKey?: string }) =>
+      lockHooksKey === undefined ? 'needs PLATTE_LOCK_HOOKS_KEY' : undefined,
+  }),
+  lockHooksKey: setting('PLATTE_LOCK_HOOKS_KEY', keyDoc, parseSigningKey, { secret: true }),
+}
