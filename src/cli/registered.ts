@@ -29,6 +29,8 @@ export const openGuard = async (options: Options): Promise<(() => Promise<void>)
 
 export const openReview = async (options: Options): Promise<Review | undefined> => registered.review?.(options)
 
-/** @returns `undefined` where the gates that settings name are open. */
-export const askLockGate = async (options: Options, group: string): Promise<string | undefined> =>
-  registered.lockGate?.(options, group)
+/** @returns what a server with the same settings says of it; `undefined` where the gates are open. */
+export async function askLockGate(options: Options, group: string) {
+  const reason = await registered.lockGate?.(options, group)
+  return reason === undefined ? undefined : { kind: 'gate' as const, reason }
+}

@@ -2,7 +2,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { loadCatalog } from '../../catalog/read.ts'
 import { command, type Options, openReadingOf, settingsOf } from '../../cli/options.ts'
-import { askLockGate } from '../../cli/registered.ts'
 import { notice, warn } from '../../cli/terminal.ts'
 import { refuseUnsafe } from '../../doctor/examine.ts'
 import { isGroupName } from '../../documents/paths.ts'
@@ -10,7 +9,7 @@ import { PlatteError } from '../../kernel/errors.ts'
 import { openStore } from '../../runtime/store.ts'
 import type { Lock } from '../document.ts'
 import { channelsOfGroup, holdIn } from '../holds.ts'
-import { maxSlots, type Veto } from '../semaphore.ts'
+import { maxSlots } from '../semaphore.ts'
 import { groupNames, type Locking, readLock } from '../store.ts'
 
 export interface LockOptions extends Options {
@@ -65,12 +64,6 @@ export async function groupOf(opened: Locking, group: string): Promise<Lock> {
     names.length > 0 && names.length <= 10 ? `the groups are ${names.join(', ')}` : 'platte lock list shows the groups'
   const hint = `${known}; platte lock create ${group} makes this one`
   throw new PlatteError('refused', `there is no lock group ${group}`, { hint })
-}
-
-/** What the gates say that settings name here, as a server with the same settings asks them. */
-export async function gateOf(options: Options, group: string): Promise<Veto | undefined> {
-  const reason = await askLockGate(options, group)
-  return reason === undefined ? undefined : { kind: 'gate', reason }
 }
 
 /** The hold in a channel of the group, in words, where the policy looks at holds. */

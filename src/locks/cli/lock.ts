@@ -1,6 +1,7 @@
 /** `platte lock`: what locksmithctl does, over the store itself; and what only an operator of the store can. */
 import { Command } from 'commander'
 import { oneOf, parseCount } from '../../cli/options.ts'
+import { askLockGate } from '../../cli/registered.ts'
 import { notice, show, table } from '../../cli/terminal.ts'
 import { PlatteError } from '../../kernel/errors.ts'
 import { timeText } from '../../kernel/format.ts'
@@ -17,7 +18,6 @@ import { vetoHere } from '../vetoes.ts'
 import { calendarWarning } from './calendar.ts'
 import { changeDriver, driverWords, placementText } from './driver.ts'
 import {
-  gateOf,
   groupOf,
   heldOf,
   type LockOptions,
@@ -79,7 +79,7 @@ export function lockCommand(): Command {
 async function showStatus(named: string | undefined, options: LockOptions & { wide?: boolean }): Promise<void> {
   const opened = await open(options)
   const [lock, now] = [await groupOf(opened, nameOf(named, options)), opened.clock()]
-  const gate = options.wide || options.json ? await gateOf(options, lock.group) : undefined
+  const gate = options.wide || options.json ? await askLockGate(options, lock.group) : undefined
   const veto = vetoHere(lock, { now, held: await heldOf(options, lock), gate })
   const stale = staleHoldersOf(lock, now).map(({ id }) => id)
   const { group, max, policy } = lock
