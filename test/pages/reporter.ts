@@ -13,9 +13,9 @@ const howTo = 'run it with: .ci/chromium run npm run test:pages'
 export function chromiumReporter({ required }: { readonly required: boolean }): Reporter {
   return {
     onTestRunEnd(modules) {
-      const found = modules.find(({ moduleId }) => moduleId.endsWith('/pages/chromium.test.ts'))
-      if (found === undefined && !required) return
-      const tests = [...(found?.children.allTests() ?? [])]
+      const found = modules.filter(({ moduleId }) => moduleId.includes('/test/pages/'))
+      if (found.length === 0 && !required) return
+      const tests = found.flatMap(({ children }) => [...children.allTests()])
       const passed = tests.filter((test) => test.result().state === 'passed').length
       if (chromium === undefined)
         say(`skipped, since PLATTE_CHROMIUM names none${required ? ', which fails here' : ''}; ${howTo}`)
