@@ -218,6 +218,24 @@ test('while a group moves to and fro, never more than max hold a slot, and nobod
   expect((await readLock(locking(), group))?.lock.holders).toEqual([])
 })
 
+test('operators see, change and bring back a group with requests to the Worker', async () => {
+  const group = await groupOf('asked', 1)
+  expect(await zincati(ask, group, 'a').lock()).toBe('done')
+  const path = `/v2/keys/coreos.com/updateengine/rebootlock/groups/${group}/semaphore`
+  const status = async () =>
+    ((await (await ask(path)).json()) as { node: { value: string; modifiedIndex: number } }).node
+  const { value, modifiedIndex } = await status()
+  expect(JSON.parse(value)).toEqual({ semaphore: 0, max: 1, holders: ['a'] })
+  const body = new URLSearchParams({ value: JSON.stringify({ semaphore: 1, max: 2, holders: ['a'] }) }).toString()
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  expect((await ask(`${path}?prevIndex=${modifiedIndex}`, { method: 'PUT', body, headers })).status).toBe(200)
+  expect(await zincati(ask, group, 'a').unlock()).toBe('done')
+  await moveGroup(locking(), group, 'bucket')
+  expect(JSON.parse((await status()).value)).toEqual({ semaphore: 2, max: 2, holders: [] })
+  expect(await placeOf(locking(), group)).toEqual({ driver: 'bucket', state: 'kept' })
+  expect((await readLock(locking(), group))?.lock.max).toBe(2)
+})
+
 test('operators change a group through its object', async () => {
   const group = await groupOf('operated', 1)
   expect(await zincati(ask, group, 'a').lock()).toBe('done')
