@@ -177,13 +177,13 @@ function again(error: unknown): 'again' {
 }
 
 test('while a group moves to and fro, never more than max hold a slot, and nobody loses one', async () => {
-  const [group, max] = ['moving', 3]
+  const [group, max] = ['moving', 2]
   await createGroup(locking(), group, max, 'operator')
   const holding = new Set<string>()
   const wrong: string[] = []
   let isOver = false
   const until = async (attempt: () => Promise<string>): Promise<void> => {
-    while ((await attempt()) !== 'done') await new Promise((resolve) => setTimeout(resolve, 50))
+    while ((await attempt()) !== 'done') await new Promise((resolve) => setTimeout(resolve, 250))
   }
   const machine = async (id: string, client: typeof zincati): Promise<number> => {
     let turns = 0
@@ -191,14 +191,14 @@ test('while a group moves to and fro, never more than max hold a slot, and nobod
       await until(client(ask, group, id).lock)
       holding.add(id)
       if (holding.size > max) wrong.push(`${[...holding]} reboot at once`)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await new Promise((resolve) => setTimeout(resolve, 50))
       holding.delete(id)
       await until(client(ask, group, id).unlock)
     }
     return turns
   }
   const operator = async (): Promise<void> => {
-    for (const driver of ['durable-object', 'bucket', 'durable-object', 'bucket'] as const) {
+    for (const driver of ['durable-object', 'bucket'] as const) {
       await new Promise((resolve) => setTimeout(resolve, 300))
       const move = () => moveGroup(locking(), group, driver)
       // The bucket has races, and machines win some.
@@ -210,8 +210,8 @@ test('while a group moves to and fro, never more than max hold a slot, and nobod
   }
   const [, ...turns] = await Promise.all([
     operator(),
-    ...range(3).map((i) => machine(`z${i}`, zincati)),
-    ...range(2).map((i) => machine(`l${i}`, locksmith)),
+    ...range(2).map((i) => machine(`z${i}`, zincati)),
+    ...range(1).map((i) => machine(`l${i}`, locksmith)),
   ])
   expect(wrong).toEqual([])
   expect(turns.every((one) => one > 0)).toBe(true)
