@@ -59,6 +59,7 @@ export const scaled: readonly string[] = [
   'core/conditions-properties.test.ts',
   'guard/model.test.ts',
   'http/explain.test.ts',
+  'locks/histories.test.ts',
   'locks/model.test.ts',
   'runtimes/events.test.ts',
 ]
