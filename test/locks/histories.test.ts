@@ -88,8 +88,10 @@ function check(world: World, before: Lock, after: Lock): void {
   for (const id of were?.keys() ?? []) {
     if (are?.has(id)) continue
     const silentMs = now - (world.seen.get(id) ?? now)
-    if (world.unlocking.has(id)) world.cameBack.set(id, now)
-    else if (policy.lease === undefined || silentMs < leaseMs) wrong.push(`${id} lost its slot after ${silentMs} ms`)
+    const isExpired = after.history.findLast((event) => event.id === id)?.what === 'expire'
+    if (world.unlocking.has(id) && !isExpired) world.cameBack.set(id, now)
+    else if (!isExpired || policy.lease === undefined || silentMs < leaseMs)
+      wrong.push(`${id} lost its slot after ${silentMs} ms`)
   }
   for (const id of are?.keys() ?? []) if (!were?.has(id)) checkGrant(world, id, [...(are?.keys() ?? [])])
 }
@@ -243,6 +245,11 @@ const maxRounds = 100
 async function finish(world: World, locking: Locking): Promise<void> {
   world.isGateOpen = true
   const turns = new Set<string>()
+  for (const machine of world.machines.filter(({ state }) => state === 'wants')) {
+    await act(world, locking, machine)
+    // The answer is lost.
+    machine.state = 'wants'
+  }
   for (let round = 0; round < maxRounds && turns.size < world.machines.length; round++) {
     world.now += 5 * minute
     for (const machine of world.machines) {
@@ -265,7 +272,7 @@ test('never too many, in a freeze or behind a gate; soaks are kept; each has its
   vi.stubGlobal('setTimeout', (next: () => void) => queueMicrotask(next))
   onTestFinished(() => void vi.unstubAllGlobals())
   for (let seed = 1; seed <= count; seed++) {
-    const wrong = await play(seed, seed % 10 === 0)
+    const wrong = await play(seed, seed % 4 === 0)
     if (wrong.length > 0) expect.fail(`history ${seed}: ${wrong.join('; ')}`)
   }
 })
