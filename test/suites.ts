@@ -27,6 +27,7 @@ export const long: readonly string[] = [
   'publish/two-signatures.test.ts',
   'adapters/s3-faults.test.ts',
   'adapters/s3-bad-input.test.ts',
+  'locks/fleet-of-zones.test.ts',
   'cli/adopt.test.ts',
   'cli/json.test.ts',
   'cli/paths.test.ts',
