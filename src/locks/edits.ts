@@ -7,7 +7,7 @@ import type { Holder, Intent, Semaphore, Veto, Via, Written } from './semaphore.
 import * as semaphores from './semaphore.ts'
 import { unasked } from './semaphore.ts'
 import { type Current, editLock, type LockChange, type LockEdit, type Locking } from './store.ts'
-import { isTickDue, soakingOf, tickOf } from './ticks.ts'
+import { isTickDue, soakingOf, startTick, tickOf } from './ticks.ts'
 import { vetoHere } from './vetoes.ts'
 import { rezone, zoneOf } from './zones.ts'
 
@@ -36,7 +36,7 @@ export const lockMachine = (locking: Locking, group: string, { id, via, held, ga
   editLock<LockResult>(locking, group, (current) => {
     const { lock, freeing } = withoutStaleHolders(current, id)
     const { now } = current
-    const at = { since: isoText(now), tick: tickOf(lock, now) }
+    const at = { since: isoText(now), tick: startTick(lock, now) }
     const zoned = zoneOf(lock.policy, id, zone)
     const outcome = semaphores.lock(lock, { id, via, ...at, ...zoned })
     if (outcome.kind === 'full') return { result: outcome, change: freeing }
@@ -83,7 +83,7 @@ export function soaks({ lock, now }: Pick<Current, 'lock' | 'now'>, id: string):
   const tick = tickOf(lock, now)
   const others = soakingOf(lock, tick).filter((one) => one.id !== id)
   const zone = semaphores.findHolder(lock, id)?.zone
-  const one = { id, tick, ...(zone !== undefined && { zone }) }
+  const one = { id, tick: startTick(lock, now), ...(zone !== undefined && { zone }) }
   return { more: { soaking: [...others, one].slice(-semaphores.maxHolders) } }
 }
 
@@ -199,7 +199,7 @@ function granted({ lock, now }: Current, intent: Intent, zoned: Pick<Holder, 'zo
   if (intent.kind === 'set-max') return { ...lock, max: intent.max }
   if (intent.kind === 'unlock') return semaphores.unlock(lock, intent.id)
   if (intent.kind === 'nothing') return lock
-  const at = { since: isoText(now), tick: tickOf(lock, now) }
+  const at = { since: isoText(now), tick: startTick(lock, now) }
   const outcome = semaphores.lock(lock, { id: intent.id, via: 'locksmith', ...at, ...zoned })
   return outcome.kind === 'locked' ? outcome.semaphore : undefined
 }

@@ -26,6 +26,10 @@ export function tickOf({ ticks }: Pick<Lock, 'ticks'>, now: Instant): number {
   return ticks.ms + (step >= 0 && step <= maxStepMs ? Math.floor(step) : 0)
 }
 
+/** For what begins now. While the clock is behind, the one ahead will count time from before this: at most a step. */
+export const startTick = (lock: Pick<Lock, 'ticks'>, now: Instant): number =>
+  tickOf(lock, now) + (lock.ticks && isBehind(lock.ticks, now) ? maxStepMs : 0)
+
 export const ticksAt = (lock: Pick<Lock, 'ticks'>, now: Instant): Lock['ticks'] =>
   lock.ticks && isBehind(lock.ticks, now) ? lock.ticks : { at: isoText(now), ms: tickOf(lock, now) }
 
