@@ -31,6 +31,8 @@ export const webCrypto: CupCrypto = {
 interface Signer {
   readonly publicKey: CupKey
   readonly sign: Sign
+  /** Whether a root lists the key: comparing costs as much as hashing. */
+  readonly listed: WeakMap<CatalogState['root'], boolean>
 }
 
 /** @throws PlatteError('configuration') for keys that cannot be used. */
@@ -80,14 +82,18 @@ async function loadKeys(source: CupSource, { readText }: FeatureContext): Promis
 
 async function openSigner(key: PrivateCupKey, crypto: CupCrypto): Promise<Signer> {
   const publicKey = await publicHalf(key)
-  if (key.kty === 'EC') return { publicKey, sign: await crypto.openP256(key) }
-  return { publicKey, sign: (await import('./ml-dsa.ts')).openMlDsa(bytesOf(key.priv)).sign }
+  const listed = new WeakMap()
+  if (key.kty === 'EC') return { publicKey, listed, sign: await crypto.openP256(key) }
+  return { publicKey, listed, sign: (await import('./ml-dsa.ts')).openMlDsa(bytesOf(key.priv)).sign }
 }
 
 /** @throws PlatteError('store-unavailable') without a root. */
-function isListed(state: CatalogState | undefined, { publicKey }: Signer): boolean {
+function isListed(state: CatalogState | undefined, { publicKey, listed }: Signer): boolean {
   if (state === undefined) throw new PlatteError('store-unavailable', 'the root is not read yet')
-  return (state.root.root.roles.cup?.keys ?? []).some((one) => one.kid === publicKey.kid && sameJson(one, publicKey))
+  const { root } = state
+  const found = listed.get(root) ?? root.root.roles.cup?.keys.some((one) => sameJson(one, publicKey)) ?? false
+  listed.set(root, found)
+  return found
 }
 
 const unknownKey = (keyId: string): PlatteError =>
