@@ -16,10 +16,14 @@ export interface Transfer {
 /** @returns what MatchPattern is: `docker_@v.raw` for `docker.raw`. */
 const patternOf = (file: string): string => (file.includes('@v') ? file : file.replace(/(?=\.|$)/, '_@v'))
 
+/** What systemd unpacks on its way: the target has what was in it. */
+const packed = /\.(xz|gz|bz2)$/
+
 /** systemd fills in `%m`, the id of the machine: ramps and targets need it. */
 export function renderTransfer({ url, app, channel, board, file }: Transfer): string {
   const pattern = patternOf(file)
-  const name = pattern.replace(/[._-]*@v/, '')
+  const target = pattern.replace(packed, '')
+  const name = target.replace(/[._-]*@v/, '')
   return `[Transfer]
 # yes, where SHA256SUMS.gpg is published beside each release, and its key is in /etc/systemd/import-pubring.gpg
 Verify=no
@@ -33,7 +37,7 @@ MatchPattern=${pattern}
 InstancesMax=2
 Type=regular-file
 Path=/opt/extensions/${name.replace(/\..*/, '')}
-MatchPattern=${pattern}
+MatchPattern=${target}
 CurrentSymlink=/etc/extensions/${name}
 Mode=0644
 `

@@ -41,7 +41,14 @@ export function readAsked(segments: readonly string[], query: (name: string) => 
 
 /** `docker.raw` of 28.0.4 is `docker_28.0.4.raw`; a name that holds the version stays as it is. */
 export const nameWithVersion = (name: string, version: string): string =>
-  name.includes(version) ? name : name.replace(/(?=\.|$)/, `_${version}`)
+  holds(name, version) ? name : name.replace(/(?=\.|$)/, `_${version}`)
+
+/** Not as a part of another number, nor a number without dots as a part of a word: 4 is not in `arm64`, nor in `mp4`. */
+function holds(name: string, version: string): boolean {
+  const more = version.includes('.') ? '\\d' : '\\da-zA-Z'
+  const text = version.replace(/[.+]/g, '\\$&')
+  return RegExp(`(?<![${more}]|\\d\\.)v?${text}(?![${more}]|\\.\\d)`).test(name)
+}
 
 /** As sha256sum writes it. */
 export const renderList = (version: string, packages: BoardPackages['packages']): string =>

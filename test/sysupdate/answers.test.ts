@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { publish } from '../../src/channels/publish.ts'
+import { renderTransfer } from '../../src/clients/transfer.ts'
 import { createApp } from '../../src/runtime/app.ts'
 import { answerSysupdate } from '../../src/sysupdate/answer.ts'
 import { nameWithVersion } from '../../src/sysupdate/listing.ts'
@@ -28,7 +29,27 @@ test.each([
   ['docker.x86-64.raw.xz', '28.0.4', 'docker_28.0.4.x86-64.raw.xz'],
   ['docker-28.0.4.raw', '28.0.4', 'docker-28.0.4.raw'],
   ['docker', '1', 'docker_1'],
+  ['docker-v28.0.4.raw', '28.0.4', 'docker-v28.0.4.raw'],
+  ['docker-4.raw', '4', 'docker-4.raw'],
+  ['docker-v4.raw', '4', 'docker-v4.raw'],
+  ['docker-arm64.raw', '4', 'docker-arm64_4.raw'],
+  ['mp4.raw', '4', 'mp4_4.raw'],
+  ['dev4.raw', '4', 'dev4_4.raw'],
+  ['docker-28.0.4.raw', '8.0.4', 'docker-28_8.0.4.0.4.raw'],
+  ['docker-28.0.4.raw', '28.0', 'docker-28_28.0.0.4.raw'],
+  ['docker28.0.4.raw', '28.0.4', 'docker28.0.4.raw'],
+  ['docker-1.0.0+2.raw', '1.0.0+2', 'docker-1.0.0+2.raw'],
 ])('%s of %s is %s', (name, version, named) => expect(nameWithVersion(name, version)).toBe(named))
+
+test.each([
+  ['docker.raw', ['docker_@v.raw', 'docker_@v.raw'], 'docker.raw'],
+  ['docker.raw.xz', ['docker_@v.raw.xz', 'docker_@v.raw'], 'docker.raw'],
+  ['docker-@v.x86-64.raw.gz', ['docker-@v.x86-64.raw.gz', 'docker-@v.x86-64.raw'], 'docker.x86-64.raw'],
+])('a transfer of %s: systemd unpacks it', (file, patterns, link) => {
+  const text = renderTransfer({ url: publicUrl, app: 'docker', channel: 'stable', board: 'x86-64', file })
+  expect([...text.matchAll(/MatchPattern=(.*)/g)].map(([, one]) => one)).toEqual(patterns)
+  expect(text).toContain(`CurrentSymlink=/etc/extensions/${link}\n`)
+})
 
 describe('a channel with two releases', () => {
   let get: ReturnType<typeof serve>

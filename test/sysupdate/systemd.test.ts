@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 
 const program = process.env.PLATTE_SYSUPDATE
@@ -47,31 +48,42 @@ const sysupdate = (...args: readonly string[]): Promise<readonly [code: number, 
 function publish(version: string): void {
   writeFileSync(join(home, 'docker.raw'), `docker ${version}`)
   const where = ['--channel', 'stable', '--board', 'x86-64', '--create']
-  platte('publish', 'docker.raw', '--raw', '--version', version, ...where)
+  writeFileSync(join(home, 'zfs.raw.gz'), gzipSync(`zfs ${version}`))
+  platte('publish', 'docker.raw', 'zfs.raw.gz', '--raw', '--version', version, ...where)
 }
 
 const hold = (version: string) => platte('hold', version, '--channel', 'stable', '--reason', 'it does not start')
 
 beforeAll(async () => {
   if (program === undefined) return
-  for (const folder of ['etc/sysupdate.d', 'etc/extensions', 'opt'])
+  for (const folder of ['etc/sysupdate.d', 'etc/sysupdate.zfs.d', 'etc/extensions', 'opt'])
     mkdirSync(join(machine, folder), { recursive: true })
   writeFileSync(join(machine, 'etc/machine-id'), '0123456789abcdef0123456789abcdef\n')
   env.PLATTE_ROOT = /PLATTE_ROOT=(\S+)/.exec(platte('init'))?.[1]
   publish('1.0.0')
   const url = await serve()
   env.PORT = new URL(url).port
-  const choice = ['--channel', 'stable', '--board', 'x86-64', '--transfer', 'docker.raw']
-  const transfer = platte('client-config', ...choice, '--public-url', url)
-  for (const ending of ['conf', 'transfer']) writeFileSync(join(machine, `etc/sysupdate.d/docker.${ending}`), transfer)
+  for (const [file, to] of [
+    ['docker.raw', 'sysupdate.d'],
+    ['zfs.raw.gz', 'sysupdate.zfs.d'],
+  ] as const) {
+    const choice = ['--channel', 'stable', '--board', 'x86-64', '--transfer', file]
+    const transfer = platte('client-config', ...choice, '--public-url', url)
+    for (const ending of ['conf', 'transfer']) writeFileSync(join(machine, 'etc', to, `a.${ending}`), transfer)
+  }
 })
 afterAll(async () => {
   await stop()
   rmSync(home, { recursive: true })
 })
 
-const current = () => readlinkSync(join(machine, 'etc/extensions/docker.raw')).split('/').at(-1) ?? ''
-const installed = () => [current(), readFileSync(join(machine, 'opt/extensions/docker', current()), 'utf8')]
+function installed(name = 'docker') {
+  const file =
+    readlinkSync(join(machine, 'etc/extensions', `${name}.raw`))
+      .split('/')
+      .at(-1) ?? ''
+  return [file, readFileSync(join(machine, 'opt/extensions', name, file), 'utf8')]
+}
 
 test.skipIf(program === undefined)('lists, installs 1, then 2, and not 3, which is held', async () => {
   expect(await sysupdate('list')).toEqual([0, expect.stringMatching(/1\.0\.0 .*candidate/)])
@@ -89,6 +101,11 @@ test.skipIf(program === undefined)('lists, installs 1, then 2, and not 3, which 
   await serve()
   expect(await sysupdate('update')).toEqual([0, expect.stringMatching(/No update needed/)])
   expect(installed()).toEqual(['docker_2.0.0.raw', 'docker 2.0.0'])
+})
+
+test.skipIf(program === undefined)('a compressed package is unpacked, and has a name without that', async () => {
+  expect((await sysupdate('-C', 'zfs', 'update'))[0]).toBe(0)
+  expect(installed('zfs')).toEqual(['zfs_2.0.0.raw', 'zfs 2.0.0'])
 })
 
 test.skipIf(program === undefined)('a channel that offers nothing leaves a machine with what it has', async () => {
