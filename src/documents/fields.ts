@@ -8,6 +8,7 @@ import { parseVersion } from '../release/version.ts'
 
 /** Members of every plain object. */
 const reservedNames = new Set(['constructor', 'prototype', '__proto__'])
+export const isReserved = (name: string): boolean => reservedNames.has(name)
 export const reservedKeysMessage = 'must be an object without reserved names'
 const withoutReservedKeys = v.custom<Record<string, unknown>>((input) => {
   const isObject = typeof input === 'object' && input !== null && !Array.isArray(input)

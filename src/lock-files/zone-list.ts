@@ -1,5 +1,6 @@
 /** An operator's list of machines and their zones, as a text. */
 import { createHmac } from 'node:crypto'
+import { isReserved } from '../documents/fields.ts'
 import { isListedId, isZoneName } from '../documents/paths.ts'
 import { PlatteError } from '../kernel/errors.ts'
 
@@ -40,6 +41,7 @@ export function parseZoneList(file: string, text: string, limits: Limits): Machi
       refuse(
         `the zone ${JSON.stringify(zone.slice(0, 80))} must be 1 to 63 of A-Z a-z 0-9 _ -, a letter or digit first`,
       )
+    if (isReserved(zone)) refuse(`${zone} is a reserved name: call the zone otherwise`)
     const before = zones.get(id)
     if (before && before.zone !== zone) refuse(`${id} is in zone ${before.zone} already, by line ${before.line}`)
     zones.set(id, { zone, line: i + 1 })

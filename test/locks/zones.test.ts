@@ -1,5 +1,6 @@
 /** Zones of a group, in both protocols: by the operator's list, and by the name of the group. */
 import { expect, test } from 'vitest'
+import { zoneRows } from '../../src/locks/cli/zones.ts'
 import type { LockPolicy } from '../../src/locks/document.ts'
 import { configureGroup, createGroup, lockMachine } from '../../src/locks/edits.ts'
 import { readLock } from '../../src/locks/store.ts'
@@ -141,6 +142,18 @@ test('names make no group, and change none that exists', async () => {
   for await (const key of endpoint.store.bucket.list('locks/')) groups.push(key)
   const names = ['other.locksmith', 'other.zincati', group, own]
   expect(groups).toEqual(names.map((name) => `locks/${name}.json`))
+})
+
+test('a machine may name its zone as a member of every object', async () => {
+  const endpoint = await openEndpoint()
+  await setZones(endpoint, { ...list, bySuffix: true })
+  expect((await preReboot(endpoint, 'c1', `${group}.constructor`)).status).toBe(200)
+  const { lock } = (await readLock(endpoint.locking, group)) ?? {}
+  expect(lock && zoneRows(lock, 0)).toEqual([
+    { zone: 'a', listed: 3, taken: 0 },
+    { zone: 'b', listed: 2, taken: 0 },
+    { zone: 'constructor', listed: 0, taken: 1 },
+  ])
 })
 
 test('without zones by name, such a group is unknown', async () => {

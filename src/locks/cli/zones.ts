@@ -112,7 +112,9 @@ export function zoneRows({ holders, ...lock }: Lock, tick: number): readonly Zon
   const { zones } = lock.policy
   const taken = [...(holders ?? []), ...soakingOf({ holders, ...lock }, tick)]
   const rows = zones === undefined ? [] : [...takenByZone(zones, taken)]
-  return rows.map(([zone, count]) => ({ zone, listed: countIds(zones?.machines?.[zone]), taken: count }))
+  // A machine may name its zone as a member that every object has.
+  const lists = new Map(Object.entries(zones?.machines ?? {}))
+  return rows.map(([zone, count]) => ({ zone, listed: countIds(lists.get(zone)), taken: count }))
 }
 
 const countIds = (list: string | undefined): number => list?.split(' ').length ?? 0
