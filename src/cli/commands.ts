@@ -57,8 +57,7 @@ const subcommands: Commands = {
 export const registered = {
   endpoint: async (options: Options) => (await import('../publish-api/cli.ts')).openEndpoint(options),
   review: async (options: Options) => (await import('../fallbacks/cli/review.ts')).reviewOf(options),
-  lockGate: async (options: Options, group: string) =>
-    (await import('../lock-gates/cli.ts')).gateReasonOf(options, group),
+  lockGate: async (...asked: [Options, string]) => (await import('../lock-gates/cli.ts')).gateReasonOf(...asked),
   guard: async (options: Options) => (await import('../guard/cli.ts')).openGuard(options),
 }
 
