@@ -135,7 +135,44 @@ describe('leftovers', () => {
     expect(await readdir(at('.next', key))).toEqual([])
     expect((await read()).text).toBe('4')
   })
+
+  test.each([
+    ['in the last hour', 0],
+    ['while the clock was years ahead', 10 * 365 * 24 * hourMs],
+  ])('of the states superseded %s the last thousand stay', async (_, aheadMs) => {
+    await documents().create(key, bytesOf('0'))
+    const date = Date.now() + aheadMs
+    await supersede(1_500, date)
+    const swap = async (now: () => number) => documents(now).swap(key, bytesOf('1'), (await read()).token)
+    expect(await swap(() => Date.now() + 30_000)).toBe('ok')
+    expect((await readdir(at('.next', key))).length).toBe(1_501)
+    expect(await swap(() => Date.now() + 120_000)).toBe('ok')
+    const left = await readdir(at('.next', key))
+    expect(left.length).toBe(1_000)
+    expect(left).toContain(`${date + 1_499}-${'0'.repeat(64)}`)
+    expect((await read()).text).toBe('1')
+  })
+
+  test('a process that swaps many times removes them meanwhile', async () => {
+    const late = documents(() => Date.now() + 120_000)
+    await late.create(key, bytesOf('0'))
+    const swap = async () => late.swap(key, bytesOf('1'), (await late.get(key, 100))?.token ?? '')
+    await swap()
+    await supersede(1_500, Date.now())
+    for (let i = 0; i <= 100; i++) await swap()
+    expect((await readdir(at('.next', key))).length).toBe(1_000)
+  })
 })
+
+/** As swaps leave them. */
+async function supersede(states: number, date: number): Promise<void> {
+  await mkdir(at('.next', key), { recursive: true })
+  for (let i = 0; i < states; i++) {
+    const path = at('.next', key, `${date + i}-${'0'.repeat(64)}`)
+    await writeFile(path, '')
+    await utimes(path, (date + i) / 1000, (date + i) / 1000)
+  }
+}
 
 const put = async (name: string, text: string): Promise<'stored' | 'same'> => {
   const hasher = nodeHasher()

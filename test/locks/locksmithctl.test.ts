@@ -1,6 +1,6 @@
 /**
  * The real locksmithctl against a server over a folder, as a transcript: `$` what was run, `>` stdout, `!` stderr, `=` the
- * exit code. Only where PLATTE_LOCKSMITHCTL names the binary: `.ci/locksmith run npm test -- test/locks/locksmithctl.test.ts`.
+ * exit code. Only where PLATTE_LOCKSMITH names the binaries: `.ci/locksmith run npm test -- test/locks/locksmithctl.test.ts`.
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -12,8 +12,9 @@ import type { Running } from '../../src/runtime/server.ts'
 import { readSettings } from '../../src/runtime/settings.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { lockTokens, makeSceneStore } from '../scenes/fixture.ts'
+import { locksmiths } from './real-machines.ts'
 
-const binary = process.env.PLATTE_LOCKSMITHCTL ?? ''
+const binary = locksmiths && join(locksmiths, 'coreos-0.6.2/locksmithctl')
 const file = join(import.meta.dirname, 'locksmithctl.txt')
 let running: Running
 let dir: string

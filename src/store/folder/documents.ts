@@ -12,11 +12,10 @@
  * a late one finds its state followed. Each state's file is dated at least a millisecond after the one before, so equal
  * bytes written later are another state; clocks that jump do no harm.
  *
- * A later swap removes followers older than an hour. So a process that is frozen for over an hour between its last look at
- * the document and the rename would bring an old state back. The link itself is checked again after it was made.
+ * A later swap removes followers older than an hour, and of over 1000 those older than a minute. A process that is frozen for
+ * longer between its last look and the rename would bring an old state back. The link itself is checked again.
  *
- * Needs hard links, and a file system on which all writers see each other's names at once: a local disk, or NFS
- * mounted with `lookupcache=none`.
+ * Needs hard links, and a file system on which all writers see names at once: a local disk, or NFS with `lookupcache=none`.
  */
 
 import { createHash } from 'node:crypto'
@@ -33,11 +32,11 @@ import * as files from './files.ts'
 
 /** The cap for reading back a write: more than any document has. */
 const readAtMostBytes = 16 * 1024 * 1024
-/** How long a follower is kept. */
-const keepMs = 60 * 60 * 1000
+/** How long followers are kept, and how many for that long. */
+const [keepMs, keepAtMost] = [60 * 60 * 1000, 1000]
 /** A crash leaves one state unmoved, a crowd a few; more means that another program writes here. */
 const followAtMost = 1000
-/** Attempts of a swap to move the document to its new state; after these, a later swap does it. */
+/** Attempts to move the document to its new state; after these, a later swap does it. */
 const moveAtMost = 8
 
 /** A state as it was read from one file. */
@@ -53,7 +52,7 @@ export interface FolderOptions {
 
 /** @param root the folder: it must exist; nothing here makes it. */
 export function folderDocuments(root: string, { clock }: FolderOptions): Documents {
-  const store = { root, tidied: new Map<string, Instant>(), clock }
+  const store: Store = { root, tidied: new Map(), clock }
   return {
     async get(key, maxBytes, known) {
       const state = await newest(store, checkKey(key), maxBytes)
@@ -69,8 +68,8 @@ export function folderDocuments(root: string, { clock }: FolderOptions): Documen
 
 interface Store extends FolderOptions {
   readonly root: string
-  /** When this process last removed the leftovers of a key. */
-  readonly tidied: Map<string, Instant>
+  /** When this process last removed the leftovers of a key, and how often it swapped since then. */
+  readonly tidied: Map<string, { at?: Instant; swaps?: number }>
 }
 
 const pathOf = (store: Store, key: string): string => join(store.root, key)
@@ -203,7 +202,7 @@ async function settle(store: Store, key: string, linked: { readonly temporary: s
     if (at === 0 || at < states.length - 1) return true
     if (!replace(path, states[0], linked.temporary)) continue
     await files.syncFolder(dirname(path))
-    await tidy(store, key, (now) => files.sweep(dirname(followerOf(store, key, linked.mine)), now - keepMs))
+    await tidy(store, key)
     return true
   }
   return true
@@ -224,10 +223,9 @@ function replace(path: string, expected: State, temporary: string): boolean {
   }
 }
 
-/** Removes leftovers, at most once an hour for each key in each process. */
-async function tidy(store: Store, key: string, work: (now: Instant) => Promise<void>): Promise<void> {
-  const now = store.clock()
-  if (Math.abs(now - (store.tidied.get(key) ?? Number.NEGATIVE_INFINITY)) < keepMs) return
-  store.tidied.set(key, now)
-  await work(now)
+async function tidy(store: Store, key: string): Promise<void> {
+  const [now, { at = Number.NEGATIVE_INFINITY, swaps = 0 }] = [store.clock(), store.tidied.get(key) ?? {}]
+  const isDue = Math.abs(now - at) >= keepMs || swaps >= keepAtMost / 10
+  store.tidied.set(key, isDue ? { at: now } : { at, swaps: swaps + 1 })
+  if (isDue) await files.sweep(dirname(followerOf(store, key, '-')), now, keepMs, keepAtMost)
 }

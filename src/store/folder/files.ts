@@ -185,11 +185,13 @@ export const removeFile = (path: string): Promise<void> => attemptIfThere('remov
 /** Removes a file that nobody needs; after a failure it stays until it is swept. */
 export const discardFile = (path: string): Promise<void> => removeFile(path).catch(() => undefined)
 
-/** Removes files directly in a folder that were last written before `before`. Never fails. */
-export async function sweep(folder: string, before: Instant): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
-    const written = await statOrNone(join(folder, name))
-    if (written !== undefined && written.mtimeMs < before) await discardFile(join(folder, name))
+/** Removes files directly in a folder after `keepMs`; of more than `most`, the first by name after a minute. Never fails. */
+export async function sweep(folder: string, now: Instant, keepMs: number, most = Number.POSITIVE_INFINITY) {
+  const names = (await readdir(folder).catch(() => [])).sort()
+  for (const [i, name] of names.entries()) {
+    const { mtimeMs = now, ctimeMs = now } = (await statOrNone(join(folder, name))) ?? {}
+    const isOfCrowd = i < names.length - most && Math.abs(now - Number(ctimeMs)) > 60_000
+    if (isOfCrowd || mtimeMs < now - keepMs) await discardFile(join(folder, name))
   }
 }
 
@@ -200,7 +202,7 @@ const swept = new Map<string, Instant>()
 export async function sweepTemporary(root: string, now: Instant): Promise<void> {
   if (Math.abs(now - (swept.get(root) ?? Number.NEGATIVE_INFINITY)) < hourMs) return
   swept.set(root, now)
-  await sweep(temporaryFolder(root), now - 24 * hourMs)
+  await sweep(temporaryFolder(root), now, 24 * hourMs)
 }
 
 /** All keys that start with `prefix`, in byte order. */
