@@ -17,6 +17,8 @@ export const maxNonces = 16
 /** A day. */
 export const maxExpiries = 100
 export const maxFreezes = 100
+/** Of servers that differ by over an hour. */
+export const maxClocks = 8
 export const maxOutbox = 500
 /** One each day, and some. */
 export const maxBusy = 500
@@ -116,6 +118,8 @@ const outbox = v.strictObject({
   claim: v.exactOptional(v.strictObject({ by: field.hex(32), until: field.instant })),
 })
 
+const clock = { at: field.instant, ms: field.count }
+
 const schema = v.strictObject({
   format: v.literal(1),
   type: v.literal('lock'),
@@ -133,9 +137,16 @@ const schema = v.strictObject({
   ),
   policy,
   expiries: v.pipe(v.array(field.instant), v.maxLength(maxExpiries)),
+  /** The same in ticks: a clock that jumps ends no day. */
+  expiryTicks: v.exactOptional(v.pipe(v.array(field.count), v.maxLength(maxExpiries))),
   rolledBackAt: v.exactOptional(field.instant),
   /** Time that passed for sure, as of an instant: what leases and soaks are measured by. */
-  ticks: v.exactOptional(v.strictObject({ at: field.instant, ms: field.count })),
+  ticks: v.exactOptional(
+    v.strictObject({
+      ...clock,
+      others: v.exactOptional(v.pipe(v.array(v.strictObject(clock)), v.maxLength(maxClocks))),
+    }),
+  ),
   /** Machines that came back, each with the ticks of that moment. */
   soaking: v.exactOptional(
     v.pipe(v.array(v.strictObject({ id: holderId, tick: field.count, zone })), v.maxLength(maxHolders)),

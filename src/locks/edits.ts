@@ -213,19 +213,17 @@ function withoutStaleHolders({ lock, now }: Current, asking?: string): { lock: L
   const { lease, expirePerDay = 0 } = lock.policy
   const kept = isTickDue(lock, now) ? { lock, freeing: { events: [] } } : { lock }
   if (lease === undefined || expirePerDay === 0) return kept
-  const today = lock.expiries.filter((at) => now - Date.parse(at) < dayMs)
-  const allowance = expirePerDay - today.length
-  const { semaphore, freed } = semaphores.freeOverdue(lock, {
-    leaseMs: durationMs(lease),
-    allowance,
-    tick: tickOf(lock, now),
-    asking,
-  })
+  const tick = tickOf(lock, now)
+  const today = lock.expiries.filter((at) => Math.abs(now - Date.parse(at)) < dayMs)
+  const ticksToday = (lock.expiryTicks ?? []).filter((at) => tick - at < dayMs)
+  const allowance = expirePerDay - Math.max(today.length, ticksToday.length)
+  const { semaphore, freed } = semaphores.freeOverdue(lock, { leaseMs: durationMs(lease), allowance, tick, asking })
   if (freed.length === 0) return kept
   const expiries = [...today, ...freed.map(() => isoText(now))]
+  const expiryTicks = [...ticksToday, ...freed.map(() => tick)]
   const events = freed.map(({ id, via }) => ({ what: 'expire' as const, via, id }))
   const holders = semaphore.holders && [...semaphore.holders]
-  return { lock: { ...lock, holders }, freeing: { semaphore, more: { expiries }, events } }
+  return { lock: { ...lock, holders }, freeing: { semaphore, more: { expiries, expiryTicks }, events } }
 }
 
 type Events = LockChange['events']

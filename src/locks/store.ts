@@ -30,7 +30,7 @@ export interface Locking {
   readonly claimFor?: (group: string) => string | undefined
 }
 
-type Changing = 'policy' | 'expiries' | 'rolledBackAt' | 'soaking' | 'locksmithWaits' | 'outbox'
+type Changing = 'policy' | 'expiries' | 'expiryTicks' | 'rolledBackAt' | 'soaking' | 'locksmithWaits' | 'outbox'
 
 export interface LockChange {
   readonly semaphore?: Semaphore

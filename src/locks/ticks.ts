@@ -5,37 +5,44 @@
 import { durationMs } from '../documents/fields.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
-import type { Lock } from './document.ts'
+import { type Lock, maxClocks } from './document.ts'
 
 /** Two looks that are further apart, or in the wrong order, add nothing. */
 const maxStepMs = 12 * 60 * 1000
-/**
- * Servers' clocks differ by minutes: the one ahead counts. A clock that was further ahead is set right, since a step back to
- * it adds nothing.
- */
-const maxAheadMs = 60 * 60 * 1000
+/** Servers' clocks that differ by less count as one, and the one ahead counts. Others count each for itself. */
+const maxApartMs = 60 * 60 * 1000
 /** At most this often a look is written that changes nothing else. */
 const writtenEveryMs = 5 * 60 * 1000
 
 type Ticking = Pick<Lock, 'ticks' | 'policy' | 'holders' | 'soaking'>
+type Ticks = NonNullable<Lock['ticks']>
 
 /** Now, in ticks. */
-export function tickOf({ ticks }: Pick<Lock, 'ticks'>, now: Instant): number {
-  if (ticks === undefined) return 0
-  const step = now - Date.parse(ticks.at)
-  return ticks.ms + (step >= 0 && step <= maxStepMs ? Math.floor(step) : 0)
+export const tickOf = (lock: Pick<Lock, 'ticks'>, now: Instant): number => (lock.ticks ? ticksAt(lock, now).ms : 0)
+
+/** What each clock saw is compared with its own last look: steps from one clock to another and back would add up. */
+export function ticksAt({ ticks }: Pick<Lock, 'ticks'>, now: Instant): Ticks {
+  if (ticks === undefined) return { at: isoText(now), ms: 0 }
+  const { clocks, mine } = readClocks(ticks, now)
+  const stepMs = mine ? now - Date.parse(mine.at) : 0
+  if (stepMs < 0) return ticks
+  const ms = Math.max(ticks.ms, mine && stepMs <= maxStepMs ? mine.ms + Math.floor(stepMs) : 0)
+  const others = clocks.filter((one) => one !== mine).slice(0, maxClocks - 1)
+  return { at: isoText(now), ms, ...(others.length > 0 && { others }) }
 }
 
 /** For what begins now. While the clock is behind, the one ahead will count time from before this: at most a step. */
-export const startTick = (lock: Pick<Lock, 'ticks'>, now: Instant): number =>
-  tickOf(lock, now) + (lock.ticks && isBehind(lock.ticks, now) ? maxStepMs : 0)
+export function startTick(lock: Pick<Lock, 'ticks'>, now: Instant): number {
+  const mine = lock.ticks && readClocks(lock.ticks, now).mine
+  return tickOf(lock, now) + (mine && Date.parse(mine.at) > now ? maxStepMs : 0)
+}
 
-export const ticksAt = (lock: Pick<Lock, 'ticks'>, now: Instant): Lock['ticks'] =>
-  lock.ticks && isBehind(lock.ticks, now) ? lock.ticks : { at: isoText(now), ms: tickOf(lock, now) }
-
-function isBehind({ at }: NonNullable<Lock['ticks']>, now: Instant): boolean {
-  const ahead = Date.parse(at) - now
-  return ahead > 0 && ahead <= maxAheadMs
+/** `mine`: the one nearest to now. */
+function readClocks({ at, ms, others = [] }: Ticks, now: Instant) {
+  const apart = (one: { readonly at: string }): number => Math.abs(Date.parse(one.at) - now)
+  const clocks = [{ at, ms }, ...others]
+  const [mine] = clocks.filter((one) => apart(one) <= maxApartMs).sort((a, b) => apart(a) - apart(b))
+  return { clocks, mine }
 }
 
 /** Whether something waits for time to pass, and a look should be written. */
@@ -43,8 +50,8 @@ export function isTickDue(lock: Ticking, now: Instant): boolean {
   const { policy, holders, ticks } = lock
   const isLeased = policy.lease !== undefined && policy.expirePerDay !== undefined && (holders?.length ?? 0) > 0
   if (!isLeased && soakingOf(lock, tickOf(lock, now)).length === 0) return false
-  if (ticks === undefined) return true
-  return !isBehind(ticks, now) && Math.abs(now - Date.parse(ticks.at)) > writtenEveryMs
+  const last = ticks && readClocks(ticks, now).mine?.at
+  return last === undefined || now - Date.parse(last) > writtenEveryMs
 }
 
 /** Machines whose slot stays taken after they came back; none that holds one again. */
