@@ -10,7 +10,7 @@ export const unit: readonly string[] = [
   ),
   ...['memory', 'tar', 'near', 'metrics', 'system'].map((name) => `adapters/${name}.test.ts`),
   'apply/apply.test.ts',
-  ...['locks', 'driver', 'model'].map((name) => `locks/${name}.test.ts`),
+  ...['clocks', 'locks', 'driver', 'model'].map((name) => `locks/${name}.test.ts`),
   ...['policy', 'countersign'].map((name) => `publish/${name}.test.ts`),
   ...['service', 'receipts', 'sweep', 'bytes'].map((name) => `uploads/${name}.test.ts`),
   ...['config', 'store-setting', 'settings'].map((name) => `runtimes/${name}.test.ts`),
@@ -60,8 +60,7 @@ export const scaled: readonly string[] = [
   'core/conditions-properties.test.ts',
   'guard/model.test.ts',
   'http/explain.test.ts',
-  'locks/histories.test.ts',
-  'locks/model.test.ts',
+  'locks/{clocks,histories,model}.test.ts',
   'runtimes/events.test.ts',
 ]
 

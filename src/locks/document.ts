@@ -17,8 +17,6 @@ export const maxNonces = 16
 /** A day. */
 export const maxExpiries = 100
 export const maxFreezes = 100
-/** Of servers that differ by over an hour. */
-export const maxClocks = 8
 export const maxOutbox = 500
 /** One each day, and some. */
 export const maxBusy = 500
@@ -43,6 +41,7 @@ const holder = v.strictObject({
   ...{ id: holderId, via, since: field.instant, seen: v.exactOptional(field.instant) },
   ...{ tick: v.exactOptional(field.count), zone },
 })
+const clock = { at: field.instant, ms: field.count }
 const freeze = v.strictObject({ from: field.instant, to: field.instant, reason: v.exactOptional(reasonText) })
 
 /** Ids of machines by zone, between blanks. */
@@ -118,8 +117,6 @@ const outbox = v.strictObject({
   claim: v.exactOptional(v.strictObject({ by: field.hex(32), until: field.instant })),
 })
 
-const clock = { at: field.instant, ms: field.count }
-
 const schema = v.strictObject({
   format: v.literal(1),
   type: v.literal('lock'),
@@ -137,16 +134,10 @@ const schema = v.strictObject({
   ),
   policy,
   expiries: v.pipe(v.array(field.instant), v.maxLength(maxExpiries)),
-  /** The same in ticks: a clock that jumps ends no day. */
   expiryTicks: v.exactOptional(v.pipe(v.array(field.count), v.maxLength(maxExpiries))),
   rolledBackAt: v.exactOptional(field.instant),
   /** Time that passed for sure, as of an instant: what leases and soaks are measured by. */
-  ticks: v.exactOptional(
-    v.strictObject({
-      ...clock,
-      others: v.exactOptional(v.pipe(v.array(v.strictObject(clock)), v.maxLength(maxClocks))),
-    }),
-  ),
+  ticks: v.exactOptional(v.strictObject({ ...clock, others: v.exactOptional(v.array(v.strictObject(clock))) })),
   /** Machines that came back, each with the ticks of that moment. */
   soaking: v.exactOptional(
     v.pipe(v.array(v.strictObject({ id: holderId, tick: field.count, zone })), v.maxLength(maxHolders)),

@@ -220,10 +220,10 @@ function withoutStaleHolders({ lock, now }: Current, asking?: string): { lock: L
   const { semaphore, freed } = semaphores.freeOverdue(lock, { leaseMs: durationMs(lease), allowance, tick, asking })
   if (freed.length === 0) return kept
   const expiries = [...today, ...freed.map(() => isoText(now))]
-  const expiryTicks = [...ticksToday, ...freed.map(() => tick)]
+  const more = { expiries, expiryTicks: [...ticksToday, ...freed.map(() => tick)] }
   const events = freed.map(({ id, via }) => ({ what: 'expire' as const, via, id }))
   const holders = semaphore.holders && [...semaphore.holders]
-  return { lock: { ...lock, holders }, freeing: { semaphore, more: { expiries, expiryTicks }, events } }
+  return { lock: { ...lock, holders }, freeing: { semaphore, more, events } }
 }
 
 type Events = LockChange['events']

@@ -5,12 +5,12 @@
 import { durationMs } from '../documents/fields.ts'
 import type { Instant } from '../kernel/clock.ts'
 import { isoText } from '../kernel/format.ts'
-import { type Lock, maxClocks } from './document.ts'
+import type { Lock } from './document.ts'
 
 /** Two looks that are further apart, or in the wrong order, add nothing. */
 const maxStepMs = 12 * 60 * 1000
-/** Servers' clocks that differ by less count as one, and the one ahead counts. Others count each for itself. */
-const maxApartMs = 60 * 60 * 1000
+/** Servers' clocks that differ by less count as one, and the one ahead counts; of others the last ones, each for itself. */
+const [maxApartMs, maxClocks] = [60 * 60 * 1000, 8]
 /** At most this often a look is written that changes nothing else. */
 const writtenEveryMs = 5 * 60 * 1000
 
@@ -23,26 +23,26 @@ export const tickOf = (lock: Pick<Lock, 'ticks'>, now: Instant): number => (lock
 /** What each clock saw is compared with its own last look: steps from one clock to another and back would add up. */
 export function ticksAt({ ticks }: Pick<Lock, 'ticks'>, now: Instant): Ticks {
   if (ticks === undefined) return { at: isoText(now), ms: 0 }
-  const { clocks, mine } = readClocks(ticks, now)
+  const mine = clockOf(ticks, now)
   const stepMs = mine ? now - Date.parse(mine.at) : 0
   if (stepMs < 0) return ticks
   const ms = Math.max(ticks.ms, mine && stepMs <= maxStepMs ? mine.ms + Math.floor(stepMs) : 0)
-  const others = clocks.filter((one) => one !== mine).slice(0, maxClocks - 1)
-  return { at: isoText(now), ms, ...(others.length > 0 && { others }) }
+  const others = clocksIn(ticks).filter(({ at }) => at !== mine?.at)
+  return { at: isoText(now), ms, ...(others.length > 0 && { others: others.slice(0, maxClocks - 1) }) }
 }
 
 /** For what begins now. While the clock is behind, the one ahead will count time from before this: at most a step. */
 export function startTick(lock: Pick<Lock, 'ticks'>, now: Instant): number {
-  const mine = lock.ticks && readClocks(lock.ticks, now).mine
+  const mine = lock.ticks && clockOf(lock.ticks, now)
   return tickOf(lock, now) + (mine && Date.parse(mine.at) > now ? maxStepMs : 0)
 }
 
-/** `mine`: the one nearest to now. */
-function readClocks({ at, ms, others = [] }: Ticks, now: Instant) {
+const clocksIn = ({ at, ms, others = [] }: Ticks) => [{ at, ms }, ...others]
+function clockOf(ticks: Ticks, now: Instant) {
   const apart = (one: { readonly at: string }): number => Math.abs(Date.parse(one.at) - now)
-  const clocks = [{ at, ms }, ...others]
-  const [mine] = clocks.filter((one) => apart(one) <= maxApartMs).sort((a, b) => apart(a) - apart(b))
-  return { clocks, mine }
+  return clocksIn(ticks)
+    .sort((a, b) => apart(a) - apart(b))
+    .find((one) => apart(one) <= maxApartMs)
 }
 
 /** Whether something waits for time to pass, and a look should be written. */
@@ -50,7 +50,7 @@ export function isTickDue(lock: Ticking, now: Instant): boolean {
   const { policy, holders, ticks } = lock
   const isLeased = policy.lease !== undefined && policy.expirePerDay !== undefined && (holders?.length ?? 0) > 0
   if (!isLeased && soakingOf(lock, tickOf(lock, now)).length === 0) return false
-  const last = ticks && readClocks(ticks, now).mine?.at
+  const last = ticks && clockOf(ticks, now)?.at
   return last === undefined || now - Date.parse(last) > writtenEveryMs
 }
 

@@ -4,7 +4,7 @@
  * Only where PLATTE_LOCKSMITH names the binaries: `.ci/locksmith run npm test -- test/locks/real.test.ts`.
  */
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
