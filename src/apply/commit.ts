@@ -4,11 +4,11 @@
  */
 import { withBrakes, withCatalog } from '../catalog/catalog-log.ts'
 import { commitNext, loadHead } from '../catalog/commit-channel.ts'
-import { checkKeys, editCatalog, nameHead } from '../catalog/edit-catalog.ts'
+import { checkKeys, editCatalog, entryNaming } from '../catalog/edit-catalog.ts'
 import { type CatalogState, type ChannelRef, channelEntry, signersOf } from '../catalog/read.ts'
 import { createAll } from '../channels/commit.ts'
 import type { Committer } from '../channels/plan.ts'
-import type { Catalog } from '../documents/catalog.ts'
+import { type Catalog, withEntries } from '../documents/catalog.ts'
 import { asPartOf } from '../documents/parts.ts'
 import { PlatteError } from '../kernel/errors.ts'
 import type { Hold } from '../release/channel.ts'
@@ -99,7 +99,12 @@ async function nameAll(writer: Committer, planned: ApplyPlan, catalog: Catalog, 
   const { apps } = await planApply(writer, planned.wish, planned.issue, state)
   let edited = catalog
   for (const { app, name, channels, behind } of apps) {
-    for (const head of behind) edited = nameHead(edited, head.manifest, head, writer.clock())
+    const named = behind.flatMap((head) => {
+      const { channel } = head.manifest
+      const entry = entryNaming(channelEntry(edited, app, channel), head, writer.clock())
+      return entry ? [[channel, entry] as const] : []
+    })
+    if (named.length > 0) edited = withEntries(edited, app, Object.fromEntries(named))
     for (const { ref, holds } of channels) {
       if (holds) edited = withHolds(writer, { planned, state }, edited, ref, holds)
     }

@@ -1,11 +1,10 @@
 /** Holds and stopped ramps change nothing but the catalog: under format 2, each leaves an entry in its log, in the same swap. */
-import type { Catalog, CatalogChannel } from '../documents/catalog.ts'
+import { type Catalog, type CatalogChannel, withEntry } from '../documents/catalog.ts'
 import { boundLog, checkLogEntry, readableOrigin, stepsBetween } from '../documents/catalog-log.ts'
 import { isoText } from '../kernel/format.ts'
 import { defined } from '../kernel/json.ts'
 import { isSameHold } from '../release/edits.ts'
 import type { Issue } from './commit-channel.ts'
-import { withEntry } from './edit-catalog.ts'
 import { checkCatalogFits, fillWarning, logRoom } from './fill.ts'
 import { type CatalogState, type ChannelRef, channelEntry, encode, type StoreWriter, signersOf } from './read.ts'
 

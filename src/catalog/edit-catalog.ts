@@ -1,5 +1,5 @@
 /** Writes catalogs: each is an edit of the newest one, and verified as a reader would before it is swapped in. */
-import { type Catalog, type CatalogChannel, checkCatalog } from '../documents/catalog.ts'
+import { type Catalog, type CatalogChannel, checkCatalog, withEntry } from '../documents/catalog.ts'
 import { durationMs, formatOfAliases } from '../documents/fields.ts'
 import { refuseUnfinished } from '../documents/parts.ts'
 import { catalogKey } from '../documents/paths.ts'
@@ -91,18 +91,17 @@ export async function sealCatalog(writer: StoreWriter, root: TrustedRoot, { apps
  * @throws PlatteError('from-the-future') for a manifest that readers refuse yet: the catalog keeps naming the one before.
  */
 export function nameHead(catalog: Catalog, ref: ChannelRef, head: VerifiedChannel, now: Instant): Catalog {
-  const { seq, issuedAt, aliases } = head.manifest
-  checkTimes({ issuedAt }, `${ref.app}/${ref.channel}`, now)
-  const { aliases: _, ...entry } = channelEntry(catalog, ref.app, ref.channel) ?? { seq: 0 }
-  if (entry.seq >= seq) return catalog
-  const { sha256, size } = head
-  return withEntry(catalog, ref, { ...entry, seq, sha256, size, ...(aliases && { aliases }) })
+  const entry = entryNaming(channelEntry(catalog, ref.app, ref.channel), head, now)
+  return entry ? withEntry(catalog, ref, entry) : catalog
 }
 
-export function withEntry(catalog: Catalog, ref: ChannelRef, entry: CatalogChannel): Catalog {
-  const app = Object.hasOwn(catalog.apps, ref.app) ? catalog.apps[ref.app] : undefined
-  const channels = { ...app?.channels, [ref.channel]: entry }
-  return { ...catalog, apps: { ...catalog.apps, [ref.app]: { ...app, channels } } }
+/** @returns `undefined` where the entry names it, or a later one. @throws as `nameHead`. */
+export function entryNaming(known: CatalogChannel | undefined, head: VerifiedChannel, now: Instant) {
+  const { app, channel, seq, issuedAt, aliases } = head.manifest
+  checkTimes({ issuedAt }, `${app}/${channel}`, now)
+  const { aliases: _, ...entry } = known ?? { seq: 0 }
+  const { sha256, size } = head
+  return entry.seq >= seq ? undefined : { ...entry, seq, sha256, size, ...(aliases && { aliases }) }
 }
 
 /** @param seal signs in place of the release keys. @throws PlatteError('credentials', 'expired') */

@@ -71,3 +71,15 @@ const receipt = v.strictObject({
 export type Receipt = v.InferOutput<typeof receipt>
 
 export const { decode: decodeReceipt, check: checkReceipt } = field.documentOf(receipt, 'receipt')
+
+export const withEntry = (
+  catalog: Catalog,
+  { app, channel }: Readonly<Record<'app' | 'channel', string>>,
+  entry: CatalogChannel,
+): Catalog => withEntries(catalog, app, { [channel]: entry })
+
+/** Copies the channels of the app once, however many entries there are. */
+export function withEntries(catalog: Catalog, app: string, entries: Readonly<Record<string, CatalogChannel>>): Catalog {
+  const known = Object.hasOwn(catalog.apps, app) ? catalog.apps[app] : undefined
+  return { ...catalog, apps: { ...catalog.apps, [app]: { ...known, channels: { ...known?.channels, ...entries } } } }
+}

@@ -289,7 +289,8 @@ test.each<[string, string, string]>([
     'c.yaml line 5: apps.a.channels.s.alias: unknown member; did you mean aliases?',
   ],
   ['an anchor in itself', 'apps: &a\n  a:\n    channels: *a\n', 'c.yaml: an anchor contains itself'],
-  ['a key twice', 'apps:\n  a: {}\n  a: {}\n', 'c.yaml line 3: not YAML: '],
+  ['a key twice', 'apps:\n  a: {}\n  a: {}\n', 'c.yaml line 3: not YAML: apps.a is there twice'],
+  ['a key of a list twice', 'apps:\n  - a: 1\n    b: 2\n    a: 3\n', 'c.yaml line 4: not YAML: apps.a is there twice'],
 ])('names the line and the member of YAML: %s', async (_, text, message) => {
   expect(await wrongIn('c.yaml', text)).toContain(message)
 })
