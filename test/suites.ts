@@ -60,6 +60,7 @@ export const scaled: readonly string[] = [
   'core/conditions-properties.test.ts',
   'guard/model.test.ts',
   'http/explain.test.ts',
+  'http/page-truth.test.ts',
   'locks/{clocks,histories,model}.test.ts',
   'runtimes/events.test.ts',
 ]

@@ -1,5 +1,6 @@
 /** What a card says of one board: what is being rolled out, what everybody else gets, and what is withheld. Pure. */
-import { type Check, decide, type Reason, type Withheld } from './decide.ts'
+import type { Check, Reason, Withheld } from './decide.ts'
+import { isExact, waysOf } from './headline-proof.ts'
 import { type Progress, progressOf, type RolloutStatus, walk } from './rollout-status.ts'
 import { compareVersions } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
@@ -25,6 +26,8 @@ export interface Headline {
   readonly sentBack: readonly Readonly<{ from: string; to: Candidate; or: Candidate | undefined }>[]
   /** Machines that run one of these get nothing. Newest first. */
   readonly deadEnds: readonly Candidate[]
+  /** Whether machines on some versions get something else. */
+  readonly hasExceptions: boolean
 }
 
 /** `rest`: what they get instead. */
@@ -70,20 +73,22 @@ export function readHeadline({ board, offered }: RolloutStatus, view: ChannelVie
   const rest = newestOf(past.map(({ rest }) => rest))
   const rollout = progress && goal && goal !== rest ? { ...progress, candidate: goal } : undefined
   const later = (at: number) => newestOf([stepsFrom(nearest?.from, view, { ...one, now: at }).steps.at(-1)])
-  return {
+  const headline: Headline = {
     rollout: rollout?.to !== undefined && later(rollout.to) !== goal ? { ...rollout, to: undefined } : rollout,
     ...{ rest, since: stuck.length === 0 ? undefined : nearest?.from, floors: nearest?.floors ?? [] },
     barriers: barriersOf(stuck),
     notices: noticesOf(goal, stuck.length > 0 ? undefined : rest, one),
     sentBack: sentBackIn(view, one),
     deadEnds: deadEnds.slice(0, most.notices),
+    hasExceptions: false,
   }
+  return isExact(headline, view, board, now) ? headline : { ...headline, hasExceptions: true }
 }
 
-/** The newest release for such machines, and whether its ramp admits some of them and not all. @param except of a version. */
-function newestFor(one: Case, except?: Candidate['version']) {
+/** The newest release for such machines, and whether its ramp admits some of them and not all. */
+function newestFor(one: Case) {
   const isFor = (it: Candidate) => it.seenFrom <= one.now && !it.refusal && refusedBy(it, one) === undefined
-  const first = one.candidates.find((it) => isFor(it) && !(except && compareVersions(it.version, except) === 0))
+  const first = one.candidates.find(isFor)
   const progress = first && progressOf(first, one.now)
   return { first, progress, begun: progress && progress.share > 0 ? first : undefined }
 }
@@ -173,19 +178,16 @@ function whyNot(candidate: Candidate, one: Case): WhyNot | undefined {
   return progressOf(candidate, one.now)?.share === 0 ? { state: 'not-in-ramp' } : undefined
 }
 
-function sentBackIn(view: ChannelView, one: Case): Headline['sentBack'] {
+/** Of a version from which machines go to more than two releases, nothing is said. */
+function sentBackIn(view: ChannelView, { board, now }: Case): Headline['sentBack'] {
+  const [none, ...others] = waysOf(view, board, now)
   return view.rollbackFrom.flatMap(({ text, version }) => {
-    const to = offerTo(text, view, one)
+    const machine = { version: text, oem: '' }
+    const to = none?.offerTo(machine)
     if (to === undefined || compareVersions(to.version, version) >= 0) return []
-    const { begun } = newestFor(one, version)
-    const other = begun && offerTo(text, admitting(begun, view, one), one)
-    return [{ from: text, to, or: other?.release === to.release ? undefined : other }]
+    const found = new Set(others.map(({ offerTo }) => offerTo(machine)))
+    found.delete(to)
+    const [or] = found
+    return found.size > 1 || (found.size === 1 && or === undefined) ? [] : [{ from: text, to, or }]
   })
-}
-
-/** What a machine is offered, now or when the window opens. */
-function offerTo(version: string, view: ChannelView, { board, now }: Case): Candidate | undefined {
-  const decision = decide(machineOn(version, board), view, now)
-  if (decision.kind === 'update') return decision.offer
-  return decision.reason === 'outside-window' ? decision.candidate : undefined
 }

@@ -14,18 +14,19 @@ export interface Machine {
   readonly isSyncer?: boolean
 }
 
-/** Why a target refuses a machine; `undefined`: it admits it. */
-export type Admission = (machine: Machine) => string | undefined
+/** Why a target refuses a machine; `undefined`: it admits it. `of`: that target. */
+export type Admission = ((machine: Machine) => string | undefined) & { readonly of?: Target }
 
 /** How lists name a machine without revealing it: SHA-256 of the lower-case id, as hex. */
 export const machineHash = (machineId: string): string => textDigest(machineId.toLowerCase())
 
 /** An invalid range of versions refuses every machine. */
-export function readTarget({ oem, from, machines }: Target): Admission {
+export function readTarget(target: Target): Admission {
+  const { oem, from, machines } = target
   const inRange = from === undefined ? undefined : (readRange(from) ?? (() => false))
   const allow = machines?.allow && new Set(machines.allow)
   const deny = machines?.deny && new Set(machines.deny)
-  return (machine) => {
+  const admission = (machine: Machine): string | undefined => {
     if (machine.isSyncer) return 'it is not for every machine, and a syncer offers it to all of its own'
     if (oem?.only && !oem.only.includes(machine.oem)) return `it is for OEM ${oem.only.join(', ')} only`
     if (oem?.not?.includes(machine.oem)) return `it is not for OEM ${machine.oem}`
@@ -35,6 +36,7 @@ export function readTarget({ oem, from, machines }: Target): Admission {
     if (allow && !(listed && allow.has(listed))) return 'it is for a list of machines only'
     return listed && deny?.has(listed) ? 'it is not for a list of machines' : undefined
   }
+  return Object.assign(admission, { of: target })
 }
 
 const comparisons: Readonly<Record<string, (order: number) => boolean>> = {

@@ -40,6 +40,7 @@ function linesOf(one: World, signed: ChannelView, now: number): readonly string[
 
 interface Card {
   isNothing: boolean
+  hasExceptions: boolean
   chip: string
   lead: string | undefined
   rest: string | undefined
@@ -61,7 +62,7 @@ const T = '«([^»]+)»'
 /** Reads a card. Each line must be one that is known here, so that none is left unproved. */
 function readCard([heading = '', ...lines]: readonly string[]): Card {
   const card: Card = {
-    isNothing: false,
+    ...{ isNothing: false, hasExceptions: false },
     ...{ chip: heading.replace(board, '').trim(), lead: undefined, rest: undefined, rollout: undefined, since: '' },
     ...{ floors: [], barriers: [], notices: [], sentBack: [], deadEnds: [], windows: [] },
   }
@@ -71,6 +72,7 @@ function readCard([heading = '', ...lines]: readonly string[]): Card {
     [/^(?:Everybody else, )?published «[^»]+»$/, () => {}],
     [/^nothing is offered$|^Everybody else gets no update\.$/, () => (card.isNothing = true)],
     [/^For: /, () => {}],
+    [/^Machines on some other versions get something else: /, () => (card.hasExceptions = true)],
     [
       new RegExp(
         `^(Offered to|The rollout is at) ([\\d.]+) %(?: of machines)?(?:, everybody (?:by|in the windows after) ${T})?(?:, stopped ${T})?\\.$`,
@@ -126,20 +128,25 @@ function offerTo(check: Check, view: ChannelView, now: number) {
   return { version: offer?.release.version, isNow: decision.kind === 'update' }
 }
 
-test('what a card says is what machines are offered', () => {
+const seeds = process.env.PLATTE_TEST_ROUNDS === 'all' ? Array.from({ length: 100 }, (_, i) => i) : [7, 42]
+test.each(seeds)('what a card says is what machines are offered: %s', (seed) => {
   const seen: Record<string, number> = {}
+  const cards: Card[] = []
   fc.assert(
     fc.property(world, rarely(overlay), instant, (one, restrictions, ms) => {
       const now = noon + ms
       const signed = restrict(view(one), restrictions, one.source && { ...one.source, channel: 'source' })
       if (!signed.boards.has(board)) return
       const card = readCard(linesOf(one, signed, now))
+      cards.push(card)
       prove(card, signed, now, (what) => {
         seen[what] = (seen[what] ?? 0) + 1
       })
     }),
-    { numRuns: 400, seed: 7 },
+    { numRuns: 400, seed },
   )
+  // Strange channels are most of them here.
+  expect(cards.filter(({ hasExceptions }) => hasExceptions).length / cards.length).toBeLessThan(0.35)
   // Every kind of sentence was proved.
   expect(Object.keys(seen).length).toBeGreaterThan(15)
 })
@@ -176,11 +183,12 @@ function prove(card: Card, signed: ChannelView, now: number, see: (what: string)
       if (back && [back.to, back.or].every((one) => admits(one, check)))
         claim('sent back', [back.to, back.or].includes(got))
       if (signed.rollbackFrom.some(({ text }) => order(text, version) === 0)) continue
+      if (card.hasExceptions) continue
       if (below(card.since)) {
         const barrier = card.barriers.findLast(({ from, floor }) => !below(from) && below(floor))
         const rest = below(barrier?.rest) ? barrier?.rest : undefined
         const isOnTheWay = candidateOf(got)?.floor !== undefined && order(got ?? '', rest ?? '') < 0
-        if (barrier && [rest, barrier.floor].every((one) => admits(one, check)))
+        if (barrier && [card.lead, rest, barrier.floor].every((one) => admits(one, check)))
           claim('barrier', got === barrier.floor || got === rest || isOnTheWay)
         continue
       }
@@ -207,7 +215,7 @@ function prove(card: Card, signed: ChannelView, now: number, see: (what: string)
         isIt(one, floor ?? card.lead) || order(one ?? '', card.lead ?? '') > 0
       if (card.rollout?.by !== undefined && below(card.lead))
         claim('by', isItOrNewer(offerTo(check, signed, card.rollout.by).version))
-      if (got === undefined || got === floor) continue
+      if (got === undefined || ![card.lead, card.rest].includes(got)) continue
       if (got === card.lead && (card.rollout?.isOffered || card.chip === 'everybody')) claim('offered now', isNow)
       for (const { version: of, state, at } of card.windows) {
         if (of !== undefined && of !== got) continue

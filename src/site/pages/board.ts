@@ -57,7 +57,8 @@ function board(status: RolloutStatus, channel: ShownChannel, shown: Shown) {
   const one: Board = { ...shown, manifest, source, ...readHeadline(status, view, shown.now) }
   const { components: versions } = channel.detailed((offered ?? newest).release)
   const others = one.rollout || one.rest || !isForSome(one) ? [] : [words.board.restNothing]
-  const lines = [...windows(one), ...floors(one), ...notices(one), ...others, ...ends(one)]
+  const exceptions = one.hasExceptions ? [words.board.exceptions] : []
+  const lines = [...windows(one), ...floors(one), ...notices(one), ...others, ...ends(one), ...exceptions]
   return {
     mark: mainChip(one),
     content: part`${releases(one)}${lines.map((line) => part`<p class="small">${line}</p>\n`)}${partsList(Object.entries(versions ?? {}), maxComponents, words)}`,

@@ -36,6 +36,7 @@ export const english = {
     sentBack: (from: string, to: string, or?: string): string =>
       `Machines on ${from} ${or ? `get ${or}, or ` : ''}go back to ${to}.`,
     deadEnds: (versions: string): string => `Machines on ${versions} get no update.`,
+    exceptions: 'Machines on some other versions get something else: ask for one by its version.',
     windows: {
       open: 'The window is open until {time}.',
       opening: 'The window is opening until {time}.',

@@ -67,6 +67,7 @@ export const chinese: Words = {
       `${from ? `不低于 ${from}、` : ''}低于 ${floor} 的机器须先安装它；装不上时${rest ? `得到 ${rest}` : '没有更新'}。`,
     sentBack: (from, to, or) => `运行 ${from} 的机器${or ? `得到 ${or}，或` : ''}退回 ${to}。`,
     deadEnds: (versions) => `运行 ${versions} 的机器没有更新。`,
+    exceptions: '某些其他版本的机器会得到不同的结果：请按版本查询。',
     windows: {
       open: '更新窗口开放至 {time}。',
       opening: '更新窗口正在开放，至 {time}。',
