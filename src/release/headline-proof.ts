@@ -1,6 +1,6 @@
 /** Compares what a card says with what `decide` answers, so that it can say that it leaves something out. Pure. */
 import { decide } from './decide.ts'
-import type { Headline } from './headline.ts'
+import type { Headline } from './headline-facts.ts'
 import { progressOf } from './rollout-status.ts'
 import { compareVersions, parseVersion } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'

@@ -1,49 +1,10 @@
 /** What a card says of one board: what is being rolled out, what everybody else gets, and what is withheld. Pure. */
 import type { Check, Reason, Withheld } from './decide.ts'
+import type { Barrier, Headline, Notice, WhyNot } from './headline-facts.ts'
 import { isExact, waysOf } from './headline-proof.ts'
 import { type Progress, progressOf, type RolloutStatus, walk } from './rollout-status.ts'
 import { compareVersions } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
-
-/**
- * What `decide` answers to machines without an OEM that are on no list, at once or when a window opens. Instants are
- * milliseconds since 1970-01-01T00:00:00Z.
- */
-export interface Headline {
-  /** A share of the machines gets its candidate. `to`: everybody does from then on. */
-  readonly rollout: (Progress & { readonly candidate: Candidate }) | undefined
-  /** What the others get; without a rollout, what all get. `undefined`: nothing. */
-  readonly rest: Candidate | undefined
-  /** Both are for machines on this version or a newer one; `undefined`: for all. */
-  readonly since: Candidate | undefined
-  /** Machines below one of these install it first. Lowest first. */
-  readonly floors: readonly Candidate[]
-  /** What machines get from `from` on that cannot install the floor above them. Lowest first. */
-  readonly barriers: readonly Barrier[]
-  /** What is newer and not offered. Newest first. */
-  readonly notices: readonly Notice[]
-  /** Machines that run `from` go back to `to`, except those that the rollout gives `or`. */
-  readonly sentBack: readonly Readonly<{ from: string; to: Candidate; or: Candidate | undefined }>[]
-  /** Machines that run one of these get nothing. Newest first. */
-  readonly deadEnds: readonly Candidate[]
-  /** Whether machines on some versions get something else. */
-  readonly hasExceptions: boolean
-}
-
-/** `rest`: what they get instead. */
-interface Barrier {
-  readonly from: Candidate | undefined
-  readonly reason: Reason
-  readonly because: string | undefined
-  readonly floor: Candidate
-  readonly rest: Candidate | undefined
-}
-/** `at`: nobody is offered it before. */
-interface WhyNot extends Pick<Withheld, 'because'> {
-  readonly state: Reason | 'later'
-  readonly at?: number
-}
-type Notice = WhyNot & { readonly candidate: Candidate }
 
 /** The page of the channel and the JSON have all. */
 const most = { floors: 8, notices: 3 } as const

@@ -1,7 +1,8 @@
 /** What machines of each board get: what is being rolled out, what everybody else gets, and what is withheld. */
 import { percent } from '../../kernel/format.ts'
 import { targetText } from '../../release/diff.ts'
-import { type Headline, readHeadline } from '../../release/headline.ts'
+import { readHeadline } from '../../release/headline.ts'
+import type { Headline } from '../../release/headline-facts.ts'
 import { offeredFrom, type ReleaseStatus, type RolloutStatus } from '../../release/rollout-status.ts'
 import type { Candidate } from '../../release/view.ts'
 import { isOpen, nextEdge } from '../../release/window.ts'
