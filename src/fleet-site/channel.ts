@@ -1,6 +1,7 @@
 /** `/fleet/channel`: one channel, with every version, failure and reason. */
 
 import { percent } from '../kernel/format.ts'
+import { count, fitting, given } from '../private-pages/page.ts'
 import type { ListedRelease } from '../release/rollout-status.ts'
 import { type Html, none, part, stateLabel } from '../site/pages/fragments.ts'
 import { readChannelStatus } from '../site/status.ts'
@@ -17,7 +18,7 @@ import {
   trendOf,
 } from './channels.ts'
 import { appName, legend, stateBar, versionChart } from './overview.ts'
-import { count, detailText, type FleetPage, fitting, given, toMachines, tools, type View } from './page.ts'
+import { detailText, type FleetPage, toMachines, tools, type View } from './page.ts'
 
 const periods = [1, 7, 30, 90] as const
 const places = 61

@@ -4,9 +4,10 @@ import { hasFeature } from '../checks/serving.ts'
 import type { Change } from '../fleet/machine.ts'
 import type { MachineRow } from '../fleet/reader.ts'
 import { isoText } from '../kernel/format.ts'
+import { fitting, given } from '../private-pages/page.ts'
 import { definitions, type Html, none, part, time } from '../site/pages/fragments.ts'
 import { appName } from './overview.ts'
-import { chip, colourOf, detailText, type FleetPage, fitting, given, toMachines, tools, type View } from './page.ts'
+import { chip, colourOf, detailText, type FleetPage, toMachines, tools, type View } from './page.ts'
 
 type Found = MachineRow & { readonly changes: readonly Change[] }
 

@@ -2,10 +2,11 @@
 import { type State, states } from '../fleet/machine.ts'
 import type { MachineFilter, MachineRow } from '../fleet/reader.ts'
 import { PlatteError } from '../kernel/errors.ts'
+import { count, given, howManyFit } from '../private-pages/page.ts'
 import { type Html, none, part, time } from '../site/pages/fragments.ts'
 import { type ChannelMachines, dayMs, hourMs, readChannels, total } from './channels.ts'
 import { machineData, stateText } from './machine.ts'
-import { count, detailText, type FleetPage, given, howManyFit, noName, tools, type View } from './page.ts'
+import { detailText, type FleetPage, noName, tools, type View } from './page.ts'
 import { maxFound, searchMachines } from './search.ts'
 import { english } from './words-en.ts'
 

@@ -1,5 +1,6 @@
 /** `/fleet`: every channel with its versions over time, states and failures. */
 
+import { count, fitting, given, howManyFit } from '../private-pages/page.ts'
 import type { Html } from '../site/pages/fragments.ts'
 import { none, part } from '../site/pages/fragments.ts'
 import { nameOf } from '../site/status.ts'
@@ -14,19 +15,7 @@ import {
   trendOf,
 } from './channels.ts'
 import { bar, stackedArea } from './charts.ts'
-import {
-  chip,
-  colourOf,
-  count,
-  detailText,
-  type FleetPage,
-  fitting,
-  given,
-  howManyFit,
-  toMachines,
-  tools,
-  type View,
-} from './page.ts'
+import { chip, colourOf, detailText, type FleetPage, toMachines, tools, type View } from './page.ts'
 
 /** Channels of one page. */
 const maxChannels = 6

@@ -3,9 +3,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { State } from '../fleet/machine.ts'
 import type { FleetReader } from '../fleet/reader.ts'
 import type { Instant } from '../kernel/clock.ts'
-import { isoText, visible } from '../kernel/format.ts'
-import { atMost, filled, type Html, none, part, time } from '../site/pages/fragments.ts'
-import { answerPage, type PageContext } from '../site/pages/page.ts'
+import { type AnswerPrivate, answerPrivate, given, toolBar } from '../private-pages/page.ts'
+import { type Html, part } from '../site/pages/fragments.ts'
+import type { PageContext } from '../site/pages/page.ts'
 import { stylePath } from './style.ts'
 import { english, type FleetWords } from './words-en.ts'
 import { chinese } from './words-zh.ts'
@@ -53,30 +53,8 @@ export const fleetPage = (
     ),
 })
 
-/** Nobody else may see it, and nothing keeps it. */
-const secret = { 'cache-control': 'no-store', vary: 'accept, accept-language, cookie' }
-
-interface Frame {
-  readonly title: string
-  readonly status?: 200 | 400 | 401 | 404 | 429
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-export function answerFleetPage(page: PageContext, { headers, ...frame }: Frame, content: Html): Response {
-  const footer = part`<p>${wordsFor(page).footer}</p>`
-  const head = { section: 'fleet', sheet: stylePath, footer, headers: { ...secret, ...headers }, ...frame } as const
-  return answerPage(page, head, content)
-}
-
-export const answerData = (data: object, status: number, now: Instant): Response =>
-  Response.json({ at: isoText(now), ...data }, { status, headers: secret })
-
-const numbers = new Intl.NumberFormat('en')
-/** e.g. `12,345`. */
-export const count = (n: number): string => numbers.format(n)
-
-/** A text of a machine, as a client sent it. */
-export const given = (text: string): string => visible(text)
+export const answerFleetPage: AnswerPrivate = (page, frame, content) =>
+  answerPrivate(page, { section: 'fleet', sheet: stylePath, footer: wordsFor(page).footer, ...frame }, content)
 
 /** Stands for an empty name in addresses, where an empty parameter is any. */
 export const noName = '(none)'
@@ -85,35 +63,11 @@ export const noName = '(none)'
 export const toMachines = ({ link }: FleetPage, query: Readonly<Record<string, string>>): string =>
   link('/machines', Object.fromEntries(Object.entries(query).map(([name, value]) => [name, value || noName])))
 
-/** How many of the first items fit: what machines send may be long, and pages are small. */
-export function howManyFit(items: readonly Html[], bytes: number): number {
-  let left = bytes
-  const tooMany = items.findIndex((one) => {
-    left -= Buffer.byteLength(one.toString())
-    return left < 0
-  })
-  return tooMany < 0 ? items.length : tooMany
-}
-
-/** The first items of a list, within a number of items and of bytes. @param rest makes the item that says how many are left out. */
-export function fitting(
-  items: readonly Html[],
-  most: number,
-  bytes: number,
-  rest: (count: number) => Html = () => none,
-) {
-  return atMost(items, Math.min(most, howManyFit(items, bytes)), rest)
-}
-
-/** Links to the other pages, and the end of the session. */
-export function tools({ page, text, link, now }: FleetPage): Html {
-  const links = [
+export const tools = ({ page, text, link }: FleetPage): Html =>
+  toolBar(page, 'fleet', { asOf: text.asOf, out: text.login.out }, [
     [link(''), text.channel.all],
     [link('/machines'), text.list.title],
-  ] as const
-  return part`<div class="tools">${links.map(([to, name]) => part`<a href="${to}">${name}</a>\n`)}<span class="soft small">${filled(text.asOf, time(now, page))}</span>
-<form method="post" action="${page.link('/fleet/logout')}"><button class="quiet" type="submit">${text.login.out}</button></form></div>\n`
-}
+  ])
 
 const kinds: Readonly<Record<State, 'good' | 'way' | 'wait' | 'bad' | 'none'>> = {
   ...{ seen: 'none', 'up-to-date': 'good', offered: 'way', waiting: 'wait', downloading: 'way', downloaded: 'way' },

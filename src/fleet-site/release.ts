@@ -2,6 +2,7 @@
 import { curveSteps } from '../fleet/progress-rows.ts'
 import type { ReleaseProgress } from '../fleet/reader.ts'
 import { isoText, percent, timeText } from '../kernel/format.ts'
+import { count, fitting, given } from '../private-pages/page.ts'
 import { shareAt } from '../release/ramp.ts'
 import type { ReleaseStatus } from '../release/rollout-status.ts'
 import { definitions, type Html, none, part, reasonLink, stateLabel } from '../site/pages/fragments.ts'
@@ -9,7 +10,7 @@ import { readChannelStatus } from '../site/status.ts'
 import { type ChannelMachines, dayMs, hourMs, readChannels } from './channels.ts'
 import { shareLines } from './charts.ts'
 import { type Curves, firstOffer, readCurves } from './curves.ts'
-import { count, detailText, type FleetPage, fitting, given, toMachines, tools, type View } from './page.ts'
+import { detailText, type FleetPage, toMachines, tools, type View } from './page.ts'
 
 /** Of a chart, on its x axis. */
 const places = 97

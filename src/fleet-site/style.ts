@@ -1,5 +1,6 @@
 /** The stylesheet of the fleet's pages: that of all pages, and theirs. Its name holds its digest. */
 import { textDigest } from '../kernel/digest.ts'
+import { toolStyle } from '../private-pages/page.ts'
 import { style as base } from '../site/pages/style.ts'
 
 const light = '--v0:#1f6fb4;--v1:#d1762c;--v2:#2f8f5b;--v3:#8a5bb5;--v4:#b8a12a;--v5:#3b9fb5;--v6:#b9497d;--v7:#8b95a1'
@@ -27,9 +28,9 @@ h1,h2,h3,td{overflow-wrap:anywhere}.sheet+.scroll,.sheet+table{margin-top:1rem}
 nav+.sheet{margin-top:.6rem}@media(min-width:44.01rem){.machines .ago{display:block}}
 @media(max-width:44rem){.machines td[data-label]:before{content:attr(data-label) " ";color:var(--soft)}.machines thead{position:absolute;left:-100rem}.machines tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--line)}.machines td{display:inline-block;border:0;padding:0 .75rem 0 0}.machines td:first-child{display:block}}
 .steps{list-style:none;margin:0;padding:0}.steps li{padding:.45rem 0 .45rem 1.25rem;border-inline-start:3px solid var(--line);position:relative}.steps .dot{position:absolute;inset-inline-start:-.5rem;top:.85rem;width:.8rem;height:.8rem;border-radius:50%;margin:0}
-.steps time{font-size:.875rem}.tools{display:flex;flex-wrap:wrap;gap:.35rem 1.25rem;align-items:center;margin:.75rem 0 1rem}.tools form{display:block;margin-inline-start:auto}
+.steps time{font-size:.875rem}
 .dot{-webkit-print-color-adjust:exact;print-color-adjust:exact}@media print{.tools form{display:none}h2{break-after:avoid}}
-button.quiet{background:none;color:var(--accent);padding:0;font-weight:400;text-decoration:underline;text-underline-offset:.15em}
+${toolStyle}
 `
 
 export const stylePath = `/fleet/${textDigest(style).slice(0, 16)}.css`

@@ -3,6 +3,7 @@ import type { StoreReader } from '../catalog/read.ts'
 import type { Extension, Gauge } from '../checks/serving.ts'
 import { waitingFolder, waitingGroupOf } from '../documents/paths.ts'
 import { describeError } from '../kernel/log.ts'
+import type { Lock } from '../locks/document.ts'
 import { maxGroups } from '../locks/store.ts'
 import { lockOf, openQueue, type Queue, readWaiting } from './queue.ts'
 import { type Waiters, waitersOf } from './waiting.ts'
@@ -47,12 +48,14 @@ export function openLockQueue(reading: Reading): LockQueue {
   }
 }
 
-/** A damaged document counts as none: this process still knows what it saw. @throws as `readLock`. */
-export async function readWaiters(reading: Reading, queue: Queue | undefined, group: string): Promise<Waiters> {
-  const now = reading.clock()
-  const lock = await lockOf(reading, group, now)
-  const stored = await readWaiting(reading, group).catch(() => undefined)
-  return waitersOf(stored?.machines ?? [], lock, now, queue?.newsOf(group))
+/** A document that cannot be read counts as none: this process still knows what it saw. */
+export async function readWaiters(
+  reading: Pick<Reading, 'documents' | 'clock'>,
+  queue: Queue | undefined,
+  lock: Lock,
+): Promise<Waiters> {
+  const stored = await readWaiting(reading, lock.group).catch(() => undefined)
+  return waitersOf(stored?.machines ?? [], lock, reading.clock(), queue?.newsOf(lock.group))
 }
 
 /** Of all that this version writes; others count as `other`, since whoever may write to the store makes them up. */
@@ -69,8 +72,8 @@ async function countWaiting(reading: Reading, queue: Queue): Promise<Gauge> {
   }
   const [groups, values] = [[...found], new Map<string, number>()]
   const count = async (group: string): Promise<void> => {
-    const { waiting } = await readWaiters(reading, queue, group).catch(() => ({ waiting: [] }))
-    for (const { reason } of waiting) {
+    const lock = await lockOf(reading, group, reading.clock()).catch(() => undefined)
+    for (const { reason } of lock ? (await readWaiters(reading, queue, lock)).waiting : []) {
       const key = `${group}\n${reasons.includes(reason) ? reason : 'other'}`
       values.set(key, (values.get(key) ?? 0) + 1)
     }

@@ -92,6 +92,7 @@ const event = v.strictObject({
   what: v.picklist(['create', 'lock', 'unlock', 'set-max', 'policy', 'expire', 'release', 'rollback', 'acknowledge']),
   via: v.exactOptional(v.picklist([...via.options, 'check'])),
   id: v.exactOptional(holderId),
+  by: v.exactOptional(field.text(100)),
   max: v.exactOptional(field.count),
 })
 

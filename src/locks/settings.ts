@@ -11,22 +11,25 @@ export interface LockToken {
   /** The only group that it is for; any without. */
   readonly group?: string
   readonly token: string
+  /** Who uses it, for the history. */
+  readonly name?: string
 }
 
-const tokenForm = 'RIGHT:TOKEN or RIGHT:GROUP:TOKEN, a right read, lock or admin, and a token of A-Z a-z 0-9 . _ ~ -'
+const tokenForm =
+  'RIGHT:TOKEN or RIGHT:GROUP:TOKEN, TOKEN with NAME= before it or not, a right read, lock or admin, and a token of A-Z a-z 0-9 . _ ~ -'
 
 /** @throws Error that repeats no token. */
 export const parseLockTokens = (text: string): readonly LockToken[] =>
   text.split(',').map((one, i) => {
-    const [, word, group, token = ''] =
-      /^(read|lock|admin|write):(?:([^:]*):)?([A-Za-z0-9._~-]+)$/.exec(one.trim()) ?? []
+    const [, word, group, name, token = ''] =
+      /^(read|lock|admin|write):(?:([^:]*):)?(?:([A-Za-z0-9._-]{1,64})=)?([A-Za-z0-9._~-]+)$/.exec(one.trim()) ?? []
     // As machines' tokens were called before there were others.
     const right = lockRights.find((known) => known === (word === 'write' ? 'lock' : word))
     if (right === undefined) throw new Error(`number ${i + 1} is not of the form ${tokenForm}`)
     if (group !== undefined && !isGroupName(group)) throw new Error(`number ${i + 1} is for a group with a wrong name`)
     if (token.length < minTokenLength)
       throw new Error(`number ${i + 1} is too short: use at least ${minTokenLength} random characters`)
-    return { right, token, ...(group !== undefined && { group }) }
+    return { right, token, ...(group !== undefined && { group }), ...(name !== undefined && { name }) }
   })
 
 const parseLockChannels = (text: string): ReadonlyMap<string, string> =>
@@ -39,7 +42,7 @@ const parseLockChannels = (text: string): ReadonlyMap<string, string> =>
   )
 
 const tokensDoc =
-  'who may use reboot locks: `lock:TOKEN,read:GROUP:TOKEN,admin:TOKEN,…`, each token at least 16 of `A-Z a-z 0-9 . _ ~ -`'
+  'who may use reboot locks: `lock:TOKEN,read:GROUP:TOKEN,admin:NAME=TOKEN,…`, each token at least 16 of `A-Z a-z 0-9 . _ ~ -`'
 const channelsDoc = 'the group of the machines of each channel: `APP/CHANNEL=GROUP,…`'
 
 export const lockSettings = {

@@ -12,4 +12,5 @@ export const describers: Describers = {
   apply: () => import('../apply/openapi.ts'),
   metrics: () => import('../metrics/openapi.ts'),
   'fleet-site': () => import('../fleet-site/openapi.ts'),
+  'locks-site': () => import('../locks-site/openapi.ts'),
 }

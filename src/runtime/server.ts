@@ -15,6 +15,7 @@ import { guardFeature } from '../guard/feature.ts'
 import { messageOf, PlatteError } from '../kernel/errors.ts'
 import { describeError } from '../kernel/log.ts'
 import { lockHooksFeature } from '../lock-gates/hooks-feature.ts'
+import { locksSiteFeature } from '../locks-site/feature.ts'
 import { metricsFeature } from '../metrics/feature.ts'
 import { openapiFeature } from '../openapi/feature.ts'
 import { markFile } from '../store/folder/high-water-mark.ts'
@@ -40,6 +41,7 @@ export const serverFeatures: Features = [
   metricsFeature,
   readinessFeature,
   fleetSiteFeature,
+  locksSiteFeature,
   guardFeature,
   applyFeature,
   fallBackFeature,

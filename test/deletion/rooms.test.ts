@@ -56,9 +56,11 @@ const builds = ['build:cli', 'build:worker', 'build:lambda'] as const
 /** A room that stands on another goes with it. */
 const deletable = [
   ...[
-    ['locks', 'lock-queue', 'lock-files', 'lock-objects', 'lock-gates'],
+    ['locks', 'lock-queue', 'lock-files', 'lock-objects', 'lock-gates', 'locks-site'],
     ['lock-objects'],
-    ['site', 'fleet-site'],
+    ['locks-site'],
+    ['private-pages', 'fleet-site', 'locks-site'],
+    ['site', 'private-pages', 'fleet-site', 'locks-site'],
     ['mirroring'],
     ['publish-api', 'apply'],
     ['metrics'],

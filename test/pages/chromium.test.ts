@@ -11,7 +11,8 @@ import { type Browser, type BrowserContext, chromium as launcher, type Page } fr
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listen } from '../../src/runtime/node.ts'
 import { app, day, type TestStore } from '../world.ts'
-import { makeFleetFile, serveFleet, token } from './fleet.ts'
+import { fleetPagesOver, makeFleetFile, token } from './fleet.ts'
+import { adminToken, makeGroups, serveLocks } from './locks.ts'
 import { chromium } from './reporter.ts'
 import { type Show, shows } from './shows.ts'
 import { newPageStore } from './store.ts'
@@ -39,7 +40,9 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     makeFleetFile(file, store.time.now, 600)
     // By http, so that the browser keeps the cookie.
     const more = { publicUrl: 'http://127.0.0.1' }
-    const listening = await listen({ host: '127.0.0.1', port: 0 }, () => serveFleet(store, file, more))
+    await makeGroups(store)
+    const app = await serveLocks(store, { others: [fleetPagesOver(store, file)], ...more })
+    const listening = await listen({ host: '127.0.0.1', port: 0 }, () => app)
     url = listening.url
     close = () => void listening.server.close()
     browser = await launcher.launch({ executablePath: chromium ?? '', args: flags })
@@ -53,10 +56,12 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
   /** Signs in as a person does. */
   async function signIn(page: Page, path: string): Promise<void> {
     await page.goto(url + path)
-    await page.locator('#token').fill(token)
+    await page.locator('#token').fill(path.startsWith('/locks') ? adminToken : token)
     await page.locator('main button').click()
     await page.locator('.tools').waitFor()
   }
+
+  const isPrivate = (path: string): boolean => /^\/(fleet|locks)/.test(path)
 
   /** Opens a page, and lists what it asked for and what it complained about. */
   async function open({ path, scheme, size, scripts, lang }: Omit<Show, 'name'>) {
@@ -68,7 +73,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
       bypassCSP: false,
     })
     // In a page of its own: what it still asks for is not of the page that is looked at.
-    if (path.startsWith('/fleet')) {
+    if (isPrivate(path)) {
       const first = await context.newPage()
       await signIn(first, path)
       await first.close()
@@ -94,7 +99,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
       bypassCSP: true,
     })
     const page: Page = await context.newPage()
-    if (path.startsWith('/fleet')) await signIn(page, path)
+    if (isPrivate(path)) await signIn(page, path)
     await page.goto(url + path)
     for (const one of await page.locator('details').all())
       await one.evaluate((element) => element.setAttribute('open', ''))
@@ -222,6 +227,25 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     expect(await page.evaluate('document.cookie')).toBe('')
     await page.getByRole('button', { name: 'Sign out' }).click()
     expect(await page.locator('#token').count()).toBe(1)
+    await context.close()
+  })
+
+  test('a slot is freed by clicks, after a page that asks', async () => {
+    const { context, page } = await open({ ...desktop, path: '/locks' })
+    await page.getByRole('link', { name: 'workers', exact: true }).click()
+    const machine = '0123456789abcdef0123456789abcdef'
+    const row = page.locator('tr', { hasText: machine }).first()
+    await row.getByRole('link', { name: 'Free the slot …' }).click()
+    expect(await page.locator('h1').innerText()).toBe('Free this slot?')
+    await page.getByRole('link', { name: 'Back' }).click()
+    await row.getByRole('link', { name: 'Free the slot …' }).click()
+    await page.getByRole('button', { name: 'Free the slot' }).click()
+    expect(await page.getByRole('status').innerText()).toBe(`The slot of ${machine} is free.`)
+    expect(await page.locator('table').first().innerText()).not.toContain(machine)
+    expect(await page.locator('table').last().innerText()).toContain('operator: alice')
+    // The page that asked is of a slot that is gone.
+    await page.goBack()
+    expect(await page.getByRole('alert').innerText()).toMatch(/^Nothing was changed/)
     await context.close()
   })
 

@@ -116,7 +116,7 @@ export const hostile = {
 
 /** Serves the pages with the fleet's. */
 export const serveFleet = (store: TestStore, file: string, more: Parameters<typeof serve>[1] = {}, idsKey?: string) =>
-  serve(store, {
-    extensions: [sitePages, fleetPages({ file, token, idsKey, clock: store.publisher.clock })],
-    ...more,
-  })
+  serve(store, { extensions: [sitePages, fleetPagesOver(store, file, idsKey)], ...more })
+
+export const fleetPagesOver = (store: TestStore, file: string, idsKey?: string) =>
+  fleetPages({ file, token, idsKey, clock: store.publisher.clock })

@@ -5,6 +5,9 @@ const app = 'e96281a6-d1af-4bde-9a0a-97b76e56dc57'
 
 const machine = 'channel=stable&version=4081.2.0&board=amd64-usr&machine=0123456789abcdef0123456789abcdef'
 
+/** When that machine got its slot, which is fixed as the time of the test stores is. */
+const since = '2026-11-22T23:20:00.000Z'
+
 const pages: readonly (readonly [name: string, path: string])[] = [
   ['home', '/'],
   ['stable', `/channels/${app}/stable`],
@@ -19,6 +22,9 @@ const pages: readonly (readonly [name: string, path: string])[] = [
   ['fleet-channel', `/fleet/channel?app=${app}&channel=stable`],
   ['fleet-release', `/fleet/release?app=${app}&version=4593.2.0`],
   ['fleet-machines', '/fleet/machines?channel=stable'],
+  ['locks', '/locks'],
+  ['locks-group', '/locks/group?group=workers'],
+  ['locks-unlock', `/locks/unlock?group=workers&id=0123456789abcdef0123456789abcdef&since=${since}`],
   ['fleet-machine', '/fleet/machine?id=fe1e0123456789abfe1e01235ee00019'],
 ]
 

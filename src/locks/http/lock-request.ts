@@ -49,7 +49,7 @@ export interface Access {
   may(right: LockRight, group: string): boolean
 }
 
-const accessOf = (tokens: readonly Omit<LockToken, 'token'>[]): Access => ({
+export const accessOf = (tokens: readonly Omit<LockToken, 'token'>[]): Access => ({
   isKnown: tokens.length > 0,
   may: (right, group) =>
     tokens.some((one) => lockRights.indexOf(one.right) >= lockRights.indexOf(right) && (one.group ?? group) === group),

@@ -48,11 +48,18 @@ function chooseWords(parameter: string | undefined, accept: string | undefined):
   return found === chinese.tag ? chinese : english
 }
 
-const sections = { channels: '/', explain: '/explain', config: '/client-config', fleet: '/fleet' } as const
+const sections = {
+  channels: '/',
+  explain: '/explain',
+  config: '/client-config',
+  fleet: '/fleet',
+  locks: '/locks',
+} as const
 type Section = keyof typeof sections
 
 const isShown = (name: Section, serving: Serving): boolean =>
-  hasFeature(serving, name === 'fleet' ? 'fleet-site' : 'site') && (name !== 'explain' || !!serving.explain)
+  hasFeature(serving, name === 'fleet' || name === 'locks' ? `${name}-site` : 'site') &&
+  (name !== 'explain' || !!serving.explain)
 
 /** No script, no frame, nothing of another host. */
 const policy =
@@ -69,7 +76,7 @@ interface Head {
   /** `none`: it is no page of this deployment, and its path is anybody's. */
   readonly section: Section | 'none'
   readonly feed?: string
-  readonly status?: 200 | 400 | 401 | 404 | 429
+  readonly status?: 200 | 400 | 401 | 404 | 409 | 429
   /** Instead of that of public pages. */
   readonly sheet?: string
   readonly footer?: Html

@@ -5,7 +5,14 @@ export const english = {
   /** As HTTP and HTML name the language, and as `?lang=` does. */
   tag: 'en',
   lang: 'en',
-  nav: { label: 'Pages', channels: 'Channels', explain: 'Explain', config: 'Client configuration', fleet: 'Fleet' },
+  nav: {
+    label: 'Pages',
+    channels: 'Channels',
+    explain: 'Explain',
+    config: 'Client configuration',
+    fleet: 'Fleet',
+    locks: 'Locks',
+  },
   skip: 'Skip to content',
   other: { name: '简体中文', lang: 'zh-Hans', tag: 'zh' },
   /** `{time}` stands for an instant, in these and all that follow. */

@@ -39,7 +39,7 @@ const column = (index: 0 | 1) =>
 export const chinese: Words = {
   tag: 'zh',
   lang: 'zh-Hans',
-  nav: { label: '页面', channels: '通道', explain: '查询', config: '客户端配置', fleet: '机群' },
+  nav: { label: '页面', channels: '通道', explain: '查询', config: '客户端配置', fleet: '机群', locks: '重启锁' },
   skip: '跳到正文',
   other: { name: 'English', lang: 'en', tag: 'en' },
   footer: '来自 {time} 签名的目录，由答复机器的同一份代码生成。',
