@@ -1,8 +1,8 @@
 /** What a card says of one board: what is being rolled out, what everybody else gets, and what is withheld. Pure. */
-import type { Check, Reason, Withheld } from './decide.ts'
+import type { Check } from './decide.ts'
 import type { Barrier, Headline, Notice, WhyNot } from './headline-facts.ts'
 import { isExact, waysOf } from './headline-proof.ts'
-import { type Progress, progressOf, type RolloutStatus, walk } from './rollout-status.ts'
+import { progressOf, type RolloutStatus, walk } from './rollout-status.ts'
 import { compareVersions } from './version.ts'
 import type { Candidate, ChannelView } from './view.ts'
 
