@@ -25,7 +25,8 @@ export async function isSignedWith(key: string, { method, url, authorization }: 
   if (!(Math.abs(Number(part('ts')) * 1000 - now) <= skewMs)) return false
   const port = url.port || (url.protocol === 'https:' ? '443' : '80')
   const app = parts.has('app') ? [part('app'), part('dlg')] : []
-  const lines = ['hawk.1.header', part('ts'), part('nonce'), method, url.pathname + url.search, url.hostname, port]
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const lines = ['hawk.1.header', part('ts'), part('nonce'), method, url.pathname + url.search, host, port]
   const text = [...lines, part('hash'), part('ext'), ...app, ''].join('\n')
   return isSameSecret(part('mac'), createHmac('sha256', key).update(text).digest('base64'))
 }

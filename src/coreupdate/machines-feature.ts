@@ -8,11 +8,12 @@ type FleetSettings = SettingValues<typeof fleetSettings> & { readonly fleet?: st
 /** Goes before `coreUpdateFeature`, which says that there are none. */
 export const coreUpdateMachinesFeature: Feature<FleetSettings> = {
   name: 'coreupdate-machines',
-  open: async ({ fleet, fleetFile: file, fleetToken: token }) =>
-    fleet === 'off' || file === undefined || token === undefined
-      ? undefined
-      : {
-          name: 'coreupdate-machines',
-          fallback: async (serving, c) => (await import('./machines.ts')).answerMachines({ file, token }, serving, c),
-        },
+  open: async ({ fleet, fleetFile: file, fleetToken: token, fleetIds, fleetIdsKey }) => {
+    if (fleet === 'off' || file === undefined || token === undefined) return undefined
+    const options = { file, token, idsKey: fleetIds === 'hmac' ? fleetIdsKey : undefined }
+    return {
+      name: 'coreupdate-machines',
+      fallback: async (serving, c) => (await import('./machines.ts')).answerMachines(options, serving, c),
+    }
+  },
 }

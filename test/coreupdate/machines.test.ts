@@ -1,6 +1,6 @@
 /** What updateservicectl's `instance list-*` and `group versions|events` read, against the record of a fleet of states. */
 import { createHmac } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -8,6 +8,7 @@ import { newCatalogCache } from '../../src/catalog/cache.ts'
 import { coreUpdateLists } from '../../src/coreupdate/feature.ts'
 import { answerMachines } from '../../src/coreupdate/machines.ts'
 import { openForReading } from '../../src/fleet/database.ts'
+import { disguiseWith } from '../../src/fleet/ids.ts'
 import { readLine } from '../../src/fleet/lines.ts'
 import { openProjection } from '../../src/fleet/projection.ts'
 import { readFleet } from '../../src/fleet/reader.ts'
@@ -29,16 +30,21 @@ projection.close()
 
 const { publisher, time } = await newStore()
 time.now = start + 6 * hour
-const options = { file, token }
-const served = createApp({
-  cache: newCatalogCache(),
-  reader: publisher,
-  packages: publisher.packages,
-  events: () => {},
-  publicUrl: 'https://updates.example.org',
-  background: () => undefined,
-  extensions: [{ name: 'machines', fallback: (serving, c) => answerMachines(options, serving, c) }, coreUpdateLists],
-})
+const serve = (options: Parameters<typeof answerMachines>[0]) =>
+  createApp({
+    cache: newCatalogCache(),
+    reader: publisher,
+    packages: publisher.packages,
+    events: () => {},
+    publicUrl: 'https://updates.example.org',
+    background: () => undefined,
+    extensions: [{ name: 'machines', fallback: (serving, c) => answerMachines(options, serving, c) }, coreUpdateLists],
+  })
+const served = serve({ file, token })
+function putInto(name: string, text: string): string {
+  writeFileSync(join(dir, name), text)
+  return join(dir, name)
+}
 const prefix = '/_ah/api/update/v1/'
 
 /** As updateservicectl signs: its server is where it sends the request to. */
@@ -51,7 +57,7 @@ function hawk(path: string, { key = token, at = time.now, server = 'http://127.0
     'xyz',
     method,
     pathname + search,
-    hostname,
+    hostname.replace(/[[\]]/g, ''),
     port || (protocol === 'https:' ? 443 : 80),
   ]
   const mac = createHmac('sha256', key)
@@ -60,8 +66,8 @@ function hawk(path: string, { key = token, at = time.now, server = 'http://127.0
   return { authorization: `Hawk id="operator", ts="${ts}", nonce="xyz", mac="${mac}"` }
 }
 
-const ask = (path: string, headers: Record<string, string> = hawk(path)) =>
-  served.request(`http://127.0.0.1:8787${prefix}${path}`, { headers })
+const ask = (path: string, headers: Record<string, string> = hawk(path), server = 'http://127.0.0.1:8787') =>
+  served.request(`${server}${prefix}${path}`, { headers })
 const read = async (path: string) => {
   const answer = await ask(path)
   expect(answer.status).toBe(200)
@@ -70,9 +76,11 @@ const read = async (path: string) => {
 
 describe('the token', () => {
   const path = 'clientupdates?dateEnd=0&dateStart=0'
-  test.each([
+  const ipv6 = 'http://[::1]:8787'
+  test.each<[string, Record<string, string>, number, string?]>([
     ['Hawk for this address', hawk(path), 200],
     ['Hawk for the public address', hawk(path, { server: 'https://updates.example.org' }), 200],
+    ['Hawk for an IPv6 address', hawk(path, { server: ipv6 }), 200, ipv6],
     ['a bearer token', { authorization: `Bearer ${token}` }, 200],
     ['none', {}, 401],
     ['another bearer token', { authorization: 'Bearer another-token-of-16' }, 401],
@@ -83,8 +91,8 @@ describe('the token', () => {
     ['Hawk of another host', hawk(path, { server: 'http://127.0.0.2:8787' }), 401],
     ['Hawk of an hour ago', hawk(path, { at: time.now - hour }), 401],
     ['Hawk without parts', { authorization: 'Hawk id="x"' }, 401],
-  ])('%s', async (_, headers, status) => {
-    const answer = await ask(path, headers)
+  ])('%s', async (_, headers, status, server = 'http://127.0.0.1:8787') => {
+    const answer = await ask(path, headers, server)
     expect(answer.status).toBe(status)
     if (status === 401) expect(JSON.parse(await answer.text())).toMatchObject({ error: { code: 401 } })
   })
@@ -115,7 +123,15 @@ test('filters, bounds of time, pages and one machine', async () => {
   const bound = Math.floor((one?.last ?? 0) / 1000)
   const before = machines.filter(({ last }) => last <= bound * 1000).length
   expect((await read(`clientupdates?dateEnd=${bound}`)).items).toHaveLength(before)
+  expect((await read(`clientupdates?dateEnd=${bound}&limit=1`)).items).toHaveLength(1)
+  expect(await read(`clientupdatecount?dateEnd=${bound}`)).toEqual({ count: before })
+  expect(await read(`clientupdatecount?dateStart=${bound + 1}`)).toEqual({
+    count: machines.filter(({ last }) => last >= (bound + 1) * 1000).length,
+  })
+  const { items } = await read(`appversions?dateEnd=${bound}`)
+  expect(items.reduce((total: number, { count }: { count: number }) => total + count, 0)).toBe(before)
   expect((await read(`clientupdates?clientId=${one?.machine}`)).items).toHaveLength(1)
+  expect((await read(`clientupdates?clientId=%7B${one?.machine}%7D`)).items).toHaveLength(1)
   expect((await read(`client/history?clientId=${one?.machine}`)).items).toHaveLength(one?.changes ?? 0)
 })
 
@@ -136,6 +152,45 @@ test('group versions: machines by version, at each hour', async () => {
   expect(counts.at(-1)).toEqual({ timestamp: String(to), count: String(running) })
   const only = await read(`apps/${app}/groups/stable/requests/versions/${from}/${to}?versions=${old}`)
   expect(only.items.map(({ version }: { version: string }) => version)).toEqual([old])
+})
+
+test('without a start and an end, as updateservicectl asks by itself: from the first machine to now', async () => {
+  const { items } = await read(`apps/${app}/groups/stable/requests/versions/0/0?resolution=60`)
+  const values = items.find(({ version }: { version: string }) => version === next).values
+  expect(values.at(-1).timestamp).toBe(String(time.now / 1000))
+  expect(values.length).toBeLessThan(10)
+  expect((await read(`apps/${app}/groups/stable/requests/events/0/0?resolution=60`)).items).not.toEqual([])
+})
+
+test.each([
+  ['is missing', () => join(dir, 'none.db')],
+  ['is something else', () => putInto('other.db', 'no database'.repeat(1000))],
+])('a projection that %s', async (_, path) => {
+  const answer = await serve({ file: path(), token }).request(`http://127.0.0.1:8787${prefix}clientupdates`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  expect([answer.status, await answer.json()]).toEqual([
+    503,
+    { error: { code: 503, message: expect.stringMatching(/cannot be read now/) } },
+  ])
+})
+
+test('ids that are hashed are found by what they were', async () => {
+  const idsKey = 'a-key-of-16-chars'
+  const hashed = join(dir, 'hashed.db')
+  const filled = openProjection(hashed, { clock: () => start + 6 * hour, keepMs: 30 * 24 * hour })
+  const disguise = disguiseWith(idsKey)
+  for (const { text } of lines) {
+    const { machine, ...event } = JSON.parse(text)
+    readLine(JSON.stringify({ ...event, ...(machine && { machine: disguise(machine) }) }), filled)
+  }
+  filled.flush()
+  filled.close()
+  const answer = await serve({ file: hashed, token, idsKey }).request(
+    `http://127.0.0.1:8787${prefix}clientupdates?clientId=${machines[0]?.machine}`,
+    { headers: { authorization: `Bearer ${token}` } },
+  )
+  expect(JSON.parse(await answer.text()).items).toHaveLength(1)
 })
 
 test('group events: how many installed a release, and came back in it', async () => {
