@@ -88,9 +88,10 @@ export function contractOf(document: Document) {
     const path = pathOf(url)
     const item = document.paths[path ?? '']
     if (path === undefined || item === undefined) {
-      // Only what no route has, such as a document of another name.
-      const schema = url.includes('/v2/keys/') ? 'EtcdError' : 'Problem'
-      return answer.status === 404
+      // Only what no route has, such as a document of another name; and what CoreUpdate's clients write.
+      const isCoreUpdate = /^\/(_ah\/api|admin|db|package-upload)/.test(url)
+      const schema = isCoreUpdate ? 'CoreUpdateError' : url.includes('/v2/keys/') ? 'EtcdError' : 'Problem'
+      return answer.status === 404 || (isCoreUpdate && answer.status === 405)
         ? problemsOf(['components', 'schemas', schema], answer.body)
         : [`${url} is not described`]
     }
