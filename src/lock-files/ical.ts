@@ -100,6 +100,7 @@ function readAll(text: string, limits: Limits, onEvent: (event: ICAL.Component |
       const isAlone = component.hasProperty('recurrence-id')
       const event = new ICAL.Event(component, { exceptions: isAlone ? [] : (changed[uidOf(component)] ?? []) })
       if (!component.hasProperty('dtstart')) throw new Error('has no DTSTART')
+      if (!isAlone) takePeriods(found, event, timeZone)
       if (isAlone || !event.isRecurring()) take(found, event, event.startDate, event.endDate, timeZone)
       else repeat(found, event, { ...limits, timeZone })
     }
@@ -149,9 +150,15 @@ function instantOf(time: ICAL.Time, timeZone: string): Instant {
   return isLocal ? localInstant(timeZone, localOf(time)) : time.toUnixTime() * 1000
 }
 
+const isCancelled = ({ component }: ICAL.Event): boolean =>
+  String(component.getFirstPropertyValue('status')).toUpperCase() === 'CANCELLED'
+
+/** Later instants have no text. */
+const lastInstant = Date.UTC(9999, 11, 31, 23, 59, 59)
+
 function take({ taken }: Found, event: ICAL.Event, start: ICAL.Time, end: ICAL.Time, timeZone: string): void {
-  if (String(event.component.getFirstPropertyValue('status')).toUpperCase() === 'CANCELLED') return
-  const [from, to] = [instantOf(start, timeZone), instantOf(end, timeZone)]
+  if (isCancelled(event)) return
+  const [from = 0, to = 0] = [start, end].map((time) => Math.min(instantOf(time, timeZone), lastInstant))
   if (Number.isNaN(from) || Number.isNaN(to)) throw new Error('its times cannot be read')
   if (to < from) throw new Error('ends before it begins')
   const reason = visible(
@@ -162,11 +169,23 @@ function take({ taken }: Found, event: ICAL.Event, start: ICAL.Time, end: ICAL.T
   taken.push({ from, to, reason: reason.isWellFormed() && reason !== '' ? reason : undefined })
 }
 
+/** Repetitions with a length of their own (`RDATE;VALUE=PERIOD`): the library takes them for instants. */
+function takePeriods(found: Found, event: ICAL.Event, timeZone: string): void {
+  for (const property of event.component.getAllProperties('rdate')) {
+    const periods = property.getValues().filter((one) => one instanceof ICAL.Period)
+    for (const period of periods) take(found, event, period.start, period.getEnd(), timeZone)
+    if (periods.length > 0) event.component.removeProperty(property)
+  }
+}
+
 function repeat(
   found: Found,
   event: ICAL.Event,
   { now, horizon, timeZone }: Limits & { readonly timeZone: string },
 ): void {
+  const isEmpty = isCancelled(event) || instantOf(event.startDate, timeZone) === instantOf(event.endDate, timeZone)
+  // Changed occurrences are taken by themselves.
+  if (isEmpty && event.rangeExceptions.length === 0) return
   const excluded = new Set(
     event.component.getAllProperties('exdate').flatMap((one) => one.getValues().map((day) => instantOf(day, timeZone))),
   )

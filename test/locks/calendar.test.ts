@@ -32,6 +32,22 @@ test.each<[string, string[], string[]]>([
   ['cancelled', ['DTSTART:20261024T100000Z', 'DTEND:20261024T120000Z', 'STATUS:CANCELLED'], []],
   ['free', ['DTSTART:20261024T100000Z', 'DTEND:20261024T120000Z', 'TRANSP:TRANSPARENT'], ['10-24T10:00 10-24T12:00']],
   ['no length', ['DTSTART:20261024T100000Z'], []],
+  [
+    'without end, and cancelled',
+    ['DTSTART:20261024T100000Z', 'DURATION:PT1H', 'RRULE:FREQ=DAILY', 'STATUS:CANCELLED'],
+    [],
+  ],
+  ['without end, and of no length', ['DTSTART:20261024T100000Z', 'RRULE:FREQ=DAILY'], []],
+  [
+    'repeated with lengths of their own',
+    [
+      'DTSTART:20261021T100000Z',
+      'DURATION:PT1H',
+      'RDATE;VALUE=PERIOD:20261022T100000Z/PT2H,20261024T100000Z/20261024T110000Z',
+    ],
+    ['10-21T10:00 10-21T11:00', '10-22T10:00 10-22T12:00', '10-24T10:00 10-24T11:00'],
+  ],
+  ['after all years', ['DTSTART:99991231T100000Z', 'DURATION:P1W'], ['12-31T10:00 12-31T23:59']],
   ['later than the horizon', ['DTSTART:20280101T000000Z', 'DTEND:20280102T000000Z'], ['01-01T00:00 01-02T00:00']],
   [
     'before and after clocks change',
