@@ -7,7 +7,7 @@ import type { Waiters } from '../lock-queue/waiting.ts'
 import type { Lock } from '../locks/document.ts'
 import { staleHoldersOf } from '../locks/edits.ts'
 import { type Access, heldNow } from '../locks/http/lock-request.ts'
-import { oldestHolder, type Veto } from '../locks/semaphore.ts'
+import { available, oldestHolder, type Veto } from '../locks/semaphore.ts'
 import type { Locking } from '../locks/store.ts'
 import { soakingOf, tickOf } from '../locks/ticks.ts'
 import { vetoHere } from '../locks/vetoes.ts'
@@ -75,8 +75,15 @@ export async function readState({ serving, locking, channels, now }: LockPage, l
     ...{ lock, waiters: await readWaiters(locking, queueOf(serving), lock) },
     soaking: soakingOf(lock, tickOf(lock, now)).map(({ id }) => id),
     overdue: staleHoldersOf(lock, now).map(({ id }) => id),
-    ...{ oldest: oldestHolder(lock)?.since, veto: vetoHere(lock, { now, held }) },
+    ...{ oldest: oldestHolder(lock)?.since, veto: vetoHere(lock, { now, held }) ?? (await gateVeto(serving, lock)) },
   }
+}
+
+/** What the gates say, which remember it for seconds: asked as for machines, where a slot would be given. */
+async function gateVeto({ extensions = [] }: Serving, lock: Lock): Promise<Veto | undefined> {
+  const gate = extensions.find(({ lockGate }) => lockGate?.has(lock.group))?.lockGate
+  const reason = available(lock) > 0 ? await gate?.ask(lock.group) : undefined
+  return reason === undefined ? undefined : { kind: 'gate', reason }
 }
 
 /** What this process saw, and did not write yet. */

@@ -1,12 +1,15 @@
 /** The page `/locks` over real sockets: who sees what, that only the slot that was shown is freed, and what breaks nothing. */
 import { HtmlValidate } from 'html-validate'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createGroup, lockMachine, unlockMachine } from '../../src/locks/edits.ts'
+import { openGates } from '../../src/lock-gates/gates.ts'
+import { createGroup, lockMachine, setMax, unlockMachine } from '../../src/locks/edits.ts'
 import { parseLockTokens } from '../../src/locks/settings.ts'
 import { readLock } from '../../src/locks/store.ts'
 import { namedTokens } from '../../src/locks-site/feature.ts'
 import { listen } from '../../src/runtime/node.ts'
+import { transport } from '../../src/runtime/transport.ts'
 import { faultsOf, faultyDocuments } from '../faults/faulty.ts'
+import { openAsked, status } from '../lock-gates/asked.ts'
 import {
   adminToken,
   fleetToken,
@@ -287,4 +290,26 @@ describe('what it shows', () => {
     const answer = await (await serveLocks(store, { tokens: [], hasFleet: false })).fetch(look)
     expect([answer.status, await answer.text()]).toEqual([404, expect.stringContaining('PLATTE_LOCK_TOKENS')])
   })
+})
+
+test('a closed gate is why a group gives no slot, where it has one', async () => {
+  const asked = await openAsked(status(503))
+  const { publisher } = store
+  const gates = [{ name: 'change', url: asked.url, groups: ['racks'] }]
+  const others = [openGates({ gates, transport, clock: publisher.clock, log: publisher.log })]
+  try {
+    await serving(
+      async (_, get) => {
+        const vetoAt = async (path: string) => (await (await get(path, bearer(readToken))).json()) as { veto: unknown }
+        const veto = { kind: 'gate', reason: 'gate change is closed: it answers 503' }
+        expect(await vetoAt('/locks')).toMatchObject({ groups: [{ group: 'racks', veto }] })
+        expect(await vetoAt('/locks/group?group=racks')).toMatchObject({ veto })
+        await setMax(lockingOf(store), 'racks', 0)
+        expect(await vetoAt('/locks/group?group=racks')).toMatchObject({ veto: null })
+      },
+      { others, tokens: parseLockTokens(`read:racks:${readToken}`) },
+    )
+  } finally {
+    await asked.close()
+  }
 })
